@@ -1,0 +1,105 @@
+# Everything a checkout can do. Needs make and Python 3.11 or newer with pip; brings the rest itself.
+#
+#   make setup     .venv with the server, its libraries and the tools, as locked in requirements/
+#   make serve     run the server          (ARGS="--port 8080" is handed on; so for sandbox and test)
+#   make sandbox   run the sandbox
+#   make check     format, lint, types and the quick tests
+#   make test      all tests
+#   make bench     measure each part in bench/ (BENCH=bench/pictures.py for one of them)
+#   make lock      resolve requirements/ anew (UPGRADE=--upgrade to take newer versions)
+#   make proto     generate the protobuf stubs from proto/
+#   make clean     remove what the above made, never data/
+
+.PHONY: setup serve sandbox check test bench lock proto clean ready-runtime ready-dev
+.DEFAULT_GOAL := setup
+
+VENV := $(CURDIR)/.venv
+BIN := .venv/bin
+# Not the one of an activated .venv: that has no pip.
+PYTHON ?= $(shell PATH="$(subst $(VENV)/bin:,,$(PATH))" command -v python3 || echo python3)
+STUBS := src/hupan/contract/pb
+
+# A stamp per lock, bearing the checkout's place: a virtual environment does not survive a move.
+PLACE := $(shell pwd | cksum | cut -d ' ' -f 1)
+RUNTIME := .venv/runtime-$(PLACE)
+DEV := .venv/dev-$(PLACE)
+
+# Two makes at once set up one after the other; the second then finds the stamp and does nothing.
+ONE_AT_A_TIME := $(shell command -v flock >/dev/null && echo flock Makefile)
+READY := +@$(ONE_AT_A_TIME) $(MAKE) -s --no-print-directory
+
+# Wheels alone, by hash: setting up runs nobody's build script but our own (security L5).
+INSTALL = $(PYTHON) -m pip --python "$(VENV)/bin/python" -qq --no-input install
+LOCKED = $(INSTALL) --require-hashes --only-binary :all:
+OURSELVES = $(INSTALL) --no-deps --no-build-isolation --editable .
+
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --timeout 300
+
+setup: ready-dev
+
+serve: ready-runtime
+	@exec $(BIN)/hupan serve $(ARGS)
+
+sandbox: ready-runtime
+	@exec $(BIN)/hupan sandbox $(ARGS)
+
+check: ready-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST) -q -m "not slow" $(ARGS)
+
+test: ready-dev
+	$(PYTEST) $(ARGS)
+
+BENCH ?= $(sort $(wildcard bench/*.py))
+
+bench: ready-dev
+	@set -e; for one in $(BENCH); do echo "$$one"; $(BIN)/python "$$one"; done
+
+# A version must be a week old before it is taken (security L5).
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --exclude-newer "7 days" $(UPGRADE)
+
+lock: ready-dev
+	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) --group build -c requirements/dev.txt -o requirements/build.txt
+
+proto: ready-dev
+	PATH="$(VENV)/bin:$$PATH" $(BIN)/python -m grpc_tools.protoc -I proto \
+		--python_out=$(STUBS) --mypy_out=$(STUBS) proto/*.proto
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+ready-runtime:
+	$(READY) $(RUNTIME)
+
+ready-dev:
+	$(READY) $(DEV)
+
+$(RUNTIME): pyproject.toml requirements/runtime.txt requirements/build.txt
+	@echo "Setting up .venv with the server's libraries (some ten seconds, once)"
+	$(virtual_environment)
+	@$(LOCKED) -r requirements/runtime.txt -r requirements/build.txt
+	@$(OURSELVES)
+	@touch $@
+
+$(DEV): pyproject.toml requirements/runtime.txt requirements/dev.txt
+	@echo "Setting up .venv with the server's libraries and the tools (half a minute, once)"
+	$(virtual_environment)
+	@$(LOCKED) -r requirements/dev.txt
+	@$(OURSELVES)
+	@touch $(RUNTIME) $@
+
+# Without pip inside, for Debian's python3 cannot put one there unless python3-venv is installed.
+define virtual_environment
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "Hupan needs Python 3.11 or newer: make PYTHON=/path/to/python3"; exit 1; }
+@$(PYTHON) -m pip --version >/dev/null 2>&1 \
+	|| { echo "Hupan needs pip for $(PYTHON) (on Debian: apt-get install python3-pip)"; exit 1; }
+@test -x .venv/bin/python && grep -qs " $(VENV)$$" .venv/pyvenv.cfg \
+	|| $(PYTHON) -m venv --clear --without-pip "$(VENV)"
+endef

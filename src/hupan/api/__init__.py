@@ -1,0 +1,1 @@
+"""How the chat client talks to the server."""

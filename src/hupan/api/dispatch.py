@@ -1,0 +1,150 @@
+"""From a request to its answer: raw ASGI, one dict look-up (wire.md 1.1).
+
+HTTP 200 for every outcome of a known endpoint: most clients drop the body of anything else, and
+several delete the stored token on a 401 (wire.md 1.5).
+"""
+
+import logging
+from collections.abc import Mapping
+from itertools import count
+
+from hupan.api.body import BodyTooLarge, ClientGone, Receive, Scope, Send, read_body
+from hupan.api.call import Call, Headers, read_token, wants_english
+from hupan.api.codec import JSON_TYPE, Codec, json_failure
+from hupan.api.cors import Cors, is_preflight
+from hupan.api.failures import MissingToken, failure_of
+from hupan.api.routing import Route
+from hupan.contract.failures import BODY_TOO_LARGE, NO_SUCH_ENDPOINT, Failure, Result
+
+_log = logging.getLogger("hupan.api")
+_WEB_PREFIX = "/web"
+_NUMBERS_OF_A_PROCESS = 2**36
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+class Dispatcher:
+    """The ASGI application of `/v1` on both surfaces."""
+
+    def __init__(
+        self,
+        table: Mapping[tuple[str, str, str], Route],
+        cors: Cors,
+        *,
+        process_number: int,
+        web_host_prefix: str,
+    ) -> None:
+        self._table = table
+        self._cors = cors
+        self._web_host_prefix = web_host_prefix.encode()
+        # Unique among all processes that ever shared the store, and below 2^53 (wire.md 1.8).
+        self._numbers = count(process_number * _NUMBERS_OF_A_PROCESS + 1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        headers: Headers = scope["headers"]
+        first = dict(headers)
+        route = self._table.get(self._key(scope, first))
+        number = next(self._numbers)
+        if route is None:
+            await self._answer_unrouted(scope, first, number, send)
+            return
+        call = Call(number, read_token(headers, first), wants_english(first))
+        try:
+            body = await read_body(receive, route.most_bytes) if route.has_body else b""
+        except ClientGone:
+            return
+        except BodyTooLarge:
+            failed = (BODY_TOO_LARGE, 413)
+            await self._answer_outside(*failed, call.number, call.english, first, send)
+            return
+        await self._answer(route, call, body, scope, first, send)
+
+    async def _answer(
+        self,
+        route: Route,
+        call: Call,
+        body: bytes,
+        scope: Scope,
+        first: Mapping[bytes, bytes],
+        send: Send,
+    ) -> None:
+        codec = _codec(route, body, first)
+        content_type = codec.content_type
+        result: Result = "ok"
+        try:
+            answer = await route.answer(codec, call, body)
+        except Exception as error:  # noqa: BLE001 - every failure has an answer of its own
+            failure, field = failure_of(error, call.number)
+            message, result = failure.message(english=call.english, field=field), failure.result
+            if isinstance(error, MissingToken):  # JSON on every endpoint (wire.md 1.7)
+                content_type, answer = JSON_TYPE, json_failure(failure.code, message)
+            else:
+                answer = codec.fail(failure.code, message, call.number)
+            _log.info("request=%d %s %s %d", call.number, scope["path"], result, failure.code)
+        else:
+            _log.debug("request=%d %s ok", call.number, scope["path"])
+        await self._send(200, content_type, answer, result, call.number, first, send)
+
+    async def _answer_unrouted(
+        self, scope: Scope, first: Mapping[bytes, bytes], number: int, send: Send
+    ) -> None:
+        if is_preflight(scope["method"], first):
+            headers = [(b"content-length", b"0"), _NO_STORE, *self._cors.preflight(first)]
+            await _respond(204, headers, b"", send)
+            return
+        await self._answer_outside(NO_SUCH_ENDPOINT, 404, number, wants_english(first), first, send)
+
+    async def _answer_outside(
+        self,
+        failure: Failure,
+        http_status: int,
+        number: int,
+        english: bool,
+        first: Mapping[bytes, bytes],
+        send: Send,
+    ) -> None:
+        """Answers with one of the few HTTP statuses that are not 200 (wire.md 1.5)."""
+        body = json_failure(failure.code, failure.message(english=english))
+        await self._send(http_status, JSON_TYPE, body, failure.result, number, first, send)
+
+    async def _send(
+        self,
+        http_status: int,
+        content_type: bytes,
+        body: bytes,
+        result: Result,
+        number: int,
+        first: Mapping[bytes, bytes],
+        send: Send,
+    ) -> None:
+        headers = [
+            (b"content-type", content_type),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", b"%d" % number),
+            (b"x-result", result.encode()),
+            _NO_STORE,
+        ]
+        if b"origin" in first:
+            headers += self._cors.headers(first)
+        await _respond(http_status, headers, body, send)
+
+    def _key(self, scope: Scope, first: Mapping[bytes, bytes]) -> tuple[str, str, str]:
+        """Surface, method and path: the web surface by host name or by prefix (wire.md 1.1)."""
+        path: str = scope["path"]
+        if path.startswith(_WEB_PREFIX + "/"):
+            return "web", scope["method"], path.removeprefix(_WEB_PREFIX)
+        is_web = first.get(b"host", b"").lower().startswith(self._web_host_prefix)
+        return ("web" if is_web else "app"), scope["method"], path
+
+
+def _codec(route: Route, body: bytes, first: Mapping[bytes, bytes]) -> Codec:
+    """The JSON form only where the type says JSON and the body looks like it (wire.md 1.3)."""
+    if route.json_form is None or not body.lstrip().startswith(b"{"):
+        return route.codec
+    content_type = first.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return route.json_form if content_type == b"application/json" else route.codec
+
+
+async def _respond(http_status: int, headers: Headers, body: bytes, send: Send) -> None:
+    await send({"type": "http.response.start", "status": http_status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

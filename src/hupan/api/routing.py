@@ -1,0 +1,149 @@
+"""Joins a line of the table of endpoints with its handler.
+
+The type of the handler follows from the line: who may call, what is read, what is answered. The
+type checker refuses a handler that does not fit its line.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, overload
+
+from google.protobuf.message import Message
+
+from hupan.api.access import any_token, may_have_left, signed_in
+from hupan.api.call import Call
+from hupan.api.codec import MOST_JSON_BYTES, MOST_PROTOBUF_BYTES, Codec, JsonCodec, ProtobufCodec
+from hupan.api.json_form import JsonFormCodec
+from hupan.api.services import Services
+from hupan.contract.table import (
+    Anything,
+    AnyToken,
+    Endpoint,
+    MayHaveLeft,
+    Public,
+    Request,
+    Response,
+    SignedIn,
+)
+from hupan.model import Caller
+
+PublicHandler: TypeAlias = Callable[[Services, Call, Request], Awaitable[Response]]
+MaybeHandler: TypeAlias = Callable[[Services, Caller | None, Request], Awaitable[Response]]
+SignedInHandler: TypeAlias = Callable[[Services, Caller, Request], Awaitable[Response]]
+Answer: TypeAlias = Callable[[Codec, Call, bytes], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What the dispatcher finds for (surface, method, path).
+
+    Attributes:
+        codec: the form that the endpoint speaks.
+        json_form: the other form of a protobuf endpoint with a documented request, else None.
+        has_body: whether a body is read at all.
+        most_bytes: the largest body taken (security I1).
+        answer: reads the body, asks the handler, writes the answer.
+    """
+
+    codec: Codec
+    json_form: Codec | None
+    has_body: bool
+    most_bytes: int
+    answer: Answer
+
+
+class Routes:
+    """The routes of one server."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.table: dict[tuple[str, str, str], Route] = {}
+
+    @overload
+    def on(
+        self,
+        endpoint: Endpoint[Public, Request, Response],
+        handler: PublicHandler[Request, Response],
+    ) -> None: ...
+    @overload
+    def on(
+        self,
+        endpoint: Endpoint[AnyToken, Request, Response] | Endpoint[MayHaveLeft, Request, Response],
+        handler: MaybeHandler[Request, Response],
+    ) -> None: ...
+    @overload
+    def on(
+        self,
+        endpoint: Endpoint[SignedIn, Request, Response],
+        handler: SignedInHandler[Request, Response],
+    ) -> None: ...
+    def on(self, endpoint: Endpoint[Any, Any, Any], handler: Callable[..., Any]) -> None:
+        """Routes an endpoint to its handler.
+
+        Raises:
+            ValueError: the endpoint has a handler already.
+        """
+        if endpoint.key in self.table:
+            raise ValueError(f"two handlers for {endpoint.key}")
+        self.table[endpoint.key] = _route(endpoint, _answer(endpoint, handler, self._services))
+
+
+def _route(endpoint: Endpoint[Any, Any, Any], answer: Answer) -> Route:
+    is_post = endpoint.method == "POST"
+    if not issubclass(endpoint.response, Message):
+        return Route(JsonCodec(endpoint.request), None, is_post, MOST_JSON_BYTES, answer)
+    codec = ProtobufCodec(endpoint.request, endpoint.response)
+    has_json_form = issubclass(endpoint.request, Message)
+    json_form = JsonFormCodec(endpoint.request, endpoint.response) if has_json_form else None
+    return Route(codec, json_form, is_post, MOST_PROTOBUF_BYTES, answer)
+
+
+def _answer(
+    endpoint: Endpoint[Any, Any, Any], handler: Callable[..., Any], services: Services
+) -> Answer:
+    """Access first, then the body, then the handler."""
+    read = _read_nothing if endpoint.request is Anything else _read
+
+    async def public(codec: Codec, call: Call, body: bytes) -> bytes:
+        response = await handler(services, call, read(codec, body))
+        return codec.write(response, call.number)
+
+    async def with_any_token(codec: Codec, call: Call, body: bytes) -> bytes:
+        caller = await any_token(services.sessions, call)
+        response = await handler(services, caller, read(codec, body))
+        return codec.write(response, call.number)
+
+    async def with_session(codec: Codec, call: Call, body: bytes) -> bytes:
+        caller = await signed_in(services.sessions, call)
+        response = await handler(services, caller, read(codec, body))
+        return codec.write(response, call.number)
+
+    async def leaving(codec: Codec, call: Call, body: bytes) -> bytes:
+        caller = await may_have_left(services.sessions, call)
+        response = await handler(services, caller, read(codec, body))
+        return codec.write(response, call.number)
+
+    match endpoint.access:
+        case Public():
+            return public
+        case AnyToken():
+            return with_any_token
+        case SignedIn():
+            return with_session
+        case MayHaveLeft():
+            return leaving
+        case other:
+            raise TypeError(f"no guard for {other!r}")  # security Z1: deny by default
+
+
+_ANYTHING = Anything()
+
+
+def _read_nothing(codec: Codec, body: bytes) -> Anything:
+    """An endpoint without a documented body takes anything (wire.md 1.4)."""
+    del codec, body
+    return _ANYTHING
+
+
+def _read(codec: Codec, body: bytes) -> Any:  # noqa: ANN401 - the line knows the type
+    return codec.read(body)

@@ -1,0 +1,1 @@
+"""The composition root: builds everything once; the only layer that knows everything."""

@@ -1,0 +1,51 @@
+"""Logs go to stderr, one line each, as text or as JSON (security L1)."""
+
+import json
+import logging
+import sys
+import time
+from typing import Literal
+
+_UNSEEN = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+
+
+class Lines(logging.Formatter):
+    """A line of text; characters that could forge a line or move a cursor are escaped."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)sZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+        self.converter = _utc
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line; a traceback follows with its line breaks escaped."""
+        return super().format(record).translate(_UNSEEN)
+
+
+class JsonLines(logging.Formatter):
+    """An object on each line: time, level, logger, message, and a traceback if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line of JSON."""
+        line = {
+            "time": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _utc(unix_seconds: float | None) -> time.struct_time:
+    return time.gmtime(unix_seconds)
+
+
+def log_to_stderr(level: str, form: Literal["text", "json"]) -> None:
+    """Sets up the loggers of this process; ours are all below `hupan`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if form == "json" else Lines())
+    logger = logging.getLogger("hupan")
+    logger.handlers = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False

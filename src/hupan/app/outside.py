@@ -1,0 +1,36 @@
+"""What differs between a server and a sandbox: time, chance, senders, and who watches."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hupan.chance import Chance, SystemChance
+from hupan.clock import Clock, SystemClock
+from hupan.delivery.protocol import Sender
+from hupan.domain.captchas import IssuedCaptcha
+from hupan.model import Channel
+
+
+def _ignore(_captcha: IssuedCaptcha) -> None:
+    """Nobody watches the captchas of a real server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The outside world, handed in.
+
+    Attributes:
+        clock: tells the time.
+        chance: the source of chance for one purpose, each its own so that a seed repeats.
+        senders: what carries messages away.
+        on_captcha: told of each captcha that is issued.
+    """
+
+    clock: Clock
+    chance: Callable[[str], Chance]
+    senders: Mapping[Channel, Sender]
+    on_captcha: Callable[[IssuedCaptcha], None] = _ignore
+
+
+def real_outside(senders: Mapping[Channel, Sender]) -> Outside:
+    """The outside of `hupan serve`."""
+    return Outside(SystemClock(), lambda _purpose: SystemChance(), senders)

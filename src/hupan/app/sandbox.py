@@ -1,0 +1,67 @@
+"""The application of `hupan sandbox`: the real server, with a moved clock and an open outbox."""
+
+from dataclasses import dataclass
+
+from hupan.app.application import Application, ASGIApp
+from hupan.app.building import Server, build
+from hupan.app.logs import log_to_stderr
+from hupan.app.outside import Outside
+from hupan.app.rules import targets
+from hupan.chance import Chance, SeededChance, SystemChance
+from hupan.clock import SystemClock, WoundClock
+from hupan.config import Settings
+from hupan.domain.captchas import IssuedCaptcha
+from hupan.domain.provisioning import Provisioning
+from hupan.sandbox.doors import Doors
+from hupan.sandbox.inbox import Inbox
+from hupan.store.reset import empty
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """What only a sandbox knows.
+
+    Attributes:
+        seed: repeats codes, tokens and captchas; "" for chance.
+    """
+
+    seed: str = ""
+
+
+def sandbox_application(settings: Settings, options: SandboxOptions) -> Application:
+    """Made once in the serving process; the store was prepared before."""
+    log_to_stderr(settings.log_level, settings.log_format)
+    clock = WoundClock(SystemClock())
+    inbox = Inbox(clock, settings.brand)
+
+    def show(captcha: IssuedCaptcha) -> None:
+        inbox.add("captcha", captcha.id, "captcha", captcha.answer, captcha.answer)
+
+    def chance(purpose: str) -> Chance:
+        return SeededChance(f"{options.seed}/{purpose}") if options.seed else SystemChance()
+
+    async def open_server() -> Server:
+        outside = Outside(clock, chance, {"sms": inbox, "email": inbox}, show)
+        return await build(settings, outside)
+
+    def make_doors(server: Server) -> dict[str, ASGIApp]:
+        return {"/sandbox/": _doors(server, clock, inbox).application()}
+
+    return Application(open_server, make_doors)
+
+
+def _doors(server: Server, clock: WoundClock, inbox: Inbox) -> Doors:
+    services = server.services
+    provisioning = Provisioning(
+        server.engine,
+        clock,
+        targets(server.settings),
+        server.accounts,
+        server.passwords,
+        services.sessions,
+    )
+
+    async def forget() -> None:
+        await server.engine.change(empty)
+
+    return Doors(inbox, clock, provisioning, server.courier.drain, forget)

@@ -1,0 +1,60 @@
+"""Prepares the store before any process serves from it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hupan.config import Settings
+from hupan.seal import KeyFileError, load_key
+from hupan.store.engine import StoreRefused
+from hupan.store.lock import StoreLock
+from hupan.store.migrate import migrate
+
+
+class StartRefused(Exception):  # noqa: N818 - the answer of a server that does not start
+    """The server cannot start; the text says why, in Chinese and English."""
+
+
+@contextmanager
+def prepared_store(settings: Settings) -> Iterator[None]:
+    """Makes folder, key and file, brings the file up to date, and holds it for this server.
+
+    Raises:
+        StartRefused: another server has it, or store or key cannot be used.
+    """
+    try:
+        lock = _prepare(settings)
+    except (StoreRefused, KeyFileError, OSError) as error:
+        raise StartRefused(str(error)) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _prepare(settings: Settings) -> StoreLock:
+    database = settings.database_path
+    for folder in {database.parent, settings.secret_key_path.parent}:
+        _make(folder)
+    lock = StoreLock(database)
+    load_key(settings.secret_key_path)
+    _own(database)
+    migrate(database)
+    return lock
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreRefused(f"无法创建目录 / cannot make the folder {folder}: {error}") from error
+
+
+def _own(database: Path) -> None:
+    """A new store is readable for its owner alone; SQLite gives its other files the same mode."""
+    try:
+        database.touch(mode=0o600)
+    except OSError as error:
+        raise StoreRefused(
+            f"无法写入数据库 / cannot write the store {database}: {error}"
+        ) from error

@@ -1,0 +1,90 @@
+"""`hupan config show` and `hupan config check`."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from hupan.cli.settings_or_exit import ConfigOption, settings_or_exit
+from hupan.config import Loaded
+from hupan.config.table import SETTINGS
+
+_PIPE_WIDTH = 240
+_CONFIG = """查看或检查设置。
+
+Show or check the settings.
+
+取值依次来自默认值、配置文件、环境变量 HUPAN_* 与命令行参数，后者优先。
+
+Values come from defaults, the file, the variables HUPAN_* and the options; a later one wins.
+"""
+_SHOW = """显示每项设置的值、来源与说明，机密以 •••• 代替。
+
+Show each setting: its value, where that came from and what it does. Secrets appear as ••••.
+"""
+_CHECK = """检查设置，列出全部问题；有问题时以状态 1 结束。
+
+Check the settings and tell every problem; ends with status 1 when there is one.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    group = typer.Typer(no_args_is_help=True)
+    group.command("show", help=_SHOW, short_help="显示设置 Show the settings")(show)
+    group.command("check", help=_CHECK, short_help="检查设置 Check the settings")(check)
+    app.add_typer(
+        group, name="config", help=_CONFIG, short_help="查看或检查设置 Show or check the settings"
+    )
+
+
+def show(
+    *,
+    config: ConfigOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="输出 JSON。 Write JSON, for programs.")
+    ] = False,
+) -> None:
+    """Writes every setting as a table, or as a JSON object."""
+    loaded = settings_or_exit(config)
+    if as_json:
+        typer.echo(json.dumps(_rows(loaded), ensure_ascii=False, indent=2))
+    else:
+        _print_table(loaded)
+
+
+def check(*, config: ConfigOption = None) -> None:
+    """Says that all is well, or ends with status 1."""
+    path = settings_or_exit(config).path
+    zh, en = (f"设置正确：{path}", f"the settings are right: {path}")
+    if path is None:
+        zh, en = "设置正确（没有配置文件）", "the settings are right (there is no file)"
+    typer.echo(f"OK {zh}\nOK {en}")
+
+
+def _rows(loaded: Loaded) -> dict[str, dict[str, object]]:
+    """One object per setting, by its name; `place` is a path, a variable, or "" for a default."""
+    return {
+        name: {
+            "value": setting.shown(getattr(loaded.settings, name)),
+            "source": loaded.origins[name].kind,
+            "place": loaded.origins[name].place,
+            "secret": setting.secret,
+            "help": setting.help._asdict(),
+        }
+        for name, setting in SETTINGS.items()
+    }
+
+
+def _print_table(loaded: Loaded) -> None:
+    # Here, because rich takes longer to import than every other command takes to run.
+    from rich.console import Console  # noqa: PLC0415 # as said above
+    from rich.table import Table  # noqa: PLC0415 # as said above
+
+    table = Table("设置\nSetting", "值\nValue", "来源\nSource", "说明\nMeaning", show_lines=True)
+    for name, setting in SETTINGS.items():
+        value = json.dumps(setting.shown(getattr(loaded.settings, name)), ensure_ascii=False)
+        table.add_row(name, value, "\n".join(loaded.origins[name].wording), "\n".join(setting.help))
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    Console(width=width, markup=False, highlight=False, emoji=False).print(table)

@@ -1,0 +1,76 @@
+"""The entry point `hupan`.
+
+A command is one line in `COMMANDS` and one file with a function `register(app)`. The file is
+imported when its command is asked for, so that `hupan version` does not wait for the server's
+libraries; `hupan --help` imports them all.
+"""
+
+import io
+import sys
+from importlib import import_module
+from typing import Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
+
+COMMANDS: Final = {
+    "serve": "hupan.cli.serve",
+    "sandbox": "hupan.cli.sandbox",
+    "config": "hupan.cli.config_commands",
+    "version": "hupan.cli.version",
+}
+"""The file of each command, in the order of the help."""
+
+_HELP = """湖畔：自己运行的聊天账号服务器。
+
+Hupan: the account server for Yunhu-compatible chat that you run yourself.
+"""
+
+
+class _Commands(TyperGroup):
+    """The commands of the table."""
+
+    # The widest type will do, as the context is not looked at.
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 # the framework passes it
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: object,  # noqa: ARG002 # the framework passes it
+        cmd_name: str,
+    ) -> TyperCommand | TyperGroup | None:
+        """The command, imported now; None for a name that is not in the table."""
+        if cmd_name not in COMMANDS:
+            return None
+        part = typer.Typer(rich_markup_mode=None)
+        import_module(COMMANDS[cmd_name]).register(part)
+        command = get_group(part).commands[cmd_name]
+        return command if isinstance(command, TyperCommand | TyperGroup) else None
+
+
+# No rich: it costs more than all the rest of a short command. Its tracebacks might show secrets.
+app = typer.Typer(
+    name="hupan",
+    cls=_Commands,
+    help=_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _hupan() -> None:
+    """Makes the app a group; the commands do the work."""
+
+
+def main() -> None:
+    """Runs the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack Chinese; never fail for it
+            stream.reconfigure(errors="replace")
+    app()

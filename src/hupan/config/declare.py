@@ -1,0 +1,65 @@
+"""How a line of the table is written, and how it is read back."""
+
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, field
+from typing import TypeVar
+
+from hupan.config.forms import FLAG, Form
+from hupan.config.wording import Wording
+
+T = TypeVar("T")
+_LINE = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a line says beside name, type and default.
+
+    Attributes:
+        section: title of the part of the table in which it stands.
+        expected: completes the sentence "expected …".
+        read: reads a value that was given, or raises ValueError.
+        help: what the setting does.
+        secret: whether the value is masked wherever it is shown, never taken from the command
+            line, and may come from a file named by the twin `<name>_file` (security L3).
+    """
+
+    section: Wording
+    expected: Wording
+    read: Callable[[object], object]
+    help: Wording
+    secret: bool
+
+
+class Section:
+    """Writes the lines of one part: `port: int = NETWORK(8480, whole(0, 9), "端口", "port")`."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        self._title = Wording(zh, en)
+
+    def __call__(self, default: T, form: Form[T], zh: str, en: str, *, secret: bool = False) -> T:
+        """A line; `zh` and `en` say what the setting does."""
+        line = Line(self._title, form.expected, form.read, Wording(zh, en), secret)
+        # A factory, because a dataclass refuses a default that cannot be hashed even if frozen.
+        return field(default_factory=lambda: default, repr=not secret, metadata={_LINE: line})
+
+    def flag(self, zh: str, en: str, *, on: bool) -> bool:
+        """A line for what is either so or not."""
+        return self(on, FLAG, zh, en)
+
+
+def line_of(column: Field[object]) -> Line:
+    """The line that declared a field of the table.
+
+    Raises:
+        TypeError: the field was not declared by a `Section`.
+    """
+    line = column.metadata.get(_LINE)
+    if not isinstance(line, Line):
+        raise TypeError(column.name)
+    return line
+
+
+def default_of(column: Field[object]) -> object:
+    """The default of a field of the table."""
+    return column.default if column.default_factory is MISSING else column.default_factory()

@@ -1,0 +1,1 @@
+"""What goes over the wire: endpoints, messages, failures. Ships with the client."""

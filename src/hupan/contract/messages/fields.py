@@ -1,0 +1,17 @@
+"""Bounds of the fields that many bodies share (security I3, I5, T8).
+
+The bounds are wide: they keep floods out of the rules. What a value must look like is the domain's.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+ShortText = Annotated[str, Meta(max_length=64)]
+DeviceText = Annotated[str, Meta(max_length=128)]
+"""deviceId and platform: opaque free text of at most 128 characters."""
+AddressText = Annotated[str, Meta(max_length=320)]
+"""A phone number or an e-mail address before it is normalised."""
+PasswordText = Annotated[str, Meta(max_length=1024)]
+SealedText = Annotated[str, Meta(max_length=512)]
+"""An id that is itself a sealed value."""

@@ -1,0 +1,1 @@
+"""How codes and notices leave the server: console, SMTP, HTTP gateway."""

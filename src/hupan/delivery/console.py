@@ -1,0 +1,66 @@
+"""Messages on the terminal: what `hupan serve` does until a sender is set."""
+
+import sys
+from typing import Final, TextIO
+
+from hupan.delivery.message import Message
+from hupan.delivery.protocol import NotSent
+from hupan.delivery.texts import CODE_MINUTES, DEFAULT_BRAND, render, require_brand
+
+_CHANNELS: Final = {"sms": "短信 SMS", "email": "邮件 e-mail"}
+_CODES: Final = {"code": "验证码 code", "reset": "重设密码 reset"}
+
+
+class ConsoleSender:
+    """Prints each message as one line a person can read.
+
+    Args:
+        stream: Where to print; None for the standard output of the moment.
+        brand: The signature of the notices.
+    """
+
+    def __init__(self, stream: TextIO | None = None, brand: str = DEFAULT_BRAND) -> None:
+        self._stream = stream
+        self._brand = require_brand(brand)
+
+    async def send(self, message: Message) -> None:
+        """Print the message.
+
+        Raises:
+            NotSent: It has no text, or the stream cannot be written.
+        """
+        line = _line(message, self._brand)
+        stream = sys.stdout if self._stream is None else self._stream
+        try:
+            stream.write(_writable(line, stream) + "\n")
+            stream.flush()
+        except (OSError, ValueError):
+            failure = NotSent("the console cannot be written", again=True)
+        else:
+            return
+        # Outside the handler: the stream's error may quote the line, so it is not chained.
+        raise failure
+
+    async def close(self) -> None:
+        """Leave the stream open: it belongs to whoever gave it."""
+
+
+def _line(message: Message, brand: str) -> str:
+    text = render(message, brand)
+    head = f"✉ {_CHANNELS[message.channel]}  {_printable(message.to)}  "
+    label = _CODES.get(message.purpose)
+    if label is None:
+        return head + (text.subject or text.body)
+    validity = f"{CODE_MINUTES} 分钟内有效 valid {CODE_MINUTES} min"
+    return f"{head}{label} {message.code}  ({validity})"
+
+
+def _printable(text: str) -> str:
+    """Escape what could move the cursor or start a new line (security L1)."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _writable(line: str, stream: TextIO) -> str:
+    """Escape what the stream's encoding lacks: a terminal may not be UTF-8."""
+    encoding = stream.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)

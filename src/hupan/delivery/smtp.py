@@ -1,0 +1,187 @@
+"""Codes and notices by e-mail, over one SMTP connection each."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from functools import partial
+from typing import TYPE_CHECKING, Literal, get_args
+
+from hupan.delivery.message import Message
+from hupan.delivery.protocol import NotSent, OutcomeUnknown
+from hupan.delivery.targets import is_address, require_mail
+from hupan.delivery.texts import DEFAULT_BRAND, render, require_brand
+from hupan.delivery.tls import is_loopback, verified_context
+
+if TYPE_CHECKING:
+    from aiosmtplib import SMTP
+
+Security = Literal["tls", "starttls", "none"]
+
+_PORT_MAX = 65_535
+_QUIT_SECONDS = 2.0
+_TEMPORARY, _PERMANENT = 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpOptions:
+    """How to reach the mail server.
+
+    Attributes:
+        host: Name or IP address; the certificate must carry it.
+        port: Usually 465 for "tls" and 587 for "starttls".
+        sender: The address in From and MAIL FROM; its domain greets and ends the Message-ID.
+        security: "tls" from the first byte; "starttls" refuses a server that does not offer
+            it; "none" is for loopback, or for a server without login by `allow_plaintext`.
+        user: Empty for no login.
+        password: Never part of `repr` or of an error.
+        timeout_seconds: For one message, from connecting to the last answer.
+        ca_file: PEM file of the only authorities to trust; empty for the system's.
+        allow_plaintext: Lets security "none" leave this machine; never with a password.
+
+    Raises:
+        ValueError: Names the field that does not fit.
+    """
+
+    host: str
+    port: int
+    sender: str
+    security: Security = "tls"
+    user: str = ""
+    password: str = field(default="", repr=False)
+    timeout_seconds: float = 30.0
+    ca_file: str = ""
+    allow_plaintext: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.host.isascii() and self.host.isprintable(), "host: not a name or address")
+        _require(bool(self.host.strip()) and " " not in self.host, "host: must be given")
+        _require(0 < self.port <= _PORT_MAX, "port: must be 1 to 65535")
+        _require(is_address(self.sender), "sender: must be one plain e-mail address")
+        _require(self.security in get_args(Security), "security: must be tls, starttls or none")
+        _require(bool(self.user) == bool(self.password), "user, password: give both or neither")
+        _require(self.timeout_seconds > 0, "timeout_seconds: must be more than 0")
+        self._require_privacy()
+
+    def _require_privacy(self) -> None:
+        """Keep codes, and above all passwords, off open wires (security L9)."""
+        if self.security != "none" or is_loopback(self.host):
+            return
+        _require(self.allow_plaintext, 'security: "none" is for loopback hosts only')
+        _require(not self.password, 'password: never leaves this machine with security "none"')
+
+
+class SmtpSender:
+    """Sends e-mail; keeps no connection between messages.
+
+    Args:
+        options: How to reach the server.
+        brand: The signature and the sender's display name.
+
+    Raises:
+        ValueError: The brand or the ca_file does not fit.
+    """
+
+    def __init__(self, options: SmtpOptions, brand: str = DEFAULT_BRAND) -> None:
+        import aiosmtplib  # noqa: PLC0415  costs start time where no mail is sent
+
+        self._options = options
+        self._brand = require_brand(brand)
+        self._domain = options.sender.rpartition("@")[2]
+        # ValueError: the library's word for an answer it cannot decode.
+        self._failures = (aiosmtplib.SMTPException, OSError, ValueError)
+        self._new_client = partial(
+            aiosmtplib.SMTP,
+            hostname=options.host,
+            port=options.port,
+            username=options.user or None,
+            password=options.password or None,
+            # Asking the resolver for our own name may take seconds.
+            local_hostname=self._domain,
+            # One deadline for the whole talk instead: see `_attempt`.
+            timeout=None,
+            use_tls=options.security == "tls",
+            # True, never None: None would carry on in the clear if it is not offered.
+            start_tls=options.security == "starttls",
+            tls_context=verified_context(options.ca_file),
+        )
+
+    async def send(self, message: Message) -> None:
+        """Send one e-mail.
+
+        Raises:
+            NotSent: Refused here, or not accepted by the server (4xx: again, 5xx: never).
+            OutcomeUnknown: The talk broke off after DATA.
+        """
+        require_mail(message)
+        failure = await self._attempt(message.to, self._compose(message))
+        if failure is not None:
+            # Outside any handler: the library's errors quote the address (security L1).
+            raise failure
+
+    async def close(self) -> None:
+        """Do nothing: no connection is kept."""
+
+    def _compose(self, message: Message) -> bytes:
+        text = render(message, self._brand)
+        mail = EmailMessage(policy=SMTP_POLICY)
+        mail["From"] = Address(display_name=self._brand, addr_spec=self._options.sender)
+        mail["To"] = Address(addr_spec=message.to)
+        mail["Subject"] = text.subject
+        mail["Date"] = datetime.fromtimestamp(message.created_at, UTC)
+        mail["Message-ID"] = f"<{message.id}@{self._domain}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        # base64 passes servers without 8BITMIME.
+        mail.set_content(text.body, cte="base64")
+        return mail.as_bytes()
+
+    async def _attempt(self, to: str, mail: bytes) -> NotSent | OutcomeUnknown | None:
+        client = self._new_client()
+        deadline = asyncio.get_running_loop().time() + self._options.timeout_seconds
+        try:
+            return await self._talk(client, to, mail, deadline)
+        finally:
+            client.close()
+
+    async def _talk(
+        self, client: "SMTP", to: str, mail: bytes, deadline: float
+    ) -> NotSent | OutcomeUnknown | None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await client.connect()
+                await client.mail(self._options.sender)
+                await client.rcpt(to)
+        except self._failures as error:
+            return _before_data(error)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await client.data(mail)
+        except self._failures as error:
+            return _after_data(error)
+        with suppress(*self._failures):
+            await client.quit(timeout=_QUIT_SECONDS)
+        return None
+
+
+def _before_data(error: Exception) -> NotSent:
+    return _refused(error) or NotSent(f"no mail left us ({type(error).__name__})", again=True)
+
+
+def _after_data(error: Exception) -> NotSent | OutcomeUnknown:
+    return _refused(error) or OutcomeUnknown(f"broken off after DATA ({type(error).__name__})")
+
+
+def _refused(error: Exception) -> NotSent | None:
+    """Read the server's refusal, if that is what happened."""
+    reply = getattr(error, "code", None)
+    if not isinstance(reply, int) or reply // 100 not in {_TEMPORARY, _PERMANENT}:
+        return None
+    return NotSent(f"the mail server answered {reply}", again=reply // 100 == _TEMPORARY)
+
+
+def _require(holds: bool, reason: str) -> None:
+    if not holds:
+        raise ValueError(reason)

@@ -1,0 +1,96 @@
+"""Asking for a code: captcha, limits, the class of the code, and the message, in one change."""
+
+from collections.abc import Callable
+
+from hupan.clock import Clock
+from hupan.domain.captchas import Captchas
+from hupan.domain.codes import NOBODY, CodeKind, Codes
+from hupan.domain.limiter import Limiter
+from hupan.domain.messages import DISCARDED, Messages
+from hupan.domain.outcome import granted
+from hupan.domain.refusals import Refusal, TooManyTries
+from hupan.domain.settings import Limits
+from hupan.domain.targets import Target, Targets
+from hupan.model import AccountId
+from hupan.store.accounts import find_owner
+from hupan.store.engine import Engine, Transaction
+
+_MESSAGE_OF: dict[CodeKind, str] = {
+    "own": "code",
+    "new": "code",
+    "reset": "reset",
+    "decoy": DISCARDED,
+}
+
+
+class Verification:
+    """Sends codes to whoever solved a captcha. Known and unknown targets look alike (E1, E2)."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        targets: Targets,
+        captchas: Captchas,
+        codes: Codes,
+        messages: Messages,
+        limiter: Limiter,
+        limits: Limits,
+        wake_courier: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._targets = targets
+        self._captchas = captchas
+        self._codes = codes
+        self._messages = messages
+        self._limiter = limiter
+        self._limits = limits.sends
+        self._wake_courier = wake_courier
+
+    async def send_sms_code(self, mobile: str, captcha_id: str, answer: str) -> None:
+        """Sends a code to a phone number.
+
+        Raises:
+            InvalidField, WrongCaptcha, TooManyTries
+        """
+        await self._send(self._targets.phone(mobile, "mobile"), captcha_id, answer, reset=False)
+
+    async def send_email_code(
+        self, email: str, captcha_id: str, answer: str, *, reset: bool
+    ) -> None:
+        """Sends a code to an address; with `reset` one that only resets the owner's password.
+
+        Raises:
+            InvalidField, WrongCaptcha, TooManyTries
+        """
+        await self._send(self._targets.email(email, "email"), captcha_id, answer, reset=reset)
+
+    async def _send(self, target: Target, captcha_id: str, answer: str, *, reset: bool) -> None:
+        async def change(tx: Transaction) -> Refusal | None:
+            refusal = await self._captchas.redeem(tx, captcha_id, answer)
+            return refusal or await self._issue(tx, target, reset=reset)
+
+        granted(await self._engine.change(change))
+        self._wake_courier()
+
+    async def _issue(self, tx: Transaction, target: Target, *, reset: bool) -> Refusal | None:
+        now = int(self._clock.now())
+        subject = f"send:{target.channel}:{target.key}"
+        if not await self._limiter.take(tx, subject, self._limits, now):
+            return TooManyTries()
+        owner = await find_owner(tx, target.kind, target.key)
+        kind = _kind(owner, reset=reset)
+        code = await self._codes.issue(tx, target, kind, owner or NOBODY, now)
+        expires_at = now + self._codes.lifetime_seconds
+        await self._messages.put_code(
+            tx, target, _MESSAGE_OF[kind], code, now=now, expires_at=expires_at
+        )
+        return None
+
+
+def _kind(owner: AccountId | None, *, reset: bool) -> CodeKind:
+    """The class of a code, from what the server knows at this moment (security D1)."""
+    if reset:
+        return "decoy" if owner is None else "reset"
+    return "new" if owner is None else "own"

@@ -1,0 +1,1 @@
+"""Puts an ASGI app on sockets: limits, deadlines, workers, a graceful end."""

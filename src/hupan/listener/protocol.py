@@ -1,0 +1,227 @@
+"""One HTTP/1.1 connection: uvicorn's, with the bounds that it lacks (security I2).
+
+The hot path notes nothing: what a connection is waiting for follows from what uvicorn keeps
+anyway (`phase`), and one sweep per second closes who takes too long (`sweep.py`).
+"""
+
+import asyncio
+import enum
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import httptools
+
+from hupan.listener.limits import ListenerLimits
+from hupan.listener.uvicorn_parts import (
+    Config,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+    ServerState,
+)
+
+_LOGGER = logging.getLogger("hupan.listener")
+_SLICE_BYTES = 4096
+# One read can hold ten thousand small requests, and each costs some 2 KB before it is answered.
+_PIPELINE_MAX = 128
+
+
+def _refusal(status: str) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncache-control: no-store\r\n"
+    return f"{head}content-length: 0\r\n\r\n".encode()
+
+
+_BAD_REQUEST = _refusal("400 Bad Request")
+_URI_TOO_LONG = _refusal("414 URI Too Long")
+_HEAD_TOO_LARGE = _refusal("431 Request Header Fields Too Large")
+
+
+class Phase(enum.Enum):
+    """What a connection is waiting for."""
+
+    HEAD = enum.auto()
+    BODY = enum.auto()
+    BUSY = enum.auto()
+    UNREAD = enum.auto()
+    IDLE = enum.auto()
+    LEAVING = enum.auto()
+
+
+class HeadRefusedError(Exception):
+    """Ends the parsing of a request whose head is out of bounds."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """A connection that ends when its peer sends too much."""
+
+    def __init__(
+        self,
+        limits: ListenerLimits,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        on_open: Callable[["BoundedProtocol"], None],
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self.logger = _LOGGER
+        self._on_open = on_open
+        self.url = b""
+        self._limits = limits
+        self._head_bytes = 0
+        self._head_bytes_at_most = 0
+        self._counted = self.scope
+        self._refusal = _BAD_REQUEST
+        self._deaf = False
+        self._leaving = False
+        self._waits_for: tuple[Phase, RequestResponseCycle | None] = (Phase.HEAD, None)
+        self._waits_since = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Counts the connection in and starts its first wait."""
+        super().connection_made(transport)
+        self._waits_since = self.loop.time()
+        self._on_open(self)
+
+    @property
+    def last_cycle(self) -> RequestResponseCycle | None:
+        """The youngest request whose head is complete; uvicorn's type hides the None."""
+        return self.cycle
+
+    @property
+    def phase(self) -> Phase:
+        """What this connection is waiting for, from what uvicorn keeps."""
+        if self._leaving or self.transport.is_closing():
+            return Phase.LEAVING
+        cycle = self.last_cycle
+        if cycle is None:
+            return Phase.HEAD
+        waits_for_body = cycle.more_body and cycle.scope is self.scope
+        if self.pipeline or not (cycle.response_complete or waits_for_body):
+            return Phase.UNREAD if self.flow.write_paused else Phase.BUSY
+        if waits_for_body:
+            return Phase.BODY
+        return Phase.IDLE if cycle.scope is self.scope else Phase.HEAD
+
+    def look(self, now: float) -> tuple[Phase, float]:
+        """What this connection waits for, and for how many seconds as far as was looked.
+
+        Args:
+            now: The loop's time.
+        """
+        waits_for = (self.phase, self.last_cycle)
+        if waits_for != self._waits_for:
+            self._waits_for, self._waits_since = waits_for, now
+        return waits_for[0], now - self._waits_since
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser; in slices only where a head could grow past its bound."""
+        self._head_bytes_at_most = self._head_bytes + len(data)
+        if self._head_bytes_at_most <= self._limits.header_bytes:
+            self._feed(data)
+            return
+        for start in range(0, len(data), _SLICE_BYTES):
+            self._feed(data[start : start + _SLICE_BYTES])
+
+    def _feed(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # No protocol to change to: this request is answered as plain HTTP, the last one here.
+            self._deaf = True
+            self.cycle.keep_alive = False
+        except httptools.HttpParserError:
+            self._refuse(self._refusal)
+        else:
+            self._count_head(len(data))
+
+    def _count_head(self, fed_bytes: int) -> None:
+        cycle = self.last_cycle
+        if cycle is not None and cycle.scope is self.scope:
+            self._head_bytes = 0
+            return
+        if self.scope is not self._counted:
+            # Another head than the one that was unfinished after the last slice.
+            self._counted, self._head_bytes = self.scope, 0
+        self._head_bytes += fed_bytes
+        if self._head_bytes > self._limits.header_bytes:
+            is_url = len(self.url) > self._limits.url_bytes
+            self._refuse(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        """Admits a head that is within bounds.
+
+        Raises:
+            HeadRefusedError: It is not; the parser stops there.
+        """
+        limits = self._limits
+        if len(self.url) > limits.url_bytes:
+            self._refusal = _URI_TOO_LONG
+            raise HeadRefusedError
+        if len(self.headers) > limits.header_count or (
+            self._head_bytes_at_most > limits.header_bytes
+            and self._head_size() > limits.header_bytes
+        ):
+            self._refusal = _HEAD_TOO_LARGE
+            raise HeadRefusedError
+        if len(self.pipeline) >= _PIPELINE_MAX:
+            raise HeadRefusedError
+        super().on_headers_complete()
+
+    def _head_size(self) -> int:
+        request_line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
+        return request_line + sum(len(name) + len(value) + 4 for name, value in self.headers) + 2
+
+    def on_message_complete(self) -> None:
+        """Notes the end of the body, also of one that was answered before its end."""
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        """Starts the next request that waits; no timer per answer, the sweep sees who idles."""
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._deaf:
+            self._leave()
+
+    def _refuse(self, answer: bytes) -> None:
+        """Hears no more, lets requests that came whole be answered, then says why and leaves."""
+        phase = self.phase
+        self._deaf = True
+        if self.pipeline and self.cycle.more_body:
+            self.pipeline.popleft()
+        if phase in {Phase.BUSY, Phase.UNREAD, Phase.LEAVING}:
+            return
+        if phase is not Phase.BODY or not self.cycle.response_started:
+            self.transport.write(answer)
+        self._abandon_body()
+        self._leave()
+
+    def give_up(self, phase: Phase) -> None:
+        """Ends a wait that took too long.
+
+        Args:
+            phase: What for.
+        """
+        if phase in {Phase.LEAVING, Phase.UNREAD}:
+            self.transport.abort()
+            return
+        self._abandon_body()
+        self.transport.close()
+
+    def _abandon_body(self) -> None:
+        # What the app hears of it is http.disconnect.
+        cycle = self.last_cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+
+    def _leave(self) -> None:
+        # Closing with bytes unread would reset the connection and could take the answer along.
+        self._leaving = True
+        if not self.transport.is_closing():
+            self.transport.write_eof()

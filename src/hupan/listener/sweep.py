@@ -1,0 +1,85 @@
+"""One look per second at every open connection: who is late is closed (security I2, R22)."""
+
+import asyncio
+import resource
+
+from hupan.listener.limits import ListenerLimits
+from hupan.listener.protocol import BoundedProtocol, Phase
+
+_LOOKS_PER_DEADLINE = 4
+_PERIOD_SECONDS_MAX = 1.0
+# What is no connection: the store, its log, mail, the listening sockets.
+_OTHER_DESCRIPTORS_MAX = 128
+
+
+def connections_max() -> int:
+    """How many connections fit below the process's limit of open files."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return 1 << 30
+    return soft - min(_OTHER_DESCRIPTORS_MAX, soft // 4)
+
+
+class Sweep:
+    """Ends the waits that take too long.
+
+    A wait is noticed at one look and ended at a later one, so a deadline holds to within two
+    periods (a second each, less where a deadline is short) and costs nothing between looks.
+    """
+
+    def __init__(
+        self,
+        limits: ListenerLimits,
+        loop: asyncio.AbstractEventLoop,
+        connections: set[BoundedProtocol],
+        capacity: int,
+    ) -> None:
+        """Looks at nothing yet.
+
+        Args:
+            limits: The deadlines.
+            loop: Whose time counts.
+            connections: The open connections; kept by the connections themselves.
+            capacity: How many may be open before those that wait longest make room.
+        """
+        self._deadlines = {
+            Phase.HEAD: limits.header_seconds,
+            Phase.BODY: limits.body_seconds,
+            Phase.UNREAD: limits.body_seconds,
+            Phase.IDLE: limits.idle_seconds,
+            Phase.LEAVING: limits.idle_seconds,
+        }
+        shortest = min(self._deadlines.values())
+        self._period_seconds = min(_PERIOD_SECONDS_MAX, shortest / _LOOKS_PER_DEADLINE)
+        self._loop = loop
+        self._connections = connections
+        self._capacity = capacity
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Looks once, and again every period."""
+        now = self._loop.time()
+        for connection in tuple(self._connections):
+            phase, waited_seconds = connection.look(now)
+            if waited_seconds > self._deadlines.get(phase, waited_seconds):
+                connection.give_up(phase)
+        self._timer = self._loop.call_later(self._period_seconds, self.start)
+
+    def stop(self) -> None:
+        """Looks no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def make_room(self, newcomer: BoundedProtocol) -> None:
+        """Closes the connection that has waited longest for its peer, when there are too many."""
+        if len(self._connections) <= self._capacity:
+            return
+        now = self._loop.time()
+        looks = ((*connection.look(now), connection) for connection in self._connections)
+        waits = [
+            (waited_seconds, id(connection), connection)
+            for phase, waited_seconds, connection in looks
+            if phase in self._deadlines and connection is not newcomer
+        ]
+        if waits:
+            max(waits)[-1].transport.abort()

@@ -1,0 +1,1 @@
+"""Captcha pictures: how they are drawn, and a pool that keeps some ready."""

@@ -1,0 +1,1 @@
+"""The extra doors of `hupan sandbox`: outbox, accounts, reset, clock (design, section 8)."""

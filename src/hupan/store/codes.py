@@ -1,0 +1,54 @@
+"""One-time codes: one live code for each target (security C1-C4, C7)."""
+
+from msgspec import Struct
+
+from hupan.model import AccountId, Channel
+from hupan.store.engine import Transaction
+
+PUT = """
+INSERT INTO codes (target, channel, class, account_id, mac, attempts, expires_at)
+VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
+ON CONFLICT (target, channel) DO UPDATE SET
+  class = excluded.class, account_id = excluded.account_id, mac = excluded.mac,
+  attempts = 0, expires_at = excluded.expires_at
+"""
+# One statement counts the try and reads what to compare, so that a hundred parallel guesses are
+# still five (security C3).
+COUNT_TRY = """
+UPDATE codes SET attempts = attempts + 1
+WHERE target = ?1 AND channel = ?2 AND attempts < 5 AND expires_at > ?3
+RETURNING class, account_id, mac
+"""
+SPEND = "DELETE FROM codes WHERE target = ?1 AND channel = ?2 AND mac = ?3"
+PURGE = "DELETE FROM codes WHERE expires_at <= ?1"
+
+
+class Code(Struct, frozen=True):
+    """A code as it is kept: its keyed hash and what it may do (security D1)."""
+
+    kind: str
+    account_id: AccountId
+    mac: bytes
+
+
+async def put_code(
+    tx: Transaction, channel: Channel, target: str, code: Code, expires_at: int
+) -> None:
+    """Keeps a new code; the old one of the same target dies."""
+    await tx.run(PUT, target, channel, code.kind, code.account_id, code.mac, expires_at)
+
+
+async def count_try(tx: Transaction, channel: Channel, target: str, now: int) -> Code | None:
+    """Counts one try; None when there is no live code or it has had its five tries."""
+    row = await tx.one(COUNT_TRY, target, channel, now)
+    return None if row is None else Code(*row)
+
+
+async def spend_code(tx: Transaction, channel: Channel, target: str, mac: bytes) -> bool:
+    """Uses a code up; False when somebody else was first."""
+    return await tx.run(SPEND, target, channel, mac) == 1
+
+
+async def purge_codes(tx: Transaction, now: int) -> None:
+    """Forgets codes that have expired."""
+    await tx.run(PURGE, now)

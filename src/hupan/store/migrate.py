@@ -1,0 +1,128 @@
+"""Migrations: numbered files in `schema/`, applied in order, never edited once landed."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import apsw
+
+from hupan.store.engine import StoreRefused
+from hupan.store.sqlite import connect
+
+_JOURNAL = """
+CREATE TABLE IF NOT EXISTS migrations (
+  number INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  applied_at INTEGER NOT NULL
+) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: `0001_accounts.sql` is number 1, name `accounts`."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def digest(self) -> str:
+        """Tells whether a landed file was edited."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations() -> list[Migration]:
+    """All migrations that this version knows, in order."""
+    folder = files("hupan.store").joinpath("schema")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [_read(name, folder.joinpath(name).read_text(encoding="utf-8")) for name in names]
+
+
+def _read(file_name: str, sql: str) -> Migration:
+    number, name = file_name.removesuffix(".sql").split("_", 1)
+    return Migration(int(number), name, sql)
+
+
+def migrate(path: Path, known: list[Migration] | None = None) -> list[Migration]:
+    """Brings the SQLite file up to date; gives what was applied.
+
+    A copy of the file, `<name>.before-0002`, is kept before a migration touches one that is in use.
+
+    Raises:
+        StoreRefused: the file is newer than this version, a landed migration was edited, or
+            the machine failed; the file is as it was.
+    """
+    known = migrations() if known is None else known
+    connection = connect(path)
+    try:
+        _check(_applied(connection), known, path)
+        _keep_copy(connection, known, path)
+        return _apply(connection, known, path)
+    except apsw.Error as error:
+        raise StoreRefused(f"数据库升级失败 / cannot migrate {path}: {error}") from error
+    finally:
+        connection.close()
+
+
+def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> list[Migration]:
+    """Applies what is missing in one transaction: all of it is kept or none."""
+    connection.execute("BEGIN IMMEDIATE").fetchall()
+    try:
+        connection.execute(_JOURNAL).fetchall()
+        applied = _applied(connection)
+        _check(applied, known, path)
+        missing = [migration for migration in known if migration.number not in applied]
+        for migration in missing:
+            connection.execute(migration.sql).fetchall()
+            connection.execute(
+                "INSERT INTO migrations (number, name, digest, applied_at) VALUES (?1, ?2, ?3, ?4)",
+                (migration.number, migration.name, migration.digest, int(time.time())),
+            ).fetchall()
+        connection.execute("COMMIT").fetchall()
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK").fetchall()
+        raise
+    return missing
+
+
+def _applied(connection: apsw.Connection) -> dict[int, str]:
+    """Number and digest of each migration in the file."""
+    exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'"
+    if not connection.execute(exists).fetchall():
+        return {}
+    rows = connection.execute("SELECT number, digest FROM migrations").fetchall()
+    return {int(str(number)): str(digest) for number, digest in rows}
+
+
+def _check(applied: dict[int, str], known: list[Migration], path: Path) -> None:
+    digests = {migration.number: migration.digest for migration in known}
+    for number, digest in applied.items():
+        if number not in digests:
+            raise StoreRefused(
+                f"数据库由更新版本的 Hupan 写入，请升级程序 / {path} was written by a newer "
+                f"Hupan (migration {number:04}): upgrade the program"
+            )
+        if digests[number] != digest:
+            raise StoreRefused(
+                f"数据库迁移 {number:04} 与程序不一致 / migration {number:04} of {path} "
+                "differs from the one this version knows"
+            )
+
+
+def _keep_copy(connection: apsw.Connection, known: list[Migration], path: Path) -> None:
+    """Copies a file in use before the first missing migration, whole or not at all."""
+    applied = _applied(connection)
+    missing = [migration.number for migration in known if migration.number not in applied]
+    if not applied or not missing:
+        return
+    copy = path.with_name(f"{path.name}.before-{missing[0]:04}")
+    draft = copy.with_name(f"{copy.name}.part")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    connection.execute("VACUUM INTO ?1", (str(draft),)).fetchall()
+    draft.replace(copy)

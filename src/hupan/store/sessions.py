@@ -1,0 +1,99 @@
+"""Sessions and the devices they were opened on."""
+
+from hupan.model import Account, AccountId, Caller, Session
+from hupan.store.accounts import ACCOUNT_COLUMNS
+from hupan.store.engine import Reader, Transaction
+
+SESSION_FIELDS = len(Session.__struct_fields__)
+
+FIND_CALLER = f"""
+SELECT s.account_id, s.token_hash, s.device_id, s.platform, s.signed_in_at, s.last_used_at,
+  {ACCOUNT_COLUMNS}
+FROM sessions s JOIN accounts a ON a.id = s.account_id
+WHERE s.account_id = ?1 AND s.token_hash = ?2
+"""
+OPEN = """
+INSERT INTO sessions (account_id, token_hash, device_id, platform, signed_in_at, last_used_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (account_id, device_id) DO UPDATE SET
+  token_hash = excluded.token_hash, platform = excluded.platform,
+  signed_in_at = excluded.signed_in_at, last_used_at = excluded.last_used_at
+"""
+NOTE_DEVICE = """
+INSERT INTO devices (account_id, device_id, platform, first_seen_at, last_seen_at)
+VALUES (?1, ?2, ?3, ?4, ?4)
+ON CONFLICT (account_id, device_id) DO UPDATE SET
+  platform = excluded.platform, last_seen_at = excluded.last_seen_at
+"""
+KNOWS_DEVICE = "SELECT 1 FROM devices WHERE account_id = ?1 AND device_id = ?2"
+END = "DELETE FROM sessions WHERE account_id = ?1 AND token_hash = ?2"
+NOTE_LEFT = """
+INSERT INTO left_sessions (account_id, token_hash, left_at) VALUES (?1, ?2, ?3)
+ON CONFLICT DO NOTHING
+"""
+HAS_LEFT = "SELECT 1 FROM left_sessions WHERE account_id = ?1 AND token_hash = ?2"
+PURGE_LEFT = "DELETE FROM left_sessions WHERE left_at <= ?1"
+# The first request of a day counts it; `WHERE` lets no other one of that day through.
+NOTE_DAY = """
+UPDATE accounts SET
+  online_days = online_days + 1,
+  days_in_a_row = CASE WHEN last_seen_day = ?2 - 1 THEN days_in_a_row + 1 ELSE 1 END,
+  last_seen_day = ?2, last_active_at = ?3
+WHERE id = ?1 AND last_seen_day < ?2
+"""
+NOTE_USE = "UPDATE sessions SET last_used_at = ?3 WHERE account_id = ?1 AND token_hash = ?2"
+
+
+async def find_caller(reader: Reader, account: AccountId, token_hash: bytes) -> Caller | None:
+    """The session that a token opened, with its account, in one read."""
+    row = await reader.one(FIND_CALLER, account, token_hash)
+    if row is None:
+        return None
+    return Caller(Session(*row[:SESSION_FIELDS]), Account(*row[SESSION_FIELDS:]))
+
+
+async def open_session(tx: Transaction, session: Session) -> None:
+    """Writes a session; the one of the same account and device ends (wire.md 5, security T3)."""
+    await tx.run(
+        OPEN,
+        session.account_id,
+        session.token_hash,
+        session.device_id,
+        session.platform,
+        session.signed_in_at,
+        session.last_used_at,
+    )
+    await tx.run(
+        NOTE_DEVICE,
+        session.account_id,
+        session.device_id,
+        session.platform,
+        session.signed_in_at,
+    )
+
+
+async def knows_device(reader: Reader, account: AccountId, device_id: str) -> bool:
+    """Whether a device ever signed in to an account."""
+    return await reader.one(KNOWS_DEVICE, account, device_id) is not None
+
+
+async def note_day(tx: Transaction, session: Session, day: int, now: int) -> None:
+    """Counts a day online, once, and says that the session was used."""
+    await tx.run(NOTE_DAY, session.account_id, day, now)
+    await tx.run(NOTE_USE, session.account_id, session.token_hash, now)
+
+
+async def leave_session(tx: Transaction, session: Session, now: int) -> None:
+    """Ends one session by signing out."""
+    if await tx.run(END, session.account_id, session.token_hash):
+        await tx.run(NOTE_LEFT, session.account_id, session.token_hash, now)
+
+
+async def has_left(reader: Reader, account: AccountId, token_hash: bytes) -> bool:
+    """Whether a token signed out, not long ago."""
+    return await reader.one(HAS_LEFT, account, token_hash) is not None
+
+
+async def purge_left(tx: Transaction, until: int) -> None:
+    """Forgets tokens that signed out up to a time."""
+    await tx.run(PURGE_LEFT, until)

@@ -1,0 +1,173 @@
+"""The writer thread of SQLite: group commit.
+
+The thread holds the only connection that writes. It takes every change that waits (up to a bound),
+runs each inside a savepoint, commits once and then settles all of them in one call to the loop.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import apsw
+
+from hupan.model import StoreUnavailable
+from hupan.store.engine import Conflict, Result, Transaction
+
+MOST_IN_A_GROUP = 128
+_log = logging.getLogger("hupan.store")
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A change that waits for its commit, and then its outcome."""
+
+    work: Callable[[Transaction], Awaitable[Any]]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    value: object = None
+    error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Tells whoever waits; runs on the loop."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.value)
+
+
+class Writer:
+    """Owns the writing connection and its thread."""
+
+    def __init__(
+        self,
+        connect: Callable[[], apsw.Connection],
+        transaction: Callable[[apsw.Connection], Transaction],
+    ) -> None:
+        self._connection = connect()
+        self._transaction = transaction(self._connection)
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._broken: str | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="hupan-writer", daemon=True)
+        self._thread.start()
+
+    async def change(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Hands a change to the thread and waits until it is durable."""
+        self.check()
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(work, loop, loop.create_future())
+        self._queue.put(waiting)
+        return cast("Result", await waiting.future)
+
+    def check(self) -> None:
+        """Raises StoreUnavailable once a sync to the disk has failed, or after `close`."""
+        if self._closed or self._broken is not None:
+            raise StoreUnavailable(self._broken or "closed")
+
+    async def close(self) -> None:
+        """Finishes what waits and ends the thread."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group, ended = self._gather(first)
+            self._keep(group)
+            _settle(group)
+            if ended:
+                break
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except apsw.Error as error:
+            _log.warning("the write-ahead log stays: %s", error)  # the next start reads it
+        self._connection.close()
+
+    def _gather(self, first: Waiting) -> tuple[list[Waiting], bool]:
+        """Everything that waits now, and whether the end was among it."""
+        group = [first]
+        while len(group) < MOST_IN_A_GROUP:
+            try:
+                following = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                return group, True
+            group.append(following)
+        return group, False
+
+    def _keep(self, group: list[Waiting]) -> None:
+        """Runs a group in one transaction; a failure of the machine fails all of it."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE").fetchall()
+            for waiting in group:
+                self._run_one(waiting)
+            self._connection.execute("COMMIT").fetchall()
+        except apsw.Error as error:
+            self._undo(error)
+            failure = StoreUnavailable(str(error))
+            for waiting in group:
+                waiting.error = failure
+
+    def _run_one(self, waiting: Waiting) -> None:
+        """Runs one change in a savepoint; an error of the machine is left to the group."""
+        self._connection.execute("SAVEPOINT one").fetchall()
+        try:
+            waiting.value = drive(waiting.work(self._transaction))
+        except apsw.ConstraintError as error:
+            waiting.error = Conflict(str(error))
+        except apsw.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a change raises is its caller's
+            waiting.error = error
+        if waiting.error is not None:
+            self._connection.execute("ROLLBACK TO one").fetchall()
+        self._connection.execute("RELEASE one").fetchall()
+
+    def _undo(self, error: apsw.Error) -> None:
+        _log.error("store failed: %s", error)
+        if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_FSYNC:
+            # After a failed sync the page cache may have dropped what it could not write, and a
+            # second try would seem to work (security 4, SQLite): never answer success again.
+            self._broken = str(error)
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK").fetchall()
+        except apsw.Error as second:
+            self._broken = str(second)
+
+
+def drive(coroutine: Awaitable[Result]) -> Result:
+    """Runs a coroutine that never suspends to its end.
+
+    Raises:
+        RuntimeError: it waited for something other than the store.
+    """
+    steps = coroutine.__await__()
+    try:
+        next(steps)
+    except StopIteration as stop:
+        return cast("Result", stop.value)
+    raise RuntimeError("a change may wait for nothing but its own transaction")
+
+
+def _settle(group: list[Waiting]) -> None:
+    """Settles a group with one call for each loop that waits (nearly always one)."""
+    for loop in {waiting.loop for waiting in group}:
+        mine = [waiting for waiting in group if waiting.loop is loop]
+        try:
+            loop.call_soon_threadsafe(_settle_all, mine)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            _log.warning("%d changes were kept for a loop that has ended", len(mine))
+
+
+def _settle_all(group: list[Waiting]) -> None:
+    for waiting in group:
+        waiting.settle()

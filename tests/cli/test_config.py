@@ -1,0 +1,137 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hupan.cli.main import app
+from hupan.config.table import SETTINGS
+
+CANARY = "k3-canary-9f"
+HUPAN = Path(sys.executable).with_name("hupan")
+SECRETS = {
+    "HUPAN_SMTP_PASSWORD": CANARY,
+    "HUPAN_SMS_HMAC_SECRET": CANARY,
+    "HUPAN_SMS_URL": f"https://sms.example/{CANARY}",
+    "HUPAN_SMS_HEADERS": f'{{"Authorization": "{CANARY}"}}',
+    "HUPAN_SMS_BODY": f"key={CANARY}",
+}
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable in os.environ:
+        if variable.startswith("HUPAN_"):
+            monkeypatch.delenv(variable)
+
+
+def run(*arguments: str, **variables: str) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error."""
+    result = runner.invoke(app, arguments, env=variables)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def hupan(*arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    """The same through the installed program."""
+    return subprocess.run(  # noqa: S603 # our own program, our own arguments
+        [HUPAN, *arguments],
+        env={**os.environ, **variables},
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_check_without_a_file() -> None:
+    """Defaults alone are right."""
+    status, told, _ = run("config", "check")
+    assert status == 0
+    assert told.splitlines()[1] == "OK the settings are right (there is no file)"
+
+
+def test_check_names_the_file() -> None:
+    """The file that was read is told, in Chinese first."""
+    Path("mine.toml").write_text("port = 1\n", encoding="utf-8")
+    status, told, _ = run("config", "check", "--config", "mine.toml")
+    assert (status, told) == (0, "OK 设置正确：mine.toml\nOK the settings are right: mine.toml\n")
+
+
+def test_check_tells_every_problem() -> None:
+    """All problems stand on standard error, two lines each; the status is 1."""
+    Path("hupan.toml").write_text("[smtp]\nprot = 1\n", encoding="utf-8")
+    status, told, problems = run("config", "check", HUPAN_PORT="x", HUPAN_BRAND="")
+    assert (status, told) == (1, "")
+    english = problems.splitlines()[1::2]
+    assert [line.split(":")[0] for line in english] == ["smtp_prot", "port", "brand"]
+    assert "did you mean smtp_port?" in english[0]
+    assert "Traceback" not in problems
+
+
+@pytest.mark.parametrize("arguments", [["show"], ["show", "--json"]])
+def test_show_refuses_what_check_refuses(arguments: list[str]) -> None:
+    """Values that cannot be used are not shown as if they were in force."""
+    status, told, problems = run("config", *arguments, HUPAN_PORT="x")
+    assert (status, told) == (1, "")
+    assert "port: expected" in problems
+
+
+def test_show_as_json() -> None:
+    """One object per setting: value, source, place, whether it is secret, help in two languages."""
+    Path("hupan.toml").write_text("port = 1\n", encoding="utf-8")
+    status, told, _ = run(
+        "config", "show", "--json", HUPAN_TRUSTED_PROXIES="::1", HUPAN_CLIENT_IP_HEADER="x"
+    )
+    rows = json.loads(told)
+    assert status == 0
+    assert list(rows) == list(SETTINGS)
+    assert rows["port"] == {
+        "value": 1,
+        "source": "file",
+        "place": "hupan.toml",
+        "secret": False,
+        "help": {"zh": "监听端口，0 为任一空闲端口", "en": "port to listen on, 0 for any free one"},
+    }
+    assert rows["trusted_proxies"]["value"] == ["::1/128"]
+    assert rows["trusted_proxies"]["place"] == "HUPAN_TRUSTED_PROXIES"
+    assert (rows["data_dir"]["value"], rows["data_dir"]["source"]) == ("data", "default")
+    assert rows["sms_headers"]["value"] == {}
+
+
+def test_show_as_a_table() -> None:
+    """Each setting has its row with value, source and meaning."""
+    status, told, _ = run("config", "show", HUPAN_BRAND="[red]东湖[/red] :smile:")
+    assert status == 0
+    for name in SETTINGS:
+        assert f" {name} " in told
+    row = next(line for line in told.splitlines() if " brand " in line)
+    assert '"[red]东湖[/red] :smile:"' in row
+    assert "环境变量 HUPAN_BRAND" in row
+    assert "短信与邮件中的署名" in row
+
+
+@pytest.mark.parametrize("arguments", [["show"], ["show", "--json"], ["check"]])
+def test_secrets_are_masked_everywhere(arguments: list[str]) -> None:
+    """No form of any command shows a secret, whether the settings are right or not."""
+    for more in ({}, {"HUPAN_PORT": "x"}):
+        _, told, problems = run("config", *arguments, **SECRETS, **more)
+        assert CANARY not in told + problems
+    if arguments[0] == "show":
+        assert run("config", *arguments, **SECRETS)[1].count("••••") == len(SECRETS)
+
+
+def test_the_program_checks() -> None:
+    """The installed program answers like the app, with its exit status."""
+    wrong = hupan("config", "check", HUPAN_PORT="x", PYTHONIOENCODING="ascii")
+    assert wrong.returncode == 1
+    assert b"port: expected a whole number from 0 to 65535" in wrong.stderr
+    assert b"Traceback" not in wrong.stderr
+    right = hupan("config", "show", "--json", **SECRETS)
+    assert right.returncode == 0
+    assert json.loads(right.stdout)["smtp_password"]["value"] == "••••"
+    assert CANARY.encode() not in right.stdout

@@ -1,0 +1,145 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from hupan.config import Settings, SettingsError, load
+from hupan.config.table import SETTINGS
+
+CANARY = "k3-canary-9f"
+SECRETS = {"smtp_password", "sms_hmac_secret", "sms_url", "sms_headers", "sms_body"}
+
+
+@pytest.fixture(autouse=True)
+def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def private(name: str, text: str, mode: int = 0o600) -> Path:
+    """A file with this mode."""
+    path = Path(name)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
+
+
+def refusal(environ: dict[str, str], **options: object) -> str:
+    """The message with which these are refused."""
+    with pytest.raises(SettingsError) as caught:
+        load(options, environ)
+    return str(caught.value)
+
+
+def test_what_is_secret() -> None:
+    """Passwords and keys are secret, and whatever of the gateway may hold one."""
+    assert {name for name, setting in SETTINGS.items() if setting.secret} == SECRETS
+
+
+def test_a_secret_is_read_from_a_file() -> None:
+    """The twin of a secret names a file; the line break at its end does not count."""
+    private("password", f" {CANARY} \r\n")
+    assert load({}, {"HUPAN_SMTP_PASSWORD_FILE": "password"}).smtp_password == f" {CANARY} "
+    private("hupan.toml", '[smtp]\npassword_file = "password"\n', 0o644)
+    assert load({}, {}).smtp_password == f" {CANARY} "
+    assert load({"smtp_password_file": "password"}, {}).smtp_password == f" {CANARY} "
+
+
+def test_a_table_is_read_from_a_file() -> None:
+    """The headers of the gateway may lie in a file as a JSON object."""
+    private("headers", '{"Authorization": "Bearer x"}\n')
+    settings = load({}, {"HUPAN_SMS_HEADERS_FILE": "headers"})
+    assert settings.sms_headers == {"Authorization": "Bearer x"}
+
+
+def test_a_later_source_wins_whether_it_is_a_file_or_not() -> None:
+    """A secret's file counts as the source that names it."""
+    private("password", "from the file")
+    private("hupan.toml", 'smtp_password = "from the toml"\n')
+    assert load({}, {}).smtp_password == "from the toml"
+    environ = {"HUPAN_SMTP_PASSWORD_FILE": "password"}
+    assert load({}, environ).smtp_password == "from the file"
+
+
+def test_a_secret_and_its_file_in_one_source_are_refused() -> None:
+    """Nobody has to guess which of the two counts."""
+    private("password", CANARY)
+    told = refusal({"HUPAN_SMTP_PASSWORD": "x", "HUPAN_SMTP_PASSWORD_FILE": "password"})
+    assert "smtp_password: expected to be set once in one place" in told
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o610, 0o644, 0o777])
+def test_a_file_that_others_may_touch_is_refused(mode: int) -> None:
+    """The file of a secret is its owner's alone (security L3)."""
+    private("password", CANARY, mode)
+    told = refusal({"HUPAN_SMTP_PASSWORD_FILE": "password"})
+    assert "smtp_password_file: expected a file with mode 0600" in told
+    assert CANARY not in told
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_a_file_of_its_owner_alone_is_taken(mode: int) -> None:
+    """Reading alone is enough."""
+    private("password", CANARY, mode)
+    assert load({}, {"HUPAN_SMTP_PASSWORD_FILE": "password"}).smtp_password == CANARY
+
+
+@pytest.mark.parametrize("name", ["missing", ".", "pipe", "empty", "binary", "", "a\0b"])
+def test_what_is_not_a_file_of_text_is_refused(name: str) -> None:
+    """A file that is absent, empty, no file or no text is refused by the name of the twin."""
+    os.mkfifo("pipe", 0o600)
+    private("empty", "\n")
+    Path("binary").write_bytes(b"\xff")
+    Path("binary").chmod(0o600)
+    assert "smtp_password_file: expected" in refusal({"HUPAN_SMTP_PASSWORD_FILE": name})
+
+
+def test_a_secret_needs_a_private_config_file() -> None:
+    """A secret in the file of settings makes that file a secret."""
+    private("hupan.toml", f'smtp_password = "{CANARY}"\n', 0o644)
+    told = refusal({})
+    assert "smtp_password: expected a file with mode 0600; from the file hupan.toml" in told
+    assert CANARY not in told
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_is_never_taken_from_the_command_line(name: str) -> None:
+    """Others can read the command line of a process (security L3)."""
+    told = refusal({}, **{name: CANARY})
+    assert f"{name}: expected a value in a file or in the environment" in told
+    assert CANARY not in told
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_bad_secret_is_not_shown(name: str) -> None:
+    """The message says that it is wrong, not what it is, whether given or in a file."""
+    told = refusal({f"HUPAN_{name.upper()}": f"{CANARY}\x1b"})
+    assert f"{name}: expected" in told
+    assert CANARY not in told
+    private("secret", f"{CANARY}\x1b")
+    told = refusal({f"HUPAN_{name.upper()}_FILE": "secret"})
+    assert f"{name}: expected" in told
+    assert CANARY not in told
+
+
+def test_settings_do_not_show_their_secrets() -> None:
+    """A log line or a traceback with the settings in it gives nothing away."""
+    settings = load(
+        {},
+        {
+            "HUPAN_SMTP_PASSWORD": CANARY,
+            "HUPAN_SMS_HMAC_SECRET": CANARY,
+            "HUPAN_SMS_URL": f"https://sms.example/{CANARY}",
+            "HUPAN_SMS_HEADERS": f'{{"a": "{CANARY}"}}',
+            "HUPAN_SMS_BODY": CANARY,
+        },
+    )
+    assert settings.smtp_password == CANARY
+    assert CANARY not in repr(settings)
+    assert CANARY not in f"{settings!s}"
+
+
+def test_no_secret_has_a_default_that_works() -> None:
+    """A server nobody configured holds no password or key that others know (security L3)."""
+    defaults = Settings()
+    assert (defaults.smtp_password, defaults.sms_hmac_secret, defaults.sms_url) == ("", "", "")
+    assert not defaults.sms_headers

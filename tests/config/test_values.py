@@ -1,0 +1,214 @@
+import sys
+import zoneinfo
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from hupan.config import SettingsError, load
+from hupan.config.table import SETTINGS
+
+LONG = "x" * 5000
+NOT_WHOLE = ("", "x", "1.5", "1e3", " 1", "+1", "-1", "١", "9" * 5000, True, 8.0, None, [1])
+FLAGS = ("", "yes", "1", 1, "t", "是")
+ADDRESSES = (
+    "ftp://a",
+    "//a",
+    "http://",
+    "javascript:x",
+    "http://u:p@a",
+    "http://a:x",
+    "http://a b",
+)
+
+BAD_VALUES: Mapping[str, tuple[object, ...]] = {
+    "host": ("", "a b", "http://a", "a/b", "a\n", 1),
+    "port": (*NOT_WHOLE, -1, 65_536),
+    "workers": (*NOT_WHOLE, 0, 65),
+    "web_host_prefix": ("", "a b", "a/", 1),
+    "cors_origins": (
+        "*, https://a",
+        ["*", "*"],
+        "https://a/",
+        "https://*.a",
+        "a.example",
+        "null",
+        "https://u@a",
+        "https://a:",
+        ["https://a", 1],
+        True,
+        1,
+    ),
+    "trusted_proxies": ("10.0.0.1/8", "x", "10.0.0.0/33", [8], "1.2.3.4/", 1, "::1%eth0/128"),
+    "client_ip_header": ("x y", "x:", "头", 1),
+    "data_dir": ("", "a\0", 1),
+    "database": ("a\0", 1),
+    "secret_key_file": ("a\n", 1),
+    "country_database": ("missing.mmdb", "/", LONG, 1),
+    "time_zone": ("", "Asia/Atlantis", "Asia", "../etc/passwd", "/etc/localtime", LONG, "a\0", 8),
+    "sign_up_open": FLAGS,
+    "international_numbers": FLAGS,
+    "email_profile": ("", "Strict", "loose", 1),
+    "default_avatar_url": ADDRESSES,
+    "sms_sender": ("", "smtp", 1),
+    "email_sender": ("", "http", 1),
+    "brand": ("", "x" * 41, "a\nb", "a\x1b", "\udcff", 1),
+    "smtp_host": ("a b", "a\n", 1),
+    "smtp_port": (*NOT_WHOLE, 0, 65_536),
+    "smtp_user": ("a\r\nb", "x" * 256, 1),
+    "smtp_password": ("a\nb", LONG, 1),
+    "smtp_security": ("", "ssl", True),
+    "smtp_from": ("a", "a@b,c@d", "a@b\nBcc: c@d", "A <a@b", "@b", "a@", 1),
+    "smtp_timeout_seconds": (*NOT_WHOLE, 0, 301),
+    "smtp_ca_file": ("missing.pem", 1),
+    "sms_url": ADDRESSES,
+    "sms_method": ("", "post", "DELETE"),
+    "sms_headers": (
+        "x",
+        "[]",
+        '{"a": 1}',
+        '{"a b": "c"}',
+        '{"a": "b\\n"}',
+        {"a": 1},
+        "[" * 9999,
+        1,
+    ),
+    "sms_body": ("a\0", "a\x1b", 1),
+    "sms_content_type": ("", "json", "a/b\n", 1),
+    "sms_hmac_secret": ("a\nb", LONG, 1),
+    "sms_hmac_header": ("", "a b", 1),
+    "sms_timeout_seconds": (*NOT_WHOLE, 0, 301),
+    "sms_ca_file": ("missing.pem", 1),
+    "password_memory_kib": (*NOT_WHOLE, 7, 19_455, 2**40),
+    "password_passes": (*NOT_WHOLE, 0, 1, 101),
+    "password_threads": (*NOT_WHOLE, 257),
+    "test_profile": FLAGS,
+    "session_idle_days": (*NOT_WHOLE, 0, 3651),
+    "session_absolute_days": (*NOT_WHOLE, 0, 3651),
+    "sessions_per_account": (*NOT_WHOLE, 0, 1001),
+    "limits_enabled": FLAGS,
+    "code_lifetime_seconds": (*NOT_WHOLE, 0, 601),
+    "captcha_lifetime_seconds": (*NOT_WHOLE, 0, 601),
+    "captcha_pool": (*NOT_WHOLE, 0, 10_001),
+    "wrong_codes_per_hour": (*NOT_WHOLE, 0, 100_001),
+    "wrong_codes_per_day": (*NOT_WHOLE, 0, 100_001),
+    "wrong_codes_in_a_row": (*NOT_WHOLE, 0, 100_001),
+    "wrong_passwords_per_hour": (*NOT_WHOLE, 0, 100_001),
+    "wrong_passwords_per_day": (*NOT_WHOLE, 0, 100_001),
+    "sends_per_minute": (*NOT_WHOLE, 0, 1001),
+    "sends_per_hour": (*NOT_WHOLE, 0, 1001),
+    "sends_per_day": (*NOT_WHOLE, 0, 1001),
+    "log_level": ("", "INFO", "trace"),
+    "log_format": ("", "xml"),
+}
+
+
+def refused(options: Mapping[str, object], environ: Mapping[str, str]) -> list[str]:
+    """Names of the settings that are complained about."""
+    with pytest.raises(SettingsError) as caught:
+        load(options, environ)
+    return [problem.name for problem in caught.value.problems]
+
+
+def test_every_setting_has_values_that_are_refused() -> None:
+    """No setting takes just anything."""
+    assert set(BAD_VALUES) == set(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(name, value, id=f"{name}-{number}")
+        for name, values in BAD_VALUES.items()
+        for number, value in enumerate(values)
+        if isinstance(value, str)
+    ],
+)
+def test_bad_text_is_refused_by_name(name: str, value: str) -> None:
+    """Text that does not fit names its setting, whatever characters it is made of."""
+    assert set(refused({}, {f"HUPAN_{name.upper()}": value})) == {name}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(name, value, id=f"{name}-{number}")
+        for name, values in BAD_VALUES.items()
+        for number, value in enumerate(values)
+        if not isinstance(value, str | None) and not SETTINGS[name].secret
+    ],
+)
+def test_a_bad_type_is_refused_by_name(name: str, value: object) -> None:
+    """A value of the wrong type, or past its bounds, names its setting."""
+    assert set(refused({name: value}, {})) == {name}
+
+
+@pytest.mark.parametrize("text", ["smtp_password = 1", "sms_url = 1", "sms_headers = {a = 1}"])
+def test_a_bad_secret_in_the_file_is_refused_by_name(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Secrets have types too."""
+    monkeypatch.chdir(tmp_path)
+    Path("hupan.toml").write_text(text, encoding="utf-8")
+    Path("hupan.toml").chmod(0o600)
+    assert refused({}, {}) == [text.split(" ", maxsplit=1)[0]]
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"email_sender": "smtp", "smtp_from": "a@b.example"}, "smtp_host"),
+        ({"email_sender": "smtp", "smtp_host": "a"}, "smtp_from"),
+        ({"sms_sender": "http"}, "sms_url"),
+        ({"trusted_proxies": "::1/128"}, "client_ip_header"),
+        ({"client_ip_header": "x-real-ip"}, "trusted_proxies"),
+    ],
+)
+def test_settings_that_need_each_other(options: Mapping[str, object], name: str) -> None:
+    """A setting that another one calls for is named when it is missing."""
+    assert refused(options, {}) == [name]
+
+
+def test_settings_that_need_each_other_are_taken_together() -> None:
+    """The same settings pass once nothing is missing."""
+    settings = load(
+        {
+            "email_sender": "smtp",
+            "smtp_host": "mail.example",
+            "smtp_from": "湖畔 <no-reply@mail.example>",
+            "sms_sender": "http",
+            "trusted_proxies": "::1/128",
+            "client_ip_header": "x-real-ip",
+        },
+        {"HUPAN_SMS_URL": "https://sms.example/send?to={to}"},
+    )
+    assert settings.smtp_from == "湖畔 <no-reply@mail.example>"
+
+
+def test_a_rule_about_a_value_that_could_not_be_read_is_not_told() -> None:
+    """One mistake gives one problem."""
+    assert refused({"email_sender": "smtp", "smtp_from": "a@b", "smtp_host": "a b"}, {}) == [
+        "smtp_host"
+    ]
+
+
+def test_weak_hashing_is_for_tests_alone() -> None:
+    """Parameters below the least ones need the test profile (security P4)."""
+    weak = {"password_memory_kib": 8, "password_passes": 1}
+    assert refused(weak, {}) == ["password_memory_kib", "password_passes"]
+    assert load({**weak, "test_profile": True}, {}).password_memory_kib == 8
+
+
+def test_missing_time_zone_data_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system knows no time zone at all, the message says what to install."""
+    monkeypatch.setitem(sys.modules, "tzdata", None)
+    zoneinfo.reset_tzpath(to=[])
+    zoneinfo.ZoneInfo.clear_cache()
+    try:
+        with pytest.raises(SettingsError) as caught:
+            load({}, {})
+    finally:
+        zoneinfo.reset_tzpath()
+        zoneinfo.ZoneInfo.clear_cache()
+    assert [problem.name for problem in caught.value.problems] == ["time_zone"]
+    assert "tzdata" in str(caught.value)

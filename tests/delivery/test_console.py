@@ -1,0 +1,79 @@
+import io
+
+import pytest
+
+from hupan.delivery.console import ConsoleSender
+from hupan.delivery.message import Message
+from hupan.delivery.protocol import NotSent
+from tests.delivery.samples import mail, refusal, send, sms
+
+
+def printed(message: Message) -> str:
+    """Print one message and give back what stands on the terminal."""
+    stream = io.StringIO()
+    send(ConsoleSender(stream), message)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (
+            sms(),
+            "✉ 短信 SMS  13800138000  验证码 code 493817  (5 分钟内有效 valid 5 min)\n",
+        ),
+        (
+            mail(to="lin@example.org", purpose="reset"),
+            "✉ 邮件 e-mail  lin@example.org  重设密码 reset 493817  (5 分钟内有效 valid 5 min)\n",
+        ),
+        (
+            mail(purpose="notice-password-changed", code=""),
+            "✉ 邮件 e-mail  lin.yue@example.org  湖畔 密码已更改 Password changed\n",
+        ),
+        (
+            sms(purpose="notice-account-cancelled", code=""),
+            "✉ 短信 SMS  13800138000  【湖畔】您的账号已注销。如非本人操作，请尽快联系管理员。\n",
+        ),
+    ],
+)
+def test_message_is_one_readable_line(message: Message, line: str) -> None:
+    """Whoever runs the server reads channel, target and code at one glance."""
+    assert printed(message) == line
+
+
+def test_target_cannot_move_the_cursor() -> None:
+    """Control characters in a target are shown, never obeyed (security L1)."""
+    line = printed(mail(to="a\x1b[2J\r\nb@example.org"))
+    assert line.count("\n") == 1
+    assert "\x1b" not in line
+    assert "\\x1b[2J\\r\\nb@example.org" in line
+
+
+def test_terminal_without_chinese_still_shows_the_code() -> None:
+    """A stream whose encoding lacks a character gets it escaped, and the code in full."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    send(ConsoleSender(stream), sms())
+    assert b"code 493817" in raw.getvalue()
+
+
+def test_default_is_the_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a stream the line goes to standard output."""
+    send(ConsoleSender(), sms())
+    assert "13800138000" in capsys.readouterr().out
+
+
+def test_closed_stream_is_not_sent() -> None:
+    """A terminal that went away is told as not sent, without quoting the line."""
+    stream = io.StringIO()
+    stream.close()
+    with pytest.raises(NotSent) as refused:
+        send(ConsoleSender(stream), sms())
+    assert refusal(refused) is True
+
+
+def test_unknown_purpose_is_refused() -> None:
+    """What has no text is refused for good."""
+    with pytest.raises(NotSent) as refused:
+        printed(sms(purpose="greeting"))
+    assert refusal(refused) is False

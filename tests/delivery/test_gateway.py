@@ -1,0 +1,405 @@
+"""The HTTP gateway sender against real servers on the loopback address."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+import socket
+import threading
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from hupan.delivery.gateway import GatewaySender
+from hupan.delivery.gateway_options import GatewayOptions
+from hupan.delivery.message import Message
+from hupan.delivery.protocol import NotSent, OutcomeUnknown
+from tests.delivery.certificates import issue
+from tests.delivery.http_servers import HOST, Gateway, Seen, serving, talking
+from tests.delivery.samples import (
+    CODE,
+    PASSWORD,
+    PHONE,
+    assert_discreet,
+    mail,
+    refusal,
+    send,
+    sms,
+)
+
+NOW = 1_760_000_060.75
+JSON_BODY = '{"to": "{to}", "text": "{text}", "at": {timestamp}, "kind": ["{purpose}"]}'
+TEXT = "【湖畔】验证码 493817，5 分钟内有效。请勿告诉他人。"
+
+
+def options(url: str, **changes: object) -> GatewayOptions:
+    """Make options for a test gateway."""
+    fields: dict[str, object] = {"body": JSON_BODY, "timeout_seconds": 5.0} | changes
+    return GatewayOptions(url, **fields)  # type: ignore[arg-type]  # the fields vary by test
+
+
+def sender(url: str, **changes: object) -> GatewaySender:
+    """Make a sender with a clock that stands still."""
+    return GatewaySender(options(url, **changes), now=lambda: NOW)
+
+
+def deliver(gateway: Gateway, message: Message, path: str = "/send", **changes: object) -> Seen:
+    """Send one message and give back the one request that came in."""
+    with serving(gateway) as port:
+        send(sender(f"http://{HOST}:{port}{path}", **changes), message)
+    (seen,) = gateway.seen
+    return seen
+
+
+def test_json_request() -> None:
+    """The body is the filled template, with the headers every request carries."""
+    seen = deliver(Gateway(), sms(key="outbox-42"), headers={"Authorization": "Bearer k"})
+    assert (seen.method, seen.target) == ("POST", "/send")
+    assert json.loads(seen.body) == {
+        "to": PHONE,
+        "text": TEXT,
+        "at": 1_760_000_060,
+        "kind": ["code"],
+    }
+    assert seen.headers["content-type"] == "application/json"
+    assert seen.headers["idempotency-key"] == "outbox-42"
+    assert seen.headers["x-timestamp"] == "1760000060"
+    assert seen.headers["authorization"] == "Bearer k"
+    assert "x-signature" not in seen.headers
+
+
+def test_signature() -> None:
+    """A receiver that knows the secret can compute the same signature from what it got."""
+    seen = deliver(Gateway(), sms(), hmac_secret="密钥", hmac_header="X-Hupan-Sign")
+    signed = seen.headers["x-timestamp"].encode() + b"." + seen.body
+    expected = hmac.new("密钥".encode(), signed, hashlib.sha256).hexdigest()
+    assert seen.headers["x-hupan-sign"] == expected
+
+
+def test_form_request() -> None:
+    """A form is URL-encoded, so the plus of an international number stays a plus."""
+    seen = deliver(
+        Gateway(),
+        sms(to="+4915112345678"),
+        body="mobile={to}&content={text}&sign=%7B1%7D",
+        content_type="application/x-www-form-urlencoded; charset=utf-8",
+        method="PUT",
+    )
+    assert seen.method == "PUT"
+    assert parse_qs(seen.body.decode()) == {
+        "mobile": ["+4915112345678"],
+        "content": [TEXT],
+        "sign": ["{1}"],
+    }
+
+
+def test_get_request() -> None:
+    """A gateway that wants all in the URL gets it there, encoded, and no body."""
+    path = "/{to}/send?code={code}&text={text}"
+    seen = deliver(Gateway(), sms(to="+4915112345678"), path, method="GET", body="")
+    parts = urlsplit(seen.target)
+    assert seen.method == "GET"
+    assert parts.path == "/%2B4915112345678/send"
+    assert parse_qs(parts.query) == {"code": [CODE], "text": [TEXT]}
+    assert "content-type" not in seen.headers
+    assert seen.body == b""
+
+
+def test_header_template() -> None:
+    """Header values are filled in as well."""
+    seen = deliver(Gateway(), sms(), headers={"X-Mobile": "cn {to} {id}"})
+    assert seen.headers["x-mobile"] == f"cn {PHONE} m-1"
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_every_2xx_is_success(status: int) -> None:
+    """Any 2xx means the gateway took it."""
+    deliver(Gateway(status), sms())
+
+
+@pytest.mark.parametrize(
+    ("status", "again"),
+    [(400, False), (401, False), (404, False), (429, True), (500, True), (503, True)],
+)
+def test_refusal_of_the_gateway_decides(status: int, *, again: bool) -> None:
+    """429 and 5xx may be tried again, other 4xx never; one request was made."""
+    gateway = Gateway(status, body=f"{CODE} for {PHONE}".encode())
+    with pytest.raises(NotSent, match=str(status)) as refused:
+        deliver(gateway, sms())
+    assert refusal(refused) is again
+    assert len(gateway.seen) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirect_is_not_followed(status: int) -> None:
+    """A redirect, even to another host, gets no second request."""
+    elsewhere = Gateway()
+    with serving(elsewhere) as port, pytest.raises(NotSent, match=str(status)) as refused:
+        deliver(Gateway(status, {"Location": f"http://{HOST}:{port}/"}), sms())
+    assert refusal(refused) is False
+    assert elsewhere.seen == []
+
+
+def test_success_text() -> None:
+    """For a gateway that answers 200 to everything, the body decides, up to 64 KiB of it."""
+    deliver(Gateway(body='{"msg":"成功"}'.encode()), sms(), success_text="成功")
+    for body in (b'{"msg":"limit"}', b" " * 65_536 + "成功".encode()):
+        with pytest.raises(NotSent, match="success text") as refused:
+            deliver(Gateway(body=body), sms(), success_text="成功")
+        assert refusal(refused) is False
+
+
+def test_environment_proxies_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy in the environment sees no code."""
+    proxy = Gateway(status=500)
+    with serving(proxy) as port:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://{HOST}:{port}")
+        deliver(Gateway(), sms())
+    assert proxy.seen == []
+
+
+def test_tls(tmp_path: Path) -> None:
+    """A certificate of the trusted authority for this host is accepted."""
+    issued, gateway = issue(tmp_path, HOST), Gateway()
+    with serving(gateway, issued.server_context()) as port:
+        send(sender(f"https://{HOST}:{port}/", ca_file=str(issued.authority)), sms())
+    assert len(gateway.seen) == 1
+
+
+@pytest.mark.parametrize("host", ["sms.elsewhere.example", "127.0.0.2"])
+def test_certificate_of_another_name_is_refused(tmp_path: Path, host: str) -> None:
+    """A certificate of a trusted authority for another name ends the talk (security L9)."""
+    issued, gateway = issue(tmp_path, host), Gateway()
+    with serving(gateway, issued.server_context()) as port, pytest.raises(NotSent) as refused:
+        send(sender(f"https://{HOST}:{port}/", ca_file=str(issued.authority)), sms())
+    assert refusal(refused) is True
+    assert gateway.seen == []
+
+
+def test_unknown_authority_is_refused(tmp_path: Path) -> None:
+    """A certificate that nobody trusted vouches for ends the talk (security L9)."""
+    gateway = Gateway()
+    with (
+        serving(gateway, issue(tmp_path, HOST).server_context()) as port,
+        pytest.raises(NotSent) as refused,
+    ):
+        send(sender(f"https://{HOST}:{port}/"), sms())
+    assert refusal(refused) is True
+    assert gateway.seen == []
+
+
+def test_nobody_listens() -> None:
+    """A gateway that is down is worth another try."""
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(NotSent) as refused:
+        send(sender(f"http://{HOST}:{port}/"), sms())
+    assert refusal(refused) is True
+
+
+def until_hang_up(connection: socket.socket) -> None:
+    """Read and say nothing until the client is gone."""
+    while connection.recv(4096):
+        pass
+
+
+def test_hang_after_the_request_is_unknown() -> None:
+    """A gateway that never answers may have sent: no second try, and no thread stays (R07)."""
+    with talking(until_hang_up) as port, pytest.raises(OutcomeUnknown) as unknown:
+        send(sender(f"http://{HOST}:{port}/", timeout_seconds=0.3), sms())
+    assert_discreet(unknown.value)
+
+
+def trickle(connection: socket.socket) -> None:
+    """Answer one byte at a time, faster than any time-out of a single read."""
+    connection.recv(4096)
+    connection.settimeout(0.02)
+    while True:
+        try:
+            connection.sendall(b"H")
+            if not connection.recv(4096):
+                return
+        except TimeoutError:
+            continue
+        except OSError:
+            return
+
+
+def test_tar_pit_ends_at_the_deadline() -> None:
+    """A trickling answer holds neither the call nor its thread beyond the deadline (R07)."""
+    with talking(trickle) as port, pytest.raises(OutcomeUnknown) as unknown:
+        send(sender(f"http://{HOST}:{port}/", timeout_seconds=0.3), sms())
+    assert_discreet(unknown.value)
+
+
+def test_tls_handshake_that_hangs_is_not_sent() -> None:
+    """A gateway that never finishes the handshake got nothing."""
+    with talking(until_hang_up) as port, pytest.raises(NotSent) as refused:
+        send(sender(f"https://{HOST}:{port}/", timeout_seconds=0.3), sms())
+    assert refusal(refused) is True
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Take the request and go."""
+    connection.recv(65_536)
+
+
+def babble(connection: socket.socket) -> None:
+    """Answer what is no HTTP."""
+    connection.recv(65_536)
+    connection.sendall(b"\xff\xfe\r\n\r\n")
+
+
+@pytest.mark.parametrize("script", [hang_up, babble])
+def test_broken_answer_is_unknown(script: object) -> None:
+    """A gateway that hangs up or babbles after the request may have sent."""
+    assert callable(script)
+    with talking(script) as port, pytest.raises(OutcomeUnknown) as unknown:
+        send(sender(f"http://{HOST}:{port}/?code={{code}}"), sms())
+    assert_discreet(unknown.value)
+
+
+def test_hanging_gateway_costs_four_threads() -> None:
+    """While four calls hang, the others wait their turn; each is handed over once (R07)."""
+
+    async def run(port: int) -> list[BaseException | None]:
+        gateway = sender(f"http://{HOST}:{port}/", timeout_seconds=0.3)
+        calls = [gateway.send(sms(key=f"m-{number}")) for number in range(6)]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        names = [thread.name for thread in threading.enumerate()]
+        assert 0 < sum("hupan-gateway" in name for name in names) <= 4
+        await gateway.close()
+        return outcomes
+
+    with socket.create_server((HOST, 0)) as listener:
+        outcomes = asyncio.run(run(listener.getsockname()[1]))
+        requests = waiting_requests(listener)
+    assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * 6
+    assert len(requests) == 6
+    assert all(request.startswith(b"POST / HTTP/1.1\r\n") for request in requests)
+
+
+def waiting_requests(listener: socket.socket) -> list[bytes]:
+    """Read what clients that have hung up left behind."""
+    requests: list[bytes] = []
+    listener.settimeout(0)
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except BlockingIOError:
+            return requests
+        with connection:
+            connection.settimeout(5)
+            requests.append(connection.recv(65_536))
+
+
+def test_cancelled_call_frees_its_thread() -> None:
+    """A call that is cancelled hangs up at once, whatever its time-out."""
+    arrived = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.recv(4096)
+        arrived.set()
+        until_hang_up(connection)
+
+    async def run(port: int) -> None:
+        gateway = sender(f"http://{HOST}:{port}/", timeout_seconds=60)
+        call = asyncio.create_task(gateway.send(sms()))
+        await asyncio.to_thread(arrived.wait, 5)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await gateway.close()
+
+    with talking(script) as port:
+        asyncio.run(run(port))
+    assert arrived.is_set()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [mail(), sms(to=""), sms(to="138,139"), sms(to="1380013\r\n8000"), sms(to="+"), sms(key="a b")],
+)
+def test_unfit_message_is_refused(message: Message) -> None:
+    """An e-mail, a target that is no single number, an id unfit for a header: no request."""
+    with pytest.raises(NotSent) as refused:
+        send(sender(f"http://{HOST}:9/"), message)
+    assert refusal(refused) is False
+
+
+def malformed(connection: socket.socket) -> None:
+    """Answer 200 with a header line that cannot be parsed."""
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nGood: 1\r\nbroken line\r\nContent-Length: 0\r\n\r\n")
+
+
+def test_log_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """At the lowest level no log holds the URL, which may hold the code (security C13)."""
+    with caplog.at_level(logging.DEBUG), talking(malformed) as port:
+        send(sender(f"http://{HOST}:{port}/?code={{code}}&to={{to}}"), sms())
+    assert CODE not in caplog.text
+    assert PHONE not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"url": "http://sms.example/"}, "^url: http is for loopback"),
+        ({"url": "ftp://127.0.0.1/"}, "^url: must be https"),
+        ({"url": "https:///path"}, "^url: must be https"),
+        ({"url": f"https://u:{PASSWORD}@sms.example/"}, "^url: no placeholder or login"),
+        ({"url": "https://{to}.example/"}, "^url: no placeholder or login"),
+        ({"url": "https://sms.example:port/"}, "^url: cannot be read"),
+        ({"url": "https://[sms/"}, "^url: cannot be read"),
+        ({"url": "https://sms.example/\r\n"}, "^url: must be printable"),
+        ({"url": "https://sms.example/#x"}, "^url: no fragment"),
+        ({"url": "https://sms.example/{mobile}"}, r"^url: unknown placeholder \{mobile\}"),
+        ({"url": "https://sms.example/?a={to"}, "^url: unbalanced {"),
+        ({"body": '{"to": "{mobile}"}'}, r"^body: unknown placeholder \{mobile\}"),
+        ({"body": '{"to": "{to"}'}, "^body: unbalanced {"),
+        ({"body": '{"to": {to}}'}, "^body: is no JSON"),
+        ({"body": '{"to": "{to}"'}, "^body: unbalanced {"),
+        ({"body": "{to}"}, "^body: is no JSON"),
+        ({"body": '"\udcff"'}, "^body: is no JSON"),
+        (
+            {"body": "a = {to}", "content_type": "application/x-www-form-urlencoded"},
+            "^body: is no encoded form",
+        ),
+        ({"content_type": "text/xml"}, "^content_type"),
+        ({"content_type": "application/json; a=\n"}, "^content_type"),
+        ({"method": "DELETE"}, "^method"),
+        ({"method": "GET"}, "^body: a GET request"),
+        ({"headers": {"X-To": "{mobile}"}}, r"^headers: X-To: unknown placeholder \{mobile\}"),
+        ({"headers": {"X-Text": "{text}"}}, r"^headers: X-Text: unknown placeholder \{text\}"),
+        ({"headers": {"X-A": "a\r\nb"}}, "^headers: the value of X-A"),
+        ({"headers": {"X A": "a"}}, "^headers: 'X A'"),
+        ({"headers": {"Idempotency-Key": "a"}}, "^headers: Idempotency-Key is set"),
+        ({"headers": {"x-a": "1", "X-A": "2"}}, "^headers: one name is given twice"),
+        ({"hmac_header": "Content-Length"}, "^headers: Content-Length is set"),
+        ({"hmac_secret": "\udcff"}, "^hmac_secret"),
+        ({"timeout_seconds": 0}, "^timeout_seconds"),
+    ],
+)
+def test_bad_options_are_refused_when_built(changes: dict[str, object], complaint: str) -> None:
+    """A setting that cannot work is refused by name, and no key is quoted."""
+    fields: dict[str, object] = {"url": "https://sms.example/", "body": JSON_BODY}
+    with pytest.raises(ValueError, match=complaint) as refused:
+        GatewayOptions(**(fields | changes))  # type: ignore[arg-type]  # wrong on purpose
+    assert PASSWORD not in str(refused.value)
+    assert refused.value.__context__ is None or PASSWORD not in str(refused.value.__context__)
+
+
+def test_repr_keeps_every_key() -> None:
+    """Options can be logged: url, headers, body and secret are left out."""
+    shown = repr(
+        options(
+            f"https://sms.example/?key={PASSWORD}",
+            headers={"Authorization": PASSWORD},
+            body=f'{{"key": "{PASSWORD}"}}',
+            hmac_secret=PASSWORD,
+        )
+    )
+    assert PASSWORD not in shown

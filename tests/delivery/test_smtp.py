@@ -1,0 +1,504 @@
+"""The SMTP sender against real servers on the loopback address."""
+
+import asyncio
+import email
+import logging
+from collections.abc import Awaitable, Callable
+from email.message import EmailMessage
+from email.policy import default as default_policy
+from pathlib import Path
+from ssl import SSLContext
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from hupan.delivery.message import Message
+from hupan.delivery.protocol import NotSent, OutcomeUnknown
+from hupan.delivery.smtp import Security, SmtpOptions, SmtpSender
+from tests.delivery.certificates import issue
+from tests.delivery.samples import ADDRESS, CODE, PASSWORD, assert_discreet, mail, refusal
+
+HOST = "127.0.0.1"
+FROM = "no-reply@hupan.example"
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Sink:
+    """What a mail server took, and what it answers."""
+
+    def __init__(self, *, rcpt: str = "250 OK", data: str = "250 OK") -> None:
+        self.rcpt = rcpt
+        self.data = data
+        self.sessions: list[Session] = []
+        self.envelopes: list[Envelope] = []
+
+    async def handle_RCPT(  # noqa: N802  aiosmtpd finds its hooks by these names
+        self,
+        _server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        _options: list[str],
+    ) -> str:
+        """Answer one recipient."""
+        self.sessions.append(session)
+        if self.rcpt.startswith("2"):
+            envelope.rcpt_tos.append(address)
+        return self.rcpt
+
+    async def handle_DATA(  # noqa: N802  likewise
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        """Take one mail."""
+        self.envelopes.append(envelope)
+        return self.data
+
+    def mail(self) -> EmailMessage:
+        """Parse the one mail that was taken."""
+        (envelope,) = self.envelopes
+        content = envelope.content
+        assert isinstance(content, bytes)
+        return email.message_from_bytes(content, _class=EmailMessage, policy=default_policy)
+
+
+class Accounts:
+    """The one login a mail server knows."""
+
+    def __call__(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: object
+    ) -> AuthResult:
+        """Check user and password."""
+        known = LoginPassword(b"mailer", PASSWORD.encode())
+        return AuthResult(success=data == known)
+
+
+def options(port: int, **changes: object) -> SmtpOptions:
+    """Make options for a test server; plain unless told otherwise."""
+    fields: dict[str, object] = {"security": "none", "timeout_seconds": 5.0} | changes
+    return SmtpOptions(host=HOST, port=port, sender=FROM, **fields)  # type: ignore[arg-type]  # the fields vary by test
+
+
+class Connections:
+    """The server's ends of the connections of one test."""
+
+    def __init__(self, factory: Callable[[], asyncio.Protocol]) -> None:
+        self._factory = factory
+        self._ended: list[asyncio.Event] = []
+
+    def accept(self) -> asyncio.Protocol:
+        """Make the protocol of one connection, and learn when that ends."""
+        protocol, ended = self._factory(), asyncio.Event()
+        make, lose = protocol.connection_made, protocol.connection_lost
+
+        def made(transport: asyncio.BaseTransport) -> None:
+            self._ended.append(ended)
+            make(transport)
+
+        def lost(exc: Exception | None) -> None:
+            lose(exc)
+            ended.set()
+
+        protocol.connection_made = made  # type: ignore[method-assign]  # to see the life of a foreign class
+        protocol.connection_lost = lost  # type: ignore[method-assign]  # likewise
+        return protocol
+
+    async def all_ended(self) -> None:
+        """Wait until the sender has hung up everywhere."""
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(ended.wait() for ended in self._ended))
+
+
+def deliver(
+    factory: Callable[[], asyncio.Protocol],
+    message: Message,
+    *,
+    tls: SSLContext | None = None,
+    **changes: object,
+) -> None:
+    """Run a server for one message; the sender must hang up by itself."""
+
+    async def run() -> None:
+        connections = Connections(factory)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(connections.accept, HOST, 0, ssl=tls)
+        async with server:
+            port: int = server.sockets[0].getsockname()[1]
+            try:
+                await SmtpSender(options(port, **changes)).send(message)
+            finally:
+                await connections.all_ended()
+
+    asyncio.run(run())
+
+
+def deliver_to_script(script: Script, message: Message, **changes: object) -> None:
+    """Run a server that says just what the test wants for one message."""
+
+    async def run() -> None:
+        ended = asyncio.Event()
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                await script(reader, writer)
+            finally:
+                writer.close()
+                ended.set()
+
+        async with await asyncio.start_server(talk, HOST, 0) as server:
+            port: int = server.sockets[0].getsockname()[1]
+            try:
+                await SmtpSender(options(port, **changes)).send(message)
+            finally:
+                await ended.wait()
+
+    asyncio.run(run())
+
+
+def smtpd(sink: Sink, **settings: object) -> Callable[[], SMTP]:
+    """Make a factory of real SMTP servers."""
+    return lambda: SMTP(sink, hostname="mail.test", **settings)  # type: ignore[arg-type]  # the settings vary by test
+
+
+def test_mail_arrives_as_composed() -> None:
+    """One recipient gets one plain text with a stable Message-ID, marked as automatic."""
+    sink = Sink()
+    deliver(smtpd(sink), mail(key="outbox-42"))
+    assert sink.envelopes[0].mail_from == FROM
+    assert sink.envelopes[0].rcpt_tos == [ADDRESS]
+    got = sink.mail()
+    assert got["From"] == f"湖畔 <{FROM}>"
+    assert got["To"] == ADDRESS
+    assert got["Subject"] == "湖畔 验证码 Verification code"
+    assert got["Message-ID"] == "<outbox-42@hupan.example>"
+    assert got["Date"] == "Thu, 09 Oct 2025 08:53:20 +0000"
+    assert got["Auto-Submitted"] == "auto-generated"
+    assert got.get_content_type() == "text/plain"
+    assert "您的验证码是：493817" in got.get_content()
+
+
+def test_retry_is_the_same_mail() -> None:
+    """A second try of a message is byte for byte the first one."""
+    first, second = Sink(), Sink()
+    deliver(smtpd(first), mail())
+    deliver(smtpd(second), mail())
+    assert first.envelopes[0].content == second.envelopes[0].content
+
+
+def test_longest_id_stays_one_token() -> None:
+    """An id of 128 characters survives header folding."""
+    sink = Sink()
+    deliver(smtpd(sink), mail(key="k" * 128))
+    assert sink.mail()["Message-ID"].strip() == f"<{'k' * 128}@hupan.example>"
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_login_over_tls(tmp_path: Path, security: Security) -> None:
+    """With either kind of TLS the login and the mail go through the encrypted connection."""
+    issued, sink = issue(tmp_path, HOST), Sink()
+    inner = issued.server_context() if security == "starttls" else None
+    outer = issued.server_context() if security == "tls" else None
+    # aiosmtpd counts only STARTTLS as TLS.
+    smtp = smtpd(
+        sink,
+        tls_context=inner,
+        require_starttls=inner is not None,
+        authenticator=Accounts(),
+        auth_required=security == "starttls",
+        auth_require_tls=security == "starttls",
+    )
+    deliver(
+        smtp,
+        mail(),
+        tls=outer,
+        security=security,
+        user="mailer",
+        password=PASSWORD,
+        ca_file=str(issued.authority),
+    )
+    assert len(sink.envelopes) == 1
+    assert sink.sessions[0].authenticated is True
+
+
+def test_wrong_password_is_final(tmp_path: Path) -> None:
+    """A refused login is not tried again, and the password stays out of the error."""
+    issued, sink = issue(tmp_path, HOST), Sink()
+    smtp = smtpd(
+        sink,
+        tls_context=issued.server_context(),
+        authenticator=lambda *_: AuthResult(success=False, handled=False),
+    )
+    with pytest.raises(NotSent, match="535") as refused:
+        deliver(
+            smtp,
+            mail(),
+            security="starttls",
+            user="mailer",
+            password=PASSWORD,
+            ca_file=str(issued.authority),
+        )
+    assert refusal(refused) is False
+    assert sink.envelopes == []
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+@pytest.mark.parametrize("host", ["mail.elsewhere.example", "127.0.0.2"])
+def test_certificate_of_another_name_is_refused(
+    tmp_path: Path, security: Security, host: str
+) -> None:
+    """A certificate of a trusted authority for another name ends the talk (security L9)."""
+    issued, sink = issue(tmp_path, host), Sink()
+    inner = issued.server_context() if security == "starttls" else None
+    outer = issued.server_context() if security == "tls" else None
+    with pytest.raises(NotSent) as refused:
+        deliver(
+            smtpd(sink, tls_context=inner),
+            mail(),
+            tls=outer,
+            security=security,
+            ca_file=str(issued.authority),
+        )
+    assert refusal(refused) is True
+    assert sink.sessions == []
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_unknown_authority_is_refused(tmp_path: Path, security: Security) -> None:
+    """A certificate that nobody trusted vouches for ends the talk (security L9)."""
+    issued, sink = issue(tmp_path, HOST), Sink()
+    inner = issued.server_context() if security == "starttls" else None
+    outer = issued.server_context() if security == "tls" else None
+    with pytest.raises(NotSent) as refused:
+        deliver(smtpd(sink, tls_context=inner), mail(), tls=outer, security=security)
+    assert refusal(refused) is True
+    assert sink.sessions == []
+
+
+def test_starttls_not_offered_is_refused() -> None:
+    """Where STARTTLS is missing, nothing goes out in the clear (security L9)."""
+    said: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.test\r\n")
+        while line := await reader.readline():
+            said.append(line)
+            writer.write(b"250-mail.test\r\n250 AUTH PLAIN\r\n")
+
+    with pytest.raises(NotSent) as refused:
+        deliver_to_script(script, mail(), security="starttls", user="mailer", password=PASSWORD)
+    assert refusal(refused) is True
+    assert said == [b"EHLO hupan.example\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("sink", "again"),
+    [
+        (Sink(rcpt="450 mailbox busy"), True),
+        (Sink(rcpt=f"550 no such user {ADDRESS}"), False),
+        (Sink(data="451 try later"), True),
+        (Sink(data=f"554 spam {CODE} for {ADDRESS}"), False),
+    ],
+)
+def test_refusal_of_the_server_decides(sink: Sink, *, again: bool) -> None:
+    """4xx may be tried again, 5xx never, before the mail and after it."""
+    with pytest.raises(NotSent) as refused:
+        deliver(smtpd(sink), mail())
+    assert refusal(refused) is again
+
+
+def test_nobody_listens() -> None:
+    """A server that is down is worth another try."""
+
+    async def run() -> None:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, HOST, 0)
+        port: int = server.sockets[0].getsockname()[1]
+        server.close()
+        await server.wait_closed()
+        await SmtpSender(options(port)).send(mail())
+
+    with pytest.raises(NotSent) as refused:
+        asyncio.run(run())
+    assert refusal(refused) is True
+
+
+def test_tar_pit_ends_at_the_deadline() -> None:
+    """A server that trickles its greeting is left at the deadline, nothing handed over (R07)."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not reader.at_eof():
+            writer.write(b"2")
+            try:
+                await asyncio.wait_for(reader.read(1), 0.02)
+            except TimeoutError:
+                continue
+
+    with pytest.raises(NotSent) as refused:
+        deliver_to_script(script, mail(), timeout_seconds=0.3)
+    assert refusal(refused) is True
+
+
+async def take_mail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """Talk up to the end of the mail's body and give it back, not yet answered."""
+    writer.write(b"220 mail.test\r\n")
+    while not (await reader.readline()).startswith(b"DATA"):
+        writer.write(b"250 OK\r\n")
+    writer.write(b"354 go on\r\n")
+    return await reader.readuntil(b"\r\n.\r\n")
+
+
+def test_hang_after_data_is_unknown() -> None:
+    """A server that says nothing after the mail may have taken it: no second try (R07)."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await take_mail(reader, writer)
+        await reader.read()
+
+    with pytest.raises(OutcomeUnknown) as unknown:
+        deliver_to_script(script, mail(), timeout_seconds=0.5)
+    assert_discreet(unknown.value)
+
+
+def test_connection_lost_after_data_is_unknown() -> None:
+    """A server that hangs up after the mail may have taken it."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await take_mail(reader, writer)
+
+    with pytest.raises(OutcomeUnknown) as unknown:
+        deliver_to_script(script, mail())
+    assert_discreet(unknown.value)
+
+
+def test_garbled_answer_after_data_is_unknown() -> None:
+    """An answer without a code says neither yes nor no."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await take_mail(reader, writer)
+        writer.write(b"\xff\xfe what?\r\n")
+        await reader.read()
+
+    with pytest.raises(OutcomeUnknown) as unknown:
+        deliver_to_script(script, mail())
+    assert_discreet(unknown.value)
+
+
+def test_accepted_mail_stays_accepted_without_goodbye() -> None:
+    """A server that drops the line instead of answering QUIT has the mail all the same."""
+    taken: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(await take_mail(reader, writer))
+        writer.write(b"250 queued\r\n")
+        await reader.readline()
+
+    deliver_to_script(script, mail())
+    assert len(taken) == 1
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "",
+        " ",
+        "lin",
+        "@example.org",
+        "lin@",
+        "a@b.c,evil@y.z",
+        "a@b.c;evil@y.z",
+        "a@b.c evil@y.z",
+        " a@b.c",
+        "a@b.c ",
+        "a@b.c\n",
+        "a@b.c\r\nBcc: evil@y.z",
+        "a\0@b.c",
+        "a@b\0.c",
+        "a@b.c>",
+        "<a@b.c>",
+        "Lin <a@b.c>",
+        '"a,b"@c.d',
+        "a(b)@c.d",
+        "a..b@c.d",
+        ".a@c.d",
+        "a@@c.d",
+        "a@[127.0.0.1]",
+        "a@-c.d",
+        "a@c..d",
+        "林@example.org",
+        "a@例子.cn",
+        "a" * 65 + "@b.c",
+        "a@" + "b" * 64 + ".c",
+    ],
+)
+def test_anything_but_one_address_is_refused(to: str) -> None:
+    """Two addresses, control characters and blanks never reach a mail server (security U7)."""
+    with pytest.raises(NotSent) as refused:
+        asyncio.run(SmtpSender(options(9)).send(mail(to=to)))
+    assert refusal(refused) is False
+
+
+@pytest.mark.parametrize("key", ["", "a b", "a>b", "a\nb", "a@b", ".a", "k" * 129])
+def test_unfit_id_is_refused(key: str) -> None:
+    """An id that does not fit into a Message-ID is refused."""
+    with pytest.raises(NotSent) as refused:
+        asyncio.run(SmtpSender(options(9)).send(mail(key=key)))
+    assert refusal(refused) is False
+
+
+def test_log_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """At the lowest level no log of the client side holds the code (security C13)."""
+    with caplog.at_level(logging.DEBUG):
+        deliver(smtpd(Sink()), mail())
+    ours = [r.getMessage() for r in caplog.records if not r.name.startswith("mail.")]
+    assert all(CODE not in line and ADDRESS not in line for line in ours)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"host": "mail.example"}, "security"),
+        ({"host": ""}, "host"),
+        ({"host": "a b"}, "host"),
+        ({"host": "a\r\nb"}, "host"),
+        ({"port": 0}, "port"),
+        ({"port": 65536}, "port"),
+        ({"sender": "a@b.c,d@e.f"}, "sender"),
+        ({"user": "mailer"}, "user, password"),
+        ({"password": PASSWORD}, "user, password"),
+        ({"security": "TLS"}, "security"),
+        ({"timeout_seconds": 0}, "timeout_seconds"),
+        (
+            {
+                "host": "mail.example",
+                "allow_plaintext": True,
+                "user": "mailer",
+                "password": PASSWORD,
+            },
+            "password",
+        ),
+    ],
+)
+def test_bad_options_are_refused_when_built(changes: dict[str, object], field: str) -> None:
+    """A setting that cannot work, or would send secrets in the clear, is refused by name."""
+    fields: dict[str, object] = {"host": HOST, "port": 25, "sender": FROM, "security": "none"}
+    with pytest.raises(ValueError, match=f"^{field}:") as refused:
+        SmtpOptions(**(fields | changes))  # type: ignore[arg-type]  # wrong on purpose
+    assert PASSWORD not in str(refused.value)
+
+
+def test_plaintext_beyond_loopback_needs_consent() -> None:
+    """A relay without login in the operator's own network can be allowed by name."""
+    wanted = SmtpOptions("relay", 25, FROM, security="none", allow_plaintext=True)
+    assert wanted.security == "none"
+
+
+def test_unreadable_authority_is_refused(tmp_path: Path) -> None:
+    """A ca_file that is missing or no PEM is told at start, not at the first mail."""
+    (tmp_path / "junk.pem").write_text("junk")
+    for name in ("missing.pem", "junk.pem"):
+        with pytest.raises(ValueError, match=r"^ca_file: "):
+            SmtpSender(options(465, security="tls", ca_file=str(tmp_path / name)))
+
+
+def test_repr_keeps_the_password() -> None:
+    """Options can be logged."""
+    assert PASSWORD not in repr(options(465, security="tls", user="mailer", password=PASSWORD))

@@ -1,0 +1,99 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hupan.delivery.protocol import NotSent
+from hupan.delivery.texts import WORDINGS, render, require_brand
+from tests.delivery.samples import ADDRESS, CODE, PHONE, mail, sms
+
+PURPOSES = {
+    "code",
+    "reset",
+    "notice-phone-changed",
+    "notice-email-changed",
+    "notice-password-changed",
+    "notice-phone-bound",
+    "notice-email-bound",
+    "notice-account-cancelled",
+}
+UCS2_SEGMENT = 70
+
+
+def code_of(purpose: str) -> str:
+    """Give the code a message of this purpose carries."""
+    return "" if purpose.startswith("notice-") else CODE
+
+
+def test_every_purpose_has_words() -> None:
+    """Each purpose of the interface has a text, and no other."""
+    assert set(WORDINGS) == PURPOSES
+
+
+@pytest.mark.parametrize("purpose", sorted(PURPOSES))
+def test_sms_is_one_signed_segment(purpose: str) -> None:
+    """An SMS begins with the signature, fits one segment of 70 and tells no target."""
+    text = render(sms(purpose=purpose, code=code_of(purpose)), "湖畔")
+    assert text.subject == ""
+    assert text.body.startswith("【湖畔】")
+    assert len(text.body) <= UCS2_SEGMENT
+    assert code_of(purpose) in text.body
+    assert PHONE not in text.body
+    assert "\n" not in text.body
+    assert "{" not in text.body
+
+
+@pytest.mark.parametrize("purpose", sorted(PURPOSES))
+def test_mail_is_chinese_then_english(purpose: str) -> None:
+    """An e-mail says it in Chinese first, then in English, and keeps the code off the subject."""
+    text = render(mail(purpose=purpose, code=code_of(purpose)), "湖畔")
+    assert text.subject.startswith("湖畔 ")
+    assert CODE not in text.subject
+    assert text.body.index("您") < text.body.index("our ")
+    assert text.body.count(CODE) == (2 if code_of(purpose) else 0)
+    assert "2025-10-09 08:53 UTC" in text.body
+    assert ADDRESS not in text.body
+    assert "{" not in text.body
+
+
+def test_exact_words() -> None:
+    """The SMS a user sees most often reads as it should."""
+    assert render(sms(), "湖畔").body == "【湖畔】验证码 493817，5 分钟内有效。请勿告诉他人。"
+
+
+@given(
+    code=st.text(max_size=12).filter(
+        lambda code: not (len(code) == 6 and code.isascii() and code.isdigit())
+    )
+)
+def test_nothing_but_six_digits_is_a_code(code: str) -> None:
+    """What is not six ASCII digits never reaches a text, so no user text can."""
+    with pytest.raises(NotSent) as refused:
+        render(sms(code=code), "湖畔")
+    assert refused.value.again is False
+
+
+@pytest.mark.parametrize(
+    ("purpose", "code"), [("notice-phone-bound", CODE), ("greeting", ""), ("", CODE)]
+)
+def test_unfit_message_is_refused(purpose: str, code: str) -> None:
+    """A notice with a code and an unknown purpose have no text."""
+    with pytest.raises(NotSent) as refused:
+        render(mail(purpose=purpose, code=code), "湖畔")
+    assert refused.value.again is False
+
+
+@pytest.mark.parametrize("brand", ["", " ", "a\nb", "a\r\nBcc: x", "a\0b", "a\u202eb", "湖" * 17])
+def test_brand_that_cannot_stand_in_a_header_is_refused(brand: str) -> None:
+    """A brand is short and printable."""
+    with pytest.raises(ValueError, match="brand"):
+        require_brand(brand)
+
+
+def test_brand_with_braces_is_itself() -> None:
+    """A brand is a value, not a template."""
+    assert render(sms(), "{code}").body.startswith("【{code}】验证码 493817")
+
+
+def test_message_repr_keeps_secrets() -> None:
+    """A message that ends up in a log tells neither code nor target (security C13, L1)."""
+    assert repr(sms()) == "Message(id='m-1', channel='sms', purpose='code')"

@@ -1,0 +1,39 @@
+"""The files that the guards read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = ("src", "tests", "bench", "docs", "proto", ".ci", ".github")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def modules() -> dict[str, str]:
+    """Each Python file of the product by its path below src/hupan, without the generated stubs."""
+    top = ROOT / "src" / "hupan"
+    paths = (path for path in top.rglob("*.py") if not path.match("contract/pb/*"))
+    return {path.relative_to(top).as_posix(): path.read_text("utf-8") for path in sorted(paths)}
+
+
+@pytest.fixture(scope="session")
+def written() -> Callable[..., dict[str, str]]:
+    """Asks for the text of every file we wrote whose name ends so, by its path from the top."""
+
+    def texts(*suffixes: str) -> dict[str, str]:
+        below = (path for folder in OURS for path in (ROOT / folder).rglob("*"))
+        paths = [path for path in (*ROOT.iterdir(), *below) if path.is_file()]
+        return {
+            path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+            for path in sorted(paths)
+            if path.suffix in suffixes and not path.match("contract/pb/*")
+        }
+
+    return texts

@@ -1,0 +1,154 @@
+"""Which layer may import which.
+
+The story: an account server of our kind began with clean layers. Then one rule needed one query
+"just here", one import went into a function so that the cycle did not show, and two years later no
+file could be read, tested or replaced alone. An arrow is wrong on the day it is drawn, not on the
+day it hurts, so it fails here on that day. An import inside a function or under TYPE_CHECKING is
+how a wrong arrow hides; it is refused whatever its direction.
+"""
+
+import ast
+import re
+
+import pytest
+
+MODULE = re.compile(r"hupan(\.[a-z_]+)+")
+
+ARROWS: dict[str, set[str]] = {
+    "__init__": set(),
+    "contract": set(),
+    "model": set(),
+    "config": set(),
+    "delivery": set(),
+    "pictures": set(),
+    "listener": set(),
+    "seal": set(),
+    "clock": set(),
+    "chance": set(),
+    "store": {"model"},
+    "domain": {
+        *("model", "store", "delivery.message", "delivery.protocol"),
+        *("seal", "clock", "chance", "pictures.pool"),
+    },
+    "api": {"contract", "model", "domain", "clock"},
+    "sandbox": {
+        "config",
+        "model",
+        "domain",
+        "clock",
+        "delivery.message",
+        "delivery.protocol",
+        "delivery.texts",
+    },
+    "console": {"config", "model", "domain", "clock", "delivery.message", "delivery.protocol"},
+    "client": {"contract"},
+    "app": {
+        *("contract", "model", "config", "delivery", "pictures", "listener", "seal", "clock"),
+        *("chance", "store", "domain", "api", "sandbox", "console", "client"),
+    },
+    "cli": {"app", "config", "client", "listener", "store"},
+}
+
+
+def imported(node: ast.Import | ast.ImportFrom, path: str) -> list[str]:
+    """What a statement imports, by its full name."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    package = ["hupan", *path.split("/")[:-1]]
+    start = package[: len(package) + 1 - node.level] if node.level else []
+    origin = ".".join([*start, *filter(None, [node.module])])
+    return [f"{origin}.{alias.name}" for alias in node.names]
+
+
+def named(tree: ast.Module) -> list[tuple[int, str]]:
+    """Our modules that a file names in strings, if it imports by name."""
+    nodes = list(ast.walk(tree))
+    words = {getattr(node, "id", getattr(node, "attr", "")) for node in nodes}
+    if not words & {"import_module", "__import__"}:
+        return []
+    texts = [node for node in nodes if isinstance(node, ast.Constant)]
+    return [(text.lineno, str(text.value)) for text in texts if MODULE.fullmatch(str(text.value))]
+
+
+def wrong_arrows(path: str, source: str) -> list[str]:
+    """What is wrong with the imports of the file at a path below src/hupan."""
+    layer = path.removesuffix(".py").split("/")[0]
+    if layer not in ARROWS:
+        return [f"{path}: {layer} is no layer yet; give it a line in ARROWS"]
+    allowed = [f"hupan.{name}." for name in (layer, "__version__", *ARROWS[layer])]
+    tree = ast.parse(source)
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+    found = [(node, name) for node in imports for name in imported(node, path)]
+    ours = [(node, name) for node, name in found if f"{name}.".startswith("hupan.")]
+    targets = [*((node.lineno, name) for node, name in ours), *named(tree)]
+    return [
+        *(
+            f"{path}:{line}: {layer} must not import {name}"
+            for line, name in targets
+            if not f"{name}.".startswith(tuple(allowed))
+        ),
+        *(
+            f"{path}:{node.lineno}: {name} is not imported at the top"
+            for node, name in ours
+            if node not in tree.body
+        ),
+    ]
+
+
+def test_every_arrow_is_allowed(modules: dict[str, str]) -> None:
+    """Each file imports only what its layer may, and only at its top."""
+    assert modules
+    assert [fault for path, text in modules.items() for fault in wrong_arrows(path, text)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("store/codes.py", "from hupan.domain.login import Login"),
+        ("store/codes.py", "from hupan import domain"),
+        ("store/codes.py", "from ..domain import login"),
+        ("store/codes.py", "from .. import domain"),
+        ("store/codes.py", "import hupan.domain.login as login"),
+        ("store/codes.py", "import os, hupan.domain"),
+        ("model.py", "from . import store"),
+        ("model.py", "from .store.codes import find_code"),
+        ("domain/login.py", "from hupan.delivery.smtp import Smtp"),
+        ("domain/login.py", "from hupan.delivery import smtp"),
+        ("domain/login.py", "from hupan.api import app"),
+        ("api/login.py", "from hupan.store.codes import find_code"),
+        ("client/login.py", "from hupan.models import Account"),
+        ("app.py", "from hupan.cli.serve import serve"),
+        ("cli/serve.py", "import hupan"),
+        ("store/codes.py", "def late():\n    from hupan.model import Account"),
+        ("store/codes.py", "if TYPE_CHECKING:\n    from hupan.model import Account"),
+        (
+            "store/codes.py",
+            "try:\n    from hupan.store import engine\nexcept ImportError:\n    pass",
+        ),
+        ("store/codes.py", 'import_module("hupan.domain.login")'),
+        ("store/codes.py", 'NAME = "hupan.domain.login"\nimportlib.import_module(NAME)'),
+        ("helpers/text.py", ""),
+    ],
+)
+def test_a_wrong_arrow_is_seen(path: str, source: str) -> None:
+    """Whatever way it is written, a wrong arrow is one fault."""
+    assert len(wrong_arrows(path, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("store/codes.py", "from hupan.model import Account"),
+        ("store/codes.py", "from hupan.store.engine import Store"),
+        ("store/codes.py", "from .engine import Store"),
+        ("store/__init__.py", "from .engine import Store"),
+        ("domain/login.py", "from hupan.delivery import message, protocol"),
+        ("cli/version.py", "from hupan import __version__"),
+        ("app.py", "from hupan.api.app import Api"),
+        ("cli/main.py", 'FILES = {"serve": "hupan.cli.serve"}\nimport_module(FILES["serve"])'),
+        ("config/paths.py", 'import hupandas, os\nname = "hupan.db"'),
+    ],
+)
+def test_a_right_arrow_passes(path: str, source: str) -> None:
+    """What the layer may import is no fault."""
+    assert wrong_arrows(path, source) == []

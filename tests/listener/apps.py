@@ -1,0 +1,90 @@
+"""Tiny ASGI apps, and a process that serves one: `python apps.py '<json>'`."""
+
+import asyncio
+import functools
+import json
+import os
+import resource
+import sys
+
+from hupan.listener.asgi import ASGIApp, Receive, Scope, Send
+from hupan.listener.limits import ListenerLimits
+from hupan.listener.run import run
+
+
+async def _lifespan(receive: Receive, send: Send, refusal: str) -> None:
+    await receive()
+    if refusal:
+        await send({"type": "lifespan.startup.failed", "message": refusal})
+        return
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    sys.stderr.write("app ended\n")
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def app(refusal: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the path, the length of the body and its process id; `/wait/<s>` waits first.
+
+    `/big` answers with 16 MiB.
+    """
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send, refusal)
+        return
+    body = await _whole_body(receive)
+    if body is None:
+        sys.stderr.write("app heard disconnect\n")
+        return
+    path = scope["path"]
+    if path.startswith("/wait/"):
+        sys.stderr.write("app waits\n")
+        await asyncio.sleep(float(path.removeprefix("/wait/")))
+    answer = f"{path} {len(body)} {os.getpid()}".encode()
+    if path == "/big":
+        answer = b"x" * (1 << 24)
+    length = str(len(answer)).encode()
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]}
+    )
+    await send({"type": "http.response.body", "body": answer})
+
+
+def make(refusal: str) -> ASGIApp:
+    """An app that refuses to start when there is a refusal."""
+    return functools.partial(app, refusal)
+
+
+def _told(urls: list[str]) -> None:
+    sys.stdout.write(json.dumps(urls) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Serves as the first argument says."""
+    said = json.loads(sys.argv[1])
+    if "files" in said:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (said["files"], hard))
+    return run(
+        functools.partial(make, said.get("refusal", "")),
+        host=said.get("host", "127.0.0.1"),
+        port=said.get("port", 0),
+        workers=said.get("workers", 1),
+        limits=ListenerLimits(**said.get("limits", {})),
+        on_listening=_told,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""What a captcha picture is, and what it does not give away."""
+
+import io
+import re
+import subprocess
+import sys
+from secrets import SystemRandom
+
+import pytest
+from PIL import Image
+
+from hupan.chance import SeededChance
+from hupan.pictures.drawing import READABLE_DIGITS, InkDrawer, Jitter
+
+SIZE = (230, 60)
+ANSWERS = [digit * 5 for digit in "0123456789"]
+
+
+@pytest.fixture
+def draw() -> InkDrawer:
+    """A drawer with the server's own jitter."""
+    return InkDrawer(SystemRandom().uniform)
+
+
+def seeded(seed: str) -> Jitter:
+    """A jitter that repeats itself."""
+    chance = SeededChance(seed)
+    return lambda low, high: low + (high - low) * chance.below(2**32) / 2**32
+
+
+def shades(png: bytes) -> bytes:
+    """The picture's pixels in grey, row by row, 0 to 255."""
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
+        return picture.convert("L").tobytes()
+
+
+def ink(png: bytes) -> bytes:
+    """The picture's pixels in black and white, row by row: 1 where there is ink."""
+    grey = shades(png)
+    middle = (min(grey) + max(grey)) // 2
+    return bytes(shade < middle for shade in grey)
+
+
+def inked_share(png: bytes) -> float:
+    """The share of the pixels that hold ink, 0 to 1."""
+    return sum(ink(png)) / (SIZE[0] * SIZE[1])
+
+
+def chunks(png: bytes) -> list[bytes]:
+    """The names of a PNG's chunks, in order."""
+    names, place = [], 8
+    while place < len(png):
+        names.append(png[place + 4 : place + 8])
+        place += 12 + int.from_bytes(png[place : place + 4])
+    return names
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_picture_is_a_small_png_of_the_wires_size(draw: InkDrawer, answer: str) -> None:
+    """A picture is a PNG of 230x60 pixels and at most 6 KiB (wire.md, user/captcha)."""
+    png = draw(answer)
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
+        picture.load()
+        assert picture.size == SIZE
+    assert len(png) <= 6 * 1024
+
+
+def test_picture_holds_no_metadata(draw: InkDrawer) -> None:
+    """The file has a head, a palette and pixels, and nothing that could name the answer (C9)."""
+    png = draw("48392")
+    assert list(dict.fromkeys(chunks(png))) == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
+        assert picture.info == {}
+
+
+def test_answer_is_not_in_the_bytes(draw: InkDrawer) -> None:
+    """No picture holds its answer as text, neither forth nor back (C9)."""
+    for number in range(10_000, 100_000, 997):
+        png = draw(str(number))
+        assert str(number).encode() not in png
+        assert str(number)[::-1].encode() not in png
+
+
+def test_pictures_of_one_answer_differ(draw: InkDrawer) -> None:
+    """A table of pictures seen before answers nothing: the same answer never looks the same."""
+    assert len({draw("48392") for _ in range(50)}) == 50
+
+
+def test_jitter_alone_decides_the_picture() -> None:
+    """With the same jitter the same answer is the same picture, so nothing else flows into it."""
+    first, again, other = (InkDrawer(seeded(seed))("48392") for seed in ("a", "a", "b"))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_each_digit_is_drawn_dark_on_light(draw: InkDrawer, answer: str) -> None:
+    """Every digit leaves ink enough to be seen and paper enough to be told from the others."""
+    for _ in range(20):
+        assert 0.07 < inked_share(draw(answer)) < 0.4
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_ink_stands_out_from_the_paper(draw: InkDrawer, answer: str) -> None:
+    """The darkest and the lightest shade lie at least 100 of 255 apart in every picture."""
+    for _ in range(20):
+        grey = shades(draw(answer))
+        assert max(grey) - min(grey) > 100
+
+
+def test_digits_look_different() -> None:
+    """With equal jitter two different digits give different ink, at least 2 % of the sheet."""
+    sheets = [ink(InkDrawer(seeded("a"))(digit * 5)) for digit in READABLE_DIGITS]
+    for place, sheet in enumerate(sheets):
+        for other in sheets[place + 1 :]:
+            differing = sum(a != b for a, b in zip(sheet, other, strict=True))
+            assert differing > 0.02 * SIZE[0] * SIZE[1]
+
+
+def test_picture_does_not_fall_apart_into_digits(draw: InkDrawer) -> None:
+    """Cutting at columns without ink, as simple OCR does, does not find the five digits."""
+    found = sum(len(pieces(ink(draw("48392")))) == 5 for _ in range(40))
+    assert found <= 4
+
+
+def pieces(sheet: bytes) -> list[str]:
+    """The runs of columns with ink that are wider than a speck."""
+    columns = "".join("#" if any(sheet[x :: SIZE[0]]) else " " for x in range(SIZE[0]))
+    return re.findall("#{7,}", columns)
+
+
+@pytest.mark.parametrize("answer", ["", "1234", "123456", "12a45", "１２３４５", "1234٥"])
+def test_other_answers_are_refused_without_being_repeated(draw: InkDrawer, answer: str) -> None:
+    """Anything but five ASCII digits is refused, and the refusal does not name it (C9)."""
+    with pytest.raises(ValueError, match=r"^an answer is five digits$"):
+        draw(answer)
+
+
+def test_importing_does_not_load_pillow() -> None:
+    """Pillow is loaded by the first picture, not by importing the pool and the drawer."""
+    code = (
+        "import sys, secrets, hupan.pictures.pool; from hupan.pictures.drawing import InkDrawer;"
+        "draw = InkDrawer(secrets.SystemRandom().uniform); assert 'PIL' not in sys.modules;"
+        "draw('23456'); assert 'PIL' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)  # noqa: S603 - own code

@@ -1,0 +1,348 @@
+"""What the pool of pictures promises to those who take one."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from itertools import count
+
+import pytest
+
+from hupan.pictures.pool import Picture, PicturePool, PicturesBusy, PicturesFailed
+
+PATIENCE_SECONDS = 20.0
+
+
+class Easel:
+    """A drawer whose test decides how many pictures it draws, and when it fails."""
+
+    def __init__(self, allowed: int) -> None:
+        self._allowed = threading.Semaphore(allowed)
+        self._numbers = count(10_000)
+        self.failure: Exception | None = None
+        self.drawn: list[str] = []
+        self.threads: set[str] = set()
+
+    def answer(self) -> str:
+        """The next of the answers 10000, 10001, and so on."""
+        return str(next(self._numbers))
+
+    def allow(self, pictures: int) -> None:
+        """Lets the drawer go on for some pictures more."""
+        self._allowed.release(pictures)
+
+    def __call__(self, answer: str) -> bytes:
+        """Waits until the picture is allowed, then draws it or fails."""
+        assert self._allowed.acquire(timeout=PATIENCE_SECONDS)
+        self.threads.add(threading.current_thread().name)
+        if self.failure is not None:
+            raise self.failure
+        self.drawn.append(answer)
+        return b"picture of " + answer.encode()
+
+
+@asynccontextmanager
+async def opened(pool: PicturePool, easel: Easel) -> AsyncIterator[PicturePool]:
+    """Starts a pool and stops it in the end, whatever the easel waits for."""
+    pool.start()
+    try:
+        yield pool
+    finally:
+        easel.allow(1_000)
+        pool.stop()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Lets the loop turn until something has become true."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not true():  # noqa: ASYNC110 - the pool's thread sets no event of the loop
+            await asyncio.sleep(0.001)
+
+
+async def settle() -> None:
+    """Leaves the pool's thread time enough to do what it should not."""
+    for _ in range(30):
+        await asyncio.sleep(0.001)
+
+
+def hold_the_loop_until(true: Callable[[], bool]) -> None:
+    """Keeps the loop from turning until the pool's thread has done something."""
+    latest = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        assert time.monotonic() < latest
+        time.sleep(0.001)
+
+
+def run(test: Coroutine[object, object, None]) -> None:
+    """Runs a test on a loop of its own, bounded in time."""
+    asyncio.run(asyncio.wait_for(test, PATIENCE_SECONDS))
+
+
+def taking(pool: PicturePool, takers: int) -> list[asyncio.Task[Picture]]:
+    """Begins to take some pictures at once."""
+    return [asyncio.create_task(pool.take()) for _ in range(takers)]
+
+
+def test_ready_picture_is_taken_without_waiting() -> None:
+    """When a picture is ready, taking it does not even give up the turn of the event loop."""
+
+    async def test() -> None:
+        easel = Easel(allowed=4)
+        async with opened(PicturePool(easel, easel.answer, size=4), easel) as pool:
+            await until(lambda: pool.ready == 4)
+            taken = pool.take()
+            with pytest.raises(StopIteration) as ended:
+                taken.send(None)
+            assert ended.value.value == Picture("10000", b"picture of 10000")
+
+    run(test())
+
+
+def test_takers_get_different_pictures() -> None:
+    """Of many who take at once each gets a picture of its own, with the answer it shows."""
+
+    async def test() -> None:
+        easel = Easel(allowed=200)
+        async with opened(PicturePool(easel, easel.answer, size=8), easel) as pool:
+            pictures = await asyncio.gather(*taking(pool, 150))
+        assert len({picture.answer for picture in pictures}) == 150
+        assert all(picture.png == b"picture of " + picture.answer.encode() for picture in pictures)
+
+    run(test())
+
+
+def test_taker_waits_at_an_empty_pool_and_the_loop_runs_on() -> None:
+    """With none ready a taker waits, others go on meanwhile, and it gets the next picture."""
+
+    async def test() -> None:
+        easel = Easel(allowed=0)
+        async with opened(PicturePool(easel, easel.answer, size=4), easel) as pool:
+            (waiting,) = taking(pool, 1)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not waiting.done()
+            easel.allow(1)
+            assert (await waiting).answer == "10000"
+
+    run(test())
+
+
+def test_takers_are_served_in_their_order() -> None:
+    """Who waits longest gets the first picture."""
+
+    async def test() -> None:
+        easel = Easel(allowed=0)
+        async with opened(PicturePool(easel, easel.answer, size=4), easel) as pool:
+            waiting = taking(pool, 3)
+            await asyncio.sleep(0)
+            easel.allow(3)
+            pictures = await asyncio.gather(*waiting)
+            assert [picture.answer for picture in pictures] == ["10000", "10001", "10002"]
+
+    run(test())
+
+
+def test_one_thread_draws_and_stops_at_the_size() -> None:
+    """All pictures come from one thread that is not the loop's, and no more than fit."""
+
+    async def test() -> None:
+        easel = Easel(allowed=1_000)
+        async with opened(PicturePool(easel, easel.answer, size=6), easel) as pool:
+            await until(lambda: pool.ready == 6)
+            await settle()
+            assert len(easel.drawn) == 6
+            assert easel.threads == {"hupan-pictures"}
+
+    run(test())
+
+
+def test_pool_is_refilled_only_when_half_of_it_is_left() -> None:
+    """The thread sleeps until half of the pictures are gone, then draws until the pool is full."""
+
+    async def test() -> None:
+        easel = Easel(allowed=1_000)
+        async with opened(PicturePool(easel, easel.answer, size=6), easel) as pool:
+            await until(lambda: pool.ready == 6)
+            await settle()
+            for left in (5, 4):
+                await pool.take()
+                await settle()
+                assert pool.ready == left
+            await pool.take()
+            await until(lambda: pool.ready == 6)
+            assert len(easel.drawn) == 9
+
+    run(test())
+
+
+def test_pool_of_one_is_refilled() -> None:
+    """The smallest pool works too."""
+
+    async def test() -> None:
+        easel = Easel(allowed=100)
+        async with opened(PicturePool(easel, easel.answer, size=1), easel) as pool:
+            answers = [(await pool.take()).answer for _ in range(20)]
+            assert answers == [str(10_000 + place) for place in range(20)]
+
+    run(test())
+
+
+def test_too_many_waiters_are_refused() -> None:
+    """Beyond the bound a taker is refused at once, and those who wait are still served."""
+
+    async def test() -> None:
+        easel = Easel(allowed=0)
+        pool = PicturePool(easel, easel.answer, size=4, most_waiters=3)
+        async with opened(pool, easel):
+            waiting = taking(pool, 3)
+            await asyncio.sleep(0)
+            with pytest.raises(PicturesBusy):
+                await pool.take()
+            easel.allow(3)
+            assert len(await asyncio.gather(*waiting)) == 3
+
+    run(test())
+
+
+def test_waiter_that_gave_up_leaves_its_place() -> None:
+    """A cancelled taker neither counts as waiting nor uses up a picture."""
+
+    async def test() -> None:
+        easel = Easel(allowed=0)
+        pool = PicturePool(easel, easel.answer, size=4, most_waiters=2)
+        async with opened(pool, easel):
+            gone, stays = taking(pool, 2)
+            await asyncio.sleep(0)
+            gone.cancel()
+            await asyncio.sleep(0)
+            (comes,) = taking(pool, 1)
+            await asyncio.sleep(0)
+            easel.allow(2)
+            assert [(await stays).answer, (await comes).answer] == ["10000", "10001"]
+            assert gone.cancelled()
+
+    run(test())
+
+
+def test_waiter_cancelled_as_its_picture_comes_is_passed_over() -> None:
+    """Cancelled between the drawing and the handing out, a taker leaves its picture to the next."""
+
+    async def test() -> None:
+        easel = Easel(allowed=0)
+        async with opened(PicturePool(easel, easel.answer, size=4), easel) as pool:
+            gone, stays = taking(pool, 2)
+            await asyncio.sleep(0)
+            easel.allow(1)
+            hold_the_loop_until(lambda: pool.ready == 1)
+            gone.cancel()
+            assert (await stays).answer == "10000"
+            assert gone.cancelled()
+
+    run(test())
+
+
+def test_failure_reaches_the_waiters_and_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A drawer's failure is raised at all who wait; later the same thread draws again."""
+
+    async def test() -> None:
+        easel = Easel(allowed=0)
+        easel.failure = OSError("no ink for 10000")
+        pool = PicturePool(easel, easel.answer, size=4, retry_seconds=0.001)
+        async with opened(pool, easel):
+            waiting = taking(pool, 2)
+            await asyncio.sleep(0)
+            easel.allow(1)
+            failures = await asyncio.gather(*waiting, return_exceptions=True)
+            assert [type(failure) for failure in failures] == [PicturesFailed, PicturesFailed]
+            assert all(
+                isinstance(failure, BaseException) and failure.__cause__ is easel.failure
+                for failure in failures
+            )
+            easel.failure = None
+            easel.allow(1)
+            assert (await pool.take()).answer == "10001"
+
+    with caplog.at_level(logging.ERROR, logger="hupan.pictures"):
+        run(test())
+    assert caplog.messages == ["a captcha picture could not be drawn: OSError"]
+
+
+def test_failing_source_of_answers_is_a_failure_too() -> None:
+    """What the source of answers raises reaches the waiters as a drawer's failure does."""
+
+    async def test() -> None:
+        easel = Easel(allowed=10)
+
+        def answer() -> str:
+            raise LookupError
+
+        pool = PicturePool(easel, answer, size=4)
+        async with opened(pool, easel):
+            with pytest.raises(PicturesFailed):
+                await pool.take()
+
+    run(test())
+
+
+def test_stop_ends_the_thread_and_refuses_the_waiters() -> None:
+    """After stop() no thread is left, waiters and newcomers are refused, and stop() may repeat."""
+
+    async def test() -> None:
+        easel = Easel(allowed=0)
+        pool = PicturePool(easel, easel.answer, size=4)
+        pool.start()
+        waiting = taking(pool, 2)
+        await asyncio.sleep(0)
+        easel.failure = OSError("the picture it is at")
+        easel.allow(1)
+        pool.stop()
+        pool.stop()
+        assert "hupan-pictures" not in {thread.name for thread in threading.enumerate()}
+        refusals = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(refusal) for refusal in refusals] == [PicturesBusy, PicturesBusy]
+        with pytest.raises(PicturesBusy):
+            await pool.take()
+
+    run(test())
+
+
+def test_stop_does_not_wait_for_the_next_try() -> None:
+    """A pool that rests for an hour after a failure stops at once."""
+
+    async def test() -> None:
+        easel = Easel(allowed=1)
+        easel.failure = OSError("no ink")
+        pool = PicturePool(easel, easel.answer, size=4, retry_seconds=3600.0)
+        pool.start()
+        with pytest.raises(PicturesFailed):
+            await pool.take()
+        pool.stop()
+        assert "hupan-pictures" not in {thread.name for thread in threading.enumerate()}
+
+    run(test())
+
+
+def test_pool_that_never_started_stops() -> None:
+    """stop() without start() does nothing."""
+    easel = Easel(allowed=0)
+    PicturePool(easel, easel.answer).stop()
+    assert easel.drawn == []
+
+
+def test_pool_starts_once() -> None:
+    """A second start is an error, so that two threads never share one pool."""
+
+    async def test() -> None:
+        easel = Easel(allowed=10)
+        async with opened(PicturePool(easel, easel.answer, size=4), easel) as pool:
+            with pytest.raises(RuntimeError):
+                pool.start()
+
+    run(test())
+
+
+def test_picture_does_not_print_its_answer() -> None:
+    """A picture that lands in a log or an error shows neither answer nor pixels (C9)."""
+    assert repr(Picture("48392", b"pixels")) == "Picture()"

@@ -1,0 +1,190 @@
+"""Bodies that are no JSON object (security I3-I5): refused alike, and the server lives on."""
+
+import gzip
+import json
+import zlib
+
+import pytest
+
+from tests.wire.answers import Answer, assert_refused
+from tests.wire.client import WireClient
+
+BY_CODE = "user/verification-login"
+PATHS = [
+    BY_CODE,
+    "user/email-login",
+    "verification/get-verification-code",
+    "verification/get-email-verification-code",
+]
+PHONE = "13900000000"
+BROKEN = [
+    b"{",
+    b"}",
+    b'{"mobile"',
+    b'{"mobile":}',
+    b'{"mobile": "13900000000",}',
+    b'{"mobile": "13900000000" "captcha": "1"}',
+    b"{'mobile': '13900000000'}",
+    b'{mobile: "13900000000"}',
+    b'{"mobile": "13900000000"} trailing',
+    b'{"mobile": "13900000000"}{"captcha": "1"}',
+    b'{"mobile": "13900000000"}\x00',
+    b'\x00{"mobile": "13900000000"}',
+    b'{"mobile": "139\n00000000"}',
+    b'{"mobile": "\\x41"}',
+    b'{"mobile": "\\u12"}',
+    b'{"mobile": "unterminated',
+    b'{"mobile": tru}',
+    b'{"mobile": True}',
+    b'{"mobile": 01}',
+    b'{"mobile": +1}',
+    b'{"mobile": .5}',
+    b'{"mobile": 1.}',
+    b'{"mobile": 0x10}',
+    b'{"mobile": NaN}',
+    b'{"mobile": Infinity}',
+    b'{"mobile": -Infinity}',
+    b'{"unknown": NaN}',
+    b'{"unknown": -Infinity}',
+    b'{// comment\n"mobile": "1"}',
+    b'/* a */ {"mobile": "1"}',
+    b"mobile=13900000000&captcha=123123",
+    b"<mobile>13900000000</mobile>",
+    b"not JSON",
+    b"\x12\x0713900000",
+]
+BAD_TEXT = [
+    b'{"mobile": "\xff\xfe"}',
+    b'{"mobile": "\xc0\xaf"}',
+    b'{"mobile": "\xed\xa0\x80"}',
+    b'{"mobile": "\xf5\x80\x80\x80"}',
+    b'{"mobile": "\xe6\xb9"}',
+    b'{"mobile": "\\ud800"}',
+    b'{"mobile": "\\udc00\\ud800"}',
+    b'{"mobile": "\\ud800x"}',
+    b'{"email": "\\ud83d@example.com"}',
+    '{"mobile": "13900000000"}'.encode("utf-16"),
+    '{"mobile": "13900000000"}'.encode("utf-16-le"),
+    '{"mobile": "13900000000"}'.encode("utf-32"),
+    '{"mobile": "湖畔"}'.encode("gb18030"),
+]
+NOT_AN_OBJECT = [b"[]", b"[{}]", b'"text"', b"1", b"null", b"true", b"1e400", b"", b" ", b"\n"]
+NUMBERS = [b"1e400", b"-1e400", b"1" * 30, b"1" * 400, b"1e-400", b"-0", b"9223372036854775808"]
+
+
+def post(wire: WireClient, path: str, body: bytes) -> Answer:
+    """Send a body as JSON."""
+    return wire.post(path, body, headers={"content-type": "application/json"})
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("body", BROKEN)
+def test_every_parser_error_is_one_code(wire: WireClient, path: str, body: bytes) -> None:
+    """What the parser refuses gets one and the same code (security I3)."""
+    answer = post(wire, path, body)
+    assert_refused(answer)
+    assert answer.code == post(wire, path, b"[").code
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("body", BAD_TEXT + NOT_AN_OBJECT)
+def test_only_one_object_in_utf8(wire: WireClient, path: str, body: bytes) -> None:
+    """Other encodings, halves of characters and other values than an object are refused (I3)."""
+    assert_refused(post(wire, path, body))
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("field", ["mobile", "email", "deviceId", "id", "unknown"])
+def test_odd_numbers_break_nothing(wire: WireClient, path: str, number: bytes, field: str) -> None:
+    """Numbers that no machine word holds are a refusal, never an accident (security I5)."""
+    assert_refused(post(wire, path, b'{"' + field.encode() + b'": ' + number + b"}"))
+
+
+def nests() -> dict[str, bytes]:
+    """Return deep nests of 10 KB and 60 KB, open and closed."""
+    found = {}
+    for size in (10_000, 60_000):
+        found[f"open arrays {size}"] = b"[" * size
+        found[f"closed arrays {size}"] = b"[" * (size // 2) + b"]" * (size // 2)
+        found[f"open objects {size}"] = b'{"a":' * (size // 5)
+        found[f"arrays in a field {size}"] = b'{"mobile":' + b"[" * (size - 10)
+        found[f"arrays in an unknown key {size}"] = (
+            b'{"a":' + b"[" * (size // 2 - 3) + b"]" * (size // 2 - 3) + b"}"
+        )
+        found[f"closed objects {size}"] = b'{"a":' * (size // 6) + b"1" + b"}" * (size // 6)
+        found[f"brackets in a text {size}"] = b'{"a":"' + b"[" * (size - 8) + b'"}'
+        found[f"escaped quotes {size}"] = b'{"a":"' + b'\\"[' * (size // 3 - 4) + b'"}'
+    return found
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("name", nests())
+def test_deep_nests_break_nothing(wire: WireClient, path: str, name: str) -> None:
+    """A deep nest is refused and the process lives (security I4)."""
+    assert_refused(post(wire, path, nests()[name]))
+    assert wire.server.is_running
+    assert wire.request("GET", "/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("name", nests())
+def test_deep_nests_in_a_logout(wire: WireClient, name: str) -> None:
+    """Signing out lives through a deep nest too, whatever it makes of it (security I4)."""
+    wire.post("user/logout", nests()[name], token=wire.account().token)
+    assert wire.server.is_running
+    assert wire.request("GET", "/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(2, True), (10, True), (40, False), (500, False)])
+def test_depth_of_unknown_keys(wire: WireClient, depth: int, *, fits: bool) -> None:
+    """Unknown keys are ignored down to a depth, and 16 is the limit (wire.md 1.4, I3)."""
+    phone = wire.fresh_phone()
+    nest = "[" * depth + "]" * depth
+    code = wire.sms_code(phone)
+    body = f'{{"x": {nest}, "mobile": "{phone}", "captcha": "{code}"}}'.encode()
+    answer = post(wire, BY_CODE, body)
+    assert (answer.code == 1) is fits
+    if not fits:
+        assert wire.sign_in(phone, code).code == 1
+
+
+def test_brackets_in_a_text_are_no_depth(wire: WireClient) -> None:
+    """Brackets inside a text do not count as nesting (security I4)."""
+    phone = wire.fresh_phone()
+    extra = {"a": "[" * 100, "b": '"[' * 100, "c": "\\" + "{" * 100, "d": '\\\\"[[['}
+    assert wire.sign_in(phone, wire.sms_code(phone), **extra).code == 1
+
+
+def test_first_of_two_keys_never_wins(wire: WireClient) -> None:
+    """Of a key that stands twice the last counts, or the body is refused (security I3)."""
+    first, last = wire.fresh_phone(), wire.fresh_phone()
+    codes = wire.sms_code(first), wire.sms_code(last)
+    body = (
+        f'{{"mobile": "{first}", "captcha": "{codes[0]}",'
+        f' "mobile": "{last}", "captcha": "{codes[1]}"}}'
+    )
+    answer = post(wire, BY_CODE, body.encode())
+    if answer.code == 1:
+        assert wire.own_info(answer.text("token")).pb_data.text(6) == last
+    else:
+        assert_refused(answer)
+    assert wire.sign_in(first, codes[0]).code == 1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity, gzip"])
+def test_bodies_are_never_inflated(wire: WireClient, encoding: str) -> None:
+    """A compressed body is not inflated, so it is no JSON (security I1)."""
+    phone = wire.fresh_phone()
+    plain = json.dumps({"mobile": phone, "captcha": wire.sms_code(phone)}).encode()
+    packed = zlib.compress(plain) if encoding == "deflate" else gzip.compress(plain)
+    headers = {"content-encoding": encoding, "content-type": "application/json"}
+    assert_refused(wire.post(BY_CODE, packed, headers=headers))
+
+
+def test_escaped_text_is_text(wire: WireClient) -> None:
+    """Escapes, pairs of surrogates included, are read as the text that they stand for (I3)."""
+    phone = wire.fresh_phone()
+    escaped = "".join(f"\\u{ord(digit):04x}" for digit in phone)
+    code = wire.sms_code(phone)
+    body = f'{{"mobile": "{escaped}", "captcha": "{code}", "deviceId": "\\ud83c\\udf0a"}}'
+    assert post(wire, BY_CODE, body.encode()).code == 1

@@ -1,0 +1,81 @@
+"""Browser clients (wire.md 1.9, security W5)."""
+
+import httpx
+import pytest
+
+from tests.wire.client import WireClient
+
+ORIGINS = ["https://client.example", "http://localhost:5173", "null"]
+HEADERS = ["token", "content-type", "device-id", "authorization"]
+PATHS = [
+    ("GET", "/v1/user/info"),
+    ("POST", "/v1/user/captcha"),
+    ("POST", "/v1/user/get-user"),
+    ("POST", "/v1/user/verification-login"),
+]
+
+
+def preflight(wire: WireClient, path: str, method: str, origin: str, wanted: str) -> httpx.Response:
+    """Send what a browser sends before the request."""
+    headers = {
+        "origin": origin,
+        "access-control-request-method": method,
+        "access-control-request-headers": wanted,
+    }
+    return wire.request("OPTIONS", path, headers=headers)
+
+
+def names(reply: httpx.Response, header: str) -> set[str]:
+    """Return the lower-case names that a header lists."""
+    return {name.strip().lower() for name in reply.headers[header].split(",")}
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_preflight(wire: WireClient, method: str, path: str, origin: str) -> None:
+    """A preflight for the four headers is granted to every origin (wire.md 1.9)."""
+    reply = preflight(wire, path, method, origin, ",".join(HEADERS))
+    assert reply.is_success
+    assert reply.headers["access-control-allow-origin"] == "*"
+    assert set(HEADERS) <= names(reply, "access-control-allow-headers")
+    assert method.lower() in names(reply, "access-control-allow-methods")
+    assert "access-control-allow-credentials" not in reply.headers
+
+
+@pytest.mark.parametrize("wanted", ["Token", "TOKEN, Content-Type", "device-id", "authorization"])
+def test_preflight_names_have_no_case(wire: WireClient, wanted: str) -> None:
+    """Header names are compared without case (wire.md 1.9)."""
+    reply = preflight(wire, "/v1/user/logout", "POST", ORIGINS[0], wanted)
+    assert reply.is_success
+    assert set(HEADERS) <= names(reply, "access-control-allow-headers")
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_answers_may_be_read(wire: WireClient, origin: str) -> None:
+    """Successes and refusals may be read by every origin, without credentials (wire.md 1.9)."""
+    headers = {"origin": origin}
+    answers = [
+        wire.post("user/captcha", headers=headers),
+        wire.post("user/email-login", b"{", headers=headers),
+        wire.post("user/get-user", b"\xff", token="x", headers=headers),
+        wire.own_info(None, headers=headers),
+        wire.own_info("unknown", headers=headers),
+        wire.own_info(wire.account().token, headers=headers),
+    ]
+    for answer in answers:
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+def test_preflight_needs_no_token_and_does_nothing(wire: WireClient) -> None:
+    """A preflight with a token ends no session (wire.md 1.9)."""
+    token = wire.account().token
+    headers = {"origin": ORIGINS[0], "access-control-request-method": "POST"}
+    assert wire.request("OPTIONS", "/v1/user/logout", token=token, headers=headers).is_success
+    assert wire.own_info(token).code == 1
+
+
+def test_no_cookie_is_set(wire: WireClient) -> None:
+    """The wire knows no cookies: a browser's other pages cannot act for the user (wire.md 1.2)."""
+    answer = wire.own_info(wire.account().token, headers={"origin": ORIGINS[0]})
+    assert "set-cookie" not in answer.headers
