@@ -1,7 +1,7 @@
 """The parts of uvicorn that we stand on, without its command line.
 
 `uvicorn/__init__.py` imports its command line (click) and its supervisors: some 40 ms of every
-start and 4 MB of every process, for nothing that is used here (docs/decisions/0004-uvicorn.md).
+start, for nothing that is used here (docs/decisions/0004-uvicorn.md).
 """
 
 import importlib.util
