@@ -1,4 +1,3 @@
-# noqa: INP001 - a bench is run by path
 """Bare answers of three listeners on one core: uvicorn, granian, and ours (uvicorn, bounded).
 
     python bench/listeners.py [PYTHON_WITH_GRANIAN] [ROUNDS]

@@ -1,4 +1,4 @@
-"""Prints how many captcha pictures one core draws per second, and their mean size in bytes."""  # noqa: INP001 - a bench is run by path
+"""Prints how many captcha pictures one core draws per second, and their mean size in bytes."""
 
 import secrets
 import sys

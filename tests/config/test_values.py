@@ -1,3 +1,4 @@
+import pickle
 import sys
 import zoneinfo
 from collections.abc import Mapping
@@ -212,3 +213,9 @@ def test_missing_time_zone_data_are_told(monkeypatch: pytest.MonkeyPatch) -> Non
         zoneinfo.ZoneInfo.clear_cache()
     assert [problem.name for problem in caught.value.problems] == ["time_zone"]
     assert "tzdata" in str(caught.value)
+
+
+def test_settings_travel_between_processes() -> None:
+    """Workers are started with the settings of their parent, so these can be pickled."""
+    settings = load({"workers": 2}, {"HUPAN_SMS_HEADERS": '{"X-Key": "k"}'})
+    assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301 - pickled on this line

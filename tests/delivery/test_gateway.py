@@ -217,7 +217,7 @@ def trickle(connection: socket.socket) -> None:
     """Answer one byte at a time, faster than any time-out of a single read."""
     connection.recv(4096)
     connection.settimeout(0.02)
-    while True:
+    for _ in range(250):
         try:
             connection.sendall(b"H")
             if not connection.recv(4096):
@@ -251,6 +251,7 @@ def babble(connection: socket.socket) -> None:
     """Answer what is no HTTP."""
     connection.recv(65_536)
     connection.sendall(b"\xff\xfe\r\n\r\n")
+    until_hang_up(connection)
 
 
 @pytest.mark.parametrize("script", [hang_up, babble])
@@ -334,6 +335,7 @@ def malformed(connection: socket.socket) -> None:
     """Answer 200 with a header line that cannot be parsed."""
     connection.recv(65_536)
     connection.sendall(b"HTTP/1.1 200 OK\r\nGood: 1\r\nbroken line\r\nContent-Length: 0\r\n\r\n")
+    until_hang_up(connection)
 
 
 def test_log_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 from hupan.config.declare import Section
@@ -163,7 +162,7 @@ class Settings:
         "method of the call to the gateway",
     )
     sms_headers: Mapping[str, str] = SMS(
-        MappingProxyType({}),
+        {},
         HEADERS,
         "请求短信网关时附带的请求头",
         "headers of the call to the gateway",

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from types import MappingProxyType
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -81,7 +80,7 @@ def _read_headers(raw: object) -> Mapping[str, str]:
         raise ValueError from error
     if not isinstance(table, Mapping):
         raise ValueError  # noqa: TRY004 # one exception says "not of this form", whatever is wrong
-    return MappingProxyType({HEADER.read(name): as_text(table[name]) for name in table})
+    return {HEADER.read(name): as_text(table[name]) for name in table}
 
 
 _NETWORK: Form[Network] = Form(Wording("网段", "a network"), _read_network)

@@ -1,0 +1,198 @@
+"""The courier: sure failures are tried again, unknown outcomes and old codes never are."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from hupan.chance import SystemChance
+from hupan.delivery.message import Message
+from hupan.delivery.protocol import NotSent, OutcomeUnknown
+from hupan.domain.courier import FIRST_WAIT_SECONDS, LEASE_SECONDS, Courier
+from hupan.domain.messages import DISCARDED, Messages
+from hupan.domain.targets import Target
+from hupan.seal import KEY_BYTES, Seal
+from hupan.store.sqlite import SqliteEngine
+from tests.store.opening import open_engine
+
+NOW = 2_000_000_000
+LIFE_SECONDS = 300
+PHONE = Target("sms", "13800138000", "13800138000")
+
+
+class HandClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = float(NOW)
+
+    def now(self) -> float:
+        """The time it was set to."""
+        return self.time
+
+
+class Sender:
+    """Fails as it is told, then sends."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.tries = 0
+        self.sent: list[Message] = []
+
+    async def send(self, message: Message) -> None:
+        """Raises the next failure, or takes the message."""
+        self.tries += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(message)
+
+    async def close(self) -> None:
+        """Holds nothing."""
+
+
+class Office:
+    """An outbox with its courier."""
+
+    def __init__(self, engine: SqliteEngine, sender: Sender) -> None:
+        self.engine = engine
+        self.clock = HandClock()
+        self.seal = Seal(b"k" * KEY_BYTES)
+        self.messages = Messages(self.seal, SystemChance())
+        self.courier = Courier(engine, self.clock, self.seal, {"sms": sender, "email": sender})
+
+    async def put(self, code: str = "012345", purpose: str = "code") -> None:
+        """Has a code sent."""
+        now = int(self.clock.now())
+        await self.engine.change(
+            lambda tx: self.messages.put_code(
+                tx, PHONE, purpose, code, now=now, expires_at=now + LIFE_SECONDS
+            )
+        )
+
+    async def after(self, seconds: float) -> int:
+        """Moves the clock and sends what is due then."""
+        self.clock.time += seconds
+        return await self.courier.send_due()
+
+
+@asynccontextmanager
+async def office(path: Path, sender: Sender) -> AsyncIterator[Office]:
+    """An office on a store of its own."""
+    async with open_engine(path) as engine:
+        yield Office(engine, sender)
+
+
+def test_a_message_is_sent_once(tmp_path: Path) -> None:
+    """What was sent is gone from the outbox, and its code was opened for the sender alone."""
+
+    async def scenario() -> None:
+        sender = Sender()
+        async with office(tmp_path / "db", sender) as our:
+            await our.put("012345")
+            assert b"012345" not in (tmp_path / "db-wal").read_bytes()
+            assert await our.after(0) == 1
+            assert await our.after(LEASE_SECONDS) == 0
+        assert [(m.to, m.code, m.purpose) for m in sender.sent] == [
+            ("13800138000", "012345", "code")
+        ]
+
+    asyncio.run(scenario())
+
+
+def test_a_sure_failure_waits_longer_each_time(tmp_path: Path) -> None:
+    """After a failure the next try comes after 4, then 8 seconds, under the same id."""
+
+    async def scenario() -> None:
+        sender = Sender(NotSent("down", again=True), NotSent("down", again=True))
+        async with office(tmp_path / "db", sender) as our:
+            await our.put()
+            assert await our.after(0) == 1
+            assert await our.after(2 * FIRST_WAIT_SECONDS - 1) == 0
+            assert await our.after(1) == 1
+            assert await our.after(4 * FIRST_WAIT_SECONDS - 1) == 0
+            assert await our.after(1) == 1
+        assert (sender.tries, len(sender.sent)) == (3, 1)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [NotSent("no such number", again=False), OutcomeUnknown("lost"), ZeroDivisionError()],
+    ids=["refused", "unknown", "broken sender"],
+)
+def test_what_must_not_be_repeated_is_not(tmp_path: Path, failure: Exception) -> None:
+    """A refusal for good, an unknown outcome and a broken sender end a message (security R07)."""
+
+    async def scenario() -> None:
+        sender = Sender(failure)
+        async with office(tmp_path / "db", sender) as our:
+            await our.put()
+            await our.after(0)
+            await our.after(LIFE_SECONDS - 1)
+        assert (sender.tries, sender.sent) == (1, [])
+
+    asyncio.run(scenario())
+
+
+def test_an_old_code_is_not_sent(tmp_path: Path) -> None:
+    """A code that has expired while its sender was down is of no use any more."""
+
+    async def scenario() -> None:
+        sender = Sender(NotSent("down", again=True))
+        async with office(tmp_path / "db", sender) as our:
+            await our.put()
+            await our.after(0)
+            await our.after(LIFE_SECONDS)
+            await our.after(LIFE_SECONDS)
+        assert (sender.tries, sender.sent) == (1, [])
+
+    asyncio.run(scenario())
+
+
+def test_a_replaced_code_is_not_tried_again(tmp_path: Path) -> None:
+    """A code that waits for another try never leaves once a new one has replaced it."""
+
+    async def scenario() -> None:
+        sender = Sender(NotSent("down", again=True))
+        async with office(tmp_path / "db", sender) as our:
+            await our.put("111111")
+            await our.after(0)
+            await our.put("222222")
+            await our.after(10)
+            await our.after(60)
+        assert [message.code for message in sender.sent] == ["222222"]
+
+    asyncio.run(scenario())
+
+
+def test_a_decoy_is_never_sent(tmp_path: Path) -> None:
+    """A message for an unknown address costs a row and a look, and reaches no sender (E2)."""
+
+    async def scenario() -> None:
+        sender = Sender()
+        async with office(tmp_path / "db", sender) as our:
+            await our.put(purpose=DISCARDED)
+            assert await our.after(0) == 1
+            assert await our.after(LEASE_SECONDS) == 0
+        assert sender.tries == 0
+
+    asyncio.run(scenario())
+
+
+def test_two_couriers_share_without_doubles(tmp_path: Path) -> None:
+    """Two servers on one outbox send each message once."""
+
+    async def scenario() -> None:
+        sender = Sender()
+        async with office(tmp_path / "db", sender) as our:
+            other = Courier(our.engine, our.clock, our.seal, {"sms": sender, "email": sender})
+            for number in range(40):
+                await our.put(f"{number:06}")
+            while sum(await asyncio.gather(our.courier.send_due(), other.send_due())):
+                pass
+        assert sorted(int(message.code) for message in sender.sent) == list(range(40))
+
+    asyncio.run(scenario())

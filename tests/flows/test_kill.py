@@ -1,0 +1,65 @@
+"""kill -9 under load: every sign-in that was answered is there afterwards (security R01)."""
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.servers import Server
+from tests.wire.client import WireClient
+
+CLIENTS = 4
+ROUNDS = 6
+MOST_ACCOUNTS = 400
+AFTER_SECONDS = (0.05, 0.5)
+
+
+def sign_up(client: WireClient, phone: str) -> str:
+    """Signs a new number up, as a client does."""
+    code = client.sms_code(phone)
+    return client.sign_in(phone, code, deviceId="d").text("token")
+
+
+def work(server: Server, name: int, journal: dict[str, str], over: threading.Event) -> None:
+    """Signs numbers up one after the other, and writes each answer down as soon as it has come."""
+    with WireClient(server) as client:
+        for number in range(MOST_ACCOUNTS):
+            if over.is_set():
+                return
+            phone = f"13{name}{random.randrange(10**7):07}{number % 10}"  # noqa: S311 - a test's phone
+            try:
+                journal[phone] = sign_up(client, phone)
+            except (httpx.HTTPError, AssertionError):
+                if not over.is_set():
+                    time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_no_answered_sign_in_is_lost(tmp_path: Path) -> None:
+    """After each of several kills the journal of answered sign-ins holds, token by token."""
+    journals: list[dict[str, str]] = [{} for _ in range(CLIENTS)]
+    struck = 0
+    with Server("sandbox", "--data-dir", str(tmp_path / "data")) as server:
+        for round_number in range(ROUNDS):
+            over = threading.Event()
+            before = sum(map(len, journals))
+            with ThreadPoolExecutor(CLIENTS) as pool:
+                workers = [
+                    pool.submit(work, server, name, journals[name], over) for name in range(CLIENTS)
+                ]
+                time.sleep(AFTER_SECONDS[0] + random.random() * AFTER_SECONDS[1])  # noqa: S311 - when to strike
+                server.kill()
+                over.set()
+                for worker in workers:
+                    worker.result(timeout=30)
+            struck += sum(map(len, journals)) > before
+            server.start()
+            with WireClient(server) as client:
+                for journal in journals:
+                    for phone, token in journal.items():
+                        assert client.own_info(token).pb_data.text(6) == phone, round_number
+    assert struck >= ROUNDS // 2, "the kills met no work"

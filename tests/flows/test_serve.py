@@ -1,0 +1,180 @@
+"""`hupan serve` as its operator meets it."""
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.flows.solving import solve
+from tests.servers import Server, free_port
+from tests.wire.client import WireClient
+
+PHONE = "13800138000"
+MOST_SECONDS = 10.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the server's data lie."""
+    return tmp_path / "data"
+
+
+def ask(client: WireClient, folder: Path, path: str, **target: str) -> int:
+    """Asks for a code with a solved captcha; gives the code of the answer."""
+    captcha_id = client.post("user/captcha").text("id")
+    answer = solve(folder, captcha_id)
+    return client.post(path, {**target, "code": answer, "id": captcha_id}).code
+
+
+def printed(server: Server, phone: str) -> str:
+    """The code for a number, as it stands on the terminal."""
+    for _ in range(500):
+        if found := re.search(rf"{phone}.*?(\d{{6}})", server.output()):
+            return found[1]
+        asyncio.run(asyncio.sleep(0.01))
+    raise AssertionError(server.output())
+
+
+def test_codes_are_printed_until_a_sender_is_set(folder: Path) -> None:
+    """Without a sender the code stands on the terminal, under a plain warning, and signs in."""
+    with Server("serve", "--data-dir", str(folder)) as server, WireClient(server) as client:
+        assert str(folder / "hupan.db") in server.output()
+        assert "printed here, not sent" in server.output()
+        assert ask(client, folder, "verification/get-verification-code", mobile=PHONE) == 1
+        token = client.sign_in(PHONE, printed(server, PHONE)).text("token")
+        assert client.own_info(token).pb_data.text(6) == PHONE
+        assert token not in server.output()
+
+
+def test_everything_is_there_after_a_restart(folder: Path) -> None:
+    """Sessions outlive the server that opened them."""
+    with Server("serve", "--data-dir", str(folder)) as server, WireClient(server) as client:
+        assert ask(client, folder, "verification/get-verification-code", mobile=PHONE) == 1
+        token = client.sign_in(PHONE, printed(server, PHONE)).text("token")
+        assert server.stop() == 0
+        assert [file.name for file in folder.glob("*.db-*")] == []
+        server.start()
+        assert client.own_info(token).code == 1
+
+
+def test_the_sandbox_has_no_door_here(folder: Path) -> None:
+    """The extra doors are 404 in `hupan serve`."""
+    with Server("serve", "--data-dir", str(folder)) as server, WireClient(server) as client:
+        for door in ("outbox", "outbox/wait", "accounts", "reset", "clock", "seed"):
+            assert client.http.get(f"/sandbox/{door}").status_code == 404
+            assert client.http.post(f"/sandbox/{door}", json={}).status_code == 404
+
+
+def test_a_second_server_is_refused(folder: Path) -> None:
+    """Two servers on one file: the second says why and ends at once (security R14)."""
+    with (
+        Server("serve", "--data-dir", str(folder)),
+        pytest.raises(RuntimeError, match="another Hupan is using this store"),
+    ):
+        Server("serve", "--data-dir", str(folder)).start()
+
+
+def test_sign_up_may_be_closed(folder: Path) -> None:
+    """With sign-up closed a new number gets its code, and learns the rest with the right one."""
+    environment = {"HUPAN_SIGN_UP_OPEN": "false"}
+    with (
+        Server("serve", "--data-dir", str(folder), environment=environment) as server,
+        WireClient(server) as client,
+    ):
+        assert ask(client, folder, "verification/get-verification-code", mobile=PHONE) == 1
+        code = printed(server, PHONE)
+        assert client.sign_in(PHONE, client.wrong_code(code)).code == 1202
+        assert client.sign_in(PHONE, code).code == 1302
+        assert client.sign_in(PHONE, code).code == 1202
+
+
+class Mailbox:
+    """Keeps what a mail server was given."""
+
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+
+    async def handle_DATA(  # noqa: N802 - the mail server calls it so
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        """Takes one mail."""
+        content = envelope.content
+        assert isinstance(content, bytes)
+        self.mails.append(content)
+        return "250 OK"
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, int]]:
+    """A real mail server on loopback, and its port."""
+    box, port = Mailbox(), free_port()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield box, port
+    controller.stop()
+
+
+def test_codes_leave_by_mail(folder: Path, mailbox: tuple[Mailbox, int]) -> None:
+    """With SMTP set up, a code reaches the mail server, once."""
+    box, port = mailbox
+    environment = {
+        "HUPAN_EMAIL_SENDER": "smtp",
+        "HUPAN_SMTP_HOST": "127.0.0.1",
+        "HUPAN_SMTP_PORT": str(port),
+        "HUPAN_SMTP_SECURITY": "none",
+        "HUPAN_SMTP_FROM": "hupan@example.com",
+    }
+    with (
+        Server("serve", "--data-dir", str(folder), environment=environment) as server,
+        WireClient(server) as client,
+    ):
+        path = "verification/get-email-verification-code"
+        assert ask(client, folder, path, email="Someone@Example.com") == 1
+        for _ in range(500):
+            if box.mails:
+                break
+            asyncio.run(asyncio.sleep(0.01))
+        assert server.stop() == 0
+        (mail,) = [message_from_bytes(raw, policy=default) for raw in box.mails]
+        assert mail["To"] == "Someone@example.com"
+        body = mail.get_body()
+        assert body is not None
+        assert re.search(r"\b\d{6}\b", body.get_content())
+        assert not re.search(r"\b\d{6}\b", server.output().replace("hupan.db", ""))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_idle_server_is_small(folder: Path) -> None:
+    """An idle server takes less than 80 MB."""
+    with Server("serve", "--data-dir", str(folder)) as server:
+        asyncio.run(asyncio.sleep(2.0))
+        status = Path(f"/proc/{server.process.pid}/status").read_text("ascii")
+        resident = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert resident is not None
+        assert int(resident[1]) < 80_000
+
+
+def test_two_processes_serve_one_store(folder: Path) -> None:
+    """With --workers 2 a session opened at one process is known to the other."""
+    options = ("--data-dir", str(folder), "--workers", "2")
+    with Server("serve", *options) as server, WireClient(server) as client:
+        assert ask(client, folder, "verification/get-verification-code", mobile=PHONE) == 1
+        token = client.sign_in(PHONE, printed(server, PHONE)).text("token")
+        numbers = set()
+        for _ in range(60):
+            with WireClient(server) as other:
+                answer = other.own_info(token)
+                assert answer.code == 1
+                numbers.add(answer.request_id >> 36)
+        assert len(numbers) == 2
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(MOST_SECONDS) == 0

@@ -1,0 +1,19 @@
+"""Opens a store for a test."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from hupan.store.migrate import migrate
+from hupan.store.sqlite import SqliteEngine
+
+
+@asynccontextmanager
+async def open_engine(path: Path) -> AsyncIterator[SqliteEngine]:
+    """An engine on a file that is up to date."""
+    migrate(path)
+    engine = SqliteEngine(path)
+    try:
+        yield engine
+    finally:
+        await engine.close()

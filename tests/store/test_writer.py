@@ -1,0 +1,168 @@
+"""The writer thread: group commit, savepoints, failures of the machine."""
+
+import asyncio
+from pathlib import Path
+
+import apsw
+import pytest
+
+from hupan.model import StoreUnavailable
+from hupan.store.engine import Conflict, Transaction
+from hupan.store.migrate import migrate
+from hupan.store.sqlite import SqliteEngine, connect
+from tests.store.opening import open_engine
+
+PUT = "INSERT INTO counters (name, value) VALUES (?1, ?2)"
+GET = "SELECT value FROM counters WHERE name = ?1"
+
+
+async def put(engine: SqliteEngine, name: str, value: int) -> int:
+    """Keeps a number under a name; gives how many rows that changed."""
+    return await engine.change(lambda tx: tx.run(PUT, name, value))
+
+
+def kept(path: Path, name: str) -> int | None:
+    """What a name holds, read through a connection of its own."""
+    rows = connect(path).execute(GET, (name,)).fetchall()
+    return int(str(rows[0][0])) if rows else None
+
+
+def test_a_change_is_kept_when_it_returns(database: Path) -> None:
+    """What a change wrote is committed by the time its caller goes on."""
+
+    async def scenario() -> None:
+        async with open_engine(database) as engine:
+            assert await put(engine, "a", 7) == 1
+            assert kept(database, "a") == 7
+
+    asyncio.run(scenario())
+
+
+def test_an_exception_undoes_its_own_change_alone(database: Path) -> None:
+    """One change of a group that raises leaves nothing; the others are kept."""
+
+    async def fail(tx: Transaction) -> None:
+        await tx.run(PUT, "bad", 1)
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        async with open_engine(database) as engine:
+            outcomes = await asyncio.gather(
+                put(engine, "before", 1),
+                engine.change(fail),
+                put(engine, "after", 2),
+                return_exceptions=True,
+            )
+            assert [type(outcome) for outcome in outcomes] == [int, ZeroDivisionError, int]
+            assert [kept(database, name) for name in ("before", "bad", "after")] == [1, None, 2]
+
+    asyncio.run(scenario())
+
+
+def test_a_key_that_is_taken_is_a_conflict(database: Path) -> None:
+    """A unique key met twice raises Conflict, on whichever engine."""
+
+    async def scenario() -> None:
+        async with open_engine(database) as engine:
+            await put(engine, "a", 1)
+            with pytest.raises(Conflict):
+                await put(engine, "a", 2)
+            assert kept(database, "a") == 1
+
+    asyncio.run(scenario())
+
+
+def test_changes_run_in_the_order_they_came(database: Path) -> None:
+    """Five hundred changes at once count to five hundred, more than one group holds."""
+
+    async def step(tx: Transaction) -> int:
+        row = await tx.one("UPDATE counters SET value = value + 1 WHERE name = 'n' RETURNING value")
+        assert row is not None
+        return int(row[0])
+
+    async def scenario() -> None:
+        async with open_engine(database) as engine:
+            await put(engine, "n", 0)
+            counted = await asyncio.gather(*(engine.change(step) for _ in range(500)))
+            assert counted == list(range(1, 501))
+
+    asyncio.run(scenario())
+
+
+def test_a_change_may_wait_for_nothing_else(database: Path) -> None:
+    """A change that awaits anything but its transaction is an error, and nothing of it is kept."""
+
+    async def wait(tx: Transaction) -> None:
+        await tx.run(PUT, "a", 1)
+        await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        async with open_engine(database) as engine:
+            with pytest.raises(RuntimeError):
+                await engine.change(wait)
+            assert kept(database, "a") is None
+
+    asyncio.run(scenario())
+
+
+def test_a_failing_disk_is_told_and_then_forgotten(database: Path) -> None:
+    """When the store cannot grow, changes raise StoreUnavailable; with room again they are kept."""
+
+    async def scenario() -> None:
+        async with open_engine(database) as engine:
+            pages = await engine.one("PRAGMA page_count")
+            assert pages is not None
+            await engine.change(lambda tx: tx.one(f"PRAGMA max_page_count = {pages[0]}"))
+            wide = "x" * 100_000
+            with pytest.raises(StoreUnavailable):
+                await put(engine, wide, 1)
+            await engine.change(lambda tx: tx.one("PRAGMA max_page_count = 1000000"))
+            assert await put(engine, wide, 2) == 1
+            assert kept(database, wide) == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_sync_ends_all_writing(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a sync to the disk has failed no change is answered with success any more."""
+
+    async def scenario() -> None:
+        async with open_engine(database) as engine:
+            await engine.check()
+            failure = apsw.IOError("disk I/O error")
+            setattr(failure, "extendedresult", apsw.SQLITE_IOERR_FSYNC)  # noqa: B010 - apsw sets it so
+            monkeypatch.setattr(engine._writer, "_run_one", _raise(failure))  # noqa: SLF001 - the fault has no door
+            with pytest.raises(StoreUnavailable):
+                await put(engine, "a", 1)
+            monkeypatch.undo()
+            with pytest.raises(StoreUnavailable):
+                await put(engine, "a", 2)
+            with pytest.raises(StoreUnavailable):
+                await engine.check()
+            assert await engine.one(GET, "process") is not None
+
+    asyncio.run(scenario())
+
+
+def _raise(failure: Exception) -> object:
+    def raising(_waiting: object) -> None:
+        raise failure
+
+    return raising
+
+
+def test_close_finishes_what_waits(database: Path) -> None:
+    """Changes handed over before `close` are kept; later ones are refused."""
+
+    async def scenario() -> None:
+        engine = SqliteEngine(database)
+        waiting = [asyncio.ensure_future(put(engine, str(n), n)) for n in range(20)]
+        await asyncio.sleep(0)
+        await engine.close()
+        assert await asyncio.gather(*waiting) == [1] * 20
+        with pytest.raises(StoreUnavailable):
+            await put(engine, "late", 1)
+
+    migrate(database)
+    asyncio.run(scenario())
+    assert kept(database, "19") == 19
