@@ -14,6 +14,7 @@ PURPOSES = {
     "notice-password-changed",
     "notice-phone-bound",
     "notice-email-bound",
+    "notice-session-ended",
     "notice-account-cancelled",
 }
 UCS2_SEGMENT = 70

@@ -14,22 +14,26 @@ if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
 
 ANSWER_BYTES: Final = 65_536
-"""How much of an answer's body is read."""
+"""How much of an answer's body is read, where it is read at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is handed over: `target` is path and query."""
+    """What is handed over: `target` is path and query.
+
+    Where `wants_body` is not set, the answer's status settles it, however its body ends.
+    """
 
     method: str
     target: str
     headers: Mapping[str, str]
     body: bytes
+    wants_body: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: status and the first `ANSWER_BYTES` of the body."""
+    """What came back: status and, if wanted, the first `ANSWER_BYTES` of the body."""
 
     status: int
     body: bytes
@@ -104,7 +108,8 @@ class Exchange:
         # answer's headers are malformed (security C13).
         response = http.client.HTTPConnection.getresponse(self._connection)
         with closing(response):
-            return Answer(response.status, response.read(ANSWER_BYTES))
+            body = response.read(ANSWER_BYTES) if request.wants_body else b""
+            return Answer(response.status, body)
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -106,7 +106,13 @@ class GatewaySender:
         body = self._templates.body.fill(values).encode()
         headers = {name: part.fill(values) for name, part in self._templates.headers.items()}
         headers |= self._own_headers(message, timestamp, body)
-        return Request(self._options.method, self._templates.path.fill(values), headers, body)
+        return Request(
+            method=self._options.method,
+            target=self._templates.path.fill(values),
+            headers=headers,
+            body=body,
+            wants_body=bool(self._options.success_text),
+        )
 
     def _own_headers(self, message: Message, timestamp: str, body: bytes) -> dict[str, str]:
         headers = {

@@ -88,6 +88,11 @@ WORDINGS: Final[dict[str, Wording]] = {
         "已绑定邮箱 E-mail address added",
         "An e-mail address was added to your account.",
     ),
+    "notice-session-ended": _notice(
+        "您的账号登录的设备过多，最早登录的设备已下线。",
+        "设备已下线 Device signed out",
+        "Too many devices were signed in to your account; the first of them was signed out.",
+    ),
     "notice-account-cancelled": _notice(
         "您的账号已注销。",
         "账号已注销 Account cancelled",
