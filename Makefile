@@ -8,9 +8,10 @@
 #   make bench     measure each part in bench/ (BENCH=bench/pictures.py for one of them)
 #   make lock      resolve requirements/ anew (UPGRADE=--upgrade to take newer versions)
 #   make proto     generate the protobuf stubs from proto/
+#   make wordlist  make the filter of common passwords from wordlists/
 #   make clean     remove what the above made, never data/
 
-.PHONY: setup serve sandbox check test bench lock proto clean ready-runtime ready-dev
+.PHONY: setup serve sandbox check test bench lock proto wordlist clean ready-runtime ready-dev
 .DEFAULT_GOAL := setup
 
 VENV := $(CURDIR)/.venv
@@ -69,6 +70,9 @@ lock: ready-dev
 proto: ready-dev
 	PATH="$(VENV)/bin:$$PATH" $(BIN)/python -m grpc_tools.protoc -I proto \
 		--python_out=$(STUBS) --mypy_out=$(STUBS) proto/*.proto
+
+wordlist: ready-dev
+	$(BIN)/python -m wordlists.make
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

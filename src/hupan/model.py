@@ -4,11 +4,14 @@ Records are msgspec Structs because one is built from each row that is read, and
 three times as fast as a frozen dataclass. The order of the fields is the order of the columns.
 """
 
+from enum import IntEnum
 from typing import Literal, NewType, TypeAlias
 
 from msgspec import Struct
 
 AccountId = NewType("AccountId", int)
+GroupId = NewType("GroupId", int)
+BotId = NewType("BotId", int)
 Channel: TypeAlias = Literal["sms", "email"]
 
 NEVER_ENDS = 2**53 - 1
@@ -81,12 +84,176 @@ class Caller(Struct, frozen=True):
     account: Account
 
 
+class PersonalData(Struct, frozen=True):
+    """What an account tells of itself; "" and 0 say that it does not.
+
+    Attributes:
+        gender: 1 male, 2 female, 3 other (wire.md 3).
+        birthday: unix seconds of its first moment.
+        location_code: six digits of an administrative division.
+        updated_at: when it was last saved, 0 for never.
+    """
+
+    introduction: str = ""
+    gender: int = 0
+    birthday: int = 0
+    province: str = ""
+    city: str = ""
+    district: str = ""
+    location_code: str = ""
+    updated_at: int = 0
+
+
+class PrivacyChoice(Struct, frozen=True):
+    """What an account lets others see (security D4); None follows the server's setting.
+
+    Attributes:
+        address: province, city and district.
+        last_active: when it was last active.
+        country: the country of its last sign-in.
+    """
+
+    birthday: bool | None = None
+    address: bool | None = None
+    last_active: bool | None = None
+    country: bool | None = None
+
+
+class Remark(Struct, frozen=True):
+    """What an account noted about another one.
+
+    Attributes:
+        others: JSON text of [{"key", "value"}], "" when there is none.
+    """
+
+    name: str = ""
+    phone: str = ""
+    others: str = ""
+
+
 class Medal(Struct, frozen=True):
     """A medal that accounts may wear; shown in the order of `sort`."""
 
     id: int
     name: str
     sort: int
+    description: str
+    image_url: str
+
+
+class CoinType(IntEnum):
+    """What coins were given or taken for; the numbers are the wire's (wire.md 4)."""
+
+    REWARD = 2
+    POST = 3
+    FIRST_EDIT = 4
+    """The first change of the avatar or of the nickname."""
+    REDEEM = 6
+    AD = 7
+    RAFFLE = 8
+    INVITE = 9
+
+
+class CoinEntry(Struct, frozen=True):
+    """One line of an account's journal of coins, never changed once written.
+
+    Attributes:
+        number: 1 for the account's first, then ascending without a gap.
+        key: names the change among all of the account's.
+        actor: who caused it.
+        counter_account: where the coins came from or went to.
+        counter_cents: what that side gained: `-change_cents`.
+    """
+
+    account_id: AccountId
+    number: int
+    key: str
+    typ: CoinType
+    reason: str
+    remark: str
+    actor: str
+    before_cents: int
+    change_cents: int
+    after_cents: int
+    counter_account: str
+    counter_cents: int
+    created_at: int
+
+
+class Group(Struct, frozen=True):
+    """A group that is listed in discovery.
+
+    Attributes:
+        id: nine digits (wire.md 5).
+        ban_id: 0 when the group is not banned.
+        headcount: its members; the list is in the order of it.
+        category: the one it stands in, "" for none.
+        is_featured: 1 when it is also among the featured ones, else 0.
+    """
+
+    id: GroupId
+    ban_id: int
+    name: str
+    introduction: str
+    avatar_url: str
+    headcount: int
+    created_at: int
+    category: str
+    is_featured: int
+
+
+class Bot(Struct, frozen=True):
+    """A bot that is recommended; flags are 1 or 0.
+
+    Attributes:
+        id: eight digits (wire.md 5).
+        headcount: who uses it; the list is in the order of it.
+        may_add: whether it can be added.
+        applies: whether adding it is an application.
+        always_agrees: whether it agrees to each.
+    """
+
+    id: BotId
+    name: str
+    introduction: str
+    avatar_url: str
+    headcount: int
+    may_add: int
+    applies: int
+    always_agrees: int
+
+
+class IgnoredModules(Struct, frozen=True):
+    """The parts of the client that an account hides on one device.
+
+    Attributes:
+        number: 1, 2, 3 … among those of the account; 0 when nothing was ever set.
+        modules: `,30,20,10`, "" for none.
+    """
+
+    number: int
+    device_id: str
+    modules: str
+    updated_at: int
+
+
+class NotificationSetting(Struct, frozen=True):
+    """How an account is notified on one device.
+
+    Attributes:
+        number: 1, 2, 3 … among those of the account; 0 when nothing was ever set.
+        registration_id: what a push service calls the app there.
+        is_open: 1 when it is notified, else 0.
+        type: as the client gave it.
+    """
+
+    number: int
+    device_id: str
+    registration_id: str
+    is_open: int
+    type: int
+    created_at: int
+    updated_at: int
 
 
 class Limit(Struct, frozen=True):

@@ -14,6 +14,7 @@ from hupan.domain.courier import FIRST_WAIT_SECONDS, LEASE_SECONDS, Courier
 from hupan.domain.messages import DISCARDED, Messages
 from hupan.domain.targets import Target
 from hupan.seal import KEY_BYTES, Seal
+from hupan.store.outbox import lease_due
 from hupan.store.sqlite import SqliteEngine
 from tests.store.opening import open_engine
 
@@ -194,5 +195,26 @@ def test_two_couriers_share_without_doubles(tmp_path: Path) -> None:
             while sum(await asyncio.gather(our.courier.send_due(), other.send_due())):
                 pass
         assert sorted(int(message.code) for message in sender.sent) == list(range(40))
+
+    asyncio.run(scenario())
+
+
+def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
+    """A message that a killed server had taken keeps its lease; draining does not wait for it."""
+
+    async def scenario() -> None:
+        sender = Sender()
+        async with office(tmp_path / "db", sender) as our:
+            await our.put("111111")
+            now = int(our.clock.now())
+            await our.engine.change(
+                lambda tx: lease_due(tx, now=now, until=now + LEASE_SECONDS, most=1)
+            )
+            await our.put("222222")
+            async with asyncio.timeout(10):
+                await our.courier.drain()
+            assert [message.code for message in sender.sent] == ["222222"]
+            await our.after(LEASE_SECONDS)
+        assert [message.code for message in sender.sent] == ["222222"]
 
     asyncio.run(scenario())

@@ -21,6 +21,7 @@ ARROWS: dict[str, set[str]] = {
     "config": set(),
     "delivery": set(),
     "pictures": set(),
+    "places": set(),
     "listener": set(),
     "seal": set(),
     "clock": set(),
@@ -30,7 +31,7 @@ ARROWS: dict[str, set[str]] = {
         *("model", "store", "delivery.message", "delivery.protocol"),
         *("seal", "clock", "chance", "pictures.pool"),
     },
-    "api": {"contract", "model", "domain", "clock"},
+    "api": {"contract", "model", "domain", "clock", "places.protocol"},
     "sandbox": {
         "config",
         "model",
@@ -43,8 +44,8 @@ ARROWS: dict[str, set[str]] = {
     "console": {"config", "model", "domain", "clock", "delivery.message", "delivery.protocol"},
     "client": {"contract"},
     "app": {
-        *("contract", "model", "config", "delivery", "pictures", "listener", "seal", "clock"),
-        *("chance", "store", "domain", "api", "sandbox", "console", "client"),
+        *("contract", "model", "config", "delivery", "pictures", "places", "listener", "seal"),
+        *("clock", "chance", "store", "domain", "api", "sandbox", "console", "client"),
     },
     "cli": {"app", "config", "client", "listener", "store"},
 }

@@ -123,7 +123,7 @@ def test_flipped_bits_break_nothing(wire: WireClient) -> None:
     for at in range(len(good) * 8):
         flipped = bytearray(good)
         flipped[at // 8] ^= 1 << at % 8
-        assert post(wire, bytes(flipped)).code in {1, 4402, 1100}, flipped.hex()
+        assert post(wire, bytes(flipped)).code in {1, 4402, 1100, 7100}, flipped.hex()
 
 
 def test_cut_requests_are_refused(wire: WireClient) -> None:

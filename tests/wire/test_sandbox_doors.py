@@ -17,6 +17,7 @@ DOORS = [
     ("GET", "/sandbox/outbox/wait?timeout=1"),
     ("POST", "/sandbox/accounts"),
     ("POST", "/sandbox/reset"),
+    ("POST", "/sandbox/seed"),
     ("POST", "/sandbox/clock"),
 ]
 NOW = 2_000_000_000

@@ -2,11 +2,17 @@
 
 from hupan.api.call import Call
 from hupan.api.failures import MissingToken
-from hupan.domain.sessions import Sessions
+from hupan.api.services import Services
+from hupan.domain.refusals import NotSignedIn, VipOnly
 from hupan.model import Caller
 
 
-async def signed_in(sessions: Sessions, call: Call) -> Caller:
+async def anybody(_services: Services, call: Call) -> Call:
+    """The call itself: a public endpoint asks nobody who calls."""
+    return call
+
+
+async def signed_in(services: Services, call: Call) -> Caller:
     """The caller of an endpoint marked `T`.
 
     Raises:
@@ -15,10 +21,24 @@ async def signed_in(sessions: Sessions, call: Call) -> Caller:
     """
     if not call.token:
         raise MissingToken
-    return await sessions.get(call.token)
+    return await services.sessions.get(call.token)
 
 
-async def may_have_left(sessions: Sessions, call: Call) -> Caller | None:
+async def vip(services: Services, call: Call) -> Caller:
+    """The caller of an endpoint marked `T, VIP`.
+
+    Raises:
+        MissingToken: there is no token.
+        NotSignedIn, Banned: it opens nothing.
+        VipOnly: its account has no VIP, or no more.
+    """
+    caller = await signed_in(services, call)
+    if not caller.account.is_vip(services.clock.now()):
+        raise VipOnly
+    return caller
+
+
+async def may_have_left(services: Services, call: Call) -> Caller | None:
     """Who signs out; None when the token did so before.
 
     Raises:
@@ -27,10 +47,15 @@ async def may_have_left(sessions: Sessions, call: Call) -> Caller | None:
     """
     if not call.token:
         raise MissingToken
-    return None if await sessions.has_left(call.token) else await sessions.get(call.token)
+    try:
+        return await services.sessions.get(call.token)
+    except NotSignedIn:  # asked second: between the questions a session can only leave
+        if await services.sessions.has_left(call.token):
+            return None
+        raise
 
 
-async def any_token(sessions: Sessions, call: Call) -> Caller | None:
+async def any_token(services: Services, call: Call) -> Caller | None:
     """The caller of an endpoint marked `t`: any token passes, a valid one says who (wire.md 4).
 
     Raises:
@@ -38,4 +63,4 @@ async def any_token(sessions: Sessions, call: Call) -> Caller | None:
     """
     if not call.token:
         raise MissingToken
-    return await sessions.find(call.token)
+    return await services.sessions.find(call.token)

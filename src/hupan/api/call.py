@@ -14,11 +14,16 @@ class Call(Struct, frozen=True):
         number: its id, also in the log line and in `x-request-id` (wire.md 1.8).
         token: what the client sent as its token, "" for none.
         english: whether messages are wanted in English (wire.md 2).
+        headers: as they came, names in lower case.
+        peer: the address of the other end of the socket as text, "" for none; who may be behind
+            it is for `address.ClientAddresses` to say.
     """
 
     number: int
     token: str
     english: bool
+    headers: Headers
+    peer: str
 
 
 def read_token(headers: Headers, first: Mapping[bytes, bytes]) -> str:

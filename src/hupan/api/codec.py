@@ -1,7 +1,7 @@
 """From bytes to messages and back; the endpoint decides which codec (wire.md 1.3)."""
 
 import re
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 import msgspec
 from google.protobuf.internal import api_implementation
@@ -23,7 +23,7 @@ if api_implementation.Type() != "upb":
     raise ImportError("protobuf without its upb back end is neither safe nor fast (security I6)")
 
 _FIELD = re.compile(r"(?:field `([^`]+)`)|(?:`\$\.([^`.\[]+))")
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 Request = TypeVar("Request")
 
@@ -66,9 +66,7 @@ class JsonCodec(Generic[Request]):
     def write(self, response: Struct, number: int) -> bytes:
         """Envelope with data; without the key where there is nothing to say (wire.md 1.6)."""
         del number  # JSON answers carry it in the header alone
-        if isinstance(response, Done):
-            return _DONE
-        return b'{"code":1,"data":' + _encode(response) + b',"msg":"success"}'
+        return json_success(response)
 
     def fail(self, code: int, message: str, number: int) -> bytes:
         """Envelope without data (wire.md 1.6)."""
@@ -120,10 +118,27 @@ def read_json(decoder: "msgspec.json.Decoder[Request]", body: bytes) -> Request:
         body.decode()  # the decoder skips unknown keys without looking at their bytes
         return decoder.decode(body if body.strip() else b"{}")
     except msgspec.ValidationError as error:
-        field = _FIELD.search(str(error))
-        raise (InvalidField(field[1] or field[2]) if field else UnreadableBody) from error
+        refuse_invalid(error)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableBody from error
+
+
+def refuse_invalid(error: msgspec.ValidationError) -> NoReturn:
+    """Names the field that an error of the decoder is about.
+
+    Raises:
+        InvalidField: it is about a field.
+        UnreadableBody: it is about the whole.
+    """
+    field = _FIELD.search(str(error))
+    raise (InvalidField(field[1] or field[2]) if field else UnreadableBody) from error
+
+
+def json_success(response: Struct) -> bytes:
+    """The JSON form of a success; no `data` key where there is nothing to say (wire.md 1.6)."""
+    if isinstance(response, Done):
+        return _DONE
+    return b'{"code":1,"data":' + _encode(response) + b',"msg":"success"}'
 
 
 def json_failure(code: int, message: str) -> bytes:

@@ -48,9 +48,14 @@ class Dispatcher:
         if route is None:
             await self._answer_unrouted(scope, first, number, send)
             return
-        call = Call(number, read_token(headers, first), wants_english(first))
+        peer = (scope.get("client") or ("",))[0]
+        call = Call(number, read_token(headers, first), wants_english(first), headers, peer)
         try:
-            body = await read_body(receive, route.most_bytes) if route.has_body else b""
+            body = (
+                await read_body(receive, route.most_bytes)
+                if route.has_body
+                else scope.get("query_string", b"")
+            )
         except ClientGone:
             return
         except BodyTooLarge:

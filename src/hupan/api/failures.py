@@ -5,7 +5,7 @@ import logging
 from hupan.contract import failures
 from hupan.contract.failures import Failure
 from hupan.domain import refusals
-from hupan.domain.refusals import InvalidField, Refusal
+from hupan.domain.refusals import InvalidField, PasswordTooShort, Refusal
 from hupan.model import StoreUnavailable
 
 _log = logging.getLogger("hupan.api")
@@ -22,6 +22,21 @@ WIRE: dict[type[Refusal], Failure] = {
     refusals.SignUpClosed: failures.SIGN_UP_CLOSED,
     refusals.PhoneTaken: failures.PHONE_TAKEN,
     refusals.EmailTaken: failures.EMAIL_TAKEN,
+    refusals.PhoneBound: failures.PHONE_BOUND,
+    refusals.EmailBound: failures.EMAIL_BOUND,
+    refusals.PhoneNotBound: failures.PHONE_NOT_BOUND,
+    refusals.EmailNotBound: failures.EMAIL_NOT_BOUND,
+    refusals.ProofNeeded: failures.PROOF_NEEDED,
+    refusals.PasswordTooShort: failures.PASSWORD_TOO_SHORT,
+    refusals.WeakPassword: failures.WEAK_PASSWORD,
+    refusals.TooLateToUndo: failures.TOO_LATE_TO_UNDO,
+    refusals.TooManyRemarks: failures.TOO_MANY_REMARKS,
+    refusals.AccountCancelled: failures.ACCOUNT_CANCELLED,
+    refusals.InvitationCodeTaken: failures.INVITATION_CODE_TAKEN,
+    refusals.InvitationCodeChanged: failures.INVITATION_CODE_CHANGED,
+    refusals.NotEnoughCoins: failures.NOT_ENOUGH_COINS,
+    refusals.TooManyCoins: failures.TOO_MANY_COINS,
+    refusals.CoinKeyReused: failures.COIN_KEY_REUSED,
     refusals.TooManyTries: failures.TOO_MANY_TRIES,
     refusals.Busy: failures.BUSY,
 }
@@ -36,11 +51,9 @@ class UnreadableBody(Exception):  # noqa: N818 - the client's bytes, not our err
 
 
 def failure_of(error: Exception, number: int) -> tuple[Failure, str]:
-    """The failure that a request ends with, and the field it names, "" for none."""
-    if isinstance(error, InvalidField):
-        return failures.INVALID_FIELD, error.field
+    """The failure that a request ends with, and what fills the place in its text, "" for none."""
     if isinstance(error, Refusal):
-        return WIRE[type(error)], ""
+        return WIRE[type(error)], _filling(error)
     if isinstance(error, MissingToken):
         return failures.NOT_SIGNED_IN, ""
     if isinstance(error, UnreadableBody):
@@ -50,3 +63,10 @@ def failure_of(error: Exception, number: int) -> tuple[Failure, str]:
         return failures.STORE_UNAVAILABLE, ""
     _log.error("request=%d failed", number, exc_info=error)
     return failures.SERVER_ERROR, ""
+
+
+def _filling(refusal: Refusal) -> str:
+    """What fills the place in the text of a refusal."""
+    if isinstance(refusal, InvalidField):
+        return refusal.field
+    return str(refusal.least) if isinstance(refusal, PasswordTooShort) else ""

@@ -4,19 +4,19 @@ from hupan.api.call import Call
 from hupan.api.services import Services
 from hupan.contract.messages.login import CodeLogin, EmailLogin, LoginToken
 from hupan.contract.table import Anything, Done
-from hupan.domain.sessions import device
+from hupan.domain.sessions import Device, device
 from hupan.model import Caller
 
 
-async def code_login(services: Services, _call: Call, request: CodeLogin) -> LoginToken:
+async def code_login(services: Services, call: Call, request: CodeLogin) -> LoginToken:
     """Signs in with an SMS code."""
-    on = device(request.device_id, request.platform)
+    on = await _device(services, call, request)
     return LoginToken(await services.code_logins.sign_in(request.mobile, request.captcha, on))
 
 
-async def email_login(services: Services, _call: Call, request: EmailLogin) -> LoginToken:
+async def email_login(services: Services, call: Call, request: EmailLogin) -> LoginToken:
     """Signs in with a password."""
-    on = device(request.device_id, request.platform)
+    on = await _device(services, call, request)
     return LoginToken(await services.password_logins.sign_in(request.email, request.password, on))
 
 
@@ -25,3 +25,9 @@ async def logout(services: Services, caller: Caller | None, _request: Anything) 
     if caller is not None:
         await services.sessions.leave(caller.session)
     return Done()
+
+
+async def _device(services: Services, call: Call, request: CodeLogin | EmailLogin) -> Device:
+    """What the client signs in on, and the country of its address."""
+    country = await services.places.country(services.client_addresses.of(call))
+    return device(request.device_id, request.platform, country)

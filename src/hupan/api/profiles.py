@@ -11,12 +11,15 @@ from hupan.contract.pb.hupan_pb2 import (
     GetUser,
     Medal,
     OwnInfo,
+    ProfileInfo,
+    RemarkInfo,
     User,
     VipStatus,
 )
 from hupan.contract.table import Anything
+from hupan.domain.profiles import Profile
 from hupan.domain.refusals import InvalidField
-from hupan.model import Account, Caller
+from hupan.model import Account, Caller, Remark
 
 CENTS_IN_A_COIN = 100
 
@@ -41,11 +44,12 @@ async def own_info(services: Services, caller: Caller, _request: Anything) -> Ow
     )
 
 
-async def get_user(services: Services, _viewer: Caller | None, request: GetUser) -> User:
-    """Somebody's public side."""
+async def get_user(services: Services, viewer: Caller | None, request: GetUser) -> User:
+    """The side of somebody that the viewer may see; remarks for a viewer with a session alone."""
     if not request.id:
         raise InvalidField("id")
-    profile = await services.profiles.show(request.id)
+    viewer_id = viewer.account.id if viewer else None
+    profile = await services.profiles.show(request.id, viewer_id)
     account, now = profile.account, services.clock.now()
     return User(
         data=User.Data(
@@ -63,7 +67,33 @@ async def get_user(services: Services, _viewer: Caller | None, request: GetUser)
             is_vip=int(account.is_vip(now)),
             vip_expired_time=account.vip_until,
             vip_status=vip_status(account, now),
+            remark_info=remark_info(profile.remark),
+            profile_info=profile_info(profile, services.zone),
+            ipGeo=profile.country,
         )
+    )
+
+
+def remark_info(remark: Remark | None) -> RemarkInfo | None:
+    """What the viewer noted; there without a content when that is nothing."""
+    if remark is None:
+        return None
+    return RemarkInfo(
+        remark_name=remark.name, phone_number=remark.phone, extra_remark=remark.others
+    )
+
+
+def profile_info(profile: Profile, zone: ZoneInfo) -> ProfileInfo:
+    """What somebody tells, as far as it is shown; the address is all parts of the place."""
+    data = profile.data
+    return ProfileInfo(
+        last_active_time=text_time(profile.last_active_at, zone) if profile.last_active_at else "",
+        introduction=data.introduction,
+        gender=data.gender,
+        birthday_timestamp=data.birthday,
+        city=data.city,
+        district=data.district,
+        address=" ".join(filter(None, (data.province, data.city, data.district))),
     )
 
 

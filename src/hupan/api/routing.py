@@ -10,10 +10,11 @@ from typing import Any, TypeAlias, overload
 
 from google.protobuf.message import Message
 
-from hupan.api.access import any_token, may_have_left, signed_in
+from hupan.api.access import any_token, anybody, may_have_left, signed_in, vip
 from hupan.api.call import Call
 from hupan.api.codec import MOST_JSON_BYTES, MOST_PROTOBUF_BYTES, Codec, JsonCodec, ProtobufCodec
 from hupan.api.json_form import JsonFormCodec
+from hupan.api.query import QueryCodec
 from hupan.api.services import Services
 from hupan.contract.table import (
     Anything,
@@ -24,6 +25,7 @@ from hupan.contract.table import (
     Request,
     Response,
     SignedIn,
+    VipOnly,
 )
 from hupan.model import Caller
 
@@ -31,6 +33,15 @@ PublicHandler: TypeAlias = Callable[[Services, Call, Request], Awaitable[Respons
 MaybeHandler: TypeAlias = Callable[[Services, Caller | None, Request], Awaitable[Response]]
 SignedInHandler: TypeAlias = Callable[[Services, Caller, Request], Awaitable[Response]]
 Answer: TypeAlias = Callable[[Codec, Call, bytes], Awaitable[bytes]]
+Guard: TypeAlias = Callable[[Services, Call], Awaitable[Call | Caller | None]]
+
+GUARDS: dict[type, Guard] = {
+    Public: anybody,
+    AnyToken: any_token,
+    SignedIn: signed_in,
+    VipOnly: vip,
+    MayHaveLeft: may_have_left,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +51,9 @@ class Route:
     Attributes:
         codec: the form that the endpoint speaks.
         json_form: the other form of a protobuf endpoint with a documented request, else None.
-        has_body: whether a body is read at all.
+        has_body: whether a body is read; a GET has its query instead.
         most_bytes: the largest body taken (security I1).
-        answer: reads the body, asks the handler, writes the answer.
+        answer: reads the body or the query, asks the handler, writes the answer.
     """
 
     codec: Codec
@@ -74,7 +85,7 @@ class Routes:
     @overload
     def on(
         self,
-        endpoint: Endpoint[SignedIn, Request, Response],
+        endpoint: Endpoint[SignedIn, Request, Response] | Endpoint[VipOnly, Request, Response],
         handler: SignedInHandler[Request, Response],
     ) -> None: ...
     def on(self, endpoint: Endpoint[Any, Any, Any], handler: Callable[..., Any]) -> None:
@@ -91,7 +102,8 @@ class Routes:
 def _route(endpoint: Endpoint[Any, Any, Any], answer: Answer) -> Route:
     is_post = endpoint.method == "POST"
     if not issubclass(endpoint.response, Message):
-        return Route(JsonCodec(endpoint.request), None, is_post, MOST_JSON_BYTES, answer)
+        json = JsonCodec(endpoint.request) if is_post else QueryCodec(endpoint.request)
+        return Route(json, None, is_post, MOST_JSON_BYTES, answer)
     codec = ProtobufCodec(endpoint.request, endpoint.response)
     has_json_form = issubclass(endpoint.request, Message)
     json_form = JsonFormCodec(endpoint.request, endpoint.response) if has_json_form else None
@@ -102,38 +114,27 @@ def _answer(
     endpoint: Endpoint[Any, Any, Any], handler: Callable[..., Any], services: Services
 ) -> Answer:
     """Access first, then the body, then the handler."""
+    guard = _guard(endpoint)
     read = _read_nothing if endpoint.request is Anything else _read
 
-    async def public(codec: Codec, call: Call, body: bytes) -> bytes:
-        response = await handler(services, call, read(codec, body))
+    async def answer(codec: Codec, call: Call, body: bytes) -> bytes:
+        who = await guard(services, call)
+        response = await handler(services, who, read(codec, body))
         return codec.write(response, call.number)
 
-    async def with_any_token(codec: Codec, call: Call, body: bytes) -> bytes:
-        caller = await any_token(services.sessions, call)
-        response = await handler(services, caller, read(codec, body))
-        return codec.write(response, call.number)
+    return answer
 
-    async def with_session(codec: Codec, call: Call, body: bytes) -> bytes:
-        caller = await signed_in(services.sessions, call)
-        response = await handler(services, caller, read(codec, body))
-        return codec.write(response, call.number)
 
-    async def leaving(codec: Codec, call: Call, body: bytes) -> bytes:
-        caller = await may_have_left(services.sessions, call)
-        response = await handler(services, caller, read(codec, body))
-        return codec.write(response, call.number)
+def _guard(endpoint: Endpoint[Any, Any, Any]) -> Guard:
+    """Who may call; what it gives is the handler's second parameter.
 
-    match endpoint.access:
-        case Public():
-            return public
-        case AnyToken():
-            return with_any_token
-        case SignedIn():
-            return with_session
-        case MayHaveLeft():
-            return leaving
-        case other:
-            raise TypeError(f"no guard for {other!r}")  # security Z1: deny by default
+    Raises:
+        TypeError: the line has no guard (security Z1: deny by default).
+    """
+    guard = GUARDS.get(type(endpoint.access))
+    if guard is None:
+        raise TypeError(f"no guard for {endpoint.path}")
+    return guard
 
 
 _ANYTHING = Anything()

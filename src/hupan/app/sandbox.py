@@ -10,10 +10,13 @@ from hupan.app.rules import targets
 from hupan.chance import Chance, SeededChance, SystemChance
 from hupan.clock import SystemClock, WoundClock
 from hupan.config import Settings
+from hupan.domain.arrivals import Arrivals
 from hupan.domain.captchas import IssuedCaptcha
+from hupan.domain.listings import Listings
 from hupan.domain.provisioning import Provisioning
 from hupan.sandbox.doors import Doors
 from hupan.sandbox.inbox import Inbox
+from hupan.sandbox.seeding import Seeding
 from hupan.store.reset import empty
 
 
@@ -58,10 +61,15 @@ def _doors(server: Server, clock: WoundClock, inbox: Inbox) -> Doors:
         targets(server.settings),
         server.accounts,
         server.passwords,
-        services.sessions,
+        services.coins,
+        services.invitations,
     )
+    arrivals = Arrivals(server.engine, provisioning, services.sessions)
 
     async def forget() -> None:
         await server.engine.change(empty)
 
-    return Doors(inbox, clock, provisioning, server.courier.drain, forget)
+    seeding = Seeding(arrivals, services.coins, Listings(server.engine))
+    return Doors(
+        inbox, clock, arrivals, seeding, server.courier.drain, forget, server.housekeeping.purge
+    )

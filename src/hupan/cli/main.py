@@ -18,6 +18,11 @@ COMMANDS: Final = {
     "serve": "hupan.cli.serve",
     "sandbox": "hupan.cli.sandbox",
     "config": "hupan.cli.config_commands",
+    "account": "hupan.cli.account_commands",
+    "medal": "hupan.cli.medal_commands",
+    "group": "hupan.cli.group_commands",
+    "bot": "hupan.cli.bot_commands",
+    "category": "hupan.cli.category_commands",
     "version": "hupan.cli.version",
 }
 """The file of each command, in the order of the help."""

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import typer
 
+from hupan.app.operating import OperationRefused
 from hupan.app.storing import StartRefused
 
 
@@ -17,6 +18,6 @@ def refused_plainly() -> Iterator[None]:
     """
     try:
         yield
-    except StartRefused as error:
+    except (StartRefused, OperationRefused) as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from error

@@ -17,6 +17,7 @@ from hupan.config.web_forms import (
     HEADERS,
     HOST,
     HOST_PREFIX,
+    HOSTS,
     NETWORKS,
     ORIGINS,
     SENDER,
@@ -27,6 +28,9 @@ from hupan.config.web_forms import (
 NETWORK = Section("网络", "Network")
 STORAGE = Section("存储", "Storage")
 ACCOUNTS = Section("账号", "Accounts")
+INVITATIONS = Section("邀请", "Invitations")
+PROFILES = Section("资料", "Profiles")
+ADVERTS = Section("广告", "Advertisements")
 DELIVERY = Section("发送", "Delivery")
 EMAIL = Section("邮件", "E-mail (SMTP)")
 SMS = Section("短信", "SMS (HTTP gateway)")
@@ -38,6 +42,7 @@ LOG = Section("日志", "Log")
 _LITTLE = whole(1, 1000)
 _COUNT = whole(1, 100_000)
 _DAYS = whole(1, 3650)
+_REWARD = whole(0, 100_000)
 _TIMEOUT = whole(1, 300)
 _SECRET = text(most=4096)
 
@@ -111,8 +116,85 @@ class Settings:
         "邮箱地址校验：strict 严格，lenient 宽松",
         "how e-mail addresses are checked: strict, or lenient",
     )
+    account_erasure_days: int = ACCOUNTS(
+        15,
+        whole(0, 3650),
+        "账号注销多少天后清除数据并释放号码和邮箱",
+        "days after which a cancelled account is erased, its number and address free again",
+    )
     default_avatar_url: str = ACCOUNTS(
         "", or_empty(URL), "新账号的头像地址", "address of the picture of a new account"
+    )
+
+    invitation_target_day: int = INVITATIONS(
+        10, _COUNT, "每天邀请人数的目标", "how many an account is meant to invite in a day"
+    )
+    invitation_target_total: int = INVITATIONS(
+        100, _COUNT, "邀请总人数的目标", "how many an account is meant to invite in all"
+    )
+    inviter_reward_coins: int = INVITATIONS(
+        0,
+        whole(0, 100_000),
+        "每邀请一人奖励邀请人的金币，0 为不奖励",
+        "coins for who invited a new account, 0 for none",
+    )
+    invited_reward_coins: int = INVITATIONS(
+        0,
+        whole(0, 100_000),
+        "奖励受邀新账号的金币，0 为不奖励",
+        "coins for a new account that was invited, 0 for none",
+    )
+
+    avatar_hosts: tuple[str, ...] = PROFILES(
+        (),
+        HOSTS,
+        "头像地址允许的主机名，留空不限",
+        "hosts on which avatars may lie, anywhere when empty",
+    )
+    first_nickname_coins: int = PROFILES(
+        0,
+        _REWARD,
+        "首次修改昵称奖励的金币，0 为不奖励",
+        "coins for the first change of the nickname, 0 for none",
+    )
+    first_avatar_coins: int = PROFILES(
+        0,
+        _REWARD,
+        "首次修改头像奖励的金币，0 为不奖励",
+        "coins for the first change of the avatar, 0 for none",
+    )
+    show_birthday: bool = PROFILES.flag(
+        "未自行选择的账号，他人可否看到生日",
+        "whether others see the birthday of an account that made no choice of its own",
+        on=True,
+    )
+    show_address: bool = PROFILES.flag(
+        "未自行选择的账号，他人可否看到所在地", "likewise for where it says it lives", on=True
+    )
+    show_last_active: bool = PROFILES.flag(
+        "未自行选择的账号，他人可否看到上次活跃时间",
+        "likewise for when it was last active",
+        on=True,
+    )
+    show_country: bool = PROFILES.flag(
+        "未自行选择的账号，他人可否看到 IP 归属地",
+        "likewise for the country of its last sign-in",
+        on=True,
+    )
+
+    adverts_shown: bool = ADVERTS.flag(
+        "客户端是否显示广告，VIP 用户从不显示",
+        "whether clients show advertisements, to VIP users never",
+        on=False,
+    )
+    adverts_android_code_id: str = ADVERTS(
+        "", text(most=128), "安卓广告位 ID", "id of the place for advertisements on Android"
+    )
+    adverts_ios_code_id: str = ADVERTS(
+        "", text(most=128), "iOS 广告位 ID", "id of the place for advertisements on iOS"
+    )
+    adverts_bottom_height: int = ADVERTS(
+        0, whole(0, 10_000), "底部广告的高度", "height of advertisements at the bottom"
     )
 
     sms_sender: Literal["console", "http"] = DELIVERY(
@@ -213,6 +295,12 @@ class Settings:
         "同时计算密码的线程数，0 为处理器核数",
         "passwords hashed at once, 0 for as many as there are cores",
     )
+    password_profile: Literal["asvs", "nist-4"] = PASSWORDS(
+        "asvs",
+        one_of("asvs", "nist-4"),
+        "新密码的长度要求：asvs 至少 8 个字符，nist-4 至少 15 个字符",
+        "how long a new password must be: asvs 8 characters, nist-4 15",
+    )
     test_profile: bool = PASSWORDS.flag(
         "允许低于下限的 argon2id 参数，仅供测试",
         "allows argon2id parameters below the least ones; for tests only",
@@ -220,10 +308,22 @@ class Settings:
     )
 
     session_idle_days: int = SESSIONS(
-        30, _DAYS, "会话闲置多少天后失效", "days without use after which a session ends"
+        30,
+        _DAYS,
+        "会话闲置多少天后失效，自最后使用之日的首次请求起算",
+        "days without use after which a session ends, from the first request of its last day",
     )
     session_absolute_days: int = SESSIONS(
         180, _DAYS, "会话最长有效天数", "days after which a session ends in any case"
+    )
+    fresh_session_minutes: int = SESSIONS(
+        15, whole(0, 1440), "登录后多少分钟内可直接换绑", "minutes in which contacts change freely"
+    )
+    step_up_minutes: int = SESSIONS(
+        10, whole(1, 60), "验证当前绑定后多少分钟内可换绑", "minutes that proof of a contact counts"
+    )
+    contact_undo_days: int = SESSIONS(
+        7, whole(1, 365), "换绑后多少天内管理员可撤销", "days to undo a change of contacts in"
     )
     sessions_per_account: int = SESSIONS(
         10,

@@ -17,6 +17,13 @@ HOST = matching("[A-Za-z0-9._:%-]{1,255}", "主机名或 IP 地址", "a host nam
 HOST_PREFIX = lower(
     matching("[a-z0-9.-]{1,200}", "主机名的开头部分", "the beginning of a host name")
 )
+_HOST_RULE = lower(
+    matching(
+        r"(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20}|\[[0-9a-f:.]{2,45}\]",
+        "主机名",
+        "a host name",
+    )
+)
 HEADER = matching(_HEADER_NAME, "请求头的名称", "the name of a header")
 CONTENT_TYPE = matching(
     "[a-z0-9.+-]+/[a-z0-9.+-]+(?:; ?[a-z]+=[A-Za-z0-9-]+)?",
@@ -91,6 +98,13 @@ ORIGINS = Form(
         "origins, each scheme://host[:port] without a slash behind, or a single *",
     ),
     _read_origins,
+)
+HOSTS: Form[tuple[str, ...]] = Form(
+    Wording(
+        "主机名列表，前加 *. 为其所有子域名",
+        "host names, one with *. in front for all names below it",
+    ),
+    lambda raw: _many(raw, _HOST_RULE),
 )
 NETWORKS: Form[tuple[Network, ...]] = Form(
     Wording(

@@ -1,7 +1,7 @@
 """Every failure that goes over the wire: code, message in zh-CN and en (wire.md 2).
 
 Clients show the message as it is. Codes of wire.md come first; ours are positive and grouped by
-the hundred: 10xx the server, 11xx the request, 12xx codes, 13xx sign-in, 14xx accounts.
+the hundred: 10xx the server, 11xx the request, 12xx codes, 13xx sign-in, 14xx accounts, 15xx coins.
 """
 
 from dataclasses import dataclass
@@ -74,6 +74,46 @@ SIGN_UP_CLOSED = Failure(1302, "本服务器暂未开放注册", "Sign-up is clo
 
 PHONE_TAKEN = Failure(1401, "该手机号已被使用", "This phone number is in use")
 EMAIL_TAKEN = Failure(1402, "该邮箱已被使用", "This e-mail address is in use")
+PHONE_BOUND = Failure(
+    1403, "已绑定手机号，如需更换请使用更换手机号", "A phone number is bound already: change it"
+)
+EMAIL_BOUND = Failure(
+    1404, "已绑定邮箱，如需更换请使用更换邮箱", "An e-mail address is bound already: change it"
+)
+PHONE_NOT_BOUND = Failure(1405, "尚未绑定手机号", "No phone number is bound yet")
+EMAIL_NOT_BOUND = Failure(1406, "尚未绑定邮箱", "No e-mail address is bound yet")
+PROOF_NEEDED = Failure(
+    1407,
+    "请先用当前绑定的手机号或邮箱完成验证，或重新登录后再试",
+    "First confirm the number or address that is bound now, or sign in again",
+)
+PASSWORD_TOO_SHORT = Failure(
+    1408, "密码太短，至少需要{field}个字符", "The password needs at least {field} characters"
+)
+WEAK_PASSWORD = Failure(
+    1409,
+    "密码过于简单：请勿使用常见密码，或包含昵称、手机号、邮箱的密码",
+    "The password is too common, or made of your name, number or address",
+)
+TOO_LATE_TO_UNDO = Failure(1410, "该更换无法撤销", "This change cannot be undone")
+TOO_MANY_REMARKS = Failure(
+    1441, "备注数量已达上限", "There are as many remarks as one account may have"
+)
+ACCOUNT_CANCELLED = Failure(
+    1421,
+    "该账号已注销，其数据清除后方可重新注册",
+    "This account was cancelled: sign up again once its data is erased",
+)
+INVITATION_CODE_TAKEN = Failure(1431, "该邀请码已被使用", "This invitation code is in use")
+INVITATION_CODE_CHANGED = Failure(
+    1432, "邀请码只能修改一次", "An invitation code can be changed only once"
+)
+
+NOT_ENOUGH_COINS = Failure(1501, "金币余额不足", "There are not enough coins")
+TOO_MANY_COINS = Failure(1502, "金币余额超出上限", "The balance of coins would be too high")
+COIN_KEY_REUSED = Failure(
+    1503, "该金币操作编号已用于其他操作", "This key was used for another change of coins"
+)
 
 FAILURES: tuple[Failure, ...] = tuple(
     value for value in globals().values() if isinstance(value, Failure)

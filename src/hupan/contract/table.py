@@ -26,6 +26,10 @@ class SignedIn:
     """The token of a live session is needed (wire.md 4, `T`)."""
 
 
+class VipOnly:
+    """The token of a live session is needed, and VIP in force (wire.md 4, `T, VIP`)."""
+
+
 class MayHaveLeft:
     """The token of a live session, or one that signed out: doing so twice succeeds (T5)."""
 
@@ -33,9 +37,10 @@ class MayHaveLeft:
 PUBLIC = Public()
 ANY_TOKEN = AnyToken()
 SIGNED_IN = SignedIn()
+VIP = VipOnly()
 MAY_HAVE_LEFT = MayHaveLeft()
 
-Access = TypeVar("Access", Public, AnyToken, SignedIn, MayHaveLeft)
+Access = TypeVar("Access", Public, AnyToken, SignedIn, VipOnly, MayHaveLeft)
 Request = TypeVar("Request", bound=Struct | Message)
 Response = TypeVar("Response", bound=Struct | Message)
 

@@ -1,12 +1,10 @@
 """Signing in with a code that came by SMS."""
 
-import hashlib
-
 from hupan.clock import Clock
 from hupan.domain.accounts import Accounts
-from hupan.domain.codes import Codes
+from hupan.domain.codes import Codes, budget
 from hupan.domain.outcome import granted
-from hupan.domain.refusals import Banned, Refusal, SignUpClosed, WrongCode
+from hupan.domain.refusals import AccountCancelled, Banned, Refusal, SignUpClosed, WrongCode
 from hupan.domain.sessions import Device, Sessions
 from hupan.domain.settings import Rules
 from hupan.domain.targets import Target, Targets
@@ -14,7 +12,6 @@ from hupan.model import Account
 from hupan.store.accounts import find_account, find_owner
 from hupan.store.codes import Code
 from hupan.store.engine import Engine, Transaction
-from hupan.store.sessions import knows_device
 
 
 class CodeLogins:
@@ -42,14 +39,14 @@ class CodeLogins:
         """Opens a session and gives its token.
 
         Raises:
-            InvalidField, WrongCode, SignUpClosed, Banned
+            InvalidField, WrongCode, SignUpClosed, AccountCancelled, Banned
         """
         target = self._targets.phone(mobile, "mobile")
 
         async def change(tx: Transaction) -> str | Refusal:
             now = int(self._clock.now())
-            budget = await self._budget(tx, target, on)
-            spent = await self._codes.spend(tx, target, code, device_key=budget, now=now)
+            device_key = await budget(tx, target, on.id)
+            spent = await self._codes.spend(tx, target, code, device_key=device_key, now=now)
             if isinstance(spent, Refusal):
                 return spent
             account = await self._account(tx, target, spent)
@@ -63,20 +60,13 @@ class CodeLogins:
 
         return granted(await self._engine.change(change))
 
-    async def _budget(self, tx: Transaction, target: Target, on: Device) -> str:
-        """Whose guesses are counted: the owner's own device has a budget of its own (C5)."""
-        owner = await find_owner(tx, target.kind, target.key)
-        if owner is None or on.id == "" or not await knows_device(tx, owner, on.id):
-            return ""
-        return hashlib.sha256(on.id.encode()).hexdigest()
-
     async def _account(self, tx: Transaction, target: Target, spent: Code) -> Account | Refusal:
         """The account that a code opens, by its class and by who owns the number now (D1)."""
         owner = await find_owner(tx, target.kind, target.key)
         if spent.kind == "new" and owner is None:
             return await self._sign_up(tx, target)
         if spent.kind == "own" and owner == spent.account_id:
-            return await find_account(tx, owner) or WrongCode()
+            return await find_account(tx, owner) or AccountCancelled()
         return WrongCode()
 
     async def _sign_up(self, tx: Transaction, target: Target) -> Account | Refusal:

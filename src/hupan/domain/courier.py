@@ -45,6 +45,7 @@ class Courier:
         self._senders = senders
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._rounds = 0  # calls of send_due that have not ended yet
 
     def start(self) -> None:
         """Begins to look after the outbox."""
@@ -65,17 +66,20 @@ class Courier:
 
     async def send_due(self) -> int:
         """Sends what is due now; gives how many messages it took on."""
-        now = int(self._clock.now())
-        leased = await self._engine.change(
-            lambda tx: lease_due(tx, now=now, until=now + LEASE_SECONDS, most=MOST_AT_ONCE)
-        )
-        await asyncio.gather(*(self._send(message) for message in leased))
+        self._rounds += 1
+        try:
+            now = int(self._clock.now())
+            leased = await self._engine.change(
+                lambda tx: lease_due(tx, now=now, until=now + LEASE_SECONDS, most=MOST_AT_ONCE)
+            )
+            await asyncio.gather(*(self._send(message) for message in leased))
+        finally:
+            self._rounds -= 1
         return len(leased)
 
     async def drain(self) -> None:
-        """Sends until the outbox is empty; for senders that never fail, as the sandbox's."""
-        while await find_next_due(self._engine) is not None:
-            await self.send_due()
+        """Returns once nothing is due and nothing under way; for senders that never fail."""
+        while await self.send_due() or self._rounds:
             await asyncio.sleep(DRAIN_PAUSE_SECONDS)
 
     async def _run(self) -> None:

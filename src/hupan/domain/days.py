@@ -26,6 +26,11 @@ class Days:
             self._turn(now)
         return self._day
 
+    def began(self, now: float) -> float:
+        """When the day of a moment began, in unix seconds."""
+        self.today(now)
+        return self._begins
+
     def unbroken(self, account: Account, now: float) -> int:
         """How many days in a row an account was online, up to today or yesterday."""
         return account.days_in_a_row if account.last_seen_day >= self.today(now) - 1 else 0

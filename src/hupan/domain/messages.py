@@ -9,6 +9,9 @@ from hupan.store.outbox import OutboxMessage, drop_codes, put_message
 SEAL_PURPOSE = "outbox"
 DISCARDED = "discard"
 """Purpose of a message that is never sent; it costs what a real one costs (security E2)."""
+NOTICE_LIFETIME_SECONDS = 86_400
+"""How long a notice that cannot be sent is tried again."""
+_NO_CODE = b""
 _ID_BYTES = 16
 
 
@@ -24,13 +27,18 @@ class Messages:
     ) -> None:
         """Has a code sent; an older one that could not be sent so far never will be."""
         await drop_codes(tx, target.channel, target.address)
-        message = OutboxMessage(
-            target.address,
-            self._chance.token_bytes(_ID_BYTES).hex(),
-            target.channel,
-            purpose,
-            self._seal.close(SEAL_PURPOSE, code.encode()),
-            now,
-            expires_at,
+        sealed = self._seal.close(SEAL_PURPOSE, code.encode())
+        await put_message(tx, self._message(target, purpose, sealed, now, expires_at))
+
+    async def put_notice(self, tx: Transaction, target: Target, purpose: str, *, now: int) -> None:
+        """Has somebody told what happened to their account: a purpose `notice-…` (security A2)."""
+        expires_at = now + NOTICE_LIFETIME_SECONDS
+        await put_message(tx, self._message(target, purpose, _NO_CODE, now, expires_at))
+
+    def _message(
+        self, target: Target, purpose: str, sealed_code: bytes, now: int, expires_at: int
+    ) -> OutboxMessage:
+        message_id = self._chance.token_bytes(_ID_BYTES).hex()
+        return OutboxMessage(
+            target.address, message_id, target.channel, purpose, sealed_code, now, expires_at
         )
-        await put_message(tx, message)

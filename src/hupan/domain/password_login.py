@@ -4,7 +4,7 @@ from hupan.clock import Clock
 from hupan.domain.limiter import Limiter
 from hupan.domain.outcome import granted
 from hupan.domain.passwords import Passwords
-from hupan.domain.refusals import Banned, Refusal, WrongEmailOrPassword
+from hupan.domain.refusals import AccountCancelled, Banned, Refusal, WrongEmailOrPassword
 from hupan.domain.sessions import Device, Sessions
 from hupan.domain.settings import Limits
 from hupan.domain.targets import Target, Targets
@@ -42,7 +42,7 @@ class PasswordLogins:
         """Opens a session and gives its token.
 
         Raises:
-            InvalidField, WrongEmailOrPassword, Banned, Busy
+            InvalidField, WrongEmailOrPassword, AccountCancelled, Banned, Busy
         """
         target = self._targets.email(email, "email")
         owner = await find_owner(self._engine, target.kind, target.key)
@@ -58,7 +58,7 @@ class PasswordLogins:
 
     async def _count(self, tx: Transaction, target: Target) -> bool:
         now = int(self._clock.now())
-        return await self._limiter.take(tx, _subject(target), self._limits, now)
+        return await self._limiter.take(tx, subject(target), self._limits, now)
 
     async def _renewed(self, stored: str, password: str) -> str:
         """The hash to store from now on: today's parameters (security P4)."""
@@ -77,11 +77,13 @@ class PasswordLogins:
     ) -> str | Refusal:
         """Opens the session if address and password are still what was verified."""
         now = int(self._clock.now())
-        await self._limiter.give_back(tx, _subject(target), self._limits, now)
-        account = await find_account(tx, owner)
+        await self._limiter.give_back(tx, subject(target), self._limits, now)
         same_owner = await find_owner(tx, target.kind, target.key) == owner
-        if account is None or not same_owner or await find_password_hash(tx, owner) != verified:
+        if not same_owner or await find_password_hash(tx, owner) != verified:
             return WrongEmailOrPassword()
+        account = await find_account(tx, owner)
+        if account is None:
+            return AccountCancelled()
         if account.is_banned(now):
             return Banned()
         if renewed != verified:
@@ -89,5 +91,6 @@ class PasswordLogins:
         return await self._sessions.open(tx, owner, on)
 
 
-def _subject(target: Target) -> str:
+def subject(target: Target) -> str:
+    """What wrong passwords of an address are counted under."""
     return f"password:{target.key}"

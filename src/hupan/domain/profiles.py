@@ -1,53 +1,76 @@
 """What others may see of an account."""
 
-import re
-
 from msgspec import Struct
 
 from hupan.clock import Clock
+from hupan.domain.account_ids import read_account_id
 from hupan.domain.days import Days
+from hupan.domain.privacy import ALL_SHOWN, Privacy, as_shown
 from hupan.domain.refusals import Banned, UnknownUser
-from hupan.model import Account, AccountId, Medal
-from hupan.store.accounts import find_account
+from hupan.model import Account, AccountId, Medal, PersonalData, Remark
 from hupan.store.engine import Engine
 from hupan.store.medals import list_medals
-
-_ID = re.compile("[1-9][0-9]{0,14}")
+from hupan.store.profiles import find_account_with_data
+from hupan.store.remarks import find_remark
 
 
 class Profile(Struct, frozen=True):
-    """An account as others see it.
+    """An account as one viewer sees it; "" and 0 stand for what is not there or not shown.
 
     Attributes:
         days_in_a_row: of the run of days online that has not been broken yet.
+        last_active_at: unix seconds.
+        country: where it last signed in.
+        remark: what the viewer noted about it; None for a viewer without a session.
     """
 
     account: Account
     days_in_a_row: int
     medals: list[Medal]
+    data: PersonalData
+    last_active_at: int
+    country: str
+    remark: Remark | None
 
 
 class Profiles:
     """Shows accounts."""
 
-    def __init__(self, engine: Engine, clock: Clock, days: Days) -> None:
+    def __init__(self, engine: Engine, clock: Clock, days: Days, privacy: Privacy) -> None:
         self._days = days
         self._engine = engine
         self._clock = clock
+        self._privacy = privacy
 
-    async def show(self, user_id: str) -> Profile:
-        """The public side of the account with an id as clients write it.
+    async def show(self, user_id: str, viewer: AccountId | None) -> Profile:
+        """The side of an account that a viewer may see; its owner sees all (security D4).
+
+        Args:
+            user_id: the account's id as clients write it.
+            viewer: who looks; None for somebody without a session.
 
         Raises:
             UnknownUser: nobody has this id.
             Banned: the account is banned (wire.md 2, 7100).
         """
-        if not _ID.fullmatch(user_id):
+        found = await find_account_with_data(self._engine, read_account_id(user_id))
+        if found is None:
             raise UnknownUser
-        account = await find_account(self._engine, AccountId(int(user_id)))
-        if account is None:
-            raise UnknownUser
+        account, data, choice = found
         if account.is_banned(self._clock.now()):
             raise Banned
-        run = self._days.unbroken(account, self._clock.now())
-        return Profile(account, run, await list_medals(self._engine, account.id))
+        shown = ALL_SHOWN if viewer == account.id else self._privacy.shown(choice)
+        return Profile(
+            account,
+            self._days.unbroken(account, self._clock.now()),
+            await list_medals(self._engine, account.id),
+            as_shown(data, shown),
+            account.last_active_at if shown.last_active else 0,
+            account.country if shown.country else "",
+            await self._remark(viewer, account.id),
+        )
+
+    async def _remark(self, viewer: AccountId | None, account: AccountId) -> Remark | None:
+        if viewer is None:
+            return None
+        return await find_remark(self._engine, viewer, account) or Remark()

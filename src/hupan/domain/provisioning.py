@@ -6,22 +6,34 @@ from msgspec import Struct
 
 from hupan.clock import Clock
 from hupan.domain.accounts import Accounts
+from hupan.domain.bans import Ban, put_ban, read_ban
+from hupan.domain.coin_change import MOST_CENTS, CoinChange
+from hupan.domain.coins import Coins
+from hupan.domain.invitations import Invitations
+from hupan.domain.outcome import granted
 from hupan.domain.passwords import Passwords
 from hupan.domain.refusals import InvalidField
-from hupan.domain.sessions import Sessions, device
-from hupan.domain.targets import Targets
+from hupan.domain.targets import Target, Targets
 from hupan.domain.text import nickname
-from hupan.model import AccountId
-from hupan.store.accounts import set_coins, set_password_hash, set_vip
+from hupan.model import NEVER_ENDS, AccountId, CoinType
+from hupan.store.accounts import set_password_hash
 from hupan.store.engine import Engine, Transaction
 from hupan.store.medals import get_or_define_medal, give_medal
+from hupan.store.vip import set_vip
 
 SECONDS_IN_A_DAY = 86_400
 CENTS_IN_A_COIN = 100
+_WHY_BANNED = "违反相关规定"
 
 
 class AccountWanted(Struct, frozen=True, kw_only=True):
-    """What an account shall have; "" and 0 leave a thing out."""
+    """What an account shall have; "" and 0 leave a thing out.
+
+    Attributes:
+        vip_days: VIP from now on; below 0 it ended so many days ago.
+        ban_days: banned from now on; a reason without days bans for good.
+        invited_by: the invitation code of another account.
+    """
 
     phone: str = ""
     email: str = ""
@@ -30,15 +42,21 @@ class AccountWanted(Struct, frozen=True, kw_only=True):
     coins: Decimal = Decimal(0)
     vip_days: int = 0
     medals: tuple[str, ...] = ()
-    device_id: str = ""
-    platform: str = ""
+    ban_days: int = 0
+    ban_reason: str = ""
+    invited_by: str = ""
 
 
-class Provisioned(Struct, frozen=True):
-    """A new account and the token of its first session."""
+class CheckedAccount(Struct, frozen=True):
+    """What was wanted, in the form in which it is kept."""
 
-    id: AccountId
-    token: str
+    wanted: AccountWanted
+    phone: Target | None
+    email: Target | None
+    name: str
+    coin_cents: int
+    ban: Ban | None
+    password_hash: str
 
 
 class Provisioning:
@@ -51,43 +69,87 @@ class Provisioning:
         targets: Targets,
         accounts: Accounts,
         passwords: Passwords,
-        sessions: Sessions,
+        coins: Coins,
+        invitations: Invitations,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._targets = targets
         self._accounts = accounts
         self._passwords = passwords
-        self._sessions = sessions
+        self._coins = coins
+        self._invitations = invitations
 
-    async def make(self, wanted: AccountWanted) -> Provisioned:
-        """Makes an account and signs it in, in one change.
+    async def create(self, wanted: AccountWanted) -> AccountId:
+        """Makes an account; nothing of it if a part cannot be.
 
         Raises:
-            InvalidField: a value cannot be.
-            PhoneTaken, EmailTaken: it belongs to another account.
+            The same as `check` and `write`.
         """
-        phone = self._targets.phone(wanted.phone, "phone") if wanted.phone else None
-        email = self._targets.email(wanted.email, "email") if wanted.email else None
-        name = nickname(wanted.nickname, "nickname") if wanted.nickname else ""
-        on = device(wanted.device_id, wanted.platform)
-        coin_cents = cents(wanted.coins, "coins")
-        hashed = await self._passwords.hash(wanted.password) if wanted.password else ""
+        checked = await self.check(wanted)
+        return await self._engine.change(lambda tx: self.write(tx, checked))
 
-        async def change(tx: Transaction) -> Provisioned:
-            account = await self._accounts.create(tx, phone=phone, email=email, name=name)
-            await set_coins(tx, account.id, coin_cents)
-            await self._adorn(tx, account.id, wanted)
-            if hashed:
-                await set_password_hash(tx, account.id, hashed)
-            return Provisioned(account.id, await self._sessions.open(tx, account.id, on))
+    async def check(self, wanted: AccountWanted) -> CheckedAccount:
+        """Reads what is wanted and hashes the password, before the change that writes it.
 
-        return await self._engine.change(change)
+        Raises:
+            InvalidField: a value cannot be; named as at the sandbox's door.
+            Busy: too many passwords wait to be hashed.
+        """
+        return CheckedAccount(
+            wanted=wanted,
+            phone=self._targets.phone(wanted.phone, "phone") if wanted.phone else None,
+            email=self._targets.email(wanted.email, "email") if wanted.email else None,
+            name=nickname(wanted.nickname, "nickname") if wanted.nickname else "",
+            coin_cents=cents(wanted.coins, "coins"),
+            ban=self._ban(wanted),
+            password_hash=await self._passwords.hash(wanted.password) if wanted.password else "",
+        )
+
+    async def write(self, tx: Transaction, checked: CheckedAccount) -> AccountId:
+        """Writes the account and all it shall have.
+
+        Raises:
+            PhoneTaken, EmailTaken: it belongs to another account.
+            InvalidField: the invitation code invites nobody.
+        """
+        account = await self._accounts.create(
+            tx, phone=checked.phone, email=checked.email, name=checked.name
+        )
+        await self._endow(tx, account.id, checked.coin_cents)
+        await self._adorn(tx, account.id, checked.wanted)
+        if checked.ban is not None:
+            await put_ban(tx, account.id, checked.ban)
+        if checked.password_hash:
+            await set_password_hash(tx, account.id, checked.password_hash)
+        return account.id
+
+    def _ban(self, wanted: AccountWanted) -> Ban | None:
+        if not wanted.ban_days and not wanted.ban_reason:
+            return None
+        until = self._after(wanted.ban_days) if wanted.ban_days else NEVER_ENDS
+        reason = wanted.ban_reason or _WHY_BANNED
+        return read_ban(reason, "banReason", until, int(self._clock.now()))
+
+    def _after(self, days: int) -> int:
+        return max(1, int(self._clock.now()) + days * SECONDS_IN_A_DAY)
+
+    async def _endow(self, tx: Transaction, account: AccountId, coin_cents: int) -> None:
+        if coin_cents:
+            change = CoinChange(
+                account=account,
+                change_cents=coin_cents,
+                typ=CoinType.REWARD,
+                reason="初始金币",
+                key="provisioning",
+            )
+            granted(await self._coins.post(tx, change))
 
     async def _adorn(self, tx: Transaction, account: AccountId, wanted: AccountWanted) -> None:
         if wanted.vip_days:
-            until = int(self._clock.now()) + wanted.vip_days * SECONDS_IN_A_DAY
-            await set_vip(tx, account, until)
+            await set_vip(tx, account, self._after(wanted.vip_days))
+        if wanted.invited_by:
+            await self._invitations.accept(tx, account, wanted.invited_by, "invitedBy")
         for name in wanted.medals:
             medal = await get_or_define_medal(tx, nickname(name, "medals"))
             await give_medal(tx, account, medal)
@@ -100,6 +162,6 @@ def cents(coins: Decimal, field: str) -> int:
         InvalidField: below zero, too many, or with more than two decimals.
     """
     hundredths = coins * CENTS_IN_A_COIN
-    if not coins.is_finite() or hundredths != int(hundredths) or not 0 <= hundredths < 2**53:
+    if not coins.is_finite() or hundredths != int(hundredths) or not 0 <= hundredths <= MOST_CENTS:
         raise InvalidField(field)
     return int(hundredths)

@@ -12,6 +12,21 @@ Refusal
 ├── SignUpClosed            new numbers are not taken
 ├── PhoneTaken              the number belongs to an account
 ├── EmailTaken              the address belongs to an account
+├── PhoneBound              a number is bound already; it is changed, not bound
+├── EmailBound              an address is bound already; it is changed, not bound
+├── PhoneNotBound           there is no number to change
+├── EmailNotBound           there is no address to change
+├── ProofNeeded             what is bound now must be proved first (security D2)
+├── PasswordTooShort        fewer characters than the server asks for
+├── WeakPassword            a common password, or made of what is known of the account
+├── TooLateToUndo           there is no such change that can still be undone
+├── TooManyRemarks          the account notes about as many as are kept
+├── AccountCancelled        the account was cancelled; told only after the secret was right (E3)
+├── InvitationCodeTaken     the invitation code belongs to an account
+├── InvitationCodeChanged   an invitation code can be changed once, and it was
+├── NotEnoughCoins          the balance would fall below zero
+├── TooManyCoins            the balance would pass what the wire can say exactly
+├── CoinKeyReused           the key of a change of coins named another one before
 ├── TooManyTries            a limit was reached
 └── Busy                    the server would take too long
 """
@@ -71,6 +86,74 @@ class PhoneTaken(Refusal):
 
 class EmailTaken(Refusal):
     """The address belongs to an account."""
+
+
+class PhoneBound(Refusal):
+    """The account has a number; it is changed, not bound."""
+
+
+class EmailBound(Refusal):
+    """The account has an address; it is changed, not bound."""
+
+
+class PhoneNotBound(Refusal):
+    """The account has no number that could be changed."""
+
+
+class EmailNotBound(Refusal):
+    """The account has no address that could be changed."""
+
+
+class ProofNeeded(Refusal):
+    """The session must first prove to hold what is bound now (security D2)."""
+
+
+class PasswordTooShort(Refusal):
+    """A new password has fewer characters than the server asks for.
+
+    Attributes:
+        least: how many it asks for.
+    """
+
+    def __init__(self, least: int) -> None:
+        super().__init__(least)
+        self.least = least
+
+
+class WeakPassword(Refusal):
+    """A new password is a common one, or made of what is known of the account (security P3)."""
+
+
+class TooLateToUndo(Refusal):
+    """There is no such change of a contact, or it was undone, or too much time has passed."""
+
+
+class TooManyRemarks(Refusal):
+    """The account has noted something about as many others as are kept."""
+
+
+class AccountCancelled(Refusal):
+    """The account was cancelled, and its number and address are not free again so far."""
+
+
+class InvitationCodeTaken(Refusal):
+    """The invitation code belongs, or belonged, to another account."""
+
+
+class InvitationCodeChanged(Refusal):
+    """The account changed its invitation code before; that is allowed once."""
+
+
+class NotEnoughCoins(Refusal):
+    """The balance would fall below zero."""
+
+
+class TooManyCoins(Refusal):
+    """The balance would pass what the wire can say exactly."""
+
+
+class CoinKeyReused(Refusal):
+    """The key of a change of coins named another change before."""
 
 
 class TooManyTries(Refusal):

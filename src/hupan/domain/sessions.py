@@ -5,58 +5,77 @@ import logging
 from msgspec import Struct
 
 from hupan.clock import Clock
+from hupan.domain.bindings import bound
 from hupan.domain.days import Days
+from hupan.domain.notices import Notices
 from hupan.domain.refusals import Banned, NotSignedIn
+from hupan.domain.settings import SessionLife
 from hupan.domain.text import device_text
 from hupan.domain.tokens import Tokens
 from hupan.model import AccountId, Caller, Session, StoreUnavailable
 from hupan.seal import digest
+from hupan.store.accounts import find_account
 from hupan.store.engine import Engine, Transaction
+from hupan.store.session_ends import end_expired, end_oldest
 from hupan.store.sessions import (
     find_caller,
     has_left,
     leave_session,
+    note_country,
     note_day,
     open_session,
 )
 
+ENDED_NOTICE = "notice-session-ended"
 _log = logging.getLogger("hupan.sessions")
 
 
 class Device(Struct, frozen=True):
-    """What a client says of the device it signs in on: untrusted text (security T8)."""
+    """What somebody signs in on; id and platform are its own word, untrusted (security T8).
+
+    Attributes:
+        country: where its address lies, "" when that is not known.
+    """
 
     id: str
     platform: str
+    country: str = ""
 
 
-def device(device_id: str, platform: str) -> Device:
+def device(device_id: str, platform: str, country: str = "") -> Device:
     """Reads a device from the wire.
 
     Raises:
         InvalidField: deviceId or platform holds characters that no log could show.
     """
-    return Device(device_text(device_id, "deviceId"), device_text(platform, "platform"))
+    return Device(device_text(device_id, "deviceId"), device_text(platform, "platform"), country)
 
 
 class Sessions:
     """Knows who calls."""
 
-    def __init__(self, engine: Engine, clock: Clock, tokens: Tokens, days: Days) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        tokens: Tokens,
+        days: Days,
+        life: SessionLife,
+        notices: Notices,
+    ) -> None:
         self._engine = engine
         self._days = days
         self._clock = clock
         self._tokens = tokens
+        self._life = life
+        self._notices = notices
 
     async def find(self, token: str) -> Caller | None:
-        """Whose session a token opened; None when it opened none that lives."""
-        account = self._tokens.account_of(token)
-        if account is None:
+        """Who calls with a token; None when it opens nothing, or its account is banned."""
+        try:
+            return await self.get(token)
+        except (NotSignedIn, Banned):
             return None
-        caller = await find_caller(self._engine, account, digest(token))
-        if caller is not None:
-            await self._seen(caller)
-        return caller
 
     async def get(self, token: str) -> Caller:
         """Who calls with a token.
@@ -65,19 +84,29 @@ class Sessions:
             NotSignedIn: no live session has this token.
             Banned: its account is banned.
         """
-        caller = await self.find(token)
-        if caller is None:
+        account = self._tokens.account_of(token)
+        if account is None:
             raise NotSignedIn
-        if caller.account.is_banned(self._clock.now()):
+        caller = await find_caller(self._engine, account, digest(token))
+        now = self._clock.now()
+        if caller is None or self._life.is_over(caller.session, now):
+            raise NotSignedIn
+        if caller.account.is_banned(now):
             raise Banned
+        await self._seen(caller)
         return caller
 
     async def open(self, tx: Transaction, account: AccountId, on: Device) -> str:
-        """Opens a session on a device and gives its token; the device's old session ends."""
+        """Opens a session on a device and gives its token; the device's old session ends.
+
+        So does the oldest of the account's sessions when it has too many (security T4).
+        """
         token = self._tokens.make(account)
         now = int(self._clock.now())
         session = Session(account, digest(token), on.id, on.platform, now, now)
         await open_session(tx, session)
+        await note_country(tx, account, on.country)
+        await self._end_surplus(tx, account, now)
         return token
 
     async def leave(self, session: Session) -> None:
@@ -90,11 +119,32 @@ class Sessions:
         account = self._tokens.account_of(token)
         return account is not None and await has_left(self._engine, account, digest(token))
 
+    async def _end_surplus(self, tx: Transaction, account_id: AccountId, now: int) -> None:
+        """Ends the oldest sessions above the bound; expired ones do not count.
+
+        The owner is told by e-mail, or by SMS when there is no address.
+        """
+        await end_expired(
+            tx,
+            account_id,
+            signed_in_until=now - self._life.absolute_seconds,
+            used_until=now - self._life.idle_seconds,
+        )
+        if not await end_oldest(tx, account_id, self._life.most):
+            return
+        account = await find_account(tx, account_id)
+        told = account and (bound(account, "email") or bound(account, "sms"))
+        if told:
+            await self._notices.put(tx, [told], ENDED_NOTICE, now=now)
+
     async def _seen(self, caller: Caller) -> None:
-        """Counts the day at its first request; all others of that day write nothing."""
+        """Counts the day at its first request, and says that the session was used that day.
+
+        All other requests of a session on that day write nothing.
+        """
         now = self._clock.now()
-        today = self._days.today(now)
-        if caller.account.last_seen_day >= today:
+        today, began = self._days.today(now), self._days.began(now)
+        if caller.account.last_seen_day >= today and caller.session.last_used_at >= began:
             return
         try:
             await self._engine.change(lambda tx: note_day(tx, caller.session, today, int(now)))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from hupan.model import Limit
+from hupan.model import Limit, Session
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -20,6 +20,67 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class InvitationRules:
+    """What inviting is worth; a reward of 0 is none."""
+
+    target_day: int = 10
+    target_total: int = 100
+    inviter_reward_cents: int = 0
+    invited_reward_cents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLife:
+    """How long sessions live, and how many an account may have (security T4).
+
+    Attributes:
+        idle_seconds: without use; the first request of a day is the one that counts as use.
+        absolute_seconds: since the sign-in, whatever the use.
+        most: sessions of one account; one more ends the oldest.
+    """
+
+    idle_seconds: int = 30 * DAY
+    absolute_seconds: int = 180 * DAY
+    most: int = 10
+
+    def is_over(self, session: Session, now: float) -> bool:
+        """Whether a session may not be used any more."""
+        return (
+            now >= session.last_used_at + self.idle_seconds
+            or now >= session.signed_in_at + self.absolute_seconds
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EditRules:
+    """What a nickname or an avatar may be changed to, and what the first change is worth.
+
+    Attributes:
+        avatar_hosts: where avatars may lie, `*.` before a name for all below it; none for anywhere.
+    """
+
+    avatar_hosts: tuple[str, ...] = ()
+    first_nickname_cents: int = 0
+    first_avatar_cents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Adverts:
+    """The advertisements that clients show, if any are `shown` at all.
+
+    Attributes:
+        android_code_id: what an advertising service knows the app by, "" for none.
+        ios_code_id: likewise.
+        bottom_height: of the place for them, in the client's own unit.
+    """
+
+    shown: bool = False
+    android_code_id: str = ""
+    ios_code_id: str = ""
+    bottom_height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """The rules of one server."""
 
@@ -28,3 +89,31 @@ class Rules:
     code_lifetime_seconds: int = 300
     captcha_lifetime_seconds: int = 300
     default_avatar_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRules:
+    """When a number or an address may be changed, and how long that can be undone.
+
+    Attributes:
+        fresh_seconds: a session younger than this needs no other proof (security D2).
+        step_up_seconds: how long a proof counts.
+        undo_seconds: how long an operator can undo a change (security A2).
+    """
+
+    fresh_seconds: int = 15 * 60
+    step_up_seconds: int = 10 * 60
+    undo_seconds: int = 7 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordRules:
+    """What a new password must be (security P1, P3).
+
+    Attributes:
+        least_characters: code points.
+        context_words: names of the product and its hosts, which make no password.
+    """
+
+    least_characters: int = 8
+    context_words: tuple[str, ...] = ()

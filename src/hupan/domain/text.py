@@ -2,21 +2,34 @@
 
 import re
 import unicodedata
-from itertools import pairwise
 
 from hupan.domain.refusals import InvalidField
 
 MOST_NICKNAME_CHARACTERS = 32
-MOST_NICKNAME_BYTES = 128
 MOST_MARKS_IN_A_ROW = 3
+MOST_BYTES_FOR_EACH_CHARACTER = 4
+"""So a nickname of 32 characters has at most 128 bytes (security U5)."""
 
 _ZWJ = "\u200d"
-_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-# Characters of the category Cf, or blank to the eye, that hide in a text without being seen.
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Blank to the eye, though of a category that is not refused as a whole.
 _UNSEEN = re.compile(
-    "[\u00ad\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u2060-\u2064\u3164\ufeff\uffa0]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc"
+    "\U0001d159\U000e0100-\U000e01ef]"
 )
+# The planes of emoji: what is in them may be younger than the tables of this Python.
+_EMOJI_PLANE = "\U0001f000-\U0001faff"
+_PICTURE = (
+    f"©®\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2934\u2935"
+    f"\u2b00-\u2bff\u3030\u303d\u3297\u3299{_EMOJI_PLANE}"
+)
+_YOUNG_EMOJI = re.compile(f"[{_EMOJI_PLANE}]")
+# What is unseen by itself and has a place: within the flag of a region, behind what can be drawn
+# as text or as a picture, between the parts of a picture, behind a Chinese character.
+_FLAG_TAGS = re.compile("(?<=\U0001f3f4)[\U000e0020-\U000e007e]{1,8}\U000e007f")
+_PICTURE_FORM = re.compile(f"(?<=[{_PICTURE}0-9#*])[\ufe0e\ufe0f]")
+_PICTURE_JOINT = re.compile(f"(?<=[{_PICTURE}]){_ZWJ}(?=[{_PICTURE}])")
+_GLYPH_FORM = re.compile("(?<=[\u3400-\u9fff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]")
 
 
 def nickname(text: str, field: str) -> str:
@@ -25,12 +38,35 @@ def nickname(text: str, field: str) -> str:
     Raises:
         InvalidField: it is empty, too long, or holds characters that hide or disturb.
     """
-    name = unicodedata.normalize("NFC", text).strip()
-    if not is_clean(name) or not 1 <= visible_length(name) <= MOST_NICKNAME_CHARACTERS:
-        raise InvalidField(field)
-    if len(name.encode()) > MOST_NICKNAME_BYTES:
+    name = line(text, field, most_characters=MOST_NICKNAME_CHARACTERS)
+    if visible_length(name) == 0:
         raise InvalidField(field)
     return name
+
+
+def line(text: str, field: str, *, most_characters: int) -> str:
+    """One line in its normal form, NFC and trimmed; it may be empty.
+
+    Raises:
+        InvalidField: it is too long, or holds characters that hide or disturb.
+    """
+    normal = unicodedata.normalize("NFC", text).strip()
+    if not is_clean(normal) or _is_too_long(normal, most_characters):
+        raise InvalidField(field)
+    return normal
+
+
+def paragraph(text: str, field: str, *, most_characters: int) -> str:
+    r"""Lines with `\n` between, in their normal form, NFC and trimmed; they may be empty.
+
+    Raises:
+        InvalidField: it is too long, or holds characters that hide or disturb.
+    """
+    unbroken = text.replace("\r\n", "\n").replace("\r", "\n")
+    normal = unicodedata.normalize("NFC", unbroken).strip()
+    if not all(map(is_clean, normal.split("\n"))) or _is_too_long(normal, most_characters):
+        raise InvalidField(field)
+    return normal
 
 
 def device_text(text: str, field: str) -> str:
@@ -47,13 +83,12 @@ def device_text(text: str, field: str) -> str:
 def is_clean(text: str) -> bool:
     """Whether a text is free of control, bidi, private and unseen characters and piled-up marks.
 
-    A zero-width joiner may stand only between two characters of an emoji.
+    What joins the parts of an emoji may stand within one; a mark needs a character before it.
     """
-    if _BIDI.search(text) or _UNSEEN.search(text):
+    bare = _without_joints(text)
+    if _UNSEEN.search(bare) or any(map(_is_refused, bare)):
         return False
-    if any(unicodedata.category(character) in _REFUSED_CATEGORIES for character in text):
-        return False
-    return _joiners_join(text) and _marks_in_a_row(text) <= MOST_MARKS_IN_A_ROW
+    return not _is_mark(bare[:1]) and _marks_in_a_row(bare) <= MOST_MARKS_IN_A_ROW
 
 
 def visible_length(text: str) -> int:
@@ -72,6 +107,24 @@ def visible_length(text: str) -> int:
     return seen
 
 
+def _without_joints(text: str) -> str:
+    """The text without the unseen characters that have a place where they stand."""
+    for joint in (_FLAG_TAGS, _PICTURE_FORM, _PICTURE_JOINT, _GLYPH_FORM):
+        text = joint.sub("", text)
+    return text
+
+
+def _is_refused(character: str) -> bool:
+    if unicodedata.category(character) not in _REFUSED_CATEGORIES:
+        return False
+    return not _YOUNG_EMOJI.fullmatch(character)
+
+
+def _is_too_long(text: str, most_characters: int) -> bool:
+    most_bytes = most_characters * MOST_BYTES_FOR_EACH_CHARACTER
+    return visible_length(text) > most_characters or len(text.encode()) > most_bytes
+
+
 def _extends(character: str) -> bool:
     """Whether a character is drawn together with the one before."""
     return (
@@ -82,21 +135,8 @@ def _extends(character: str) -> bool:
     )
 
 
-def _joiners_join(text: str) -> bool:
-    pieces = text.split(_ZWJ)
-    return all(
-        left != ""
-        and right != ""
-        and _is_emoji_end(left)
-        and unicodedata.category(right[0]) == "So"
-        for left, right in pairwise(pieces)
-    )
-
-
-def _is_emoji_end(left: str) -> bool:
-    """Whether a text ends with an emoji, perhaps with a skin tone or a variation selector."""
-    base = left.rstrip("\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
-    return base != "" and unicodedata.category(base[-1]) == "So"
+def _is_mark(character: str) -> bool:
+    return character != "" and unicodedata.category(character) in ("Mn", "Me", "Mc")
 
 
 def _marks_in_a_row(text: str) -> int:

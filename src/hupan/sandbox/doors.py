@@ -12,10 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hupan.clock import WoundClock
-from hupan.domain.provisioning import AccountWanted, Provisioning
+from hupan.domain.arrivals import Arrivals
+from hupan.domain.provisioning import AccountWanted
 from hupan.domain.refusals import EmailTaken, InvalidField, PhoneTaken
+from hupan.domain.sessions import device
 from hupan.sandbox.answers import BadRequest, answer, answer_problem, number_in, read
 from hupan.sandbox.inbox import Inbox, Wanted
+from hupan.sandbox.packs import HIGHEST_NUMBER, PackName
+from hupan.sandbox.seeding import Seeding
 
 LONGEST_WAIT_SECONDS = 300.0
 LATEST_TIME = 253_402_300_799
@@ -26,17 +30,32 @@ Door: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class AccountBody(Struct, rename="camel"):
-    """What POST `/sandbox/accounts` takes."""
+    """What POST `/sandbox/accounts` takes.
+
+    Attributes:
+        ban_reason: without `ban_days` the ban is for good.
+        invited_by: the invitation code of another account.
+    """
 
     phone: str = ""
     email: str = ""
     password: str = ""
     nickname: str = ""
-    coins: Decimal = Decimal(0)
+    coins: float = 0
     vip_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     medals: tuple[str, ...] = ()
+    ban_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    ban_reason: str = ""
+    invited_by: str = ""
     device_id: Annotated[str, Meta(max_length=128)] = ""
     platform: Annotated[str, Meta(max_length=128)] = ""
+
+
+class SeedBody(Struct):
+    """What POST `/sandbox/seed` takes: the same pack and number make the same accounts."""
+
+    pack: PackName
+    number: Annotated[int, Meta(ge=0, le=HIGHEST_NUMBER)] = 1
 
 
 class ClockBody(Struct):
@@ -53,13 +72,16 @@ class Doors:
     Attributes:
         drain: has everything in the outbox delivered.
         empty: forgets everything that is stored.
+        tidy: forgets what has expired, and erases cancelled accounts whose time has come.
     """
 
     inbox: Inbox
     clock: WoundClock
-    provisioning: Provisioning
+    arrivals: Arrivals
+    seeding: Seeding
     drain: Callable[[], Awaitable[None]]
     empty: Callable[[], Awaitable[None]]
+    tidy: Callable[[], Awaitable[None]]
 
     def application(self) -> Starlette:
         """The ASGI application of all doors."""
@@ -68,6 +90,7 @@ class Doors:
                 Route("/sandbox/outbox", plainly(self.outbox), methods=["GET"]),
                 Route("/sandbox/outbox/wait", plainly(self.outbox_wait), methods=["GET"]),
                 Route("/sandbox/accounts", plainly(self.accounts), methods=["POST"]),
+                Route("/sandbox/seed", plainly(self.seed), methods=["POST"]),
                 Route("/sandbox/reset", plainly(self.reset), methods=["POST"]),
                 Route("/sandbox/clock", plainly(self.wind), methods=["POST"]),
             ]
@@ -90,20 +113,28 @@ class Doors:
     async def accounts(self, request: Request) -> Response:
         """Makes an account: → {id, token}."""
         body = await read(request, AccountBody)
-        made = await self.provisioning.make(
+        on = device(body.device_id, body.platform)
+        made = await self.arrivals.make(
             AccountWanted(
                 phone=body.phone,
                 email=body.email,
                 password=body.password,
                 nickname=body.nickname,
-                coins=body.coins,
+                coins=Decimal(str(body.coins)),
                 vip_days=body.vip_days,
                 medals=body.medals,
-                device_id=body.device_id,
-                platform=body.platform,
-            )
+                ban_days=body.ban_days,
+                ban_reason=body.ban_reason,
+                invited_by=body.invited_by,
+            ),
+            on,
         )
         return answer({"id": str(made.id), "token": made.token})
+
+    async def seed(self, request: Request) -> Response:
+        """Plants a pack: → [{id, phone, email, password, token}]."""
+        body = await read(request, SeedBody)
+        return answer(await self.seeding.plant(body.pack, body.number))
 
     async def reset(self, _request: Request) -> Response:
         """Forgets everything: accounts, messages, and how far the clock was moved."""
@@ -113,7 +144,7 @@ class Doors:
         return answer({})
 
     async def wind(self, request: Request) -> Response:
-        """Moves the clock: → {now}."""
+        """Moves the clock: → {now}; what has expired by then is forgotten at once."""
         body = await read(request, ClockBody)
         if (body.advance is None) == (body.set is None):
             raise BadRequest("advance 或 set 二选一 / give advance or set, one of both")
@@ -121,6 +152,7 @@ class Doors:
         if not 0 <= aim <= LATEST_TIME:
             raise BadRequest(f"时间超出范围 / the time must lie between 0 and {LATEST_TIME}")
         self.clock.set(aim)
+        await self.tidy()
         return answer({"now": int(self.clock.now())})
 
 

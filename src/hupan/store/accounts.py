@@ -13,7 +13,8 @@ ACCOUNT_COLUMNS = """
   a.online_days, a.days_in_a_row, a.last_seen_day, a.last_active_at, a.country
 """
 
-FIND = f"SELECT {ACCOUNT_COLUMNS} FROM accounts a WHERE a.id = ?1"
+# One that was cancelled and waits to be erased is nobody any more (security A7).
+FIND = f"SELECT {ACCOUNT_COLUMNS} FROM accounts a WHERE a.id = ?1 AND a.erase_at = 0"
 NEXT_ID = "UPDATE counters SET value = value + 1 WHERE name = 'account' RETURNING value"
 INSERT = """
 INSERT INTO accounts
@@ -25,14 +26,13 @@ CLAIM = """
 INSERT INTO identities (kind, value, account_id) VALUES (?1, ?2, ?3)
 ON CONFLICT DO NOTHING
 """
+RELEASE = "DELETE FROM identities WHERE kind = ?1 AND value = ?2 AND account_id = ?3"
 FIND_HASH = "SELECT password_hash FROM accounts WHERE id = ?1"
 SET_HASH = "UPDATE accounts SET password_hash = ?2 WHERE id = ?1"
-SET_VIP = "UPDATE accounts SET vip_until = ?2 WHERE id = ?1"
-SET_COINS = "UPDATE accounts SET coin_cents = ?2 WHERE id = ?1"
 
 
 async def find_account(reader: Reader, account: AccountId) -> Account | None:
-    """The account with an id."""
+    """The account with an id; None also for one that was cancelled."""
     row = await reader.one(FIND, account)
     return None if row is None else Account(*row)
 
@@ -72,6 +72,13 @@ async def claim_identity(
     return await tx.run(CLAIM, kind, value, account) == 1
 
 
+async def release_identity(
+    tx: Transaction, kind: IdentityKind, value: str, account: AccountId
+) -> None:
+    """Gives up an identity of an account; whoever proves it may have it now (security A4)."""
+    await tx.run(RELEASE, kind, value, account)
+
+
 async def find_password_hash(reader: Reader, account: AccountId) -> str:
     """The stored hash, "" when there is none or no such account."""
     row = await reader.one(FIND_HASH, account)
@@ -81,13 +88,3 @@ async def find_password_hash(reader: Reader, account: AccountId) -> str:
 async def set_password_hash(tx: Transaction, account: AccountId, password_hash: str) -> None:
     """Replaces the hash."""
     await tx.run(SET_HASH, account, password_hash)
-
-
-async def set_vip(tx: Transaction, account: AccountId, vip_until: int) -> None:
-    """Sets when VIP ends."""
-    await tx.run(SET_VIP, account, vip_until)
-
-
-async def set_coins(tx: Transaction, account: AccountId, coin_cents: int) -> None:
-    """Sets the balance of an account that has none yet."""
-    await tx.run(SET_COINS, account, coin_cents)

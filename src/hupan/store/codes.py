@@ -20,6 +20,7 @@ WHERE target = ?1 AND channel = ?2 AND attempts < 5 AND expires_at > ?3
 RETURNING class, account_id, mac
 """
 SPEND = "DELETE FROM codes WHERE target = ?1 AND channel = ?2 AND mac = ?3"
+KILL = "DELETE FROM codes WHERE target = ?1 AND channel = ?2"
 PURGE = "DELETE FROM codes WHERE expires_at <= ?1"
 
 
@@ -47,6 +48,11 @@ async def count_try(tx: Transaction, channel: Channel, target: str, now: int) ->
 async def spend_code(tx: Transaction, channel: Channel, target: str, mac: bytes) -> bool:
     """Uses a code up; False when somebody else was first."""
     return await tx.run(SPEND, target, channel, mac) == 1
+
+
+async def kill_code(tx: Transaction, channel: Channel, target: str) -> None:
+    """Ends the live code of a target, if there is one (security D1)."""
+    await tx.run(KILL, target, channel)
 
 
 async def purge_codes(tx: Transaction, now: int) -> None:

@@ -68,6 +68,30 @@ def migrate(path: Path, known: list[Migration] | None = None) -> list[Migration]
         connection.close()
 
 
+def check_current(path: Path) -> None:
+    """Goes on only with a store that this version has brought up to date.
+
+    Raises:
+        StoreRefused: there is none, it is older or newer, or it cannot be read; nothing was made.
+    """
+    if not path.exists():
+        raise StoreRefused(f"没有数据库 / there is no store: {path}")
+    known = migrations()
+    connection = connect(path)
+    try:
+        applied = _applied(connection)
+        _check(applied, known, path)
+    except apsw.Error as error:
+        raise StoreRefused(f"无法读取数据库 / cannot read the store {path}: {error}") from error
+    finally:
+        connection.close()
+    if len(applied) < len(known):
+        raise StoreRefused(
+            "数据库尚未升级，请先启动一次 hupan serve / "
+            f"{path} is not up to date: start hupan serve once"
+        )
+
+
 def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> list[Migration]:
     """Applies what is missing in one transaction: all of it is kept or none."""
     connection.execute("BEGIN IMMEDIATE").fetchall()

@@ -13,11 +13,14 @@ FROM sessions s JOIN accounts a ON a.id = s.account_id
 WHERE s.account_id = ?1 AND s.token_hash = ?2
 """
 OPEN = """
-INSERT INTO sessions (account_id, token_hash, device_id, platform, signed_in_at, last_used_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO sessions
+  (account_id, token_hash, device_id, platform, signed_in_at, last_used_at, number)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6,
+  (SELECT coalesce(max(number), 0) + 1 FROM sessions WHERE account_id = ?1))
 ON CONFLICT (account_id, device_id) DO UPDATE SET
   token_hash = excluded.token_hash, platform = excluded.platform,
-  signed_in_at = excluded.signed_in_at, last_used_at = excluded.last_used_at
+  signed_in_at = excluded.signed_in_at, last_used_at = excluded.last_used_at,
+  number = excluded.number
 """
 NOTE_DEVICE = """
 INSERT INTO devices (account_id, device_id, platform, first_seen_at, last_seen_at)
@@ -25,8 +28,10 @@ VALUES (?1, ?2, ?3, ?4, ?4)
 ON CONFLICT (account_id, device_id) DO UPDATE SET
   platform = excluded.platform, last_seen_at = excluded.last_seen_at
 """
+NOTE_COUNTRY = "UPDATE accounts SET country = ?2 WHERE id = ?1 AND country <> ?2"
 KNOWS_DEVICE = "SELECT 1 FROM devices WHERE account_id = ?1 AND device_id = ?2"
 END = "DELETE FROM sessions WHERE account_id = ?1 AND token_hash = ?2"
+END_ALL = "DELETE FROM sessions WHERE account_id = ?1 AND token_hash <> ?2"
 NOTE_LEFT = """
 INSERT INTO left_sessions (account_id, token_hash, left_at) VALUES (?1, ?2, ?3)
 ON CONFLICT DO NOTHING
@@ -72,6 +77,11 @@ async def open_session(tx: Transaction, session: Session) -> None:
     )
 
 
+async def note_country(tx: Transaction, account: AccountId, country: str) -> None:
+    """Keeps the country of an account's last sign-in, "" when it is not known."""
+    await tx.run(NOTE_COUNTRY, account, country)
+
+
 async def knows_device(reader: Reader, account: AccountId, device_id: str) -> bool:
     """Whether a device ever signed in to an account."""
     return await reader.one(KNOWS_DEVICE, account, device_id) is not None
@@ -87,6 +97,11 @@ async def leave_session(tx: Transaction, session: Session, now: int) -> None:
     """Ends one session by signing out."""
     if await tx.run(END, session.account_id, session.token_hash):
         await tx.run(NOTE_LEFT, session.account_id, session.token_hash, now)
+
+
+async def end_sessions(tx: Transaction, account: AccountId, *, but: bytes = b"") -> None:
+    """Ends every session of an account, but for the one whose token has the hash `but`."""
+    await tx.run(END_ALL, account, but)
 
 
 async def has_left(reader: Reader, account: AccountId, token_hash: bytes) -> bool:

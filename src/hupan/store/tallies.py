@@ -19,6 +19,7 @@ UPDATE tallies SET count = count - 1
 WHERE subject = ?1 AND name = ?2 AND count > 0 AND ends_at > ?3
 """
 FORGET = "DELETE FROM tallies WHERE subject = ?1 AND name = ?2"
+FORGET_BELOW = "DELETE FROM tallies WHERE subject >= ?1 AND subject < ?2"
 PURGE = "DELETE FROM tallies WHERE ends_at <= ?1"
 
 
@@ -35,6 +36,16 @@ async def give_back(tx: Transaction, subject: str, limit: Limit, now: int) -> No
         await tx.run(FORGET, subject, limit.name)
     else:
         await tx.run(GIVE_BACK, subject, limit.name, now)
+
+
+async def forget(tx: Transaction, subject: str, limit: Limit) -> None:
+    """Takes back every event of a subject."""
+    await tx.run(FORGET, subject, limit.name)
+
+
+async def forget_below(tx: Transaction, start: str) -> None:
+    """Takes back every event of all subjects that begin with a text."""
+    await tx.run(FORGET_BELOW, start, start[:-1] + chr(ord(start[-1]) + 1))
 
 
 async def purge_tallies(tx: Transaction, now: int) -> None:

@@ -15,3 +15,11 @@ AddressText = Annotated[str, Meta(max_length=320)]
 PasswordText = Annotated[str, Meta(max_length=1024)]
 SealedText = Annotated[str, Meta(max_length=512)]
 """An id that is itself a sealed value."""
+PageSize = Annotated[int, Meta(ge=1, le=100)]
+PageNumber = Annotated[int, Meta(ge=1, le=10_000)]
+"""The first page is 1 (security I5)."""
+LineText = Annotated[str, Meta(max_length=256)]
+"""One line that people write, before it is normalised."""
+LongText = Annotated[str, Meta(max_length=8192)]
+"""Text of many lines, or the JSON text of a list."""
+UnixSeconds = Annotated[int, Meta(ge=0, le=2**53 - 1)]

@@ -162,6 +162,150 @@ class Medal(_message.Message):
 Global___Medal: _TypeAlias = Medal  # noqa: Y015
 
 @_typing.final
+class Medals(_message.Message):
+    """POST /v1/user/medal"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    MEDAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def status(self) -> Global___Status: ...
+    @_builtins.property
+    def medal(self) -> _containers.RepeatedCompositeFieldContainer[Global___Medal]:
+        """with no data wrapper"""
+
+    def __init__(
+        self,
+        *,
+        status: Global___Status | None = ...,
+        medal: _abc.Iterable[Global___Medal] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["medal", b"medal", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Medals: _TypeAlias = Medals  # noqa: Y015
+
+@_typing.final
+class EditNickname(_message.Message):
+    """POST /v1/user/edit-nickname"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditNickname: _TypeAlias = EditNickname  # noqa: Y015
+
+@_typing.final
+class EditAvatar(_message.Message):
+    """POST /v1/user/edit-avatar"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URL_FIELD_NUMBER: _builtins.int
+    url: _builtins.str
+    def __init__(
+        self,
+        *,
+        url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditAvatar: _TypeAlias = EditAvatar  # noqa: Y015
+
+@_typing.final
+class Edited(_message.Message):
+    """What both of them answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def status(self) -> Global___Status: ...
+    def __init__(
+        self,
+        *,
+        status: Global___Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Edited: _TypeAlias = Edited  # noqa: Y015
+
+@_typing.final
+class Clients(_message.Message):
+    """GET /v1/user/clients"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Client(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        USER_ID_FIELD_NUMBER: _builtins.int
+        PLATFORM_FIELD_NUMBER: _builtins.int
+        DEVICE_ID_FIELD_NUMBER: _builtins.int
+        LOGIN_TIMESTAMP_FIELD_NUMBER: _builtins.int
+        user_id: _builtins.str
+        platform: _builtins.str
+        device_id: _builtins.str
+        login_timestamp: _builtins.int
+        def __init__(
+            self,
+            *,
+            user_id: _builtins.str = ...,
+            platform: _builtins.str = ...,
+            device_id: _builtins.str = ...,
+            login_timestamp: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["device_id", b"device_id", "login_timestamp", b"login_timestamp", "platform", b"platform", "user_id", b"user_id"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def status(self) -> Global___Status: ...
+    @_builtins.property
+    def client(self) -> _containers.RepeatedCompositeFieldContainer[Global___Clients.Client]: ...
+    def __init__(
+        self,
+        *,
+        status: Global___Status | None = ...,
+        client: _abc.Iterable[Global___Clients.Client] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Clients: _TypeAlias = Clients  # noqa: Y015
+
+@_typing.final
 class GetUser(_message.Message):
     """POST /v1/user/get-user"""
 

@@ -1,0 +1,172 @@
+"""Searches in a list of many groups: first and last pages, common and rare keywords.
+
+    python bench/discovery.py [GROUPS] [FOLDER]
+
+Makes a store with a million groups unless told otherwise, in FOLDER or in one that is gone
+afterwards; then asks each question a hundred times, through the domain, as a request would. A
+folder that holds a store already is not filled again. While the import runs, a second engine does
+what a server does: small durable changes, whose waiting is told.
+"""
+
+import asyncio
+import itertools
+import pathlib
+import random
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+from hupan.domain.discovery import Discovery
+from hupan.domain.group_draft import drafting
+from hupan.model import Group, GroupId
+from hupan.store.engine import Engine, Transaction
+from hupan.store.migrate import migrate
+from hupan.store.sqlite import SqliteEngine
+
+FIRST_ID = 100_000_000
+WORDS = 30_000
+CHARACTERS = 3_500
+ROUNDS = 100
+SIZE = 30
+CATEGORIES = ("粉丝群", "地区", "IT/互联网", "玩机", "游戏", "资讯订阅", "")
+RARE, LONE = "鹡鸰", "饕餮"
+PHRASE = "欢迎来到我们的大家庭"
+
+
+def groups(count: int) -> Iterator[Group]:
+    """Groups with names and introductions of made-up words; few words are frequent, most rare."""
+    chance = random.Random(7)  # noqa: S311 - a bench that repeats itself
+    characters = [chr(0x4E00 + 5 * n) for n in range(CHARACTERS)]
+    weights = [1 / (n + 20) for n in range(CHARACTERS)]
+    letters = iter(chance.choices(characters, weights, k=WORDS * 2))
+    words = ["".join(pair) for pair in zip(letters, letters, strict=True)]
+    zipf = list(itertools.accumulate(1 / (n + 5) for n in range(WORDS)))
+    ids = chance.sample(range(FIRST_ID, 10 * FIRST_ID), count)
+    for place, group in enumerate(ids):
+        name = "".join(chance.choices(words, cum_weights=zipf, k=3)) + chance.choice(
+            ("交流群", "群", "")
+        )
+        said = "".join(chance.choices(words, cum_weights=zipf, k=chance.randint(4, 16)))
+        said += PHRASE if chance.random() < 0.2 else ""  # noqa: PLR2004 - a fifth of them
+        said += RARE if place % 50_000 == 0 else ""
+        said += LONE if place == count // 2 else ""
+        headcount = min(500_000, int(2 / (1 - chance.random())))
+        category = chance.choice(CATEGORIES)
+        featured = int(chance.random() < 0.01)  # noqa: PLR2004 - a hundredth of them
+        yield Group(GroupId(group), 0, name, said, "", headcount, 1_700_000_000, category, featured)
+
+
+async def fill(database: pathlib.Path, count: int) -> None:
+    """Imports the groups while somebody else writes; tells how long both took."""
+    engine, neighbour = SqliteEngine(database), SqliteEngine(database)
+    waits: list[float] = []
+    writing = asyncio.create_task(_write_beside(neighbour, waits))
+    started = time.monotonic()
+    async with drafting(engine) as draft:
+        coming = groups(count)
+        while some := list(itertools.islice(coming, 2_000)):
+            await draft.add(some)
+        print(f"staged after {time.monotonic() - started:.0f} s")
+        await draft.finish(lambda _done, _all: None)
+        print(f"shown after {time.monotonic() - started:.0f} s")
+    print(f"done after {time.monotonic() - started:.0f} s", end=", ")
+    writing.cancel()
+    await neighbour.close()
+    await engine.close()
+    waits.sort()
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+    print(
+        f"a durable change beside it: p50 {waits[len(waits) // 2]:.1f} ms, "
+        f"p99 {waits[len(waits) * 99 // 100]:.1f} ms, most {waits[-1]:.1f} ms of {len(waits)}"
+    )
+
+
+async def _write_beside(engine: Engine, waits: list[float]) -> None:
+    async def change(tx: Transaction) -> None:
+        await tx.run("UPDATE counters SET value = value + 1 WHERE name = 'process'")
+
+    while True:
+        started = time.monotonic()
+        await engine.change(change)
+        waits.append((time.monotonic() - started) * 1e3)
+        await asyncio.sleep(0.01)
+
+
+async def last_page(discovery: Discovery, category: str, keyword: str) -> int:
+    """The last page that has a group, found by halving within the pages that may be asked for."""
+    low, high = 1, 10_000
+    while low < high:
+        middle = (low + high + 1) // 2
+        found = await discovery.groups(category, keyword, page=middle, size=SIZE)
+        low, high = (middle, high) if found else (low, middle - 1)
+    return low
+
+
+async def ask(discovery: Discovery, name: str, category: str, keyword: str, page: int) -> None:
+    """Asks a question many times and prints what it took."""
+    took: list[float] = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        found = await discovery.groups(category, keyword, page=page, size=SIZE)
+        took.append((time.perf_counter() - started) * 1e3)
+    worst = max(took)
+    median = statistics.median(took)
+    print(
+        f"{name:34} page {page:6}: {len(found):3} groups, "
+        f"median {median:6.2f} ms, worst {worst:6.2f} ms"
+    )
+
+
+async def measure(database: pathlib.Path) -> None:
+    """Every question on its first and its last page."""
+    engine = SqliteEngine(database)
+    discovery = Discovery(engine)
+    (common,) = [group.name[:2] for group in await discovery.groups("", "", page=1, size=1)]
+    row = await engine.one(
+        "SELECT id, introduction FROM listed_groups WHERE id > 500000000 LIMIT 1"
+    )
+    group, text = row or (FIRST_ID, "")
+    questions = [
+        ("everything", "", ""),
+        ("a category", "游戏", ""),
+        ("featured", "精选", ""),
+        ("1 character, common", "", "群"),
+        ("2 characters, common", "", "交流"),
+        ("2 characters, common, category", "游戏", "交流"),
+        ("2 characters, of the first name", "", common),
+        ("2 characters, rare", "", RARE),
+        ("2 characters, one group", "", LONE),
+        ("2 characters, nobody", "", "麤龘"),
+        ("3 characters, common", "", "交流群"),
+        ("3 characters, nobody", "", "群交流"),
+        ("8 characters, common", "", PHRASE[:8]),
+        ("8 characters, one group", "", str(text)[:8]),
+        ("8 characters, featured", "精选", PHRASE[:8]),
+        ("32 characters, apart in a fifth", "", (PHRASE * 4)[:32]),
+        ("an exact id", "", str(group)),
+    ]
+    for name, category, keyword in questions:
+        await ask(discovery, name, category, keyword, 1)
+        await ask(discovery, name, category, keyword, await last_page(discovery, category, keyword))
+    await engine.close()
+
+
+def main() -> None:
+    """Fills a store unless there is one, and asks."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else temporary)  # noqa: PLR2004 - the second argument
+        folder.mkdir(parents=True, exist_ok=True)
+        database = folder / "hupan.db"
+        if not database.exists():
+            migrate(database)
+            asyncio.run(fill(database, count))
+            print(f"the store has {database.stat().st_size >> 20} MB")
+        asyncio.run(measure(database))
+
+
+if __name__ == "__main__":
+    main()

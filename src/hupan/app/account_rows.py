@@ -1,0 +1,66 @@
+"""Accounts as operators are shown them: rows for JSON, of which tables are made too.
+
+Ids are texts, as on the wire; times are unix seconds, None for never; coins are numbers.
+"""
+
+from typing import TypeAlias
+
+from hupan.domain.roster import RosterEntry
+from hupan.model import NEVER_ENDS, Account, CoinEntry
+
+CENTS_IN_A_COIN = 100
+Row: TypeAlias = dict[str, object]
+
+
+def account_row(account: Account, now: float) -> Row:
+    """An account in a list; banned without an end to it is banned for good."""
+    banned = account.is_banned(now)
+    return {
+        "id": str(account.id),
+        "nickname": account.name,
+        "phone": account.phone,
+        "email": account.email,
+        "coins": _coins(account.coin_cents),
+        "vip": account.is_vip(now),
+        "vipUntil": account.vip_until or None,
+        "banned": banned,
+        "bannedUntil": account.banned_until
+        if banned and account.banned_until != NEVER_ENDS
+        else None,
+        "banReason": account.ban_reason if banned else "",
+        "registeredAt": account.registered_at,
+        "lastActiveAt": account.last_active_at or None,
+    }
+
+
+def account_sheet(entry: RosterEntry, now: float) -> Row:
+    """All that is shown of one account."""
+    account = entry.account
+    return {
+        **account_row(account, now),
+        "onlineDays": account.online_days,
+        "country": account.country,
+        "invitationCode": account.invitation_code,
+        "invitedBy": None if entry.inviter is None else str(entry.inviter),
+        "medals": [medal.name for medal in entry.medals],
+    }
+
+
+def coin_row(entry: CoinEntry) -> Row:
+    """A line of the journal of coins."""
+    return {
+        "number": entry.number,
+        "change": _coins(entry.change_cents),
+        "after": _coins(entry.after_cents),
+        "typ": int(entry.typ),
+        "reason": entry.reason,
+        "remark": entry.remark,
+        "actor": entry.actor,
+        "key": entry.key,
+        "createdAt": entry.created_at,
+    }
+
+
+def _coins(cents: int) -> float:
+    """A whole number where it is one."""
+    return cents / CENTS_IN_A_COIN if cents % CENTS_IN_A_COIN else cents // CENTS_IN_A_COIN

@@ -1,0 +1,92 @@
+"""The desks at which operators work, on the open store of a server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from hupan.api.failures import failure_of
+from hupan.app.account_desk import AccountDesk
+from hupan.app.coin_desk import CoinDesk
+from hupan.app.ending_desk import EndingDesk, make_endings
+from hupan.app.medal_desk import MedalDesk
+from hupan.app.operating import OperationRefused, operating
+from hupan.app.rules import hash_cost, invitation_rules, password_rules, rules, targets
+from hupan.chance import SystemChance
+from hupan.clock import SystemClock
+from hupan.config import Settings
+from hupan.domain.accounts import Accounts
+from hupan.domain.bans import Bans
+from hupan.domain.coins import Coins
+from hupan.domain.common_passwords import load_common_passwords
+from hupan.domain.days import Days
+from hupan.domain.invitations import Invitations
+from hupan.domain.medals import Medals
+from hupan.domain.password_strength import PasswordStrength
+from hupan.domain.passwords import Passwords
+from hupan.domain.provisioning import Provisioning
+from hupan.domain.refusals import InvalidField, Refusal
+from hupan.domain.roster import Roster
+from hupan.domain.vip import VipTerms
+from hupan.store.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """One for each kind of work."""
+
+    accounts: AccountDesk
+    coins: CoinDesk
+    medals: MedalDesk
+    endings: EndingDesk
+
+
+@asynccontextmanager
+async def open_desks(settings: Settings) -> AsyncIterator[Desks]:
+    """Opens the store of a server for one command; a server may run beside it.
+
+    Raises:
+        OperationRefused: the store cannot be used, or the domain says no.
+    """
+    async with operating(settings) as engine:
+        passwords = Passwords(hash_cost(settings), settings.hashing_threads)
+        try:
+            yield _desks(settings, engine, passwords)
+        except Refusal as refusal:
+            raise OperationRefused(in_words(refusal)) from refusal
+        finally:
+            passwords.close()
+
+
+def in_words(refusal: Refusal) -> str:
+    """A refusal in both languages, as clients are told it."""
+    if isinstance(refusal, InvalidField):
+        return f"{refusal.field} 的值非法 / the value of {refusal.field} is not valid"
+    failure, filling = failure_of(refusal, 0)
+    zh, en = (failure.message(english=english, field=filling) for english in (False, True))
+    return f"{zh} / {en}"
+
+
+def _desks(settings: Settings, engine: Engine, passwords: Passwords) -> Desks:
+    clock, its_rules, its_targets = SystemClock(), rules(settings), targets(settings)
+    roster, coins, medals = Roster(engine, its_targets), Coins(engine, clock), Medals(engine)
+    invitations = Invitations(
+        engine, clock, Days(its_rules.zone), coins, invitation_rules(settings)
+    )
+    accounts = Accounts(clock, SystemChance(), its_rules)
+    provisioning = Provisioning(engine, clock, its_targets, accounts, passwords, coins, invitations)
+    return Desks(
+        AccountDesk(
+            clock,
+            its_rules.zone,
+            roster,
+            Bans(engine, clock),
+            VipTerms(engine, clock),
+            medals,
+            provisioning,
+            PasswordStrength(load_common_passwords(), password_rules(settings)),
+        ),
+        CoinDesk(roster, coins),
+        MedalDesk(medals),
+        EndingDesk(roster, partial(make_endings, settings, engine, clock)),
+    )

@@ -1,0 +1,40 @@
+"""What every command of an operator stands on: the store, open beside a server that may run.
+
+A command does not take the server's lock (security R14 b): SQLite lets both write in turn, so a
+change here must be short. It never migrates, for that would take the store from under the server.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from hupan.config import Settings
+from hupan.model import StoreUnavailable
+from hupan.store.engine import Engine, StoreRefused
+from hupan.store.migrate import check_current
+from hupan.store.sqlite import SqliteEngine
+
+
+class OperationRefused(Exception):  # noqa: N818 - the answer of a command that cannot be done
+    """The command cannot be done; the text says why, in Chinese and English."""
+
+
+@asynccontextmanager
+async def operating(settings: Settings) -> AsyncIterator[Engine]:
+    """Opens the store of a server for one command.
+
+    Raises:
+        OperationRefused: there is no store, it is not of this version, or it failed on the way.
+    """
+    try:
+        check_current(settings.database_path)
+        engine = SqliteEngine(settings.database_path)
+    except StoreRefused as error:
+        raise OperationRefused(str(error)) from error
+    try:
+        yield engine
+    except StoreUnavailable as error:
+        raise OperationRefused(
+            f"数据库暂时无法使用 / the store cannot be used now: {error}"
+        ) from error
+    finally:
+        await engine.close()

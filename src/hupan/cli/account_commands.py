@@ -1,0 +1,109 @@
+"""`hupan account`: looks at accounts and makes them; the rest of its commands are beside it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from hupan.cli import account_coins, account_ending, account_standing
+from hupan.cli.account_tables import HEADS, WhoArgument, show_account
+from hupan.cli.desks import at_desk, show_rows
+from hupan.cli.operating import DataDirOption, JsonOption
+from hupan.cli.settings_or_exit import ConfigOption
+
+_ACCOUNT = """管理账号，可在服务器运行时使用。账号用编号、手机号或邮箱指明。
+
+Accounts; also while the server runs. One is named by its id, its phone number or its e-mail.
+"""
+_SHOW = """显示一个账号。
+
+Show an account.
+"""
+_LIST = """按编号列出账号。
+
+List accounts by their ids.
+"""
+_CREATE = """新建账号，不登录。
+
+Make an account, without signing it in.
+"""
+_ASKED_FOR = (
+    "设置密码：在终端中询问，否则读取标准输入的第一行。 "
+    "Set a password: asked for on a terminal, else the first line of standard input."
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    group = typer.Typer(no_args_is_help=True)
+    group.command("show", help=_SHOW, short_help="显示 Show")(show)
+    group.command("list", help=_LIST, short_help="列出 List")(list_accounts)
+    group.command("create", help=_CREATE, short_help="新建 Make")(create)
+    account_standing.register(group)
+    account_coins.register(group)
+    account_ending.register(group)
+    app.add_typer(group, name="account", help=_ACCOUNT, short_help="账号 Accounts")
+
+
+def show(
+    *,
+    who: WhoArgument,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Writes one account."""
+    show_account(at_desk(config, data_dir, lambda d: d.accounts.show(who)), as_json=as_json)
+
+
+def list_accounts(
+    *,
+    after: Annotated[int, typer.Option(help="从此编号之后开始 Begin after this id")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="最多列出 At most")] = 100,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Writes a page of accounts."""
+    rows, settings = at_desk(config, data_dir, lambda d: d.accounts.page(after, limit))
+    show_rows(rows, HEADS, settings, as_json=as_json)
+
+
+def create(
+    *,
+    phone: Annotated[str, typer.Option(help="手机号 Phone number")] = "",
+    email: Annotated[str, typer.Option(help="邮箱 E-mail address")] = "",
+    nickname: Annotated[str, typer.Option(help="昵称 Nickname")] = "",
+    password: Annotated[bool, typer.Option("--password", help=_ASKED_FOR)] = False,
+    vip_days: Annotated[int, typer.Option(help="会员天数 Days of VIP")] = 0,
+    invited_by: Annotated[str, typer.Option(help="邀请人的邀请码 Code of who invited")] = "",
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Makes an account and writes it."""
+    chosen = _read_password() if password else ""
+    told = at_desk(
+        config,
+        data_dir,
+        lambda desks: desks.accounts.create(
+            phone=phone,
+            email=email,
+            password=chosen,
+            nickname=nickname,
+            vip_days=vip_days,
+            invited_by=invited_by,
+        ),
+    )
+    show_account(told, as_json=as_json)
+
+
+def _read_password() -> str:
+    """Never from the command line, where every process could read it (security L3)."""
+    if sys.stdin.isatty():
+        text: str = typer.prompt("密码 Password", hide_input=True, confirmation_prompt=True)
+        return text
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise typer.BadParameter("标准输入没有密码 / no password on standard input")
+    return line

@@ -1,0 +1,42 @@
+"""`hupan account delete`."""
+
+from typing import Annotated
+
+import typer
+
+from hupan.cli.account_tables import LABELS, WhoArgument
+from hupan.cli.desks import at_desk, show_one
+from hupan.cli.operating import DataDirOption, JsonOption
+from hupan.cli.settings_or_exit import ConfigOption
+
+_DELETE = """注销账号：会话立即结束，数据在期限之后清除，号码与邮箱随之释放。无法撤销。
+
+Delete an account: its sessions end at once, its data is erased after a delay, and only then are
+number and address free again. It cannot be undone.
+"""
+_SURE = "注销该账号？无法撤销。 Delete this account? It cannot be undone."
+_HEADS = {
+    "id": LABELS["id"],
+    "nickname": LABELS["nickname"],
+    "erasedAt": "清除时间\nErased",
+}
+
+
+def register(group: typer.Typer) -> None:
+    """Adds the command to `hupan account`."""
+    group.command("delete", help=_DELETE, short_help="注销 Delete")(delete)
+
+
+def delete(
+    *,
+    who: WhoArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 Do not ask")] = False,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Ends an account and writes when it is erased."""
+    if not yes:
+        typer.confirm(_SURE, abort=True, err=True)
+    row, settings = at_desk(config, data_dir, lambda desks: desks.endings.delete(who))
+    show_one(row, _HEADS, settings, as_json=as_json)

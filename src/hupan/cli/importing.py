@@ -1,0 +1,113 @@
+"""What the commands that import have in common: the file, the bar, and the problems told."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, BinaryIO, TypeAlias
+
+import typer
+
+from hupan.app.listing import Imported
+from hupan.app.row_files import Form
+from hupan.cli.operating import write_json
+
+FileArgument: TypeAlias = Annotated[
+    Path,
+    typer.Argument(
+        help="CSV 或 JSON Lines 文件（UTF-8），- 为标准输入 CSV or JSON Lines, - for stdin"
+    ),
+]
+FormOption: TypeAlias = Annotated[
+    Form | None,
+    typer.Option("--format", help="文件格式，默认由扩展名决定 By default the file's suffix tells"),
+]
+_FORMS: dict[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+
+def form_or_exit(path: Path, form: Form | None) -> Form:
+    """The form of a file, as told or by its suffix.
+
+    Raises:
+        typer.BadParameter: it is neither told nor known.
+    """
+    known = form or _FORMS.get(path.suffix.lower())
+    if known is None:
+        raise typer.BadParameter(
+            "请用 --format 指明格式 / tell the form with --format csv or jsonl"
+        )
+    return known
+
+
+def size_of(path: Path) -> int | None:
+    """How many bytes a file has; None for what has no size, like a pipe."""
+    return path.stat().st_size if path.is_file() else None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to read, or standard input.
+
+    Raises:
+        typer.Exit: with 1, when it cannot be opened.
+    """
+    if str(path) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        typer.echo(f"无法读取文件 / cannot read {path}: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
+    with file:
+        yield file
+
+
+@contextmanager
+def bars(
+    file: BinaryIO, size: int | None
+) -> Iterator[tuple[Callable[[], None], Callable[[int, int], None]]]:
+    """Two bars on standard error, if that is a terminal: bytes that are read, groups indexed."""
+    # Here, because rich takes longer to import than every other command takes to run.
+    from rich.console import Console  # noqa: PLC0415 # as said above
+    from rich.progress import Progress  # noqa: PLC0415 # as said above
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as shown:
+        reading = shown.add_task("读取 reading", total=size)
+        indexing = shown.add_task("索引 indexing", total=None, visible=False)
+
+        def on_read() -> None:
+            shown.update(reading, completed=file.tell() if size else None)
+
+        def on_indexed(done: int, count: int) -> None:
+            shown.update(reading, completed=size)
+            shown.update(indexing, completed=done, total=count, visible=True)
+
+        yield on_read, on_indexed
+
+
+def tell(imported: Imported, *, as_json: bool) -> None:
+    """Says what came of an import.
+
+    Raises:
+        typer.Exit: with 1, when there were problems and nothing was kept.
+    """
+    if as_json:
+        write_json(asdict(imported))
+    elif imported.problems:
+        for problem in imported.problems:
+            where = f"第 {problem.line} 行 line {problem.line} {problem.column}".rstrip()
+            typer.echo(f"{where}: {problem.zh} / {problem.en}", err=True)
+        count = len(imported.problems)
+        typer.echo(
+            f"有 {count} 处错误，未导入任何内容 / {count} problems: nothing was kept", err=True
+        )
+    else:
+        typer.echo(
+            f"已导入 {imported.rows}，现共 {imported.total} / "
+            f"{imported.rows} imported, {imported.total} in all"
+        )
+    if imported.problems:
+        raise typer.Exit(1)

@@ -1,0 +1,45 @@
+"""Runs an operator's command on the open store, or ends it with one sentence."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeAlias, TypeVar
+
+import typer
+
+from hupan.app.operating import operating
+from hupan.cli.refusing import refused_plainly
+from hupan.cli.settings_or_exit import settings_or_exit
+from hupan.store.engine import Engine
+
+DataDirOption: TypeAlias = Annotated[
+    Path | None, typer.Option(help="数据目录 Folder of the data", show_default=False)
+]
+JsonOption: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="输出 JSON。 Write JSON, for programs.")
+]
+Result = TypeVar("Result")
+
+
+def operate(
+    config: Path | None, data_dir: Path | None, act: Callable[[Engine], Awaitable[Result]]
+) -> Result:
+    """Does something with the store that the settings name; a server may run beside it.
+
+    Raises:
+        typer.Exit: with 1, when it cannot be done; the reason stands on standard error.
+    """
+    settings = settings_or_exit(config, {"data_dir": data_dir}).settings
+
+    async def run() -> Result:
+        async with operating(settings) as engine:
+            return await act(engine)
+
+    with refused_plainly():
+        return asyncio.run(run())
+
+
+def write_json(value: object) -> None:
+    """Writes a value for programs."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))

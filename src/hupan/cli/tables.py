@@ -1,0 +1,29 @@
+"""Tables for people."""
+
+import sys
+from collections.abc import Iterable, Mapping
+
+_PIPE_WIDTH = 240
+
+
+def print_table(heads: Mapping[str, str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Writes rows as a table.
+
+    Args:
+        heads: the columns that are shown, by the names of their values, with their headings.
+        rows: values by name.
+    """
+    # Here, because rich takes longer to import than every other command takes to run.
+    from rich.console import Console  # noqa: PLC0415 # as said above
+    from rich.table import Table  # noqa: PLC0415 # as said above
+
+    table = Table(*heads.values())
+    for row in rows:
+        table.add_row(*(_printable(str(row[name])) for name in heads))
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
+
+
+def _printable(text: str) -> str:
+    """A text without what could steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)

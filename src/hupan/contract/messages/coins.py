@@ -1,0 +1,35 @@
+"""An account's record of coins (wire.md 4: gold-coin-increase-decrease-record, both surfaces)."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from hupan.contract.messages.fields import PageNumber, PageSize
+
+
+class CoinRecordWanted(Struct):
+    """Asks for one page, newest first; on the web surface the fields come in the query."""
+
+    size: PageSize
+    page: PageNumber
+
+
+class CoinRecordEntry(Struct, rename="camel"):
+    """One change. Amounts are coins with at most two decimals: 2, never 2.00."""
+
+    id: int
+    user_id: str
+    typ: int
+    before_amount: Decimal
+    after_amount: Decimal
+    change_amount: Decimal
+    reason: str
+    remark: str
+    create_time: int
+
+
+class CoinRecord(Struct, rename="camel"):
+    """A page, and how many entries there are in all."""
+
+    gold_coin_record: list[CoinRecordEntry]
+    total: int

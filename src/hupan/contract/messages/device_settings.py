@@ -1,0 +1,77 @@
+"""Settings of single devices (wire.md 4: module-ignore, notification-status and their likes)."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from hupan.contract.messages.fields import DeviceText, ShortText
+
+RegistrationText = Annotated[str, Meta(max_length=512)]
+"""What a push service calls an app on a device; some hand out long ones."""
+NotificationType = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+"""Without a known meaning; kept as it came."""
+
+
+class IgnoredModulesWanted(Struct, rename="camel"):
+    """Asks what is hidden on a device."""
+
+    device_id: DeviceText
+
+
+class IgnoredModulesEdit(Struct, rename="camel"):
+    """What shall be hidden on a device: `,30,20,10`, "" for nothing."""
+
+    device_id: DeviceText
+    ignore: ShortText
+
+
+class IgnoredModulesRow(Struct, rename="camel"):
+    """What is hidden on a device; `id` and `updateTime` are 0 where nothing was ever set."""
+
+    id: int
+    user_id: str
+    update_time: int
+    device_id: str
+    ignore: str
+
+
+class IgnoredModulesInfo(Struct, rename="camel"):
+    """The row in its wrapper."""
+
+    ignore: IgnoredModulesRow
+
+
+class NotificationWanted(Struct, rename="camel"):
+    """Asks how a device is notified."""
+
+    device_id: DeviceText
+    registration_id: RegistrationText
+
+
+class NotificationEdit(Struct, rename="camel"):
+    """How a device shall be notified; `isOpen` is 1 or 0."""
+
+    device_id: DeviceText
+    registration_id: RegistrationText
+    is_open: Literal[0, 1]
+    type: NotificationType
+
+
+class NotificationRow(Struct, rename="camel"):
+    """How a device is notified; `id` and the times are 0 where nothing was ever set."""
+
+    id: int
+    user_id: str
+    device_id: str
+    registration_id: str
+    is_open: int
+    type: int
+    del_flag: int
+    create_time: int
+    update_time: int
+
+
+class NotificationStatus(Struct, rename="camel"):
+    """The row in its wrapper."""
+
+    notification: NotificationRow

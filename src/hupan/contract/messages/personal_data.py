@@ -1,0 +1,44 @@
+"""What accounts tell of themselves (wire.md 4: save-user-data, get-user-data)."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from hupan.contract.messages.fields import LineText, LongText, ShortText, UnixSeconds
+
+Gender = Annotated[int, Meta(ge=0, le=3)]
+"""1 male, 2 female, 3 other; 0 is unset, as get-user-data tells it."""
+
+
+class PersonalDataEdit(Struct, rename="camel"):
+    """What shall be saved; absent keys stay as they are (wire.md 4)."""
+
+    introduction: LongText | UnsetType = UNSET
+    gender: Gender | UnsetType = UNSET
+    birthday: UnixSeconds | UnsetType = UNSET
+    province: LineText | UnsetType = UNSET
+    city: LineText | UnsetType = UNSET
+    district: LineText | UnsetType = UNSET
+    location_code: ShortText | UnsetType = UNSET
+
+
+class PersonalData(Struct, rename="camel"):
+    """All of it: always eleven keys, never null, also for a fresh account (wire.md 4)."""
+
+    id: int
+    user_id: str
+    last_login_time: int
+    introduction: str
+    gender: int
+    birthday: int
+    province: str
+    city: str
+    district: str
+    location_code: str
+    update_time: int = field(name="update_time")  # the one key with an underscore
+
+
+class OwnPersonalData(Struct, rename="camel"):
+    """The answer has a `data` of its own within `data` (wire.md 4)."""
+
+    data: PersonalData

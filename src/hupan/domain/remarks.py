@@ -1,0 +1,100 @@
+"""What accounts note about each other (wire.md 4, save-user-remarks)."""
+
+import msgspec
+from msgspec import Struct
+
+from hupan.domain.account_ids import read_account_id
+from hupan.domain.outcome import granted
+from hupan.domain.refusals import InvalidField, Refusal, TooManyRemarks, UnknownUser
+from hupan.domain.text import line, paragraph
+from hupan.model import AccountId, Remark
+from hupan.store.accounts import find_account
+from hupan.store.engine import Engine, Transaction
+from hupan.store.remarks import put_remark, remove_remark
+
+MOST_REMARKS = 5_000
+MOST_NAME_CHARACTERS = 32
+MOST_PHONE_CHARACTERS = 64
+MOST_OTHERS = 20
+MOST_KEY_CHARACTERS = 32
+MOST_VALUE_CHARACTERS = 200
+
+
+class Other(Struct, frozen=True):
+    """One further thing that is noted."""
+
+    key: str
+    value: str
+
+
+_others = msgspec.json.Decoder(list[Other])
+
+
+class Remarks:
+    """Keeps what accounts note; only who noted it ever sees it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def save(self, account: AccountId, friend_id: str, remark: Remark) -> None:
+        """Keeps a remark in place of the one before; one that says nothing is forgotten.
+
+        Raises:
+            InvalidField: a text cannot be, or the remark is about the account itself.
+            UnknownUser: nobody has the id.
+            TooManyRemarks: the account has as many as are kept.
+        """
+        checked = _checked(remark)
+        friend = read_account_id(friend_id)
+        if friend == account:
+            raise InvalidField("friendId")
+
+        async def change(tx: Transaction) -> Refusal | None:
+            if await find_account(tx, friend) is None:
+                return UnknownUser()
+            return await _keep(tx, account, friend, checked)
+
+        granted(await self._engine.change(change))
+
+
+async def _keep(
+    tx: Transaction, account: AccountId, friend: AccountId, remark: Remark
+) -> Refusal | None:
+    if remark == Remark():
+        await remove_remark(tx, account, friend)
+        return None
+    kept = await put_remark(tx, account, friend, remark, most=MOST_REMARKS)
+    return None if kept else TooManyRemarks()
+
+
+def _checked(remark: Remark) -> Remark:
+    return Remark(
+        name=line(remark.name, "name", most_characters=MOST_NAME_CHARACTERS),
+        phone=line(remark.phone, "phone", most_characters=MOST_PHONE_CHARACTERS),
+        others=_checked_others(remark.others),
+    )
+
+
+def _checked_others(text: str) -> str:
+    """The JSON text of `others` with its two keys alone; "" when nothing is left in it.
+
+    Raises:
+        InvalidField: it is no list of key and value, too long, or holds a text that cannot be.
+    """
+    if not text.strip():
+        return ""
+    try:
+        others = _others.decode(text)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
+        raise InvalidField("others") from error
+    if len(others) > MOST_OTHERS:
+        raise InvalidField("others")
+    kept = [other for other in map(_checked_other, others) if other != Other("", "")]
+    return msgspec.json.encode(kept).decode() if kept else ""
+
+
+def _checked_other(other: Other) -> Other:
+    return Other(
+        line(other.key, "others", most_characters=MOST_KEY_CHARACTERS),
+        paragraph(other.value, "others", most_characters=MOST_VALUE_CHARACTERS),
+    )

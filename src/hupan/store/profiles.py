@@ -1,0 +1,143 @@
+"""Names, avatars, what accounts tell of themselves and what of it they show."""
+
+from hupan.model import Account, AccountId, PersonalData, PrivacyChoice
+from hupan.store.accounts import ACCOUNT_COLUMNS
+from hupan.store.engine import Reader, Transaction
+
+ACCOUNT_FIELDS = len(Account.__struct_fields__)
+DATA_FIELDS = len(PersonalData.__struct_fields__)
+
+DATA_COLUMNS = """
+  COALESCE(p.introduction, ''), COALESCE(p.gender, 0), COALESCE(p.birthday, 0),
+  COALESCE(p.province, ''), COALESCE(p.city, ''), COALESCE(p.district, ''),
+  COALESCE(p.location_code, ''), COALESCE(p.updated_at, 0)
+"""
+PRIVACY_COLUMNS = "p.shows_birthday, p.shows_address, p.shows_last_active, p.shows_country"
+
+FIND_WITH_DATA = f"""
+SELECT {ACCOUNT_COLUMNS}, {DATA_COLUMNS}, {PRIVACY_COLUMNS}
+FROM accounts a LEFT JOIN profiles p ON p.account_id = a.id
+WHERE a.id = ?1 AND a.erase_at = 0
+"""
+FIND_DATA = f"SELECT {DATA_COLUMNS} FROM profiles p WHERE p.account_id = ?1"
+FIND_PRIVACY = f"SELECT {PRIVACY_COLUMNS} FROM profiles p WHERE p.account_id = ?1"
+LAST_SIGN_IN = "SELECT max(last_seen_at) FROM devices WHERE account_id = ?1"
+
+# The number counts changes, so what stays as it is counts nothing.
+SET_NAME = """
+UPDATE accounts SET name = ?2, name_id = name_id + 1 WHERE id = ?1 AND name <> ?2
+RETURNING name_id
+"""
+SET_AVATAR = """
+UPDATE accounts SET avatar_url = ?2, avatar_id = avatar_id + 1 WHERE id = ?1 AND avatar_url <> ?2
+RETURNING avatar_id
+"""
+MAKE_ROW = "INSERT INTO profiles (account_id) VALUES (?1) ON CONFLICT DO NOTHING"
+SAVE_DATA = """
+UPDATE profiles SET
+  introduction = COALESCE(?2, introduction), gender = COALESCE(?3, gender),
+  birthday = COALESCE(?4, birthday), province = COALESCE(?5, province),
+  city = COALESCE(?6, city), district = COALESCE(?7, district),
+  location_code = COALESCE(?8, location_code), updated_at = ?9
+WHERE account_id = ?1
+"""
+SET_PRIVACY = """
+UPDATE profiles SET
+  shows_birthday = ?2, shows_address = ?3, shows_last_active = ?4, shows_country = ?5
+WHERE account_id = ?1
+"""
+
+
+async def find_account_with_data(
+    reader: Reader, account: AccountId
+) -> tuple[Account, PersonalData, PrivacyChoice] | None:
+    """An account, what it tells of itself and what it chose to show, in one read."""
+    row = await reader.one(FIND_WITH_DATA, account)
+    if row is None:
+        return None
+    data_ends = ACCOUNT_FIELDS + DATA_FIELDS
+    return (
+        Account(*row[:ACCOUNT_FIELDS]),
+        PersonalData(*row[ACCOUNT_FIELDS:data_ends]),
+        _privacy(*row[data_ends:]),
+    )
+
+
+async def get_personal_data(reader: Reader, account: AccountId) -> PersonalData:
+    """What an account tells of itself; nothing at all if it never did."""
+    row = await reader.one(FIND_DATA, account)
+    return PersonalData() if row is None else PersonalData(*row)
+
+
+async def get_privacy(reader: Reader, account: AccountId) -> PrivacyChoice:
+    """What an account chose to show; no choice at all if it never made one."""
+    row = await reader.one(FIND_PRIVACY, account)
+    return PrivacyChoice() if row is None else _privacy(*row)
+
+
+async def find_last_sign_in(reader: Reader, account: AccountId) -> int | None:
+    """When an account last signed in on any device, in unix seconds; None if it never did."""
+    row = await reader.one(LAST_SIGN_IN, account)
+    return None if row is None or row[0] is None else int(row[0])
+
+
+async def set_name(tx: Transaction, account: AccountId, name: str) -> int | None:
+    """Renames an account; gives how often it was renamed so far, None if this was its name."""
+    row = await tx.one(SET_NAME, account, name)
+    return None if row is None else int(row[0])
+
+
+async def set_avatar(tx: Transaction, account: AccountId, url: str) -> int | None:
+    """Changes an avatar; gives how often that was done so far, None if this was the avatar."""
+    row = await tx.one(SET_AVATAR, account, url)
+    return None if row is None else int(row[0])
+
+
+async def save_personal_data(
+    tx: Transaction,
+    account: AccountId,
+    *,
+    introduction: str | None,
+    gender: int | None,
+    birthday: int | None,
+    province: str | None,
+    city: str | None,
+    district: str | None,
+    location_code: str | None,
+    now: int,
+) -> None:
+    """Saves what is given; None leaves a value as it is."""
+    await tx.run(MAKE_ROW, account)
+    await tx.run(
+        SAVE_DATA,
+        account,
+        introduction,
+        gender,
+        birthday,
+        province,
+        city,
+        district,
+        location_code,
+        now,
+    )
+
+
+async def set_privacy(tx: Transaction, account: AccountId, choice: PrivacyChoice) -> None:
+    """Replaces what an account chose to show."""
+    await tx.run(MAKE_ROW, account)
+    await tx.run(
+        SET_PRIVACY,
+        account,
+        _column(choice.birthday),
+        _column(choice.address),
+        _column(choice.last_active),
+        _column(choice.country),
+    )
+
+
+def _privacy(*columns: int | None) -> PrivacyChoice:
+    return PrivacyChoice(*(None if shown is None else shown == 1 for shown in columns))
+
+
+def _column(shown: bool | None) -> int | None:
+    return None if shown is None else int(shown)

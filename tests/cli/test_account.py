@@ -1,0 +1,191 @@
+"""`hupan account` and `hupan medal`: what operators do with accounts."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from hupan.cli.main import app
+from hupan.store.migrate import migrate
+
+runner = CliRunner()
+PASSWORD = "herons stand in the reeds"
+Told = dict[str, object]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with a store that is up to date and empty."""
+    migrate(tmp_path / "hupan.db")
+    return tmp_path
+
+
+def run(data: Path, *arguments: str, stdin: str = "") -> Result:
+    """One command."""
+    return runner.invoke(app, [*arguments, "--data-dir", str(data)], input=stdin)
+
+
+def told(data: Path, *arguments: str, stdin: str = "") -> Told:
+    """What a command that succeeds tells a program."""
+    result = run(data, *arguments, "--json", stdin=stdin)
+    assert result.exit_code == 0, result.output
+    told: Told = json.loads(result.stdout)
+    return told
+
+
+def refused(data: Path, *arguments: str, stdin: str = "") -> str:
+    """What a command that cannot be done says."""
+    result = run(data, *arguments, stdin=stdin)
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    assert not result.stderr.isascii()
+    return result.stderr
+
+
+def test_an_account_is_made_and_found(data: Path) -> None:
+    """By its id, its number and its address, in whatever case; a program gets JSON."""
+    made = told(
+        data,
+        *("account", "create", "--phone", "13900000001", "--email", "Lin@example.com"),
+        *("--nickname", "湖边", "--vip-days", "3"),
+    )
+    assert made["id"] == "1000001"
+    assert (made["nickname"], made["vip"], made["banned"]) == ("湖边", True, False)
+    for who in ("1000001", "13900000001", "+8613900000001", "lin@EXAMPLE.com"):
+        assert told(data, "account", "show", who) == made
+    table = run(data, "account", "show", "1000001").stdout
+    for word in ("湖边", "13900000001", "Lin@example.com", "至 until"):
+        assert word in table
+
+
+@pytest.mark.parametrize("who", ["1", "1000002", "13900000009", "nobody@example.com", "@", "", "x"])
+def test_nobody_is_nobody(data: Path, who: str) -> None:
+    """An unknown account is one sentence, and status 1."""
+    assert "该用户不存在" in refused(data, "account", "show", who)
+
+
+def test_accounts_are_listed_page_by_page(data: Path) -> None:
+    """In the order of their ids, from one on."""
+    for number in range(5):
+        told(data, "account", "create", "--nickname", f"第{number}个")
+    result = run(data, "account", "list", "--after", "1000001", "--limit", "2", "--json")
+    assert [row["nickname"] for row in json.loads(result.stdout)] == ["第1个", "第2个"]
+    assert json.loads(run(data, "account", "list", "--after", "1000005", "--json").stdout) == []
+    assert "第4个" in run(data, "account", "list").stdout
+
+
+def test_bans(data: Path) -> None:
+    """For good, for days, until a time in the server's zone; the reason is asked for."""
+    told(data, "account", "create")
+    ban = ("account", "ban", "1000001", "--reason", "刷屏")
+    banned = told(data, *ban)
+    assert (banned["banned"], banned["bannedUntil"], banned["banReason"]) == (True, None, "刷屏")
+    assert "永久 for good" in run(data, "account", "show", "1000001").stdout
+    assert told(data, *ban, "--until", "2100-01-01")["bannedUntil"] == 4_102_416_000
+    assert told(data, *ban, "--until", "2100-01-01T00:00Z")["bannedUntil"] == 4_102_444_800
+    assert told(data, *ban, "--days", "1")["banned"] is True
+    free = told(data, "account", "unban", "1000001")
+    assert (free["banned"], free["bannedUntil"], free["banReason"]) == (False, None, "")
+    assert "until" in refused(data, *ban, "--until", "2020-01-01")
+    assert "2026-12-31" in refused(data, *ban, "--until", "tomorrow")
+    assert "days" in refused(data, *ban, "--days", "0")
+    assert "reason" in refused(data, "account", "ban", "1000001", "--reason", " ")
+    assert run(data, "account", "ban", "1000001").exit_code == 2
+    assert run(data, *ban, "--days", "1", "--until", "2100-01-01").exit_code == 2
+    assert told(data, "account", "show", "1000001") == free
+
+
+def test_vip(data: Path) -> None:
+    """Days are added, an end is set, or it ends now; one of the three."""
+    told(data, "account", "create")
+    vip = ("account", "vip", "1000001")
+    first, second = (told(data, *vip, "--days", "2")["vipUntil"] for _ in range(2))
+    assert isinstance(first, int)
+    assert second == first + 2 * 86_400
+    assert told(data, *vip, "--until", "2100-01-01")["vipUntil"] == 4_102_416_000
+    ended = told(data, *vip, "--end")
+    assert ended["vip"] is False
+    assert "已过期 expired" in run(data, "account", "show", "1000001").stdout
+    assert run(data, *vip).exit_code == 2
+    assert run(data, *vip, "--end", "--days", "1").exit_code == 2
+    assert "days" in refused(data, *vip, "--days", "-1")
+
+
+def test_medals(data: Path) -> None:
+    """A medal is defined once, changed by its name, given and taken away."""
+    told(data, "account", "create")
+    assert "define" in refused(data, "account", "medal", "1000001", "元老")
+    told(data, "medal", "define", "贡献者")
+    told(data, "medal", "define", "元老", "--sort", "0")
+    changed = told(data, "medal", "define", "元老", "--sort", "9", "--description", "最早")
+    assert changed == {
+        "id": 2,
+        "name": "元老",
+        "sort": 9,
+        "description": "最早",
+        "imageUrl": "",
+    }
+    listed = json.loads(run(data, "medal", "list", "--json").stdout)
+    assert [row["name"] for row in listed] == ["贡献者", "元老"]
+    assert told(data, "account", "medal", "1000001", "元老")["medals"] == ["元老"]
+    assert told(data, "account", "medal", "1000001", "贡献者")["medals"] == ["贡献者", "元老"]
+    assert told(data, "account", "medal", "1000001", "元老", "--take")["medals"] == ["贡献者"]
+
+
+def test_invitations(data: Path) -> None:
+    """A new account is linked to the owner of a code, or is not made."""
+    inviter = told(data, "account", "create")
+    code = str(inviter["invitationCode"]).lower()
+    guest = told(data, "account", "create", "--invited-by", code)
+    assert (inviter["invitedBy"], guest["invitedBy"]) == (None, "1000001")
+    assert "invitedBy" in refused(data, "account", "create", "--invited-by", "NOBODY")
+    assert len(json.loads(run(data, "account", "list", "--json").stdout)) == 2
+
+
+def test_coins(data: Path) -> None:
+    """Given and taken with a reason, once for each key, and never below nothing."""
+    told(data, "account", "create")
+    coins = ("account", "coins", "1000001")
+    give = (*coins, "--give", "12.34", "--reason", "活动", "--key", "k1")
+    for _ in range(2):
+        entry = told(data, *give)
+        assert (entry["number"], entry["change"], entry["after"]) == (1, 12.34, 12.34)
+        assert str(entry["actor"]).startswith("operator:")
+    take = told(data, *coins, "--take", "2.34", "--reason", "兑换")
+    assert (take["number"], take["change"], take["after"], take["typ"]) == (2, -2.34, 10, 6)
+    assert told(data, "account", "show", "1000001")["coins"] == 10
+    assert "金币余额不足" in refused(data, *coins, "--take", "10.01", "--reason", "x")
+    for amount in ("0", "-1", "0.001", "nan", "inf", "1e400"):
+        refused(data, *coins, "--give", amount, "--reason", "x")
+    assert run(data, *coins, "--give", "many", "--reason", "x").exit_code == 2
+    assert run(data, *coins, "--give", "1").exit_code == 2
+    newest = json.loads(run(data, *coins, "--json").stdout)
+    assert [entry["number"] for entry in newest] == [2, 1]
+
+
+def test_a_password_comes_by_standard_input(data: Path) -> None:
+    """Never as an argument (security L3), and it must be a good one (security P1, P3)."""
+    create = ("account", "create", "--email", "lin@example.com", "--password")
+    assert run(data, *create, stdin="").exit_code == 2
+    refused(data, *create, stdin="1234567\n")
+    refused(data, *create, stdin="password\n")
+    result = run(data, *create, stdin=f"{PASSWORD}\n")
+    assert result.exit_code == 0
+    assert PASSWORD not in result.output
+    assert "argon2id" not in result.output
+
+
+def test_what_is_taken_stays(data: Path) -> None:
+    """A number or an address that has an owner makes no second account."""
+    told(data, "account", "create", "--phone", "13900000001", "--email", "lin@example.com")
+    assert "手机号" in refused(data, "account", "create", "--phone", "13900000001")
+    assert "邮箱" in refused(data, "account", "create", "--email", "LIN@example.com")
+    assert "phone" in refused(data, "account", "create", "--phone", "123")
+    assert len(json.loads(run(data, "account", "list", "--json").stdout)) == 1
+
+
+def test_a_store_must_be_there(tmp_path: Path) -> None:
+    """A command makes no store; that is the server's."""
+    assert "没有数据库" in refused(tmp_path, "account", "list")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,305 @@
+"""`hupan group`, `hupan bot` and `hupan category` (docs/decisions/0007)."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hupan.cli.main import app
+from hupan.store.migrate import migrate
+
+HUPAN = Path(sys.executable).with_name("hupan")
+HEAD = "chatId,nickname,headcount,category\n"
+GOOD = HEAD + "100000001,西湖,5,地区\n100000002,东湖,7,\n"
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable in os.environ:
+        if variable.startswith("HUPAN_"):
+            monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def _store() -> None:
+    """A store that is up to date, where the default settings have it."""
+    Path("data").mkdir()
+    migrate(Path("data/hupan.db"))
+
+
+def run(*arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error."""
+    result = runner.invoke(app, arguments, input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def written(name: str, text: str | bytes) -> str:
+    """A file in the current folder."""
+    Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return name
+
+
+def listed(*more: str) -> list[dict[str, object]]:
+    """The groups, as programs see them."""
+    status, told, _ = run("group", "list", "--json", *more)
+    assert status == 0
+    rows: list[dict[str, object]] = json.loads(told)
+    return rows
+
+
+@pytest.mark.usefixtures("_store")
+def test_groups_go_in_and_are_listed() -> None:
+    """What was imported is listed, for programs with every column of an import."""
+    status, told, _ = run("group", "import", written("g.csv", GOOD))
+    assert (status, told) == (0, "已导入 2，现共 2 / 2 imported, 2 in all\n")
+    assert [row["chatId"] for row in listed()] == ["100000002", "100000001"]
+    assert listed("--keyword", "西湖") == [
+        {
+            "chatId": "100000001",
+            "banId": 0,
+            "nickname": "西湖",
+            "introduction": "",
+            "avatarUrl": "",
+            "headcount": 5,
+            "createTime": 0,
+            "category": "地区",
+            "featured": 0,
+        }
+    ]
+    assert listed("--category", "精选") == []
+    assert [row["nickname"] for row in listed("--size", "1", "--page", "2")] == ["西湖"]
+
+
+@pytest.mark.usefixtures("_store")
+def test_people_get_a_table() -> None:
+    """A row for each group, with the columns that matter; control characters stay out."""
+    written("g.csv", 'chatId,nickname,introduction\n100000001,西湖,"一\n二"\n')
+    run("group", "import", "g.csv")
+    status, told, _ = run("group", "list")
+    assert status == 0
+    row = next(line for line in told.splitlines() if "100000001" in line)
+    assert "西湖" in row
+    assert "一 二" in row
+
+
+@pytest.mark.usefixtures("_store")
+def test_a_list_can_be_read_again() -> None:
+    """Each object of `--json` is a line that an import takes; the same again changes nothing."""
+    run("group", "import", written("g.csv", GOOD))
+    first = listed()
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in first)
+    status, told, _ = run("group", "import", written("g.jsonl", lines))
+    assert (status, told) == (0, "已导入 2，现共 2 / 2 imported, 2 in all\n")
+    assert listed() == first
+
+
+@pytest.mark.usefixtures("_store")
+def test_an_import_replaces_and_keeps() -> None:
+    """A group whose id is known is replaced whole; all others stay."""
+    run("group", "import", written("g.csv", GOOD))
+    status, told, _ = run("group", "import", written("h.csv", HEAD + "100000001,太湖,9,\n"))
+    assert (status, told) == (0, "已导入 1，现共 2 / 1 imported, 2 in all\n")
+    assert [(row["nickname"], row["category"]) for row in listed()] == [("太湖", ""), ("东湖", "")]
+    assert listed("--keyword", "西湖") == []
+
+
+BAD_LINES = HEAD + (
+    "100000001,西湖,5,地区\n"
+    "12345,短号,5,\n"
+    '100000003,"两\n行",1,\n'
+    "100000004,人数,-1,\n"
+    "100000005,分区,1,没有这个\n"
+    "100000006,精选,1,精选\n"
+    "100000007,少一列\n"
+    "\n"
+    "100000001,重复,5,\n"
+    "100000008,\u202e,5,\n"
+)
+
+
+@pytest.mark.usefixtures("_store")
+def test_every_bad_line_is_named_and_nothing_kept() -> None:
+    """Line and column of each fault, in both languages; the good lines are not kept either."""
+    run("group", "import", written("g.csv", HEAD + "100000009,先来的,1,\n"))
+    status, told, problems = run("group", "import", written("bad.csv", BAD_LINES))
+    assert (status, told) == (1, "")
+    lines = problems.splitlines()
+    places = [line.split(": ")[0].partition(" line ")[2] for line in lines[:-1]]
+    assert places == [
+        *("3 chatId", "4 nickname", "6 headcount", "7 category", "8 category", "9"),
+        *("11 chatId", "12 nickname"),
+    ]
+    assert (
+        lines[0]
+        == "第 3 行 line 3 chatId: 须为九位数字，首位不为 0 / must be nine digits, not 0 first"
+    )
+    assert lines[-1] == "有 8 处错误，未导入任何内容 / 8 problems: nothing was kept"
+    assert [row["nickname"] for row in listed()] == ["先来的"]
+
+
+@pytest.mark.usefixtures("_store")
+def test_problems_for_programs() -> None:
+    """With --json the problems are an object on standard output; the status is 1."""
+    status, told, _ = run("group", "import", written("g.jsonl", '\n{"chatId": 1.5}\n'), "--json")
+    assert status == 1
+    report = json.loads(told)
+    assert (report["rows"], len(report["problems"])) == (0, 1)
+    assert report["problems"][0] == {
+        "line": 2,
+        "column": "chatId",
+        "zh": "须为九位数字，首位不为 0",
+        "en": "must be nine digits, not 0 first",
+    }
+
+
+@pytest.mark.usefixtures("_store")
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("nonsense", "1"),
+        ("[1]", "1"),
+        ("null", "1"),
+        ("[" * 20_000, "1"),
+        (b'{"chatId": "\xff"}', "1"),
+        ('{"chatId": 100000001}', "1 nickname"),
+        ('{"chatId": true, "nickname": "a"}', "1 chatId"),
+        ('{"chatId": null, "nickname": "a"}', "1 chatId"),
+        ('{"chatId": 1' + "0" * 30 + ', "nickname": "a"}', "1 chatId"),
+        ('{"chatId": 100000001, "nickname": "a", "headCount": 1}', "1 headCount"),
+        ('{"chatId": 100000001, "nickname": "a", "avatarUrl": "javascript:x"}', "1 avatarUrl"),
+        ('{"chatId": 100000001, "nickname": "a", "featured": 2}', "1 featured"),
+        ('{"chatId": 100000001, "nickname": "a", "introduction": "\\u0000"}', "1 introduction"),
+        ('{"chatId": 100000001, "nickname": "%s"}' % ("x" * 65), "1 nickname"),
+        ('{"chatId": 100000001, "nickname": ["a"]}', "1 nickname"),
+    ],
+)  # fmt: skip
+def test_bad_objects_are_named(line: str | bytes, place: str) -> None:
+    """Whatever stands on a line of JSON, it is named and never an accident."""
+    status, _, problems = run("group", "import", written("g.jsonl", line))
+    assert status == 1
+    assert problems.splitlines()[0].startswith(f"第 1 行 line {place}: ")
+    assert listed() == []
+
+
+@pytest.mark.usefixtures("_store")
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("chatId,name\n100000001,a\n", "1 name"),
+        ("chatId,chatId,nickname\n1,1,a\n", "1 chatId"),
+        (b"chatId,nickname\n100000001,\xce\xf7\xba\xfe\n", "2 nickname"),
+        ('chatId,nickname\n100000001,"open\n', "2"),
+        ('chatId,nickname\n100000001,"a"b\n', "2"),
+        (HEAD + "100000001," + "x" * 200_000 + ",1,\n", "2"),
+    ],
+)
+def test_bad_csv_is_named(text: str | bytes, place: str) -> None:
+    """A wrong head, another encoding than UTF-8, quotes that do not close."""
+    status, _, problems = run("group", "import", written("g.csv", text))
+    assert status == 1
+    assert problems.splitlines()[0].startswith(f"第 {place[0]} 行 line {place}: ")
+    assert listed() == []
+
+
+@pytest.mark.usefixtures("_store")
+def test_spreadsheets_and_pipes() -> None:
+    """A byte order mark and CRLF do not disturb; - reads standard input."""
+    spreadsheet = b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()
+    status, told, _ = run("group", "import", "-", "--format", "csv", stdin=spreadsheet)
+    assert (status, told.split("，")[0]) == (0, "已导入 2")
+    status, _, problems = run("group", "import", "-")
+    assert status == 2
+    assert "--format" in problems
+
+
+@pytest.mark.usefixtures("_store")
+def test_bots_go_in_and_are_listed() -> None:
+    """Bots have eight digits; a bot as the wire has it goes in; wrong ones are named."""
+    of_the_wire = (
+        '{"chatId": "12345678", "chatType": "3", "headcount": "123", "nickname": "天气", '
+        '"introduction": "", "introductions": "", "avatarUrl": "", "isAdd": 1, "isApply": 0, '
+        '"alwaysAgree": 0}\n'
+    )
+    wrong = of_the_wire + of_the_wire + '{"chatId": 123456789, "nickname": "九位"}\n'
+    status, _, problems = run("bot", "import", written("wrong.jsonl", wrong))
+    assert status == 1
+    assert [line.split(": ")[0] for line in problems.splitlines()[:2]] == [
+        "第 2 行 line 2 chatId",
+        "第 3 行 line 3 chatId",
+    ]
+    assert json.loads(run("bot", "list", "--json")[1]) == []
+    for _ in range(2):
+        status, told, _ = run("bot", "import", written("b.jsonl", of_the_wire))
+        assert (status, told) == (0, "已导入 1，现共 1 / 1 imported, 1 in all\n")
+    (bot,) = json.loads(run("bot", "list", "--json")[1])
+    assert (bot["chatId"], bot["headcount"], bot["isAdd"]) == ("12345678", 123, 1)
+    assert "天气" in run("bot", "list")[1]
+
+
+@pytest.mark.usefixtures("_store")
+def test_categories_are_set_in_their_order() -> None:
+    """Groups go into the categories that are set; none brings the first ones back."""
+    assert run("category", "set", "同城", "精选") == (0, "同城\n精选\n", "")
+    assert run("group", "import", written("g.csv", HEAD + "100000001,湖,1,同城\n"))[0] == 0
+    assert run("group", "import", written("g.csv", HEAD + "100000001,湖,1,地区\n"))[0] == 1
+    assert run("category", "set", "a", "a")[0] == 1
+    status, told, _ = run("category", "set", "--json")
+    assert (status, json.loads(told)[:3]) == (0, ["精选", "粉丝群", "地区"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["group", "list"], ["bot", "list"], ["category", "set"], ["group", "import", "g.csv"]],
+)
+def test_without_a_store_of_this_version(arguments: list[str]) -> None:
+    """No store is made and none is migrated; a sentence says why, the status is 1."""
+    written("g.csv", GOOD)
+    status, told, problems = run(*arguments)
+    assert (status, told) == (1, "")
+    assert "没有数据库 / there is no store" in problems
+    assert not Path("data").exists()
+    Path("data").mkdir()
+    migrate(Path("data/hupan.db"), known=[])
+    status, told, problems = run(*arguments)
+    assert (status, told) == (1, "")
+    assert "start hupan serve once" in problems
+
+
+@pytest.mark.usefixtures("_store")
+def test_a_file_that_is_not_there() -> None:
+    """Is told plainly."""
+    status, _, problems = run("group", "import", "none.csv")
+    assert (status, problems) == (
+        1,
+        "无法读取文件 / cannot read none.csv: No such file or directory\n",
+    )
+
+
+@pytest.mark.usefixtures("_store")
+def test_a_terminal_shows_bars() -> None:
+    """On a terminal both bars run to their end."""
+    written("g.csv", GOOD)
+    ours, theirs = pty.openpty()
+    done = subprocess.run(  # noqa: S603 - our own program, our own arguments
+        [HUPAN, "group", "import", "g.csv"],
+        stderr=theirs,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        timeout=60,
+        check=True,
+    )
+    os.close(theirs)
+    seen = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert done.stdout.decode().startswith("已导入 2")
+    assert "索引 indexing" in seen
+    assert seen.count("100%") >= 2

@@ -1,0 +1,78 @@
+"""Accounts and their standing on a store of their own, with a clock that stands."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hupan.chance import SeededChance
+from hupan.domain.accounts import Accounts
+from hupan.domain.bans import Bans
+from hupan.domain.coins import Coins
+from hupan.domain.days import Days
+from hupan.domain.invitations import Invitations
+from hupan.domain.medals import Medals
+from hupan.domain.settings import InvitationRules, Rules
+from hupan.domain.vip import VipTerms
+from hupan.model import Account, AccountId
+from hupan.store.accounts import find_account
+from hupan.store.engine import Transaction
+from hupan.store.migrate import migrate
+from hupan.store.sqlite import SqliteEngine
+
+NOW = 1_754_669_040  # 2025-08-09 00:04:00 in Shanghai
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+class StandingClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = float(NOW)
+
+    def now(self) -> float:
+        """The time it was set to."""
+        return self.time
+
+
+class Standing:
+    """Everything that an account's standing is made of."""
+
+    def __init__(self, engine: SqliteEngine, rules: InvitationRules) -> None:
+        self.engine = engine
+        self.clock = StandingClock()
+        self.coins = Coins(engine, self.clock)
+        self.accounts = Accounts(self.clock, SeededChance("standing"), Rules(zone=SHANGHAI))
+        self.bans = Bans(engine, self.clock)
+        self.vip = VipTerms(engine, self.clock)
+        self.medals = Medals(engine)
+        self.invitations = Invitations(engine, self.clock, Days(SHANGHAI), self.coins, rules)
+
+    async def account(self, invited_by: str = "") -> Account:
+        """A new account, as it stands once it is made."""
+
+        async def change(tx: Transaction) -> AccountId:
+            account = await self.accounts.create(tx, phone=None, email=None)
+            if invited_by:
+                await self.invitations.accept(tx, account.id, invited_by, "invitedBy")
+            return account.id
+
+        return await self.again(await self.engine.change(change))
+
+    async def again(self, account: AccountId) -> Account:
+        """An account as it stands now."""
+        found = await find_account(self.engine, account)
+        assert found is not None
+        return found
+
+
+@contextmanager
+def open_standing(path: Path, rules: InvitationRules | None = None) -> Iterator[Standing]:
+    """Standing on a new store, closed at the end; each use brings an event loop of its own."""
+    migrate(path)
+    engine = SqliteEngine(path)
+    try:
+        yield Standing(engine, rules or InvitationRules())
+    finally:
+        asyncio.run(engine.close())

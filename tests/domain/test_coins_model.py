@@ -1,0 +1,91 @@
+"""Any sequence of changes gets the answers of a small model in memory."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hupan.domain.coin_change import MOST_CENTS
+from hupan.domain.refusals import CoinKeyReused, NotEnoughCoins, Refusal, TooManyCoins
+from hupan.model import AccountId, CoinEntry
+from tests.domain.purses import Purses, open_purses, wish
+
+EXAMPLES = 150
+PEOPLE = 2
+Line: TypeAlias = tuple[int, str, int, int, int]
+"""Number, key, before, change, after."""
+Answer: TypeAlias = Line | type[Refusal]
+
+AMOUNTS = st.integers(1, 300) | st.sampled_from([MOST_CENTS, MOST_CENTS - 300])
+CHANGES = st.lists(
+    st.tuples(
+        st.integers(0, PEOPLE - 1),
+        st.sampled_from("abcdefgh"),
+        AMOUNTS | AMOUNTS.map(lambda cents: -cents),
+    ),
+    max_size=40,
+)
+
+
+@dataclass
+class Purse:
+    """What the model knows of an account."""
+
+    lines: list[Line] = field(default_factory=list)
+    answers: dict[str, tuple[int, Answer]] = field(default_factory=dict)
+
+    @property
+    def balance(self) -> int:
+        """What the newest line left."""
+        return self.lines[-1][4] if self.lines else 0
+
+    def change(self, key: str, cents: int) -> Answer:
+        """The answer that a change must get."""
+        if key in self.answers:
+            asked, answer = self.answers[key]
+            return answer if asked == cents else CoinKeyReused
+        after = self.balance + cents
+        answer = NotEnoughCoins if after < 0 else TooManyCoins
+        if 0 <= after <= MOST_CENTS:
+            answer = (len(self.lines) + 1, key, self.balance, cents, after)
+            self.lines.append(answer)
+        self.answers[key] = (cents, answer)
+        return answer
+
+
+def line(answer: CoinEntry | type[Refusal]) -> Answer:
+    """An answer as the model gives it."""
+    if not isinstance(answer, CoinEntry):
+        return answer
+    return answer.number, answer.key, answer.before_cents, answer.change_cents, answer.after_cents
+
+
+async def play(purses: Purses, changes: list[tuple[int, str, int]]) -> None:
+    """Makes the same changes here and in the model."""
+    people: list[tuple[AccountId, Purse]] = [
+        (await purses.account(), Purse()) for _ in range(PEOPLE)
+    ]
+    for who, key, cents in changes:
+        account, purse = people[who]
+        assert line(await purses.answer(wish(account, cents, key))) == purse.change(key, cents)
+    for account, purse in people:
+        assert await purses.balance(account) == purse.balance
+        page = await purses.coins.page(account, size=100, page=1)
+        assert [line(entry) for entry in page.entries] == purse.lines[::-1]
+        assert page.total == len(purse.lines)
+        assert await purses.coins.faults(account) == []
+
+
+def test_the_journal_is_the_model(tmp_path: Path) -> None:
+    """Answers, balances and pages are the model's, and the invariants hold (security J3)."""
+    with open_purses(tmp_path / "hupan.db") as purses:
+
+        @settings(max_examples=EXAMPLES, deadline=None)
+        @given(CHANGES)
+        def any_sequence(changes: list[tuple[int, str, int]]) -> None:
+            asyncio.run(play(purses, changes))
+
+        any_sequence()

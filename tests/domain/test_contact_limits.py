@@ -1,0 +1,116 @@
+"""Every route that takes a code takes it from the same budget of guesses (security C5, E5)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from hupan.domain.refusals import WrongCode
+from hupan.domain.sessions import Device
+from hupan.domain.settings import Limits
+from hupan.model import Limit, Session
+from tests.domain.holding import Holding, open_holding
+from tests.domain.standing import NOW
+
+HOUR = 3600
+LIMITS = Limits(
+    enabled=True,
+    wrong_codes=(Limit("wrong-codes-hour", 10, HOUR),),
+    wrong_passwords=(Limit("wrong-passwords-hour", 20, HOUR),),
+    sends=(),
+)
+FREE_PHONE, FREE_EMAIL = "13900000001", "free@example.com"
+OWN_PHONE, OWN_EMAIL = "13900000002", "own@example.com"
+PASSWORD = "the lake at seven"
+Call: TypeAlias = Callable[[Holding, Session, str], Awaitable[None]]
+
+CALLS: dict[str, tuple[str, Call]] = {
+    "bind phone": (FREE_PHONE, lambda on, by, code: on.contacts.bind_phone(by, FREE_PHONE, code)),
+    "bind email": (FREE_EMAIL, lambda on, by, code: on.contacts.bind_email(by, FREE_EMAIL, code)),
+    "change phone": (
+        FREE_PHONE,
+        lambda on, by, code: on.contacts.change_phone(by, FREE_PHONE, code),
+    ),
+    "change email": (
+        FREE_EMAIL,
+        lambda on, by, code: on.contacts.change_email(by, FREE_EMAIL, code),
+    ),
+    "reset": (OWN_EMAIL, lambda on, _by, code: on.resets.reset(OWN_EMAIL, code, PASSWORD)),
+}
+
+
+async def guess_wrong(
+    holding: Holding, address: str, call: Callable[[str], Awaitable[None]]
+) -> None:
+    """Guess ten times, five at each of two codes: a resend never refills the budget."""
+    for _ in range(2):
+        code = await holding.code(address)
+        for step in range(1, 6):
+            with pytest.raises(WrongCode):
+                await call(f"{(int(code) + step) % 10**6:06}")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_ten_wrong_guesses_an_hour(tmp_path: Path, name: str) -> None:
+    """After ten wrong guesses over two codes the right third code is refused for an hour."""
+    address, call = CALLS[name]
+
+    async def scenario(holding: Holding) -> None:
+        has_some = name.startswith("change") or name == "reset"
+        bound = {"phone": OWN_PHONE, "email": OWN_EMAIL} if has_some else {}
+        account = await holding.account(**bound)
+        session = await holding.session(account.id)
+
+        async def tried(code: str) -> None:
+            await call(holding, session, code)
+
+        await guess_wrong(holding, address, tried)
+        with pytest.raises(WrongCode):
+            await tried(await holding.code(address))
+        holding.clock.time = NOW + HOUR
+        fresh = await holding.session(account.id)
+        await call(holding, fresh, await holding.code(address))
+
+    with open_holding(tmp_path / "hupan.db", LIMITS) as holding:
+        asyncio.run(scenario(holding))
+
+
+def test_strangers_do_not_lock_the_owner_out(tmp_path: Path) -> None:
+    """Whoever guesses at a number elsewhere leaves the owner's device its own budget (C5)."""
+
+    async def scenario(holding: Holding) -> None:
+        owner = await holding.account(phone=OWN_PHONE)
+        session = await holding.session(owner.id)
+        stranger = await holding.session((await holding.account()).id, Device("elsewhere", ""))
+
+        async def tried(code: str) -> None:
+            await holding.contacts.bind_phone(stranger, OWN_PHONE, code)
+
+        await guess_wrong(holding, OWN_PHONE, tried)
+        with pytest.raises(WrongCode):
+            await tried(await holding.code(OWN_PHONE))
+        await holding.contacts.change_phone(session, OWN_PHONE, await holding.code(OWN_PHONE))
+        assert await holding.count("step_ups") == 1
+
+    with open_holding(tmp_path / "hupan.db", LIMITS) as holding:
+        asyncio.run(scenario(holding))
+
+
+def test_a_new_password_forgets_wrong_ones(tmp_path: Path) -> None:
+    """Who forgot a password and tried many is let in with the one that was set."""
+
+    async def scenario(holding: Holding) -> None:
+        await holding.account(email=OWN_EMAIL)
+        counted = "INSERT INTO tallies (subject, name, count, ends_at) VALUES (?1, ?2, 20, ?3)"
+        subject = f"password:{OWN_EMAIL}"
+        await holding.engine.change(
+            lambda tx: tx.run(counted, subject, "wrong-passwords-hour", NOW + HOUR)
+        )
+        await holding.resets.reset(OWN_EMAIL, await holding.code(OWN_EMAIL), PASSWORD)
+        left = "SELECT 1 FROM tallies WHERE subject = ?1"
+        assert await holding.engine.one(left, subject) is None
+
+    with open_holding(tmp_path / "hupan.db", LIMITS) as holding:
+        asyncio.run(scenario(holding))

@@ -1,0 +1,185 @@
+"""Groups are found as a plain look at every one of them would find them (wire.md 4)."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from hupan.domain.discovery import DEFAULT_CATEGORIES, Discovery
+from hupan.domain.listings import Listings
+from hupan.domain.refusals import InvalidField
+from hupan.model import Group
+from hupan.store.migrate import migrate
+from hupan.store.sqlite import SqliteEngine
+from tests.domain.listed import group, plainly
+
+Scenario = Callable[[Discovery, Listings], Awaitable[None]]
+SMALL_BLOCK = 64
+
+
+def run(folder: Path, scenario: Scenario) -> None:
+    """Plays a scenario on a store of its own."""
+
+    async def play() -> None:
+        migrate(folder / "hupan.db")
+        engine = SqliteEngine(folder / "hupan.db")
+        try:
+            await scenario(Discovery(engine), Listings(engine))
+        finally:
+            await engine.close()
+
+    asyncio.run(play())
+
+
+@pytest.fixture
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of 64 ranks, so that some hundred groups fill several."""
+    monkeypatch.setattr("hupan.store.groups.PLACES", SMALL_BLOCK)
+    monkeypatch.setattr("hupan.domain.group_draft.PLACES", SMALL_BLOCK)
+
+
+def crowd(count: int) -> list[Group]:
+    """Groups out of few characters, so that keywords meet often and also stand apart."""
+    chance = random.Random(3)  # noqa: S311 - the same groups each time
+    return [
+        group(
+            number,
+            name="".join(chance.choices("湖畔春a1", k=chance.randint(1, 5))),
+            introduction="".join(chance.choices("湖畔春秋a1", k=chance.randint(0, 8))),
+            headcount=chance.choice([0, 1, 1, 2, 50, 10**12]),
+            category=chance.choice(["", "地区", "游戏"]),
+            is_featured=chance.choice([0, 0, 1]),
+        )
+        for number in range(count)
+    ]
+
+
+KEYWORDS = (
+    *("", "湖", "a", "湖畔", "畔湖", "a1", "湖畔春", "湖湖湖", "春a1", "湖畔湖畔", "秋秋秋秋"),
+    *("湖畔春秋a1", "100000007", "10000000", "1000000071", "999999999"),
+)
+
+
+@pytest.mark.usefixtures("_small_blocks")
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_every_page_of_every_search(tmp_path: Path, size: int) -> None:
+    """Page by page, each category and keyword gives just what matches, by headcount, then id."""
+    groups = crowd(300)
+
+    async def scenario(discovery: Discovery, listings: Listings) -> None:
+        await listings.put_groups(groups)
+        for category in ("", "精选", "地区", "nowhere"):
+            for keyword in KEYWORDS:
+                expected = plainly(groups, category, keyword)
+                found: list[Group] = []
+                for page in range(1, len(expected) // size + 2):
+                    found += await discovery.groups(category, keyword, page=page, size=size)
+                assert found == expected, (category, keyword)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.usefixtures("_small_blocks")
+def test_behind_the_depth_pages_count_candidates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There a long keyword's pages may be short; nothing is wrong, twice, or left out."""
+    monkeypatch.setattr("hupan.store.groups.MOST_CHECKED", 10)
+    groups = [
+        group(number, name="湖畔春" if number % 3 else "湖畔和畔春", headcount=1000 - number)
+        for number in range(300)
+    ]
+
+    async def scenario(discovery: Discovery, listings: Listings) -> None:
+        await listings.put_groups(groups)
+        pages = [await discovery.groups("", "湖畔春", page=page, size=20) for page in range(1, 20)]
+        assert [one for page in pages for one in page] == plainly(groups, "", "湖畔春")
+        assert any(0 < len(page) < 20 for page in pages[:5])
+
+    run(tmp_path, scenario)
+
+
+def test_a_block_and_more(tmp_path: Path) -> None:
+    """Behind the first 65,536 ranks the list goes on where it stopped."""
+    count = 65_536 + 40
+    groups = [group(number, name="湖", headcount=count - number) for number in range(count)]
+
+    async def scenario(discovery: Discovery, listings: Listings) -> None:
+        assert await listings.put_groups(groups) == count
+        for keyword in ("", "湖"):
+            page = await discovery.groups("", keyword, page=656, size=100)
+            assert page == groups[65_500:65_600]
+        assert await discovery.groups("", "湖", page=657, size=100) == []
+        last = str(groups[-1].id)
+        assert await discovery.groups("", last, page=1, size=1) == groups[-1:]
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("name", "keyword"),
+    [
+        ("Hupan Club", "HUPAN"),
+        ("ＨＵＰＡＮ", "hupan"),
+        ("湖畔", " 湖畔　"),
+        ("湖畔\n小屋", "湖畔 小屋"),
+        ("Straße", "STRASSE"),
+        ("㍿湖", "株式会社湖"),
+        ("é", "e\u0301"),
+        ("👩\u200d👧家", "👩\u200d👧"),
+        ("𠮷野家", "𠮷野"),
+        ("100%", "0%"),
+        ("a_b", "_"),
+        ("c\\d", "\\"),
+        ('"*"', '"*'),
+    ],
+)
+def test_forms_and_case_do_not_count(tmp_path: Path, name: str, keyword: str) -> None:
+    """Compatible forms, case and kinds of blanks are one; no character has a meaning (I8)."""
+    mine, other = group(1, introduction=name), group(2, introduction="别的")
+
+    async def scenario(discovery: Discovery, listings: Listings) -> None:
+        await listings.put_groups([mine, other])
+        assert await discovery.groups("", keyword, page=1, size=9) == [mine]
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("keyword", ["\0", "a\0f", "\0f", "湖\x07畔", "\ud800"])
+def test_control_characters_are_refused(tmp_path: Path, keyword: str) -> None:
+    """They are in no text that is listed, and must not reach the marks of the index."""
+
+    async def scenario(discovery: Discovery, _listings: Listings) -> None:
+        with pytest.raises(InvalidField):
+            await discovery.groups("", keyword, page=1, size=1)
+
+    run(tmp_path, scenario)
+
+
+def test_a_keyword_does_not_reach_across_fields(tmp_path: Path) -> None:
+    """The end of a name and the start of an introduction are no neighbours."""
+
+    async def scenario(discovery: Discovery, listings: Listings) -> None:
+        await listings.put_groups([group(1, name="湖", introduction="畔")])
+        assert await discovery.groups("", "湖畔", page=1, size=1) == []
+
+    run(tmp_path, scenario)
+
+
+def test_categories_are_the_references_until_set(tmp_path: Path) -> None:
+    """What is set replaces all of them; nothing brings the first ones back."""
+
+    async def scenario(discovery: Discovery, _listings: Listings) -> None:
+        assert await discovery.categories() == list(DEFAULT_CATEGORIES)
+        await discovery.set_categories(["游戏", "精选"])
+        assert await discovery.categories() == ["游戏", "精选"]
+        for wrong in (["a", "a"], [""], [" "], ["x" * 17], ["\u202e"], [str(n) for n in range(51)]):
+            with pytest.raises(InvalidField):
+                await discovery.set_categories(wrong)
+        assert await discovery.categories() == ["游戏", "精选"]
+        await discovery.set_categories([])
+        assert await discovery.categories() == list(DEFAULT_CATEGORIES)
+
+    run(tmp_path, scenario)

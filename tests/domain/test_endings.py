@@ -1,0 +1,271 @@
+"""The end of an account: who may cancel, what answers meanwhile, what is left (D1, A4, A7)."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from hupan.domain.codes import NOBODY, CodeKind
+from hupan.domain.endings import MOST_AT_ONCE
+from hupan.domain.refusals import (
+    AccountCancelled,
+    InvalidField,
+    NotSignedIn,
+    UnknownUser,
+    WrongCode,
+)
+from hupan.domain.sessions import Device
+from hupan.model import AccountId
+from tests.domain.lives import ERASED_AFTER_DAYS, Lives, mail, open_lives, sms
+
+PHONE, EMAIL = "13900000001", "Who@Example.com"
+CANCELLED = "notice-account-cancelled"
+HERE = Device("here", "android")
+
+
+async def sign_in(home: Lives, phone: str, kind: CodeKind, owner: AccountId) -> str:
+    """Signs in with a code that is right."""
+    code = await home.issue(sms(phone), kind, owner)
+    return await home.code_logins.sign_in(phone, code, HERE)
+
+
+@pytest.mark.parametrize("by", ["phone", "email"])
+def test_an_own_code_of_either_channel_cancels(tmp_path: Path, by: str) -> None:
+    """All sessions end in the change that cancels, and both channels are told."""
+
+    async def scenario(home: Lives) -> None:
+        account = await home.account(phone=PHONE, email=EMAIL)
+        tokens = [await home.open(account) for _ in range(3)]
+        session = (await home.caller(tokens[0])).session
+        code = await home.issue(sms(PHONE) if by == "phone" else mail(EMAIL), "own", account)
+        given = (PHONE, "") if by == "phone" else ("", EMAIL.upper())
+        await home.endings.cancel(session, *given, code)
+        assert [await home.lives(token) for token in tokens] == [False] * 3
+        assert all([await home.sessions.has_left(token) for token in tokens])
+        assert not await home.exists(account)
+        assert await home.told(CANCELLED) == [PHONE, EMAIL]
+        with pytest.raises(NotSignedIn):
+            await home.endings.cancel(session, *given, code)
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+@pytest.mark.parametrize("whose", ["mine", "somebody's", "nobody's"])
+@pytest.mark.parametrize("kind", ["own", "new", "reset", "decoy"])
+def test_only_an_own_code_of_ones_own_target_cancels(
+    tmp_path: Path, whose: str, kind: CodeKind
+) -> None:
+    """Every other class, and every other target, is refused alike and cancels nobody (D1, C8)."""
+
+    async def scenario(home: Lives) -> None:
+        mine = await home.account(phone=PHONE)
+        other = await home.account(phone="13900000002")
+        session = (await home.caller(await home.open(mine))).session
+        phone = {"mine": PHONE, "somebody's": "13900000002", "nobody's": "13900000003"}[whose]
+        owner = {"mine": mine, "somebody's": other, "nobody's": NOBODY}[whose]
+        code = await home.issue(sms(phone), kind, owner)
+        if (whose, kind) == ("mine", "own"):
+            await home.endings.cancel(session, phone, "", code)
+        else:
+            with pytest.raises(WrongCode):
+                await home.endings.cancel(session, phone, "", code)
+        assert await home.exists(mine) is ((whose, kind) != ("mine", "own"))
+        assert await home.exists(other)
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_a_code_of_a_former_owner_cancels_nothing(tmp_path: Path) -> None:
+    """A code that was made for another account is refused, whoever has the number now (D1)."""
+
+    async def scenario(home: Lives) -> None:
+        mine = await home.account(phone=PHONE)
+        session = (await home.caller(await home.open(mine))).session
+        code = await home.issue(sms(PHONE), "own", AccountId(mine + 1))
+        with pytest.raises(WrongCode):
+            await home.endings.cancel(session, PHONE, "", code)
+        assert await home.exists(mine)
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_wrong_guesses_use_the_code_up(tmp_path: Path) -> None:
+    """After five wrong guesses the right code is refused (security C3, C4)."""
+
+    async def scenario(home: Lives) -> None:
+        account = await home.account(phone=PHONE)
+        session = (await home.caller(await home.open(account))).session
+        code = await home.issue(sms(PHONE), "own", account)
+        for guess in [f"{(int(code) + 1) % 10**6:06}"] * 5 + [code]:
+            with pytest.raises(WrongCode):
+                await home.endings.cancel(session, PHONE, "", guess)
+        assert await home.exists(account)
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_guesses_at_anothers_target_touch_nothing(tmp_path: Path) -> None:
+    """Who names another's number neither guesses at its code nor uses its tries up."""
+
+    async def scenario(home: Lives) -> None:
+        await home.account(phone=PHONE)
+        other = await home.account(phone="13900000002")
+        mine = (await home.caller(await home.open(await home.account()))).session
+        code = await home.issue(sms("13900000002"), "own", other)
+        for _ in range(6):
+            with pytest.raises(WrongCode):
+                await home.endings.cancel(mine, "13900000002", "", code)
+        assert await home.code_logins.sign_in("13900000002", code, HERE)
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+@pytest.mark.parametrize(
+    ("phone", "email", "field"),
+    [("", "", "phone"), (PHONE, EMAIL, "email"), ("12", "", "phone"), ("", "x", "email")],
+)
+def test_one_target_must_be_named(tmp_path: Path, phone: str, email: str, field: str) -> None:
+    """Neither, both and what is no target are refused by name (wire.md 2, 1100)."""
+
+    async def scenario(home: Lives) -> None:
+        session = (await home.caller(await home.open(await home.account(phone=PHONE)))).session
+        with pytest.raises(InvalidField) as refusal:
+            await home.endings.cancel(session, phone, email, "000000")
+        assert refusal.value.field == field
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_live_codes_die_with_the_account(tmp_path: Path) -> None:
+    """A code of the other channel, sent before the end, is no code any more."""
+
+    async def scenario(home: Lives) -> None:
+        account = await home.account(phone=PHONE, email=EMAIL)
+        await home.issue(mail(EMAIL), "own", account)
+        await home.cancel(account, PHONE)
+        assert await home.rows("SELECT 1 FROM codes") == []
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_a_sign_in_meanwhile_is_told_why_once_the_code_was_right(tmp_path: Path) -> None:
+    """Until the erasure the number makes no new account; a wrong code learns nothing (E3)."""
+
+    async def scenario(home: Lives) -> None:
+        account = await home.account(phone=PHONE)
+        await home.cancel(account, PHONE)
+        home.pass_days(ERASED_AFTER_DAYS - 1)
+        assert await home.endings.erase_due() == 0
+        code = await home.issue(sms(PHONE), "own", account)
+        with pytest.raises(WrongCode):
+            await home.code_logins.sign_in(PHONE, f"{(int(code) + 1) % 10**6:06}", HERE)
+        with pytest.raises(AccountCancelled):
+            await home.code_logins.sign_in(PHONE, code, HERE)
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_after_the_erasure_the_number_starts_from_nothing(tmp_path: Path) -> None:
+    """A new account with an id of its own; an own code of the old one opens nothing (A4)."""
+
+    async def scenario(home: Lives) -> None:
+        old = await home.account(phone=PHONE, email=EMAIL)
+        await home.cancel(old, PHONE)
+        home.pass_days(ERASED_AFTER_DAYS)
+        await home.issue(sms(PHONE), "own", old)
+        assert await home.endings.erase_due() == 1
+        assert await home.rows("SELECT 1 FROM codes") == []
+        new = (await home.caller(await sign_in(home, PHONE, "new", NOBODY))).account
+        assert new.id > old
+        assert (new.phone, new.email, new.online_days) == (PHONE, "", 0)
+        assert await home.account(email=EMAIL) > new.id
+        assert not await home.exists(old)
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_the_highest_id_is_not_handed_out_again(tmp_path: Path) -> None:
+    """Ids ascend also past the newest account of all, when that one was erased (A4)."""
+
+    async def scenario(home: Lives) -> None:
+        old = await home.account(phone=PHONE)
+        await home.cancel(old, PHONE)
+        home.pass_days(ERASED_AFTER_DAYS)
+        await home.endings.erase_due()
+        assert await home.account(phone=PHONE) == old + 1
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_guesses_of_the_past_are_forgotten(tmp_path: Path) -> None:
+    """Counts that name the number go with the account, and those of other numbers stay."""
+
+    async def scenario(home: Lives) -> None:
+        others = ["13900000000", "13900000002"]
+        account = await home.account(phone=PHONE)
+        token = await home.open(account, "known")
+        await home.cancel(account, PHONE)
+        home.pass_days(ERASED_AFTER_DAYS)
+        for phone in [PHONE, *others]:
+            with pytest.raises(WrongCode):
+                await home.code_logins.sign_in(phone, "000000", Device("known", ""))
+        with pytest.raises(WrongCode):
+            await home.code_logins.sign_in(PHONE, "000000", HERE)
+        named = hashlib.sha256(b"known").hexdigest()
+        left = {f"sms:{phone}:" for phone in others}
+        assert await subjects(home) > left | {f"sms:{PHONE}:", f"sms:{PHONE}:{named}"}
+        await home.endings.erase_due()
+        assert await subjects(home) == left
+        assert not await home.lives(token)
+
+    async def subjects(home: Lives) -> set[str]:
+        return {row[0] for row in await home.rows("SELECT subject FROM tallies")}
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_many_erasures_and_two_who_erase(tmp_path: Path) -> None:
+    """More accounts than one round takes are all erased, also by two processes at once."""
+
+    async def scenario(home: Lives) -> None:
+        accounts = [await home.account(email=f"{n}@example.com") for n in range(MOST_AT_ONCE + 5)]
+        for account in accounts:
+            await home.endings.end(account)
+        home.pass_days(ERASED_AFTER_DAYS)
+        found = await asyncio.gather(home.endings.erase_due(), home.endings.erase_due())
+        assert [*found] == [MOST_AT_ONCE, MOST_AT_ONCE]
+        assert await home.endings.erase_due() == 5
+        assert await home.rows("SELECT 1 FROM accounts") == []
+        assert await home.rows("SELECT 1 FROM identities") == []
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_an_operator_ends_an_account_without_a_code(tmp_path: Path) -> None:
+    """Its owner is told as always; ending it twice, or one that never was, is refused."""
+
+    async def scenario(home: Lives) -> None:
+        account = await home.account(email=EMAIL)
+        token = await home.open(account)
+        await home.endings.end(account)
+        assert not await home.lives(token)
+        assert await home.told(CANCELLED) == [EMAIL]
+        for unknown in (account, AccountId(account + 1)):
+            with pytest.raises(UnknownUser):
+                await home.endings.end(unknown)
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))

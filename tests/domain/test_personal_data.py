@@ -1,0 +1,258 @@
+"""What accounts tell of themselves, and what of it others see (wire.md 4, security D4)."""
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from hupan.domain.days import Days
+from hupan.domain.personal_data import DataEdit, PersonalDataKeeper
+from hupan.domain.privacy import Privacy, Shown
+from hupan.domain.profiles import Profile, Profiles
+from hupan.domain.refusals import InvalidField, UnknownUser
+from hupan.model import Account, AccountId, PersonalData, PrivacyChoice, Session
+from hupan.store.sessions import open_session
+from tests.domain.standing import NOW, SHANGHAI, Standing, open_standing
+
+WHOLE = DataEdit(
+    introduction="你好\nHello",
+    gender=3,
+    birthday=946_656_000,
+    province="北京市",
+    city="北京城区",
+    district="东城区",
+    location_code="110101",
+)
+KEPT = PersonalData("你好\nHello", 3, 946_656_000, "北京市", "北京城区", "东城区", "110101", NOW)
+HIDDEN = PrivacyChoice(birthday=False, address=False, last_active=False, country=False)
+NOTHING_SHOWN = Shown(birthday=False, address=False, last_active=False, country=False)
+SET_COUNTRY = "UPDATE accounts SET country = '中国' WHERE id = ?1"
+STRANGER = AccountId(9_999_999)
+
+
+@pytest.fixture
+def standing(tmp_path: Path) -> Iterator[Standing]:
+    """A store of its own."""
+    with open_standing(tmp_path / "hupan.db") as standing:
+        yield standing
+
+
+def keeper(standing: Standing) -> PersonalDataKeeper:
+    """The service that saves."""
+    return PersonalDataKeeper(standing.engine, standing.clock)
+
+
+async def told(standing: Standing) -> Account:
+    """An account that told everything."""
+    account = await standing.account()
+    await keeper(standing).save(account.id, WHOLE)
+    await standing.engine.change(lambda tx: tx.run(SET_COUNTRY, account.id))
+    return account
+
+
+async def seen(
+    standing: Standing, account: Account, viewer: AccountId | None, shown: Shown
+) -> Profile:
+    """What a viewer sees on a server that shows this by default."""
+    privacy = Privacy(standing.engine, shown)
+    profiles = Profiles(standing.engine, standing.clock, Days(SHANGHAI), privacy)
+    return await profiles.show(str(account.id), viewer)
+
+
+def test_a_fresh_account_told_nothing(standing: Standing) -> None:
+    """All values are there; the times are those of its making."""
+
+    async def story() -> None:
+        own = await keeper(standing).find(await standing.account())
+        assert own.data == PersonalData()
+        assert (own.saved_at, own.last_sign_in_at) == (NOW, NOW)
+
+    asyncio.run(story())
+
+
+def test_the_last_sign_in_is_that_of_any_device(standing: Standing) -> None:
+    """Also of one that came before the session that asks."""
+
+    async def story() -> None:
+        account = await standing.account()
+        for device, at in (("a", NOW + 10), ("b", NOW + 30), ("c", NOW + 20)):
+            session = Session(account.id, device.encode(), device, "web", at, at)
+            await standing.engine.change(partial(open_session, session=session))
+        assert (await keeper(standing).find(account)).last_sign_in_at == NOW + 30
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("edit", "changed"),
+    [
+        (DataEdit(introduction=""), {"introduction": ""}),
+        (DataEdit(gender=0), {"gender": 0}),
+        (DataEdit(birthday=0), {"birthday": 0}),
+        (DataEdit(city="", district=""), {"city": "", "district": ""}),
+        (DataEdit(province=" 上海市 "), {"province": "上海市"}),
+        (DataEdit(location_code=""), {"location_code": ""}),
+        (DataEdit(gender=1, introduction="a"), {"gender": 1, "introduction": "a"}),
+    ],
+)
+def test_what_is_not_given_stays(
+    standing: Standing, edit: DataEdit, changed: dict[str, object]
+) -> None:
+    """An edit of some values leaves all others, "" and 0 take a value back."""
+
+    async def story() -> None:
+        account = await told(standing)
+        standing.clock.time += 60
+        await keeper(standing).save(account.id, edit)
+        data = (await keeper(standing).find(account)).data
+        names = PersonalData.__struct_fields__
+        before = {name: getattr(KEPT, name) for name in names}
+        assert {name: getattr(data, name) for name in names} == {
+            **before,
+            **changed,
+            "updated_at": NOW + 60,
+        }
+
+    asyncio.run(story())
+
+
+def test_an_empty_edit_is_none(standing: Standing) -> None:
+    """Not even the time of saving changes."""
+
+    async def story() -> None:
+        account = await told(standing)
+        standing.clock.time += 60
+        await keeper(standing).save(account.id, DataEdit())
+        assert (await keeper(standing).find(account)).data == KEPT
+
+    asyncio.run(story())
+
+
+def test_parallel_edits_of_different_values_all_stay(standing: Standing) -> None:
+    """No edit takes back what another one saved at the same time."""
+
+    async def story() -> None:
+        account = await standing.account()
+        parts = [
+            DataEdit(introduction=WHOLE.introduction, gender=WHOLE.gender),
+            DataEdit(birthday=WHOLE.birthday),
+            DataEdit(province=WHOLE.province, city=WHOLE.city),
+            DataEdit(district=WHOLE.district, location_code=WHOLE.location_code),
+        ]
+        await asyncio.gather(*(keeper(standing).save(account.id, part) for part in parts))
+        assert (await keeper(standing).find(account)).data == KEPT
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("edit", "field"),
+    [
+        (DataEdit(introduction="湖" * 501), "introduction"),
+        (DataEdit(introduction="a\x00"), "introduction"),
+        (DataEdit(gender=4), "gender"),
+        (DataEdit(gender=-1), "gender"),
+        (DataEdit(birthday=-1), "birthday"),
+        (DataEdit(birthday=NOW + 1), "birthday"),
+        (DataEdit(birthday=NOW * 1000), "birthday"),
+        (DataEdit(province="湖" * 33), "province"),
+        (DataEdit(city="北京\n城区"), "city"),
+        (DataEdit(district="\u202e区"), "district"),
+        (DataEdit(location_code="11010"), "locationCode"),
+        (DataEdit(location_code="1101011"), "locationCode"),
+        (DataEdit(location_code="11010a"), "locationCode"),
+        (DataEdit(location_code=" 110101"), "locationCode"),
+        (DataEdit(location_code="110101\n"), "locationCode"),
+        (DataEdit(location_code="１１０１０１"), "locationCode"),
+    ],
+)
+def test_what_cannot_be_is_named_and_nothing_saved(
+    standing: Standing, edit: DataEdit, field: str
+) -> None:
+    """One bad value refuses the whole edit."""
+
+    async def story() -> None:
+        account = await told(standing)
+        with pytest.raises(InvalidField) as refusal:
+            await keeper(standing).save(account.id, edit)
+        assert refusal.value.field == field
+        assert (await keeper(standing).find(account)).data == KEPT
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("viewer", [None, STRANGER])
+def test_all_is_shown_where_nobody_chose_otherwise(
+    standing: Standing, viewer: AccountId | None
+) -> None:
+    """A server that shows all shows all of an account without a choice."""
+
+    async def story() -> None:
+        account = await told(standing)
+        profile = await seen(standing, account, viewer, Shown())
+        assert profile.data == KEPT
+        assert (profile.last_active_at, profile.country) == (NOW, "中国")
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("viewer", [None, STRANGER])
+@pytest.mark.parametrize("by", ["the account", "the server"])
+def test_what_is_hidden_is_not_there(standing: Standing, viewer: AccountId | None, by: str) -> None:
+    """Birthday, place, last activity and country go; the introduction and gender stay."""
+
+    async def story() -> None:
+        account = await told(standing)
+        if by == "the account":
+            await Privacy(standing.engine, Shown()).choose(account.id, HIDDEN)
+        shown = Shown() if by == "the account" else NOTHING_SHOWN
+        profile = await seen(standing, account, viewer, shown)
+        assert profile.data == PersonalData("你好\nHello", 3, updated_at=NOW)
+        assert (profile.last_active_at, profile.country) == (0, "")
+
+    asyncio.run(story())
+
+
+def test_the_owner_sees_all(standing: Standing) -> None:
+    """What one hides, one hides from others."""
+
+    async def story() -> None:
+        account = await told(standing)
+        await Privacy(standing.engine, Shown()).choose(account.id, HIDDEN)
+        profile = await seen(standing, account, account.id, NOTHING_SHOWN)
+        assert profile.data == KEPT
+        assert (profile.last_active_at, profile.country) == (NOW, "中国")
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("part", PrivacyChoice.__struct_fields__)
+def test_a_choice_goes_before_the_servers_setting(standing: Standing, part: str) -> None:
+    """Each part by itself, in both directions; None follows the server."""
+    privacy = Privacy(standing.engine, NOTHING_SHOWN)
+    shown = privacy.shown(PrivacyChoice(**{part: True}))
+    assert {name for name in Shown.__slots__ if getattr(shown, name)} == {part}
+    shown = Privacy(standing.engine, Shown()).shown(PrivacyChoice(**{part: False}))
+    assert {name for name in Shown.__slots__ if not getattr(shown, name)} == {part}
+
+
+def test_a_choice_is_kept_and_saves_leave_it(standing: Standing) -> None:
+    """It can be read back and replaced, and lives beside what is told."""
+
+    async def story() -> None:
+        privacy = Privacy(standing.engine, Shown())
+        account = (await standing.account()).id
+        assert await privacy.find_choice(account) == PrivacyChoice()
+        choice = PrivacyChoice(birthday=False, country=True)
+        await privacy.choose(account, choice)
+        await keeper(standing).save(account, WHOLE)
+        assert await privacy.find_choice(account) == choice
+        await privacy.choose(account, PrivacyChoice(address=False))
+        assert await privacy.find_choice(account) == PrivacyChoice(address=False)
+        assert (await keeper(standing).find(await standing.again(account))).data == KEPT
+        with pytest.raises(UnknownUser):
+            await privacy.choose(STRANGER, choice)
+
+    asyncio.run(story())

@@ -1,0 +1,202 @@
+"""Two serving processes and a third one that writes: `hupan serve --workers 2` (T6, R14 c)."""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import apsw
+import pytest
+
+from hupan.domain.bans import Bans
+from hupan.seal import Seal, load_key
+from hupan.store.sessions import end_sessions
+from tests.domain.lives import Lives, open_lives
+from tests.servers import Server
+from tests.wire.client import WireClient
+
+pytestmark = pytest.mark.slow
+
+MOST_CONNECTIONS = 200
+REQUESTS_OF_A_PROCESS = 2**36
+LOAD_SECONDS = 5.0
+CLIENTS = 6
+MOST_REQUESTS = 20_000
+NOT_SIGNED_IN, BANNED = -101, 7100
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the server's data lie."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    """A server of two processes on one SQLite file."""
+    with Server("serve", "--workers", "2", "--data-dir", str(folder)) as running:
+        yield running
+
+
+@contextmanager
+def third_process(folder: Path) -> Iterator[Lives]:
+    """The store as another process has it: an engine of its own, with the server's key."""
+    with open_lives(folder / "hupan.db", seal=Seal(load_key(folder / "secret.key"))) as home:
+        home.clock.time = time.time()
+        yield home
+
+
+def process_of(client: WireClient) -> int:
+    """The number of the process that a client's one connection leads to (wire.md 1.8)."""
+    return client.post("user/medal").request_id // REQUESTS_OF_A_PROCESS
+
+
+@contextmanager
+def one_of_each(server: Server) -> Iterator[tuple[WireClient, WireClient]]:
+    """Two clients, each with a connection kept open to a process of its own."""
+    with ExitStack() as stack:
+        found: dict[int, WireClient] = {}
+        for _ in range(MOST_CONNECTIONS):
+            client = stack.enter_context(WireClient(server))
+            found.setdefault(process_of(client), client)
+            if len(found) == 2:
+                break
+        first, second = found.values()
+        yield first, second
+        assert {process_of(first), process_of(second)} == set(found)
+
+
+def sign_out(here: WireClient, token: str, _other: str, _home: Lives) -> None:
+    """The session's owner signs out."""
+    assert here.post("user/logout", token=token).code == 1
+
+
+def take_offline(here: WireClient, _token: str, other: str, _home: Lives) -> None:
+    """Another device of the account ends the session."""
+    assert here.post("user/device-offline", {"deviceId": "d"}, token=other).code == 1
+
+
+def sign_in_again(_here: WireClient, token: str, _other: str, home: Lives) -> None:
+    """The third process opens a new session on the same device."""
+    caller = asyncio.run(home.caller(token))
+    asyncio.run(home.open(caller.account.id, "d"))
+
+
+def end_all(_here: WireClient, token: str, _other: str, home: Lives) -> None:
+    """The third process ends every session of the account."""
+    account = asyncio.run(home.caller(token)).account.id
+    asyncio.run(home.engine.change(lambda tx: end_sessions(tx, account)))
+
+
+def cancel(_here: WireClient, token: str, _other: str, home: Lives) -> None:
+    """The third process cancels the account."""
+    asyncio.run(home.endings.end(asyncio.run(home.caller(token)).account.id))
+
+
+def ban(_here: WireClient, token: str, _other: str, home: Lives) -> None:
+    """The third process bans the account."""
+    account = asyncio.run(home.caller(token)).account.id
+    asyncio.run(Bans(home.engine, home.clock).ban(account, "test"))
+
+
+def test_what_ends_a_session_holds_everywhere_at_once(server: Server, folder: Path) -> None:
+    """Ended by one process, a token is refused by each at its very next request (T6)."""
+    ways: list[tuple[Callable[[WireClient, str, str, Lives], None], int]] = [
+        (sign_out, NOT_SIGNED_IN),
+        (take_offline, NOT_SIGNED_IN),
+        (sign_in_again, NOT_SIGNED_IN),
+        (end_all, NOT_SIGNED_IN),
+        (cancel, NOT_SIGNED_IN),
+        (ban, BANNED),
+    ]
+    with third_process(folder) as home, one_of_each(server) as (here, there):
+        for way, refused in ways:
+            account = asyncio.run(home.account())
+            token, other = (asyncio.run(home.open(account, name)) for name in ("d", "other"))
+            for client in (there, here, there, here):
+                assert client.own_info(token).code == 1
+            way(here, token, other, home)
+            assert there.own_info(token).code == refused, way.__name__
+            assert here.own_info(token).code == refused, way.__name__
+
+
+class Load:
+    """Requests of several clients at once, bounded in time and number."""
+
+    def __init__(self, server: Server, user_id: str) -> None:
+        self.server = server
+        self.user_id = user_id
+        self.over = threading.Event()
+        self.fresh: list[str] = []
+        self.done: list[str] = []
+        self.ended: list[str] = []
+
+    def run(self, seed: int) -> None:
+        """One client's part; every answer is checked as the client reads it."""
+        chance = random.Random(seed)  # noqa: S311 - which request comes next
+        steps = [self.look, self.look, self.read, self.guess, self.leave]
+        with WireClient(self.server) as client:
+            for _ in range(MOST_REQUESTS // CLIENTS):
+                if self.over.is_set():
+                    return
+                step = chance.choice(steps)
+                step(client, chance)
+                self.done.append(step.__name__)
+
+    def look(self, client: WireClient, chance: random.Random) -> None:
+        """Reads the own account with the token of a live session."""
+        if self.fresh:
+            token = chance.choice(self.fresh)
+            assert client.own_info(token).code == 1 or token not in self.fresh
+
+    def read(self, client: WireClient, _chance: random.Random) -> None:
+        """Reads another account."""
+        assert client.get_user(self.user_id).code == 1
+
+    def guess(self, client: WireClient, chance: random.Random) -> None:
+        """Guesses at a code: a try is counted, which is a write."""
+        assert client.sign_in(f"139{chance.randrange(10**8):08}", "000000").code == 1202
+
+    def leave(self, client: WireClient, _chance: random.Random) -> None:
+        """Signs out: a write; afterwards the token is refused by whoever is asked."""
+        if len(self.fresh) > CLIENTS:
+            token = self.fresh.pop()
+            assert client.post("user/logout", token=token).code == 1
+            self.ended.append(token)
+
+
+async def feed(home: Lives, load: Load) -> None:
+    """The third process writes too: new accounts with sessions, until the time is over."""
+    ends_at = time.monotonic() + LOAD_SECONDS
+    while time.monotonic() < ends_at:
+        accounts = await asyncio.gather(*(home.account() for _ in range(4)))
+        load.fresh += await asyncio.gather(*(home.open(account) for account in accounts))
+        await asyncio.sleep(0.01)
+
+
+def test_three_writers_get_along(server: Server, folder: Path) -> None:
+    """Under a mixed load no client hears of a busy store, and nothing is lost (R14 c, J1, J6)."""
+    with third_process(folder) as home:
+        load = Load(server, str(asyncio.run(home.account())))
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            parts = [pool.submit(load.run, seed) for seed in range(CLIENTS)]
+            try:
+                asyncio.run(feed(home, load))
+            finally:
+                load.over.set()
+            for part in parts:
+                part.result(timeout=30)
+    assert {"look", "read", "guess", "leave"} == set(load.done)
+    assert "error" not in server.output().lower()
+    with one_of_each(server) as clients:
+        for client in clients:
+            assert {client.own_info(token).code for token in load.fresh[-50:]} == {1}
+            assert {client.own_info(token).code for token in load.ended[-50:]} == {-101}
+    server.stop()
+    file = apsw.Connection(str(folder / "hupan.db"))
+    assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    file.close()

@@ -1,0 +1,36 @@
+"""A guard: whoever reads accounts passes over those that were cancelled (security A7).
+
+A statement that forgets it would go on showing a cancelled account until it is erased.
+"""
+
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+
+import hupan.store
+
+READS = ("FROM accounts", "JOIN accounts")
+MAY_SEE_THEM = {
+    "accounts.FIND_HASH": "a right password is told that the account was cancelled",
+    "coin_audit.WRONG_BALANCES": "balances are audited until they are erased",
+    "sessions.FIND_CALLER": "all sessions ended in the change that cancelled",
+}
+"""Names of statements, and why they need not look."""
+
+
+def statements() -> Iterator[tuple[str, str]]:
+    """Every SQL text of the store: `module.NAME` and the text."""
+    for module in pkgutil.iter_modules(hupan.store.__path__):
+        for name, value in vars(import_module(f"hupan.store.{module.name}")).items():
+            if isinstance(value, str) and name.isupper():
+                yield f"{module.name}.{name}", value
+
+
+def test_every_reader_of_accounts_passes_over_cancelled_ones() -> None:
+    """Each statement that reads accounts looks at `erase_at`, or need not for a reason."""
+    blind = {
+        name
+        for name, sql in statements()
+        if any(read in sql for read in READS) and "erase_at" not in sql
+    }
+    assert blind == set(MAY_SEE_THEM)

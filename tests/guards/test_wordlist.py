@@ -1,0 +1,32 @@
+"""The filter of common passwords is the one that its list makes.
+
+The story: a list of forbidden passwords was updated, the file that the server read was not, and
+for a year the newest leak was refused in the tests of the list and nowhere else.
+"""
+
+from hupan.domain.common_passwords import BITS_FOR_EACH, FILE, make_bits
+from wordlists.chinese import chinese_passwords
+from wordlists.make import TARGET, entries
+
+FEWEST = 100_000  # security P3
+
+
+def test_the_filter_is_that_of_the_list() -> None:
+    """`make wordlist` would change nothing."""
+    assert TARGET.name == FILE
+    assert TARGET.read_bytes() == make_bits(entries())
+
+
+def test_the_list_is_long_enough() -> None:
+    """It holds a hundred thousand entries, ten thousand of them Pinyin, all in lower case."""
+    listed = entries()
+    assert len(listed) >= FEWEST
+    assert len(listed & chinese_passwords()) >= FEWEST / 10
+    assert all(entry == entry.lower() for entry in listed)
+
+
+def test_a_missing_entry_is_seen() -> None:
+    """One entry less makes another filter."""
+    listed = sorted(entries())
+    fewer = make_bits(listed[: -8 * BITS_FOR_EACH])
+    assert fewer != TARGET.read_bytes()

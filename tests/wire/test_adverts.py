@@ -1,0 +1,59 @@
+"""Whether to show advertisements (wire.md 4 get-user-show-adv)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Server
+from tests.wire.client import WireClient
+from tests.wire.shapes import check_shape, data_of, reply_to
+
+ADVERTS = "user/get-user-show-adv"
+NOW = 2_000_000_000
+SHAPE = {"androidCodeId": str, "bottomHeight": int, "iosCodeId": str, "isShow": int}
+SETTINGS = {
+    "HUPAN_ADVERTS_SHOWN": "true",
+    "HUPAN_ADVERTS_ANDROID_CODE_ID": "5123",
+    "HUPAN_ADVERTS_IOS_CODE_ID": "i-77",
+    "HUPAN_ADVERTS_BOTTOM_HEIGHT": "60",
+}
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[WireClient]:
+    """A sandbox that shows advertisements."""
+    with Server("sandbox", environment=SETTINGS) as server, WireClient(server) as wire:
+        yield wire
+
+
+def adverts(wire: WireClient, token: str, body: bytes = b"") -> dict[str, object]:
+    """Return what is to be shown."""
+    data = data_of(reply_to(wire, ADVERTS, body, token=token), *SHAPE)
+    check_shape(data, SHAPE)
+    return data
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"extra": [1]}'])
+def test_shape(wire: WireClient, body: bytes) -> None:
+    """Two texts, a height and a switch; where nothing is set up it is 0 (wire.md 4)."""
+    assert adverts(wire, wire.account().token, body)["isShow"] == 0
+
+
+def test_what_is_set_is_told(board: WireClient) -> None:
+    """Ids, height and switch are the operator's (wire.md 4)."""
+    whole = {"androidCodeId": "5123", "bottomHeight": 60, "iosCodeId": "i-77", "isShow": 1}
+    assert adverts(board, board.account().token) == whole
+
+
+def test_vip_is_shown_none(board: WireClient) -> None:
+    """For VIP isShow is 0, with all keys (wire.md 4)."""
+    assert adverts(board, board.account(vipDays=3).token)["isShow"] == 0
+
+
+def test_expired_vip_is_shown_them(board: WireClient) -> None:
+    """Who was VIP until yesterday is treated like anybody (wire.md 3, 4)."""
+    board.wind(set=NOW)
+    token = board.account(vipDays=1).token
+    assert adverts(board, token)["isShow"] == 0
+    board.wind(set=NOW + 2 * 86_400)
+    assert adverts(board, token)["isShow"] == 1

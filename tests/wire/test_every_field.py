@@ -1,0 +1,185 @@
+"""Every field of every request is tried with what it cannot be (wire.md 2, code 1100).
+
+The requests of signing in have a file of their own (test_bad_fields).
+"""
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.wire import pb
+from tests.wire.answers import Answer, assert_refused, refused_field
+from tests.wire.client import WireClient
+
+NOT_TEXT: list[object] = [5, 10**30, -1, 1.5, True, [], ["1"], {}, {"a": "b"}]
+NOT_NUMBER: list[object] = ["1", "", 1.5, 1.0, True, [], [1], {}, {"a": 1}, 10**30, 2**63, 2**64]
+FAR_TOO_LONG = "1" * 20_000
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a request.
+
+    Attributes:
+        good: a value that is right in form; the request as a whole may still be refused.
+        may_miss: the contract says so, or leaves it open (deviceId: wire.md 5).
+        outside: values of the right type that are out of range.
+        is_secret: what is compared and never kept: too long a one is refused, but not by name.
+    """
+
+    path: str
+    name: str
+    good: object
+    may_miss: bool = False
+    outside: tuple[object, ...] = ()
+    is_secret: bool = False
+
+    def __str__(self) -> str:
+        """Return a name for the test's report."""
+        return f"{self.path} {self.name}"
+
+
+NO_PAGE = (0, -1, 10_001, 2**31, 2**53)
+NO_SIZE = (0, -1, 101, 2**31, 2**53)
+LONG_DEVICE = ("d" * 129, "a\x00b")
+NO_PHONE = ("", "1", "1390000000a", "139000000000", "１３９００００００００", "13900000000\n")
+NO_EMAIL = ("", "nobody", "a@b@example.com", "a@example.com\n", "a@example.com,b@example.com")
+RECORD = "user/gold-coin-increase-decrease-record"
+FORGET = "user/forget-password"
+REMARKS = "user/save-user-remarks"
+DATA = "user/save-user-data"
+GROUPS = "user/recommend-list"
+INFO, STATUS = "user/notification-info", "user/notification-status"
+PHONE_PATHS = ("user/bing-phone", "user/change-phone-check")
+EMAIL_PATHS = ("user/bing-email", "user/change-email-check", FORGET)
+MODULE_PATHS = ("user/module-ignore-info", "user/module-ignore")
+FIELDS = [
+    Field("user/recommend-category-list", "appChannel", "default"),
+    Field(GROUPS, "category", "精选"),
+    Field(GROUPS, "keyword", ""),
+    Field(GROUPS, "size", 30, outside=NO_SIZE),
+    Field(GROUPS, "page", 1, outside=NO_PAGE),
+    *(Field(p, "deviceId", "d", may_miss=True, outside=LONG_DEVICE) for p in MODULE_PATHS),
+    Field("user/module-ignore", "ignore", ",10", outside=(",40", "x")),
+    *(Field(p, "deviceId", "d", may_miss=True, outside=LONG_DEVICE) for p in (INFO, STATUS)),
+    *(Field(p, "registrationId", "r", outside=("a\x00b",)) for p in (INFO, STATUS)),
+    Field(INFO, "isOpen", 1, may_miss=True, outside=(-1, 2, 2**53)),
+    Field(INFO, "type", 2, may_miss=True, outside=(-1, 2**53)),
+    Field(RECORD, "size", 20, outside=NO_SIZE),
+    Field(RECORD, "page", 1, outside=NO_PAGE),
+    *(Field(path, "phone", "13911112222", outside=NO_PHONE) for path in PHONE_PATHS),
+    *(Field(path, "email", "a@example.com", outside=NO_EMAIL) for path in EMAIL_PATHS),
+    *(Field(p, "captcha", "123456", is_secret=True) for p in (*PHONE_PATHS, *EMAIL_PATHS)),
+    Field(FORGET, "password", "long enough 湖 1", is_secret=True),
+    Field(DATA, "introduction", "i", may_miss=True, outside=("湖" * 501,)),
+    Field(DATA, "gender", 1, may_miss=True, outside=(-1, 4, 2**31, 2**53)),
+    Field(DATA, "birthday", 86_400, may_miss=True, outside=(2**53,)),
+    Field(DATA, "province", "p", may_miss=True),
+    Field(DATA, "city", "c", may_miss=True),
+    Field(DATA, "district", "d", may_miss=True),
+    Field(DATA, "locationCode", "110101", may_miss=True, outside=("1", "1101011", "11010a")),
+    Field(REMARKS, "friendId", "1000001"),
+    Field(REMARKS, "name", "n"),
+    Field(REMARKS, "phone", "1"),
+    Field(REMARKS, "others", "", outside=("x", "{}", "5", "[1]")),
+    Field("user/cancel-user", "phone", "13911112222", may_miss=True, outside=NO_PHONE),
+    Field("user/cancel-user", "captcha", "123456", is_secret=True),
+    Field("user/device-offline", "deviceId", "d", may_miss=True, outside=LONG_DEVICE),
+    Field("user/invite/change-user-invite-code", "code", "ABC123", outside=("a\x00b",)),
+]
+every_field = pytest.mark.parametrize("field", FIELDS, ids=str)
+
+
+@pytest.fixture
+def token(wire: WireClient) -> str:
+    """A token that every endpoint takes."""
+    return wire.account(vipDays=3).token
+
+
+def send(
+    wire: WireClient, token: str, field: Field, value: object, *, drop: bool = False
+) -> Answer:
+    """Send a request that is right but for one field."""
+    body = {other.name: other.good for other in FIELDS if other.path == field.path}
+    body[field.name] = value
+    if drop:
+        del body[field.name]
+    return wire.post(field.path, body, token=token)
+
+
+@pytest.mark.parametrize("field", [field for field in FIELDS if not field.may_miss], ids=str)
+def test_missing_or_null_is_named(wire: WireClient, token: str, field: Field) -> None:
+    """A required field that is missing or null is named (wire.md 2)."""
+    assert refused_field(send(wire, token, field, None, drop=True)) == field.name
+    assert refused_field(send(wire, token, field, None)) == field.name
+
+
+@every_field
+def test_wrong_type_is_named(wire: WireClient, token: str, field: Field) -> None:
+    """A field of the wrong type is named, required or not (wire.md 2, security I5)."""
+    wrong = NOT_TEXT if isinstance(field.good, str) else NOT_NUMBER
+    for value in wrong:
+        assert refused_field(send(wire, token, field, value)) == field.name, value
+
+
+@every_field
+def test_out_of_range_is_named(wire: WireClient, token: str, field: Field) -> None:
+    """A value of the right type that is out of range is named (wire.md 2)."""
+    for value in field.outside:
+        assert refused_field(send(wire, token, field, value)) == field.name, value
+
+
+@pytest.mark.parametrize("field", [f for f in FIELDS if isinstance(f.good, str)], ids=str)
+def test_too_long_is_named(wire: WireClient, token: str, field: Field) -> None:
+    """A text far beyond any limit is named; a secret one at least refused (wire.md 2)."""
+    answer = send(wire, token, field, FAR_TOO_LONG)
+    if field.is_secret:
+        assert_refused(answer)
+    else:
+        assert refused_field(answer) == field.name
+
+
+@pytest.mark.parametrize("email", [5, *(email for email in NO_EMAIL if email)])
+def test_cancel_by_email_names_it(wire: WireClient, token: str, email: object) -> None:
+    """The other way to name oneself obeys the same rules (wire.md 4 cancel-user)."""
+    answer = wire.post("user/cancel-user", {"email": email, "captcha": "123456"}, token=token)
+    assert refused_field(answer) == "email"
+
+
+@pytest.mark.parametrize("extra", [{}, {"phone": None}, {"email": None}])
+def test_cancel_needs_one_of_both(wire: WireClient, token: str, extra: dict[str, object]) -> None:
+    """Who names neither phone nor e-mail is told so (wire.md 4 cancel-user)."""
+    answer = wire.post("user/cancel-user", {"captcha": "123456", **extra}, token=token)
+    assert refused_field(answer) in {"phone", "email"}
+
+
+PROTOBUF = [("user/edit-nickname", "name", 3), ("user/edit-avatar", "url", 2)]
+
+
+@pytest.mark.parametrize(("path", "name", "place"), PROTOBUF)
+def test_protobuf_fields(wire: WireClient, token: str, path: str, name: str, place: int) -> None:
+    """Absent, empty, of a wrong wire type or too long is named in protobuf (wire.md 2, I6)."""
+    bodies = [b"", pb.text(place, ""), pb.number(place, 5), pb.double(place, 1.0)]
+    bodies += [
+        pb.text(place + 7, "n"),
+        pb.text(place, "https://a.example/" + FAR_TOO_LONG[:15_000]),
+    ]
+    for body in bodies:
+        answer = wire.post(path, body, token=token)
+        assert (answer.form, refused_field(answer)) == ("protobuf", name), body[:40]
+
+
+@pytest.mark.parametrize(("path", "name", "place"), PROTOBUF)
+@pytest.mark.parametrize("tail", ["1205", "02 0161", "16 61", "1c", "0880"])
+def test_malformed_protobuf(
+    wire: WireClient, token: str, path: str, name: str, place: int, tail: str
+) -> None:
+    """What is no message is refused in protobuf, and changes nothing (security I3, I6)."""
+    before = wire.own_info(token).pb_data
+    good = pb.text(place, "https://a.example/")
+    for broken in (good + bytes.fromhex(tail), pb.delimited(place, b"\xff\xfe")):
+        answer = wire.post(path, broken, token=token)
+        assert answer.form == "protobuf", name
+        assert_refused(answer)
+    after = wire.own_info(token).pb_data
+    assert (after.text(2), after.text(4)) == (before.text(2), before.text(4))

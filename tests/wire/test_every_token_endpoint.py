@@ -1,0 +1,156 @@
+"""Every endpoint that needs a token refuses none, a wrong one and an ended one (wire.md 1.7)."""
+
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from tests.wire import pb
+from tests.wire.answers import JSON_TYPE, NOT_SIGNED_IN, read_answer
+from tests.wire.client import Body, WireClient
+
+WRONG = ["01234567-89ab-4cde-8f01-23456789abcd", "x", "0", "not a token", "null", "x" * 4000]
+# Code -101 as ten bytes and 未登录 in UTF-8, after the request's id.
+NOT_SIGNED_IN_TAIL = bytes.fromhex("10 9bffffffffffffffff01 1a09 e69caae799bbe5bd95")
+REFUSED = {"code": -101, "msg": NOT_SIGNED_IN}
+DEVICE: dict[str, object] = {"deviceId": "d"}
+NOTICE: dict[str, object] = {**DEVICE, "registrationId": "r"}
+PAGE: dict[str, object] = {"size": 20, "page": 1}
+PHONE: dict[str, object] = {"phone": "13911112222", "captcha": "123456"}
+EMAIL: dict[str, object] = {"email": "a@example.com", "captcha": "123456"}
+REMARKS: dict[str, object] = {"friendId": "1000001", "name": "n", "phone": "", "others": ""}
+WISH: dict[str, object] = {"category": "精选", "keyword": "", **PAGE}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that is right in all but its token."""
+
+    path: str
+    body: Body = b""
+    form: str = "json"
+    method: str = "POST"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return a name for the test's report."""
+        return f"{self.method} {self.headers.get('host', '')}{self.path}"
+
+    def send(self, wire: WireClient, token: str | None, **headers: str) -> httpx.Response:
+        """Send it with a token or without one."""
+        named = {**self.headers, **headers}
+        return wire.request(self.method, self.path, self.body, token=token, headers=named)
+
+
+WEB = {"host": "chat-web-go.example"}
+WEB_RECORD = "v1/user/gold-coin-increase-decrease-record?size=20&page=1"
+CALLS = [
+    Call("/v1/user/info", form="protobuf", method="GET"),
+    Call("/v1/user/medal", form="protobuf"),
+    Call("/v1/user/edit-nickname", pb.text(3, "n"), form="protobuf"),
+    Call("/v1/user/edit-avatar", pb.text(2, "https://a.example/a.png"), form="protobuf"),
+    Call("/v1/user/clients", form="protobuf", method="GET"),
+    Call("/v1/user/recommend-category-list", {"appChannel": "default"}),
+    Call("/v1/user/recommend-list", WISH),
+    Call("/v1/user/recommend"),
+    Call("/v1/user/module-ignore-info", DEVICE),
+    Call("/v1/user/module-ignore", {**DEVICE, "ignore": ",10"}),
+    Call("/v1/user/notification-status", NOTICE),
+    Call("/v1/user/notification-info", {**NOTICE, "isOpen": 1, "type": 2}),
+    Call("/v1/user/gold-coin-increase-decrease-record", PAGE),
+    Call("/v1/user/bing-phone", PHONE),
+    Call("/v1/user/change-phone-check", PHONE),
+    Call("/v1/user/bing-email", EMAIL),
+    Call("/v1/user/change-email-check", EMAIL),
+    Call("/v1/user/save-user-data", {"gender": 1}),
+    Call("/v1/user/get-user-data"),
+    Call("/v1/user/get-user-show-adv"),
+    Call("/v1/user/save-user-remarks", REMARKS),
+    Call("/v1/user/cancel-user", PHONE),
+    Call("/v1/user/device-offline", {"deviceId": "elsewhere"}),
+    Call("/v1/user/invite/invite-progress"),
+    Call("/v1/user/invite/change-user-invite-code", {"code": "ABC123"}),
+    Call("/web/v1/user/info", method="GET"),
+    Call(f"/web/{WEB_RECORD}", method="GET"),
+    Call("/v1/user/info", method="GET", headers=WEB),
+    Call(f"/{WEB_RECORD}", method="GET", headers=WEB),
+]
+IN_PROTOBUF = [call for call in CALLS if call.form == "protobuf" and call.body]
+every_call = pytest.mark.parametrize("call", CALLS, ids=str)
+
+
+def check_refused(call: Call, reply: httpx.Response) -> None:
+    """Check the refusal of a token that is not valid, in the endpoint's own form."""
+    answer = read_answer(reply.status_code, reply.headers, reply.content)
+    assert (answer.form, answer.code, answer.msg) == (call.form, -101, NOT_SIGNED_IN)
+    assert reply.headers["x-result"] == "unauthenticated"
+    if call.form == "json":
+        assert reply.json() == REFUSED
+    else:
+        status = b"\x08" + pb.varint(answer.request_id) + NOT_SIGNED_IN_TAIL
+        assert reply.content == b"\x0a" + pb.varint(len(status)) + status
+
+
+@every_call
+def test_no_token(wire: WireClient, call: Call) -> None:
+    """No token or an empty one is -101 in JSON, on protobuf endpoints too (wire.md 1.7)."""
+    for token in (None, ""):
+        reply = call.send(wire, token)
+        assert reply.status_code == 200
+        assert reply.headers["content-type"] == JSON_TYPE
+        assert reply.json() == REFUSED
+        assert reply.headers["x-result"] == "unauthenticated"
+
+
+@every_call
+def test_wrong_token(wire: WireClient, call: Call) -> None:
+    """A token that never was is refused in the endpoint's own form (wire.md 1.6, 1.7)."""
+    for token in WRONG:
+        check_refused(call, call.send(wire, token))
+
+
+@every_call
+def test_ended_token(wire: WireClient, call: Call) -> None:
+    """A token whose device signed in again is refused in the same way (wire.md 5, T3)."""
+    phone = wire.fresh_phone()
+    old = wire.account(phone=phone, deviceId="one", vipDays=3).token
+    check_accepted(call, call.send(wire, old))
+    wire.signed_in(phone, deviceId="one")
+    check_refused(call, call.send(wire, old))
+
+
+@every_call
+def test_bearer(wire: WireClient, call: Call) -> None:
+    """The fallback header opens what the token header opens (wire.md 1.2)."""
+    token = wire.account(vipDays=3).token
+    check_accepted(call, call.send(wire, None, authorization=f"Bearer {token}"))
+    check_refused(call, call.send(wire, None, authorization=f"Bearer {WRONG[0]}"))
+
+
+@every_call
+def test_token_in_the_address(wire: WireClient, call: Call) -> None:
+    """A token in the query is no token (security T8)."""
+    token = wire.account(vipDays=3).token
+    joint = "&" if "?" in call.path else "?"
+    reply = wire.request(
+        call.method, f"{call.path}{joint}token={token}", call.body, headers=call.headers
+    )
+    assert reply.json() == REFUSED
+
+
+@pytest.mark.parametrize("call", IN_PROTOBUF, ids=str)
+def test_wrong_token_in_the_json_form(wire: WireClient, call: Call) -> None:
+    """Asked in the JSON form, the refusal is JSON too (wire.md 1.3)."""
+    headers = {"content-type": "application/json"}
+    body = b'{"name": "n", "url": "https://a.example/a.png"}'
+    reply = wire.request("POST", call.path, body, token=WRONG[0], headers=headers)
+    assert reply.headers["content-type"] == JSON_TYPE
+    value = reply.json()
+    assert value.get("status", value)["code"] == -101
+
+
+def check_accepted(call: Call, reply: httpx.Response) -> None:
+    """Check that a valid token got past the door, whatever the rest of the request led to."""
+    answer = read_answer(reply.status_code, reply.headers, reply.content)
+    assert answer.code != -101, call
+    assert answer.form == call.form

@@ -1,0 +1,157 @@
+"""What a member notes about another (wire.md 4 save-user-remarks, 3 remark_info)."""
+
+import json
+
+import pytest
+
+from tests.wire import pb
+from tests.wire.answers import Answer, refused_field
+from tests.wire.client import WireClient
+from tests.wire.records import Account
+from tests.wire.shapes import SUCCESS, reply_to
+
+SAVE = "user/save-user-remarks"
+OTHERS = [{"key": "他是", "value": "我的朋友"}, {"key": "职业", "value": "打工人"}]
+OTHERS_TEXT = json.dumps(OTHERS, ensure_ascii=False)
+
+
+def body_for(friend_id: str, **fields: object) -> dict[str, object]:
+    """Return a whole request."""
+    return {"friendId": friend_id, "name": "老王", "phone": "123", "others": "", **fields}
+
+
+def save(wire: WireClient, caller: Account, friend_id: str, **fields: object) -> Answer:
+    """Save remarks about a friend."""
+    return wire.post(SAVE, body_for(friend_id, **fields), token=caller.token)
+
+
+def remark(wire: WireClient, friend: Account, token: str) -> pb.Message:
+    """Return remark_info as a token's holder sees it."""
+    return wire.get_user(friend.id, token=token).pb_data.message(18)
+
+
+def test_remarks_fill_remark_info(wire: WireClient) -> None:
+    """The fields remark_name, phone_number and extra_remark stand under 1, 2, 3 (wire.md 3)."""
+    caller, friend = wire.account(), wire.account()
+    body = body_for(friend.id, others=OTHERS_TEXT)
+    assert reply_to(wire, SAVE, body, token=caller.token) == SUCCESS
+    info = remark(wire, friend, caller.token)
+    assert (info.text(1), info.text(2)) == ("老王", "123")
+    assert json.loads(info.text(3)) == OTHERS
+    assert set(info.kinds()) == {1, 2, 3}
+
+
+def test_golden_bytes(wire: WireClient) -> None:
+    """Without others the sub-message is name and phone alone, to the byte (wire.md 3)."""
+    caller, friend = wire.account(), wire.account()
+    assert save(wire, caller, friend.id).code == 1
+    body = wire.get_user(friend.id, token=caller.token).body
+    assert bytes.fromhex("9201 0d 0a06 e88081e78e8b 1203 313233") in body
+
+
+def test_json_form_shows_them(wire: WireClient) -> None:
+    """The JSON form of get-user carries the same remark (wire.md 1.3)."""
+    caller, friend = wire.account(), wire.account()
+    assert save(wire, caller, friend.id).code == 1
+    headers = {"content-type": "application/json"}
+    reply = wire.request(
+        "POST", "/v1/user/get-user", {"id": friend.id}, token=caller.token, headers=headers
+    )
+    info = reply.json()["data"]["remark_info"]
+    assert (info["remark_name"], info["phone_number"]) == ("老王", "123")
+
+
+def test_nobody_else_sees_them(wire: WireClient) -> None:
+    """A remark is its writer's alone: no friend, member or stranger sees it (security D4)."""
+    caller, friend, third = (wire.account() for _ in range(3))
+    assert save(wire, caller, friend.id, others=OTHERS_TEXT).code == 1
+    for token in ("x", friend.token, third.token):
+        answer = wire.get_user(friend.id, token=token)
+        assert "老王".encode() not in answer.body
+        assert answer.pb_data.message(18).fields == ()
+
+
+def test_each_writer_has_his_own(wire: WireClient) -> None:
+    """Two members note different things about one (wire.md 4)."""
+    friend, first, second = (wire.account() for _ in range(3))
+    assert save(wire, first, friend.id, name="一").code == 1
+    assert save(wire, second, friend.id, name="二").code == 1
+    assert remark(wire, friend, first.token).text(1) == "一"
+    assert remark(wire, friend, second.token).text(1) == "二"
+    assert remark(wire, first, second.token).fields == ()
+
+
+def test_later_remarks_replace(wire: WireClient) -> None:
+    """A save replaces what was noted; empty texts take it away (wire.md 4)."""
+    caller, friend = wire.account(), wire.account()
+    assert save(wire, caller, friend.id, others=OTHERS_TEXT).code == 1
+    assert save(wire, caller, friend.id, name="小王", phone="", others="").code == 1
+    info = remark(wire, friend, caller.token)
+    assert (info.text(1), info.text(2), info.text(3)) == ("小王", "", "")
+    assert save(wire, caller, friend.id, name="", phone="", others="").code == 1
+    info = remark(wire, friend, caller.token)
+    assert (info.text(1), info.text(2), info.text(3)) == ("", "", "")
+
+
+def test_an_ended_session_sees_none(wire: WireClient) -> None:
+    """Only a valid token opens its holder's remarks (security D4)."""
+    phone, friend = wire.fresh_phone(), wire.account()
+    caller = wire.account(phone=phone, deviceId="one")
+    assert save(wire, caller, friend.id).code == 1
+    again = wire.signed_in(phone, deviceId="one")
+    assert remark(wire, friend, caller.token).fields == ()
+    assert remark(wire, friend, again).text(1) == "老王"
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        "[",
+        "null",
+        "5",
+        '"a"',
+        "{}",
+        '{"key": "a", "value": "b"}',
+        "[1]",
+        "[null]",
+        '["a"]',
+        "[[]]",
+        '[{"key": "a"}]',
+        '[{"value": "a"}]',
+        '[{"key": 1, "value": "a"}]',
+        '[{"key": "a", "value": null}]',
+        '[{"key": "a", "value": "b"}] x',
+        "[" * 10_000,
+        '[{"key": "\\u0000", "value": "b"}]',
+        '[{"key": "a", "value": "\\ud800"}]',
+    ],
+)
+def test_bad_others_are_named(wire: WireClient, others: str) -> None:
+    """Others is "" or JSON text of [{key, value}] with texts, and nothing else (wire.md 4)."""
+    caller, friend = wire.account(), wire.account()
+    assert save(wire, caller, friend.id).code == 1
+    assert refused_field(save(wire, caller, friend.id, name="n", others=others)) == "others"
+    assert remark(wire, friend, caller.token).text(1) == "老王"
+
+
+def test_no_others_is_empty(wire: WireClient) -> None:
+    """The text extra_remark is "" when there is none (wire.md 3)."""
+    caller, friend = wire.account(), wire.account()
+    assert save(wire, caller, friend.id, others="").code == 1
+    assert remark(wire, friend, caller.token).text(3) == ""
+
+
+@pytest.mark.parametrize("key", ["name", "phone"])
+@pytest.mark.parametrize("value", ["a\x00b", "a\nb", "\u202eab", "\u0378"])
+def test_texts_obey_the_text_rules(wire: WireClient, key: str, value: str) -> None:
+    """NUL, control, bidi and unassigned characters are refused (security U5)."""
+    caller, friend = wire.account(), wire.account()
+    assert refused_field(save(wire, caller, friend.id, **{key: value})) == key
+
+
+def test_body_cannot_speak_for_another(wire: WireClient) -> None:
+    """The writer is the token's holder, whatever the body says (security Z3)."""
+    caller, friend, victim = (wire.account() for _ in range(3))
+    assert save(wire, caller, friend.id, userId=victim.id, ownerId=victim.id).code == 1
+    assert remark(wire, friend, victim.token).fields == ()
+    assert remark(wire, friend, caller.token).text(1) == "老王"

@@ -1,0 +1,143 @@
+"""Coins for a first name, a first avatar and an invitation (wire.md 4 typ 4 and 9, J3)."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from tests.servers import Server
+from tests.wire import pb
+from tests.wire.answers import Answer
+from tests.wire.client import WireClient
+from tests.wire.records import Account
+from tests.wire.shapes import amount, data_of, parts, reply_to
+from tests.wire.test_parallel import at_once
+
+NICKNAME, AVATAR = "user/edit-nickname", "user/edit-avatar"
+RECORD, PROGRESS = "user/gold-coin-increase-decrease-record", "user/invite/invite-progress"
+CHANGE_CODE = "user/invite/change-user-invite-code"
+SETTINGS = {
+    "HUPAN_FIRST_NICKNAME_COINS": "3",
+    "HUPAN_FIRST_AVATAR_COINS": "2",
+    "HUPAN_INVITER_REWARD_COINS": "7",
+    "HUPAN_INVITED_REWARD_COINS": "5",
+    "HUPAN_INVITATION_TARGET_DAY": "4",
+    "HUPAN_INVITATION_TARGET_TOTAL": "40",
+}
+PLACES = ("currentNumberDay", "currentNumberTotal", "targetNumberDay", "targetNumberTotal")
+FIRST_CHANGE, INVITATION = 4, 9
+NOW = 2_000_000_000
+DAY_SECONDS = 86_400
+
+
+@pytest.fixture(scope="module")
+def payer() -> Iterator[WireClient]:
+    """A sandbox that rewards."""
+    with Server("sandbox", environment=SETTINGS) as server, WireClient(server) as wire:
+        yield wire
+
+
+def entries(wire: WireClient, account: Account) -> list[tuple[object, Decimal]]:
+    """Return (typ, change) of each entry, oldest first."""
+    body: dict[str, object] = {"size": 100, "page": 1}
+    data = data_of(reply_to(wire, RECORD, body, token=account.token), "goldCoinRecord", "total")
+    found = [
+        (entry["typ"], amount(entry["changeAmount"])) for entry in parts(data, "goldCoinRecord")
+    ]
+    return found[::-1]
+
+
+def rename(wire: WireClient, account: Account, name: str) -> Answer:
+    """Change a nickname."""
+    return wire.post(NICKNAME, pb.text(3, name), token=account.token)
+
+
+def repaint(wire: WireClient, account: Account, name: str) -> Answer:
+    """Change an avatar."""
+    url = f"https://example.com/{name}.png"
+    return wire.post(AVATAR, pb.text(2, url), token=account.token)
+
+
+def test_first_changes_are_paid_once(payer: WireClient) -> None:
+    """The first name and the first avatar are each paid, later ones are not (wire.md 4)."""
+    account = payer.account()
+    for name in ("一", "二", "三"):
+        assert rename(payer, account, name).code == 1
+        assert repaint(payer, account, name).code == 1
+    assert entries(payer, account) == [(FIRST_CHANGE, Decimal(3)), (FIRST_CHANGE, Decimal(2))]
+    assert payer.own_info(account.token).pb_data.double(8) == 5.0
+
+
+def test_first_changes_at_once_are_paid_once(payer: WireClient) -> None:
+    """Twenty changes at once are one first change (security R09, J3)."""
+    account = payer.account()
+    answers = at_once(lambda at: rename(payer, account, f"name {at}"), range(20))
+    assert {answer.code for answer in answers} == {1}
+    assert entries(payer, account) == [(FIRST_CHANGE, Decimal(3))]
+    assert payer.own_info(account.token).pb_data.double(8) == 3.0
+
+
+def test_a_refused_change_is_not_paid(payer: WireClient) -> None:
+    """What was refused is no first change (wire.md 2)."""
+    account = payer.account()
+    assert rename(payer, account, "\u202e").code == 1100
+    assert entries(payer, account) == []
+    assert rename(payer, account, "n").code == 1
+    assert entries(payer, account) == [(FIRST_CHANGE, Decimal(3))]
+
+
+def code_of(wire: WireClient, account: Account) -> str:
+    """Return an account's invitation code."""
+    return wire.own_info(account.token).pb_data.text(12)
+
+
+def progress(wire: WireClient, account: Account) -> tuple[object, ...]:
+    """Return the four numbers of invite-progress."""
+    data = data_of(reply_to(wire, PROGRESS, token=account.token), *PLACES)
+    return tuple(data[key] for key in PLACES)
+
+
+def test_an_invitation_pays_both(payer: WireClient) -> None:
+    """The inviter and the invited get theirs under typ 9, and the count goes up (wire.md 4)."""
+    inviter = payer.account()
+    assert progress(payer, inviter) == (0, 0, 4, 40)
+    invited = payer.account(invitedBy=code_of(payer, inviter))
+    assert entries(payer, inviter) == [(INVITATION, Decimal(7))]
+    assert entries(payer, invited) == [(INVITATION, Decimal(5))]
+    assert progress(payer, inviter) == (1, 1, 4, 40)
+    assert progress(payer, invited) == (0, 0, 4, 40)
+
+
+def test_a_changed_code_invites(payer: WireClient) -> None:
+    """The code that was chosen leads to its account (wire.md 4 change-user-invite-code)."""
+    inviter, chosen = payer.account(), code_of(payer, payer.account())[::-1]
+    assert payer.post(CHANGE_CODE, {"code": chosen}, token=inviter.token).code == 1
+    payer.account(invitedBy=chosen)
+    assert progress(payer, inviter) == (1, 1, 4, 40)
+
+
+def test_invitations_at_once_are_all_counted(payer: WireClient) -> None:
+    """Twenty invited at once are twenty, each paid once (security R09, J3)."""
+    inviter = payer.account()
+    code = code_of(payer, inviter)
+
+    def invite(_: int) -> Answer:
+        return payer.own_info(payer.account(invitedBy=code).token)
+
+    answers = at_once(invite, range(20))
+    assert {answer.pb_data.double(8) for answer in answers} == {5.0}
+    assert progress(payer, inviter) == (20, 20, 4, 40)
+    assert entries(payer, inviter) == [(INVITATION, Decimal(7))] * 20
+    assert payer.own_info(inviter.token).pb_data.double(8) == 140.0
+
+
+def test_a_day_ends_at_midnight(payer: WireClient) -> None:
+    """The day's number starts anew at midnight of the server's zone, the total goes on (5)."""
+    payer.wind(set=NOW)
+    inviter = payer.account()
+    payer.account(invitedBy=code_of(payer, inviter))
+    assert progress(payer, inviter)[:2] == (1, 1)
+    payer.wind(set=NOW + DAY_SECONDS)
+    assert progress(payer, inviter)[:2] == (0, 1)
+    payer.account(invitedBy=code_of(payer, inviter))
+    assert progress(payer, inviter)[:2] == (1, 2)

@@ -1,0 +1,185 @@
+"""The web surface, by Host and by prefix (wire.md 1.1, 4)."""
+
+import httpx
+import pytest
+
+from tests.wire.answers import JSON_TYPE, read_answer, refused_field
+from tests.wire.client import WireClient
+from tests.wire.shapes import amount, check_shape, data_of, part, parts, reply_to, whole
+
+RECORD = "gold-coin-increase-decrease-record"
+HOMEPAGE = {
+    "userId",
+    "nickname",
+    "avatarUrl",
+    "registerTime",
+    "registerTimeText",
+    "onLineDay",
+    "continuousOnLineDay",
+    "medals",
+    "isVip",
+}
+MEDAL = {"id": int, "name": str, "desc": str, "imageUrl": str, "sort": int}
+INFO = {"userId", "nickname", "phone", "avatarId", "avatarUrl", "goldCoinAmount"}
+NOW = 2_000_000_000
+NOW_IN_SHANGHAI = "2033-05-18 11:33:"
+UNKNOWN_ID = "999999999999999"
+by_both = pytest.mark.parametrize("host", ["chat-web-go.jwzhd.com", "chat-web-go.a:8443", ""])
+
+
+def get(wire: WireClient, path: str, host: str = "", token: str | None = None) -> httpx.Response:
+    """GET a path of the web surface by Host, or by prefix where there is none."""
+    if host:
+        return wire.request("GET", f"/v1/user/{path}", token=token, headers={"host": host})
+    return wire.request("GET", f"/web/v1/user/{path}", token=token)
+
+
+def user(reply: httpx.Response) -> dict[str, object]:
+    """Return the user of a success."""
+    return part(data_of(whole(reply), "user"), "user")
+
+
+def homepage(wire: WireClient, user_id: str, host: str = "") -> dict[str, object]:
+    """Return somebody's homepage, whose keys are exact."""
+    found = user(get(wire, f"homepage?userId={user_id}", host))
+    assert set(found) == HOMEPAGE
+    for key in ("userId", "nickname", "avatarUrl", "registerTimeText"):
+        assert type(found[key]) is str, key
+    for key in ("registerTime", "onLineDay", "continuousOnLineDay"):
+        assert type(found[key]) is int, key
+    assert found["isVip"] in {0, 1}
+    for medal in parts(found, "medals"):
+        check_shape(medal, MEDAL)
+    return found
+
+
+@by_both
+def test_homepage(wire: WireClient, host: str) -> None:
+    """Anybody may read a homepage, with all keys (wire.md 4)."""
+    account = wire.account(nickname="湖畔", vipDays=3, medals=["测试勋章", "二"])
+    found = homepage(wire, account.id, host)
+    assert (found["userId"], found["nickname"], found["isVip"]) == (account.id, "湖畔", 1)
+    public = wire.get_user(account.id).pb_data
+    assert found["registerTimeText"] == public.text(7)
+    assert (found["onLineDay"], found["continuousOnLineDay"]) == (
+        public.number(11),
+        public.number(12),
+    )
+    medals = [(m["id"], m["name"], m["sort"]) for m in parts(found, "medals")]
+    assert medals == [(m.number(1), m.text(2), m.number(5)) for m in public.messages(6)]
+
+
+def test_homepage_times(own_wire: WireClient) -> None:
+    """The key registerTime is unix seconds, its text the wall clock of Shanghai (wire.md 1.11)."""
+    own_wire.wind(set=NOW)
+    found = homepage(own_wire, own_wire.account().id)
+    registered = found["registerTime"]
+    assert type(registered) is int
+    assert 0 <= registered - NOW < 20
+    assert str(found["registerTimeText"]).startswith(NOW_IN_SHANGHAI)
+
+
+@by_both
+@pytest.mark.parametrize("user_id", [UNKNOWN_ID, "1", "0"])
+def test_unknown_homepage_is_empty(wire: WireClient, host: str, user_id: str) -> None:
+    """An unknown id is still code 1, with empty strings and registerTime 0 (wire.md 4)."""
+    found = homepage(wire, user_id, host)
+    assert (found["nickname"], found["avatarUrl"], found["registerTimeText"]) == ("", "", "")
+    assert found["registerTime"] == 0
+    assert found["medals"] == []
+
+
+def test_homepage_tells_nothing_private(wire: WireClient) -> None:
+    """Phone and e-mail stand in no homepage (security D4, J8)."""
+    phone, email = wire.fresh_phone(), wire.fresh_email()
+    account = wire.account(phone=phone, email=email)
+    for token in (None, account.token):
+        body = get(wire, f"homepage?userId={account.id}", token=token).text
+        assert phone not in body
+        assert email not in body
+
+
+@pytest.mark.parametrize("token", ["", "not-a-token", None])
+def test_homepage_needs_no_token(wire: WireClient, token: str | None) -> None:
+    """Any token or none will do (wire.md 4)."""
+    account = wire.account(nickname="n")
+    assert user(get(wire, f"homepage?userId={account.id}", token=token))["nickname"] == "n"
+
+
+@by_both
+def test_info(wire: WireClient, host: str) -> None:
+    """The caller's own six fields; avatarId is a string (wire.md 4)."""
+    phone = wire.fresh_phone()
+    account = wire.account(phone=phone, nickname="湖畔", coins=55.01)
+    found = user(get(wire, "info", host, account.token))
+    assert set(found) == INFO
+    for key in INFO - {"goldCoinAmount"}:
+        assert type(found[key]) is str, key
+    assert (found["userId"], found["nickname"], found["phone"]) == (account.id, "湖畔", phone)
+    assert str(amount(found["goldCoinAmount"])) == "55.01"
+    own = wire.own_info(account.token).pb_data
+    assert found["avatarUrl"] == own.text(4)
+    assert found["avatarId"] == str(own.number(5))
+
+
+def test_info_without_a_phone(wire: WireClient) -> None:
+    """What is not bound is an empty string, never null (wire.md 4)."""
+    found = user(get(wire, "info", token=wire.account().token))
+    assert (set(found), found["phone"]) == (INFO, "")
+
+
+@by_both
+def test_coin_record(wire: WireClient, host: str) -> None:
+    """The record is the app's, asked for in the address (wire.md 4)."""
+    account = wire.account(coins=12.34)
+    reply = whole(get(wire, f"{RECORD}?size=20&page=1", host, account.token))
+    data = data_of(reply, "goldCoinRecord", "total")
+    assert parts(data, "goldCoinRecord")
+    app = reply_to(wire, f"user/{RECORD}", {"size": 20, "page": 1}, token=account.token)
+    assert reply == app
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("?size=0&page=1", "size"),
+        ("?size=101&page=1", "size"),
+        ("?size=-1&page=1", "size"),
+        ("?size=a&page=1", "size"),
+        ("?size=1.5&page=1", "size"),
+        ("?size=&page=1", "size"),
+        ("?size=%EF%BC%91&page=1", "size"),
+        ("?size=20&page=0", "page"),
+        ("?size=20&page=10001", "page"),
+        ("?size=20&page=" + "9" * 40, "page"),
+        ("?page=1", "size"),
+        ("?size=20", "page"),
+    ],
+)
+def test_bad_query_is_named(wire: WireClient, query: str, field: str) -> None:
+    """A value that is missing or out of range is named (wire.md 2, security I5)."""
+    reply = get(wire, RECORD + query, token=wire.account().token)
+    assert refused_field(read_answer(reply.status_code, reply.headers, reply.content)) == field
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/web/v1/user/homepage"),
+        ("POST", "/web/v1/user/info"),
+        ("POST", f"/web/v1/user/{RECORD}"),
+        ("GET", "/v1/user/homepage?userId=1"),
+        ("GET", f"/v1/user/{RECORD}?size=20&page=1"),
+        ("GET", "/web/v1/user/clients"),
+        ("POST", "/web/v1/user/medal"),
+    ],
+)
+def test_surfaces_are_apart(wire: WireClient, method: str, path: str) -> None:
+    """What one surface has, the other has not (wire.md 1.1)."""
+    assert wire.request(method, path, token=wire.account().token).status_code == 404
+
+
+def test_web_answers_json(wire: WireClient) -> None:
+    """Own info is JSON here, and protobuf in the app (wire.md 1.5, 4)."""
+    reply = get(wire, "info", token=wire.account().token)
+    assert reply.headers["content-type"] == JSON_TYPE

@@ -1,0 +1,1 @@
+"""Common passwords: where the filter that the server ships comes from."""
