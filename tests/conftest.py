@@ -51,3 +51,11 @@ def pytest_runtest_makereport(
             if isinstance(value, Server):
                 report.sections.append((f"output of {name}", value.output()[-OUTPUT_TAIL:]))
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves tests that start a server of their own out of `make check`: each takes a second."""
+    for item in items:
+        fixtures: list[str] = getattr(item, "fixturenames", [])
+        if "own_sandbox" in fixtures or item.path.parent.name == "flows":
+            item.add_marker(pytest.mark.slow)

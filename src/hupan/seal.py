@@ -68,6 +68,13 @@ def load_key(path: Path) -> bytes:
     Raises:
         KeyFileError: others may read it (security L3), or it does not hold a key.
     """
+    try:
+        return _load(path)
+    except OSError as error:
+        raise KeyFileError(f"无法使用密钥文件 / cannot use the key file {path}: {error}") from error
+
+
+def _load(path: Path) -> bytes:
     if not path.exists():
         _create(path)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):

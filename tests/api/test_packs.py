@@ -1,7 +1,10 @@
 """What the sandbox's doors make of accounts: packs, bans, guests (design 8, decision 0008)."""
 
+from pathlib import Path
+
 import pytest
 
+from tests.servers import Server
 from tests.wire.client import WireClient
 
 KEYS = {"id", "phone", "email", "password", "token"}
@@ -12,9 +15,10 @@ NOW = 2_000_000_000
 Planted = list[dict[str, str]]
 
 
-def plant(wire: WireClient, pack: str, number: int) -> Planted:
-    """Plant a pack and return what was made."""
-    reply = wire.request("POST", "/sandbox/seed", {"pack": pack, "number": number})
+def plant(wire: WireClient, pack: str, number: int | None = None) -> Planted:
+    """Plant a pack, as it is or so many of it, and return what was made."""
+    body: dict[str, object] = {"pack": pack} if number is None else {"pack": pack, "number": number}
+    reply = wire.request("POST", "/sandbox/seed", body)
     assert reply.status_code == 200, reply.text
     made: Planted = reply.json()
     return made
@@ -35,7 +39,7 @@ def progress(wire: WireClient, token: str) -> tuple[object, object]:
 @pytest.mark.parametrize("pack", SIZES)
 def test_a_pack_tells_how_to_sign_in(wire: WireClient, pack: str) -> None:
     """Each account of a pack has a number, an address, a password and a session."""
-    made = plant(wire, pack, 1)
+    made = plant(wire, pack)
     assert len(made) == SIZES[pack]
     for account in made:
         assert set(account) == KEYS
@@ -48,41 +52,128 @@ def test_a_pack_tells_how_to_sign_in(wire: WireClient, pack: str) -> None:
         assert told == (made[0]["id"], made[0]["phone"], made[0]["email"])
 
 
-def test_a_number_repeats_and_others_differ(own_wire: WireClient) -> None:
-    """The same number makes the same accounts; two numbers, or two packs, share none."""
-    first = [plant(own_wire, pack, number) for pack in SIZES for number in (2, 3)]
-    phones = [account["phone"] for made in first for account in made]
-    assert len(set(phones)) == len(phones)
-    again = own_wire.request("POST", "/sandbox/seed", {"pack": "minimal", "number": 2})
-    assert again.status_code == 409
+def nicknames(wire: WireClient, made: Planted) -> list[str]:
+    """Return what the accounts are called."""
+    return [wire.get_user(account["id"]).pb_data.text(2) for account in made]
+
+
+def count_groups(wire: WireClient, token: str) -> int:
+    """Return how many groups are listed."""
+    page, count = 1, 0
+    while True:
+        body: dict[str, object] = {"category": "", "keyword": "", "size": 100, "page": page}
+        data = wire.post("user/recommend-list", body, token=token).data
+        assert data is not None
+        found = data["groupList"]
+        assert isinstance(found, list)
+        if not found:
+            return count
+        page, count = page + 1, count + len(found)
+
+
+def test_a_reset_brings_the_same_again(own_wire: WireClient) -> None:
+    """The same plantings in the same order make the same accounts, each with a new token."""
+    first = [account for pack in (*SIZES, *SIZES) for account in plant(own_wire, pack)]
+    for key in ("id", "phone", "email"):
+        assert len({account[key] for account in first}) == len(first)
     assert own_wire.request("POST", "/sandbox/reset").is_success
-    second = [plant(own_wire, pack, number) for pack in SIZES for number in (2, 3)]
-    for made, anew in zip(first, second, strict=True):
-        for old, new in zip(made, anew, strict=True):
-            assert {**old, "token": ""} == {**new, "token": ""}
-            assert old["token"] != new["token"]
+    second = [account for pack in (*SIZES, *SIZES) for account in plant(own_wire, pack)]
+    for old, new in zip(first, second, strict=True):
+        assert {**old, "token": ""} == {**new, "token": ""}
+        assert old["token"] != new["token"]
 
 
-def test_a_pack_goes_in_whole_or_not_at_all(own_wire: WireClient) -> None:
-    """Where one of its numbers is taken, none of its accounts is made."""
-    taken = plant(own_wire, "vip", 4)[1]["phone"]
+def test_numbers_go_on(own_wire: WireClient) -> None:
+    """A pack planted in two parts is that planted at once."""
+    parts = plant(own_wire, "minimal", 2) + plant(own_wire, "minimal", 3)
+    assert [one["phone"] for one in parts] == [f"1700000000{n}" for n in range(1, 6)]
+    assert [one["email"] for one in parts] == [f"minimal-{n}@example.com" for n in range(1, 6)]
     own_wire.request("POST", "/sandbox/reset")
-    owner = own_wire.account(phone=taken)
-    reply = own_wire.request("POST", "/sandbox/seed", {"pack": "vip", "number": 4})
-    assert reply.status_code == 409
-    assert int(own_wire.account().id) == int(owner.id) + 1
+    whole = plant(own_wire, "minimal", 5)
+    assert [{**one, "token": ""} for one in whole] == [{**one, "token": ""} for one in parts]
+
+
+def test_the_kinds_of_a_pack_take_turns(own_wire: WireClient) -> None:
+    """However many there are, and wherever the last planting ended."""
+    kinds = ["会员", "会员将到期", "会员已过期"]
+    assert nicknames(own_wire, plant(own_wire, "vip", 7)) == [*kinds, *kinds, kinds[0]]
+    assert nicknames(own_wire, plant(own_wire, "vip", 1)) == kinds[:1]
+    assert nicknames(own_wire, plant(own_wire, "vip")) == kinds
+
+
+def test_two_hundred_at_once(own_wire: WireClient) -> None:
+    """The most that can be planted; the last opens like the first."""
+    made = plant(own_wire, "coins", 200)
+    assert len({account["id"] for account in made}) == 200
+    balances = [own_wire.own_info(one["token"]).pb_data.double(8) for one in made[-2:]]
+    assert balances == [0, 832.68]
+    assert own_wire.email_login(made[-1]["email"], made[-1]["password"]).code == 1
+
+
+def test_what_is_taken_is_passed_over(own_wire: WireClient) -> None:
+    """A number and an address that have an owner keep it."""
+    (first,) = plant(own_wire, "minimal", 1)
+    own_wire.request("POST", "/sandbox/reset")
+    own_wire.account(phone=first["phone"])
+    own_wire.account(email="minimal-3@example.com")
+    made = plant(own_wire, "minimal", 2)
+    assert [account["phone"] for account in made] == ["17000000002", "17000000004"]
+
+
+def test_packs_go_on_after_another_start(tmp_path: Path) -> None:
+    """Where the store was kept, what was planted before is passed over."""
+    planted = []
+    for _ in range(2):
+        with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
+            planted += plant(wire, "vip")
+    assert len({account["phone"] for account in planted}) == 6
+
+
+def test_the_number_of_discovery_is_that_of_groups(own_wire: WireClient) -> None:
+    """It adds so many groups to those that are listed, and one account."""
+    assert len(plant(own_wire, "discovery", 250)) == 1
+    token = own_wire.account().token
+    assert count_groups(own_wire, token) == 250
+    assert len(plant(own_wire, "discovery", 1)) == 1
+    assert count_groups(own_wire, token) == 251
+    plant(own_wire, "discovery")
+    assert count_groups(own_wire, token) == 371
+    own_wire.request("POST", "/sandbox/reset")
+    plant(own_wire, "discovery", 1)
+    assert count_groups(own_wire, own_wire.account().token) == 1
+
+
+@pytest.mark.parametrize(
+    ("pack", "number"),
+    [
+        ("minimal", 0),
+        ("minimal", 201),
+        ("discovery", 0),
+        ("discovery", 100_001),
+        ("vip", 1.5),
+        ("vip", None),
+        ("vip", True),
+    ],
+)
+def test_bad_numbers_are_refused(wire: WireClient, pack: str, number: object) -> None:
+    """They plant nothing: the next account has the next id."""
+    before = int(wire.account().id)
+    reply = wire.request("POST", "/sandbox/seed", {"pack": pack, "number": number})
+    assert reply.status_code == 400
+    assert reply.json()["error"]
+    assert int(wire.account().id) == before + 1
 
 
 def test_vip_pack(wire: WireClient) -> None:
     """VIP that is in force, that ends within a day, and that has expired."""
-    shown = [wire.own_info(account["token"]).pb_data for account in plant(wire, "vip", 5)]
+    shown = [wire.own_info(account["token"]).pb_data for account in plant(wire, "vip")]
     assert [(data.number(9), data.number(11)) for data in shown] == [(1, 1), (1, 1), (0, 2)]
     assert shown[0].number(10) - shown[1].number(10) == 29 * DAY_SECONDS
 
 
 def test_coins_pack(wire: WireClient) -> None:
     """One purse without a history and one with more than a page of it, of every type."""
-    empty, full = plant(wire, "coins", 6)
+    empty, full = plant(wire, "coins")
     page = {"size": 100, "page": 1}
     nothing = wire.post("user/gold-coin-increase-decrease-record", page, token=empty["token"])
     assert nothing.data == {"goldCoinRecord": [], "total": 0}
@@ -99,7 +190,7 @@ def test_coins_pack(wire: WireClient) -> None:
 def test_banned_pack(own_wire: WireClient) -> None:
     """One for good, one for a day."""
     own_wire.wind(set=NOW)
-    for_good, for_a_day = plant(own_wire, "banned", 7)
+    for_good, for_a_day = plant(own_wire, "banned")
     own_wire.wind(set=NOW + DAY_SECONDS + 60)
     assert own_wire.get_user(for_a_day["id"]).code == 1
     own_wire.wind(set=NOW + 10_000 * DAY_SECONDS)

@@ -5,6 +5,7 @@ import pytest
 
 from hupan.config import Settings, load
 from hupan.config.document import document
+from hupan.config.meanings import MEANINGS
 from hupan.config.table import SETTINGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -30,6 +31,11 @@ def test_every_setting_is_explained_in_both_languages(name: str) -> None:
     assert not setting.help.zh.isascii()
     assert setting.help.en.isascii()
     assert setting.expected.en.isascii()
+
+
+def test_every_meaning_is_that_of_a_setting() -> None:
+    """Meanings stand in the order of the settings, and none is left of one that is gone."""
+    assert list(MEANINGS) == list(SETTINGS)
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -103,6 +103,7 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "sms_content_type": ("", "json", "a/b\n", 1),
     "sms_hmac_secret": ("a\nb", LONG, 1),
     "sms_hmac_header": ("", "a b", 1),
+    "sms_success_text": ("a\r\nb", "x" * 256, 1),
     "sms_timeout_seconds": (*NOT_WHOLE, 0, 301),
     "sms_ca_file": ("missing.pem", 1),
     "password_memory_kib": (*NOT_WHOLE, 7, 19_455, 2**40),

@@ -104,7 +104,7 @@ def test_a_new_password_forgets_wrong_ones(tmp_path: Path) -> None:
     async def scenario(holding: Holding) -> None:
         await holding.account(email=OWN_EMAIL)
         counted = "INSERT INTO tallies (subject, name, count, ends_at) VALUES (?1, ?2, 20, ?3)"
-        subject = f"password:{OWN_EMAIL}"
+        subject = f"password:{OWN_EMAIL}:"
         await holding.engine.change(
             lambda tx: tx.run(counted, subject, "wrong-passwords-hour", NOW + HOUR)
         )

@@ -1,7 +1,7 @@
 """The courier: sure failures are tried again, unknown outcomes and old codes never are."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 from hupan.chance import SystemChance
 from hupan.delivery.message import Message
 from hupan.delivery.protocol import NotSent, OutcomeUnknown
-from hupan.domain.courier import FIRST_WAIT_SECONDS, LEASE_SECONDS, Courier
+from hupan.domain.courier import FIRST_WAIT_SECONDS, LEASE_SECONDS, MOST_AT_ONCE, Courier
 from hupan.domain.messages import DISCARDED, Messages
 from hupan.domain.targets import Target
 from hupan.seal import KEY_BYTES, Seal
@@ -63,12 +63,12 @@ class Office:
         self.messages = Messages(self.seal, SystemChance())
         self.courier = Courier(engine, self.clock, self.seal, {"sms": sender, "email": sender})
 
-    async def put(self, code: str = "012345", purpose: str = "code") -> None:
+    async def put(self, code: str = "012345", purpose: str = "code", to: Target = PHONE) -> None:
         """Has a code sent."""
         now = int(self.clock.now())
         await self.engine.change(
             lambda tx: self.messages.put_code(
-                tx, PHONE, purpose, code, now=now, expires_at=now + LIFE_SECONDS
+                tx, to, purpose, code, now=now, expires_at=now + LIFE_SECONDS
             )
         )
 
@@ -208,7 +208,7 @@ def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
             await our.put("111111")
             now = int(our.clock.now())
             await our.engine.change(
-                lambda tx: lease_due(tx, now=now, until=now + LEASE_SECONDS, most=1)
+                lambda tx: lease_due(tx, "sms", now=now, until=now + LEASE_SECONDS, most=1)
             )
             await our.put("222222")
             async with asyncio.timeout(10):
@@ -216,5 +216,74 @@ def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
             assert [message.code for message in sender.sent] == ["222222"]
             await our.after(LEASE_SECONDS)
         assert [message.code for message in sender.sent] == ["222222"]
+
+    asyncio.run(scenario())
+
+
+class Hanging(Sender):
+    """Hangs until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def send(self, message: Message) -> None:
+        """Takes the message once it may."""
+        self.tries += 1
+        await self.go.wait()
+        self.sent.append(message)
+
+
+async def until(what: Callable[[], bool]) -> None:
+    """Waits until something has come true."""
+    async with asyncio.timeout(10):
+        while not what():  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0.001)
+
+
+def test_a_slow_sender_holds_up_no_other(tmp_path: Path) -> None:
+    """An SMS leaves while the mail server hangs on as many mails as it is given (security R07)."""
+
+    async def scenario() -> None:
+        mail, sms = Hanging(), Sender()
+        async with open_engine(tmp_path / "db") as engine:
+            our = Office(engine, sms)
+            our.courier = Courier(engine, our.clock, our.seal, {"email": mail, "sms": sms})
+            our.courier.start()
+            for number in range(MOST_AT_ONCE + 4):
+                await our.put(to=Target("email", f"{number}@a.cn", f"{number}@a.cn"))
+            our.courier.wake()
+            await until(lambda: mail.tries == MOST_AT_ONCE)
+            await our.put()
+            our.courier.wake()
+            await until(lambda: sms.tries == 1)
+            mail.go.set()
+            await until(lambda: len(mail.sent) == MOST_AT_ONCE + 4)
+            await our.courier.stop()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("is_let_go", [True, False])
+def test_stopping_sends_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_let_go: bool
+) -> None:
+    """A send under way is waited for; one that must be cut is not begun again later."""
+    monkeypatch.setattr("hupan.domain.courier.STOP_SECONDS", 10.0 if is_let_go else 0.01)
+
+    async def scenario() -> None:
+        first, second = Hanging(), Sender()
+        async with office(tmp_path / "db", first) as our:
+            our.courier.start()
+            await our.put()
+            our.courier.wake()
+            await until(lambda: first.tries == 1)
+            if is_let_go:
+                asyncio.get_running_loop().call_later(0.05, first.go.set)
+            await our.courier.stop()
+            assert len(first.sent) == is_let_go
+            our.courier = Courier(our.engine, our.clock, our.seal, {"sms": second})
+            await our.after(LIFE_SECONDS - 1)
+        assert second.tries == 0
 
     asyncio.run(scenario())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hupan.store.engine import StoreRefused
-from hupan.store.lock import StoreLock
+from hupan.store.lock import StoreLock, refuse_other_files
 
 
 def test_a_second_server_is_refused_until_the_first_ends(database: Path) -> None:
@@ -15,6 +15,25 @@ def test_a_second_server_is_refused_until_the_first_ends(database: Path) -> None
         StoreLock(database)
     first.release()
     StoreLock(database).release()
+
+
+def test_a_link_is_the_same_store(database: Path, tmp_path: Path) -> None:
+    """A second server that comes through a link is refused all the same."""
+    database.touch()
+    link = tmp_path / "link.db"
+    link.symlink_to(database)
+    first = StoreLock(database)
+    with pytest.raises(StoreRefused, match="another Hupan"):
+        StoreLock(link)
+    first.release()
+
+
+def test_a_file_of_something_else_is_left_alone(database: Path) -> None:
+    """A file that is no store is refused before anything lies beside it."""
+    database.write_text("root:x:0:0\n", "utf-8")
+    with pytest.raises(StoreRefused, match="not a store"):
+        refuse_other_files(database)
+    assert [file.name for file in database.parent.iterdir()] == [database.name]
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

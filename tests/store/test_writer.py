@@ -9,7 +9,7 @@ import pytest
 from hupan.model import StoreUnavailable
 from hupan.store.engine import Conflict, Transaction
 from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine, connect
+from hupan.store.sqlite import OLDEST_SQLITE, SqliteEngine, connect
 from tests.store.opening import open_engine
 
 PUT = "INSERT INTO counters (name, value) VALUES (?1, ?2)"
@@ -116,6 +116,7 @@ def test_a_failing_disk_is_told_and_then_forgotten(database: Path) -> None:
             wide = "x" * 100_000
             with pytest.raises(StoreUnavailable):
                 await put(engine, wide, 1)
+            await engine.check()  # small changes can still be kept
             await engine.change(lambda tx: tx.one("PRAGMA max_page_count = 1000000"))
             assert await put(engine, wide, 2) == 1
             assert kept(database, wide) == 2
@@ -166,3 +167,31 @@ def test_close_finishes_what_waits(database: Path) -> None:
     migrate(database)
     asyncio.run(scenario())
     assert kept(database, "19") == 19
+
+
+def test_readiness_follows_the_disk(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failed change the store is ready again once it keeps something, and not before."""
+
+    async def scenario() -> None:
+        async with open_engine(database) as engine:
+            full = apsw.FullError("database or disk is full")
+            monkeypatch.setattr(engine._writer, "_run_one", _raise(full))  # noqa: SLF001 - the fault has no door
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable):
+                    await put(engine, "a", 1)
+                with pytest.raises(StoreUnavailable):
+                    await engine.check()
+            monkeypatch.undo()
+            await engine.check()
+            assert await put(engine, "a", 2) == 1
+
+    asyncio.run(scenario())
+
+
+def test_every_commit_is_synced(database: Path) -> None:
+    """Every connection is in WAL mode with synchronous FULL, on a SQLite that is new enough."""
+    migrate(database)
+    connection = connect(database)
+    found = [connection.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")]
+    assert found == ["wal", 2, 1]  # security D7: 2 is FULL
+    assert apsw.SQLITE_VERSION_NUMBER >= OLDEST_SQLITE  # security D8

@@ -4,22 +4,22 @@ HTTP 200 for every outcome of a known endpoint: most clients drop the body of an
 several delete the stored token on a 401 (wire.md 1.5).
 """
 
-import logging
 from collections.abc import Mapping
 from itertools import count
 
+from hupan.api.access_log import AccessLog
+from hupan.api.answering import NO_STORE, respond
 from hupan.api.body import BodyTooLarge, ClientGone, Receive, Scope, Send, read_body
 from hupan.api.call import Call, Headers, read_token, wants_english
 from hupan.api.codec import JSON_TYPE, Codec, json_failure
 from hupan.api.cors import Cors, is_preflight
 from hupan.api.failures import MissingToken, failure_of
 from hupan.api.routing import Route
-from hupan.contract.failures import BODY_TOO_LARGE, NO_SUCH_ENDPOINT, Failure, Result
+from hupan.contract.failures import BODY_TOO_LARGE, NO_SUCH_ENDPOINT, SUCCESS_CODE, Failure, Result
 
-_log = logging.getLogger("hupan.api")
 _WEB_PREFIX = "/web"
 _NUMBERS_OF_A_PROCESS = 2**36
-_NO_STORE = (b"cache-control", b"no-store")
+_PROCESSES = 2**17
 
 
 class Dispatcher:
@@ -29,15 +29,17 @@ class Dispatcher:
         self,
         table: Mapping[tuple[str, str, str], Route],
         cors: Cors,
+        log: AccessLog,
         *,
         process_number: int,
         web_host_prefix: str,
     ) -> None:
         self._table = table
         self._cors = cors
+        self._log = log
         self._web_host_prefix = web_host_prefix.encode()
-        # Unique among all processes that ever shared the store, and below 2^53 (wire.md 1.8).
-        self._numbers = count(process_number * _NUMBERS_OF_A_PROCESS + 1)
+        # Unique among the last 131,072 processes of the store, and below 2^53 (wire.md 1.8).
+        self._numbers = count(process_number % _PROCESSES * _NUMBERS_OF_A_PROCESS + 1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -76,6 +78,7 @@ class Dispatcher:
         codec = _codec(route, body, first)
         content_type = codec.content_type
         result: Result = "ok"
+        code = SUCCESS_CODE
         try:
             answer = await route.answer(codec, call, body)
         except Exception as error:  # noqa: BLE001 - every failure has an answer of its own
@@ -85,17 +88,16 @@ class Dispatcher:
                 content_type, answer = JSON_TYPE, json_failure(failure.code, message)
             else:
                 answer = codec.fail(failure.code, message, call.number)
-            _log.info("request=%d %s %s %d", call.number, scope["path"], result, failure.code)
-        else:
-            _log.debug("request=%d %s ok", call.number, scope["path"])
+            code = failure.code
+        self._log.note(call.number, scope["path"], result, code)
         await self._send(200, content_type, answer, result, call.number, first, send)
 
     async def _answer_unrouted(
         self, scope: Scope, first: Mapping[bytes, bytes], number: int, send: Send
     ) -> None:
         if is_preflight(scope["method"], first):
-            headers = [(b"content-length", b"0"), _NO_STORE, *self._cors.preflight(first)]
-            await _respond(204, headers, b"", send)
+            headers = [(b"content-length", b"0"), NO_STORE, *self._cors.preflight(first)]
+            await respond(204, headers, b"", send)
             return
         await self._answer_outside(NO_SUCH_ENDPOINT, 404, number, wants_english(first), first, send)
 
@@ -127,11 +129,11 @@ class Dispatcher:
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", b"%d" % number),
             (b"x-result", result.encode()),
-            _NO_STORE,
+            NO_STORE,
         ]
         if b"origin" in first:
             headers += self._cors.headers(first)
-        await _respond(http_status, headers, body, send)
+        await respond(http_status, headers, body, send)
 
     def _key(self, scope: Scope, first: Mapping[bytes, bytes]) -> tuple[str, str, str]:
         """Surface, method and path: the web surface by host name or by prefix (wire.md 1.1)."""
@@ -148,8 +150,3 @@ def _codec(route: Route, body: bytes, first: Mapping[bytes, bytes]) -> Codec:
         return route.codec
     content_type = first.get(b"content-type", b"").partition(b";")[0].strip().lower()
     return route.json_form if content_type == b"application/json" else route.codec
-
-
-async def _respond(http_status: int, headers: Headers, body: bytes, send: Send) -> None:
-    await send({"type": "http.response.start", "status": http_status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

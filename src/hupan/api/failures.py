@@ -5,12 +5,12 @@ import logging
 from hupan.contract import failures
 from hupan.contract.failures import Failure
 from hupan.domain import refusals
-from hupan.domain.refusals import InvalidField, PasswordTooShort, Refusal
+from hupan.domain.refusals import InvalidField, PasswordTooShort
 from hupan.model import StoreUnavailable
 
 _log = logging.getLogger("hupan.api")
 
-WIRE: dict[type[Refusal], Failure] = {
+WIRE: dict[type[Exception], Failure] = {
     refusals.InvalidField: failures.INVALID_FIELD,
     refusals.NotSignedIn: failures.NOT_SIGNED_IN,
     refusals.Banned: failures.BANNED,
@@ -50,23 +50,26 @@ class UnreadableBody(Exception):  # noqa: N818 - the client's bytes, not our err
     """A body is not of the endpoint's form at all."""
 
 
+_FAILURES: dict[type[Exception], Failure] = {
+    **WIRE,
+    MissingToken: failures.NOT_SIGNED_IN,
+    UnreadableBody: failures.UNREADABLE_BODY,
+    StoreUnavailable: failures.STORE_UNAVAILABLE,
+}
+
+
 def failure_of(error: Exception, number: int) -> tuple[Failure, str]:
     """The failure that a request ends with, and what fills the place in its text, "" for none."""
-    if isinstance(error, Refusal):
-        return WIRE[type(error)], _filling(error)
-    if isinstance(error, MissingToken):
-        return failures.NOT_SIGNED_IN, ""
-    if isinstance(error, UnreadableBody):
-        return failures.UNREADABLE_BODY, ""
-    if isinstance(error, StoreUnavailable):
+    failure = _FAILURES.get(type(error), failures.SERVER_ERROR)
+    if failure is failures.STORE_UNAVAILABLE:
         _log.error("request=%d the store is not available: %s", number, error)
-        return failures.STORE_UNAVAILABLE, ""
-    _log.error("request=%d failed", number, exc_info=error)
-    return failures.SERVER_ERROR, ""
+    elif failure is failures.SERVER_ERROR:
+        _log.error("request=%d failed", number, exc_info=error)
+    return failure, _filling(error)
 
 
-def _filling(refusal: Refusal) -> str:
-    """What fills the place in the text of a refusal."""
-    if isinstance(refusal, InvalidField):
-        return refusal.field
-    return str(refusal.least) if isinstance(refusal, PasswordTooShort) else ""
+def _filling(error: Exception) -> str:
+    """What fills the place in the text of a failure."""
+    if isinstance(error, InvalidField):
+        return error.field
+    return str(error.least) if isinstance(error, PasswordTooShort) else ""

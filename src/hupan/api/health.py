@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+from hupan.api.answering import respond_json
 from hupan.api.body import Receive, Scope, Send
-from hupan.api.codec import JSON_TYPE
 from hupan.model import StoreUnavailable
 
 UP = "/healthz"
@@ -20,9 +20,9 @@ class Health:
         """Answers one request."""
         del receive
         if scope["method"] not in ("GET", "HEAD"):
-            await _respond(404, b"", send)
+            await respond_json(404, b"", send)
         elif scope["path"] == UP:
-            await _respond(200, b'{"status":"up"}', send)
+            await respond_json(200, b'{"status":"up"}', send)
         else:
             await self._answer_ready(send)
 
@@ -30,16 +30,6 @@ class Health:
         try:
             await self._check()
         except StoreUnavailable:
-            await _respond(503, b'{"status":"store unavailable"}', send)
+            await respond_json(503, b'{"status":"store unavailable"}', send)
         else:
-            await _respond(200, b'{"status":"ready"}', send)
-
-
-async def _respond(http_status: int, body: bytes, send: Send) -> None:
-    headers = [
-        (b"content-type", JSON_TYPE),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": http_status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+            await respond_json(200, b'{"status":"ready"}', send)

@@ -1,9 +1,12 @@
 """The ASGI application of a whole server: its life, its front door, its health, its extra doors."""
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from hupan.api.answering import respond_stopping
 from hupan.api.body import Receive, Scope, Send
 from hupan.api.health import READY, UP
 from hupan.app.building import Server
@@ -36,7 +39,11 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, or lives through start and stop."""
         if scope["type"] == "http" and self._server is not None:
-            await self._door(self._server, scope["path"])(scope, receive, send)
+            try:
+                await self._door(self._server, scope["path"])(scope, receive, send)
+            except asyncio.CancelledError:  # the server stops and can wait no longer
+                with contextlib.suppress(RuntimeError):  # unless its answer has begun already
+                    await respond_stopping(send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "websocket":
@@ -63,7 +70,8 @@ class Application:
         try:
             server = await self._open_server()
         except (StoreRefused, StoreUnavailable, KeyFileError, OSError, ValueError) as error:
-            return {"type": "lifespan.startup.failed", "message": str(error)}
+            text = f"服务器无法启动 / the server cannot start: {error}"
+            return {"type": "lifespan.startup.failed", "message": text}
         self._doors = self._make_doors(server)
         server.start()
         self._server = server

@@ -6,6 +6,9 @@ import sys
 import time
 from typing import Literal
 
+from hupan.api.access_log import AccessLog
+from hupan.config import Settings
+
 _UNSEEN = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 
 
@@ -39,6 +42,12 @@ class JsonLines(logging.Formatter):
 
 def _utc(unix_seconds: float | None) -> time.struct_time:
     return time.gmtime(unix_seconds)
+
+
+def make_access_log(settings: Settings) -> AccessLog:
+    """A line for each request, from the level `info` on."""
+    is_on = settings.log_level in ("debug", "info")
+    return AccessLog(sys.stderr if is_on else None, settings.log_format)
 
 
 def log_to_stderr(level: str, form: Literal["text", "json"]) -> None:

@@ -1,7 +1,7 @@
 """What differs between a server and a sandbox: time, chance, senders, and who watches."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hupan.chance import Chance, SystemChance
 from hupan.clock import Clock, SystemClock
@@ -29,6 +29,13 @@ class Outside:
     chance: Callable[[str], Chance]
     senders: Mapping[Channel, Sender]
     on_captcha: Callable[[IssuedCaptcha], None] = _ignore
+
+    def in_process(self, number: int) -> "Outside":
+        """The same for one process: a seed repeats itself in the same process of a new store.
+
+        In the next process of a store that was kept it goes on with other numbers.
+        """
+        return replace(self, chance=lambda purpose: self.chance(f"{number}/{purpose}"))
 
 
 def real_outside(senders: Mapping[Channel, Sender]) -> Outside:

@@ -6,7 +6,6 @@ from hupan.app.application import Application, ASGIApp
 from hupan.app.building import Server, build
 from hupan.app.logs import log_to_stderr
 from hupan.app.outside import Outside
-from hupan.app.rules import targets
 from hupan.chance import Chance, SeededChance, SystemChance
 from hupan.clock import SystemClock, WoundClock
 from hupan.config import Settings
@@ -54,22 +53,22 @@ def sandbox_application(settings: Settings, options: SandboxOptions) -> Applicat
 
 
 def _doors(server: Server, clock: WoundClock, inbox: Inbox) -> Doors:
-    services = server.services
+    parts = server.parts
     provisioning = Provisioning(
-        server.engine,
+        parts.engine,
         clock,
-        targets(server.settings),
-        server.accounts,
-        server.passwords,
-        services.coins,
-        services.invitations,
+        parts.targets,
+        parts.accounts,
+        parts.passwords,
+        parts.coins,
+        server.services.invitations,
     )
-    arrivals = Arrivals(server.engine, provisioning, services.sessions)
+    arrivals = Arrivals(parts.engine, provisioning, parts.sessions)
 
     async def forget() -> None:
-        await server.engine.change(empty)
+        await parts.engine.change(empty)
 
-    seeding = Seeding(arrivals, services.coins, Listings(server.engine))
+    seeding = Seeding(arrivals, parts.coins, Listings(parts.engine))
     return Doors(
-        inbox, clock, arrivals, seeding, server.courier.drain, forget, server.housekeeping.purge
+        inbox, clock, arrivals, seeding, parts.courier.drain, forget, server.housekeeping.purge
     )

@@ -31,6 +31,7 @@ def _sms(settings: Settings) -> Sender:
         content_type=settings.sms_content_type,
         hmac_secret=settings.sms_hmac_secret,
         hmac_header=settings.sms_hmac_header,
+        success_text=settings.sms_success_text,
         timeout_seconds=settings.sms_timeout_seconds,
         ca_file=settings.sms_ca_file,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from hupan.config import Settings
 from hupan.seal import KeyFileError, load_key
 from hupan.store.engine import StoreRefused
-from hupan.store.lock import StoreLock
+from hupan.store.lock import StoreLock, refuse_other_files
 from hupan.store.migrate import migrate
 
 
@@ -36,6 +36,7 @@ def _prepare(settings: Settings) -> StoreLock:
     database = settings.database_path
     for folder in {database.parent, settings.secret_key_path.parent}:
         _make(folder)
+    refuse_other_files(database)
     lock = StoreLock(database)
     load_key(settings.secret_key_path)
     _own(database)

@@ -46,6 +46,8 @@ def sandbox(
             "host": host or "127.0.0.1",
             "port": port,
             "data_dir": folder,
+            "database": "",  # never the store of a server, whatever its settings say
+            "secret_key_file": "",
             "workers": 1,
             "limits_enabled": limits,
             "email_profile": "lenient",

@@ -19,7 +19,6 @@ class Line:
         section: title of the part of the table in which it stands.
         expected: completes the sentence "expected …".
         read: reads a value that was given, or raises ValueError.
-        help: what the setting does.
         secret: whether the value is masked wherever it is shown, never taken from the command
             line, and may come from a file named by the twin `<name>_file` (security L3).
     """
@@ -27,25 +26,24 @@ class Line:
     section: Wording
     expected: Wording
     read: Callable[[object], object]
-    help: Wording
     secret: bool
 
 
 class Section:
-    """Writes the lines of one part: `port: int = NETWORK(8480, whole(0, 9), "端口", "port")`."""
+    """Writes the lines of one part: `port: int = NETWORK(8480, whole(0, 65535))`."""
 
     def __init__(self, zh: str, en: str) -> None:
         self._title = Wording(zh, en)
 
-    def __call__(self, default: T, form: Form[T], zh: str, en: str, *, secret: bool = False) -> T:
-        """A line; `zh` and `en` say what the setting does."""
-        line = Line(self._title, form.expected, form.read, Wording(zh, en), secret)
+    def __call__(self, default: T, form: Form[T], *, secret: bool = False) -> T:
+        """A line."""
+        line = Line(self._title, form.expected, form.read, secret)
         # A factory, because a dataclass refuses a default that cannot be hashed even if frozen.
         return field(default_factory=lambda: default, repr=not secret, metadata={_LINE: line})
 
-    def flag(self, zh: str, en: str, *, on: bool) -> bool:
+    def flag(self, *, on: bool) -> bool:
         """A line for what is either so or not."""
-        return self(on, FLAG, zh, en)
+        return self(on, FLAG)
 
 
 def line_of(column: Field[object]) -> Line:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from hupan.config.declare import default_of, line_of
+from hupan.config.meanings import MEANINGS
 from hupan.config.problems import MASK
 from hupan.config.settings import Settings
 from hupan.config.wording import Wording
@@ -15,7 +16,7 @@ Json: TypeAlias = bool | int | str | list[str] | dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One line of the table; see `declare.Line` for what its parts mean."""
+    """One line of the table, with its meaning; see `declare.Line` for its other parts."""
 
     name: str
     default: object
@@ -66,7 +67,7 @@ def _setting(column: Field[object]) -> Setting:
         section=line.section,
         expected=line.expected,
         read=line.read,
-        help=line.help,
+        help=MEANINGS[column.name],
         secret=line.secret,
     )
 

@@ -5,7 +5,7 @@ from typing import Final, TextIO
 
 from hupan.delivery.message import Message
 from hupan.delivery.protocol import NotSent
-from hupan.delivery.texts import CODE_MINUTES, DEFAULT_BRAND, render, require_brand
+from hupan.delivery.texts import DEFAULT_BRAND, render, require_brand
 
 _CHANNELS: Final = {"sms": "短信 SMS", "email": "邮件 e-mail"}
 _CODES: Final = {"code": "验证码 code", "reset": "重设密码 reset"}
@@ -51,7 +51,7 @@ def _line(message: Message, brand: str) -> str:
     label = _CODES.get(message.purpose)
     if label is None:
         return head + (text.subject or text.body)
-    validity = f"{CODE_MINUTES} 分钟内有效 valid {CODE_MINUTES} min"
+    validity = f"{message.valid_minutes} 分钟内有效 valid {message.valid_minutes} min"
     return f"{head}{label} {message.code}  ({validity})"
 
 

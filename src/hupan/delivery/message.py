@@ -18,6 +18,7 @@ class Message:
         purpose: "code", "reset" or one of the notices listed in `texts.WORDINGS`.
         code: Six digits; empty for a notice.
         created_at: Unix seconds.
+        valid_seconds: How long a code lives; told in minutes.
     """
 
     id: str
@@ -26,6 +27,12 @@ class Message:
     purpose: str
     code: str
     created_at: int
+    valid_seconds: int = 300
+
+    @property
+    def valid_minutes(self) -> int:
+        """What the texts say of a code's life."""
+        return max(1, self.valid_seconds // 60)
 
     def __repr__(self) -> str:
         """Name the message without its code or its target (security C13, L1)."""

@@ -9,9 +9,6 @@ from hupan.delivery.message import Message
 from hupan.delivery.protocol import NotSent
 
 DEFAULT_BRAND: Final = "湖畔"
-CODE_MINUTES: Final = 5
-"""How long the texts say a code lives (wire.md, security C2)."""
-
 _BRAND_LENGTH = 16
 _CODE = re.compile(r"[0-9]{6}")
 
@@ -121,7 +118,7 @@ def render(message: Message, brand: str) -> Text:
         NotSent: The purpose is unknown, or the code does not fit it; never worth another try.
     """
     wording = _wording(message)
-    filling = {"brand": brand, "code": message.code, "minutes": CODE_MINUTES}
+    filling = {"brand": brand, "code": message.code, "minutes": message.valid_minutes}
     if message.channel == "sms":
         return Text(subject="", body=wording.sms.format_map(filling))
     body = _MAIL.format(

@@ -25,6 +25,14 @@ class Arrivals:
         self._provisioning = provisioning
         self._sessions = sessions
 
+    async def is_free(self, wanted: AccountWanted) -> bool:
+        """Whether nobody has the number or the address that is wanted.
+
+        Raises:
+            InvalidField: one of them cannot be.
+        """
+        return await self._provisioning.is_free(wanted)
+
     async def make(self, wanted: AccountWanted, on: Device) -> Arrival:
         """Makes an account and signs it in on a device, in one change.
 
@@ -39,7 +47,7 @@ class Arrivals:
         Raises:
             The same as `Provisioning.create`.
         """
-        checked = [await self._provisioning.check(one) for one in wanted]
+        checked = await self._provisioning.check(wanted)
 
         async def change(tx: Transaction) -> list[Arrival]:
             return [await self._arrive(tx, one, on) for one in checked]

@@ -26,9 +26,13 @@ from hupan.store.outbox import (
 )
 
 MOST_AT_ONCE = 16
-LEASE_SECONDS = 60
+"""Of each channel; so a channel whose sender hangs holds up no other one."""
+LEASE_SECONDS = 600
+"""Longer than any send may take, and than any code lives: nobody else takes it on meanwhile."""
 FIRST_WAIT_SECONDS = 2
 LONGEST_SLEEP_SECONDS = 5.0
+STOP_SECONDS = 3.0
+"""How long sends under way may take when the server stops."""
 DRAIN_PAUSE_SECONDS = 0.001
 _log = logging.getLogger("hupan.courier")
 
@@ -45,18 +49,26 @@ class Courier:
         self._senders = senders
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._rounds = 0  # calls of send_due that have not ended yet
+        self._rounds = 0  # calls of _take_on that have not ended yet
+        self._sending: dict[Channel, set[asyncio.Task[None]]] = {name: set() for name in senders}
 
     def start(self) -> None:
         """Begins to look after the outbox."""
         self._task = asyncio.create_task(self._run(), name="courier")
 
     async def stop(self) -> None:
-        """Ends; what has not left stays in the outbox."""
+        """Ends: sends under way are waited for a while, what is not under way stays in the outbox.
+
+        A send that is cut may have left; its message is not sent again.
+        """
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task})
+        if under_way := self._under_way():
+            await asyncio.wait(under_way, timeout=STOP_SECONDS)
+        for task in self._under_way():
+            task.cancel()
+        await asyncio.gather(*self._under_way(), return_exceptions=True)
         for sender in self._senders.values():
             await sender.close()
 
@@ -65,28 +77,24 @@ class Courier:
         self._wake.set()
 
     async def send_due(self) -> int:
-        """Sends what is due now; gives how many messages it took on."""
-        self._rounds += 1
-        try:
-            now = int(self._clock.now())
-            leased = await self._engine.change(
-                lambda tx: lease_due(tx, now=now, until=now + LEASE_SECONDS, most=MOST_AT_ONCE)
-            )
-            await asyncio.gather(*(self._send(message) for message in leased))
-        finally:
-            self._rounds -= 1
-        return len(leased)
+        """Sends what is due now and waits for it; gives how many messages that were."""
+        taken = await self._take_on()
+        await asyncio.gather(*self._under_way())
+        return taken
 
     async def drain(self) -> None:
         """Returns once nothing is due and nothing under way; for senders that never fail."""
-        while await self.send_due() or self._rounds:
-            await asyncio.sleep(DRAIN_PAUSE_SECONDS)
+        while await self._take_on() or self._rounds or self._under_way():
+            if under_way := self._under_way():
+                await asyncio.wait(under_way)
+            else:  # a round that somebody else began asks the store
+                await asyncio.sleep(DRAIN_PAUSE_SECONDS)
 
     async def _run(self) -> None:
         while True:
             try:
                 await self._sleep()
-                while await self.send_due():
+                while await self._take_on():
                     pass
             except StoreUnavailable:
                 _log.exception("the outbox cannot be read; trying again")
@@ -96,18 +104,53 @@ class Courier:
         """Waits for a call, or for the next message that is due."""
         due_at = await find_next_due(self._engine)
         ahead = LONGEST_SLEEP_SECONDS if due_at is None else due_at - self._clock.now()
+        if self._is_full():
+            ahead = LONGEST_SLEEP_SECONDS
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(max(ahead, 0.0), LONGEST_SLEEP_SECONDS)):
                 await self._wake.wait()
         self._wake.clear()
 
+    async def _take_on(self) -> int:
+        """Begins to send what is due, as far as there is room; gives how many messages that are."""
+        self._rounds += 1
+        try:
+            return sum([await self._take_on_channel(channel) for channel in self._senders])
+        finally:
+            self._rounds -= 1
+
+    async def _take_on_channel(self, channel: Channel) -> int:
+        room = MOST_AT_ONCE - len(self._sending[channel])
+        if room <= 0:
+            return 0
+        now = int(self._clock.now())
+        leased = await self._engine.change(
+            lambda tx: lease_due(tx, channel, now=now, until=now + LEASE_SECONDS, most=room)
+        )
+        for row in leased:
+            task = asyncio.create_task(self._send(row))
+            self._sending[channel].add(task)
+            task.add_done_callback(self._sending[channel].discard)
+        return len(leased)
+
+    def _under_way(self) -> set[asyncio.Task[None]]:
+        return {task for tasks in self._sending.values() for task in tasks}
+
+    def _is_full(self) -> bool:
+        """Whether some channel has no room: what is due there waits for the end of a send."""
+        return any(len(tasks) >= MOST_AT_ONCE for tasks in self._sending.values())
+
     async def _send(self, row: OutboxMessage) -> None:
         """Sends one message and writes down how that went."""
         again_at = await self._outcome(row)
-        if again_at is None:
-            await self._engine.change(lambda tx: remove_message(tx, row))
-        else:
-            await self._engine.change(lambda tx: put_off(tx, row, again_at))
+        try:
+            if again_at is None:
+                await self._engine.change(lambda tx: remove_message(tx, row))
+            else:
+                await self._engine.change(lambda tx: put_off(tx, row, again_at))
+        except StoreUnavailable:
+            _log.warning("%s %s: the outcome was not kept", row.channel, row.id)
+        self._wake.set()
 
     async def _outcome(self, row: OutboxMessage) -> int | None:
         """Hands a message over; gives when to try again, or None when it is done with."""
@@ -123,6 +166,8 @@ class Courier:
             return now + wait_seconds if failure.again else None
         except OutcomeUnknown as failure:
             _log.warning("%s %s may have been sent: %s", row.channel, row.id, failure)
+        except asyncio.CancelledError:
+            _log.warning("%s %s was cut: it may have been sent", row.channel, row.id)
         except Exception:  # noqa: BLE001 - a broken sender must not end the courier
             _log.exception("%s %s: the sender broke", row.channel, row.id)
         return None
@@ -135,4 +180,12 @@ class Courier:
         if code is None:
             _log.error("%s %s was sealed with another key", row.channel, row.id)
             return None
-        return Message(row.id, row.channel, row.target, row.purpose, code.decode(), row.created_at)
+        return Message(
+            row.id,
+            row.channel,
+            row.target,
+            row.purpose,
+            code.decode(),
+            row.created_at,
+            row.expires_at - row.created_at,
+        )

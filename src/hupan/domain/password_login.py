@@ -1,10 +1,11 @@
 """Signing in with an e-mail address and a password."""
 
 from hupan.clock import Clock
+from hupan.domain.codes import budget
 from hupan.domain.limiter import Limiter
 from hupan.domain.outcome import granted
 from hupan.domain.passwords import Passwords
-from hupan.domain.refusals import AccountCancelled, Banned, Refusal, WrongEmailOrPassword
+from hupan.domain.refusals import AccountCancelled, Banned, Busy, Refusal, WrongEmailOrPassword
 from hupan.domain.sessions import Device, Sessions
 from hupan.domain.settings import Limits
 from hupan.domain.targets import Target, Targets
@@ -47,18 +48,33 @@ class PasswordLogins:
         target = self._targets.email(email, "email")
         owner = await find_owner(self._engine, target.kind, target.key)
         stored = "" if owner is None else await find_password_hash(self._engine, owner)
-        may_try = await self._engine.change(lambda tx: self._count(tx, target))
-        right = await self._passwords.verify(stored if may_try else "", password)
+        counted = await self._engine.change(lambda tx: self._count(tx, target, on))
+        try:
+            right = await self._passwords.verify(stored if counted else "", password)
+            renewed = await self._renewed(stored, password) if right else stored
+        except Busy:  # nothing was tried, so nothing counts
+            await self._engine.change(lambda tx: self._uncount(tx, counted))
+            raise
         if not right or owner is None:
             raise WrongEmailOrPassword
-        renewed = await self._renewed(stored, password)
-        return granted(
-            await self._engine.change(lambda tx: self._open(tx, target, owner, stored, renewed, on))
-        )
 
-    async def _count(self, tx: Transaction, target: Target) -> bool:
+        async def change(tx: Transaction) -> str | Refusal:
+            await self._uncount(tx, counted)
+            return await self._open(tx, target, owner, stored, renewed, on)
+
+        return granted(await self._engine.change(change))
+
+    async def _count(self, tx: Transaction, target: Target, on: Device) -> str:
+        """Counts a try; gives what it was counted under, "" when there may be none.
+
+        The owner's own devices have tries of their own, so strangers lock nobody out (C5).
+        """
         now = int(self._clock.now())
-        return await self._limiter.take(tx, subject(target), self._limits, now)
+        counted = subject(target) + await budget(tx, target, on.id)
+        return counted if await self._limiter.take(tx, counted, self._limits, now) else ""
+
+    async def _uncount(self, tx: Transaction, counted: str) -> None:
+        await self._limiter.give_back(tx, counted, self._limits, int(self._clock.now()))
 
     async def _renewed(self, stored: str, password: str) -> str:
         """The hash to store from now on: today's parameters (security P4)."""
@@ -77,7 +93,6 @@ class PasswordLogins:
     ) -> str | Refusal:
         """Opens the session if address and password are still what was verified."""
         now = int(self._clock.now())
-        await self._limiter.give_back(tx, subject(target), self._limits, now)
         same_owner = await find_owner(tx, target.kind, target.key) == owner
         if not same_owner or await find_password_hash(tx, owner) != verified:
             return WrongEmailOrPassword()
@@ -92,5 +107,5 @@ class PasswordLogins:
 
 
 def subject(target: Target) -> str:
-    """What wrong passwords of an address are counted under."""
-    return f"password:{target.key}"
+    """What wrong passwords of an address are counted under, followed by a known device's key."""
+    return f"password:{target.key}:"

@@ -1,8 +1,10 @@
 """Accounts made to order, with all they have: for the sandbox and for operators."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hupan.clock import Clock
 from hupan.domain.accounts import Accounts
@@ -16,7 +18,7 @@ from hupan.domain.refusals import InvalidField
 from hupan.domain.targets import Target, Targets
 from hupan.domain.text import nickname
 from hupan.model import NEVER_ENDS, AccountId, CoinType
-from hupan.store.accounts import set_password_hash
+from hupan.store.accounts import find_owner, set_password_hash
 from hupan.store.engine import Engine, Transaction
 from hupan.store.medals import get_or_define_medal, give_medal
 from hupan.store.vip import set_vip
@@ -56,7 +58,7 @@ class CheckedAccount(Struct, frozen=True):
     name: str
     coin_cents: int
     ban: Ban | None
-    password_hash: str
+    password_hash: str = ""
 
 
 class Provisioning:
@@ -86,25 +88,38 @@ class Provisioning:
         Raises:
             The same as `check` and `write`.
         """
-        checked = await self.check(wanted)
+        (checked,) = await self.check([wanted])
         return await self._engine.change(lambda tx: self.write(tx, checked))
 
-    async def check(self, wanted: AccountWanted) -> CheckedAccount:
-        """Reads what is wanted and hashes the password, before the change that writes it.
+    async def is_free(self, wanted: AccountWanted) -> bool:
+        """Whether nobody has the number or the address that is wanted.
+
+        Raises:
+            InvalidField: one of them cannot be.
+        """
+        read = self._read(wanted)
+        owners = [
+            await find_owner(self._engine, target.kind, target.key)
+            for target in (read.phone, read.email)
+            if target
+        ]
+        return not any(owners)
+
+    async def check(self, wanted: Sequence[AccountWanted]) -> list[CheckedAccount]:
+        """Reads what is wanted and hashes the passwords, before the change that writes it.
+
+        A password that several accounts have is hashed once.
 
         Raises:
             InvalidField: a value cannot be; named as at the sandbox's door.
             Busy: too many passwords wait to be hashed.
         """
-        return CheckedAccount(
-            wanted=wanted,
-            phone=self._targets.phone(wanted.phone, "phone") if wanted.phone else None,
-            email=self._targets.email(wanted.email, "email") if wanted.email else None,
-            name=nickname(wanted.nickname, "nickname") if wanted.nickname else "",
-            coin_cents=cents(wanted.coins, "coins"),
-            ban=self._ban(wanted),
-            password_hash=await self._passwords.hash(wanted.password) if wanted.password else "",
-        )
+        read = [self._read(one) for one in wanted]
+        hashes = {"": ""}
+        for one in wanted:
+            if one.password not in hashes:
+                hashes[one.password] = await self._passwords.hash(one.password)
+        return [replace(one, password_hash=hashes[one.wanted.password]) for one in read]
 
     async def write(self, tx: Transaction, checked: CheckedAccount) -> AccountId:
         """Writes the account and all it shall have.
@@ -123,6 +138,17 @@ class Provisioning:
         if checked.password_hash:
             await set_password_hash(tx, account.id, checked.password_hash)
         return account.id
+
+    def _read(self, wanted: AccountWanted) -> CheckedAccount:
+        """All but the password, which takes long."""
+        return CheckedAccount(
+            wanted=wanted,
+            phone=self._targets.phone(wanted.phone, "phone") if wanted.phone else None,
+            email=self._targets.email(wanted.email, "email") if wanted.email else None,
+            name=nickname(wanted.nickname, "nickname") if wanted.nickname else "",
+            coin_cents=cents(wanted.coins, "coins"),
+            ban=self._ban(wanted),
+        )
 
     def _ban(self, wanted: AccountWanted) -> Ban | None:
         if not wanted.ban_days and not wanted.ban_reason:
@@ -161,7 +187,9 @@ def cents(coins: Decimal, field: str) -> int:
     Raises:
         InvalidField: below zero, too many, or with more than two decimals.
     """
+    if not coins.is_finite() or not 0 <= coins <= MOST_CENTS:
+        raise InvalidField(field)
     hundredths = coins * CENTS_IN_A_COIN
-    if not coins.is_finite() or hundredths != int(hundredths) or not 0 <= hundredths <= MOST_CENTS:
+    if hundredths != int(hundredths) or hundredths > MOST_CENTS:
         raise InvalidField(field)
     return int(hundredths)

@@ -1,6 +1,7 @@
 """Asking for a code: captcha, limits, the class of the code, and the message, in one change."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hupan.clock import Clock
 from hupan.domain.captchas import Captchas
@@ -12,7 +13,7 @@ from hupan.domain.refusals import Refusal, TooManyTries
 from hupan.domain.settings import Limits
 from hupan.domain.targets import Target, Targets
 from hupan.model import AccountId
-from hupan.store.accounts import find_owner
+from hupan.store.accounts import find_account, find_owner
 from hupan.store.engine import Engine, Transaction
 
 _MESSAGE_OF: dict[CodeKind, str] = {
@@ -83,10 +84,21 @@ class Verification:
         kind = _kind(owner, reset=reset)
         code = await self._codes.issue(tx, target, kind, owner or NOBODY, now)
         expires_at = now + self._codes.lifetime_seconds
+        to = await self._as_bound(tx, target, owner or NOBODY)
         await self._messages.put_code(
-            tx, target, _MESSAGE_OF[kind], code, now=now, expires_at=expires_at
+            tx, to, _MESSAGE_OF[kind], code, now=now, expires_at=expires_at
         )
         return None
+
+    async def _as_bound(self, tx: Transaction, target: Target, owner: AccountId) -> Target:
+        """The target as its owner wrote it: to some mail systems another case is another box.
+
+        The account is read in either case, so that both take as long (security E2).
+        """
+        account = await find_account(tx, owner)
+        if account is None or target.channel == "sms":
+            return target
+        return replace(target, address=account.email)
 
 
 def _kind(owner: AccountId | None, *, reset: bool) -> CodeKind:

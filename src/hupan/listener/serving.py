@@ -10,7 +10,7 @@ from typing import Any, cast
 from hupan.listener.asgi import ASGIApp
 from hupan.listener.lifespan import Lifespan
 from hupan.listener.limits import ListenerLimits
-from hupan.listener.protocol import BoundedProtocol
+from hupan.listener.protocol import BoundedProtocol, Phase
 from hupan.listener.sweep import Sweep, connections_max
 from hupan.listener.uvicorn_parts import Config, ServerState
 
@@ -21,6 +21,8 @@ _SHUTDOWN_SHARE = 0.95
 # One round of reading for what the system has taken in already, before idle ones are closed.
 _LAST_READ_SECONDS = 0.05
 _DRAIN_LOOK_SECONDS = 0.02
+# What has not come whole by then is no request in flight: nobody waits for the rest of it.
+_REST_SECONDS = 1.0
 
 
 async def serve(
@@ -109,8 +111,11 @@ async def _drain(listeners: list[asyncio.Server], state: ServerState, deadline: 
     await asyncio.sleep(_LAST_READ_SECONDS)
     for connection in tuple(state.connections):
         connection.shutdown()
-    while (state.connections or state.tasks) and loop.time() < deadline:  # noqa: ASYNC110  # uvicorn keeps plain sets
+    rest_until = min(loop.time() + _REST_SECONDS, deadline)
+    while (state.connections or state.tasks) and loop.time() < deadline:
         await asyncio.sleep(_DRAIN_LOOK_SECONDS)
+        if loop.time() > rest_until:
+            _give_up_halves(cast("set[BoundedProtocol]", state.connections), loop.time())
     if state.tasks:
         _LOGGER.warning("%d requests took too long to end and were cut.", len(state.tasks))
     for task in tuple(state.tasks):
@@ -118,6 +123,14 @@ async def _drain(listeners: list[asyncio.Server], state: ServerState, deadline: 
     await asyncio.sleep(0)
     for connection in tuple(state.connections):
         connection.transport.abort()
+
+
+def _give_up_halves(connections: set[BoundedProtocol], now: float) -> None:
+    """Closes connections whose request has not come whole."""
+    for connection in tuple(connections):
+        phase, _waited_seconds = connection.look(now)
+        if phase in (Phase.HEAD, Phase.BODY):
+            connection.give_up(phase)
 
 
 async def _ended(lifespan: Lifespan, deadline: float) -> bool:

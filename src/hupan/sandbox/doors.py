@@ -14,16 +14,17 @@ from starlette.routing import Route
 from hupan.clock import WoundClock
 from hupan.domain.arrivals import Arrivals
 from hupan.domain.provisioning import AccountWanted
-from hupan.domain.refusals import EmailTaken, InvalidField, PhoneTaken
+from hupan.domain.refusals import Busy, EmailTaken, InvalidField, PhoneTaken
 from hupan.domain.sessions import device
+from hupan.model import StoreUnavailable
 from hupan.sandbox.answers import BadRequest, answer, answer_problem, number_in, read
 from hupan.sandbox.inbox import Inbox, Wanted
-from hupan.sandbox.packs import HIGHEST_NUMBER, PackName
-from hupan.sandbox.seeding import Seeding
+from hupan.sandbox.packs import PackName
+from hupan.sandbox.seeding import Seeding, most_of
 
 LONGEST_WAIT_SECONDS = 300.0
-LATEST_TIME = 253_402_300_799
-"""The end of the year 9999, the last that text times can show."""
+LATEST_TIME = 253_370_764_799
+"""The end of the year 9998: dates end with the year 9999, and days have a day after."""
 
 _TAKEN = {PhoneTaken: "phone", EmailTaken: "email"}
 Door: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -52,10 +53,14 @@ class AccountBody(Struct, rename="camel"):
 
 
 class SeedBody(Struct):
-    """What POST `/sandbox/seed` takes: the same pack and number make the same accounts."""
+    """What POST `/sandbox/seed` takes.
+
+    Attributes:
+        number: accounts, or groups of the pack `discovery`; without it the pack as it is.
+    """
 
     pack: PackName
-    number: Annotated[int, Meta(ge=0, le=HIGHEST_NUMBER)] = 1
+    number: Annotated[int, Meta(ge=1)] = 0
 
 
 class ClockBody(Struct):
@@ -134,11 +139,14 @@ class Doors:
     async def seed(self, request: Request) -> Response:
         """Plants a pack: → [{id, phone, email, password, token}]."""
         body = await read(request, SeedBody)
+        if body.number > most_of(body.pack):
+            raise BadRequest(f"number: 1 … {most_of(body.pack)}")
         return answer(await self.seeding.plant(body.pack, body.number))
 
     async def reset(self, _request: Request) -> Response:
         """Forgets everything: accounts, messages, and how far the clock was moved."""
         await self.empty()
+        self.seeding.forget()
         self.inbox.clear()
         self.clock.unwind()
         return answer({})
@@ -157,7 +165,7 @@ class Doors:
 
 
 def plainly(door: Door) -> Door:
-    """Answers what a door cannot do with 400 or 409 and a sentence."""
+    """Answers what a door cannot do with 400, 409 or 503 and a sentence."""
 
     async def answered(request: Request) -> Response:
         try:
@@ -168,6 +176,8 @@ def plainly(door: Door) -> Door:
             return answer_problem(400, f"{error.field} 的值非法 / the value is not valid")
         except (PhoneTaken, EmailTaken) as error:
             return answer_problem(409, f"{_TAKEN[type(error)]} 已被使用 / is taken already")
+        except (Busy, StoreUnavailable):
+            return answer_problem(503, "服务器繁忙或无法保存 / the server is busy or cannot store")
 
     return answered
 

@@ -1,4 +1,4 @@
-"""What POST `/sandbox/seed` can plant: each pack with accounts that show one thing."""
+"""What POST `/sandbox/seed` can plant: packs of accounts, each of which shows one thing."""
 
 from typing import Literal, TypeAlias, get_args
 
@@ -9,7 +9,11 @@ from hupan.model import CoinType
 
 PackName: TypeAlias = Literal["minimal", "vip", "banned", "coins", "discovery", "unicode"]
 PACK_NAMES: tuple[PackName, ...] = get_args(PackName)
-HIGHEST_NUMBER = 9999
+MOST_ACCOUNTS = 200
+"""That are planted at once."""
+
+FULL_PURSE = AccountWanted(nickname="许多金币")
+"""Got and gave all of `COIN_HISTORY`."""
 
 PACKS: dict[PackName, tuple[AccountWanted, ...]] = {
     "minimal": (AccountWanted(nickname="湖边的人"),),
@@ -24,7 +28,7 @@ PACKS: dict[PackName, tuple[AccountWanted, ...]] = {
     ),
     "coins": (
         AccountWanted(nickname="没有金币"),
-        AccountWanted(nickname="许多金币"),
+        FULL_PURSE,
     ),
     "discovery": (AccountWanted(nickname="群主"),),
     "unicode": tuple(
@@ -57,19 +61,16 @@ COIN_HISTORY: tuple[tuple[CoinType, int, str], ...] = (
     (CoinType.REDEEM, -999, "兑换会员"),
     (CoinType.FIRST_EDIT, 1, "首次修改昵称"),
 )
-"""What the last account of the pack `coins` got and gave, in hundredths; again and again."""
+"""Type, hundredths of a coin and reason of each change; again and again."""
 
 COIN_ROUNDS = 9
 
 
-def accounts_of(pack: PackName, number: int) -> list[AccountWanted]:
-    """The accounts of a pack; phones, addresses and passwords follow from the number alone."""
-    return [
-        replace(
-            wanted,
-            phone=f"17{PACK_NAMES.index(pack)}{number:04}{index:04}",
-            email=f"{pack}-{number}-{index}@example.com",
-            password=f"lakeside {pack} {number} {index}",
-        )
-        for index, wanted in enumerate(PACKS[pack])
-    ]
+def numbered(pack: PackName, kind: AccountWanted, number: int) -> AccountWanted:
+    """An account of a pack; phone and address follow from its number, from 1 to 99,999,999."""
+    return replace(
+        kind,
+        phone=f"17{PACK_NAMES.index(pack)}{number:08}",
+        email=f"{pack}-{number}@example.com",
+        password=f"lakeside {pack}",
+    )

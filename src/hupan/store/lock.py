@@ -10,6 +10,25 @@ from pathlib import Path
 
 from hupan.store.engine import StoreRefused
 
+_BEGINS = b"SQLite format 3\x00"
+
+
+def refuse_other_files(database: Path) -> None:
+    """Looks before anything is opened or made whether the file may be a store.
+
+    Raises:
+        StoreRefused: it holds something else, or cannot be read and written.
+    """
+    try:
+        with database.open("r+b") as file:
+            begin = file.read(len(_BEGINS))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreRefused(f"无法读写数据库 / cannot read and write {database}: {error}") from error
+    if begin not in (b"", _BEGINS):
+        raise StoreRefused(f"该文件不是数据库 / this file is not a store: {database}")
+
 
 class StoreLock:
     """Held from its making until `release`; the system lets go of it if the process dies.
@@ -19,7 +38,8 @@ class StoreLock:
     """
 
     def __init__(self, database: Path) -> None:
-        path = database.with_name(f"{database.name}.lock")
+        real = database.resolve()  # whatever links lead there
+        path = real.with_name(f"{real.name}.lock")
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:

@@ -17,12 +17,17 @@ DELETE FROM outbox WHERE target = ?1 AND channel = ?2 AND length(sealed_code) > 
 LEASE = """
 UPDATE outbox SET tries = tries + 1, due_at = ?2
 WHERE due_at <= ?1 AND (target, id) IN
-  (SELECT target, id FROM outbox WHERE due_at <= ?1 ORDER BY due_at LIMIT ?3)
+  (SELECT target, id FROM outbox WHERE channel = ?3 AND due_at <= ?1 ORDER BY due_at LIMIT ?4)
 RETURNING target, id, channel, purpose, sealed_code, created_at, expires_at, tries
 """
 PUT_OFF = "UPDATE outbox SET due_at = ?3 WHERE target = ?1 AND id = ?2"
 REMOVE = "DELETE FROM outbox WHERE target = ?1 AND id = ?2"
-NEXT_DUE = "SELECT min(due_at) FROM outbox"
+# One look-up in the index for each channel.
+NEXT_DUE = """
+SELECT min(due_at) FROM (
+  SELECT min(due_at) AS due_at FROM outbox WHERE channel = 'sms'
+  UNION ALL SELECT min(due_at) FROM outbox WHERE channel = 'email') AS next
+"""
 
 
 class OutboxMessage(Struct, frozen=True):
@@ -57,9 +62,11 @@ async def drop_codes(tx: Transaction, channel: Channel, target: str) -> None:
     await tx.run(DROP_CODES, target, channel)
 
 
-async def lease_due(tx: Transaction, *, now: int, until: int, most: int) -> list[OutboxMessage]:
+async def lease_due(
+    tx: Transaction, channel: Channel, *, now: int, until: int, most: int
+) -> list[OutboxMessage]:
     """Takes due messages until a time; whoever holds the lease sends them."""
-    return [OutboxMessage(*row) for row in await tx.all(LEASE, now, until, most)]
+    return [OutboxMessage(*row) for row in await tx.all(LEASE, now, until, channel, most)]
 
 
 async def put_off(tx: Transaction, message: OutboxMessage, due_at: int) -> None:

@@ -24,6 +24,7 @@ OLDEST_SQLITE = 3_051_003
 """Older ones can lose a commit when the write-ahead log is reset (security D8)."""
 
 # Waiting comes first: switching to the log, or repairing it, may meet another process.
+_PROBE = "UPDATE counters SET value = value WHERE name = 'process'"
 _PRAGMAS = """
 PRAGMA busy_timeout = 5000;
 PRAGMA journal_mode = WAL;
@@ -58,7 +59,7 @@ class Statements:
 
 
 class SqliteEngine:
-    """A store in one file, opened by `open_sqlite`."""
+    """A store in one file that is up to date."""
 
     def __init__(self, path: Path) -> None:
         self._connection = connect(path)
@@ -84,9 +85,11 @@ class SqliteEngine:
         return await self._writer.change(work)
 
     async def check(self) -> None:
-        """Reads a row and asks the writer whether it still keeps what it is given."""
+        """Reads a row; after a write has failed, writes one to see whether that is over."""
         await self.one("SELECT number FROM migrations ORDER BY number DESC LIMIT 1")
         self._writer.check()
+        if self._writer.has_failed:  # is it over? A write that changes nothing tells
+            await self.change(lambda tx: tx.run(_PROBE))
 
     async def close(self) -> None:
         """Finishes waiting changes, empties the write-ahead log, closes the file."""

@@ -53,6 +53,7 @@ class Writer:
         self._transaction = transaction(self._connection)
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._broken: str | None = None
+        self._last_failure: str | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="hupan-writer", daemon=True)
         self._thread.start()
@@ -69,6 +70,11 @@ class Writer:
         """Raises StoreUnavailable once a sync to the disk has failed, or after `close`."""
         if self._closed or self._broken is not None:
             raise StoreUnavailable(self._broken or "closed")
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last group could not be kept."""
+        return self._last_failure is not None
 
     async def close(self) -> None:
         """Finishes what waits and ends the thread."""
@@ -110,6 +116,7 @@ class Writer:
             for waiting in group:
                 self._run_one(waiting)
             self._connection.execute("COMMIT").fetchall()
+            self._last_failure = None
         except apsw.Error as error:
             self._undo(error)
             failure = StoreUnavailable(str(error))
@@ -133,6 +140,7 @@ class Writer:
 
     def _undo(self, error: apsw.Error) -> None:
         _log.error("store failed: %s", error)
+        self._last_failure = str(error)
         if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_FSYNC:
             # After a failed sync the page cache may have dropped what it could not write, and a
             # second try would seem to work (security 4, SQLite): never answer success again.

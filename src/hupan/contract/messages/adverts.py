@@ -4,7 +4,11 @@ from msgspec import Struct
 
 
 class AdvertsShown(Struct, rename="camel"):
-    """What the advertising services know the app by, and whether to show any: `isShow` 1 or 0."""
+    """What the advertising services know the app by, and whether to show any.
+
+    Attributes:
+        is_show: 1 or 0; always 0 for VIP.
+    """
 
     android_code_id: str
     bottom_height: int

@@ -15,7 +15,14 @@ class CoinRecordWanted(Struct):
 
 
 class CoinRecordEntry(Struct, rename="camel"):
-    """One change. Amounts are coins with at most two decimals: 2, never 2.00."""
+    """One change. Amounts are coins with at most two decimals: 2, never 2.00.
+
+    Attributes:
+        id: 1 for the account's first, then ascending without a gap.
+        typ: 2 reward, 3 post, 4 first avatar or name change, 6 redeem, 7 ad, 8 raffle, 9 invite.
+        change_amount: negative for what was taken.
+        create_time: unix seconds.
+    """
 
     id: int
     user_id: str

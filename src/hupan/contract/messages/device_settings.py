@@ -19,14 +19,24 @@ class IgnoredModulesWanted(Struct, rename="camel"):
 
 
 class IgnoredModulesEdit(Struct, rename="camel"):
-    """What shall be hidden on a device: `,30,20,10`, "" for nothing."""
+    """What shall be hidden on a device.
+
+    Attributes:
+        ignore: `,30,20,10`, "" for nothing: 10 the community, 20 discovery, 30 most of "me".
+    """
 
     device_id: DeviceText
     ignore: ShortText
 
 
 class IgnoredModulesRow(Struct, rename="camel"):
-    """What is hidden on a device; `id` and `updateTime` are 0 where nothing was ever set."""
+    """What is hidden on a device.
+
+    Attributes:
+        id: 0 where nothing was ever set.
+        update_time: unix seconds, 0 where nothing was ever set.
+        ignore: `,30,20,10`, "" for nothing.
+    """
 
     id: int
     user_id: str
@@ -49,7 +59,13 @@ class NotificationWanted(Struct, rename="camel"):
 
 
 class NotificationEdit(Struct, rename="camel"):
-    """How a device shall be notified; `isOpen` is 1 or 0."""
+    """How a device shall be notified.
+
+    Attributes:
+        registration_id: what a push service calls the app on the device.
+        is_open: 1 to be notified.
+        type: kept as it comes; nobody knows its meaning.
+    """
 
     device_id: DeviceText
     registration_id: RegistrationText
@@ -58,7 +74,15 @@ class NotificationEdit(Struct, rename="camel"):
 
 
 class NotificationRow(Struct, rename="camel"):
-    """How a device is notified; `id` and the times are 0 where nothing was ever set."""
+    """How a device is notified; where nothing was ever set it is.
+
+    Attributes:
+        id: 0 where nothing was ever set.
+        is_open: 1 or 0.
+        del_flag: always 0.
+        create_time: unix seconds, 0 where nothing was ever set.
+        update_time: likewise.
+    """
 
     id: int
     user_id: str

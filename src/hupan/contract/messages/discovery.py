@@ -23,7 +23,13 @@ class Categories(Struct):
 
 
 class GroupsWanted(Struct):
-    """Asks for a page of groups; an empty category or keyword means any."""
+    """Asks for a page of groups.
+
+    Attributes:
+        category: "" for all; 精选 for the featured ones.
+        keyword: part of a name or an introduction, or an exact id; "" for all.
+        page: the first is 1.
+    """
 
     category: ShortText
     keyword: Keyword
@@ -32,7 +38,13 @@ class GroupsWanted(Struct):
 
 
 class ListedGroup(Struct, rename="camel"):
-    """A group; its id is a string, its counts and times are numbers (wire.md 4)."""
+    """A group; its id is a string, its counts and times are numbers (wire.md 4).
+
+    Attributes:
+        chat_id: nine digits.
+        ban_id: 0 when the group is not banned.
+        create_time: unix seconds.
+    """
 
     chat_id: str
     ban_id: int
@@ -50,7 +62,17 @@ class GroupList(Struct, rename="camel"):
 
 
 class ListedBot(Struct, rename="camel"):
-    """A bot; here chatType and headcount are strings (wire.md 4)."""
+    """A bot; here chatType and headcount are strings (wire.md 4).
+
+    Attributes:
+        chat_id: eight digits.
+        chat_type: always "3".
+        headcount: how many use it.
+        introductions: always "".
+        is_add: 1 when it can be added, else 0.
+        is_apply: 1 when adding it is an application, else 0.
+        always_agree: 1 when it agrees to each, else 0.
+    """
 
     chat_id: str
     chat_type: str

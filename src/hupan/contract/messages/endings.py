@@ -6,7 +6,11 @@ from hupan.contract.messages.fields import AddressText, ShortText
 
 
 class CancelUser(Struct, rename="camel"):
-    """Cancels the caller's account; one of `phone` and `email` says where the code went."""
+    """Cancels the caller's account; exactly one of `phone` and `email` says where the code went.
+
+    Attributes:
+        captcha: the code of six digits that went to what is bound.
+    """
 
     captcha: ShortText
     phone: AddressText = ""

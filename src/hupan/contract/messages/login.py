@@ -6,7 +6,14 @@ from hupan.contract.messages.fields import AddressText, DeviceText, PasswordText
 
 
 class CodeLogin(Struct, rename="camel"):
-    """Signs in with a code that came by SMS; `captcha` is that code."""
+    """Signs in with a code that came by SMS.
+
+    Attributes:
+        mobile: `1` and ten digits, a leading +86 or 86 is dropped; others by setting.
+        captcha: the code of six digits.
+        device_id: opaque; a new sign-in replaces the session of the same device.
+        platform: free text, shown in the list of devices.
+    """
 
     mobile: AddressText
     captcha: ShortText
@@ -15,7 +22,12 @@ class CodeLogin(Struct, rename="camel"):
 
 
 class EmailLogin(Struct, rename="camel"):
-    """Signs in with an e-mail address and a password."""
+    """Signs in with an e-mail address and a password.
+
+    Attributes:
+        device_id: opaque; a new sign-in replaces the session of the same device.
+        platform: free text, shown in the list of devices.
+    """
 
     email: AddressText
     password: PasswordText
@@ -24,6 +36,10 @@ class EmailLogin(Struct, rename="camel"):
 
 
 class LoginToken(Struct, rename="camel"):
-    """The token of the session that was opened."""
+    """The token of the session that was opened.
+
+    Attributes:
+        token: 8-4-4-4-12 small hexadecimal digits (wire.md 5).
+    """
 
     token: str

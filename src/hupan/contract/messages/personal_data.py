@@ -11,7 +11,14 @@ Gender = Annotated[int, Meta(ge=0, le=3)]
 
 
 class PersonalDataEdit(Struct, rename="camel"):
-    """What shall be saved; absent keys stay as they are (wire.md 4)."""
+    """What shall be saved; absent keys stay as they are, "" and 0 take back (wire.md 4).
+
+    Attributes:
+        introduction: at most 500 characters, of one line or more.
+        gender: 1 male, 2 female, 3 other.
+        birthday: unix seconds, not ahead of now.
+        location_code: six digits of an administrative division.
+    """
 
     introduction: LongText | UnsetType = UNSET
     gender: Gender | UnsetType = UNSET
@@ -23,7 +30,15 @@ class PersonalDataEdit(Struct, rename="camel"):
 
 
 class PersonalData(Struct, rename="camel"):
-    """All of it: always eleven keys, never null, also for a fresh account (wire.md 4)."""
+    """All of it: always eleven keys, never null, also for a fresh account (wire.md 4).
+
+    Attributes:
+        id: the account's id as a number.
+        last_login_time: unix seconds of the last sign-in on any device.
+        gender: 1 male, 2 female, 3 other, 0 unset.
+        birthday: unix seconds, 0 unset.
+        update_time: when it was last saved, or when the account was made.
+    """
 
     id: int
     user_id: str

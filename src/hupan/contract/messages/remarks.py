@@ -6,7 +6,14 @@ from hupan.contract.messages.fields import LineText, LongText, ShortText
 
 
 class RemarkWanted(Struct, rename="camel"):
-    """What shall be noted; `others` is "" or JSON text of [{"key", "value"}]."""
+    """What shall be noted; nothing but blanks forgets the remark.
+
+    Attributes:
+        friend_id: the id of another account.
+        name: at most 32 characters.
+        phone: free text, at most 64 characters.
+        others: "" or JSON text of `[{"key", "value"}]`, at most 20 pairs.
+    """
 
     friend_id: ShortText
     name: LineText

@@ -10,7 +10,9 @@ from hupan.contract.messages.fields import AddressText, SealedText, ShortText
 class Captcha(Struct, rename="camel"):
     """A picture to read and the id to answer it with.
 
-    `b64s` is a whole data URL `data:image/png;base64,…`; `image//png` was a misprint (wire.md 4).
+    Attributes:
+        b64s: a whole data URL, `data:image/png;base64,…` (wire.md 4), of 230x60 pixels.
+        id: opaque; good for one answer, right or wrong.
     """
 
     b64s: str
@@ -18,7 +20,13 @@ class Captcha(Struct, rename="camel"):
 
 
 class SmsCodeWanted(Struct, rename="camel"):
-    """Asks for a code by SMS; `code` and `id` are the captcha's answer and id."""
+    """Asks for a code by SMS.
+
+    Attributes:
+        code: the captcha's answer.
+        id: the captcha's id.
+        platform: changes nothing.
+    """
 
     mobile: AddressText
     code: ShortText
@@ -27,7 +35,14 @@ class SmsCodeWanted(Struct, rename="camel"):
 
 
 class EmailCodeWanted(Struct, rename="camel"):
-    """Asks for a code by e-mail; a widespread client never sends `typ` (wire.md 7)."""
+    """Asks for a code by e-mail.
+
+    Attributes:
+        code: the captcha's answer.
+        id: the captcha's id.
+        typ: with `forget_password` the code only sets a password; a widespread client never sends
+            it (wire.md 7).
+    """
 
     email: AddressText
     code: ShortText

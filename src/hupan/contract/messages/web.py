@@ -24,7 +24,15 @@ class HomepageMedal(Struct, rename="camel"):
 
 
 class HomepageUser(Struct, rename="camel"):
-    """Somebody as anybody may see them; a user that is not there has "" and 0 (wire.md 4)."""
+    """Somebody as anybody may see them; a user that is not there has "" and 0 (wire.md 4).
+
+    Attributes:
+        register_time: unix seconds.
+        register_time_text: the same as `YYYY-MM-DD hh:mm:ss` in the server's zone.
+        on_line_day: days on which the account was seen.
+        continuous_on_line_day: the last of them in a row.
+        is_vip: 1 or 0.
+    """
 
     user_id: str = ""
     nickname: str = ""

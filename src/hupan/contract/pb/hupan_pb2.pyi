@@ -26,14 +26,18 @@ class _VipStatus:
 class _VipStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VipStatus.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     VIP_NONE: _VipStatus.ValueType  # 0
+    """never had it"""
     VIP_ACTIVE: _VipStatus.ValueType  # 1
     VIP_EXPIRED: _VipStatus.ValueType  # 2
+    """had it once"""
 
 class VipStatus(_VipStatus, metaclass=_VipStatusEnumTypeWrapper): ...
 
 VIP_NONE: VipStatus.ValueType  # 0
+"""never had it"""
 VIP_ACTIVE: VipStatus.ValueType  # 1
 VIP_EXPIRED: VipStatus.ValueType  # 2
+"""had it once"""
 Global___VipStatus: _TypeAlias = VipStatus  # noqa: Y015
 
 @_typing.final
@@ -88,11 +92,17 @@ class OwnInfo(_message.Message):
         name: _builtins.str
         avatar_url: _builtins.str
         avatar_id: _builtins.int
+        """how often the avatar was changed"""
         phone: _builtins.str
+        """"" when none is bound"""
         email: _builtins.str
+        """likewise"""
         coin: _builtins.float
+        """at most two decimals"""
         is_vip: _builtins.int
+        """0 or 1"""
         vip_expired_time: _builtins.int
+        """unix seconds, 0 for never"""
         vip_status: Global___VipStatus.ValueType
         invitation_code: _builtins.str
         def __init__(
@@ -197,6 +207,7 @@ class EditNickname(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """1 to 32 visible characters"""
     def __init__(
         self,
         *,
@@ -218,6 +229,7 @@ class EditAvatar(_message.Message):
 
     URL_FIELD_NUMBER: _builtins.int
     url: _builtins.str
+    """http or https, at most 512 characters"""
     def __init__(
         self,
         *,
@@ -271,6 +283,7 @@ class Clients(_message.Message):
         platform: _builtins.str
         device_id: _builtins.str
         login_timestamp: _builtins.int
+        """unix seconds"""
         def __init__(
             self,
             *,
@@ -364,13 +377,16 @@ class ProfileInfo(_message.Message):
     DISTRICT_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     last_active_time: _builtins.str
+    """YYYY-MM-DD hh:mm:ss, "" when not shown"""
     introduction: _builtins.str
     gender: _builtins.int
     """1 male, 2 female, 3 other"""
     birthday_timestamp: _builtins.int
+    """unix seconds, 0 when not told or not shown"""
     city: _builtins.str
     district: _builtins.str
     address: _builtins.str
+    """province, city and district, with blanks between"""
     def __init__(
         self,
         *,
@@ -418,23 +434,31 @@ class User(_message.Message):
         id: _builtins.str
         name: _builtins.str
         name_id: _builtins.int
+        """how often the nickname was changed"""
         avatar_url: _builtins.str
         avatar_id: _builtins.int
+        """how often the avatar was changed"""
         register_time: _builtins.str
         """YYYY-MM-DD hh:mm:ss"""
         ban_time: _builtins.int
+        """never filled: a banned account is 7100, without data"""
         online_day: _builtins.int
         continuous_online_day: _builtins.int
         is_vip: _builtins.int
+        """0 or 1"""
         vip_expired_time: _builtins.int
+        """unix seconds, 0 for never"""
         vip_status: Global___VipStatus.ValueType
         ipGeo: _builtins.str
-        """country of the last sign-in"""
+        """country of the last sign-in, "" when not known or not shown"""
         ban_reason: _builtins.str
+        """never filled, as ban_time"""
         @_builtins.property
         def medal(self) -> _containers.RepeatedCompositeFieldContainer[Global___Medal]: ...
         @_builtins.property
-        def remark_info(self) -> Global___RemarkInfo: ...
+        def remark_info(self) -> Global___RemarkInfo:
+            """only for the token of a live session"""
+
         @_builtins.property
         def profile_info(self) -> Global___ProfileInfo: ...
         def __init__(

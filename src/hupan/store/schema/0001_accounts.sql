@@ -120,7 +120,7 @@ CREATE TABLE outbox (
   PRIMARY KEY (target, id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX outbox_by_due ON outbox (due_at);
+CREATE INDEX outbox_by_due ON outbox (channel, due_at);
 
 CREATE TABLE medals (
   id INTEGER PRIMARY KEY,

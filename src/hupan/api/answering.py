@@ -1,0 +1,30 @@
+"""Sends answers: the last step of the API, of health, and of a server that stops."""
+
+from hupan.api.body import Send
+from hupan.api.call import Headers
+from hupan.api.codec import JSON_TYPE, json_failure
+from hupan.contract.failures import STOPPING
+
+NO_STORE = (b"cache-control", b"no-store")
+
+
+async def respond(http_status: int, headers: Headers, body: bytes, send: Send) -> None:
+    """Sends an answer whole."""
+    await send({"type": "http.response.start", "status": http_status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def respond_json(http_status: int, body: bytes, send: Send) -> None:
+    """Sends JSON that belongs to no endpoint."""
+    headers = [
+        (b"content-type", JSON_TYPE),
+        (b"content-length", b"%d" % len(body)),
+        NO_STORE,
+    ]
+    await respond(http_status, headers, body, send)
+
+
+async def respond_stopping(send: Send) -> None:
+    """Says that the server shuts down (wire.md 1.5)."""
+    body = json_failure(STOPPING.code, STOPPING.message(english=False))
+    await respond_json(503, body, send)

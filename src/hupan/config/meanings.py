@@ -1,0 +1,226 @@
+"""What each setting does, by its name: for people, who are told it in both languages."""
+
+from collections.abc import Mapping
+
+from hupan.config.wording import Wording
+
+MEANINGS: Mapping[str, Wording] = {
+    # 网络
+    "host": Wording("监听地址", "address to listen on"),
+    "port": Wording("监听端口，0 为任一空闲端口", "port to listen on, 0 for any free one"),
+    "workers": Wording("服务器进程数", "number of server processes"),
+    "web_host_prefix": Wording("网页版接口的主机名前缀", "host names of the web surface begin so"),
+    "cors_origins": Wording("允许跨域访问的来源", "origins whose pages may call the server"),
+    "trusted_proxies": Wording(
+        "可信反向代理的网段", "networks of the reverse proxies that are trusted"
+    ),
+    "client_ip_header": Wording(
+        "可信代理写入客户端 IP 的请求头，如 x-forwarded-for、x-real-ip",
+        "header in which trusted proxies tell the client's IP: x-forwarded-for, x-real-ip",
+    ),
+    # 存储
+    "data_dir": Wording("数据目录", "directory of the data"),
+    "database": Wording(
+        "SQLite 数据库文件，留空为数据目录下的 hupan.db",
+        "SQLite file, hupan.db in the directory of the data when empty",
+    ),
+    "secret_key_file": Wording(
+        "服务器密钥文件，留空为数据目录下的 secret.key，不存在时自动生成",
+        "file of the server's key, made if absent; secret.key in the data's directory when empty",
+    ),
+    "country_database": Wording(
+        "IP 归属地数据库（.mmdb），留空用内置数据",
+        "database of the countries of IPs (.mmdb), the built-in one when empty",
+    ),
+    "time_zone": Wording(
+        "服务器时区，决定文本时间与在线天数的起点",
+        "the server's time zone, for times as text and for where a day begins",
+    ),
+    # 账号
+    "sign_up_open": Wording("是否开放注册", "whether new accounts may be made"),
+    "international_numbers": Wording(
+        "是否接受国际手机号", "whether numbers of other countries are taken"
+    ),
+    "email_profile": Wording(
+        "邮箱地址校验：strict 严格，lenient 宽松",
+        "how e-mail addresses are checked: strict, or lenient",
+    ),
+    "account_erasure_days": Wording(
+        "账号注销多少天后清除数据并释放号码和邮箱",
+        "days after which a cancelled account is erased, its number and address free again",
+    ),
+    "default_avatar_url": Wording("新账号的头像地址", "address of the picture of a new account"),
+    # 邀请
+    "invitation_target_day": Wording(
+        "每天邀请人数的目标", "how many an account is meant to invite in a day"
+    ),
+    "invitation_target_total": Wording(
+        "邀请总人数的目标", "how many an account is meant to invite in all"
+    ),
+    "inviter_reward_coins": Wording(
+        "每邀请一人奖励邀请人的金币，0 为不奖励", "coins for who invited a new account, 0 for none"
+    ),
+    "invited_reward_coins": Wording(
+        "奖励受邀新账号的金币，0 为不奖励", "coins for a new account that was invited, 0 for none"
+    ),
+    # 资料
+    "avatar_hosts": Wording(
+        "头像地址允许的主机名，留空不限", "hosts on which avatars may lie, anywhere when empty"
+    ),
+    "first_nickname_coins": Wording(
+        "首次修改昵称奖励的金币，0 为不奖励",
+        "coins for the first change of the nickname, 0 for none",
+    ),
+    "first_avatar_coins": Wording(
+        "首次修改头像奖励的金币，0 为不奖励", "coins for the first change of the avatar, 0 for none"
+    ),
+    "show_birthday": Wording(
+        "未自行选择的账号，他人可否看到生日",
+        "whether others see the birthday of an account that made no choice of its own",
+    ),
+    "show_address": Wording(
+        "未自行选择的账号，他人可否看到所在地", "likewise for where it says it lives"
+    ),
+    "show_last_active": Wording(
+        "未自行选择的账号，他人可否看到上次活跃时间", "likewise for when it was last active"
+    ),
+    "show_country": Wording(
+        "未自行选择的账号，他人可否看到 IP 归属地", "likewise for the country of its last sign-in"
+    ),
+    # 广告
+    "adverts_shown": Wording(
+        "客户端是否显示广告，VIP 用户从不显示",
+        "whether clients show advertisements, to VIP users never",
+    ),
+    "adverts_android_code_id": Wording(
+        "安卓广告位 ID", "id of the place for advertisements on Android"
+    ),
+    "adverts_ios_code_id": Wording("iOS 广告位 ID", "id of the place for advertisements on iOS"),
+    "adverts_bottom_height": Wording("底部广告的高度", "height of advertisements at the bottom"),
+    # 发送
+    "sms_sender": Wording(
+        "短信发送方式：console 打印到终端，http 经短信网关",
+        "how SMS leave: printed on the console, or by an HTTP gateway",
+    ),
+    "email_sender": Wording(
+        "邮件发送方式：console 打印到终端，smtp 经邮件服务器",
+        "how e-mails leave: printed on the console, or by an SMTP server",
+    ),
+    "brand": Wording("短信与邮件中的署名", "name of the service in SMS and e-mails"),
+    # 邮件
+    "smtp_host": Wording("邮件服务器", "mail server"),
+    "smtp_port": Wording("邮件服务器端口", "port of the mail server"),
+    "smtp_user": Wording("登录邮件服务器的用户名", "user name at the mail server"),
+    "smtp_password": Wording("登录邮件服务器的密码", "password at the mail server"),
+    "smtp_security": Wording(
+        "连接加密：tls 一般为端口 465，starttls 一般为 587，none 不加密",
+        "encryption: tls (mostly port 465), starttls (mostly 587), or none",
+    ),
+    "smtp_from": Wording("发件人地址", "address that e-mails come from"),
+    "smtp_timeout_seconds": Wording(
+        "等待邮件服务器的最长秒数", "how long to wait for the mail server, in seconds"
+    ),
+    "smtp_ca_file": Wording(
+        "验证邮件服务器证书的 CA 文件（PEM），留空用系统自带",
+        "authorities (PEM) that vouch for the mail server, the system's when empty",
+    ),
+    # 短信
+    "sms_url": Wording("短信网关地址", "address of the SMS gateway"),
+    "sms_method": Wording("请求短信网关的方法", "method of the call to the gateway"),
+    "sms_headers": Wording("请求短信网关时附带的请求头", "headers of the call to the gateway"),
+    "sms_body": Wording(
+        "请求短信网关的内容，{to} {text} {code} 会被替换",
+        "body of the call to the gateway; {to} {text} {code} are filled in",
+    ),
+    "sms_content_type": Wording("上述内容的类型", "content type of that body"),
+    "sms_hmac_secret": Wording(
+        "为内容签名（HMAC-SHA-256）的密钥，留空不签名",
+        "key that signs the body (HMAC-SHA-256), no signature when empty",
+    ),
+    "sms_hmac_header": Wording("放签名的请求头", "header that carries the signature"),
+    "sms_success_text": Wording(
+        "网关答复中表示成功的文字，空为不检查",
+        "what a gateway's answer must contain to be a success, empty for no check",
+    ),
+    "sms_timeout_seconds": Wording(
+        "等待短信网关的最长秒数", "how long to wait for the gateway, in seconds"
+    ),
+    "sms_ca_file": Wording(
+        "验证短信网关证书的 CA 文件（PEM），留空用系统自带",
+        "authorities (PEM) that vouch for the gateway, the system's when empty",
+    ),
+    # 密码
+    "password_memory_kib": Wording(
+        "argon2id 每次计算的内存（KiB），至少 19456",
+        "memory of one argon2id hash in KiB, at least 19456",
+    ),
+    "password_passes": Wording(
+        "argon2id 的遍数，至少 2", "passes of one argon2id hash, at least 2"
+    ),
+    "password_threads": Wording(
+        "同时计算密码的线程数，0 为处理器核数",
+        "passwords hashed at once, 0 for as many as there are cores",
+    ),
+    "password_profile": Wording(
+        "新密码的长度要求：asvs 至少 8 个字符，nist-4 至少 15 个字符",
+        "how long a new password must be: asvs 8 characters, nist-4 15",
+    ),
+    "test_profile": Wording(
+        "允许低于下限的 argon2id 参数，仅供测试",
+        "allows argon2id parameters below the least ones; for tests only",
+    ),
+    # 会话
+    "session_idle_days": Wording(
+        "会话闲置多少天后失效，自最后使用之日的首次请求起算",
+        "days without use after which a session ends, from the first request of its last day",
+    ),
+    "session_absolute_days": Wording(
+        "会话最长有效天数", "days after which a session ends in any case"
+    ),
+    "fresh_session_minutes": Wording(
+        "登录后多少分钟内可直接换绑", "minutes in which contacts change freely"
+    ),
+    "step_up_minutes": Wording(
+        "验证当前绑定后多少分钟内可换绑", "minutes that proof of a contact counts"
+    ),
+    "contact_undo_days": Wording(
+        "换绑后多少天内管理员可撤销", "days to undo a change of contacts in"
+    ),
+    "sessions_per_account": Wording(
+        "每个账号的会话数上限，超出时最旧的失效",
+        "sessions that an account may have; one more ends the oldest",
+    ),
+    # 限制
+    "limits_enabled": Wording("是否启用频率限制", "whether rates are limited at all"),
+    "code_lifetime_seconds": Wording("验证码有效秒数", "how long a code is good, in seconds"),
+    "captcha_lifetime_seconds": Wording(
+        "图形验证码有效秒数", "how long a picture code is good, in seconds"
+    ),
+    "captcha_pool": Wording("预先生成的图形验证码数", "picture codes made ahead"),
+    "wrong_codes_per_hour": Wording(
+        "每个号码或邮箱每小时可输错验证码的次数", "wrong codes per target and hour"
+    ),
+    "wrong_codes_per_day": Wording(
+        "每个号码或邮箱每天可输错验证码的次数", "wrong codes per target and day"
+    ),
+    "wrong_codes_in_a_row": Wording(
+        "连续输错多少次后该号码或邮箱停用验证码登录 24 小时",
+        "wrong codes in a row that stop sign-in by code for that target for 24 hours",
+    ),
+    "wrong_passwords_per_hour": Wording(
+        "每个账号每小时可输错密码的次数", "wrong passwords per account and hour"
+    ),
+    "wrong_passwords_per_day": Wording(
+        "每个账号每天可输错密码的次数", "wrong passwords per account and day"
+    ),
+    "sends_per_minute": Wording(
+        "每个号码或邮箱每分钟发送的验证码数", "codes sent per target and minute"
+    ),
+    "sends_per_hour": Wording(
+        "每个号码或邮箱每小时发送的验证码数", "codes sent per target and hour"
+    ),
+    "sends_per_day": Wording("每个号码或邮箱每天发送的验证码数", "codes sent per target and day"),
+    # 日志
+    "log_level": Wording("日志级别", "least weight that is logged"),
+    "log_format": Wording("日志格式", "form of a line of the log"),
+}

@@ -1,0 +1,87 @@
+"""Password hashes: parameters, equal cost, bounded work (security P2, P4, P5, E2)."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hupan.domain import passwords
+from hupan.domain.passwords import HashCost, Passwords
+from hupan.domain.refusals import Busy
+
+CHEAP = HashCost(memory_kib=8, passes=1)
+
+
+@pytest.fixture
+def pool() -> Iterator[Passwords]:
+    """Two threads with the parameters of production."""
+    pool = Passwords(HashCost(), threads=2)
+    yield pool
+    pool.close()
+
+
+def test_what_is_stored_tells_its_parameters(pool: Passwords) -> None:
+    """argon2id, 19 MiB, two passes, one lane, a salt of 16 bytes (P4)."""
+    stored = asyncio.run(pool.hash("correct horse"))
+    match = re.fullmatch(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$([^$]+)\$[^$]+", stored)
+    assert match is not None
+    assert len(match[1]) == 22
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(min_size=1, max_size=80).filter(lambda text: text.isprintable()))
+def test_exact_bytes_count(password: str) -> None:
+    """What was set verifies, and nothing beside it does: no trimming, no cutting (P2)."""
+    pool = Passwords(CHEAP, threads=1)
+    try:
+        stored = asyncio.run(pool.hash(password))
+        assert asyncio.run(pool.verify(stored, password))
+        for other in (password + "x", password + " ", password[:-1], password.swapcase() + "x"):
+            assert not asyncio.run(pool.verify(stored, other))
+    finally:
+        pool.close()
+
+
+def test_risen_parameters_ask_for_a_new_hash(pool: Passwords) -> None:
+    """A hash made with other parameters is outdated, one of today's is not (P4)."""
+    old = Passwords(CHEAP, threads=1)
+    assert pool.is_outdated(asyncio.run(old.hash("x")))
+    assert not pool.is_outdated(asyncio.run(pool.hash("x")))
+    old.close()
+
+
+def test_nobody_costs_what_somebody_costs(pool: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a stored hash one verification of the same parameters is done, and fails (E2)."""
+    seen: list[str] = []
+    matches = pool._matches  # noqa: SLF001 - what is counted has no door
+
+    def counting(stored: str, password: str) -> bool:
+        seen.append(stored)
+        return matches(stored, password)
+
+    monkeypatch.setattr(pool, "_matches", counting)
+    stored = asyncio.run(pool.hash("right"))
+    assert not asyncio.run(pool.verify("", "right"))
+    assert not asyncio.run(pool.verify(stored, "wrong"))
+    assert len(seen) == 2
+    assert [one.rsplit("$", 2)[0] for one in seen] == [stored.rsplit("$", 2)[0]] * 2
+
+
+def test_a_full_queue_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the threads and eight waiting for each, and after too long a wait, it is Busy (P5)."""
+    pool = Passwords(CHEAP, threads=1)
+
+    async def rush() -> list[object]:
+        return await asyncio.gather(
+            *(pool.verify("", "x") for _ in range(30)), return_exceptions=True
+        )
+
+    outcomes = asyncio.run(rush())
+    assert sum(outcome is False for outcome in outcomes) == 9
+    assert sum(isinstance(outcome, Busy) for outcome in outcomes) == 21
+    monkeypatch.setattr(passwords, "MOST_SECONDS_TO_WAIT", -1.0)
+    assert all(isinstance(outcome, Busy) for outcome in asyncio.run(rush()))
+    pool.close()

@@ -1,0 +1,157 @@
+"""The pages about the contract say what the contract says.
+
+The story: a page on compatibility was written by hand, once. Two releases later it promised an
+endpoint that was gone and kept silent about three that were new; nobody had lied, nobody looked.
+And a comment that cites a rule by its number tells a newcomer nothing once the rule is nowhere.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from hupan.contract.document import PAGES, main
+from hupan.contract.document_codes import WHEN
+from hupan.contract.document_compatibility import sources
+from hupan.contract.document_forms import described
+from hupan.contract.document_general import GENERAL
+from hupan.contract.document_notes import NOTES, ORIGIN
+from hupan.contract.endpoints import ENDPOINTS
+from hupan.contract.failures import FAILURES
+from hupan.contract.table import Endpoint
+
+Line = Endpoint[Any, Any, Any]
+
+ID = r"[A-Z]\d{1,2}"
+RUN = rf"{ID}(?: [a-d])?(?:(?:-|, | and ){ID}(?: [a-d])?)*"
+WIRE = re.compile(r"wire\.md (\d+(?:\.\d+)?)")
+DESIGN = re.compile(r"design,? (?:section )?(\d+)\b")
+COMPONENT = re.compile(r"security (?:section )?(\d+, \w+)")
+SECURITY = re.compile(rf"(?:security |\()({RUN})(?=[).,;:\s\"])")
+ROW = re.compile(r"^\| ([^|]+?) \|", re.MULTILINE)
+
+
+def in_runs(text: str) -> Iterator[str]:
+    """The ids that a text cites, those between the ends of a range included."""
+    for run in SECURITY.findall(text):
+        for first, last in re.findall(rf"({ID})(?:-({ID}))?", run):
+            until = int(last[1:]) if last else int(first[1:])
+            for number in range(int(first[1:]), until + 1):
+                yield first[0] + str(number).zfill(len(first) - 1)
+
+
+def citations(text: str) -> set[str]:
+    """Everything that a text cites, as the page names it."""
+    plain = re.sub(r"\s+(?:#|--|//)?\s*", " ", text)
+    return {
+        *WIRE.findall(plain),
+        *(f"design {number}" for number in DESIGN.findall(plain)),
+        *COMPONENT.findall(plain),
+        *in_runs(plain),
+    }
+
+
+def entries(page: str) -> set[str]:
+    """The ids that a page explains: the first cells of its rows."""
+    return set(ROW.findall(page))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_what_the_contract_makes(root: Path, name: str) -> None:
+    """`python -m hupan.contract.document NAME > docs/NAME.md` changes nothing."""
+    assert (root / "docs" / f"{name}.md").read_text("utf-8") == PAGES[name]()
+
+
+def test_a_page_that_is_not_made_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command names the pages it can make."""
+    assert main(["protocols"]) == 2
+    told = capsys.readouterr().err
+    assert all(name in told for name in PAGES)
+
+
+def test_every_endpoint_has_its_row_and_source(root: Path) -> None:
+    """Each line of the table stands on both pages, with who says so."""
+    assert ORIGIN.keys() == set(ENDPOINTS)
+    assert NOTES.keys() <= set(ENDPOINTS)
+    for name in ("compatibility", "compatibility.zh-CN"):
+        page = (root / "docs" / f"{name}.md").read_text("utf-8")
+        for line in ENDPOINTS:
+            start = f"| {line.surface} | {line.method} | `{line.path}` |"
+            rows = [row for row in page.splitlines() if row.startswith(start)]
+            assert len(rows) == 1
+            assert rows[0].endswith(f"| {sources(line)} |")
+
+
+@pytest.mark.parametrize("note", [*GENERAL, *(note for notes in NOTES.values() for note in notes)])
+def test_every_note_stands_in_both_languages(note: Any) -> None:  # noqa: ANN401 - a row of the table
+    """The twin in Chinese says as much; the English one has no Chinese but 精选."""
+    assert re.search("[\u4e00-\u9fff]", note.zh)
+    assert note.en.replace("精选", "").isascii()
+
+
+def test_every_failure_has_its_occasion() -> None:
+    """The page on the protocol tells when each code comes, and of no code that is gone."""
+    assert WHEN.keys() == set(FAILURES)
+
+
+def test_every_message_is_on_the_page(root: Path) -> None:
+    """Each JSON message of an endpoint that has fields has a heading."""
+    page = (root / "docs" / "protocol.md").read_text("utf-8")
+    forms = {form for line in ENDPOINTS for form in (line.request, line.response)}
+    named = {form for form in forms if issubclass(form, Struct) and form.__struct_fields__}
+    assert {form.__name__ for form in named if f"\n### {form.__name__}\n" not in page} == set()
+
+
+def test_an_attribute_that_is_gone_is_seen() -> None:
+    """A docstring that tells of a field that its message has no more is no page."""
+
+    class Gone(Struct):
+        """A message.
+
+        Attributes:
+            text: is there.
+            other: is not.
+        """
+
+        text: str
+
+    with pytest.raises(ValueError, match="other"):
+        described(Gone, is_request=True)
+
+
+def test_every_citation_is_explained(root: Path, written: Callable[..., dict[str, str]]) -> None:
+    """What code and tests cite of rules stands in docs/wire-rules.md."""
+    known = entries((root / "docs" / "wire-rules.md").read_text("utf-8"))
+    texts = written(".py", ".sql", ".proto")
+    del texts["tests/guards/test_documents.py"]
+    cited = {path: citations(text) - known for path, text in texts.items()}
+    assert {path: ids for path, ids in cited.items() if ids} == {}
+
+
+def test_the_rules_stay_a_compact_list(root: Path) -> None:
+    """The page is for looking up, so it has fewer than 400 lines and explains nothing twice."""
+    page = (root / "docs" / "wire-rules.md").read_text("utf-8")
+    assert len(page.splitlines()) < 400
+    ids = [entry for entry in ROW.findall(page) if re.fullmatch(ID, entry)]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("text", "cited"),
+    [
+        ("# one look-up (wire.md 1.3).", {"1.3"}),
+        ('"""Tokens (wire.md 5); hashes (security T1, T2)."""', {"5", "T1", "T2"}),
+        ("-- one live code (security C1-C3, C7)", {"C1", "C2", "C3", "C7"}),
+        ("told later (E3).", {"E3"}),
+        ("# as long as it is\n    # asked for (security\n    # R14 b)", {"R14"}),
+        ("(security section 4, protobuf)", {"4, protobuf"}),
+        ("under `/sandbox` (design, section 8)", {"design 8"}),
+        ("a page of A4 paper, and U+200B", set()),
+    ],
+)
+def test_a_citation_is_seen(text: str, cited: set[str]) -> None:
+    """In comments of every language, in lists and in ranges."""
+    assert citations(text) == cited
