@@ -14,6 +14,8 @@ from tests.wire.answers import Answer, assert_refused
 from tests.wire.client import WireClient
 from tests.wire.records import Account
 
+pytestmark = pytest.mark.slow
+
 Channel: TypeAlias = Literal["sms", "email"]
 TOKENS = ("none", "own", "other")
 STATES = ("bound", "free", "released before use", "released before issue")

@@ -5,6 +5,8 @@ import pytest
 from tests.wire.answers import Answer, refused_field
 from tests.wire.client import WireClient
 
+pytestmark = pytest.mark.slow
+
 PATH = "user/forget-password"
 PASSWORD = "the lake at seven"
 WRONG_CODE = b'{"code":1202,"msg":"\xe9\xaa\x8c\xe8\xaf\x81\xe7\xa0\x81\xe9\x94\x99\xe8\xaf\xaf'

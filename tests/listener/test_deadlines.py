@@ -6,6 +6,8 @@ import pytest
 
 from tests.listener.listening import Listening, Peer
 
+pytestmark = pytest.mark.slow
+
 SHORT = 0.3
 LONG = 60.0
 HEAD = b"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n"

@@ -8,6 +8,8 @@ from tests.servers import Server
 from tests.wire.client import WireClient
 from tests.wire.seeds import seed
 
+pytestmark = pytest.mark.slow
+
 PACKS = ["minimal", "vip", "banned", "coins", "discovery", "unicode"]
 PASSWORD = "long enough 湖 1"
 
