@@ -53,7 +53,7 @@ check: ready-dev
 test: ready-dev
 	$(PYTEST) $(ARGS)
 
-BENCH ?= $(filter-out bench/filling.py,$(sort $(wildcard bench/*.py)))
+BENCH ?= $(filter-out bench/filling.py bench/loading.py,$(sort $(wildcard bench/*.py)))
 
 bench: ready-dev
 	@set -e; for one in $(BENCH); do echo "$$one"; $(BIN)/python "$$one"; done

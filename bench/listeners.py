@@ -9,21 +9,16 @@ work on the machine disturbs least. Idle memory is RSS, all processes of a liste
 
 import os
 import pathlib
-import re
 import statistics
-import subprocess
 import sys
-import time
-import urllib.request
-from typing import NamedTuple
+
+from loading import Round, await_start, load, start, stop
 
 from hupan.listener.asgi import Receive, Scope, Send
 from hupan.listener.limits import ListenerLimits
 from hupan.listener.run import run
 
 PORTS = {"uvicorn": 18471, "granian": 18472, "hupan": 18473}
-SECONDS = 4
-START_SECONDS = 10.0
 HEAD = {
     "type": "http.response.start",
     "status": 200,
@@ -44,14 +39,6 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     for stage in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{stage}.complete"})
-
-
-class Round(NamedTuple):
-    """What one round of load showed."""
-
-    per_second: float
-    p99_ms: float
-    cpu_us: float
 
 
 def command(name: str, granian_python: str) -> list[str]:
@@ -98,34 +85,11 @@ def rss_mb(pid: int) -> float:
     return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def load(name: str, pid: int) -> Round:
-    """One round of wrk."""
+def measure(name: str, pid: int) -> tuple[Round, float]:
+    """One round of load, and the CPU that each answer took, in µs."""
     before = cpu_seconds(pid)
-    wrk = f"taskset -c 1 wrk -t1 -c32 -d{SECONDS} --latency http://127.0.0.1:{PORTS[name]}/"
-    said = subprocess.run(wrk.split(), capture_output=True, text=True, check=True).stdout  # noqa: S603  # our own words
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise SystemExit(said)
-    cpu = cpu_seconds(pid) - before
-    number, unit = re.findall(r"99%\s+([\d.]+)(us|ms|s)", said)[0]
-    p99_ms = float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit]
-    answered = int(re.findall(r"(\d+) requests in", said)[0])
-    return Round(
-        float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0]), p99_ms, cpu / answered * 1e6
-    )
-
-
-def await_start(name: str) -> None:
-    """Returns when a listener answers."""
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{PORTS[name]}/", timeout=1).close()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+    seen = load(PORTS[name])
+    return seen, (cpu_seconds(pid) - before) / seen.answered * 1e6
 
 
 def main() -> None:
@@ -134,28 +98,24 @@ def main() -> None:
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3  # noqa: PLR2004  # the second argument
     names = [name for name in PORTS if name != "granian" or granian_python]
     here = pathlib.Path(__file__).parent
-    running = {
-        name: subprocess.Popen(["taskset", "-c", "0", *command(name, granian_python)], cwd=here)  # noqa: S603, S607  # our own words
-        for name in names
-    }
+    running = {name: start(command(name, granian_python), str(here)) for name in names}
     try:
         for name in names:
-            await_start(name)
+            await_start(PORTS[name])
         idle = {name: rss_mb(running[name].pid) for name in names}
-        found: dict[str, list[Round]] = {name: [] for name in names}
+        found: dict[str, list[tuple[Round, float]]] = {name: [] for name in names}
         for _ in range(rounds):
             for name in names:
-                found[name].append(load(name, running[name].pid))
+                found[name].append(measure(name, running[name].pid))
     finally:
-        for process in running.values():
-            process.terminate()
-        for process in running.values():
-            process.wait(START_SECONDS)
+        stop(list(running.values()))
     for name in names:
-        middle = Round(*map(statistics.median, zip(*found[name], strict=True)))
+        per_second = statistics.median(seen.per_second for seen, _ in found[name])
+        p99_ms = statistics.median(seen.p99_ms for seen, _ in found[name])
+        cpu_us = statistics.median(cpu for _, cpu in found[name])
         sys.stdout.write(
-            f"{name:8} {middle.per_second:7.0f} /s  p99 {middle.p99_ms:5.1f} ms  "
-            f"{middle.cpu_us:5.1f} us CPU/request  {idle[name]:5.1f} MB idle\n"
+            f"{name:8} {per_second:7.0f} /s  p99 {p99_ms:5.1f} ms  "
+            f"{cpu_us:5.1f} us CPU/request  {idle[name]:5.1f} MB idle\n"
         )
 
 
