@@ -1,11 +1,12 @@
 """Searches in a list of many groups: first and last pages, common and rare keywords.
 
-    python bench/discovery.py [GROUPS] [FOLDER]
+    python bench/discovery.py [GROUPS] [zipf|random] [FOLDER]
 
 Makes a store with a million groups unless told otherwise, in FOLDER or in one that is gone
-afterwards; then asks each question a hundred times, through the domain, as a request would. A
-folder that holds a store already is not filled again. While the import runs, a second engine does
-what a server does: small durable changes, whose waiting is told.
+afterwards. Their texts are words by Zipf, or random characters, of which the pairs of a long
+keyword mostly stand apart. Then asks each question a hundred times, through the domain, as a
+request would. A folder that holds a store already is not filled again. While the import runs, a
+second engine does what a server does: small durable changes, whose waiting is told.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ ROUNDS = 100
 SIZE = 30
 CATEGORIES = ("粉丝群", "地区", "IT/互联网", "玩机", "游戏", "资讯订阅", "")
 RARE, LONE = "鹡鸰", "饕餮"
+FEW = "湖畔月春夏秋冬东南西北中"
 PHRASE = "欢迎来到我们的大家庭"
 
 
@@ -59,14 +61,26 @@ def groups(count: int) -> Iterator[Group]:
         yield Group(GroupId(group), 0, name, said, "", headcount, 1_700_000_000, category, featured)
 
 
-async def fill(database: pathlib.Path, count: int) -> None:
+def random_groups(count: int) -> Iterator[Group]:
+    """Groups with texts of few characters in any order: many candidates, few of which match."""
+    chance = random.Random(7)  # noqa: S311 - a bench that repeats itself
+    for group in range(FIRST_ID, FIRST_ID + count):
+        name, said = ("".join(chance.choices(FEW, k=chance.randint(2, most))) for most in (12, 60))
+        headcount = int(2 / (1 - chance.random()))
+        category = chance.choice(CATEGORIES)
+        yield Group(GroupId(group), 0, name, said, "", headcount, 1_700_000_000, category, 0)
+
+
+KINDS = {"zipf": groups, "random": random_groups}
+
+
+async def fill(database: pathlib.Path, coming: Iterator[Group]) -> None:
     """Imports the groups while somebody else writes; tells how long both took."""
     engine, neighbour = SqliteEngine(database), SqliteEngine(database)
     waits: list[float] = []
     writing = asyncio.create_task(_write_beside(neighbour, waits))
     started = time.monotonic()
     async with drafting(engine) as draft:
-        coming = groups(count)
         while some := list(itertools.islice(coming, 2_000)):
             await draft.add(some)
         print(f"staged after {time.monotonic() - started:.0f} s")
@@ -126,7 +140,7 @@ async def measure(database: pathlib.Path) -> None:
     discovery = Discovery(engine)
     (common,) = [group.name[:2] for group in await discovery.groups("", "", page=1, size=1)]
     row = await engine.one(
-        "SELECT id, introduction FROM listed_groups WHERE id > 500000000 LIMIT 1"
+        "SELECT id, introduction FROM listed_groups WHERE id > ?1 LIMIT 1", FIRST_ID + 90_000
     )
     group, text = row or (FIRST_ID, "")
     questions = [
@@ -146,6 +160,8 @@ async def measure(database: pathlib.Path) -> None:
         ("8 characters, one group", "", str(text)[:8]),
         ("8 characters, featured", "精选", PHRASE[:8]),
         ("32 characters, apart in a fifth", "", (PHRASE * 4)[:32]),
+        ("3 characters, mostly apart", "", "湖畔月"),
+        ("4 characters, mostly apart", "", "湖畔月湖"),
         ("an exact id", "", str(group)),
     ]
     for name, category, keyword in questions:
@@ -156,14 +172,15 @@ async def measure(database: pathlib.Path) -> None:
 
 def main() -> None:
     """Fills a store unless there is one, and asks."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with tempfile.TemporaryDirectory() as temporary:
-        folder = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else temporary)  # noqa: PLR2004 - the second argument
+        kind = sys.argv[2] if len(sys.argv) > 2 else "zipf"  # noqa: PLR2004 - the second argument
+        folder = pathlib.Path(sys.argv[3] if len(sys.argv) > 3 else temporary)  # noqa: PLR2004 - the third
         folder.mkdir(parents=True, exist_ok=True)
         database = folder / "hupan.db"
         if not database.exists():
             migrate(database)
-            asyncio.run(fill(database, count))
+            asyncio.run(fill(database, KINDS[kind](count)))
             print(f"the store has {database.stat().st_size >> 20} MB")
         asyncio.run(measure(database))
 

@@ -18,6 +18,10 @@ NEVER_ENDS = 2**53 - 1
 """End of a ban without an end; the largest number that the wire allows (wire.md 1.10)."""
 
 
+class Overtaken(Exception):  # noqa: N818 - it names what happened
+    """Somebody began a newer edition of the list of groups; the one in the making is given up."""
+
+
 class StoreUnavailable(Exception):  # noqa: N818 - it names a state of the machine
     """The machine failed to read or to keep something; nothing of the change was kept."""
 

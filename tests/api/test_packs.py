@@ -1,9 +1,14 @@
 """What the sandbox's doors make of accounts: packs, bans, guests (design 8, decision 0008)."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from hupan.store.editions import open_draft
+from hupan.store.engine import Engine
+from hupan.store.sqlite import SqliteEngine
 from tests.servers import Server
 from tests.wire.client import WireClient
 
@@ -141,6 +146,43 @@ def test_the_number_of_discovery_is_that_of_groups(own_wire: WireClient) -> None
     own_wire.request("POST", "/sandbox/reset")
     plant(own_wire, "discovery", 1)
     assert count_groups(own_wire, own_wire.account().token) == 1
+
+
+@pytest.mark.slow
+def test_an_import_that_begins_while_groups_are_planted(tmp_path: Path) -> None:
+    """The later one goes on; the planting is refused, lists nothing, and can be asked for again."""
+
+    async def overtake() -> None:
+        engine = SqliteEngine(tmp_path / "hupan.db")
+        try:
+            while await draft_number(engine) == 0:  # noqa: ASYNC110 - the server sets no event
+                await asyncio.sleep(0.01)
+            await engine.change(open_draft)
+        finally:
+            await engine.close()
+
+    with (
+        Server("sandbox", "--data-dir", str(tmp_path)) as server,
+        WireClient(server) as wire,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        importing = beside.submit(asyncio.run, overtake())
+        reply = wire.request("POST", "/sandbox/seed", {"pack": "discovery", "number": 20_000})
+        importing.result(timeout=30)
+        assert (reply.status_code, list(reply.json())) == (409, ["error"])
+        assert "import" in reply.json()["error"]
+        token = wire.account().token
+        assert count_groups(wire, token) == 0
+        plant(wire, "discovery", 1)
+        assert count_groups(wire, token) == 1
+        assert "Traceback" not in server.output()
+
+
+async def draft_number(engine: Engine) -> int:
+    """The number of the newest draft of the list."""
+    row = await engine.one("SELECT value FROM counters WHERE name = 'groups-draft'")
+    assert row is not None
+    return int(row[0])
 
 
 @pytest.mark.parametrize(

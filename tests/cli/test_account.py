@@ -1,6 +1,7 @@
 """`hupan account` and `hupan medal`: what operators do with accounts."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,10 @@ def test_accounts_are_listed_page_by_page(data: Path) -> None:
     assert [row["nickname"] for row in json.loads(result.stdout)] == ["第1个", "第2个"]
     assert json.loads(run(data, "account", "list", "--after", "1000005", "--json").stdout) == []
     assert "第4个" in run(data, "account", "list").stdout
+    for after in ("-5", "99999999999999999999999"):
+        result = run(data, "account", "list", "--after", after)
+        assert result.exit_code == 2
+        assert "--after" in result.stderr
 
 
 def test_bans(data: Path) -> None:
@@ -139,7 +144,8 @@ def test_invitations(data: Path) -> None:
     code = str(inviter["invitationCode"]).lower()
     guest = told(data, "account", "create", "--invited-by", code)
     assert (inviter["invitedBy"], guest["invitedBy"]) == (None, "1000001")
-    assert "invitedBy" in refused(data, "account", "create", "--invited-by", "NOBODY")
+    assert "--vip-days" in refused(data, "account", "create", "--vip-days", "-1")
+    assert "--invited-by" in refused(data, "account", "create", "--invited-by", "NOBODY")
     assert len(json.loads(run(data, "account", "list", "--json").stdout)) == 2
 
 
@@ -156,12 +162,49 @@ def test_coins(data: Path) -> None:
     assert (take["number"], take["change"], take["after"], take["typ"]) == (2, -2.34, 10, 6)
     assert told(data, "account", "show", "1000001")["coins"] == 10
     assert "金币余额不足" in refused(data, *coins, "--take", "10.01", "--reason", "x")
-    for amount in ("0", "-1", "0.001", "nan", "inf", "1e400"):
-        refused(data, *coins, "--give", amount, "--reason", "x")
+    for amount in ("0", "-1", "0.001", "nan", "sNaN", "inf", "1e400", "1e999999", "1e-999999"):
+        for option in ("--give", "--take"):
+            assert option in refused(data, *coins, f"{option}={amount}", "--reason", "x")
     assert run(data, *coins, "--give", "many", "--reason", "x").exit_code == 2
     assert run(data, *coins, "--give", "1").exit_code == 2
     newest = json.loads(run(data, *coins, "--json").stdout)
     assert [entry["number"] for entry in newest] == [2, 1]
+
+
+def test_help_of_coins(data: Path) -> None:
+    """Every option says in both languages what it does."""
+    lines = run(data, "account", "coins", "--help").stdout.splitlines()
+    for option in ("--give", "--take", "--reason", "--key", "--limit"):
+        (line,) = [line for line in lines if line.strip().startswith(option)]
+        assert not line.isascii()
+
+
+@pytest.mark.parametrize("refusal", [KeyError("uid not found: 4711"), OSError("no such user")])
+def test_a_user_without_an_entry(
+    data: Path, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    """Is named by its number in the journal; nobody asks for it where nothing is written."""
+    told(data, "account", "create")
+    asked = []
+
+    def nameless() -> str:
+        asked.append(refusal)
+        raise refusal
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    coins = ("account", "coins", "1000001")
+    assert run(data, *coins, "--json").stdout == "[]\n"
+    assert not asked
+    entry = told(data, *coins, "--give", "1", "--reason", "x")
+    assert entry["actor"] == f"operator:{os.getuid()}"
+
+
+def test_a_password_that_is_no_text(data: Path) -> None:
+    """Bytes that are not UTF-8 are refused in words."""
+    arguments = ["account", "create", "--password", "--data-dir", str(data)]
+    result = runner.invoke(app, arguments, input=b"\xff\xfe\n")
+    assert result.exit_code == 2
+    assert "UTF-8" in result.stderr
 
 
 def test_a_password_comes_by_standard_input(data: Path) -> None:

@@ -180,6 +180,13 @@ def test_problems_for_programs() -> None:
         ('{"chatId": 100000001, "nickname": "a", "introduction": "\\u0000"}', "1 introduction"),
         ('{"chatId": 100000001, "nickname": "%s"}' % ("x" * 65), "1 nickname"),
         ('{"chatId": 100000001, "nickname": ["a"]}', "1 nickname"),
+        ('{"chatId": 100000001, "nickname": "a", "nickname": "b"}', "1 nickname"),
+        ('{"chatId": 100000001, "nickname": "a", "headcount": NaN}', "1"),
+        ('{"chatId": 100000001, "nickname": "\\ud800"}', "1 nickname"),
+        ('{"chatId": 100000001, "nickname": "a", "avatarUrl": "http://a/\\ud800"}', "1 avatarUrl"),
+        ('{"chatId": 100000001, "nickname": "a", "category": "\\ud800"}', "1 category"),
+        ('{"chatId": 1' + "0" * 5000 + "}", "1"),
+        (b'{"chatId": 100000001, "nickname": "a"}'.decode().encode("utf-16"), "1"),
     ],
 )  # fmt: skip
 def test_bad_objects_are_named(line: str | bytes, place: str) -> None:
@@ -219,6 +226,45 @@ def test_spreadsheets_and_pipes() -> None:
     status, _, problems = run("group", "import", "-")
     assert status == 2
     assert "--format" in problems
+
+
+@pytest.mark.usefixtures("_store")
+def test_json_lines_with_a_mark() -> None:
+    """A byte order mark before the first line does not disturb; another one is refused."""
+    line = b'{"chatId": 100000001, "nickname": "a"}\n'
+    mark = b"\xef\xbb\xbf"
+    assert run("group", "import", written("g.jsonl", mark + line))[0] == 0
+    status, _, problems = run("group", "import", written("g.jsonl", mark + line + mark + line))
+    assert (status, problems.split(":")[0]) == (1, "第 2 行 line 2")
+
+
+@pytest.mark.usefixtures("_store")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("g.csv", ""), ("g.csv", HEAD), ("g.csv", HEAD + "\n\n"), ("g.jsonl", ""), ("g.jsonl", "\n")],
+)
+@pytest.mark.parametrize("command", ["group", "bot"])
+def test_no_rows_are_no_import(command: str, name: str, text: str) -> None:
+    """A file without rows is most likely a mistake: it is told, and the status is 1."""
+    if command == "bot":
+        text = text.replace(",category", "")
+    status, told, problems = run(command, "import", written(name, text))
+    assert (status, told) == (1, "")
+    assert "没有可导入的行 / there is no row to import" in problems
+    assert "未导入任何内容" in problems
+
+
+@pytest.mark.usefixtures("_store")
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that cannot be read")
+def test_a_file_that_cannot_be_read_on() -> None:
+    """A folder, or a file whose reading fails, is told in words and nothing is kept."""
+    Path("folder.csv").mkdir()
+    for name in ("folder.csv", "/proc/self/mem"):
+        for form in ("csv", "jsonl"):
+            status, told, problems = run("group", "import", name, "--format", form)
+            assert (status, told) == (1, "")
+            assert "无法读取文件 / cannot read" in problems
+    assert listed() == []
 
 
 @pytest.mark.usefixtures("_store")

@@ -12,6 +12,7 @@ from hupan.domain.accounts import Accounts
 from hupan.domain.code_login import CodeLogins
 from hupan.domain.codes import NOBODY, CodeKind, Codes
 from hupan.domain.common_passwords import load_common_passwords
+from hupan.domain.contact_proofs import ContactProofs
 from hupan.domain.contact_undo import ContactUndo
 from hupan.domain.contacts import Contacts
 from hupan.domain.days import Days
@@ -58,7 +59,12 @@ class Holding:
         )
         contact_rules = ContactRules()
         self.contacts = Contacts(
-            engine, self.clock, self.targets, self.codes, self.notices, contact_rules
+            engine,
+            self.clock,
+            self.targets,
+            self.codes,
+            self.notices,
+            ContactProofs(contact_rules),
         )
         self.undo = ContactUndo(engine, self.clock, self.notices, contact_rules)
         self.logins = CodeLogins(

@@ -11,6 +11,7 @@ from hupan.chance import SeededChance
 from hupan.domain.accounts import Accounts
 from hupan.domain.code_login import CodeLogins
 from hupan.domain.codes import CodeKind, Codes
+from hupan.domain.contact_proofs import ContactProofs
 from hupan.domain.days import Days
 from hupan.domain.devices import Devices
 from hupan.domain.endings import Endings
@@ -18,7 +19,7 @@ from hupan.domain.limiter import Limiter
 from hupan.domain.messages import Messages
 from hupan.domain.notices import Notices
 from hupan.domain.sessions import Device, Sessions
-from hupan.domain.settings import DAY, Limits, Rules, SessionLife
+from hupan.domain.settings import DAY, ContactRules, Limits, Rules, SessionLife
 from hupan.domain.targets import Target, Targets
 from hupan.domain.tokens import Tokens
 from hupan.model import Account, AccountId, Caller, Limit
@@ -66,7 +67,13 @@ class Lives:
         )
         self.devices = Devices(self.engine, clock, life)
         self.endings = Endings(
-            self.engine, clock, targets, self.codes, self.notices, ERASED_AFTER_DAYS * DAY
+            self.engine,
+            clock,
+            targets,
+            self.codes,
+            self.notices,
+            ContactProofs(ContactRules()),
+            ERASED_AFTER_DAYS * DAY,
         )
         self.code_logins = CodeLogins(
             self.engine, clock, targets, self.codes, self.accounts, self.sessions, rules

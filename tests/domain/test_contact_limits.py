@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ from hupan.domain.refusals import WrongCode
 from hupan.domain.sessions import Device
 from hupan.domain.settings import Limits
 from hupan.model import Limit, Session
+from hupan.store.engine import Transaction
 from tests.domain.holding import Holding, open_holding
 from tests.domain.standing import NOW
 
@@ -113,4 +115,55 @@ def test_a_new_password_forgets_wrong_ones(tmp_path: Path) -> None:
         assert await holding.engine.one(left, subject) is None
 
     with open_holding(tmp_path / "hupan.db", LIMITS) as holding:
+        asyncio.run(scenario(holding))
+
+
+COUNT = "INSERT INTO tallies (subject, name, count, ends_at) VALUES (?1, 'any', 20, ?2)"
+SUBJECTS = "SELECT subject FROM tallies ORDER BY subject"
+
+
+async def count(subject: str, tx: Transaction) -> None:
+    """Fill a tally."""
+    await tx.run(COUNT, subject, NOW + HOUR)
+
+
+async def count_against(holding: Holding, *addresses: str) -> None:
+    """Fill every tally of some targets: of tries on two devices, and of messages."""
+    for address in addresses:
+        channel = "email" if "@" in address else "sms"
+        tries = [f"{channel}:{address}:", f"{channel}:{address}:ab"]
+        if channel == "email":
+            tries += [f"password:{address}:", f"password:{address}:ab"]
+        for subject in (*tries, f"send:{channel}:{address}"):
+            await holding.engine.change(partial(count, subject))
+
+
+@pytest.mark.parametrize("how", ["change", "undo"])
+@pytest.mark.parametrize("old", [OWN_PHONE, OWN_EMAIL])
+def test_a_target_that_leaves_takes_no_lock_along(tmp_path: Path, how: str, old: str) -> None:
+    """Its next owner starts with every guess; what was sent to it still counts (security A4)."""
+    new = FREE_EMAIL if "@" in old else FREE_PHONE
+
+    async def change(holding: Holding, session: Session, to: str) -> None:
+        call = holding.contacts.change_email if "@" in to else holding.contacts.change_phone
+        await call(session, to, await holding.code(to))
+
+    async def scenario(holding: Holding) -> None:
+        bound = {"email" if "@" in old else "phone": old}
+        account = await holding.account(**bound)
+        session = await holding.session(account.id)
+        if how == "undo":
+            await change(holding, session, new)
+        left, kept = (new, old) if how == "undo" else (old, new)
+        await count_against(holding, left, kept)
+        if how == "undo":
+            await holding.undo.undo(account.id, 1)
+        else:
+            await change(holding, session, new)
+        channel = "email" if "@" in old else "sms"
+        subjects = [row[0] for row in await holding.engine.all(SUBJECTS)]
+        assert [subject for subject in subjects if left in subject] == [f"send:{channel}:{left}"]
+        assert len([subject for subject in subjects if kept in subject]) == (5 if "@" in old else 3)
+
+    with open_holding(tmp_path / "hupan.db") as holding:
         asyncio.run(scenario(holding))

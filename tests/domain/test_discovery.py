@@ -36,7 +36,7 @@ def run(folder: Path, scenario: Scenario) -> None:
 @pytest.fixture
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 64 ranks, so that some hundred groups fill several."""
-    monkeypatch.setattr("hupan.store.groups.PLACES", SMALL_BLOCK)
+    monkeypatch.setattr("hupan.store.group_search.PLACES", SMALL_BLOCK)
     monkeypatch.setattr("hupan.domain.group_draft.PLACES", SMALL_BLOCK)
 
 
@@ -81,12 +81,42 @@ def test_every_page_of_every_search(tmp_path: Path, size: int) -> None:
     run(tmp_path, scenario)
 
 
+async def pages_of(discovery: Discovery, keyword: str, size: int, count: int) -> list[list[Group]]:
+    """The first pages of a keyword, each of which is there."""
+    return [
+        await discovery.groups("", keyword, page=page, size=size) for page in range(1, count + 1)
+    ]
+
+
+@pytest.mark.parametrize("size", [7, 10, 30])
+def test_pages_of_a_long_keyword_have_no_holes(tmp_path: Path, size: int) -> None:
+    """Where most candidates do not match, too, every page but the last is full (decision 0007)."""
+    chance = random.Random(5)  # noqa: S311 - the same groups each time
+    groups = [
+        group(number, name="".join(chance.choices("湖畔月春秋", k=14)), headcount=number % 97)
+        for number in range(4000)
+    ]
+
+    async def scenario(discovery: Discovery, listings: Listings) -> None:
+        await listings.put_groups(groups)
+        for keyword in ("湖畔月", "畔月春秋"):
+            expected = plainly(groups, "", keyword)
+            assert len(expected) > 30
+            full, rest = divmod(len(expected), size)
+            pages = await pages_of(discovery, keyword, size, full + 2)
+            assert [len(page) for page in pages] == [*[size] * full, rest, 0]
+            assert [one for page in pages for one in page] == expected
+
+    run(tmp_path, scenario)
+
+
 @pytest.mark.usefixtures("_small_blocks")
-def test_behind_the_depth_pages_count_candidates(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bound", [1, 10, 64, 100, 250, 299])
+def test_the_list_of_a_long_keyword_ends_at_the_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int
 ) -> None:
-    """There a long keyword's pages may be short; nothing is wrong, twice, or left out."""
-    monkeypatch.setattr("hupan.store.groups.MOST_CHECKED", 10)
+    """Up to there nothing is left out and every page is full; behind it nothing is found."""
+    monkeypatch.setattr("hupan.store.group_search.MOST_CHECKED", bound)
     groups = [
         group(number, name="湖畔春" if number % 3 else "湖畔和畔春", headcount=1000 - number)
         for number in range(300)
@@ -94,9 +124,31 @@ def test_behind_the_depth_pages_count_candidates(
 
     async def scenario(discovery: Discovery, listings: Listings) -> None:
         await listings.put_groups(groups)
-        pages = [await discovery.groups("", "湖畔春", page=page, size=20) for page in range(1, 20)]
-        assert [one for page in pages for one in page] == plainly(groups, "", "湖畔春")
-        assert any(0 < len(page) < 20 for page in pages[:5])
+        expected = plainly(groups[:bound], "", "湖畔春")
+        for size in (1, 7, 20):
+            pages = await pages_of(discovery, "湖畔春", size, len(expected) // size + 3)
+            assert [one for page in pages for one in page] == expected
+            assert all(len(page) == size for page in pages[: len(expected) // size])
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.usefixtures("_small_blocks")
+@pytest.mark.parametrize("bound", [1, 70, 200])
+def test_an_id_is_found_behind_the_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int
+) -> None:
+    """The group comes last, once, and only where its category is asked for."""
+    monkeypatch.setattr("hupan.store.group_search.MOST_CHECKED", bound)
+    named = [group(number, name="100000299", headcount=9) for number in range(200)]
+    mine = group(299, headcount=1, category="游戏")
+
+    async def scenario(discovery: Discovery, listings: Listings) -> None:
+        await listings.put_groups([*named, mine])
+        pages = await pages_of(discovery, "100000299", 30, 9)
+        assert [one for page in pages for one in page] == [*named[:bound], mine]
+        for category, found in (("游戏", [mine]), ("地区", [])):
+            assert await discovery.groups(category, "100000299", page=1, size=9) == found
 
     run(tmp_path, scenario)
 
@@ -147,9 +199,9 @@ def test_forms_and_case_do_not_count(tmp_path: Path, name: str, keyword: str) ->
     run(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("keyword", ["\0", "a\0f", "\0f", "湖\x07畔", "\ud800"])
-def test_control_characters_are_refused(tmp_path: Path, keyword: str) -> None:
-    """They are in no text that is listed, and must not reach the marks of the index."""
+@pytest.mark.parametrize("keyword", ["\0", "a\0f", "\0f", "湖\x07畔", "\ud800", "湖" * 33])
+def test_what_no_text_holds_is_refused(tmp_path: Path, keyword: str) -> None:
+    """Control characters are in no text, and must not reach the marks; 32 characters are enough."""
 
     async def scenario(discovery: Discovery, _listings: Listings) -> None:
         with pytest.raises(InvalidField):

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,13 @@ from hupan.domain.refusals import (
 )
 from hupan.domain.sessions import Device
 from hupan.model import AccountId
+from hupan.store.engine import Transaction
 from tests.domain.lives import ERASED_AFTER_DAYS, Lives, mail, open_lives, sms
 
 PHONE, EMAIL = "13900000001", "Who@Example.com"
 CANCELLED = "notice-account-cancelled"
 HERE = Device("here", "android")
+LONG_AFTER = 2**40
 
 
 async def sign_in(home: Lives, phone: str, kind: CodeKind, owner: AccountId) -> str:
@@ -231,6 +234,28 @@ def test_guesses_of_the_past_are_forgotten(tmp_path: Path) -> None:
 
     async def subjects(home: Lives) -> set[str]:
         return {row[0] for row in await home.rows("SELECT subject FROM tallies")}
+
+    with open_lives(tmp_path / "db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_wrong_passwords_of_the_past_are_forgotten(tmp_path: Path) -> None:
+    """Who registers the address next is not locked out by guesses at the last owner's password."""
+
+    async def scenario(home: Lives) -> None:
+        account = await home.account(email=EMAIL)
+        mine, others = f"password:{EMAIL.lower()}:", "password:who@example.co:"
+        for subject in (mine, f"{mine}ab", others, f"send:email:{EMAIL.lower()}"):
+            await home.engine.change(partial(count, subject))
+        await home.endings.end(account)
+        home.pass_days(ERASED_AFTER_DAYS)
+        await home.endings.erase_due()
+        left = {row[0] for row in await home.rows("SELECT subject FROM tallies")}
+        assert left == {others, f"send:email:{EMAIL.lower()}"}
+
+    async def count(subject: str, tx: Transaction) -> None:
+        count = "INSERT INTO tallies (subject, name, count, ends_at) VALUES (?1, 'any', 20, ?2)"
+        await tx.run(count, subject, LONG_AFTER)
 
     with open_lives(tmp_path / "db") as home:
         asyncio.run(scenario(home))

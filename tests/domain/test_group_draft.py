@@ -8,15 +8,14 @@ import pytest
 from hupan.domain.discovery import Discovery
 from hupan.domain.group_draft import drafting
 from hupan.domain.listings import Listings
-from hupan.model import Group
-from hupan.store.editions import Overtaken
+from hupan.model import Group, Overtaken
 from hupan.store.engine import Engine
 from hupan.store.migrate import migrate
 from hupan.store.sqlite import SqliteEngine
 from tests.domain.listed import group
 
 FIRST, SECOND = group(1, name="湖"), group(2, name="畔")
-TABLES = ("listed_groups", "group_ranks", "group_postings")
+TABLES = ("listed_groups", "group_ranks", "group_texts", "group_postings")
 
 
 @pytest.fixture

@@ -52,6 +52,18 @@ def test_common_passwords(password: str) -> None:
 @pytest.mark.parametrize(
     "password",
     [
+        *("１２３４５６７８", "ｐａｓｓｗｏｒｄ", "Ｐａｓｓｗｏｒｄ１！", "𝐩𝐚𝐬𝐬𝐰𝐨𝐫𝐝", "①②③④⑤⑥⑦⑧"),
+        *("paſſword", "ｈｕｐａｎ２０２４", "ＬＯＴＵＳ-123"),
+    ],
+)
+def test_other_forms_of_the_same_letters(password: str) -> None:
+    """A common password stays one in full width, in circles or in bold (security P3)."""
+    assert is_weak(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
         *("the lake at seven", "correct horse battery", "long enough 1", "a-fine-morning-2"),
         *("湖边的第三棵柳树", "Tr0ub4dor&3xy", "kayak7winter", "S3cret-Pass-7", "xkqz!7pp"),
         *("liu shu xia de mao", "🌊🌾🦆🛶🌅🐟🪷🌫", "72.4.1.9.x.x", "reeds1997willow"),

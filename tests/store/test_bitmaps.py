@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.store.bitmaps import MOST_ONE_BY_ONE, PLACES, pack, places_of, unpack, without_up_to
+from hupan.store.bitmaps import MOST_ONE_BY_ONE, PLACES, pack, places_of, unpack
 
 PLACE = st.integers(0, PLACES - 1)
 SETS = st.one_of(
@@ -31,10 +31,3 @@ def test_a_page_is_a_slice(places: set[int], skip: int, most: int) -> None:
     """Skipping and bounding is what slicing the ascending places would be."""
     members = unpack(pack(sorted(places)))
     assert places_of(members, skip, most) == sorted(places)[skip : skip + most]
-
-
-@given(SETS, PLACE)
-def test_without_what_was_seen(places: set[int], seen: int) -> None:
-    """Only places behind the one seen remain."""
-    members = without_up_to(unpack(pack(sorted(places))), seen)
-    assert places_of(members, 0, PLACES) == sorted(p for p in places if p > seen)

@@ -27,6 +27,7 @@ WIRE: dict[type[Exception], Failure] = {
     refusals.PhoneNotBound: failures.PHONE_NOT_BOUND,
     refusals.EmailNotBound: failures.EMAIL_NOT_BOUND,
     refusals.ProofNeeded: failures.PROOF_NEEDED,
+    refusals.OlderProofNeeded: failures.OLDER_PROOF_NEEDED,
     refusals.PasswordTooShort: failures.PASSWORD_TOO_SHORT,
     refusals.WeakPassword: failures.WEAK_PASSWORD,
     refusals.TooLateToUndo: failures.TOO_LATE_TO_UNDO,

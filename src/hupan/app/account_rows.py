@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from hupan.domain.roster import RosterEntry
 from hupan.model import NEVER_ENDS, Account, CoinEntry
+from hupan.store.coin_audit import CoinFault
+from hupan.store.contacts import ContactChange
 
 CENTS_IN_A_COIN = 100
 Row: TypeAlias = dict[str, object]
@@ -58,6 +60,28 @@ def coin_row(entry: CoinEntry) -> Row:
         "actor": entry.actor,
         "key": entry.key,
         "createdAt": entry.created_at,
+    }
+
+
+def fault_row(fault: CoinFault) -> Row:
+    """A break in the journal of coins: at an entry, or between the newest one and the balance."""
+    return {
+        "account": str(fault.account_id),
+        "entry": fault.number or None,
+        "fault": "entry" if fault.number else "balance",
+    }
+
+
+def contact_row(change: ContactChange) -> Row:
+    """How a number or an address was bound or changed; "" where nothing was, or is, bound."""
+    return {
+        "number": change.number,
+        "contact": "phone" if change.channel == "sms" else "email",
+        "old": change.old_address,
+        "new": change.new_address,
+        "proven": change.is_proven == 1,
+        "changedAt": change.changed_at,
+        "undoneAt": change.undone_at or None,
     }
 
 

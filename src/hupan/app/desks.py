@@ -1,5 +1,6 @@
 """The desks at which operators work, on the open store of a server."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,10 +9,20 @@ from functools import partial
 from hupan.api.failures import failure_of
 from hupan.app.account_desk import AccountDesk
 from hupan.app.coin_desk import CoinDesk
-from hupan.app.ending_desk import EndingDesk, make_endings
+from hupan.app.contact_desk import ContactDesk
+from hupan.app.ending_desk import EndingDesk
+from hupan.app.keyed import make_contact_undo, make_endings
 from hupan.app.medal_desk import MedalDesk
 from hupan.app.operating import OperationRefused, operating
-from hupan.app.rules import hash_cost, invitation_rules, password_rules, rules, targets
+from hupan.app.privacy_desk import PrivacyDesk
+from hupan.app.rules import (
+    hash_cost,
+    invitation_rules,
+    password_rules,
+    rules,
+    shown_by_default,
+    targets,
+)
 from hupan.chance import SystemChance
 from hupan.clock import SystemClock
 from hupan.config import Settings
@@ -24,6 +35,7 @@ from hupan.domain.invitations import Invitations
 from hupan.domain.medals import Medals
 from hupan.domain.password_strength import PasswordStrength
 from hupan.domain.passwords import Passwords
+from hupan.domain.privacy import Privacy
 from hupan.domain.provisioning import Provisioning
 from hupan.domain.refusals import InvalidField, Refusal
 from hupan.domain.roster import Roster
@@ -39,6 +51,8 @@ class Desks:
     coins: CoinDesk
     medals: MedalDesk
     endings: EndingDesk
+    contacts: ContactDesk
+    privacy: PrivacyDesk
 
 
 @asynccontextmanager
@@ -59,12 +73,19 @@ async def open_desks(settings: Settings) -> AsyncIterator[Desks]:
 
 
 def in_words(refusal: Refusal) -> str:
-    """A refusal in both languages, as clients are told it."""
+    """A refusal in both languages, as clients are told it; a field by the name of its option."""
     if isinstance(refusal, InvalidField):
-        return f"{refusal.field} 的值非法 / the value of {refusal.field} is not valid"
+        option = _option(refusal.field)
+        return f"{option} 的值非法 / the value of {option} is not valid"
     failure, filling = failure_of(refusal, 0)
     zh, en = (failure.message(english=english, field=filling) for english in (False, True))
     return f"{zh} / {en}"
+
+
+def _option(field: str) -> str:
+    """What operators call a field: `--vip-days` for `vip_days`, and NAME, which is no option."""
+    words = re.sub("[A-Z]", r"-\g<0>", field).replace("_", "-").lower()
+    return "NAME" if words == "name" else f"--{words}"
 
 
 def _desks(settings: Settings, engine: Engine, passwords: Passwords) -> Desks:
@@ -89,4 +110,6 @@ def _desks(settings: Settings, engine: Engine, passwords: Passwords) -> Desks:
         CoinDesk(roster, coins),
         MedalDesk(medals),
         EndingDesk(roster, partial(make_endings, settings, engine, clock)),
+        ContactDesk(clock, roster, partial(make_contact_undo, settings, engine, clock)),
+        PrivacyDesk(roster, Privacy(engine, shown_by_default(settings))),
     )

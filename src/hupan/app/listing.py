@@ -12,8 +12,7 @@ from hupan.domain.group_draft import Draft, Progress, drafting
 from hupan.domain.listed_rows import BOT_COLUMNS, GROUP_COLUMNS, Column, bot_of, group_of
 from hupan.domain.listings import Listings
 from hupan.domain.refusals import InvalidField
-from hupan.model import Bot, Group
-from hupan.store.editions import Overtaken
+from hupan.model import Bot, Group, Overtaken
 from hupan.store.engine import Engine
 
 ROWS_AT_ONCE = 2_000
@@ -56,7 +55,8 @@ class Listing:
             found = await self._discovery.groups(category, keyword, page=page, size=size)
         except InvalidField as error:
             raise OperationRefused(
-                "关键词不能含控制字符 / no control characters in a keyword"
+                "关键词至多 32 个字符，不能含控制字符 / "
+                "a keyword has at most 32 characters, none of them control characters"
             ) from error
         return [_shown(group, GROUP_COLUMN_NAMES) for group in found]
 

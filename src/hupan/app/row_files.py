@@ -5,11 +5,13 @@ A line that cannot be read is told with its number, and the reading goes on behi
 
 import csv
 import io
+import json
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, TypeAlias
+from typing import BinaryIO, Literal, NoReturn, TypeAlias
 
-import msgspec
+from hupan.app.operating import OperationRefused
 
 Form: TypeAlias = Literal["csv", "jsonl"]
 
@@ -40,27 +42,71 @@ class Row:
 
 
 def read_rows(file: BinaryIO, form: Form, columns: Collection[str]) -> Iterator[Row | Problem]:
-    """The rows of a file in UTF-8; blank lines are passed over.
+    """The rows of a file in UTF-8, at least one; blank lines are passed over.
 
     Args:
         file: what is read; it is not closed.
         form: how its rows are written.
         columns: those that a CSV may have; JSON objects are looked at by whoever reads the row.
+
+    Raises:
+        OperationRefused: the file cannot be read on.
     """
-    return _read_csv(file, columns) if form == "csv" else _read_jsonl(file)
+    count = 0
+    try:
+        for row in _read_csv(file, columns) if form == "csv" else _read_jsonl(file):
+            count += 1
+            yield row
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OperationRefused(f"无法读取文件 / cannot read the file: {reason}") from error
+    if not count:
+        yield Problem(1, "", "没有可导入的行", "there is no row to import")
+
+
+class _Twice(ValueError):  # noqa: N818 - it names what was found
+    """An object has a key twice; the key is the text."""
 
 
 def _read_jsonl(file: BinaryIO) -> Iterator[Row | Problem]:
-    decoder = msgspec.json.Decoder(dict[str, object])
     for line, text in enumerate(file, start=1):
-        if not text.strip():
+        written = text.removeprefix(BOM_UTF8) if line == 1 else text
+        if not written.strip():
             continue
         try:
-            yield Row(line, decoder.decode(text))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            yield Row(line, _object(written))
+        except _Twice as error:
+            yield Problem(line, str(error), "此列出现两次", "the column stands twice")
+        except (ValueError, RecursionError):
             yield Problem(
                 line, "", "须为一个 JSON 对象（UTF-8）", "must be one JSON object in UTF-8"
             )
+
+
+def _object(written: bytes) -> dict[str, object]:
+    """An object of JSON.
+
+    Raises:
+        ValueError: it is none.
+    """
+    value = json.loads(
+        written.decode(), object_pairs_hook=_each_once, parse_constant=_no_such_number
+    )
+    if not isinstance(value, dict):
+        raise ValueError("no object")  # noqa: TRY004 - it is the value that is wrong, not a type
+    return value
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+def _no_such_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _read_csv(file: BinaryIO, columns: Collection[str]) -> Iterator[Row | Problem]:

@@ -16,6 +16,7 @@ from hupan.app.rules import (
 from hupan.domain.captchas import Captchas
 from hupan.domain.code_login import CodeLogins
 from hupan.domain.common_passwords import load_common_passwords
+from hupan.domain.contact_proofs import ContactProofs
 from hupan.domain.contact_undo import ContactUndo
 from hupan.domain.contacts import Contacts
 from hupan.domain.device_settings import DeviceSettings
@@ -133,7 +134,7 @@ def _contacts(parts: Parts) -> Contacts:
         parts.targets,
         parts.codes,
         parts.notices,
-        contact_rules(parts.settings),
+        ContactProofs(contact_rules(parts.settings)),
     )
 
 
@@ -154,5 +155,6 @@ def _endings(parts: Parts) -> Endings:
         parts.targets,
         parts.codes,
         parts.notices,
+        ContactProofs(contact_rules(parts.settings)),
         parts.settings.account_erasure_days * DAY,
     )

@@ -1,6 +1,7 @@
 """`hupan account coins`."""
 
 import getpass
+import os
 import uuid
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
@@ -31,7 +32,7 @@ _HEADS = {
     "actor": "操作者\nBy",
     "createdAt": "时间\nTime",
 }
-AmountOption = Annotated[str | None, typer.Option(metavar="COINS", show_default=False)]
+_LONGEST_NAME = 48
 
 
 def register(group: typer.Typer) -> None:
@@ -42,8 +43,12 @@ def register(group: typer.Typer) -> None:
 def coins(
     *,
     who: WhoArgument,
-    give: AmountOption = None,
-    take: AmountOption = None,
+    give: Annotated[
+        str | None, typer.Option(metavar="COINS", help="发放 Give", show_default=False)
+    ] = None,
+    take: Annotated[
+        str | None, typer.Option(metavar="COINS", help="扣除 Take", show_default=False)
+    ] = None,
     reason: Annotated[str, typer.Option(help="原因 Why")] = "",
     key: Annotated[str, typer.Option(help="此次变动的编号 Names the change")] = "",
     limit: Annotated[int, typer.Option(min=1, max=100, help="最多列出 At most")] = 20,
@@ -58,11 +63,11 @@ def coins(
         raise typer.BadParameter("--reason")
 
     async def act(desks: Desks) -> Row | list[Row]:
-        named = (reason, key or str(uuid.uuid4()), f"operator:{getpass.getuser()}")
+        name = key or str(uuid.uuid4())
         if give is not None:
-            return await desks.coins.give(who, amount(give), *named)
+            return await desks.coins.give(who, amount(give), reason, name, operator())
         if take is not None:
-            return await desks.coins.take(who, amount(take), *named)
+            return await desks.coins.take(who, amount(take), reason, name, operator())
         return await desks.coins.newest(who, limit)
 
     told, settings = at_desk(config, data_dir, act)
@@ -70,6 +75,17 @@ def coins(
         show_rows(told, _HEADS, settings, as_json=as_json)
     else:
         show_one(told, _HEADS, settings, as_json=as_json)
+
+
+def operator() -> str:
+    """Whoever runs the command, as the journal names them."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a user without an entry, as containers have them
+        name = ""
+    if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
+        name = str(os.getuid())
+    return f"operator:{name}"
 
 
 def amount(text: str) -> Decimal:

@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from hupan.cli import account_coins, account_ending, account_standing
+from hupan.cli import (
+    account_coins,
+    account_contacts,
+    account_ending,
+    account_privacy,
+    account_standing,
+)
 from hupan.cli.account_tables import HEADS, WhoArgument, show_account
 from hupan.cli.desks import at_desk, show_rows
 from hupan.cli.operating import DataDirOption, JsonOption
@@ -27,6 +33,7 @@ _CREATE = """新建账号，不登录。
 
 Make an account, without signing it in.
 """
+_HIGHEST_ID = 9_999_999_999
 _ASKED_FOR = (
     "设置密码：在终端中询问，否则读取标准输入的第一行。 "
     "Set a password: asked for on a terminal, else the first line of standard input."
@@ -41,6 +48,8 @@ def register(app: typer.Typer) -> None:
     group.command("create", help=_CREATE, short_help="新建 Make")(create)
     account_standing.register(group)
     account_coins.register(group)
+    account_contacts.register(group)
+    account_privacy.register(group)
     account_ending.register(group)
     app.add_typer(group, name="account", help=_ACCOUNT, short_help="账号 Accounts")
 
@@ -58,7 +67,9 @@ def show(
 
 def list_accounts(
     *,
-    after: Annotated[int, typer.Option(help="从此编号之后开始 Begin after this id")] = 0,
+    after: Annotated[
+        int, typer.Option(min=0, max=_HIGHEST_ID, help="从此编号之后开始 Begin after this id")
+    ] = 0,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="最多列出 At most")] = 100,
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
@@ -103,7 +114,10 @@ def _read_password() -> str:
     if sys.stdin.isatty():
         text: str = typer.prompt("密码 Password", hide_input=True, confirmation_prompt=True)
         return text
-    line = sys.stdin.readline().rstrip("\r\n")
+    try:
+        line = sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter("标准输入不是 UTF-8 / standard input is not UTF-8") from error
     if not line:
         raise typer.BadParameter("标准输入没有密码 / no password on standard input")
     return line

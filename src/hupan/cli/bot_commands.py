@@ -2,20 +2,10 @@
 
 import typer
 
-from hupan.app.listing import BOT_COLUMN_NAMES, Imported, Listing
-from hupan.app.row_files import read_rows
-from hupan.cli.importing import (
-    FileArgument,
-    FormOption,
-    bars,
-    form_or_exit,
-    opened,
-    size_of,
-    tell,
-)
-from hupan.cli.operating import DataDirOption, JsonOption, operate, write_json
+from hupan.app.listing import BOT_COLUMN_NAMES, Listing
+from hupan.cli.importing import import_command
+from hupan.cli.operating import DataDirOption, JsonOption, operate, show_table
 from hupan.cli.settings_or_exit import ConfigOption
-from hupan.cli.tables import print_table
 from hupan.store.engine import Engine
 
 _BOT = """管理“发现”中推荐的机器人，可在服务器运行时使用。
@@ -46,29 +36,12 @@ _HEADS = {
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(no_args_is_help=True)
-    group.command("import", help=_IMPORT, short_help="导入 Import")(import_bots)
+    import_rows = import_command(
+        BOT_COLUMN_NAMES, lambda listing, lines, on_read, _: listing.import_bots(lines, on_read)
+    )
+    group.command("import", help=_IMPORT, short_help="导入 Import")(import_rows)
     group.command("list", help=_LIST, short_help="列出 List")(list_bots)
     app.add_typer(group, name="bot", help=_BOT, short_help="机器人 Recommended bots")
-
-
-def import_bots(
-    *,
-    file: FileArgument,
-    form: FormOption = None,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Imports all rows of a file, or none."""
-    known = form_or_exit(file, form)
-    with opened(file) as source, bars(source, size_of(file)) as (on_read, _on_indexed):
-        lines = read_rows(source, known, BOT_COLUMN_NAMES)
-
-        async def act(engine: Engine) -> Imported:
-            return await Listing(engine).import_bots(lines, on_read)
-
-        imported = operate(config, data_dir, act)
-    tell(imported, as_json=as_json)
 
 
 def list_bots(
@@ -80,7 +53,4 @@ def list_bots(
         return await Listing(engine).bots()
 
     bots = operate(config, data_dir, act)
-    if as_json:
-        write_json(bots)
-    else:
-        print_table(_HEADS, bots)
+    show_table(_HEADS, bots, as_json=as_json)

@@ -16,7 +16,10 @@ from hupan.cli.tables import print_table
 from hupan.config import Settings
 
 Result = TypeVar("Result")
-_TIMES = ("vipUntil", "bannedUntil", "registeredAt", "lastActiveAt", "createdAt", "erasedAt")
+_TIMES = (
+    *("vipUntil", "bannedUntil", "registeredAt", "lastActiveAt", "createdAt", "erasedAt"),
+    *("changedAt", "undoneAt"),
+)
 _LATEST_TIME = 253_402_300_799
 _NONE = "—"
 
@@ -94,6 +97,8 @@ def _standing(row: Row, zone: ZoneInfo) -> Row:
 def _value(key: str, value: object, zone: ZoneInfo) -> str:
     if key in _TIMES and isinstance(value, int) and 0 < value <= _LATEST_TIME:
         return f"{datetime.fromtimestamp(value, zone):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, bool):
+        return "是 yes" if value else "否 no"
     if isinstance(value, list):
         return "、".join(map(str, value)) or _NONE
     return _NONE if value in (None, "") else str(value)

@@ -4,20 +4,10 @@ from typing import Annotated
 
 import typer
 
-from hupan.app.listing import GROUP_COLUMN_NAMES, Imported, Listing
-from hupan.app.row_files import read_rows
-from hupan.cli.importing import (
-    FileArgument,
-    FormOption,
-    bars,
-    form_or_exit,
-    opened,
-    size_of,
-    tell,
-)
-from hupan.cli.operating import DataDirOption, JsonOption, operate, write_json
+from hupan.app.listing import GROUP_COLUMN_NAMES, Listing
+from hupan.cli.importing import import_command
+from hupan.cli.operating import DataDirOption, JsonOption, operate, show_table
 from hupan.cli.settings_or_exit import ConfigOption
-from hupan.cli.tables import print_table
 from hupan.store.engine import Engine
 
 _GROUP = """管理“发现”中的群聊，可在服务器运行时使用。
@@ -47,29 +37,10 @@ _HEADS = {
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(no_args_is_help=True)
-    group.command("import", help=_IMPORT, short_help="导入 Import")(import_groups)
+    import_rows = import_command(GROUP_COLUMN_NAMES, Listing.import_groups)
+    group.command("import", help=_IMPORT, short_help="导入 Import")(import_rows)
     group.command("list", help=_LIST, short_help="列出 List")(list_groups)
     app.add_typer(group, name="group", help=_GROUP, short_help="群聊 Groups in discovery")
-
-
-def import_groups(
-    *,
-    file: FileArgument,
-    form: FormOption = None,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Imports all rows of a file, or none."""
-    known = form_or_exit(file, form)
-    with opened(file) as source, bars(source, size_of(file)) as (on_read, on_indexed):
-        lines = read_rows(source, known, GROUP_COLUMN_NAMES)
-
-        async def act(engine: Engine) -> Imported:
-            return await Listing(engine).import_groups(lines, on_read, on_indexed)
-
-        imported = operate(config, data_dir, act)
-    tell(imported, as_json=as_json)
 
 
 def list_groups(
@@ -88,7 +59,4 @@ def list_groups(
         return await Listing(engine).groups(category, keyword, page=page, size=size)
 
     groups = operate(config, data_dir, act)
-    if as_json:
-        write_json(groups)
-    else:
-        print_table(_HEADS, groups)
+    show_table(_HEADS, groups, as_json=as_json)

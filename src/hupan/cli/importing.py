@@ -1,7 +1,7 @@
 """What the commands that import have in common: the file, the bar, and the problems told."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -9,9 +9,11 @@ from typing import Annotated, BinaryIO, TypeAlias
 
 import typer
 
-from hupan.app.listing import Imported
-from hupan.app.row_files import Form
-from hupan.cli.operating import write_json
+from hupan.app.listing import Imported, Lines, Listing
+from hupan.app.row_files import Form, read_rows
+from hupan.cli.operating import DataDirOption, JsonOption, operate, write_json
+from hupan.cli.settings_or_exit import ConfigOption
+from hupan.store.engine import Engine
 
 FileArgument: TypeAlias = Annotated[
     Path,
@@ -23,7 +25,35 @@ FormOption: TypeAlias = Annotated[
     Form | None,
     typer.Option("--format", help="文件格式，默认由扩展名决定 By default the file's suffix tells"),
 ]
+OnRead: TypeAlias = Callable[[], None]
+OnIndexed: TypeAlias = Callable[[int, int], None]
+Importing: TypeAlias = Callable[[Listing, Lines, OnRead, OnIndexed], Awaitable[Imported]]
 _FORMS: dict[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+
+def import_command(columns: Collection[str], keep: Importing) -> Callable[..., None]:
+    """The command that imports rows with these columns."""
+
+    def import_rows(
+        *,
+        file: FileArgument,
+        form: FormOption = None,
+        as_json: JsonOption = False,
+        data_dir: DataDirOption = None,
+        config: ConfigOption = None,
+    ) -> None:
+        """Imports all rows of a file, or none; says what came of it."""
+        known = form_or_exit(file, form)
+        with opened(file) as source, bars(source, size_of(file)) as (on_read, on_indexed):
+            lines = read_rows(source, known, columns)
+
+            async def act(engine: Engine) -> Imported:
+                return await keep(Listing(engine), lines, on_read, on_indexed)
+
+            imported = operate(config, data_dir, act)
+        tell(imported, as_json=as_json)
+
+    return import_rows
 
 
 def form_or_exit(path: Path, form: Form | None) -> Form:
@@ -65,9 +95,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def bars(
-    file: BinaryIO, size: int | None
-) -> Iterator[tuple[Callable[[], None], Callable[[int, int], None]]]:
+def bars(file: BinaryIO, size: int | None) -> Iterator[tuple[OnRead, OnIndexed]]:
     """Two bars on standard error, if that is a terminal: bytes that are read, groups indexed."""
     # Here, because rich takes longer to import than every other command takes to run.
     from rich.console import Console  # noqa: PLC0415 # as said above

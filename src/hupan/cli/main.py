@@ -5,10 +5,12 @@ imported when its command is asked for, so that `hupan version` does not wait fo
 libraries; `hupan --help` imports them all.
 """
 
+import contextlib
 import io
+import os
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Final, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -19,6 +21,7 @@ COMMANDS: Final = {
     "sandbox": "hupan.cli.sandbox",
     "config": "hupan.cli.config_commands",
     "account": "hupan.cli.account_commands",
+    "coins": "hupan.cli.coin_commands",
     "medal": "hupan.cli.medal_commands",
     "group": "hupan.cli.group_commands",
     "bot": "hupan.cli.bot_commands",
@@ -74,8 +77,42 @@ def _hupan() -> None:
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Runs the command line; what the system refuses is told in a line, with status 1."""
+    _prepare_streams()
+    try:
+        try:
+            app()
+        except SystemExit:
+            sys.stdout.flush()  # now, while it can still be told that it fails
+            raise
+    except OSError as error:
+        _give_up(error)
+    except UnicodeEncodeError as error:
+        if all(map(_is_text, sys.argv)):
+            raise
+        typer.echo("参数不是 UTF-8 文本 / an argument is no text in UTF-8", err=True)
+        raise SystemExit(1) from error
+
+
+def _prepare_streams() -> None:
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack Chinese; never fail for it
             stream.reconfigure(errors="replace")
-    app()
+
+
+def _give_up(error: OSError) -> NoReturn:
+    """Says why, unless it is that nobody reads any more."""
+    if not isinstance(error, BrokenPipeError):
+        with contextlib.suppress(OSError):
+            typer.echo(f"系统报错 / the system says: {error}", err=True)
+    # What is still to be written would fail again at the end, with a word from Python.
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    raise SystemExit(1) from error
+
+
+def _is_text(argument: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in argument)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeAlias, TypeVar
 
@@ -11,6 +11,7 @@ import typer
 from hupan.app.operating import operating
 from hupan.cli.refusing import refused_plainly
 from hupan.cli.settings_or_exit import settings_or_exit
+from hupan.cli.tables import print_table
 from hupan.store.engine import Engine
 
 DataDirOption: TypeAlias = Annotated[
@@ -38,6 +39,16 @@ def operate(
 
     with refused_plainly():
         return asyncio.run(run())
+
+
+def show_table(
+    heads: Mapping[str, str], rows: Sequence[Mapping[str, object]], *, as_json: bool
+) -> None:
+    """Writes rows: a table for people, a JSON array of all their values for programs."""
+    if as_json:
+        write_json(rows)
+    else:
+        print_table(heads, rows)
 
 
 def write_json(value: object) -> None:

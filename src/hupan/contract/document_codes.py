@@ -8,7 +8,7 @@ WHEN: dict[Failure, str] = {
     of.VIP_ONLY: "a VIP feature without VIP in force",
     of.INVALID_FIELD: "a field is missing, of the wrong type or out of range; the message names it",
     of.UNREADABLE_BODY: "the body is not of the endpoint's form at all",
-    of.UNKNOWN_USER: "get-user of an id that nobody has",
+    of.UNKNOWN_USER: "get-user of an id that nobody has, or save-user-remarks about one",
     of.BANNED: "signing in to a banned account (after a right code or password), its token, or "
     "get-user of it",
     of.SERVER_ERROR: "a fault of the server; the log has it under the request's id",
@@ -31,6 +31,8 @@ WHEN: dict[Failure, str] = {
     of.PHONE_NOT_BOUND: "change-phone-check of an account that has no number",
     of.EMAIL_NOT_BOUND: "change-email-check of an account that has no address",
     of.PROOF_NEEDED: "a change in an older session, before what is bound now was proved",
+    of.OLDER_PROOF_NEEDED: "a change of what was bound earlier, or a cancelling by what was bound "
+    "later, while that later binding was made without proof and can still be undone",
     of.PASSWORD_TOO_SHORT: "forget-password with too short a password; the message tells the least",
     of.WEAK_PASSWORD: "forget-password with a common password, or one made of the account's name, "
     "number or address",

@@ -39,10 +39,12 @@ _CHANGING: tuple[Note, ...] = (
         "D",
         "With the target that is bound now, the call is a proof that counts for ten minutes. With "
         "a new one it changes, after such a proof or within 15 minutes of signing in; else 1407. A "
-        "change ends the account's other sessions ([decision 12](decisions/0012-contacts.md)).",
+        "change ends the account's other sessions. While the other one was bound without proof and "
+        "not long ago, only a proof serves; else 1411 ([decision 12](decisions/0012-contacts.md)).",
         "填写当前绑定的号码或邮箱即为验证，十分钟内有效；填写新的则为更换，须先验证或在登录 15 分钟"
         "之内，"
-        "否则 1407。更换会结束该账号的其他会话（[决定 12](decisions/0012-contacts.md)）。",
+        "否则 1407。更换会结束该账号的其他会话。若另一种在不久前未经验证绑定，则须先验证，否则 1411"
+        "（[决定 12](decisions/0012-contacts.md)）。",
     ),
 )
 
@@ -243,11 +245,10 @@ NOTES: dict[Line, tuple[Note, ...]] = {
         Note(
             "D",
             "No category is all groups, 精选 the featured ones, an unknown one none. By headcount; "
-            "far pages of keywords of three and more characters may be shorter than asked "
-            "([decision 7](decisions/0007-discovery-search.md)).",
-            "分区为空即全部，“精选”为精选群聊，未知分区为空列表；按人数排列。三个字以上的关键词，靠"
-            "后的页可能"
-            "不满（[决定 7](decisions/0007-discovery-search.md)）。",
+            "for a keyword of three and more characters the list ends behind the first 4,000 "
+            "candidates ([decision 7](decisions/0007-discovery-search.md)).",
+            "分区为空即全部，“精选”为精选群聊，未知分区为空列表；按人数排列。三个字以上的关键词，列"
+            "表止于前 4000 个候选群聊（[决定 7](decisions/0007-discovery-search.md)）。",
         ),
     ),
     of.discover_bots: (
@@ -279,10 +280,11 @@ NOTES: dict[Line, tuple[Note, ...]] = {
             "D",
             "One of `phone` and `email`, the one that is bound and that the code went to. Sessions "
             "end at once; data is erased and the number free after 15 days, until then signing in "
-            "is 1421.",
+            "is 1421. One that was bound later than the other, without proof and not long ago, is "
+            "1411.",
             "`phone` 与 `email` 二选一，须为当前绑定且收到验证码者。会话立即结束；15 天后清除数据并"
             "释放号码，"
-            "此前登录答复 1421。",
+            "此前登录答复 1421。若所填者绑定较晚，且在不久前未经验证，则为 1411。",
         ),
     ),
     of.ignored_modules: (

@@ -96,6 +96,11 @@ WEAK_PASSWORD = Failure(
     "The password is too common, or made of your name, number or address",
 )
 TOO_LATE_TO_UNDO = Failure(1410, "该更换无法撤销", "This change cannot be undone")
+OLDER_PROOF_NEEDED = Failure(
+    1411,
+    "请用较早绑定的手机号或邮箱完成验证",
+    "First confirm the number or address that was bound earlier",
+)
 TOO_MANY_REMARKS = Failure(
     1441, "备注数量已达上限", "There are as many remarks as one account may have"
 )

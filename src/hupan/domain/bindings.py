@@ -1,6 +1,7 @@
 """What is bound to an account: its phone number and its address (security A2, A3, D1)."""
 
 from hupan.domain.targets import Target
+from hupan.domain.tries import forget_tries
 from hupan.model import Account, Channel
 from hupan.store.accounts import claim_identity, release_identity
 from hupan.store.codes import kill_code
@@ -31,7 +32,8 @@ def target_of(channel: Channel, address: str) -> Target:
 async def rebind(tx: Transaction, account: Account, channel: Channel, to: Target | None) -> bool:
     """Puts a target, or none, in the place of what is bound; False when somebody has it.
 
-    Codes of both and proofs of the old one die (security D1); a False has changed nothing.
+    Codes of both and proofs of the old one die (security D1), and so do the wrong tries that were
+    counted against the old one (security A4); a False has changed nothing.
     """
     old = bound(account, channel)
     moves = (old and old.key) != (to and to.key)
@@ -39,6 +41,7 @@ async def rebind(tx: Transaction, account: Account, channel: Channel, to: Target
         return False
     if moves and old:
         await release_identity(tx, old.kind, old.key, account.id)
+        await forget_tries(tx, old.channel, old.key)
     for target in filter(None, (old, to)):
         await kill_codes(tx, target)
     await drop_step_ups(tx, account.id, channel)

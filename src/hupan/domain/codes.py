@@ -9,13 +9,13 @@ from hupan.domain.limiter import Limiter
 from hupan.domain.refusals import Refusal, WrongCode
 from hupan.domain.settings import Limits
 from hupan.domain.targets import Target
-from hupan.model import AccountId, Channel
+from hupan.domain.tries import code_tries
+from hupan.model import AccountId
 from hupan.seal import Seal
 from hupan.store.accounts import find_owner
-from hupan.store.codes import Code, count_try, kill_code, put_code, spend_code
+from hupan.store.codes import Code, count_try, put_code, spend_code
 from hupan.store.engine import Transaction
 from hupan.store.sessions import knows_device
-from hupan.store.tallies import forget_below
 
 CodeKind: TypeAlias = Literal["own", "new", "reset", "decoy"]
 """What a code may ever do.
@@ -66,7 +66,7 @@ class Codes:
         Returns:
             The code, or the refusal to return from the change, so that the try is kept (C4).
         """
-        subject = _guesses(target.channel, target.key) + device_key
+        subject = code_tries(target.channel, target.key) + device_key
         if not await self._limiter.take(tx, subject, self._limits, now):
             return WrongCode()
         code = await count_try(tx, target.channel, target.key, now)
@@ -77,21 +77,11 @@ class Codes:
         await self._limiter.give_back(tx, subject, self._limits, now)
         return code
 
-    async def forget(self, tx: Transaction, channel: Channel, key: str) -> None:
-        """Ends the live code of a target and forgets who guessed: it belongs to nobody any more."""
-        await kill_code(tx, channel, key)
-        await forget_below(tx, _guesses(channel, key))
-
     def _is(self, code: Code, target: Target, text: str) -> bool:
         return hmac.compare_digest(code.mac, self._mac(target, code.kind, text))
 
     def _mac(self, target: Target, kind: str, text: str) -> bytes:
         return self._seal.mac(_PURPOSE, target.channel, target.key, kind, text)
-
-
-def _guesses(channel: Channel, key: str) -> str:
-    """What guesses at the codes of a target are counted under; whose budget follows (C5)."""
-    return f"{channel}:{key}:"
 
 
 async def budget(tx: Transaction, target: Target, device_id: str) -> str:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from hupan.clock import Clock
 from hupan.domain.bindings import all_bound, bound, rebind
 from hupan.domain.codes import Codes, budget
+from hupan.domain.contact_proofs import ContactProofs
 from hupan.domain.notices import Notices
 from hupan.domain.outcome import granted
 from hupan.domain.refusals import (
@@ -17,11 +18,9 @@ from hupan.domain.refusals import (
     PhoneBound,
     PhoneNotBound,
     PhoneTaken,
-    ProofNeeded,
     Refusal,
     WrongCode,
 )
-from hupan.domain.settings import ContactRules
 from hupan.domain.targets import Target, Targets
 from hupan.model import AccountId, Caller, Channel, Session
 from hupan.store.accounts import find_owner
@@ -29,7 +28,6 @@ from hupan.store.codes import Code
 from hupan.store.contacts import note_change
 from hupan.store.engine import Engine, Transaction
 from hupan.store.sessions import end_sessions, find_caller
-from hupan.store.step_ups import has_step_up, put_step_up
 
 Step: TypeAlias = Callable[[Transaction, Caller, Target, str, int], Awaitable[Refusal | None]]
 
@@ -57,14 +55,14 @@ class Contacts:
         targets: Targets,
         codes: Codes,
         notices: Notices,
-        rules: ContactRules,
+        proofs: ContactProofs,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._targets = targets
         self._codes = codes
         self._notices = notices
-        self._rules = rules
+        self._proofs = proofs
 
     async def bind_phone(self, session: Session, phone: str, code: str) -> None:
         """Binds a first number.
@@ -86,7 +84,8 @@ class Contacts:
         """Proves the number that is bound, or puts a new one in its place.
 
         Raises:
-            InvalidField, NotSignedIn, Banned, PhoneNotBound, ProofNeeded, WrongCode, PhoneTaken
+            InvalidField, NotSignedIn, Banned, PhoneNotBound, WrongCode, PhoneTaken
+            ProofNeeded, OlderProofNeeded
         """
         await self._do(self._change, session, self._targets.phone(phone, "phone"), code)
 
@@ -94,7 +93,8 @@ class Contacts:
         """Proves the address that is bound, or puts a new one in its place.
 
         Raises:
-            InvalidField, NotSignedIn, Banned, EmailNotBound, ProofNeeded, WrongCode, EmailTaken
+            InvalidField, NotSignedIn, Banned, EmailNotBound, WrongCode, EmailTaken
+            ProofNeeded, OlderProofNeeded
         """
         await self._do(self._change, session, self._targets.email(email, "email"), code)
 
@@ -117,7 +117,8 @@ class Contacts:
         account = caller.account
         if bound(account, target.channel):
             return _BOUND[target.channel]()
-        refusal = await self._take(tx, caller, target, code, now)
+        is_proven = await self._proofs.is_proven(tx, caller, target.channel, now)
+        refusal = await self._take(tx, caller, target, code, is_proven=is_proven, now=now)
         if refusal is None:
             told = [*all_bound(account), target]
             await self._notices.put(tx, told, BOUND_NOTICE[target.channel], now=now)
@@ -132,9 +133,10 @@ class Contacts:
             return _NOT_BOUND[channel]()
         if old.key == target.key:
             return await self._prove(tx, caller, target, code, now)
-        if not await self._is_proven(tx, caller.session, channel, now):
-            return ProofNeeded()
-        refusal = await self._take(tx, caller, target, code, now)
+        needed = await self._proofs.refusal(tx, caller.session, channel, now)
+        if needed is not None:
+            return needed
+        refusal = await self._take(tx, caller, target, code, is_proven=True, now=now)
         if refusal is None:
             await end_sessions(tx, account.id, but=caller.session.token_hash)
             await self._notices.put(tx, all_bound(account), CHANGED_NOTICE[channel], now=now)
@@ -150,18 +152,18 @@ class Contacts:
             return spent
         if spent.kind != "own" or spent.account_id != caller.account.id:
             return WrongCode()
-        ends_at = now + self._rules.step_up_seconds
-        await put_step_up(tx, caller.session, target.channel, ends_at)
+        await self._proofs.mark(tx, caller.session, target.channel, now)
         return None
 
-    async def _is_proven(
-        self, tx: Transaction, session: Session, channel: Channel, now: int
-    ) -> bool:
-        is_fresh = now - session.signed_in_at < self._rules.fresh_seconds
-        return is_fresh or await has_step_up(tx, session, channel, now)
-
     async def _take(
-        self, tx: Transaction, caller: Caller, target: Target, code: str, now: int
+        self,
+        tx: Transaction,
+        caller: Caller,
+        target: Target,
+        code: str,
+        *,
+        is_proven: bool,
+        now: int,
     ) -> Refusal | None:
         """Uses a code up and makes its target the caller's, if it is still free (D1, A3)."""
         account, channel = caller.account, target.channel
@@ -175,8 +177,15 @@ class Contacts:
         if not await rebind(tx, account, channel, target):
             return TAKEN[channel]()
         old = bound(account, channel)
-        old_address = old.address if old else ""
-        await note_change(tx, account.id, channel, old_address, target.address, now)
+        await note_change(
+            tx,
+            account.id,
+            channel,
+            old=old.address if old else "",
+            new=target.address,
+            is_proven=is_proven,
+            now=now,
+        )
         return None
 
     async def _spend(

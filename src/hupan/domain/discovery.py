@@ -11,7 +11,7 @@ from hupan.store.bots import list_bots
 from hupan.store.categories import list_categories, set_categories
 from hupan.store.engine import Engine, Transaction
 from hupan.store.grams import FEATURED, category_gram, fold
-from hupan.store.groups import GroupQuery, search_groups
+from hupan.store.group_search import GroupQuery, search_groups
 
 FEATURED_CATEGORY = "精选"
 """The category of all groups that are featured, whatever category they stand in."""
@@ -19,6 +19,8 @@ DEFAULT_CATEGORIES = (FEATURED_CATEGORY, "粉丝群", "地区", "IT/互联网", 
 """Those of the reference, until others are set."""
 MOST_CATEGORIES = 50
 MOST_CATEGORY_CHARACTERS = 16
+MOST_KEYWORD_CHARACTERS = 32
+"""As on the wire (security I8)."""
 MOST_BOTS = 100
 """The list of bots has no pages."""
 _GROUP_ID = re.compile("[1-9][0-9]{8}")
@@ -55,10 +57,12 @@ class Discovery:
         A keyword that is the id of a group finds that group too. By headcount, equal ones by id.
 
         Raises:
-            InvalidField: the keyword holds control characters.
+            InvalidField: the keyword is too long or holds control characters.
         """
         folded = fold(keyword)
-        if any(unicodedata.category(character) in ("Cc", "Cs") for character in folded):
+        if len(keyword) > MOST_KEYWORD_CHARACTERS or any(
+            unicodedata.category(character) in ("Cc", "Cs") for character in folded
+        ):
             raise InvalidField("keyword")
         query = GroupQuery(
             mark=_mark(category),

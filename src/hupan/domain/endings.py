@@ -1,7 +1,8 @@
 """The end of an account (security A4, A7).
 
 Who cancels proves it with a code that went to what is bound to the account, sent while it was
-bound (security D1), together with the account's own token. All sessions end in the same change,
+bound (security D1), together with the account's own token; one to a target that nobody proved to
+hold when it was bound will not do. All sessions end in the same change,
 and from then on the account answers like one that never was. Only after a delay is it erased and
 are its number and address free again; whoever registers them starts from nothing, under a new id.
 Meanwhile a sign-in is told why it is refused, but only after its code or password was right (E3).
@@ -12,12 +13,22 @@ from functools import partial
 from hupan.clock import Clock
 from hupan.domain.bindings import all_bound, kill_codes
 from hupan.domain.codes import Codes, budget
+from hupan.domain.contact_proofs import ContactProofs
 from hupan.domain.notices import Notices
 from hupan.domain.outcome import granted
-from hupan.domain.refusals import InvalidField, NotSignedIn, Refusal, UnknownUser, WrongCode
+from hupan.domain.refusals import (
+    InvalidField,
+    NotSignedIn,
+    OlderProofNeeded,
+    Refusal,
+    UnknownUser,
+    WrongCode,
+)
 from hupan.domain.targets import Target, Targets
-from hupan.model import Account, AccountId, Caller, Session
+from hupan.domain.tries import forget_tries
+from hupan.model import Account, AccountId, Caller, Channel, Session
 from hupan.store.accounts import find_account, find_owner
+from hupan.store.codes import kill_code
 from hupan.store.endings import (
     erase_rows,
     list_due,
@@ -42,6 +53,7 @@ class Endings:
         targets: Targets,
         codes: Codes,
         notices: Notices,
+        proofs: ContactProofs,
         erase_after_seconds: int,
     ) -> None:
         self._engine = engine
@@ -49,6 +61,7 @@ class Endings:
         self._targets = targets
         self._codes = codes
         self._notices = notices
+        self._proofs = proofs
         self._erase_after_seconds = erase_after_seconds
 
     async def cancel(self, session: Session, phone: str, email: str, code: str) -> None:
@@ -57,6 +70,7 @@ class Endings:
         Raises:
             InvalidField: not one of `phone` and `email` is given, or it cannot be.
             WrongCode: the target is not the account's, or the code is not its own.
+            OlderProofNeeded: the target was bound without proof, not long ago.
             NotSignedIn: the session has ended meanwhile.
         """
         target = self._named(phone, email)
@@ -111,11 +125,13 @@ class Endings:
         """Why a code does not prove that the caller owns its account; None when it does.
 
         A target of somebody else's is refused before its code is touched: nobody can guess at it
-        here, nor use its tries up.
+        here, nor use its tries up. That more proof is needed is told at once, as on a change.
         """
         account = caller.account.id
         if await find_owner(tx, target.kind, target.key) != account:
             return WrongCode()
+        if await self._proofs.is_doubtful(tx, account, target.channel, now):
+            return OlderProofNeeded()
         device_key = await budget(tx, target, caller.session.device_id)
         spent = await self._codes.spend(tx, target, code, device_key=device_key, now=now)
         if isinstance(spent, Refusal):
@@ -140,4 +156,6 @@ class Endings:
             return
         for kind, value in identities:
             if kind != "invitation":
-                await self._codes.forget(tx, "sms" if kind == "phone" else "email", value)
+                channel: Channel = "sms" if kind == "phone" else "email"
+                await kill_code(tx, channel, value)
+                await forget_tries(tx, channel, value)

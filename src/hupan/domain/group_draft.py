@@ -26,10 +26,11 @@ from hupan.store.editions import (
     put_groups,
     put_postings,
     put_ranks,
+    put_texts,
     shown_edition,
 )
 from hupan.store.engine import Engine, Result, Transaction
-from hupan.store.grams import FEATURED, category_gram, fold, grams_of
+from hupan.store.grams import FEATURED, category_gram, grams_of, searched_text
 from hupan.store.groups import MOST_AT_ONCE, list_by_rank
 
 ROWS_OF_A_CHANGE = 2_000
@@ -97,25 +98,30 @@ class Draft:
         for block in range(-(-count // PLACES)):
             first, past = block * PLACES, min(count, (block + 1) * PLACES)
             places: defaultdict[str, array[int]] = defaultdict(partial(array, "H"))
-            for rank in range(first, past, MOST_AT_ONCE):
-                await self._collect(places, rank, past, first)
-                on_progress(min(past, rank + MOST_AT_ONCE), count)
+            for rank in range(first, past, ROWS_OF_A_CHANGE):
+                end = min(past, rank + ROWS_OF_A_CHANGE)
+                await self._keep_texts(places, rank, end, first)
+                on_progress(end, count)
             postings = ((gram.encode(), pack(places[gram])) for gram in sorted(places))
             for some in _chunks(postings, ROWS_OF_A_CHANGE):
                 await self._change(
                     partial(put_postings, edition=self._edition, block=block, postings=some)
                 )
 
-    async def _collect(
-        self, places: "defaultdict[str, array[int]]", rank: int, past: int, first: int
+    async def _keep_texts(
+        self, places: "defaultdict[str, array[int]]", rank: int, end: int, first: int
     ) -> None:
-        """Enters the grams of a hundred groups, then lets others run."""
-        ranks = list(range(rank, min(past, rank + MOST_AT_ONCE)))
-        groups = await list_by_rank(self._engine, self._edition, ranks)
-        for place, group in enumerate(groups, start=rank - first):
-            for gram in _grams(group):
-                places[gram].append(place)
-        await asyncio.sleep(0)
+        """Keeps the texts of some groups and enters their grams."""
+        texts: list[str] = []
+        for one in range(rank, end, MOST_AT_ONCE):
+            ranks = range(one, min(end, one + MOST_AT_ONCE))
+            for group in await list_by_rank(self._engine, self._edition, ranks):
+                text = searched_text(group.name, group.introduction)
+                for gram in _grams(group, text):
+                    places[gram].append(rank + len(texts) - first)
+                texts.append(text)
+            await asyncio.sleep(0)  # lets others run
+        await self._change(partial(put_texts, edition=self._edition, first=rank, texts=texts))
 
     async def _change(self, work: Callable[[Transaction], Awaitable[None]]) -> None:
         async def checked(tx: Transaction) -> None:
@@ -161,8 +167,8 @@ async def _paced(engine: Engine, work: Callable[[Transaction], Awaitable[Result]
     return result
 
 
-def _grams(group: Group) -> set[str]:
-    grams = grams_of(fold(group.name)) | grams_of(fold(group.introduction))
+def _grams(group: Group, text: str) -> set[str]:
+    grams = set().union(*map(grams_of, text.split("\n")))
     if group.category:
         grams.add(category_gram(group.category))
     if group.is_featured:

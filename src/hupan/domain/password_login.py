@@ -9,6 +9,7 @@ from hupan.domain.refusals import AccountCancelled, Banned, Busy, Refusal, Wrong
 from hupan.domain.sessions import Device, Sessions
 from hupan.domain.settings import Limits
 from hupan.domain.targets import Target, Targets
+from hupan.domain.tries import password_tries
 from hupan.model import AccountId
 from hupan.store.accounts import find_account, find_owner, find_password_hash, set_password_hash
 from hupan.store.engine import Engine, Transaction
@@ -70,7 +71,7 @@ class PasswordLogins:
         The owner's own devices have tries of their own, so strangers lock nobody out (C5).
         """
         now = int(self._clock.now())
-        counted = subject(target) + await budget(tx, target, on.id)
+        counted = password_tries(target.key) + await budget(tx, target, on.id)
         return counted if await self._limiter.take(tx, counted, self._limits, now) else ""
 
     async def _uncount(self, tx: Transaction, counted: str) -> None:
@@ -104,8 +105,3 @@ class PasswordLogins:
         if renewed != verified:
             await set_password_hash(tx, owner, renewed)
         return await self._sessions.open(tx, owner, on)
-
-
-def subject(target: Target) -> str:
-    """What wrong passwords of an address are counted under, followed by a known device's key."""
-    return f"password:{target.key}:"

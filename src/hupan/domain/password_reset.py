@@ -6,12 +6,12 @@ from hupan.domain.codes import Codes, budget
 from hupan.domain.limiter import Limiter
 from hupan.domain.notices import Notices
 from hupan.domain.outcome import granted
-from hupan.domain.password_login import subject
 from hupan.domain.password_strength import PasswordStrength
 from hupan.domain.passwords import Passwords
 from hupan.domain.refusals import AccountCancelled, Banned, Refusal, WrongCode
 from hupan.domain.settings import Limits
 from hupan.domain.targets import Target, Targets
+from hupan.domain.tries import password_tries
 from hupan.model import Account
 from hupan.store.accounts import find_account, find_owner, set_password_hash
 from hupan.store.codes import Code
@@ -95,7 +95,7 @@ class PasswordResets:
         """Writes the hash; sessions and live codes end, everybody bound is told (security P6)."""
         await set_password_hash(tx, account.id, hashed)
         await end_sessions(tx, account.id)
-        await self._limiter.forget(tx, subject(target), self._limits)
+        await self._limiter.forget(tx, password_tries(target.key), self._limits)
         for bound_target in all_bound(account):
             await kill_codes(tx, bound_target)
         await self._notices.put(tx, all_bound(account), CHANGED_NOTICE, now=now)

@@ -4,6 +4,7 @@ Nothing is asked of its characters (security P2), and passwords that exist are n
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from hupan.domain.common_passwords import CommonPasswords
@@ -51,14 +52,16 @@ class PasswordStrength:
             raise InvalidField("password")
         if len(password) < self._least:
             raise PasswordTooShort(self._least)
-        lower = password.lower()
-        if self._is_common(lower) or self._is_made_of((*self._context, *words), lower):
-            raise WeakPassword
+        known = (*self._context, *words)
+        for fold in (str.lower, _plain):
+            lower = fold(password)
+            if self._is_common(lower) or self._is_made_of(set(map(fold, known)), lower):
+                raise WeakPassword
 
-    def _is_made_of(self, words: tuple[str, ...], lower: str) -> bool:
+    def _is_made_of(self, words: set[str], lower: str) -> bool:
         """Whether what is left without the words would not do as a password of its own."""
         rest = lower
-        for word in sorted({word.lower() for word in words}, key=len, reverse=True):
+        for word in sorted(words, key=len, reverse=True):
             if len(word) >= (_SHORTEST_WORD if word.isascii() else _SHORTEST_CHINESE_WORD):
                 rest = rest.replace(word, "")
         is_too_short = len(rest.encode()) < self._least  # a Chinese character is worth three
@@ -81,6 +84,11 @@ class PasswordStrength:
         else:
             is_word = word in self._common
         return is_word and (is_pattern(number) or number in self._common)
+
+
+def _plain(text: str) -> str:
+    """A text as letters that look the same in full width, in bold or in circles stand for."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _forms(lower: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What of an account others see: its own choice, else the server's setting (security D4)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -37,11 +38,21 @@ class Privacy:
         Raises:
             UnknownUser: there is no such account.
         """
+        await self.amend(account, lambda _before: choice)
+
+    async def amend(
+        self, account: AccountId, amended: Callable[[PrivacyChoice], PrivacyChoice]
+    ) -> None:
+        """Makes another choice of the one that an account has, in one change.
+
+        Raises:
+            UnknownUser: there is no such account.
+        """
 
         async def change(tx: Transaction) -> None:
             if await find_account(tx, account) is None:
                 raise UnknownUser
-            await set_privacy(tx, account, choice)
+            await set_privacy(tx, account, amended(await get_privacy(tx, account)))
 
         await self._engine.change(change)
 

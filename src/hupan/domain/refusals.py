@@ -17,6 +17,7 @@ Refusal
 ├── PhoneNotBound           there is no number to change
 ├── EmailNotBound           there is no address to change
 ├── ProofNeeded             what is bound now must be proved first (security D2)
+├── OlderProofNeeded        the target that was bound earlier must prove it (security D2, A1)
 ├── PasswordTooShort        fewer characters than the server asks for
 ├── WeakPassword            a common password, or made of what is known of the account
 ├── TooLateToUndo           there is no such change that can still be undone
@@ -106,6 +107,10 @@ class EmailNotBound(Refusal):
 
 class ProofNeeded(Refusal):
     """The session must first prove to hold what is bound now (security D2)."""
+
+
+class OlderProofNeeded(Refusal):
+    """The other target was bound without proof, so what is reached by it proves nothing here."""
 
 
 class PasswordTooShort(Refusal):

@@ -16,7 +16,7 @@ from hupan.domain.arrivals import Arrivals
 from hupan.domain.provisioning import AccountWanted
 from hupan.domain.refusals import Busy, EmailTaken, InvalidField, PhoneTaken
 from hupan.domain.sessions import device
-from hupan.model import StoreUnavailable
+from hupan.model import Overtaken, StoreUnavailable
 from hupan.sandbox.answers import BadRequest, answer, answer_problem, number_in, read
 from hupan.sandbox.inbox import Inbox, Wanted
 from hupan.sandbox.packs import PackName
@@ -176,6 +176,8 @@ def plainly(door: Door) -> Door:
             return answer_problem(400, f"{error.field} 的值非法 / the value is not valid")
         except (PhoneTaken, EmailTaken) as error:
             return answer_problem(409, f"{_TAKEN[type(error)]} 已被使用 / is taken already")
+        except Overtaken:
+            return answer_problem(409, "另一个导入已开始 / another import of groups has begun")
         except (Busy, StoreUnavailable):
             return answer_problem(503, "服务器繁忙或无法保存 / the server is busy or cannot store")
 

@@ -66,6 +66,7 @@ class Seeding:
 
         Raises:
             PhoneTaken, EmailTaken: somebody else took one meanwhile; no account was made.
+            Overtaken: somebody else began to put groups meanwhile; none of these is listed.
             Busy: too many passwords wait to be hashed.
         """
         async with self._planting:
@@ -105,8 +106,7 @@ class Seeding:
             await self._coins.change(change)
 
     async def _list(self, number: int) -> None:
-        groups, bots = groups_from(self._groups, number), bots_from(self._bots, BOTS)
+        await self._listings.put_groups(groups_from(self._groups, number))
         self._groups += number
+        await self._listings.put_bots(bots_from(self._bots, BOTS))
         self._bots += BOTS
-        await self._listings.put_groups(groups)
-        await self._listings.put_bots(bots)

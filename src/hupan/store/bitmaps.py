@@ -5,7 +5,8 @@ some microseconds. The bytes begin with their form: few places are kept one by o
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 PLACES = 65_536
 MOST_ONE_BY_ONE = 256
@@ -30,18 +31,16 @@ def unpack(packed: bytes) -> int:
 def places_of(members: int, skip: int, most: int) -> list[int]:
     """The places of a set in ascending order: so many, after as many as are skipped."""
     start = _end_of_first(members, skip)
-    bits = f"{members >> start:b}"[::-1]
-    places: list[int] = []
-    at = bits.find("1")
-    while at >= 0 and len(places) < most:
-        places.append(start + at)
-        at = bits.find("1", at + 1)
-    return places
+    return [start + place for place in islice(each_place(members >> start), most)]
 
 
-def without_up_to(members: int, place: int) -> int:
-    """The members behind a place."""
-    return members >> (place + 1) << (place + 1)
+def each_place(members: int) -> Iterator[int]:
+    """The places of a set in ascending order, found one by one as they are asked for."""
+    bits = f"{members:b}"[::-1]
+    place = bits.find("1")
+    while place >= 0:
+        yield place
+        place = bits.find("1", place + 1)
 
 
 def _bits(places: Sequence[int], length: int) -> bytes:

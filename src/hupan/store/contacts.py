@@ -6,18 +6,24 @@ from hupan.model import AccountId, Channel
 from hupan.store.engine import Reader, Transaction
 
 NOTE = """
-INSERT INTO contact_changes (account_id, number, channel, old_address, new_address, changed_at)
+INSERT INTO contact_changes
+  (account_id, number, channel, old_address, new_address, changed_at, is_proven)
 VALUES (?1,
   (SELECT coalesce(max(number), 0) + 1 FROM contact_changes WHERE account_id = ?1),
-  ?2, ?3, ?4, ?5)
+  ?2, ?3, ?4, ?5, ?6)
 """
 FIND = """
-SELECT number, channel, old_address, new_address, changed_at, undone_at
+SELECT number, channel, old_address, new_address, changed_at, is_proven, undone_at
 FROM contact_changes WHERE account_id = ?1 AND number = ?2
 """
 OF_ACCOUNT = """
-SELECT number, channel, old_address, new_address, changed_at, undone_at
+SELECT number, channel, old_address, new_address, changed_at, is_proven, undone_at
 FROM contact_changes WHERE account_id = ?1 ORDER BY number DESC
+"""
+# What stands of it vouches for nothing, also once another target has taken its place.
+HAS_UNPROVEN = """
+SELECT 1 FROM contact_changes
+WHERE account_id = ?1 AND channel = ?2 AND changed_at > ?3 AND is_proven = 0 AND undone_at = 0
 """
 # Going back to before a change undoes what came after it as well.
 NOTE_UNDONE = """
@@ -30,21 +36,33 @@ PURGE = "DELETE FROM contact_changes WHERE changed_at <= ?1"
 
 
 class ContactChange(Struct, frozen=True):
-    """One change; an address is "" where nothing was bound, `undone_at` 0 while it stands."""
+    """One change; an address is "" where nothing was bound, `undone_at` 0 while it stands.
+
+    Attributes:
+        is_proven: 0 for a first binding in a session that proved nothing, else 1.
+    """
 
     number: int
     channel: Channel
     old_address: str
     new_address: str
     changed_at: int
+    is_proven: int
     undone_at: int
 
 
 async def note_change(
-    tx: Transaction, account: AccountId, channel: Channel, old: str, new: str, now: int
+    tx: Transaction,
+    account: AccountId,
+    channel: Channel,
+    *,
+    old: str,
+    new: str,
+    is_proven: bool,
+    now: int,
 ) -> None:
     """Writes a change down."""
-    await tx.run(NOTE, account, channel, old, new, now)
+    await tx.run(NOTE, account, channel, old, new, now, int(is_proven))
 
 
 async def find_change(reader: Reader, account: AccountId, number: int) -> ContactChange | None:
@@ -56,6 +74,13 @@ async def find_change(reader: Reader, account: AccountId, number: int) -> Contac
 async def list_changes(reader: Reader, account: AccountId) -> list[ContactChange]:
     """The changes of an account, newest first."""
     return [ContactChange(*row) for row in await reader.all(OF_ACCOUNT, account)]
+
+
+async def has_unproven_binding(
+    reader: Reader, account: AccountId, channel: Channel, after: int
+) -> bool:
+    """Whether a channel was bound without proof after a time, and that still stands."""
+    return await reader.one(HAS_UNPROVEN, account, channel, after) is not None
 
 
 async def note_undone(tx: Transaction, account: AccountId, change: ContactChange, now: int) -> None:

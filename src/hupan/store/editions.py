@@ -6,7 +6,7 @@ for long. Whoever opens a draft last has it: every change of an older one is ref
 
 from collections.abc import Iterable
 
-from hupan.model import Group, GroupId
+from hupan.model import Group, GroupId, Overtaken
 from hupan.store.engine import Reader, Transaction
 
 SHOWN = "SELECT value FROM counters WHERE name = 'groups-shown'"
@@ -31,6 +31,7 @@ IDS_AFTER = """
 SELECT id, headcount FROM listed_groups WHERE edition = ?1 AND id > ?2 ORDER BY id LIMIT ?3
 """
 PUT_RANK = "INSERT INTO group_ranks (edition, rank, group_id) VALUES (?1, ?2, ?3)"
+PUT_TEXT = "INSERT INTO group_texts (edition, rank, text) VALUES (?1, ?2, ?3)"
 PUT_POSTING = """
 INSERT INTO group_postings (edition, block, gram, members) VALUES (?1, ?2, ?3, ?4)
 """
@@ -44,14 +45,14 @@ DELETE FROM group_ranks WHERE (edition, rank) IN (
   SELECT edition, rank FROM group_ranks WHERE edition >= ?1 AND edition < ?2 LIMIT ?3)
 """,
     """
+DELETE FROM group_texts WHERE (edition, rank) IN (
+  SELECT edition, rank FROM group_texts WHERE edition >= ?1 AND edition < ?2 LIMIT ?3)
+""",
+    """
 DELETE FROM group_postings WHERE (edition, block, gram) IN (
   SELECT edition, block, gram FROM group_postings WHERE edition >= ?1 AND edition < ?2 LIMIT ?3)
 """,
 )
-
-
-class Overtaken(Exception):  # noqa: N818 - it names what happened
-    """A later draft was opened; this one is given up."""
 
 
 async def shown_edition(reader: Reader) -> int:
@@ -115,6 +116,12 @@ async def put_ranks(tx: Transaction, edition: int, first: int, groups: Iterable[
     """Gives groups their ranks, from a first one on."""
     for rank, group in enumerate(groups, start=first):
         await tx.run(PUT_RANK, edition, rank, group)
+
+
+async def put_texts(tx: Transaction, edition: int, first: int, texts: Iterable[str]) -> None:
+    """Keeps what is searched of groups, from a first rank on."""
+    for rank, text in enumerate(texts, start=first):
+        await tx.run(PUT_TEXT, edition, rank, text)
 
 
 async def put_postings(

@@ -18,6 +18,11 @@ def fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", once).split())
 
 
+def searched_text(name: str, introduction: str) -> str:
+    """What is searched of a group: a line for each of both, for folded texts hold no line break."""
+    return f"{fold(name)}\n{fold(introduction)}"
+
+
 def grams_of(folded: str) -> set[str]:
     """Everything that a folded text can be found by."""
     return {*folded, *map("".join, pairwise(folded))}

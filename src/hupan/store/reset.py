@@ -26,6 +26,7 @@ TABLES = (
     "categories",
     "listed_groups",
     "group_ranks",
+    "group_texts",
     "group_postings",
     "listed_bots",
     "ignored_modules",

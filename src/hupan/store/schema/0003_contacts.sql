@@ -1,5 +1,6 @@
 -- Changes of phone numbers and addresses, for as long as an operator may undo them (security A2).
 -- Numbered 1, 2, 3 … for each account; an address is "" where nothing was, or is, bound.
+-- A first binding is proven, or it is not: then it vouches for nothing else (security D2, A1).
 CREATE TABLE contact_changes (
   account_id INTEGER NOT NULL,
   number INTEGER NOT NULL,
@@ -7,6 +8,7 @@ CREATE TABLE contact_changes (
   old_address TEXT NOT NULL,
   new_address TEXT NOT NULL,
   changed_at INTEGER NOT NULL,
+  is_proven INTEGER NOT NULL,
   undone_at INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (account_id, number)
 ) STRICT, WITHOUT ROWID;

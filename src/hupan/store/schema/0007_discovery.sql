@@ -34,6 +34,15 @@ CREATE TABLE group_ranks (
 
 CREATE UNIQUE INDEX group_ranks_by_group ON group_ranks (edition, group_id);
 
+-- What is searched, apart from the groups so that looking at thousands reads little else: name and
+-- introduction, folded, a line break between them.
+CREATE TABLE group_texts (
+  edition INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (edition, rank)
+) STRICT, WITHOUT ROWID;
+
 -- Which of the 65,536 ranks of a block hold a gram: a character, a pair of neighbours, or a mark.
 CREATE TABLE group_postings (
   edition INTEGER NOT NULL,

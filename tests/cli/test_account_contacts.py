@@ -1,0 +1,86 @@
+"""`hupan account contacts|undo`: operators see what was changed and undo it (security A2)."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_account import data, refused, run, told
+from tests.servers import Server
+from tests.wire.client import WireClient
+from tests.wire.ways import EMAIL, PHONE
+
+__all__ = ["data"]
+
+STALE_SECONDS = 16 * 60
+
+
+def listed(data: Path, who: str) -> list[dict[str, object]]:
+    """The changes of an account, as a program is told them."""
+    rows: list[dict[str, object]] = json.loads(
+        run(data, "account", "contacts", who, "--json").stdout
+    )
+    return rows
+
+
+def test_a_change_is_seen_and_undone(tmp_path: Path) -> None:
+    """Beside a running server: sessions end at once, and the old number is back."""
+    folder = tmp_path / "data"
+    with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
+        old, new, email = client.fresh_phone(), client.fresh_phone(), client.fresh_email()
+        account = client.account(phone=old)
+        assert PHONE.change(client, account.token, new, PHONE.code(client, new)).code == 1
+        assert EMAIL.bind(client, account.token, email, EMAIL.code(client, email)).code == 1
+        binding, change = listed(folder, account.id)
+        assert isinstance(change.pop("changedAt"), int)
+        assert change == {
+            "number": 1,
+            "contact": "phone",
+            "old": old,
+            "new": new,
+            "proven": True,
+            "undoneAt": None,
+        }
+        assert (binding["number"], binding["contact"], binding["old"]) == (2, "email", "")
+        table = run(folder, "account", "contacts", account.id).stdout
+        assert all(word in table for word in (old, new, email, "是 yes"))
+        restored = told(folder, "account", "undo", account.id, "1")
+        assert (restored["phone"], restored["email"]) == (old, email)
+        assert client.own_info(account.token).code == -101
+        assert isinstance(listed(folder, account.id)[1]["undoneAt"], int)
+        assert "撤销" in refused(folder, "account", "undo", account.id, "1")
+
+
+def test_a_binding_without_proof_is_marked(tmp_path: Path) -> None:
+    """What an old token bound stands out, and undoing it leaves nothing bound (security D2)."""
+    folder = tmp_path / "data"
+    with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
+        phone, theirs = client.fresh_phone(), client.fresh_email()
+        account = client.account(phone=phone)
+        client.wind(advance=STALE_SECONDS)
+        assert EMAIL.bind(client, account.token, theirs, EMAIL.code(client, theirs)).code == 1
+        (binding,) = listed(folder, account.id)
+        assert binding["proven"] is False
+        assert "否 no" in run(folder, "account", "contacts", account.id).stdout
+        assert told(folder, "account", "undo", phone, "1")["email"] == ""
+
+
+@pytest.mark.parametrize(("who", "number"), [("1000001", "1"), ("13900000009", "1")])
+def test_nothing_to_undo(data: Path, who: str, number: str) -> None:
+    """An account or a change that is not there is one sentence, and status 1."""
+    told(data, "account", "create")
+    refused(data, "account", "undo", who, number)
+    assert listed(data, "1000001") == []
+    assert run(data, "account", "undo", "1000001", "0").exit_code == 2
+
+
+def test_what_somebody_has_by_now_is_not_taken(tmp_path: Path) -> None:
+    """The refusal says so, and nothing is changed."""
+    folder = tmp_path / "data"
+    with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
+        old, new = client.fresh_phone(), client.fresh_phone()
+        account = client.account(phone=old)
+        assert PHONE.change(client, account.token, new, PHONE.code(client, new)).code == 1
+        client.account(phone=old)
+        assert "该手机号已被使用" in refused(folder, "account", "undo", account.id, "1")
+        assert client.own_info(account.token).code == 1

@@ -1,0 +1,81 @@
+"""`hupan account privacy`: operators choose for an account what others see (security D4)."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_account import data, refused, run, told
+from tests.servers import Server
+from tests.wire.client import WireClient
+
+__all__ = ["data"]
+
+PRIVACY = ("account", "privacy", "1000001")
+DEFAULTS = {
+    "id": "1000001",
+    "nickname": "湖边",
+    "birthday": "default",
+    "address": "default",
+    "lastActive": "default",
+    "country": "default",
+    "shown": ["birthday", "address", "lastActive", "country"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _account(data: Path) -> None:
+    """An account that chose nothing."""
+    told(data, "account", "create", "--nickname", "湖边")
+
+
+def test_it_is_shown(data: Path) -> None:
+    """Without options nothing is set; a person reads it as a table."""
+    assert told(data, *PRIVACY) == DEFAULTS
+    table = run(data, *PRIVACY).stdout
+    assert all(word in table for word in ("生日", "default", "他人可见", "lastActive"))
+
+
+def test_parts_are_set_one_by_one(data: Path) -> None:
+    """What is not named stays as it was; default follows the server's setting again."""
+    hidden = told(data, *PRIVACY, "--birthday", "hide", "--last-active", "hide")
+    assert hidden == {
+        **DEFAULTS,
+        "birthday": "hide",
+        "lastActive": "hide",
+        "shown": ["address", "country"],
+    }
+    mixed = told(data, *PRIVACY, "--birthday", "default", "--country", "show", "--address", "hide")
+    assert mixed == {
+        **DEFAULTS,
+        "address": "hide",
+        "lastActive": "hide",
+        "country": "show",
+        "shown": ["birthday", "country"],
+    }
+    assert told(data, *PRIVACY) == mixed
+
+
+def test_the_default_is_the_servers(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that follows the server is shown as its settings say."""
+    monkeypatch.setenv("HUPAN_SHOW_BIRTHDAY", "false")
+    assert told(data, *PRIVACY)["shown"] == ["address", "lastActive", "country"]
+    assert told(data, *PRIVACY, "--birthday", "show")["shown"] == DEFAULTS["shown"]
+
+
+def test_what_cannot_be(data: Path) -> None:
+    """Nobody's privacy is one sentence; another word is a wrong command line."""
+    assert "该用户不存在" in refused(data, "account", "privacy", "1000009", "--birthday", "hide")
+    assert run(data, *PRIVACY, "--birthday", "maybe").exit_code == 2
+
+
+def test_a_running_server_knows_at_once(tmp_path: Path) -> None:
+    """What is hidden is absent for others from the next request on."""
+    folder = tmp_path / "data"
+    with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
+        account, viewer = client.account(), client.account().token
+        body = {"birthday": 946_684_800}
+        saved = client.post("user/save-user-data", body, token=account.token)
+        assert saved.code == 1, saved.msg
+        before = client.get_user(account.id, token=viewer).body
+        told(folder, "account", "privacy", account.id, "--birthday", "hide")
+        assert client.get_user(account.id, token=viewer).body != before

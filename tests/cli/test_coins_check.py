@@ -1,0 +1,62 @@
+"""`hupan coins check`: operators see whether the journal of coins is whole (security J3)."""
+
+import json
+from pathlib import Path
+
+import apsw
+import pytest
+
+from tests.cli.test_account import data, refused, run, told
+
+__all__ = ["data"]
+
+CHECK = ("coins", "check")
+
+
+@pytest.fixture(autouse=True)
+def _coins(data: Path) -> None:
+    """Two accounts with two entries each."""
+    for account in ("1000001", "1000002"):
+        told(data, "account", "create")
+        for coins in ("5", "2.5"):
+            told(data, "account", "coins", account, "--give", coins, "--reason", "活动")
+
+
+def spoil(data: Path, sql: str) -> None:
+    """Change the store behind the server's back."""
+    store = apsw.Connection(str(data / "hupan.db"))
+    store.pragma("ignore_check_constraints", True)  # noqa: FBT003 - apsw takes it by its place
+    store.execute(sql)
+    store.close()
+
+
+def test_a_whole_journal(data: Path) -> None:
+    """It is said so, and the status is 0; a program gets an empty list."""
+    result = run(data, *CHECK)
+    assert (result.exit_code, result.stdout) == (0, "没有差错。 No faults.\n")
+    result = run(data, *CHECK, "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+
+
+def test_faults_are_listed(data: Path) -> None:
+    """An entry that does not add up and a balance that is another one; the status is 1."""
+    spoil(
+        data, "UPDATE coin_entries SET before_cents = 1 WHERE account_id = 1000001 AND number = 2"
+    )
+    spoil(data, "UPDATE accounts SET coin_cents = 1 WHERE id = 1000002")
+    entry = {"account": "1000001", "entry": 2, "fault": "entry"}
+    balance = {"account": "1000002", "entry": None, "fault": "balance"}
+    for who, faults in (((), [entry, balance]), (("1000001",), [entry]), (("1000002",), [balance])):
+        result = run(data, *CHECK, *who, "--json")
+        assert (result.exit_code, json.loads(result.stdout)) == (1, faults)
+    result = run(data, *CHECK)
+    assert result.exit_code == 1
+    for word in ("1000001", "1000002", "不衔接", "余额"):
+        assert word in result.stdout
+
+
+def test_one_account_alone(data: Path) -> None:
+    """Another's faults are not its own; an account that is not there is one sentence."""
+    spoil(data, "UPDATE accounts SET coin_cents = 1 WHERE id = 1000002")
+    assert run(data, *CHECK, "1000001").exit_code == 0
+    assert "该用户不存在" in refused(data, *CHECK, "1000009")

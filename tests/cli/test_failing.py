@@ -1,0 +1,103 @@
+"""What the system refuses ends a command with a line in words, never with a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hupan.store.migrate import migrate
+
+HUPAN = Path(sys.executable).with_name("hupan")
+FULL = Path("/dev/full")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a store where the default settings have it."""
+    (tmp_path / "data").mkdir()
+    migrate(tmp_path / "data" / "hupan.db")
+    return tmp_path
+
+
+def shell(folder: Path, script: str) -> tuple[int, bytes, str]:
+    """What a line of the shell gives: status, standard output, standard error."""
+    done = subprocess.run(  # noqa: S603 - our own program, our own arguments
+        ["/bin/sh", "-c", script],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HUPAN": str(HUPAN), "PYTHONUTF8": "1"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    "command", ["version", "account list", "account list --json", "group list --json", "--help"]
+)
+def test_a_full_disk(folder: Path, command: str) -> None:
+    """What cannot be written is told in one line, and the status is 1."""
+    status, _, told = shell(folder, f'"$HUPAN" {command} > /dev/full')
+    assert status == 1
+    assert len(told.splitlines()) == 1
+    assert told.startswith("系统报错 / the system says: ")
+    assert "No space left" in told
+    assert shell(folder, f'"$HUPAN" {command} > /dev/full 2> /dev/full')[0] == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["config show", "config show --json", "account list", "version"]
+)
+def test_a_reader_that_went_away(folder: Path, command: str) -> None:
+    """A pipe that nobody reads any more ends a command quietly."""
+    script = f'("$HUPAN" {command}; echo "status $?" >&2) | true'
+    status, _, told = shell(folder, script)
+    assert status == 0
+    assert told in ("status 0\n", "status 1\n")
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", ">&- <&- 2>&-"])
+@pytest.mark.parametrize(
+    "command", ["account list", "account list --json", "group import - --format csv"]
+)
+def test_streams_that_are_closed(folder: Path, command: str, closed: str) -> None:
+    """Whoever starts a command may give it no streams."""
+    status, _, told = shell(folder, f'"$HUPAN" {command} {closed} </dev/null')
+    assert status == int("import" in command)
+    assert "Traceback" not in told
+
+
+def test_bytes_that_are_no_text(folder: Path) -> None:
+    """An argument that is not UTF-8 is refused, and taken where it names a file."""
+    script = 'f="$(printf "\\377.csv")"; printf "chatId,nickname\\n100000001,a\\n" > "$f"; '
+    assert shell(folder, script + '"$HUPAN" group import "$f"')[0] == 0
+    for command in (
+        "account show",
+        "group list --keyword",
+        "group list --category",
+        "medal define",
+    ):
+        status, out, told = shell(folder, f'"$HUPAN" {command} "$(printf "\\377")"')
+        assert (status, out) == (1, b"")
+        assert len(told.splitlines()) == 1
+
+
+def test_what_no_command_expected(folder: Path) -> None:
+    """Any error of the system is a line; a mistake of ours still shows where it is."""
+    for error, last in (
+        ("OSError(5, 'Input/output error')", "系统报错 / the system says: [Errno 5] Input/output"),
+        ("ZeroDivisionError('ours')", "ZeroDivisionError: ours"),
+    ):
+        script = (
+            "import sys; from unittest.mock import patch; from hupan.cli import main, version; "
+            f"patch('platform.python_version', side_effect={error}).start(); "
+            "sys.argv = ['hupan', 'version']; main.main()"
+        )
+        (folder / "play.py").write_text(script, encoding="utf-8")
+        status, _, told = shell(folder, f'"{sys.executable}" play.py')
+        assert status == 1
+        assert told.splitlines()[-1].startswith(last)
+        assert ("Traceback" in told) == ("ZeroDivision" in error)

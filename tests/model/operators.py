@@ -1,0 +1,90 @@
+"""What operators do, by the services that their commands stand on."""
+
+from hupan.api.failures import failure_of
+from hupan.domain.bans import Bans
+from hupan.domain.coin_change import CoinChange
+from hupan.domain.coins import Coins
+from hupan.domain.refusals import Refusal
+from hupan.domain.roster import Roster
+from hupan.model import CoinType
+from tests.model.purse import Line
+from tests.model.served import Served
+
+
+def ban(served: Served, who: str, until: int) -> int:
+    """Bans an account until a time, or with 0 lets it back in; the code of the answer."""
+    parts = served.server.parts
+    bans = Bans(parts.engine, parts.clock)
+
+    async def act() -> None:
+        account = await Roster(parts.engine, parts.targets).find(who)
+        if until:
+            await bans.ban(account.id, "广告", until)
+        else:
+            await bans.unban(account.id)
+
+    try:
+        served.run(act())
+    except Refusal as refusal:
+        return failure_of(refusal, 0)[0].code
+    return 1
+
+
+def change_coins(served: Served, who: str, key: str, cents: int, typ: int) -> Line | int:
+    """Gives or takes coins: the line of the journal, or the code of the refusal."""
+    parts = served.server.parts
+
+    async def act() -> Line:
+        account = await Roster(parts.engine, parts.targets).find(who)
+        change = CoinChange(
+            account=account.id, change_cents=cents, typ=CoinType(typ), reason="测试", key=key
+        )
+        entry = await parts.coins.change(change)
+        return Line(
+            entry.number, entry.typ, entry.before_cents, entry.change_cents, entry.after_cents
+        )
+
+    try:
+        return served.run(act())
+    except Refusal as refusal:
+        return failure_of(refusal, 0)[0].code
+
+
+def assert_sound(served: Served) -> None:
+    """What must hold of the store whatever was asked of it (security J3, J4, J5)."""
+    coins: Coins = served.server.parts.coins
+    assert served.run(coins.faults()) == []
+    assert served.rows(BROKEN) == []
+
+
+def assert_whole(served: Served) -> None:
+    """What is dear to look at: the file itself (security J7)."""
+    assert served.rows("PRAGMA integrity_check") == [("ok",)]
+    assert served.rows("PRAGMA foreign_key_check") == []
+
+
+BROKEN = """
+SELECT 'J3: both sides of all entries sum to nothing', total
+FROM (SELECT sum(change_cents + counter_cents) AS total FROM coin_entries) WHERE total <> 0
+UNION ALL
+SELECT 'J4: a number is one account''s', phone
+FROM accounts WHERE phone <> '' GROUP BY phone HAVING count(*) > 1
+UNION ALL
+SELECT 'J4: an address is one account''s', lower(email)
+FROM accounts WHERE email <> '' GROUP BY lower(email) HAVING count(*) > 1
+UNION ALL
+SELECT 'J4: an account owns the number that it shows', id FROM accounts a
+WHERE phone <> '' AND phone NOT IN
+  (SELECT value FROM identities WHERE kind = 'phone' AND account_id = a.id)
+UNION ALL
+SELECT 'J4: an account owns the address that it shows', id FROM accounts a
+WHERE email <> '' AND lower(email) NOT IN
+  (SELECT value FROM identities WHERE kind = 'email' AND account_id = a.id)
+UNION ALL
+SELECT 'J4: an account shows what it owns', value FROM identities i
+WHERE kind <> 'invitation' AND value NOT IN
+  (SELECT phone FROM accounts WHERE id = i.account_id
+   UNION SELECT lower(email) FROM accounts WHERE id = i.account_id)
+UNION ALL
+SELECT 'J5: five tries', target FROM codes WHERE attempts > 5
+"""

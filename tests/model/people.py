@@ -1,0 +1,70 @@
+"""Accounts and their sessions, as far as the wire shows them."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tests.model.codes import Channel
+from tests.model.purse import Purse
+
+DAY = 86_400
+IDLE_DAYS = 30
+ABSOLUTE_SECONDS = 180 * DAY
+SHANGHAI_SECONDS = 8 * 3600
+
+
+def day_of(now: int) -> int:
+    """The day in the server's zone."""
+    return (now + SHANGHAI_SECONDS) // DAY
+
+
+@dataclass(eq=False)
+class Person:
+    """An account.
+
+    Attributes:
+        id: "" until the server told it.
+        bound: number and address as they are shown.
+        doubted_until: of what was bound without proof: as long as that can be undone.
+        password: "" while none was set.
+        erase_at: when its data go, 0 unless it was cancelled.
+    """
+
+    id: str = ""
+    name: str = ""
+    is_renamed: bool = False
+    bound: dict[Channel, str] = field(default_factory=dict)
+    doubted_until: dict[Channel, int] = field(default_factory=dict)
+    password: str = ""
+    banned_until: int = 0
+    erase_at: int = 0
+    is_erased: bool = False
+    purse: Purse = field(default_factory=Purse)
+
+
+@dataclass(eq=False)
+class Visit:
+    """A session.
+
+    Attributes:
+        used_day: of its last request.
+        proofs: until when it has proved to hold what is bound (security D2).
+        ended: how, "" while it lives; only `left` is told success when it signs out again (T5).
+    """
+
+    token: str
+    person: Person
+    device: str
+    signed_in_at: int
+    used_day: int
+    proofs: dict[Channel, int] = field(default_factory=dict)
+    ended: Literal["", "left", "ended"] = ""
+    left_at: int = 0
+
+    def lives(self, now: int) -> bool:
+        """Whether it may be used (security T4)."""
+        is_over = now >= self.signed_in_at + ABSOLUTE_SECONDS or self.idle_days(now) >= IDLE_DAYS
+        return not self.ended and not is_over
+
+    def idle_days(self, now: int) -> int:
+        """Days since its last use."""
+        return day_of(now) - self.used_day

@@ -1,0 +1,54 @@
+"""What is promised of the coins of one account (security J3, R09)."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hupan.contract.failures import COIN_KEY_REUSED, NOT_ENOUGH_COINS, Failure
+
+REFUSED_SECONDS = 7 * 86_400
+"""How long the balance's refusal is the answer to its key."""
+
+
+class Line(NamedTuple):
+    """A line of the journal as the wire tells it; amounts in hundredths of a coin."""
+
+    number: int
+    typ: int
+    before: int
+    change: int
+    after: int
+
+
+@dataclass
+class Purse:
+    """A journal, and the first answer to each key."""
+
+    lines: list[Line] = field(default_factory=list)
+    done: dict[str, Line] = field(default_factory=dict)
+    refused: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def cents(self) -> int:
+        """What the newest line left."""
+        return self.lines[-1].after if self.lines else 0
+
+    def change(self, key: str, cents: int, typ: int, now: int) -> Line | Failure:
+        """The line of a change, the same whenever its key comes; or why there is none."""
+        if key in self.done:
+            line = self.done[key]
+            return line if (line.change, line.typ) == (cents, typ) else COIN_KEY_REUSED
+        if key in self.refused:
+            return NOT_ENOUGH_COINS if self.refused[key][0] == cents else COIN_KEY_REUSED
+        if self.cents + cents < 0:
+            self.refused[key] = (cents, now)
+            return NOT_ENOUGH_COINS
+        line = Line(len(self.lines) + 1, typ, self.cents, cents, self.cents + cents)
+        self.lines.append(line)
+        self.done[key] = line
+        return line
+
+    def forget(self, now: int) -> None:
+        """Forgets old refusals: their keys are new again."""
+        for key, (_, refused_at) in list(self.refused.items()):
+            if now >= refused_at + REFUSED_SECONDS:
+                del self.refused[key]

@@ -1,0 +1,101 @@
+"""Any sequence of operations gets the answers of a model in memory (security R24, J1-J6)."""
+
+import os
+import secrets
+from collections import Counter
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from hupan.contract import failures
+from tests.model.beside import Seen
+from tests.model.machine import Machine
+
+OPERATIONS = 10_000
+SECONDS_TO_SHRINK = 600
+"""A run takes some seconds; hypothesis looks up to five minutes for the shortest failing one."""
+SEED = "HUPAN_MODEL_SEED"
+"""Names the environment's variable that repeats a run; its seed is printed beside a failure."""
+ROUNDS = 15
+# From its eleventh sequence on hypothesis mostly varies what it played before, which finds nothing
+# new here: so it begins anew after nine.
+QUICK = settings(
+    max_examples=9,
+    stateful_step_count=20,
+    deadline=None,
+    database=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+WHOLE = settings(QUICK, stateful_step_count=80)
+
+SOMETIMES = [
+    ("user/verification-login", 1),
+    ("user/verification-login", failures.WRONG_CODE.code),
+    ("user/email-login", 1),
+    ("user/email-login", failures.WRONG_EMAIL_OR_PASSWORD.code),
+    ("user/forget-password", 1),
+    ("user/forget-password", failures.WRONG_CODE.code),
+    ("user/bing-email", 1),
+    ("user/change-phone-check", 1),
+    ("user/cancel-user", 1),
+    ("user/logout", 1),
+    ("user/logout", failures.NOT_SIGNED_IN.code),
+    ("user/device-offline", 1),
+    ("user/edit-nickname", 1),
+    ("user/get-user", failures.UNKNOWN_USER.code),
+    ("coins", 1),
+    ("coins", failures.NOT_ENOUGH_COINS.code),
+    ("coins", failures.COIN_KEY_REUSED.code),
+    ("ban", 1),
+    ("unban", 1),
+    ("tidy", 1),
+    ("reopen", 1),
+]
+"""What a run must have met, or it tested less than it says."""
+SOMEWHERE = {
+    failures.BANNED.code,
+    failures.ACCOUNT_CANCELLED.code,
+    failures.PHONE_BOUND.code,
+    failures.EMAIL_BOUND.code,
+    failures.EMAIL_NOT_BOUND.code,
+    failures.PROOF_NEEDED.code,
+}
+"""Likewise, whatever was asked."""
+LOOKS = ("user/info", "user/get-user")
+"""What the machine asks to compare; it does not count as an operation."""
+
+
+def run(folder: Path, how: settings, rounds: int) -> Seen:
+    """Lets hypothesis play; what was done, and what was answered."""
+    chosen = os.environ.get(SEED) or secrets.token_hex(8)
+    print(f"again with {SEED}={chosen}")  # noqa: T201 - pytest shows it when the test fails
+    seen: Seen = Counter()
+    folders = count()
+
+    def play() -> Machine:
+        return Machine(folder / str(next(folders)), seen)
+
+    for turn in range(rounds):
+        seeded = seed(f"{chosen}/{turn}")(play)
+        run_state_machine_as_test(seeded, settings=how)  # type: ignore[arg-type]  # makes machines
+    return seen
+
+
+@pytest.mark.timeout(SECONDS_TO_SHRINK)
+def test_some_operations(tmp_path: Path) -> None:
+    """A few short sequences get the model's answers."""
+    assert run(tmp_path, QUICK, 1).total() > 100
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS_TO_SHRINK)
+def test_ten_thousand_operations(tmp_path: Path) -> None:
+    """Ten thousand operations get the model's answers, every kind of them among the answers."""
+    seen = run(tmp_path, WHOLE, ROUNDS)
+    assert sum(times for (what, _), times in seen.items() if what not in LOOKS) >= OPERATIONS
+    assert [met for met in SOMETIMES if met not in seen] == []
+    assert SOMEWHERE - {code for _, code in seen} == set()

@@ -1,0 +1,315 @@
+"""The whole server in dictionaries: what wire.md and security.md promise, and nothing of how.
+
+A method is one operation: it gives what the operation gives, or raises the failure that the client
+is told. Where the two pages leave the order of refusals open, decision 0012 has it.
+"""
+
+from hupan.contract import failures
+from hupan.contract.failures import Failure
+from tests.model.codes import Channel, Code, CodeBook, Target, shown, target
+from tests.model.people import DAY, IDLE_DAYS, Person, Visit, day_of
+from tests.model.purse import Line
+
+FRESH_SECONDS = 15 * 60
+PROOF_SECONDS = 10 * 60
+UNDO_SECONDS = 7 * DAY
+ERASED_AFTER_SECONDS = 15 * DAY
+LEFT_SECONDS = 7 * DAY
+MOST_VISITS = 3
+FIRST_NAME_CENTS = 100
+FIRST_NAME_TYP = 4
+
+OTHER: dict[Channel, Channel] = {"sms": "email", "email": "sms"}
+TAKEN = {"sms": failures.PHONE_TAKEN, "email": failures.EMAIL_TAKEN}
+BOUND = {"sms": failures.PHONE_BOUND, "email": failures.EMAIL_BOUND}
+NOT_BOUND = {"sms": failures.PHONE_NOT_BOUND, "email": failures.EMAIL_NOT_BOUND}
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error
+    """The operation is refused."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.en)
+        self.code = failure.code
+
+
+class World:
+    """Everybody.
+
+    Attributes:
+        owners: who has which number and address; so nobody shares one (security J4).
+        visits: by token, every one that ever was.
+        told: where notices went since this was last emptied, in the form that is compared.
+        ended: sessions that ended since this was last emptied.
+    """
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self.people: list[Person] = []
+        self.owners: dict[Target, Person] = {}
+        self.visits: dict[str, Visit] = {}
+        self.codes: CodeBook[Person] = CodeBook()
+        self.told: list[str] = []
+        self.ended: list[Visit] = []
+
+    def pass_time(self, seconds: int) -> None:
+        """Moves on; never into the one day on which the hour of the last use would matter."""
+        self.now += seconds
+        while any(self._is_near_idle(visit) for visit in self.visits.values()):
+            self.now += DAY
+
+    def caller(self, token: str) -> Visit:
+        """Whose token this is; the request counts as use."""
+        visit = self.visits.get(token)
+        if visit is None or not visit.lives(self.now):
+            raise Refused(failures.NOT_SIGNED_IN)
+        if visit.person.banned_until > self.now:
+            raise Refused(failures.BANNED)
+        visit.used_day = day_of(self.now)
+        return visit
+
+    def living(self, person: Person) -> list[Visit]:
+        """The sessions of an account, newest first."""
+        visits = [visit for visit in self.visits.values() if visit.person is person]
+        return [visit for visit in reversed(visits) if visit.lives(self.now)]
+
+    def may_enter(self, person: Person) -> bool:
+        """Whether a right secret opens a session."""
+        return not person.erase_at and person.banned_until <= self.now
+
+    def ask(self, typed: str, *, resets: bool) -> Code[Person]:
+        """Asks for a code, whose class what is known now decides (security D1)."""
+        to = target(typed)
+        return self.codes.issue(to, self.owners.get(to), resets=resets, now=self.now)
+
+    def address(self, owner: Person | None, typed: str) -> str:
+        """Where a code is sent: to what is bound, as it was bound, else as it was typed."""
+        to = target(typed)
+        if owner is None or owner.erase_at:
+            return shown(typed)
+        return owner.bound[to.channel]
+
+    def sign_in_by_code(self, phone: str, text: str) -> Person:
+        """Signs in; an unknown number becomes a new account."""
+        to = target(phone)
+        code = self._used(to, text)
+        if code.owner is not self.owners.get(to):
+            raise Refused(failures.WRONG_CODE)
+        return self._let_in(code.owner or self._sign_up(to))
+
+    def sign_in_by_password(self, email: str, password: str) -> Person:
+        """Signs in; one answer for all that may be wrong."""
+        person = self.owners.get(target(email))
+        if person is None or not person.password or person.password != password:
+            raise Refused(failures.WRONG_EMAIL_OR_PASSWORD)
+        return self._let_in(person)
+
+    def open(self, person: Person, device: str, token: str) -> None:
+        """The session of who was let in: it replaces the device's own, and the oldest of many."""
+        assert token not in self.visits
+        for visit in self.living(person):
+            if visit.device == device:
+                self._end(visit)
+        self.visits[token] = Visit(token, person, device, self.now, day_of(self.now))
+        for visit in self.living(person)[MOST_VISITS:]:
+            self._end(visit)
+            self._tell(person.bound.get("email") or person.bound["sms"])
+
+    def reset_password(self, email: str, text: str, password: str) -> None:
+        """Sets a password; every session and every live code ends (security P6)."""
+        to = target(email)
+        person = self._used(to, text).owner
+        if person is None or person is not self.owners.get(to):
+            raise Refused(failures.WRONG_CODE)
+        self._let_in(person)
+        person.password = password
+        for visit in self.living(person):
+            self._end(visit)
+        self._kill_codes(person)
+        self._tell(*person.bound.values())
+
+    def bind(self, token: str, typed: str, text: str) -> None:
+        """Binds a first number or address, perhaps without proof of what was bound before."""
+        visit, to = self.caller(token), target(typed)
+        person = visit.person
+        if to.channel in person.bound:
+            raise Refused(BOUND[to.channel])
+        self._take(person, typed, text)
+        if not self._vouches(visit, OTHER[to.channel]):
+            person.doubted_until[to.channel] = self.now + UNDO_SECONDS
+        self._tell(*person.bound.values())
+
+    def change(self, token: str, typed: str, text: str) -> None:
+        """Proves what is bound, or changes it once that was proved (security D2)."""
+        visit, to = self.caller(token), target(typed)
+        person = visit.person
+        old = person.bound.get(to.channel)
+        if old is None:
+            raise Refused(NOT_BOUND[to.channel])
+        if target(old) == to:
+            self._prove(visit, to, text)
+            return
+        if not self._has_proved(visit, to.channel):
+            self._refuse_doubted(person, OTHER[to.channel])
+            if not self._is_fresh(visit):
+                raise Refused(failures.PROOF_NEEDED)
+        self._take(person, typed, text)
+        for other in self.living(person):
+            if other is not visit:
+                self._end(other)
+        self._tell(old, *person.bound.values())
+
+    def cancel(self, token: str, typed: str, text: str) -> None:
+        """Cancels the account: its sessions end now, its data go later (security A7)."""
+        person, to = self.caller(token).person, target(typed)
+        if self.owners.get(to) is not person:
+            raise Refused(failures.WRONG_CODE)
+        self._refuse_doubted(person, to.channel)
+        self._own(person, self._used(to, text))
+        person.erase_at = self.now + ERASED_AFTER_SECONDS
+        for visit in self.living(person):
+            self._leave(visit)
+        self._kill_codes(person)
+        self._tell(*person.bound.values())
+
+    def sign_out(self, token: str) -> None:
+        """Ends the session; a second time is success as well (security T5)."""
+        visit = self.visits.get(token)
+        if visit is None or visit.ended != "left":
+            self._leave(self.caller(token))
+
+    def end_device(self, token: str, device: str) -> None:
+        """Signs a device of the caller's out, perhaps the caller's own."""
+        for visit in self.living(self.caller(token).person):
+            if visit.device == device:
+                self._leave(visit)
+
+    def rename(self, token: str, name: str) -> None:
+        """Changes the nickname; the first change is rewarded, once."""
+        person = self.caller(token).person
+        if name != person.name and not person.is_renamed:
+            person.is_renamed = True
+            person.purse.change("first-nickname", FIRST_NAME_CENTS, FIRST_NAME_TYP, self.now)
+        person.name = name
+
+    def show(self, person: Person) -> Person:
+        """An account that everybody may see, as get-user does."""
+        known = self.known(person)
+        if known.banned_until > self.now:
+            raise Refused(failures.BANNED)
+        return known
+
+    def known(self, person: Person) -> Person:
+        """An account that an operator can find: one that was cancelled is nobody any more."""
+        if person.erase_at:
+            raise Refused(failures.UNKNOWN_USER)
+        return person
+
+    def ban(self, person: Person, until: int) -> None:
+        """An operator's ban, or with 0 the end of one."""
+        self.known(person).banned_until = until
+
+    def change_coins(self, person: Person, key: str, cents: int, typ: int) -> Line:
+        """Gives or takes coins."""
+        line = self.known(person).purse.change(key, cents, typ, self.now)
+        if isinstance(line, Failure):
+            raise Refused(line)
+        return line
+
+    def tidy(self) -> None:
+        """What housekeeping changes: data go, their targets are free, old answers are forgotten."""
+        for person in self.people:
+            person.purse.forget(self.now)
+            if person.erase_at and self.now >= person.erase_at and not person.is_erased:
+                person.is_erased = True
+                for to in map(target, person.bound.values()):
+                    del self.owners[to]
+                    self.codes.kill(to)
+        for visit in self.visits.values():
+            if visit.person.is_erased or self.now >= visit.left_at + LEFT_SECONDS:
+                visit.ended = visit.ended and "ended"
+
+    def _used(self, to: Target, text: str) -> Code[Person]:
+        code = self.codes.guess(to, text, self.now)
+        if code is None:
+            raise Refused(failures.WRONG_CODE)
+        return code
+
+    def _let_in(self, person: Person) -> Person:
+        """Told only after the secret was right (security E3)."""
+        if person.erase_at:
+            raise Refused(failures.ACCOUNT_CANCELLED)
+        if person.banned_until > self.now:
+            raise Refused(failures.BANNED)
+        return person
+
+    def _sign_up(self, to: Target) -> Person:
+        person = Person(bound={to.channel: to.key})
+        self.people.append(person)
+        self.owners[to] = person
+        return person
+
+    def _prove(self, visit: Visit, to: Target, text: str) -> None:
+        self._own(visit.person, self._used(to, text))
+        visit.proofs[to.channel] = self.now + PROOF_SECONDS
+
+    def _has_proved(self, visit: Visit, channel: Channel) -> bool:
+        return self.now < visit.proofs.get(channel, 0)
+
+    def _is_fresh(self, visit: Visit) -> bool:
+        return self.now < visit.signed_in_at + FRESH_SECONDS
+
+    def _vouches(self, visit: Visit, older: Channel) -> bool:
+        """Whether who binds a second target holds the first."""
+        if self.now < visit.person.doubted_until.get(older, 0):
+            return False
+        return self._is_fresh(visit) or self._has_proved(visit, older)
+
+    def _refuse_doubted(self, person: Person, channel: Channel) -> None:
+        """What was bound without proof vouches for nothing (decision 0012)."""
+        if self.now < person.doubted_until.get(channel, 0):
+            raise Refused(failures.OLDER_PROOF_NEEDED)
+
+    def _own(self, person: Person, code: Code[Person]) -> None:
+        if code.owner is not person or code.resets:
+            raise Refused(failures.WRONG_CODE)
+
+    def _take(self, person: Person, typed: str, text: str) -> None:
+        """Makes a target a person's by a code of class NEW; what it replaces is free at once."""
+        to = target(typed)
+        code = self._used(to, text)
+        if to in self.owners and not code.resets:
+            raise Refused(TAKEN[to.channel])
+        if code.resets or code.owner is not None:
+            raise Refused(failures.WRONG_CODE)
+        old = person.bound.get(to.channel)
+        if old is not None:
+            del self.owners[target(old)]
+            self.codes.kill(target(old))
+        self.owners[to] = person
+        person.bound[to.channel] = shown(typed)
+        self._forget_proofs(person, to.channel)
+
+    def _forget_proofs(self, person: Person, channel: Channel) -> None:
+        """A proof was of the old target."""
+        for visit in self.visits.values():
+            if visit.person is person:
+                visit.proofs.pop(channel, None)
+
+    def _kill_codes(self, person: Person) -> None:
+        for typed in person.bound.values():
+            self.codes.kill(target(typed))
+
+    def _end(self, visit: Visit) -> None:
+        visit.ended = "ended"
+        self.ended.append(visit)
+
+    def _leave(self, visit: Visit) -> None:
+        self._end(visit)
+        visit.ended, visit.left_at = "left", self.now
+
+    def _tell(self, *targets: str) -> None:
+        self.told.extend(sorted({typed.lower() for typed in targets}))
+
+    def _is_near_idle(self, visit: Visit) -> bool:
+        return not visit.ended and visit.idle_days(self.now) == IDLE_DAYS
