@@ -36,7 +36,9 @@ guesses = st.sampled_from([*["right"] * 6, "wrong", "wrong", "stale", "foreign"]
 asked = st.sampled_from([*["plain"] * 5, "late", "no", "no", "reset", "reset", "reset"])
 """Whether a code is asked for just before, or some minutes ago, and for what."""
 mostly = st.sampled_from([True, True, True, False])
-changed = st.sampled_from(["bound", "bound", "free", "free", "free", "any", "any"])
+bound = st.sampled_from(["typed", "free", "free", "taken"])
+changed = st.sampled_from(["bound", "bound", "free", "free", "free", "taken", "typed"])
+"""What a binding or a change is to: what the caller has, what nobody has, what somebody has."""
 before = st.sampled_from(["nothing", "nothing", "wait", "prove phone", "prove email"])
 """What a change comes after: a wait makes a session old, a proof is made of what is bound."""
 turns = st.integers(0, 5)
@@ -66,10 +68,12 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(device=devices)
     def two_sign_up(self, device: str) -> None:
-        """Two accounts, the second with an address and on several devices."""
-        for phone, used in [(PHONES[0], device), *((PHONES[1], one) for one in DEVICES[:3])]:
-            self._sign_in(phone, used, "right", "plain")
-        self.bind(("live", 0), EMAILS[0], late=False, guess="right", ask="plain")
+        """Two accounts with addresses: the first bound it without proof, the second has devices."""
+        self._sign_in(PHONES[0], device, "right", "plain")
+        self.bind(("live", 0), EMAILS[-1], "typed", late=True, guess="right", ask="plain")
+        for used in DEVICES[:3]:
+            self._sign_in(PHONES[1], used, "right", "plain")
+        self.bind(("live", 0), EMAILS[0], "typed", late=False, guess="right", ask="plain")
 
     @rule(typed=targets, resets=st.booleans())
     def ask(self, typed: str, resets: bool) -> None:
@@ -123,10 +127,13 @@ class Machine(RuleBasedStateMachine):
         for device in DEVICES:
             self._sign_in(phone, device, "right", "plain")
 
-    @rule(who=whoever, typed=targets, late=mostly, guess=guesses, ask=asked)
-    def bind(self, who: tuple[str, int], typed: str, late: bool, guess: str, ask: str) -> None:
+    @rule(who=whoever, typed=targets, to=bound, late=mostly, guess=guesses, ask=asked)
+    def bind(
+        self, who: tuple[str, int], typed: str, to: str, late: bool, guess: str, ask: str
+    ) -> None:
         """Somebody binds a number or an address, mostly not just after signing in."""
         token = self._token(who)
+        typed = self._pick(token, typed, to)
         if late:
             self.both.pass_time(NOT_FRESH_SECONDS)
         path = "user/bing-email" if "@" in typed else "user/bing-phone"
@@ -143,8 +150,7 @@ class Machine(RuleBasedStateMachine):
         if first in PROOFS:
             proof = self._bound(token, PROOFS[first])
             self.change(("live", who[1]), proof, "bound", "nothing", "right", "plain")
-        typed = self._bound(token, typed) if to == "bound" else typed
-        typed = self._free(typed) if to == "free" else typed
+        typed = self._pick(token, typed, to)
         path = "user/change-email-check" if "@" in typed else "user/change-phone-check"
         self._prove(self.world.change, path, token, typed, self._text(typed, guess, ask))
 
@@ -275,17 +281,27 @@ class Machine(RuleBasedStateMachine):
     def _phone_that_opens(self, turn: int) -> str:
         """The number of somebody who may sign in, else one that is free."""
         people = [one for one in self.world.people if self.world.may_enter(one)]
-        return people[turn % len(people)].bound["sms"] if people else self._free(PHONES[0])
+        return (
+            people[turn % len(people)].bound["sms"] if people else self._of(PHONES[0], taken=False)
+        )
 
     def _tokens(self, *, live: bool) -> list[str]:
         """Newest first."""
         visits = reversed(self.world.visits.values())
         return [one.token for one in visits if one.lives(self.world.now) == live]
 
-    def _free(self, typed: str) -> str:
-        """A target of the same kind that nobody has; the target when there is none."""
+    def _pick(self, token: str, typed: str, to: str) -> str:
+        """What a change is to, of the kind that was typed."""
+        if to == "bound":
+            return self._bound(token, typed)
+        if to == "taken":
+            return self._of(typed, taken=True)
+        return self._of(typed, taken=False) if to == "free" else typed
+
+    def _of(self, typed: str, *, taken: bool) -> str:
+        """A target of the same kind that somebody or nobody has; the target when there is none."""
         kind = EMAILS if "@" in typed else PHONES
-        return next((one for one in kind if target(one) not in self.world.owners), typed)
+        return next((one for one in kind if (target(one) in self.world.owners) == taken), typed)
 
     def _bound(self, token: str, typed: str) -> str:
         """What the caller has of the kind of a target; the target when there is none."""

@@ -19,7 +19,7 @@ SECONDS_TO_SHRINK = 600
 """A run takes some seconds; hypothesis looks up to five minutes for the shortest failing one."""
 SEED = "HUPAN_MODEL_SEED"
 """Names the environment's variable that repeats a run; its seed is printed beside a failure."""
-ROUNDS = 15
+ROUNDS = 13
 # From its eleventh sequence on hypothesis mostly varies what it played before, which finds nothing
 # new here: so it begins anew after nine.
 QUICK = settings(

@@ -6,6 +6,7 @@ the candidates are looked at, from the first on, and at most `MOST_CHECKED` of t
 behind is not found. Up to there, and always for shorter keywords, every page is exact.
 """
 
+import asyncio
 from itertools import islice
 
 from msgspec import Struct
@@ -131,6 +132,7 @@ class _Walk:
             self._unchecked -= len(ranks)
             self._last_checked = ranks[-1]
             found = await ranks_with(self._reader, self._edition, ranks, self._query.keyword)
+            await asyncio.sleep(0)  # others' requests need not wait for all of it
             self._take([rank for rank in ranks if rank in found or rank == self._rank_of_id])
 
     async def _take_id_behind(self) -> None:
