@@ -1,7 +1,6 @@
 """Any sequence of operations gets the answers of a model in memory (security R24, J1-J6)."""
 
 import os
-import secrets
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -18,7 +17,9 @@ OPERATIONS = 10_000
 SECONDS_TO_SHRINK = 600
 """A run takes some seconds; hypothesis looks up to five minutes for the shortest failing one."""
 SEED = "HUPAN_MODEL_SEED"
-"""Names the environment's variable that repeats a run; its seed is printed beside a failure."""
+"""Names the environment's variable that plays another run; the seed is printed beside a failure."""
+DEFAULT_SEED = "by the lake"
+"""What the suite plays, so that a run that was green stays green; others are for looking around."""
 ROUNDS = 13
 # From its eleventh sequence on hypothesis mostly varies what it played before, which finds nothing
 # new here: so it begins anew after nine.
@@ -71,7 +72,7 @@ LOOKS = ("user/info", "user/get-user")
 
 def run(folder: Path, how: settings, rounds: int) -> Seen:
     """Lets hypothesis play; what was done, and what was answered."""
-    chosen = os.environ.get(SEED) or secrets.token_hex(8)
+    chosen = os.environ.get(SEED, DEFAULT_SEED)
     print(f"again with {SEED}={chosen}")  # noqa: T201 - pytest shows it when the test fails
     seen: Seen = Counter()
     folders = count()
