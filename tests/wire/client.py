@@ -29,6 +29,8 @@ class WireClient:
             base_url=server.url,
             trust_env=False,
             timeout=30,
+            # A connection each: fifty threads that share kept ones meet those the server closes.
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=0),
             headers={"accept-encoding": "identity"},
         )
         self._serial = itertools.count(1)
