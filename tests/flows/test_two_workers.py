@@ -61,7 +61,7 @@ def one_of_each(server: Server) -> Iterator[tuple[WireClient, WireClient]]:
     with ExitStack() as stack:
         found: dict[int, WireClient] = {}
         for _ in range(MOST_CONNECTIONS):
-            client = stack.enter_context(WireClient(server))
+            client = stack.enter_context(WireClient(server, kept=1))
             found.setdefault(process_of(client), client)
             if len(found) == 2:
                 break

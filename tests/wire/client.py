@@ -22,7 +22,7 @@ Body = Mapping[str, object] | bytes | Iterable[bytes]
 class WireClient:
     """Speaks to one server; every answer is checked for what all answers have in common."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, kept: int = 0) -> None:
         self.server = server
         # No Accept-Encoding of httpx's own: a test that wants compression asks for it.
         self.http = httpx.Client(
@@ -30,7 +30,7 @@ class WireClient:
             trust_env=False,
             timeout=30,
             # A connection each: fifty threads that share kept ones meet those the server closes.
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=0),
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=kept),
             headers={"accept-encoding": "identity"},
         )
         self._serial = itertools.count(1)
