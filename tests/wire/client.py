@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -24,15 +25,8 @@ class WireClient:
 
     def __init__(self, server: Server, *, kept: int = 0) -> None:
         self.server = server
-        # No Accept-Encoding of httpx's own: a test that wants compression asks for it.
-        self.http = httpx.Client(
-            base_url=server.url,
-            trust_env=False,
-            timeout=30,
-            # A connection each: fifty threads that share kept ones meet those the server closes.
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=kept),
-            headers={"accept-encoding": "identity"},
-        )
+        self._kept = kept
+        self._mine = threading.local()
         self._serial = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -45,8 +39,25 @@ class WireClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close all connections."""
+        """Close the connections of this thread; those of others ended with their requests."""
         self.http.close()
+
+    @property
+    def http(self) -> httpx.Client:
+        """The calling thread's own: a client that threads share closes what others just opened."""
+        client: httpx.Client | None = getattr(self._mine, "client", None)
+        if client is None:
+            client = self._mine.client = httpx.Client(
+                base_url=self.server.url,
+                trust_env=False,
+                verify=False,  # noqa: S501 - plain HTTP on loopback; reading the roots costs 20 ms
+                timeout=30,
+                # A connection each: kept ones may be closed by the server just as they are used.
+                limits=httpx.Limits(max_connections=100, max_keepalive_connections=self._kept),
+                # A test that wants compression asks for it; httpx always would.
+                headers={"accept-encoding": "identity"},
+            )
+        return client
 
     def fresh_phone(self) -> str:
         """Return a number that this server has not seen."""
