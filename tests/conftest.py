@@ -1,21 +1,75 @@
-"""Fixtures that start real servers."""
+"""Fixtures that start real servers, and both engines for every test that touches a store."""
 
 from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.postgres import Cluster
 from tests.servers import Server
+from tests.stores import ENGINES, STORES, Databases, EngineName
 from tests.wire.client import WireClient
 
 OUTPUT_TAIL = 6000
+STORELESS = ("config", "delivery", "guards", "listener", "pictures", "places", "store")
+"""Folders of tests that run once: they touch no store, or choose its engine themselves."""
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> Iterator[Server]:
+def databases() -> Iterator[Databases]:
+    """A PostgreSQL server for the tests of this process, started when first asked for."""
+    with Cluster() as cluster:
+        databases = Databases(cluster)
+        yield databases
+        databases.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine(request: pytest.FixtureRequest) -> Iterator[EngineName]:
+    """The engine that the tests run on: whatever opens a store or starts a server asks it."""
+    STORES.engine = getattr(request, "param", "sqlite")
+    if STORES.engine == "postgres":
+        STORES.databases = request.getfixturevalue("databases")
+    yield STORES.engine
+    STORES.engine = "sqlite"
+
+
+@pytest.fixture(autouse=True)
+def _databases_of_one_test(engine: EngineName) -> Iterator[None]:
+    del engine
+    with STORES.dropped_after():
+        yield
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test that may touch a store on both engines; `make check` on the embedded one."""
+    if metafunc.definition.path.parent.name in STORELESS:
+        return
+    if metafunc.definition.get_closest_marker("one_engine"):
+        return
+    slow = {"postgres": [pytest.mark.slow]}
+    engines = [pytest.param(name, marks=slow.get(name, [])) for name in ENGINES]
+    metafunc.parametrize("engine", engines, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def sandboxes() -> Iterator[dict[EngineName, Server]]:
+    """The shared sandboxes, one for each engine, started when first asked for."""
+    running: dict[EngineName, Server] = {}
+    try:
+        yield running
+        for server in running.values():
+            assert server.is_running, server.output()[-OUTPUT_TAIL:]
+    finally:
+        for server in running.values():
+            server.close()
+
+
+@pytest.fixture(scope="session")
+def sandbox(engine: EngineName, sandboxes: dict[EngineName, Server]) -> Server:
     """One sandbox that all tests share; each test uses numbers and addresses of its own."""
-    with Server("sandbox") as server:
-        yield server
-        assert server.is_running, server.output()[-OUTPUT_TAIL:]
+    if engine not in sandboxes:
+        sandboxes[engine] = Server("sandbox").__enter__()
+    return sandboxes[engine]
 
 
 @pytest.fixture

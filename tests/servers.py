@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,17 +14,11 @@ from typing import Self
 
 import httpx
 
+from tests.ports import LOOPBACK, free_port
+from tests.stores import STORES
+
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
-LOOPBACK = "127.0.0.1"
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Server:
@@ -50,6 +43,7 @@ class Server:
             "--port",
             str(self.port),
             *arguments,
+            *STORES.options(_data_dir(arguments)),
         ]
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
@@ -137,6 +131,12 @@ class Server:
                 time.sleep(0.05)
         msg = f"no /healthz within {START_SECONDS} s:\n{self.output()}"
         raise RuntimeError(msg)
+
+
+def _data_dir(arguments: tuple[str, ...]) -> Path | None:
+    if "--data-dir" not in arguments:
+        return None
+    return Path(arguments[arguments.index("--data-dir") + 1])
 
 
 def _is_healthy(http: httpx.Client) -> bool:

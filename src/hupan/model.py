@@ -23,7 +23,15 @@ class Overtaken(Exception):  # noqa: N818 - it names what happened
 
 
 class StoreUnavailable(Exception):  # noqa: N818 - it names a state of the machine
-    """The machine failed to read or to keep something; nothing of the change was kept."""
+    """The machine failed to read or to keep something; nothing of the change was kept.
+
+    Attributes:
+        is_busy: nothing is broken, but more changes wait than can be kept soon.
+    """
+
+    def __init__(self, reason: str = "", *, is_busy: bool = False) -> None:
+        super().__init__(reason)
+        self.is_busy = is_busy
 
 
 class Account(Struct, frozen=True):

@@ -29,10 +29,9 @@ from hupan.domain.tokens import Tokens
 from hupan.model import Account, AccountId, Session
 from hupan.seal import Seal
 from hupan.store.accounts import find_account, find_owner
-from hupan.store.engine import Transaction
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine
+from hupan.store.engine import Engine, Transaction
 from tests.domain.standing import StandingClock
+from tests.stores import make_engine
 
 ON = Device("pad", "ios")
 CHEAP = HashCost(8, 1)
@@ -43,7 +42,7 @@ Told: TypeAlias = tuple[str, str]
 class Holding:
     """Everything that contacts and passwords are made of."""
 
-    def __init__(self, engine: SqliteEngine, limits: Limits) -> None:
+    def __init__(self, engine: Engine, limits: Limits) -> None:
         seal = Seal(b"k" * 32)
         self.engine = engine
         self.clock = StandingClock()
@@ -149,8 +148,7 @@ class Holding:
 @contextmanager
 def open_holding(path: Path, limits: Limits = NO_LIMITS) -> Iterator[Holding]:
     """A new store, closed at the end; each use brings an event loop of its own."""
-    migrate(path)
-    holding = Holding(SqliteEngine(path), limits)
+    holding = Holding(make_engine(path), limits)
     try:
         yield holding
     finally:

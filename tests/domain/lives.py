@@ -25,10 +25,9 @@ from hupan.domain.tokens import Tokens
 from hupan.model import Account, AccountId, Caller, Limit
 from hupan.seal import KEY_BYTES, Seal
 from hupan.store.accounts import find_account
-from hupan.store.engine import Result, Row, Transaction, Value
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine
+from hupan.store.engine import Engine, Result, Row, Transaction, Value
 from tests.domain.purses import StandingClock
+from tests.stores import make_engine
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ERASED_AFTER_DAYS = 15
@@ -38,7 +37,7 @@ WRONG_CODES = (Limit("wrong-codes-day", 20, DAY),)
 class CountingEngine:
     """The real store; it counts the changes that it is asked for."""
 
-    def __init__(self, engine: SqliteEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.changes = 0
         self.one, self.all = engine.one, engine.all
@@ -53,7 +52,7 @@ class CountingEngine:
 class Lives:
     """Everything that begins and ends sessions and accounts."""
 
-    def __init__(self, engine: SqliteEngine, life: SessionLife, seal: Seal) -> None:
+    def __init__(self, engine: Engine, life: SessionLife, seal: Seal) -> None:
         self.engine = CountingEngine(engine)
         self.clock = clock = StandingClock()
         chance = SeededChance("lives")
@@ -148,8 +147,7 @@ def open_lives(
     path: Path, life: SessionLife | None = None, seal: Seal | None = None
 ) -> Iterator[Lives]:
     """Lives on a new store, closed at the end; each use brings an event loop of its own."""
-    migrate(path)
-    engine = SqliteEngine(path)
+    engine = make_engine(path)
     try:
         yield Lives(engine, life or SessionLife(), seal or Seal(b"k" * KEY_BYTES))
     finally:

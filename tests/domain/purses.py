@@ -10,9 +10,8 @@ from hupan.domain.coin_change import CoinChange
 from hupan.domain.coins import Coins
 from hupan.domain.refusals import Refusal
 from hupan.model import AccountId, CoinEntry, CoinType
-from hupan.store.engine import Row, Transaction, Value
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine
+from hupan.store.engine import Engine, Row, Transaction, Value
+from tests.stores import make_engine
 
 NOW = 1_754_669_040
 NEW_ACCOUNT = """
@@ -35,7 +34,7 @@ class StandingClock:
 class Purses:
     """Coins, and what a test needs to look at them."""
 
-    def __init__(self, engine: SqliteEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.clock = StandingClock()
         self.coins = Coins(engine, self.clock)
@@ -81,8 +80,7 @@ def wish(account: AccountId, cents: int, key: str) -> CoinChange:
 @contextmanager
 def open_purses(path: Path) -> Iterator[Purses]:
     """Purses on a new store, closed at the end; each use brings an event loop of its own."""
-    migrate(path)
-    engine = SqliteEngine(path)
+    engine = make_engine(path)
     try:
         yield Purses(engine)
     finally:

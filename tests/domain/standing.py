@@ -17,9 +17,8 @@ from hupan.domain.settings import InvitationRules, Rules
 from hupan.domain.vip import VipTerms
 from hupan.model import Account, AccountId
 from hupan.store.accounts import find_account
-from hupan.store.engine import Transaction
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine
+from hupan.store.engine import Engine, Transaction
+from tests.stores import make_engine
 
 NOW = 1_754_669_040  # 2025-08-09 00:04:00 in Shanghai
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -39,7 +38,7 @@ class StandingClock:
 class Standing:
     """Everything that an account's standing is made of."""
 
-    def __init__(self, engine: SqliteEngine, rules: InvitationRules) -> None:
+    def __init__(self, engine: Engine, rules: InvitationRules) -> None:
         self.engine = engine
         self.clock = StandingClock()
         self.coins = Coins(engine, self.clock)
@@ -70,8 +69,7 @@ class Standing:
 @contextmanager
 def open_standing(path: Path, rules: InvitationRules | None = None) -> Iterator[Standing]:
     """Standing on a new store, closed at the end; each use brings an event loop of its own."""
-    migrate(path)
-    engine = SqliteEngine(path)
+    engine = make_engine(path)
     try:
         yield Standing(engine, rules or InvitationRules())
     finally:

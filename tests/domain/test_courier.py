@@ -14,9 +14,9 @@ from hupan.domain.courier import FIRST_WAIT_SECONDS, LEASE_SECONDS, MOST_AT_ONCE
 from hupan.domain.messages import DISCARDED, Messages
 from hupan.domain.targets import Target
 from hupan.seal import KEY_BYTES, Seal
+from hupan.store.engine import Engine
 from hupan.store.outbox import lease_due
-from hupan.store.sqlite import SqliteEngine
-from tests.store.opening import open_engine
+from tests.stores import open_engine
 
 NOW = 2_000_000_000
 LIFE_SECONDS = 300
@@ -56,7 +56,7 @@ class Sender:
 class Office:
     """An outbox with its courier."""
 
-    def __init__(self, engine: SqliteEngine, sender: Sender) -> None:
+    def __init__(self, engine: Engine, sender: Sender) -> None:
         self.engine = engine
         self.clock = HandClock()
         self.seal = Seal(b"k" * KEY_BYTES)

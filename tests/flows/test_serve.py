@@ -14,7 +14,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.flows.solving import solve
-from tests.servers import Server, free_port
+from tests.ports import free_port
+from tests.servers import Server
 from tests.wire.client import WireClient
 
 PHONE = "13800138000"

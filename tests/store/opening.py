@@ -1,4 +1,4 @@
-"""Opens a store for a test."""
+"""Opens a store in a file, for tests of what SQLite alone has."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from hupan.store.sqlite import SqliteEngine
 
 
 @asynccontextmanager
-async def open_engine(path: Path) -> AsyncIterator[SqliteEngine]:
+async def open_file(path: Path) -> AsyncIterator[SqliteEngine]:
     """An engine on a file that is up to date."""
     migrate(path)
     engine = SqliteEngine(path)

@@ -10,7 +10,7 @@ from hupan.model import StoreUnavailable
 from hupan.store.engine import Conflict, Transaction
 from hupan.store.migrate import migrate
 from hupan.store.sqlite import OLDEST_SQLITE, SqliteEngine, connect
-from tests.store.opening import open_engine
+from tests.store.opening import open_file
 
 PUT = "INSERT INTO counters (name, value) VALUES (?1, ?2)"
 GET = "SELECT value FROM counters WHERE name = ?1"
@@ -31,7 +31,7 @@ def test_a_change_is_kept_when_it_returns(database: Path) -> None:
     """What a change wrote is committed by the time its caller goes on."""
 
     async def scenario() -> None:
-        async with open_engine(database) as engine:
+        async with open_file(database) as engine:
             assert await put(engine, "a", 7) == 1
             assert kept(database, "a") == 7
 
@@ -46,7 +46,7 @@ def test_an_exception_undoes_its_own_change_alone(database: Path) -> None:
         raise ZeroDivisionError
 
     async def scenario() -> None:
-        async with open_engine(database) as engine:
+        async with open_file(database) as engine:
             outcomes = await asyncio.gather(
                 put(engine, "before", 1),
                 engine.change(fail),
@@ -63,7 +63,7 @@ def test_a_key_that_is_taken_is_a_conflict(database: Path) -> None:
     """A unique key met twice raises Conflict, on whichever engine."""
 
     async def scenario() -> None:
-        async with open_engine(database) as engine:
+        async with open_file(database) as engine:
             await put(engine, "a", 1)
             with pytest.raises(Conflict):
                 await put(engine, "a", 2)
@@ -81,7 +81,7 @@ def test_changes_run_in_the_order_they_came(database: Path) -> None:
         return int(row[0])
 
     async def scenario() -> None:
-        async with open_engine(database) as engine:
+        async with open_file(database) as engine:
             await put(engine, "n", 0)
             counted = await asyncio.gather(*(engine.change(step) for _ in range(500)))
             assert counted == list(range(1, 501))
@@ -97,7 +97,7 @@ def test_a_change_may_wait_for_nothing_else(database: Path) -> None:
         await asyncio.sleep(0)
 
     async def scenario() -> None:
-        async with open_engine(database) as engine:
+        async with open_file(database) as engine:
             with pytest.raises(RuntimeError):
                 await engine.change(wait)
             assert kept(database, "a") is None
@@ -109,7 +109,7 @@ def test_a_failing_disk_is_told_and_then_forgotten(database: Path) -> None:
     """When the store cannot grow, changes raise StoreUnavailable; with room again they are kept."""
 
     async def scenario() -> None:
-        async with open_engine(database) as engine:
+        async with open_file(database) as engine:
             pages = await engine.one("PRAGMA page_count")
             assert pages is not None
             await engine.change(lambda tx: tx.one(f"PRAGMA max_page_count = {pages[0]}"))
@@ -128,7 +128,7 @@ def test_a_failed_sync_ends_all_writing(database: Path, monkeypatch: pytest.Monk
     """After a sync to the disk has failed no change is answered with success any more."""
 
     async def scenario() -> None:
-        async with open_engine(database) as engine:
+        async with open_file(database) as engine:
             await engine.check()
             failure = apsw.IOError("disk I/O error")
             setattr(failure, "extendedresult", apsw.SQLITE_IOERR_FSYNC)  # noqa: B010 - apsw sets it so
@@ -173,7 +173,7 @@ def test_readiness_follows_the_disk(database: Path, monkeypatch: pytest.MonkeyPa
     """After a failed change the store is ready again once it keeps something, and not before."""
 
     async def scenario() -> None:
-        async with open_engine(database) as engine:
+        async with open_file(database) as engine:
             full = apsw.FullError("database or disk is full")
             monkeypatch.setattr(engine._writer, "_run_one", _raise(full))  # noqa: SLF001 - the fault has no door
             for _ in range(2):

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from http.client import HTTPException, HTTPResponse
 from itertools import chain
 
-from tests.servers import LOOPBACK, Server
+from tests.ports import LOOPBACK
+from tests.servers import Server
 from tests.wire.answers import Answer, read_answer
 
 PATIENCE_SECONDS = 15.0

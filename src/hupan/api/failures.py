@@ -61,6 +61,8 @@ _FAILURES: dict[type[Exception], Failure] = {
 
 def failure_of(error: Exception, number: int) -> tuple[Failure, str]:
     """The failure that a request ends with, and what fills the place in its text, "" for none."""
+    if isinstance(error, StoreUnavailable) and error.is_busy:
+        return failures.BUSY, ""
     failure = _FAILURES.get(type(error), failures.SERVER_ERROR)
     if failure is failures.STORE_UNAVAILABLE:
         _log.error("request=%d the store is not available: %s", number, error)

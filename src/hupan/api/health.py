@@ -4,10 +4,23 @@ from collections.abc import Awaitable, Callable
 
 from hupan.api.answering import respond_json
 from hupan.api.body import Receive, Scope, Send
+from hupan.api.codec import json_failure
+from hupan.contract.failures import STORE_UNAVAILABLE
 from hupan.model import StoreUnavailable
 
 UP = "/healthz"
 READY = "/readyz"
+
+
+async def respond_waiting(path: str, send: Send) -> None:
+    """Answers before the store is there: up, not ready, and nothing else can be done."""
+    if path == UP:
+        await respond_json(200, b'{"status":"up"}', send)
+    elif path == READY:
+        await respond_json(503, b'{"status":"store unavailable"}', send)
+    else:
+        body = json_failure(STORE_UNAVAILABLE.code, STORE_UNAVAILABLE.message(english=False))
+        await respond_json(200, body, send)
 
 
 class Health:

@@ -8,13 +8,15 @@ from typing import TypeAlias
 
 from hupan.api.answering import respond_stopping
 from hupan.api.body import Receive, Scope, Send
-from hupan.api.health import READY, UP
+from hupan.api.health import READY, UP, respond_waiting
 from hupan.app.building import Server
 from hupan.model import StoreUnavailable
 from hupan.seal import KeyFileError
 from hupan.store.engine import StoreRefused
 
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+EVERY_SECONDS = 0.5
+"""How long it is until the store is tried again."""
 _log = logging.getLogger("hupan.app")
 
 
@@ -24,15 +26,20 @@ class Application:
     Args:
         open_server: builds the server, on the event loop.
         make_doors: the extra doors, by the start of their paths; none in `hupan serve`.
+        waits: whether to start before the store can be reached, and to try until it can.
     """
 
     def __init__(
         self,
         open_server: Callable[[], Awaitable[Server]],
         make_doors: Callable[[Server], dict[str, ASGIApp]] = lambda _server: {},
+        *,
+        waits: bool = False,
     ) -> None:
         self._open_server = open_server
         self._make_doors = make_doors
+        self._waits = waits
+        self._waiting: asyncio.Task[None] | None = None
         self._server: Server | None = None
         self._doors: dict[str, ASGIApp] = {}
 
@@ -44,6 +51,8 @@ class Application:
             except asyncio.CancelledError:  # the server stops and can wait no longer
                 with contextlib.suppress(RuntimeError):  # unless its answer has begun already
                     await respond_stopping(send)
+        elif scope["type"] == "http":
+            await respond_waiting(scope["path"], send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "websocket":
@@ -68,16 +77,37 @@ class Application:
 
     async def _start(self) -> dict[str, str]:
         try:
-            server = await self._open_server()
+            self._open(await self._open_server())
         except (StoreRefused, StoreUnavailable, KeyFileError, OSError, ValueError) as error:
-            text = f"服务器无法启动 / the server cannot start: {error}"
-            return {"type": "lifespan.startup.failed", "message": text}
+            if not (self._waits and isinstance(error, StoreUnavailable)):
+                text = f"服务器无法启动 / the server cannot start: {error}"
+                return {"type": "lifespan.startup.failed", "message": text}
+            _log.warning("waiting for the store: %s", error)
+            self._waiting = asyncio.create_task(self._wait(), name="waiting for the store")
+        return {"type": "lifespan.startup.complete"}
+
+    def _open(self, server: Server) -> None:
         self._doors = self._make_doors(server)
         server.start()
         self._server = server
-        return {"type": "lifespan.startup.complete"}
+
+    async def _wait(self) -> None:
+        """Tries until the store is there; `/readyz` is red meanwhile."""
+        while self._server is None:
+            await asyncio.sleep(EVERY_SECONDS)
+            try:
+                self._open(await self._open_server())
+            except StoreUnavailable:
+                continue
+            except (StoreRefused, OSError) as error:
+                _log.error("the store cannot be used: %s", error)
+        _log.warning("the store is there")
 
     async def _stop(self) -> dict[str, str]:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._waiting
         if self._server is not None:
             await self._server.stop()
         return {"type": "lifespan.shutdown.complete"}

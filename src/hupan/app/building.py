@@ -8,6 +8,7 @@ from hupan.api.dispatch import Dispatcher
 from hupan.api.health import Health
 from hupan.api.routes import routes
 from hupan.api.services import Services
+from hupan.app.engines import open_to_serve
 from hupan.app.logs import make_access_log
 from hupan.app.outside import Outside
 from hupan.app.parts import Parts, make_parts
@@ -16,7 +17,6 @@ from hupan.config import Settings
 from hupan.domain.housekeeping import Housekeeping
 from hupan.seal import Seal, load_key
 from hupan.store.processes import next_process_number
-from hupan.store.sqlite import SqliteEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ async def build(settings: Settings, outside: Outside) -> Server:
         StoreRefused, KeyFileError: the store or the key cannot be used.
     """
     seal = Seal(load_key(settings.secret_key_path))
-    engine = SqliteEngine(settings.database_path)
+    engine = await open_to_serve(settings)
     process_number = await engine.change(next_process_number)
     parts = make_parts(settings, outside.in_process(process_number), engine, seal)
     services = make_services(parts)

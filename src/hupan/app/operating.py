@@ -7,11 +7,10 @@ change here must be short. It never migrates, for that would take the store from
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from hupan.app.engines import open_to_operate
 from hupan.config import Settings
 from hupan.model import StoreUnavailable
 from hupan.store.engine import Engine, StoreRefused
-from hupan.store.migrate import check_current
-from hupan.store.sqlite import SqliteEngine
 
 
 class OperationRefused(Exception):  # noqa: N818 - the answer of a command that cannot be done
@@ -26,15 +25,18 @@ async def operating(settings: Settings) -> AsyncIterator[Engine]:
         OperationRefused: there is no store, it is not of this version, or it failed on the way.
     """
     try:
-        check_current(settings.database_path)
-        engine = SqliteEngine(settings.database_path)
+        engine = await open_to_operate(settings)
     except StoreRefused as error:
         raise OperationRefused(str(error)) from error
+    except StoreUnavailable as error:
+        raise OperationRefused(_unavailable(error)) from error
     try:
         yield engine
     except StoreUnavailable as error:
-        raise OperationRefused(
-            f"数据库暂时无法使用 / the store cannot be used now: {error}"
-        ) from error
+        raise OperationRefused(_unavailable(error)) from error
     finally:
         await engine.close()
+
+
+def _unavailable(error: StoreUnavailable) -> str:
+    return f"数据库暂时无法使用 / the store cannot be used now: {error}"

@@ -49,7 +49,7 @@ def sandbox_application(settings: Settings, options: SandboxOptions) -> Applicat
     def make_doors(server: Server) -> dict[str, ASGIApp]:
         return {"/sandbox/": _doors(server, clock, inbox).application()}
 
-    return Application(open_server, make_doors)
+    return Application(open_server, make_doors, waits=settings.is_postgres)
 
 
 def _doors(server: Server, clock: WoundClock, inbox: Inbox) -> Doors:

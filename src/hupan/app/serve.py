@@ -15,4 +15,4 @@ def serve_application(settings: Settings) -> Application:
     async def open_server() -> Server:
         return await build(settings, real_outside(make_senders(settings)))
 
-    return Application(open_server)
+    return Application(open_server, waits=settings.is_postgres)

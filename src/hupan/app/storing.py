@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hupan.app.engines import place
 from hupan.config import Settings
 from hupan.seal import KeyFileError, load_key
 from hupan.store.engine import StoreRefused
@@ -22,6 +23,10 @@ def prepared_store(settings: Settings) -> Iterator[None]:
     Raises:
         StartRefused: another server has it, or store or key cannot be used.
     """
+    if settings.is_postgres:
+        _prepare_key(settings)
+        yield
+        return
     try:
         lock = _prepare(settings)
     except (StoreRefused, KeyFileError, OSError) as error:
@@ -30,6 +35,16 @@ def prepared_store(settings: Settings) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _prepare_key(settings: Settings) -> None:
+    """What a server on PostgreSQL keeps beside it: every node needs the same key."""
+    try:
+        place(settings).tls()  # a URL that asks for less than it may is refused before anything
+        _make(settings.secret_key_path.parent)
+        load_key(settings.secret_key_path)
+    except (StoreRefused, KeyFileError, OSError) as error:
+        raise StartRefused(str(error)) from error
 
 
 def _prepare(settings: Settings) -> StoreLock:

@@ -13,7 +13,7 @@ def say(mode: str, urls: list[str], settings: Settings, codes: str) -> None:
     lines = [
         f"湖畔 Hupan {__version__} · {mode}",
         *(f"  监听 listening  {url}" for url in urls),
-        f"  数据 data       {settings.database_path.absolute()}",
+        f"  数据 data       {settings.store_shown}",
         f"  验证码 codes    {codes}",
     ]
     typer.echo("\n".join(lines))

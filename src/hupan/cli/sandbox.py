@@ -14,7 +14,7 @@ from hupan.app.storing import prepared_store
 from hupan.cli.banner import say
 from hupan.cli.listening import listen
 from hupan.cli.refusing import refused_plainly
-from hupan.cli.settings_or_exit import ConfigOption, settings_or_exit
+from hupan.cli.settings_or_exit import ConfigOption, DatabaseOption, settings_or_exit
 
 _HELP = """运行沙盒：真实的服务器，但数据用完即弃，“发出”的验证码可在 /sandbox/outbox 查看。
 
@@ -36,6 +36,7 @@ def sandbox(
     data_dir: Annotated[
         Path | None, typer.Option(help="保留数据的目录 Folder to keep the data in")
     ] = None,
+    database: DatabaseOption = None,
     limits: Annotated[bool, typer.Option("--limits", help=_LIMITS)] = False,
     seed: Annotated[str, typer.Option(help=_SEED)] = "",
     config: ConfigOption = None,
@@ -46,7 +47,7 @@ def sandbox(
             "host": host or "127.0.0.1",
             "port": port,
             "data_dir": folder,
-            "database": "",  # never the store of a server, whatever its settings say
+            "database": database or "",  # never the store of a server, whatever its settings say
             "secret_key_file": "",
             "workers": 1,
             "limits_enabled": limits,

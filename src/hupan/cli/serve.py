@@ -11,7 +11,7 @@ from hupan.app.storing import prepared_store
 from hupan.cli.banner import codes_leave, say
 from hupan.cli.listening import listen
 from hupan.cli.refusing import refused_plainly
-from hupan.cli.settings_or_exit import ConfigOption, settings_or_exit
+from hupan.cli.settings_or_exit import ConfigOption, DatabaseOption, settings_or_exit
 
 _HELP = """运行服务器，直到收到 SIGTERM 或 Ctrl-C；正在处理的请求会先完成。
 
@@ -29,11 +29,13 @@ def serve(
     host: Annotated[str | None, typer.Option(help="监听地址 Address to listen on")] = None,
     port: Annotated[int | None, typer.Option(help="监听端口 Port to listen on")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="数据目录 Folder of the data")] = None,
+    database: DatabaseOption = None,
     workers: Annotated[int | None, typer.Option(help="进程数 Number of processes")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Serves; exits with 1 when it cannot start."""
-    given = {"host": host, "port": port, "data_dir": data_dir, "workers": workers}
+    places = {"data_dir": data_dir, "database": database}
+    given = {"host": host, "port": port, **places, "workers": workers}
     settings = settings_or_exit(config, given).settings
 
     def on_listening(urls: list[str]) -> None:

@@ -19,6 +19,16 @@ ConfigOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+DatabaseOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="PLACE",
+        help="SQLite 文件，或 postgresql://用户@主机/库名（密码请用 HUPAN_DATABASE_PASSWORD）。 "
+        "A SQLite file, or postgresql://user@host/name (its password: HUPAN_DATABASE_PASSWORD).",
+        show_default=False,
+    ),
+]
 
 
 def settings_or_exit(config: Path | None, options: Mapping[str, object] | None = None) -> Loaded:

@@ -21,8 +21,30 @@ MEANINGS: Mapping[str, Wording] = {
     # 存储
     "data_dir": Wording("数据目录", "directory of the data"),
     "database": Wording(
-        "SQLite 数据库文件，留空为数据目录下的 hupan.db",
-        "SQLite file, hupan.db in the directory of the data when empty",
+        "SQLite 文件或 PostgreSQL 地址（可列多个主机），留空为数据目录下的 hupan.db",
+        "SQLite file or URL of PostgreSQL (of several hosts too), hupan.db in the data's directory "
+        "when empty",
+    ),
+    "database_password": Wording(
+        "PostgreSQL 密码，也可写在地址里", "password of PostgreSQL, unless the URL has it"
+    ),
+    "database_ca_file": Wording(
+        "签发 PostgreSQL 证书的 CA，留空为系统信任的 CA",
+        "CA of PostgreSQL's certificate, those the system trusts when empty",
+    ),
+    "database_pool": Wording(
+        "每个进程的 PostgreSQL 连接数上限", "connections to PostgreSQL of a process, at most"
+    ),
+    "database_statements": Wording(
+        "每个连接缓存的预备语句数，事务模式的连接池后须为 0",
+        "prepared statements that a connection keeps, 0 behind a pooler in transaction mode",
+    ),
+    "database_timeout_seconds": Wording(
+        "PostgreSQL 语句、锁与等待连接的时限",
+        "time for a statement of PostgreSQL, a lock, or a free connection",
+    ),
+    "database_connect_seconds": Wording(
+        "连接一个 PostgreSQL 主机的时限", "time to connect to one host of PostgreSQL"
     ),
     "secret_key_file": Wording(
         "服务器密钥文件，留空为数据目录下的 secret.key，不存在时自动生成",

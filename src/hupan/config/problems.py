@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hupan.config.database_form import without_password
 from hupan.config.wording import Wording
 
 MASK = "••••"
@@ -54,5 +55,5 @@ def shown(value: object, *, secret: bool) -> str:
     """A value as a message may show it: a mask for a secret, cut when it is long."""
     if secret:
         return MASK
-    text = repr(value)
+    text = without_password(repr(value))
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hupan.config.database_form import DATABASE, names_postgres, without_password
 from hupan.config.declare import Section
 from hupan.config.forms import FILE, LINES, PATH, PLACE, lower, one_of, or_empty, text, whole
 from hupan.config.web_forms import (
@@ -64,7 +65,13 @@ class Settings:
     client_ip_header: str = NETWORK("", or_empty(lower(HEADER)))
 
     data_dir: Path = STORAGE(Path("data"), PATH)  # noqa: RUF009 # this call declares a field, as `field` does
-    database: str = STORAGE("", PLACE)
+    database: str = STORAGE("", DATABASE)
+    database_password: str = STORAGE("", _SECRET, secret=True)
+    database_ca_file: str = STORAGE("", FILE)
+    database_pool: int = STORAGE(10, whole(1, 1000))
+    database_statements: int = STORAGE(512, whole(0, 10_000))
+    database_timeout_seconds: int = STORAGE(5, _TIMEOUT)
+    database_connect_seconds: int = STORAGE(3, _TIMEOUT)
     secret_key_file: str = STORAGE("", PLACE)
     country_database: str = STORAGE("", FILE)
     time_zone: str = STORAGE("Asia/Shanghai", text(1, 64))
@@ -149,6 +156,18 @@ class Settings:
         "info", one_of("debug", "info", "warning", "error")
     )
     log_format: Literal["text", "json"] = LOG("text", one_of("text", "json"))
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether the store lies on a PostgreSQL server."""
+        return names_postgres(self.database)
+
+    @property
+    def store_shown(self) -> str:
+        """Where the store lies, for people."""
+        if self.is_postgres:
+            return without_password(self.database)
+        return str(self.database_path.absolute())
 
     @property
     def database_path(self) -> Path:

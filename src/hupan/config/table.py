@@ -5,6 +5,7 @@ from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import TypeAlias
 
+from hupan.config.database_form import without_password
 from hupan.config.declare import default_of, line_of
 from hupan.config.meanings import MEANINGS
 from hupan.config.problems import MASK
@@ -37,8 +38,10 @@ class Setting:
         return f"{self.name}_file" if self.secret else None
 
     def shown(self, value: object) -> Json:
-        """The value as JSON, masked where it is a secret that somebody set."""
-        return MASK if self.secret and value != self.default else as_json(value)
+        """The value as JSON, masked where it is a secret that somebody set, or a URL has one."""
+        if self.secret and value != self.default:
+            return MASK
+        return without_password(value) if isinstance(value, str) else as_json(value)
 
 
 def as_json(value: object) -> Json:

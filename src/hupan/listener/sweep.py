@@ -1,6 +1,7 @@
 """One look per second at every open connection: who is late is closed (security I2, R22)."""
 
 import asyncio
+import heapq
 import resource
 
 from hupan.listener.limits import ListenerLimits
@@ -10,6 +11,8 @@ _LOOKS_PER_DEADLINE = 4
 _PERIOD_SECONDS_MAX = 1.0
 # What is no connection: the store, its log, mail, the listening sockets.
 _OTHER_DESCRIPTORS_MAX = 128
+# Who makes room is found by looking at everybody; so it is done for several newcomers at once.
+_ROOM_SHARE = 32
 
 
 def connections_max() -> int:
@@ -55,6 +58,8 @@ class Sweep:
         self._connections = connections
         self._capacity = capacity
         self._timer: asyncio.TimerHandle | None = None
+        # Who was closed to make room, and is counted among the open ones until the loop has closed them.
+        self._cut: set[BoundedProtocol] = set()
 
     def start(self) -> None:
         """Looks once, and again every period."""
@@ -71,15 +76,18 @@ class Sweep:
             self._timer.cancel()
 
     def make_room(self, newcomer: BoundedProtocol) -> None:
-        """Closes the connection that has waited longest for its peer, when there are too many."""
-        if len(self._connections) <= self._capacity:
+        """Closes the connections that have waited longest for their peers, when all is full."""
+        self._cut &= self._connections
+        if len(self._connections) - len(self._cut) <= self._capacity:
             return
+        spared = {newcomer, *self._cut}
         now = self._loop.time()
         looks = ((*connection.look(now), connection) for connection in self._connections)
         waits = [
             (waited_seconds, id(connection), connection)
             for phase, waited_seconds, connection in looks
-            if phase in self._deadlines and connection is not newcomer
+            if phase in self._deadlines and connection not in spared
         ]
-        if waits:
-            max(waits)[-1].transport.abort()
+        for *_, connection in heapq.nlargest(1 + self._capacity // _ROOM_SHARE, waits):
+            connection.transport.abort()
+            self._cut.add(connection)

@@ -11,7 +11,7 @@ import apsw
 from hupan.store.engine import StoreRefused
 from hupan.store.sqlite import connect
 
-_JOURNAL = """
+JOURNAL = """
 CREATE TABLE IF NOT EXISTS migrations (
   number INTEGER PRIMARY KEY,
   name TEXT NOT NULL,
@@ -35,11 +35,20 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def migrations() -> list[Migration]:
-    """All migrations that this version knows, in order."""
+def migrations(engine: str = "sqlite") -> list[Migration]:
+    """All migrations that this version knows, in order.
+
+    `0009_x.sql` is for every engine but one that has a text of its own, `0009_x.postgres.sql`.
+    """
     folder = files("hupan.store").joinpath("schema")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return [_read(name, folder.joinpath(name).read_text(encoding="utf-8")) for name in names]
+    names = {entry.name for entry in folder.iterdir() if entry.name.endswith(".sql")}
+    shared = sorted(name for name in names if name.count(".") == 1)
+    own = [name.replace(".sql", f".{engine}.sql") for name in shared]
+    texts = [folder.joinpath(o if o in names else n) for n, o in zip(shared, own, strict=True)]
+    return [
+        _read(name, text.read_text(encoding="utf-8"))
+        for name, text in zip(shared, texts, strict=True)
+    ]
 
 
 def _read(file_name: str, sql: str) -> Migration:
@@ -59,7 +68,7 @@ def migrate(path: Path, known: list[Migration] | None = None) -> list[Migration]
     known = migrations() if known is None else known
     connection = connect(path)
     try:
-        _check(_applied(connection), known, path)
+        check_applied(_applied(connection), known, path)
         _keep_copy(connection, known, path)
         return _apply(connection, known, path)
     except apsw.Error as error:
@@ -80,7 +89,7 @@ def check_current(path: Path) -> None:
     connection = connect(path)
     try:
         applied = _applied(connection)
-        _check(applied, known, path)
+        check_applied(applied, known, path)
     except apsw.Error as error:
         raise StoreRefused(f"无法读取数据库 / cannot read the store {path}: {error}") from error
     finally:
@@ -96,9 +105,9 @@ def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> l
     """Applies what is missing in one transaction: all of it is kept or none."""
     connection.execute("BEGIN IMMEDIATE").fetchall()
     try:
-        connection.execute(_JOURNAL).fetchall()
+        connection.execute(JOURNAL).fetchall()
         applied = _applied(connection)
-        _check(applied, known, path)
+        check_applied(applied, known, path)
         missing = [migration for migration in known if migration.number not in applied]
         for migration in missing:
             connection.execute(migration.sql).fetchall()
@@ -123,7 +132,8 @@ def _applied(connection: apsw.Connection) -> dict[int, str]:
     return {int(str(number)): str(digest) for number, digest in rows}
 
 
-def _check(applied: dict[int, str], known: list[Migration], path: Path) -> None:
+def check_applied(applied: dict[int, str], known: list[Migration], path: Path | str) -> None:
+    """Raises StoreRefused where a store holds a migration that is not known, or another one."""
     digests = {migration.number: migration.digest for migration in known}
     for number, digest in applied.items():
         if number not in digests:

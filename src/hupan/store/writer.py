@@ -18,6 +18,9 @@ from hupan.model import StoreUnavailable
 from hupan.store.engine import Conflict, Result, Transaction
 
 MOST_IN_A_GROUP = 128
+# Some seconds' worth: whoever comes later is told so at once instead of waiting in vain (R15), and
+# a disk that hangs fills no memory.
+MOST_WAITING = 2048
 _log = logging.getLogger("hupan.store")
 
 
@@ -59,8 +62,14 @@ class Writer:
         self._thread.start()
 
     async def change(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
-        """Hands a change to the thread and waits until it is durable."""
+        """Hands a change to the thread and waits until it is durable.
+
+        Raises:
+            StoreUnavailable: it could not be kept, or too many wait already.
+        """
         self.check()
+        if self._queue.qsize() >= MOST_WAITING:
+            raise StoreUnavailable("too many changes wait", is_busy=True)
         loop = asyncio.get_running_loop()
         waiting = Waiting(work, loop, loop.create_future())
         self._queue.put(waiting)

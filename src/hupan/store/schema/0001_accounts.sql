@@ -37,7 +37,7 @@ CREATE TABLE identities (
   kind TEXT NOT NULL,
   value TEXT NOT NULL,
   account_id INTEGER NOT NULL,
-  PRIMARY KEY (kind, value)
+  PRIMARY KEY (value, kind)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sessions (

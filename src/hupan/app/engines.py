@@ -1,0 +1,68 @@
+"""Opens the store that the settings name, on either engine."""
+
+from collections.abc import Awaitable
+from importlib import import_module
+from typing import Protocol, cast
+
+from hupan.config import Settings
+from hupan.store.engine import Engine
+from hupan.store.migrate import check_current
+from hupan.store.postgres_place import Place, PoolSize
+from hupan.store.sqlite import SqliteEngine
+
+
+class Opening(Protocol):
+    """What `hupan.store.postgres_opening` offers."""
+
+    def open_migrated(self, place: Place, size: PoolSize) -> Awaitable[Engine]:
+        """A store that was brought up to date first."""
+        ...
+
+    def open_current(self, place: Place, size: PoolSize) -> Awaitable[Engine]:
+        """A store that is up to date already."""
+        ...
+
+
+async def open_to_serve(settings: Settings) -> Engine:
+    """The store of a server. A file was prepared before; a PostgreSQL store is migrated here.
+
+    Raises:
+        StoreRefused: the store cannot be used as it is.
+        StoreUnavailable: the server of the store cannot be reached.
+    """
+    if settings.is_postgres:
+        return await _postgres().open_migrated(place(settings), _size(settings))
+    return SqliteEngine(settings.database_path)
+
+
+async def open_to_operate(settings: Settings) -> Engine:
+    """The store for a command; it is never migrated here.
+
+    Raises:
+        StoreRefused: there is no store, or it is not of this version.
+        StoreUnavailable: the server of the store cannot be reached.
+    """
+    if settings.is_postgres:
+        return await _postgres().open_current(place(settings), _size(settings))
+    check_current(settings.database_path)
+    return SqliteEngine(settings.database_path)
+
+
+def place(settings: Settings) -> Place:
+    """Where the PostgreSQL store lies."""
+    return Place(
+        settings.database,
+        settings.database_password,
+        settings.database_ca_file,
+        settings.database_timeout_seconds,
+        settings.database_connect_seconds,
+    )
+
+
+def _size(settings: Settings) -> PoolSize:
+    return PoolSize(settings.database_pool, settings.database_statements)
+
+
+def _postgres() -> Opening:
+    """Late: asyncpg takes 50 ms and 7 MB, which a server on SQLite has no use for."""
+    return cast("Opening", import_module("hupan.store.postgres_opening"))

@@ -1,0 +1,166 @@
+"""The store that a test runs on: a SQLite file, or a database of its own on PostgreSQL.
+
+A test names a place, as a path. Under `sqlite` a file lies there; under `postgres` the path stands
+for a database that was copied from an empty store, and is dropped after the test.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import asyncpg
+
+from hupan.store.engine import Engine, Result, Row, Transaction, Value
+from hupan.store.migrate import migrate
+from hupan.store.postgres import PostgresEngine
+from hupan.store.postgres_migrate import migrate_postgres
+from hupan.store.postgres_place import Place, PoolSize
+from hupan.store.postgres_pool import open_pool
+from hupan.store.sqlite import SqliteEngine
+from tests.postgres import Cluster
+
+EngineName: TypeAlias = Literal["sqlite", "postgres"]
+ENGINES: tuple[EngineName, ...] = ("sqlite", "postgres")
+TEMPLATE = "empty"
+WAIT_SECONDS = 120
+T = TypeVar("T")
+
+
+class Databases:
+    """Makes and drops the databases of one cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._connection = self._wait(self._prepare())
+        self._made = 0
+
+    def make(self) -> str:
+        """Make a database with an empty store in it; give its name."""
+        self._made += 1
+        name = f"store{self._made}"
+        self._wait(self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is still connected."""
+        self._wait(self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+
+    def close(self) -> None:
+        """End the connection and the thread."""
+        self._wait(self._connection.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(WAIT_SECONDS)
+        self._loop.close()
+
+    async def _prepare(self) -> "asyncpg.Connection[asyncpg.Record]":
+        connection = await asyncpg.connect(self.cluster.url())
+        await connection.execute(f"CREATE DATABASE {TEMPLATE}")
+        pool = await open_pool(Place(self.cluster.url(TEMPLATE)))
+        await migrate_postgres(pool)
+        await pool.close()
+        return connection
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(WAIT_SECONDS)
+
+
+@dataclass
+class Stores:
+    """What the running test stands on; the fixture `engine` sets it."""
+
+    engine: EngineName = "sqlite"
+    databases: Databases | None = None
+    names: dict[Path, str] = field(default_factory=dict)
+    unnamed: int = 0
+
+    def url(self, place: Path) -> str:
+        """The URL of the database that a place stands for; it is made when it is first named."""
+        assert self.databases is not None
+        if place not in self.names:
+            self.names[place] = self.databases.make()
+        return self.databases.cluster.url(self.names[place])
+
+    def options(self, data_dir: Path | None) -> list[str]:
+        """What a server's command line says of the store, beside the folder of its data."""
+        if self.engine == "sqlite":
+            return []
+        if data_dir is None:
+            self.unnamed += 1
+            data_dir = Path(f"unnamed-{self.unnamed}")
+        return ["--database", self.url(data_dir / "hupan.db")]
+
+    @contextmanager
+    def dropped_after(self) -> Iterator[None]:
+        """Databases that are made within are dropped at the end."""
+        before = set(self.names)
+        try:
+            yield
+        finally:
+            for place in set(self.names) - before:
+                if self.databases is not None:
+                    self.databases.drop(self.names.pop(place))
+
+
+STORES = Stores()
+
+
+def make_engine(place: Path) -> Engine:
+    """An open store, empty when the place is named for the first time."""
+    if STORES.engine == "postgres":
+        return LoopsEngine(STORES.url(place))
+    migrate(place)
+    return SqliteEngine(place)
+
+
+@asynccontextmanager
+async def open_engine(place: Path) -> AsyncIterator[Engine]:
+    """An open store, closed at the end."""
+    engine = make_engine(place)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+class LoopsEngine:
+    """A store on PostgreSQL for tests that use one event loop after another: a pool for each."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._engine: PostgresEngine | None = None
+
+    async def one(self, sql: str, *values: Value) -> Row | None:
+        """The first row, or None."""
+        return await (await self._open()).one(sql, *values)
+
+    async def all(self, sql: str, *values: Value) -> list[Row]:
+        """Every row."""
+        return await (await self._open()).all(sql, *values)
+
+    async def change(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Run `work` in a transaction."""
+        return await (await self._open()).change(work)
+
+    async def check(self) -> None:
+        """Ask the server."""
+        await (await self._open()).check()
+
+    async def close(self) -> None:
+        """Close what this loop opened."""
+        if self._engine is not None and self._loop is asyncio.get_running_loop():
+            await self._engine.close()
+
+    async def _open(self) -> PostgresEngine:
+        loop = asyncio.get_running_loop()
+        if self._engine is None or self._loop is not loop:
+            pool = await open_pool(Place(self._url), PoolSize(most=8))
+            self._loop, self._engine = loop, PostgresEngine(pool)
+        return self._engine
