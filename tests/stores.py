@@ -5,6 +5,7 @@ for a database that was copied from an empty store, and is dropped after the tes
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -35,29 +36,29 @@ class Databases:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
-        self._connection = self._wait(self._prepare())
+        self._connection = self.wait(self._prepare())
         self._made = 0
 
     def make(self) -> str:
         """Make a database with an empty store in it; give its name."""
         self._made += 1
         name = f"store{self._made}"
-        self._wait(self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+        self.wait(self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
         return name
 
     def drop(self, name: str) -> None:
         """Drop a database, whoever is still connected."""
-        self._wait(self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        self.wait(self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
     def close(self) -> None:
         """End the connection and the thread."""
-        self._wait(self._connection.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.wait(self._connection.close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(WAIT_SECONDS)
-        self._loop.close()
+        self.loop.close()
 
     async def _prepare(self) -> "asyncpg.Connection[asyncpg.Record]":
         connection = await asyncpg.connect(self.cluster.url())
@@ -67,8 +68,9 @@ class Databases:
         await pool.close()
         return connection
 
-    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(WAIT_SECONDS)
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something on the loop of the databases; it must not be called there."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(WAIT_SECONDS)
 
 
 @dataclass
@@ -91,10 +93,26 @@ class Stores:
         """What a server's command line says of the store, beside the folder of its data."""
         if self.engine == "sqlite":
             return []
+        if set_already := os.environ.get("HUPAN_DATABASE"):
+            return ["--database", set_already]
         if data_dir is None:
             self.unnamed += 1
             data_dir = Path(f"unnamed-{self.unnamed}")
         return ["--database", self.url(data_dir / "hupan.db")]
+
+    def environment(self, data_dir: Path) -> dict[str, str]:
+        """What a command's environment says of the store that a server on this folder has."""
+        options = self.options(data_dir)
+        return {"HUPAN_DATABASE": options[1]} if options else {}
+
+    def setting(self, place: Path) -> str:
+        """The setting `database` of a server in this process; "" for a file beside its data."""
+        return "" if self.engine == "sqlite" else self.url(place)
+
+    def forget(self, place: Path) -> None:
+        """Drop the database of a place, if it has one."""
+        if self.databases is not None and place in self.names:
+            self.databases.drop(self.names.pop(place))
 
     @contextmanager
     def dropped_after(self) -> Iterator[None]:
@@ -104,8 +122,7 @@ class Stores:
             yield
         finally:
             for place in set(self.names) - before:
-                if self.databases is not None:
-                    self.databases.drop(self.names.pop(place))
+                self.forget(place)
 
 
 STORES = Stores()
@@ -113,9 +130,16 @@ STORES = Stores()
 
 def make_engine(place: Path) -> Engine:
     """An open store, empty when the place is named for the first time."""
+    if STORES.engine == "sqlite":
+        migrate(place)
+    return open_store(place)
+
+
+def open_store(place: Path) -> Engine:
+    """An open store that was made before, which a server may have open too."""
     if STORES.engine == "postgres":
-        return LoopsEngine(STORES.url(place))
-    migrate(place)
+        assert STORES.databases is not None
+        return LoopsEngine(STORES.url(place), STORES.databases)
     return SqliteEngine(place)
 
 
@@ -130,37 +154,33 @@ async def open_engine(place: Path) -> AsyncIterator[Engine]:
 
 
 class LoopsEngine:
-    """A store on PostgreSQL for tests that use one event loop after another: a pool for each."""
+    """A store on PostgreSQL for tests that use one event loop after another: it has its own."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._engine: PostgresEngine | None = None
+    def __init__(self, url: str, databases: Databases) -> None:
+        self._databases = databases
+        self._engine = PostgresEngine(databases.wait(open_pool(Place(url), PoolSize(most=8))))
 
     async def one(self, sql: str, *values: Value) -> Row | None:
         """The first row, or None."""
-        return await (await self._open()).one(sql, *values)
+        return await self._there(self._engine.one(sql, *values))
 
     async def all(self, sql: str, *values: Value) -> list[Row]:
         """Every row."""
-        return await (await self._open()).all(sql, *values)
+        return await self._there(self._engine.all(sql, *values))
 
     async def change(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
-        """Run `work` in a transaction."""
-        return await (await self._open()).change(work)
+        """Run `work` in a transaction, on another thread than the caller's, as SQLite does."""
+        return await self._there(self._engine.change(work))
 
     async def check(self) -> None:
         """Ask the server."""
-        await (await self._open()).check()
+        await self._there(self._engine.check())
 
     async def close(self) -> None:
-        """Close what this loop opened."""
-        if self._engine is not None and self._loop is asyncio.get_running_loop():
-            await self._engine.close()
+        """Close the connections."""
+        await self._there(self._engine.close())
 
-    async def _open(self) -> PostgresEngine:
-        loop = asyncio.get_running_loop()
-        if self._engine is None or self._loop is not loop:
-            pool = await open_pool(Place(self._url), PoolSize(most=8))
-            self._loop, self._engine = loop, PostgresEngine(pool)
-        return self._engine
+    async def _there(self, work: Coroutine[Any, Any, T]) -> T:
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(work, self._databases.loop)
+        )

@@ -9,6 +9,7 @@ from hupan.cli.main import app
 from hupan.contract.endpoints import ENDPOINTS
 from hupan.contract.table import MayHaveLeft, SignedIn, VipOnly
 from tests.servers import Server
+from tests.stores import STORES
 from tests.wire import pb
 from tests.wire.answers import JSON_TYPE, Answer, read_answer
 from tests.wire.client import WireClient
@@ -125,9 +126,13 @@ def test_a_banned_viewer_is_a_stranger(own_wire: WireClient) -> None:
     assert not own_wire.get_user(friend.id, viewer.token).pb_data.has(18)
 
 
-def test_an_operator_bans_while_the_server_runs(tmp_path: Path) -> None:
+def test_an_operator_bans_while_the_server_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`hupan account ban` holds from the next request on, `unban` likewise (T6)."""
     data = ["--data-dir", str(tmp_path)]
+    for name, value in STORES.environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
     with Server("sandbox", *data) as server, WireClient(server) as wire:
         account = wire.account()
         assert wire.own_info(account.token).code == 1

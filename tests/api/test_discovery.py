@@ -1,5 +1,6 @@
 """Discovery over HTTP, on lists that the command line puts in while the server runs (wire.md 4)."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import Server
+from tests.stores import STORES
 from tests.wire.answers import refused_field
 from tests.wire.client import WireClient
 
@@ -51,7 +53,14 @@ BOTS_GOLDEN = (
 def hupan(folder: Path, *arguments: str, rows: str = "") -> None:
     """Run a command on the server's data, as an operator would."""
     command = [str(Path(sys.executable).with_name("hupan")), *arguments, "--data-dir", str(folder)]
-    subprocess.run(command, input=rows.encode(), check=True, capture_output=True, timeout=60)  # noqa: S603 - our own words
+    subprocess.run(  # noqa: S603 - our own words
+        command,
+        input=rows.encode(),
+        env={**os.environ, **STORES.environment(folder)},
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 
 from hupan.store.editions import open_draft
 from hupan.store.engine import Engine
-from hupan.store.sqlite import SqliteEngine
 from tests.servers import Server
+from tests.stores import open_store
 from tests.wire.client import WireClient
 
 KEYS = {"id", "phone", "email", "password", "token"}
@@ -153,7 +153,7 @@ def test_an_import_that_begins_while_groups_are_planted(tmp_path: Path) -> None:
     """The later one goes on; the planting is refused, lists nothing, and can be asked for again."""
 
     async def overtake() -> None:
-        engine = SqliteEngine(tmp_path / "hupan.db")
+        engine = open_store(tmp_path / "hupan.db")
         try:
             while await draft_number(engine) == 0:  # noqa: ASYNC110 - the server sets no event
                 await asyncio.sleep(0.01)

@@ -228,6 +228,7 @@ def test_what_is_taken_stays(data: Path) -> None:
     assert len(json.loads(run(data, "account", "list", "--json").stdout)) == 1
 
 
+@pytest.mark.one_engine
 def test_a_store_must_be_there(tmp_path: Path) -> None:
     """A command makes no store; that is the server's."""
     assert "没有数据库" in refused(tmp_path, "account", "list")

@@ -38,6 +38,7 @@ def test_a_whole_journal(data: Path) -> None:
     assert (result.exit_code, json.loads(result.stdout)) == (0, [])
 
 
+@pytest.mark.one_engine
 def test_faults_are_listed(data: Path) -> None:
     """An entry that does not add up and a balance that is another one; the status is 1."""
     spoil(

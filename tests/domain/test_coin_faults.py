@@ -11,6 +11,8 @@ from hupan.store.coin_audit import CoinFault
 from hupan.store.migrate import migrate, migrations
 from tests.domain.purses import Purses, open_purses, wish
 
+pytestmark = pytest.mark.one_engine
+
 NUMBER_OF_COINS = 6
 BREAKS = [
     ("UPDATE coin_entries SET number = 5 WHERE number = 3", 5),

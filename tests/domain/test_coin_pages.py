@@ -66,6 +66,7 @@ def test_every_query_is_a_look_up(tmp_path: Path, sql: str, terms: str) -> None:
     assert step.endswith(f"({terms})")
 
 
+@pytest.mark.one_engine
 @pytest.mark.slow
 def test_the_last_page_of_a_million_costs_as_much_as_the_first(tmp_path: Path) -> None:
     """At a million entries any page takes a few thousand steps of the store, and is exact."""

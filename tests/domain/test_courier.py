@@ -10,6 +10,7 @@ import pytest
 from hupan.chance import SystemChance
 from hupan.delivery.message import Message
 from hupan.delivery.protocol import NotSent, OutcomeUnknown
+from hupan.domain import courier
 from hupan.domain.courier import FIRST_WAIT_SECONDS, LEASE_SECONDS, MOST_AT_ONCE, Courier
 from hupan.domain.messages import DISCARDED, Messages
 from hupan.domain.targets import Target
@@ -85,6 +86,7 @@ async def office(path: Path, sender: Sender) -> AsyncIterator[Office]:
         yield Office(engine, sender)
 
 
+@pytest.mark.one_engine
 def test_a_message_is_sent_once(tmp_path: Path) -> None:
     """What was sent is gone from the outbox, and its code was opened for the sender alone."""
 
@@ -285,5 +287,35 @@ def test_stopping_sends_nothing_twice(
             our.courier = Courier(our.engine, our.clock, our.seal, {"sms": second})
             await our.after(LIFE_SECONDS - 1)
         assert second.tries == 0
+
+    asyncio.run(scenario())
+
+
+def test_what_piles_up_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a sender that is down the oldest beyond ten thousand are forgotten (security R07)."""
+
+    class Down(Sender):
+        async def send(self, message: Message) -> None:
+            del message
+            raise NotSent("down", again=True)
+
+    async def waiting(our: Office) -> list[tuple[int, int]]:
+        rows = await our.engine.all("SELECT due_at, created_at FROM outbox ORDER BY created_at")
+        return [(int(due), int(created)) for due, created in rows]
+
+    async def scenario() -> None:
+        monkeypatch.setattr(courier, "MOST_WAITING", 10)
+        async with office(tmp_path / "db", Down()) as our:
+            for number in range(40):
+                our.clock.time += 1
+                await our.put(to=Target("sms", f"138{number:08}", f"138{number:08}"))
+            our.courier.start()
+            our.courier.wake()
+            async with asyncio.timeout(30):
+                while len(left := await waiting(our)) > 10:
+                    our.courier.wake()
+                    await asyncio.sleep(0.01)
+            await our.courier.stop()
+            assert left[-1][1] == our.clock.time
 
     asyncio.run(scenario())

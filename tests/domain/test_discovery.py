@@ -11,9 +11,8 @@ from hupan.domain.discovery import DEFAULT_CATEGORIES, Discovery
 from hupan.domain.listings import Listings
 from hupan.domain.refusals import InvalidField
 from hupan.model import Group
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine
 from tests.domain.listed import group, plainly
+from tests.stores import make_engine
 
 Scenario = Callable[[Discovery, Listings], Awaitable[None]]
 SMALL_BLOCK = 64
@@ -23,8 +22,7 @@ def run(folder: Path, scenario: Scenario) -> None:
     """Plays a scenario on a store of its own."""
 
     async def play() -> None:
-        migrate(folder / "hupan.db")
-        engine = SqliteEngine(folder / "hupan.db")
+        engine = make_engine(folder / "hupan.db")
         try:
             await scenario(Discovery(engine), Listings(engine))
         finally:

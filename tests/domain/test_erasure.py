@@ -6,12 +6,16 @@ The tables are read from the schema, so one that a feature adds and the erasure 
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from hupan.domain.coin_change import CoinChange
 from hupan.domain.coins import Coins
 from hupan.model import AccountId, CoinType
 from hupan.store.endings import ERASED
 from hupan.store.engine import Transaction, Value
 from tests.domain.lives import ERASED_AFTER_DAYS, Lives, open_lives, sms
+
+pytestmark = pytest.mark.one_engine
 
 PHONE = "13900000001"
 TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"

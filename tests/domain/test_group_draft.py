@@ -10,9 +10,8 @@ from hupan.domain.group_draft import drafting
 from hupan.domain.listings import Listings
 from hupan.model import Group, Overtaken
 from hupan.store.engine import Engine
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine
 from tests.domain.listed import group
+from tests.stores import make_engine
 
 FIRST, SECOND = group(1, name="湖"), group(2, name="畔")
 TABLES = ("listed_groups", "group_ranks", "group_texts", "group_postings")
@@ -22,10 +21,9 @@ TABLES = ("listed_groups", "group_ranks", "group_texts", "group_postings")
 def database(tmp_path: Path) -> Path:
     """A store that lists one group."""
     path = tmp_path / "hupan.db"
-    migrate(path)
 
     async def fill() -> None:
-        engine = SqliteEngine(path)
+        engine = make_engine(path)
         await Listings(engine).put_groups([FIRST])
         await engine.close()
 
@@ -52,7 +50,7 @@ def test_a_draft_is_not_seen(database: Path) -> None:
     """Until it is finished the list stays, for this process and for others; then it is new."""
 
     async def scenario() -> None:
-        engine, server = SqliteEngine(database), SqliteEngine(database)
+        engine, server = make_engine(database), make_engine(database)
         async with drafting(engine) as draft:
             await draft.add([SECOND, group(1, name="新")])
             assert await shown(server) == [FIRST]
@@ -78,7 +76,7 @@ def test_a_draft_that_fails_leaves_nothing(database: Path) -> None:
     """After an error the list is as before, and no row of the draft remains."""
 
     async def scenario() -> None:
-        engine = SqliteEngine(database)
+        engine = make_engine(database)
         before = await editions(engine)
         with pytest.raises(ValueError, match="reading failed"):
             await failing(engine)
@@ -93,7 +91,7 @@ def test_what_a_killed_import_left_is_forgotten(database: Path) -> None:
     """The next import deletes it, and is not disturbed by it."""
 
     async def scenario() -> None:
-        engine = SqliteEngine(database)
+        engine = make_engine(database)
         killed = drafting(engine)
         draft = await killed.__aenter__()
         await draft.add([group(7)])
@@ -115,7 +113,7 @@ def test_the_same_again_changes_nothing(database: Path) -> None:
     """Putting the same groups twice gives the same list (idempotent on ids)."""
 
     async def scenario() -> None:
-        engine = SqliteEngine(database)
+        engine = make_engine(database)
         groups = [group(number, headcount=number % 7) for number in range(50)]
         assert await Listings(engine).put_groups(groups) == 50
         first = await shown(engine)
@@ -130,7 +128,7 @@ def test_others_keep_their_turn(database: Path) -> None:
     """While a list is made, another process's changes go through (security R14 b)."""
 
     async def scenario() -> None:
-        engine, server = SqliteEngine(database), SqliteEngine(database)
+        engine, server = make_engine(database), make_engine(database)
         groups = [group(number, introduction=f"第{number}个群") for number in range(5000)]
         making = asyncio.create_task(Listings(engine).put_groups(groups))
         changes = 0

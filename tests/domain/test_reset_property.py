@@ -123,6 +123,7 @@ def test_a_failure_of_the_write_keeps_the_code(
         asyncio.run(scenario(holding))
 
 
+@pytest.mark.one_engine
 def test_no_password_is_at_rest(tmp_path: Path) -> None:
     """Neither the store nor its log holds a password or a code in plain text (security P7, C1)."""
 

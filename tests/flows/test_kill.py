@@ -12,6 +12,8 @@ import pytest
 from tests.servers import Server
 from tests.wire.client import WireClient
 
+pytestmark = pytest.mark.one_engine
+
 CLIENTS = 4
 ROUNDS = 6
 MOST_ACCOUNTS = 400

@@ -44,6 +44,7 @@ def printed(server: Server, phone: str) -> str:
     raise AssertionError(server.output())
 
 
+@pytest.mark.one_engine
 def test_codes_are_printed_until_a_sender_is_set(folder: Path) -> None:
     """Without a sender the code stands on the terminal, under a plain warning, and signs in."""
     with Server("serve", "--data-dir", str(folder)) as server, WireClient(server) as client:
@@ -74,6 +75,7 @@ def test_the_sandbox_has_no_door_here(folder: Path) -> None:
             assert client.http.post(f"/sandbox/{door}", json={}).status_code == 404
 
 
+@pytest.mark.one_engine
 def test_a_second_server_is_refused(folder: Path) -> None:
     """Two servers on one file: the second says why and ends at once (security R14)."""
     with (

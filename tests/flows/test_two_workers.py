@@ -19,6 +19,8 @@ from tests.domain.lives import Lives, open_lives
 from tests.servers import Server
 from tests.wire.client import WireClient
 
+pytestmark = pytest.mark.one_engine
+
 pytestmark = pytest.mark.slow
 
 MOST_CONNECTIONS = 200

@@ -9,6 +9,7 @@ from hupan.domain.roster import Roster
 from hupan.model import CoinType
 from tests.model.purse import Line
 from tests.model.served import Served
+from tests.stores import STORES
 
 
 def ban(served: Served, who: str, until: int) -> int:
@@ -59,12 +60,14 @@ def assert_sound(served: Served) -> None:
 
 def assert_whole(served: Served) -> None:
     """What is dear to look at: the file itself (security J7)."""
+    if STORES.engine == "postgres":
+        return
     assert served.rows("PRAGMA integrity_check") == [("ok",)]
     assert served.rows("PRAGMA foreign_key_check") == []
 
 
 BROKEN = """
-SELECT 'J3: both sides of all entries sum to nothing', total
+SELECT 'J3: both sides of all entries sum to nothing', CAST(total AS TEXT)
 FROM (SELECT sum(change_cents + counter_cents) AS total FROM coin_entries) WHERE total <> 0
 UNION ALL
 SELECT 'J4: a number is one account''s', phone
@@ -73,11 +76,11 @@ UNION ALL
 SELECT 'J4: an address is one account''s', lower(email)
 FROM accounts WHERE email <> '' GROUP BY lower(email) HAVING count(*) > 1
 UNION ALL
-SELECT 'J4: an account owns the number that it shows', id FROM accounts a
+SELECT 'J4: an account owns the number that it shows', CAST(id AS TEXT) FROM accounts a
 WHERE phone <> '' AND phone NOT IN
   (SELECT value FROM identities WHERE kind = 'phone' AND account_id = a.id)
 UNION ALL
-SELECT 'J4: an account owns the address that it shows', id FROM accounts a
+SELECT 'J4: an account owns the address that it shows', CAST(id AS TEXT) FROM accounts a
 WHERE email <> '' AND lower(email) NOT IN
   (SELECT value FROM identities WHERE kind = 'email' AND account_id = a.id)
 UNION ALL

@@ -19,6 +19,7 @@ from hupan.domain.captchas import IssuedCaptcha
 from hupan.store.engine import Row
 from tests.domain.purses import StandingClock
 from tests.model.world import MOST_VISITS
+from tests.stores import STORES
 from tests.wire.answers import Answer, read_answer
 
 Result = TypeVar("Result")
@@ -56,6 +57,7 @@ class Served:
     def _open(self) -> None:
         settings = Settings(
             data_dir=self._folder / str(self._lives),
+            database=STORES.setting(self._folder),
             sessions_per_account=MOST_VISITS,
             first_nickname_coins=1,
             limits_enabled=False,
@@ -92,6 +94,7 @@ class Served:
             self._stop()
         finally:
             self._runner.close()
+            STORES.forget(self._folder)
             shutil.rmtree(self._folder)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:

@@ -9,7 +9,7 @@ from hupan.domain.sessions import Device, Sessions
 from hupan.domain.settings import Rules
 from hupan.domain.targets import Target, Targets
 from hupan.model import Account
-from hupan.store.accounts import find_account, find_owner
+from hupan.store.accounts import find_owner, hold_account
 from hupan.store.codes import Code
 from hupan.store.engine import Engine, Transaction
 
@@ -66,7 +66,7 @@ class CodeLogins:
         if spent.kind == "new" and owner is None:
             return await self._sign_up(tx, target)
         if spent.kind == "own" and owner == spent.account_id:
-            return await find_account(tx, owner) or AccountCancelled()
+            return await hold_account(tx, owner) or AccountCancelled()
         return WrongCode()
 
     async def _sign_up(self, tx: Transaction, target: Target) -> Account | Refusal:

@@ -12,7 +12,7 @@ from hupan.domain.targets import Target
 from hupan.domain.tries import code_tries
 from hupan.model import AccountId
 from hupan.seal import Seal
-from hupan.store.accounts import find_owner
+from hupan.store.accounts import find_owner, hold_account
 from hupan.store.codes import Code, count_try, put_code, spend_code
 from hupan.store.engine import Transaction
 from hupan.store.sessions import knows_device
@@ -90,6 +90,7 @@ async def budget(tx: Transaction, target: Target, device_id: str) -> str:
     So strangers who guess cannot lock the owner of a target out.
     """
     owner = await find_owner(tx, target.kind, target.key)
+    await hold_account(tx, owner or NOBODY)  # before any code; of nobody too, to take as long (E2)
     if owner is None or device_id == "" or not await knows_device(tx, owner, device_id):
         return ""
     return hashlib.sha256(device_id.encode()).hexdigest()

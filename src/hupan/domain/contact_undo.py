@@ -7,7 +7,7 @@ from hupan.domain.notices import Notices
 from hupan.domain.refusals import TooLateToUndo, UnknownUser
 from hupan.domain.settings import ContactRules
 from hupan.model import Account, AccountId
-from hupan.store.accounts import find_account, set_password_hash
+from hupan.store.accounts import hold_account, set_password_hash
 from hupan.store.contacts import (
     ContactChange,
     find_change,
@@ -45,7 +45,7 @@ class ContactUndo:
         """
 
         async def change(tx: Transaction) -> None:
-            found = await find_account(tx, account)
+            found = await hold_account(tx, account)
             if found is None:
                 raise UnknownUser
             await self._restore(tx, found, await self._undoable(tx, account, number))

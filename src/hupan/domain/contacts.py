@@ -27,7 +27,7 @@ from hupan.store.accounts import find_owner
 from hupan.store.codes import Code
 from hupan.store.contacts import note_change
 from hupan.store.engine import Engine, Transaction
-from hupan.store.sessions import end_sessions, find_caller
+from hupan.store.sessions import end_sessions, hold_caller
 
 Step: TypeAlias = Callable[[Transaction, Caller, Target, str, int], Awaitable[Refusal | None]]
 
@@ -101,7 +101,7 @@ class Contacts:
     async def _do(self, step: Step, session: Session, target: Target, code: str) -> None:
         async def change(tx: Transaction) -> Refusal | None:
             now = int(self._clock.now())
-            caller = await find_caller(tx, session.account_id, session.token_hash)
+            caller = await hold_caller(tx, session.account_id, session.token_hash)
             if caller is None:
                 return NotSignedIn()
             if caller.account.is_banned(now):

@@ -6,13 +6,14 @@ from hupan.clock import Clock
 from hupan.domain.refusals import InvalidField
 from hupan.domain.text import device_text
 from hupan.model import AccountId, IgnoredModules, NotificationSetting
+from hupan.store.accounts import hold_account
 from hupan.store.device_settings import (
     find_ignored,
     find_notification,
     put_ignored,
     put_notification,
 )
-from hupan.store.engine import Engine
+from hupan.store.engine import Engine, Transaction
 
 MOST_DEVICES = 100
 """Devices of one account whose settings are kept; one more pushes out the one set longest ago."""
@@ -44,9 +45,12 @@ class DeviceSettings:
         """
         device, hidden = device_text(device_id, "deviceId"), read_modules(modules, "ignore")
         now = int(self._clock.now())
-        await self._engine.change(
-            lambda tx: put_ignored(tx, account, device, hidden, most=MOST_DEVICES, now=now)
-        )
+
+        async def change(tx: Transaction) -> None:
+            await hold_account(tx, account)
+            await put_ignored(tx, account, device, hidden, most=MOST_DEVICES, now=now)
+
+        await self._engine.change(change)
 
     async def notification(
         self, account: AccountId, device_id: str, registration_id: str
@@ -80,8 +84,10 @@ class DeviceSettings:
         device = device_text(device_id, "deviceId")
         registration = device_text(registration_id, "registrationId")
         now = int(self._clock.now())
-        await self._engine.change(
-            lambda tx: put_notification(
+
+        async def change(tx: Transaction) -> None:
+            await hold_account(tx, account)
+            await put_notification(
                 tx,
                 account,
                 device,
@@ -91,7 +97,8 @@ class DeviceSettings:
                 most=MOST_DEVICES,
                 now=now,
             )
-        )
+
+        await self._engine.change(change)
 
 
 def read_modules(text: str, field: str) -> str:

@@ -27,7 +27,7 @@ from hupan.domain.refusals import (
 from hupan.domain.targets import Target, Targets
 from hupan.domain.tries import forget_tries
 from hupan.model import Account, AccountId, Caller, Channel, Session
-from hupan.store.accounts import find_account, find_owner
+from hupan.store.accounts import find_owner, hold_account
 from hupan.store.codes import kill_code
 from hupan.store.endings import (
     erase_rows,
@@ -37,7 +37,7 @@ from hupan.store.endings import (
 )
 from hupan.store.engine import Engine, Transaction
 from hupan.store.session_ends import leave_all
-from hupan.store.sessions import find_caller
+from hupan.store.sessions import hold_caller
 
 CANCELLED_NOTICE = "notice-account-cancelled"
 MOST_AT_ONCE = 100
@@ -77,7 +77,7 @@ class Endings:
 
         async def change(tx: Transaction) -> Refusal | None:
             now = int(self._clock.now())
-            caller = await find_caller(tx, session.account_id, session.token_hash)
+            caller = await hold_caller(tx, session.account_id, session.token_hash)
             if caller is None:
                 return NotSignedIn()
             refusal = await self._refusal(tx, caller, target, code, now)
@@ -96,7 +96,7 @@ class Endings:
         """
 
         async def change(tx: Transaction) -> int:
-            account = await find_account(tx, account_id)
+            account = await hold_account(tx, account_id)
             if account is None:
                 raise UnknownUser
             return await self._end(tx, account, int(self._clock.now()))

@@ -18,7 +18,7 @@ from hupan.domain.refusals import (
 )
 from hupan.domain.settings import InvitationRules
 from hupan.model import AccountId, CoinType
-from hupan.store.accounts import claim_identity, find_account, find_owner
+from hupan.store.accounts import claim_identity, find_owner, hold_account
 from hupan.store.engine import Engine, Transaction
 from hupan.store.invitations import (
     count_invited,
@@ -65,7 +65,7 @@ class Invitations:
         code, now = invitation_code(text, "code"), int(self._clock.now())
 
         async def change(tx: Transaction) -> Refusal | None:
-            account = await find_account(tx, account_id)
+            account = await hold_account(tx, account_id)
             if account is None:
                 return UnknownUser()
             if account.invitation_code == code:
@@ -88,7 +88,7 @@ class Invitations:
         """
         code, now = invitation_code(text, field), int(self._clock.now())
         owner = await find_owner(tx, "invitation", code)
-        inviter = None if owner is None else await find_account(tx, owner)
+        inviter = None if owner is None else await hold_account(tx, owner)
         if inviter is None or inviter.id == account or inviter.is_banned(now):
             raise InvalidField(field)
         if not await link_inviter(tx, account, inviter.id, now):

@@ -6,7 +6,7 @@ import unicodedata
 from hupan.domain.refusals import InvalidField, UnknownUser
 from hupan.domain.text import is_clean, nickname
 from hupan.model import AccountId, Medal
-from hupan.store.accounts import find_account
+from hupan.store.accounts import hold_account
 from hupan.store.engine import Engine, Transaction
 from hupan.store.medals import (
     define_medal,
@@ -104,7 +104,7 @@ async def _named(tx: Transaction, account: AccountId, name: str) -> Medal:
     medal = await find_medal(tx, nickname(name, "name"))
     if medal is None:
         raise InvalidField("name")
-    if await find_account(tx, account) is None:
+    if await hold_account(tx, account) is None:
         raise UnknownUser
     return medal
 

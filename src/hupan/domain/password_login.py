@@ -11,7 +11,7 @@ from hupan.domain.settings import Limits
 from hupan.domain.targets import Target, Targets
 from hupan.domain.tries import password_tries
 from hupan.model import AccountId
-from hupan.store.accounts import find_account, find_owner, find_password_hash, set_password_hash
+from hupan.store.accounts import find_owner, find_password_hash, hold_account, set_password_hash
 from hupan.store.engine import Engine, Transaction
 
 
@@ -97,7 +97,7 @@ class PasswordLogins:
         same_owner = await find_owner(tx, target.kind, target.key) == owner
         if not same_owner or await find_password_hash(tx, owner) != verified:
             return WrongEmailOrPassword()
-        account = await find_account(tx, owner)
+        account = await hold_account(tx, owner)
         if account is None:
             return AccountCancelled()
         if account.is_banned(now):

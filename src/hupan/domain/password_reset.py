@@ -13,7 +13,7 @@ from hupan.domain.settings import Limits
 from hupan.domain.targets import Target, Targets
 from hupan.domain.tries import password_tries
 from hupan.model import Account
-from hupan.store.accounts import find_account, find_owner, set_password_hash
+from hupan.store.accounts import find_owner, hold_account, set_password_hash
 from hupan.store.codes import Code
 from hupan.store.engine import Engine, Transaction
 from hupan.store.sessions import end_sessions
@@ -87,7 +87,7 @@ class PasswordResets:
         owner = await find_owner(tx, target.kind, target.key)
         if spent.kind not in _CLASSES or owner != spent.account_id:
             return WrongCode()
-        return await find_account(tx, owner) or AccountCancelled()
+        return await hold_account(tx, owner) or AccountCancelled()
 
     async def _write(
         self, tx: Transaction, account: Account, target: Target, hashed: str, now: int

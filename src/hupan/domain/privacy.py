@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from hupan.domain.refusals import UnknownUser
 from hupan.model import AccountId, PersonalData, PrivacyChoice
-from hupan.store.accounts import find_account
+from hupan.store.accounts import hold_account
 from hupan.store.engine import Engine, Transaction
 from hupan.store.profiles import get_privacy, set_privacy
 
@@ -50,7 +50,7 @@ class Privacy:
         """
 
         async def change(tx: Transaction) -> None:
-            if await find_account(tx, account) is None:
+            if await hold_account(tx, account) is None:
                 raise UnknownUser
             await set_privacy(tx, account, amended(await get_privacy(tx, account)))
 

@@ -8,7 +8,7 @@ from hupan.domain.outcome import granted
 from hupan.domain.refusals import InvalidField, Refusal, TooManyRemarks, UnknownUser
 from hupan.domain.text import line, paragraph
 from hupan.model import AccountId, Remark
-from hupan.store.accounts import find_account
+from hupan.store.accounts import find_account, hold_account
 from hupan.store.engine import Engine, Transaction
 from hupan.store.remarks import put_remark, remove_remark
 
@@ -50,6 +50,7 @@ class Remarks:
             raise InvalidField("friendId")
 
         async def change(tx: Transaction) -> Refusal | None:
+            await hold_account(tx, account)
             if await find_account(tx, friend) is None:
                 return UnknownUser()
             return await _keep(tx, account, friend, checked)

@@ -3,7 +3,7 @@
 from hupan.clock import Clock
 from hupan.domain.refusals import InvalidField, UnknownUser
 from hupan.model import AccountId
-from hupan.store.accounts import find_account
+from hupan.store.accounts import hold_account
 from hupan.store.engine import Engine, Transaction
 from hupan.store.vip import end_vip, extend_vip, set_vip
 
@@ -62,7 +62,7 @@ class VipTerms:
         now = int(self._clock.now())
 
         async def change(tx: Transaction) -> None:
-            if await find_account(tx, account) is None:
+            if await hold_account(tx, account) is None:
                 raise UnknownUser
             await end_vip(tx, account, now)
 

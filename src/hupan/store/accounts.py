@@ -15,6 +15,8 @@ ACCOUNT_COLUMNS = """
 
 # One that was cancelled and waits to be erased is nobody any more (security A7).
 FIND = f"SELECT {ACCOUNT_COLUMNS} FROM accounts a WHERE a.id = ?1 AND a.erase_at = 0"
+# On PostgreSQL other changes of the account wait here; SQLite has one writer, and no need of it.
+HOLD = f"{FIND} /* FOR UPDATE */"
 NEXT_ID = "UPDATE counters SET value = value + 1 WHERE name = 'account' RETURNING value"
 INSERT = """
 INSERT INTO accounts
@@ -34,6 +36,15 @@ SET_HASH = "UPDATE accounts SET password_hash = ?2 WHERE id = ?1"
 async def find_account(reader: Reader, account: AccountId) -> Account | None:
     """The account with an id; None also for one that was cancelled."""
     row = await reader.one(FIND, account)
+    return None if row is None else Account(*row)
+
+
+async def hold_account(tx: Transaction, account: AccountId) -> Account | None:
+    """The account with an id, which no other change that holds it touches until this one ends.
+
+    A change that decides by what it reads of an account holds it first (decision 0017).
+    """
+    row = await tx.one(HOLD, account)
     return None if row is None else Account(*row)
 
 

@@ -1,7 +1,7 @@
 """Sessions and the devices they were opened on."""
 
 from hupan.model import Account, AccountId, Caller, Session
-from hupan.store.accounts import ACCOUNT_COLUMNS
+from hupan.store.accounts import ACCOUNT_COLUMNS, hold_account
 from hupan.store.engine import Reader, Transaction
 
 SESSION_FIELDS = len(Session.__struct_fields__)
@@ -55,6 +55,15 @@ async def find_caller(reader: Reader, account: AccountId, token_hash: bytes) -> 
     if row is None:
         return None
     return Caller(Session(*row[:SESSION_FIELDS]), Account(*row[SESSION_FIELDS:]))
+
+
+async def hold_caller(tx: Transaction, account: AccountId, token_hash: bytes) -> Caller | None:
+    """The same, with the account held until the change ends.
+
+    In two steps: what ended the session may have had the account just before.
+    """
+    await hold_account(tx, account)
+    return await find_caller(tx, account, token_hash)
 
 
 async def open_session(tx: Transaction, session: Session) -> None:
