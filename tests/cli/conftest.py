@@ -1,0 +1,19 @@
+"""The store of the commands: in the folder of each test, or a database of its own."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.stores import STORES, EngineName
+
+
+@pytest.fixture(autouse=True)
+def _database(
+    engine: EngineName,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    _databases_of_one_test: None,
+) -> None:
+    """On PostgreSQL, commands and servers of a test find its database in the environment."""
+    if engine == "postgres":
+        monkeypatch.setenv("HUPAN_DATABASE", STORES.url(tmp_path))

@@ -1,21 +1,27 @@
 """Opens the store that the settings name, on either engine."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Protocol, cast
 
 from hupan.config import Settings
-from hupan.store.engine import Engine
-from hupan.store.migrate import check_current
+from hupan.store.engine import Engine, MeasuredEngine
+from hupan.store.file_check import check_file
+from hupan.store.migrate import applied_in, check_current
 from hupan.store.postgres_place import Place, PoolSize
+from hupan.store.row_checks import check_rows
 from hupan.store.sqlite import SqliteEngine
 
 
 class Opening(Protocol):
     """What `hupan.store.postgres_opening` offers."""
 
-    def open_migrated(self, place: Place, size: PoolSize) -> Awaitable[Engine]:
+    def open_migrated(self, place: Place, size: PoolSize) -> Awaitable[MeasuredEngine]:
         """A store that was brought up to date first."""
+        ...
+
+    def applied(self, place: Place, size: PoolSize) -> Awaitable[dict[int, str]]:
+        """Number and digest of each migration."""
         ...
 
     def open_current(self, place: Place, size: PoolSize) -> Awaitable[Engine]:
@@ -23,7 +29,19 @@ class Opening(Protocol):
         ...
 
 
-async def open_to_serve(settings: Settings) -> Engine:
+async def applied_migrations(settings: Settings) -> dict[int, str]:
+    """Number and digest of each migration in the store.
+
+    Raises:
+        StoreRefused: there is no store, or it cannot be read.
+        StoreUnavailable: the server of the store cannot be reached.
+    """
+    if settings.is_postgres:
+        return await _postgres().applied(place(settings), _size(settings))
+    return applied_in(settings.database_path)
+
+
+async def open_to_serve(settings: Settings) -> MeasuredEngine:
     """The store of a server. A file was prepared before; a PostgreSQL store is migrated here.
 
     Raises:
@@ -46,6 +64,13 @@ async def open_to_operate(settings: Settings) -> Engine:
         return await _postgres().open_current(place(settings), _size(settings))
     check_current(settings.database_path)
     return SqliteEngine(settings.database_path)
+
+
+def look_at(settings: Settings, engine: Engine) -> Callable[[], Awaitable[list[str]]]:
+    """What reads a whole store and tells what is wrong with it."""
+    if settings.is_postgres:
+        return lambda: check_rows(engine)
+    return lambda: check_file(settings.database_path)
 
 
 def place(settings: Settings) -> Place:

@@ -10,6 +10,7 @@ from hupan.seal import KeyFileError, load_key
 from hupan.store.engine import StoreRefused
 from hupan.store.lock import StoreLock, refuse_other_files
 from hupan.store.migrate import migrate
+from hupan.store.wal_damage import refuse_damaged_log
 
 
 class StartRefused(Exception):  # noqa: N818 - the answer of a server that does not start
@@ -28,10 +29,28 @@ def prepared_store(settings: Settings) -> Iterator[None]:
         yield
         return
     try:
-        lock = _prepare(settings)
+        _make(settings.secret_key_path.parent)
+        with prepared_file(settings.database_path):
+            load_key(settings.secret_key_path)
+            yield
     except (StoreRefused, KeyFileError, OSError) as error:
         raise StartRefused(str(error)) from error
+
+
+@contextmanager
+def prepared_file(database: Path) -> Iterator[None]:
+    """Makes folder and file, brings the file up to date, and holds it.
+
+    Raises:
+        StoreRefused: another server has it, or it cannot be used.
+    """
+    _make(database.parent)
+    refuse_other_files(database)
+    lock = StoreLock(database)
     try:
+        _own(database)
+        refuse_damaged_log(database)
+        migrate(database)
         yield
     finally:
         lock.release()
@@ -45,18 +64,6 @@ def _prepare_key(settings: Settings) -> None:
         load_key(settings.secret_key_path)
     except (StoreRefused, KeyFileError, OSError) as error:
         raise StartRefused(str(error)) from error
-
-
-def _prepare(settings: Settings) -> StoreLock:
-    database = settings.database_path
-    for folder in {database.parent, settings.secret_key_path.parent}:
-        _make(folder)
-    refuse_other_files(database)
-    lock = StoreLock(database)
-    load_key(settings.secret_key_path)
-    _own(database)
-    migrate(database)
-    return lock
 
 
 def _make(folder: Path) -> None:

@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "group": "hupan.cli.group_commands",
     "bot": "hupan.cli.bot_commands",
     "category": "hupan.cli.category_commands",
+    "database": "hupan.cli.database_commands",
+    "bench": "hupan.cli.bench",
     "version": "hupan.cli.version",
 }
 """The file of each command, in the order of the help."""

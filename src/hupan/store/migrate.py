@@ -9,7 +9,9 @@ from pathlib import Path
 import apsw
 
 from hupan.store.engine import StoreRefused
+from hupan.store.page_sums import give_sums
 from hupan.store.sqlite import connect
+from hupan.store.wal_damage import refuse_damaged_log
 
 JOURNAL = """
 CREATE TABLE IF NOT EXISTS migrations (
@@ -68,11 +70,35 @@ def migrate(path: Path, known: list[Migration] | None = None) -> list[Migration]
     known = migrations() if known is None else known
     connection = connect(path)
     try:
-        check_applied(_applied(connection), known, path)
+        applied = _applied(connection)
+        check_applied(applied, known, path)
         _keep_copy(connection, known, path)
-        return _apply(connection, known, path)
+        if applied:
+            give_sums(connection)
+        missing = _apply(connection, known, path)
+        # What a crash left behind the end of the log must not look like damage after the next one.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except apsw.Error as error:
         raise StoreRefused(f"数据库升级失败 / cannot migrate {path}: {error}") from error
+    finally:
+        connection.close()
+    return missing
+
+
+def applied_in(path: Path) -> dict[int, str]:
+    """Number and digest of each migration in a file.
+
+    Raises:
+        StoreRefused: there is no file, or it cannot be read; nothing was made.
+    """
+    if not path.exists():
+        raise StoreRefused(f"没有数据库 / there is no store: {path}")
+    refuse_damaged_log(path)
+    connection = connect(path)
+    try:
+        return _applied(connection)
+    except apsw.Error as error:
+        raise StoreRefused(f"无法读取数据库 / cannot read the store {path}: {error}") from error
     finally:
         connection.close()
 
@@ -83,21 +109,12 @@ def check_current(path: Path) -> None:
     Raises:
         StoreRefused: there is none, it is older or newer, or it cannot be read; nothing was made.
     """
-    if not path.exists():
-        raise StoreRefused(f"没有数据库 / there is no store: {path}")
-    known = migrations()
-    connection = connect(path)
-    try:
-        applied = _applied(connection)
-        check_applied(applied, known, path)
-    except apsw.Error as error:
-        raise StoreRefused(f"无法读取数据库 / cannot read the store {path}: {error}") from error
-    finally:
-        connection.close()
+    known, applied = migrations(), applied_in(path)
+    check_applied(applied, known, path)
     if len(applied) < len(known):
         raise StoreRefused(
-            "数据库尚未升级，请先启动一次 hupan serve / "
-            f"{path} is not up to date: start hupan serve once"
+            "数据库尚未升级，请先运行 hupan database migrate / "
+            f"{path} is not up to date: run hupan database migrate"
         )
 
 

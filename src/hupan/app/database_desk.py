@@ -1,0 +1,160 @@
+"""What an operator does with a whole store: look at it, bring it up to date, copy it, spread it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+
+from hupan.app.engines import applied_migrations, look_at, open_to_operate, open_to_serve
+from hupan.app.operating import OperationRefused
+from hupan.app.storing import prepared_file
+from hupan.config import Settings
+from hupan.model import StoreUnavailable
+from hupan.store.copying import begin_copy, copy_rows, count_rows, end_copy, totals
+from hupan.store.engine import Engine, StoreRefused
+from hupan.store.lock import StoreLock
+from hupan.store.migrate import migrations
+from hupan.store.shape import tables
+from hupan.store.spread import spread
+
+OnCopied = Callable[[str, int, int], None]
+"""Told of a table, the rows of it that are there, and how many there are to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a store stands.
+
+    Attributes:
+        applied: the number of its newest migration, 0 for an empty one.
+        known: the number of the newest that this version knows.
+        state: "current", "behind", "newer", or "unreachable" with its `trouble`.
+    """
+
+    engine: str
+    place: str
+    applied: int
+    known: int
+    state: str
+    trouble: str = ""
+
+
+async def status(settings: Settings) -> Status:
+    """Asks, and changes nothing."""
+    engine = "postgresql" if settings.is_postgres else "sqlite"
+    known = max(one.number for one in migrations(engine.removesuffix("ql")))
+    try:
+        applied = max(await applied_migrations(settings), default=0)
+    except (StoreRefused, StoreUnavailable) as error:
+        return Status(engine, settings.store_shown, 0, known, "unreachable", str(error))
+    state = "newer" if applied > known else "current" if applied == known else "behind"
+    return Status(engine, settings.store_shown, applied, known, state)
+
+
+async def bring_up_to_date(settings: Settings) -> int:
+    """Migrates, as the start of a server does; gives how many migrations were missing.
+
+    Raises:
+        OperationRefused: a server has the file, or the store cannot be migrated.
+    """
+    before = await status(settings)
+    try:
+        async with _held(settings, make=True):
+            return before.known - before.applied
+    except (StoreRefused, StoreUnavailable, OSError) as error:
+        raise OperationRefused(str(error)) from error
+
+
+async def check(settings: Settings) -> list[str]:
+    """What is wrong with the store; [] when nothing is. A server may run beside it.
+
+    Raises:
+        OperationRefused: it could not be looked at.
+    """
+    try:
+        engine = await open_to_operate(settings)
+        try:
+            return await look_at(settings, engine)()
+        finally:
+            await engine.close()
+    except (StoreRefused, StoreUnavailable) as error:
+        raise OperationRefused(str(error)) from error
+
+
+async def copy(settings: Settings, source: str, target: str, on_copied: OnCopied) -> list[str]:
+    """Copies a whole store into an empty one, or goes on where a copy broke off.
+
+    No server may use either of them meanwhile: a file is held against servers, and of a PostgreSQL
+    store the operator must know.
+
+    Args:
+        settings: how to connect; their own store is not touched unless it is named.
+        source: a file or a URL.
+        target: a file or a URL; it is made and migrated.
+        on_copied: is told of each step.
+
+    Returns:
+        The tables in which the two differ after all; [] when the copy is whole.
+
+    Raises:
+        OperationRefused: one of the stores cannot be used.
+    """
+    origin, aim = replace(settings, database=source), replace(settings, database=target)
+    try:
+        async with _held(origin, make=False) as there, _held(aim, make=True) as here:
+            return await _copy(there, here, on_copied)
+    except (StoreRefused, StoreUnavailable, OSError) as error:
+        raise OperationRefused(str(error)) from error
+
+
+async def distribute(settings: Settings) -> list[str]:
+    """Spreads the tables of a store on a Citus coordinator; gives those that were spread now.
+
+    Raises:
+        OperationRefused: it lies in a file, or the server cannot do it.
+    """
+    if not settings.is_postgres:
+        raise OperationRefused(
+            "只有 PostgreSQL（Citus）可以分布 / only a store on PostgreSQL (Citus) can be spread"
+        )
+    try:
+        engine = await open_to_operate(settings)
+        try:
+            return await spread(engine)
+        finally:
+            await engine.close()
+    except (StoreRefused, StoreUnavailable) as error:
+        raise OperationRefused(str(error)) from error
+
+
+@asynccontextmanager
+async def _held(settings: Settings, *, make: bool) -> AsyncIterator[Engine]:
+    """An open store that no server of this machine can have meanwhile."""
+    with ExitStack() as stack:
+        if make and not settings.is_postgres:
+            stack.enter_context(prepared_file(settings.database_path))
+        elif not settings.is_postgres and settings.database_path.exists():
+            stack.callback(StoreLock(settings.database_path).release)
+        engine = await (open_to_serve(settings) if make else open_to_operate(settings))
+        try:
+            yield engine
+        finally:
+            await engine.close()
+
+
+async def _copy(source: Engine, target: Engine, on_copied: OnCopied) -> list[str]:
+    all_tables = tables()
+    await begin_copy(target, all_tables)
+    for table in all_tables:
+        whole, done = await count_rows(source, table), await count_rows(target, table)
+        on_copied(table.name, done, whole)
+        while copied := await copy_rows(source, target, table):
+            done += copied
+            on_copied(table.name, done, whole)
+    different = [
+        table.name
+        for table in all_tables
+        if await totals(source, table) != await totals(target, table)
+    ]
+    if not different:
+        await end_copy(target)
+    return different

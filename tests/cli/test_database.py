@@ -1,0 +1,133 @@
+"""`hupan database`: status, migration, check and copy, on both engines."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hupan.app.database_desk import OnCopied
+from hupan.cli import database_commands
+from hupan.cli.main import app
+from hupan.store import copying
+from tests.faults.crowd import ENVIRONMENT
+from tests.servers import Server
+from tests.stores import STORES, EngineName
+from tests.wire.client import WireClient
+
+NEWEST = 8
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Run `hupan database`; give its exit status and what it wrote."""
+    done = CliRunner().invoke(app, ["database", *arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def places(engine: EngineName, tmp_path: Path) -> tuple[str, str]:
+    """A store of this engine, and one of the other, to copy into."""
+    file = str(tmp_path / "copies" / "hupan.db")
+    if engine == "sqlite":
+        return str(tmp_path / "data" / "hupan.db"), file
+    return STORES.url(tmp_path), file
+
+
+def lived_in(tmp_path: Path) -> None:
+    """A store on which people have been."""
+    data = ["--data-dir", str(tmp_path / "data")]
+    with Server("sandbox", *data, environment=ENVIRONMENT) as server, WireClient(server) as wire:
+        for pack in ("minimal", "vip", "coins", "unicode", "discovery"):
+            reply = wire.request("POST", "/sandbox/seed", {"pack": pack, "number": 30})
+            assert reply.is_success, reply.text
+        for _ in range(3):
+            wire.account(phone=wire.fresh_phone(), email=wire.fresh_email(), coins=12)
+
+
+def test_a_store_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status says so, check refuses, and nothing is made."""
+    monkeypatch.delenv("HUPAN_DATABASE", raising=False)
+    at = ["--data-dir", str(tmp_path / "data")]
+    status, told, _ = run("status", "--json", *at)
+    assert (status, json.loads(told)["state"]) == (0, "unreachable")
+    assert run("check", *at)[0] == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_status_migrate_check(engine: EngineName, tmp_path: Path) -> None:
+    """A new store is made by `migrate`, once, and is sound."""
+    at = ["--data-dir", str(tmp_path / "data")]
+    missing = 0 if engine == "postgres" else NEWEST
+    status, told, _ = run("migrate", *at)
+    assert (status, f"{missing} migrations applied" in told) == (0, True)
+    assert "0 migrations applied" in run("migrate", *at)[1]
+    status, told, _ = run("status", "--json", *at)
+    assert json.loads(told)["state"] == "current"
+    assert json.loads(told)["applied"] == json.loads(told)["known"] >= NEWEST
+    assert "已是最新" in run("status", *at)[1]
+    assert run("check", *at) == (0, "完好 / sound\n", "")
+
+
+def test_a_copy_is_whole_and_serves(engine: EngineName, tmp_path: Path) -> None:
+    """Tokens, coins and groups are there afterwards; a copy into a store in use is refused."""
+    lived_in(tmp_path)
+    source, target = places(engine, tmp_path)
+    status, told, wrong = run("copy", source, target)
+    assert (status, "counts and sums are alike" in told) == (0, True), wrong
+    assert run("check", "--database", target) == (0, "完好 / sound\n", "")
+    status, _, wrong = run("copy", source, target)
+    assert (status, "not empty" in wrong) == (1, True)
+
+
+class BrokenOffError(Exception):
+    """What the test breaks a copy off with."""
+
+
+class Breaking:
+    """Breaks a copy off at every so-manieth step."""
+
+    def __init__(self, every: int) -> None:
+        self.steps = 0
+        self._every = every
+
+    @contextmanager
+    def bar(self) -> Iterator[OnCopied]:
+        """In the place of the bar that the command shows."""
+
+        def on_copied(_table: str, _done: int, _whole: int) -> None:
+            self.steps += 1
+            if self.steps % self._every == 0:
+                raise BrokenOffError
+
+        yield on_copied
+
+
+def test_a_copy_goes_on_where_it_broke_off(
+    engine: EngineName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken off again and again, it is refused to servers until another run has ended it."""
+    lived_in(tmp_path)
+    source, target = places(engine, tmp_path)
+    monkeypatch.setattr(copying, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(database_commands, "_bar", Breaking(every=41).bar)
+    broken = 0
+    while broken < 50:
+        done = CliRunner().invoke(app, ["database", "copy", source, target])
+        if done.exit_code == 0:
+            break
+        assert isinstance(done.exception, BrokenOffError), done.output
+        broken += 1
+        with pytest.raises(RuntimeError, match="has not ended"):
+            start_on(target, tmp_path, monkeypatch)
+    assert broken > 1
+    assert run("check", "--database", target)[0] == 0
+    start_on(target, tmp_path, monkeypatch)
+
+
+def start_on(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start a server on a store, and end it."""
+    with monkeypatch.context() as patched:
+        patched.setenv("HUPAN_DATABASE", target)
+        with Server("serve", "--data-dir", str(tmp_path / "other")):
+            pass
