@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import asyncpg
 
-from hupan.store.engine import Engine, Result, Row, Transaction, Value
+from hupan.store.engine import Engine, Figures, Result, Row, Transaction, Value
 from hupan.store.migrate import migrate
 from hupan.store.postgres import PostgresEngine
 from hupan.store.postgres_migrate import migrate_postgres
@@ -42,11 +42,11 @@ class Databases:
         self._connection = self.wait(self._prepare())
         self._made = 0
 
-    def make(self) -> str:
-        """Make a database with an empty store in it; give its name."""
+    def make(self, template: str = TEMPLATE) -> str:
+        """Make a database with an empty store in it, or without any; give its name."""
         self._made += 1
         name = f"store{self._made}"
-        self.wait(self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+        self.wait(self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}"))
         return name
 
     def drop(self, name: str) -> None:
@@ -175,6 +175,10 @@ class LoopsEngine:
     async def check(self) -> None:
         """Ask the server."""
         await self._there(self._engine.check())
+
+    def figures(self) -> Figures:
+        """What was done so far."""
+        return self._engine.figures()
 
     async def close(self) -> None:
         """Close the connections."""

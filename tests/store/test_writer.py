@@ -1,12 +1,14 @@
 """The writer thread: group commit, savepoints, failures of the machine."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import apsw
 import pytest
 
 from hupan.model import StoreUnavailable
+from hupan.store import writer
 from hupan.store.engine import Conflict, Transaction
 from hupan.store.migrate import migrate
 from hupan.store.sqlite import OLDEST_SQLITE, SqliteEngine, connect
@@ -195,3 +197,29 @@ def test_every_commit_is_synced(database: Path) -> None:
     found = [connection.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")]
     assert found == ["wal", 2, 1]  # security D7: 2 is FULL
     assert apsw.SQLITE_VERSION_NUMBER >= OLDEST_SQLITE  # security D8
+
+
+def test_too_many_who_wait_are_told_so(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the disk hangs only so many changes wait; the next is refused as busy (R15)."""
+    monkeypatch.setattr(writer, "MOST_WAITING", 5)
+    begun, over = threading.Event(), threading.Event()
+
+    async def hang(tx: Transaction) -> None:
+        begun.set()
+        over.wait(30)
+        await tx.run(PUT, "hung", 1)
+
+    async def scenario() -> None:
+        async with open_file(database) as engine:
+            hung = asyncio.create_task(engine.change(hang))
+            await asyncio.to_thread(begun.wait, 30)
+            waiting = [asyncio.create_task(put(engine, f"n{number}", 1)) for number in range(5)]
+            await asyncio.sleep(0)
+            with pytest.raises(StoreUnavailable) as refused:
+                await put(engine, "one too many", 1)
+            assert refused.value.is_busy
+            over.set()
+            await asyncio.gather(hung, *waiting)
+            assert await put(engine, "afterwards", 1) == 1
+
+    asyncio.run(scenario())

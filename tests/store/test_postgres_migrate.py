@@ -1,0 +1,108 @@
+"""Migrations on PostgreSQL: whole or not at all, once, whoever runs them (R12, R13)."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from hupan.store.engine import StoreRefused
+from hupan.store.migrate import Migration, migrations
+from hupan.store.postgres_migrate import applied_on, in_postgres, migrate_postgres
+from hupan.store.postgres_place import Place, PoolSize
+from hupan.store.postgres_pool import Pool, open_pool
+from tests.stores import Databases
+
+pytestmark = pytest.mark.slow
+KNOWN = migrations("postgres")
+KILL = "SELECT pg_terminate_backend(pg_backend_pid());"
+
+
+def cuts() -> Iterator[list[Migration]]:
+    """All migrations up to a statement, at which the server process of the migration is killed."""
+    for at, migration in enumerate(KNOWN):
+        statements = [part for part in in_postgres(migration.sql).split(";") if part.strip()]
+        for number in range(len(statements) + 1):
+            begun = "".join(f"{part};" for part in statements[:number])
+            yield [*KNOWN[:at], Migration(migration.number, migration.name, begun + KILL)]
+
+
+@pytest.fixture
+def url(databases: Databases) -> Iterator[str]:
+    """An empty database, without a store in it."""
+    name = databases.make(template="template1")
+    yield databases.cluster.url(name)
+    databases.drop(name)
+
+
+async def opened(url: str) -> Pool:
+    """A pool of few connections."""
+    return await open_pool(Place(url), PoolSize(most=4))
+
+
+def test_killed_at_every_statement(url: str) -> None:
+    """Wherever a migration is killed, nothing of it is there, and the next one is whole."""
+
+    async def run() -> None:
+        pool = await opened(url)
+        killed = 0
+        for known in cuts():
+            with pytest.raises(StoreRefused):
+                await migrate_postgres(pool, known)
+            assert await pool.use(applied_on) == {}
+            killed += 1
+        assert killed > 50
+        assert await migrate_postgres(pool) == KNOWN
+        assert await migrate_postgres(pool) == []
+        await pool.close()
+
+    asyncio.run(run())
+
+
+def test_nodes_that_migrate_at_once(url: str) -> None:
+    """One of them does it, the others find it done."""
+
+    async def run() -> None:
+        pools = [await opened(url) for _ in range(4)]
+        done = await asyncio.gather(*(migrate_postgres(pool) for pool in pools))
+        assert sorted(done, key=len) == [[], [], [], KNOWN]
+        for pool in pools:
+            await pool.close()
+
+    asyncio.run(run())
+
+
+def test_an_older_version_on_a_newer_store(url: str) -> None:
+    """It is refused, and told why; the store is as it was (R13)."""
+
+    async def run() -> None:
+        pool = await opened(url)
+        await migrate_postgres(pool)
+        with pytest.raises(StoreRefused, match="newer Hupan"):
+            await migrate_postgres(pool, KNOWN[:-1])
+        edited = Migration(KNOWN[0].number, KNOWN[0].name, KNOWN[0].sql + " ")
+        with pytest.raises(StoreRefused, match="differs"):
+            await migrate_postgres(pool, [edited, *KNOWN[1:]])
+        assert len(await pool.use(applied_on)) == len(KNOWN)
+        await pool.close()
+
+    asyncio.run(run())
+
+
+def test_names_are_compared_by_their_bytes(databases: Databases) -> None:
+    """Every column of text has the collation "C", whatever the cluster's is."""
+
+    async def run() -> None:
+        name = databases.make()
+        pool = await opened(databases.cluster.url(name))
+        other = await pool.use(
+            lambda connection: connection.fetch(
+                "SELECT table_name, column_name FROM information_schema.columns "
+                "WHERE table_schema = 'public' AND data_type = 'text' "
+                "AND collation_name IS DISTINCT FROM 'C'"
+            )
+        )
+        await pool.close()
+        databases.drop(name)
+        assert other == []
+
+    asyncio.run(run())
