@@ -5,13 +5,22 @@
 #   make sandbox   run the sandbox
 #   make check     format, lint, types and the quick tests
 #   make test      all tests
-#   make bench     measure each part in bench/ (BENCH=bench/pictures.py for one of them)
+#   make soak      tests that take hours: a held load, long fuzzing (MINUTES=1 for a short load)
+#   make fuzz      the reading of bodies, by coverage (SECONDS=600)
+#   make bench     Hupan beside the limits of this machine, in 15 minutes (BENCH=bench/pictures.py for
+#                  one of the small ones; ARGS="--only reads", --json FILE, --svg FILE, --docs)
+#   make bench-quick  the same with fewer accounts, in two minutes
+#   make bench-peers  Hupan beside what people would pick instead (ARGS="--quick" for a shorter run)
 #   make lock      resolve requirements/ anew (UPGRADE=--upgrade to take newer versions)
 #   make proto     generate the protobuf stubs from proto/
+#   make security-table   docs/security.md from the tests: what is held against attacks, and by which
 #   make wordlist  make the filter of common passwords from wordlists/
+#   make sbom      bill of materials of the server on standard output, as CycloneDX
+#   make licences  docs/licences.md from the lock
+#   make audit     known holes of the locked packages, from the public database
 #   make clean     remove what the above made, never data/
 
-.PHONY: setup serve sandbox check test bench lock proto wordlist clean ready-runtime ready-dev
+.PHONY: setup serve sandbox check test soak fuzz bench bench-quick bench-peers lock proto wordlist security-table sbom licences audit clean ready-runtime ready-dev
 .DEFAULT_GOAL := setup
 
 VENV := $(CURDIR)/.venv
@@ -48,15 +57,40 @@ check: ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(PYTEST) -q -m "not slow" $(ARGS)
+	$(PYTEST) -q -m "not slow and not soak" $(ARGS)
 
 test: ready-dev
 	$(PYTEST) $(ARGS)
 
-BENCH ?= $(filter-out bench/filling.py bench/loading.py,$(sort $(wildcard bench/*.py)))
+MINUTES ?= 15
+
+# The load first: it needs both cores for itself.
+soak: ready-dev
+	$(BIN)/python -m tests.soak.load --minutes $(MINUTES) --out soak.json
+	$(PYTEST) -m soak --timeout 0 $(ARGS)
+
+SECONDS ?= 600
+FUZZ := .venv/fuzz-$(PLACE)
+
+# In an environment of its own: its engine is no part of what `make test` stands on.
+fuzz: ready-runtime $(FUZZ)
+	PYTHONPATH=src:. $(FUZZ)/bin/python -m tests.soak.fuzz_codec -max_total_time=$(SECONDS) -max_len=2048 $(ARGS)
+
+$(FUZZ): requirements/runtime.txt requirements/fuzz.txt
+	$(PYTHON) -m venv --clear --without-pip $@
+	@$(PYTHON) -m pip --python $@/bin/python -qq --no-input install --require-hashes \
+		--only-binary :all: -r requirements/runtime.txt -r requirements/fuzz.txt
+
+BENCH ?= -m bench.harness.run
 
 bench: ready-dev
-	@set -e; for one in $(BENCH); do echo "$$one"; $(BIN)/python "$$one"; done
+	$(BIN)/python $(BENCH) $(ARGS)
+
+bench-quick: ready-dev
+	$(BIN)/python -m bench.harness.run --quick $(ARGS)
+
+bench-peers: ready-dev
+	$(BIN)/python -m bench.peers $(ARGS)
 
 # A version must be a week old before it is taken (security L5).
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -66,13 +100,35 @@ lock: ready-dev
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt
 	$(COMPILE) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(COMPILE) --group build -c requirements/dev.txt -o requirements/build.txt
+	$(COMPILE) --group fuzz -c requirements/runtime.txt -o requirements/fuzz.txt
+	$(COMPILE) --group audit -o requirements/audit.txt
 
 proto: ready-dev
 	PATH="$(VENV)/bin:$$PATH" $(BIN)/python -m grpc_tools.protoc -I proto \
 		--python_out=$(STUBS) --mypy_out=$(STUBS) proto/*.proto
 
+security-table: ready-dev
+	$(BIN)/python -m tests.guards.security_page > docs/security.md
+
 wordlist: ready-dev
 	$(BIN)/python -m wordlists.make
+
+sbom: ready-dev
+	@$(BIN)/python -m supply.sbom
+
+licences: ready-dev
+	$(BIN)/python -m supply.licences > docs/licences.md
+
+AUDIT := .venv/audit-$(PLACE)
+
+# In an environment of its own, as the fuzzing engine is. Ends with 2 where nothing could be asked.
+audit: ready-dev $(AUDIT)
+	@$(BIN)/python -m supply.audit $(AUDIT)/bin/pip-audit requirements/runtime.txt requirements/build.txt
+
+$(AUDIT): requirements/audit.txt
+	$(PYTHON) -m venv --clear --without-pip $@
+	@$(PYTHON) -m pip --python $@/bin/python -qq --no-input install --require-hashes \
+		--only-binary :all: -r requirements/audit.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,30 +1,42 @@
 """Fills a store with accounts, each with one session, for benches. Much faster than signing up."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import apsw
 
 from hupan.chance import SystemChance
 from hupan.domain.tokens import Tokens
 from hupan.model import AccountId
 from hupan.seal import Seal, digest, load_key
 from hupan.store.migrate import migrate
+from hupan.store.sqlite import connect
 
 FIRST = 1_000_001
 NOW = int(time.time())
 TODAY = 10**6
 """A day that is never over, so that no request of a bench counts a day."""
+TELL_EVERY = 10_000
 
 
-def fill(folder: Path, accounts: int) -> list[tuple[int, str]]:
-    """Makes a store with so many accounts; gives (id, token) of each thousandth part of them."""
+def fill(
+    folder: Path,
+    accounts: int,
+    parts: int = 1000,
+    on_progress: Callable[[int], None] = lambda _rows: None,
+) -> list[tuple[int, str]]:
+    """Makes a store with so many accounts; gives (id, token) of each thousandth part of them.
+
+    Args:
+        folder: where; it must have no store yet.
+        accounts: how many.
+        parts: how many of them are given, or up to twice as many.
+        on_progress: is told now and then how many rows were added since; two for each account.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / "hupan.db"
     tokens = Tokens(Seal(load_key(folder / "secret.key")), SystemChance())
     migrate(database)
-    step = max(1, accounts // 1000)
+    step = max(1, accounts // parts)
     sample: list[tuple[int, str]] = []
 
     def sessions() -> Iterator[tuple[int, bytes, int]]:
@@ -33,16 +45,27 @@ def fill(folder: Path, accounts: int) -> list[tuple[int, str]]:
             if account % step == 0:
                 sample.append((account, token))
             yield account, digest(token), NOW
+            tell(account)
 
-    connection = apsw.Connection(str(database))
+    def people() -> Iterator[tuple[int, str, str, str, int, int]]:
+        for n in range(FIRST, FIRST + accounts):
+            yield n, f"用户{n}", f"139{n:08}", f"C{n}", NOW, TODAY
+            tell(n)
+
+    def tell(account: int) -> None:
+        if account % TELL_EVERY == 0:
+            on_progress(TELL_EVERY)
+
+    connection = connect(database)
     with connection:
         connection.executemany(
             "INSERT INTO accounts (id, name, phone, invitation_code, registered_at, last_seen_day) "
             "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            (
-                (n, f"用户{n}", f"139{n:08}", f"C{n}", NOW, TODAY)
-                for n in range(FIRST, FIRST + accounts)
-            ),
+            people(),
+        )
+        connection.executemany(
+            "INSERT INTO identities (kind, value, account_id) VALUES ('phone', ?1, ?2)",
+            ((f"139{n:08}", n) for n in range(FIRST, FIRST + accounts)),
         )
         connection.executemany(
             "INSERT INTO sessions (account_id, token_hash, device_id, platform, signed_in_at, "

@@ -1,4 +1,16 @@
-"""Starts servers on core 0 and loads them with wrk from core 1."""
+"""Starts servers on core 0 and loads them with wrk from core 1.
+
+What other benches may rely on; it imports nothing of ours and stays as it is:
+
+    start(command, folder) -> Popen          a server, pinned to core 0, its output thrown away
+    await_start(port)                        returns once GET /healthz is answered, whatever with
+    load(port, *wrk_options) -> Round        4 s of wrk on core 1, 32 connections; a status that is
+                                             not 2xx or a broken connection ends the bench
+    Round(per_second, p99_ms, answered)
+    stop([process, ...])                     ends servers and waits for them
+
+`bench/harness/` is what `make bench` runs: other generators, refusals counted, medians, a report.
+"""
 
 import re
 import subprocess

@@ -10,7 +10,10 @@ from tests.stores import ENGINES, STORES, Databases, EngineName
 from tests.wire.client import WireClient
 
 OUTPUT_TAIL = 6000
-STORELESS = ("config", "delivery", "guards", "listener", "pictures", "places", "store")
+STORELESS = (
+    *("bench", "config", "delivery", "guards", "listener"),
+    *("load", "pictures", "places", "store"),
+)
 """Folders of tests that run once: they touch no store, or choose its engine themselves."""
 
 
@@ -80,10 +83,18 @@ def own_sandbox() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def wire(sandbox: Server) -> Iterator[WireClient]:
+def clients() -> Iterator[dict[EngineName, WireClient]]:
+    """The clients of the shared sandboxes: each counts on, so no number comes twice."""
+    known: dict[EngineName, WireClient] = {}
+    yield known
+    for client in known.values():
+        client.http.close()
+
+
+@pytest.fixture(scope="session")
+def wire(engine: EngineName, sandbox: Server, clients: dict[EngineName, WireClient]) -> WireClient:
     """A stranger's client of the shared sandbox."""
-    with WireClient(sandbox) as client:
-        yield client
+    return clients.setdefault(engine, WireClient(sandbox))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,16 +28,22 @@ class Server:
         command: the sub-command, `sandbox` or `serve`.
         arguments: what follows `--port N` on the command line, e.g. `"--data-dir", path`.
         environment: variables added to those of the test run.
+        within: a command that ends in becoming the one that follows it, such as `unshare`.
     """
 
     def __init__(
-        self, command: str, *arguments: str, environment: Mapping[str, str] | None = None
+        self,
+        command: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        within: Sequence[str] = (),
     ) -> None:
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         self._home = Path(tempfile.mkdtemp(prefix="hupan-test-"))
         self._log = self._home / "output.txt"
         self._command = [
+            *within,
             str(Path(sys.executable).with_name("hupan")),
             command,
             "--port",

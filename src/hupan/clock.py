@@ -1,6 +1,7 @@
 """The clock is a parameter: the sandbox winds it, tests never sleep."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -16,6 +17,37 @@ class SystemClock:
     """The machine's own clock."""
 
     now = staticmethod(time.time)
+
+
+class SteadyClock:
+    """A clock that never goes back, whatever happens to the machine's own (security R08, L7).
+
+    It keeps the furthest that the machine's clock ever was ahead of one that only counts seconds.
+    So it follows a jump ahead, and a jump back it does not follow: it goes on second by second.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], float] = time.time,
+        counting: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wall = wall
+        self._counting = counting
+        self._furthest = wall() - counting()
+
+    def now(self) -> float:
+        """The machine's time, or a later one."""
+        counted = self._counting()
+        self._furthest = max(self._furthest, self._wall() - counted)
+        return counted + self._furthest
+
+    def lift(self, unix_seconds: float) -> None:
+        """Goes on from a time, if that is later."""
+        self._furthest = max(self._furthest, unix_seconds - self._counting())
+
+    def behind(self) -> float:
+        """How many seconds the machine's clock is behind this one."""
+        return self.now() - self._wall()
 
 
 class WoundClock:

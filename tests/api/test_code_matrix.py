@@ -184,7 +184,7 @@ def assert_worked(wire: WireClient, name: str, whose: str, played: Played) -> No
 
 @pytest.mark.parametrize("cell", CELLS, ids=", ".join)
 def test_cell(wire: WireClient, cell: tuple[str, str, str, str]) -> None:
-    """Each cell of the matrix does what the table says, whatever token came at issue."""
+    """Each cell of the matrix does what the table says, whatever token came at issue (C8)."""
     channel = DOORS[cell[0]].channel
     for token in TOKENS:
         played = play(wire, cell, token)

@@ -1,4 +1,4 @@
-"""Edges of user/clients and user/device-offline (wire.md 4, security T3-T5, T8)."""
+"""Edges of user/clients and user/device-offline (wire.md 4, security T3, T5, T8)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Setting a password by a code that came by e-mail (wire.md 4, security P1-P3, P6, E1, E2)."""
+"""Setting a password by a code that came by e-mail (wire.md 4, security P1-P3, P6, E1)."""
 
 import pytest
 

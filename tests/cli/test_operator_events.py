@@ -115,6 +115,7 @@ def test_no_act_without_its_line(data: Path) -> None:
     assert told(data, "account", "show", WHO)["banned"] is False
 
 
+@pytest.mark.one_engine
 def test_without_a_store_nothing_is_written(tmp_path: Path) -> None:
     """A mistaken folder is not filled."""
     run(tmp_path / "wrong", "account", "unban", WHO)

@@ -10,7 +10,7 @@ from hupan.domain.refusals import NotEnoughCoins, Refusal
 from hupan.model import AccountId, CoinEntry
 from tests.domain.purses import Purses, open_purses, wish
 
-ROUNDS = 20
+ROUNDS, SOAK_ROUNDS = 20, 200
 CLIENTS = 64
 TRIES = 3
 BALANCE_CENTS = 100_00
@@ -56,12 +56,13 @@ async def spend_at_once(purses: Purses, chance: random.Random) -> None:
     assert await purses.row(SUMS, account) == (11, 0, 0, 0)
 
 
-def test_a_balance_is_spent_exactly_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(SOAK_ROUNDS, marks=pytest.mark.soak)])
+def test_a_balance_is_spent_exactly_once(tmp_path: Path, rounds: int) -> None:
     """As many requests succeed as the balance allows; each retry gets its first answer (R09)."""
 
     async def scenario(purses: Purses) -> None:
         chance = random.Random(9)  # noqa: S311 - the order of a test, not a secret
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             await spend_at_once(purses, chance)
         assert await purses.coins.faults() == []
 

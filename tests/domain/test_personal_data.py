@@ -233,9 +233,9 @@ def test_a_choice_goes_before_the_servers_setting(standing: Standing, part: str)
     """Each part by itself, in both directions; None follows the server."""
     privacy = Privacy(standing.engine, NOTHING_SHOWN)
     shown = privacy.shown(PrivacyChoice(**{part: True}))
-    assert {name for name in Shown.__slots__ if getattr(shown, name)} == {part}
+    assert {name for name in Shown.__struct_fields__ if getattr(shown, name)} == {part}
     shown = Privacy(standing.engine, Shown()).shown(PrivacyChoice(**{part: False}))
-    assert {name for name in Shown.__slots__ if not getattr(shown, name)} == {part}
+    assert {name for name in Shown.__struct_fields__ if not getattr(shown, name)} == {part}
 
 
 def test_a_choice_is_kept_and_saves_leave_it(standing: Standing) -> None:

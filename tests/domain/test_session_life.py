@@ -1,4 +1,4 @@
-"""How long sessions live, and how many an account may have (security T4, T6)."""
+"""How long sessions live, and how many an account may have (security T4)."""
 
 import asyncio
 from pathlib import Path

@@ -24,14 +24,15 @@ ARROWS: dict[str, set[str]] = {
     "places": set(),
     "listener": set(),
     "seal": set(),
+    "counting": set(),
     "clock": set(),
     "chance": set(),
     "store": {"model"},
     "domain": {
         *("model", "store", "delivery.message", "delivery.protocol"),
-        *("seal", "clock", "chance", "pictures.pool"),
+        *("seal", "clock", "chance", "counting", "pictures.pool"),
     },
-    "api": {"contract", "model", "domain", "clock", "places.protocol"},
+    "api": {"contract", "model", "domain", "clock", "counting", "places.protocol"},
     "sandbox": {
         "config",
         "model",
@@ -43,11 +44,12 @@ ARROWS: dict[str, set[str]] = {
     },
     "console": {"config", "model", "domain", "clock", "delivery.message", "delivery.protocol"},
     "client": {"contract"},
+    "load": {"contract"},
     "app": {
         *("contract", "model", "config", "delivery", "pictures", "places", "listener", "seal"),
-        *("clock", "chance", "store", "domain", "api", "sandbox", "console", "client"),
+        *("clock", "chance", "counting", "store", "domain", "api", "sandbox", "console", "client"),
     },
-    "cli": {"app", "config", "client", "listener", "store"},
+    "cli": {"app", "config", "client", "load", "listener", "store"},
 }
 
 

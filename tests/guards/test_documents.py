@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from hupan.contract.document import PAGES, main
+from hupan.contract.document import FILES, PAGES, main
 from hupan.contract.document_codes import WHEN
 from hupan.contract.document_compatibility import sources
 from hupan.contract.document_forms import described
@@ -62,7 +62,7 @@ def entries(page: str) -> set[str]:
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_is_what_the_contract_makes(root: Path, name: str) -> None:
     """`python -m hupan.contract.document NAME > docs/NAME.md` changes nothing."""
-    assert (root / "docs" / f"{name}.md").read_text("utf-8") == PAGES[name]()
+    assert (root / "docs" / FILES[name]).read_text("utf-8") == PAGES[name]()
 
 
 def test_a_page_that_is_not_made_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

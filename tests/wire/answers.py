@@ -71,7 +71,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
 
 
 def _results(code: int) -> set[str]:
-    named = {1: {"ok"}, -101: {"unauthenticated"}}
+    named = {1: {"ok"}, -101: {"unauthenticated"}, 1001: {"error"}}
     return named.get(code, {"refused", "limited"})
 
 

@@ -1,4 +1,4 @@
-"""SMS codes: what is sent, how long and how often it serves (wire.md 4, security C1-C8)."""
+"""SMS codes: what is sent, how long and how often it serves (wire.md 4, security C1-C3, C7, C8)."""
 
 import re
 

@@ -5,6 +5,7 @@ written together, five times a second. Paths are those of the table, so nothing 
 """
 
 import asyncio
+import contextlib
 import time
 from typing import Literal, TextIO
 
@@ -44,9 +45,10 @@ class AccessLog:
         if self._stream is None or not self._lines:
             return
         end = '"}\n' if self._is_json else "\n"
-        self._stream.write(end.join(self._lines) + end)
-        self._stream.flush()
-        self._lines.clear()
+        lines, self._lines = self._lines, []
+        with contextlib.suppress(OSError):  # a full disk costs lines, never requests (R03)
+            self._stream.write(end.join(lines) + end)
+            self._stream.flush()
 
     def _start_of_line(self, now: int) -> str:
         if self._is_json:

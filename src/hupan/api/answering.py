@@ -1,11 +1,17 @@
 """Sends answers: the last step of the API, of health, and of a server that stops."""
 
+from typing import get_args
+
 from hupan.api.body import Send
 from hupan.api.call import Headers
 from hupan.api.codec import JSON_TYPE, json_failure
-from hupan.contract.failures import STOPPING
+from hupan.contract.failures import STOPPING, Result
 
 NO_STORE = (b"cache-control", b"no-store")
+RESULT_HEADERS: dict[Result, tuple[bytes, bytes]] = {
+    result: (b"x-result", result.encode()) for result in get_args(Result)
+}
+"""The class of the outcome, for proxies that see HTTP 200 alone (security D3)."""
 
 
 async def respond(http_status: int, headers: Headers, body: bytes, send: Send) -> None:
@@ -14,12 +20,13 @@ async def respond(http_status: int, headers: Headers, body: bytes, send: Send) -
     await send({"type": "http.response.body", "body": body})
 
 
-async def respond_json(http_status: int, body: bytes, send: Send) -> None:
+async def respond_json(http_status: int, body: bytes, result: Result, send: Send) -> None:
     """Sends JSON that belongs to no endpoint."""
     headers = [
         (b"content-type", JSON_TYPE),
         (b"content-length", b"%d" % len(body)),
         NO_STORE,
+        RESULT_HEADERS[result],
     ]
     await respond(http_status, headers, body, send)
 
@@ -27,4 +34,4 @@ async def respond_json(http_status: int, body: bytes, send: Send) -> None:
 async def respond_stopping(send: Send) -> None:
     """Says that the server shuts down (wire.md 1.5)."""
     body = json_failure(STOPPING.code, STOPPING.message(english=False))
-    await respond_json(503, body, send)
+    await respond_json(503, body, STOPPING.result, send)

@@ -6,9 +6,10 @@ several delete the stored token on a 401 (wire.md 1.5).
 
 from collections.abc import Mapping
 from itertools import count
+from time import perf_counter
 
 from hupan.api.access_log import AccessLog
-from hupan.api.answering import NO_STORE, respond
+from hupan.api.answering import NO_STORE, RESULT_HEADERS, respond
 from hupan.api.body import BodyTooLarge, ClientGone, Receive, Scope, Send, read_body
 from hupan.api.call import Call, Headers, read_token, wants_english
 from hupan.api.codec import JSON_TYPE, Codec, json_failure
@@ -16,6 +17,7 @@ from hupan.api.cors import Cors, is_preflight
 from hupan.api.failures import MissingToken, failure_of
 from hupan.api.routing import Route
 from hupan.contract.failures import BODY_TOO_LARGE, NO_SUCH_ENDPOINT, SUCCESS_CODE, Failure, Result
+from hupan.counting import Meter
 
 _WEB_PREFIX = "/web"
 _NUMBERS_OF_A_PROCESS = 2**36
@@ -23,7 +25,11 @@ _PROCESSES = 2**17
 
 
 class Dispatcher:
-    """The ASGI application of `/v1` on both surfaces."""
+    """The ASGI application of `/v1` on both surfaces.
+
+    Attributes:
+        strays: counts the requests of no endpoint.
+    """
 
     def __init__(
         self,
@@ -38,6 +44,7 @@ class Dispatcher:
         self._cors = cors
         self._log = log
         self._web_host_prefix = web_host_prefix.encode()
+        self.strays = Meter()
         # Unique among the last 131,072 processes of the store, and below 2^53 (wire.md 1.8).
         self._numbers = count(process_number % _PROCESSES * _NUMBERS_OF_A_PROCESS + 1)
 
@@ -61,6 +68,7 @@ class Dispatcher:
         except ClientGone:
             return
         except BodyTooLarge:
+            route.meter.count(BODY_TOO_LARGE.result)
             failed = (BODY_TOO_LARGE, 413)
             await self._answer_outside(*failed, call.number, call.english, first, send)
             return
@@ -75,6 +83,7 @@ class Dispatcher:
         first: Mapping[bytes, bytes],
         send: Send,
     ) -> None:
+        began = perf_counter()
         codec = _codec(route, body, first)
         content_type = codec.content_type
         result: Result = "ok"
@@ -89,6 +98,7 @@ class Dispatcher:
             else:
                 answer = codec.fail(failure.code, message, call.number)
             code = failure.code
+        route.meter.note(result, perf_counter() - began)
         self._log.note(call.number, scope["path"], result, code)
         await self._send(200, content_type, answer, result, call.number, first, send)
 
@@ -96,9 +106,11 @@ class Dispatcher:
         self, scope: Scope, first: Mapping[bytes, bytes], number: int, send: Send
     ) -> None:
         if is_preflight(scope["method"], first):
-            headers = [(b"content-length", b"0"), NO_STORE, *self._cors.preflight(first)]
+            answered = (b"content-length", b"0"), NO_STORE, RESULT_HEADERS["ok"]
+            headers = [*answered, *self._cors.preflight(first)]
             await respond(204, headers, b"", send)
             return
+        self.strays.count(NO_SUCH_ENDPOINT.result)
         await self._answer_outside(NO_SUCH_ENDPOINT, 404, number, wants_english(first), first, send)
 
     async def _answer_outside(
@@ -128,7 +140,7 @@ class Dispatcher:
             (b"content-type", content_type),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", b"%d" % number),
-            (b"x-result", result.encode()),
+            RESULT_HEADERS[result],
             NO_STORE,
         ]
         if b"origin" in first:

@@ -61,14 +61,19 @@ _FAILURES: dict[type[Exception], Failure] = {
 
 def failure_of(error: Exception, number: int) -> tuple[Failure, str]:
     """The failure that a request ends with, and what fills the place in its text, "" for none."""
-    if isinstance(error, StoreUnavailable) and error.is_busy:
-        return failures.BUSY, ""
-    failure = _FAILURES.get(type(error), failures.SERVER_ERROR)
+    failure = plain_failure(error)
     if failure is failures.STORE_UNAVAILABLE:
         _log.error("request=%d the store is not available: %s", number, error)
     elif failure is failures.SERVER_ERROR:
         _log.error("request=%d failed", number, exc_info=error)
     return failure, _filling(error)
+
+
+def plain_failure(error: Exception) -> Failure:
+    """The failure alone; nothing is logged."""
+    if isinstance(error, StoreUnavailable) and error.is_busy:
+        return failures.BUSY
+    return _FAILURES.get(type(error), failures.SERVER_ERROR)
 
 
 def _filling(error: Exception) -> str:

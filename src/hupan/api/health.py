@@ -15,12 +15,12 @@ READY = "/readyz"
 async def respond_waiting(path: str, send: Send) -> None:
     """Answers before the store is there: up, not ready, and nothing else can be done."""
     if path == UP:
-        await respond_json(200, b'{"status":"up"}', send)
+        await respond_json(200, b'{"status":"up"}', "ok", send)
     elif path == READY:
-        await respond_json(503, b'{"status":"store unavailable"}', send)
+        await respond_json(503, b'{"status":"store unavailable"}', "error", send)
     else:
         body = json_failure(STORE_UNAVAILABLE.code, STORE_UNAVAILABLE.message(english=False))
-        await respond_json(200, body, send)
+        await respond_json(200, body, STORE_UNAVAILABLE.result, send)
 
 
 class Health:
@@ -33,9 +33,9 @@ class Health:
         """Answers one request."""
         del receive
         if scope["method"] not in ("GET", "HEAD"):
-            await respond_json(404, b"", send)
+            await respond_json(404, b"", "refused", send)
         elif scope["path"] == UP:
-            await respond_json(200, b'{"status":"up"}', send)
+            await respond_json(200, b'{"status":"up"}', "ok", send)
         else:
             await self._answer_ready(send)
 
@@ -43,6 +43,6 @@ class Health:
         try:
             await self._check()
         except StoreUnavailable:
-            await respond_json(503, b'{"status":"store unavailable"}', send)
+            await respond_json(503, b'{"status":"store unavailable"}', "error", send)
         else:
-            await respond_json(200, b'{"status":"ready"}', send)
+            await respond_json(200, b'{"status":"ready"}', "ok", send)

@@ -1,6 +1,6 @@
 """Handlers that show accounts."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from hupan.api.services import Services
@@ -27,21 +27,20 @@ CENTS_IN_A_COIN = 100
 async def own_info(services: Services, caller: Caller, _request: Anything) -> OwnInfo:
     """The caller's own account."""
     account, now = caller.account, services.clock.now()
-    return OwnInfo(
-        data=OwnInfo.Data(
-            id=str(account.id),
-            name=account.name,
-            avatar_url=account.avatar_url,
-            avatar_id=account.avatar_id,
-            phone=account.phone,
-            email=account.email,
-            coin=account.coin_cents / CENTS_IN_A_COIN,
-            is_vip=int(account.is_vip(now)),
-            vip_expired_time=account.vip_until,
-            vip_status=vip_status(account, now),
-            invitation_code=account.invitation_code,
-        )
-    )
+    answer = OwnInfo()
+    data = answer.data  # filled where it lies: a message that is handed in is copied
+    data.id = str(account.id)
+    data.name = account.name
+    data.avatar_url = account.avatar_url
+    data.avatar_id = account.avatar_id
+    data.phone = account.phone
+    data.email = account.email
+    data.coin = account.coin_cents / CENTS_IN_A_COIN
+    data.is_vip = int(account.is_vip(now))
+    data.vip_expired_time = account.vip_until
+    data.vip_status = vip_status(account, now)
+    data.invitation_code = account.invitation_code
+    return answer
 
 
 async def get_user(services: Services, viewer: Caller | None, request: GetUser) -> User:
@@ -106,4 +105,5 @@ def vip_status(account: Account, now: float) -> VipStatus.ValueType:
 
 def text_time(unix_seconds: int, zone: ZoneInfo) -> str:
     """A time as text in the server's zone (wire.md 1.11)."""
-    return f"{datetime.fromtimestamp(unix_seconds, UTC).astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    moment = datetime.fromtimestamp(unix_seconds, zone).replace(tzinfo=None)
+    return moment.isoformat(" ", "seconds")  # `strftime` takes twice as long

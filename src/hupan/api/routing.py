@@ -5,12 +5,14 @@ type checker refuses a handler that does not fit its line.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias, overload
 
 from google.protobuf.message import Message
 
 from hupan.api.access import any_token, anybody, may_have_left, signed_in, vip
+from hupan.api.auth_acts import ACTS, Act, Story
 from hupan.api.call import Call
 from hupan.api.codec import MOST_JSON_BYTES, MOST_PROTOBUF_BYTES, Codec, JsonCodec, ProtobufCodec
 from hupan.api.json_form import JsonFormCodec
@@ -27,6 +29,8 @@ from hupan.contract.table import (
     SignedIn,
     VipOnly,
 )
+from hupan.counting import Meter
+from hupan.domain.refusals import Banned, NotSignedIn
 from hupan.model import Caller
 
 PublicHandler: TypeAlias = Callable[[Services, Call, Request], Awaitable[Response]]
@@ -54,6 +58,7 @@ class Route:
         has_body: whether a body is read; a GET has its query instead.
         most_bytes: the largest body taken (security I1).
         answer: reads the body or the query, asks the handler, writes the answer.
+        meter: counts its requests.
     """
 
     codec: Codec
@@ -61,6 +66,7 @@ class Route:
     has_body: bool
     most_bytes: int
     answer: Answer
+    meter: Meter = field(default_factory=Meter)
 
 
 class Routes:
@@ -113,16 +119,33 @@ def _route(endpoint: Endpoint[Any, Any, Any], answer: Answer) -> Route:
 def _answer(
     endpoint: Endpoint[Any, Any, Any], handler: Callable[..., Any], services: Services
 ) -> Answer:
-    """Access first, then the body, then the handler."""
+    """Access first, then the body, then the handler; what authenticates leaves a line (L2)."""
     guard = _guard(endpoint)
     read = _read_nothing if endpoint.request is Anything else _read
+    act = ACTS.get(endpoint)
 
     async def answer(codec: Codec, call: Call, body: bytes) -> bytes:
-        who = await guard(services, call)
+        try:
+            who = await guard(services, call)
+        except (NotSignedIn, Banned) as refusal:
+            services.auth_events.token_refused(call, refusal)
+            raise
         response = await handler(services, who, read(codec, body))
         return codec.write(response, call.number)
 
-    return answer
+    async def noted(act: Act, codec: Codec, call: Call, body: bytes) -> bytes:
+        story = Story(call)
+        try:
+            story.who = await guard(services, call)
+            story.request = read(codec, body)
+            response = await handler(services, story.who, story.request)
+        except Exception as error:
+            services.auth_events.ended(act, story, error)
+            raise
+        services.auth_events.ended(act, story, response)
+        return codec.write(response, call.number)
+
+    return answer if act is None else partial(noted, act)
 
 
 def _guard(endpoint: Endpoint[Any, Any, Any]) -> Guard:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from hupan.api.address import ClientAddresses
+from hupan.api.auth_events import AuthEvents
 from hupan.clock import Clock
 from hupan.domain.captchas import Captchas, IssuedCaptcha
 from hupan.domain.code_login import CodeLogins
@@ -61,4 +62,5 @@ class Services:
     adverts: Adverts
     client_addresses: ClientAddresses
     places: Places
+    auth_events: AuthEvents
     on_captcha: Callable[[IssuedCaptcha], None]

@@ -15,6 +15,7 @@ from hupan.app.outside import Outside
 from hupan.app.parts import Parts, make_parts
 from hupan.app.services import make_services
 from hupan.config import Settings
+from hupan.domain.claims import Claims
 from hupan.domain.housekeeping import Chore, Housekeeping
 from hupan.domain.settings import HOUR
 from hupan.domain.soundness import Soundness
@@ -98,5 +99,6 @@ def _housekeeping(parts: Parts, services: Services, more: list[Chore]) -> Housek
         services.devices.forget_expired,
         services.contact_undo.forget_expired,
         services.endings.erase_due,
+        Claims(parts.engine, parts.clock).repair,
     ]
     return Housekeeping(parts.engine, parts.clock, chores)

@@ -2,14 +2,25 @@
 
 import json
 import logging
+import re
 import sys
 import time
-from typing import Literal
+from types import TracebackType
+from typing import Literal, TypeAlias
 
 from hupan.api.access_log import AccessLog
 from hupan.config import Settings
 
 _UNSEEN = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+# What an exception of a library may quote: a token, a number or a code, an address.
+_PRIVATE = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|[0-9]{6,}"
+    r"|[^\s@'\"<>]+@[^\s@'\"<>]+"
+)
+ExcInfo: TypeAlias = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
 
 
 class Lines(logging.Formatter):
@@ -22,6 +33,10 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line; a traceback follows with its line breaks escaped."""
         return super().format(record).translate(_UNSEEN)
+
+    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - the library calls it so
+        """The traceback without what its exception may quote."""
+        return _PRIVATE.sub("***", super().formatException(ei))
 
 
 class JsonLines(logging.Formatter):
@@ -38,6 +53,10 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - the library calls it so
+        """Likewise."""
+        return _PRIVATE.sub("***", super().formatException(ei))
 
 
 def _utc(unix_seconds: float | None) -> time.struct_time:
@@ -58,3 +77,5 @@ def log_to_stderr(level: str, form: Literal["text", "json"]) -> None:
     logger.handlers = [handler]
     logger.setLevel(level.upper())
     logger.propagate = False
+    # Who signed in, and who tried, is told whatever else is not (security L2).
+    logging.getLogger("hupan.auth").setLevel(logging.INFO)

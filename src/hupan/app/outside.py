@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from hupan.chance import Chance, SystemChance
-from hupan.clock import Clock, SystemClock
+from hupan.clock import Clock, SteadyClock
 from hupan.delivery.protocol import Sender
 from hupan.domain.captchas import IssuedCaptcha
 from hupan.model import Channel
@@ -23,12 +23,14 @@ class Outside:
         chance: the source of chance for one purpose, each its own so that a seed repeats.
         senders: what carries messages away.
         on_captcha: told of each captcha that is issued.
+        steady: the clock again, if it is one that goes on from the store's latest time.
     """
 
     clock: Clock
     chance: Callable[[str], Chance]
     senders: Mapping[Channel, Sender]
     on_captcha: Callable[[IssuedCaptcha], None] = _ignore
+    steady: SteadyClock | None = None
 
     def in_process(self, number: int) -> "Outside":
         """The same for one process: a seed repeats itself in the same process of a new store.
@@ -40,4 +42,5 @@ class Outside:
 
 def real_outside(senders: Mapping[Channel, Sender]) -> Outside:
     """The outside of `hupan serve`."""
-    return Outside(SystemClock(), lambda _purpose: SystemChance(), senders)
+    clock = SteadyClock()
+    return Outside(clock, lambda _purpose: SystemChance(), senders, steady=clock)

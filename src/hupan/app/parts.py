@@ -7,6 +7,7 @@ from hupan.app.outside import Outside
 from hupan.app.rules import hash_cost, limits, rules, session_life, targets
 from hupan.clock import Clock
 from hupan.config import Settings
+from hupan.counting import Counts
 from hupan.domain.accounts import Accounts
 from hupan.domain.codes import Codes
 from hupan.domain.coins import Coins
@@ -23,7 +24,7 @@ from hupan.domain.tokens import Tokens
 from hupan.pictures.drawing import ANSWER_DIGITS, READABLE_DIGITS, InkDrawer
 from hupan.pictures.pool import PicturePool
 from hupan.seal import Seal
-from hupan.store.engine import Engine
+from hupan.store.engine import MeasuredEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class Parts:
 
     settings: Settings
     outside: Outside
-    engine: Engine
+    engine: MeasuredEngine
     clock: Clock
+    counts: Counts
     seal: Seal
     rules: Rules
     limits: Limits
@@ -51,12 +53,13 @@ class Parts:
     sessions: Sessions
 
 
-def make_parts(settings: Settings, outside: Outside, engine: Engine, seal: Seal) -> Parts:
+def make_parts(settings: Settings, outside: Outside, engine: MeasuredEngine, seal: Seal) -> Parts:
     """Makes them from the bottom up."""
     clock, chance = outside.clock, outside.chance
     its_rules, its_limits = rules(settings), limits(settings)
     limiter, days = Limiter(enabled=its_limits.enabled), Days(its_rules.zone)
-    courier = Courier(engine, clock, seal, outside.senders)
+    counts = Counts()
+    courier = Courier(engine, clock, seal, outside.senders, counts)
     messages = Messages(seal, chance("messages"))
     notices = Notices(messages, courier.wake)
     tokens = Tokens(seal, chance("tokens"))
@@ -65,6 +68,7 @@ def make_parts(settings: Settings, outside: Outside, engine: Engine, seal: Seal)
         outside=outside,
         engine=engine,
         clock=clock,
+        counts=counts,
         seal=seal,
         rules=its_rules,
         limits=its_limits,

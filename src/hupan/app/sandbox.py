@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hupan.app.application import Application, ASGIApp
 from hupan.app.building import Server, build
 from hupan.app.logs import log_to_stderr
+from hupan.app.metrics import metrics_sockets
 from hupan.app.outside import Outside
 from hupan.chance import Chance, SeededChance, SystemChance
 from hupan.clock import SystemClock, WoundClock
@@ -33,6 +34,7 @@ class SandboxOptions:
 def sandbox_application(settings: Settings, options: SandboxOptions) -> Application:
     """Made once in the serving process; the store was prepared before."""
     log_to_stderr(settings.log_level, settings.log_format)
+    metrics = metrics_sockets(settings)
     clock = WoundClock(SystemClock())
     inbox = Inbox(clock, settings.brand)
 
@@ -44,7 +46,9 @@ def sandbox_application(settings: Settings, options: SandboxOptions) -> Applicat
 
     async def open_server() -> Server:
         outside = Outside(clock, chance, {"sms": inbox, "email": inbox}, show)
-        return await build(settings, outside)
+        server = await build(settings, outside)
+        await server.metrics.open(metrics)
+        return server
 
     def make_doors(server: Server) -> dict[str, ASGIApp]:
         return {"/sandbox/": _doors(server, clock, inbox).application()}

@@ -1,6 +1,7 @@
 """Puts the services together: each stands on the shared parts, none on how another is made."""
 
 from hupan.api.address import ClientAddresses
+from hupan.api.auth_events import AuthEvents
 from hupan.api.services import Services
 from hupan.app.parts import Parts
 from hupan.app.places import make_places
@@ -41,6 +42,7 @@ def make_services(parts: Parts) -> Services:
     """Everything that the handlers may use."""
     settings, engine, clock = parts.settings, parts.engine, parts.clock
     captchas = _captchas(parts)
+    addresses = ClientAddresses(settings.trusted_proxies, settings.client_ip_header)
     return Services(
         clock=clock,
         zone=parts.rules.zone,
@@ -64,8 +66,9 @@ def make_services(parts: Parts) -> Services:
         discovery=Discovery(engine),
         device_settings=DeviceSettings(engine, clock),
         adverts=adverts(settings),
-        client_addresses=ClientAddresses(settings.trusted_proxies, settings.client_ip_header),
+        client_addresses=addresses,
         places=make_places(settings),
+        auth_events=AuthEvents(addresses, parts.sessions.account_of, parts.counts, clock),
         on_captcha=parts.outside.on_captcha,
     )
 

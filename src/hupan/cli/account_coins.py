@@ -1,7 +1,5 @@
 """`hupan account coins`."""
 
-import getpass
-import os
 import uuid
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
@@ -13,6 +11,7 @@ from hupan.app.desks import Desks
 from hupan.cli.account_tables import WhoArgument
 from hupan.cli.desks import at_desk, show_one, show_rows
 from hupan.cli.operating import DataDirOption, JsonOption
+from hupan.cli.operator_name import operator_name
 from hupan.cli.settings_or_exit import ConfigOption
 
 _COINS = """列出最近的金币记录，或发放、扣除金币。
@@ -32,7 +31,6 @@ _HEADS = {
     "actor": "操作者\nBy",
     "createdAt": "时间\nTime",
 }
-_LONGEST_NAME = 48
 
 
 def register(group: typer.Typer) -> None:
@@ -70,7 +68,8 @@ def coins(
             return await desks.coins.take(who, amount(take), reason, name, operator())
         return await desks.coins.newest(who, limit)
 
-    told, settings = at_desk(config, data_dir, act)
+    event = "" if give is None and take is None else "operator-coins"
+    told, settings = at_desk(config, data_dir, act, event=event, who=who)
     if isinstance(told, list):
         show_rows(told, _HEADS, settings, as_json=as_json)
     else:
@@ -79,13 +78,7 @@ def coins(
 
 def operator() -> str:
     """Whoever runs the command, as the journal names them."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a user without an entry, as containers have them
-        name = ""
-    if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
-        name = str(os.getuid())
-    return f"operator:{name}"
+    return f"operator:{operator_name()}"
 
 
 def amount(text: str) -> Decimal:

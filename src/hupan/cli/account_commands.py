@@ -105,6 +105,8 @@ def create(
             vip_days=vip_days,
             invited_by=invited_by,
         ),
+        event="operator-create",
+        who=phone or email,
     )
     show_account(told, as_json=as_json)
 

@@ -62,5 +62,7 @@ def undo(
     config: ConfigOption = None,
 ) -> None:
     """Undoes a change and writes the account."""
-    told = at_desk(config, data_dir, lambda desks: desks.contacts.undo(who, number))
+    told = at_desk(
+        config, data_dir, lambda d: d.contacts.undo(who, number), event="operator-undo", who=who
+    )
     show_account(told, as_json=as_json)

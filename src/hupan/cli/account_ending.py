@@ -38,5 +38,7 @@ def delete(
     """Ends an account and writes when it is erased."""
     if not yes:
         typer.confirm(_SURE, abort=True, err=True)
-    row, settings = at_desk(config, data_dir, lambda desks: desks.endings.delete(who))
+    row, settings = at_desk(
+        config, data_dir, lambda d: d.endings.delete(who), event="operator-delete", who=who
+    )
     show_one(row, _HEADS, settings, as_json=as_json)

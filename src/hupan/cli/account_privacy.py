@@ -54,5 +54,8 @@ def privacy(
         "country": country,
     }
     parts = {part: choice for part, choice in given.items() if choice is not None}
-    row, settings = at_desk(config, data_dir, lambda desks: desks.privacy.choose(who, parts))
+    event = "operator-privacy" if parts else ""
+    row, settings = at_desk(
+        config, data_dir, lambda d: d.privacy.choose(who, parts), event=event, who=who
+    )
     show_row(row, _LABELS, settings, as_json=as_json)

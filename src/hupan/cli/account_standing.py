@@ -57,7 +57,13 @@ def ban(
 ) -> None:
     """Bans an account and writes it."""
     _at_most_one(days is not None, until is not None)
-    told = at_desk(config, data_dir, lambda d: d.accounts.ban(who, reason, days, until))
+    told = at_desk(
+        config,
+        data_dir,
+        lambda d: d.accounts.ban(who, reason, days, until),
+        event="operator-ban",
+        who=who,
+    )
     show_account(told, as_json=as_json)
 
 
@@ -69,7 +75,10 @@ def unban(
     config: ConfigOption = None,
 ) -> None:
     """Ends a ban and writes the account."""
-    show_account(at_desk(config, data_dir, lambda d: d.accounts.unban(who)), as_json=as_json)
+    told = at_desk(
+        config, data_dir, lambda d: d.accounts.unban(who), event="operator-unban", who=who
+    )
+    show_account(told, as_json=as_json)
 
 
 def vip(
@@ -85,7 +94,9 @@ def vip(
     """Gives or ends VIP and writes the account."""
     if not _at_most_one(days is not None, until is not None, end):
         raise typer.BadParameter("--days | --until | --end")
-    told = at_desk(config, data_dir, lambda d: d.accounts.vip(who, days, until))
+    told = at_desk(
+        config, data_dir, lambda d: d.accounts.vip(who, days, until), event="operator-vip", who=who
+    )
     show_account(told, as_json=as_json)
 
 
@@ -99,7 +110,13 @@ def medal(
     config: ConfigOption = None,
 ) -> None:
     """Gives or takes a medal and writes the account."""
-    told = at_desk(config, data_dir, lambda d: d.accounts.medal(who, name, take=take))
+    told = at_desk(
+        config,
+        data_dir,
+        lambda d: d.accounts.medal(who, name, take=take),
+        event="operator-medal",
+        who=who,
+    )
     show_account(told, as_json=as_json)
 
 

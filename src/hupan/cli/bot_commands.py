@@ -37,7 +37,9 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(no_args_is_help=True)
     import_rows = import_command(
-        BOT_COLUMN_NAMES, lambda listing, lines, on_read, _: listing.import_bots(lines, on_read)
+        BOT_COLUMN_NAMES,
+        lambda listing, lines, on_read, _: listing.import_bots(lines, on_read),
+        "operator-bot-import",
     )
     group.command("import", help=_IMPORT, short_help="导入 Import")(import_rows)
     group.command("list", help=_LIST, short_help="列出 List")(list_bots)

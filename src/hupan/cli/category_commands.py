@@ -40,7 +40,7 @@ def set_categories(
         await listing.set_categories(names or [])
         return await listing.categories()
 
-    categories = operate(config, data_dir, act)
+    categories = operate(config, data_dir, act, event="operator-categories")
     if as_json:
         write_json(categories)
     else:

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from hupan.app.account_rows import Row
 from hupan.app.desks import Desks, open_desks
+from hupan.app.operator_events import recorded
 from hupan.cli.operating import write_json
+from hupan.cli.operator_name import operator_name
 from hupan.cli.refusing import refused_plainly
 from hupan.cli.settings_or_exit import settings_or_exit
 from hupan.cli.tables import print_table
@@ -25,9 +27,21 @@ _NONE = "—"
 
 
 def at_desk(
-    config: Path | None, data_dir: Path | None, act: Callable[[Desks], Awaitable[Result]]
+    config: Path | None,
+    data_dir: Path | None,
+    act: Callable[[Desks], Awaitable[Result]],
+    *,
+    event: str = "",
+    who: str = "",
 ) -> tuple[Result, Settings]:
     """Does something at a desk; a server may run beside it. Gives the settings too.
+
+    Args:
+        config: the file of the settings.
+        data_dir: where the data lie.
+        act: does it.
+        event: the name of the event that is recorded, "" for an act that changes nothing.
+        who: the account that it is about, as the operator named it.
 
     Raises:
         typer.Exit: with 1, when it cannot be done; the reason stands on standard error.
@@ -39,7 +53,10 @@ def at_desk(
             return await act(desks)
 
     with refused_plainly():
-        return asyncio.run(run()), settings
+        if not event:
+            return asyncio.run(run()), settings
+        name = operator_name()
+        return recorded(settings, event, name, who, lambda: asyncio.run(run())), settings
 
 
 def show_rows(

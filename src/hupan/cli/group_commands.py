@@ -37,7 +37,7 @@ _HEADS = {
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(no_args_is_help=True)
-    import_rows = import_command(GROUP_COLUMN_NAMES, Listing.import_groups)
+    import_rows = import_command(GROUP_COLUMN_NAMES, Listing.import_groups, "operator-group-import")
     group.command("import", help=_IMPORT, short_help="导入 Import")(import_rows)
     group.command("list", help=_LIST, short_help="列出 List")(list_groups)
     app.add_typer(group, name="group", help=_GROUP, short_help="群聊 Groups in discovery")

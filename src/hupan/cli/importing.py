@@ -31,7 +31,7 @@ Importing: TypeAlias = Callable[[Listing, Lines, OnRead, OnIndexed], Awaitable[I
 _FORMS: dict[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
-def import_command(columns: Collection[str], keep: Importing) -> Callable[..., None]:
+def import_command(columns: Collection[str], keep: Importing, event: str) -> Callable[..., None]:
     """The command that imports rows with these columns."""
 
     def import_rows(
@@ -50,7 +50,7 @@ def import_command(columns: Collection[str], keep: Importing) -> Callable[..., N
             async def act(engine: Engine) -> Imported:
                 return await keep(Listing(engine), lines, on_read, on_indexed)
 
-            imported = operate(config, data_dir, act)
+            imported = operate(config, data_dir, act, event=event)
         tell(imported, as_json=as_json)
 
     return import_rows

@@ -52,7 +52,10 @@ def define(
 ) -> None:
     """Defines a medal and writes it."""
     row, settings = at_desk(
-        config, data_dir, lambda d: d.medals.define(name, sort, description, image)
+        config,
+        data_dir,
+        lambda d: d.medals.define(name, sort, description, image),
+        event="operator-medal-define",
     )
     show_one(row, _HEADS, settings, as_json=as_json)
 

@@ -9,6 +9,8 @@ from typing import Annotated, TypeAlias, TypeVar
 import typer
 
 from hupan.app.operating import operating
+from hupan.app.operator_events import recorded
+from hupan.cli.operator_name import operator_name
 from hupan.cli.refusing import refused_plainly
 from hupan.cli.settings_or_exit import settings_or_exit
 from hupan.cli.tables import print_table
@@ -24,9 +26,19 @@ Result = TypeVar("Result")
 
 
 def operate(
-    config: Path | None, data_dir: Path | None, act: Callable[[Engine], Awaitable[Result]]
+    config: Path | None,
+    data_dir: Path | None,
+    act: Callable[[Engine], Awaitable[Result]],
+    *,
+    event: str = "",
 ) -> Result:
     """Does something with the store that the settings name; a server may run beside it.
+
+    Args:
+        config: the file of the settings.
+        data_dir: where the data lie.
+        act: does it.
+        event: the name of the event that is recorded, "" for an act that changes nothing.
 
     Raises:
         typer.Exit: with 1, when it cannot be done; the reason stands on standard error.
@@ -38,7 +50,9 @@ def operate(
             return await act(engine)
 
     with refused_plainly():
-        return asyncio.run(run())
+        if not event:
+            return asyncio.run(run())
+        return recorded(settings, event, operator_name(), "", lambda: asyncio.run(run()))
 
 
 def show_table(

@@ -18,6 +18,12 @@ MEANINGS: Mapping[str, Wording] = {
         "可信代理写入客户端 IP 的请求头，如 x-forwarded-for、x-real-ip",
         "header in which trusted proxies tell the client's IP: x-forwarded-for, x-real-ip",
     ),
+    "metrics_host": Wording("指标的监听地址", "address to listen on for metrics"),
+    "metrics_port": Wording(
+        "指标（/metrics）的监听端口，0 为不提供；多个进程依次使用其后的端口",
+        "port to listen on for metrics (/metrics), 0 for none; several processes use those after "
+        "it, one each",
+    ),
     # 存储
     "data_dir": Wording("数据目录", "directory of the data"),
     "database": Wording(
@@ -57,6 +63,16 @@ MEANINGS: Mapping[str, Wording] = {
     "time_zone": Wording(
         "服务器时区，决定文本时间与在线天数的起点",
         "the server's time zone, for times as text and for where a day begins",
+    ),
+    "trust_clock": Wording(
+        "启动时以本机时钟为准，即使它早于数据库记录的最晚时间（此前时钟曾错误调快）；"
+        "其后发出的会话与验证码作废",
+        "at a start the machine's clock is right, also where it is behind the store's latest time "
+        "(it was wrong before); sessions and codes of later times end",
+    ),
+    "integrity_check_hours": Wording(
+        "每隔多少小时检查一次全部数据是否完好，0 为不检查",
+        "hours between two looks at whether all data are sound, 0 for never",
     ),
     # 账号
     "sign_up_open": Wording("是否开放注册", "whether new accounts may be made"),

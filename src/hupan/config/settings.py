@@ -63,6 +63,8 @@ class Settings:
     cors_origins: tuple[str, ...] = NETWORK(("*",), ORIGINS)
     trusted_proxies: tuple[Network, ...] = NETWORK((), NETWORKS)
     client_ip_header: str = NETWORK("", or_empty(lower(HEADER)))
+    metrics_host: str = NETWORK("127.0.0.1", HOST)
+    metrics_port: int = NETWORK(0, whole(0, 65535))
 
     data_dir: Path = STORAGE(Path("data"), PATH)  # noqa: RUF009 # this call declares a field, as `field` does
     database: str = STORAGE("", DATABASE)
@@ -75,6 +77,8 @@ class Settings:
     secret_key_file: str = STORAGE("", PLACE)
     country_database: str = STORAGE("", FILE)
     time_zone: str = STORAGE("Asia/Shanghai", text(1, 64))
+    trust_clock: bool = STORAGE.flag(on=False)
+    integrity_check_hours: int = STORAGE(24, whole(0, 8760))
 
     sign_up_open: bool = ACCOUNTS.flag(on=True)
     international_numbers: bool = ACCOUNTS.flag(on=False)

@@ -8,13 +8,16 @@ from collections.abc import Callable
 
 from hupan.contract.document_compatibility import compatibility
 from hupan.contract.document_protocol import protocol
+from hupan.contract.openapi import openapi
 
 PAGES: dict[str, Callable[[], str]] = {
     "compatibility": lambda: compatibility("en"),
     "compatibility.zh-CN": lambda: compatibility("zh"),
     "protocol": protocol,
+    "openapi": openapi,
 }
-"""Each page by the name of its file in docs/, without `.md`."""
+"""Each page by the name of its file in docs/, without what `FILES` adds."""
+FILES: dict[str, str] = {page: f"{page}.md" for page in PAGES} | {"openapi": "openapi.json"}
 
 
 def main(arguments: list[str]) -> int:

@@ -58,8 +58,11 @@ class GatewaySender:
             OutcomeUnknown: No answer came although the request was handed over.
         """
         require_sms(message)
-        async with self._turns:
+        await self._turn()
+        try:
             outcome = await self._exchange(Exchange(self._connection(), self._request(message)))
+        finally:
+            self._turns.release()
         failure = self._judge(outcome) if isinstance(outcome, Answer) else outcome
         if failure is not None:
             raise failure
@@ -67,6 +70,13 @@ class GatewaySender:
     async def close(self) -> None:
         """Let the threads go; a call under way ends by its own deadline."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _turn(self) -> None:
+        try:
+            await self._turns.acquire()
+        except asyncio.CancelledError:
+            # The server stops: this one has not left, and must not count as if it might have (R17).
+            raise NotSent("its turn did not come", again=True) from None
 
     async def _exchange(self, exchange: Exchange) -> Answer | NotSent | OutcomeUnknown:
         loop = asyncio.get_running_loop()

@@ -16,6 +16,8 @@ from hupan.store.engine import Transaction
 
 _PURPOSE = "captcha"
 _NONCE_BYTES = 12
+_SKEW_SECONDS = 60
+"""How far the clocks of two nodes may lie apart."""
 
 
 class SealedAnswer(Struct, frozen=True, array_like=True):
@@ -66,8 +68,10 @@ class Captchas:
             None when it is right, else the refusal, so that using the id up is kept.
         """
         sealed = self._open(captcha_id)
-        if sealed is None or sealed.expires_at <= self._clock.now():
-            return WrongCaptcha()
+        now = self._clock.now()
+        longest = self._lifetime_seconds + _SKEW_SECONDS
+        if sealed is None or not now < sealed.expires_at <= now + longest:
+            return WrongCaptcha()  # of a time to come: it would be good for too long (R08)
         if not await claim_captcha(tx, sealed.nonce, sealed.expires_at):
             return WrongCaptcha()
         given = answer.strip().encode()

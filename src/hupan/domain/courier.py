@@ -9,17 +9,21 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from functools import partial
 
 from hupan.clock import Clock
+from hupan.counting import Count, uncounted
 from hupan.delivery.message import Message
 from hupan.delivery.protocol import NotSent, OutcomeUnknown, Sender
 from hupan.domain.messages import DISCARDED, SEAL_PURPOSE
 from hupan.model import Channel, StoreUnavailable
 from hupan.seal import Seal
-from hupan.store.engine import Engine
+from hupan.store.engine import Engine, Transaction
 from hupan.store.outbox import (
     OutboxMessage,
+    drop_oldest,
     find_next_due,
+    has_surplus,
     lease_due,
     put_off,
     remove_message,
@@ -27,6 +31,8 @@ from hupan.store.outbox import (
 
 MOST_AT_ONCE = 16
 """Of each channel; so a channel whose sender hangs holds up no other one."""
+MOST_WAITING = 10_000
+"""Of each channel; beyond them the oldest are forgotten, for their codes die first (R07)."""
 LEASE_SECONDS = 600
 """Longer than any send may take, and than any code lives: nobody else takes it on meanwhile."""
 FIRST_WAIT_SECONDS = 2
@@ -41,9 +47,15 @@ class Courier:
     """Empties the outbox as long as it runs."""
 
     def __init__(
-        self, engine: Engine, clock: Clock, seal: Seal, senders: Mapping[Channel, Sender]
+        self,
+        engine: Engine,
+        clock: Clock,
+        seal: Seal,
+        senders: Mapping[Channel, Sender],
+        count: Count = uncounted,
     ) -> None:
         self._engine = engine
+        self._count = count
         self._clock = clock
         self._seal = seal
         self._senders = senders
@@ -96,6 +108,7 @@ class Courier:
                 await self._sleep()
                 while await self._take_on():
                     pass
+                await self._forget_surplus()
             except StoreUnavailable:
                 _log.exception("the outbox cannot be read; trying again")
                 await asyncio.sleep(LONGEST_SLEEP_SECONDS)
@@ -133,6 +146,16 @@ class Courier:
             task.add_done_callback(self._sending[channel].discard)
         return len(leased)
 
+    async def _forget_surplus(self) -> None:
+        """Forgets the oldest where too much has piled up before a sender that is down."""
+        for channel in self._senders:
+            if await has_surplus(self._engine, channel, MOST_WAITING):
+                dropped = await self._engine.change(partial(_drop, channel))
+                for _ in range(dropped):
+                    self._count("messages", channel, "surplus")
+                if dropped:
+                    _log.warning("%s: too many messages wait; %d were given up", channel, dropped)
+
     def _under_way(self) -> set[asyncio.Task[None]]:
         return {task for tasks in self._sending.values() for task in tasks}
 
@@ -156,20 +179,30 @@ class Courier:
         """Hands a message over; gives when to try again, or None when it is done with."""
         now = int(self._clock.now())
         message = self._message(row)
-        if message is None or row.expires_at <= now:
+        if message is None:
             return None
+        if row.expires_at <= now:
+            self._count("messages", row.channel, "expired")
+            return None
+        told = "sent"
         try:
             await self._senders[row.channel].send(message)
         except NotSent as failure:
+            told = "again" if failure.again else "failed"
             _log.warning("%s %s was not sent: %s", row.channel, row.id, failure)
             wait_seconds: int = FIRST_WAIT_SECONDS * 2**row.tries
             return now + wait_seconds if failure.again else None
         except OutcomeUnknown as failure:
+            told = "unknown"
             _log.warning("%s %s may have been sent: %s", row.channel, row.id, failure)
         except asyncio.CancelledError:
+            told = "unknown"
             _log.warning("%s %s was cut: it may have been sent", row.channel, row.id)
         except Exception:  # noqa: BLE001 - a broken sender must not end the courier
+            told = "failed"
             _log.exception("%s %s: the sender broke", row.channel, row.id)
+        finally:
+            self._count("messages", row.channel, told)
         return None
 
     def _message(self, row: OutboxMessage) -> Message | None:
@@ -189,3 +222,7 @@ class Courier:
             row.created_at,
             row.expires_at - row.created_at,
         )
+
+
+async def _drop(channel: Channel, tx: Transaction) -> int:
+    return await drop_oldest(tx, channel, MOST_WAITING)

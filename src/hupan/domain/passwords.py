@@ -52,6 +52,11 @@ class Passwords:
             f"$argon2id$v=19$m={cost.memory_kib},t={cost.passes},p=1${_NO_SALT}${_NO_DIGEST}"
         )
 
+    @property
+    def waiting(self) -> int:
+        """How many passwords wait or are worked on."""
+        return self._waiting
+
     async def hash(self, password: str) -> str:
         """The string to store: parameters, salt and hash in PHC form.
 

@@ -1,8 +1,8 @@
 """What of an account others see: its own choice, else the server's setting (security D4)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from hupan.domain.refusals import UnknownUser
@@ -12,8 +12,7 @@ from hupan.store.engine import Engine, Transaction
 from hupan.store.profiles import get_privacy, set_privacy
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What is shown; the parts are those of `PrivacyChoice`."""
 
     birthday: bool = True

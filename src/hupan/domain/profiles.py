@@ -10,8 +10,7 @@ from hupan.domain.refusals import Banned, UnknownUser
 from hupan.model import Account, AccountId, Medal, PersonalData, Remark
 from hupan.store.engine import Engine
 from hupan.store.medals import list_medals
-from hupan.store.profiles import find_account_with_data
-from hupan.store.remarks import find_remark
+from hupan.store.profiles import find_seen
 
 
 class Profile(Struct, frozen=True):
@@ -53,24 +52,19 @@ class Profiles:
             UnknownUser: nobody has this id.
             Banned: the account is banned (wire.md 2, 7100).
         """
-        found = await find_account_with_data(self._engine, read_account_id(user_id))
+        found = await find_seen(self._engine, read_account_id(user_id), viewer)
         if found is None:
             raise UnknownUser
-        account, data, choice = found
-        if account.is_banned(self._clock.now()):
+        account, now = found.account, self._clock.now()
+        if account.is_banned(now):
             raise Banned
-        shown = ALL_SHOWN if viewer == account.id else self._privacy.shown(choice)
+        shown = ALL_SHOWN if viewer == account.id else self._privacy.shown(found.choice)
         return Profile(
             account,
-            self._days.unbroken(account, self._clock.now()),
-            await list_medals(self._engine, account.id),
-            as_shown(data, shown),
+            self._days.unbroken(account, now),
+            await list_medals(self._engine, account.id) if found.wears_medals else [],
+            as_shown(found.data, shown),
             account.last_active_at if shown.last_active else 0,
             account.country if shown.country else "",
-            await self._remark(viewer, account.id),
+            None if viewer is None else found.remark,
         )
-
-    async def _remark(self, viewer: AccountId | None, account: AccountId) -> Remark | None:
-        if viewer is None:
-            return None
-        return await find_remark(self._engine, viewer, account) or Remark()

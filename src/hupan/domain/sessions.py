@@ -70,6 +70,10 @@ class Sessions:
         self._life = life
         self._notices = notices
 
+    def account_of(self, token: str) -> AccountId | None:
+        """The account whose token this would be; asks no store, so it proves nothing."""
+        return self._tokens.account_of(token)
+
     async def find(self, token: str) -> Caller | None:
         """Who calls with a token; None when it opens nothing, or its account is banned."""
         try:
@@ -93,7 +97,8 @@ class Sessions:
             raise NotSignedIn
         if caller.account.is_banned(now):
             raise Banned
-        await self._seen(caller)
+        if not self._was_seen_today(caller, now):
+            await self._see(caller, now)
         return caller
 
     async def open(self, tx: Transaction, account: AccountId, on: Device) -> str:
@@ -137,15 +142,15 @@ class Sessions:
         if told:
             await self._notices.put(tx, [told], ENDED_NOTICE, now=now)
 
-    async def _seen(self, caller: Caller) -> None:
-        """Counts the day at its first request, and says that the session was used that day.
+    def _was_seen_today(self, caller: Caller, now: float) -> bool:
+        """Whether the day is counted and the session's use noted: then a request writes nothing."""
+        if caller.account.last_seen_day < self._days.today(now):
+            return False
+        return caller.session.last_used_at >= self._days.began(now)
 
-        All other requests of a session on that day write nothing.
-        """
-        now = self._clock.now()
-        today, began = self._days.today(now), self._days.began(now)
-        if caller.account.last_seen_day >= today and caller.session.last_used_at >= began:
-            return
+    async def _see(self, caller: Caller, now: float) -> None:
+        """Counts the day at its first request, and says that the session was used that day."""
+        today = self._days.today(now)
         try:
             await self._engine.change(lambda tx: note_day(tx, caller.session, today, int(now)))
         except StoreUnavailable:

@@ -9,7 +9,8 @@ from hupan.model import Channel
 
 _CHINESE_MOBILE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}")
-_LENIENT_EMAIL = re.compile(r"[!-?A-~]{1,64}@[0-9A-Za-z.\-]{1,255}")
+# No quotes, commas, brackets or colons: to some mail systems those make two addresses of one.
+_LENIENT_EMAIL = re.compile(r"[0-9A-Za-z!#$%&'*+/=?^_`{|}~.\-]{1,64}@[0-9A-Za-z.\-]{1,255}")
 MOST_EMAIL_CHARACTERS = 254
 
 

@@ -28,6 +28,7 @@ _PIPELINE_MAX = 128
 
 def _refusal(status: str) -> bytes:
     head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncache-control: no-store\r\n"
+    head += "x-result: refused\r\n"
     return f"{head}content-length: 0\r\n\r\n".encode()
 
 

@@ -51,7 +51,7 @@ async def serve(
     if not await _started(lifespan, stop):
         return True
     state = ServerState()
-    listeners, sweep = await _accept(app, sockets, limits, state, lifespan.state)
+    listeners, sweep = await accept(app, sockets, limits, state, lifespan.state)
     on_ready()
     await stop.wait()
     # Counted from the signal, of which this is the first moment.
@@ -73,13 +73,14 @@ async def _started(lifespan: Lifespan, stop: asyncio.Event) -> bool:
     return True
 
 
-async def _accept(
+async def accept(
     app: ASGIApp,
     sockets: list[socket.socket],
     limits: ListenerLimits,
     state: ServerState,
     app_state: dict[str, Any],
 ) -> tuple[list[asyncio.Server], Sweep]:
+    """Lets peers of listening sockets in, and looks after them."""
     loop = asyncio.get_running_loop()
     # Only connections of this class are ever made below.
     connections = cast("set[BoundedProtocol]", state.connections)

@@ -58,7 +58,7 @@ class Sweep:
         self._connections = connections
         self._capacity = capacity
         self._timer: asyncio.TimerHandle | None = None
-        # Who was closed to make room, and is counted among the open ones until the loop has closed them.
+        # Who was closed to make room; the loop counts them among the open ones a while longer.
         self._cut: set[BoundedProtocol] = set()
 
     def start(self) -> None:

@@ -19,6 +19,7 @@ from hupan.listener.lifespan import StartupRefusedError
 from hupan.listener.limits import ListenerLimits
 from hupan.listener.process import work
 from hupan.listener.signals import stop_signals
+from hupan.listener.sockets import BindRefusedError
 
 _LOGGER = logging.getLogger("hupan.listener")
 _SPAWN = multiprocessing.get_context("spawn")
@@ -56,7 +57,7 @@ def _serve_as_worker(
 
     try:
         status = work(factory(), sockets, limits, lambda: tell(_READY), hear_stop)
-    except StartupRefusedError as refusal:
+    except (BindRefusedError, StartupRefusedError) as refusal:
         tell(str(refusal))
         status = 1
     sys.exit(status)

@@ -8,9 +8,8 @@ from hupan.store.engine import Reader, Transaction
 NOTE = """
 INSERT INTO contact_changes
   (account_id, number, channel, old_address, new_address, changed_at, is_proven)
-VALUES (?1,
-  (SELECT coalesce(max(number), 0) + 1 FROM contact_changes WHERE account_id = ?1),
-  ?2, ?3, ?4, ?5, ?6)
+SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6
+FROM contact_changes WHERE account_id = ?1
 """
 FIND = """
 SELECT number, channel, old_address, new_address, changed_at, is_proven, undone_at

@@ -16,9 +16,8 @@ RETURNING number
 """
 
 
-def _next_number(table: str) -> str:
-    """A number that was freed, else the one behind the last."""
-    return f"coalesce(?3, (SELECT coalesce(max(number), 0) + 1 FROM {table} WHERE account_id = ?1))"
+# A number that was freed, else the one behind the last.
+_NEXT_NUMBER = "coalesce(?3, coalesce(max(number), 0) + 1)"
 
 
 FIND_IGNORED = """
@@ -28,7 +27,7 @@ FROM ignored_modules WHERE account_id = ?1 AND device_id = ?2
 MAKE_ROOM_FOR_IGNORED = _make_room("ignored_modules")
 PUT_IGNORED = f"""
 INSERT INTO ignored_modules (account_id, device_id, number, modules, updated_at)
-VALUES (?1, ?2, {_next_number("ignored_modules")}, ?4, ?5)
+SELECT ?1, ?2, {_NEXT_NUMBER}, ?4, ?5 FROM ignored_modules WHERE account_id = ?1
 ON CONFLICT (account_id, device_id) DO UPDATE SET
   modules = excluded.modules, updated_at = excluded.updated_at
 """
@@ -40,7 +39,8 @@ MAKE_ROOM_FOR_NOTIFICATION = _make_room("notification_settings")
 PUT_NOTIFICATION = f"""
 INSERT INTO notification_settings
   (account_id, device_id, number, registration_id, is_open, type, created_at, updated_at)
-VALUES (?1, ?2, {_next_number("notification_settings")}, ?4, ?5, ?6, ?7, ?7)
+SELECT ?1, ?2, {_NEXT_NUMBER}, ?4, ?5, ?6, ?7, ?7
+FROM notification_settings WHERE account_id = ?1
 ON CONFLICT (account_id, device_id) DO UPDATE SET
   registration_id = excluded.registration_id, is_open = excluded.is_open, type = excluded.type,
   updated_at = excluded.updated_at

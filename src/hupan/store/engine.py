@@ -5,7 +5,7 @@ SQL is written once for both: numbered parameters `?1`, plain columns, `ON CONFL
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 Value: TypeAlias = str | int | bytes | None
 Row: TypeAlias = tuple[Any, ...]
@@ -18,6 +18,22 @@ class Conflict(Exception):  # noqa: N818 - it names what was met
 
 class StoreRefused(Exception):  # noqa: N818 - it is said before the server starts
     """The store cannot be used as it is; the text says why, in Chinese and English."""
+
+
+class Figures(NamedTuple):
+    """What an engine has done so far.
+
+    Attributes:
+        waiting: changes that wait or are under way now.
+        changes: those that were kept.
+        groups: the commits that kept them.
+        failures: commits and reads that the machine failed.
+    """
+
+    waiting: int
+    changes: int
+    groups: int
+    failures: int
 
 
 class Reader(Protocol):
@@ -58,4 +74,12 @@ class Engine(Reader, Protocol):
 
     async def close(self) -> None:
         """Finishes the changes under way and lets go of the store."""
+        ...
+
+
+class MeasuredEngine(Engine, Protocol):
+    """An open store that a server works on."""
+
+    def figures(self) -> Figures:
+        """What was done so far."""
         ...

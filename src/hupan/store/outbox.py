@@ -1,5 +1,7 @@
 """Messages that wait to be sent: rows written in the transaction that wants them sent."""
 
+from typing import get_args
+
 from msgspec import Struct
 
 from hupan.model import Channel
@@ -27,6 +29,13 @@ NEXT_DUE = """
 SELECT min(due_at) FROM (
   SELECT min(due_at) AS due_at FROM outbox WHERE channel = 'sms'
   UNION ALL SELECT min(due_at) FROM outbox WHERE channel = 'email') AS next
+"""
+# A walk along the index; what costs more is done only once there are too many.
+COUNT = "SELECT channel, count(*) FROM outbox GROUP BY channel"
+HAS_SURPLUS = "SELECT 1 FROM outbox WHERE channel = ?1 ORDER BY due_at DESC LIMIT 1 OFFSET ?2"
+DROP_OLDEST = """
+DELETE FROM outbox WHERE channel = ?1 AND created_at <
+  (SELECT created_at FROM outbox WHERE channel = ?1 ORDER BY created_at DESC LIMIT 1 OFFSET ?2)
 """
 
 
@@ -83,3 +92,19 @@ async def find_next_due(reader: Reader) -> int | None:
     """When the next message is due, None when none waits."""
     row = await reader.one(NEXT_DUE)
     return None if row is None or row[0] is None else int(row[0])
+
+
+async def count_waiting(reader: Reader) -> dict[str, int]:
+    """How many messages wait, by channel; every channel is named."""
+    found = {str(channel): int(number) for channel, number in await reader.all(COUNT)}
+    return {channel: found.get(channel, 0) for channel in get_args(Channel)}
+
+
+async def has_surplus(reader: Reader, channel: Channel, most: int) -> bool:
+    """Whether more messages of a channel wait than should."""
+    return await reader.one(HAS_SURPLUS, channel, most) is not None
+
+
+async def drop_oldest(tx: Transaction, channel: Channel, most: int) -> int:
+    """Forgets the oldest messages of a channel beyond so many, to a second; gives their number."""
+    return await tx.run(DROP_OLDEST, channel, most - 1)

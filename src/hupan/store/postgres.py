@@ -5,17 +5,16 @@ between. A change that met another one is run again whole; one whose outcome is 
 """
 
 import asyncio
-import re
 import secrets
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import asyncpg
 
 from hupan.model import StoreUnavailable
-from hupan.store.engine import Conflict, Result, Row, Transaction, Value
+from hupan.store.engine import Conflict, Figures, Result, Row, Transaction, Value
 from hupan.store.postgres_pool import LOST, Connection, Pool, connection_is_over
+from hupan.store.postgres_statements import Statements
 
 TRIES = 4
 """The first and three more, each after a moment of chance."""
@@ -26,7 +25,6 @@ _AGAIN = (
     asyncpg.UniqueViolationError,  # the other one's row is seen the next time, as on SQLite
     asyncpg.InvalidCachedStatementError,  # the schema was migrated under the statement
 )
-_PARAMETER = re.compile(r"\?([0-9]+)")
 # No time-out may fall into the wait for a standby: PostgreSQL would then answer success for a
 # commit that the standby has not got (security 4, PostgreSQL).
 _COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
@@ -36,41 +34,12 @@ class _NotBegunError(Exception):
     """The connection was lost before the commit was sent: nothing was kept."""
 
 
-@lru_cache(maxsize=4096)
-def spoken(sql: str) -> str:
-    """The statement as PostgreSQL reads it: `$1` for `?1`, and locks that SQLite needs no word for.
-
-    SQLite has one writer and takes `/* FOR UPDATE */` for a remark.
-    """
-    return _PARAMETER.sub(r"$\1", sql).replace("/* FOR UPDATE */", "FOR UPDATE")
-
-
-class Statements:
-    """Runs statements on one connection, within the transaction that it is in."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    async def one(self, sql: str, *values: Value) -> Row | None:
-        """The first row, or None."""
-        return cast("Row | None", await self._connection.fetchrow(spoken(sql), *values))
-
-    async def all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row."""
-        return cast("list[Row]", await self._connection.fetch(spoken(sql), *values))
-
-    async def run(self, sql: str, *values: Value) -> int:
-        """The number of rows changed."""
-        done = await self._connection.execute(spoken(sql), *values)
-        count = done.rpartition(" ")[2]
-        return int(count) if count.isdigit() else 0
-
-
 class PostgresEngine:
     """A store on a PostgreSQL server that is up to date."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._waiting = self._changes = self._failures = 0
         place = pool.place
         self._begin = (
             f"BEGIN; SET LOCAL statement_timeout = {place.timeout_seconds * 1000}; "
@@ -92,17 +61,31 @@ class PostgresEngine:
             return await self._pool.use(act)
         except LOST as error:
             if isinstance(error, TimeoutError):
+                self._failures += 1
                 raise StoreUnavailable(str(error) or "timed out") from error
         except asyncpg.InvalidCachedStatementError:
             pass  # the schema was migrated under the statement; asyncpg forgot it
         try:
             return await self._pool.use(act)
         except LOST as error:
+            self._failures += 1
             raise StoreUnavailable(str(error) or type(error).__name__) from error
 
     async def change(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """Runs `work` in a transaction; a request that is given up does not break it off."""
-        return await asyncio.shield(asyncio.ensure_future(self._change(work)))
+        return await asyncio.shield(asyncio.ensure_future(self._counted(work)))
+
+    async def _counted(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        self._waiting += 1
+        try:
+            value = await self._change(work)
+        except StoreUnavailable:
+            self._failures += 1
+            raise
+        finally:
+            self._waiting -= 1
+        self._changes += 1
+        return value
 
     async def _change(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         failure: Exception | None = None
@@ -130,8 +113,9 @@ class PostgresEngine:
             value = await work(Statements(connection))
         except BaseException as error:
             if connection_is_over(error):
+                self._pool.drop(connection)
                 raise _NotBegunError(str(error)) from error
-            if not connection.is_closed():
+            if not isinstance(error, OSError | asyncio.CancelledError):  # or the pool ends it
                 await connection.execute("ROLLBACK")
             raise
         if await connection.execute(_COMMIT) != "COMMIT":
@@ -142,8 +126,12 @@ class PostgresEngine:
         """Asks a server that takes writes for a row; raises StoreUnavailable."""
         row: Any = await self.one("SELECT pg_is_in_recovery()")
         if row is None or row[0]:
-            await self._pool.renew()
+            self._pool.renew()
             raise StoreUnavailable("the server is a standby")
+
+    def figures(self) -> Figures:
+        """What was done so far; each change is a commit of its own."""
+        return Figures(self._waiting, self._changes, self._changes, self._failures)
 
     async def close(self) -> None:
         """Waits for the changes under way and closes all connections."""

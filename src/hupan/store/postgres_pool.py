@@ -1,18 +1,24 @@
-"""Connections to PostgreSQL, and what is done with those that no longer serve."""
+"""Connections to PostgreSQL: lent one at a time, and never again once one has failed.
+
+asyncpg's own pool makes a task or two for each loan, which costs as much as the query (decision
+0017); this one hands a connection over within the same step of the loop.
+"""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
-from asyncpg.pool import PoolConnectionProxy
 
 from hupan.model import StoreUnavailable
 from hupan.store.engine import Result
 from hupan.store.postgres_place import Place, PoolSize
 
-Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Given: TypeAlias = "asyncpg.Connection[asyncpg.Record] | None"
+"""A connection that is given back, or None for the place of one that is gone."""
 LOST = (
     OSError,  # TimeoutError too
     asyncpg.InterfaceError,
@@ -40,7 +46,6 @@ _OVER = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
-_RELEASE_SECONDS = 1.0
 
 
 def connection_is_over(error: BaseException) -> bool:
@@ -48,66 +53,139 @@ def connection_is_over(error: BaseException) -> bool:
     return isinstance(error, _OVER)
 
 
-class _Kept(asyncpg.Connection):
-    """A connection of the pool. It sets nothing outside transactions, so nothing is reset."""
-
-    def get_reset_query(self) -> str:
-        """Nothing: a round trip for each read is saved."""
-        return ""
-
-
 class Pool:
-    """Opens connections as they are needed, to the host that takes writes."""
+    """Up to so many connections of one event loop, opened as they are needed."""
 
-    def __init__(self, place: Place, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, place: Place, size: PoolSize) -> None:
         self.place = place
-        self._pool = pool
+        self._size = size
+        self._tls = place.tls()
+        self._idle: list[Connection] = []
+        self._lent: set[Connection] = set()
+        self._count = 0  # idle, lent, and those that somebody opens at this moment
+        self._waiting: deque[asyncio.Future[Given]] = deque()
 
     async def use(self, act: Callable[[Connection], Awaitable[Result]]) -> Result:
-        """Lends a connection; one that failed is never lent again, nor are its neighbours."""
-        try:
-            connection = await self._pool.acquire(timeout=self.place.timeout_seconds)
-        except TimeoutError as error:
-            raise StoreUnavailable("no connection became free in time") from error
-        except LOST as error:
-            raise StoreUnavailable(str(error) or type(error).__name__) from error
+        """Lends a connection; one that failed is never lent again, nor are its neighbours.
+
+        Raises:
+            StoreUnavailable: none could be opened, or none became free in time.
+        """
+        connection = self._idle.pop() if self._idle else await self._another()
+        self._lent.add(connection)
         try:
             return await act(connection)
-        except BaseException as error:
-            if isinstance(error, TimeoutError) or connection_is_over(error):
-                connection.terminate()
-                await self.renew()
+        except asyncpg.PostgresError as error:
+            if connection_is_over(error):
+                self.drop(connection)
+            raise
+        except (OSError, asyncpg.InterfaceError):
+            self.drop(connection)
+            raise
+        except asyncio.CancelledError:
+            connection.terminate()  # in the middle of a statement: nobody waits for its end
             raise
         finally:
-            await self._pool.release(connection, timeout=_RELEASE_SECONDS)
+            self._lent.discard(connection)
+            self._give(connection)
 
-    async def renew(self) -> None:
-        """Lets every connection be opened anew before it is used again."""
-        await self._pool.expire_connections()
+    def renew(self) -> None:
+        """Has every connection opened anew before it is used again."""
+        for connection in self._idle:
+            connection.terminate()
+        self._count -= len(self._idle)
+        self._idle.clear()
 
     async def close(self) -> None:
-        """Waits for those in use, a while, and closes all."""
+        """Waits a while for those that are lent, and closes all."""
         try:
             async with asyncio.timeout(self.place.timeout_seconds):
-                await self._pool.close()
-        except OSError:  # TimeoutError too: whoever is at the other end does not answer
-            self._pool.terminate()
+                while self._lent:
+                    self._give(await self._wait())
+        except TimeoutError:
+            for connection in self._lent:
+                connection.terminate()
+        for connection in self._idle:
+            await self._end(connection)
+        self._count -= len(self._idle)
+        self._idle.clear()
+
+    async def _another(self) -> Connection:
+        """A connection that was just opened, or given back."""
+        given = None
+        if self._count < self._size.most:
+            self._count += 1
+        else:
+            try:
+                async with asyncio.timeout(self.place.timeout_seconds):
+                    given = await self._wait()
+            except TimeoutError as error:
+                raise StoreUnavailable("no connection became free in time", is_busy=True) from error
+        return given or await self._open()
+
+    async def _wait(self) -> Given:
+        """What is given back next: a connection, or None for the place of one that is gone."""
+        turn: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            return await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():  # given just as the time was over
+                self._give(turn.result())
+            raise
+
+    def _give(self, connection: Given) -> None:
+        """Hands a connection, or the place of one that is gone, to who waited longest."""
+        if connection is not None and not _is_fit(connection):
+            connection = None
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
+        if connection is None:
+            self._count -= 1
+        else:
+            self._idle.append(connection)
+
+    async def _open(self) -> Connection:
+        """Connects to the host that takes writes, in a place that is counted already."""
+        try:
+            return await asyncpg.connect(
+                self.place.dsn,
+                statement_cache_size=self._size.statements,
+                timeout=self.place.connect_seconds,
+                command_timeout=self.place.timeout_seconds,
+                ssl=self._tls,
+                password=self.place.password or None,
+                target_session_attrs=SessionAttribute.read_write,
+                server_settings={"application_name": "hupan"},
+            )
+        except BaseException as error:
+            self._give(None)
+            if isinstance(error, LOST):
+                raise StoreUnavailable(str(error) or type(error).__name__) from error
+            raise
+
+    def drop(self, connection: Connection) -> None:
+        """Gives up a connection that failed, and those that were opened beside it."""
+        connection.terminate()
+        self.renew()
+
+    async def _end(self, connection: Connection) -> None:
+        try:
+            await connection.close(timeout=self.place.connect_seconds)
+        except (OSError, asyncpg.InterfaceError):
+            connection.terminate()
+
+
+def _is_fit(connection: Connection) -> bool:
+    """Whether others may have it; one that was left within a transaction is ended."""
+    if not connection.is_closed() and connection.is_in_transaction():
+        connection.terminate()
+    return not connection.is_closed()
 
 
 async def open_pool(place: Place, size: PoolSize | None = None) -> Pool:
     """A pool that has not connected yet, so that a server may start before its database."""
-    size = size or PoolSize()
-    pool = asyncpg.create_pool(
-        place.dsn,
-        min_size=0,
-        max_size=size.most,
-        statement_cache_size=size.statements,
-        connection_class=_Kept,
-        timeout=place.connect_seconds,
-        command_timeout=place.timeout_seconds,
-        ssl=place.tls(),
-        password=place.password or None,
-        target_session_attrs=SessionAttribute.read_write,
-        server_settings={"application_name": "hupan"},
-    )
-    return Pool(place, await pool)
+    return Pool(place, size or PoolSize())

@@ -15,8 +15,7 @@ WHERE s.account_id = ?1 AND s.token_hash = ?2
 OPEN = """
 INSERT INTO sessions
   (account_id, token_hash, device_id, platform, signed_in_at, last_used_at, number)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6,
-  (SELECT coalesce(max(number), 0) + 1 FROM sessions WHERE account_id = ?1))
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(max(number), 0) + 1 FROM sessions WHERE account_id = ?1
 ON CONFLICT (account_id, device_id) DO UPDATE SET
   token_hash = excluded.token_hash, platform = excluded.platform,
   signed_in_at = excluded.signed_in_at, last_used_at = excluded.last_used_at,

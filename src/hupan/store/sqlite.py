@@ -4,6 +4,7 @@ A read takes some 10 µs, less than a hop to a thread. The writer takes all chan
 each in a savepoint, commits once with `synchronous=FULL` and only then answers all of them.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
@@ -12,19 +13,25 @@ import apsw
 
 from hupan.model import StoreUnavailable
 from hupan.store.engine import (
+    Figures,
     Result,
     Row,
     StoreRefused,
     Transaction,
     Value,
 )
+from hupan.store.page_sums import is_damage, reserve_sums, tables_of, vfs_with_sums
 from hupan.store.writer import Writer
 
 OLDEST_SQLITE = 3_051_003
 """Older ones can lose a commit when the write-ahead log is reset (security D8)."""
 
+# A value that stays the same would not be written at all.
+_PROBE = """
+INSERT INTO counters (name, value) VALUES ('probe', 1)
+ON CONFLICT (name) DO UPDATE SET value = counters.value + 1
+"""
 # Waiting comes first: switching to the log, or repairing it, may meet another process.
-_PROBE = "UPDATE counters SET value = value WHERE name = 'process'"
 _PRAGMAS = """
 PRAGMA busy_timeout = 5000;
 PRAGMA journal_mode = WAL;
@@ -35,6 +42,7 @@ PRAGMA cell_size_check = ON;
 PRAGMA journal_size_limit = 67108864;
 PRAGMA busy_timeout = 5000;
 """
+_log = logging.getLogger("hupan.store")
 
 
 class Statements:
@@ -42,43 +50,68 @@ class Statements:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
+        # One for all: each statement has run to its end before the next one begins.
+        self._cursor = connection.cursor()
 
     async def one(self, sql: str, *values: Value) -> Row | None:
         """The first row, or None."""
-        rows = self._connection.execute(sql, values).fetchall()
-        return cast("Row", rows[0]) if rows else None
+        rows = self.rows(sql, values)
+        return rows[0] if rows else None
 
     async def all(self, sql: str, *values: Value) -> list[Row]:
         """Every row."""
-        return cast("list[Row]", self._connection.execute(sql, values).fetchall())
+        return self.rows(sql, values)
 
     async def run(self, sql: str, *values: Value) -> int:
         """The number of rows changed."""
-        self._connection.execute(sql, values).fetchall()
+        self.rows(sql, values)
         return self._connection.changes()
+
+    def rows(self, sql: str, values: tuple[Value, ...]) -> list[Row]:
+        """Runs a statement; of damage the log names the tables (security R05)."""
+        try:
+            return cast("list[Row]", self._cursor.execute(sql, values).fetchall())
+        except UnicodeDecodeError:  # its text holds the row's own bytes: they go no further
+            error: apsw.Error = apsw.CorruptError("a text that is none")
+        except apsw.Error as met:
+            error = met
+        if is_damage(error):
+            _log.error("damage found in %s: %s", tables_of(sql), error)
+        raise error
 
 
 class SqliteEngine:
-    """A store in one file that is up to date."""
+    """A store in one file that is up to date.
 
-    def __init__(self, path: Path) -> None:
-        self._connection = connect(path)
+    Args:
+        path: the file.
+        connect_to: opens a connection; as `connect` does, but for tests of the machine's faults.
+    """
+
+    def __init__(
+        self, path: Path, connect_to: Callable[[Path], apsw.Connection] | None = None
+    ) -> None:
+        open_file = connect_to or connect
+        self._connection = open_file(path)
         self._reader = Statements(self._connection)
-        self._writer = Writer(lambda: connect(path), Statements)
+        self._writer = Writer(lambda: open_file(path), Statements)
+        self._damaged = False
+        self._failed_reads = 0
 
     async def one(self, sql: str, *values: Value) -> Row | None:
         """The first row, or None."""
         try:
-            return await self._reader.one(sql, *values)
+            rows = self._reader.rows(sql, values)
         except apsw.Error as error:
-            raise StoreUnavailable(str(error)) from error
+            raise self._unavailable(error) from error
+        return rows[0] if rows else None
 
     async def all(self, sql: str, *values: Value) -> list[Row]:
         """Every row."""
         try:
-            return await self._reader.all(sql, *values)
+            return self._reader.rows(sql, values)
         except apsw.Error as error:
-            raise StoreUnavailable(str(error)) from error
+            raise self._unavailable(error) from error
 
     async def change(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """Runs `work` on the writer thread; returns when its commit is on the disk."""
@@ -88,7 +121,9 @@ class SqliteEngine:
         """Reads a row; after a write has failed, writes one to see whether that is over."""
         await self.one("SELECT number FROM migrations ORDER BY number DESC LIMIT 1")
         self._writer.check()
-        if self._writer.has_failed:  # is it over? A write that changes nothing tells
+        if self._damaged or self._writer.has_met_damage:
+            raise StoreUnavailable("a damaged row was met; see the log")
+        if self._writer.has_failed:  # is it over? A write tells
             await self.change(lambda tx: tx.run(_PROBE))
 
     async def close(self) -> None:
@@ -96,9 +131,24 @@ class SqliteEngine:
         await self._writer.close()
         self._connection.close()
 
+    def figures(self) -> Figures:
+        """What the writer did, and reads that failed."""
+        writer = self._writer
+        failures = writer.failures + self._failed_reads
+        return Figures(writer.waiting, writer.changes, writer.groups, failures)
 
-def connect(path: Path) -> apsw.Connection:
+    def _unavailable(self, error: apsw.Error) -> StoreUnavailable:
+        self._failed_reads += 1
+        self._damaged = self._damaged or is_damage(error)
+        return StoreUnavailable(str(error))
+
+
+def connect(path: Path, vfs: str = "") -> apsw.Connection:
     """Opens the file with the settings that every connection needs.
+
+    Args:
+        path: the file; one that is made now has page checksums.
+        vfs: what files are opened with; by default what verifies the checksums.
 
     Raises:
         StoreRefused: SQLite is too old, or the file cannot be opened as a database.
@@ -106,7 +156,8 @@ def connect(path: Path) -> apsw.Connection:
     if apsw.SQLITE_VERSION_NUMBER < OLDEST_SQLITE:
         raise StoreRefused(f"SQLite 版本过旧 / SQLite is too old: {apsw.sqlite_lib_version()}")
     try:
-        connection = apsw.Connection(str(path))
+        connection = apsw.Connection(str(path), vfs=vfs or vfs_with_sums())
+        reserve_sums(connection)
         # Without it SQLite looks at each value that is bound and plans the statement anew for it:
         # the read of a caller then takes 23 µs instead of 7.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)

@@ -16,6 +16,7 @@ import apsw
 
 from hupan.model import StoreUnavailable
 from hupan.store.engine import Conflict, Result, Transaction
+from hupan.store.page_sums import is_damage
 
 MOST_IN_A_GROUP = 128
 # Some seconds' worth: whoever comes later is told so at once instead of waiting in vain (R15), and
@@ -58,6 +59,8 @@ class Writer:
         self._broken: str | None = None
         self._last_failure: str | None = None
         self._closed = False
+        self.has_met_damage = False
+        self.changes = self.groups = self.failures = 0
         self._thread = threading.Thread(target=self._run, name="hupan-writer", daemon=True)
         self._thread.start()
 
@@ -79,6 +82,11 @@ class Writer:
         """Raises StoreUnavailable once a sync to the disk has failed, or after `close`."""
         if self._closed or self._broken is not None:
             raise StoreUnavailable(self._broken or "closed")
+
+    @property
+    def waiting(self) -> int:
+        """How many changes wait for the thread."""
+        return self._queue.qsize()
 
     @property
     def has_failed(self) -> bool:
@@ -120,17 +128,35 @@ class Writer:
 
     def _keep(self, group: list[Waiting]) -> None:
         """Runs a group in one transaction; a failure of the machine fails all of it."""
+        rows = self._connection.total_changes()
         try:
             self._connection.execute("BEGIN IMMEDIATE").fetchall()
             for waiting in group:
                 self._run_one(waiting)
             self._connection.execute("COMMIT").fetchall()
-            self._last_failure = None
+            if self._connection.total_changes() > rows:  # else nothing had to be kept
+                self._last_failure = None
+            self.groups += 1
+            self.changes += len(group)
         except apsw.Error as error:
             self._undo(error)
+            if self._keeps_each_alone(group, error):
+                return
             failure = StoreUnavailable(str(error))
             for waiting in group:
                 waiting.error = failure
+
+    def _keeps_each_alone(self, group: list[Waiting], error: apsw.Error) -> bool:
+        """A damaged row is the matter of who asks for it: the others are run again without."""
+        if not is_damage(error):
+            return False
+        self.has_met_damage = True
+        if len(group) == 1:
+            return False
+        for waiting in group:
+            waiting.value = waiting.error = None
+            self._keep([waiting])
+        return True
 
     def _run_one(self, waiting: Waiting) -> None:
         """Runs one change in a savepoint; an error of the machine is left to the group."""
@@ -150,6 +176,7 @@ class Writer:
     def _undo(self, error: apsw.Error) -> None:
         _log.error("store failed: %s", error)
         self._last_failure = str(error)
+        self.failures += 1
         if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_FSYNC:
             # After a failed sync the page cache may have dropped what it could not write, and a
             # second try would seem to work (security 4, SQLite): never answer success again.

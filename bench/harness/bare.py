@@ -1,0 +1,139 @@
+"""The limits: bare answers on the same listener, alone or behind one look-up.
+
+    python -m bench.harness.bare answer PORT
+    python -m bench.harness.bare sqlite PORT FILE
+    python -m bench.harness.bare asyncpg PORT URL
+
+A look-up reads the session and its account by the hash of the token that came, as one joined
+statement, and answers with the name and nothing else: no route, no codec, no rules.
+"""
+
+import asyncio
+import hashlib
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from hupan.listener.asgi import ASGIApp, Receive, Scope, Send
+from hupan.listener.limits import ListenerLimits
+from hupan.listener.run import run
+
+Find: TypeAlias = Callable[[int, bytes], Awaitable[bytes]]
+BARE = b'{"code":1,"msg":"success"}'
+CONNECTIONS = 10
+"""To PostgreSQL, as many as a server of ours opens at most by default."""
+SQL = """
+SELECT a.name, a.coin_cents, a.vip_until, a.banned_until, s.last_used_at, s.signed_in_at
+FROM sessions s JOIN accounts a ON a.id = s.account_id
+WHERE s.account_id = {} AND s.token_hash = {}
+"""
+
+
+def head(body: bytes) -> dict[str, Any]:
+    """The start of an answer."""
+    headers = [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    return {"type": "http.response.start", "status": 200, "headers": headers}
+
+
+async def take_part_in_life(receive: Receive, send: Send) -> None:
+    """Starts and ends at once when told to."""
+    for stage in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{stage}.complete"})
+
+
+def answer() -> ASGIApp:
+    """26 bytes to everything."""
+    start, end = head(BARE), {"type": "http.response.body", "body": BARE}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await take_part_in_life(receive, send)
+            return
+        await send(start)
+        await send(end)
+
+    return app
+
+
+def lookup(find: Find) -> ASGIApp:
+    """What is found for the account and the token in the headers `account` and `token`."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await take_part_in_life(receive, send)
+            return
+        headers = dict(scope["headers"])
+        account, token = int(headers.get(b"account", 0)), headers.get(b"token", b"")
+        body = await find(account, hashlib.sha256(token).digest())
+        await send(head(body))
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def sqlite(file: str) -> ASGIApp:
+    """A look-up with the module of the standard library, in the event loop."""
+    sql = SQL.format("?1", "?2")
+    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, isolation_level=None)
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA mmap_size = 1073741824")
+
+    async def find(account: int, digest: bytes) -> bytes:
+        row = connection.execute(sql, (account, digest)).fetchone()
+        return b"" if row is None else str(row[0]).encode()
+
+    return lookup(find)
+
+
+def asyncpg(url: str) -> ASGIApp:
+    """A look-up by a statement that was prepared on each of a few connections, and nothing else."""
+    import asyncpg as driver  # noqa: PLC0415 - the other bare answers do without it
+
+    sql = SQL.format("$1", "$2")
+    free: asyncio.LifoQueue[Any] = asyncio.LifoQueue()
+    opened: list[asyncio.Task[None]] = []
+
+    async def open_all() -> None:
+        for _ in range(CONNECTIONS):
+            connection = await driver.connect(url)
+            free.put_nowait(await connection.prepare(sql))
+
+    async def find(account: int, digest: bytes) -> bytes:
+        if not opened:
+            opened.append(asyncio.create_task(open_all()))
+        statement = await free.get()
+        try:
+            row = await statement.fetchrow(account, digest)
+        finally:
+            free.put_nowait(statement)
+        return b"" if row is None else str(row[0]).encode()
+
+    return lookup(find)
+
+
+def main() -> None:
+    """Serves until it is told to end."""
+    kind, port, place = sys.argv[1], int(sys.argv[2]), "".join(sys.argv[3:])
+    makers: dict[str, Callable[[], ASGIApp]] = {
+        "answer": answer,
+        "sqlite": lambda: sqlite(place),
+        "asyncpg": lambda: asyncpg(place),
+    }
+    status = run(
+        makers[kind],
+        host="127.0.0.1",
+        port=port,
+        workers=1,
+        limits=ListenerLimits(),
+        on_listening=lambda _urls: None,
+    )
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

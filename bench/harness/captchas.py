@@ -1,0 +1,68 @@
+"""Captchas: while the pool holds, and for longer than it does."""
+
+import time
+
+from bench.harness.context import Context, bare_answers
+from bench.harness.report import Check, Part, part_of, plain_row, row
+from bench.harness.servers import Server, bare, hupan
+from bench.harness.workload import CONNECTIONS, Workload
+from hupan.load.question import new_captcha
+from hupan.load.seen import Seen, median
+
+FULL, SUSTAINED, BARE = "captcha, pool full", "captcha, sustained", "bare answer"
+PART = 0.45
+"""How much of the pool a burst takes: drawing begins anew at half."""
+FILL_SECONDS = 60.0
+WATCH_SECONDS = 0.25
+
+
+def captchas(context: Context) -> Part:
+    """Bursts on a large pool that is full; steady load on the usual one."""
+    asked = [new_captcha()]
+    with bare("answer") as answer, hupan(context.smallest.folder) as server:
+        steady = Workload(SUSTAINED, server.port, lambda _round: asked, lambda: server.rss_mb)
+        found = context.turns().take([bare_answers(answer, BARE), steady])
+    limit = found[BARE]
+    pool = context.plan.pictures
+    most = round(pool * PART)
+    with hupan(context.smallest.folder, {"captcha_pool": str(pool)}) as server:
+        bursts = [_burst(context, server, most) for _ in range(context.plan.rounds)]
+        memory_mb = server.rss_mb
+    full = plain_row(FULL, median(bursts), [one.per_second for one in bursts])
+    full.limit, full.of_limit = limit.name, part_of(median(bursts), limit.seen)
+    full.memory_mb = round(memory_mb, 1)
+    sustained = row(found[SUSTAINED], limit)
+    return Part(
+        [row(limit), full, sustained],
+        [
+            Check("captcha, pool full / bare answer", full.of_limit, 0.3, is_least=True),
+            Check(SUSTAINED, sustained.per_second, 300, is_least=True, aim=1_000, unit="/s"),
+        ],
+        notes=[
+            (
+                f"A burst is {most:,} captchas from a pool of {pool:,} that was full; the "
+                "sustained load is on the pool of the default settings. They read no store."
+            ),
+        ],
+    )
+
+
+def _burst(context: Context, server: Server, most: int) -> Seen:
+    context.on_turn(FULL)
+    _await_rest(server)
+    return context.generator.burst(server.port, new_captcha(), CONNECTIONS, most)
+
+
+def _await_rest(server: Server) -> None:
+    """Returns when the server does nothing any more: then its pool is full.
+
+    Raises:
+        RuntimeError: it goes on for too long.
+    """
+    deadline = time.monotonic() + FILL_SECONDS
+    while time.monotonic() < deadline:
+        before = server.cpu_seconds
+        time.sleep(WATCH_SECONDS)
+        if server.cpu_seconds - before <= WATCH_SECONDS / 10:
+            return
+    raise RuntimeError("the pool of captchas is not full after a minute")

@@ -1,0 +1,196 @@
+"""What loads a server: wrk; where it is not there autocannon; else that of `hupan bench`."""
+
+import asyncio
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import uvloop
+from msgspec import Struct
+
+from bench.harness.cores import LOAD, on
+from bench.harness.servers import LOOPBACK
+from hupan.load.course import Bounds
+from hupan.load.place import Place
+from hupan.load.question import Question
+from hupan.load.round import fire
+from hupan.load.seen import Seen
+
+HERE = Path(__file__).parent
+AUTOCANNON = "autocannon@8.0.0"
+INSTALL_SECONDS = 120
+MOST_REQUESTS = 2_000_000
+BURST_SECONDS = 2
+"""The most that a burst may take."""
+_RESULT = re.compile(r"^RESULT (.+)$", re.MULTILINE)
+
+
+class Generator(Protocol):
+    """Asks a server again and again from the core of the load."""
+
+    name: str
+
+    def fire(
+        self, port: int, questions: Sequence[Question], connections: int, seconds: float
+    ) -> Seen:
+        """One round of so many seconds."""
+        ...
+
+    def burst(self, port: int, question: Question, connections: int, most: int) -> Seen:
+        """One round of so many answers."""
+        ...
+
+
+class Told(Struct):
+    """What a program said it saw."""
+
+    answered: int
+    status: int
+    refused: int
+    failed: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+
+    def seen(self) -> Seen:
+        """In our words."""
+        wrong = self.status + self.refused
+        right = self.answered - wrong
+        return Seen(right, wrong, self.failed, self.seconds, self.p50_ms, self.p99_ms)
+
+
+class Wrk:
+    """wrk, one thread; whole seconds."""
+
+    def __init__(self, scratch: Path) -> None:
+        said = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)  # noqa: S607 - found by shutil.which
+        self.name = " ".join(said.stdout.split()[:2])
+        self._file = scratch / "requests.bin"
+
+    def fire(
+        self, port: int, questions: Sequence[Question], connections: int, seconds: float
+    ) -> Seen:
+        """One round of at least one second."""
+        return self._run(port, questions, connections, max(1, round(seconds)), 0)
+
+    def burst(self, port: int, question: Question, connections: int, most: int) -> Seen:
+        """One round of so many answers; time counts until the last of them."""
+        return self._run(port, [question] * 2, connections, BURST_SECONDS, most)
+
+    def _run(
+        self, port: int, questions: Sequence[Question], connections: int, seconds: int, most: int
+    ) -> Seen:
+        authority = f"{LOOPBACK}:{port}"
+        written = [question.written(authority) for question in questions]
+        self._file.write_bytes(b"".join(b"%08d%b" % (len(one), one) for one in written))
+        options = ["-t1", f"-c{connections}", f"-d{seconds}", "--latency", "--timeout", "10s"]
+        script = ["-s", str(HERE / "wrk.lua"), f"http://{authority}/"]
+        return _told(["wrk", *options, *script, "--", str(self._file), str(most)])
+
+
+class Autocannon:
+    """autocannon from the registry of npm, in a folder of its own."""
+
+    name = AUTOCANNON
+
+    def __init__(self, scratch: Path) -> None:
+        self._folder = scratch / "autocannon"
+        self._file = scratch / "requests.json"
+        if not (self._folder / "node_modules").exists():
+            where = ["--prefix", str(self._folder), "--ignore-scripts", "--no-audit", "--no-fund"]
+            subprocess.run(  # noqa: S603 - our own words
+                ["npm", "install", "--silent", *where, AUTOCANNON],  # noqa: S607 - found by shutil.which
+                check=True,
+                timeout=INSTALL_SECONDS,
+            )
+
+    def fire(
+        self, port: int, questions: Sequence[Question], connections: int, seconds: float
+    ) -> Seen:
+        """One round."""
+        rows = [
+            {
+                "method": one.method,
+                "path": one.path,
+                "headers": dict(one.headers),
+                "body": base64.b64encode(one.body).decode(),
+            }
+            for one in questions
+        ]
+        self._file.write_text(json.dumps(rows), "utf-8")
+        script = ["node", str(HERE / "autocannon.cjs"), str(self._folder)]
+        url = f"http://{LOOPBACK}:{port}"
+        return _told([*script, url, str(connections), str(seconds), str(self._file)])
+
+    def burst(self, port: int, question: Question, connections: int, most: int) -> Seen:
+        """One round of our own generator, as autocannon tells time in whole seconds."""
+        return own_round(port, [question], Bounds(connections, BURST_SECONDS, most))
+
+
+class Own:
+    """The generator of `hupan bench`, in this process."""
+
+    name = "hupan bench"
+
+    def fire(
+        self, port: int, questions: Sequence[Question], connections: int, seconds: float
+    ) -> Seen:
+        """One round."""
+        return own_round(port, questions, Bounds(connections, seconds, MOST_REQUESTS))
+
+    def burst(self, port: int, question: Question, connections: int, most: int) -> Seen:
+        """One round of so many answers."""
+        return own_round(port, [question], Bounds(connections, BURST_SECONDS, most))
+
+
+def own_round(port: int, questions: Sequence[Question], bounds: Bounds) -> Seen:
+    """One round of our own generator, on the core of the load."""
+    place = Place(LOOPBACK, LOOPBACK, port, is_tls=False, prefix="")
+    requests = [question.written(place.authority) for question in questions]
+    with on(LOAD), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(fire(place, requests, bounds))
+
+
+def best(scratch: Path, wanted: str = "") -> Generator:
+    """The best generator that is there; installs wrk or autocannon where that can be done.
+
+    Args:
+        scratch: a folder for files of requests and for what is installed.
+        wanted: `wrk`, `autocannon` or `own`, "" for the best.
+    """
+    if wanted in ("", "wrk") and _has_wrk():
+        return Wrk(scratch)
+    if wanted in ("", "autocannon") and shutil.which("npm") and shutil.which("node"):
+        try:
+            return Autocannon(scratch)
+        except (subprocess.SubprocessError, OSError):
+            if wanted:
+                raise
+    return Own()
+
+
+def _has_wrk() -> bool:
+    """Whether wrk is there, or was to be had from the system's packages."""
+    if shutil.which("wrk"):
+        return True
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return False
+    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "wrk"]
+    done = subprocess.run(install, capture_output=True, timeout=INSTALL_SECONDS, check=False)  # noqa: S603 - our own words
+    return done.returncode == 0 and shutil.which("wrk") is not None
+
+
+def _told(command: Sequence[str]) -> Seen:
+    with on(LOAD):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    found = _RESULT.search(done.stdout)
+    if found is None:
+        raise RuntimeError(f"{command[0]} says: {(done.stderr or done.stdout)[-500:]}")
+    return msgspec.json.decode(found[1], type=Told).seen()

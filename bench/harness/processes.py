@@ -1,0 +1,34 @@
+"""What processes cost: memory and CPU, read from /proc."""
+
+import os
+from pathlib import Path
+
+
+def family(pid: int) -> list[int]:
+    """A process and its descendants."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    if not children.exists():
+        return []
+    return [
+        pid,
+        *(one for child in children.read_text("ascii").split() for one in family(int(child))),
+    ]
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of a process and its descendants, in MB of 10^6 bytes; 0 where unknown."""
+    pages = sum(int(_words(one, "statm")[1]) for one in family(pid))
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and its descendants so far; 0 where unknown."""
+    ticks = 0
+    for one in family(pid):
+        fields = Path(f"/proc/{one}/stat").read_text("ascii").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _words(pid: int, name: str) -> list[str]:
+    return Path(f"/proc/{pid}/{name}").read_text("ascii").split()

@@ -1,0 +1,85 @@
+"""The limits of hardware: argon2 on cores, fsync on a disk; each in a process of its own.
+
+python -m bench.harness.raw argon2 SECONDS THREADS
+python -m bench.harness.raw fsync SECONDS FOLDER
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import argon2
+import msgspec
+
+from bench.harness.cores import on
+from bench.harness.stores import PASSWORD
+from hupan.load.seen import Seen, percentile
+
+PAGE_BYTES = 4096
+
+
+def raw_argon2(seconds: float, cores: frozenset[int]) -> Seen:
+    """Verifications of a password with the server's parameters, one thread for each core."""
+    return _apart(cores, "argon2", str(seconds), str(len(cores)))
+
+
+def raw_fsync(seconds: float, folder: Path, cores: frozenset[int]) -> Seen:
+    """4 KiB appended to a file and made durable, one after the other."""
+    return _apart(cores, "fsync", str(seconds), str(folder))
+
+
+def _apart(cores: frozenset[int], *arguments: str) -> Seen:
+    command = [sys.executable, "-m", "bench.harness.raw", *arguments]
+    with on(cores):
+        said = subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603 - our own words
+    return msgspec.json.decode(said, type=Seen)
+
+
+def _again_and_again(act: Callable[[], object], seconds: float) -> list[float]:
+    """How long each turn took, in seconds."""
+    took: list[float] = []
+    ends = time.perf_counter() + seconds
+    now = time.perf_counter()
+    while now < ends:
+        act()
+        before, now = now, time.perf_counter()
+        took.append(now - before)
+    return took
+
+
+def _argon2(seconds: float, threads: int) -> list[float]:
+    hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+    stored = hasher.hash(PASSWORD)
+    with ThreadPoolExecutor(threads) as pool:
+        act = lambda: hasher.verify(stored, PASSWORD)  # noqa: E731 - each thread runs the same
+        turns = [pool.submit(_again_and_again, act, seconds) for _ in range(threads)]
+        return [took for turn in turns for took in turn.result()]
+
+
+def _fsync(seconds: float, folder: str) -> list[float]:
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+
+        def act() -> None:
+            file.write(b"x" * PAGE_BYTES)
+            os.fsync(file.fileno())
+
+        return _again_and_again(act, seconds)
+
+
+def main() -> None:
+    """Prints what was seen, as JSON."""
+    kind, seconds, more = sys.argv[1], float(sys.argv[2]), sys.argv[3]
+    began = time.perf_counter()
+    took = sorted(_argon2(seconds, int(more)) if kind == "argon2" else _fsync(seconds, more))
+    lasted = time.perf_counter() - began
+    p50, p99 = (percentile(took, part) * 1e3 for part in (0.5, 0.99))
+    sys.stdout.buffer.write(msgspec.json.encode(Seen(len(took), 0, 0, lasted, p50, p99)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Own info and get-user on SQLite, beside a bare answer and a bare look-up."""
+
+from bench.harness.context import Context, bare_answers, get_users, lookups, own_infos
+from bench.harness.report import Check, Part, row
+from bench.harness.servers import bare, hupan
+
+OWN, USER = "own info", "get-user"
+BARE, LOOKUP = "bare answer", "bare SQLite look-up"
+
+
+def reads(context: Context) -> Part:
+    """Four contestants, one core."""
+    store = context.largest
+    members = store.sample.members
+    with (
+        bare("answer") as answer,
+        bare("sqlite", str(store.file)) as lookup,
+        hupan(store.folder) as server,
+    ):
+        found = context.turns().take(
+            [
+                bare_answers(answer, BARE),
+                lookups(lookup, members, LOOKUP),
+                own_infos(server, members, OWN),
+                get_users(server, members, USER),
+            ]
+        )
+    limit = found[BARE]
+    rows = [row(limit), *(row(found[name], limit) for name in (LOOKUP, OWN, USER))]
+    of_limit = {one.name: one.of_limit for one in rows}
+    return Part(
+        rows,
+        [
+            Check("own info / bare answer", of_limit[OWN], 0.45, is_least=True, aim=0.55),
+            Check("get-user / bare answer", of_limit[USER], 0.35, is_least=True, aim=0.45),
+        ],
+        notes=[
+            ("Tokens and ids of thousands of accounts, spread evenly over the store, take turns."),
+            (
+                "The bare look-up reads the same two rows by one statement of the standard "
+                "library's module and answers with the name alone; it verifies no page "
+                "checksums."
+            ),
+        ],
+    )

@@ -1,0 +1,115 @@
+"""The servers that are measured: ours, and the bare ones beside it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.harness.cores import SERVER, start
+from bench.harness.processes import cpu_seconds, rss_mb
+
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+LOOPBACK = "127.0.0.1"
+HUPAN = Path(sys.executable).with_name("hupan")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs.
+
+    Attributes:
+        started_after: seconds from its start to its first answer.
+    """
+
+    port: int
+    process: subprocess.Popen[bytes]
+    started_after: float
+
+    @property
+    def rss_mb(self) -> float:
+        """Its memory now."""
+        return rss_mb(self.process.pid)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Its CPU time so far."""
+        return cpu_seconds(self.process.pid)
+
+
+@contextmanager
+def hupan(
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    cores: frozenset[int] = SERVER,
+) -> Iterator[Server]:
+    """`hupan serve` on a store.
+
+    Args:
+        folder: the data.
+        settings: by name, such as {"captcha_pool": "64"}; all others have their defaults.
+        cores: where it may run.
+    """
+    given = {f"HUPAN_{name.upper()}": value for name, value in (settings or {}).items()}
+    port = free_port()
+    command = [str(HUPAN), "serve", "--port", str(port), "--data-dir", str(folder)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HUPAN_")}
+    with _running(command, port, "/readyz", cores, clean | given) as server:
+        yield server
+
+
+@contextmanager
+def bare(kind: str, place: str = "") -> Iterator[Server]:
+    """A bare answer on the listener of ours, see bare.py."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.harness.bare", kind, str(port), place]
+    with _running(command, port, "/", SERVER, dict(os.environ)) as server:
+        yield server
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind((LOOPBACK, 0))
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def _running(
+    command: list[str], port: int, path: str, cores: frozenset[int], env: Mapping[str, str]
+) -> Iterator[Server]:
+    began = time.perf_counter()
+    process = start(command, cores, env)
+    try:
+        _await_answer(process, f"http://{LOOPBACK}:{port}{path}")
+        yield Server(port, process, time.perf_counter() - began)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
+    """Returns at the first answer that is 200."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - http to ourselves
+        except OSError as error:  # refused, or an answer such as 503
+            if process.poll() is not None:
+                raise RuntimeError(f"a server ended at once: {process.args!r}") from error
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return

@@ -1,0 +1,116 @@
+"""Password sign-ins on two cores beside raw argon2, and what own info feels of them."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from bench.harness.context import Context
+from bench.harness.cores import BOTH
+from bench.harness.generators import own_round
+from bench.harness.raw import raw_argon2
+from bench.harness.report import Check, Part, Row, part_of, plain_row
+from bench.harness.servers import Server, hupan
+from bench.harness.stores import PASSWORD, Member
+from hupan.contract.endpoints import email_login
+from hupan.load.course import Bounds
+from hupan.load.question import Question, own_account
+from hupan.load.seen import Seen, median
+
+SIGN_IN, ARGON2 = "password sign-in", "raw argon2"
+IDLE, MEANWHILE = "own info, server idle", "own info, during sign-ins"
+PROBES_PER_SECOND = 200
+PROBE_CONNECTIONS = 4
+CLIENTS = 8
+LEAST_SECONDS = 2.0
+_UNLIMITED = {
+    "wrong_passwords_per_hour": "100000",
+    "wrong_passwords_per_day": "100000",
+}
+
+
+def signins(context: Context) -> Part:
+    """Raw argon2, an idle server, a busy one; in turn."""
+    members = context.smallest.sample.members
+    seconds = max(context.plan.seconds, LEAST_SECONDS)
+    found: dict[str, list[Seen]] = {name: [] for name in (ARGON2, SIGN_IN, IDLE, MEANWHILE)}
+    with hupan(context.smallest.folder, _UNLIMITED, BOTH) as server:
+        _probe(server, members, 1.0)
+        for number in range(max(2, context.plan.few)):
+            context.on_turn(ARGON2)
+            found[ARGON2].append(raw_argon2(seconds, BOTH))
+            context.on_turn(IDLE)
+            found[IDLE].append(_probe(server, members, seconds))
+            context.on_turn(SIGN_IN)
+            signed, probed = _at_once(context, server, _from(members, number), seconds)
+            found[SIGN_IN].append(signed)
+            found[MEANWHILE].append(probed)
+        memory_mb = server.rss_mb
+    return _part(found, memory_mb)
+
+
+def _part(found: dict[str, list[Seen]], memory_mb: float) -> Part:
+    rows = {name: _row(name, rounds) for name, rounds in found.items()}
+    signed = rows[SIGN_IN]
+    signed.limit, signed.of_limit = ARGON2, part_of(median(found[SIGN_IN]), median(found[ARGON2]))
+    signed.memory_mb = round(memory_mb, 1)
+    pairs = zip(found[MEANWHILE], found[IDLE], strict=True)
+    felt = statistics.median(busy.p99_ms / idle.p99_ms for busy, idle in pairs if idle.p99_ms)
+    return Part(
+        list(rows.values()),
+        [
+            Check("password sign-in / raw argon2", signed.of_limit, 0.9, is_least=True, aim=0.97),
+            Check("own info's p99 during sign-ins / idle", round(felt, 2), 3.0, is_least=False),
+        ],
+        notes=[
+            (
+                "Sign-ins: on the smallest store; the server has both cores, each sign-in is of "
+                "another account, hashes are the default's (19 MiB, 2 passes). Tries of wrong "
+                "passwords are set as high as they go, so that no limit of the server is "
+                "measured; right ones count nothing anyway."
+            ),
+            (
+                f"Own info is asked {PROBES_PER_SECOND} times a second, idle and during "
+                "sign-ins alike, so its rate says nothing and its p99 does."
+            ),
+        ],
+    )
+
+
+def _row(name: str, rounds: Sequence[Seen]) -> Row:
+    return plain_row(name, median(rounds), [one.per_second for one in rounds])
+
+
+def _at_once(
+    context: Context, server: Server, members: Sequence[Member], seconds: float
+) -> tuple[Seen, Seen]:
+    """Sign-ins, and the own info that is asked for meanwhile."""
+    asked = [_sign_in(member) for member in members]
+    with ThreadPoolExecutor(1) as beside:
+        load = beside.submit(context.generator.fire, server.port, asked, CLIENTS, seconds)
+        probed = _probe(server, members, seconds)
+        return load.result(), probed
+
+
+def _probe(server: Server, members: Sequence[Member], seconds: float) -> Seen:
+    asked = [own_account(member.token) for member in members]
+    most = round(seconds * PROBES_PER_SECOND * 2)
+    return own_round(
+        server.port, asked, Bounds(PROBE_CONNECTIONS, seconds, most, PROBES_PER_SECOND)
+    )
+
+
+def _from(members: Sequence[Member], number: int) -> list[Member]:
+    """The members, beginning with others in each round."""
+    start = number * len(members) // 3
+    return [*members[start:], *members[:start]]
+
+
+def _sign_in(member: Member) -> Question:
+    body = {
+        "email": member.email,
+        "password": PASSWORD,
+        "deviceId": "bench-password",
+        "platform": "bench",
+    }
+    return Question(email_login.method, email_login.path, {}, json.dumps(body).encode())

@@ -1,0 +1,47 @@
+"""How long a start takes, and what a server needs that has nothing to do."""
+
+import statistics
+import time
+
+from bench.harness.context import Context
+from bench.harness.report import Check, Part
+from bench.harness.servers import hupan
+
+STARTS = 5
+REST_SECONDS = 1.5
+"""Enough to draw the captchas of the default pool."""
+
+
+def starting(context: Context) -> Part:
+    """Starts one after the other, on the largest store; the first one warms the disk."""
+    seconds: list[float] = []
+    memory_mb = 0.0
+    for number in range(STARTS + 1):
+        context.on_turn("start")
+        with hupan(context.largest.folder) as server:
+            if number:
+                seconds.append(server.started_after)
+            if number == STARTS:
+                time.sleep(REST_SECONDS)
+                memory_mb = server.rss_mb
+    return Part(
+        checks=[
+            Check(
+                "start to the first answer",
+                round(statistics.median(seconds), 3),
+                0.6,
+                is_least=False,
+                aim=0.3,
+                unit="s",
+            ),
+            Check(
+                "memory of an idle process",
+                round(memory_mb, 1),
+                70,
+                is_least=False,
+                aim=45,
+                unit="MB",
+            ),
+        ],
+        notes=["The first answer is that of `/readyz`, which reads the store."],
+    )

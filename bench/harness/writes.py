@@ -1,0 +1,85 @@
+"""Nickname changes, each durable before it is answered, beside a bare answer and raw fsync."""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+
+from bench.harness.context import Context, bare_answers
+from bench.harness.cores import SERVER
+from bench.harness.raw import raw_fsync
+from bench.harness.report import Check, Part, plain_row, row
+from bench.harness.servers import Server, bare, hupan
+from bench.harness.stores import Member, Store
+from bench.harness.workload import Workload
+from hupan.contract.endpoints import edit_nickname
+from hupan.contract.pb.hupan_pb2 import EditNickname
+from hupan.load.question import Question
+from hupan.load.seen import median
+
+RENAME, BARE, FSYNC = "nickname change", "bare answer (64)", "raw fsync of 4 KiB"
+CLIENTS = 64
+MOST_FSYNC_SECONDS = 2.0
+
+
+def writes(context: Context) -> Part:
+    """Three contestants; the disk has nothing else to do."""
+    store = context.largest
+    turns, seconds = context.turns(), min(context.plan.seconds, MOST_FSYNC_SECONDS)
+    fsyncs = [raw_fsync(seconds, context.folder, SERVER) for _ in range(context.plan.rounds)]
+    before = changes(store)
+    with bare("answer") as answer, hupan(store.folder) as server:
+        bare_one = bare_answers(answer, BARE)
+        plain = Workload(
+            BARE, bare_one.port, bare_one.questions, bare_one.memory_mb, connections=CLIENTS
+        )
+        found = turns.take([plain, renames(server, store.sample.members)])
+    counted = sum(found[RENAME].per_second) * turns.seconds
+    if changes(store) - before < counted * 0.99:
+        raise RuntimeError("fewer nicknames were changed than answers said")
+    changed = row(found[RENAME], found[BARE])
+    return Part(
+        [
+            row(found[BARE]),
+            plain_row(FSYNC, median(fsyncs), [one.per_second for one in fsyncs]),
+            changed,
+        ],
+        [
+            Check("nickname change / bare answer", changed.of_limit, 0.15, is_least=True, aim=0.25),
+            Check("nickname change, p99", changed.p99_ms, 20.0, is_least=False, unit="ms"),
+        ],
+        notes=[
+            (
+                "Nickname changes come from 64 connections, each to a name that the account "
+                "never had; the store is asked afterwards whether all of them are in it."
+            ),
+        ],
+    )
+
+
+def renames(server: Server, members: Sequence[Member], name: str = RENAME) -> Workload:
+    """Each member is renamed in turn, and again with another name when all were."""
+    stamp = f"{int(time.time()):x}"
+
+    def questions(number: int) -> list[Question]:
+        return [
+            _rename(member, f"{stamp}-{number}{turn}-{member.id}")
+            for turn in "ab"
+            for member in members
+        ]
+
+    return Workload(name, server.port, questions, lambda: server.rss_mb, CLIENTS)
+
+
+def changes(store: Store) -> int:
+    """How often the members of the sample changed their nicknames so far."""
+    connection = sqlite3.connect(f"file:{store.file}?mode=ro", uri=True)
+    marks = ", ".join(str(member.id) for member in store.sample.members)
+    sql = f"SELECT sum(name_id) FROM accounts WHERE id IN ({marks})"  # noqa: S608 - numbers of ours
+    total = int(connection.execute(sql).fetchone()[0])
+    connection.close()
+    return total
+
+
+def _rename(member: Member, name: str) -> Question:
+    body = EditNickname(name=name).SerializeToString()
+    return Question(edit_nickname.method, edit_nickname.path, {"token": member.token}, body)

@@ -1,0 +1,55 @@
+"""fastapi-users: tokens in the database."""
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+from bench.peers.asking import FORM, JSON, bearer, packages, packed
+from bench.peers.environments import APPS, accounts_of, python_environment
+from bench.peers.peer import PASSWORD, Account, Call
+
+
+class FastapiUsers:
+    """fastapi-users with tokens in the database, behind uvicorn."""
+
+    name = "fastapi-users"
+    unequal = (
+        "hashes on its event loop, as the library does",
+        "has an index on lower(email), which the library does not make of itself",
+        "another's profile is a route of ours, as the library has one for administrators alone",
+    )
+
+    def prepare(self, cache: Path) -> str:
+        """Installs it."""
+        self._cache = cache
+        self._python = python_environment(cache, "fastapi_users")
+        return packages(self._python, "fastapi-users", "fastapi", "uvicorn", "sqlalchemy")
+
+    def command(self, port: int) -> list[str]:
+        """How it is started."""
+        return [*self._app(), "serve", str(port)]
+
+    def fill(self, folder: Path, count: int) -> list[Account]:
+        """Makes a store."""
+        return accounts_of(self._app(), self._cache, folder, count)
+
+    def own(self, caller: Account) -> Call:
+        """Its own door."""
+        return Call("GET", "/users/me", bearer(caller), b"", f'"name":"{caller.name}"')
+
+    def profile(self, caller: Account, other: Account) -> Call:
+        """A route of ours."""
+        path = f"/profiles/{other.id}"
+        return Call("GET", path, bearer(caller), b"", f'"name":"{other.name}"')
+
+    def rename(self, caller: Account, name: str) -> Call:
+        """Its own door."""
+        headers = {**bearer(caller), **JSON}
+        return Call("PATCH", "/users/me", headers, packed({"name": name}), f'"name":"{name}"')
+
+    def sign_in(self, account: Account) -> Call:
+        """Its own door, which takes a form."""
+        body = urlencode({"username": account.login, "password": PASSWORD}).encode()
+        return Call("POST", "/auth/login", FORM, body, '"access_token":"')
+
+    def _app(self) -> list[str]:
+        return [str(self._python), str(APPS / "fastapi_users" / "app.py")]

@@ -1,0 +1,364 @@
+"""What each step of a request costs, from the bytes of the request to those of the answer.
+
+    python bench/steps.py [ACCOUNTS] [ROUNDS]
+
+Prints a table in Markdown; `bench/steps.md` holds one. Everything runs in one process, without a
+socket: requests are fed to the listener's connections, whose answers are thrown away. Figures are
+microseconds of CPU of this process, the least of several rounds, for that is what other work on the
+machine disturbs least. What the kernel does for a socket comes on top, on both sides of a ratio.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import pathlib
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from time import process_time_ns, sleep
+from typing import Any, TypeAlias
+
+import uvloop
+from filling import fill
+from listeners import app as bare_app
+
+from hupan.api.access_log import AccessLog
+from hupan.api.call import Call
+from hupan.api.captcha import captcha
+from hupan.api.codec import JsonCodec, ProtobufCodec
+from hupan.api.cors import Cors
+from hupan.api.dispatch import Dispatcher
+from hupan.api.profiles import get_user, own_info
+from hupan.api.routing import Route
+from hupan.app.building import Server, build
+from hupan.app.outside import real_outside
+from hupan.chance import SystemChance
+from hupan.config import Settings
+from hupan.contract.messages.verification import Captcha
+from hupan.contract.pb.hupan_pb2 import Edited, EditNickname, GetUser, OwnInfo, User
+from hupan.contract.table import Anything
+from hupan.counting import Meter
+from hupan.domain.text import nickname
+from hupan.domain.tokens import Tokens
+from hupan.listener.asgi import ASGIApp
+from hupan.listener.limits import ListenerLimits
+from hupan.listener.protocol import BoundedProtocol
+from hupan.listener.uvicorn_parts import Config, ServerState
+from hupan.model import AccountId
+from hupan.seal import digest
+from hupan.store.profiles import find_seen
+from hupan.store.sessions import find_caller
+
+CONNECTIONS = 32
+REQUESTS = 640
+CALLS = 1_000
+ROUNDS = 10
+PICTURES = 48
+"""So many of the pool's 64 are ready when captchas are measured."""
+Step: TypeAlias = Callable[[], object]
+Costs: TypeAlias = list[tuple[str, str, float]]
+
+
+class Wire(asyncio.Transport):
+    """The other end of a connection: it takes every byte and keeps the last head."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+        self.head = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Takes bytes."""
+        if data[:5] == b"HTTP/":
+            self.head = bytes(data)
+
+    def is_closing(self) -> bool:
+        """Never."""
+        return False
+
+    def pause_reading(self) -> None:
+        """Nothing is read here."""
+
+    def resume_reading(self) -> None:
+        """Nothing is read here."""
+
+
+class Door:
+    """An app behind the real listener, on connections without sockets."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        config = Config(app, interface="asgi3", ws="none", log_config=None, access_log=False)
+        config.loaded_app = app
+        config.ws_protocol_class = None
+        config.loaded = True
+        state = ServerState()
+        self.wires = [Wire() for _ in range(CONNECTIONS)]
+        self._connections: list[BoundedProtocol] = []
+        for wire in self.wires:
+            made = BoundedProtocol(ListenerLimits(), config, state, {}, lambda _connection: None)
+            made.connection_made(wire)
+            self._connections.append(made)
+
+    async def ask(self, requests: list[bytes]) -> None:
+        """Sends one request on each connection, and waits until all are answered."""
+        for connection, request in zip(self._connections, requests, strict=True):
+            connection.data_received(request)
+        while any(not connection.cycle.response_complete for connection in self._connections):
+            await asyncio.sleep(0)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the steps are tried on."""
+
+    server: Server
+    account: AccountId
+    token: str
+    tokens: Tokens
+    rounds: int
+
+    def call(self, step: Step, calls: int = CALLS) -> float:
+        """The microseconds of CPU that one call takes."""
+        return min(_timed(step, calls) for _ in range(self.rounds * ROUNDS)) / calls / 1e3
+
+    def run(self, step: Callable[[], Coroutine[Any, Any, object]], calls: int = CALLS) -> float:
+        """The same for a coroutine that never waits."""
+        return self.call(lambda: _finish(step()), calls)
+
+    async def request(
+        self, app: ASGIApp, path: str, body: bytes | None = None, times: int = REQUESTS
+    ) -> float:
+        """The microseconds of CPU that one request takes in the whole of an app."""
+        door = Door(app)
+        requests = [self._bytes(path, body)] * CONNECTIONS
+        best = float("inf")
+        for _ in range(self.rounds * ROUNDS):
+            best = min(best, await _request_ns(door, requests, times // CONNECTIONS))
+        if app is self.server.dispatcher and b"x-result: ok" not in door.wires[0].head:
+            raise SystemExit(f"{path}: {door.wires[0].head!r}")
+        return best / 1e3
+
+    def _bytes(self, path: str, body: bytes | None) -> bytes:
+        """A request as wrk sends it."""
+        method = "GET" if body is None else "POST"
+        length = "" if body is None else f"content-length: {len(body)}\r\n"
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\ntoken: {self.token}\r\n{length}"
+        )
+        return f"{head}\r\n".encode() + (body or b"")
+
+
+async def _request_ns(door: Door, requests: list[bytes], times: int) -> float:
+    began = process_time_ns()
+    for _ in range(times):
+        await door.ask(requests)
+    return (process_time_ns() - began) / times / len(requests)
+
+
+def _timed(step: Step, calls: int) -> int:
+    began = process_time_ns()
+    for _ in range(calls):
+        step()
+    return process_time_ns() - began
+
+
+def _finish(coroutine: Coroutine[Any, Any, object]) -> object:
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise RuntimeError("this step waits")
+
+
+async def own_info_steps(at: Place) -> Costs:
+    """The steps of `GET /v1/user/info`."""
+    services, engine = at.server.services, at.server.parts.engine
+    caller = await services.sessions.get(at.token)
+    codec, anything = ProtobufCodec(Anything, OwnInfo), Anything()
+    answer = await own_info(services, caller, anything)
+    hashed = digest(at.token)
+    whole = await at.request(at.server.dispatcher, "/v1/user/info")
+    read = at.run(lambda: find_caller(engine, at.account, hashed))
+    token = at.call(lambda: (at.tokens.account_of(at.token), digest(at.token)))
+    knows = at.run(lambda: services.sessions.get(at.token))
+    return [
+        *await shared_steps(at, "/v1/user/info", None),
+        ("token", "its shape, its account, its hash", token),
+        ("session row", "one joined read, two records", read),
+        (
+            "rules",
+            "is the session live, the account not banned, the day counted",
+            knows - read - token,
+        ),
+        (
+            "message",
+            "the handler fills the protobuf message",
+            at.run(lambda: own_info(services, caller, anything)),
+        ),
+        ("encoding", "status and serialisation", at.call(lambda: codec.write(answer, 1 << 40))),
+        ("the whole", "as measured, from bytes to bytes", whole),
+    ]
+
+
+async def get_user_steps(at: Place) -> Costs:
+    """The steps of `POST /v1/user/get-user`."""
+    services, engine = at.server.services, at.server.parts.engine
+    caller = await services.sessions.get(at.token)
+    request = GetUser(id=str(at.account + 1))
+    body, other = request.SerializeToString(), AccountId(at.account + 1)
+    codec = ProtobufCodec(GetUser, User)
+    answer = await get_user(services, caller, request)
+    handler = at.run(lambda: get_user(services, caller, request))
+    shown = at.run(lambda: services.profiles.show(request.id, at.account))
+    row = at.run(lambda: find_seen(engine, other, at.account))
+    return [
+        *await shared_steps(at, "/v1/user/get-user", body),
+        ("token, session row, rules", "as above", at.run(lambda: services.sessions.find(at.token))),
+        ("decoding", "protobuf to the request", at.call(lambda: codec.read(body))),
+        (
+            "account row",
+            "with what it tells and shows, the viewer's remark, whether it wears medals",
+            row,
+        ),
+        ("rules", "banned, what is shown", shown - row),
+        ("message", "the handler fills the protobuf message", handler - shown),
+        ("encoding", "status and serialisation", at.call(lambda: codec.write(answer, 1 << 40))),
+        ("the whole", "", await at.request(at.server.dispatcher, "/v1/user/get-user", body)),
+    ]
+
+
+async def nickname_steps(at: Place) -> Costs:
+    """The steps of `POST /v1/user/edit-nickname`."""
+    services = at.server.services
+    request = EditNickname(name="湖畔的春天")
+    body = request.SerializeToString()
+    codec = ProtobufCodec(EditNickname, Edited)
+    names = [EditNickname(name=f"湖畔{n}").SerializeToString() for n in range(2)]
+    return [
+        *await shared_steps(at, "/v1/user/edit-nickname", body),
+        ("token, session row, rules", "as above", at.run(lambda: services.sessions.find(at.token))),
+        ("decoding", "protobuf to the request", at.call(lambda: codec.read(body))),
+        ("rules", "is it a nickname", at.call(lambda: nickname(request.name, "name"))),
+        ("change", "savepoint, update, shared commit, both threads", await _change_us(at)),
+        ("encoding", "status and serialisation", at.call(lambda: codec.write(Edited(), 1 << 40))),
+        (
+            "the whole",
+            "",
+            await at.request(at.server.dispatcher, "/v1/user/edit-nickname", names[0]),
+        ),
+    ]
+
+
+async def _change_us(at: Place) -> float:
+    """One of a group of changes that come together; CPU of both threads."""
+    edits, best = at.server.services.profile_edits, float("inf")
+    for turn in range(at.rounds * 4):
+        began = process_time_ns()
+        await asyncio.gather(
+            *(edits.rename(AccountId(at.account + n), f"湖畔{turn}") for n in range(CONNECTIONS))
+        )
+        best = min(best, (process_time_ns() - began) / CONNECTIONS / 1e3)
+    rules = at.call(lambda: nickname("湖畔1", "name"))
+    return best - rules
+
+
+async def captcha_steps(at: Place) -> Costs:
+    """The steps of `POST /v1/user/captcha` while pictures are ready."""
+    services, pool = at.server.services, at.server.parts.pictures
+    call = Call(1, "", english=False, headers=[], peer="")
+    codec, anything = JsonCodec(Anything), Anything()
+    answer = await captcha(services, call, anything)
+    issue = []
+    for _ in range(at.rounds):
+        while pool.ready <= PICTURES:
+            await pool.take()  # makes it draw again
+            sleep(0.1)
+        issue.append(
+            _timed(lambda: _finish(captcha(services, call, anything)), PICTURES // 2) / 24e3
+        )
+    return [
+        *await shared_steps(at, "/v1/user/captcha", b""),
+        (
+            "picture and id",
+            "from the pool, seal, base64; now and then the pool draws beside",
+            min(issue),
+        ),
+        ("encoding", "JSON", at.call(lambda: codec.write(answer, 1))),
+    ]
+
+
+async def shared_steps(at: Place, path: str, body: bytes | None) -> Costs:
+    """What every request goes through."""
+    log = AccessLog(open(os.devnull, "w"), "text")  # noqa: SIM115, PTH123 - to the end of the process
+    noted = at.call(lambda: log.note(1 << 40, path, "ok", 1))
+    answered = b"." * 120
+
+    async def answer(*_asked: object) -> bytes:
+        return answered
+
+    codec = ProtobufCodec(Anything, OwnInfo)
+    surface = {
+        ("app", "GET" if body is None else "POST", path): Route(
+            codec, None, body is not None, 16384, answer, Meter()
+        )
+    }
+    nowhere = Dispatcher(
+        surface, Cors([]), AccessLog(None, "text"), process_number=1, web_host_prefix="www."
+    )
+    bare = await at.request(bare_app, path, body)
+    through = await at.request(nowhere, path, body)
+    return [
+        ("listener", "parsing, task, writing: all of a bare answer", bare),
+        ("dispatch", "route, token, body, meter, five headers", through - bare),
+        ("log line", "", noted),
+    ]
+
+
+def render(title: str, costs: Costs, bare: float) -> str:
+    """A table in Markdown."""
+    lines = [f"### {title}", "", "| step | what it does | µs |", "|---|---|---:|"]
+    steps = [cost for cost in costs if cost[0] != "the whole"]
+    lines += [f"| {name} | {what} | {cost:.1f} |" for name, what, cost in steps]
+    lines.append(f"| **sum of the steps** | | **{sum(cost for *_, cost in steps):.1f}** |")
+    lines += [
+        f"| **the whole** | measured from bytes to bytes; a bare answer is {bare / cost:.2f} of it | **{cost:.1f}** |"
+        for name, _, cost in costs
+        if name == "the whole"
+    ]
+    return "\n".join(lines) + "\n"
+
+
+async def measure(folder: pathlib.Path, sample: list[tuple[int, str]], rounds: int) -> None:
+    """Builds a server and prints a table for each endpoint."""
+    nowhere = open(os.devnull, "w")  # noqa: SIM115, PTH123, ASYNC230 - to the end of the process
+    with contextlib.redirect_stderr(nowhere):  # for the lines of requests
+        server = await build(Settings(data_dir=folder), real_outside({}))
+    server.parts.pictures.start()
+    account, token = sample[len(sample) // 2]
+    at = Place(server, AccountId(account), token, Tokens(server.parts.seal, SystemChance()), rounds)
+    gc.freeze()
+    for title, steps in (
+        ("Own info, `GET /v1/user/info`", own_info_steps),
+        ("Another's profile, `POST /v1/user/get-user`", get_user_steps),
+        ("Nickname, `POST /v1/user/edit-nickname`", nickname_steps),
+        ("Captcha, `POST /v1/user/captcha`", captcha_steps),
+    ):
+        costs = await steps(at)
+        sys.stdout.write(render(title, costs, costs[0][2]) + "\n")
+    await server.stop()
+
+
+def main() -> None:
+    """Fills a store, measures, prints."""
+    accounts = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5  # noqa: PLR2004 - the second argument
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        sample = fill(folder, accounts)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(measure(folder, sample, rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""`hupan bench URL`: rounds of the operations take turns, medians count."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+import uvloop
+
+from hupan.cli.tables import print_table
+from hupan.load.course import Bounds
+from hupan.load.place import NoPlace, Place, find_place
+from hupan.load.question import (
+    Question,
+    account_id,
+    health,
+    new_captcha,
+    other_account,
+    own_account,
+)
+from hupan.load.round import Unanswered, ask, fire
+from hupan.load.seen import Seen, median
+
+ROUNDS = 3
+MOST_SECONDS = 60
+MOST_CONNECTIONS = 256
+MOST_REQUESTS = 1_000_000
+_HELP = """测量正在运行的服务器，只读取，不改动任何数据。
+
+Measure a running server. It is only read from; nothing in it is changed.
+
+只测量本机（127.0.0.1、::1）；测量别的机器须用 --i-own-this-server 声明它是自己的。
+
+Only this machine is measured unless --i-own-this-server says that the other one is yours.
+"""
+_HEADS = {
+    "name": "操作\nOperation",
+    "per_second": "每秒\nPer second",
+    "p50_ms": "中位 ms\np50 ms",
+    "p99_ms": "p99 ms",
+    "errors": "错误\nErrors",
+    "of_health": "与 /healthz 之比\nOf /healthz",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("bench", help=_HELP, short_help="测量服务器 Measure a running server")(bench)
+
+
+def bench(
+    url: Annotated[str, typer.Argument(help="如 http://127.0.0.1:8480 The server's address")],
+    *,
+    token: Annotated[
+        str,
+        typer.Option(
+            help="某账号的令牌，用于测量需要登录的操作；为 - 时从标准输入读取。 "
+            "A token, to measure what needs one; - reads it from standard input."
+        ),
+    ] = "",
+    seconds: Annotated[
+        int, typer.Option(min=1, max=MOST_SECONDS, help="每项每轮秒数 Seconds of each round")
+    ] = 3,
+    connections: Annotated[
+        int, typer.Option(min=1, max=MOST_CONNECTIONS, help="连接数 Open connections")
+    ] = 32,
+    requests: Annotated[
+        int,
+        typer.Option(min=1, max=MOST_REQUESTS, help="每项每轮请求上限 Most requests of each round"),
+    ] = 200_000,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="输出 JSON。 Write JSON, for programs.")
+    ] = False,
+    is_mine: Annotated[
+        bool,
+        typer.Option(
+            "--i-own-this-server",
+            help="这台别处的服务器是我的。 The server is elsewhere, and it is mine.",
+        ),
+    ] = False,
+) -> None:
+    """Measures; exits with 1 when the server cannot be measured."""
+    try:
+        place = find_place(url)
+        _refuse_strangers(place, is_mine=is_mine)
+        given = sys.stdin.readline().strip() if token == "-" else token  # noqa: S105 - the sign for standard input
+        bounds = Bounds(connections, seconds, requests)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            seen = runner.run(_measure(place, given, bounds))
+    except (NoPlace, Unanswered, Refused) as error:
+        typer.echo(f"无法测量 / cannot measure: {error}", err=True)
+        raise typer.Exit(1) from error
+    _show(place, seen, as_json=as_json)
+
+
+class Refused(Exception):  # noqa: N818 - an answer to whoever runs the command
+    """What was asked for is not measured; the text says why."""
+
+
+def _refuse_strangers(place: Place, *, is_mine: bool) -> None:
+    """Loads are for one's own servers.
+
+    Raises:
+        Refused: the server is elsewhere, and nobody said whose it is.
+    """
+    if not place.is_loopback and not is_mine:
+        raise Refused(
+            f"{place.host} 不在本机；若是你自己的服务器，请加 --i-own-this-server / "
+            "it is not this machine; if it is your own server, add --i-own-this-server"
+        )
+
+
+async def _measure(place: Place, token: str, bounds: Bounds) -> dict[str, Seen]:
+    if not (token.isascii() and token.isprintable()):
+        raise Refused("令牌只含可见的 ASCII 字符 / a token is visible ASCII")
+    questions = await _questions(place, token)
+    rounds: dict[str, list[Seen]] = {name: [] for name in questions}
+    for _ in range(ROUNDS):
+        for name, question in questions.items():
+            request = question.written(place.authority, place.prefix)
+            rounds[name].append(await fire(place, [request], bounds))
+    return {name: median(found) for name, found in rounds.items()}
+
+
+async def _questions(place: Place, token: str) -> dict[str, Question]:
+    """What is measured, each asked once so that no refusals are measured.
+
+    Raises:
+        Refused: an answer was none of a server like ours, or the token is not valid.
+    """
+    questions = {"healthz": health(), "captcha": new_captcha()}
+    if token:
+        answer = await _right(place, "own info", own_account(token))
+        questions |= {
+            "own info": own_account(token),
+            "get-user": other_account(token, account_id(answer)),
+        }
+    for name, question in questions.items():
+        await _right(place, name, question)
+    return questions
+
+
+async def _right(place: Place, name: str, question: Question) -> bytes:
+    answer = await ask(place, question.written(place.authority, place.prefix))
+    if not answer.is_right:
+        raise Refused(f"{name} 被拒绝（令牌是否有效？）/ was refused (is the token valid?)")
+    return answer.body
+
+
+def _show(place: Place, seen: dict[str, Seen], *, as_json: bool) -> None:
+    rows = [_row(name, one, seen["healthz"]) for name, one in seen.items()]
+    if as_json:
+        text = msgspec.json.format(msgspec.json.encode({"server": place.netloc, "rows": rows}))
+        typer.echo(text.decode())
+        return
+    print_table(_HEADS, ({key: _text(value) for key, value in row.items()} for row in rows))
+
+
+def _row(name: str, seen: Seen, least: Seen) -> dict[str, object]:
+    ratio = seen.per_second / least.per_second if least.per_second else 0.0
+    return {
+        "name": name,
+        "per_second": round(seen.per_second, 1),
+        "p50_ms": round(seen.p50_ms, 3),
+        "p99_ms": round(seen.p99_ms, 3),
+        "errors": seen.errors,
+        "of_health": round(ratio, 3),
+    }
+
+
+def _text(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)

@@ -1,0 +1,34 @@
+"""What a log may show of whom it is about (security L1)."""
+
+import json
+import re
+from collections.abc import Mapping
+
+_PHONE = re.compile(r"\+?[0-9]{7,15}")
+_CHINESE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
+_EMAIL = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@([A-Za-z0-9.-]{1,253})")
+_PLAIN = re.compile(r"[A-Za-z0-9_.:@*+/?-]+")
+UNREADABLE = "?"
+"""Stands for what is no number and no address: it may be anything, also somebody's password."""
+
+
+def masked(target: str) -> str:
+    """A number as 139****0001, an address as a***@example.com; `?` for everything else."""
+    text = target.strip()
+    if chinese := _CHINESE.fullmatch(text):
+        text = chinese[1]
+    if _PHONE.fullmatch(text):
+        return f"{text[:3]}****{text[-4:]}" if len(text) > len("1234567") else "****"
+    email = _EMAIL.fullmatch(text)
+    return f"{email[1]}***@{email[2].lower()}" if email else UNREADABLE
+
+
+def line_of(fields: Mapping[str, str]) -> str:
+    """Fields as `key=value`, `-` for none; what could end or forge a line is escaped."""
+    return " ".join(f"{key}={_value(value)}" for key, value in fields.items())
+
+
+def _value(value: str) -> str:
+    if not value:
+        return "-"
+    return value if _PLAIN.fullmatch(value) else json.dumps(value)

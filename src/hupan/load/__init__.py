@@ -1,0 +1,1 @@
+"""Loads a running server and tells what it answered."""

@@ -1,0 +1,1 @@
+"""What we ship that others made: which packages, under which licences, with which holes."""

@@ -1,0 +1,250 @@
+"""Whatever authenticates or changes credentials leaves one line, whatever it ends with (L2, D3)."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hupan.api.auth_acts import ACTS, TOKEN_REFUSED
+from hupan.contract.endpoints import ENDPOINTS
+from tests.wire.answers import Answer
+from tests.wire.client import WireClient
+from tests.wire.events import event_of
+from tests.wire.ways import EMAIL, PHONE, Way, forget
+
+PASSWORD = "the lake at seven"
+DEVICE = "a desk by the lake"
+MARK = hashlib.sha256(DEVICE.encode()).hexdigest()[:8]
+JUNK = "01234567-89ab-4cde-8f01-23456789abcd"
+SECRETS = {"captcha", "password", "code", "token"}
+NO_SECRETS = {"/v1/user/invite/change-user-invite-code"}  # its `code` is what one shows to friends
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a line must say beside time, address and request.
+
+    Attributes:
+        target: as it is masked, `-` for none.
+        account: the account's id, `-` where it is not known for sure.
+    """
+
+    event: str
+    result: str
+    answer: Answer
+    target: str = "-"
+    account: str = "-"
+    device: str = "-"
+    reason: str = "-"
+
+
+def seen(phone: str) -> str:
+    """A number as logs may show it."""
+    return f"{phone[:3]}****{phone[-4:]}"
+
+
+def sign_in_by_code(wire: WireClient) -> list[Told]:
+    """By SMS: a right code, a wrong one."""
+    phone, name = wire.fresh_phone(), "sign-in-by-code"
+    account = wire.account(phone=phone)
+    code = wire.sms_code(phone)
+    wrong = wire.sign_in(phone, wire.wrong_code(code), deviceId=DEVICE)
+    right = wire.sign_in(f"+86{phone}", code, deviceId=DEVICE)
+    return [
+        Told(name, "refused", wrong, seen(phone), device=MARK, reason="WrongCode"),
+        Told(name, "ok", right, seen(phone), account.id, MARK),
+    ]
+
+
+def sign_in_by_password(wire: WireClient) -> list[Told]:
+    """A right password, a wrong one, a banned account."""
+    email, name = wire.fresh_email(), "sign-in-by-password"
+    account = wire.account(email=email, password=PASSWORD)
+    banned = wire.fresh_email()
+    wire.account(email=banned, password=PASSWORD, banDays=1)
+    mine, theirs = f"{email[0]}***@example.com", f"{banned[0]}***@example.com"
+    wrong = wire.email_login(email, "no such one", deviceId=DEVICE)
+    right = wire.email_login(email, PASSWORD, deviceId=DEVICE)
+    shut = wire.email_login(banned, PASSWORD)
+    return [
+        Told(name, "refused", wrong, mine, device=MARK, reason="WrongEmailOrPassword"),
+        Told(name, "ok", right, mine, account.id, MARK),
+        Told(name, "refused", shut, theirs, reason="Banned"),
+    ]
+
+
+def ask(way: Way, name: str) -> Callable[[WireClient], list[Told]]:
+    """A code is asked for with a right captcha, with a wrong one, with a strange target."""
+
+    def asked(wire: WireClient) -> list[Told]:
+        target = way.fresh(wire)
+        mask = seen(target) if way is PHONE else f"{target[0]}***@example.com"
+        path = "verification/get-verification-code"
+        if way is EMAIL:
+            path = "verification/get-email-verification-code"
+        key = "mobile" if way is PHONE else "email"
+        wrong = wire.post(path, {key: target, "code": "WRONG", "id": "unknown"})
+        odd = wire.post(path, {key: 'a"\r\n\x1b[2J event=forged', "code": "x", "id": "y"})
+        return [
+            Told(name, "ok", way.ask(wire, target), mask),
+            Told(name, "refused", wrong, mask, reason="WrongCaptcha"),
+            Told(name, "refused", odd, "?", reason="InvalidField"),
+        ]
+
+    return asked
+
+
+def sign_out(wire: WireClient) -> list[Told]:
+    """With a live token, with none."""
+    account = wire.account(deviceId=DEVICE)
+    left = wire.post("user/logout", token=account.token)
+    nobody = wire.post("user/logout")
+    return [
+        Told("sign-out", "ok", left, account=account.id, device=MARK),
+        Told("sign-out", "unauthenticated", nobody, reason="MissingToken"),
+    ]
+
+
+def device_offline(wire: WireClient) -> list[Told]:
+    """The device that is named, not the one that asks."""
+    account = wire.account(deviceId="mine")
+    answer = wire.post("user/device-offline", {"deviceId": DEVICE}, token=account.token)
+    return [Told("device-offline", "ok", answer, account=account.id, device=MARK)]
+
+
+def password_reset(wire: WireClient) -> list[Told]:
+    """A wrong code, a right one."""
+    email, name = wire.fresh_email(), "password-reset"
+    wire.account(email=email)
+    mask = f"{email[0]}***@example.com"
+    code = EMAIL.code(wire, email, typ="forget_password")
+    wrong = forget(wire, email, wire.wrong_code(code), PASSWORD)
+    return [
+        Told(name, "refused", wrong, mask, reason="WrongCode"),
+        Told(name, "ok", forget(wire, email, code, PASSWORD), mask),
+    ]
+
+
+def bind(way: Way, name: str) -> Callable[[WireClient], list[Told]]:
+    """A wrong code, a right one."""
+
+    def bound(wire: WireClient) -> list[Told]:
+        account, target = wire.account(deviceId=DEVICE), way.fresh(wire)
+        mask = seen(target) if way is PHONE else f"{target[0]}***@example.com"
+        code = way.code(wire, target)
+        wrong = way.bind(wire, account.token, target, wire.wrong_code(code))
+        right = way.bind(wire, account.token, target, code)
+        return [
+            Told(name, "refused", wrong, mask, account.id, MARK, "WrongCode"),
+            Told(name, "ok", right, mask, account.id, MARK),
+        ]
+
+    return bound
+
+
+def change(way: Way, name: str) -> Callable[[WireClient], list[Told]]:
+    """To a new target, and where nothing is bound."""
+
+    def changed(wire: WireClient) -> list[Told]:
+        target, none = way.fresh(wire), wire.account()
+        account = wire.account(**{way.field: way.fresh(wire)}, deviceId=DEVICE)
+        mask = seen(target) if way is PHONE else f"{target[0]}***@example.com"
+        right = way.change(wire, account.token, target, way.code(wire, target))
+        early = way.change(wire, none.token, target, "100000")
+        reason = "PhoneNotBound" if way is PHONE else "EmailNotBound"
+        return [
+            Told(name, "ok", right, mask, account.id, MARK),
+            Told(name, "refused", early, mask, none.id, reason=reason),
+        ]
+
+    return changed
+
+
+def cancel(wire: WireClient) -> list[Told]:
+    """With a wrong code, with a right one."""
+    phone = wire.fresh_phone()
+    account = wire.account(phone=phone)
+    code = wire.sms_code(phone)
+    wrong = PHONE.cancel(wire, account.token, phone, wire.wrong_code(code))
+    right = PHONE.cancel(wire, account.token, phone, code)
+    return [
+        Told("cancel", "refused", wrong, seen(phone), account.id, reason="WrongCode"),
+        Told("cancel", "ok", right, seen(phone), account.id),
+    ]
+
+
+DEEDS: dict[str, Callable[[WireClient], list[Told]]] = {
+    "sign-in-by-code": sign_in_by_code,
+    "sign-in-by-password": sign_in_by_password,
+    "code-by-sms": ask(PHONE, "code-by-sms"),
+    "code-by-email": ask(EMAIL, "code-by-email"),
+    "sign-out": sign_out,
+    "device-offline": device_offline,
+    "password-reset": password_reset,
+    "phone-bind": bind(PHONE, "phone-bind"),
+    "email-bind": bind(EMAIL, "email-bind"),
+    "phone-change": change(PHONE, "phone-change"),
+    "email-change": change(EMAIL, "email-change"),
+    "cancel": cancel,
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_each_outcome_has_its_line(wire: WireClient, deed: str) -> None:
+    """Time, name, result, masked target, account, device, address, request, code (security L2)."""
+    for told in DEEDS[deed](wire):
+        line = dict(event_of(wire.server, told.answer))
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line.pop("time"))
+        assert line == {
+            "event": told.event,
+            "result": told.result,
+            "address": "127.0.0.1",
+            "target": told.target,
+            "account": told.account,
+            "device": told.device,
+            "request": str(told.answer.request_id),
+            "code": str(told.answer.code),
+            "reason": told.reason,
+        }
+        assert told.answer.headers["x-result"] == told.result
+
+
+def test_a_token_that_opens_nothing_is_told(own_wire: WireClient) -> None:
+    """Once for each address and minute, with how many there were (security L2)."""
+    first = own_wire.own_info(JUNK)
+    for _ in range(5):
+        assert own_wire.own_info(JUNK).code == -101
+    assert event_of(own_wire.server, first)["times"] == "1"
+    assert own_wire.server.output().count(f"event={TOKEN_REFUSED}") == 1
+    own_wire.wind(advance=61)
+    again = own_wire.own_info(JUNK)
+    line = event_of(own_wire.server, again)
+    assert (line["event"], line["times"], line["reason"]) == (TOKEN_REFUSED, "6", "NotSignedIn")
+
+
+@pytest.mark.one_engine
+def test_every_endpoint_that_takes_a_secret_is_an_act() -> None:
+    """A new endpoint that reads a code or a password needs its event (security E5, L2)."""
+    takes = {line for line in ENDPOINTS if SECRETS & set(_fields(line.request))}
+    assert {line for line in takes if line.path not in NO_SECRETS} <= set(ACTS)
+    assert {act.event for act in ACTS.values()} == set(DEEDS)
+
+
+def _fields(request: type[Any]) -> tuple[str, ...]:
+    return getattr(request, "__struct_fields__", ())
+
+
+@pytest.mark.one_engine
+def test_every_event_is_documented() -> None:
+    """docs/events.md has a row for each act, and for no other."""
+    root = Path(__file__).parents[2]
+    page = (root / "docs/events.md").read_text("utf-8").partition("| event | the act |")[2]
+    rows = set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE))
+    operators = {name for name in rows if name.startswith("operator-")}
+    assert rows - operators == {*(act.event for act in ACTS.values()), TOKEN_REFUSED}
+    commands = "".join(path.read_text("utf-8") for path in (root / "src/hupan/cli").glob("*.py"))
+    assert operators == set(re.findall(r'"(operator-[a-z-]+)"', commands))

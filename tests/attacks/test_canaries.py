@@ -1,0 +1,155 @@
+"""No code, token, password or whole number is in any log, answer or metric (security L1, C13)."""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import apsw
+import httpx
+import pytest
+
+from tests.attacks.calls import CALLS, Call
+from tests.flows.test_metrics import ports_in_a_row
+from tests.ports import LOOPBACK
+from tests.servers import Server
+from tests.wire.client import WireClient
+from tests.wire.ways import EMAIL, PHONE, forget
+
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
+
+LOGS = [
+    *itertools.product(("debug", "info"), ("text", "json")),
+    ("warning", "text"),
+    ("error", "json"),
+]
+PHONES = ("13977770001", "13977770002", "13977770003")
+EMAILS = ("canary.one@example.com", "canary.two@example.com", "canary.three@example.com")
+FIRST, SECOND, WRONG = "canary-柳浪-a1", "canary-闻莺-b2", "canary-雷峰-c3"
+DEVICE, CAPTCHA = "canary-device-d4", "CNRY"
+TOKEN = "ca11a2b3-0c4d-4e5f-8a6b-ca11a2b3c4d5"
+BEARER = "canary-bearer-e5"
+FIELDS: Mapping[str, object] = {
+    "mobile": PHONES[2],
+    "phone": PHONES[2],
+    "email": EMAILS[2],
+    "password": WRONG,
+    "captcha": "907351",
+    "code": CAPTCHA,
+    "id": "canary-captcha-id",
+    "deviceId": DEVICE,
+    "platform": "canary-platform",
+    "name": "canary-name",
+    "registrationId": "canary-push",
+}
+DIGITS = re.compile("[0-9]{6}")
+
+
+class Watched:
+    """A server of which every answer is kept."""
+
+    def __init__(self, wire: WireClient) -> None:
+        self.wire = wire
+        self.answers: list[str] = []
+        wire.http.event_hooks = {"response": [self._keep]}
+
+    def _keep(self, response: httpx.Response) -> None:
+        if not response.request.url.path.startswith("/sandbox/"):
+            headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
+            self.answers.append(headers + "\n" + response.read().decode("latin-1"))
+
+    def live(self) -> tuple[list[str], list[str]]:
+        """Every act with what it needs, right and wrong: the codes, and the tokens."""
+        wire, phone, email = self.wire, PHONES[0], EMAILS[0]
+        wire.account(phone=phone, email=email, password=FIRST, vipDays=3)
+        codes = [wire.sms_code(phone)]
+        tokens = [wire.sign_in(phone, codes[0], deviceId=DEVICE).text("token")]
+        wire.sign_in(phone, wire.wrong_code(codes[0]))
+        tokens.append(wire.email_login(email, FIRST, deviceId=f"{DEVICE}2").text("token"))
+        wire.email_login(email, WRONG)
+        for way, target in ((PHONE, PHONES[1]), (EMAIL, EMAILS[1])):
+            codes.append(way.code(wire, target))
+            way.change(wire, tokens[1], target, wire.wrong_code(codes[-1]))
+            assert way.change(wire, tokens[1], target, codes[-1]).code == 1
+        codes.append(EMAIL.code(wire, EMAILS[1], typ="forget_password"))
+        assert forget(wire, EMAILS[1], codes[-1], SECOND).code == 1
+        tokens.append(wire.email_login(EMAILS[1], SECOND).text("token"))
+        return codes, tokens
+
+    def knock(self) -> None:
+        """Every route with canaries in all that it reads, with tokens and without."""
+        for call in CALLS:
+            body = {**call.body, **FIELDS} if isinstance(call.body, Mapping) else call.body
+            path = f"{call.path}{'&' if '?' in call.path else '?'}token={TOKEN}"
+            for token in (None, TOKEN):
+                headers = {"authorization": f"Bearer {BEARER}", "device-id": DEVICE}
+                Call(call.method, path, body).reply(self.wire, token, **headers)
+                self.wire.request(
+                    call.method, path, b'{"password": "' + WRONG.encode(), token=token
+                )
+
+
+@pytest.fixture(params=LOGS, ids="-".join)
+def ports(request: pytest.FixtureRequest) -> Iterator[tuple[Server, int]]:
+    """A sandbox that logs at one level in one form, and its port of metrics."""
+    (level, form), port = request.param, ports_in_a_row()
+    environment = {
+        "HUPAN_LOG_LEVEL": level,
+        "HUPAN_LOG_FORMAT": form,
+        "HUPAN_METRICS_PORT": str(port),
+    }
+    with Server("sandbox", environment=environment) as server:
+        yield server, port
+
+
+def test_no_secret_is_told(ports: tuple[Server, int]) -> None:
+    """Every route at every log level: not in the log, not in a metric, not in an answer (L1)."""
+    server, port = ports
+    with WireClient(server) as wire:
+        watched = Watched(wire)
+        codes, tokens = watched.live()
+        watched.knock()
+    metrics = httpx.get(f"http://{LOOPBACK}:{port}/metrics", trust_env=False).text
+    server.stop()
+    log = server.output()
+    assert "event=sign-in-by-password" in log
+    known = [FIRST, SECOND, WRONG, CAPTCHA, TOKEN, BEARER, DEVICE, "canary", *PHONES, *tokens]
+    assert [text for text in known if text in log] == []
+    assert [text for text in [*known, *EMAILS, *codes] if text in metrics] == []
+    assert not set(codes) & set(_words_of_digits(log))
+    answers = "\n".join(watched.answers)
+    assert [
+        text for text in (FIRST, SECOND, WRONG, TOKEN, BEARER, CAPTCHA) if text in answers
+    ] == []
+    assert not set(codes) & set(_words_of_digits(answers))
+
+
+def _words_of_digits(text: str) -> list[str]:
+    """Runs of exactly six digits, which a code would be."""
+    return [run for run in re.findall("[0-9]+", text) if DIGITS.fullmatch(run)]
+
+
+def test_a_store_that_fails_tells_no_secret(tmp_path: Path) -> None:
+    """Exceptions in every route, by a store that lost its tables: still nothing (L1, L4)."""
+    with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
+        watched = Watched(wire)
+        codes, tokens = watched.live()
+        _break(tmp_path / "hupan.db")
+        watched.knock()
+        for call in CALLS:
+            call.reply(wire, tokens[-1])
+        server.stop()
+        log = server.output()
+    assert " ERROR " in log
+    known = [FIRST, SECOND, WRONG, CAPTCHA, TOKEN, BEARER, DEVICE, "canary", *PHONES, *tokens]
+    assert [text for text in known if text in log] == []
+    assert not set(codes) & set(_words_of_digits(log))
+
+
+def _break(path: Path) -> None:
+    """Take the tables away under a running server."""
+    connection = apsw.Connection(str(path))
+    connection.execute("PRAGMA foreign_keys = OFF").fetchall()
+    for table in ("sessions", "codes", "identities"):
+        connection.execute(f"ALTER TABLE {table} RENAME TO {table}_gone").fetchall()
+    connection.close()

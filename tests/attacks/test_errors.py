@@ -1,0 +1,121 @@
+"""What an error tells: a sentence and a number, and nothing of how the server is made (L4)."""
+
+import asyncio
+import re
+from collections.abc import MutableMapping
+from typing import Any, TypeAlias, cast
+
+import pytest
+
+from hupan.api.access_log import AccessLog
+from hupan.api.cors import Cors
+from hupan.api.dispatch import Dispatcher
+from hupan.api.routes import routes
+from hupan.api.services import Services
+from tests.attacks.calls import CALLS
+from tests.wire.client import WireClient
+from tests.wire.raw import exchange, head
+
+Message: TypeAlias = MutableMapping[str, Any]
+TELLTALE = re.compile(
+    r"Traceback|File \"|\.py\b|line \d+|0x[0-9a-f]{6,}|SELECT |INSERT |UPDATE |sqlite|apsw|postgres"
+    r"|asyncpg|psycopg|msgspec|protobuf:|starlette|uvicorn|httptools|python|hupan/|site-packages"
+    r"|/home/|/root/|/tmp/|Error:|Exception|KeyError|ValueError|TypeError|\bNone\b",
+    re.IGNORECASE,
+)
+BODIES: list[bytes] = [
+    *(b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"a":NaN}', b"[" * 20_000, b"\x08", b"\x0a\xff"),
+    *(b"\x00" * 100, b'{"mobile":1}', b'{"email":{}}', b'{"size":"x","page":[]}', b"%s%s%n"),
+    *(b"' OR 1=1 --", b"<x/>", b'{"captcha":"' + b"9" * 60_000 + b'"}', b'{"id":"\\ud800"}'),
+]
+STARTS = [
+    *(
+        "GET / HTTP/1.1",
+        "GET /v1/nothing HTTP/1.1",
+        "GET /v1/user/info HTTP/9.9",
+        "BREW / HTTP/1.1",
+    ),
+    *(
+        "GET /%00 HTTP/1.1",
+        "GET /..%2f..%2fetc/passwd HTTP/1.1",
+        "GET /v1/user/info",
+        "\x16\x03\x01",
+    ),
+    *(
+        f"GET /{'a' * 5000} HTTP/1.1",
+        "OPTIONS * HTTP/1.1",
+        "CONNECT a:1 HTTP/1.1",
+        "PUT /v1 HTTP/1.1",
+    ),
+]
+
+
+def tells(headers: dict[str, str], body: bytes) -> list[str]:
+    """What an answer gives away."""
+    text = "\n".join(
+        [*(f"{name}: {value}" for name, value in headers.items()), body.decode("latin-1")]
+    )
+    found = [match[0] for match in TELLTALE.finditer(text)]
+    return found + [name for name in ("server", "x-powered-by", "via") if name in headers]
+
+
+def test_odd_requests_tell_nothing(wire: WireClient) -> None:
+    """No answer to a broken body, on any endpoint, holds a stack, SQL, a version or a path (L4)."""
+    token = wire.account(vipDays=3).token
+    told = {}
+    for call in CALLS:
+        if "logout" in call.path:
+            continue
+        for body in BODIES:
+            reply = wire.request(call.method, call.path, body, token=token)
+            if found := tells(dict(reply.headers), reply.content):
+                told[call.key, body[:20]] = found
+    assert told == {}
+    assert wire.own_info(token).code == 1
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_broken_heads_tell_nothing(wire: WireClient, start: str) -> None:
+    """Nor does one to a head that is none (security L4)."""
+    _, headers, body = exchange(wire.server, head(start))
+    assert tells(headers, body) == []
+
+
+SECRET = "SELECT * FROM sessions WHERE token = 'canary-5e1'"
+
+
+class Broken:
+    """Services of which nothing works."""
+
+    def __getattr__(self, _name: str) -> object:
+        """No service is there.
+
+        Raises:
+            RuntimeError: always, with a text that nobody shall read.
+        """
+        raise RuntimeError(SECRET)
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("path", ["/v1/user/captcha", "/v1/user/medal", "/v1/user/edit-nickname"])
+def test_an_accident_is_told_in_one_sentence(path: str) -> None:
+    """An exception of any text ends as the general message and the request's number (L4)."""
+    table = routes(cast("Services", Broken())).table
+    log = AccessLog(None, "text")
+    dispatcher = Dispatcher(table, Cors(["*"]), log, process_number=1, web_host_prefix="w.")
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"token", b"a token")]
+    scope = {"method": "POST", "path": path, "headers": headers, "client": ("127.0.0.1", 1)}
+    asyncio.run(dispatcher(scope, receive, send))
+    told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    assert sent[0]["status"] == 200
+    assert told["x-result"] == "error"
+    assert b"canary" not in sent[1]["body"]
+    assert tells(told, sent[1]["body"]) == []

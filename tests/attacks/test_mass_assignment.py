@@ -1,0 +1,181 @@
+"""Fields that are not the endpoint's own, in every body that is written (security Z3).
+
+Two accounts of one make send the same request; one of them adds every name and every number that
+the contract has anywhere, and those that an attacker would try first. Afterwards the two still look
+alike, from each side that there is.
+"""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from hupan.contract.endpoints import ENDPOINTS
+from tests.attacks.calls import CALLS, Call
+from tests.wire import pb
+from tests.wire.client import WireClient
+from tests.wire.records import Account
+from tests.wire.ways import EMAIL, PHONE
+
+PASSWORD = "the lake at seven"
+READS = ("user/get-user-data", "user/gold-coin-increase-decrease-record", "user/get-user-show-adv")
+# What no two accounts share.
+OWN_KEYS = {"id", "userId", "user_id", "lastLoginTime", "update_time"}
+TRIED_FIRST: dict[str, object] = {
+    "coin": 999_999,
+    "coins": 999_999,
+    "goldCoinAmount": 999_999,
+    "change": 9_999,
+    "typ": 2,
+    "isVip": 1,
+    "is_vip": 1,
+    "vipExpiredTime": 4_000_000_000,
+    "vipStatus": 1,
+    "vipDays": 999,
+    "role": "admin",
+    "roles": ["owner"],
+    "isAdmin": True,
+    "admin": 1,
+    "verified": True,
+    "banTime": 4_000_000_000,
+    "banReason": "x",
+    "banId": 1,
+    "erase_at": 1,
+    "deleted": True,
+    "medals": [1],
+    "medal": 1,
+    "invitationCode": "HACK0001",
+    "invitedBy": "1000001",
+    "registerTime": 1,
+    "onlineDay": 999,
+    "passwordHash": "x",
+    "phoneVerified": True,
+    "account": {"coin": 1},
+    "data": {"isVip": 1},
+    "user": {"role": "admin"},
+    "$set": {"coin": 1},
+    "__proto__": {"isVip": 1},
+    "constructor": {"prototype": {"coin": 1}},
+    "where": {"id": 1},
+}
+JSON_WRITES = [
+    call for call in CALLS if isinstance(call.body, dict) and "/recommend" not in call.path
+]
+PROTOBUF_WRITES = [call for call in CALLS if "/edit-" in call.path]
+
+
+def every_name() -> dict[str, object]:
+    """Each name of a field that a JSON message of the contract has, with something to store."""
+    forms = [line.request for line in ENDPOINTS] + [line.response for line in ENDPOINTS]
+    names = {
+        name
+        for form in forms
+        if issubclass(form, msgspec.Struct)
+        for name in form.__struct_encode_fields__
+    }
+    return dict.fromkeys(sorted(names), 1) | TRIED_FIRST
+
+
+def twin(wire: WireClient) -> Account:
+    """One of two accounts that are alike: reached by nothing, with VIP, a medal and some coins."""
+    return wire.account(deviceId="d", platform="p", nickname="twin", vipDays=3, coins=12.5)
+
+
+def looks(wire: WireClient, who: Account) -> dict[str, object]:
+    """All that can be read of an account, by itself and by a stranger, but for who it is."""
+    own = wire.own_info(who.token).pb_data
+    public = wire.get_user(who.id).pb_data
+    devices = pb.decode(wire.request("GET", "/v1/user/clients", token=who.token).content)
+    read = {path: wire.post(path, {"size": 20, "page": 1}, token=who.token) for path in READS}
+    return {
+        # 12 is the invitation code, 10 and 14 tell when VIP ends: seconds may lie between the two.
+        "own": [field for field in own.fields if field[0] not in {1, 10, 12}],
+        "vip": own.number(10) // 86_400,
+        "public": [field for field in public.fields if field[0] not in {1, 3, 7, 14, 19}],
+        "introduced": public.message(19).fields[1:],
+        "devices": len(devices.messages(2)),
+        **{path: _plain(answer.data) for path, answer in read.items()},
+    }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, dict):
+        kept = {key: _plain(inner) for key, inner in value.items() if key not in OWN_KEYS}
+        return {key: inner for key, inner in kept.items() if key != "createTime"}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("call", JSON_WRITES, ids=lambda call: call.key)
+def test_json_takes_its_own_fields_alone(wire: WireClient, call: Call) -> None:
+    """Foreign names in a JSON body, flat or nested, change nothing (security Z3)."""
+    plain, greedy, victim = (twin(wire) for _ in range(3))
+    before = looks(wire, victim)
+    own = dict(call.body) if isinstance(call.body, dict) else {}
+    if "invite" in call.path:
+        own["code"] = f"Q{wire.fresh_phone()}"  # for one account alone
+    foreign = {**every_name(), "userId": victim.id, "user_id": victim.id, "uid": victim.id}
+    with_all = Call(call.method, call.path, {**_without(foreign, call), **own})
+    codes = [with_all.answer(wire, greedy.token).code]
+    if "invite" in call.path:
+        own["code"] = f"Q{wire.fresh_phone()}"
+    codes.append(Call(call.method, call.path, own).answer(wire, plain.token).code)
+    assert codes[0] == codes[1]
+    assert looks(wire, greedy) == looks(wire, plain)
+    assert looks(wire, victim) == before
+
+
+def _without(foreign: dict[str, object], call: Call) -> dict[str, object]:
+    """The names that the endpoint does not know."""
+    path = call.path.removeprefix("/web")
+    own = {
+        name
+        for line in ENDPOINTS
+        if line.path == path and issubclass(line.request, msgspec.Struct)
+        for name in line.request.__struct_encode_fields__
+    }
+    return {name: value for name, value in foreign.items() if name not in own}
+
+
+@pytest.mark.parametrize("call", PROTOBUF_WRITES, ids=lambda call: call.key)
+def test_protobuf_takes_its_own_fields_alone(wire: WireClient, call: Call) -> None:
+    """Foreign numbers in a protobuf body, or names in its JSON form, change nothing (Z3)."""
+    assert isinstance(call.body, bytes)
+    mine = call.body[0] >> 3
+    others = [number for number in range(1, 60) if number != mine]
+    foreign = b"".join(pb.number(one, 999_999) + pb.text(one, "admin") for one in others)
+    plain, greedy, named = (twin(wire) for _ in range(3))
+    assert call.answer(wire, plain.token).code == 1
+    assert wire.post(call.path[4:], foreign + call.body, token=greedy.token).code == 1
+    own = {"name": "n"} if "nickname" in call.path else {"url": "https://a.example/a.png"}
+    wire.request(
+        "POST",
+        call.path,
+        {**every_name(), **own},
+        token=named.token,
+        headers={"content-type": "application/json"},
+    )
+    assert looks(wire, greedy) == looks(wire, plain)
+    assert looks(wire, named) == looks(wire, plain)
+
+
+def test_a_right_code_carries_nothing_else_in(wire: WireClient) -> None:
+    """What binds, changes, resets or signs in does that alone, whatever comes with it (Z3)."""
+    seen = []
+    for foreign in ({}, every_name()):
+        who, phone, email = twin(wire), wire.fresh_phone(), wire.fresh_email()
+        steps = [
+            ("user/bing-phone", "phone", phone, PHONE),
+            ("user/bing-email", "email", email, EMAIL),
+            ("user/forget-password", "email", email, EMAIL),
+            ("user/verification-login", "mobile", phone, PHONE),
+        ]
+        for path, field, target, way in steps:
+            own = {field: target, "captcha": way.code(wire, target), "password": PASSWORD}
+            known = {**own, "deviceId": "d", "platform": "p"}
+            answer = wire.post(path, {**foreign, **known}, token=who.token)
+            assert answer.code == 1, (path, answer.msg)
+        who = Account(who.id, answer.text("token"))
+        data = looks(wire, who)
+        data["own"] = [one for one in wire.own_info(who.token).pb_data.fields if one[0] in {8, 9}]
+        seen.append(data)
+    assert seen[0] == seen[1]

@@ -1,0 +1,100 @@
+"""What the owner does to lock a thief out holds on every worker at once (security T6)."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hupan.domain.codes import NOBODY
+from hupan.domain.targets import Target
+from hupan.model import AccountId
+from tests.cli.test_account import run, told
+from tests.domain.lives import Lives, mail, sms
+from tests.flows.test_two_workers import folder, one_of_each, server, third_process
+from tests.servers import Server
+from tests.wire.client import WireClient
+from tests.wire.ways import EMAIL, PHONE, Way, forget
+
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
+__all__ = ["folder", "server"]
+
+PASSWORD = "the lake at seven"
+
+
+class Owner:
+    """A member with everything bound, a session of his own and one that a thief has."""
+
+    def __init__(self, home: Lives, folder: Path, here: WireClient, serial: int) -> None:
+        self.home, self.folder, self.here = home, folder, here
+        self.phone, self.email = f"1380000{serial:04}", f"owner{serial}@example.com"
+        self.id: AccountId = asyncio.run(home.account(phone=self.phone, email=self.email))
+        self.mine = asyncio.run(home.open(self.id, "mine"))
+        self.stolen = asyncio.run(home.open(self.id, "stolen"))
+
+    def code(self, target: Target, *, bound: bool = True) -> str:
+        """A code as if it had been asked for."""
+        self.home.clock.time = time.time()
+        owner = self.id if bound else NOBODY
+        return asyncio.run(self.home.issue(target, "own" if bound else "new", owner))
+
+    def change(self, way: Way, to: str, target: Target) -> None:
+        """Changes to another number or address."""
+        code = self.code(target, bound=False)
+        assert way.change(self.here, self.mine, to, code).code == 1
+
+
+def resets_password(owner: Owner) -> None:
+    """A password is set with a code to the address."""
+    assert forget(owner.here, owner.email, owner.code(mail(owner.email)), PASSWORD).code == 1
+
+
+def changes_phone(owner: Owner) -> None:
+    """The number is changed by the owner's own session."""
+    owner.change(PHONE, "13911119999", sms("13911119999"))
+
+
+def changes_email(owner: Owner) -> None:
+    """The address is changed likewise."""
+    owner.change(EMAIL, "later@example.com", mail("later@example.com"))
+
+
+def cancels(owner: Owner) -> None:
+    """The account is cancelled with a code to the number."""
+    code = owner.code(sms(owner.phone))
+    assert PHONE.cancel(owner.here, owner.mine, owner.phone, code).code == 1
+
+
+def undone(owner: Owner) -> None:
+    """An operator undoes a change that came first."""
+    owner.change(PHONE, "13911118888", sms("13911118888"))
+    owner.stolen = asyncio.run(owner.home.open(owner.id, "stolen again"))
+    told(owner.folder, "account", "undo", str(owner.id), "1")
+
+
+def deleted(owner: Owner) -> None:
+    """An operator deletes the account."""
+    assert run(owner.folder, "account", "delete", str(owner.id), "--yes").exit_code == 0
+
+
+def banned(owner: Owner) -> None:
+    """An operator bans it."""
+    told(owner.folder, "account", "ban", str(owner.id), "--reason", "spam")
+
+
+TRIGGERS: tuple[Callable[[Owner], None], ...] = (
+    *(resets_password, changes_phone, changes_email, cancels, undone, deleted, banned),
+)
+
+
+def test_a_thief_is_out_everywhere_at_once(server: Server, folder: Path) -> None:
+    """Used on both workers until then, a stolen token is refused by each at once (security T6)."""
+    with third_process(folder) as home, one_of_each(server) as (here, there):
+        for serial, trigger in enumerate(TRIGGERS):
+            owner = Owner(home, folder, here, serial)
+            for client in (there, here, there, here):
+                assert client.own_info(owner.stolen).code == 1
+            trigger(owner)
+            for client in (there, here, there):
+                assert client.own_info(owner.stolen).code in {-101, 7100}, trigger.__name__

@@ -1,0 +1,99 @@
+"""Who asks about a number or an address learns nothing from the answer (security E1).
+
+Twenty pairs at each door: the same request for a target that has an account and for one that has
+none. Every byte of body and headers is compared, but for the request's id and the date. The doors
+speak JSON alone; as no protobuf endpoint takes a target, none can tell.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from hupan.contract.endpoints import ENDPOINTS
+from tests.wire.client import Body, WireClient
+from tests.wire.ways import EMAIL, PHONE
+
+PAIRS = 20
+LEFT_OUT = {"x-request-id", "date"}
+CODE = "100000"
+PASSWORD = "the lake at seven"
+Knock = Callable[[WireClient, str], Body]
+
+
+def _solved(wire: WireClient, name: str, target: str) -> Body:
+    return {name: target, **wire.solved()}
+
+
+# Path -> what is sent about a target. Codes and passwords are wrong, captchas right.
+DOORS: dict[str, tuple[str, Knock]] = {
+    "verification/get-verification-code": ("phone", lambda w, t: _solved(w, "mobile", t)),
+    "verification/get-email-verification-code": ("email", lambda w, t: _solved(w, "email", t)),
+    "user/verification-login": ("phone", lambda _, t: {"mobile": t, "captcha": CODE}),
+    "user/email-login": ("email", lambda _, t: {"email": t, "password": PASSWORD}),
+    "user/forget-password": (
+        "email",
+        lambda _, t: {"email": t, "captcha": CODE, "password": PASSWORD},
+    ),
+    "user/bing-phone": ("phone", lambda _, t: {"phone": t, "captcha": CODE}),
+    "user/bing-email": ("email", lambda _, t: {"email": t, "captcha": CODE}),
+    "user/change-phone-check": ("phone", lambda _, t: {"phone": t, "captcha": CODE}),
+    "user/change-email-check": ("email", lambda _, t: {"email": t, "captcha": CODE}),
+    "user/cancel-user": ("phone", lambda _, t: {"phone": t, "captcha": CODE}),
+}
+STATES: dict[str, dict[str, object]] = {
+    "plain": {},
+    "with password": {"password": "another one at nine"},
+    "banned": {"banDays": 3},
+}
+
+
+@pytest.mark.one_engine
+def test_no_door_is_forgotten() -> None:
+    """Each endpoint that takes a number or an address to act on is among the doors (E1)."""
+    fields = {"mobile", "email", "phone"}
+    taking = {
+        line.path.removeprefix("/v1/")
+        for line in ENDPOINTS
+        if fields & set(getattr(line.request, "__struct_encode_fields__", ()))
+    }
+    # What is noted about a friend's number is one's own text, and nobody is asked.
+    assert taking - {"user/save-user-remarks"} == set(DOORS)
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("path", DOORS)
+def test_known_and_unknown_get_the_same_bytes(wire: WireClient, path: str, state: str) -> None:
+    """Body, headers and length are the same for twenty pairs, in both languages (E1, E3)."""
+    kind, knock = DOORS[path]
+    way = PHONE if kind == "phone" else EMAIL
+    has_one_bound = "change" in path or "cancel" in path
+    token = wire.account(**({kind: way.fresh(wire)} if has_one_bound else {})).token
+    seen = []
+    for pair in range(PAIRS if state == "plain" else 3):
+        known = way.fresh(wire)
+        wire.account(
+            **{kind: known},
+            **(STATES[state] if kind == "email" or state != "with password" else {}),
+        )
+        language = {"accept-language": "en"} if pair % 2 else {}
+        for target in (known, way.fresh(wire)):
+            body = knock(wire, target)
+            reply = wire.request("POST", f"/v1/{path}", body, token=token, headers=language)
+            headers = sorted((k, v) for k, v in reply.headers.items() if k not in LEFT_OUT)
+            seen.append((reply.status_code, headers, reply.content))
+    for known_one, unknown_one in zip(seen[::2], seen[1::2], strict=True):
+        assert known_one == unknown_one
+
+
+@pytest.mark.parametrize("path", ["user/email-login", "user/forget-password"])
+def test_reset_codes_and_logins_after_one(wire: WireClient, path: str) -> None:
+    """Having asked for a reset before changes no answer either (security E1)."""
+    seen = []
+    for bound in (True, False) * 5:
+        email = wire.fresh_email()
+        if bound:
+            wire.account(email=email)
+        asked = wire.ask_email(email, typ="forget_password")
+        reply = wire.request("POST", f"/v1/{path}", DOORS[path][1](wire, email))
+        seen.append((asked.body, reply.content, reply.headers["content-length"]))
+    assert len(set(seen)) == 1

@@ -1,0 +1,70 @@
+"""No setting that has to do with something else takes a proof away (security A1, A2)."""
+
+from itertools import product
+
+import pytest
+
+from tests.servers import Server
+from tests.wire.client import WireClient
+from tests.wire.records import Account
+from tests.wire.ways import WAYS, Way, notice_to, other
+
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
+
+STALE_SECONDS = 16 * 60
+# Each flag in both positions, so that each pair of positions of two neighbours occurs.
+FLAGS = (
+    *("SIGN_UP_OPEN", "INTERNATIONAL_NUMBERS", "SHOW_ADDRESS", "SHOW_BIRTHDAY", "ADVERTS_SHOWN"),
+    *("SHOW_LAST_ACTIVE", "SHOW_COUNTRY"),
+)
+PATTERNS = [
+    {
+        f"HUPAN_{flag}": str((at % 2 == 0) == first if mixed else first).lower()
+        for at, flag in enumerate(FLAGS)
+    }
+    for first, mixed in product((True, False), (True, False))
+]
+
+
+def stale(wire: WireClient, way: Way) -> tuple[Account, str]:
+    """A member whose session is sixteen minutes old."""
+    target = way.fresh(wire)
+    account = wire.account(**{way.field: target})
+    wire.wind(advance=STALE_SECONDS)
+    return account, target
+
+
+def check_change(wire: WireClient, way: Way) -> None:
+    """A stale session changes nothing until it confirmed the old target; then both are told."""
+    account, old = stale(wire, way)
+    new = way.fresh(wire)
+    assert way.change(wire, account.token, new, way.code(wire, new)).code > 1
+    assert way.bound(wire, account.token) == old
+    assert way.change(wire, account.token, old, way.code(wire, old)).code == 1
+    assert way.change(wire, account.token, new, way.code(wire, new)).code == 1
+    assert way.bound(wire, account.token) == new
+    assert notice_to(wire, way, old).text
+    assert notice_to(wire, way, new).text
+
+
+def check_cancel(wire: WireClient, way: Way) -> None:
+    """Nothing but a code to what is bound cancels, however fresh the session is."""
+    target, foreign = way.fresh(wire), way.fresh(wire)
+    account = wire.account(**{way.field: target})
+    for named in (target, foreign):
+        code = way.code(wire, foreign)
+        assert way.cancel(wire, account.token, named, code).code > 1
+    assert other(way).cancel(wire, account.token, other(way).fresh(wire), "100000").code > 1
+    assert wire.own_info(account.token).code == 1
+    assert way.cancel(wire, account.token, target, way.code(wire, target)).code == 1
+
+
+@pytest.mark.parametrize(
+    "flags", PATTERNS, ids=lambda flags: "".join(flag[0] for flag in flags.values())
+)
+def test_proof_is_asked_for_under_every_setting(flags: dict[str, str]) -> None:
+    """Change and cancelling ask for the same proof whatever else is set (security A1, A2)."""
+    with Server("sandbox", environment=flags) as server, WireClient(server) as wire:
+        for way in WAYS:
+            check_change(wire, way)
+            check_cancel(wire, way)

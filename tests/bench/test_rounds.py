@@ -1,0 +1,105 @@
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from bench.harness import cores
+from bench.harness.generators import BURST_SECONDS, Generator, Own, Wrk, best
+from bench.harness.rounds import Turns
+from bench.harness.workload import Workload
+from hupan.load.question import Question
+from hupan.load.seen import Seen
+from tests.answering import Answering
+
+
+class Told:
+    """A generator that asks nobody: the rate of each round is the length of its paths."""
+
+    name = "told"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def fire(
+        self, port: int, questions: Sequence[Question], connections: int, seconds: float
+    ) -> Seen:
+        """One round that took a second."""
+        del port, connections, seconds
+        self.asked.append(questions[0].path)
+        return Seen(10 * len(questions[0].path), 0, 0, 1.0, 1.0, 2.0)
+
+    def burst(self, port: int, question: Question, connections: int, most: int) -> Seen:
+        """The same."""
+        return self.fire(port, [question], connections, most)
+
+
+def workload(name: str, memory_mb: Iterator[float]) -> Workload:
+    """Asks for `/name` and the number of the round."""
+    return Workload(
+        name, 1, lambda n: [Question("GET", f"/{name}{'x' * n}")], lambda: next(memory_mb)
+    )
+
+
+def test_contestants_take_turns() -> None:
+    """All warm up; then A, B, A, B; medians of what counts, and the most memory."""
+    told, said = Told(), list[str]()
+    turns = Turns(told, rounds=3, seconds=1.0, on_turn=said.append)
+    found = turns.take([workload("a", iter([1.0, 3.0, 2.0])), workload("bb", iter([1.0] * 3))])
+    assert told.asked == ["/a", "/bb", "/ax", "/bbx", "/axx", "/bbxx", "/axxx", "/bbxxx"]
+    assert said == ["a", "bb"] * 4
+    assert found["a"].per_second == (30.0, 40.0, 50.0)
+    assert (found["a"].seen.per_second, found["a"].memory_mb) == (40.0, 3.0)
+
+
+@pytest.fixture
+def server() -> Iterator[Answering]:
+    """A server that answers as it is told."""
+    with Answering() as answering:
+        yield answering
+
+
+def make(name: str, scratch: Path) -> Generator:
+    """A generator that is there without being installed."""
+    return Wrk(scratch) if name == "wrk" else Own()
+
+
+@pytest.mark.parametrize("name", ["wrk", "own"])
+def test_generators_see_refusals(name: str, server: Answering, tmp_path: Path) -> None:
+    """Refusals under HTTP 200 and other statuses are no answers, and bodies arrive whole."""
+    if name == "wrk" and not shutil.which("wrk"):
+        pytest.skip("wrk is not installed")
+    body = b"a\r\n\x00\xff" + b"x" * 1_000
+    asked = [Question("POST", path, {}, body) for path in ("/ok", "/refused", "/error", "/ok")]
+    seen = make(name, tmp_path).fire(server.port, asked, 2, 1.0)
+    assert seen.answered > 0
+    assert seen.refused > 0
+    assert abs(seen.answered - seen.refused) <= 2 + 2
+    assert {received for _, received in server.asked} == {body}
+
+
+@pytest.mark.parametrize("name", ["wrk", "own"])
+def test_a_burst_ends_with_its_last_answer(name: str, server: Answering, tmp_path: Path) -> None:
+    """So many answers come, those under way with them; time counts until the last."""
+    if name == "wrk" and not shutil.which("wrk"):
+        pytest.skip("wrk is not installed")
+    seen = make(name, tmp_path).burst(server.port, Question("GET", "/ok"), 2, 20)
+    assert 20 <= seen.answered <= 22
+    assert 0 < seen.seconds < BURST_SECONDS
+
+
+def test_our_own_generator_is_the_last_resort(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where there is neither wrk nor npm, and nothing may be installed, `hupan bench` loads."""
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    monkeypatch.setattr("os.geteuid", lambda: 1)
+    assert best(tmp_path).name == "hupan bench"
+
+
+def test_cores_are_given_back() -> None:
+    """What is pinned for a while is free afterwards."""
+    before = cores.all_cores()
+    with cores.on(cores.SERVER):
+        assert cores.all_cores() == sorted(cores.SERVER)
+    assert cores.all_cores() == before

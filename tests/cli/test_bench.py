@@ -1,0 +1,86 @@
+import json
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from hupan.cli.main import app
+from tests.answering import Answering
+from tests.servers import Server
+from tests.wire.client import WireClient
+
+pytestmark = pytest.mark.one_engine
+
+
+@pytest.fixture
+def server() -> Iterator[Answering]:
+    """A server that answers as it is told."""
+    with Answering() as answering:
+        yield answering
+
+
+def bench(*arguments: str, typed: str = "") -> Result:
+    """Runs `hupan bench`."""
+    return CliRunner().invoke(app, ["bench", *arguments], input=typed)
+
+
+def test_only_this_machine_is_measured() -> None:
+    """Another machine is refused before anything is sent, unless it is said to be one's own."""
+    result = bench("http://192.0.2.1:9")
+    assert result.exit_code == 1
+    assert "--i-own-this-server" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "bounds", [["--seconds", "61"], ["--connections", "257"], ["--requests", "1000001"]]
+)
+def test_loads_are_bounded(bounds: list[str], server: Answering) -> None:
+    """Time, connections and requests have bounds that no option lifts."""
+    assert bench(f"http://127.0.0.1:{server.port}", *bounds).exit_code == 2
+    assert server.asked == []
+
+
+def test_the_most_requests_are_kept(server: Answering) -> None:
+    """Three rounds of each operation ask no more than was said, after one look at each."""
+    url = f"http://127.0.0.1:{server.port}"
+    result = bench(url, "--requests", "5", "--connections", "2", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert len(server.asked) == 2 * (1 + 3 * 5)
+    rows = json.loads(result.stdout)["rows"]
+    assert [(row["name"], row["errors"]) for row in rows] == [("healthz", 0), ("captcha", 0)]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "ftp://127.0.0.1", "nonsense"])
+def test_what_cannot_be_measured_is_told(url: str) -> None:
+    """A sentence in both languages, and status 1."""
+    result = bench(url)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "无法测量 / cannot measure" in result.stderr
+
+
+def test_a_token_with_a_line_break_is_refused(server: Answering) -> None:
+    """What is no token never becomes a header, and is not repeated."""
+    result = bench(f"http://127.0.0.1:{server.port}", "--token", "hidden\r\nx: y")
+    assert (result.exit_code, server.asked) == (1, [])
+    assert "hidden" not in result.output
+
+
+def test_refusals_are_not_measured(sandbox: Server) -> None:
+    """A token that is not valid ends the command, and no figure is told."""
+    result = bench(sandbox.url, "--token", "nonsense", "--seconds", "1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "nonsense" not in result.stderr
+
+
+def test_a_server_is_measured(sandbox: Server, wire: WireClient) -> None:
+    """With a token, four operations of a server that runs are told in a table, without errors."""
+    token = wire.account().token
+    limits = ["--requests", "40", "--connections", "2"]
+    told = bench(sandbox.url, "--token", "-", *limits, "--json", typed=token + "\n")
+    assert told.exit_code == 0, told.stderr
+    rows = {row["name"]: row for row in json.loads(told.stdout)["rows"]}
+    assert list(rows) == ["healthz", "captcha", "own info", "get-user"]
+    assert all(row["errors"] == 0 and row["per_second"] > 0 for row in rows.values())
+    shown = bench(sandbox.url, *limits)
+    assert "每秒" in shown.stdout
+    assert token not in told.output + shown.output

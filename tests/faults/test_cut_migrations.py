@@ -1,0 +1,85 @@
+"""A migration that is cut anywhere is whole at the next start, or was not begun (R12, J7)."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from hupan.store.engine import Row
+from hupan.store.migrate import Migration, check_current, migrate, migrations
+from hupan.store.sqlite import connect
+from tests.faults.power import Disk, recorded
+
+NAME = "hupan.db"
+ACCOUNTS = 40
+ACCOUNT = """
+INSERT INTO accounts (id, name, coin_cents, invitation_code, registered_at)
+VALUES (?1, 'somebody', 500, ?2, 1700000000)
+"""
+SCHEMA = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
+
+
+def unsummed(path: Path) -> object:
+    """Recorded writes carry no page sums."""
+    return connect(path, "unix")
+
+
+def record(path: Path, known: list[Migration], patch: pytest.MonkeyPatch) -> Disk:
+    """What the migration of a store does to the disk."""
+    with recorded() as (vfs, disk):
+        patch.setattr("hupan.store.migrate.connect", lambda place: connect(place, vfs))
+        if known:
+            migrate(path, known)
+            fill(path, vfs)
+        migrate(path)
+    return disk
+
+
+def fill(path: Path, vfs: str) -> None:
+    """Accounts with balances, all at once."""
+    connection = connect(path, vfs)
+    with connection:
+        for number in range(1_000_001, 1_000_001 + ACCOUNTS):
+            connection.execute(ACCOUNT, (number, str(number))).fetchall()
+    connection.close()
+
+
+def look(path: Path) -> tuple[list[Row], list[Row]]:
+    """The schema of a file, and its accounts; the file is sound (J7)."""
+    connection = connect(path, "unix")
+    try:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        accounts = connection.execute("SELECT id, coin_cents FROM accounts").fetchall()
+        return connection.execute(SCHEMA).fetchall(), accounts
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("landed", [0, 1, 5])
+def test_the_next_start_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, landed: int
+) -> None:
+    """Cut at each write and each sync, before and after it, no part of a migration stays (R12)."""
+    chance = random.Random(landed)  # noqa: S311 - what a cut leaves
+    played, cut = tmp_path / "played", tmp_path / "cut"
+    played.mkdir()
+    disk = record(played / NAME, migrations()[:landed], monkeypatch)
+    monkeypatch.setattr("hupan.store.migrate.connect", unsummed)
+    whole, _ = look(played / NAME)
+    migrated_again = set()
+    for acts in range(len(disk.acts) + 1):
+        cut.mkdir()
+        for name, content in disk.image(acts, chance).items():
+            (cut / name).write_bytes(content)
+        migrated_again.add(len(migrate(cut / NAME)))
+        check_current(cut / NAME)
+        schema, accounts = look(cut / NAME)
+        assert schema == whole
+        assert len(accounts) in (0, ACCOUNTS)
+        for file in cut.iterdir():
+            file.unlink()
+        cut.rmdir()
+    # All of what was missing or nothing, and both were met.
+    assert migrated_again == {len(migrations()), len(migrations()) - landed, 0}

@@ -1,0 +1,260 @@
+"""Flipped bytes: where money and credentials lie no wrong row is ever read (security R05, J8)."""
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from hupan.model import StoreUnavailable
+from hupan.store.engine import Row, StoreRefused, Transaction
+from hupan.store.migrate import migrate
+from hupan.store.sqlite import SqliteEngine
+from hupan.store.wal_damage import refuse_damaged_log
+from tests.domain.purses import Purses, wish
+
+NAME, LOG = "hupan.db", "hupan.db-wal"
+FLIPS = 200
+ACCOUNTS = 60
+PAGE_BYTES = 4096
+SECRET = "$argon2id$v=19$m=19456,t=2,p=1$" + "S" * 64
+READ = (
+    "SELECT * FROM coin_entries ORDER BY account_id, number",
+    "SELECT * FROM accounts ORDER BY id",
+    "SELECT * FROM identities ORDER BY kind, value",
+    "SELECT * FROM sessions ORDER BY account_id, token_hash",
+    "SELECT * FROM codes ORDER BY target, channel",
+)
+# Identities lie twice, in their table and in an index of it; a reading needs one of both alone.
+PAGES = "SELECT pageno FROM dbstat WHERE name IN ('coin_entries', 'accounts', 'sessions', 'codes')"
+OPEN = "INSERT INTO sessions VALUES (?1, ?2, 'd', 'android', 1, 1, 1)"
+SHOW = "UPDATE accounts SET phone = ?2, password_hash = ?3 WHERE id = ?1"
+OWN = "INSERT INTO identities (kind, value, account_id) VALUES ('phone', ?1, ?2)"
+CODE = "INSERT INTO codes VALUES (?1, 'sms', 'own', ?2, ?3, 0, 99)"
+TOUCH = "UPDATE counters SET value = value + 1 WHERE name = 'process'"
+Files: TypeAlias = dict[str, bytes]
+Damage: TypeAlias = Callable[[Files, random.Random], Files]
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
+
+
+@dataclass(frozen=True)
+class Store:
+    """The files of a store as they lie there, its rows, and the pages that these lie in."""
+
+    files: Files
+    rows: list[list[Row]]
+    pages: list[int]
+
+
+async def fill(purses: Purses) -> None:
+    """Accounts with money and all kinds of credentials."""
+
+    async def arrive(number: int) -> None:
+        account = await purses.account()
+        phone, token = f"139{number:08}", number.to_bytes(32)
+
+        async def change(tx: Transaction) -> None:
+            await tx.run(SHOW, account, phone, SECRET)
+            await tx.run(OWN, phone, account)
+            await tx.run(OPEN, account, token)
+            await tx.run(CODE, phone, account, token)
+
+        await purses.engine.change(change)
+        for key in "abc":
+            await purses.coins.change(wish(account, 100, key))
+
+    await asyncio.gather(*(arrive(number) for number in range(ACCOUNTS)))
+    for _ in range(6):  # damage to the last commits of a log looks like a power cut
+        await purses.engine.change(lambda tx: tx.run(TOUCH))
+
+
+async def read(engine: SqliteEngine) -> list[list[Row]]:
+    """All rows that matter."""
+    return [await engine.all(sql) for sql in READ]
+
+
+def make(folder: Path, *, closed: bool) -> Store:
+    """A store that was stopped in order, or one that was killed and has all in its log."""
+    migrate(folder / NAME)
+    engine = SqliteEngine(folder / NAME)
+    asyncio.run(fill(Purses(engine)))
+    rows = asyncio.run(read(engine))
+    pages = [row[0] for row in asyncio.run(engine.all(PAGES))]
+    killed = {file.name: file.read_bytes() for file in folder.iterdir()}
+    asyncio.run(engine.close())
+    return Store({NAME: (folder / NAME).read_bytes()} if closed else killed, rows, pages)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Everything is in the file."""
+    return make(tmp_path_factory.mktemp("stopped"), closed=True)
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Everything is in the log."""
+    return make(tmp_path_factory.mktemp("killed"), closed=False)
+
+
+def flipping(name: str) -> Damage:
+    """Flips bits in one to eight bytes in a row."""
+
+    def flip(files: Files, chance: random.Random) -> Files:
+        content = bytearray(files[name])
+        at, many = chance.randrange(len(content) - 8), chance.randint(1, 8)
+        for place in range(at, at + many):
+            content[place] ^= chance.randrange(1, 256)
+        return {**files, name: bytes(content)}
+
+    return flip
+
+
+def flipping_rows(store: Store) -> Damage:
+    """Flips bytes in a page of a table that holds money or credentials."""
+
+    def flip(files: Files, chance: random.Random) -> Files:
+        content = bytearray(files[NAME])
+        at = (chance.choice(store.pages) - 1) * PAGE_BYTES + chance.randrange(PAGE_BYTES - 8)
+        for place in range(at, at + chance.randint(1, 8)):
+            content[place] ^= chance.randrange(1, 256)
+        return {**files, NAME: bytes(content)}
+
+    return flip
+
+
+def zeroing(name: str) -> Damage:
+    """Has a page read as zeros, as some disks do with what they lost."""
+
+    def zero(files: Files, chance: random.Random) -> Files:
+        content = bytearray(files[name])
+        at = chance.randrange(len(content) // PAGE_BYTES) * PAGE_BYTES
+        content[at : at + PAGE_BYTES] = bytes(PAGE_BYTES)
+        return {**files, name: bytes(content)}
+
+    return zero
+
+
+def truncating(files: Files, chance: random.Random) -> Files:
+    """Cuts the end of the file off."""
+    content = files[NAME]
+    return {**files, NAME: content[: chance.randrange(1, len(content))]}
+
+
+def met(folder: Path, files: Files) -> list[list[Row]] | None:
+    """The rows that a server would read after a start; None when it says that it cannot."""
+    for file in folder.iterdir():
+        file.unlink()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+    async def start() -> list[list[Row]]:
+        engine = SqliteEngine(folder / NAME)
+        try:
+            return await read(engine)
+        except StoreUnavailable:
+            with pytest.raises(StoreUnavailable):
+                await engine.check()
+            raise
+        finally:
+            await engine.close()
+
+    try:
+        refuse_damaged_log(folder / NAME)
+        migrate(folder / NAME)
+        return asyncio.run(start())
+    except (StoreRefused, StoreUnavailable):
+        return None
+
+
+def damage(folder: Path, store: Store, do: Damage, times: int) -> Counter[str]:
+    """Damages a store again and again: each time it is told, or the rows read as they were."""
+    chance = random.Random(5)  # noqa: S311 - where it strikes
+    seen: Counter[str] = Counter()
+    for number in range(times):
+        rows = met(folder, do(store.files, chance))
+        assert rows is None or rows == store.rows, f"silently wrong after damage {number}"
+        seen["told" if rows is None else "harmless"] += 1
+    return seen
+
+
+def test_flips_in_rows(tmp_path: Path, stopped: Store) -> None:
+    """Every flip where money and credentials lie is found (security R05, J3)."""
+    assert damage(tmp_path, stopped, flipping_rows(stopped), FLIPS) == {"told": FLIPS}
+
+
+def test_flips_anywhere(tmp_path: Path, stopped: Store) -> None:
+    """Wherever else one falls, no row reads as another one (security R05)."""
+    seen = damage(tmp_path, stopped, flipping(NAME), FLIPS // 2)
+    assert seen["told"] > FLIPS / 20, seen
+
+
+def test_flips_in_the_log(tmp_path: Path, killed: Store) -> None:
+    """Nor does a flip in the write-ahead log of a killed server take commits away (R05, J1)."""
+    seen = damage(tmp_path, killed, flipping(LOG), FLIPS)
+    assert seen["told"] > FLIPS / 2, seen
+
+
+def test_flips_in_the_index_of_the_log(tmp_path: Path, killed: Store) -> None:
+    """What lies in shared memory is made anew at a start, whatever it holds (R05)."""
+    assert damage(tmp_path, killed, flipping(f"{NAME}-shm"), 20) == {"harmless": 20}
+
+
+@pytest.mark.parametrize("do", [zeroing(NAME), truncating])
+def test_lost_pages(tmp_path: Path, stopped: Store, do: Damage) -> None:
+    """Pages that are gone, or read as zeros, are told (R05)."""
+    seen = damage(tmp_path, stopped, do, FLIPS // 4)
+    assert seen["told"] > FLIPS / 20, seen
+
+
+def test_lost_pages_of_the_log(tmp_path: Path, killed: Store) -> None:
+    """The log is no worse off (R05)."""
+    assert damage(tmp_path, killed, zeroing(LOG), FLIPS // 4)["told"] > FLIPS / 8
+
+
+def test_the_log_names_the_table_and_no_secret(
+    tmp_path: Path, stopped: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An operator reads where the damage lies, and nobody's data (R05, L1)."""
+    caplog.set_level(logging.DEBUG, "hupan")
+    damage(tmp_path, stopped, flipping_rows(stopped), FLIPS // 4)
+    assert "damage found in coin_entries" in caplog.text
+    assert "damage found in accounts" in caplog.text
+    assert "13900" not in caplog.text
+    assert "argon2" not in caplog.text
+
+
+def running(sql: str) -> Callable[[Transaction], Awaitable[int]]:
+    """A change of one statement."""
+
+    async def change(tx: Transaction) -> int:
+        return await tx.run(sql)
+
+    return change
+
+
+def test_what_is_whole_goes_on(tmp_path: Path, stopped: Store) -> None:
+    """A change that meets a damaged row fails alone: others of the same moment are kept (R05)."""
+    content = stopped.files[NAME]
+    at = content.index(SECRET.encode()) // PAGE_BYTES * PAGE_BYTES
+    torn = content[: at + 100] + bytes([content[at + 100] ^ 1]) + content[at + 101 :]
+    (tmp_path / NAME).write_bytes(torn)
+
+    async def work() -> list[object]:
+        engine = SqliteEngine(tmp_path / NAME)
+        changes = (TOUCH, "UPDATE accounts SET name = 'x'", TOUCH)
+        done = await asyncio.gather(
+            *(engine.change(running(sql)) for sql in changes),
+            return_exceptions=True,
+        )
+        await engine.close()
+        return list(done)
+
+    first, second, third = asyncio.run(work())
+    assert (first, third) == (1, 1)
+    assert isinstance(second, StoreUnavailable)

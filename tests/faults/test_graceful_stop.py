@@ -1,0 +1,95 @@
+"""A stop while much is under way (security R17)."""
+
+import contextlib
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.faults.senders import failing, silent_gateway
+from tests.faults.sockets import connect, is_whole, post, rest
+from tests.faults.test_slow_senders import GATEWAY_THREADS, asking, until
+from tests.servers import Server
+from tests.wire import pb
+from tests.wire.client import WireClient
+
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
+
+PASSWORD = "correct horse battery"
+SIGN_INS, WRITES, HALVES, IDLE = 16, 17, 17, 8
+LATE = 3
+"""Bytes of a half request that follow the signal."""
+PATIENCE_SECONDS = 60.0
+
+
+def served(port: int) -> socket.socket:
+    """A connection that the server has taken, not just its system."""
+    connection = connect(port)
+    connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+    answer = b""
+    while not answer.endswith(b"}"):
+        answer += connection.recv(4096)
+    return connection
+
+
+def renaming(token: str, name: str) -> bytes:
+    """A whole request that changes the nickname."""
+    return b"".join(post("user/edit-nickname", pb.text(3, name), token))
+
+
+def test_every_request_that_came_whole_is_answered_whole(tmp_path: Path) -> None:
+    """Fifty in flight, halves among them: whole replies, a clean end in time, nothing forgotten."""
+    with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
+        email = wire.fresh_email()
+        wire.account(email=email, password=PASSWORD)
+        login = b"".join(post("user/email-login", {"email": email, "password": PASSWORD}))
+        tokens = [wire.account().token for _ in range(WRITES + HALVES)]
+        lines = [served(server.port) for _ in range(SIGN_INS + WRITES + HALVES + IDLE)]
+        asked = [login] * SIGN_INS + [renaming(token, "whole") for token in tokens]
+        halves = lines[SIGN_INS + WRITES : SIGN_INS + WRITES + HALVES]
+        for line, request in zip(lines, asked, strict=False):
+            line.sendall(request[:-LATE] if line in halves else request)
+        server.process.send_signal(signal.SIGTERM)
+        for line, request in zip(halves, asked[-HALVES:], strict=True):
+            with contextlib.suppress(OSError):
+                line.sendall(request[-LATE:])
+        answers = [rest(line) for line in lines]
+        assert server.process.wait(PATIENCE_SECONDS) == 0
+        assert all(is_whole(answer) for answer in answers[: SIGN_INS + WRITES])
+        # Whether the second half came in time is not for the server to say; what it says is whole.
+        assert all(is_whole(answer) or not answer for answer in answers[SIGN_INS + WRITES :])
+        assert answers[-IDLE:] == [b""] * IDLE
+        assert list(tmp_path.glob("*-wal")) == []
+        server.start()
+        named = [wire.own_info(token).pb_data.text(2) == "whole" for token in tokens]
+        answered = [bool(answer) for answer in answers[SIGN_INS:-IDLE]]
+        assert [name or not told for name, told in zip(named, answered, strict=True)] == [
+            True
+        ] * len(tokens)
+
+
+def test_what_was_not_sent_is_kept(tmp_path: Path) -> None:
+    """Codes that wait behind a gateway that hangs are in the outbox when the server has ended."""
+    with failing(silent_gateway) as gateway, asking(tmp_path, gateway.port) as our:
+        for _ in range(40):
+            our.ask("verification/get-verification-code")
+        until(lambda: gateway.open == GATEWAY_THREADS)
+        assert our.server.stop() == 0
+        # Whether those left that were being told to the gateway, nobody knows.
+        assert our.waiting() == 40 - GATEWAY_THREADS
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    """SIGTERM twice: the process is gone while a request waits, and what was kept is there."""
+    with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
+        token = wire.account(nickname="kept").token
+        with served(server.port) as waiting, served(server.port) as idle:
+            waiting.sendall(b"GET /sandbox/outbox/wait?timeout=50 HTTP/1.1\r\nhost: a\r\n\r\n")
+            server.process.send_signal(signal.SIGTERM)
+            assert rest(idle) == b""  # by which it shows that it has heard the first
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
+            assert rest(waiting) == b""
+        server.start()
+        assert wire.own_info(token).pb_data.text(2) == "kept"

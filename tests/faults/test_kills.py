@@ -1,0 +1,78 @@
+"""kill -9 at any moment of mixed work: nothing that was answered is lost (security R01, J1-J8).
+
+It shows that changes are whole, and not that they were synced: a killed process leaves the system's
+cache to the disk (security D7). That is what test_power_cuts.py is for.
+"""
+
+import os
+import random
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.faults.asking import Asker
+from tests.faults.crowd import ENVIRONMENT, Crowd
+from tests.faults.invariants import Rows, broken, differences, rows_of, wrong_answers
+from tests.servers import Server
+from tests.stores import STORES
+
+ROUNDS_OF_A_TEST = {"sqlite": 15, "postgres": 3}
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "150"))
+SOAK_ROUNDS = int(os.environ.get("SOAK_KILL_ROUNDS", "2000"))
+SOONEST_SECONDS, LATEST_SECONDS = 0.05, 0.5
+LOOKED_AT = 25
+
+
+class Kills:
+    """One server that is killed again and again, and the crowd that works on it."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.crowd = Crowd(seed)
+        self.rows: Rows = rows_of(folder / "hupan.db")
+        self.server = Server("sandbox", "--data-dir", str(folder), environment=ENVIRONMENT)
+        self.struck: Counter[bool] = Counter()
+        self._chance = random.Random(seed)  # noqa: S311 - when to strike
+
+    def strike(self) -> None:
+        """Kills the server at a moment of the work, and starts it again."""
+        told = self.crowd.journal.acknowledged
+        with self.crowd.at_work(self.server.port):
+            time.sleep(self._chance.uniform(SOONEST_SECONDS, LATEST_SECONDS))
+            self.server.kill()
+        self.struck[self.crowd.journal.acknowledged > told] += 1
+        self.server.start()
+
+    def check(self) -> None:
+        """Holds store and answers against what the clients were told."""
+        assert differences(self.crowd.journal, self.rows) == []
+        assert broken(self.rows) == []
+        assert self.crowd.wrong == []
+        with Asker(self.server.port) as asker:
+            live, ended = self.crowd.live(LOOKED_AT), self.crowd.ended(LOOKED_AT)
+            assert wrong_answers(asker, live=live, ended=ended) == []
+
+    def run(self, rounds: int) -> None:
+        """So many kills; each must have fallen into work, and some into a request."""
+        with self.server:
+            for _ in range(rounds):
+                self.strike()
+                self.check()
+        assert self.struck[True] >= rounds / 2, self.struck
+        assert self.crowd.journal.in_doubt > rounds / 2
+        assert {("rename", 1), ("sign in", 1), ("logout", 1)} <= set(self.crowd.answers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(ROUNDS // ROUNDS_OF_A_TEST["sqlite"]))
+def test_nothing_answered_is_lost(tmp_path: Path, part: int) -> None:
+    """After each kill the store is what the clients were told, and sound (security R01)."""
+    Kills(tmp_path / "data", seed=part).run(ROUNDS_OF_A_TEST[STORES.engine])
+
+
+@pytest.mark.soak
+def test_nothing_answered_is_lost_in_thousands_of_kills(tmp_path: Path) -> None:
+    """The same, for as long as it takes (security R01)."""
+    for part in range(SOAK_ROUNDS // 100):
+        Kills(tmp_path / str(part), seed=1000 + part).run(100)

@@ -1,0 +1,142 @@
+"""A disk that can only be read: told at the start, and while running nothing is kept (R04)."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from hupan.app.storing import StartRefused, prepared_store
+from hupan.config import Settings
+from hupan.store.migrate import migrate
+from hupan.store.sqlite import SqliteEngine, connect
+from tests.model.served import Served
+from tests.wire import pb
+
+NOBODY = 65534
+STORE_UNAVAILABLE = 1001
+pytestmark = [pytest.mark.one_engine]
+
+
+@contextmanager
+def powerless() -> Iterator[None]:
+    """Modes of files bind everybody but root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a store in it, which everybody may look into and its owner alone may change."""
+    folder = Path(tempfile.mkdtemp(prefix="hupan-test-"))
+    migrate(folder / "hupan.db")
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+def refusal(folder: Path) -> str:
+    """What a start is refused with."""
+    with (
+        powerless(),
+        pytest.raises(StartRefused) as caught,
+        prepared_store(Settings(data_dir=folder)),
+    ):
+        pass
+    return str(caught.value)
+
+
+def test_a_file_that_is_read_only(folder: Path) -> None:
+    """The server does not start on a file that it cannot write, and names the file (R04)."""
+    (folder / "hupan.db").chmod(0o444)
+    folder.chmod(0o777)
+    assert refusal(folder).endswith(f"'{folder / 'hupan.db'}'")
+    assert "cannot read and write" in refusal(folder)
+
+
+def test_a_folder_that_is_read_only(folder: Path) -> None:
+    """Nor in a folder where it can make no file (R04)."""
+    (folder / "hupan.db").chmod(0o666)
+    folder.chmod(0o555)
+    assert f"cannot write to {folder}" in refusal(folder)
+
+
+def test_a_disk_that_becomes_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads are served, writes are refused, `/readyz` tells it, and all of it ends by itself (R04).
+
+    A store that says SQLITE_READONLY to every change, as it does when its disk was mounted anew.
+    """
+    connections: list[apsw.Connection] = []
+
+    def open_file(path: Path) -> apsw.Connection:
+        connections.append(connect(path))
+        return connections[-1]
+
+    monkeypatch.setattr("hupan.app.engines.SqliteEngine", lambda p: SqliteEngine(p, open_file))
+    served = Served(tmp_path / "served")
+    try:
+        token = _sign_up(served)
+        _set(connections, "ON")
+        assert _rename(served, token, "first") == STORE_UNAVAILABLE
+        assert _ready(served) == 503
+        info = served.get("user/info", token)
+        assert info.code == 1
+        assert info.pb_data.text(2) != "first"
+        assert served.rows("SELECT count(*) FROM accounts WHERE name = 'first'") == [(0,)]
+        _set(connections, "OFF")
+        assert _ready(served) == 200
+        assert _rename(served, token, "second") == 1
+    finally:
+        served.close()
+
+
+def _sign_up(served: Served) -> str:
+    phone = "13900000001"
+    body = {"mobile": phone, **served.solved()}
+    assert served.post("verification/get-verification-code", body).code == 1
+    code = served.letters()[0].code
+    login = {"mobile": phone, "captcha": code, "deviceId": "d"}
+    return served.post("user/verification-login", login).text("token")
+
+
+def _rename(served: Served, token: str, name: str) -> int:
+    return served.post("user/edit-nickname", pb.text(3, name), token).code
+
+
+def _set(connections: list[apsw.Connection], state: str) -> None:
+    """Has every connection refuse to write, or not any more; none is in use at this moment."""
+    for connection in connections:
+        connection.execute(f"PRAGMA query_only = {state}").fetchall()
+
+
+def _ready(served: Served) -> int:
+    """The status of `/readyz`."""
+    statuses: list[int] = []
+
+    async def send(event: MutableMapping[str, Any]) -> None:
+        if isinstance(event.get("status"), int):
+            statuses.append(event["status"])
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope: MutableMapping[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": "/readyz",
+        "headers": [],
+    }
+    served.run(served.server.health(scope, receive, send))
+    return statuses[0]

@@ -1,0 +1,85 @@
+"""What schemathesis makes of docs/openapi.json is answered as it says (security R23)."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.servers import Server
+from tests.wire.client import WireClient
+
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+SOME = settings(
+    max_examples=6, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+)
+MANY = settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def json_alone(document: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out bodies in protobuf, which have a test of their own."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation.get("requestBody", {}).get("content", {}).pop("application/x-protobuf", None)
+    return document
+
+
+schema = schemathesis.openapi.from_dict(json_alone(json.loads(DOCUMENT.read_text("utf-8"))))
+
+
+Case: TypeAlias = schemathesis.Case[Any]
+
+
+class Caller:
+    """A VIP who comes back with a new account whenever a case has ended the old one."""
+
+    def __init__(self, server: Server, wire: WireClient) -> None:
+        self._server = server
+        self._wire = wire
+        self._token = ""
+
+    def ask(self, case: Case) -> None:
+        """Sends one case and checks its answer."""
+        if not self._token or self._wire.own_info(self._token).code != 1:
+            self._token = self._wire.account(vipDays=30).token
+        headers = {**dict(case.headers or {}), "token": self._token}
+        reply = case.call(base_url=self._server.url, headers=headers)
+        case.validate_response(reply, checks=CHECKS)
+        assert reply.headers["x-result"] != ["error"], reply.content
+
+
+@pytest.fixture(scope="module")
+def caller(sandbox: Server, wire: WireClient) -> Caller:
+    """One caller for all endpoints."""
+    return Caller(sandbox, wire)
+
+
+@schema.parametrize()
+@SOME
+def test_some_cases_of_each_endpoint(case: Case, caller: Caller) -> None:
+    """Whatever comes is answered by the schema, with no exception behind it."""
+    caller.ask(case)
+
+
+@pytest.mark.soak
+@schema.parametrize()
+@MANY
+def test_many_cases_of_each_endpoint(case: Case, caller: Caller) -> None:
+    """The same, for as long as it takes."""
+    caller.ask(case)

@@ -1,0 +1,138 @@
+"""The fronts of deploy/ before a real server: nginx and Caddy (security D3, I10, L9)."""
+
+import json
+import shutil
+import ssl
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.delivery.certificates import issue
+from tests.flows.fronts import FRONTS, front
+from tests.ports import LOOPBACK
+from tests.servers import Server
+from tests.wire import pb
+from tests.wire.client import WireClient
+from tests.wire.events import events
+
+pytestmark = pytest.mark.one_engine
+
+NAME, WEB_NAME = "chat-go.jwzhd.com", "chat-web-go.jwzhd.com"
+VISITOR, SPOOFED = "127.0.0.2", "203.0.113.9"
+BEHIND = {"HUPAN_TRUSTED_PROXIES": f"{LOOPBACK}/32", "HUPAN_CLIENT_IP_HEADER": "x-real-ip"}
+
+
+class Visit:
+    """A client beyond the front, at an address of its own."""
+
+    def __init__(self, front_url: str, context: ssl.SSLContext, behind: WireClient) -> None:
+        transport = httpx.HTTPTransport(verify=context, local_address=VISITOR)
+        self._http = httpx.Client(base_url=front_url, transport=transport, timeout=30)
+        self.behind = behind
+
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
+        """One request; names of headers have _ for -."""
+        named = {"host": NAME} | {name.replace("_", "-"): text for name, text in headers.items()}
+        return self._http.request(
+            method, path, content=body, headers=named, extensions={"sni_hostname": NAME}
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A sandbox that trusts a front on this machine."""
+    with Server("sandbox", environment=BEHIND) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=FRONTS)
+def visit(
+    request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Visit]:
+    """A visitor of each front that is installed."""
+    if shutil.which(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    folder = tmp_path_factory.mktemp("front")
+    issued = issue(folder, NAME)
+    context = ssl.create_default_context(cafile=str(issued.authority))
+    with (
+        front(request.param, folder, server.port, issued.chain) as port,
+        WireClient(server) as wire,
+    ):
+        visit = Visit(f"https://{LOOPBACK}:{port}", context, wire)
+        yield visit
+        visit.close()
+
+
+def test_signing_in_works(visit: Visit) -> None:
+    """By TLS: a code, a token, own info in protobuf, with the headers of the answer (D3)."""
+    phone = visit.behind.fresh_phone()
+    code = visit.behind.sms_code(phone)
+    body = json.dumps({"mobile": phone, "captcha": code, "deviceId": "d", "platform": "x"})
+    signed_in = visit.ask("POST", "/v1/user/verification-login", body.encode())
+    assert signed_in.headers["content-type"] == "application/json; charset=utf-8"
+    assert signed_in.headers["x-result"] == "ok"
+    token = signed_in.json()["data"]["token"]
+    info = visit.ask("GET", "/v1/user/info", token=token)
+    assert info.headers["content-type"] == "application/x-protobuf"
+    assert pb.decode(info.content).message(2).text(6) == phone
+    assert visit.ask("GET", "/v1/user/info", token="x").headers["x-result"] == "unauthenticated"
+
+
+def test_the_address_is_the_visitors(visit: Visit) -> None:
+    """Not the front's, and not what the visitor says of itself (security I10)."""
+    body = b'{"email": "nobody@example.com", "password": "wrong one"}'
+    said = {"x_real_ip": SPOOFED, "x_forwarded_for": SPOOFED, "forwarded": f"for={SPOOFED}"}
+    reply = visit.ask("POST", "/v1/user/email-login", body, **said)
+    number = reply.headers["x-request-id"]
+    (event,) = [e for e in events(visit.behind.server.output()) if e.get("request") == number]
+    assert event["address"] == VISITOR
+
+
+def test_the_name_selects_the_surface(visit: Visit) -> None:
+    """The web surface by its host name, through the front (wire.md 1.1)."""
+    page = visit.ask("GET", "/v1/user/homepage?userId=1", host=WEB_NAME)
+    assert page.json()["data"]["user"]["registerTime"] == 0
+    assert visit.ask("GET", "/v1/user/homepage?userId=1").status_code == 404
+
+
+def test_browsers_may_ask(visit: Visit) -> None:
+    """A preflight and its headers pass (wire.md 1.9)."""
+    asked = {"origin": "https://a.example", "access_control_request_method": "POST"}
+    reply = visit.ask("OPTIONS", "/v1/user/captcha", b"", **asked)
+    assert reply.status_code == 204
+    assert reply.headers["access-control-allow-origin"] == "*"
+
+
+def test_large_bodies_end_early(visit: Visit) -> None:
+    """Above 64 KiB in Hupan's words, far above in the front's; the next request works (I1)."""
+    little = visit.ask("POST", "/v1/user/captcha", b"x" * (64 * 1024 + 1))
+    assert (little.status_code, little.json()["code"]) == (413, 1113)
+    # Caddy 2.6 says 502 of a body that it cuts, nginx 413.
+    cut = visit.ask("POST", "/v1/user/captcha", b"x" * 1_000_000)
+    assert cut.status_code in (413, 502)
+    assert "x-request-id" not in cut.headers
+    assert visit.ask("POST", "/v1/user/captcha").json()["code"] == 1
+
+
+def test_many_requests_share_connections(visit: Visit) -> None:
+    """The front keeps its connections to the server, and none fails."""
+    found = {visit.ask("GET", "/v1/user/info", token="x").status_code for _ in range(300)}
+    assert found == {200}
+
+
+def test_old_clients_may_come(visit: Visit) -> None:
+    """TLS 1.2 is on: one client has nothing newer (security L9)."""
+    url = httpx.URL(str(visit.ask("GET", "/healthz").url))
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with httpx.Client(verify=context, trust_env=False) as http:
+        reply = http.get(url, headers={"host": NAME}, extensions={"sni_hostname": NAME})
+    assert reply.status_code == 200

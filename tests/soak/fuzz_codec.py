@@ -1,0 +1,53 @@
+"""Every reader of bodies, fed by coverage: `make fuzz` (security R23).
+
+A reader gives a request or refuses; any other end is a finding, and the engine keeps its bytes.
+"""
+
+import sys
+from collections.abc import Callable
+
+import atheris  # type: ignore[import-untyped]  # it is in an environment of its own
+
+with atheris.instrument_imports(include=["hupan.api"]):
+    from hupan.api.codec import JsonCodec, ProtobufCodec
+    from hupan.api.depth import is_too_deep
+    from hupan.api.failures import UnreadableBody
+    from hupan.api.json_form import JsonFormCodec
+    from hupan.api.query import QueryCodec
+
+from google.protobuf.message import Message
+from msgspec import Struct
+
+from hupan.contract.endpoints import ENDPOINTS
+from hupan.domain.refusals import InvalidField
+
+
+def readers() -> list[Callable[[bytes], object]]:
+    """One for each form in which a request may come."""
+    found: list[Callable[[bytes], object]] = [is_too_deep]
+    for line in ENDPOINTS:
+        if issubclass(line.request, Message):
+            found.append(ProtobufCodec(line.request, line.response).read)
+            found.append(JsonFormCodec(line.request, line.response).read)
+        elif issubclass(line.request, Struct) and line.request.__struct_fields__:
+            is_query = line.method == "GET"
+            found.append((QueryCodec if is_query else JsonCodec)(line.request).read)
+    return found
+
+
+READERS = readers()
+
+
+def one(data: bytes) -> None:
+    """The first byte chooses the reader, the others are the body."""
+    if not data:
+        return
+    try:
+        READERS[data[0] % len(READERS)](data[1:])
+    except (InvalidField, UnreadableBody):
+        return
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one)
+    atheris.Fuzz()

@@ -1,0 +1,154 @@
+"""Connections that ask as fast as they are told to, and time each answer."""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_LENGTH = re.compile(rb"content-length: (\d+)")
+_OUTCOME = re.compile(rb"x-result: (\w+)")
+_HEAD_END = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked: its kind in the figures, and its bytes."""
+
+    kind: str
+    wire: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How one request went.
+
+    Attributes:
+        outcome: `x-result`, or "broken" when the connection ended instead.
+        due_at: when it should have been sent, in the loop's time.
+        sent_at: when it was.
+        ended_at: when the whole answer had come.
+    """
+
+    kind: str
+    outcome: str
+    due_at: float
+    sent_at: float
+    ended_at: float
+
+
+class Line(asyncio.Protocol):
+    """One kept connection; one request at a time."""
+
+    def __init__(self, on_answer: Callable[["Line", Answered], None]) -> None:
+        self._on_answer = on_answer
+        self._transport: asyncio.Transport | None = None
+        self._held = b""
+        self._asked: tuple[Request, float, float] | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is one for TCP
+        """Keeps the way out."""
+        self._transport = transport
+
+    def ask(self, request: Request, due_at: float) -> None:
+        """Sends a request; the answer is told to `on_answer`."""
+        assert self._transport is not None
+        self._asked = (request, due_at, self._loop.time())
+        self._transport.write(request.wire)
+
+    def data_received(self, data: bytes) -> None:
+        """Takes in an answer, in one piece or in many."""
+        self._held += data
+        end = self._held.find(_HEAD_END)
+        if end < 0:
+            return
+        length = _LENGTH.search(self._held, 0, end)
+        if length is None or len(self._held) < end + len(_HEAD_END) + int(length[1]):
+            return
+        outcome = _OUTCOME.search(self._held, 0, end)
+        is_ok = self._held.startswith(b"HTTP/1.1 200 ") and outcome is not None
+        self._held = b""
+        self._tell(outcome[1].decode() if is_ok and outcome is not None else "other")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Whoever waits for an answer hears that none will come."""
+        del error
+        if self._asked is not None:
+            self._tell("broken")
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._asked = None
+        if self._transport is not None:
+            self._transport.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be asked on."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def _tell(self, outcome: str) -> None:
+        assert self._asked is not None
+        request, due_at, sent_at = self._asked
+        self._asked = None
+        self._on_answer(self, Answered(request.kind, outcome, due_at, sent_at, self._loop.time()))
+
+
+class Switchboard:
+    """Lines to one port; those that nobody asks on are free."""
+
+    def __init__(self, port: int, tell: Callable[[Answered], None]) -> None:
+        """Opens nothing yet.
+
+        Args:
+            port: of the loopback address.
+            tell: hears of every answer, before the line that brought it is free again.
+        """
+        self._port = port
+        self._tell = tell
+        self._lines: set[Line] = set()
+        self._opening: set[asyncio.Task[None]] = set()
+        self.free: deque[Line] = deque()
+        self.on_free: Callable[[Line], None] = self.free.append
+
+    async def open(self, count: int) -> None:
+        """Opens lines until there are so many."""
+        while len(self._lines) < count:
+            await self._open_one()
+
+    async def _open_one(self) -> None:
+        loop = asyncio.get_running_loop()
+        _, line = await loop.create_connection(
+            lambda: Line(self._answered), "127.0.0.1", self._port
+        )
+        self._lines.add(line)
+        self.on_free(line)
+
+    def _answered(self, line: Line, answered: Answered) -> None:
+        self._tell(answered)
+        if line.is_open:
+            self.on_free(line)
+        else:
+            self.replace(line)
+
+    def replace(self, line: Line) -> None:
+        """Opens a line for one that the server closed."""
+        self._lines.discard(line)
+        task = asyncio.create_task(self._open_one())
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return len(self.free) == len(self._lines) and not self._opening
+
+    def close(self) -> None:
+        """Hangs up everywhere."""
+        for task in self._opening:
+            task.cancel()
+        for line in self._lines:
+            line.close()
+        self._lines.clear()
+        self.free.clear()

@@ -1,0 +1,58 @@
+"""Makes docs/soak.md of a report: `python -m tests.soak.page soak.json > docs/soak.md`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+PHASES = {
+    "peak": "sixteen clients that ask without a pause",
+    "held": "70 % of the peak, at random moments",
+    "flood": "three times the peak, on 1,024 connections",
+    "recovery": "the five seconds after the flood, at 70 % again",
+    "after": "the next fifteen seconds",
+}
+KINDS = ("read", "write", "sign-in")
+_HEAD = """\
+| phase | load | seconds | good answers/s | others | reads | writes | sign-ins |
+|---|---|---|---|---|---|---|---|
+"""
+_NOTES = """
+Reads, writes and sign-ins by password: median / p99 in milliseconds. They count from the moment at
+which a request was due, so those of the flood hold the second that a client waits for a free
+connection before it gives up. One server process on one core.
+"""
+
+
+def page(report: dict[str, Any]) -> str:
+    """The figures as a table, and what was missed."""
+    rows = "".join(_row(phase, load, report[phase]) for phase, load in PHASES.items())
+    memory = report["held_memory"]
+    facts = [
+        f"- Requests of the flood: {report['flood_arrived']:,}.",
+        f"- Given up by their clients: {report['flood_given_up']:,}.",
+        f"- Memory while the load was held: {memory['from_mib']} to {memory['to_mib']} MiB.",
+        f"- Its growth, in MiB by 100,000 requests: {memory['slope_mib_per_100k_requests']}.",
+        f"- Cores that had other work meanwhile: {report['held']['cores_busy_with_others']:g}.",
+        f"- Missed: {'; '.join(report['missed']) or 'nothing'}.",
+    ]
+    return f"{_HEAD}{rows}{_NOTES}\n" + "\n".join(facts) + "\n"
+
+
+def _row(phase: str, load: str, figures: dict[str, Any]) -> str:
+    others = {name: n for name, n in figures["outcomes"].items() if not name.endswith(" ok")}
+    said = ", ".join(f"{n:,} {name}" for name, n in others.items()) or "none"
+    times = [figures["ms"].get(kind, {}) for kind in KINDS]
+    cells = [
+        phase,
+        load,
+        f"{figures['seconds']:g}",
+        f"{figures['good_per_second']:,}",
+        said,
+        *(f"{one['p50']:g} / {one['p99']:g}" if one else "" for one in times),
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(json.loads(Path(sys.argv[1]).read_text("utf-8"))))

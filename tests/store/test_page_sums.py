@@ -1,0 +1,121 @@
+"""Every page carries a checksum (security R05)."""
+
+import asyncio
+from pathlib import Path
+
+import apsw
+import pytest
+
+from hupan.model import StoreUnavailable
+from hupan.store.engine import StoreRefused
+from hupan.store.file_check import check_file
+from hupan.store.migrate import migrate, migrations
+from hupan.store.page_sums import tables_of
+from hupan.store.sqlite import connect
+
+ACCOUNT = """
+INSERT INTO accounts (id, name, invitation_code, registered_at) VALUES (?1, 'somebody', ?1, 0)
+"""
+PLACE_OF_THE_FORM = 20
+SUMMED = 8
+
+
+def old(path: Path) -> None:
+    """A store from before there were sums."""
+    connection = apsw.Connection(str(path), vfs="unix")
+    connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    connection.execute(
+        "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, "
+        "digest TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
+    ).fetchall()
+    for one in migrations():
+        connection.execute(one.sql).fetchall()
+        connection.execute(
+            "INSERT INTO migrations VALUES (?1, ?2, ?3, 0)", (one.number, one.name, one.digest)
+        ).fetchall()
+    for number in range(200):
+        connection.execute(ACCOUNT, (str(number),)).fetchall()
+    connection.close()
+
+
+def form(path: Path) -> int:
+    """How many bytes each page keeps for a sum."""
+    return path.read_bytes()[PLACE_OF_THE_FORM]
+
+
+def flip(path: Path) -> None:
+    """Flips a bit of a name."""
+    content = bytearray(path.read_bytes())
+    content[content.index(b"somebody")] ^= 1
+    path.write_bytes(content)
+
+
+def test_an_old_file_is_given_sums(database: Path) -> None:
+    """The next start writes an older file anew, with sums and with all its rows."""
+    old(database)
+    assert form(database) == 0
+    assert migrate(database) == []
+    assert form(database) == SUMMED
+    connection = connect(database)
+    assert connection.execute("SELECT count(*) FROM accounts").fetchall() == [(200,)]
+    assert connection.pragma("journal_mode") == "wal"
+    connection.close()
+    flip(database)
+    assert asyncio.run(check_file(database)) != []
+
+
+def test_a_new_file_has_them(database: Path) -> None:
+    """And so has the copy that is kept before a migration."""
+    migrate(database, migrations()[:3])
+    migrate(database)
+    assert form(database) == SUMMED
+    assert form(database.with_name(f"{database.name}.before-0004")) == SUMMED
+
+
+def test_a_look_finds_a_flip(database: Path) -> None:
+    """A look at the whole file tells of damage that no reading met; nobody's data are in it."""
+    migrate(database)
+    connection = connect(database)
+    connection.execute(ACCOUNT, ("7",)).fetchall()
+    connection.close()
+    assert asyncio.run(check_file(database)) == []
+    flip(database)
+    (told,) = asyncio.run(check_file(database))
+    assert told.startswith("the file: ")
+    assert "body" not in told
+
+
+def test_a_look_may_be_broken_off(database: Path) -> None:
+    """A server that ends waits for no look."""
+    migrate(database)
+
+    async def scenario() -> None:
+        looking = asyncio.create_task(check_file(database))
+        await asyncio.sleep(0)
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_is_gone_is_not_sound_either(tmp_path: Path) -> None:
+    """What cannot be looked at is refused; that says nothing about rows."""
+    with pytest.raises((StoreRefused, StoreUnavailable)):
+        asyncio.run(check_file(tmp_path / "nowhere" / "hupan.db"))
+
+
+def test_a_build_without_sums_is_refused(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without them no file is opened: its sums would be wrong afterwards."""
+    monkeypatch.setattr("hupan.store.page_sums._VFS", "")
+    with pytest.raises(StoreRefused, match="cksumvfs"):
+        connect(database)
+    assert not database.exists()
+
+
+def test_tables_are_named_without_values() -> None:
+    """The log names tables, each once."""
+    assert tables_of("SELECT s.a FROM sessions s JOIN accounts a ON a.id = 'x' FROM sessions") == (
+        "sessions, accounts"
+    )
+    assert tables_of("\nINSERT INTO codes (a) VALUES (?1)") == "codes"

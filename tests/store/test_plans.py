@@ -1,0 +1,218 @@
+"""How SQLite finds the rows of each statement of the store: by an index, never by reading them all.
+
+The statements are found, not listed: every text in `hupan.store` that begins as one does, also in
+tuples and mappings, with what its f-strings stand for. A new one is looked at without being named.
+"""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Final, NamedTuple
+
+import apsw
+import pytest
+
+import hupan.store
+from hupan.store.endings import ERASED
+from hupan.store.migrate import migrate
+from hupan.store.sqlite import connect
+
+STATEMENT: Final = re.compile(r"\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|REPLACE)\s")
+PARAMETER: Final = re.compile(r"\?(\d+)")
+# A row of constants is no table, and `SEARCH` is a look-up in an index.
+WALK: Final = re.compile(r"SCAN (?!CONSTANT ROW)|USE TEMP B-TREE")
+ANOTHER_ENGINE: Final = re.compile("postgres|spread$")
+
+OPERATORS: Final = "an operator's command reads all rows; no request does"
+FILES: Final = "one row for each file of the migrations, or for each table or column"
+WALKS: Final[Mapping[str, str]] = {
+    "bots.COUNT": "along an index; the list of bots is small",
+    "bots.LIST": "along an index, as far as the limit",
+    "categories.LIST": "some dozen rows, made by an operator",
+    "medals.ALL": "some dozen rows, made by an operator; asked by the command line",
+    "medals.OF_ACCOUNT": "sorts the medals that one account wears",
+    "coin_audit.BROKEN_ENTRIES": OPERATORS,
+    "row_checks.CHECKS": "looks at all rows once in a while, in pieces beside the requests",
+    "marks.FORGET_TO_COME": OPERATORS,
+    "outbox.COUNT": "along an index of at most 10,000 messages a channel",
+    "outbox.DROP_OLDEST": "sorts one channel's messages, only when they are more than 10,000",
+    "device_settings.MAKE_ROOM_FOR_IGNORED": "sorts the devices of one account, at most 100",
+    "device_settings.MAKE_ROOM_FOR_NOTIFICATION": "sorts the devices of one account, at most 100",
+    "copying.begin_copy": OPERATORS,
+    "copying.change": OPERATORS,
+    "migrate._applied": FILES,
+    "shape.tables": FILES,
+    "shape._table": FILES,
+    "sqlite.check": FILES,
+    "session_ends.END_OLDEST": "sorts the sessions of one account, some ten",
+    "session_ends.LIST_LIVE": "sorts the sessions of one account, some ten",
+}
+"""Statements that walk a table, or sort what they found, and why they may."""
+
+BUILT: Final[Mapping[str, str]] = {
+    "copying.begin_copy": OPERATORS,
+    "copying.count_rows": OPERATORS,
+    "copying.totals": OPERATORS,
+    "copying._last_key": OPERATORS,
+    "copying._next_rows": OPERATORS,
+    "copying._put": OPERATORS,
+    "device_settings._make_room": "makes two constants, which are looked at",
+    "reset.empty": "empties the store of a sandbox",
+}
+"""Functions whose statements are put together while they run, and why they are not looked at."""
+
+
+class Statement(NamedTuple):
+    """A statement and where it stands: its module, and the constant or the function."""
+
+    place: str
+    sql: str
+
+
+def modules() -> Iterator[ModuleType]:
+    """The modules of the store that SQLite runs."""
+    for found in pkgutil.iter_modules(hupan.store.__path__):
+        if not ANOTHER_ENGINE.match(found.name):
+            yield importlib.import_module(f"hupan.store.{found.name}")
+
+
+def texts(value: object) -> Iterator[str]:
+    """Every text in a constant."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from texts(tuple(value.values()))
+    elif isinstance(value, tuple | list | set | frozenset):
+        for part in value:
+            yield from texts(part)
+
+
+def functions(module: ModuleType) -> Iterator[tuple[str, ast.AST]]:
+    """The functions of a module, methods too, by name."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{short(module)}.{node.name}", node
+
+
+def short(module: ModuleType) -> str:
+    """The last part of a module's name."""
+    return module.__name__.rpartition(".")[2]
+
+
+def constants() -> Iterator[Statement]:
+    """The statements in constants, with what their f-strings stand for."""
+    for module in modules():
+        for name, value in vars(module).items():
+            for text in texts(value):
+                if STATEMENT.match(text):
+                    yield Statement(f"{short(module)}.{name}", text)
+
+
+def inline() -> Iterator[Statement]:
+    """The statements that stand whole within functions."""
+    for module in modules():
+        for place, function in functions(module):
+            parts = {id(part) for node in built_in(function) for part in ast.walk(node)}
+            for node in ast.walk(function):
+                if isinstance(node, ast.Constant) and id(node) not in parts:
+                    yield from (Statement(place, sql) for sql in texts(node.value))
+
+
+def built_in(function: ast.AST) -> Iterator[ast.JoinedStr]:
+    """The statements that a function puts together."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.JoinedStr):
+            first = node.values[0]
+            if isinstance(first, ast.Constant) and STATEMENT.match(str(first.value)):
+                yield node
+
+
+def erasures() -> Iterator[Statement]:
+    """What `erase_rows` puts together, for each table."""
+    for table in ERASED:
+        sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own
+        yield Statement("endings.erase_rows", sql)
+
+
+def statements() -> dict[str, Statement]:
+    """Every statement once, by a name for the test's report."""
+    whole = (found for found in inline() if STATEMENT.match(found.sql))
+    found = dict.fromkeys([*constants(), *whole, *erasures()])
+    return {f"{n}-{statement.place}": statement for n, statement in enumerate(found)}
+
+
+STATEMENTS: Final = statements()
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
+    """An empty store: the planner then goes by the shape of tables and indices alone."""
+    path: Path = tmp_path_factory.mktemp("plans") / "hupan.db"
+    migrate(path)
+    opened = connect(path)
+    yield opened
+    opened.close()
+
+
+def walks(connection: apsw.Connection, sql: str) -> list[str]:
+    """The steps of a plan that read a whole table, or sort."""
+    unbound = (None,) * max(map(int, PARAMETER.findall(sql)), default=0)
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", unbound).fetchall()
+    return [str(step[3]) for step in plan if WALK.match(str(step[3]))]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS.keys())
+def test_a_statement_finds_its_rows_by_an_index(
+    connection: apsw.Connection, statement: Statement
+) -> None:
+    """However many accounts there are, a request costs the same."""
+    if statement.place not in WALKS:
+        assert walks(connection, statement.sql) == []
+
+
+def test_what_may_walk_does(connection: apsw.Connection) -> None:
+    """An exception that is not needed any more is taken off the list."""
+    walking = {found.place for found in STATEMENTS.values() if walks(connection, found.sql)}
+    assert walking == set(WALKS)
+
+
+def test_what_is_put_together_is_known() -> None:
+    """A statement that no constant holds is listed with its reason, or looked at for each table."""
+    built = {
+        place
+        for module in modules()
+        for place, function in functions(module)
+        if any(built_in(function))
+    }
+    assert built == {*BUILT, "endings.erase_rows"}
+
+
+def test_statements_are_found() -> None:
+    """The look-out sees constants, tuples, mappings, f-strings and statements within functions."""
+    places = {statement.place for statement in STATEMENTS.values()}
+    assert places >= {
+        "sessions.FIND_CALLER",
+        "editions.FORGET",
+        "row_checks.CHECKS",
+        "device_settings.MAKE_ROOM_FOR_IGNORED",
+        "sqlite.check",
+    }
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM accounts WHERE name = ?1",
+        "DELETE FROM sessions WHERE platform = ?1",
+        "SELECT name FROM accounts WHERE erase_at = 0 ORDER BY online_days LIMIT 1",
+        "SELECT a.id FROM remarks r JOIN accounts a ON a.id = r.friend_id WHERE r.friend_id = ?1",
+    ],
+)
+def test_a_walk_is_seen(connection: apsw.Connection, sql: str) -> None:
+    """A column without an index, a sort without one, the second part of a key."""
+    assert walks(connection, sql)
