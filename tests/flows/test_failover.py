@@ -23,7 +23,7 @@ from tests.servers import Server
 from tests.wire.client import WireClient
 
 pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
-ROUNDS = int(os.environ.get("HUPAN_TEST_FAILOVERS", "1"))
+ROUNDS = int(os.environ.get("FAILOVER_ROUNDS", "1"))
 WAIT_SECONDS = 60.0
 STORE_UNAVAILABLE = 1001
 LOOKED_AT = 60
