@@ -81,6 +81,7 @@ class Stores:
     databases: Databases | None = None
     names: dict[Path, str] = field(default_factory=dict)
     unnamed: int = 0
+    opened: list["LoopsEngine"] = field(default_factory=list)
 
     def url(self, place: Path) -> str:
         """The URL of the database that a place stands for; it is made when it is first named."""
@@ -121,6 +122,9 @@ class Stores:
         try:
             yield
         finally:
+            for engine in self.opened:  # also those that a test left open, as a crash would
+                engine.end()
+            self.opened.clear()
             for place in set(self.names) - before:
                 self.forget(place)
 
@@ -139,7 +143,8 @@ def open_store(place: Path) -> Engine:
     """An open store that was made before, which a server may have open too."""
     if STORES.engine == "postgres":
         assert STORES.databases is not None
-        return LoopsEngine(STORES.url(place), STORES.databases)
+        STORES.opened.append(LoopsEngine(STORES.url(place), STORES.databases))
+        return STORES.opened[-1]
     return SqliteEngine(place)
 
 
@@ -183,6 +188,10 @@ class LoopsEngine:
     async def close(self) -> None:
         """Close the connections."""
         await self._there(self._engine.close())
+
+    def end(self) -> None:
+        """Close the connections, from any thread but the databases' own."""
+        self._databases.wait(self._engine.close())
 
     async def _there(self, work: Coroutine[Any, Any, T]) -> T:
         return await asyncio.wrap_future(

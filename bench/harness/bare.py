@@ -3,6 +3,7 @@
     python -m bench.harness.bare answer PORT
     python -m bench.harness.bare sqlite PORT FILE
     python -m bench.harness.bare asyncpg PORT URL
+    python -m bench.harness.bare prepared PORT URL
 
 A look-up reads the session and its account by the hash of the token that came, as one joined
 statement, and answers with the name and nothing else: no route, no codec, no rules.
@@ -91,6 +92,26 @@ def sqlite(file: str) -> ASGIApp:
 
 
 def asyncpg(url: str) -> ASGIApp:
+    """A look-up through a pool of connections, as asyncpg's documentation shows it."""
+    import asyncpg as driver  # noqa: PLC0415 - the other bare answers do without it
+
+    sql = SQL.format("$1", "$2")
+    opening: list[asyncio.Future[Any]] = []
+
+    async def open_pool() -> Any:  # noqa: ANN401 - asyncpg has no types
+        return await driver.create_pool(url, min_size=CONNECTIONS, max_size=CONNECTIONS)
+
+    async def find(account: int, digest: bytes) -> bytes:
+        if not opening:
+            opening.append(asyncio.create_task(open_pool()))
+        pool = await opening[0]
+        row = await pool.fetchrow(sql, account, digest)
+        return b"" if row is None else str(row[0]).encode()
+
+    return lookup(find)
+
+
+def prepared(url: str) -> ASGIApp:
     """A look-up by a statement that was prepared on each of a few connections, and nothing else."""
     import asyncpg as driver  # noqa: PLC0415 - the other bare answers do without it
 
@@ -123,6 +144,7 @@ def main() -> None:
         "answer": answer,
         "sqlite": lambda: sqlite(place),
         "asyncpg": lambda: asyncpg(place),
+        "prepared": lambda: prepared(place),
     }
     status = run(
         makers[kind],

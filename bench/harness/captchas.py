@@ -14,22 +14,26 @@ PART = 0.45
 """How much of the pool a burst takes: drawing begins anew at half."""
 FILL_SECONDS = 60.0
 WATCH_SECONDS = 0.25
+BARE_SECONDS = 1.0
 
 
 def captchas(context: Context) -> Part:
-    """Bursts on a large pool that is full; steady load on the usual one."""
-    asked = [new_captcha()]
-    with bare("answer") as answer, hupan(context.smallest.folder) as server:
-        steady = Workload(SUSTAINED, server.port, lambda _round: asked, lambda: server.rss_mb)
-        found = context.turns().take([bare_answers(answer, BARE), steady])
+    """Steady load on the usual pool; bursts on a large full one, in turn with bare answers."""
+    asked, folder = [new_captcha()], context.smallest.folder
+    with bare("answer") as answer:
+        plain = bare_answers(answer, BARE)
+        with hupan(folder) as server:
+            steady = Workload(SUSTAINED, server.port, lambda _round: asked, lambda: server.rss_mb)
+            found = context.turns().take([plain, steady])
+        pool = context.plan.pictures
+        most = round(pool * PART)
+        with hupan(folder, {"captcha_pool": str(pool)}) as server:
+            pairs = [_in_turn(context, plain, server, most) for _ in range(context.plan.rounds)]
+            memory_mb = server.rss_mb
+    bares, bursts = ([pair[side] for pair in pairs] for side in (0, 1))
     limit = found[BARE]
-    pool = context.plan.pictures
-    most = round(pool * PART)
-    with hupan(context.smallest.folder, {"captcha_pool": str(pool)}) as server:
-        bursts = [_burst(context, server, most) for _ in range(context.plan.rounds)]
-        memory_mb = server.rss_mb
     full = plain_row(FULL, median(bursts), [one.per_second for one in bursts])
-    full.limit, full.of_limit = limit.name, part_of(median(bursts), limit.seen)
+    full.limit, full.of_limit = limit.name, part_of(median(bursts), median(bares))
     full.memory_mb = round(memory_mb, 1)
     sustained = row(found[SUSTAINED], limit)
     return Part(
@@ -40,17 +44,20 @@ def captchas(context: Context) -> Part:
         ],
         notes=[
             (
-                f"A burst is {most:,} captchas from a pool of {pool:,} that was full; the "
-                "sustained load is on the pool of the default settings. They read no store."
+                f"A burst is {most:,} captchas from a pool of {pool:,} that was full, held "
+                "against bare answers right before each burst; the sustained load is on the pool "
+                "of the default settings. They read no store."
             ),
         ],
     )
 
 
-def _burst(context: Context, server: Server, most: int) -> Seen:
+def _in_turn(context: Context, plain: Workload, server: Server, most: int) -> tuple[Seen, Seen]:
+    """Bare answers, then a burst, both while nothing is drawn."""
     context.on_turn(FULL)
     _await_rest(server)
-    return context.generator.burst(server.port, new_captcha(), CONNECTIONS, most)
+    before = context.generator.fire(plain.port, plain.questions(0), CONNECTIONS, BARE_SECONDS)
+    return before, context.generator.burst(server.port, new_captcha(), CONNECTIONS, most)
 
 
 def _await_rest(server: Server) -> None:

@@ -38,13 +38,14 @@ class Context:
         """The store with the fewest accounts."""
         return self.stores[min(self.stores)]
 
-    def turns(self, rounds: int = 0, seconds: float = 0.0) -> Turns:
+    def turns(self, rounds: int = 0, seconds: float = 0.0, *, warms_up: bool = True) -> Turns:
         """Rounds as the plan says, or fewer and shorter ones."""
         return Turns(
             self.generator,
             min(rounds or self.plan.rounds, self.plan.rounds),
             min(seconds or self.plan.seconds, self.plan.seconds),
             self.on_turn,
+            warms_up,
         )
 
 

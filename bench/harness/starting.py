@@ -7,7 +7,6 @@ from bench.harness.context import Context
 from bench.harness.report import Check, Part
 from bench.harness.servers import hupan
 
-STARTS = 5
 REST_SECONDS = 1.5
 """Enough to draw the captchas of the default pool."""
 
@@ -16,12 +15,12 @@ def starting(context: Context) -> Part:
     """Starts one after the other, on the largest store; the first one warms the disk."""
     seconds: list[float] = []
     memory_mb = 0.0
-    for number in range(STARTS + 1):
+    for number in range(context.plan.rounds + 1):
         context.on_turn("start")
         with hupan(context.largest.folder) as server:
             if number:
                 seconds.append(server.started_after)
-            if number == STARTS:
+            if number == context.plan.rounds:
                 time.sleep(REST_SECONDS)
                 memory_mb = server.rss_mb
     return Part(

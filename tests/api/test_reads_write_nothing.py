@@ -1,4 +1,4 @@
-"""A request that only asks writes nothing: no counter, no day, no time of the clock (security R03).
+"""A request that only asks writes nothing: no counter, no day, no time of the clock.
 
 Whole servers without their background work, asked through their ASGI app, with a clock that stands.
 """

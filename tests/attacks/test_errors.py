@@ -50,6 +50,9 @@ STARTS = [
 ]
 
 
+PICTURE = re.compile(rb'"b64s":"[^"]*"')
+
+
 def tells(headers: dict[str, str], body: bytes) -> list[str]:
     """What an answer gives away."""
     text = "\n".join(
@@ -68,7 +71,8 @@ def test_odd_requests_tell_nothing(wire: WireClient) -> None:
             continue
         for body in BODIES:
             reply = wire.request(call.method, call.path, body, token=token)
-            if found := tells(dict(reply.headers), reply.content):
+            text = PICTURE.sub(b"", reply.content)  # chance may write anything there
+            if found := tells(dict(reply.headers), text):
                 told[call.key, body[:20]] = found
     assert told == {}
     assert wire.own_info(token).code == 1

@@ -45,9 +45,9 @@ def test_the_most_requests_are_kept(server: Answering) -> None:
     url = f"http://127.0.0.1:{server.port}"
     result = bench(url, "--requests", "5", "--connections", "2", "--json")
     assert result.exit_code == 0, result.stderr
-    assert len(server.asked) == 2 * (1 + 3 * 5)
+    assert [path for path, _ in server.asked] == ["/healthz"] * (1 + 3 * 5)
     rows = json.loads(result.stdout)["rows"]
-    assert [(row["name"], row["errors"]) for row in rows] == [("healthz", 0), ("captcha", 0)]
+    assert [(row["name"], row["errors"]) for row in rows] == [("healthz", 0)]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "ftp://127.0.0.1", "nonsense"])
@@ -73,14 +73,25 @@ def test_refusals_are_not_measured(sandbox: Server) -> None:
 
 
 def test_a_server_is_measured(sandbox: Server, wire: WireClient) -> None:
-    """With a token, four operations of a server that runs are told in a table, without errors."""
+    """With a token, what has no limit is measured without errors; the token is not repeated."""
     token = wire.account().token
-    limits = ["--requests", "40", "--connections", "2"]
-    told = bench(sandbox.url, "--token", "-", *limits, "--json", typed=token + "\n")
+    bounds = ["--requests", "40", "--connections", "2"]
+    told = bench(sandbox.url, "--token", "-", *bounds, "--json", typed=token + "\n")
     assert told.exit_code == 0, told.stderr
     rows = {row["name"]: row for row in json.loads(told.stdout)["rows"]}
-    assert list(rows) == ["healthz", "captcha", "own info", "get-user"]
+    assert list(rows) == ["healthz", "own info"]
     assert all(row["errors"] == 0 and row["per_second"] > 0 for row in rows.values())
-    shown = bench(sandbox.url, *limits)
+    shown = bench(sandbox.url, *bounds)
     assert "每秒" in shown.stdout
     assert token not in told.output + shown.output
+
+
+def test_what_is_limited_is_measured_on_demand(own_sandbox: Server) -> None:
+    """Captchas and looks at users are asked for only when that is said."""
+    with WireClient(own_sandbox) as wire:
+        token = wire.account().token
+    few = ["--requests", "3", "--connections", "1", "--json"]
+    told = bench(own_sandbox.url, "--token", token, "--limited", *few)
+    assert told.exit_code == 0, told.stderr
+    rows = {row["name"]: row["errors"] for row in json.loads(told.stdout)["rows"]}
+    assert rows == {"healthz": 0, "own info": 0, "captcha": 0, "get-user": 0}

@@ -23,6 +23,7 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "operator-medal-define": ("medal", "define", "old"),
     "operator-categories": ("category", "set", "games"),
     "operator-medal": ("account", "medal", WHO, "old"),
+    "operator-limits-reset": ("limits", "reset", WHO),
 }
 
 

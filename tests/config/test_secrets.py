@@ -7,7 +7,10 @@ from hupan.config import Settings, SettingsError, load
 from hupan.config.table import SETTINGS
 
 CANARY = "k3-canary-9f"
-SECRETS = {"smtp_password", "sms_hmac_secret", "sms_url", "sms_headers", "sms_body"}
+SECRETS = {
+    *("database_password", "smtp_password"),
+    *("sms_hmac_secret", "sms_url", "sms_headers", "sms_body"),
+}
 
 
 @pytest.fixture(autouse=True)

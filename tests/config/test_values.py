@@ -2,7 +2,9 @@ import pickle
 import sys
 import zoneinfo
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -129,6 +131,11 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "contact_undo_days": (*NOT_WHOLE, 0, 366),
     "sessions_per_account": (*NOT_WHOLE, 0, 1001),
     "limits_enabled": FLAGS,
+    "limits_exempt": ("110", "a b@c.example", "13911112222, x", "a@", ",", 1),
+    "limits_exempt_until": (
+        *("tomorrow", "2026-12-31", "2026-12-31T18:00:00"),
+        *("9999-12-31T23:59:59Z", "0001-01-01T00:00:00+24:00", 1, True),
+    ),
     "code_lifetime_seconds": (*NOT_WHOLE, 0, 601),
     "captcha_lifetime_seconds": (*NOT_WHOLE, 0, 601),
     "captcha_pool": (*NOT_WHOLE, 0, 10_001),
@@ -140,6 +147,21 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "sends_per_minute": (*NOT_WHOLE, 0, 1001),
     "sends_per_hour": (*NOT_WHOLE, 0, 1001),
     "sends_per_day": (*NOT_WHOLE, 0, 1001),
+    "adjacent_numbers_per_ten_minutes": (*NOT_WHOLE, 10_000_001),
+    "sms_countries": ("hk", "HKG", "852", "香港", ["HK", 1], 1),
+    "sms_price_cents": (*NOT_WHOLE, 0, 1001),
+    "sms_budget_cents_per_day": (*NOT_WHOLE, 10_000_001),
+    "emails_per_day": (*NOT_WHOLE, 10_000_001),
+    "address_wrong_tries_per_hour": (*NOT_WHOLE, 10_000_001),
+    "address_sends_per_hour": (*NOT_WHOLE, 10_000_001),
+    "network_sends_per_hour": (*NOT_WHOLE, 10_000_001),
+    "address_captchas_per_minute": (*NOT_WHOLE, 10_000_001),
+    "address_views_per_minute": (*NOT_WHOLE, 10_000_001),
+    "address_views_per_day": (*NOT_WHOLE, 10_000_001),
+    "account_views_per_minute": (*NOT_WHOLE, 10_000_001),
+    "account_views_per_day": (*NOT_WHOLE, 10_000_001),
+    "wrong_tries_alarm_percent": (*NOT_WHOLE, 101),
+    "unused_codes_alarm_percent": (*NOT_WHOLE, 101),
     "log_level": ("", "INFO", "trace"),
     "log_format": ("", "xml"),
 }
@@ -204,6 +226,7 @@ def test_a_bad_secret_in_the_file_is_refused_by_name(
         ({"sms_sender": "http"}, "sms_url"),
         ({"trusted_proxies": "::1/128"}, "client_ip_header"),
         ({"client_ip_header": "x-real-ip"}, "trusted_proxies"),
+        ({"international_numbers": True}, "sms_countries"),
     ],
 )
 def test_settings_that_need_each_other(options: Mapping[str, object], name: str) -> None:
@@ -260,3 +283,24 @@ def test_settings_travel_between_processes() -> None:
     """Workers are started with the settings of their parent, so these can be pickled."""
     settings = load({"workers": 2}, {"HUPAN_SMS_HEADERS": '{"X-Key": "k"}'})
     assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301 - pickled on this line
+
+
+@pytest.mark.parametrize(
+    ("now", "problems"),
+    [
+        ("2026-09-02T00:00:00+00:00", []),
+        ("2026-09-01T23:59:59+00:00", ["limits_exempt_until"]),
+        ("2027-01-01T00:00:00+00:00", []),
+    ],
+)
+def test_an_exemption_ends_within_ninety_days(
+    now: str, problems: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is further ahead is refused; one that is past is no error, and exempts nothing."""
+    clock = datetime.fromisoformat(now).timestamp()
+    monkeypatch.setattr("hupan.config.rules.time", SimpleNamespace(time=lambda: clock))
+    given = {"limits_exempt": "13900000001", "limits_exempt_until": "2026-12-01T08:00:00+08:00"}
+    if problems:
+        assert refused(given, {}) == problems
+    else:
+        assert load(given, {}).limits_exempt_ends_at == 1_796_083_200

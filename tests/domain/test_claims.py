@@ -15,11 +15,12 @@ from hupan.store.engine import Engine, Transaction
 from tests.domain.standing import Standing
 from tests.stores import open_engine
 
-NOBODY = AccountId(5)
+NOBODY = AccountId(1_000_900)
 PHONE = Target("sms", "13900000001", "13900000001")
 EMAIL = Target("email", "lake@example.com", "Lake@Example.com")
 PUT = "INSERT INTO identities (kind, value, account_id) VALUES (?1, ?2, ?3)"
 COUNT = "SELECT count(*) FROM identities"
+LAST = "UPDATE counters SET value = 1003999 WHERE name = 'account'"
 SHOW = "UPDATE accounts SET phone = '13900000009' WHERE id = ?1"
 
 
@@ -144,20 +145,20 @@ def test_what_somebody_else_claimed_meanwhile_stays(tmp_path: Path) -> None:
 
 
 def test_all_claims_come_up(tmp_path: Path) -> None:
-    """Page after page, and from the start again."""
+    """Two processes share the walk through four thousand ids, and begin anew at its end."""
 
     async def scenario() -> None:
         async with open_engine(tmp_path / "hupan.db") as engine:
             lake = Lake(engine)
             await lake.settle()
-
-            async def many(tx: Transaction) -> None:
-                for number in range(250):
-                    await tx.run(PUT, "phone", f"1370000{number:04}", NOBODY)
-
-            await engine.change(many)
-            assert (await lake.twice(), await lake.count()) == ((0, 250), 4)
-            await lake.put("invitation", "0000", NOBODY)
-            assert (await lake.twice(), await lake.count()) == ((0, 1), 4)
+            await engine.change(lambda tx: tx.run(LAST))
+            for far in range(1_000_100, 1_004_000, 100):
+                await lake.put("phone", f"137{far:08}", AccountId(far))
+            other = Claims(engine, lake.standing.clock)
+            for _ in range(2):
+                assert await lake.claims.repair() + await other.repair() == 0
+            lake.standing.clock.time += PATIENCE_SECONDS
+            assert (await lake.claims.repair(), await other.repair()) == (20, 19)
+            assert await lake.count() == 4
 
     asyncio.run(scenario())

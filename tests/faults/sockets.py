@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from tests.ports import LOOPBACK
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 def connect(port: int) -> socket.socket:

@@ -23,6 +23,7 @@ ROUNDS = int(os.environ.get("KILL_ROUNDS", "150"))
 SOAK_ROUNDS = int(os.environ.get("SOAK_KILL_ROUNDS", "2000"))
 SOONEST_SECONDS, LATEST_SECONDS = 0.05, 0.5
 LOOKED_AT = 25
+WAIT_SECONDS = 60.0
 
 
 class Kills:
@@ -39,10 +40,18 @@ class Kills:
         """Kills the server at a moment of the work, and starts it again."""
         told = self.crowd.journal.acknowledged
         with self.crowd.at_work(self.server.port):
+            self._await_work(told)
             time.sleep(self._chance.uniform(SOONEST_SECONDS, LATEST_SECONDS))
             self.server.kill()
         self.struck[self.crowd.journal.acknowledged > told] += 1
         self.server.start()
+
+    def _await_work(self, told: int) -> None:
+        """Waits until something was answered: a kill of an idle server shows nothing."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.crowd.journal.acknowledged == told:
+            assert time.monotonic() < deadline, "no work was answered"
+            time.sleep(0.01)
 
     def check(self) -> None:
         """Holds store and answers against what the clients were told."""
@@ -59,7 +68,9 @@ class Kills:
             for _ in range(rounds):
                 self.strike()
                 self.check()
-        assert self.struck[True] >= rounds / 2, self.struck
+        assert self.struck[True] == rounds, self.struck
+        if rounds < ROUNDS_OF_A_TEST["sqlite"]:  # too few for each kind of work to have its turn
+            return
         assert self.crowd.journal.in_doubt > rounds / 2
         assert {("rename", 1), ("sign in", 1), ("logout", 1)} <= set(self.crowd.answers)
 

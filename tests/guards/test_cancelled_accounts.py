@@ -12,6 +12,8 @@ import hupan.store
 READS = ("FROM accounts", "JOIN accounts")
 MAY_SEE_THEM = {
     "accounts.FIND_HASH": "a right password is told that the account was cancelled",
+    "claims.HOLD": "what they had bound stays claimed until they are erased",
+    "claims.SHOWN": "likewise",
     "coin_audit.WRONG_BALANCES": "balances are audited until they are erased",
     "sessions.FIND_CALLER": "all sessions ended in the change that cancelled",
 }

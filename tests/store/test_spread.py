@@ -42,6 +42,8 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "endings.LIST_DUE": ERASURE,
     "endings.LIST_IDENTITIES": ERASURE,
     "endings.erase_rows": ERASURE,
+    "limit_resets.LIST": "each process looks now and then what operators asked for",
+    "limit_resets.PURGE": HOUSEKEEPING,
     "marks.FORGET_TO_COME": OPERATOR,
     "migrate._applied": START,
     "migrate._apply": START,
@@ -60,6 +62,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "sqlite.check": FILE,
     "step_ups.PURGE": HOUSEKEEPING,
     "tallies.FORGET_BELOW": RARE,
+    "tallies.LIST_BELOW": OPERATOR,
     "tallies.PURGE": HOUSEKEEPING,
 }
 """Statements that ask more than one machine, and who runs them."""

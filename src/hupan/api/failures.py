@@ -39,6 +39,8 @@ WIRE: dict[type[Exception], Failure] = {
     refusals.TooManyCoins: failures.TOO_MANY_COINS,
     refusals.CoinKeyReused: failures.COIN_KEY_REUSED,
     refusals.TooManyTries: failures.TOO_MANY_TRIES,
+    refusals.TooManyFromHere: failures.TOO_MANY_FROM_HERE,
+    refusals.SendingStopped: failures.SENDING_STOPPED,
     refusals.Busy: failures.BUSY,
 }
 

@@ -9,7 +9,6 @@ from hupan.contract.pb.hupan_pb2 import (
     VIP_EXPIRED,
     VIP_NONE,
     GetUser,
-    Medal,
     OwnInfo,
     ProfileInfo,
     RemarkInfo,
@@ -50,33 +49,30 @@ async def get_user(services: Services, viewer: Caller | None, request: GetUser) 
     viewer_id = viewer.account.id if viewer else None
     profile = await services.profiles.show(request.id, viewer_id)
     account, now = profile.account, services.clock.now()
-    return User(
-        data=User.Data(
-            id=str(account.id),
-            name=account.name,
-            name_id=account.name_id,
-            avatar_url=account.avatar_url,
-            avatar_id=account.avatar_id,
-            medal=[
-                Medal(id=medal.id, name=medal.name, sort=medal.sort) for medal in profile.medals
-            ],
-            register_time=text_time(account.registered_at, services.zone),
-            online_day=account.online_days,
-            continuous_online_day=profile.days_in_a_row,
-            is_vip=int(account.is_vip(now)),
-            vip_expired_time=account.vip_until,
-            vip_status=vip_status(account, now),
-            remark_info=remark_info(profile.remark),
-            profile_info=profile_info(profile, services.zone),
-            ipGeo=profile.country,
-        )
-    )
+    answer = User()
+    data = answer.data  # as above
+    data.id = str(account.id)
+    data.name = account.name
+    data.name_id = account.name_id
+    data.avatar_url = account.avatar_url
+    data.avatar_id = account.avatar_id
+    for medal in profile.medals:
+        data.medal.add(id=medal.id, name=medal.name, sort=medal.sort)
+    data.register_time = text_time(account.registered_at, services.zone)
+    data.online_day = account.online_days
+    data.continuous_online_day = profile.days_in_a_row
+    data.is_vip = int(account.is_vip(now))
+    data.vip_expired_time = account.vip_until
+    data.vip_status = vip_status(account, now)
+    if profile.remark is not None:
+        data.remark_info.CopyFrom(remark_info(profile.remark))
+    data.profile_info.CopyFrom(profile_info(profile, services.zone))
+    data.ipGeo = profile.country
+    return answer
 
 
-def remark_info(remark: Remark | None) -> RemarkInfo | None:
+def remark_info(remark: Remark) -> RemarkInfo:
     """What the viewer noted; there without a content when that is nothing."""
-    if remark is None:
-        return None
     return RemarkInfo(
         remark_name=remark.name, phone_number=remark.phone, extra_remark=remark.others
     )

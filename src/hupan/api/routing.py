@@ -15,6 +15,7 @@ from hupan.api.access import any_token, anybody, may_have_left, signed_in, vip
 from hupan.api.auth_acts import ACTS, Act, Story
 from hupan.api.call import Call
 from hupan.api.codec import MOST_JSON_BYTES, MOST_PROTOBUF_BYTES, Codec, JsonCodec, ProtobufCodec
+from hupan.api.gates import LOOKS, Gates, Looks, Passing
 from hupan.api.json_form import JsonFormCodec
 from hupan.api.query import QueryCodec
 from hupan.api.services import Services
@@ -136,9 +137,10 @@ def _answer(
     async def noted(act: Act, codec: Codec, call: Call, body: bytes) -> bytes:
         story = Story(call)
         try:
-            story.who = await guard(services, call)
-            story.request = read(codec, body)
-            response = await handler(services, story.who, story.request)
+            with Passing(services.gates.tries.get(endpoint.path), call):
+                story.who = await guard(services, call)
+                story.request = read(codec, body)
+                response = await handler(services, story.who, story.request)
         except Exception as error:
             services.auth_events.ended(act, story, error)
             raise
@@ -149,7 +151,7 @@ def _answer(
 
 
 def _guard(endpoint: Endpoint[Any, Any, Any]) -> Guard:
-    """Who may call; what it gives is the handler's second parameter.
+    """Who may call, and how often; what it gives is the handler's second parameter.
 
     Raises:
         TypeError: the line has no guard (security Z1: deny by default).
@@ -157,7 +159,19 @@ def _guard(endpoint: Endpoint[Any, Any, Any]) -> Guard:
     guard = GUARDS.get(type(endpoint.access))
     if guard is None:
         raise TypeError(f"no guard for {endpoint.path}")
-    return guard
+    looks_of = LOOKS.get(endpoint)
+    return guard if looks_of is None else partial(_counted, guard, looks_of)
+
+
+async def _counted(
+    guard: Guard, looks_of: Callable[[Gates], Looks], services: Services, call: Call
+) -> Call | Caller | None:
+    """Asks a guard about a request that counts, by where it comes from and by who calls."""
+    looks = looks_of(services.gates)
+    looks.enter(call)
+    who = await guard(services, call)
+    looks.meet(who)
+    return who
 
 
 _ANYTHING = Anything()

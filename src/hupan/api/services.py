@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from hupan.api.address import ClientAddresses
 from hupan.api.auth_events import AuthEvents
+from hupan.api.gates import Gates
 from hupan.clock import Clock
 from hupan.domain.captchas import Captchas, IssuedCaptcha
 from hupan.domain.code_login import CodeLogins
@@ -63,4 +64,5 @@ class Services:
     client_addresses: ClientAddresses
     places: Places
     auth_events: AuthEvents
+    gates: Gates
     on_captcha: Callable[[IssuedCaptcha], None]

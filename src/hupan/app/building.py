@@ -17,6 +17,7 @@ from hupan.app.services import make_services
 from hupan.config import Settings
 from hupan.domain.claims import Claims
 from hupan.domain.housekeeping import Chore, Housekeeping
+from hupan.domain.limit_resets import Forgetting
 from hupan.domain.settings import HOUR
 from hupan.domain.soundness import Soundness
 from hupan.domain.timekeeping import Timekeeping
@@ -99,6 +100,8 @@ def _housekeeping(parts: Parts, services: Services, more: list[Chore]) -> Housek
         services.devices.forget_expired,
         services.contact_undo.forget_expired,
         services.endings.erase_due,
+        services.gates.watch.look,
+        Forgetting(parts.engine, parts.clock, parts.floods).look,
         Claims(parts.engine, parts.clock).repair,
     ]
     return Housekeeping(parts.engine, parts.clock, chores)

@@ -12,6 +12,7 @@ from hupan.app.coin_desk import CoinDesk
 from hupan.app.contact_desk import ContactDesk
 from hupan.app.ending_desk import EndingDesk
 from hupan.app.keyed import make_contact_undo, make_endings
+from hupan.app.limit_desk import LimitDesk
 from hupan.app.medal_desk import MedalDesk
 from hupan.app.operating import OperationRefused, operating
 from hupan.app.privacy_desk import PrivacyDesk
@@ -32,6 +33,8 @@ from hupan.domain.coins import Coins
 from hupan.domain.common_passwords import load_common_passwords
 from hupan.domain.days import Days
 from hupan.domain.invitations import Invitations
+from hupan.domain.limit_counts import LimitCounts
+from hupan.domain.limit_resets import LimitResets
 from hupan.domain.medals import Medals
 from hupan.domain.password_strength import PasswordStrength
 from hupan.domain.passwords import Passwords
@@ -53,6 +56,7 @@ class Desks:
     endings: EndingDesk
     contacts: ContactDesk
     privacy: PrivacyDesk
+    limits: LimitDesk
 
 
 @asynccontextmanager
@@ -112,4 +116,9 @@ def _desks(settings: Settings, engine: Engine, passwords: Passwords) -> Desks:
         EndingDesk(roster, partial(make_endings, settings, engine, clock)),
         ContactDesk(clock, roster, partial(make_contact_undo, settings, engine, clock)),
         PrivacyDesk(roster, Privacy(engine, shown_by_default(settings))),
+        LimitDesk(
+            LimitCounts(engine, clock, its_targets, roster),
+            LimitResets(engine, clock, its_targets),
+            settings,
+        ),
     )

@@ -3,8 +3,9 @@
 They work beside a server, whose courier finds their notices by itself within seconds.
 """
 
+from hupan.app.limit_table import limits
 from hupan.app.operating import OperationRefused
-from hupan.app.rules import contact_rules, limits, rules, targets
+from hupan.app.rules import contact_rules, rules, targets
 from hupan.chance import SystemChance
 from hupan.clock import Clock
 from hupan.config import Settings

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from typing import TypeVar
 
 from hupan.app.listing import Imported
@@ -72,9 +73,16 @@ def _write(log: int, fields: dict[str, str]) -> None:
 
 
 def _target(who: str) -> str:
-    """An id as it is, a number or an address masked."""
+    """An id or a network as it is, a number or an address of e-mail masked."""
     is_id = who.isascii() and who.isdigit() and len(who) <= _LONGEST_ID
-    return who if is_id or not who else masked(who)
+    return who if is_id or not who or _is_network(who) else masked(who)
+
+
+def _is_network(who: str) -> bool:
+    try:
+        return "%" not in who and str(ip_network(who, strict=False)) != ""
+    except ValueError:
+        return False
 
 
 def _account(done: object) -> str:

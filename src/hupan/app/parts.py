@@ -3,16 +3,19 @@
 import secrets
 from dataclasses import dataclass
 
+from hupan.app.limit_table import exemption, floods, limits
 from hupan.app.outside import Outside
-from hupan.app.rules import hash_cost, limits, rules, session_life, targets
+from hupan.app.rules import hash_cost, rules, session_life, targets
 from hupan.clock import Clock
 from hupan.config import Settings
 from hupan.counting import Counts
 from hupan.domain.accounts import Accounts
+from hupan.domain.alarms import Alarms
 from hupan.domain.codes import Codes
 from hupan.domain.coins import Coins
 from hupan.domain.courier import Courier
 from hupan.domain.days import Days
+from hupan.domain.floods import Floods
 from hupan.domain.limiter import Limiter
 from hupan.domain.messages import Messages
 from hupan.domain.notices import Notices
@@ -36,9 +39,11 @@ class Parts:
     engine: MeasuredEngine
     clock: Clock
     counts: Counts
+    alarms: Alarms
     seal: Seal
     rules: Rules
     limits: Limits
+    floods: Floods
     targets: Targets
     pictures: PicturePool
     passwords: Passwords
@@ -57,8 +62,9 @@ def make_parts(settings: Settings, outside: Outside, engine: MeasuredEngine, sea
     """Makes them from the bottom up."""
     clock, chance = outside.clock, outside.chance
     its_rules, its_limits = rules(settings), limits(settings)
-    limiter, days = Limiter(enabled=its_limits.enabled), Days(its_rules.zone)
-    counts = Counts()
+    its_targets, days, counts = targets(settings), Days(its_rules.zone), Counts()
+    exempt = exemption(settings, its_targets)
+    limiter = Limiter(enabled=its_limits.enabled, exemption=exempt, count=counts)
     courier = Courier(engine, clock, seal, outside.senders, counts)
     messages = Messages(seal, chance("messages"))
     notices = Notices(messages, courier.wake)
@@ -69,10 +75,12 @@ def make_parts(settings: Settings, outside: Outside, engine: MeasuredEngine, sea
         engine=engine,
         clock=clock,
         counts=counts,
+        alarms=Alarms(counts, clock),
         seal=seal,
         rules=its_rules,
         limits=its_limits,
-        targets=targets(settings),
+        floods=floods(settings),
+        targets=its_targets,
         pictures=make_pictures(settings, outside),
         passwords=Passwords(hash_cost(settings), settings.hashing_threads),
         courier=courier,

@@ -7,26 +7,21 @@ from hupan.domain.passwords import HashCost
 from hupan.domain.privacy import Shown
 from hupan.domain.settings import (
     DAY,
-    HOUR,
     Adverts,
     ContactRules,
     EditRules,
     InvitationRules,
-    Limits,
     PasswordRules,
     Rules,
     SessionLife,
 )
 from hupan.domain.targets import Targets
-from hupan.model import Limit
 
 MINUTE = 60
 CENTS_IN_A_COIN = 100
 PRODUCT_NAMES = ("hupan", "湖畔", "yunhu", "云湖")
 LEAST_CHARACTERS = {"asvs": 8, "nist-4": 15}
 """Code points of a new password (security P1)."""
-IN_A_ROW_SECONDS = 3650 * DAY
-"""How long wrong codes in a row are remembered: until a right one comes."""
 
 
 def rules(settings: Settings) -> Rules:
@@ -116,25 +111,3 @@ def targets(settings: Settings) -> Targets:
 def hash_cost(settings: Settings) -> HashCost:
     """What a password hash costs."""
     return HashCost(settings.password_memory_kib, settings.password_passes)
-
-
-def limits(settings: Settings) -> Limits:
-    """How often what may be done (security C5, C11)."""
-    in_a_row = settings.wrong_codes_in_a_row
-    return Limits(
-        enabled=settings.limits_enabled,
-        wrong_codes=(
-            Limit("wrong-codes-hour", settings.wrong_codes_per_hour, HOUR),
-            Limit("wrong-codes-day", settings.wrong_codes_per_day, DAY),
-            Limit("wrong-codes-in-a-row", in_a_row, IN_A_ROW_SECONDS, lock_seconds=DAY),
-        ),
-        wrong_passwords=(
-            Limit("wrong-passwords-hour", settings.wrong_passwords_per_hour, HOUR),
-            Limit("wrong-passwords-day", settings.wrong_passwords_per_day, DAY),
-        ),
-        sends=(
-            Limit("sends-minute", settings.sends_per_minute, MINUTE),
-            Limit("sends-hour", settings.sends_per_hour, HOUR),
-            Limit("sends-day", settings.sends_per_day, DAY),
-        ),
-    )

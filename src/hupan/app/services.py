@@ -2,7 +2,9 @@
 
 from hupan.api.address import ClientAddresses
 from hupan.api.auth_events import AuthEvents
+from hupan.api.gates import Gates
 from hupan.api.services import Services
+from hupan.app.limit_table import destinations
 from hupan.app.parts import Parts
 from hupan.app.places import make_places
 from hupan.app.rules import (
@@ -34,8 +36,10 @@ from hupan.domain.privacy import Privacy
 from hupan.domain.profile_edits import ProfileEdits
 from hupan.domain.profiles import Profiles
 from hupan.domain.remarks import Remarks
+from hupan.domain.send_limits import SendLimits
 from hupan.domain.settings import DAY
 from hupan.domain.verification import Verification
+from hupan.domain.watch import Watch
 
 
 def make_services(parts: Parts) -> Services:
@@ -69,7 +73,20 @@ def make_services(parts: Parts) -> Services:
         client_addresses=addresses,
         places=make_places(settings),
         auth_events=AuthEvents(addresses, parts.sessions.account_of, parts.counts, clock),
+        gates=Gates(parts.floods, addresses, clock, make_watch(parts), parts.alarms, parts.counts),
         on_captcha=parts.outside.on_captcha,
+    )
+
+
+def make_watch(parts: Parts) -> Watch:
+    """What looks at tries and codes; nothing where nothing is limited."""
+    settings = parts.settings
+    is_on = settings.limits_enabled
+    return Watch(
+        parts.alarms,
+        parts.clock,
+        wrong_percent=settings.wrong_tries_alarm_percent * is_on,
+        used_percent=settings.unused_codes_alarm_percent * is_on,
     )
 
 
@@ -86,8 +103,7 @@ def _verification(parts: Parts, captchas: Captchas) -> Verification:
         captchas,
         parts.codes,
         parts.messages,
-        parts.limiter,
-        parts.limits,
+        SendLimits(parts.limiter, parts.limits, destinations(parts.settings), parts.alarms),
         parts.courier.wake,
     )
 

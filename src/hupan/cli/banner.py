@@ -1,8 +1,11 @@
 """What a server says when it listens: where, on which data, how codes leave."""
 
+import time
+
 import typer
 
 from hupan import __version__
+from hupan.app.exempt import exempt_lines
 from hupan.config import Settings
 
 _ON_CONSOLE = "终端 console（⚠ 仅打印在此处，不会发给用户 printed here, not sent to users）"
@@ -15,6 +18,7 @@ def say(mode: str, urls: list[str], settings: Settings, codes: str) -> None:
         *(f"  监听 listening  {url}" for url in urls),
         f"  数据 data       {settings.store_shown}",
         f"  验证码 codes    {codes}",
+        *(f"  {line}" for line in exempt_lines(settings, time.time())),
     ]
     typer.echo("\n".join(lines))
     typer.get_text_stream("stdout").flush()

@@ -34,6 +34,10 @@ Measure a running server. It is only read from; nothing in it is changed.
 
 Only this machine is measured unless --i-own-this-server says that the other one is yours.
 """
+_REFUSED = (
+    "部分请求被服务器的限制拒绝，只有成功的答复计入速率\n"
+    "some requests were refused by the server's limits: rates count right answers alone"
+)
 _HEADS = {
     "name": "操作\nOperation",
     "per_second": "每秒\nPer second",
@@ -59,6 +63,15 @@ def bench(
             "A token, to measure what needs one; - reads it from standard input."
         ),
     ] = "",
+    limited: Annotated[
+        bool,
+        typer.Option(
+            "--limited",
+            help="也测量有频率限制的操作；此后一段时间，服务器会拒绝本机与该账号的这些操作。 "
+            "Measure what is limited as well: for a while the server then refuses that to this "
+            "machine and account.",
+        ),
+    ] = False,
     seconds: Annotated[
         int, typer.Option(min=1, max=MOST_SECONDS, help="每项每轮秒数 Seconds of each round")
     ] = 3,
@@ -87,7 +100,7 @@ def bench(
         given = sys.stdin.readline().strip() if token == "-" else token  # noqa: S105 - the sign for standard input
         bounds = Bounds(connections, seconds, requests)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            seen = runner.run(_measure(place, given, bounds))
+            seen = runner.run(_measure(place, given, bounds, limited=limited))
     except (NoPlace, Unanswered, Refused) as error:
         typer.echo(f"无法测量 / cannot measure: {error}", err=True)
         raise typer.Exit(1) from error
@@ -111,10 +124,10 @@ def _refuse_strangers(place: Place, *, is_mine: bool) -> None:
         )
 
 
-async def _measure(place: Place, token: str, bounds: Bounds) -> dict[str, Seen]:
+async def _measure(place: Place, token: str, bounds: Bounds, *, limited: bool) -> dict[str, Seen]:
     if not (token.isascii() and token.isprintable()):
         raise Refused("令牌只含可见的 ASCII 字符 / a token is visible ASCII")
-    questions = await _questions(place, token)
+    questions = await _questions(place, token, limited=limited)
     rounds: dict[str, list[Seen]] = {name: [] for name in questions}
     for _ in range(ROUNDS):
         for name, question in questions.items():
@@ -123,19 +136,20 @@ async def _measure(place: Place, token: str, bounds: Bounds) -> dict[str, Seen]:
     return {name: median(found) for name, found in rounds.items()}
 
 
-async def _questions(place: Place, token: str) -> dict[str, Question]:
+async def _questions(place: Place, token: str, *, limited: bool) -> dict[str, Question]:
     """What is measured, each asked once so that no refusals are measured.
 
     Raises:
         Refused: an answer was none of a server like ours, or the token is not valid.
     """
-    questions = {"healthz": health(), "captcha": new_captcha()}
+    questions = {"healthz": health()}
     if token:
+        questions["own info"] = own_account(token)
+    if limited:
+        questions["captcha"] = new_captcha()
+    if limited and token:
         answer = await _right(place, "own info", own_account(token))
-        questions |= {
-            "own info": own_account(token),
-            "get-user": other_account(token, account_id(answer)),
-        }
+        questions["get-user"] = other_account(token, account_id(answer))
     for name, question in questions.items():
         await _right(place, name, question)
     return questions
@@ -154,6 +168,8 @@ def _show(place: Place, seen: dict[str, Seen], *, as_json: bool) -> None:
         text = msgspec.json.format(msgspec.json.encode({"server": place.netloc, "rows": rows}))
         typer.echo(text.decode())
         return
+    if any(one.refused for one in seen.values()):
+        typer.echo(_REFUSED, err=True)
     print_table(_HEADS, ({key: _text(value) for key, value in row.items()} for row in rows))
 
 

@@ -2,10 +2,12 @@
 
 import json
 import sys
+import time
 from typing import Annotated
 
 import typer
 
+from hupan.app.exempt import exempt_lines
 from hupan.cli.settings_or_exit import ConfigOption, settings_or_exit
 from hupan.config import Loaded
 from hupan.config.table import SETTINGS
@@ -56,7 +58,10 @@ def show(
 
 def check(*, config: ConfigOption = None) -> None:
     """Says that all is well, or ends with status 1."""
-    path = settings_or_exit(config).path
+    loaded = settings_or_exit(config)
+    for line in exempt_lines(loaded.settings, time.time()):
+        typer.echo(line, err=True)
+    path = loaded.path
     zh, en = (f"设置正确：{path}", f"the settings are right: {path}")
     if path is None:
         zh, en = "设置正确（没有配置文件）", "the settings are right (there is no file)"

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "group": "hupan.cli.group_commands",
     "bot": "hupan.cli.bot_commands",
     "category": "hupan.cli.category_commands",
+    "limits": "hupan.cli.limit_commands",
     "database": "hupan.cli.database_commands",
     "bench": "hupan.cli.bench",
     "version": "hupan.cli.version",

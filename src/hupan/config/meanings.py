@@ -258,6 +258,74 @@ MEANINGS: Mapping[str, Wording] = {
         "每个号码或邮箱每小时发送的验证码数", "codes sent per target and hour"
     ),
     "sends_per_day": Wording("每个号码或邮箱每天发送的验证码数", "codes sent per target and day"),
+    "adjacent_numbers_per_ten_minutes": Wording(
+        "每十分钟内可发送验证码的、前七位相同的号码数，0 为不限",
+        "numbers with the same first seven digits that are sent a code in ten minutes, 0 for any",
+    ),
+    "sms_countries": Wording(
+        "开启 international_numbers 时，中国以外可发送短信的国家或地区（ISO 3166，如 HK, SG）",
+        "with international_numbers, where SMS are sent to other than China (ISO 3166: HK, SG)",
+    ),
+    "sms_price_cents": Wording(
+        "一条短信的价格（分），用于计算每日预算",
+        "price of an SMS in cents, for the budget of a day",
+    ),
+    "sms_budget_cents_per_day": Wording(
+        "每天短信预算（分），用完即停发并告警，0 为不限",
+        "what SMS may cost in a day, in cents; then none is sent, and an alarm rings; 0 for any",
+    ),
+    "emails_per_day": Wording(
+        "全服务器每天发送的邮件验证码数，0 为不限",
+        "codes by e-mail of the server and day, 0 for any",
+    ),
+    "address_wrong_tries_per_hour": Wording(
+        "每个 IP（IPv6 为 /64）每小时可输错验证码、密码、图形验证码的总次数，0 为不限",
+        "wrong codes, passwords and picture codes of an IP (a /64 of IPv6) and hour, 0 for any",
+    ),
+    "address_sends_per_hour": Wording(
+        "每个 IP（IPv6 为 /64）每小时请求发送的验证码数，0 为不限",
+        "codes sent at the wish of an IP (a /64 of IPv6) and hour, 0 for any",
+    ),
+    "network_sends_per_hour": Wording(
+        "每个网段（/24，IPv6 为 /48）每小时请求发送的验证码数，0 为不限",
+        "codes sent at the wish of a network (/24, of IPv6 /48) and hour, 0 for any",
+    ),
+    "address_captchas_per_minute": Wording(
+        "每个 IP（IPv6 为 /64）每分钟获取的图形验证码数，0 为不限",
+        "picture codes made for an IP (a /64 of IPv6) and minute, 0 for any",
+    ),
+    "address_views_per_minute": Wording(
+        "每个网段（/24，IPv6 为 /64）每分钟查看用户资料的次数，0 为不限",
+        "looks at users of a network (/24, of IPv6 /64) and minute, 0 for any",
+    ),
+    "address_views_per_day": Wording(
+        "每个网段（/24，IPv6 为 /64）每天查看用户资料的次数，0 为不限",
+        "looks at users of a network (/24, of IPv6 /64) and day, 0 for any",
+    ),
+    "account_views_per_minute": Wording(
+        "每个账号每分钟查看用户资料的次数，0 为不限",
+        "looks at users of an account and minute, 0 for any",
+    ),
+    "account_views_per_day": Wording(
+        "每个账号每天查看用户资料的次数，0 为不限",
+        "looks at users of an account and day, 0 for any",
+    ),
+    "wrong_tries_alarm_percent": Wording(
+        "最近一千次验证码与密码中，错误超过百分之几时告警，0 为不告警",
+        "percent of wrong ones among the last 1,000 codes and passwords that ring an alarm, 0 none",
+    ),
+    "unused_codes_alarm_percent": Wording(
+        "一小时内发出的验证码，使用不足百分之几时告警，0 为不告警",
+        "percent of an hour's codes; an alarm rings when fewer were used, 0 for none",
+    ),
+    "limits_exempt": Wording(
+        "不受自身频率限制的测试号码与邮箱，如应用商店审核所用",
+        "numbers and addresses without limits of their own, for tests such as an app store's",
+    ),
+    "limits_exempt_until": Wording(
+        "上述豁免到何时为止，至多 90 天后；留空或已过去则不豁免",
+        "when that ends, at most 90 days ahead; empty or past for no exemption at all",
+    ),
     # 日志
     "log_level": Wording("日志级别", "least weight that is logged"),
     "log_format": Wording("日志格式", "form of a line of the log"),

@@ -1,5 +1,6 @@
 """Rules that hold between settings, or between a setting and the machine."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,6 +10,8 @@ from hupan.config.wording import Wording
 
 _LEAST_PASSWORD_MEMORY_KIB = 19_456
 _LEAST_PASSWORD_PASSES = 2
+_MOST_EXEMPT_DAYS = 90
+_SECONDS_IN_A_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ def _is_time_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a directory
         return False
     return True
+
+
+def _ends_soon(unix_seconds: int) -> bool:
+    """Whoever forgets that a target is exempt must not leave a hole for good."""
+    return unix_seconds <= time.time() + _MOST_EXEMPT_DAYS * _SECONDS_IN_A_DAY
 
 
 def _has_time_zones() -> bool:
@@ -78,6 +86,22 @@ RULES = (
         ("sms_url", "sms_sender"),
         lambda it: bool(it.sms_url) or it.sms_sender != "http",
         Wording("非空的值（sms_sender 为 http）", "an address, because sms_sender is http"),
+    ),
+    Rule(  # security C12
+        ("sms_countries", "international_numbers"),
+        lambda it: bool(it.sms_countries) or not it.international_numbers,
+        Wording(
+            "非空的列表（已开启 international_numbers）",
+            "at least one, because international_numbers is set",
+        ),
+    ),
+    Rule(
+        ("limits_exempt_until",),
+        lambda it: _ends_soon(it.limits_exempt_ends_at),
+        Wording(
+            f"至多 {_MOST_EXEMPT_DAYS} 天之后的时间（豁免必须有期限）",
+            f"a time at most {_MOST_EXEMPT_DAYS} days ahead, for every exemption must end",
+        ),
     ),
     Rule(  # security P4
         ("password_memory_kib", "test_profile"),

@@ -13,6 +13,7 @@ from typing import Literal
 from hupan.config.database_form import DATABASE, names_postgres, without_password
 from hupan.config.declare import Section
 from hupan.config.forms import FILE, LINES, PATH, PLACE, lower, one_of, or_empty, text, whole
+from hupan.config.limit_forms import COUNTRIES, MOMENT, TARGETS, unix_seconds
 from hupan.config.web_forms import (
     CONTENT_TYPE,
     HEADER,
@@ -43,6 +44,8 @@ LOG = Section("日志", "Log")
 
 _LITTLE = whole(1, 1000)
 _COUNT = whole(1, 100_000)
+_MANY = whole(0, 10_000_000)
+_PERCENT = whole(0, 100)
 _DAYS = whole(1, 3650)
 _REWARD = whole(0, 100_000)
 _TIMEOUT = whole(1, 300)
@@ -155,6 +158,23 @@ class Settings:
     sends_per_minute: int = LIMITS(1, _LITTLE)
     sends_per_hour: int = LIMITS(5, _LITTLE)
     sends_per_day: int = LIMITS(10, _LITTLE)
+    adjacent_numbers_per_ten_minutes: int = LIMITS(9, _MANY)
+    sms_countries: tuple[str, ...] = LIMITS((), COUNTRIES)
+    sms_price_cents: int = LIMITS(5, _LITTLE)
+    sms_budget_cents_per_day: int = LIMITS(10_000, _MANY)
+    emails_per_day: int = LIMITS(10_000, _MANY)
+    address_wrong_tries_per_hour: int = LIMITS(60, _MANY)
+    address_sends_per_hour: int = LIMITS(20, _MANY)
+    network_sends_per_hour: int = LIMITS(100, _MANY)
+    address_captchas_per_minute: int = LIMITS(30, _MANY)
+    address_views_per_minute: int = LIMITS(60, _MANY)
+    address_views_per_day: int = LIMITS(2000, _MANY)
+    account_views_per_minute: int = LIMITS(60, _MANY)
+    account_views_per_day: int = LIMITS(2000, _MANY)
+    wrong_tries_alarm_percent: int = LIMITS(50, _PERCENT)
+    unused_codes_alarm_percent: int = LIMITS(20, _PERCENT)
+    limits_exempt: tuple[str, ...] = LIMITS((), TARGETS)
+    limits_exempt_until: str = LIMITS("", or_empty(MOMENT))
 
     log_level: Literal["debug", "info", "warning", "error"] = LOG(
         "info", one_of("debug", "info", "warning", "error")
@@ -182,6 +202,18 @@ class Settings:
     def secret_key_path(self) -> Path:
         """The file of the server's key."""
         return Path(self.secret_key_file) if self.secret_key_file else self.data_dir / "secret.key"
+
+    @property
+    def sms_per_day(self) -> int:
+        """How many SMS the budget of a day pays, 0 for as many as are asked for."""
+        if not self.sms_budget_cents_per_day:
+            return 0
+        return max(1, self.sms_budget_cents_per_day // self.sms_price_cents)
+
+    @property
+    def limits_exempt_ends_at(self) -> int:
+        """When the exemption ends, in unix seconds, 0 when there is none."""
+        return unix_seconds(self.limits_exempt_until) if self.limits_exempt_until else 0
 
     @property
     def hashing_threads(self) -> int:

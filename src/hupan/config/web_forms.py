@@ -42,7 +42,7 @@ _ORIGIN = lower(
 )
 
 
-def _many(raw: object, form: Form[T]) -> tuple[T, ...]:
+def many(raw: object, form: Form[T]) -> tuple[T, ...]:
     """Reads a TOML array, or text with commas between."""
     if isinstance(raw, str):
         raw = [part.strip() for part in raw.split(",")] if raw.strip() else []
@@ -52,7 +52,7 @@ def _many(raw: object, form: Form[T]) -> tuple[T, ...]:
 
 
 def _read_origins(raw: object) -> tuple[str, ...]:
-    return ("*",) if raw in ("*", ["*"], ("*",)) else _many(raw, _ORIGIN)
+    return ("*",) if raw in ("*", ["*"], ("*",)) else many(raw, _ORIGIN)
 
 
 def _read_network(raw: object) -> Network:
@@ -104,14 +104,14 @@ HOSTS: Form[tuple[str, ...]] = Form(
         "主机名列表，前加 *. 为其所有子域名",
         "host names, one with *. in front for all names below it",
     ),
-    lambda raw: _many(raw, _HOST_RULE),
+    lambda raw: many(raw, _HOST_RULE),
 )
 NETWORKS: Form[tuple[Network, ...]] = Form(
     Wording(
         "IP 网段列表，如 127.0.0.1/32, 10.0.0.0/8",
         "IP networks such as 127.0.0.1/32, 10.0.0.0/8",
     ),
-    lambda raw: _many(raw, _NETWORK),
+    lambda raw: many(raw, _NETWORK),
 )
 URL = Form(
     Wording("http 或 https 地址，不含用户名", "an http or https address without a user name in it"),

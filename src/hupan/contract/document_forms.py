@@ -12,6 +12,7 @@ from msgspec.inspect import (
     IntType,
     ListType,
     LiteralType,
+    Metadata,
     StrType,
     StructType,
     Type,
@@ -81,6 +82,8 @@ def _said(form: Type | CustomType) -> str:
     Raises:
         TypeError: the contract has a type that this page cannot tell so far.
     """
+    if isinstance(form, Metadata):  # a mark for our own code, such as that a text is a secret
+        form = form.type
     match form:
         case StructType():
             return f"[{form.cls.__name__}](#{form.cls.__name__.lower()})"

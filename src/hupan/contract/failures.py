@@ -68,6 +68,18 @@ WRONG_CODE = Failure(1202, "验证码错误或已失效", "The code is wrong, us
 TOO_MANY_TRIES = Failure(
     1203, "操作过于频繁，请稍后再试", "Too many tries, try again later", "limited"
 )
+TOO_MANY_FROM_HERE = Failure(
+    1204,
+    "当前网络下操作过于频繁，请稍后再试",
+    "Too much comes from your network, try again later",
+    "limited",
+)
+SENDING_STOPPED = Failure(
+    1205,
+    "今日验证码发送量已达上限，请明天再试",
+    "No more codes are sent today, try again tomorrow",
+    "limited",
+)
 
 WRONG_EMAIL_OR_PASSWORD = Failure(1301, "邮箱或密码错误", "The e-mail or the password is wrong")
 SIGN_UP_CLOSED = Failure(1302, "本服务器暂未开放注册", "Sign-up is closed on this server")

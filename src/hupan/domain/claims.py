@@ -16,25 +16,24 @@ from functools import partial
 
 from hupan.clock import Clock
 from hupan.store.accounts import release_identity
-from hupan.store.claims import Claim, hold_claim, is_borne_out, list_claims
+from hupan.store.claims import Claim, hold_claim, is_borne_out, list_claims, take_ids
 from hupan.store.engine import Engine, Transaction
 
 PATIENCE_SECONDS = 900
 """Fifteen times what a spread database takes to settle what it left undecided (one minute)."""
-CLAIMS_AT_ONCE = 100
-PAGES_AT_ONCE = 10
+IDS_AT_ONCE = 1000
+IDS_IN_A_PAGE = 100
+BEFORE_THE_FIRST = 1_000_000
 MOST_SUSPECTED = 1000
-_START = ("", "")
 _log = logging.getLogger("hupan.claims")
 
 
 class Claims:
-    """Walks through all claims, a part of them at a time, and releases those that are broken."""
+    """Walks through the claims, account by account, and releases those that are broken."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
-        self._after: tuple[str, str] = _START
         self._suspected: dict[Claim, float] = {}
 
     async def repair(self) -> int:
@@ -44,23 +43,18 @@ class Claims:
             if self._clock.now() - since >= PATIENCE_SECONDS:
                 del self._suspected[claim]
                 released += await self._engine.change(partial(self._release, claim))
-        for _ in range(PAGES_AT_ONCE):
-            if not await self._look():
-                break
+        ids = await self._engine.change(lambda tx: take_ids(tx, BEFORE_THE_FIRST, IDS_AT_ONCE))
+        for first in range(0, IDS_AT_ONCE, IDS_IN_A_PAGE):
+            await self._look(ids[first : first + IDS_IN_A_PAGE])
             await asyncio.sleep(0)  # reads of a file never give others their turn
         return released
 
-    async def _look(self) -> bool:
-        """Looks at one page of claims; False at the end of all, to begin anew the next time."""
-        page = await list_claims(self._engine, self._after, CLAIMS_AT_ONCE)
-        for claim in page:
-            if len(self._suspected) < MOST_SUSPECTED and not await is_borne_out(
-                self._engine, claim
-            ):
-                self._suspected.setdefault(claim, self._clock.now())
-        goes_on = len(page) == CLAIMS_AT_ONCE
-        self._after = (page[-1].value, page[-1].kind) if goes_on else _START
-        return goes_on
+    async def _look(self, ids: range) -> None:
+        for claim in await list_claims(self._engine, ids):
+            if claim in self._suspected or len(self._suspected) >= MOST_SUSPECTED:
+                continue
+            if not await is_borne_out(self._engine, claim):
+                self._suspected[claim] = self._clock.now()
 
     async def _release(self, claim: Claim, tx: Transaction) -> bool:
         """Releases a claim that is still there and still broken."""

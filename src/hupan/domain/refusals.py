@@ -29,6 +29,8 @@ Refusal
 ├── TooManyCoins            the balance would pass what the wire can say exactly
 ├── CoinKeyReused           the key of a change of coins named another one before
 ├── TooManyTries            a limit was reached
+├── TooManyFromHere         too much came from one address, whoever it was (security C6, E4)
+├── SendingStopped          the server has sent as many codes as it may in a day (security C11)
 └── Busy                    the server would take too long
 """
 
@@ -163,6 +165,14 @@ class CoinKeyReused(Refusal):
 
 class TooManyTries(Refusal):
     """A limit was reached."""
+
+
+class TooManyFromHere(Refusal):
+    """Too much came from one address, or from those beside it, whoever it was."""
+
+
+class SendingStopped(Refusal):
+    """The server has sent as many codes as it may in a day."""
 
 
 class Busy(Refusal):

@@ -1,9 +1,10 @@
 """What the domain takes from the server's settings; each value's meaning stands in config."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from hupan.model import Limit, Session
+from hupan.model import Channel, Limit, Session
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -11,12 +12,20 @@ DAY = 24 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Every limit that is counted in the store; with `enabled` off none is."""
+    """Every limit that is counted in the store; with `enabled` off none is.
+
+    Attributes:
+        sends: of one target.
+        sends_in_all: of the whole server, by channel.
+        adjacent: numbers with the same first digits (security C12).
+    """
 
     enabled: bool
     wrong_codes: tuple[Limit, ...]
     wrong_passwords: tuple[Limit, ...]
     sends: tuple[Limit, ...]
+    sends_in_all: Mapping[Channel, tuple[Limit, ...]] = field(default_factory=dict)
+    adjacent: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

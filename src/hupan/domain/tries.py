@@ -1,4 +1,4 @@
-"""What wrong tries at the secrets of a target are counted under (security C5, E5).
+"""What is counted of a target: wrong tries at its secrets, messages to it (security C5, C11, E5).
 
 The key of the device that tries may follow, for a device that the owner knows has a count of its
 own. All of them end when a target belongs to its owner no more: whoever has it next is not locked
@@ -18,6 +18,27 @@ def code_tries(channel: Channel, key: str) -> str:
 def password_tries(key: str) -> str:
     """What wrong passwords of an address are counted under."""
     return f"password:{key}:"
+
+
+def sends(channel: Channel, key: str) -> str:
+    """What messages to a target are counted under."""
+    return f"send:{channel}:{key}:"
+
+
+def sends_lately(key: str) -> str:
+    """What tells whether a number was sent to lately (security C12)."""
+    return f"number:{key}:"
+
+
+def block_sends(block: str) -> str:
+    """What numbers that begin with the same digits are counted under (security C12)."""
+    return f"block:{block}:"
+
+
+def everything_of(channel: Channel, key: str) -> tuple[str, ...]:
+    """The beginnings of all that is counted of a target."""
+    told = (code_tries(channel, key), sends(channel, key), sends_lately(key))
+    return (*told, password_tries(key)) if channel == "email" else told
 
 
 async def forget_tries(tx: Transaction, channel: Channel, key: str) -> None:

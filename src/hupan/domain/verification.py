@@ -6,11 +6,10 @@ from dataclasses import replace
 from hupan.clock import Clock
 from hupan.domain.captchas import Captchas
 from hupan.domain.codes import NOBODY, CodeKind, Codes
-from hupan.domain.limiter import Limiter
 from hupan.domain.messages import DISCARDED, Messages
 from hupan.domain.outcome import granted
-from hupan.domain.refusals import Refusal, TooManyTries
-from hupan.domain.settings import Limits
+from hupan.domain.refusals import Refusal
+from hupan.domain.send_limits import SendLimits
 from hupan.domain.targets import Target, Targets
 from hupan.model import AccountId
 from hupan.store.accounts import find_account, find_owner
@@ -35,8 +34,7 @@ class Verification:
         captchas: Captchas,
         codes: Codes,
         messages: Messages,
-        limiter: Limiter,
-        limits: Limits,
+        limits: SendLimits,
         wake_courier: Callable[[], None],
     ) -> None:
         self._engine = engine
@@ -45,15 +43,14 @@ class Verification:
         self._captchas = captchas
         self._codes = codes
         self._messages = messages
-        self._limiter = limiter
-        self._limits = limits.sends
+        self._limits = limits
         self._wake_courier = wake_courier
 
     async def send_sms_code(self, mobile: str, captcha_id: str, answer: str) -> None:
         """Sends a code to a phone number.
 
         Raises:
-            InvalidField, WrongCaptcha, TooManyTries
+            InvalidField, WrongCaptcha, TooManyTries, SendingStopped
         """
         await self._send(self._targets.phone(mobile, "mobile"), captcha_id, answer, reset=False)
 
@@ -63,7 +60,7 @@ class Verification:
         """Sends a code to an address; with `reset` one that only resets the owner's password.
 
         Raises:
-            InvalidField, WrongCaptcha, TooManyTries
+            InvalidField, WrongCaptcha, TooManyTries, SendingStopped
         """
         await self._send(self._targets.email(email, "email"), captcha_id, answer, reset=reset)
 
@@ -77,17 +74,16 @@ class Verification:
 
     async def _issue(self, tx: Transaction, target: Target, *, reset: bool) -> Refusal | None:
         now = int(self._clock.now())
-        subject = f"send:{target.channel}:{target.key}"
-        if not await self._limiter.take(tx, subject, self._limits, now):
-            return TooManyTries()
+        refusal = await self._limits.refusal(tx, target, now)
+        if refusal is not None:
+            return refusal
         owner = await find_owner(tx, target.kind, target.key)
         kind = _kind(owner, reset=reset)
         code = await self._codes.issue(tx, target, kind, owner or NOBODY, now)
         expires_at = now + self._codes.lifetime_seconds
         to = await self._as_bound(tx, target, owner or NOBODY)
-        await self._messages.put_code(
-            tx, to, _MESSAGE_OF[kind], code, now=now, expires_at=expires_at
-        )
+        purpose = _MESSAGE_OF[kind] if self._limits.reaches(target) else DISCARDED
+        await self._messages.put_code(tx, to, purpose, code, now=now, expires_at=expires_at)
         return None
 
     async def _as_bound(self, tx: Transaction, target: Target, owner: AccountId) -> Target:

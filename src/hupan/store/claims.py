@@ -6,9 +6,18 @@ from hupan.model import AccountId
 from hupan.store.accounts import IdentityKind
 from hupan.store.engine import Reader, Transaction
 
+# The processes of a store share the walk: each takes the next ids, and behind the last account it
+# begins anew.
+LAST_ACCOUNT = "SELECT value FROM counters WHERE name = 'account'"
+TAKE_IDS = """
+INSERT INTO counters (name, value) VALUES ('claims-walked', ?1)
+ON CONFLICT (name) DO UPDATE SET value = CASE
+  WHEN counters.value >= ?2 THEN excluded.value ELSE counters.value + ?3 END
+RETURNING value
+"""
 LIST = """
-SELECT value, kind, account_id FROM identities WHERE (value, kind) > (?1, ?2)
-ORDER BY value, kind LIMIT ?3
+SELECT value, kind, account_id FROM identities WHERE account_id > ?1 AND account_id <= ?2
+ORDER BY account_id
 """
 FIND = "SELECT account_id FROM identities WHERE value = ?1 AND kind = ?2 AND account_id = ?3"
 # In two steps where it counts: what held the account may have changed it (decision 0017).
@@ -27,9 +36,17 @@ class Claim(Struct, frozen=True):
     account_id: AccountId
 
 
-async def list_claims(reader: Reader, after: tuple[str, str], most: int) -> list[Claim]:
-    """The claims behind a (value, kind), in their order."""
-    return [Claim(*row) for row in await reader.all(LIST, *after, most)]
+async def take_ids(tx: Transaction, start: int, count: int) -> range:
+    """The ids whose claims are to be looked at next; the first ones follow `start`."""
+    last = await tx.one(LAST_ACCOUNT) or (start,)
+    row = await tx.one(TAKE_IDS, start + count, int(last[0]), count) or (start + count,)
+    end = int(row[0])
+    return range(end - count + 1, end + 1)
+
+
+async def list_claims(reader: Reader, ids: range) -> list[Claim]:
+    """The claims of the accounts with these ids, which follow each other."""
+    return [Claim(*row) for row in await reader.all(LIST, ids.start - 1, ids.stop - 1)]
 
 
 async def is_borne_out(reader: Reader, claim: Claim) -> bool:

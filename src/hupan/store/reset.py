@@ -11,6 +11,7 @@ TABLES = (
     "codes",
     "spent_captchas",
     "tallies",
+    "limit_resets",
     "outbox",
     "contact_changes",
     "step_ups",

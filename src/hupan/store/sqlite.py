@@ -4,6 +4,7 @@ A read takes some 10 µs, less than a hop to a thread. The writer takes all chan
 each in a savepoint, commits once with `synchronous=FULL` and only then answers all of them.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -80,6 +81,38 @@ class Statements:
         raise error
 
 
+class Turn:
+    """Reads, all of one turn of the event loop in one transaction.
+
+    To begin and end a read takes as long as to find its row (docs/performance.md). What a turn sees
+    is never older than what any request of that turn may know of: their bytes came, and changes
+    that they waited for were kept, before the turn began.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._statements = Statements(connection)
+        self._is_open = False
+
+    def rows(self, sql: str, values: tuple[Value, ...]) -> list[Row]:
+        """Runs a statement that only reads."""
+        if not self._is_open:
+            self._open()
+        return self._statements.rows(sql, values)
+
+    def end(self) -> None:
+        """Lets go of what was seen; the next read sees what was kept meanwhile."""
+        self._is_open = False
+        if self._connection.in_transaction:
+            self._statements.rows("ROLLBACK", ())
+
+    def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._statements.rows("BEGIN", ())
+        self._is_open = True
+        loop.call_soon(self.end)
+
+
 class SqliteEngine:
     """A store in one file that is up to date.
 
@@ -93,7 +126,7 @@ class SqliteEngine:
     ) -> None:
         open_file = connect_to or connect
         self._connection = open_file(path)
-        self._reader = Statements(self._connection)
+        self._turn = Turn(self._connection)
         self._writer = Writer(lambda: open_file(path), Statements)
         self._damaged = False
         self._failed_reads = 0
@@ -101,7 +134,7 @@ class SqliteEngine:
     async def one(self, sql: str, *values: Value) -> Row | None:
         """The first row, or None."""
         try:
-            rows = self._reader.rows(sql, values)
+            rows = self._turn.rows(sql, values)
         except apsw.Error as error:
             raise self._unavailable(error) from error
         return rows[0] if rows else None
@@ -109,7 +142,7 @@ class SqliteEngine:
     async def all(self, sql: str, *values: Value) -> list[Row]:
         """Every row."""
         try:
-            return self._reader.rows(sql, values)
+            return self._turn.rows(sql, values)
         except apsw.Error as error:
             raise self._unavailable(error) from error
 
@@ -128,6 +161,7 @@ class SqliteEngine:
 
     async def close(self) -> None:
         """Finishes waiting changes, empties the write-ahead log, closes the file."""
+        self._turn.end()
         await self._writer.close()
         self._connection.close()
 

@@ -1,7 +1,9 @@
 """Counts within windows (security C5, C11). A window opens with its first event."""
 
+from msgspec import Struct
+
 from hupan.model import Limit
-from hupan.store.engine import Transaction
+from hupan.store.engine import Reader, Transaction
 
 # One statement tests and counts, so the limit holds under any number of parallel requests.
 TAKE = """
@@ -21,6 +23,19 @@ WHERE subject = ?1 AND name = ?2 AND count > 0 AND ends_at > ?3
 FORGET = "DELETE FROM tallies WHERE subject = ?1 AND name = ?2"
 FORGET_BELOW = "DELETE FROM tallies WHERE subject >= ?1 AND subject < ?2"
 PURGE = "DELETE FROM tallies WHERE ends_at <= ?1"
+LIST_BELOW = """
+SELECT subject, name, count, ends_at FROM tallies
+WHERE subject >= ?1 AND subject < ?2 ORDER BY subject, name
+"""
+
+
+class Tally(Struct, frozen=True):
+    """How many events of a subject were counted against a limit, and when that ends."""
+
+    subject: str
+    name: str
+    count: int
+    ends_at: int
 
 
 async def take(tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
@@ -43,9 +58,19 @@ async def forget(tx: Transaction, subject: str, limit: Limit) -> None:
     await tx.run(FORGET, subject, limit.name)
 
 
-async def forget_below(tx: Transaction, start: str) -> None:
-    """Takes back every event of all subjects that begin with a text."""
-    await tx.run(FORGET_BELOW, start, start[:-1] + chr(ord(start[-1]) + 1))
+async def forget_below(tx: Transaction, start: str) -> int:
+    """Takes back every event of all subjects that begin with a text; gives how many counts."""
+    return await tx.run(FORGET_BELOW, start, _after(start))
+
+
+async def list_below(reader: Reader, start: str) -> list[Tally]:
+    """What is counted of all subjects that begin with a text."""
+    return [Tally(*row) for row in await reader.all(LIST_BELOW, start, _after(start))]
+
+
+def _after(start: str) -> str:
+    """The first text behind all that begin with one."""
+    return start[:-1] + chr(ord(start[-1]) + 1)
 
 
 async def purge_tallies(tx: Transaction, now: int) -> None:

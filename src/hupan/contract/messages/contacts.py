@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from hupan.contract.messages.fields import AddressText, PasswordText, ShortText
+from hupan.contract.messages.fields import AddressText, CodeText, PasswordText
 
 
 class PhoneProof(Struct, rename="camel"):
@@ -13,7 +13,7 @@ class PhoneProof(Struct, rename="camel"):
     """
 
     phone: AddressText
-    captcha: ShortText
+    captcha: CodeText
 
 
 class EmailProof(Struct, rename="camel"):
@@ -24,7 +24,7 @@ class EmailProof(Struct, rename="camel"):
     """
 
     email: AddressText
-    captcha: ShortText
+    captcha: CodeText
 
 
 class PasswordReset(Struct, rename="camel"):
@@ -36,5 +36,5 @@ class PasswordReset(Struct, rename="camel"):
     """
 
     email: AddressText
-    captcha: ShortText
+    captcha: CodeText
     password: PasswordText

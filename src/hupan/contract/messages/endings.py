@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from hupan.contract.messages.fields import AddressText, ShortText
+from hupan.contract.messages.fields import AddressText, CodeText
 
 
 class CancelUser(Struct, rename="camel"):
@@ -12,6 +12,6 @@ class CancelUser(Struct, rename="camel"):
         captcha: the code of six digits that went to what is bound.
     """
 
-    captcha: ShortText
+    captcha: CodeText
     phone: AddressText = ""
     email: AddressText = ""

@@ -7,12 +7,19 @@ from typing import Annotated
 
 from msgspec import Meta
 
+MARK = "secret"
+"""Marks the types of what can be guessed; each endpoint that takes one is limited (security E5)."""
+
 ShortText = Annotated[str, Meta(max_length=64)]
+CodeText = Annotated[str, Meta(max_length=64, extra={MARK: "code"})]
+"""A code that was sent."""
+AnswerText = Annotated[str, Meta(max_length=64, extra={MARK: "captcha"})]
+"""What was read off a captcha."""
 DeviceText = Annotated[str, Meta(max_length=128)]
 """deviceId and platform: opaque free text of at most 128 characters."""
 AddressText = Annotated[str, Meta(max_length=320)]
 """A phone number or an e-mail address before it is normalised."""
-PasswordText = Annotated[str, Meta(max_length=1024)]
+PasswordText = Annotated[str, Meta(max_length=1024, extra={MARK: "password"})]
 SealedText = Annotated[str, Meta(max_length=512)]
 """An id that is itself a sealed value."""
 PageSize = Annotated[int, Meta(ge=1, le=100)]

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from hupan.contract.messages.fields import AddressText, DeviceText, PasswordText, ShortText
+from hupan.contract.messages.fields import AddressText, CodeText, DeviceText, PasswordText
 
 
 class CodeLogin(Struct, rename="camel"):
@@ -16,7 +16,7 @@ class CodeLogin(Struct, rename="camel"):
     """
 
     mobile: AddressText
-    captcha: ShortText
+    captcha: CodeText
     device_id: DeviceText = ""
     platform: DeviceText = ""
 

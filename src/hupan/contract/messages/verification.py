@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hupan.contract.messages.fields import AddressText, SealedText, ShortText
+from hupan.contract.messages.fields import AddressText, AnswerText, SealedText, ShortText
 
 
 class Captcha(Struct, rename="camel"):
@@ -29,7 +29,7 @@ class SmsCodeWanted(Struct, rename="camel"):
     """
 
     mobile: AddressText
-    code: ShortText
+    code: AnswerText
     id: SealedText
     platform: ShortText = ""
 
@@ -45,6 +45,6 @@ class EmailCodeWanted(Struct, rename="camel"):
     """
 
     email: AddressText
-    code: ShortText
+    code: AnswerText
     id: SealedText
     typ: Literal["forget_password", ""] = ""

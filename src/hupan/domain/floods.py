@@ -1,0 +1,148 @@
+"""Counts what comes in floods: in memory, of fixed size, without a write (security C6, C10, E4).
+
+A key counts in two of the slots, found by a hash that nobody outside can foretell, and only the
+lower of the two grows. So a count is never too low: whoever comes under a thousand keys pushes no
+key out and starts none over. It may be too high where a key shares both slots with others, which
+takes about as many keys in one window as there are slots. Windows are the clock's: an hour begins
+with the hour. Each process counts what it answers itself.
+"""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hupan.domain.origins import Origin
+from hupan.model import AccountId, Limit
+
+SLOTS = 2**18
+_MASK = SLOTS - 1
+_MOST_IN_TWO_BYTES = 2**16
+
+
+class Flood:
+    """One limit of one process; used on the event loop alone.
+
+    Attributes:
+        limit: what passes.
+    """
+
+    __slots__ = ("_slots", "_window", "limit")
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self._window = -1
+        self._slots = array("H" if limit.most < _MOST_IN_TWO_BYTES else "I")
+
+    def take(self, key: str, now: int) -> bool:
+        """Counts one event of a key; False, uncounted, when its window is full."""
+        slots = self._slots_at(now)
+        one, other = _places(key)
+        first, second = slots[one], slots[other]
+        if min(first, second) >= self.limit.most:
+            return False
+        if first <= second:
+            slots[one] = first + 1
+        if second <= first:
+            slots[other] = second + 1
+        return True
+
+    def count(self, key: str, now: int) -> int:
+        """How many events of a key were counted in this window."""
+        slots = self._slots_at(now)
+        one, other = _places(key)
+        return min(slots[one], slots[other])
+
+    def forget(self, key: str, now: int) -> None:
+        """Takes back all events of a key; others that share a slot with it may gain by it."""
+        slots = self._slots_at(now)
+        for place in _places(key):
+            slots[place] = 0
+
+    def _slots_at(self, now: int) -> "array[int]":
+        """The slots of the window; the memory is taken with the first event."""
+        window = now // self.limit.window_seconds
+        if window != self._window:
+            self._window = window
+            slots = self._slots
+            self._slots = array(slots.typecode, bytes(SLOTS * slots.itemsize))
+        return self._slots
+
+
+class Held:
+    """A limit on what is known only when a request has ended, such as a wrong try.
+
+    While a request is under way it counts as if it would be one, so parallel ones pass no limit.
+    """
+
+    def __init__(self, limit: Limit) -> None:
+        self.flood = Flood(limit)
+        self._under_way: dict[str, int] = {}
+
+    def enter(self, key: str, now: int) -> bool:
+        """Lets a request in; False when the limit would be passed if all under way counted."""
+        under_way = self._under_way.get(key, 0)
+        if self.flood.count(key, now) + under_way >= self.flood.limit.most:
+            return False
+        self._under_way[key] = under_way + 1
+        return True
+
+    def leave(self, key: str, now: int, *, counts: bool) -> None:
+        """Says that a request which was let in has ended, and whether it counts."""
+        under_way = self._under_way.pop(key) - 1
+        if under_way:
+            self._under_way[key] = under_way
+        if counts:
+            self.flood.take(key, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Floods:
+    """The limits of one process that are counted in memory; a limit that is off is not there.
+
+    Attributes:
+        wrong_tries: of a host, whatever it tried at.
+        sends: of a host.
+        network_sends: of the network around it.
+        captchas: of a host.
+        views: looks at users, of a block of addresses.
+        account_views: likewise of an account, so that a new sign-in starts nothing over.
+    """
+
+    wrong_tries: tuple[Held, ...] = ()
+    sends: tuple[Held, ...] = ()
+    network_sends: tuple[Held, ...] = ()
+    captchas: tuple[Flood, ...] = ()
+    views: tuple[Flood, ...] = ()
+    account_views: tuple[Flood, ...] = ()
+
+    def forget_account(self, account: AccountId, now: int) -> None:
+        """Takes back what an account did."""
+        for flood in self.account_views:
+            flood.forget(account_key(account), now)
+
+    def forget_origin(self, origin: Origin, now: int) -> None:
+        """Takes back what came from an address, and from the networks around it."""
+        for flood, key in self._of(origin):
+            flood.forget(key, now)
+
+    def _of(self, origin: Origin) -> Iterator[tuple[Flood, str]]:
+        for held in (*self.wrong_tries, *self.sends):
+            yield held.flood, origin.host
+        for held in self.network_sends:
+            yield held.flood, origin.network
+        for flood in self.captchas:
+            yield flood, origin.host
+        for flood in self.views:
+            yield flood, origin.block
+
+
+def account_key(account: AccountId) -> str:
+    """What an account is counted under: a text, for nobody can foretell the hash of one."""
+    return str(account)
+
+
+def _places(key: str) -> tuple[int, int]:
+    """Two different slots."""
+    mixed = hash(key)
+    one = mixed & _MASK
+    return one, one ^ (mixed >> 24 & _MASK | 1)

@@ -1,0 +1,114 @@
+"""`hupan database distribute`, on a real PostgreSQL that has no Citus, or what stands in for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner
+
+from hupan.cli.main import app
+from hupan.store import spread
+from hupan.store.shape import tables
+from tests.stores import Databases
+
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
+
+STAND_INS = """
+CREATE TABLE calls (number BIGSERIAL PRIMARY KEY, made TEXT NOT NULL);
+CREATE TABLE pg_dist_partition (logicalrelid regclass PRIMARY KEY);
+CREATE FUNCTION create_distributed_table(
+  name regclass, by_column TEXT, kind TEXT DEFAULT 'hash', colocate_with TEXT DEFAULT 'default'
+) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO calls (made) VALUES (name || ' by ' || by_column || ' beside ' || colocate_with);
+  INSERT INTO pg_dist_partition VALUES (name);
+$$;
+CREATE FUNCTION create_reference_table(name regclass) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO calls (made) VALUES (name || ' everywhere');
+  INSERT INTO pg_dist_partition VALUES (name);
+$$;
+"""
+"""They keep what they were called with; Citus itself would move rows."""
+ALONE = {
+    "accounts by id beside none",
+    "identities by value beside none",
+    "codes by target beside none",
+    "outbox by target beside none",
+    "tallies by subject beside none",
+    "spent_captchas by id beside none",
+    "counters by name beside none",
+    "limit_resets by subject beside none",
+}
+
+
+@pytest.fixture
+def store(databases: Databases) -> Iterator[str]:
+    """The URL of a store of its own."""
+    name = databases.make()
+    yield databases.cluster.url(name)
+    databases.drop(name)
+
+
+def run(databases: Databases, url: str, sql: str) -> list[str]:
+    """Run SQL on a store; the first column of what it gives."""
+
+    async def ask() -> list[str]:
+        connection = await asyncpg.connect(url)
+        try:
+            if sql.startswith("SELECT"):
+                return [str(row[0]) for row in await connection.fetch(sql)]
+            await connection.execute(sql)
+            return []
+        finally:
+            await connection.close()
+
+    return databases.wait(ask())
+
+
+def distribute(url: str) -> tuple[int, str, str]:
+    """Run the command; its exit status and what it wrote."""
+    done = CliRunner().invoke(app, ["database", "distribute", "--database", url])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_without_citus(store: str) -> None:
+    """It says what is missing and what to do, and the exit status is 1."""
+    status, told, wrong = distribute(store)
+    assert (status, told) == (1, "")
+    assert "citus" in wrong
+    assert "CREATE EXTENSION citus" in wrong
+    assert "Traceback" not in wrong
+
+
+def test_a_file_cannot_be_spread(tmp_path: Path) -> None:
+    """SQLite is one machine."""
+    status, _, wrong = distribute(str(tmp_path / "hupan.db"))
+    assert (status, "only a store on PostgreSQL" in wrong) == (1, True)
+
+
+def test_each_table_is_spread_once(databases: Databases, store: str) -> None:
+    """The accounts first, all that is an account's beside them; a second run has nothing to do."""
+    run(databases, store, STAND_INS)
+    status, told, wrong = distribute(store)
+    assert (status, wrong) == (0, "")
+    assert f"{len(tables())} tables spread" in told
+    calls = run(databases, store, "SELECT made FROM calls ORDER BY number")
+    assert calls[0] == "accounts by id beside none"
+    everywhere = {f"{name} everywhere" for name in spread.REFERENCE}
+    beside = {
+        f"{one.name} by account_id beside accounts"
+        for one in tables()
+        if one.key[0] == "account_id" and one.name not in spread.REFERENCE
+    }
+    assert sorted(calls) == sorted(ALONE | everywhere | beside)
+    assert "0 tables spread: —" in distribute(store)[1]
+    assert run(databases, store, "SELECT made FROM calls ORDER BY number") == calls
+
+
+def test_it_goes_on_where_it_broke_off(databases: Databases, store: str) -> None:
+    """Tables that are spread already are left as they are."""
+    run(databases, store, STAND_INS)
+    run(databases, store, "INSERT INTO pg_dist_partition VALUES ('accounts'), ('medals')")
+    assert f"{len(tables()) - 2} tables spread" in distribute(store)[1]
+    calls = run(databases, store, "SELECT made FROM calls")
+    assert not any(call.startswith(("accounts ", "medals ")) for call in calls)

@@ -1,0 +1,156 @@
+"""`hupan limits`: the table, what is counted of somebody, and how it is forgotten (security C5)."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from hupan.app.limit_table import TABLE
+from hupan.domain.limiter import Limiter
+from hupan.domain.tries import code_tries, password_tries, sends
+from hupan.model import Limit
+from hupan.store.engine import Transaction
+from tests.cli.test_account import data, refused, run, told
+from tests.stores import STORES, open_store
+from tests.wire.events import events
+
+__all__ = ["data"]
+
+PHONE, EMAIL, OTHER = "13900000001", "lin@example.com", "13900000002"
+HOUR = 3600
+SENDS = Limit("sends-hour", 5, HOUR)
+CODES = Limit("wrong-codes-hour", 10, HOUR)
+PASSWORDS = Limit("wrong-passwords-hour", 20, HOUR)
+OWN_DEVICE = "0f" * 32
+
+
+def rows(data: Path, *arguments: str) -> list[dict[str, object]]:
+    """What is counted, as a program is told it."""
+    result = run(data, "limits", "show", *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    told: list[dict[str, object]] = json.loads(result.stdout)
+    return told
+
+
+def count(data: Path, subject: str, limit: Limit, times: int) -> None:
+    """Counts events as a server does."""
+
+    async def change(tx: Transaction) -> None:
+        limiter, now = Limiter(enabled=True), int(time.time())
+        for _ in range(times):
+            await limiter.take(tx, subject, [limit], now)
+
+    async def scenario() -> None:
+        engine = open_store(data if STORES.engine == "postgres" else data / "hupan.db")
+        await engine.change(change)
+        await engine.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture
+def counted(data: Path) -> Path:
+    """A store in which an account and a stranger's number have come some way."""
+    told(data, "account", "create", "--phone", PHONE, "--email", EMAIL)
+    count(data, sends("sms", PHONE), SENDS, 5)
+    count(data, code_tries("sms", PHONE), CODES, 3)
+    count(data, code_tries("sms", PHONE) + OWN_DEVICE, CODES, 1)
+    count(data, password_tries(EMAIL), PASSWORDS, 2)
+    count(data, sends("sms", OTHER), SENDS, 4)
+    return data
+
+
+@pytest.mark.one_engine
+def test_every_limit_is_shown(data: Path) -> None:
+    """Who, what, how many, how long, where it is kept; for people in both languages (E5)."""
+    shown = told(data, "limits", "show")
+    limits = shown["limits"]
+    assert isinstance(limits, list)
+    assert [row["setting"] for row in limits] == [line.setting for line in TABLE]
+    assert {row["exact"] for row in limits} == {True, False}
+    assert all(row["most"] > 0 and row["seconds"] + row["lockSeconds"] > 0 for row in limits)
+    table = run(data, "limits", "show").stdout
+    for words in (*(line.setting for line in TABLE), "数据库 store", "每进程 each process"):
+        assert words in table
+
+
+@pytest.mark.one_engine
+def test_limits_that_are_off_are_shown_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `limits_enabled = false` nothing is limited, and the table says so."""
+    monkeypatch.setenv("HUPAN_LIMITS_ENABLED", "false")
+    limits = told(data, "limits", "show")["limits"]
+    assert isinstance(limits, list)
+    assert {row["most"] for row in limits} == {0}
+
+
+@pytest.mark.one_engine
+def test_exempt_targets_are_shown_masked(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With their end, for whoever reads the table need not learn the numbers (security L1)."""
+    until = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + HOUR))
+    monkeypatch.setenv("HUPAN_LIMITS_EXEMPT", f"{PHONE}, {EMAIL}")
+    monkeypatch.setenv("HUPAN_LIMITS_EXEMPT_UNTIL", until)
+    assert told(data, "limits", "show")["exempt"] == [
+        {"target": "139****0001", "until": until, "inForce": True},
+        {"target": "l***@example.com", "until": until, "inForce": True},
+    ]
+    table = run(data, "limits", "show").stdout
+    assert until in table
+    assert PHONE not in table
+
+
+def test_how_far_somebody_has_come(counted: Path) -> None:
+    """Of a number, an address, or all that is bound to an account; a full count is told."""
+    of_phone = rows(counted, f"+86{PHONE}")
+    assert [(row["name"], row["count"], row["most"], row["full"]) for row in of_phone] == [
+        ("wrong-codes-hour", 3, 10, False),
+        ("wrong-codes-hour", 1, 10, False),
+        ("sends-hour", 5, 5, True),
+    ]
+    assert [row["device"] for row in of_phone] == [False, True, False]
+    assert {row["target"] for row in of_phone} == {"139****0001"}
+    of_account = rows(counted, "1000001")
+    assert [row for row in of_account if row["target"] == "139****0001"] == of_phone
+    assert [row["count"] for row in of_account if row["target"] == "l***@example.com"] == [2]
+    assert "已满" in run(counted, "limits", "show", PHONE).stdout
+    assert rows(counted, "13900000003") == []
+
+
+def test_a_reset_of_an_account_forgets_what_is_bound_to_it(counted: Path) -> None:
+    """All counts of its number and its address end, those of others stay."""
+    assert told(counted, "limits", "reset", "1000001")["forgotten"] == 4
+    assert rows(counted, "1000001") == []
+    assert [row["count"] for row in rows(counted, OTHER)] == [4]
+
+
+def test_a_reset_of_one_target(counted: Path) -> None:
+    """The number alone; the address of the same account keeps its counts."""
+    assert told(counted, "limits", "reset", PHONE)["forgotten"] == 3
+    assert rows(counted, PHONE) == []
+    assert [row["count"] for row in rows(counted, EMAIL)] == [2]
+
+
+@pytest.mark.parametrize(
+    "target", ["203.0.113.9", "203.0.113.0/24", "2001:db8::1", "2001:db8::/48"]
+)
+def test_a_reset_of_an_address_is_asked_for(data: Path, target: str) -> None:
+    """What processes count in memory they forget when they next look."""
+    assert told(data, "limits", "reset", target) == {"target": target, "forgotten": 0}
+    (line,) = events((data / "operators.log").read_text("utf-8"))
+    assert (line["event"], line["result"]) == ("operator-limits-reset", "ok")
+    assert line["target"] == target
+
+
+def test_a_reset_is_written_down_masked(counted: Path) -> None:
+    """Who had what forgotten (security L1, L2)."""
+    run(counted, "limits", "reset", PHONE)
+    line = events((counted / "operators.log").read_text("utf-8"))[-1]
+    assert (line["event"], line["target"]) == ("operator-limits-reset", "139****0001")
+
+
+@pytest.mark.parametrize("target", ["", "x", "110", "203.0.0.0/8", "2001:db8::/32", "9999999999"])
+@pytest.mark.parametrize("act", ["show", "reset"])
+def test_what_is_no_target_is_refused(data: Path, act: str, target: str) -> None:
+    """In words of both languages, and nothing is done."""
+    assert " / " in refused(data, "limits", act, target)

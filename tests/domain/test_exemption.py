@@ -1,0 +1,122 @@
+"""Targets that are tested with: no limit of their own, for a time, and no other favour (C3, C5)."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from hupan.app.exempt import exempt_lines, exempt_shown
+from hupan.app.limit_table import exemption
+from hupan.app.rules import targets
+from hupan.chance import SeededChance
+from hupan.config import Settings
+from hupan.domain.codes import Codes
+from hupan.domain.limiter import Exemption, Limiter
+from hupan.domain.refusals import Refusal
+from hupan.domain.settings import Limits
+from hupan.domain.tries import code_tries, everything_of, password_tries, sends
+from hupan.model import Limit
+from hupan.seal import Seal
+from hupan.store.codes import Code
+from hupan.store.engine import Transaction
+from tests.domain.holding import Holding, open_holding
+
+PHONE, EMAIL, STRANGER = "13900000001", "Tester@Example.com", "13900000011"
+UNTIL = "2026-12-01T08:00:00+08:00"
+ENDS_AT = 1_796_083_200
+ONCE = (Limit("once", 1, 3600),)
+LIMITS = Limits(enabled=True, wrong_codes=ONCE, wrong_passwords=ONCE, sends=ONCE)
+
+
+def settings(*exempt: str, until: str = UNTIL) -> Settings:
+    """The settings of a server with such targets."""
+    return Settings(limits_exempt=exempt, limits_exempt_until=until)
+
+
+def exempt(*texts: str, until: str = UNTIL) -> Exemption:
+    """What a server with such targets passes over."""
+    its = settings(*texts, until=until)
+    return exemption(its, targets(its))
+
+
+async def times_taken(home: Holding, limiter: Limiter, subject: str, now: int) -> int:
+    """How many of three events pass a limit of one."""
+
+    async def change(tx: Transaction) -> int:
+        return sum([await limiter.take(tx, subject, ONCE, now) for _ in range(3)])
+
+    return await home.engine.change(change)
+
+
+@pytest.mark.parametrize(
+    ("subject", "taken"),
+    [
+        (sends("sms", PHONE), 3),
+        (code_tries("sms", PHONE), 3),
+        (code_tries("sms", PHONE) + "0f" * 32, 3),
+        (sends("email", EMAIL.lower()), 3),
+        (password_tries(EMAIL.lower()), 3),
+        (sends("sms", STRANGER), 1),
+        (code_tries("sms", STRANGER), 1),
+        (password_tries(f"not-{EMAIL.lower()}"), 1),
+        ("sent:sms:", 1),
+        ("block:1390000:", 1),
+    ],
+)
+def test_what_is_not_counted(tmp_path: Path, subject: str, taken: int) -> None:
+    """Sends and tries of the targets alone, until the end; the server's limits hold (C11)."""
+    limiter = Limiter(enabled=True, exemption=exempt(PHONE, EMAIL))
+    with open_holding(tmp_path / "hupan.db") as home:
+        before = asyncio.run(times_taken(home, limiter, subject, ENDS_AT - 1))
+        after = asyncio.run(times_taken(home, limiter, f"{subject}after", ENDS_AT))
+    assert (before, after) == (taken, 1)
+
+
+def test_five_tries_kill_a_code_of_theirs_too(tmp_path: Path) -> None:
+    """A code has five tries and is good once, whoever it was sent to (security C2, C3)."""
+    limiter = Limiter(enabled=True, exemption=Exemption(everything_of("sms", PHONE), 2**40))
+    with open_holding(tmp_path / "hupan.db") as home:
+        home.codes = Codes(Seal(b"k" * 32), SeededChance("codes"), limiter, LIMITS, 300)
+        target, now = home.target(PHONE), int(home.clock.now())
+        assert target is not None
+
+        async def spend(text: str) -> Code | Refusal:
+            return await home.engine.change(
+                lambda tx: home.codes.spend(tx, target, text, device_key="", now=now)
+            )
+
+        async def scenario() -> list[bool]:
+            code = await home.code(PHONE)
+            wrong = f"{(int(code) + 1) % 10**6:06}"
+            tries = [*[wrong] * 5, code]
+            killed = [isinstance(await spend(text), Code) for text in tries]
+            fresh = await home.code(PHONE)
+            return killed + [isinstance(await spend(text), Code) for text in (fresh, fresh)]
+
+        assert asyncio.run(scenario()) == [False] * 6 + [True, False]
+
+
+def test_without_an_end_nothing_is_exempt() -> None:
+    """And a server says so when it starts, in both languages."""
+    its = settings(PHONE, until="")
+    assert not exemption(its, targets(its)).covers(sends("sms", PHONE), 0)
+    (line,) = exempt_lines(its, ENDS_AT)
+    assert "忽略" in line
+    assert "limits_exempt_until is not set" in line
+
+
+def test_an_end_that_is_past_is_told() -> None:
+    """The server starts all the same: an exemption that ran out is no reason to stand still."""
+    its = settings(PHONE)
+    assert [one["inForce"] for one in exempt_shown(its, ENDS_AT - 1)] == [True]
+    assert [one["inForce"] for one in exempt_shown(its, ENDS_AT)] == [False]
+    assert "is past" in exempt_lines(its, ENDS_AT)[0]
+
+
+def test_what_is_in_force_is_told_masked() -> None:
+    """How many, until when, and which of them this server takes from nobody (security L1)."""
+    lines = exempt_lines(settings(PHONE, EMAIL, "+85291234567"), ENDS_AT - 1)
+    assert len(lines) == 2
+    assert f"{UNTIL}: 2" in lines[0]
+    assert lines[1].endswith("+85****4567")
+    assert exempt_lines(settings(), ENDS_AT) == []

@@ -1,0 +1,153 @@
+"""Limits that are counted in memory, of fixed size (security C6, C10, E4)."""
+
+import secrets
+from ipaddress import IPv6Address, ip_address, ip_network
+
+import pytest
+
+from hupan.domain.floods import SLOTS, Flood, Floods, Held, account_key
+from hupan.domain.origins import Origin, origin_of, origins_in
+from hupan.model import AccountId, Limit
+
+MINUTE = 60
+NOW = 1_700_000_040  # a full minute
+LIMIT = Limit("looks", 5, MINUTE)
+
+
+def taken(flood: Flood, key: str, times: int, now: int = NOW) -> int:
+    """How many of some events passed."""
+    return sum(flood.take(key, now) for _ in range(times))
+
+
+def test_as_many_as_the_limit_pass_in_a_window() -> None:
+    """Five pass and the sixth does not, until the next minute begins (security E4)."""
+    flood = Flood(LIMIT)
+    assert taken(flood, "a", 9, NOW) == 5
+    assert taken(flood, "a", 9, NOW + MINUTE - 1) == 0
+    assert taken(flood, "b", 9, NOW + 1) == 5
+    assert taken(flood, "a", 9, NOW + MINUTE) == 5
+
+
+@pytest.mark.parametrize("jump", [-MINUTE, -(10**9), 10**9])
+def test_a_clock_that_jumps_locks_nobody_out(jump: int) -> None:
+    """Another window is another count, wherever the clock went (security R08)."""
+    flood = Flood(LIMIT)
+    assert taken(flood, "a", 9, NOW) == 5
+    assert taken(flood, "a", 9, NOW + jump) == 5
+
+
+def test_no_crowd_of_keys_starts_one_over() -> None:
+    """Who comes under a hundred thousand other keys in between is still refused (security C6)."""
+    flood = Flood(LIMIT)
+    assert taken(flood, "mine", 5) == 5
+    for number in range(100_000):
+        flood.take(f"other {number}", NOW)
+    assert not flood.take("mine", NOW)
+
+
+def test_memory_does_not_grow_with_keys() -> None:
+    """A window has its slots, whoever comes (security C6, R16)."""
+    flood = Flood(LIMIT)
+    for number in range(2000):
+        flood.take(secrets.token_hex(8), NOW + number // 100 * MINUTE)
+    assert len(flood._slots) == SLOTS  # noqa: SLF001 - its size is what this test is about
+
+
+def test_a_crowd_refuses_hardly_anybody_wrongly() -> None:
+    """Ten thousand keys with a third of what they may: hardly one of them meets the limit."""
+    flood = Flood(Limit("looks", 15, MINUTE))
+    refused = sum(5 - taken(flood, secrets.token_hex(8), 5) for _ in range(10_000))
+    assert refused < 50  # a thousandth; most often none
+
+
+def test_forgetting_one_key() -> None:
+    """Who was refused is let in again, and others stay where they are."""
+    flood = Flood(LIMIT)
+    taken(flood, "a", 5)
+    taken(flood, "b", 5)
+    flood.forget("a", NOW)
+    assert flood.take("a", NOW)
+    assert not flood.take("b", NOW)
+
+
+def test_what_is_under_way_counts_until_it_has_ended() -> None:
+    """Of a hundred tries at once no more are let in than would be allowed to fail (R11)."""
+    held = Held(LIMIT)
+    assert [held.enter("a", NOW) for _ in range(100)].count(True) == 5
+    for _ in range(3):
+        held.leave("a", NOW, counts=True)
+    held.leave("a", NOW, counts=False)
+    assert [held.enter("a", NOW) for _ in range(100)].count(True) == 1
+    held.leave("a", NOW, counts=True)
+    held.leave("a", NOW + MINUTE, counts=True)  # it ended in the next window and counts there
+    assert [held.enter("a", NOW + MINUTE) for _ in range(100)].count(True) == 4
+
+
+def test_nothing_is_kept_of_requests_that_ended() -> None:
+    """Only who is under way is remembered by name."""
+    held = Held(LIMIT)
+    for number in range(1000):
+        held.enter(str(number), NOW)
+        held.leave(str(number), NOW, counts=False)
+    assert held._under_way == {}  # noqa: SLF001 - its size is what this test is about
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "block", "network"),
+    [
+        ("203.0.113.9", "203.0.113.9/32", "203.0.113.0/24", "203.0.113.0/24"),
+        ("2001:db8:1:2:3::9", "2001:db8:1:2::/64", "2001:db8:1:2::/64", "2001:db8:1::/48"),
+        ("::", "::/64", "::/64", "::/48"),
+        ("255.255.255.255", "255.255.255.255/32", "255.255.255.0/24", "255.255.255.0/24"),
+    ],
+)
+def test_what_an_address_is_counted_under(
+    address: str, host: str, block: str, network: str
+) -> None:
+    """One address of IPv4, a /64 of IPv6, and the network around it (security C6, C11, E4)."""
+    origin = origin_of(ip_address(address))
+    assert (origin.host, origin.block, origin.network) == (host, block, network)
+
+
+def test_no_address_is_an_origin_too() -> None:
+    """Whoever comes without one is counted together, never let pass (security I10)."""
+    assert origin_of(None) == Origin(None, "", "", "")
+    assert taken(Flood(LIMIT), origin_of(None).host, 9) == 5
+
+
+@pytest.mark.parametrize(
+    ("network", "hosts"),
+    [("203.0.113.0/24", 256), ("203.0.113.9/32", 1), ("2001:db8::/56", 256), ("::1/128", 1)],
+)
+def test_the_hosts_of_a_network(network: str, hosts: int) -> None:
+    """Each host once: addresses of IPv4, /64s of IPv6."""
+    found = list(origins_in(ip_network(network)))
+    assert len({origin.host for origin in found}) == len(found) == hosts
+
+
+def test_an_origin_and_an_account_are_forgotten_everywhere() -> None:
+    """In every limit, each by what it is counted under there."""
+    origin = origin_of(IPv6Address("2001:db8::1"))
+    one = Limit("one", 1, MINUTE)
+    helds = [Held(one), Held(one), Held(one)]
+    floods = Floods(*helds_of(helds), (Flood(one),), (Flood(one),), (Flood(one),))
+    keys = [origin.host, origin.host, origin.network]
+    for held, key in zip(helds, keys, strict=True):
+        held.enter(key, NOW)
+        held.leave(key, NOW, counts=True)
+    floods.captchas[0].take(origin.host, NOW)
+    floods.views[0].take(origin.block, NOW)
+    floods.account_views[0].take(account_key(AccountId(7)), NOW)
+    assert not any(held.enter(key, NOW) for held, key in zip(helds, keys, strict=True))
+    floods.forget_origin(origin, NOW)
+    floods.forget_account(AccountId(7), NOW)
+    assert all(held.enter(key, NOW) for held, key in zip(helds, keys, strict=True))
+    assert floods.captchas[0].take(origin.host, NOW)
+    assert floods.views[0].take(origin.block, NOW)
+    assert floods.account_views[0].take("7", NOW)
+
+
+def helds_of(helds: list[Held]) -> tuple[tuple[Held], tuple[Held], tuple[Held]]:
+    """Three limits as `Floods` takes them."""
+    first, second, third = helds
+    return (first,), (second,), (third,)

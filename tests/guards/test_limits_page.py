@@ -1,0 +1,40 @@
+"""docs/limits.md has the table that the program has, and names every alarm.
+
+The story: an operator raised the limit that the page named, and nothing changed: the page was two
+versions old, and the setting had another name by then.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hupan.app.limit_document import limits_page
+from hupan.app.limit_table import TABLE
+
+
+@pytest.fixture(scope="module")
+def page(root: Path) -> str:
+    """The page."""
+    return (root / "docs" / "limits.md").read_text("utf-8")
+
+
+def test_the_table_is_that_of_the_program(page: str) -> None:
+    """`python -m hupan.app.limit_document docs/limits.md` changes nothing."""
+    assert limits_page(page) == page
+    assert [line.setting for line in TABLE] == re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)
+
+
+def test_a_page_without_a_place_for_the_table_is_refused() -> None:
+    """Nothing is written over."""
+    with pytest.raises(ValueError, match="marks"):
+        limits_page("# Limits\n")
+
+
+def test_every_alarm_is_explained(page: str, modules: dict[str, str]) -> None:
+    """Whatever rings stands on the page, and nothing else does."""
+    rings = {
+        name for text in modules.values() for name in re.findall(r'\.ring\(\s*"([^"]+)"', text)
+    }
+    assert rings
+    assert rings == set(re.findall(r"^\| `([a-z]+-[a-z-]+)` \|", page, re.MULTILINE))

@@ -1,0 +1,130 @@
+"""Every endpoint that takes a secret is in the inventory, and what it takes is limited (E5).
+
+The story: sign-in was locked after ten wrong passwords, in a version that many ran. Then "check the
+old password before a change" became an endpoint of its own. It asked the same question, counted
+nothing, and answered four thousand times a second.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from hupan.api.secrets_taken import SECRETS
+from hupan.app.limit_table import TABLE
+from hupan.contract.endpoints import ENDPOINTS
+from hupan.contract.table import Endpoint
+from tests.attacks.secret_routes import BY, ROUTES
+
+Line = Endpoint[Any, Any, Any]
+SECRET_NAME = re.compile(
+    r"code|captcha|pass|pwd|token|secret|answer|otp|pin$|ticket", re.IGNORECASE
+)
+# Endpoint and field -> why it holds no secret, though its name might.
+NO_SECRETS = {
+    ("user/invite/change-user-invite-code", "code"): "a name that one chooses for oneself",
+    ("user/save-user-data", "locationCode"): "the number of a district",
+}
+# What looks whether a secret is right -> the files that may, for they count each try.
+COMPARING: Mapping[str, set[str]] = {
+    r"compare_digest\(": {"domain/codes.py", "domain/captchas.py"},
+    r"passwords\.verify\(": {"domain/password_login.py"},
+    r"\bcount_try\(": {"domain/codes.py"},
+    r"\bspend_code\(": {"domain/codes.py"},
+}
+# File -> what counts a try there, in the order in which it is written.
+COUNTING: Mapping[str, str] = {
+    "domain/codes.py": "self._limiter.take(",
+    "domain/password_login.py": "self._count(tx, target, on)",
+    "domain/captchas.py": "claim_captcha(",
+}
+
+
+def fields(form: type) -> list[str]:
+    """The names of a request's fields on the wire."""
+    if issubclass(form, Struct):
+        return list(form.__struct_encode_fields__)
+    descriptor: Any = getattr(form, "DESCRIPTOR", None)
+    return [] if descriptor is None else [field.name for field in descriptor.fields]
+
+
+def path_of(line: Line) -> str:
+    """The path without its version."""
+    return line.path.removeprefix("/v1/")
+
+
+def secrets_of(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
+    """Endpoints, each with a field that holds a secret by its name."""
+    named = {
+        (path_of(line), name)
+        for line in lines
+        for name in fields(line.request)
+        if SECRET_NAME.search(name)
+    }
+    return named - NO_SECRETS.keys()
+
+
+def test_every_secret_is_in_the_inventory() -> None:
+    """A field of a request whose name is that of a secret has its line at the gate (E5)."""
+    assert secrets_of(ENDPOINTS) == {
+        (path_of(line), name) for line, names in SECRETS.items() for name in names
+    }
+
+
+def test_every_endpoint_of_the_inventory_is_tried() -> None:
+    """The suite in tests/attacks has a way to guess at each, at the same field (E5)."""
+    kinds = {"code": "codes", "password": "passwords", "captcha": "captchas"}
+    guessed = {
+        (path_of(line), name, kinds[kind])
+        for line, names in SECRETS.items()
+        for name, kind in names.items()
+        if kind != "new password"
+    }
+    assert {(path, route.secret, route.held) for path, route in ROUTES.items()} == guessed
+
+
+def test_a_new_endpoint_is_seen() -> None:
+    """One that takes a password and that nobody thought of makes the inventory fail."""
+
+    class OldPassword(Struct):
+        old_password: str
+
+    line = replace(ENDPOINTS[0], path="/v1/user/check", request=OldPassword)
+    assert secrets_of((*ENDPOINTS, line)) - secrets_of(ENDPOINTS) == {
+        ("user/check", "old_password")
+    }
+
+
+def test_no_exception_is_stale() -> None:
+    """What is excused is there."""
+    there = {(path_of(line), name) for line in ENDPOINTS for name in fields(line.request)}
+    assert set(NO_SECRETS) <= there
+
+
+def test_what_holds_a_secret_is_a_limit() -> None:
+    """Each limit that the inventory names is a line of the table of limits, kept in the store."""
+    exact = {line.name for line in TABLE if line.exact}
+    assert {name for names in BY.values() for name in names} <= exact
+
+
+@pytest.mark.parametrize("what", COMPARING)
+def test_secrets_are_compared_where_they_are_counted(modules: dict[str, str], what: str) -> None:
+    """No other file of domain or api looks whether a secret is right (E5)."""
+    found = {
+        path
+        for path, text in modules.items()
+        if path.startswith(("domain/", "api/")) and re.search(rf"(?<!def ){what}", text)
+    }
+    assert found == COMPARING[what]
+
+
+@pytest.mark.parametrize("path", COUNTING)
+def test_a_try_is_counted_before_it_is_looked_at(modules: dict[str, str], path: str) -> None:
+    """In each of these files the count comes first (security C3, C4)."""
+    text = modules[path]
+    looks = [re.search(what, text) for what, files in COMPARING.items() if path in files]
+    counted = text.index(COUNTING[path])
+    assert counted < min(look.start() for look in looks if look is not None)

@@ -1,0 +1,272 @@
+"""TLS and passwords on the way to PostgreSQL: the certificate and its name, or nothing (L9)."""
+
+import asyncio
+import gc
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from hupan.cli.main import app
+from hupan.model import StoreUnavailable
+from hupan.store.engine import StoreRefused
+from hupan.store.postgres_opening import applied
+from hupan.store.postgres_place import Place, PoolSize
+from tests.delivery.certificates import issue
+from tests.ports import LOOPBACK
+from tests.postgres import Cluster
+from tests.servers import Server
+from tests.store.tls_front import TlsFront
+
+# asyncpg gives up a refused connection and does not wait for its end, and the loop ends before it.
+ABANDONED = pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")
+pytestmark = [pytest.mark.slow, ABANDONED]
+
+CANARY = "k3-canary-9f"
+ELSEWHERE = "db.elsewhere.example"
+SPEED = {"fsync": "off", "shared_buffers": "32MB", "max_connections": "30"}
+# The operator of the tests comes in as before; `lake` needs a password.
+RULES = """
+host all hupan 127.0.0.1/32 trust
+host all lake 127.0.0.1/32 scram-sha-256
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A server that is reached by TLS alone, and who vouches for it."""
+
+    front: TlsFront
+    authority: Path
+
+    def url(self, query: str = "", login: str = "lake") -> str:
+        """Where it is found; nothing is said of TLS unless `query` does."""
+        return f"postgresql://{login}@{LOOPBACK}:{self.front.port}/postgres{query}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """What was abandoned here is forgotten here."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A server that asks `lake` for a password."""
+    cluster = Cluster(SPEED)
+    try:
+        cluster.initialise()
+        cluster.data.joinpath("pg_hba.conf").write_text(RULES)
+        cluster.start()
+        cluster.sql(f"CREATE ROLE lake LOGIN SUPERUSER PASSWORD '{CANARY}'")
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@contextmanager
+def open_door(cluster: Cluster, folder: Path, name: str) -> Iterator[Door]:
+    """A way to it with a certificate for a name or an address."""
+    issued = issue(folder, name)
+    with TlsFront(cluster.port, issued.server_context()) as front:
+        yield Door(front, issued.authority)
+
+
+@pytest.fixture(scope="module")
+def door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """A server with a certificate for the address that it listens on."""
+    with open_door(cluster, tmp_path_factory.mktemp("right"), LOOPBACK) as door:
+        yield door
+
+
+@pytest.fixture(scope="module")
+def other_door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """A server with a certificate for another name."""
+    with open_door(cluster, tmp_path_factory.mktemp("other"), ELSEWHERE) as door:
+        yield door
+
+
+def ask(url: str, authority: Path | str = "", password: str = CANARY) -> dict[int, str]:
+    """What the store at a place has applied: nothing so far."""
+    place = Place(url, password, str(authority), connect_seconds=30, timeout_seconds=30)
+    return asyncio.run(applied(place, PoolSize(most=1)))
+
+
+def refusal(url: str, authority: Path | str = "", password: str = CANARY) -> str:
+    """What is said where the way is not safe."""
+    with pytest.raises(StoreUnavailable) as refused:
+        ask(url, authority, password)
+    assert CANARY not in str(refused.value)
+    return str(refused.value)
+
+
+def status(url: str, **environment: str) -> dict[str, str]:
+    """What `hupan database status` tells."""
+    variables = {f"HUPAN_{name.upper()}": value for name, value in environment.items()}
+    told = subprocess.run(  # noqa: S603 - our own executable, arguments of our own
+        [Path(sys.executable).with_name("hupan"), "database", "status", "--json"],
+        env={**os.environ, "HUPAN_DATABASE": url, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert CANARY not in told.stdout + told.stderr
+    found: dict[str, str] = json.loads(told.stdout)
+    return found
+
+
+def test_the_right_certificate_and_password(door: Door) -> None:
+    """They open the store, and what runs over the wire is encrypted."""
+    assert ask(door.url("?sslmode=verify-full"), door.authority) == {}
+    told = status(
+        door.url("?sslmode=verify-full"),
+        database_ca_file=str(door.authority),
+        database_password=CANARY,
+    )
+    assert told["state"] == "behind", told
+
+
+def test_an_authority_that_is_not_trusted(door: Door, tmp_path: Path) -> None:
+    """Neither the system's nor somebody else's will do, and the text says what is wrong."""
+    stranger = issue(tmp_path, LOOPBACK).authority
+    for authority in ("", stranger):
+        text = refusal(door.url("?sslmode=verify-full"), authority)
+        assert "certificate verify failed" in text
+    told = status(door.url("?sslmode=verify-full"), database_password=CANARY)
+    assert (told["state"], "certificate verify failed" in told["trouble"]) == ("unreachable", True)
+
+
+def test_a_certificate_for_another_name(other_door: Door) -> None:
+    """A trusted authority vouched for somebody else."""
+    text = refusal(other_door.url("?sslmode=verify-full"), other_door.authority)
+    assert "certificate is not valid" in text
+
+
+def test_a_server_without_tls(cluster: Cluster, tmp_path: Path) -> None:
+    """It is not spoken to in the clear when TLS is asked for; on this machine it need not be."""
+    authority = issue(tmp_path, LOOPBACK).authority
+    assert "SSL" in refusal(cluster.url() + "?sslmode=verify-full", authority)
+    assert ask(cluster.url(), authority) == {}
+
+
+def test_no_tls_is_taken_at_its_word(door: Door) -> None:
+    """`disable` begins no TLS, so a server that asks for it lets nobody in."""
+    before = door.front.refused
+    refusal(door.url("?sslmode=disable"))
+    assert door.front.refused > before
+
+
+@pytest.mark.parametrize("mode", ["require", "prefer", "allow", "verify-ca", "VERIFY-FULL", "no"])
+def test_half_of_tls_is_refused_at_the_start(tmp_path: Path, mode: str) -> None:
+    """What would not check certificate and name is refused in both languages; nothing is made."""
+    url = f"postgresql://lake@db.example/lake?sslmode={mode}"
+    told = CliRunner().invoke(
+        app, ["serve", "--database", url, "--data-dir", str(tmp_path / "data")]
+    )
+    assert told.exit_code == 1
+    assert "sslmode 只能是 verify-full 或 disable" in told.output
+    assert "sslmode must be disable or verify-full" in told.output
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "is_checked"),
+    [
+        ("db.example", True),
+        ("10.0.0.5:5432", True),
+        ("127.0.0.1,db.example", True),
+        ("[2001:db8::1]:5432", True),
+        ("localhost.example", True),
+        ("127.0.0.1", False),
+        ("127.0.0.2:5433,[::1]", False),
+        ("localhost", False),
+    ],
+)
+def test_another_machine_is_checked_unasked(host: str, *, is_checked: bool) -> None:
+    """Only where every host is this machine may the way go without TLS."""
+    tls = Place(f"postgresql://lake@{host}/lake").tls()
+    assert bool(tls) == is_checked
+    if not isinstance(tls, bool):
+        assert tls.check_hostname
+
+
+def test_an_authority_that_is_no_file(tmp_path: Path) -> None:
+    """It is told by its path."""
+    broken = tmp_path / "ca.pem"
+    broken.write_text("not a certificate")
+    with pytest.raises(StoreRefused, match=r"cannot read the CA file .*ca\.pem"):
+        Place("postgresql://lake@db.example/lake", ca_file=str(broken)).tls()
+
+
+def test_a_wrong_password(door: Door) -> None:
+    """PostgreSQL's word for it is told, and no password."""
+    text = refusal(door.url("?sslmode=verify-full"), door.authority, "wrong-" + CANARY[:3])
+    assert "password authentication failed" in text
+    told = status(
+        door.url("?sslmode=verify-full", login=f"lake:not{CANARY}"),
+        database_ca_file=str(door.authority),
+    )
+    assert (told["state"], "password" in told["trouble"]) == ("unreachable", True)
+    assert "••••" in told["place"]
+
+
+@pytest.mark.parametrize("login", ["lake", f"lake:{CANARY}", f"lake:not{CANARY}"])
+def test_a_server_never_shows_the_password(door: Door, tmp_path: Path, login: str) -> None:
+    """Not in its banner, nor in its log, whether it comes in or not."""
+    environment = {
+        "HUPAN_DATABASE_CA_FILE": str(door.authority),
+        "HUPAN_DATABASE_PASSWORD": CANARY if login == "lake" else "",
+        "HUPAN_LOG_LEVEL": "debug",
+    }
+    place = ("--database", door.url("?sslmode=verify-full", login))
+    data = ("--data-dir", str(tmp_path / "data"))
+    with Server("serve", *place, *data, environment=environment) as server:
+        ready = httpx.get(f"{server.url}/readyz", timeout=60).status_code
+        output = server.output()
+    assert ready == (503 if "not" in login else 200), output
+    assert CANARY not in output
+    assert f"{LOOPBACK}:{door.front.port}/postgres" in output
+
+
+@pytest.mark.parametrize("command", [["show"], ["show", "--json"], ["check"]])
+def test_the_settings_never_show_the_password(tmp_path: Path, command: list[str]) -> None:
+    """Neither the setting nor the URL."""
+    told = CliRunner().invoke(
+        app,
+        ["config", *command],
+        env={
+            "HUPAN_DATABASE": f"postgresql://lake:{CANARY}@db.example/lake",
+            "HUPAN_DATABASE_PASSWORD": CANARY,
+            "HUPAN_DATA_DIR": str(tmp_path),
+        },
+    )
+    assert CANARY not in told.output + told.stderr
+    assert told.exit_code == 0, told.output
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://lake:{CANARY}?x@db.example/lake",
+        f"postgresql://lake:x#{CANARY}@db.example/lake",
+        f"postgresql://lake@db.example/lake?password={CANARY}",
+        f"postgresql://lake@db.example/lake?sslmode=disable&password={CANARY}",
+        f"postgresql://lake:{CANARY}@db.example",
+    ],
+)
+def test_a_url_that_hides_a_password_elsewhere(url: str) -> None:
+    """It is refused, for what is shown of a URL would have it; and the refusal shows none."""
+    told = CliRunner().invoke(app, ["database", "status", "--database", url])
+    assert told.exit_code == 1
+    assert CANARY not in told.output + told.stderr
