@@ -3,13 +3,14 @@
 import sys
 from pathlib import Path
 
-import apsw
 import argon2
 
 from bench.filling import fill
+from bench.harness.servers import ROOMY
 from bench.peers.asking import JSON, packages, packed
 from bench.peers.peer import PASSWORD, Account, Call
 from hupan.contract.pb.hupan_pb2 import EditNickname, GetUser
+from hupan.store.sqlite import connect
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 DEVICE = "peers"
@@ -22,6 +23,7 @@ class Hupan:
     unequal = (
         "answers in protobuf, but for signing in; the others answer in JSON",
         "signing in counts tries durably, tells the owner of a new device and keeps its limits on",
+        "counts what one address does too, with bounds that the load of one does not reach",
         "logs warnings alone, as the others do",
     )
 
@@ -34,7 +36,8 @@ class Hupan:
         """How it is started."""
         hupan = Path(sys.executable).with_name("hupan")
         serve = [str(hupan), "serve", "--port", str(port), "--data-dir", "."]
-        return ["env", "HUPAN_LOG_LEVEL=warning", *serve]
+        roomy = [f"HUPAN_{name.upper()}={value}" for name, value in ROOMY.items()]
+        return ["env", "HUPAN_LOG_LEVEL=warning", *roomy, *serve]
 
     def fill(self, folder: Path, count: int) -> list[Account]:
         """Makes a store, each account with an address and a password."""
@@ -44,7 +47,7 @@ class Hupan:
             Account(str(n), f"bench-{n}", f"bench-{n}@example.org", token) for n, token in sample
         ]
         one = hashed.hash(PASSWORD)
-        connection = apsw.Connection(str(folder / "hupan.db"))
+        connection = connect(folder / "hupan.db")
         with connection:
             connection.executemany(
                 "UPDATE accounts SET name = ?, email = ?, password_hash = ? WHERE id = ?",
