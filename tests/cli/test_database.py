@@ -17,7 +17,7 @@ from tests.servers import Server
 from tests.stores import STORES, EngineName
 from tests.wire.client import WireClient
 
-NEWEST = 8
+NEWEST = 9
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

@@ -10,6 +10,7 @@ CANARY = "k3-canary-9f"
 SECRETS = {
     *("database_password", "smtp_password"),
     *("sms_hmac_secret", "sms_url", "sms_headers", "sms_body"),
+    "limits_exempt",
 }
 
 
@@ -34,7 +35,7 @@ def refusal(environ: dict[str, str], **options: object) -> str:
 
 
 def test_what_is_secret() -> None:
-    """Passwords and keys are secret, and whatever of the gateway may hold one."""
+    """Passwords, keys, whole numbers, and whatever of the gateway may hold one (security L1)."""
     assert {name for name, setting in SETTINGS.items() if setting.secret} == SECRETS
 
 

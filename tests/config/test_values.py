@@ -299,8 +299,9 @@ def test_an_exemption_ends_within_ninety_days(
     """One that is further ahead is refused; one that is past is no error, and exempts nothing."""
     clock = datetime.fromisoformat(now).timestamp()
     monkeypatch.setattr("hupan.config.rules.time", SimpleNamespace(time=lambda: clock))
-    given = {"limits_exempt": "13900000001", "limits_exempt_until": "2026-12-01T08:00:00+08:00"}
+    given = {"limits_exempt_until": "2026-12-01T08:00:00+08:00"}
+    environ = {"HUPAN_LIMITS_EXEMPT": "13900000001"}
     if problems:
-        assert refused(given, {}) == problems
+        assert refused(given, environ) == problems
     else:
-        assert load(given, {}).limits_exempt_ends_at == 1_796_083_200
+        assert load(given, environ).limits_exempt_ends_at == 1_796_083_200

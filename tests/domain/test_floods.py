@@ -16,7 +16,7 @@ LIMIT = Limit("looks", 5, MINUTE)
 
 def taken(flood: Flood, key: str, times: int, now: int = NOW) -> int:
     """How many of some events passed."""
-    return sum(flood.take(key, now) for _ in range(times))
+    return sum(flood.take(key, now) is None for _ in range(times))
 
 
 def test_as_many_as_the_limit_pass_in_a_window() -> None:
@@ -42,7 +42,20 @@ def test_no_crowd_of_keys_starts_one_over() -> None:
     assert taken(flood, "mine", 5) == 5
     for number in range(100_000):
         flood.take(f"other {number}", NOW)
-    assert not flood.take("mine", NOW)
+    assert flood.take("mine", NOW) == LIMIT
+
+
+def test_limits_of_several_windows_hold_together() -> None:
+    """Five a minute and seven an hour; the one that was reached is named."""
+    hour = Limit("an hour's", 7, 60 * MINUTE)
+    flood = Flood(LIMIT, hour)
+    assert [flood.take("a", NOW) for _ in range(6)] == [None] * 5 + [LIMIT]
+    assert [flood.take("a", NOW + MINUTE) for _ in range(3)] == [None, None, hour]
+
+
+def test_no_limit_lets_everything_pass() -> None:
+    """A limit that is off is not there."""
+    assert taken(Flood(), "a", 1000) == 1000
 
 
 def test_memory_does_not_grow_with_keys() -> None:
@@ -50,7 +63,7 @@ def test_memory_does_not_grow_with_keys() -> None:
     flood = Flood(LIMIT)
     for number in range(2000):
         flood.take(secrets.token_hex(8), NOW + number // 100 * MINUTE)
-    assert len(flood._slots) == SLOTS  # noqa: SLF001 - its size is what this test is about
+    assert [len(window.slots) for window in flood._windows] == [SLOTS]  # noqa: SLF001 - its size
 
 
 def test_a_crowd_refuses_hardly_anybody_wrongly() -> None:
@@ -66,8 +79,8 @@ def test_forgetting_one_key() -> None:
     taken(flood, "a", 5)
     taken(flood, "b", 5)
     flood.forget("a", NOW)
-    assert flood.take("a", NOW)
-    assert not flood.take("b", NOW)
+    assert flood.take("a", NOW) is None
+    assert flood.take("b", NOW) == LIMIT
 
 
 def test_what_is_under_way_counts_until_it_has_ended() -> None:
@@ -130,21 +143,21 @@ def test_an_origin_and_an_account_are_forgotten_everywhere() -> None:
     origin = origin_of(IPv6Address("2001:db8::1"))
     one = Limit("one", 1, MINUTE)
     helds = [Held(one), Held(one), Held(one)]
-    floods = Floods(*helds_of(helds), (Flood(one),), (Flood(one),), (Flood(one),))
+    floods = Floods(*helds_of(helds), Flood(one), Flood(one), Flood(one))
     keys = [origin.host, origin.host, origin.network]
     for held, key in zip(helds, keys, strict=True):
         held.enter(key, NOW)
         held.leave(key, NOW, counts=True)
-    floods.captchas[0].take(origin.host, NOW)
-    floods.views[0].take(origin.block, NOW)
-    floods.account_views[0].take(account_key(AccountId(7)), NOW)
+    floods.captchas.take(origin.host, NOW)
+    floods.views.take(origin.block, NOW)
+    floods.account_views.take(account_key(AccountId(7)), NOW)
     assert not any(held.enter(key, NOW) for held, key in zip(helds, keys, strict=True))
     floods.forget_origin(origin, NOW)
     floods.forget_account(AccountId(7), NOW)
     assert all(held.enter(key, NOW) for held, key in zip(helds, keys, strict=True))
-    assert floods.captchas[0].take(origin.host, NOW)
-    assert floods.views[0].take(origin.block, NOW)
-    assert floods.account_views[0].take("7", NOW)
+    assert floods.captchas.take(origin.host, NOW) is None
+    assert floods.views.take(origin.block, NOW) is None
+    assert floods.account_views.take("7", NOW) is None
 
 
 def helds_of(helds: list[Held]) -> tuple[tuple[Held], tuple[Held], tuple[Held]]:

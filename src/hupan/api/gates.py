@@ -4,7 +4,7 @@ They look at where a request comes from and at nothing in it, so who is refused 
 whom it named (security E1). Nothing here waits, and nothing is written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -26,7 +26,7 @@ from hupan.domain.refusals import (
     WrongEmailOrPassword,
 )
 from hupan.domain.watch import Watch
-from hupan.model import Caller
+from hupan.model import Caller, Limit
 
 Outcome: TypeAlias = BaseException | None
 Line: TypeAlias = Endpoint[Any, Any, Any]
@@ -43,38 +43,37 @@ class Looks:
         self,
         gates: "Gates",
         key: Key,
-        by_origin: Sequence[Flood],
-        by_account: Sequence[Flood] = (),
+        by_origin: Flood,
+        by_account: Flood,
     ) -> None:
         self._gates = gates
         self._key = key
         self._by_origin = by_origin
         self._by_account = by_account
 
-    def enter(self, call: Call) -> None:
-        """Counts a request.
+    def enter(self, call: Call) -> int:
+        """Counts a request; gives when it came.
 
         Raises:
             TooManyFromHere
         """
         origin, now = self._gates.seen(call)
-        key = self._key(origin)
-        for flood in self._by_origin:
-            if not flood.take(key, now):
-                raise self._gates.refusal(flood, origin)
+        reached = self._by_origin.take(self._key(origin), now)
+        if reached is not None:
+            raise self._gates.refusal(reached, origin)
+        return now
 
-    def meet(self, who: Call | Caller | None) -> None:
+    def meet(self, who: Call | Caller | None, now: int) -> None:
         """Counts it among those of an account, once it is known whose it is.
 
         Raises:
             TooManyTries
         """
         if isinstance(who, Caller):
-            key, now = account_key(who.account.id), self._gates.now()
-            for flood in self._by_account:
-                if not flood.take(key, now):
-                    self._gates.count("limit_refusals", flood.limit.name)
-                    raise TooManyTries
+            reached = self._by_account.take(account_key(who.account.id), now)
+            if reached is not None:
+                self._gates.count("limit_refusals", reached.name)
+                raise TooManyTries
 
 
 class Tries:
@@ -107,7 +106,7 @@ class Tries:
             if not held.enter(key(origin), now):
                 for entered, its_key, _ in self._counted[:place]:
                     entered.leave(its_key(origin), now, counts=False)
-                raise self._gates.refusal(held.flood, origin)
+                raise self._gates.refusal(held.limit, origin)
         return origin
 
     def leave(self, origin: Origin, outcome: Outcome) -> None:
@@ -188,7 +187,7 @@ class Gates:
         self._clock = clock
         self._alarms = alarms
         self.views = Looks(self, _block, floods.views, floods.account_views)
-        self.captchas = Looks(self, _host, floods.captchas)
+        self.captchas = Looks(self, _host, floods.captchas, Flood())
         self.tries = {endpoint.path: Tries(self, endpoint) for endpoint in SECRETS}
 
     def seen(self, call: Call) -> tuple[Origin, int]:
@@ -199,11 +198,11 @@ class Gates:
         """Unix seconds."""
         return int(self._clock.now())
 
-    def refusal(self, flood: Flood, origin: Origin) -> TooManyFromHere:
+    def refusal(self, reached: Limit, origin: Origin) -> TooManyFromHere:
         """The refusal of an address; the machine's own is most often that of a proxy."""
-        self.count("limit_refusals", flood.limit.name)
+        self.count("limit_refusals", reached.name)
         if origin.address is not None and origin.address.is_loopback:
-            self._alarms.ring("loopback-limited", limit=flood.limit.name, see="trusted_proxies")
+            self._alarms.ring("loopback-limited", limit=reached.name, see="trusted_proxies")
         return TooManyFromHere()
 
 

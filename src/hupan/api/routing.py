@@ -168,9 +168,9 @@ async def _counted(
 ) -> Call | Caller | None:
     """Asks a guard about a request that counts, by where it comes from and by who calls."""
     looks = looks_of(services.gates)
-    looks.enter(call)
+    now = looks.enter(call)
     who = await guard(services, call)
-    looks.meet(who)
+    looks.meet(who, now)
     return who
 
 

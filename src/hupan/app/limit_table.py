@@ -112,8 +112,8 @@ def floods(settings: Settings) -> Floods:
     if not settings.limits_enabled:
         return Floods()
 
-    def flood(*names: str) -> tuple[Flood, ...]:
-        return tuple(map(Flood, _limits(settings, names)))
+    def flood(*names: str) -> Flood:
+        return Flood(*_limits(settings, names))
 
     def held(name: str) -> tuple[Held, ...]:
         return tuple(map(Held, _limits(settings, (name,))))

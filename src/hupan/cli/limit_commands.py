@@ -1,17 +1,13 @@
 """`hupan limits show` and `hupan limits reset`."""
 
-import time
 from typing import Annotated
 
 import typer
 
-from hupan.app.exempt import exempt_lines, exempt_shown
-from hupan.app.limit_rows import limit_rows
 from hupan.cli.desks import at_desk, show_row, show_rows
-from hupan.cli.operating import DataDirOption, JsonOption, write_json
+from hupan.cli.limit_tables import COUNTS, FORGOTTEN, show_limits
+from hupan.cli.operating import DataDirOption, JsonOption
 from hupan.cli.settings_or_exit import ConfigOption, settings_or_exit
-from hupan.cli.tables import print_table
-from hupan.config import Settings
 
 _LIMITS = """查看与重置频率限制，可在服务器运行时使用。
 
@@ -32,26 +28,6 @@ _RESET = """清除对一个手机号、邮箱、账号、IP 地址或网段的�
 Forget what was counted of a phone number, an e-mail, an account, an IP address or a network. What
 servers count in memory, by address and by account, they forget within a minute.
 """
-_HEADS = {
-    "setting": "设置\nSetting",
-    "whoText": "限制谁\nWho",
-    "whatText": "内容\nWhat",
-    "mostText": "次数\nHow many",
-    "timeText": "时间\nHow long",
-    "keptText": "计数于\nCounted",
-}
-_COUNTS = {
-    "target": "对象\nTarget",
-    "name": "限制\nLimit",
-    "count": "已计\nCounted",
-    "most": "上限\nOf",
-    "full": "已满\nFull",
-    "device": "本人设备\nOwner's device",
-    "endsAt": "至\nUntil",
-}
-_EXEMPT = {"target": "免限\nExempt", "until": "至\nUntil", "inForce": "有效\nIn force"}
-_IS = {True: "是 yes", False: "否 no"}
-_FORGOTTEN = {"target": "对象\nTarget", "forgotten": "清除的计数\nCounts forgotten in the store"}
 
 
 def register(app: typer.Typer) -> None:
@@ -76,24 +52,10 @@ def show(
 ) -> None:
     """Writes every limit, for which no store is needed; or the counts of a target."""
     if target is None:
-        _show_limits(settings_or_exit(config, {}).settings, as_json=as_json)
+        show_limits(settings_or_exit(config, {}).settings, as_json=as_json)
         return
     rows, settings = at_desk(config, data_dir, lambda desks: desks.limits.counted(target))
-    show_rows(rows, _COUNTS, settings, as_json=as_json)
-
-
-def _show_limits(settings: Settings, *, as_json: bool) -> None:
-    rows, now = limit_rows(settings), time.time()
-    if as_json:
-        told = [{k: v for k, v in row.items() if not k.endswith("Text")} for row in rows]
-        write_json({"limits": told, "exempt": exempt_shown(settings, now)})
-        return
-    print_table(_HEADS, rows)
-    for line in exempt_lines(settings, now):
-        typer.echo(line)
-    exempt = [{**one, "inForce": _IS[bool(one["inForce"])]} for one in exempt_shown(settings, now)]
-    if exempt:
-        print_table(_EXEMPT, exempt)
+    show_rows(rows, COUNTS, settings, as_json=as_json)
 
 
 def reset(
@@ -117,4 +79,4 @@ def reset(
         event="operator-limits-reset",
         who=target,
     )
-    show_row(row, _FORGOTTEN, settings, as_json=as_json)
+    show_row(row, FORGOTTEN, settings, as_json=as_json)

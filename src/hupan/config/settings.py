@@ -173,7 +173,7 @@ class Settings:
     account_views_per_day: int = LIMITS(2000, _MANY)
     wrong_tries_alarm_percent: int = LIMITS(50, _PERCENT)
     unused_codes_alarm_percent: int = LIMITS(20, _PERCENT)
-    limits_exempt: tuple[str, ...] = LIMITS((), TARGETS)
+    limits_exempt: tuple[str, ...] = LIMITS((), TARGETS, secret=True)
     limits_exempt_until: str = LIMITS("", or_empty(MOMENT))
 
     log_level: Literal["debug", "info", "warning", "error"] = LOG(

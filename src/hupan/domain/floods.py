@@ -9,7 +9,7 @@ with the hour. Each process counts what it answers itself.
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hupan.domain.origins import Origin
 from hupan.model import AccountId, Limit
@@ -19,53 +19,65 @@ _MASK = SLOTS - 1
 _MOST_IN_TWO_BYTES = 2**16
 
 
-class Flood:
-    """One limit of one process; used on the event loop alone.
+class _Window:
+    """One limit and the counts of its window; the memory is taken with the first event."""
 
-    Attributes:
-        limit: what passes.
-    """
-
-    __slots__ = ("_slots", "_window", "limit")
+    __slots__ = ("begins", "ends", "limit", "most", "slots")
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
-        self._window = -1
-        self._slots = array("H" if limit.most < _MOST_IN_TWO_BYTES else "I")
+        self.most = limit.most
+        self.begins = self.ends = 0
+        self.slots = array("H" if limit.most < _MOST_IN_TWO_BYTES else "I")
 
-    def take(self, key: str, now: int) -> bool:
-        """Counts one event of a key; False, uncounted, when its window is full."""
-        slots = self._slots_at(now)
-        one, other = _places(key)
-        first, second = slots[one], slots[other]
-        if min(first, second) >= self.limit.most:
-            return False
-        if first <= second:
-            slots[one] = first + 1
-        if second <= first:
-            slots[other] = second + 1
-        return True
+    def turn(self, now: int) -> "array[int]":
+        """Begins the window of a time, unless it is that; gives its slots."""
+        if not self.begins <= now < self.ends:
+            self.begins = now - now % self.limit.window_seconds
+            self.ends = self.begins + self.limit.window_seconds
+            self.slots = array(self.slots.typecode, bytes(SLOTS * self.slots.itemsize))
+        return self.slots
+
+
+class Flood:
+    """The limits of one kind of event in one process; used on the event loop alone."""
+
+    __slots__ = ("_windows",)
+
+    def __init__(self, *limits: Limit) -> None:
+        self._windows = tuple(map(_Window, limits))
+
+    def take(self, key: str, now: int) -> Limit | None:
+        """Counts one event of a key; gives the limit that was reached, which does not count it.
+
+        On the way of every look at a user, so it calls nothing that it can do itself.
+        """
+        mixed = hash(key)
+        one = mixed & _MASK
+        other = one ^ (mixed >> 24 & _MASK | 1)
+        for window in self._windows:
+            slots = window.slots if window.begins <= now < window.ends else window.turn(now)
+            first, second = slots[one], slots[other]
+            if first >= window.most <= second:
+                return window.limit
+            if first <= second:
+                slots[one] = first + 1
+            if second <= first:
+                slots[other] = second + 1
+        return None
 
     def count(self, key: str, now: int) -> int:
-        """How many events of a key were counted in this window."""
-        slots = self._slots_at(now)
+        """How many events of a key were counted, in the fullest of the windows."""
         one, other = _places(key)
-        return min(slots[one], slots[other])
+        counted = [window.turn(now) for window in self._windows]
+        return max(min(slots[one], slots[other]) for slots in counted)
 
     def forget(self, key: str, now: int) -> None:
         """Takes back all events of a key; others that share a slot with it may gain by it."""
-        slots = self._slots_at(now)
-        for place in _places(key):
-            slots[place] = 0
-
-    def _slots_at(self, now: int) -> "array[int]":
-        """The slots of the window; the memory is taken with the first event."""
-        window = now // self.limit.window_seconds
-        if window != self._window:
-            self._window = window
-            slots = self._slots
-            self._slots = array(slots.typecode, bytes(SLOTS * slots.itemsize))
-        return self._slots
+        for window in self._windows:
+            slots = window.turn(now)
+            for place in _places(key):
+                slots[place] = 0
 
 
 class Held:
@@ -75,13 +87,14 @@ class Held:
     """
 
     def __init__(self, limit: Limit) -> None:
+        self.limit = limit
         self.flood = Flood(limit)
         self._under_way: dict[str, int] = {}
 
     def enter(self, key: str, now: int) -> bool:
         """Lets a request in; False when the limit would be passed if all under way counted."""
         under_way = self._under_way.get(key, 0)
-        if self.flood.count(key, now) + under_way >= self.flood.limit.most:
+        if self.flood.count(key, now) + under_way >= self.limit.most:
             return False
         self._under_way[key] = under_way + 1
         return True
@@ -97,7 +110,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Floods:
-    """The limits of one process that are counted in memory; a limit that is off is not there.
+    """The limits of one process that are counted in memory; one that is off is not there.
 
     Attributes:
         wrong_tries: of a host, whatever it tried at.
@@ -111,14 +124,13 @@ class Floods:
     wrong_tries: tuple[Held, ...] = ()
     sends: tuple[Held, ...] = ()
     network_sends: tuple[Held, ...] = ()
-    captchas: tuple[Flood, ...] = ()
-    views: tuple[Flood, ...] = ()
-    account_views: tuple[Flood, ...] = ()
+    captchas: Flood = field(default_factory=Flood)
+    views: Flood = field(default_factory=Flood)
+    account_views: Flood = field(default_factory=Flood)
 
     def forget_account(self, account: AccountId, now: int) -> None:
         """Takes back what an account did."""
-        for flood in self.account_views:
-            flood.forget(account_key(account), now)
+        self.account_views.forget(account_key(account), now)
 
     def forget_origin(self, origin: Origin, now: int) -> None:
         """Takes back what came from an address, and from the networks around it."""
@@ -130,10 +142,8 @@ class Floods:
             yield held.flood, origin.host
         for held in self.network_sends:
             yield held.flood, origin.network
-        for flood in self.captchas:
-            yield flood, origin.host
-        for flood in self.views:
-            yield flood, origin.block
+        yield self.captchas, origin.host
+        yield self.views, origin.block
 
 
 def account_key(account: AccountId) -> str:
