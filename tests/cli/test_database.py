@@ -50,7 +50,7 @@ def test_a_store_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("HUPAN_DATABASE", raising=False)
     at = ["--data-dir", str(tmp_path / "data")]
     status, told, _ = run("status", "--json", *at)
-    assert (status, json.loads(told)["state"]) == (0, "unreachable")
+    assert (status, json.loads(told)["state"]) == (1, "unreachable")
     assert run("check", *at)[0] == 1
     assert not (tmp_path / "data").exists()
 

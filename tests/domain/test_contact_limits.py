@@ -13,6 +13,7 @@ from hupan.domain.sessions import Device
 from hupan.domain.settings import Limits
 from hupan.model import Limit, Session
 from hupan.store.engine import Transaction
+from hupan.store.tallies import take
 from tests.domain.holding import Holding, open_holding
 from tests.domain.standing import NOW
 
@@ -118,13 +119,12 @@ def test_a_new_password_forgets_wrong_ones(tmp_path: Path) -> None:
         asyncio.run(scenario(holding))
 
 
-COUNT = "INSERT INTO tallies (subject, name, count, ends_at) VALUES (?1, 'any', 20, ?2)"
 SUBJECTS = "SELECT subject FROM tallies ORDER BY subject"
 
 
 async def count(subject: str, tx: Transaction) -> None:
     """Fill a tally."""
-    await tx.run(COUNT, subject, NOW + HOUR)
+    await take(tx, subject, Limit("any", 20, HOUR), NOW)
 
 
 async def count_against(holding: Holding, *addresses: str) -> None:
@@ -134,7 +134,7 @@ async def count_against(holding: Holding, *addresses: str) -> None:
         tries = [f"{channel}:{address}:", f"{channel}:{address}:ab"]
         if channel == "email":
             tries += [f"password:{address}:", f"password:{address}:ab"]
-        for subject in (*tries, f"send:{channel}:{address}"):
+        for subject in (*tries, f"send:{channel}:{address}:"):
             await holding.engine.change(partial(count, subject))
 
 
@@ -162,7 +162,7 @@ def test_a_target_that_leaves_takes_no_lock_along(tmp_path: Path, how: str, old:
             await change(holding, session, new)
         channel = "email" if "@" in old else "sms"
         subjects = [row[0] for row in await holding.engine.all(SUBJECTS)]
-        assert [subject for subject in subjects if left in subject] == [f"send:{channel}:{left}"]
+        assert [subject for subject in subjects if left in subject] == [f"send:{channel}:{left}:"]
         assert len([subject for subject in subjects if kept in subject]) == (5 if "@" in old else 3)
 
     with open_holding(tmp_path / "hupan.db") as holding:

@@ -17,8 +17,9 @@ from hupan.domain.refusals import (
     WrongCode,
 )
 from hupan.domain.sessions import Device
-from hupan.model import AccountId
+from hupan.model import AccountId, Limit
 from hupan.store.engine import Transaction
+from hupan.store.tallies import take
 from tests.domain.lives import ERASED_AFTER_DAYS, Lives, mail, open_lives, sms
 
 PHONE, EMAIL = "13900000001", "Who@Example.com"
@@ -233,7 +234,8 @@ def test_guesses_of_the_past_are_forgotten(tmp_path: Path) -> None:
         assert not await home.lives(token)
 
     async def subjects(home: Lives) -> set[str]:
-        return {row[0] for row in await home.rows("SELECT subject FROM tallies")}
+        rows = await home.rows("SELECT subject, name FROM tallies")
+        return {subject + name.partition("#")[2] for subject, name in rows}
 
     with open_lives(tmp_path / "db") as home:
         asyncio.run(scenario(home))
@@ -245,17 +247,16 @@ def test_wrong_passwords_of_the_past_are_forgotten(tmp_path: Path) -> None:
     async def scenario(home: Lives) -> None:
         account = await home.account(email=EMAIL)
         mine, others = f"password:{EMAIL.lower()}:", "password:who@example.co:"
-        for subject in (mine, f"{mine}ab", others, f"send:email:{EMAIL.lower()}"):
+        for subject in (mine, f"{mine}ab", others, f"send:email:{EMAIL.lower()}:"):
             await home.engine.change(partial(count, subject))
         await home.endings.end(account)
         home.pass_days(ERASED_AFTER_DAYS)
         await home.endings.erase_due()
         left = {row[0] for row in await home.rows("SELECT subject FROM tallies")}
-        assert left == {others, f"send:email:{EMAIL.lower()}"}
+        assert left == {others, f"send:email:{EMAIL.lower()}:"}
 
     async def count(subject: str, tx: Transaction) -> None:
-        count = "INSERT INTO tallies (subject, name, count, ends_at) VALUES (?1, 'any', 20, ?2)"
-        await tx.run(count, subject, LONG_AFTER)
+        await take(tx, subject, Limit("any", 20, LONG_AFTER), 0)
 
     with open_lives(tmp_path / "db") as home:
         asyncio.run(scenario(home))
@@ -270,8 +271,9 @@ def test_many_erasures_and_two_who_erase(tmp_path: Path) -> None:
             await home.endings.end(account)
         home.pass_days(ERASED_AFTER_DAYS)
         found = await asyncio.gather(home.endings.erase_due(), home.endings.erase_due())
-        assert [*found] == [MOST_AT_ONCE, MOST_AT_ONCE]
-        assert await home.endings.erase_due() == 5
+        assert all(0 < some <= MOST_AT_ONCE for some in found)
+        while await home.endings.erase_due():
+            pass
         assert await home.rows("SELECT 1 FROM accounts") == []
         assert await home.rows("SELECT 1 FROM identities") == []
 

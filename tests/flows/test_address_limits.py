@@ -14,6 +14,7 @@ from tests.flows.elsewhere import (
     WRONG_PASSWORD,
     Elsewhere,
     apart,
+    begin_an_hour,
     limited,
 )
 from tests.wire.client import WireClient
@@ -194,6 +195,18 @@ def test_a_limit_can_be_raised_and_switched_off() -> None:
         here = Elsewhere(wire, HERE)
         assert {here.get_user("7").code for _ in range(100)} == {4402}
         assert [here.post("user/captcha").code for _ in range(36)] == [1] * 35 + [1204]
+
+
+def test_a_sandbox_that_starts_over_has_counted_nothing(wire: WireClient) -> None:
+    """Its door `reset` forgets what is in memory too."""
+    here = Elsewhere(wire, HERE)
+    for _ in range(2):
+        begin_an_hour(wire)
+        codes = [here.guess(apart(number)).code for number in range(61)]
+        assert codes == [WRONG_CODE] * 60 + [TOO_MANY_FROM_HERE]
+        views = [here.get_user("7").code for _ in range(61)]
+        assert views == [4402] * 60 + [TOO_MANY_FROM_HERE]
+        assert wire.request("POST", "/sandbox/reset").status_code == 200
 
 
 def test_a_sandbox_limits_nobody_by_itself(own_wire: WireClient) -> None:

@@ -114,6 +114,19 @@ def test_a_primary_that_stands_still(pair: Pair, tmp_path: Path) -> None:
         assert wire.request("GET", "/readyz").status_code == 200
 
 
+def test_a_primary_that_fell_silent(pair: Pair, tmp_path: Path) -> None:
+    """A lost machine takes connections and says nothing: the promoted one is found all the same."""
+    with server_on(pair, tmp_path) as server, WireClient(server) as wire:
+        before = wire.account()
+        pair.primary.signal(signal.SIGSTOP)
+        pair.promote()
+        try:
+            seconds_until_writes(server.port)
+            assert wire.own_info(before.token).code == 1
+        finally:
+            pair.primary.signal(signal.SIGCONT)
+
+
 def test_connections_that_died(pair: Pair, tmp_path: Path) -> None:
     """A pool whose connections were all cut serves the next read and the next write."""
     with server_on(pair, tmp_path) as server, WireClient(server) as wire:

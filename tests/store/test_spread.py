@@ -61,8 +61,6 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "shape.tables": FILE,
     "sqlite.check": FILE,
     "step_ups.PURGE": HOUSEKEEPING,
-    "tallies.FORGET_BELOW": RARE,
-    "tallies.LIST_BELOW": OPERATOR,
     "tallies.PURGE": HOUSEKEEPING,
 }
 """Statements that ask more than one machine, and who runs them."""

@@ -10,9 +10,10 @@ from hupan.app.storing import prepared_file
 from hupan.config import Settings
 from hupan.model import StoreUnavailable
 from hupan.store.copying import begin_copy, copy_rows, count_rows, end_copy, totals
-from hupan.store.engine import Engine, StoreRefused
+from hupan.store.engine import Conflict, Engine, StoreRefused
 from hupan.store.lock import StoreLock
 from hupan.store.migrate import migrations
+from hupan.store.postgres_company import refuse_company
 from hupan.store.shape import tables
 from hupan.store.spread import spread
 
@@ -99,9 +100,21 @@ async def copy(settings: Settings, source: str, target: str, on_copied: OnCopied
         OperationRefused: one of the stores cannot be used.
     """
     origin, aim = replace(settings, database=source), replace(settings, database=target)
+    if not source or not target or origin.store_shown == aim.store_shown:
+        raise OperationRefused(
+            "请给出两个不同的数据库 / name two stores, and not the same one twice"
+        )
     try:
-        async with _held(origin, make=False) as there, _held(aim, make=True) as here:
+        async with (
+            _held(origin, make=False, alone=True) as there,
+            _held(aim, make=True, alone=True) as here,
+        ):
             return await _copy(there, here, on_copied)
+    except Conflict as error:
+        raise OperationRefused(
+            "目标中已有这些行：可能另一个复制正在进行 / rows are there already: perhaps another "
+            "copy is writing"
+        ) from error
     except (StoreRefused, StoreUnavailable, OSError) as error:
         raise OperationRefused(str(error)) from error
 
@@ -127,7 +140,7 @@ async def distribute(settings: Settings) -> list[str]:
 
 
 @asynccontextmanager
-async def _held(settings: Settings, *, make: bool) -> AsyncIterator[Engine]:
+async def _held(settings: Settings, *, make: bool, alone: bool = False) -> AsyncIterator[Engine]:
     """An open store that no server of this machine can have meanwhile."""
     with ExitStack() as stack:
         if make and not settings.is_postgres:
@@ -136,6 +149,8 @@ async def _held(settings: Settings, *, make: bool) -> AsyncIterator[Engine]:
             stack.callback(StoreLock(settings.database_path).release)
         engine = await (open_to_serve(settings) if make else open_to_operate(settings))
         try:
+            if settings.is_postgres and alone:
+                await refuse_company(engine)
             yield engine
         finally:
             await engine.close()

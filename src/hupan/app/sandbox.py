@@ -71,6 +71,7 @@ def _doors(server: Server, clock: WoundClock, inbox: Inbox) -> Doors:
 
     async def forget() -> None:
         await parts.engine.change(empty)
+        parts.floods.forget_everything()
 
     seeding = Seeding(arrivals, parts.coins, Listings(parts.engine))
     return Doors(

@@ -9,7 +9,15 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
-from hupan.app.database_desk import OnCopied, bring_up_to_date, check, copy, distribute, status
+from hupan.app.database_desk import (
+    OnCopied,
+    Status,
+    bring_up_to_date,
+    check,
+    copy,
+    distribute,
+    status,
+)
 from hupan.cli.operating import DataDirOption, JsonOption, write_json
 from hupan.cli.refusing import refused_plainly
 from hupan.cli.settings_or_exit import ConfigOption, DatabaseOption, settings_or_exit
@@ -17,6 +25,10 @@ from hupan.cli.tables import print_table
 from hupan.config import Settings
 
 T = TypeVar("T")
+_DIFFERENT = (
+    "复制后仍有不同：来源在中断后改变过，请清空目标后重新复制 / they still differ, for the source "
+    "changed since the copy began: drop the target and copy again"
+)
 _STATES = {
     "current": "已是最新 up to date",
     "behind": "待升级 to be migrated",
@@ -56,7 +68,13 @@ def show_status(
     told = _run(database, data_dir, config, status)
     if as_json:
         write_json(asdict(told))
-        return
+    else:
+        _print_status(told)
+    if told.state == "unreachable":
+        raise typer.Exit(1)
+
+
+def _print_status(told: Status) -> None:
     lines = {
         "引擎\nEngine": told.engine,
         "位置\nPlace": told.place,
@@ -110,7 +128,7 @@ def copy_store(
     with _bar() as on_copied, refused_plainly():
         different = asyncio.run(copy(settings, source, target, on_copied))
     if different:
-        typer.echo(f"复制后仍有不同 / they still differ: {', '.join(different)}", err=True)
+        typer.echo(f"{_DIFFERENT}: {', '.join(different)}", err=True)
         raise typer.Exit(1)
     typer.echo("复制完成，行数与校验和一致 / copied; counts and sums are alike")
 

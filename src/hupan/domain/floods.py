@@ -79,6 +79,10 @@ class Flood:
             for place in _places(key):
                 slots[place] = 0
 
+    def forget_everything(self) -> None:
+        """Takes back all events of every key."""
+        self._windows = tuple(_Window(window.limit) for window in self._windows)
+
 
 class Held:
     """A limit on what is known only when a request has ended, such as a wrong try.
@@ -136,6 +140,12 @@ class Floods:
         """Takes back what came from an address, and from the networks around it."""
         for flood, key in self._of(origin):
             flood.forget(key, now)
+
+    def forget_everything(self) -> None:
+        """Takes back everything, for a sandbox that starts over."""
+        for flood, _ in self._of(Origin(None)):
+            flood.forget_everything()
+        self.account_views.forget_everything()
 
     def _of(self, origin: Origin) -> Iterator[tuple[Flood, str]]:
         for held in (*self.wrong_tries, *self.sends):

@@ -7,7 +7,7 @@ from hupan.domain.roster import Roster
 from hupan.domain.targets import Target, Targets
 from hupan.domain.tries import everything_of
 from hupan.store.engine import Engine
-from hupan.store.tallies import Tally, list_below
+from hupan.store.tallies import Tally, list_all
 
 
 class LimitCounts:
@@ -31,7 +31,7 @@ class LimitCounts:
             (target, tally)
             for target in await self._named(who.strip())
             for start in everything_of(target.channel, target.key)
-            for tally in await list_below(self._engine, start)
+            for tally in await list_all(self._engine, start)
             if tally.ends_at > now
         ]
 

@@ -20,7 +20,7 @@ from hupan.model import AccountId
 from hupan.store.accounts import find_account
 from hupan.store.engine import Engine, Transaction
 from hupan.store.limit_resets import list_resets, purge_resets, put_reset
-from hupan.store.tallies import forget_below
+from hupan.store.tallies import forget_all
 
 KEPT_SECONDS = 3600
 """How long a process has to look; one looks each minute."""
@@ -66,7 +66,7 @@ class LimitResets:
         async def change(tx: Transaction) -> int:
             if subject:
                 await put_reset(tx, subject, now)
-            return sum([await forget_below(tx, start) for start in starts])
+            return sum([await forget_all(tx, start) for start in starts])
 
         return await self._engine.change(change)
 

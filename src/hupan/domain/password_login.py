@@ -10,7 +10,7 @@ from hupan.domain.sessions import Device, Sessions
 from hupan.domain.settings import Limits
 from hupan.domain.targets import Target, Targets
 from hupan.domain.tries import password_tries
-from hupan.model import AccountId
+from hupan.model import Account, AccountId
 from hupan.store.accounts import find_owner, find_password_hash, hold_account, set_password_hash
 from hupan.store.engine import Engine, Transaction
 
@@ -60,8 +60,9 @@ class PasswordLogins:
             raise WrongEmailOrPassword
 
         async def change(tx: Transaction) -> str | Refusal:
+            account = await hold_account(tx, owner)  # before tallies (decision 0017)
             await self._uncount(tx, counted)
-            return await self._open(tx, target, owner, stored, renewed, on)
+            return await self._open(tx, target, owner, account, stored, renewed, on)
 
         return granted(await self._engine.change(change))
 
@@ -88,6 +89,7 @@ class PasswordLogins:
         tx: Transaction,
         target: Target,
         owner: AccountId,
+        account: Account | None,
         verified: str,
         renewed: str,
         on: Device,
@@ -97,7 +99,6 @@ class PasswordLogins:
         same_owner = await find_owner(tx, target.kind, target.key) == owner
         if not same_owner or await find_password_hash(tx, owner) != verified:
             return WrongEmailOrPassword()
-        account = await hold_account(tx, owner)
         if account is None:
             return AccountCancelled()
         if account.is_banned(now):

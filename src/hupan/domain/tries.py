@@ -7,7 +7,7 @@ out by guesses at somebody else's secrets. Counts of messages stay, for they pro
 
 from hupan.model import Channel
 from hupan.store.engine import Transaction
-from hupan.store.tallies import forget_below
+from hupan.store.tallies import forget_all
 
 
 def code_tries(channel: Channel, key: str) -> str:
@@ -43,6 +43,6 @@ def everything_of(channel: Channel, key: str) -> tuple[str, ...]:
 
 async def forget_tries(tx: Transaction, channel: Channel, key: str) -> None:
     """Forgets every try at a target's codes and password, from whatever device."""
-    await forget_below(tx, code_tries(channel, key))
+    await forget_all(tx, code_tries(channel, key))
     if channel == "email":
-        await forget_below(tx, password_tries(key))
+        await forget_all(tx, password_tries(key))

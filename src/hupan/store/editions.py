@@ -11,6 +11,8 @@ from hupan.store.engine import Reader, Transaction
 
 SHOWN = "SELECT value FROM counters WHERE name = 'groups-shown'"
 DRAFT = "SELECT value FROM counters WHERE name = 'groups-draft'"
+# Nobody opens a later one before the change that goes on with this one has ended.
+HOLD_DRAFT = f"{DRAFT} /* FOR UPDATE */"
 OPEN = "UPDATE counters SET value = value + 1 WHERE name = 'groups-draft' RETURNING value"
 PUBLISH = "UPDATE counters SET value = ?1 WHERE name = 'groups-shown'"
 PUT = """
@@ -71,7 +73,7 @@ async def check_draft(tx: Transaction, edition: int) -> None:
     Raises:
         Overtaken: another was opened since.
     """
-    if await _value(tx, DRAFT) != edition:
+    if await _value(tx, HOLD_DRAFT) != edition:
         raise Overtaken
 
 

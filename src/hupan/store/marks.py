@@ -24,6 +24,7 @@ FORGET_TO_COME = (
     "DELETE FROM codes WHERE expires_at > ?1",
     "DELETE FROM step_ups WHERE ends_at > ?1",
     "DELETE FROM tallies WHERE ends_at > ?1",
+    "DELETE FROM limit_resets WHERE asked_at > ?1",
     "DELETE FROM outbox WHERE due_at > ?1",
     "DELETE FROM sessions WHERE last_used_at > ?1 OR signed_in_at > ?1",
 )

@@ -5,6 +5,7 @@ between. A change that met another one is run again whole; one whose outcome is 
 """
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,6 +17,7 @@ from hupan.store.engine import Conflict, Figures, Result, Row, Transaction, Valu
 from hupan.store.postgres_pool import LOST, Connection, Pool, connection_is_over
 from hupan.store.postgres_statements import Statements
 
+_log = logging.getLogger("hupan.store")
 TRIES = 4
 """The first and three more, each after a moment of chance."""
 _LONGEST_MOMENT_MS = 20
@@ -28,6 +30,12 @@ _AGAIN = (
 # No time-out may fall into the wait for a standby: PostgreSQL would then answer success for a
 # commit that the standby has not got (security 4, PostgreSQL).
 _COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
+
+
+def refused(error: asyncpg.PostgresError) -> StoreUnavailable:
+    """What a statement that the server refused is to callers: the store failed them."""
+    _log.error("the server refused a statement: %s", type(error).__name__)
+    return StoreUnavailable(type(error).__name__)
 
 
 class _NotBegunError(Exception):
@@ -58,18 +66,17 @@ class PostgresEngine:
     async def _read(self, act: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Reads on any connection; one that was dead already is replaced once."""
         try:
-            return await self._pool.use(act)
-        except LOST as error:
-            if isinstance(error, TimeoutError):
-                self._failures += 1
-                raise StoreUnavailable(str(error) or "timed out") from error
-        except asyncpg.InvalidCachedStatementError:
-            pass  # the schema was migrated under the statement; asyncpg forgot it
-        try:
-            return await self._pool.use(act)
+            try:
+                return await self._pool.use(act)
+            except TimeoutError:
+                raise
+            except (*LOST, asyncpg.InvalidCachedStatementError):  # or the schema was migrated
+                return await self._pool.use(act)
         except LOST as error:
             self._failures += 1
             raise StoreUnavailable(str(error) or type(error).__name__) from error
+        except asyncpg.PostgresError as error:
+            raise refused(error) from error
 
     async def change(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """Runs `work` in a transaction; a request that is given up does not break it off."""
@@ -99,6 +106,8 @@ class PostgresEngine:
                 raise Conflict(str(error)) from error
             except LOST as error:
                 raise StoreUnavailable(str(error) or type(error).__name__) from error
+            except asyncpg.PostgresError as error:
+                raise refused(error) from error
         if isinstance(failure, asyncpg.UniqueViolationError):
             raise Conflict(str(failure)) from failure
         raise StoreUnavailable(str(failure)) from failure

@@ -56,6 +56,14 @@ class Place:
         return "?".join([base, "&".join(kept)] if kept else [base])
 
     @property
+    def dsns(self) -> list[str]:
+        """One for each host that the URL names, in their order."""
+        scheme, _, rest = self.dsn.partition("://")
+        place, slash, name = rest.partition("/")
+        who, at, hosts = place.rpartition("@")
+        return [f"{scheme}://{who}{at}{host}{slash}{name}" for host in hosts.split(",")]
+
+    @property
     def shown(self) -> str:
         """The URL for people: no password in it, and no parameters."""
         base = self.url.partition("?")[0]

@@ -22,6 +22,7 @@ Given: TypeAlias = "asyncpg.Connection[asyncpg.Record] | None"
 LOST = (
     OSError,  # TimeoutError too
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's last word came while nobody asked it anything
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shut down, or a statement that took too long
     asyncpg.InsufficientResourcesError,  # too many connections, disk full
@@ -39,6 +40,7 @@ LOST = (
 _OVER = (
     ConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -64,6 +66,9 @@ class Pool:
         self._lent: set[Connection] = set()
         self._count = 0  # idle, lent, and those that somebody opens at this moment
         self._waiting: deque[asyncio.Future[Given]] = deque()
+        self._took_us = ""
+        self._late_at = -1e9
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def use(self, act: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Lends a connection; one that failed is never lent again, nor are its neighbours.
@@ -73,13 +78,18 @@ class Pool:
         """
         connection = self._idle.pop() if self._idle else await self._another()
         self._lent.add(connection)
+        back: Given = connection
         try:
             return await act(connection)
         except asyncpg.PostgresError as error:
             if connection_is_over(error):
                 self.drop(connection)
             raise
-        except (OSError, asyncpg.InterfaceError):
+        except TimeoutError:
+            back = None
+            self._give_up(connection)
+            raise
+        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             self.drop(connection)
             raise
         except asyncio.CancelledError:
@@ -87,7 +97,7 @@ class Pool:
             raise
         finally:
             self._lent.discard(connection)
-            self._give(connection)
+            self._give(back)
 
     def renew(self) -> None:
         """Has every connection opened anew before it is used again."""
@@ -109,6 +119,7 @@ class Pool:
             await self._end(connection)
         self._count -= len(self._idle)
         self._idle.clear()
+        await asyncio.gather(*self._ending)
 
     async def _another(self) -> Connection:
         """A connection that was just opened, or given back."""
@@ -151,26 +162,59 @@ class Pool:
     async def _open(self) -> Connection:
         """Connects to the host that takes writes, in a place that is counted already."""
         try:
-            return await asyncpg.connect(
-                self.place.dsn,
-                statement_cache_size=self._size.statements,
-                timeout=self.place.connect_seconds,
-                command_timeout=self.place.timeout_seconds,
-                ssl=self._tls,
-                password=self.place.password or None,
-                target_session_attrs=SessionAttribute.read_write,
-                server_settings={"application_name": "hupan"},
-            )
+            return await self._first_that_writes()
         except BaseException as error:
             self._give(None)
             if isinstance(error, LOST):
                 raise StoreUnavailable(str(error) or type(error).__name__) from error
             raise
 
+    async def _first_that_writes(self) -> Connection:
+        """Asks host after host, the one that took us last first.
+
+        Each has its own time: asyncpg's is for all hosts together, and one that takes the
+        connection and never answers (a machine that was lost) would use it up.
+        """
+        failure: BaseException | None = None
+        for dsn in sorted(self.place.dsns, key=lambda dsn: dsn != self._took_us):
+            try:
+                connection = await self._connect(dsn)
+            except LOST as error:
+                failure = failure or error
+            else:
+                self._took_us = dsn
+                return connection
+        raise failure or StoreUnavailable("no host is named")
+
+    async def _connect(self, dsn: str) -> Connection:
+        return await asyncpg.connect(
+            dsn,
+            statement_cache_size=self._size.statements,
+            timeout=self.place.connect_seconds,
+            command_timeout=self.place.timeout_seconds,
+            ssl=self._tls,
+            password=self.place.password or None,
+            target_session_attrs=SessionAttribute.read_write,
+            server_settings={"application_name": "hupan"},
+        )
+
     def drop(self, connection: Connection) -> None:
         """Gives up a connection that failed, and those that were opened beside it."""
         connection.terminate()
         self.renew()
+
+    def _give_up(self, connection: Connection) -> None:
+        """Ends a connection whose statement took too long, once the server was told to cancel it.
+
+        A commit that waits for a standby would hold its place in the server for ever otherwise.
+        Two that are late, one soon after the other, say that the host is at fault.
+        """
+        before, self._late_at = self._late_at, asyncio.get_running_loop().time()
+        if self._late_at - before < 2 * self.place.timeout_seconds:
+            self.renew()
+        ending = asyncio.ensure_future(self._end(connection))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def _end(self, connection: Connection) -> None:
         try:

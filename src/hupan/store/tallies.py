@@ -21,12 +21,14 @@ UPDATE tallies SET count = count - 1
 WHERE subject = ?1 AND name = ?2 AND count > 0 AND ends_at > ?3
 """
 FORGET = "DELETE FROM tallies WHERE subject = ?1 AND name = ?2"
-FORGET_BELOW = "DELETE FROM tallies WHERE subject >= ?1 AND subject < ?2"
+FORGET_ALL = "DELETE FROM tallies WHERE subject = ?1"
 PURGE = "DELETE FROM tallies WHERE ends_at <= ?1"
-LIST_BELOW = """
-SELECT subject, name, count, ends_at FROM tallies
-WHERE subject >= ?1 AND subject < ?2 ORDER BY subject, name
+LIST_ALL = """
+SELECT subject, name, count, ends_at FROM tallies WHERE subject = ?1 ORDER BY name
 """
+
+
+_OF = "#"
 
 
 class Tally(Struct, frozen=True):
@@ -42,35 +44,46 @@ async def take(tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
     """Counts one event of a subject; False, uncounted, when its window is full."""
     locked_until = now + limit.lock_seconds if limit.lock_seconds else 0
     ends_at = now + limit.window_seconds
-    return await tx.run(TAKE, subject, limit.name, now, limit.most, ends_at, locked_until) == 1
+    place = _place(subject, limit.name)
+    return await tx.run(TAKE, *place, now, limit.most, ends_at, locked_until) == 1
 
 
 async def give_back(tx: Transaction, subject: str, limit: Limit, now: int) -> None:
     """Takes back one event that turned out not to count; a count of events in a row starts anew."""
+    place = _place(subject, limit.name)
     if limit.lock_seconds:
-        await tx.run(FORGET, subject, limit.name)
+        await tx.run(FORGET, *place)
     else:
-        await tx.run(GIVE_BACK, subject, limit.name, now)
+        await tx.run(GIVE_BACK, *place, now)
 
 
 async def forget(tx: Transaction, subject: str, limit: Limit) -> None:
     """Takes back every event of a subject."""
-    await tx.run(FORGET, subject, limit.name)
+    await tx.run(FORGET, *_place(subject, limit.name))
 
 
-async def forget_below(tx: Transaction, start: str) -> int:
-    """Takes back every event of all subjects that begin with a text; gives how many counts."""
-    return await tx.run(FORGET_BELOW, start, _after(start))
+async def forget_all(tx: Transaction, target: str) -> int:
+    """Takes back every event of a target, from whatever device; gives how many counts."""
+    return await tx.run(FORGET_ALL, target)
 
 
-async def list_below(reader: Reader, start: str) -> list[Tally]:
-    """What is counted of all subjects that begin with a text."""
-    return [Tally(*row) for row in await reader.all(LIST_BELOW, start, _after(start))]
+async def list_all(reader: Reader, target: str) -> list[Tally]:
+    """What is counted of a target, from whatever device."""
+    return [_tally(*row) for row in await reader.all(LIST_ALL, target)]
 
 
-def _after(start: str) -> str:
-    """The first text behind all that begin with one."""
-    return start[:-1] + chr(ord(start[-1]) + 1)
+def _tally(target: str, placed: str, count: int, ends_at: int) -> Tally:
+    name, _, device = placed.partition(_OF)
+    return Tally(target + device, name, count, ends_at)
+
+
+def _place(subject: str, name: str) -> tuple[str, str]:
+    """Where a subject is counted: under its target, a device's own count by its name.
+
+    So all counts of a target lie beside each other, however far a store is spread.
+    """
+    target, colon, device = subject.rpartition(":")
+    return (target + colon, f"{name}{_OF}{device}") if colon and device else (subject, name)
 
 
 async def purge_tallies(tx: Transaction, now: int) -> None:

@@ -1,0 +1,51 @@
+"""The gate of endpoints whose every request counts (security C10, E4)."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from hupan.api.call import Call
+from hupan.api.sight import Sight
+from hupan.domain.floods import Flood, account_key
+from hupan.domain.origins import Origin
+from hupan.model import Caller
+
+Key: TypeAlias = Callable[[Origin], str]
+
+
+class Looks:
+    """Counts each request of some endpoints: by its address, then by who is signed in."""
+
+    def __init__(
+        self,
+        sight: Sight,
+        key: Key,
+        by_origin: Flood,
+        by_account: Flood,
+    ) -> None:
+        self._sight = sight
+        self._key = key
+        self._by_origin = by_origin
+        self._by_account = by_account
+
+    def enter(self, call: Call) -> int:
+        """Counts a request; gives when it came.
+
+        Raises:
+            TooManyFromHere
+        """
+        origin, now = self._sight.seen(call)
+        reached = self._by_origin.take(self._key(origin), now)
+        if reached is not None:
+            raise self._sight.refusal(reached, origin)
+        return now
+
+    def meet(self, who: Call | Caller | None, now: int) -> None:
+        """Counts it among those of an account, once it is known whose it is.
+
+        Raises:
+            TooManyTries
+        """
+        if isinstance(who, Caller):
+            reached = self._by_account.take(account_key(who.account.id), now)
+            if reached is not None:
+                raise self._sight.refusal_of_account(reached)
