@@ -37,9 +37,7 @@ class Gates:
         self.views = Looks(sight, _block, floods.views, floods.account_views)
         self.captchas = Looks(sight, _host, floods.captchas, Flood())
         self.tries = {
-            endpoint.path: Tries(
-                sight, floods, watch, fields.values(), sends=endpoint in SENDERS
-            )
+            endpoint.path: Tries(sight, floods, watch, fields.values(), sends=endpoint in SENDERS)
             for endpoint, fields in SECRETS.items()
         }
 

@@ -17,8 +17,8 @@ from hupan.api.call import Call
 from hupan.api.codec import MOST_JSON_BYTES, MOST_PROTOBUF_BYTES, Codec, JsonCodec, ProtobufCodec
 from hupan.api.gates import LOOKS, Gates
 from hupan.api.json_form import JsonFormCodec
-from hupan.api.query import QueryCodec
 from hupan.api.looks import Looks
+from hupan.api.query import QueryCodec
 from hupan.api.services import Services
 from hupan.api.tries import Passing
 from hupan.contract.table import (

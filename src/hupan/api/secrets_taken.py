@@ -1,6 +1,6 @@
 """The inventory of every endpoint that takes a secret which can be guessed (security E5).
 
-Each goes through the gate of tries in `gates.py`, which counts wrong ones by address, and below it
+Each goes through the gate of tries in `tries.py`, which counts wrong ones by address, and below it
 through what counts them by target: captchas have one try each, codes and passwords the limiter of
 the domain. A token is no line here: it comes in a header of any endpoint and has 128 random bits,
 which nobody guesses, while a client whose session ended may well repeat its old one all day.

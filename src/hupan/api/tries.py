@@ -1,6 +1,6 @@
 """The gate of endpoints that take a secret: what was wrong counts, by address (security C6, E5)."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from types import TracebackType
 from typing import TypeAlias
 
@@ -29,18 +29,17 @@ class Tries:
     """
 
     def __init__(
-        self, sight: Sight, floods: Floods, watch: Watch, secrets: Collection[Secret], *, sends: bool
+        self,
+        sight: Sight,
+        floods: Floods,
+        watch: Watch,
+        secrets: Collection[Secret],
+        *,
+        sends: bool,
     ) -> None:
-        wrong: list[tuple[Held, Key, Callable[[Outcome], bool]]] = [
-            (held, _host, _is_wrong) for held in floods.wrong_tries
-        ]
-        sent = [
-            *((held, _host, _is_success) for held in floods.sends),
-            *((held, _network, _is_success) for held in floods.network_sends),
-        ]
         self._sight = sight
         self._watch = watch
-        self._counted = [*wrong, *(sent if sends else ())]
+        self._counted = [*_wrong(floods), *(_sent(floods) if sends else ())]
         self._sends = sends
         self._takes_code = "code" in secrets
         self._takes_guess = self._takes_code or "password" in secrets
@@ -104,6 +103,18 @@ class Passing:
         """Leaves, whatever came of it."""
         if self._tries is not None:
             self._tries.leave(self._origin, error)
+
+
+def _wrong(floods: Floods) -> Iterator[Counted]:
+    for held in floods.wrong_tries:
+        yield held, _host, _is_wrong
+
+
+def _sent(floods: Floods) -> Iterator[Counted]:
+    for held in floods.sends:
+        yield held, _host, _is_success
+    for held in floods.network_sends:
+        yield held, _network, _is_success
 
 
 def _host(origin: Origin) -> str:

@@ -4,6 +4,7 @@ from hupan.api.address import ClientAddresses
 from hupan.api.auth_events import AuthEvents
 from hupan.api.gates import Gates
 from hupan.api.services import Services
+from hupan.api.sight import Sight
 from hupan.app.limit_table import destinations
 from hupan.app.parts import Parts
 from hupan.app.places import make_places
@@ -73,21 +74,21 @@ def make_services(parts: Parts) -> Services:
         client_addresses=addresses,
         places=make_places(settings),
         auth_events=AuthEvents(addresses, parts.sessions.account_of, parts.counts, clock),
-        gates=Gates(parts.floods, addresses, clock, make_watch(parts), parts.alarms, parts.counts),
+        gates=_gates(parts, addresses),
         on_captcha=parts.outside.on_captcha,
     )
 
 
-def make_watch(parts: Parts) -> Watch:
-    """What looks at tries and codes; nothing where nothing is limited."""
-    settings = parts.settings
-    is_on = settings.limits_enabled
-    return Watch(
+def _gates(parts: Parts, addresses: ClientAddresses) -> Gates:
+    """Where nothing is limited, nothing rings an alarm either."""
+    settings, is_on = parts.settings, parts.settings.limits_enabled
+    watch = Watch(
         parts.alarms,
         parts.clock,
         wrong_percent=settings.wrong_tries_alarm_percent * is_on,
         used_percent=settings.unused_codes_alarm_percent * is_on,
     )
+    return Gates(Sight(addresses, parts.clock, parts.alarms, parts.counts), parts.floods, watch)
 
 
 def _captchas(parts: Parts) -> Captchas:
