@@ -21,9 +21,10 @@ WHEN: dict[Failure, str] = {
     "fetch a new one",
     of.WRONG_CODE: "a code is wrong, used, expired, out of its five tries, or good for something "
     "else",
-    of.TOO_MANY_TRIES: "a limit on codes sent, or on wrong codes, was reached",
-    of.TOO_MANY_FROM_HERE: "a limit of the client's address, of those beside it, or on looking at "
-    "users, was reached; told before anything else is looked at",
+    of.TOO_MANY_TRIES: "a limit on codes sent, on wrong codes, or on an account's looks at users, "
+    "was reached",
+    of.TOO_MANY_FROM_HERE: "a limit of the client's address, or of those beside it, was reached; "
+    "told before anything else is looked at",
     of.SENDING_STOPPED: "the server has sent as many codes as its operator lets it in a day",
     of.WRONG_EMAIL_OR_PASSWORD: "email-login where anything is wrong, or too often was",
     of.SIGN_UP_CLOSED: "verification-login with a new number while sign-up is closed",
