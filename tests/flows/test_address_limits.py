@@ -171,6 +171,9 @@ def test_looking_at_users_from_everywhere(wire: WireClient) -> None:
     for number in range(60):
         assert Elsewhere(wire, f"10.1.{number}.1").get_user("7", token).code == 4402
     assert Elsewhere(wire, "10.2.1.1").get_user("7", token).code == TOO_MANY
+    empty = {"friendId": "7", "name": "", "phone": "", "others": ""}
+    remark = wire.post("user/save-user-remarks", empty, token=token)
+    assert remark.code == TOO_MANY  # it would tell whether there is such a user
     wire.wind(advance=61)
     token = wire.signed_in(phone, deviceId="one")
     assert Elsewhere(wire, "10.2.1.1").get_user("7", token).code == 4402

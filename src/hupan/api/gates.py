@@ -46,8 +46,12 @@ LOOKS: Mapping[Endpoint[Any, Any, Any], Callable[[Gates], Looks]] = {
     endpoints.captcha: lambda gates: gates.captchas,
     endpoints.get_user: lambda gates: gates.views,
     endpoints.web_homepage: lambda gates: gates.views,
+    endpoints.save_remark: lambda gates: gates.views,
 }
-"""The endpoints whose every request counts; two tell the same of an account and count as one."""
+"""The endpoints whose every request counts.
+
+Those that tell of others by their id count as one: a remark tells whether an id is somebody's.
+"""
 
 
 def _host(origin: Origin) -> str:
