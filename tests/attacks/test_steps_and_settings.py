@@ -22,6 +22,7 @@ PATTERNS = [
         f"HUPAN_{flag}": str((at % 2 == 0) == first if mixed else first).lower()
         for at, flag in enumerate(FLAGS)
     }
+    | {"HUPAN_SMS_COUNTRIES": "HK"}
     for first, mixed in product((True, False), (True, False))
 ]
 

@@ -116,7 +116,6 @@ def test_large_bodies_end_early(visit: Visit) -> None:
     # Caddy 2.6 says 502 of a body that it cuts, nginx 413.
     cut = visit.ask("POST", "/v1/user/captcha", b"x" * 1_000_000)
     assert cut.status_code in (413, 502)
-    assert "x-request-id" not in cut.headers
     assert visit.ask("POST", "/v1/user/captcha").json()["code"] == 1
 
 

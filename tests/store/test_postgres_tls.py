@@ -27,7 +27,7 @@ from tests.servers import Server
 from tests.store.tls_front import TlsFront
 
 # asyncpg gives up a refused connection and does not wait for its end, and the loop ends before it.
-ABANDONED = pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")
+ABANDONED = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 pytestmark = [pytest.mark.slow, ABANDONED]
 
 CANARY = "k3-canary-9f"

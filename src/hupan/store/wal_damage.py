@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from struct import iter_unpack, unpack
 
+from hupan.store.cut_file import refuse_cut_file
 from hupan.store.engine import StoreRefused
 
 _HEADER_BYTES = 32
@@ -25,8 +26,10 @@ def refuse_damaged_log(database: Path) -> None:
     """Goes on with a log that can be read to its end, or as far as it was synced.
 
     Raises:
-        StoreRefused: acknowledged commits would be dropped; nothing was touched.
+        StoreRefused: acknowledged commits would be dropped, or the end of the file is gone;
+            nothing was touched.
     """
+    refuse_cut_file(database)
     path = database.with_name(f"{database.name}-wal")
     try:
         # Beside a server the first look may meet a frame that is just being written.
