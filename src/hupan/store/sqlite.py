@@ -41,6 +41,7 @@ PRAGMA foreign_keys = ON;
 PRAGMA trusted_schema = OFF;
 PRAGMA cell_size_check = ON;
 PRAGMA journal_size_limit = 67108864;
+PRAGMA cache_size = -65536;
 PRAGMA busy_timeout = 5000;
 """
 _log = logging.getLogger("hupan.store")
