@@ -27,7 +27,8 @@ ARROWS: dict[str, set[str]] = {
     "counting": set(),
     "clock": set(),
     "chance": set(),
-    "store": {"model"},
+    "turns": set(),
+    "store": {"model", "turns"},
     "domain": {
         *("model", "store", "delivery.message", "delivery.protocol"),
         *("seal", "clock", "chance", "counting", "pictures.pool"),
@@ -38,6 +39,7 @@ ARROWS: dict[str, set[str]] = {
         "model",
         "domain",
         "clock",
+        "turns",
         "delivery.message",
         "delivery.protocol",
         "delivery.texts",

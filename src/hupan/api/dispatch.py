@@ -9,7 +9,7 @@ from itertools import count
 from time import perf_counter
 
 from hupan.api.access_log import AccessLog
-from hupan.api.answering import NO_STORE, RESULT_HEADERS, respond
+from hupan.api.answering import NO_STORE, RESULT_HEADERS, answer_at_once, respond
 from hupan.api.body import BodyTooLarge, ClientGone, Receive, Scope, Send, read_body
 from hupan.api.call import Call, Headers, read_token, wants_english
 from hupan.api.codec import JSON_TYPE, Codec, json_failure
@@ -61,7 +61,7 @@ class Dispatcher:
         call = Call(number, read_token(headers, first), wants_english(first), headers, peer)
         try:
             body = (
-                await read_body(receive, route.most_bytes)
+                await read_body(receive, send, route.most_bytes)
                 if route.has_body
                 else scope.get("query_string", b"")
             )
@@ -136,6 +136,10 @@ class Dispatcher:
         first: Mapping[bytes, bytes],
         send: Send,
     ) -> None:
+        if b"origin" not in first and answer_at_once(
+            send, http_status, content_type, body, result, number
+        ):
+            return
         headers = [
             (b"content-type", content_type),
             (b"content-length", b"%d" % len(body)),

@@ -9,16 +9,14 @@ import enum
 import logging
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import httptools
 
+from hupan.listener.asgi import ASGIApp
+from hupan.listener.exchange import Exchange, begin
 from hupan.listener.limits import ListenerLimits
-from hupan.listener.uvicorn_parts import (
-    Config,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-    ServerState,
-)
+from hupan.listener.uvicorn_parts import Config, HttpToolsProtocol, ServerState
 
 _LOGGER = logging.getLogger("hupan.listener")
 _SLICE_BYTES = 4096
@@ -74,8 +72,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refusal = _BAD_REQUEST
         self._deaf = False
         self._leaving = False
-        self._waits_for: tuple[Phase, RequestResponseCycle | None] = (Phase.HEAD, None)
+        self._waits_for: tuple[Phase, Exchange | None] = (Phase.HEAD, None)
         self._waits_since = 0.0
+        self._new: Exchange | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Counts the connection in and starts its first wait."""
@@ -84,9 +83,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._on_open(self)
 
     @property
-    def last_cycle(self) -> RequestResponseCycle | None:
+    def last_cycle(self) -> Exchange | None:
         """The youngest request whose head is complete; uvicorn's type hides the None."""
-        return self.cycle
+        return self.cycle  # type: ignore[return-value]  # only such are made below
 
     @property
     def phase(self) -> Phase:
@@ -136,6 +135,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(self._refusal)
         else:
             self._count_head(len(data))
+        new, self._new = self._new, None
+        if new is not None:
+            self._start_asgi_task(new, self.app)
 
     def _count_head(self, fed_bytes: int) -> None:
         cycle = self.last_cycle
@@ -168,7 +170,48 @@ class BoundedProtocol(HttpToolsProtocol):
             raise HeadRefusedError
         if len(self.pipeline) >= _PIPELINE_MAX:
             raise HeadRefusedError
-        super().on_headers_complete()
+        self._take_head()
+
+    def _take_head(self) -> None:
+        """As uvicorn does, but for the moment when the app begins: after all that has come."""
+        scope, http_version = self.scope, self.parser.get_http_version()
+        scope["method"] = self.parser.get_method().decode("ascii")
+        if http_version != "1.1":
+            scope["http_version"] = http_version
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        before = self.last_cycle
+        self.cycle = exchange = Exchange(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=_LOGGER,
+            access_logger=_LOGGER,
+            access_log=False,
+            default_headers=[],
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=http_version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._new = exchange
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def _start_asgi_task(self, cycle: Exchange, app: ASGIApp) -> None:  # type: ignore[override]  # as above
+        """Answers a request: at once if that needs no waiting, else in a task."""
+        task = begin(cycle.run_asgi(app), self.loop)
+        if task is not None:
+            self._keep(task)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def _head_size(self) -> int:
         request_line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
@@ -185,7 +228,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            exchange, app = self.pipeline.pop()
+            # A task from its beginning: here the one before it has not returned yet.
+            self._keep(self.loop.create_task(exchange.run_asgi(app)))
         elif self._deaf:
             self._leave()
 

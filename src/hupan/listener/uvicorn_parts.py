@@ -27,7 +27,11 @@ def _package_left_unrun(name: str) -> Iterator[None]:
 
 with _package_left_unrun("uvicorn"):
     from uvicorn.config import Config
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+    from uvicorn.protocols.http.httptools_impl import (
+        STATUS_LINE,
+        HttpToolsProtocol,
+        RequestResponseCycle,
+    )
     from uvicorn.server import ServerState
 
-__all__ = ["Config", "HttpToolsProtocol", "RequestResponseCycle", "ServerState"]
+__all__ = ["STATUS_LINE", "Config", "HttpToolsProtocol", "RequestResponseCycle", "ServerState"]

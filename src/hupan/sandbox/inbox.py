@@ -10,6 +10,7 @@ from msgspec import Struct
 from hupan.clock import Clock
 from hupan.delivery.message import Message
 from hupan.delivery.texts import render
+from hupan.turns import be_a_task
 
 MOST_ENTRIES = 10_000
 EntryChannel: TypeAlias = Literal["sms", "email", "captcha", "push"]
@@ -83,6 +84,7 @@ class Inbox:
 
         So it does not matter whether the code or the question for it was first.
         """
+        await be_a_task()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 while not (fresh := self._unshown(wanted)):

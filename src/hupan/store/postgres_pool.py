@@ -15,6 +15,7 @@ from asyncpg.connect_utils import SessionAttribute
 from hupan.model import StoreUnavailable
 from hupan.store.engine import Result
 from hupan.store.postgres_place import Place, PoolSize
+from hupan.turns import be_a_task
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Given: TypeAlias = "asyncpg.Connection[asyncpg.Record] | None"
@@ -123,6 +124,7 @@ class Pool:
 
     async def _another(self) -> Connection:
         """A connection that was just opened, or given back."""
+        await be_a_task()
         given = None
         if self._count < self._size.most:
             self._count += 1
