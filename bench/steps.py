@@ -42,6 +42,7 @@ from hupan.counting import Meter
 from hupan.domain.text import nickname
 from hupan.domain.tokens import Tokens
 from hupan.listener.asgi import ASGIApp
+from hupan.listener.exchange import Starts
 from hupan.listener.limits import ListenerLimits
 from hupan.listener.protocol import BoundedProtocol
 from hupan.listener.uvicorn_parts import Config, ServerState
@@ -105,9 +106,10 @@ class Door:
         config.loaded = True
         state = ServerState()
         self.wires = [Wire() for _ in range(CONNECTIONS)]
+        starts = Starts(app, asyncio.get_running_loop(), state.tasks)
         self._connections: list[BoundedProtocol] = []
         for wire in self.wires:
-            made = BoundedProtocol(ListenerLimits(), config, state, {}, lambda _connection: None)
+            made = BoundedProtocol(ListenerLimits(), config, state, {}, starts, lambda _: None)
             made.connection_made(wire)
             self._connections.append(made)
 
@@ -229,7 +231,7 @@ async def get_user_steps(at: Place) -> Costs:
     row = at.run(lambda: find_seen(engine, other, at.account))
     return [
         *await shared_steps(at, "/v1/user/get-user", [body]),
-        ("token, session row, rules", "as above", at.run(lambda: services.sessions.find(at.token))),
+        ("token, session row, rules", "as above", at.run(lambda: services.sessions.get(at.token))),
         ("decoding", "protobuf to the request", at.call(lambda: codec.read(body))),
         (
             "account row",
@@ -251,7 +253,7 @@ async def nickname_steps(at: Place) -> Costs:
     names = [EditNickname(name=f"湖畔{n}").SerializeToString() for n in range(2)]
     return [
         *await shared_steps(at, "/v1/user/edit-nickname", names),
-        ("token, session row, rules", "as above", at.run(lambda: services.sessions.find(at.token))),
+        ("token, session row, rules", "as above", at.run(lambda: services.sessions.get(at.token))),
         ("decoding", "protobuf to the request", at.call(lambda: codec.read(body))),
         ("rules", "is it a nickname", at.call(lambda: nickname(request.name, "name"))),
         ("change", "savepoint, update, shared commit, both threads", await _change_us(at)),

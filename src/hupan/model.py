@@ -143,6 +143,11 @@ class Remark(Struct, frozen=True):
     others: str = ""
 
 
+NOTHING_TOLD = PersonalData()
+NO_CHOICE = PrivacyChoice()
+NOTHING_NOTED = Remark()
+
+
 class Medal(Struct, frozen=True):
     """A medal that accounts may wear; shown in the order of `sort`."""
 

@@ -18,6 +18,7 @@ from hupan.domain.endings import Endings
 from hupan.domain.limiter import Limiter
 from hupan.domain.messages import Messages
 from hupan.domain.notices import Notices
+from hupan.domain.refusals import Banned, NotSignedIn
 from hupan.domain.sessions import Device, Sessions
 from hupan.domain.settings import DAY, ContactRules, Limits, Rules, SessionLife
 from hupan.domain.targets import Target, Targets
@@ -100,7 +101,11 @@ class Lives:
 
     async def lives(self, token: str) -> bool:
         """Whether a token is still good; asking counts as use."""
-        return await self.sessions.find(token) is not None
+        try:
+            await self.sessions.get(token)
+        except (NotSignedIn, Banned):
+            return False
+        return True
 
     async def issue(self, target: Target, kind: CodeKind, owner: AccountId) -> str:
         """A code of a class, as if it had been asked for now."""

@@ -3,7 +3,7 @@
 from hupan.api.call import Call
 from hupan.api.failures import MissingToken
 from hupan.api.services import Services
-from hupan.domain.refusals import NotSignedIn, VipOnly
+from hupan.domain.refusals import Banned, NotSignedIn, VipOnly
 from hupan.model import Caller
 
 
@@ -63,4 +63,7 @@ async def any_token(services: Services, call: Call) -> Caller | None:
     """
     if not call.token:
         raise MissingToken
-    return await services.sessions.find(call.token)
+    try:
+        return await services.sessions.get(call.token)
+    except (NotSignedIn, Banned):
+        return None

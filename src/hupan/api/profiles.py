@@ -18,7 +18,7 @@ from hupan.contract.pb.hupan_pb2 import (
 from hupan.contract.table import Anything
 from hupan.domain.profiles import Profile
 from hupan.domain.refusals import InvalidField
-from hupan.model import Account, Caller, Remark
+from hupan.model import NOTHING_NOTED, NOTHING_TOLD, Account, Caller, Remark
 
 CENTS_IN_A_COIN = 100
 
@@ -65,31 +65,35 @@ async def get_user(services: Services, viewer: Caller | None, request: GetUser) 
     data.vip_expired_time = account.vip_until
     data.vip_status = vip_status(account, now)
     if profile.remark is not None:
-        data.remark_info.CopyFrom(remark_info(profile.remark))
-    data.profile_info.CopyFrom(profile_info(profile, services.zone))
+        tell_remark(data.remark_info, profile.remark)
+    tell_profile(data.profile_info, profile, services.zone)
     data.ipGeo = profile.country
     return answer
 
 
-def remark_info(remark: Remark) -> RemarkInfo:
+def tell_remark(told: RemarkInfo, remark: Remark) -> None:
     """What the viewer noted; there without a content when that is nothing."""
-    return RemarkInfo(
-        remark_name=remark.name, phone_number=remark.phone, extra_remark=remark.others
-    )
+    told.SetInParent()
+    if remark is not NOTHING_NOTED:
+        told.remark_name = remark.name
+        told.phone_number = remark.phone
+        told.extra_remark = remark.others
 
 
-def profile_info(profile: Profile, zone: ZoneInfo) -> ProfileInfo:
+def tell_profile(told: ProfileInfo, profile: Profile, zone: ZoneInfo) -> None:
     """What somebody tells, as far as it is shown; the address is all parts of the place."""
+    told.SetInParent()
+    if profile.last_active_at:
+        told.last_active_time = text_time(profile.last_active_at, zone)
     data = profile.data
-    return ProfileInfo(
-        last_active_time=text_time(profile.last_active_at, zone) if profile.last_active_at else "",
-        introduction=data.introduction,
-        gender=data.gender,
-        birthday_timestamp=data.birthday,
-        city=data.city,
-        district=data.district,
-        address=" ".join(filter(None, (data.province, data.city, data.district))),
-    )
+    if data is NOTHING_TOLD:  # as most
+        return
+    told.introduction = data.introduction
+    told.gender = data.gender
+    told.birthday_timestamp = data.birthday
+    told.city = data.city
+    told.district = data.district
+    told.address = " ".join(filter(None, (data.province, data.city, data.district)))
 
 
 def vip_status(account: Account, now: float) -> VipStatus.ValueType:

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hupan.domain.refusals import UnknownUser
-from hupan.model import AccountId, PersonalData, PrivacyChoice
+from hupan.model import NO_CHOICE, AccountId, PersonalData, PrivacyChoice
 from hupan.store.accounts import hold_account
 from hupan.store.engine import Engine, Transaction
 from hupan.store.profiles import get_privacy, set_privacy
@@ -62,6 +62,8 @@ class Privacy:
     def shown(self, choice: PrivacyChoice) -> Shown:
         """What others see of an account with this choice."""
         default = self._by_default
+        if choice is NO_CHOICE:
+            return default
         return Shown(
             birthday=default.birthday if choice.birthday is None else choice.birthday,
             address=default.address if choice.address is None else choice.address,

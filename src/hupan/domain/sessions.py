@@ -74,13 +74,6 @@ class Sessions:
         """The account whose token this would be; asks no store, so it proves nothing."""
         return self._tokens.account_of(token)
 
-    async def find(self, token: str) -> Caller | None:
-        """Who calls with a token; None when it opens nothing, or its account is banned."""
-        try:
-            return await self.get(token)
-        except (NotSignedIn, Banned):
-            return None
-
     async def get(self, token: str) -> Caller:
         """Who calls with a token.
 

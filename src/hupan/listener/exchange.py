@@ -66,15 +66,44 @@ class Exchange(RequestResponseCycle):
             await self.send_500_response()
 
 
-def begin(
-    running: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
-) -> "asyncio.Task[None] | None":
-    """Runs a coroutine until it first waits; gives the task that goes on from there."""
-    try:
-        awaited = running.send(None)
-    except StopIteration:
-        return None
-    return loop.create_task(_go_on(running, awaited))
+class Starts:
+    """Begins requests: those that came in one turn of the loop together, once all of it was read.
+
+    So whatever an app first sees of the world is younger than each of their bytes.
+    """
+
+    def __init__(
+        self, app: ASGIApp, loop: asyncio.AbstractEventLoop, tasks: "set[asyncio.Task[None]]"
+    ) -> None:
+        """Begins nothing yet.
+
+        Args:
+            app: What answers.
+            loop: Where it does.
+            tasks: Gets those requests that wait, until they have ended.
+        """
+        self._app = app
+        self._loop = loop
+        self._tasks = tasks
+        self._new: list[Exchange] = []
+
+    def add(self, exchange: Exchange) -> None:
+        """Has a request begun soon."""
+        if not self._new:
+            self._loop.call_soon(self._begin)
+        self._new.append(exchange)
+
+    def _begin(self) -> None:
+        new, self._new = self._new, []
+        for exchange in new:
+            running = exchange.run_asgi(self._app)
+            try:
+                awaited = running.send(None)
+            except StopIteration:
+                continue
+            task = self._loop.create_task(_go_on(running, awaited))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
 
 async def _go_on(running: Coroutine[Any, Any, None], awaited: object) -> None:

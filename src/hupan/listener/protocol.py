@@ -8,13 +8,12 @@ import asyncio
 import enum
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
 
-from hupan.listener.asgi import ASGIApp
-from hupan.listener.exchange import Exchange, begin
+from hupan.listener.exchange import Exchange, Starts
 from hupan.listener.limits import ListenerLimits
 from hupan.listener.uvicorn_parts import Config, HttpToolsProtocol, ServerState
 
@@ -59,10 +58,12 @@ class BoundedProtocol(HttpToolsProtocol):
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
+        starts: Starts,
         on_open: Callable[["BoundedProtocol"], None],
     ) -> None:
         super().__init__(config, server_state, app_state)
         self.logger = _LOGGER
+        self._starts = starts
         self._on_open = on_open
         self.url = b""
         self._limits = limits
@@ -74,7 +75,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._leaving = False
         self._waits_for: tuple[Phase, Exchange | None] = (Phase.HEAD, None)
         self._waits_since = 0.0
-        self._new: Exchange | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Counts the connection in and starts its first wait."""
@@ -135,9 +135,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(self._refusal)
         else:
             self._count_head(len(data))
-        new, self._new = self._new, None
-        if new is not None:
-            self._start_asgi_task(new, self.app)
 
     def _count_head(self, fed_bytes: int) -> None:
         cycle = self.last_cycle
@@ -173,7 +170,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._take_head()
 
     def _take_head(self) -> None:
-        """As uvicorn does, but for the moment when the app begins: after all that has come."""
+        """As uvicorn does, but for who begins the app, and when."""
         scope, http_version = self.scope, self.parser.get_http_version()
         scope["method"] = self.parser.get_method().decode("ascii")
         if http_version != "1.1":
@@ -198,20 +195,10 @@ class BoundedProtocol(HttpToolsProtocol):
             on_response=self.on_response_complete,
         )
         if before is None or before.response_complete:
-            self._new = exchange
+            self._starts.add(exchange)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
-
-    def _start_asgi_task(self, cycle: Exchange, app: ASGIApp) -> None:  # type: ignore[override]  # as above
-        """Answers a request: at once if that needs no waiting, else in a task."""
-        task = begin(cycle.run_asgi(app), self.loop)
-        if task is not None:
-            self._keep(task)
-
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
 
     def _head_size(self) -> int:
         request_line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
@@ -228,9 +215,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            exchange, app = self.pipeline.pop()
-            # A task from its beginning: here the one before it has not returned yet.
-            self._keep(self.loop.create_task(exchange.run_asgi(app)))
+            self._starts.add(cast("Exchange", self.pipeline.pop()[0]))
         elif self._deaf:
             self._leave()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from hupan.listener.asgi import ASGIApp
+from hupan.listener.exchange import Starts
 from hupan.listener.lifespan import Lifespan
 from hupan.listener.limits import ListenerLimits
 from hupan.listener.protocol import BoundedProtocol, Phase
@@ -85,8 +86,9 @@ async def accept(
     # Only connections of this class are ever made below.
     connections = cast("set[BoundedProtocol]", state.connections)
     sweep = Sweep(limits, loop, connections, connections_max())
+    starts = Starts(app, loop, state.tasks)
     make = functools.partial(
-        BoundedProtocol, limits, _config(app), state, app_state, sweep.make_room
+        BoundedProtocol, limits, _config(app), state, app_state, starts, sweep.make_room
     )
     listeners = [await loop.create_server(make, sock=listener) for listener in sockets]
     sweep.start()

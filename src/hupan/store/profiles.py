@@ -1,10 +1,20 @@
 """Names, avatars, what accounts tell of themselves and what of it they show."""
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
-from hupan.model import Account, AccountId, PersonalData, PrivacyChoice, Remark
+from hupan.model import (
+    NO_CHOICE,
+    NOTHING_NOTED,
+    NOTHING_TOLD,
+    Account,
+    AccountId,
+    PersonalData,
+    PrivacyChoice,
+    Remark,
+)
 from hupan.store.accounts import ACCOUNT_COLUMNS
-from hupan.store.engine import Reader, Transaction
+from hupan.store.engine import Reader, Row, Transaction
 from hupan.store.remarks import find_remark
 
 # Where each record begins in the row that is read of an account somebody looks at.
@@ -56,6 +66,11 @@ WHERE account_id = ?1
 """
 
 
+# What most have; every look at somebody comes by here, and it is not made anew.
+_NOT_CHOSEN = astuple(NO_CHOICE)
+_NOT_TOLD = astuple(NOTHING_TOLD)
+
+
 class Seen(Struct, frozen=True):
     """What is known of an account when somebody looks at it.
 
@@ -81,9 +96,9 @@ async def find_seen(reader: Reader, account: AccountId, viewer: AccountId | None
     remark = None if viewer is None else await find_remark(reader, viewer, account)
     return Seen(
         Account(*row[:DATA_BEGINS]),
-        PersonalData(*row[DATA_BEGINS:PRIVACY_BEGINS]),
-        _privacy(*row[PRIVACY_BEGINS:-1]),
-        remark or Remark(),
+        _data(row[DATA_BEGINS:PRIVACY_BEGINS]),
+        _privacy(row[PRIVACY_BEGINS:-1]),
+        remark or NOTHING_NOTED,
         wears_medals=bool(row[-1]),
     )
 
@@ -91,13 +106,13 @@ async def find_seen(reader: Reader, account: AccountId, viewer: AccountId | None
 async def get_personal_data(reader: Reader, account: AccountId) -> PersonalData:
     """What an account tells of itself; nothing at all if it never did."""
     row = await reader.one(FIND_DATA, account)
-    return PersonalData() if row is None else PersonalData(*row)
+    return NOTHING_TOLD if row is None else _data(row)
 
 
 async def get_privacy(reader: Reader, account: AccountId) -> PrivacyChoice:
     """What an account chose to show; no choice at all if it never made one."""
     row = await reader.one(FIND_PRIVACY, account)
-    return PrivacyChoice() if row is None else _privacy(*row)
+    return NO_CHOICE if row is None else _privacy(row)
 
 
 async def find_last_sign_in(reader: Reader, account: AccountId) -> int | None:
@@ -160,7 +175,13 @@ async def set_privacy(tx: Transaction, account: AccountId, choice: PrivacyChoice
     )
 
 
-def _privacy(*columns: int | None) -> PrivacyChoice:
+def _data(columns: Row) -> PersonalData:
+    return NOTHING_TOLD if columns == _NOT_TOLD else PersonalData(*columns)
+
+
+def _privacy(columns: Row) -> PrivacyChoice:
+    if columns == _NOT_CHOSEN:
+        return NO_CHOICE
     return PrivacyChoice(*(None if shown is None else shown == 1 for shown in columns))
 
 

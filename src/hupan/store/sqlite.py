@@ -83,7 +83,7 @@ class Statements:
 
 
 class Turn:
-    """Reads, all of one turn of the event loop in one transaction.
+    """Reads, all of one turn of the event loop in one transaction; `begin` comes before `rows`.
 
     To begin and end a read takes as long as to find its row (docs/performance.md). What a turn sees
     is never older than what any request of that turn may know of: their bytes came, and changes
@@ -92,26 +92,21 @@ class Turn:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._statements = Statements(connection)
-        self._is_open = False
+        self.rows = Statements(connection).rows
+        self.has_begun = False
 
-    def rows(self, sql: str, values: tuple[Value, ...]) -> list[Row]:
-        """Runs a statement that only reads."""
-        if not self._is_open:
-            self._open()
-        return self._statements.rows(sql, values)
+    def begin(self) -> None:
+        """Begins a turn; it ends with that of the event loop."""
+        loop = asyncio.get_running_loop()
+        self.rows("BEGIN", ())
+        self.has_begun = True
+        loop.call_soon(self.end)
 
     def end(self) -> None:
         """Lets go of what was seen; the next read sees what was kept meanwhile."""
-        self._is_open = False
+        self.has_begun = False
         if self._connection.in_transaction:
-            self._statements.rows("ROLLBACK", ())
-
-    def _open(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._statements.rows("BEGIN", ())
-        self._is_open = True
-        loop.call_soon(self.end)
+            self.rows("ROLLBACK", ())
 
 
 class SqliteEngine:
@@ -134,16 +129,22 @@ class SqliteEngine:
 
     async def one(self, sql: str, *values: Value) -> Row | None:
         """The first row, or None."""
+        turn = self._turn
         try:
-            rows = self._turn.rows(sql, values)
+            if not turn.has_begun:
+                turn.begin()
+            rows = turn.rows(sql, values)
         except apsw.Error as error:
             raise self._unavailable(error) from error
         return rows[0] if rows else None
 
     async def all(self, sql: str, *values: Value) -> list[Row]:
         """Every row."""
+        turn = self._turn
         try:
-            return self._turn.rows(sql, values)
+            if not turn.has_begun:
+                turn.begin()
+            return turn.rows(sql, values)
         except apsw.Error as error:
             raise self._unavailable(error) from error
 
