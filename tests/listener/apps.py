@@ -6,8 +6,11 @@ import json
 import os
 import resource
 import sys
+from typing import cast
 
+from hupan.api.answering import respond
 from hupan.listener.asgi import ASGIApp, Receive, Scope, Send
+from hupan.listener.exchange import Exchange
 from hupan.listener.limits import ListenerLimits
 from hupan.listener.run import run
 
@@ -34,13 +37,32 @@ async def _whole_body(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
+async def _at_once(scope: Scope, receive: Receive, send: Send) -> None:
+    """What our own listener offers; says whether it could be taken and given without waiting."""
+    exchange = cast("Exchange", send)
+    body = exchange.take_body()
+    how = "waited" if body is None else "here"
+    if body is None:
+        body = await _whole_body(receive) or b""
+    answer = f"{scope['path']} {len(body)} {how}".encode()
+    if scope["path"] == "/once/big":
+        answer = b"x" * (1 << 20)
+    length = b"content-length: %d\r\n" % len(answer)
+    if not exchange.answer(200, length, answer):
+        sys.stderr.write("app must wait\n")
+        await respond(200, [(b"content-length", b"%d" % len(answer))], answer, send)
+
+
 async def app(refusal: str, scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with the path, the length of the body and its process id; `/wait/<s>` waits first.
 
-    `/big` answers with 16 MiB.
+    `/big` answers with 16 MiB; `/once/` answers in one step.
     """
     if scope["type"] == "lifespan":
         await _lifespan(receive, send, refusal)
+        return
+    if scope["path"].startswith("/once/"):
+        await _at_once(scope, receive, send)
         return
     body = await _whole_body(receive)
     if body is None:

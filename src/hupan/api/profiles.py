@@ -1,19 +1,18 @@
 """Handlers that show accounts."""
 
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from hupan.api.services import Services
+from hupan.api.times import text_time
+from hupan.clock import Clock
 from hupan.contract.pb.hupan_pb2 import (
     VIP_ACTIVE,
     VIP_EXPIRED,
-    VIP_NONE,
     GetUser,
     OwnInfo,
     ProfileInfo,
     RemarkInfo,
     User,
-    VipStatus,
 )
 from hupan.contract.table import Anything
 from hupan.domain.profiles import Profile
@@ -25,7 +24,7 @@ CENTS_IN_A_COIN = 100
 
 async def own_info(services: Services, caller: Caller, _request: Anything) -> OwnInfo:
     """The caller's own account."""
-    account, now = caller.account, services.clock.now()
+    account = caller.account
     answer = OwnInfo()
     data = answer.data  # filled where it lies: a message that is handed in is copied
     data.id = str(account.id)
@@ -35,9 +34,7 @@ async def own_info(services: Services, caller: Caller, _request: Anything) -> Ow
     data.phone = account.phone
     data.email = account.email
     data.coin = account.coin_cents / CENTS_IN_A_COIN
-    data.is_vip = int(account.is_vip(now))
-    data.vip_expired_time = account.vip_until
-    data.vip_status = vip_status(account, now)
+    tell_vip(data, account, services.clock)
     data.invitation_code = account.invitation_code
     return answer
 
@@ -48,7 +45,7 @@ async def get_user(services: Services, viewer: Caller | None, request: GetUser) 
         raise InvalidField("id")
     viewer_id = viewer.account.id if viewer else None
     profile = await services.profiles.show(request.id, viewer_id)
-    account, now = profile.account, services.clock.now()
+    account = profile.account
     answer = User()
     data = answer.data  # as above
     data.id = str(account.id)
@@ -61,9 +58,7 @@ async def get_user(services: Services, viewer: Caller | None, request: GetUser) 
     data.register_time = text_time(account.registered_at, services.zone)
     data.online_day = account.online_days
     data.continuous_online_day = profile.days_in_a_row
-    data.is_vip = int(account.is_vip(now))
-    data.vip_expired_time = account.vip_until
-    data.vip_status = vip_status(account, now)
+    tell_vip(data, account, services.clock)
     if profile.remark is not None:
         tell_remark(data.remark_info, profile.remark)
     tell_profile(data.profile_info, profile, services.zone)
@@ -96,14 +91,11 @@ def tell_profile(told: ProfileInfo, profile: Profile, zone: ZoneInfo) -> None:
     told.address = " ".join(filter(None, (data.province, data.city, data.district)))
 
 
-def vip_status(account: Account, now: float) -> VipStatus.ValueType:
-    """Never, now, or no more."""
+def tell_vip(told: OwnInfo.Data | User.Data, account: Account, clock: Clock) -> None:
+    """Whether an account has VIP; an empty message says that it never had."""
     if account.vip_until == 0:
-        return VIP_NONE
-    return VIP_ACTIVE if account.is_vip(now) else VIP_EXPIRED
-
-
-def text_time(unix_seconds: int, zone: ZoneInfo) -> str:
-    """A time as text in the server's zone (wire.md 1.11)."""
-    moment = datetime.fromtimestamp(unix_seconds, zone).replace(tzinfo=None)
-    return moment.isoformat(" ", "seconds")  # `strftime` takes twice as long
+        return
+    has_it = account.is_vip(clock.now())
+    told.is_vip = int(has_it)
+    told.vip_expired_time = account.vip_until
+    told.vip_status = VIP_ACTIVE if has_it else VIP_EXPIRED

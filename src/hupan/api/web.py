@@ -2,8 +2,8 @@
 
 from hupan.api.call import Call
 from hupan.api.coins import coin_amount
-from hupan.api.profiles import text_time
 from hupan.api.services import Services
+from hupan.api.times import text_time
 from hupan.contract.messages.web import (
     Homepage,
     HomepageMedal,

@@ -22,7 +22,7 @@ class Tokens:
     """Makes tokens and reads the account out of them."""
 
     def __init__(self, seal: Seal, chance: Chance) -> None:
-        self._key = seal.key_for("token")
+        self._keyed = hashlib.blake2b(digest_size=_MASK_BYTES, key=seal.key_for("token"))
         self._chance = chance
 
     def make(self, account: AccountId) -> str:
@@ -44,5 +44,6 @@ class Tokens:
         return AccountId(masked ^ self._mask(raw[:_RANDOM_BYTES]))
 
     def _mask(self, chosen: bytes) -> int:
-        hashed = hashlib.blake2b(chosen, digest_size=_MASK_BYTES, key=self._key)
+        hashed = self._keyed.copy()
+        hashed.update(chosen)
         return int.from_bytes(hashed.digest())
