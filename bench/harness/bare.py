@@ -1,6 +1,7 @@
-"""The limits: bare answers on the same listener, alone or behind one look-up.
+"""The limits: bare answers on the same listener, alone or behind one look-up, and on uvicorn's.
 
     python -m bench.harness.bare answer PORT
+    python -m bench.harness.bare uvicorn PORT
     python -m bench.harness.bare sqlite PORT FILE
     python -m bench.harness.bare asyncpg PORT URL
     python -m bench.harness.bare prepared PORT URL
@@ -137,9 +138,27 @@ def prepared(url: str) -> ASGIApp:
     return lookup(find)
 
 
+def on_uvicorn(port: int) -> None:
+    """The same bare answer on uvicorn as it comes: uvloop and httptools, without an access log."""
+    import uvicorn  # noqa: PLC0415 - the others do without its command line
+
+    uvicorn.run(
+        answer(),
+        host="127.0.0.1",
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="critical",
+    )
+
+
 def main() -> None:
     """Serves until it is told to end."""
     kind, port, place = sys.argv[1], int(sys.argv[2]), "".join(sys.argv[3:])
+    if kind == "uvicorn":
+        on_uvicorn(port)
+        return
     makers: dict[str, Callable[[], ASGIApp]] = {
         "answer": answer,
         "sqlite": lambda: sqlite(place),
