@@ -149,7 +149,7 @@ def on_uvicorn(port: int) -> None:
         loop="uvloop",
         http="httptools",
         access_log=False,
-        log_level="critical",
+        log_config=None,
     )
 
 

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 WAITING_FOR_EACH_THREAD = 8
 MOST_SECONDS_TO_WAIT = 2.0
-NICENESS = 15
+NICENESS = 10
 # What an address without a password is verified against: as costly as a hash of somebody's (E2),
 # and, because it is none of any known password, without the cost of making it at each start.
 _NO_SALT, _NO_DIGEST = "A" * 22, "A" * 43
