@@ -118,9 +118,21 @@ def pytest_runtest_makereport(
     return report
 
 
+QUICK = {"api", "config", "domain", "guards", "load", "places", "store", "wire"}
+"""What `make check` looks at; the other folders start programs, or wait for real time."""
+LONG = {
+    *("test_email_login", "test_forget_password", "test_new_passwords", "test_sameness"),
+    *("test_packs", "test_password_strength", "test_reset_property", "test_coins_model"),
+    *("test_bad_json", "test_every_field", "test_every_token_endpoint", "test_values"),
+    *("test_discovery", "test_country", "test_codec", "test_parallel", "test_contacts_at_once"),
+}
+"""Files that hash many passwords, go through long tables, or let chance try many times."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves tests that start a server of their own out of `make check`: each takes a second."""
+    """Leaves out of `make check`, which is to take less than a minute, what takes long."""
     for item in items:
         fixtures: list[str] = getattr(item, "fixturenames", [])
-        if "own_sandbox" in fixtures or item.path.parent.name == "flows":
+        is_quick = item.path.parent.name in QUICK and item.path.stem not in LONG
+        if "own_sandbox" in fixtures or not is_quick:
             item.add_marker(pytest.mark.slow)

@@ -59,11 +59,16 @@ class Exchange(RequestResponseCycle):
         except Exception as error:
             self.logger.error("Exception in ASGI application", exc_info=error)  # noqa: TRY400 - once
         if self.response_complete or self.disconnected:
+            self.on_response = _nothing  # it refers to the connection, and that to this
             return
         if self.response_started:
             self.transport.close()
         else:
             await self.send_500_response()
+
+
+def _nothing() -> None:
+    """What is called when there is nobody to be told."""
 
 
 class Starts:
@@ -99,8 +104,8 @@ class Starts:
             running = exchange.run_asgi(self._app)
             try:
                 awaited = running.send(None)
-            except StopIteration:
-                continue
+            except (StopIteration, asyncio.CancelledError):
+                continue  # the others of this turn go on
             task = self._loop.create_task(_go_on(running, awaited))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
