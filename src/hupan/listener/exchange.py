@@ -5,8 +5,11 @@ goes on in a task from there (docs/decisions/0019-begun-at-once.md).
 """
 
 import asyncio
+import contextlib
+import inspect
 import types
 from collections.abc import Coroutine, Generator
+from functools import partial
 from typing import Any, cast
 
 from hupan.listener.asgi import ASGIApp, Message, Receive, Scope
@@ -43,6 +46,8 @@ class Exchange(RequestResponseCycle):
         if self.disconnected:
             return True
         self.response_started = self.response_complete = True
+        if self.waiting_for_100_continue:  # whose body nobody will read
+            self.waiting_for_100_continue = self.keep_alive = False
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         head = STATUS_LINE[http_status] + headers + end
         self.transport.write(head if self.scope["method"] == "HEAD" else head + body)
@@ -93,14 +98,25 @@ class Starts:
         self._new: list[Exchange] = []
 
     def add(self, exchange: Exchange) -> None:
-        """Has a request begun soon."""
+        """Has a request begun soon, with all that are read in this turn of the loop."""
         if not self._new:
-            self._loop.call_soon(self._begin)
+            self._loop.call_soon(self._begin_new)
         self._new.append(exchange)
 
-    def _begin(self) -> None:
+    def follow(self, exchange: Exchange) -> None:
+        """Has one begun that waited for an earlier answer.
+
+        By itself: were it to open the list, those that are read next would begin with it, while the
+        read transaction of this turn is still open, and that is older than their bytes.
+        """
+        self._loop.call_soon(self._begin, [exchange])
+
+    def _begin_new(self) -> None:
         new, self._new = self._new, []
-        for exchange in new:
+        self._begin(new)
+
+    def _begin(self, exchanges: list[Exchange]) -> None:
+        for exchange in exchanges:
             running = exchange.run_asgi(self._app)
             try:
                 awaited = running.send(None)
@@ -109,6 +125,15 @@ class Starts:
             task = self._loop.create_task(_go_on(running, awaited))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(partial(_tell_cancelled, running))
+
+
+def _tell_cancelled(running: Coroutine[Any, Any, None], task: "asyncio.Task[None]") -> None:
+    """A task that was cancelled before its first step has told its request nothing."""
+    if task.cancelled() and inspect.getcoroutinestate(running) == inspect.CORO_SUSPENDED:
+        with contextlib.suppress(StopIteration, asyncio.CancelledError):
+            running.throw(asyncio.CancelledError())
+        running.close()
 
 
 async def _go_on(running: Coroutine[Any, Any, None], awaited: object) -> None:

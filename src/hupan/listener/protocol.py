@@ -215,7 +215,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._starts.add(cast("Exchange", self.pipeline.pop()[0]))
+            self._starts.follow(cast("Exchange", self.pipeline.pop()[0]))
         elif self._deaf:
             self._leave()
 
