@@ -1,6 +1,7 @@
 """The limits of hardware: argon2 on cores, fsync on a disk; each in a process of its own.
 
 python -m bench.harness.raw argon2 SECONDS THREADS
+python -m bench.harness.raw libsodium SECONDS THREADS
 python -m bench.harness.raw fsync SECONDS FOLDER
 """
 
@@ -11,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import argon2
@@ -18,14 +20,20 @@ import msgspec
 
 from bench.harness.cores import on
 from bench.harness.stores import PASSWORD
+from hupan.domain import argon2id
 from hupan.load.seen import Seen, percentile
 
 PAGE_BYTES = 4096
 
 
 def raw_argon2(seconds: float, cores: frozenset[int]) -> Seen:
-    """Verifications of a password with the server's parameters, one thread for each core."""
+    """Verifications by the reference implementation, one thread for each core."""
     return _apart(cores, "argon2", str(seconds), str(len(cores)))
+
+
+def raw_libsodium(seconds: float, cores: frozenset[int]) -> Seen:
+    """The same verifications by the implementation that the server uses."""
+    return _apart(cores, "libsodium", str(seconds), str(len(cores)))
 
 
 def raw_fsync(seconds: float, folder: Path, cores: frozenset[int]) -> Seen:
@@ -52,11 +60,12 @@ def _again_and_again(act: Callable[[], object], seconds: float) -> list[float]:
     return took
 
 
-def _argon2(seconds: float, threads: int) -> list[float]:
-    hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-    stored = hasher.hash(PASSWORD)
+def _verifications(kind: str, seconds: float, threads: int) -> list[float]:
+    """With the parameters of the server's default, whoever computes."""
+    stored = argon2id.hashed(PASSWORD, argon2id.HashCost())
+    verify = {"argon2": argon2.PasswordHasher().verify, "libsodium": argon2id.matches}[kind]
     with ThreadPoolExecutor(threads) as pool:
-        act = lambda: hasher.verify(stored, PASSWORD)  # noqa: E731 - each thread runs the same
+        act = partial(verify, stored, PASSWORD)
         turns = [pool.submit(_again_and_again, act, seconds) for _ in range(threads)]
         return [took for turn in turns for took in turn.result()]
 
@@ -75,7 +84,9 @@ def main() -> None:
     """Prints what was seen, as JSON."""
     kind, seconds, more = sys.argv[1], float(sys.argv[2]), sys.argv[3]
     began = time.perf_counter()
-    took = sorted(_argon2(seconds, int(more)) if kind == "argon2" else _fsync(seconds, more))
+    took = sorted(
+        _fsync(seconds, more) if kind == "fsync" else _verifications(kind, seconds, int(more))
+    )
     lasted = time.perf_counter() - began
     p50, p99 = (percentile(took, part) * 1e3 for part in (0.5, 0.99))
     sys.stdout.buffer.write(msgspec.json.encode(Seen(len(took), 0, 0, lasted, p50, p99)))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bench.harness.context import Context
 from bench.harness.cores import BOTH
 from bench.harness.generators import own_round
-from bench.harness.raw import raw_argon2
+from bench.harness.raw import raw_argon2, raw_libsodium
 from bench.harness.report import Check, Part, Row, part_of, plain_row
 from bench.harness.servers import Server, hupan
 from bench.harness.stores import PASSWORD, Member
@@ -17,7 +17,7 @@ from hupan.load.course import Bounds
 from hupan.load.question import Question, own_account
 from hupan.load.seen import Seen, median
 
-SIGN_IN, ARGON2 = "password sign-in", "raw argon2"
+SIGN_IN, ARGON2, LIBSODIUM = "password sign-in", "raw argon2", "raw argon2, libsodium"
 IDLE, MEANWHILE = "own info, server idle", "own info, during sign-ins"
 PROBES_PER_SECOND = 200
 PROBE_CONNECTIONS = 4
@@ -33,12 +33,15 @@ def signins(context: Context) -> Part:
     """Raw argon2, an idle server, a busy one; in turn."""
     members = context.smallest.sample.members
     seconds = max(context.plan.seconds, LEAST_SECONDS)
-    found: dict[str, list[Seen]] = {name: [] for name in (ARGON2, SIGN_IN, IDLE, MEANWHILE)}
+    names = (ARGON2, LIBSODIUM, SIGN_IN, IDLE, MEANWHILE)
+    found: dict[str, list[Seen]] = {name: [] for name in names}
     with hupan(context.smallest.folder, _UNLIMITED, BOTH) as server:
         _probe(server, members, 1.0)
         for number in range(max(2, context.plan.few)):
             context.on_turn(ARGON2)
             found[ARGON2].append(raw_argon2(seconds, BOTH))
+            context.on_turn(LIBSODIUM)
+            found[LIBSODIUM].append(raw_libsodium(seconds, BOTH))
             context.on_turn(IDLE)
             found[IDLE].append(_probe(server, members, seconds))
             context.on_turn(SIGN_IN)
@@ -51,8 +54,10 @@ def signins(context: Context) -> Part:
 
 def _part(found: dict[str, list[Seen]], memory_mb: float) -> Part:
     rows = {name: _row(name, rounds) for name, rounds in found.items()}
+    for name in (LIBSODIUM, SIGN_IN):
+        rows[name].limit = ARGON2
+        rows[name].of_limit = part_of(median(found[name]), median(found[ARGON2]))
     signed = rows[SIGN_IN]
-    signed.limit, signed.of_limit = ARGON2, part_of(median(found[SIGN_IN]), median(found[ARGON2]))
     signed.memory_mb = round(memory_mb, 1)
     pairs = zip(found[MEANWHILE], found[IDLE], strict=True)
     felt = statistics.median(busy.p99_ms / idle.p99_ms for busy, idle in pairs if idle.p99_ms)
@@ -68,6 +73,10 @@ def _part(found: dict[str, list[Seen]], memory_mb: float) -> Part:
                 "another account, hashes are the default's (19 MiB, 2 passes). Tries of wrong "
                 "passwords are set high, so that no limit of the server is "
                 "measured; right ones count nothing anyway."
+            ),
+            (
+                "Raw argon2 is the reference implementation (argon2-cffi), which peers use too; "
+                "the server hashes by libsodium, in processes of its own (decision 20)."
             ),
             (
                 f"Own info is asked {PROBES_PER_SECOND} times a second, idle and during "

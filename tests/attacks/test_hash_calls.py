@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from hupan.domain.argon2id import HashCost
 from hupan.domain.bans import Bans
 from hupan.domain.limiter import Limiter
 from hupan.domain.password_login import PasswordLogins
-from hupan.domain.passwords import HashCost, Passwords
+from hupan.domain.passwords import Passwords
 from hupan.domain.refusals import WrongEmailOrPassword
 from hupan.domain.settings import DAY, Limits
 from hupan.model import Limit

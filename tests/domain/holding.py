@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from hupan.chance import SeededChance
 from hupan.domain.accounts import Accounts
+from hupan.domain.argon2id import HashCost
 from hupan.domain.code_login import CodeLogins
 from hupan.domain.codes import NOBODY, CodeKind, Codes
 from hupan.domain.common_passwords import load_common_passwords
@@ -21,7 +22,7 @@ from hupan.domain.messages import Messages
 from hupan.domain.notices import Notices
 from hupan.domain.password_reset import PasswordResets
 from hupan.domain.password_strength import PasswordStrength
-from hupan.domain.passwords import HashCost, Passwords
+from hupan.domain.passwords import Passwords
 from hupan.domain.sessions import Device, Sessions
 from hupan.domain.settings import ContactRules, Limits, PasswordRules, Rules, SessionLife
 from hupan.domain.targets import Target, Targets

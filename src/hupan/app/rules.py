@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from hupan.config import Settings
-from hupan.domain.passwords import HashCost
+from hupan.domain.argon2id import HashCost
 from hupan.domain.privacy import Shown
 from hupan.domain.settings import (
     DAY,

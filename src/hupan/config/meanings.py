@@ -196,7 +196,7 @@ MEANINGS: Mapping[str, Wording] = {
         "argon2id 的遍数，至少 2", "passes of one argon2id hash, at least 2"
     ),
     "password_threads": Wording(
-        "同时计算密码的线程数，0 为处理器核数",
+        "同时计算的密码个数，0 为处理器核数",
         "passwords hashed at once, 0 for as many as there are cores",
     ),
     "password_profile": Wording(
