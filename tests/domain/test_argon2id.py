@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hupan.domain.argon2id import HashCost, hashed, matches
 
+pytestmark = pytest.mark.one_engine
 CHEAP = HashCost(memory_kib=8, passes=1)
 RIGHT = "the lake at seven"
 WRITTEN = hash_secret(RIGHT.encode(), b"s" * 16, 1, 8, 1, 32, Type.ID).decode()

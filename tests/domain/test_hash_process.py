@@ -15,6 +15,7 @@ from hupan.domain.argon2id import HashCost
 from hupan.domain.hash_process import HashProcess
 from hupan.domain.passwords import Passwords
 
+pytestmark = pytest.mark.one_engine
 CHEAP = HashCost(memory_kib=8, passes=1)
 RIGHT = 'line\nbreaks, 引号 " and \u0000 are passwords too'
 

@@ -1,5 +1,6 @@
 """Requests that begin without a task and are answered in one step (decision 0019)."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -87,3 +88,19 @@ def test_a_request_that_its_peer_left_answers_nobody(listening: Listening) -> No
     peer = listening.connect().say(POST % (b"a", 4, b""))
     peer.connection.close()
     assert listening.connect().ask("/once/b") == "/once/b 0 here"
+
+
+@pytest.mark.parametrize("path", [b"/once/a", b"/wait/0.3", b"/wait/0.3 HTTP/1.1\r\n\r\nPOST /b"])
+def test_who_has_said_all_still_hears_the_answer(listening: Listening, path: bytes) -> None:
+    """A peer may close its half before it is answered; then the other half is closed too."""
+    peer = listening.connect().say(b"POST " + path + b" HTTP/1.1\r\n\r\n")
+    peer.connection.shutdown(socket.SHUT_WR)
+    said = peer.rest()
+    assert said.count(b"HTTP/1.1 200 OK") == path.count(b"/1.1") + 1
+
+
+def test_who_stops_inside_a_request_hears_nothing(listening: Listening) -> None:
+    """What is not whole will never be."""
+    peer = listening.connect().say(POST % (b"a", 4, b"") + b"12")
+    peer.connection.shutdown(socket.SHUT_WR)
+    assert peer.rest() == b""

@@ -120,8 +120,11 @@ class Starts:
             running = exchange.run_asgi(self._app)
             try:
                 awaited = running.send(None)
-            except (StopIteration, asyncio.CancelledError):
-                continue  # the others of this turn go on
+            except StopIteration:
+                continue
+            except asyncio.CancelledError:
+                exchange.transport.close()  # the others of this turn go on
+                continue
             task = self._loop.create_task(_go_on(running, awaited))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -72,6 +72,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._counted = self.scope
         self._refusal = _BAD_REQUEST
         self._deaf = False
+        self._heard_all = False
         self._leaving = False
         self._waits_for: tuple[Phase, Exchange | None] = (Phase.HEAD, None)
         self._waits_since = 0.0
@@ -219,6 +220,11 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._deaf:
             self._leave()
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never wants to stay open
+        """Stays open for those answers that a peer still waits for, who has no more to say."""
+        self._deaf = self._heard_all = True
+        return self.phase in {Phase.BUSY, Phase.UNREAD}
+
     def _refuse(self, answer: bytes) -> None:
         """Hears no more, lets requests that came whole be answered, then says why and leaves."""
         phase = self.phase
@@ -254,5 +260,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _leave(self) -> None:
         # Closing with bytes unread would reset the connection and could take the answer along.
         self._leaving = True
-        if not self.transport.is_closing():
+        if self._heard_all:
+            self.transport.close()
+        elif not self.transport.is_closing():
             self.transport.write_eof()
