@@ -5,10 +5,12 @@ import json
 import socket
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 
 from tests.ports import LOOPBACK
 
 PATIENCE_SECONDS = 120.0
+ESTABLISHED = "01"
 
 
 def connect(port: int) -> socket.socket:
@@ -29,6 +31,16 @@ def post(
     lines += [f"token: {token}"] if token else []
     lines += ["connection: close"] if close else []
     return "\r\n".join([*lines, "", ""]).encode(), raw
+
+
+def accepted(port: int) -> int:
+    """How many open connections to a port its server has taken (Linux; an inode is a taken one's).
+
+    Its descriptors tell less: others come and go, such as the one of an answer just given.
+    """
+    local = f"{int.from_bytes(socket.inet_aton(LOOPBACK), 'little'):08X}:{port:04X}"
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text("ascii").splitlines()]
+    return sum(row[1] == local and row[3] == ESTABLISHED and row[9] != "0" for row in rows)
 
 
 def vanish(connection: socket.socket) -> None:
