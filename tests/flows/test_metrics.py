@@ -3,6 +3,7 @@
 import contextlib
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def scraped(port: int) -> dict[str, float]:
 def total(port: int, name: str, count: int = 1) -> float:
     """A sample, added up over the processes."""
     return sum(scraped(port + worker).get(name, 0) for worker in range(count))
+
+
+def tells_soon(port: int) -> None:
+    """Waits for a worker that begins later than the one that answers already."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            scraped(port)
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def requests(method: str, path: str, result: str) -> str:
@@ -111,7 +123,7 @@ def test_the_numbers_are_those_of_the_requests(server: Server, port: int) -> Non
 
 @pytest.mark.one_engine
 def test_every_process_tells_its_own(tmp_path: Path, port: int) -> None:
-    """Two workers have two ports; their sum is what was asked, also after one was replaced."""
+    """Two workers have two ports, and the sum of what they tell is what was asked."""
     environment = {"HUPAN_METRICS_PORT": str(port)}
     arguments = ("--workers", "2", "--data-dir", str(tmp_path))
     name = requests("GET", "/v1/user/info", "unauthenticated")
@@ -119,9 +131,8 @@ def test_every_process_tells_its_own(tmp_path: Path, port: int) -> None:
         with WireClient(server) as wire:
             for _ in range(20):
                 assert wire.own_info(JUNK).code == -101
+        tells_soon(port + 1)
         assert total(port, name, 2) == 20
-        started = {scraped(port + worker)["process_start_time_seconds"] for worker in (0, 1)}
-        assert len(started) == 2
 
 
 def test_nobody_listens_unless_told(tmp_path: Path) -> None:
