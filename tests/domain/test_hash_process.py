@@ -14,6 +14,7 @@ from hupan.domain import hash_process
 from hupan.domain.argon2id import HashCost
 from hupan.domain.hash_process import HashProcess
 from hupan.domain.passwords import Passwords
+from hupan.domain.refusals import Busy
 
 pytestmark = pytest.mark.one_engine
 CHEAP = HashCost(memory_kib=8, passes=1)
@@ -60,6 +61,12 @@ def test_it_knows_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         assert b"HUPAN_" not in Path(f"/proc/{process.pid}/environ").read_bytes()
     finally:
         process.close()
+
+
+def test_it_goes_first_where_memory_ends(process: HashProcess) -> None:
+    """It can be replaced, and the server cannot."""
+    process.hash(RIGHT, CHEAP)
+    assert Path(f"/proc/{process.pid}/oom_score_adj").read_text("ascii") == "500\n"
 
 
 def test_an_interrupt_at_the_terminal_is_the_servers(process: HashProcess) -> None:
@@ -129,6 +136,26 @@ def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
         assert asyncio.run(pool.verify(stored, RIGHT))
     finally:
         pool.close()
+
+
+def test_closing_ends_what_hangs() -> None:
+    """Whoever asks a process that was ended by `close` hears Busy, and no other is begun (R17)."""
+    pool = Passwords(CHEAP, threads=1)
+
+    async def ask_and_close() -> list[int]:
+        stored = await pool.hash(RIGHT)
+        pids = pool.pids
+        os.kill(pids[0], signal.SIGSTOP)
+        asking = asyncio.create_task(pool.verify(stored, RIGHT))
+        await asyncio.sleep(0.05)
+        pool.close()
+        with pytest.raises(Busy):
+            await asking
+        return pids
+
+    (hanging,) = asyncio.run(ask_and_close())
+    assert not lives(hanging)
+    assert pool.pids == []
 
 
 def test_it_ends_with_the_pool_and_with_the_server() -> None:

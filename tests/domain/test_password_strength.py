@@ -103,6 +103,12 @@ def test_too_long(length: int) -> None:
         STRENGTH.check("x" * length)
 
 
+def test_what_is_no_text() -> None:
+    """What a terminal of another encoding handed over is refused and not stored (P1)."""
+    with pytest.raises(InvalidField, match="password"):
+        STRENGTH.check("gr\udcfcn-wie-gras-und-laub")
+
+
 def test_the_profile_of_fifteen() -> None:
     """The least length is a setting (security P1)."""
     strict = PasswordStrength(load_common_passwords(), PasswordRules(15))

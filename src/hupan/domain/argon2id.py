@@ -43,6 +43,12 @@ def hashed(password: str, cost: HashCost) -> str:
     return f"{cost.phc}{_text(salt)}${_text(_digest(password, salt, cost))}"
 
 
+def is_hash(stored: str) -> bool:
+    """Whether a text is a PHC string that some password may match."""
+    found = _PHC.fullmatch(stored)
+    return found is not None and _is_possible(HashCost(int(found[1]), int(found[2])))
+
+
 def matches(stored: str, password: str) -> bool:
     """Whether a password is the one of a PHC string; what is none matches nothing.
 
@@ -50,11 +56,9 @@ def matches(stored: str, password: str) -> bool:
         RuntimeError: there is no memory for it, so nothing is known.
     """
     found = _PHC.fullmatch(stored)
-    if found is None:
+    if found is None or not is_hash(stored):
         return False
     cost = HashCost(int(found[1]), int(found[2]))
-    if not _is_possible(cost):
-        return False
     return hmac.compare_digest(_digest(password, _bytes(found[3]), cost), _bytes(found[4]))
 
 

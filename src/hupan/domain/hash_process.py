@@ -12,11 +12,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from hupan.domain.argon2id import HashCost, hashed, matches
 
 NICENESS = 10
-MOST_SECONDS = 30.0
+# The most that one question takes, and how long a process may take to end by itself.
+MOST_SECONDS, SECONDS_TO_LEAVE = 30.0, 0.5
+OOM_SCORE_ADJ = 500
 
 
 class HashProcess:
@@ -55,11 +58,17 @@ class HashProcess:
         """
         return self._ask([stored, password]) is True
 
-    def close(self) -> None:
-        """Ends the process at once; a second time is nothing."""
-        self.hang_up()
+    def kill(self) -> None:
+        """Ends the process at once, also from another thread than the one that waits for it."""
         self._process.kill()
-        self._process.wait()
+
+    def close(self) -> int:
+        """Ends the process, if it has not; gives what it ended with, below 0 a signal's number."""
+        self.hang_up()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(SECONDS_TO_LEAVE)
+        self.kill()
+        return self._process.wait()
 
     def hang_up(self) -> None:
         """Asks no more, upon which the process ends by itself: what the server's own end does."""
@@ -93,6 +102,19 @@ def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
 
 def main() -> None:
     """Answers questions; ends with whoever asked them."""
+    _step_back()
+    with (
+        contextlib.suppress(ConnectionError),
+        socket.socket(fileno=0) as served,
+        served.makefile("rwb") as stream,
+    ):
+        for line in stream:
+            stream.write(json.dumps(_answer(json.loads(line))).encode() + b"\n")
+            stream.flush()
+
+
+def _step_back() -> None:
+    """The server goes before: its turn comes first, its end is its own to tell."""
     # A terminal's Ctrl-C and systemd's SIGTERM reach all processes of a server, which then has
     # sign-ins to finish; this one ends when the server's socket does.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -100,10 +122,9 @@ def main() -> None:
     # Hashes fill whole cores; being nice, they leave the event loop its turn at once (P5).
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
-    with socket.socket(fileno=0) as served, served.makefile("rwb") as stream:
-        for line in stream:
-            stream.write(json.dumps(_answer(json.loads(line))).encode() + b"\n")
-            stream.flush()
+    # Where memory ends, this process can be replaced and the server cannot.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE_ADJ), "ascii")
 
 
 def _answer(question: list[str | int]) -> str | bool | None:

@@ -45,6 +45,7 @@ class PasswordLogins:
 
         Raises:
             InvalidField, WrongEmailOrPassword, AccountCancelled, Banned, Busy
+            OSError: passwords cannot be hashed now.
         """
         target = self._targets.email(email, "email")
         owner = await find_owner(self._engine, target.kind, target.key)
@@ -53,7 +54,7 @@ class PasswordLogins:
         try:
             right = await self._passwords.verify(stored if counted else "", password)
             renewed = await self._renewed(stored, password) if right else stored
-        except Busy:  # nothing was tried, so nothing counts
+        except (Busy, OSError):  # nothing was tried, so nothing counts
             await self._engine.change(lambda tx: self._uncount(tx, counted))
             raise
         if not right or owner is None:

@@ -45,10 +45,10 @@ class PasswordStrength:
             words: what is known of the account, as its name, number and address.
 
         Raises:
-            InvalidField: longer than 128 characters or 1,024 bytes.
+            InvalidField: longer than 128 characters or 1,024 bytes, or not Unicode.
             PasswordTooShort, WeakPassword
         """
-        if len(password) > MOST_CHARACTERS or len(password.encode()) > MOST_BYTES:
+        if len(password) > MOST_CHARACTERS or not 0 <= _size_bytes(password) <= MOST_BYTES:
             raise InvalidField("password")
         if len(password) < self._least:
             raise PasswordTooShort(self._least)
@@ -100,3 +100,11 @@ def _forms(lower: str) -> Iterator[str]:
     match = _DISGUISED.fullmatch(lower)
     if match and sum("a" <= character <= "z" for character in lower) >= _FEWEST_LETTERS:
         yield match[1].translate(_PLAIN)
+
+
+def _size_bytes(password: str) -> int:
+    """As UTF-8; -1 for what a terminal of another encoding made of its bytes."""
+    try:
+        return len(password.encode())
+    except UnicodeEncodeError:
+        return -1

@@ -1,13 +1,13 @@
 """Passwords: argon2id in a bounded pool of threads (security P2, P4, P5)."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from hupan.domain.argon2id import HashCost
+from hupan.domain.argon2id import HashCost, is_hash
+from hupan.domain.hash_pool import HashPool
 from hupan.domain.hash_process import HashProcess
 from hupan.domain.refusals import Busy
 
@@ -26,9 +26,8 @@ class Passwords:
     def __init__(self, cost: HashCost, threads: int) -> None:
         self._cost = cost
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hupan-argon2")
-        self._idle: list[HashProcess] = []
-        self._is_closed = False
+        self._asking = ThreadPoolExecutor(threads, thread_name_prefix="hupan-argon2")
+        self._processes = HashPool()
         self._waiting = 0
         self._nobody = f"{cost.phc}{_NO_SALT}${_NO_DIGEST}"
 
@@ -40,7 +39,7 @@ class Passwords:
     @property
     def pids(self) -> list[int]:
         """The processes that wait for a password."""
-        return [process.pid for process in self._idle]
+        return self._processes.pids
 
     async def hash(self, password: str) -> str:
         """The string to store: parameters, salt and hash in PHC form.
@@ -51,23 +50,23 @@ class Passwords:
         return await self._run(lambda process: process.hash(password, self._cost))
 
     async def verify(self, stored: str, password: str) -> bool:
-        """Whether a password is right; `stored` "" takes as long and is always wrong.
+        """Whether a password is right; a `stored` that is no hash takes as long, and none is right.
 
         Raises:
             Busy: too many hashes wait.
         """
-        asked = stored or self._nobody
-        return await self._run(lambda process: process.matches(asked, password)) and stored != ""
+        asked = stored if is_hash(stored) else self._nobody
+        right = await self._run(lambda process: process.matches(asked, password))
+        return right and asked is stored
 
     def is_outdated(self, stored: str) -> bool:
         """Whether a stored hash was made with other parameters than today's."""
         return not stored.startswith(self._cost.phc)
 
     def close(self) -> None:
-        """Ends the threads, and with them their processes."""
-        self._is_closed = True
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._end_idle()
+        """Ends the processes, also those at work, and with them the threads that wait for them."""
+        self._asking.shutdown(wait=False, cancel_futures=True)
+        self._processes.close()
 
     async def _run(self, ask: Callable[[HashProcess], Answer]) -> Answer:
         """Asks a process; refuses when the queue is full or the wait would be too long (P5)."""
@@ -77,7 +76,7 @@ class Passwords:
         latest = time.monotonic() + MOST_SECONDS_TO_WAIT
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._before, latest, ask
+                self._asking, self._before, latest, ask
             )
         finally:
             self._waiting -= 1
@@ -86,31 +85,4 @@ class Passwords:
         """Asks unless it has waited for too long already."""
         if time.monotonic() > latest:
             raise Busy
-        try:
-            return self._asked(ask, self._waiting_process())
-        except ConnectionError:
-            # Whoever killed that one may have killed all that wait, so it is a new one's turn.
-            return self._asked(ask, HashProcess())
-
-    def _asked(self, ask: Callable[[HashProcess], Answer], process: HashProcess) -> Answer:
-        """Asks a process that nobody else asks meanwhile; one that fails is not asked again."""
-        try:
-            answer = ask(process)
-        except BaseException:
-            process.close()
-            raise
-        self._idle.append(process)
-        if self._is_closed:
-            self._end_idle()
-        return answer
-
-    def _waiting_process(self) -> HashProcess:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return HashProcess()
-
-    def _end_idle(self) -> None:
-        with contextlib.suppress(IndexError):
-            while True:
-                self._idle.pop().close()
+        return self._processes.ask(ask)

@@ -37,7 +37,7 @@ WHERE a.email <> '' AND i.value IS NULL LIMIT ?1
 """,
     "accounts: a password hash that is none": """
 SELECT id FROM accounts
-WHERE password_hash <> '' AND password_hash NOT LIKE '$argon2id$v=19$m=%' LIMIT ?1
+WHERE password_hash <> '' AND password_hash NOT LIKE '$argon2id$v=19$m=%,p=1$%' LIMIT ?1
 """,
     "sessions: of no account": """
 SELECT s.account_id FROM sessions s LEFT JOIN accounts a ON a.id = s.account_id
