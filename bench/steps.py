@@ -221,17 +221,21 @@ async def own_info_steps(at: Place) -> Costs:
 async def get_user_steps(at: Place) -> Costs:
     """The steps of `POST /v1/user/get-user`."""
     services, engine = at.server.services, at.server.parts.engine
-    caller = await services.sessions.get(at.token)
+    viewer = await services.sessions.get_viewer(at.token)
     request = GetUser(id=str(at.account + 1))
     body, other = request.SerializeToString(), AccountId(at.account + 1)
     codec = ProtobufCodec(GetUser, User)
-    answer = await get_user(services, caller, request)
-    handler = at.run(lambda: get_user(services, caller, request))
+    answer = await get_user(services, viewer, request)
+    handler = at.run(lambda: get_user(services, viewer, request))
     shown = at.run(lambda: services.profiles.show(request.id, at.account))
     row = at.run(lambda: find_seen(engine, other, at.account))
     return [
         *await shared_steps(at, "/v1/user/get-user", [body]),
-        ("token, session row, rules", "as above", at.run(lambda: services.sessions.get(at.token))),
+        (
+            "token, session row, rules",
+            "as above, of the row what a look needs",
+            at.run(lambda: services.sessions.get_viewer(at.token)),
+        ),
         ("decoding", "protobuf to the request", at.call(lambda: codec.read(body))),
         (
             "account row",

@@ -34,7 +34,23 @@ class StoreUnavailable(Exception):  # noqa: N818 - it names a state of the machi
         self.is_busy = is_busy
 
 
-class Account(Struct, frozen=True):
+class Standing:
+    """What an account's two times tell."""
+
+    __slots__ = ()
+    vip_until: int
+    banned_until: int
+
+    def is_banned(self, now: float) -> bool:
+        """Whether a ban is in force."""
+        return self.banned_until > now
+
+    def is_vip(self, now: float) -> bool:
+        """Whether VIP is in force."""
+        return self.vip_until > now
+
+
+class Account(Struct, Standing, frozen=True):
     """An account as it stands in the table `accounts`.
 
     Attributes:
@@ -69,13 +85,28 @@ class Account(Struct, frozen=True):
     last_active_at: int
     country: str
 
-    def is_banned(self, now: float) -> bool:
-        """Whether a ban is in force."""
-        return self.banned_until > now
 
-    def is_vip(self, now: float) -> bool:
-        """Whether VIP is in force."""
-        return self.vip_until > now
+class PublicAccount(Struct, Standing, frozen=True):
+    """What of an account others may be shown; the attributes are those of `Account`.
+
+    Attributes:
+        wears_medals: whether there are any to be listed, 1 or 0.
+    """
+
+    id: AccountId
+    name: str
+    name_id: int
+    avatar_url: str
+    avatar_id: int
+    vip_until: int
+    banned_until: int
+    registered_at: int
+    online_days: int
+    days_in_a_row: int
+    last_seen_day: int
+    last_active_at: int
+    country: str
+    wears_medals: int
 
 
 class Session(Struct, frozen=True):
@@ -94,6 +125,16 @@ class Caller(Struct, frozen=True):
 
     session: Session
     account: Account
+
+
+class Viewer(Struct, frozen=True):
+    """Who looks at somebody: of the session and its account what tells whether it may."""
+
+    id: AccountId
+    signed_in_at: int
+    last_used_at: int
+    banned_until: int
+    last_seen_day: int
 
 
 class PersonalData(Struct, frozen=True):

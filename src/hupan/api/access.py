@@ -4,7 +4,7 @@ from hupan.api.call import Call
 from hupan.api.failures import MissingToken
 from hupan.api.services import Services
 from hupan.domain.refusals import Banned, NotSignedIn, VipOnly
-from hupan.model import Caller
+from hupan.model import Caller, Viewer
 
 
 async def anybody(_services: Services, call: Call) -> Call:
@@ -55,8 +55,8 @@ async def may_have_left(services: Services, call: Call) -> Caller | None:
         raise
 
 
-async def any_token(services: Services, call: Call) -> Caller | None:
-    """The caller of an endpoint marked `t`: any token passes, a valid one says who (wire.md 4).
+async def any_token(services: Services, call: Call) -> Viewer | None:
+    """Who looks by an endpoint marked `t`: any token passes, a valid one says who (wire.md 4).
 
     Raises:
         MissingToken: there is no token.
@@ -64,6 +64,6 @@ async def any_token(services: Services, call: Call) -> Caller | None:
     if not call.token:
         raise MissingToken
     try:
-        return await services.sessions.get(call.token)
+        return await services.sessions.get_viewer(call.token)
     except (NotSignedIn, Banned):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 from hupan.api.call import Call
 from hupan.contract import endpoints
 from hupan.contract.table import Endpoint
-from hupan.model import Caller
+from hupan.model import Caller, Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Story:
     """
 
     call: Call
-    who: Call | Caller | None = None
+    who: Call | Caller | Viewer | None = None
     request: Any = None
 
     @property

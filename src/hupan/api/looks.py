@@ -7,7 +7,7 @@ from hupan.api.call import Call
 from hupan.api.sight import Sight
 from hupan.domain.floods import Flood, account_key
 from hupan.domain.origins import Origin
-from hupan.model import Caller
+from hupan.model import Caller, Viewer
 
 Key: TypeAlias = Callable[[Origin], str]
 
@@ -39,13 +39,15 @@ class Looks:
             raise self._sight.refusal(reached, origin)
         return now
 
-    def meet(self, who: Call | Caller | None, now: int) -> None:
+    def meet(self, who: Call | Caller | Viewer | None, now: int) -> None:
         """Counts it among those of an account, once it is known whose it is.
 
         Raises:
             TooManyTries
         """
-        if isinstance(who, Caller):
-            reached = self._by_account.take(account_key(who.account.id), now)
-            if reached is not None:
-                raise self._sight.refusal_of_account(reached)
+        if who is None or isinstance(who, Call):
+            return
+        account = who.id if isinstance(who, Viewer) else who.account.id
+        reached = self._by_account.take(account_key(account), now)
+        if reached is not None:
+            raise self._sight.refusal_of_account(reached)

@@ -17,7 +17,7 @@ from hupan.contract.pb.hupan_pb2 import (
 from hupan.contract.table import Anything
 from hupan.domain.profiles import Profile
 from hupan.domain.refusals import InvalidField
-from hupan.model import NOTHING_NOTED, NOTHING_TOLD, Account, Caller, Remark
+from hupan.model import NOTHING_NOTED, NOTHING_TOLD, Account, Caller, PublicAccount, Remark, Viewer
 
 CENTS_IN_A_COIN = 100
 
@@ -39,11 +39,11 @@ async def own_info(services: Services, caller: Caller, _request: Anything) -> Ow
     return answer
 
 
-async def get_user(services: Services, viewer: Caller | None, request: GetUser) -> User:
+async def get_user(services: Services, viewer: Viewer | None, request: GetUser) -> User:
     """The side of somebody that the viewer may see; remarks for a viewer with a session alone."""
     if not request.id:
         raise InvalidField("id")
-    viewer_id = viewer.account.id if viewer else None
+    viewer_id = viewer.id if viewer else None
     profile = await services.profiles.show(request.id, viewer_id)
     account = profile.account
     answer = User()
@@ -91,7 +91,9 @@ def tell_profile(told: ProfileInfo, profile: Profile, zone: ZoneInfo) -> None:
     told.address = " ".join(filter(None, (data.province, data.city, data.district)))
 
 
-def tell_vip(told: OwnInfo.Data | User.Data, account: Account, clock: Clock) -> None:
+def tell_vip(
+    told: OwnInfo.Data | User.Data, account: Account | PublicAccount, clock: Clock
+) -> None:
     """Whether an account has VIP; an empty message says that it never had."""
     if account.vip_until == 0:
         return

@@ -34,13 +34,14 @@ from hupan.contract.table import (
 )
 from hupan.counting import Meter
 from hupan.domain.refusals import Banned, NotSignedIn
-from hupan.model import Caller
+from hupan.model import Caller, Viewer
 
 PublicHandler: TypeAlias = Callable[[Services, Call, Request], Awaitable[Response]]
+ViewerHandler: TypeAlias = Callable[[Services, Viewer | None, Request], Awaitable[Response]]
 MaybeHandler: TypeAlias = Callable[[Services, Caller | None, Request], Awaitable[Response]]
 SignedInHandler: TypeAlias = Callable[[Services, Caller, Request], Awaitable[Response]]
 Answer: TypeAlias = Callable[[Codec, Call, bytes], Awaitable[bytes]]
-Guard: TypeAlias = Callable[[Services, Call], Awaitable[Call | Caller | None]]
+Guard: TypeAlias = Callable[[Services, Call], Awaitable[Call | Caller | Viewer | None]]
 
 GUARDS: dict[type, Guard] = {
     Public: anybody,
@@ -88,7 +89,13 @@ class Routes:
     @overload
     def on(
         self,
-        endpoint: Endpoint[AnyToken, Request, Response] | Endpoint[MayHaveLeft, Request, Response],
+        endpoint: Endpoint[AnyToken, Request, Response],
+        handler: ViewerHandler[Request, Response],
+    ) -> None: ...
+    @overload
+    def on(
+        self,
+        endpoint: Endpoint[MayHaveLeft, Request, Response],
         handler: MaybeHandler[Request, Response],
     ) -> None: ...
     @overload
@@ -167,7 +174,7 @@ def _guard(endpoint: Endpoint[Any, Any, Any]) -> Guard:
 
 async def _counted(
     guard: Guard, looks_of: Callable[[Gates], Looks], services: Services, call: Call
-) -> Call | Caller | None:
+) -> Call | Caller | Viewer | None:
     """Asks a guard about a request that counts, by where it comes from and by who calls."""
     looks = looks_of(services.gates)
     now = looks.enter(call)

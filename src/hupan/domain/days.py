@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from hupan.model import Account
+from hupan.model import Account, PublicAccount
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -31,7 +31,7 @@ class Days:
         self.today(now)
         return self._begins
 
-    def unbroken(self, account: Account, now: float) -> int:
+    def unbroken(self, account: Account | PublicAccount, now: float) -> int:
         """How many days in a row an account was online, up to today or yesterday."""
         return account.days_in_a_row if account.last_seen_day >= self.today(now) - 1 else 0
 

@@ -7,7 +7,7 @@ from hupan.domain.account_ids import read_account_id
 from hupan.domain.days import Days
 from hupan.domain.privacy import ALL_SHOWN, Privacy, as_shown
 from hupan.domain.refusals import Banned, UnknownUser
-from hupan.model import Account, AccountId, Medal, PersonalData, Remark
+from hupan.model import AccountId, Medal, PersonalData, PublicAccount, Remark
 from hupan.store.engine import Engine
 from hupan.store.medals import list_medals
 from hupan.store.profiles import find_seen
@@ -23,7 +23,7 @@ class Profile(Struct, frozen=True):
         remark: what the viewer noted about it; None for a viewer without a session.
     """
 
-    account: Account
+    account: PublicAccount
     days_in_a_row: int
     medals: list[Medal]
     data: PersonalData
@@ -62,7 +62,7 @@ class Profiles:
         return Profile(
             account,
             self._days.unbroken(account, now),
-            await list_medals(self._engine, account.id) if found.wears_medals else [],
+            await list_medals(self._engine, account.id) if account.wears_medals else [],
             as_shown(found.data, shown),
             account.last_active_at if shown.last_active else 0,
             account.country if shown.country else "",

@@ -12,13 +12,14 @@ from hupan.domain.refusals import Banned, NotSignedIn
 from hupan.domain.settings import SessionLife
 from hupan.domain.text import device_text
 from hupan.domain.tokens import Tokens
-from hupan.model import AccountId, Caller, Session, StoreUnavailable
+from hupan.model import Account, AccountId, Caller, Session, StoreUnavailable, Viewer
 from hupan.seal import digest
 from hupan.store.accounts import find_account
 from hupan.store.engine import Engine, Transaction
 from hupan.store.session_ends import end_expired, end_oldest
 from hupan.store.sessions import (
     find_caller,
+    find_viewer,
     has_left,
     leave_session,
     note_country,
@@ -81,18 +82,29 @@ class Sessions:
             NotSignedIn: no live session has this token.
             Banned: its account is banned.
         """
-        account = self._tokens.account_of(token)
-        if account is None:
+        account, token_hash = self._names(token)
+        caller = await find_caller(self._engine, account, token_hash)
+        if caller is None:
             raise NotSignedIn
-        caller = await find_caller(self._engine, account, digest(token))
         now = self._clock.now()
-        if caller is None or self._life.is_over(caller.session, now):
-            raise NotSignedIn
-        if caller.account.is_banned(now):
-            raise Banned
-        if not self._was_seen_today(caller, now):
-            await self._see(caller, now)
+        if not self._is_known_today(caller.session, caller.account, now):
+            await self._see(account, token_hash, now)
         return caller
+
+    async def get_viewer(self, token: str) -> Viewer:
+        """The same for who looks at others: reads less and takes as much.
+
+        Raises:
+            NotSignedIn, Banned: as above.
+        """
+        account, token_hash = self._names(token)
+        viewer = await find_viewer(self._engine, account, token_hash)
+        if viewer is None:
+            raise NotSignedIn
+        now = self._clock.now()
+        if not self._is_known_today(viewer, viewer, now):
+            await self._see(account, token_hash, now)
+        return viewer
 
     async def open(self, tx: Transaction, account: AccountId, on: Device) -> str:
         """Opens a session on a device and gives its token; the device's old session ends.
@@ -135,16 +147,37 @@ class Sessions:
         if told:
             await self._notices.put(tx, [told], ENDED_NOTICE, now=now)
 
-    def _was_seen_today(self, caller: Caller, now: float) -> bool:
-        """Whether the day is counted and the session's use noted: then a request writes nothing."""
-        if caller.account.last_seen_day < self._days.today(now):
-            return False
-        return caller.session.last_used_at >= self._days.began(now)
+    def _names(self, token: str) -> tuple[AccountId, bytes]:
+        """The key of the session that a token would have opened.
 
-    async def _see(self, caller: Caller, now: float) -> None:
+        Raises:
+            NotSignedIn: it has not the shape of one.
+        """
+        account = self._tokens.account_of(token)
+        if account is None:
+            raise NotSignedIn
+        return account, digest(token)
+
+    def _is_known_today(
+        self, session: Session | Viewer, account: Account | Viewer, now: float
+    ) -> bool:
+        """Whether the day is counted and the session's use noted: then a request writes nothing.
+
+        Raises:
+            NotSignedIn, Banned: it may not be used.
+        """
+        if self._life.is_over(session, now):
+            raise NotSignedIn
+        if account.banned_until > now:
+            raise Banned
+        if account.last_seen_day < self._days.today(now):
+            return False
+        return session.last_used_at >= self._days.began(now)
+
+    async def _see(self, account: AccountId, token_hash: bytes, now: float) -> None:
         """Counts the day at its first request, and says that the session was used that day."""
         today = self._days.today(now)
         try:
-            await self._engine.change(lambda tx: note_day(tx, caller.session, today, int(now)))
+            await self._engine.change(lambda tx: note_day(tx, account, token_hash, today, int(now)))
         except StoreUnavailable:
             _log.warning("a day online was not counted")  # reading goes on (security R03)

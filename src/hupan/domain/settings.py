@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from hupan.model import Channel, Limit, Session
+from hupan.model import Channel, Limit, Session, Viewer
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -52,7 +52,7 @@ class SessionLife:
     absolute_seconds: int = 180 * DAY
     most: int = 10
 
-    def is_over(self, session: Session, now: float) -> bool:
+    def is_over(self, session: Session | Viewer, now: float) -> bool:
         """Whether a session may not be used any more."""
         return (
             now >= session.last_used_at + self.idle_seconds

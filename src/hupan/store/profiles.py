@@ -1,25 +1,19 @@
 """Names, avatars, what accounts tell of themselves and what of it they show."""
 
 from msgspec import Struct
-from msgspec.structs import astuple
 
 from hupan.model import (
     NO_CHOICE,
     NOTHING_NOTED,
     NOTHING_TOLD,
-    Account,
     AccountId,
     PersonalData,
     PrivacyChoice,
+    PublicAccount,
     Remark,
 )
-from hupan.store.accounts import ACCOUNT_COLUMNS
 from hupan.store.engine import Reader, Row, Transaction
 from hupan.store.remarks import find_remark
-
-# Where each record begins in the row that is read of an account somebody looks at.
-DATA_BEGINS = len(Account.__struct_fields__)
-PRIVACY_BEGINS = DATA_BEGINS + len(PersonalData.__struct_fields__)
 
 DATA_COLUMNS = """
   COALESCE(p.introduction, ''), COALESCE(p.gender, 0), COALESCE(p.birthday, 0),
@@ -28,11 +22,13 @@ DATA_COLUMNS = """
 """
 PRIVACY_COLUMNS = "p.shows_birthday, p.shows_address, p.shows_last_active, p.shows_country"
 
-# One read in place of three: to begin and end one takes as long as to find its row. What the viewer
-# noted lies beside the viewer, which may be on another machine (decision 0017).
+# One read in place of three, and nothing in it that is for the owner alone: no number, no address,
+# no coins. What the viewer noted lies beside the viewer, maybe on another machine (decision 0017).
 FIND_SEEN = f"""
-SELECT {ACCOUNT_COLUMNS}, {DATA_COLUMNS}, {PRIVACY_COLUMNS},
-  EXISTS (SELECT 1 FROM account_medals am WHERE am.account_id = a.id)
+SELECT a.id, a.name, a.name_id, a.avatar_url, a.avatar_id, a.vip_until, a.banned_until,
+  a.registered_at, a.online_days, a.days_in_a_row, a.last_seen_day, a.last_active_at, a.country,
+  EXISTS (SELECT 1 FROM account_medals am WHERE am.account_id = a.id),
+  p.introduction, p.gender, p.birthday, p.province, p.city, p.district, {PRIVACY_COLUMNS}
 FROM accounts a
 LEFT JOIN profiles p ON p.account_id = a.id
 WHERE a.id = ?1 AND a.erase_at = 0
@@ -66,26 +62,24 @@ WHERE account_id = ?1
 """
 
 
-# What most have; every look at somebody comes by here, and it is not made anew.
-_NOT_CHOSEN = astuple(NO_CHOICE)
-_NOT_TOLD = astuple(NOTHING_TOLD)
+# Where the row of FIND_SEEN goes on with what somebody tells, and with what they chose to show.
+_TOLD = len(PublicAccount.__struct_fields__)
+_CHOSEN = _TOLD + len(("introduction", "gender", "birthday", "province", "city", "district"))
 
 
 class Seen(Struct, frozen=True):
     """What is known of an account when somebody looks at it.
 
     Attributes:
-        data: what it tells of itself.
+        data: what it tells of itself and others may be shown.
         choice: what of that it chose to show.
         remark: what the viewer noted about it.
-        wears_medals: whether there are any to be listed.
     """
 
-    account: Account
+    account: PublicAccount
     data: PersonalData
     choice: PrivacyChoice
     remark: Remark
-    wears_medals: bool
 
 
 async def find_seen(reader: Reader, account: AccountId, viewer: AccountId | None) -> Seen | None:
@@ -94,13 +88,11 @@ async def find_seen(reader: Reader, account: AccountId, viewer: AccountId | None
     if row is None:
         return None
     remark = None if viewer is None else await find_remark(reader, viewer, account)
-    return Seen(
-        Account(*row[:DATA_BEGINS]),
-        _data(row[DATA_BEGINS:PRIVACY_BEGINS]),
-        _privacy(row[PRIVACY_BEGINS:-1]),
-        remark or NOTHING_NOTED,
-        wears_medals=bool(row[-1]),
-    )
+    seen = PublicAccount(*row[:_TOLD])
+    if row[_TOLD] is None:  # as most: it told nothing and chose nothing
+        return Seen(seen, NOTHING_TOLD, NO_CHOICE, remark or NOTHING_NOTED)
+    data, choice = PersonalData(*row[_TOLD:_CHOSEN]), _privacy(row[_CHOSEN:])
+    return Seen(seen, data, choice, remark or NOTHING_NOTED)
 
 
 async def get_personal_data(reader: Reader, account: AccountId) -> PersonalData:
@@ -176,12 +168,10 @@ async def set_privacy(tx: Transaction, account: AccountId, choice: PrivacyChoice
 
 
 def _data(columns: Row) -> PersonalData:
-    return NOTHING_TOLD if columns == _NOT_TOLD else PersonalData(*columns)
+    return PersonalData(*columns)
 
 
 def _privacy(columns: Row) -> PrivacyChoice:
-    if columns == _NOT_CHOSEN:
-        return NO_CHOICE
     return PrivacyChoice(*(None if shown is None else shown == 1 for shown in columns))
 
 

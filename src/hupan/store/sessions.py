@@ -1,6 +1,6 @@
 """Sessions and the devices they were opened on."""
 
-from hupan.model import Account, AccountId, Caller, Session
+from hupan.model import Account, AccountId, Caller, Session, Viewer
 from hupan.store.accounts import ACCOUNT_COLUMNS, hold_account
 from hupan.store.engine import Reader, Transaction
 
@@ -9,6 +9,11 @@ SESSION_FIELDS = len(Session.__struct_fields__)
 FIND_CALLER = f"""
 SELECT s.account_id, s.token_hash, s.device_id, s.platform, s.signed_in_at, s.last_used_at,
   {ACCOUNT_COLUMNS}
+FROM sessions s JOIN accounts a ON a.id = s.account_id
+WHERE s.account_id = ?1 AND s.token_hash = ?2
+"""
+FIND_VIEWER = """
+SELECT s.account_id, s.signed_in_at, s.last_used_at, a.banned_until, a.last_seen_day
 FROM sessions s JOIN accounts a ON a.id = s.account_id
 WHERE s.account_id = ?1 AND s.token_hash = ?2
 """
@@ -56,6 +61,12 @@ async def find_caller(reader: Reader, account: AccountId, token_hash: bytes) -> 
     return Caller(Session(*row[:SESSION_FIELDS]), Account(*row[SESSION_FIELDS:]))
 
 
+async def find_viewer(reader: Reader, account: AccountId, token_hash: bytes) -> Viewer | None:
+    """Of the same no more than tells whether it may look at others."""
+    row = await reader.one(FIND_VIEWER, account, token_hash)
+    return None if row is None else Viewer(*row)
+
+
 async def hold_caller(tx: Transaction, account: AccountId, token_hash: bytes) -> Caller | None:
     """The same, with the account held until the change ends.
 
@@ -95,10 +106,12 @@ async def knows_device(reader: Reader, account: AccountId, device_id: str) -> bo
     return await reader.one(KNOWS_DEVICE, account, device_id) is not None
 
 
-async def note_day(tx: Transaction, session: Session, day: int, now: int) -> None:
+async def note_day(
+    tx: Transaction, account: AccountId, token_hash: bytes, day: int, now: int
+) -> None:
     """Counts a day online, once, and says that the session was used."""
-    await tx.run(NOTE_DAY, session.account_id, day, now)
-    await tx.run(NOTE_USE, session.account_id, session.token_hash, now)
+    await tx.run(NOTE_DAY, account, day, now)
+    await tx.run(NOTE_USE, account, token_hash, now)
 
 
 async def leave_session(tx: Transaction, session: Session, now: int) -> None:
