@@ -227,8 +227,8 @@ async def get_user_steps(at: Place) -> Costs:
     codec = ProtobufCodec(GetUser, User)
     answer = await get_user(services, viewer, request)
     handler = at.run(lambda: get_user(services, viewer, request))
-    shown = at.run(lambda: services.profiles.show(request.id, at.account))
-    row = at.run(lambda: find_seen(engine, other, at.account))
+    shown = at.run(lambda: services.profiles.show(request.id, viewer))
+    row = at.run(lambda: find_seen(engine, other))
     return [
         *await shared_steps(at, "/v1/user/get-user", [body]),
         (
@@ -239,10 +239,10 @@ async def get_user_steps(at: Place) -> Costs:
         ("decoding", "protobuf to the request", at.call(lambda: codec.read(body))),
         (
             "account row",
-            "with what it tells and shows, whether it wears medals; the viewer's remark",
+            "with what it tells and shows, whether it wears medals",
             row,
         ),
-        ("rules", "banned, what is shown", shown - row),
+        ("rules", "banned, what is shown, what the viewer noted", shown - row),
         ("message", "the handler fills the protobuf message", handler - shown),
         ("encoding", "status and serialisation", at.call(lambda: codec.write(answer, 1 << 40))),
     ]

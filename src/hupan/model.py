@@ -128,13 +128,18 @@ class Caller(Struct, frozen=True):
 
 
 class Viewer(Struct, frozen=True):
-    """Who looks at somebody: of the session and its account what tells whether it may."""
+    """Who looks at somebody: of the session and its account what tells whether it may.
+
+    Attributes:
+        has_remarks: whether it noted anything about anybody, 1 or 0.
+    """
 
     id: AccountId
     signed_in_at: int
     last_used_at: int
     banned_until: int
     last_seen_day: int
+    has_remarks: int
 
 
 class PersonalData(Struct, frozen=True):

@@ -16,6 +16,7 @@ MAY_SEE_THEM = {
     "claims.SHOWN": "likewise",
     "coin_audit.WRONG_BALANCES": "balances are audited until they are erased",
     "sessions.FIND_CALLER": "all sessions ended in the change that cancelled",
+    "sessions.FIND_VIEWER": "likewise",
 }
 """Names of statements, and why they need not look."""
 

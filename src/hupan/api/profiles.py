@@ -43,8 +43,7 @@ async def get_user(services: Services, viewer: Viewer | None, request: GetUser) 
     """The side of somebody that the viewer may see; remarks for a viewer with a session alone."""
     if not request.id:
         raise InvalidField("id")
-    viewer_id = viewer.id if viewer else None
-    profile = await services.profiles.show(request.id, viewer_id)
+    profile = await services.profiles.show(request.id, viewer)
     account = profile.account
     answer = User()
     data = answer.data  # as above

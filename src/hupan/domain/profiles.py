@@ -5,12 +5,21 @@ from msgspec import Struct
 from hupan.clock import Clock
 from hupan.domain.account_ids import read_account_id
 from hupan.domain.days import Days
-from hupan.domain.privacy import ALL_SHOWN, Privacy, as_shown
+from hupan.domain.privacy import ALL_SHOWN, Privacy, Shown, as_shown
 from hupan.domain.refusals import Banned, UnknownUser
-from hupan.model import AccountId, Medal, PersonalData, PublicAccount, Remark
+from hupan.model import (
+    NOTHING_NOTED,
+    AccountId,
+    Medal,
+    PersonalData,
+    PublicAccount,
+    Remark,
+    Viewer,
+)
 from hupan.store.engine import Engine
 from hupan.store.medals import list_medals
-from hupan.store.profiles import find_seen
+from hupan.store.profiles import Seen, find_seen
+from hupan.store.remarks import find_remark
 
 
 class Profile(Struct, frozen=True):
@@ -41,7 +50,7 @@ class Profiles:
         self._clock = clock
         self._privacy = privacy
 
-    async def show(self, user_id: str, viewer: AccountId | None) -> Profile:
+    async def show(self, user_id: str, viewer: Viewer | None) -> Profile:
         """The side of an account that a viewer may see; its owner sees all (security D4).
 
         Args:
@@ -52,13 +61,13 @@ class Profiles:
             UnknownUser: nobody has this id.
             Banned: the account is banned (wire.md 2, 7100).
         """
-        found = await find_seen(self._engine, read_account_id(user_id), viewer)
+        found = await find_seen(self._engine, read_account_id(user_id))
         if found is None:
             raise UnknownUser
         account, now = found.account, self._clock.now()
         if account.is_banned(now):
             raise Banned
-        shown = ALL_SHOWN if viewer == account.id else self._privacy.shown(found.choice)
+        shown = self._shown(found, viewer)
         return Profile(
             account,
             self._days.unbroken(account, now),
@@ -66,5 +75,17 @@ class Profiles:
             as_shown(found.data, shown),
             account.last_active_at if shown.last_active else 0,
             account.country if shown.country else "",
-            None if viewer is None else found.remark,
+            await self._remark(account.id, viewer),
         )
+
+    def _shown(self, found: Seen, viewer: Viewer | None) -> Shown:
+        if viewer is not None and viewer.id == found.account.id:
+            return ALL_SHOWN
+        return self._privacy.shown(found.choice)
+
+    async def _remark(self, account: AccountId, viewer: Viewer | None) -> Remark | None:
+        if viewer is None:
+            return None
+        if not viewer.has_remarks:  # as most: one read less
+            return NOTHING_NOTED
+        return await find_remark(self._engine, viewer.id, account) or NOTHING_NOTED

@@ -4,16 +4,13 @@ from msgspec import Struct
 
 from hupan.model import (
     NO_CHOICE,
-    NOTHING_NOTED,
     NOTHING_TOLD,
     AccountId,
     PersonalData,
     PrivacyChoice,
     PublicAccount,
-    Remark,
 )
 from hupan.store.engine import Reader, Row, Transaction
-from hupan.store.remarks import find_remark
 
 DATA_COLUMNS = """
   COALESCE(p.introduction, ''), COALESCE(p.gender, 0), COALESCE(p.birthday, 0),
@@ -23,7 +20,7 @@ DATA_COLUMNS = """
 PRIVACY_COLUMNS = "p.shows_birthday, p.shows_address, p.shows_last_active, p.shows_country"
 
 # One read in place of three, and nothing in it that is for the owner alone: no number, no address,
-# no coins. What the viewer noted lies beside the viewer, maybe on another machine (decision 0017).
+# no coins. What a viewer noted lies beside the viewer, maybe on another machine (decision 0017).
 FIND_SEEN = f"""
 SELECT a.id, a.name, a.name_id, a.avatar_url, a.avatar_id, a.vip_until, a.banned_until,
   a.registered_at, a.online_days, a.days_in_a_row, a.last_seen_day, a.last_active_at, a.country,
@@ -73,26 +70,22 @@ class Seen(Struct, frozen=True):
     Attributes:
         data: what it tells of itself and others may be shown.
         choice: what of that it chose to show.
-        remark: what the viewer noted about it.
     """
 
     account: PublicAccount
     data: PersonalData
     choice: PrivacyChoice
-    remark: Remark
 
 
-async def find_seen(reader: Reader, account: AccountId, viewer: AccountId | None) -> Seen | None:
-    """An account as a viewer finds it; None for nobody in particular, who noted nothing."""
+async def find_seen(reader: Reader, account: AccountId) -> Seen | None:
+    """An account as others find it; None if nobody has the id."""
     row = await reader.one(FIND_SEEN, account)
     if row is None:
         return None
-    remark = None if viewer is None else await find_remark(reader, viewer, account)
     seen = PublicAccount(*row[:_TOLD])
     if row[_TOLD] is None:  # as most: it told nothing and chose nothing
-        return Seen(seen, NOTHING_TOLD, NO_CHOICE, remark or NOTHING_NOTED)
-    data, choice = PersonalData(*row[_TOLD:_CHOSEN]), _privacy(row[_CHOSEN:])
-    return Seen(seen, data, choice, remark or NOTHING_NOTED)
+        return Seen(seen, NOTHING_TOLD, NO_CHOICE)
+    return Seen(seen, PersonalData(*row[_TOLD:_CHOSEN]), _privacy(row[_CHOSEN:]))
 
 
 async def get_personal_data(reader: Reader, account: AccountId) -> PersonalData:
