@@ -1,7 +1,9 @@
 """A spread database answers each request from one machine at a time: proven on every statement.
 
 SQLite's plan tells that each row is found by its distribution column, and the text that all of a
-statement's rows are of one and the same value of it. Statements that no request runs are listed.
+statement's rows are of one and the same value of it. Each subquery must say so by itself: Citus
+asks every shard for one that is bound to a column of the query around it. Statements that no
+request runs are listed.
 """
 
 import re
@@ -166,6 +168,25 @@ def values(sql: str) -> set[str]:
     }
 
 
+def levels(sql: str) -> list[str]:
+    """The statement without its subqueries, and each subquery without those within it."""
+    found, open_brackets = [""], [0]
+    for index, letter in enumerate(sql):
+        if letter == "(" and sql[index + 1 :].startswith("SELECT "):
+            found[open_brackets[-1]] += "(…)"
+            found.append("")
+            open_brackets.append(len(found) - 1)
+            continue
+        if letter == "(":
+            open_brackets.append(open_brackets[-1])
+        elif letter == ")":
+            left = open_brackets.pop()
+            if left != open_brackets[-1]:
+                continue
+        found[open_brackets[-1]] += letter
+    return found
+
+
 def trouble(connection: apsw.Connection, statement: str) -> str:
     """Why a statement would ask more than one machine; "" when it does not."""
     sql = flat(statement)
@@ -177,8 +198,8 @@ def trouble(connection: apsw.Connection, statement: str) -> str:
     read = Counter(touch.alias for touch in touched if touch.verb != "INTO")
     if read - found_by_value(connection, sql):
         return "rows that are not found by the distribution column"
-    if touched and (len(values(sql)) != 1 or "" in values(sql)):
-        return "not one value of the distribution column"
+    if touched and (len(values(sql)) != 1 or any("" in values(level) for level in levels(sql))):
+        return "not one value of the distribution column, in it or in each of its subqueries"
     if re.search(r"VALUES \(.*\(SELECT", sql):
         return "Citus takes no query among the values of an INSERT"
     return ""
@@ -268,6 +289,14 @@ def test_what_is_listed_asks_many(connection: apsw.Connection) -> None:
             "WHERE account_id = ?1"
         ),
         (
+            "SELECT a.name, EXISTS (SELECT 1 FROM remarks r WHERE r.account_id = a.id) "
+            "FROM accounts a WHERE a.id = ?1"
+        ),
+        (
+            "SELECT a.name FROM accounts a WHERE a.id = ?1 AND a.name IN "
+            "(SELECT r.name FROM remarks r WHERE r.account_id = a.id)"
+        ),
+        (
             "INSERT INTO remarks (account_id, name) VALUES (?1, (SELECT name FROM accounts "
             "WHERE id = ?1))"
         ),
@@ -288,6 +317,10 @@ def test_many_machines_are_seen(connection: apsw.Connection, sql: str) -> None:
         (
             "SELECT m.name FROM account_medals am JOIN medals m ON m.id = am.medal_id "
             "WHERE am.account_id = ?1"
+        ),
+        (
+            "SELECT a.name, EXISTS (SELECT 1 FROM remarks r WHERE r.account_id = ?1) "
+            "FROM accounts a WHERE a.id = ?1"
         ),
         (
             "INSERT INTO left_sessions (account_id, token_hash, left_at) "

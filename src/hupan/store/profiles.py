@@ -24,7 +24,7 @@ PRIVACY_COLUMNS = "p.shows_birthday, p.shows_address, p.shows_last_active, p.sho
 FIND_SEEN = f"""
 SELECT a.id, a.name, a.name_id, a.avatar_url, a.avatar_id, a.vip_until, a.banned_until,
   a.registered_at, a.online_days, a.days_in_a_row, a.last_seen_day, a.last_active_at, a.country,
-  EXISTS (SELECT 1 FROM account_medals am WHERE am.account_id = a.id),
+  EXISTS (SELECT 1 FROM account_medals am WHERE am.account_id = ?1),
   p.introduction, p.gender, p.birthday, p.province, p.city, p.district, {PRIVACY_COLUMNS}
 FROM accounts a
 LEFT JOIN profiles p ON p.account_id = a.id

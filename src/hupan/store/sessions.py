@@ -14,7 +14,7 @@ WHERE s.account_id = ?1 AND s.token_hash = ?2
 """
 FIND_VIEWER = """
 SELECT s.account_id, s.signed_in_at, s.last_used_at, a.banned_until, a.last_seen_day,
-  EXISTS (SELECT 1 FROM remarks r WHERE r.account_id = s.account_id)
+  EXISTS (SELECT 1 FROM remarks r WHERE r.account_id = ?1)
 FROM sessions s JOIN accounts a ON a.id = s.account_id
 WHERE s.account_id = ?1 AND s.token_hash = ?2
 """
