@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from hupan.store.engine import StoreRefused
 from hupan.store.migrate import Migration, migrations
-from hupan.store.postgres_migrate import applied_on, in_postgres, migrate_postgres
+from hupan.store.postgres_migrate import applied_on, migrate_postgres, statements_of
 from hupan.store.postgres_place import Place, PoolSize
-from hupan.store.postgres_pool import Pool, open_pool
+from hupan.store.postgres_pool import Connection, Pool, open_pool
 from tests.stores import Databases
 
 pytestmark = pytest.mark.slow
@@ -20,10 +21,10 @@ KILL = "SELECT pg_terminate_backend(pg_backend_pid());"
 def cuts() -> Iterator[list[Migration]]:
     """All migrations up to a statement, at which the server process of the migration is killed."""
     for at, migration in enumerate(KNOWN):
-        statements = [part for part in in_postgres(migration.sql).split(";") if part.strip()]
+        statements = statements_of(migration)
         for number in range(len(statements) + 1):
-            begun = "".join(f"{part};" for part in statements[:number])
-            yield [*KNOWN[:at], Migration(migration.number, migration.name, begun + KILL)]
+            begun = ";".join([*statements[:number], KILL])
+            yield [*KNOWN[:at], Migration(migration.number, migration.name, begun)]
 
 
 @pytest.fixture
@@ -32,6 +33,11 @@ def url(databases: Databases) -> Iterator[str]:
     name = databases.make(template="template1")
     yield databases.cluster.url(name)
     databases.drop(name)
+
+
+async def _prepare(statement: str, connection: Connection) -> None:
+    """A server prepares one statement and refuses several."""
+    await connection.prepare(statement)
 
 
 async def opened(url: str) -> Pool:
@@ -53,6 +59,34 @@ def test_killed_at_every_statement(url: str) -> None:
         assert killed > 50
         assert await migrate_postgres(pool) == KNOWN
         assert await migrate_postgres(pool) == []
+        for statement in (one for known in KNOWN for one in statements_of(known)):
+            await pool.use(partial(_prepare, statement))
+        await pool.close()
+
+    asyncio.run(run())
+
+
+def test_each_statement_is_sent_alone(url: str) -> None:
+    """Citus refuses several in one message; a semicolon within a text or a body parts none."""
+    migration = Migration(
+        1,
+        "parts",
+        "CREATE TABLE a (b TEXT NOT NULL) STRICT; -- one; remark\n"
+        "INSERT INTO a (b) VALUES ('x; y''; z');\n"
+        "DO $$ BEGIN PERFORM 1; PERFORM 2; END $$;\n",
+    )
+    assert [statement.split()[0] for statement in statements_of(migration)] == [
+        "CREATE",
+        "INSERT",
+        "DO",
+    ]
+
+    async def run() -> None:
+        pool = await opened(url)
+        assert await migrate_postgres(pool, [migration]) == [migration]
+        assert await pool.use(lambda connection: connection.fetchval("SELECT b FROM a")) == (
+            "x; y'; z"
+        )
         await pool.close()
 
     asyncio.run(run())

@@ -232,10 +232,11 @@ def test_keys_begin_with_what_is_distributed_by() -> None:
 def test_every_table_is_spread_once() -> None:
     """The leader of the accounts' tables comes first, and small tables go everywhere."""
     spread_out = dict(spread.statements())
-    assert set(spread_out) == set(KEYS)
+    assert set(spread_out) == {*KEYS, JOURNAL}
     assert next(iter(spread_out)) == spread.LEADER
     everywhere = {name for name, sql in spread_out.items() if "create_reference_table" in sql}
-    assert everywhere == spread.REFERENCE <= set(KEYS)
+    assert everywhere == {*spread.REFERENCE, JOURNAL}
+    assert set(KEYS) >= spread.REFERENCE
 
 
 def test_what_is_unique_is_so_within_a_machine(connection: apsw.Connection) -> None:

@@ -17,12 +17,22 @@ _TYPES = {"INTEGER": "BIGINT", "BLOB": "BYTEA", "TEXT": 'TEXT COLLATE "C"'}
 _TYPE = re.compile(r"\b(INTEGER|BLOB|TEXT)\b")
 _SUFFIX = re.compile(r"\)\s*(?:STRICT|WITHOUT ROWID)(?:\s*,\s*(?:STRICT|WITHOUT ROWID))?\s*;")
 _REMARK = re.compile(r"--[^\n]*")
+_STATEMENT = re.compile(r"(?:[^;'$]|'[^']*'|\$\$.*?\$\$|\$)+", re.DOTALL)
 
 
 def in_postgres(ddl: str) -> str:
     """A migration that is written for SQLite, as PostgreSQL reads it."""
     plain = _REMARK.sub("", ddl)
     return _SUFFIX.sub(");", _TYPE.sub(lambda found: _TYPES[found[0]], plain))
+
+
+def statements_of(migration: Migration) -> list[str]:
+    """The statements of a migration, one by one.
+
+    Citus refuses several at once where one of them makes or drops an index of a spread table.
+    """
+    found = (part.strip() for part in _STATEMENT.findall(in_postgres(migration.sql)))
+    return [statement for statement in found if statement]
 
 
 async def migrate_postgres(pool: Pool, known: list[Migration] | None = None) -> list[Migration]:
@@ -70,7 +80,8 @@ async def _apply(connection: Connection, known: list[Migration], place: str) -> 
         await connection.execute(_LOCK_WAIT)
         missing = [migration for migration in known if migration.number not in applied]
         for migration in missing:
-            await connection.execute(in_postgres(migration.sql), timeout=_PATIENCE_SECONDS)
+            for statement in statements_of(migration):
+                await connection.execute(statement, timeout=_PATIENCE_SECONDS)
             await connection.execute(
                 "INSERT INTO migrations (number, name, digest, applied_at) VALUES ($1, $2, $3, $4)",
                 migration.number,

@@ -7,7 +7,7 @@ beside each other. Small tables that everybody reads are on every machine.
 from collections.abc import Iterator
 
 from hupan.store.engine import Engine, StoreRefused
-from hupan.store.shape import tables
+from hupan.store.shape import JOURNAL, tables
 
 REFERENCE = frozenset(
     {
@@ -21,6 +21,8 @@ REFERENCE = frozenset(
     }
 )
 """Written by operators alone, read together with rows of any account."""
+_JOURNAL = f"SELECT create_reference_table('{JOURNAL}')"
+"""Every machine tells which migrations it has, so that each can be named as a host."""
 LEADER = "accounts"
 """Whatever is distributed by an account's id lies where the account lies."""
 _HAS_CITUS = "SELECT to_regproc('create_distributed_table') IS NOT NULL"
@@ -45,6 +47,7 @@ def statements() -> Iterator[tuple[str, str]]:
             yield name, _distribute(name, column, f"'{LEADER}'")
         else:
             yield name, _distribute(name, column, "'none'")
+    yield JOURNAL, _JOURNAL
 
 
 async def spread(engine: Engine) -> list[str]:
