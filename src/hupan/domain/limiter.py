@@ -50,7 +50,7 @@ class Limiter:
         if not self._enabled or self._exemption.covers(subject, now):
             return True
         for position, limit in enumerate(limits):
-            if not await take(tx, subject, limit, now):
+            if limit.most < 1 or not await take(tx, subject, limit, now):
                 self._count("limit_refusals", limit.name)
                 for taken in limits[:position]:
                     await give_back(tx, subject, taken, now)
@@ -65,6 +65,12 @@ class Limiter:
         if not self._enabled or self._exemption.covers(subject, now):
             return False
         return await take(tx, subject, limit, now)
+
+    async def has_room(self, tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
+        """Count one event that goes another way when its limit is full, and is not refused."""
+        if not self._enabled or self._exemption.covers(subject, now):
+            return True
+        return limit.most > 0 and await take(tx, subject, limit, now)
 
     async def give_back(
         self, tx: Transaction, subject: str, limits: Sequence[Limit], now: int

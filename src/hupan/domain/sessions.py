@@ -7,7 +7,7 @@ from msgspec import Struct
 from hupan.clock import Clock
 from hupan.domain.bindings import bound
 from hupan.domain.days import Days
-from hupan.domain.notices import Notices
+from hupan.domain.notices import ENDED_NOTICE, Notices
 from hupan.domain.refusals import Banned, NotSignedIn
 from hupan.domain.settings import SessionLife
 from hupan.domain.text import device_text
@@ -27,7 +27,6 @@ from hupan.store.sessions import (
     open_session,
 )
 
-ENDED_NOTICE = "notice-session-ended"
 _log = logging.getLogger("hupan.sessions")
 
 
