@@ -115,7 +115,7 @@ def test_a_batch_begins_with_codes_and_ends_with_minor_notices(tmp_path: Path) -
 def test_surplus_is_dropped_from_each_priority_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Too many notices, of one second too, push out neither a code nor a notice before them (X4)."""
+    """Too many notices, even of one second, push out no code and no notice before them (X4)."""
     monkeypatch.setattr(courier, "MOST_WAITING", 5)
 
     async def scenario() -> None:

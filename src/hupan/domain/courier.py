@@ -1,9 +1,10 @@
 """The courier: takes messages from the outbox and hands them to a sender, never inline.
 
 A slow sender slows nobody (security R07), and notices hold up no code (security X4): codes are
-taken first, and what notices may hold of a sender leaves room for codes. A message is taken under a lease, so one of several
-servers sends it; sure failures are tried again with longer and longer waits until the message is
-of no use any more; an unknown outcome is not, so a code never arrives twice.
+taken first, and what notices may hold of a sender leaves room for codes. A message is taken under
+a lease, so one of several servers sends it; sure failures are tried again with longer and longer
+waits until the message is of no use any more; an unknown outcome is not, so a code never arrives
+twice.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ MOST_AT_ONCE = 16
 MOST_NOTICES_AT_ONCE = 2
 """Of each channel, and fewer than a gateway has threads: so notices never fill a slow sender."""
 MOST_WAITING = 10_000
-"""Of each channel and priority; beyond them the oldest are dropped, for their codes die first (R07).
+"""Of each channel and priority; beyond them the oldest are dropped, for codes die in order (R07).
 
 Each priority has its own bound, so no notice pushes out a code."""
 OVER_BUDGET_SECONDS = 600

@@ -20,6 +20,9 @@ GIVE_BACK = """
 UPDATE tallies SET count = count - 1
 WHERE subject = ?1 AND name = ?2 AND count > 0 AND ends_at > ?3
 """
+IS_FULL = """
+SELECT 1 FROM tallies WHERE subject = ?1 AND name = ?2 AND ends_at > ?3 AND count >= ?4
+"""
 FORGET = "DELETE FROM tallies WHERE subject = ?1 AND name = ?2"
 FORGET_ALL = "DELETE FROM tallies WHERE subject = ?1"
 PURGE = "DELETE FROM tallies WHERE ends_at <= ?1"
@@ -46,6 +49,11 @@ async def take(tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
     ends_at = now + limit.window_seconds
     place = _place(subject, limit.name)
     return await tx.run(TAKE, *place, now, limit.most, ends_at, locked_until) == 1
+
+
+async def is_full(reader: Reader, subject: str, limit: Limit, now: int) -> bool:
+    """Whether no event of a subject would be counted now."""
+    return await reader.one(IS_FULL, *_place(subject, limit.name), now, limit.most) is not None
 
 
 async def give_back(tx: Transaction, subject: str, limit: Limit, now: int) -> None:
