@@ -51,6 +51,8 @@ WALKS: Final[Mapping[str, str]] = {
     "sqlite.check": FILES,
     "session_ends.END_OLDEST": "sorts the sessions of one account, some ten",
     "session_ends.LIST_LIVE": "sorts the sessions of one account, some ten",
+    "sessions.TRIM_DEVICES": "sorts the devices of one account, at most 51",
+    "sessions.TRIM_LEFT": "sorts what signed out of one account, at most 101",
 }
 """Statements that walk a table, or sort what they found, and why they may."""
 

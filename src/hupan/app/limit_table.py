@@ -18,8 +18,8 @@ from hupan.domain.tries import everything_of
 from hupan.model import Channel, Limit
 
 MINUTE = 60
-IN_A_ROW_SECONDS = 3650 * DAY
-"""How long wrong codes in a row are remembered: until a right one comes."""
+IN_A_ROW_SECONDS = 90 * DAY
+"""How long wrong codes in a row are remembered, unless a right one comes: no count is for ever."""
 
 Who: TypeAlias = Literal["target", "numbers", "server", "address", "network", "account"]
 """Whose events are counted together.

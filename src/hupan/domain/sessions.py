@@ -25,8 +25,13 @@ from hupan.store.sessions import (
     note_country,
     note_day,
     open_session,
+    trim_devices,
 )
 
+MOST_DEVICES = 50
+"""Devices that an account is known to use, or one for each session where more are allowed.
+
+Of more, those that signed in longest ago are forgotten: their wrong tries count as a stranger's."""
 _log = logging.getLogger("hupan.sessions")
 
 
@@ -114,6 +119,7 @@ class Sessions:
         now = int(self._clock.now())
         session = Session(account, digest(token), on.id, on.platform, now, now)
         await open_session(tx, session)
+        await trim_devices(tx, account, on.id, max(MOST_DEVICES, self._life.most))
         await note_country(tx, account, on.country)
         await self._end_surplus(tx, account, now)
         return token

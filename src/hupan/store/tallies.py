@@ -25,7 +25,10 @@ SELECT 1 FROM tallies WHERE subject = ?1 AND name = ?2 AND ends_at > ?3 AND coun
 """
 FORGET = "DELETE FROM tallies WHERE subject = ?1 AND name = ?2"
 FORGET_ALL = "DELETE FROM tallies WHERE subject = ?1"
-PURGE = "DELETE FROM tallies WHERE ends_at <= ?1"
+PURGE = """
+DELETE FROM tallies WHERE (subject, name) IN
+  (SELECT subject, name FROM tallies WHERE ends_at <= ?1 LIMIT ?2)
+"""
 LIST_ALL = """
 SELECT subject, name, count, ends_at FROM tallies WHERE subject = ?1 ORDER BY name
 """
@@ -94,6 +97,6 @@ def _place(subject: str, name: str) -> tuple[str, str]:
     return (target + colon, f"{name}{_OF}{device}") if colon and device else (subject, name)
 
 
-async def purge_tallies(tx: Transaction, now: int) -> None:
-    """Forgets windows that have ended."""
-    await tx.run(PURGE, now)
+async def purge_tallies(tx: Transaction, now: int, most: int) -> int:
+    """Delete windows that have ended, up to `most`; return how many."""
+    return await tx.run(PURGE, now, most)
