@@ -21,14 +21,16 @@ EXPIRED = {
     "spent_captchas": "INSERT INTO spent_captchas (expires_at, id)"
     " SELECT ?1 - 86400, ?3 WHERE ?2 <> ''",
     "tallies": "INSERT INTO tallies (ends_at, subject, name, count)"
-    " SELECT ?1, ?2, 'sends', 1 WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE token_hash = ?3)",
+    " SELECT ?1, ?2, 'sends', 1"
+    " WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE token_hash = ?3)",
     "step_ups": "INSERT INTO step_ups (ends_at, account_id, token_hash, channel)"
     " SELECT ?1, 1, ?3, 'sms' WHERE ?2 <> ''",
     "left_sessions": "INSERT INTO left_sessions (left_at, account_id, token_hash)"
     " SELECT ?1 - 604800, 1, ?3 WHERE ?2 <> ''",
     "coin_refusals": "INSERT INTO coin_refusals"
     " (refused_at, key, account_id, cause, change_cents, typ, reason, remark, actor)"
-    " SELECT ?1 - 604800, ?2, 1, 'x', 1, 2, 'x', '', 'server' WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE token_hash = ?3)",
+    " SELECT ?1 - 604800, ?2, 1, 'x', 1, 2, 'x', '', 'server'"
+    " WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE token_hash = ?3)",
 }
 """How a row is written that ends at a time: its number, the time, and bytes of its own."""
 

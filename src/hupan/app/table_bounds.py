@@ -132,8 +132,7 @@ BUFFERS = (
 def table_rows() -> str:
     """The tables of a store as rows of Markdown."""
     return "".join(
-        f"| `{one.table}` | {one.per} | {one.most or 'follows'} | {one.kept_by} |\n"
-        for one in TABLES
+        f"| {one.table} | {one.per} | {one.most or 'follows'} | {one.kept_by} |\n" for one in TABLES
     )
 
 
