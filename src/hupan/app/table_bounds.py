@@ -72,7 +72,13 @@ TABLES = (
         MOST_SPENT_CAPTCHAS,
         "those that expired; more only for as long as captchas live; deleted after a day",
     ),
-    TableBound("tallies", "target", 0, "one for each limit; deleted when its time is over"),
+    TableBound(
+        "tallies",
+        "target",
+        0,
+        "one for each limit, of new targets as fast as an address may guess and send; deleted when "
+        "its time is over",
+    ),
     TableBound("limit_resets", "operators", 0, "written by operators alone; deleted after an hour"),
     TableBound(
         "outbox",
