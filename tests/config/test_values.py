@@ -152,6 +152,8 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "sms_price_cents": (*NOT_WHOLE, 0, 1001),
     "sms_budget_cents_per_day": (*NOT_WHOLE, 10_000_001),
     "emails_per_day": (*NOT_WHOLE, 10_000_001),
+    "account_codes_percent": (*NOT_WHOLE, 91),
+    "notices_percent": (*NOT_WHOLE, 0, 91),
     "address_wrong_tries_per_hour": (*NOT_WHOLE, 10_000_001),
     "address_sends_per_hour": (*NOT_WHOLE, 10_000_001),
     "network_sends_per_hour": (*NOT_WHOLE, 10_000_001),

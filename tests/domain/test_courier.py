@@ -1,89 +1,19 @@
 """The courier: sure failures are tried again, unknown outcomes and old codes never are."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from hupan.chance import SystemChance
 from hupan.delivery.message import Message
 from hupan.delivery.protocol import NotSent, OutcomeUnknown
 from hupan.domain import courier
 from hupan.domain.courier import FIRST_WAIT_SECONDS, LEASE_SECONDS, MOST_AT_ONCE, Courier
-from hupan.domain.messages import DISCARDED, Messages
+from hupan.domain.messages import DISCARDED
 from hupan.domain.targets import Target
-from hupan.seal import KEY_BYTES, Seal
-from hupan.store.engine import Engine
-from hupan.store.outbox import lease_due
+from hupan.store.outbox import CODE, lease_due
+from tests.domain.office import LIFE_SECONDS, Hanging, Office, Sender, office, until
 from tests.stores import open_engine
-
-NOW = 2_000_000_000
-LIFE_SECONDS = 300
-PHONE = Target("sms", "13800138000", "13800138000")
-
-
-class HandClock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.time = float(NOW)
-
-    def now(self) -> float:
-        """The time it was set to."""
-        return self.time
-
-
-class Sender:
-    """Fails as it is told, then sends."""
-
-    def __init__(self, *failures: Exception) -> None:
-        self.failures = list(failures)
-        self.tries = 0
-        self.sent: list[Message] = []
-
-    async def send(self, message: Message) -> None:
-        """Raises the next failure, or takes the message."""
-        self.tries += 1
-        if self.failures:
-            raise self.failures.pop(0)
-        self.sent.append(message)
-
-    async def close(self) -> None:
-        """Holds nothing."""
-
-
-class Office:
-    """An outbox with its courier."""
-
-    def __init__(self, engine: Engine, sender: Sender) -> None:
-        self.engine = engine
-        self.clock = HandClock()
-        self.seal = Seal(b"k" * KEY_BYTES)
-        self.messages = Messages(self.seal, SystemChance())
-        self.courier = Courier(engine, self.clock, self.seal, {"sms": sender, "email": sender})
-
-    async def put(self, code: str = "012345", purpose: str = "code", to: Target = PHONE) -> None:
-        """Has a code sent."""
-        now = int(self.clock.now())
-        await self.engine.change(
-            lambda tx: self.messages.put_code(
-                tx, to, purpose, code, now=now, expires_at=now + LIFE_SECONDS
-            )
-        )
-
-    async def after(self, seconds: float) -> int:
-        """Moves the clock and sends what is due then."""
-        self.clock.time += seconds
-        return await self.courier.send_due()
-
-
-@asynccontextmanager
-async def office(path: Path, sender: Sender) -> AsyncIterator[Office]:
-    """An office on a store of its own."""
-    async with open_engine(path) as engine:
-        yield Office(engine, sender)
 
 
 @pytest.mark.one_engine
@@ -210,7 +140,7 @@ def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
             await our.put("111111")
             now = int(our.clock.now())
             await our.engine.change(
-                lambda tx: lease_due(tx, "sms", now=now, until=now + LEASE_SECONDS, most=1)
+                lambda tx: lease_due(tx, "sms", CODE, now=now, until=now + LEASE_SECONDS, most=1)
             )
             await our.put("222222")
             async with asyncio.timeout(10):
@@ -220,27 +150,6 @@ def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
         assert [message.code for message in sender.sent] == ["222222"]
 
     asyncio.run(scenario())
-
-
-class Hanging(Sender):
-    """Hangs until it is let go."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go = asyncio.Event()
-
-    async def send(self, message: Message) -> None:
-        """Takes the message once it may."""
-        self.tries += 1
-        await self.go.wait()
-        self.sent.append(message)
-
-
-async def until(what: Callable[[], bool]) -> None:
-    """Waits until something has come true."""
-    async with asyncio.timeout(10):
-        while not what():  # noqa: ASYNC110 - no event tells it
-            await asyncio.sleep(0.001)
 
 
 def test_a_slow_sender_holds_up_no_other(tmp_path: Path) -> None:

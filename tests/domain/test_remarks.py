@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hupan.domain import remarks
-from hupan.domain.refusals import InvalidField, TooManyRemarks, UnknownUser
+from hupan.domain.refusals import InvalidField, RemarksFull, TooManyRemarks, UnknownUser
 from hupan.domain.remarks import Remarks
 from hupan.model import AccountId, Remark
 from hupan.store.remarks import find_remark
@@ -185,3 +185,79 @@ def test_remarks_are_bounded(standing: Standing, monkeypatch: pytest.MonkeyPatch
         assert await noted(standing, one, friends[2]) == WHOLE
 
     asyncio.run(story())
+
+
+def test_remarks_are_bounded_together(standing: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer ones than are kept in all are refused; shorter ones, and none, make room (X5)."""
+    monkeypatch.setattr(remarks, "MOST_CHARACTERS", 100)
+
+    async def story() -> None:
+        service = Remarks(standing.engine)
+        one, *friends = [(await standing.account()).id for _ in range(6)]
+        for friend in friends[:3]:
+            await service.save(one, str(friend), Remark("湖" * 30))
+        with pytest.raises(RemarksFull):
+            await service.save(one, str(friends[3]), Remark("湖" * 11))
+        assert await noted(standing, one, friends[3]) is None
+        await service.save(one, str(friends[3]), Remark("湖" * 10))
+        with pytest.raises(RemarksFull):
+            await service.save(one, str(friends[0]), Remark("湖" * 31))
+        assert await noted(standing, one, friends[0]) == Remark("湖" * 30)
+        await service.save(one, str(friends[0]), Remark("湖" * 30))
+        await service.save(one, str(friends[0]), Remark())
+        await service.save(one, str(friends[0]), Remark())
+        await service.save(one, str(friends[4]), Remark("湖" * 30))
+        with pytest.raises(RemarksFull):
+            await service.save(one, str(friends[0]), Remark("湖"))
+        assert await sizes(standing) == {(one, 100, 100)}
+        await service.save(friends[0], str(one), Remark("湖" * 30))  # another account's own
+
+    asyncio.run(story())
+
+
+def test_a_refused_remark_counts_nothing(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One too many is neither kept nor counted in the characters (X5)."""
+    monkeypatch.setattr(remarks, "MOST_REMARKS", 1)
+
+    async def story() -> None:
+        service = Remarks(standing.engine)
+        one, *friends = [(await standing.account()).id for _ in range(3)]
+        await service.save(one, str(friends[0]), Remark("湖" * 30))
+        for _ in range(3):
+            with pytest.raises(TooManyRemarks):
+                await service.save(one, str(friends[1]), Remark("湖" * 20))
+        assert await sizes(standing) == {(one, 30, 30)}
+
+    asyncio.run(story())
+
+
+def test_remarks_from_before_there_was_a_bound_stay(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may become shorter, though they are still too long; nothing is lost (X5)."""
+
+    async def story() -> None:
+        service = Remarks(standing.engine)
+        one, *friends = [(await standing.account()).id for _ in range(4)]
+        for friend in friends[:2]:
+            await service.save(one, str(friend), Remark("湖" * 30))
+        monkeypatch.setattr(remarks, "MOST_CHARACTERS", 20)
+        with pytest.raises(RemarksFull):
+            await service.save(one, str(friends[2]), Remark("湖"))
+        await service.save(one, str(friends[0]), Remark("湖" * 29))
+        await service.save(one, str(friends[1]), Remark("海" * 30))
+        assert await noted(standing, one, friends[0]) == Remark("湖" * 29)
+        assert await noted(standing, one, friends[1]) == Remark("海" * 30)
+
+    asyncio.run(story())
+
+
+async def sizes(standing: Standing) -> set[tuple[int, int, int]]:
+    """Accounts with remarks, what is counted of them, and what is there."""
+    rows = await standing.engine.all(
+        "SELECT a.id, a.remark_size, sum(length(r.name) + length(r.phone) + length(r.others))"
+        " FROM accounts a JOIN remarks r ON r.account_id = a.id GROUP BY a.id, a.remark_size"
+    )
+    return {(int(row[0]), int(row[1]), int(row[2])) for row in rows}

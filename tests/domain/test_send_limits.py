@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from hupan.app.limit_table import message_budgets
+from hupan.config import Settings
 from hupan.counting import Counts
 from hupan.domain.alarms import Alarms
 from hupan.domain.destinations import Destinations, number_block
 from hupan.domain.limiter import Limiter
 from hupan.domain.refusals import Refusal, SendingStopped, TooManyTries
 from hupan.domain.send_limits import SendLimits
-from hupan.domain.settings import Limits
+from hupan.domain.settings import CodeShares, Limits
 from hupan.domain.targets import Targets
 from hupan.model import Limit
-from hupan.store.engine import Engine
+from hupan.store.engine import Engine, Row, Transaction, Value
 from tests.domain.standing import NOW, StandingClock
 from tests.stores import make_engine
 
@@ -28,40 +30,59 @@ LIMITS = Limits(
     sends_in_all={"sms": (Limit("sms-day", 20, DAY),)},
     adjacent=(Limit("adjacent-numbers", 3, TEN_MINUTES),),
 )
+SHARED = Limits(
+    enabled=True,
+    wrong_codes=(),
+    wrong_passwords=(),
+    sends=(Limit("sends-day", 10, DAY),),
+    sends_in_all={"sms": (Limit("sms-day", 12, DAY),)},
+    code_shares={
+        "sms": CodeShares(
+            strangers=Limit("codes-to-strangers-day", 5, DAY),
+            accounts=Limit("codes-to-accounts-day", 12, DAY),
+        )
+    },
+)
 TARGETS = Targets(international=True)
 
 
 class Sending:
     """Send limits on a store of their own."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, limits: Limits = LIMITS) -> None:
         self.engine = engine
         self.counts = Counts()
         clock = StandingClock()
         self.limits = SendLimits(
             Limiter(enabled=True, count=self.counts),
-            LIMITS,
+            limits,
             Destinations((), enabled=True),
             Alarms(self.counts, clock),
         )
 
-    async def ask(self, address: str, now: int = NOW) -> Refusal | None:
-        """Ask for a code."""
+    async def ask(
+        self, address: str, now: int = NOW, *, has_account: bool = False
+    ) -> Refusal | bool:
+        """Ask for a code; whether it leaves, or what refuses it."""
         target = TARGETS.email(address, "") if "@" in address else TARGETS.phone(address, "")
-        return await self.engine.change(lambda tx: self.limits.refusal(tx, target, now))
+        return await self.engine.change(
+            lambda tx: self.limits.admit(tx, target, now, has_account=has_account)
+        )
 
     def rung(self) -> dict[tuple[str, ...], int]:
         """Which alarms rang, and how often."""
         return self.counts.of("alarms")
 
 
-def play(path: Path, scenario: Callable[[Sending], Awaitable[None]]) -> None:
+def play(
+    path: Path, scenario: Callable[[Sending], Awaitable[None]], limits: Limits = LIMITS
+) -> None:
     """Run something on a new store."""
 
     async def run() -> None:
         engine = make_engine(path)
         try:
-            await scenario(Sending(engine))
+            await scenario(Sending(engine, limits))
         finally:
             await engine.close()
 
@@ -74,16 +95,16 @@ def test_neighbours_are_counted_once_each(tmp_path: Path) -> None:
     async def scenario(on: Sending) -> None:
         block = [f"1390000000{number}" for number in range(5)]
         for number in block[:3]:
-            assert await on.ask(number) is None
-            assert await on.ask(number) is None
+            assert await on.ask(number) is True
+            assert await on.ask(number) is True
             assert isinstance(await on.ask(number), TooManyTries)
         for number in block[3:] * 2:
             assert isinstance(await on.ask(number, NOW + 60), TooManyTries)
-        assert await on.ask(block[0], NOW + 60) is None
-        assert await on.ask("13900010000", NOW) is None
+        assert await on.ask(block[0], NOW + 60) is True
+        assert await on.ask("13900010000", NOW) is True
         assert on.rung() == {("adjacent-numbers",): 4}
         assert on.counts.of("limit_refusals") == {("sends-minute",): 3, ("adjacent-numbers",): 4}
-        assert await on.ask(block[3], NOW + TEN_MINUTES) is None
+        assert await on.ask(block[3], NOW + TEN_MINUTES) is True
 
     play(tmp_path / "hupan.db", scenario)
 
@@ -94,14 +115,120 @@ def test_many_at_once_never_pass_the_servers_limit(tmp_path: Path) -> None:
     async def scenario(on: Sending) -> None:
         asked = [on.ask(f"13{number:05d}0000") for number in range(50)]
         told = await asyncio.gather(*asked)
-        assert sum(refusal is None for refusal in told) == 20
-        assert all(isinstance(refusal, SendingStopped) for refusal in told if refusal)
-        assert await on.ask("somebody@example.com") is None  # another channel
+        assert sum(refusal is True for refusal in told) == 20
+        assert all(isinstance(refusal, SendingStopped) for refusal in told if refusal is not True)
+        assert await on.ask("somebody@example.com") is True  # another channel
         assert isinstance(await on.ask("13999990000", NOW + DAY - 1), SendingStopped)
-        assert await on.ask("13999980000", NOW + DAY) is None
+        assert await on.ask("13999980000", NOW + DAY) is True
         assert on.rung() == {("sending-stopped",): 31}
 
     play(tmp_path / "hupan.db", scenario)
+
+
+def test_strangers_leave_the_accounts_their_share(tmp_path: Path) -> None:
+    """Five codes leave to strangers, seven more to accounts, then all are refused (X4, E1)."""
+
+    async def scenario(on: Sending) -> None:
+        asked = await asyncio.gather(*(on.ask(f"13{number:05d}0000") for number in range(50)))
+        assert sorted(map(str, asked)) == ["False"] * 45 + ["True"] * 5
+        assert on.rung() == {("codes-to-strangers-stopped",): 45}
+        for number in range(7):
+            phone = f"14{number:05d}0000"
+            assert await on.ask(phone, has_account=True) is True
+        for has_account in (True, False):
+            refused = await on.ask(f"17{has_account:05d}0000", has_account=has_account)
+            assert isinstance(refused, SendingStopped)
+        assert await on.ask("13999980000", NOW + DAY) is True
+
+    play(tmp_path / "hupan.db", scenario, SHARED)
+
+
+def test_what_is_dropped_uses_nothing_up(tmp_path: Path) -> None:
+    """However many strangers ask once their part is spent, accounts lose nothing (X4)."""
+
+    async def scenario(on: Sending) -> None:
+        for number in range(5):
+            assert await on.ask(f"13{number:05d}0000") is True
+        for number in range(7):
+            for vain in range(20):
+                assert await on.ask(f"16{number:03d}{vain:02d}0000") is False
+            assert await on.ask(f"14{number:05d}0000", has_account=True) is True
+
+    play(tmp_path / "hupan.db", scenario, SHARED)
+
+
+def test_one_account_uses_little_of_the_share(tmp_path: Path) -> None:
+    """Its fourth code of a day comes from the part of strangers: three are kept for it (X4)."""
+
+    async def scenario(on: Sending) -> None:
+        for number in range(5):
+            assert await on.ask(f"13{number:05d}0000") is True
+        told = [await on.ask("14000000000", has_account=True) for _ in range(6)]
+        assert told == [True] * 3 + [False] * 3
+        assert await on.ask("14000010000", has_account=True) is True
+        assert await on.ask("14000000000", NOW + DAY, has_account=True) is True
+
+    play(tmp_path / "hupan.db", scenario, SHARED)
+
+
+def test_every_target_costs_the_same(tmp_path: Path) -> None:
+    """With an account or without, sent, dropped or refused: as many statements each (E1, E2)."""
+
+    class Counted:
+        """A change that counts its statements."""
+
+        def __init__(self, tx: Transaction) -> None:
+            self._tx = tx
+            self.statements = 0
+
+        async def one(self, sql: str, *values: Value) -> Row | None:
+            self.statements += 1
+            return await self._tx.one(sql, *values)
+
+        async def all(self, sql: str, *values: Value) -> list[Row]:
+            self.statements += 1
+            return await self._tx.all(sql, *values)
+
+        async def run(self, sql: str, *values: Value) -> int:
+            self.statements += 1
+            return await self._tx.run(sql, *values)
+
+    async def scenario(on: Sending) -> None:
+        async def cost(address: str, *, has_account: bool) -> int:
+            target = TARGETS.phone(address, "")
+
+            async def change(tx: Transaction) -> int:
+                counted = Counted(tx)
+                await on.limits.admit(counted, target, NOW, has_account=has_account)
+                return counted.statements
+
+            return await on.engine.change(change)
+
+        for number in range(15):
+            owner = await cost(f"14{number:05d}0000", has_account=True)
+            stranger = await cost(f"13{number:05d}0000", has_account=False)
+            assert owner == stranger or number == 6  # in between the last code was sent
+
+    play(tmp_path / "hupan.db", scenario, SHARED)
+
+
+def test_the_parts_of_a_budget_are_the_whole() -> None:
+    """Codes and notices together never pass the setting, however small it is (X4, C11)."""
+    for cents in (5, 9, 10, 25, 29, 100, 999, 10_000):
+        for notices in (1, 20, 90):
+            settings = Settings(
+                sms_budget_cents_per_day=cents, notices_percent=notices, emails_per_day=0
+            )
+            budgets = message_budgets(settings)
+            assert set(budgets) == {"sms"}
+            of = budgets["sms"]
+            in_all = of.notices.first[-1].most
+            assert of.codes.most + in_all == settings.sms_per_day
+            assert 1 <= of.shares.strangers.most <= of.codes.most
+            assert of.notices.other[0].most <= in_all // 2
+            assert (in_all > 0) is (settings.sms_per_day > 1)
+    by_default = message_budgets(Settings())["sms"]
+    assert (by_default.codes.most, by_default.shares.strangers.most) == (1600, 800)
 
 
 @pytest.mark.parametrize(

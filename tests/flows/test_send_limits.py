@@ -1,8 +1,11 @@
 """What the server sends in all, and to whom it never does (security C11, C12)."""
 
+import pytest
+
 from tests.flows.elsewhere import SENDING_STOPPED, TOO_MANY, Elsewhere, apart, limited
 from tests.wire.client import WireClient
 from tests.wire.test_parallel import at_once
+from tests.wire.ways import EMAIL
 
 DAY = 86_400
 SMS = "verification/get-verification-code"
@@ -20,20 +23,95 @@ def sent(wire: WireClient, *numbers: str) -> list[str]:
 
 
 def test_a_budget_that_is_spent_stops_the_sending() -> None:
-    """29 cents pay five SMS of five, never more at once; e-mails go on (security C11, R11)."""
-    with limited({"sms_budget_cents_per_day": "29", "emails_per_day": "2"}) as wire:
+    """29 cents pay five SMS of five, never more at once; e-mails go on (security C11, R11, X4).
+
+    One of the five is for a notice, two of the others for strangers.
+    """
+    with limited({"sms_budget_cents_per_day": "29", "emails_per_day": "5"}) as wire:
+        owners = [apart(number) for number in range(50, 54)]
+        for owner in owners:
+            wire.account(phone=owner)
         senders = [from_everywhere(number, wire) for number in range(50)]
         bodies = [{"mobile": apart(n), **sender.solved()} for n, sender in enumerate(senders)]
         answers = at_once(lambda at: senders[at].post(SMS, bodies[at]), range(50))
-        assert {answer.code for answer in answers} == {1, SENDING_STOPPED}
-        assert sum(answer.code == 1 for answer in answers) == 5
-        assert len(sent(wire, *map(apart, range(50)))) == 5
-        assert {answer.headers["x-result"] for answer in answers} == {"ok", "limited"}
+        assert {answer.code for answer in answers} == {1}
+        assert len(sent(wire, *map(apart, range(50)))) == 2
+        assert "alarm=codes-to-strangers-stopped channel=sms" in wire.server.output()
+        codes = [from_everywhere(60 + n, wire).ask_sms(one) for n, one in enumerate(owners)]
+        assert [answer.code for answer in codes] == [1, 1, SENDING_STOPPED, SENDING_STOPPED]
+        assert codes[-1].headers["x-result"] == "limited"
+        assert sent(wire, *owners) == owners[:2]
         assert "alarm=sending-stopped channel=sms" in wire.server.output()
-        codes = [from_everywhere(n, wire).ask_email(f"v{n}@example.com").code for n in range(3)]
-        assert codes == [1, 1, SENDING_STOPPED]
+        told = [from_everywhere(n, wire).ask_email(f"v{n}@example.com").code for n in range(5)]
+        assert told == [1] * 5
+        assert len([n for n in range(5) if wire.outbox("email", f"v{n}@example.com")]) == 2
         wire.wind(advance=DAY)
         assert from_everywhere(0, wire).ask_sms(apart(99)).code == 1
+
+
+PARTS = {"sms_budget_cents_per_day": "100", "emails_per_day": "20"}
+"""Of twenty messages four are for notices, and eight of the sixteen codes for strangers."""
+
+
+@pytest.mark.parametrize("channel", ["sms", "email"])
+def test_who_asks_is_answered_alike_whatever_is_spent(channel: str) -> None:
+    """Pairs with and without an account, while parts of the budget are spent (security E1, X4)."""
+    is_sms = channel == "sms"
+
+    def target(number: int) -> str:
+        return apart(number) if is_sms else f"a{number}@example.com"
+
+    def answer(number: int) -> tuple[object, ...]:
+        client = from_everywhere(number, wire)
+        told = client.ask_sms(target(number)) if is_sms else client.ask_email(target(number))
+        headers = {k: v for k, v in told.headers.items() if k not in {"x-request-id", "date"}}
+        return told.code, told.body, sorted(headers.items())
+
+    with limited(PARTS) as wire:
+        owners, strangers = range(100, 120), range(200, 220)
+        for number in owners:
+            wire.account(**{"phone" if is_sms else "email": target(number)})
+        assert {answer(number)[0] for number in range(8)} == {1}
+        stopped_at = 0
+        for at, (owner, stranger) in enumerate(zip(owners, strangers, strict=True)):
+            told = answer(owner), answer(stranger)
+            has_room = at < 8
+            stopped_at = stopped_at or (0 if told[0][0] == 1 else at)
+            if at != 7:  # the last code: after it everybody is refused
+                assert told[0] == told[1]
+            assert told[0][0] == (1 if has_room else SENDING_STOPPED)
+            came = [bool(wire.outbox(channel, target(one))) for one in (owner, stranger)]
+            assert came == [has_room, False]
+        assert stopped_at == 8
+
+
+def test_an_owner_signs_in_after_strangers_spent_all_they_may() -> None:
+    """Hundreds of codes to strangers, and the owner's code arrives and signs in (security X4)."""
+    with limited({"sms_budget_cents_per_day": "100"}) as wire:
+        owner = wire.signed_in(apart(500), deviceId="the owner's")
+        assert owner
+        for number in range(60):
+            assert from_everywhere(number, wire).ask_sms(apart(number)).code == 1
+        assert len(sent(wire, *map(apart, range(60)))) < 10
+        wire.wind(advance=61)
+        assert wire.signed_in(apart(500), deviceId="the owner's")
+
+
+def test_notices_are_within_the_budget() -> None:
+    """SMS that tell of changes count: four of twenty leave, the others the next day (X4, C11)."""
+    with limited({"sms_budget_cents_per_day": "100"}) as wire:
+        phones = [apart(number) for number in range(8)]
+        for number, phone in enumerate(phones):
+            token = wire.account(phone=phone).token
+            email = f"n{number}@example.com"
+            assert EMAIL.bind(wire, token, email, EMAIL.code(wire, email)).code == 1
+        assert len(sent(wire, *phones)) == 4
+        assert "alarm=notices-stopped channel=sms" in wire.server.output()
+        for number in range(100, 140):
+            from_everywhere(number, wire).ask_sms(apart(number))
+        assert len(sent(wire, *map(apart, range(100, 140)))) == 8  # what is for strangers, no less
+        wire.wind(advance=DAY)
+        assert len(sent(wire, *phones)) == 8
 
 
 def test_numbers_beside_each_other() -> None:

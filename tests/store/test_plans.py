@@ -39,8 +39,8 @@ WALKS: Final[Mapping[str, str]] = {
     "coin_audit.BROKEN_ENTRIES": OPERATORS,
     "row_checks.CHECKS": "looks at all rows once in a while, in pieces beside the requests",
     "marks.FORGET_TO_COME": OPERATORS,
-    "outbox.COUNT": "along an index of at most 10,000 messages a channel",
-    "outbox.DROP_OLDEST": "sorts one channel's messages, only when they are more than 10,000",
+    "outbox.COUNT": "along an index of at most 30,000 messages a channel",
+    "outbox.DROP_OLDEST": "sorts messages of one priority, only when they are more than 10,000",
     "device_settings.MAKE_ROOM_FOR_IGNORED": "sorts the devices of one account, at most 100",
     "device_settings.MAKE_ROOM_FOR_NOTIFICATION": "sorts the devices of one account, at most 100",
     "copying.begin_copy": OPERATORS,
@@ -51,6 +51,8 @@ WALKS: Final[Mapping[str, str]] = {
     "sqlite.check": FILES,
     "session_ends.END_OLDEST": "sorts the sessions of one account, some ten",
     "session_ends.LIST_LIVE": "sorts the sessions of one account, some ten",
+    "sessions.TRIM_DEVICES": "sorts the devices of one account, at most 51",
+    "sessions.TRIM_LEFT": "sorts what signed out of one account, at most 101",
 }
 """Statements that walk a table, or sort what they found, and why they may."""
 

@@ -32,6 +32,7 @@ WIRE: dict[type[Exception], Failure] = {
     refusals.WeakPassword: failures.WEAK_PASSWORD,
     refusals.TooLateToUndo: failures.TOO_LATE_TO_UNDO,
     refusals.TooManyRemarks: failures.TOO_MANY_REMARKS,
+    refusals.RemarksFull: failures.REMARKS_FULL,
     refusals.AccountCancelled: failures.ACCOUNT_CANCELLED,
     refusals.InvitationCodeTaken: failures.INVITATION_CODE_TAKEN,
     refusals.InvitationCodeChanged: failures.INVITATION_CODE_CHANGED,

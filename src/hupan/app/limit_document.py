@@ -1,4 +1,4 @@
-"""Writes the table of docs/limits.md anew: `python -m hupan.app.limit_document docs/limits.md`."""
+"""Writes the tables of docs/limits.md anew: `python -m hupan.app.limit_document docs/limits.md`."""
 
 import sys
 from html import escape
@@ -6,27 +6,44 @@ from pathlib import Path
 
 from hupan.app.account_rows import Row
 from hupan.app.limit_rows import limit_rows
+from hupan.app.table_bounds import buffer_rows, table_rows
 from hupan.config import Settings
 
 BEGINS, ENDS = "<!-- table -->\n", "<!-- end of the table -->\n"
+TABLES_BEGIN, TABLES_END = "<!-- tables of the store -->\n", "<!-- end of the tables -->\n"
+BUFFERS_BEGIN, BUFFERS_END = "<!-- buffers -->\n", "<!-- end of the buffers -->\n"
 _HEAD = """
 | 设置 Setting | 默认 Default | 时间 How long | 限制谁 Who | 内容 What | 计数于 Counted |
 |---|---|---|---|---|---|
 """
+_TABLES_HEAD = """
+| Table | Rows of each | At most | Kept by |
+|---|---|---|---|
+"""
+_BUFFERS_HEAD = """
+| Queue or buffer of a process | At most | Beyond |
+|---|---|---|
+"""
 
 
 def limits_page(page: str) -> str:
-    """A page with the table of limits between the marks, as the program's table of them has it.
+    """A page with its tables between the marks, as the program has them.
 
     Raises:
-        ValueError: the page has not both marks.
+        ValueError: the page has not all marks.
     """
-    before, begins, rest = page.partition(BEGINS)
-    _, ends, after = rest.partition(ENDS)
+    limits = _HEAD + "".join(map(_line, limit_rows(Settings())))
+    page = _between(page, BEGINS, ENDS, limits)
+    page = _between(page, TABLES_BEGIN, TABLES_END, _TABLES_HEAD + table_rows())
+    return _between(page, BUFFERS_BEGIN, BUFFERS_END, _BUFFERS_HEAD + buffer_rows())
+
+
+def _between(page: str, begin: str, end: str, text: str) -> str:
+    before, begins, rest = page.partition(begin)
+    _, ends, after = rest.partition(end)
     if not (begins and ends):
         raise ValueError("no marks of a table")
-    rows = "".join(map(_line, limit_rows(Settings())))
-    return f"{before}{BEGINS}{_HEAD}{rows}\n{ENDS}{after}"
+    return f"{before}{begin}{text}\n{end}{after}"
 
 
 def _line(row: Row) -> str:

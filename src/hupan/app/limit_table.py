@@ -12,14 +12,14 @@ from hupan.domain.destinations import Destinations
 from hupan.domain.floods import Flood, Floods, Held
 from hupan.domain.limiter import Exemption
 from hupan.domain.refusals import InvalidField
-from hupan.domain.settings import DAY, HOUR, Limits
+from hupan.domain.settings import DAY, HOUR, CodeShares, Limits, NoticeLimits
 from hupan.domain.targets import Target, Targets
 from hupan.domain.tries import everything_of
-from hupan.model import Limit
+from hupan.model import Channel, Limit
 
 MINUTE = 60
-IN_A_ROW_SECONDS = 3650 * DAY
-"""How long wrong codes in a row are remembered: until a right one comes."""
+IN_A_ROW_SECONDS = 90 * DAY
+"""How long wrong codes in a row are remembered, unless a right one comes: no count is for ever."""
 
 Who: TypeAlias = Literal["target", "numbers", "server", "address", "network", "account"]
 """Whose events are counted together.
@@ -97,13 +97,55 @@ def limits(settings: Settings) -> Limits:
     def of(*names: str) -> tuple[Limit, ...]:
         return tuple(_limits(settings, names))
 
+    budgets = message_budgets(settings)
     return Limits(
         enabled=settings.limits_enabled,
         wrong_codes=of("wrong_codes_per_hour", "wrong_codes_per_day", "wrong_codes_in_a_row"),
         wrong_passwords=of("wrong_passwords_per_hour", "wrong_passwords_per_day"),
         sends=of("sends_per_minute", "sends_per_hour", "sends_per_day"),
-        sends_in_all={"sms": of("sms_budget_cents_per_day"), "email": of("emails_per_day")},
+        sends_in_all={channel: (one.codes,) for channel, one in budgets.items()},
         adjacent=of("adjacent_numbers_per_ten_minutes"),
+        code_shares={channel: one.shares for channel, one in budgets.items()},
+        notices_in_all={channel: one.notices for channel, one in budgets.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MessageBudget:
+    """What a channel may send in a day, in its parts: codes, and notices (security X4)."""
+
+    codes: Limit
+    shares: CodeShares
+    notices: NoticeLimits
+
+
+def message_budgets(settings: Settings) -> dict[Channel, MessageBudget]:
+    """The budgets of the channels that have one.
+
+    Codes and notices never use each other's part, so all parts together are what the setting says.
+    """
+    names: dict[Channel, str] = {"sms": "sms_budget_cents_per_day", "email": "emails_per_day"}
+    return {
+        channel: _message_budget(limit, settings)
+        for channel, name in names.items()
+        for limit in _limits(settings, (name,))
+    }
+
+
+def _message_budget(whole: Limit, settings: Settings) -> MessageBudget:
+    notices = min(max(1, whole.most * settings.notices_percent // 100), whole.most - 1)
+    codes = whole.most - notices
+    strangers = max(1, codes * (100 - settings.account_codes_percent) // 100)
+    in_all = Limit("notices-day", notices, DAY)
+    return MessageBudget(
+        codes=Limit(whole.name, codes, DAY),
+        shares=CodeShares(
+            strangers=Limit("codes-to-strangers-day", strangers, DAY),
+            accounts=Limit("codes-to-accounts-day", codes, DAY),
+        ),
+        notices=NoticeLimits(
+            first=(in_all,), other=(Limit("other-notices-day", notices // 2, DAY), in_all)
+        ),
     )
 
 

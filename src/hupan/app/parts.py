@@ -18,6 +18,7 @@ from hupan.domain.days import Days
 from hupan.domain.floods import Floods
 from hupan.domain.limiter import Limiter
 from hupan.domain.messages import Messages
+from hupan.domain.notice_budget import NoticeBudget
 from hupan.domain.notices import Notices
 from hupan.domain.passwords import Passwords
 from hupan.domain.sessions import Sessions
@@ -65,9 +66,11 @@ def make_parts(settings: Settings, outside: Outside, engine: MeasuredEngine, sea
     its_targets, days, counts = targets(settings), Days(its_rules.zone), Counts()
     exempt = exemption(settings, its_targets)
     limiter = Limiter(enabled=its_limits.enabled, exemption=exempt, count=counts)
-    courier = Courier(engine, clock, seal, outside.senders, counts)
+    alarms = Alarms(counts, clock)
+    budget = NoticeBudget(limiter, its_limits.notices_in_all, alarms)
+    courier = Courier(engine, clock, seal, outside.senders, counts, budget)
     messages = Messages(seal, chance("messages"))
-    notices = Notices(messages, courier.wake)
+    notices = Notices(messages, courier.wake, limiter)
     tokens = Tokens(seal, chance("tokens"))
     return Parts(
         settings=settings,
@@ -75,7 +78,7 @@ def make_parts(settings: Settings, outside: Outside, engine: MeasuredEngine, sea
         engine=engine,
         clock=clock,
         counts=counts,
-        alarms=Alarms(counts, clock),
+        alarms=alarms,
         seal=seal,
         rules=its_rules,
         limits=its_limits,

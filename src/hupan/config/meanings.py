@@ -271,12 +271,21 @@ MEANINGS: Mapping[str, Wording] = {
         "price of an SMS in cents, for the budget of a day",
     ),
     "sms_budget_cents_per_day": Wording(
-        "每天短信预算（分），用完即停发并告警，0 为不限",
-        "what SMS may cost in a day, in cents; then none is sent, and an alarm rings; 0 for any",
+        "每天短信预算（分），含通知短信，用完即停发并告警，0 为不限",
+        "what SMS may cost in a day, in cents, notices too; then none is sent, and an alarm rings; "
+        "0 for any",
     ),
     "emails_per_day": Wording(
-        "全服务器每天发送的邮件验证码数，0 为不限",
-        "codes by e-mail of the server and day, 0 for any",
+        "全服务器每天发送的邮件数（验证码与通知），0 为不限",
+        "e-mails of the server and day, codes and notices, 0 for any",
+    ),
+    "account_codes_percent": Wording(
+        "每天的验证码中，为已有账号的号码和邮箱保留百分之几，其他人不能占用",
+        "percent of a day's codes that are kept for numbers and addresses with an account",
+    ),
+    "notices_percent": Wording(
+        "每天的短信和邮件中，百分之几用于通知（如换绑、改密），其余用于验证码",
+        "percent of a day's SMS and e-mails that are for notices; the others are for codes",
     ),
     "address_wrong_tries_per_hour": Wording(
         "每个 IP（IPv6 为 /64）每小时可输错验证码、密码、图形验证码的总次数，0 为不限",

@@ -163,6 +163,8 @@ class Settings:
     sms_price_cents: int = LIMITS(5, _LITTLE)
     sms_budget_cents_per_day: int = LIMITS(10_000, _MANY)
     emails_per_day: int = LIMITS(10_000, _MANY)
+    account_codes_percent: int = LIMITS(50, whole(0, 90))
+    notices_percent: int = LIMITS(20, whole(1, 90))
     address_wrong_tries_per_hour: int = LIMITS(60, _MANY)
     address_sends_per_hour: int = LIMITS(20, _MANY)
     network_sends_per_hour: int = LIMITS(100, _MANY)

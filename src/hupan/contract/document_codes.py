@@ -43,6 +43,8 @@ WHEN: dict[Failure, str] = {
     of.TOO_LATE_TO_UNDO: "an operator undoes a change that is too old or was undone; never to "
     "clients",
     of.TOO_MANY_REMARKS: "save-user-remarks past the most that one account may have",
+    of.REMARKS_FULL: "save-user-remarks when all remarks of the account together would be longer "
+    "than is kept; shorter ones are always taken",
     of.ACCOUNT_CANCELLED: "signing in to an account that was cancelled and waits to be erased; "
     "told after a right code or password",
     of.INVITATION_CODE_TAKEN: "change-user-invite-code to one that is or was another account's",

@@ -189,8 +189,9 @@ NOTES: dict[Line, tuple[Note, ...]] = {
         Note(
             "D",
             "`others` has at most 20 pairs and is kept with `key` and `value` alone; an account "
-            "notes about at most 5,000 others (1441).",
-            "`others` 至多 20 对，只保留 `key` 与 `value`；每个账号至多备注 5000 人（1441）。",
+            "notes about at most 5,000 others (1441), 250,000 characters in all (1442).",
+            "`others` 至多 20 对，只保留 `key` 与 `value`；每个账号至多备注 5000 人（1441），"
+            "总共至多 250000 字（1442）。",
         ),
     ),
     of.bind_phone: _BINDING,

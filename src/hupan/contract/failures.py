@@ -116,6 +116,11 @@ OLDER_PROOF_NEEDED = Failure(
 TOO_MANY_REMARKS = Failure(
     1441, "备注数量已达上限", "There are as many remarks as one account may have"
 )
+REMARKS_FULL = Failure(
+    1442,
+    "备注总字数已达上限，请先删减其他备注",
+    "Your remarks are as long as one account may keep: shorten or clear some first",
+)
 ACCOUNT_CANCELLED = Failure(
     1421,
     "该账号已注销，其数据清除后方可重新注册",

@@ -18,6 +18,9 @@ from hupan.store.contacts import (
 from hupan.store.engine import Engine, Transaction
 from hupan.store.sessions import end_sessions
 
+MOST_AT_ONCE = 500
+"""Rows that one change deletes."""
+
 
 class ContactUndo:
     """Gives an account back what was bound before somebody changed it."""
@@ -56,7 +59,8 @@ class ContactUndo:
     async def forget_expired(self) -> None:
         """Forgets changes, and the numbers in them, that can no longer be undone."""
         until = int(self._clock.now()) - self._undo_seconds
-        await self._engine.change(lambda tx: purge_changes(tx, until))
+        while await self._engine.change(lambda tx: purge_changes(tx, until, MOST_AT_ONCE)):
+            pass
 
     async def _undoable(self, tx: Transaction, account: AccountId, number: int) -> ContactChange:
         change = await find_change(tx, account, number)

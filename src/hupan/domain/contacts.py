@@ -19,16 +19,20 @@ from hupan.domain.refusals import (
     PhoneNotBound,
     PhoneTaken,
     Refusal,
+    TooManyTries,
     WrongCode,
 )
 from hupan.domain.targets import Target, Targets
 from hupan.model import AccountId, Caller, Channel, Session
 from hupan.store.accounts import find_owner
 from hupan.store.codes import Code
-from hupan.store.contacts import note_change
+from hupan.store.contacts import count_changes, note_change
 from hupan.store.engine import Engine, Transaction
 from hupan.store.sessions import end_sessions, hold_caller
 
+MOST_CHANGES = 100
+"""Changes of an account that are kept at a time. One more is refused, and none is forgotten: or who
+took an account over would make as many, and nobody could undo the first one (security A2, X5)."""
 Step: TypeAlias = Callable[[Transaction, Caller, Target, str, int], Awaitable[Refusal | None]]
 
 TAKEN: dict[Channel, type[Refusal]] = {"sms": PhoneTaken, "email": EmailTaken}
@@ -167,6 +171,8 @@ class Contacts:
     ) -> Refusal | None:
         """Uses a code up and makes its target the caller's, if it is still free (D1, A3)."""
         account, channel = caller.account, target.channel
+        if await count_changes(tx, account.id) >= MOST_CHANGES:
+            return TooManyTries()
         spent = await self._spend(tx, caller, target, code, now)
         if isinstance(spent, Refusal):
             return spent

@@ -1,8 +1,10 @@
 """The courier: takes messages from the outbox and hands them to a sender, never inline.
 
-A slow sender slows nobody (security R07). A message is taken under a lease, so one of several
-servers sends it; sure failures are tried again with longer and longer waits until the message is
-of no use any more; an unknown outcome is not, so a code never arrives twice.
+A slow sender slows nobody (security R07), and notices hold up no code (security X4): codes are
+taken first, and what notices may hold of a sender leaves room for codes. A message is taken under
+a lease, so one of several servers sends it; sure failures are tried again with longer and longer
+waits until the message is of no use any more; an unknown outcome is not, so a code never arrives
+twice.
 """
 
 import asyncio
@@ -16,23 +18,36 @@ from hupan.counting import Count, uncounted
 from hupan.delivery.message import Message
 from hupan.delivery.protocol import NotSent, OutcomeUnknown, Sender
 from hupan.domain.messages import DISCARDED, SEAL_PURPOSE
+from hupan.domain.notice_budget import NoticeBudget
 from hupan.model import Channel, StoreUnavailable
 from hupan.seal import Seal
 from hupan.store.engine import Engine, Transaction
 from hupan.store.outbox import (
+    CODE,
+    FIRST_NOTICE,
+    NOTICE,
+    PRIORITIES,
     OutboxMessage,
     drop_oldest,
-    find_next_due,
     has_surplus,
     lease_due,
+    list_next_due,
+    put_back,
     put_off,
     remove_message,
 )
 
 MOST_AT_ONCE = 16
-"""Of each channel; so a channel whose sender hangs holds up no other one."""
+"""Codes of each channel; so a channel whose sender hangs holds up no other one."""
+MOST_NOTICES_AT_ONCE = 2
+"""Of each channel, and fewer than a gateway has threads: so notices never fill a slow sender."""
 MOST_WAITING = 10_000
-"""Of each channel; beyond them the oldest are forgotten, for their codes die first (R07)."""
+"""Of each channel and priority; beyond them the oldest are dropped, for codes die in order (R07).
+
+Each priority has its own bound, so no notice pushes out a code."""
+OVER_BUDGET_SECONDS = 600
+"""How long notices wait before the day's budget is asked again, once it had no room for one."""
+SURPLUS_CHECK_SECONDS = 1.0
 LEASE_SECONDS = 600
 """Longer than any send may take, and than any code lives: nobody else takes it on meanwhile."""
 FIRST_WAIT_SECONDS = 2
@@ -40,6 +55,8 @@ LONGEST_SLEEP_SECONDS = 5.0
 STOP_SECONDS = 3.0
 """How long sends under way may take when the server stops."""
 DRAIN_PAUSE_SECONDS = 0.001
+_NOTICES = (FIRST_NOTICE, NOTICE)
+_PLACES = {CODE: MOST_AT_ONCE, FIRST_NOTICE: MOST_NOTICES_AT_ONCE, NOTICE: MOST_NOTICES_AT_ONCE}
 _log = logging.getLogger("hupan.courier")
 
 
@@ -53,6 +70,7 @@ class Courier:
         seal: Seal,
         senders: Mapping[Channel, Sender],
         count: Count = uncounted,
+        budget: NoticeBudget | None = None,
     ) -> None:
         self._engine = engine
         self._count = count
@@ -62,7 +80,11 @@ class Courier:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._rounds = 0  # calls of _take_on that have not ended yet
-        self._sending: dict[Channel, set[asyncio.Task[None]]] = {name: set() for name in senders}
+        self._budget = budget
+        self._over_budget_until: dict[tuple[Channel, int], float] = {}
+        self._surplus_checked_at = -SURPLUS_CHECK_SECONDS
+        self._codes: dict[Channel, set[asyncio.Task[None]]] = {name: set() for name in senders}
+        self._notices: dict[Channel, set[asyncio.Task[None]]] = {name: set() for name in senders}
 
     def start(self) -> None:
         """Begins to look after the outbox."""
@@ -114,54 +136,109 @@ class Courier:
                 await asyncio.sleep(LONGEST_SLEEP_SECONDS)
 
     async def _sleep(self) -> None:
-        """Waits for a call, or for the next message that is due."""
-        due_at = await find_next_due(self._engine)
-        ahead = LONGEST_SLEEP_SECONDS if due_at is None else due_at - self._clock.now()
-        if self._is_full():
-            ahead = LONGEST_SLEEP_SECONDS
+        """Wait for a call, or for the next message that is due and has room to be sent."""
+        due = await self._next_due()
+        ahead = min(due.values(), default=LONGEST_SLEEP_SECONDS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(max(ahead, 0.0), LONGEST_SLEEP_SECONDS)):
                 await self._wake.wait()
         self._wake.clear()
 
+    async def _next_due(self) -> dict[tuple[Channel, int], float]:
+        """In how many seconds the next message is due, of what has room to be sent; codes first."""
+        due = await list_next_due(self._engine)
+        now = self._clock.now()
+        return {
+            (channel, priority): due[channel, priority] - now
+            for priority in PRIORITIES
+            for channel in self._senders
+            if (channel, priority) in due and self._room(channel, priority) > 0
+        }
+
     async def _take_on(self) -> int:
         """Begins to send what is due, as far as there is room; gives how many messages that are."""
         self._rounds += 1
         try:
-            return sum([await self._take_on_channel(channel) for channel in self._senders])
+            due = await self._next_due()
+            return sum(
+                [
+                    await self._take_on_of(channel, priority)
+                    for (channel, priority), ahead in due.items()
+                    if ahead <= 0
+                ]
+            )
         finally:
             self._rounds -= 1
 
-    async def _take_on_channel(self, channel: Channel) -> int:
-        room = MOST_AT_ONCE - len(self._sending[channel])
-        if room <= 0:
+    async def _take_on_of(self, channel: Channel, priority: int) -> int:
+        room = self._room(channel, priority)
+        if room <= 0:  # another round took it meanwhile
             return 0
-        now = int(self._clock.now())
-        leased = await self._engine.change(
-            lambda tx: lease_due(tx, channel, now=now, until=now + LEASE_SECONDS, most=room)
-        )
+        leased = await self._engine.change(lambda tx: self._lease(tx, channel, priority, room))
+        sending = self._sending(channel, priority)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            sending.discard(task)
+            self._wake.set()  # only now is its place free
+
         for row in leased:
             task = asyncio.create_task(self._send(row))
-            self._sending[channel].add(task)
-            task.add_done_callback(self._sending[channel].discard)
+            sending.add(task)
+            task.add_done_callback(ended)
         return len(leased)
 
+    async def _lease(
+        self, tx: Transaction, channel: Channel, priority: int, room: int
+    ) -> list[OutboxMessage]:
+        """Take due messages; notices that the day's budget has no room for wait."""
+        now = int(self._clock.now())
+        leased = await lease_due(
+            tx, channel, priority, now=now, until=now + LEASE_SECONDS, most=room
+        )
+        if priority == CODE or self._budget is None:
+            return leased
+        taken = []
+        for row in leased:
+            # Another try of one that did not leave costs nothing more.
+            if row.tries > 1 or await self._budget.take(tx, channel, priority, now):
+                taken.append(row)
+            else:
+                self._over_budget_until[channel, priority] = now + OVER_BUDGET_SECONDS
+                await put_back(tx, row, now)
+        return taken
+
     async def _forget_surplus(self) -> None:
-        """Forgets the oldest where too much has piled up before a sender that is down."""
+        """Drop the oldest where too much has piled up before a sender that is down."""
+        now = asyncio.get_running_loop().time()
+        if now < self._surplus_checked_at + SURPLUS_CHECK_SECONDS:
+            return
+        self._surplus_checked_at = now
         for channel in self._senders:
-            if await has_surplus(self._engine, channel, MOST_WAITING):
-                dropped = await self._engine.change(partial(_drop, channel))
-                for _ in range(dropped):
-                    self._count("messages", channel, "surplus")
-                if dropped:
-                    _log.warning("%s: too many messages wait; %d were given up", channel, dropped)
+            for priority in PRIORITIES:
+                await self._forget_surplus_of(channel, priority)
+
+    async def _forget_surplus_of(self, channel: Channel, priority: int) -> None:
+        dropped = 0
+        while await has_surplus(self._engine, channel, priority, MOST_WAITING):
+            dropped += await self._engine.change(partial(_drop, channel, priority))
+        for _ in range(dropped):
+            self._count("messages", channel, "surplus")
+        if dropped:
+            _log.warning("%s: too many messages wait; %d were given up", channel, dropped)
+
+    def _sending(self, channel: Channel, priority: int) -> set[asyncio.Task[None]]:
+        return (self._codes if priority == CODE else self._notices)[channel]
+
+    def _room(self, channel: Channel, priority: int) -> int:
+        """How many more messages of a channel and priority may be under way."""
+        wait = self._over_budget_until.get((channel, priority), 0.0) - self._clock.now()
+        if 0 < wait <= OVER_BUDGET_SECONDS:  # no clock that jumps back makes it longer
+            return 0
+        return _PLACES[priority] - len(self._sending(channel, priority))
 
     def _under_way(self) -> set[asyncio.Task[None]]:
-        return {task for tasks in self._sending.values() for task in tasks}
-
-    def _is_full(self) -> bool:
-        """Whether some channel has no room: what is due there waits for the end of a send."""
-        return any(len(tasks) >= MOST_AT_ONCE for tasks in self._sending.values())
+        kinds = (*self._codes.values(), *self._notices.values())
+        return {task for tasks in kinds for task in tasks}
 
     async def _send(self, row: OutboxMessage) -> None:
         """Sends one message and writes down how that went."""
@@ -173,7 +250,6 @@ class Courier:
                 await self._engine.change(lambda tx: put_off(tx, row, again_at))
         except StoreUnavailable:
             _log.warning("%s %s: the outcome was not kept", row.channel, row.id)
-        self._wake.set()
 
     async def _outcome(self, row: OutboxMessage) -> int | None:
         """Hands a message over; gives when to try again, or None when it is done with."""
@@ -224,5 +300,5 @@ class Courier:
         )
 
 
-async def _drop(channel: Channel, tx: Transaction) -> int:
-    return await drop_oldest(tx, channel, MOST_WAITING)
+async def _drop(channel: Channel, priority: int, tx: Transaction) -> int:
+    return await drop_oldest(tx, channel, priority, MOST_WAITING)

@@ -1,4 +1,4 @@
-"""Forgets what has expired, once a minute, in one small change."""
+"""Forgets what has expired, once a minute, in small changes."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from typing import TypeAlias
 from hupan.clock import Clock
 from hupan.domain.settings import DAY
 from hupan.model import StoreUnavailable
-from hupan.store.captchas import purge_captchas
+from hupan.store.captchas import drop_surplus_captchas, purge_captchas
 from hupan.store.codes import purge_codes
 from hupan.store.coin_refusals import purge_refusals
 from hupan.store.engine import Engine, Transaction
@@ -22,6 +22,12 @@ LEFT_SECONDS = 7 * 86_400
 """How long signing out a second time succeeds."""
 REFUSED_COINS_SECONDS = 7 * 86_400
 """How long a refused change of coins is refused again when it is sent again."""
+MOST_SPENT_CAPTCHAS = 100_000
+"""Captchas that were answered and have expired since, remembered for a day (security X5)."""
+MOST_AT_ONCE = 500
+"""Rows that one change deletes; many small ones hold up no request."""
+MOST_CHANGES = 1000
+"""Changes of one table in one round; the next one goes on."""
 Chore: TypeAlias = Callable[[], Awaitable[object]]
 _log = logging.getLogger("hupan.housekeeping")
 
@@ -55,18 +61,24 @@ class Housekeeping:
     async def purge(self) -> None:
         """Forgets what has expired and does the other chores."""
         now = int(self._clock.now())
-
-        async def change(tx: Transaction) -> None:
-            await purge_codes(tx, now)
-            await purge_captchas(tx, now - DAY)  # later: no clock that jumps back may revive one
-            await purge_tallies(tx, now)
-            await purge_step_ups(tx, now)
-            await purge_left(tx, now - LEFT_SECONDS)
-            await purge_refusals(tx, now - REFUSED_COINS_SECONDS)
-
-        await self._engine.change(change)
+        await self._purge(lambda tx: purge_codes(tx, now, MOST_AT_ONCE))
+        # Later: no clock that jumps back may revive one.
+        await self._purge(lambda tx: purge_captchas(tx, now - DAY, MOST_AT_ONCE))
+        await self._purge(
+            lambda tx: drop_surplus_captchas(tx, now, MOST_AT_ONCE, kept=MOST_SPENT_CAPTCHAS)
+        )
+        await self._purge(lambda tx: purge_tallies(tx, now, MOST_AT_ONCE))
+        await self._purge(lambda tx: purge_step_ups(tx, now, MOST_AT_ONCE))
+        await self._purge(lambda tx: purge_left(tx, now - LEFT_SECONDS, MOST_AT_ONCE))
+        await self._purge(lambda tx: purge_refusals(tx, now - REFUSED_COINS_SECONDS, MOST_AT_ONCE))
         for chore in self._chores:
             await chore()
+
+    async def _purge(self, change: Callable[[Transaction], Awaitable[int]]) -> None:
+        """Delete in small changes, so that none holds up a request."""
+        for _ in range(MOST_CHANGES):
+            if await self._engine.change(change) < MOST_AT_ONCE:
+                return
 
     async def _run(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hupan.counting import Count, uncounted
 from hupan.model import Limit
 from hupan.store.engine import Transaction
-from hupan.store.tallies import forget, give_back, take
+from hupan.store.tallies import forget, give_back, is_full, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Limiter:
         if not self._enabled or self._exemption.covers(subject, now):
             return True
         for position, limit in enumerate(limits):
-            if not await take(tx, subject, limit, now):
+            if limit.most < 1 or not await take(tx, subject, limit, now):
                 self._count("limit_refusals", limit.name)
                 for taken in limits[:position]:
                     await give_back(tx, subject, taken, now)
@@ -65,6 +65,24 @@ class Limiter:
         if not self._enabled or self._exemption.covers(subject, now):
             return False
         return await take(tx, subject, limit, now)
+
+    async def is_full(
+        self, tx: Transaction, subject: str, limits: Sequence[Limit], now: int
+    ) -> bool:
+        """Whether some limit is full; nothing is counted."""
+        if not self._enabled or self._exemption.covers(subject, now):
+            return False
+        for limit in limits:
+            if limit.most < 1 or await is_full(tx, subject, limit, now):
+                self._count("limit_refusals", limit.name)
+                return True
+        return False
+
+    async def has_room(self, tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
+        """Count one event that goes another way when its limit is full, and is not refused."""
+        if not self._enabled or self._exemption.covers(subject, now):
+            return True
+        return limit.most > 0 and await take(tx, subject, limit, now)
 
     async def give_back(
         self, tx: Transaction, subject: str, limits: Sequence[Limit], now: int

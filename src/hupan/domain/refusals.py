@@ -22,6 +22,7 @@ Refusal
 ├── WeakPassword            a common password, or made of what is known of the account
 ├── TooLateToUndo           there is no such change that can still be undone
 ├── TooManyRemarks          the account notes about as many as are kept
+├── RemarksFull             its notes are as long as is kept, all together
 ├── AccountCancelled        the account was cancelled; told only after the secret was right (E3)
 ├── InvitationCodeTaken     the invitation code belongs to an account
 ├── InvitationCodeChanged   an invitation code can be changed once, and it was
@@ -137,6 +138,10 @@ class TooLateToUndo(Refusal):
 
 class TooManyRemarks(Refusal):
     """The account has noted something about as many others as are kept."""
+
+
+class RemarksFull(Refusal):
+    """What the account noted is as long as is kept, all together."""
 
 
 class AccountCancelled(Refusal):

@@ -5,14 +5,22 @@ from msgspec import Struct
 
 from hupan.domain.account_ids import read_account_id
 from hupan.domain.outcome import granted
-from hupan.domain.refusals import InvalidField, Refusal, TooManyRemarks, UnknownUser
+from hupan.domain.refusals import (
+    InvalidField,
+    Refusal,
+    RemarksFull,
+    TooManyRemarks,
+    UnknownUser,
+)
 from hupan.domain.text import line, paragraph
 from hupan.model import AccountId, Remark
 from hupan.store.accounts import find_account, hold_account
 from hupan.store.engine import Engine, Transaction
-from hupan.store.remarks import put_remark, remove_remark
+from hupan.store.remarks import find_remark_size, put_remark, remove_remark, resize_remarks
 
 MOST_REMARKS = 5_000
+MOST_CHARACTERS = 250_000
+"""Of all remarks of one account together, 50 for each: at most 1 MB (security X5)."""
 MOST_NAME_CHARACTERS = 32
 MOST_PHONE_CHARACTERS = 64
 MOST_OTHERS = 20
@@ -43,6 +51,7 @@ class Remarks:
             InvalidField: a text cannot be, or the remark is about the account itself.
             UnknownUser: nobody has the id.
             TooManyRemarks: the account has as many as are kept.
+            RemarksFull: they are as long as is kept, all together.
         """
         checked = _checked(remark)
         friend = read_account_id(friend_id)
@@ -53,19 +62,22 @@ class Remarks:
             await hold_account(tx, account)
             if await find_account(tx, friend) is None:
                 return UnknownUser()
-            return await _keep(tx, account, friend, checked)
+            await _keep(tx, account, friend, checked)
+            return None
 
         granted(await self._engine.change(change))
 
 
-async def _keep(
-    tx: Transaction, account: AccountId, friend: AccountId, remark: Remark
-) -> Refusal | None:
+async def _keep(tx: Transaction, account: AccountId, friend: AccountId, remark: Remark) -> None:
+    """Write a remark; what it raises undoes the change."""
+    size = len(remark.name) + len(remark.phone) + len(remark.others)
+    change = size - await find_remark_size(tx, account, friend)
+    if not await resize_remarks(tx, account, change, most=MOST_CHARACTERS):
+        raise RemarksFull
     if remark == Remark():
         await remove_remark(tx, account, friend)
-        return None
-    kept = await put_remark(tx, account, friend, remark, most=MOST_REMARKS)
-    return None if kept else TooManyRemarks()
+    elif not await put_remark(tx, account, friend, remark, most=MOST_REMARKS):
+        raise TooManyRemarks
 
 
 def _checked(remark: Remark) -> Remark:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from hupan.clock import Clock
 from hupan.domain.bindings import bound
 from hupan.domain.days import Days
-from hupan.domain.notices import Notices
+from hupan.domain.notices import ENDED_NOTICE, Notices
 from hupan.domain.refusals import Banned, NotSignedIn
 from hupan.domain.settings import SessionLife
 from hupan.domain.text import device_text
@@ -25,9 +25,13 @@ from hupan.store.sessions import (
     note_country,
     note_day,
     open_session,
+    trim_devices,
 )
 
-ENDED_NOTICE = "notice-session-ended"
+MOST_DEVICES = 50
+"""Devices that an account is known to use, or one for each session where more are allowed.
+
+Of more, those that signed in longest ago are forgotten: their wrong tries count as a stranger's."""
 _log = logging.getLogger("hupan.sessions")
 
 
@@ -115,6 +119,7 @@ class Sessions:
         now = int(self._clock.now())
         session = Session(account, digest(token), on.id, on.platform, now, now)
         await open_session(tx, session)
+        await trim_devices(tx, account, on.id, max(MOST_DEVICES, self._life.most))
         await note_country(tx, account, on.country)
         await self._end_surplus(tx, account, now)
         return token

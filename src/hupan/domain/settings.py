@@ -11,12 +11,40 @@ DAY = 24 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
+class CodeShares:
+    """Parts of the codes that a channel may send in a day; what is kept for accounts is the rest.
+
+    Attributes:
+        strangers: codes to numbers and addresses without an account.
+        accounts: codes to those with one; counted for the sake of the same duration (security E2).
+    """
+
+    strangers: Limit
+    accounts: Limit
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeLimits:
+    """How many notices a channel may send in a day.
+
+    Attributes:
+        first: those that a target is told for the first time that day.
+        other: all others.
+    """
+
+    first: tuple[Limit, ...] = ()
+    other: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Every limit that is counted in the store; with `enabled` off none is.
 
     Attributes:
         sends: of one target.
-        sends_in_all: of the whole server, by channel.
+        sends_in_all: codes of the whole server, by channel.
+        code_shares: parts of them, by channel.
+        notices_in_all: notices of the whole server, by channel.
         adjacent: numbers with the same first digits (security C12).
     """
 
@@ -26,6 +54,8 @@ class Limits:
     sends: tuple[Limit, ...]
     sends_in_all: Mapping[Channel, tuple[Limit, ...]] = field(default_factory=dict)
     adjacent: tuple[Limit, ...] = ()
+    code_shares: Mapping[Channel, CodeShares] = field(default_factory=dict)
+    notices_in_all: Mapping[Channel, NoticeLimits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,19 @@ def block_sends(block: str) -> str:
     return f"block:{block}:"
 
 
+def notices(channel: Channel, key: str) -> str:
+    """What notices to a target are counted under; their purpose follows."""
+    return f"notice:{channel}:{key}:"
+
+
 def everything_of(channel: Channel, key: str) -> tuple[str, ...]:
     """The beginnings of all that is counted of a target."""
-    told = (code_tries(channel, key), sends(channel, key), sends_lately(key))
+    told = (
+        code_tries(channel, key),
+        sends(channel, key),
+        sends_lately(key),
+        notices(channel, key),
+    )
     return (*told, password_tries(key)) if channel == "email" else told
 
 

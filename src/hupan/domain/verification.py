@@ -74,15 +74,15 @@ class Verification:
 
     async def _issue(self, tx: Transaction, target: Target, *, reset: bool) -> Refusal | None:
         now = int(self._clock.now())
-        refusal = await self._limits.refusal(tx, target, now)
-        if refusal is not None:
-            return refusal
         owner = await find_owner(tx, target.kind, target.key)
+        leaves = await self._limits.admit(tx, target, now, has_account=owner is not None)
+        if isinstance(leaves, Refusal):
+            return leaves
         kind = _kind(owner, reset=reset)
         code = await self._codes.issue(tx, target, kind, owner or NOBODY, now)
         expires_at = now + self._codes.lifetime_seconds
         to = await self._as_bound(tx, target, owner or NOBODY)
-        purpose = _MESSAGE_OF[kind] if self._limits.reaches(target) else DISCARDED
+        purpose = _MESSAGE_OF[kind] if leaves else DISCARDED
         await self._messages.put_code(tx, to, purpose, code, now=now, expires_at=expires_at)
         return None
 

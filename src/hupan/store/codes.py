@@ -21,7 +21,10 @@ RETURNING class, account_id, mac
 """
 SPEND = "DELETE FROM codes WHERE target = ?1 AND channel = ?2 AND mac = ?3"
 KILL = "DELETE FROM codes WHERE target = ?1 AND channel = ?2"
-PURGE = "DELETE FROM codes WHERE expires_at <= ?1"
+PURGE = """
+DELETE FROM codes WHERE (target, channel) IN
+  (SELECT target, channel FROM codes WHERE expires_at <= ?1 LIMIT ?2)
+"""
 
 
 class Code(Struct, frozen=True):
@@ -55,6 +58,6 @@ async def kill_code(tx: Transaction, channel: Channel, target: str) -> None:
     await tx.run(KILL, target, channel)
 
 
-async def purge_codes(tx: Transaction, now: int) -> None:
-    """Forgets codes that have expired."""
-    await tx.run(PURGE, now)
+async def purge_codes(tx: Transaction, now: int, most: int) -> int:
+    """Delete codes that have expired, up to `most`; return how many."""
+    return await tx.run(PURGE, now, most)

@@ -14,7 +14,10 @@ FIND = """
 SELECT account_id, key, cause, refused_at, change_cents, typ, reason, remark, actor
 FROM coin_refusals WHERE account_id = ?1 AND key = ?2
 """
-PURGE = "DELETE FROM coin_refusals WHERE refused_at <= ?1"
+PURGE = """
+DELETE FROM coin_refusals WHERE (account_id, key) IN
+  (SELECT account_id, key FROM coin_refusals WHERE refused_at <= ?1 LIMIT ?2)
+"""
 
 
 class RefusedCoins(Struct, frozen=True):
@@ -53,6 +56,6 @@ async def find_refusal(reader: Reader, account: AccountId, key: str) -> RefusedC
     return None if row is None else RefusedCoins(*row)
 
 
-async def purge_refusals(tx: Transaction, refused_until: int) -> None:
-    """Forgets refusals up to a time."""
-    await tx.run(PURGE, refused_until)
+async def purge_refusals(tx: Transaction, refused_until: int, most: int) -> int:
+    """Delete refusals up to a time, up to `most` of them; return how many."""
+    return await tx.run(PURGE, refused_until, most)

@@ -31,7 +31,11 @@ WHERE account_id = ?1 AND number >= ?2 AND channel = ?3 AND undone_at = 0
 """
 SET_PHONE = "UPDATE accounts SET phone = ?2 WHERE id = ?1"
 SET_EMAIL = "UPDATE accounts SET email = ?2 WHERE id = ?1"
-PURGE = "DELETE FROM contact_changes WHERE changed_at <= ?1"
+COUNT = "SELECT count(*) FROM contact_changes WHERE account_id = ?1"
+PURGE = """
+DELETE FROM contact_changes WHERE (account_id, number) IN
+  (SELECT account_id, number FROM contact_changes WHERE changed_at <= ?1 LIMIT ?2)
+"""
 
 
 class ContactChange(Struct, frozen=True):
@@ -92,6 +96,12 @@ async def set_address(tx: Transaction, account: AccountId, channel: Channel, add
     await tx.run(SET_PHONE if channel == "sms" else SET_EMAIL, account, address)
 
 
-async def purge_changes(tx: Transaction, until: int) -> None:
-    """Forgets changes made up to a time."""
-    await tx.run(PURGE, until)
+async def count_changes(reader: Reader, account: AccountId) -> int:
+    """How many changes of an account are kept."""
+    row = await reader.one(COUNT, account)
+    return 0 if row is None else int(row[0])
+
+
+async def purge_changes(tx: Transaction, until: int, most: int) -> int:
+    """Delete changes made up to a time, up to `most` of them; return how many."""
+    return await tx.run(PURGE, until, most)

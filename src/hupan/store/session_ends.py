@@ -2,7 +2,7 @@
 
 from hupan.model import AccountId, Session
 from hupan.store.engine import Reader, Transaction
-from hupan.store.sessions import end_sessions
+from hupan.store.sessions import end_sessions, trim_left
 
 LIST_LIVE = """
 SELECT account_id, token_hash, device_id, platform, signed_in_at, last_used_at
@@ -48,12 +48,14 @@ async def list_live(
 async def end_device(tx: Transaction, account: AccountId, device_id: str, now: int) -> bool:
     """Ends the session of one device as if it had signed out; False when it has none."""
     await tx.run(NOTE_DEVICE_LEFT, account, device_id, now)
+    await trim_left(tx, account)
     return await tx.run(END_DEVICE, account, device_id) > 0
 
 
 async def leave_all(tx: Transaction, account: AccountId, now: int) -> None:
     """Ends every session of an account as if each had signed out."""
     await tx.run(NOTE_ALL_LEFT, account, now)
+    await trim_left(tx, account)
     await end_sessions(tx, account)
 
 

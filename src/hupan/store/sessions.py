@@ -5,6 +5,10 @@ from hupan.store.accounts import ACCOUNT_COLUMNS, hold_account
 from hupan.store.engine import Reader, Transaction
 
 SESSION_FIELDS = len(Session.__struct_fields__)
+MOST_LEFT = 100
+"""Tokens of an account that signed out and are remembered; the oldest are forgotten."""
+MOST_TRIMMED = 1000
+"""Rows that one change trims, where an older version let more pile up."""
 
 FIND_CALLER = f"""
 SELECT s.account_id, s.token_hash, s.device_id, s.platform, s.signed_in_at, s.last_used_at,
@@ -42,7 +46,20 @@ INSERT INTO left_sessions (account_id, token_hash, left_at) VALUES (?1, ?2, ?3)
 ON CONFLICT DO NOTHING
 """
 HAS_LEFT = "SELECT 1 FROM left_sessions WHERE account_id = ?1 AND token_hash = ?2"
-PURGE_LEFT = "DELETE FROM left_sessions WHERE left_at <= ?1"
+PURGE_LEFT = """
+DELETE FROM left_sessions WHERE (account_id, token_hash) IN
+  (SELECT account_id, token_hash FROM left_sessions WHERE left_at <= ?1 LIMIT ?2)
+"""
+TRIM_LEFT = """
+DELETE FROM left_sessions WHERE account_id = ?1 AND token_hash IN
+  (SELECT token_hash FROM left_sessions WHERE account_id = ?1
+   ORDER BY left_at DESC, token_hash LIMIT ?3 OFFSET ?2)
+"""
+TRIM_DEVICES = """
+DELETE FROM devices WHERE account_id = ?1 AND device_id <> ?2 AND device_id IN
+  (SELECT device_id FROM devices WHERE account_id = ?1
+   ORDER BY last_seen_at DESC, device_id LIMIT ?4 OFFSET ?3)
+"""
 # The first request of a day counts it; `WHERE` lets no other one of that day through.
 NOTE_DAY = """
 UPDATE accounts SET
@@ -119,6 +136,7 @@ async def leave_session(tx: Transaction, session: Session, now: int) -> None:
     """Ends one session by signing out."""
     if await tx.run(END, session.account_id, session.token_hash):
         await tx.run(NOTE_LEFT, session.account_id, session.token_hash, now)
+        await trim_left(tx, session.account_id)
 
 
 async def end_sessions(tx: Transaction, account: AccountId, *, but: bytes = b"") -> None:
@@ -131,6 +149,16 @@ async def has_left(reader: Reader, account: AccountId, token_hash: bytes) -> boo
     return await reader.one(HAS_LEFT, account, token_hash) is not None
 
 
-async def purge_left(tx: Transaction, until: int) -> None:
-    """Forgets tokens that signed out up to a time."""
-    await tx.run(PURGE_LEFT, until)
+async def purge_left(tx: Transaction, until: int, most: int) -> int:
+    """Delete tokens that signed out up to a time, up to `most` of them; return how many."""
+    return await tx.run(PURGE_LEFT, until, most)
+
+
+async def trim_left(tx: Transaction, account: AccountId) -> None:
+    """Keep the newest `MOST_LEFT` tokens of an account that signed out (security X5)."""
+    await tx.run(TRIM_LEFT, account, MOST_LEFT, MOST_TRIMMED)
+
+
+async def trim_devices(tx: Transaction, account: AccountId, device_id: str, most: int) -> None:
+    """Keep the devices that an account used last, `device_id` in any case (security X5)."""
+    await tx.run(TRIM_DEVICES, account, device_id, most, MOST_TRIMMED)

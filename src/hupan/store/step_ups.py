@@ -12,7 +12,10 @@ SELECT 1 FROM step_ups
 WHERE account_id = ?1 AND token_hash = ?2 AND channel = ?3 AND ends_at > ?4
 """
 DROP = "DELETE FROM step_ups WHERE account_id = ?1 AND channel = ?2"
-PURGE = "DELETE FROM step_ups WHERE ends_at <= ?1"
+PURGE = """
+DELETE FROM step_ups WHERE (account_id, token_hash, channel) IN
+  (SELECT account_id, token_hash, channel FROM step_ups WHERE ends_at <= ?1 LIMIT ?2)
+"""
 
 
 async def put_step_up(tx: Transaction, session: Session, channel: Channel, ends_at: int) -> None:
@@ -30,6 +33,6 @@ async def drop_step_ups(tx: Transaction, account: AccountId, channel: Channel) -
     await tx.run(DROP, account, channel)
 
 
-async def purge_step_ups(tx: Transaction, now: int) -> None:
-    """Forgets marks whose time is over."""
-    await tx.run(PURGE, now)
+async def purge_step_ups(tx: Transaction, now: int, most: int) -> int:
+    """Delete marks whose time is over, up to `most`; return how many."""
+    return await tx.run(PURGE, now, most)

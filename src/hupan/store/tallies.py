@@ -20,9 +20,15 @@ GIVE_BACK = """
 UPDATE tallies SET count = count - 1
 WHERE subject = ?1 AND name = ?2 AND count > 0 AND ends_at > ?3
 """
+IS_FULL = """
+SELECT 1 FROM tallies WHERE subject = ?1 AND name = ?2 AND ends_at > ?3 AND count >= ?4
+"""
 FORGET = "DELETE FROM tallies WHERE subject = ?1 AND name = ?2"
 FORGET_ALL = "DELETE FROM tallies WHERE subject = ?1"
-PURGE = "DELETE FROM tallies WHERE ends_at <= ?1"
+PURGE = """
+DELETE FROM tallies WHERE (subject, name) IN
+  (SELECT subject, name FROM tallies WHERE ends_at <= ?1 LIMIT ?2)
+"""
 LIST_ALL = """
 SELECT subject, name, count, ends_at FROM tallies WHERE subject = ?1 ORDER BY name
 """
@@ -46,6 +52,11 @@ async def take(tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
     ends_at = now + limit.window_seconds
     place = _place(subject, limit.name)
     return await tx.run(TAKE, *place, now, limit.most, ends_at, locked_until) == 1
+
+
+async def is_full(reader: Reader, subject: str, limit: Limit, now: int) -> bool:
+    """Whether no event of a subject would be counted now."""
+    return await reader.one(IS_FULL, *_place(subject, limit.name), now, limit.most) is not None
 
 
 async def give_back(tx: Transaction, subject: str, limit: Limit, now: int) -> None:
@@ -86,6 +97,6 @@ def _place(subject: str, name: str) -> tuple[str, str]:
     return (target + colon, f"{name}{_OF}{device}") if colon and device else (subject, name)
 
 
-async def purge_tallies(tx: Transaction, now: int) -> None:
-    """Forgets windows that have ended."""
-    await tx.run(PURGE, now)
+async def purge_tallies(tx: Transaction, now: int, most: int) -> int:
+    """Delete windows that have ended, up to `most`; return how many."""
+    return await tx.run(PURGE, now, most)
