@@ -10,6 +10,7 @@ from hupan.seal import KeyFileError, load_key
 from hupan.store.engine import StoreRefused
 from hupan.store.lock import StoreLock, refuse_other_files
 from hupan.store.migrate import migrate
+from hupan.store.other_programs import mend_before_start
 from hupan.store.wal_damage import refuse_damaged_log
 
 
@@ -50,6 +51,7 @@ def prepared_file(database: Path) -> Iterator[None]:
     try:
         _own(database)
         refuse_damaged_log(database)
+        mend_before_start(database)
         migrate(database)
         yield
     finally:

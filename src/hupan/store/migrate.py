@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 
 from hupan.store.engine import StoreRefused
-from hupan.store.page_sums import give_sums
+from hupan.store.page_sums import give_sums, told
 from hupan.store.sqlite import connect
 from hupan.store.wal_damage import refuse_damaged_log
 
@@ -19,6 +19,15 @@ CREATE TABLE IF NOT EXISTS migrations (
   name TEXT NOT NULL,
   digest TEXT NOT NULL,
   applied_at INTEGER NOT NULL
+) STRICT;
+"""
+COMMIT_COUNTS = "commit_counts"
+# Each commit to a SQLite file changes its one row, so that its page tells who wrote the log back
+# into the file (decision 0018). It is no part of what a store keeps: PostgreSQL has none.
+COUNTING = f"""
+CREATE TABLE IF NOT EXISTS {COMMIT_COUNTS} (
+  id INTEGER PRIMARY KEY,
+  number INTEGER NOT NULL
 ) STRICT;
 """
 
@@ -70,7 +79,7 @@ def migrate(path: Path, known: list[Migration] | None = None) -> list[Migration]
     known = migrations() if known is None else known
     connection = connect(path)
     try:
-        applied = _applied(connection)
+        applied = applied_numbers(connection)
         check_applied(applied, known, path)
         _keep_copy(connection, known, path)
         if applied:
@@ -79,7 +88,7 @@ def migrate(path: Path, known: list[Migration] | None = None) -> list[Migration]
         # What a crash left behind the end of the log must not look like damage after the next one.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except apsw.Error as error:
-        raise StoreRefused(f"数据库升级失败 / cannot migrate {path}: {error}") from error
+        raise StoreRefused(f"数据库升级失败 / cannot migrate {path}: {told(error)}") from error
     finally:
         connection.close()
     return missing
@@ -96,9 +105,11 @@ def applied_in(path: Path) -> dict[int, str]:
     refuse_damaged_log(path)
     connection = connect(path)
     try:
-        return _applied(connection)
+        return applied_numbers(connection)
     except apsw.Error as error:
-        raise StoreRefused(f"无法读取数据库 / cannot read the store {path}: {error}") from error
+        raise StoreRefused(
+            f"无法读取数据库 / cannot read the store {path}: {told(error)}"
+        ) from error
     finally:
         connection.close()
 
@@ -123,7 +134,8 @@ def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> l
     connection.execute("BEGIN IMMEDIATE").fetchall()
     try:
         connection.execute(JOURNAL).fetchall()
-        applied = _applied(connection)
+        connection.execute(COUNTING).fetchall()
+        applied = applied_numbers(connection)
         check_applied(applied, known, path)
         missing = [migration for migration in known if migration.number not in applied]
         for migration in missing:
@@ -140,7 +152,7 @@ def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> l
     return missing
 
 
-def _applied(connection: apsw.Connection) -> dict[int, str]:
+def applied_numbers(connection: apsw.Connection) -> dict[int, str]:
     """Number and digest of each migration in the file."""
     exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'"
     if not connection.execute(exists).fetchall():
@@ -167,7 +179,7 @@ def check_applied(applied: dict[int, str], known: list[Migration], path: Path | 
 
 def _keep_copy(connection: apsw.Connection, known: list[Migration], path: Path) -> None:
     """Copies a file in use before the first missing migration, whole or not at all."""
-    applied = _applied(connection)
+    applied = applied_numbers(connection)
     missing = [migration.number for migration in known if migration.number not in applied]
     if not applied or not missing:
         return
