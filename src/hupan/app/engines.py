@@ -9,6 +9,7 @@ from typing import Protocol, cast
 from hupan.config import Settings
 from hupan.store.engine import Engine, MeasuredEngine
 from hupan.store.file_check import check_file
+from hupan.store.lock import refuse_other_names
 from hupan.store.migrate import applied_in, check_current
 from hupan.store.other_programs import mend_beside_server
 from hupan.store.postgres_place import Place, PoolSize
@@ -65,6 +66,7 @@ async def open_to_operate(settings: Settings) -> Engine:
     """
     if settings.is_postgres:
         return await _postgres().open_current(place(settings), _size(settings))
+    refuse_other_names(settings.database_path)
     check_current(settings.database_path)
     return _open_file(settings.database_path)
 

@@ -41,8 +41,8 @@ async def check_file(path: Path) -> list[str]:
 
 def _check(path: Path, connection: apsw.Connection) -> list[str]:
     try:
-        told = connection.execute(f"PRAGMA integrity_check({MOST_FAULTS})").fetchall()
-        found = [f"the file: {text}" for (text,) in told if text != "ok"]
+        read = connection.execute(f"PRAGMA integrity_check({MOST_FAULTS})").fetchall()
+        found = [f"the file: {text}" for (text,) in read if text != "ok"]
         astray = connection.execute("PRAGMA foreign_key_check").fetchall()
         found += [f"{row[0]}: a row that points to nothing" for row in astray]
         return found + drive(check_rows(Statements(connection)))

@@ -1,7 +1,7 @@
 """Looks after the write-ahead log on the writer's thread: writes it back, and keeps it small.
 
-A reader that stays holds the log up: it grows with each commit and, once the reader is gone, shrinks
-only when somebody writes it back. So that is tried again and again (security R03).
+A reader that stays holds the log up: it grows with each commit and, once the reader is gone,
+shrinks only when somebody writes it back. So that is tried again and again (security R03).
 """
 
 import logging
@@ -22,6 +22,15 @@ LARGE_BYTES = 64 * 2**20
 BUSY_MS = 5000
 LOOK_SECONDS = 1.0
 MEND_SECONDS = 1.0
+COMMIT_COUNTS = "commit_counts"
+# Each commit to a SQLite file changes its one row, so that its page tells who wrote the log back
+# into the file (decision 0018). It is no part of what a store keeps: PostgreSQL has none.
+_COUNTING = f"""
+CREATE TABLE IF NOT EXISTS {COMMIT_COUNTS} (
+  id INTEGER PRIMARY KEY,
+  number INTEGER NOT NULL
+) STRICT;
+"""
 _COUNT = """
 INSERT INTO commit_counts (id, number) VALUES (1, 1)
 ON CONFLICT (id) DO UPDATE SET number = number + 1
@@ -39,16 +48,14 @@ class LogCare:
         mend: mends what another program wrote; tells whether there was anything.
     """
 
-    def __init__(
-        self, path: Path, connection: apsw.Connection, mend: Callable[[], bool]
-    ) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection, mend: Callable[[], bool]) -> None:
         self.file = OpenFile(path)
         self._connection = connection
         self._mend = mend
         self._pages = 0
         self._looked_at, self._mended_at = 0.0, -MEND_SECONDS
         self._is_large = False
-        self._counts = bool(connection.execute(_ROOT).fetchall())
+        self._counts = self._begins_to_count()
         connection.set_wal_hook(self._note)
 
     def count_commit(self) -> None:
@@ -94,6 +101,16 @@ class LogCare:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except apsw.Error as error:
             _log.warning("the write-ahead log stays: %s", told(error))  # the next start reads it
+
+    def _begins_to_count(self) -> bool:
+        """Makes the table if it is not there; whether it is."""
+        try:
+            if not self._connection.execute(_ROOT).fetchall():
+                self._connection.execute(_COUNTING).fetchall()
+        except apsw.Error as error:
+            _log.warning("commits are not counted: %s", told(error))
+            return False
+        return True
 
     def _note(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._pages = pages

@@ -21,15 +21,6 @@ CREATE TABLE IF NOT EXISTS migrations (
   applied_at INTEGER NOT NULL
 ) STRICT;
 """
-COMMIT_COUNTS = "commit_counts"
-# Each commit to a SQLite file changes its one row, so that its page tells who wrote the log back
-# into the file (decision 0018). It is no part of what a store keeps: PostgreSQL has none.
-COUNTING = f"""
-CREATE TABLE IF NOT EXISTS {COMMIT_COUNTS} (
-  id INTEGER PRIMARY KEY,
-  number INTEGER NOT NULL
-) STRICT;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +70,7 @@ def migrate(path: Path, known: list[Migration] | None = None) -> list[Migration]
     known = migrations() if known is None else known
     connection = connect(path)
     try:
-        applied = applied_numbers(connection)
+        applied = _applied(connection)
         check_applied(applied, known, path)
         _keep_copy(connection, known, path)
         if applied:
@@ -105,7 +96,7 @@ def applied_in(path: Path) -> dict[int, str]:
     refuse_damaged_log(path)
     connection = connect(path)
     try:
-        return applied_numbers(connection)
+        return _applied(connection)
     except apsw.Error as error:
         raise StoreRefused(
             f"无法读取数据库 / cannot read the store {path}: {told(error)}"
@@ -134,8 +125,7 @@ def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> l
     connection.execute("BEGIN IMMEDIATE").fetchall()
     try:
         connection.execute(JOURNAL).fetchall()
-        connection.execute(COUNTING).fetchall()
-        applied = applied_numbers(connection)
+        applied = _applied(connection)
         check_applied(applied, known, path)
         missing = [migration for migration in known if migration.number not in applied]
         for migration in missing:
@@ -153,6 +143,11 @@ def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> l
 
 
 def applied_numbers(connection: apsw.Connection) -> dict[int, str]:
+    """Number and digest of each migration in an open file."""
+    return _applied(connection)
+
+
+def _applied(connection: apsw.Connection) -> dict[int, str]:
     """Number and digest of each migration in the file."""
     exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'"
     if not connection.execute(exists).fetchall():
@@ -179,7 +174,7 @@ def check_applied(applied: dict[int, str], known: list[Migration], path: Path | 
 
 def _keep_copy(connection: apsw.Connection, known: list[Migration], path: Path) -> None:
     """Copies a file in use before the first missing migration, whole or not at all."""
-    applied = applied_numbers(connection)
+    applied = _applied(connection)
     missing = [migration.number for migration in known if migration.number not in applied]
     if not applied or not missing:
         return

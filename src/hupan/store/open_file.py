@@ -19,9 +19,7 @@ class OpenFile:
         status: asks the system; as `os.stat` does.
     """
 
-    def __init__(
-        self, path: Path, status: Callable[[Path], os.stat_result] = os.stat
-    ) -> None:
+    def __init__(self, path: Path, status: Callable[[Path], os.stat_result] = os.stat) -> None:
         self._path = path
         self._log = log_of(path)
         self._status = status

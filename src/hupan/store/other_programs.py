@@ -1,8 +1,8 @@
 """What another SQLite program wrote into the file is mended; what is damaged is told (security X8).
 
 Page checksums are made when a log is written back into the file. Another program that does so, or
-that writes by itself, makes none: a page it wrote as a new one has no checksum, any other one has an
-old one. Decision 0018 tells how that is told apart from damage:
+that writes by itself, makes none: a page it wrote as a new one has no checksum, any other one has
+an old one. Decision 0018 tells how that is told apart from damage:
 
 - the schema is compared with what the migrations make, and needs no checksum;
 - pages of tables that are not ours, and free ones, hold nothing of ours;
@@ -25,9 +25,10 @@ from struct import pack
 import apsw
 
 from hupan.store.engine import StoreRefused
+from hupan.store.log_care import COMMIT_COUNTS
 from hupan.store.log_frames import frames_in_log
-from hupan.store.migrate import COMMIT_COUNTS, JOURNAL, applied_numbers, migrations
-from hupan.store.page_sums import BYTES_OF_A_SUM, is_wrong_sum, told, vfs_with_sums
+from hupan.store.migrate import JOURNAL, applied_numbers, migrations
+from hupan.store.page_sums import BYTES_OF_A_SUM, told, vfs_with_sums
 from hupan.store.sqlite import connect
 from hupan.store.wal_damage import frame_sum
 
@@ -166,7 +167,8 @@ def mend_beside_server(path: Path, *, is_met: bool = True) -> bool:
                 is_done = _mend_all(path, accepting=True) or is_done
                 connection.execute(_FORGET).fetchall()
     except (apsw.Error, StoreRefused) as error:
-        _log.error("what another program wrote could not be mended: %s", _text(error))  # noqa: TRY400 # no trace is needed
+        text = _text(error)
+        _log.error("what another program wrote could not be mended: %s", text)  # no trace is needed
         return False
     if is_done:
         _log.warning("another program wrote into the store; its checksums are mended")
@@ -188,8 +190,8 @@ def faults_beside_sums(path: Path) -> list[str]:
         with _opened(path, connection) as pages:
             unknown = {} if found else _unknown(path, connection, pages)
     return found + [
-        f"the file: {table}: {len(which)} pages whose checksum is wrong: they are damaged, or another "
-        "program changed them and hupan database accept-writes accepts that"
+        f"the file: {table}: {len(which)} pages whose checksum is wrong: they are damaged, or "
+        "another program changed them and hupan database accept-writes accepts that"
         for table, which in sorted(unknown.items())
     ]
 
@@ -270,8 +272,8 @@ def _refuse_unknown(path: Path, pages: dict[str, list[int]]) -> None:
         return
     shown = ", ".join(f"{table} ({len(which)})" for table, which in sorted(pages.items()))
     raise StoreRefused(
-        "数据页校验和不符：数据已损坏，或被其他 SQLite 程序修改过。请恢复备份；若确认是您自己的修改，"
-        "请运行 hupan database accept-writes / "
+        "数据页校验和不符：数据已损坏，或被其他 SQLite 程序修改过。请恢复备份；"
+        "若确认是您自己的修改，请运行 hupan database accept-writes / "
         f"pages of {path} have a wrong checksum: they are damaged, or another SQLite program "
         "changed them. Restore a backup; if the change was yours, run hupan database "
         f"accept-writes. Tables and pages: {shown}"

@@ -15,8 +15,8 @@ from hupan.store.engine import StoreRefused
 BYTES_OF_A_SUM = 8
 _TOLD = {
     apsw.SQLITE_IOERR_DATA: (
-        "数据页校验和不符，请运行 hupan database check / the checksum of a page is wrong: damage, or "
-        "another program wrote it; run hupan database check"
+        "数据页校验和不符，请运行 hupan database check / the checksum of a page is wrong: "
+        "damage, or another program wrote it; run hupan database check"
     ),
     apsw.SQLITE_IOERR_FSYNC: (
         "磁盘无法同步，请检查磁盘 / the disk could not sync: look at the disk and the system's log"
@@ -28,13 +28,15 @@ _TOLD = {
 _TOLD_BY_KIND: dict[type[apsw.Error], str] = {
     apsw.FullError: "磁盘已满，请清理空间 / the disk is full: make room on it",
     apsw.ReadOnlyError: "数据库只读，请检查权限 / the store is read-only: look at its permissions",
-    apsw.CantOpenError: "无法打开文件，请检查权限 / the file cannot be opened: look at its permissions",
+    apsw.CantOpenError: "无法打开文件，请检查权限 / look at the permissions of the file",
     apsw.BusyError: "另一个程序长时间占用数据库 / another program keeps the store to itself",
-    apsw.NotADBError: "文件已损坏或不是数据库，请恢复备份 / the file is damaged, or no store: restore a backup",
+    apsw.NotADBError: (
+        "文件已损坏或不是数据库，请恢复备份 / the file is damaged, or no store: restore a backup"
+    ),
     apsw.CorruptError: "数据库已损坏，请恢复备份 / the store is damaged: restore a backup",
     apsw.IOError: (
-        "磁盘读写失败，请检查磁盘与可用空间 / the disk failed: look at it, at its free space and at the "
-        "system's log"
+        "磁盘读写失败，请检查磁盘与可用空间 / the disk failed: look at it, at its free space and "
+        "at the system's log"
     ),
 }
 _EXTENSION = "cksumvfs"

@@ -22,9 +22,16 @@ from hupan.store.engine import (
     Transaction,
     Value,
 )
-from hupan.store.page_sums import is_damage, is_wrong_sum, reserve_sums, tables_of, told, vfs_with_sums
 from hupan.store.log_care import LOOK_SECONDS, MEND_SECONDS, LogCare
 from hupan.store.open_file import OpenFile
+from hupan.store.page_sums import (
+    is_damage,
+    is_wrong_sum,
+    reserve_sums,
+    tables_of,
+    told,
+    vfs_with_sums,
+)
 from hupan.store.writer import MOVED, Writer
 
 OLDEST_SQLITE = 3_051_003
@@ -140,7 +147,7 @@ class SqliteEngine:
         self._writer = Writer(
             lambda: open_file(path),
             Statements,
-            lambda connection: LogCare(path, connection, lambda: self._mend()),
+            lambda connection: LogCare(path, connection, self._mend_now),
         )
         self._mending: asyncio.Task[bool] | None = None
         self._mended_at = -MEND_SECONDS
@@ -201,6 +208,9 @@ class SqliteEngine:
         size = self._file.log_bytes()
         return Figures(writer.waiting, writer.changes, writer.groups, failures, size)
 
+    def _mend_now(self) -> bool:
+        return self._mend()
+
     def _look_at_file(self) -> None:
         """Raises StoreUnavailable when the path leads to another file, or to none."""
         if not self._file.is_there():
@@ -243,9 +253,7 @@ def _mends_nothing() -> bool:
     return False
 
 
-def connect(
-    path: Path, vfs: str = "", *, verifies: bool = True
-) -> apsw.Connection:
+def connect(path: Path, vfs: str = "", *, verifies: bool = True) -> apsw.Connection:
     """Opens the file with the settings that every connection needs.
 
     Args:

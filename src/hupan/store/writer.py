@@ -26,8 +26,8 @@ MOST_WAITING = 2048
 CARE_SECONDS = 1.0
 """How often the log is looked after while nothing is written."""
 MOVED = (
-    "数据库文件已被移走或替换，请放回原处或重启服务器 / the store's file was moved away or replaced: put it "
-    "back, or restart the server"
+    "数据库文件已被移走或替换，请放回原处或重启服务器 / the store's file was moved away or "
+    "replaced: put it back, or restart the server"
 )
 _log = logging.getLogger("hupan.store")
 
