@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from hupan.store.file_check import check_file
 from hupan.store.migrate import migrate
 from hupan.store.other_programs import accept_all, mend_before_start, mend_beside_server
 from hupan.store.sqlite import SqliteEngine
+from tests.store.other_program import OtherProgram, other_program
 
 ACCOUNTS = 120
 PAGE_BYTES = 4096
@@ -235,14 +236,14 @@ def test_a_damaged_structure_is_never_accepted(store: Path) -> None:
         accept_all(store)
 
 
-def beside(store: Path, work: Callable[[SqliteEngine, sqlite3.Connection], object]) -> None:
+def beside(store: Path, work: Callable[[SqliteEngine, OtherProgram], Awaitable[None]]) -> None:
     """A server, and another program on the same file."""
 
     async def live() -> None:
         engine = SqliteEngine(store)
         engine.mend_with(partial(mend_beside_server, store))
-        with program(store) as connection:
-            await work(engine, connection)  # type: ignore[misc] # a coroutine of either of the tests
+        with other_program(store) as other:
+            await work(engine, other)
             await engine.check()
         await engine.close()
 
@@ -253,18 +254,19 @@ def beside(store: Path, work: Callable[[SqliteEngine, sqlite3.Connection], objec
 def test_another_program_writes_beside_a_server(store: Path) -> None:
     """Its tables, its rows and its checkpoints take no server down (X8)."""
 
-    async def work(engine: SqliteEngine, other: sqlite3.Connection) -> None:
+    async def work(engine: SqliteEngine, other: OtherProgram) -> None:
         await arrive(engine, ACCOUNTS)
-        other.executescript(LITESTREAM)
-        other.execute("UPDATE accounts SET name = 'other' WHERE id = 7")
-        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        for statement in filter(str.strip, LITESTREAM.split(";")):
+            other.run(statement)
+        other.run("UPDATE accounts SET name = 'other' WHERE id = 7")
+        other.run("PRAGMA wal_checkpoint(TRUNCATE)")
         assert await engine.one(NAME, 7) == ("other",)
         for number in range(ACCOUNTS + 1, ACCOUNTS + 9):
             await arrive(engine, number)
-            other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            other.execute("UPDATE _litestream_seq SET seq = seq + 1")
+            other.run("PRAGMA wal_checkpoint(PASSIVE)")
+            other.run("UPDATE _litestream_seq SET seq = seq + 1")
             assert await engine.one(NAME, number) == (f"lake-{number}",)
-        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        other.run("PRAGMA wal_checkpoint(TRUNCATE)")
 
     beside(store, work)
 
@@ -272,10 +274,10 @@ def test_another_program_writes_beside_a_server(store: Path) -> None:
 def test_a_change_meets_what_another_program_wrote_back(store: Path) -> None:
     """The writer mends as a reader does, and nobody hears of it (X8)."""
 
-    async def work(engine: SqliteEngine, other: sqlite3.Connection) -> None:
+    async def work(engine: SqliteEngine, other: OtherProgram) -> None:
         for number in range(ACCOUNTS, ACCOUNTS + 5):
             await arrive(engine, number)
-            other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            other.run("PRAGMA wal_checkpoint(TRUNCATE)")
 
     beside(store, work)
 
