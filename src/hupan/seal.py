@@ -62,6 +62,22 @@ def digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
+def fingerprint(key: bytes) -> int:
+    """What a store keeps of its key: it tells another key, and nothing of this one."""
+    return int.from_bytes(Seal(key).mac("fingerprint")[:8]) >> 1 or 1
+
+
+def read_key(path: Path) -> bytes:
+    """Reads the key file; never makes one.
+
+    Raises:
+        KeyFileError: it is not there, others may read it, or it does not hold a key.
+    """
+    if not path.exists():
+        raise KeyFileError(f"缺少密钥文件，请从备份恢复 / the key file is missing: restore {path}")
+    return load_key(path)
+
+
 def load_key(path: Path) -> bytes:
     """Reads the key file, making it first when it is not there.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hupan.store.engine import StoreRefused
-from hupan.store.lock import StoreLock, refuse_other_files
+from hupan.store.lock import StoreLock, refuse_other_files, refuse_other_names
 
 
 def test_a_second_server_is_refused_until_the_first_ends(database: Path) -> None:
@@ -40,3 +40,33 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """A missing folder is a refusal, not a crash."""
     with pytest.raises(StoreRefused, match="cannot write"):
         StoreLock(tmp_path / "nowhere" / "hupan.db")
+
+
+def test_a_hard_link_is_the_same_store(database: Path, tmp_path: Path) -> None:
+    """A second server that comes by another name of the file is refused all the same (R14, X9)."""
+    database.touch()
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    link = other / "other.db"
+    link.hardlink_to(database)
+    first = StoreLock(database)
+    with pytest.raises(StoreRefused, match="another Hupan"):
+        StoreLock(link)
+    with pytest.raises(StoreRefused, match="another name"):
+        refuse_other_names(link)
+    refuse_other_names(database)
+    first.release()
+    refuse_other_names(link)
+    StoreLock(link).release()
+
+
+def test_a_new_file_is_locked_once_it_is_there(database: Path, tmp_path: Path) -> None:
+    """The lock on the file is taken when it was made (R14)."""
+    first = StoreLock(database)
+    database.touch()
+    first.hold_file()
+    link = tmp_path / "other.db"
+    link.hardlink_to(database)
+    with pytest.raises(StoreRefused, match="another Hupan"):
+        StoreLock(link)
+    first.release()

@@ -27,6 +27,8 @@ PARAMETER: Final = re.compile(r"\?(\d+)")
 # A row of constants is no table, and `SEARCH` is a look-up in an index.
 WALK: Final = re.compile(r"SCAN (?!CONSTANT ROW)|USE TEMP B-TREE")
 ANOTHER_ENGINE: Final = re.compile("postgres|spread$")
+# They look at the pages of a file, and at the one row that tells who wrote its log back.
+OF_PAGES: Final = re.compile("log_care$|other_programs$")
 
 OPERATORS: Final = "an operator's command reads all rows; no request does"
 FILES: Final = "one row for each file of the migrations, or for each table or column"
@@ -45,6 +47,7 @@ WALKS: Final[Mapping[str, str]] = {
     "device_settings.MAKE_ROOM_FOR_NOTIFICATION": "sorts the devices of one account, at most 100",
     "copying.begin_copy": OPERATORS,
     "copying.change": OPERATORS,
+    "identity._HAS_COUNTERS": FILES,
     "migrate._applied": FILES,
     "shape.tables": FILES,
     "shape._table": FILES,
@@ -63,6 +66,7 @@ BUILT: Final[Mapping[str, str]] = {
     "copying._last_key": OPERATORS,
     "copying._next_rows": OPERATORS,
     "copying._put": OPERATORS,
+    "identity.claim": "looks once whether a new store of a sandbox is empty",
     "device_settings._make_room": "makes two constants, which are looked at",
     "reset.empty": "empties the store of a sandbox",
 }
@@ -79,7 +83,7 @@ class Statement(NamedTuple):
 def modules() -> Iterator[ModuleType]:
     """The modules of the store that SQLite runs."""
     for found in pkgutil.iter_modules(hupan.store.__path__):
-        if not ANOTHER_ENGINE.match(found.name):
+        if not ANOTHER_ENGINE.match(found.name) and not OF_PAGES.match(found.name):
             yield importlib.import_module(f"hupan.store.{found.name}")
 
 

@@ -45,6 +45,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "endings.LIST_DUE": ERASURE,
     "endings.LIST_IDENTITIES": ERASURE,
     "endings.erase_rows": ERASURE,
+    "identity._HAS_COUNTERS": FILE,
     "limit_resets.LIST": "each process looks now and then what operators asked for",
     "limit_resets.PURGE": HOUSEKEEPING,
     "marks.FORGET_TO_COME": OPERATOR,

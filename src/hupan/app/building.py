@@ -14,6 +14,7 @@ from hupan.app.metrics import Metrics
 from hupan.app.outside import Outside
 from hupan.app.parts import Parts, make_parts
 from hupan.app.services import make_services
+from hupan.app.storing import own_seal
 from hupan.config import Settings
 from hupan.domain.claims import Claims
 from hupan.domain.housekeeping import Chore, Housekeeping
@@ -21,7 +22,6 @@ from hupan.domain.limit_resets import Forgetting
 from hupan.domain.settings import HOUR
 from hupan.domain.soundness import Soundness
 from hupan.domain.timekeeping import Timekeeping
-from hupan.seal import Seal, load_key
 from hupan.store.copying import refuse_half_a_copy
 from hupan.store.processes import next_process_number
 
@@ -64,9 +64,9 @@ async def build(settings: Settings, outside: Outside) -> Server:
     Raises:
         StoreRefused, KeyFileError: the store or the key cannot be used.
     """
-    seal = Seal(load_key(settings.secret_key_path))
     engine = await open_to_serve(settings)
     await refuse_half_a_copy(engine)
+    seal = await own_seal(settings.secret_key_path, engine, is_sandbox=outside.is_sandbox)
     chores: list[Chore] = []
     if outside.steady is not None:
         timekeeping = Timekeeping(engine, outside.steady)

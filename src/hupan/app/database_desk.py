@@ -9,13 +9,17 @@ from hupan.app.operating import OperationRefused
 from hupan.app.storing import prepared_file
 from hupan.config import Settings
 from hupan.model import StoreUnavailable
+from hupan.seal import KeyFileError, fingerprint, load_key
 from hupan.store.copying import begin_copy, copy_rows, count_rows, end_copy, totals
 from hupan.store.engine import Conflict, Engine, StoreRefused
+from hupan.store.identity import accept_key, refuse_lost_store
 from hupan.store.lock import StoreLock
 from hupan.store.migrate import migrations
+from hupan.store.other_programs import accept_all
 from hupan.store.postgres_company import refuse_company
 from hupan.store.shape import tables
 from hupan.store.spread import spread
+from hupan.store.wal_damage import refuse_damaged_log
 
 OnCopied = Callable[[str, int, int], None]
 """Told of a table, the rows of it that are there, and how many there are to be."""
@@ -59,10 +63,68 @@ async def bring_up_to_date(settings: Settings) -> int:
     """
     before = await status(settings)
     try:
+        if not settings.is_postgres:
+            refuse_lost_store(settings.database_path, settings.secret_key_path)
         async with _held(settings, make=True):
             return before.known - before.applied
     except (StoreRefused, StoreUnavailable, OSError) as error:
         raise OperationRefused(str(error)) from error
+
+
+async def create(settings: Settings) -> None:
+    """Makes an empty store in a file, also where a key lies already.
+
+    Raises:
+        OperationRefused: there is a store, or none can be made.
+    """
+    _refuse_postgres(settings)
+    if settings.database_path.exists() and settings.database_path.stat().st_size:
+        raise OperationRefused(f"数据库已存在 / there is a store already: {settings.database_path}")
+    try:
+        with prepared_file(settings.database_path):
+            return
+    except (StoreRefused, OSError) as error:
+        raise OperationRefused(str(error)) from error
+
+
+async def accept_writes(settings: Settings) -> bool:
+    """Takes what another program wrote into the file as right; gives whether there was anything.
+
+    Raises:
+        OperationRefused: a server has the file, its structure is damaged, or it is no file.
+    """
+    _refuse_postgres(settings)
+    path = settings.database_path
+    if not path.exists():
+        raise OperationRefused(f"没有数据库 / there is no store: {path}")
+    try:
+        lock = StoreLock(path)
+        try:
+            refuse_damaged_log(path)
+            return accept_all(path)
+        finally:
+            lock.release()
+    except (StoreRefused, OSError) as error:
+        raise OperationRefused(str(error)) from error
+
+
+async def take_key(settings: Settings) -> None:
+    """Makes the key that lies there the store's own, or a new one if none lies there.
+
+    Raises:
+        OperationRefused: a server has the store, or key or store cannot be used.
+    """
+    try:
+        async with _held(settings, make=False, alone=True) as engine:
+            secret = load_key(settings.secret_key_path)
+            await engine.change(lambda tx: accept_key(tx, fingerprint(secret)))
+    except (StoreRefused, StoreUnavailable, KeyFileError, OSError) as error:
+        raise OperationRefused(str(error)) from error
+
+
+def _refuse_postgres(settings: Settings) -> None:
+    if settings.is_postgres:
+        raise OperationRefused("此命令只用于 SQLite 文件 / this command is for a SQLite file alone")
 
 
 async def check(settings: Settings) -> list[str]:

@@ -1,13 +1,17 @@
 """Opens the store that the settings name, on either engine."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol, cast
 
 from hupan.config import Settings
 from hupan.store.engine import Engine, MeasuredEngine
 from hupan.store.file_check import check_file
+from hupan.store.lock import refuse_other_names
 from hupan.store.migrate import applied_in, check_current
+from hupan.store.other_programs import mend_beside_server
 from hupan.store.postgres_place import Place, PoolSize
 from hupan.store.row_checks import check_rows
 from hupan.store.sqlite import SqliteEngine
@@ -50,7 +54,7 @@ async def open_to_serve(settings: Settings) -> MeasuredEngine:
     """
     if settings.is_postgres:
         return await _postgres().open_migrated(place(settings), _size(settings))
-    return SqliteEngine(settings.database_path)
+    return _open_file(settings.database_path)
 
 
 async def open_to_operate(settings: Settings) -> Engine:
@@ -62,8 +66,15 @@ async def open_to_operate(settings: Settings) -> Engine:
     """
     if settings.is_postgres:
         return await _postgres().open_current(place(settings), _size(settings))
+    refuse_other_names(settings.database_path)
     check_current(settings.database_path)
-    return SqliteEngine(settings.database_path)
+    return _open_file(settings.database_path)
+
+
+def _open_file(path: Path) -> SqliteEngine:
+    engine = SqliteEngine(path)
+    engine.mend_with(partial(mend_beside_server, path))
+    return engine
 
 
 def look_at(settings: Settings, engine: Engine) -> Callable[[], Awaitable[list[str]]]:

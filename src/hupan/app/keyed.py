@@ -17,7 +17,7 @@ from hupan.domain.limiter import Limiter
 from hupan.domain.messages import Messages
 from hupan.domain.notices import Notices
 from hupan.domain.settings import DAY
-from hupan.seal import KeyFileError, Seal, load_key
+from hupan.seal import KeyFileError, Seal, read_key
 from hupan.store.engine import Engine
 
 
@@ -51,7 +51,7 @@ def make_contact_undo(settings: Settings, engine: Engine, clock: Clock) -> Conta
 
 def _seal(settings: Settings) -> Seal:
     try:
-        return Seal(load_key(settings.secret_key_path))
+        return Seal(read_key(settings.secret_key_path))
     except (KeyFileError, OSError) as error:
         raise OperationRefused(str(error)) from error
 

@@ -137,6 +137,7 @@ async def _part_families(parts: Parts) -> list[Family]:
         "hupan_captchas_ready": ("Captcha pictures that are ready", parts.pictures.ready),
         "hupan_password_queue": ("Passwords that wait or are hashed", parts.passwords.waiting),
         "hupan_store_queue": ("Changes that wait for their commit", store.waiting),
+        "hupan_store_wal_bytes": ("Write-ahead log of the SQLite file", store.log_bytes),
     }
     totals = {
         "hupan_store_changes_total": ("Changes that were kept", store.changes),

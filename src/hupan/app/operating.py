@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 from hupan.app.engines import open_to_operate
 from hupan.config import Settings
 from hupan.model import StoreUnavailable
+from hupan.seal import KeyFileError, fingerprint, read_key
 from hupan.store.engine import Engine, StoreRefused
+from hupan.store.identity import read_identity, refuse_other_key
 
 
 class OperationRefused(Exception):  # noqa: N818 - the answer of a command that cannot be done
@@ -31,11 +33,24 @@ async def operating(settings: Settings) -> AsyncIterator[Engine]:
     except StoreUnavailable as error:
         raise OperationRefused(_unavailable(error)) from error
     try:
+        await _refuse_other_key(settings, engine)
         yield engine
+    except StoreRefused as error:
+        raise OperationRefused(str(error)) from error
     except StoreUnavailable as error:
         raise OperationRefused(_unavailable(error)) from error
     finally:
         await engine.close()
+
+
+async def _refuse_other_key(settings: Settings, engine: Engine) -> None:
+    """What a command would seal with another key, no server could open."""
+    key = settings.secret_key_path
+    if key.exists():
+        try:
+            refuse_other_key(await read_identity(engine), fingerprint(read_key(key)))
+        except (KeyFileError, OSError) as error:
+            raise OperationRefused(str(error)) from error
 
 
 def _unavailable(error: StoreUnavailable) -> str:

@@ -24,6 +24,7 @@ class Outside:
         senders: what carries messages away.
         on_captcha: told of each captcha that is issued.
         steady: the clock again, if it is one that goes on from the store's latest time.
+        is_sandbox: whether the store is a sandbox's.
     """
 
     clock: Clock
@@ -31,6 +32,7 @@ class Outside:
     senders: Mapping[Channel, Sender]
     on_captcha: Callable[[IssuedCaptcha], None] = _ignore
     steady: SteadyClock | None = None
+    is_sandbox: bool = False
 
     def in_process(self, number: int) -> "Outside":
         """The same for one process: a seed repeats itself in the same process of a new store.

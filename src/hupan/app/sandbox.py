@@ -45,7 +45,7 @@ def sandbox_application(settings: Settings, options: SandboxOptions) -> Applicat
         return SeededChance(f"{options.seed}/{purpose}") if options.seed else SystemChance()
 
     async def open_server() -> Server:
-        outside = Outside(clock, chance, {"sms": inbox, "email": inbox}, show)
+        outside = Outside(clock, chance, {"sms": inbox, "email": inbox}, show, is_sandbox=True)
         server = await build(settings, outside)
         await server.metrics.open(metrics)
         return server

@@ -1,15 +1,26 @@
 """Prepares the store before any process serves from it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hupan.app.engines import place
 from hupan.config import Settings
-from hupan.seal import KeyFileError, load_key
-from hupan.store.engine import StoreRefused
+from hupan.seal import KeyFileError, Seal, fingerprint, load_key, read_key
+from hupan.store.engine import Engine, StoreRefused
+from hupan.store.identity import (
+    Identity,
+    claim,
+    identity_in,
+    read_identity,
+    refuse_lost_key,
+    refuse_lost_store,
+    refuse_other_key,
+    refuse_other_kind,
+)
 from hupan.store.lock import StoreLock, refuse_other_files
 from hupan.store.migrate import migrate
+from hupan.store.other_programs import mend_before_start
 from hupan.store.wal_damage import refuse_damaged_log
 
 
@@ -18,28 +29,51 @@ class StartRefused(Exception):  # noqa: N818 - the answer of a server that does 
 
 
 @contextmanager
-def prepared_store(settings: Settings) -> Iterator[None]:
+def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[None]:
     """Makes folder, key and file, brings the file up to date, and holds it for this server.
 
     Raises:
-        StartRefused: another server has it, or store or key cannot be used.
+        StartRefused: another server has it, it is of the other kind, it has another key, or
+            store or key cannot be used.
     """
-    if settings.is_postgres:
-        _prepare_key(settings)
-        yield
-        return
+    key = settings.secret_key_path
+
+    def check(identity: Identity) -> None:
+        refuse_other_kind(identity, is_sandbox=is_sandbox)
+        refuse_lost_key(identity, key)
+        if key.exists():
+            refuse_other_key(identity, fingerprint(read_key(key)))
+
     try:
-        _make(settings.secret_key_path.parent)
-        with prepared_file(settings.database_path):
-            load_key(settings.secret_key_path)
+        if settings.is_postgres:
+            # A URL that asks for less than it may is refused before anything. Every node needs
+            # the same key, so one is made only once the store says that it has none.
+            place(settings).tls()
+            _make(key.parent)
+            yield
+            return
+        refuse_lost_store(settings.database_path, key)
+        _make(key.parent)
+        with prepared_file(settings.database_path, check):
+            load_key(key)
             yield
     except (StoreRefused, KeyFileError, OSError) as error:
         raise StartRefused(str(error)) from error
 
 
+def _check_nothing(_identity: Identity) -> None:
+    """Whoever brings a store up to date takes any."""
+
+
 @contextmanager
-def prepared_file(database: Path) -> Iterator[None]:
+def prepared_file(
+    database: Path, check: Callable[[Identity], None] = _check_nothing
+) -> Iterator[None]:
     """Makes folder and file, brings the file up to date, and holds it.
+
+    Args:
+        database: the file.
+        check: is told what the store knows of itself before it is changed; may refuse it.
 
     Raises:
         StoreRefused: another server has it, or it cannot be used.
@@ -49,21 +83,29 @@ def prepared_file(database: Path) -> Iterator[None]:
     lock = StoreLock(database)
     try:
         _own(database)
+        lock.hold_file()
         refuse_damaged_log(database)
+        mend_before_start(database)
+        check(identity_in(database))
         migrate(database)
         yield
     finally:
         lock.release()
 
 
-def _prepare_key(settings: Settings) -> None:
-    """What a server on PostgreSQL keeps beside it: every node needs the same key."""
-    try:
-        place(settings).tls()  # a URL that asks for less than it may is refused before anything
-        _make(settings.secret_key_path.parent)
-        load_key(settings.secret_key_path)
-    except (StoreRefused, KeyFileError, OSError) as error:
-        raise StartRefused(str(error)) from error
+async def own_seal(key: Path, engine: Engine, *, is_sandbox: bool) -> Seal:
+    """The key of an open store that is up to date; a new store takes the one that lies there.
+
+    Raises:
+        StoreRefused: the store is of the other kind, its key is another one, or is missing.
+        KeyFileError: the key file cannot be used.
+    """
+    identity = await read_identity(engine)
+    refuse_other_kind(identity, is_sandbox=is_sandbox)
+    refuse_lost_key(identity, key)
+    secret = load_key(key)
+    await engine.change(lambda tx: claim(tx, fingerprint(secret), is_sandbox=is_sandbox))
+    return Seal(secret)
 
 
 def _make(folder: Path) -> None:

@@ -12,11 +12,14 @@ import typer
 from hupan.app.database_desk import (
     OnCopied,
     Status,
+    accept_writes,
     bring_up_to_date,
     check,
     copy,
+    create,
     distribute,
     status,
+    take_key,
 )
 from hupan.cli.operating import DataDirOption, JsonOption, write_json
 from hupan.cli.refusing import refused_plainly
@@ -95,6 +98,46 @@ def migrate_store(
     """Bring the store up to date for this version."""
     count = _run(database, data_dir, config, bring_up_to_date)
     typer.echo(f"已应用 {count} 个迁移 / {count} migrations applied")
+
+
+def create_store(
+    *,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Make an empty store, also where a key lies already."""
+    _run(database, data_dir, config, create)
+    typer.echo("已新建空数据库 / an empty store was made")
+
+
+def accept_writes_of_others(
+    *,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Take what another program wrote into the file as right."""
+    is_done = _run(database, data_dir, config, accept_writes)
+    typer.echo(
+        "已接受文件现有内容 / what the file holds was accepted"
+        if is_done
+        else "无需处理 / there was nothing to accept"
+    )
+
+
+def accept_key_beside(
+    *,
+    database: DatabaseOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Make the key that lies there the store's own."""
+    _run(database, data_dir, config, take_key)
+    typer.echo(
+        "密钥已记入数据库；此前的登录与验证码均已失效 / "
+        "the store has this key now; earlier sessions and codes have ended"
+    )
 
 
 def check_store(
@@ -179,6 +222,18 @@ _COPY_EN = (
     "Copy a whole store into an empty one, or go on where a copy broke off; stop the servers "
     "first. The new server needs the same secret.key."
 )
+_ACCEPT_WRITES_EN = (
+    "Take what another SQLite program wrote into the file as right: if its structure is sound, "
+    "its page checksums are made anew; stop the server first."
+)
+_ACCEPT_KEY_ZH = (
+    "密钥文件丢失或更换后，让数据库使用现有密钥（没有则新建）；"
+    "此前的登录与验证码将失效；须先停止服务器。"
+)
+_ACCEPT_KEY_EN = (
+    "After the key file was lost or replaced, let the store use the one that lies there, or a "
+    "new one; earlier sessions and codes end; stop the server first."
+)
 _COMMANDS: dict[str, tuple[Callable[..., None], str, str]] = {
     "status": (
         show_status,
@@ -189,6 +244,21 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str, str]] = {
         migrate_store,
         "升级数据库到本版本。",
         "Bring the store up to date for this version.",
+    ),
+    "create": (
+        create_store,
+        "新建空数据库；密钥已存在而数据库不存在时，须用此命令确认。",
+        "Make an empty store; where a key lies already, this confirms that it is meant.",
+    ),
+    "accept-writes": (
+        accept_writes_of_others,
+        "接受其他 SQLite 程序写入文件的内容：结构完好时重算各页校验和；须先停止服务器。",
+        _ACCEPT_WRITES_EN,
+    ),
+    "accept-key": (
+        accept_key_beside,
+        _ACCEPT_KEY_ZH,
+        _ACCEPT_KEY_EN,
     ),
     "check": (
         check_store,

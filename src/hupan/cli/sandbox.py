@@ -59,7 +59,7 @@ def sandbox(
             say("sandbox", urls, settings, f"{urls[0]}/sandbox/outbox")
 
         factory = partial(sandbox_application, settings, SandboxOptions(seed))
-        with refused_plainly(), prepared_store(settings):
+        with refused_plainly(), prepared_store(settings, is_sandbox=True):
             status = listen(factory, settings, on_listening)
     raise typer.Exit(status)
 

@@ -28,12 +28,14 @@ class Figures(NamedTuple):
         changes: those that were kept.
         groups: the commits that kept them.
         failures: commits and reads that the machine failed.
+        log_bytes: how large the write-ahead log of a file is; 0 on PostgreSQL.
     """
 
     waiting: int
     changes: int
     groups: int
     failures: int
+    log_bytes: int = 0
 
 
 class Reader(Protocol):

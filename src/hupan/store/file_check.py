@@ -6,7 +6,8 @@ from pathlib import Path
 import apsw
 
 from hupan.model import StoreUnavailable
-from hupan.store.page_sums import is_damage
+from hupan.store.other_programs import faults_beside_sums
+from hupan.store.page_sums import is_damage, is_wrong_sum, told
 from hupan.store.row_checks import check_rows
 from hupan.store.sqlite import Statements, connect
 from hupan.store.writer import drive
@@ -24,7 +25,7 @@ async def check_file(path: Path) -> list[str]:
         StoreUnavailable: it could not be looked at, which says nothing about the file.
     """
     connection = connect(path)
-    looking = asyncio.ensure_future(asyncio.to_thread(_check, connection))
+    looking = asyncio.ensure_future(asyncio.to_thread(_check, path, connection))
     try:
         return await asyncio.shield(looking)
     except asyncio.CancelledError:
@@ -33,19 +34,21 @@ async def check_file(path: Path) -> list[str]:
         looking.exception()
         raise
     except apsw.Error as error:
-        raise StoreUnavailable(str(error)) from error
+        raise StoreUnavailable(told(error)) from error
     finally:
         connection.close()
 
 
-def _check(connection: apsw.Connection) -> list[str]:
+def _check(path: Path, connection: apsw.Connection) -> list[str]:
     try:
-        told = connection.execute(f"PRAGMA integrity_check({MOST_FAULTS})").fetchall()
-        found = [f"the file: {text}" for (text,) in told if text != "ok"]
+        read = connection.execute(f"PRAGMA integrity_check({MOST_FAULTS})").fetchall()
+        found = [f"the file: {text}" for (text,) in read if text != "ok"]
         astray = connection.execute("PRAGMA foreign_key_check").fetchall()
         found += [f"{row[0]}: a row that points to nothing" for row in astray]
         return found + drive(check_rows(Statements(connection)))
     except apsw.Error as error:
+        if is_wrong_sum(error):
+            return faults_beside_sums(path)
         if is_damage(error):
-            return [f"the file: {error}"]
+            return [f"the file: {told(error)}"]
         raise

@@ -1,15 +1,20 @@
-"""One server for one SQLite file: a lock on a file of its own beside it.
+"""One server for one SQLite file, by whatever name: a lock beside it, and one on the file itself.
 
-The lock is never taken on the store itself: closing any descriptor of that file would drop the
-locks that SQLite holds on it.
+That beside it is there before the file is, and finds another server by the place. That on the file
+finds one that came by another name of it, such as a hard link (security R14). Closing any
+descriptor of the store drops the locks that SQLite holds on it: ours is open before SQLite's, and
+after it.
 """
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from hupan.store.engine import StoreRefused
 
+TRIES = 4
+TRY_SECONDS = 0.05
 _BEGINS = b"SQLite format 3\x00"
 
 
@@ -45,13 +50,88 @@ class StoreLock:
         except OSError as error:
             raise StoreRefused(f"无法写入目录 / cannot write to {path.parent}: {error}") from error
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._descriptor)
         except OSError as error:
             os.close(self._descriptor)
+            raise _taken(database) from error
+        self._database = database
+        self._file: int | None = None
+        self.hold_file()
+
+    def hold_file(self) -> None:
+        """Locks the file itself, if it is there; before anything else of this process opens it.
+
+        Raises:
+            StoreRefused: another process holds it by another name.
+        """
+        if self._file is not None or not self._database.exists():
+            return
+        try:
+            file = os.open(self._database, os.O_RDWR)
+        except OSError as error:
+            self.release()
             raise StoreRefused(
-                f"另一个 Hupan 正在使用该数据库 / another Hupan is using this store: {database}"
+                f"无法读写数据库 / cannot read and write {self._database}: {error}"
             ) from error
+        try:
+            _lock(file)
+        except OSError as error:
+            os.close(file)
+            self.release()
+            raise _taken(self._database) from error
+        self._file = file
 
     def release(self) -> None:
-        """Lets another server have the store."""
-        os.close(self._descriptor)
+        """Lets another server have the store, once nothing of this process has it open."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def refuse_other_names(database: Path) -> None:
+    """Goes on unless a server has the file by another name: it would write another log.
+
+    Raises:
+        StoreRefused: one has.
+    """
+    real = database.resolve()
+    if _is_held(real) and not _is_held(real.with_name(f"{real.name}.lock")):
+        raise StoreRefused(
+            "另一个 Hupan 正以其他名称（硬链接）使用该数据库，请使用同一路径 / another Hupan uses "
+            f"this store by another name, such as a hard link: name it as that one does: {database}"
+        )
+
+
+def _lock(descriptor: int) -> None:
+    """A command that only asks whether a file is locked holds it for a moment."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(TRY_SECONDS)
+        else:
+            return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _taken(database: Path) -> StoreRefused:
+    return StoreRefused(
+        f"另一个 Hupan 正在使用该数据库 / another Hupan is using this store: {database}"
+    )

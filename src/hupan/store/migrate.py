@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 
 from hupan.store.engine import StoreRefused
-from hupan.store.page_sums import give_sums
+from hupan.store.page_sums import give_sums, told
 from hupan.store.sqlite import connect
 from hupan.store.wal_damage import refuse_damaged_log
 
@@ -79,7 +79,7 @@ def migrate(path: Path, known: list[Migration] | None = None) -> list[Migration]
         # What a crash left behind the end of the log must not look like damage after the next one.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except apsw.Error as error:
-        raise StoreRefused(f"数据库升级失败 / cannot migrate {path}: {error}") from error
+        raise StoreRefused(f"数据库升级失败 / cannot migrate {path}: {told(error)}") from error
     finally:
         connection.close()
     return missing
@@ -98,7 +98,9 @@ def applied_in(path: Path) -> dict[int, str]:
     try:
         return _applied(connection)
     except apsw.Error as error:
-        raise StoreRefused(f"无法读取数据库 / cannot read the store {path}: {error}") from error
+        raise StoreRefused(
+            f"无法读取数据库 / cannot read the store {path}: {told(error)}"
+        ) from error
     finally:
         connection.close()
 
@@ -138,6 +140,11 @@ def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> l
             connection.execute("ROLLBACK").fetchall()
         raise
     return missing
+
+
+def applied_numbers(connection: apsw.Connection) -> dict[int, str]:
+    """Number and digest of each migration in an open file."""
+    return _applied(connection)
 
 
 def _applied(connection: apsw.Connection) -> dict[int, str]:

@@ -13,6 +13,32 @@ import apsw.sqlite_extra
 from hupan.store.engine import StoreRefused
 
 BYTES_OF_A_SUM = 8
+_TOLD = {
+    apsw.SQLITE_IOERR_DATA: (
+        "数据页校验和不符，请运行 hupan database check / the checksum of a page is wrong: "
+        "damage, or another program wrote it; run hupan database check"
+    ),
+    apsw.SQLITE_IOERR_FSYNC: (
+        "磁盘无法同步，请检查磁盘 / the disk could not sync: look at the disk and the system's log"
+    ),
+    apsw.SQLITE_IOERR_SHORT_READ: (
+        "数据库文件不完整，请恢复备份 / the end of the file is missing: restore a backup"
+    ),
+}
+_TOLD_BY_KIND: dict[type[apsw.Error], str] = {
+    apsw.FullError: "磁盘已满，请清理空间 / the disk is full: make room on it",
+    apsw.ReadOnlyError: "数据库只读，请检查权限 / the store is read-only: look at its permissions",
+    apsw.CantOpenError: "无法打开文件，请检查权限 / look at the permissions of the file",
+    apsw.BusyError: "另一个程序长时间占用数据库 / another program keeps the store to itself",
+    apsw.NotADBError: (
+        "文件已损坏或不是数据库，请恢复备份 / the file is damaged, or no store: restore a backup"
+    ),
+    apsw.CorruptError: "数据库已损坏，请恢复备份 / the store is damaged: restore a backup",
+    apsw.IOError: (
+        "磁盘读写失败，请检查磁盘与可用空间 / the disk failed: look at it, at its free space and "
+        "at the system's log"
+    ),
+}
 _EXTENSION = "cksumvfs"
 _BEFORE_A_TABLE = ("FROM", "JOIN", "INTO", "UPDATE")
 
@@ -58,10 +84,25 @@ def give_sums(connection: apsw.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
 
 
+def is_wrong_sum(error: BaseException | None) -> bool:
+    """Whether an error says that the checksum of a page is wrong."""
+    return getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA
+
+
 def is_damage(error: apsw.Error) -> bool:
     """Whether an error says that what lies on the disk is not what was written."""
-    is_wrong_sum = getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA
-    return is_wrong_sum or isinstance(error, apsw.CorruptError | apsw.NotADBError)
+    return is_wrong_sum(error) or isinstance(error, apsw.CorruptError | apsw.NotADBError)
+
+
+def told(error: apsw.Error) -> str:
+    """An error of SQLite in words that say what to do: its own would be "disk I/O error"."""
+    code = getattr(error, "extendedresult", 0)
+    if code in _TOLD:
+        return _TOLD[code]
+    for kind, text in _TOLD_BY_KIND.items():
+        if isinstance(error, kind):
+            return f"{text} ({code})" if kind is apsw.IOError else text
+    return str(error)
 
 
 def tables_of(sql: str) -> str:

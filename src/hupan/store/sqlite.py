@@ -6,6 +6,7 @@ each in a savepoint, commits once with `synchronous=FULL` and only then answers 
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
@@ -21,8 +22,17 @@ from hupan.store.engine import (
     Transaction,
     Value,
 )
-from hupan.store.page_sums import is_damage, reserve_sums, tables_of, vfs_with_sums
-from hupan.store.writer import Writer
+from hupan.store.log_care import LOOK_SECONDS, MEND_SECONDS, LogCare
+from hupan.store.open_file import OpenFile
+from hupan.store.page_sums import (
+    is_damage,
+    is_wrong_sum,
+    reserve_sums,
+    tables_of,
+    told,
+    vfs_with_sums,
+)
+from hupan.store.writer import MOVED, Writer
 
 OLDEST_SQLITE = 3_051_003
 """Older ones can lose a commit when the write-ahead log is reset (security D8)."""
@@ -78,7 +88,7 @@ class Statements:
         except apsw.Error as met:
             error = met
         if is_damage(error):
-            _log.error("damage found in %s: %s", tables_of(sql), error)
+            _log.error("damage found in %s: %s", tables_of(sql), told(error))
         raise error
 
 
@@ -90,14 +100,23 @@ class Turn:
     that they waited for were kept, before the turn began.
     """
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, look: Callable[[], None]) -> None:
         self._connection = connection
+        self._look = look
+        self._look_at = 0.0
         self.rows = Statements(connection).rows
         self.has_begun = False
 
     def begin(self) -> None:
-        """Begins a turn; it ends with that of the event loop."""
+        """Begins a turn; it ends with that of the event loop.
+
+        Raises:
+            StoreUnavailable: the file is not where it was; that is looked at once a second.
+        """
         loop = asyncio.get_running_loop()
+        if (now := loop.time()) >= self._look_at:
+            self._look()
+            self._look_at = now + LOOK_SECONDS
         self.rows("BEGIN", ())
         self.has_begun = True
         loop.call_soon(self.end)
@@ -122,10 +141,22 @@ class SqliteEngine:
     ) -> None:
         open_file = connect_to or connect
         self._connection = open_file(path)
-        self._turn = Turn(self._connection)
-        self._writer = Writer(lambda: open_file(path), Statements)
+        self._file = OpenFile(path)
+        self._turn = Turn(self._connection, self._look_at_file)
+        self._mend: Callable[[], bool] = _mends_nothing
+        self._writer = Writer(
+            lambda: open_file(path),
+            Statements,
+            lambda connection: LogCare(path, connection, self._mend_now),
+        )
+        self._mending: asyncio.Task[bool] | None = None
+        self._mended_at = -MEND_SECONDS
         self._damaged = False
         self._failed_reads = 0
+
+    def mend_with(self, mend: Callable[[], bool]) -> None:
+        """Hands in what mends the pages that another program wrote, and tells whether it did."""
+        self._mend = mend
 
     async def one(self, sql: str, *values: Value) -> Row | None:
         """The first row, or None."""
@@ -135,7 +166,7 @@ class SqliteEngine:
                 turn.begin()
             rows = turn.rows(sql, values)
         except apsw.Error as error:
-            raise self._unavailable(error) from error
+            rows = await self._again(error, sql, values)
         return rows[0] if rows else None
 
     async def all(self, sql: str, *values: Value) -> list[Row]:
@@ -146,7 +177,7 @@ class SqliteEngine:
                 turn.begin()
             return turn.rows(sql, values)
         except apsw.Error as error:
-            raise self._unavailable(error) from error
+            return await self._again(error, sql, values)
 
     async def change(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """Runs `work` on the writer thread; returns when its commit is on the disk."""
@@ -154,6 +185,7 @@ class SqliteEngine:
 
     async def check(self) -> None:
         """Reads a row; after a write has failed, writes one to see whether that is over."""
+        self._look_at_file()
         await self.one("SELECT number FROM migrations ORDER BY number DESC LIMIT 1")
         self._writer.check()
         if self._damaged or self._writer.has_met_damage:
@@ -163,6 +195,8 @@ class SqliteEngine:
 
     async def close(self) -> None:
         """Finishes waiting changes, empties the write-ahead log, closes the file."""
+        if self._mending is not None:
+            await asyncio.wait({self._mending})
         self._turn.end()
         await self._writer.close()
         self._connection.close()
@@ -171,20 +205,61 @@ class SqliteEngine:
         """What the writer did, and reads that failed."""
         writer = self._writer
         failures = writer.failures + self._failed_reads
-        return Figures(writer.waiting, writer.changes, writer.groups, failures)
+        size = self._file.log_bytes()
+        return Figures(writer.waiting, writer.changes, writer.groups, failures, size)
 
-    def _unavailable(self, error: apsw.Error) -> StoreUnavailable:
+    def _mend_now(self) -> bool:
+        return self._mend()
+
+    def _look_at_file(self) -> None:
+        """Raises StoreUnavailable when the path leads to another file, or to none."""
+        if not self._file.is_there():
+            raise StoreUnavailable(MOVED)
+
+    async def _again(self, error: apsw.Error, sql: str, values: tuple[Value, ...]) -> list[Row]:
+        """What a read gives once what another program wrote is mended.
+
+        Raises:
+            StoreUnavailable: nothing was to be mended, or the read fails again.
+        """
+        if is_wrong_sum(error) and await self._mended():
+            try:
+                if not self._turn.has_begun:
+                    self._turn.begin()
+                return self._turn.rows(sql, values)
+            except apsw.Error as second:
+                error = second
         self._failed_reads += 1
         self._damaged = self._damaged or is_damage(error)
-        return StoreUnavailable(str(error))
+        raise StoreUnavailable(told(error)) from error
+
+    async def _mended(self) -> bool:
+        """Mends once for all who wait; not again at once, for then the page is damaged."""
+        if self._mending is None:
+            if time.monotonic() - self._mended_at < MEND_SECONDS:
+                return False
+            self._mending = asyncio.create_task(asyncio.to_thread(self._mend), name="mending")
+        mending = self._mending
+        try:
+            is_done = await asyncio.shield(mending)
+        finally:
+            if mending.done() and self._mending is mending:
+                self._mending = None
+        self._mended_at = -MEND_SECONDS if is_done else time.monotonic()
+        return is_done
 
 
-def connect(path: Path, vfs: str = "") -> apsw.Connection:
+def _mends_nothing() -> bool:
+    return False
+
+
+def connect(path: Path, vfs: str = "", *, verifies: bool = True) -> apsw.Connection:
     """Opens the file with the settings that every connection needs.
 
     Args:
         path: the file; one that is made now has page checksums.
         vfs: what files are opened with; by default what verifies the checksums.
+        verifies: whether pages are read only with the right checksum.
 
     Raises:
         StoreRefused: SQLite is too old, or the file cannot be opened as a database.
@@ -197,7 +272,11 @@ def connect(path: Path, vfs: str = "") -> apsw.Connection:
         # Without it SQLite looks at each value that is bound and plans the statement anew for it:
         # the read of a caller then takes 23 µs instead of 7.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        if not verifies:
+            connection.execute("PRAGMA checksum_verification = OFF").fetchall()
         connection.execute(_PRAGMAS).fetchall()
     except apsw.Error as error:
-        raise StoreRefused(f"无法打开数据库 / cannot open the store {path}: {error}") from error
+        raise StoreRefused(
+            f"无法打开数据库 / cannot open the store {path}: {told(error)}"
+        ) from error
     return connection

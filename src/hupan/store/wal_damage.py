@@ -13,10 +13,10 @@ from struct import iter_unpack, unpack
 from hupan.store.cut_file import refuse_cut_file
 from hupan.store.engine import StoreRefused
 
-_HEADER_BYTES = 32
-_FRAME_HEADER_BYTES = 24
+HEADER_BYTES = 32
+FRAME_HEADER_BYTES = 24
 _PAGE_BYTES = 4096
-_MAGIC = (0x377F0682, 0x377F0683)
+MAGIC = (0x377F0682, 0x377F0683)
 _MASK = 0xFFFFFFFF
 _NOTHING = b"\0\0\0\0"
 """No page has this number; a frame that ends no commit has it for the size of the file."""
@@ -48,15 +48,15 @@ def refuse_damaged_log(database: Path) -> None:
 
 def commits_behind_damage(log: bytes) -> int:
     """How many commits that were surely synced cannot be reached; 0 for a log as it should be."""
-    if len(log) < _HEADER_BYTES:
+    if len(log) < HEADER_BYTES:
         return 0
     magic, _, page_bytes, _ = unpack(">4I", log[:16])
     salts, sums = log[16:24], unpack(">2I", log[24:32])
     order = ">" if magic & 1 else "<"
-    if magic in _MAGIC and _sum((0, 0), log[:24], order) == sums:
+    if magic in MAGIC and frame_sum((0, 0), log[:24], order) == sums:
         commits = _commits_behind(log, page_bytes, salts, sums, order)[salts]
     else:  # the header was synced before any commit: it was right once, and is no guide now
-        order = order if magic in _MAGIC else "<"
+        order = order if magic in MAGIC else "<"
         commits = max(_commits_behind(log, _PAGE_BYTES, b"", sums, order).values(), default=0)
     return max(commits - 1, 0)  # the first may be the one that was written as the power failed
 
@@ -70,11 +70,11 @@ def _commits_behind(
     """
     commits: Counter[bytes] = Counter()
     is_whole = bool(salts)
-    size = _FRAME_HEADER_BYTES + page_bytes
-    for start in range(_HEADER_BYTES, len(log) - size + 1, size):
+    size = FRAME_HEADER_BYTES + page_bytes
+    for start in range(HEADER_BYTES, len(log) - size + 1, size):
         frame = log[start : start + size]
         sums = unpack(">2I", frame[16:24])
-        right = _sum(last, frame[:8] + frame[_FRAME_HEADER_BYTES:], order) == sums
+        right = frame_sum(last, frame[:8] + frame[FRAME_HEADER_BYTES:], order) == sums
         is_whole = is_whole and right and frame[8:16] == salts
         if right and not is_whole and _NOTHING not in (frame[:4], frame[4:8]):
             commits[frame[8:16]] += 1
@@ -82,7 +82,7 @@ def _commits_behind(
     return commits
 
 
-def _sum(start: tuple[int, ...], data: bytes, order: str) -> tuple[int, int]:
+def frame_sum(start: tuple[int, ...], data: bytes, order: str) -> tuple[int, int]:
     """SQLite's checksum of a log, over pairs of 32-bit words."""
     first, second = start
     for one, other in iter_unpack(f"{order}2I", data):

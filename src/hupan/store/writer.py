@@ -16,12 +16,19 @@ import apsw
 
 from hupan.model import StoreUnavailable
 from hupan.store.engine import Conflict, Result, Transaction
-from hupan.store.page_sums import is_damage
+from hupan.store.log_care import LogCare
+from hupan.store.page_sums import is_damage, is_wrong_sum, told
 
 MOST_IN_A_GROUP = 128
 # Some seconds' worth: whoever comes later is told so at once instead of waiting in vain (R15), and
 # a disk that hangs fills no memory.
 MOST_WAITING = 2048
+CARE_SECONDS = 1.0
+"""How often the log is looked after while nothing is written."""
+MOVED = (
+    "数据库文件已被移走或替换，请放回原处或重启服务器 / the store's file was moved away or "
+    "replaced: put it back, or restart the server"
+)
 _log = logging.getLogger("hupan.store")
 
 
@@ -52,8 +59,10 @@ class Writer:
         self,
         connect: Callable[[], apsw.Connection],
         transaction: Callable[[apsw.Connection], Transaction],
+        care: Callable[[apsw.Connection], LogCare],
     ) -> None:
         self._connection = connect()
+        self._care = care(self._connection)
         self._transaction = transaction(self._connection)
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._broken: str | None = None
@@ -101,16 +110,20 @@ class Writer:
             await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
+        ended = False
+        while not ended:
+            try:
+                first = self._queue.get(timeout=CARE_SECONDS)
+            except queue.Empty:
+                self._care.look()
+                continue
+            if first is None:
+                break
             group, ended = self._gather(first)
             self._keep(group)
             _settle(group)
-            if ended:
-                break
-        try:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except apsw.Error as error:
-            _log.warning("the write-ahead log stays: %s", error)  # the next start reads it
+            self._care.look_after_a_group()
+        self._care.end()
         self._connection.close()
 
     def _gather(self, first: Waiting) -> tuple[list[Waiting], bool]:
@@ -128,28 +141,47 @@ class Writer:
 
     def _keep(self, group: list[Waiting]) -> None:
         """Runs a group in one transaction; a failure of the machine fails all of it."""
+        if not self._care.file.is_there():
+            self._fail(group, MOVED)
+            return
         rows = self._connection.total_changes()
         try:
             self._connection.execute("BEGIN IMMEDIATE").fetchall()
             for waiting in group:
                 self._run_one(waiting)
+            has_changed = self._connection.total_changes() > rows
+            if has_changed:
+                self._care.count_commit()
             self._connection.execute("COMMIT").fetchall()
-            if self._connection.total_changes() > rows:  # else nothing had to be kept
+            if has_changed:  # else nothing had to be kept
                 self._last_failure = None
+                self._care.file.note_log()
             self.groups += 1
             self.changes += len(group)
         except apsw.Error as error:
             self._undo(error)
             if self._keeps_each_alone(group, error):
                 return
-            failure = StoreUnavailable(str(error))
             for waiting in group:
-                waiting.error = failure
+                waiting.error = StoreUnavailable(told(error))
+
+    def _fail(self, group: list[Waiting], why: str) -> None:
+        if self._last_failure != why:
+            _log.critical(why)
+        self._last_failure = why
+        self.failures += 1
+        for waiting in group:
+            waiting.error = StoreUnavailable(why)
 
     def _keeps_each_alone(self, group: list[Waiting], error: apsw.Error) -> bool:
         """A damaged row is the matter of who asks for it: the others are run again without."""
         if not is_damage(error):
             return False
+        if is_wrong_sum(error) and self._care.mend():
+            for waiting in group:
+                waiting.value = waiting.error = None
+            self._keep(group)
+            return True
         self.has_met_damage = True
         if len(group) == 1:
             return False
@@ -174,18 +206,18 @@ class Writer:
         self._connection.execute("RELEASE one").fetchall()
 
     def _undo(self, error: apsw.Error) -> None:
-        _log.error("store failed: %s", error)
-        self._last_failure = str(error)
+        _log.error("store failed: %s", told(error))
+        self._last_failure = told(error)
         self.failures += 1
         if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_FSYNC:
             # After a failed sync the page cache may have dropped what it could not write, and a
             # second try would seem to work (security 4, SQLite): never answer success again.
-            self._broken = str(error)
+            self._broken = told(error)
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK").fetchall()
         except apsw.Error as second:
-            self._broken = str(second)
+            self._broken = told(second)
 
 
 def drive(coroutine: Awaitable[Result]) -> Result:
