@@ -47,7 +47,7 @@ def count_row(target: Target, tally: Tally, settings: Settings) -> Row:
 
 
 def _row(line: Line, settings: Settings) -> Row:
-    most = line.most(settings) if settings.limits_enabled else 0
+    most = line.value(settings) if settings.limits_enabled else 0
     seconds = 0 if line.lock_seconds else line.window_seconds
     meaning = MEANINGS[line.setting]
     return {

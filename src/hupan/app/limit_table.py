@@ -36,7 +36,7 @@ class Line:
 
     Attributes:
         setting: how many pass; 0 is no limit at all.
-        number: what tells it, where it is not the setting itself.
+        number: what returns the number of events, where the setting is in another unit.
         name: how it is kept and counted.
         exact: kept in the store and exact, else kept by each process for itself.
         lock_seconds: how long nothing passes once the last of so many in a row has.
@@ -49,6 +49,11 @@ class Line:
     exact: bool = True
     lock_seconds: int = 0
     number: str = ""
+
+    def value(self, settings: Settings) -> int:
+        """Return what the setting says, in the setting's own unit."""
+        value: int = getattr(settings, self.setting)
+        return value
 
     def most(self, settings: Settings) -> int:
         """How many pass."""
