@@ -44,5 +44,7 @@ def test_every_alarm_is_explained(page: str, modules: dict[str, str]) -> None:
 def test_the_table_prints_the_defaults_of_the_settings(page: str) -> None:
     """What stands beside a setting's name is that setting's own default, in its own unit."""
     cells = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \|", page, re.MULTILINE))
-    defaults = {line.setting: str(getattr(Settings(), line.setting) or "不限 any") for line in TABLE}
+    defaults = {
+        line.setting: str(getattr(Settings(), line.setting) or "不限 any") for line in TABLE
+    }
     assert {name: cells[name] for name in defaults} == defaults

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hupan.counting import Count, uncounted
 from hupan.model import Limit
 from hupan.store.engine import Transaction
-from hupan.store.tallies import forget, give_back, take
+from hupan.store.tallies import give_back, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,3 @@ class Limiter:
         if self._enabled:
             for limit in limits:
                 await give_back(tx, subject, limit, now)
-
-    async def forget(self, tx: Transaction, subject: str, limits: Sequence[Limit]) -> None:
-        """Takes back all events of a subject: who they were meant to keep out has come in."""
-        for limit in limits:
-            await forget(tx, subject, limit)

@@ -15,6 +15,9 @@ class Limits:
     """Every limit that is counted in the store; with `enabled` off none is.
 
     Attributes:
+        wrong_passwords: of one target, from one network or one device of the owner.
+        wrong_passwords_anywhere: of one target, from all networks together.
+        sign_ins: right passwords of one target.
         sends: of one target.
         sends_in_all: of the whole server, by channel.
         adjacent: numbers with the same first digits (security C12).
@@ -26,6 +29,8 @@ class Limits:
     sends: tuple[Limit, ...]
     sends_in_all: Mapping[Channel, tuple[Limit, ...]] = field(default_factory=dict)
     adjacent: tuple[Limit, ...] = ()
+    wrong_passwords_anywhere: tuple[Limit, ...] = ()
+    sign_ins: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
