@@ -99,9 +99,8 @@ def test_a_hundred_guesses_at_once(guessed: WireClient, path: str) -> None:
     codes: list[int | None] = []
     for _ in range(LIMIT[held] // TRIES_OF_A_CODE if held == "codes" else 1):
         right = victim.right()
-        answers = at_once(
-            lambda at, r=right: victim.try_secret(victim.wrong(r, at + 1)), range(AT_ONCE)
-        )
+        wrong = [victim.wrong(right, at + 1) for at in range(AT_ONCE)]
+        answers = at_once(victim.try_secret, wrong)
         codes += [answer.code for answer in answers]
     assert set(codes) <= {WRONG[held], BUSY}
     if BUSY in codes:  # hashing was: such a guess was none, so none is counted

@@ -257,7 +257,7 @@ def test_one_account_does_not_keep_another_out() -> None:
         is_over = threading.Event()
 
         def crowd(_: int) -> set[int | None]:
-            codes = set()
+            codes: set[int | None] = set()
             while not is_over.is_set():
                 codes.add(sign_in(wire, greedy, PASSWORD).code)
             return codes
@@ -268,7 +268,7 @@ def test_one_account_does_not_keep_another_out() -> None:
                 codes = [sign_in(wire, modest, PASSWORD).code for _ in range(50)]
             finally:
                 is_over.set()
-            seen = set().union(*crowds)
+            seen = {code for each in crowds for code in each}
     assert codes == [1] * 50
     assert {1, BUSY} <= seen <= {1, BUSY, TOO_MANY}
 
