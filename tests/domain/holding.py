@@ -78,8 +78,6 @@ class Holding:
             self.passwords,
             PasswordStrength(load_common_passwords(), PasswordRules()),
             self.notices,
-            limiter,
-            limits,
         )
         self.woken = 0
 

@@ -1,5 +1,6 @@
 """Limits that are counted in memory, of fixed size (security C6, C10, E4)."""
 
+import asyncio
 import secrets
 from ipaddress import IPv6Address, ip_address, ip_network
 
@@ -8,6 +9,7 @@ import pytest
 from hupan.domain.floods import SLOTS, Flood, Floods, Held, account_key
 from hupan.domain.origins import Origin, origin_of, origins_in
 from hupan.model import AccountId, Limit
+from tests.domain.standing import StandingClock
 
 MINUTE = 60
 NOW = 1_700_000_040  # a full minute
@@ -94,6 +96,42 @@ def test_what_is_under_way_counts_until_it_has_ended() -> None:
     held.leave("a", NOW, counts=True)
     held.leave("a", NOW + MINUTE, counts=True)  # it ended in the next window and counts there
     assert [held.enter("a", NOW + MINUTE) for _ in range(100)].count(True) == 4
+
+
+def test_who_finds_the_limit_filled_by_others_under_way_waits_for_them() -> None:
+    """Right ones make room, wrong ones do not, and nobody waits for ever (C6, X11)."""
+
+    async def scenario(*, wrong: bool) -> list[bool]:
+        held, clock = Held(LIMIT), StandingClock()
+
+        async def one() -> bool:
+            if not await held.admit("a", clock):
+                return False
+            await asyncio.sleep(0.001)
+            held.leave("a", int(clock.now()), counts=wrong)
+            return True
+
+        return list(await asyncio.gather(*(one() for _ in range(50))))
+
+    assert asyncio.run(scenario(wrong=False)) == [True] * 50
+    assert asyncio.run(scenario(wrong=True)).count(True) == LIMIT.most
+
+
+def test_who_waits_for_one_that_hangs_is_refused_and_forgotten() -> None:
+    """After its time, and when its client is gone (C6)."""
+
+    async def scenario() -> None:
+        held, clock = Held(Limit("tries", 1, MINUTE), max_seconds=0.01), StandingClock()
+        assert await held.admit("a", clock)
+        assert not await held.admit("a", clock)
+        gone = asyncio.ensure_future(held.admit("a", clock))
+        await asyncio.sleep(0)
+        gone.cancel()
+        held.leave("a", int(clock.now()), counts=False)
+        assert (held._under_way, held._waiting) == ({}, {})  # noqa: SLF001 - their size
+        assert await held.admit("a", clock)
+
+    asyncio.run(scenario())
 
 
 def test_nothing_is_kept_of_requests_that_ended() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hupan.domain import passwords
 from hupan.domain.argon2id import HashCost
 from hupan.domain.hash_process import HashProcess
+from hupan.domain.hash_queue import HashClient
 from hupan.domain.passwords import Passwords
 from hupan.domain.refusals import Busy
 
@@ -76,14 +77,21 @@ def test_a_full_queue_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the threads and eight waiting for each, and after too long a wait, it is Busy (P5)."""
     pool = Passwords(CHEAP, threads=1)
 
+    async def verify(at: int) -> bool:
+        async with pool.turn(HashClient(f"target {at}", f"host {at}")):
+            return await pool.verify("", "x")
+
     async def rush() -> list[object]:
-        return await asyncio.gather(
-            *(pool.verify("", "x") for _ in range(30)), return_exceptions=True
-        )
+        return await asyncio.gather(*(verify(at) for at in range(30)), return_exceptions=True)
 
     outcomes = asyncio.run(rush())
     assert sum(outcome is False for outcome in outcomes) == 9
     assert sum(isinstance(outcome, Busy) for outcome in outcomes) == 21
-    monkeypatch.setattr(passwords, "MOST_SECONDS_TO_WAIT", -1.0)
-    assert all(isinstance(outcome, Busy) for outcome in asyncio.run(rush()))
     pool.close()
+    monkeypatch.setattr(passwords, "MOST_SECONDS_TO_WAIT", 0.0)
+    pool = Passwords(CHEAP, threads=1)
+    outcomes = asyncio.run(rush())
+    pool.close()
+    at_once = passwords.TURNS_FOR_EACH_THREAD
+    assert [outcome is False for outcome in outcomes] == [True] * at_once + [False] * 28
+    assert all(isinstance(outcome, Busy) for outcome in outcomes[at_once:])

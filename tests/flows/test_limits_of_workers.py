@@ -110,14 +110,14 @@ def crowd(folder: Path, workers: int) -> Iterator[Crowd]:
 
 
 def guesses(clients: Crowd) -> None:
-    """At one code: five are looked at, ten are counted, and the right one comes too late."""
+    """At one code: five are looked at and counted, and the right one comes too late (X11)."""
     assert clients.send(GUESSED, clients.solved()).code == 1
     (code,) = clients.codes(GUESSED, 1)
     wrong = [f"{(int(code) + step) % 10**6:06}" for step in range(1, AT_ONCE + 1)]
     answers = at_once(lambda guess: clients.guess(GUESSED, guess), wrong)
     assert {answer.code for answer in answers} == {WRONG_CODE}
     sql = "SELECT count FROM tallies WHERE subject = ?1 AND name = ?2"
-    assert clients.counted(sql, f"sms:{GUESSED}:", "wrong-codes-hour") == [GUESSES]
+    assert clients.counted(sql, f"sms:{GUESSED}:", "wrong-codes-hour") == [TRIES_OF_A_CODE]
     sql = "SELECT attempts FROM codes WHERE target = ?1"
     assert clients.counted(sql, GUESSED) == [TRIES_OF_A_CODE]
     assert clients.guess(GUESSED, code).code == WRONG_CODE

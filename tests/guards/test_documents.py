@@ -6,7 +6,8 @@ And a comment that cites a rule by its number tells a newcomer nothing once the 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ DESIGN = re.compile(r"design,? (?:section )?(\d+)\b")
 COMPONENT = re.compile(r"security (?:section )?(\d+, \w+)")
 SECURITY = re.compile(rf"(?:security |\()({RUN})(?=[).,;:\s\"])")
 ROW = re.compile(r"^\| ([^|]+?) \|", re.MULTILINE)
+
+
+def without_origin(lines: Iterable[Line]) -> list[str]:
+    """The endpoints of which no line tells where they come from."""
+    return [f"{line.surface} {line.method} {line.path}" for line in lines if line not in ORIGIN]
 
 
 def in_runs(text: str) -> Iterator[str]:
@@ -155,3 +161,17 @@ def test_the_rules_stay_a_compact_list(root: Path) -> None:
 def test_a_citation_is_seen(text: str, cited: set[str]) -> None:
     """In comments of every language, in lists and in ranges."""
     assert citations(text) == cited
+
+
+def test_every_endpoint_says_where_it_comes_from() -> None:
+    """Each has a line in document_notes.py, and no line is of an endpoint that is gone."""
+    assert without_origin(ENDPOINTS) == []
+    assert set(ORIGIN) == set(ENDPOINTS)
+
+
+def test_an_endpoint_without_a_line_is_named() -> None:
+    """There is no default: nothing is published as said by the reference unless it was read."""
+    new = replace(ENDPOINTS[0], path="/v1/user/new")
+    assert without_origin([*ENDPOINTS, new]) == ["app POST /v1/user/new"]
+    with pytest.raises(KeyError):
+        sources(new)

@@ -11,6 +11,7 @@ import pytest
 
 from hupan.app.limit_document import limits_page
 from hupan.app.limit_table import TABLE
+from hupan.config import Settings
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +39,12 @@ def test_every_alarm_is_explained(page: str, modules: dict[str, str]) -> None:
     }
     assert rings
     assert rings == set(re.findall(r"^\| `([a-z]+-[a-z-]+)` \|", page, re.MULTILINE))
+
+
+def test_the_table_prints_the_defaults_of_the_settings(page: str) -> None:
+    """What stands beside a setting's name is that setting's own default, in its own unit."""
+    cells = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \|", page, re.MULTILINE))
+    defaults = {
+        line.setting: str(getattr(Settings(), line.setting) or "不限 any") for line in TABLE
+    }
+    assert {name: cells[name] for name in defaults} == defaults

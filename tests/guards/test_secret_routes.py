@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from hupan.api.gates import LOOKS
 from hupan.api.secrets_taken import SECRETS
 from hupan.app.limit_table import TABLE
 from hupan.contract.endpoints import ENDPOINTS
@@ -28,6 +29,26 @@ NO_SECRETS = {
     ("user/invite/change-user-invite-code", "code"): "a name that one chooses for oneself",
     ("user/save-user-data", "locationCode"): "the number of a district",
 }
+# Endpoint and field -> what of others its answer tells, so that every request counts (LOOKS).
+TELLS_OF_OTHERS = {
+    ("user/get-user", "id"): "whether an account has this id",
+    ("user/homepage", "userId"): "whether an account has this id",
+    ("user/save-user-remarks", "friendId"): "whether an account has this id",
+    ("user/invite/change-user-invite-code", "code"): "whether an account has this code",
+}
+# The ids of captchas: sealed by the server, and good for one try.
+OF_CAPTCHAS = {
+    ("verification/get-verification-code", "id"),
+    ("verification/get-email-verification-code", "id"),
+}
+# Names of fields of which the answer tells nothing that the caller may not know.
+TELLS_NOTHING = {
+    *("mobile", "phone", "email"),  # answered alike, known or not (security E1)
+    *("typ", "platform", "deviceId", "registrationId", "isOpen", "type", "ignore"),
+    *("name", "url", "introduction", "gender", "birthday", "province", "city", "district"),
+    *("locationCode", "others", "size", "page"),
+    *("appChannel", "category", "keyword"),  # a public list
+}
 # What looks whether a secret is right -> the files that may, for they count each try.
 COMPARING: Mapping[str, set[str]] = {
     # Those of argon2id.py are asked through passwords.verify alone, which is the next line's.
@@ -39,7 +60,7 @@ COMPARING: Mapping[str, set[str]] = {
 # File -> what counts a try there, in the order in which it is written.
 COUNTING: Mapping[str, str] = {
     "domain/codes.py": "self._limiter.take(",
-    "domain/password_login.py": "self._count(tx, target, on)",
+    "domain/password_login.py": "self._count(tx, target, on, origin)",
     "domain/captchas.py": "claim_captcha(",
 }
 
@@ -85,6 +106,39 @@ def test_every_endpoint_of_the_inventory_is_tried() -> None:
         if kind != "new password"
     }
     assert {(path, route.secret, route.held) for path, route in ROUTES.items()} == guessed
+
+
+def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
+    """Endpoints, each with a field of which nobody said what its answer tells."""
+    named = {(path_of(line), name) for line in lines for name in fields(line.request)}
+    secrets = {(path_of(line), name) for line, names in SECRETS.items() for name in names}
+    told = {(path, name) for path, name in named if name in TELLS_NOTHING}
+    return named - secrets - TELLS_OF_OTHERS.keys() - OF_CAPTCHAS - told
+
+
+def test_every_field_that_can_be_guessed_counts() -> None:
+    """A field is a secret, or its requests count, or its answer tells nothing (E4, E5)."""
+    assert unknown_fields(ENDPOINTS) == set()
+    looked_at = {path_of(line) for line in LOOKS} - {"user/captcha"}
+    assert {path for path, _ in TELLS_OF_OTHERS} == looked_at
+
+
+def test_a_new_field_is_named() -> None:
+    """One that asks for a voucher, and that nobody thought of, makes the guard fail."""
+
+    class Voucher(Struct):
+        voucher: str
+
+    line = replace(ENDPOINTS[0], path="/v1/user/redeem", request=Voucher)
+    assert unknown_fields((*ENDPOINTS, line)) == {("user/redeem", "voucher")}
+
+
+def test_passwords_are_hashed_in_turn(modules: dict[str, str]) -> None:
+    """Whatever hashes or verifies waits for its turn, so none fills the pool (X3, P5)."""
+    asking = re.compile(r"_passwords\.(?:hash|verify)\(")
+    found = {path for path, text in modules.items() if asking.search(text)}
+    assert found
+    assert [path for path in sorted(found) if "_passwords.turn(" not in modules[path]] == []
 
 
 def test_a_new_endpoint_is_seen() -> None:

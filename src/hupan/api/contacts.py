@@ -31,7 +31,8 @@ async def change_email(services: Services, caller: Caller, request: EmailProof) 
     return Done()
 
 
-async def reset_password(services: Services, _call: Call, request: PasswordReset) -> Done:
+async def reset_password(services: Services, call: Call, request: PasswordReset) -> Done:
     """Sets a password, also the first."""
-    await services.password_resets.reset(request.email, request.captcha, request.password)
+    origin = services.client_addresses.origin(call)
+    await services.password_resets.reset(request.email, request.captcha, request.password, origin)
     return Done()

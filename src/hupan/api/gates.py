@@ -34,8 +34,15 @@ class Gates:
 
     def __init__(self, sight: Sight, floods: Floods, watch: Watch) -> None:
         self.watch = watch
-        self.views = Looks(sight, _block, floods.views, floods.account_views)
-        self.captchas = Looks(sight, _host, floods.captchas, Flood())
+        self.views = Looks(
+            sight, _block, floods.views, floods.account_views, _site, floods.site_views
+        )
+        self.captchas = Looks(
+            sight, _host, floods.captchas, Flood(), _network, floods.network_captchas
+        )
+        self.invitation_codes = Looks(
+            sight, _host, floods.invitation_codes, floods.account_invitation_codes
+        )
         self.tries = {
             endpoint.path: Tries(sight, floods, watch, fields.values(), sends=endpoint in SENDERS)
             for endpoint, fields in SECRETS.items()
@@ -47,15 +54,25 @@ LOOKS: Mapping[Endpoint[Any, Any, Any], Callable[[Gates], Looks]] = {
     endpoints.get_user: lambda gates: gates.views,
     endpoints.web_homepage: lambda gates: gates.views,
     endpoints.save_remark: lambda gates: gates.views,
+    endpoints.change_invitation_code: lambda gates: gates.invitation_codes,
 }
 """The endpoints whose every request counts.
 
-Those that tell of others by their id count as one: a remark tells whether an id is somebody's.
+Those that tell of others by their id count as one: a remark tells whether an id is somebody's. A
+change of an invitation code tells whether a code leads to an account.
 """
 
 
 def _host(origin: Origin) -> str:
     return origin.host
+
+
+def _network(origin: Origin) -> str:
+    return origin.network
+
+
+def _site(origin: Origin) -> str:
+    return origin.site
 
 
 def _block(origin: Origin) -> str:

@@ -17,7 +17,9 @@ async def code_login(services: Services, call: Call, request: CodeLogin) -> Logi
 async def email_login(services: Services, call: Call, request: EmailLogin) -> LoginToken:
     """Signs in with a password."""
     on = await _device(services, call, request)
-    return LoginToken(await services.password_logins.sign_in(request.email, request.password, on))
+    origin = services.client_addresses.origin(call)
+    token = await services.password_logins.sign_in(request.email, request.password, on, origin)
+    return LoginToken(token)
 
 
 async def logout(services: Services, caller: Caller | None, _request: Anything) -> Done:

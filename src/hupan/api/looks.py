@@ -13,7 +13,16 @@ Key: TypeAlias = Callable[[Origin], str]
 
 
 class Looks:
-    """Counts each request of some endpoints: by its address, then by who is signed in."""
+    """Counts each request of some endpoints: by its address, then by who is signed in.
+
+    Args:
+        sight: tells where a request comes from.
+        key: what an origin is counted under.
+        by_origin: the limits of that.
+        by_account: the limits of whoever is signed in.
+        wide_key: what a wider network is counted under, "" for an origin without one.
+        by_wide: the limits of that.
+    """
 
     def __init__(
         self,
@@ -21,9 +30,13 @@ class Looks:
         key: Key,
         by_origin: Flood,
         by_account: Flood,
+        wide_key: Key | None = None,
+        by_wide: Flood | None = None,
     ) -> None:
         self._sight = sight
         self._key = key
+        self._wide_key = wide_key
+        self._by_wide = by_wide
         self._by_origin = by_origin
         self._by_account = by_account
 
@@ -37,6 +50,11 @@ class Looks:
         reached = self._by_origin.take(self._key(origin), now)
         if reached is not None:
             raise self._sight.refusal(reached, origin)
+        if self._wide_key is not None and self._by_wide is not None:
+            wide = self._wide_key(origin)
+            reached = self._by_wide.take(wide, now) if wide else None
+            if reached is not None:
+                raise self._sight.refusal(reached, origin)
         return now
 
     def meet(self, who: Call | Caller | Viewer | None, now: int) -> None:

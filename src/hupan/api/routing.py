@@ -146,7 +146,7 @@ def _answer(
     async def noted(act: Act, codec: Codec, call: Call, body: bytes) -> bytes:
         story = Story(call)
         try:
-            with Passing(services.gates.tries.get(endpoint.path), call):
+            async with Passing(services.gates.tries.get(endpoint.path), call):
                 story.who = await guard(services, call)
                 story.request = read(codec, body)
                 response = await handler(services, story.who, story.request)

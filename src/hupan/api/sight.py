@@ -24,17 +24,17 @@ class Sight:
         self, addresses: ClientAddresses, clock: Clock, alarms: Alarms, count: Count
     ) -> None:
         self._addresses = addresses
-        self._clock = clock
+        self.clock = clock
         self._alarms = alarms
         self._count = count
 
     def seen(self, call: Call) -> tuple[Origin, int]:
         """Where a request comes from, and when."""
-        return self._addresses.origin(call), int(self._clock.now())
+        return self._addresses.origin(call), int(self.clock.now())
 
     def now(self) -> int:
         """Unix seconds."""
-        return int(self._clock.now())
+        return int(self.clock.now())
 
     def refusal(self, reached: Limit, origin: Origin) -> TooManyFromHere:
         """The refusal of an address; the machine's own is most often that of a proxy."""

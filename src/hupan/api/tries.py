@@ -11,9 +11,12 @@ from hupan.domain.floods import Floods, Held
 from hupan.domain.origins import Origin
 from hupan.domain.refusals import WrongCaptcha, WrongCode, WrongEmailOrPassword
 from hupan.domain.watch import Watch
+from hupan.model import Limit
 
 Outcome: TypeAlias = BaseException | None
-Counted: TypeAlias = tuple[Held, Callable[[Origin], str], Callable[[Outcome], bool]]
+KeyOf: TypeAlias = Callable[[Origin], str | None]
+"""What an origin is counted under; None where the limit is not for its kind of address."""
+Counted: TypeAlias = tuple[Held, KeyOf, Callable[[Outcome], bool]]
 WRONG = (WrongCaptcha, WrongCode, WrongEmailOrPassword)
 
 
@@ -44,26 +47,43 @@ class Tries:
         self._takes_code = "code" in secrets
         self._takes_guess = self._takes_code or "password" in secrets
 
-    def enter(self, call: Call) -> Origin:
+    async def enter(self, call: Call) -> Origin:
         """Lets a request in.
 
         Raises:
             TooManyFromHere
         """
-        origin, now = self._sight.seen(call)
-        for place, (held, key, _) in enumerate(self._counted):
-            if not held.enter(key(origin), now):
-                for entered, its_key, _ in self._counted[:place]:
-                    entered.leave(its_key(origin), now, counts=False)
-                raise self._sight.refusal(held.limit, origin)
+        origin, _ = self._sight.seen(call)
+        entered: list[tuple[Held, str]] = []
+        reached: Limit | None = None
+        is_in = False
+        try:
+            for held, key, _ in self._of(origin):
+                if not await held.admit(key, self._sight.clock):
+                    reached = held.limit
+                    break
+                entered.append((held, key))
+            is_in = reached is None
+        finally:  # refused, or the client went away while it waited
+            for held, key in entered if not is_in else ():
+                held.leave(key, self._sight.now(), counts=False)
+        if reached is not None:
+            raise self._sight.refusal(reached, origin)
         return origin
 
     def leave(self, origin: Origin, outcome: Outcome) -> None:
         """Counts what a request that was let in turned out to be."""
         now = self._sight.now()
-        for held, key, counts in self._counted:
-            held.leave(key(origin), now, counts=counts(outcome))
+        for held, key, counts in self._of(origin):
+            held.leave(key, now, counts=counts(outcome))
         self._tell(outcome)
+
+    def _of(self, origin: Origin) -> Iterator[tuple[Held, str, Callable[[Outcome], bool]]]:
+        """The limits that hold for an origin, and what it is counted under in each."""
+        for held, key_of, counts in self._counted:
+            key = key_of(origin)
+            if key is not None:
+                yield held, key, counts
 
     def _tell(self, outcome: Outcome) -> None:
         watch = self._watch
@@ -76,7 +96,7 @@ class Tries:
 
 
 class Passing:
-    """The way of one request through the tries of its endpoint: `with Passing(tries, call):`."""
+    """The way of one request through the tries of its endpoint: `async with Passing(…):`."""
 
     __slots__ = ("_call", "_origin", "_tries")
 
@@ -85,16 +105,16 @@ class Passing:
         self._call = call
         self._origin = Origin(None)
 
-    def __enter__(self) -> None:
+    async def __aenter__(self) -> None:
         """Enters.
 
         Raises:
             TooManyFromHere
         """
         if self._tries is not None:
-            self._origin = self._tries.enter(self._call)
+            self._origin = await self._tries.enter(self._call)
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
@@ -108,6 +128,12 @@ class Passing:
 def _wrong(floods: Floods) -> Iterator[Counted]:
     for held in floods.wrong_tries:
         yield held, _host, _is_wrong
+    for held in floods.subnet_wrong_tries:
+        yield held, _subnet, _is_wrong
+    for held in floods.site_wrong_tries:
+        yield held, _site, _is_wrong
+    for held in floods.block_wrong_tries:
+        yield held, _neighbours, _is_wrong
 
 
 def _sent(floods: Floods) -> Iterator[Counted]:
@@ -123,6 +149,18 @@ def _host(origin: Origin) -> str:
 
 def _network(origin: Origin) -> str:
     return origin.network
+
+
+def _subnet(origin: Origin) -> str | None:
+    return origin.subnet or None
+
+
+def _site(origin: Origin) -> str | None:
+    return origin.site or None
+
+
+def _neighbours(origin: Origin) -> str | None:
+    return origin.neighbours or None
 
 
 def _is_wrong(outcome: Outcome) -> bool:

@@ -1,5 +1,6 @@
 """The table of limits as operators see it."""
 
+import re
 from collections.abc import Mapping
 
 from hupan.app.account_rows import Row
@@ -17,9 +18,14 @@ _WHO: Mapping[Who, str] = {
     "numbers": "相邻号码 adjacent numbers",
     "server": "全服务器 server",
     "address": "IP 地址 address",
+    "subnet": "IPv6 /56",
+    "site": "IPv6 /48",
+    "block": "IPv4 /24",
     "network": "网段 network",
     "account": "账号 account",
 }
+_DEVICE = re.compile("[0-9a-f]{64}")
+"""What follows a target where one device of its owner is counted by itself."""
 _UNITS = ((DAY, "天 d"), (HOUR, "小时 h"), (MINUTE, "分钟 min"))
 
 
@@ -37,7 +43,7 @@ def count_row(target: Target, tally: Tally, settings: Settings) -> Row:
     tries = (code_tries(target.channel, target.key), password_tries(target.key))
     return {
         "target": masked(target.address),
-        "device": any(tally.subject.startswith(t) and tally.subject != t for t in tries),
+        "device": any(_DEVICE.fullmatch(tally.subject.removeprefix(t)) for t in tries),
         "name": tally.name,
         "count": tally.count,
         "most": most,
@@ -47,7 +53,7 @@ def count_row(target: Target, tally: Tally, settings: Settings) -> Row:
 
 
 def _row(line: Line, settings: Settings) -> Row:
-    most = line.most(settings) if settings.limits_enabled else 0
+    most = line.value(settings) if settings.limits_enabled else 0
     seconds = 0 if line.lock_seconds else line.window_seconds
     meaning = MEANINGS[line.setting]
     return {

@@ -21,12 +21,15 @@ MINUTE = 60
 IN_A_ROW_SECONDS = 90 * DAY
 """How long wrong codes in a row are remembered, unless a right one comes: no count is for ever."""
 
-Who: TypeAlias = Literal["target", "numbers", "server", "address", "network", "account"]
+Who: TypeAlias = Literal[
+    "target", "numbers", "server", "address", "subnet", "site", "block", "network", "account"
+]
 """Whose events are counted together.
 
 target: a phone number or an e-mail address, with a count of its own for each device that its owner
 signed in on. numbers: those that share their first seven digits. server: all. address: one of IPv4,
-a /64 of IPv6; looks at users: a /24 of IPv4. network: a /24, a /48. account: whoever is signed in.
+a /64 of IPv6; looks at users: a /24 of IPv4. subnet: a /56 of IPv6. site: a /48 of IPv6. block: a
+/24 of IPv4. network: a /24, a /48. account: whoever is signed in.
 """
 
 
@@ -36,7 +39,7 @@ class Line:
 
     Attributes:
         setting: how many pass; 0 is no limit at all.
-        number: what tells it, where it is not the setting itself.
+        number: what returns the number of events, where the setting is in another unit.
         name: how it is kept and counted.
         exact: kept in the store and exact, else kept by each process for itself.
         lock_seconds: how long nothing passes once the last of so many in a row has.
@@ -49,6 +52,11 @@ class Line:
     exact: bool = True
     lock_seconds: int = 0
     number: str = ""
+
+    def value(self, settings: Settings) -> int:
+        """Return what the setting says, in the setting's own unit."""
+        value: int = getattr(settings, self.setting)
+        return value
 
     def most(self, settings: Settings) -> int:
         """How many pass."""
@@ -74,6 +82,9 @@ TABLE = (
     ),
     Line("wrong_passwords_per_hour", "wrong-passwords-hour", "target", HOUR),
     Line("wrong_passwords_per_day", "wrong-passwords-day", "target", DAY),
+    Line("wrong_passwords_anywhere_per_hour", "wrong-passwords-anywhere-hour", "target", HOUR),
+    Line("wrong_passwords_anywhere_per_day", "wrong-passwords-anywhere-day", "target", DAY),
+    Line("sign_ins_per_hour", "sign-ins-hour", "target", HOUR),
     Line("sends_per_minute", "sends-minute", "target", MINUTE),
     Line("sends_per_hour", "sends-hour", "target", HOUR),
     Line("sends_per_day", "sends-day", "target", DAY),
@@ -81,13 +92,33 @@ TABLE = (
     Line("sms_budget_cents_per_day", "sms-day", "server", DAY, number="sms_per_day"),
     Line("emails_per_day", "emails-day", "server", DAY),
     Line("address_wrong_tries_per_hour", "address-wrong-tries-hour", "address", HOUR, exact=False),
+    Line("subnet_wrong_tries_per_hour", "subnet-wrong-tries-hour", "subnet", HOUR, exact=False),
+    Line("site_wrong_tries_per_hour", "site-wrong-tries-hour", "site", HOUR, exact=False),
+    Line("network_wrong_tries_per_hour", "network-wrong-tries-hour", "block", HOUR, exact=False),
     Line("address_sends_per_hour", "address-sends-hour", "address", HOUR, exact=False),
     Line("network_sends_per_hour", "network-sends-hour", "network", HOUR, exact=False),
     Line("address_captchas_per_minute", "address-captchas-minute", "address", MINUTE, exact=False),
+    Line("network_captchas_per_minute", "network-captchas-minute", "network", MINUTE, exact=False),
     Line("address_views_per_minute", "address-views-minute", "address", MINUTE, exact=False),
     Line("address_views_per_day", "address-views-day", "address", DAY, exact=False),
+    Line("site_views_per_minute", "site-views-minute", "site", MINUTE, exact=False),
+    Line("site_views_per_day", "site-views-day", "site", DAY, exact=False),
     Line("account_views_per_minute", "account-views-minute", "account", MINUTE, exact=False),
     Line("account_views_per_day", "account-views-day", "account", DAY, exact=False),
+    Line(
+        "address_invitation_codes_per_hour",
+        "address-invitation-codes-hour",
+        "address",
+        HOUR,
+        exact=False,
+    ),
+    Line(
+        "account_invitation_codes_per_hour",
+        "account-invitation-codes-hour",
+        "account",
+        HOUR,
+        exact=False,
+    ),
 )
 
 
@@ -102,6 +133,10 @@ def limits(settings: Settings) -> Limits:
         enabled=settings.limits_enabled,
         wrong_codes=of("wrong_codes_per_hour", "wrong_codes_per_day", "wrong_codes_in_a_row"),
         wrong_passwords=of("wrong_passwords_per_hour", "wrong_passwords_per_day"),
+        wrong_passwords_anywhere=of(
+            "wrong_passwords_anywhere_per_hour", "wrong_passwords_anywhere_per_day"
+        ),
+        sign_ins=of("sign_ins_per_hour"),
         sends=of("sends_per_minute", "sends_per_hour", "sends_per_day"),
         sends_in_all={channel: (one.codes,) for channel, one in budgets.items()},
         adjacent=of("adjacent_numbers_per_ten_minutes"),
@@ -162,11 +197,18 @@ def floods(settings: Settings) -> Floods:
 
     return Floods(
         wrong_tries=held("address_wrong_tries_per_hour"),
+        subnet_wrong_tries=held("subnet_wrong_tries_per_hour"),
+        site_wrong_tries=held("site_wrong_tries_per_hour"),
+        block_wrong_tries=held("network_wrong_tries_per_hour"),
         sends=held("address_sends_per_hour"),
         network_sends=held("network_sends_per_hour"),
         captchas=flood("address_captchas_per_minute"),
+        network_captchas=flood("network_captchas_per_minute"),
         views=flood("address_views_per_minute", "address_views_per_day"),
+        site_views=flood("site_views_per_minute", "site_views_per_day"),
         account_views=flood("account_views_per_minute", "account_views_per_day"),
+        invitation_codes=flood("address_invitation_codes_per_hour"),
+        account_invitation_codes=flood("account_invitation_codes_per_hour"),
     )
 
 

@@ -142,8 +142,6 @@ def _password_resets(parts: Parts) -> PasswordResets:
         parts.passwords,
         PasswordStrength(load_common_passwords(), password_rules(parts.settings)),
         parts.notices,
-        parts.limiter,
-        parts.limits,
     )
 
 

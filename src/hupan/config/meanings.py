@@ -246,10 +246,26 @@ MEANINGS: Mapping[str, Wording] = {
         "wrong codes in a row that stop sign-in by code for that target for 24 hours",
     ),
     "wrong_passwords_per_hour": Wording(
-        "每个账号每小时可输错密码的次数", "wrong passwords per account and hour"
+        "每个账号每小时从同一网段（/24，IPv6 为 /48）可输错密码的次数，本人设备另计",
+        "wrong passwords per account and hour from one network (/24, of IPv6 /48); each device of "
+        "the owner has as many of its own",
     ),
     "wrong_passwords_per_day": Wording(
-        "每个账号每天可输错密码的次数", "wrong passwords per account and day"
+        "每个账号每天从同一网段（/24，IPv6 为 /48）可输错密码的次数，本人设备另计",
+        "wrong passwords per account and day from one network (/24, of IPv6 /48); each device of "
+        "the owner has as many of its own",
+    ),
+    "wrong_passwords_anywhere_per_hour": Wording(
+        "每个账号每小时从所有网段合计可输错密码的次数",
+        "wrong passwords per account and hour from all networks together",
+    ),
+    "wrong_passwords_anywhere_per_day": Wording(
+        "每个账号每天从所有网段合计可输错密码的次数",
+        "wrong passwords per account and day from all networks together",
+    ),
+    "sign_ins_per_hour": Wording(
+        "每个账号每小时用正确密码登录的次数，0 为不限",
+        "sign-ins with the right password per account and hour, 0 for any",
     ),
     "sends_per_minute": Wording(
         "每个号码或邮箱每分钟发送的验证码数", "codes sent per target and minute"
@@ -291,6 +307,18 @@ MEANINGS: Mapping[str, Wording] = {
         "每个 IP（IPv6 为 /64）每小时可输错验证码、密码、图形验证码的总次数，0 为不限",
         "wrong codes, passwords and picture codes of an IP (a /64 of IPv6) and hour, 0 for any",
     ),
+    "subnet_wrong_tries_per_hour": Wording(
+        "每个 IPv6 的 /56 每小时可输错验证码、密码、图形验证码的总次数，0 为不限",
+        "wrong codes, passwords and picture codes of a /56 of IPv6 and hour, 0 for any",
+    ),
+    "site_wrong_tries_per_hour": Wording(
+        "每个 IPv6 的 /48 每小时可输错验证码、密码、图形验证码的总次数，0 为不限",
+        "wrong codes, passwords and picture codes of a /48 of IPv6 and hour, 0 for any",
+    ),
+    "network_wrong_tries_per_hour": Wording(
+        "每个 IPv4 的 /24 每小时可输错验证码、密码、图形验证码的总次数，0 为不限",
+        "wrong codes, passwords and picture codes of a /24 of IPv4 and hour, 0 for any",
+    ),
     "address_sends_per_hour": Wording(
         "每个 IP（IPv6 为 /64）每小时请求发送的验证码数，0 为不限",
         "codes sent at the wish of an IP (a /64 of IPv6) and hour, 0 for any",
@@ -303,6 +331,10 @@ MEANINGS: Mapping[str, Wording] = {
         "每个 IP（IPv6 为 /64）每分钟获取的图形验证码数，0 为不限",
         "picture codes made for an IP (a /64 of IPv6) and minute, 0 for any",
     ),
+    "network_captchas_per_minute": Wording(
+        "每个网段（/24，IPv6 为 /48）每分钟获取的图形验证码数，0 为不限",
+        "picture codes made for a network (/24, of IPv6 /48) and minute, 0 for any",
+    ),
     "address_views_per_minute": Wording(
         "每个网段（/24，IPv6 为 /64）每分钟查看用户资料的次数，0 为不限",
         "looks at users of a network (/24, of IPv6 /64) and minute, 0 for any",
@@ -311,6 +343,14 @@ MEANINGS: Mapping[str, Wording] = {
         "每个网段（/24，IPv6 为 /64）每天查看用户资料的次数，0 为不限",
         "looks at users of a network (/24, of IPv6 /64) and day, 0 for any",
     ),
+    "site_views_per_minute": Wording(
+        "每个 IPv6 的 /48 每分钟查看用户资料的次数，0 为不限",
+        "looks at users of a /48 of IPv6 and minute, 0 for any",
+    ),
+    "site_views_per_day": Wording(
+        "每个 IPv6 的 /48 每天查看用户资料的次数，0 为不限",
+        "looks at users of a /48 of IPv6 and day, 0 for any",
+    ),
     "account_views_per_minute": Wording(
         "每个账号每分钟查看用户资料的次数，0 为不限",
         "looks at users of an account and minute, 0 for any",
@@ -318,6 +358,14 @@ MEANINGS: Mapping[str, Wording] = {
     "account_views_per_day": Wording(
         "每个账号每天查看用户资料的次数，0 为不限",
         "looks at users of an account and day, 0 for any",
+    ),
+    "address_invitation_codes_per_hour": Wording(
+        "每个 IP（IPv6 为 /64）每小时更换邀请码的尝试次数，0 为不限",
+        "attempts to change an invitation code of an IP (a /64 of IPv6) and hour, 0 for any",
+    ),
+    "account_invitation_codes_per_hour": Wording(
+        "每个账号每小时更换邀请码的尝试次数，0 为不限",
+        "attempts to change an invitation code of an account and hour, 0 for any",
     ),
     "wrong_tries_alarm_percent": Wording(
         "最近一千次验证码与密码中，错误超过百分之几时告警，0 为不告警",

@@ -22,8 +22,41 @@ _READ_IN_CLIENTS: Final = (
     of.web_homepage,
     of.web_info,
 )
-ORIGIN: dict[Line, Mark] = {line: "C" if line in _READ_IN_CLIENTS else "R" for line in of.ENDPOINTS}
-"""Where each endpoint comes from; its notes may add marks."""
+_READ_IN_REFERENCE: Final = (
+    of.captcha,
+    of.code_login,
+    of.email_login,
+    of.own_info,
+    of.get_user,
+    of.edit_nickname,
+    of.edit_avatar,
+    of.save_personal_data,
+    of.get_personal_data,
+    of.bind_phone,
+    of.bind_email,
+    of.change_phone,
+    of.change_email,
+    of.reset_password,
+    of.logout,
+    of.coin_record,
+    of.own_medals,
+    of.discover_categories,
+    of.discover_groups,
+    of.discover_bots,
+    of.ignored_modules,
+    of.ignore_modules,
+    of.notification_status,
+    of.set_notification,
+    of.adverts_shown,
+)
+ORIGIN: dict[Line, Mark] = {
+    **dict.fromkeys(_READ_IN_REFERENCE, "R"),
+    **dict.fromkeys(_READ_IN_CLIENTS, "C"),
+}
+"""Where each endpoint comes from; its notes may add marks.
+
+There is no default: a guard names an endpoint that has no line here.
+"""
 
 _BINDING: tuple[Note, ...] = (
     Note(

@@ -2,7 +2,7 @@
 
 from hupan.clock import Clock
 from hupan.domain.accounts import Accounts
-from hupan.domain.codes import Codes, budget
+from hupan.domain.codes import Codes, attempt_key
 from hupan.domain.outcome import granted
 from hupan.domain.refusals import AccountCancelled, Banned, Refusal, SignUpClosed, WrongCode
 from hupan.domain.sessions import Device, Sessions
@@ -45,7 +45,7 @@ class CodeLogins:
 
         async def change(tx: Transaction) -> str | Refusal:
             now = int(self._clock.now())
-            device_key = await budget(tx, target, on.id)
+            device_key = await attempt_key(tx, target, on.id)
             spent = await self._codes.spend(tx, target, code, device_key=device_key, now=now)
             if isinstance(spent, Refusal):
                 return spent

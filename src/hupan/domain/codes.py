@@ -9,11 +9,11 @@ from hupan.domain.limiter import Limiter
 from hupan.domain.refusals import Refusal, WrongCode
 from hupan.domain.settings import Limits
 from hupan.domain.targets import Target
-from hupan.domain.tries import code_tries
-from hupan.model import AccountId
+from hupan.domain.tries import FREE_ATTEMPTS, code_tries
+from hupan.model import AccountId, Limit
 from hupan.seal import Seal
 from hupan.store.accounts import find_owner, hold_account
-from hupan.store.codes import Code, count_try, put_code, spend_code
+from hupan.store.codes import Code, count_try, hold_live_code, put_code, spend_code
 from hupan.store.engine import Transaction
 from hupan.store.sessions import knows_device
 
@@ -26,8 +26,12 @@ reset: bound, and asked for with `forget_password`; it resets that account's pas
 decoy: free, and asked for with `forget_password`; it opens nothing and was never sent.
 """
 
+AttemptPurpose: TypeAlias = Literal["", "reset", "binding"]
+"""What a code is guessed at for: a sign-in, a reset of the password, a change of contacts."""
+
 NOBODY = AccountId(0)
 _PURPOSE = "code"
+_FREE_OF_CHARGE, _FREE_SECONDS = 2**31 - 1, 60
 
 
 class Codes:
@@ -40,6 +44,10 @@ class Codes:
         self._chance = chance
         self._limiter = limiter
         self._limits = limits.wrong_codes
+        self._free = tuple(
+            Limit(FREE_ATTEMPTS + limit.name, _FREE_OF_CHARGE, _FREE_SECONDS)
+            for limit in self._limits
+        )
         self.lifetime_seconds = lifetime_seconds
 
     async def issue(
@@ -60,21 +68,25 @@ class Codes:
             tx: the change that does what the code allows.
             target: where the code went.
             text: the guess.
-            device_key: whose budget of guesses is used: "" or a device known to the owner (C5).
+            device_key: whose budget of guesses is used, as `attempt_key` returns it (C5).
             now: unix seconds.
 
         Returns:
             The code, or the refusal to return from the change, so that the try is kept (C4).
         """
         subject = code_tries(target.channel, target.key) + device_key
-        if not await self._limiter.take(tx, subject, self._limits, now):
+        # A guess where no code is live costs the owner nothing (X11), and as much time (E2): as
+        # many counts are written, under names that no limit has.
+        is_live = await hold_live_code(tx, target.channel, target.key, now)
+        limits = self._limits if is_live else self._free
+        if not await self._limiter.take(tx, subject, limits, now):
             return WrongCode()
         code = await count_try(tx, target.channel, target.key, now)
         if code is None or not self._is(code, target, text):
             return WrongCode()
         if not await spend_code(tx, target.channel, target.key, code.mac):
             return WrongCode()
-        await self._limiter.give_back(tx, subject, self._limits, now)
+        await self._limiter.give_back(tx, subject, limits, now)
         return code
 
     def _is(self, code: Code, target: Target, text: str) -> bool:
@@ -84,13 +96,28 @@ class Codes:
         return self._seal.mac(_PURPOSE, target.channel, target.key, kind, text)
 
 
-async def budget(tx: Transaction, target: Target, device_id: str) -> str:
-    """The `device_key` of a guess: the owner's own devices have budgets of their own (C5).
+async def attempt_key(
+    tx: Transaction,
+    target: Target,
+    device_id: str,
+    purpose: AttemptPurpose = "",
+    caller: AccountId | None = None,
+) -> str:
+    """Return whose budget an attempt at a secret of a target uses (security C5, X11).
 
-    So strangers who guess cannot lock the owner of a target out.
+    A device of the owner has one of its own, and so has the owner once signed in. All others share
+    one for each purpose: guesses at a sign-in do not stop a reset, nor those at a binding either.
+
+    Args:
+        tx: the change that the attempt belongs to.
+        target: whose secret is tried.
+        device_id: what the client says it runs on.
+        purpose: what it is tried for.
+        caller: the account that is signed in, if any is.
     """
     owner = await find_owner(tx, target.kind, target.key)
     await hold_account(tx, owner or NOBODY)  # before any code; of nobody too, to take as long (E2)
-    if owner is None or device_id == "" or not await knows_device(tx, owner, device_id):
-        return ""
-    return hashlib.sha256(device_id.encode()).hexdigest()
+    is_known = await knows_device(tx, owner or NOBODY, device_id)
+    if owner is not None and device_id and is_known:
+        return hashlib.sha256(device_id.encode()).hexdigest()
+    return "owner" if owner is not None and owner == caller else purpose

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from hupan.clock import Clock
 from hupan.domain.bindings import all_bound, bound, rebind
-from hupan.domain.codes import Codes, budget
+from hupan.domain.codes import Codes, attempt_key
 from hupan.domain.contact_proofs import ContactProofs
 from hupan.domain.notices import Notices
 from hupan.domain.outcome import granted
@@ -197,7 +197,9 @@ class Contacts:
     async def _spend(
         self, tx: Transaction, caller: Caller, target: Target, code: str, now: int
     ) -> Code | Refusal:
-        device_key = await budget(tx, target, caller.session.device_id)
+        device_key = await attempt_key(
+            tx, target, caller.session.device_id, "binding", caller.account.id
+        )
         return await self._codes.spend(tx, target, code, device_key=device_key, now=now)
 
 

@@ -12,7 +12,7 @@ from functools import partial
 
 from hupan.clock import Clock
 from hupan.domain.bindings import all_bound, kill_codes
-from hupan.domain.codes import Codes, budget
+from hupan.domain.codes import Codes, attempt_key
 from hupan.domain.contact_proofs import ContactProofs
 from hupan.domain.notices import Notices
 from hupan.domain.outcome import granted
@@ -132,7 +132,9 @@ class Endings:
             return WrongCode()
         if await self._proofs.is_doubtful(tx, account, target.channel, now):
             return OlderProofNeeded()
-        device_key = await budget(tx, target, caller.session.device_id)
+        device_key = await attempt_key(
+            tx, target, caller.session.device_id, "binding", caller.account.id
+        )
         spent = await self._codes.spend(tx, target, code, device_key=device_key, now=now)
         if isinstance(spent, Refusal):
             return spent

@@ -7,16 +7,21 @@ takes about as many keys in one window as there are slots. Windows are the clock
 with the hour. Each process counts what it answers itself.
 """
 
+import asyncio
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from hupan.clock import Clock
 from hupan.domain.origins import Origin
 from hupan.model import AccountId, Limit
 
 SLOTS = 2**18
 _MASK = SLOTS - 1
 _MOST_IN_TWO_BYTES = 2**16
+MAX_SECONDS_TO_WAIT = 2.0
+MAX_WAITING = 256
+"""Requests of one key that wait for others of it to end."""
 
 
 class _Window:
@@ -88,12 +93,34 @@ class Held:
     """A limit on what is known only when a request has ended, such as a wrong try.
 
     While a request is under way it counts as if it would be one, so parallel ones pass no limit.
+    Where only those under way fill the limit, the next one waits for one of them to end: right
+    secrets that come together are no wrong ones (decision 27).
     """
 
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: Limit, max_seconds: float = MAX_SECONDS_TO_WAIT) -> None:
         self.limit = limit
         self.flood = Flood(limit)
+        self._max_seconds = max_seconds
         self._under_way: dict[str, int] = {}
+        self._waiting: dict[str, list[asyncio.Future[bool]]] = {}
+
+    async def admit(self, key: str, clock: Clock) -> bool:
+        """Lets a request in as soon as it may be; False when the limit is reached."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._max_seconds
+        while not self.enter(key, int(clock.now())):
+            is_full = self.flood.count(key, int(clock.now())) >= self.limit.most
+            waiting = self._waiting.get(key, [])
+            if is_full or len(waiting) >= MAX_WAITING or loop.time() >= ends_at:
+                return False
+            one: asyncio.Future[bool] = loop.create_future()
+            self._waiting.setdefault(key, waiting).append(one)
+            timer = loop.call_at(ends_at, _wake, one)
+            try:
+                await one
+            finally:
+                timer.cancel()
+        return True
 
     def enter(self, key: str, now: int) -> bool:
         """Lets a request in; False when the limit would be passed if all under way counted."""
@@ -110,6 +137,8 @@ class Held:
             self._under_way[key] = under_way
         if counts:
             self.flood.take(key, now)
+        for one in self._waiting.pop(key, ()):  # each looks again; the first of them enter
+            _wake(one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +147,18 @@ class Floods:
 
     Attributes:
         wrong_tries: of a host, whatever it tried at.
+        subnet_wrong_tries: of a /56 of IPv6.
+        site_wrong_tries: of a /48 of IPv6.
+        block_wrong_tries: of a /24 of IPv4.
         sends: of a host.
         network_sends: of the network around it.
         captchas: of a host.
+        network_captchas: of the network around it.
         views: looks at users, of a block of addresses.
+        site_views: looks at users, of a /48 of IPv6.
         account_views: likewise of an account, so that a new sign-in starts nothing over.
+        invitation_codes: changes of invitation codes, of a host.
+        account_invitation_codes: likewise of an account.
     """
 
     wrong_tries: tuple[Held, ...] = ()
@@ -131,10 +167,18 @@ class Floods:
     captchas: Flood = field(default_factory=Flood)
     views: Flood = field(default_factory=Flood)
     account_views: Flood = field(default_factory=Flood)
+    subnet_wrong_tries: tuple[Held, ...] = ()
+    site_wrong_tries: tuple[Held, ...] = ()
+    block_wrong_tries: tuple[Held, ...] = ()
+    network_captchas: Flood = field(default_factory=Flood)
+    site_views: Flood = field(default_factory=Flood)
+    invitation_codes: Flood = field(default_factory=Flood)
+    account_invitation_codes: Flood = field(default_factory=Flood)
 
     def forget_account(self, account: AccountId, now: int) -> None:
         """Takes back what an account did."""
-        self.account_views.forget(account_key(account), now)
+        for flood in self._of_accounts():
+            flood.forget(account_key(account), now)
 
     def forget_origin(self, origin: Origin, now: int) -> None:
         """Takes back what came from an address, and from the networks around it."""
@@ -145,15 +189,33 @@ class Floods:
         """Takes back everything, for a sandbox that starts over."""
         for flood, _ in self._of(Origin(None)):
             flood.forget_everything()
-        self.account_views.forget_everything()
+        for flood in self._of_accounts():
+            flood.forget_everything()
+
+    def _of_accounts(self) -> tuple[Flood, ...]:
+        return self.account_views, self.account_invitation_codes
 
     def _of(self, origin: Origin) -> Iterator[tuple[Flood, str]]:
-        for held in (*self.wrong_tries, *self.sends):
-            yield held.flood, origin.host
-        for held in self.network_sends:
-            yield held.flood, origin.network
+        for helds, key in (
+            (self.wrong_tries, origin.host),
+            (self.sends, origin.host),
+            (self.network_sends, origin.network),
+            (self.subnet_wrong_tries, origin.subnet),
+            (self.site_wrong_tries, origin.site),
+            (self.block_wrong_tries, origin.neighbours),
+        ):
+            for held in helds:
+                yield held.flood, key
         yield self.captchas, origin.host
+        yield self.network_captchas, origin.network
         yield self.views, origin.block
+        yield self.site_views, origin.site
+        yield self.invitation_codes, origin.host
+
+
+def _wake(one: "asyncio.Future[bool]") -> None:
+    if not one.done():
+        one.set_result(True)
 
 
 def account_key(account: AccountId) -> str:

@@ -5,7 +5,7 @@ from hupan.domain.bindings import all_bound
 from hupan.domain.refusals import InvalidField
 from hupan.domain.roster import Roster
 from hupan.domain.targets import Target, Targets
-from hupan.domain.tries import everything_of
+from hupan.domain.tries import FREE_ATTEMPTS, everything_of
 from hupan.store.engine import Engine
 from hupan.store.tallies import Tally, list_all
 
@@ -32,7 +32,7 @@ class LimitCounts:
             for target in await self._named(who.strip())
             for start in everything_of(target.channel, target.key)
             for tally in await list_all(self._engine, start)
-            if tally.ends_at > now
+            if tally.ends_at > now and not tally.name.startswith(FREE_ATTEMPTS)
         ]
 
     async def _named(self, who: str) -> list[Target]:

@@ -91,8 +91,3 @@ class Limiter:
         if self._enabled:
             for limit in limits:
                 await give_back(tx, subject, limit, now)
-
-    async def forget(self, tx: Transaction, subject: str, limits: Sequence[Limit]) -> None:
-        """Takes back all events of a subject: who they were meant to keep out has come in."""
-        for limit in limits:
-            await forget(tx, subject, limit)

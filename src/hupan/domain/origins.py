@@ -26,12 +26,28 @@ class Origin(Struct, frozen=True):
         host: the /32 of IPv4, the /64 of IPv6.
         block: the /24 of IPv4, the /64 of IPv6.
         network: the /24 of IPv4, the /48 of IPv6.
+        subnet: the /56 of IPv6, what many providers give to one customer; "" of IPv4.
     """
 
     address: Address | None
     host: str = ""
     block: str = ""
     network: str = ""
+    subnet: str = ""
+
+    @property
+    def site(self) -> str:
+        """The /48 of IPv6; "" of IPv4."""
+        return self.network if self.subnet else ""
+
+    @property
+    def neighbours(self) -> str:
+        """The /24 of IPv4; "" of IPv6."""
+        return "" if self.subnet else self.network
+
+
+NOWHERE = Origin(None)
+"""Where requests come from that have no address, and operators."""
 
 
 def origin_of(address: Address | None) -> Origin:
@@ -40,9 +56,11 @@ def origin_of(address: Address | None) -> Origin:
         network = str(IPv4Network((int(address), 24), strict=False))
         return Origin(address, f"{address}/32", network, network)
     if isinstance(address, IPv6Address):
-        host = str(IPv6Network((int(address), 64), strict=False))
-        return Origin(address, host, host, str(IPv6Network((int(address), 48), strict=False)))
-    return Origin(None)
+        host, subnet, network = (
+            str(IPv6Network((int(address), prefix), strict=False)) for prefix in (64, 56, 48)
+        )
+        return Origin(address, host, host, network, subnet)
+    return NOWHERE
 
 
 def origins_in(network: Network) -> Iterator[Origin]:

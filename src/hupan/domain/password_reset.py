@@ -2,21 +2,22 @@
 
 from hupan.clock import Clock
 from hupan.domain.bindings import all_bound, kill_codes
-from hupan.domain.codes import Codes, budget
-from hupan.domain.limiter import Limiter
+from hupan.domain.codes import Codes, attempt_key
+from hupan.domain.hash_queue import hash_client
 from hupan.domain.notices import Notices
+from hupan.domain.origins import NOWHERE, Origin
 from hupan.domain.outcome import granted
 from hupan.domain.password_strength import PasswordStrength
 from hupan.domain.passwords import Passwords
 from hupan.domain.refusals import AccountCancelled, Banned, Refusal, WrongCode
-from hupan.domain.settings import Limits
 from hupan.domain.targets import Target, Targets
-from hupan.domain.tries import password_tries
+from hupan.domain.tries import limit_key, password_tries
 from hupan.model import Account
 from hupan.store.accounts import find_owner, hold_account, set_password_hash
 from hupan.store.codes import Code
 from hupan.store.engine import Engine, Transaction
 from hupan.store.sessions import end_sessions
+from hupan.store.tallies import forget_all
 
 CHANGED_NOTICE = "notice-password-changed"
 _CLASSES = ("own", "reset")
@@ -39,8 +40,6 @@ class PasswordResets:
         passwords: Passwords,
         strength: PasswordStrength,
         notices: Notices,
-        limiter: Limiter,
-        limits: Limits,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -49,10 +48,8 @@ class PasswordResets:
         self._passwords = passwords
         self._strength = strength
         self._notices = notices
-        self._limiter = limiter
-        self._limits = limits.wrong_passwords
 
-    async def reset(self, email: str, code: str, password: str) -> None:
+    async def reset(self, email: str, code: str, password: str, origin: Origin = NOWHERE) -> None:
         """Writes the password of the account that an address is bound to; its sessions end.
 
         Raises:
@@ -62,11 +59,12 @@ class PasswordResets:
         """
         target = self._targets.email(email, "email")
         self._strength.check(password, target.address.partition("@")[0])
-        hashed = await self._passwords.hash(password)
+        async with self._passwords.turn(hash_client(limit_key(target), origin)):
+            hashed = await self._passwords.hash(password)
 
         async def change(tx: Transaction) -> Refusal | None:
             now = int(self._clock.now())
-            device_key = await budget(tx, target, "")
+            device_key = await attempt_key(tx, target, "", "reset")
             spent = await self._codes.spend(tx, target, code, device_key=device_key, now=now)
             if isinstance(spent, Refusal):
                 return spent
@@ -95,7 +93,7 @@ class PasswordResets:
         """Writes the hash; sessions and live codes end, everybody bound is told (security P6)."""
         await set_password_hash(tx, account.id, hashed)
         await end_sessions(tx, account.id)
-        await self._limiter.forget(tx, password_tries(target.key), self._limits)
+        await forget_all(tx, password_tries(target.key))
         for bound_target in all_bound(account):
             await kill_codes(tx, bound_target)
         await self._notices.put(tx, all_bound(account), CHANGED_NOTICE, now=now)

@@ -11,6 +11,7 @@ from hupan.domain.accounts import Accounts
 from hupan.domain.bans import Ban, put_ban, read_ban
 from hupan.domain.coin_change import MOST_CENTS, CoinChange
 from hupan.domain.coins import Coins
+from hupan.domain.hash_queue import OPERATOR
 from hupan.domain.invitations import Invitations
 from hupan.domain.outcome import granted
 from hupan.domain.passwords import Passwords
@@ -118,7 +119,8 @@ class Provisioning:
         hashes = {"": ""}
         for one in wanted:
             if one.password not in hashes:
-                hashes[one.password] = await self._passwords.hash(one.password)
+                async with self._passwords.turn(OPERATOR):
+                    hashes[one.password] = await self._passwords.hash(one.password)
         return [replace(one, password_hash=hashes[one.wanted.password]) for one in read]
 
     async def write(self, tx: Transaction, checked: CheckedAccount) -> AccountId:

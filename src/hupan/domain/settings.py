@@ -41,6 +41,9 @@ class Limits:
     """Every limit that is counted in the store; with `enabled` off none is.
 
     Attributes:
+        wrong_passwords: of one target, from one network or one device of the owner.
+        wrong_passwords_anywhere: of one target, from all networks together.
+        sign_ins: right passwords of one target.
         sends: of one target.
         sends_in_all: codes of the whole server, by channel.
         code_shares: parts of them, by channel.
@@ -56,6 +59,8 @@ class Limits:
     adjacent: tuple[Limit, ...] = ()
     code_shares: Mapping[Channel, CodeShares] = field(default_factory=dict)
     notices_in_all: Mapping[Channel, NoticeLimits] = field(default_factory=dict)
+    wrong_passwords_anywhere: tuple[Limit, ...] = ()
+    sign_ins: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,11 @@ UPDATE codes SET attempts = attempts + 1
 WHERE target = ?1 AND channel = ?2 AND attempts < 5 AND expires_at > ?3
 RETURNING class, account_id, mac
 """
+# Writes nothing new: the row is held, so that what is found still holds when the try is counted.
+HOLD_LIVE = """
+UPDATE codes SET attempts = attempts
+WHERE target = ?1 AND channel = ?2 AND attempts < 5 AND expires_at > ?3
+"""
 SPEND = "DELETE FROM codes WHERE target = ?1 AND channel = ?2 AND mac = ?3"
 KILL = "DELETE FROM codes WHERE target = ?1 AND channel = ?2"
 PURGE = """
@@ -40,6 +45,11 @@ async def put_code(
 ) -> None:
     """Keeps a new code; the old one of the same target dies."""
     await tx.run(PUT, target, channel, code.kind, code.account_id, code.mac, expires_at)
+
+
+async def hold_live_code(tx: Transaction, channel: Channel, target: str, now: int) -> bool:
+    """Hold the code of a target; False when none is live or it has had its five tries."""
+    return await tx.run(HOLD_LIVE, target, channel, now) == 1
 
 
 async def count_try(tx: Transaction, channel: Channel, target: str, now: int) -> Code | None:

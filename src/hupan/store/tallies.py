@@ -68,11 +68,6 @@ async def give_back(tx: Transaction, subject: str, limit: Limit, now: int) -> No
         await tx.run(GIVE_BACK, *place, now)
 
 
-async def forget(tx: Transaction, subject: str, limit: Limit) -> None:
-    """Takes back every event of a subject."""
-    await tx.run(FORGET, *_place(subject, limit.name))
-
-
 async def forget_all(tx: Transaction, target: str) -> int:
     """Takes back every event of a target, from whatever device; gives how many counts."""
     return await tx.run(FORGET_ALL, target)

@@ -1,0 +1,322 @@
+"""What a stranger can do to the owner of a target, sentence by sentence of docs/limits.md (X11).
+
+The story: ten wrong codes, from a stranger who had solved no captcha and guessed at no live code,
+kept the owner of an address from resetting the password for an hour. And the page about limits said
+that strangers cannot lock anybody out.
+"""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.flows.elsewhere import (
+    HOUR,
+    TOO_MANY,
+    TOO_MANY_FROM_HERE,
+    WRONG_CODE,
+    WRONG_PASSWORD,
+    Elsewhere,
+    apart,
+    limited,
+)
+from tests.stores import EngineName
+from tests.wire.answers import Answer
+from tests.wire.client import WireClient
+from tests.wire.test_parallel import at_once
+from tests.wire.ways import EMAIL, PHONE
+
+BUSY = 1002
+PASSWORD, NEW_PASSWORD = "herons stand in the reeds", "the lake at seven"
+OFF = {
+    "sends_per_minute": "1000",
+    "sends_per_hour": "1000",
+    "sends_per_day": "1000",
+    "address_sends_per_hour": "0",
+    "network_sends_per_hour": "0",
+    "address_captchas_per_minute": "0",
+    "network_captchas_per_minute": "0",
+    "address_wrong_tries_per_hour": "0",
+    "subnet_wrong_tries_per_hour": "0",
+    "site_wrong_tries_per_hour": "0",
+    "network_wrong_tries_per_hour": "0",
+    "adjacent_numbers_per_ten_minutes": "0",
+}
+"""What is left are the limits of targets: a stranger has as many addresses as it takes."""
+PATH = "user/invite/change-user-invite-code"
+STRANGER, OWNER = "203.0.113.9", "198.51.100.7"
+
+
+@pytest.fixture(scope="module")
+def wire(engine: EngineName) -> Iterator[WireClient]:
+    """A sandbox in which targets alone are limited."""
+    del engine
+    with limited(OFF) as client:
+        yield client
+
+
+def reset(wire: WireClient, email: str, code: str) -> Answer:
+    """Set a new password."""
+    body = {"email": email, "captcha": code, "password": NEW_PASSWORD}
+    return wire.post("user/forget-password", body)
+
+
+def sign_in(
+    wire: WireClient, email: str, password: str, address: str = OWNER, **device: str
+) -> Answer:
+    """Sign in with a password from an address."""
+    body = {"email": email, "password": password, **device}
+    return Elsewhere(wire, address).post("user/email-login", body)
+
+
+def test_guesses_without_a_live_code_cost_the_owner_nothing(wire: WireClient) -> None:
+    """More than a day's budget, more than the hundred in a row: the owner signs in (X11, C5)."""
+    phone, email = wire.fresh_phone(), wire.fresh_email()
+    wire.account(phone=phone, email=email, password=PASSWORD)
+    stranger = wire.account()
+    for at in range(102):
+        assert wire.sign_in(phone, f"{at:06}").code == WRONG_CODE
+        if at < 25:
+            assert reset(wire, email, f"{at:06}").code == WRONG_CODE
+            assert EMAIL.bind(wire, stranger.token, email, f"{at:06}").code == WRONG_CODE
+    assert wire.sign_in(phone, PHONE.code(wire, phone), deviceId="new").code == 1
+    assert reset(wire, email, EMAIL.code(wire, email)).code == 1
+
+
+def test_guesses_at_a_code_that_died_cost_nothing(wire: WireClient) -> None:
+    """The five tries of a code are what a stranger can use up of it (X11, C3)."""
+    phone = wire.fresh_phone()
+    wire.account(phone=phone)
+    code = PHONE.code(wire, phone)
+    for _ in range(30):
+        assert wire.sign_in(phone, wire.wrong_code(code)).code == WRONG_CODE
+    assert wire.sign_in(phone, code).code == WRONG_CODE
+    assert wire.sign_in(phone, PHONE.code(wire, phone)).code == 1
+
+
+def test_a_live_code_and_none_are_answered_alike(wire: WireClient) -> None:
+    """Byte for byte, for a target that is known and one that is not (security E1)."""
+    known, unknown = wire.fresh_phone(), wire.fresh_phone()
+    wire.account(phone=known)
+    seen = set()
+    for phone in (known, unknown):
+        for _ in range(2):
+            body = {"mobile": phone, "captcha": "000000"}
+            reply = wire.request("POST", "/v1/user/verification-login", body)
+            seen.add((reply.status_code, reply.content, reply.headers["content-length"]))
+            PHONE.code(wire, phone)
+    assert len(seen) == 1
+
+
+def test_guesses_at_a_binding_do_not_stop_a_reset(wire: WireClient) -> None:
+    """Nor those at a reset a change of the owner's: each has tries of its own (X11)."""
+    email = wire.fresh_email()
+    owner = wire.account(email=email)
+    stranger = wire.account()
+    for _ in range(3):
+        code = EMAIL.code(wire, email)
+        for _ in range(4):
+            wrong = wire.wrong_code(code)
+            assert EMAIL.bind(wire, stranger.token, email, wrong).code == WRONG_CODE
+    assert reset(wire, email, EMAIL.code(wire, email)).code == 1
+    for _ in range(3):
+        code = EMAIL.code(wire, email)
+        for _ in range(4):
+            assert reset(wire, email, wire.wrong_code(code)).code == WRONG_CODE
+    assert reset(wire, email, EMAIL.code(wire, email)).code == WRONG_CODE
+    signed_in = sign_in(wire, email, NEW_PASSWORD)
+    assert signed_in.code == 1
+    token = signed_in.text("token")
+    assert EMAIL.change(wire, token, email, EMAIL.code(wire, email)).code == 1
+    assert wire.own_info(owner.token).code != 1
+
+
+def test_codes_that_a_stranger_has_sent_are_guessed_at_ten_times(wire: WireClient) -> None:
+    """Then new devices wait an hour; a device of the owner does not (C5)."""
+    phone = wire.fresh_phone()
+    wire.signed_in(phone, deviceId="the owner's")
+    for _ in range(2):
+        code = PHONE.code(wire, phone)
+        for _ in range(5):
+            assert wire.sign_in(phone, wire.wrong_code(code)).code == WRONG_CODE
+    code = PHONE.code(wire, phone)
+    assert wire.sign_in(phone, code, deviceId="new").code == WRONG_CODE
+    assert wire.sign_in(phone, code, deviceId="the owner's").code == 1
+
+
+def test_wrong_passwords_from_one_network_stop_that_network(wire: WireClient) -> None:
+    """A new device elsewhere signs in, and so does the owner's own within that network (X11)."""
+    email = wire.fresh_email()
+    wire.account(email=email, password=PASSWORD)
+    assert sign_in(wire, email, PASSWORD, STRANGER, deviceId="the owner's").code == 1
+    for at in range(20):
+        near = f"203.0.113.{at}"
+        assert sign_in(wire, email, "wrong", near, deviceId=f"a {at}").code == WRONG_PASSWORD
+    assert sign_in(wire, email, PASSWORD, STRANGER, deviceId="new").code == WRONG_PASSWORD
+    assert sign_in(wire, email, PASSWORD, STRANGER, deviceId="the owner's").code == 1
+    assert sign_in(wire, email, PASSWORD, OWNER, deviceId="new").code == 1
+
+
+def test_wrong_passwords_from_many_networks_stop_new_devices(wire: WireClient) -> None:
+    """A hundred, from five networks or more; the owner's devices and a reset help (X11, C5)."""
+    email = wire.fresh_email()
+    wire.account(email=email, password=PASSWORD)
+    assert sign_in(wire, email, PASSWORD, OWNER, deviceId="the owner's").code == 1
+    for at in range(100):
+        there = f"2001:db8:{at // 20:x}::{at:x}"
+        assert sign_in(wire, email, "wrong", there, deviceId="x").code == WRONG_PASSWORD
+    assert sign_in(wire, email, PASSWORD, OWNER, deviceId="new").code == WRONG_PASSWORD
+    assert sign_in(wire, email, PASSWORD, OWNER, deviceId="the owner's").code == 1
+    assert reset(wire, email, EMAIL.code(wire, email)).code == 1
+    assert sign_in(wire, email, NEW_PASSWORD, OWNER, deviceId="new").code == 1
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "alias"),
+    [
+        ("heron@example.com", "heron+1@example.com"),
+        ("egret@example.com", "EGRET+a+b@Example.COM"),
+        ("bittern@gmail.com", "b.itt.ern@gmail.com"),
+        ("stork@gmail.com", "s.tork+news@googlemail.com"),
+    ],
+)
+def test_spellings_of_a_mailbox_share_its_limits(
+    wire: WireClient, mailbox: str, alias: str
+) -> None:
+    """Wrong passwords at one count for the other; accounts stay two (X11)."""
+    wire.account(email=mailbox, password=PASSWORD)
+    other = wire.account(email=alias, password=NEW_PASSWORD)
+    assert wire.own_info(other.token).code == 1
+    for at in range(20):
+        assert sign_in(wire, (mailbox, alias)[at % 2], "wrong").code == WRONG_PASSWORD
+    assert sign_in(wire, mailbox, PASSWORD).code == WRONG_PASSWORD
+    wire.wind(advance=HOUR)
+    assert sign_in(wire, mailbox, PASSWORD).code == 1
+    assert sign_in(wire, alias, PASSWORD).code == WRONG_PASSWORD
+    assert sign_in(wire, alias, NEW_PASSWORD).code == 1
+
+
+@pytest.mark.one_engine
+def test_spellings_of_a_mailbox_are_sent_one_code() -> None:
+    """Within a minute, whatever the spelling (X11, C11)."""
+    with limited() as wire:
+        here = Elsewhere(wire, OWNER)
+        assert here.ask_email("victim@gmail.com").code == 1
+        for spelling in ("victim+1@gmail.com", "v.ictim@gmail.com", "VICTIM@googlemail.com"):
+            assert here.ask_email(spelling).code == TOO_MANY
+        assert here.ask_email("victim@example.com").code == 1
+
+
+def test_many_right_sign_ins_at_once_are_no_wrong_ones(wire: WireClient) -> None:
+    """Forty at once: some may be told that the server is busy, none that it is wrong (X3)."""
+    email = wire.fresh_email()
+    wire.account(email=email, password=PASSWORD)
+    answers = at_once(lambda _: sign_in(wire, email, PASSWORD), range(40))
+    assert {answer.code for answer in answers} <= {1, BUSY}
+    assert sign_in(wire, email, PASSWORD).code == 1
+
+
+@pytest.mark.one_engine
+def test_right_secrets_at_once_do_not_fill_the_limit_of_an_address() -> None:
+    """They wait for each other; those that are wrong still fill it (C6, X11)."""
+    with limited({**OFF, "address_wrong_tries_per_hour": "5"}) as wire:
+        here = Elsewhere(wire, OWNER)
+        codes = {phone: PHONE.code(wire, phone) for phone in map(apart, range(40))}
+        answers = at_once(lambda phone: here.guess(phone, codes[phone]), list(codes))
+        assert {answer.code for answer in answers} == {1}
+        wrong = at_once(lambda at: here.guess(apart(100 + at)), range(40))
+        assert [answer.code for answer in wrong].count(WRONG_CODE) == 5
+        assert {answer.code for answer in wrong} == {WRONG_CODE, TOO_MANY_FROM_HERE}
+
+
+@pytest.mark.one_engine
+def test_right_sign_ins_are_limited_too() -> None:
+    """The next one is told so; wrong ones and strangers learn nothing of it (X3, E1, E3)."""
+    with limited({**OFF, "sign_ins_per_hour": "3"}) as wire:
+        email = wire.fresh_email()
+        wire.account(email=email, password=PASSWORD)
+        codes = [sign_in(wire, email, PASSWORD, deviceId=f"{at}").code for at in range(4)]
+        assert codes == [1, 1, 1, TOO_MANY]
+        assert sign_in(wire, email, "wrong").code == WRONG_PASSWORD
+        assert sign_in(wire, wire.fresh_email(), PASSWORD).code == WRONG_PASSWORD
+        wire.wind(advance=HOUR)
+        assert sign_in(wire, email, PASSWORD).code == 1
+
+
+@pytest.mark.one_engine
+def test_one_account_does_not_keep_another_out() -> None:
+    """32 connections of one sign in rightly, and another's sign-in succeeds 50 times of 50 (X3)."""
+    # A cheap hash: the queue is what is looked at, and a busy machine takes seconds for a dear one.
+    cheap = {"password_threads": "2", "password_memory_kib": "1024"}
+    with limited({**OFF, **cheap}) as wire:
+        greedy, modest = wire.fresh_email(), wire.fresh_email()
+        for email in (greedy, modest):
+            wire.account(email=email, password=PASSWORD)
+
+        is_over = threading.Event()
+
+        def crowd(_: int) -> set[int | None]:
+            codes: set[int | None] = set()
+            while not is_over.is_set():
+                codes.add(sign_in(wire, greedy, PASSWORD).code)
+            return codes
+
+        with ThreadPoolExecutor(32) as pool:
+            crowds = pool.map(crowd, range(32))
+            try:
+                codes = [sign_in(wire, modest, PASSWORD).code for _ in range(50)]
+            finally:
+                is_over.set()
+            seen = {code for each in crowds for code in each}
+    assert codes == [1] * 50
+    assert {1, BUSY} <= seen <= {1, BUSY, TOO_MANY}
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(
+    ("addresses", "passed"),
+    [
+        ([f"2001:db8:1:{at:x}::1" for at in range(150)], 90),  # a /56, each a /64 of its own
+        ([f"2001:db8:1:{at * 256:x}::1" for at in range(150)], 120),  # a /48, each a /56
+        ([f"203.0.113.{at % 200}" for at in range(601)], 600),  # a /24 of IPv4
+    ],
+)
+def test_wrong_tries_of_a_wider_network(addresses: list[str], passed: int) -> None:
+    """A guess from each host of a network: it is stopped, the next one is not (C6, X11)."""
+    with limited() as wire:
+        codes = [
+            Elsewhere(wire, address).guess(apart(at)).code for at, address in enumerate(addresses)
+        ]
+        assert codes == [WRONG_CODE] * passed + [TOO_MANY_FROM_HERE] * (len(codes) - passed)
+        assert Elsewhere(wire, "2001:db8:2::1").guess(apart(9999)).code == WRONG_CODE
+        assert Elsewhere(wire, "203.0.114.1").guess(apart(9998)).code == WRONG_CODE
+
+
+@pytest.mark.one_engine
+def test_looks_and_captchas_of_a_48() -> None:
+    """Each /64 of a /48 is a host, and all of them together have a limit (C10, E4)."""
+    with limited() as wire:
+        hosts = [Elsewhere(wire, f"2001:db8:1:{at * 256:x}::1") for at in range(130)]
+        looks = [host.get_user("7").code for host in hosts]
+        assert looks == [4402] * 120 + [TOO_MANY_FROM_HERE] * 10
+        captchas = [hosts[at % 130].post("user/captcha").code for at in range(310)]
+        assert captchas == [1] * 300 + [TOO_MANY_FROM_HERE] * 10
+
+
+@pytest.mark.one_engine
+def test_invitation_codes_cannot_be_tried_through() -> None:
+    """Ten attempts an hour of an account, thirty of an address: each tells whether one is taken."""
+    with limited() as wire:
+        taken = wire.account()
+        assert wire.post(PATH, {"code": "LAKE"}, token=taken.token).code == 1
+        here, codes = Elsewhere(wire, OWNER), []
+        for _ in range(4):
+            token = wire.account().token
+            codes.append([here.post(PATH, {"code": "LAKE"}, token=token).code for _ in range(11)])
+        took = codes[0][0]
+        assert took not in {1, TOO_MANY, TOO_MANY_FROM_HERE}
+        assert codes[0] == [took] * 10 + [TOO_MANY]
+        assert TOO_MANY_FROM_HERE in codes[2]
+        assert set(codes[3]) == {TOO_MANY_FROM_HERE}
+        assert Elsewhere(wire, STRANGER).post(PATH, {"code": "LAKE"}, token=token).code == took
