@@ -1,5 +1,8 @@
 """Builds a server from its settings and its outside."""
 
+import socket
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from hupan.api.access_log import AccessLog
@@ -23,6 +26,7 @@ from hupan.domain.soundness import Soundness
 from hupan.domain.timekeeping import Timekeeping
 from hupan.seal import Seal, load_key
 from hupan.store.copying import refuse_half_a_copy
+from hupan.store.engine import MeasuredEngine
 from hupan.store.processes import next_process_number
 
 
@@ -47,26 +51,45 @@ class Server:
         self.soundness.start()
 
     async def stop(self) -> None:
-        """Ends it and lets go of the store, once every request has its answer."""
-        await self.soundness.stop()
-        await self.housekeeping.stop()
-        await self.parts.courier.stop()
-        self.parts.pictures.stop()
-        self.parts.passwords.close()
-        self.metrics.close()
-        await self.parts.engine.close()
-        self.access_log.flush()
+        """Ends it and lets go of the store, once every request has its answer.
+
+        Each part is ended also when another one fails (security X7).
+        """
+        async with AsyncExitStack() as last_to_first:
+            last_to_first.callback(self.access_log.flush)
+            last_to_first.push_async_callback(self.parts.engine.close)
+            last_to_first.callback(self.metrics.close)
+            last_to_first.callback(self.parts.passwords.close)
+            last_to_first.callback(self.parts.pictures.stop)
+            last_to_first.push_async_callback(self.parts.courier.stop)
+            last_to_first.push_async_callback(self.housekeeping.stop)
+            last_to_first.push_async_callback(self.soundness.stop)
 
 
-async def build(settings: Settings, outside: Outside) -> Server:
+async def build(
+    settings: Settings, outside: Outside, metrics_sockets: Sequence[socket.socket] = ()
+) -> Server:
     """Opens the store, which must be up to date, and joins the parts.
+
+    What was opened is closed again when something fails on the way.
 
     Raises:
         StoreRefused, KeyFileError: the store or the key cannot be used.
     """
     seal = Seal(load_key(settings.secret_key_path))
-    engine = await open_to_serve(settings)
-    await refuse_half_a_copy(engine)
+    async with AsyncExitStack() as opened:
+        engine = await open_to_serve(settings)
+        opened.push_async_callback(engine.close)
+        await refuse_half_a_copy(engine)
+        server = await _join(settings, outside, engine, seal)
+        opened.callback(server.parts.passwords.close)
+        opened.callback(server.metrics.close)
+        await server.metrics.open(list(metrics_sockets))
+        opened.pop_all()
+        return server
+
+
+async def _join(settings: Settings, outside: Outside, engine: MeasuredEngine, seal: Seal) -> Server:
     chores: list[Chore] = []
     if outside.steady is not None:
         timekeeping = Timekeeping(engine, outside.steady)
@@ -86,7 +109,11 @@ async def build(settings: Settings, outside: Outside) -> Server:
     )
     housekeeping = _housekeeping(parts, services, chores)
     soundness = Soundness(
-        engine, parts.clock, look_at(settings, engine), settings.integrity_check_hours * HOUR
+        engine,
+        parts.clock,
+        look_at(settings, engine),
+        settings.integrity_check_hours * HOUR,
+        parts.counts,
     )
     health = Health(soundness.check)
     metrics = Metrics(table, dispatcher, parts)
@@ -104,4 +131,4 @@ def _housekeeping(parts: Parts, services: Services, more: list[Chore]) -> Housek
         Forgetting(parts.engine, parts.clock, parts.floods).look,
         Claims(parts.engine, parts.clock).repair,
     ]
-    return Housekeeping(parts.engine, parts.clock, chores)
+    return Housekeeping(parts.engine, parts.clock, chores, parts.counts)

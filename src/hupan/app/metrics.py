@@ -27,6 +27,11 @@ _COUNTS: Mapping[CountName, tuple[str, tuple[str, ...], str]] = {
     "messages": ("hupan_messages_total", ("channel", "outcome"), "Messages handed to a sender"),
     "limit_refusals": ("hupan_limit_refusals_total", ("limit",), "Refused by a limit"),
     "alarms": ("hupan_alarms_total", ("alarm",), "Signs of an attack, see the log"),
+    "background_failures": (
+        "hupan_background_failures_total",
+        ("task",),
+        "Errors of background tasks, see the log",
+    ),
 }
 
 

@@ -1,12 +1,11 @@
 """Forgets what has expired, once a minute, in one small change."""
 
-import asyncio
-import contextlib
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
+from hupan.background import BackgroundTask, report_failure
 from hupan.clock import Clock
+from hupan.counting import Count, uncounted
 from hupan.domain.settings import DAY
 from hupan.model import StoreUnavailable
 from hupan.store.captchas import purge_captchas
@@ -23,7 +22,6 @@ LEFT_SECONDS = 7 * 86_400
 REFUSED_COINS_SECONDS = 7 * 86_400
 """How long a refused change of coins is refused again when it is sent again."""
 Chore: TypeAlias = Callable[[], Awaitable[object]]
-_log = logging.getLogger("hupan.housekeeping")
 
 
 class Housekeeping:
@@ -33,27 +31,54 @@ class Housekeeping:
         engine: the store.
         clock: tells what has expired.
         chores: what else there is to do, each in small changes of its own.
+        count: counts the errors.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, chores: Sequence[Chore] = ()) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        chores: Sequence[Chore] = (),
+        count: Count = uncounted,
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._chores = chores
-        self._task: asyncio.Task[None] | None = None
+        self._count = count
+        self._task = BackgroundTask(
+            "housekeeping",
+            self.purge,
+            every_seconds=EVERY_SECONDS,
+            expected=(StoreUnavailable,),
+            count=count,
+        )
 
     def start(self) -> None:
         """Begins."""
-        self._task = asyncio.create_task(self._run(), name="housekeeping")
+        self._task.start()
 
     async def stop(self) -> None:
         """Ends."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
     async def purge(self) -> None:
-        """Forgets what has expired and does the other chores."""
+        """Forgets what has expired and does the other chores, each also when another one fails.
+
+        Raises:
+            Exception: the first of the errors; the others are logged.
+        """
+        failure: Exception | None = None
+        for chore in (self._purge_expired, *self._chores):
+            try:
+                await chore()
+            except Exception as error:  # noqa: BLE001 - the next chore is no worse for it
+                if failure is not None:
+                    report_failure("housekeeping", error, self._count, (StoreUnavailable,))
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    async def _purge_expired(self) -> None:
         now = int(self._clock.now())
 
         async def change(tx: Transaction) -> None:
@@ -65,13 +90,3 @@ class Housekeeping:
             await purge_refusals(tx, now - REFUSED_COINS_SECONDS)
 
         await self._engine.change(change)
-        for chore in self._chores:
-            await chore()
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_SECONDS)
-            try:
-                await self.purge()
-            except StoreUnavailable:
-                _log.exception("expired rows stay; trying again")

@@ -124,6 +124,7 @@ class SqliteEngine:
         self._connection = open_file(path)
         self._turn = Turn(self._connection)
         self._writer = Writer(lambda: open_file(path), Statements)
+        self._is_closed = False
         self._damaged = False
         self._failed_reads = 0
 
@@ -163,9 +164,14 @@ class SqliteEngine:
 
     async def close(self) -> None:
         """Finishes waiting changes, empties the write-ahead log, closes the file."""
-        self._turn.end()
-        await self._writer.close()
-        self._connection.close()
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            self._turn.end()
+        finally:
+            await self._writer.close()
+            self._connection.close()
 
     def figures(self) -> Figures:
         """What the writer did, and reads that failed."""
