@@ -21,7 +21,7 @@ from hupan.config import Settings
 from hupan.domain.claims import Claims
 from hupan.domain.housekeeping import Chore, Housekeeping
 from hupan.domain.limit_resets import Forgetting
-from hupan.domain.settings import HOUR
+from hupan.domain.settings import DAY, HOUR
 from hupan.domain.soundness import Soundness
 from hupan.domain.timekeeping import Timekeeping
 from hupan.seal import Seal, load_key
@@ -36,6 +36,7 @@ class Server:
 
     parts: Parts
     services: Services
+    timekeeping: Timekeeping | None
     housekeeping: Housekeeping
     soundness: Soundness
     dispatcher: Dispatcher
@@ -47,6 +48,8 @@ class Server:
         """Begins the work that no request asks for."""
         self.parts.pictures.start()
         self.parts.courier.start()
+        if self.timekeeping is not None:
+            self.timekeeping.start()
         self.housekeeping.start()
         self.soundness.start()
 
@@ -62,6 +65,8 @@ class Server:
             last_to_first.callback(self.parts.passwords.close)
             last_to_first.callback(self.parts.pictures.stop)
             last_to_first.push_async_callback(self.parts.courier.stop)
+            if self.timekeeping is not None:
+                last_to_first.push_async_callback(self.timekeeping.stop)
             last_to_first.push_async_callback(self.housekeeping.stop)
             last_to_first.push_async_callback(self.soundness.stop)
 
@@ -90,11 +95,11 @@ async def build(
 
 
 async def _join(settings: Settings, outside: Outside, engine: MeasuredEngine, seal: Seal) -> Server:
-    chores: list[Chore] = []
+    timekeeping: Timekeeping | None = None
     if outside.steady is not None:
-        timekeeping = Timekeeping(engine, outside.steady)
+        erase_after_seconds = settings.account_erasure_days * DAY
+        timekeeping = Timekeeping(engine, outside.steady, erase_after_seconds)
         await timekeeping.begin(trusting=settings.trust_clock)
-        chores.append(timekeeping.keep)
     process_number = await engine.change(next_process_number)
     parts = make_parts(settings, outside.in_process(process_number), engine, seal)
     services = make_services(parts)
@@ -107,7 +112,7 @@ async def _join(settings: Settings, outside: Outside, engine: MeasuredEngine, se
         process_number=process_number,
         web_host_prefix=settings.web_host_prefix,
     )
-    housekeeping = _housekeeping(parts, services, chores)
+    housekeeping = _housekeeping(parts, services, timekeeping)
     soundness = Soundness(
         engine,
         parts.clock,
@@ -117,13 +122,24 @@ async def _join(settings: Settings, outside: Outside, engine: MeasuredEngine, se
     )
     health = Health(soundness.check)
     metrics = Metrics(table, dispatcher, parts)
-    return Server(parts, services, housekeeping, soundness, dispatcher, health, access_log, metrics)
+    return Server(
+        parts=parts,
+        services=services,
+        timekeeping=timekeeping,
+        housekeeping=housekeeping,
+        soundness=soundness,
+        dispatcher=dispatcher,
+        health=health,
+        access_log=access_log,
+        metrics=metrics,
+    )
 
 
-def _housekeeping(parts: Parts, services: Services, more: list[Chore]) -> Housekeeping:
-    """What is done now and then."""
-    chores = [
-        *more,
+def _housekeeping(
+    parts: Parts, services: Services, timekeeping: Timekeeping | None
+) -> Housekeeping:
+    """What is done now and then, once the time is sure."""
+    chores: list[Chore] = [
         services.devices.forget_expired,
         services.contact_undo.forget_expired,
         services.endings.erase_due,
@@ -131,4 +147,10 @@ def _housekeeping(parts: Parts, services: Services, more: list[Chore]) -> Housek
         Forgetting(parts.engine, parts.clock, parts.floods).look,
         Claims(parts.engine, parts.clock).repair,
     ]
-    return Housekeeping(parts.engine, parts.clock, chores, parts.counts)
+    return Housekeeping(
+        parts.engine,
+        parts.clock,
+        chores,
+        parts.counts,
+        may_purge=lambda: timekeeping is None or timekeeping.may_purge,
+    )

@@ -32,6 +32,7 @@ class Housekeeping:
         clock: tells what has expired.
         chores: what else there is to do, each in small changes of its own.
         count: counts the errors.
+        may_purge: whether the time is sure enough; nothing is done while it is not (security X10).
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Housekeeping:
         clock: Clock,
         chores: Sequence[Chore] = (),
         count: Count = uncounted,
+        may_purge: Callable[[], bool] = lambda: True,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._chores = chores
         self._count = count
+        self._may_purge = may_purge
         self._task = BackgroundTask(
             "housekeeping",
             self.purge,
@@ -67,6 +70,8 @@ class Housekeeping:
         Raises:
             Exception: the first of the errors; the others are logged.
         """
+        if not self._may_purge():
+            return
         failure: Exception | None = None
         for chore in (self._purge_expired, *self._chores):
             try:
