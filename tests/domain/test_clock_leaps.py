@@ -16,6 +16,7 @@ from hupan.domain.timekeeping import Timekeeping, store_clock
 from hupan.model import AccountId
 from hupan.store.endings import mark_cancelled
 from hupan.store.engine import Engine
+from hupan.store.marks import find_times
 from tests.domain.test_timekeeping import DAY, NOW, Machine
 from tests.model.served import Served
 from tests.stores import open_engine
@@ -84,6 +85,29 @@ def test_a_leap_that_does_not_last(
         asyncio.run(scenario())
     assert caplog.text.count(f"leapt {leap} s ahead") == 2
     assert caplog.text.count("has leapt back") == 2
+
+
+def test_commands_know_of_a_leap_at_once(tmp_path: Path) -> None:
+    """The clock is looked at every few seconds, the store told once a minute or of a leap (X10)."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            one = await Process(engine, Machine()).begin()
+            one.machine.pass_time(30)
+            await one.keeping.look()
+            assert (await find_times(engine)).latest == NOW
+            one.machine.wall += 2 * DAY
+            await one.keeping.look()
+            assert (await find_times(engine)).latest == NOW + 30
+            assert await one.command_time() == NOW + 30
+            one.machine.wall -= 2 * DAY
+            await one.keeping.look()
+            assert await one.command_time() == NOW + 30
+            one.machine.pass_time(MINUTE)
+            await one.keeping.look()
+            assert (await find_times(engine)).latest == NOW + 90
+
+    asyncio.run(scenario())
 
 
 def test_a_leap_that_lasts_is_followed(tmp_path: Path) -> None:

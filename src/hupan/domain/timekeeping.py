@@ -26,6 +26,8 @@ from hupan.store.marks import (
 )
 
 EVERY_SECONDS = 60.0
+LOOK_SECONDS = 5.0
+"""How often the machine's clock is looked at; the store is told of a leap at once."""
 MOST_SECONDS_BEHIND = 2.0
 LASTING_SECONDS = HOUR
 """How long a leap must last to be followed."""
@@ -72,13 +74,14 @@ class Timekeeping:
         self._erase_after_seconds = erase_after_seconds
         self._doubt: Doubt | None = None
         self._task = BackgroundTask(
-            "clock", self.keep, every_seconds=EVERY_SECONDS, expected=(StoreUnavailable,)
+            "clock", self.look, every_seconds=LOOK_SECONDS, expected=(StoreUnavailable,)
         )
+        self._kept_at = 0.0
         self._is_told = False
         self._is_denial_told = False
 
     def start(self) -> None:
-        """Begin to keep the time once a minute."""
+        """Begin to keep the time."""
         self._task.start()
 
     async def stop(self) -> None:
@@ -116,7 +119,15 @@ class Timekeeping:
     async def keep(self) -> None:
         """Tell the store what time it is, and follow it when it knows of a later one."""
         self._clock.lift((await self._engine.change(self._keep)).latest)
+        self._kept_at = self._clock.counted()
         self._tell()
+
+    async def look(self) -> None:
+        """Keep the time once a minute, and at once when a leap begins or ends."""
+        is_leaping = self._doubt is not None and self._doubt.name == "clock-leap"
+        is_due = self._clock.counted() - self._kept_at >= EVERY_SECONDS
+        if is_due or is_leaping != (self._clock.leap() > 0):
+            await self.keep()
 
     async def _trust(self, tx: Transaction, wall: int) -> None:
         """Ends every doubt in favour of the machine's clock."""
