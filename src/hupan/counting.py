@@ -9,10 +9,13 @@ from collections import Counter
 from threading import Lock
 from typing import Literal, Protocol, TypeAlias
 
-CountName: TypeAlias = Literal["auth", "messages", "limit_refusals", "alarms"]
+CountName: TypeAlias = Literal[
+    "auth", "messages", "limit_refusals", "alarms", "background_failures"
+]
 """What is counted, with its labels in this order:
 
 auth: event, result. messages: channel, outcome. limit_refusals: limit. alarms: alarm.
+background_failures: task.
 """
 
 UPPER_SECONDS = (

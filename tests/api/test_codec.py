@@ -95,3 +95,22 @@ def test_nests_end_at_sixteen(depth: int) -> None:
         return
     with pytest.raises(UnreadableBody):
         read_json(decoder, body)
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        (b"[" * 16 + b"]" * 16 + b"[]", False),
+        (b"[" * 17 + b"]" * 17, True),
+        (b'{"a":"' + b"[" * 9000 + b'"}', False),
+        (b'{"a":"\\"' + b"[" * 9000 + b'\\\\"}', False),
+        (b'{"a":"\\\\",' + b"[" * 17 + b'"' + b"]" * 17, True),
+        (b"[" + b"[]," * 4094 + b"[]]", False),
+        (b"[" + b"[]," * 4095 + b"[]]", True),
+        (b"[]" * 9 + b"]" * 9 + b"[" * 9, True),
+    ],
+)
+def test_nests_of_a_body(body: bytes, *, refused: bool) -> None:
+    """16 deep and 4,096 in all may be nested, in texts as many as there is room for (I4, X2)."""
+    assert is_too_deep(body) is refused

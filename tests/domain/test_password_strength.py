@@ -82,10 +82,10 @@ def test_false_alarms(name: str) -> None:
     assert sum(map(is_weak, made)) <= 20
 
 
-@pytest.mark.parametrize(("length", "passes"), [(7, False), (8, True), (128, True)])
+@pytest.mark.parametrize(("length", "passes"), [(7, False), (8, True), (128, True), (256, True)])
 @pytest.mark.parametrize("piece", ["x7Qr~k2V", "湖é🌊𠀀ßñ柳畔"])
 def test_length(piece: str, length: int, *, passes: bool) -> None:
-    """Code points count: eight are enough and 128 are taken (security P1)."""
+    """Code points count: eight are enough and hundreds are taken (security P1)."""
     dice = random.Random(length)  # noqa: S311 - a test repeats itself
     password = "".join(dice.choices(piece, k=length))
     if passes:
@@ -96,11 +96,15 @@ def test_length(piece: str, length: int, *, passes: bool) -> None:
         assert refused.value.least == 8
 
 
-@pytest.mark.parametrize("length", [129, 1025])
-def test_too_long(length: int) -> None:
-    """More than 128 characters are refused by the field's name (security P1)."""
+@pytest.mark.parametrize(("piece", "most"), [("x7Qr~k2V", 1024), ("é", 512), ("湖", 341)])
+def test_as_long_as_what_is_hashed(piece: str, most: int) -> None:
+    """1,024 bytes are taken, one more is refused by the field's name (security P1)."""
+    text = "".join(random.Random(1).choices(piece + "aß", k=most))  # noqa: S311 - a test repeats itself
+    room = 1024 - len(text.encode())
+    longest = text + "7" * room if room >= 0 else text.encode()[:1024].decode(errors="ignore")
+    STRENGTH.check(longest)
     with pytest.raises(InvalidField, match="password"):
-        STRENGTH.check("x" * length)
+        STRENGTH.check(longest + "z" * (1025 - len(longest.encode())))
 
 
 def test_what_is_no_text() -> None:

@@ -162,7 +162,7 @@ def test_parallel_edits_of_different_values_all_stay(standing: Standing) -> None
         (DataEdit(introduction="a\x00"), "introduction"),
         (DataEdit(gender=4), "gender"),
         (DataEdit(gender=-1), "gender"),
-        (DataEdit(birthday=-1), "birthday"),
+        (DataEdit(birthday=-2_208_988_801), "birthday"),
         (DataEdit(birthday=NOW + 1), "birthday"),
         (DataEdit(birthday=NOW * 1000), "birthday"),
         (DataEdit(province="湖" * 33), "province"),

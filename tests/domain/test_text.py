@@ -1,14 +1,26 @@
 """Rules for the text that people write (security U5, wire.md 4 edit-nickname)."""
 
+import re
 import unicodedata
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hupan.domain import text as text_rules
 from hupan.domain.refusals import InvalidField
-from hupan.domain.text import device_text, line, nickname, paragraph, visible_length
+from hupan.domain.text import (
+    composed,
+    device_text,
+    is_clean,
+    line,
+    nickname,
+    paragraph,
+    visible_length,
+)
 
 FIELD = "name"
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
@@ -30,6 +42,23 @@ GOOD = {
     "Vietnamese": "Nguyễn",
     "Korean": "한국어",
     "Japanese": "がんばれ",
+    "younger Chinese": "王\U0002ebf0\U0002ee5d",
+    "Chinese that is not there yet": "王\U000323b0\U0003347f\U0003fffd",
+    "younger Tangut": "\U00017000\U00018d1e",
+    "Persian": "می\u200cخواهم خانه\u200cها",
+    "Urdu with a mark before it": "عَ\u200cب",
+    "Hindi half form": "क्\u200dष",
+    "Hindi without a ligature": "क्\u200cष",
+    "Bengali at the end of a word": "হঠাৎ উত্\u200d",
+    "Malayalam of old": "അവന്\u200d",
+    "Sinhala": "ශ්\u200dරී ලංකාව",
+    "Kannada": "ರ್\u200dಕ",
+    "Burmese with four marks": "မြ\u103d\u103e\u102d\u102f",
+    "Tibetan with four marks": "ཧ\u0fb1\u0f71\u0f74\u0f7e",
+    "Hebrew with four marks": "ש\u05bc\u05b8\u05c1\u0591",
+    "32 syllables of jamo": "\u1112\u1161\u11ab" * 32,
+    "32 letters of four parts": "\u03b1\u0313\u0300\u0345" * 32,
+    "32 Persian letters": "بـ\u200cب" * 8,
     "Cyrillic": "Пётр",
     "Greek": "Ἀθῆναι",
     "accent made of two": "e\u0301",
@@ -128,6 +157,16 @@ BAD = {
     "spacing mark in front": "\u0903abc",
     "four marks": "q" + "\u0323\u0324\u0325\u0330",
     "piled-up marks": "Z" + "\u0300\u0316" * 20,
+    "five marks in Burmese": "မ\u103d\u103e\u102d\u102f\u1037",
+    "four marks, one of them Latin, in Burmese": "မ\u0301\u103e\u102d\u102f",
+    "Persian joiner twice": "می\u200c\u200cخ",
+    "Persian joiner in front": "\u200cمی",
+    "Persian joiner at the end": "می\u200c",
+    "joiner between scripts": "م\u200ca",
+    "half form twice": "क्\u200d\u200dष",
+    "joiner in Chinese": "湖\u200d畔",
+    "not a character of a plane of Chinese": "王\U0002ffff",
+    "no Chinese": "王\U000e0200",
     "skin tone alone": "\U0001f3fd",
 }
 SALT = "ab湖😀\U0001f3fd\u200d\ufe0f\u0301\U0001f3f4\U000e0067\U000e007f \n\u3164"
@@ -170,6 +209,8 @@ def has_a_place(character: str, before: str) -> bool:
     """Whether a character is of no refused category, or stands in or behind an emoji."""
     if "\U0001f000" <= character <= "\U0001faff":
         return True
+    if "\U00017000" <= character <= "\U0003fffd":
+        return not character.endswith(("\U0002fffe", "\U0002ffff"))
     if character == "\u200d" or "\U000e0020" <= character <= "\U000e007f":
         return unicodedata.category(before) in ("So", "Sk", "Mn", "Cf", "Cn", "Sm")
     return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
@@ -210,13 +251,87 @@ def test_an_introduction_may_have_500_characters(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["湖" * 501, "a\n" * 250 + "ab", FAMILY * 100, "a\tb", "a\x0bb", "a\x0cb", "a\u2028b",
-     "a\n\u0301b", "a\n\u202eb", "\x00", "a\n\u200d"],
+    ["湖" * 501, "a\n" * 250 + "ab", FAMILY * 100, "a\x0bb", "a\x0cb", "a\u2028b",
+     "a\n\u0301b", "a\n\u202eb", "\x00", "a\x1bb", "a\u2066b\u2069"],
 )  # fmt: skip
 def test_an_introduction_that_is_refused(text: str) -> None:
     """Too long, or with what hides or disturbs in one of its lines."""
     with pytest.raises(InvalidField):
         paragraph(text, FIELD, most_characters=500)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a\tb", "ab"),
+        ("\ufeff你好\u200b，\u2060世界\u00ad", "你好，世界"),
+        ("a\u200bb\u200c \u200dc\u200e\u200f\u061c", "ab c"),
+        ("می\u200cخواهم\u200c\u200b", "می\u200cخواهم"),
+        ("\u200d😀\u200d", "😀"),
+        (f"{FAMILY}\u200d\n{ENGLAND}\ufe0f ❤\ufe0f\ufe0f", f"{FAMILY}\n{ENGLAND} ❤\ufe0f"),
+        ("अ\u200bक्\u200dष", "अक्\u200dष"),
+        ("\t\u200b", ""),
+    ],
+)
+def test_what_is_pasted_along_is_dropped(text: str, kept: str) -> None:
+    """Tabs, zero-width characters and marks of direction go, unless they have a place (U5)."""
+    assert paragraph(text, FIELD, most_characters=500) == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + "\u0344" * 4095 + "\u0316" * 4096,
+        "\u1e69" + "\u0323\u0307" * 8000,
+        "e" + "\u0301" * 9,
+        "ก" + "\u0e38" * 9,
+        "\u0344" * 9,
+        "ཧ" + "\u0f73" * 9,
+        "湖" * 6001,
+    ],
+    ids=range(7),
+)
+def test_the_size_and_the_marks_are_looked_at_first(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could take long to normalise is refused without normalising it (X2)."""
+    looks = SimpleNamespace(combining=unicodedata.combining, category=unicodedata.category)
+    monkeypatch.setattr(text_rules, "unicodedata", looks)
+    for read in (line, paragraph, composed):
+        with pytest.raises(InvalidField):
+            read(text, FIELD, most_characters=500)
+
+
+@given(st.text(max_size=60))
+def test_decomposed_text_is_read_as_its_normal_form(text: str) -> None:
+    """No text is refused for being decomposed, and none taken (U5)."""
+
+    def taken(form: Literal["NFC", "NFD"]) -> str | None:
+        try:
+            return line(unicodedata.normalize(form, text), FIELD, most_characters=32)
+        except InvalidField:
+            return None
+
+    assert taken("NFC") == taken("NFD")
+
+
+def test_plain_characters_are_clean_by_the_rules_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is let through at a glance would be let through at a long look, as long as it seems."""
+    every = "".join(filter(text_rules.PLAIN.fullmatch, map(chr, range(1, 0x11000))))
+    assert len(every) > 27_000
+    assert unicodedata.normalize("NFC", every) == every
+    monkeypatch.setattr(text_rules, "PLAIN", re.compile("(?!)"))
+    assert is_clean(every)
+    assert visible_length(every) == len(every)
+
+
+def test_every_ideograph_is_a_letter() -> None:
+    """Chinese of all planes is taken, whatever the tables of this Python know (U5, wire.md 4)."""
+    planes = [
+        *(range(0x3400, 0x4DC0), range(0x4E00, 0xA000)),
+        *(range(0x20000, 0x2FFFE), range(0x30000, 0x3FFFE)),
+    ]
+    assert [hex(code) for codes in planes for code in codes if not is_clean(chr(code))] == []
 
 
 @given(st.text(max_size=60))

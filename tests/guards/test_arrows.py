@@ -25,13 +25,14 @@ ARROWS: dict[str, set[str]] = {
     "listener": set(),
     "seal": set(),
     "counting": set(),
+    "background": {"counting"},
     "clock": set(),
     "chance": set(),
     "turns": set(),
     "store": {"model", "turns"},
     "domain": {
         *("model", "store", "delivery.message", "delivery.protocol"),
-        *("seal", "clock", "chance", "counting", "pictures.pool"),
+        *("seal", "clock", "chance", "counting", "background", "pictures.pool"),
     },
     "api": {"contract", "model", "domain", "clock", "counting", "places.protocol"},
     "sandbox": {
@@ -49,7 +50,18 @@ ARROWS: dict[str, set[str]] = {
     "load": {"contract"},
     "app": {
         *("contract", "model", "config", "delivery", "pictures", "places", "listener", "seal"),
-        *("clock", "chance", "counting", "store", "domain", "api", "sandbox", "console", "client"),
+        *(
+            "clock",
+            "chance",
+            "counting",
+            "background",
+            "store",
+            "domain",
+            "api",
+            "sandbox",
+            "console",
+            "client",
+        ),
     },
     "cli": {"app", "config", "client", "load", "listener", "store"},
 }

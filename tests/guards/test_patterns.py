@@ -15,7 +15,6 @@ import pytest
 MAY_SEARCH = {
     "app/logs.py": "blots out what is private in the text of an accident",
     "api/codec.py": "finds the name of a field in the library's own message",
-    "api/depth.py": "walks over all brackets of a body",
     "app/desks.py": "turns the name of one of our own fields into that of an option",
     "config/forms.py": "looks for what must stand nowhere in a setting",
     "config/database_form.py": "blots out the password of an address that is shown",

@@ -39,11 +39,17 @@ def test_passwords_are_taken_as_they_are(wire: WireClient) -> None:
     email = wire.fresh_email()
     wire.account(email=email, password=OLD)
     accepted = ["柳浪闻莺 三潭印月", " spaced out 1 ", "🦋🦚🐬🦉🐢🦔🐝🦆", "nul\x00 within 9"]
-    accepted += [LONG[:72] + "w", LONG[:72] + "v", LONG[:128]]
+    accepted += [LONG[:72] + "w", LONG[:72] + "v", LONG[:128], (LONG * 6)[:MAX_PASSWORD_BYTES]]
     for before, password in pairwise([OLD, *accepted]):
         assert forget(wire, email, EMAIL.code(wire, email), password).code == 1, password
         assert wire.email_login(email, password).code == 1, password
-        for unlike in (before, password + " ", password.strip() + "x", password[:-1]):
+        for unlike in (
+            before,
+            password + " ",
+            password.strip() + "x",
+            password[:-1],
+            password[:128] + "y",
+        ):
             assert_refused(wire.email_login(email, unlike))
 
 

@@ -149,6 +149,15 @@ def test_texts_obey_the_text_rules(wire: WireClient, key: str, value: str) -> No
     assert refused_field(save(wire, caller, friend.id, **{key: value})) == key
 
 
+@pytest.mark.parametrize("around", [("\u202d", "\u202c"), ("\u2068", "\u2069"), ("\u200b\t", " ")])
+def test_a_pasted_number(wire: WireClient, around: tuple[str, str]) -> None:
+    """The marks of direction that a list of contacts puts around a number go (security U5)."""
+    caller, friend = wire.account(), wire.account()
+    pasted = f"{around[0]}+86 138-0013-8000{around[1]}"
+    assert save(wire, caller, friend.id, phone=pasted).code == 1
+    assert remark(wire, friend, caller.token).text(2) == "+86 138-0013-8000"
+
+
 def test_body_cannot_speak_for_another(wire: WireClient) -> None:
     """The writer is the token's holder, whatever the body says (security Z3)."""
     caller, friend, victim = (wire.account() for _ in range(3))

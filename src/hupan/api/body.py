@@ -29,7 +29,7 @@ async def read_body(receive: Receive, send: Send, most_bytes: int) -> bytes:
         if len(here) > most_bytes:
             raise BodyTooLarge
         return here
-    body = b""
+    body = bytearray()  # bytes would be copied whole for each piece
     while True:
         event = await receive()
         if event["type"] == "http.disconnect":
@@ -39,4 +39,4 @@ async def read_body(receive: Receive, send: Send, most_bytes: int) -> bytes:
         if len(body) > most_bytes:
             raise BodyTooLarge
         if not event.get("more_body", False):
-            return body
+            return bytes(body)

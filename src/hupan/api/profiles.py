@@ -84,7 +84,7 @@ def tell_profile(told: ProfileInfo, profile: Profile, zone: ZoneInfo) -> None:
         return
     told.introduction = data.introduction
     told.gender = data.gender
-    told.birthday_timestamp = data.birthday
+    told.birthday_timestamp = max(data.birthday, 0)  # the field is unsigned (wire.md 4)
     told.city = data.city
     told.district = data.district
     told.address = " ".join(filter(None, (data.province, data.city, data.district)))

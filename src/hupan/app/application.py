@@ -10,6 +10,7 @@ from hupan.api.answering import respond_stopping
 from hupan.api.body import Receive, Scope, Send
 from hupan.api.health import READY, UP, respond_waiting
 from hupan.app.building import Server
+from hupan.background import DONE, BackgroundTask
 from hupan.model import StoreUnavailable
 from hupan.seal import KeyFileError
 from hupan.store.engine import StoreRefused
@@ -17,6 +18,8 @@ from hupan.store.engine import StoreRefused
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 EVERY_SECONDS = 0.5
 """How long it is until the store is tried again."""
+LONGEST_PAUSE_SECONDS = 5.0
+"""The same after an error that is no store that cannot be reached."""
 _log = logging.getLogger("hupan.app")
 
 
@@ -39,7 +42,13 @@ class Application:
         self._open_server = open_server
         self._make_doors = make_doors
         self._waits = waits
-        self._waiting: asyncio.Task[None] | None = None
+        self._waiting = BackgroundTask(
+            "waiting for the store",
+            self._try_again,
+            every_seconds=EVERY_SECONDS,
+            expected=(StoreRefused, KeyFileError, OSError),
+            longest_pause_seconds=LONGEST_PAUSE_SECONDS,
+        )
         self._server: Server | None = None
         self._doors: dict[str, ASGIApp] = {}
 
@@ -77,37 +86,40 @@ class Application:
 
     async def _start(self) -> dict[str, str]:
         try:
-            self._open(await self._open_server())
+            await self._open()
         except (StoreRefused, StoreUnavailable, KeyFileError, OSError, ValueError) as error:
             if not (self._waits and isinstance(error, StoreUnavailable)):
                 text = f"服务器无法启动 / the server cannot start: {error}"
                 return {"type": "lifespan.startup.failed", "message": text}
             _log.warning("waiting for the store: %s", error)
-            self._waiting = asyncio.create_task(self._wait(), name="waiting for the store")
+            self._waiting.start()
         return {"type": "lifespan.startup.complete"}
 
-    def _open(self, server: Server) -> None:
-        self._doors = self._make_doors(server)
-        server.start()
+    async def _open(self) -> None:
+        """Opens the server; what was opened is closed again when something fails on the way."""
+        async with contextlib.AsyncExitStack() as opened:
+            server = await self._open_server()
+            opened.push_async_callback(server.stop)
+            self._doors = self._make_doors(server)
+            server.start()
+            opened.pop_all()
         self._server = server
 
-    async def _wait(self) -> None:
-        """Tries until the store is there; `/readyz` is red meanwhile."""
-        while self._server is None:
-            await asyncio.sleep(EVERY_SECONDS)
-            try:
-                self._open(await self._open_server())
-            except StoreUnavailable:
-                continue
-            except (StoreRefused, OSError) as error:
-                _log.error("the store cannot be used: %s", error)
+    async def _try_again(self) -> object:
+        """Opens the server if the store is there; `/readyz` is red meanwhile."""
+        try:
+            await self._open()
+        except StoreUnavailable:
+            return None
         _log.warning("the store is there")
+        return DONE
 
     async def _stop(self) -> dict[str, str]:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._waiting
+        await self._waiting.stop()
         if self._server is not None:
-            await self._server.stop()
+            try:
+                await self._server.stop()
+            except Exception as error:  # noqa: BLE001 - every part was ended all the same
+                _log.error("the server did not end well", exc_info=error)
+                return {"type": "lifespan.shutdown.failed", "message": "see the log"}
         return {"type": "lifespan.shutdown.complete"}

@@ -1,5 +1,8 @@
 """Builds a server from its settings and its outside."""
 
+import socket
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from hupan.api.access_log import AccessLog
@@ -19,10 +22,12 @@ from hupan.config import Settings
 from hupan.domain.claims import Claims
 from hupan.domain.housekeeping import Chore, Housekeeping
 from hupan.domain.limit_resets import Forgetting
-from hupan.domain.settings import HOUR
+from hupan.domain.settings import DAY, HOUR
 from hupan.domain.soundness import Soundness
 from hupan.domain.timekeeping import Timekeeping
+from hupan.seal import Seal
 from hupan.store.copying import refuse_half_a_copy
+from hupan.store.engine import MeasuredEngine
 from hupan.store.processes import next_process_number
 
 
@@ -32,6 +37,7 @@ class Server:
 
     parts: Parts
     services: Services
+    timekeeping: Timekeeping | None
     housekeeping: Housekeeping
     soundness: Soundness
     dispatcher: Dispatcher
@@ -43,35 +49,58 @@ class Server:
         """Begins the work that no request asks for."""
         self.parts.pictures.start()
         self.parts.courier.start()
+        if self.timekeeping is not None:
+            self.timekeeping.start()
         self.housekeeping.start()
         self.soundness.start()
 
     async def stop(self) -> None:
-        """Ends it and lets go of the store, once every request has its answer."""
-        await self.soundness.stop()
-        await self.housekeeping.stop()
-        await self.parts.courier.stop()
-        self.parts.pictures.stop()
-        self.parts.passwords.close()
-        self.metrics.close()
-        await self.parts.engine.close()
-        self.access_log.flush()
+        """Ends it and lets go of the store, once every request has its answer.
+
+        Each part is ended also when another one fails (security X7).
+        """
+        async with AsyncExitStack() as last_to_first:
+            last_to_first.callback(self.access_log.flush)
+            last_to_first.push_async_callback(self.parts.engine.close)
+            last_to_first.callback(self.metrics.close)
+            last_to_first.callback(self.parts.passwords.close)
+            last_to_first.callback(self.parts.pictures.stop)
+            last_to_first.push_async_callback(self.parts.courier.stop)
+            if self.timekeeping is not None:
+                last_to_first.push_async_callback(self.timekeeping.stop)
+            last_to_first.push_async_callback(self.housekeeping.stop)
+            last_to_first.push_async_callback(self.soundness.stop)
 
 
-async def build(settings: Settings, outside: Outside) -> Server:
+async def build(
+    settings: Settings, outside: Outside, metrics_sockets: Sequence[socket.socket] = ()
+) -> Server:
     """Opens the store, which must be up to date, and joins the parts.
+
+    What was opened is closed again when something fails on the way.
 
     Raises:
         StoreRefused, KeyFileError: the store or the key cannot be used.
     """
-    engine = await open_to_serve(settings)
-    await refuse_half_a_copy(engine)
-    seal = await own_seal(settings.secret_key_path, engine, is_sandbox=outside.is_sandbox)
-    chores: list[Chore] = []
+    async with AsyncExitStack() as opened:
+        engine = await open_to_serve(settings)
+        opened.push_async_callback(engine.close)
+        await refuse_half_a_copy(engine)
+        seal = await own_seal(settings.secret_key_path, engine, is_sandbox=outside.is_sandbox)
+        server = await _join(settings, outside, engine, seal)
+        opened.callback(server.parts.passwords.close)
+        opened.callback(server.metrics.close)
+        await server.metrics.open(list(metrics_sockets))
+        opened.pop_all()
+        return server
+
+
+async def _join(settings: Settings, outside: Outside, engine: MeasuredEngine, seal: Seal) -> Server:
+    timekeeping: Timekeeping | None = None
     if outside.steady is not None:
-        timekeeping = Timekeeping(engine, outside.steady)
+        erase_after_seconds = settings.account_erasure_days * DAY
+        timekeeping = Timekeeping(engine, outside.steady, erase_after_seconds)
         await timekeeping.begin(trusting=settings.trust_clock)
-        chores.append(timekeeping.keep)
     process_number = await engine.change(next_process_number)
     parts = make_parts(settings, outside.in_process(process_number), engine, seal)
     services = make_services(parts)
@@ -84,19 +113,34 @@ async def build(settings: Settings, outside: Outside) -> Server:
         process_number=process_number,
         web_host_prefix=settings.web_host_prefix,
     )
-    housekeeping = _housekeeping(parts, services, chores)
+    housekeeping = _housekeeping(parts, services, timekeeping)
     soundness = Soundness(
-        engine, parts.clock, look_at(settings, engine), settings.integrity_check_hours * HOUR
+        engine,
+        parts.clock,
+        look_at(settings, engine),
+        settings.integrity_check_hours * HOUR,
+        parts.counts,
     )
     health = Health(soundness.check)
     metrics = Metrics(table, dispatcher, parts)
-    return Server(parts, services, housekeeping, soundness, dispatcher, health, access_log, metrics)
+    return Server(
+        parts=parts,
+        services=services,
+        timekeeping=timekeeping,
+        housekeeping=housekeeping,
+        soundness=soundness,
+        dispatcher=dispatcher,
+        health=health,
+        access_log=access_log,
+        metrics=metrics,
+    )
 
 
-def _housekeeping(parts: Parts, services: Services, more: list[Chore]) -> Housekeeping:
-    """What is done now and then."""
-    chores = [
-        *more,
+def _housekeeping(
+    parts: Parts, services: Services, timekeeping: Timekeeping | None
+) -> Housekeeping:
+    """What is done now and then, once the time is sure."""
+    chores: list[Chore] = [
         services.devices.forget_expired,
         services.contact_undo.forget_expired,
         services.endings.erase_due,
@@ -104,4 +148,10 @@ def _housekeeping(parts: Parts, services: Services, more: list[Chore]) -> Housek
         Forgetting(parts.engine, parts.clock, parts.floods).look,
         Claims(parts.engine, parts.clock).repair,
     ]
-    return Housekeeping(parts.engine, parts.clock, chores)
+    return Housekeeping(
+        parts.engine,
+        parts.clock,
+        chores,
+        parts.counts,
+        may_purge=lambda: timekeeping is None or timekeeping.may_purge,
+    )

@@ -25,7 +25,7 @@ from hupan.app.rules import (
     targets,
 )
 from hupan.chance import SystemChance
-from hupan.clock import SystemClock
+from hupan.clock import Clock
 from hupan.config import Settings
 from hupan.domain.accounts import Accounts
 from hupan.domain.bans import Bans
@@ -42,6 +42,7 @@ from hupan.domain.privacy import Privacy
 from hupan.domain.provisioning import Provisioning
 from hupan.domain.refusals import InvalidField, Refusal
 from hupan.domain.roster import Roster
+from hupan.domain.timekeeping import store_clock
 from hupan.domain.vip import VipTerms
 from hupan.store.engine import Engine
 
@@ -69,7 +70,7 @@ async def open_desks(settings: Settings) -> AsyncIterator[Desks]:
     async with operating(settings) as engine:
         passwords = Passwords(hash_cost(settings), settings.hashing_threads)
         try:
-            yield _desks(settings, engine, passwords)
+            yield _desks(settings, engine, passwords, await store_clock(engine))
         except Refusal as refusal:
             raise OperationRefused(in_words(refusal)) from refusal
         finally:
@@ -92,8 +93,8 @@ def _option(field: str) -> str:
     return "NAME" if words == "name" else f"--{words}"
 
 
-def _desks(settings: Settings, engine: Engine, passwords: Passwords) -> Desks:
-    clock, its_rules, its_targets = SystemClock(), rules(settings), targets(settings)
+def _desks(settings: Settings, engine: Engine, passwords: Passwords, clock: Clock) -> Desks:
+    its_rules, its_targets = rules(settings), targets(settings)
     roster, coins, medals = Roster(engine, its_targets), Coins(engine, clock), Medals(engine)
     invitations = Invitations(
         engine, clock, Days(its_rules.zone), coins, invitation_rules(settings)

@@ -27,6 +27,11 @@ _COUNTS: Mapping[CountName, tuple[str, tuple[str, ...], str]] = {
     "messages": ("hupan_messages_total", ("channel", "outcome"), "Messages handed to a sender"),
     "limit_refusals": ("hupan_limit_refusals_total", ("limit",), "Refused by a limit"),
     "alarms": ("hupan_alarms_total", ("alarm",), "Signs of an attack, see the log"),
+    "background_failures": (
+        "hupan_background_failures_total",
+        ("task",),
+        "Errors of background tasks, see the log",
+    ),
 }
 
 
@@ -144,6 +149,10 @@ async def _part_families(parts: Parts) -> list[Family]:
         "hupan_store_commits_total": ("Commits that kept them", store.groups),
         "hupan_store_failures_total": ("Reads and commits that failed", store.failures),
     }
+    steady = parts.outside.steady
+    if steady is not None:
+        meaning = "How far the machine's clock is ahead of the server's time; negative for behind"
+        gauges["hupan_clock_leap_seconds"] = (meaning, round(-steady.behind()))
     waiting = [({"channel": channel}, number) for channel, number in outbox.items()]
     return [
         Family("hupan_outbox_messages", "gauge", "Messages in the store's outbox", waiting),

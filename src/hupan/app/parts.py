@@ -2,13 +2,14 @@
 
 import secrets
 from dataclasses import dataclass
+from functools import partial
 
 from hupan.app.limit_table import exemption, floods, limits
 from hupan.app.outside import Outside
 from hupan.app.rules import hash_cost, rules, session_life, targets
 from hupan.clock import Clock
 from hupan.config import Settings
-from hupan.counting import Counts
+from hupan.counting import Count, Counts
 from hupan.domain.accounts import Accounts
 from hupan.domain.alarms import Alarms
 from hupan.domain.codes import Codes
@@ -84,7 +85,7 @@ def make_parts(settings: Settings, outside: Outside, engine: MeasuredEngine, sea
         limits=its_limits,
         floods=floods(settings),
         targets=its_targets,
-        pictures=make_pictures(settings, outside),
+        pictures=make_pictures(settings, outside, counts),
         passwords=Passwords(hash_cost(settings), settings.hashing_threads),
         courier=courier,
         limiter=limiter,
@@ -98,7 +99,7 @@ def make_parts(settings: Settings, outside: Outside, engine: MeasuredEngine, sea
     )
 
 
-def make_pictures(settings: Settings, outside: Outside) -> PicturePool:
+def make_pictures(settings: Settings, outside: Outside, count: Count) -> PicturePool:
     """The pool of captchas; the jitter of the drawing is no secret, the answer is."""
     chance = outside.chance("captcha-answers")
 
@@ -108,4 +109,9 @@ def make_pictures(settings: Settings, outside: Outside) -> PicturePool:
         )
 
     drawer = InkDrawer(secrets.SystemRandom().uniform)
-    return PicturePool(drawer, answer, size=settings.captcha_pool)
+    return PicturePool(
+        drawer,
+        answer,
+        size=settings.captcha_pool,
+        on_failure=partial(count, "background_failures", "pictures"),
+    )

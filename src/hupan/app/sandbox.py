@@ -46,9 +46,7 @@ def sandbox_application(settings: Settings, options: SandboxOptions) -> Applicat
 
     async def open_server() -> Server:
         outside = Outside(clock, chance, {"sms": inbox, "email": inbox}, show, is_sandbox=True)
-        server = await build(settings, outside)
-        await server.metrics.open(metrics)
-        return server
+        return await build(settings, outside, metrics)
 
     def make_doors(server: Server) -> dict[str, ASGIApp]:
         return {"/sandbox/": _doors(server, clock, inbox).application()}

@@ -19,8 +19,6 @@ def serve_application(settings: Settings) -> Application:
     metrics = metrics_sockets(settings)
 
     async def open_server() -> Server:
-        server = await build(settings, real_outside(make_senders(settings)))
-        await server.metrics.open(metrics)
-        return server
+        return await build(settings, real_outside(make_senders(settings)), metrics)
 
     return Application(open_server, waits=settings.is_postgres)

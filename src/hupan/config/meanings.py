@@ -65,10 +65,11 @@ MEANINGS: Mapping[str, Wording] = {
         "the server's time zone, for times as text and for where a day begins",
     ),
     "trust_clock": Wording(
-        "启动时以本机时钟为准，即使它早于数据库记录的最晚时间（此前时钟曾错误调快）；"
-        "其后发出的会话与验证码作废",
+        "启动时以本机时钟为准，无论它早于数据库记录的最晚时间（此前时钟曾错误调快，"
+        "其后发出的会话与验证码作废）还是远晚于它（立即采用，无需等待一小时）；用后请移除",
         "at a start the machine's clock is right, also where it is behind the store's latest time "
-        "(it was wrong before); sessions and codes of later times end",
+        "(it was wrong before; sessions and codes of later times end) or far ahead of it (it is "
+        "followed without waiting for an hour); take it out again afterwards",
     ),
     "integrity_check_hours": Wording(
         "每隔多少小时检查一次全部数据是否完好，0 为不检查",

@@ -203,9 +203,11 @@ NOTES: dict[Line, tuple[Note, ...]] = {
         Note(
             "D",
             '`gender` and `birthday` 0 and "" take a value back. `birthday` is in seconds and not '
-            "ahead; `locationCode` is any six digits, an administrative division rather than a "
+            "ahead; it is negative before 1970, from -2208988800 (1900) on, and get-user shows it "
+            "as 0 then; `locationCode` is any six digits, an administrative division rather than a "
             "postal code ([decision 11](decisions/0011-profiles.md)).",
-            "`gender`、`birthday` 为 0，文本为空，即为清除。`birthday` 以秒计且不晚于现在；"
+            "`gender`、`birthday` 为 0，文本为空，即为清除。`birthday` 以秒计且不晚于现在，"
+            "1970 年以前为负数，最早 -2208988800（1900 年），get-user 将其显示为 0；"
             "`locationCode`"
             " 为任意六位数字，是行政区划代码而非邮政编码（[决定 "
             "11](decisions/0011-profiles.md)）。",

@@ -40,8 +40,8 @@ def avatar_url(text: str, field: str, hosts: Collection[str] = ()) -> str:
     Raises:
         InvalidField: it is no such address, or carries what could mislead or disturb.
     """
-    parts = _ADDRESS.fullmatch(text)
-    if parts is None or len(text) > MOST_CHARACTERS or not _is_harmless(text):
+    parts = _ADDRESS.fullmatch(text) if len(text) <= MOST_CHARACTERS else None
+    if parts is None or not _is_harmless(text):
         raise InvalidField(field)
     scheme = parts["scheme"].lower()
     host = _host(parts["host"].lower())

@@ -5,13 +5,11 @@ ended is none. Its sessions are kept: what a banned client is told is 7100, not 
 (wire.md 2).
 """
 
-import unicodedata
-
 from msgspec import Struct
 
 from hupan.clock import Clock
 from hupan.domain.refusals import InvalidField, UnknownUser
-from hupan.domain.text import is_clean
+from hupan.domain.text import in_normal_form, is_clean
 from hupan.model import NEVER_ENDS, AccountId
 from hupan.store.bans import set_ban
 from hupan.store.engine import Engine, Transaction
@@ -63,7 +61,7 @@ def read_ban(reason: str, field: str, until: int, now: int) -> Ban:
     Raises:
         InvalidField: the reason is no line of 1 to 200 characters, or `until` is not ahead.
     """
-    line = unicodedata.normalize("NFC", reason).strip()
+    line = in_normal_form(reason, field, most_characters=MOST_REASON_CHARACTERS)
     if not is_clean(line) or not 1 <= len(line) <= MOST_REASON_CHARACTERS:
         raise InvalidField(field)
     if not now < until <= NEVER_ENDS:

@@ -1,12 +1,10 @@
 """A change of coins that somebody wants, and what it may say."""
 
-import unicodedata
-
 from msgspec import Struct
 from msgspec.structs import replace
 
 from hupan.domain.refusals import InvalidField
-from hupan.domain.text import is_clean
+from hupan.domain.text import composed, is_clean
 from hupan.model import AccountId, CoinEntry, CoinType
 from hupan.store.coin_refusals import RefusedCoins
 
@@ -73,7 +71,7 @@ def checked(change: CoinChange) -> CoinChange:
 
 
 def _text(text: str, field: str, most_characters: int) -> str:
-    normal = unicodedata.normalize("NFC", text)
+    normal = composed(text, field, most_characters=most_characters)
     if not 0 < len(normal) <= most_characters or not is_clean(normal):
         raise InvalidField(field)
     return normal

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Mapping
 from functools import partial
 
+from hupan.background import BackgroundTask, report_failure
 from hupan.clock import Clock
 from hupan.counting import Count, uncounted
 from hupan.delivery.message import Message
@@ -78,7 +79,13 @@ class Courier:
         self._seal = seal
         self._senders = senders
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask(
+            "courier",
+            self._round,
+            expected=(StoreUnavailable,),
+            longest_pause_seconds=LONGEST_SLEEP_SECONDS,
+            count=count,
+        )
         self._rounds = 0  # calls of _take_on that have not ended yet
         self._budget = budget
         self._over_budget_until: dict[tuple[Channel, int], float] = {}
@@ -88,23 +95,24 @@ class Courier:
 
     def start(self) -> None:
         """Begins to look after the outbox."""
-        self._task = asyncio.create_task(self._run(), name="courier")
+        self._task.start()
 
     async def stop(self) -> None:
         """Ends: sends under way are waited for a while, what is not under way stays in the outbox.
 
         A send that is cut may have left; its message is not sent again.
         """
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await self._task.stop()
         if under_way := self._under_way():
             await asyncio.wait(under_way, timeout=STOP_SECONDS)
         for task in self._under_way():
             task.cancel()
         await asyncio.gather(*self._under_way(), return_exceptions=True)
         for sender in self._senders.values():
-            await sender.close()
+            try:
+                await sender.close()
+            except Exception as error:  # noqa: BLE001 - the others are closed all the same
+                report_failure("courier", error, self._count)
 
     def wake(self) -> None:
         """Says that something new may be due."""
@@ -124,16 +132,11 @@ class Courier:
             else:  # a round that somebody else began asks the store
                 await asyncio.sleep(DRAIN_PAUSE_SECONDS)
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._sleep()
-                while await self._take_on():
-                    pass
-                await self._forget_surplus()
-            except StoreUnavailable:
-                _log.exception("the outbox cannot be read; trying again")
-                await asyncio.sleep(LONGEST_SLEEP_SECONDS)
+    async def _round(self) -> None:
+        await self._sleep()
+        while await self._take_on():
+            pass
+        await self._forget_surplus()
 
     async def _sleep(self) -> None:
         """Wait for a call, or for the next message that is due and has room to be sent."""
@@ -241,6 +244,13 @@ class Courier:
         return {task for tasks in kinds for task in tasks}
 
     async def _send(self, row: OutboxMessage) -> None:
+        """Sends one message; after an error that nobody expected its lease brings another try."""
+        try:
+            await self._deliver(row)
+        except Exception as error:  # noqa: BLE001 - the task has nobody who would hear of it
+            report_failure("courier", error, self._count)
+
+    async def _deliver(self, row: OutboxMessage) -> None:
         """Sends one message and writes down how that went."""
         again_at = await self._outcome(row)
         try:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from hupan.domain.refusals import InvalidField
-from hupan.domain.text import is_clean
+from hupan.domain.text import in_normal_form, is_clean
 from hupan.model import Bot, Group, GroupId
 from hupan.store.bots import list_bots
 from hupan.store.categories import list_categories, set_categories
@@ -19,6 +19,8 @@ DEFAULT_CATEGORIES = (FEATURED_CATEGORY, "粉丝群", "地区", "IT/互联网", 
 """Those of the reference, until others are set."""
 MOST_CATEGORIES = 50
 MOST_CATEGORY_CHARACTERS = 16
+MOST_GIVEN_CATEGORY_CHARACTERS = 64
+"""Of what is asked for; longer ones than are kept find nothing."""
 MOST_KEYWORD_CHARACTERS = 32
 """As on the wire (security I8)."""
 MOST_BOTS = 100
@@ -42,7 +44,10 @@ class Discovery:
         Raises:
             InvalidField: a name is empty, too long or not clean, stands twice, or too many came.
         """
-        kept = [unicodedata.normalize("NFC", name).strip() for name in names]
+        kept = [
+            in_normal_form(name, "category", most_characters=MOST_CATEGORY_CHARACTERS)
+            for name in names
+        ]
         if not all(map(_is_category, kept)) or not len(set(kept)) == len(kept) <= MOST_CATEGORIES:
             raise InvalidField("category")
 
@@ -59,10 +64,10 @@ class Discovery:
         Raises:
             InvalidField: the keyword is too long or holds control characters.
         """
+        if len(keyword) > MOST_KEYWORD_CHARACTERS:
+            raise InvalidField("keyword")
         folded = fold(keyword)
-        if len(keyword) > MOST_KEYWORD_CHARACTERS or any(
-            unicodedata.category(character) in ("Cc", "Cs") for character in folded
-        ):
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in folded):
             raise InvalidField("keyword")
         query = GroupQuery(
             mark=_mark(category),
@@ -79,7 +84,7 @@ class Discovery:
 
 
 def _mark(category: str) -> str:
-    name = unicodedata.normalize("NFC", category).strip()
+    name = in_normal_form(category, "category", most_characters=MOST_GIVEN_CATEGORY_CHARACTERS)
     if name == FEATURED_CATEGORY:
         return FEATURED
     return category_gram(name) if name else ""

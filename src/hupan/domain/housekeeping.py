@@ -1,12 +1,11 @@
 """Forgets what has expired, once a minute, in small changes."""
 
-import asyncio
-import contextlib
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
+from hupan.background import BackgroundTask, report_failure
 from hupan.clock import Clock
+from hupan.counting import Count, uncounted
 from hupan.domain.settings import DAY
 from hupan.model import StoreUnavailable
 from hupan.store.captchas import drop_surplus_captchas, purge_captchas
@@ -29,7 +28,6 @@ MOST_AT_ONCE = 500
 MOST_CHANGES = 1000
 """Changes of one table in one round; the next one goes on."""
 Chore: TypeAlias = Callable[[], Awaitable[object]]
-_log = logging.getLogger("hupan.housekeeping")
 
 
 class Housekeeping:
@@ -39,27 +37,59 @@ class Housekeeping:
         engine: the store.
         clock: tells what has expired.
         chores: what else there is to do, each in small changes of its own.
+        count: counts the errors.
+        may_purge: whether the time is sure enough; nothing is done while it is not (security X10).
     """
 
-    def __init__(self, engine: Engine, clock: Clock, chores: Sequence[Chore] = ()) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        chores: Sequence[Chore] = (),
+        count: Count = uncounted,
+        may_purge: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._chores = chores
-        self._task: asyncio.Task[None] | None = None
+        self._count = count
+        self._may_purge = may_purge
+        self._task = BackgroundTask(
+            "housekeeping",
+            self.purge,
+            every_seconds=EVERY_SECONDS,
+            expected=(StoreUnavailable,),
+            count=count,
+        )
 
     def start(self) -> None:
         """Begins."""
-        self._task = asyncio.create_task(self._run(), name="housekeeping")
+        self._task.start()
 
     async def stop(self) -> None:
         """Ends."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
     async def purge(self) -> None:
-        """Forgets what has expired and does the other chores."""
+        """Forgets what has expired and does the other chores, each also when another one fails.
+
+        Raises:
+            Exception: the first of the errors; the others are logged.
+        """
+        if not self._may_purge():
+            return
+        failure: Exception | None = None
+        for chore in (self._purge_expired, *self._chores):
+            try:
+                await chore()
+            except Exception as error:  # noqa: BLE001 - the next chore is no worse for it
+                if failure is not None:
+                    report_failure("housekeeping", error, self._count, (StoreUnavailable,))
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    async def _purge_expired(self) -> None:
         now = int(self._clock.now())
         await self._purge(lambda tx: purge_codes(tx, now, MOST_AT_ONCE))
         # Later: no clock that jumps back may revive one.
@@ -71,19 +101,9 @@ class Housekeeping:
         await self._purge(lambda tx: purge_step_ups(tx, now, MOST_AT_ONCE))
         await self._purge(lambda tx: purge_left(tx, now - LEFT_SECONDS, MOST_AT_ONCE))
         await self._purge(lambda tx: purge_refusals(tx, now - REFUSED_COINS_SECONDS, MOST_AT_ONCE))
-        for chore in self._chores:
-            await chore()
 
     async def _purge(self, change: Callable[[Transaction], Awaitable[int]]) -> None:
         """Delete in small changes, so that none holds up a request."""
         for _ in range(MOST_CHANGES):
             if await self._engine.change(change) < MOST_AT_ONCE:
                 return
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_SECONDS)
-            try:
-                await self.purge()
-            except StoreUnavailable:
-                _log.exception("expired rows stay; trying again")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hupan.counting import Count, uncounted
 from hupan.model import Limit
 from hupan.store.engine import Transaction
-from hupan.store.tallies import forget, give_back, is_full, take
+from hupan.store.tallies import give_back, is_full, take
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from hupan.domain.avatars import avatar_url
 from hupan.domain.discovery import FEATURED_CATEGORY
 from hupan.domain.refusals import InvalidField
-from hupan.domain.text import is_clean, visible_length
+from hupan.domain.text import in_normal_form, is_clean, visible_length
 from hupan.model import Bot, Group
 
 HIGHEST_NUMBER = 2**53 - 1
@@ -59,14 +59,16 @@ def number(lowest: int, highest: int) -> Read:
 
 
 def _name(value: object, column: str) -> str:
-    name = unicodedata.normalize("NFC", _text(value, column)).strip()
+    name = in_normal_form(_text(value, column), column, most_characters=MOST_NAME_CHARACTERS)
     if not is_clean(name) or not 1 <= visible_length(name) <= MOST_NAME_CHARACTERS:
         raise InvalidField(column)
     return name
 
 
 def _introduction(value: object, column: str) -> str:
-    text = unicodedata.normalize("NFC", _text(value, column)).strip()
+    text = in_normal_form(
+        _text(value, column), column, most_characters=MOST_INTRODUCTION_CHARACTERS
+    )
     hidden = any(
         unicodedata.category(character) in ("Cc", "Cs") and character not in "\r\n\t"
         for character in text
@@ -82,7 +84,7 @@ def _avatar(value: object, column: str) -> str:
 
 
 def _category(value: object, column: str) -> str:
-    return unicodedata.normalize("NFC", _text(value, column)).strip()
+    return in_normal_form(_text(value, column), column, most_characters=MOST_NAME_CHARACTERS)
 
 
 def _text(value: object, column: str) -> str:

@@ -1,10 +1,9 @@
 """Medals: which there are, who wears which."""
 
 import re
-import unicodedata
 
 from hupan.domain.refusals import InvalidField, UnknownUser
-from hupan.domain.text import is_clean, nickname
+from hupan.domain.text import in_normal_form, is_clean, nickname
 from hupan.model import AccountId, Medal
 from hupan.store.accounts import hold_account
 from hupan.store.engine import Engine, Transaction
@@ -110,7 +109,7 @@ async def _named(tx: Transaction, account: AccountId, name: str) -> Medal:
 
 
 def _description(text: str) -> str:
-    line = unicodedata.normalize("NFC", text).strip()
+    line = in_normal_form(text, "description", most_characters=MOST_DESCRIPTION_CHARACTERS)
     if not is_clean(line) or len(line) > MOST_DESCRIPTION_CHARACTERS:
         raise InvalidField("description")
     return line

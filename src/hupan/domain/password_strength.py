@@ -11,9 +11,10 @@ from hupan.domain.common_passwords import CommonPasswords
 from hupan.domain.password_patterns import is_pattern, repeated_piece
 from hupan.domain.refusals import InvalidField, PasswordTooShort, WeakPassword
 from hupan.domain.settings import PasswordRules
+from hupan.domain.text import has_long_runs_of_marks
 
-MOST_CHARACTERS = 128
 MOST_BYTES = 1024
+"""What is hashed at most; whatever is taken is hashed whole, so it verifies (security P1, P2)."""
 
 # A word with up to four figures or signs on each side, as people add when they are asked to.
 _DRESSED = re.compile(r"[^a-z]{0,4}([a-z]{5,})[^a-z]{0,4}")
@@ -45,10 +46,10 @@ class PasswordStrength:
             words: what is known of the account, as its name, number and address.
 
         Raises:
-            InvalidField: longer than 128 characters or 1,024 bytes, or not Unicode.
+            InvalidField: longer than 1,024 bytes, or not Unicode.
             PasswordTooShort, WeakPassword
         """
-        if len(password) > MOST_CHARACTERS or not 0 <= _size_bytes(password) <= MOST_BYTES:
+        if len(password) > MOST_BYTES or not 0 <= _size_bytes(password) <= MOST_BYTES:
             raise InvalidField("password")
         if len(password) < self._least:
             raise PasswordTooShort(self._least)
@@ -88,6 +89,8 @@ class PasswordStrength:
 
 def _plain(text: str) -> str:
     """A text as letters that look the same in full width, in bold or in circles stand for."""
+    if has_long_runs_of_marks(text):  # no word that is common; to normalise it may take long (X2)
+        return text.casefold()
     return unicodedata.normalize("NFKC", text).casefold()
 
 

@@ -13,6 +13,8 @@ from hupan.store.profiles import find_last_sign_in, get_personal_data, save_pers
 
 MOST_INTRODUCTION_CHARACTERS = 500
 MOST_PLACE_CHARACTERS = 32
+EARLIEST_BIRTHDAY = -2_208_988_800
+"""1900-01-01 UTC: clients offer the years of birth from there (wire.md 4)."""
 _LOCATION_CODE = re.compile("[0-9]{6}|")
 
 
@@ -90,8 +92,7 @@ def _checked(edit: DataEdit, now: int) -> DataEdit:
     """
     if edit.gender is not None and edit.gender not in (0, 1, 2, 3):
         raise InvalidField("gender")
-    # The wire has unsigned seconds, so nobody is born before 1970 (wire.md 3).
-    if edit.birthday is not None and not 0 <= edit.birthday <= now:
+    if edit.birthday is not None and not EARLIEST_BIRTHDAY <= edit.birthday <= now:
         raise InvalidField("birthday")
     if edit.location_code is not None and not _LOCATION_CODE.fullmatch(edit.location_code):
         raise InvalidField("locationCode")

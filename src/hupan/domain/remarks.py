@@ -1,5 +1,7 @@
 """What accounts note about each other (wire.md 4, save-user-remarks)."""
 
+import re
+
 import msgspec
 from msgspec import Struct
 
@@ -24,6 +26,10 @@ MOST_CHARACTERS = 250_000
 MOST_NAME_CHARACTERS = 32
 MOST_PHONE_CHARACTERS = 64
 MOST_OTHERS = 20
+AROUND_PASTED_NUMBERS = (
+    " \t\u00a0\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+"""What a list of contacts puts around a number: blanks and marks of its direction."""
 MOST_KEY_CHARACTERS = 32
 MOST_VALUE_CHARACTERS = 200
 
@@ -35,6 +41,7 @@ class Other(Struct, frozen=True):
     value: str
 
 
+_NUMBER = re.compile(r"[0-9+*#() .\-]{1,64}")
 _others = msgspec.json.Decoder(list[Other])
 
 
@@ -83,9 +90,17 @@ async def _keep(tx: Transaction, account: AccountId, friend: AccountId, remark: 
 def _checked(remark: Remark) -> Remark:
     return Remark(
         name=line(remark.name, "name", most_characters=MOST_NAME_CHARACTERS),
-        phone=line(remark.phone, "phone", most_characters=MOST_PHONE_CHARACTERS),
+        phone=line(
+            _without_direction(remark.phone), "phone", most_characters=MOST_PHONE_CHARACTERS
+        ),
         others=_checked_others(remark.others),
     )
+
+
+def _without_direction(phone: str) -> str:
+    """A number without what a list of contacts puts around it; any other text as it is."""
+    number = phone.strip(AROUND_PASTED_NUMBERS)
+    return number if _NUMBER.fullmatch(number) else phone
 
 
 def _checked_others(text: str) -> str:

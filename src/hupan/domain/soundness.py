@@ -1,11 +1,11 @@
 """Looks at the whole store now and then, and says whether it can be relied on (security R05)."""
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
+from hupan.background import BackgroundTask
 from hupan.clock import Clock
+from hupan.counting import Count, uncounted
 from hupan.model import StoreUnavailable
 from hupan.store.engine import Engine, StoreRefused
 from hupan.store.marks import claim_check, count_faults, note_faults
@@ -23,6 +23,7 @@ class Soundness:
         clock: tells when it is time.
         look: reads everything, beside the event loop; gives what is wrong, without anybody's data.
         every_seconds: how often; 0 for never.
+        count: counts looks that could not be taken.
     """
 
     def __init__(
@@ -31,25 +32,29 @@ class Soundness:
         clock: Clock,
         look: Callable[[], Awaitable[list[str]]],
         every_seconds: int,
+        count: Count = uncounted,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._look = look
         self._every_seconds = every_seconds
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask(
+            "soundness",
+            self.look_when_due,
+            every_seconds=EVERY_SECONDS,
+            expected=(StoreUnavailable, StoreRefused),
+            count=count,
+        )
         self._found = 0  # a damaged store may not be able to keep it
 
     def start(self) -> None:
         """Begins, unless it is never to look."""
         if self._every_seconds:
-            self._task = asyncio.create_task(self._run(), name="soundness")
+            self._task.start()
 
     async def stop(self) -> None:
         """Ends; a look under way is broken off."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
     async def check(self) -> None:
         """Raises StoreUnavailable when the store fails, or the last look found something."""
@@ -75,11 +80,3 @@ class Soundness:
             return False
         await self.look()
         return True
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_SECONDS)
-            try:
-                await self.look_when_due()
-            except (StoreUnavailable, StoreRefused) as error:
-                _log.warning("the rows could not be looked at: %s", error)

@@ -1,4 +1,4 @@
-"""Rules for the text that people write (security U5, wire.md 4 edit-nickname)."""
+"""Rules for the text that people write (security U5, X2, wire.md 4 edit-nickname)."""
 
 import re
 import unicodedata
@@ -7,29 +7,68 @@ from hupan.domain.refusals import InvalidField
 
 MOST_NICKNAME_CHARACTERS = 32
 MOST_MARKS_IN_A_ROW = 3
+MOST_MARKS_IN_TALL_SCRIPTS = 4
 MOST_BYTES_FOR_EACH_CHARACTER = 4
 """So a nickname of 32 characters has at most 128 bytes (security U5)."""
+MOST_RAW_BYTES_FOR_EACH_CHARACTER = 12
+"""Decomposed text has at most three times the bytes of its normal form (é, 각, ᾂ)."""
+MOST_RAW_MARKS_IN_A_ROW = 8
+"""A character takes up to three marks into itself; to sort a run costs its length squared (X2)."""
 
 _ZWJ = "\u200d"
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_MARKS = frozenset({"Mn", "Me", "Mc"})
+# Visible ASCII, blanks and Chinese characters: a text of these alone is clean, in its normal form
+# and as long as it seems. Most texts are, and to look at each character takes ten times as long.
+PLAIN = re.compile("[ -~\u3400-\u4dbf\u4e00-\u9fff]*")
 # Blank to the eye, though of a category that is not refused as a whole.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc"
     "\U0001d159\U000e0100-\U000e01ef]"
 )
-# The planes of emoji: what is in them may be younger than the tables of this Python.
 _EMOJI_PLANE = "\U0001f000-\U0001faff"
+# Two versions of Python know different versions of Unicode. Emoji and ideographs (Chinese in the
+# planes 2 and 3, Tangut, Khitan, Nushu) are taken where the tables do not know them yet, so that
+# all nodes of a store decide alike; none of them is ever changed by NFC.
+_YOUNG = re.compile(
+    f"[{_EMOJI_PLANE}\U00017000-\U00018dff\U0001b170-\U0001b2ff"
+    "\U00020000-\U0002fffd\U00030000-\U0003fffd]"
+)
 _PICTURE = (
     f"©®\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2934\u2935"
     f"\u2b00-\u2bff\u3030\u303d\u3297\u3299{_EMOJI_PLANE}"
 )
-_YOUNG_EMOJI = re.compile(f"[{_EMOJI_PLANE}]")
+# Letters and marks of scripts whose spelling needs joiners and non-joiners: Arabic (Persian, Urdu),
+# Syriac, N'Ko, Mandaic, those of India and Sri Lanka, Burmese, Khmer, Mongolian, Adlam, Rohingya.
+_JOINING = (
+    "\u0620-\u065f\u066e-\u06d3\u06d5-\u06ef\u06fa-\u06ff\u0710-\u077f\u07ca-\u07f5\u0840-\u085b"
+    "\u0860-\u086a\u0870-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17d3\u1820-\u18aa\ua8e0-\ua8ff"
+    "\uaa60-\uaa7f\U00010d00-\U00010d27\U0001e900-\U0001e94b"
+)
+_VIRAMA = (
+    "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d3b\u0d3c\u0d4d\u0dca\u1039\u103a\u17d2"
+)
+_SCRIPT_JOINT = f"(?<=[{_VIRAMA}])[\u200c\u200d]|(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}])"
+_SCRIPT_JOINTS = re.compile(_SCRIPT_JOINT)
 # What is unseen by itself and has a place: within the flag of a region, behind what can be drawn
-# as text or as a picture, between the parts of a picture, behind a Chinese character.
-_FLAG_TAGS = re.compile("(?<=\U0001f3f4)[\U000e0020-\U000e007e]{1,8}\U000e007f")
-_PICTURE_FORM = re.compile(f"(?<=[{_PICTURE}0-9#*])[\ufe0e\ufe0f]")
-_PICTURE_JOINT = re.compile(f"(?<=[{_PICTURE}]){_ZWJ}(?=[{_PICTURE}])")
-_GLYPH_FORM = re.compile("(?<=[\u3400-\u9fff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]")
+# as text or as a picture, between the parts of a picture, behind a Chinese character, and where
+# the spelling of a script needs it.
+_JOINT = "|".join(
+    (
+        "(?<=\U0001f3f4)[\U000e0020-\U000e007e]{1,8}\U000e007f",
+        f"(?<=[{_PICTURE}0-9#*])[\ufe0e\ufe0f]",
+        f"(?<=[{_PICTURE}]){_ZWJ}(?=[{_PICTURE}])",
+        f"(?<=[{_PICTURE}][\ufe0e\ufe0f]){_ZWJ}(?=[{_PICTURE}])",
+        "(?<=[\u3400-\u9fff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]",
+        _SCRIPT_JOINT,
+    )
+)
+_JOINTS = re.compile(_JOINT)
+# What comes along when a text is pasted, and is not seen: dropped where a text has many lines.
+_PASTED = re.compile(f"({_JOINT})|[\t\u00ad\u061c\u180e\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]")
+# Marks of scripts that pile up more of them than others: Hebrew, Tibetan, Burmese, Tai Tham.
+_TALL_MARK = re.compile("[\u0591-\u05c7\u0f18-\u0fc6\u102b-\u109d\u1a55-\u1a7f\ua9e5\uaa7b-\uaa7d]")
+_DEVICE_TEXT = re.compile("[^\0-\x1f\x7f-\x9f\ud800-\udfff]*")
 
 
 def nickname(text: str, field: str) -> str:
@@ -50,8 +89,8 @@ def line(text: str, field: str, *, most_characters: int) -> str:
     Raises:
         InvalidField: it is too long, or holds characters that hide or disturb.
     """
-    normal = unicodedata.normalize("NFC", text).strip()
-    if not is_clean(normal) or _is_too_long(normal, most_characters):
+    normal = in_normal_form(text, field, most_characters=most_characters)
+    if _is_too_long(normal, most_characters) or not is_clean(normal):
         raise InvalidField(field)
     return normal
 
@@ -59,14 +98,67 @@ def line(text: str, field: str, *, most_characters: int) -> str:
 def paragraph(text: str, field: str, *, most_characters: int) -> str:
     r"""Lines with `\n` between, in their normal form, NFC and trimmed; they may be empty.
 
+    Tabs, zero-width characters and marks of direction come along with what is pasted; they are
+    dropped, unless they have a place where they stand.
+
     Raises:
         InvalidField: it is too long, or holds characters that hide or disturb.
     """
-    unbroken = text.replace("\r\n", "\n").replace("\r", "\n")
-    normal = unicodedata.normalize("NFC", unbroken).strip()
-    if not all(map(is_clean, normal.split("\n"))) or _is_too_long(normal, most_characters):
+    check_size(text, field, most_characters=most_characters)
+    if not PLAIN.fullmatch(text):
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = _PASTED.sub(r"\1", text)
+    normal = in_normal_form(text, field, most_characters=most_characters)
+    if _is_too_long(normal, most_characters) or not all(map(is_clean, normal.split("\n"))):
         raise InvalidField(field)
     return normal
+
+
+def in_normal_form(text: str, field: str, *, most_characters: int) -> str:
+    """A text in NFC and trimmed; see `composed`.
+
+    Raises:
+        InvalidField: nothing as long may become a text of so many characters.
+    """
+    return composed(text.strip(), field, most_characters=most_characters).strip()
+
+
+def composed(text: str, field: str, *, most_characters: int) -> str:
+    """A text in NFC; its size and its runs of marks are looked at before (security X2).
+
+    Raises:
+        InvalidField: nothing as long may become a text of so many characters.
+    """
+    check_size(text, field, most_characters=most_characters)
+    if PLAIN.fullmatch(text):
+        return text
+    if has_long_runs_of_marks(text):
+        raise InvalidField(field)
+    return unicodedata.normalize("NFC", text)
+
+
+def check_size(text: str, field: str, *, most_characters: int) -> None:
+    """Refuses what is too long for its normal form to be short enough (security X2).
+
+    Raises:
+        InvalidField: it is.
+    """
+    most_bytes = most_characters * MOST_RAW_BYTES_FOR_EACH_CHARACTER
+    if len(text) > most_bytes or _size_bytes(text) > most_bytes:
+        raise InvalidField(field)
+
+
+def has_long_runs_of_marks(text: str) -> bool:
+    """Whether more marks stand in a row than any script has: to normalise them may take long."""
+    run = 0
+    for character in text:
+        if unicodedata.combining(character) or unicodedata.category(character) in _MARKS:
+            run += 1
+            if run > MOST_RAW_MARKS_IN_A_ROW:
+                return True
+        else:
+            run = 0
+    return False
 
 
 def device_text(text: str, field: str) -> str:
@@ -75,7 +167,7 @@ def device_text(text: str, field: str) -> str:
     Raises:
         InvalidField: it holds control characters or halves of characters.
     """
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+    if not _DEVICE_TEXT.fullmatch(text):
         raise InvalidField(field)
     return text
 
@@ -83,12 +175,15 @@ def device_text(text: str, field: str) -> str:
 def is_clean(text: str) -> bool:
     """Whether a text is free of control, bidi, private and unseen characters and piled-up marks.
 
-    What joins the parts of an emoji may stand within one; a mark needs a character before it.
+    What joins the parts of an emoji, or of a word, may stand within one; a mark needs a character
+    before it.
     """
-    bare = _without_joints(text)
+    if PLAIN.fullmatch(text):
+        return True
+    bare = _JOINTS.sub("", text)
     if _UNSEEN.search(bare) or any(map(_is_refused, bare)):
         return False
-    return not _is_mark(bare[:1]) and _marks_in_a_row(bare) <= MOST_MARKS_IN_A_ROW
+    return not _is_mark(bare[:1]) and not _has_piled_up_marks(bare)
 
 
 def visible_length(text: str) -> int:
@@ -98,8 +193,10 @@ def visible_length(text: str) -> int:
     """
     if not text.strip():
         return 0
+    if PLAIN.fullmatch(text):
+        return len(text)
     seen, joined = 0, False
-    for character in text:
+    for character in _SCRIPT_JOINTS.sub("", text):
         if _extends(character):
             joined = joined or character == _ZWJ
         else:
@@ -107,41 +204,45 @@ def visible_length(text: str) -> int:
     return seen
 
 
-def _without_joints(text: str) -> str:
-    """The text without the unseen characters that have a place where they stand."""
-    for joint in (_FLAG_TAGS, _PICTURE_FORM, _PICTURE_JOINT, _GLYPH_FORM):
-        text = joint.sub("", text)
-    return text
-
-
 def _is_refused(character: str) -> bool:
     if unicodedata.category(character) not in _REFUSED_CATEGORIES:
         return False
-    return not _YOUNG_EMOJI.fullmatch(character)
+    return not _YOUNG.fullmatch(character)
 
 
 def _is_too_long(text: str, most_characters: int) -> bool:
     most_bytes = most_characters * MOST_BYTES_FOR_EACH_CHARACTER
-    return visible_length(text) > most_characters or len(text.encode()) > most_bytes
+    return _size_bytes(text) > most_bytes or visible_length(text) > most_characters
+
+
+def _size_bytes(text: str) -> int:
+    """As UTF-8, halves of characters too: they are refused later, by their kind."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _extends(character: str) -> bool:
     """Whether a character is drawn together with the one before."""
     return (
         character == _ZWJ
-        or unicodedata.category(character) in ("Mn", "Me", "Mc")
+        or unicodedata.category(character) in _MARKS
         or "\U0001f3fb" <= character <= "\U0001f3ff"  # skin tones
         or "\U000e0020" <= character <= "\U000e007f"  # tags of regional flags
     )
 
 
 def _is_mark(character: str) -> bool:
-    return character != "" and unicodedata.category(character) in ("Mn", "Me", "Mc")
+    return character != "" and unicodedata.category(character) in _MARKS
 
 
-def _marks_in_a_row(text: str) -> int:
-    longest = run = 0
+def _has_piled_up_marks(text: str) -> bool:
+    """Whether more marks stand above or below a character than its script has."""
+    run, is_tall = 0, True
     for character in text:
-        run = run + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
-        longest = max(longest, run)
-    return longest
+        if unicodedata.category(character) not in ("Mn", "Me"):
+            run, is_tall = 0, True
+            continue
+        run += 1
+        is_tall = is_tall and _TALL_MARK.fullmatch(character) is not None
+        if run > (MOST_MARKS_IN_TALL_SCRIPTS if is_tall else MOST_MARKS_IN_A_ROW):
+            return True
+    return False

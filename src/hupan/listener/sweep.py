@@ -62,13 +62,13 @@ class Sweep:
         self._cut: set[BoundedProtocol] = set()
 
     def start(self) -> None:
-        """Looks once, and again every period."""
+        """Looks once, and again every period, whatever happens at a look."""
+        self._timer = self._loop.call_later(self._period_seconds, self.start)
         now = self._loop.time()
         for connection in tuple(self._connections):
             phase, waited_seconds = connection.look(now)
             if waited_seconds > self._deadlines.get(phase, waited_seconds):
                 connection.give_up(phase)
-        self._timer = self._loop.call_later(self._period_seconds, self.start)
 
     def stop(self) -> None:
         """Looks no more."""

@@ -42,7 +42,8 @@ class PicturePool:
     """Up to `size` pictures (3 kB each), drawn ahead by one background thread.
 
     `draw` and `answer` are called in that thread alone, so a seeded source of answers repeats
-    itself as long as it is not shared with others. One refill begins at half the size.
+    itself as long as it is not shared with others. One refill begins at half the size. `on_failure`
+    is told of each error, in the thread.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class PicturePool:
         size: int = 64,
         most_waiters: int = 256,
         retry_seconds: float = 1.0,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         self._draw = draw
         self._answer = answer
         self._size = size
         self._most_waiters = most_waiters
         self._retry_seconds = retry_seconds
+        self._on_failure = on_failure
         self._ready: deque[Picture] = deque()  # appended to by the thread, taken from by the loop
         self._waiters: deque[asyncio.Future[Picture]] = deque()  # changed by the loop alone
         self._wanted = Event()
@@ -161,6 +164,7 @@ class PicturePool:
     def _report(self, loop: asyncio.AbstractEventLoop, error: Exception) -> None:
         # The kind alone: a drawer's text could hold the answer (security C9).
         _log.error("a captcha picture could not be drawn: %s", type(error).__name__)
+        self._on_failure()
         _call(loop, lambda: self._fail(error))
 
 

@@ -221,7 +221,7 @@ class Pool:
     async def _end(self, connection: Connection) -> None:
         try:
             await connection.close(timeout=self.place.connect_seconds)
-        except (OSError, asyncpg.InterfaceError):
+        except Exception:  # noqa: BLE001 - whatever it is, the connection is of no use any more
             connection.terminate()
 
 

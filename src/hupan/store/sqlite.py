@@ -151,6 +151,7 @@ class SqliteEngine:
         )
         self._mending: asyncio.Task[bool] | None = None
         self._mended_at = -MEND_SECONDS
+        self._is_closed = False
         self._damaged = False
         self._failed_reads = 0
 
@@ -195,11 +196,16 @@ class SqliteEngine:
 
     async def close(self) -> None:
         """Finishes waiting changes, empties the write-ahead log, closes the file."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         if self._mending is not None:
             await asyncio.wait({self._mending})
-        self._turn.end()
-        await self._writer.close()
-        self._connection.close()
+        try:
+            self._turn.end()
+        finally:
+            await self._writer.close()
+            self._connection.close()
 
     def figures(self) -> Figures:
         """What the writer did, and reads that failed."""

@@ -120,11 +120,28 @@ class Writer:
             if first is None:
                 break
             group, ended = self._gather(first)
-            self._keep(group)
+            try:
+                self._keep(group)
+            except Exception as error:  # noqa: BLE001 - without this thread nothing is kept any more
+                self._give_up(group, error)
             _settle(group)
             self._care.look_after_a_group()
         self._care.end()
         self._connection.close()
+
+    def _give_up(self, group: list[Waiting], error: Exception) -> None:
+        """Fails a group in which something happened that nobody expected (security X7)."""
+        _log.error("the changes of a group failed", exc_info=error)
+        self._last_failure = str(error)
+        self.failures += 1
+        failure = StoreUnavailable(f"{type(error).__name__}: {error}")
+        for waiting in group:
+            waiting.error = failure
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK").fetchall()
+        except apsw.Error as second:
+            self._broken = str(second)
 
     def _gather(self, first: Waiting) -> tuple[list[Waiting], bool]:
         """Everything that waits now, and whether the end was among it."""

@@ -29,4 +29,5 @@ LineText = Annotated[str, Meta(max_length=256)]
 """One line that people write, before it is normalised."""
 LongText = Annotated[str, Meta(max_length=8192)]
 """Text of many lines, or the JSON text of a list."""
-UnixSeconds = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+BirthSeconds = Annotated[int, Meta(ge=-2_208_988_800, le=2**53 - 1)]
+"""Unix seconds from 1900 on; the profile of others shows those before 1970 as 0 (wire.md 4)."""

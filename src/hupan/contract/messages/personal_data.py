@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from hupan.contract.messages.fields import LineText, LongText, ShortText, UnixSeconds
+from hupan.contract.messages.fields import BirthSeconds, LineText, LongText, ShortText
 
 Gender = Annotated[int, Meta(ge=0, le=3)]
 """1 male, 2 female, 3 other; 0 is unset, as get-user-data tells it."""
@@ -16,13 +16,13 @@ class PersonalDataEdit(Struct, rename="camel"):
     Attributes:
         introduction: at most 500 characters, of one line or more.
         gender: 1 male, 2 female, 3 other.
-        birthday: unix seconds, not ahead of now.
+        birthday: unix seconds, negative before 1970, not ahead of now; 0 takes it back.
         location_code: six digits of an administrative division.
     """
 
     introduction: LongText | UnsetType = UNSET
     gender: Gender | UnsetType = UNSET
-    birthday: UnixSeconds | UnsetType = UNSET
+    birthday: BirthSeconds | UnsetType = UNSET
     province: LineText | UnsetType = UNSET
     city: LineText | UnsetType = UNSET
     district: LineText | UnsetType = UNSET
@@ -36,7 +36,7 @@ class PersonalData(Struct, rename="camel"):
         id: the account's id as a number.
         last_login_time: unix seconds of the last sign-in on any device.
         gender: 1 male, 2 female, 3 other, 0 unset.
-        birthday: unix seconds, 0 unset.
+        birthday: unix seconds, negative before 1970, 0 unset.
         update_time: when it was last saved, or when the account was made.
     """
 
