@@ -32,7 +32,9 @@ UNBOUND = {
     "HUPAN_ADDRESS_SENDS_PER_HOUR": "0",
     "HUPAN_NETWORK_SENDS_PER_HOUR": "0",
     "HUPAN_ADDRESS_CAPTCHAS_PER_MINUTE": "0",
+    "HUPAN_NETWORK_CAPTCHAS_PER_MINUTE": "0",
     "HUPAN_ADDRESS_WRONG_TRIES_PER_HOUR": "0",
+    "HUPAN_NETWORK_WRONG_TRIES_PER_HOUR": "0",
 }
 """Nothing is limited but wrong secrets of one target, for all come from one address."""
 
