@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_account import data, refused, run, told
-from tests.servers import Server
-from tests.wire.client import WireClient
 
 __all__ = ["data"]
 
@@ -66,16 +64,3 @@ def test_what_cannot_be(data: Path) -> None:
     """Nobody's privacy is one sentence; another word is a wrong command line."""
     assert "该用户不存在" in refused(data, "account", "privacy", "1000009", "--birthday", "hide")
     assert run(data, *PRIVACY, "--birthday", "maybe").exit_code == 2
-
-
-def test_a_running_server_knows_at_once(tmp_path: Path) -> None:
-    """What is hidden is absent for others from the next request on."""
-    folder = tmp_path / "data"
-    with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
-        account, viewer = client.account(), client.account().token
-        body = {"birthday": 946_684_800}
-        saved = client.post("user/save-user-data", body, token=account.token)
-        assert saved.code == 1, saved.msg
-        before = client.get_user(account.id, token=viewer).body
-        told(folder, "account", "privacy", account.id, "--birthday", "hide")
-        assert client.get_user(account.id, token=viewer).body != before

@@ -1,6 +1,7 @@
 """`hupan database`: status, migration, check and copy, on both engines."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,8 +127,11 @@ def test_a_copy_goes_on_where_it_broke_off(
 
 
 def start_on(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start a server on a store, and end it."""
+    """Start a sandbox on a sandbox's store, with its key, and end it."""
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700, exist_ok=True)
+    shutil.copy2(tmp_path / "data" / "secret.key", other)
     with monkeypatch.context() as patched:
         patched.setenv("HUPAN_DATABASE", target)
-        with Server("serve", "--data-dir", str(tmp_path / "other")):
+        with Server("sandbox", "--data-dir", str(other), "--database", target):
             pass

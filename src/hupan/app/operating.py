@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from hupan.app.engines import open_to_operate
 from hupan.config import Settings
 from hupan.model import StoreUnavailable
-from hupan.seal import KeyFileError, fingerprint, read_key
+from hupan.seal import KeyFileError, fingerprint, load_key
 from hupan.store.engine import Engine, StoreRefused
 from hupan.store.identity import read_identity, refuse_other_key
 
@@ -45,12 +45,13 @@ async def operating(settings: Settings) -> AsyncIterator[Engine]:
 
 async def _refuse_other_key(settings: Settings, engine: Engine) -> None:
     """What a command would seal with another key, no server could open."""
-    key = settings.secret_key_path
-    if key.exists():
-        try:
-            refuse_other_key(await read_identity(engine), fingerprint(read_key(key)))
-        except (KeyFileError, OSError) as error:
-            raise OperationRefused(str(error)) from error
+    key, identity = settings.secret_key_path, await read_identity(engine)
+    if not key.exists() and (identity.key or identity.is_served):
+        return  # a command that needs it says so
+    try:
+        refuse_other_key(identity, fingerprint(load_key(key)))
+    except (KeyFileError, OSError) as error:
+        raise OperationRefused(str(error)) from error
 
 
 def _unavailable(error: StoreUnavailable) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
+from hupan.store.copying import MARK
 from hupan.store.engine import Reader, StoreRefused, Transaction
 from hupan.store.marks import FIND, SET
 from hupan.store.page_sums import told
@@ -53,20 +54,22 @@ class Identity(Struct, frozen=True):
         is_sandbox: whether a sandbox made it.
         key: the fingerprint of its key; 0 while it has none.
         is_served: whether a server or a sandbox has ever served from it.
+        is_being_copied: whether it is half a copy, which nobody serves from.
     """
 
     is_sandbox: bool = False
     key: int = 0
     is_served: bool = False
+    is_being_copied: bool = False
 
 
 async def read_identity(reader: Reader) -> Identity:
     """What a store that is up to date knows of itself."""
     found = {}
-    for name in (KEY, SANDBOX, SERVED):
+    for name in (KEY, SANDBOX, SERVED, MARK):
         row = await reader.one(FIND, name)
         found[name] = 0 if row is None else int(row[0])
-    return Identity(found[SANDBOX] > 0, found[KEY], found[SERVED] > 0)
+    return Identity(found[SANDBOX] > 0, found[KEY], found[SERVED] > 0, found[MARK] > 0)
 
 
 def identity_in(path: Path) -> Identity:
@@ -94,6 +97,8 @@ def refuse_other_kind(identity: Identity, *, is_sandbox: bool) -> None:
     Raises:
         StoreRefused: a server would serve from a sandbox's store, or the other way round.
     """
+    if identity.is_being_copied:
+        return  # that is told instead
     if identity.is_sandbox and not is_sandbox:
         raise StoreRefused(_IS_SANDBOX)
     if is_sandbox and not identity.is_sandbox and identity.is_served:
@@ -106,6 +111,8 @@ def refuse_other_key(identity: Identity, key: int) -> None:
     Raises:
         StoreRefused: its key is another one.
     """
+    if identity.is_being_copied:
+        return
     if identity.key not in (0, key):
         raise StoreRefused(_OTHER_KEY)
 
@@ -116,6 +123,8 @@ def refuse_lost_key(identity: Identity, path: Path) -> None:
     Raises:
         StoreRefused: the store had a key, and it is not there.
     """
+    if identity.is_being_copied:
+        return
     if (identity.key or identity.is_served) and not path.exists():
         raise StoreRefused(f"{_NO_KEY} {path}")
 

@@ -1,0 +1,144 @@
+"""A store knows its kind and its key: the other kind and another key are refused (security X9)."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.crowd import ENVIRONMENT
+from tests.servers import Server
+from tests.wire.client import WireClient
+
+WAIT_SECONDS = 60
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
+
+
+def hupan(folder: Path, *words: str) -> tuple[int, str]:
+    """Runs a command on a folder; its status and what it says."""
+    done = subprocess.run(  # noqa: S603 # our own executable, fixed arguments
+        [str(Path(sys.executable).with_name("hupan")), *words, "--data-dir", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def is_refused(command: str, folder: Path) -> str:
+    """What a server that does not start says."""
+    with (
+        pytest.raises(RuntimeError) as refusal,
+        Server(command, "--data-dir", str(folder), environment=ENVIRONMENT),
+    ):
+        pass
+    return str(refusal.value)
+
+
+def serve(folder: Path) -> None:
+    """Starts a server on a folder and ends it."""
+    with Server("serve", "--data-dir", str(folder)):
+        pass
+
+
+def test_a_sandbox_never_empties_a_servers_store(tmp_path: Path) -> None:
+    """It refuses, and changes nothing (X9)."""
+    serve(tmp_path)
+    before = (tmp_path / "hupan.db").read_bytes()
+    assert "a sandbox would empty it" in is_refused("sandbox", tmp_path)
+    assert (tmp_path / "hupan.db").read_bytes() == before
+    serve(tmp_path)
+
+
+def test_a_store_that_was_only_prepared_is_a_servers_too(tmp_path: Path) -> None:
+    """Accounts that an operator made before the first start are not a sandbox's (X9)."""
+    assert hupan(tmp_path, "database", "migrate")[0] == 0
+    assert hupan(tmp_path, "account", "create")[0] == 0
+    assert "a sandbox would empty it" in is_refused("sandbox", tmp_path)
+
+
+def test_what_a_sandbox_seeded_is_never_served(tmp_path: Path) -> None:
+    """Nor is a copy of it; a sandbox goes on with it (X9)."""
+    data = ("--data-dir", str(tmp_path / "sandbox"))
+    for _ in range(2):
+        with (
+            Server("sandbox", *data, environment=ENVIRONMENT) as server,
+            WireClient(server) as wire,
+        ):
+            assert wire.request("POST", "/sandbox/reset", {}).is_success
+            assert wire.account(phone=wire.fresh_phone()).token
+    assert "a sandbox made this store" in is_refused("serve", tmp_path / "sandbox")
+    copy = tmp_path / "copy" / "hupan.db"
+    done = subprocess.run(  # noqa: S603 # our own executable, fixed arguments
+        [
+            str(Path(sys.executable).with_name("hupan")),
+            "database",
+            "copy",
+            str(tmp_path / "sandbox" / "hupan.db"),
+            str(copy),
+        ],
+        capture_output=True,
+        timeout=WAIT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "a sandbox made this store" in is_refused("serve", copy.parent)
+
+
+def test_a_lost_key_is_told(tmp_path: Path) -> None:
+    """A store that was restored without its key starts no server until it is told to (X9)."""
+    serve(tmp_path)
+    key = tmp_path / "secret.key"
+    own = key.read_bytes()
+    key.unlink()
+    assert "accept-key" in is_refused("serve", tmp_path)
+    assert not key.exists()
+    key.write_bytes(bytes(32))
+    key.chmod(0o600)
+    assert "accept-key" in is_refused("serve", tmp_path)
+    assert "accept-key" in hupan(tmp_path, "account", "list")[1]
+    key.write_bytes(own)
+    serve(tmp_path)
+    key.unlink()
+    assert hupan(tmp_path, "database", "accept-key")[0] == 0
+    serve(tmp_path)
+    assert key.read_bytes() != own
+
+
+def test_a_lost_store_is_told(tmp_path: Path) -> None:
+    """Where a key lies alone, no new store is made without being told to (X9)."""
+    serve(tmp_path)
+    (tmp_path / "hupan.db").rename(tmp_path / "aside.db")
+    assert "hupan database create" in is_refused("serve", tmp_path)
+    status, told = hupan(tmp_path, "database", "migrate")
+    assert (status, "hupan database create" in told) == (1, True)
+    assert not (tmp_path / "hupan.db").exists()
+    assert hupan(tmp_path, "database", "create")[0] == 0
+    assert hupan(tmp_path, "database", "create")[0] == 1
+    serve(tmp_path)
+
+
+def test_a_hard_link_reaches_no_second_server(tmp_path: Path) -> None:
+    """Nor a command, which would write another log (X9, R14)."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    with Server("serve", "--data-dir", str(one)):
+        other.mkdir(mode=0o700)
+        (other / "hupan.db").hardlink_to(one / "hupan.db")
+        (other / "secret.key").write_bytes((one / "secret.key").read_bytes())
+        (other / "secret.key").chmod(0o600)
+        assert "another Hupan" in is_refused("serve", other)
+        status, told = hupan(other, "account", "list")
+        assert (status, "another name" in told) == (1, True)
+
+
+def test_a_store_that_was_moved_away_answers_no_success(tmp_path: Path) -> None:
+    """A running server says that it is not ready, loudly, and answers nobody (X9)."""
+    folder = tmp_path / "data"
+    with Server("serve", "--data-dir", str(folder)) as server, WireClient(server) as wire:
+        assert wire.request("GET", "/readyz").status_code == 200
+        (folder / "hupan.db").rename(folder / "aside.db")
+        assert wire.request("GET", "/readyz").status_code == 503
+        assert wire.request("GET", "/healthz").status_code == 200
+        (folder / "aside.db").rename(folder / "hupan.db")
+        assert wire.request("GET", "/readyz").status_code == 200
