@@ -15,9 +15,9 @@ from hupan.domain.refusals import NotSignedIn
 from hupan.domain.timekeeping import Timekeeping, store_clock
 from hupan.model import AccountId
 from hupan.store.endings import mark_cancelled
-from hupan.store.engine import Engine
+from hupan.store.engine import Engine, Transaction
 from hupan.store.marks import find_times
-from tests.domain.test_timekeeping import DAY, NOW, Machine
+from tests.domain.test_timekeeping import DAY, LIVE, NOW, Machine
 from tests.model.served import Served
 from tests.stores import open_engine
 
@@ -145,6 +145,37 @@ def test_a_leap_that_is_confirmed(tmp_path: Path) -> None:
             machine.wall -= TEN_YEARS
             one = await Process(engine, machine).begin(trusting=True)
             assert one.clock.now() == machine.wall == await one.command_time()
+
+    asyncio.run(scenario())
+
+
+def test_what_a_wrong_time_promised(tmp_path: Path) -> None:
+    """Set back, a session that was used meanwhile goes on, a cancelled account waits no longer."""
+    columns = "id, name, invitation_code, registered_at, erase_at"
+    account = f"INSERT INTO accounts ({columns}) VALUES (?1, 'a', ?2, ?3, ?4)"
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            machine, now = Machine(), int(NOW)
+            one = await Process(engine, machine).begin()
+            machine.wall += TEN_YEARS
+            one = await Process(engine, machine).begin(trusting=True)
+            late = int(one.clock.now())
+
+            async def change(tx: Transaction) -> None:
+                for number, erase_at in ((1, late + DAY), (2, now + DAY), (3, 0)):
+                    await tx.run(account, number, f"code{number}", now, erase_at)
+                await tx.run(LIVE, 3, b"used", "d", now - 5)
+                await tx.run("UPDATE sessions SET last_used_at = ?1", late)
+
+            await engine.change(change)
+            machine.wall = NOW
+            await Process(engine, machine).begin(trusting=True)
+            found = await engine.all("SELECT id, erase_at FROM accounts ORDER BY id")
+            assert [tuple(row) for row in found] == [(1, now + 30 * DAY), (2, now + DAY), (3, 0)]
+            used = await engine.one("SELECT signed_in_at, last_used_at FROM sessions")
+            assert used is not None
+            assert tuple(used) == (now - 5, now)
 
     asyncio.run(scenario())
 

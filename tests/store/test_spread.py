@@ -48,6 +48,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "identity._HAS_COUNTERS": FILE,
     "limit_resets.LIST": "each process looks now and then what operators asked for",
     "limit_resets.PURGE": HOUSEKEEPING,
+    "marks.ERASE_IN_TIME": OPERATOR,
     "marks.FORGET_TO_COME": OPERATOR,
     "migrate._applied": START,
     "migrate._apply": START,

@@ -36,7 +36,7 @@ FORGET_TO_COME = (
 )
 KEEP = "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING"
 FORGET = "DELETE FROM counters WHERE name = ?1"
-ERASE_IN_TIME = "UPDATE accounts SET erase_at = ?1 WHERE erase_at > ?1"
+ERASE_IN_TIME = "UPDATE accounts SET erase_at = ?1 WHERE erase_at > 0 AND erase_at > ?1"
 
 
 class Times(NamedTuple):
