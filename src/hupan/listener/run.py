@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from hupan.listener.asgi import ASGIApp
 from hupan.listener.lifespan import StartupRefusedError
 from hupan.listener.limits import ListenerLimits
+from hupan.listener.output import output_apart
 from hupan.listener.process import work
 from hupan.listener.signals import stop_signals
 from hupan.listener.sockets import BindRefusedError, listen, urls
@@ -39,15 +40,16 @@ def run(  # what a server needs to know; all by name
     Returns:
         The exit status: 0 after a graceful end, 1 when it could not start or not end well.
     """
-    try:
-        sockets = listen(host, port)
-        found = urls(sockets)
-        if workers > 1:
-            return Crew(factory, sockets, limits, workers, lambda: on_listening(found)).run()
-        return work(factory(), sockets, limits, lambda: on_listening(found), _hear_signals)
-    except (BindRefusedError, StartupRefusedError) as refusal:
-        sys.stderr.write(f"{refusal}\n" if str(refusal) else "")
-        return 1
+    with output_apart():
+        try:
+            sockets = listen(host, port)
+            found = urls(sockets)
+            if workers > 1:
+                return Crew(factory, sockets, limits, workers, lambda: on_listening(found)).run()
+            return work(factory(), sockets, limits, lambda: on_listening(found), _hear_signals)
+        except (BindRefusedError, StartupRefusedError) as refusal:
+            sys.stderr.write(f"{refusal}\n" if str(refusal) else "")
+            return 1
 
 
 def _hear_signals(

@@ -17,6 +17,7 @@ from multiprocessing.context import SpawnProcess
 from hupan.listener.asgi import ASGIApp
 from hupan.listener.lifespan import StartupRefusedError
 from hupan.listener.limits import ListenerLimits
+from hupan.listener.output import output_apart
 from hupan.listener.process import work
 from hupan.listener.signals import stop_signals
 from hupan.listener.sockets import BindRefusedError
@@ -55,11 +56,12 @@ def _serve_as_worker(
         with contextlib.suppress(OSError):
             pipe.send(said)
 
-    try:
-        status = work(factory(), sockets, limits, lambda: tell(_READY), hear_stop)
-    except (BindRefusedError, StartupRefusedError) as refusal:
-        tell(str(refusal))
-        status = 1
+    with output_apart():
+        try:
+            status = work(factory(), sockets, limits, lambda: tell(_READY), hear_stop)
+        except (BindRefusedError, StartupRefusedError) as refusal:
+            tell(str(refusal))
+            status = 1
     sys.exit(status)
 
 
