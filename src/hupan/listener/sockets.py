@@ -4,7 +4,8 @@ import contextlib
 import errno
 import socket
 
-_BACKLOG = 2048
+BACKLOG = 2048
+"""Connections that wait to be let in, as far as the system allows (`net.core.somaxconn`)."""
 _PORT_MAX = 65535
 # A name such as localhost stands for IPv4 and IPv6, of which a machine may have just one.
 _NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
@@ -57,7 +58,7 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
 def _listen_at(family: socket.AddressFamily, address: str, port: int) -> socket.socket | None:
     try:
         # Its own IPv6 socket beside IPv4's, so that an IPv4 caller never looks like ::ffff:….
-        return socket.create_server((address, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((address, port), family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno in _NOT_HERE:
             return None
