@@ -59,7 +59,8 @@ class Metrics:
         if not sockets:
             return
         self._lag.start()
-        self._door = Beside(self, sockets, ListenerLimits())
+        idle_seconds = self._parts.settings.connection_idle_seconds
+        self._door = Beside(self, sockets, ListenerLimits(idle_seconds=idle_seconds))
         await self._door.open()
 
     def close(self) -> None:

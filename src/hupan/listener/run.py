@@ -31,7 +31,8 @@ def run(  # what a server needs to know; all by name
     Args:
         factory: Makes the app, once in each serving process. With several workers it can be
             pickled.
-        host: A name, an IPv4 or IPv6 address; "" is every address of the machine.
+        host: A name, an IPv4 or IPv6 address, or several with commas between; "*" is every address
+            of the machine, of both families.
         port: 0 lets the system choose.
         workers: How many processes serve; one serves in this process itself.
         limits: What peers may do, and how long the end may take.
