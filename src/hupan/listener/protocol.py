@@ -41,6 +41,7 @@ _OTHER_VERSION = _refusal("505 HTTP Version Not Supported")
 _PLAIN = [b"host"]
 _TOLD = frozenset({b"host", b"transfer-encoding", b"expect", b"upgrade"})
 _CHUNKED = [b"chunked"]
+_USUAL_METHODS = {b"GET": "GET", b"POST": "POST"}
 
 
 def _size(headers: list[tuple[bytes, bytes]]) -> int:
@@ -80,9 +81,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._on_open = on_open
         self.url = b""
         self._limits = limits
+        self._header_bytes_max = limits.header_bytes
         self._head_bytes = 0
         self._head_bytes_at_most = 0
         self._counted = self.scope
+        self._blank: dict[str, Any] = {}
         self._told: list[bytes] = []
         self._chunked = False
         self._chunks = 0
@@ -103,6 +106,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """Counts the connection in and starts its first wait."""
         super().connection_made(transport)
         self._waits_since = self.loop.time()
+        self._blank = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+        }
         self._on_open(self)
 
     @property
@@ -138,8 +150,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser; in slices only where a head could grow past its bound."""
-        self._head_bytes_at_most = self._head_bytes + len(data)
-        if self._head_bytes_at_most <= self._limits.header_bytes:
+        self._head_bytes_at_most = at_most = self._head_bytes + len(data)
+        if at_most <= self._header_bytes_max:
             self._feed(data)
             return
         self._chunks = 0
@@ -155,11 +167,12 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as offer:
                 data = self._declined() + data[offer.args[0] :]
+                continue
             except httptools.HttpParserError:
                 self._refuse(self._refusal)
             else:
                 self._count(len(data))
-                return
+            return
 
     def _declined(self) -> bytes:
         """The head of a request that offered another protocol, without the offer.
@@ -180,12 +193,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
         The latter are lengths and extensions of chunks, trailers, and blank lines.
         """
-        cycle = self.last_cycle
-        body_bytes, self._body_bytes = self._body_bytes, 0
+        body_bytes = self._body_bytes
+        self._body_bytes = 0
+        cycle: Exchange | None = self.cycle  # type: ignore[assignment]  # only such are made below
         if cycle is not None and cycle.scope is self.scope:
             self._head_bytes = 0
             if cycle is not self._seen:
-                self._seen, self._beyond_bytes = cycle, 0
+                self._seen = cycle
+                self._beyond_bytes = 0
                 return
             self._beyond_bytes += fed_bytes - body_bytes
             if self._beyond_bytes > self._beyond_bytes_max:
@@ -206,9 +221,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self.parser.set_dangerous_leniencies(
                 lenient_chunked_length=False, lenient_keep_alive=False
             )
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
         self._told = []
-        self._beyond_bytes_max = self._limits.header_bytes
+        scope: Any = self._blank.copy()
+        scope["headers"] = self.headers = []
+        scope["state"] = self.app_state.copy()
+        self.scope = scope
+        self._beyond_bytes_max = self._header_bytes_max
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keeps a header, or a trailer where nobody looks for headers."""
@@ -292,8 +312,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _take_head(self, http_version: str) -> None:
         """As uvicorn does, but for who begins the app, and when."""
         scope = self.scope
-        scope["method"] = method = self.parser.get_method().decode("ascii")
-        if method == "CONNECT":
+        method = self.parser.get_method()
+        scope["method"] = _USUAL_METHODS.get(method) or method.decode("ascii")
+        if method == b"CONNECT":
             raise HeadRefusedError
         if http_version != "1.1":
             scope["http_version"] = http_version
