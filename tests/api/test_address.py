@@ -32,8 +32,9 @@ def told(
         ([CLIENT], CLIENT),
         ([f"{STRANGER}, {CLIENT}"], CLIENT),
         ([f"{STRANGER},{CLIENT}\t, 10.1.2.3 , 10.9.9.9"], CLIENT),
-        ([STRANGER, CLIENT], CLIENT),
-        ([CLIENT, "10.1.2.3"], CLIENT),
+        ([f"{CLIENT},10.1.2.3"], CLIENT),
+        (["[fe80::1%eth0]:4711"], "fe80::1"),
+        (["fe80::1%25eth0"], "fe80::1"),
         ([f"{CLIENT}:4711"], CLIENT),
         (["2001:db8::9"], "2001:db8::9"),
         (["[2001:db8::9]"], "2001:db8::9"),
@@ -47,7 +48,7 @@ def told(
     ],
 )
 def test_the_rightmost_untrusted_hop_is_the_client(lines: list[str], address: str) -> None:
-    """What stands left of it is its own word; lines of one header are one list."""
+    """What stands left of it is its own word."""
     assert told(LISTED, PROXY, *lines) == address
 
 
@@ -80,6 +81,10 @@ def test_the_rightmost_untrusted_hop_is_the_client(lines: list[str], address: st
         [f"{CLIENT}, a"],
         [f"{CLIENT}, a, 10.1.2.3"],
         ["10.1.2.3"],
+        [STRANGER, CLIENT],
+        [CLIENT, CLIENT],
+        [CLIENT, ""],
+        ["", CLIENT],
         ["10.1.2.3, 10.1.2.4"],
         [", ".join([CLIENT] + ["10.1.2.3"] * MOST_HOPS)],
         ["9" * 10_000],
@@ -89,7 +94,7 @@ def test_the_rightmost_untrusted_hop_is_the_client(lines: list[str], address: st
     ],
 )
 def test_what_names_nobody_leaves_the_socket(lines: list[str]) -> None:
-    """Empty, unreadable, endless, or proxies alone: the other end of the socket it is."""
+    """Empty, unreadable, endless, said twice, or proxies alone: the socket's other end it is."""
     assert told(LISTED, PROXY, *lines) == PROXY
 
 

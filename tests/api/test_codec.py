@@ -114,3 +114,12 @@ def test_nests_end_at_sixteen(depth: int) -> None:
 def test_nests_of_a_body(body: bytes, *, refused: bool) -> None:
     """16 deep and 4,096 in all may be nested, in texts as many as there is room for (I4, X2)."""
     assert is_too_deep(body) is refused
+
+
+@pytest.mark.parametrize("codec", [CODE_LOGIN, GET_USER_JSON])
+def test_a_byte_order_mark_is_passed_over(codec: Codec) -> None:
+    """One before the JSON means nothing (RFC 8259 8.1); a second, or another's, is no JSON."""
+    body = b'{"mobile": "1", "captcha": "2", "deviceId": "3", "platform": "4", "id": "5"}'
+    assert codec.read(b"\xef\xbb\xbf" + body) == codec.read(body)
+    for broken in (b"\xef\xbb\xbf" * 2 + body, b"\xff\xfe" + body, b"\xef\xbb" + body):
+        assert refusal_of(codec, broken) == ""

@@ -26,6 +26,15 @@ def problem(environ: dict[str, str]) -> str:
     return str(caught.value)
 
 
+def test_a_file_may_begin_with_a_byte_order_mark() -> None:
+    """As some editors write it; it is no part of the first key, nor of a secret."""
+    for name, text in (("hupan.toml", "port = 7\nsmtp_password_file = 's'\n"), ("s", "secret\n")):
+        Path(name).write_bytes(b"\xef\xbb\xbf" + text.encode())
+        Path(name).chmod(0o600)
+    settings = load({}, {})
+    assert (settings.port, settings.smtp_password) == (7, "secret")
+
+
 def test_defaults_are_enough() -> None:
     """A server starts without any setting."""
     assert load({}, {}) == Settings()

@@ -24,10 +24,16 @@ ADDRESSES = (
     "http://a b",
 )
 
+NOWHERE: tuple[object, ...] = (
+    *("", "a b", "http://a", "a/b", "a\n", 1, [], ["a", 1]),
+    *("*,a", "**", "a,", ",a", "[a", "[]", "[[::]]", ",".join("abcdefghi")),
+)
+
 BAD_VALUES: Mapping[str, tuple[object, ...]] = {
-    "host": ("", "a b", "http://a", "a/b", "a\n", 1),
+    "host": NOWHERE,
     "port": (*NOT_WHOLE, -1, 65_536),
     "workers": (*NOT_WHOLE, 0, 65),
+    "connection_idle_seconds": (*NOT_WHOLE, 0, 3601),
     "web_host_prefix": ("", "a b", "a/", 1),
     "cors_origins": (
         "*, https://a",
@@ -44,7 +50,7 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     ),
     "trusted_proxies": ("10.0.0.1/8", "x", "10.0.0.0/33", [8], "1.2.3.4/", 1, "::1%eth0/128"),
     "client_ip_header": ("x y", "x:", "头", 1),
-    "metrics_host": ("", "a b", "http://a", "a/b", "a\n", 1),
+    "metrics_host": NOWHERE,
     "metrics_port": (*NOT_WHOLE, -1, 65_536),
     "data_dir": ("", "a\0", 1),
     "database": ("a\0", 1, "postgresql://", "postgresql://h /d", "postgres://u@h/d?x y"),
@@ -307,3 +313,21 @@ def test_an_exemption_ends_within_ninety_days(
         assert refused(given, environ) == problems
     else:
         assert load(given, environ).limits_exempt_ends_at == 1_796_083_200
+
+
+@pytest.mark.parametrize("name", ["host", "metrics_host"])
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("*", "*"),
+        ("::", "::"),
+        ("[::1]", "::1"),
+        ("127.0.0.1, ::1", "127.0.0.1,::1"),
+        (["127.0.0.1", "[::]"], "127.0.0.1,::"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("chat.example", "chat.example"),
+    ],
+)
+def test_a_server_may_listen_on_several_addresses(name: str, given: object, value: str) -> None:
+    """All of IPv4 and IPv6 by one word, or some by name."""
+    assert getattr(load({name: given}, {}), name) == value

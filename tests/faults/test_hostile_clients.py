@@ -28,7 +28,8 @@ KINDS = {
     "silent": b"",
     "half a head": b"GET /v1/user/info HTTP/1.1\r\nhost: a\r\nx: ",
     "half a body": b"POST /v1/user/medal HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n1",
-    "endless chunks": b"POST /v1/user/medal HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n",
+    "endless chunks": b"POST /v1/user/medal HTTP/1.1\r\nhost: a\r\n"
+    b"transfer-encoding: chunked\r\n\r\n",
 }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -14,7 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.flows.solving import solve
-from tests.ports import free_port
+from tests.ports import LOOPBACK, free_port
 from tests.servers import Server
 from tests.wire.client import WireClient
 
@@ -54,6 +55,28 @@ def test_codes_are_printed_until_a_sender_is_set(folder: Path) -> None:
         token = client.sign_in(PHONE, printed(server, PHONE)).text("token")
         assert client.own_info(token).pb_data.text(6) == PHONE
         assert token not in server.output()
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(("seconds", "stays"), [("1", False), ("60", True)])
+def test_idle_connections_stay_as_long_as_is_set(
+    folder: Path, seconds: str, *, stays: bool
+) -> None:
+    """A front that keeps its connections longer than the default may do so."""
+    environment = {"HUPAN_CONNECTION_IDLE_SECONDS": seconds}
+    request = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"
+    with (
+        Server("serve", "--data-dir", str(folder), environment=environment) as server,
+        socket.create_connection((LOOPBACK, server.port), MOST_SECONDS) as client,
+    ):
+        client.sendall(request)
+        assert client.recv(4096)
+        client.settimeout(8)
+        if stays:
+            with pytest.raises(TimeoutError):
+                client.recv(4096)
+            client.sendall(request)
+        assert bool(client.recv(4096)) is stays
 
 
 def test_everything_is_there_after_a_restart(folder: Path) -> None:

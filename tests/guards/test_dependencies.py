@@ -13,9 +13,20 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 LOCKED_PACKAGES_AT_RUN_TIME = 33  # security L5 aims at 25; docs/decisions/0002 says what is above
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
+# Whose classes, modules or ways we stand on that no release promises to keep: they may change with
+# any minor version, and then it is ours to look before it is taken.
+STOOD_ON = {
+    "asyncpg": "connect_utils: which of several hosts may be written to",
+    "httptools": "what it calls when, its leniencies, and where an offer ended",
+    "protobuf": "internal.api_implementation: which back end reads",
+    "uvicorn": "its connection and its request are base classes of the listener's",
+}
+INNER = re.compile(r"^(?:_.*|internal|.*_impl|connect_utils)$")
 NAME = re.compile(r"^[A-Za-z0-9-]+")
 
 
@@ -43,6 +54,31 @@ def imported(sources: Iterable[str]) -> set[str]:
     brought_by = packages_distributions()
     tops = {name.partition(".")[0] for name in plain | taken} - {"hupan"}
     return {package.lower() for top in tops for package in brought_by.get(top, [])}
+
+
+def inner_parts(sources: Iterable[str]) -> set[str]:
+    """The packages of which files import a part that is not offered to anybody."""
+    found: set[str] = set()
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                words = [*str(node.module).split("."), *(alias.name for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                words = [word for alias in node.names for word in alias.name.split(".")]
+            else:
+                continue
+            is_ours = words[0] in ("hupan", "__future__")
+            if not is_ours and any(map(INNER.match, words)):
+                found |= imported([f"import {'.'.join(words[:2])}"]) or {words[0]}
+    return found
+
+
+def is_held(dependency: str, locked: str) -> bool:
+    """Whether a dependency takes the locked version, its patches, and no next minor version."""
+    takes = Requirement(dependency).specifier
+    now = Version(locked)
+    patched, later = f"{now.major}.{now.minor}.9999", f"{now.major}.{now.minor + 1}"
+    return takes.contains(locked) and takes.contains(patched) and not takes.contains(later)
 
 
 def disagreements(one: dict[str, str], other: dict[str, str]) -> list[str]:
@@ -76,6 +112,24 @@ def test_what_is_declared_is_imported(modules: dict[str, str], dependencies: lis
     assert imported(modules.values()) == set(names(dependencies))
 
 
+def test_what_we_stand_on_is_held(
+    dependencies: list[str], locks: dict[str, dict[str, str]]
+) -> None:
+    """No next minor version of a library comes by itself whose inner parts we use."""
+    held = {
+        name
+        for dependency, name in zip(dependencies, names(dependencies), strict=True)
+        if name in locks["runtime"] and is_held(dependency, locks["runtime"][name])
+    }
+    assert set(STOOD_ON) <= held
+
+
+def test_inner_parts_are_known(modules: dict[str, str]) -> None:
+    """Whoever imports one says here what it is."""
+    own = [text for path, text in modules.items() if "contract/pb/" not in path]
+    assert inner_parts(own) <= set(STOOD_ON)
+
+
 def test_the_locks_agree(locks: dict[str, dict[str, str]]) -> None:
     """What the server runs with and what builds it is also what it is tested with."""
     assert disagreements(locks["runtime"], locks["dev"]) == []
@@ -91,6 +145,22 @@ def test_the_build_backend_is_the_locked_one(root: Path, locks: dict[str, dict[s
 def test_the_number_of_packages_only_goes_down(locks: dict[str, dict[str, str]]) -> None:
     """Another package at run time needs another one gone."""
     assert 0 < len(locks["runtime"]) <= LOCKED_PACKAGES_AT_RUN_TIME
+
+
+def test_what_is_not_held_is_seen() -> None:
+    """Without an end, with a far one, or with one that the lock is past."""
+    assert is_held("a>=0.54,<0.55", "0.54.0")
+    for dependency in ("a>=0.54", "a>=0.54,<1", "a==0.54.0", "a>=0.53,<0.54"):
+        assert not is_held(dependency, "0.54.0")
+
+
+def test_an_inner_part_is_seen() -> None:
+    """By an underscore, or by a name that says so; what is offered is none."""
+    assert inner_parts(["from uvicorn._types import Scope"]) == {"uvicorn"}
+    assert inner_parts(["from google.protobuf.internal import x"]) == {"protobuf"}
+    assert (
+        inner_parts(["import os\nfrom hupan.a import _b\nfrom starlette.routing import R"]) == set()
+    )
 
 
 def test_a_library_without_reason_is_seen() -> None:

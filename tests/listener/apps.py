@@ -56,7 +56,7 @@ async def _at_once(scope: Scope, receive: Receive, send: Send) -> None:
 async def app(refusal: str, scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with the path, the length of the body and its process id; `/wait/<s>` waits first.
 
-    `/big` answers with 16 MiB; `/once/` answers in one step.
+    `/big` answers with 16 MiB; `/once/` answers in one step; `/headers` with what it was told.
     """
     if scope["type"] == "lifespan":
         await _lifespan(receive, send, refusal)
@@ -75,6 +75,8 @@ async def app(refusal: str, scope: Scope, receive: Receive, send: Send) -> None:
     answer = f"{path} {len(body)} {os.getpid()}".encode()
     if path == "/big":
         answer = b"x" * (1 << 24)
+    if path == "/headers":
+        answer = b" ".join([name + b"=" + value for name, value in scope["headers"]])
     length = str(len(answer)).encode()
     await send(
         {"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]}

@@ -90,10 +90,12 @@ def test_a_request_that_its_peer_left_answers_nobody(listening: Listening) -> No
     assert listening.connect().ask("/once/b") == "/once/b 0 here"
 
 
-@pytest.mark.parametrize("path", [b"/once/a", b"/wait/0.3", b"/wait/0.3 HTTP/1.1\r\n\r\nPOST /b"])
+@pytest.mark.parametrize(
+    "path", [b"/once/a", b"/wait/0.3", b"/wait/0.3 HTTP/1.1\r\nhost: a\r\n\r\nPOST /b"]
+)
 def test_who_has_said_all_still_hears_the_answer(listening: Listening, path: bytes) -> None:
     """A peer may close its half before it is answered; then the other half is closed too."""
-    peer = listening.connect().say(b"POST " + path + b" HTTP/1.1\r\n\r\n")
+    peer = listening.connect().say(b"POST " + path + b" HTTP/1.1\r\nhost: a\r\n\r\n")
     peer.connection.shutdown(socket.SHUT_WR)
     said = peer.rest()
     assert said.count(b"HTTP/1.1 200 OK") == path.count(b"/1.1") + 1

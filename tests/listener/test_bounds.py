@@ -53,8 +53,11 @@ def test_headers_are_counted(listening: Listening) -> None:
 def test_a_url_is_bounded(listening: Listening) -> None:
     """A URL of 2 KiB is answered, a longer one is 414, also one that never ends."""
     path = b"/" + b"a" * 2047
-    assert listening.connect().say(b"GET %s HTTP/1.1\r\n\r\n" % path).answer()[0] == 200
-    assert refused(listening, b"GET %sa HTTP/1.1\r\n\r\n" % path) == b"HTTP/1.1 414 URI Too Long"
+    assert listening.connect().say(b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n" % path).answer()[0] == 200
+    assert (
+        refused(listening, b"GET %sa HTTP/1.1\r\nhost: a\r\n\r\n" % path)
+        == b"HTTP/1.1 414 URI Too Long"
+    )
     assert refused(listening, b"GET " + path * 10) == b"HTTP/1.1 414 URI Too Long"
 
 
@@ -78,24 +81,18 @@ def test_a_message_of_doubtful_length_is_refused(listening: Listening, head: byt
     assert refused(listening, data) == b"HTTP/1.1 400 Bad Request"
 
 
-@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02\x00\x01\x00", b"CONNECT a:1 HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize(
+    "data", [b"\x16\x03\x01\x02\x00\x01\x00", b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n"]
+)
 def test_what_is_no_request_is_refused(listening: Listening, data: bytes) -> None:
     """TLS on the plain port and CONNECT are 400."""
     assert refused(listening, data) == b"HTTP/1.1 400 Bad Request"
 
 
-def test_an_upgrade_is_answered_as_plain_http(listening: Listening) -> None:
-    """A request to change the protocol gets its plain answer, and the connection ends."""
-    upgrade = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\n\r\n"
-    rest = listening.connect().say(HEAD + upgrade).rest()
-    assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b"connection: close\r\n" in rest
-
-
 def test_pipelined_requests_are_answered_in_order(listening: Listening) -> None:
     """Requests in one packet get one answer each, in their order, on a connection that stays."""
     peer = listening.connect()
-    peer.say(b"".join(b"GET /%d HTTP/1.1\r\n\r\n" % number for number in range(100)))
+    peer.say(b"".join(b"GET /%d HTTP/1.1\r\nhost: a\r\n\r\n" % number for number in range(100)))
     answers = [peer.answer()[1].split()[0] for _ in range(100)]
     assert answers == [f"/{number}" for number in range(100)]
     assert peer.ask("/after", body=b"abc").startswith("/after 3 ")
@@ -111,7 +108,7 @@ def test_many_heads_in_one_read_are_not_taken_for_one(listening: Listening) -> N
 def test_a_flood_of_pipelined_requests_is_cut(listening: Listening) -> None:
     """Of ten thousand requests in one go some are answered in order; then the server closes."""
     peer = listening.connect()
-    peer.say(b"".join(b"GET /%d HTTP/1.1\r\n\r\n" % number for number in range(10_000)))
+    peer.say(b"".join(b"GET /%d HTTP/1.1\r\nhost: a\r\n\r\n" % number for number in range(10_000)))
     found = peer.rest().count(b"HTTP/1.1 200 OK\r\n")
     assert 100 <= found <= 1000
 
@@ -119,7 +116,7 @@ def test_a_flood_of_pipelined_requests_is_cut(listening: Listening) -> None:
 def test_a_broken_request_does_not_cost_the_one_before(listening: Listening) -> None:
     """What came whole is answered although the bytes behind it are no request."""
     for broken in (b"\x00\x01", HEAD + b"a b: c\r\n\r\n", b"GET /" + b"x" * 40_000):
-        peer = listening.connect().say(b"GET /wait/0.1 HTTP/1.1\r\n\r\n" + broken)
+        peer = listening.connect().say(b"GET /wait/0.1 HTTP/1.1\r\nhost: a\r\n\r\n" + broken)
         rest = peer.rest()
         assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
         assert b"/wait/0.1 0 " in rest
@@ -128,8 +125,12 @@ def test_a_broken_request_does_not_cost_the_one_before(listening: Listening) -> 
 
 def test_a_broken_body_does_not_cost_the_request_before(listening: Listening) -> None:
     """A chunk that is none ends its own request, not the one in front of it."""
-    chunked = b"POST /b HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
-    rest = listening.connect().say(b"GET /wait/0.1 HTTP/1.1\r\n\r\n" + chunked + b"zz\r\n").rest()
+    chunked = b"POST /b HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+    rest = (
+        listening.connect()
+        .say(b"GET /wait/0.1 HTTP/1.1\r\nhost: a\r\n\r\n" + chunked + b"zz\r\n")
+        .rest()
+    )
     assert rest.count(b"HTTP/1.1 200 OK\r\n") == rest.count(b"HTTP/1.1 ") == 1
     assert refused(listening, chunked + b"zz\r\n") == b"HTTP/1.1 400 Bad Request"
 
@@ -138,7 +139,10 @@ def test_the_app_hears_of_a_broken_body_at_once() -> None:
     """The app that waits for it gets http.disconnect while the peer still holds the connection."""
     with Listening(limits={"idle_seconds": 60}) as running:
         peer = running.connect()
-        peer.say(b"POST /b HTTP/1.1\r\nexpect: 100-continue\r\ntransfer-encoding: chunked\r\n\r\n")
+        peer.say(
+            b"POST /b HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n"
+            b"transfer-encoding: chunked\r\n\r\n"
+        )
         assert peer.answer()[0] == 100
         peer.say(b"zz\r\n")
         assert running.err_line() == "app heard disconnect"

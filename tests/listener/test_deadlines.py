@@ -49,7 +49,7 @@ def test_a_head_that_stops_is_closed(impatient: Listening) -> None:
 
 def test_a_slow_head_is_closed(impatient: Listening) -> None:
     """Each byte in time does not help a head that is late as a whole."""
-    assert drip(impatient.connect().say(b"GET /a HTTP/1.1\r\nx: "), b"y") == b""
+    assert drip(impatient.connect().say(b"GET /a HTTP/1.1\r\nhost: a\r\nx: "), b"y") == b""
 
 
 def test_blank_lines_do_not_hold_a_connection(impatient: Listening) -> None:
@@ -61,7 +61,7 @@ def test_a_later_head_is_timed_too(impatient: Listening) -> None:
     """The second request on a connection has the same deadline."""
     peer = impatient.connect()
     peer.ask("/a")
-    assert drip(peer.say(b"GET /a HTTP/1.1\r\nx: "), b"y") == b""
+    assert drip(peer.say(b"GET /a HTTP/1.1\r\nhost: a\r\nx: "), b"y") == b""
 
 
 def test_a_body_that_stops_is_closed_and_the_app_hears_it() -> None:
@@ -95,10 +95,10 @@ def test_a_request_that_takes_the_app_long_is_waited_for(impatient: Listening) -
 
 def test_an_answer_that_nobody_reads_is_dropped(impatient: Listening) -> None:
     """A peer that asks for 16 MiB and reads none of it loses the connection."""
-    peer = impatient.connect().say(b"GET /big HTTP/1.1\r\n\r\n" * 4)
+    peer = impatient.connect().say(b"GET /big HTTP/1.1\r\nhost: a\r\n\r\n" * 4)
     while True:
         try:
-            peer.say(b"GET /a HTTP/1.1\r\n\r\n")
+            peer.say(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n")
         except OSError:
             break
     assert len(peer.rest()) < 1 << 26
@@ -115,7 +115,7 @@ def test_only_the_deadline_of_its_own_wait_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "first_word", [b"", b"GET /a HTTP/1.1\r\nhost", HEAD, b"GET /a HTTP/1.1\r\n\r\n"]
+    "first_word", [b"", b"GET /a HTTP/1.1\r\nhost", HEAD, b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n"]
 )
 def test_many_who_wait_do_not_shut_out_who_asks(first_word: bytes) -> None:
     """Past what the process may open, those that wait longest make room (security R22)."""
@@ -129,7 +129,7 @@ def test_many_who_wait_do_not_shut_out_who_asks(first_word: bytes) -> None:
 def test_a_request_that_runs_is_not_pushed_out() -> None:
     """Room is made by peers that wait, not by those that are waited for."""
     with Listening(files=64) as running:
-        busy = running.connect().say(b"GET /wait/0.5 HTTP/1.1\r\n\r\n")
+        busy = running.connect().say(b"GET /wait/0.5 HTTP/1.1\r\nhost: a\r\n\r\n")
         assert running.err_line() == "app waits"
         for number in range(100):
             assert running.connect().ask(f"/{number}").startswith(f"/{number} ")

@@ -43,7 +43,9 @@ def test_a_dead_worker_is_replaced() -> None:
 def test_all_workers_end_gracefully() -> None:
     """One SIGTERM to the parent: each worker finishes its replies and its app."""
     with Listening(workers=2) as running:
-        peers = [running.connect().say(b"GET /wait/0.5 HTTP/1.1\r\n\r\n") for _ in range(8)]
+        peers = [
+            running.connect().say(b"GET /wait/0.5 HTTP/1.1\r\nhost: a\r\n\r\n") for _ in range(8)
+        ]
         for _ in peers:
             assert "app waits" in running.err_line()
         running.stop()
@@ -55,7 +57,7 @@ def test_all_workers_end_gracefully() -> None:
 def test_ctrl_c_reaches_the_whole_group_and_costs_nothing() -> None:
     """Workers leave SIGINT and a second SIGTERM to their parent."""
     with Listening(workers=2) as running:
-        peer = running.connect().say(b"GET /wait/0.5 HTTP/1.1\r\n\r\n")
+        peer = running.connect().say(b"GET /wait/0.5 HTTP/1.1\r\nhost: a\r\n\r\n")
         assert running.err_line() == "app waits"
         for worker in workers_seen(running, 2):
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTERM):
@@ -82,7 +84,7 @@ def test_a_second_signal_takes_the_workers_along() -> None:
     with Listening(workers=2) as running:
         idle = running.connect()
         idle.ask("/a")
-        running.connect().say(b"GET /wait/60 HTTP/1.1\r\n\r\n")
+        running.connect().say(b"GET /wait/60 HTTP/1.1\r\nhost: a\r\n\r\n")
         assert running.err_line() == "app waits"
         running.stop()
         assert idle.rest() == b""

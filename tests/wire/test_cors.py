@@ -79,3 +79,38 @@ def test_no_cookie_is_set(wire: WireClient) -> None:
     """The wire knows no cookies: a browser's other pages cannot act for the user (wire.md 1.2)."""
     answer = wire.own_info(wire.account().token, headers={"origin": ORIGINS[0]})
     assert "set-cookie" not in answer.headers
+
+
+def test_what_is_asked_for_is_granted_too(wire: WireClient) -> None:
+    """Headers that libraries add, beside the four (wire.md 1.9, security W5)."""
+    wanted = "content-type, X-Requested-With,x-trace.id, token"
+    reply = preflight(wire, "/v1/user/captcha", "POST", ORIGINS[0], wanted)
+    granted = names(reply, "access-control-allow-headers")
+    assert granted == {*HEADERS, "x-requested-with", "x-trace.id"}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["x y", "a, b:c", "a,,b", "a\tb", "x" * 1025, ",".join(f"x{n}" for n in range(40)), "a;b", "é"],
+)
+def test_what_is_no_list_of_names_is_not_repeated(wire: WireClient, wanted: str) -> None:
+    """Names of headers alone, few and short, come back (security W5)."""
+    headers = {
+        "origin": ORIGINS[0],
+        "access-control-request-method": "POST",
+        "access-control-request-headers": wanted,
+    }
+    encoded = {name.encode(): value.encode() for name, value in headers.items()}
+    reply = wire.http.request("OPTIONS", "/v1/user/captcha", headers=encoded)
+    assert reply.is_success
+    assert names(reply, "access-control-allow-headers") == set(HEADERS)
+
+
+def test_a_json_form_may_begin_with_a_mark(wire: WireClient) -> None:
+    """A protobuf endpoint is told by its type and its first brace, a mark or not (wire.md 1.3)."""
+    me = wire.account()
+    headers = {"content-type": "application/json"}
+    for mark in (b"", b"\xef\xbb\xbf"):
+        body = mark + b'{"id": "%b"}' % me.id.encode()
+        reply = wire.request("POST", "/v1/user/get-user", body, token=me.token, headers=headers)
+        assert reply.json()["status"]["code"] == 1

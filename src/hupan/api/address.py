@@ -82,8 +82,9 @@ def read_address(text: str) -> Address | None:
 
 
 def _said(headers: Headers, name: bytes) -> bytes:
-    """What a header says; lines of one name are one list."""
-    return b",".join([value for header, value in headers if header == name])
+    """What a header says; one that comes twice was not overwritten, so it says nothing."""
+    said = [value for header, value in headers if header == name]
+    return said[0] if len(said) == 1 else b""
 
 
 def _hops(said: bytes) -> list[str]:

@@ -1,6 +1,7 @@
 """From bytes to messages and back; the endpoint decides which codec (wire.md 1.3)."""
 
 import re
+from codecs import BOM_UTF8
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 import msgspec
@@ -112,6 +113,7 @@ def read_json(decoder: "msgspec.json.Decoder[Request]", body: bytes) -> Request:
         InvalidField: a field is missing, of a wrong type or out of range.
         UnreadableBody: it is not one object in UTF-8, or nested too deep.
     """
+    body = body.removeprefix(BOM_UTF8)  # some clients begin with it, and it means nothing
     if is_too_deep(body):
         raise UnreadableBody
     try:

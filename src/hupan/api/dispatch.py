@@ -4,6 +4,7 @@ HTTP 200 for every outcome of a known endpoint: most clients drop the body of an
 several delete the stored token on a 401 (wire.md 1.5).
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from itertools import count
 from time import perf_counter
@@ -162,7 +163,9 @@ class Dispatcher:
 
 def _codec(route: Route, body: bytes, first: Mapping[bytes, bytes]) -> Codec:
     """The JSON form only where the type says JSON and the body looks like it (wire.md 1.3)."""
-    if route.json_form is None or not body.lstrip().startswith(b"{"):
+    if route.json_form is None:
+        return route.codec
+    if not body.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
         return route.codec
     content_type = first.get(b"content-type", b"").partition(b";")[0].strip().lower()
     return route.json_form if content_type == b"application/json" else route.codec

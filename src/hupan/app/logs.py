@@ -5,11 +5,13 @@ import logging
 import re
 import sys
 import time
+from functools import partial
 from types import TracebackType
 from typing import Literal, TypeAlias
 
 from hupan.api.access_log import AccessLog
 from hupan.config import Settings
+from hupan.listener.output import Speech
 
 _UNSEEN = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 # What an exception of a library may quote: a token, a number or a code, an address.
@@ -73,9 +75,19 @@ def log_to_stderr(level: str, form: Literal["text", "json"]) -> None:
     """Sets up the loggers of this process; ours are all below `hupan`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else Lines())
-    logger = logging.getLogger("hupan")
-    logger.handlers = [handler]
-    logger.setLevel(level.upper())
-    logger.propagate = False
+    # What libraries have to say of a failure may quote as much as what we say (security L1).
+    for name in ("hupan", "asyncio", "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+    logging.getLogger("hupan").setLevel(level.upper())
     # Who signed in, and who tried, is told whatever else is not (security L2).
     logging.getLogger("hupan.auth").setLevel(logging.INFO)
+    if isinstance(sys.stderr, Speech):
+        sys.stderr.outlet.notice = partial(_dropped, handler)
+
+
+def _dropped(handler: logging.Handler, count: int) -> str:
+    text = "%d lines dropped: they could not be written"
+    record = logging.LogRecord("hupan.log", logging.WARNING, "", 0, text, (count,), None)
+    return handler.format(record)

@@ -19,6 +19,7 @@ from hupan.config import Settings
 from hupan.counting import CountName, Counts, Meter
 from hupan.listener.beside import Beside, listen_at_first_free
 from hupan.listener.limits import ListenerLimits
+from hupan.listener.output import lines_dropped
 from hupan.store.outbox import count_waiting
 
 PATH = "/metrics"
@@ -63,7 +64,8 @@ class Metrics:
         if not sockets:
             return
         self._lag.start()
-        self._door = Beside(self, sockets, ListenerLimits())
+        idle_seconds = self._parts.settings.connection_idle_seconds
+        self._door = Beside(self, sockets, ListenerLimits(idle_seconds=idle_seconds))
         await self._door.open()
 
     def close(self) -> None:
@@ -148,6 +150,7 @@ async def _part_families(parts: Parts) -> list[Family]:
         "hupan_store_changes_total": ("Changes that were kept", store.changes),
         "hupan_store_commits_total": ("Commits that kept them", store.groups),
         "hupan_store_failures_total": ("Reads and commits that failed", store.failures),
+        "hupan_log_lines_dropped_total": ("Lines that could not be written", lines_dropped()),
     }
     steady = parts.outside.steady
     if steady is not None:

@@ -86,7 +86,7 @@ def password_rules(settings: Settings) -> PasswordRules:
     """What a new password must be; a name of the host counts as one of the product."""
     return PasswordRules(
         least_characters=LEAST_CHARACTERS[settings.password_profile],
-        context_words=(*PRODUCT_NAMES, settings.brand, settings.host),
+        context_words=(*PRODUCT_NAMES, settings.brand, *settings.host.split(",")),
     )
 
 

@@ -1,8 +1,7 @@
 """What a server says when it listens: where, on which data, how codes leave."""
 
+import sys
 import time
-
-import typer
 
 from hupan import __version__
 from hupan.app.exempt import exempt_lines
@@ -20,8 +19,8 @@ def say(mode: str, urls: list[str], settings: Settings, codes: str) -> None:
         f"  验证码 codes    {codes}",
         *(f"  {line}" for line in exempt_lines(settings, time.time())),
     ]
-    typer.echo("\n".join(lines))
-    typer.get_text_stream("stdout").flush()
+    sys.stdout.write("\n".join([*lines, ""]))
+    sys.stdout.flush()
 
 
 def codes_leave(settings: Settings) -> str:

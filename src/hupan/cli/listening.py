@@ -17,6 +17,6 @@ def listen(
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        limits=ListenerLimits(),
+        limits=ListenerLimits(idle_seconds=settings.connection_idle_seconds),
         on_listening=on_listening,
     )

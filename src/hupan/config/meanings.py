@@ -9,6 +9,10 @@ MEANINGS: Mapping[str, Wording] = {
     "host": Wording("监听地址", "address to listen on"),
     "port": Wording("监听端口，0 为任一空闲端口", "port to listen on, 0 for any free one"),
     "workers": Wording("服务器进程数", "number of server processes"),
+    "connection_idle_seconds": Wording(
+        "空闲连接保持多久；须长于前置代理保持的时间",
+        "how long an idle connection stays open; longer than the front keeps it",
+    ),
     "web_host_prefix": Wording("网页版接口的主机名前缀", "host names of the web surface begin so"),
     "cors_origins": Wording("允许跨域访问的来源", "origins whose pages may call the server"),
     "trusted_proxies": Wording(

@@ -33,7 +33,7 @@ def read_secret(place: object) -> str:
     if not isinstance(place, str):
         raise SecretFileError(Wording("文件路径", "the path of a file"))
     try:
-        text = _read_private(place).decode()
+        text = _read_private(place).decode("utf-8-sig")  # some editors begin a text with a mark
     except (OSError, ValueError) as error:
         raise SecretFileError(Wording("可读的文本文件", "a readable file of text")) from error
     if not text.strip():

@@ -21,6 +21,7 @@ from hupan.config.web_forms import (
     HOST,
     HOST_PREFIX,
     HOSTS,
+    LISTENS_ON,
     NETWORKS,
     ORIGINS,
     SENDER,
@@ -59,14 +60,15 @@ class Settings:
     Times carry their unit in the name. Text that is "" says that there is none.
     """
 
-    host: str = NETWORK("127.0.0.1", HOST)
+    host: str = NETWORK("127.0.0.1", LISTENS_ON)
     port: int = NETWORK(8480, whole(0, 65535))
     workers: int = NETWORK(1, whole(1, 64))
+    connection_idle_seconds: int = NETWORK(5, whole(1, 3600))
     web_host_prefix: str = NETWORK("chat-web-go.", HOST_PREFIX)
     cors_origins: tuple[str, ...] = NETWORK(("*",), ORIGINS)
     trusted_proxies: tuple[Network, ...] = NETWORK((), NETWORKS)
     client_ip_header: str = NETWORK("", or_empty(lower(HEADER)))
-    metrics_host: str = NETWORK("127.0.0.1", HOST)
+    metrics_host: str = NETWORK("127.0.0.1", LISTENS_ON)
     metrics_port: int = NETWORK(0, whole(0, 65535))
 
     data_dir: Path = STORAGE(Path("data"), PATH)  # noqa: RUF009 # this call declares a field, as `field` does

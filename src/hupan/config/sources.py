@@ -96,7 +96,8 @@ def in_file(path: Path) -> Found:
     try:
         with path.open("rb") as file:
             is_open_to_others = not is_private(os.fstat(file.fileno()).st_mode)
-            table = tomllib.load(file)
+            # Some editors begin a text with a byte order mark.
+            table = tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
         readable = Wording(f"可读的文件（{error.strerror}）", f"a readable file ({error.strerror})")
         yield BadSetting("config", origin.wording, readable)

@@ -14,6 +14,7 @@ Network: TypeAlias = IPv4Network | IPv6Network
 _HEADER_NAME = "[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 
 HOST = matching("[A-Za-z0-9._:%-]{1,255}", "主机名或 IP 地址", "a host name or an IP address")
+_HOSTS_MAX = 8
 HOST_PREFIX = lower(
     matching("[a-z0-9.-]{1,200}", "主机名的开头部分", "the beginning of a host name")
 )
@@ -49,6 +50,17 @@ def many(raw: object, form: Form[T]) -> tuple[T, ...]:
     if not isinstance(raw, list | tuple):
         raise ValueError  # noqa: TRY004 # one exception says "not of this form", whatever is wrong
     return tuple(form.read(part) for part in raw)
+
+
+def _read_places(raw: object) -> str:
+    """Reads a host, or a few; an address may stand in brackets, as in a URL."""
+    if raw == "*":
+        return "*"
+    given = as_text(raw) if isinstance(raw, str) else raw
+    hosts = [host.removeprefix("[").removesuffix("]") for host in many(given, _PLACE)]
+    if not 1 <= len(hosts) <= _HOSTS_MAX:
+        raise ValueError
+    return ",".join(HOST.read(host) for host in hosts)
 
 
 def _read_origins(raw: object) -> tuple[str, ...]:
@@ -90,6 +102,14 @@ def _read_headers(raw: object) -> Mapping[str, str]:
     return {HEADER.read(name): as_text(table[name]) for name in table}
 
 
+_PLACE = matching(r"[A-Za-z0-9._:%-]{1,255}|\[[A-Za-z0-9._:%-]{1,253}\]", "主机", "a host")
+LISTENS_ON = Form(
+    Wording(
+        "* 即 IPv4 与 IPv6 的所有地址，或主机名与 IP 地址（至多 8 个，以逗号分隔）",
+        "* for every address, IPv4 and IPv6, or up to 8 host names and IP addresses",
+    ),
+    _read_places,
+)
 _NETWORK: Form[Network] = Form(Wording("网段", "a network"), _read_network)
 
 ORIGINS = Form(

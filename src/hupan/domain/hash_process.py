@@ -116,8 +116,9 @@ def main() -> None:
 def _step_back() -> None:
     """The server goes before: its turn comes first, its end is its own to tell."""
     # A terminal's Ctrl-C and systemd's SIGTERM reach all processes of a server, which then has
-    # sign-ins to finish; this one ends when the server's socket does.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # sign-ins to finish; this one ends when the server's socket does. What the server
+    # ignores is ignored here too.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     # Hashes fill whole cores; being nice, they leave the event loop its turn at once (P5).
     with contextlib.suppress(OSError):

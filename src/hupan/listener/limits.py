@@ -15,8 +15,8 @@ class ListenerLimits:
             request, to the end of its head.
         body_seconds: From the end of the head to the end of the body; also how long a peer
             may leave an answer unread.
-        idle_seconds: Between an answer and the first byte of the next request; also how long
-            a connection that we end may take to close.
+        idle_seconds: Between an answer and the first byte of the next request.
+        leaving_seconds: How long a connection that we end may take to close.
         stop_seconds: From the first SIGTERM to the end of the process.
     """
 
@@ -26,4 +26,5 @@ class ListenerLimits:
     header_seconds: float = 10
     body_seconds: float = 20
     idle_seconds: float = 5
+    leaving_seconds: float = 5
     stop_seconds: float = 10

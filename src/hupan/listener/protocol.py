@@ -15,12 +15,14 @@ import httptools
 
 from hupan.listener.exchange import Exchange, Starts
 from hupan.listener.limits import ListenerLimits
-from hupan.listener.uvicorn_parts import Config, HttpToolsProtocol, ServerState
+from hupan.listener.uvicorn_parts import HIGH_WATER_LIMIT, Config, HttpToolsProtocol, ServerState
 
 _LOGGER = logging.getLogger("hupan.listener")
 _SLICE_BYTES = 4096
 # One read can hold ten thousand small requests, and each costs some 2 KB before it is answered.
 _PIPELINE_MAX = 128
+# Likewise of chunks, of all requests in one read.
+_CHUNKS_MAX = 4096
 
 
 def _refusal(status: str) -> bytes:
@@ -32,6 +34,18 @@ def _refusal(status: str) -> bytes:
 _BAD_REQUEST = _refusal("400 Bad Request")
 _URI_TOO_LONG = _refusal("414 URI Too Long")
 _HEAD_TOO_LARGE = _refusal("431 Request Header Fields Too Large")
+_UNKNOWN_CODING = _refusal("501 Not Implemented")
+_OTHER_VERSION = _refusal("505 HTTP Version Not Supported")
+
+# Headers that say something to the connection itself; a plain request has the first alone.
+_PLAIN = [b"host"]
+_TOLD = frozenset({b"host", b"transfer-encoding", b"expect", b"upgrade"})
+_CHUNKED = [b"chunked"]
+_USUAL_METHODS = {b"GET": "GET", b"POST": "POST"}
+
+
+def _size(headers: list[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 class Phase(enum.Enum):
@@ -46,7 +60,7 @@ class Phase(enum.Enum):
 
 
 class HeadRefusedError(Exception):
-    """Ends the parsing of a request whose head is out of bounds."""
+    """Ends the parsing of a request that is out of bounds, or is none that we can read."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -67,9 +81,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self._on_open = on_open
         self.url = b""
         self._limits = limits
+        self._header_bytes_max = limits.header_bytes
         self._head_bytes = 0
         self._head_bytes_at_most = 0
         self._counted = self.scope
+        self._blank: dict[str, Any] = {}
+        self._told: list[bytes] = []
+        self._chunked = False
+        self._chunks = 0
+        self._offered = False
+        self._body_bytes = 0
+        # Whose head was complete when the last bytes had been fed, and what came after it.
+        self._seen: Exchange | None = None
+        self._beyond_bytes = 0
+        self._beyond_bytes_max = limits.header_bytes
         self._refusal = _BAD_REQUEST
         self._deaf = False
         self._heard_all = False
@@ -81,6 +106,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """Counts the connection in and starts its first wait."""
         super().connection_made(transport)
         self._waits_since = self.loop.time()
+        self._blank = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+        }
         self._on_open(self)
 
     @property
@@ -116,31 +150,61 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser; in slices only where a head could grow past its bound."""
-        self._head_bytes_at_most = self._head_bytes + len(data)
-        if self._head_bytes_at_most <= self._limits.header_bytes:
+        self._head_bytes_at_most = at_most = self._head_bytes + len(data)
+        if at_most <= self._header_bytes_max:
             self._feed(data)
             return
+        self._chunks = 0
         for start in range(0, len(data), _SLICE_BYTES):
             self._feed(data[start : start + _SLICE_BYTES])
+            if self._chunks > _CHUNKS_MAX:
+                self._refuse(_BAD_REQUEST)
+                return
 
     def _feed(self, data: bytes) -> None:
-        if self._deaf:
+        while not self._deaf:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                data = self._declined() + data[offer.args[0] :]
+                continue
+            except httptools.HttpParserError:
+                self._refuse(self._refusal)
+            else:
+                self._count(len(data))
             return
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # No protocol to change to: this request is answered as plain HTTP, the last one here.
-            self._deaf = True
-            self.cycle.keep_alive = False
-        except httptools.HttpParserError:
-            self._refuse(self._refusal)
-        else:
-            self._count_head(len(data))
 
-    def _count_head(self, fed_bytes: int) -> None:
-        cycle = self.last_cycle
+    def _declined(self) -> bytes:
+        """The head of a request that offered another protocol, without the offer.
+
+        The parser takes what follows an offer for the other protocol, so another one reads the
+        request anew: an offer that is not taken changes nothing (RFC 9110 7.8).
+        """
+        self._offered = False
+        self.parser, before = httptools.HttpRequestParser(self), self.parser
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        method, version = before.get_method(), before.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _count(self, fed_bytes: int) -> None:
+        """Counts the bytes of a head, and those that follow one and are no body (security X1).
+
+        The latter are lengths and extensions of chunks, trailers, and blank lines.
+        """
+        body_bytes = self._body_bytes
+        self._body_bytes = 0
+        cycle: Exchange | None = self.cycle  # type: ignore[assignment]  # only such are made below
         if cycle is not None and cycle.scope is self.scope:
             self._head_bytes = 0
+            if cycle is not self._seen:
+                self._seen = cycle
+                self._beyond_bytes = 0
+                return
+            self._beyond_bytes += fed_bytes - body_bytes
+            if self._beyond_bytes > self._beyond_bytes_max:
+                self._refuse(_BAD_REQUEST)
             return
         if self.scope is not self._counted:
             # Another head than the one that was unfinished after the last slice.
@@ -149,6 +213,52 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_bytes > self._limits.header_bytes:
             is_url = len(self.url) > self._limits.url_bytes
             self._refuse(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """As uvicorn does; what only trailers may hold is a fault again."""
+        if self._chunked:
+            self._chunked = False
+            self.parser.set_dangerous_leniencies(
+                lenient_chunked_length=False, lenient_keep_alive=False
+            )
+        self.url = b""
+        self.expect_100_continue = False
+        self._told = []
+        scope: Any = self._blank.copy()
+        scope["headers"] = self.headers = []
+        scope["state"] = self.app_state.copy()
+        self.scope = scope
+        self._beyond_bytes_max = self._header_bytes_max
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keeps a header, or a trailer where nobody looks for headers."""
+        name = name.lower()
+        self.headers.append((name, value))
+        if name in _TOLD:
+            self._told.append(name)
+
+    def on_chunk_header(self) -> None:
+        """Freezes the head before the first chunk: a trailer is no header (security X1)."""
+        if not self._chunked:
+            self._chunked = True
+            self._beyond_bytes_max -= self._head_size()
+            self.headers = []
+            # A trailer says nothing about lengths and connections, so it cannot contradict either.
+            self.parser.set_dangerous_leniencies(
+                lenient_chunked_length=True, lenient_keep_alive=True
+            )
+        self._chunks += 1
+
+    def on_body(self, body: bytes) -> None:
+        """As uvicorn does; counts."""
+        self._body_bytes += len(body)
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_headers_complete(self) -> None:
         """Admits a head that is within bounds.
@@ -168,12 +278,44 @@ class BoundedProtocol(HttpToolsProtocol):
             raise HeadRefusedError
         if len(self.pipeline) >= _PIPELINE_MAX:
             raise HeadRefusedError
-        self._take_head()
+        http_version = self.parser.get_http_version()
+        if http_version != "1.1" or self._told != _PLAIN:
+            self._look_closer(http_version)
+        if not self._offered:
+            self._take_head(http_version)
 
-    def _take_head(self) -> None:
+    def _look_closer(self, http_version: str) -> None:
+        """Looks at what a plain request has not (RFC 9112 2.3, 3.2, 6.1; RFC 9110 10.1.1).
+
+        Raises:
+            HeadRefusedError: nobody could be sure what it means.
+        """
+        if http_version not in ("1.0", "1.1"):
+            self._refusal = _OTHER_VERSION
+            raise HeadRefusedError
+        hosts = self._told.count(b"host")
+        if hosts > 1 or (not hosts and http_version == "1.1"):
+            raise HeadRefusedError
+        if b"transfer-encoding" in self._told:
+            said = b",".join(value for name, value in self.headers if name == b"transfer-encoding")
+            codings = [coding.strip(b" \t").lower() for coding in said.split(b",")]
+            if codings != _CHUNKED or http_version == "1.0":
+                is_broken = http_version == "1.0" or codings[-1:] != _CHUNKED
+                self._refusal = _BAD_REQUEST if is_broken else _UNKNOWN_CODING
+                raise HeadRefusedError
+        self.expect_100_continue = http_version == "1.1" and any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers
+        )
+        # CONNECT is no offer: it is refused for its target, which is no path.
+        self._offered = b"upgrade" in self._told and self.parser.should_upgrade()
+
+    def _take_head(self, http_version: str) -> None:
         """As uvicorn does, but for who begins the app, and when."""
-        scope, http_version = self.scope, self.parser.get_http_version()
-        scope["method"] = self.parser.get_method().decode("ascii")
+        scope = self.scope
+        method = self.parser.get_method()
+        scope["method"] = _USUAL_METHODS.get(method) or method.decode("ascii")
+        if method == b"CONNECT":
+            raise HeadRefusedError
         if http_version != "1.1":
             scope["http_version"] = http_version
         url = httptools.parse_url(self.url)
@@ -203,10 +345,20 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _head_size(self) -> int:
         request_line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
-        return request_line + sum(len(name) + len(value) + 4 for name, value in self.headers) + 2
+        return request_line + _size(self.headers) + 2
 
     def on_message_complete(self) -> None:
-        """Notes the end of the body, also of one that was answered before its end."""
+        """Notes the end of the body, also of one that was answered before its end.
+
+        Raises:
+            HeadRefusedError: head and trailers together are out of bounds.
+        """
+        if self._offered:
+            return
+        if self._chunked and self.headers:
+            count = len(self.scope["headers"]) + len(self.headers)  # type: ignore[arg-type]  # a list
+            if count > self._limits.header_count or _size(self.headers) > self._beyond_bytes_max:
+                raise HeadRefusedError
         self.cycle.more_body = False
         self.cycle.message_event.set()
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from hupan.listener.asgi import ASGIApp
 from hupan.listener.lifespan import StartupRefusedError
 from hupan.listener.limits import ListenerLimits
+from hupan.listener.output import output_apart
 from hupan.listener.process import work
 from hupan.listener.signals import stop_signals
 from hupan.listener.sockets import BindRefusedError, listen, urls
@@ -30,7 +31,8 @@ def run(  # what a server needs to know; all by name
     Args:
         factory: Makes the app, once in each serving process. With several workers it can be
             pickled.
-        host: A name, an IPv4 or IPv6 address; "" is every address of the machine.
+        host: A name, an IPv4 or IPv6 address, or several with commas between; "*" is every address
+            of the machine, of both families.
         port: 0 lets the system choose.
         workers: How many processes serve; one serves in this process itself.
         limits: What peers may do, and how long the end may take.
@@ -39,15 +41,16 @@ def run(  # what a server needs to know; all by name
     Returns:
         The exit status: 0 after a graceful end, 1 when it could not start or not end well.
     """
-    try:
-        sockets = listen(host, port)
-        found = urls(sockets)
-        if workers > 1:
-            return Crew(factory, sockets, limits, workers, lambda: on_listening(found)).run()
-        return work(factory(), sockets, limits, lambda: on_listening(found), _hear_signals)
-    except (BindRefusedError, StartupRefusedError) as refusal:
-        sys.stderr.write(f"{refusal}\n" if str(refusal) else "")
-        return 1
+    with output_apart():
+        try:
+            sockets = listen(host, port)
+            found = urls(sockets)
+            if workers > 1:
+                return Crew(factory, sockets, limits, workers, lambda: on_listening(found)).run()
+            return work(factory(), sockets, limits, lambda: on_listening(found), _hear_signals)
+        except (BindRefusedError, StartupRefusedError) as refusal:
+            sys.stderr.write(f"{refusal}\n" if str(refusal) else "")
+            return 1
 
 
 def _hear_signals(

@@ -12,6 +12,7 @@ from hupan.listener.exchange import Starts
 from hupan.listener.lifespan import Lifespan
 from hupan.listener.limits import ListenerLimits
 from hupan.listener.protocol import BoundedProtocol, Phase
+from hupan.listener.sockets import BACKLOG
 from hupan.listener.sweep import Sweep, connections_max
 from hupan.listener.uvicorn_parts import Config, ServerState
 
@@ -90,7 +91,10 @@ async def accept(
     make = functools.partial(
         BoundedProtocol, limits, _config(app), state, app_state, starts, sweep.make_room
     )
-    listeners = [await loop.create_server(make, sock=listener) for listener in sockets]
+    # It listens again, and its own idea of how many may wait is 100.
+    listeners = [
+        await loop.create_server(make, sock=listener, backlog=BACKLOG) for listener in sockets
+    ]
     sweep.start()
     return listeners, sweep
 

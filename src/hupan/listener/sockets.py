@@ -3,9 +3,14 @@
 import contextlib
 import errno
 import socket
+from collections.abc import Mapping
+from typing import TypeAlias
 
-_BACKLOG = 2048
+BACKLOG = 2048
+"""Connections that wait to be let in, as far as the system allows (`net.core.somaxconn`)."""
 _PORT_MAX = 65535
+# The family and the address, without the port.
+_Place: TypeAlias = tuple[socket.AddressFamily, tuple[str | int, ...]]
 # A name such as localhost stands for IPv4 and IPv6, of which a machine may have just one.
 _NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
@@ -18,7 +23,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
     """Listens on every address that a host name stands for.
 
     Args:
-        host: A name, an IPv4 or IPv6 address; "" is every address of the machine.
+        host: A name, an IPv4 or IPv6 address, or several with commas between; "*" is every address
+            of the machine, of both families.
         port: 0 lets the system choose; all addresses then share the port of the first.
 
     Returns:
@@ -28,36 +34,68 @@ def listen(host: str, port: int) -> list[socket.socket]:
         BindRefusedError: Nobody can listen there, and why.
     """
     with contextlib.ExitStack() as opened:
-        sockets: list[socket.socket] = []
+        sockets: dict[_Place, socket.socket] = {}
+        for name in host.split(","):
+            for place, listener in _listen_at_all(name, port, sockets).items():
+                sockets[place] = opened.enter_context(listener)
+        opened.pop_all()
+    return list(sockets.values())
+
+
+def urls(sockets: list[socket.socket]) -> list[str]:
+    """The addresses of listening sockets, as a person would type them."""
+    return [_url(*listener.getsockname()) for listener in sockets]
+
+
+def _url(address: str, port: int, _flow: int = 0, zone: int = 0) -> str:
+    if ":" in address:  # RFC 6874: the interface, behind a % that is written as in any URL
+        address = f"[{address}%25{socket.if_indextoname(zone)}]" if zone else f"[{address}]"
+    return f"http://{address}:{port}"
+
+
+def _listen_at_all(
+    host: str, port: int, have: Mapping[_Place, socket.socket]
+) -> dict[_Place, socket.socket]:
+    """Listens on every address of one host that is not listened on yet."""
+    sockets: dict[_Place, socket.socket] = {}
+    with contextlib.ExitStack() as opened:
         try:
-            for family, address in _addresses(host, port):
-                shared_port = sockets[0].getsockname()[1] if sockets else port
-                listener = _listen_at(family, address, shared_port)
+            places = _addresses(host, port)
+            for place in places:
+                if place in have:
+                    continue
+                shared_port = _port_of({**have, **sockets}) or port
+                listener = _listen_at(place, shared_port)
                 if listener is not None:
-                    sockets.append(opened.enter_context(listener))
+                    sockets[place] = opened.enter_context(listener)
         except (OSError, OverflowError, UnicodeError) as error:
             raise BindRefusedError(_why(error, host, port)) from error
-        if not sockets:
+        if not sockets and not have.keys() & set(places):
             raise BindRefusedError(_why(OSError(errno.EADDRNOTAVAIL, ""), host, port))
         opened.pop_all()
     return sockets
 
 
-def urls(sockets: list[socket.socket]) -> list[str]:
-    """The addresses of listening sockets, as a person would type them."""
-    names = [listener.getsockname()[:2] for listener in sockets]
-    return [f"http://{f'[{host}]' if ':' in host else host}:{port}" for host, port in names]
+def _port_of(sockets: Mapping[_Place, socket.socket]) -> int:
+    return next((int(listener.getsockname()[1]) for listener in sockets.values()), 0)
 
 
-def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
+def _addresses(host: str, port: int) -> list[_Place]:
+    """What a host stands for; of IPv6 the number of its interface is a part."""
+    every = host in ("", "*")
+    found = socket.getaddrinfo(
+        None if every else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    return list(
+        dict.fromkeys((family, (address[0], *address[2:])) for family, _, _, _, address in found)
+    )
 
 
-def _listen_at(family: socket.AddressFamily, address: str, port: int) -> socket.socket | None:
+def _listen_at(place: _Place, port: int) -> socket.socket | None:
+    family, (address, *rest) = place
     try:
         # Its own IPv6 socket beside IPv4's, so that an IPv4 caller never looks like ::ffff:….
-        return socket.create_server((address, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((address, port, *rest), family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno in _NOT_HERE:
             return None

@@ -50,7 +50,7 @@ class Sweep:
             Phase.BODY: limits.body_seconds,
             Phase.UNREAD: limits.body_seconds,
             Phase.IDLE: limits.idle_seconds,
-            Phase.LEAVING: limits.idle_seconds,
+            Phase.LEAVING: limits.leaving_seconds,
         }
         shortest = min(self._deadlines.values())
         self._period_seconds = min(_PERIOD_SECONDS_MAX, shortest / _LOOKS_PER_DEADLINE)

@@ -27,6 +27,7 @@ def _package_left_unrun(name: str) -> Iterator[None]:
 
 with _package_left_unrun("uvicorn"):
     from uvicorn.config import Config
+    from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
     from uvicorn.protocols.http.httptools_impl import (
         STATUS_LINE,
         HttpToolsProtocol,
@@ -34,4 +35,11 @@ with _package_left_unrun("uvicorn"):
     )
     from uvicorn.server import ServerState
 
-__all__ = ["STATUS_LINE", "Config", "HttpToolsProtocol", "RequestResponseCycle", "ServerState"]
+__all__ = [
+    "HIGH_WATER_LIMIT",
+    "STATUS_LINE",
+    "Config",
+    "HttpToolsProtocol",
+    "RequestResponseCycle",
+    "ServerState",
+]

@@ -17,8 +17,9 @@ from multiprocessing.context import SpawnProcess
 from hupan.listener.asgi import ASGIApp
 from hupan.listener.lifespan import StartupRefusedError
 from hupan.listener.limits import ListenerLimits
+from hupan.listener.output import output_apart
 from hupan.listener.process import work
-from hupan.listener.signals import stop_signals
+from hupan.listener.signals import hangups_kept_from_children, stop_signals
 from hupan.listener.sockets import BindRefusedError
 
 _LOGGER = logging.getLogger("hupan.listener")
@@ -55,11 +56,12 @@ def _serve_as_worker(
         with contextlib.suppress(OSError):
             pipe.send(said)
 
-    try:
-        status = work(factory(), sockets, limits, lambda: tell(_READY), hear_stop)
-    except (BindRefusedError, StartupRefusedError) as refusal:
-        tell(str(refusal))
-        status = 1
+    with output_apart():
+        try:
+            status = work(factory(), sockets, limits, lambda: tell(_READY), hear_stop)
+        except (BindRefusedError, StartupRefusedError) as refusal:
+            tell(str(refusal))
+            status = 1
     sys.exit(status)
 
 
@@ -135,7 +137,8 @@ class Crew:
             ours, theirs = _SPAWN.Pipe()
             arguments = (self._factory, self._sockets, self._limits, theirs)
             process = _SPAWN.Process(target=_serve_as_worker, args=arguments, daemon=True)
-            process.start()
+            with hangups_kept_from_children():  # they are the parent's to answer too
+                process.start()
             theirs.close()
             self._workers.append(_Worker(process, ours))
 

@@ -1,5 +1,6 @@
 """Reading and answering at the sandbox's doors: plain JSON, plain HTTP statuses."""
 
+from codecs import BOM_UTF8
 from typing import TypeVar
 
 import msgspec
@@ -26,7 +27,7 @@ async def read(request: Request, form: type[Body]) -> Body:
         if len(body) > MOST_BODY_BYTES:
             raise BadRequest("请求体过大 / the body is too large")
     try:
-        return msgspec.json.decode(body or b"{}", type=form)
+        return msgspec.json.decode(body.removeprefix(BOM_UTF8) or b"{}", type=form)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(str(error)) from error
 

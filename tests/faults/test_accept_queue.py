@@ -1,0 +1,96 @@
+"""How many connections may wait to be let in (security R22)."""
+
+import contextlib
+import os
+import resource
+import selectors
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.ports import LOOPBACK, free_port
+from tests.servers import Server
+
+pytestmark = pytest.mark.one_engine
+
+AT_ONCE = 1500
+PATIENCE_SECONDS = 20.0
+SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
+
+
+def processes(pid: int) -> list[int]:
+    """A process and those that it began."""
+    told = subprocess.run(  # noqa: S603 - our own arguments
+        ["ps", "-o", "pid=", "--ppid", str(pid)],  # noqa: S607 - that of the system
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    children = [int(line) for line in told.stdout.split()]
+    return [pid, *(below for child in children for below in processes(child))]
+
+
+@contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """A server that lets nobody in for a while."""
+    stopped = processes(pid)
+    for one in stopped:
+        os.kill(one, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for one in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGCONT)
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """As many as the test has connections."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], AT_ONCE + 200), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def connected(port: int, opened: contextlib.ExitStack) -> int:
+    """How many of 1,500 connections that begin at once are in the queue; waits while there are."""
+    waiting = selectors.DefaultSelector()
+    for _ in range(AT_ONCE):
+        client = opened.enter_context(socket.socket())
+        client.setblocking(False)  # noqa: FBT003 - the library's own
+        client.connect_ex((LOOPBACK, port))
+        waiting.register(client, selectors.EVENT_WRITE)
+    count, deadline = 0, time.monotonic() + PATIENCE_SECONDS
+    while count < AT_ONCE and time.monotonic() < deadline:
+        for key, _ in waiting.select(0.1):
+            waiting.unregister(key.fileobj)
+            count += 1
+    return count
+
+
+@pytest.mark.skipif(
+    not SOMAXCONN.exists() or int(SOMAXCONN.read_text("ascii")) < AT_ONCE,
+    reason="the system lets fewer wait",
+)
+@pytest.mark.usefixtures("many_files")
+@pytest.mark.parametrize("listener", ["own", "metrics"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_fifteen_hundred_may_wait(tmp_path: Path, workers: str, listener: str) -> None:
+    """On each listener; while nobody is let in, none of them is turned away."""
+    metrics_port = free_port()
+    environment = {"HUPAN_METRICS_PORT": str(metrics_port)}
+    arguments = ("--data-dir", str(tmp_path), "--workers", workers)
+    with (
+        Server("serve", *arguments, environment=environment) as server,
+        contextlib.ExitStack() as opened,
+        standing_still(server.process.pid),
+    ):
+        port = server.port if listener == "own" else metrics_port
+        assert connected(port, opened) == AT_ONCE

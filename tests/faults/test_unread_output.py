@@ -1,0 +1,158 @@
+"""A server whose output nobody reads goes on (security X6)."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.faults.sockets import connect
+from tests.ports import LOOPBACK, free_port
+
+pytestmark = pytest.mark.one_engine
+
+REQUESTS, ROUND = 30_000, 100
+START_SECONDS, STOP_SECONDS = 30.0, 15.0
+ASKING = b"GET /v1/user/info HTTP/1.1\r\nhost: a\r\n\r\n"
+NUMBER = re.compile(rb"request=([0-9]+) ")
+GAP = re.compile(rb"([0-9]+) lines dropped")
+
+
+class Unread:
+    """A server with an output that the test reads when it wants, or never."""
+
+    def __init__(self, folder: Path, out: int, *arguments: str) -> None:
+        self.port, self.metrics_port = free_port(), free_port()
+        command = [str(Path(sys.executable).with_name("hupan")), *arguments]
+        command += ["--port", str(self.port), "--data-dir", str(folder / "data")]
+        self.process = subprocess.Popen(  # noqa: S603 - our own executable
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env={**os.environ, "HUPAN_METRICS_PORT": str(self.metrics_port)},
+            cwd=folder,
+        )
+
+    def healthy(self) -> bool:
+        """Whether it answers."""
+        try:
+            url = f"http://{LOOPBACK}:{self.port}/healthz"
+            return httpx.get(url, trust_env=False, timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def await_health(self) -> None:
+        """Waits until it answers."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self.healthy():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def ask(self, count: int) -> None:
+        """Sends requests that leave a line each, and waits for their answers."""
+        with connect(self.port) as client:
+            for _ in range(count // ROUND):
+                client.sendall(ASKING * ROUND)
+                found = b""
+                while found.count(b"HTTP/1.1 ") < ROUND or not found.endswith(b"}"):
+                    found += client.recv(1 << 20)
+
+    def dropped(self) -> int:
+        """What its metrics say."""
+        url = f"http://{LOOPBACK}:{self.metrics_port}/metrics"
+        told = re.search(
+            r"^hupan_log_lines_dropped_total (\d+)",
+            httpx.get(url, trust_env=False, timeout=20).text,
+            re.MULTILINE,
+        )
+        assert told
+        return int(told[1])
+
+
+@contextmanager
+def running(folder: Path, out: int, arguments: Sequence[str]) -> Iterator[Unread]:
+    """A server that answers; it is gone afterwards."""
+    server = Unread(folder, out, *arguments)
+    try:
+        server.await_health()
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait(STOP_SECONDS)
+
+
+COMMANDS = [("sandbox",), ("serve",), ("serve", "--workers", "2")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_pipe_that_nobody_reads(tmp_path: Path, command: Sequence[str]) -> None:
+    """Every request is answered, and the server ends when it is told to."""
+    reader, writer = os.pipe()
+    with running(tmp_path, writer, command) as server:
+        server.ask(REQUESTS)
+        assert server.healthy()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(STOP_SECONDS) == 0
+    os.close(reader)
+    os.close(writer)
+
+
+def test_lines_are_written_or_counted(tmp_path: Path) -> None:
+    """Once somebody reads, what was kept comes in its order, with the number of what was not."""
+    reader, writer = os.pipe()
+    with running(tmp_path, writer, ("sandbox",)) as server:
+        os.close(writer)
+        asked = 0
+        while not server.dropped():
+            server.ask(REQUESTS)
+            asked += REQUESTS
+            assert asked < 10 * REQUESTS
+        server.process.send_signal(signal.SIGTERM)
+        with os.fdopen(reader, "rb") as stream:
+            said = stream.read()
+        assert server.process.wait(STOP_SECONDS) == 0
+    numbers = [int(number) for number in NUMBER.findall(said)]
+    dropped = sum(int(count) for count in GAP.findall(said))
+    assert dropped > 0
+    assert len(numbers) + dropped == asked
+    assert numbers == sorted(numbers)
+    assert "湖畔 Hupan".encode() in said.splitlines()[0]
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """Lines are lost and counted, requests are not."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    with running(tmp_path, full, ("sandbox",)) as server:
+        server.ask(ROUND)
+        deadline = time.monotonic() + START_SECONDS
+        while server.dropped() < ROUND:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(STOP_SECONDS) == 0
+    os.close(full)
+
+
+def test_a_stopped_terminal(tmp_path: Path) -> None:
+    """Ctrl-S stops the terminal, not the server; Ctrl-Q shows what was said meanwhile."""
+    master, terminal = pty.openpty()
+    with running(tmp_path, terminal, ("sandbox",)) as server:
+        termios.tcflow(terminal, termios.TCOOFF)
+        server.ask(3000)
+        assert server.healthy()
+        termios.tcflow(terminal, termios.TCOON)
+        found = b""
+        while len(NUMBER.findall(found)) < 3000:
+            found += os.read(master, 65536)
+    os.close(master)
+    os.close(terminal)

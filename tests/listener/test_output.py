@@ -1,0 +1,193 @@
+"""What a process says never holds it up (security X6)."""
+
+import io
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from hupan.listener.output import Outlet, Speech, lines_dropped, output_apart
+
+PATIENCE_SECONDS = 20.0
+SMALL = 1000
+LINE = b"0123456789\n"
+NOTICE = "{} lines dropped: they could not be written"
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for a thread."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def filled() -> tuple[int, int, int]:
+    """A pipe into which nothing goes any more: both ends, and how many bytes are in it."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    count = 0
+    for piece in (b"x" * 4096, b"x"):
+        try:
+            while True:
+                count += os.write(writer, piece)
+        except BlockingIOError:
+            pass
+    return reader, writer, count
+
+
+def read(reader: int, count: int) -> bytes:
+    """So many bytes."""
+    found = b""
+    while len(found) < count:
+        found += os.read(reader, count - len(found))
+    return found
+
+
+def rest(reader: int) -> bytes:
+    """All that comes until the other end is closed."""
+    with os.fdopen(reader, "rb") as stream:
+        return stream.read()
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_nobody_reads_is_dropped_and_told(waits: bool) -> None:
+    """In order, with the number where the gap is; whether the pipe itself would block or not."""
+    reader, writer, held = filled()
+    os.set_blocking(writer, waits)
+    outlet = Outlet(writer, SMALL)
+    numbered = [b"%06d\n" % number for number in range(1000)]
+    kept = [line for line in numbered if outlet.put(line)]
+    assert len(kept) == SMALL // 7
+    assert outlet.lines_dropped == len(numbered) - len(kept)
+    read(reader, held)
+    until(lambda: outlet.put(LINE))
+    assert outlet.end(PATIENCE_SECONDS)
+    os.close(writer)
+    said = rest(reader).decode().splitlines()
+    assert said[: len(kept)] == [line.decode().strip() for line in kept]
+    told = sum(int(line.split()[0]) for line in said[len(kept) :] if "dropped" in line)
+    assert told == outlet.lines_dropped
+    assert said[len(kept)].endswith(NOTICE.format(""))
+    assert said[-1] == LINE.decode().strip()
+
+
+def test_the_gap_is_told_without_another_line() -> None:
+    """Once somebody reads, the number is there."""
+    reader, writer, held = filled()
+    outlet = Outlet(writer, SMALL)
+    assert outlet.put(b"a" * SMALL + b"\n")
+    assert not outlet.put(LINE * 3)
+    read(reader, held + SMALL + 1)
+    assert read(reader, len(NOTICE.format(3))).decode() == NOTICE.format(3)
+    assert outlet.end(PATIENCE_SECONDS)
+    os.close(writer)
+    os.close(reader)
+
+
+def test_a_full_disk_costs_lines_alone() -> None:
+    """Each is counted; nobody hears of an error."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    outlet = Outlet(full)
+    for number in range(10):
+        assert outlet.put(LINE * 2)
+        until(lambda number=number: outlet.lines_dropped == 2 * number + 2)  # type: ignore[misc]  # bound
+    assert outlet.end(PATIENCE_SECONDS)
+    os.close(full)
+
+
+def test_a_disk_with_room_again_hears_what_is_missing() -> None:
+    """Before the first line that can be written."""
+    reader, writer = os.pipe()
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    outlet = Outlet(descriptor)
+    outlet.put(LINE * 2)
+    until(lambda: outlet.lines_dropped == 2)
+    os.dup2(writer, descriptor)
+    outlet.put(b"again\n")
+    assert outlet.end(PATIENCE_SECONDS)
+    os.close(descriptor)
+    os.close(writer)
+    assert rest(reader).decode() == NOTICE.format(2) + "\nagain\n"
+
+
+def test_the_end_does_not_wait_for_ever() -> None:
+    """A reader that never comes is given up."""
+    reader, writer, held = filled()
+    os.set_blocking(writer, True)
+    outlet = Outlet(writer)
+    outlet.put(LINE)
+    assert not outlet.end(0.1)
+    read(reader, held)
+    assert outlet.end(PATIENCE_SECONDS)
+    assert read(reader, len(LINE)) == LINE
+    os.close(writer)
+    os.close(reader)
+
+
+def test_who_must_know_is_told() -> None:
+    """A code on the console that could not be kept is tried again, so it is an error there."""
+    reader, writer, _ = filled()
+    outlet = Outlet(writer, SMALL)
+    with os.fdopen(os.dup(writer), "w") as before:
+        told, untold = (Speech(outlet, before, is_told=told) for told in (True, False))
+    untold.write("a" * SMALL + "\n")
+    untold.write("b\n")
+    with pytest.raises(BlockingIOError):
+        told.write("c\n")
+    os.close(reader)
+    assert outlet.end(PATIENCE_SECONDS)
+    os.close(writer)
+
+
+def test_many_threads_do_not_mix_their_lines() -> None:
+    """Lines come out whole, also if they were written in pieces."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as before:
+        outlet = Outlet(before.fileno())
+
+        def say(name: str) -> None:
+            stream = Speech(outlet, before, is_told=False)
+            for number in range(200):
+                stream.write(name)
+                stream.write(f"{number}\n")
+
+        threads = [threading.Thread(target=say, args=(name,)) for name in "abcd"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert outlet.end(PATIENCE_SECONDS)
+    said = rest(reader).decode().splitlines()
+    for name in "abcd":
+        assert [line for line in said if line[0] == name] == [f"{name}{n}" for n in range(200)]
+
+
+def test_both_streams_keep_their_order_in_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard output and error that go to one file do so in turn; all is there at the end."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as out, os.fdopen(os.dup(writer), "w") as err:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        with output_apart():
+            for number in range(100):
+                sys.stdout.write(f"out {number}\n")
+                sys.stderr.write(f"err {number}")
+                sys.stderr.write("\n")
+            sys.stdout.write("no whole line")
+            assert lines_dropped() == 0
+        assert sys.stdout is out
+        assert sys.stderr is err
+    expected = [f"{name} {number}" for number in range(100) for name in ("out", "err")]
+    assert rest(reader).decode().splitlines() == [*expected, "no whole line"]
+
+
+def test_what_is_no_file_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream in memory never waits."""
+    memory = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", memory)
+    with output_apart():
+        assert sys.stderr is memory
