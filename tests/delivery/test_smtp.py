@@ -48,7 +48,9 @@ def test_dots_anywhere_are_quoted(local: str) -> None:
     sink = Sink()
     deliver(smtpd(sink), mail(to=f"{local}@docomo.ne.jp"))
     assert sink.envelopes[0].rcpt_tos == [f"{local}@docomo.ne.jp"]  # as the server reads it
-    assert f'To: "{local}"@docomo.ne.jp\r\n'.encode() in bytes(sink.envelopes[0].content or b"")
+    content = sink.envelopes[0].content
+    assert isinstance(content, bytes)
+    assert f'To: "{local}"@docomo.ne.jp\r\n'.encode() in content
     assert quoted(f"{local}@docomo.ne.jp") == f'"{local}"@docomo.ne.jp'
 
 
