@@ -17,7 +17,15 @@ NAMED_IN = {
     *("deploy/nginx/hupan.conf", "deploy/caddy/Caddyfile"),
 }
 HOSTS_LINES = "".join(f"192.0.2.10  {name}\n" for name in NAMES)
-VERIFY = "openssl verify -CAfile authority.pem -purpose sslserver -verify_hostname".split()
+VERIFY = [
+    "openssl",
+    "verify",
+    "-CAfile",
+    "authority.pem",
+    "-purpose",
+    "sslserver",
+    "-verify_hostname",
+]
 COMMANDS = re.compile(r"```sh\n(openssl req .*?)```", re.DOTALL)
 
 
