@@ -10,6 +10,7 @@ from hupan.app.limit_table import exemption
 from hupan.app.rules import targets
 from hupan.chance import SeededChance
 from hupan.config import Settings
+from hupan.config.limit_forms import TARGETS
 from hupan.domain.codes import Codes
 from hupan.domain.limiter import Exemption, Limiter
 from hupan.domain.refusals import Refusal
@@ -132,7 +133,7 @@ def test_what_is_in_force_is_told_masked() -> None:
     ],
 )
 def test_a_target_may_be_pasted(written: str, subject: str) -> None:
-    """The setting takes numbers and addresses as they are copied, and means the same (wire.md 5)."""
+    """The setting takes numbers and addresses as they are copied (wire.md 5)."""
     loaded = TARGETS.read(written)
     assert isinstance(loaded, tuple)
     assert subject in exempt(*loaded).subjects

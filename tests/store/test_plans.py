@@ -28,9 +28,11 @@ PARAMETER: Final = re.compile(r"\?(\d+)")
 WALK: Final = re.compile(r"SCAN (?!CONSTANT ROW)|USE TEMP B-TREE")
 ANOTHER_ENGINE: Final = re.compile("postgres|spread$")
 
+MIGRATION: Final = "reads all rows once, as a store is brought up to date"
 OPERATORS: Final = "an operator's command reads all rows; no request does"
 FILES: Final = "one row for each file of the migrations, or for each table or column"
 WALKS: Final[Mapping[str, str]] = {
+    "ascii_domains.READS": MIGRATION,
     "bots.COUNT": "along an index; the list of bots is small",
     "bots.LIST": "along an index, as far as the limit",
     "categories.LIST": "some dozen rows, made by an operator",

@@ -33,7 +33,8 @@ WHERE channel = 'email'
 ORDER BY account_id, number
 """,
 )
-_RENAME = "UPDATE identities SET value = ?2 WHERE kind = 'email' AND value = ?1"
+# In two steps: a database that is spread by the value does not let it change.
+_TAKE = "INSERT INTO identities (kind, value, account_id) VALUES ('email', ?1, ?2)"
 _FREE = "DELETE FROM identities WHERE kind = 'email' AND value = ?1"
 _SHOW = "UPDATE accounts SET email = ?2 WHERE id = ?1"
 _REMEMBER = (
@@ -79,12 +80,12 @@ def statements(rows: Sequence[Sequence[Row]], now: int) -> Iterator[Statement]:
         kept = ascii_address(str(value))
         if kept == value:
             continue
+        yield _FREE, (value,)
         if kept in taken:
             aside.add((account, kept))
-            yield _FREE, (value,)
         else:
             taken.add(kept)
-            yield _RENAME, (value, kept)
+            yield _TAKE, (kept, account)
     for account, email in accounts:
         kept = ascii_address(str(email))
         if (account, kept.lower()) in aside:
