@@ -110,7 +110,7 @@ class PublicAccount(Struct, Standing, frozen=True):
 
 
 class Session(Struct, frozen=True):
-    """One device's sign-in; it belongs to (account, device id), see wire.md 5."""
+    """One device's sign-in; it belongs to (account, device id) unless that is "", see wire.md 5."""
 
     account_id: AccountId
     token_hash: bytes

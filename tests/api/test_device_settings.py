@@ -60,17 +60,17 @@ def test_what_was_set_is_read(wire: WireClient) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "field", "values"),
     [
-        (READ, {"deviceId": "pad"}, "deviceId", [None, 1, True, [], {}, "d" * 129, "a\nb"]),
-        (WRITE, {"deviceId": "pad", "ignore": ""}, "deviceId", [None, 1, "d" * 129, "a\x00"]),
+        (READ, {"deviceId": "pad"}, "deviceId", [None, 1, True, [], {}, "d" * 1025, "a\nb"]),
+        (WRITE, {"deviceId": "pad", "ignore": ""}, "deviceId", [None, 1, "d" * 1025, "a\x00"]),
         (
             WRITE,
             {"deviceId": "pad", "ignore": ""},
             "ignore",
             [None, 1, 10, [10], *UNKNOWN_MODULES],
         ),
-        (STATUS, DEVICE, "deviceId", [None, 1, "d" * 129, "\x1b"]),
+        (STATUS, DEVICE, "deviceId", [None, 1, "d" * 1025, "\x1b"]),
         (STATUS, DEVICE, "registrationId", [None, 1, "r" * 513, "\x1b"]),
-        (STORE, REGISTRATION, "deviceId", [None, 1, "d" * 129]),
+        (STORE, REGISTRATION, "deviceId", [None, 1, "d" * 1025]),
         (STORE, REGISTRATION, "registrationId", [None, 1, "r" * 513, "\x7f"]),
         (STORE, REGISTRATION, "isOpen", [None, "1", True, 1.0, -1, 2, 2**31, 2**63, 10**30]),
         (STORE, REGISTRATION, "type", [None, "1", True, 1.5, -1, 2**31, 2**63, 10**30]),

@@ -53,7 +53,15 @@ def test_an_account_is_made_and_found(data: Path) -> None:
     )
     assert made["id"] == "1000001"
     assert (made["nickname"], made["vip"], made["banned"]) == ("湖边", True, False)
-    for who in ("1000001", "13900000001", "+8613900000001", "lin@EXAMPLE.com"):
+    for who in (
+        *("1000001", "13900000001", "+8613900000001", "lin@EXAMPLE.com"),
+        *(
+            "+86 139 0000 0001",
+            "\u202a0086-139-0000-0001\u202c",
+            "１３９００００ ０００１",
+            "１０００００１",
+        ),
+    ):
         assert told(data, "account", "show", who) == made
     table = run(data, "account", "show", "1000001").stdout
     for word in ("湖边", "13900000001", "Lin@example.com", "至 until"):
@@ -233,3 +241,12 @@ def test_a_store_must_be_there(tmp_path: Path) -> None:
     """A command makes no store; that is the server's."""
     assert "没有数据库" in refused(tmp_path, "account", "list")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_international_domain_is_one_address(data: Path) -> None:
+    """It is kept in its ASCII form; an operator finds it by either form (U7)."""
+    made = told(data, "account", "create", "--email", "Lin@xn--fiq228c.com")
+    assert made["email"] == "Lin@xn--fiq228c.com"
+    for who in ("lin@中文.com", "LIN@XN--FIQ228C.COM"):
+        assert told(data, "account", "show", who) == made
+    assert refused(data, "account", "create", "--email", "lin@Xn--fiq228c.com")

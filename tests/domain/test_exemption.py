@@ -10,6 +10,7 @@ from hupan.app.limit_table import exemption
 from hupan.app.rules import targets
 from hupan.chance import SeededChance
 from hupan.config import Settings
+from hupan.config.limit_forms import TARGETS
 from hupan.domain.codes import Codes
 from hupan.domain.limiter import Exemption, Limiter
 from hupan.domain.refusals import Refusal
@@ -120,3 +121,26 @@ def test_what_is_in_force_is_told_masked() -> None:
     assert f"{UNTIL}: 2" in lines[0]
     assert lines[1].endswith("+85****4567")
     assert exempt_lines(settings(), ENDS_AT) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "subject"),
+    [
+        ("+86 139 0000 0001", sends("sms", PHONE)),
+        ("\u202a0086-139-0000-0001\u202c", sends("sms", PHONE)),
+        ("１３９００００ ０００１", sends("sms", PHONE)),
+        ("Tester@中文.com", sends("email", "tester@xn--fiq228c.com")),
+    ],
+)
+def test_a_target_may_be_pasted(written: str, subject: str) -> None:
+    """The setting takes numbers and addresses as they are copied (wire.md 5)."""
+    loaded = TARGETS.read(written)
+    assert isinstance(loaded, tuple)
+    assert subject in exempt(*loaded).subjects
+
+
+def test_words_are_no_targets() -> None:
+    """What is neither a number nor an address is refused when it is set."""
+    for written in ("hello world", "1390000000a", "138,0013", "-" * 61):
+        with pytest.raises(ValueError, match=r".*"):
+            TARGETS.read(written)

@@ -14,6 +14,8 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
+NAMES = ("chat-go.jwzhd.com", "chat-web-go.jwzhd.com", "chat-ws-go.jwzhd.com")
+
 
 def nginx(folder: Path, port: int, behind: int, chain: Path) -> Sequence[str]:
     """The nginx of the system with our file: the command that runs it."""
@@ -40,10 +42,8 @@ def nginx(folder: Path, port: int, behind: int, chain: Path) -> Sequence[str]:
 def caddy(folder: Path, port: int, behind: int, chain: Path) -> Sequence[str]:
     """Caddy with our file: the command that runs it."""
     text = (DEPLOY / "caddy/Caddyfile").read_text("utf-8")
-    names = "chat-go.jwzhd.com, chat-web-go.jwzhd.com {"
-    addresses = ", ".join(
-        f"https://{name}:{port}" for name in ("chat-go.jwzhd.com", "chat-web-go.jwzhd.com")
-    )
+    names = f"{', '.join(NAMES)} {{"
+    addresses = ", ".join(f"https://{name}:{port}" for name in NAMES)
     site = _replacer(text)(
         ("{\n\tservers {", "{\n\tadmin off\n\tauto_https disable_redirects\n\tservers {"),
         (names, f"{addresses} {{\n\tbind {LOOPBACK}"),

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.delivery.certificates import issue
-from tests.flows.fronts import FRONTS, front
+from tests.flows.fronts import FRONTS, NAMES, front
 from tests.ports import LOOPBACK
 from tests.servers import Server
 from tests.wire import pb
@@ -18,7 +18,7 @@ from tests.wire.events import events
 
 pytestmark = pytest.mark.one_engine
 
-NAME, WEB_NAME = "chat-go.jwzhd.com", "chat-web-go.jwzhd.com"
+NAME, WEB_NAME, SOCKET_NAME = NAMES
 VISITOR, SPOOFED = "127.0.0.2", "203.0.113.9"
 BEHIND = {"HUPAN_TRUSTED_PROXIES": f"{LOOPBACK}/32", "HUPAN_CLIENT_IP_HEADER": "x-real-ip"}
 
@@ -99,6 +99,15 @@ def test_the_name_selects_the_surface(visit: Visit) -> None:
     page = visit.ask("GET", "/v1/user/homepage?userId=1", host=WEB_NAME)
     assert page.json()["data"]["user"]["registerTime"] == 0
     assert visit.ask("GET", "/v1/user/homepage?userId=1").status_code == 404
+
+
+def test_the_name_of_the_socket_ends_here(visit: Visit) -> None:
+    """A client that opens its socket sends its token to this server and to no other (wire.md 6)."""
+    opening = {"connection": "upgrade", "upgrade": "websocket"}
+    reply = visit.ask("GET", "/ws", b"", host=SOCKET_NAME, **opening)
+    assert reply.status_code == 404
+    assert "x-request-id" in reply.headers
+    assert visit.ask("POST", "/v1/user/captcha", host=SOCKET_NAME).json()["code"] == 1
 
 
 def test_browsers_may_ask(visit: Visit) -> None:

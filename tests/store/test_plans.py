@@ -30,9 +30,11 @@ ANOTHER_ENGINE: Final = re.compile("postgres|spread$")
 # They look at the pages of a file, and at the one row that tells who wrote its log back.
 OF_PAGES: Final = re.compile("log_care$|other_programs$")
 
+MIGRATION: Final = "reads all rows once, as a store is brought up to date"
 OPERATORS: Final = "an operator's command reads all rows; no request does"
 FILES: Final = "one row for each file of the migrations, or for each table or column"
 WALKS: Final[Mapping[str, str]] = {
+    "ascii_domains.READS": MIGRATION,
     "bots.COUNT": "along an index; the list of bots is small",
     "bots.LIST": "along an index, as far as the limit",
     "categories.LIST": "some dozen rows, made by an operator",

@@ -32,6 +32,7 @@ RARE: Final = "a number or an address changes hands: a short delete on every mac
 ANY_SERVER: Final = "the sandbox and operators list accounts in the order of their ids"
 
 OFF_THE_PATH: Final[Mapping[str, str]] = {
+    "ascii_domains.READS": OPERATOR,
     "captchas.DROP_SURPLUS": HOUSEKEEPING,
     "captchas.PURGE": HOUSEKEEPING,
     "claims.LIST": HOUSEKEEPING,

@@ -65,14 +65,12 @@ def test_wrong_type_is_named(wire: WireClient, path: str, field: str, value: obj
         (EMAIL, "email"),
         (BY_CODE, "mobile"),
         (BY_CODE, "deviceId"),
-        (BY_CODE, "platform"),
         (BY_PASSWORD, "deviceId"),
-        (BY_PASSWORD, "platform"),
     ],
 )
-@pytest.mark.parametrize("length", [129, 20_000])
+@pytest.mark.parametrize("length", [1025, 20_000])
 def test_too_long_is_named(wire: WireClient, path: str, field: str, length: int) -> None:
-    """A text beyond its limit is named; deviceId and platform hold 128 (security T8)."""
+    """A text beyond its limit is named; deviceId holds 1,024 (wire.md 5, security T8)."""
     body = {**whole_body(wire, path), field: "1" * length}
     assert refused_field(wire.post(path, body)) == field
 
@@ -92,15 +90,14 @@ def test_far_too_long_is_refused(wire: WireClient, path: str, field: str) -> Non
         "139000000000",
         "23900000000",
         "1390000000a",
-        "139 0000 0000",
-        "139-0000-0000",
+        "1390000000.0",
+        "139_0000_0000",
         "+1 2025550123",
         "+8613900000000\n",
         "13900000000\n",
         "13900000000\x00",
         "\x0013900000000",
         "١٣٩٠٠٠٠٠٠٠٠",
-        "１３９００００００００",
         "1390000000²",
         "+86+8613900000000",
         "-13900000000",

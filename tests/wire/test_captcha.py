@@ -7,6 +7,7 @@ import zlib
 
 from PIL import Image
 
+from tests.servers import Server
 from tests.wire.answers import assert_refused, refused_field
 from tests.wire.client import WireClient
 from tests.wire.records import Captcha
@@ -49,6 +50,22 @@ def test_pictures_and_ids_differ(wire: WireClient) -> None:
     assert len({captcha.id for captcha in captchas}) == 20
     assert len({captcha.picture_url for captcha in captchas}) == 20
     assert len({captcha.answer for captcha in captchas}) > 15
+
+
+def test_answer_has_four_digits(wire: WireClient) -> None:
+    """One client's field takes no more than four characters (wire.md 4)."""
+    assert all(re.fullmatch("[2-9]{4}", wire.captcha().answer) for _ in range(10))
+
+
+def test_length_is_a_setting() -> None:
+    """With `captcha_length` answers have five or six digits, and sign in all the same (C9)."""
+    with (
+        Server("sandbox", environment={"HUPAN_CAPTCHA_LENGTH": "6"}) as server,
+        WireClient(server) as wire,
+    ):
+        captcha = wire.captcha()
+        assert re.fullmatch("[2-9]{6}", captcha.answer)
+        assert use(wire, captcha.id, captcha.answer) == 1
 
 
 def leaks(wire: WireClient) -> bool:

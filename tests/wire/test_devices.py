@@ -74,10 +74,18 @@ def test_same_device_stands_once(wire: WireClient) -> None:
 
 
 def test_device_without_a_name_stands_too(wire: WireClient) -> None:
-    """No deviceId is the device "" (wire.md 5)."""
-    token = wire.signed_in(wire.fresh_phone())
-    (device,) = devices(wire, token)
-    assert (device.text(3), device.text(4)) == ("", "")
+    """Each sign-in without a deviceId stands there as a device "" (wire.md 5)."""
+    phone = wire.fresh_phone()
+    token, _ = (wire.signed_in(phone, platform="pad") for _ in "ab")
+    assert [(d.text(3), d.text(4)) for d in devices(wire, token)] == [("pad", "")] * 2
+
+
+def test_offline_without_a_name_ends_all_that_have_none(wire: WireClient) -> None:
+    """The deviceId "" means every session without one: nothing tells them apart (wire.md 5)."""
+    phone = wire.fresh_phone()
+    named, one, two = (wire.signed_in(phone, deviceId=name) for name in ("d", "", ""))
+    assert reply_to(wire, OFFLINE, {"deviceId": ""}, token=named) == SUCCESS
+    assert [wire.own_info(token).code for token in (named, one, two)] == [1, -101, -101]
 
 
 def test_offline_ends_that_devices_session(wire: WireClient) -> None:

@@ -41,8 +41,8 @@ class Field:
 
 NO_PAGE = (0, -1, 10_001, 2**31, 2**53)
 NO_SIZE = (0, -1, 101, 2**31, 2**53)
-LONG_DEVICE = ("d" * 129, "a\x00b")
-NO_PHONE = ("", "1", "1390000000a", "139000000000", "１３９００００００００", "13900000000\n")
+LONG_DEVICE = ("d" * 1025, "a\x00b")
+NO_PHONE = ("", "1", "1390000000a", "139000000000", "１３９００００００0000", "13900000000\n")
 NO_EMAIL = ("", "nobody", "a@b@example.com", "a@example.com\n", "a@example.com,b@example.com")
 RECORD = "user/gold-coin-increase-decrease-record"
 FORGET = "user/forget-password"

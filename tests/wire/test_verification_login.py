@@ -59,6 +59,8 @@ def test_ids_ascend(wire: WireClient) -> None:
         {"deviceId": "", "platform": ""},
         {"deviceId": "设备 ✓ 1", "platform": "我的客户端"},
         {"deviceId": "d" * 128, "platform": "p" * 128},
+        {"deviceId": "d" * 1024, "platform": "p" * 20_000},
+        {"deviceId": None, "platform": None},
         {"nonsense": 1, "nested": {"a": [None, True, 1.5]}, "": ""},
         {"big": 10**30, "small": -(2**70)},
     ],
@@ -94,17 +96,15 @@ def test_other_device_has_its_own_session(wire: WireClient) -> None:
     assert [wire.own_info(token).code for token in tokens] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("first", [{}, {"deviceId": ""}])
-@pytest.mark.parametrize("second", [{}, {"deviceId": ""}])
-def test_no_device_is_one_device(
+@pytest.mark.parametrize("first", [{}, {"deviceId": ""}, {"deviceId": None}])
+@pytest.mark.parametrize("second", [{}, {"deviceId": ""}, {"deviceId": None}])
+def test_no_device_is_a_device_of_its_own(
     wire: WireClient, first: dict[str, object], second: dict[str, object]
 ) -> None:
-    """No deviceId counts as the empty one (wire.md 5)."""
+    """A sign-in with no deviceId, absent, null or "", pushes nobody out (wire.md 5, T3)."""
     phone = wire.fresh_phone()
-    old = wire.signed_in(phone, **first)
-    new = wire.signed_in(phone, **second)
-    assert wire.own_info(old).code == -101
-    assert wire.own_info(new).code == 1
+    tokens = [wire.signed_in(phone, **extra) for extra in ({"deviceId": "d"}, first, second)]
+    assert [wire.own_info(token).code for token in tokens] == [1, 1, 1]
 
 
 def test_device_is_not_unique_across_users(wire: WireClient) -> None:

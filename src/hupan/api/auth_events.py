@@ -17,6 +17,7 @@ from hupan.contract.failures import SUCCESS_CODE
 from hupan.contract.messages.login import LoginToken
 from hupan.counting import Count
 from hupan.domain.masks import line_of, masked
+from hupan.domain.text import MOST_KEPT_DEVICE_CHARACTERS, hashed_device_id
 from hupan.model import AccountId
 
 AGAIN_SECONDS = 60
@@ -105,6 +106,8 @@ class AuthEvents:
 
 def device_mark(device_id: str) -> str:
     """What tells devices apart in the log without naming them, "" for none."""
+    if len(device_id) > MOST_KEPT_DEVICE_CHARACTERS:
+        device_id = hashed_device_id(device_id)
     return hashlib.sha256(device_id.encode()).hexdigest()[:8] if device_id else ""
 
 

@@ -2,6 +2,7 @@
 
 import re
 from codecs import BOM_UTF8
+from collections.abc import Set  # noqa: PYI025 - only as a type
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ if api_implementation.Type() != "upb":
     raise ImportError("protobuf without its upb back end is neither safe nor fast (security I6)")
 
 _FIELD = re.compile(r"(?:field `([^`]+)`)|(?:`\$\.([^`.\[]+))")
+_RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 Request = TypeVar("Request")
@@ -59,10 +61,14 @@ class JsonCodec(Generic[Request]):
 
     def __init__(self, request: type[Request]) -> None:
         self._decoder = msgspec.json.Decoder(request)
+        self._optional = _optional_names(request)
 
     def read(self, body: bytes) -> Request:
-        """Reads one object; an empty body counts as `{}`, so that a missing field is named."""
-        return read_json(self._decoder, body)
+        """Reads one object; an empty body counts as `{}`, so that a missing field is named.
+
+        In a field that may be missing `null` is like its absence.
+        """
+        return read_json(self._decoder, body, self._optional)
 
     def write(self, response: Struct, number: int) -> bytes:
         """Envelope with data; without the key where there is nothing to say (wire.md 1.6)."""
@@ -106,8 +112,15 @@ class ProtobufCodec(Generic[Request]):
         return bytes(answer.SerializeToString())
 
 
-def read_json(decoder: "msgspec.json.Decoder[Request]", body: bytes) -> Request:
+def read_json(
+    decoder: "msgspec.json.Decoder[Request]", body: bytes, optional: Set[str] = frozenset()
+) -> Request:
     """Reads one JSON object (security I3).
+
+    Args:
+        decoder: of the form that it has.
+        body: its bytes.
+        optional: names that may be missing, which they count as where their value is `null`.
 
     Raises:
         InvalidField: a field is missing, of a wrong type or out of range.
@@ -118,11 +131,27 @@ def read_json(decoder: "msgspec.json.Decoder[Request]", body: bytes) -> Request:
         raise UnreadableBody
     try:
         body.decode()  # the decoder skips unknown keys without looking at their bytes
-        return decoder.decode(body if body.strip() else b"{}")
+        return _decode(decoder, body if body.strip() else b"{}", optional)
     except msgspec.ValidationError as error:
         refuse_invalid(error)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableBody from error
+
+
+def _decode(decoder: "msgspec.json.Decoder[Request]", body: bytes, optional: Set[str]) -> Request:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        if not optional or b"null" not in body:
+            raise
+    given = _RAW_OBJECT.decode(body)
+    told = {k: raw for k, raw in given.items() if k not in optional or bytes(raw) != b"null"}
+    return decoder.decode(msgspec.json.encode(told))
+
+
+def _optional_names(request: type) -> Set[str]:
+    fields = msgspec.structs.fields(request) if issubclass(request, Struct) else ()
+    return {field.encode_name for field in fields if not field.required}
 
 
 def refuse_invalid(error: msgspec.ValidationError) -> NoReturn:

@@ -30,12 +30,16 @@ class JsonFormCodec(Generic[Request]):
         self._response = response
 
     def read(self, body: bytes) -> Request:
-        """Fills the request from the keys that it knows; every field of a request is a text."""
+        """Fills the request from the keys that it knows; every field of a request is a text.
+
+        As in protobuf none has to be there, and `null` is like absence.
+        """
         given = read_json(_decoder, body)
         message = self._request()
         for field in self._request.DESCRIPTOR.fields:
-            if field.name in given:
-                setattr(message, field.name, _text(given[field.name], field.name))
+            raw = given.get(field.name)
+            if raw is not None and bytes(raw) != b"null":
+                setattr(message, field.name, _text(raw, field.name))
         return message
 
     def write(self, response: Any, number: int) -> bytes:  # noqa: ANN401 - any answer with a status

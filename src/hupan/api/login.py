@@ -1,5 +1,6 @@
 """Handlers that open and end sessions."""
 
+from hupan.api.agents import platform_of
 from hupan.api.call import Call
 from hupan.api.services import Services
 from hupan.contract.messages.login import CodeLogin, EmailLogin, LoginToken
@@ -32,4 +33,4 @@ async def logout(services: Services, caller: Caller | None, _request: Anything) 
 async def _device(services: Services, call: Call, request: CodeLogin | EmailLogin) -> Device:
     """What the client signs in on, and the country of its address."""
     country = await services.places.country(services.client_addresses.of(call))
-    return device(request.device_id, request.platform, country)
+    return device(request.device_id, request.platform or platform_of(call.headers), country)

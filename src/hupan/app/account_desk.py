@@ -12,6 +12,7 @@ from hupan.domain.password_strength import PasswordStrength
 from hupan.domain.provisioning import SECONDS_IN_A_DAY, AccountWanted, Provisioning
 from hupan.domain.refusals import InvalidField
 from hupan.domain.roster import Roster
+from hupan.domain.targets import folded
 from hupan.domain.vip import MOST_DAYS, VipTerms
 from hupan.model import NEVER_ENDS, AccountId
 
@@ -67,7 +68,7 @@ class AccountDesk:
         if not 0 <= vip_days <= MOST_DAYS:
             raise InvalidField("vip_days")
         if password:
-            self._strength.check(password, nickname, phone, email.partition("@")[0])
+            self._strength.check(password, nickname, folded(phone), email.partition("@")[0])
         wanted = AccountWanted(
             phone=phone,
             email=email,

@@ -237,6 +237,6 @@ def _limits(settings: Settings, names: tuple[str, ...]) -> Iterator[Limit]:
 def exempt_target(text: str, its_targets: Targets) -> Target | None:
     """A target as requests name it; None for one that this server takes from nobody."""
     try:
-        return its_targets.email(text, "") if "@" in text else its_targets.phone(text, "")
+        return its_targets.named(text, "")
     except InvalidField:
         return None

@@ -26,7 +26,7 @@ from hupan.domain.sessions import Sessions
 from hupan.domain.settings import Limits, Rules
 from hupan.domain.targets import Targets
 from hupan.domain.tokens import Tokens
-from hupan.pictures.drawing import ANSWER_DIGITS, READABLE_DIGITS, InkDrawer
+from hupan.pictures.drawing import READABLE_DIGITS, InkDrawer
 from hupan.pictures.pool import PicturePool
 from hupan.seal import Seal
 from hupan.store.engine import MeasuredEngine
@@ -105,7 +105,8 @@ def make_pictures(settings: Settings, outside: Outside, count: Count) -> Picture
 
     def answer() -> str:
         return "".join(
-            READABLE_DIGITS[chance.below(len(READABLE_DIGITS))] for _ in range(ANSWER_DIGITS)
+            READABLE_DIGITS[chance.below(len(READABLE_DIGITS))]
+            for _ in range(settings.captcha_length)
         )
 
     drawer = InkDrawer(secrets.SystemRandom().uniform)

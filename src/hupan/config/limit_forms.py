@@ -8,7 +8,9 @@ from hupan.config.wording import Wording
 
 _COUNTRY = matching("[A-Z]{2}", "国家或地区代码，如 HK", "a code of a country such as HK")
 _TARGET = matching(
-    r"\+?[0-9]{7,15}|[^\s@,]{1,64}@[^\s@,]{1,255}",
+    r"[0-9０-９+＋()（）.．\s\-－\u00b7\u2010-\u2015\u2212"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]{7,60}"
+    r"|[^\s@,]{1,64}@[^\s@,]{1,255}",
     "手机号或邮箱",
     "a phone number or an e-mail address",
 )

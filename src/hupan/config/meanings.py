@@ -239,6 +239,10 @@ MEANINGS: Mapping[str, Wording] = {
     "captcha_lifetime_seconds": Wording(
         "图形验证码有效秒数", "how long a picture code is good, in seconds"
     ),
+    "captcha_length": Wording(
+        "图形验证码的位数；有的客户端只能输入四位",
+        "digits of a picture code; one client's field takes no more than four",
+    ),
     "captcha_pool": Wording("预先生成的图形验证码数", "picture codes made ahead"),
     "wrong_codes_per_hour": Wording(
         "每个号码或邮箱每小时可输错验证码的次数", "wrong codes per target and hour"

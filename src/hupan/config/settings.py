@@ -151,6 +151,7 @@ class Settings:
     limits_enabled: bool = LIMITS.flag(on=True)
     code_lifetime_seconds: int = LIMITS(300, whole(1, 600))
     captcha_lifetime_seconds: int = LIMITS(300, whole(1, 600))
+    captcha_length: int = LIMITS(4, whole(4, 6))
     captcha_pool: int = LIMITS(64, whole(1, 10_000))
     wrong_codes_per_hour: int = LIMITS(10, _COUNT)
     wrong_codes_per_day: int = LIMITS(20, _COUNT)

@@ -53,9 +53,11 @@ GENERAL: tuple[Note, ...] = (
     Note(
         "D",
         'Types are exact: `"1"`, `1.0`, `true` and `null` are no whole number, and a field that '
-        "must be there is refused by name (1100). JSON is one object in UTF-8, nested at most 16 "
+        "must be there is refused by name (1100). Where a field may be missing `null` is like its "
+        "absence. JSON is one object in UTF-8, nested at most 16 "
         "deep; of a key that comes twice the last counts.",
-        '类型严格：`"1"`、`1.0`、`true`、`null` 都不是整数，缺少必填字段时指出字段名（1100）。JSON '
+        '类型严格：`"1"`、`1.0`、`true`、`null` 都不是整数，缺少必填字段时指出字段名（1100）；'
+        "可缺省的字段为 `null` 时视同缺省。JSON "
         "须为一个"
         " UTF-8 对象且嵌套不超过 16 层；键重复时以最后一个为准。",
     ),

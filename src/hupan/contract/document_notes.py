@@ -123,8 +123,10 @@ NOTES: dict[Line, tuple[Note, ...]] = {
     of.code_login: (
         Note(
             "C",
-            "`deviceId` and `platform` are free text and may be absent.",
-            "`deviceId` 与 `platform` 为任意文本，可以缺省。",
+            "`deviceId` and `platform` are free text and may be absent; a sign-in without deviceId "
+            "replaces no other, and without platform a word of User-Agent is shown.",
+            "`deviceId` 与 `platform` 为任意文本，可以缺省；没有 deviceId 的登录不替换其他登录，"
+            "没有 platform 时取 User-Agent 中的一个词。",
         ),
         Note(
             "D",

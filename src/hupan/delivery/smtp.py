@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from hupan.delivery.message import Message
 from hupan.delivery.protocol import NotSent, OutcomeUnknown
-from hupan.delivery.targets import is_address, require_mail
+from hupan.delivery.targets import is_address, quoted, require_mail
 from hupan.delivery.texts import DEFAULT_BRAND, render, require_brand
 from hupan.delivery.tls import is_loopback, verified_context
 
@@ -129,7 +129,7 @@ class SmtpSender:
         text = render(message, self._brand)
         mail = EmailMessage(policy=SMTP_POLICY)
         mail["From"] = Address(display_name=self._brand, addr_spec=self._options.sender)
-        mail["To"] = Address(addr_spec=message.to)
+        mail["To"] = quoted(message.to)
         mail["Subject"] = text.subject
         mail["Date"] = datetime.fromtimestamp(message.created_at, UTC)
         mail["Message-ID"] = f"<{message.id}@{self._domain}>"
@@ -153,7 +153,7 @@ class SmtpSender:
             async with asyncio.timeout_at(deadline):
                 await client.connect()
                 await client.mail(self._options.sender)
-                await client.rcpt(to)
+                await client.rcpt(quoted(to))
         except self._failures as error:
             return _before_data(error)
         try:

@@ -6,8 +6,10 @@ from hupan.delivery.message import Message
 from hupan.delivery.protocol import NotSent
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ANY_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
+_RECIPIENT = re.compile(rf"{_ANY_ATOM}@{_LABEL}(?:\.{_LABEL})*")
 _PHONE = re.compile(r"\+?[0-9]{5,15}")
 _ID = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
@@ -25,6 +27,23 @@ def is_address(text: str) -> bool:
     )
 
 
+def is_recipient(text: str) -> bool:
+    """Whether mail can be sent to `text`: as above, with dots anywhere in the local part.
+
+    Carriers of Japan gave such addresses to many: `u..v@docomo.ne.jp`, `w.@…`.
+    """
+    fits = len(text) <= _ADDRESS_LENGTH and _RECIPIENT.fullmatch(text) is not None
+    return fits and text.index("@") <= _LOCAL_PART_LENGTH
+
+
+def quoted(address: str) -> str:
+    """A recipient as mail writes it: what is no dot-atom in quotes (RFC 5321 4.1.2)."""
+    if is_address(address):
+        return address
+    local, _, domain = address.rpartition("@")
+    return f'"{local}"@{domain}'
+
+
 def require_mail(message: Message) -> None:
     """Refuse what cannot go out as one e-mail to one address.
 
@@ -32,7 +51,7 @@ def require_mail(message: Message) -> None:
         NotSent: Never worth another try.
     """
     _require(message.channel == "email", "this sender carries e-mail only")
-    _require(is_address(message.to), "the recipient is not one plain e-mail address")
+    _require(is_recipient(message.to), "the recipient is not one plain e-mail address")
     _require_id(message)
 
 

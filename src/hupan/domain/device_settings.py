@@ -3,8 +3,8 @@
 import re
 
 from hupan.clock import Clock
+from hupan.domain import text
 from hupan.domain.refusals import InvalidField
-from hupan.domain.text import device_text
 from hupan.model import AccountId, IgnoredModules, NotificationSetting
 from hupan.store.accounts import hold_account
 from hupan.store.device_settings import (
@@ -33,7 +33,7 @@ class DeviceSettings:
         Raises:
             InvalidField: `deviceId` holds characters that no device id can.
         """
-        device = device_text(device_id, "deviceId")
+        device = text.device_id(device_id, "deviceId")
         stored = await find_ignored(self._engine, account, device)
         return stored or IgnoredModules(number=0, device_id=device, modules="", updated_at=0)
 
@@ -43,7 +43,7 @@ class DeviceSettings:
         Raises:
             InvalidField: `deviceId` or `ignore` cannot be.
         """
-        device, hidden = device_text(device_id, "deviceId"), read_modules(modules, "ignore")
+        device, hidden = text.device_id(device_id, "deviceId"), read_modules(modules, "ignore")
         now = int(self._clock.now())
 
         async def change(tx: Transaction) -> None:
@@ -60,8 +60,8 @@ class DeviceSettings:
         Raises:
             InvalidField: `deviceId` or `registrationId` holds characters that neither can.
         """
-        device = device_text(device_id, "deviceId")
-        registration = device_text(registration_id, "registrationId")
+        device = text.device_id(device_id, "deviceId")
+        registration = text.device_text(registration_id, "registrationId")
         stored = await find_notification(self._engine, account, device)
         return stored or NotificationSetting(
             number=0,
@@ -81,8 +81,8 @@ class DeviceSettings:
         Raises:
             InvalidField: `deviceId` or `registrationId` holds characters that neither can.
         """
-        device = device_text(device_id, "deviceId")
-        registration = device_text(registration_id, "registrationId")
+        device = text.device_id(device_id, "deviceId")
+        registration = text.device_text(registration_id, "registrationId")
         now = int(self._clock.now())
 
         async def change(tx: Transaction) -> None:
@@ -101,13 +101,13 @@ class DeviceSettings:
         await self._engine.change(change)
 
 
-def read_modules(text: str, field: str) -> str:
+def read_modules(wanted: str, field: str) -> str:
     """The modules to hide, in the order given, each behind a comma: `,30,20,10`; "" for none.
 
     Raises:
         InvalidField: one is not known, or comes twice.
     """
-    modules = text.removeprefix(",").split(",")
-    if not _MODULES.fullmatch(text) or len(set(modules)) < len(modules):
+    modules = wanted.removeprefix(",").split(",")
+    if not _MODULES.fullmatch(wanted) or len(set(modules)) < len(modules):
         raise InvalidField(field)
-    return "," + ",".join(modules) if text else ""
+    return "," + ",".join(modules) if wanted else ""

@@ -1,8 +1,8 @@
 """The devices on which an account is signed in (wire.md 4: clients, device-offline)."""
 
 from hupan.clock import Clock
+from hupan.domain import text
 from hupan.domain.settings import SessionLife
-from hupan.domain.text import device_text
 from hupan.model import AccountId, Session
 from hupan.store.engine import Engine
 from hupan.store.session_ends import end_device, list_live, purge_sessions
@@ -44,10 +44,12 @@ class Devices:
     async def take_offline(self, account: AccountId, device_id: str) -> None:
         """Ends a device's session as if it had signed out, also the one that asks.
 
+        Sessions without a device id look alike: with "" all of them end.
+
         A device id is no authority: it is looked for among the account's own alone (security T8).
 
         Raises:
             InvalidField: `deviceId` holds characters that no device id can.
         """
-        device, now = device_text(device_id, "deviceId"), int(self._clock.now())
+        device, now = text.device_id(device_id, "deviceId"), int(self._clock.now())
         await self._engine.change(lambda tx: end_device(tx, account, device, now))

@@ -4,7 +4,7 @@ from hupan.clock import Clock
 from hupan.domain.bindings import all_bound
 from hupan.domain.refusals import InvalidField
 from hupan.domain.roster import Roster
-from hupan.domain.targets import Target, Targets
+from hupan.domain.targets import Target, Targets, unmarked
 from hupan.domain.tries import FREE_ATTEMPTS, everything_of
 from hupan.store.engine import Engine
 from hupan.store.tallies import Tally, list_all
@@ -37,11 +37,9 @@ class LimitCounts:
 
     async def _named(self, who: str) -> list[Target]:
         """An id has ten digits at most, a number more."""
-        if "@" in who:
-            return [self._targets.email(who, "target")]
         try:
-            return [self._targets.phone(who, "target")]
+            return [self._targets.named(who, "target")]
         except InvalidField:
-            if not who.isdigit():
+            if not unmarked(who).isdigit():
                 raise
         return all_bound(await self._roster.find(who))

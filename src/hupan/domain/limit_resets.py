@@ -14,7 +14,7 @@ from hupan.domain.destinations import number_block
 from hupan.domain.floods import Floods
 from hupan.domain.origins import WIDEST_PREFIX, Network, origins_in
 from hupan.domain.refusals import InvalidField, UnknownUser
-from hupan.domain.targets import Target, Targets
+from hupan.domain.targets import Target, Targets, unmarked
 from hupan.domain.tries import block_sends, everything_of
 from hupan.model import AccountId
 from hupan.store.accounts import find_account
@@ -49,15 +49,13 @@ class LimitResets:
         """
         if network := _network(who):
             return await self._ask(f"network:{network}", [])
-        if not _ID.fullmatch(who):
-            return await self._ask("", [self._target(who)])
-        account = await find_account(self._engine, AccountId(int(who)))
+        who_id = unmarked(who)
+        if not _ID.fullmatch(who_id):
+            return await self._ask("", [self._targets.named(who, "who")])
+        account = await find_account(self._engine, AccountId(int(who_id)))
         if account is None:
             raise UnknownUser
         return await self._ask(f"account:{account.id}", all_bound(account))
-
-    def _target(self, who: str) -> Target:
-        return self._targets.email(who, "who") if "@" in who else self._targets.phone(who, "who")
 
     async def _ask(self, subject: str, targets: list[Target]) -> int:
         now = int(self._clock.now())

@@ -4,6 +4,9 @@ import json
 import re
 from collections.abc import Mapping
 
+from hupan.domain.targets import plain_number
+from hupan.store.ascii_domains import ascii_address
+
 _PHONE = re.compile(r"\+?[0-9]{7,15}")
 _CHINESE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
 _EMAIL = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@([A-Za-z0-9.-]{1,253})")
@@ -14,7 +17,7 @@ UNREADABLE = "?"
 
 def masked(target: str) -> str:
     """A number as 139****0001, an address as a***@example.com; `?` for everything else."""
-    text = target.strip()
+    text = ascii_address(target.strip()) if "@" in target else plain_number(target)
     if chinese := _CHINESE.fullmatch(text):
         text = chinese[1]
     if _PHONE.fullmatch(text):

@@ -5,7 +5,7 @@ import re
 from msgspec import Struct
 
 from hupan.domain.refusals import InvalidField, UnknownUser
-from hupan.domain.targets import Targets
+from hupan.domain.targets import Targets, unmarked
 from hupan.model import Account, AccountId, Medal
 from hupan.store.accounts import find_account, find_owner
 from hupan.store.engine import Engine
@@ -65,10 +65,10 @@ class Roster:
         return await list_accounts(self._engine, above, most)
 
     async def _id(self, who: str) -> AccountId | None:
-        if _ID.fullmatch(who):
-            return AccountId(int(who))
+        if _ID.fullmatch(unmarked(who)):
+            return AccountId(int(unmarked(who)))
         try:
-            target = self._targets.email(who, "") if "@" in who else self._targets.phone(who, "")
+            target = self._targets.named(who, "")
         except InvalidField:
             return None
         return await find_owner(self._engine, target.kind, target.key)

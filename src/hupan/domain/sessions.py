@@ -5,12 +5,12 @@ import logging
 from msgspec import Struct
 
 from hupan.clock import Clock
+from hupan.domain import text
 from hupan.domain.bindings import bound
 from hupan.domain.days import Days
 from hupan.domain.notices import ENDED_NOTICE, Notices
 from hupan.domain.refusals import Banned, NotSignedIn
 from hupan.domain.settings import SessionLife
-from hupan.domain.text import device_text
 from hupan.domain.tokens import Tokens
 from hupan.model import Account, AccountId, Caller, Session, StoreUnavailable, Viewer
 from hupan.seal import digest
@@ -51,9 +51,10 @@ def device(device_id: str, platform: str, country: str = "") -> Device:
     """Reads a device from the wire.
 
     Raises:
-        InvalidField: deviceId or platform holds characters that no log could show.
+        InvalidField: deviceId is too long, or it or platform holds what no log could show.
     """
-    return Device(device_text(device_id, "deviceId"), device_text(platform, "platform"), country)
+    kept_id = text.device_id(device_id, "deviceId")
+    return Device(kept_id, text.platform(platform, "platform"), country)
 
 
 class Sessions:

@@ -1,5 +1,6 @@
 """Rules for the text that people write (security U5, X2, wire.md 4 edit-nickname)."""
 
+import hashlib
 import re
 import unicodedata
 
@@ -8,6 +9,8 @@ from hupan.domain.refusals import InvalidField
 MOST_NICKNAME_CHARACTERS = 32
 MOST_MARKS_IN_A_ROW = 3
 MOST_MARKS_IN_TALL_SCRIPTS = 4
+MOST_DEVICE_ID_CHARACTERS = 1024
+MOST_KEPT_DEVICE_CHARACTERS = 128
 MOST_BYTES_FOR_EACH_CHARACTER = 4
 """So a nickname of 32 characters has at most 128 bytes (security U5)."""
 MOST_RAW_BYTES_FOR_EACH_CHARACTER = 12
@@ -162,7 +165,7 @@ def has_long_runs_of_marks(text: str) -> bool:
 
 
 def device_text(text: str, field: str) -> str:
-    """A device id or platform: opaque, but without characters that a log could not show.
+    """What a client says of its device: opaque, but without characters that a log cannot show.
 
     Raises:
         InvalidField: it holds control characters or halves of characters.
@@ -170,6 +173,34 @@ def device_text(text: str, field: str) -> str:
     if not _DEVICE_TEXT.fullmatch(text):
         raise InvalidField(field)
     return text
+
+
+def device_id(text: str, field: str) -> str:
+    """A device id as it is kept and shown: up to 128 characters as it came, else as its hash.
+
+    What is shown is itself an id of the device, so a client may send that back.
+
+    Raises:
+        InvalidField: it is beyond 1,024 characters, or holds what `device_text` refuses.
+    """
+    if len(text) > MOST_DEVICE_ID_CHARACTERS:
+        raise InvalidField(field)
+    opaque = device_text(text, field)
+    return hashed_device_id(opaque) if len(opaque) > MOST_KEPT_DEVICE_CHARACTERS else opaque
+
+
+def hashed_device_id(long_id: str) -> str:
+    """What stands for an id that is too long to be kept."""
+    return f"sha256:{hashlib.sha256(long_id.encode()).hexdigest()}"
+
+
+def platform(text: str, field: str) -> str:
+    """What a device runs on: its first 128 characters.
+
+    Raises:
+        InvalidField: it holds what `device_text` refuses.
+    """
+    return device_text(text[:MOST_KEPT_DEVICE_CHARACTERS], field)
 
 
 def is_clean(text: str) -> bool:

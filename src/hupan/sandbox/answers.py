@@ -16,7 +16,7 @@ class BadRequest(Exception):  # noqa: N818 - the caller's mistake, not our error
 
 
 async def read(request: Request, form: type[Body]) -> Body:
-    """The JSON body of a request; an empty one counts as `{}`.
+    """The JSON body of a request; an empty one counts as `{}`, `null` as a key's absence.
 
     Raises:
         BadRequest: it is too large, no JSON, or not of this form.
@@ -27,7 +27,8 @@ async def read(request: Request, form: type[Body]) -> Body:
         if len(body) > MOST_BODY_BYTES:
             raise BadRequest("请求体过大 / the body is too large")
     try:
-        return msgspec.json.decode(body.removeprefix(BOM_UTF8) or b"{}", type=form)
+        given = msgspec.json.decode(body.removeprefix(BOM_UTF8) or b"{}", type=dict[str, object])
+        return msgspec.convert({k: v for k, v in given.items() if v is not None}, form)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(str(error)) from error
 

@@ -48,8 +48,8 @@ class AccountBody(Struct, rename="camel"):
     ban_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     ban_reason: str = ""
     invited_by: str = ""
-    device_id: Annotated[str, Meta(max_length=128)] = ""
-    platform: Annotated[str, Meta(max_length=128)] = ""
+    device_id: str = ""
+    platform: str = ""
 
 
 class SeedBody(Struct):

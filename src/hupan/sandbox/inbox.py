@@ -10,6 +10,7 @@ from msgspec import Struct
 from hupan.clock import Clock
 from hupan.delivery.message import Message
 from hupan.delivery.texts import render
+from hupan.domain.targets import folded
 from hupan.turns import be_a_task
 
 MOST_ENTRIES = 10_000
@@ -36,10 +37,10 @@ class Wanted(Struct, frozen=True):
     since: int = 0
 
     def matches(self, entry: Entry) -> bool:
-        """Whether an entry is asked for. Addresses are compared without regard to case."""
+        """Whether an entry is asked for: targets are compared in their normal form."""
         return (
             self.channel in ("", entry.channel)
-            and self.to.lower() in ("", entry.to.lower())
+            and (self.to == "" or folded(self.to) == folded(entry.to))
             and entry.created_at >= self.since
         )
 

@@ -1,14 +1,19 @@
-"""Migrations: numbered files in `schema/`, applied in order, never edited once landed."""
+"""Migrations: numbered files in `schema/`, applied in order, never edited once landed.
+
+What SQL cannot do a step of Python does after its file: pure, in the same transaction.
+"""
 
 import hashlib
 import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import apsw
 
-from hupan.store.engine import StoreRefused
+from hupan.store import ascii_domains
+from hupan.store.engine import Row, StoreRefused
 from hupan.store.page_sums import give_sums, told
 from hupan.store.sqlite import connect
 from hupan.store.wal_damage import refuse_damaged_log
@@ -24,12 +29,35 @@ CREATE TABLE IF NOT EXISTS migrations (
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Python's part of a migration.
+
+    Attributes:
+        reads: statements that are run first, each gives rows.
+        statements: what is to be run then, made of these rows and the time alone.
+    """
+
+    reads: tuple[str, ...]
+    statements: Callable[[Sequence[Sequence[Row]], int], Iterable[ascii_domains.Statement]]
+
+
+STEPS: Mapping[tuple[int, str], Step] = {
+    (11, "ascii_domains"): Step(ascii_domains.READS, ascii_domains.statements),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Migration:
     """One file: `0001_accounts.sql` is number 1, name `accounts`."""
 
     number: int
     name: str
     sql: str
+
+    @property
+    def step(self) -> Step | None:
+        """What is done after the file."""
+        return STEPS.get((self.number, self.name))
 
     @property
     def digest(self) -> str:
@@ -130,6 +158,7 @@ def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> l
         missing = [migration for migration in known if migration.number not in applied]
         for migration in missing:
             connection.execute(migration.sql).fetchall()
+            _take(connection, migration.step)
             connection.execute(
                 "INSERT INTO migrations (number, name, digest, applied_at) VALUES (?1, ?2, ?3, ?4)",
                 (migration.number, migration.name, migration.digest, int(time.time())),
@@ -145,6 +174,13 @@ def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> l
 def applied_numbers(connection: apsw.Connection) -> dict[int, str]:
     """Number and digest of each migration in an open file."""
     return _applied(connection)
+
+
+def _take(connection: apsw.Connection, step: Step | None) -> None:
+    if step is not None:
+        rows = [connection.execute(sql).fetchall() for sql in step.reads]
+        for sql, values in step.statements(rows, int(time.time())):
+            connection.execute(sql, values).fetchall()
 
 
 def _applied(connection: apsw.Connection) -> dict[int, str]:

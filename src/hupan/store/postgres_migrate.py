@@ -6,8 +6,9 @@ import time
 import asyncpg
 
 from hupan.store.engine import StoreRefused
-from hupan.store.migrate import JOURNAL, Migration, check_applied, migrations
+from hupan.store.migrate import JOURNAL, Migration, Step, check_applied, migrations
 from hupan.store.postgres_pool import LOST, Connection, Pool
+from hupan.store.postgres_statements import spoken
 
 _LOCK = 0x68757061  # whoever migrates a store holds this number
 _LOCK_WAIT = "SET LOCAL lock_timeout = '2s'"
@@ -82,6 +83,7 @@ async def _apply(connection: Connection, known: list[Migration], place: str) -> 
         for migration in missing:
             for statement in statements_of(migration):
                 await connection.execute(statement, timeout=_PATIENCE_SECONDS)
+            await _take(connection, migration.step)
             await connection.execute(
                 "INSERT INTO migrations (number, name, digest, applied_at) VALUES ($1, $2, $3, $4)",
                 migration.number,
@@ -90,6 +92,14 @@ async def _apply(connection: Connection, known: list[Migration], place: str) -> 
                 int(time.time()),
             )
     return missing
+
+
+async def _take(connection: Connection, step: Step | None) -> None:
+    if step is not None:
+        rows = [await connection.fetch(sql, timeout=_PATIENCE_SECONDS) for sql in step.reads]
+        found = [[*map(tuple, one)] for one in rows]
+        for sql, values in step.statements(found, int(time.time())):
+            await connection.execute(spoken(sql), *values, timeout=_PATIENCE_SECONDS)
 
 
 async def applied_on(connection: Connection) -> dict[int, str]:

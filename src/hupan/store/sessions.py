@@ -26,7 +26,7 @@ OPEN = """
 INSERT INTO sessions
   (account_id, token_hash, device_id, platform, signed_in_at, last_used_at, number)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(max(number), 0) + 1 FROM sessions WHERE account_id = ?1
-ON CONFLICT (account_id, device_id) DO UPDATE SET
+ON CONFLICT (account_id, device_id) WHERE device_id <> '' DO UPDATE SET
   token_hash = excluded.token_hash, platform = excluded.platform,
   signed_in_at = excluded.signed_in_at, last_used_at = excluded.last_used_at,
   number = excluded.number
@@ -95,7 +95,10 @@ async def hold_caller(tx: Transaction, account: AccountId, token_hash: bytes) ->
 
 
 async def open_session(tx: Transaction, session: Session) -> None:
-    """Writes a session; the one of the same account and device ends (wire.md 5, security T3)."""
+    """Writes a session; the one of the same account and device ends (wire.md 5, security T3).
+
+    One without a device id ends none: nothing tells whether it comes from the same device.
+    """
     await tx.run(
         OPEN,
         session.account_id,

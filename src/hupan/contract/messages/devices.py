@@ -6,6 +6,10 @@ from hupan.contract.messages.fields import DeviceText
 
 
 class DeviceOffline(Struct, rename="camel"):
-    """Names the device whose session shall end."""
+    """Names the device whose session shall end.
+
+    Attributes:
+        device_id: "" for all sessions that were opened without one.
+    """
 
     device_id: DeviceText

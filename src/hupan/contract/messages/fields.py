@@ -15,8 +15,10 @@ CodeText = Annotated[str, Meta(max_length=64, extra={MARK: "code"})]
 """A code that was sent."""
 AnswerText = Annotated[str, Meta(max_length=64, extra={MARK: "captcha"})]
 """What was read off a captcha."""
-DeviceText = Annotated[str, Meta(max_length=128)]
-"""deviceId and platform: opaque free text of at most 128 characters."""
+DeviceText = Annotated[str, Meta(max_length=1024)]
+"""deviceId: opaque text; kept as it is up to 128 characters, a longer one as its hash."""
+PlatformText = str
+"""platform: free text, cut at 128 characters; a body has a bound of its own."""
 AddressText = Annotated[str, Meta(max_length=320)]
 """A phone number or an e-mail address before it is normalised."""
 PasswordText = Annotated[str, Meta(max_length=1024, extra={MARK: "password"})]

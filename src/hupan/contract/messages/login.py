@@ -2,7 +2,13 @@
 
 from msgspec import Struct
 
-from hupan.contract.messages.fields import AddressText, CodeText, DeviceText, PasswordText
+from hupan.contract.messages.fields import (
+    AddressText,
+    CodeText,
+    DeviceText,
+    PasswordText,
+    PlatformText,
+)
 
 
 class CodeLogin(Struct, rename="camel"):
@@ -11,28 +17,30 @@ class CodeLogin(Struct, rename="camel"):
     Attributes:
         mobile: `1` and ten digits, a leading +86 or 86 is dropped; others by setting.
         captcha: the code of six digits.
-        device_id: opaque; a new sign-in replaces the session of the same device.
-        platform: free text, shown in the list of devices.
+        device_id: opaque; a new sign-in replaces the session of the same device, one without it
+            replaces none.
+        platform: free text, shown in the list of devices; without it a word of User-Agent is.
     """
 
     mobile: AddressText
     captcha: CodeText
     device_id: DeviceText = ""
-    platform: DeviceText = ""
+    platform: PlatformText = ""
 
 
 class EmailLogin(Struct, rename="camel"):
     """Signs in with an e-mail address and a password.
 
     Attributes:
-        device_id: opaque; a new sign-in replaces the session of the same device.
-        platform: free text, shown in the list of devices.
+        device_id: opaque; a new sign-in replaces the session of the same device, one without it
+            replaces none.
+        platform: free text, shown in the list of devices; without it a word of User-Agent is.
     """
 
     email: AddressText
     password: PasswordText
     device_id: DeviceText = ""
-    platform: DeviceText = ""
+    platform: PlatformText = ""
 
 
 class LoginToken(Struct, rename="camel"):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hupan.contract.messages.fields import AddressText, AnswerText, SealedText, ShortText
+from hupan.contract.messages.fields import AddressText, AnswerText, PlatformText, SealedText
 
 
 class Captcha(Struct, rename="camel"):
@@ -31,7 +31,7 @@ class SmsCodeWanted(Struct, rename="camel"):
     mobile: AddressText
     code: AnswerText
     id: SealedText
-    platform: ShortText = ""
+    platform: PlatformText = ""
 
 
 class EmailCodeWanted(Struct, rename="camel"):

@@ -1,0 +1,123 @@
+"""Numbers as people paste them, and addresses that the sender takes (wire.md 5, security U7)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hupan.delivery.targets import is_recipient
+from hupan.domain.masks import masked
+from hupan.domain.refusals import InvalidField
+from hupan.domain.targets import Target, Targets, folded
+
+pytestmark = pytest.mark.one_engine
+NUMBER = "13800138000"
+PASTED = [
+    "+86 138 0013 8000",
+    "+86-138-0013-8000",
+    "008613800138000",
+    "0086 138 0013 8000",
+    "00 86 138-0013-8000",
+    "86 138 0013 8000",
+    "(+86) 138 0013 8000",
+    "+86 (138) 0013-8000",
+    "（＋８６）１３８００１３８０００",
+    "１３８００１３８０００",
+    "１３８－００１３－８０００",
+    "138.0013.8000",
+    "138．0013．8000",
+    "138\u00a00013\u00a08000",
+    "138\u20090013\u20098000",
+    "138\u30000013\u30008000",
+    "138\u20110013\u20118000",
+    "138\u20140013\u22128000",
+    "138\u00b70013\u00b78000",
+    "\t13800138000 ",
+    *(f"{mark}13800138000{mark}" for mark in "\u200b\u200e\u200f\u2060\ufeff\u2066\u2069\u061c"),
+    "\u202a+86 138 0013 8000\u202c",
+    "\u202d138\u200b0013\u200b8000\u202c",
+]
+NO_NUMBERS = [
+    *("1380013800", "138001380000", "1380013800.0", "13800138000.0", "1.38e10", "-13800138000"),
+    *("13800138000\n", "\r13800138000", "138\u20280013\u20288000", "138\x000013\x008000"),
+    *("138,0013,8000", "13800138000/13800138001", "13800138000 13800138001", "tel 13800138000"),
+    *("１３８００１３８００", "١٣٨٠٠١٣٨٠٠٠", "²13800138000", "1" * 321, " " * 400 + NUMBER, ""),
+    *("+86+8613800138000", "+1 380 013 8000", "0086008613800138000"),
+]
+
+
+@pytest.mark.parametrize("text", PASTED)
+def test_a_pasted_number_is_that_number(text: str) -> None:
+    """Blanks, dashes, dots, brackets, full width and unseen marks are taken off (wire.md 5)."""
+    assert Targets().phone(text, "mobile") == Target("sms", NUMBER, NUMBER)
+    assert Targets(international=True).named(text, "who").key == NUMBER
+    assert folded(text) == NUMBER
+    assert masked(text) == "138****8000"
+
+
+@pytest.mark.parametrize("text", NO_NUMBERS)
+def test_what_is_no_number_is_refused(text: str) -> None:
+    """Nothing is guessed: another count of digits, a fraction, two numbers, a line break."""
+    with pytest.raises(InvalidField):
+        Targets().phone(text, "mobile")
+
+
+@pytest.mark.parametrize(
+    "text", ["+85251234567", "0085251234567", "+852 5123-4567", "\u202a＋８５２ 5123 4567\u202c"]
+)
+def test_an_international_number_may_be_pasted_too(text: str) -> None:
+    """With the setting, numbers of other countries are read alike; `00` is `+`."""
+    assert Targets(international=True).phone(text, "mobile").key == "+85251234567"
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("text", ["A@xn--fiq228c.com", "A@XN--FIQ228C.COM", "A@Xn--Fiq228c.com"])
+def test_the_ascii_form_is_kept(text: str, strict: bool) -> None:
+    """Both profiles keep an international domain as it is sent to (security U7)."""
+    target = Targets(strict_email=strict).email(text, "email")
+    assert (target.key, target.address) == ("a@xn--fiq228c.com", "A@xn--fiq228c.com")
+    assert Targets(strict_email=strict).named("A@中文.com", "who") == target
+    assert folded("a@中文.com") == folded(text)
+    assert masked("A@中文.com") == masked(text) == "A***@xn--fiq228c.com"
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("text", ["a@中文.com", "a@b\u3002co", "湖@b.co", "a@b.c\u043e"])
+def test_requests_name_the_ascii_form(text: str, strict: bool) -> None:
+    """A request's address is ASCII as written: what looks like another domain is none (U7)."""
+    with pytest.raises(InvalidField):
+        Targets(strict_email=strict).email(text, "email")
+
+
+ADDRESSES = st.text(st.sampled_from("aZ0.-_@xn\"'\\,;:<>()[] 中é\u3002+%"), max_size=24)
+
+
+@given(ADDRESSES | st.tuples(ADDRESSES, ADDRESSES).map("@".join), st.booleans())
+def test_what_is_taken_can_be_sent_to(text: str, strict: bool) -> None:
+    """There is one rule: the sender takes every address that the door takes (security U7)."""
+    try:
+        target = Targets(strict_email=strict).email(text, "email")
+    except InvalidField:
+        return
+    assert is_recipient(target.address)
+    assert is_recipient(target.key)
+    assert target.address.isascii()
+
+
+@pytest.mark.parametrize("text", ["u..v@docomo.ne.jp", ".u@docomo.ne.jp", "u.@ezweb.ne.jp"])
+def test_dots_of_japan(text: str) -> None:
+    """The lenient profile takes them and they are sent to; the strict one refuses (U7)."""
+    assert is_recipient(Targets(strict_email=False).email(text, "email").address)
+    with pytest.raises(InvalidField):
+        Targets().email(text, "email")
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """No text breaks what reads targets, and what is read is in its normal form."""
+    assert folded(folded(text)) == folded(text)
+    for read in (Targets().named, Targets(international=True, strict_email=False).named):
+        try:
+            target = read(text, "who")
+        except InvalidField:
+            continue
+        assert read(target.key, "who").key == target.key
