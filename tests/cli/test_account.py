@@ -187,11 +187,11 @@ def test_a_user_without_an_entry(
     told(data, "account", "create")
     asked = []
 
-    def nameless() -> str:
+    def nameless(_uid: int) -> None:
         asked.append(refusal)
         raise refusal
 
-    monkeypatch.setattr("getpass.getuser", nameless)
+    monkeypatch.setattr("pwd.getpwuid", nameless)
     coins = ("account", "coins", "1000001")
     assert run(data, *coins, "--json").stdout == "[]\n"
     assert not asked

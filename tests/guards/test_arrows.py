@@ -23,12 +23,13 @@ ARROWS: dict[str, set[str]] = {
     "pictures": set(),
     "places": set(),
     "listener": set(),
-    "seal": set(),
+    "ownership": set(),
+    "seal": {"ownership"},
     "counting": set(),
     "clock": set(),
     "chance": set(),
     "turns": set(),
-    "store": {"model", "turns"},
+    "store": {"model", "turns", "ownership"},
     "domain": {
         *("model", "store", "delivery.message", "delivery.protocol"),
         *("seal", "clock", "chance", "counting", "pictures.pool"),
@@ -50,6 +51,7 @@ ARROWS: dict[str, set[str]] = {
     "app": {
         *("contract", "model", "config", "delivery", "pictures", "places", "listener", "seal"),
         *("clock", "chance", "counting", "store", "domain", "api", "sandbox", "console", "client"),
+        "ownership",
     },
     "cli": {"app", "config", "client", "load", "listener", "store"},
 }

@@ -6,7 +6,7 @@ Ids are texts, as on the wire; times are unix seconds, None for never; coins are
 from typing import TypeAlias
 
 from hupan.domain.roster import RosterEntry
-from hupan.model import NEVER_ENDS, Account, CoinEntry
+from hupan.model import NEVER_ENDS, Account, AccountId, CoinEntry
 from hupan.store.coin_audit import CoinFault
 from hupan.store.contacts import ContactChange
 
@@ -48,9 +48,10 @@ def account_sheet(entry: RosterEntry, now: float) -> Row:
     }
 
 
-def coin_row(entry: CoinEntry) -> Row:
+def coin_row(account: AccountId, entry: CoinEntry) -> Row:
     """A line of the journal of coins."""
     return {
+        "account": str(account),
         "number": entry.number,
         "change": _coins(entry.change_cents),
         "after": _coins(entry.after_cents),

@@ -107,6 +107,7 @@ def create(
         ),
         event="operator-create",
         who=phone or email,
+        details={"nickname": nickname, "days": vip_days or None, "inviter": invited_by},
     )
     show_account(told, as_json=as_json)
 

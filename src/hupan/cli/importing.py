@@ -50,7 +50,7 @@ def import_command(columns: Collection[str], keep: Importing, event: str) -> Cal
             async def act(engine: Engine) -> Imported:
                 return await keep(Listing(engine), lines, on_read, on_indexed)
 
-            imported = operate(config, data_dir, act, event=event)
+            imported = operate(config, data_dir, act, event=event, details={"file": file.name})
         tell(imported, as_json=as_json)
 
     return import_rows

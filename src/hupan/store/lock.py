@@ -8,6 +8,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from hupan.ownership import give_to_owner
 from hupan.store.engine import StoreRefused
 
 _BEGINS = b"SQLite format 3\x00"
@@ -42,6 +43,7 @@ class StoreLock:
         path = real.with_name(f"{real.name}.lock")
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            give_to_owner(self._descriptor, path.parent)
         except OSError as error:
             raise StoreRefused(f"无法写入目录 / cannot write to {path.parent}: {error}") from error
         try:
