@@ -20,7 +20,7 @@ from hupan.config import Settings
 Result = TypeVar("Result")
 _TIMES = (
     *("vipUntil", "bannedUntil", "registeredAt", "lastActiveAt", "createdAt", "erasedAt"),
-    *("changedAt", "undoneAt", "endsAt"),
+    *("changedAt", "undoneAt", "endsAt", "signedInAt", "lastUsedAt"),
 )
 _LATEST_TIME = 253_402_300_799
 _NONE = "—"

@@ -114,7 +114,7 @@ class Sessions:
         token = self._tokens.make(account)
         now = int(self._clock.now())
         session = Session(account, digest(token), on.id, on.platform, now, now)
-        await open_session(tx, session)
+        await open_session(tx, session, on.country)
         await note_country(tx, account, on.country)
         await self._end_surplus(tx, account, now)
         return token
