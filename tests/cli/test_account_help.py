@@ -1,4 +1,4 @@
-"""How operators help who lost phone, e-mail or password (security A2, T6, T7, Z6)."""
+"""How operators help who lost phone, e-mail or password (security A2, T6, T7)."""
 
 import json
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_what_cannot_be_bound(data: Path) -> None:
 
 
 def test_a_reset_is_started(tmp_path: Path) -> None:
-    """The owner sets the password with a code that no operator sees (security Z6)."""
+    """The owner sets the password with a code that no operator sees."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone, email = client.fresh_phone(), client.fresh_email()
@@ -98,7 +98,7 @@ def test_a_reset_is_started(tmp_path: Path) -> None:
 
 
 def test_a_password_is_removed(tmp_path: Path) -> None:
-    """It opens nothing any more, all sessions end, all that is bound is told (security Z6, T6)."""
+    """It opens nothing any more, all sessions end, all that is bound is told (security T6)."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone, email = client.fresh_phone(), client.fresh_email()
