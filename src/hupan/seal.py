@@ -14,6 +14,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from hupan.ownership import give_to_owner
+
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 
@@ -105,6 +107,7 @@ def _create(path: Path) -> None:
     """Writes a new key under another name first, so that a half-written key is never seen."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        give_to_owner(file.fileno(), path.parent)
         file.write(secrets.token_bytes(KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())

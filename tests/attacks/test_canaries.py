@@ -98,7 +98,7 @@ def ports(request: pytest.FixtureRequest) -> Iterator[tuple[Server, int]]:
         "HUPAN_LOG_FORMAT": form,
         "HUPAN_METRICS_PORT": str(port),
     }
-    with Server("sandbox", environment=environment) as server:
+    with Server("sandbox", "--quiet", environment=environment) as server:
         yield server, port
 
 
@@ -131,7 +131,10 @@ def _words_of_digits(text: str) -> list[str]:
 
 def test_a_store_that_fails_tells_no_secret(tmp_path: Path) -> None:
     """Exceptions in every route, by a store that lost its tables: still nothing (L1, L4)."""
-    with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
+    with (
+        Server("sandbox", "--quiet", "--data-dir", str(tmp_path)) as server,
+        WireClient(server) as wire,
+    ):
         watched = Watched(wire)
         codes, tokens = watched.live()
         _break(tmp_path / "hupan.db")

@@ -74,18 +74,72 @@ def test_nobody_is_nobody(data: Path, who: str) -> None:
     assert "该用户不存在" in refused(data, "account", "show", who)
 
 
+def listed(data: Path, *arguments: str) -> list[str]:
+    """The nicknames of a list, as programs see them."""
+    result = run(data, "account", "list", *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return [row["nickname"] for row in json.loads(result.stdout)]
+
+
 def test_accounts_are_listed_page_by_page(data: Path) -> None:
-    """In the order of their ids, from one on."""
+    """The newest first; how many there are, and how to go on, is told beside the list."""
     for number in range(5):
         told(data, "account", "create", "--nickname", f"第{number}个")
-    result = run(data, "account", "list", "--after", "1000001", "--limit", "2", "--json")
-    assert [row["nickname"] for row in json.loads(result.stdout)] == ["第1个", "第2个"]
-    assert json.loads(run(data, "account", "list", "--after", "1000005", "--json").stdout) == []
-    assert "第4个" in run(data, "account", "list").stdout
+    first = run(data, "account", "list", "--limit", "2", "--json")
+    assert [row["nickname"] for row in json.loads(first.stdout)] == ["第4个", "第3个"]
+    assert "共 5 个" in first.stderr
+    assert "go on with --after 1000004" in first.stderr
+    assert listed(data, "--limit", "2", "--after", "1000004") == ["第2个", "第1个"]
+    last = run(data, "account", "list", "--after", "1000002")
+    assert "第0个" in last.stdout
+    assert "--after" not in last.stderr
+    assert listed(data, "--after", "1000001") == []
     for after in ("-5", "99999999999999999999999"):
         result = run(data, "account", "list", "--after", after)
         assert result.exit_code == 2
         assert "--after" in result.stderr
+
+
+def test_accounts_are_searched(data: Path) -> None:
+    """By the beginning of a nickname, a number or an address, in whatever case, or by the id."""
+    for phone, email, name in (
+        ("13900000001", "Lin@example.com", "湖边"),
+        ("13900000002", "wang@example.com", "湖畔"),
+        ("13700000003", "lin.b@example.com", "山上"),
+    ):
+        told(data, *("account", "create", "--phone", phone, "--email", email, "--nickname", name))
+    assert listed(data, "--find", "湖") == ["湖畔", "湖边"]
+    assert listed(data, "--find", "湖边") == ["湖边"]
+    assert listed(data, "--find", "139") == ["湖畔", "湖边"]
+    assert listed(data, "--find", "+8613900000001") == ["湖边"]
+    assert listed(data, "--find", "LIN") == ["山上", "湖边"]
+    assert listed(data, "--find", "1000003") == ["山上"]
+    assert listed(data, "--find", "139", "--limit", "1") == ["湖畔"]
+    assert listed(data, "--find", "139", "--after", "1000002") == ["湖边"]
+    told(data, "account", "ban", "1000002", "--reason", "x")
+    assert listed(data, "--find", "139", "--banned") == ["湖畔"]
+    for nobody in ("边", "%", "_", "'", "x" * 100):
+        assert listed(data, "--find", nobody) == []
+    for bad in ("a\x00b", "\n", "x" * 200):
+        assert "--find" in refused(data, "account", "list", "--find", bad)
+
+
+def test_accounts_are_filtered(data: Path) -> None:
+    """Banned ones, those with VIP, those since a time; one kind at once."""
+    for number in range(4):
+        told(data, "account", "create", "--nickname", f"第{number}个")
+    told(data, "account", "ban", "1000002", "--reason", "x")
+    told(data, "account", "ban", "1000003", "--reason", "x")
+    told(data, "account", "unban", "1000003")
+    told(data, "account", "vip", "1000004", "--days", "2")
+    assert listed(data, "--banned") == ["第1个"]
+    assert listed(data, "--vip") == ["第3个"]
+    assert listed(data, "--since", "2020-01-01") == ["第3个", "第2个", "第1个", "第0个"]
+    assert listed(data, "--since", "2020-01-01", "--banned") == ["第1个"]
+    assert listed(data, "--since", "2100-01-01") == []
+    assert "共 1 个" in run(data, "account", "list", "--banned").stderr
+    assert run(data, "account", "list", "--banned", "--vip").exit_code == 2
+    refused(data, "account", "list", "--since", "yesterday")
 
 
 def test_bans(data: Path) -> None:
@@ -195,11 +249,11 @@ def test_a_user_without_an_entry(
     told(data, "account", "create")
     asked = []
 
-    def nameless() -> str:
+    def nameless(_uid: int) -> None:
         asked.append(refusal)
         raise refusal
 
-    monkeypatch.setattr("getpass.getuser", nameless)
+    monkeypatch.setattr("pwd.getpwuid", nameless)
     coins = ("account", "coins", "1000001")
     assert run(data, *coins, "--json").stdout == "[]\n"
     assert not asked

@@ -135,8 +135,7 @@ def test_every_bad_line_is_named_and_nothing_kept() -> None:
     lines = problems.splitlines()
     places = [line.split(": ")[0].partition(" line ")[2] for line in lines[:-1]]
     assert places == [
-        *("3 chatId", "4 nickname", "6 headcount", "7 category", "8 category", "9"),
-        *("11 chatId", "12 nickname"),
+        *("3 chatId", "4, 12 nickname", "6 headcount", "7, 8 category", "9", "11 chatId"),
     ]
     assert (
         lines[0]
@@ -158,6 +157,8 @@ def test_problems_for_programs() -> None:
         "column": "chatId",
         "zh": "须为九位数字，首位不为 0",
         "en": "must be nine digits, not 0 first",
+        "lines": [2],
+        "count": 1,
     }
 
 
@@ -203,7 +204,7 @@ def test_bad_objects_are_named(line: str | bytes, place: str) -> None:
     [
         ("chatId,name\n100000001,a\n", "1 name"),
         ("chatId,chatId,nickname\n1,1,a\n", "1 chatId"),
-        (b"chatId,nickname\n100000001,\xce\xf7\xba\xfe\n", "2 nickname"),
+        (b"chatId,nickname\n100000001,\xce\xf7\xba\xfe\n", "2"),
         ('chatId,nickname\n100000001,"open\n', "2"),
         ('chatId,nickname\n100000001,"a"b\n', "2"),
         (HEAD + "100000001," + "x" * 200_000 + ",1,\n", "2"),
@@ -265,6 +266,83 @@ def test_a_file_that_cannot_be_read_on() -> None:
             assert (status, told) == (1, "")
             assert "无法读取文件 / cannot read" in problems
     assert listed() == []
+
+
+GBK = HEAD + "".join(f"{100_000_000 + n},西湖{n},5,地区\n" for n in range(300))
+
+
+@pytest.mark.usefixtures("_store")
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("gbk", "GBK"), ("utf-16", "UTF-16"), ("utf-16-be", "UTF-16")]
+)
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_another_encoding_is_named_once(encoding: str, name: str, form: str) -> None:
+    """As what it is, with what to do: not a message for each row."""
+    text = GBK if form == "csv" else '{"chatId": 100000001, "nickname": "西湖"}\n' * 300
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    status, told, problems = run(
+        "group", "import", written(f"g.{form}", (mark + text).encode(encoding))
+    )
+    assert (status, told) == (1, "")
+    first, summary = problems.splitlines()
+    assert f"文件编码是 {name}" in first
+    assert f"--encoding {encoding[:6].lower().removesuffix('-')}" in first
+    assert summary.startswith("有 1 处错误")
+    assert listed() == []
+
+
+@pytest.mark.usefixtures("_store")
+@pytest.mark.parametrize("encoding", ["gbk", "utf-16"])
+def test_another_encoding_is_read_when_told(encoding: str) -> None:
+    """A spreadsheet's own encoding goes in with --encoding; a wrong one is named."""
+    name = written("g.csv", GBK.encode(encoding))
+    assert run("group", "import", name, "--encoding", encoding)[0] == 0
+    assert len(listed("--size", "100")) == 100
+    assert listed("--keyword", "西湖299")[0]["nickname"] == "西湖299"
+    bad = written("bad.csv", b"chatId,nickname\n100000001,\xff\xff\xff\n")
+    status, _, problems = run("group", "import", bad, "--encoding", encoding)
+    assert status == 1
+    assert problems.splitlines()[-1].startswith("有 1 处错误") or "没有此列" in problems
+
+
+@pytest.mark.usefixtures("_store")
+def test_empty_rows_are_passed_over() -> None:
+    """As spreadsheets leave them: commas alone, blanks, before the head and behind the last row."""
+    rows = "\n,,,\n" + HEAD + " \n,,,\n100000001,西湖,5,\n , ,,\n,,,\n"
+    status, told, _ = run("group", "import", written("g.csv", rows))
+    assert (status, told.split("，")[0]) == (0, "已导入 1")
+
+
+@pytest.mark.usefixtures("_store")
+def test_a_problem_of_many_rows_is_told_once() -> None:
+    """With the first lines and their number; kinds that differ in each row are bounded, too."""
+    rows = HEAD + "".join(f"{n},西湖,5,\n" for n in range(1000, 3000))
+    status, _, problems = run("group", "import", written("g.csv", rows))
+    assert status == 1
+    first, summary = problems.splitlines()
+    assert first.startswith(
+        "第 2、3、4、5、6 等 2000 行 line 2, 3, 4, 5, 6 … (2000 in all) chatId: "
+    )
+    assert summary.startswith("有 2000 处错误")
+    lines = "".join(
+        json.dumps({"chatId": 100_000_000 + n, "nickname": "a", f"x{n}": 1}) + "\n"
+        for n in range(500)
+    )
+    problems = run("group", "import", written("g.jsonl", lines))[2]
+    assert len(problems.splitlines()) == 102
+
+
+@pytest.mark.usefixtures("_store")
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_line_without_end_is_refused(form: str) -> None:
+    """It is not read into memory: one problem names it (security X5)."""
+    text = "chatId,nickname\n" if form == "csv" else ""
+    status, _, problems = run(
+        "group", "import", written(f"g.{form}", text + "x" * (5 * 1024 * 1024))
+    )
+    assert status == 1
+    assert "此行过长" in problems
+    assert len(problems) < 500
 
 
 @pytest.mark.usefixtures("_store")

@@ -137,7 +137,8 @@ def test_a_reset_of_one_target(counted: Path) -> None:
 def test_a_reset_of_an_address_is_asked_for(data: Path, target: str) -> None:
     """What processes count in memory they forget when they next look."""
     assert told(data, "limits", "reset", target) == {"target": target, "forgotten": 0}
-    (line,) = events((data / "operators.log").read_text("utf-8"))
+    begun, line = events((data / "operators.log").read_text("utf-8"))
+    assert begun["result"] == "begun"
     assert (line["event"], line["result"]) == ("operator-limits-reset", "ok")
     assert line["target"] == target
 

@@ -1,18 +1,23 @@
 """What operators do is written down beside the data (security L2)."""
 
-import getpass
+import errno
+import json
+import os
+import pwd
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_account import PASSWORD, data, refused, run, told
+from hupan.cli.main import app
+from tests.cli.test_account import PASSWORD, data, refused, run, runner, told
 from tests.wire.events import events
 
 __all__ = ["data"]
 
 WHO = "1000001"
+NOBODY = 65534
 PHONE, EMAIL = "13900000001", "lin@example.com"
 ACTS: Mapping[str, tuple[str, ...]] = {
     "operator-ban": ("account", "ban", WHO, "--reason", "spam"),
@@ -27,9 +32,14 @@ ACTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def all_lines(data: Path) -> list[dict[str, str]]:
+    """The lines of operators so far, also those that an act begins with."""
+    return events((data / "operators.log").read_text("utf-8"))
+
+
 def written(data: Path) -> list[dict[str, str]]:
-    """The events of operators so far, without their times."""
-    lines = events((data / "operators.log").read_text("utf-8"))
+    """How acts ended so far, without their times."""
+    lines = [line for line in all_lines(data) if line["result"] != "begun"]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line.pop("time")) for line in lines)
     return lines
 
@@ -43,7 +53,7 @@ def test_every_act_is_written_down(data: Path) -> None:
     expected = ["operator-create", *ACTS]
     lines = written(data)
     assert [line["event"] for line in lines] == expected
-    assert {line["operator"] for line in lines} == {getpass.getuser()}
+    assert {line["operator"] for line in lines} == {pwd.getpwuid(os.getuid()).pw_name}
     assert {line["result"] for line in lines} == {"ok"}
     assert (lines[0]["target"], lines[0]["account"]) == ("139****0001", WHO)
     assert lines[1]["target"] == WHO
@@ -128,3 +138,130 @@ def test_an_id_is_shown(data: Path, who: str) -> None:
     """An account's id is no secret."""
     run(data, "account", "unban", who)
     assert written(data)[0]["target"] == who
+
+
+def test_a_line_says_what_was_done(data: Path) -> None:
+    """Reason, end, amount and medal of an act, and what came of it (security L2)."""
+    told(data, "account", "create", "--nickname", "\u6e56\u8fb9", "--vip-days", "3")
+    run(data, "medal", "define", "old", "--sort", "4")
+    ban = ("account", "ban", WHO, "--reason", "spam again")
+    run(data, *ban, "--until", "2100-01-01T00:00Z")
+    run(data, *ban)
+    run(data, "account", "vip", WHO, "--until", "2100-01-01T00:00Z")
+    run(data, "account", "vip", WHO, "--end")
+    run(data, "account", "medal", WHO, "old", "--take")
+    run(data, "account", "coins", WHO, "--give", "12.5", "--reason", "a prize", "--key", "p1")
+    run(data, "category", "set", "games", "news")
+    lines = [
+        {key: value for key, value in line.items() if key not in ("act", "event", "operator")}
+        for line in written(data)
+    ]
+    end, ended = "2100-01-01T00:00:00Z", lines[5]["until"]
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", ended)
+    about = {"result": "ok", "target": WHO, "account": WHO}
+    paid = {"number": "1", "change": "12.5", "after": "12.5"}
+    none = {"result": "ok", "target": "-"}
+    assert lines == [
+        {**none, "nickname": "\u6e56\u8fb9", "days": "3", "account": WHO},
+        {**none, "medal": "old", "sort": "4", "account": "-"},
+        {**about, "why": "spam again", "until": end},
+        {**about, "why": "spam again", "until": "never"},
+        {**about, "until": end},
+        {**about, "until": ended},
+        {**about, "medal": "old", "do": "take"},
+        {**about, "give": "12.5", "why": "a prize", "key": "p1", **paid},
+        {**none, "names": "games, news", "account": "-"},
+    ]
+
+
+def test_free_text_names_nobody(data: Path) -> None:
+    """A number or an address within a reason is masked, and a long one is cut (security L1)."""
+    told(data, "account", "create")
+    why = f"asked from {PHONE} and {EMAIL}\n" + "x" * 1000
+    run(data, "account", "coins", WHO, "--give", "1", "--reason", why)
+    text = (data / "operators.log").read_text("utf-8")
+    assert "asked from 139****0001 and l***@example.com" in text
+    assert [secret for secret in (PHONE, EMAIL) if secret in text] == []
+    assert all(len(line) < 800 for line in text.splitlines())
+
+
+def test_an_act_is_written_down_before_it_is_done(data: Path) -> None:
+    """Its first line is there before, and both have one number (security L2)."""
+    told(data, "account", "create")
+    begun, done = all_lines(data)
+    assert (begun["result"], done["result"]) == ("begun", "ok")
+    assert begun["act"] == done["act"]
+    assert "account" not in begun
+
+
+def test_the_operator_is_who_the_kernel_says(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment claims is at most told beside it (security L2)."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody")
+    monkeypatch.setenv("SUDO_USER", "alice")
+    told(data, "account", "create")
+    run(data, "account", "coins", WHO, "--give", "1", "--reason", "fun")
+    (line, _) = written(data)
+    me = pwd.getpwuid(os.getuid()).pw_name
+    assert (line["operator"], line["sudo"]) == (me, "alice")
+    assert "somebody" not in (data / "operators.log").read_text("utf-8")
+    listed = json.loads(run(data, "account", "coins", WHO, "--json").stdout)
+    assert [entry["actor"] for entry in listed] == [f"operator:{me}"]
+
+
+def test_a_cut_line_forges_no_other(data: Path) -> None:
+    """After a disk that was full in the middle of a line the next one begins anew."""
+    (data / "operators.log").write_text("2026-01-01T00:00:00Z INFO hupan.auth event=oper", "utf-8")
+    told(data, "account", "create")
+    assert [line["event"] for line in all_lines(data)[1:]] == ["operator-create"] * 2
+
+
+@pytest.mark.one_engine
+def test_a_full_disk_stops_the_act(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is done where the first line cannot be written whole (security L2)."""
+    told(data, "account", "create")
+
+    def write(_descriptor: int, _text: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hupan.app.operator_events.os.write", write)
+        text = refused(data, "account", "ban", WHO, "--reason", "spam")
+    assert "operators.log" in text
+    assert told(data, "account", "show", WHO)["banned"] is False
+
+
+@pytest.mark.one_engine
+def test_work_on_a_whole_store_is_written_down(tmp_path: Path) -> None:
+    """`database migrate` and `copy` too, beside the file that they are about (security L2)."""
+    assert run(tmp_path, "database", "migrate").exit_code == 0
+    (line,) = written(tmp_path)
+    assert (line["event"], line["result"]) == ("operator-database-migrate", "ok")
+    assert int(line["applied"]) > 0
+    assert line["aim"] == str(tmp_path / "hupan.db")
+    target = tmp_path / "copy" / "hupan.db"
+    copied = runner.invoke(app, ["database", "copy", line["aim"], str(target)])
+    assert copied.exit_code == 0, copied.output
+    (line,) = written(target.parent)
+    assert (line["event"], line["result"]) == ("operator-database-copy", "ok")
+    assert (line["source"], line["aim"]) == (str(tmp_path / "hupan.db"), str(target))
+
+
+@pytest.mark.one_engine
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, who alone may make files for another")
+def test_root_locks_nobody_out(tmp_path: Path) -> None:
+    """What a command of root's makes in a service's folder belongs to the service (security L3)."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    os.chown(folder, NOBODY, NOBODY)
+    assert run(folder, "database", "migrate").exit_code == 0
+    told(folder, "account", "create", "--phone", PHONE)
+    run(folder, "account", "delete", PHONE, "--yes")  # which needs, and makes, the server's key
+    made = {path.name: path.stat().st_uid for path in folder.iterdir()}
+    assert set(made) >= {"operators.log", "hupan.db", "hupan.db.lock", "secret.key"}
+    assert set(made.values()) == {NOBODY}
+    (folder / "operators.log").unlink()
+    (folder / "operators.log").touch(0o600)  # as an older version left it
+    run(folder, "account", "list")
+    run(folder, "account", "create")
+    assert (folder / "operators.log").stat().st_uid == NOBODY

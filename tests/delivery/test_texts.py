@@ -16,6 +16,10 @@ PURPOSES = {
     "notice-email-bound",
     "notice-session-ended",
     "notice-account-cancelled",
+    "notice-account-restored",
+    "notice-password-removed",
+    "notice-password-reset",
+    "notice-signed-out",
 }
 UCS2_SEGMENT = 70
 

@@ -15,6 +15,8 @@ MAY_SEE_THEM = {
     "claims.HOLD": "what they had bound stays claimed until they are erased",
     "claims.SHOWN": "likewise",
     "coin_audit.WRONG_BALANCES": "balances are audited until they are erased",
+    "roster.BY_NAME": "operators see them, as cancelled, until they are erased",
+    "roster.FIRST_SINCE": "likewise",
     "sessions.FIND_CALLER": "all sessions ended in the change that cancelled",
     "sessions.FIND_VIEWER": "likewise",
 }

@@ -20,6 +20,7 @@ import pytest
 import hupan.store
 from hupan.store.endings import ERASED
 from hupan.store.migrate import migrate
+from hupan.store.roster import COUNTS, PAGES, Standing
 from hupan.store.sqlite import connect
 
 STATEMENT: Final = re.compile(r"\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|REPLACE)\s")
@@ -58,6 +59,7 @@ WALKS: Final[Mapping[str, str]] = {
     "session_ends.LIST_LIVE": "sorts the sessions of one account, some ten",
     "sessions.TRIM_DEVICES": "sorts the devices of one account, at most 51",
     "sessions.TRIM_LEFT": "sorts what signed out of one account, at most 101",
+    "session_ends.LIST_WITH_PLACES": "sorts the sessions of one account, some ten",
 }
 """Statements that walk a table, or sort what they found, and why they may."""
 
@@ -183,6 +185,17 @@ def test_a_statement_finds_its_rows_by_an_index(
         assert walks(connection, statement.sql) == []
 
 
+@pytest.mark.parametrize("standing", ["banned", "vip", "cancelled"])
+def test_few_of_many_accounts_are_listed_by_an_index_of_their_own(
+    connection: apsw.Connection, standing: Standing
+) -> None:
+    """A list of those that are banned does not walk along all others on its way."""
+    for sql in (PAGES[standing], COUNTS[standing]):
+        unbound = (None,) * max(map(int, PARAMETER.findall(sql)))
+        ((*_, step),) = connection.execute(f"EXPLAIN QUERY PLAN {sql}", unbound).fetchall()
+        assert "INDEX accounts_" in str(step)
+
+
 def test_what_may_walk_does(connection: apsw.Connection) -> None:
     """An exception that is not needed any more is taken off the list."""
     walking = {found.place for found in STATEMENTS.values() if walks(connection, found.sql)}
@@ -215,7 +228,7 @@ def test_statements_are_found() -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT id FROM accounts WHERE name = ?1",
+        "SELECT id FROM accounts WHERE country = ?1",
         "DELETE FROM sessions WHERE platform = ?1",
         "SELECT name FROM accounts WHERE erase_at = 0 ORDER BY online_days LIMIT 1",
         "SELECT a.id FROM remarks r JOIN accounts a ON a.id = r.friend_id WHERE r.friend_id = ?1",

@@ -29,7 +29,7 @@ START: Final = "the start of a server, or a migration"
 FILE: Final = "of a SQLite file"
 ERASURE: Final = "housekeeping erases cancelled accounts"
 RARE: Final = "a number or an address changes hands: a short delete on every machine"
-ANY_SERVER: Final = "the sandbox and operators list accounts in the order of their ids"
+LISTS: Final = "operators list and search accounts"
 
 OFF_THE_PATH: Final[Mapping[str, str]] = {
     "ascii_domains.READS": OPERATOR,
@@ -58,7 +58,12 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "outbox.HAS_SURPLUS": COURIER,
     "outbox.LEASE": COURIER,
     "outbox.NEXT_DUE": COURIER,
-    "roster.PAGE": ANY_SERVER,
+    "roster.BY_CONTACT": LISTS,
+    "roster.BY_NAME": LISTS,
+    "roster.COUNTS": LISTS,
+    "roster.FIRST_SINCE": LISTS,
+    "roster.PAGES": LISTS,
+    "roster._PAGE": LISTS,
     "row_checks.CHECKS": CHECK,
     "session_ends.PURGE_OLD": HOUSEKEEPING,
     "session_ends.PURGE_UNUSED": HOUSEKEEPING,

@@ -1,5 +1,6 @@
 """What operators do with accounts: look at them, make them, ban them, give them things."""
 
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from hupan.app.account_rows import Row, account_row, account_sheet
@@ -11,10 +12,21 @@ from hupan.domain.medals import Medals
 from hupan.domain.password_strength import PasswordStrength
 from hupan.domain.provisioning import SECONDS_IN_A_DAY, AccountWanted, Provisioning
 from hupan.domain.refusals import InvalidField
-from hupan.domain.roster import Roster
+from hupan.domain.roster import Roster, RosterQuery
 from hupan.domain.targets import folded
 from hupan.domain.vip import MOST_DAYS, VipTerms
-from hupan.model import NEVER_ENDS, AccountId
+from hupan.model import NEVER_ENDS
+from hupan.store.roster import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """Rows, how many there are in all, whether more follow, and whether a search was cut off."""
+
+    rows: list[Row]
+    total: int
+    follow: bool
+    is_cut: bool
 
 
 class AccountDesk:
@@ -48,11 +60,16 @@ class AccountDesk:
         """One account."""
         return account_sheet(await self._roster.entry(who), self._clock.now())
 
-    async def page(self, above: int, most: int) -> list[Row]:
-        """Accounts with ids above one."""
-        accounts = await self._roster.page(AccountId(above), most)
+    async def page(
+        self, find: str, standing: Standing, since: str | None, after: int, most: int
+    ) -> AccountPage:
+        """Accounts as they are asked for, the newest first; `after` is an id or 0."""
+        start = 0 if since is None else max(0, moment(since, self._zone))
+        query = RosterQuery(find, standing, start, after, most)
         now = self._clock.now()
-        return [account_row(account, now) for account in accounts]
+        page = await self._roster.page(query, int(now))
+        rows = [account_row(one.account, one.erase_at, now) for one in page.accounts]
+        return AccountPage(rows, page.total, follow=page.follow, is_cut=page.is_cut)
 
     async def create(
         self,

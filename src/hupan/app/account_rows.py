@@ -6,15 +6,16 @@ Ids are texts, as on the wire; times are unix seconds, None for never; coins are
 from typing import TypeAlias
 
 from hupan.domain.roster import RosterEntry
-from hupan.model import NEVER_ENDS, Account, CoinEntry
+from hupan.model import NEVER_ENDS, Account, AccountId, CoinEntry
 from hupan.store.coin_audit import CoinFault
 from hupan.store.contacts import ContactChange
+from hupan.store.session_ends import LiveSession
 
 CENTS_IN_A_COIN = 100
 Row: TypeAlias = dict[str, object]
 
 
-def account_row(account: Account, now: float) -> Row:
+def account_row(account: Account, erase_at: int, now: float) -> Row:
     """An account in a list; banned without an end to it is banned for good."""
     banned = account.is_banned(now)
     return {
@@ -32,6 +33,20 @@ def account_row(account: Account, now: float) -> Row:
         "banReason": account.ban_reason if banned else "",
         "registeredAt": account.registered_at,
         "lastActiveAt": account.last_active_at or None,
+        "cancelled": erase_at > 0,
+        "erasedAt": erase_at or None,
+    }
+
+
+def session_row(session: LiveSession) -> Row:
+    """A session, by the number that signs it out."""
+    return {
+        "number": session.number,
+        "device": session.device_id,
+        "platform": session.platform,
+        "country": session.country,
+        "signedInAt": session.signed_in_at,
+        "lastUsedAt": session.last_used_at,
     }
 
 
@@ -39,7 +54,7 @@ def account_sheet(entry: RosterEntry, now: float) -> Row:
     """All that is shown of one account."""
     account = entry.account
     return {
-        **account_row(account, now),
+        **account_row(account, entry.erase_at, now),
         "onlineDays": account.online_days,
         "country": account.country,
         "invitationCode": account.invitation_code,
@@ -48,9 +63,10 @@ def account_sheet(entry: RosterEntry, now: float) -> Row:
     }
 
 
-def coin_row(entry: CoinEntry) -> Row:
+def coin_row(account: AccountId, entry: CoinEntry) -> Row:
     """A line of the journal of coins."""
     return {
+        "account": str(account),
         "number": entry.number,
         "change": _coins(entry.change_cents),
         "after": _coins(entry.after_cents),

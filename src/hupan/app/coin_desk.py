@@ -22,7 +22,7 @@ class CoinDesk:
         """The newest entries of an account's journal, 1 to 100 of them."""
         account = await self._roster.find(who)
         page = await self._coins.page(account.id, size=most, page=1)
-        return [coin_row(entry) for entry in page.entries]
+        return [coin_row(account.id, entry) for entry in page.entries]
 
     async def give(self, who: str, coins: Decimal, reason: str, key: str, actor: str) -> Row:
         """Gives coins (typ 2): → the entry, the same one whenever the key comes again."""
@@ -49,7 +49,7 @@ class CoinDesk:
             key=key,
             actor=actor,
         )
-        return coin_row(await self._coins.change(change))
+        return coin_row(account.id, await self._coins.change(change))
 
 
 def _some(coins: Decimal, option: str) -> int:

@@ -11,7 +11,8 @@ from hupan.app.account_desk import AccountDesk
 from hupan.app.coin_desk import CoinDesk
 from hupan.app.contact_desk import ContactDesk
 from hupan.app.ending_desk import EndingDesk
-from hupan.app.keyed import make_contact_undo, make_endings
+from hupan.app.help_desk import HelpDesk
+from hupan.app.keyed import make_account_help, make_contact_undo, make_endings
 from hupan.app.limit_desk import LimitDesk
 from hupan.app.medal_desk import MedalDesk
 from hupan.app.operating import OperationRefused, operating
@@ -40,7 +41,7 @@ from hupan.domain.password_strength import PasswordStrength
 from hupan.domain.passwords import Passwords
 from hupan.domain.privacy import Privacy
 from hupan.domain.provisioning import Provisioning
-from hupan.domain.refusals import InvalidField, Refusal
+from hupan.domain.refusals import AccountCancelled, InvalidField, Refusal
 from hupan.domain.roster import Roster
 from hupan.domain.timekeeping import store_clock
 from hupan.domain.vip import VipTerms
@@ -55,6 +56,7 @@ class Desks:
     coins: CoinDesk
     medals: MedalDesk
     endings: EndingDesk
+    help: HelpDesk
     contacts: ContactDesk
     privacy: PrivacyDesk
     limits: LimitDesk
@@ -82,6 +84,11 @@ def in_words(refusal: Refusal) -> str:
     if isinstance(refusal, InvalidField):
         option = _option(refusal.field)
         return f"{option} 的值非法 / the value of {option} is not valid"
+    if isinstance(refusal, AccountCancelled):
+        return (
+            "该账号已注销；清除之前可用 hupan account restore 恢复 / this account was cancelled; "
+            "until it is erased, hupan account restore brings it back"
+        )
     failure, filling = failure_of(refusal, 0)
     zh, en = (failure.message(english=english, field=filling) for english in (False, True))
     return f"{zh} / {en}"
@@ -114,7 +121,8 @@ def _desks(settings: Settings, engine: Engine, passwords: Passwords, clock: Cloc
         ),
         CoinDesk(roster, coins),
         MedalDesk(medals),
-        EndingDesk(roster, partial(make_endings, settings, engine, clock)),
+        EndingDesk(clock, roster, partial(make_endings, settings, engine, clock)),
+        HelpDesk(clock, roster, its_targets, partial(make_account_help, settings, engine, clock)),
         ContactDesk(clock, roster, partial(make_contact_undo, settings, engine, clock)),
         PrivacyDesk(roster, Privacy(engine, shown_by_default(settings))),
         LimitDesk(

@@ -5,10 +5,11 @@ They work beside a server, whose courier finds their notices by itself within se
 
 from hupan.app.limit_table import limits
 from hupan.app.operating import OperationRefused
-from hupan.app.rules import contact_rules, rules, targets
+from hupan.app.rules import contact_rules, rules, session_life, targets
 from hupan.chance import SystemChance
 from hupan.clock import Clock
 from hupan.config import Settings
+from hupan.domain.account_help import AccountHelp
 from hupan.domain.codes import Codes
 from hupan.domain.contact_proofs import ContactProofs
 from hupan.domain.contact_undo import ContactUndo
@@ -27,13 +28,12 @@ def make_endings(settings: Settings, engine: Engine, clock: Clock) -> Endings:
     Raises:
         OperationRefused: the server's key cannot be read.
     """
-    seal, chance, its_limits = _seal(settings), SystemChance(), limits(settings)
-    lifetime_seconds = rules(settings).code_lifetime_seconds
+    seal = _seal(settings)
     return Endings(
         engine,
         clock,
         targets(settings),
-        Codes(seal, chance, Limiter(enabled=its_limits.enabled), its_limits, lifetime_seconds),
+        _codes(settings, seal),
         _notices(seal),
         ContactProofs(contact_rules(settings)),
         settings.account_erasure_days * DAY,
@@ -47,6 +47,30 @@ def make_contact_undo(settings: Settings, engine: Engine, clock: Clock) -> Conta
         OperationRefused: the server's key cannot be read.
     """
     return ContactUndo(engine, clock, _notices(_seal(settings)), contact_rules(settings))
+
+
+def make_account_help(settings: Settings, engine: Engine, clock: Clock) -> AccountHelp:
+    """Helps owners of accounts who lost what they sign in with.
+
+    Raises:
+        OperationRefused: the server's key cannot be read.
+    """
+    seal = _seal(settings)
+    return AccountHelp(
+        engine,
+        clock,
+        _codes(settings, seal),
+        Messages(seal, SystemChance()),
+        _notices(seal),
+        session_life(settings),
+    )
+
+
+def _codes(settings: Settings, seal: Seal) -> Codes:
+    its_limits = limits(settings)
+    limiter = Limiter(enabled=its_limits.enabled)
+    lifetime_seconds = rules(settings).code_lifetime_seconds
+    return Codes(seal, SystemChance(), limiter, its_limits, lifetime_seconds)
 
 
 def _seal(settings: Settings) -> Seal:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Generic, TypeAlias, TypeVar
 
 from hupan.app.operating import OperationRefused
-from hupan.app.row_files import Problem, Row
+from hupan.app.row_files import Problem, Problems, Row
 from hupan.domain.discovery import Discovery
 from hupan.domain.group_draft import Draft, Progress, drafting
 from hupan.domain.listed_rows import BOT_COLUMNS, GROUP_COLUMNS, Column, bot_of, group_of
@@ -32,7 +32,7 @@ class Imported:
     Attributes:
         rows: how many rows were kept.
         total: how many there are now.
-        problems: what is wrong, line by line.
+        problems: what is wrong, each kind once.
     """
 
     rows: int
@@ -104,7 +104,7 @@ class Listing:
             async with drafting(self._engine) as draft:
                 await _stage(reading, draft, on_read)
                 if reading.problems:
-                    return Imported(0, 0, reading.problems)
+                    return Imported(0, 0, reading.problems.all())
                 return Imported(reading.rows, await draft.finish(on_indexed))
         except Overtaken as error:
             raise OperationRefused(
@@ -122,7 +122,7 @@ class Listing:
                 f"at most {MOST_BOTS_OF_AN_IMPORT} at once"
             )
         if reading.problems:
-            return Imported(0, 0, reading.problems)
+            return Imported(0, 0, reading.problems.all())
         return Imported(len(bots), await Listings(self._engine).put_bots(bots))
 
 
@@ -136,7 +136,7 @@ class Reading(Generic[Kept]):
         self._columns = {column.name: column for column in columns}
         self._read: Callable[[Row], Kept] = read
         self._ids: set[int] = set()
-        self.problems: list[Problem] = []
+        self.problems = Problems()
 
     @property
     def rows(self) -> int:
@@ -147,15 +147,15 @@ class Reading(Generic[Kept]):
         """The rows that are right."""
         for line in self._lines:
             if isinstance(line, Problem):
-                self.problems.append(line)
+                self.problems.add(line)
                 continue
             try:
                 kept = self._read(line)
             except InvalidField as error:
-                self.problems.append(self._problem(line, error.field))
+                self.problems.add(self._problem(line, error.field))
                 continue
             if kept.id in self._ids:
-                self.problems.append(
+                self.problems.add(
                     Problem(line.line, "chatId", "与前面的一行重复", "stands in a line before, too")
                 )
             self._ids.add(kept.id)

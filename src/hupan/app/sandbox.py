@@ -15,7 +15,9 @@ from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.listings import Listings
 from hupan.domain.provisioning import Provisioning
 from hupan.sandbox.doors import Doors
-from hupan.sandbox.inbox import Inbox
+from hupan.sandbox.guard import Guard
+from hupan.sandbox.inbox import Entry, Inbox
+from hupan.sandbox.printing import CodePrinter
 from hupan.sandbox.seeding import Seeding
 from hupan.store.reset import empty
 
@@ -26,9 +28,15 @@ class SandboxOptions:
 
     Attributes:
         seed: repeats codes, tokens and captchas; "" for chance.
+        names: host names that lead to the sandbox, besides localhost.
+        prints: whether codes are printed on the terminal, too.
+        english: whether that is in English.
     """
 
     seed: str = ""
+    names: tuple[str, ...] = ()
+    prints: bool = True
+    english: bool = False
 
 
 def sandbox_application(settings: Settings, options: SandboxOptions) -> Application:
@@ -36,7 +44,8 @@ def sandbox_application(settings: Settings, options: SandboxOptions) -> Applicat
     log_to_stderr(settings.log_level, settings.log_format)
     metrics = metrics_sockets(settings)
     clock = WoundClock(SystemClock())
-    inbox = Inbox(clock, settings.brand)
+    printer = CodePrinter(english=options.english)
+    inbox = Inbox(clock, settings.brand, printer.show if options.prints else _print_nothing)
 
     def show(captcha: IssuedCaptcha) -> None:
         inbox.add("captcha", captcha.id, "captcha", captcha.answer, captcha.answer)
@@ -49,9 +58,13 @@ def sandbox_application(settings: Settings, options: SandboxOptions) -> Applicat
         return await build(settings, outside, metrics)
 
     def make_doors(server: Server) -> dict[str, ASGIApp]:
-        return {"/sandbox/": _doors(server, clock, inbox).application()}
+        return {"/sandbox/": Guard(_doors(server, clock, inbox).application(), options.names)}
 
     return Application(open_server, make_doors, waits=settings.is_postgres)
+
+
+def _print_nothing(_entry: Entry) -> None:
+    """For whom asked for quiet."""
 
 
 def _doors(server: Server, clock: WoundClock, inbox: Inbox) -> Doors:

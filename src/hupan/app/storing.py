@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hupan.app.engines import place
 from hupan.config import Settings
+from hupan.ownership import give_to_owner
 from hupan.seal import KeyFileError, Seal, fingerprint, load_key, read_key
 from hupan.store.engine import Engine, StoreRefused
 from hupan.store.identity import (
@@ -119,6 +120,8 @@ def _own(database: Path) -> None:
     """A new store is readable for its owner alone; SQLite gives its other files the same mode."""
     try:
         database.touch(mode=0o600)
+        with database.open("rb") as file:
+            give_to_owner(file.fileno(), database.parent)
     except OSError as error:
         raise StoreRefused(
             f"无法写入数据库 / cannot write the store {database}: {error}"

@@ -63,21 +63,22 @@ def coins(
     async def act(desks: Desks) -> Row | list[Row]:
         name = key or str(uuid.uuid4())
         if give is not None:
-            return await desks.coins.give(who, amount(give), reason, name, operator())
+            return await desks.coins.give(who, amount(give), reason, name, _operator())
         if take is not None:
-            return await desks.coins.take(who, amount(take), reason, name, operator())
+            return await desks.coins.take(who, amount(take), reason, name, _operator())
         return await desks.coins.newest(who, limit)
 
     event = "" if give is None and take is None else "operator-coins"
-    told, settings = at_desk(config, data_dir, act, event=event, who=who)
+    details = {"give": give, "take": take, "why": reason, "key": key}
+    told, settings = at_desk(config, data_dir, act, event=event, who=who, details=details)
     if isinstance(told, list):
         show_rows(told, _HEADS, settings, as_json=as_json)
     else:
         show_one(told, _HEADS, settings, as_json=as_json)
 
 
-def operator() -> str:
-    """Whoever runs the command, as the journal names them."""
+def _operator() -> str:
+    """Return the operator as the journal names them."""
     return f"operator:{operator_name()}"
 
 

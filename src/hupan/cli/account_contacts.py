@@ -63,6 +63,11 @@ def undo(
 ) -> None:
     """Undoes a change and writes the account."""
     told = at_desk(
-        config, data_dir, lambda d: d.contacts.undo(who, number), event="operator-undo", who=who
+        config,
+        data_dir,
+        lambda d: d.contacts.undo(who, number),
+        event="operator-undo",
+        who=who,
+        details={"change": number},
     )
     show_account(told, as_json=as_json)

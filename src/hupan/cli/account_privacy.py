@@ -56,6 +56,11 @@ def privacy(
     parts = {part: choice for part, choice in given.items() if choice is not None}
     event = "operator-privacy" if parts else ""
     row, settings = at_desk(
-        config, data_dir, lambda d: d.privacy.choose(who, parts), event=event, who=who
+        config,
+        data_dir,
+        lambda d: d.privacy.choose(who, parts),
+        event=event,
+        who=who,
+        details={part.replace("_", ""): choice for part, choice in parts.items()},
     )
     show_row(row, _LABELS, settings, as_json=as_json)

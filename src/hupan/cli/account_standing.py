@@ -63,6 +63,7 @@ def ban(
         lambda d: d.accounts.ban(who, reason, days, until),
         event="operator-ban",
         who=who,
+        details={"why": reason, "days": days, "until": until},
     )
     show_account(told, as_json=as_json)
 
@@ -95,7 +96,12 @@ def vip(
     if not _at_most_one(days is not None, until is not None, end):
         raise typer.BadParameter("--days | --until | --end")
     told = at_desk(
-        config, data_dir, lambda d: d.accounts.vip(who, days, until), event="operator-vip", who=who
+        config,
+        data_dir,
+        lambda d: d.accounts.vip(who, days, until),
+        event="operator-vip",
+        who=who,
+        details={"days": days, "until": "now" if end else until},
     )
     show_account(told, as_json=as_json)
 
@@ -116,6 +122,7 @@ def medal(
         lambda d: d.accounts.medal(who, name, take=take),
         event="operator-medal",
         who=who,
+        details={"medal": name, "do": "take" if take else "give"},
     )
     show_account(told, as_json=as_json)
 

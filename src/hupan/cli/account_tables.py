@@ -27,8 +27,11 @@ LABELS = {
     "country": "归属地\nCountry",
     "registeredAt": "注册时间\nRegistered",
     "lastActiveAt": "最近活跃\nLast active",
+    "erasedAt": "已注销，清除时间\nCancelled, erased",
 }
-_IN_A_LIST = ("id", "nickname", "phone", "email", "coins", "vip", "banned", "registeredAt")
+_IN_A_LIST = (
+    *("id", "nickname", "phone", "email", "coins", "vip", "banned", "registeredAt", "erasedAt"),
+)
 HEADS = {key: LABELS[key] for key in _IN_A_LIST}
 
 

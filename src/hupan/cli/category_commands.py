@@ -40,7 +40,10 @@ def set_categories(
         await listing.set_categories(names or [])
         return await listing.categories()
 
-    categories = operate(config, data_dir, act, event="operator-categories")
+    named = ", ".join(names or []) or "default"
+    categories = operate(
+        config, data_dir, act, event="operator-categories", details={"names": named}
+    )
     if as_json:
         write_json(categories)
     else:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -21,7 +21,9 @@ from hupan.app.database_desk import (
     status,
     take_key,
 )
+from hupan.app.operator_events import Act, recorded
 from hupan.cli.operating import DataDirOption, JsonOption, write_json
+from hupan.cli.operator_name import operator
 from hupan.cli.refusing import refused_plainly
 from hupan.cli.settings_or_exit import ConfigOption, DatabaseOption, settings_or_exit
 from hupan.cli.tables import print_table
@@ -96,7 +98,9 @@ def migrate_store(
     config: ConfigOption = None,
 ) -> None:
     """Bring the store up to date for this version."""
-    count = _run(database, data_dir, config, bring_up_to_date)
+    count = _run(
+        database, data_dir, config, bring_up_to_date, "operator-database-migrate", _migrations
+    )
     typer.echo(f"已应用 {count} 个迁移 / {count} migrations applied")
 
 
@@ -168,8 +172,17 @@ def copy_store(
     """Copy a whole store into an empty one, or go on where a copy broke off."""
     settings = settings_or_exit(config, {"database": target}).settings
     settings_or_exit(config, {"database": source})
+    origin, aim = replace(settings, database=source), replace(settings, database=target)
+    details = {"source": origin.store_shown, "aim": aim.store_shown}
+    act = Act("operator-database-copy", "", details, _folder(aim) if target else None)
     with _bar() as on_copied, refused_plainly():
-        different = asyncio.run(copy(settings, source, target, on_copied))
+        different = recorded(
+            settings,
+            operator(),
+            act,
+            lambda: asyncio.run(copy(settings, source, target, on_copied)),
+            lambda different: {"different": ",".join(different)},
+        )
     if different:
         typer.echo(f"{_DIFFERENT}: {', '.join(different)}", err=True)
         raise typer.Exit(1)
@@ -183,7 +196,7 @@ def distribute_store(
     config: ConfigOption = None,
 ) -> None:
     """Spread the tables on a Citus coordinator."""
-    done = _run(database, data_dir, config, distribute)
+    done = _run(database, data_dir, config, distribute, "operator-database-distribute", _tables)
     typer.echo(f"已分布 {len(done)} 个表 / {len(done)} tables spread: {', '.join(done) or '—'}")
 
 
@@ -191,11 +204,29 @@ def _run(
     database: str | None,
     data_dir: Path | None,
     config: Path | None,
-    act: Callable[[Settings], Coroutine[Any, Any, T]],
+    work: Callable[[Settings], Coroutine[Any, Any, T]],
+    event: str = "",
+    outcome: Callable[[T], dict[str, object]] = lambda _: {},
 ) -> T:
     settings = settings_or_exit(config, {"database": database, "data_dir": data_dir}).settings
     with refused_plainly():
-        return asyncio.run(act(settings))
+        if not event:
+            return asyncio.run(work(settings))
+        act = Act(event, "", {"aim": settings.store_shown}, _folder(settings))
+        return recorded(settings, operator(), act, lambda: asyncio.run(work(settings)), outcome)
+
+
+def _folder(settings: Settings) -> Path:
+    """Where what is done to a whole store is recorded: beside its file, or with the data."""
+    return settings.data_dir if settings.is_postgres else settings.database_path.parent
+
+
+def _migrations(count: int) -> dict[str, object]:
+    return {"applied": count}
+
+
+def _tables(done: list[str]) -> dict[str, object]:
+    return {"tables": ",".join(done)}
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Runs a command at one of the operator's desks, and shows accounts."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from hupan.app.account_rows import Row
 from hupan.app.desks import Desks, open_desks
-from hupan.app.operator_events import recorded
+from hupan.app.operator_events import Act, recorded
 from hupan.cli.operating import write_json
-from hupan.cli.operator_name import operator_name
+from hupan.cli.operator_name import operator
 from hupan.cli.refusing import refused_plainly
 from hupan.cli.settings_or_exit import settings_or_exit
 from hupan.cli.tables import print_table
@@ -20,7 +20,7 @@ from hupan.config import Settings
 Result = TypeVar("Result")
 _TIMES = (
     *("vipUntil", "bannedUntil", "registeredAt", "lastActiveAt", "createdAt", "erasedAt"),
-    *("changedAt", "undoneAt", "endsAt"),
+    *("changedAt", "undoneAt", "endsAt", "signedInAt", "lastUsedAt"),
 )
 _LATEST_TIME = 253_402_300_799
 _NONE = "—"
@@ -29,19 +29,21 @@ _NONE = "—"
 def at_desk(
     config: Path | None,
     data_dir: Path | None,
-    act: Callable[[Desks], Awaitable[Result]],
+    work: Callable[[Desks], Awaitable[Result]],
     *,
     event: str = "",
     who: str = "",
+    details: Mapping[str, object] | None = None,
 ) -> tuple[Result, Settings]:
     """Does something at a desk; a server may run beside it. Gives the settings too.
 
     Args:
         config: the file of the settings.
         data_dir: where the data lie.
-        act: does it.
+        work: does it.
         event: the name of the event that is recorded, "" for an act that changes nothing.
         who: the account that it is about, as the operator named it.
+        details: what else was asked for, to be recorded.
 
     Raises:
         typer.Exit: with 1, when it cannot be done; the reason stands on standard error.
@@ -50,13 +52,13 @@ def at_desk(
 
     async def run() -> Result:
         async with open_desks(settings) as desks:
-            return await act(desks)
+            return await work(desks)
 
     with refused_plainly():
         if not event:
             return asyncio.run(run()), settings
-        name = operator_name()
-        return recorded(settings, event, name, who, lambda: asyncio.run(run())), settings
+        act = Act(event, who, details or {})
+        return recorded(settings, operator(), act, lambda: asyncio.run(run())), settings
 
 
 def show_rows(

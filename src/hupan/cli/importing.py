@@ -10,20 +10,21 @@ from typing import Annotated, BinaryIO, TypeAlias
 import typer
 
 from hupan.app.listing import Imported, Lines, Listing
-from hupan.app.row_files import Form, read_rows
+from hupan.app.row_files import Encoding, Form, Problem, read_rows
 from hupan.cli.operating import DataDirOption, JsonOption, operate, write_json
 from hupan.cli.settings_or_exit import ConfigOption
 from hupan.store.engine import Engine
 
 FileArgument: TypeAlias = Annotated[
     Path,
-    typer.Argument(
-        help="CSV 或 JSON Lines 文件（UTF-8），- 为标准输入 CSV or JSON Lines, - for stdin"
-    ),
+    typer.Argument(help="CSV 或 JSON Lines 文件，- 为标准输入 CSV or JSON Lines, - for stdin"),
 ]
 FormOption: TypeAlias = Annotated[
     Form | None,
     typer.Option("--format", help="文件格式，默认由扩展名决定 By default the file's suffix tells"),
+]
+EncodingOption: TypeAlias = Annotated[
+    Encoding, typer.Option("--encoding", help="文件的文字编码 Encoding of the file's text")
 ]
 OnRead: TypeAlias = Callable[[], None]
 OnIndexed: TypeAlias = Callable[[int, int], None]
@@ -38,6 +39,7 @@ def import_command(columns: Collection[str], keep: Importing, event: str) -> Cal
         *,
         file: FileArgument,
         form: FormOption = None,
+        encoding: EncodingOption = "utf-8",
         as_json: JsonOption = False,
         data_dir: DataDirOption = None,
         config: ConfigOption = None,
@@ -45,12 +47,12 @@ def import_command(columns: Collection[str], keep: Importing, event: str) -> Cal
         """Imports all rows of a file, or none; says what came of it."""
         known = form_or_exit(file, form)
         with opened(file) as source, bars(source, size_of(file)) as (on_read, on_indexed):
-            lines = read_rows(source, known, columns)
+            lines = read_rows(source, known, columns, encoding)
 
             async def act(engine: Engine) -> Imported:
                 return await keep(Listing(engine), lines, on_read, on_indexed)
 
-            imported = operate(config, data_dir, act, event=event)
+            imported = operate(config, data_dir, act, event=event, details={"file": file.name})
         tell(imported, as_json=as_json)
 
     return import_rows
@@ -126,9 +128,8 @@ def tell(imported: Imported, *, as_json: bool) -> None:
         write_json(asdict(imported))
     elif imported.problems:
         for problem in imported.problems:
-            where = f"第 {problem.line} 行 line {problem.line} {problem.column}".rstrip()
-            typer.echo(f"{where}: {problem.zh} / {problem.en}", err=True)
-        count = len(imported.problems)
+            typer.echo(f"{_where(problem)}: {problem.zh} / {problem.en}", err=True)
+        count = sum(problem.count for problem in imported.problems)
         typer.echo(
             f"有 {count} 处错误，未导入任何内容 / {count} problems: nothing was kept", err=True
         )
@@ -139,3 +140,12 @@ def tell(imported: Imported, *, as_json: bool) -> None:
         )
     if imported.problems:
         raise typer.Exit(1)
+
+
+def _where(problem: Problem) -> str:
+    """The lines that a problem is about, the first ones of many, and its column."""
+    numbers = [str(line) for line in problem.lines or (problem.line,)]
+    zh, en = "、".join(numbers), ", ".join(numbers)
+    if problem.count > len(numbers):
+        zh, en = f"{zh} 等 {problem.count}", f"{en} … ({problem.count} in all)"
+    return f"第 {zh} 行 line {en} {problem.column}".rstrip()

@@ -56,6 +56,7 @@ def define(
         data_dir,
         lambda d: d.medals.define(name, sort, description, image),
         event="operator-medal-define",
+        details={"medal": name, "sort": sort, "description": description, "image": image},
     )
     show_one(row, _HEADS, settings, as_json=as_json)
 

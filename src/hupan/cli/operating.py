@@ -9,8 +9,8 @@ from typing import Annotated, TypeAlias, TypeVar
 import typer
 
 from hupan.app.operating import operating
-from hupan.app.operator_events import recorded
-from hupan.cli.operator_name import operator_name
+from hupan.app.operator_events import Act, recorded
+from hupan.cli.operator_name import operator
 from hupan.cli.refusing import refused_plainly
 from hupan.cli.settings_or_exit import settings_or_exit
 from hupan.cli.tables import print_table
@@ -28,17 +28,19 @@ Result = TypeVar("Result")
 def operate(
     config: Path | None,
     data_dir: Path | None,
-    act: Callable[[Engine], Awaitable[Result]],
+    work: Callable[[Engine], Awaitable[Result]],
     *,
     event: str = "",
+    details: Mapping[str, object] | None = None,
 ) -> Result:
     """Does something with the store that the settings name; a server may run beside it.
 
     Args:
         config: the file of the settings.
         data_dir: where the data lie.
-        act: does it.
+        work: does it.
         event: the name of the event that is recorded, "" for an act that changes nothing.
+        details: what else was asked for, to be recorded.
 
     Raises:
         typer.Exit: with 1, when it cannot be done; the reason stands on standard error.
@@ -47,12 +49,13 @@ def operate(
 
     async def run() -> Result:
         async with operating(settings) as engine:
-            return await act(engine)
+            return await work(engine)
 
     with refused_plainly():
         if not event:
             return asyncio.run(run())
-        return recorded(settings, event, operator_name(), "", lambda: asyncio.run(run()))
+        act = Act(event, "", details or {})
+        return recorded(settings, operator(), act, lambda: asyncio.run(run()))
 
 
 def show_table(

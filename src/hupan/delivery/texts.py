@@ -90,6 +90,26 @@ WORDINGS: Final[dict[str, Wording]] = {
         "设备已下线 Device signed out",
         "Too many devices were signed in to your account; the first of them was signed out.",
     ),
+    "notice-password-removed": _notice(
+        "管理员已清除您账号的登录密码，所有设备已下线。",
+        "密码已清除 Password removed",
+        "The operator removed the password of your account; all devices were signed out.",
+    ),
+    "notice-password-reset": _notice(
+        "管理员已为您的账号发起密码重设，验证码已发送到您绑定的邮箱。",
+        "重设密码 Password reset",
+        "The operator started a reset of your password; the code went to your e-mail address.",
+    ),
+    "notice-signed-out": _notice(
+        "管理员已将您账号的设备下线。",
+        "设备已下线 Device signed out",
+        "The operator signed devices of your account out.",
+    ),
+    "notice-account-restored": _notice(
+        "您的账号已恢复，注销已取消。",
+        "账号已恢复 Account restored",
+        "Your account was restored: it is not cancelled any more.",
+    ),
     "notice-account-cancelled": _notice(
         "您的账号已注销。",
         "账号已注销 Account cancelled",

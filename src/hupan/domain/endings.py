@@ -34,12 +34,14 @@ from hupan.store.endings import (
     list_due,
     list_identities,
     mark_cancelled,
+    restore,
 )
 from hupan.store.engine import Engine, Transaction
 from hupan.store.session_ends import leave_all
 from hupan.store.sessions import hold_caller
 
 CANCELLED_NOTICE = "notice-account-cancelled"
+RESTORED_NOTICE = "notice-account-restored"
 MOST_AT_ONCE = 100
 
 
@@ -104,6 +106,27 @@ class Endings:
         erased_at = await self._engine.change(change)
         self._notices.send()
         return erased_at
+
+    async def restore(self, account_id: AccountId) -> None:
+        """Takes back that an account was cancelled, until it is erased, by an operator's hand.
+
+        Its sessions stay ended: whoever has its number, address or password signs in anew.
+
+        Raises:
+            UnknownUser: there is no such account, it was not cancelled, or its time is over.
+        """
+
+        async def change(tx: Transaction) -> None:
+            now = int(self._clock.now())
+            if not await restore(tx, account_id, now):
+                raise UnknownUser
+            account = await hold_account(tx, account_id)
+            if account is None:
+                raise UnknownUser
+            await self._notices.put(tx, all_bound(account), RESTORED_NOTICE, now=now)
+
+        await self._engine.change(change)
+        self._notices.send()
 
     async def erase_due(self) -> int:
         """Erases the cancelled accounts whose time is over; gives how many it found."""

@@ -11,6 +11,8 @@ _PHONE = re.compile(r"\+?[0-9]{7,15}")
 _CHINESE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
 _EMAIL = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@([A-Za-z0-9.-]{1,253})")
 _PLAIN = re.compile(r"[A-Za-z0-9_.:@*+/?-]+")
+_NUMBERS_WITHIN = re.compile(r"(?<![0-9A-Za-z])\+?[0-9]{7,15}(?![0-9A-Za-z])")
+_EMAILS_WITHIN = re.compile(r"[\x21-\x7e]{1,64}@[A-Za-z0-9.-]{1,253}")
 UNREADABLE = "?"
 """Stands for what is no number and no address: it may be anything, also somebody's password."""
 
@@ -24,6 +26,12 @@ def masked(target: str) -> str:
         return f"{text[:3]}****{text[-4:]}" if len(text) > len("1234567") else "****"
     email = _EMAIL.fullmatch(text)
     return f"{email[1]}***@{email[2].lower()}" if email else UNREADABLE
+
+
+def masked_within(text: str) -> str:
+    """Return a text that an operator wrote, with the numbers and addresses in it masked."""
+    without_numbers = _NUMBERS_WITHIN.sub(lambda found: masked(found[0]), text)
+    return _EMAILS_WITHIN.sub(lambda found: masked(found[0]), without_numbers)
 
 
 def line_of(fields: Mapping[str, str]) -> str:

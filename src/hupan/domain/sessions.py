@@ -119,7 +119,7 @@ class Sessions:
         token = self._tokens.make(account)
         now = int(self._clock.now())
         session = Session(account, digest(token), on.id, on.platform, now, now)
-        await open_session(tx, session)
+        await open_session(tx, session, on.country)
         await trim_devices(tx, account, on.id, max(MOST_DEVICES, self._life.most))
         await note_country(tx, account, on.country)
         await self._end_surplus(tx, account, now)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, cast, get_args
 
 from msgspec import Meta, Struct
 from starlette.applications import Starlette
@@ -17,9 +17,9 @@ from hupan.domain.provisioning import AccountWanted
 from hupan.domain.refusals import Busy, EmailTaken, InvalidField, PhoneTaken
 from hupan.domain.sessions import device
 from hupan.model import Overtaken, StoreUnavailable
-from hupan.sandbox.answers import BadRequest, answer, answer_problem, number_in, read
-from hupan.sandbox.inbox import Inbox, Wanted
-from hupan.sandbox.packs import PackName
+from hupan.sandbox.answers import BadRequest, answer, answer_problem, number_in, read, refuse_others
+from hupan.sandbox.inbox import EntryChannel, Inbox, Wanted
+from hupan.sandbox.packs import PACK_NAMES, PackName
 from hupan.sandbox.seeding import Seeding, most_of
 
 LONGEST_WAIT_SECONDS = 300.0
@@ -59,8 +59,12 @@ class SeedBody(Struct):
         number: accounts, or groups of the pack `discovery`; without it the pack as it is.
     """
 
-    pack: PackName
+    pack: str
     number: Annotated[int, Meta(ge=1)] = 0
+
+
+class EmptyBody(Struct):
+    """What POST `/sandbox/reset` takes: nothing."""
 
 
 class ClockBody(Struct):
@@ -103,16 +107,18 @@ class Doors:
 
     async def outbox(self, request: Request) -> Response:
         """What was "sent", newest first."""
+        wanted = _wanted(request)
         await self.drain()
-        return answer(self.inbox.show(_wanted(request)))
+        return answer(self.inbox.show(wanted))
 
     async def outbox_wait(self, request: Request) -> Response:
         """The next message that matches; 408 when none comes in time."""
         seconds = number_in(request, "timeout", 30.0, LONGEST_WAIT_SECONDS)
+        wanted = _wanted(request, "timeout")
         await self.drain()
-        entry = await self.inbox.wait(_wanted(request), seconds)
+        entry = await self.inbox.wait(wanted, seconds)
         if entry is None:
-            return answer_problem(408, "没有等到消息 / no message came in time")
+            return answer_problem(request, 408, "没有等到消息", "no message came in time")
         return answer(entry)
 
     async def accounts(self, request: Request) -> Response:
@@ -139,12 +145,16 @@ class Doors:
     async def seed(self, request: Request) -> Response:
         """Plants a pack: → [{id, phone, email, password, token}]."""
         body = await read(request, SeedBody)
-        if body.number > most_of(body.pack):
-            raise BadRequest(f"number: 1 … {most_of(body.pack)}")
-        return answer(await self.seeding.plant(body.pack, body.number))
+        refuse_others("value", [body.pack], PACK_NAMES)
+        pack = cast("PackName", body.pack)
+        if body.number > most_of(pack):
+            most = most_of(pack)
+            raise BadRequest(f"number 须为 1 到 {most}", f"number must be 1 to {most}")
+        return answer(await self.seeding.plant(pack, body.number))
 
-    async def reset(self, _request: Request) -> Response:
+    async def reset(self, request: Request) -> Response:
         """Forgets everything: accounts, messages, and how far the clock was moved."""
+        await read(request, EmptyBody)
         await self.empty()
         self.seeding.forget()
         self.inbox.clear()
@@ -155,10 +165,13 @@ class Doors:
         """Moves the clock: → {now}; what has expired by then is forgotten at once."""
         body = await read(request, ClockBody)
         if (body.advance is None) == (body.set is None):
-            raise BadRequest("advance 或 set 二选一 / give advance or set, one of both")
+            raise BadRequest("advance 或 set 二选一", "give advance or set, one of both")
         aim = body.set if body.set is not None else self.clock.now() + (body.advance or 0)
         if not 0 <= aim <= LATEST_TIME:
-            raise BadRequest(f"时间超出范围 / the time must lie between 0 and {LATEST_TIME}")
+            raise BadRequest(
+                f"时间须在 0 到 {LATEST_TIME} 之间",
+                f"the time must lie between 0 and {LATEST_TIME}",
+            )
         self.clock.set(aim)
         await self.tidy()
         return answer({"now": int(self.clock.now())})
@@ -169,22 +182,34 @@ def plainly(door: Door) -> Door:
 
     async def answered(request: Request) -> Response:
         try:
+            if request.method == "POST":
+                refuse_others("parameter", request.query_params, ())
             return await door(request)
         except BadRequest as error:
-            return answer_problem(400, str(error))
+            status, zh, en = 400, error.zh, error.en
         except InvalidField as error:
-            return answer_problem(400, f"{error.field} 的值非法 / the value is not valid")
+            status, zh, en = (
+                400,
+                f"{error.field} 的值非法",
+                f"the value of {error.field} is not valid",
+            )
         except (PhoneTaken, EmailTaken) as error:
-            return answer_problem(409, f"{_TAKEN[type(error)]} 已被使用 / is taken already")
+            taken = _TAKEN[type(error)]
+            status, zh, en = 409, f"{taken} 已被使用", f"{taken} is taken already"
         except Overtaken:
-            return answer_problem(409, "另一个导入已开始 / another import of groups has begun")
+            status, zh, en = 409, "另一个导入已开始", "another import of groups has begun"
         except (Busy, StoreUnavailable):
-            return answer_problem(503, "服务器繁忙或无法保存 / the server is busy or cannot store")
+            zh, en = "服务器繁忙或无法保存", "the server is busy or cannot store"
+            status = 503
+        return answer_problem(request, status, zh, en)
 
     return answered
 
 
-def _wanted(request: Request) -> Wanted:
+def _wanted(request: Request, *more: str) -> Wanted:
     query = request.query_params
+    refuse_others("parameter", query, ("channel", "to", "since", *more))
+    channel = query.get("channel", "")
+    refuse_others("value", [channel], ("", *get_args(EntryChannel)))
     since = int(number_in(request, "since", 0, LATEST_TIME))
-    return Wanted(query.get("channel", ""), query.get("to", ""), since)
+    return Wanted(channel, query.get("to", ""), since)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -48,7 +49,13 @@ class Wanted(Struct, frozen=True):
 class Inbox:
     """Keeps the last messages; it is the sender of both channels."""
 
-    def __init__(self, clock: Clock, brand: str) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        brand: str,
+        on_message: Callable[[Entry], None] = lambda _entry: None,
+    ) -> None:
+        self._on_message = on_message
         self._clock = clock
         self._brand = brand
         self._entries: deque[Entry] = deque(maxlen=MOST_ENTRIES)
@@ -69,7 +76,9 @@ class Inbox:
         """Keeps a message and tells whoever waits for one."""
         self._last_id += 1
         now = int(self._clock.now())
-        self._entries.append(Entry(self._last_id, channel, to, purpose, code, text, now))
+        entry = Entry(self._last_id, channel, to, purpose, code, text, now)
+        self._entries.append(entry)
+        self._on_message(entry)
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -27,6 +27,8 @@ ERASED = (
 )
 
 MARK = "UPDATE accounts SET erase_at = ?2 WHERE id = ?1 AND erase_at = 0"
+# Only before its time: what is due may be half erased on another process the next moment.
+RESTORE = "UPDATE accounts SET erase_at = 0 WHERE id = ?1 AND erase_at > ?2"
 LIST_DUE = """
 SELECT id FROM accounts WHERE erase_at > 0 AND erase_at <= ?1 ORDER BY erase_at LIMIT ?2
 """
@@ -37,6 +39,11 @@ REMOVE = "DELETE FROM accounts WHERE id = ?1 AND erase_at > 0 AND erase_at <= ?2
 async def mark_cancelled(tx: Transaction, account: AccountId, erase_at: int) -> bool:
     """Says that an account was cancelled and when it is erased; False when it was before."""
     return await tx.run(MARK, account, erase_at) == 1
+
+
+async def restore(tx: Transaction, account: AccountId, now: int) -> bool:
+    """Takes a cancellation back; False when there is none, or the account is to be erased now."""
+    return await tx.run(RESTORE, account, now) == 1
 
 
 async def list_due(reader: Reader, now: int, most: int) -> list[AccountId]:

@@ -11,6 +11,7 @@ import os
 import time
 from pathlib import Path
 
+from hupan.ownership import give_to_owner
 from hupan.store.engine import StoreRefused
 
 TRIES = 4
@@ -47,6 +48,7 @@ class StoreLock:
         path = real.with_name(f"{real.name}.lock")
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            give_to_owner(self._descriptor, path.parent)
         except OSError as error:
             raise StoreRefused(f"无法写入目录 / cannot write to {path.parent}: {error}") from error
         try:

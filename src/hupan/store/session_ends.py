@@ -1,5 +1,7 @@
 """How sessions end but by signing out: of one device, the oldest, the expired, all of them."""
 
+from msgspec import Struct
+
 from hupan.model import AccountId, Session
 from hupan.store.engine import Reader, Transaction
 from hupan.store.sessions import end_sessions, trim_left
@@ -9,6 +11,17 @@ SELECT account_id, token_hash, device_id, platform, signed_in_at, last_used_at
 FROM sessions WHERE account_id = ?1 AND signed_in_at > ?2 AND last_used_at > ?3
 ORDER BY number DESC
 """
+LIST_WITH_PLACES = """
+SELECT number, device_id, platform, country, signed_in_at, last_used_at
+FROM sessions WHERE account_id = ?1 AND signed_in_at > ?2 AND last_used_at > ?3
+ORDER BY number DESC
+"""
+NOTE_NUMBER_LEFT = """
+INSERT INTO left_sessions (account_id, token_hash, left_at)
+SELECT account_id, token_hash, ?3 FROM sessions WHERE account_id = ?1 AND number = ?2
+ON CONFLICT DO NOTHING
+"""
+END_NUMBER = "DELETE FROM sessions WHERE account_id = ?1 AND number = ?2"
 NOTE_DEVICE_LEFT = """
 INSERT INTO left_sessions (account_id, token_hash, left_at)
 SELECT account_id, token_hash, ?3 FROM sessions WHERE account_id = ?1 AND device_id = ?2
@@ -45,6 +58,36 @@ async def list_live(
     return [Session(*row) for row in rows]
 
 
+class LiveSession(Struct, frozen=True):
+    """A session as people are shown it, without anything that opens it.
+
+    Attributes:
+        number: names it among those of its account.
+        country: where it was opened from, "" where that is not known.
+    """
+
+    number: int
+    device_id: str
+    platform: str
+    country: str
+    signed_in_at: int
+    last_used_at: int
+
+
+async def list_with_places(
+    reader: Reader, account: AccountId, *, signed_in_after: int, used_after: int
+) -> list[LiveSession]:
+    """The same sessions with their numbers and places."""
+    rows = await reader.all(LIST_WITH_PLACES, account, signed_in_after, used_after)
+    return [LiveSession(*row) for row in rows]
+
+
+async def end_numbered(tx: Transaction, account: AccountId, number: int, now: int) -> int:
+    """Ends the session with a number as if it had signed out; gives how many ended."""
+    await tx.run(NOTE_NUMBER_LEFT, account, number, now)
+    return await tx.run(END_NUMBER, account, number)
+
+
 async def end_device(tx: Transaction, account: AccountId, device_id: str, now: int) -> bool:
     """Ends the session of one device as if it had signed out; False when it has none."""
     await tx.run(NOTE_DEVICE_LEFT, account, device_id, now)
@@ -52,11 +95,11 @@ async def end_device(tx: Transaction, account: AccountId, device_id: str, now: i
     return await tx.run(END_DEVICE, account, device_id) > 0
 
 
-async def leave_all(tx: Transaction, account: AccountId, now: int) -> None:
-    """Ends every session of an account as if each had signed out."""
+async def leave_all(tx: Transaction, account: AccountId, now: int) -> int:
+    """Ends every session of an account as if each had signed out; gives how many there were."""
     await tx.run(NOTE_ALL_LEFT, account, now)
     await trim_left(tx, account)
-    await end_sessions(tx, account)
+    return await end_sessions(tx, account)
 
 
 async def end_expired(

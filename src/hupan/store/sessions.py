@@ -24,12 +24,13 @@ WHERE s.account_id = ?1 AND s.token_hash = ?2
 """
 OPEN = """
 INSERT INTO sessions
-  (account_id, token_hash, device_id, platform, signed_in_at, last_used_at, number)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(max(number), 0) + 1 FROM sessions WHERE account_id = ?1
+  (account_id, token_hash, device_id, platform, signed_in_at, last_used_at, country, number)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(max(number), 0) + 1
+FROM sessions WHERE account_id = ?1
 ON CONFLICT (account_id, device_id) WHERE device_id <> '' DO UPDATE SET
   token_hash = excluded.token_hash, platform = excluded.platform,
   signed_in_at = excluded.signed_in_at, last_used_at = excluded.last_used_at,
-  number = excluded.number
+  country = excluded.country, number = excluded.number
 """
 NOTE_DEVICE = """
 INSERT INTO devices (account_id, device_id, platform, first_seen_at, last_seen_at)
@@ -94,7 +95,7 @@ async def hold_caller(tx: Transaction, account: AccountId, token_hash: bytes) ->
     return await find_caller(tx, account, token_hash)
 
 
-async def open_session(tx: Transaction, session: Session) -> None:
+async def open_session(tx: Transaction, session: Session, country: str = "") -> None:
     """Writes a session; the one of the same account and device ends (wire.md 5, security T3).
 
     One without a device id ends none: nothing tells whether it comes from the same device.
@@ -107,6 +108,7 @@ async def open_session(tx: Transaction, session: Session) -> None:
         session.platform,
         session.signed_in_at,
         session.last_used_at,
+        country,
     )
     await tx.run(
         NOTE_DEVICE,
@@ -142,9 +144,12 @@ async def leave_session(tx: Transaction, session: Session, now: int) -> None:
         await trim_left(tx, session.account_id)
 
 
-async def end_sessions(tx: Transaction, account: AccountId, *, but: bytes = b"") -> None:
-    """Ends every session of an account, but for the one whose token has the hash `but`."""
-    await tx.run(END_ALL, account, but)
+async def end_sessions(tx: Transaction, account: AccountId, *, but: bytes = b"") -> int:
+    """Ends every session of an account, but for the one whose token has the hash `but`.
+
+    Gives how many ended.
+    """
+    return await tx.run(END_ALL, account, but)
 
 
 async def has_left(reader: Reader, account: AccountId, token_hash: bytes) -> bool:
