@@ -10,6 +10,7 @@ import typer
 from hupan.app.exempt import exempt_lines
 from hupan.cli.settings_or_exit import ConfigOption, settings_or_exit
 from hupan.config import Loaded
+from hupan.config.problems import printable
 from hupan.config.table import SETTINGS
 
 _PIPE_WIDTH = 240
@@ -61,9 +62,9 @@ def check(*, config: ConfigOption = None) -> None:
     loaded = settings_or_exit(config)
     for line in exempt_lines(loaded.settings, time.time()):
         typer.echo(line, err=True)
-    path = loaded.path
+    path = printable(str(loaded.path))
     zh, en = (f"设置正确：{path}", f"the settings are right: {path}")
-    if path is None:
+    if loaded.path is None:
         zh, en = "设置正确（没有配置文件）", "the settings are right (there is no file)"
     typer.echo(f"OK {zh}\nOK {en}")
 

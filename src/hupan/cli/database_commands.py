@@ -124,9 +124,9 @@ def copy_store(
 ) -> None:
     """Copy a whole store into an empty one, or go on where a copy broke off."""
     settings = settings_or_exit(config, {"database": target}).settings
-    settings_or_exit(config, {"database": source})
+    origin = settings_or_exit(config, {"database": source}).settings
     with _bar() as on_copied, refused_plainly():
-        different = asyncio.run(copy(settings, source, target, on_copied))
+        different = asyncio.run(copy(settings, origin.database, settings.database, on_copied))
     if different:
         typer.echo(f"{_DIFFERENT}: {', '.join(different)}", err=True)
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hupan.config.database_form import DATABASE, names_postgres, without_password
+from hupan.config.database_form import DATABASE, names_postgres, shown_database
 from hupan.config.declare import Section
 from hupan.config.forms import FILE, LINES, PATH, PLACE, lower, one_of, or_empty, text, whole
 from hupan.config.limit_forms import COUNTRIES, MOMENT, TARGETS, unix_seconds
@@ -70,7 +70,7 @@ class Settings:
     metrics_port: int = NETWORK(0, whole(0, 65535))
 
     data_dir: Path = STORAGE(Path("data"), PATH)  # noqa: RUF009 # this call declares a field, as `field` does
-    database: str = STORAGE("", DATABASE)
+    database: str = STORAGE("", DATABASE, in_repr=False)  # its URL may hold a password
     database_password: str = STORAGE("", _SECRET, secret=True)
     database_ca_file: str = STORAGE("", FILE)
     database_pool: int = STORAGE(10, whole(1, 1000))
@@ -190,7 +190,7 @@ class Settings:
     def store_shown(self) -> str:
         """Where the store lies, for people."""
         if self.is_postgres:
-            return without_password(self.database)
+            return shown_database(self.database)
         return str(self.database_path.absolute())
 
     @property
