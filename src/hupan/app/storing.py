@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hupan.app.engines import place
+from hupan.app.files import give_to_owner_of_folder
 from hupan.config import Settings
 from hupan.seal import KeyFileError, load_key
 from hupan.store.engine import StoreRefused
@@ -31,7 +32,7 @@ def prepared_store(settings: Settings) -> Iterator[None]:
     try:
         _make(settings.secret_key_path.parent)
         with prepared_file(settings.database_path):
-            load_key(settings.secret_key_path)
+            _load_key(settings)
             yield
     except (StoreRefused, KeyFileError, OSError) as error:
         raise StartRefused(str(error)) from error
@@ -48,6 +49,7 @@ def prepared_file(database: Path) -> Iterator[None]:
     refuse_other_files(database)
     lock = StoreLock(database)
     try:
+        give_to_owner_of_folder(lock.path)
         _own(database)
         refuse_damaged_log(database)
         migrate(database)
@@ -61,14 +63,22 @@ def _prepare_key(settings: Settings) -> None:
     try:
         place(settings).tls()  # a URL that asks for less than it may is refused before anything
         _make(settings.secret_key_path.parent)
-        load_key(settings.secret_key_path)
+        _load_key(settings)
     except (StoreRefused, KeyFileError, OSError) as error:
         raise StartRefused(str(error)) from error
 
 
+def _load_key(settings: Settings) -> None:
+    """Makes the key where there is none yet."""
+    load_key(settings.secret_key_path)
+    give_to_owner_of_folder(settings.secret_key_path)
+
+
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            give_to_owner_of_folder(folder)
     except OSError as error:
         raise StoreRefused(f"无法创建目录 / cannot make the folder {folder}: {error}") from error
 
@@ -77,6 +87,7 @@ def _own(database: Path) -> None:
     """A new store is readable for its owner alone; SQLite gives its other files the same mode."""
     try:
         database.touch(mode=0o600)
+        give_to_owner_of_folder(database)
     except OSError as error:
         raise StoreRefused(
             f"无法写入数据库 / cannot write the store {database}: {error}"

@@ -1,6 +1,7 @@
 """What a server says when it listens: where, on which data, how codes leave."""
 
 import time
+from collections.abc import Sequence
 
 import typer
 
@@ -11,7 +12,9 @@ from hupan.config import Settings
 _ON_CONSOLE = "终端 console（⚠ 仅打印在此处，不会发给用户 printed here, not sent to users）"
 
 
-def say(mode: str, urls: list[str], settings: Settings, codes: str) -> None:
+def say(
+    mode: str, urls: list[str], settings: Settings, codes: str, warnings: Sequence[str] = ()
+) -> None:
     """Writes the lines and sends them off at once, also into a file or a pipe."""
     lines = [
         f"湖畔 Hupan {__version__} · {mode}",
@@ -19,6 +22,7 @@ def say(mode: str, urls: list[str], settings: Settings, codes: str) -> None:
         f"  数据 data       {settings.store_shown}",
         f"  验证码 codes    {codes}",
         *(f"  {line}" for line in exempt_lines(settings, time.time())),
+        *(f"  {line}" for line in warnings),
     ]
     typer.echo("\n".join(lines))
     typer.get_text_stream("stdout").flush()

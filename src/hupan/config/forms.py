@@ -84,6 +84,25 @@ def text(least: int = 0, most: int = 255) -> Form[str]:
     )
 
 
+def printable(least: int, most: int) -> Form[str]:
+    """One line of text that a person can read, so that it can stand in a message."""
+    line = text(least, most)
+
+    def read(raw: object) -> str:
+        value = line.read(raw)
+        if not value.strip() or not value.isprintable():
+            raise ValueError
+        return value
+
+    return Form(
+        Wording(
+            f"一行可打印的文本（{least} 到 {most} 字）",
+            f"a line of {least} to {most} printable characters",
+        ),
+        read,
+    )
+
+
 def one_of(*words: Word) -> Form[Word]:
     """One of a few words."""
 

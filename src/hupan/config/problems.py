@@ -45,6 +45,15 @@ class SettingsError(Exception):
         self.problems = tuple(problems)
 
 
+class Unusable(ValueError):  # noqa: N818 - says that a value does not fit, as ValueError does
+    """A value of the right form with which the server cannot start; its setting is named."""
+
+    def __init__(self, name: str, expected: Wording) -> None:
+        super().__init__(f"{name}: {expected.en}")
+        self.name = name
+        self.expected = expected
+
+
 def printable(text: str) -> str:
     """The text on one line, with what a terminal would act on written as escapes.
 
