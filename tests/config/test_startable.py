@@ -71,7 +71,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "host": (ANYWHERE, "::1", "localhost", "192.0.2.1", "no.such.host.invalid", "a" * 255),
     "metrics_host": (ANYWHERE, "192.0.2.1"),
     "workers": ("64",),
-    "data_dir": ("file", "file/below", "/proc/nothing", "d" * 256, "湖畔"),
+    "data_dir": ("file", "file/below", "d" * 256, "湖畔"),
     "database": ("file", "folder", "file/x.db", "new/湖.db", "postgresql://u@h/d?sslmode=require"),
     "secret_key_file": ("file", "folder", "new/key", "short.key", "open.key"),
     "country_database": ("file",),

@@ -9,7 +9,7 @@ from typing import Final
 from hupan.config import Settings
 from hupan.config.wording import Wording
 
-_WIDE_PREFIX: Final = {4: 8, 6: 16}
+_WIDE_PREFIX: Final = {4: 7, 6: 15}
 """A trusted network of this length or shorter is not one that somebody runs."""
 
 
