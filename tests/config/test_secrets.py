@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 
 from hupan.config import Settings, SettingsError, load
+from hupan.config.secret_files import is_private
 from hupan.config.table import SETTINGS
 
+SOMEBODY = 65_534
 CANARY = "k3-canary-9f"
 SECRETS = {
     *("database_password", "smtp_password"),
@@ -75,9 +77,31 @@ def test_a_secret_and_its_file_in_one_source_are_refused() -> None:
 def test_a_file_that_others_may_touch_is_refused(mode: int) -> None:
     """The file of a secret is its owner's alone (security L3)."""
     private("password", CANARY, mode)
+    if os.geteuid() == 0:  # what root owns has a rule of its own
+        os.chown("password", SOMEBODY, SOMEBODY)
     told = refusal({"HUPAN_SMTP_PASSWORD_FILE": "password"})
     assert "smtp_password_file: expected a file with mode 0600" in told
     assert CANARY not in told
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "is_taken"),
+    [
+        (0o600, 0, True),
+        (0o640, 0, True),
+        (0o440, 0, True),
+        (0o660, 0, False),
+        (0o650, 0, False),
+        (0o644, 0, False),
+        (0o641, 0, False),
+        (0o640, SOMEBODY, False),
+        (0o600, SOMEBODY, True),
+    ],
+)
+def test_root_may_let_one_group_read(mode: int, owner: int, *, is_taken: bool) -> None:
+    """0640 root:hupan is the way of packages; a group of a user's own may be everybody's."""
+    status = os.stat_result((mode, 1, 1, 1, owner, SOMEBODY, 1, 0, 0, 0))
+    assert is_private(status) == is_taken
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400])
@@ -101,7 +125,8 @@ def test_a_secret_needs_a_private_config_file() -> None:
     """A secret in the file of settings makes that file a secret."""
     private("hupan.toml", f'smtp_password = "{CANARY}"\n', 0o644)
     told = refusal({})
-    assert "smtp_password: expected a file with mode 0600; from the file hupan.toml" in told
+    assert "smtp_password: expected a file with mode 0600" in told
+    assert "from the file hupan.toml" in told
     assert CANARY not in told
 
 

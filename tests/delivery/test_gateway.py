@@ -7,19 +7,23 @@ import json
 import logging
 import socket
 import threading
+from base64 import b64encode
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from hupan.delivery.answer_rule import AnswerRule
 from hupan.delivery.gateway import GatewaySender
 from hupan.delivery.gateway_options import GatewayOptions
 from hupan.delivery.message import Message
+from hupan.delivery.options import BadOption
 from hupan.delivery.protocol import NotSent, OutcomeUnknown
 from tests.delivery.certificates import issue
 from tests.delivery.http_servers import HOST, Gateway, Seen, serving, talking
 from tests.delivery.samples import (
     CODE,
+    PASSWORD,
     PHONE,
     assert_discreet,
     mail,
@@ -141,13 +145,153 @@ def test_redirect_is_not_followed(status: int) -> None:
     assert elsewhere.seen == []
 
 
-def test_success_text() -> None:
-    """For a gateway that answers 200 to everything, the body decides, up to 64 KiB of it."""
-    deliver(Gateway(body='{"msg":"成功"}'.encode()), sms(), success_text="成功")
-    for body in (b'{"msg":"limit"}', b" " * 65_536 + "成功".encode()):
-        with pytest.raises(NotSent, match="success text") as refused:
-            deliver(Gateway(body=body), sms(), success_text="成功")
-        assert refusal(refused) is False
+SUCCESSES = [
+    (AnswerRule(text="0"), b"0"),
+    (AnswerRule(text="0"), b"\xef\xbb\xbf 0\r\n"),
+    (AnswerRule(text="成功"), "成功".encode("gb18030")),
+    (AnswerRule(pattern="0,[0-9]+"), b"0,8812345678\n"),
+    (AnswerRule(pattern=".*成功.*"), '{"msg":\n"发送成功"}'.encode("gbk")),
+    (AnswerRule(pattern="(ok|OK)?0"), b"OK0"),
+    (AnswerRule(json_path="code", json_value="0"), b'{"code": 0, "msg": "ok"}'),
+    (AnswerRule(json_path="$.code", json_value="0"), b'{"code": "0"}'),
+    (AnswerRule(json_path="a.b[1].c", json_value="Ok"), b'{"a":{"b":[{},{"c":"Ok"}]}}'),
+    (AnswerRule(json_path="ok", json_value="true"), b'{"ok": true}'),
+    (AnswerRule(json_path="[0].code", json_value="0"), b'[{"code": 0}]'),
+]
+FAILURES = [
+    *((AnswerRule(text="0"), body) for body in (b"30", b"50", b"0,1", b"", b"00", b"-0", b"0 0")),
+    (AnswerRule(text="成功"), '{"msg":"成功"}'.encode()),
+    (AnswerRule(pattern="0,[0-9]+"), b"30,1"),
+    (AnswerRule(pattern="0"), b"0" + b" " * 70_000 + b"0"),
+    (AnswerRule(pattern=".*0.*"), b"0" * 2001),
+    (AnswerRule(json_path="code", json_value="0"), b'{"code": 30}'),
+    (AnswerRule(json_path="code", json_value="0"), b'{"code": null}'),
+    (AnswerRule(json_path="code", json_value="0"), b'{"code": [0]}'),
+    (AnswerRule(json_path="code", json_value="0"), b'{"data": {"code": 0}}'),
+    (AnswerRule(json_path="code", json_value="0"), b"[" * 60_000),
+    (AnswerRule(json_path="a[9].b", json_value="0"), b'{"a": [{"b": 0}]}'),
+    (AnswerRule(json_path="code", json_value="0"), b"0"),
+]
+
+
+@pytest.mark.parametrize(("rule", "body"), SUCCESSES)
+def test_what_counts_as_a_success(rule: AnswerRule, body: bytes) -> None:
+    """R07: for a gateway that answers 200 to everything, its body decides."""
+    deliver(Gateway(body=body), sms(), success=rule)
+
+
+@pytest.mark.parametrize(("rule", "body"), FAILURES)
+def test_what_is_no_success(rule: AnswerRule, body: bytes) -> None:
+    """R07: `0` is not `30` (a wrong password at a gateway that is widely used)."""
+    with pytest.raises(NotSent, match="without what counts as a success") as refused:
+        deliver(Gateway(body=body), sms(), success=rule)
+    assert refusal(refused) is False
+
+
+def test_the_body_is_read_as_far_as_its_bound() -> None:
+    """What stands beyond 64 KiB is not looked for."""
+    with pytest.raises(NotSent):
+        deliver(Gateway(body=b" " * 65_536 + b"0"), sms(), success=AnswerRule(text="0"))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "charset", "encoding"),
+    [
+        ("text/plain; charset=gbk", "auto", "gb18030"),
+        ('text/plain; Charset="GB2312"', "auto", "gb18030"),
+        ("text/plain", "auto", "gb18030"),
+        ("text/plain", "auto", "utf-8"),
+        ("text/plain; charset=nothing-known", "auto", "utf-8"),
+        ("text/plain; charset=hex", "auto", "utf-8"),
+        ("text/plain; charset=utf-8", "gbk", "gb18030"),
+        ("", "big5", "big5"),
+    ],
+)
+def test_an_answer_is_read_by_its_charset(content_type: str, charset: str, encoding: str) -> None:
+    """R07: Content-Type says it, or the setting, or the bytes themselves."""
+    word = "密碼錯誤" if encoding == "big5" else "密码错误"
+    gateway = Gateway(500, {"Content-Type": content_type}, word.encode(encoding))
+    with pytest.raises(NotSent, match=word):
+        deliver(gateway, sms(), success=AnswerRule(charset=charset))
+
+
+@pytest.mark.parametrize("status", [200, 403, 500])
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"{PHONE}",
+        f"+86{PHONE}",
+        f"+86 {PHONE[:3]} {PHONE[3:7]} {PHONE[7:]}",
+        "".join(chr(ord(digit) + 0xFEE0) for digit in PHONE),
+        json.dumps("".join(f"\\u{ord(digit):04x}" for digit in PHONE)).replace("\\\\", "\\"),
+        f"code {CODE}",
+        "-".join(CODE),
+        "".join(f"&#{ord(digit)};" for digit in CODE),
+        f"key {PASSWORD}",
+        f"https://sms.example/?key={PASSWORD}",
+        b64encode(PASSWORD.encode()).decode(),
+        f"Bearer {PASSWORD}",
+    ],
+)
+def test_the_words_of_a_gateway_stand_in_the_log_without_secrets(status: int, said: str) -> None:
+    """L1, R07: the reason is told on one short line; number, code and keys are masked."""
+    gateway = Gateway(status, body=f"余额不足\r\n\x1b[2J {said} {'很长' * 500}".encode())
+    rule = AnswerRule(text="0")
+    with pytest.raises(NotSent, match=r"余额不足") as refused:
+        deliver(
+            gateway,
+            sms(),
+            success=rule,
+            headers={"Authorization": f"Bearer {PASSWORD}"},
+            hmac_secret=PASSWORD,
+        )
+    told = str(refused.value)
+    assert_discreet(refused.value)
+    assert PASSWORD not in told
+    assert b64encode(PASSWORD.encode()).decode().rstrip("=") not in told
+    assert told.isprintable()
+    assert len(told) < 300
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"pattern": "("},
+        {"pattern": "(a+)+"},
+        {"pattern": "(a*)*b"},
+        {"pattern": "(?:a|a)*b"},
+        {"pattern": "(a|a){2,40}b"},
+        {"pattern": "a*a*a*b"},
+        {"pattern": "a?" * 30 + "a" * 30},
+        {"pattern": "(a|a)" * 40},
+        {"pattern": r"(a)\1"},
+        {"pattern": "(?=a)a"},
+        {"pattern": "(?P<n>a)"},
+        {"json_path": "code"},
+        {"json_value": "0"},
+        {"json_path": "a..b", "json_value": "0"},
+        {"json_path": "a[x]", "json_value": "0"},
+        {"text": "0", "pattern": "0"},
+        {"charset": "utf-7"},
+    ],
+)
+def test_a_rule_that_cannot_work_is_refused(fields: dict[str, str]) -> None:
+    """R07: also a pattern whose match could take for ever."""
+    with pytest.raises(BadOption, match=r"^(success|answer)_"):
+        AnswerRule(**fields)
+
+
+def test_words_that_never_end_do_not_hide_the_status() -> None:
+    """R07: a refusal is a refusal, however slowly its words come."""
+
+    def trickle(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 99\r\n\r\nx")
+        connection.recv(1)
+
+    with talking(trickle) as port, pytest.raises(NotSent, match="500") as refused:
+        send(sender(f"http://{HOST}:{port}/", timeout_seconds=0.5), sms())
+    assert refusal(refused) is True
 
 
 def test_environment_proxies_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +408,7 @@ def test_body_that_never_comes() -> None:
     """The status settles it; only where the body must decide does its absence leave doubt."""
     with talking(promise) as port:
         send(sender(f"http://{HOST}:{port}/"), sms())
-    wanting = {"timeout_seconds": 0.3, "success_text": "ok"}
+    wanting = {"timeout_seconds": 0.3, "success": AnswerRule(text="ok")}
     with talking(promise) as port, pytest.raises(OutcomeUnknown) as unknown:
         send(sender(f"http://{HOST}:{port}/", **wanting), sms())
     assert_discreet(unknown.value)

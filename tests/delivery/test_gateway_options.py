@@ -40,7 +40,7 @@ JSON_BODY = '{"to": "{to}", "text": "{text}", "at": {timestamp}}'
         ({"headers": {"X A": "a"}}, "^headers: 'X A'"),
         ({"headers": {"Idempotency-Key": "a"}}, "^headers: Idempotency-Key is set"),
         ({"headers": {"x-a": "1", "X-A": "2"}}, "^headers: one name is given twice"),
-        ({"hmac_header": "Content-Length"}, "^headers: Content-Length is set"),
+        ({"hmac_header": "Content-Length"}, "^hmac_header: Content-Length is set"),
         ({"hmac_secret": "\udcff"}, "^hmac_secret"),
         ({"timeout_seconds": 0}, "^timeout_seconds"),
     ],

@@ -17,8 +17,8 @@ from tests.delivery.smtp_servers import FROM, HOST, options
         ({"port": 0}, "port"),
         ({"port": 65536}, "port"),
         ({"sender": "a@b.c,d@e.f"}, "sender"),
-        ({"user": "mailer"}, "user, password"),
-        ({"password": PASSWORD}, "user, password"),
+        ({"user": "mailer"}, "password"),
+        ({"password": PASSWORD}, "user"),
         ({"security": "TLS"}, "security"),
         ({"timeout_seconds": 0}, "timeout_seconds"),
         (

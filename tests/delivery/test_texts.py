@@ -87,7 +87,7 @@ def test_unfit_message_is_refused(purpose: str, code: str) -> None:
     assert refused.value.again is False
 
 
-@pytest.mark.parametrize("brand", ["", " ", "a\nb", "a\r\nBcc: x", "a\0b", "a\u202eb", "湖" * 17])
+@pytest.mark.parametrize("brand", ["", " ", "a\nb", "a\r\nBcc: x", "a\0b", "a\u202eb", "湖" * 41])
 def test_brand_that_cannot_stand_in_a_header_is_refused(brand: str) -> None:
     """A brand is short and printable."""
     with pytest.raises(ValueError, match="brand"):

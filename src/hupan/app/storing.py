@@ -1,5 +1,6 @@
 """Prepares the store before any process serves from it."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,9 +112,19 @@ async def own_seal(key: Path, engine: Engine, *, is_sandbox: bool) -> Seal:
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _give_folder(folder)
     except OSError as error:
         raise StoreRefused(f"无法创建目录 / cannot make the folder {folder}: {error}") from error
+
+
+def _give_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        give_to_owner(descriptor, folder.parent)
+    finally:
+        os.close(descriptor)
 
 
 def _own(database: Path) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 
 from hupan import __version__
 from hupan.app.exempt import exempt_lines
@@ -10,7 +11,9 @@ from hupan.config import Settings
 _ON_CONSOLE = "终端 console（⚠ 仅打印在此处，不会发给用户 printed here, not sent to users）"
 
 
-def say(mode: str, urls: list[str], settings: Settings, codes: str) -> None:
+def say(
+    mode: str, urls: list[str], settings: Settings, codes: str, warnings: Sequence[str] = ()
+) -> None:
     """Writes the lines and sends them off at once, also into a file or a pipe."""
     lines = [
         f"湖畔 Hupan {__version__} · {mode}",
@@ -18,6 +21,7 @@ def say(mode: str, urls: list[str], settings: Settings, codes: str) -> None:
         f"  数据 data       {settings.store_shown}",
         f"  验证码 codes    {codes}",
         *(f"  {line}" for line in exempt_lines(settings, time.time())),
+        *(f"  {line}" for line in warnings),
     ]
     sys.stdout.write("\n".join([*lines, ""]))
     sys.stdout.flush()

@@ -8,8 +8,15 @@ from typing import Annotated
 import typer
 
 from hupan.app.exempt import exempt_lines
-from hupan.cli.settings_or_exit import ConfigOption, settings_or_exit
+from hupan.app.warnings import warning_lines
+from hupan.cli import send_test
+from hupan.cli.settings_or_exit import (
+    ConfigOption,
+    settings_or_exit,
+    startable_settings_or_exit,
+)
 from hupan.config import Loaded
+from hupan.config.problems import printable
 from hupan.config.table import SETTINGS
 
 _PIPE_WIDTH = 240
@@ -25,9 +32,9 @@ _SHOW = """显示每项设置的值、来源与说明，机密以 •••• �
 
 Show each setting: its value, where that came from and what it does. Secrets appear as ••••.
 """
-_CHECK = """检查设置，列出全部问题；有问题时以状态 1 结束。
+_CHECK = """检查设置，列出全部问题与警告；服务器无法启动时以状态 1 结束。
 
-Check the settings and tell every problem; ends with status 1 when there is one.
+Check the settings and tell each problem and warning; ends with status 1 if no server can start.
 """
 
 
@@ -36,6 +43,9 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True)
     group.command("show", help=_SHOW, short_help="显示设置 Show the settings")(show)
     group.command("check", help=_CHECK, short_help="检查设置 Check the settings")(check)
+    group.command("send-test", help=send_test.HELP, short_help="发送测试消息 Send a test message")(
+        send_test.send_test
+    )
     app.add_typer(
         group, name="config", help=_CONFIG, short_help="查看或检查设置 Show or check the settings"
     )
@@ -58,12 +68,14 @@ def show(
 
 def check(*, config: ConfigOption = None) -> None:
     """Says that all is well, or ends with status 1."""
-    loaded = settings_or_exit(config)
+    loaded = startable_settings_or_exit(config)
+    for line in warning_lines(loaded.settings):
+        typer.echo(line, err=True)
     for line in exempt_lines(loaded.settings, time.time()):
         typer.echo(line, err=True)
-    path = loaded.path
+    path = printable(str(loaded.path))
     zh, en = (f"设置正确：{path}", f"the settings are right: {path}")
-    if path is None:
+    if loaded.path is None:
         zh, en = "设置正确（没有配置文件）", "the settings are right (there is no file)"
     typer.echo(f"OK {zh}\nOK {en}")
 

@@ -171,7 +171,8 @@ def copy_store(
 ) -> None:
     """Copy a whole store into an empty one, or go on where a copy broke off."""
     settings = settings_or_exit(config, {"database": target}).settings
-    settings_or_exit(config, {"database": source})
+    source = settings_or_exit(config, {"database": source}).settings.database
+    target = settings.database
     origin, aim = replace(settings, database=source), replace(settings, database=target)
     details = {"source": origin.store_shown, "aim": aim.store_shown}
     act = Act("operator-database-copy", "", details, _folder(aim) if target else None)

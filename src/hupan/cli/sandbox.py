@@ -15,7 +15,11 @@ from hupan.cli.banner import say
 from hupan.cli.listening import listen
 from hupan.cli.refusing import refused_plainly
 from hupan.cli.sandbox_folder import passing_folder
-from hupan.cli.settings_or_exit import ConfigOption, DatabaseOption, settings_or_exit
+from hupan.cli.settings_or_exit import (
+    ConfigOption,
+    DatabaseOption,
+    startable_settings_or_exit,
+)
 
 _HELP = """运行沙盒：真实的服务器，但数据用完即弃，“发出”的验证码可在 /sandbox/outbox 查看。
 
@@ -72,7 +76,7 @@ def sandbox(
             "limits_enabled": limits,
             "email_profile": "lenient",
         }
-        settings = settings_or_exit(config, given).settings
+        settings = startable_settings_or_exit(config, given, with_senders=False).settings
 
         def on_listening(urls: list[str]) -> None:
             say("sandbox", urls, settings, f"{urls[0]}/sandbox/outbox")

@@ -8,10 +8,15 @@ import typer
 
 from hupan.app.serve import serve_application
 from hupan.app.storing import prepared_store
+from hupan.app.warnings import warning_lines
 from hupan.cli.banner import codes_leave, say
 from hupan.cli.listening import listen
 from hupan.cli.refusing import refused_plainly
-from hupan.cli.settings_or_exit import ConfigOption, DatabaseOption, settings_or_exit
+from hupan.cli.settings_or_exit import (
+    ConfigOption,
+    DatabaseOption,
+    startable_settings_or_exit,
+)
 
 _HELP = """运行服务器，直到收到 SIGTERM 或 Ctrl-C；正在处理的请求会先完成。
 
@@ -36,10 +41,10 @@ def serve(
     """Serves; exits with 1 when it cannot start."""
     places = {"data_dir": data_dir, "database": database}
     given = {"host": host, "port": port, **places, "workers": workers}
-    settings = settings_or_exit(config, given).settings
+    settings = startable_settings_or_exit(config, given).settings
 
     def on_listening(urls: list[str]) -> None:
-        say("serve", urls, settings, codes_leave(settings))
+        say("serve", urls, settings, codes_leave(settings), warning_lines(settings))
 
     with refused_plainly(), prepared_store(settings):
         status = listen(partial(serve_application, settings), settings, on_listening)

@@ -7,7 +7,10 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from hupan.app.checking import problems
 from hupan.config import Loaded, SettingsError, load_with_origins
+from hupan.config.problems import BadSetting, Unusable, shown
+from hupan.config.table import SETTINGS
 
 ConfigOption: TypeAlias = Annotated[
     Path | None,
@@ -42,3 +45,32 @@ def settings_or_exit(config: Path | None, options: Mapping[str, object] | None =
     except SettingsError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from error
+
+
+def startable_settings_or_exit(
+    config: Path | None,
+    options: Mapping[str, object] | None = None,
+    *,
+    with_senders: bool = True,
+) -> Loaded:
+    """The settings, with which a server can start; the problems go to standard error.
+
+    Raises:
+        typer.Exit: with 1, when it cannot.
+    """
+    loaded = settings_or_exit(config, options)
+    found = problems(loaded.settings, with_senders=with_senders)
+    if not found:
+        return loaded
+    told = [_located(loaded, problem) for problem in found]
+    typer.echo("\n".join(map(str, told)), err=True)
+    raise typer.Exit(1)
+
+
+def _located(loaded: Loaded, problem: Unusable) -> BadSetting:
+    """The problem with the source and the value of its setting."""
+    setting, origin = SETTINGS[problem.name], loaded.origins[problem.name]
+    value = setting.shown(getattr(loaded.settings, problem.name))
+    is_hidden = setting.secret or problem.name == "database"
+    told = str(value) if is_hidden else shown(value, secret=False)
+    return BadSetting(problem.name, origin.wording, problem.expected, told)

@@ -35,11 +35,14 @@ class Section:
     def __init__(self, zh: str, en: str) -> None:
         self._title = Wording(zh, en)
 
-    def __call__(self, default: T, form: Form[T], *, secret: bool = False) -> T:
-        """A line."""
+    def __call__(
+        self, default: T, form: Form[T], *, secret: bool = False, in_repr: bool = True
+    ) -> T:
+        """A line; `in_repr` says whether `repr` shows the value where it is no secret."""
         line = Line(self._title, form.expected, form.read, secret)
         # A factory, because a dataclass refuses a default that cannot be hashed even if frozen.
-        return field(default_factory=lambda: default, repr=not secret, metadata={_LINE: line})
+        shown = in_repr and not secret
+        return field(default_factory=lambda: default, repr=shown, metadata={_LINE: line})
 
     def flag(self, *, on: bool) -> bool:
         """A line for what is either so or not."""

@@ -28,10 +28,11 @@ Values come from defaults, the file, the environment and the command line; a lat
   as a JSON object. Unknown `HUPAN_*` variables are refused; in Kubernetes set
   `enableServiceLinks: false`.
 - 🔒 为机密：显示时以 •••• 代替，不接受命令行参数；可放入单独的文件，用 `名称_file` 或
-  `HUPAN_名称_FILE` 指定。该文件以及含有机密的配置文件，权限须为 0600。
+  `HUPAN_名称_FILE` 指定。该文件以及含有机密的配置文件，权限须为 0600；
+  属主为 root 时可为 0640。
   🔒 marks secrets: shown as ••••, never taken from the command line. One may lie in a file of its
   own, named by `<name>_file` or `HUPAN_<NAME>_FILE`. That file, and a `hupan.toml` that holds a
-  secret, must have mode 0600.
+  secret, must have mode 0600, or 0640 where root owns it.
 
 `hupan config show` 显示当前取值与来源，`hupan config check` 检查设置。
 `hupan config show` tells the values in force and their sources, `hupan config check` checks them.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from hupan.config.addresses import looks_like_address
 from hupan.config.wording import Wording
 
 T = TypeVar("T")
@@ -19,6 +20,14 @@ Word = TypeVar("Word", bound=str)
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _DIGITS = re.compile("[0-9]{1,12}")
 _FLAGS = {"true": True, "false": False}
+
+
+class Unfit(ValueError):  # noqa: N818 - says that a value does not fit, as ValueError does
+    """A value that does not fit; `expected` says more than the form does in general."""
+
+    def __init__(self, expected: Wording) -> None:
+        super().__init__(expected.en)
+        self.expected = expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,25 @@ def text(least: int = 0, most: int = 255) -> Form[str]:
     )
 
 
+def printable(least: int, most: int) -> Form[str]:
+    """One line of text that a person can read, so that it can stand in a message."""
+    line = text(least, most)
+
+    def read(raw: object) -> str:
+        value = line.read(raw)
+        if not value.strip() or not value.isprintable():
+            raise ValueError
+        return value
+
+    return Form(
+        Wording(
+            f"一行可打印的文本（{least} 到 {most} 字）",
+            f"a line of {least} to {most} printable characters",
+        ),
+        read,
+    )
+
+
 def one_of(*words: Word) -> Form[Word]:
     """One of a few words."""
 
@@ -125,9 +153,18 @@ def _read_lines(raw: object) -> str:
 
 
 def _read_path(raw: object) -> Path:
-    if raw == "":
+    value = as_text(str(raw) if isinstance(raw, Path) else raw)
+    if not value:
         raise ValueError
-    return raw if isinstance(raw, Path) else Path(as_text(raw))
+    if looks_like_address(value) or value != value.strip():
+        raise Unfit(
+            Wording(
+                "路径，首尾无空格；这像是服务器地址或连接串（若确为路径，请以 ./ 或 / 开头）",
+                "a path without blanks around it; this looks like the address of a server (if it "
+                "is a path, begin it with ./ or /)",
+            )
+        )
+    return Path(value)
 
 
 def _read_place(raw: object) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hupan.config.forms import Unfit
 from hupan.config.problems import BadSetting, SettingsError, shown
 from hupan.config.rules import RULES
 from hupan.config.secret_files import SecretFileError, read_secret
@@ -109,9 +110,12 @@ class _Reading:
             name = setting.file_twin or setting.name
             value = shown(given.raw, secret=False)
             self._problems.append(BadSetting(name, given.origin.wording, error.expected, value))
-        except ValueError:
-            value = shown(given.raw, secret=setting.secret)
-            problem = BadSetting(setting.name, given.origin.wording, setting.expected, value)
+        except ValueError as error:
+            # A wrong address shows nothing of itself: no reader knows where its password is.
+            is_hidden = setting.secret or setting.name == "database"
+            value = shown(given.raw, secret=is_hidden)
+            expected = error.expected if isinstance(error, Unfit) else setting.expected
+            problem = BadSetting(setting.name, given.origin.wording, expected, value)
             self._problems.append(problem)
 
     def _broken_rules(self, settings: Settings) -> Iterator[BadSetting]:

@@ -182,8 +182,24 @@ MEANINGS: Mapping[str, Wording] = {
     ),
     "sms_hmac_header": Wording("放签名的请求头", "header that carries the signature"),
     "sms_success_text": Wording(
-        "网关答复中表示成功的文字，空为不检查",
-        "what a gateway's answer must contain to be a success, empty for no check",
+        "网关答复须与此完全相同（首尾空白除外）才算成功，空为不检查",
+        "what the whole answer of a gateway must be, but for blanks around it, to be a success; "
+        "empty for no check",
+    ),
+    "sms_success_pattern": Wording(
+        "或者：网关答复须整体符合的正则表达式，如 0,[0-9]+ 或 .*成功.*",
+        "instead of that: a regular expression for the whole answer, such as 0,[0-9]+ or .*OK.*",
+    ),
+    "sms_success_json_path": Wording(
+        "或者：网关的 JSON 答复中结果的位置，如 code 或 data.list[0].status",
+        "instead of that: where a JSON answer has its outcome, such as code or data.list[0].status",
+    ),
+    "sms_success_json_value": Wording(
+        "上述位置表示成功的值，如 0 或 OK", "the value there that is a success, such as 0 or OK"
+    ),
+    "sms_answer_charset": Wording(
+        "网关答复的编码；auto 依次按 Content-Type、UTF-8、GB18030",
+        "charset of the gateway's answers; auto goes by Content-Type, else UTF-8, else GB18030",
     ),
     "sms_timeout_seconds": Wording(
         "等待短信网关的最长秒数", "how long to wait for the gateway, in seconds"

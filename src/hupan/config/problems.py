@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hupan.config.database_form import without_password
+from hupan.config.addresses import MASK, without_password
 from hupan.config.wording import Wording
 
-MASK = "••••"
 _MOST_SHOWN = 80
 
 
@@ -46,8 +45,21 @@ class SettingsError(Exception):
         self.problems = tuple(problems)
 
 
+class Unusable(ValueError):  # noqa: N818 - says that a value does not fit, as ValueError does
+    """A value of the right form with which the server cannot start; its setting is named."""
+
+    def __init__(self, name: str, expected: Wording) -> None:
+        super().__init__(f"{name}: {expected.en}")
+        self.name = name
+        self.expected = expected
+
+
 def printable(text: str) -> str:
-    """The text on one line, with what a terminal would act on written as escapes."""
+    """The text on one line, with what a terminal would act on written as escapes.
+
+    A name or a path that may hold a password is masked.
+    """
+    text = without_password(text)
     return text if text.isprintable() else ascii(text)
 
 
@@ -55,5 +67,6 @@ def shown(value: object, *, secret: bool) -> str:
     """A value as a message may show it: a mask for a secret, cut when it is long."""
     if secret:
         return MASK
-    text = without_password(repr(value))
+    text = without_password(value if isinstance(value, str) else repr(value))
+    text = text if text == MASK else repr(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"

@@ -6,9 +6,13 @@ from pathlib import Path
 
 from hupan.config.wording import Wording
 
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_GROUP_MAY = stat.S_IRGRP
+_ROOT = 0
 
-MUST_BE_PRIVATE = Wording("仅所有者可读写的文件（权限 0600）", "a file with mode 0600")
+MUST_BE_PRIVATE = Wording(
+    "仅所有者可读写的文件（权限 0600；属主为 root 时可为 0640，由服务的用户组读取）",
+    "a file with mode 0600, or 0640 if root owns it, for the group of the service to read",
+)
 
 
 class SecretFileError(Exception):
@@ -19,9 +23,16 @@ class SecretFileError(Exception):
         self.expected = expected
 
 
-def is_private(mode: int) -> bool:
-    """Whether nobody but the owner may touch a file with this mode."""
-    return not mode & _OTHERS
+def is_private(status: os.stat_result) -> bool:
+    """Whether nobody but the owner may touch a file, or root chose one group to read it.
+
+    Files of a user often belong to a group of everybody, those of root never do; and root owns
+    what a package or `install -g hupan` puts into /etc.
+    """
+    others = stat.S_IRWXG | stat.S_IRWXO
+    if status.st_uid == _ROOT:
+        others &= ~_GROUP_MAY
+    return not status.st_mode & others
 
 
 def read_secret(place: object) -> str:
@@ -46,6 +57,6 @@ def _read_private(place: str) -> bytes:
     if not path.is_file():  # opening a pipe would wait for ever
         raise FileNotFoundError(place)
     with path.open("rb") as file:
-        if not is_private(os.fstat(file.fileno()).st_mode):
+        if not is_private(os.fstat(file.fileno())):
             raise SecretFileError(MUST_BE_PRIVATE)
         return file.read()

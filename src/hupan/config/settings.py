@@ -10,9 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hupan.config.database_form import DATABASE, names_postgres, without_password
+from hupan.config.database_form import DATABASE, names_postgres, shown_database
 from hupan.config.declare import Section
-from hupan.config.forms import FILE, LINES, PATH, PLACE, lower, one_of, or_empty, text, whole
+from hupan.config.forms import (
+    FILE,
+    LINES,
+    PATH,
+    PLACE,
+    lower,
+    one_of,
+    or_empty,
+    printable,
+    text,
+    whole,
+)
 from hupan.config.limit_forms import COUNTRIES, MOMENT, TARGETS, unix_seconds
 from hupan.config.web_forms import (
     CONTENT_TYPE,
@@ -72,7 +83,7 @@ class Settings:
     metrics_port: int = NETWORK(0, whole(0, 65535))
 
     data_dir: Path = STORAGE(Path("data"), PATH)  # noqa: RUF009 # this call declares a field, as `field` does
-    database: str = STORAGE("", DATABASE)
+    database: str = STORAGE("", DATABASE, in_repr=False)  # its URL may hold a password
     database_password: str = STORAGE("", _SECRET, secret=True)
     database_ca_file: str = STORAGE("", FILE)
     database_pool: int = STORAGE(10, whole(1, 1000))
@@ -111,7 +122,7 @@ class Settings:
 
     sms_sender: Literal["console", "http"] = DELIVERY("console", one_of("console", "http"))
     email_sender: Literal["console", "smtp"] = DELIVERY("console", one_of("console", "smtp"))
-    brand: str = DELIVERY("湖畔", text(1, 40))
+    brand: str = DELIVERY("湖畔", printable(1, 40))
 
     smtp_host: str = EMAIL("", or_empty(HOST))
     smtp_port: int = EMAIL(465, whole(1, 65535))
@@ -132,6 +143,12 @@ class Settings:
     sms_hmac_secret: str = SMS("", _SECRET, secret=True)
     sms_hmac_header: str = SMS("X-Signature", HEADER)
     sms_success_text: str = SMS("", text())
+    sms_success_pattern: str = SMS("", text())
+    sms_success_json_path: str = SMS("", text())
+    sms_success_json_value: str = SMS("", text())
+    sms_answer_charset: Literal["auto", "utf-8", "gb18030", "gbk", "big5"] = SMS(
+        "auto", one_of("auto", "utf-8", "gb18030", "gbk", "big5")
+    )
     sms_timeout_seconds: int = SMS(10, _TIMEOUT)
     sms_ca_file: str = SMS("", FILE)
 
@@ -206,7 +223,7 @@ class Settings:
     def store_shown(self) -> str:
         """Where the store lies, for people."""
         if self.is_postgres:
-            return without_password(self.database)
+            return shown_database(self.database)
         return str(self.database_path.absolute())
 
     @property

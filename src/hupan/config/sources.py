@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from hupan.config.database_form import NO_PASSWORD_IN_OPTION, holds_password
 from hupan.config.problems import BadSetting, printable
 from hupan.config.secret_files import MUST_BE_PRIVATE, is_private
 from hupan.config.table import SETTINGS, Setting
@@ -95,7 +96,7 @@ def in_file(path: Path) -> Found:
     origin = Origin("file", str(path))
     try:
         with path.open("rb") as file:
-            is_open_to_others = not is_private(os.fstat(file.fileno()).st_mode)
+            is_open_to_others = not is_private(os.fstat(file.fileno()))
             # Some editors begin a text with a byte order mark.
             table = tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
@@ -109,7 +110,7 @@ def in_file(path: Path) -> Found:
         return
     for name, raw in _flat(table):
         found = _given(name, raw, origin, name)
-        if isinstance(found, Given) and is_open_to_others and _holds_secret(found):
+        if isinstance(found, Given) and is_open_to_others and _is_private_in_file(found):
             yield BadSetting(name, origin.wording, MUST_BE_PRIVATE)
         yield found
 
@@ -131,6 +132,8 @@ def in_options(options: Mapping[str, object]) -> Found:
             found = _given(name, raw, origin, name)
             if isinstance(found, Given) and _holds_secret(found):
                 yield BadSetting(name, origin.wording, _NO_SECRETS_HERE)
+            elif name == "database" and holds_password(raw):
+                yield BadSetting(name, origin.wording, NO_PASSWORD_IN_OPTION)
             else:
                 yield found
 
@@ -156,6 +159,13 @@ def _given(key: str, raw: object, origin: Origin, written: str) -> Given | BadSe
         name = PREFIX + near[0].upper() if origin.kind == "environment" else near[0]
         zh, en = f"{zh}（是否想写 {name}？）", f"{en} (did you mean {name}?)"
     return BadSetting(written, origin.wording, Wording(zh, en))
+
+
+def _is_private_in_file(given: Given) -> bool:
+    """Whether the file that holds this value must be private: a URL may hold a password."""
+    if given.setting.name == "database":
+        return holds_password(given.raw)
+    return _holds_secret(given)
 
 
 def _holds_secret(given: Given) -> bool:

@@ -5,10 +5,10 @@ from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import TypeAlias
 
-from hupan.config.database_form import without_password
+from hupan.config.addresses import MASK, without_password
+from hupan.config.database_form import shown_database
 from hupan.config.declare import default_of, line_of
 from hupan.config.meanings import MEANINGS
-from hupan.config.problems import MASK
 from hupan.config.settings import Settings
 from hupan.config.wording import Wording
 
@@ -41,6 +41,8 @@ class Setting:
         """The value as JSON, masked where it is a secret that somebody set, or a URL has one."""
         if self.secret and value != self.default:
             return MASK
+        if self.name == "database":
+            return shown_database(str(value))
         return without_password(value) if isinstance(value, str) else as_json(value)
 
 

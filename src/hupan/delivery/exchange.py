@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 ANSWER_BYTES: Final = 65_536
 """How much of an answer's body is read, where it is read at all."""
+_CONTENT_TYPE_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is handed over: `target` is path and query.
 
-    Where `wants_body` is not set, the answer's status settles it, however its body ends.
+    Where `wants_body` is not set, or the status is no success, the status settles it, however the
+    body ends; of a refusal as much is read as comes, for its words.
     """
 
     method: str
@@ -29,6 +31,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     wants_body: bool
+    wants_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Answer:
 
     status: int
     body: bytes
+    content_type: str = ""
 
 
 class Exchange:
@@ -53,6 +57,12 @@ class Exchange:
         self._guard = threading.Lock()
         self._socket: socket.socket | None = None
         self._is_cut = False
+        self._settled: Answer | None = None
+
+    @property
+    def settled(self) -> Answer | None:
+        """The answer without its body, once its status alone settles the outcome."""
+        return self._settled
 
     def run(self) -> Answer | NotSent | OutcomeUnknown:
         """Connect, hand over, read; blocks, so it belongs in a thread.
@@ -90,6 +100,8 @@ class Exchange:
         try:
             return self._hand_over()
         except failures as error:
+            if self._settled is not None:
+                return self._settled
             return OutcomeUnknown(f"the gateway broke off ({type(error).__name__})")
 
     def _begin(self) -> bool:
@@ -108,8 +120,13 @@ class Exchange:
         # answer's headers are malformed (security C13).
         response = http.client.HTTPConnection.getresponse(self._connection)
         with closing(response):
-            body = response.read(ANSWER_BYTES) if request.wants_body else b""
-            return Answer(response.status, body)
+            content_type = response.headers.get("Content-Type", "")[:_CONTENT_TYPE_CHARACTERS]
+            is_success = 200 <= response.status < 300  # noqa: PLR2004  every 2xx, as HTTP says
+            if not (is_success and request.wants_body):
+                self._settled = Answer(response.status, b"", content_type)
+            if is_success and not (request.wants_body or request.wants_words):
+                return Answer(response.status, b"", content_type)
+            return Answer(response.status, response.read(ANSWER_BYTES), content_type)
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from hupan.delivery.exchange import Answer, Exchange, Request
+from hupan.delivery.exchange import ANSWER_BYTES, Answer, Exchange, Request
 from hupan.delivery.gateway_options import GatewayOptions
 from hupan.delivery.message import Message
 from hupan.delivery.protocol import NotSent, OutcomeUnknown
 from hupan.delivery.targets import require_sms
 from hupan.delivery.texts import DEFAULT_BRAND, render, require_brand
 from hupan.delivery.tls import verified_context
+from hupan.delivery.words import words_of
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
@@ -57,15 +58,29 @@ class GatewaySender:
             NotSent: Refused here, out of reach, or not accepted (429, 5xx: again).
             OutcomeUnknown: No answer came although the request was handed over.
         """
+        await self.deliver(message)
+
+    async def deliver(self, message: Message, *, wants_words: bool = False) -> str:
+        """Send one SMS like `send`; return what the gateway said, "" unless it is wanted.
+
+        Raises:
+            NotSent, OutcomeUnknown: As `send` raises them.
+        """
         require_sms(message)
         await self._turn()
+        request = self._request(message, wants_words=wants_words)
         try:
-            outcome = await self._exchange(Exchange(self._connection(), self._request(message)))
+            outcome = await self._exchange(Exchange(self._connection(), request))
         finally:
             self._turns.release()
-        failure = self._judge(outcome) if isinstance(outcome, Answer) else outcome
+        if not isinstance(outcome, Answer):
+            raise outcome
+        body = self._options.success.read(outcome.body, outcome.content_type)
+        words = words_of(body, [message.to, message.code, *self._options.hidden()])
+        failure = self._judge(outcome, body, words)
         if failure is not None:
             raise failure
+        return f"{outcome.status} {words}".strip()
 
     async def close(self) -> None:
         """Let the threads go; a call under way ends by its own deadline."""
@@ -85,7 +100,8 @@ class GatewaySender:
                 return await loop.run_in_executor(self._threads, exchange.run)
         except TimeoutError:
             if exchange.cut():
-                return OutcomeUnknown("the gateway did not answer in time")
+                late = OutcomeUnknown("the gateway did not answer in time")
+                return exchange.settled or late
             return NotSent("the gateway was not reached in time", again=True)
         finally:
             # Also when the call is cancelled: the thread must not outlive it.
@@ -103,7 +119,7 @@ class GatewaySender:
             return HTTPConnection(target.host, target.port, timeout=seconds)
         return HTTPSConnection(target.host, target.port, timeout=seconds, ssl_context=self._tls)
 
-    def _request(self, message: Message) -> Request:
+    def _request(self, message: Message, *, wants_words: bool) -> Request:
         timestamp = str(int(self._now()))
         values = {
             "to": message.to,
@@ -121,7 +137,8 @@ class GatewaySender:
             target=self._templates.path.fill(values),
             headers=headers,
             body=body,
-            wants_body=bool(self._options.success_text),
+            wants_body=self._options.success.wants_body,
+            wants_words=wants_words,
         )
 
     def _own_headers(self, message: Message, timestamp: str, body: bytes) -> dict[str, str]:
@@ -138,13 +155,15 @@ class GatewaySender:
             headers[self._options.hmac_header] = sign(self._options.hmac_secret, timestamp, body)
         return headers
 
-    def _judge(self, answer: Answer) -> NotSent | None:
-        status = answer.status
+    def _judge(self, answer: Answer, body: str, words: str) -> NotSent | None:
+        status, is_cut = answer.status, len(answer.body) >= ANSWER_BYTES
+        said = f": {words}" if words else ""
         if not 200 <= status < 300:  # noqa: PLR2004  every 2xx is a success, as HTTP says
             again = status == _TOO_MANY or status >= 500  # noqa: PLR2004  every 5xx, as HTTP says
-            return NotSent(f"the gateway answered {status}", again)
-        if self._options.success_text.encode() not in answer.body:
-            return NotSent(f"the gateway answered {status} without the success text", again=False)
+            return NotSent(f"the gateway answered {status}{said}", again)
+        if (is_cut and self._options.success.wants_body) or not self._options.success.accepts(body):
+            text = f"the gateway answered {status} without what counts as a success{said}"
+            return NotSent(text, again=False)
         return None
 
 

@@ -11,10 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 
 from hupan.delivery.message import Message
+from hupan.delivery.options import require
 from hupan.delivery.protocol import NotSent, OutcomeUnknown
 from hupan.delivery.targets import is_address, quoted, require_mail
 from hupan.delivery.texts import DEFAULT_BRAND, render, require_brand
 from hupan.delivery.tls import is_loopback, verified_context
+from hupan.delivery.words import words_of
 
 if TYPE_CHECKING:
     from aiosmtplib import SMTP
@@ -40,6 +42,7 @@ class SmtpOptions:
         password: Never part of `repr` or of an error.
         timeout_seconds: For one message, from connecting to the last answer.
         ca_file: PEM file of the only authorities to trust; empty for the system's.
+        sender_name: The display name in From; empty for the brand.
         allow_plaintext: Lets security "none" leave this machine; never with a password.
 
     Raises:
@@ -55,23 +58,59 @@ class SmtpOptions:
     timeout_seconds: float = 30.0
     ca_file: str = ""
     allow_plaintext: bool = False
+    sender_name: str = ""
 
     def __post_init__(self) -> None:
-        _require(self.host.isascii() and self.host.isprintable(), "host: not a name or address")
-        _require(bool(self.host.strip()) and " " not in self.host, "host: must be given")
-        _require(0 < self.port <= _PORT_MAX, "port: must be 1 to 65535")
-        _require(is_address(self.sender), "sender: must be one plain e-mail address")
-        _require(self.security in get_args(Security), "security: must be tls, starttls or none")
-        _require(bool(self.user) == bool(self.password), "user, password: give both or neither")
-        _require(self.timeout_seconds > 0, "timeout_seconds: must be more than 0")
+        is_host = self.host.isascii() and self.host.isprintable()
+        require(is_host, "host", "主机名或 IP 地址", "a host name or an IP address")
+        is_given = bool(self.host.strip()) and " " not in self.host
+        require(is_given, "host", "非空的主机名", "must be given")
+        require(0 < self.port <= _PORT_MAX, "port", "1 到 65535", "must be 1 to 65535")
+        require(
+            is_address(self.sender),
+            "sender",
+            "一个普通的 ASCII 邮箱地址，可写作 名称 <地址>",
+            "must be one plain ASCII e-mail address, or Name <address>",
+        )
+        is_fit = self.sender_name.isprintable()
+        require(is_fit, "sender", "可打印的名称", "the name must be printable")
+        is_known = self.security in get_args(Security)
+        require(is_known, "security", "tls、starttls 或 none", "must be tls, starttls or none")
+        require(
+            bool(self.user) or not self.password,
+            "user",
+            "非空的用户名（已设置密码）",
+            "must be given, because there is a password",
+        )
+        require(
+            bool(self.password) or not self.user,
+            "password",
+            "非空的密码（已设置用户名）",
+            "must be given, because there is a user",
+        )
+        require(self.timeout_seconds > 0, "timeout_seconds", "大于 0 的秒数", "more than 0 seconds")
         self._require_privacy()
+
+    def hidden(self) -> list[str]:
+        """List what no log may repeat of these options."""
+        return [one for one in (self.user, self.password) if one]
 
     def _require_privacy(self) -> None:
         """Keep codes, and above all passwords, off open wires (security L9)."""
         if self.security != "none" or is_loopback(self.host):
             return
-        _require(self.allow_plaintext, 'security: "none" is for loopback hosts only')
-        _require(not self.password, 'password: never leaves this machine with security "none"')
+        require(
+            self.allow_plaintext,
+            "security",
+            "tls 或 starttls（none 仅限本机的邮件服务器）",
+            '"none" is for loopback hosts only: write tls or starttls',
+        )
+        require(
+            not self.password,
+            "password",
+            "留空（未加密的连接不可传输密码）",
+            'never leaves this machine with security "none"',
+        )
 
 
 class SmtpSender:
@@ -116,11 +155,21 @@ class SmtpSender:
             NotSent: Refused here, or not accepted by the server (4xx: again, 5xx: never).
             OutcomeUnknown: The talk broke off after DATA.
         """
+        await self.deliver(message)
+
+    async def deliver(self, message: Message) -> str:
+        """Send one e-mail like `send`; return what the server said when it took it.
+
+        Raises:
+            NotSent, OutcomeUnknown: As `send` raises them.
+        """
         require_mail(message)
-        failure = await self._attempt(message.to, self._compose(message))
-        if failure is not None:
+        hidden = [message.to, message.code, *self._options.hidden()]
+        outcome = await self._attempt(message.to, self._compose(message), hidden)
+        if not isinstance(outcome, str):
             # Outside any handler: the library's errors quote the address (security L1).
-            raise failure
+            raise outcome
+        return outcome
 
     async def close(self) -> None:
         """Do nothing: no connection is kept."""
@@ -128,7 +177,9 @@ class SmtpSender:
     def _compose(self, message: Message) -> bytes:
         text = render(message, self._brand)
         mail = EmailMessage(policy=SMTP_POLICY)
-        mail["From"] = Address(display_name=self._brand, addr_spec=self._options.sender)
+        mail["From"] = Address(
+            display_name=self._options.sender_name or self._brand, addr_spec=self._options.sender
+        )
         mail["To"] = quoted(message.to)
         mail["Subject"] = text.subject
         mail["Date"] = datetime.fromtimestamp(message.created_at, UTC)
@@ -138,50 +189,51 @@ class SmtpSender:
         mail.set_content(text.body, cte="base64")
         return mail.as_bytes()
 
-    async def _attempt(self, to: str, mail: bytes) -> NotSent | OutcomeUnknown | None:
+    async def _attempt(
+        self, to: str, mail: bytes, hidden: list[str]
+    ) -> NotSent | OutcomeUnknown | str:
         client = self._new_client()
         deadline = asyncio.get_running_loop().time() + self._options.timeout_seconds
         try:
-            return await self._talk(client, to, mail, deadline)
+            return await self._talk(client, to, mail, hidden, deadline)
         finally:
             client.close()
 
     async def _talk(
-        self, client: "SMTP", to: str, mail: bytes, deadline: float
-    ) -> NotSent | OutcomeUnknown | None:
+        self, client: "SMTP", to: str, mail: bytes, hidden: list[str], deadline: float
+    ) -> NotSent | OutcomeUnknown | str:
         try:
             async with asyncio.timeout_at(deadline):
                 await client.connect()
                 await client.mail(self._options.sender)
                 await client.rcpt(quoted(to))
         except self._failures as error:
-            return _before_data(error)
+            return _before_data(error, hidden)
         try:
             async with asyncio.timeout_at(deadline):
-                await client.data(mail)
+                taken = await client.data(mail)
         except self._failures as error:
-            return _after_data(error)
+            return _after_data(error, hidden)
         with suppress(*self._failures):
             await client.quit(timeout=_QUIT_SECONDS)
-        return None
+        return f"{taken.code} {words_of(taken.message, hidden)}".strip()
 
 
-def _before_data(error: Exception) -> NotSent:
-    return _refused(error) or NotSent(f"no mail left us ({type(error).__name__})", again=True)
+def _before_data(error: Exception, hidden: list[str]) -> NotSent:
+    left = NotSent(f"no mail left us ({type(error).__name__})", again=True)
+    return _refused(error, hidden) or left
 
 
-def _after_data(error: Exception) -> NotSent | OutcomeUnknown:
-    return _refused(error) or OutcomeUnknown(f"broken off after DATA ({type(error).__name__})")
+def _after_data(error: Exception, hidden: list[str]) -> NotSent | OutcomeUnknown:
+    broken = OutcomeUnknown(f"broken off after DATA ({type(error).__name__})")
+    return _refused(error, hidden) or broken
 
 
-def _refused(error: Exception) -> NotSent | None:
-    """Read the server's refusal, if that is what happened."""
+def _refused(error: Exception, hidden: list[str]) -> NotSent | None:
+    """Read the server's refusal with its words, if that is what happened."""
     reply = getattr(error, "code", None)
     if not isinstance(reply, int) or reply // 100 not in {_TEMPORARY, _PERMANENT}:
         return None
-    return NotSent(f"the mail server answered {reply}", again=reply // 100 == _TEMPORARY)
-
-
-def _require(holds: bool, reason: str) -> None:
-    if not holds:
-        raise ValueError(reason)
+    words = words_of(str(getattr(error, "message", "")), hidden)
+    said = f": {words}" if words else ""
+    return NotSent(f"the mail server answered {reply}{said}", again=reply // 100 == _TEMPORARY)

@@ -4,7 +4,10 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import quote
+
+from hupan.delivery.options import refuse
 
 Escape = Callable[[str], str]
 
@@ -49,8 +52,10 @@ class Template:
         for found in _PLACEHOLDER.finditer(self.source):
             if found[0][1:-1] not in self.names:
                 known = ", ".join(f"{{{name}}}" for name in self.names)
-                message = f"{self.field}: unknown placeholder {found[0]}; known are {known}"
-                raise ValueError(message)
+                self._refuse(
+                    f"已知的占位符（{known}），而非 {found[0]}",
+                    f"unknown placeholder {found[0]}; known are {known}",
+                )
         self._require_balance()
 
     def fill(self, values: Mapping[str, str]) -> str:
@@ -59,13 +64,18 @@ class Template:
 
     def _require_balance(self) -> None:
         if "{{" in self.source:
-            message = f'{self.field}: "{{{{" means nothing; a placeholder has one brace a side'
-            raise ValueError(message)
+            self._refuse(
+                "两侧各一个花括号的占位符", '"{{" means nothing; a placeholder has one brace a side'
+            )
         depth = 0
         for brace in re.findall(r"[{}]", self.source):
             depth += 1 if brace == "{" else -1
             if depth < 0:
                 break
         if depth != 0:
-            message = f"{self.field}: unbalanced {'{' if depth > 0 else '}'}"
-            raise ValueError(message)
+            self._refuse("成对的花括号", f"unbalanced {'{' if depth > 0 else '}'}")
+
+    def _refuse(self, zh: str, en: str) -> NoReturn:
+        """Name the option; a header's name stands behind that of the headers."""
+        field, _, part = self.field.partition(": ")
+        refuse(field, f"{part} {zh}".strip(), f"{part}: {en}" if part else en)

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from hupan.delivery.message import Message
+from hupan.delivery.options import refuse
 from hupan.delivery.protocol import NotSent
 
 DEFAULT_BRAND: Final = "湖畔"
-_BRAND_LENGTH = 16
+_BRAND_LENGTH = 40
 _CODE = re.compile(r"[0-9]{6}")
 
 
@@ -154,11 +155,14 @@ def require_brand(brand: str) -> str:
     """Give the brand back if it can stand in a subject and an SMS.
 
     Raises:
-        ValueError: It is empty, longer than 16 characters, or holds unprintable ones.
+        ValueError: It is empty, longer than 40 characters, or holds unprintable ones.
     """
     if not brand.strip() or len(brand) > _BRAND_LENGTH or not brand.isprintable():
-        message = f"brand: 1 to {_BRAND_LENGTH} printable characters are needed"
-        raise ValueError(message)
+        refuse(
+            "brand",
+            f"1 到 {_BRAND_LENGTH} 个可打印的字符",
+            f"1 to {_BRAND_LENGTH} printable characters are needed",
+        )
     return brand
 
 

@@ -3,6 +3,8 @@
 import ssl
 from ipaddress import ip_address
 
+from hupan.delivery.options import BadOption
+
 
 def verified_context(ca_file: str) -> ssl.SSLContext:
     """Make a TLS 1.2+ context that checks certificate and host name.
@@ -16,8 +18,11 @@ def verified_context(ca_file: str) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca_file or None)
     except OSError as error:
-        message = f"ca_file: {ca_file!r} cannot be read as PEM certificates"
-        raise ValueError(message) from error
+        raise BadOption(
+            "ca_file",
+            "可读的 PEM 证书文件",
+            f"{ca_file!r} cannot be read as PEM certificates",
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

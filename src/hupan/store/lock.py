@@ -45,7 +45,7 @@ class StoreLock:
 
     def __init__(self, database: Path) -> None:
         real = database.resolve()  # whatever links lead there
-        path = real.with_name(f"{real.name}.lock")
+        self.path = path = real.with_name(f"{real.name}.lock")
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             give_to_owner(self._descriptor, path.parent)

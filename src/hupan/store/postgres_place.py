@@ -2,7 +2,7 @@
 
 import ipaddress
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -42,8 +42,8 @@ class Place:
         connect_seconds: a host that takes longer to let us in is passed over.
     """
 
-    url: str
-    password: str = ""
+    url: str = field(repr=False)
+    password: str = field(default="", repr=False)
     ca_file: str = ""
     timeout_seconds: int = 5
     connect_seconds: int = 3
@@ -65,11 +65,11 @@ class Place:
 
     @property
     def shown(self) -> str:
-        """The URL for people: no password in it, and no parameters."""
+        """The URL for people: no user, no password and no parameters (security X12)."""
         base = self.url.partition("?")[0]
         scheme, _, rest = base.partition("://")
-        who, at, where = rest.rpartition("@")
-        return f"{scheme}://{who.partition(':')[0]}{at}{where}"
+        _, at, where = rest.rpartition("@")
+        return f"{scheme}://{'••••@' if at else ''}{where}"
 
     def tls(self) -> ssl.SSLContext | bool:
         """The certificate and its name are checked wherever another machine is asked (L9).

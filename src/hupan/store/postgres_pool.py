@@ -38,6 +38,8 @@ LOST = (
     asyncpg.UndefinedTableError,  # the store was not migrated yet
 )
 """What says that the server, the way to it, or its disk failed; no fault of the statement."""
+# What the server or the library has against the address; KeyError: this user has no name.
+_REFUSED = (*LOST, asyncpg.PostgresError, ValueError, KeyError)
 _OVER = (
     ConnectionError,
     asyncpg.InterfaceError,
@@ -167,7 +169,7 @@ class Pool:
             return await self._first_that_writes()
         except BaseException as error:
             self._give(None)
-            if isinstance(error, LOST):
+            if isinstance(error, _REFUSED):
                 raise StoreUnavailable(str(error) or type(error).__name__) from error
             raise
 
