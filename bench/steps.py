@@ -58,6 +58,10 @@ ROOMY = dict.fromkeys(
         "address_views_per_day",
         "account_views_per_minute",
         "account_views_per_day",
+        "network_captchas_per_minute",
+        "site_views_per_minute",
+        "site_views_per_day",
+        "sign_ins_per_hour",
     ),
     10_000_000,
 )

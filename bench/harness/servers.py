@@ -26,6 +26,13 @@ ROOMY = dict.fromkeys(
         "account_views_per_minute",
         "account_views_per_day",
         "address_wrong_tries_per_hour",
+        "network_captchas_per_minute",
+        "network_wrong_tries_per_hour",
+        "sign_ins_per_hour",
+        "site_views_per_minute",
+        "site_views_per_day",
+        "site_wrong_tries_per_hour",
+        "subnet_wrong_tries_per_hour",
     ),
     "10000000",
 )

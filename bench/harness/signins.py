@@ -26,6 +26,8 @@ LEAST_SECONDS = 2.0
 _UNLIMITED = {
     "wrong_passwords_per_hour": "100000",
     "wrong_passwords_per_day": "100000",
+    "wrong_passwords_anywhere_per_hour": "100000",
+    "wrong_passwords_anywhere_per_day": "100000",
 }
 
 
