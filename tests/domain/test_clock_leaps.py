@@ -24,6 +24,10 @@ from tests.stores import open_engine
 MINUTE, HOUR, YEAR = 60, 3600, 365 * 86_400
 STEP = 5 * MINUTE
 TEN_YEARS = 10 * YEAR
+CANCELLED = """
+INSERT INTO accounts (id, name, invitation_code, registered_at, erase_at)
+VALUES (?1, 'a', ?2, ?3, ?4)
+"""
 
 
 class Process:
@@ -151,8 +155,6 @@ def test_a_leap_that_is_confirmed(tmp_path: Path) -> None:
 
 def test_what_a_wrong_time_promised(tmp_path: Path) -> None:
     """Set back, a session that was used meanwhile goes on, a cancelled account waits no longer."""
-    columns = "id, name, invitation_code, registered_at, erase_at"
-    account = f"INSERT INTO accounts ({columns}) VALUES (?1, 'a', ?2, ?3, ?4)"
 
     async def scenario() -> None:
         async with open_engine(tmp_path / "hupan.db") as engine:
@@ -164,7 +166,7 @@ def test_what_a_wrong_time_promised(tmp_path: Path) -> None:
 
             async def change(tx: Transaction) -> None:
                 for number, erase_at in ((1, late + DAY), (2, now + DAY), (3, 0)):
-                    await tx.run(account, number, f"code{number}", now, erase_at)
+                    await tx.run(CANCELLED, number, f"code{number}", now, erase_at)
                 await tx.run(LIVE, 3, b"used", "d", now - 5)
                 await tx.run("UPDATE sessions SET last_used_at = ?1", late)
 
