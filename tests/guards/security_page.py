@@ -21,7 +21,7 @@ SOAK = Path("docs/soak.md")
 Tests: TypeAlias = dict[str, dict[str, list[str]]]
 """Id -> path -> names of tests, none where the file's own docstring cites the id."""
 
-_ID = r"[ACEILPRTUWZ]\d{1,2}"
+_ID = r"[ACEILPRTUWXZ]\d{1,2}"
 _BRACKETS = re.compile(r"\(([^()]*)\)|\bsecurity ((?:[A-Z]\d{1,2}(?:, | and |-)?)+)")
 _CITED = re.compile(rf"(?:security )?({_ID})(?: [a-d])?(?:-({_ID}))?(?: [a-d])?")
 _ROW = re.compile(rf"^\| ({_ID}) \| (.+) \|$", re.MULTILINE)
@@ -47,6 +47,7 @@ _GROUPS = {
     "U": "Addresses, pictures, text",
     "L": "Logs, secrets, supply, time",
     "R": "Faults",
+    "X": "Found from outside",
 }
 
 
