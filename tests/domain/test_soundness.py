@@ -22,8 +22,8 @@ BREAKS = {
     "accounts: a password hash": SHOW.format("password_hash = 'secret'"),
     "identities: leads to no account": LEAD.replace("?1", "5"),
     "identities: a phone number": LEAD.replace("?1", "1000001"),
-    "sessions: of no account": "INSERT INTO sessions VALUES (5, {hash}, 'd', '', 1, 1, 1)",
-    "sessions: a hash": "INSERT INTO sessions VALUES (1000001, {short}, 'd', '', 1, 1, 1)",
+    "sessions: of no account": "INSERT INTO sessions VALUES (5, {hash}, 'd', '', 1, 1, 1, '')",
+    "sessions: a hash": "INSERT INTO sessions VALUES (1000001, {short}, 'd', '', 1, 1, 1, '')",
     "codes: more tries": "INSERT INTO codes VALUES ('t', 'sms', 'own', 1, {short}, 6, 9)",
 }
 
