@@ -17,7 +17,11 @@ MAY_SEARCH = {
     "api/codec.py": "finds the name of a field in the library's own message",
     "app/desks.py": "turns the name of one of our own fields into that of an option",
     "config/forms.py": "looks for what must stand nowhere in a setting",
-    "config/database_form.py": "blots out the password of an address that is shown",
+    "config/addresses.py": "looks for a password anywhere in a text that is shown",
+    "config/database_form.py": "reads the beginning and the hosts of an address piece by piece",
+    "delivery/answer_rule.py": "finds the charset in a header, the parts of an own pattern",
+    "delivery/gateway_options.py": "finds what may be a key in the operator's own body",
+    "delivery/words.py": "blots out what is private in the words of a gateway",
     "contract/document_forms.py": "reads our own docstrings, for the pages",
     "delivery/templates.py": "finds the places to fill in the operator's own template",
     "domain/avatars.py": "looks for what must stand nowhere in an address",
@@ -29,7 +33,9 @@ MAY_SEARCH = {
 # `\d`, `\w` and `\s` know every script unless the pattern says ASCII or is of bytes.
 MAY_HAVE_CLASSES = {
     "app/logs.py": "blots out rather more than less",
-    "config/database_form.py": "an operator's own setting",
+    "delivery/answer_rule.py": "an operator's own pattern, and a header of the gateway",
+    "delivery/gateway_options.py": "an operator's own body",
+    "delivery/words.py": "blots out rather more than less",
     "contract/document_forms.py": "our own docstrings",
     "delivery/templates.py": "an operator's own template",
     "domain/avatars.py": "the address is ASCII by flag; blanks of every script shall be found",

@@ -20,7 +20,7 @@ from hupan.domain.masks import masked
 from hupan.domain.refusals import InvalidField
 from hupan.domain.targets import Target
 
-CODE = "000000"
+CODE = "0" * 6
 """What stands for the code; none is kept, so nobody signs in with it."""
 HELP = """用当前设置发送一条测试短信或邮件，并显示网关或邮件服务器的答复；无需运行服务器。
 
