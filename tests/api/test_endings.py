@@ -71,7 +71,7 @@ def test_a_reset_of_its_password_is_told_likewise(wire: WireClient) -> None:
         ({"phone": ""}, "phone"),
         ({"phone": "", "email": ""}, "phone"),
         ({"phone": None}, "phone"),
-        ({"email": None}, "email"),
+        ({"email": None}, "phone"),
         ({"phone": "13900000000", "email": "a@example.com"}, "email"),
         ({"phone": "139000000001"}, "phone"),
         ({"email": "a@"}, "email"),

@@ -26,8 +26,8 @@ FRESH: dict[str, object] = {
     "locationCode": "",
 }  # fmt: skip
 TEXTS = ("introduction", "province", "city", "district", "locationCode")
-NO_TEXT: list[object] = [None, 5, 1.5, True, [], ["a"], {}]
-NO_NUMBER: list[object] = [None, "1", "", 1.0, 1.5, True, [], [1], {}]
+NO_TEXT: list[object] = [5, 1.5, True, [], ["a"], {}]
+NO_NUMBER: list[object] = ["1", "", 1.0, 1.5, True, [], [1], {}]
 BAD: dict[str, list[object]] = {
     "introduction": ["湖" * 501, "a\x00b", "\u202e", "a" * 9000],
     "gender": [-1, 4, 2**31, 2**53, 2**63, 10**30],

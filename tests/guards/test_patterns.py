@@ -26,6 +26,7 @@ MAY_SEARCH = {
     "delivery/templates.py": "finds the places to fill in the operator's own template",
     "domain/avatars.py": "looks for what must stand nowhere in an address",
     "domain/masks.py": "blots out what an operator wrote into a reason",
+    "domain/targets.py": "takes off what stands between digits; the rest is matched whole",
     "domain/text.py": "looks for what must stand nowhere in a text",
     "store/postgres_statements.py": "renumbers the parameters of our own SQL",
     "store/postgres_migrate.py": "translates our own schema",

@@ -13,12 +13,14 @@ MOST_CHARACTERS = 320
 _CHINESE_MOBILE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}")
 # What stands between the digits of a number that was copied from elsewhere.
-_BETWEEN = re.compile("[\\s().\\-\u2010-\u2015\u2212\ufe58\u30fb\u00b7]")
+_BETWEEN = re.compile(
+    "[\t \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000().\\-\u2010-\u2015\u2212\ufe58\u30fb\u00b7]"
+)
 # What a text program puts around it: marks of direction, joiners, a byte order mark.
 _UNSEEN = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _ENDS_A_LINE = re.compile("[\n\r\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_BEGINS = re.compile(r"[+(]*[ (]*[0-9]")
+_NUMBER = re.compile(r"[+(]*[ (]*[0-9].*")
 _FRACTION = re.compile(r"\.[0-9]")
 # No quotes, commas, brackets or colons: to some mail systems those make two addresses of one. Dots
 # may stand anywhere before the @, as carriers of Japan gave them; the sender quotes such a part.
@@ -134,7 +136,7 @@ def plain_number(text: str) -> str:
     if len(text) > MOST_CHARACTERS or _ENDS_A_LINE.search(text):
         return ""
     seen = _UNSEEN.sub("", text).translate(_FULL_WIDTH).strip()
-    if _FRACTION.fullmatch(seen[-2:]) or not _BEGINS.match(seen):
+    if _FRACTION.fullmatch(seen[-2:]) or not _NUMBER.fullmatch(seen):
         return ""
     digits = _BETWEEN.sub("", seen)
     return f"+{digits[2:]}" if digits.startswith("00") else digits
