@@ -1,6 +1,6 @@
 """E-mail addresses are kept with the ASCII form of their domain; older rows are brought to it.
 
-Until migration 11 the strict profile kept `a@xn--fiq228c.com` as `a@中文.com`, which no mail server
+Until migration 10 the strict profile kept `a@xn--fiq228c.com` as `a@中文.com`, which no mail server
 takes without SMTPUTF8: codes were answered as sent and never left, and the lenient profile knew the
 same address as another one.
 """
