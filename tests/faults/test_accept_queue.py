@@ -6,6 +6,7 @@ import resource
 import selectors
 import signal
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from hupan.listener.sockets import BACKLOG
 from tests.ports import LOOPBACK, free_port
 from tests.servers import Server
 
@@ -21,6 +23,10 @@ pytestmark = pytest.mark.one_engine
 
 AT_ONCE = 1500
 PATIENCE_SECONDS = 20.0
+# linux/inet_diag.h and linux/sock_diag.h
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLMSG_DONE = 4, 20, 3
+NLM_F_REQUEST_DUMP = 0x301
+TCP_LISTEN = 10
 SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 
 
@@ -73,6 +79,38 @@ def connected(port: int, opened: contextlib.ExitStack) -> int:
             waiting.unregister(key.fileobj)
             count += 1
     return count
+
+
+def backlogs() -> dict[int, int]:
+    """How many may wait at each listening port of IPv4, as the kernel tells it."""
+    ask = struct.pack("=BBBxI48x", socket.AF_INET, socket.IPPROTO_TCP, 0, 1 << TCP_LISTEN)
+    head = struct.pack("=IHHII", 16 + len(ask), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0)
+    found: dict[int, int] = {}
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:
+        kernel.settimeout(PATIENCE_SECONDS)
+        kernel.send(head + ask)
+        while True:
+            answer = kernel.recv(1 << 20)
+            while answer:
+                size, kind = struct.unpack_from("=IH", answer)
+                if kind == NLMSG_DONE:
+                    return found
+                (port,) = struct.unpack_from("!H", answer, 16 + 4)
+                (backlog,) = struct.unpack_from("=I", answer, 16 + 4 + 48 + 8)
+                found[port] = backlog
+                answer = answer[size:]
+
+
+@pytest.mark.skipif(not SOMAXCONN.exists(), reason="another system keeps its queues elsewhere")
+@pytest.mark.parametrize("mode", ["serve", "sandbox"])
+def test_each_listener_has_the_queue_that_is_meant(tmp_path: Path, mode: str) -> None:
+    """Read back from the kernel: 2,048, or what the system allows."""
+    metrics_port = free_port()
+    environment = {"HUPAN_METRICS_PORT": str(metrics_port)}
+    with Server(mode, "--data-dir", str(tmp_path), environment=environment) as server:
+        found = backlogs()
+    meant = min(BACKLOG, int(SOMAXCONN.read_text("ascii")))
+    assert (found[server.port], found[metrics_port]) == (meant, meant)
 
 
 @pytest.mark.skipif(
