@@ -96,6 +96,31 @@ def test_trailers_are_counted_in_bytes(listening: Listening, more: int, outcome:
     assert told(peer.say(b"x: " + b"y" * filler + b"\r\n\r\n")) == outcome
 
 
+# It is looked at once for 4 KiB that were read.
+@pytest.mark.parametrize(("more", "outcome"), [(0, SEEN), (4096, "400")])
+@pytest.mark.parametrize("filler", [b"1;", b"0"])
+def test_extensions_are_counted_in_bytes(
+    listening: Listening, filler: bytes, more: int, outcome: str
+) -> None:
+    """Head and what stands between the pieces of a body are 16 KiB at most, however they come."""
+    length = filler + b"0" * (16384 - len(HEAD) - len(b"1;1\r\n\r\n0\r\n\r\n") + more)
+    if filler == b"0":
+        length += b"01"  # a length with zeros in front of it
+    request = HEAD + length + (b"" if filler == b"0" else b"1") + b"\r\nx\r\n0\r\n\r\n"
+    assert len(request) == 16384 + more + 1  # the body is not counted
+    assert told(listening.connect().say(request)) == outcome
+    halves = listening.connect().say(request[:9000])
+    assert told(halves.say(request[9000:])) == outcome
+
+
+def test_long_offers_in_a_row(listening: Listening) -> None:
+    """A head that is read anew without its offer counts once."""
+    offer = b"POST /a HTTP/1.1\r\nhost: a\r\nupgrade: h2c\r\nconnection: upgrade\r\n"
+    request = offer + b"x: " + b"y" * 15000 + b"\r\ncontent-length: 2\r\n\r\nab"
+    peer = listening.connect().say(request * 3)
+    assert [told(peer).split()[:2] for _ in range(3)] == [["/a", "2"]] * 3
+
+
 @pytest.mark.parametrize("path", [b"/headers", b"/once/a"])
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_what_has_no_end_is_refused(listening: Listening, kind: str, path: bytes) -> None:

@@ -95,6 +95,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._seen: Exchange | None = None
         self._beyond_bytes = 0
         self._beyond_bytes_max = limits.header_bytes
+        # Messages that ended so far, and when the bytes before these had been fed.
+        self._ends = self._ends_before = 0
+        self._begins_alone = True
         self._refusal = _BAD_REQUEST
         self._deaf = False
         self._heard_all = False
@@ -166,7 +169,8 @@ class BoundedProtocol(HttpToolsProtocol):
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as offer:
-                data = self._declined() + data[offer.args[0] :]
+                data = data[offer.args[0] :]
+                self._decline()
                 continue
             except httptools.HttpParserError:
                 self._refuse(self._refusal)
@@ -174,11 +178,11 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._count(len(data))
             return
 
-    def _declined(self) -> bytes:
-        """The head of a request that offered another protocol, without the offer.
+    def _decline(self) -> None:
+        """Reads the head of a request that offered another protocol anew, without the offer.
 
-        The parser takes what follows an offer for the other protocol, so another one reads the
-        request anew: an offer that is not taken changes nothing (RFC 9110 7.8).
+        The parser takes what follows an offer for the other protocol, so another one goes on:
+        an offer that is not taken changes nothing (RFC 9110 7.8).
         """
         self._offered = False
         self.parser, before = httptools.HttpRequestParser(self), self.parser
@@ -186,7 +190,12 @@ class BoundedProtocol(HttpToolsProtocol):
         method, version = before.get_method(), before.get_http_version().encode()
         lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
         lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
-        return b"\r\n".join([*lines, b"", b""])
+        head = b"\r\n".join([*lines, b"", b""])
+        self._head_bytes = len(head)
+        try:
+            self.parser.feed_data(head)
+        except httptools.HttpParserError:
+            self._refuse(self._refusal)
 
     def _count(self, fed_bytes: int) -> None:
         """Counts the bytes of a head, and those that follow one and are no body (security X1).
@@ -195,20 +204,27 @@ class BoundedProtocol(HttpToolsProtocol):
         """
         body_bytes = self._body_bytes
         self._body_bytes = 0
+        self._ends_before = self._ends
         cycle: Exchange | None = self.cycle  # type: ignore[assignment]  # only such are made below
         if cycle is not None and cycle.scope is self.scope:
-            self._head_bytes = 0
+            head_bytes, self._head_bytes = self._head_bytes, 0
             if cycle is not self._seen:
                 self._seen = cycle
                 self._beyond_bytes = 0
-                return
+                is_chunked = self._beyond_bytes_max != self._header_bytes_max
+                if not (self._begins_alone and (is_chunked or head_bytes)):
+                    return
+                # Nothing but this request came with it, so what is no body is its head or beyond.
+                self._beyond_bytes = head_bytes - self._header_bytes_max + self._beyond_bytes_max
             self._beyond_bytes += fed_bytes - body_bytes
             if self._beyond_bytes > self._beyond_bytes_max:
                 self._refuse(_BAD_REQUEST)
             return
         if self.scope is not self._counted:
             # Another head than the one that was unfinished after the last slice.
-            self._counted, self._head_bytes = self.scope, 0
+            self._counted = self.scope
+            if cycle is not None:
+                self._head_bytes = 0
         self._head_bytes += fed_bytes
         if self._head_bytes > self._limits.header_bytes:
             is_url = len(self.url) > self._limits.url_bytes
@@ -229,6 +245,7 @@ class BoundedProtocol(HttpToolsProtocol):
         scope["state"] = self.app_state.copy()
         self.scope = scope
         self._beyond_bytes_max = self._header_bytes_max
+        self._begins_alone = self._ends == self._ends_before
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keeps a header, or a trailer where nobody looks for headers."""
@@ -241,7 +258,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """Freezes the head before the first chunk: a trailer is no header (security X1)."""
         if not self._chunked:
             self._chunked = True
-            self._beyond_bytes_max -= self._head_size()
             self.headers = []
             # A trailer says nothing about lengths and connections, so it cannot contradict either.
             self.parser.set_dangerous_leniencies(
@@ -303,6 +319,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 is_broken = http_version == "1.0" or codings[-1:] != _CHUNKED
                 self._refusal = _BAD_REQUEST if is_broken else _UNKNOWN_CODING
                 raise HeadRefusedError
+            self._beyond_bytes_max -= self._head_size()
         self.expect_100_continue = http_version == "1.1" and any(
             name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers
         )
@@ -359,6 +376,7 @@ class BoundedProtocol(HttpToolsProtocol):
             count = len(self.scope["headers"]) + len(self.headers)  # type: ignore[arg-type]  # a list
             if count > self._limits.header_count or _size(self.headers) > self._beyond_bytes_max:
                 raise HeadRefusedError
+        self._ends += 1
         self.cycle.more_body = False
         self.cycle.message_event.set()
 
