@@ -333,6 +333,16 @@ def test_a_folder_of_another_user_that_all_may_write_is_refused() -> None:
     assert refused_names({"data_dir": "theirs"}) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder of another user")
+@pytest.mark.parametrize(("uid", "name"), [(65_534, "nobody"), (54_321, "54321")])
+def test_root_is_told_whose_server_it_checks(uid: int, name: str) -> None:
+    """X12: what root may read, the user of the service may not."""
+    Path("data").mkdir(mode=0o700)
+    os.chown("data", uid, uid)
+    status, told = checked({"data_dir": "data"})
+    assert (status, f"data belongs to {name}" in told) == (0, True)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave files of root's behind")
 @pytest.mark.parametrize("command", [("database", "migrate"), ("serve",)])
 def test_root_leaves_nothing_that_locks_the_service_out(
