@@ -65,13 +65,14 @@ def _send(settings: Settings, channel: Channel, address: str) -> bool:
             f"{name} is console, so nothing is sent: set it to {value}",
         )
     elif sent.is_sent is None:
-        _tell(f"{to}：可能已发送，也可能没有：{words}", f"{to}: perhaps sent: {words}")
+        _tell(f"{to}：可能已发送，也可能没有", f"{to}: perhaps sent, perhaps not", words)
     elif not sent.is_sent:
-        _tell(f"未发送到 {to}：{words}", f"not sent to {to}: {words}")
+        _tell(f"未发送到 {to}", f"not sent to {to}", words)
     else:
-        typer.echo(f"OK 已交给对方发送到 {to}：{words}\nOK handed over for {to}: {words}")
+        typer.echo(f"OK 已交给对方发送到 {to}\nOK handed over for {to}\n{words}")
     return bool(sent.is_sent)
 
 
-def _tell(zh: str, en: str) -> None:
-    typer.echo(f"{zh}\n{en}", err=True)
+def _tell(zh: str, en: str, words: str = "") -> None:
+    """Says it in both languages; the other end's words, in whatever language, on their own line."""
+    typer.echo("\n".join(filter(None, (zh, en, words))), err=True)
