@@ -20,7 +20,7 @@ PATHS = (
     "../x/hupan.db",
     "/var/lib/hupan/hupan.db",
     "/srv/a=b/hupan.db",
-    "/home/me@work/hupan.db",
+    "/srv/me@work/hupan.db",
     "./me@work.db",
     "./a:b.db",
     "/srv/a:b/hupan.db",
