@@ -18,7 +18,7 @@ from tests.servers import Server
 from tests.stores import STORES, EngineName
 from tests.wire.client import WireClient
 
-NEWEST = 9
+NEWEST = 15
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -146,8 +146,10 @@ def test_what_check_passes_starts(name: str) -> None:
             read[value] = load({}, environ({**base, name: value}))
     outermost = [*list(read)[:1], *list(read)[-1:], *(read.keys() & set(MORE.get(name, ())))]
     passed = [read[value] for value in dict.fromkeys(outermost) if not problems(read[value])]
-    for chosen in [one for one in passed if not one.is_postgres][:3]:
-        starts(chosen)
+    for number, chosen in enumerate([one for one in passed if not one.is_postgres][:3]):
+        # A folder for each: a store knows its key, so what one start leaves stops another.
+        folder = chosen.data_dir if name == "data_dir" else Path(f"data{number}")
+        starts(replace(chosen, data_dir=folder))
 
 
 def test_every_setting_is_walked() -> None:
@@ -214,6 +216,51 @@ def test_check_names_what_the_start_would_refuse(
         assert "Traceback" not in served.stderr
     elif "postgres" not in given.get("database", ""):
         assert served.exit_code == 0, served.output
+
+
+def served(given: Mapping[str, str]) -> tuple[int, str]:
+    """How `hupan serve` ends, with its words."""
+    told = CliRunner().invoke(app, ["serve"], env=environ(given))
+    return told.exit_code, told.stderr
+
+
+def checked(given: Mapping[str, str]) -> tuple[int, str]:
+    """How `hupan config check` ends, with its words."""
+    told = CliRunner().invoke(app, ["config", "check"], env=environ(given))
+    return told.exit_code, told.stderr
+
+
+def lose_key() -> None:
+    """The store stays."""
+    Path("data/secret.key").unlink()
+
+
+def change_key() -> None:
+    """A key that is another store's."""
+    Path("data/secret.key").write_bytes(b"o" * 32)
+
+
+def lose_store() -> None:
+    """The key stays."""
+    Path("data/hupan.db").rename("elsewhere.db")
+
+
+@pytest.mark.parametrize("fault", [lose_key, change_key, lose_store])
+def test_check_tells_of_store_and_key_as_the_start_does(
+    fault: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """X9, X12: the same words and status, and the check makes nothing."""
+    monkeypatch.setattr("hupan.cli.serve.listen", lambda *_: 0)
+    given = {"data_dir": "data"}
+    starts(load({}, environ(given)))
+    before = sorted(Path("data").iterdir())
+    assert (checked(given), sorted(Path("data").iterdir())) == ((0, ""), before)
+    fault()
+    before = sorted(Path("data").iterdir())
+    told = checked(given)
+    assert sorted(Path("data").iterdir()) == before
+    assert told[0] == 1
+    assert told == served(given)
 
 
 def test_a_port_in_use_is_no_fault_of_the_settings() -> None:
@@ -284,6 +331,16 @@ def test_a_folder_of_another_user_that_all_may_write_is_refused() -> None:
     assert refused_names({"data_dir": "theirs"}) == ["data_dir"]
     Path("theirs").chmod(0o1777)
     assert refused_names({"data_dir": "theirs"}) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder of another user")
+@pytest.mark.parametrize(("uid", "name"), [(65_534, "nobody"), (54_321, "54321")])
+def test_root_is_told_whose_server_it_checks(uid: int, name: str) -> None:
+    """X12: what root may read, the user of the service may not."""
+    Path("data").mkdir(mode=0o700)
+    os.chown("data", uid, uid)
+    status, told = checked({"data_dir": "data"})
+    assert (status, f"data belongs to {name}" in told) == (0, True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave files of root's behind")

@@ -188,6 +188,17 @@ def test_what_is_no_success(rule: AnswerRule, body: bytes) -> None:
     assert refusal(refused) is False
 
 
+def test_an_answer_that_is_cut_off_is_no_success() -> None:
+    """R07: what is left of it may look like one; nobody knows whether the SMS leaves."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n0")
+
+    with talking(talk) as port, pytest.raises(OutcomeUnknown, match="broke off"):
+        send(sender(f"http://{HOST}:{port}/send", success=AnswerRule(text="0")), sms())
+
+
 def test_the_body_is_read_as_far_as_its_bound() -> None:
     """What stands beyond 64 KiB is not looked for."""
     with pytest.raises(NotSent):
@@ -203,6 +214,9 @@ def test_the_body_is_read_as_far_as_its_bound() -> None:
         ("text/plain", "auto", "utf-8"),
         ("text/plain; charset=nothing-known", "auto", "utf-8"),
         ("text/plain; charset=hex", "auto", "utf-8"),
+        ("text/plain; charset=punycode", "auto", "utf-8"),  # 64 KiB of it took 0.4 s
+        ("text/plain; charset=utf-8", "auto", "gb18030"),  # a label that is not so
+        ("text/plain; charset=us-ascii", "auto", "utf-8"),
         ("text/plain; charset=utf-8", "gbk", "gb18030"),
         ("", "big5", "big5"),
     ],

@@ -34,6 +34,7 @@ MAY_SEARCH = {
 # `\d`, `\w` and `\s` know every script unless the pattern says ASCII or is of bytes.
 MAY_HAVE_CLASSES = {
     "app/logs.py": "blots out rather more than less",
+    "config/addresses.py": "takes rather too much for an address than too little",
     "delivery/answer_rule.py": "an operator's own pattern, and a header of the gateway",
     "delivery/gateway_options.py": "an operator's own body",
     "delivery/words.py": "blots out rather more than less",

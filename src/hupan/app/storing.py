@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from hupan.app.engines import place
@@ -13,6 +14,7 @@ from hupan.store.engine import Engine, StoreRefused
 from hupan.store.identity import (
     Identity,
     claim,
+    identity_at_rest,
     identity_in,
     read_identity,
     refuse_lost_key,
@@ -39,13 +41,7 @@ def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[
             store or key cannot be used.
     """
     key = settings.secret_key_path
-
-    def check(identity: Identity) -> None:
-        refuse_other_kind(identity, is_sandbox=is_sandbox)
-        refuse_lost_key(identity, key)
-        if key.exists():
-            refuse_other_key(identity, fingerprint(read_key(key)))
-
+    check = partial(_check_identity, key, is_sandbox)
     try:
         if settings.is_postgres:
             # A URL that asks for less than it may is refused before anything. Every node needs
@@ -61,6 +57,32 @@ def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[
             yield
     except (StoreRefused, KeyFileError, OSError) as error:
         raise StartRefused(str(error)) from error
+
+
+def refuse_lost_parts(settings: Settings) -> None:
+    """Tells, as the start of a server would, of a store and a key that do not belong together.
+
+    Nothing is made or changed, and a store on PostgreSQL is not asked: it may be out of reach.
+
+    Raises:
+        StartRefused: the store is a sandbox's, or store or key is missing or another one.
+    """
+    database, key = settings.database_path, settings.secret_key_path
+    try:
+        if settings.is_postgres:
+            return
+        refuse_lost_store(database, key)
+        if database.exists() and (identity := identity_at_rest(database)):
+            _check_identity(key, is_sandbox=False, identity=identity)
+    except (StoreRefused, KeyFileError, OSError) as error:
+        raise StartRefused(str(error)) from error
+
+
+def _check_identity(key: Path, is_sandbox: bool, identity: Identity) -> None:
+    refuse_other_kind(identity, is_sandbox=is_sandbox)
+    refuse_lost_key(identity, key)
+    if key.exists():
+        refuse_other_key(identity, fingerprint(read_key(key)))
 
 
 def _check_nothing(_identity: Identity) -> None:

@@ -1,5 +1,6 @@
 """What is legal and dangerous: told at every start and by `hupan config check`."""
 
+import os
 import stat
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -9,6 +10,7 @@ from typing import Final
 from hupan.config import Settings
 from hupan.config.wording import Wording
 
+_ROOT: Final = 0
 _WIDE_PREFIX: Final = {4: 7, 6: 15}
 """A trusted network of this length or shorter is not one that somebody runs."""
 
@@ -27,6 +29,7 @@ def warnings(settings: Settings) -> list[Wording]:
         _network,
         _senders,
         _store,
+        _user,
     )
     return [warning for check in checks for warning in check(settings)]
 
@@ -109,6 +112,28 @@ def _store(settings: Settings) -> Iterator[Wording]:
                 f"其他用户可读取 {path}：请执行 chmod 600",
                 f"other users may read {path}: chmod 600",
             )
+
+
+def _user(settings: Settings) -> Iterator[Wording]:
+    """Root may read and write what the service's user may not."""
+    owner = _owner(settings.data_dir)
+    if os.geteuid() == _ROOT and owner:
+        yield Wording(
+            f"以 root 身份运行，而 {settings.data_dir} 属于 {owner}：请以该用户身份检查与启动，"
+            "root 能读取的文件该用户未必能读",
+            f"this runs as root, and {settings.data_dir} belongs to {owner}: check and start as "
+            "that user, who may not read all that root may",
+        )
+
+
+def _owner(folder: Path) -> str:
+    """Return the name of a user other than root who owns a folder; "" where there is none."""
+    try:
+        return folder.owner() if folder.stat().st_uid != _ROOT else ""
+    except KeyError:  # a user without a name
+        return str(folder.stat().st_uid)
+    except OSError:
+        return ""
 
 
 def _store_files(database: Path) -> Iterator[Path]:

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from hupan.app.exempt import exempt_lines
+from hupan.app.storing import refuse_lost_parts
 from hupan.app.warnings import warning_lines
 from hupan.cli import send_test
+from hupan.cli.refusing import refused_plainly
 from hupan.cli.settings_or_exit import (
     ConfigOption,
     settings_or_exit,
@@ -69,6 +71,8 @@ def show(
 def check(*, config: ConfigOption = None) -> None:
     """Says that all is well, or ends with status 1."""
     loaded = startable_settings_or_exit(config)
+    with refused_plainly():
+        refuse_lost_parts(loaded.settings)
     for line in warning_lines(loaded.settings):
         typer.echo(line, err=True)
     for line in exempt_lines(loaded.settings, time.time()):

@@ -72,8 +72,9 @@ def holds_password(database: object) -> bool:
     parts = _URL.fullmatch(rest)
     if parts is None:
         return "@" in rest or may_hold_password(rest)
-    names = {name.lower() for name, _ in parse_qsl(parts["query"] or "", keep_blank_values=True)}
-    return ":" in unquote(parts["login"] or "") or "password" in names
+    query = {name.lower(): value for name, value in parse_qsl(parts["query"] or "")}
+    login = unquote(parts["login"] or "") + query.get("user", "")
+    return ":" in login or "password" in query or any(map(may_hold_password, query.values()))
 
 
 def _read(raw: object) -> str:

@@ -1,8 +1,10 @@
 """Which answers of an SMS gateway are a success: many answer 200 to a wrong password too."""
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +15,7 @@ PATTERN_BODY_CHARACTERS: Final = 2000
 """A longer body matches no pattern: the time that a match may take grows with its square."""
 _MAX_UNBOUNDED = 2
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_PLAIN_CHARSET = re.compile("ascii|utf-(?:8|16|32)|gb|big5|cp[0-9]|iso8859|euc|shift_jis|koi8")
 _PATH = re.compile(r"(?:\$\.?)?([^.\[\]]+|\[[0-9]{1,4}\])(?:\.[^.\[\]]+|\[[0-9]{1,4}\])*")
 _STEP = re.compile(r"\[([0-9]+)\]|([^.\[\]]+)")
 _TOKEN = re.compile(
@@ -90,15 +93,22 @@ class AnswerRule:
         """Decode a body; what cannot be read is replaced, never raised."""
         if self.charset != "auto":
             return body.decode(_widened(self.charset), "replace")
-        if found := _CHARSET.search(content_type):
-            try:
-                return body.decode(_widened(found[1]), "replace")
-            except (LookupError, ValueError):  # a charset that nobody knows, or no text encoding
-                pass
+        # A name that does not fit the bytes is a common mistake, and then no reading.
+        if (found := _CHARSET.search(content_type)) and _is_plain_charset(found[1]):
+            with suppress(ValueError):
+                return body.decode(_widened(found[1]))
         try:
             return body.decode("utf-8")
         except UnicodeDecodeError:
             return body.decode("gb18030", "replace")
+
+
+def _is_plain_charset(name: str) -> bool:
+    """Whether Python knows it and reads it in linear time: punycode would take it by the square."""
+    try:
+        return _PLAIN_CHARSET.match(codecs.lookup(name).name) is not None
+    except (LookupError, ValueError):
+        return False
 
 
 def _widened(charset: str) -> str:

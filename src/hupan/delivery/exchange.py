@@ -126,7 +126,11 @@ class Exchange:
                 self._settled = Answer(response.status, b"", content_type)
             if is_success and not (request.wants_body or request.wants_words):
                 return Answer(response.status, b"", content_type)
-            return Answer(response.status, response.read(ANSWER_BYTES), content_type)
+            body = response.read(ANSWER_BYTES)
+            if self._settled is None and response.length and len(body) < ANSWER_BYTES:
+                # Cut off: `0` may be the beginning of anything.
+                raise http.client.IncompleteRead(body, response.length)
+            return Answer(response.status, body, content_type)
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -91,6 +91,31 @@ def identity_in(path: Path) -> Identity:
         connection.close()
 
 
+def identity_at_rest(path: Path) -> Identity | None:
+    """What a SQLite file knows of itself, without anything made or changed; None if unreadable.
+
+    A log means that a server runs, or was killed; without one the file alone is the store, and
+    needs no files beside it that a reader would make.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        is_alone = not log.exists() or log.stat().st_size == 0
+        place = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_alone else ''}"
+        connection = apsw.Connection(
+            place, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs="unix"
+        )
+    except (apsw.Error, OSError):
+        return None
+    try:
+        if not connection.execute(_HAS_COUNTERS).fetchall():
+            return Identity()
+        return drive(read_identity(Statements(connection)))
+    except apsw.Error:
+        return None
+    finally:
+        connection.close()
+
+
 def refuse_other_kind(identity: Identity, *, is_sandbox: bool) -> None:
     """Goes on with a store of the own kind, and with one that nobody served from yet.
 
