@@ -174,6 +174,18 @@ def test_a_line_says_what_was_done(data: Path) -> None:
     ]
 
 
+def test_a_pasted_number_is_masked(data: Path) -> None:
+    """What a number or an address becomes, in whatever form it was typed (security L1)."""
+    told(data, "account", "create", "--phone", PHONE)
+    for pasted in ("+86 139-0000-0002", "１３９００００００02"):
+        told(data, "account", "set-phone", WHO, pasted)
+    refused(data, "account", "set-email", WHO, "lin@中文.com")
+    assert [line["to"] for line in written(data)[1:]] == [
+        *["139****0002"] * 2,
+        "l***@xn--fiq228c.com",
+    ]
+
+
 def test_free_text_names_nobody(data: Path) -> None:
     """A number or an address within a reason is masked, and a long one is cut (security L1)."""
     told(data, "account", "create")
