@@ -260,6 +260,22 @@ def test_work_on_a_whole_store_is_written_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.one_engine
+def test_a_store_that_is_made_or_accepted_is_written_down(tmp_path: Path) -> None:
+    """`database create`, `accept-writes` and `accept-key`; a mistaken folder is not filled."""
+    for command in ("accept-writes", "accept-key"):
+        assert run(tmp_path / "wrong", "database", command).exit_code == 1
+    assert not (tmp_path / "wrong").exists()
+    for command in ("create", "migrate", "accept-writes", "accept-key"):
+        assert run(tmp_path, "database", command).exit_code == 0
+    lines = written(tmp_path)
+    assert [(line["event"], line["result"]) for line in lines] == [
+        (f"operator-database-{command}", "ok")
+        for command in ("create", "migrate", "accept-writes", "accept-key")
+    ]
+    assert lines[2]["accepted"] == "false"
+
+
+@pytest.mark.one_engine
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, who alone may make files for another")
 def test_root_locks_nobody_out(tmp_path: Path) -> None:
     """What a command of root's makes in a service's folder belongs to the service (security L3)."""
