@@ -124,6 +124,14 @@ def test_accounts_are_searched(data: Path) -> None:
         assert "--find" in refused(data, "account", "list", "--find", bad)
 
 
+@pytest.mark.parametrize("name", ["王\U0002ebf0", "می\u200cخواهم", "👩\u200d👧", "邉\U000e0102"])
+def test_every_nickname_is_shown_and_found(data: Path, name: str) -> None:
+    """Also one with joiners, or with an ideograph that this Python does not know (wire.md 4)."""
+    told(data, "account", "create", "--nickname", name)
+    assert listed(data, "--find", name) == [name]
+    assert name in run(data, "account", "list").stdout
+
+
 def test_accounts_are_filtered(data: Path) -> None:
     """Banned ones, those with VIP, those since a time; one kind at once."""
     for number in range(4):
