@@ -5,7 +5,7 @@ import json
 import os
 import pwd
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -293,3 +293,21 @@ def test_root_locks_nobody_out(tmp_path: Path) -> None:
     run(folder, "account", "list")
     run(folder, "account", "create")
     assert (folder / "operators.log").stat().st_uid == NOBODY
+
+
+@pytest.mark.one_engine
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, who alone may make files for another")
+@pytest.mark.parametrize("name", ["operators.log", "hupan.db", "hupan.db.lock"])
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_root_gives_no_file_of_its_own_away(
+    tmp_path: Path, link: Callable[[Path, Path], None], name: str
+) -> None:
+    """A name that the service makes for a file of root's does not get it that file (L3)."""
+    folder, own = tmp_path / "data", tmp_path / "own"
+    folder.mkdir()
+    own.touch(0o600)
+    link(own, folder / name)
+    os.chown(folder, NOBODY, NOBODY)
+    run(folder, "database", "migrate")
+    run(folder, "account", "create")
+    assert own.stat().st_uid == 0
