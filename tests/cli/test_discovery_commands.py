@@ -306,6 +306,15 @@ def test_another_encoding_is_read_when_told(encoding: str) -> None:
 
 
 @pytest.mark.usefixtures("_store")
+def test_null_is_like_an_absent_key() -> None:
+    """As exports write what is not set; what must be there is asked for (wire.md 4)."""
+    line = '{"chatId": 100000001, "nickname": "a", "category": null, "introduction": null}\n'
+    assert run("group", "import", written("g.jsonl", line))[0] == 0
+    status, _, problems = run("group", "import", written("g.jsonl", '{"chatId": null}\n'))
+    assert (status, "chatId" in problems) == (1, True)
+
+
+@pytest.mark.usefixtures("_store")
 def test_gbk_has_the_characters_of_its_successor() -> None:
     """A file that is called GBK is read as such, also with a character of GB 18030 alone."""
     name = written("g.csv", (HEAD + "100000001,𠮷野,5,地区\n").encode("gb18030"))

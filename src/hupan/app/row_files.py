@@ -194,7 +194,8 @@ def _read_jsonl(lines: Iterable[str]) -> Iterator[Row | Problem]:
         if not written.strip():
             continue
         try:
-            yield Row(line, _object(written))
+            given = _object(written)
+            yield Row(line, {name: value for name, value in given.items() if value is not None})
         except _Twice as error:
             yield Problem(line, str(error), "此列出现两次", "the column stands twice")
         except (ValueError, RecursionError):
