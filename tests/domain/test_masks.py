@@ -40,7 +40,7 @@ def test_a_target_is_masked(target: str, shown: str) -> None:
         ("new: +86 139-0000-0001.", "new: 139****0001."),
         ("0086 139 0000 0001 asked", "139****0001 asked"),
         ("(139)0000\u00a00001", "(139****0001"),
-        ("a.l@例子.cn wrote", "a***@xn--fsqu00a.cn wrote"),
+        ("a.l@例子.cn wrote", "a***@例子.cn wrote"),
         ("order 2026-11-26 10:00:00", "order 2026-11-26 10:00:00"),
         ("till 2100-01-01T00:00Z", "till 2100-01-01T00:00Z"),
     ],

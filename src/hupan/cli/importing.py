@@ -10,10 +10,10 @@ from typing import Annotated, BinaryIO, TypeAlias
 import typer
 
 from hupan.app.listing import Imported, Lines, Listing
+from hupan.app.printing import printable
 from hupan.app.row_files import Encoding, Form, Problem, read_rows
 from hupan.cli.operating import DataDirOption, JsonOption, operate, write_json
 from hupan.cli.settings_or_exit import ConfigOption
-from hupan.cli.tables import printable
 from hupan.store.engine import Engine
 
 FileArgument: TypeAlias = Annotated[

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping
 
-from hupan.domain.text import is_clean
+from hupan.app.printing import printable
 
 _PIPE_WIDTH = 240
 
@@ -24,14 +24,3 @@ def print_table(heads: Mapping[str, str], rows: Iterable[Mapping[str, object]]) 
         table.add_row(*(printable(str(row[name])) for name in heads))
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     Console(width=width, markup=False, highlight=False, emoji=False).print(table)
-
-
-def printable(text: str) -> str:
-    """A text without what could steer a terminal.
-
-    What a nickname may hold is shown as it is, also joiners and ideographs that this Python does
-    not know yet.
-    """
-    if is_clean(text):
-        return text
-    return "".join(c if c.isprintable() or is_clean(c) else " " for c in text)
