@@ -112,6 +112,7 @@ def test_accounts_are_searched(data: Path) -> None:
     assert listed(data, "--find", "湖边") == ["湖边"]
     assert listed(data, "--find", "139") == ["湖畔", "湖边"]
     assert listed(data, "--find", "+8613900000001") == ["湖边"]
+    assert listed(data, "--find", "139-0000") == ["湖畔", "湖边"]
     assert listed(data, "--find", "LIN") == ["山上", "湖边"]
     assert listed(data, "--find", "1000003") == ["山上"]
     assert listed(data, "--find", "139", "--limit", "1") == ["湖畔"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from hupan.domain.refusals import AccountCancelled, InvalidField, UnknownUser
-from hupan.domain.targets import Targets, unmarked
+from hupan.domain.targets import Targets, folded, unmarked
 from hupan.model import Account, AccountId, Medal
 from hupan.store.accounts import find_owner
 from hupan.store.engine import Engine
@@ -164,7 +164,7 @@ class Roster:
         """Accounts that a text may mean, and whether there may be more of them."""
         exact = await self._id(text)
         named = await ids_by_name(self._engine, text, MOST_FOUND + 1)
-        reached = await ids_by_contact(self._engine, text.lower(), MOST_FOUND + 1)
+        reached = await ids_by_contact(self._engine, folded(text), MOST_FOUND + 1)
         is_cut = max(len(named), len(reached)) > MOST_FOUND
         found = {*named[:MOST_FOUND], *reached[:MOST_FOUND]}
         return found if exact is None else found | {exact}, is_cut
