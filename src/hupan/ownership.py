@@ -4,17 +4,24 @@ Otherwise one `sudo hupan …` would lock the service's own user out of its data
 """
 
 import os
+import stat
 from pathlib import Path
 
 
 def give_to_owner(descriptor: int, folder: Path) -> None:
     """Hands an open file of root's to the owner of the folder that it lies in.
 
+    It must have been opened without following a link at its end (`O_NOFOLLOW`): whoever owns the
+    folder could name any file of root's in it.
+
     Raises:
         OSError: the system refuses.
     """
-    if os.geteuid() != 0 or os.fstat(descriptor).st_uid != 0:
+    status = os.fstat(descriptor)
+    if os.geteuid() != 0 or status.st_uid != 0:
         return
+    if stat.S_ISREG(status.st_mode) and status.st_nlink != 1:
+        return  # the folder's owner may have made a second name for a file that is not theirs
     owner = folder.stat()
     if owner.st_uid != 0:
         os.fchown(descriptor, owner.st_uid, owner.st_gid)

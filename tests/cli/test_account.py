@@ -112,6 +112,7 @@ def test_accounts_are_searched(data: Path) -> None:
     assert listed(data, "--find", "湖边") == ["湖边"]
     assert listed(data, "--find", "139") == ["湖畔", "湖边"]
     assert listed(data, "--find", "+8613900000001") == ["湖边"]
+    assert listed(data, "--find", "139-0000") == ["湖畔", "湖边"]
     assert listed(data, "--find", "LIN") == ["山上", "湖边"]
     assert listed(data, "--find", "1000003") == ["山上"]
     assert listed(data, "--find", "139", "--limit", "1") == ["湖畔"]
@@ -122,6 +123,14 @@ def test_accounts_are_searched(data: Path) -> None:
         assert listed(data, "--find", nobody) == []
     for bad in ("a\x00b", "\n", "x" * 200):
         assert "--find" in refused(data, "account", "list", "--find", bad)
+
+
+@pytest.mark.parametrize("name", ["王\U0002ebf0", "می\u200cخواهم", "👩\u200d👧", "邉\U000e0102"])
+def test_every_nickname_is_shown_and_found(data: Path, name: str) -> None:
+    """Also one with joiners, or with an ideograph that this Python does not know (wire.md 4)."""
+    told(data, "account", "create", "--nickname", name)
+    assert listed(data, "--find", name) == [name]
+    assert name in run(data, "account", "list").stdout
 
 
 def test_accounts_are_filtered(data: Path) -> None:

@@ -306,6 +306,41 @@ def test_another_encoding_is_read_when_told(encoding: str) -> None:
 
 
 @pytest.mark.usefixtures("_store")
+def test_null_is_like_an_absent_key() -> None:
+    """As exports write what is not set; what must be there is asked for (wire.md 4)."""
+    line = '{"chatId": 100000001, "nickname": "a", "category": null, "introduction": null}\n'
+    assert run("group", "import", written("g.jsonl", line))[0] == 0
+    status, _, problems = run("group", "import", written("g.jsonl", '{"chatId": null}\n'))
+    assert (status, "chatId" in problems) == (1, True)
+
+
+@pytest.mark.usefixtures("_store")
+def test_gbk_has_the_characters_of_its_successor() -> None:
+    """A file that is called GBK is read as such, also with a character of GB 18030 alone."""
+    name = written("g.csv", (HEAD + "100000001,𠮷野,5,地区\n").encode("gb18030"))
+    assert "--encoding gbk" in run("group", "import", name)[2]
+    assert run("group", "import", name, "--encoding", "gbk")[0] == 0
+    assert listed()[0]["nickname"] == "𠮷野"
+
+
+@pytest.mark.usefixtures("_store")
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32-be"])
+def test_text_without_a_mark_is_one_problem(encoding: str) -> None:
+    """UTF-16 that does not say so is no text here; nothing of it is written on the terminal."""
+    problems = run("group", "import", written("g.csv", GBK.encode(encoding)))[2]
+    assert "第 1 行 line 1: 不是 UTF-8 文本" in problems
+    assert (len(problems.splitlines()), "\0" in problems) == (2, False)
+
+
+@pytest.mark.usefixtures("_store")
+def test_a_file_steers_no_terminal() -> None:
+    """A column is named, without what a terminal would act on."""
+    problems = run("group", "import", written("g.csv", "chatId,\x1b[2Jname\n1,a\n"))[2]
+    assert "[2Jname: 没有此列" in problems
+    assert "\x1b" not in problems
+
+
+@pytest.mark.usefixtures("_store")
 def test_empty_rows_are_passed_over() -> None:
     """As spreadsheets leave them: commas alone, blanks, before the head and behind the last row."""
     rows = "\n,,,\n" + HEAD + " \n,,,\n100000001,西湖,5,\n , ,,\n,,,\n"

@@ -5,7 +5,7 @@ import json
 import os
 import pwd
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -174,6 +174,18 @@ def test_a_line_says_what_was_done(data: Path) -> None:
     ]
 
 
+def test_a_pasted_number_is_masked(data: Path) -> None:
+    """What a number or an address becomes, in whatever form it was typed (security L1)."""
+    told(data, "account", "create", "--phone", PHONE)
+    for pasted in ("+86 139-0000-0002", "１３９００００００02"):
+        told(data, "account", "set-phone", WHO, pasted)
+    refused(data, "account", "set-email", WHO, "lin@中文.com")
+    assert [line["to"] for line in written(data)[1:]] == [
+        *["139****0002"] * 2,
+        "l***@xn--fiq228c.com",
+    ]
+
+
 def test_free_text_names_nobody(data: Path) -> None:
     """A number or an address within a reason is masked, and a long one is cut (security L1)."""
     told(data, "account", "create")
@@ -248,6 +260,22 @@ def test_work_on_a_whole_store_is_written_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.one_engine
+def test_a_store_that_is_made_or_accepted_is_written_down(tmp_path: Path) -> None:
+    """`database create`, `accept-writes` and `accept-key`; a mistaken folder is not filled."""
+    for command in ("accept-writes", "accept-key"):
+        assert run(tmp_path / "wrong", "database", command).exit_code == 1
+    assert not (tmp_path / "wrong").exists()
+    for command in ("create", "migrate", "accept-writes", "accept-key"):
+        assert run(tmp_path, "database", command).exit_code == 0
+    lines = written(tmp_path)
+    assert [(line["event"], line["result"]) for line in lines] == [
+        (f"operator-database-{command}", "ok")
+        for command in ("create", "migrate", "accept-writes", "accept-key")
+    ]
+    assert lines[2]["accepted"] == "false"
+
+
+@pytest.mark.one_engine
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, who alone may make files for another")
 def test_root_locks_nobody_out(tmp_path: Path) -> None:
     """What a command of root's makes in a service's folder belongs to the service (security L3)."""
@@ -265,3 +293,21 @@ def test_root_locks_nobody_out(tmp_path: Path) -> None:
     run(folder, "account", "list")
     run(folder, "account", "create")
     assert (folder / "operators.log").stat().st_uid == NOBODY
+
+
+@pytest.mark.one_engine
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, who alone may make files for another")
+@pytest.mark.parametrize("name", ["operators.log", "hupan.db", "hupan.db.lock"])
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_root_gives_no_file_of_its_own_away(
+    tmp_path: Path, link: Callable[[Path, Path], None], name: str
+) -> None:
+    """A name that the service makes for a file of root's does not get it that file (L3)."""
+    folder, own = tmp_path / "data", tmp_path / "own"
+    folder.mkdir()
+    own.touch(0o600)
+    link(own, folder / name)
+    os.chown(folder, NOBODY, NOBODY)
+    run(folder, "database", "migrate")
+    run(folder, "account", "create")
+    assert own.stat().st_uid == 0

@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from hupan.cli.main import app
 from hupan.cli.sandbox_folder import PREFIX, passing_folder, remove_left_folders
 from hupan.sandbox.inbox import Entry
 from hupan.sandbox.printing import MOST_WAITING, CodePrinter
@@ -30,6 +32,15 @@ def test_a_loopback_address_is_not(host: str) -> None:
     """By default, too, nobody else reaches it."""
     with Server("sandbox", "--host", host) as server:
         assert "⚠" not in server.output()
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("name", ["box:8480", "*", "http://box", "湖.example", ""])
+def test_an_allowed_host_is_a_name(name: str) -> None:
+    """What no `Host` will ever say is not taken in silence."""
+    result = CliRunner(env={"LC_ALL": "en_US.UTF-8"}).invoke(app, ["sandbox", "--allow-host", name])
+    assert result.exit_code == 2
+    assert "without a port" in " ".join(result.stderr.split())
 
 
 def test_codes_are_printed_once() -> None:

@@ -142,6 +142,25 @@ def test_the_last_of_two_changes(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_a_number_that_is_free_again(tmp_path: Path) -> None:
+    """What somebody else has by now is not taken from them; once they left it, it is given back."""
+
+    async def scenario(holding: Holding) -> None:
+        account = await holding.account(phone=OLD)
+        await change(holding, await holding.session(account.id), NEW)
+        other = await holding.account(phone=OLD)
+        with pytest.raises(PhoneTaken):
+            await holding.undo.undo(account.id, 1)
+        assert await owners(holding) == [other.id, account.id, None]
+        await change(holding, await holding.session(other.id), THIRD)
+        await holding.undo.undo(account.id, 1)
+        assert await owners(holding) == [account.id, None, other.id]
+        with pytest.raises(PhoneTaken):
+            await holding.undo.undo(other.id, 1)
+
+    run(tmp_path, scenario)
+
+
 def test_a_first_binding(tmp_path: Path) -> None:
     """Undoing one leaves nothing bound; the other contact stays."""
 

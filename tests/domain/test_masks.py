@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.domain.masks import line_of, masked
+from hupan.domain.masks import line_of, masked, masked_within
 from tests.wire.events import read_pairs
 
 pytestmark = pytest.mark.one_engine
@@ -32,6 +32,22 @@ pytestmark = pytest.mark.one_engine
 def test_a_target_is_masked(target: str, shown: str) -> None:
     """Four digits and a domain are enough to find it; what is neither may be anything (L1)."""
     assert masked(target) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("new: +86 139-0000-0001.", "new: 139****0001."),
+        ("0086 139 0000 0001 asked", "139****0001 asked"),
+        ("(139)0000\u00a00001", "(139****0001"),
+        ("a.l@例子.cn wrote", "a***@例子.cn wrote"),
+        ("order 2026-11-26 10:00:00", "order 2026-11-26 10:00:00"),
+        ("till 2100-01-01T00:00Z", "till 2100-01-01T00:00Z"),
+    ],
+)
+def test_numbers_in_a_text_are_masked(text: str, shown: str) -> None:
+    """As people paste them, too; times stay (security L1)."""
+    assert masked_within(text) == shown
 
 
 @given(st.dictionaries(st.sampled_from(["target", "reason", "device"]), st.text()))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,6 +19,8 @@ from hupan.domain.sessions import MOST_DEVICES, Device
 from hupan.domain.settings import InvitationRules, SessionLife
 from hupan.model import AccountId
 from hupan.store.contacts import list_changes
+from hupan.store.engine import Transaction
+from hupan.store.session_ends import end_numbered
 from hupan.store.sessions import MOST_LEFT, knows_device
 from tests.domain.holding import Holding, open_holding
 from tests.domain.lives import SHANGHAI
@@ -25,6 +28,14 @@ from tests.domain.lives import SHANGHAI
 Grow: TypeAlias = Callable[[Holding, AccountId], Awaitable[object]]
 PHONE, EMAIL = "13900000001", "own@example.com"
 MORE = 10
+
+
+NEWEST = "SELECT max(number) FROM sessions WHERE account_id = ?1"
+
+
+async def end_one(account: AccountId, number: int, now: int, tx: Transaction) -> None:
+    """End a session as an operator does."""
+    assert await end_numbered(tx, account, number, now) == 1
 
 
 def on(number: int) -> Device:
@@ -179,6 +190,24 @@ def test_many_at_one_moment_push_out_no_newcomer(tmp_path: Path) -> None:
         await home.session(account, Device("zz", "ios"))
         assert await knows_device(home.engine, account, "zz")
         assert await home.count("devices") <= MOST_DEVICES + 1
+
+    with open_holding(tmp_path / "hupan.db") as home:
+        asyncio.run(scenario(home))
+
+
+def test_what_an_operator_signs_out_is_bounded_too(tmp_path: Path) -> None:
+    """One session after the other, by its number (security X5)."""
+
+    async def scenario(home: Holding) -> None:
+        account = (await home.account(phone=PHONE)).id
+        for _ in range(MOST_LEFT + MORE):
+            home.clock.time += 1
+            await home.session(account)
+            row = await home.engine.one(NEWEST, account)
+            assert row is not None
+            number, now = int(row[0]), int(home.clock.time)
+            await home.engine.change(partial(end_one, account, number, now))
+        assert await home.count("left_sessions") == MOST_LEFT
 
     with open_holding(tmp_path / "hupan.db") as home:
         asyncio.run(scenario(home))

@@ -181,7 +181,10 @@ def _is_network(who: str) -> bool:
 def _told(details: Mapping[str, object]) -> dict[str, str]:
     """Details as texts: without numbers and addresses of people, each of a bounded length."""
     texts = {name: str(value) for name, value in details.items() if value not in ("", None)}
-    return {name: masked_within(text[:_LONGEST_VALUE]) for name, text in texts.items()}
+    return {
+        name: masked(text) if name == "to" else masked_within(text[:_LONGEST_VALUE])
+        for name, text in texts.items()
+    }
 
 
 def _account(done: object) -> str:

@@ -16,6 +16,8 @@ from hupan.app.operating import OperationRefused
 
 Form: TypeAlias = Literal["csv", "jsonl"]
 Encoding: TypeAlias = Literal["utf-8", "gbk", "utf-16"]
+_CODECS: Mapping[Encoding, str] = {"utf-8": "utf-8", "gbk": "gb18030", "utf-16": "utf-16"}
+"""GB18030 is GBK with the characters that GBK lacks; files with them are called GBK, too."""
 MOST_KINDS, MOST_LINES_NAMED = 100, 5
 MOST_LINE_BYTES = 4 * 1024 * 1024
 MOST_FILE_BYTES = 2 * 1024 * 1024 * 1024
@@ -133,6 +135,8 @@ def _lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
             raise _Unreadable(number, "此行过长", "the line is too long")
         if number == 1 and line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
             raise _other_encoding(number, "UTF-16", "utf-16")
+        if number == 1 and b"\0" in line:
+            raise _no_utf8(number)  # UTF-16 without its mark, UTF-32, or no text at all
         try:
             yield line.removeprefix(BOM_UTF8 if number == 1 else b"").decode()
         except UnicodeDecodeError as error:
@@ -145,7 +149,7 @@ def _raw_lines(file: BinaryIO, encoding: Encoding) -> Iterator[bytes]:
         while line := file.readline(MOST_LINE_BYTES + 1):
             yield line
         return
-    text = io.TextIOWrapper(file, encoding, newline="\n")
+    text = io.TextIOWrapper(file, _CODECS[encoding], newline="\n")
     number = 0
     try:
         while shown := text.readline(MOST_LINE_BYTES + 1):
@@ -163,10 +167,14 @@ def _not_utf8(number: int, line: bytes) -> _Unreadable:
     try:
         line.decode("gb18030")
     except UnicodeDecodeError:
-        return _Unreadable(
-            number, "不是 UTF-8 文本，请另存为 UTF-8", "is no text in UTF-8: save it as UTF-8"
-        )
+        return _no_utf8(number)
     return _other_encoding(number, "GBK", "gbk")
+
+
+def _no_utf8(number: int) -> _Unreadable:
+    return _Unreadable(
+        number, "不是 UTF-8 文本，请另存为 UTF-8", "is no text in UTF-8: save it as UTF-8"
+    )
 
 
 def _other_encoding(number: int, name: str, option: str) -> _Unreadable:
@@ -186,7 +194,8 @@ def _read_jsonl(lines: Iterable[str]) -> Iterator[Row | Problem]:
         if not written.strip():
             continue
         try:
-            yield Row(line, _object(written))
+            given = _object(written)
+            yield Row(line, {name: value for name, value in given.items() if value is not None})
         except _Twice as error:
             yield Problem(line, str(error), "此列出现两次", "the column stands twice")
         except (ValueError, RecursionError):

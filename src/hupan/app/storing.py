@@ -152,9 +152,12 @@ def _give_folder(folder: Path) -> None:
 def _own(database: Path) -> None:
     """A new store is readable for its owner alone; SQLite gives its other files the same mode."""
     try:
-        database.touch(mode=0o600)
-        with database.open("rb") as file:
-            give_to_owner(file.fileno(), database.parent)
+        real = database.resolve()  # what lies elsewhere belongs to whom that folder does
+        descriptor = os.open(real, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            give_to_owner(descriptor, real.parent)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise StoreRefused(
             f"无法写入数据库 / cannot write the store {database}: {error}"

@@ -126,8 +126,8 @@ def _tell_rest(page: AccountPage) -> None:
     zh, en = f"共 {page.total} 个，列出 {shown} 个", f"{page.total} in all, {shown} shown"
     if page.is_cut:
         zh, en = (
-            f"匹配过多，仅查找了一部分；{zh}",
-            f"Too many match, only some were looked at. {en}",
+            f"匹配过多，仅查找了一部分：至少 {page.total} 个，列出 {shown} 个",
+            f"Too many match, only some were looked at: at least {page.total}, {shown} shown",
         )
     if page.follow:
         last = page.rows[-1]["id"]

@@ -135,6 +135,7 @@ def password(
         lambda d: d.help.start_reset(who, remove=remove),
         event="operator-password",
         who=who,
+        details={"do": "remove" if remove else ""},
     )
     show_one(row, _RESET_HEADS, settings, as_json=as_json)
 

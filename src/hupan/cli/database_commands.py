@@ -40,6 +40,7 @@ _STATES = {
     "newer": "由更新的版本写入 written by a newer version",
     "unreachable": "无法访问 unreachable",
 }
+_NEED_A_STORE = ("operator-database-accept-writes", "operator-database-accept-key")
 PlaceArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
@@ -111,7 +112,7 @@ def create_store(
     config: ConfigOption = None,
 ) -> None:
     """Make an empty store, also where a key lies already."""
-    _run(database, data_dir, config, create)
+    _run(database, data_dir, config, create, "operator-database-create")
     typer.echo("已新建空数据库 / an empty store was made")
 
 
@@ -122,7 +123,14 @@ def accept_writes_of_others(
     config: ConfigOption = None,
 ) -> None:
     """Take what another program wrote into the file as right."""
-    is_done = _run(database, data_dir, config, accept_writes)
+    is_done = _run(
+        database,
+        data_dir,
+        config,
+        accept_writes,
+        "operator-database-accept-writes",
+        lambda is_done: {"accepted": str(is_done).lower()},
+    )
     typer.echo(
         "已接受文件现有内容 / what the file holds was accepted"
         if is_done
@@ -137,7 +145,7 @@ def accept_key_beside(
     config: ConfigOption = None,
 ) -> None:
     """Make the key that lies there the store's own."""
-    _run(database, data_dir, config, take_key)
+    _run(database, data_dir, config, take_key, "operator-database-accept-key")
     typer.echo(
         "密钥已记入数据库；此前的登录与验证码均已失效 / "
         "the store has this key now; earlier sessions and codes have ended"
@@ -211,8 +219,8 @@ def _run(
 ) -> T:
     settings = settings_or_exit(config, {"database": database, "data_dir": data_dir}).settings
     with refused_plainly():
-        if not event:
-            return asyncio.run(work(settings))
+        if not event or (event in _NEED_A_STORE and not _has_store(settings)):
+            return asyncio.run(work(settings))  # which says what is missing, and does nothing
         act = Act(event, "", {"aim": settings.store_shown}, _folder(settings))
         return recorded(settings, operator(), act, lambda: asyncio.run(work(settings)), outcome)
 
@@ -220,6 +228,11 @@ def _run(
 def _folder(settings: Settings) -> Path:
     """Where what is done to a whole store is recorded: beside its file, or with the data."""
     return settings.data_dir if settings.is_postgres else settings.database_path.parent
+
+
+def _has_store(settings: Settings) -> bool:
+    """Whether there may be a store: a mistaken folder is not filled."""
+    return settings.is_postgres or settings.database_path.exists()
 
 
 def _migrations(count: int) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import Annotated, BinaryIO, TypeAlias
 import typer
 
 from hupan.app.listing import Imported, Lines, Listing
+from hupan.app.printing import printable
 from hupan.app.row_files import Encoding, Form, Problem, read_rows
 from hupan.cli.operating import DataDirOption, JsonOption, operate, write_json
 from hupan.cli.settings_or_exit import ConfigOption
@@ -128,7 +129,8 @@ def tell(imported: Imported, *, as_json: bool) -> None:
         write_json(asdict(imported))
     elif imported.problems:
         for problem in imported.problems:
-            typer.echo(f"{_where(problem)}: {problem.zh} / {problem.en}", err=True)
+            told = f"{_where(problem)}: {problem.zh} / {problem.en}"
+            typer.echo(printable(told), err=True)  # a column of the file's may be anything
         count = sum(problem.count for problem in imported.problems)
         typer.echo(
             f"有 {count} 处错误，未导入任何内容 / {count} problems: nothing was kept", err=True

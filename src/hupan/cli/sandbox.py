@@ -1,6 +1,7 @@
 """`hupan sandbox`."""
 
 import os
+import re
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from ipaddress import ip_address
@@ -32,6 +33,7 @@ _ALLOW_HOST = (
 )
 _HOST = "监听地址；非本机地址会让网络中的任何人使用 /sandbox Address; not loopback opens /sandbox"
 _QUIET = "不在终端打印验证码 Do not print codes on the terminal"
+_NAME = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*\.?")
 _OPEN_ZH = (
     "⚠ 沙盒没有监听在本机地址上：能连到它的任何人都可读取全部验证码、清空数据、调整时钟。"
     "请勿存放真实数据；只在可信的网络中这样使用。"
@@ -65,6 +67,8 @@ def sandbox(
     config: ConfigOption = None,
 ) -> None:
     """Serves; exits with 1 when it cannot start."""
+    for name in allow_host or []:
+        _refuse_no_name(name)
     with _folder(data_dir) as folder:
         given = {
             "host": host or "127.0.0.1",
@@ -105,6 +109,16 @@ def _is_english() -> bool:
 def _names(host: str, allowed: list[str]) -> tuple[str, ...]:
     """The host names that lead here, in lower case; addresses always do."""
     return tuple(name.strip().rstrip(".").lower() for name in (host, *allowed) if name.strip())
+
+
+def _refuse_no_name(name: str) -> None:
+    """Refuses what no `Host` will ever say, such as a name with its port."""
+    if not _NAME.fullmatch(name.strip()):
+        raise typer.BadParameter(
+            f"--allow-host needs a host name without a port: {name!a}"
+            if _is_english()
+            else f"--allow-host 须为不带端口的主机名：{name!a}"
+        )
 
 
 def _warn(host: str) -> None:

@@ -20,8 +20,10 @@ def passing_folder() -> Iterator[Path]:
     remove_left_folders(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        with (folder / _LOCK).open("w") as lock:
+        # Under its name only when it is held: another sandbox that starts now may look at it.
+        with (folder / f"{_LOCK}.new").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / f"{_LOCK}.new").rename(folder / _LOCK)
             yield folder
 
 

@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Iterable, Mapping
 
+from hupan.app.printing import printable
+
 _PIPE_WIDTH = 240
 
 
@@ -19,11 +21,6 @@ def print_table(heads: Mapping[str, str], rows: Iterable[Mapping[str, object]]) 
 
     table = Table(*heads.values())
     for row in rows:
-        table.add_row(*(_printable(str(row[name])) for name in heads))
+        table.add_row(*(printable(str(row[name])) for name in heads))
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     Console(width=width, markup=False, highlight=False, emoji=False).print(table)
-
-
-def _printable(text: str) -> str:
-    """A text without what could steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)

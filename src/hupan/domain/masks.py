@@ -12,7 +12,14 @@ _CHINESE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
 _EMAIL = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@([A-Za-z0-9.-]{1,253})")
 _PLAIN = re.compile(r"[A-Za-z0-9_.:@*+/?-]+")
 _NUMBERS_WITHIN = re.compile(r"(?<![0-9A-Za-z])\+?[0-9]{7,15}(?![0-9A-Za-z])")
+# As people paste them, see `plain_number`: a mobile number of China with blanks or dashes within.
+_PASTED_WITHIN = re.compile(
+    r"(?<![0-9A-Za-z])(?:(?:\+|00)?86[ ().\u00a0\u2010-\u2015-]{0,3})?"
+    r"1(?:[ ().\u00a0\u2010-\u2015-]{0,2}[0-9]){10}(?![0-9A-Za-z])"
+)
 _EMAILS_WITHIN = re.compile(r"[\x21-\x7e]{1,64}@[A-Za-z0-9.-]{1,253}")
+# Where such a domain ends a text without blanks does not tell; so only what is before it is masked.
+_INTERNATIONAL_WITHIN = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@(?=[^\x00-\x7f])")
 UNREADABLE = "?"
 """Stands for what is no number and no address: it may be anything, also somebody's password."""
 
@@ -30,8 +37,10 @@ def masked(target: str) -> str:
 
 def masked_within(text: str) -> str:
     """Return a text that an operator wrote, with the numbers and addresses in it masked."""
-    without_numbers = _NUMBERS_WITHIN.sub(lambda found: masked(found[0]), text)
-    return _EMAILS_WITHIN.sub(lambda found: masked(found[0]), without_numbers)
+    without_numbers = _PASTED_WITHIN.sub(lambda found: masked(found[0]), text)
+    without_numbers = _NUMBERS_WITHIN.sub(lambda found: masked(found[0]), without_numbers)
+    without_domains = _INTERNATIONAL_WITHIN.sub(r"\1***@", without_numbers)
+    return _EMAILS_WITHIN.sub(lambda found: masked(found[0]), without_domains)
 
 
 def line_of(fields: Mapping[str, str]) -> str:

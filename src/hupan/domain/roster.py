@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from hupan.domain.refusals import AccountCancelled, InvalidField, UnknownUser
-from hupan.domain.targets import Targets, unmarked
+from hupan.domain.targets import Targets, folded, unmarked
 from hupan.model import Account, AccountId, Medal
 from hupan.store.accounts import find_owner
 from hupan.store.engine import Engine
@@ -29,6 +29,7 @@ MOST_FOUND = 1000
 """Accounts that a search looks at, of those that are named so and of those that are reached so."""
 MOST_SEARCHED_CHARACTERS = 128
 _LATEST_TIME = 253_402_300_800
+_STEERING = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _HIGHEST_ID = 9_999_999_999
 _ID = re.compile("[1-9][0-9]{0,9}")  # at most ten digits (tokens.py); a phone number has eleven
 
@@ -163,7 +164,7 @@ class Roster:
         """Accounts that a text may mean, and whether there may be more of them."""
         exact = await self._id(text)
         named = await ids_by_name(self._engine, text, MOST_FOUND + 1)
-        reached = await ids_by_contact(self._engine, text.lower(), MOST_FOUND + 1)
+        reached = await ids_by_contact(self._engine, folded(text), MOST_FOUND + 1)
         is_cut = max(len(named), len(reached)) > MOST_FOUND
         found = {*named[:MOST_FOUND], *reached[:MOST_FOUND]}
         return found if exact is None else found | {exact}, is_cut
@@ -180,7 +181,9 @@ class Roster:
 
 def _searched(find: str) -> str:
     text = unicodedata.normalize("NFC", find[: MOST_SEARCHED_CHARACTERS + 1].strip())
-    if not text.isprintable() or not 1 <= len(text) <= MOST_SEARCHED_CHARACTERS:
+    # No more than that: names hold joiners, and ideographs that this Python does not know yet.
+    is_steering = any(unicodedata.category(one) in _STEERING for one in text)
+    if is_steering or not 1 <= len(text) <= MOST_SEARCHED_CHARACTERS:
         raise InvalidField("find")
     return text
 

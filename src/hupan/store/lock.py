@@ -47,7 +47,7 @@ class StoreLock:
         real = database.resolve()  # whatever links lead there
         self.path = path = real.with_name(f"{real.name}.lock")
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             give_to_owner(self._descriptor, path.parent)
         except OSError as error:
             raise StoreRefused(f"无法写入目录 / cannot write to {path.parent}: {error}") from error

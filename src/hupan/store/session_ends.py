@@ -85,6 +85,7 @@ async def list_with_places(
 async def end_numbered(tx: Transaction, account: AccountId, number: int, now: int) -> int:
     """Ends the session with a number as if it had signed out; gives how many ended."""
     await tx.run(NOTE_NUMBER_LEFT, account, number, now)
+    await trim_left(tx, account)
     return await tx.run(END_NUMBER, account, number)
 
 
