@@ -65,7 +65,7 @@ def block_sends(block: str) -> str:
 
 def notices(channel: Channel, key: str) -> str:
     """What notices to a target are counted under; their purpose follows."""
-    return f"notice:{channel}:{key}:"
+    return f"notice:{channel}:{folded(channel, key)}:"
 
 
 def everything_of(channel: Channel, key: str) -> tuple[str, ...]:
