@@ -79,6 +79,11 @@ def everything_of(channel: Channel, key: str) -> tuple[str, ...]:
     return (*told, password_tries(key), sign_ins(key)) if channel == "email" else told
 
 
+def of_spelling(key: str) -> str:
+    """Return what follows a subject for a count of one spelling of a target alone."""
+    return "-" + hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
 async def forget_tries(tx: Transaction, channel: Channel, key: str) -> None:
     """Forgets every try at a target's codes and password, from whatever device."""
     await forget_all(tx, code_tries(channel, key))
