@@ -26,6 +26,11 @@ MINOR_LIMITS: Mapping[str, tuple[Limit, ...]] = {
 """Of kinds that change nothing about who may enter; none of them is ever first."""
 
 
+def limits_of(purpose: str) -> tuple[Limit, ...]:
+    """Return how many notices of a kind a target gets."""
+    return MINOR_LIMITS.get(purpose, LIMITS)
+
+
 class Notices:
     """Tells targets.
 
@@ -68,6 +73,6 @@ class Notices:
         message = self._messages.notice(target, purpose, priority, now=now)
         if await renew_waiting(tx, message):
             return
-        is_within = await self._limiter.take(tx, subject, MINOR_LIMITS.get(purpose, LIMITS), now)
+        is_within = await self._limiter.take(tx, subject, limits_of(purpose), now)
         if is_first or is_within:
             await put_message(tx, message)
