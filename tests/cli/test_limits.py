@@ -9,7 +9,8 @@ import pytest
 
 from hupan.app.limit_table import TABLE
 from hupan.domain.limiter import Limiter
-from hupan.domain.tries import code_tries, password_tries, sends
+from hupan.domain.notices import ENDED_NOTICE, limits_of
+from hupan.domain.tries import code_tries, notices, password_tries, sends
 from hupan.model import Limit
 from hupan.store.engine import Transaction
 from tests.cli.test_account import data, refused, run, told
@@ -155,3 +156,14 @@ def test_a_reset_is_written_down_masked(counted: Path) -> None:
 def test_what_is_no_target_is_refused(data: Path, act: str, target: str) -> None:
     """In words of both languages, and nothing is done."""
     assert " / " in refused(data, "limits", act, target)
+
+
+def test_notices_are_shown_with_their_limits_and_forgotten(data: Path) -> None:
+    """They are fixed and no setting's; of minor kinds there are fewer (X4)."""
+    subject = notices("email", EMAIL)
+    count(data, subject + "notice-phone-changed", limits_of("notice-phone-changed")[0], 5)
+    count(data, subject + ENDED_NOTICE, limits_of(ENDED_NOTICE)[0], 1)
+    shown = sorted((row["count"], row["most"], row["full"]) for row in rows(data, EMAIL))
+    assert shown == [(1, 1, True), (5, 5, True)]
+    told(data, "limits", "reset", EMAIL)
+    assert rows(data, EMAIL) == []

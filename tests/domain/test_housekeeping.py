@@ -113,3 +113,22 @@ def test_spent_captchas_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert row == (NOW - 2,)
 
     play(tmp_path / "hupan.db", scenario)
+
+
+def test_counts_are_bounded_and_a_flood_frees_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts of targets without number push each other out, and none that holds back (X5, C5)."""
+    monkeypatch.setattr(housekeeping, "MOST_TALLIES", 30)
+    monkeypatch.setattr(housekeeping, "MOST_AT_ONCE", AT_ONCE)
+
+    async def scenario(engine: CountingEngine, keeping: Housekeeping) -> None:
+        insert = "INSERT INTO tallies (subject, name, count, ends_at) VALUES (?1, 'full', 10, ?2)"
+        await engine.change(lambda tx: tx.run(insert, "sms:victim:", NOW + 1))
+        await fill(engine, "tallies", 50, NOW + 2)
+        await keeping.purge()
+        assert await count(engine, "tallies") == 30
+        row = await engine.one("SELECT count FROM tallies WHERE subject = ?1", "sms:victim:")
+        assert row == (10,)
+
+    play(tmp_path / "hupan.db", scenario)

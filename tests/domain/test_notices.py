@@ -105,6 +105,22 @@ def test_a_target_is_told_a_kind_some_times_a_day(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_another_spelling_takes_no_first_notice_away(tmp_path: Path) -> None:
+    """Spellings share the limits, but each is told once: it may be another's mailbox (A2, X11)."""
+
+    async def scenario() -> None:
+        sender = Sender()
+        async with office(tmp_path / "db", sender) as our:
+            other = Target("email", "mail+x@example.com", "mail+x@example.com")
+            owner = Target("email", "mail@example.com", "mail@example.com")
+            for target in (*[other] * 10, *[owner] * 10):
+                await our.tell(CHANGED, target)
+                await all_sent(our)
+        assert [message.to for message in sender.sent] == [other.address] * 5 + [owner.address]
+
+    asyncio.run(scenario())
+
+
 def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) -> None:
     """Those beyond wait for the next day, and an alarm rings (security X4, C11)."""
     counts = Counts()

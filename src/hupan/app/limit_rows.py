@@ -8,9 +8,10 @@ from hupan.app.limit_table import MINUTE, TABLE, Line, Who
 from hupan.config import Settings
 from hupan.config.meanings import MEANINGS
 from hupan.domain.masks import masked
+from hupan.domain.notices import limits_of
 from hupan.domain.settings import DAY, HOUR
 from hupan.domain.targets import Target
-from hupan.domain.tries import code_tries, password_tries
+from hupan.domain.tries import code_tries, notices, password_tries
 from hupan.store.tallies import Tally
 
 _WHO: Mapping[Who, str] = {
@@ -39,7 +40,11 @@ def limit_rows(settings: Settings) -> list[Row]:
 
 def count_row(target: Target, tally: Tally, settings: Settings) -> Row:
     """One count: of how many, until when, and whether that is all; a device has its own (C5)."""
-    most = {line.name: line.most(settings) for line in TABLE}.get(tally.name, 0)
+    known = {line.name: line.most(settings) for line in TABLE}
+    told = notices(target.channel, target.key)
+    if tally.subject.startswith(told):  # these have no settings
+        known.update({one.name: one.most for one in limits_of(tally.subject.removeprefix(told))})
+    most = known.get(tally.name, 0)
     tries = (code_tries(target.channel, target.key), password_tries(target.key))
     return {
         "target": masked(target.address),

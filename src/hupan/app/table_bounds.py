@@ -13,7 +13,7 @@ from hupan.domain.contacts import MOST_CHANGES
 from hupan.domain.courier import MOST_AT_ONCE, MOST_NOTICES_AT_ONCE, MOST_WAITING
 from hupan.domain.device_settings import MOST_DEVICES as MOST_SET_DEVICES
 from hupan.domain.floods import SLOTS
-from hupan.domain.housekeeping import MOST_SPENT_CAPTCHAS
+from hupan.domain.housekeeping import MOST_SPENT_CAPTCHAS, MOST_TALLIES
 from hupan.domain.remarks import MOST_CHARACTERS, MOST_REMARKS
 from hupan.domain.sessions import MOST_DEVICES
 from hupan.sandbox.inbox import MOST_ENTRIES
@@ -74,10 +74,9 @@ TABLES = (
     ),
     TableBound(
         "tallies",
-        "target",
-        0,
-        "one for each limit, of new targets as fast as an address may guess and send; deleted when "
-        "its time is over",
+        "server",
+        MOST_TALLIES,
+        "deleted when its time is over; beyond, those of the fewest events that are over soonest",
     ),
     TableBound("limit_resets", "operators", 0, "written by operators alone; deleted after an hour"),
     TableBound(

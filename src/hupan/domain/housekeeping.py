@@ -1,6 +1,7 @@
 """Forgets what has expired, once a minute, in small changes."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from hupan.background import BackgroundTask, report_failure
@@ -14,7 +15,7 @@ from hupan.store.coin_refusals import purge_refusals
 from hupan.store.engine import Engine, Transaction
 from hupan.store.sessions import purge_left
 from hupan.store.step_ups import purge_step_ups
-from hupan.store.tallies import purge_tallies
+from hupan.store.tallies import count_tallies, drop_surplus_tallies, purge_tallies
 
 EVERY_SECONDS = 60.0
 LEFT_SECONDS = 7 * 86_400
@@ -23,6 +24,8 @@ REFUSED_COINS_SECONDS = 7 * 86_400
 """How long a refused change of coins is refused again when it is sent again."""
 MOST_SPENT_CAPTCHAS = 100_000
 """Captchas that were answered and have expired since, remembered for a day (security X5)."""
+MOST_TALLIES = 2_000_000
+"""Counts of targets; beyond, those with the fewest events are forgotten first (security X5)."""
 MOST_AT_ONCE = 500
 """Rows that one change deletes; many small ones hold up no request."""
 MOST_CHANGES = 1000
@@ -98,9 +101,19 @@ class Housekeeping:
             lambda tx: drop_surplus_captchas(tx, now, MOST_AT_ONCE, kept=MOST_SPENT_CAPTCHAS)
         )
         await self._purge(lambda tx: purge_tallies(tx, now, MOST_AT_ONCE))
+        await self._drop_surplus_tallies()
         await self._purge(lambda tx: purge_step_ups(tx, now, MOST_AT_ONCE))
         await self._purge(lambda tx: purge_left(tx, now - LEFT_SECONDS, MOST_AT_ONCE))
         await self._purge(lambda tx: purge_refusals(tx, now - REFUSED_COINS_SECONDS, MOST_AT_ONCE))
+
+    async def _drop_surplus_tallies(self) -> None:
+        """Forget counts that a flood of targets left, as many as there are too many."""
+        surplus = await count_tallies(self._engine) - MOST_TALLIES
+        for _ in range(MOST_CHANGES):
+            if surplus <= 0:
+                return
+            most = min(surplus, MOST_AT_ONCE)
+            surplus -= await self._engine.change(partial(drop_surplus_tallies, most=most))
 
     async def _purge(self, change: Callable[[Transaction], Awaitable[int]]) -> None:
         """Delete in small changes, so that none holds up a request."""

@@ -11,7 +11,7 @@ from hupan.domain.limiter import Limiter
 from hupan.domain.messages import Messages
 from hupan.domain.settings import DAY, HOUR
 from hupan.domain.targets import Target
-from hupan.domain.tries import notices
+from hupan.domain.tries import notices, of_spelling
 from hupan.model import Limit
 from hupan.store.engine import Transaction
 from hupan.store.outbox import FIRST_NOTICE, NOTICE, put_message, renew_waiting
@@ -24,6 +24,11 @@ MINOR_LIMITS: Mapping[str, tuple[Limit, ...]] = {
     ENDED_NOTICE: (Limit("target-notices-hour", 1, HOUR), Limit("target-notices-day", 3, DAY)),
 }
 """Of kinds that change nothing about who may enter; none of them is ever first."""
+
+
+def limits_of(purpose: str) -> tuple[Limit, ...]:
+    """Return how many notices of a kind a target gets."""
+    return MINOR_LIMITS.get(purpose, LIMITS)
 
 
 class Notices:
@@ -59,12 +64,15 @@ class Notices:
     async def _put(self, tx: Transaction, target: Target, purpose: str, now: int) -> None:
         """Write a notice, unless one that still waits says the same, or there were too many."""
         subject = notices(target.channel, target.key) + purpose
+        # Of this very spelling: at some hosts the other ones are mailboxes of somebody else, who
+        # must not use up what the owner is told at least (security A2).
         is_first = purpose not in MINOR_LIMITS and await self._limiter.has_room(
-            tx, subject, FIRST_OF_DAY, now
+            tx, subject + of_spelling(target.key), FIRST_OF_DAY, now
         )
         priority = FIRST_NOTICE if is_first else NOTICE
         message = self._messages.notice(target, purpose, priority, now=now)
         if await renew_waiting(tx, message):
             return
-        if await self._limiter.take(tx, subject, MINOR_LIMITS.get(purpose, LIMITS), now):
+        is_within = await self._limiter.take(tx, subject, limits_of(purpose), now)
+        if is_first or is_within:
             await put_message(tx, message)

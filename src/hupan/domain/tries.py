@@ -65,7 +65,7 @@ def block_sends(block: str) -> str:
 
 def notices(channel: Channel, key: str) -> str:
     """What notices to a target are counted under; their purpose follows."""
-    return f"notice:{channel}:{key}:"
+    return f"notice:{channel}:{folded(channel, key)}:"
 
 
 def everything_of(channel: Channel, key: str) -> tuple[str, ...]:
@@ -77,6 +77,11 @@ def everything_of(channel: Channel, key: str) -> tuple[str, ...]:
         notices(channel, key),
     )
     return (*told, password_tries(key), sign_ins(key)) if channel == "email" else told
+
+
+def of_spelling(key: str) -> str:
+    """Return what follows a subject for a count of one spelling of a target alone."""
+    return "-" + hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 async def forget_tries(tx: Transaction, channel: Channel, key: str) -> None:

@@ -29,6 +29,16 @@ PURGE = """
 DELETE FROM tallies WHERE (subject, name) IN
   (SELECT subject, name FROM tallies WHERE ends_at <= ?1 LIMIT ?2)
 """
+COUNT = "SELECT count(*) FROM tallies"
+# Of those that are over soonest the ones with the fewest events: what a flood of targets leaves. A
+# count that holds somebody back, or that of the whole server, has more events than those.
+DROP_SURPLUS = """
+DELETE FROM tallies WHERE (subject, name) IN
+  (SELECT subject, name FROM
+     (SELECT subject, name, count, ends_at FROM tallies ORDER BY ends_at LIMIT ?2) AS soonest
+   ORDER BY count, ends_at LIMIT ?1)
+"""
+LOOKED_AT_FOR_ONE = 4
 LIST_ALL = """
 SELECT subject, name, count, ends_at FROM tallies WHERE subject = ?1 ORDER BY name
 """
@@ -95,3 +105,14 @@ def _place(subject: str, name: str) -> tuple[str, str]:
 async def purge_tallies(tx: Transaction, now: int, most: int) -> int:
     """Delete windows that have ended, up to `most`; return how many."""
     return await tx.run(PURGE, now, most)
+
+
+async def count_tallies(reader: Reader) -> int:
+    """Return how many counts are kept."""
+    row = await reader.one(COUNT)
+    return int(row[0]) if row else 0
+
+
+async def drop_surplus_tallies(tx: Transaction, most: int) -> int:
+    """Delete counts of few events that are over soonest, up to `most`; return how many."""
+    return await tx.run(DROP_SURPLUS, most, most * LOOKED_AT_FOR_ONE)
