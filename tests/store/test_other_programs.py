@@ -217,6 +217,7 @@ def test_an_operator_accepts_what_nothing_tells(store: Path) -> None:
         with pytest.raises(StoreUnavailable, match="checksum") as refusal:
             await engine.one(NAME, 7)
         assert "I/O" not in str(refusal.value)
+        assert "accept-writes" in str(refusal.value)  # also where `database check` cannot open it
         await engine.close()
 
     asyncio.run(look())
