@@ -131,12 +131,12 @@ def refuse_other_kind(identity: Identity, *, is_sandbox: bool) -> None:
 
 
 def refuse_other_key(identity: Identity, key: int) -> None:
-    """Goes on with the store's own key, or with any when it has none yet.
+    """Goes on with the store's own key, or with any when it has none yet or is a sandbox's.
 
     Raises:
         StoreRefused: its key is another one.
     """
-    if identity.is_being_copied:
+    if identity.is_being_copied or identity.is_sandbox:
         return
     if identity.key not in (0, key):
         raise StoreRefused(_OTHER_KEY)
@@ -145,10 +145,12 @@ def refuse_other_key(identity: Identity, key: int) -> None:
 def refuse_lost_key(identity: Identity, path: Path) -> None:
     """Goes on where a key lies, or none is missed.
 
+    A sandbox takes a new one: its data may be thrown away, and without `--data-dir` so is its key.
+
     Raises:
         StoreRefused: the store had a key, and it is not there.
     """
-    if identity.is_being_copied:
+    if identity.is_being_copied or identity.is_sandbox:
         return
     if (identity.key or identity.is_served) and not path.exists():
         raise StoreRefused(f"{_NO_KEY} {path}")
@@ -179,7 +181,7 @@ async def claim(tx: Transaction, key: int, *, is_sandbox: bool) -> None:
             if await tx.one(f"SELECT 1 FROM {table} LIMIT 1"):
                 raise StoreRefused(_IS_SERVER)
         await tx.run(SET, SANDBOX, 1)
-    if not identity.key:
+    if identity.key != key:
         await tx.run(SET, KEY, key)
 
 
