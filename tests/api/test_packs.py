@@ -170,7 +170,7 @@ def test_an_import_that_begins_while_groups_are_planted(tmp_path: Path) -> None:
         reply = wire.request("POST", "/sandbox/seed", {"pack": "discovery", "number": 20_000})
         importing.result(timeout=30)
         assert (reply.status_code, list(reply.json())) == (409, ["error"])
-        assert "import" in reply.json()["error"]
+        assert reply.json()["error"] == "另一个导入已开始"
         token = wire.account().token
         assert count_groups(wire, token) == 0
         plant(wire, "discovery", 1)
@@ -193,7 +193,6 @@ async def draft_number(engine: Engine) -> int:
         ("discovery", 0),
         ("discovery", 100_001),
         ("vip", 1.5),
-        ("vip", None),
         ("vip", True),
     ],
 )

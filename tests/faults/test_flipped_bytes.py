@@ -32,7 +32,7 @@ READ = (
 )
 # Identities lie twice, in their table and in an index of it; a reading needs one of both alone.
 PAGES = "SELECT pageno FROM dbstat WHERE name IN ('coin_entries', 'accounts', 'sessions', 'codes')"
-OPEN = "INSERT INTO sessions VALUES (?1, ?2, 'd', 'android', 1, 1, 1)"
+OPEN = "INSERT INTO sessions VALUES (?1, ?2, 'd', 'android', 1, 1, 1, '')"
 SHOW = "UPDATE accounts SET phone = ?2, password_hash = ?3 WHERE id = ?1"
 OWN = "INSERT INTO identities (kind, value, account_id) VALUES ('phone', ?1, ?2)"
 CODE = "INSERT INTO codes VALUES (?1, 'sms', 'own', ?2, ?3, 0, 99)"

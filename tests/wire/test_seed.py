@@ -173,7 +173,7 @@ def test_accounts_takes_everything(wire: WireClient) -> None:
         {"medals": "一"},
         {"medals": [5]},
         {"deviceId": 5},
-        {"platform": "p" * 129},
+        {"platform": 5},
     ],
 )
 def test_bad_accounts_are_refused(wire: WireClient, fields: dict[str, object]) -> None:

@@ -152,9 +152,9 @@ class BoundedProtocol(HttpToolsProtocol):
         return waits_for[0], now - self._waits_since
 
     def data_received(self, data: bytes) -> None:
-        """Feeds the parser; in slices only where a head could grow past its bound."""
+        """Feeds the parser; in slices where a head, or what follows one, could pass its bound."""
         self._head_bytes_at_most = at_most = self._head_bytes + len(data)
-        if at_most <= self._header_bytes_max:
+        if at_most + self._beyond_bytes <= self._beyond_bytes_max:
             self._feed(data)
             return
         self._chunks = 0

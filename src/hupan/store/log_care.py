@@ -13,6 +13,7 @@ import apsw
 
 from hupan.store.open_file import OpenFile
 from hupan.store.page_sums import is_wrong_sum, told
+from hupan.store.reset import TABLES
 
 PAGES_TO_WRITE_BACK = 1000
 SMALL_BYTES = 8 * 2**20
@@ -35,6 +36,13 @@ _COUNT = """
 INSERT INTO commit_counts (id, number) VALUES (1, 1)
 ON CONFLICT (id) DO UPDATE SET number = number + 1
 """
+# Another program's change does so too, by triggers that our connections do not fire: else nothing
+# would tell a row that it changed in place from damage.
+_FIRST = f"INSERT INTO {COMMIT_COUNTS} (id, number) VALUES (1, 0) ON CONFLICT (id) DO NOTHING"
+_TRIGGERS = "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
+_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+_COUNTED = ("migrations", "counters", *TABLES)
+_KINDS = ("insert", "update", "delete")
 _ROOT = "SELECT rootpage FROM sqlite_schema WHERE name = 'commit_counts'"
 _log = logging.getLogger("hupan.store")
 
@@ -103,10 +111,13 @@ class LogCare:
             _log.warning("the write-ahead log stays: %s", told(error))  # the next start reads it
 
     def _begins_to_count(self) -> bool:
-        """Makes the table if it is not there; whether it is."""
+        """Makes the table and the triggers if they are not there; whether they are."""
+        connection = self._connection
         try:
-            if not self._connection.execute(_ROOT).fetchall():
-                self._connection.execute(_COUNTING).fetchall()
+            if not connection.execute(_ROOT).fetchall():
+                connection.execute(_COUNTING).fetchall()
+            if _missing_triggers(connection):
+                _make_triggers(connection)
         except apsw.Error as error:
             _log.warning("commits are not counted: %s", told(error))
             return False
@@ -154,3 +165,29 @@ class LogCare:
         elif size <= LARGE_BYTES and self._is_large:
             _log.warning("the write-ahead log has shrunk again")
         self._is_large = size > LARGE_BYTES
+
+
+def _missing_triggers(connection: apsw.Connection) -> dict[str, str]:
+    """The triggers that are not there yet, by name."""
+    there = {name for (name,) in connection.execute(_TRIGGERS).fetchall()}
+    tables = {name for (name,) in connection.execute(_TABLES).fetchall()}
+    return {
+        name: f"CREATE TRIGGER {name} AFTER {kind} ON {table} BEGIN "
+        f"UPDATE {COMMIT_COUNTS} SET number = number + 1 WHERE id = 1; END"
+        for table in _COUNTED
+        if table in tables
+        for kind in _KINDS
+        if (name := f"{COMMIT_COUNTS}_{table}_{kind}") not in there
+    }
+
+
+def _make_triggers(connection: apsw.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE").fetchall()
+    with_all = [_FIRST, *_missing_triggers(connection).values()]
+    try:
+        for statement in with_all:
+            connection.execute(statement).fetchall()
+        connection.execute("COMMIT").fetchall()
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK").fetchall()

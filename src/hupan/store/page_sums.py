@@ -15,8 +15,10 @@ from hupan.store.engine import StoreRefused
 BYTES_OF_A_SUM = 8
 _TOLD = {
     apsw.SQLITE_IOERR_DATA: (
-        "数据页校验和不符，请运行 hupan database check / the checksum of a page is wrong: "
-        "damage, or another program wrote it; run hupan database check"
+        "数据页校验和不符：数据已损坏，或被其他 SQLite 程序修改过。请恢复备份；"
+        "若确认是您自己的修改，请停止服务器并运行 hupan database accept-writes / "
+        "the checksum of a page is wrong: it is damaged, or another SQLite program changed it. "
+        "Restore a backup; if the change was yours, stop the server and run hupan database accept-writes"
     ),
     apsw.SQLITE_IOERR_FSYNC: (
         "磁盘无法同步，请检查磁盘 / the disk could not sync: look at the disk and the system's log"

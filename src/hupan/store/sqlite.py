@@ -278,6 +278,8 @@ def connect(path: Path, vfs: str = "", *, verifies: bool = True) -> apsw.Connect
         # Without it SQLite looks at each value that is bound and plans the statement anew for it:
         # the read of a caller then takes 23 µs instead of 7.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        # They are for other programs alone (log_care.py).
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
         if not verifies:
             connection.execute("PRAGMA checksum_verification = OFF").fetchall()
         connection.execute(_PRAGMAS).fetchall()
