@@ -60,7 +60,7 @@ def register(app: typer.Typer) -> None:
     )
     app.add_typer(commands, name="database")
     for name, (command, zh, en) in _COMMANDS.items():
-        commands.command(name, help=f"{zh}\n\n{en}")(command)
+        commands.command(name, help=f"{zh}\n\n{en}", short_help=_SHORT[name])(command)
 
 
 def show_status(
@@ -320,4 +320,15 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str, str]] = {
         "在 Citus 协调节点上分布各表。",
         "Spread the tables on a Citus coordinator.",
     ),
+}
+# In the list of commands, which has one line for each.
+_SHORT = {
+    "status": "状态 Status",
+    "migrate": "升级 Bring up to date",
+    "create": "新建空数据库 Make an empty store",
+    "accept-writes": "接受其他程序的写入 Accept what others wrote",
+    "accept-key": "接受现有密钥 Accept the key",
+    "check": "检查 Check",
+    "copy": "复制 Copy",
+    "distribute": "分布 Spread",
 }

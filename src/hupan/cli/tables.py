@@ -19,7 +19,10 @@ def print_table(heads: Mapping[str, str], rows: Iterable[Mapping[str, object]]) 
     from rich.console import Console  # noqa: PLC0415 # as said above
     from rich.table import Table  # noqa: PLC0415 # as said above
 
-    table = Table(*heads.values())
+    table = Table()
+    for head in heads.values():
+        # Folded where the terminal is narrow: half an id or a number serves nobody.
+        table.add_column(head, overflow="fold")
     for row in rows:
         table.add_row(*(printable(str(row[name])) for name in heads))
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
