@@ -85,7 +85,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
         token = wire.account(nickname="kept").token
         with served(server.port) as waiting, served(server.port) as idle:
-            waiting.sendall(b"GET /sandbox/outbox/wait?timeout=50 HTTP/1.1\r\nhost: a\r\n\r\n")
+            waiting.sendall(b"GET /sandbox/outbox/wait?timeout=50 HTTP/1.1\r\nhost: [::1]\r\n\r\n")
             server.process.send_signal(signal.SIGTERM)
             assert rest(idle) == b""  # by which it shows that it has heard the first
             server.process.send_signal(signal.SIGTERM)

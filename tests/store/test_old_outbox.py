@@ -13,7 +13,7 @@ from hupan.store.postgres_pool import open_pool
 from hupan.store.sqlite import connect
 from tests.stores import Databases
 
-BEFORE = 13
+BEFORE = 11
 MESSAGES = [
     ("a", "code", 0),
     ("b", "discard", 0),

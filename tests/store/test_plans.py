@@ -59,6 +59,8 @@ WALKS: Final[Mapping[str, str]] = {
     "session_ends.LIST_LIVE": "sorts the sessions of one account, some ten",
     "sessions.TRIM_DEVICES": "sorts the devices of one account, at most 51",
     "sessions.TRIM_LEFT": "sorts what signed out of one account, at most 101",
+    "tallies.COUNT": "along an index, once a minute, on the thread that writes",
+    "tallies.DROP_SURPLUS": "sorts the 2,000 counts that are over soonest, past two million",
     "session_ends.LIST_WITH_PLACES": "sorts the sessions of one account, some ten",
 }
 """Statements that walk a table, or sort what they found, and why they may."""

@@ -72,6 +72,8 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "shape.tables": FILE,
     "sqlite.check": FILE,
     "step_ups.PURGE": HOUSEKEEPING,
+    "tallies.COUNT": HOUSEKEEPING,
+    "tallies.DROP_SURPLUS": HOUSEKEEPING,
     "tallies.PURGE": HOUSEKEEPING,
 }
 """Statements that ask more than one machine, and who runs them."""

@@ -108,7 +108,7 @@ class Housekeeping:
 
     async def _drop_surplus_tallies(self) -> None:
         """Forget counts that a flood of targets left, as many as there are too many."""
-        surplus = await count_tallies(self._engine) - MOST_TALLIES
+        surplus = await self._engine.change(count_tallies) - MOST_TALLIES
         for _ in range(MOST_CHANGES):
             if surplus <= 0:
                 return
