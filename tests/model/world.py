@@ -105,10 +105,13 @@ class World:
         return self._let_in(person)
 
     def open(self, person: Person, device: str, token: str) -> None:
-        """The session of who was let in: it replaces the device's own, and the oldest of many."""
+        """The session of who was let in: it replaces that of its device, and the oldest of many.
+
+        One without a device replaces none (wire.md 5).
+        """
         assert token not in self.visits
         for visit in self.living(person):
-            if visit.device == device:
+            if device and visit.device == device:
                 self._end(visit)
         self.visits[token] = Visit(token, person, device, self.now, day_of(self.now))
         for visit in self.living(person)[MOST_VISITS:]:
