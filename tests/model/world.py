@@ -203,18 +203,24 @@ class World:
         return known
 
     def known(self, person: Person) -> Person:
-        """An account that an operator can find: one that was cancelled is nobody any more."""
+        """An account that others can find: one that was cancelled is nobody any more."""
         if person.erase_at:
             raise Refused(failures.UNKNOWN_USER)
         return person
 
+    def changeable(self, person: Person) -> Person:
+        """An account that an operator can change; one that was cancelled is told apart."""
+        if person.erase_at and not person.is_erased:
+            raise Refused(failures.ACCOUNT_CANCELLED)
+        return self.known(person)
+
     def ban(self, person: Person, until: int) -> None:
         """An operator's ban, or with 0 the end of one."""
-        self.known(person).banned_until = until
+        self.changeable(person).banned_until = until
 
     def change_coins(self, person: Person, key: str, cents: int, typ: int) -> Line:
         """Gives or takes coins."""
-        line = self.known(person).purse.change(key, cents, typ, self.now)
+        line = self.changeable(person).purse.change(key, cents, typ, self.now)
         if isinstance(line, Failure):
             raise Refused(line)
         return line
