@@ -19,6 +19,8 @@ from tests.stores import STORES
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+SETTLE_SECONDS = 2.0
+QUIET_SECONDS = 0.1
 
 
 class Server:
@@ -89,7 +91,20 @@ class Server:
         return self.process.poll() is None
 
     def output(self) -> str:
-        """Return all that the process has written to its two outputs so far."""
+        """Return all that the process has written to its two outputs so far.
+
+        A server writes from a thread, behind its answers: this waits until nothing more comes.
+        """
+        text = self._written()
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(QUIET_SECONDS)
+            before, text = text, self._written()
+            if text == before:
+                break
+        return text
+
+    def _written(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def start(self) -> None:
