@@ -196,11 +196,13 @@ def test_two_processes_serve_one_store(folder: Path) -> None:
         assert ask(client, folder, "verification/get-verification-code", mobile=PHONE) == 1
         token = client.sign_in(PHONE, printed(server, PHONE)).text("token")
         numbers = set()
-        for _ in range(60):
+        for _ in range(1000):  # which of them lets a connection in is the system's choice
             with WireClient(server) as other:
                 answer = other.own_info(token)
                 assert answer.code == 1
                 numbers.add(answer.request_id >> 36)
+            if len(numbers) == 2:
+                break
         assert len(numbers) == 2
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(MOST_SECONDS) == 0
