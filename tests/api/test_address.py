@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from hupan.api.address import MOST_HOPS, ClientAddresses, read_address
 from hupan.api.call import Call
 
+pytestmark = pytest.mark.one_engine
+
 PROXY, CLIENT, STRANGER = "10.0.0.1", "203.0.113.9", "198.51.100.7"
 NETWORKS = [ip_network(one) for one in ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")]
 LISTED = ClientAddresses(NETWORKS, "x-forwarded-for")

@@ -54,6 +54,7 @@ def test_every_endpoint_refuses(wire: WireClient, call: Call, vip_days: int) -> 
     check_banned(call.form, read_answer(reply.status_code, reply.headers, reply.content))
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("path", ["/v1/user/edit-nickname", "/v1/user/edit-avatar"])
 def test_the_json_form_refuses(wire: WireClient, path: str) -> None:
     """Asked in JSON, a protobuf endpoint refuses in JSON (wire.md 1.3)."""

@@ -15,6 +15,8 @@ from hupan.contract.messages.login import CodeLogin
 from hupan.contract.pb.hupan_pb2 import GetUser, User
 from hupan.domain.refusals import InvalidField
 
+pytestmark = pytest.mark.one_engine
+
 FIELDS = {"mobile", "captcha", "deviceId", "platform"}
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -97,7 +99,6 @@ def test_nests_end_at_sixteen(depth: int) -> None:
         read_json(decoder, body)
 
 
-@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("body", "refused"),
     [

@@ -86,6 +86,7 @@ def test_nobody_reads_another_record(wire: WireClient) -> None:
     assert wire.post(PATH, body, token=poor.token).data == {"goldCoinRecord": [], "total": 0}
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("field", ["size", "page"])
 def test_a_bad_field_of_a_body_is_named(wire: WireClient, field: str) -> None:
     """Missing, null, of another type or out of range: 1100 with its name (security I5)."""
@@ -96,6 +97,7 @@ def test_a_bad_field_of_a_body_is_named(wire: WireClient, field: str) -> None:
         assert refused_field(wire.post(PATH, {**FIRST_PAGE, field: value}, token=token)) == field
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("field", ["size", "page"])
 def test_a_bad_field_of_a_query_is_named(wire: WireClient, field: str) -> None:
     """The web surface refuses the same, in the query (wire.md 1.1, security I5)."""
@@ -108,6 +110,7 @@ def test_a_bad_field_of_a_query_is_named(wire: WireClient, field: str) -> None:
         assert refused_field(answer) == field, query
 
 
+@pytest.mark.one_engine
 def test_the_web_surface_is_found_by_host_too(wire: WireClient) -> None:
     """The host name of the web client leads to the same record (wire.md 1.1)."""
     account = wire.account(coins=0.5)
@@ -120,6 +123,7 @@ def test_the_web_surface_is_found_by_host_too(wire: WireClient) -> None:
     assert reply.json()["data"]["goldCoinRecord"][0]["afterAmount"] == 0.5
 
 
+@pytest.mark.one_engine
 def test_the_record_needs_a_session(wire: WireClient) -> None:
     """Without a token, or with one that opens nothing, both surfaces say -101 (wire.md 1.7)."""
     for token in (None, "", "0" * 36):
@@ -128,6 +132,7 @@ def test_the_record_needs_a_session(wire: WireClient) -> None:
         assert reply.json() == {"code": -101, "msg": "未登录"}
 
 
+@pytest.mark.one_engine
 def test_each_surface_has_its_method(wire: WireClient) -> None:
     """The record is POST on the app surface and GET on the web surface alone (wire.md 1.1)."""
     token = wire.account().token

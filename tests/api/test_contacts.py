@@ -286,6 +286,7 @@ def test_a_country_code_is_dropped(wire: WireClient) -> None:
     assert PHONE.of(wire, who) == phone
 
 
+@pytest.mark.one_engine
 @BOTH
 @pytest.mark.parametrize("value", [None, 5, "", "no target", "x" * 400, ["a"]])
 @pytest.mark.parametrize("step", ["bind", "change"])
@@ -297,6 +298,7 @@ def test_bad_targets(wire: WireClient, kind: Kind, step: str, value: object) -> 
     assert refused_field(answer) == kind.name
 
 
+@pytest.mark.one_engine
 @BOTH
 @pytest.mark.parametrize("value", [None, 123456, ["1"], "1" * 65])
 def test_bad_codes(wire: WireClient, kind: Kind, value: object) -> None:

@@ -4,6 +4,8 @@ import pytest
 
 from hupan.api.cors import Cors
 
+pytestmark = pytest.mark.one_engine
+
 LISTED = Cors(["https://a.example", "https://b.example:443", "http://c.example:80", "tauri://d"])
 SAME = [
     "https://a.example",

@@ -68,6 +68,7 @@ def test_a_password_tells_it_too(proxied: WireClient) -> None:
     assert country(proxied, account.id) == "中国"
 
 
+@pytest.mark.one_engine
 def test_nobody_chooses_it_without_a_proxy(wire: WireClient) -> None:
     """The header of a stranger is not read (security I10)."""
     for header in ("x-forwarded-for", "x-real-ip", "forwarded", "client-ip"):
@@ -77,6 +78,7 @@ def test_nobody_chooses_it_without_a_proxy(wire: WireClient) -> None:
         assert country(wire, wire.own_info(answer.text("token")).pb_data.text(1)) == ""
 
 
+@pytest.mark.one_engine
 def test_a_database_of_ones_own(tmp_path: Path) -> None:
     """The setting country_database takes the place of the bundled table, with IPv6."""
     records = {"223.0.0.0/8": {"country_code": "JP"}, "2400::/16": {"country_code": "TW"}}
@@ -90,6 +92,7 @@ def test_a_database_of_ones_own(tmp_path: Path) -> None:
     assert told == ["日本", "中国台湾", ""]
 
 
+@pytest.mark.one_engine
 def test_a_database_that_is_none_keeps_the_server_down(tmp_path: Path) -> None:
     """It says why, and does not start without."""
     path = tmp_path / "own.mmdb"

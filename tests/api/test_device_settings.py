@@ -57,6 +57,7 @@ def test_what_was_set_is_read(wire: WireClient) -> None:
     assert notified == (NOTIFICATION % (row_id, account.id, 0, 2, at, at)).encode()
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("path", "body", "field", "values"),
     [
@@ -95,6 +96,7 @@ def test_a_registration_may_be_long_and_a_device_nameless(wire: WireClient) -> N
     assert post(wire, STORE, body, token) == SUCCESS
 
 
+@pytest.mark.one_engine
 def test_vip_is_asked_before_the_body_is_read(wire: WireClient) -> None:
     """Without VIP the answer is -1, whatever the body holds; notifications need none."""
     token = wire.account().token

@@ -18,6 +18,7 @@ def test_an_unknown_device_is_a_success_that_ends_nothing(wire: WireClient, name
     assert wire.own_info(token).code == 1
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "body",
     [
@@ -80,6 +81,7 @@ def test_a_token_of_the_clients_choice_is_never_given(wire: WireClient) -> None:
     assert wire.own_info(mine).pb_data.text(6) == ""
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("path", ["user/clients", "user/info"])
 def test_a_token_in_the_address_opens_no_list(wire: WireClient, path: str) -> None:
     """`?token=` is no token (security T8)."""
@@ -88,6 +90,7 @@ def test_a_token_in_the_address_opens_no_list(wire: WireClient, path: str) -> No
     assert reply.json() == {"code": -101, "msg": "未登录"}
 
 
+@pytest.mark.one_engine
 def test_clients_is_a_get_alone(wire: WireClient) -> None:
     """The other method is no endpoint (wire.md 1.1)."""
     token = wire.account().token

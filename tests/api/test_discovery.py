@@ -124,6 +124,7 @@ def test_bots(lake: WireClient, token: str, body: bytes) -> None:
     assert reply.content.decode() == BOTS_GOLDEN
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -151,6 +152,7 @@ def test_bad_fields_are_named(lake: WireClient, token: str, field: str, value: o
     assert refused_field(lake.post(GROUPS, {**ALL, field: value}, token=token)) == field
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("field", ALL)
 def test_missing_fields_are_named(lake: WireClient, token: str, field: str) -> None:
     """So does a missing one."""
@@ -158,11 +160,13 @@ def test_missing_fields_are_named(lake: WireClient, token: str, field: str) -> N
     assert refused_field(lake.post(GROUPS, wish, token=token)) == field
 
 
+@pytest.mark.one_engine
 def test_the_channel_is_asked_for(lake: WireClient, token: str) -> None:
     """The list of categories has one field, and names it."""
     assert refused_field(lake.post(CATEGORIES, {}, token=token)) == "appChannel"
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("path", [CATEGORIES, GROUPS, BOTS])
 @pytest.mark.parametrize("token", [None, "", "12345678-1234-1234-1234-123456789012"])
 def test_only_who_signed_in_discovers(lake: WireClient, path: str, token: str | None) -> None:

@@ -185,6 +185,7 @@ async def draft_number(engine: Engine) -> int:
     return int(row[0])
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("pack", "number"),
     [
@@ -263,6 +264,7 @@ def test_guests_at_the_door(own_wire: WireClient) -> None:
     assert progress(own_wire, inviter.token) == (1, 4)
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "fields",
     [

@@ -91,6 +91,7 @@ def test_a_sms_code_sets_no_password(wire: WireClient) -> None:
     assert reset(wire, email, wire.sms_code(phone)).code == 1202
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("password", ["1234567", "湖畔一二三四五"])
 def test_short_passwords(wire: WireClient, password: str) -> None:
     """Seven characters are too few, counted as characters (P1); the code stays good."""
@@ -102,6 +103,7 @@ def test_short_passwords(wire: WireClient, password: str) -> None:
     assert reset(wire, email, code).code == 1
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "password", ["password", "woaini1314", "1qaz2wsx", "zhangwei123", "P@ssw0rd", "hupan2024"]
 )
@@ -115,6 +117,7 @@ def test_weak_passwords(wire: WireClient, password: str) -> None:
     assert answers[0].body == answers[1].body
 
 
+@pytest.mark.one_engine
 def test_a_password_made_of_the_account(wire: WireClient) -> None:
     """Name and number make no password; that is told only after a right code (P3, E3)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
@@ -127,6 +130,7 @@ def test_a_password_made_of_the_account(wire: WireClient) -> None:
     assert reset(wire, email, code, "qq-Lakewalker-under-elms").code == 1
 
 
+@pytest.mark.one_engine
 def test_the_local_part_makes_no_password(wire: WireClient) -> None:
     """The address itself is no secret (P3)."""
     email = wire.fresh_email()
@@ -150,6 +154,7 @@ def test_any_text_serves_exactly(wire: WireClient, password: str) -> None:
         assert wire.email_login(email, other).code == 1301
 
 
+@pytest.mark.one_engine
 def test_bytes_past_72_count(wire: WireClient) -> None:
     """Passwords that differ only after their 72nd byte are different (P2)."""
     email = wire.fresh_email()
@@ -160,6 +165,7 @@ def test_bytes_past_72_count(wire: WireClient) -> None:
     assert wire.email_login(email, long).code == 1
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("value", [None, 12345678, ["long enough 1"], "x" * 1025, "长" * 342])
 def test_bad_passwords(wire: WireClient, value: object) -> None:
     """No text, or more than 128 characters, is 1100 with the field's name (P1)."""
@@ -167,6 +173,7 @@ def test_bad_passwords(wire: WireClient, value: object) -> None:
     assert refused_field(wire.post(PATH, body)) == "password"
 
 
+@pytest.mark.one_engine
 def test_half_characters(wire: WireClient) -> None:
     """Half of a surrogate pair is no text and never an error of the server."""
     body = b'{"email":"a@example.com","captcha":"1","password":"\\ud800-long-enough"}'

@@ -105,6 +105,7 @@ def test_absent_keys_stay(wire: WireClient, part: dict[str, object]) -> None:
     assert parts_of(own_data(wire, token)) == WHOLE | saved
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(("field", "value"), BAD_VALUES + WRONG_TYPES)
 def test_a_bad_value_is_named(wire: WireClient, field: str, value: object) -> None:
     """1100 with the wire name, and nothing of the request is kept."""
@@ -142,6 +143,7 @@ def discreet() -> Iterator[WireClient]:
         yield client
 
 
+@pytest.mark.one_engine
 def test_the_server_may_hide_it(discreet: WireClient) -> None:
     """Introduction and gender stay; the owner goes on seeing all (security D4)."""
     account = discreet.account()

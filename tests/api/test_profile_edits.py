@@ -59,6 +59,7 @@ def test_the_json_form(wire: WireClient, path: str) -> None:
         assert reply.json()["status"]["msg"] == FAILED.format(name)
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("path", FIELDS)
 def test_a_bad_value_is_named(wire: WireClient, path: str) -> None:
     """Missing, empty, too long or disturbing: 1100 with the wire name, and nothing changes."""
@@ -73,6 +74,7 @@ def test_a_bad_value_is_named(wire: WireClient, path: str) -> None:
     assert (data.text(2), data.number(3), data.number(5)) == ("before", 0, 0)
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("path", FIELDS)
 @pytest.mark.parametrize("body", [b"\x1a\x02\xff\xfe", b"\x12\x02\xff\xfe", b"\x1a\x05a", b"\xff"])
 def test_broken_bytes_are_refused(wire: WireClient, path: str, body: bytes) -> None:
@@ -92,6 +94,7 @@ def strict() -> Iterator[WireClient]:
         yield client
 
 
+@pytest.mark.one_engine
 def test_settings_reach_the_edits(strict: WireClient) -> None:
     """The first change of each gives coins of type 4; other hosts are refused."""
     token = strict.account(coins=1).token

@@ -12,6 +12,8 @@ from hupan.api.failures import UnreadableBody
 from hupan.api.query import MOST_NAMES, QueryCodec
 from hupan.domain.refusals import InvalidField
 
+pytestmark = pytest.mark.one_engine
+
 
 class Wanted(Struct, rename="camel"):
     """One of each kind of field."""

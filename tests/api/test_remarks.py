@@ -88,6 +88,7 @@ def test_oneself_is_no_friend(wire: WireClient) -> None:
     assert refused_field(answer) == "friendId"
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(("field", "value"), BAD_VALUES)
 def test_a_bad_value_is_named(wire: WireClient, field: str, value: object) -> None:
     """Missing, null, of a wrong type, too long or disturbing: 1100 with the wire name."""

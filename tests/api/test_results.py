@@ -66,6 +66,7 @@ def test_both_forms_of_an_endpoint_have_it(wire: WireClient, form: str) -> None:
         assert reply.headers["x-result"] == result
 
 
+@pytest.mark.one_engine
 def test_a_body_that_is_too_large_has_it(wire: WireClient) -> None:
     """HTTP 413, and what a browser asks before (security D3)."""
     status, headers, _ = exchange(wire.server, *post_parts("/v1/user/captcha", body=b"x" * 70_000))
@@ -74,6 +75,7 @@ def test_a_body_that_is_too_large_has_it(wire: WireClient) -> None:
     assert wire.request("OPTIONS", "/v1/user/captcha", headers=asked).headers["x-result"] == "ok"
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("start", "status"),
     [("nonsense", 400), (f"GET /{'a' * 5000} HTTP/1.1", 414)],

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from hupan.api.times import text_time
 
+pytestmark = pytest.mark.one_engine
+
 TURNS_BACK = 1_793_512_800
 """2026-11-01 06:00 UTC: New York goes from summer to winter."""
 

@@ -55,6 +55,7 @@ def test_a_banned_account_is_shown_as_nobody(wire: WireClient) -> None:
     assert wire.get_user(account.id).code == 7100
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("query", ["", "?", "?user_id=1", "?userid=1", "?userId=" + "1" * 65])
 def test_a_homepage_needs_an_id(wire: WireClient, query: str) -> None:
     """One that is missing or too long is named (wire.md 2)."""
@@ -75,6 +76,7 @@ def test_own_info(wire: WireClient) -> None:
     assert reply.content == (golden % (account.id, phone)).encode()
 
 
+@pytest.mark.one_engine
 def test_own_info_needs_a_session(wire: WireClient) -> None:
     """The web surface has the same guard, and JSON alone."""
     for token in (None, "", "0" * 36):
@@ -82,6 +84,7 @@ def test_own_info_needs_a_session(wire: WireClient) -> None:
         assert reply.content == '{"code":-101,"msg":"未登录"}'.encode()
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("host", ["chat-web-go.jwzhd.com", "CHAT-WEB-GO.a:8443"])
 def test_the_host_chooses_the_surface(wire: WireClient, host: str) -> None:
     """One path, two answers: protobuf in the app, JSON on the web (wire.md 1.1)."""

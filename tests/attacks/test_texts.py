@@ -2,9 +2,13 @@
 
 import unicodedata
 
+import pytest
+
 from tests.wire import pb
 from tests.wire.client import WireClient
 from tests.wire.records import Account
+
+pytestmark = pytest.mark.one_engine
 
 NICKNAME = "user/edit-nickname"
 # Text -> what is kept; None where it is refused.

@@ -68,6 +68,7 @@ def test_an_account_is_made_and_found(data: Path) -> None:
         assert word in table
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("who", ["1", "1000002", "13900000009", "nobody@example.com", "@", "", "x"])
 def test_nobody_is_nobody(data: Path, who: str) -> None:
     """An unknown account is one sentence, and status 1."""
@@ -242,6 +243,7 @@ def test_coins(data: Path) -> None:
     assert [entry["number"] for entry in newest] == [2, 1]
 
 
+@pytest.mark.one_engine
 def test_help_of_coins(data: Path) -> None:
     """Every option says in both languages what it does."""
     lines = run(data, "account", "coins", "--help").stdout.splitlines()
@@ -270,6 +272,7 @@ def test_a_user_without_an_entry(
     assert entry["actor"] == f"operator:{os.getuid()}"
 
 
+@pytest.mark.one_engine
 def test_a_password_that_is_no_text(data: Path) -> None:
     """Bytes that are not UTF-8 are refused in words."""
     arguments = ["account", "create", "--password", "--data-dir", str(data)]

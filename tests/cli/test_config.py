@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from hupan.cli.main import app
 from hupan.config.table import SETTINGS
 
+pytestmark = pytest.mark.one_engine
+
 CANARY = "k3-canary-9f"
 HUPAN = Path(sys.executable).with_name("hupan")
 SECRETS = {

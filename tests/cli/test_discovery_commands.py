@@ -79,6 +79,7 @@ def test_groups_go_in_and_are_listed() -> None:
     assert [row["nickname"] for row in listed("--size", "1", "--page", "2")] == ["西湖"]
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_people_get_a_table() -> None:
     """A row for each group, with the columns that matter; control characters stay out."""
@@ -145,6 +146,7 @@ def test_every_bad_line_is_named_and_nothing_kept() -> None:
     assert [row["nickname"] for row in listed()] == ["先来的"]
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_problems_for_programs() -> None:
     """With --json the problems are an object on standard output; the status is 1."""
@@ -162,6 +164,7 @@ def test_problems_for_programs() -> None:
     }
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 @pytest.mark.parametrize(
     ("line", "place"),
@@ -198,6 +201,7 @@ def test_bad_objects_are_named(line: str | bytes, place: str) -> None:
     assert listed() == []
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 @pytest.mark.parametrize(
     ("text", "place"),
@@ -218,6 +222,7 @@ def test_bad_csv_is_named(text: str | bytes, place: str) -> None:
     assert listed() == []
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_spreadsheets_and_pipes() -> None:
     """A byte order mark and CRLF do not disturb; - reads standard input."""
@@ -229,6 +234,7 @@ def test_spreadsheets_and_pipes() -> None:
     assert "--format" in problems
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_json_lines_with_a_mark() -> None:
     """A byte order mark before the first line does not disturb; another one is refused."""
@@ -239,6 +245,7 @@ def test_json_lines_with_a_mark() -> None:
     assert (status, problems.split(":")[0]) == (1, "第 2 行 line 2")
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 @pytest.mark.parametrize(
     ("name", "text"),
@@ -255,6 +262,7 @@ def test_no_rows_are_no_import(command: str, name: str, text: str) -> None:
     assert "未导入任何内容" in problems
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that cannot be read")
 def test_a_file_that_cannot_be_read_on() -> None:
@@ -271,6 +279,7 @@ def test_a_file_that_cannot_be_read_on() -> None:
 GBK = HEAD + "".join(f"{100_000_000 + n},西湖{n},5,地区\n" for n in range(300))
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 @pytest.mark.parametrize(
     ("encoding", "name"), [("gbk", "GBK"), ("utf-16", "UTF-16"), ("utf-16-be", "UTF-16")]
@@ -291,6 +300,7 @@ def test_another_encoding_is_named_once(encoding: str, name: str, form: str) -> 
     assert listed() == []
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 @pytest.mark.parametrize("encoding", ["gbk", "utf-16"])
 def test_another_encoding_is_read_when_told(encoding: str) -> None:
@@ -314,6 +324,7 @@ def test_null_is_like_an_absent_key() -> None:
     assert (status, "chatId" in problems) == (1, True)
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_gbk_has_the_characters_of_its_successor() -> None:
     """A file that is called GBK is read as such, also with a character of GB 18030 alone."""
@@ -323,6 +334,7 @@ def test_gbk_has_the_characters_of_its_successor() -> None:
     assert listed()[0]["nickname"] == "𠮷野"
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32-be"])
 def test_text_without_a_mark_is_one_problem(encoding: str) -> None:
@@ -332,6 +344,7 @@ def test_text_without_a_mark_is_one_problem(encoding: str) -> None:
     assert (len(problems.splitlines()), "\0" in problems) == (2, False)
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_a_file_steers_no_terminal() -> None:
     """A column is named, without what a terminal would act on."""
@@ -340,6 +353,7 @@ def test_a_file_steers_no_terminal() -> None:
     assert "\x1b" not in problems
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_empty_rows_are_passed_over() -> None:
     """As spreadsheets leave them: commas alone, blanks, before the head and behind the last row."""
@@ -348,6 +362,7 @@ def test_empty_rows_are_passed_over() -> None:
     assert (status, told.split("，")[0]) == (0, "已导入 1")
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_a_problem_of_many_rows_is_told_once() -> None:
     """With the first lines and their number; kinds that differ in each row are bounded, too."""
@@ -367,6 +382,7 @@ def test_a_problem_of_many_rows_is_told_once() -> None:
     assert len(problems.splitlines()) == 102
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_a_line_without_end_is_refused(form: str) -> None:
@@ -434,6 +450,7 @@ def test_without_a_store_of_this_version(arguments: list[str]) -> None:
     assert "run hupan database migrate" in problems
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_a_file_that_is_not_there() -> None:
     """Is told plainly."""
@@ -444,6 +461,7 @@ def test_a_file_that_is_not_there() -> None:
     )
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_a_terminal_shows_bars() -> None:
     """On a terminal both bars run to their end."""

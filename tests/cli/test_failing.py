@@ -9,6 +9,8 @@ import pytest
 
 from hupan.store.migrate import migrate
 
+pytestmark = pytest.mark.one_engine
+
 HUPAN = Path(sys.executable).with_name("hupan")
 FULL = Path("/dev/full")
 

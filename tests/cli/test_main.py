@@ -8,6 +8,8 @@ from typer.testing import CliRunner
 from hupan import __version__
 from hupan.cli.main import COMMANDS, app
 
+pytestmark = pytest.mark.one_engine
+
 runner = CliRunner()
 
 

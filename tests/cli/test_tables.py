@@ -4,6 +4,8 @@ import pytest
 
 from hupan.cli.tables import print_table
 
+pytestmark = pytest.mark.one_engine
+
 
 def test_a_narrow_terminal_cuts_nothing_off(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

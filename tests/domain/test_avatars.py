@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from hupan.domain.avatars import avatar_url
 from hupan.domain.refusals import InvalidField
 
+pytestmark = pytest.mark.one_engine
+
 FIELD = "url"
 LONGEST = "https://a.example/" + "x" * 494
 

@@ -180,6 +180,7 @@ def test_nobody_has_no_coins(purses: Purses) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from hupan.domain.days import Days
 
+pytestmark = pytest.mark.one_engine
+
 ZONES = [
     "Asia/Shanghai",
     "UTC",

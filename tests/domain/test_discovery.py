@@ -197,6 +197,7 @@ def test_forms_and_case_do_not_count(tmp_path: Path, name: str, keyword: str) ->
     run(tmp_path, scenario)
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("keyword", ["\0", "a\0f", "\0f", "湖\x07畔", "\ud800", "湖" * 33])
 def test_what_no_text_holds_is_refused(tmp_path: Path, keyword: str) -> None:
     """Control characters are in no text, and must not reach the marks; 32 characters are enough."""

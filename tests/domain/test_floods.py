@@ -11,6 +11,8 @@ from hupan.domain.origins import Origin, origin_of, origins_in
 from hupan.model import AccountId, Limit
 from tests.domain.standing import StandingClock
 
+pytestmark = pytest.mark.one_engine
+
 MINUTE = 60
 NOW = 1_700_000_040  # a full minute
 LIMIT = Limit("looks", 5, MINUTE)

@@ -6,6 +6,8 @@ from hupan.domain.folding import folded
 from hupan.domain.targets import Target, Targets
 from hupan.domain.tries import everything_of, limit_key
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.mark.parametrize(
     ("address", "form"),

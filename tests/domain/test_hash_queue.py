@@ -13,6 +13,8 @@ import pytest
 from hupan.domain.hash_queue import MAX_OF_ONE_KEY, HashClient, HashQueue
 from hupan.domain.refusals import Busy
 
+pytestmark = pytest.mark.one_engine
+
 AT_ONCE, WAITING = 4, 14
 VICTIM = HashClient("victim", "198.51.100.7/32", "198.51.100.0/24")
 CROWDS = {

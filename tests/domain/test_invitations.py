@@ -111,6 +111,7 @@ def test_fifty_wishes_of_one_account(standing: Standing) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "code",
     [

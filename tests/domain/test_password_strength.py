@@ -12,6 +12,8 @@ from hupan.domain.password_strength import PasswordStrength
 from hupan.domain.refusals import InvalidField, PasswordTooShort, WeakPassword
 from hupan.domain.settings import PasswordRules
 
+pytestmark = pytest.mark.one_engine
+
 STRENGTH = PasswordStrength(load_common_passwords(), PasswordRules(8, ("hupan", "湖畔", "Lotus")))
 ALPHABETS = {
     "letters": string.ascii_lowercase,

@@ -15,6 +15,8 @@ from hupan.domain.hash_queue import HashClient
 from hupan.domain.passwords import Passwords
 from hupan.domain.refusals import Busy
 
+pytestmark = pytest.mark.one_engine
+
 CHEAP = HashCost(memory_kib=8, passes=1)
 
 

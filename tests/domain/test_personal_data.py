@@ -155,6 +155,7 @@ def test_parallel_edits_of_different_values_all_stay(standing: Standing) -> None
     asyncio.run(story())
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("edit", "field"),
     [

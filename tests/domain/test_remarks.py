@@ -63,6 +63,7 @@ def test_a_remark_that_says_nothing_is_forgotten(standing: Standing) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
@@ -88,6 +89,7 @@ def test_others_are_written_anew(standing: Standing, text: str, kept: str) -> No
     asyncio.run(story())
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("remark", "field"),
     [

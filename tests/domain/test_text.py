@@ -22,6 +22,8 @@ from hupan.domain.text import (
     visible_length,
 )
 
+pytestmark = pytest.mark.one_engine
+
 FIELD = "name"
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"

@@ -47,6 +47,7 @@ async def begin(engine: Engine, machine: Machine, *, trusting: bool = False) -> 
     return clock
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("jump", JUMPS)
 def test_a_jump_back_takes_nothing_back(jump: int) -> None:
     """Wherever the machine's clock jumps, ours goes on second by second (R08, X10)."""
@@ -64,6 +65,7 @@ def test_a_jump_back_takes_nothing_back(jump: int) -> None:
     assert clock.now() >= seen + 300
 
 
+@pytest.mark.one_engine
 @given(st.lists(st.tuples(st.sampled_from([0, *JUMPS]), st.integers(0, 600)), max_size=20))
 def test_no_order_of_jumps_turns_it_back(steps: list[tuple[int, int]]) -> None:
     """It never goes back, nor slower than seconds pass: nothing lives longer than it may (R08)."""

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,8 @@ from hupan.chance import SystemChance
 from hupan.domain.tokens import HIGHEST_ACCOUNT_ID, Tokens
 from hupan.model import AccountId
 from hupan.seal import KEY_BYTES, Seal
+
+pytestmark = pytest.mark.one_engine
 
 SHAPE = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TOKENS = Tokens(Seal(b"k" * KEY_BYTES), SystemChance())

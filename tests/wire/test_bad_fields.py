@@ -42,6 +42,7 @@ def whole_body(wire: WireClient, path: str) -> dict[str, object]:
     return bodies[path] | (wire.solved() if path in {SMS, EMAIL} else {"platform": "web"})
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(("path", "field"), ALL_REQUIRED)
 def test_missing_field_is_named(wire: WireClient, path: str, field: str) -> None:
     """A required field that is missing or null is named (wire.md 2)."""
@@ -51,6 +52,7 @@ def test_missing_field_is_named(wire: WireClient, path: str, field: str) -> None
     assert refused_field(wire.post(path, {**body, field: None})) == field
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("value", WRONG_TYPES)
 @pytest.mark.parametrize(("path", "field"), ALL_FIELDS)
 def test_wrong_type_is_named(wire: WireClient, path: str, field: str, value: object) -> None:
@@ -58,6 +60,7 @@ def test_wrong_type_is_named(wire: WireClient, path: str, field: str, value: obj
     assert refused_field(wire.post(path, {**whole_body(wire, path), field: value})) == field
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("path", "field"),
     [
@@ -75,12 +78,14 @@ def test_too_long_is_named(wire: WireClient, path: str, field: str, length: int)
     assert refused_field(wire.post(path, body)) == field
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(("path", "field"), ALL_REQUIRED)
 def test_far_too_long_is_refused(wire: WireClient, path: str, field: str) -> None:
     """A text of 60,000 characters in any field is refused, and nothing breaks (wire.md 2)."""
     assert_refused(wire.post(path, {**whole_body(wire, path), field: "1" * 60_000}))
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "mobile",
     [
@@ -124,6 +129,7 @@ def test_nul_breaks_nothing(wire: WireClient, path: str, field: str, value: str)
     assert_refused(wire.post(path, {**whole_body(wire, path), field: value}))
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("path", sorted(REQUIRED))
 def test_names_are_exact(wire: WireClient, path: str) -> None:
     """A key in another case is another key (wire.md 2)."""

@@ -9,6 +9,8 @@ import pytest
 from tests.wire.answers import Answer, assert_refused
 from tests.wire.client import WireClient
 
+pytestmark = pytest.mark.one_engine
+
 BY_CODE = "user/verification-login"
 PATHS = [
     BY_CODE,

@@ -8,6 +8,8 @@ from tests.wire import pb
 from tests.wire.answers import Answer, refused_field
 from tests.wire.client import WireClient
 
+pytestmark = pytest.mark.one_engine
+
 GROUP_START, GROUP_END = b"\x1b", b"\x1c"  # of the unknown field 3
 MALFORMED = {
     "cut text": "1205 61",

@@ -59,6 +59,7 @@ def test_get_user_in_the_json_form(bench: WireClient, banned: list[Member]) -> N
         assert "data" not in value
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("call", CALLS, ids=str)
 def test_token(bench: WireClient, banned: list[Member], call: Call) -> None:
     """A token of a banned account is 7100 in the endpoint's own form (wire.md 1.7, 2)."""

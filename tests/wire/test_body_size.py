@@ -9,6 +9,8 @@ from tests.wire.answers import assert_refused
 from tests.wire.client import WireClient
 from tests.wire.raw import ask, exchange, head, post_parts
 
+pytestmark = pytest.mark.one_engine
+
 JSON_LIMIT = 64 * 1024
 PROTOBUF_LIMIT = 16 * 1024
 JSON_PATHS = [

@@ -5,6 +5,7 @@ import io
 import re
 import zlib
 
+import pytest
 from PIL import Image
 
 from tests.servers import Server
@@ -33,6 +34,7 @@ def use(wire: WireClient, captcha_id: str, answer: str) -> int:
     return reply.code
 
 
+@pytest.mark.one_engine
 def test_answer_is_a_picture(wire: WireClient) -> None:
     """The answer holds exactly a data URL of a PNG and an id (wire.md 4)."""
     answer = wire.post("user/captcha")
@@ -44,6 +46,7 @@ def test_answer_is_a_picture(wire: WireClient) -> None:
         assert image.width > image.height > 0
 
 
+@pytest.mark.one_engine
 def test_pictures_and_ids_differ(wire: WireClient) -> None:
     """No two captchas share an id or a picture (security C9)."""
     captchas = [wire.captcha() for _ in range(20)]
@@ -52,11 +55,13 @@ def test_pictures_and_ids_differ(wire: WireClient) -> None:
     assert len({captcha.answer for captcha in captchas}) > 15
 
 
+@pytest.mark.one_engine
 def test_answer_has_four_digits(wire: WireClient) -> None:
     """One client's field takes no more than four characters (wire.md 4)."""
     assert all(re.fullmatch("[2-9]{4}", wire.captcha().answer) for _ in range(10))
 
 
+@pytest.mark.one_engine
 def test_length_is_a_setting() -> None:
     """With `captcha_length` answers have five or six digits, and sign in all the same (C9)."""
     with (
@@ -82,12 +87,14 @@ def leaks(wire: WireClient) -> bool:
     return any(secret.lower() in place.lower() for secret in secrets for place in places)
 
 
+@pytest.mark.one_engine
 def test_answer_is_nowhere_in_the_reply(wire: WireClient) -> None:
     """The answer stands in no id, header or metadata (security C9, C13)."""
     # Chance may spell a short answer once; a leak spells every one.
     assert not all(leaks(wire) for _ in range(5))
 
 
+@pytest.mark.one_engine
 def test_picture_has_no_text_chunks(wire: WireClient) -> None:
     """The PNG carries its pixels and nothing else (security C9)."""
     data, at, names = picture(wire.captcha()), 8, set()
@@ -140,6 +147,7 @@ def test_one_captcha_serves_one_channel_once(wire: WireClient) -> None:
     assert_refused(wire.post(EMAIL, body))
 
 
+@pytest.mark.one_engine
 def test_empty_answer_is_wrong(wire: WireClient) -> None:
     """An empty answer solves nothing (security C9)."""
     assert use(wire, wire.captcha().id, "") > 1
@@ -155,6 +163,7 @@ def test_lifetime_ends_after_five_minutes(own_wire: WireClient) -> None:
     assert use(own_wire, late.id, late.answer) > 1
 
 
+@pytest.mark.one_engine
 def test_refused_captcha_is_not_a_bad_parameter(wire: WireClient) -> None:
     """A wrong answer has a code of its own, one that names no field (wire.md 2)."""
     captcha = wire.captcha()

@@ -11,7 +11,7 @@ from tests.wire.answers import Answer, assert_refused
 from tests.wire.client import WireClient
 from tests.wire.ways import EMAIL, PHONE, WAYS, Way, forget, other
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 PASSWORD, NEW = "long enough 湖 1", "another one 畔 2"
 Use = Callable[[WireClient, str, str, str], Answer]

@@ -22,6 +22,7 @@ def test_answer_and_message(wire: WireClient) -> None:
     assert letter.code in letter.text
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("extra", [{"platform": "windows"}, {"platform": ""}, {"more": [1, {}]}])
 def test_optional_and_unknown_keys(wire: WireClient, extra: dict[str, object]) -> None:
     """The platform may be there, and unknown keys are ignored (wire.md 1.4, 4)."""
@@ -30,6 +31,7 @@ def test_optional_and_unknown_keys(wire: WireClient, extra: dict[str, object]) -
     assert wire.next_letter("sms", phone, set()).code
 
 
+@pytest.mark.one_engine
 def test_code_is_not_in_the_reply(wire: WireClient) -> None:
     """No reply carries the code that it sent (security C13)."""
     found = []
@@ -42,6 +44,7 @@ def test_code_is_not_in_the_reply(wire: WireClient) -> None:
     assert not any(found)
 
 
+@pytest.mark.one_engine
 def test_wrong_captcha_sends_nothing(wire: WireClient) -> None:
     """With a wrong captcha no message leaves (wire.md 4)."""
     silent, marker = wire.fresh_phone(), wire.fresh_phone()
@@ -128,6 +131,7 @@ def test_five_wrong_tries_kill_the_code(wire: WireClient, *, bound: bool) -> Non
     assert wire.sign_in(phone, wire.sms_code(phone)).code == 1
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("shape", ["{}\n", "{}\x00", "0{}", "{}0", "+{}", "{}.0"])
 def test_code_is_six_plain_digits(wire: WireClient, shape: str) -> None:
     """Only the six digits themselves are the code (security I7)."""
@@ -136,6 +140,7 @@ def test_code_is_six_plain_digits(wire: WireClient, shape: str) -> None:
     assert_refused(wire.sign_in(phone, shape.format(code)))
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("zero", ["\u0660", "\uff10", "\u06f0"])
 def test_foreign_digits_are_no_code(wire: WireClient, zero: str) -> None:
     """Arabic-Indic or full-width digits are not digits of a code (security I7)."""

@@ -161,6 +161,7 @@ def test_bounds_are_inside(wire: WireClient, size: int, page: int) -> None:
     assert len(entries) <= min(size, total)
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("field", ["size", "page"])
 @pytest.mark.parametrize("value", [0, -1, 10_001, 2**31, 2**53, 2**63, 10**30, 1.0, "1", True])
 def test_out_of_range_is_named(wire: WireClient, field: str, value: object) -> None:

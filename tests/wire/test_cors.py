@@ -5,6 +5,8 @@ import pytest
 
 from tests.wire.client import WireClient
 
+pytestmark = pytest.mark.one_engine
+
 ORIGINS = ["https://client.example", "http://localhost:5173", "null"]
 HEADERS = ["token", "content-type", "device-id", "authorization"]
 PATHS = [

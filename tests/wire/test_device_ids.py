@@ -74,6 +74,7 @@ def test_sessions_without_an_id_are_bounded(wire: WireClient) -> None:
     assert [wire.own_info(token).code for token in tokens] == [-101] + [1] * MOST_SESSIONS
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("platform", [{}, {"platform": ""}, {"platform": None}])
 @pytest.mark.parametrize(
     ("agent", "word"),

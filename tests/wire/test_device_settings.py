@@ -90,6 +90,7 @@ def test_modules_are_kept(wire: WireClient, modules: str) -> None:
     assert str(row["ignore"]).split(",") == modules.split(",")
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "modules", [",40", ",1", ",30,x", "x", ",10,40", ",-10", ",10.0", ",１０", ",010"]
 )
@@ -169,6 +170,7 @@ def test_notification_times(own_wire: WireClient) -> None:
     assert 0 <= whole_number(row["updateTime"]) - NOW - 3600 < 60
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("is_open", [2, -1, 2**31, 2**53])
 def test_switch_is_zero_or_one(wire: WireClient, is_open: int) -> None:
     """The switch isOpen is 1 or 0 (wire.md 4)."""

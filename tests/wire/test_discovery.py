@@ -89,6 +89,7 @@ def test_categories_are_names(lake: WireClient, token: str) -> None:
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("channel", ["default", "", "huawei"])
 def test_any_channel(lake: WireClient, token: str, channel: str) -> None:
     """The appChannel is any text (wire.md 4)."""

@@ -61,6 +61,7 @@ def test_reset_code_finds_any_case(wire: WireClient) -> None:
     assert not nothing_was_sent(wire, email) or wire.outbox("email", email.upper())
 
 
+@pytest.mark.one_engine
 def test_wrong_captcha_sends_nothing(wire: WireClient) -> None:
     """With a wrong captcha no mail leaves, and the captcha is used up (wire.md 4)."""
     email, captcha = wire.fresh_email(), wire.captcha()
@@ -70,6 +71,7 @@ def test_wrong_captcha_sends_nothing(wire: WireClient) -> None:
     assert nothing_was_sent(wire, email)
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "email",
     [

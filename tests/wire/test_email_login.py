@@ -101,6 +101,7 @@ def test_password_is_taken_whole(wire: WireClient, password: str) -> None:
     assert wire.email_login(email, password).code == 1
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("password", ["", "s", "\x00", "湖"])
 @pytest.mark.parametrize("times", [1, 7, 1025, 10_000])
 def test_any_wrong_password_is_refused(wire: WireClient, password: str, times: int) -> None:
@@ -132,6 +133,7 @@ def test_both_ways_in_share_the_device(wire: WireClient) -> None:
     assert wire.own_info(by_password).code == 1
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("email", ["", "nobody", "a@b", "a@b,c@d.example", "' or 1=1 --", "%", "*"])
 def test_odd_addresses_are_refused(wire: WireClient, email: str) -> None:
     """What is no address opens nothing (wire.md 4)."""

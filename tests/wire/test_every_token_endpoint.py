@@ -91,6 +91,7 @@ def check_refused(call: Call, reply: httpx.Response) -> None:
         assert reply.content == b"\x0a" + pb.varint(len(status)) + status
 
 
+@pytest.mark.one_engine
 @every_call
 def test_no_token(wire: WireClient, call: Call) -> None:
     """No token or an empty one is -101 in JSON, on protobuf endpoints too (wire.md 1.7)."""
@@ -119,6 +120,7 @@ def test_ended_token(wire: WireClient, call: Call) -> None:
     check_refused(call, call.send(wire, old))
 
 
+@pytest.mark.one_engine
 @every_call
 def test_bearer(wire: WireClient, call: Call) -> None:
     """The fallback header opens what the token header opens (wire.md 1.2)."""
@@ -127,6 +129,7 @@ def test_bearer(wire: WireClient, call: Call) -> None:
     check_refused(call, call.send(wire, None, authorization=f"Bearer {WRONG[0]}"))
 
 
+@pytest.mark.one_engine
 @every_call
 def test_token_in_the_address(wire: WireClient, call: Call) -> None:
     """A token in the query is no token (security T8)."""
@@ -138,6 +141,7 @@ def test_token_in_the_address(wire: WireClient, call: Call) -> None:
     assert reply.json() == REFUSED
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("call", IN_PROTOBUF, ids=str)
 def test_wrong_token_in_the_json_form(wire: WireClient, call: Call) -> None:
     """Asked in the JSON form, the refusal is JSON too (wire.md 1.3)."""

@@ -36,6 +36,7 @@ def test_unknown_id_is_4402(wire: WireClient) -> None:
     assert answer.body == b"\x0a" + pb.varint(len(status)) + status
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("token", ANY_TOKENS)
 def test_any_token_will_do(wire: WireClient, token: str) -> None:
     """Any token that is not empty is accepted (wire.md 4)."""
@@ -44,6 +45,7 @@ def test_any_token_will_do(wire: WireClient, token: str) -> None:
     assert (data.text(1), data.text(2)) == (account.id, "n")
 
 
+@pytest.mark.one_engine
 def test_bearer_will_do(wire: WireClient) -> None:
     """The fallback header carries any token too (wire.md 1.2)."""
     account = wire.account()
@@ -151,6 +153,7 @@ def test_odd_ids_find_nobody(wire: WireClient, user_id: str) -> None:
     assert wire.get_user(user_id).code in {4402, 1100}
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("zero", ["\u0660", "\uff10"])
 def test_foreign_digits_are_no_id(wire: WireClient, zero: str) -> None:
     """Only ASCII digits make an id (security I7)."""

@@ -9,6 +9,8 @@ from tests.wire import pb
 from tests.wire.answers import JSON_TYPE, PROTOBUF_TYPE
 from tests.wire.client import WireClient
 
+pytestmark = pytest.mark.one_engine
+
 PATH = "/v1/user/get-user"
 JSON_TYPES = [
     "application/json",

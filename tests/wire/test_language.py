@@ -8,6 +8,8 @@ from tests.wire import pb
 from tests.wire.answers import read_answer, refused_field
 from tests.wire.client import WireClient
 
+pytestmark = pytest.mark.one_engine
+
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 ENGLISH_TAGS = ["en", "en-US", "en-GB,en;q=0.9", "en-US,en;q=0.9,zh-CN;q=0.5"]
 CHINESE_TAGS = [None, "", "zh-CN", "zh", "zh-CN,zh;q=0.9,en;q=0.5", "*", "not a language !"]

@@ -65,6 +65,7 @@ def test_without_a_token_nothing_ends(wire: WireClient, token: str | None) -> No
     assert wire.own_info(session).code == 1
 
 
+@pytest.mark.one_engine
 def test_bearer_signs_out(wire: WireClient) -> None:
     """The fallback header names the session too (wire.md 1.2)."""
     token = wire.account().token
@@ -72,6 +73,7 @@ def test_bearer_signs_out(wire: WireClient) -> None:
     assert wire.own_info(token).code == -101
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-protobuf", "x"])
 def test_type_does_not_matter(wire: WireClient, content_type: str) -> None:
     """The body is JSON under every Content-Type (wire.md 1.3)."""

@@ -40,6 +40,7 @@ def whole(form: type[Struct]) -> dict[str, object]:
     return {name: "1" if shapes[name].get("type") == "string" else 1 for name in names}
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("null", NULLS)
 @pytest.mark.parametrize(("form", "field"), OPTIONAL, ids=lambda one: getattr(one, "name", None))
 def test_null_reads_like_absence(
@@ -53,6 +54,7 @@ def test_null_reads_like_absence(
     assert codec.read(f'{{"{field.encode_name}":{null},{other}}}'.encode()) == absent
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_required_null_is_named(form: type[Struct]) -> None:
     """In a field that must be there `null` is refused, beside optional ones that are null too."""
@@ -64,6 +66,7 @@ def test_required_null_is_named(form: type[Struct]) -> None:
         assert refused.value.field == name
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(("request_form", "response_form", "name"), MESSAGES)
 def test_null_in_the_json_form(
     request_form: type[Message], response_form: type[Message], name: str
@@ -84,12 +87,14 @@ def test_nulls_change_nothing(wire: WireClient) -> None:
     assert (told["introduction"], told["gender"], told["city"]) == ("湖畔", 1, "杭州")
 
 
+@pytest.mark.one_engine
 def test_null_beside_a_wrong_field_names_the_wrong_one(wire: WireClient) -> None:
     """What is wrong is named, not what is null."""
     body = {"mobile": wire.fresh_phone(), "captcha": 5, "deviceId": None, "platform": None}
     assert refused_field(wire.post("user/verification-login", body)) == "captcha"
 
 
+@pytest.mark.one_engine
 def test_null_at_the_sandbox(wire: WireClient) -> None:
     """An account to order takes null for each field."""
     names = ["phone", "email", "password", "nickname", "coins", "vipDays", "medals", "banDays"]

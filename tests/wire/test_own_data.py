@@ -115,6 +115,7 @@ def test_who_was_born_before_1970(wire: WireClient, birthday: int) -> None:
     assert wire.get_user(account.id).pb_data.message(19).number(4) == 0
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("introduction", "kept"),
     [
@@ -131,6 +132,7 @@ def test_what_is_pasted_along_is_dropped(wire: WireClient, introduction: str, ke
     assert own_data(wire, account.token)["introduction"] == kept
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "code", ["11010", "1101010", "11010a", "１１０１０１", "110101\n", " 110101"]
 )
@@ -140,6 +142,7 @@ def test_location_code_is_six_digits(wire: WireClient, code: str) -> None:
     assert refused_field(answer) == "locationCode"
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("key", ["introduction", "province", "city", "district"])
 @pytest.mark.parametrize("value", ["a\x00b", "\u202eab", "\u0378", "\ue000"])
 def test_texts_obey_the_text_rules(wire: WireClient, key: str, value: str) -> None:
@@ -147,6 +150,7 @@ def test_texts_obey_the_text_rules(wire: WireClient, key: str, value: str) -> No
     assert refused_field(wire.post(SAVE, {key: value}, token=wire.account().token)) == key
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("key", ["province", "city", "district"])
 def test_a_place_has_no_unseen_characters(wire: WireClient, key: str) -> None:
     """A text of one line is short: zero-width characters are refused there (security U5)."""
@@ -154,6 +158,7 @@ def test_a_place_has_no_unseen_characters(wire: WireClient, key: str) -> None:
     assert refused_field(answer) == key
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(("length", "fits"), [(500, True), (501, False)])
 def test_introduction_holds_500(wire: WireClient, length: int, *, fits: bool) -> None:
     """An introduction has at most 500 characters (security U5)."""
@@ -214,6 +219,7 @@ def test_body_sets_nothing_else(wire: WireClient) -> None:
     assert wire.get_user(victim.id).pb_data.message(19).text(2) == ""
 
 
+@pytest.mark.one_engine
 def test_no_country_for_a_private_address(wire: WireClient) -> None:
     """A sign-in from a private address tells no country (wire.md 3 ipGeo)."""
     account = wire.account(phone=wire.fresh_phone())

@@ -4,6 +4,8 @@ import pytest
 
 from tests.wire import pb
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.mark.parametrize(
     ("value", "encoded"),

@@ -62,6 +62,7 @@ def test_json_form(wire: WireClient, path: str, body: dict[str, str], place: int
     assert wire.own_info(account.token).pb_data.text(place) in body.values()
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("content_type", ["application/x-protobuf", "application/json", "x", None])
 def test_type_does_not_matter(wire: WireClient, content_type: str | None) -> None:
     """Protobuf is read under every Content-Type (wire.md 1.3)."""
@@ -95,6 +96,7 @@ def test_good_nicknames(wire: WireClient, given: str, kept: str) -> None:
     assert wire.get_user(account.id).pb_data.text(2) == kept
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "name",
     [
@@ -133,6 +135,7 @@ def test_bad_nicknames_are_named(wire: WireClient, name: str) -> None:
     assert wire.own_info(account.token).pb_data.text(2) == "before"
 
 
+@pytest.mark.one_engine
 def test_nickname_is_read_from_its_own_place(wire: WireClient) -> None:
     """Under any other number there is no name and no url (wire.md 3)."""
     account = wire.account()
@@ -160,6 +163,7 @@ def test_good_avatars(wire: WireClient, url: str) -> None:
     assert wire.own_info(account.token).pb_data.text(4) == url
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "url",
     [

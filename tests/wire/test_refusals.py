@@ -9,6 +9,8 @@ from tests.wire.answers import Answer
 from tests.wire.client import WireClient
 from tests.wire.ways import EMAIL, FORGET, PHONE, WAYS, Way
 
+pytestmark = pytest.mark.one_engine
+
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 ENGLISH = {"accept-language": "en"}
 CHANGE_CODE = "user/invite/change-user-invite-code"

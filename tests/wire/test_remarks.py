@@ -103,6 +103,7 @@ def test_an_ended_session_sees_none(wire: WireClient) -> None:
     assert remark(wire, friend, again).text(1) == "老王"
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "others",
     [
@@ -141,6 +142,7 @@ def test_no_others_is_empty(wire: WireClient) -> None:
     assert remark(wire, friend, caller.token).text(3) == ""
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("key", ["name", "phone"])
 @pytest.mark.parametrize("value", ["a\x00b", "a\nb", "\u202eab", "\u0378"])
 def test_texts_obey_the_text_rules(wire: WireClient, key: str, value: str) -> None:
@@ -149,6 +151,7 @@ def test_texts_obey_the_text_rules(wire: WireClient, key: str, value: str) -> No
     assert refused_field(save(wire, caller, friend.id, **{key: value})) == key
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("around", [("\u202d", "\u202c"), ("\u2068", "\u2069"), ("\u200b\t", " ")])
 def test_a_pasted_number(wire: WireClient, around: tuple[str, str]) -> None:
     """The marks of direction that a list of contacts puts around a number go (security U5)."""

@@ -6,6 +6,8 @@ from tests.wire.answers import JSON_TYPE, read_answer
 from tests.wire.client import WireClient
 from tests.wire.raw import exchange, head
 
+pytestmark = pytest.mark.one_engine
+
 APP_HOSTS = ["chat-go.jwzhd.com", "127.0.0.1", "localhost:8080", "xchat-web-go.jwzhd.com", "a"]
 WEB_HOSTS = ["chat-web-go.jwzhd.com", "chat-web-go.example:8443", "chat-web-go."]
 

@@ -7,6 +7,8 @@ import pytest
 from tests.servers import Server
 from tests.wire.client import WireClient
 
+pytestmark = pytest.mark.one_engine
+
 ROUTES = [
     ("GET", "/sandbox/outbox"),
     ("GET", "/sandbox/outbox/wait?timeout=0"),

@@ -36,6 +36,7 @@ def test_every_pack_goes_in(garden: WireClient, pack: str) -> None:
     assert garden.own_info(garden.account().token).code == 1
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("pack", PACKS)
 def test_a_pack_tells_its_accounts(garden: WireClient, pack: str) -> None:
     """The answer lists the accounts that were made, each with what opens it (design 8)."""
@@ -92,6 +93,7 @@ def test_packs_stand_side_by_side(garden: WireClient) -> None:
     assert len({member.phone for member in members}) == len(members)
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "body",
     [
@@ -124,6 +126,7 @@ def test_reset_takes_packs_away(garden: WireClient) -> None:
     assert garden.post("user/recommend", token=token).data == {"botList": []}
 
 
+@pytest.mark.one_engine
 def test_the_door_is_a_post(wire: WireClient) -> None:
     """The door is a POST; anything else is no door (design 8)."""
     assert wire.request("GET", "/sandbox/seed").status_code in {404, 405}
@@ -155,6 +158,7 @@ def test_accounts_takes_everything(wire: WireClient) -> None:
     assert b"windows" in clients.content
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "fields",
     [

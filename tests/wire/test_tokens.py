@@ -20,6 +20,7 @@ def refused(answer: Answer) -> bool:
     return answer.code == -101 and answer.msg == NOT_SIGNED_IN
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("token", [None, ""])
 @pytest.mark.parametrize(
     ("method", "path"),
@@ -50,6 +51,7 @@ def test_bearer_is_a_fallback(wire: WireClient) -> None:
     assert answer.pb_data.text(1) == account.id
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("scheme", ["Basic {}", "{}", "Token {}", "Bearer{}", "Bearer x{}"])
 def test_other_authorization_is_no_token(wire: WireClient, scheme: str) -> None:
     """Nothing but Bearer and the whole token is a fallback (wire.md 1.2)."""
@@ -57,6 +59,7 @@ def test_other_authorization_is_no_token(wire: WireClient, scheme: str) -> None:
     assert refused(wire.own_info(None, headers={"authorization": scheme.format(token)}))
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("query", ["?token={}", "?Authorization=Bearer%20{}", "?access_token={}"])
 def test_token_in_the_address_is_ignored(wire: WireClient, query: str) -> None:
     """A token in the query is no token (security T8)."""
@@ -141,6 +144,7 @@ def two_headers(server: Server, first: str, second: str) -> Answer:
     return ask(server, head("GET /v1/user/info HTTP/1.1", f"token: {first}", f"token: {second}"))
 
 
+@pytest.mark.one_engine
 def test_two_token_headers_are_refused(wire: WireClient) -> None:
     """Two token headers are no token, whatever they hold (security T2)."""
     mine, other = tokens_of(wire)

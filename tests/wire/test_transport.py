@@ -7,6 +7,8 @@ from tests.wire.answers import read_answer
 from tests.wire.client import WireClient
 from tests.wire.raw import ask, post_parts
 
+pytestmark = pytest.mark.one_engine
+
 JSON_ENDPOINTS = [
     "user/captcha",
     "verification/get-verification-code",

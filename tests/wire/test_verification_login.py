@@ -70,6 +70,7 @@ def test_device_and_platform_are_free(wire: WireClient, extra: dict[str, object]
     assert wire.own_info(wire.signed_in(wire.fresh_phone(), **extra)).code == 1
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("asked", ["{}", "+86{}", "86{}"])
 @pytest.mark.parametrize("used", ["{}", "+86{}", "86{}"])
 def test_country_prefix_is_dropped(wire: WireClient, asked: str, used: str) -> None:
@@ -114,6 +115,7 @@ def test_device_is_not_unique_across_users(wire: WireClient) -> None:
     assert len({wire.own_info(token).pb_data.text(1) for token in tokens}) == 3
 
 
+@pytest.mark.one_engine
 def test_client_cannot_choose_its_token(wire: WireClient) -> None:
     """A token sent along, in header or body, never becomes the session's (security T3)."""
     phone, chosen = wire.fresh_phone(), "01234567-89ab-4cde-8f01-23456789abcd"
@@ -123,6 +125,7 @@ def test_client_cannot_choose_its_token(wire: WireClient) -> None:
     assert wire.own_info(chosen).code == -101
 
 
+@pytest.mark.one_engine
 def test_body_sets_nothing_else(wire: WireClient) -> None:
     """Fields of an account in the body of a sign-in change nothing (security Z3)."""
     plain = wire.own_info(wire.signed_in(wire.fresh_phone())).pb_data
@@ -149,6 +152,7 @@ def test_body_sets_nothing_else(wire: WireClient) -> None:
     assert greedy.text(1) != plain.text(1)
 
 
+@pytest.mark.one_engine
 def test_without_a_code_nobody_signs_in(wire: WireClient) -> None:
     """A number that nobody asked a code for has none (wire.md 4)."""
     known = wire.fresh_phone()

@@ -99,6 +99,7 @@ def test_homepage_tells_nothing_private(wire: WireClient) -> None:
         assert email not in body
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("token", ["", "not-a-token", None])
 def test_homepage_needs_no_token(wire: WireClient, token: str | None) -> None:
     """Any token or none will do (wire.md 4)."""
@@ -139,6 +140,7 @@ def test_coin_record(wire: WireClient, host: str) -> None:
     assert reply == app
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -162,6 +164,7 @@ def test_bad_query_is_named(wire: WireClient, query: str, field: str) -> None:
     assert refused_field(read_answer(reply.status_code, reply.headers, reply.content)) == field
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -179,6 +182,7 @@ def test_surfaces_are_apart(wire: WireClient, method: str, path: str) -> None:
     assert wire.request(method, path, token=wire.account().token).status_code == 404
 
 
+@pytest.mark.one_engine
 def test_web_answers_json(wire: WireClient) -> None:
     """Own info is JSON here, and protobuf in the app (wire.md 1.5, 4)."""
     reply = get(wire, "info", token=wire.account().token)
