@@ -203,32 +203,20 @@ def test_every_setting_has_values_that_are_refused() -> None:
     assert set(BAD_VALUES) == set(SETTINGS)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        pytest.param(name, value, id=f"{name}-{number}")
-        for name, values in BAD_VALUES.items()
-        for number, value in enumerate(values)
-        if isinstance(value, str)
-    ],
-)
-def test_bad_text_is_refused_by_name(name: str, value: str) -> None:
+@pytest.mark.parametrize("name", BAD_VALUES)
+def test_bad_text_is_refused_by_name(name: str) -> None:
     """Text that does not fit names its setting, whatever characters it is made of."""
-    assert set(refused({}, {f"HUPAN_{name.upper()}": value})) == {name}
+    for value in BAD_VALUES[name]:
+        if isinstance(value, str):
+            assert set(refused({}, {f"HUPAN_{name.upper()}": value})) == {name}, value
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        pytest.param(name, value, id=f"{name}-{number}")
-        for name, values in BAD_VALUES.items()
-        for number, value in enumerate(values)
-        if not isinstance(value, str | None) and not SETTINGS[name].secret
-    ],
-)
-def test_a_bad_type_is_refused_by_name(name: str, value: object) -> None:
+@pytest.mark.parametrize("name", [name for name in BAD_VALUES if not SETTINGS[name].secret])
+def test_a_bad_type_is_refused_by_name(name: str) -> None:
     """A value of the wrong type, or past its bounds, names its setting."""
-    assert set(refused({name: value}, {})) == {name}
+    for value in BAD_VALUES[name]:
+        if not isinstance(value, str | None):
+            assert set(refused({name: value}, {})) == {name}, value
 
 
 @pytest.mark.parametrize("text", ["smtp_password = 1", "sms_url = 1", "sms_headers = {a = 1}"])

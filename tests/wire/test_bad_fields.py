@@ -53,11 +53,12 @@ def test_missing_field_is_named(wire: WireClient, path: str, field: str) -> None
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize("value", WRONG_TYPES)
 @pytest.mark.parametrize(("path", "field"), ALL_FIELDS)
-def test_wrong_type_is_named(wire: WireClient, path: str, field: str, value: object) -> None:
+def test_wrong_type_is_named(wire: WireClient, path: str, field: str) -> None:
     """A field of the wrong type is named, required or not (wire.md 2)."""
-    assert refused_field(wire.post(path, {**whole_body(wire, path), field: value})) == field
+    for value in WRONG_TYPES:
+        answer = wire.post(path, {**whole_body(wire, path), field: value})
+        assert refused_field(answer) == field, value
 
 
 @pytest.mark.one_engine
@@ -115,18 +116,18 @@ def test_far_too_long_is_refused(wire: WireClient, path: str, field: str) -> Non
         "' or 1=1 --",
     ],
 )
-@pytest.mark.parametrize("path", [SMS, BY_CODE])
-def test_what_is_no_number_is_named(wire: WireClient, path: str, mobile: str) -> None:
+def test_what_is_no_number_is_named(wire: WireClient, mobile: str) -> None:
     """A phone number is `1` and ten ASCII digits, and nothing else (wire.md 5, security I7)."""
-    body = {**whole_body(wire, path), "mobile": mobile}
-    assert refused_field(wire.post(path, body)) == "mobile"
+    for path in (SMS, BY_CODE):
+        body = {**whole_body(wire, path), "mobile": mobile}
+        assert refused_field(wire.post(path, body)) == "mobile", path
 
 
 @pytest.mark.parametrize(("path", "field"), KEPT)
-@pytest.mark.parametrize("value", ["\x00", "a\x00b", "1390000\x00000", "\x00" * 100])
-def test_nul_breaks_nothing(wire: WireClient, path: str, field: str, value: str) -> None:
+def test_nul_breaks_nothing(wire: WireClient, path: str, field: str) -> None:
     """NUL in a text is a refusal like another, never an accident (security U5)."""
-    assert_refused(wire.post(path, {**whole_body(wire, path), field: value}))
+    for value in ("\x00", "a\x00b", "1390000\x00000", "\x00" * 100):
+        assert_refused(wire.post(path, {**whole_body(wire, path), field: value}))
 
 
 @pytest.mark.one_engine

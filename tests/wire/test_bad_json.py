@@ -79,28 +79,28 @@ def post(wire: WireClient, path: str, body: bytes) -> Answer:
     return wire.post(path, body, headers={"content-type": "application/json"})
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("body", BROKEN)
-def test_every_parser_error_is_one_code(wire: WireClient, path: str, body: bytes) -> None:
+def test_every_parser_error_is_one_code(wire: WireClient, body: bytes) -> None:
     """What the parser refuses gets one and the same code (security I3)."""
-    answer = post(wire, path, body)
-    assert_refused(answer)
-    assert answer.code == post(wire, path, b"[").code
+    for path in PATHS:
+        answer = post(wire, path, body)
+        assert_refused(answer)
+        assert answer.code == post(wire, path, b"[").code, path
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("body", BAD_TEXT + NOT_AN_OBJECT)
-def test_only_one_object_in_utf8(wire: WireClient, path: str, body: bytes) -> None:
+def test_only_one_object_in_utf8(wire: WireClient, body: bytes) -> None:
     """Other encodings, halves of characters and other values than an object are refused (I3)."""
-    assert_refused(post(wire, path, body))
+    for path in PATHS:
+        assert_refused(post(wire, path, body))
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize("field", ["mobile", "email", "deviceId", "id", "unknown"])
-def test_odd_numbers_break_nothing(wire: WireClient, path: str, number: bytes, field: str) -> None:
+@pytest.mark.parametrize("path", PATHS)
+def test_odd_numbers_break_nothing(wire: WireClient, path: str, number: bytes) -> None:
     """Numbers that no machine word holds are a refusal, never an accident (security I5)."""
-    assert_refused(post(wire, path, b'{"' + field.encode() + b'": ' + number + b"}"))
+    for field in (b"mobile", b"email", b"deviceId", b"id", b"unknown"):
+        assert_refused(post(wire, path, b'{"' + field + b'": ' + number + b"}"))
 
 
 def nests() -> dict[str, bytes]:
@@ -120,13 +120,13 @@ def nests() -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("name", nests())
-def test_deep_nests_break_nothing(wire: WireClient, path: str, name: str) -> None:
+def test_deep_nests_break_nothing(wire: WireClient, name: str) -> None:
     """A deep nest is refused and the process lives (security I4)."""
-    assert_refused(post(wire, path, nests()[name]))
-    assert wire.server.is_running
-    assert wire.request("GET", "/healthz").status_code == 200
+    for path in PATHS:
+        assert_refused(post(wire, path, nests()[name]))
+        assert wire.server.is_running
+        assert wire.request("GET", "/healthz").status_code == 200
 
 
 @pytest.mark.parametrize("name", nests())

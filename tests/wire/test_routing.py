@@ -105,14 +105,14 @@ def test_web_surface_has_its_own_info(wire: WireClient, path: str, host: str) ->
         "/sandbox/../v1/user/info",
     ],
 )
-@pytest.mark.parametrize("host", ["127.0.0.1", "", "chat-web-go.a", "a/healthz?", "x" * 300])
-def test_odd_targets_open_nothing(wire: WireClient, target: str, host: str) -> None:
+def test_odd_targets_open_nothing(wire: WireClient, target: str) -> None:
     """However a path or Host is written, a request without a token is never served (Z2)."""
-    start = f"GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
-    status, headers, body = exchange(wire.server, start.encode())
-    assert status in {0, 200, 400, 403, 404}, status
-    if status == 200:
-        assert read_answer(status, headers, body).code == -101
+    for host in ("127.0.0.1", "", "chat-web-go.a", "a/healthz?", "x" * 300):
+        start = f"GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+        status, headers, body = exchange(wire.server, start.encode())
+        assert status in {0, 200, 400, 403, 404}, (status, host)
+        if status == 200:
+            assert read_answer(status, headers, body).code == -101, host
 
 
 def test_head_of_raw_helper_is_served(wire: WireClient) -> None:
