@@ -178,13 +178,11 @@ def walks(connection: apsw.Connection, sql: str) -> list[str]:
     return [str(step[3]) for step in plan if WALK.match(str(step[3]))]
 
 
-@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS.keys())
-def test_a_statement_finds_its_rows_by_an_index(
-    connection: apsw.Connection, statement: Statement
-) -> None:
+def test_a_statement_finds_its_rows_by_an_index(connection: apsw.Connection) -> None:
     """However many accounts there are, a request costs the same."""
-    if statement.place not in WALKS:
-        assert walks(connection, statement.sql) == []
+    for name, statement in STATEMENTS.items():
+        if statement.place not in WALKS:
+            assert walks(connection, statement.sql) == [], name
 
 
 @pytest.mark.parametrize("standing", ["banned", "vip", "cancelled"])
