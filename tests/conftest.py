@@ -77,7 +77,7 @@ def sandbox(engine: EngineName, sandboxes: dict[EngineName, Server]) -> Server:
 
 @pytest.fixture
 def own_sandbox() -> Iterator[Server]:
-    """A sandbox for one test alone, which may wind its clock or reset it."""
+    """A sandbox for one test alone, which may stop it or look at its process."""
     with Server("sandbox") as server:
         yield server
 
@@ -97,10 +97,32 @@ def wire(engine: EngineName, sandbox: Server, clients: dict[EngineName, WireClie
     return clients.setdefault(engine, WireClient(sandbox))
 
 
+@pytest.fixture(scope="session")
+def emptied_sandboxes() -> Iterator[dict[EngineName, Server]]:
+    """The sandboxes that are emptied for each test, one for each engine."""
+    running: dict[EngineName, Server] = {}
+    try:
+        yield running
+        for server in running.values():
+            assert server.is_running, server.output()[-OUTPUT_TAIL:]
+    finally:
+        for server in running.values():
+            server.close()
+
+
+@pytest.fixture(scope="session")
+def emptied_sandbox(engine: EngineName, emptied_sandboxes: dict[EngineName, Server]) -> Server:
+    """A sandbox for the tests that wind its clock or count what is in it."""
+    if engine not in emptied_sandboxes:
+        emptied_sandboxes[engine] = Server("sandbox").__enter__()
+    return emptied_sandboxes[engine]
+
+
 @pytest.fixture
-def own_wire(own_sandbox: Server) -> Iterator[WireClient]:
-    """A stranger's client of the test's own sandbox."""
-    with WireClient(own_sandbox) as client:
+def own_wire(emptied_sandbox: Server) -> Iterator[WireClient]:
+    """A stranger's client of a sandbox with nothing in it, whose clock the test may wind."""
+    with WireClient(emptied_sandbox) as client:
+        assert client.request("POST", "/sandbox/reset").is_success
         yield client
 
 
@@ -134,5 +156,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures: list[str] = getattr(item, "fixturenames", [])
         is_quick = item.path.parent.name in QUICK and item.path.stem not in LONG
-        if "own_sandbox" in fixtures or not is_quick:
+        if {"own_sandbox", "own_wire"} & set(fixtures) or not is_quick:
             item.add_marker(pytest.mark.slow)

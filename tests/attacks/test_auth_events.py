@@ -11,6 +11,7 @@ import pytest
 
 from hupan.api.auth_acts import ACTS, TOKEN_REFUSED
 from hupan.contract.endpoints import ENDPOINTS
+from tests.servers import Server
 from tests.wire.answers import Answer
 from tests.wire.client import WireClient
 from tests.wire.events import event_of
@@ -213,16 +214,18 @@ def test_each_outcome_has_its_line(wire: WireClient, deed: str) -> None:
         assert told.answer.headers["x-result"] == told.result
 
 
-def test_a_token_that_opens_nothing_is_told(own_wire: WireClient) -> None:
+@pytest.mark.one_engine
+def test_a_token_that_opens_nothing_is_told(own_sandbox: Server) -> None:
     """Once for each address and minute, with how many there were (security L2)."""
-    first = own_wire.own_info(JUNK)
-    for _ in range(5):
-        assert own_wire.own_info(JUNK).code == -101
-    assert event_of(own_wire.server, first)["times"] == "1"
-    assert own_wire.server.output().count(f"event={TOKEN_REFUSED}") == 1
-    own_wire.wind(advance=61)
-    again = own_wire.own_info(JUNK)
-    line = event_of(own_wire.server, again)
+    with WireClient(own_sandbox) as wire:
+        first = wire.own_info(JUNK)
+        for _ in range(5):
+            assert wire.own_info(JUNK).code == -101
+        assert event_of(own_sandbox, first)["times"] == "1"
+        assert own_sandbox.output().count(f"event={TOKEN_REFUSED}") == 1
+        wire.wind(advance=61)
+        again = wire.own_info(JUNK)
+    line = event_of(own_sandbox, again)
     assert (line["event"], line["times"], line["reason"]) == (TOKEN_REFUSED, "6", "NotSignedIn")
 
 

@@ -5,6 +5,8 @@ import pytest
 from tests.wire.answers import assert_refused, refused_field
 from tests.wire.client import WireClient
 
+pytestmark = pytest.mark.one_engine
+
 SMS = "verification/get-verification-code"
 EMAIL = "verification/get-email-verification-code"
 BY_CODE = "user/verification-login"
@@ -42,7 +44,6 @@ def whole_body(wire: WireClient, path: str) -> dict[str, object]:
     return bodies[path] | (wire.solved() if path in {SMS, EMAIL} else {"platform": "web"})
 
 
-@pytest.mark.one_engine
 @pytest.mark.parametrize(("path", "field"), ALL_REQUIRED)
 def test_missing_field_is_named(wire: WireClient, path: str, field: str) -> None:
     """A required field that is missing or null is named (wire.md 2)."""
@@ -52,7 +53,6 @@ def test_missing_field_is_named(wire: WireClient, path: str, field: str) -> None
     assert refused_field(wire.post(path, {**body, field: None})) == field
 
 
-@pytest.mark.one_engine
 @pytest.mark.parametrize(("path", "field"), ALL_FIELDS)
 def test_wrong_type_is_named(wire: WireClient, path: str, field: str) -> None:
     """A field of the wrong type is named, required or not (wire.md 2)."""
@@ -61,7 +61,6 @@ def test_wrong_type_is_named(wire: WireClient, path: str, field: str) -> None:
         assert refused_field(answer) == field, value
 
 
-@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("path", "field"),
     [
@@ -79,14 +78,12 @@ def test_too_long_is_named(wire: WireClient, path: str, field: str, length: int)
     assert refused_field(wire.post(path, body)) == field
 
 
-@pytest.mark.one_engine
 @pytest.mark.parametrize(("path", "field"), ALL_REQUIRED)
 def test_far_too_long_is_refused(wire: WireClient, path: str, field: str) -> None:
     """A text of 60,000 characters in any field is refused, and nothing breaks (wire.md 2)."""
     assert_refused(wire.post(path, {**whole_body(wire, path), field: "1" * 60_000}))
 
 
-@pytest.mark.one_engine
 @pytest.mark.parametrize(
     "mobile",
     [
@@ -130,7 +127,6 @@ def test_nul_breaks_nothing(wire: WireClient, path: str, field: str) -> None:
         assert_refused(wire.post(path, {**whole_body(wire, path), field: value}))
 
 
-@pytest.mark.one_engine
 @pytest.mark.parametrize("path", sorted(REQUIRED))
 def test_names_are_exact(wire: WireClient, path: str) -> None:
     """A key in another case is another key (wire.md 2)."""
