@@ -43,7 +43,8 @@ INSTALL = $(PYTHON) -m pip --python "$(VENV)/bin/python" -qq --no-input install
 LOCKED = $(INSTALL) --require-hashes --only-binary :all:
 OURSELVES = $(INSTALL) --no-deps --no-build-isolation --editable .
 
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile --timeout 300
+# Compiled once for the many processes of the tests, whatever the environment says of that.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 2 --dist loadfile --timeout 300
 
 setup: ready-dev
 
