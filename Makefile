@@ -13,7 +13,7 @@
 #   make bench-peers  Hupan beside what people would pick instead (ARGS="--quick" for a shorter run)
 #   make lock      resolve requirements/ anew (UPGRADE=--upgrade to take newer versions)
 #   make proto     generate the protobuf stubs from proto/
-#   make security-table   docs/security.md from the tests: what is held against attacks, and by which
+#   make security-table   docs/security.md, also in Chinese, from the tests that show each requirement
 #   make wordlist  make the filter of common passwords from wordlists/
 #   make sbom      bill of materials of the server on standard output, as CycloneDX
 #   make licences  docs/licences.md from the lock
@@ -109,7 +109,7 @@ proto: ready-dev
 		--python_out=$(STUBS) --mypy_out=$(STUBS) proto/*.proto
 
 security-table: ready-dev
-	$(BIN)/python -m tests.guards.security_page > docs/security.md
+	$(BIN)/python -m tests.guards.security_page docs
 
 wordlist: ready-dev
 	$(BIN)/python -m wordlists.make

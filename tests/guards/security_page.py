@@ -1,4 +1,4 @@
-"""Makes docs/security.md from the tests: `python -m tests.guards.security_page > docs/security.md`.
+"""Makes both pages on security from the tests: `python -m tests.guards.security_page docs`.
 
 A test shows a requirement when its docstring cites it in brackets, as `(security C3)`, `(T6, R14
 c)` or `(wire.md 5, security C1-C3)`. A file's docstring counts for the file; so does that of a
@@ -9,10 +9,12 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.guards.requirements import AWAITED, LATER, NOT_HERE, REMARKS
+from tests.guards import requirements as reasons
+from tests.guards import security_zh as zh
 
 ROOT = Path(__file__).parents[2]
 ABOUT_CITING = {"tests/guards/test_documents.py", "tests/guards/test_security.py"}
@@ -28,6 +30,8 @@ _ROW = re.compile(rf"^\| ({_ID}) \| (.+) \|$", re.MULTILINE)
 
 _HEAD = """\
 # What is held against attacks and faults, and by which test
+
+[中文](security.zh-CN.md) · English
 
 Made from the tests by `make security-table`; a guard keeps it true. The short wording of each
 requirement is that of [wire-rules.md](wire-rules.md), where the decisions and invariants that tests
@@ -51,9 +55,69 @@ _GROUPS = {
 }
 
 
-def main() -> int:
-    """Writes the page to the standard output."""
-    sys.stdout.write(page(requirements(ROOT), shown(ROOT), _soak(ROOT)))
+@dataclass(frozen=True)
+class Edition:
+    """The page in one language.
+
+    Attributes:
+        titles: of the requirements, by id; an empty table leaves those of docs/wire-rules.md.
+        later, not_here, remarks: as in requirements.py.
+        states: tested; applies later; does not apply; tests are awaited.
+        has_names: whether tests are named, or only their files.
+    """
+
+    file: str
+    head: str
+    columns: tuple[str, ...]
+    groups: dict[str, str]
+    titles: dict[str, str]
+    later: dict[str, str]
+    not_here: dict[str, str]
+    remarks: dict[str, str]
+    states: tuple[str, str, str, str]
+    stop: str
+    has_names: bool
+    soak_title: str
+
+
+ENGLISH = Edition(
+    file="security.md",
+    head=_HEAD,
+    columns=("id", "requirement", "tests", "state"),
+    groups=_GROUPS,
+    titles={},
+    later=reasons.LATER,
+    not_here=reasons.NOT_HERE,
+    remarks=reasons.REMARKS,
+    states=("tested", "applies later: ", "does not apply: ", "tests are awaited"),
+    stop="; ",
+    has_names=True,
+    soak_title="Figures of one full soak run",
+)
+CHINESE = Edition(
+    file="security.zh-CN.md",
+    head=zh.HEAD,
+    columns=zh.COLUMNS,
+    groups=zh.GROUPS,
+    titles=zh.REQUIREMENTS,
+    later=zh.LATER,
+    not_here=zh.NOT_HERE,
+    remarks=zh.REMARKS,
+    states=zh.STATES,
+    stop="；",
+    has_names=False,
+    soak_title=zh.SOAK_TITLE,
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Writes both pages into a folder."""
+    folder, tests, soak = Path(arguments[0]), shown(ROOT), _soak(ROOT)
+    texts = requirements(ROOT)
+    english = page(texts, tests, soak or "No run is recorded yet.\n")
+    chinese = page(texts, tests, soak_in_chinese(soak) if soak else zh.NO_SOAK, CHINESE)
+    (folder / ENGLISH.file).write_text(english, "utf-8")
+    (folder / CHINESE.file).write_text(chinese, "utf-8")
     return 0
 
 
@@ -88,37 +152,68 @@ def cited(text: str) -> set[str]:
     return found
 
 
-def state(one: str, tests: Tests) -> str:
+def state(one: str, tests: Tests, edition: Edition = ENGLISH) -> str:
     """The last cell of a row; "" for what has neither a test nor a reason."""
+    tested, later, not_here, awaited = edition.states
     if one in tests:
-        return f"tested; {REMARKS[one]}" if one in REMARKS else "tested"
-    if one in LATER:
-        return f"applies later: {LATER[one]}"
-    if one in NOT_HERE:
-        return f"does not apply: {NOT_HERE[one]}"
-    return "tests are awaited" if one in AWAITED else ""
+        remark = edition.remarks.get(one)
+        return f"{tested}{edition.stop}{remark}" if remark else tested
+    if one in edition.later:
+        return f"{later}{edition.later[one]}"
+    if one in edition.not_here:
+        return f"{not_here}{edition.not_here[one]}"
+    return awaited if one in reasons.AWAITED else ""
 
 
-def page(texts: dict[str, str], tests: Tests, soak: str) -> str:
+def page(texts: dict[str, str], tests: Tests, soak: str, edition: Edition = ENGLISH) -> str:
     """The whole page."""
-    parts = [_HEAD]
-    for letter, title in _GROUPS.items():
-        rows = [_row(one, text, tests) for one, text in texts.items() if one[0] == letter]
-        table = ["| id | requirement | tests | state |", "|---|---|---|---|", *rows]
-        parts.append("\n".join([f"## {title}", "", *table, ""]))
-    parts.append(f"## Figures of one full soak run\n\n{soak}")
+    parts = [edition.head]
+    head = [f"| {' | '.join(edition.columns)} |", "|---|---|---|---|"]
+    for letter, title in edition.groups.items():
+        rows = [
+            _row(one, edition.titles.get(one, text), tests, edition)
+            for one, text in texts.items()
+            if one[0] == letter
+        ]
+        parts.append("\n".join([f"## {title}", "", *head, *rows, ""]))
+    parts.append(f"## {edition.soak_title}\n\n{soak}")
     return "\n".join(parts)
 
 
-def _row(one: str, text: str, tests: Tests) -> str:
-    files = "; ".join(_cell(path, names) for path, names in tests.get(one, {}).items())
-    return f"| {one} | {text} | {files} | {state(one, tests)} |"
+def soak_in_chinese(soak: str) -> str:
+    """The figures of docs/soak.md with Chinese words around them."""
+    cells = [row.strip("| ").split(" | ") for row in soak.splitlines() if row.startswith("| ")]
+    rows = [
+        f"| {' | '.join((*zh.PHASES[phase], *_others_in_chinese(figures)))} |\n"
+        for phase, _load, *figures in cells[1:]
+    ]
+    values = [line.partition(": ")[2].rstrip(".") for line in soak.splitlines() if line[:2] == "- "]
+    *numbers, missed = values
+    told = "无" if missed == "nothing" else "；".join(f"`{bound}`" for bound in missed.split("; "))
+    facts = [
+        f"- {label}：{value.replace(' to ', ' 至 ')}。\n"
+        for label, value in zip(zh.FACTS, (*numbers, told), strict=True)
+    ]
+    return f"{zh.SOAK_HEAD}{''.join(rows)}{zh.SOAK_NOTES}\n{''.join(facts)}"
 
 
-def _cell(path: str, names: list[str]) -> str:
+def _others_in_chinese(figures: list[str]) -> list[str]:
+    """The cells of one phase: what was no success is named as the load names it."""
+    seconds, good, others, *times = figures
+    return [seconds, good, "无" if others == "none" else f"`{others}`", *times]
+
+
+def _row(one: str, text: str, tests: Tests, edition: Edition) -> str:
+    cells = [_cell(path, names, edition) for path, names in tests.get(one, {}).items()]
+    return f"| {one} | {text} | {edition.stop.join(cells)} | {state(one, tests, edition)} |"
+
+
+def _cell(path: str, names: list[str], edition: Edition) -> str:
     link = f"[{path.removeprefix('tests/').removesuffix('.py')}](../{path})"
+    if not names or not edition.has_names:
+        return link
     told = ", ".join(f"`{name.removeprefix('test_')}`" for name in names)
-    return f"{link}: {told}" if told else link
+    return f"{link}: {told}"
 
 
 def _of_file(source: str) -> Iterator[tuple[str, str]]:
@@ -144,8 +239,8 @@ def _order(one: str) -> tuple[int, int]:
 
 def _soak(root: Path) -> str:
     figures = root / SOAK
-    return figures.read_text("utf-8") if figures.exists() else "No run is recorded yet.\n"
+    return figures.read_text("utf-8") if figures.exists() else ""
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

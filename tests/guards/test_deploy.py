@@ -27,6 +27,7 @@ from hupan.model import AccountId
 # What fail2ban makes of its tag: an address of either family.
 ADDRESS = r"(?P<address>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+)"
 GUESSES = {act.event for act in ACTS.values()} - {"sign-out", "device-offline"}
+PAGES = ("docs/operations.md", "docs/operations.zh-CN.md")
 SETTING = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
 
 
@@ -130,9 +131,10 @@ def test_a_line_within_a_line_does_not_count(patterns: list[re.Pattern[str]]) ->
         assert banned(patterns, line) is None
 
 
-def test_the_pages_name_settings_that_exist(root: Path) -> None:
-    """Each setting that docs/operations.md names is one (L9)."""
-    page = (root / "docs/operations.md").read_text("utf-8")
+@pytest.mark.parametrize("name", PAGES)
+def test_the_pages_name_settings_that_exist(root: Path, name: str) -> None:
+    """Each setting that docs/operations.md names is one, in both languages (L9)."""
+    page = (root / name).read_text("utf-8")
     words = {word for word in SETTING.findall(page) if not word.startswith(("hupan_", "process_"))}
     assert words <= set(SETTINGS)
     named = re.findall(r"^([a-z_]+) = ", page, re.MULTILINE)
@@ -140,9 +142,10 @@ def test_the_pages_name_settings_that_exist(root: Path) -> None:
     assert set(named) <= set(SETTINGS)
 
 
-def test_the_page_tells_of_each_file(root: Path) -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_tells_of_each_file(root: Path, name: str) -> None:
     """What lies in deploy/ is told, and what is told lies there."""
-    page = (root / "docs/operations.md").read_text("utf-8")
+    page = (root / name).read_text("utf-8")
     files = {
         path.relative_to(root).as_posix() for path in (root / "deploy").rglob("*") if path.is_file()
     }

@@ -13,7 +13,7 @@ import pytest
 
 FIRST, *OTHERS = NAMES = ("chat-go.jwzhd.com", "chat-web-go.jwzhd.com", "chat-ws-go.jwzhd.com")
 NAMED_IN = {
-    *("README.md", "README.zh-CN.md", "docs/operations.md"),
+    *("README.md", "README.zh-CN.md", "docs/operations.md", "docs/operations.zh-CN.md"),
     *("deploy/nginx/hupan.conf", "deploy/caddy/Caddyfile"),
 }
 HOSTS_LINES = "".join(f"192.0.2.10  {name}\n" for name in NAMES)
@@ -43,7 +43,7 @@ def test_whoever_names_one_names_all(written: Callable[..., dict[str, str]], roo
     assert incomplete(pages | texts) == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/operations.md"])
+@pytest.mark.parametrize("page", sorted(path for path in NAMED_IN if path.endswith(".md")))
 def test_hosts_lines_can_be_copied(root: Path, page: str) -> None:
     """Each page has a line for each name."""
     assert HOSTS_LINES in (root / page).read_text("utf-8")

@@ -1,22 +1,79 @@
-"""The page on security says what the tests say.
+"""The pages on security say what the tests say, in both languages.
 
 The story: a list of defences was kept by hand beside the code. Each line had been true on the day
 that it was written; when one of the tests behind them went away in a clean-up, its line stayed, and
 the gap was found by somebody else.
 """
 
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.guards import security_zh
 from tests.guards.requirements import AWAITED, CORE, LATER, NOT_HERE, REMARKS
-from tests.guards.security_page import cited, main, page, requirements, shown, state
+from tests.guards.security_page import (
+    CHINESE,
+    ENGLISH,
+    cited,
+    main,
+    page,
+    requirements,
+    shown,
+    soak_in_chinese,
+    state,
+)
+from tests.soak.page import PHASES
+
+FIGURE = re.compile(r"[0-9]+(?:,[0-9]{3})*")
 
 
-def test_the_page_is_what_the_tests_make(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_pages_are_what_the_tests_make(root: Path, tmp_path: Path) -> None:
     """`make security-table` changes nothing."""
-    assert main() == 0
-    assert (root / "docs" / "security.md").read_text("utf-8") == capsys.readouterr().out
+    assert main([str(tmp_path)]) == 0
+    for name in (ENGLISH.file, CHINESE.file):
+        assert (root / "docs" / name).read_text("utf-8") == (tmp_path / name).read_text("utf-8")
+
+
+def test_every_requirement_and_reason_stands_in_chinese(root: Path) -> None:
+    """Each has its sentence, and none is of an id that is gone."""
+    assert security_zh.REQUIREMENTS.keys() == requirements(root).keys()
+    assert (security_zh.LATER.keys(), security_zh.NOT_HERE.keys(), security_zh.REMARKS.keys()) == (
+        LATER.keys(),
+        NOT_HERE.keys(),
+        REMARKS.keys(),
+    )
+    assert security_zh.GROUPS.keys() == ENGLISH.groups.keys()
+
+
+def test_a_requirement_has_the_same_figures_in_both_languages(root: Path) -> None:
+    """A bound that changes in docs/wire-rules.md changes in the Chinese sentence too."""
+    other = {
+        one: (text, security_zh.REQUIREMENTS[one])
+        for one, text in requirements(root).items()
+        if sorted(FIGURE.findall(text)) != sorted(FIGURE.findall(security_zh.REQUIREMENTS[one]))
+    }
+    assert other == {}
+
+
+def test_the_figures_of_a_soak_run_are_the_same_in_chinese(root: Path) -> None:
+    """Each phase and each fact, with what was missed as the load names it."""
+    assert security_zh.PHASES.keys() == PHASES.keys()
+    english = (root / "docs" / "soak.md").read_text("utf-8")
+    told = re.compile(r"^- .*?(?:: |：)`?(.*?)`?[.。]$", re.MULTILINE)
+    chinese = soak_in_chinese(english)
+    facts = [fact.replace(" 至 ", " to ") for fact in told.findall(chinese)]
+    assert told.findall(english) == facts
+    last_cells = re.compile(r"^\| \S.* \| ([\d.]+ \| [\d,]+) \| .*? \|( .*)$", re.MULTILINE)
+    assert len(last_cells.findall(english)) == len(PHASES)
+    assert last_cells.findall(english) == last_cells.findall(chinese)
+
+
+def test_a_soak_run_that_missed_nothing_is_told_in_chinese(root: Path) -> None:
+    """The word for nothing is Chinese, and nothing is in code."""
+    english = (root / "docs" / "soak.md").read_text("utf-8")
+    clean = re.sub(r"^- Missed: .*$", "- Missed: nothing.", english, flags=re.MULTILINE)
+    assert soak_in_chinese(clean).endswith("- 未达标：无。\n")
 
 
 def test_every_requirement_has_a_test_or_a_reason(root: Path) -> None:
@@ -46,6 +103,8 @@ def test_a_requirement_without_either_is_seen() -> None:
     """Its state is empty, and so is its cell."""
     assert state("C3", {}) == ""
     assert page({"C3": "five tries"}, {}, "").count("| C3 | five tries |  |  |") == 1
+    chinese = f"| C3 | {security_zh.REQUIREMENTS['C3']} |  |  |"
+    assert page({"C3": "five tries"}, {}, "", CHINESE).count(chinese) == 1
 
 
 @pytest.mark.parametrize(
