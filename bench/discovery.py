@@ -20,12 +20,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from hupan.domain.discovery import Discovery
-from hupan.domain.group_draft import drafting
+from hupan.domain.discovery import Discovery, build_group_index
 from hupan.model import Group, GroupId
-from hupan.store.engine import Engine, Transaction
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine
+from hupan.store.database import Database, Transaction
+from hupan.store.migrate import migrate_file
+from hupan.store.sqlite import SqliteDatabase
 
 FIRST_ID = 100_000_000
 WORDS = 30_000
@@ -76,11 +75,11 @@ KINDS = {"zipf": groups, "random": random_groups}
 
 async def fill(database: pathlib.Path, coming: Iterator[Group]) -> None:
     """Imports the groups while somebody else writes; tells how long both took."""
-    engine, neighbour = SqliteEngine(database), SqliteEngine(database)
+    engine, neighbour = SqliteDatabase(database), SqliteDatabase(database)
     waits: list[float] = []
     writing = asyncio.create_task(_write_beside(neighbour, waits))
     started = time.monotonic()
-    async with drafting(engine) as draft:
+    async with build_group_index(engine) as draft:
         while some := list(itertools.islice(coming, 2_000)):
             await draft.add(some)
         print(f"staged after {time.monotonic() - started:.0f} s")
@@ -98,7 +97,7 @@ async def fill(database: pathlib.Path, coming: Iterator[Group]) -> None:
     )
 
 
-async def _write_beside(engine: Engine, waits: list[float]) -> None:
+async def _write_beside(engine: Database, waits: list[float]) -> None:
     async def change(tx: Transaction) -> None:
         await tx.run("UPDATE counters SET value = value + 1 WHERE name = 'process'")
 
@@ -136,10 +135,10 @@ async def ask(discovery: Discovery, name: str, category: str, keyword: str, page
 
 async def measure(database: pathlib.Path) -> None:
     """Every question on its first and its last page."""
-    engine = SqliteEngine(database)
+    engine = SqliteDatabase(database)
     discovery = Discovery(engine)
     (common,) = [group.name[:2] for group in await discovery.groups("", "", page=1, size=1)]
-    row = await engine.one(
+    row = await engine.fetch_one(
         "SELECT id, introduction FROM listed_groups WHERE id > ?1 LIMIT 1", FIRST_ID + 90_000
     )
     group, text = row or (FIRST_ID, "")
@@ -179,7 +178,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         database = folder / "hupan.db"
         if not database.exists():
-            migrate(database)
+            migrate_file(database)
             asyncio.run(fill(database, KINDS[kind](count)))
             print(f"the store has {database.stat().st_size >> 20} MB")
         asyncio.run(measure(database))

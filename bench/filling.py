@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hupan.chance import SystemChance
-from hupan.domain.tokens import Tokens
+from hupan.crypto import SecretBox, load_or_create_key, sha256_digest
+from hupan.domain.sessions import Tokens
 from hupan.model import AccountId
-from hupan.seal import Seal, digest, load_key
-from hupan.store.migrate import migrate
+from hupan.rng import SystemRandomSource
+from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import connect
 
 FIRST = 1_000_001
@@ -34,8 +34,8 @@ def fill(
     """
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / "hupan.db"
-    tokens = Tokens(Seal(load_key(folder / "secret.key")), SystemChance())
-    migrate(database)
+    tokens = Tokens(SecretBox(load_or_create_key(folder / "secret.key")), SystemRandomSource())
+    migrate_file(database)
     step = max(1, accounts // parts)
     sample: list[tuple[int, str]] = []
 
@@ -44,7 +44,7 @@ def fill(
             token = tokens.make(AccountId(account))
             if account % step == 0:
                 sample.append((account, token))
-            yield account, digest(token), NOW
+            yield account, sha256_digest(token), NOW
             tell(account)
 
     def people() -> Iterator[tuple[int, str, str, str, int, int]]:

@@ -14,9 +14,8 @@ import sys
 
 from loading import Round, await_start, load, start, stop
 
-from hupan.listener.asgi import Receive, Scope, Send
-from hupan.listener.limits import ListenerLimits
-from hupan.listener.run import run
+from hupan.server.connection import Receive, Scope, Send, ServerLimits
+from hupan.server.workers import run_server
 
 PORTS = {"uvicorn": 18471, "granian": 18472, "hupan": 18473}
 HEAD = {
@@ -121,12 +120,12 @@ def main() -> None:
 
 def serve(port: int) -> int:
     """Our own listener with the bounds of production."""
-    return run(
+    return run_server(
         lambda: app,
         host="127.0.0.1",
         port=port,
         workers=1,
-        limits=ListenerLimits(),
+        limits=ServerLimits(),
         on_listening=lambda _urls: None,
     )
 

@@ -4,7 +4,7 @@ import secrets
 import sys
 import time
 
-from hupan.pictures.drawing import InkDrawer
+from hupan.captcha import CaptchaRenderer
 
 PICTURES = 2_000
 ROUNDS = 5
@@ -12,7 +12,7 @@ ROUNDS = 5
 
 def main() -> None:
     """Draws five rounds of 2,000 pictures and prints each; the first call warms up."""
-    draw = InkDrawer(secrets.SystemRandom().uniform)
+    draw = CaptchaRenderer(secrets.SystemRandom().uniform)
     draw("012345")
     draw("6789")
     for _ in range(ROUNDS):

@@ -24,31 +24,28 @@ import uvloop
 from filling import fill
 from listeners import app as bare_app
 
-from hupan.api.access_log import AccessLog
-from hupan.api.call import Call
-from hupan.api.captcha import captcha
-from hupan.api.codec import JsonCodec, ProtobufCodec
-from hupan.api.cors import Cors
-from hupan.api.dispatch import Dispatcher
-from hupan.api.profiles import get_user, own_info
+from hupan.api.app import Dispatcher
+from hupan.api.codecs import JsonCodec, ProtobufCodec
+from hupan.api.codes import create_captcha
+from hupan.api.context import RequestContext
+from hupan.api.profiles import get_own_info, get_user
+from hupan.api.responses import Cors
 from hupan.api.routing import Route
-from hupan.app.building import Server, build
-from hupan.app.outside import real_outside
-from hupan.chance import SystemChance
-from hupan.config import load
+from hupan.application import Server, build_server
+from hupan.config import load_settings
+from hupan.contract.endpoints import IgnoredBody
 from hupan.contract.pb.hupan_pb2 import Edited, EditNickname, GetUser, OwnInfo, User
-from hupan.contract.table import Anything
-from hupan.counting import Meter
-from hupan.domain.text import nickname
-from hupan.domain.tokens import Tokens
-from hupan.listener.asgi import ASGIApp
-from hupan.listener.exchange import Starts
-from hupan.listener.limits import ListenerLimits
-from hupan.listener.protocol import BoundedProtocol
-from hupan.listener.uvicorn_parts import Config, ServerState
+from hupan.crypto import sha256_digest
+from hupan.domain.sessions import Tokens
+from hupan.domain.text import parse_nickname
+from hupan.environment import make_server_environment
+from hupan.logs import AccessLog
+from hupan.metrics import EndpointMetrics
 from hupan.model import AccountId
-from hupan.seal import digest
-from hupan.store.profiles import find_seen
+from hupan.rng import SystemRandomSource
+from hupan.server.connection import ASGIApp, HttpConnection, RequestStarter, ServerLimits
+from hupan.server.uvicorn_parts import Config, ServerState
+from hupan.store.profiles import find_profile_view
 from hupan.store.sessions import find_caller
 
 ROOMY = dict.fromkeys(
@@ -110,14 +107,14 @@ class Door:
         config.loaded = True
         state = ServerState()
         self.wires = [Wire() for _ in range(CONNECTIONS)]
-        starts = Starts(app, asyncio.get_running_loop(), state.tasks)
-        self._connections: list[BoundedProtocol] = []
+        starts = RequestStarter(app, asyncio.get_running_loop(), state.tasks)
+        self._connections: list[HttpConnection] = []
         for wire in self.wires:
-            made = BoundedProtocol(ListenerLimits(), config, state, {}, starts, lambda _: None)
+            made = HttpConnection(ServerLimits(), config, state, {}, starts, lambda _: None)
             made.connection_made(wire)
             self._connections.append(made)
 
-    async def ask(self, requests: list[bytes]) -> None:
+    async def run(self, requests: list[bytes]) -> None:
         """Sends one request on each connection, and waits until all are answered."""
         for connection, request in zip(self._connections, requests, strict=True):
             connection.data_received(request)
@@ -144,7 +141,9 @@ class Place:
         """The same for a coroutine that never waits."""
         return self.call(lambda: _finish(step()), calls)
 
-    async def requests(self, apps: list[ASGIApp], path: str, bodies: list[bytes]) -> list[float]:
+    async def max_requests(
+        self, apps: list[ASGIApp], path: str, bodies: list[bytes]
+    ) -> list[float]:
         """The microseconds of CPU that one request takes in the whole of each app, by turns.
 
         Bodies take turns too, so that each request changes something; none makes a GET.
@@ -175,7 +174,7 @@ async def _request_ns(door: Door, asked: list[list[bytes]]) -> float:
     times = REQUESTS // CONNECTIONS
     began = process_time_ns()
     for turn in range(times):
-        await door.ask(asked[turn % len(asked)])
+        await door.run(asked[turn % len(asked)])
     return (process_time_ns() - began) / times / CONNECTIONS
 
 
@@ -198,11 +197,11 @@ async def own_info_steps(at: Place) -> Costs:
     """The steps of `GET /v1/user/info`."""
     services, engine = at.server.services, at.server.parts.engine
     caller = await services.sessions.get(at.token)
-    codec, anything = ProtobufCodec(Anything, OwnInfo), Anything()
-    answer = await own_info(services, caller, anything)
-    hashed = digest(at.token)
+    codec, anything = ProtobufCodec(IgnoredBody, OwnInfo), IgnoredBody()
+    answer = await get_own_info(services, caller, anything)
+    hashed = sha256_digest(at.token)
     read = at.run(lambda: find_caller(engine, at.account, hashed))
-    token = at.call(lambda: (at.tokens.account_of(at.token), digest(at.token)))
+    token = at.call(lambda: (at.tokens.account_of(at.token), sha256_digest(at.token)))
     knows = at.run(lambda: services.sessions.get(at.token))
     return [
         *await shared_steps(at, "/v1/user/info", []),
@@ -216,7 +215,7 @@ async def own_info_steps(at: Place) -> Costs:
         (
             "message",
             "the handler fills the protobuf message",
-            at.run(lambda: own_info(services, caller, anything)),
+            at.run(lambda: get_own_info(services, caller, anything)),
         ),
         ("encoding", "status and serialisation", at.call(lambda: codec.write(answer, 1 << 40))),
     ]
@@ -232,7 +231,7 @@ async def get_user_steps(at: Place) -> Costs:
     answer = await get_user(services, viewer, request)
     handler = at.run(lambda: get_user(services, viewer, request))
     shown = at.run(lambda: services.profiles.show(request.id, viewer))
-    row = at.run(lambda: find_seen(engine, other))
+    row = at.run(lambda: find_profile_view(engine, other))
     return [
         *await shared_steps(at, "/v1/user/get-user", [body]),
         (
@@ -263,7 +262,7 @@ async def nickname_steps(at: Place) -> Costs:
         *await shared_steps(at, "/v1/user/edit-nickname", names),
         ("token, session row, rules", "as above", at.run(lambda: services.sessions.get(at.token))),
         ("decoding", "protobuf to the request", at.call(lambda: codec.read(body))),
-        ("rules", "is it a nickname", at.call(lambda: nickname(request.name, "name"))),
+        ("rules", "is it a nickname", at.call(lambda: parse_nickname(request.name, "name"))),
         ("change", "savepoint, update, shared commit, both threads", await _change_us(at)),
         ("encoding", "status and serialisation", at.call(lambda: codec.write(Edited(), 1 << 40))),
     ]
@@ -278,23 +277,23 @@ async def _change_us(at: Place) -> float:
             *(edits.rename(AccountId(at.account + n), f"湖畔{turn}") for n in range(CONNECTIONS))
         )
         best = min(best, (process_time_ns() - began) / CONNECTIONS / 1e3)
-    rules = at.call(lambda: nickname("湖畔1", "name"))
+    rules = at.call(lambda: parse_nickname("湖畔1", "name"))
     return best - rules
 
 
 async def captcha_steps(at: Place) -> Costs:
     """The steps of `POST /v1/user/captcha` while pictures are ready."""
-    services, pool = at.server.services, at.server.parts.pictures
-    call = Call(1, "", english=False, headers=[], peer="")
-    codec, anything = JsonCodec(Anything), Anything()
-    answer = await captcha(services, call, anything)
+    services, pool = at.server.services, at.server.parts.captcha_pool
+    call = RequestContext(1, "", english=False, headers=[], peer="")
+    codec, anything = JsonCodec(IgnoredBody), IgnoredBody()
+    answer = await create_captcha(services, call, anything)
     issue = []
     for _ in range(at.rounds):
-        while pool.ready <= PICTURES:
+        while pool.ready_count <= PICTURES:
             await pool.take()  # makes it draw again
             await asyncio.sleep(0.1)
         issue.append(
-            _timed(lambda: _finish(captcha(services, call, anything)), PICTURES // 2) / 24e3
+            _timed(lambda: _finish(create_captcha(services, call, anything)), PICTURES // 2) / 24e3
         )
     _, *shared = await shared_steps(at, "/v1/user/captcha", [b""])  # the whole would empty the pool
     return [
@@ -313,7 +312,9 @@ async def shared_steps(at: Place, path: str, bodies: list[bytes]) -> Costs:
     log = AccessLog(to_nowhere(), "text")
     noted = at.call(lambda: log.note(1 << 40, path, "ok", 1))
     ours = at.server.dispatcher
-    bare, through, whole = await at.requests([bare_app, empty(path, bodies), ours], path, bodies)
+    bare, through, whole = await at.max_requests(
+        [bare_app, empty(path, bodies), ours], path, bodies
+    )
     return [
         (WHOLE, f"measured, limits and all; a bare answer is {bare / whole:.2f} of it", whole),
         ("listener", "parsing, task, writing: all of a bare answer", bare),
@@ -329,7 +330,9 @@ def empty(path: str, bodies: list[bytes]) -> Dispatcher:
         return b"." * 120
 
     key = ("app", "POST" if bodies else "GET", path)
-    route = Route(ProtobufCodec(Anything, OwnInfo), None, bool(bodies), 16384, answer, Meter())
+    route = Route(
+        ProtobufCodec(IgnoredBody, OwnInfo), None, bool(bodies), 16384, answer, EndpointMetrics()
+    )
     log = AccessLog(None, "text")
     return Dispatcher({key: route}, Cors([]), log, process_number=1, web_host_prefix="www.")
 
@@ -354,10 +357,18 @@ def render(title: str, costs: Costs) -> str:
 async def measure(folder: pathlib.Path, sample: list[tuple[int, str]], rounds: int) -> None:
     """Builds a server and prints a table for each endpoint."""
     with contextlib.redirect_stderr(to_nowhere()):  # where the lines of requests go
-        server = await build(load({"data_dir": folder, **ROOMY}, {}), real_outside({}))
-    server.parts.pictures.start()
+        server = await build_server(
+            load_settings({"data_dir": folder, **ROOMY}, {}), make_server_environment({})
+        )
+    server.parts.captcha_pool.start()
     account, token = sample[len(sample) // 2]
-    at = Place(server, AccountId(account), token, Tokens(server.parts.seal, SystemChance()), rounds)
+    at = Place(
+        server,
+        AccountId(account),
+        token,
+        Tokens(server.parts.secret_box, SystemRandomSource()),
+        rounds,
+    )
     gc.freeze()
     for title, steps in (
         ("Own info, `GET /v1/user/info`", own_info_steps),

@@ -26,8 +26,8 @@ class Answering:
     }
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, bytes]] = []
-        asked = self.asked
+        self.record_code_request: list[tuple[str, bytes]] = []
+        asked = self.record_code_request
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"

@@ -15,13 +15,12 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import asyncpg
 
-from hupan.store.engine import Engine, Figures, Result, Row, Transaction, Value
-from hupan.store.migrate import migrate
-from hupan.store.postgres import PostgresEngine
+from hupan.store.database import Database, DatabaseStats, Result, Row, Transaction, Value
+from hupan.store.migrate import migrate_file
+from hupan.store.postgres import PostgresDatabase
 from hupan.store.postgres_migrate import migrate_postgres
-from hupan.store.postgres_place import Place, PoolSize
-from hupan.store.postgres_pool import open_pool
-from hupan.store.sqlite import SqliteEngine
+from hupan.store.postgres_pool import PoolSize, PostgresDsn, make_pool
+from hupan.store.sqlite import SqliteDatabase
 from tests.postgres import Cluster
 
 EngineName: TypeAlias = Literal["sqlite", "postgres"]
@@ -49,7 +48,7 @@ class Databases:
         self.wait(self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}"))
         return name
 
-    def drop(self, name: str) -> None:
+    def discard(self, name: str) -> None:
         """Drop a database, whoever is still connected."""
         self.wait(self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
@@ -63,7 +62,7 @@ class Databases:
     async def _prepare(self) -> "asyncpg.Connection[asyncpg.Record]":
         connection = await asyncpg.connect(self.cluster.url())
         await connection.execute(f"CREATE DATABASE {TEMPLATE}")
-        pool = await open_pool(Place(self.cluster.url(TEMPLATE)))
+        pool = await make_pool(PostgresDsn(self.cluster.url(TEMPLATE)))
         await migrate_postgres(pool)
         await pool.close()
         return connection
@@ -110,10 +109,10 @@ class Stores:
         """The setting `database` of a server in this process; "" for a file beside its data."""
         return "" if self.engine == "sqlite" else self.url(place)
 
-    def forget(self, place: Path) -> None:
+    def reset(self, place: Path) -> None:
         """Drop the database of a place, if it has one."""
         if self.databases is not None and place in self.names:
-            self.databases.drop(self.names.pop(place))
+            self.databases.discard(self.names.pop(place))
 
     @contextmanager
     def dropped_after(self) -> Iterator[None]:
@@ -126,30 +125,30 @@ class Stores:
                 engine.end()
             self.opened.clear()
             for place in set(self.names) - before:
-                self.forget(place)
+                self.reset(place)
 
 
 STORES = Stores()
 
 
-def make_engine(place: Path) -> Engine:
+def make_engine(place: Path) -> Database:
     """An open store, empty when the place is named for the first time."""
     if STORES.engine == "sqlite":
-        migrate(place)
+        migrate_file(place)
     return open_store(place)
 
 
-def open_store(place: Path) -> Engine:
+def open_store(place: Path) -> Database:
     """An open store that was made before, which a server may have open too."""
     if STORES.engine == "postgres":
         assert STORES.databases is not None
         STORES.opened.append(LoopsEngine(STORES.url(place), STORES.databases))
         return STORES.opened[-1]
-    return SqliteEngine(place)
+    return SqliteDatabase(place)
 
 
 @asynccontextmanager
-async def open_engine(place: Path) -> AsyncIterator[Engine]:
+async def open_engine(place: Path) -> AsyncIterator[Database]:
     """An open store, closed at the end."""
     engine = make_engine(place)
     try:
@@ -163,27 +162,29 @@ class LoopsEngine:
 
     def __init__(self, url: str, databases: Databases) -> None:
         self._databases = databases
-        self._engine = PostgresEngine(databases.wait(open_pool(Place(url), PoolSize(most=8))))
+        self._engine = PostgresDatabase(
+            databases.wait(make_pool(PostgresDsn(url), PoolSize(max_connections=8)))
+        )
 
-    async def one(self, sql: str, *values: Value) -> Row | None:
+    async def fetch_one(self, sql: str, *values: Value) -> Row | None:
         """The first row, or None."""
-        return await self._there(self._engine.one(sql, *values))
+        return await self._there(self._engine.fetch_one(sql, *values))
 
-    async def all(self, sql: str, *values: Value) -> list[Row]:
+    async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
         """Every row."""
-        return await self._there(self._engine.all(sql, *values))
+        return await self._there(self._engine.fetch_all(sql, *values))
 
-    async def change(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+    async def run_transaction(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """Run `work` in a transaction, on another thread than the caller's, as SQLite does."""
-        return await self._there(self._engine.change(work))
+        return await self._there(self._engine.run_transaction(work))
 
     async def check(self) -> None:
         """Ask the server."""
         await self._there(self._engine.check())
 
-    def figures(self) -> Figures:
+    def stats(self) -> DatabaseStats:
         """What was done so far."""
-        return self._engine.figures()
+        return self._engine.stats()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from zxcvbn.frequency_lists import FREQUENCY_LISTS  # type: ignore[import-untyped]  # it ships none
 
-from hupan.domain.common_passwords import FILE, make_bits
+from hupan.domain.passwords import FILTER_FILE, build_filter
 from wordlists.chinese import chinese_passwords
 
 SHORTEST = 4
-TARGET = Path(__file__).parents[1] / "src/hupan/domain" / FILE
+TARGET = Path(__file__).parents[1] / "src/hupan/domain" / FILTER_FILE
 
 
 def entries() -> set[str]:
@@ -22,4 +22,4 @@ def entries() -> set[str]:
 
 
 if __name__ == "__main__":
-    TARGET.write_bytes(make_bits(entries()))
+    TARGET.write_bytes(build_filter(entries()))

@@ -17,9 +17,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from hupan.listener.asgi import ASGIApp, Receive, Scope, Send
-from hupan.listener.limits import ListenerLimits
-from hupan.listener.run import run
+from hupan.server.connection import ASGIApp, Receive, Scope, Send, ServerLimits
+from hupan.server.workers import run_server
 
 Find: TypeAlias = Callable[[int, bytes], Awaitable[bytes]]
 BARE = b'{"code":1,"msg":"success"}'
@@ -165,12 +164,12 @@ def main() -> None:
         "asyncpg": lambda: asyncpg(place),
         "prepared": lambda: prepared(place),
     }
-    status = run(
+    status = run_server(
         makers[kind],
         host="127.0.0.1",
         port=port,
         workers=1,
-        limits=ListenerLimits(),
+        limits=ServerLimits(),
         on_listening=lambda _urls: None,
     )
     sys.exit(status)

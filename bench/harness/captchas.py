@@ -6,8 +6,8 @@ from bench.harness.context import Context, bare_answers
 from bench.harness.report import Check, Part, part_of, plain_row, row
 from bench.harness.servers import Server, bare, hupan
 from bench.harness.workload import CONNECTIONS, Workload
-from hupan.load.question import new_captcha
-from hupan.load.seen import Seen, median
+from bench.load.requests import captcha_request
+from bench.load.results import LoadResult, median
 
 FULL, SUSTAINED, BARE = "captcha, pool full", "captcha, sustained", "bare answer"
 PART = 0.45
@@ -19,20 +19,20 @@ BARE_SECONDS = 1.0
 
 def captchas(context: Context) -> Part:
     """Steady load on the usual pool; bursts on a large full one, in turn with bare answers."""
-    asked, folder = [new_captcha()], context.smallest.folder
+    asked, folder = [captcha_request()], context.smallest.folder
     with bare("answer") as answer:
         plain = bare_answers(answer, BARE)
         with hupan(folder) as server:
             steady = Workload(SUSTAINED, server.port, lambda _round: asked, lambda: server.rss_mb)
             found = context.turns().take([plain, steady])
-        pool = context.plan.pictures
+        pool = context.plan.captcha_pool
         most = round(pool * PART)
         with hupan(folder, {"captcha_pool": str(pool)}) as server:
             pairs = [_in_turn(context, plain, server, most) for _ in range(context.plan.rounds)]
             memory_mb = server.rss_mb
     bares, bursts = ([pair[side] for pair in pairs] for side in (0, 1))
     limit = found[BARE]
-    full = plain_row(FULL, median(bursts), [one.per_second for one in bursts])
+    full = plain_row(FULL, median(bursts), [one.responses_per_second for one in bursts])
     full.limit, full.of_limit = limit.name, part_of(median(bursts), median(bares))
     full.memory_mb = round(memory_mb, 1)
     sustained = row(found[SUSTAINED], limit)
@@ -52,12 +52,14 @@ def captchas(context: Context) -> Part:
     )
 
 
-def _in_turn(context: Context, plain: Workload, server: Server, most: int) -> tuple[Seen, Seen]:
+def _in_turn(
+    context: Context, plain: Workload, server: Server, most: int
+) -> tuple[LoadResult, LoadResult]:
     """Bare answers, then a burst, both while nothing is drawn."""
     context.on_turn(FULL)
     _await_rest(server)
     before = context.generator.fire(plain.port, plain.questions(0), CONNECTIONS, BARE_SECONDS)
-    return before, context.generator.burst(server.port, new_captcha(), CONNECTIONS, most)
+    return before, context.generator.burst(server.port, captcha_request(), CONNECTIONS, most)
 
 
 def _await_rest(server: Server) -> None:

@@ -9,7 +9,7 @@ from bench.harness.rounds import Plan, Turns
 from bench.harness.servers import Server
 from bench.harness.stores import Member, Store
 from bench.harness.workload import Workload
-from hupan.load.question import Question, other_account, own_account
+from bench.load.requests import LoadRequest, other_account_request, own_account_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +51,24 @@ class Context:
 
 def bare_answers(server: Server, name: str = "bare answer") -> Workload:
     """GET / again and again."""
-    asked = [Question("GET", "/")]
+    asked = [LoadRequest("GET", "/")]
     return Workload(name, server.port, lambda _round: asked, lambda: server.rss_mb)
 
 
 def lookups(server: Server, members: list[Member], name: str) -> Workload:
     """A look-up of each member's session and account in turn."""
-    asked = [Question("GET", "/", {"account": str(m.id), "token": m.token}) for m in members]
+    asked = [LoadRequest("GET", "/", {"account": str(m.id), "token": m.token}) for m in members]
     return Workload(name, server.port, lambda _round: asked, lambda: server.rss_mb)
 
 
 def own_infos(server: Server, members: list[Member], name: str = "own info") -> Workload:
     """Own info of each member in turn."""
-    asked = [own_account(member.token) for member in members]
+    asked = [own_account_request(member.token) for member in members]
     return Workload(name, server.port, lambda _round: asked, lambda: server.rss_mb)
 
 
 def get_users(server: Server, members: list[Member], name: str = "get-user") -> Workload:
     """Each member asks for the one after it."""
     pairs = zip(members, [*members[1:], members[0]], strict=True)
-    asked = [other_account(one.token, str(other.id)) for one, other in pairs]
+    asked = [other_account_request(one.token, str(other.id)) for one, other in pairs]
     return Workload(name, server.port, lambda _round: asked, lambda: server.rss_mb)

@@ -17,11 +17,10 @@ from msgspec import Struct
 
 from bench.harness.cores import LOAD, on
 from bench.harness.servers import LOOPBACK
-from hupan.load.course import Bounds
-from hupan.load.place import Place
-from hupan.load.question import Question
-from hupan.load.round import fire
-from hupan.load.seen import Seen
+from bench.load.requests import LoadRequest
+from bench.load.results import LoadResult
+from bench.load.run import LoadLimits, run_load
+from bench.load.target import TargetServer
 
 HERE = Path(__file__).parent
 AUTOCANNON = "autocannon@8.0.0"
@@ -38,12 +37,12 @@ class Generator(Protocol):
     name: str
 
     def fire(
-        self, port: int, questions: Sequence[Question], connections: int, seconds: float
-    ) -> Seen:
+        self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float
+    ) -> LoadResult:
         """One round of so many seconds."""
         ...
 
-    def burst(self, port: int, question: Question, connections: int, most: int) -> Seen:
+    def burst(self, port: int, question: LoadRequest, connections: int, most: int) -> LoadResult:
         """One round of so many answers."""
         ...
 
@@ -59,11 +58,11 @@ class Told(Struct):
     p50_ms: float
     p99_ms: float
 
-    def seen(self) -> Seen:
+    def seen(self) -> LoadResult:
         """In our words."""
         wrong = self.status + self.refused
         right = self.answered - wrong
-        return Seen(right, wrong, self.failed, self.seconds, self.p50_ms, self.p99_ms)
+        return LoadResult(right, wrong, self.failed, self.seconds, self.p50_ms, self.p99_ms)
 
 
 class Wrk:
@@ -75,20 +74,20 @@ class Wrk:
         self._file = scratch / "requests.bin"
 
     def fire(
-        self, port: int, questions: Sequence[Question], connections: int, seconds: float
-    ) -> Seen:
+        self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float
+    ) -> LoadResult:
         """One round of at least one second."""
         return self._run(port, questions, connections, max(1, round(seconds)), 0)
 
-    def burst(self, port: int, question: Question, connections: int, most: int) -> Seen:
+    def burst(self, port: int, question: LoadRequest, connections: int, most: int) -> LoadResult:
         """One round of so many answers; time counts until the last of them."""
         return self._run(port, [question] * 2, connections, BURST_SECONDS, most)
 
     def _run(
-        self, port: int, questions: Sequence[Question], connections: int, seconds: int, most: int
-    ) -> Seen:
+        self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: int, most: int
+    ) -> LoadResult:
         authority = f"{LOOPBACK}:{port}"
-        written = [question.written(authority) for question in questions]
+        written = [question.encode(authority) for question in questions]
         self._file.write_bytes(b"".join(b"%08d%b" % (len(one), one) for one in written))
         options = ["-t1", f"-c{connections}", f"-d{seconds}", "--latency", "--timeout", "10s"]
         script = ["-s", str(HERE / "wrk.lua"), f"http://{authority}/"]
@@ -112,8 +111,8 @@ class Autocannon:
             )
 
     def fire(
-        self, port: int, questions: Sequence[Question], connections: int, seconds: float
-    ) -> Seen:
+        self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float
+    ) -> LoadResult:
         """One round."""
         rows = [
             {
@@ -129,9 +128,9 @@ class Autocannon:
         url = f"http://{LOOPBACK}:{port}"
         return _told([*script, url, str(connections), str(seconds), str(self._file)])
 
-    def burst(self, port: int, question: Question, connections: int, most: int) -> Seen:
+    def burst(self, port: int, question: LoadRequest, connections: int, most: int) -> LoadResult:
         """One round of our own generator, as autocannon tells time in whole seconds."""
-        return own_round(port, [question], Bounds(connections, BURST_SECONDS, most))
+        return own_round(port, [question], LoadLimits(connections, BURST_SECONDS, most))
 
 
 class Own:
@@ -140,22 +139,22 @@ class Own:
     name = "hupan bench"
 
     def fire(
-        self, port: int, questions: Sequence[Question], connections: int, seconds: float
-    ) -> Seen:
+        self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float
+    ) -> LoadResult:
         """One round."""
-        return own_round(port, questions, Bounds(connections, seconds, MOST_REQUESTS))
+        return own_round(port, questions, LoadLimits(connections, seconds, MOST_REQUESTS))
 
-    def burst(self, port: int, question: Question, connections: int, most: int) -> Seen:
+    def burst(self, port: int, question: LoadRequest, connections: int, most: int) -> LoadResult:
         """One round of so many answers."""
-        return own_round(port, [question], Bounds(connections, BURST_SECONDS, most))
+        return own_round(port, [question], LoadLimits(connections, BURST_SECONDS, most))
 
 
-def own_round(port: int, questions: Sequence[Question], bounds: Bounds) -> Seen:
+def own_round(port: int, questions: Sequence[LoadRequest], bounds: LoadLimits) -> LoadResult:
     """One round of our own generator, on the core of the load."""
-    place = Place(LOOPBACK, LOOPBACK, port, is_tls=False, prefix="")
-    requests = [question.written(place.authority) for question in questions]
+    place = TargetServer(LOOPBACK, LOOPBACK, port, is_tls=False, prefix="")
+    requests = [question.encode(place.authority) for question in questions]
     with on(LOAD), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(fire(place, requests, bounds))
+        return runner.run(run_load(place, requests, bounds))
 
 
 def best(scratch: Path, wanted: str = "") -> Generator:
@@ -187,7 +186,7 @@ def _has_wrk() -> bool:
     return done.returncode == 0 and shutil.which("wrk") is not None
 
 
-def _told(command: Sequence[str]) -> Seen:
+def _told(command: Sequence[str]) -> LoadResult:
     with on(LOAD):
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     found = _RESULT.search(done.stdout)

@@ -12,8 +12,8 @@ from bench.harness.servers import Server, hupan
 from bench.harness.stores import Member
 from bench.harness.workload import Workload
 from bench.harness.writes import renames
-from hupan.contract.endpoints import coin_record
-from hupan.load.question import Question, other_account, own_account
+from bench.load.requests import LoadRequest, other_account_request, own_account_request
+from hupan.contract.endpoints import list_coin_record
 
 ACCOUNTS, ROWS = "accounts", "rows of the account"
 SECONDS = 3.0
@@ -65,10 +65,10 @@ def _by_accounts(context: Context) -> list[Growth]:
 
 def _by_rows(context: Context) -> list[Growth]:
     crowded = context.smallest.sample.crowded
-    askers: Mapping[str, Callable[[Member], Question]] = {
+    askers: Mapping[str, Callable[[Member], LoadRequest]] = {
         "a page of coins": _coins,
-        "own info with sessions": lambda member: own_account(member.token),
-        "get-user with remarks": lambda member: other_account(member.token, str(FIRST)),
+        "own info with sessions": lambda member: own_account_request(member.token),
+        "get-user with remarks": lambda member: other_account_request(member.token, str(FIRST)),
     }
     with hupan(context.smallest.folder) as server:
         context.turns(1, ROW_SECONDS).take([own_infos(server, list(crowded.values()))])
@@ -99,10 +99,12 @@ def _grown(
     return Growth(name, axis, {size: row(one).per_second for size, one in measured.items()})
 
 
-def _again(server: Server, name: str, question: Question) -> Workload:
+def _again(server: Server, name: str, question: LoadRequest) -> Workload:
     return Workload(name, server.port, lambda _round: [question], lambda: server.rss_mb)
 
 
-def _coins(member: Member) -> Question:
+def _coins(member: Member) -> LoadRequest:
     body = json.dumps({"size": 20, "page": 1}).encode()
-    return Question(coin_record.method, coin_record.path, {"token": member.token}, body)
+    return LoadRequest(
+        list_coin_record.method, list_coin_record.path, {"token": member.token}, body
+    )

@@ -20,32 +20,32 @@ import msgspec
 
 from bench.harness.cores import on
 from bench.harness.stores import PASSWORD
-from hupan.domain import argon2id
-from hupan.load.seen import Seen, percentile
+from bench.load.results import LoadResult, percentile
+from hupan.domain import hashing as argon2id
 
 PAGE_BYTES = 4096
 
 
-def raw_argon2(seconds: float, cores: frozenset[int]) -> Seen:
+def raw_argon2(seconds: float, cores: frozenset[int]) -> LoadResult:
     """Verifications by the reference implementation, one thread for each core."""
     return _apart(cores, "argon2", str(seconds), str(len(cores)))
 
 
-def raw_libsodium(seconds: float, cores: frozenset[int]) -> Seen:
+def raw_libsodium(seconds: float, cores: frozenset[int]) -> LoadResult:
     """The same verifications by the implementation that the server uses."""
     return _apart(cores, "libsodium", str(seconds), str(len(cores)))
 
 
-def raw_fsync(seconds: float, folder: Path, cores: frozenset[int]) -> Seen:
+def raw_fsync(seconds: float, folder: Path, cores: frozenset[int]) -> LoadResult:
     """4 KiB appended to a file and made durable, one after the other."""
     return _apart(cores, "fsync", str(seconds), str(folder))
 
 
-def _apart(cores: frozenset[int], *arguments: str) -> Seen:
+def _apart(cores: frozenset[int], *arguments: str) -> LoadResult:
     command = [sys.executable, "-m", "bench.harness.raw", *arguments]
     with on(cores):
         said = subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603 - our own words
-    return msgspec.json.decode(said, type=Seen)
+    return msgspec.json.decode(said, type=LoadResult)
 
 
 def _again_and_again(act: Callable[[], object], seconds: float) -> list[float]:
@@ -62,8 +62,8 @@ def _again_and_again(act: Callable[[], object], seconds: float) -> list[float]:
 
 def _verifications(kind: str, seconds: float, threads: int) -> list[float]:
     """With the parameters of the server's default, whoever computes."""
-    stored = argon2id.hashed(PASSWORD, argon2id.HashCost())
-    verify = {"argon2": argon2.PasswordHasher().verify, "libsodium": argon2id.matches}[kind]
+    stored = argon2id.hash_password(PASSWORD, argon2id.HashCost())
+    verify = {"argon2": argon2.PasswordHasher().verify, "libsodium": argon2id.verify_password}[kind]
     with ThreadPoolExecutor(threads) as pool:
         act = partial(verify, stored, PASSWORD)
         turns = [pool.submit(_again_and_again, act, seconds) for _ in range(threads)]
@@ -89,7 +89,7 @@ def main() -> None:
     )
     lasted = time.perf_counter() - began
     p50, p99 = (percentile(took, part) * 1e3 for part in (0.5, 0.99))
-    sys.stdout.buffer.write(msgspec.json.encode(Seen(len(took), 0, 0, lasted, p50, p99)))
+    sys.stdout.buffer.write(msgspec.json.encode(LoadResult(len(took), 0, 0, lasted, p50, p99)))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from msgspec import Struct, field
 
 from bench.harness.rounds import Measured
-from hupan.load.seen import Seen
+from bench.load.results import LoadResult
 
 
 class Row(Struct):
@@ -131,11 +131,11 @@ def row(measured: Measured, limit: Measured | None = None) -> Row:
     return made
 
 
-def plain_row(name: str, seen: Seen, rounds: list[float]) -> Row:
+def plain_row(name: str, seen: LoadResult, rounds: list[float]) -> Row:
     """A row that is held against nothing."""
     return Row(
         name,
-        round(seen.per_second, 1),
+        round(seen.responses_per_second, 1),
         round(seen.p50_ms, 3),
         round(seen.p99_ms, 3),
         seen.errors,
@@ -143,6 +143,10 @@ def plain_row(name: str, seen: Seen, rounds: list[float]) -> Row:
     )
 
 
-def part_of(seen: Seen, limit: Seen) -> float:
+def part_of(seen: LoadResult, limit: LoadResult) -> float:
     """A rate as a part of another one, 0 if that is 0."""
-    return round(seen.per_second / limit.per_second, 3) if limit.per_second else 0.0
+    return (
+        round(seen.responses_per_second / limit.responses_per_second, 3)
+        if limit.responses_per_second
+        else 0.0
+    )

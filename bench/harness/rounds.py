@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.harness.generators import Generator
 from bench.harness.workload import Workload
-from hupan.load.seen import Seen, median
+from bench.load.results import LoadResult, median
 
 WARM_UP_SECONDS = 1.0
 
@@ -27,7 +27,7 @@ class Plan:
     seconds: float
     accounts: tuple[int, ...]
     few: int
-    pictures: int
+    captcha_pool: int
 
 
 FULL = Plan("full", 5, 4.0, (1_000, 100_000, 1_000_000), 3, 4_000)
@@ -44,7 +44,7 @@ class Measured:
     """
 
     name: str
-    seen: Seen
+    seen: LoadResult
     per_second: tuple[float, ...]
     memory_mb: float
 
@@ -68,7 +68,7 @@ class Turns:
         """The medians of all, by name."""
         for one in contestants if self.warms_up else ():
             self._fire(one, 0, min(self.seconds, WARM_UP_SECONDS))
-        found: dict[str, list[Seen]] = {one.name: [] for one in contestants}
+        found: dict[str, list[LoadResult]] = {one.name: [] for one in contestants}
         memory = dict.fromkeys(found, 0.0)
         for number in range(1, self.rounds + 1):
             for one in contestants:
@@ -76,10 +76,12 @@ class Turns:
                 memory[one.name] = max(memory[one.name], one.memory_mb())
         return {name: _measured(name, seen, memory[name]) for name, seen in found.items()}
 
-    def _fire(self, one: Workload, number: int, seconds: float) -> Seen:
+    def _fire(self, one: Workload, number: int, seconds: float) -> LoadResult:
         self.on_turn(one.name)
         return self.generator.fire(one.port, one.questions(number), one.connections, seconds)
 
 
-def _measured(name: str, rounds: Sequence[Seen], memory_mb: float) -> Measured:
-    return Measured(name, median(rounds), tuple(one.per_second for one in rounds), memory_mb)
+def _measured(name: str, rounds: Sequence[LoadResult], memory_mb: float) -> Measured:
+    return Measured(
+        name, median(rounds), tuple(one.responses_per_second for one in rounds), memory_mb
+    )

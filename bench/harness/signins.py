@@ -12,10 +12,10 @@ from bench.harness.raw import raw_argon2, raw_libsodium
 from bench.harness.report import Check, Part, Row, part_of, plain_row
 from bench.harness.servers import Server, hupan
 from bench.harness.stores import PASSWORD, Member
+from bench.load.requests import LoadRequest, own_account_request
+from bench.load.results import LoadResult, median
+from bench.load.run import LoadLimits
 from hupan.contract.endpoints import email_login
-from hupan.load.course import Bounds
-from hupan.load.question import Question, own_account
-from hupan.load.seen import Seen, median
 
 SIGN_IN, ARGON2, LIBSODIUM = "password sign-in", "raw argon2", "raw argon2, libsodium"
 IDLE, MEANWHILE = "own info, server idle", "own info, during sign-ins"
@@ -36,7 +36,7 @@ def signins(context: Context) -> Part:
     members = context.smallest.sample.members
     seconds = max(context.plan.seconds, LEAST_SECONDS)
     names = (ARGON2, LIBSODIUM, SIGN_IN, IDLE, MEANWHILE)
-    found: dict[str, list[Seen]] = {name: [] for name in names}
+    found: dict[str, list[LoadResult]] = {name: [] for name in names}
     with hupan(context.smallest.folder, _UNLIMITED, BOTH) as server:
         _probe(server, members, 1.0)
         for number in range(max(2, context.plan.few)):
@@ -54,7 +54,7 @@ def signins(context: Context) -> Part:
     return _part(found, memory_mb)
 
 
-def _part(found: dict[str, list[Seen]], memory_mb: float) -> Part:
+def _part(found: dict[str, list[LoadResult]], memory_mb: float) -> Part:
     rows = {name: _row(name, rounds) for name, rounds in found.items()}
     for name in (LIBSODIUM, SIGN_IN):
         rows[name].limit = ARGON2
@@ -88,13 +88,13 @@ def _part(found: dict[str, list[Seen]], memory_mb: float) -> Part:
     )
 
 
-def _row(name: str, rounds: Sequence[Seen]) -> Row:
-    return plain_row(name, median(rounds), [one.per_second for one in rounds])
+def _row(name: str, rounds: Sequence[LoadResult]) -> Row:
+    return plain_row(name, median(rounds), [one.responses_per_second for one in rounds])
 
 
 def _at_once(
     context: Context, server: Server, members: Sequence[Member], seconds: float
-) -> tuple[Seen, Seen]:
+) -> tuple[LoadResult, LoadResult]:
     """Sign-ins, and the own info that is asked for meanwhile."""
     asked = [_sign_in(member) for member in members]
     with ThreadPoolExecutor(1) as beside:
@@ -103,11 +103,11 @@ def _at_once(
         return load.result(), probed
 
 
-def _probe(server: Server, members: Sequence[Member], seconds: float) -> Seen:
-    asked = [own_account(member.token) for member in members]
+def _probe(server: Server, members: Sequence[Member], seconds: float) -> LoadResult:
+    asked = [own_account_request(member.token) for member in members]
     most = round(seconds * PROBES_PER_SECOND * 2)
     return own_round(
-        server.port, asked, Bounds(PROBE_CONNECTIONS, seconds, most, PROBES_PER_SECOND)
+        server.port, asked, LoadLimits(PROBE_CONNECTIONS, seconds, most, PROBES_PER_SECOND)
     )
 
 
@@ -117,11 +117,11 @@ def _from(members: Sequence[Member], number: int) -> list[Member]:
     return [*members[start:], *members[:start]]
 
 
-def _sign_in(member: Member) -> Question:
+def _sign_in(member: Member) -> LoadRequest:
     body = {
         "email": member.email,
         "password": PASSWORD,
         "deviceId": "bench-password",
         "platform": "bench",
     }
-    return Question(email_login.method, email_login.path, {}, json.dumps(body).encode())
+    return LoadRequest(email_login.method, email_login.path, {}, json.dumps(body).encode())

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hupan.load.question import Question
+from bench.load.requests import LoadRequest
 
 CONNECTIONS = 32
 
@@ -23,6 +23,6 @@ class Workload:
 
     name: str
     port: int
-    questions: Callable[[int], Sequence[Question]]
+    questions: Callable[[int], Sequence[LoadRequest]]
     memory_mb: Callable[[], float]
     connections: int = CONNECTIONS

@@ -11,10 +11,10 @@ from bench.harness.report import Check, Part, plain_row, row
 from bench.harness.servers import Server, bare, hupan
 from bench.harness.stores import Member, Store
 from bench.harness.workload import Workload
+from bench.load.requests import LoadRequest
+from bench.load.results import median
 from hupan.contract.endpoints import edit_nickname
 from hupan.contract.pb.hupan_pb2 import EditNickname
-from hupan.load.question import Question
-from hupan.load.seen import median
 
 RENAME, BARE, FSYNC = "nickname change", "bare answer (64)", "raw fsync of 4 KiB"
 CLIENTS = 64
@@ -40,7 +40,7 @@ def writes(context: Context) -> Part:
     return Part(
         [
             row(found[BARE]),
-            plain_row(FSYNC, median(fsyncs), [one.per_second for one in fsyncs]),
+            plain_row(FSYNC, median(fsyncs), [one.responses_per_second for one in fsyncs]),
             changed,
         ],
         [
@@ -60,7 +60,7 @@ def renames(server: Server, members: Sequence[Member], name: str = RENAME) -> Wo
     """Each member is renamed in turn, and again with another name when all were."""
     stamp = f"{int(time.time()):x}"
 
-    def questions(number: int) -> list[Question]:
+    def questions(number: int) -> list[LoadRequest]:
         return [
             _rename(member, f"{stamp}-{number}{turn}-{member.id}")
             for turn in "ab"
@@ -80,6 +80,6 @@ def changes(store: Store) -> int:
     return total
 
 
-def _rename(member: Member, name: str) -> Question:
+def _rename(member: Member, name: str) -> LoadRequest:
     body = EditNickname(name=name).SerializeToString()
-    return Question(edit_nickname.method, edit_nickname.path, {"token": member.token}, body)
+    return LoadRequest(edit_nickname.method, edit_nickname.path, {"token": member.token}, body)

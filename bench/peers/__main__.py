@@ -61,7 +61,7 @@ def main() -> None:
         asked.accounts,
         lengths,
         comparison.versions,
-        comparison.figures,
+        comparison.stats,
         comparison.left_out,
     )
     print(report.text())

@@ -58,7 +58,7 @@ class Comparison:
         self._turn = 0
         self.left_out: dict[str, str] = {}
         self.versions: dict[str, str] = {}
-        self.figures: dict[str, dict[str, Figure]] = {}
+        self.stats: dict[str, dict[str, Figure]] = {}
 
     def start(self, peer: Peer) -> None:
         """Installs, fills, starts and checks a server."""
@@ -72,7 +72,7 @@ class Comparison:
     def measure(self) -> None:
         """Every operation on every server."""
         for operation in OPERATIONS:
-            self.figures[operation.name] = self._measured(operation)
+            self.stats[operation.name] = self._measured(operation)
 
     def stop(self) -> None:
         """Ends the servers, each by its own process."""

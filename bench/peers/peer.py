@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 PASSWORD = "old-lake-4-herons-and-a-bridge"  # noqa: S105 - of accounts that exist in benches alone
 
 
-class Unavailable(Exception):  # noqa: N818 - it names a state of the machine
+class Unavailable(Exception):
     """A peer cannot be measured here; the text says why."""
 
 

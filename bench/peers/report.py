@@ -27,7 +27,7 @@ class Report:
     accounts: int
     lengths: Lengths
     versions: dict[str, str]
-    figures: dict[str, dict[str, Figure]]
+    stats: dict[str, dict[str, Figure]]
     left_out: dict[str, str]
 
     def machine_form(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Report:
 
     def ratio(self, operation: Operation) -> tuple[float, str] | None:
         """Hupan's rate over the best peer's, and who that is; None where one is missing."""
-        figures = self.figures[operation.name]
+        figures = self.stats[operation.name]
         peers = {name: one.per_second for name, one in figures.items() if name != OURS}
         if OURS not in figures or not peers:
             return None
@@ -77,7 +77,7 @@ class Report:
             operation.name,
             [
                 f"{one.per_second:,.0f} ({one.p99_ms:.0f}) {_share(one):.0%}" if one else "left out"
-                for one in map(self.figures[operation.name].get, names)
+                for one in map(self.stats[operation.name].get, names)
             ],
         )
 
@@ -86,7 +86,7 @@ class Report:
         if found is None:
             return f"{operation.name:{FIRST}} nothing to compare"
         target = f", target {operation.target:.0f}" if operation.target else ""
-        figures = self.figures[operation.name]
+        figures = self.stats[operation.name]
         effort = figures[found[1]].cpu_us / figures[OURS].cpu_us
         return (
             f"{operation.name:{FIRST}} {found[0]:5.1f} x the best peer ({found[1]}){target};"
@@ -98,7 +98,7 @@ class Report:
         return {
             "name": operation.name,
             "connections": operation.connections,
-            "servers": {n: f._asdict() for n, f in self.figures[operation.name].items()},
+            "servers": {n: f._asdict() for n, f in self.stats[operation.name].items()},
             "ratio_to_best_peer": found and found[0],
             "best_peer": found and found[1],
             "target": operation.target or None,

@@ -1,20 +1,20 @@
-"""Background tasks: supervised, so that none ends before its server does (security X7)."""
+"""Supervised background tasks: a failing round is logged, counted and retried (security X7)."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
-from hupan.counting import Count, uncounted
+from hupan.metrics import IncrementMetric, ignore_metric
 
-FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 60.0
+INITIAL_RETRY_SECONDS = 1.0
+MAX_RETRY_SECONDS = 60.0
 STOP_SECONDS = 3.0
 """How long a task may take to end; a stop goes on without it then."""
 DONE: Final = object()
 """What a round returns that was the last."""
 
-Round: TypeAlias = Callable[[], Awaitable[object]]
+TaskFunction: TypeAlias = Callable[[], Awaitable[object]]
 _log = logging.getLogger("hupan.background")
 
 
@@ -27,27 +27,27 @@ class BackgroundTask:
     Args:
         name: names the task in the log and in the metric.
         work: one round; may wait for what there is to do, and returns DONE to end the task.
-        every_seconds: how long to wait before each round.
-        expected: errors that need no trace, as of a store that is away.
-        longest_pause_seconds: after errors.
+        interval_seconds: how long to wait before each round.
+        expected_errors: errors that need no trace, as of a store that is away.
+        max_retry_seconds: after errors.
         count: counts the errors.
     """
 
     def __init__(
         self,
         name: str,
-        work: Round,
+        work: TaskFunction,
         *,
-        every_seconds: float = 0.0,
-        expected: tuple[type[Exception], ...] = (),
-        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
-        count: Count = uncounted,
+        interval_seconds: float = 0.0,
+        expected_errors: tuple[type[Exception], ...] = (),
+        max_retry_seconds: float = MAX_RETRY_SECONDS,
+        count: IncrementMetric = ignore_metric,
     ) -> None:
         self._name = name
         self._work = work
-        self._every_seconds = every_seconds
-        self._expected = expected
-        self._longest_pause_seconds = longest_pause_seconds
+        self._interval_seconds = interval_seconds
+        self._expected_errors = expected_errors
+        self._max_retry_seconds = max_retry_seconds
         self._count = count
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
@@ -70,7 +70,7 @@ class BackgroundTask:
         failures = 0
         while not self._is_stopping:
             try:
-                await asyncio.sleep(self._every_seconds)
+                await asyncio.sleep(self._interval_seconds)
                 if await self._work() is DONE:
                     return
                 failures = 0
@@ -79,29 +79,29 @@ class BackgroundTask:
                     raise
                 failures += 1  # something within was cancelled, not this task
                 self._report(error)
-                await asyncio.sleep(self._pause(failures))
+                await asyncio.sleep(self._retry_seconds(failures))
             except Exception as error:  # noqa: BLE001 - whatever it is, the task goes on
                 failures += 1
                 self._report(error)
-                await asyncio.sleep(self._pause(failures))
+                await asyncio.sleep(self._retry_seconds(failures))
 
-    def _pause(self, failures: int) -> float:
-        longest = self._longest_pause_seconds
-        return min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 16), longest)
+    def _retry_seconds(self, failures: int) -> float:
+        longest = self._max_retry_seconds
+        return min(INITIAL_RETRY_SECONDS * 2.0 ** min(failures - 1, 16), longest)
 
     def _report(self, error: BaseException) -> None:
-        report_failure(self._name, error, self._count, self._expected)
+        report_failure(self._name, error, self._count, self._expected_errors)
 
 
 def report_failure(
     name: str,
     error: BaseException,
-    count: Count = uncounted,
-    expected: tuple[type[Exception], ...] = (),
+    count: IncrementMetric = ignore_metric,
+    expected_errors: tuple[type[Exception], ...] = (),
 ) -> None:
     """Log and count an error of background work; with its trace unless it is an expected one."""
     count("background_failures", name)
-    if isinstance(error, expected):
+    if isinstance(error, expected_errors):
         _log.error("%s: %s; trying again", name, error)
     else:
         _log.error("%s: failed; going on", name, exc_info=error)
@@ -110,3 +110,9 @@ def report_failure(
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def ensure_task() -> None:
+    """Lets go once if no task runs yet: `asyncio.timeout` needs one."""
+    if asyncio.current_task() is None:
+        await asyncio.sleep(0)

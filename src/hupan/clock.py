@@ -1,11 +1,11 @@
-"""The clock is a parameter: the sandbox winds it, tests never sleep."""
+"""Clocks: the system's, one that never goes back, and an adjustable one for the sandbox."""
 
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-LEAP_SECONDS = 3600.0
+MAX_JUMP_SECONDS = 3600.0
 """A jump of the machine's clock by more is not followed at once (security X10)."""
 
 
@@ -23,7 +23,7 @@ class SystemClock:
     now = staticmethod(time.time)
 
 
-def _find_counting() -> Callable[[], float]:
+def _monotonic_source() -> Callable[[], float]:
     """What counts seconds and never jumps: while the machine sleeps too, where that is offered."""
     try:
         boot_time = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
@@ -38,57 +38,57 @@ class SteadyClock:
 
     It keeps the furthest that the machine's clock ever was ahead of one that only counts seconds.
     So it follows a jump ahead of up to an hour. A longer one is a leap: that is followed only when
-    `follow` says that it is right. A jump back it does not follow: it goes on second by second.
+    `accept_system_time` says that it is right. A jump back it does not follow: it goes on second by second.
     """
 
     def __init__(
         self,
-        wall: Callable[[], float] = time.time,
-        counting: Callable[[], float] | None = None,
+        system_time: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
-        self._wall = wall
-        self._counting = counting or _find_counting()
-        self._furthest = wall() - self._counting()
+        self._system_time = system_time
+        self._monotonic = monotonic or _monotonic_source()
+        self._max_offset_seconds = system_time() - self._monotonic()
 
     def now(self) -> float:
         """The machine's time, or a later one; an earlier one during a leap."""
-        counted = self._counting()
-        ahead = self._wall() - counted
-        if self._furthest < ahead <= self._furthest + LEAP_SECONDS:
-            self._furthest = ahead
-        return counted + self._furthest
+        counted = self._monotonic()
+        ahead = self._system_time() - counted
+        if self._max_offset_seconds < ahead <= self._max_offset_seconds + MAX_JUMP_SECONDS:
+            self._max_offset_seconds = ahead
+        return counted + self._max_offset_seconds
 
-    def lift(self, unix_seconds: float) -> None:
+    def advance_to(self, unix_seconds: float) -> None:
         """Goes on from a time, if that is later."""
-        self._furthest = max(self._furthest, unix_seconds - self._counting())
+        self._max_offset_seconds = max(self._max_offset_seconds, unix_seconds - self._monotonic())
 
     def set(self, unix_seconds: float) -> None:
         """Goes on from a time, before anybody was told another one."""
-        self._furthest = unix_seconds - self._counting()
+        self._max_offset_seconds = unix_seconds - self._monotonic()
 
-    def follow(self) -> None:
+    def accept_system_time(self) -> None:
         """Takes the machine's time for right, however far it leapt ahead."""
-        self.lift(self._wall())
+        self.advance_to(self._system_time())
 
-    def counted(self) -> float:
+    def monotonic(self) -> float:
         """Seconds since some moment, whatever happens to the machine's clock."""
-        return self._counting()
+        return self._monotonic()
 
-    def wall(self) -> float:
+    def system_time(self) -> float:
         """What the machine's clock says."""
-        return self._wall()
+        return self._system_time()
 
-    def leap(self) -> float:
+    def jump_seconds(self) -> float:
         """How many seconds the machine's clock leapt ahead of this one, 0 if that is no leap."""
-        ahead = self._wall() - self.now()
-        return ahead if ahead > LEAP_SECONDS else 0.0
+        ahead = self._system_time() - self.now()
+        return ahead if ahead > MAX_JUMP_SECONDS else 0.0
 
-    def behind(self) -> float:
+    def system_lag_seconds(self) -> float:
         """How many seconds the machine's clock is behind this one; negative where it is ahead."""
-        return self.now() - self._wall()
+        return self.now() - self._system_time()
 
 
-class WoundClock:
+class AdjustableClock:
     """A clock that runs with the machine's but can be moved."""
 
     def __init__(self, source: Clock) -> None:
@@ -107,6 +107,6 @@ class WoundClock:
         """Moves the clock to a time."""
         self._offset_seconds = unix_seconds - self._source.now()
 
-    def unwind(self) -> None:
+    def reset(self) -> None:
         """Goes back to the source's time."""
         self._offset_seconds = 0.0

@@ -1,4 +1,4 @@
-"""What exists: frozen records with typed ids. Times are unix seconds, coins hundredths.
+"""Records shared by all layers, with typed ids; times are Unix seconds, coins are hundredths.
 
 Records are msgspec Structs because one is built from each row that is read, and a Struct is built
 three times as fast as a frozen dataclass. The order of the fields is the order of the columns.
@@ -14,15 +14,15 @@ GroupId = NewType("GroupId", int)
 BotId = NewType("BotId", int)
 Channel: TypeAlias = Literal["sms", "email"]
 
-NEVER_ENDS = 2**53 - 1
+PERMANENT_BAN_END = 2**53 - 1
 """End of a ban without an end; the largest number that the wire allows (wire.md 1.10)."""
 
 
-class Overtaken(Exception):  # noqa: N818 - it names what happened
+class SupersededBuild(Exception):
     """Somebody began a newer edition of the list of groups; the one in the making is given up."""
 
 
-class StoreUnavailable(Exception):  # noqa: N818 - it names a state of the machine
+class StoreUnavailable(Exception):
     """The machine failed to read or to keep something; nothing of the change was kept.
 
     Attributes:
@@ -34,7 +34,7 @@ class StoreUnavailable(Exception):  # noqa: N818 - it names a state of the machi
         self.is_busy = is_busy
 
 
-class Standing:
+class AccountStatus:
     """What an account's two times tell."""
 
     __slots__ = ()
@@ -50,7 +50,7 @@ class Standing:
         return self.vip_until > now
 
 
-class Account(Struct, Standing, frozen=True):
+class Account(Struct, AccountStatus, frozen=True):
     """An account as it stands in the table `accounts`.
 
     Attributes:
@@ -86,11 +86,11 @@ class Account(Struct, Standing, frozen=True):
     country: str
 
 
-class PublicAccount(Struct, Standing, frozen=True):
+class PublicAccount(Struct, AccountStatus, frozen=True):
     """What of an account others may be shown; the attributes are those of `Account`.
 
     Attributes:
-        wears_medals: whether there are any to be listed, 1 or 0.
+        has_medals: whether there are any to be listed, 1 or 0.
     """
 
     id: AccountId
@@ -106,7 +106,7 @@ class PublicAccount(Struct, Standing, frozen=True):
     last_seen_day: int
     last_active_at: int
     country: str
-    wears_medals: int
+    has_medals: int
 
 
 class Session(Struct, frozen=True):
@@ -189,9 +189,9 @@ class Remark(Struct, frozen=True):
     others: str = ""
 
 
-NOTHING_TOLD = PersonalData()
-NO_CHOICE = PrivacyChoice()
-NOTHING_NOTED = Remark()
+NO_PERSONAL_DATA = PersonalData()
+DEFAULT_PRIVACY_CHOICE = PrivacyChoice()
+NO_REMARK = Remark()
 
 
 class Medal(Struct, frozen=True):
@@ -324,13 +324,13 @@ class Limit(Struct, frozen=True):
 
     Attributes:
         name: how the count is kept and shown.
-        most: events that pass.
+        max_events: events that pass.
         window_seconds: length of the window.
         lock_seconds: when not 0, the limit counts events in a row: success forgets them, and once
             the last of them has passed, nothing does for this long.
     """
 
     name: str
-    most: int
+    max_events: int
     window_seconds: int
     lock_seconds: int = 0

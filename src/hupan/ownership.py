@@ -1,4 +1,4 @@
-"""Files that a command run as root makes in somebody else's folder belong to that folder's owner.
+"""Ownership of files that a command run as root creates in another user's folder.
 
 Otherwise one `sudo hupan …` would lock the service's own user out of its data.
 """
@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 
-def give_to_owner(descriptor: int, folder: Path) -> None:
+def chown_to_folder_owner(descriptor: int, folder: Path) -> None:
     """Hands an open file of root's to the owner of the folder that it lies in.
 
     It must have been opened without following a link at its end (`O_NOFOLLOW`): whoever owns the

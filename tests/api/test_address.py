@@ -6,25 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.api.address import MOST_HOPS, ClientAddresses, read_address
-from hupan.api.call import Call
+from hupan.api.context import MAX_HOPS, ClientResolver, RequestContext, parse_client_address
 
 pytestmark = pytest.mark.one_engine
 
 PROXY, CLIENT, STRANGER = "10.0.0.1", "203.0.113.9", "198.51.100.7"
 NETWORKS = [ip_network(one) for one in ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")]
-LISTED = ClientAddresses(NETWORKS, "x-forwarded-for")
-SINGLE = ClientAddresses(NETWORKS, "x-real-ip")
-NOBODY = ClientAddresses([], "")
+LISTED = ClientResolver(NETWORKS, "x-forwarded-for")
+SINGLE = ClientResolver(NETWORKS, "x-real-ip")
+NOBODY = ClientResolver([], "")
 
 
 def told(
-    addresses: ClientAddresses, peer: str, *lines: str | bytes, header: str = "x-forwarded-for"
+    addresses: ClientResolver, peer: str, *lines: str | bytes, header: str = "x-forwarded-for"
 ) -> str | None:
     """The address of a request from a peer, with these lines of a header."""
     raw = [line if isinstance(line, bytes) else line.encode("latin-1") for line in lines]
     headers = [(b"host", b"a"), *((header.encode(), line) for line in raw)]
-    address = addresses.of(Call(1, "", english=False, headers=headers, peer=peer))
+    address = addresses.resolve_address(
+        RequestContext(1, "", english=False, headers=headers, peer=peer)
+    )
     return None if address is None else str(address)
 
 
@@ -46,7 +47,7 @@ def told(
         ([f"::ffff:{CLIENT}"], CLIENT),
         ([f"{CLIENT}, ::ffff:10.1.2.3"], CLIENT),
         ([f"{CLIENT}, fd00::5"], CLIENT),
-        ([", ".join([CLIENT] + ["10.1.2.3"] * (MOST_HOPS - 1))], CLIENT),
+        ([", ".join([CLIENT] + ["10.1.2.3"] * (MAX_HOPS - 1))], CLIENT),
     ],
 )
 def test_the_rightmost_untrusted_hop_is_the_client(lines: list[str], address: str) -> None:
@@ -88,7 +89,7 @@ def test_the_rightmost_untrusted_hop_is_the_client(lines: list[str], address: st
         [CLIENT, ""],
         ["", CLIENT],
         ["10.1.2.3, 10.1.2.4"],
-        [", ".join([CLIENT] + ["10.1.2.3"] * MOST_HOPS)],
+        [", ".join([CLIENT] + ["10.1.2.3"] * MAX_HOPS)],
         ["9" * 10_000],
         ["," * 10_000],
         ["10.1.2.3," * 1_000],
@@ -138,7 +139,7 @@ def test_bytes_never_break_it(lines: list[bytes], peer: str) -> None:
 @given(st.ip_addresses(), st.lists(st.sampled_from(["a", "", STRANGER, PROXY])))
 def test_who_is_spoken_for_cannot_choose(client: object, said: list[str]) -> None:
     """A proxy that appends decides, whatever the client wrote before."""
-    seen = read_address(str(client))
+    seen = parse_client_address(str(client))
     assert seen is not None
     if not any(seen in network for network in NETWORKS):
         assert told(LISTED, PROXY, ", ".join([*said, str(client)])) == str(seen)
@@ -149,4 +150,4 @@ def test_forms_of_one_address_are_one(address: object, port: int) -> None:
     """With a port, in brackets, in IPv6."""
     mapped = f"::ffff:{address}"
     for form in (f"{address}", f"{address}:{port}", mapped, f"[{mapped}]", f"[{mapped}]:{port}"):
-        assert read_address(form) == address
+        assert parse_client_address(form) == address

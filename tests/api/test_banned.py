@@ -6,8 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
-from hupan.contract.endpoints import ENDPOINTS
-from hupan.contract.table import MayHaveLeft, SignedIn, VipOnly
+from hupan.contract.endpoints import ENDPOINTS, AllowLoggedOut, RequiredSession, RequiredVip
 from tests.servers import Server
 from tests.stores import STORES
 from tests.wire import pb
@@ -39,7 +38,9 @@ def check_banned(form: str, answer: Answer) -> None:
 def test_no_endpoint_is_forgotten() -> None:
     """The table of calls names every endpoint that a session opens."""
     opened = {
-        line.path for line in ENDPOINTS if isinstance(line.access, SignedIn | VipOnly | MayHaveLeft)
+        line.path
+        for line in ENDPOINTS
+        if isinstance(line.access, RequiredSession | RequiredVip | AllowLoggedOut)
     }
     called = {call.path.partition("?")[0].removeprefix("/web") for call in CLOSED}
     assert opened <= called
@@ -89,12 +90,12 @@ def test_sign_in_by_password(wire: WireClient) -> None:
 
 def test_a_ban_ends(own_wire: WireClient) -> None:
     """From its end on the same token works, and sign-in, and get-user."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     phone = own_wire.fresh_phone()
     account = own_wire.account(phone=phone, banDays=1)
     check_banned("protobuf", own_wire.own_info(account.token))
     check_banned("protobuf", own_wire.get_user(account.id))
-    own_wire.wind(set=NOW + DAY_SECONDS + 60)
+    own_wire.set_clock(set=NOW + DAY_SECONDS + 60)
     assert own_wire.own_info(account.token).code == 1
     assert own_wire.get_user(account.id).pb_data.number(10) == 0
     assert own_wire.own_info(own_wire.signed_in(phone, deviceId="other")).code == 1
@@ -102,10 +103,10 @@ def test_a_ban_ends(own_wire: WireClient) -> None:
 
 def test_refused_requests_count_no_day(own_wire: WireClient) -> None:
     """A day counts once a request was served, not when it met a ban (wire.md 5)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     account = own_wire.account(banDays=1)
     assert own_wire.own_info(account.token).code == 7100
-    own_wire.wind(set=NOW + 2 * DAY_SECONDS)
+    own_wire.set_clock(set=NOW + 2 * DAY_SECONDS)
     assert own_wire.get_user(account.id).pb_data.number(11) == 0
     assert own_wire.own_info(account.token).code == 1
     data = own_wire.get_user(account.id).pb_data
@@ -115,14 +116,14 @@ def test_refused_requests_count_no_day(own_wire: WireClient) -> None:
 def test_a_banned_viewer_is_a_stranger(own_wire: WireClient) -> None:
     """Any token passes get-user, but only a valid one shows its holder's remark (wire.md 4)."""
     friend = own_wire.account()
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     viewer = own_wire.account(banDays=1)
     remarks = {"friendId": friend.id, "name": "老王", "phone": "", "others": ""}
-    own_wire.wind(set=NOW + DAY_SECONDS + 60)
+    own_wire.set_clock(set=NOW + DAY_SECONDS + 60)
     assert own_wire.post("user/save-user-remarks", remarks, token=viewer.token).code == 1
     shown = own_wire.get_user(friend.id, viewer.token).pb_data
     assert shown.message(18).text(1) == "老王"
-    own_wire.wind(set=NOW + 60)
+    own_wire.set_clock(set=NOW + 60)
     assert own_wire.own_info(viewer.token).code == 7100
     assert not own_wire.get_user(friend.id, viewer.token).pb_data.has(18)
 

@@ -105,13 +105,13 @@ def account(wire: WireClient, channel: Channel, target: str) -> Account:
 
 def ask(wire: WireClient, channel: Channel, target: str, asked: str, token: str | None) -> str:
     """Ask for a code and return it; "000000" when none is sent (security D1)."""
-    before = {letter.id for letter in wire.outbox(channel, target)}
+    before = {letter.id for letter in wire.list_outbox(channel, target)}
     name = "mobile" if channel == "sms" else "email"
     path = "get-verification-code" if channel == "sms" else "get-email-verification-code"
     extra = {"typ": "forget_password"} if asked == "reset" else {}
     body = {name: target, **wire.solved(), **extra}
     assert wire.post(f"verification/{path}", body, token=token).code == 1
-    sent = [letter for letter in wire.outbox(channel, target) if letter.id not in before]
+    sent = [letter for letter in wire.list_outbox(channel, target) if letter.id not in before]
     return sent[-1].code if sent else "000000"
 
 

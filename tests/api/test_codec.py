@@ -7,13 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.api.codec import Codec, JsonCodec, ProtobufCodec, read_json
-from hupan.api.depth import DEEPEST, is_too_deep
-from hupan.api.failures import UnreadableBody
-from hupan.api.json_form import JsonFormCodec
+from hupan.api.codecs import (
+    MAX_JSON_DEPTH,
+    Codec,
+    JsonCodec,
+    ProtobufCodec,
+    ProtobufJsonCodec,
+    decode_json,
+    is_too_deep,
+)
+from hupan.api.errors import UnreadableBody
 from hupan.contract.messages.login import CodeLogin
 from hupan.contract.pb.hupan_pb2 import GetUser, User
-from hupan.domain.refusals import InvalidField
+from hupan.errors import InvalidField
 
 pytestmark = pytest.mark.one_engine
 
@@ -25,13 +31,13 @@ JSON_VALUES = st.recursive(
 )
 CODE_LOGIN = JsonCodec(CodeLogin)
 GET_USER = ProtobufCodec(GetUser, User)
-GET_USER_JSON = JsonFormCodec(GetUser, User)
+GET_USER_JSON = ProtobufJsonCodec(GetUser, User)
 
 
 def refusal_of(codec: Codec, body: bytes) -> str | None:
     """The field that is refused, "" for a body that cannot be read, None for a request."""
     try:
-        codec.read(body)
+        codec.decode(body)
     except InvalidField as refusal:
         return refusal.field
     except UnreadableBody:
@@ -54,7 +60,7 @@ def test_json_values_never_break_the_json_codec(values: dict[str, object]) -> No
     if refusal == "":
         assert any(strange in body for strange in (b"NaN", b"Infinity", rb"\ud"))
     elif refusal is None:
-        request = CODE_LOGIN.read(body)
+        request = CODE_LOGIN.decode(body)
         assert request.mobile == values["mobile"]
         assert request.device_id == values.get("deviceId", "")
 
@@ -72,7 +78,7 @@ def test_json_values_never_break_the_json_form(values: dict[str, object]) -> Non
     refusal = refusal_of(GET_USER_JSON, body)
     assert refusal in {"id", "", None}
     if refusal is None:
-        assert GET_USER_JSON.read(body).id == (values.get("id") or "")
+        assert GET_USER_JSON.decode(body).id == (values.get("id") or "")
 
 
 @given(JSON_VALUES)
@@ -84,19 +90,19 @@ def test_depth_is_seen_as_the_decoder_sees_it(value: object) -> None:
             return 1 + max(map(depth, inner.values()), default=0)
         return 1 + max(map(depth, inner), default=0) if isinstance(inner, list) else 0
 
-    assert is_too_deep(json.dumps(value).encode()) == (depth(value) > DEEPEST)
+    assert is_too_deep(json.dumps(value).encode()) == (depth(value) > MAX_JSON_DEPTH)
 
 
-@pytest.mark.parametrize("depth", [DEEPEST, DEEPEST + 1, 5_000, 30_000])
+@pytest.mark.parametrize("depth", [MAX_JSON_DEPTH, MAX_JSON_DEPTH + 1, 5_000, 30_000])
 def test_nests_end_at_sixteen(depth: int) -> None:
     """Sixteen levels are read, more are refused before the decoder sees them (security I4)."""
     body = b'{"x":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
     decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-    if depth <= DEEPEST:
-        assert read_json(decoder, body)
+    if depth <= MAX_JSON_DEPTH:
+        assert decode_json(decoder, body)
         return
     with pytest.raises(UnreadableBody):
-        read_json(decoder, body)
+        decode_json(decoder, body)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +127,6 @@ def test_nests_of_a_body(body: bytes, *, refused: bool) -> None:
 def test_a_byte_order_mark_is_passed_over(codec: Codec) -> None:
     """One before the JSON means nothing (RFC 8259 8.1); a second, or another's, is no JSON."""
     body = b'{"mobile": "1", "captcha": "2", "deviceId": "3", "platform": "4", "id": "5"}'
-    assert codec.read(b"\xef\xbb\xbf" + body) == codec.read(body)
+    assert codec.decode(b"\xef\xbb\xbf" + body) == codec.decode(body)
     for broken in (b"\xef\xbb\xbf" * 2 + body, b"\xff\xfe" + body, b"\xef\xbb" + body):
         assert refusal_of(codec, broken) == ""

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from hupan.api.coins import coin_amount
+from hupan.api.coins import cents_to_coins
 from tests.wire.answers import read_answer, refused_field
 from tests.wire.client import WireClient
 
@@ -69,7 +69,7 @@ def test_amounts_have_at_most_two_decimals(wire: WireClient, coins: float, amoun
 )
 def test_what_was_taken_is_negative(cents: int, amount: str) -> None:
     """Amounts below zero are written as exactly."""
-    assert str(coin_amount(cents)) == amount
+    assert str(cents_to_coins(cents)) == amount
 
 
 def test_the_second_page_of_one_entry_is_empty(wire: WireClient) -> None:

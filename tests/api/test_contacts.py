@@ -30,7 +30,7 @@ class Kind:
         """Ask for a code and return it."""
         if self.channel == "sms":
             return wire.sms_code(target)
-        before = {letter.id for letter in wire.outbox("email", target)}
+        before = {letter.id for letter in wire.list_outbox("email", target)}
         assert wire.ask_email(target).code == 1
         return wire.next_letter("email", target, before).code
 
@@ -50,7 +50,7 @@ BOTH = pytest.mark.parametrize("kind", [PHONE, EMAIL], ids=["phone", "email"])
 
 def texts(wire: WireClient, channel: str, to: str) -> list[str]:
     """Return what was sent to a target besides codes, oldest first."""
-    return [letter.text for letter in reversed(wire.outbox(channel, to)) if not letter.code]
+    return [letter.text for letter in reversed(wire.list_outbox(channel, to)) if not letter.code]
 
 
 @BOTH
@@ -149,7 +149,7 @@ def test_a_stale_session_proves_the_old_target_first(own_wire: WireClient, kind:
     """After 16 minutes a change is refused; once the old target is proved it passes (A1, D2)."""
     old, new = kind.fresh(own_wire), kind.fresh(own_wire)
     who = own_wire.account(**{kind.name: old})
-    own_wire.wind(advance=STALE_SECONDS)
+    own_wire.set_clock(advance=STALE_SECONDS)
     code = kind.code(own_wire, new)
     refused = kind.post(own_wire, kind.change, who, new, code)
     assert (refused.code, refused.msg) == (
@@ -171,12 +171,12 @@ def test_a_proof_counts_for_ten_minutes(
     own_wire: WireClient, kind: Kind, age_seconds: int, *, passes: bool
 ) -> None:
     """A proof serves 599 s after it was given, and not 600 s after (security D2)."""
-    own_wire.wind(set=2_000_000_000)
+    own_wire.set_clock(set=2_000_000_000)
     old, new = kind.fresh(own_wire), kind.fresh(own_wire)
     who = own_wire.account(**{kind.name: old})
-    own_wire.wind(set=2_000_001_000)
+    own_wire.set_clock(set=2_000_001_000)
     assert kind.post(own_wire, kind.change, who, old, kind.code(own_wire, old)).code == 1
-    own_wire.wind(set=2_000_001_000 + age_seconds)
+    own_wire.set_clock(set=2_000_001_000 + age_seconds)
     answer = kind.post(own_wire, kind.change, who, new, kind.code(own_wire, new))
     assert answer.code == (1 if passes else 1407)
 
@@ -186,7 +186,7 @@ def test_a_proof_serves_one_change(own_wire: WireClient, kind: Kind) -> None:
     """What was proved is no longer bound after the change, so the next one needs a new proof."""
     old, new, third = (kind.fresh(own_wire) for _ in range(3))
     who = own_wire.account(**{kind.name: old})
-    own_wire.wind(advance=STALE_SECONDS)
+    own_wire.set_clock(advance=STALE_SECONDS)
     assert kind.post(own_wire, kind.change, who, old, kind.code(own_wire, old)).code == 1
     assert kind.post(own_wire, kind.change, who, new, kind.code(own_wire, new)).code == 1
     assert kind.post(own_wire, kind.change, who, third, kind.code(own_wire, third)).code == 1407
@@ -197,7 +197,7 @@ def test_a_proof_is_of_one_session_and_one_channel(own_wire: WireClient) -> None
     phone, email, new = own_wire.fresh_phone(), own_wire.fresh_email(), own_wire.fresh_phone()
     who = own_wire.account(phone=phone, email=email, deviceId="one")
     other = Account(who.id, own_wire.signed_in(phone, deviceId="two"))
-    own_wire.wind(advance=STALE_SECONDS)
+    own_wire.set_clock(advance=STALE_SECONDS)
     assert PHONE.post(own_wire, PHONE.change, who, phone, own_wire.sms_code(phone)).code == 1
     code, address = own_wire.sms_code(new), own_wire.fresh_email()
     assert PHONE.post(own_wire, PHONE.change, other, new, code).code == 1407

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hupan.api.cors import Cors
+from hupan.api.responses import Cors
 
 pytestmark = pytest.mark.one_engine
 
@@ -52,4 +52,4 @@ def test_no_other_origin_may_read(origin: str) -> None:
         b"access-control-request-headers": b"x-a",
     }
     assert dict(LISTED.headers(asked)) == {b"vary": b"origin"}
-    assert dict(LISTED.preflight(asked)) == {b"vary": b"origin"}
+    assert dict(LISTED.preflight_headers(asked)) == {b"vary": b"origin"}

@@ -21,8 +21,8 @@ def test_every_bound_channel_is_told(wire: WireClient) -> None:
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email)
     assert EMAIL.cancel(wire, account.token, email, EMAIL.code(wire, email)).code == 1
-    assert SMS_NOTICE in [letter.text for letter in wire.outbox("sms", phone)]
-    mails = [letter.text for letter in wire.outbox("email", email) if not is_code(letter)]
+    assert SMS_NOTICE in [letter.text for letter in wire.list_outbox("sms", phone)]
+    mails = [letter.text for letter in wire.list_outbox("email", email) if not is_code(letter)]
     assert len(mails) == 1
     assert mails[0].startswith("湖畔 账号已注销 Account cancelled\n您的账号已注销。")
 
@@ -110,11 +110,11 @@ def test_the_delay_is_fifteen_days(own_wire: WireClient) -> None:
     """A minute before, the number is still the old account's; a minute after, it is free (A7)."""
     phone = own_wire.fresh_phone()
     account = own_wire.account(phone=phone, nickname="曾经", coins=5)
-    cancelled_at = own_wire.wind(advance=0)
+    cancelled_at = own_wire.set_clock(advance=0)
     assert PHONE.cancel(own_wire, account.token, phone, PHONE.code(own_wire, phone)).code == 1
-    own_wire.wind(set=cancelled_at + 15 * DAY_SECONDS - 60)
+    own_wire.set_clock(set=cancelled_at + 15 * DAY_SECONDS - 60)
     assert own_wire.sign_in(phone, PHONE.code(own_wire, phone)).code == 1421
-    own_wire.wind(set=cancelled_at + 15 * DAY_SECONDS + 60)
+    own_wire.set_clock(set=cancelled_at + 15 * DAY_SECONDS + 60)
     token = own_wire.sign_in(phone, PHONE.code(own_wire, phone)).text("token")
     data = own_wire.own_info(token).pb_data
     assert int(data.text(1)) > int(account.id)

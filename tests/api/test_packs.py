@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hupan.store.editions import open_draft
-from hupan.store.engine import Engine
+from hupan.store.database import Database
+from hupan.store.discovery import begin_build
 from tests.servers import Server
 from tests.stores import open_store
 from tests.wire.client import WireClient
@@ -157,7 +157,7 @@ def test_an_import_that_begins_while_groups_are_planted(tmp_path: Path) -> None:
         try:
             while await draft_number(engine) == 0:  # noqa: ASYNC110 - the server sets no event
                 await asyncio.sleep(0.01)
-            await engine.change(open_draft)
+            await engine.run_transaction(begin_build)
         finally:
             await engine.close()
 
@@ -178,9 +178,9 @@ def test_an_import_that_begins_while_groups_are_planted(tmp_path: Path) -> None:
         assert "Traceback" not in server.output()
 
 
-async def draft_number(engine: Engine) -> int:
+async def draft_number(engine: Database) -> int:
     """The number of the newest draft of the list."""
-    row = await engine.one("SELECT value FROM counters WHERE name = 'groups-draft'")
+    row = await engine.fetch_one("SELECT value FROM counters WHERE name = 'groups-draft'")
     assert row is not None
     return int(row[0])
 
@@ -231,34 +231,34 @@ def test_coins_pack(wire: WireClient) -> None:
 
 def test_banned_pack(own_wire: WireClient) -> None:
     """One for good, one for a day."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     for_good, for_a_day = plant(own_wire, "banned")
-    own_wire.wind(set=NOW + DAY_SECONDS + 60)
+    own_wire.set_clock(set=NOW + DAY_SECONDS + 60)
     assert own_wire.get_user(for_a_day["id"]).code == 1
-    own_wire.wind(set=NOW + 10_000 * DAY_SECONDS)
+    own_wire.set_clock(set=NOW + 10_000 * DAY_SECONDS)
     assert own_wire.get_user(for_good["id"]).code == 7100
 
 
 def test_bans_at_the_door(own_wire: WireClient) -> None:
     """Days ban for so long, a reason alone for good, and neither not at all."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     bans: list[dict[str, object]] = [{"banDays": 2}, {"banReason": "刷屏"}, {"banDays": 0}]
     accounts = [own_wire.account(**ban) for ban in bans]
     assert [own_wire.get_user(one.id).code for one in accounts] == [7100, 7100, 1]
-    own_wire.wind(set=NOW + 2 * DAY_SECONDS + 60)
+    own_wire.set_clock(set=NOW + 2 * DAY_SECONDS + 60)
     assert [own_wire.get_user(one.id).code for one in accounts] == [1, 7100, 1]
 
 
 def test_guests_at_the_door(own_wire: WireClient) -> None:
     """Who came by a code is counted for its owner, whatever its case."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     inviter = own_wire.account()
     code = code_of(own_wire, inviter.token)
     assert progress(own_wire, inviter.token) == (0, 0)
     for written in (code, code.lower(), f" {code} "):
         own_wire.account(invitedBy=written)
     assert progress(own_wire, inviter.token) == (3, 3)
-    own_wire.wind(set=NOW + DAY_SECONDS)
+    own_wire.set_clock(set=NOW + DAY_SECONDS)
     assert progress(own_wire, inviter.token) == (0, 3)
     own_wire.account(invitedBy=code)
     assert progress(own_wire, inviter.token) == (1, 4)

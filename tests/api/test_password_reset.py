@@ -14,7 +14,7 @@ WRONG_CODE = b'{"code":1202,"msg":"\xe9\xaa\x8c\xe8\xaf\x81\xe7\xa0\x81\xe9\x94\
 
 def code_for(wire: WireClient, email: str, typ: str = "") -> str:
     """Ask for a code and return it."""
-    before = {letter.id for letter in wire.outbox("email", email)}
+    before = {letter.id for letter in wire.list_outbox("email", email)}
     assert wire.ask_email(email, **({"typ": typ} if typ else {})).code == 1
     return wire.next_letter("email", email, before).code
 
@@ -55,7 +55,7 @@ def test_everybody_bound_is_told(wire: WireClient) -> None:
     wire.account(phone=phone, email=email)
     assert reset(wire, email, code_for(wire, email)).code == 1
     for channel, to in (("sms", phone), ("email", email)):
-        (told,) = [letter for letter in wire.outbox(channel, to) if not letter.code]
+        (told,) = [letter for letter in wire.list_outbox(channel, to) if not letter.code]
         assert "您账号的登录密码已更改。" in told.text
         assert PASSWORD not in told.text
 

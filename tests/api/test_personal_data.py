@@ -70,14 +70,14 @@ def test_a_fresh_account_has_all_keys(wire: WireClient) -> None:
 
 def test_times_follow_sign_in_and_save(own_wire: WireClient) -> None:
     """The last sign-in on any device, and the last save."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     phone = own_wire.fresh_phone()
     token = own_wire.account(phone=phone, deviceId="a").token
-    own_wire.wind(set=NOW + 1000)
+    own_wire.set_clock(set=NOW + 1000)
     own_wire.signed_in(phone, deviceId="b")
-    own_wire.wind(set=NOW + 2000)
+    own_wire.set_clock(set=NOW + 2000)
     assert own_wire.post(SAVE, {"gender": 1}, token=token).code == 1
-    own_wire.wind(set=NOW + 3000)
+    own_wire.set_clock(set=NOW + 3000)
     data = own_data(own_wire, token)
     assert isinstance(data["lastLoginTime"], int)
     assert isinstance(data["update_time"], int)

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hupan.app.building import Server, build
-from hupan.app.outside import Outside
-from hupan.chance import SystemChance
+from hupan.application import Server, build_server
 from hupan.config import Settings
 from hupan.domain.sessions import Device
-from hupan.store.engine import Transaction
-from hupan.store.migrate import migrate
+from hupan.environment import Environment
+from hupan.rng import SystemRandomSource
+from hupan.store.database import Transaction
+from hupan.store.migrate import migrate_file
 from tests.domain.standing import StandingClock
 from tests.stores import STORES
 from tests.wire import pb
@@ -64,9 +64,9 @@ class Asked:
     @property
     def changes(self) -> int:
         """How many changes the store has kept so far."""
-        return self._server.parts.engine.figures().changes
+        return self._server.infrastructure.database.stats().committed_changes
 
-    async def ask(self, question: Question, token: str | None = None) -> Mapping[bytes, bytes]:
+    async def run(self, question: Question, token: str | None = None) -> Mapping[bytes, bytes]:
         """Send a request; give the headers of the answer."""
         said: list[Any] = []
 
@@ -94,16 +94,18 @@ async def opened(folder: Path) -> AsyncIterator[Asked]:
     """A server on a new store."""
     settings = Settings(data_dir=folder, database=STORES.setting(folder))
     if not settings.is_postgres:
-        migrate(settings.database_path)
+        migrate_file(settings.database_path)
     clock = StandingClock()
-    server = await build(settings, Outside(clock, lambda _purpose: SystemChance(), {}))
+    server = await build_server(
+        settings, Environment(clock, lambda _purpose: SystemRandomSource(), {})
+    )
 
     async def arrive(tx: Transaction) -> str:
-        account = await server.parts.accounts.create(tx, phone=None, email=None)
-        return await server.parts.sessions.open(tx, account.id, Device("d", "android"))
+        account = await server.infrastructure.accounts.create(tx, phone=None, email=None)
+        return await server.infrastructure.sessions.open(tx, account.id, Device("d", "android"))
 
     try:
-        yield Asked(server, clock, await server.parts.engine.change(arrive))
+        yield Asked(server, clock, await server.infrastructure.database.run_transaction(arrive))
     finally:
         await server.stop()
 
@@ -114,10 +116,10 @@ def test_a_question_writes_nothing(tmp_path: Path, question: Question) -> None:
 
     async def ask() -> tuple[int, bytes]:
         async with opened(tmp_path) as asked:
-            await asked.ask(QUESTIONS[0])
+            await asked.run(QUESTIONS[0])
             before = asked.changes
             for _ in range(TIMES):
-                answer = await asked.ask(question)
+                answer = await asked.run(question)
             return asked.changes - before, answer[b"x-result"]
 
     assert asyncio.run(ask()) == (0, b"ok")
@@ -131,7 +133,7 @@ def test_a_day_is_counted_by_its_first_request(tmp_path: Path) -> None:
             changes = [asked.changes]
             for _ in range(3):
                 for _ in range(TIMES):
-                    await asked.ask(QUESTIONS[0])
+                    await asked.run(QUESTIONS[0])
                 changes.append(asked.changes)
                 asked.clock.time += DAY_SECONDS
             return [after - before for before, after in pairwise(changes)]
@@ -147,7 +149,7 @@ def test_a_refused_token_writes_nothing(tmp_path: Path) -> None:
             before = asked.changes
             for n in range(TIMES):
                 token = f"{n:08x}-0000-4000-8000-000000000000"
-                answer = await asked.ask(QUESTIONS[0], token)
+                answer = await asked.run(QUESTIONS[0], token)
             return asked.changes - before, answer[b"x-result"]
 
     assert asyncio.run(ask()) == (0, b"unauthenticated")

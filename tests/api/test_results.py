@@ -6,17 +6,15 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from hupan.api.access_log import AccessLog
-from hupan.api.answering import RESULT_HEADERS, respond_stopping
-from hupan.api.call import Call
-from hupan.api.codec import Codec, JsonCodec, ProtobufCodec
-from hupan.api.cors import Cors
-from hupan.api.dispatch import Dispatcher
-from hupan.api.health import respond_waiting
+from hupan.api.app import Dispatcher
+from hupan.api.codecs import Codec, JsonCodec, ProtobufCodec
+from hupan.api.context import RequestContext
+from hupan.api.responses import RESULT_HEADERS, Cors, send_not_ready, send_shutting_down
 from hupan.api.routing import Route
+from hupan.contract.endpoints import IgnoredBody
 from hupan.contract.pb.hupan_pb2 import GetUser, OwnInfo
-from hupan.contract.table import Anything
-from hupan.domain.refusals import Busy, NotSignedIn, TooManyTries, WrongCode
+from hupan.errors import Busy, NotSignedIn, TooManyTries, WrongCode
+from hupan.logs import AccessLog
 from hupan.model import StoreUnavailable
 from tests.wire import pb
 from tests.wire.client import WireClient
@@ -89,10 +87,10 @@ def test_a_head_that_is_refused_has_it(wire: WireClient, start: str, status: int
 def dispatched(codec: Codec, error: Exception) -> list[tuple[bytes, bytes]]:
     """The headers of the answer when the endpoint fails so."""
 
-    async def fails(_codec: Codec, _call: Call, _body: bytes) -> bytes:
+    async def fails(_codec: Codec, _call: RequestContext, _body: bytes) -> bytes:
         raise error
 
-    route = Route(codec, None, has_body=False, most_bytes=0, answer=fails)
+    route = Route(codec, None, has_body=False, max_body_bytes=0, handle=fails)
     log = AccessLog(None, "text")
     table = {("app", "GET", "/v1/a"): route}
     dispatcher = Dispatcher(table, Cors(["*"]), log, process_number=1, web_host_prefix="w.")
@@ -120,7 +118,7 @@ def _headers(answering: Any, status: int) -> list[tuple[bytes, bytes]]:  # noqa:
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize("codec", [JsonCodec(Anything), ProtobufCodec(GetUser, OwnInfo)])
+@pytest.mark.parametrize("codec", [JsonCodec(IgnoredBody), ProtobufCodec(GetUser, OwnInfo)])
 @pytest.mark.parametrize(
     ("error", "result"),
     [
@@ -141,7 +139,7 @@ def test_each_way_to_fail_has_its_class(codec: Codec, error: Exception, result: 
 @pytest.mark.one_engine
 def test_a_server_that_cannot_serve_says_error() -> None:
     """While it stops, and before its store is there (security D3)."""
-    assert RESULT_HEADERS["error"] in _headers(respond_stopping(_collect), 503)
-    assert RESULT_HEADERS["error"] in _headers(respond_waiting("/v1/user/info", _collect), 200)
-    assert RESULT_HEADERS["error"] in _headers(respond_waiting("/readyz", _collect), 503)
-    assert RESULT_HEADERS["ok"] in _headers(respond_waiting("/healthz", _collect), 200)
+    assert RESULT_HEADERS["error"] in _headers(send_shutting_down(_collect), 503)
+    assert RESULT_HEADERS["error"] in _headers(send_not_ready("/v1/user/info", _collect), 200)
+    assert RESULT_HEADERS["error"] in _headers(send_not_ready("/readyz", _collect), 503)
+    assert RESULT_HEADERS["ok"] in _headers(send_not_ready("/healthz", _collect), 200)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hupan.api.times import text_time
+from hupan.api.codecs import format_time
 
 pytestmark = pytest.mark.one_engine
 
@@ -22,4 +22,4 @@ TURNS_BACK = 1_793_512_800
 def test_any_moment(zone: str, unix_seconds: int) -> None:
     """As the standard library has it, also in weeks in which clocks are changed."""
     there = datetime.fromtimestamp(unix_seconds, ZoneInfo(zone))
-    assert text_time(unix_seconds, ZoneInfo(zone)) == there.strftime("%Y-%m-%d %H:%M:%S")
+    assert format_time(unix_seconds, ZoneInfo(zone)) == there.strftime("%Y-%m-%d %H:%M:%S")

@@ -30,9 +30,9 @@ def bind(wire: WireClient, way: Way, token: str) -> str:
 def robbed(wire: WireClient, way: Way) -> tuple[Account, str, str]:
     """An account with a target, a stale token, and what a thief bound with it beside the target."""
     old = way.fresh(wire)
-    wire.wind(set=NOW)
+    wire.set_clock(set=NOW)
     account = wire.account(**{way.field: old}, deviceId="mine")
-    wire.wind(advance=STALE_SECONDS)
+    wire.set_clock(advance=STALE_SECONDS)
     return account, old, bind(wire, other(way), account.token)
 
 
@@ -104,7 +104,7 @@ def test_the_older_channel_is_told_of_the_password(own_wire: WireClient) -> None
     _, phone, theirs = robbed(own_wire, PHONE)
     assert "已绑定新邮箱" in notice_to(own_wire, PHONE, phone).text
     fresh_session(own_wire, EMAIL, theirs)
-    texts = [letter.text for letter in own_wire.outbox("sms", phone)]
+    texts = [letter.text for letter in own_wire.list_outbox("sms", phone)]
     assert any("密码已" in text for text in texts), texts
 
 
@@ -115,7 +115,7 @@ def test_the_doubt_ends_with_the_undo(
 ) -> None:
     """After the days in which an operator could undo it, it is as good as any other."""
     _, _, theirs = robbed(own_wire, way)
-    own_wire.wind(set=NOW + STALE_SECONDS + int(days * DAY_SECONDS) + 60)
+    own_wire.set_clock(set=NOW + STALE_SECONDS + int(days * DAY_SECONDS) + 60)
     token = fresh_session(own_wire, other(way), theirs)
     assert (changed(own_wire, way, token).code == 1) is serves
     code = other(way).code(own_wire, theirs)
@@ -126,11 +126,11 @@ def test_the_doubt_ends_with_the_undo(
 @pytest.mark.parametrize("proof", ["fresh", "marked", "alone"])
 def test_a_proven_binding_is_in_no_doubt(own_wire: WireClient, way: Way, proof: str) -> None:
     """Bound in a fresh or a marked session, or where nothing else was bound, it serves at once."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     old = way.fresh(own_wire)
     account = own_wire.account(**({} if proof == "alone" else {way.field: old}))
     if proof != "fresh":
-        own_wire.wind(advance=STALE_SECONDS)
+        own_wire.set_clock(advance=STALE_SECONDS)
     if proof == "marked":
         assert way.change(own_wire, account.token, old, way.code(own_wire, old)).code == 1
     theirs = bind(own_wire, other(way), account.token)

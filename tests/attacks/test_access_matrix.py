@@ -13,11 +13,9 @@ from typing import Any, cast
 
 import pytest
 
-from hupan.api.routes import routes
-from hupan.api.routing import Routes
-from hupan.api.services import Services
-from hupan.contract.endpoints import ENDPOINTS
-from hupan.contract.table import Anything, Done, Endpoint, Public, Surface
+from hupan.api.routes import build_router
+from hupan.api.routing import Router, Services
+from hupan.contract.endpoints import ENDPOINTS, Endpoint, IgnoredBody, NoData, Public, Surface
 from tests.attacks.calls import CALLS, Call
 from tests.wire.client import WireClient
 from tests.wire.ways import PHONE
@@ -152,20 +150,20 @@ class Unguarded:
 def test_a_route_without_a_guard_does_not_start() -> None:
     """Deny by default: a line whose access nobody guards stops the start (security Z1)."""
     access = cast("Any", Unguarded())
-    line: Endpoint[Any, Any, Any] = Endpoint("app", "POST", "/v1/new", access, Anything, Done)
+    line: Endpoint[Any, Any, Any] = Endpoint("app", "POST", "/v1/new", access, IgnoredBody, NoData)
     with pytest.raises(TypeError, match="no guard"):
-        Routes(cast("Services", Broken())).on(line, cast("Any", None))
+        Router(cast("Services", Broken())).add(line, cast("Any", None))
 
 
 @pytest.mark.one_engine
 def test_an_accident_in_a_guard_is_no_way_in() -> None:
     """A guard that fails, fails closed: nobody is served (security Z1)."""
-    table = routes(cast("Services", Broken())).table
+    table = build_router(cast("Services", Broken())).table
     guarded = [line for line in ENDPOINTS if not isinstance(line.access, Public)]
     assert len(guarded) > 25
 
     async def knock(key: tuple[Surface, str, str]) -> None:
-        await table[key].answer(table[key].codec, _with_token(), b"{}")
+        await table[key].handle(table[key].codec, _with_token(), b"{}")
 
     for line in guarded:
         with pytest.raises(RuntimeError):

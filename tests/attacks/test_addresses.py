@@ -92,6 +92,6 @@ def test_an_address_is_kept_as_written_and_unique_as_folded(
     for other in (mine.lower(), mine.upper(), mine.swapcase()):
         thief = wire.account()
         wire.ask_email(other)
-        code = wire.outbox("email", shown)[0].code
+        code = wire.list_outbox("email", shown)[0].code
         assert EMAIL.bind(wire, thief.token, other, code).code > 1
         assert wire.own_info(thief.token).pb_data.text(7) == ""

@@ -23,7 +23,7 @@ def scene(wire: WireClient) -> tuple[list[str], list[str]]:
     wire.email_login(email, WRONG)
     wire.email_login("nobody-at-rest@example.com", WRONG)
     assert wire.ask_email(email).code == 1
-    code = wire.outbox("email", email)[0].code
+    code = wire.list_outbox("email", email)[0].code
     assert forget(wire, email, wire.wrong_code(code), WRONG).code > 1
     assert forget(wire, email, code, WEAK).code > 1
     assert forget(wire, email, code, SECOND).code == 1
@@ -34,7 +34,10 @@ def scene(wire: WireClient) -> tuple[list[str], list[str]]:
     captcha = wire.captcha()
     # Six digits may stand in a file by chance as part of something else: the code with its
     # neighbours as a message or a row would hold it is looked for, not the digits alone.
-    texts = [letter.text for letter in (*wire.outbox("sms", phone), *wire.outbox("email", email))]
+    texts = [
+        letter.text
+        for letter in (*wire.list_outbox("sms", phone), *wire.list_outbox("email", email))
+    ]
     assert any(half_way in text for text in texts)
     return [FIRST, SECOND, WRONG, *tokens, *texts, captcha.answer + captcha.id], [email, phone]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hupan.api.auth_acts import ACTS, TOKEN_REFUSED
+from hupan.api.audit import AUDIT_EVENTS, TOKEN_REFUSED
 from hupan.contract.endpoints import ENDPOINTS
 from tests.servers import Server
 from tests.wire.answers import Answer
@@ -39,7 +39,7 @@ class Told:
     answer: Answer
     target: str = "-"
     account: str = "-"
-    device: str = "-"
+    device_field: str = "-"
     reason: str = "-"
 
 
@@ -56,7 +56,7 @@ def sign_in_by_code(wire: WireClient) -> list[Told]:
     wrong = wire.sign_in(phone, wire.wrong_code(code), deviceId=DEVICE)
     right = wire.sign_in(f"+86{phone}", code, deviceId=DEVICE)
     return [
-        Told(name, "refused", wrong, seen(phone), device=MARK, reason="WrongCode"),
+        Told(name, "refused", wrong, seen(phone), device_field=MARK, reason="WrongCode"),
         Told(name, "ok", right, seen(phone), account.id, MARK),
     ]
 
@@ -72,7 +72,7 @@ def sign_in_by_password(wire: WireClient) -> list[Told]:
     right = wire.email_login(email, PASSWORD, deviceId=DEVICE)
     shut = wire.email_login(banned, PASSWORD)
     return [
-        Told(name, "refused", wrong, mine, device=MARK, reason="WrongEmailOrPassword"),
+        Told(name, "refused", wrong, mine, device_field=MARK, reason="WrongEmailOrPassword"),
         Told(name, "ok", right, mine, account.id, MARK),
         Told(name, "refused", shut, theirs, reason="Banned"),
     ]
@@ -91,7 +91,7 @@ def ask(way: Way, name: str) -> Callable[[WireClient], list[Told]]:
         wrong = wire.post(path, {key: target, "code": "WRONG", "id": "unknown"})
         odd = wire.post(path, {key: 'a"\r\n\x1b[2J event=forged', "code": "x", "id": "y"})
         return [
-            Told(name, "ok", way.ask(wire, target), mask),
+            Told(name, "ok", way.run(wire, target), mask),
             Told(name, "refused", wrong, mask, reason="WrongCaptcha"),
             Told(name, "refused", odd, "?", reason="InvalidField"),
         ]
@@ -105,7 +105,7 @@ def sign_out(wire: WireClient) -> list[Told]:
     left = wire.post("user/logout", token=account.token)
     nobody = wire.post("user/logout")
     return [
-        Told("sign-out", "ok", left, account=account.id, device=MARK),
+        Told("sign-out", "ok", left, account=account.id, device_field=MARK),
         Told("sign-out", "unauthenticated", nobody, reason="MissingToken"),
     ]
 
@@ -114,7 +114,7 @@ def device_offline(wire: WireClient) -> list[Told]:
     """The device that is named, not the one that asks."""
     account = wire.account(deviceId="mine")
     answer = wire.post("user/device-offline", {"deviceId": DEVICE}, token=account.token)
-    return [Told("device-offline", "ok", answer, account=account.id, device=MARK)]
+    return [Told("device-offline", "ok", answer, account=account.id, device_field=MARK)]
 
 
 def password_reset(wire: WireClient) -> list[Told]:
@@ -206,7 +206,7 @@ def test_each_outcome_has_its_line(wire: WireClient, deed: str) -> None:
             "address": "127.0.0.1",
             "target": told.target,
             "account": told.account,
-            "device": told.device,
+            "device": told.device_field,
             "request": str(told.answer.request_id),
             "code": str(told.answer.code),
             "reason": told.reason,
@@ -223,7 +223,7 @@ def test_a_token_that_opens_nothing_is_told(own_sandbox: Server) -> None:
             assert wire.own_info(JUNK).code == -101
         assert event_of(own_sandbox, first)["times"] == "1"
         assert own_sandbox.output().count(f"event={TOKEN_REFUSED}") == 1
-        wire.wind(advance=61)
+        wire.set_clock(advance=61)
         again = wire.own_info(JUNK)
     line = event_of(own_sandbox, again)
     assert (line["event"], line["times"], line["reason"]) == (TOKEN_REFUSED, "6", "NotSignedIn")
@@ -233,8 +233,8 @@ def test_a_token_that_opens_nothing_is_told(own_sandbox: Server) -> None:
 def test_every_endpoint_that_takes_a_secret_is_an_act() -> None:
     """A new endpoint that reads a code or a password needs its event (security E5, L2)."""
     takes = {line for line in ENDPOINTS if SECRETS & set(_fields(line.request))}
-    assert {line for line in takes if line.path not in NO_SECRETS} <= set(ACTS)
-    assert {act.event for act in ACTS.values()} == set(DEEDS)
+    assert {line for line in takes if line.path not in NO_SECRETS} <= set(AUDIT_EVENTS)
+    assert {act.name for act in AUDIT_EVENTS.values()} == set(DEEDS)
 
 
 def _fields(request: type[Any]) -> tuple[str, ...]:
@@ -249,6 +249,6 @@ def test_every_event_is_documented() -> None:
     page = re.sub(r"\n\| field \|.*?\n\n", "\n", page, flags=re.DOTALL)
     rows = set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE))
     operators = {name for name in rows if name.startswith("operator-")}
-    assert rows - operators == {*(act.event for act in ACTS.values()), TOKEN_REFUSED}
+    assert rows - operators == {*(act.name for act in AUDIT_EVENTS.values()), TOKEN_REFUSED}
     commands = "".join(path.read_text("utf-8") for path in (root / "src/hupan/cli").glob("*.py"))
     assert operators == set(re.findall(r'"(operator-[a-z-]+)"', commands))

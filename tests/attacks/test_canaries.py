@@ -50,13 +50,13 @@ class Watched:
 
     def __init__(self, wire: WireClient) -> None:
         self.wire = wire
-        self.answers: list[str] = []
+        self.response_count: list[str] = []
         wire.http.event_hooks = {"response": [self._keep]}
 
     def _keep(self, response: httpx.Response) -> None:
         if not response.request.url.path.startswith("/sandbox/"):
             headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
-            self.answers.append(headers + "\n" + response.read().decode("latin-1"))
+            self.response_count.append(headers + "\n" + response.read().decode("latin-1"))
 
     def live(self) -> tuple[list[str], list[str]]:
         """Every act with what it needs, right and wrong: the codes, and the tokens."""
@@ -117,7 +117,7 @@ def test_no_secret_is_told(ports: tuple[Server, int]) -> None:
     assert [text for text in known if text in log] == []
     assert [text for text in [*known, *EMAILS, *codes] if text in metrics] == []
     assert not set(codes) & set(_words_of_digits(log))
-    answers = "\n".join(watched.answers)
+    answers = "\n".join(watched.response_count)
     assert [
         text for text in (FIRST, SECOND, WRONG, TOKEN, BEARER, CAPTCHA) if text in answers
     ] == []

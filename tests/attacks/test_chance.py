@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from hupan.chance import SystemChance
+from hupan.rng import SystemRandomSource
 
 pytestmark = pytest.mark.one_engine
 
@@ -15,8 +15,8 @@ LEAST, MOST = 40.0, 185.0
 
 def test_a_hundred_thousand_codes_are_even() -> None:
     """First two digits, last two and the middle: none comes more often than chance has it (C1)."""
-    chance = SystemChance()
-    codes = [f"{chance.below(10**6):06}" for _ in range(DRAWS)]
+    chance = SystemRandomSource()
+    codes = [f"{chance.randbelow(10**6):06}" for _ in range(DRAWS)]
     expected = DRAWS / CLASSES
     for start in (0, 2, 4):
         counts = Counter(code[start : start + 2] for code in codes)

@@ -9,12 +9,12 @@ import pytest
 PROGRAM = """
 import threading
 import msgspec
-from hupan.api.codec import JsonCodec, ProtobufCodec, read_json
-from hupan.api.failures import UnreadableBody
-from hupan.api.json_form import JsonFormCodec
+from hupan.api.codecs import JsonCodec, ProtobufCodec, read_json
+from hupan.api.errors import UnreadableBody
+from hupan.api.codecs import JsonFormCodec
 from hupan.contract.messages.login import CodeLogin
 from hupan.contract.pb.hupan_pb2 import GetUser, OwnInfo
-from hupan.domain.refusals import InvalidField
+from hupan.errors import InvalidField
 
 codecs = [JsonCodec(CodeLogin), JsonFormCodec(GetUser, OwnInfo), ProtobufCodec(GetUser, OwnInfo)]
 nests = []
@@ -62,7 +62,7 @@ def test_no_other_decoder_of_protobuf_is_taken() -> None:
     """Where the library falls back to its own Python, the server does not start (security I6)."""
     environment = {**os.environ, "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
     done = subprocess.run(
-        [sys.executable, "-c", "import hupan.api.codec"],
+        [sys.executable, "-c", "import hupan.api.codecs"],
         capture_output=True,
         text=True,
         check=False,

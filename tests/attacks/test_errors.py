@@ -7,11 +7,11 @@ from typing import Any, TypeAlias, cast
 
 import pytest
 
-from hupan.api.access_log import AccessLog
-from hupan.api.cors import Cors
-from hupan.api.dispatch import Dispatcher
-from hupan.api.routes import routes
-from hupan.api.services import Services
+from hupan.api.app import Dispatcher
+from hupan.api.responses import Cors
+from hupan.api.routes import build_router
+from hupan.api.routing import Services
+from hupan.logs import AccessLog
 from tests.attacks.calls import CALLS
 from tests.wire.client import WireClient
 from tests.wire.raw import exchange, head
@@ -104,7 +104,7 @@ class Broken:
 @pytest.mark.parametrize("path", ["/v1/user/captcha", "/v1/user/medal", "/v1/user/edit-nickname"])
 def test_an_accident_is_told_in_one_sentence(path: str) -> None:
     """An exception of any text ends as the general message and the request's number (L4)."""
-    table = routes(cast("Services", Broken())).table
+    table = build_router(cast("Services", Broken())).table
     log = AccessLog(None, "text")
     dispatcher = Dispatcher(table, Cors(["*"]), log, process_number=1, web_host_prefix="w.")
     sent: list[Message] = []

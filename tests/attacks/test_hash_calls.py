@@ -5,28 +5,31 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.argon2id import HashCost
-from hupan.domain.bans import Bans
-from hupan.domain.limiter import Limiter
-from hupan.domain.password_login import PasswordLogins
-from hupan.domain.passwords import Passwords
-from hupan.domain.refusals import WrongEmailOrPassword
-from hupan.domain.settings import DAY, Limits
+from hupan.domain.accounts import Bans
+from hupan.domain.hashing import HashCost
+from hupan.domain.login import PasswordLogins
+from hupan.domain.passwords import PasswordHasher
+from hupan.errors import WrongEmailOrPassword
 from hupan.model import Limit
+from hupan.ratelimit.stored import StoredLimiter
+from hupan.rules import DAY_SECONDS, StoredLimits
 from hupan.store.accounts import find_password_hash, set_password_hash
 from tests.domain.holding import ON, Holding, open_holding
 
-LIMITS = Limits(
-    enabled=True, wrong_codes=(), wrong_passwords=(Limit("wrong-passwords-day", 2, DAY),), sends=()
+LIMITS = StoredLimits(
+    enabled=True,
+    wrong_codes=(),
+    wrong_passwords=(Limit("wrong-passwords-day", 2, DAY_SECONDS),),
+    code_sends=(),
 )
 RIGHT, WRONG = "the lake at seven", "the lake at eight"
 
 
 def logins(home: Holding) -> PasswordLogins:
     """Sign-ins by password on the parts of a holding."""
-    limiter = Limiter(enabled=True)
+    limiter = StoredLimiter(enabled=True)
     return PasswordLogins(
-        home.engine, home.clock, home.targets, home.passwords, home.sessions, limiter, LIMITS
+        home.engine, home.clock, home.targets, home.password_hasher, home.sessions, limiter, LIMITS
     )
 
 
@@ -62,13 +65,13 @@ def test_each_failure_verifies_once_and_reads_alike(
     async def scenario(home: Holding) -> None:
         tries = await prepare(home)
         verified: list[str] = []
-        verify = home.passwords.verify
+        verify = home.password_hasher.verify
 
         async def counting(stored: str, password: str) -> bool:
             verified.append(stored)
             return await verify(stored, password)
 
-        monkeypatch.setattr(home.passwords, "verify", counting)
+        monkeypatch.setattr(home.password_hasher, "verify", counting)
         for name, (email, password) in tries.items():
             verified.clear()
             with pytest.raises(WrongEmailOrPassword):
@@ -84,16 +87,16 @@ def test_an_old_short_password_signs_in_and_is_hashed_anew(tmp_path: Path) -> No
 
     async def scenario(home: Holding) -> None:
         account = await home.account(email="old@example.com")
-        imported = Passwords(HashCost(memory_kib=16, passes=2), 1)
+        imported = PasswordHasher(HashCost(memory_kib=16, passes=2), 1)
         stored = await imported.hash("abc123")
         imported.close()
-        await home.engine.change(lambda tx: set_password_hash(tx, account.id, stored))
-        assert home.passwords.is_outdated(stored)
+        await home.engine.run_transaction(lambda tx: set_password_hash(tx, account.id, stored))
+        assert home.password_hasher.is_outdated(stored)
         for _ in range(2):
             assert await logins(home).sign_in("old@example.com", "abc123", ON)
         renewed = await find_password_hash(home.engine, account.id)
         assert renewed != stored
-        assert not home.passwords.is_outdated(renewed)
+        assert not home.password_hasher.is_outdated(renewed)
         with pytest.raises(WrongEmailOrPassword):
             await logins(home).sign_in("old@example.com", "abc124", ON)
 

@@ -74,7 +74,7 @@ def test_the_right_secret_is_refused_once_the_limit_is_reached(
     victim = mark(guessed, path)
     exhaust(victim)
     assert victim.try_secret(victim.right()).code == WRONG[victim.route.held]
-    guessed.wind(advance=HOUR)
+    guessed.set_clock(advance=HOUR)
     again = mark(guessed, path)
     stays = victim.route.own is not False  # a session that is an hour old changes no contact (D2)
     late = victim if stays else Mark(guessed, path, victim.target, None, again.token)
@@ -159,7 +159,7 @@ def test_a_captcha_has_one_try(guessed: WireClient, path: str) -> None:
 @pytest.mark.parametrize("path", ROUTES)
 def test_one_address_guesses_at_many(watched: WireClient, path: str) -> None:
     """Each guess at another target: the address is stopped, at this endpoint and all (C6)."""
-    watched.wind(advance=HOUR)
+    watched.set_clock(advance=HOUR)
     way = ROUTES[path].way
     token = mark(watched, path).token
     codes = []
@@ -178,7 +178,7 @@ def test_one_address_guesses_at_many(watched: WireClient, path: str) -> None:
 @pytest.mark.parametrize("path", GUESSED)
 def test_a_hundred_guesses_at_once_from_one_address(watched: WireClient, path: str) -> None:
     """Of a hundred at as many targets no more are looked at than the address may (C6, R11)."""
-    watched.wind(advance=HOUR)
+    watched.set_clock(advance=HOUR)
     token = mark(watched, path).token
     targets = [ROUTES[path].way.fresh(watched) for _ in range(AT_ONCE)]
     answers = at_once(

@@ -191,7 +191,7 @@ def test_spellings_of_a_mailbox_share_its_limits(
     for at in range(20):
         assert sign_in(wire, (mailbox, alias)[at % 2], "wrong").code == WRONG_PASSWORD
     assert sign_in(wire, mailbox, PASSWORD).code == WRONG_PASSWORD
-    wire.wind(advance=HOUR)
+    wire.set_clock(advance=HOUR)
     assert sign_in(wire, mailbox, PASSWORD).code == 1
     assert sign_in(wire, alias, PASSWORD).code == WRONG_PASSWORD
     assert sign_in(wire, alias, NEW_PASSWORD).code == 1
@@ -240,7 +240,7 @@ def test_right_sign_ins_are_limited_too() -> None:
         assert codes == [1, 1, 1, TOO_MANY]
         assert sign_in(wire, email, "wrong").code == WRONG_PASSWORD
         assert sign_in(wire, wire.fresh_email(), PASSWORD).code == WRONG_PASSWORD
-        wire.wind(advance=HOUR)
+        wire.set_clock(advance=HOUR)
         assert sign_in(wire, email, PASSWORD).code == 1
 
 

@@ -43,7 +43,7 @@ def test_headers_change_no_message(wire: WireClient) -> None:
                 email,
             ),
         ):
-            before = {letter.id for letter in wire.outbox(kind.replace("reset", "email"), to)}
+            before = {letter.id for letter in wire.list_outbox(kind.replace("reset", "email"), to)}
             sent = wire.post(f"verification/{path}", {**body, **wire.solved()}, headers=headers)
             assert sent.code == 1
             text = wire.next_letter(kind.replace("reset", "email"), to, before).text

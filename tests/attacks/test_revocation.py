@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.codes import NOBODY
-from hupan.domain.targets import Target
+from hupan.addresses import ContactAddress
+from hupan.domain.codes import NO_ACCOUNT
 from hupan.model import AccountId
 from tests.cli.test_account import run, told
 from tests.domain.lives import Lives, mail, sms
@@ -33,13 +33,13 @@ class Owner:
         self.mine = asyncio.run(home.open(self.id, "mine"))
         self.stolen = asyncio.run(home.open(self.id, "stolen"))
 
-    def code(self, target: Target, *, bound: bool = True) -> str:
+    def code(self, target: ContactAddress, *, bound: bool = True) -> str:
         """A code as if it had been asked for."""
         self.home.clock.time = time.time()
-        owner = self.id if bound else NOBODY
+        owner = self.id if bound else NO_ACCOUNT
         return asyncio.run(self.home.issue(target, "own" if bound else "new", owner))
 
-    def change(self, way: Way, to: str, target: Target) -> None:
+    def change(self, way: Way, to: str, target: ContactAddress) -> None:
         """Changes to another number or address."""
         code = self.code(target, bound=False)
         assert way.change(self.here, self.mine, to, code).code == 1

@@ -31,7 +31,7 @@ def stale(wire: WireClient, way: Way) -> tuple[Account, str]:
     """A member whose session is sixteen minutes old."""
     target = way.fresh(wire)
     account = wire.account(**{way.field: target})
-    wire.wind(advance=STALE_SECONDS)
+    wire.set_clock(advance=STALE_SECONDS)
     return account, target
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from hupan.chance import SystemChance
-from hupan.domain.tokens import Tokens
+from hupan.crypto import SecretBox
+from hupan.domain.sessions import Tokens
 from hupan.model import AccountId
-from hupan.seal import Seal
+from hupan.rng import SystemRandomSource
 from tests.wire import pb
 from tests.wire.client import WireClient
 
@@ -135,7 +135,7 @@ def test_a_token_of_one_kind_opens_no_door_of_another(wire: WireClient) -> None:
 @pytest.mark.one_engine
 def test_ten_thousand_tokens_share_nothing() -> None:
     """No token comes twice, and no eight digits of two are the same at both ends (security T1)."""
-    tokens = Tokens(Seal(b"k" * 32), SystemChance())
+    tokens = Tokens(SecretBox(b"k" * 32), SystemRandomSource())
     made = [tokens.make(AccountId(1_000_000 + number // 10)) for number in range(10_000)]
     assert len(set(made)) == len(made)
     assert len({(text[:8], text[-8:]) for text in made}) == len(made)

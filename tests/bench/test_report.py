@@ -3,13 +3,13 @@ import pytest
 
 from bench.harness.report import Check, Growth, Report, part_of, row
 from bench.harness.rounds import Measured
-from hupan.load.seen import Seen
+from bench.load.results import LoadResult
 from tests.bench.reports import a_report
 
 
-def seen(per_second: float) -> Seen:
+def seen(per_second: float) -> LoadResult:
     """A round of a second."""
-    return Seen(round(per_second), 0, 0, 1.0, 1.0, 2.0)
+    return LoadResult(round(per_second), 0, 0, 1.0, 1.0, 2.0)
 
 
 def test_a_row_stands_beside_its_limit() -> None:

@@ -8,8 +8,8 @@ from bench.harness import cores
 from bench.harness.generators import BURST_SECONDS, Generator, Own, Wrk, best
 from bench.harness.rounds import Turns
 from bench.harness.workload import Workload
-from hupan.load.question import Question
-from hupan.load.seen import Seen
+from bench.load.requests import LoadRequest
+from bench.load.results import LoadResult
 from tests.answering import Answering
 
 
@@ -19,17 +19,17 @@ class Told:
     name = "told"
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.record_code_request: list[str] = []
 
     def fire(
-        self, port: int, questions: Sequence[Question], connections: int, seconds: float
-    ) -> Seen:
+        self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float
+    ) -> LoadResult:
         """One round that took a second."""
         del port, connections, seconds
-        self.asked.append(questions[0].path)
-        return Seen(10 * len(questions[0].path), 0, 0, 1.0, 1.0, 2.0)
+        self.record_code_request.append(questions[0].path)
+        return LoadResult(10 * len(questions[0].path), 0, 0, 1.0, 1.0, 2.0)
 
-    def burst(self, port: int, question: Question, connections: int, most: int) -> Seen:
+    def burst(self, port: int, question: LoadRequest, connections: int, most: int) -> LoadResult:
         """The same."""
         return self.fire(port, [question], connections, most)
 
@@ -37,7 +37,7 @@ class Told:
 def workload(name: str, memory_mb: Iterator[float]) -> Workload:
     """Asks for `/name` and the number of the round."""
     return Workload(
-        name, 1, lambda n: [Question("GET", f"/{name}{'x' * n}")], lambda: next(memory_mb)
+        name, 1, lambda n: [LoadRequest("GET", f"/{name}{'x' * n}")], lambda: next(memory_mb)
     )
 
 
@@ -46,10 +46,19 @@ def test_contestants_take_turns() -> None:
     told, said = Told(), list[str]()
     turns = Turns(told, rounds=3, seconds=1.0, on_turn=said.append)
     found = turns.take([workload("a", iter([1.0, 3.0, 2.0])), workload("bb", iter([1.0] * 3))])
-    assert told.asked == ["/a", "/bb", "/ax", "/bbx", "/axx", "/bbxx", "/axxx", "/bbxxx"]
+    assert told.record_code_request == [
+        "/a",
+        "/bb",
+        "/ax",
+        "/bbx",
+        "/axx",
+        "/bbxx",
+        "/axxx",
+        "/bbxxx",
+    ]
     assert said == ["a", "bb"] * 4
     assert found["a"].per_second == (30.0, 40.0, 50.0)
-    assert (found["a"].seen.per_second, found["a"].memory_mb) == (40.0, 3.0)
+    assert (found["a"].seen.responses_per_second, found["a"].memory_mb) == (40.0, 3.0)
 
 
 @pytest.fixture
@@ -70,12 +79,12 @@ def test_generators_see_refusals(name: str, server: Answering, tmp_path: Path) -
     if name == "wrk" and not shutil.which("wrk"):
         pytest.skip("wrk is not installed")
     body = b"a\r\n\x00\xff" + b"x" * 1_000
-    asked = [Question("POST", path, {}, body) for path in ("/ok", "/refused", "/error", "/ok")]
+    asked = [LoadRequest("POST", path, {}, body) for path in ("/ok", "/refused", "/error", "/ok")]
     seen = make(name, tmp_path).fire(server.port, asked, 2, 1.0)
     assert seen.answered > 0
     assert seen.refused > 0
     assert abs(seen.answered - seen.refused) <= 2 + 2
-    assert {received for _, received in server.asked} == {body}
+    assert {received for _, received in server.record_code_request} == {body}
 
 
 @pytest.mark.parametrize("name", ["wrk", "own"])
@@ -83,7 +92,7 @@ def test_a_burst_ends_with_its_last_answer(name: str, server: Answering, tmp_pat
     """So many answers come, those under way with them; time counts until the last."""
     if name == "wrk" and not shutil.which("wrk"):
         pytest.skip("wrk is not installed")
-    seen = make(name, tmp_path).burst(server.port, Question("GET", "/ok"), 2, 20)
+    seen = make(name, tmp_path).burst(server.port, LoadRequest("GET", "/ok"), 2, 20)
     assert 20 <= seen.answered <= 22
     assert 0 < seen.seconds < BURST_SECONDS
 

@@ -7,7 +7,7 @@ from bench.harness.report import Report
 from bench.harness.rounds import Plan
 from bench.harness.run import measure
 
-TINY = Plan("tiny", rounds=1, seconds=0.3, accounts=(60, 120), few=1, pictures=40)
+TINY = Plan("tiny", rounds=1, seconds=0.3, accounts=(60, 120), few=1, captcha_pool=40)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hupan.cli.main import app
-from hupan.store.migrate import migrate
+from hupan.store.migrate import migrate_file
 
 runner = CliRunner()
 PASSWORD = "herons stand in the reeds"
@@ -18,7 +18,7 @@ Told = dict[str, object]
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A folder with a store that is up to date and empty."""
-    migrate(tmp_path / "hupan.db")
+    migrate_file(tmp_path / "hupan.db")
     return tmp_path
 
 

@@ -57,7 +57,7 @@ def test_a_binding_without_proof_is_marked(tmp_path: Path) -> None:
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone, theirs = client.fresh_phone(), client.fresh_email()
         account = client.account(phone=phone)
-        client.wind(advance=STALE_SECONDS)
+        client.set_clock(advance=STALE_SECONDS)
         assert EMAIL.bind(client, account.token, theirs, EMAIL.code(client, theirs)).code == 1
         (binding,) = listed(folder, account.id)
         assert binding["proven"] is False

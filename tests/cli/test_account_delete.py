@@ -49,7 +49,7 @@ def test_a_cancelled_account_comes_back(tmp_path: Path) -> None:
         account = client.account(phone=phone, coins=3)
         told(folder, "account", "delete", phone, "--yes")
         assert client.sign_in(phone, client.sms_code(phone)).code == 1421
-        before = {letter.id for letter in client.outbox("sms", phone)}
+        before = {letter.id for letter in client.list_outbox("sms", phone)}
         restored = told(folder, "account", "restore", phone)
         assert (restored["id"], restored["erasedAt"], restored["coins"]) == (account.id, None, 3)
         assert "您的账号已恢复" in client.next_letter("sms", phone, before).text
@@ -65,7 +65,7 @@ def test_an_erased_account_does_not_come_back(tmp_path: Path) -> None:
         phone = client.fresh_phone()
         account = client.account(phone=phone)
         told(folder, "account", "delete", phone, "--yes")
-        client.wind(advance=15 * 86_400 + 1)
+        client.set_clock(advance=15 * 86_400 + 1)
         assert "该用户不存在" in refused(folder, "account", "restore", account.id)
 
 

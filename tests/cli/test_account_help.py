@@ -25,7 +25,7 @@ def rows(data: Path, *arguments: str) -> list[dict[str, object]]:
 
 def letters(client: WireClient, phone: str) -> set[str]:
     """The messages to a number so far."""
-    return {letter.id for letter in client.outbox("sms", phone)}
+    return {letter.id for letter in client.list_outbox("sms", phone)}
 
 
 def test_a_lost_number_is_replaced(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner, Result
 
-from hupan.cli.main import app
+from bench.load.__main__ import app
 from tests.answering import Answering
 from tests.servers import Server
 from tests.wire.client import WireClient
@@ -20,8 +20,8 @@ def server() -> Iterator[Answering]:
 
 
 def bench(*arguments: str, typed: str = "") -> Result:
-    """Runs `hupan bench`."""
-    return CliRunner().invoke(app, ["bench", *arguments], input=typed)
+    """Runs `python -m bench.load`."""
+    return CliRunner().invoke(app, list(arguments), input=typed)
 
 
 def test_only_this_machine_is_measured() -> None:
@@ -37,7 +37,7 @@ def test_only_this_machine_is_measured() -> None:
 def test_loads_are_bounded(bounds: list[str], server: Answering) -> None:
     """Time, connections and requests have bounds that no option lifts."""
     assert bench(f"http://127.0.0.1:{server.port}", *bounds).exit_code == 2
-    assert server.asked == []
+    assert server.record_code_request == []
 
 
 def test_the_most_requests_are_kept(server: Answering) -> None:
@@ -45,7 +45,7 @@ def test_the_most_requests_are_kept(server: Answering) -> None:
     url = f"http://127.0.0.1:{server.port}"
     result = bench(url, "--requests", "5", "--connections", "2", "--json")
     assert result.exit_code == 0, result.stderr
-    assert [path for path, _ in server.asked] == ["/healthz"] * (1 + 3 * 5)
+    assert [path for path, _ in server.record_code_request] == ["/healthz"] * (1 + 3 * 5)
     rows = json.loads(result.stdout)["rows"]
     assert [(row["name"], row["errors"]) for row in rows] == [("healthz", 0)]
 
@@ -61,7 +61,7 @@ def test_what_cannot_be_measured_is_told(url: str) -> None:
 def test_a_token_with_a_line_break_is_refused(server: Answering) -> None:
     """What is no token never becomes a header, and is not repeated."""
     result = bench(f"http://127.0.0.1:{server.port}", "--token", "hidden\r\nx: y")
-    assert (result.exit_code, server.asked) == (1, [])
+    assert (result.exit_code, server.record_code_request) == (1, [])
     assert "hidden" not in result.output
 
 

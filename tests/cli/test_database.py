@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hupan.app.database_desk import OnCopied
-from hupan.cli import database_commands
+from hupan.admin.database import OnCopyProgress
+from hupan.cli import database as database_commands
 from hupan.cli.main import app
 from hupan.store import copying
 from tests.faults.crowd import ENVIRONMENT
@@ -93,7 +93,7 @@ class Breaking:
         self._every = every
 
     @contextmanager
-    def bar(self) -> Iterator[OnCopied]:
+    def bar(self) -> Iterator[OnCopyProgress]:
         """In the place of the bar that the command shows."""
 
         def on_copied(_table: str, _done: int, _whole: int) -> None:
@@ -110,8 +110,8 @@ def test_a_copy_goes_on_where_it_broke_off(
     """Broken off again and again, it is refused to servers until another run has ended it."""
     lived_in(tmp_path)
     source, target = places(engine, tmp_path)
-    monkeypatch.setattr(copying, "ROWS_AT_ONCE", 20)
-    monkeypatch.setattr(database_commands, "_bar", Breaking(every=41).bar)
+    monkeypatch.setattr(copying, "ROWS_PER_BATCH", 20)
+    monkeypatch.setattr(database_commands, "_copy_progress", Breaking(every=41).bar)
     broken = 0
     while broken < 50:
         done = CliRunner().invoke(app, ["database", "copy", source, target])

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
-from hupan.store.migrate import migrate
+from hupan.store.migrate import migrate_file
 
 HUPAN = Path(sys.executable).with_name("hupan")
 HEAD = "chatId,nickname,headcount,category\n"
@@ -32,7 +32,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def _store() -> None:
     """A store that is up to date, where the default settings have it."""
     Path("data").mkdir()
-    migrate(Path("data/hupan.db"))
+    migrate_file(Path("data/hupan.db"))
 
 
 def run(*arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
@@ -444,7 +444,7 @@ def test_without_a_store_of_this_version(arguments: list[str]) -> None:
     assert "没有数据库 / there is no store" in problems
     assert not Path("data").exists()
     Path("data").mkdir()
-    migrate(Path("data/hupan.db"), known=[])
+    migrate_file(Path("data/hupan.db"), known=[])
     status, told, problems = run(*arguments)
     assert (status, told) == (1, "")
     assert "run hupan database migrate" in problems

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
-from hupan.store import spread
-from hupan.store.shape import tables
+from hupan.store import citus as spread
+from hupan.store.migrate import list_tables
 from tests.stores import Databases
 
 pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
@@ -46,7 +46,7 @@ def store(databases: Databases) -> Iterator[str]:
     """The URL of a store of its own."""
     name = databases.make()
     yield databases.cluster.url(name)
-    databases.drop(name)
+    databases.discard(name)
 
 
 def run(databases: Databases, url: str, sql: str) -> list[str]:
@@ -91,14 +91,14 @@ def test_each_table_is_spread_once(databases: Databases, store: str) -> None:
     run(databases, store, STAND_INS)
     status, told, wrong = distribute(store)
     assert (status, wrong) == (0, "")
-    assert f"{len(tables()) + 1} tables spread" in told
+    assert f"{len(list_tables()) + 1} tables spread" in told
     calls = run(databases, store, "SELECT made FROM calls ORDER BY number")
     assert calls[0] == "accounts by id beside none"
-    everywhere = {f"{name} everywhere" for name in (*spread.REFERENCE, "migrations")}
+    everywhere = {f"{name} everywhere" for name in (*spread.REFERENCE_TABLES, "migrations")}
     beside = {
         f"{one.name} by account_id beside accounts"
-        for one in tables()
-        if one.key[0] == "account_id" and one.name not in spread.REFERENCE
+        for one in list_tables()
+        if one.primary_key[0] == "account_id" and one.name not in spread.REFERENCE_TABLES
     }
     assert sorted(calls) == sorted(ALONE | everywhere | beside)
     assert "0 tables spread: —" in distribute(store)[1]
@@ -109,6 +109,6 @@ def test_it_goes_on_where_it_broke_off(databases: Databases, store: str) -> None
     """Tables that are spread already are left as they are."""
     run(databases, store, STAND_INS)
     run(databases, store, "INSERT INTO pg_dist_partition VALUES ('accounts'), ('medals')")
-    assert f"{len(tables()) - 1} tables spread" in distribute(store)[1]
+    assert f"{len(list_tables()) - 1} tables spread" in distribute(store)[1]
     calls = run(databases, store, "SELECT made FROM calls")
     assert not any(call.startswith(("accounts ", "medals ")) for call in calls)

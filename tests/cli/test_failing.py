@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hupan.store.migrate import migrate
+from hupan.store.migrate import migrate_file
 
 pytestmark = pytest.mark.one_engine
 
@@ -19,7 +19,7 @@ FULL = Path("/dev/full")
 def folder(tmp_path: Path) -> Path:
     """A folder with a store where the default settings have it."""
     (tmp_path / "data").mkdir()
-    migrate(tmp_path / "data" / "hupan.db")
+    migrate_file(tmp_path / "data" / "hupan.db")
     return tmp_path
 
 

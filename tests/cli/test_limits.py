@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from hupan.app.limit_table import TABLE
-from hupan.domain.limiter import Limiter
-from hupan.domain.notices import ENDED_NOTICE, limits_of
-from hupan.domain.tries import code_tries, notices, password_tries, sends
+from hupan.domain.outbox import SESSION_ENDED_NOTICE, notice_limits
 from hupan.model import Limit
-from hupan.store.engine import Transaction
+from hupan.ratelimit.stored import (
+    StoredLimiter,
+    code_attempts_key,
+    notices_key,
+    password_attempts_key,
+    sends_key,
+)
+from hupan.ratelimit.table import LIMITS
+from hupan.store.database import Transaction
 from tests.cli.test_account import data, refused, run, told
 from tests.stores import STORES, open_store
 from tests.wire.events import events
@@ -39,13 +44,13 @@ def count(data: Path, subject: str, limit: Limit, times: int) -> None:
     """Counts events as a server does."""
 
     async def change(tx: Transaction) -> None:
-        limiter, now = Limiter(enabled=True), int(time.time())
+        limiter, now = StoredLimiter(enabled=True), int(time.time())
         for _ in range(times):
             await limiter.take(tx, subject, [limit], now)
 
     async def scenario() -> None:
         engine = open_store(data if STORES.engine == "postgres" else data / "hupan.db")
-        await engine.change(change)
+        await engine.run_transaction(change)
         await engine.close()
 
     asyncio.run(scenario())
@@ -55,11 +60,11 @@ def count(data: Path, subject: str, limit: Limit, times: int) -> None:
 def counted(data: Path) -> Path:
     """A store in which an account and a stranger's number have come some way."""
     told(data, "account", "create", "--phone", PHONE, "--email", EMAIL)
-    count(data, sends("sms", PHONE), SENDS, 5)
-    count(data, code_tries("sms", PHONE), CODES, 3)
-    count(data, code_tries("sms", PHONE) + OWN_DEVICE, CODES, 1)
-    count(data, password_tries(EMAIL), PASSWORDS, 2)
-    count(data, sends("sms", OTHER), SENDS, 4)
+    count(data, sends_key("sms", PHONE), SENDS, 5)
+    count(data, code_attempts_key("sms", PHONE), CODES, 3)
+    count(data, code_attempts_key("sms", PHONE) + OWN_DEVICE, CODES, 1)
+    count(data, password_attempts_key(EMAIL), PASSWORDS, 2)
+    count(data, sends_key("sms", OTHER), SENDS, 4)
     return data
 
 
@@ -69,11 +74,11 @@ def test_every_limit_is_shown(data: Path) -> None:
     shown = told(data, "limits", "show")
     limits = shown["limits"]
     assert isinstance(limits, list)
-    assert [row["setting"] for row in limits] == [line.setting for line in TABLE]
+    assert [row["setting"] for row in limits] == [line.setting for line in LIMITS]
     assert {row["exact"] for row in limits} == {True, False}
     assert all(row["most"] > 0 and row["seconds"] + row["lockSeconds"] > 0 for row in limits)
     table = run(data, "limits", "show").stdout
-    for words in (*(line.setting for line in TABLE), "数据库 store", "每进程 each process"):
+    for words in (*(line.setting for line in LIMITS), "数据库 store", "每进程 each process"):
         assert words in table
 
 
@@ -160,9 +165,9 @@ def test_what_is_no_target_is_refused(data: Path, act: str, target: str) -> None
 
 def test_notices_are_shown_with_their_limits_and_forgotten(data: Path) -> None:
     """They are fixed and no setting's; of minor kinds there are fewer (X4)."""
-    subject = notices("email", EMAIL)
-    count(data, subject + "notice-phone-changed", limits_of("notice-phone-changed")[0], 5)
-    count(data, subject + ENDED_NOTICE, limits_of(ENDED_NOTICE)[0], 1)
+    subject = notices_key("email", EMAIL)
+    count(data, subject + "notice-phone-changed", notice_limits("notice-phone-changed")[0], 5)
+    count(data, subject + SESSION_ENDED_NOTICE, notice_limits(SESSION_ENDED_NOTICE)[0], 1)
     shown = sorted((row["count"], row["most"], row["full"]) for row in rows(data, EMAIL))
     assert shown == [(1, 1, True), (5, 5, True)]
     told(data, "limits", "reset", EMAIL)

@@ -237,7 +237,7 @@ def test_a_full_disk_stops_the_act(data: Path, monkeypatch: pytest.MonkeyPatch) 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr("hupan.app.operator_events.os.write", write)
+        patched.setattr("hupan.admin.audit.os.write", write)
         text = refused(data, "account", "ban", WHO, "--reason", "spam")
     assert "operators.log" in text
     assert told(data, "account", "show", WHO)["banned"] is False

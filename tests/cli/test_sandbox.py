@@ -9,9 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
-from hupan.cli.sandbox_folder import PREFIX, passing_folder, remove_left_folders
-from hupan.sandbox.inbox import Entry
-from hupan.sandbox.printing import MOST_WAITING, CodePrinter
+from hupan.cli.sandbox import FOLDER_PREFIX, remove_abandoned_folders, temporary_data_folder
+from hupan.sandbox.outbox import MAX_QUEUED_LINES, CapturedMessage, CodePrinter
 from tests.servers import Server
 from tests.wire.client import WireClient
 
@@ -79,10 +78,10 @@ class Stuck(io.StringIO):
 def test_printing_never_waits() -> None:
     """A stopped terminal stops no sandbox, and fills no memory (security X6)."""
     printer = CodePrinter(Stuck(), english=True)
-    entry = Entry(1, "sms", "13900000001", "code", "123456", "", 0)
-    for _ in range(3 * MOST_WAITING):
-        printer.show(entry)
-    assert printer.waiting == MOST_WAITING
+    entry = CapturedMessage(1, "sms", "13900000001", "code", "123456", "", 0)
+    for _ in range(3 * MAX_QUEUED_LINES):
+        printer.print_code(entry)
+    assert printer.queued == MAX_QUEUED_LINES
 
 
 def test_a_killed_sandbox_leaves_nothing_for_good(
@@ -90,21 +89,25 @@ def test_a_killed_sandbox_leaves_nothing_for_good(
 ) -> None:
     """The next start removes its folder, and touches no other."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    other = tmp_path / f"{PREFIX}just-being-made"
+    other = tmp_path / f"{FOLDER_PREFIX}just-being-made"
     other.mkdir()
     (tmp_path / "notes").mkdir()
-    (tmp_path / f"{PREFIX}link").symlink_to(tmp_path / "notes")
+    (tmp_path / f"{FOLDER_PREFIX}link").symlink_to(tmp_path / "notes")
     with Server("sandbox") as running:
-        (kept,) = {path for path in tmp_path.glob(f"{PREFIX}*") if path.is_dir()} - {
+        (kept,) = {path for path in tmp_path.glob(f"{FOLDER_PREFIX}*") if path.is_dir()} - {
             other,
-            tmp_path / f"{PREFIX}link",
+            tmp_path / f"{FOLDER_PREFIX}link",
         }
         with Server("sandbox") as server:
             server.kill()
-        assert len(list(tmp_path.glob(f"{PREFIX}*"))) == 4
+        assert len(list(tmp_path.glob(f"{FOLDER_PREFIX}*"))) == 4
         with Server("sandbox"):
             pass
-        assert set(tmp_path.glob(f"{PREFIX}*")) == {kept, other, tmp_path / f"{PREFIX}link"}
+        assert set(tmp_path.glob(f"{FOLDER_PREFIX}*")) == {
+            kept,
+            other,
+            tmp_path / f"{FOLDER_PREFIX}link",
+        }
         assert (tmp_path / "notes").is_dir()
         assert running.is_running
     assert not kept.exists()
@@ -114,11 +117,11 @@ def test_a_killed_sandbox_leaves_nothing_for_good(
 def test_a_folder_in_use_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the same process looks; its lock goes with it."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with passing_folder() as folder:
-        remove_left_folders(tmp_path)
+    with temporary_data_folder() as folder:
+        remove_abandoned_folders(tmp_path)
         assert folder.is_dir()
-    left = tmp_path / f"{PREFIX}left"
+    left = tmp_path / f"{FOLDER_PREFIX}left"
     left.mkdir()
     (left / "hupan.db.lock").touch()
-    remove_left_folders(tmp_path)
+    remove_abandoned_folders(tmp_path)
     assert list(tmp_path.iterdir()) == []

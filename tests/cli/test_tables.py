@@ -2,7 +2,7 @@
 
 import pytest
 
-from hupan.cli.tables import print_table
+from hupan.cli.output import print_table
 
 pytestmark = pytest.mark.one_engine
 
@@ -11,7 +11,7 @@ def test_a_narrow_terminal_cuts_nothing_off(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What does not fit goes on in the next line."""
-    monkeypatch.setattr("hupan.cli.tables._PIPE_WIDTH", 30)
+    monkeypatch.setattr("hupan.cli.output._PIPE_WIDTH_COLUMNS", 30)
     values = {name: name * 12 for name in "abcd"}
     print_table({name: name for name in values}, [values])
     told = capsys.readouterr().out

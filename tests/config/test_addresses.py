@@ -6,11 +6,11 @@ from urllib.parse import quote
 import pytest
 from typer.testing import CliRunner
 
-from hupan.app.engines import place
 from hupan.cli.main import app
-from hupan.config import Loaded, Settings, SettingsError, load_with_origins
-from hupan.config.addresses import MASK
-from hupan.config.table import SETTINGS
+from hupan.config import LoadedSettings, Settings, SettingsError, load_with_sources
+from hupan.config.load import SETTINGS
+from hupan.config.types import SECRET_MASK
+from hupan.opening import make_postgres_dsn
 
 CANARY = "Vk7canary"
 PATHS = (
@@ -153,9 +153,9 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HUPAN_DATABASE", raising=False)
 
 
-def loaded(value: str) -> Loaded:
+def loaded(value: str) -> LoadedSettings:
     """The settings with this value of `database` in the environment."""
-    return load_with_origins({}, {"HUPAN_DATABASE": value})
+    return load_with_sources({}, {"HUPAN_DATABASE": value})
 
 
 def written(*arguments: str, value: str) -> str:
@@ -180,7 +180,7 @@ def test_an_address_is_read_as_one(value: str) -> None:
     assert settings.is_postgres
     scheme, _, rest = value.partition("://")
     assert settings.database == f"{scheme.lower()}://{rest}"
-    assert CANARY not in place(settings).shown + repr(place(settings))
+    assert CANARY not in make_postgres_dsn(settings).display_url + repr(make_postgres_dsn(settings))
 
 
 @pytest.mark.parametrize("value", REFUSED)
@@ -253,14 +253,14 @@ def test_no_folder_is_named_after_an_address(name: str) -> None:
     """X12: the other settings that name what is made."""
     value = f"postgresql://u:{CANARY}@h/db"
     with pytest.raises(SettingsError):
-        load_with_origins({}, {f"HUPAN_{name.upper()}": value})
+        load_with_sources({}, {f"HUPAN_{name.upper()}": value})
 
 
 def test_settings_do_not_show_their_address() -> None:
     """X12, L1: a traceback with the settings in it gives nothing away."""
     settings = Settings(database=f"postgresql://u:{CANARY}@h/db")
     assert CANARY not in repr(settings)
-    assert settings.store_shown == f"postgresql://{MASK}@h/db"
+    assert settings.masked_database == f"postgresql://{SECRET_MASK}@h/db"
 
 
 def test_a_file_with_a_password_in_its_address_must_be_private() -> None:
@@ -268,9 +268,9 @@ def test_a_file_with_a_password_in_its_address_must_be_private() -> None:
     Path("hupan.toml").write_text(f'database = "postgresql://u:{CANARY}@h/db"\n', encoding="utf-8")
     Path("hupan.toml").chmod(0o644)
     with pytest.raises(SettingsError, match="0600"):
-        load_with_origins({}, {})
+        load_with_sources({}, {})
     Path("hupan.toml").chmod(0o600)
-    assert load_with_origins({}, {}).settings.is_postgres
+    assert load_with_sources({}, {}).settings.is_postgres
 
 
 def test_a_name_that_is_an_address_is_not_printed() -> None:

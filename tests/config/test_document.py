@@ -3,22 +3,22 @@ from pathlib import Path
 
 import pytest
 
-from hupan.config import Settings, load
-from hupan.config.document import document
-from hupan.config.meanings import MEANINGS
-from hupan.config.table import SETTINGS
+from hupan.config import Settings, load_settings
+from hupan.config.load import SETTINGS
+from hupan.config.settings import SETTING_HELP
+from tools.docs.document import render_settings_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 def test_the_page_is_what_the_table_makes() -> None:
-    """`python -m hupan.config.document > docs/settings.md` changes nothing."""
-    assert PAGE.read_text(encoding="utf-8") == document()
+    """`python -m tools.docs.document > docs/settings.md` changes nothing."""
+    assert PAGE.read_text(encoding="utf-8") == render_settings_page()
 
 
 def test_every_setting_is_on_the_page() -> None:
     """Each setting has its row of four cells."""
-    lines = document().splitlines()
+    lines = render_settings_page().splitlines()
     for name in SETTINGS:
         rows = [line for line in lines if line.startswith(f"| `{name}`")]
         assert len(rows) == 1, name
@@ -35,19 +35,19 @@ def test_every_setting_is_explained_in_both_languages() -> None:
 
 def test_every_meaning_is_that_of_a_setting() -> None:
     """Meanings stand in the order of the settings, and none is left of one that is gone."""
-    assert list(MEANINGS) == list(SETTINGS)
+    assert list(SETTING_HELP) == list(SETTINGS)
 
 
 def test_every_default_is_of_its_own_form() -> None:
     """What is the default may also be written down."""
     for name, setting in SETTINGS.items():
-        assert setting.read(setting.default) == setting.default, name
+        assert setting.parse(setting.default) == setting.default, name
 
 
 def test_the_table_is_the_settings() -> None:
     """No field is left out, and nothing can be changed afterwards."""
     assert list(SETTINGS) == [field.name for field in dataclasses.fields(Settings)]
-    settings = load({}, {})
+    settings = load_settings({}, {})
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.port = 1  # type: ignore[misc] # that it cannot be assigned is the point
     with pytest.raises(AttributeError):

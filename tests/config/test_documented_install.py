@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hupan.app.checking import problems
-from hupan.config import load
+from hupan.admin.config_check import find_problems
+from hupan.config import load_settings
 
 ROOT = Path(__file__).parents[2]
 SERVICE = 65_534
@@ -44,8 +44,8 @@ def test_the_example_passes_where_root_installed_it(
 ) -> None:
     """X12, L3: the documented modes are taken; without root, the file's owner is played."""
     if os.geteuid() != 0:
-        monkeypatch.setattr("hupan.config.secret_files._ROOT", os.geteuid())
-    settings = load({}, {}, install(tmp_path))
+        monkeypatch.setattr("hupan.config.types._ROOT", os.geteuid())
+    settings = load_settings({}, {}, install(tmp_path))
     assert (settings.smtp_password, settings.sms_hmac_secret) == ("p", "s")
     assert settings.smtp_from == "hupan@example.com"
 
@@ -59,7 +59,7 @@ def passes_as_service(path: Path) -> bool:
             os.setgroups([])
             os.setgid(SERVICE)
             os.setuid(SERVICE)
-            status = len(problems(load({"data_dir": path.parent / "data"}, {}, path)))
+            status = len(find_problems(load_settings({"data_dir": path.parent / "data"}, {}, path)))
         finally:
             os._exit(status)
     return os.waitpid(child, 0)[1] == 0
@@ -74,7 +74,9 @@ def test_the_user_of_the_service_can_read_it() -> None:
         path = install(folder)
         (folder / "data").mkdir(mode=0o700)
         os.chown(folder / "data", SERVICE, SERVICE)
-        assert problems(load({}, {}, path)) == []  # and what it imports is there for the child
+        assert (
+            find_problems(load_settings({}, {}, path)) == []
+        )  # and what it imports is there for the child
         assert passes_as_service(path)
         path.chmod(0o600)
         assert not passes_as_service(path)

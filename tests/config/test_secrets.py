@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from hupan.config import Settings, SettingsError, load
-from hupan.config.secret_files import is_private
-from hupan.config.table import SETTINGS
+from hupan.config import Settings, SettingsError, load_settings
+from hupan.config.load import SETTINGS
+from hupan.config.types import has_private_mode
 
 SOMEBODY = 65_534
 CANARY = "k3-canary-9f"
@@ -32,7 +32,7 @@ def private(name: str, text: str, mode: int = 0o600) -> Path:
 def refusal(environ: dict[str, str], **options: object) -> str:
     """The message with which these are refused."""
     with pytest.raises(SettingsError) as caught:
-        load(options, environ)
+        load_settings(options, environ)
     return str(caught.value)
 
 
@@ -44,16 +44,18 @@ def test_what_is_secret() -> None:
 def test_a_secret_is_read_from_a_file() -> None:
     """The twin of a secret names a file; the line break at its end does not count."""
     private("password", f" {CANARY} \r\n")
-    assert load({}, {"HUPAN_SMTP_PASSWORD_FILE": "password"}).smtp_password == f" {CANARY} "
+    assert (
+        load_settings({}, {"HUPAN_SMTP_PASSWORD_FILE": "password"}).smtp_password == f" {CANARY} "
+    )
     private("hupan.toml", '[smtp]\npassword_file = "password"\n', 0o644)
-    assert load({}, {}).smtp_password == f" {CANARY} "
-    assert load({"smtp_password_file": "password"}, {}).smtp_password == f" {CANARY} "
+    assert load_settings({}, {}).smtp_password == f" {CANARY} "
+    assert load_settings({"smtp_password_file": "password"}, {}).smtp_password == f" {CANARY} "
 
 
 def test_a_table_is_read_from_a_file() -> None:
     """The headers of the gateway may lie in a file as a JSON object."""
     private("headers", '{"Authorization": "Bearer x"}\n')
-    settings = load({}, {"HUPAN_SMS_HEADERS_FILE": "headers"})
+    settings = load_settings({}, {"HUPAN_SMS_HEADERS_FILE": "headers"})
     assert settings.sms_headers == {"Authorization": "Bearer x"}
 
 
@@ -61,9 +63,9 @@ def test_a_later_source_wins_whether_it_is_a_file_or_not() -> None:
     """A secret's file counts as the source that names it."""
     private("password", "from the file")
     private("hupan.toml", 'smtp_password = "from the toml"\n')
-    assert load({}, {}).smtp_password == "from the toml"
+    assert load_settings({}, {}).smtp_password == "from the toml"
     environ = {"HUPAN_SMTP_PASSWORD_FILE": "password"}
-    assert load({}, environ).smtp_password == "from the file"
+    assert load_settings({}, environ).smtp_password == "from the file"
 
 
 def test_a_secret_and_its_file_in_one_source_are_refused() -> None:
@@ -101,14 +103,14 @@ def test_a_file_that_others_may_touch_is_refused(mode: int) -> None:
 def test_root_may_let_one_group_read(mode: int, owner: int, *, is_taken: bool) -> None:
     """0640 root:hupan is the way of packages; a group of a user's own may be everybody's."""
     status = os.stat_result((mode, 1, 1, 1, owner, SOMEBODY, 1, 0, 0, 0))
-    assert is_private(status) == is_taken
+    assert has_private_mode(status) == is_taken
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400])
 def test_a_file_of_its_owner_alone_is_taken(mode: int) -> None:
     """Reading alone is enough."""
     private("password", CANARY, mode)
-    assert load({}, {"HUPAN_SMTP_PASSWORD_FILE": "password"}).smtp_password == CANARY
+    assert load_settings({}, {"HUPAN_SMTP_PASSWORD_FILE": "password"}).smtp_password == CANARY
 
 
 @pytest.mark.parametrize("name", ["missing", ".", "pipe", "empty", "binary", "", "a\0b"])
@@ -152,7 +154,7 @@ def test_a_bad_secret_is_not_shown(name: str) -> None:
 
 def test_settings_do_not_show_their_secrets() -> None:
     """A log line or a traceback with the settings in it gives nothing away."""
-    settings = load(
+    settings = load_settings(
         {},
         {
             "HUPAN_SMTP_PASSWORD": CANARY,

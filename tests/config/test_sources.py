@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hupan.config import Settings, SettingsError, load, load_with_origins
+from hupan.config import Settings, SettingsError, load_settings, load_with_sources
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def write(text: str, name: str = "hupan.toml") -> Path:
 def problem(environ: dict[str, str]) -> str:
     """The message with which these variables are refused."""
     with pytest.raises(SettingsError) as caught:
-        load({}, environ)
+        load_settings({}, environ)
     return str(caught.value)
 
 
@@ -31,41 +31,41 @@ def test_a_file_may_begin_with_a_byte_order_mark() -> None:
     for name, text in (("hupan.toml", "port = 7\nsmtp_password_file = 's'\n"), ("s", "secret\n")):
         Path(name).write_bytes(b"\xef\xbb\xbf" + text.encode())
         Path(name).chmod(0o600)
-    settings = load({}, {})
+    settings = load_settings({}, {})
     assert (settings.port, settings.smtp_password) == (7, "secret")
 
 
 def test_defaults_are_enough() -> None:
     """A server starts without any setting."""
-    assert load({}, {}) == Settings()
+    assert load_settings({}, {}) == Settings()
 
 
 def test_a_later_source_wins() -> None:
     """The file wins over defaults, the environment over the file, options over the environment."""
     write("port = 1\nworkers = 2\nsmtp_port = 3\n")
     environ = {"HUPAN_WORKERS": "4", "HUPAN_SMTP_PORT": "5"}
-    loaded = load_with_origins({"smtp_port": 6}, environ)
+    loaded = load_with_sources({"smtp_port": 6}, environ)
     settings = loaded.settings
     assert (settings.port, settings.workers, settings.smtp_port) == (1, 4, 6)
     names = ("brand", "port", "workers", "smtp_port")
-    assert [loaded.origins[name].kind for name in names] == [
+    assert [loaded.sources[name].kind for name in names] == [
         "default",
         "file",
         "environment",
         "option",
     ]
-    assert loaded.origins["smtp_port"].place == "--smtp-port"
+    assert loaded.sources["smtp_port"].location == "--smtp-port"
 
 
 def test_an_option_that_was_not_given_changes_nothing() -> None:
     """None stands for an option that is absent."""
-    assert load({"port": None}, {"HUPAN_PORT": "9"}).port == 9
+    assert load_settings({"port": None}, {"HUPAN_PORT": "9"}).port == 9
 
 
 def test_tables_begin_names() -> None:
     """`[smtp] host` is `smtp_host`, also two tables deep."""
     write('[smtp]\nhost = "mail.example"\n[session.idle]\ndays = 7\n[sends]\n')
-    settings = load({}, {})
+    settings = load_settings({}, {})
     assert (settings.smtp_host, settings.session_idle_days) == ("mail.example", 7)
 
 
@@ -73,12 +73,12 @@ def test_tables_begin_names() -> None:
 def test_a_setting_that_is_a_table(table: str) -> None:
     """The headers of the gateway are a table of the file."""
     write(f'{table}\nX-Kind = "code"\n').chmod(0o600)
-    assert load({}, {}).sms_headers == {"X-Kind": "code"}
+    assert load_settings({}, {}).sms_headers == {"X-Kind": "code"}
 
 
 def test_every_kind_of_value_comes_from_the_environment() -> None:
     """Text of the environment is read as numbers, flags, lists, paths, tables."""
-    settings = load(
+    settings = load_settings(
         {},
         {
             "HUPAN_PORT": "0",
@@ -106,15 +106,15 @@ def test_every_kind_of_value_comes_from_the_environment() -> None:
 def test_lists_come_from_the_file() -> None:
     """A list is a TOML array; a single * stands alone."""
     write('cors_origins = ["https://a.example:8443", "http://[::1]:3000"]\n')
-    assert load({}, {}).cors_origins == ("https://a.example:8443", "http://[::1]:3000")
-    assert load({}, {"HUPAN_CORS_ORIGINS": "*"}).cors_origins == ("*",)
-    assert load({}, {"HUPAN_CORS_ORIGINS": ""}).cors_origins == ()
+    assert load_settings({}, {}).cors_origins == ("https://a.example:8443", "http://[::1]:3000")
+    assert load_settings({}, {"HUPAN_CORS_ORIGINS": "*"}).cors_origins == ("*",)
+    assert load_settings({}, {"HUPAN_CORS_ORIGINS": ""}).cors_origins == ()
 
 
 def test_options_may_be_typed() -> None:
     """A command hands over what its options were parsed to."""
     given = {"host": "0.0.0.0", "port": 1, "data_dir": Path("d"), "limits_enabled": False}  # noqa: S104 # only read, never bound
-    settings = load(given, {})
+    settings = load_settings(given, {})
     assert (settings.port, settings.data_dir, settings.limits_enabled) == (1, Path("d"), False)
 
 
@@ -123,9 +123,9 @@ def test_the_file_is_chosen_by_argument_then_variable_then_place() -> None:
     write("port = 1\n")
     write("port = 2\n", "two.toml")
     three = write("port = 3\n", "three.toml")
-    assert load({}, {"HUPAN_CONFIG": ""}).port == 1
-    assert load({}, {"HUPAN_CONFIG": "two.toml"}).port == 2
-    assert load({}, {"HUPAN_CONFIG": "two.toml"}, three).port == 3
+    assert load_settings({}, {"HUPAN_CONFIG": ""}).port == 1
+    assert load_settings({}, {"HUPAN_CONFIG": "two.toml"}).port == 2
+    assert load_settings({}, {"HUPAN_CONFIG": "two.toml"}, three).port == 3
 
 
 @pytest.mark.parametrize(
@@ -190,14 +190,14 @@ def test_an_unknown_name_like_no_other_has_no_suggestion() -> None:
 
 def test_other_variables_are_left_alone() -> None:
     """Only `HUPAN_*` is read."""
-    assert load({}, {"PORT": "x", "HUPANPORT": "x"}) == Settings()
+    assert load_settings({}, {"PORT": "x", "HUPANPORT": "x"}) == Settings()
 
 
 def test_all_problems_are_told_together() -> None:
     """Problems of every source come in one message, Chinese before English, one line each."""
     write("port = 'x'\n")
     with pytest.raises(SettingsError) as caught:
-        load({"workers": 0}, {"HUPAN_DATA_DIR": ""})
+        load_settings({"workers": 0}, {"HUPAN_DATA_DIR": ""})
     assert [item.name for item in caught.value.problems] == ["port", "data_dir", "workers"]
     assert str(caught.value).splitlines() == [
         "port：应为 0 到 65535 的整数；来自 配置文件 hupan.toml，其值为 'x'",
@@ -220,14 +220,14 @@ def test_messages_are_safe_to_print() -> None:
 
 def test_paths_that_are_empty_lie_in_the_directory_of_the_data() -> None:
     """Store and key lie in the directory of the data unless told otherwise."""
-    settings = load({}, {"HUPAN_DATA_DIR": "d"})
+    settings = load_settings({}, {"HUPAN_DATA_DIR": "d"})
     assert settings.database_path == Path("d/hupan.db")
     assert settings.secret_key_path == Path("d/secret.key")
-    chosen = load({}, {"HUPAN_DATABASE": "x.db", "HUPAN_SECRET_KEY_FILE": "k"})
+    chosen = load_settings({}, {"HUPAN_DATABASE": "x.db", "HUPAN_SECRET_KEY_FILE": "k"})
     assert (chosen.database_path, chosen.secret_key_path) == (Path("x.db"), Path("k"))
 
 
 def test_hashing_threads_default_to_the_cores() -> None:
     """0 stands for as many threads as there are cores."""
-    assert load({}, {}).hashing_threads >= 1
-    assert load({}, {"HUPAN_PASSWORD_THREADS": "3"}).hashing_threads == 3
+    assert load_settings({}, {}).hashing_threads >= 1
+    assert load_settings({}, {"HUPAN_PASSWORD_THREADS": "3"}).hashing_threads == 3

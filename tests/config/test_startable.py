@@ -14,14 +14,13 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from hupan.app.building import build
-from hupan.app.checking import problems
-from hupan.app.outside import real_outside
-from hupan.app.senders import make_senders
-from hupan.app.storing import prepared_store
+from hupan.admin.config_check import find_problems
+from hupan.application import build_server
 from hupan.cli.main import app
-from hupan.config import Settings, SettingsError, load
-from hupan.config.table import SETTINGS
+from hupan.config import Settings, SettingsError, load_settings
+from hupan.config.load import SETTINGS
+from hupan.environment import make_senders, make_server_environment
+from hupan.opening import prepared_store
 from tests.delivery.certificates import issue
 from tests.ports import free_port
 
@@ -121,7 +120,7 @@ def starts(chosen: Settings) -> None:
     small = replace(chosen, captcha_pool=1, password_threads=1)
 
     async def open_and_close() -> None:
-        server = await build(small, real_outside(make_senders(small)))
+        server = await build_server(small, make_server_environment(make_senders(small)))
         server.start()
         await server.stop()
 
@@ -143,9 +142,9 @@ def test_what_check_passes_starts(name: str) -> None:
     read: dict[str, Settings] = {}
     for _, value in (pair for pair in edge_values() if pair[0] == name):
         with contextlib.suppress(SettingsError):
-            read[value] = load({}, environ({**base, name: value}))
+            read[value] = load_settings({}, environ({**base, name: value}))
     outermost = [*list(read)[:1], *list(read)[-1:], *(read.keys() & set(MORE.get(name, ())))]
-    passed = [read[value] for value in dict.fromkeys(outermost) if not problems(read[value])]
+    passed = [read[value] for value in dict.fromkeys(outermost) if not find_problems(read[value])]
     for number, chosen in enumerate([one for one in passed if not one.is_postgres][:3]):
         # A folder for each: a store knows its key, so what one start leaves stops another.
         folder = chosen.data_dir if name == "data_dir" else Path(f"data{number}")
@@ -252,7 +251,7 @@ def test_check_tells_of_store_and_key_as_the_start_does(
     """X9, X12: the same words and status, and the check makes nothing."""
     monkeypatch.setattr("hupan.cli.serve.listen", lambda *_: 0)
     given = {"data_dir": "data"}
-    starts(load({}, environ(given)))
+    starts(load_settings({}, environ(given)))
     before = sorted(Path("data").iterdir())
     assert (checked(given), sorted(Path("data").iterdir())) == ((0, ""), before)
     fault()
@@ -373,10 +372,10 @@ VALUES = st.one_of(
 def test_no_values_bring_a_traceback(chosen: dict[str, str]) -> None:
     """X12: whatever stands in the environment is taken or refused by name."""
     try:
-        loaded = load({}, environ(chosen))
+        loaded = load_settings({}, environ(chosen))
     except SettingsError:
         return
-    problems(loaded)
+    find_problems(loaded)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -408,7 +407,7 @@ def test_no_file_brings_a_traceback(content: bytes) -> None:
 def test_no_type_brings_a_traceback(chosen: dict[str, object]) -> None:
     """X12: values of every type that TOML has."""
     try:
-        loaded = load(chosen, {})
+        loaded = load_settings(chosen, {})
     except SettingsError:
         return
-    problems(loaded)
+    find_problems(loaded)

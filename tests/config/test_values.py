@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hupan.config import SettingsError, load
-from hupan.config.table import SETTINGS
+from hupan.config import SettingsError, load_settings
+from hupan.config.load import SETTINGS
 
 LONG = "x" * 5000
 NOT_WHOLE = ("", "x", "1.5", "1e3", " 1", "+1", "-1", "١", "9" * 5000, True, 8.0, None, [1])
@@ -194,7 +194,7 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
 def refused(options: Mapping[str, object], environ: Mapping[str, str]) -> list[str]:
     """Names of the settings that are complained about."""
     with pytest.raises(SettingsError) as caught:
-        load(options, environ)
+        load_settings(options, environ)
     return [problem.name for problem in caught.value.problems]
 
 
@@ -248,7 +248,7 @@ def test_settings_that_need_each_other(options: Mapping[str, object], name: str)
 
 def test_settings_that_need_each_other_are_taken_together() -> None:
     """The same settings pass once nothing is missing."""
-    settings = load(
+    settings = load_settings(
         {
             "email_sender": "smtp",
             "smtp_host": "mail.example",
@@ -273,7 +273,7 @@ def test_weak_hashing_is_for_tests_alone() -> None:
     """Parameters below the least ones need the test profile (security P4)."""
     weak = {"password_memory_kib": 8, "password_passes": 1}
     assert refused(weak, {}) == ["password_memory_kib", "password_passes"]
-    assert load({**weak, "test_profile": True}, {}).password_memory_kib == 8
+    assert load_settings({**weak, "test_profile": True}, {}).password_memory_kib == 8
 
 
 def test_missing_time_zone_data_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +283,7 @@ def test_missing_time_zone_data_are_told(monkeypatch: pytest.MonkeyPatch) -> Non
     zoneinfo.ZoneInfo.clear_cache()
     try:
         with pytest.raises(SettingsError) as caught:
-            load({}, {})
+            load_settings({}, {})
     finally:
         zoneinfo.reset_tzpath()
         zoneinfo.ZoneInfo.clear_cache()
@@ -293,7 +293,7 @@ def test_missing_time_zone_data_are_told(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_settings_travel_between_processes() -> None:
     """Workers are started with the settings of their parent, so these can be pickled."""
-    settings = load({"workers": 2}, {"HUPAN_SMS_HEADERS": '{"X-Key": "k"}'})
+    settings = load_settings({"workers": 2}, {"HUPAN_SMS_HEADERS": '{"X-Key": "k"}'})
     assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301 - pickled on this line
 
 
@@ -310,13 +310,13 @@ def test_an_exemption_ends_within_ninety_days(
 ) -> None:
     """One that is further ahead is refused; one that is past is no error, and exempts nothing."""
     clock = datetime.fromisoformat(now).timestamp()
-    monkeypatch.setattr("hupan.config.rules.time", SimpleNamespace(time=lambda: clock))
+    monkeypatch.setattr("hupan.config.load.time", SimpleNamespace(time=lambda: clock))
     given = {"limits_exempt_until": "2026-12-01T08:00:00+08:00"}
     environ = {"HUPAN_LIMITS_EXEMPT": "13900000001"}
     if problems:
         assert refused(given, environ) == problems
     else:
-        assert load(given, environ).limits_exempt_ends_at == 1_796_083_200
+        assert load_settings(given, environ).limits_exempt_ends_at == 1_796_083_200
 
 
 @pytest.mark.parametrize("name", ["host", "metrics_host"])
@@ -334,4 +334,4 @@ def test_an_exemption_ends_within_ninety_days(
 )
 def test_a_server_may_listen_on_several_addresses(name: str, given: object, value: str) -> None:
     """All of IPv4 and IPv6 by one word, or some by name."""
-    assert getattr(load({name: given}, {}), name) == value
+    assert getattr(load_settings({name: given}, {}), name) == value

@@ -5,8 +5,7 @@ import traceback
 
 import pytest
 
-from hupan.delivery.message import Channel, Message
-from hupan.delivery.protocol import NotSent, OutcomeUnknown, Sender
+from hupan.delivery.sender import Channel, Message, NotSent, OutcomeUnknown, Sender
 
 CODE = "493817"
 PHONE = "13800138000"
@@ -44,7 +43,7 @@ def assert_discreet(error: NotSent | OutcomeUnknown) -> None:
 def refusal(error: pytest.ExceptionInfo[NotSent]) -> bool:
     """Check a refusal's discretion and tell whether another try may work."""
     assert_discreet(error.value)
-    return error.value.again
+    return error.value.is_retryable
 
 
 async def _send_and_close(sender: Sender, message: Message) -> None:

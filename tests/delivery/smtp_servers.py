@@ -9,7 +9,7 @@ from ssl import SSLContext
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from hupan.delivery.message import Message
+from hupan.delivery.sender import Message
 from hupan.delivery.smtp import SmtpOptions, SmtpSender
 from tests.delivery.samples import PASSWORD
 

@@ -3,8 +3,7 @@ import io
 import pytest
 
 from hupan.delivery.console import ConsoleSender
-from hupan.delivery.message import Message
-from hupan.delivery.protocol import NotSent
+from hupan.delivery.sender import Message, NotSent
 from tests.delivery.samples import mail, refusal, send, sms
 
 

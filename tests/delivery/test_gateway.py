@@ -13,12 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from hupan.delivery.answer_rule import AnswerRule
-from hupan.delivery.gateway import GatewaySender
-from hupan.delivery.gateway_options import GatewayOptions
-from hupan.delivery.message import Message
-from hupan.delivery.options import BadOption
-from hupan.delivery.protocol import NotSent, OutcomeUnknown
+from hupan.delivery.sender import InvalidOption, Message, NotSent, OutcomeUnknown
+from hupan.delivery.sms import GatewaySender
+from hupan.delivery.sms_options import GatewayOptions, SuccessRule
 from tests.delivery.certificates import issue
 from tests.delivery.http_servers import HOST, Gateway, Seen, serving, talking
 from tests.delivery.samples import (
@@ -146,42 +143,42 @@ def test_redirect_is_not_followed(status: int) -> None:
 
 
 SUCCESSES = [
-    (AnswerRule(text="0"), b"0"),
-    (AnswerRule(text="0"), b"\xef\xbb\xbf 0\r\n"),
-    (AnswerRule(text="成功"), "成功".encode("gb18030")),
-    (AnswerRule(pattern="0,[0-9]+"), b"0,8812345678\n"),
-    (AnswerRule(pattern=".*成功.*"), '{"msg":\n"发送成功"}'.encode("gbk")),
-    (AnswerRule(pattern="(ok|OK)?0"), b"OK0"),
-    (AnswerRule(json_path="code", json_value="0"), b'{"code": 0, "msg": "ok"}'),
-    (AnswerRule(json_path="$.code", json_value="0"), b'{"code": "0"}'),
-    (AnswerRule(json_path="a.b[1].c", json_value="Ok"), b'{"a":{"b":[{},{"c":"Ok"}]}}'),
-    (AnswerRule(json_path="ok", json_value="true"), b'{"ok": true}'),
-    (AnswerRule(json_path="[0].code", json_value="0"), b'[{"code": 0}]'),
+    (SuccessRule(text="0"), b"0"),
+    (SuccessRule(text="0"), b"\xef\xbb\xbf 0\r\n"),
+    (SuccessRule(text="成功"), "成功".encode("gb18030")),
+    (SuccessRule(pattern="0,[0-9]+"), b"0,8812345678\n"),
+    (SuccessRule(pattern=".*成功.*"), '{"msg":\n"发送成功"}'.encode("gbk")),
+    (SuccessRule(pattern="(ok|OK)?0"), b"OK0"),
+    (SuccessRule(json_path="code", json_value="0"), b'{"code": 0, "msg": "ok"}'),
+    (SuccessRule(json_path="$.code", json_value="0"), b'{"code": "0"}'),
+    (SuccessRule(json_path="a.b[1].c", json_value="Ok"), b'{"a":{"b":[{},{"c":"Ok"}]}}'),
+    (SuccessRule(json_path="ok", json_value="true"), b'{"ok": true}'),
+    (SuccessRule(json_path="[0].code", json_value="0"), b'[{"code": 0}]'),
 ]
 FAILURES = [
-    *((AnswerRule(text="0"), body) for body in (b"30", b"50", b"0,1", b"", b"00", b"-0", b"0 0")),
-    (AnswerRule(text="成功"), '{"msg":"成功"}'.encode()),
-    (AnswerRule(pattern="0,[0-9]+"), b"30,1"),
-    (AnswerRule(pattern="0"), b"0" + b" " * 70_000 + b"0"),
-    (AnswerRule(pattern=".*0.*"), b"0" * 2001),
-    (AnswerRule(json_path="code", json_value="0"), b'{"code": 30}'),
-    (AnswerRule(json_path="code", json_value="0"), b'{"code": null}'),
-    (AnswerRule(json_path="code", json_value="0"), b'{"code": [0]}'),
-    (AnswerRule(json_path="code", json_value="0"), b'{"data": {"code": 0}}'),
-    (AnswerRule(json_path="code", json_value="0"), b"[" * 60_000),
-    (AnswerRule(json_path="a[9].b", json_value="0"), b'{"a": [{"b": 0}]}'),
-    (AnswerRule(json_path="code", json_value="0"), b"0"),
+    *((SuccessRule(text="0"), body) for body in (b"30", b"50", b"0,1", b"", b"00", b"-0", b"0 0")),
+    (SuccessRule(text="成功"), '{"msg":"成功"}'.encode()),
+    (SuccessRule(pattern="0,[0-9]+"), b"30,1"),
+    (SuccessRule(pattern="0"), b"0" + b" " * 70_000 + b"0"),
+    (SuccessRule(pattern=".*0.*"), b"0" * 2001),
+    (SuccessRule(json_path="code", json_value="0"), b'{"code": 30}'),
+    (SuccessRule(json_path="code", json_value="0"), b'{"code": null}'),
+    (SuccessRule(json_path="code", json_value="0"), b'{"code": [0]}'),
+    (SuccessRule(json_path="code", json_value="0"), b'{"data": {"code": 0}}'),
+    (SuccessRule(json_path="code", json_value="0"), b"[" * 60_000),
+    (SuccessRule(json_path="a[9].b", json_value="0"), b'{"a": [{"b": 0}]}'),
+    (SuccessRule(json_path="code", json_value="0"), b"0"),
 ]
 
 
 @pytest.mark.parametrize(("rule", "body"), SUCCESSES)
-def test_what_counts_as_a_success(rule: AnswerRule, body: bytes) -> None:
+def test_what_counts_as_a_success(rule: SuccessRule, body: bytes) -> None:
     """R07: for a gateway that answers 200 to everything, its body decides."""
     deliver(Gateway(body=body), sms(), success=rule)
 
 
 @pytest.mark.parametrize(("rule", "body"), FAILURES)
-def test_what_is_no_success(rule: AnswerRule, body: bytes) -> None:
+def test_what_is_no_success(rule: SuccessRule, body: bytes) -> None:
     """R07: `0` is not `30` (a wrong password at a gateway that is widely used)."""
     with pytest.raises(NotSent, match="without what counts as a success") as refused:
         deliver(Gateway(body=body), sms(), success=rule)
@@ -196,13 +193,13 @@ def test_an_answer_that_is_cut_off_is_no_success() -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n0")
 
     with talking(talk) as port, pytest.raises(OutcomeUnknown, match="broke off"):
-        send(sender(f"http://{HOST}:{port}/send", success=AnswerRule(text="0")), sms())
+        send(sender(f"http://{HOST}:{port}/send", success=SuccessRule(text="0")), sms())
 
 
 def test_the_body_is_read_as_far_as_its_bound() -> None:
     """What stands beyond 64 KiB is not looked for."""
     with pytest.raises(NotSent):
-        deliver(Gateway(body=b" " * 65_536 + b"0"), sms(), success=AnswerRule(text="0"))
+        deliver(Gateway(body=b" " * 65_536 + b"0"), sms(), success=SuccessRule(text="0"))
 
 
 @pytest.mark.parametrize(
@@ -226,7 +223,7 @@ def test_an_answer_is_read_by_its_charset(content_type: str, charset: str, encod
     word = "密碼錯誤" if encoding == "big5" else "密码错误"
     gateway = Gateway(500, {"Content-Type": content_type}, word.encode(encoding))
     with pytest.raises(NotSent, match=word):
-        deliver(gateway, sms(), success=AnswerRule(charset=charset))
+        deliver(gateway, sms(), success=SuccessRule(charset=charset))
 
 
 @pytest.mark.parametrize("status", [200, 403, 500])
@@ -250,7 +247,7 @@ def test_an_answer_is_read_by_its_charset(content_type: str, charset: str, encod
 def test_the_words_of_a_gateway_stand_in_the_log_without_secrets(status: int, said: str) -> None:
     """L1, R07: the reason is told on one short line; number, code and keys are masked."""
     gateway = Gateway(status, body=f"余额不足\r\n\x1b[2J {said} {'很长' * 500}".encode())
-    rule = AnswerRule(text="0")
+    rule = SuccessRule(text="0")
     with pytest.raises(NotSent, match=r"余额不足") as refused:
         deliver(
             gateway,
@@ -291,8 +288,8 @@ def test_the_words_of_a_gateway_stand_in_the_log_without_secrets(status: int, sa
 )
 def test_a_rule_that_cannot_work_is_refused(fields: dict[str, str]) -> None:
     """R07: also a pattern whose match could take for ever."""
-    with pytest.raises(BadOption, match=r"^(success|answer)_"):
-        AnswerRule(**fields)
+    with pytest.raises(InvalidOption, match=r"^(success|answer)_"):
+        SuccessRule(**fields)
 
 
 def test_words_that_never_end_do_not_hide_the_status() -> None:
@@ -422,7 +419,7 @@ def test_body_that_never_comes() -> None:
     """The status settles it; only where the body must decide does its absence leave doubt."""
     with talking(promise) as port:
         send(sender(f"http://{HOST}:{port}/"), sms())
-    wanting = {"timeout_seconds": 0.3, "success": AnswerRule(text="ok")}
+    wanting = {"timeout_seconds": 0.3, "success": SuccessRule(text="ok")}
     with talking(promise) as port, pytest.raises(OutcomeUnknown) as unknown:
         send(sender(f"http://{HOST}:{port}/", **wanting), sms())
     assert_discreet(unknown.value)

@@ -1,6 +1,6 @@
 import pytest
 
-from hupan.delivery.gateway_options import GatewayOptions
+from hupan.delivery.sms_options import GatewayOptions
 from tests.delivery.samples import PASSWORD
 
 JSON_BODY = '{"to": "{to}", "text": "{text}", "at": {timestamp}}'

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import AuthResult
 
-from hupan.delivery.protocol import NotSent, OutcomeUnknown
-from hupan.delivery.smtp import Security, SmtpSender
-from hupan.delivery.targets import quoted
+from hupan.delivery.sender import NotSent, OutcomeUnknown, quote_recipient
+from hupan.delivery.smtp import SmtpSecurity, SmtpSender
 from tests.delivery.certificates import issue
 from tests.delivery.samples import ADDRESS, CODE, PASSWORD, assert_discreet, mail, refusal
 from tests.delivery.smtp_servers import (
@@ -51,7 +50,7 @@ def test_dots_anywhere_are_quoted(local: str) -> None:
     content = sink.envelopes[0].content
     assert isinstance(content, bytes)
     assert f'To: "{local}"@docomo.ne.jp\r\n'.encode() in content
-    assert quoted(f"{local}@docomo.ne.jp") == f'"{local}"@docomo.ne.jp'
+    assert quote_recipient(f"{local}@docomo.ne.jp") == f'"{local}"@docomo.ne.jp'
 
 
 def test_retry_is_the_same_mail() -> None:
@@ -70,7 +69,7 @@ def test_longest_id_stays_one_token() -> None:
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
-def test_login_over_tls(tmp_path: Path, security: Security) -> None:
+def test_login_over_tls(tmp_path: Path, security: SmtpSecurity) -> None:
     """With either kind of TLS the login and the mail go through the encrypted connection."""
     issued, sink = issue(tmp_path, HOST), Sink()
     inner = issued.server_context() if security == "starttls" else None
@@ -121,7 +120,7 @@ def test_wrong_password_is_final(tmp_path: Path) -> None:
 @pytest.mark.parametrize("security", ["tls", "starttls"])
 @pytest.mark.parametrize("host", ["mail.elsewhere.example", "127.0.0.2"])
 def test_certificate_of_another_name_is_refused(
-    tmp_path: Path, security: Security, host: str
+    tmp_path: Path, security: SmtpSecurity, host: str
 ) -> None:
     """A certificate of a trusted authority for another name ends the talk (security L9)."""
     issued, sink = issue(tmp_path, host), Sink()
@@ -140,7 +139,7 @@ def test_certificate_of_another_name_is_refused(
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
-def test_unknown_authority_is_refused(tmp_path: Path, security: Security) -> None:
+def test_unknown_authority_is_refused(tmp_path: Path, security: SmtpSecurity) -> None:
     """A certificate that nobody trusted vouches for ends the talk (security L9)."""
     issued, sink = issue(tmp_path, HOST), Sink()
     inner = issued.server_context() if security == "starttls" else None

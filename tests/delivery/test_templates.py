@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.delivery.templates import Template, for_json, for_url
+from hupan.delivery.sms_options import PlaceholderTemplate, escape_json, escape_url
 
 NAMES = ("to", "text")
 
@@ -13,21 +13,23 @@ NAMES = ("to", "text")
 @given(value=st.text())
 def test_json_value_survives(value: str) -> None:
     """Any text in a JSON template is read back as it was."""
-    body = Template("body", '{"a": [{"b": "<{text}>"}], "{text}": {}}', NAMES, for_json)
+    body = PlaceholderTemplate(
+        "body", '{"a": [{"b": "<{text}>"}], "{text}": {}}', NAMES, escape_json
+    )
     assert json.loads(body.fill({"text": value})) == {"a": [{"b": f"<{value}>"}], value: {}}
 
 
 @given(value=st.text())
 def test_form_value_survives(value: str) -> None:
     """Any text in a form is read back as it was, and adds no field."""
-    filled = Template("body", "to={to}&x=1", NAMES, for_url).fill({"to": value})
+    filled = PlaceholderTemplate("body", "to={to}&x=1", NAMES, escape_url).fill({"to": value})
     assert parse_qs(filled, keep_blank_values=True) == {"to": [value], "x": ["1"]}
 
 
 @given(value=st.text())
 def test_url_value_survives(value: str) -> None:
     """Any text in a URL stays within its path segment and its query field."""
-    filled = Template("url", "/a/{to}/b?c={to}", NAMES, for_url).fill({"to": value})
+    filled = PlaceholderTemplate("url", "/a/{to}/b?c={to}", NAMES, escape_url).fill({"to": value})
     parts = urlsplit(filled)
     assert [unquote(step) for step in parts.path.split("/")] == ["", "a", value, "b"]
     assert parse_qs(parts.query, keep_blank_values=True) == {"c": [value]}
@@ -35,7 +37,7 @@ def test_url_value_survives(value: str) -> None:
 
 def test_value_is_not_read_as_a_template() -> None:
     """A value that looks like a placeholder is put in as it is."""
-    filled = Template("body", '["{to}","{text}"]', NAMES, for_json)
+    filled = PlaceholderTemplate("body", '["{to}","{text}"]', NAMES, escape_json)
     assert filled.fill({"to": "{text}", "text": "{to}"}) == '["{text}","{to}"]'
 
 
@@ -54,11 +56,11 @@ def test_value_is_not_read_as_a_template() -> None:
 def test_bad_template_is_refused_by_name(source: str, complaint: str) -> None:
     """A template that cannot mean what was meant is refused when it is built."""
     with pytest.raises(ValueError, match=complaint):
-        Template("body", source, NAMES, for_json)
+        PlaceholderTemplate("body", source, NAMES, escape_json)
 
 
 def test_braces_of_nested_json_stay() -> None:
     """Balanced braces that are no placeholder belong to the text."""
     source = '{"Param": "{\\"code\\":\\"{to}\\"}"}'
-    filled = Template("body", source, NAMES, for_json).fill({"to": "493817"})
+    filled = PlaceholderTemplate("body", source, NAMES, escape_json).fill({"to": "493817"})
     assert json.loads(json.loads(filled)["Param"]) == {"code": "493817"}

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.delivery.protocol import NotSent
-from hupan.delivery.texts import WORDINGS, render, require_brand
+from hupan.delivery.sender import NotSent
+from hupan.delivery.texts import MESSAGE_TEMPLATES, render, require_brand
 from tests.delivery.samples import ADDRESS, CODE, PHONE, mail, sms
 
 PURPOSES = {
@@ -31,7 +31,7 @@ def code_of(purpose: str) -> str:
 
 def test_every_purpose_has_words() -> None:
     """Each purpose of the interface has a text, and no other."""
-    assert set(WORDINGS) == PURPOSES
+    assert set(MESSAGE_TEMPLATES) == PURPOSES
 
 
 @pytest.mark.parametrize("purpose", sorted(PURPOSES))
@@ -74,7 +74,7 @@ def test_nothing_but_six_digits_is_a_code(code: str) -> None:
     """What is not six ASCII digits never reaches a text, so no user text can."""
     with pytest.raises(NotSent) as refused:
         render(sms(code=code), "湖畔")
-    assert refused.value.again is False
+    assert refused.value.is_retryable is False
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_unfit_message_is_refused(purpose: str, code: str) -> None:
     """A notice with a code and an unknown purpose have no text."""
     with pytest.raises(NotSent) as refused:
         render(mail(purpose=purpose, code=code), "湖畔")
-    assert refused.value.again is False
+    assert refused.value.is_retryable is False
 
 
 @pytest.mark.parametrize("brand", ["", " ", "a\nb", "a\r\nBcc: x", "a\0b", "a\u202eb", "湖" * 41])

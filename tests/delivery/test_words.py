@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from hupan.delivery.words import MAX_CHARACTERS, words_of
+from hupan.delivery.texts import MAX_REPLY_CHARACTERS, sanitize_reply
 
 NUMBER, CODE, KEY = "+8613800138000", "482913", "sk-Abc9/d+ef=="
 LONG = 60_000
@@ -39,7 +39,7 @@ LONG = 60_000
 )
 def test_what_is_private_is_masked_however_it_is_written(said: str) -> None:
     """C13, L1: nothing but the mask, and what stood around it, is left."""
-    left = words_of(f"no: {said} !", [NUMBER, CODE, KEY])
+    left = sanitize_reply(f"no: {said} !", [NUMBER, CODE, KEY])
     assert "***" in left
     assert not set(left) - set("no: *+=86[]\"'!"), left
 
@@ -47,7 +47,7 @@ def test_what_is_private_is_masked_however_it_is_written(said: str) -> None:
 @pytest.mark.parametrize("said", ["签名不合法", "30", "-1 余额不足", "code=isv.BUSINESS_LIMIT"])
 def test_words_that_help_stay(said: str) -> None:
     """R07: an operator reads why nothing left."""
-    assert words_of(said, [NUMBER, CODE, KEY]) == said
+    assert sanitize_reply(said, [NUMBER, CODE, KEY]) == said
 
 
 @pytest.mark.timeout(10)
@@ -73,4 +73,7 @@ def test_words_that_help_stay(said: str) -> None:
 )
 def test_no_answer_costs_more_than_its_length(run: str) -> None:
     """X2: 2,000 letters in a row held the loop for 18 seconds."""
-    assert len(words_of(run * (LONG // len(run)), [NUMBER, CODE, KEY])) <= MAX_CHARACTERS + 1
+    assert (
+        len(sanitize_reply(run * (LONG // len(run)), [NUMBER, CODE, KEY]))
+        <= MAX_REPLY_CHARACTERS + 1
+    )

@@ -7,55 +7,57 @@ from pathlib import Path
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from hupan.chance import SeededChance
-from hupan.domain.accounts import Accounts
-from hupan.domain.argon2id import HashCost
-from hupan.domain.code_login import CodeLogins
-from hupan.domain.codes import NOBODY, CodeKind, Codes
-from hupan.domain.common_passwords import load_common_passwords
-from hupan.domain.contact_proofs import ContactProofs
-from hupan.domain.contact_undo import ContactUndo
-from hupan.domain.contacts import Contacts
-from hupan.domain.days import Days
-from hupan.domain.limiter import Limiter
-from hupan.domain.messages import Messages
-from hupan.domain.notices import Notices
-from hupan.domain.password_reset import PasswordResets
-from hupan.domain.password_strength import PasswordStrength
-from hupan.domain.passwords import Passwords
-from hupan.domain.sessions import Device, Sessions
-from hupan.domain.settings import ContactRules, Limits, PasswordRules, Rules, SessionLife
-from hupan.domain.targets import Target, Targets
-from hupan.domain.tokens import Tokens
+from hupan.addresses import ContactAddress, ContactParser
+from hupan.crypto import SecretBox
+from hupan.domain.accounts import AccountCreator
+from hupan.domain.codes import NO_ACCOUNT, CodePurpose, Codes
+from hupan.domain.contacts import Contacts, StepUps
+from hupan.domain.hashing import HashCost
+from hupan.domain.login import CodeLogins
+from hupan.domain.outbox import NoticeQueue, OutboxWriter
+from hupan.domain.passwords import (
+    PasswordHasher,
+    PasswordPolicy,
+    PasswordResets,
+    load_common_passwords,
+)
+from hupan.domain.recovery import ContactUndo
+from hupan.domain.sessions import Device, Sessions, Tokens
+from hupan.domain.timekeeping import DayCalendar
 from hupan.model import Account, AccountId, Session
-from hupan.seal import Seal
-from hupan.store.accounts import find_account, find_owner
-from hupan.store.engine import Engine, Transaction
+from hupan.ratelimit.stored import StoredLimiter
+from hupan.rng import SeededRandomSource
+from hupan.rules import ContactRules, PasswordRules, ServerRules, SessionPolicy, StoredLimits
+from hupan.store.accounts import find_account, find_identity_owner
+from hupan.store.database import Database, Transaction
 from tests.domain.standing import StandingClock
 from tests.stores import make_engine
 
 ON = Device("pad", "ios")
 CHEAP = HashCost(8, 1)
-NO_LIMITS = Limits(enabled=False, wrong_codes=(), wrong_passwords=(), sends=())
+NO_LIMITS = StoredLimits(enabled=False, wrong_codes=(), wrong_passwords=(), code_sends=())
 Told: TypeAlias = tuple[str, str]
 
 
 class Holding:
     """Everything that contacts and passwords are made of."""
 
-    def __init__(self, engine: Engine, limits: Limits) -> None:
-        seal = Seal(b"k" * 32)
+    def __init__(self, engine: Database, limits: StoredLimits) -> None:
+        seal = SecretBox(b"k" * 32)
         self.engine = engine
         self.clock = StandingClock()
-        self.targets = Targets()
-        self.passwords = Passwords(CHEAP, 1)
-        rules, limiter = Rules(zone=ZoneInfo("Asia/Shanghai")), Limiter(enabled=limits.enabled)
-        self.notices = Notices(Messages(seal, SeededChance("messages")), self._wake)
-        self.codes = Codes(seal, SeededChance("codes"), limiter, limits, 300)
-        self.accounts = Accounts(self.clock, SeededChance("accounts"), rules)
-        tokens = Tokens(seal, SeededChance("tokens"))
+        self.targets = ContactParser()
+        self.password_hasher = PasswordHasher(CHEAP, 1)
+        rules, limiter = (
+            ServerRules(zone=ZoneInfo("Asia/Shanghai")),
+            StoredLimiter(enabled=limits.enabled),
+        )
+        self.notices = NoticeQueue(OutboxWriter(seal, SeededRandomSource("messages")), self._wake)
+        self.codes = Codes(seal, SeededRandomSource("codes"), limiter, limits, 300)
+        self.accounts = AccountCreator(self.clock, SeededRandomSource("accounts"), rules)
+        tokens = Tokens(seal, SeededRandomSource("tokens"))
         self.sessions = Sessions(
-            engine, self.clock, tokens, Days(rules.zone), SessionLife(), self.notices
+            engine, self.clock, tokens, DayCalendar(rules.zone), SessionPolicy(), self.notices
         )
         contact_rules = ContactRules()
         self.contacts = Contacts(
@@ -64,7 +66,7 @@ class Holding:
             self.targets,
             self.codes,
             self.notices,
-            ContactProofs(contact_rules),
+            StepUps(contact_rules),
         )
         self.undo = ContactUndo(engine, self.clock, self.notices, contact_rules)
         self.logins = CodeLogins(
@@ -75,8 +77,8 @@ class Holding:
             self.clock,
             self.targets,
             self.codes,
-            self.passwords,
-            PasswordStrength(load_common_passwords(), PasswordRules()),
+            self.password_hasher,
+            PasswordPolicy(load_common_passwords(), PasswordRules()),
             self.notices,
         )
         self.woken = 0
@@ -90,9 +92,9 @@ class Holding:
             )
             return made.id
 
-        return await self.again(await self.engine.change(change))
+        return await self.is_retryable(await self.engine.run_transaction(change))
 
-    async def again(self, account: AccountId) -> Account:
+    async def is_retryable(self, account: AccountId) -> Account:
         """An account as it stands now."""
         found = await find_account(self.engine, account)
         assert found is not None
@@ -100,44 +102,46 @@ class Holding:
 
     async def session(self, account: AccountId, on: Device = ON) -> Session:
         """A new session of an account."""
-        token = await self.engine.change(lambda tx: self.sessions.open(tx, account, on))
+        token = await self.engine.run_transaction(lambda tx: self.sessions.open(tx, account, on))
         return (await self.sessions.get(token)).session
 
-    def target(self, address: str) -> Target | None:
+    def target(self, address: str) -> ContactAddress | None:
         """The target of an address."""
         if not address:
             return None
-        return (self.targets.email if "@" in address else self.targets.phone)(address, "field")
+        return (self.targets.parse_email if "@" in address else self.targets.parse_phone)(
+            address, "field"
+        )
 
-    async def code(self, address: str, kind: CodeKind | None = None) -> str:
+    async def code(self, address: str, kind: CodePurpose | None = None) -> str:
         """A code for an address; of its class by default, or of the one that is asked for."""
         target = self.target(address)
         assert target is not None
 
         async def change(tx: Transaction) -> str:
-            owner = await find_owner(tx, target.kind, target.key)
+            owner = await find_identity_owner(tx, target.identity_kind, target.key)
             asked = kind or ("own" if owner else "new")
             now = int(self.clock.now())
-            return await self.codes.issue(tx, target, asked, owner or NOBODY, now)
+            return await self.codes.issue(tx, target, asked, owner or NO_ACCOUNT, now)
 
-        return await self.engine.change(change)
+        return await self.engine.run_transaction(change)
 
     async def told(self) -> list[Told]:
         """The notices that wait to be sent: to whom, and of what."""
-        rows = await self.engine.all(
+        rows = await self.engine.fetch_all(
             "SELECT target, purpose FROM outbox WHERE purpose LIKE 'notice-%' ORDER BY target"
         )
         return [(row[0], row[1]) for row in rows]
 
     async def count(self, table: str) -> int:
         """How many rows a table has."""
-        row = await self.engine.one(f"SELECT count(*) FROM {table}")  # noqa: S608 - a test's own name
+        row = await self.engine.fetch_one(f"SELECT count(*) FROM {table}")  # noqa: S608 - a test's own name
         assert row is not None
         return int(row[0])
 
     def close(self) -> None:
         """Lets go of the store and the threads."""
-        self.passwords.close()
+        self.password_hasher.close()
         asyncio.run(self.engine.close())
 
     def _wake(self) -> None:
@@ -145,7 +149,7 @@ class Holding:
 
 
 @contextmanager
-def open_holding(path: Path, limits: Limits = NO_LIMITS) -> Iterator[Holding]:
+def open_holding(path: Path, limits: StoredLimits = NO_LIMITS) -> Iterator[Holding]:
     """A new store, closed at the end; each use brings an event loop of its own."""
     holding = Holding(make_engine(path), limits)
     try:

@@ -5,26 +5,23 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from hupan.chance import SystemChance
-from hupan.delivery.message import Message
-from hupan.domain.courier import Courier
-from hupan.domain.limiter import Limiter
-from hupan.domain.messages import Messages
-from hupan.domain.notice_budget import NoticeBudget
-from hupan.domain.notices import Notices
-from hupan.domain.targets import Target
+from hupan.addresses import ContactAddress
+from hupan.crypto import KEY_BYTES, SecretBox
+from hupan.delivery.sender import Message
+from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter
 from hupan.model import Channel
-from hupan.seal import KEY_BYTES, Seal
-from hupan.store.engine import Engine, Transaction
-from hupan.store.outbox import CODE, OutboxMessage, put_message
+from hupan.ratelimit.stored import StoredLimiter
+from hupan.rng import SystemRandomSource
+from hupan.store.database import Database, Transaction
+from hupan.store.outbox import CODE_PRIORITY, OutboxMessage, insert_message
 from tests.stores import open_engine
 
 NOW = 2_000_000_000
 LIFE_SECONDS = 300
 DAY = 86_400
 ANY = "notice-phone-changed"
-PHONE = Target("sms", "13800138000", "13800138000")
-MAIL = Target("email", "who@example.com", "Who@example.com")
+PHONE = ContactAddress("sms", "13800138000", "13800138000")
+MAIL = ContactAddress("email", "who@example.com", "Who@example.com")
 
 
 class HandClock:
@@ -60,29 +57,35 @@ class Sender:
 class Office:
     """An outbox with its courier."""
 
-    def __init__(self, engine: Engine, sender: Sender, budget: NoticeBudget | None = None) -> None:
+    def __init__(
+        self, engine: Database, sender: Sender, budget: NoticeBudget | None = None
+    ) -> None:
         self.engine = engine
         self.clock = HandClock()
-        self.seal = Seal(b"k" * KEY_BYTES)
-        self.messages = Messages(self.seal, SystemChance())
-        self.notices = Notices(self.messages, lambda: None, Limiter(enabled=True))
-        self.courier = Courier(
-            engine, self.clock, self.seal, {"sms": sender, "email": sender}, budget=budget
+        self.secret_box = SecretBox(b"k" * KEY_BYTES)
+        self.messages = OutboxWriter(self.secret_box, SystemRandomSource())
+        self.notices = NoticeQueue(self.messages, lambda: None, StoredLimiter(enabled=True))
+        self.outbox_worker = OutboxWorker(
+            engine, self.clock, self.secret_box, {"sms": sender, "email": sender}, budget=budget
         )
 
-    async def put(self, code: str = "012345", purpose: str = "code", to: Target = PHONE) -> None:
+    async def put(
+        self, code: str = "012345", purpose: str = "code", to: ContactAddress = PHONE
+    ) -> None:
         """Has a code sent."""
         now = int(self.clock.now())
-        await self.engine.change(
-            lambda tx: self.messages.put_code(
+        await self.engine.run_transaction(
+            lambda tx: self.messages.enqueue_code(
                 tx, to, purpose, code, now=now, expires_at=now + LIFE_SECONDS
             )
         )
 
-    async def tell(self, purpose: str, *targets: Target) -> None:
+    async def tell(self, purpose: str, *targets: ContactAddress) -> None:
         """Has targets told something."""
         now = int(self.clock.now())
-        await self.engine.change(lambda tx: self.notices.put(tx, targets, purpose, now=now))
+        await self.engine.run_transaction(
+            lambda tx: self.notices.enqueue(tx, targets, purpose, now=now)
+        )
 
     async def fill(self, number: int, priority: int, channel: Channel = "email") -> None:
         """Put many notices into the outbox, each to somebody else."""
@@ -91,24 +94,24 @@ class Office:
         async def change(tx: Transaction) -> None:
             for at in range(number):
                 address = f"{priority}-{at}@example.com"
-                await put_message(
+                await insert_message(
                     tx,
                     OutboxMessage(
                         address, f"{at}", channel, ANY, b"", now, now + DAY, priority=priority
                     ),
                 )
 
-        await self.engine.change(change)
+        await self.engine.run_transaction(change)
 
-    async def waiting(self, priority: int = CODE) -> list[str]:
+    async def waiting(self, priority: int = CODE_PRIORITY) -> list[str]:
         """The targets of messages of a priority, in the order in which they are due."""
         sql = "SELECT target FROM outbox WHERE priority = ?1 ORDER BY due_at, created_at, target"
-        return [row[0] for row in await self.engine.all(sql, priority)]
+        return [row[0] for row in await self.engine.fetch_all(sql, priority)]
 
     async def after(self, seconds: float) -> int:
         """Moves the clock and sends what is due then."""
         self.clock.time += seconds
-        return await self.courier.send_due()
+        return await self.outbox_worker.send_due()
 
 
 @asynccontextmanager

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from hupan.domain.coin_change import CoinChange
-from hupan.domain.coins import Coins
-from hupan.domain.refusals import Refusal
+from hupan.domain.coins import CoinChange, Coins
+from hupan.errors import AppError
 from hupan.model import AccountId, CoinEntry, CoinType
-from hupan.store.engine import Engine, Row, Transaction, Value
+from hupan.store.database import Database, Row, Transaction, Value
 from tests.stores import make_engine
 
 NOW = 1_754_669_040
@@ -34,7 +33,7 @@ class StandingClock:
 class Purses:
     """Coins, and what a test needs to look at them."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Database) -> None:
         self.engine = engine
         self.clock = StandingClock()
         self.coins = Coins(engine, self.clock)
@@ -45,18 +44,18 @@ class Purses:
         account = AccountId(next(self._ids))
 
         async def change(tx: Transaction) -> None:
-            await tx.run(NEW_ACCOUNT, account, str(account))
+            await tx.execute(NEW_ACCOUNT, account, str(account))
 
-        await self.engine.change(change)
+        await self.engine.run_transaction(change)
         if cents:
             await self.coins.change(wish(account, cents, "start"))
         return account
 
-    async def answer(self, change: CoinChange) -> CoinEntry | type[Refusal]:
+    async def answer(self, change: CoinChange) -> CoinEntry | type[AppError]:
         """The entry, or the kind of refusal."""
         try:
             return await self.coins.change(change)
-        except Refusal as refusal:
+        except AppError as refusal:
             return type(refusal)
 
     async def balance(self, account: AccountId) -> int:
@@ -65,7 +64,7 @@ class Purses:
 
     async def row(self, sql: str, *values: Value) -> Row:
         """The one row of a query."""
-        row = await self.engine.one(sql, *values)
+        row = await self.engine.fetch_one(sql, *values)
         assert row is not None
         return row
 

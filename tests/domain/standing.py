@@ -6,18 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from hupan.chance import SeededChance
-from hupan.domain.accounts import Accounts
-from hupan.domain.bans import Bans
+from hupan.domain.accounts import AccountCreator, Bans, VipMemberships
 from hupan.domain.coins import Coins
-from hupan.domain.days import Days
 from hupan.domain.invitations import Invitations
 from hupan.domain.medals import Medals
-from hupan.domain.settings import InvitationRules, Rules
-from hupan.domain.vip import VipTerms
+from hupan.domain.timekeeping import DayCalendar
 from hupan.model import Account, AccountId
+from hupan.rng import SeededRandomSource
+from hupan.rules import InvitationRules, ServerRules
 from hupan.store.accounts import find_account
-from hupan.store.engine import Engine, Transaction
+from hupan.store.database import Database, Transaction
 from tests.stores import make_engine
 
 NOW = 1_754_669_040  # 2025-08-09 00:04:00 in Shanghai
@@ -38,15 +36,17 @@ class StandingClock:
 class Standing:
     """Everything that an account's standing is made of."""
 
-    def __init__(self, engine: Engine, rules: InvitationRules) -> None:
+    def __init__(self, engine: Database, rules: InvitationRules) -> None:
         self.engine = engine
         self.clock = StandingClock()
         self.coins = Coins(engine, self.clock)
-        self.accounts = Accounts(self.clock, SeededChance("standing"), Rules(zone=SHANGHAI))
+        self.accounts = AccountCreator(
+            self.clock, SeededRandomSource("standing"), ServerRules(zone=SHANGHAI)
+        )
         self.bans = Bans(engine, self.clock)
-        self.vip = VipTerms(engine, self.clock)
+        self.set_vip = VipMemberships(engine, self.clock)
         self.medals = Medals(engine)
-        self.invitations = Invitations(engine, self.clock, Days(SHANGHAI), self.coins, rules)
+        self.invitations = Invitations(engine, self.clock, DayCalendar(SHANGHAI), self.coins, rules)
 
     async def account(self, invited_by: str = "") -> Account:
         """A new account, as it stands once it is made."""
@@ -57,9 +57,9 @@ class Standing:
                 await self.invitations.accept(tx, account.id, invited_by, "invitedBy")
             return account.id
 
-        return await self.again(await self.engine.change(change))
+        return await self.is_retryable(await self.engine.run_transaction(change))
 
-    async def again(self, account: AccountId) -> Account:
+    async def is_retryable(self, account: AccountId) -> Account:
         """An account as it stands now."""
         found = await find_account(self.engine, account)
         assert found is not None

@@ -6,7 +6,7 @@ from argon2.low_level import Type, hash_secret
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hupan.domain.argon2id import HashCost, hashed, matches
+from hupan.domain.hashing import HashCost, hash_password, verify_password
 
 pytestmark = pytest.mark.one_engine
 CHEAP = HashCost(memory_kib=8, passes=1)
@@ -17,7 +17,7 @@ WRITTEN = hash_secret(RIGHT.encode(), b"s" * 16, 1, 8, 1, 32, Type.ID).decode()
 @pytest.mark.parametrize("cost", [CHEAP, HashCost(64, 3), HashCost()])
 def test_the_reference_reads_what_was_written(cost: HashCost) -> None:
     """Each string that is stored verifies by argon2-cffi, and no other password does."""
-    stored = hashed(RIGHT, cost)
+    stored = hash_password(RIGHT, cost)
     assert argon2.PasswordHasher().verify(stored, RIGHT)
     with pytest.raises(argon2.exceptions.VerifyMismatchError):
         argon2.PasswordHasher().verify(stored, RIGHT + " ")
@@ -28,13 +28,13 @@ def test_the_reference_reads_what_was_written(cost: HashCost) -> None:
 def test_what_the_reference_wrote_is_read(password: str, salt: bytes, passes: int) -> None:
     """What earlier releases stored through argon2-cffi signs in as before."""
     stored = hash_secret(password.encode(), salt, passes, 32, 1, 32, Type.ID).decode()
-    assert matches(stored, password)
-    assert not matches(stored, password + "x")
+    assert verify_password(stored, password)
+    assert not verify_password(stored, password + "x")
 
 
 def test_two_hashes_of_one_password_differ() -> None:
     """Each has a salt of its own."""
-    assert hashed(RIGHT, CHEAP) != hashed(RIGHT, CHEAP)
+    assert hash_password(RIGHT, CHEAP) != hash_password(RIGHT, CHEAP)
 
 
 @pytest.mark.parametrize(
@@ -56,5 +56,5 @@ def test_two_hashes_of_one_password_differ() -> None:
 )
 def test_what_is_no_such_string_matches_nothing(part: str, instead: str) -> None:
     """Another form, another version, a cut or lengthened string, parameters that cannot be."""
-    assert matches(WRITTEN, RIGHT)
-    assert not matches(WRITTEN.replace(part, instead), RIGHT)
+    assert verify_password(WRITTEN, RIGHT)
+    assert not verify_password(WRITTEN.replace(part, instead), RIGHT)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.domain.avatars import avatar_url
-from hupan.domain.refusals import InvalidField
+from hupan.domain.profiles import parse_avatar_url
+from hupan.errors import InvalidField
 
 pytestmark = pytest.mark.one_engine
 
@@ -257,20 +257,20 @@ def test_the_corpus_is_whole() -> None:
 @pytest.mark.parametrize("text", SAME)
 def test_a_good_address_is_kept_as_it_is(text: str) -> None:
     """Path and query stay to the letter."""
-    assert avatar_url(text, FIELD) == text
+    assert parse_avatar_url(text, FIELD) == text
 
 
 @pytest.mark.parametrize(("text", "kept"), WRITTEN_ANEW)
 def test_an_address_is_written_anew(text: str, kept: str) -> None:
     """One form for scheme, host and port; escapes for what is not ASCII."""
-    assert avatar_url(text, FIELD) == kept
+    assert parse_avatar_url(text, FIELD) == kept
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: ascii(text)[:60])
 def test_a_bad_address_is_refused(text: str) -> None:
     """By its wire name."""
     with pytest.raises(InvalidField) as refusal:
-        avatar_url(text, FIELD)
+        parse_avatar_url(text, FIELD)
     assert refusal.value.field == FIELD
 
 
@@ -287,7 +287,7 @@ def test_a_bad_address_is_refused(text: str) -> None:
 )
 def test_a_listed_host_is_taken(text: str) -> None:
     """Itself, or any below it where the list says so."""
-    assert avatar_url(text, FIELD, ALLOWED)
+    assert parse_avatar_url(text, FIELD, ALLOWED)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_a_listed_host_is_taken(text: str) -> None:
 def test_an_unlisted_host_is_refused(text: str) -> None:
     """Once there is a list."""
     with pytest.raises(InvalidField):
-        avatar_url(text, FIELD, ALLOWED)
+        parse_avatar_url(text, FIELD, ALLOWED)
 
 
 @given(
@@ -319,7 +319,7 @@ def test_an_unlisted_host_is_refused(text: str) -> None:
 def test_what_is_taken_is_plain(text: str) -> None:
     """It is ASCII without blanks, quotes, angle brackets, backslash, user or fragment."""
     try:
-        url = avatar_url(text, FIELD)
+        url = parse_avatar_url(text, FIELD)
     except InvalidField:
         return
     assert url.isascii()
@@ -328,4 +328,4 @@ def test_what_is_taken_is_plain(text: str) -> None:
     assert url.startswith(("http://", "https://"))
     assert "@" not in url.split("/")[2]
     assert len(url) <= 512
-    assert avatar_url(url, FIELD) == url
+    assert parse_avatar_url(url, FIELD) == url

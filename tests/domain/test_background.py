@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from hupan import application as building
 from hupan import background
-from hupan.api.body import Scope
-from hupan.app import building
-from hupan.app.application import Application
-from hupan.app.building import Server
+from hupan.api.codecs import Scope
+from hupan.application import Application, Server
 from hupan.background import DONE, BackgroundTask
-from hupan.counting import Counts
-from hupan.domain import courier, housekeeping, soundness
-from hupan.domain.claims import Claims
-from hupan.domain.contact_undo import ContactUndo
+from hupan.domain import maintenance as housekeeping
+from hupan.domain import maintenance as soundness
+from hupan.domain import outbox as courier
+from hupan.domain.deletion import AccountDeletion
 from hupan.domain.devices import Devices
-from hupan.domain.endings import Endings
-from hupan.domain.limit_resets import Forgetting
-from hupan.domain.soundness import Soundness
-from hupan.domain.watch import Watch
+from hupan.domain.limits import MemoryLimitReset
+from hupan.domain.maintenance import IntegrityChecker, OrphanIdentityRepair
+from hupan.domain.recovery import ContactUndo
+from hupan.metrics import MetricCounters
 from hupan.model import StoreUnavailable
-from hupan.store.engine import StoreRefused
+from hupan.ratelimit.detector import AttackDetector
+from hupan.store.database import StoreRefused
 from hupan.store.writer import Writer
 from tests.model.served import Served
 from tests.stores import open_engine
@@ -40,11 +40,11 @@ class OddError(Exception):
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "FIRST_PAUSE_SECONDS", SOON_SECONDS)
+    monkeypatch.setattr(background, "INITIAL_RETRY_SECONDS", SOON_SECONDS)
     monkeypatch.setattr(background, "STOP_SECONDS", 0.1)
-    monkeypatch.setattr(housekeeping, "EVERY_SECONDS", SOON_SECONDS)
-    monkeypatch.setattr(courier, "LONGEST_SLEEP_SECONDS", SOON_SECONDS)
-    monkeypatch.setattr(soundness, "EVERY_SECONDS", SOON_SECONDS)
+    monkeypatch.setattr(housekeeping, "PURGE_INTERVAL_SECONDS", SOON_SECONDS)
+    monkeypatch.setattr(courier, "MAX_SLEEP_SECONDS", SOON_SECONDS)
+    monkeypatch.setattr(soundness, "INTEGRITY_POLL_SECONDS", SOON_SECONDS)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_task_goes_on_after_an_error(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is logged, with its trace unless it is an expected one, and counted (X7)."""
-    rounds, counts = [0], Counts()
+    rounds, counts = [0], MetricCounters()
 
     async def work() -> object:
         rounds[0] += 1
@@ -79,14 +79,14 @@ def test_a_task_goes_on_after_an_error(
         return DONE if rounds[0] == 5 else None
 
     async def scenario() -> None:
-        task = BackgroundTask("odd jobs", work, expected=(StoreUnavailable,), count=counts)
+        task = BackgroundTask("odd jobs", work, expected_errors=(StoreUnavailable,), count=counts)
         task.start()
         await until(lambda: rounds[0] == 5)
         await task.stop()
 
     with caplog.at_level(logging.ERROR):
         asyncio.run(scenario())
-    assert counts.of("background_failures") == {("odd jobs",): 3}
+    assert counts.counts_by_labels("background_failures") == {("odd jobs",): 3}
     assert len(caplog.records) == 3
     traces = {record.exc_info is not None for record in caplog.records}
     assert traces == {not isinstance(error, StoreUnavailable)}
@@ -127,12 +127,12 @@ CHORES: dict[str, tuple[object, str]] = {
     "expired rows": (housekeeping, "purge_codes"),
     "sessions": (Devices, "forget_expired"),
     "contact changes": (ContactUndo, "forget_expired"),
-    "erasures": (Endings, "erase_due"),
-    "signs of an attack": (Watch, "look"),
-    "limits": (Forgetting, "look"),
-    "claims": (Claims, "repair"),
-    "integrity check": (Soundness, "look_when_due"),
-    "outbox": (courier.Courier, "_take_on"),
+    "erasures": (AccountDeletion, "erase_due"),
+    "signs of an attack": (AttackDetector, "look"),
+    "limits": (MemoryLimitReset, "look"),
+    "claims": (OrphanIdentityRepair, "repair"),
+    "integrity check": (IntegrityChecker, "look_when_due"),
+    "outbox": (courier.OutboxWorker, "_take_on"),
 }
 
 
@@ -158,12 +158,12 @@ def test_each_chore_may_fail_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
         async def live() -> None:
             server.housekeeping.start()
-            server.soundness.start()
-            server.parts.courier.start()
+            server.integrity_checker.start()
+            server.infrastructure.outbox_worker.start()
             await until(lambda: min(calls.values()) > 1)
 
         served.run(live())
-        told = server.parts.counts.of("background_failures")
+        told = server.infrastructure.metric_counters.counts_by_labels("background_failures")
         assert told == {("housekeeping",): 7, ("soundness",): 1, ("courier",): 1}
     finally:
         served.close()
@@ -171,7 +171,7 @@ def test_each_chore_may_fail_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize("part", ["courier", "pictures", "soundness", "passwords"])
+@pytest.mark.parametrize("part", ["outbox_worker", "captcha_pool", "soundness", "password_hasher"])
 def test_a_stop_closes_everything(
     served: Served, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,15 +180,15 @@ def test_a_stop_closes_everything(
     def fail(_self: object) -> None:
         raise OddError(part)
 
-    parts = served.server.parts
-    owner = served.server.soundness if part == "soundness" else getattr(parts, part)
+    parts = served.server.infrastructure
+    owner = served.server.integrity_checker if part == "soundness" else getattr(parts, part)
     with monkeypatch.context() as patched:
-        patched.setattr(type(owner), "close" if part == "passwords" else "stop", fail)
+        patched.setattr(type(owner), "close" if part == "password_hasher" else "stop", fail)
         with pytest.raises(OddError):
             served.run(served.server.stop())
     assert not writers()
     with pytest.raises(StoreUnavailable):
-        served.run(parts.engine.check())
+        served.run(parts.database.check())
 
 
 def writers() -> list[threading.Thread]:
@@ -197,19 +197,19 @@ def writers() -> list[threading.Thread]:
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize("step", ["refuse_half_a_copy", "make_parts", "routes", "Metrics"])
+@pytest.mark.parametrize("step", ["ensure_copy_complete", "make_infrastructure", "make_routes", "Metrics"])
 def test_a_build_that_fails_closes_what_it_opened(
     served: Served, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever it fails: a server that tries twice a second would run out of files (X7)."""
-    before, parts = len(writers()), served.server.parts
+    before, parts = len(writers()), served.server.infrastructure
 
     def fail(*_args: object, **_options: object) -> None:
         raise OddError(step)
 
     monkeypatch.setattr(building, step, fail)
     with pytest.raises(OddError):
-        served.run(building.build(parts.settings, parts.outside))
+        served.run(building.build_server(parts.settings, parts.environment))
     assert len(writers()) == before
 
 
@@ -221,8 +221,8 @@ def test_waiting_for_the_store_goes_on(
     served: Served, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever happens at a try, the next one follows, and the server ends in order (X7)."""
-    monkeypatch.setattr("hupan.app.application.EVERY_SECONDS", SOON_SECONDS)
-    tries, parts = [0], served.server.parts
+    monkeypatch.setattr("hupan.application.STORE_RETRY_SECONDS", SOON_SECONDS)
+    tries, parts = [0], served.server.infrastructure
     built: list[Server] = []
 
     async def open_server() -> Server:
@@ -231,7 +231,7 @@ def test_waiting_for_the_store_goes_on(
             raise StoreUnavailable("away")
         if tries[0] < 4:
             raise error
-        server = await building.build(parts.settings, parts.outside)
+        server = await building.build_server(parts.settings, parts.environment)
         built.append(server)
         return server
 
@@ -243,7 +243,7 @@ def test_waiting_for_the_store_goes_on(
             told.append(event["type"])
 
         orders.put_nowait({"type": "lifespan.startup"})
-        application = Application(open_server, waits=True)
+        application = Application(open_server, retry_store=True)
         scope: Scope = {"type": "lifespan"}
         living = asyncio.create_task(application(scope, orders.get, send))  # type: ignore[arg-type]  # as ASGI has it
         await until(lambda: bool(built))
@@ -269,7 +269,7 @@ def test_the_writer_goes_on_after_an_error(tmp_path: Path, monkeypatch: pytest.M
 
                 patched.setattr(Writer, "_run_one", fail)
                 with pytest.raises(StoreUnavailable, match="MemoryError"):
-                    await engine.change(lambda tx: tx.run("SELECT 1"))
-            await engine.change(lambda tx: tx.run("SELECT 1"))
+                    await engine.run_transaction(lambda tx: tx.execute("SELECT 1"))
+            await engine.run_transaction(lambda tx: tx.execute("SELECT 1"))
 
     asyncio.run(scenario())

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.refusals import InvalidField, UnknownUser
-from hupan.model import NEVER_ENDS, AccountId
+from hupan.errors import InvalidField, UnknownUser
+from hupan.model import PERMANENT_BAN_END, AccountId
 from tests.domain.standing import NOW, Standing, open_standing
 
 
@@ -24,7 +24,7 @@ def test_a_ban_ends_by_itself(standing: Standing) -> None:
     async def story() -> None:
         account = await standing.account()
         await standing.bans.ban(account.id, " 刷屏 ", until=NOW + 60)
-        banned = await standing.again(account.id)
+        banned = await standing.is_retryable(account.id)
         assert (banned.banned_until, banned.ban_reason) == (NOW + 60, "刷屏")
         assert banned.is_banned(NOW + 59.9)
         assert not banned.is_banned(NOW + 60)
@@ -38,8 +38,8 @@ def test_a_ban_for_good(standing: Standing) -> None:
     async def story() -> None:
         account = await standing.account()
         await standing.bans.ban(account.id, "垃圾广告")
-        banned = await standing.again(account.id)
-        assert banned.banned_until == NEVER_ENDS < 2**53
+        banned = await standing.is_retryable(account.id)
+        assert banned.banned_until == PERMANENT_BAN_END < 2**53
         assert banned.is_banned(253_402_300_799)
 
     asyncio.run(story())
@@ -52,11 +52,11 @@ def test_a_later_ban_replaces_an_earlier_one(standing: Standing) -> None:
         account = await standing.account()
         await standing.bans.ban(account.id, "first")
         await standing.bans.ban(account.id, "second", until=NOW + 10)
-        banned = await standing.again(account.id)
+        banned = await standing.is_retryable(account.id)
         assert (banned.banned_until, banned.ban_reason) == (NOW + 10, "second")
         for _ in range(2):
             await standing.bans.unban(account.id)
-            assert await standing.again(account.id) == account
+            assert await standing.is_retryable(account.id) == account
 
     asyncio.run(story())
 
@@ -70,12 +70,12 @@ def test_a_reason_is_one_line(standing: Standing, reason: str) -> None:
         with pytest.raises(InvalidField) as refused:
             await standing.bans.ban(account.id, reason)
         assert refused.value.field == "reason"
-        assert await standing.again(account.id) == account
+        assert await standing.is_retryable(account.id) == account
 
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("until", [NOW, NOW - 1, 0, -1, NEVER_ENDS + 1])
+@pytest.mark.parametrize("until", [NOW, NOW - 1, 0, -1, PERMANENT_BAN_END + 1])
 def test_an_end_lies_ahead(standing: Standing, until: int) -> None:
     """A ban that would have ended already is refused."""
 
@@ -97,6 +97,6 @@ def test_nobody_is_banned_by_mistake(standing: Standing) -> None:
             await standing.bans.ban(AccountId(7), "x")
         with pytest.raises(UnknownUser):
             await standing.bans.unban(AccountId(7))
-        assert await standing.again(account.id) == account
+        assert await standing.is_retryable(account.id) == account
 
     asyncio.run(story())

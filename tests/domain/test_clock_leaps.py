@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from hupan.app import building
-from hupan.app.building import Server
+from hupan import application as building
+from hupan.application import Server
 from hupan.clock import SteadyClock
-from hupan.domain.refusals import NotSignedIn
-from hupan.domain.timekeeping import Timekeeping, store_clock
+from hupan.domain.timekeeping import ClockSync, load_store_clock
+from hupan.errors import NotSignedIn
 from hupan.model import AccountId
-from hupan.store.endings import mark_cancelled
-from hupan.store.engine import Engine, Transaction
-from hupan.store.marks import find_times
+from hupan.store.cluster_state import get_clock_state
+from hupan.store.database import Database, Transaction
+from hupan.store.deletion import schedule_erasure
 from tests.domain.test_timekeeping import DAY, LIVE, NOW, Machine
 from tests.model.served import Served
 from tests.stores import open_engine
@@ -33,20 +33,20 @@ VALUES (?1, 'a', ?2, ?3, ?4)
 class Process:
     """A process of a store, on a machine that several may share."""
 
-    def __init__(self, engine: Engine, machine: Machine) -> None:
+    def __init__(self, engine: Database, machine: Machine) -> None:
         self.machine = machine
         self.engine = engine
         self.clock = machine.clock()
-        self.keeping = Timekeeping(engine, self.clock)
+        self.keeping = ClockSync(engine, self.clock)
 
     async def begin(self, *, trusting: bool = False) -> "Process":
         """Starts."""
-        await self.keeping.begin(trusting=trusting)
+        await self.keeping.initialize(trust_clock=trusting)
         return self
 
     async def command_time(self) -> float:
         """The time that a command beside it has."""
-        return (await store_clock(self.engine, self.machine.clock())).now()
+        return (await load_store_clock(self.engine, self.machine.clock())).now()
 
 
 async def live(seconds: int, *processes: Process) -> None:
@@ -56,7 +56,7 @@ async def live(seconds: int, *processes: Process) -> None:
         for machine in machines:
             machine.pass_time(min(seconds, STEP))
         for process in processes:
-            await process.keeping.keep()
+            await process.keeping.sync()
         seconds -= STEP
 
 
@@ -75,7 +75,7 @@ def test_a_leap_that_does_not_last(
                 await live(lasting, one)
                 passed += lasting
                 assert one.clock.now() == NOW + passed
-                assert one.clock.leap() == leap
+                assert one.clock.jump_seconds() == leap
                 assert abs(await one.command_time() - one.clock.now()) <= MINUTE
                 one.machine.wall -= leap
                 await live(2 * MINUTE, one)
@@ -98,18 +98,18 @@ def test_commands_know_of_a_leap_at_once(tmp_path: Path) -> None:
         async with open_engine(tmp_path / "hupan.db") as engine:
             one = await Process(engine, Machine()).begin()
             one.machine.pass_time(30)
-            await one.keeping.look()
-            assert (await find_times(engine)).latest == NOW
+            await one.keeping.sync_when_due()
+            assert (await get_clock_state(engine)).latest == NOW
             one.machine.wall += 2 * DAY
-            await one.keeping.look()
-            assert (await find_times(engine)).latest == NOW + 30
+            await one.keeping.sync_when_due()
+            assert (await get_clock_state(engine)).latest == NOW + 30
             assert await one.command_time() == NOW + 30
             one.machine.wall -= 2 * DAY
-            await one.keeping.look()
+            await one.keeping.sync_when_due()
             assert await one.command_time() == NOW + 30
             one.machine.pass_time(MINUTE)
-            await one.keeping.look()
-            assert (await find_times(engine)).latest == NOW + 90
+            await one.keeping.sync_when_due()
+            assert (await get_clock_state(engine)).latest == NOW + 90
 
     asyncio.run(scenario())
 
@@ -166,16 +166,16 @@ def test_what_a_wrong_time_promised(tmp_path: Path) -> None:
 
             async def change(tx: Transaction) -> None:
                 for number, erase_at in ((1, late + DAY), (2, now + DAY), (3, 0)):
-                    await tx.run(CANCELLED, number, f"code{number}", now, erase_at)
-                await tx.run(LIVE, 3, b"used", "d", now - 5)
-                await tx.run("UPDATE sessions SET last_used_at = ?1", late)
+                    await tx.execute(CANCELLED, number, f"code{number}", now, erase_at)
+                await tx.execute(LIVE, 3, b"used", "d", now - 5)
+                await tx.execute("UPDATE sessions SET last_used_at = ?1", late)
 
-            await engine.change(change)
+            await engine.run_transaction(change)
             machine.wall = NOW
             await Process(engine, machine).begin(trusting=True)
-            found = await engine.all("SELECT id, erase_at FROM accounts ORDER BY id")
+            found = await engine.fetch_all("SELECT id, erase_at FROM accounts ORDER BY id")
             assert [tuple(row) for row in found] == [(1, now + 30 * DAY), (2, now + DAY), (3, 0)]
-            used = await engine.one("SELECT signed_in_at, last_used_at FROM sessions")
+            used = await engine.fetch_one("SELECT signed_in_at, last_used_at FROM sessions")
             assert used is not None
             assert tuple(used) == (now - 5, now)
 
@@ -309,15 +309,15 @@ def signed_up(served: Served, mobile: str) -> str:
 
 def test_a_leap_ends_no_session_and_erases_nobody(served: Served) -> None:
     """Ten years ahead for 75 s, with the housekeeping of a whole server; an hour does (X10)."""
-    machine, parts = Machine(), served.server.parts
+    machine, parts = Machine(), served.server.infrastructure
     served.clock.time = machine.wall
     token, leaving = (signed_up(served, mobile) for mobile in ("13900000001", "13900000002"))
 
     async def leap(server: Server, clock: SteadyClock) -> None:
-        sessions, engine = server.services.sessions, server.parts.engine
+        sessions, engine = server.services.sessions, server.infrastructure.database
         account = (await sessions.get(leaving)).account.id
         ends_at = int(machine.wall) + DAY
-        await engine.change(lambda tx: mark_cancelled(tx, account, ends_at))
+        await engine.run_transaction(lambda tx: schedule_erasure(tx, account, ends_at))
         machine.wall += TEN_YEARS
         machine.pass_time(75)
         await tidy(server)
@@ -341,8 +341,8 @@ def test_a_leap_ends_no_session_and_erases_nobody(served: Served) -> None:
 
     async def scenario() -> None:
         clock = machine.clock()
-        outside = replace(parts.outside, clock=clock, steady=clock)
-        server = await building.build(parts.settings, outside)
+        outside = replace(parts.environment, clock=clock, steady_clock=clock)
+        server = await building.build_server(parts.settings, outside)
         try:
             await leap(server, clock)
         finally:
@@ -354,10 +354,10 @@ def test_a_leap_ends_no_session_and_erases_nobody(served: Served) -> None:
 async def tidy(server: Server) -> None:
     """What the server does once a minute."""
     assert server.timekeeping is not None
-    await server.timekeeping.keep()
+    await server.timekeeping.sync()
     await server.housekeeping.purge()
 
 
-async def exists(engine: Engine, account: AccountId) -> bool:
+async def exists(engine: Database, account: AccountId) -> bool:
     """Whether an account is still there."""
-    return await engine.one("SELECT 1 FROM accounts WHERE id = ?1", account) is not None
+    return await engine.fetch_one("SELECT 1 FROM accounts WHERE id = ?1", account) is not None

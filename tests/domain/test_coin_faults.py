@@ -7,8 +7,8 @@ import apsw
 import pytest
 
 from hupan.model import AccountId
-from hupan.store.coin_audit import CoinFault
-from hupan.store.migrate import migrate, migrations
+from hupan.store.coins import CoinInconsistency
+from hupan.store.migrate import load_migrations, migrate_file
 from tests.domain.purses import Purses, open_purses, wish
 
 pytestmark = pytest.mark.one_engine
@@ -42,7 +42,7 @@ def test_every_break_is_found(tmp_path: Path, sql: str, number: int) -> None:
     path = tmp_path / "hupan.db"
     with open_purses(path) as purses:
         asyncio.run(fill(purses))
-        assert asyncio.run(purses.coins.faults()) == []
+        assert asyncio.run(purses.coins.list_faults()) == []
         first, second = AccountId(1_000_001), AccountId(1_000_002)
         where = "id" if "accounts" in sql else "account_id"
         joint = "AND" if "WHERE" in sql else "WHERE"
@@ -50,11 +50,11 @@ def test_every_break_is_found(tmp_path: Path, sql: str, number: int) -> None:
         connection.execute("PRAGMA ignore_check_constraints = ON").fetchall()
         connection.execute(f"{sql} {joint} {where} = {second}").fetchall()
         connection.close()
-        found = asyncio.run(purses.coins.faults())
-        assert CoinFault(second, number) in found
+        found = asyncio.run(purses.coins.list_faults())
+        assert CoinInconsistency(second, number) in found
         assert {fault.account_id for fault in found} == {second}
-        assert asyncio.run(purses.coins.faults(second)) == found
-        assert asyncio.run(purses.coins.faults(first)) == []
+        assert asyncio.run(purses.coins.list_faults(second)) == found
+        assert asyncio.run(purses.coins.list_faults(first)) == []
 
 
 @pytest.mark.parametrize(("sql", "number"), BREAKS[4:7])
@@ -69,14 +69,14 @@ def test_the_store_refuses_an_entry_that_does_not_add_up(
         with pytest.raises(apsw.ConstraintError, match="CHECK"):
             connection.execute(sql).fetchall()
         connection.close()
-        assert asyncio.run(purses.coins.faults()) == []
+        assert asyncio.run(purses.coins.list_faults()) == []
     assert number == 1
 
 
 def test_older_balances_open_the_journal(tmp_path: Path) -> None:
     """A balance from before the journal becomes the first entry of its account."""
     path = tmp_path / "hupan.db"
-    migrate(path, [one for one in migrations() if one.number < NUMBER_OF_COINS])
+    migrate_file(path, [one for one in load_migrations() if one.number < NUMBER_OF_COINS])
     connection = apsw.Connection(str(path))
     for account, cents in ((1_000_001, 0), (1_000_002, 5501)):
         connection.execute(
@@ -87,10 +87,10 @@ def test_older_balances_open_the_journal(tmp_path: Path) -> None:
     connection.close()
     with open_purses(path) as purses:
         rows = asyncio.run(
-            purses.engine.all(
+            purses.engine.fetch_all(
                 "SELECT account_id, number, before_cents, change_cents, after_cents, "
                 "counter_account, counter_cents, created_at FROM coin_entries"
             )
         )
         assert rows == [(1_000_002, 1, 0, 5501, 5501, "opening", -5501, 1_700_000_000)]
-        assert asyncio.run(purses.coins.faults()) == []
+        assert asyncio.run(purses.coins.list_faults()) == []

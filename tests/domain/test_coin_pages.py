@@ -7,9 +7,9 @@ import apsw
 import pytest
 
 from hupan.model import AccountId
-from hupan.store.coin_refusals import FIND as FIND_REFUSAL
-from hupan.store.coins import FIND_BY_KEY, LIST, NEWEST
-from hupan.store.migrate import migrate
+from hupan.store.coins import FIND_COIN_ENTRY, FIND_NEWEST_ENTRY_NUMBER, LIST_COIN_ENTRIES
+from hupan.store.coins import FIND_COIN_REFUSAL as FIND_REFUSAL
+from hupan.store.migrate import migrate_file
 from tests.domain.purses import Purses, open_purses, wish
 
 ENTRIES = 23
@@ -32,14 +32,14 @@ def test_pages_hold_every_entry_once(tmp_path: Path, size: int) -> None:
             await purses.coins.change(wish(account, 1, f"key {number}"))
         seen: list[int] = []
         for page in range(1, ENTRIES + 2):
-            found = await purses.coins.page(account, size=size, page=page)
+            found = await purses.coins.list_page(account, size=size, page=page)
             assert found.total == ENTRIES
             assert len(found.entries) == min(size, max(0, ENTRIES - (page - 1) * size))
             assert {entry.account_id for entry in found.entries} <= {account}
             seen += [entry.number for entry in found.entries]
         assert seen == list(range(ENTRIES, 0, -1))
-        assert (await purses.coins.page(account, size=100, page=10_000)).entries == []
-        assert (await purses.coins.page(other, size=size, page=1)).total == 1
+        assert (await purses.coins.list_page(account, size=100, page=10_000)).entries == []
+        assert (await purses.coins.list_page(other, size=size, page=1)).total == 1
 
     with open_purses(tmp_path / "hupan.db") as purses:
         asyncio.run(scenario(purses))
@@ -48,15 +48,15 @@ def test_pages_hold_every_entry_once(tmp_path: Path, size: int) -> None:
 @pytest.mark.parametrize(
     ("sql", "terms"),
     [
-        (NEWEST, "account_id=?"),
-        (LIST, "account_id=? AND number>? AND number<?"),
-        (FIND_BY_KEY, "account_id=? AND key=?"),
+        (FIND_NEWEST_ENTRY_NUMBER, "account_id=?"),
+        (LIST_COIN_ENTRIES, "account_id=? AND number>? AND number<?"),
+        (FIND_COIN_ENTRY, "account_id=? AND key=?"),
         (FIND_REFUSAL, "account_id=? AND key=?"),
     ],
 )
 def test_every_query_is_a_look_up(tmp_path: Path, sql: str, terms: str) -> None:
     """Each statement goes through an index by all of its terms, and none sorts."""
-    migrate(tmp_path / "hupan.db")
+    migrate_file(tmp_path / "hupan.db")
     connection = apsw.Connection(str(tmp_path / "hupan.db"))
     plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", (1,) * sql.count("?")).fetchall()
     connection.close()
@@ -71,22 +71,22 @@ def test_every_query_is_a_look_up(tmp_path: Path, sql: str, terms: str) -> None:
 def test_the_last_page_of_a_million_costs_as_much_as_the_first(tmp_path: Path) -> None:
     """At a million entries any page takes a few thousand steps of the store, and is exact."""
     path = tmp_path / "hupan.db"
-    migrate(path)
+    migrate_file(path)
     connection = apsw.Connection(str(path))
     connection.execute(FILL, (1_000_001, MILLION)).fetchall()
     connection.close()
     account = AccountId(1_000_001)
     with open_purses(path) as purses:
         for page in (1, 5_000, 10_000):
-            found = asyncio.run(purses.coins.page(account, size=100, page=page))
+            found = asyncio.run(purses.coins.list_page(account, size=100, page=page))
             newest = MILLION - (page - 1) * 100
             assert [entry.number for entry in found.entries] == list(
                 range(newest, newest - 100, -1)
             )
             assert found.total == MILLION
-    assert steps(path, NEWEST, 1_000_001) < MOST_STEPS
+    assert steps(path, FIND_NEWEST_ENTRY_NUMBER, 1_000_001) < MOST_STEPS
     for above in (0, MILLION // 2, MILLION - 100):
-        assert steps(path, LIST, 1_000_001, above, above + 100) < MOST_STEPS
+        assert steps(path, LIST_COIN_ENTRIES, 1_000_001, above, above + 100) < MOST_STEPS
 
 
 def steps(path: Path, sql: str, *values: int) -> int:

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from msgspec.structs import asdict, replace
 
-from hupan.domain.coin_change import COUNTER_ACCOUNTS, MOST_CENTS, CoinChange
-from hupan.domain.housekeeping import REFUSED_COINS_SECONDS, Housekeeping
-from hupan.domain.refusals import (
+from hupan.domain.coins import COUNTER_ACCOUNTS, MAX_BALANCE_CENTS, CoinChange
+from hupan.domain.maintenance import COIN_REFUSAL_RETENTION_SECONDS, Housekeeping
+from hupan.errors import (
+    AppError,
     CoinKeyReused,
     InvalidField,
     NotEnoughCoins,
-    Refusal,
     TooManyCoins,
     UnknownUser,
 )
 from hupan.model import AccountId, CoinEntry, CoinType
-from hupan.store.engine import Transaction
+from hupan.store.database import Transaction
 from tests.domain.purses import NOW, Purses, open_purses, wish
 
 OTHER_CONTENT: list[dict[str, object]] = [
@@ -96,7 +96,7 @@ def test_a_key_acts_once(purses: Purses) -> None:
         purses.clock.time += 86_400 * 365
         assert await purses.coins.change(wish(account, -70, "buy")) == first
         assert await purses.balance(account) == 0
-        assert (await purses.coins.page(account, size=10, page=1)).total == 3
+        assert (await purses.coins.list_page(account, size=10, page=1)).total == 3
 
     asyncio.run(scenario())
 
@@ -141,7 +141,7 @@ def test_a_refusal_is_an_answer_too(purses: Purses) -> None:
         spend = wish(account, -100, "buy")
         assert await purses.answer(spend) is NotEnoughCoins
         await purses.coins.change(wish(account, 1, "one more"))
-        purses.clock.time += REFUSED_COINS_SECONDS - 1
+        purses.clock.time += COIN_REFUSAL_RETENTION_SECONDS - 1
         await housekeeping.purge()
         assert await purses.answer(spend) is NotEnoughCoins
         assert await purses.balance(account) == 100
@@ -157,14 +157,14 @@ def test_a_balance_has_two_ends(purses: Purses) -> None:
     """A balance may fall to 0 and rise to what the wire can say exactly, and no further."""
 
     async def scenario() -> None:
-        account = await purses.account(MOST_CENTS - 1)
+        account = await purses.account(MAX_BALANCE_CENTS - 1)
         await purses.coins.change(wish(account, 1, "to the top"))
         assert await purses.answer(wish(account, 1, "over")) is TooManyCoins
         assert await purses.answer(wish(account, 1, "over")) is TooManyCoins
-        await purses.coins.change(wish(account, -MOST_CENTS, "to the ground"))
+        await purses.coins.change(wish(account, -MAX_BALANCE_CENTS, "to the ground"))
         assert await purses.answer(wish(account, -1, "under")) is NotEnoughCoins
         assert await purses.balance(account) == 0
-        assert await purses.coins.faults() == []
+        assert await purses.coins.list_faults() == []
 
     asyncio.run(scenario())
 
@@ -175,7 +175,7 @@ def test_nobody_has_no_coins(purses: Purses) -> None:
     async def scenario() -> None:
         stranger = AccountId(999_999_999)
         assert await purses.answer(wish(stranger, 1, "key")) is UnknownUser
-        assert (await purses.coins.page(stranger, size=1, page=1)).total == 0
+        assert (await purses.coins.list_page(stranger, size=1, page=1)).total == 0
 
     asyncio.run(scenario())
 
@@ -185,7 +185,7 @@ def test_nobody_has_no_coins(purses: Purses) -> None:
     ("field", "value"),
     [
         ("change_cents", 0),
-        ("change_cents", MOST_CENTS + 1),
+        ("change_cents", MAX_BALANCE_CENTS + 1),
         ("change_cents", -(2**63)),
         ("change_cents", 10**30),
         ("reason", ""),
@@ -233,13 +233,13 @@ def test_a_refusal_within_a_change_leaves_the_rest_of_it(purses: Purses) -> None
     async def scenario() -> None:
         account = await purses.account(10)
 
-        async def change(tx: Transaction) -> list[CoinEntry | Refusal]:
+        async def change(tx: Transaction) -> list[CoinEntry | AppError]:
             return [
                 await purses.coins.post(tx, wish(account, -11, "too much")),
                 await purses.coins.post(tx, wish(account, -4, "some")),
             ]
 
-        refused, entered = await purses.engine.change(change)
+        refused, entered = await purses.engine.run_transaction(change)
         assert isinstance(refused, NotEnoughCoins)
         assert isinstance(entered, CoinEntry)
         assert await purses.balance(account) == 6
@@ -259,9 +259,9 @@ def test_an_undone_change_leaves_no_entry(purses: Purses) -> None:
             raise ArithmeticError
 
         with pytest.raises(ArithmeticError):
-            await purses.engine.change(change)
+            await purses.engine.run_transaction(change)
         assert await purses.balance(account) == 10
         assert (await purses.coins.change(spend)).number == 2
-        assert await purses.coins.faults() == []
+        assert await purses.coins.list_faults() == []
 
     asyncio.run(scenario())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.refusals import NotEnoughCoins, Refusal
+from hupan.errors import AppError, NotEnoughCoins
 from hupan.model import AccountId, CoinEntry
 from tests.domain.purses import Purses, open_purses, wish
 
@@ -16,7 +16,7 @@ TRIES = 3
 BALANCE_CENTS = 100_00
 SPENT_CENTS = 10_00
 
-Answer = CoinEntry | type[Refusal] | None
+Answer = CoinEntry | type[AppError] | None
 SUMS = """
 SELECT count(*), sum(change_cents), sum(change_cents) + sum(counter_cents), min(after_cents)
 FROM coin_entries WHERE account_id = ?1
@@ -64,7 +64,7 @@ def test_a_balance_is_spent_exactly_once(tmp_path: Path, rounds: int) -> None:
         chance = random.Random(9)  # noqa: S311 - the order of a test, not a secret
         for _ in range(rounds):
             await spend_at_once(purses, chance)
-        assert await purses.coins.faults() == []
+        assert await purses.coins.list_faults() == []
 
     with open_purses(tmp_path / "hupan.db") as purses:
         asyncio.run(scenario(purses))

@@ -8,8 +8,8 @@ from typing import TypeAlias
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hupan.domain.coin_change import MOST_CENTS
-from hupan.domain.refusals import CoinKeyReused, NotEnoughCoins, Refusal, TooManyCoins
+from hupan.domain.coins import MAX_BALANCE_CENTS
+from hupan.errors import AppError, CoinKeyReused, NotEnoughCoins, TooManyCoins
 from hupan.model import AccountId, CoinEntry
 from tests.domain.purses import Purses, open_purses, wish
 
@@ -17,9 +17,9 @@ EXAMPLES = 150
 PEOPLE = 2
 Line: TypeAlias = tuple[int, str, int, int, int]
 """Number, key, before, change, after."""
-Answer: TypeAlias = Line | type[Refusal]
+Answer: TypeAlias = Line | type[AppError]
 
-AMOUNTS = st.integers(1, 300) | st.sampled_from([MOST_CENTS, MOST_CENTS - 300])
+AMOUNTS = st.integers(1, 300) | st.sampled_from([MAX_BALANCE_CENTS, MAX_BALANCE_CENTS - 300])
 CHANGES = st.lists(
     st.tuples(
         st.integers(0, PEOPLE - 1),
@@ -35,7 +35,7 @@ class Purse:
     """What the model knows of an account."""
 
     lines: list[Line] = field(default_factory=list)
-    answers: dict[str, tuple[int, Answer]] = field(default_factory=dict)
+    response_count: dict[str, tuple[int, Answer]] = field(default_factory=dict)
 
     @property
     def balance(self) -> int:
@@ -44,19 +44,19 @@ class Purse:
 
     def change(self, key: str, cents: int) -> Answer:
         """The answer that a change must get."""
-        if key in self.answers:
-            asked, answer = self.answers[key]
+        if key in self.response_count:
+            asked, answer = self.response_count[key]
             return answer if asked == cents else CoinKeyReused
         after = self.balance + cents
         answer = NotEnoughCoins if after < 0 else TooManyCoins
-        if 0 <= after <= MOST_CENTS:
+        if 0 <= after <= MAX_BALANCE_CENTS:
             answer = (len(self.lines) + 1, key, self.balance, cents, after)
             self.lines.append(answer)
-        self.answers[key] = (cents, answer)
+        self.response_count[key] = (cents, answer)
         return answer
 
 
-def line(answer: CoinEntry | type[Refusal]) -> Answer:
+def line(answer: CoinEntry | type[AppError]) -> Answer:
     """An answer as the model gives it."""
     if not isinstance(answer, CoinEntry):
         return answer
@@ -73,10 +73,10 @@ async def play(purses: Purses, changes: list[tuple[int, str, int]]) -> None:
         assert line(await purses.answer(wish(account, cents, key))) == purse.change(key, cents)
     for account, purse in people:
         assert await purses.balance(account) == purse.balance
-        page = await purses.coins.page(account, size=100, page=1)
+        page = await purses.coins.list_page(account, size=100, page=1)
         assert [line(entry) for entry in page.entries] == purse.lines[::-1]
         assert page.total == len(purse.lines)
-        assert await purses.coins.faults(account) == []
+        assert await purses.coins.list_faults(account) == []
 
 
 def test_the_journal_is_the_model(tmp_path: Path) -> None:

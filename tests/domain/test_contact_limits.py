@@ -8,21 +8,21 @@ from typing import TypeAlias
 
 import pytest
 
-from hupan.domain.refusals import WrongCode
 from hupan.domain.sessions import Device
-from hupan.domain.settings import Limits
+from hupan.errors import WrongCode
 from hupan.model import Limit, Session
-from hupan.store.engine import Transaction
-from hupan.store.tallies import take
+from hupan.rules import StoredLimits
+from hupan.store.database import Transaction
+from hupan.store.rate_counters import try_increment
 from tests.domain.holding import Holding, open_holding
 from tests.domain.standing import NOW
 
 HOUR = 3600
-LIMITS = Limits(
+LIMITS = StoredLimits(
     enabled=True,
     wrong_codes=(Limit("wrong-codes-hour", 10, HOUR),),
     wrong_passwords=(Limit("wrong-passwords-hour", 20, HOUR),),
-    sends=(),
+    code_sends=(),
 )
 FREE_PHONE, FREE_EMAIL = "13900000001", "free@example.com"
 OWN_PHONE, OWN_EMAIL = "13900000002", "own@example.com"
@@ -108,12 +108,12 @@ def test_a_new_password_forgets_wrong_ones(tmp_path: Path) -> None:
         await holding.account(email=OWN_EMAIL)
         counted = "INSERT INTO tallies (subject, name, count, ends_at) VALUES (?1, ?2, 20, ?3)"
         subject = f"password:{OWN_EMAIL}:"
-        await holding.engine.change(
-            lambda tx: tx.run(counted, subject, "wrong-passwords-hour", NOW + HOUR)
+        await holding.engine.run_transaction(
+            lambda tx: tx.execute(counted, subject, "wrong-passwords-hour", NOW + HOUR)
         )
         await holding.resets.reset(OWN_EMAIL, await holding.code(OWN_EMAIL), PASSWORD)
         left = "SELECT 1 FROM tallies WHERE subject = ?1"
-        assert await holding.engine.one(left, subject) is None
+        assert await holding.engine.fetch_one(left, subject) is None
 
     with open_holding(tmp_path / "hupan.db", LIMITS) as holding:
         asyncio.run(scenario(holding))
@@ -124,7 +124,7 @@ SUBJECTS = "SELECT subject FROM tallies ORDER BY subject"
 
 async def count(subject: str, tx: Transaction) -> None:
     """Fill a tally."""
-    await take(tx, subject, Limit("any", 20, HOUR), NOW)
+    await try_increment(tx, subject, Limit("any", 20, HOUR), NOW)
 
 
 async def count_against(holding: Holding, *addresses: str) -> None:
@@ -135,7 +135,7 @@ async def count_against(holding: Holding, *addresses: str) -> None:
         if channel == "email":
             tries += [f"password:{address}:", f"password:{address}:ab"]
         for subject in (*tries, f"send:{channel}:{address}:"):
-            await holding.engine.change(partial(count, subject))
+            await holding.engine.run_transaction(partial(count, subject))
 
 
 @pytest.mark.parametrize("how", ["change", "undo"])
@@ -161,7 +161,7 @@ def test_a_target_that_leaves_takes_no_lock_along(tmp_path: Path, how: str, old:
         else:
             await change(holding, session, new)
         channel = "email" if "@" in old else "sms"
-        subjects = [row[0] for row in await holding.engine.all(SUBJECTS)]
+        subjects = [row[0] for row in await holding.engine.fetch_all(SUBJECTS)]
         assert [subject for subject in subjects if left in subject] == [f"send:{channel}:{left}:"]
         assert len([subject for subject in subjects if kept in subject]) == (5 if "@" in old else 3)
 

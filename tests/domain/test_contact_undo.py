@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.refusals import NotSignedIn, PhoneTaken, TooLateToUndo, UnknownUser
 from hupan.domain.sessions import Device
+from hupan.errors import NotSignedIn, PhoneTaken, TooLateToUndo, UnknownUser
 from hupan.model import AccountId, Session
-from hupan.store.accounts import find_owner, find_password_hash, set_password_hash
+from hupan.store.accounts import find_identity_owner, find_password_hash, set_password_hash
 from tests.domain.holding import Holding, open_holding
 from tests.domain.standing import NOW
 
@@ -35,7 +35,9 @@ async def change(holding: Holding, session: Session, phone: str) -> None:
 
 async def owners(holding: Holding) -> list[AccountId | None]:
     """Whom the three numbers belong to."""
-    return [await find_owner(holding.engine, "phone", phone) for phone in (OLD, NEW, THIRD)]
+    return [
+        await find_identity_owner(holding.engine, "phone", phone) for phone in (OLD, NEW, THIRD)
+    ]
 
 
 def test_it_restores_and_revokes(tmp_path: Path) -> None:
@@ -43,16 +45,18 @@ def test_it_restores_and_revokes(tmp_path: Path) -> None:
 
     async def scenario(holding: Holding) -> None:
         account = await holding.account(phone=OLD, email="a@example.com")
-        await holding.engine.change(lambda tx: set_password_hash(tx, account.id, "the thief's"))
+        await holding.engine.run_transaction(
+            lambda tx: set_password_hash(tx, account.id, "the thief's")
+        )
         thief = await holding.session(account.id)
         await change(holding, thief, NEW)
         await holding.session(account.id, Device("another", ""))
         assert await holding.count("sessions") == 2
         holding.clock.time = NOW + 7 * DAY - 1
-        (kept,) = await holding.undo.changes(account.id)
+        (kept,) = await holding.undo.list_changes(account.id)
         assert (kept.number, kept.old_address, kept.new_address) == (1, OLD, NEW)
         await holding.undo.undo(account.id, 1)
-        assert (await holding.again(account.id)).phone == OLD
+        assert (await holding.is_retryable(account.id)).phone == OLD
         assert await owners(holding) == [account.id, None, None]
         assert await holding.count("sessions") == 0
         assert await find_password_hash(holding.engine, account.id) == ""
@@ -68,7 +72,7 @@ def test_both_sides_are_told(tmp_path: Path) -> None:
     async def scenario(holding: Holding) -> None:
         account = await holding.account(phone=OLD, email="a@example.com")
         await change(holding, await holding.session(account.id), NEW)
-        await holding.engine.change(lambda tx: tx.run("DELETE FROM outbox"))
+        await holding.engine.run_transaction(lambda tx: tx.execute("DELETE FROM outbox"))
         await holding.undo.undo(account.id, 1)
         expected = sorted((to, "notice-phone-changed") for to in (OLD, NEW, "a@example.com"))
         assert await holding.told() == expected
@@ -97,14 +101,14 @@ def test_seven_days(tmp_path: Path) -> None:
         account = await holding.account(phone=OLD)
         await change(holding, await holding.session(account.id), NEW)
         holding.clock.time = NOW + 7 * DAY - 1
-        await holding.undo.forget_expired()
+        await holding.undo.purge_expired()
         assert await holding.count("contact_changes") == 1
         holding.clock.time = NOW + 7 * DAY
         with pytest.raises(TooLateToUndo):
             await holding.undo.undo(account.id, 1)
-        await holding.undo.forget_expired()
+        await holding.undo.purge_expired()
         assert await holding.count("contact_changes") == 0
-        assert (await holding.again(account.id)).phone == NEW
+        assert (await holding.is_retryable(account.id)).phone == NEW
 
     run(tmp_path, scenario)
 
@@ -169,7 +173,7 @@ def test_a_first_binding(tmp_path: Path) -> None:
         session = await holding.session(account.id)
         await holding.contacts.bind_phone(session, NEW, await holding.code(NEW))
         await holding.undo.undo(account.id, 1)
-        again = await holding.again(account.id)
+        again = await holding.is_retryable(account.id)
         assert (again.phone, again.email) == ("", "a@example.com")
         assert await owners(holding) == [None, None, None]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.domain.days import Days
+from hupan.domain.timekeeping import DayCalendar
 
 pytestmark = pytest.mark.one_engine
 
@@ -31,7 +31,7 @@ def at(text: str, zone: str) -> float:
 @pytest.mark.parametrize("zone", ZONES)
 def test_midnight_turns_the_day(zone: str) -> None:
     """The last second of a day belongs to it, the next one to the next day."""
-    days = Days(ZoneInfo(zone))
+    days = DayCalendar(ZoneInfo(zone))
     before, after = at("2026-02-28 23:59:59", zone), at("2026-03-01 00:00:00", zone)
     assert days.today(after) == days.today(before) + 1
     assert days.today(before) == days.today(at("2026-02-28 00:00:00", zone))
@@ -40,7 +40,7 @@ def test_midnight_turns_the_day(zone: str) -> None:
 def test_days_are_counted_from_1970() -> None:
     """2026-03-01 is day 20,513, wherever it is 2026-03-01."""
     for zone in ZONES:
-        assert Days(ZoneInfo(zone)).today(at("2026-03-01 12:00:00", zone)) == 20_513
+        assert DayCalendar(ZoneInfo(zone)).today(at("2026-03-01 12:00:00", zone)) == 20_513
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_days_are_counted_from_1970() -> None:
 )
 def test_odd_days(zone: str, first: str, last: str) -> None:
     """A day that is an hour shorter or longer is one day."""
-    days = Days(ZoneInfo(zone))
+    days = DayCalendar(ZoneInfo(zone))
     begins, ends = at(first, zone), at(last, zone)
     today = days.today(begins)
     assert days.today(ends) == today
@@ -71,7 +71,7 @@ def test_odd_days(zone: str, first: str, last: str) -> None:
 )
 def test_what_is_remembered_is_right(zone: str, moments: list[float]) -> None:
     """In whatever order moments are asked for, each gets the date of its wall clock."""
-    days, tz = Days(ZoneInfo(zone)), ZoneInfo(zone)
+    days, tz = DayCalendar(ZoneInfo(zone)), ZoneInfo(zone)
     for moment in moments:
         date = datetime.fromtimestamp(moment, UTC).astimezone(tz).date()
         assert days.today(moment) == date.toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()

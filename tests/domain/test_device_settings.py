@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.api.device_settings import NUMBERS_OF_AN_ACCOUNT
-from hupan.domain import device_settings
-from hupan.domain.device_settings import DeviceSettings, read_modules
-from hupan.domain.refusals import InvalidField
+from hupan.api.devices import ROW_IDS_PER_ACCOUNT
+from hupan.domain import devices as device_settings
+from hupan.domain.devices import DeviceSettings, parse_modules
+from hupan.errors import InvalidField
 from hupan.model import IgnoredModules, NotificationSetting
 from tests.domain.standing import NOW, Standing, open_standing
 
@@ -30,21 +30,21 @@ def test_known_modules_come_in_any_order(count: int) -> None:
     for chosen in permutations(["10", "20", "30"], count):
         text = ",".join(chosen)
         kept = "," + text if text else ""
-        assert read_modules(text, "ignore") == read_modules(kept, "ignore") == kept
+        assert parse_modules(text, "ignore") == parse_modules(kept, "ignore") == kept
 
 
 @given(st.text(alphabet="0123,", max_size=12) | st.text(max_size=6))
 def test_nothing_else_is_taken(text: str) -> None:
     """What is taken is a list of known modules without a repetition, and stays what it is."""
     try:
-        kept = read_modules(text, "ignore")
+        kept = parse_modules(text, "ignore")
     except InvalidField:
         return
     modules = kept.split(",")[1:]
     assert set(modules) <= {"10", "20", "30"}
     assert len(modules) == len(set(modules))
     assert kept.removeprefix(",") == text.removeprefix(",")
-    assert read_modules(kept, "ignore") == kept
+    assert parse_modules(kept, "ignore") == kept
 
 
 def test_a_row_is_changed_in_its_place(standing: Standing) -> None:
@@ -53,17 +53,19 @@ def test_a_row_is_changed_in_its_place(standing: Standing) -> None:
     async def story() -> None:
         settings = DeviceSettings(standing.engine, standing.clock)
         account = (await standing.account()).id
-        await settings.notify(account, "a", "r1", is_open=1, type_=2)
-        await settings.notify(account, "b", "r2", is_open=0, type_=1)
-        await settings.ignore(account, "b", "30,10")
+        await settings.set_notification(account, "a", "r1", is_open=1, type_=2)
+        await settings.set_notification(account, "b", "r2", is_open=0, type_=1)
+        await settings.set_ignored_modules(account, "b", "30,10")
         standing.clock.time += 60
-        await settings.notify(account, "a", "r3", is_open=0, type_=3)
-        await settings.ignore(account, "b", "")
+        await settings.set_notification(account, "a", "r3", is_open=0, type_=3)
+        await settings.set_ignored_modules(account, "b", "")
         changed = NotificationSetting(1, "a", "r3", 0, 3, NOW, NOW + 60)
-        assert await settings.notification(account, "a", "other") == changed
+        assert await settings.get_notification(account, "a", "other") == changed
         untouched = NotificationSetting(2, "b", "r2", 0, 1, NOW, NOW)
-        assert await settings.notification(account, "b", "r2") == untouched
-        assert await settings.ignored(account, "b") == IgnoredModules(1, "b", "", NOW + 60)
+        assert await settings.get_notification(account, "b", "r2") == untouched
+        assert await settings.get_ignored_modules(account, "b") == IgnoredModules(
+            1, "b", "", NOW + 60
+        )
 
     asyncio.run(story())
 
@@ -74,11 +76,11 @@ def test_accounts_do_not_see_each_other(standing: Standing) -> None:
     async def story() -> None:
         settings = DeviceSettings(standing.engine, standing.clock)
         one, two = (await standing.account()).id, (await standing.account()).id
-        await settings.ignore(one, "a", "10")
-        await settings.notify(one, "a", "r", is_open=0, type_=2)
-        assert await settings.ignored(two, "a") == IgnoredModules(0, "a", "", 0)
+        await settings.set_ignored_modules(one, "a", "10")
+        await settings.set_notification(one, "a", "r", is_open=0, type_=2)
+        assert await settings.get_ignored_modules(two, "a") == IgnoredModules(0, "a", "", 0)
         fresh = NotificationSetting(0, "a", "mine", 1, 0, 0, 0)
-        assert await settings.notification(two, "a", "mine") == fresh
+        assert await settings.get_notification(two, "a", "mine") == fresh
 
     asyncio.run(story())
 
@@ -87,26 +89,26 @@ def test_an_account_keeps_so_many_devices(
     standing: Standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One more pushes out the one set longest ago and takes over its number."""
-    monkeypatch.setattr(device_settings, "MOST_DEVICES", 3)
+    monkeypatch.setattr(device_settings, "MAX_DEVICES_WITH_SETTINGS", 3)
 
     async def story() -> None:
         settings = DeviceSettings(standing.engine, standing.clock)
         account, other = (await standing.account()).id, (await standing.account()).id
-        await settings.ignore(other, "a", "10")
+        await settings.set_ignored_modules(other, "a", "10")
         for device in ("a", "b", "c", "a", "d"):
             standing.clock.time += 1
-            await settings.ignore(account, device, "10")
-            await settings.notify(account, device, "r", is_open=0, type_=0)
-        ignored = [await settings.ignored(account, device) for device in "abcd"]
+            await settings.set_ignored_modules(account, device, "10")
+            await settings.set_notification(account, device, "r", is_open=0, type_=0)
+        ignored = [await settings.get_ignored_modules(account, device) for device in "abcd"]
         assert [row.number for row in ignored] == [1, 0, 3, 2]
-        notified = [await settings.notification(account, device, "r") for device in "abcd"]
+        notified = [await settings.get_notification(account, device, "r") for device in "abcd"]
         assert [row.number for row in notified] == [1, 0, 3, 2]
         assert notified[3].created_at == NOW + 5
-        assert (await settings.ignored(other, "a")).number == 1
+        assert (await settings.get_ignored_modules(other, "a")).number == 1
 
     asyncio.run(story())
 
 
 def test_numbers_fit_into_ids() -> None:
     """So rows of two accounts never share an id on the wire."""
-    assert device_settings.MOST_DEVICES < NUMBERS_OF_AN_ACCOUNT
+    assert device_settings.MAX_DEVICES_WITH_SETTINGS < ROW_IDS_PER_ACCOUNT

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.discovery import DEFAULT_CATEGORIES, Discovery
-from hupan.domain.listings import Listings
-from hupan.domain.refusals import InvalidField
+from hupan.domain.discovery import DEFAULT_CATEGORIES, Discovery, DiscoveryImporter
+from hupan.errors import InvalidField
 from hupan.model import Group
 from tests.domain.listed import group, plainly
 from tests.stores import make_engine
 
-Scenario = Callable[[Discovery, Listings], Awaitable[None]]
+Scenario = Callable[[Discovery, DiscoveryImporter], Awaitable[None]]
 SMALL_BLOCK = 64
 
 
@@ -24,7 +23,7 @@ def run(folder: Path, scenario: Scenario) -> None:
     async def play() -> None:
         engine = make_engine(folder / "hupan.db")
         try:
-            await scenario(Discovery(engine), Listings(engine))
+            await scenario(Discovery(engine), DiscoveryImporter(engine))
         finally:
             await engine.close()
 
@@ -34,8 +33,8 @@ def run(folder: Path, scenario: Scenario) -> None:
 @pytest.fixture
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 64 ranks, so that some hundred groups fill several."""
-    monkeypatch.setattr("hupan.store.group_search.PLACES", SMALL_BLOCK)
-    monkeypatch.setattr("hupan.domain.group_draft.PLACES", SMALL_BLOCK)
+    monkeypatch.setattr("hupan.store.discovery.POSITIONS_PER_BLOCK", SMALL_BLOCK)
+    monkeypatch.setattr("hupan.domain.discovery.POSITIONS_PER_BLOCK", SMALL_BLOCK)
 
 
 def crowd(count: int) -> list[Group]:
@@ -66,8 +65,8 @@ def test_every_page_of_every_search(tmp_path: Path, size: int) -> None:
     """Page by page, each category and keyword gives just what matches, by headcount, then id."""
     groups = crowd(300)
 
-    async def scenario(discovery: Discovery, listings: Listings) -> None:
-        await listings.put_groups(groups)
+    async def scenario(discovery: Discovery, listings: DiscoveryImporter) -> None:
+        await listings.import_groups(groups)
         for category in ("", "精选", "地区", "nowhere"):
             for keyword in KEYWORDS:
                 expected = plainly(groups, category, keyword)
@@ -95,8 +94,8 @@ def test_pages_of_a_long_keyword_have_no_holes(tmp_path: Path, size: int) -> Non
         for number in range(4000)
     ]
 
-    async def scenario(discovery: Discovery, listings: Listings) -> None:
-        await listings.put_groups(groups)
+    async def scenario(discovery: Discovery, listings: DiscoveryImporter) -> None:
+        await listings.import_groups(groups)
         for keyword in ("湖畔月", "畔月春秋"):
             expected = plainly(groups, "", keyword)
             assert len(expected) > 30
@@ -114,14 +113,14 @@ def test_the_list_of_a_long_keyword_ends_at_the_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int
 ) -> None:
     """Up to there nothing is left out and every page is full; behind it nothing is found."""
-    monkeypatch.setattr("hupan.store.group_search.MOST_CHECKED", bound)
+    monkeypatch.setattr("hupan.store.discovery.MAX_TEXTS_PER_SEARCH", bound)
     groups = [
         group(number, name="湖畔春" if number % 3 else "湖畔和畔春", headcount=1000 - number)
         for number in range(300)
     ]
 
-    async def scenario(discovery: Discovery, listings: Listings) -> None:
-        await listings.put_groups(groups)
+    async def scenario(discovery: Discovery, listings: DiscoveryImporter) -> None:
+        await listings.import_groups(groups)
         expected = plainly(groups[:bound], "", "湖畔春")
         for size in (1, 7, 20):
             pages = await pages_of(discovery, "湖畔春", size, len(expected) // size + 3)
@@ -137,12 +136,12 @@ def test_an_id_is_found_behind_the_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int
 ) -> None:
     """The group comes last, once, and only where its category is asked for."""
-    monkeypatch.setattr("hupan.store.group_search.MOST_CHECKED", bound)
+    monkeypatch.setattr("hupan.store.discovery.MAX_TEXTS_PER_SEARCH", bound)
     named = [group(number, name="100000299", headcount=9) for number in range(200)]
     mine = group(299, headcount=1, category="游戏")
 
-    async def scenario(discovery: Discovery, listings: Listings) -> None:
-        await listings.put_groups([*named, mine])
+    async def scenario(discovery: Discovery, listings: DiscoveryImporter) -> None:
+        await listings.import_groups([*named, mine])
         pages = await pages_of(discovery, "100000299", 30, 9)
         assert [one for page in pages for one in page] == [*named[:bound], mine]
         for category, found in (("游戏", [mine]), ("地区", [])):
@@ -156,8 +155,8 @@ def test_a_block_and_more(tmp_path: Path) -> None:
     count = 65_536 + 40
     groups = [group(number, name="湖", headcount=count - number) for number in range(count)]
 
-    async def scenario(discovery: Discovery, listings: Listings) -> None:
-        assert await listings.put_groups(groups) == count
+    async def scenario(discovery: Discovery, listings: DiscoveryImporter) -> None:
+        assert await listings.import_groups(groups) == count
         for keyword in ("", "湖"):
             page = await discovery.groups("", keyword, page=656, size=100)
             assert page == groups[65_500:65_600]
@@ -190,8 +189,8 @@ def test_forms_and_case_do_not_count(tmp_path: Path, name: str, keyword: str) ->
     """Compatible forms, case and kinds of blanks are one; no character has a meaning (I8)."""
     mine, other = group(1, introduction=name), group(2, introduction="别的")
 
-    async def scenario(discovery: Discovery, listings: Listings) -> None:
-        await listings.put_groups([mine, other])
+    async def scenario(discovery: Discovery, listings: DiscoveryImporter) -> None:
+        await listings.import_groups([mine, other])
         assert await discovery.groups("", keyword, page=1, size=9) == [mine]
 
     run(tmp_path, scenario)
@@ -202,7 +201,7 @@ def test_forms_and_case_do_not_count(tmp_path: Path, name: str, keyword: str) ->
 def test_what_no_text_holds_is_refused(tmp_path: Path, keyword: str) -> None:
     """Control characters are in no text, and must not reach the marks; 32 characters are enough."""
 
-    async def scenario(discovery: Discovery, _listings: Listings) -> None:
+    async def scenario(discovery: Discovery, _listings: DiscoveryImporter) -> None:
         with pytest.raises(InvalidField):
             await discovery.groups("", keyword, page=1, size=1)
 
@@ -212,8 +211,8 @@ def test_what_no_text_holds_is_refused(tmp_path: Path, keyword: str) -> None:
 def test_a_keyword_does_not_reach_across_fields(tmp_path: Path) -> None:
     """The end of a name and the start of an introduction are no neighbours."""
 
-    async def scenario(discovery: Discovery, listings: Listings) -> None:
-        await listings.put_groups([group(1, name="湖", introduction="畔")])
+    async def scenario(discovery: Discovery, listings: DiscoveryImporter) -> None:
+        await listings.import_groups([group(1, name="湖", introduction="畔")])
         assert await discovery.groups("", "湖畔", page=1, size=1) == []
 
     run(tmp_path, scenario)
@@ -222,7 +221,7 @@ def test_a_keyword_does_not_reach_across_fields(tmp_path: Path) -> None:
 def test_categories_are_the_references_until_set(tmp_path: Path) -> None:
     """What is set replaces all of them; nothing brings the first ones back."""
 
-    async def scenario(discovery: Discovery, _listings: Listings) -> None:
+    async def scenario(discovery: Discovery, _listings: DiscoveryImporter) -> None:
         assert await discovery.categories() == list(DEFAULT_CATEGORIES)
         await discovery.set_categories(["游戏", "精选"])
         assert await discovery.categories() == ["游戏", "精选"]

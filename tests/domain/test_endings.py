@@ -7,19 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.codes import NOBODY, CodeKind
-from hupan.domain.endings import MOST_AT_ONCE
-from hupan.domain.refusals import (
-    AccountCancelled,
-    InvalidField,
-    NotSignedIn,
-    UnknownUser,
-    WrongCode,
-)
+from hupan.domain.codes import NO_ACCOUNT, CodePurpose
+from hupan.domain.deletion import ERASE_BATCH_SIZE
 from hupan.domain.sessions import Device
+from hupan.errors import AccountCancelled, InvalidField, NotSignedIn, UnknownUser, WrongCode
 from hupan.model import AccountId, Limit
-from hupan.store.engine import Transaction
-from hupan.store.tallies import take
+from hupan.store.database import Transaction
+from hupan.store.rate_counters import try_increment
 from tests.domain.lives import ERASED_AFTER_DAYS, Lives, mail, open_lives, sms
 
 PHONE, EMAIL = "13900000001", "Who@Example.com"
@@ -28,7 +22,7 @@ HERE = Device("here", "android")
 LONG_AFTER = 2**40
 
 
-async def sign_in(home: Lives, phone: str, kind: CodeKind, owner: AccountId) -> str:
+async def sign_in(home: Lives, phone: str, kind: CodePurpose, owner: AccountId) -> str:
     """Signs in with a code that is right."""
     code = await home.issue(sms(phone), kind, owner)
     return await home.code_logins.sign_in(phone, code, HERE)
@@ -44,13 +38,13 @@ def test_an_own_code_of_either_channel_cancels(tmp_path: Path, by: str) -> None:
         session = (await home.caller(tokens[0])).session
         code = await home.issue(sms(PHONE) if by == "phone" else mail(EMAIL), "own", account)
         given = (PHONE, "") if by == "phone" else ("", EMAIL.upper())
-        await home.endings.cancel(session, *given, code)
+        await home.account_deletion.cancel(session, *given, code)
         assert [await home.lives(token) for token in tokens] == [False] * 3
-        assert all([await home.sessions.has_left(token) for token in tokens])
+        assert all([await home.sessions.was_logged_out(token) for token in tokens])
         assert not await home.exists(account)
         assert await home.told(CANCELLED) == [PHONE, EMAIL]
         with pytest.raises(NotSignedIn):
-            await home.endings.cancel(session, *given, code)
+            await home.account_deletion.cancel(session, *given, code)
 
     with open_lives(tmp_path / "db") as home:
         asyncio.run(scenario(home))
@@ -59,7 +53,7 @@ def test_an_own_code_of_either_channel_cancels(tmp_path: Path, by: str) -> None:
 @pytest.mark.parametrize("whose", ["mine", "somebody's", "nobody's"])
 @pytest.mark.parametrize("kind", ["own", "new", "reset", "decoy"])
 def test_only_an_own_code_of_ones_own_target_cancels(
-    tmp_path: Path, whose: str, kind: CodeKind
+    tmp_path: Path, whose: str, kind: CodePurpose
 ) -> None:
     """Every other class, and every other target, is refused alike and cancels nobody (D1, C8)."""
 
@@ -68,13 +62,13 @@ def test_only_an_own_code_of_ones_own_target_cancels(
         other = await home.account(phone="13900000002")
         session = (await home.caller(await home.open(mine))).session
         phone = {"mine": PHONE, "somebody's": "13900000002", "nobody's": "13900000003"}[whose]
-        owner = {"mine": mine, "somebody's": other, "nobody's": NOBODY}[whose]
+        owner = {"mine": mine, "somebody's": other, "nobody's": NO_ACCOUNT}[whose]
         code = await home.issue(sms(phone), kind, owner)
         if (whose, kind) == ("mine", "own"):
-            await home.endings.cancel(session, phone, "", code)
+            await home.account_deletion.cancel(session, phone, "", code)
         else:
             with pytest.raises(WrongCode):
-                await home.endings.cancel(session, phone, "", code)
+                await home.account_deletion.cancel(session, phone, "", code)
         assert await home.exists(mine) is ((whose, kind) != ("mine", "own"))
         assert await home.exists(other)
 
@@ -90,7 +84,7 @@ def test_a_code_of_a_former_owner_cancels_nothing(tmp_path: Path) -> None:
         session = (await home.caller(await home.open(mine))).session
         code = await home.issue(sms(PHONE), "own", AccountId(mine + 1))
         with pytest.raises(WrongCode):
-            await home.endings.cancel(session, PHONE, "", code)
+            await home.account_deletion.cancel(session, PHONE, "", code)
         assert await home.exists(mine)
 
     with open_lives(tmp_path / "db") as home:
@@ -106,7 +100,7 @@ def test_wrong_guesses_use_the_code_up(tmp_path: Path) -> None:
         code = await home.issue(sms(PHONE), "own", account)
         for guess in [f"{(int(code) + 1) % 10**6:06}"] * 5 + [code]:
             with pytest.raises(WrongCode):
-                await home.endings.cancel(session, PHONE, "", guess)
+                await home.account_deletion.cancel(session, PHONE, "", guess)
         assert await home.exists(account)
 
     with open_lives(tmp_path / "db") as home:
@@ -123,7 +117,7 @@ def test_guesses_at_anothers_target_touch_nothing(tmp_path: Path) -> None:
         code = await home.issue(sms("13900000002"), "own", other)
         for _ in range(6):
             with pytest.raises(WrongCode):
-                await home.endings.cancel(mine, "13900000002", "", code)
+                await home.account_deletion.cancel(mine, "13900000002", "", code)
         assert await home.code_logins.sign_in("13900000002", code, HERE)
 
     with open_lives(tmp_path / "db") as home:
@@ -140,7 +134,7 @@ def test_one_target_must_be_named(tmp_path: Path, phone: str, email: str, field:
     async def scenario(home: Lives) -> None:
         session = (await home.caller(await home.open(await home.account(phone=PHONE)))).session
         with pytest.raises(InvalidField) as refusal:
-            await home.endings.cancel(session, phone, email, "000000")
+            await home.account_deletion.cancel(session, phone, email, "000000")
         assert refusal.value.field == field
 
     with open_lives(tmp_path / "db") as home:
@@ -167,7 +161,7 @@ def test_a_sign_in_meanwhile_is_told_why_once_the_code_was_right(tmp_path: Path)
         account = await home.account(phone=PHONE)
         await home.cancel(account, PHONE)
         home.pass_days(ERASED_AFTER_DAYS - 1)
-        assert await home.endings.erase_due() == 0
+        assert await home.account_deletion.erase_due() == 0
         code = await home.issue(sms(PHONE), "own", account)
         with pytest.raises(WrongCode):
             await home.code_logins.sign_in(PHONE, f"{(int(code) + 1) % 10**6:06}", HERE)
@@ -186,9 +180,9 @@ def test_after_the_erasure_the_number_starts_from_nothing(tmp_path: Path) -> Non
         await home.cancel(old, PHONE)
         home.pass_days(ERASED_AFTER_DAYS)
         await home.issue(sms(PHONE), "own", old)
-        assert await home.endings.erase_due() == 1
+        assert await home.account_deletion.erase_due() == 1
         assert await home.rows("SELECT 1 FROM codes") == []
-        new = (await home.caller(await sign_in(home, PHONE, "new", NOBODY))).account
+        new = (await home.caller(await sign_in(home, PHONE, "new", NO_ACCOUNT))).account
         assert new.id > old
         assert (new.phone, new.email, new.online_days) == (PHONE, "", 0)
         assert await home.account(email=EMAIL) > new.id
@@ -205,7 +199,7 @@ def test_the_highest_id_is_not_handed_out_again(tmp_path: Path) -> None:
         old = await home.account(phone=PHONE)
         await home.cancel(old, PHONE)
         home.pass_days(ERASED_AFTER_DAYS)
-        await home.endings.erase_due()
+        await home.account_deletion.erase_due()
         assert await home.account(phone=PHONE) == old + 1
 
     with open_lives(tmp_path / "db") as home:
@@ -229,7 +223,7 @@ def test_guesses_of_the_past_are_forgotten(tmp_path: Path) -> None:
         named = hashlib.sha256(b"known").hexdigest()
         left = {f"sms:{phone}:" for phone in others}
         assert await subjects(home) > left | {f"sms:{PHONE}:", f"sms:{PHONE}:{named}"}
-        await home.endings.erase_due()
+        await home.account_deletion.erase_due()
         assert await subjects(home) == left
         assert not await home.lives(token)
 
@@ -248,15 +242,15 @@ def test_wrong_passwords_of_the_past_are_forgotten(tmp_path: Path) -> None:
         account = await home.account(email=EMAIL)
         mine, others = f"password:{EMAIL.lower()}:", "password:who@example.co:"
         for subject in (mine, f"{mine}ab", others, f"send:email:{EMAIL.lower()}:"):
-            await home.engine.change(partial(count, subject))
-        await home.endings.end(account)
+            await home.engine.run_transaction(partial(count, subject))
+        await home.account_deletion.cancel_by_operator(account)
         home.pass_days(ERASED_AFTER_DAYS)
-        await home.endings.erase_due()
+        await home.account_deletion.erase_due()
         left = {row[0] for row in await home.rows("SELECT subject FROM tallies")}
         assert left == {others, f"send:email:{EMAIL.lower()}:"}
 
     async def count(subject: str, tx: Transaction) -> None:
-        await take(tx, subject, Limit("any", 20, LONG_AFTER), 0)
+        await try_increment(tx, subject, Limit("any", 20, LONG_AFTER), 0)
 
     with open_lives(tmp_path / "db") as home:
         asyncio.run(scenario(home))
@@ -266,13 +260,17 @@ def test_many_erasures_and_two_who_erase(tmp_path: Path) -> None:
     """More accounts than one round takes are all erased, also by two processes at once."""
 
     async def scenario(home: Lives) -> None:
-        accounts = [await home.account(email=f"{n}@example.com") for n in range(MOST_AT_ONCE + 5)]
+        accounts = [
+            await home.account(email=f"{n}@example.com") for n in range(ERASE_BATCH_SIZE + 5)
+        ]
         for account in accounts:
-            await home.endings.end(account)
+            await home.account_deletion.cancel_by_operator(account)
         home.pass_days(ERASED_AFTER_DAYS)
-        found = await asyncio.gather(home.endings.erase_due(), home.endings.erase_due())
-        assert all(0 < some <= MOST_AT_ONCE for some in found)
-        while await home.endings.erase_due():
+        found = await asyncio.gather(
+            home.account_deletion.erase_due(), home.account_deletion.erase_due()
+        )
+        assert all(0 < some <= ERASE_BATCH_SIZE for some in found)
+        while await home.account_deletion.erase_due():
             pass
         assert await home.rows("SELECT 1 FROM accounts") == []
         assert await home.rows("SELECT 1 FROM identities") == []
@@ -287,12 +285,12 @@ def test_an_operator_ends_an_account_without_a_code(tmp_path: Path) -> None:
     async def scenario(home: Lives) -> None:
         account = await home.account(email=EMAIL)
         token = await home.open(account)
-        await home.endings.end(account)
+        await home.account_deletion.cancel_by_operator(account)
         assert not await home.lives(token)
         assert await home.told(CANCELLED) == [EMAIL]
         for unknown in (account, AccountId(account + 1)):
             with pytest.raises(UnknownUser):
-                await home.endings.end(unknown)
+                await home.account_deletion.cancel_by_operator(unknown)
 
     with open_lives(tmp_path / "db") as home:
         asyncio.run(scenario(home))

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.coin_change import CoinChange
-from hupan.domain.coins import Coins
+from hupan.domain.coins import CoinChange, Coins
 from hupan.model import AccountId, CoinType
-from hupan.store.endings import ERASED
-from hupan.store.engine import Transaction, Value
+from hupan.store.database import Transaction, Value
+from hupan.store.deletion import ERASED_TABLES
 from tests.domain.lives import ERASED_AFTER_DAYS, Lives, open_lives, sms
 
 pytestmark = pytest.mark.one_engine
@@ -55,7 +54,7 @@ async def put_samples(home: Lives, table: str, account: AccountId) -> None:
     places = ", ".join(f"?{n}" for n in range(1, len(names_and_types) + 1))
     values = [account if name == "account_id" else SAMPLES[kind] for name, kind in names_and_types]
     sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - likewise
-    await home.engine.change(lambda tx: tx.run(sql, *values))
+    await home.engine.run_transaction(lambda tx: tx.execute(sql, *values))
 
 
 def test_every_table_of_accounts_is_known_to_the_erasure(tmp_path: Path) -> None:
@@ -63,7 +62,7 @@ def test_every_table_of_accounts_is_known_to_the_erasure(tmp_path: Path) -> None
 
     async def scenario(home: Lives) -> None:
         tables = await tables_of_accounts(home)
-        assert set(tables) == {*ERASED, *KEPT, *BY_TARGET}
+        assert set(tables) == {*ERASED_TABLES, *KEPT, *BY_TARGET}
 
     with open_lives(tmp_path / "db") as home:
         asyncio.run(scenario(home))
@@ -74,15 +73,15 @@ def test_every_row_is_erased(tmp_path: Path) -> None:
 
     async def scenario(home: Lives) -> None:
         mine, other = await home.account(phone=PHONE), await home.account()
-        await home.endings.end(mine)
+        await home.account_deletion.cancel_by_operator(mine)
         home.pass_days(ERASED_AFTER_DAYS)
         await home.issue(sms(PHONE), "own", mine)
-        for table in set(ERASED) - {"identities"}:
+        for table in set(ERASED_TABLES) - {"identities"}:
             await put_samples(home, table, mine)
-        kept = set(ERASED) - {"identities", "sessions"}
+        kept = set(ERASED_TABLES) - {"identities", "sessions"}
         for table in kept:
             await put_samples(home, table, other)
-        assert await home.endings.erase_due() == 1
+        assert await home.account_deletion.erase_due() == 1
         assert await tables_with(home, mine) == set()
         assert await tables_with(home, other) == kept | {"identities"}
         assert await home.rows("SELECT id FROM accounts") == [(other,)]
@@ -109,7 +108,7 @@ def test_the_journal_of_coins_stays_and_names_nobody(tmp_path: Path) -> None:
             )
         await home.cancel(account, PHONE)
         home.pass_days(ERASED_AFTER_DAYS)
-        await home.endings.erase_due()
+        await home.account_deletion.erase_due()
         entries = await home.rows(
             "SELECT number, change_cents, change_cents + counter_cents FROM coin_entries"
         )
@@ -127,9 +126,9 @@ def test_an_account_that_lives_is_never_erased(tmp_path: Path) -> None:
         home.pass_days(10 * 365)
 
         async def change(tx: Transaction) -> None:
-            await home.endings._erase(account, tx)  # noqa: SLF001 - no door leads here for it
+            await home.account_deletion._erase(account, tx)  # noqa: SLF001 - no door leads here for it
 
-        await home.engine.change(change)
+        await home.engine.run_transaction(change)
         assert await home.exists(account)
 
     with open_lives(tmp_path / "db") as home:

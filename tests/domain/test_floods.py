@@ -6,9 +6,9 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 import pytest
 
-from hupan.domain.floods import SLOTS, Flood, Floods, Held, account_key
-from hupan.domain.origins import Origin, origin_of, origins_in
+from hupan.addresses import ClientOrigin, iter_origins, origin_from_address
 from hupan.model import AccountId, Limit
+from hupan.ratelimit.memory import SLOTS, InFlightLimit, MemoryLimits, WindowCounter, account_key
 from tests.domain.standing import StandingClock
 
 pytestmark = pytest.mark.one_engine
@@ -18,14 +18,14 @@ NOW = 1_700_000_040  # a full minute
 LIMIT = Limit("looks", 5, MINUTE)
 
 
-def taken(flood: Flood, key: str, times: int, now: int = NOW) -> int:
+def taken(flood: WindowCounter, key: str, times: int, now: int = NOW) -> int:
     """How many of some events passed."""
     return sum(flood.take(key, now) is None for _ in range(times))
 
 
 def test_as_many_as_the_limit_pass_in_a_window() -> None:
     """Five pass and the sixth does not, until the next minute begins (security E4)."""
-    flood = Flood(LIMIT)
+    flood = WindowCounter(LIMIT)
     assert taken(flood, "a", 9, NOW) == 5
     assert taken(flood, "a", 9, NOW + MINUTE - 1) == 0
     assert taken(flood, "b", 9, NOW + 1) == 5
@@ -35,14 +35,14 @@ def test_as_many_as_the_limit_pass_in_a_window() -> None:
 @pytest.mark.parametrize("jump", [-MINUTE, -(10**9), 10**9])
 def test_a_clock_that_jumps_locks_nobody_out(jump: int) -> None:
     """Another window is another count, wherever the clock went (security R08)."""
-    flood = Flood(LIMIT)
+    flood = WindowCounter(LIMIT)
     assert taken(flood, "a", 9, NOW) == 5
     assert taken(flood, "a", 9, NOW + jump) == 5
 
 
 def test_no_crowd_of_keys_starts_one_over() -> None:
     """Who comes under a hundred thousand other keys in between is still refused (security C6)."""
-    flood = Flood(LIMIT)
+    flood = WindowCounter(LIMIT)
     assert taken(flood, "mine", 5) == 5
     for number in range(100_000):
         flood.take(f"other {number}", NOW)
@@ -52,19 +52,19 @@ def test_no_crowd_of_keys_starts_one_over() -> None:
 def test_limits_of_several_windows_hold_together() -> None:
     """Five a minute and seven an hour; the one that was reached is named."""
     hour = Limit("an hour's", 7, 60 * MINUTE)
-    flood = Flood(LIMIT, hour)
+    flood = WindowCounter(LIMIT, hour)
     assert [flood.take("a", NOW) for _ in range(6)] == [None] * 5 + [LIMIT]
     assert [flood.take("a", NOW + MINUTE) for _ in range(3)] == [None, None, hour]
 
 
 def test_no_limit_lets_everything_pass() -> None:
     """A limit that is off is not there."""
-    assert taken(Flood(), "a", 1000) == 1000
+    assert taken(WindowCounter(), "a", 1000) == 1000
 
 
 def test_memory_does_not_grow_with_keys() -> None:
     """A window has its slots, whoever comes (security C6, R16)."""
-    flood = Flood(LIMIT)
+    flood = WindowCounter(LIMIT)
     for number in range(2000):
         flood.take(secrets.token_hex(8), NOW + number // 100 * MINUTE)
     assert [len(window.slots) for window in flood._windows] == [SLOTS]  # noqa: SLF001 - its size
@@ -72,65 +72,68 @@ def test_memory_does_not_grow_with_keys() -> None:
 
 def test_a_crowd_refuses_hardly_anybody_wrongly() -> None:
     """Ten thousand keys with a third of what they may: hardly one of them meets the limit."""
-    flood = Flood(Limit("looks", 15, MINUTE))
+    flood = WindowCounter(Limit("looks", 15, MINUTE))
     refused = sum(5 - taken(flood, secrets.token_hex(8), 5) for _ in range(10_000))
     assert refused < 50  # a thousandth; most often none
 
 
 def test_forgetting_one_key() -> None:
     """Who was refused is let in again, and others stay where they are."""
-    flood = Flood(LIMIT)
+    flood = WindowCounter(LIMIT)
     taken(flood, "a", 5)
     taken(flood, "b", 5)
-    flood.forget("a", NOW)
+    flood.reset("a", NOW)
     assert flood.take("a", NOW) is None
     assert flood.take("b", NOW) == LIMIT
 
 
 def test_what_is_under_way_counts_until_it_has_ended() -> None:
     """Of a hundred tries at once no more are let in than would be allowed to fail (R11)."""
-    held = Held(LIMIT)
-    assert [held.enter("a", NOW) for _ in range(100)].count(True) == 5
+    held = InFlightLimit(LIMIT)
+    assert [held.try_enter("a", NOW) for _ in range(100)].count(True) == 5
     for _ in range(3):
-        held.leave("a", NOW, counts=True)
-    held.leave("a", NOW, counts=False)
-    assert [held.enter("a", NOW) for _ in range(100)].count(True) == 1
-    held.leave("a", NOW, counts=True)
-    held.leave("a", NOW + MINUTE, counts=True)  # it ended in the next window and counts there
-    assert [held.enter("a", NOW + MINUTE) for _ in range(100)].count(True) == 4
+        held.leave("a", NOW, is_counted=True)
+    held.leave("a", NOW, is_counted=False)
+    assert [held.try_enter("a", NOW) for _ in range(100)].count(True) == 1
+    held.leave("a", NOW, is_counted=True)
+    held.leave("a", NOW + MINUTE, is_counted=True)  # it ended in the next window and counts there
+    assert [held.try_enter("a", NOW + MINUTE) for _ in range(100)].count(True) == 4
 
 
 def test_who_finds_the_limit_filled_by_others_under_way_waits_for_them() -> None:
     """Right ones make room, wrong ones do not, and nobody waits for ever (C6, X11)."""
 
     async def scenario(*, wrong: bool) -> list[bool]:
-        held, clock = Held(LIMIT), StandingClock()
+        held, clock = InFlightLimit(LIMIT), StandingClock()
 
         async def one() -> bool:
             if not await held.admit("a", clock):
                 return False
             await asyncio.sleep(0.001)
-            held.leave("a", int(clock.now()), counts=wrong)
+            held.leave("a", int(clock.now()), is_counted=wrong)
             return True
 
         return list(await asyncio.gather(*(one() for _ in range(50))))
 
     assert asyncio.run(scenario(wrong=False)) == [True] * 50
-    assert asyncio.run(scenario(wrong=True)).count(True) == LIMIT.most
+    assert asyncio.run(scenario(wrong=True)).count(True) == LIMIT.max_events
 
 
 def test_who_waits_for_one_that_hangs_is_refused_and_forgotten() -> None:
     """After its time, and when its client is gone (C6)."""
 
     async def scenario() -> None:
-        held, clock = Held(Limit("tries", 1, MINUTE), max_seconds=0.01), StandingClock()
+        held, clock = (
+            InFlightLimit(Limit("tries", 1, MINUTE), max_wait_seconds=0.01),
+            StandingClock(),
+        )
         assert await held.admit("a", clock)
         assert not await held.admit("a", clock)
         gone = asyncio.ensure_future(held.admit("a", clock))
         await asyncio.sleep(0)
         gone.cancel()
-        held.leave("a", int(clock.now()), counts=False)
-        assert (held._under_way, held._waiting) == ({}, {})  # noqa: SLF001 - their size
+        held.leave("a", int(clock.now()), is_counted=False)
+        assert (held._in_flight, held._waiting) == ({}, {})  # noqa: SLF001 - their size
         assert await held.admit("a", clock)
 
     asyncio.run(scenario())
@@ -138,11 +141,11 @@ def test_who_waits_for_one_that_hangs_is_refused_and_forgotten() -> None:
 
 def test_nothing_is_kept_of_requests_that_ended() -> None:
     """Only who is under way is remembered by name."""
-    held = Held(LIMIT)
+    held = InFlightLimit(LIMIT)
     for number in range(1000):
-        held.enter(str(number), NOW)
-        held.leave(str(number), NOW, counts=False)
-    assert held._under_way == {}  # noqa: SLF001 - its size is what this test is about
+        held.try_enter(str(number), NOW)
+        held.leave(str(number), NOW, is_counted=False)
+    assert held._in_flight == {}  # noqa: SLF001 - its size is what this test is about
 
 
 @pytest.mark.parametrize(
@@ -158,14 +161,14 @@ def test_what_an_address_is_counted_under(
     address: str, host: str, block: str, network: str
 ) -> None:
     """One address of IPv4, a /64 of IPv6, and the network around it (security C6, C11, E4)."""
-    origin = origin_of(ip_address(address))
+    origin = origin_from_address(ip_address(address))
     assert (origin.host, origin.block, origin.network) == (host, block, network)
 
 
 def test_no_address_is_an_origin_too() -> None:
     """Whoever comes without one is counted together, never let pass (security I10)."""
-    assert origin_of(None) == Origin(None, "", "", "")
-    assert taken(Flood(LIMIT), origin_of(None).host, 9) == 5
+    assert origin_from_address(None) == ClientOrigin(None, "", "", "")
+    assert taken(WindowCounter(LIMIT), origin_from_address(None).host, 9) == 5
 
 
 @pytest.mark.parametrize(
@@ -174,33 +177,37 @@ def test_no_address_is_an_origin_too() -> None:
 )
 def test_the_hosts_of_a_network(network: str, hosts: int) -> None:
     """Each host once: addresses of IPv4, /64s of IPv6."""
-    found = list(origins_in(ip_network(network)))
+    found = list(iter_origins(ip_network(network)))
     assert len({origin.host for origin in found}) == len(found) == hosts
 
 
 def test_an_origin_and_an_account_are_forgotten_everywhere() -> None:
     """In every limit, each by what it is counted under there."""
-    origin = origin_of(IPv6Address("2001:db8::1"))
+    origin = origin_from_address(IPv6Address("2001:db8::1"))
     one = Limit("one", 1, MINUTE)
-    helds = [Held(one), Held(one), Held(one)]
-    floods = Floods(*helds_of(helds), Flood(one), Flood(one), Flood(one))
+    helds = [InFlightLimit(one), InFlightLimit(one), InFlightLimit(one)]
+    floods = MemoryLimits(
+        *helds_of(helds), WindowCounter(one), WindowCounter(one), WindowCounter(one)
+    )
     keys = [origin.host, origin.host, origin.network]
     for held, key in zip(helds, keys, strict=True):
-        held.enter(key, NOW)
-        held.leave(key, NOW, counts=True)
+        held.try_enter(key, NOW)
+        held.leave(key, NOW, is_counted=True)
     floods.captchas.take(origin.host, NOW)
     floods.views.take(origin.block, NOW)
     floods.account_views.take(account_key(AccountId(7)), NOW)
-    assert not any(held.enter(key, NOW) for held, key in zip(helds, keys, strict=True))
-    floods.forget_origin(origin, NOW)
-    floods.forget_account(AccountId(7), NOW)
-    assert all(held.enter(key, NOW) for held, key in zip(helds, keys, strict=True))
+    assert not any(held.try_enter(key, NOW) for held, key in zip(helds, keys, strict=True))
+    floods.reset_origin(origin, NOW)
+    floods.reset_account(AccountId(7), NOW)
+    assert all(held.try_enter(key, NOW) for held, key in zip(helds, keys, strict=True))
     assert floods.captchas.take(origin.host, NOW) is None
     assert floods.views.take(origin.block, NOW) is None
     assert floods.account_views.take("7", NOW) is None
 
 
-def helds_of(helds: list[Held]) -> tuple[tuple[Held], tuple[Held], tuple[Held]]:
-    """Three limits as `Floods` takes them."""
+def helds_of(
+    helds: list[InFlightLimit],
+) -> tuple[tuple[InFlightLimit], tuple[InFlightLimit], tuple[InFlightLimit]]:
+    """Three limits as `MemoryLimits` takes them."""
     first, second, third = helds
     return (first,), (second,), (third,)

@@ -2,9 +2,8 @@
 
 import pytest
 
-from hupan.domain.folding import folded
-from hupan.domain.targets import Target, Targets
-from hupan.domain.tries import everything_of, limit_key
+from hupan.addresses import ContactAddress, ContactParser, fold_for_limits
+from hupan.ratelimit.stored import all_keys, limit_key
 
 pytestmark = pytest.mark.one_engine
 
@@ -30,20 +29,23 @@ pytestmark = pytest.mark.one_engine
 )
 def test_the_form_of_an_address(address: str, form: str) -> None:
     """Case, tags, dots where they mean nothing, the ASCII form of the domain; and it is stable."""
-    assert folded("email", address) == form
-    assert folded("email", form) == form
+    assert fold_for_limits("email", address) == form
+    assert fold_for_limits("email", form) == form
 
 
 def test_a_number_is_its_own_form() -> None:
     """Its key is normal already."""
-    assert limit_key(Targets().phone("+86 13900000001".replace(" ", ""), "mobile")) == "13900000001"
+    assert (
+        limit_key(ContactParser().parse_phone("+86 13900000001".replace(" ", ""), "mobile"))
+        == "13900000001"
+    )
 
 
 def test_every_count_of_a_target_is_of_its_form() -> None:
     """Sends, codes, passwords and sign-ins of two spellings are the same counts (X11)."""
     one, other = (
-        everything_of("email", "v.ictim+a@gmail.com"),
-        everything_of("email", "victim@gmail.com"),
+        all_keys("email", "v.ictim+a@gmail.com"),
+        all_keys("email", "victim@gmail.com"),
     )
     kept_apart = {start for start in one if start.startswith("number:")}  # of numbers alone
     assert set(one) - set(other) == kept_apart
@@ -51,7 +53,7 @@ def test_every_count_of_a_target_is_of_its_form() -> None:
 
 def test_identity_is_not_folded() -> None:
     """Two spellings are two targets, which two people may own."""
-    read = Targets().email
+    read = ContactParser().parse_email
     keys = {read(text, "email").key for text in ("a+1@example.com", "a@example.com")}
     assert len(keys) == 2
-    assert isinstance(read("a@example.com", "email"), Target)
+    assert isinstance(read("a@example.com", "email"), ContactAddress)

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.discovery import Discovery
-from hupan.domain.group_draft import drafting
-from hupan.domain.listings import Listings
-from hupan.model import Group, Overtaken
-from hupan.store.engine import Engine
+from hupan.domain.discovery import Discovery, DiscoveryImporter, build_group_index
+from hupan.model import Group, SupersededBuild
+from hupan.store.database import Database
 from tests.domain.listed import group
 from tests.stores import make_engine
 
@@ -24,21 +22,21 @@ def database(tmp_path: Path) -> Path:
 
     async def fill() -> None:
         engine = make_engine(path)
-        await Listings(engine).put_groups([FIRST])
+        await DiscoveryImporter(engine).import_groups([FIRST])
         await engine.close()
 
     asyncio.run(fill())
     return path
 
 
-async def shown(engine: Engine) -> list[Group]:
+async def shown(engine: Database) -> list[Group]:
     """All groups."""
     return await Discovery(engine).groups("", "", page=1, size=100)
 
 
-async def editions(engine: Engine) -> set[int]:
+async def editions(engine: Database) -> set[int]:
     """The editions that have rows."""
-    rows = [await engine.all(f"SELECT DISTINCT edition FROM {table}") for table in TABLES]  # noqa: S608 - our own names
+    rows = [await engine.fetch_all(f"SELECT DISTINCT edition FROM {table}") for table in TABLES]  # noqa: S608 - our own names
     return {row[0] for some in rows for row in some}
 
 
@@ -51,7 +49,7 @@ def test_a_draft_is_not_seen(database: Path) -> None:
 
     async def scenario() -> None:
         engine, server = make_engine(database), make_engine(database)
-        async with drafting(engine) as draft:
+        async with build_group_index(engine) as draft:
             await draft.add([SECOND, group(1, name="新")])
             assert await shown(server) == [FIRST]
             await draft.finish(unwatched)
@@ -65,9 +63,9 @@ def test_a_draft_is_not_seen(database: Path) -> None:
     asyncio.run(scenario())
 
 
-async def failing(engine: Engine) -> None:
+async def failing(engine: Database) -> None:
     """An import whose file breaks off."""
-    async with drafting(engine) as draft:
+    async with build_group_index(engine) as draft:
         await draft.add([SECOND])
         raise ValueError("reading failed")
 
@@ -92,16 +90,16 @@ def test_what_a_killed_import_left_is_forgotten(database: Path) -> None:
 
     async def scenario() -> None:
         engine = make_engine(database)
-        killed = drafting(engine)
+        killed = build_group_index(engine)
         draft = await killed.__aenter__()
         await draft.add([group(7)])
         assert len(await editions(engine)) == 2
-        await Listings(engine).put_groups([SECOND])
+        await DiscoveryImporter(engine).import_groups([SECOND])
         assert await shown(engine) == [FIRST, SECOND]
         assert len(await editions(engine)) == 1
-        with pytest.raises(Overtaken):
+        with pytest.raises(SupersededBuild):
             await draft.add([group(8)])
-        with pytest.raises(Overtaken):
+        with pytest.raises(SupersededBuild):
             await draft.finish(unwatched)
         assert await shown(engine) == [FIRST, SECOND]
         await engine.close()
@@ -115,9 +113,9 @@ def test_the_same_again_changes_nothing(database: Path) -> None:
     async def scenario() -> None:
         engine = make_engine(database)
         groups = [group(number, headcount=number % 7) for number in range(50)]
-        assert await Listings(engine).put_groups(groups) == 50
+        assert await DiscoveryImporter(engine).import_groups(groups) == 50
         first = await shown(engine)
-        assert await Listings(engine).put_groups(groups) == 50
+        assert await DiscoveryImporter(engine).import_groups(groups) == 50
         assert await shown(engine) == first
         await engine.close()
 
@@ -130,11 +128,13 @@ def test_others_keep_their_turn(database: Path) -> None:
     async def scenario() -> None:
         engine, server = make_engine(database), make_engine(database)
         groups = [group(number, introduction=f"第{number}个群") for number in range(5000)]
-        making = asyncio.create_task(Listings(engine).put_groups(groups))
+        making = asyncio.create_task(DiscoveryImporter(engine).import_groups(groups))
         changes = 0
         while not making.done():
-            await server.change(
-                lambda tx: tx.run("UPDATE counters SET value = value + 1 WHERE name = 'process'")
+            await server.run_transaction(
+                lambda tx: tx.execute(
+                    "UPDATE counters SET value = value + 1 WHERE name = 'process'"
+                )
             )
             changes += 1
         assert await making == 5000

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain import hash_process
-from hupan.domain.argon2id import HashCost
-from hupan.domain.hash_process import HashProcess
-from hupan.domain.passwords import Passwords
-from hupan.domain.refusals import Busy
+from hupan.domain import hashing as hash_process
+from hupan.domain.hashing import HashCost, HashProcess
+from hupan.domain.passwords import PasswordHasher
+from hupan.errors import Busy
 
 pytestmark = pytest.mark.one_engine
 CHEAP = HashCost(memory_kib=8, passes=1)
@@ -40,9 +39,9 @@ def lives(pid: int) -> bool:
 def test_any_password_passes(process: HashProcess) -> None:
     """What delimits questions may stand in a password."""
     stored = process.hash(RIGHT, CHEAP)
-    assert process.matches(stored, RIGHT)
-    assert not process.matches(stored, RIGHT + "\n")
-    assert not process.matches("", RIGHT)
+    assert process.verify(stored, RIGHT)
+    assert not process.verify(stored, RIGHT + "\n")
+    assert not process.verify("", RIGHT)
 
 
 def test_it_is_nicer_than_the_server(process: HashProcess) -> None:
@@ -73,7 +72,7 @@ def test_an_interrupt_at_the_terminal_is_the_servers(process: HashProcess) -> No
     """Ctrl-C reaches all processes, and the server may still have passwords to answer."""
     stored = process.hash(RIGHT, CHEAP)
     os.kill(process.pid, signal.SIGINT)
-    assert process.matches(stored, RIGHT)
+    assert process.verify(stored, RIGHT)
 
 
 def test_no_memory_is_told_and_is_no_wrong_password(process: HashProcess) -> None:
@@ -81,20 +80,20 @@ def test_no_memory_is_told_and_is_no_wrong_password(process: HashProcess) -> Non
     stored = process.hash(RIGHT, CHEAP)
     resource.prlimit(process.pid, resource.RLIMIT_AS, (1 << 28, 1 << 28))
     with pytest.raises(OSError, match="no memory") as caught:
-        process.matches(stored.replace("m=8,", "m=1048576,"), RIGHT)
+        process.verify(stored.replace("m=8,", "m=1048576,"), RIGHT)
     assert caught.value.errno == errno.ENOMEM
-    assert process.matches(stored, RIGHT)
+    assert process.verify(stored, RIGHT)
 
 
 def test_a_process_that_was_killed_is_replaced() -> None:
     """The question is asked again of a new one, and no sign-in fails."""
-    pool = Passwords(CHEAP, threads=1)
+    pool = PasswordHasher(CHEAP, threads=1)
     try:
         stored = asyncio.run(pool.hash(RIGHT))
-        (first,) = pool.pids
+        (first,) = pool.idle_pids
         os.kill(first, signal.SIGKILL)
         assert asyncio.run(pool.verify(stored, RIGHT))
-        (second,) = pool.pids
+        (second,) = pool.idle_pids
         assert second != first
         assert not lives(first)
     finally:
@@ -110,8 +109,8 @@ def test_what_kills_each_process_is_a_failure(monkeypatch: pytest.MonkeyPatch) -
         os.kill(process.pid, signal.SIGKILL)
         return HashProcess.hash(process, RIGHT, CHEAP) == ""
 
-    monkeypatch.setattr(HashProcess, "matches", killed)
-    pool = Passwords(CHEAP, threads=1)
+    monkeypatch.setattr(HashProcess, "verify", killed)
+    pool = PasswordHasher(CHEAP, threads=1)
     try:
         with pytest.raises(ConnectionError):
             asyncio.run(pool.verify("", RIGHT))
@@ -123,11 +122,11 @@ def test_what_kills_each_process_is_a_failure(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds up one question for so long, the next has a process of its own."""
-    monkeypatch.setattr(hash_process, "MOST_SECONDS", 0.5)
-    pool = Passwords(CHEAP, threads=1)
+    monkeypatch.setattr(hash_process, "MAX_ANSWER_SECONDS", 0.5)
+    pool = PasswordHasher(CHEAP, threads=1)
     try:
         stored = asyncio.run(pool.hash(RIGHT))
-        (hanging,) = pool.pids
+        (hanging,) = pool.idle_pids
         os.kill(hanging, signal.SIGSTOP)
         with pytest.raises(TimeoutError):
             asyncio.run(pool.verify(stored, RIGHT))
@@ -140,11 +139,11 @@ def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_closing_ends_what_hangs() -> None:
     """Whoever asks a process that was ended by `close` hears Busy, and no other is begun (R17)."""
-    pool = Passwords(CHEAP, threads=1)
+    pool = PasswordHasher(CHEAP, threads=1)
 
     async def ask_and_close() -> list[int]:
         stored = await pool.hash(RIGHT)
-        pids = pool.pids
+        pids = pool.idle_pids
         os.kill(pids[0], signal.SIGSTOP)
         asking = asyncio.create_task(pool.verify(stored, RIGHT))
         await asyncio.sleep(0.05)
@@ -155,17 +154,17 @@ def test_closing_ends_what_hangs() -> None:
 
     (hanging,) = asyncio.run(ask_and_close())
     assert not lives(hanging)
-    assert pool.pids == []
+    assert pool.idle_pids == []
 
 
 def test_it_ends_with_the_pool_and_with_the_server() -> None:
     """Closed, the pool leaves none behind; nor does a server that is killed: its socket closes."""
-    pool = Passwords(CHEAP, threads=2)
+    pool = PasswordHasher(CHEAP, threads=2)
     asyncio.run(pool.hash(RIGHT))
-    (pid,) = pool.pids
+    (pid,) = pool.idle_pids
     pool.close()
     assert not lives(pid)
     left = HashProcess()
     left.hash(RIGHT, CHEAP)
-    left.hang_up()
+    left.close_stream()
     assert left.wait(10) == 0

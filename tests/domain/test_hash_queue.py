@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 
-from hupan.domain.hash_queue import MAX_OF_ONE_KEY, HashClient, HashQueue
-from hupan.domain.refusals import Busy
+from hupan.domain.hashing import MAX_ADMITTED_PER_KEY, HashClient, HashQueue
+from hupan.errors import Busy
 
 pytestmark = pytest.mark.one_engine
 
@@ -30,7 +30,7 @@ CROWDS = {
 
 async def hold(queue: HashQueue, client: HashClient, order: list[HashClient]) -> None:
     """Hold one turn for a moment."""
-    async with queue.turn(client):
+    async with queue.slot(client):
         order.append(client)
         await asyncio.sleep(0)
 
@@ -60,7 +60,7 @@ def test_at_most_two_of_an_account_and_of_an_address_are_let_in() -> None:
     queue_lengths = []
 
     async def one(queue: HashQueue, client: HashClient) -> None:
-        async with queue.turn(client):
+        async with queue.slot(client):
             for key in (client.target, client.host, ""):
                 under_way[key] += 1
                 highest[key] = max(highest[key], under_way[key])
@@ -81,7 +81,7 @@ def test_at_most_two_of_an_account_and_of_an_address_are_let_in() -> None:
 
     asyncio.run(scenario())
     assert highest.pop("") == AT_ONCE
-    assert max(highest.values()) == MAX_OF_ONE_KEY
+    assert max(highest.values()) == MAX_ADMITTED_PER_KEY
     assert max(queue_lengths) <= AT_ONCE + WAITING
 
 
@@ -110,7 +110,7 @@ def test_who_waits_too_long_is_refused() -> None:
 
     async def scenario() -> None:
         queue = HashQueue(1, WAITING, 0.01)
-        async with queue.turn(VICTIM):
+        async with queue.slot(VICTIM):
             with pytest.raises(Busy):
                 await hold(queue, VICTIM, [])
             assert len(queue) == 1

@@ -7,15 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.invitations import InviteProgress
-from hupan.domain.refusals import (
-    InvalidField,
-    InvitationCodeChanged,
-    InvitationCodeTaken,
-    Refusal,
-)
-from hupan.domain.settings import InvitationRules
+from hupan.domain.invitations import InvitationProgress
+from hupan.errors import AppError, InvalidField, InvitationCodeChanged, InvitationCodeTaken
 from hupan.model import AccountId, CoinType
+from hupan.rules import InvitationRules
 from hupan.store.invitations import find_inviter
 from tests.domain.standing import NOW, Standing, open_standing
 
@@ -32,11 +27,11 @@ def standing(tmp_path: Path) -> Iterator[Standing]:
         yield standing
 
 
-async def refusal(standing: Standing, account: AccountId, code: str) -> type[Refusal] | None:
+async def refusal(standing: Standing, account: AccountId, code: str) -> type[AppError] | None:
     """How a change of the code ends."""
     try:
         await standing.invitations.change_code(account, code)
-    except Refusal as refused:
+    except AppError as refused:
         return type(refused)
     return None
 
@@ -47,10 +42,10 @@ def test_a_code_changes_once(standing: Standing) -> None:
     async def story() -> None:
         account = await standing.account()
         assert await refusal(standing, account.id, "MyCode9") is None
-        assert (await standing.again(account.id)).invitation_code == "MYCODE9"
+        assert (await standing.is_retryable(account.id)).invitation_code == "MYCODE9"
         assert await refusal(standing, account.id, "mycode9") is None
         assert await refusal(standing, account.id, "OTHER1") is InvitationCodeChanged
-        assert (await standing.again(account.id)).invitation_code == "MYCODE9"
+        assert (await standing.is_retryable(account.id)).invitation_code == "MYCODE9"
 
     asyncio.run(story())
 
@@ -75,7 +70,7 @@ def test_a_code_has_one_owner(standing: Standing) -> None:
         assert await refusal(standing, first.id, "LAKE") is None
         for taken in ("LAKE", "lake", first.invitation_code):
             assert await refusal(standing, second.id, taken) is InvitationCodeTaken
-        assert (await standing.again(second.id)).invitation_code == second.invitation_code
+        assert (await standing.is_retryable(second.id)).invitation_code == second.invitation_code
         assert await refusal(standing, second.id, "SHORE") is None
 
     asyncio.run(story())
@@ -89,7 +84,7 @@ def test_fifty_ask_for_one_code(standing: Standing) -> None:
         ends = await asyncio.gather(*(refusal(standing, one.id, "WANTED") for one in accounts))
         assert ends.count(None) == 1
         assert ends.count(InvitationCodeTaken) == 49
-        codes = [(await standing.again(one.id)).invitation_code for one in accounts]
+        codes = [(await standing.is_retryable(one.id)).invitation_code for one in accounts]
         assert len(set(codes)) == 50
 
     asyncio.run(story())
@@ -104,8 +99,10 @@ def test_fifty_wishes_of_one_account(standing: Standing) -> None:
         ends = await asyncio.gather(*(refusal(standing, account.id, one) for one in wishes))
         assert ends.count(None) == 1
         assert ends.count(InvitationCodeChanged) == 49
-        kept = (await standing.again(account.id)).invitation_code
-        rows = await standing.engine.all("SELECT value FROM identities WHERE account_id = 1000001")
+        kept = (await standing.is_retryable(account.id)).invitation_code
+        rows = await standing.engine.fetch_all(
+            "SELECT value FROM identities WHERE account_id = 1000001"
+        )
         assert {row[0] for row in rows} == {account.invitation_code, kept}
 
     asyncio.run(story())
@@ -149,10 +146,10 @@ def test_an_invited_account_is_linked(standing: Standing) -> None:
         assert await find_inviter(standing.engine, guest.id) == inviter.id
         assert await find_inviter(standing.engine, inviter.id) is None
         for account, cents in ((inviter, 250), (guest, 100)):
-            page = await standing.coins.page(account.id, size=10, page=1)
+            page = await standing.coins.list_page(account.id, size=10, page=1)
             assert [(e.typ, e.change_cents) for e in page.entries] == [(CoinType.INVITE, cents)]
         progress = await standing.invitations.progress(inviter.id)
-        assert progress == InviteProgress(1, 1, 3, 30)
+        assert progress == InvitationProgress(1, 1, 3, 30)
 
     asyncio.run(story())
 
@@ -168,7 +165,7 @@ def test_progress_begins_anew_each_day(standing: Standing) -> None:
             for _ in range(guests):
                 await standing.account(invited_by=inviter.invitation_code)
             progress = await standing.invitations.progress(inviter.id)
-            return progress.today, progress.in_all
+            return progress.today, progress.total
 
         assert await told(NOW, 0) == (0, 0)
         assert await told(NOW, 2) == (2, 2)
@@ -189,7 +186,7 @@ def test_former_codes_still_invite(standing: Standing) -> None:
         for code in (inviter.invitation_code, "NEWCODE"):
             guest = await standing.account(invited_by=code)
             assert await find_inviter(standing.engine, guest.id) == inviter.id
-        assert (await standing.invitations.progress(inviter.id)).in_all == 2
+        assert (await standing.invitations.progress(inviter.id)).total == 2
 
     asyncio.run(story())
 
@@ -204,8 +201,8 @@ def test_a_code_that_invites_nobody_makes_no_account(standing: Standing) -> None
             with pytest.raises(InvalidField) as refused:
                 await standing.account(invited_by=code)
             assert refused.value.field == "invitedBy"
-        assert await standing.engine.one("SELECT count(*) FROM accounts") == (1,)
-        assert await standing.engine.one("SELECT count(*) FROM invitations") == (0,)
+        assert await standing.engine.fetch_one("SELECT count(*) FROM accounts") == (1,)
+        assert await standing.engine.fetch_one("SELECT count(*) FROM invitations") == (0,)
 
     asyncio.run(story())
 
@@ -218,12 +215,12 @@ def test_one_inviter_for_good(standing: Standing) -> None:
         guest = await standing.account(invited_by=first.invitation_code)
         for code in (second.invitation_code, first.invitation_code, guest.invitation_code):
             with pytest.raises(InvalidField):
-                await standing.engine.change(
+                await standing.engine.run_transaction(
                     partial(standing.invitations.accept, account=guest.id, text=code, field="code")
                 )
         assert await find_inviter(standing.engine, guest.id) == first.id
-        assert (await standing.invitations.progress(first.id)).in_all == 1
-        assert (await standing.invitations.progress(second.id)).in_all == 0
+        assert (await standing.invitations.progress(first.id)).total == 1
+        assert (await standing.invitations.progress(second.id)).total == 0
 
     asyncio.run(story())
 
@@ -234,7 +231,7 @@ def test_no_reward_by_default(tmp_path: Path) -> None:
     async def story(standing: Standing) -> None:
         inviter = await standing.account()
         await standing.account(invited_by=inviter.invitation_code)
-        assert await standing.engine.one("SELECT count(*) FROM coin_entries") == (0,)
+        assert await standing.engine.fetch_one("SELECT count(*) FROM coin_entries") == (0,)
 
     with open_standing(tmp_path / "plain.db") as standing:
         asyncio.run(story(standing))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.domain.masks import line_of, masked, masked_within
+from hupan.addresses import format_log_fields, mask_contact, mask_contacts_in
 from tests.wire.events import read_pairs
 
 pytestmark = pytest.mark.one_engine
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.one_engine
 )
 def test_a_target_is_masked(target: str, shown: str) -> None:
     """Four digits and a domain are enough to find it; what is neither may be anything (L1)."""
-    assert masked(target) == shown
+    assert mask_contact(target) == shown
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_a_target_is_masked(target: str, shown: str) -> None:
 )
 def test_numbers_in_a_text_are_masked(text: str, shown: str) -> None:
     """As people paste them, too; times stay (security L1)."""
-    assert masked_within(text) == shown
+    assert mask_contacts_in(text) == shown
 
 
 @given(st.dictionaries(st.sampled_from(["target", "reason", "device"]), st.text()))
 def test_no_value_forges_a_line_or_a_field(fields: dict[str, str]) -> None:
     """A line stays one line of plain characters, and reads back as it was (security L1)."""
-    line = line_of(fields)
+    line = format_log_fields(fields)
     assert line.isascii()
     assert line.replace("\x7f", "").isprintable()
     assert read_pairs(line) == {key: value or "-" for key, value in fields.items()}
@@ -62,5 +62,5 @@ def test_no_value_forges_a_line_or_a_field(fields: dict[str, str]) -> None:
 @given(st.text())
 def test_a_masked_target_is_short_of_its_secret(target: str) -> None:
     """Whatever is given, no run of more than four of its digits is shown before a domain."""
-    shown = masked(target).partition("@")[0]
+    shown = mask_contact(target).partition("@")[0]
     assert len(shown) <= len("+861****0001")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.refusals import InvalidField, UnknownUser
+from hupan.errors import InvalidField, UnknownUser
 from hupan.model import AccountId, Medal
 from tests.domain.standing import Standing, open_standing
 
@@ -27,7 +27,7 @@ def test_a_name_is_one_medal(standing: Standing) -> None:
         assert await standing.medals.define("贡献者") == Medal(2, "贡献者", 31, "", "")
         assert await standing.medals.define(" 元老 ") == Medal(1, "元老", 30, "", "")
         assert await standing.medals.define("元老", 99) == Medal(1, "元老", 99, "", "")
-        assert [medal.name for medal in await standing.medals.all()] == ["贡献者", "元老"]
+        assert [medal.name for medal in await standing.medals.list_all()] == ["贡献者", "元老"]
 
     asyncio.run(story())
 
@@ -41,11 +41,18 @@ def test_medals_are_worn_in_their_order(standing: Standing) -> None:
             await standing.medals.define(name, sort)
         for name in ("乙", "丙", "甲", "乙"):
             await standing.medals.give(account.id, name)
-        assert [m.name for m in await standing.medals.worn_by(account.id)] == ["甲", "乙", "丙"]
-        assert await standing.medals.worn_by(other.id) == []
+        assert [m.name for m in await standing.medals.list_for_account(account.id)] == [
+            "甲",
+            "乙",
+            "丙",
+        ]
+        assert await standing.medals.list_for_account(other.id) == []
         for _ in range(2):
-            await standing.medals.take(account.id, "乙")
-            assert [m.name for m in await standing.medals.worn_by(account.id)] == ["甲", "丙"]
+            await standing.medals.remove(account.id, "乙")
+            assert [m.name for m in await standing.medals.list_for_account(account.id)] == [
+                "甲",
+                "丙",
+            ]
 
     asyncio.run(story())
 
@@ -56,12 +63,12 @@ def test_what_cannot_be(standing: Standing) -> None:
     async def story() -> None:
         account = await standing.account()
         await standing.medals.define("甲")
-        for act in (standing.medals.give, standing.medals.take):
+        for act in (standing.medals.give, standing.medals.remove):
             with pytest.raises(InvalidField):
                 await act(account.id, "乙")
             with pytest.raises(UnknownUser):
                 await act(AccountId(7), "甲")
-        assert await standing.engine.one("SELECT count(*) FROM account_medals") == (0,)
+        assert await standing.engine.fetch_one("SELECT count(*) FROM account_medals") == (0,)
 
     asyncio.run(story())
 
@@ -87,6 +94,6 @@ def test_bad_medals_are_refused(
         with pytest.raises(InvalidField) as refused:
             await standing.medals.define(**given)  # type: ignore[arg-type] # a row of the table
         assert refused.value.field == field
-        assert await standing.medals.all() == []
+        assert await standing.medals.list_all() == []
 
     asyncio.run(story())

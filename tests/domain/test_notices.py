@@ -3,17 +3,20 @@
 import asyncio
 from pathlib import Path
 
-from hupan.counting import Counts, uncounted
-from hupan.delivery.protocol import NotSent
-from hupan.domain.alarms import Alarms
-from hupan.domain.courier import LEASE_SECONDS, OVER_BUDGET_SECONDS
-from hupan.domain.limiter import Limiter
-from hupan.domain.notice_budget import NoticeBudget
-from hupan.domain.notices import ENDED_NOTICE
-from hupan.domain.settings import NoticeLimits
-from hupan.domain.targets import Target
+from hupan.addresses import ContactAddress
+from hupan.delivery.sender import NotSent
+from hupan.domain.outbox import (
+    BUDGET_RETRY_SECONDS,
+    LEASE_SECONDS,
+    SESSION_ENDED_NOTICE,
+    NoticeBudget,
+)
+from hupan.metrics import MetricCounters, ignore_metric
 from hupan.model import Limit
-from hupan.store.outbox import FIRST_NOTICE, NOTICE
+from hupan.ratelimit.detector import Alarms
+from hupan.ratelimit.stored import StoredLimiter
+from hupan.rules import NoticeLimits
+from hupan.store.outbox import FIRST_NOTIFICATION_PRIORITY, NOTIFICATION_PRIORITY
 from tests.domain.office import DAY, MAIL, PHONE, HandClock, Office, Sender, office
 
 HOUR = 3600
@@ -22,15 +25,15 @@ IN_ALL, OTHERS = Limit("notices-day", 4, DAY), Limit("other-notices-day", 2, DAY
 LIMITS = NoticeLimits(first=(IN_ALL,), other=(OTHERS, IN_ALL))
 
 
-def budget(counts: Counts | None = None) -> NoticeBudget:
+def budget(counts: MetricCounters | None = None) -> NoticeBudget:
     """Four notices a day, two of them for those that come first."""
-    alarms = Alarms(counts or uncounted, HandClock())
-    return NoticeBudget(Limiter(enabled=True), {"email": LIMITS}, alarms)
+    alarms = Alarms(counts or ignore_metric, HandClock())
+    return NoticeBudget(StoredLimiter(enabled=True), {"email": LIMITS}, alarms)
 
 
-def person(number: int) -> Target:
+def person(number: int) -> ContactAddress:
     """Somebody's address."""
-    return Target("email", f"p{number}@example.com", f"p{number}@example.com")
+    return ContactAddress("email", f"p{number}@example.com", f"p{number}@example.com")
 
 
 async def all_sent(our: Office, seconds: float = 0) -> None:
@@ -49,8 +52,8 @@ def test_notices_of_one_kind_that_wait_are_one(tmp_path: Path) -> None:
                 our.clock.time += 1
                 await our.tell(CHANGED, MAIL, PHONE)
                 await our.tell(RESET, MAIL)
-            assert len(await our.waiting(FIRST_NOTICE)) == 3
-            assert await our.waiting(NOTICE) == []
+            assert len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) == 3
+            assert await our.waiting(NOTIFICATION_PRIORITY) == []
             told_at = int(our.clock.now())
             await all_sent(our)
         assert {(m.to, m.purpose) for m in sender.sent} == {
@@ -67,7 +70,7 @@ def test_one_that_is_under_way_does_not_stand_for_a_later_change(tmp_path: Path)
     """What a sender was given may have left before: the next change is told too (security A2)."""
 
     async def scenario() -> None:
-        sender = Sender(NotSent("down", again=True))
+        sender = Sender(NotSent("down", is_retryable=True))
         async with office(tmp_path / "db", sender) as our:
             await our.tell(CHANGED, MAIL)
             await our.after(0)
@@ -95,12 +98,12 @@ def test_a_target_is_told_a_kind_some_times_a_day(tmp_path: Path) -> None:
 
             assert await told(CHANGED, 20, 60) == 5
             assert await told(RESET, 20, 60) == 5  # no kind uses another's up
-            assert await told(ENDED_NOTICE, 10, 60) == 1
+            assert await told(SESSION_ENDED_NOTICE, 10, 60) == 1
             our.clock.time += HOUR
-            assert await told(ENDED_NOTICE, 10, HOUR) == 2
+            assert await told(SESSION_ENDED_NOTICE, 10, HOUR) == 2
             our.clock.time += DAY
             assert await told(CHANGED, 1, 0) == 1
-            assert await told(ENDED_NOTICE, 1, 0) == 1
+            assert await told(SESSION_ENDED_NOTICE, 1, 0) == 1
 
     asyncio.run(scenario())
 
@@ -111,8 +114,8 @@ def test_another_spelling_takes_no_first_notice_away(tmp_path: Path) -> None:
     async def scenario() -> None:
         sender = Sender()
         async with office(tmp_path / "db", sender) as our:
-            other = Target("email", "mail+x@example.com", "mail+x@example.com")
-            owner = Target("email", "mail@example.com", "mail@example.com")
+            other = ContactAddress("email", "mail+x@example.com", "mail+x@example.com")
+            owner = ContactAddress("email", "mail@example.com", "mail@example.com")
             for target in (*[other] * 10, *[owner] * 10):
                 await our.tell(CHANGED, target)
                 await all_sent(our)
@@ -123,7 +126,7 @@ def test_another_spelling_takes_no_first_notice_away(tmp_path: Path) -> None:
 
 def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) -> None:
     """Those beyond wait for the next day, and an alarm rings (security X4, C11)."""
-    counts = Counts()
+    counts = MetricCounters()
 
     async def scenario() -> None:
         sender = Sender()
@@ -131,9 +134,9 @@ def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) -> Non
             for number in range(7):
                 await our.tell(CHANGED, person(number))
             await all_sent(our)
-            await all_sent(our, OVER_BUDGET_SECONDS)
+            await all_sent(our, BUDGET_RETRY_SECONDS)
             assert len(sender.sent) == 4
-            assert counts.of("alarms")[("notices-stopped",)] > 0
+            assert counts.counts_by_labels("alarms")[("notices-stopped",)] > 0
             for _ in range(3):
                 await our.put(to=MAIL)  # codes have a part of their own
                 await all_sent(our)
@@ -152,7 +155,7 @@ def test_a_flood_of_other_notices_hides_no_change(tmp_path: Path) -> None:
         sender = Sender()
         async with office(tmp_path / "db", sender, budget()) as our:
             for number in range(50):
-                await our.tell(ENDED_NOTICE, person(number))
+                await our.tell(SESSION_ENDED_NOTICE, person(number))
             await all_sent(our)
             assert len(sender.sent) == 2
             await our.tell(CHANGED, MAIL)
@@ -161,7 +164,7 @@ def test_a_flood_of_other_notices_hides_no_change(tmp_path: Path) -> None:
             await our.tell(CHANGED, MAIL)
             await all_sent(our)
             assert len(sender.sent) == 3
-            assert MAIL.address in await our.waiting(NOTICE)
+            assert MAIL.address in await our.waiting(NOTIFICATION_PRIORITY)
 
     asyncio.run(scenario())
 
@@ -170,7 +173,7 @@ def test_another_try_counts_once(tmp_path: Path) -> None:
     """A notice that a server refuses for now uses the budget up once (security X4)."""
 
     async def scenario() -> None:
-        sender = Sender(*(NotSent("later", again=True) for _ in range(6)))
+        sender = Sender(*(NotSent("later", is_retryable=True) for _ in range(6)))
         async with office(tmp_path / "db", sender, budget()) as our:
             for number in range(4):
                 await our.tell(CHANGED, person(number))

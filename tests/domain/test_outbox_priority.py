@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from hupan.addresses import ContactAddress
 from hupan.delivery.smtp import SmtpSender
-from hupan.domain import courier
-from hupan.domain.courier import MOST_AT_ONCE, MOST_NOTICES_AT_ONCE, Courier
-from hupan.domain.targets import Target
-from hupan.store.outbox import CODE, FIRST_NOTICE, NOTICE
+from hupan.domain import outbox as courier
+from hupan.domain.outbox import MAX_CODES_IN_FLIGHT, MAX_NOTICES_IN_FLIGHT, OutboxWorker
+from hupan.store.outbox import CODE_PRIORITY, FIRST_NOTIFICATION_PRIORITY, NOTIFICATION_PRIORITY
 from tests.delivery.smtp_servers import HOST, options
 from tests.domain.office import MAIL, PHONE, Hanging, Sender, office, until
 
@@ -18,9 +18,11 @@ PATIENCE_SECONDS = 5.0
 SLOW_SECONDS = 3.0
 
 
-def addresses(number: int) -> list[Target]:
+def addresses(number: int) -> list[ContactAddress]:
     """Addresses, each of another person."""
-    return [Target("email", f"c{at}@example.com", f"c{at}@example.com") for at in range(number)]
+    return [
+        ContactAddress("email", f"c{at}@example.com", f"c{at}@example.com") for at in range(number)
+    ]
 
 
 @pytest.mark.one_engine
@@ -47,17 +49,23 @@ def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_path: Pa
             await asyncio.start_server(talk, HOST, 0) as server,
         ):
             mail = SmtpSender(options(server.sockets[0].getsockname()[1], timeout_seconds=30.0))
-            our.courier = Courier(our.engine, our.clock, our.seal, {"email": mail})
-            await our.fill(MANY // 2, NOTICE)
-            await our.fill(MANY // 2, FIRST_NOTICE)
-            our.courier.start()
+            our.outbox_worker = OutboxWorker(our.engine, our.clock, our.secret_box, {"email": mail})
+            await our.fill(MANY // 2, NOTIFICATION_PRIORITY)
+            await our.fill(MANY // 2, FIRST_NOTIFICATION_PRIORITY)
+            our.outbox_worker.start()
             await asyncio.sleep(0.5)
-            await our.put(to=Target("email", "code@example.com", "code@example.com"))
-            our.courier.wake()
+            await our.put(to=ContactAddress("email", "code@example.com", "code@example.com"))
+            our.outbox_worker.notify()
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await _until_any(codes)
-            await our.courier.stop()
-            assert len(await our.waiting(NOTICE) + await our.waiting(FIRST_NOTICE)) > MANY - 100
+            await our.outbox_worker.stop()
+            assert (
+                len(
+                    await our.waiting(NOTIFICATION_PRIORITY)
+                    + await our.waiting(FIRST_NOTIFICATION_PRIORITY)
+                )
+                > MANY - 100
+            )
 
     asyncio.run(scenario())
 
@@ -73,17 +81,17 @@ def test_notices_that_hang_leave_all_places_of_codes_free(tmp_path: Path) -> Non
     async def scenario() -> None:
         mail = Hanging()
         async with office(tmp_path / "db", mail) as our:
-            await our.fill(50, FIRST_NOTICE)
-            our.courier.start()
-            our.courier.wake()
-            await until(lambda: mail.tries == MOST_NOTICES_AT_ONCE)
-            for target in addresses(MOST_AT_ONCE):
+            await our.fill(50, FIRST_NOTIFICATION_PRIORITY)
+            our.outbox_worker.start()
+            our.outbox_worker.notify()
+            await until(lambda: mail.tries == MAX_NOTICES_IN_FLIGHT)
+            for target in addresses(MAX_CODES_IN_FLIGHT):
                 await our.put(to=target)
-            our.courier.wake()
-            await until(lambda: mail.tries == MOST_NOTICES_AT_ONCE + MOST_AT_ONCE)
+            our.outbox_worker.notify()
+            await until(lambda: mail.tries == MAX_NOTICES_IN_FLIGHT + MAX_CODES_IN_FLIGHT)
             mail.go.set()
-            await until(lambda: len(mail.sent) == 50 + MOST_AT_ONCE)
-            await our.courier.stop()
+            await until(lambda: len(mail.sent) == 50 + MAX_CODES_IN_FLIGHT)
+            await our.outbox_worker.stop()
 
     asyncio.run(scenario())
 
@@ -116,25 +124,25 @@ def test_surplus_is_dropped_from_each_priority_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Too many notices, even of one second, push out no code and no notice before them (X4)."""
-    monkeypatch.setattr(courier, "MOST_WAITING", 5)
+    monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 5)
 
     async def scenario() -> None:
         mail = Hanging()
         async with office(tmp_path / "db", mail) as our:
             for target in addresses(3):
                 await our.put(to=target)
-            await our.fill(4, FIRST_NOTICE)
+            await our.fill(4, FIRST_NOTIFICATION_PRIORITY)
             our.clock.time += 60
-            await our.fill(2500, NOTICE)
-            our.courier.start()
-            our.courier.wake()
+            await our.fill(2500, NOTIFICATION_PRIORITY)
+            our.outbox_worker.start()
+            our.outbox_worker.notify()
             async with asyncio.timeout(30):
-                while len(await our.waiting(NOTICE)) > 5:
-                    our.courier.wake()
+                while len(await our.waiting(NOTIFICATION_PRIORITY)) > 5:
+                    our.outbox_worker.notify()
                     await asyncio.sleep(0.05)
-            assert len(await our.waiting(CODE)) == 3
-            assert len(await our.waiting(FIRST_NOTICE)) == 4
+            assert len(await our.waiting(CODE_PRIORITY)) == 3
+            assert len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) == 4
             mail.go.set()
-            await our.courier.stop()
+            await our.outbox_worker.stop()
 
     asyncio.run(scenario())

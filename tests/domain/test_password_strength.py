@@ -7,14 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.domain.common_passwords import CommonPasswords, load_common_passwords, make_bits
-from hupan.domain.password_strength import PasswordStrength
-from hupan.domain.refusals import InvalidField, PasswordTooShort, WeakPassword
-from hupan.domain.settings import PasswordRules
+from hupan.domain.passwords import (
+    CommonPasswordFilter,
+    PasswordPolicy,
+    build_filter,
+    load_common_passwords,
+)
+from hupan.errors import InvalidField, PasswordTooShort, WeakPassword
+from hupan.rules import PasswordRules
 
 pytestmark = pytest.mark.one_engine
 
-STRENGTH = PasswordStrength(load_common_passwords(), PasswordRules(8, ("hupan", "湖畔", "Lotus")))
+STRENGTH = PasswordPolicy(load_common_passwords(), PasswordRules(8, ("hupan", "湖畔", "Lotus")))
 ALPHABETS = {
     "letters": string.ascii_lowercase,
     "letters and figures": string.ascii_letters + string.digits,
@@ -95,7 +99,7 @@ def test_length(piece: str, length: int, *, passes: bool) -> None:
     else:
         with pytest.raises(PasswordTooShort) as refused:
             STRENGTH.check(password)
-        assert refused.value.least == 8
+        assert refused.value.min_characters == 8
 
 
 @pytest.mark.parametrize(("piece", "most"), [("x7Qr~k2V", 1024), ("é", 512), ("湖", 341)])
@@ -117,7 +121,7 @@ def test_what_is_no_text() -> None:
 
 def test_the_profile_of_fifteen() -> None:
     """The least length is a setting (security P1)."""
-    strict = PasswordStrength(load_common_passwords(), PasswordRules(15))
+    strict = PasswordPolicy(load_common_passwords(), PasswordRules(15))
     with pytest.raises(PasswordTooShort):
         strict.check("fourteen signs")
     strict.check("fifteen signs 5")
@@ -158,7 +162,7 @@ def test_any_text_is_judged(password: str) -> None:
 @given(st.sets(st.text(min_size=1), min_size=1, max_size=200))
 def test_the_filter_misses_nothing(entries: set[str]) -> None:
     """Every entry of the list is found."""
-    common = CommonPasswords(make_bits(entries))
+    common = CommonPasswordFilter(build_filter(entries))
     assert all(entry in common for entry in entries)
 
 

@@ -9,11 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hupan.domain import passwords
-from hupan.domain.argon2id import HashCost
-from hupan.domain.hash_process import HashProcess
-from hupan.domain.hash_queue import HashClient
-from hupan.domain.passwords import Passwords
-from hupan.domain.refusals import Busy
+from hupan.domain.hashing import HashClient, HashCost, HashProcess
+from hupan.domain.passwords import PasswordHasher
+from hupan.errors import Busy
 
 pytestmark = pytest.mark.one_engine
 
@@ -21,14 +19,14 @@ CHEAP = HashCost(memory_kib=8, passes=1)
 
 
 @pytest.fixture
-def pool() -> Iterator[Passwords]:
+def pool() -> Iterator[PasswordHasher]:
     """Two threads with the parameters of production."""
-    pool = Passwords(HashCost(), threads=2)
+    pool = PasswordHasher(HashCost(), threads=2)
     yield pool
     pool.close()
 
 
-def test_what_is_stored_tells_its_parameters(pool: Passwords) -> None:
+def test_what_is_stored_tells_its_parameters(pool: PasswordHasher) -> None:
     """argon2id, 19 MiB, two passes, one lane, a salt of 16 bytes (P4)."""
     stored = asyncio.run(pool.hash("correct horse"))
     match = re.fullmatch(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$([^$]+)\$[^$]+", stored)
@@ -40,7 +38,7 @@ def test_what_is_stored_tells_its_parameters(pool: Passwords) -> None:
 @given(st.text(min_size=1, max_size=80).filter(lambda text: text.isprintable()))
 def test_exact_bytes_count(password: str) -> None:
     """What was set verifies, and nothing beside it does: no trimming, no cutting (P2)."""
-    pool = Passwords(CHEAP, threads=1)
+    pool = PasswordHasher(CHEAP, threads=1)
     try:
         stored = asyncio.run(pool.hash(password))
         assert asyncio.run(pool.verify(stored, password))
@@ -50,24 +48,26 @@ def test_exact_bytes_count(password: str) -> None:
         pool.close()
 
 
-def test_risen_parameters_ask_for_a_new_hash(pool: Passwords) -> None:
+def test_risen_parameters_ask_for_a_new_hash(pool: PasswordHasher) -> None:
     """A hash made with other parameters is outdated, one of today's is not (P4)."""
-    old = Passwords(CHEAP, threads=1)
+    old = PasswordHasher(CHEAP, threads=1)
     assert pool.is_outdated(asyncio.run(old.hash("x")))
     assert not pool.is_outdated(asyncio.run(pool.hash("x")))
     old.close()
 
 
-def test_nobody_costs_what_somebody_costs(pool: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_costs_what_somebody_costs(
+    pool: PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a hash, one verification of the same parameters is done, and fails (E2)."""
     seen: list[str] = []
-    matches = HashProcess.matches
+    matches = HashProcess.verify
 
     def counting(process: HashProcess, stored: str, password: str) -> bool:
         seen.append(stored)
         return matches(process, stored, password)
 
-    monkeypatch.setattr(HashProcess, "matches", counting)
+    monkeypatch.setattr(HashProcess, "verify", counting)
     stored = asyncio.run(pool.hash("right"))
     for none in ("", "$2b$12$of/another/kind", stored.replace("p=1", "p=2"), stored[:-1]):
         assert not asyncio.run(pool.verify(none, "right"))
@@ -77,10 +77,10 @@ def test_nobody_costs_what_somebody_costs(pool: Passwords, monkeypatch: pytest.M
 
 def test_a_full_queue_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the threads and eight waiting for each, and after too long a wait, it is Busy (P5)."""
-    pool = Passwords(CHEAP, threads=1)
+    pool = PasswordHasher(CHEAP, threads=1)
 
     async def verify(at: int) -> bool:
-        async with pool.turn(HashClient(f"target {at}", f"host {at}")):
+        async with pool.slot(HashClient(f"target {at}", f"host {at}")):
             return await pool.verify("", "x")
 
     async def rush() -> list[object]:
@@ -90,10 +90,10 @@ def test_a_full_queue_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(outcome is False for outcome in outcomes) == 9
     assert sum(isinstance(outcome, Busy) for outcome in outcomes) == 21
     pool.close()
-    monkeypatch.setattr(passwords, "MOST_SECONDS_TO_WAIT", 0.0)
-    pool = Passwords(CHEAP, threads=1)
+    monkeypatch.setattr(passwords, "MAX_WAIT_SECONDS", 0.0)
+    pool = PasswordHasher(CHEAP, threads=1)
     outcomes = asyncio.run(rush())
     pool.close()
-    at_once = passwords.TURNS_FOR_EACH_THREAD
+    at_once = passwords.SLOTS_PER_THREAD
     assert [outcome is False for outcome in outcomes] == [True] * at_once + [False] * 28
     assert all(isinstance(outcome, Busy) for outcome in outcomes[at_once:])

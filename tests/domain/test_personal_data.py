@@ -7,16 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.days import Days
-from hupan.domain.personal_data import DataEdit, PersonalDataKeeper
-from hupan.domain.privacy import Privacy, Shown
-from hupan.domain.profiles import Profile, Profiles
-from hupan.domain.refusals import InvalidField, UnknownUser
+from hupan.domain.profiles import (
+    PersonalDataService,
+    PersonalDataUpdate,
+    Privacy,
+    Profile,
+    Profiles,
+    VisibleFields,
+)
+from hupan.domain.timekeeping import DayCalendar
+from hupan.errors import InvalidField, UnknownUser
 from hupan.model import Account, AccountId, PersonalData, PrivacyChoice, Session, Viewer
-from hupan.store.sessions import open_session
+from hupan.store.sessions import put_session
 from tests.domain.standing import NOW, SHANGHAI, Standing, open_standing
 
-WHOLE = DataEdit(
+WHOLE = PersonalDataUpdate(
     introduction="你好\nHello",
     gender=3,
     birthday=946_656_000,
@@ -29,7 +34,7 @@ KEPT = PersonalData("你好\nHello", 3, 946_656_000, "北京市", "北京城区"
 # What nobody is shown is not read for others: the place's number, and when it all was saved.
 TOLD_TO_OTHERS = PersonalData("你好\nHello", 3, 946_656_000, "北京市", "北京城区", "东城区")
 HIDDEN = PrivacyChoice(birthday=False, address=False, last_active=False, country=False)
-NOTHING_SHOWN = Shown(birthday=False, address=False, last_active=False, country=False)
+NOTHING_SHOWN = VisibleFields(birthday=False, address=False, last_active=False, country=False)
 SET_COUNTRY = "UPDATE accounts SET country = '中国' WHERE id = ?1"
 STRANGER = AccountId(9_999_999)
 
@@ -41,16 +46,16 @@ def standing(tmp_path: Path) -> Iterator[Standing]:
         yield standing
 
 
-def keeper(standing: Standing) -> PersonalDataKeeper:
+def keeper(standing: Standing) -> PersonalDataService:
     """The service that saves."""
-    return PersonalDataKeeper(standing.engine, standing.clock)
+    return PersonalDataService(standing.engine, standing.clock)
 
 
 async def told(standing: Standing) -> Account:
     """An account that told everything."""
     account = await standing.account()
     await keeper(standing).save(account.id, WHOLE)
-    await standing.engine.change(lambda tx: tx.run(SET_COUNTRY, account.id))
+    await standing.engine.run_transaction(lambda tx: tx.execute(SET_COUNTRY, account.id))
     return account
 
 
@@ -60,11 +65,11 @@ def viewer_of(account: AccountId) -> Viewer:
 
 
 async def seen(
-    standing: Standing, account: Account, viewer: AccountId | None, shown: Shown
+    standing: Standing, account: Account, viewer: AccountId | None, shown: VisibleFields
 ) -> Profile:
     """What a viewer sees on a server that shows this by default."""
     privacy = Privacy(standing.engine, shown)
-    profiles = Profiles(standing.engine, standing.clock, Days(SHANGHAI), privacy)
+    profiles = Profiles(standing.engine, standing.clock, DayCalendar(SHANGHAI), privacy)
     looks = None if viewer is None else viewer_of(viewer)
     return await profiles.show(str(account.id), looks)
 
@@ -73,7 +78,7 @@ def test_a_fresh_account_told_nothing(standing: Standing) -> None:
     """All values are there; the times are those of its making."""
 
     async def story() -> None:
-        own = await keeper(standing).find(await standing.account())
+        own = await keeper(standing).get(await standing.account())
         assert own.data == PersonalData()
         assert (own.saved_at, own.last_sign_in_at) == (NOW, NOW)
 
@@ -87,8 +92,8 @@ def test_the_last_sign_in_is_that_of_any_device(standing: Standing) -> None:
         account = await standing.account()
         for device, at in (("a", NOW + 10), ("b", NOW + 30), ("c", NOW + 20)):
             session = Session(account.id, device.encode(), device, "web", at, at)
-            await standing.engine.change(partial(open_session, session=session))
-        assert (await keeper(standing).find(account)).last_sign_in_at == NOW + 30
+            await standing.engine.run_transaction(partial(put_session, session=session))
+        assert (await keeper(standing).get(account)).last_sign_in_at == NOW + 30
 
     asyncio.run(story())
 
@@ -96,17 +101,17 @@ def test_the_last_sign_in_is_that_of_any_device(standing: Standing) -> None:
 @pytest.mark.parametrize(
     ("edit", "changed"),
     [
-        (DataEdit(introduction=""), {"introduction": ""}),
-        (DataEdit(gender=0), {"gender": 0}),
-        (DataEdit(birthday=0), {"birthday": 0}),
-        (DataEdit(city="", district=""), {"city": "", "district": ""}),
-        (DataEdit(province=" 上海市 "), {"province": "上海市"}),
-        (DataEdit(location_code=""), {"location_code": ""}),
-        (DataEdit(gender=1, introduction="a"), {"gender": 1, "introduction": "a"}),
+        (PersonalDataUpdate(introduction=""), {"introduction": ""}),
+        (PersonalDataUpdate(gender=0), {"gender": 0}),
+        (PersonalDataUpdate(birthday=0), {"birthday": 0}),
+        (PersonalDataUpdate(city="", district=""), {"city": "", "district": ""}),
+        (PersonalDataUpdate(province=" 上海市 "), {"province": "上海市"}),
+        (PersonalDataUpdate(location_code=""), {"location_code": ""}),
+        (PersonalDataUpdate(gender=1, introduction="a"), {"gender": 1, "introduction": "a"}),
     ],
 )
 def test_what_is_not_given_stays(
-    standing: Standing, edit: DataEdit, changed: dict[str, object]
+    standing: Standing, edit: PersonalDataUpdate, changed: dict[str, object]
 ) -> None:
     """An edit of some values leaves all others, "" and 0 take a value back."""
 
@@ -114,7 +119,7 @@ def test_what_is_not_given_stays(
         account = await told(standing)
         standing.clock.time += 60
         await keeper(standing).save(account.id, edit)
-        data = (await keeper(standing).find(account)).data
+        data = (await keeper(standing).get(account)).data
         names = PersonalData.__struct_fields__
         before = {name: getattr(KEPT, name) for name in names}
         assert {name: getattr(data, name) for name in names} == {
@@ -132,8 +137,8 @@ def test_an_empty_edit_is_none(standing: Standing) -> None:
     async def story() -> None:
         account = await told(standing)
         standing.clock.time += 60
-        await keeper(standing).save(account.id, DataEdit())
-        assert (await keeper(standing).find(account)).data == KEPT
+        await keeper(standing).save(account.id, PersonalDataUpdate())
+        assert (await keeper(standing).get(account)).data == KEPT
 
     asyncio.run(story())
 
@@ -144,13 +149,13 @@ def test_parallel_edits_of_different_values_all_stay(standing: Standing) -> None
     async def story() -> None:
         account = await standing.account()
         parts = [
-            DataEdit(introduction=WHOLE.introduction, gender=WHOLE.gender),
-            DataEdit(birthday=WHOLE.birthday),
-            DataEdit(province=WHOLE.province, city=WHOLE.city),
-            DataEdit(district=WHOLE.district, location_code=WHOLE.location_code),
+            PersonalDataUpdate(introduction=WHOLE.introduction, gender=WHOLE.gender),
+            PersonalDataUpdate(birthday=WHOLE.birthday),
+            PersonalDataUpdate(province=WHOLE.province, city=WHOLE.city),
+            PersonalDataUpdate(district=WHOLE.district, location_code=WHOLE.location_code),
         ]
         await asyncio.gather(*(keeper(standing).save(account.id, part) for part in parts))
-        assert (await keeper(standing).find(account)).data == KEPT
+        assert (await keeper(standing).get(account)).data == KEPT
 
     asyncio.run(story())
 
@@ -159,26 +164,26 @@ def test_parallel_edits_of_different_values_all_stay(standing: Standing) -> None
 @pytest.mark.parametrize(
     ("edit", "field"),
     [
-        (DataEdit(introduction="湖" * 501), "introduction"),
-        (DataEdit(introduction="a\x00"), "introduction"),
-        (DataEdit(gender=4), "gender"),
-        (DataEdit(gender=-1), "gender"),
-        (DataEdit(birthday=-2_208_988_801), "birthday"),
-        (DataEdit(birthday=NOW + 1), "birthday"),
-        (DataEdit(birthday=NOW * 1000), "birthday"),
-        (DataEdit(province="湖" * 33), "province"),
-        (DataEdit(city="北京\n城区"), "city"),
-        (DataEdit(district="\u202e区"), "district"),
-        (DataEdit(location_code="11010"), "locationCode"),
-        (DataEdit(location_code="1101011"), "locationCode"),
-        (DataEdit(location_code="11010a"), "locationCode"),
-        (DataEdit(location_code=" 110101"), "locationCode"),
-        (DataEdit(location_code="110101\n"), "locationCode"),
-        (DataEdit(location_code="１１０１０１"), "locationCode"),
+        (PersonalDataUpdate(introduction="湖" * 501), "introduction"),
+        (PersonalDataUpdate(introduction="a\x00"), "introduction"),
+        (PersonalDataUpdate(gender=4), "gender"),
+        (PersonalDataUpdate(gender=-1), "gender"),
+        (PersonalDataUpdate(birthday=-2_208_988_801), "birthday"),
+        (PersonalDataUpdate(birthday=NOW + 1), "birthday"),
+        (PersonalDataUpdate(birthday=NOW * 1000), "birthday"),
+        (PersonalDataUpdate(province="湖" * 33), "province"),
+        (PersonalDataUpdate(city="北京\n城区"), "city"),
+        (PersonalDataUpdate(district="\u202e区"), "district"),
+        (PersonalDataUpdate(location_code="11010"), "locationCode"),
+        (PersonalDataUpdate(location_code="1101011"), "locationCode"),
+        (PersonalDataUpdate(location_code="11010a"), "locationCode"),
+        (PersonalDataUpdate(location_code=" 110101"), "locationCode"),
+        (PersonalDataUpdate(location_code="110101\n"), "locationCode"),
+        (PersonalDataUpdate(location_code="１１０１０１"), "locationCode"),
     ],
 )
 def test_what_cannot_be_is_named_and_nothing_saved(
-    standing: Standing, edit: DataEdit, field: str
+    standing: Standing, edit: PersonalDataUpdate, field: str
 ) -> None:
     """One bad value refuses the whole edit."""
 
@@ -187,7 +192,7 @@ def test_what_cannot_be_is_named_and_nothing_saved(
         with pytest.raises(InvalidField) as refusal:
             await keeper(standing).save(account.id, edit)
         assert refusal.value.field == field
-        assert (await keeper(standing).find(account)).data == KEPT
+        assert (await keeper(standing).get(account)).data == KEPT
 
     asyncio.run(story())
 
@@ -200,7 +205,7 @@ def test_all_is_shown_where_nobody_chose_otherwise(
 
     async def story() -> None:
         account = await told(standing)
-        profile = await seen(standing, account, viewer, Shown())
+        profile = await seen(standing, account, viewer, VisibleFields())
         assert profile.data == TOLD_TO_OTHERS
         assert (profile.last_active_at, profile.country) == (NOW, "中国")
 
@@ -215,8 +220,8 @@ def test_what_is_hidden_is_not_there(standing: Standing, viewer: AccountId | Non
     async def story() -> None:
         account = await told(standing)
         if by == "the account":
-            await Privacy(standing.engine, Shown()).choose(account.id, HIDDEN)
-        shown = Shown() if by == "the account" else NOTHING_SHOWN
+            await Privacy(standing.engine, VisibleFields()).set_choice(account.id, HIDDEN)
+        shown = VisibleFields() if by == "the account" else NOTHING_SHOWN
         profile = await seen(standing, account, viewer, shown)
         assert profile.data == PersonalData("你好\nHello", 3)
         assert (profile.last_active_at, profile.country) == (0, "")
@@ -229,7 +234,7 @@ def test_the_owner_sees_all(standing: Standing) -> None:
 
     async def story() -> None:
         account = await told(standing)
-        await Privacy(standing.engine, Shown()).choose(account.id, HIDDEN)
+        await Privacy(standing.engine, VisibleFields()).set_choice(account.id, HIDDEN)
         profile = await seen(standing, account, account.id, NOTHING_SHOWN)
         assert profile.data == TOLD_TO_OTHERS
         assert (profile.last_active_at, profile.country) == (NOW, "中国")
@@ -241,27 +246,27 @@ def test_the_owner_sees_all(standing: Standing) -> None:
 def test_a_choice_goes_before_the_servers_setting(standing: Standing, part: str) -> None:
     """Each part by itself, in both directions; None follows the server."""
     privacy = Privacy(standing.engine, NOTHING_SHOWN)
-    shown = privacy.shown(PrivacyChoice(**{part: True}))
-    assert {name for name in Shown.__struct_fields__ if getattr(shown, name)} == {part}
-    shown = Privacy(standing.engine, Shown()).shown(PrivacyChoice(**{part: False}))
-    assert {name for name in Shown.__struct_fields__ if not getattr(shown, name)} == {part}
+    shown = privacy.visible_fields(PrivacyChoice(**{part: True}))
+    assert {name for name in VisibleFields.__struct_fields__ if getattr(shown, name)} == {part}
+    shown = Privacy(standing.engine, VisibleFields()).visible_fields(PrivacyChoice(**{part: False}))
+    assert {name for name in VisibleFields.__struct_fields__ if not getattr(shown, name)} == {part}
 
 
 def test_a_choice_is_kept_and_saves_leave_it(standing: Standing) -> None:
     """It can be read back and replaced, and lives beside what is told."""
 
     async def story() -> None:
-        privacy = Privacy(standing.engine, Shown())
+        privacy = Privacy(standing.engine, VisibleFields())
         account = (await standing.account()).id
-        assert await privacy.find_choice(account) == PrivacyChoice()
+        assert await privacy.get_choice(account) == PrivacyChoice()
         choice = PrivacyChoice(birthday=False, country=True)
-        await privacy.choose(account, choice)
+        await privacy.set_choice(account, choice)
         await keeper(standing).save(account, WHOLE)
-        assert await privacy.find_choice(account) == choice
-        await privacy.choose(account, PrivacyChoice(address=False))
-        assert await privacy.find_choice(account) == PrivacyChoice(address=False)
-        assert (await keeper(standing).find(await standing.again(account))).data == KEPT
+        assert await privacy.get_choice(account) == choice
+        await privacy.set_choice(account, PrivacyChoice(address=False))
+        assert await privacy.get_choice(account) == PrivacyChoice(address=False)
+        assert (await keeper(standing).get(await standing.is_retryable(account))).data == KEPT
         with pytest.raises(UnknownUser):
-            await privacy.choose(STRANGER, choice)
+            await privacy.set_choice(STRANGER, choice)
 
     asyncio.run(story())

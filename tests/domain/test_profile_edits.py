@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.coin_change import MOST_CENTS, CoinChange
-from hupan.domain.profile_edits import ProfileEdits
-from hupan.domain.refusals import InvalidField
-from hupan.domain.settings import EditRules
+from hupan.domain.coins import MAX_BALANCE_CENTS, CoinChange
+from hupan.domain.profiles import ProfileEdits
+from hupan.errors import InvalidField
 from hupan.model import AccountId, CoinType
+from hupan.rules import ProfileEditRules
 from tests.domain.standing import Standing, open_standing
 
-REWARDED = EditRules(first_nickname_cents=300, first_avatar_cents=200)
+REWARDED = ProfileEditRules(first_nickname_cents=300, first_avatar_cents=200)
 PICTURE = "https://img.example.com/a.png"
 
 
@@ -24,14 +24,14 @@ def standing(tmp_path: Path) -> Iterator[Standing]:
         yield standing
 
 
-def edits(standing: Standing, rules: EditRules = REWARDED) -> ProfileEdits:
+def edits(standing: Standing, rules: ProfileEditRules = REWARDED) -> ProfileEdits:
     """The service under test."""
     return ProfileEdits(standing.engine, standing.coins, rules)
 
 
 async def rewards(standing: Standing, account: AccountId) -> list[tuple[CoinType, str, int]]:
     """Type, reason and cents of every entry, oldest first."""
-    page = await standing.coins.page(account, size=100, page=1)
+    page = await standing.coins.list_page(account, size=100, page=1)
     return [(entry.typ, entry.reason, entry.change_cents) for entry in reversed(page.entries)]
 
 
@@ -41,10 +41,10 @@ def test_changes_are_counted(standing: Standing) -> None:
     async def story() -> None:
         account = (await standing.account()).id
         for name in ("湖", "湖", " 湖 ", "畔", "湖"):
-            await edits(standing).rename(account, name)
+            await edits(standing).change_nickname(account, name)
         for url in (PICTURE, "HTTPS://img.example.com:443/a.png", f"{PICTURE}?v=2"):
             await edits(standing).change_avatar(account, url)
-        after = await standing.again(account)
+        after = await standing.is_retryable(account)
         assert (after.name, after.name_id) == ("湖", 3)
         assert (after.avatar_url, after.avatar_id) == (f"{PICTURE}?v=2", 2)
 
@@ -57,7 +57,7 @@ def test_the_first_change_of_each_is_rewarded_once(standing: Standing) -> None:
     async def story() -> None:
         account = (await standing.account()).id
         for name in ("湖", "畔", "湖"):
-            await edits(standing).rename(account, name)
+            await edits(standing).change_nickname(account, name)
         for url in (PICTURE, f"{PICTURE}?v=2"):
             await edits(standing).change_avatar(account, url)
         assert await rewards(standing, account) == [
@@ -74,9 +74,11 @@ def test_parallel_first_changes_are_rewarded_once(standing: Standing) -> None:
     async def story() -> None:
         account = (await standing.account()).id
         service = edits(standing)
-        await asyncio.gather(*(service.rename(account, f"湖{number}") for number in range(20)))
+        await asyncio.gather(
+            *(service.change_nickname(account, f"湖{number}") for number in range(20))
+        )
         assert len(await rewards(standing, account)) == 1
-        assert (await standing.again(account)).name_id == 20
+        assert (await standing.is_retryable(account)).name_id == 20
 
     asyncio.run(story())
 
@@ -86,9 +88,9 @@ def test_keeping_the_first_name_is_no_change(standing: Standing) -> None:
 
     async def story() -> None:
         account = await standing.account()
-        await edits(standing).rename(account.id, account.name)
+        await edits(standing).change_nickname(account.id, account.name)
         assert await rewards(standing, account.id) == []
-        await edits(standing).rename(account.id, "湖")
+        await edits(standing).change_nickname(account.id, "湖")
         assert len(await rewards(standing, account.id)) == 1
 
     asyncio.run(story())
@@ -99,9 +101,9 @@ def test_a_later_change_is_not_rewarded(standing: Standing) -> None:
 
     async def story() -> None:
         account = (await standing.account()).id
-        await edits(standing, EditRules()).rename(account, "湖")
+        await edits(standing, ProfileEditRules()).change_nickname(account, "湖")
         assert await rewards(standing, account) == []
-        await edits(standing).rename(account, "畔")
+        await edits(standing).change_nickname(account, "畔")
         assert await rewards(standing, account) == []
 
     asyncio.run(story())
@@ -115,15 +117,15 @@ def test_a_full_purse_does_not_stop_a_change(standing: Standing) -> None:
         await standing.coins.change(
             CoinChange(
                 account=account,
-                change_cents=MOST_CENTS,
+                change_cents=MAX_BALANCE_CENTS,
                 typ=CoinType.REWARD,
                 reason="奖励",
                 key="full",
             )
         )
-        await edits(standing).rename(account, "湖")
-        after = await standing.again(account)
-        assert (after.name, after.coin_cents) == ("湖", MOST_CENTS)
+        await edits(standing).change_nickname(account, "湖")
+        after = await standing.is_retryable(account)
+        assert (after.name, after.coin_cents) == ("湖", MAX_BALANCE_CENTS)
 
     asyncio.run(story())
 
@@ -133,12 +135,12 @@ def test_what_is_refused_changes_nothing(standing: Standing) -> None:
 
     async def story() -> None:
         account = await standing.account()
-        listed = EditRules(avatar_hosts=("cdn.example",), first_avatar_cents=200)
+        listed = ProfileEditRules(avatar_hosts=("cdn.example",), first_avatar_cents=200)
         with pytest.raises(InvalidField, match="name"):
-            await edits(standing).rename(account.id, "\u202e")
+            await edits(standing).change_nickname(account.id, "\u202e")
         with pytest.raises(InvalidField, match="url"):
             await edits(standing, listed).change_avatar(account.id, PICTURE)
-        assert await standing.again(account.id) == account
+        assert await standing.is_retryable(account.id) == account
         await edits(standing, listed).change_avatar(account.id, "https://cdn.example/a.png")
         assert len(await rewards(standing, account.id)) == 1
 

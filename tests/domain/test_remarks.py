@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain import remarks
-from hupan.domain.refusals import InvalidField, RemarksFull, TooManyRemarks, UnknownUser
-from hupan.domain.remarks import Remarks
+from hupan.domain import profiles as remarks
+from hupan.domain.profiles import Remarks
+from hupan.errors import InvalidField, RemarksFull, TooManyRemarks, UnknownUser
 from hupan.model import AccountId, Remark
-from hupan.store.remarks import find_remark
+from hupan.store.profiles import find_remark
 from tests.domain.standing import Standing, open_standing
 
 OTHERS = '[{"key":"他是","value":"我的朋友"},{"key":"职业","value":"打工人"}]'
@@ -171,7 +171,7 @@ def test_nobody_notes_about_oneself(standing: Standing) -> None:
 
 def test_remarks_are_bounded(standing: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
     """One too many is refused; those that are there can still be changed, or make room."""
-    monkeypatch.setattr(remarks, "MOST_REMARKS", 2)
+    monkeypatch.setattr(remarks, "MAX_REMARKS", 2)
 
     async def story() -> None:
         service = Remarks(standing.engine)
@@ -191,7 +191,7 @@ def test_remarks_are_bounded(standing: Standing, monkeypatch: pytest.MonkeyPatch
 
 def test_remarks_are_bounded_together(standing: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer ones than are kept in all are refused; shorter ones, and none, make room (X5)."""
-    monkeypatch.setattr(remarks, "MOST_CHARACTERS", 100)
+    monkeypatch.setattr(remarks, "MAX_TOTAL_REMARK_CHARACTERS", 100)
 
     async def story() -> None:
         service = Remarks(standing.engine)
@@ -221,7 +221,7 @@ def test_a_refused_remark_counts_nothing(
     standing: Standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One too many is neither kept nor counted in the characters (X5)."""
-    monkeypatch.setattr(remarks, "MOST_REMARKS", 1)
+    monkeypatch.setattr(remarks, "MAX_REMARKS", 1)
 
     async def story() -> None:
         service = Remarks(standing.engine)
@@ -245,7 +245,7 @@ def test_remarks_from_before_there_was_a_bound_stay(
         one, *friends = [(await standing.account()).id for _ in range(4)]
         for friend in friends[:2]:
             await service.save(one, str(friend), Remark("湖" * 30))
-        monkeypatch.setattr(remarks, "MOST_CHARACTERS", 20)
+        monkeypatch.setattr(remarks, "MAX_TOTAL_REMARK_CHARACTERS", 20)
         with pytest.raises(RemarksFull):
             await service.save(one, str(friends[2]), Remark("湖"))
         await service.save(one, str(friends[0]), Remark("湖" * 29))
@@ -258,7 +258,7 @@ def test_remarks_from_before_there_was_a_bound_stay(
 
 async def sizes(standing: Standing) -> set[tuple[int, int, int]]:
     """Accounts with remarks, what is counted of them, and what is there."""
-    rows = await standing.engine.all(
+    rows = await standing.engine.fetch_all(
         "SELECT a.id, a.remark_size, sum(length(r.name) + length(r.phone) + length(r.others))"
         " FROM accounts a JOIN remarks r ON r.account_id = a.id GROUP BY a.id, a.remark_size"
     )

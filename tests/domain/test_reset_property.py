@@ -9,15 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hupan.domain.codes import CodeKind
-from hupan.domain.refusals import Refusal
+from hupan.domain.codes import CodePurpose
+from hupan.errors import AppError
 from hupan.store.accounts import find_password_hash
 from tests.domain.holding import Holding, open_holding
 
 ADDRESSES = ("a@example.com", "b@example.com", "nobody@example.com")
 PASSWORDS = ("the lake at seven", "the lake at eight", "password", "short")
 Guess: TypeAlias = Literal["right", "wrong", "other"]
-Step: TypeAlias = tuple[str, CodeKind, Guess, str]
+Step: TypeAlias = tuple[str, CodePurpose, Guess, str]
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(ADDRESSES),
@@ -32,13 +32,13 @@ _names = itertools.count()
 
 async def hashes(holding: Holding) -> list[str]:
     """The hashes of all accounts."""
-    rows = await holding.engine.all("SELECT password_hash FROM accounts ORDER BY id")
+    rows = await holding.engine.fetch_all("SELECT password_hash FROM accounts ORDER BY id")
     return [str(row[0]) for row in rows]
 
 
 async def live(holding: Holding) -> dict[str, str]:
     """The class of each live code by its target."""
-    rows = await holding.engine.all("SELECT target, class FROM codes")
+    rows = await holding.engine.fetch_all("SELECT target, class FROM codes")
     return {str(row[0]): str(row[1]) for row in rows}
 
 
@@ -55,7 +55,7 @@ async def play(holding: Holding, steps: list[Step]) -> None:
         granted = True
         try:
             await holding.resets.reset(address, given, password)
-        except Refusal:
+        except AppError:
             granted = False
         after, left = await hashes(holding), await live(holding)
         changed = [
@@ -92,7 +92,7 @@ def test_at_once_one_password_is_set(tmp_path: Path) -> None:
         )
         (won,) = [at for at, outcome in enumerate(outcomes) if outcome is None]
         stored = await find_password_hash(holding.engine, account.id)
-        assert await holding.passwords.verify(stored, passwords[won])
+        assert await holding.password_hasher.verify(stored, passwords[won])
 
     with open_holding(tmp_path / "hupan.db") as holding:
         asyncio.run(scenario(holding))
@@ -111,7 +111,7 @@ def test_a_failure_of_the_write_keeps_the_code(
         async def fail(*_: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr("hupan.domain.password_reset.set_password_hash", fail)
+        monkeypatch.setattr("hupan.domain.passwords.set_password_hash", fail)
         with pytest.raises(ZeroDivisionError):
             await holding.resets.reset(ADDRESSES[0], code, PASSWORDS[0])
         assert await holding.count("sessions") == 1
@@ -155,13 +155,13 @@ def test_every_path_hashes_once(
         await holding.account(email=ADDRESSES[0])
         code = await holding.code(address, "own")
         hashed = []
-        hash_password = holding.passwords.hash
+        hash_password = holding.password_hasher.hash
 
         async def counting(password: str) -> str:
             hashed.append(password)
             return await hash_password(password)
 
-        monkeypatch.setattr(holding.passwords, "hash", counting)
+        monkeypatch.setattr(holding.password_hasher, "hash", counting)
         tried = code if guess == "right" else f"{(int(code) + 1) % 10**6:06}"
         await asyncio.gather(
             holding.resets.reset(address, tried, PASSWORDS[0]), return_exceptions=True

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.housekeeping import Housekeeping
-from hupan.domain.refusals import NotSignedIn
-from hupan.domain.settings import DAY, SessionLife
+from hupan.domain.maintenance import Housekeeping
+from hupan.errors import NotSignedIn
+from hupan.rules import DAY_SECONDS, SessionPolicy
 from tests.domain.lives import Lives, open_lives
 
 ENDED = "notice-session-ended"
 
 
 @pytest.mark.parametrize(
-    ("days", "lives"), [(29.9, True), (30 - 1 / DAY, True), (30, False), (400, False)]
+    ("days", "lives"), [(29.9, True), (30 - 1 / DAY_SECONDS, True), (30, False), (400, False)]
 )
 def test_a_session_without_use_ends(tmp_path: Path, days: float, *, lives: bool) -> None:
     """Thirty days after its last use a session is over, at the read."""
@@ -36,9 +36,9 @@ def test_use_keeps_a_session_until_half_a_year(tmp_path: Path) -> None:
         for _ in range(8):
             home.pass_days(22)
             assert await home.lives(token)
-        home.pass_days(4 - 1 / DAY)
+        home.pass_days(4 - 1 / DAY_SECONDS)
         assert await home.lives(token)
-        home.pass_days(1 / DAY)
+        home.pass_days(1 / DAY_SECONDS)
         assert not await home.lives(token)
 
     with open_lives(tmp_path / "db") as home:
@@ -68,12 +68,12 @@ def test_a_session_writes_once_a_day(tmp_path: Path) -> None:
         account = await home.account()
         tokens = [await home.open(account) for _ in range(2)]
         for day in range(3):
-            before = home.engine.changes
+            before = home.engine.transactions
             for _ in range(5):
                 for token in tokens:
                     assert await home.lives(token)
             # On the day of the sign-in only the account's own day is news.
-            assert home.engine.changes - before == (2 if day else 1)
+            assert home.engine.transactions - before == (2 if day else 1)
             home.pass_days(1)
 
     with open_lives(tmp_path / "db") as home:
@@ -86,10 +86,10 @@ def test_an_expired_session_is_refused_without_a_write(tmp_path: Path) -> None:
     async def scenario(home: Lives) -> None:
         token = await home.open(await home.account())
         home.pass_days(31)
-        before = home.engine.changes
+        before = home.engine.transactions
         with pytest.raises(NotSignedIn):
             await home.sessions.get(token)
-        assert home.engine.changes == before
+        assert home.engine.transactions == before
 
     with open_lives(tmp_path / "db") as home:
         asyncio.run(scenario(home))
@@ -171,7 +171,9 @@ def test_the_settings_decide(tmp_path: Path) -> None:
         home.pass_days(0.2)
         assert not await home.lives(tokens[1])
 
-    with open_lives(tmp_path / "db", SessionLife(DAY, 2 * DAY, most=2)) as home:
+    with open_lives(
+        tmp_path / "db", SessionPolicy(DAY_SECONDS, 2 * DAY_SECONDS, max_sessions=2)
+    ) as home:
         asyncio.run(scenario(home))
 
 
@@ -214,8 +216,8 @@ def test_housekeeping_forgets_expired_sessions(tmp_path: Path) -> None:
         idle, live = await home.open(account), await home.open(account)
         for _ in range(9):
             home.pass_days(20)
-            assert await home.lives(live) is (home.clock.now() - start < 180 * DAY)
-        await Housekeeping(home.engine, home.clock, [home.devices.forget_expired]).purge()
+            assert await home.lives(live) is (home.clock.now() - start < 180 * DAY_SECONDS)
+        await Housekeeping(home.engine, home.clock, [home.devices.purge_expired]).purge()
         assert await home.rows("SELECT 1 FROM sessions") == []
         home.pass_days(-179)
         assert [await home.lives(token) for token in (idle, live)] == [False, False]
@@ -233,8 +235,8 @@ def test_a_device_offline_signs_out_like_any_other(tmp_path: Path) -> None:
         token, other = await home.open(account, "a"), await home.open(account, "b")
         await home.devices.take_offline(account, "a")
         assert [await home.lives(one) for one in (token, other)] == [False, True]
-        assert await home.sessions.has_left(token)
-        assert not await home.sessions.has_left(other)
+        assert await home.sessions.was_logged_out(token)
+        assert not await home.sessions.was_logged_out(other)
 
     with open_lives(tmp_path / "db") as home:
         asyncio.run(scenario(home))

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.soundness import Soundness
+from hupan.domain.maintenance import IntegrityChecker
 from hupan.model import StoreUnavailable
-from hupan.store.engine import Engine
-from hupan.store.row_checks import check_rows
+from hupan.store.database import Database
+from hupan.store.integrity import check_rows
 from tests.domain.purses import Purses, StandingClock, wish
 from tests.stores import open_engine
 
@@ -28,12 +28,12 @@ BREAKS = {
 }
 
 
-def parts(engine: Engine, clock: StandingClock) -> Soundness:
+def parts(engine: Database, clock: StandingClock) -> IntegrityChecker:
     """What looks once a day."""
-    return Soundness(engine, clock, lambda: check_rows(engine), DAY)
+    return IntegrityChecker(engine, clock, lambda: check_rows(engine), DAY)
 
 
-async def fill(engine: Engine) -> None:
+async def fill(engine: Database) -> None:
     """An account with a balance."""
     purses = Purses(engine)
     account = await purses.account()
@@ -48,14 +48,14 @@ def test_what_is_wrong_is_found(tmp_path: Path, fault: str) -> None:
         async with open_engine(tmp_path / "hupan.db") as engine:
             await fill(engine)
             soundness = parts(engine, StandingClock())
-            assert await soundness.look() == []
+            assert await soundness.run() == []
             await soundness.check()
             sql = BREAKS[fault]
             hash_, short = b"h" * 32, b"h"
             values = [one for name, one in (("{hash}", hash_), ("{short}", short)) if name in sql]
             sql = sql.replace("{hash}", "?1").replace("{short}", "?1")
-            await engine.change(lambda tx: tx.run(sql, *values))
-            found = await soundness.look()
+            await engine.run_transaction(lambda tx: tx.execute(sql, *values))
+            found = await soundness.run()
             assert any(text.startswith(fault) for text in found), found
             assert not any("1390" in text or "secret" in text for text in found)
             with pytest.raises(StoreUnavailable):
@@ -71,14 +71,14 @@ def test_every_process_knows_and_it_ends(tmp_path: Path) -> None:
         async with open_engine(tmp_path / "hupan.db") as engine:
             await fill(engine)
             first, second = (parts(engine, StandingClock()) for _ in range(2))
-            await engine.change(lambda tx: tx.run(BREAKS["coin_entries: the balance"]))
-            await first.look()
+            await engine.run_transaction(lambda tx: tx.execute(BREAKS["coin_entries: the balance"]))
+            await first.run()
             for one in (first, second):
                 with pytest.raises(StoreUnavailable):
                     await one.check()
             undo = BREAKS["coin_entries: the balance"].replace("+", "-")
-            await engine.change(lambda tx: tx.run(undo))
-            await first.look()
+            await engine.run_transaction(lambda tx: tx.execute(undo))
+            await first.run()
             for one in (first, second):
                 await one.check()
 
@@ -92,16 +92,16 @@ def test_one_process_looks_once_a_day(tmp_path: Path) -> None:
         async with open_engine(tmp_path / "hupan.db") as engine:
             clock = StandingClock()
             first, second = parts(engine, clock), parts(engine, clock)
-            assert [await one.look_when_due() for one in (first, second, first)] == [
+            assert [await one.run_when_due() for one in (first, second, first)] == [
                 True,
                 False,
                 False,
             ]
             clock.time += DAY - 1
-            assert not await second.look_when_due()
+            assert not await second.run_when_due()
             clock.time += 1
-            assert await second.look_when_due()
+            assert await second.run_when_due()
             clock.time -= 10 * DAY  # a clock that was ahead stops nobody from looking
-            assert await first.look_when_due()
+            assert await first.run_when_due()
 
     asyncio.run(scenario())

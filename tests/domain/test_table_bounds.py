@@ -9,19 +9,18 @@ from typing import TypeAlias
 import pytest
 
 from hupan.domain.coins import Coins
-from hupan.domain.contacts import MOST_CHANGES
-from hupan.domain.days import Days
-from hupan.domain.device_settings import MOST_DEVICES as MOST_SET_DEVICES
-from hupan.domain.device_settings import DeviceSettings
+from hupan.domain.contacts import MAX_CONTACT_CHANGES
+from hupan.domain.devices import MAX_DEVICES_WITH_SETTINGS as MOST_SET_DEVICES
+from hupan.domain.devices import DeviceSettings
 from hupan.domain.invitations import Invitations
-from hupan.domain.refusals import TooManyTries
-from hupan.domain.sessions import MOST_DEVICES, Device
-from hupan.domain.settings import InvitationRules, SessionLife
+from hupan.domain.sessions import MAX_KNOWN_DEVICES, Device
+from hupan.domain.timekeeping import DayCalendar
+from hupan.errors import TooManyTries
 from hupan.model import AccountId
-from hupan.store.contacts import list_changes
-from hupan.store.engine import Transaction
-from hupan.store.session_ends import end_numbered
-from hupan.store.sessions import MOST_LEFT, knows_device
+from hupan.rules import InvitationRules, SessionPolicy
+from hupan.store.contacts import list_contact_changes
+from hupan.store.database import Transaction
+from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS, has_device, log_out_number
 from tests.domain.holding import Holding, open_holding
 from tests.domain.lives import SHANGHAI
 
@@ -35,7 +34,7 @@ NEWEST = "SELECT max(number) FROM sessions WHERE account_id = ?1"
 
 async def end_one(account: AccountId, number: int, now: int, tx: Transaction) -> None:
     """End a session as an operator does."""
-    assert await end_numbered(tx, account, number, now) == 1
+    assert await log_out_number(tx, account, number, now) == 1
 
 
 def on(number: int) -> Device:
@@ -45,28 +44,28 @@ def on(number: int) -> Device:
 
 async def sign_in_everywhere(home: Holding, account: AccountId) -> None:
     """On one device after the other, a second apart."""
-    for number in range(MOST_DEVICES + MORE):
+    for number in range(MAX_KNOWN_DEVICES + MORE):
         home.clock.time += 1
         await home.session(account, on(number))
 
 
 async def sign_in_and_out(home: Holding, account: AccountId) -> None:
     """Again and again on one device."""
-    for _ in range(MOST_LEFT + MORE):
+    for _ in range(MAX_LOGGED_OUT_TOKENS + MORE):
         home.clock.time += 1
-        await home.sessions.leave(await home.session(account))
+        await home.sessions.logout(await home.session(account))
 
 
 async def change_phone(home: Holding, account: AccountId) -> None:
     """To one number after the other, until that is refused; the code is not used up."""
     session = await home.session(account)
-    for number in range(MOST_CHANGES):
+    for number in range(MAX_CONTACT_CHANGES):
         phone = f"138{number:08}"
         await home.contacts.change_phone(session, phone, await home.code(phone))
     code = await home.code("13700000000")
     with pytest.raises(TooManyTries):
         await home.contacts.change_phone(session, "13700000000", code)
-    oldest = (await list_changes(home.engine, account))[-1]
+    oldest = (await list_contact_changes(home.engine, account))[-1]
     assert oldest.old_address == PHONE  # an operator can still undo the first one
 
 
@@ -78,7 +77,7 @@ async def identify(home: Holding, account: AccountId) -> None:
         await home.contacts.change_phone(session, phone, await home.code(phone))
     rules = InvitationRules()
     coins = Coins(home.engine, home.clock)
-    invitations = Invitations(home.engine, home.clock, Days(SHANGHAI), coins, rules)
+    invitations = Invitations(home.engine, home.clock, DayCalendar(SHANGHAI), coins, rules)
     await invitations.change_code(account, "lake2026")
 
 
@@ -101,21 +100,21 @@ async def hide_modules(home: Holding, account: AccountId) -> None:
     """On one device after the other."""
     settings = DeviceSettings(home.engine, home.clock)
     for number in range(MOST_SET_DEVICES + MORE):
-        await settings.ignore(account, f"device {number}", "10")
+        await settings.set_ignored_modules(account, f"device {number}", "10")
 
 
 async def set_notifications(home: Holding, account: AccountId) -> None:
     """On one device after the other."""
     settings = DeviceSettings(home.engine, home.clock)
     for number in range(MOST_SET_DEVICES + MORE):
-        await settings.notify(account, f"device {number}", "id", is_open=1, type_=0)
+        await settings.set_notification(account, f"device {number}", "id", is_open=1, type_=0)
 
 
 GROWN: Mapping[str, tuple[Grow, int]] = {
-    "sessions": (sign_in_everywhere, SessionLife().most),
-    "devices": (sign_in_everywhere, MOST_DEVICES),
-    "left_sessions": (sign_in_and_out, MOST_LEFT),
-    "contact_changes": (change_phone, MOST_CHANGES),
+    "sessions": (sign_in_everywhere, SessionPolicy().max_sessions),
+    "devices": (sign_in_everywhere, MAX_KNOWN_DEVICES),
+    "left_sessions": (sign_in_and_out, MAX_LOGGED_OUT_TOKENS),
+    "contact_changes": (change_phone, MAX_CONTACT_CHANGES),
     "identities": (identify, 4),
     "step_ups": (prove, 2),
     "codes": (ask, 1),
@@ -167,14 +166,14 @@ def test_the_devices_in_use_are_remembered(tmp_path: Path) -> None:
     async def scenario(home: Holding) -> None:
         account = (await home.account(phone=PHONE)).id
         await home.session(account, Device("the owner's", "ios"))
-        for number in range(MOST_DEVICES + MORE):
+        for number in range(MAX_KNOWN_DEVICES + MORE):
             home.clock.time += 1
             await home.session(account, on(number))
             if number % 20 == 0:
                 await home.session(account, Device("the owner's", "ios"))
-        assert await knows_device(home.engine, account, "the owner's")
-        assert not await knows_device(home.engine, account, "device 0")
-        assert await knows_device(home.engine, account, f"device {MOST_DEVICES + MORE - 1}")
+        assert await has_device(home.engine, account, "the owner's")
+        assert not await has_device(home.engine, account, "device 0")
+        assert await has_device(home.engine, account, f"device {MAX_KNOWN_DEVICES + MORE - 1}")
 
     with open_holding(tmp_path / "hupan.db") as home:
         asyncio.run(scenario(home))
@@ -185,11 +184,11 @@ def test_many_at_one_moment_push_out_no_newcomer(tmp_path: Path) -> None:
 
     async def scenario(home: Holding) -> None:
         account = (await home.account(phone=PHONE)).id
-        for number in range(MOST_DEVICES + MORE):
+        for number in range(MAX_KNOWN_DEVICES + MORE):
             await home.session(account, on(number))
         await home.session(account, Device("zz", "ios"))
-        assert await knows_device(home.engine, account, "zz")
-        assert await home.count("devices") <= MOST_DEVICES + 1
+        assert await has_device(home.engine, account, "zz")
+        assert await home.count("devices") <= MAX_KNOWN_DEVICES + 1
 
     with open_holding(tmp_path / "hupan.db") as home:
         asyncio.run(scenario(home))
@@ -200,14 +199,14 @@ def test_what_an_operator_signs_out_is_bounded_too(tmp_path: Path) -> None:
 
     async def scenario(home: Holding) -> None:
         account = (await home.account(phone=PHONE)).id
-        for _ in range(MOST_LEFT + MORE):
+        for _ in range(MAX_LOGGED_OUT_TOKENS + MORE):
             home.clock.time += 1
             await home.session(account)
-            row = await home.engine.one(NEWEST, account)
+            row = await home.engine.fetch_one(NEWEST, account)
             assert row is not None
             number, now = int(row[0]), int(home.clock.time)
-            await home.engine.change(partial(end_one, account, number, now))
-        assert await home.count("left_sessions") == MOST_LEFT
+            await home.engine.run_transaction(partial(end_one, account, number, now))
+        assert await home.count("left_sessions") == MAX_LOGGED_OUT_TOKENS
 
     with open_holding(tmp_path / "hupan.db") as home:
         asyncio.run(scenario(home))
@@ -219,14 +218,16 @@ def test_a_token_that_signed_out_lately_does_so_again(tmp_path: Path) -> None:
     async def scenario(home: Holding) -> None:
         account = (await home.account(phone=PHONE)).id
         tokens = []
-        for _ in range(MOST_LEFT + MORE):
+        for _ in range(MAX_LOGGED_OUT_TOKENS + MORE):
             home.clock.time += 1
-            token = await home.engine.change(lambda tx: home.sessions.open(tx, account, on(0)))
-            await home.sessions.leave((await home.sessions.get(token)).session)
+            token = await home.engine.run_transaction(
+                lambda tx: home.sessions.open(tx, account, on(0))
+            )
+            await home.sessions.logout((await home.sessions.get(token)).session)
             tokens.append(token)
-        assert await home.sessions.has_left(tokens[-1])
-        assert await home.sessions.has_left(tokens[-MOST_LEFT])
-        assert not await home.sessions.has_left(tokens[0])
+        assert await home.sessions.was_logged_out(tokens[-1])
+        assert await home.sessions.was_logged_out(tokens[-MAX_LOGGED_OUT_TOKENS])
+        assert not await home.sessions.was_logged_out(tokens[0])
 
     with open_holding(tmp_path / "hupan.db") as home:
         asyncio.run(scenario(home))

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hupan.domain import text as text_rules
-from hupan.domain.refusals import InvalidField
 from hupan.domain.text import (
-    composed,
-    device_text,
     is_clean,
-    line,
-    nickname,
-    paragraph,
+    normalize_nfc,
+    parse_device_text,
+    parse_line,
+    parse_nickname,
+    parse_paragraph,
     visible_length,
 )
+from hupan.errors import InvalidField
 
 pytestmark = pytest.mark.one_engine
 
@@ -181,14 +181,14 @@ PEOPLE = st.one_of(
 @pytest.mark.parametrize("text", GOOD.values(), ids=GOOD.keys())
 def test_what_people_are_called(text: str) -> None:
     """Names of all scripts and emoji of all kinds are taken, in NFC."""
-    assert nickname(text, FIELD) == unicodedata.normalize("NFC", text)
+    assert parse_nickname(text, FIELD) == unicodedata.normalize("NFC", text)
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
 def test_what_hides_or_disturbs(text: str) -> None:
     """Everything else is refused by its wire name."""
     with pytest.raises(InvalidField) as refusal:
-        nickname(text, FIELD)
+        parse_nickname(text, FIELD)
     assert refusal.value.field == FIELD
 
 
@@ -196,14 +196,14 @@ def test_what_hides_or_disturbs(text: str) -> None:
 def test_every_nickname_that_is_taken(text: str) -> None:
     """It is NFC, trimmed, of 1 to 32 visible characters and 128 bytes, and taken again as it is."""
     try:
-        name = nickname(text, FIELD)
+        name = parse_nickname(text, FIELD)
     except InvalidField:
         return
     assert unicodedata.is_normalized("NFC", name)
     assert name == name.strip() != ""
     assert 1 <= visible_length(name) <= 32
     assert len(name.encode()) <= 128
-    assert nickname(name, FIELD) == name
+    assert parse_nickname(name, FIELD) == name
     assert all(map(has_a_place, name, ["", *name]))
 
 
@@ -224,7 +224,7 @@ def has_a_place(character: str, before: str) -> bool:
 def test_one_bad_character_spoils_the_name(text: str, bad: str) -> None:
     """Wherever it stands between others, a name with it is refused."""
     with pytest.raises(InvalidField):
-        nickname(f"a{text}{bad}b", FIELD)
+        parse_nickname(f"a{text}{bad}b", FIELD)
 
 
 @pytest.mark.parametrize("script", ["湖", "q\u0323", "😀", "\U0001f44b\U0001f3fd"])
@@ -235,20 +235,20 @@ def test_characters_are_counted_as_people_see_them(script: str) -> None:
 
 def test_a_name_is_trimmed_and_composed() -> None:
     """Blanks around it go, and what is made of two becomes one."""
-    assert nickname(" \u3000Zoe\u0308 \t", FIELD) == "Zoë"
+    assert parse_nickname(" \u3000Zoe\u0308 \t", FIELD) == "Zoë"
 
 
 @pytest.mark.parametrize("breaks", ["\n", "\r\n", "\r"])
 def test_an_introduction_has_lines(breaks: str) -> None:
     """Line breaks of every kind become one kind; those around the text go."""
     text = breaks.join(["", "你好", "", "Hello  ", ""])
-    assert paragraph(text, FIELD, most_characters=500) == "你好\n\nHello"
+    assert parse_paragraph(text, FIELD, max_characters=500) == "你好\n\nHello"
 
 
 @pytest.mark.parametrize("text", ["湖" * 500, "😀" * 500, "a\n" * 249 + "ab", "", "  \n "])
 def test_an_introduction_may_have_500_characters(text: str) -> None:
     """Or none."""
-    assert paragraph(text, FIELD, most_characters=500) == text.strip()
+    assert parse_paragraph(text, FIELD, max_characters=500) == text.strip()
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_an_introduction_may_have_500_characters(text: str) -> None:
 def test_an_introduction_that_is_refused(text: str) -> None:
     """Too long, or with what hides or disturbs in one of its lines."""
     with pytest.raises(InvalidField):
-        paragraph(text, FIELD, most_characters=500)
+        parse_paragraph(text, FIELD, max_characters=500)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_an_introduction_that_is_refused(text: str) -> None:
 )
 def test_what_is_pasted_along_is_dropped(text: str, kept: str) -> None:
     """Tabs, zero-width characters and marks of direction go, unless they have a place (U5)."""
-    assert paragraph(text, FIELD, most_characters=500) == kept
+    assert parse_paragraph(text, FIELD, max_characters=500) == kept
 
 
 @pytest.mark.parametrize(
@@ -299,9 +299,9 @@ def test_the_size_and_the_marks_are_looked_at_first(
     """What could take long to normalise is refused without normalising it (X2)."""
     looks = SimpleNamespace(combining=unicodedata.combining, category=unicodedata.category)
     monkeypatch.setattr(text_rules, "unicodedata", looks)
-    for read in (line, paragraph, composed):
+    for read in (parse_line, parse_paragraph, normalize_nfc):
         with pytest.raises(InvalidField):
-            read(text, FIELD, most_characters=500)
+            read(text, FIELD, max_characters=500)
 
 
 @given(st.text(max_size=60))
@@ -310,7 +310,7 @@ def test_decomposed_text_is_read_as_its_normal_form(text: str) -> None:
 
     def taken(form: Literal["NFC", "NFD"]) -> str | None:
         try:
-            return line(unicodedata.normalize(form, text), FIELD, most_characters=32)
+            return parse_line(unicodedata.normalize(form, text), FIELD, max_characters=32)
         except InvalidField:
             return None
 
@@ -319,10 +319,10 @@ def test_decomposed_text_is_read_as_its_normal_form(text: str) -> None:
 
 def test_plain_characters_are_clean_by_the_rules_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is let through at a glance would be let through at a long look, as long as it seems."""
-    every = "".join(filter(text_rules.PLAIN.fullmatch, map(chr, range(1, 0x11000))))
+    every = "".join(filter(text_rules.PLAIN_TEXT.fullmatch, map(chr, range(1, 0x11000))))
     assert len(every) > 27_000
     assert unicodedata.normalize("NFC", every) == every
-    monkeypatch.setattr(text_rules, "PLAIN", re.compile("(?!)"))
+    monkeypatch.setattr(text_rules, "PLAIN_TEXT", re.compile("(?!)"))
     assert is_clean(every)
     assert visible_length(every) == len(every)
 
@@ -340,14 +340,14 @@ def test_every_ideograph_is_a_letter() -> None:
 def test_a_line_may_be_empty_and_never_breaks(text: str) -> None:
     """What `line` takes is one line in its normal form."""
     try:
-        taken = line(text, FIELD, most_characters=32)
+        taken = parse_line(text, FIELD, max_characters=32)
     except InvalidField:
         return
     assert taken.splitlines() in ([], [taken])
-    assert line(taken, FIELD, most_characters=32) == taken
+    assert parse_line(taken, FIELD, max_characters=32) == taken
 
 
-@pytest.mark.parametrize("read", [nickname, device_text])
+@pytest.mark.parametrize("read", [parse_nickname, parse_device_text])
 @pytest.mark.parametrize("text", ["\ud800", "a\x00", "\x9f", "\udfff\ud800"])
 def test_no_text_holds_control_characters(read: Callable[[str, str], str], text: str) -> None:
     """Neither names nor ids of devices."""

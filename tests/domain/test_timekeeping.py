@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.clock import LEAP_SECONDS, SteadyClock
-from hupan.domain.timekeeping import Timekeeping
-from hupan.store.engine import Engine
+from hupan.clock import MAX_JUMP_SECONDS, SteadyClock
+from hupan.domain.timekeeping import ClockSync
+from hupan.store.database import Database
 from tests.stores import open_engine
 
 NOW = 1_795_000_000.0
@@ -40,10 +40,10 @@ class Machine:
         self.counted += seconds
 
 
-async def begin(engine: Engine, machine: Machine, *, trusting: bool = False) -> SteadyClock:
+async def begin(engine: Database, machine: Machine, *, trusting: bool = False) -> SteadyClock:
     """A process starts."""
     clock = machine.clock()
-    await Timekeeping(engine, clock).begin(trusting=trusting)
+    await ClockSync(engine, clock).initialize(trust_clock=trusting)
     return clock
 
 
@@ -56,7 +56,7 @@ def test_a_jump_back_takes_nothing_back(jump: int) -> None:
     machine.pass_time(10)
     before = clock.now()
     machine.wall += jump
-    is_followed = 0 < jump <= LEAP_SECONDS
+    is_followed = 0 < jump <= MAX_JUMP_SECONDS
     assert clock.now() == (machine.wall if is_followed else before)
     seen = clock.now()
     machine.pass_time(300)
@@ -90,13 +90,13 @@ def test_a_restart_goes_on_from_the_latest_time(tmp_path: Path) -> None:
             machine = Machine()
             clock = await begin(engine, machine)
             machine.pass_time(DAY)
-            await Timekeeping(engine, clock).keep()
+            await ClockSync(engine, clock).sync()
             machine.wall = 0.0
             clock = await begin(engine, machine)
             assert clock.now() == NOW + DAY
             machine.pass_time(5)
             assert clock.now() == NOW + DAY + 5
-            assert clock.behind() == NOW + DAY
+            assert clock.system_lag_seconds() == NOW + DAY
 
     asyncio.run(scenario())
 
@@ -110,7 +110,7 @@ def test_one_process_follows_the_other(tmp_path: Path) -> None:
             ahead.wall += 90
             clock = await begin(engine, machine)
             await begin(engine, ahead)
-            await Timekeeping(engine, clock).keep()
+            await ClockSync(engine, clock).sync()
             assert clock.now() == NOW + 90
 
     asyncio.run(scenario())
@@ -125,12 +125,12 @@ def test_an_operator_may_set_it_back(tmp_path: Path) -> None:
             wrong.wall = float(YEAR_2038)
             await begin(engine, wrong)
             old, new = int(NOW) - 5, YEAR_2038 + 5
-            await engine.change(lambda tx: tx.run(LIVE, 1, b"old", "d", old))
-            await engine.change(lambda tx: tx.run(LIVE, 1, b"new", "e", new))
+            await engine.run_transaction(lambda tx: tx.execute(LIVE, 1, b"old", "d", old))
+            await engine.run_transaction(lambda tx: tx.execute(LIVE, 1, b"new", "e", new))
             assert (await begin(engine, machine)).now() == YEAR_2038
             assert (await begin(engine, machine, trusting=True)).now() == NOW
             assert (await begin(engine, machine)).now() == NOW
-            rows = await engine.all("SELECT token_hash FROM sessions")
+            rows = await engine.fetch_all("SELECT token_hash FROM sessions")
             assert [bytes(row[0]) for row in rows] == [b"old"]
 
     asyncio.run(scenario())

@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.chance import SystemChance
-from hupan.domain.tokens import HIGHEST_ACCOUNT_ID, Tokens
+from hupan.crypto import KEY_BYTES, SecretBox
+from hupan.domain.sessions import MAX_ACCOUNT_ID, Tokens
 from hupan.model import AccountId
-from hupan.seal import KEY_BYTES, Seal
+from hupan.rng import SystemRandomSource
 
 pytestmark = pytest.mark.one_engine
 
 SHAPE = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-TOKENS = Tokens(Seal(b"k" * KEY_BYTES), SystemChance())
-OTHERS = Tokens(Seal(b"o" * KEY_BYTES), SystemChance())
+TOKENS = Tokens(SecretBox(b"k" * KEY_BYTES), SystemRandomSource())
+OTHERS = Tokens(SecretBox(b"o" * KEY_BYTES), SystemRandomSource())
 
 
-@given(st.integers(0, HIGHEST_ACCOUNT_ID))
+@given(st.integers(0, MAX_ACCOUNT_ID))
 def test_a_token_leads_to_its_account(account: int) -> None:
     """The account goes in and comes out; the text is UUID-shaped lower-case hex."""
     token = TOKENS.make(AccountId(account))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.refusals import InvalidField, UnknownUser
-from hupan.domain.vip import LATEST_END
+from hupan.domain.accounts import MAX_VIP_UNTIL
+from hupan.errors import InvalidField, UnknownUser
 from hupan.model import AccountId
 from tests.domain.standing import NOW, Standing, open_standing
 
@@ -27,11 +27,11 @@ def test_days_are_added_to_what_is_left(standing: Standing) -> None:
 
     async def story() -> None:
         account = await standing.account()
-        assert await standing.vip.extend(account.id, 1) == NOW + DAY_SECONDS
-        assert await standing.vip.extend(account.id, 2) == NOW + 3 * DAY_SECONDS
-        assert (await standing.again(account.id)).vip_until == NOW + 3 * DAY_SECONDS
+        assert await standing.set_vip.extend(account.id, 1) == NOW + DAY_SECONDS
+        assert await standing.set_vip.extend(account.id, 2) == NOW + 3 * DAY_SECONDS
+        assert (await standing.is_retryable(account.id)).vip_until == NOW + 3 * DAY_SECONDS
         standing.clock.time += 10 * DAY_SECONDS
-        assert await standing.vip.extend(account.id, 1) == NOW + 11 * DAY_SECONDS
+        assert await standing.set_vip.extend(account.id, 1) == NOW + 11 * DAY_SECONDS
 
     asyncio.run(story())
 
@@ -41,8 +41,8 @@ def test_two_who_give_at_once_both_give(standing: Standing) -> None:
 
     async def story() -> None:
         account = await standing.account()
-        await asyncio.gather(*(standing.vip.extend(account.id, 1) for _ in range(20)))
-        assert (await standing.again(account.id)).vip_until == NOW + 20 * DAY_SECONDS
+        await asyncio.gather(*(standing.set_vip.extend(account.id, 1) for _ in range(20)))
+        assert (await standing.is_retryable(account.id)).vip_until == NOW + 20 * DAY_SECONDS
 
     asyncio.run(story())
 
@@ -52,18 +52,18 @@ def test_an_end_is_set_or_brought_forward(standing: Standing) -> None:
 
     async def story() -> None:
         account = await standing.account()
-        await standing.vip.end(account.id)
-        assert (await standing.again(account.id)).vip_until == 0
-        await standing.vip.extend(account.id, 30)
-        await standing.vip.set_end(account.id, NOW + 5)
-        ends = await standing.again(account.id)
+        await standing.set_vip.end(account.id)
+        assert (await standing.is_retryable(account.id)).vip_until == 0
+        await standing.set_vip.extend(account.id, 30)
+        await standing.set_vip.set_end(account.id, NOW + 5)
+        ends = await standing.is_retryable(account.id)
         assert (ends.is_vip(NOW + 4), ends.is_vip(NOW + 5)) == (True, False)
-        await standing.vip.end(account.id)
-        ended = await standing.again(account.id)
+        await standing.set_vip.end(account.id)
+        ended = await standing.is_retryable(account.id)
         assert (ended.vip_until, ended.is_vip(NOW)) == (NOW, False)
         standing.clock.time += 50
-        await standing.vip.end(account.id)
-        assert (await standing.again(account.id)).vip_until == NOW
+        await standing.set_vip.end(account.id)
+        assert (await standing.is_retryable(account.id)).vip_until == NOW
 
     asyncio.run(story())
 
@@ -75,14 +75,14 @@ def test_bounds(standing: Standing) -> None:
         account = await standing.account()
         for days in (0, -1, 36_501):
             with pytest.raises(InvalidField):
-                await standing.vip.extend(account.id, days)
-        for until in (NOW, 0, -1, LATEST_END + 1):
+                await standing.set_vip.extend(account.id, days)
+        for until in (NOW, 0, -1, MAX_VIP_UNTIL + 1):
             with pytest.raises(InvalidField):
-                await standing.vip.set_end(account.id, until)
-        await standing.vip.set_end(account.id, LATEST_END)
+                await standing.set_vip.set_end(account.id, until)
+        await standing.set_vip.set_end(account.id, MAX_VIP_UNTIL)
         with pytest.raises(InvalidField):
-            await standing.vip.extend(account.id, 1)
-        assert (await standing.again(account.id)).vip_until == LATEST_END
+            await standing.set_vip.extend(account.id, 1)
+        assert (await standing.is_retryable(account.id)).vip_until == MAX_VIP_UNTIL
 
     asyncio.run(story())
 
@@ -92,9 +92,9 @@ def test_nobody_has_no_vip(standing: Standing) -> None:
 
     async def story() -> None:
         for given in (
-            standing.vip.extend(NOBODY, 1),
-            standing.vip.set_end(NOBODY, NOW + 1),
-            standing.vip.end(NOBODY),
+            standing.set_vip.extend(NOBODY, 1),
+            standing.set_vip.set_end(NOBODY, NOW + 1),
+            standing.set_vip.end(NOBODY),
         ):
             with pytest.raises(UnknownUser):
                 await given

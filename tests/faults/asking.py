@@ -19,7 +19,7 @@ OWN_INFO = "user/info"
 _PRIVATE = re.compile(rb"1[0-9]{10}|[a-z0-9.]+@[a-z]+\.example")
 
 
-class NoAnswer(Exception):  # noqa: N818 - it names what happened
+class NoAnswer(Exception):
     """The connection was refused or broke before the whole answer was there."""
 
 

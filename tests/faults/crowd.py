@@ -79,7 +79,7 @@ class Crowd:
     seed: int = 1
     journal: Journal = field(default_factory=Journal)
     tokens: dict[str, str] = field(default_factory=dict)
-    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    response_count: Counter[tuple[str, int]] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     clients: list["Client"] = field(default_factory=list)
     doubts_failures: bool = False
@@ -104,7 +104,7 @@ class Crowd:
         live = [client.members for client in self.clients]
         return [member.token for members in live for member in members][-most:]
 
-    def ended(self, most: int) -> list[str]:
+    def record(self, most: int) -> list[str]:
         """Some tokens that surely ended."""
         return [self.tokens[who] for who in self.journal.keys("session", None)][-most:]
 
@@ -285,7 +285,7 @@ class Client:
             outcome.refused()
 
     def _count(self, name: str, reply: Reply) -> None:
-        self.crowd.answers[name, reply.code] += 1
+        self.crowd.response_count[name, reply.code] += 1
 
     def _meet(self, member: Member) -> None:
         name = f"用户{member.id}"  # what the server calls it at first

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeAlias
 
-from hupan.seal import digest
-from hupan.store.engine import Row
+from hupan.crypto import sha256_digest
+from hupan.store.database import Row
 from tests.faults.asking import Asker
 from tests.faults.journal import Facts, Journal
 from tests.stores import STORES, open_engine
@@ -26,14 +26,14 @@ def rows_of(place: Path) -> Rows:
 
     async def ask(sql: str) -> list[Row]:
         async with open_engine(place) as engine:
-            return await engine.all(sql)
+            return await engine.fetch_all(sql)
 
     return lambda sql: asyncio.run(ask(sql))
 
 
 def session_key(token: str) -> tuple[str, str]:
     """The key of the fact that a token opens its account: `-> account id`, None once it ended."""
-    return ("session", digest(token).hex())
+    return ("session", sha256_digest(token).hex())
 
 
 def snapshot(rows: Rows) -> Facts:

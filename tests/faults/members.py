@@ -4,7 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from hupan.seal import Seal, load_key
+from hupan.crypto import SecretBox, load_or_create_key
 from tests.domain.lives import open_lives
 
 
@@ -12,7 +12,9 @@ def enrol(folder: Path, number: int) -> dict[str, str]:
     """Makes a store, a key and so many accounts with numbers of their own; phone -> token."""
     folder.mkdir(mode=0o700, exist_ok=True)
     tokens = {}
-    with open_lives(folder / "hupan.db", seal=Seal(load_key(folder / "secret.key"))) as home:
+    with open_lives(
+        folder / "hupan.db", seal=SecretBox(load_or_create_key(folder / "secret.key"))
+    ) as home:
         home.clock.time = time.time()
         for at in range(number):
             phone = f"138{at:08}"

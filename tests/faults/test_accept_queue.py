@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hupan.listener.sockets import BACKLOG
+from hupan.server.sockets import BACKLOG
 from tests.ports import LOOPBACK, free_port
 from tests.servers import Server
 

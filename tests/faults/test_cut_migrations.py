@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hupan.store.engine import Row
-from hupan.store.migrate import Migration, check_current, migrate, migrations
+from hupan.store.database import Row
+from hupan.store.migrate import Migration, check_file_current, load_migrations, migrate_file
 from hupan.store.sqlite import connect
 from tests.faults.power import Disk, recorded
 
@@ -30,9 +30,9 @@ def record(path: Path, known: list[Migration], patch: pytest.MonkeyPatch) -> Dis
     with recorded() as (vfs, disk):
         patch.setattr("hupan.store.migrate.connect", lambda place: connect(place, vfs))
         if known:
-            migrate(path, known)
+            migrate_file(path, known)
             fill(path, vfs)
-        migrate(path)
+        migrate_file(path)
     return disk
 
 
@@ -65,7 +65,7 @@ def test_the_next_start_goes_on(
     chance = random.Random(landed)  # noqa: S311 - what a cut leaves
     played, cut = tmp_path / "played", tmp_path / "cut"
     played.mkdir()
-    disk = record(played / NAME, migrations()[:landed], monkeypatch)
+    disk = record(played / NAME, load_migrations()[:landed], monkeypatch)
     monkeypatch.setattr("hupan.store.migrate.connect", unsummed)
     whole, _ = look(played / NAME)
     migrated_again = set()
@@ -73,8 +73,8 @@ def test_the_next_start_goes_on(
         cut.mkdir()
         for name, content in disk.image(acts, chance).items():
             (cut / name).write_bytes(content)
-        migrated_again.add(len(migrate(cut / NAME)))
-        check_current(cut / NAME)
+        migrated_again.add(len(migrate_file(cut / NAME)))
+        check_file_current(cut / NAME)
         schema, accounts = look(cut / NAME)
         assert schema == whole
         assert len(accounts) in (0, ACCOUNTS)
@@ -82,4 +82,4 @@ def test_the_next_start_goes_on(
             file.unlink()
         cut.rmdir()
     # All of what was missing or nothing, and both were met.
-    assert migrated_again == {len(migrations()), len(migrations()) - landed, 0}
+    assert migrated_again == {len(load_migrations()), len(load_migrations()) - landed, 0}

@@ -12,10 +12,10 @@ from typing import TypeAlias
 import pytest
 
 from hupan.model import StoreUnavailable
-from hupan.store.engine import Row, StoreRefused, Transaction
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine
-from hupan.store.wal_damage import refuse_damaged_log
+from hupan.store.database import Row, StoreRefused, Transaction
+from hupan.store.migrate import migrate_file
+from hupan.store.sqlite import SqliteDatabase
+from hupan.store.wal import check_wal_intact
 from tests.domain.purses import Purses, wish
 
 NAME, LOG = "hupan.db", "hupan.db-wal"
@@ -59,32 +59,32 @@ async def fill(purses: Purses) -> None:
         phone, token = f"139{number:08}", number.to_bytes(32)
 
         async def change(tx: Transaction) -> None:
-            await tx.run(SHOW, account, phone, SECRET)
-            await tx.run(OWN, phone, account)
-            await tx.run(OPEN, account, token)
-            await tx.run(CODE, phone, account, token)
+            await tx.execute(SHOW, account, phone, SECRET)
+            await tx.execute(OWN, phone, account)
+            await tx.execute(OPEN, account, token)
+            await tx.execute(CODE, phone, account, token)
 
-        await purses.engine.change(change)
+        await purses.engine.run_transaction(change)
         for key in "abc":
             await purses.coins.change(wish(account, 100, key))
 
     await asyncio.gather(*(arrive(number) for number in range(ACCOUNTS)))
     for _ in range(6):  # damage to the last commits of a log looks like a power cut
-        await purses.engine.change(lambda tx: tx.run(TOUCH))
+        await purses.engine.run_transaction(lambda tx: tx.execute(TOUCH))
 
 
-async def read(engine: SqliteEngine) -> list[list[Row]]:
+async def read(engine: SqliteDatabase) -> list[list[Row]]:
     """All rows that matter."""
-    return [await engine.all(sql) for sql in READ]
+    return [await engine.fetch_all(sql) for sql in READ]
 
 
 def make(folder: Path, *, closed: bool) -> Store:
     """A store that was stopped in order, or one that was killed and has all in its log."""
-    migrate(folder / NAME)
-    engine = SqliteEngine(folder / NAME)
+    migrate_file(folder / NAME)
+    engine = SqliteDatabase(folder / NAME)
     asyncio.run(fill(Purses(engine)))
     rows = asyncio.run(read(engine))
-    pages = [row[0] for row in asyncio.run(engine.all(PAGES))]
+    pages = [row[0] for row in asyncio.run(engine.fetch_all(PAGES))]
     killed = {file.name: file.read_bytes() for file in folder.iterdir()}
     asyncio.run(engine.close())
     return Store({NAME: (folder / NAME).read_bytes()} if closed else killed, rows, pages)
@@ -154,7 +154,7 @@ def met(folder: Path, files: Files) -> list[list[Row]] | None:
         (folder / name).write_bytes(content)
 
     async def start() -> list[list[Row]]:
-        engine = SqliteEngine(folder / NAME)
+        engine = SqliteDatabase(folder / NAME)
         try:
             return await read(engine)
         except StoreUnavailable:
@@ -165,8 +165,8 @@ def met(folder: Path, files: Files) -> list[list[Row]] | None:
             await engine.close()
 
     try:
-        refuse_damaged_log(folder / NAME)
-        migrate(folder / NAME)
+        check_wal_intact(folder / NAME)
+        migrate_file(folder / NAME)
         return asyncio.run(start())
     except (StoreRefused, StoreUnavailable):
         return None
@@ -233,7 +233,7 @@ def running(sql: str) -> Callable[[Transaction], Awaitable[int]]:
     """A change of one statement."""
 
     async def change(tx: Transaction) -> int:
-        return await tx.run(sql)
+        return await tx.execute(sql)
 
     return change
 
@@ -246,10 +246,10 @@ def test_what_is_whole_goes_on(tmp_path: Path, stopped: Store) -> None:
     (tmp_path / NAME).write_bytes(torn)
 
     async def work() -> list[object]:
-        engine = SqliteEngine(tmp_path / NAME)
+        engine = SqliteDatabase(tmp_path / NAME)
         changes = (TOUCH, "UPDATE accounts SET name = 'x'", TOUCH)
         done = await asyncio.gather(
-            *(engine.change(running(sql)) for sql in changes),
+            *(engine.run_transaction(running(sql)) for sql in changes),
             return_exceptions=True,
         )
         await engine.close()

@@ -11,10 +11,10 @@ import apsw
 import pytest
 
 from hupan.model import AccountId
-from hupan.store.engine import Row
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine, connect
-from hupan.store.wal_damage import commits_behind_damage
+from hupan.store.database import Row
+from hupan.store.migrate import migrate_file
+from hupan.store.sqlite import SqliteDatabase, connect
+from hupan.store.wal import count_lost_commits
 from tests.domain.purses import Purses, wish
 from tests.faults.invariants import broken_coins
 from tests.faults.power import Disk, recorded
@@ -46,7 +46,7 @@ class Run:
 
     async def play(self, path: Path, open_file: Callable[[Path], apsw.Connection]) -> None:
         """Several clients at once, so that commits are of groups."""
-        engine = SqliteEngine(path, open_file)
+        engine = SqliteDatabase(path, open_file)
         purses = Purses(engine)
         accounts = [await purses.account() for _ in range(CLIENTS)]
         await asyncio.gather(*(self.client(purses, account) for account in accounts))
@@ -67,7 +67,7 @@ def record(folder: Path, synchronous: str) -> Run:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("hupan.store.migrate.connect", lambda place: connect(place, vfs))
-            migrate(path)
+            migrate_file(path)
         run = Run(disk)
         asyncio.run(run.play(path, open_file))
     return run
@@ -124,7 +124,7 @@ def test_a_cut_is_no_damage(tmp_path: Path) -> None:
     chance = random.Random(5)  # noqa: S311 - where to cut
     for _ in range(CUTS // 10):
         files = run.disk.image(chance.randrange(len(run.disk.acts)), chance)
-        assert commits_behind_damage(files.get(f"{NAME}-wal", b"")) == 0
+        assert count_lost_commits(files.get(f"{NAME}-wal", b"")) == 0
 
 
 def test_the_cuts_bite(tmp_path: Path) -> None:

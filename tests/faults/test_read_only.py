@@ -11,10 +11,10 @@ from typing import Any
 import apsw
 import pytest
 
-from hupan.app.storing import StartRefused, prepared_store
 from hupan.config import Settings
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine, connect
+from hupan.opening import StartRefused, prepared_store
+from hupan.store.migrate import migrate_file
+from hupan.store.sqlite import SqliteDatabase, connect
 from tests.model.served import Served
 from tests.wire import pb
 
@@ -40,7 +40,7 @@ def powerless() -> Iterator[None]:
 def folder() -> Iterator[Path]:
     """A folder with a store in it, which everybody may look into and its owner alone may change."""
     folder = Path(tempfile.mkdtemp(prefix="hupan-test-"))
-    migrate(folder / "hupan.db")
+    migrate_file(folder / "hupan.db")
     folder.chmod(0o755)
     yield folder
     folder.chmod(0o700)
@@ -84,7 +84,7 @@ def test_a_disk_that_becomes_read_only(tmp_path: Path, monkeypatch: pytest.Monke
         connections.append(connect(path))
         return connections[-1]
 
-    monkeypatch.setattr("hupan.app.engines.SqliteEngine", lambda p: SqliteEngine(p, open_file))
+    monkeypatch.setattr("hupan.opening.SqliteDatabase", lambda p: SqliteDatabase(p, open_file))
     served = Served(tmp_path / "served")
     try:
         token = _sign_up(served)

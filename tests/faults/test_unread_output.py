@@ -58,7 +58,7 @@ class Unread:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
-    def ask(self, count: int) -> None:
+    def run(self, count: int) -> None:
         """Sends requests that leave a line each, and waits for their answers."""
         with connect(self.port) as client:
             for _ in range(count // ROUND):
@@ -99,7 +99,7 @@ def test_a_pipe_that_nobody_reads(tmp_path: Path, command: Sequence[str]) -> Non
     """Every request is answered, and the server ends when it is told to."""
     reader, writer = os.pipe()
     with running(tmp_path, writer, command) as server:
-        server.ask(REQUESTS)
+        server.run(REQUESTS)
         assert server.healthy()
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(STOP_SECONDS) == 0
@@ -114,7 +114,7 @@ def test_lines_are_written_or_counted(tmp_path: Path) -> None:
         os.close(writer)
         asked = 0
         while not server.dropped():
-            server.ask(REQUESTS)
+            server.run(REQUESTS)
             asked += REQUESTS
             assert asked < 10 * REQUESTS
         server.process.send_signal(signal.SIGTERM)
@@ -133,7 +133,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     """Lines are lost and counted, requests are not."""
     full = os.open("/dev/full", os.O_WRONLY)
     with running(tmp_path, full, ("sandbox",)) as server:
-        server.ask(ROUND)
+        server.run(ROUND)
         deadline = time.monotonic() + START_SECONDS
         while server.dropped() < ROUND:
             assert time.monotonic() < deadline
@@ -148,7 +148,7 @@ def test_a_stopped_terminal(tmp_path: Path) -> None:
     master, terminal = pty.openpty()
     with running(tmp_path, terminal, ("sandbox",)) as server:
         termios.tcflow(terminal, termios.TCOOFF)
-        server.ask(3000)
+        server.run(3000)
         assert server.healthy()
         termios.tcflow(terminal, termios.TCOON)
         found = b""

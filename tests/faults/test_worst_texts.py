@@ -16,8 +16,7 @@ import msgspec
 import pytest
 from google.protobuf.message import Message
 
-from hupan.contract.endpoints import ENDPOINTS
-from hupan.contract.table import Endpoint
+from hupan.contract.endpoints import ENDPOINTS, Endpoint
 from tests.model.served import Served
 from tests.wire import pb
 

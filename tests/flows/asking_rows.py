@@ -3,19 +3,18 @@
 import asyncio
 from collections.abc import Callable
 
-from hupan.store.engine import Row
-from hupan.store.postgres import PostgresEngine
-from hupan.store.postgres_place import Place
-from hupan.store.postgres_pool import open_pool
+from hupan.store.database import Row
+from hupan.store.postgres import PostgresDatabase
+from hupan.store.postgres_pool import PostgresDsn, make_pool
 
 
 def rows_on(url: str) -> Callable[[str], list[Row]]:
     """The rows of a query, as tuples."""
 
     async def ask(sql: str) -> list[Row]:
-        engine = PostgresEngine(await open_pool(Place(url)))
+        engine = PostgresDatabase(await make_pool(PostgresDsn(url)))
         try:
-            return [tuple(row) for row in await engine.all(sql)]
+            return [tuple(row) for row in await engine.fetch_all(sql)]
         finally:
             await engine.close()
 

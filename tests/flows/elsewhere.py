@@ -30,7 +30,7 @@ class Elsewhere:
     def solved(self) -> dict[str, object]:
         """The two fields of a captcha that was fetched and solved here."""
         captcha_id = self.post("user/captcha").text("id")
-        answer = self.wire.outbox("captcha", captcha_id)[0].code
+        answer = self.wire.list_outbox("captcha", captcha_id)[0].code
         return {"id": captcha_id, "code": answer}
 
     def ask_sms(self, mobile: str) -> Answer:
@@ -73,8 +73,8 @@ def limited(settings: Mapping[str, str] | None = None) -> Iterator[WireClient]:
 
 def begin_an_hour(wire: WireClient) -> None:
     """Wind the clock to the next full hour."""
-    now = wire.wind(advance=0)
-    wire.wind(set=(now // HOUR + 1) * HOUR)
+    now = wire.set_clock(advance=0)
+    wire.set_clock(set=(now // HOUR + 1) * HOUR)
 
 
 def apart(number: int) -> str:

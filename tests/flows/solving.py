@@ -5,13 +5,13 @@ from pathlib import Path
 
 from msgspec import msgpack
 
+from hupan.crypto import SecretBox, load_or_create_key
 from hupan.domain.captchas import SealedAnswer
-from hupan.seal import Seal, load_key
 
 
 def solve(folder: Path, captcha_id: str) -> str:
     """The answer of a captcha."""
-    seal = Seal(load_key(folder / "secret.key"))
-    plain = seal.open("captcha", base64.urlsafe_b64decode(captcha_id))
+    seal = SecretBox(load_or_create_key(folder / "secret.key"))
+    plain = seal.decrypt("captcha", base64.urlsafe_b64decode(captcha_id))
     assert plain is not None
     return msgpack.decode(plain, type=SealedAnswer).answer

@@ -40,7 +40,7 @@ def test_spraying_many_targets_from_one_address(wire: WireClient) -> None:
     codes = [here.guess(apart(number)).code for number in range(200)]
     assert codes == [WRONG_CODE] * 60 + [TOO_MANY_FROM_HERE] * 140
     assert Elsewhere(wire, THERE).guess(apart(1)).code == WRONG_CODE
-    wire.wind(advance=HOUR)
+    wire.set_clock(advance=HOUR)
     assert here.guess(apart(1)).code == WRONG_CODE
 
 
@@ -110,7 +110,7 @@ def test_making_captchas_is_bounded(wire: WireClient) -> None:
     here = Elsewhere(wire, HERE)
     codes = [here.post("user/captcha").code for _ in range(40)]
     assert codes == [1] * 30 + [TOO_MANY_FROM_HERE] * 10
-    wire.wind(advance=MINUTE)
+    wire.set_clock(advance=MINUTE)
     assert here.post("user/captcha").code == 1
     before = resident_mib(wire)
     for number in range(2000):
@@ -140,10 +140,10 @@ def test_what_is_not_sent_does_not_count(wire: WireClient) -> None:
     assert here.ask_sms(apart(1)).code == 1
     for _ in range(20):
         assert here.ask_sms(apart(1)).code == TOO_MANY
-    wire.wind(advance=MINUTE)
+    wire.set_clock(advance=MINUTE)
     for number in range(2, 21):
         assert here.ask_sms(apart(number)).code == 1
-    wire.wind(advance=MINUTE)
+    wire.set_clock(advance=MINUTE)
     assert here.ask_sms(apart(21)).code == TOO_MANY_FROM_HERE
 
 
@@ -159,7 +159,7 @@ def test_looking_at_users(wire: WireClient) -> None:
     assert [answer.code for answer in refused] == [TOO_MANY_FROM_HERE] * 3
     assert [answer.form for answer in refused] == ["protobuf", "protobuf", "json"]
     assert Elsewhere(wire, THERE).get_user(known).code == 1
-    wire.wind(advance=MINUTE)
+    wire.set_clock(advance=MINUTE)
     assert near.get_user(known).code == 1
 
 
@@ -174,7 +174,7 @@ def test_looking_at_users_from_everywhere(wire: WireClient) -> None:
     empty = {"friendId": "7", "name": "", "phone": "", "others": ""}
     remark = wire.post("user/save-user-remarks", empty, token=token)
     assert remark.code == TOO_MANY  # it would tell whether there is such a user
-    wire.wind(advance=61)
+    wire.set_clock(advance=61)
     token = wire.signed_in(phone, deviceId="one")
     assert Elsewhere(wire, "10.2.1.1").get_user("7", token).code == 4402
 
@@ -182,12 +182,12 @@ def test_looking_at_users_from_everywhere(wire: WireClient) -> None:
 def test_looking_at_users_for_a_day() -> None:
     """The limit of a day adds up over minutes (security E4)."""
     with limited({"address_views_per_day": "70"}) as wire:
-        wire.wind(set=(wire.wind(advance=0) // DAY + 1) * DAY)
+        wire.set_clock(set=(wire.set_clock(advance=0) // DAY + 1) * DAY)
         here = Elsewhere(wire, HERE)
         assert {here.get_user("7").code for _ in range(60)} == {4402}
-        wire.wind(advance=MINUTE)
+        wire.set_clock(advance=MINUTE)
         assert [here.get_user("7").code for _ in range(12)] == [4402] * 10 + [1204] * 2
-        wire.wind(advance=DAY)
+        wire.set_clock(advance=DAY)
         assert here.get_user("7").code == 4402
 
 

@@ -53,7 +53,7 @@ class Nodes:
             return list(pool.map(run, range(times)))
 
     def _letters(self, phone: str) -> list[Letter]:
-        return [letter for wire in self.clients for letter in wire.outbox("sms", phone)]
+        return [letter for wire in self.clients for letter in wire.list_outbox("sms", phone)]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def nodes(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with ExitStack() as stack:
         servers = [stack.enter_context(_server(places)) for _ in range(NODES)]
         yield Nodes([stack.enter_context(WireClient(server)) for server in servers])
-    databases.drop(name)
+    databases.discard(name)
 
 
 def _server(places: tuple[str, ...]) -> Server:

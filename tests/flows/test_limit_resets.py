@@ -45,13 +45,13 @@ def test_addresses_and_accounts_are_forgotten_in_the_servers_memory(tmp_path: Pa
         elsewhere = Elsewhere(wire, "192.0.2.1")
         assert elsewhere.get_user("7", account.token).code == TOO_MANY
         reset(tmp_path, HERE)
-        wire.wind(advance=0)  # what is looked at each minute is looked at now
+        wire.set_clock(advance=0)  # what is looked at each minute is looked at now
         assert here.guess(apart(1)).code == WRONG_CODE
         assert beside.guess(apart(1)).code == TOO_MANY_FROM_HERE
         assert elsewhere.get_user("7", account.token).code == TOO_MANY
         reset(tmp_path, "203.0.113.0/24")
         reset(tmp_path, account.id)
-        wire.wind(advance=0)
+        wire.set_clock(advance=0)
         assert beside.guess(apart(1)).code == WRONG_CODE
         assert elsewhere.get_user("7", account.token).code == NOBODY
 
@@ -67,8 +67,8 @@ def test_a_reset_is_done_once(tmp_path: Path) -> None:
         begin_an_hour(wire)
         here = Elsewhere(wire, HERE)
         reset(tmp_path, HERE)
-        wire.wind(advance=0)
+        wire.set_clock(advance=0)
         for number in range(60):
             assert here.guess(apart(number)).code == WRONG_CODE
-        wire.wind(advance=0)
+        wire.set_clock(advance=0)
         assert here.guess(apart(1)).code == TOO_MANY_FROM_HERE

@@ -25,17 +25,17 @@ def test_sends_to_a_number(limited: WireClient) -> None:
     assert limited.ask_sms(phone).code == TOO_MANY
     assert limited.ask_sms(limited.fresh_phone()).code == 1
     for _ in range(4):
-        limited.wind(advance=61)
+        limited.set_clock(advance=61)
         assert limited.ask_sms(phone).code == 1
-    limited.wind(advance=61)
+    limited.set_clock(advance=61)
     assert limited.ask_sms(phone).code == TOO_MANY
-    limited.wind(advance=HOUR)
+    limited.set_clock(advance=HOUR)
     for _ in range(5):
-        limited.wind(advance=61)
+        limited.set_clock(advance=61)
         assert limited.ask_sms(phone).code == 1
-    limited.wind(advance=HOUR + 61)
+    limited.set_clock(advance=HOUR + 61)
     assert limited.ask_sms(phone).code == TOO_MANY
-    limited.wind(advance=DAY)
+    limited.set_clock(advance=DAY)
     assert limited.ask_sms(phone).code == 1
 
 
@@ -51,12 +51,12 @@ def test_guesses_over_resends(limited: WireClient) -> None:
     """Ten wrong guesses an hour over all codes of a number: a new code refills nothing (C5)."""
     phone = limited.fresh_phone()
     guess(limited, phone, 4)
-    limited.wind(advance=61)
+    limited.set_clock(advance=61)
     guess(limited, phone, 4)
-    limited.wind(advance=61)
+    limited.set_clock(advance=61)
     code = guess(limited, phone, 2)
     assert limited.sign_in(phone, code).code == WRONG_CODE
-    limited.wind(advance=HOUR)
+    limited.set_clock(advance=HOUR)
     assert limited.sign_in(phone, limited.sms_code(phone)).code == 1
 
 
@@ -65,7 +65,7 @@ def test_strangers_cannot_lock_the_owner_out(limited: WireClient) -> None:
     phone = limited.fresh_phone()
     limited.signed_in(phone, deviceId="the owner's")
     for _ in range(3):
-        limited.wind(advance=61)
+        limited.set_clock(advance=61)
         code = guess(limited, phone, 4, deviceId="a stranger's")
     assert limited.sign_in(phone, code, deviceId="a stranger's").code == WRONG_CODE
     assert limited.sign_in(phone, code, deviceId="the owner's").code == 1
@@ -76,9 +76,9 @@ def test_right_codes_cost_nothing(limited: WireClient) -> None:
     phone = limited.fresh_phone()
     for _ in range(3):
         for _ in range(4):
-            limited.wind(advance=61)
+            limited.set_clock(advance=61)
             limited.signed_in(phone)
-        limited.wind(advance=DAY)
+        limited.set_clock(advance=DAY)
 
 
 def test_wrong_passwords(limited: WireClient) -> None:
@@ -88,5 +88,5 @@ def test_wrong_passwords(limited: WireClient) -> None:
     for _ in range(20):
         assert limited.email_login(email, "wrong").code == 1301
     assert limited.email_login(email, "correct horse").code == 1301
-    limited.wind(advance=HOUR)
+    limited.set_clock(advance=HOUR)
     assert limited.email_login(email, "correct horse").code == 1

@@ -90,7 +90,7 @@ class Crowd:
         async def read() -> list[int]:
             engine = open_store(self.folder / "hupan.db")
             try:
-                return [row[0] for row in await engine.all(sql, *values)]
+                return [row[0] for row in await engine.fetch_all(sql, *values)]
             finally:
                 await engine.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hupan.counting import UPPER_SECONDS
+from hupan.metrics import BUCKET_BOUNDS_SECONDS
 from tests.ports import LOOPBACK, free_port
 from tests.servers import Server
 from tests.wire.client import WireClient
@@ -105,7 +105,7 @@ def test_the_numbers_are_those_of_the_requests(server: Server, port: int) -> Non
     assert samples[f"hupan_request_seconds_count{{{labels}}}"] == 4
     below = [
         samples[f'hupan_request_seconds_bucket{{{labels},le="{upper}"}}']
-        for upper in [*map(repr, UPPER_SECONDS), "+Inf"]
+        for upper in [*map(repr, BUCKET_BOUNDS_SECONDS), "+Inf"]
     ]
     assert below == sorted(below)
     assert below[-1] == 4

@@ -10,13 +10,13 @@ SIGN_INS = 16
 
 def ended(wire: WireClient) -> int:
     """How often the owner was told that a device was signed out."""
-    return sum("Device signed out" in letter.text for letter in wire.outbox("email", EMAIL))
+    return sum("Device signed out" in letter.text for letter in wire.list_outbox("email", EMAIL))
 
 
 def sign_in(wire: WireClient, first: int) -> None:
     """Sign in on many devices, one a minute."""
     for number in range(first, first + SIGN_INS):
-        wire.wind(advance=61)
+        wire.set_clock(advance=61)
         answer = wire.email_login(EMAIL, PASSWORD, deviceId=f"device {number}")
         assert answer.code == 1
 
@@ -27,6 +27,6 @@ def test_sign_ins_without_end_are_told_once_an_hour() -> None:
         wire.account(email=EMAIL, password=PASSWORD)
         sign_in(wire, 0)
         assert ended(wire) == 1
-        wire.wind(advance=HOUR)
+        wire.set_clock(advance=HOUR)
         sign_in(wire, 100)
         assert ended(wire) == 2

@@ -19,7 +19,7 @@ def from_everywhere(number: int, wire: WireClient) -> Elsewhere:
 
 def sent(wire: WireClient, *numbers: str) -> list[str]:
     """Those of some numbers that something was sent to."""
-    return [number for number in numbers if wire.outbox("sms", number)]
+    return [number for number in numbers if wire.list_outbox("sms", number)]
 
 
 def test_a_budget_that_is_spent_stops_the_sending() -> None:
@@ -44,8 +44,8 @@ def test_a_budget_that_is_spent_stops_the_sending() -> None:
         assert "alarm=sending-stopped channel=sms" in wire.server.output()
         told = [from_everywhere(n, wire).ask_email(f"v{n}@example.com").code for n in range(5)]
         assert told == [1] * 5
-        assert len([n for n in range(5) if wire.outbox("email", f"v{n}@example.com")]) == 2
-        wire.wind(advance=DAY)
+        assert len([n for n in range(5) if wire.list_outbox("email", f"v{n}@example.com")]) == 2
+        wire.set_clock(advance=DAY)
         assert from_everywhere(0, wire).ask_sms(apart(99)).code == 1
 
 
@@ -80,7 +80,7 @@ def test_who_asks_is_answered_alike_whatever_is_spent(channel: str) -> None:
             if at != 7:  # the last code: after it everybody is refused
                 assert told[0] == told[1]
             assert told[0][0] == (1 if has_room else SENDING_STOPPED)
-            came = [bool(wire.outbox(channel, target(one))) for one in (owner, stranger)]
+            came = [bool(wire.list_outbox(channel, target(one))) for one in (owner, stranger)]
             assert came == [has_room, False]
         assert stopped_at == 8
 
@@ -93,7 +93,7 @@ def test_an_owner_signs_in_after_strangers_spent_all_they_may() -> None:
         for number in range(60):
             assert from_everywhere(number, wire).ask_sms(apart(number)).code == 1
         assert len(sent(wire, *map(apart, range(60)))) < 10
-        wire.wind(advance=61)
+        wire.set_clock(advance=61)
         assert wire.signed_in(apart(500), deviceId="the owner's")
 
 
@@ -110,7 +110,7 @@ def test_notices_are_within_the_budget() -> None:
         for number in range(100, 140):
             from_everywhere(number, wire).ask_sms(apart(number))
         assert len(sent(wire, *map(apart, range(100, 140)))) == 8  # what is for strangers, no less
-        wire.wind(advance=DAY)
+        wire.set_clock(advance=DAY)
         assert len(sent(wire, *phones)) == 8
 
 
@@ -123,9 +123,9 @@ def test_numbers_beside_each_other() -> None:
         assert sent(wire, *block) == block[:9]
         assert "alarm=adjacent-numbers block=1390000" in wire.server.output()
         assert from_everywhere(0, wire).ask_sms("13900010000").code == 1
-        wire.wind(advance=61)
+        wire.set_clock(advance=61)
         assert from_everywhere(1, wire).ask_sms(block[0]).code == 1  # no new number of the block
-        wire.wind(advance=600)
+        wire.set_clock(advance=600)
         assert from_everywhere(2, wire).ask_sms(block[11]).code == 1
 
 
@@ -147,5 +147,5 @@ def test_codes_that_nobody_uses_ring_an_alarm() -> None:
     with limited() as wire:
         for number in range(50):
             assert from_everywhere(number, wire).ask_sms(apart(number)).code == 1
-        wire.wind(advance=3600)
+        wire.set_clock(advance=3600)
         assert "alarm=unused-codes asked=50 used=0" in wire.server.output()

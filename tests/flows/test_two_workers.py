@@ -12,9 +12,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from hupan.domain.bans import Bans
-from hupan.seal import Seal, load_key
-from hupan.store.sessions import end_sessions
+from hupan.crypto import SecretBox, load_or_create_key
+from hupan.domain.accounts import Bans
+from hupan.store.sessions import delete_sessions
 from tests.domain.lives import Lives, open_lives
 from tests.servers import Server
 from tests.wire.client import WireClient
@@ -49,7 +49,9 @@ def server(folder: Path) -> Iterator[Server]:
 @contextmanager
 def third_process(folder: Path) -> Iterator[Lives]:
     """The store as another process has it: an engine of its own, with the server's key."""
-    with open_lives(folder / "hupan.db", seal=Seal(load_key(folder / "secret.key"))) as home:
+    with open_lives(
+        folder / "hupan.db", seal=SecretBox(load_or_create_key(folder / "secret.key"))
+    ) as home:
         home.clock.time = time.time()
         yield home
 
@@ -93,12 +95,14 @@ def sign_in_again(_here: WireClient, token: str, _other: str, home: Lives) -> No
 def end_all(_here: WireClient, token: str, _other: str, home: Lives) -> None:
     """The third process ends every session of the account."""
     account = asyncio.run(home.caller(token)).account.id
-    asyncio.run(home.engine.change(lambda tx: end_sessions(tx, account)))
+    asyncio.run(home.engine.run_transaction(lambda tx: delete_sessions(tx, account)))
 
 
 def cancel(_here: WireClient, token: str, _other: str, home: Lives) -> None:
     """The third process cancels the account."""
-    asyncio.run(home.endings.end(asyncio.run(home.caller(token)).account.id))
+    asyncio.run(
+        home.account_deletion.cancel_by_operator(asyncio.run(home.caller(token)).account.id)
+    )
 
 
 def ban(_here: WireClient, token: str, _other: str, home: Lives) -> None:
@@ -137,7 +141,7 @@ class Load:
         self.over = threading.Event()
         self.fresh: list[str] = []
         self.done: list[str] = []
-        self.ended: list[str] = []
+        self.record: list[str] = []
 
     def run(self, seed: int) -> None:
         """One client's part; every answer is checked as the client reads it."""
@@ -170,7 +174,7 @@ class Load:
         if len(self.fresh) > CLIENTS:
             token = self.fresh.pop()
             assert client.post("user/logout", token=token).code == 1
-            self.ended.append(token)
+            self.record.append(token)
 
 
 async def feed(home: Lives, load: Load) -> None:
@@ -199,7 +203,7 @@ def test_three_writers_get_along(server: Server, folder: Path) -> None:
     with one_of_each(server) as clients:
         for client in clients:
             assert {client.own_info(token).code for token in load.fresh[-50:]} == {1}
-            assert {client.own_info(token).code for token in load.ended[-50:]} == {-101}
+            assert {client.own_info(token).code for token in load.record[-50:]} == {-101}
     server.stop()
     file = apsw.Connection(str(folder / "hupan.db"))
     assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

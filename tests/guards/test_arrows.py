@@ -147,11 +147,11 @@ def test_a_wrong_arrow_is_seen(path: str, source: str) -> None:
     ("path", "source"),
     [
         ("store/codes.py", "from hupan.model import Account"),
-        ("store/codes.py", "from hupan.store.engine import Store"),
+        ("store/codes.py", "from hupan.store.database import Store"),
         ("store/codes.py", "from .engine import Store"),
         ("store/__init__.py", "from .engine import Store"),
         ("domain/login.py", "from hupan.delivery import message, protocol"),
-        ("cli/version.py", "from hupan import __version__"),
+        ("cli/main.py", "from hupan import __version__"),
         ("app.py", "from hupan.api.app import Api"),
         ("cli/main.py", 'FILES = {"serve": "hupan.cli.serve"}\nimport_module(FILES["serve"])'),
         ("config/paths.py", 'import hupandas, os\nname = "hupan.db"'),

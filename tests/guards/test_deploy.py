@@ -13,20 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from hupan.api.address import ClientAddresses
-from hupan.api.auth_acts import ACTS, Story
-from hupan.api.auth_events import AuthEvents
-from hupan.api.call import Call
-from hupan.app.logs import JsonLines, Lines
+from hupan.api.audit import AUDIT_EVENTS, AuditContext, AuditLog
+from hupan.api.context import ClientResolver, RequestContext
 from hupan.clock import SystemClock
-from hupan.config.table import SETTINGS
-from hupan.counting import Counts
-from hupan.domain.refusals import NotSignedIn, TooManyTries, WrongCode
+from hupan.config.load import SETTINGS
+from hupan.errors import NotSignedIn, TooManyTries, WrongCode
+from hupan.logs import JsonFormatter, TextFormatter
+from hupan.metrics import MetricCounters
 from hupan.model import AccountId
 
 # What fail2ban makes of its tag: an address of either family.
 ADDRESS = r"(?P<address>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+)"
-GUESSES = {act.event for act in ACTS.values()} - {"sign-out", "device-offline"}
+GUESSES = {act.name for act in AUDIT_EVENTS.values()} - {"sign-out", "device-offline"}
 PAGES = ("docs/operations.md", "docs/operations.zh-CN.md")
 SETTING = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
 
@@ -52,7 +50,7 @@ class Written(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one."""
-        self.lines += [form.format(record) for form in (Lines(), JsonLines())]
+        self.lines += [form.format(record) for form in (TextFormatter(), JsonFormatter())]
 
 
 @pytest.fixture
@@ -63,15 +61,15 @@ def lines_of() -> Callable[[str, object], list[str]]:
         logger, handler = logging.getLogger("hupan.auth"), Written()
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
-        events = AuthEvents(
-            ClientAddresses([], ""), lambda _: AccountId(1), Counts(), SystemClock()
+        events = AuditLog(
+            ClientResolver([], ""), lambda _: AccountId(1), MetricCounters(), SystemClock()
         )
-        call = Call(7, "", english=False, headers=[], peer="2001:db8::9")
-        act = next((act for act in ACTS.values() if act.event == event), None)
+        call = RequestContext(7, "", english=False, headers=[], peer="2001:db8::9")
+        act = next((act for act in AUDIT_EVENTS.values() if act.name == event), None)
         if act is None:
-            events.token_refused(call, NotSignedIn())
+            events.record_token_refused(call, NotSignedIn())
         else:
-            events.ended(act, Story(call), outcome)
+            events.record(act, AuditContext(call), outcome)
         logger.removeHandler(handler)
         return handler.lines
 

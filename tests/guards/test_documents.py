@@ -14,15 +14,14 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from hupan.contract.document import FILES, PAGES, main
-from hupan.contract.document_codes import WHEN
-from hupan.contract.document_compatibility import sources
-from hupan.contract.document_forms import described
-from hupan.contract.document_general import GENERAL
-from hupan.contract.document_notes import NOTES, ORIGIN
-from hupan.contract.endpoints import ENDPOINTS
-from hupan.contract.failures import FAILURES
-from hupan.contract.table import Endpoint
+from hupan.contract.endpoints import ENDPOINTS, Endpoint
+from hupan.contract.errors import WIRE_ERRORS
+from tools.docs.document import FILES, PAGES, main
+from tools.docs.document_codes import ERROR_CONDITIONS
+from tools.docs.document_compatibility import source_marks
+from tools.docs.document_forms import describe_message
+from tools.docs.document_general import GENERAL_NOTES
+from tools.docs.document_notes import ENDPOINT_NOTES, ENDPOINT_SOURCES
 
 Line = Endpoint[Any, Any, Any]
 
@@ -37,7 +36,11 @@ ROW = re.compile(r"^\| ([^|]+?) \|", re.MULTILINE)
 
 def without_origin(lines: Iterable[Line]) -> list[str]:
     """The endpoints of which no line tells where they come from."""
-    return [f"{line.surface} {line.method} {line.path}" for line in lines if line not in ORIGIN]
+    return [
+        f"{line.surface} {line.method} {line.path}"
+        for line in lines
+        if line not in ENDPOINT_SOURCES
+    ]
 
 
 def in_runs(text: str) -> Iterator[str]:
@@ -67,7 +70,7 @@ def entries(page: str) -> set[str]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_is_what_the_contract_makes(root: Path, name: str) -> None:
-    """`python -m hupan.contract.document NAME > docs/NAME.md` changes nothing."""
+    """`python -m tools.docs.document NAME > docs/NAME.md` changes nothing."""
     assert (root / "docs" / FILES[name]).read_text("utf-8") == PAGES[name]()
 
 
@@ -80,18 +83,20 @@ def test_a_page_that_is_not_made_is_refused(capsys: pytest.CaptureFixture[str]) 
 
 def test_every_endpoint_has_its_row_and_source(root: Path) -> None:
     """Each line of the table stands on both pages, with who says so."""
-    assert ORIGIN.keys() == set(ENDPOINTS)
-    assert NOTES.keys() <= set(ENDPOINTS)
+    assert ENDPOINT_SOURCES.keys() == set(ENDPOINTS)
+    assert ENDPOINT_NOTES.keys() <= set(ENDPOINTS)
     for name in ("compatibility", "compatibility.zh-CN"):
         page = (root / "docs" / f"{name}.md").read_text("utf-8")
         for line in ENDPOINTS:
             start = f"| {line.surface} | {line.method} | `{line.path}` |"
             rows = [row for row in page.splitlines() if row.startswith(start)]
             assert len(rows) == 1
-            assert rows[0].endswith(f"| {sources(line)} |")
+            assert rows[0].endswith(f"| {source_marks(line)} |")
 
 
-@pytest.mark.parametrize("note", [*GENERAL, *(note for notes in NOTES.values() for note in notes)])
+@pytest.mark.parametrize(
+    "note", [*GENERAL_NOTES, *(note for notes in ENDPOINT_NOTES.values() for note in notes)]
+)
 def test_every_note_stands_in_both_languages(note: Any) -> None:  # noqa: ANN401 - a row of the table
     """The twin in Chinese says as much; the English one has no Chinese but 精选."""
     assert re.search("[\u4e00-\u9fff]", note.zh)
@@ -100,7 +105,7 @@ def test_every_note_stands_in_both_languages(note: Any) -> None:  # noqa: ANN401
 
 def test_every_failure_has_its_occasion() -> None:
     """The page on the protocol tells when each code comes, and of no code that is gone."""
-    assert WHEN.keys() == set(FAILURES)
+    assert ERROR_CONDITIONS.keys() == set(WIRE_ERRORS)
 
 
 def test_every_message_is_on_the_page(root: Path) -> None:
@@ -125,7 +130,7 @@ def test_an_attribute_that_is_gone_is_seen() -> None:
         text: str
 
     with pytest.raises(ValueError, match="other"):
-        described(Gone, is_request=True)
+        describe_message(Gone, is_request=True)
 
 
 def test_every_citation_is_explained(root: Path, written: Callable[..., dict[str, str]]) -> None:
@@ -166,7 +171,7 @@ def test_a_citation_is_seen(text: str, cited: set[str]) -> None:
 def test_every_endpoint_says_where_it_comes_from() -> None:
     """Each has a line in document_notes.py, and no line is of an endpoint that is gone."""
     assert without_origin(ENDPOINTS) == []
-    assert set(ORIGIN) == set(ENDPOINTS)
+    assert set(ENDPOINT_SOURCES) == set(ENDPOINTS)
 
 
 def test_an_endpoint_without_a_line_is_named() -> None:
@@ -174,4 +179,4 @@ def test_an_endpoint_without_a_line_is_named() -> None:
     new = replace(ENDPOINTS[0], path="/v1/user/new")
     assert without_origin([*ENDPOINTS, new]) == ["app POST /v1/user/new"]
     with pytest.raises(KeyError):
-        sources(new)
+        source_marks(new)

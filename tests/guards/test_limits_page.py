@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hupan.app.limit_document import limits_page
-from hupan.app.limit_table import TABLE
 from hupan.config import Settings
+from hupan.ratelimit.table import LIMITS
+from tools.docs.limit_document import limits_page
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +21,11 @@ def page(root: Path) -> str:
 
 
 def test_the_table_is_that_of_the_program(page: str) -> None:
-    """`python -m hupan.app.limit_document docs/limits.md` changes nothing."""
+    """`python -m tools.docs.limit_document docs/limits.md` changes nothing."""
     assert limits_page(page) == page
-    assert [line.setting for line in TABLE] == re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)
+    assert [line.setting for line in LIMITS] == re.findall(
+        r"^\| `([a-z_]+)` \|", page, re.MULTILINE
+    )
 
 
 def test_a_page_without_a_place_for_the_table_is_refused() -> None:
@@ -45,6 +47,6 @@ def test_the_table_prints_the_defaults_of_the_settings(page: str) -> None:
     """What stands beside a setting's name is that setting's own default, in its own unit."""
     cells = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \|", page, re.MULTILINE))
     defaults = {
-        line.setting: str(getattr(Settings(), line.setting) or "不限 any") for line in TABLE
+        line.setting: str(getattr(Settings(), line.setting) or "不限 any") for line in LIMITS
     }
     assert {name: cells[name] for name in defaults} == defaults

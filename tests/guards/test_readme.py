@@ -12,8 +12,8 @@ import pytest
 from msgspec.structs import fields
 
 from hupan.cli.main import COMMANDS
-from hupan.sandbox.doors import AccountBody
-from hupan.sandbox.packs import PackName
+from hupan.sandbox.routes import AccountBody
+from hupan.sandbox.seeding import PackName
 
 NAMES = ("README.md", "README.zh-CN.md")
 BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
@@ -47,7 +47,7 @@ def test_the_pages_are_twins(pages: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_door_is_told(pages: dict[str, str], modules: dict[str, str], name: str) -> None:
     """The table has each door of the sandbox and no other, each field of an account, each pack."""
-    doors = set(DOOR.findall(modules["sandbox/doors.py"]))
+    doors = set(DOOR.findall(modules["sandbox/routes.py"]))
     assert doors
     assert set(DOOR_IN_TABLE.findall(pages[name])) == doors
     for field in fields(AccountBody):

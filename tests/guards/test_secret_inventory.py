@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 from google.protobuf.message import Message
 
-from hupan.api.auth_acts import ACTS
-from hupan.api.secrets_taken import SECRETS
-from hupan.contract.endpoints import ENDPOINTS
-from hupan.contract.messages.fields import MARK
-from hupan.contract.table import Endpoint
+from hupan.api.audit import AUDIT_EVENTS
+from hupan.api.limits import SECRET_FIELDS
+from hupan.contract.endpoints import ENDPOINTS, Endpoint
+from hupan.contract.messages.fields import SECRET_META_KEY
 
 Line = Endpoint[Any, Any, Any]
 
@@ -28,7 +27,7 @@ def marked(line: Line) -> dict[str, str]:
         for field in told.fields
         if isinstance(field.type, msgspec.inspect.Metadata)
     }
-    return {name: mark[MARK] for name, mark in marks.items() if MARK in mark}
+    return {name: mark[SECRET_META_KEY] for name, mark in marks.items() if SECRET_META_KEY in mark}
 
 
 def test_what_has_the_type_of_a_secret_is_in_the_inventory() -> None:
@@ -36,11 +35,11 @@ def test_what_has_the_type_of_a_secret_is_in_the_inventory() -> None:
     found = {line: fields for line in ENDPOINTS if (fields := marked(line))}
     told = {
         line: {name: kind.removeprefix("new ") for name, kind in fields.items()}
-        for line, fields in SECRETS.items()
+        for line, fields in SECRET_FIELDS.items()
     }
     assert found == told
 
 
 def test_what_takes_a_secret_leaves_a_line() -> None:
     """The way through the gate is that of the acts, so each of them is one (security E5, L2)."""
-    assert set(SECRETS) <= set(ACTS)
+    assert set(SECRET_FIELDS) <= set(AUDIT_EVENTS)

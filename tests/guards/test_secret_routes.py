@@ -13,11 +13,9 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from hupan.api.gates import LOOKS
-from hupan.api.secrets_taken import SECRETS
-from hupan.app.limit_table import TABLE
-from hupan.contract.endpoints import ENDPOINTS
-from hupan.contract.table import Endpoint
+from hupan.api.limits import REQUEST_LIMITERS, SECRET_FIELDS
+from hupan.contract.endpoints import ENDPOINTS, Endpoint
+from hupan.ratelimit.table import LIMITS
 from tests.attacks.secret_routes import BY, ROUTES
 
 Line = Endpoint[Any, Any, Any]
@@ -52,15 +50,15 @@ TELLS_NOTHING = {
 # What looks whether a secret is right -> the files that may, for they count each try.
 COMPARING: Mapping[str, set[str]] = {
     # Those of argon2id.py are asked through passwords.verify alone, which is the next line's.
-    r"compare_digest\(": {"domain/argon2id.py", "domain/codes.py", "domain/captchas.py"},
-    r"passwords\.verify\(": {"domain/password_login.py"},
+    r"compare_digest\(": {"domain/hashing.py", "domain/codes.py", "domain/captchas.py"},
+    r"passwords\.verify\(": {"domain/login.py"},
     r"\bcount_try\(": {"domain/codes.py"},
     r"\bspend_code\(": {"domain/codes.py"},
 }
 # File -> what counts a try there, in the order in which it is written.
 COUNTING: Mapping[str, str] = {
     "domain/codes.py": "self._limiter.take(",
-    "domain/password_login.py": "self._count(tx, target, on, origin)",
+    "domain/login.py": "self._count(tx, target, on, origin)",
     "domain/captchas.py": "claim_captcha(",
 }
 
@@ -92,7 +90,7 @@ def secrets_of(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
 def test_every_secret_is_in_the_inventory() -> None:
     """A field of a request whose name is that of a secret has its line at the gate (E5)."""
     assert secrets_of(ENDPOINTS) == {
-        (path_of(line), name) for line, names in SECRETS.items() for name in names
+        (path_of(line), name) for line, names in SECRET_FIELDS.items() for name in names
     }
 
 
@@ -101,7 +99,7 @@ def test_every_endpoint_of_the_inventory_is_tried() -> None:
     kinds = {"code": "codes", "password": "passwords", "captcha": "captchas"}
     guessed = {
         (path_of(line), name, kinds[kind])
-        for line, names in SECRETS.items()
+        for line, names in SECRET_FIELDS.items()
         for name, kind in names.items()
         if kind != "new password"
     }
@@ -111,7 +109,7 @@ def test_every_endpoint_of_the_inventory_is_tried() -> None:
 def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
     """Endpoints, each with a field of which nobody said what its answer tells."""
     named = {(path_of(line), name) for line in lines for name in fields(line.request)}
-    secrets = {(path_of(line), name) for line, names in SECRETS.items() for name in names}
+    secrets = {(path_of(line), name) for line, names in SECRET_FIELDS.items() for name in names}
     told = {(path, name) for path, name in named if name in TELLS_NOTHING}
     return named - secrets - TELLS_OF_OTHERS.keys() - OF_CAPTCHAS - told
 
@@ -119,7 +117,7 @@ def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
 def test_every_field_that_can_be_guessed_counts() -> None:
     """A field is a secret, or its requests count, or its answer tells nothing (E4, E5)."""
     assert unknown_fields(ENDPOINTS) == set()
-    looked_at = {path_of(line) for line in LOOKS} - {"user/captcha"}
+    looked_at = {path_of(line) for line in REQUEST_LIMITERS} - {"user/captcha"}
     assert {path for path, _ in TELLS_OF_OTHERS} == looked_at
 
 
@@ -161,7 +159,7 @@ def test_no_exception_is_stale() -> None:
 
 def test_what_holds_a_secret_is_a_limit() -> None:
     """Each limit that the inventory names is a line of the table of limits, kept in the store."""
-    exact = {line.name for line in TABLE if line.exact}
+    exact = {line.name for line in LIMITS if line.exact}
     assert {name for names in BY.values() for name in names} <= exact
 
 

@@ -72,7 +72,7 @@ def test_random_is_seen(source: str) -> None:
 
 def test_secrets_is_not_random() -> None:
     """The generator that nobody foresees is welcome, and so is our own module of any name."""
-    assert not uses_random("import secrets\nfrom hupan.chance import Chance")
+    assert not uses_random("import secrets\nfrom hupan.rng import Chance")
 
 
 @pytest.mark.parametrize(

@@ -43,4 +43,4 @@ def test_a_heavy_module_is_loaded_when_it_is_needed(loaded: frozenset[str], modu
 
 def test_the_server_is_looked_at(loaded: frozenset[str]) -> None:
     """The modules that are told are those of the server."""
-    assert loaded >= {"hupan.app.building", "hupan.listener.run", "apsw", "uvloop"}
+    assert loaded >= {"hupan.application", "hupan.server.workers", "apsw", "uvloop"}

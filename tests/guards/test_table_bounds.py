@@ -4,32 +4,34 @@ The story: each sign-in on a new device left a row for ever; nobody had decided 
 asked.
 """
 
-from hupan.app.table_bounds import TABLES
-from hupan.store.endings import ERASED
-from hupan.store.reset import TABLES as RESET
-from hupan.store.shape import tables
+from hupan.store.database import DATA_TABLES as RESET
+from hupan.store.deletion import ERASED_TABLES
+from hupan.store.migrate import list_tables
 from tests.domain.test_table_bounds import GROWN, OTHERWISE
+from tools.docs.table_bounds import TABLE_BOUNDS
 
 
 def test_every_table_is_in_the_list_once() -> None:
     """A new table needs a line that says where it ends (security X5)."""
-    assert sorted(one.table for one in TABLES) == [table.name for table in tables()]
-    assert set(RESET) < {one.table for one in TABLES}
+    assert sorted(one.table for one in TABLE_BOUNDS) == [table.name for table in list_tables()]
+    assert set(RESET) < {one.table for one in TABLE_BOUNDS}
 
 
 def test_rows_of_users_are_not_called_the_operators_own() -> None:
     """What is kept by account, device, target or address, an account or a stranger grows (X5)."""
     by_user = {"account_id", "device_id", "target", "subject", "token_hash"}
-    operators = {one.table for one in TABLES if one.per == "operators"}
+    operators = {one.table for one in TABLE_BOUNDS if one.per == "operators"}
     grown = {
-        table.name for table in tables() if by_user & {column.name for column in table.columns}
+        table.name for table in list_tables() if by_user & {column.name for column in table.columns}
     }
     assert grown & operators == {"account_medals", "limit_resets"}
-    assert set(ERASED) - {"account_medals"} <= {one.table for one in TABLES if one.per == "account"}
+    assert set(ERASED_TABLES) - {"account_medals"} <= {
+        one.table for one in TABLE_BOUNDS if one.per == "account"
+    }
 
 
 def test_every_bound_is_reached_by_a_test() -> None:
     """A line of the list is tried, or says which test does (security X5)."""
-    growing = {one.table for one in TABLES if one.per != "operators"}
+    growing = {one.table for one in TABLE_BOUNDS if one.per != "operators"}
     assert GROWN.keys() | OTHERWISE.keys() == growing
     assert not GROWN.keys() & OTHERWISE.keys()

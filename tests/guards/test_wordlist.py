@@ -4,7 +4,7 @@ The story: a list of forbidden passwords was updated, the file that the server r
 for a year the newest leak was refused in the tests of the list and nowhere else.
 """
 
-from hupan.domain.common_passwords import BITS_FOR_EACH, FILE, make_bits
+from hupan.domain.passwords import BITS_PER_ENTRY, FILTER_FILE, build_filter
 from wordlists.chinese import chinese_passwords
 from wordlists.make import TARGET, entries
 
@@ -13,8 +13,8 @@ FEWEST = 100_000  # security P3
 
 def test_the_filter_is_that_of_the_list() -> None:
     """`make wordlist` would change nothing."""
-    assert TARGET.name == FILE
-    assert TARGET.read_bytes() == make_bits(entries())
+    assert TARGET.name == FILTER_FILE
+    assert TARGET.read_bytes() == build_filter(entries())
 
 
 def test_the_list_is_long_enough() -> None:
@@ -28,5 +28,5 @@ def test_the_list_is_long_enough() -> None:
 def test_a_missing_entry_is_seen() -> None:
     """One entry less makes another filter."""
     listed = sorted(entries())
-    fewer = make_bits(listed[: -8 * BITS_FOR_EACH])
+    fewer = build_filter(listed[: -8 * BITS_PER_ENTRY])
     assert fewer != TARGET.read_bytes()

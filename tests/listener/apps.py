@@ -8,11 +8,9 @@ import resource
 import sys
 from typing import cast
 
-from hupan.api.answering import respond
-from hupan.listener.asgi import ASGIApp, Receive, Scope, Send
-from hupan.listener.exchange import Exchange
-from hupan.listener.limits import ListenerLimits
-from hupan.listener.run import run
+from hupan.api.responses import send_response
+from hupan.server.connection import ASGIApp, Receive, RequestCycle, Scope, Send, ServerLimits
+from hupan.server.workers import run_server
 
 
 async def _lifespan(receive: Receive, send: Send, refusal: str) -> None:
@@ -39,7 +37,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
 
 async def _at_once(scope: Scope, receive: Receive, send: Send) -> None:
     """What our own listener offers; says whether it could be taken and given without waiting."""
-    exchange = cast("Exchange", send)
+    exchange = cast("RequestCycle", send)
     body = exchange.take_body()
     how = "waited" if body is None else "here"
     if body is None:
@@ -50,7 +48,7 @@ async def _at_once(scope: Scope, receive: Receive, send: Send) -> None:
     length = b"content-length: %d\r\n" % len(answer)
     if not exchange.answer(200, length, answer):
         sys.stderr.write("app must wait\n")
-        await respond(200, [(b"content-length", b"%d" % len(answer))], answer, send)
+        await send_response(200, [(b"content-length", b"%d" % len(answer))], answer, send)
 
 
 async def app(refusal: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,12 +98,12 @@ def main() -> int:
     if "files" in said:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (said["files"], hard))
-    return run(
+    return run_server(
         functools.partial(make, said.get("refusal", "")),
         host=said.get("host", "127.0.0.1"),
         port=said.get("port", 0),
         workers=said.get("workers", 1),
-        limits=ListenerLimits(**said.get("limits", {})),
+        limits=ServerLimits(**said.get("limits", {})),
         on_listening=_told,
     )
 

@@ -78,7 +78,7 @@ class Peer:
         self.connection.sendall(data)
         return self
 
-    def ask(self, path: str, *, body: bytes = b"") -> str:
+    def run(self, path: str, *, body: bytes = b"") -> str:
         """One whole request and the body of its answer."""
         head = f"POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n\r\n"
         return self.say(head.encode() + body).answer()[1]

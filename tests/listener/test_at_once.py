@@ -21,16 +21,16 @@ def test_a_body_that_came_along_is_taken(listening: Listening) -> None:
     """Head and body in one piece; the connection goes on."""
     peer = listening.connect()
     for _ in range(2):
-        assert peer.ask("/once/a", body=b"1234") == "/once/a 4 here"
+        assert peer.run("/once/a", body=b"1234") == "/once/a 4 here"
 
 
 def test_a_body_that_comes_later_is_waited_for(listening: Listening) -> None:
     """A task takes over where the request first waits."""
     peer = listening.connect().say(POST % (b"a", 4, b"") + b"12")
     other = listening.connect()
-    assert other.ask("/once/b") == "/once/b 0 here"
+    assert other.run("/once/b") == "/once/b 0 here"
     assert peer.say(b"34").answer() == (200, "/once/a 4 waited")
-    assert peer.ask("/once/c") == "/once/c 0 here"
+    assert peer.run("/once/c") == "/once/c 0 here"
 
 
 def test_who_expects_a_word_first_gets_it(listening: Listening) -> None:
@@ -87,7 +87,7 @@ def test_a_request_that_its_peer_left_answers_nobody(listening: Listening) -> No
     """Others go on."""
     peer = listening.connect().say(POST % (b"a", 4, b""))
     peer.connection.close()
-    assert listening.connect().ask("/once/b") == "/once/b 0 here"
+    assert listening.connect().run("/once/b") == "/once/b 0 here"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ def listening() -> Iterator[Listening]:
     """A listener with the bounds of production, for all tests here."""
     with Listening() as running:
         yield running
-        assert running.connect().ask("/still-there").startswith("/still-there 0 ")
+        assert running.connect().run("/still-there").startswith("/still-there 0 ")
 
 
 def refused(listening: Listening, data: bytes) -> bytes:
@@ -95,7 +95,7 @@ def test_pipelined_requests_are_answered_in_order(listening: Listening) -> None:
     peer.say(b"".join(b"GET /%d HTTP/1.1\r\nhost: a\r\n\r\n" % number for number in range(100)))
     answers = [peer.answer()[1].split()[0] for _ in range(100)]
     assert answers == [f"/{number}" for number in range(100)]
-    assert peer.ask("/after", body=b"abc").startswith("/after 3 ")
+    assert peer.run("/after", body=b"abc").startswith("/after 3 ")
 
 
 def test_many_heads_in_one_read_are_not_taken_for_one(listening: Listening) -> None:
@@ -151,4 +151,4 @@ def test_the_app_hears_of_a_broken_body_at_once() -> None:
 
 def test_a_long_body_is_the_apps_to_judge(listening: Listening) -> None:
     """Bodies are bounded where their kind is known: the listener hands 1 MiB on."""
-    assert listening.connect().ask("/a", body=b"x" * (1 << 20)).startswith(f"/a {1 << 20} ")
+    assert listening.connect().run("/a", body=b"x" * (1 << 20)).startswith(f"/a {1 << 20} ")

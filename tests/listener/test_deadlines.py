@@ -19,7 +19,7 @@ def impatient() -> Iterator[Listening]:
     limits = {"header_seconds": SHORT, "body_seconds": SHORT, "idle_seconds": SHORT}
     with Listening(limits=limits) as running:
         yield running
-        assert running.connect().ask("/still-there").startswith("/still-there 0 ")
+        assert running.connect().run("/still-there").startswith("/still-there 0 ")
 
 
 def drip(peer: Peer, data: bytes) -> bytes:
@@ -60,7 +60,7 @@ def test_blank_lines_do_not_hold_a_connection(impatient: Listening) -> None:
 def test_a_later_head_is_timed_too(impatient: Listening) -> None:
     """The second request on a connection has the same deadline."""
     peer = impatient.connect()
-    peer.ask("/a")
+    peer.run("/a")
     assert drip(peer.say(b"GET /a HTTP/1.1\r\nhost: a\r\nx: "), b"y") == b""
 
 
@@ -81,7 +81,7 @@ def test_a_slow_body_is_closed(impatient: Listening) -> None:
 def test_an_idle_connection_is_closed(impatient: Listening) -> None:
     """After an answer a connection waits for the next request only so long."""
     peer = impatient.connect()
-    peer.ask("/a")
+    peer.run("/a")
     assert peer.rest() == b""
 
 
@@ -89,8 +89,8 @@ def test_an_idle_connection_is_closed(impatient: Listening) -> None:
 def test_a_request_that_takes_the_app_long_is_waited_for(impatient: Listening) -> None:
     """Deadlines are for peers: an app may take several times as long."""
     peer = impatient.connect()
-    assert peer.ask(f"/wait/{SHORT * 5}").startswith("/wait/")
-    assert peer.ask("/a").startswith("/a ")
+    assert peer.run(f"/wait/{SHORT * 5}").startswith("/wait/")
+    assert peer.run("/a").startswith("/a ")
 
 
 def test_an_answer_that_nobody_reads_is_dropped(impatient: Listening) -> None:
@@ -108,10 +108,10 @@ def test_only_the_deadline_of_its_own_wait_counts() -> None:
     """A short time for heads does not end a connection that idles between requests."""
     with Listening(limits={"header_seconds": SHORT, "idle_seconds": LONG}) as running:
         idle = running.connect()
-        idle.ask("/a")
+        idle.run("/a")
         assert running.connect().rest() == b""
         assert running.connect().rest() == b""
-        assert idle.ask("/b").startswith("/b ")
+        assert idle.run("/b").startswith("/b ")
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_many_who_wait_do_not_shut_out_who_asks(first_word: bytes) -> None:
     """Past what the process may open, those that wait longest make room (security R22)."""
     with Listening(files=64) as running:
         waiting = [running.connect().say(first_word) for _ in range(150)]
-        assert running.connect().ask("/a").startswith("/a 0 ")
+        assert running.connect().run("/a").startswith("/a 0 ")
         waiting[0].rest()
-        assert running.connect().ask("/b").startswith("/b 0 ")
+        assert running.connect().run("/b").startswith("/b 0 ")
 
 
 def test_a_request_that_runs_is_not_pushed_out() -> None:
@@ -132,5 +132,5 @@ def test_a_request_that_runs_is_not_pushed_out() -> None:
         busy = running.connect().say(b"GET /wait/0.5 HTTP/1.1\r\nhost: a\r\n\r\n")
         assert running.err_line() == "app waits"
         for number in range(100):
-            assert running.connect().ask(f"/{number}").startswith(f"/{number} ")
+            assert running.connect().run(f"/{number}").startswith(f"/{number} ")
         assert busy.answer()[1].startswith("/wait/0.5 0 ")

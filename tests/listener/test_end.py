@@ -14,7 +14,7 @@ def test_requests_in_flight_get_their_whole_reply(number: signal.Signals) -> Non
     """One signal: what runs is answered, idle and silent connections close, the app ends: 0."""
     with Listening() as running:
         silent, idle = running.connect(), running.connect()
-        idle.ask("/a")
+        idle.run("/a")
         busy = [running.connect().say(GET % b"/wait/0.4") for _ in range(20)]
         for _ in busy:
             assert running.err_line() == "app waits"
@@ -32,7 +32,7 @@ def test_nobody_new_is_let_in() -> None:
         busy = running.connect().say(GET % b"/wait/0.5")
         assert running.err_line() == "app waits"
         idle = running.connect()
-        idle.ask("/a")
+        idle.run("/a")
         running.stop()
         assert idle.rest() == b""
         with pytest.raises(ConnectionRefusedError):
@@ -54,9 +54,9 @@ def test_a_body_on_its_way_may_arrive() -> None:
     """A request whose body is half there may still become whole."""
     with Listening() as running:
         idle, peer = running.connect(), running.connect()
-        idle.ask("/a")
+        idle.run("/a")
         peer.say(b"POST /b HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n12")
-        running.connect().ask("/c")
+        running.connect().run("/c")
         running.stop()
         assert idle.rest() == b""
         assert peer.say(b"34").answer()[1].startswith("/b 4 ")
@@ -80,7 +80,7 @@ def test_a_second_signal_ends_at_once() -> None:
     """SIGTERM twice: the process is gone although a request runs."""
     with Listening() as running:
         idle = running.connect()
-        idle.ask("/a")
+        idle.run("/a")
         running.connect().say(GET % b"/wait/60")
         assert running.err_line() == "app waits"
         running.stop()

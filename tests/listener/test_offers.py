@@ -43,7 +43,7 @@ def test_an_offer_changes_nothing(
             status, said = peer.answer()
             assert (status, said.split()[:2]) == (200, [path.decode(), "5"])
         assert peer.answer()[1].startswith("/next 2 ")
-        assert peer.ask("/after").startswith("/after 0 ")
+        assert peer.run("/after").startswith("/after 0 ")
 
 
 def test_an_offer_in_slices_is_read_once(listening: Listening) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hupan.listener.output import Outlet, Speech, lines_dropped, output_apart
+from hupan.server.output import OutputStream, OutputWriter, count_dropped_lines, nonblocking_output
 
 PATIENCE_SECONDS = 20.0
 SMALL = 1000
@@ -58,14 +58,14 @@ def test_what_nobody_reads_is_dropped_and_told(waits: bool) -> None:
     """In order, with the number where the gap is; whether the pipe itself would block or not."""
     reader, writer, held = filled()
     os.set_blocking(writer, waits)
-    outlet = Outlet(writer, SMALL)
+    outlet = OutputWriter(writer, SMALL)
     numbered = [b"%06d\n" % number for number in range(1000)]
-    kept = [line for line in numbered if outlet.put(line)]
+    kept = [line for line in numbered if outlet.enqueue(line)]
     assert len(kept) == SMALL // 7
     assert outlet.lines_dropped == len(numbered) - len(kept)
     read(reader, held)
-    until(lambda: outlet.put(LINE))
-    assert outlet.end(PATIENCE_SECONDS)
+    until(lambda: outlet.enqueue(LINE))
+    assert outlet.drain(PATIENCE_SECONDS)
     os.close(writer)
     said = rest(reader).decode().splitlines()
     assert said[: len(kept)] == [line.decode().strip() for line in kept]
@@ -78,12 +78,12 @@ def test_what_nobody_reads_is_dropped_and_told(waits: bool) -> None:
 def test_the_gap_is_told_without_another_line() -> None:
     """Once somebody reads, the number is there."""
     reader, writer, held = filled()
-    outlet = Outlet(writer, SMALL)
-    assert outlet.put(b"a" * SMALL + b"\n")
-    assert not outlet.put(LINE * 3)
+    outlet = OutputWriter(writer, SMALL)
+    assert outlet.enqueue(b"a" * SMALL + b"\n")
+    assert not outlet.enqueue(LINE * 3)
     read(reader, held + SMALL + 1)
     assert read(reader, len(NOTICE.format(3))).decode() == NOTICE.format(3)
-    assert outlet.end(PATIENCE_SECONDS)
+    assert outlet.drain(PATIENCE_SECONDS)
     os.close(writer)
     os.close(reader)
 
@@ -91,11 +91,11 @@ def test_the_gap_is_told_without_another_line() -> None:
 def test_a_full_disk_costs_lines_alone() -> None:
     """Each is counted; nobody hears of an error."""
     full = os.open("/dev/full", os.O_WRONLY)
-    outlet = Outlet(full)
+    outlet = OutputWriter(full)
     for number in range(10):
-        assert outlet.put(LINE * 2)
+        assert outlet.enqueue(LINE * 2)
         until(lambda number=number: outlet.lines_dropped == 2 * number + 2)  # type: ignore[misc]  # bound
-    assert outlet.end(PATIENCE_SECONDS)
+    assert outlet.drain(PATIENCE_SECONDS)
     os.close(full)
 
 
@@ -103,12 +103,12 @@ def test_a_disk_with_room_again_hears_what_is_missing() -> None:
     """Before the first line that can be written."""
     reader, writer = os.pipe()
     descriptor = os.open("/dev/full", os.O_WRONLY)
-    outlet = Outlet(descriptor)
-    outlet.put(LINE * 2)
+    outlet = OutputWriter(descriptor)
+    outlet.enqueue(LINE * 2)
     until(lambda: outlet.lines_dropped == 2)
     os.dup2(writer, descriptor)
-    outlet.put(b"again\n")
-    assert outlet.end(PATIENCE_SECONDS)
+    outlet.enqueue(b"again\n")
+    assert outlet.drain(PATIENCE_SECONDS)
     os.close(descriptor)
     os.close(writer)
     assert rest(reader).decode() == NOTICE.format(2) + "\nagain\n"
@@ -118,11 +118,11 @@ def test_the_end_does_not_wait_for_ever() -> None:
     """A reader that never comes is given up."""
     reader, writer, held = filled()
     os.set_blocking(writer, True)
-    outlet = Outlet(writer)
-    outlet.put(LINE)
-    assert not outlet.end(0.1)
+    outlet = OutputWriter(writer)
+    outlet.enqueue(LINE)
+    assert not outlet.drain(0.1)
     read(reader, held)
-    assert outlet.end(PATIENCE_SECONDS)
+    assert outlet.drain(PATIENCE_SECONDS)
     assert read(reader, len(LINE)) == LINE
     os.close(writer)
     os.close(reader)
@@ -131,15 +131,15 @@ def test_the_end_does_not_wait_for_ever() -> None:
 def test_who_must_know_is_told() -> None:
     """A code on the console that could not be kept is tried again, so it is an error there."""
     reader, writer, _ = filled()
-    outlet = Outlet(writer, SMALL)
+    outlet = OutputWriter(writer, SMALL)
     with os.fdopen(os.dup(writer), "w") as before:
-        told, untold = (Speech(outlet, before, is_told=told) for told in (True, False))
+        told, untold = (OutputStream(outlet, before, raises_on_drop=told) for told in (True, False))
     untold.write("a" * SMALL + "\n")
     untold.write("b\n")
     with pytest.raises(BlockingIOError):
         told.write("c\n")
     os.close(reader)
-    assert outlet.end(PATIENCE_SECONDS)
+    assert outlet.drain(PATIENCE_SECONDS)
     os.close(writer)
 
 
@@ -147,10 +147,10 @@ def test_many_threads_do_not_mix_their_lines() -> None:
     """Lines come out whole, also if they were written in pieces."""
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as before:
-        outlet = Outlet(before.fileno())
+        outlet = OutputWriter(before.fileno())
 
         def say(name: str) -> None:
-            stream = Speech(outlet, before, is_told=False)
+            stream = OutputStream(outlet, before, raises_on_drop=False)
             for number in range(200):
                 stream.write(name)
                 stream.write(f"{number}\n")
@@ -160,7 +160,7 @@ def test_many_threads_do_not_mix_their_lines() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert outlet.end(PATIENCE_SECONDS)
+        assert outlet.drain(PATIENCE_SECONDS)
     said = rest(reader).decode().splitlines()
     for name in "abcd":
         assert [line for line in said if line[0] == name] == [f"{name}{n}" for n in range(200)]
@@ -172,13 +172,13 @@ def test_both_streams_keep_their_order_in_one_file(monkeypatch: pytest.MonkeyPat
     with os.fdopen(writer, "w") as out, os.fdopen(os.dup(writer), "w") as err:
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "stderr", err)
-        with output_apart():
+        with nonblocking_output():
             for number in range(100):
                 sys.stdout.write(f"out {number}\n")
                 sys.stderr.write(f"err {number}")
                 sys.stderr.write("\n")
             sys.stdout.write("no whole line")
-            assert lines_dropped() == 0
+            assert count_dropped_lines() == 0
         assert sys.stdout is out
         assert sys.stderr is err
     expected = [f"{name} {number}" for number in range(100) for name in ("out", "err")]
@@ -189,5 +189,5 @@ def test_what_is_no_file_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream in memory never waits."""
     memory = io.StringIO()
     monkeypatch.setattr(sys, "stderr", memory)
-    with output_apart():
+    with nonblocking_output():
         assert sys.stderr is memory

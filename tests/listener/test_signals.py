@@ -26,7 +26,7 @@ def test_one_process_goes_on() -> None:
         for number in NUMBERS * 2:
             running.stop(number)
         assert peer.answer()[0] == 200
-        assert peer.ask("/next").startswith("/next 0 ")
+        assert peer.run("/next").startswith("/next 0 ")
         running.stop()
         assert running.end() == (0, "app ended\n")
 
@@ -59,7 +59,7 @@ def test_workers_are_safe_from_their_first_moment() -> None:
             seen |= workers_seen(running, 2)
         (newcomer,) = seen - {victim, survivor}
         os.kill(newcomer, signal.SIGHUP)
-        assert running.connect().ask("/a").startswith("/a 0 ")
+        assert running.connect().run("/a").startswith("/a 0 ")
         running.stop()
         status, err = running.end()
         assert status == 0

@@ -9,12 +9,10 @@ from threading import Event
 import pytest
 import uvloop
 
-from hupan.listener.asgi import Receive, Scope
-from hupan.listener.exchange import Exchange
-from hupan.listener.limits import ListenerLimits
-from hupan.listener.serving import accept
-from hupan.listener.uvicorn_parts import ServerState
-from hupan.store.sqlite import SqliteEngine, connect
+from hupan.server.connection import Receive, RequestCycle, Scope, ServerLimits
+from hupan.server.serve import start_accepting
+from hupan.server.uvicorn_parts import ServerState
+from hupan.store.sqlite import SqliteDatabase, connect
 
 SECONDS = 5.0
 pytestmark = pytest.mark.one_engine
@@ -24,13 +22,15 @@ class Reading:
     """An app that answers with the one row of a table, or without a look at it."""
 
     def __init__(self, path: Path) -> None:
-        self.engine = SqliteEngine(path)
+        self.engine = SqliteDatabase(path)
         self.has_read, self.may_go_on = Event(), Event()
 
     async def __call__(self, scope: Scope, _receive: Receive, send: object) -> None:
         """`/nothing`, `/row`, and `/slow`, which holds up the turn once it has read."""
-        assert isinstance(send, Exchange)
-        row = None if scope["path"] == "/nothing" else await self.engine.one("SELECT v FROM t")
+        assert isinstance(send, RequestCycle)
+        row = (
+            None if scope["path"] == "/nothing" else await self.engine.fetch_one("SELECT v FROM t")
+        )
         if scope["path"] == "/slow":
             self.has_read.set()
             self.may_go_on.wait(SECONDS)
@@ -71,7 +71,9 @@ def test_a_request_sees_what_was_committed_before_it_was_sent(
     async def scenario() -> bytes:
         app = Reading(path)
         listening = socket.create_server(("127.0.0.1", 0))
-        servers, sweeping = await accept(app, [listening], ListenerLimits(), ServerState(), {})
+        servers, sweeping = await start_accepting(
+            app, [listening], ServerLimits(), ServerState(), {}
+        )
         loop, port = asyncio.get_running_loop(), listening.getsockname()[1]
         try:
             return await asyncio.to_thread(clients, app, loop, port)

@@ -15,7 +15,7 @@ def test_the_urls_are_real() -> None:
         (url,) = running.urls
         assert url.startswith("http://127.0.0.1:")
         assert not url.endswith(":0")
-        assert running.connect().ask("/a").startswith("/a 0 ")
+        assert running.connect().run("/a").startswith("/a 0 ")
 
 
 def test_ipv6_addresses_stand_in_brackets() -> None:

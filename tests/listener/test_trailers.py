@@ -28,7 +28,7 @@ def listening() -> Iterator[Listening]:
     """A listener with the bounds of production, for all tests here."""
     with Listening() as running:
         yield running
-        assert running.connect().ask("/still-there").startswith("/still-there 0 ")
+        assert running.connect().run("/still-there").startswith("/still-there 0 ")
 
 
 def memory(running: Listening) -> int:
@@ -67,7 +67,7 @@ def test_a_trailer_is_no_header(listening: Listening, trailer: bytes) -> None:
         in_bytes.say(byte.to_bytes())
     assert [told(in_one), told(in_one), told(in_bytes)] == [SEEN] * 3
     for peer in (in_one, in_bytes):
-        assert peer.ask("/next", body=b"12").startswith("/next 2 ")
+        assert peer.run("/next", body=b"12").startswith("/next 2 ")
 
 
 def test_the_bounds_of_the_next_head_are_whole(listening: Listening) -> None:
@@ -149,7 +149,7 @@ def test_blank_lines_after_a_request_are_bounded(listening: Listening) -> None:
     peer = listening.connect()
     peer.say(b"\r\n" * 100 + HEAD + b"0\r\n\r\n" + b"\r\n" * 100)
     assert told(peer) == SEEN
-    assert peer.ask("/next").startswith("/next 0 ")
+    assert peer.run("/next").startswith("/next 0 ")
     with contextlib.suppress(ConnectionError):
         for _ in range(20):
             peer.say(b"\r\n" * 1000)
@@ -162,7 +162,7 @@ def test_a_body_is_not_counted(listening: Listening) -> None:
     head = HEAD.replace(b"/headers", b"/a")
     peer = listening.connect().say(head + chunk * 256 + b"0\r\n\r\n")
     assert told(peer).startswith(f"/a {MIB} ")
-    assert peer.ask("/b", body=b"x" * MIB).startswith(f"/b {MIB} ")
+    assert peer.run("/b", body=b"x" * MIB).startswith(f"/b {MIB} ")
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ def workers_seen(running: Listening, enough: int) -> set[int]:
     """The process ids that answer, once there are so many; bounded in tries."""
     seen: set[int] = set()
     for _ in range(int(PATIENCE_SECONDS * 100)):
-        seen.add(int(running.connect().ask("/wait/0.01").split()[2]))
+        seen.add(int(running.connect().run("/wait/0.01").split()[2]))
         if len(seen) >= enough:
             break
     return seen
@@ -72,7 +72,7 @@ def test_workers_do_not_outlive_their_parent() -> None:
     with Listening(workers=2) as running:
         workers_seen(running, 2)
         idle = running.connect()
-        idle.ask("/a")
+        idle.run("/a")
         running.process.kill()
         assert idle.rest() == b""
         # stderr is shared with the workers: it ends when the last of them has ended.
@@ -83,7 +83,7 @@ def test_a_second_signal_takes_the_workers_along() -> None:
     """SIGTERM twice: parent and workers are gone although a request runs."""
     with Listening(workers=2) as running:
         idle = running.connect()
-        idle.ask("/a")
+        idle.run("/a")
         running.connect().say(b"GET /wait/60 HTTP/1.1\r\nhost: a\r\n\r\n")
         assert running.err_line() == "app waits"
         running.stop()

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from hupan.load.place import NoPlace, find_place
+from bench.load.target import InvalidTarget, resolve_target
 
 
 @pytest.mark.parametrize(
@@ -17,21 +17,21 @@ from hupan.load.place import NoPlace, find_place
 )
 def test_this_machine_is_known(url: str, authority: str, prefix: str) -> None:
     """A loopback address is this machine, in whatever form a URL has it."""
-    place = find_place(url)
+    place = resolve_target(url)
     assert (place.authority, place.prefix, place.is_loopback) == (authority, prefix, True)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "[2001:db8::1]", "0.0.0.0", "[::ffff:192.0.2.1]"])  # noqa: S104 - nobody listens there
 def test_another_machine_is_another(host: str) -> None:
     """An address that is none of loopback may be somebody else's."""
-    assert not find_place(f"http://{host}:8480").is_loopback
+    assert not resolve_target(f"http://{host}:8480").is_loopback
 
 
 def test_the_address_is_judged_and_not_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that leads elsewhere is elsewhere, whatever it is called."""
     elsewhere = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 8480))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_given, **_more: elsewhere)
-    place = find_place("http://localhost:8480")
+    place = resolve_target("http://localhost:8480")
     assert (place.address, place.is_loopback) == ("192.0.2.1", False)
 
 
@@ -52,6 +52,6 @@ def test_the_address_is_judged_and_not_the_name(monkeypatch: pytest.MonkeyPatch)
 )
 def test_what_is_no_server_is_refused(url: str) -> None:
     """A URL that names no server is refused with a sentence, without its secrets."""
-    with pytest.raises(NoPlace) as refusal:
-        find_place(url)
+    with pytest.raises(InvalidTarget) as refusal:
+        resolve_target(url)
     assert "secret" not in str(refusal.value)

@@ -1,6 +1,6 @@
 import pytest
 
-from hupan.load.seen import Seen, median, percentile
+from bench.load.results import LoadResult, median, percentile
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,9 @@ def test_nothing_has_no_percentile() -> None:
 def test_medians_hide_no_error() -> None:
     """Rates and times are medians; errors of every round are counted."""
     rounds = [
-        Seen(100, 0, 0, 1.0, 1.0, 9.0),
-        Seen(300, 2, 0, 1.0, 3.0, 7.0),
-        Seen(200, 0, 1, 1.0, 2.0, 8.0),
+        LoadResult(100, 0, 0, 1.0, 1.0, 9.0),
+        LoadResult(300, 2, 0, 1.0, 3.0, 7.0),
+        LoadResult(200, 0, 1, 1.0, 2.0, 8.0),
     ]
-    assert median(rounds) == Seen(200, 2, 1, 1.0, 2.0, 8.0)
-    assert (median(rounds).per_second, median(rounds).errors) == (200.0, 3)
+    assert median(rounds) == LoadResult(200, 2, 1, 1.0, 2.0, 8.0)
+    assert (median(rounds).responses_per_second, median(rounds).errors) == (200.0, 3)

@@ -61,13 +61,13 @@ class Beside:
         if person is not None and not person.id:
             self._meet(person, answer.text("token"))
 
-    def ask(self, typed: str, *, resets: bool) -> None:
+    def run(self, typed: str, *, resets: bool) -> None:
         """Asks for a code and takes what arrives."""
         is_email = "@" in typed
         path = "get-email-verification-code" if is_email else "get-verification-code"
         typ = {"typ": "forget_password"} if resets else {}
         body = {"email" if is_email else "mobile": typed, **self.served.solved(), **typ}
-        code = self.world.ask(typed, resets=resets)
+        code = self.world.run(typed, resets=resets)
         assert self.served.post(f"verification/{path}", body).code == 1
         self.seen[path, 1] += 1
         letters = self.served.letters()
@@ -146,7 +146,7 @@ class Beside:
 
     def look_at_what_ended(self) -> None:
         """Sessions that ended with the last operation do so at once."""
-        ended, self.world.ended = self.world.ended, []
+        ended, self.world.record = self.world.record, []
         for visit in ended:
             self.look(visit.token)
         assert_sound(self.served)
@@ -183,7 +183,7 @@ class Beside:
         message = self.served.get("user/clients", visit.token).message
         assert message is not None
         shown_devices = [client.text(4) for client in message.messages(2)]
-        assert shown_devices == [one.device for one in self.world.living(visit.person)]
+        assert shown_devices == [one.device_field for one in self.world.living(visit.person)]
 
     def _look_at_coins(self, visit: Visit) -> None:
         path = "user/gold-coin-increase-decrease-record"

@@ -76,9 +76,9 @@ class Machine(RuleBasedStateMachine):
         self.bind(("live", 0), EMAILS[0], "typed", late=False, guess="right", ask="plain")
 
     @rule(typed=targets, resets=st.booleans())
-    def ask(self, typed: str, resets: bool) -> None:
+    def run(self, typed: str, resets: bool) -> None:
         """Somebody asks for a code."""
-        self.both.ask(typed, resets=resets and "@" in typed)
+        self.both.run(typed, resets=resets and "@" in typed)
 
     @rule(phone=phones, own=mostly, turn=turns, device=devices, guess=guesses, ask=asked)
     def sign_in_by_code(
@@ -91,7 +91,7 @@ class Machine(RuleBasedStateMachine):
     @rule(phone=phones, guess=guesses, tries=st.sampled_from([2, 5, 6, 7]))
     def try_many(self, phone: str, guess: str, tries: int) -> None:
         """Somebody guesses at a new code, and then comes with the right one."""
-        self.both.ask(phone, resets=False)
+        self.both.run(phone, resets=False)
         for at in range(tries):
             self._sign_in(phone, "", "wrong" if at < tries - 1 else guess, "no")
 
@@ -246,7 +246,7 @@ class Machine(RuleBasedStateMachine):
 
     def _tidy(self) -> None:
         self.both.served.run(self.both.served.server.housekeeping.purge())
-        self.world.tidy()
+        self.world.purge_expired()
         self.both.seen["tidy", 1] += 1
 
     def _prove(
@@ -263,7 +263,7 @@ class Machine(RuleBasedStateMachine):
 
     def _text(self, typed: str, guess: str, ask: str) -> str:
         if ask != "no":
-            self.both.ask(typed, resets=ask == "reset" and "@" in typed)
+            self.both.run(typed, resets=ask == "reset" and "@" in typed)
         if ask == "late":
             self.both.pass_time(TOO_LATE_SECONDS)
         return self.both.text(typed, guess)

@@ -1,11 +1,9 @@
 """What operators do, by the services that their commands stand on."""
 
-from hupan.api.failures import failure_of
-from hupan.domain.bans import Bans
-from hupan.domain.coin_change import CoinChange
-from hupan.domain.coins import Coins
-from hupan.domain.refusals import Refusal
-from hupan.domain.roster import Roster
+from hupan.api.errors import log_and_map_error
+from hupan.domain.accounts import AccountDirectory, Bans
+from hupan.domain.coins import CoinChange, Coins
+from hupan.errors import AppError
 from hupan.model import CoinType
 from tests.model.purse import Line
 from tests.model.served import Served
@@ -14,11 +12,11 @@ from tests.stores import STORES
 
 def ban(served: Served, who: str, until: int) -> int:
     """Bans an account until a time, or with 0 lets it back in; the code of the answer."""
-    parts = served.server.parts
-    bans = Bans(parts.engine, parts.clock)
+    parts = served.server.infrastructure
+    bans = Bans(parts.database, parts.clock)
 
     async def act() -> None:
-        account = await Roster(parts.engine, parts.targets).find(who)
+        account = await AccountDirectory(parts.database, parts.contact_parser).get(who)
         if until:
             await bans.ban(account.id, "广告", until)
         else:
@@ -26,17 +24,17 @@ def ban(served: Served, who: str, until: int) -> int:
 
     try:
         served.run(act())
-    except Refusal as refusal:
-        return failure_of(refusal, 0)[0].code
+    except AppError as refusal:
+        return log_and_map_error(refusal, 0)[0].code
     return 1
 
 
 def change_coins(served: Served, who: str, key: str, cents: int, typ: int) -> Line | int:
     """Gives or takes coins: the line of the journal, or the code of the refusal."""
-    parts = served.server.parts
+    parts = served.server.infrastructure
 
     async def act() -> Line:
-        account = await Roster(parts.engine, parts.targets).find(who)
+        account = await AccountDirectory(parts.database, parts.contact_parser).get(who)
         change = CoinChange(
             account=account.id, change_cents=cents, typ=CoinType(typ), reason="测试", key=key
         )
@@ -47,14 +45,14 @@ def change_coins(served: Served, who: str, key: str, cents: int, typ: int) -> Li
 
     try:
         return served.run(act())
-    except Refusal as refusal:
-        return failure_of(refusal, 0)[0].code
+    except AppError as refusal:
+        return log_and_map_error(refusal, 0)[0].code
 
 
 def assert_sound(served: Served) -> None:
     """What must hold of the store whatever was asked of it (security J3, J4, J5)."""
-    coins: Coins = served.server.parts.coins
-    assert served.run(coins.faults()) == []
+    coins: Coins = served.server.infrastructure.coins
+    assert served.run(coins.list_faults()) == []
     assert served.rows(BROKEN) == []
 
 

@@ -53,17 +53,17 @@ class Visit:
 
     token: str
     person: Person
-    device: str
+    device_field: str
     signed_in_at: int
     used_day: int
     proofs: dict[Channel, int] = field(default_factory=dict)
-    ended: Literal["", "left", "ended"] = ""
+    record: Literal["", "left", "ended"] = ""
     left_at: int = 0
 
     def lives(self, now: int) -> bool:
         """Whether it may be used (security T4)."""
         is_over = now >= self.signed_in_at + ABSOLUTE_SECONDS or self.idle_days(now) >= IDLE_DAYS
-        return not self.ended and not is_over
+        return not self.record and not is_over
 
     def idle_days(self, now: int) -> int:
         """Days since its last use."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hupan.contract.failures import COIN_KEY_REUSED, NOT_ENOUGH_COINS, Failure
+from hupan.contract.errors import COIN_KEY_REUSED, NOT_ENOUGH_COINS, WireError
 
 REFUSED_SECONDS = 7 * 86_400
 """How long the balance's refusal is the answer to its key."""
@@ -14,7 +14,7 @@ class Line(NamedTuple):
 
     number: int
     typ: int
-    before: int
+    previous_checksum: int
     change: int
     after: int
 
@@ -32,7 +32,7 @@ class Purse:
         """What the newest line left."""
         return self.lines[-1].after if self.lines else 0
 
-    def change(self, key: str, cents: int, typ: int, now: int) -> Line | Failure:
+    def change(self, key: str, cents: int, typ: int, now: int) -> Line | WireError:
         """The line of a change, the same whenever its key comes; or why there is none."""
         if key in self.done:
             line = self.done[key]
@@ -47,7 +47,7 @@ class Purse:
         self.done[key] = line
         return line
 
-    def forget(self, now: int) -> None:
+    def reset(self, now: int) -> None:
         """Forgets old refusals: their keys are new again."""
         for key, (_, refused_at) in list(self.refused.items()):
             if now >= refused_at + REFUSED_SECONDS:

@@ -8,15 +8,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hupan.api.body import Receive, Scope, Send
-from hupan.app.building import Server, build
-from hupan.app.outside import Outside
-from hupan.app.storing import prepared_store
-from hupan.chance import Chance, SeededChance
+from hupan.api.codecs import Receive, Scope, Send
+from hupan.application import Server, build_server
 from hupan.config import Settings
-from hupan.delivery.message import Message
+from hupan.delivery.sender import Message
 from hupan.domain.captchas import IssuedCaptcha
-from hupan.store.engine import Row
+from hupan.environment import Environment
+from hupan.opening import prepared_store
+from hupan.rng import RandomSource, SeededRandomSource
+from hupan.store.database import Row
 from tests.domain.purses import StandingClock
 from tests.model.world import MOST_VISITS
 from tests.stores import STORES
@@ -49,7 +49,7 @@ class Served:
         self._folder = folder
         self._lives = 0
         self._captcha: IssuedCaptcha | None = None
-        self._chances: dict[str, Chance] = {}
+        self._chances: dict[str, RandomSource] = {}
         self._runner = asyncio.Runner()
         self._held = ExitStack()
         self._open()
@@ -68,7 +68,7 @@ class Served:
             test_profile=True,
         )
         senders: dict[Any, Postbox] = {"sms": self.postbox, "email": self.postbox}
-        outside = Outside(self.clock, self._chance, senders, self._show)
+        outside = Environment(self.clock, self._chance, senders, self._show)
         self._held.enter_context(prepared_store(settings))
         self.server = self.run(_start(settings, outside))
 
@@ -94,7 +94,7 @@ class Served:
             self._stop()
         finally:
             self._runner.close()
-            STORES.forget(self._folder)
+            STORES.reset(self._folder)
             shutil.rmtree(self._folder)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
@@ -118,13 +118,13 @@ class Served:
 
     def letters(self) -> list[Message]:
         """What was sent since the last call."""
-        self.run(self.server.parts.courier.drain())
+        self.run(self.server.infrastructure.outbox_worker.drain())
         letters, self.postbox.letters = self.postbox.letters, []
         return letters
 
     def rows(self, sql: str) -> list[Row]:
         """The rows of a query."""
-        return self.run(self.server.parts.engine.all(sql))
+        return self.run(self.server.infrastructure.database.fetch_all(sql))
 
     async def _request(self, method: str, path: str, body: bytes, token: str) -> Answer:
         sent: list[Mapping[str, Any]] = []
@@ -158,13 +158,13 @@ class Served:
     def _show(self, captcha: IssuedCaptcha) -> None:
         self._captcha = captcha
 
-    def _chance(self, purpose: str) -> Chance:
+    def _chance(self, purpose: str) -> RandomSource:
         """Goes on where it was over a restart, or the same tokens would come again."""
-        return self._chances.setdefault(purpose, SeededChance(purpose))
+        return self._chances.setdefault(purpose, SeededRandomSource(purpose))
 
 
-async def _start(settings: Settings, outside: Outside) -> Server:
+async def _start(settings: Settings, outside: Environment) -> Server:
     """Without its courier and its housekeeping: those move when the test says so."""
-    server = await build(settings, outside)
-    server.parts.pictures.start()
+    server = await build_server(settings, outside)
+    server.infrastructure.captcha_pool.start()
     return server

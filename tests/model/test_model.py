@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from hupan.contract import failures
+from hupan.contract import errors as failures
 from tests.model.beside import Seen
 from tests.model.machine import Machine
 

@@ -4,8 +4,8 @@ A method is one operation: it gives what the operation gives, or raises the fail
 is told. Where the two pages leave the order of refusals open, decision 0012 has it.
 """
 
-from hupan.contract import failures
-from hupan.contract.failures import Failure
+from hupan.contract import errors as failures
+from hupan.contract.errors import WireError
 from tests.model.codes import Channel, Code, CodeBook, Target, shown, target
 from tests.model.people import DAY, IDLE_DAYS, Person, Visit, day_of
 from tests.model.purse import Line
@@ -25,10 +25,10 @@ BOUND = {"sms": failures.PHONE_BOUND, "email": failures.EMAIL_BOUND}
 NOT_BOUND = {"sms": failures.PHONE_NOT_BOUND, "email": failures.EMAIL_NOT_BOUND}
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error
+class Refused(Exception):
     """The operation is refused."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: WireError) -> None:
         super().__init__(failure.en)
         self.code = failure.code
 
@@ -50,7 +50,7 @@ class World:
         self.visits: dict[str, Visit] = {}
         self.codes: CodeBook[Person] = CodeBook()
         self.told: list[str] = []
-        self.ended: list[Visit] = []
+        self.record: list[Visit] = []
 
     def pass_time(self, seconds: int) -> None:
         """Moves on; never into the one day on which the hour of the last use would matter."""
@@ -77,7 +77,7 @@ class World:
         """Whether a right secret opens a session."""
         return not person.erase_at and person.banned_until <= self.now
 
-    def ask(self, typed: str, *, resets: bool) -> Code[Person]:
+    def run(self, typed: str, *, resets: bool) -> Code[Person]:
         """Asks for a code, whose class what is known now decides (security D1)."""
         to = target(typed)
         return self.codes.issue(to, self.owners.get(to), resets=resets, now=self.now)
@@ -111,7 +111,7 @@ class World:
         """
         assert token not in self.visits
         for visit in self.living(person):
-            if device and visit.device == device:
+            if device and visit.device_field == device:
                 self._end(visit)
         self.visits[token] = Visit(token, person, device, self.now, day_of(self.now))
         for visit in self.living(person)[MOST_VISITS:]:
@@ -178,13 +178,13 @@ class World:
     def sign_out(self, token: str) -> None:
         """Ends the session; a second time is success as well (security T5)."""
         visit = self.visits.get(token)
-        if visit is None or visit.ended != "left":
+        if visit is None or visit.record != "left":
             self._leave(self.caller(token))
 
     def end_device(self, token: str, device: str) -> None:
         """Signs a device of the caller's out, perhaps the caller's own."""
         for visit in self.living(self.caller(token).person):
-            if visit.device == device:
+            if visit.device_field == device:
                 self._leave(visit)
 
     def rename(self, token: str, name: str) -> None:
@@ -221,14 +221,14 @@ class World:
     def change_coins(self, person: Person, key: str, cents: int, typ: int) -> Line:
         """Gives or takes coins."""
         line = self.changeable(person).purse.change(key, cents, typ, self.now)
-        if isinstance(line, Failure):
+        if isinstance(line, WireError):
             raise Refused(line)
         return line
 
-    def tidy(self) -> None:
+    def purge_expired(self) -> None:
         """What housekeeping changes: data go, their targets are free, old answers are forgotten."""
         for person in self.people:
-            person.purse.forget(self.now)
+            person.purse.reset(self.now)
             if person.erase_at and self.now >= person.erase_at and not person.is_erased:
                 person.is_erased = True
                 for to in map(target, person.bound.values()):
@@ -236,7 +236,7 @@ class World:
                     self.codes.kill(to)
         for visit in self.visits.values():
             if visit.person.is_erased or self.now >= visit.left_at + LEFT_SECONDS:
-                visit.ended = visit.ended and "ended"
+                visit.record = visit.record and "ended"
 
     def _used(self, to: Target, text: str) -> Code[Person]:
         code = self.codes.guess(to, text, self.now)
@@ -310,15 +310,15 @@ class World:
             self.codes.kill(target(typed))
 
     def _end(self, visit: Visit) -> None:
-        visit.ended = "ended"
-        self.ended.append(visit)
+        visit.record = "ended"
+        self.record.append(visit)
 
     def _leave(self, visit: Visit) -> None:
         self._end(visit)
-        visit.ended, visit.left_at = "left", self.now
+        visit.record, visit.left_at = "left", self.now
 
     def _tell(self, *targets: str) -> None:
         self.told.extend(sorted({typed.lower() for typed in targets}))
 
     def _is_near_idle(self, visit: Visit) -> bool:
-        return not visit.ended and visit.idle_days(self.now) == IDLE_DAYS
+        return not visit.record and visit.idle_days(self.now) == IDLE_DAYS

@@ -10,23 +10,23 @@ from secrets import SystemRandom
 import pytest
 from PIL import Image
 
-from hupan.chance import SeededChance
-from hupan.pictures.drawing import READABLE_DIGITS, InkDrawer, Jitter
+from hupan.captcha import READABLE_DIGITS, CaptchaRenderer, UniformSource
+from hupan.rng import SeededRandomSource
 
 SIZE = (230, 60)
 ANSWERS = [digit * length for length in (4, 5, 6) for digit in "0123456789"]
 
 
 @pytest.fixture
-def draw() -> InkDrawer:
+def draw() -> CaptchaRenderer:
     """A drawer with the server's own jitter."""
-    return InkDrawer(SystemRandom().uniform)
+    return CaptchaRenderer(SystemRandom().uniform)
 
 
-def seeded(seed: str) -> Jitter:
+def seeded(seed: str) -> UniformSource:
     """A jitter that repeats itself."""
-    chance = SeededChance(seed)
-    return lambda low, high: low + (high - low) * chance.below(2**32) / 2**32
+    chance = SeededRandomSource(seed)
+    return lambda low, high: low + (high - low) * chance.randbelow(2**32) / 2**32
 
 
 def shades(png: bytes) -> bytes:
@@ -75,7 +75,7 @@ def chunks(png: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_picture_is_a_small_png_of_the_wires_size(draw: InkDrawer, answer: str) -> None:
+def test_picture_is_a_small_png_of_the_wires_size(draw: CaptchaRenderer, answer: str) -> None:
     """A picture is a PNG of 230x60 pixels and at most 6 KiB (wire.md, user/captcha)."""
     png = draw(answer)
     with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
@@ -84,7 +84,7 @@ def test_picture_is_a_small_png_of_the_wires_size(draw: InkDrawer, answer: str) 
     assert len(png) <= 6 * 1024
 
 
-def test_picture_holds_no_metadata(draw: InkDrawer) -> None:
+def test_picture_holds_no_metadata(draw: CaptchaRenderer) -> None:
     """The file has a head, a palette and pixels, and nothing that could name the answer (C9)."""
     png = draw("48392")
     assert list(dict.fromkeys(chunks(png))) == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
@@ -92,7 +92,7 @@ def test_picture_holds_no_metadata(draw: InkDrawer) -> None:
         assert picture.info == {}
 
 
-def test_answer_is_not_in_the_bytes(draw: InkDrawer) -> None:
+def test_answer_is_not_in_the_bytes(draw: CaptchaRenderer) -> None:
     """No picture holds its answer as text, neither forth nor back (C9)."""
     for number in range(100_000, 1_000_000, 9970):
         png = draw(str(number))
@@ -100,26 +100,26 @@ def test_answer_is_not_in_the_bytes(draw: InkDrawer) -> None:
         assert str(number)[::-1].encode() not in png
 
 
-def test_pictures_of_one_answer_differ(draw: InkDrawer) -> None:
+def test_pictures_of_one_answer_differ(draw: CaptchaRenderer) -> None:
     """A table of pictures seen before answers nothing: the same answer never looks the same."""
     assert len({draw("48392") for _ in range(50)}) == 50
 
 
 def test_jitter_alone_decides_the_picture() -> None:
     """With the same jitter the same answer is the same picture, so nothing else flows into it."""
-    first, again, other = (InkDrawer(seeded(seed))("48392") for seed in ("a", "a", "b"))
+    first, again, other = (CaptchaRenderer(seeded(seed))("48392") for seed in ("a", "a", "b"))
     assert first == again
     assert first != other
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_each_digit_is_drawn(draw: InkDrawer, answer: str) -> None:
+def test_each_digit_is_drawn(draw: CaptchaRenderer, answer: str) -> None:
     """Every digit takes enough of the sheet to be seen, and leaves enough of it."""
     assert 0.04 < drawn_share(draw(answer)) < 0.4
 
 
 @pytest.mark.parametrize("answer", ["2345", "98765", "236749"])
-def test_no_threshold_parts_digits_from_paper(draw: InkDrawer, answer: str) -> None:
+def test_no_threshold_parts_digits_from_paper(draw: CaptchaRenderer, answer: str) -> None:
     """Digits are light as well as dark in every picture, so OCR finds no text (security D6)."""
     for _ in range(20):
         png = draw(answer)
@@ -128,7 +128,7 @@ def test_no_threshold_parts_digits_from_paper(draw: InkDrawer, answer: str) -> N
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_ink_stands_out_from_the_paper(draw: InkDrawer, answer: str) -> None:
+def test_ink_stands_out_from_the_paper(draw: CaptchaRenderer, answer: str) -> None:
     """The darkest and the lightest shade lie at least 100 of 255 apart in every picture."""
     for _ in range(20):
         grey = shades(draw(answer))
@@ -137,14 +137,14 @@ def test_ink_stands_out_from_the_paper(draw: InkDrawer, answer: str) -> None:
 
 def test_digits_look_different() -> None:
     """With equal jitter two different digits give different ink, at least 2 % of the sheet."""
-    sheets = [ink(InkDrawer(seeded("a"))(digit * 4)) for digit in READABLE_DIGITS]
+    sheets = [ink(CaptchaRenderer(seeded("a"))(digit * 4)) for digit in READABLE_DIGITS]
     for place, sheet in enumerate(sheets):
         for other in sheets[place + 1 :]:
             differing = sum(a != b for a, b in zip(sheet, other, strict=True))
             assert differing > 0.02 * SIZE[0] * SIZE[1]
 
 
-def test_picture_does_not_fall_apart_into_digits(draw: InkDrawer) -> None:
+def test_picture_does_not_fall_apart_into_digits(draw: CaptchaRenderer) -> None:
     """Cutting at columns without ink, as simple OCR does, does not find the digits."""
     found = sum(len(pieces(ink(draw("4839")))) == 4 for _ in range(40))
     assert found <= 4
@@ -157,7 +157,9 @@ def pieces(sheet: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("answer", ["", "123", "1234567", "12a4", "１２３４", "123٥"])
-def test_other_answers_are_refused_without_being_repeated(draw: InkDrawer, answer: str) -> None:
+def test_other_answers_are_refused_without_being_repeated(
+    draw: CaptchaRenderer, answer: str
+) -> None:
     """Anything but four to six ASCII digits is refused, and the refusal does not name it (C9)."""
     with pytest.raises(ValueError, match=r"^an answer is four to six digits$"):
         draw(answer)
@@ -166,7 +168,7 @@ def test_other_answers_are_refused_without_being_repeated(draw: InkDrawer, answe
 def test_importing_does_not_load_pillow() -> None:
     """Pillow is loaded by the first picture, not by importing the pool and the drawer."""
     code = (
-        "import sys, secrets, hupan.pictures.pool; from hupan.pictures.drawing import InkDrawer;"
+        "import sys, secrets, hupan.captcha; from hupan.captcha import InkDrawer;"
         "draw = InkDrawer(secrets.SystemRandom().uniform); assert 'PIL' not in sys.modules;"
         "draw('23456'); assert 'PIL' in sys.modules"
     )

@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 
-from hupan.pictures.pool import Picture, PicturePool, PicturesBusy, PicturesFailed
+from hupan.captcha import CaptchaImage, CaptchaPool, CaptchaPoolExhausted, CaptchaRenderingFailed
 
 PATIENCE_SECONDS = 20.0
 
@@ -29,7 +29,7 @@ class Easel:
         """The next of the answers 10000, 10001, and so on."""
         return str(next(self._numbers))
 
-    def allow(self, pictures: int) -> None:
+    def is_allowed(self, pictures: int) -> None:
         """Lets the drawer go on for some pictures more."""
         self._allowed.release(pictures)
 
@@ -44,13 +44,13 @@ class Easel:
 
 
 @asynccontextmanager
-async def opened(pool: PicturePool, easel: Easel) -> AsyncIterator[PicturePool]:
+async def opened(pool: CaptchaPool, easel: Easel) -> AsyncIterator[CaptchaPool]:
     """Starts a pool and stops it in the end, whatever the easel waits for."""
     pool.start()
     try:
         yield pool
     finally:
-        easel.allow(1_000)
+        easel.is_allowed(1_000)
         pool.stop()
 
 
@@ -80,7 +80,7 @@ def run(test: Coroutine[object, object, None]) -> None:
     asyncio.run(asyncio.wait_for(test, PATIENCE_SECONDS))
 
 
-def taking(pool: PicturePool, takers: int) -> list[asyncio.Task[Picture]]:
+def taking(pool: CaptchaPool, takers: int) -> list[asyncio.Task[CaptchaImage]]:
     """Begins to take some pictures at once."""
     return [asyncio.create_task(pool.take()) for _ in range(takers)]
 
@@ -90,12 +90,12 @@ def test_ready_picture_is_taken_without_waiting() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=4)
-        async with opened(PicturePool(easel, easel.answer, size=4), easel) as pool:
-            await until(lambda: pool.ready == 4)
+        async with opened(CaptchaPool(easel, easel.answer, size=4), easel) as pool:
+            await until(lambda: pool.ready_count == 4)
             taken = pool.take()
             with pytest.raises(StopIteration) as ended:
                 taken.send(None)
-            assert ended.value.value == Picture("10000", b"picture of 10000")
+            assert ended.value.value == CaptchaImage("10000", b"picture of 10000")
 
     run(test())
 
@@ -105,7 +105,7 @@ def test_takers_get_different_pictures() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=200)
-        async with opened(PicturePool(easel, easel.answer, size=8), easel) as pool:
+        async with opened(CaptchaPool(easel, easel.answer, size=8), easel) as pool:
             pictures = await asyncio.gather(*taking(pool, 150))
         assert len({picture.answer for picture in pictures}) == 150
         assert all(picture.png == b"picture of " + picture.answer.encode() for picture in pictures)
@@ -118,12 +118,12 @@ def test_taker_waits_at_an_empty_pool_and_the_loop_runs_on() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=0)
-        async with opened(PicturePool(easel, easel.answer, size=4), easel) as pool:
+        async with opened(CaptchaPool(easel, easel.answer, size=4), easel) as pool:
             (waiting,) = taking(pool, 1)
             for _ in range(100):
                 await asyncio.sleep(0)
             assert not waiting.done()
-            easel.allow(1)
+            easel.is_allowed(1)
             assert (await waiting).answer == "10000"
 
     run(test())
@@ -134,10 +134,10 @@ def test_takers_are_served_in_their_order() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=0)
-        async with opened(PicturePool(easel, easel.answer, size=4), easel) as pool:
+        async with opened(CaptchaPool(easel, easel.answer, size=4), easel) as pool:
             waiting = taking(pool, 3)
             await asyncio.sleep(0)
-            easel.allow(3)
+            easel.is_allowed(3)
             pictures = await asyncio.gather(*waiting)
             assert [picture.answer for picture in pictures] == ["10000", "10001", "10002"]
 
@@ -149,8 +149,8 @@ def test_one_thread_draws_and_stops_at_the_size() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=1_000)
-        async with opened(PicturePool(easel, easel.answer, size=6), easel) as pool:
-            await until(lambda: pool.ready == 6)
+        async with opened(CaptchaPool(easel, easel.answer, size=6), easel) as pool:
+            await until(lambda: pool.ready_count == 6)
             await settle()
             assert len(easel.drawn) == 6
             assert easel.threads == {"hupan-pictures"}
@@ -163,15 +163,15 @@ def test_pool_is_refilled_only_when_half_of_it_is_left() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=1_000)
-        async with opened(PicturePool(easel, easel.answer, size=6), easel) as pool:
-            await until(lambda: pool.ready == 6)
+        async with opened(CaptchaPool(easel, easel.answer, size=6), easel) as pool:
+            await until(lambda: pool.ready_count == 6)
             await settle()
             for left in (5, 4):
                 await pool.take()
                 await settle()
-                assert pool.ready == left
+                assert pool.ready_count == left
             await pool.take()
-            await until(lambda: pool.ready == 6)
+            await until(lambda: pool.ready_count == 6)
             assert len(easel.drawn) == 9
 
     run(test())
@@ -182,7 +182,7 @@ def test_pool_of_one_is_refilled() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=100)
-        async with opened(PicturePool(easel, easel.answer, size=1), easel) as pool:
+        async with opened(CaptchaPool(easel, easel.answer, size=1), easel) as pool:
             answers = [(await pool.take()).answer for _ in range(20)]
             assert answers == [str(10_000 + place) for place in range(20)]
 
@@ -194,13 +194,13 @@ def test_too_many_waiters_are_refused() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=0)
-        pool = PicturePool(easel, easel.answer, size=4, most_waiters=3)
+        pool = CaptchaPool(easel, easel.answer, size=4, max_waiters=3)
         async with opened(pool, easel):
             waiting = taking(pool, 3)
             await asyncio.sleep(0)
-            with pytest.raises(PicturesBusy):
+            with pytest.raises(CaptchaPoolExhausted):
                 await pool.take()
-            easel.allow(3)
+            easel.is_allowed(3)
             assert len(await asyncio.gather(*waiting)) == 3
 
     run(test())
@@ -211,7 +211,7 @@ def test_waiter_that_gave_up_leaves_its_place() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=0)
-        pool = PicturePool(easel, easel.answer, size=4, most_waiters=2)
+        pool = CaptchaPool(easel, easel.answer, size=4, max_waiters=2)
         async with opened(pool, easel):
             gone, stays = taking(pool, 2)
             await asyncio.sleep(0)
@@ -219,7 +219,7 @@ def test_waiter_that_gave_up_leaves_its_place() -> None:
             await asyncio.sleep(0)
             (comes,) = taking(pool, 1)
             await asyncio.sleep(0)
-            easel.allow(2)
+            easel.is_allowed(2)
             assert [(await stays).answer, (await comes).answer] == ["10000", "10001"]
             assert gone.cancelled()
 
@@ -231,11 +231,11 @@ def test_waiter_cancelled_as_its_picture_comes_is_passed_over() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=0)
-        async with opened(PicturePool(easel, easel.answer, size=4), easel) as pool:
+        async with opened(CaptchaPool(easel, easel.answer, size=4), easel) as pool:
             gone, stays = taking(pool, 2)
             await asyncio.sleep(0)
-            easel.allow(1)
-            hold_the_loop_until(lambda: pool.ready == 1)
+            easel.is_allowed(1)
+            hold_the_loop_until(lambda: pool.ready_count == 1)
             gone.cancel()
             assert (await stays).answer == "10000"
             assert gone.cancelled()
@@ -249,19 +249,22 @@ def test_failure_reaches_the_waiters_and_is_tried_again(caplog: pytest.LogCaptur
     async def test() -> None:
         easel = Easel(allowed=0)
         easel.failure = OSError("no ink for 10000")
-        pool = PicturePool(easel, easel.answer, size=4, retry_seconds=0.001)
+        pool = CaptchaPool(easel, easel.answer, size=4, retry_seconds=0.001)
         async with opened(pool, easel):
             waiting = taking(pool, 2)
             await asyncio.sleep(0)
-            easel.allow(1)
+            easel.is_allowed(1)
             failures = await asyncio.gather(*waiting, return_exceptions=True)
-            assert [type(failure) for failure in failures] == [PicturesFailed, PicturesFailed]
+            assert [type(failure) for failure in failures] == [
+                CaptchaRenderingFailed,
+                CaptchaRenderingFailed,
+            ]
             assert all(
                 isinstance(failure, BaseException) and failure.__cause__ is easel.failure
                 for failure in failures
             )
             easel.failure = None
-            easel.allow(1)
+            easel.is_allowed(1)
             assert (await pool.take()).answer == "10001"
 
     with caplog.at_level(logging.ERROR, logger="hupan.pictures"):
@@ -278,9 +281,9 @@ def test_failing_source_of_answers_is_a_failure_too() -> None:
         def answer() -> str:
             raise LookupError
 
-        pool = PicturePool(easel, answer, size=4)
+        pool = CaptchaPool(easel, answer, size=4)
         async with opened(pool, easel):
-            with pytest.raises(PicturesFailed):
+            with pytest.raises(CaptchaRenderingFailed):
                 await pool.take()
 
     run(test())
@@ -291,18 +294,21 @@ def test_stop_ends_the_thread_and_refuses_the_waiters() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=0)
-        pool = PicturePool(easel, easel.answer, size=4)
+        pool = CaptchaPool(easel, easel.answer, size=4)
         pool.start()
         waiting = taking(pool, 2)
         await asyncio.sleep(0)
         easel.failure = OSError("the picture it is at")
-        easel.allow(1)
+        easel.is_allowed(1)
         pool.stop()
         pool.stop()
         assert "hupan-pictures" not in {thread.name for thread in threading.enumerate()}
         refusals = await asyncio.gather(*waiting, return_exceptions=True)
-        assert [type(refusal) for refusal in refusals] == [PicturesBusy, PicturesBusy]
-        with pytest.raises(PicturesBusy):
+        assert [type(refusal) for refusal in refusals] == [
+            CaptchaPoolExhausted,
+            CaptchaPoolExhausted,
+        ]
+        with pytest.raises(CaptchaPoolExhausted):
             await pool.take()
 
     run(test())
@@ -314,9 +320,9 @@ def test_stop_does_not_wait_for_the_next_try() -> None:
     async def test() -> None:
         easel = Easel(allowed=1)
         easel.failure = OSError("no ink")
-        pool = PicturePool(easel, easel.answer, size=4, retry_seconds=3600.0)
+        pool = CaptchaPool(easel, easel.answer, size=4, retry_seconds=3600.0)
         pool.start()
-        with pytest.raises(PicturesFailed):
+        with pytest.raises(CaptchaRenderingFailed):
             await pool.take()
         pool.stop()
         assert "hupan-pictures" not in {thread.name for thread in threading.enumerate()}
@@ -327,7 +333,7 @@ def test_stop_does_not_wait_for_the_next_try() -> None:
 def test_pool_that_never_started_stops() -> None:
     """stop() without start() does nothing."""
     easel = Easel(allowed=0)
-    PicturePool(easel, easel.answer).stop()
+    CaptchaPool(easel, easel.answer).stop()
     assert easel.drawn == []
 
 
@@ -336,7 +342,7 @@ def test_pool_starts_once() -> None:
 
     async def test() -> None:
         easel = Easel(allowed=10)
-        async with opened(PicturePool(easel, easel.answer, size=4), easel) as pool:
+        async with opened(CaptchaPool(easel, easel.answer, size=4), easel) as pool:
             with pytest.raises(RuntimeError):
                 pool.start()
 
@@ -345,4 +351,4 @@ def test_pool_starts_once() -> None:
 
 def test_picture_does_not_print_its_answer() -> None:
     """A picture that lands in a log or an error shows neither answer nor pixels (C9)."""
-    assert repr(Picture("48392", b"pixels")) == "Picture()"
+    assert repr(CaptchaImage("48392", b"pixels")) == "Picture()"

@@ -11,8 +11,8 @@ from secrets import SystemRandom
 import pytest
 from PIL import Image, ImageFilter
 
-from hupan.chance import SeededChance
-from hupan.pictures.drawing import READABLE_DIGITS, InkDrawer
+from hupan.captcha import READABLE_DIGITS, CaptchaRenderer
+from hupan.rng import SeededRandomSource
 
 TESSERACT = shutil.which("tesseract")
 PICTURES = 60
@@ -67,9 +67,9 @@ def test_ocr_reads_few_of_them(
     tmp_path: Path, prepare: Callable[[Image.Image], Image.Image], mode: str
 ) -> None:
     """Of pictures of four digits tesseract reads 30 % or less, however it is helped."""
-    draw, chance = InkDrawer(SystemRandom().uniform), SeededChance("answers")
+    draw, chance = CaptchaRenderer(SystemRandom().uniform), SeededRandomSource("answers")
     answers = [
-        "".join(READABLE_DIGITS[chance.below(len(READABLE_DIGITS))] for _ in range(4))
+        "".join(READABLE_DIGITS[chance.randbelow(len(READABLE_DIGITS))] for _ in range(4))
         for _ in range(PICTURES)
     ]
     shown = [Image.open(io.BytesIO(draw(answer))).convert("L") for answer in answers]

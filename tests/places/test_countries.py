@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.places.bundled import BundledCodes, open_bundled
-from hupan.places.countries import Countries
-from hupan.places.names import NAMES
-from hupan.places.protocol import Address
+from hupan.geoip import (
+    COUNTRY_NAMES,
+    BundledCountryTable,
+    IPAddress,
+    LazyCountryResolver,
+    open_bundled_table,
+)
 
 PRIVATE = [
     *("0.0.0.1", "10.0.0.1", "127.0.0.1", "169.254.1.1", "172.16.0.1", "192.168.1.1"),
@@ -21,9 +24,9 @@ PRIVATE = [
 
 
 @pytest.fixture(scope="module")
-def bundled() -> BundledCodes:
+def bundled() -> BundledCountryTable:
     """The table that comes with the server."""
-    return open_bundled()
+    return open_bundled_table()
 
 
 class Fixed:
@@ -31,18 +34,18 @@ class Fixed:
 
     def __init__(self, answer: str) -> None:
         self.answer = answer
-        self.asked: list[Address] = []
+        self.record_code_request: list[IPAddress] = []
 
-    def code(self, address: Address) -> str:
+    def country_code(self, address: IPAddress) -> str:
         """The answer."""
-        self.asked.append(address)
+        self.record_code_request.append(address)
         return self.answer
 
 
-def named(codes: Fixed | BundledCodes, address: str | None) -> str:
+def named(codes: Fixed | BundledCountryTable, address: str | None) -> str:
     """The name of the country of an address."""
     asked = None if address is None else ip_address(address)
-    return asyncio.run(Countries(lambda: codes).country(asked))
+    return asyncio.run(LazyCountryResolver(lambda: codes).country(asked))
 
 
 @pytest.mark.parametrize(
@@ -58,12 +61,14 @@ def named(codes: Fixed | BundledCodes, address: str | None) -> str:
         ("81.2.69.142", "英国"),
     ],
 )
-def test_the_bundled_table_knows_ipv4(bundled: BundledCodes, address: str, name: str) -> None:
+def test_the_bundled_table_knows_ipv4(
+    bundled: BundledCountryTable, address: str, name: str
+) -> None:
     """Long-standing addresses lie where they lie, by their names in Chinese."""
     assert named(bundled, address) == name
 
 
-def test_the_bundled_table_knows_no_ipv6(bundled: BundledCodes) -> None:
+def test_the_bundled_table_knows_no_ipv6(bundled: BundledCountryTable) -> None:
     """What it cannot know it does not guess."""
     assert named(bundled, "2400:3200::1") == ""
 
@@ -73,7 +78,7 @@ def test_private_addresses_lie_nowhere(address: str) -> None:
     """An address that is not routed has no country, whatever a table says; it is not asked."""
     codes = Fixed("CN")
     assert named(codes, address) == ""
-    assert codes.asked == []
+    assert codes.record_code_request == []
 
 
 def test_nothing_lies_nowhere() -> None:
@@ -87,19 +92,23 @@ def test_what_is_no_code_has_no_name(code: str) -> None:
     assert named(Fixed(code), "8.8.8.8") == ""
 
 
-def test_every_code_has_a_name_in_chinese(bundled: BundledCodes) -> None:
+def test_every_code_has_a_name_in_chinese(bundled: BundledCountryTable) -> None:
     """All 249 of ISO 3166-1, each once, and every one that the bundled table knows."""
-    assert len(NAMES) == len(set(NAMES.values())) == 249
-    assert all(code.isascii() and code.isupper() and len(code) == 2 for code in NAMES)
-    assert all("\u4e00" <= name[0] <= "\u9fff" for name in NAMES.values())
-    told = {bundled.code(ip_address(network << 14)) for network in range(2**18)}
+    assert len(COUNTRY_NAMES) == len(set(COUNTRY_NAMES.values())) == 249
+    assert all(code.isascii() and code.isupper() and len(code) == 2 for code in COUNTRY_NAMES)
+    assert all("\u4e00" <= name[0] <= "\u9fff" for name in COUNTRY_NAMES.values())
+    told = {bundled.country_code(ip_address(network << 14)) for network in range(2**18)}
     assert len(told) > 150
-    assert told - {""} <= set(NAMES)
+    assert told - {""} <= set(COUNTRY_NAMES)
 
 
 def test_three_are_written_as_is_customary_in_china() -> None:
     """Never without 中国, never with more."""
-    assert (NAMES["HK"], NAMES["MO"], NAMES["TW"]) == ("中国香港", "中国澳门", "中国台湾")
+    assert (COUNTRY_NAMES["HK"], COUNTRY_NAMES["MO"], COUNTRY_NAMES["TW"]) == (
+        "中国香港",
+        "中国澳门",
+        "中国台湾",
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,15 +117,15 @@ def test_three_are_written_as_is_customary_in_china() -> None:
 )
 def test_ranges_end_where_they_end(address: str, code: str) -> None:
     """The last address of a range is in it, the next one is in the next."""
-    table = BundledCodes(array("I", [255, 2**32 - 1]), b"\1\0", ["BB", "AA"])
-    assert table.code(ip_address(address)) == code
+    table = BundledCountryTable(array("I", [255, 2**32 - 1]), b"\1\0", ["BB", "AA"])
+    assert table.country_code(ip_address(address)) == code
 
 
 @given(st.ip_addresses())
-def test_every_address_has_an_answer(address: Address) -> None:
+def test_every_address_has_an_answer(address: IPAddress) -> None:
     """No address breaks the table."""
-    table = BundledCodes(array("I", [2**32 - 1]), bytes([0]), ["CN"])
-    assert table.code(address) == ("CN" if address.version == 4 else "")
+    table = BundledCountryTable(array("I", [2**32 - 1]), bytes([0]), ["CN"])
+    assert table.country_code(address) == ("CN" if address.version == 4 else "")
 
 
 def test_the_table_is_opened_once_and_late() -> None:
@@ -128,7 +137,7 @@ def test_the_table_is_opened_once_and_late() -> None:
         return opened[-1]
 
     async def story() -> list[str]:
-        countries = Countries(open_codes)
+        countries = LazyCountryResolver(open_codes)
         assert await countries.country(ip_address("10.0.0.1")) == ""
         assert opened == []
         address = ip_address("8.8.8.8")

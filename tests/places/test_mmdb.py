@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hupan.places.mmdb import open_mmdb
+from hupan.geoip import open_mmdb_table
 from tests.places.mmdb_files import Value, write_mmdb
 
 GEOLITE: Value = {
@@ -18,7 +18,7 @@ GEOLITE: Value = {
 
 def code_in(path: Path, address: str) -> str:
     """The code that a file tells of an address."""
-    return open_mmdb(str(path)).code(ip_address(address))
+    return open_mmdb_table(str(path)).country_code(ip_address(address))
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.mmdb"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"IP 归属地数据库 .*x\.mmdb"):
-        open_mmdb(str(path))
+        open_mmdb_table(str(path))
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
     """Likewise."""
     with pytest.raises(ValueError, match="cannot read the database of countries"):
-        open_mmdb(str(tmp_path / "gone.mmdb"))
+        open_mmdb_table(str(tmp_path / "gone.mmdb"))
 
 
 def test_a_damaged_record_is_no_country(
@@ -90,6 +90,6 @@ def test_a_damaged_record_is_no_country(
 def test_a_file_written_anew_breaks_nothing(tmp_path: Path) -> None:
     """An open database stays what it was, whatever becomes of its file."""
     path = write_mmdb(tmp_path / "x.mmdb", {"1.0.0.0/8": {"country_code": "AU"}})
-    codes = open_mmdb(str(path))
+    codes = open_mmdb_table(str(path))
     path.write_bytes(b"")
-    assert codes.code(ip_address("1.2.3.4")) == "AU"
+    assert codes.country_code(ip_address("1.2.3.4")) == "AU"

@@ -9,17 +9,20 @@ from collections.abc import Callable
 import atheris  # type: ignore[import-untyped]  # it is in an environment of its own
 
 with atheris.instrument_imports(include=["hupan.api"]):
-    from hupan.api.codec import JsonCodec, ProtobufCodec
-    from hupan.api.depth import is_too_deep
-    from hupan.api.failures import UnreadableBody
-    from hupan.api.json_form import JsonFormCodec
-    from hupan.api.query import QueryCodec
+    from hupan.api.codecs import (
+        JsonCodec,
+        ProtobufCodec,
+        ProtobufJsonCodec,
+        QueryCodec,
+        is_too_deep,
+    )
+    from hupan.api.errors import UnreadableBody
 
 from google.protobuf.message import Message
 from msgspec import Struct
 
 from hupan.contract.endpoints import ENDPOINTS
-from hupan.domain.refusals import InvalidField
+from hupan.errors import InvalidField
 
 
 def readers() -> list[Callable[[bytes], object]]:
@@ -27,11 +30,11 @@ def readers() -> list[Callable[[bytes], object]]:
     found: list[Callable[[bytes], object]] = [is_too_deep]
     for line in ENDPOINTS:
         if issubclass(line.request, Message):
-            found.append(ProtobufCodec(line.request, line.response).read)
-            found.append(JsonFormCodec(line.request, line.response).read)
+            found.append(ProtobufCodec(line.request, line.response).decode)
+            found.append(ProtobufJsonCodec(line.request, line.response).decode)
         elif issubclass(line.request, Struct) and line.request.__struct_fields__:
             is_query = line.method == "GET"
-            found.append((QueryCodec if is_query else JsonCodec)(line.request).read)
+            found.append((QueryCodec if is_query else JsonCodec)(line.request).decode)
     return found
 
 

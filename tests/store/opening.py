@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine
+from hupan.store.migrate import migrate_file
+from hupan.store.sqlite import SqliteDatabase
 
 
 @asynccontextmanager
-async def open_file(path: Path) -> AsyncIterator[SqliteEngine]:
+async def open_file(path: Path) -> AsyncIterator[SqliteDatabase]:
     """An engine on a file that is up to date."""
-    migrate(path)
-    engine = SqliteEngine(path)
+    migrate_file(path)
+    engine = SqliteDatabase(path)
     try:
         yield engine
     finally:

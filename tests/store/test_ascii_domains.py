@@ -9,17 +9,23 @@ from pathlib import Path
 import apsw
 import pytest
 
-from hupan.store.ascii_domains import READS, Statement, ascii_address, statements
-from hupan.store.engine import Row
-from hupan.store.migrate import Step, migrate, migrations
+from hupan.store.database import Row
+from hupan.store.migrate import (
+    ASCII_DOMAIN_READS,
+    BoundStatement,
+    MigrationStep,
+    ascii_domain_statements,
+    load_migrations,
+    migrate_file,
+    to_ascii_domain,
+)
 from hupan.store.postgres_migrate import migrate_postgres
-from hupan.store.postgres_place import Place, PoolSize
-from hupan.store.postgres_pool import open_pool
+from hupan.store.postgres_pool import PoolSize, PostgresDsn, make_pool
 from hupan.store.sqlite import connect
 from tests.stores import Databases
 
 NAME = (10, "ascii_domains")
-BEFORE = [known for known in migrations() if known.number < 10]
+BEFORE = [known for known in load_migrations() if known.number < 10]
 OLD = """
 INSERT INTO accounts (id, name, email, invitation_code, registered_at, coin_cents) VALUES
   (1, 'old', 'a@中文.com', 'A', 1, 500), (2, 'proven', 'a@xn--fiq228c.com', 'B', 2, 0),
@@ -64,7 +70,7 @@ sqlite_only = pytest.mark.one_engine
 
 def old_file(path: Path) -> apsw.Connection:
     """A file of the version before, with addresses in both forms."""
-    migrate(path, BEFORE)
+    migrate_file(path, BEFORE)
     connection = connect(path)
     connection.execute(OLD.replace("'m'", "x'6d'").replace("'c', 1", "x'63', 1")).fetchall()
     return connection
@@ -76,11 +82,11 @@ def test_rows_are_brought_to_the_ascii_form(
 ) -> None:
     """Who has the ASCII form keeps it; the other account loses nothing else and is told of."""
     connection = old_file(database)
-    migrate(database)
+    migrate_file(database)
     assert [connection.execute(sql).fetchall() for sql in LOOKS] == AFTER
     assert "account 1 gave up an e-mail address" in caplog.text
     assert "account 3" not in caplog.text
-    assert migrate(database) == []
+    assert migrate_file(database) == []
     connection.close()
 
 
@@ -93,7 +99,7 @@ def test_of_two_in_unicode_the_oldest_keeps_it(database: Path) -> None:
         "UPDATE accounts SET email = 'a@中文。com' WHERE id = 2;"
         "INSERT INTO identities (kind, value, account_id) VALUES ('email', 'a@中文。com', 2)"
     ).fetchall()
-    migrate(database)
+    migrate_file(database)
     assert connection.execute(IDENTITIES).fetchall()[0] == ("a@xn--fiq228c.com", 1)
     assert connection.execute(EMAILS).fetchall()[:2] == [(1, "a@xn--fiq228c.com", 500), (2, "", 0)]
     connection.close()
@@ -108,16 +114,19 @@ def test_cut_anywhere_nothing_is_changed(
     connection = old_file(database)
     before = [connection.execute(sql).fetchall() for sql in LOOKS]
 
-    def cut(rows: Sequence[Sequence[Row]], now: int) -> Iterator[Statement]:
-        yield from islice(statements(rows, now), after)
+    def cut(rows: Sequence[Sequence[Row]], now: int) -> Iterator[BoundStatement]:
+        yield from islice(ascii_domain_statements(rows, now), after)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("hupan.store.migrate.STEPS", {NAME: Step(READS, cut)})
+        patched.setattr(
+            "hupan.store.migrate.MIGRATION_STEPS",
+            {NAME: MigrationStep(ASCII_DOMAIN_READS, cut)},
+        )
         with pytest.raises(KeyboardInterrupt):
-            migrate(database)
+            migrate_file(database)
     assert [connection.execute(sql).fetchall() for sql in LOOKS] == before
-    migrate(database)
+    migrate_file(database)
     assert [connection.execute(sql).fetchall() for sql in LOOKS] == AFTER
     connection.close()
 
@@ -129,8 +138,10 @@ def test_postgresql_does_the_same(databases: Databases) -> None:
     name = databases.make(template="template1")
 
     async def run() -> list[list[tuple[object, ...]]]:
-        pool = await open_pool(Place(databases.cluster.url(name)), PoolSize(most=4))
-        before = [known for known in migrations("postgres") if known.number < 10]
+        pool = await make_pool(
+            PostgresDsn(databases.cluster.url(name)), PoolSize(max_connections=4)
+        )
+        before = [known for known in load_migrations("postgres") if known.number < 10]
         await migrate_postgres(pool, before)
         await pool.use(lambda connection: connection.execute(OLD))
         await migrate_postgres(pool)
@@ -144,7 +155,7 @@ def test_postgresql_does_the_same(databases: Databases) -> None:
     try:
         assert asyncio.run(run()) == AFTER
     finally:
-        databases.drop(name)
+        databases.discard(name)
 
 
 @sqlite_only
@@ -163,4 +174,4 @@ def test_postgresql_does_the_same(databases: Databases) -> None:
 )
 def test_ascii_form(text: str, kept: str) -> None:
     """A domain has one ASCII form; what has none stays as it is."""
-    assert ascii_address(text) == kept
+    assert to_ascii_domain(text) == kept

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hupan.store.engine import StoreRefused
-from hupan.store.lock import StoreLock, refuse_other_files, refuse_other_names
+from hupan.store.database import StoreRefused
+from hupan.store.locks import StoreLock, check_is_sqlite_file, check_not_open_by_other_path
 
 
 def test_a_second_server_is_refused_until_the_first_ends(database: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_file_of_something_else_is_left_alone(database: Path) -> None:
     """A file that is no store is refused before anything lies beside it."""
     database.write_text("root:x:0:0\n", "utf-8")
     with pytest.raises(StoreRefused, match="not a store"):
-        refuse_other_files(database)
+        check_is_sqlite_file(database)
     assert [file.name for file in database.parent.iterdir()] == [database.name]
 
 
@@ -53,10 +53,10 @@ def test_a_hard_link_is_the_same_store(database: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreRefused, match="another Hupan"):
         StoreLock(link)
     with pytest.raises(StoreRefused, match="another name"):
-        refuse_other_names(link)
-    refuse_other_names(database)
+        check_not_open_by_other_path(link)
+    check_not_open_by_other_path(database)
     first.release()
-    refuse_other_names(link)
+    check_not_open_by_other_path(link)
     StoreLock(link).release()
 
 
@@ -64,7 +64,7 @@ def test_a_new_file_is_locked_once_it_is_there(database: Path, tmp_path: Path) -
     """The lock on the file is taken when it was made (R14)."""
     first = StoreLock(database)
     database.touch()
-    first.hold_file()
+    first.lock_file()
     link = tmp_path / "other.db"
     link.hardlink_to(database)
     with pytest.raises(StoreRefused, match="another Hupan"):

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from hupan.model import StoreUnavailable
-from hupan.store import log_care
-from hupan.store.engine import Transaction
-from hupan.store.log_frames import log_of
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import SqliteEngine
+from hupan.store import wal as log_care
+from hupan.store.database import Transaction
+from hupan.store.migrate import migrate_file
+from hupan.store.sqlite import SqliteDatabase
+from hupan.store.wal import wal_path
 from tests.store.opening import open_file
 from tests.store.other_program import other_program
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.one_engine
 
 def touch(tx: Transaction) -> Awaitable[int]:
     """A small change."""
-    return tx.run(TOUCH)
+    return tx.execute(TOUCH)
 
 
 async def until(condition: Callable[[], bool]) -> bool:
@@ -38,27 +38,27 @@ async def until(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-async def fill(engine: SqliteEngine, path: Path) -> None:
+async def fill(engine: SqliteDatabase, path: Path) -> None:
     """Changes that make a large log while a reader stays."""
 
     async def arrive(tx: Transaction) -> None:
         for number in range(200):
-            await tx.run(ARRIVE, number + 1, f"lake-{number}")
+            await tx.execute(ARRIVE, number + 1, f"lake-{number}")
 
-    await engine.change(arrive)
+    await engine.run_transaction(arrive)
     for number in range(100):
-        if log_of(path).stat().st_size > 2 * LARGE:
+        if wal_path(path).stat().st_size > 2 * LARGE:
             return
         text = f"{number:0200}"
-        await engine.change(lambda tx, text=text: tx.run(WIDE, text))  # type: ignore[misc] # bound now
+        await engine.run_transaction(lambda tx, text=text: tx.run(WIDE, text))  # type: ignore[misc] # bound now
 
 
 def test_a_log_that_a_reader_held_shrinks_when_it_is_gone(
     database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is told while it is large, counted, and cut without a restart (R03)."""
-    monkeypatch.setattr(log_care, "LARGE_BYTES", LARGE)
-    monkeypatch.setattr(log_care, "SMALL_BYTES", SMALL)
+    monkeypatch.setattr(log_care, "LARGE_WAL_BYTES", LARGE)
+    monkeypatch.setattr(log_care, "TRUNCATE_WAL_BYTES", SMALL)
     caplog.set_level(logging.INFO, "hupan.store")
 
     async def live() -> None:
@@ -67,12 +67,12 @@ def test_a_log_that_a_reader_held_shrinks_when_it_is_gone(
                 reader.run("BEGIN")
                 reader.run("SELECT count(*) FROM accounts")
                 await fill(engine, database)
-                assert engine.figures().log_bytes > LARGE
+                assert engine.stats().wal_bytes > LARGE
                 assert await until(lambda: "has grown" in caplog.text)
                 reader.run("ROLLBACK")
-            assert await until(lambda: engine.figures().log_bytes <= SMALL)
+            assert await until(lambda: engine.stats().wal_bytes <= SMALL)
             assert await until(lambda: "has shrunk" in caplog.text)
-            await engine.change(touch)
+            await engine.run_transaction(touch)
 
     asyncio.run(live())
 
@@ -85,15 +85,15 @@ def test_a_file_that_was_moved_away_takes_no_change(
 
     async def live() -> None:
         async with open_file(database) as engine:
-            await engine.change(touch)
+            await engine.run_transaction(touch)
             database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
             for _ in range(2):
                 with pytest.raises(StoreUnavailable, match="moved away"):
-                    await engine.change(touch)
+                    await engine.run_transaction(touch)
             with pytest.raises(StoreUnavailable, match="moved away"):
                 await engine.check()
             aside.rename(database)
-            await engine.change(touch)
+            await engine.run_transaction(touch)
             await engine.check()
 
     asyncio.run(live())
@@ -102,24 +102,24 @@ def test_a_file_that_was_moved_away_takes_no_change(
 
 def test_a_file_that_was_replaced_takes_no_change(database: Path) -> None:
     """A backup that is put in its place is another file; so is a log that was taken away (X9)."""
-    migrate(database)
+    migrate_file(database)
     backup = database.with_name("backup.db")
     backup.write_bytes(database.read_bytes())
 
     async def replaced() -> None:
-        engine = SqliteEngine(database)
-        await engine.change(touch)
+        engine = SqliteDatabase(database)
+        await engine.run_transaction(touch)
         backup.replace(database)
         with pytest.raises(StoreUnavailable, match="replaced"):
-            await engine.change(touch)
+            await engine.run_transaction(touch)
         await engine.close()
 
     async def without_log() -> None:
-        engine = SqliteEngine(database)
-        await engine.change(touch)
-        log_of(database).unlink()
+        engine = SqliteDatabase(database)
+        await engine.run_transaction(touch)
+        wal_path(database).unlink()
         with pytest.raises(StoreUnavailable, match="replaced"):
-            await engine.change(touch)
+            await engine.run_transaction(touch)
         await engine.close()
 
     asyncio.run(replaced())
@@ -130,15 +130,15 @@ def test_a_file_that_was_replaced_takes_no_change(database: Path) -> None:
 
 def test_reads_end_when_the_file_is_gone(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads look once a second (X9)."""
-    monkeypatch.setattr("hupan.store.sqlite.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("hupan.store.sqlite.FILE_CHECK_SECONDS", 0.0)
     aside = database.with_name("aside.db")
 
     async def live() -> None:
         async with open_file(database) as engine:
-            assert await engine.one("SELECT 1") == (1,)
+            assert await engine.fetch_one("SELECT 1") == (1,)
             database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
             await asyncio.sleep(0)  # a turn sees one state
             with pytest.raises(StoreUnavailable, match="moved away"):
-                await engine.one("SELECT 1")
+                await engine.fetch_one("SELECT 1")
 
     asyncio.run(live())

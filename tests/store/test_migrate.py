@@ -5,8 +5,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from hupan.store.engine import StoreRefused
-from hupan.store.migrate import Migration, migrate, migrations
+from hupan.store.database import StoreRefused
+from hupan.store.migrate import Migration, load_migrations, migrate_file
 from hupan.store.sqlite import connect
 
 FIRST = Migration(1, "first", "CREATE TABLE a (n INTEGER) STRICT; INSERT INTO a VALUES (1);")
@@ -23,22 +23,22 @@ def tables(path: Path) -> set[str]:
 
 def test_a_new_file_gets_everything_once(database: Path) -> None:
     """The first start applies every migration, the next one none."""
-    assert migrate(database) == migrations()
-    assert migrate(database) == []
+    assert migrate_file(database) == load_migrations()
+    assert migrate_file(database) == []
     assert not list(database.parent.glob("*before*"))
 
 
 def test_numbers_rise_and_files_are_named_by_them() -> None:
     """Migrations are numbered without doubles, in the order of their files."""
-    numbers = [migration.number for migration in migrations()]
+    numbers = [migration.number for migration in load_migrations()]
     assert numbers == sorted(set(numbers))
     assert numbers[0] == 1
 
 
 def test_a_copy_is_kept_before_a_file_in_use_is_touched(database: Path) -> None:
     """The copy holds what the file held before the migration."""
-    migrate(database, [FIRST])
-    assert migrate(database, [FIRST, SECOND]) == [SECOND]
+    migrate_file(database, [FIRST])
+    assert migrate_file(database, [FIRST, SECOND]) == [SECOND]
     assert "b" in tables(database)
     copy = database.with_name("hupan.db.before-0002")
     assert tables(copy) == {"a", "migrations"}
@@ -47,27 +47,27 @@ def test_a_copy_is_kept_before_a_file_in_use_is_touched(database: Path) -> None:
 
 def test_a_newer_file_is_refused(database: Path) -> None:
     """A server older than the file says so and touches nothing."""
-    migrate(database, [FIRST, SECOND])
+    migrate_file(database, [FIRST, SECOND])
     with pytest.raises(StoreRefused, match="newer Hupan"):
-        migrate(database, [FIRST])
+        migrate_file(database, [FIRST])
 
 
 def test_an_edited_migration_is_refused(database: Path) -> None:
     """A landed file is never edited."""
-    migrate(database, [FIRST])
+    migrate_file(database, [FIRST])
     edited = Migration(1, "first", FIRST.sql + " -- edited")
     with pytest.raises(StoreRefused, match="differs"):
-        migrate(database, [edited, SECOND])
+        migrate_file(database, [edited, SECOND])
 
 
 def test_a_bad_statement_leaves_the_file_as_it_was(database: Path) -> None:
     """A migration that fails half-way is undone whole (security R12)."""
-    migrate(database, [FIRST])
+    migrate_file(database, [FIRST])
     broken = Migration(2, "broken", "CREATE TABLE b (n INTEGER) STRICT; SELECT * FROM nowhere;")
     with pytest.raises(StoreRefused):
-        migrate(database, [FIRST, broken])
+        migrate_file(database, [FIRST, broken])
     assert tables(database) == {"a", "migrations"}
-    assert migrate(database, [FIRST, SECOND]) == [SECOND]
+    assert migrate_file(database, [FIRST, SECOND]) == [SECOND]
 
 
 class CutError(Exception):
@@ -79,7 +79,7 @@ def test_a_cut_at_any_statement_leaves_old_or_new(
     database: Path, monkeypatch: pytest.MonkeyPatch, statement: int
 ) -> None:
     """Cut before any statement, the file is as before or as after, and the next start finishes."""
-    migrate(database, [FIRST])
+    migrate_file(database, [FIRST])
     seen = 0
 
     def cutting(path: Path) -> apsw.Connection:
@@ -96,13 +96,13 @@ def test_a_cut_at_any_statement_leaves_old_or_new(
 
     monkeypatch.setattr("hupan.store.migrate.connect", cutting)
     try:
-        migrate(database, [FIRST, SECOND])
+        migrate_file(database, [FIRST, SECOND])
     except CutError:
         assert tables(database) == {"a", "migrations"}
     else:
         raise AssertionError(f"only {seen} statements ran")
     monkeypatch.undo()
-    assert migrate(database, [FIRST, SECOND]) == [SECOND]
+    assert migrate_file(database, [FIRST, SECOND]) == [SECOND]
     assert tables(database) == {"b", "migrations"}
 
 
@@ -110,5 +110,5 @@ def test_a_file_that_is_no_database_is_refused(database: Path) -> None:
     """Whatever else lies there is left alone."""
     database.write_bytes(b"not a database" * 1000)
     with pytest.raises(StoreRefused):
-        migrate(database)
+        migrate_file(database)
     assert database.read_bytes() == b"not a database" * 1000

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hupan.store.migrate import migrate, migrations
+from hupan.store.migrate import load_migrations, migrate_file
 from hupan.store.postgres_migrate import migrate_postgres
-from hupan.store.postgres_place import Place, PoolSize
-from hupan.store.postgres_pool import open_pool
+from hupan.store.postgres_pool import PoolSize, PostgresDsn, make_pool
 from hupan.store.sqlite import connect
 from tests.stores import Databases
 
@@ -41,15 +40,15 @@ def url(databases: Databases) -> Iterator[str]:
     """An empty database, without a store in it."""
     name = databases.make(template="template1")
     yield databases.cluster.url(name)
-    databases.drop(name)
+    databases.discard(name)
 
 
 def test_what_is_old_is_counted(database: Path) -> None:
     """Codes come first, notices of ended sessions last; characters are counted, not bytes."""
-    migrate(database, [known for known in migrations() if known.number <= BEFORE])
+    migrate_file(database, [known for known in load_migrations() if known.number <= BEFORE])
     connection = connect(database)
     connection.execute(OLD).fetchall()
-    migrate(database)
+    migrate_file(database)
     assert connection.execute(PRIORITIES).fetchall() == MESSAGES
     assert connection.execute(SIZES).fetchall() == [(1, 6), (2, 0)]
     connection.close()
@@ -60,8 +59,8 @@ def test_what_is_old_is_counted_on_postgres(url: str) -> None:
     """The same there."""
 
     async def run() -> None:
-        pool = await open_pool(Place(url), PoolSize(most=2))
-        known = [one for one in migrations("postgres") if one.number <= BEFORE]
+        pool = await make_pool(PostgresDsn(url), PoolSize(max_connections=2))
+        known = [one for one in load_migrations("postgres") if one.number <= BEFORE]
         await migrate_postgres(pool, known)
         await pool.use(lambda connection: connection.execute(OLD.replace(" x'", r" '\x")))
         await migrate_postgres(pool)

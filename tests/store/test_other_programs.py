@@ -12,11 +12,11 @@ from typing import TypeAlias
 import pytest
 
 from hupan.model import StoreUnavailable
-from hupan.store.engine import StoreRefused, Transaction
-from hupan.store.file_check import check_file
-from hupan.store.migrate import migrate
-from hupan.store.other_programs import accept_all, mend_before_start, mend_beside_server
-from hupan.store.sqlite import SqliteEngine
+from hupan.store.database import StoreRefused, Transaction
+from hupan.store.integrity import check_file
+from hupan.store.migrate import migrate_file
+from hupan.store.repair import accept_all_pages, repair_before_start, repair_while_serving
+from hupan.store.sqlite import SqliteDatabase
 from tests.store.other_program import OtherProgram, other_program
 
 ACCOUNTS = 120
@@ -32,23 +32,23 @@ Change: TypeAlias = Callable[[Path, Path], None]
 pytestmark = pytest.mark.one_engine
 
 
-async def arrive(engine: SqliteEngine, number: int) -> None:
+async def arrive(engine: SqliteDatabase, number: int) -> None:
     """Somebody signs up."""
 
     async def change(tx: Transaction) -> None:
-        await tx.run(ARRIVE, number, f"lake-{number}")
+        await tx.execute(ARRIVE, number, f"lake-{number}")
 
-    await engine.change(change)
+    await engine.run_transaction(change)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A store on which people have been, as a server left it."""
     path = tmp_path / "hupan.db"
-    migrate(path)
+    migrate_file(path)
 
     async def live() -> None:
-        engine = SqliteEngine(path)
+        engine = SqliteDatabase(path)
         await asyncio.gather(*(arrive(engine, number) for number in range(1, ACCOUNTS)))
         await engine.close()
 
@@ -119,13 +119,15 @@ CHANGES: dict[str, Change] = {
 
 async def read(path: Path) -> list[str]:
     """Everybody's name, as a server reads it after a start."""
-    mend_before_start(path)
-    migrate(path)
-    engine = SqliteEngine(path)
+    repair_before_start(path)
+    migrate_file(path)
+    engine = SqliteDatabase(path)
     try:
         await engine.check()
         await arrive(engine, ACCOUNTS + 1)
-        return [str(row[0]) for row in await engine.all("SELECT name FROM accounts ORDER BY id")]
+        return [
+            str(row[0]) for row in await engine.fetch_all("SELECT name FROM accounts ORDER BY id")
+        ]
     finally:
         await engine.close()
 
@@ -151,7 +153,7 @@ def test_a_flip_after_a_copy_was_opened_is_found(
     content = bytearray(copy.read_bytes())
     content[content.index(b"lake-7")] ^= 1
     copy.write_bytes(content)
-    assert not mend_before_start(copy)
+    assert not repair_before_start(copy)
     assert asyncio.run(check_file(copy)) != []
 
 
@@ -160,7 +162,7 @@ def test_a_killed_servers_log_written_back_by_another(store: Path, tmp_path: Pat
     copy = tmp_path / "killed.db"
 
     async def crash() -> None:
-        engine = SqliteEngine(store)
+        engine = SqliteDatabase(store)
         await arrive(engine, ACCOUNTS)
         for end in ("", "-wal"):
             shutil.copy(f"{store}{end}", f"{copy}{end}")
@@ -170,8 +172,8 @@ def test_a_killed_servers_log_written_back_by_another(store: Path, tmp_path: Pat
     with program(copy) as connection:
         assert connection.execute("SELECT count(*) FROM accounts").fetchone() == (ACCOUNTS,)
     assert not copy.with_name("killed.db-wal").exists()
-    assert mend_before_start(copy)
-    assert not mend_before_start(copy)
+    assert repair_before_start(copy)
+    assert not repair_before_start(copy)
     assert asyncio.run(check_file(copy)) == []
 
 
@@ -189,7 +191,7 @@ def test_damage_in_a_copy_is_told(store: Path, tmp_path: Path) -> None:
     flip(copy, b"lake-7")
     before = copy.read_bytes()
     with pytest.raises(StoreRefused, match="accept-writes"):
-        mend_before_start(copy)
+        repair_before_start(copy)
     assert copy.read_bytes() == before
 
 
@@ -198,7 +200,7 @@ def test_a_damaged_schema_is_told(store: Path) -> None:
     content = store.read_bytes()
     store.write_bytes(content.replace(b"password_hash", b"password_hush"))
     with pytest.raises(StoreRefused, match="is damaged"):
-        mend_before_start(store)
+        repair_before_start(store)
 
 
 def test_a_lost_sector_is_no_missing_checksum(store: Path, tmp_path: Path) -> None:
@@ -210,22 +212,22 @@ def test_a_lost_sector_is_no_missing_checksum(store: Path, tmp_path: Path) -> No
     content[end - 512 : end] = bytes(512)
     copy.write_bytes(content)
     with pytest.raises(StoreRefused):
-        mend_before_start(copy)
+        repair_before_start(copy)
 
 
 def test_an_operator_accepts_what_nothing_tells(store: Path) -> None:
     """A row that another program changed in place may be damage: it is told, and accepted (X8)."""
     with program(store) as connection:
         connection.execute("DROP TRIGGER commit_counts_accounts_update")
-    mend_before_start(store)
+    repair_before_start(store)
     with program(store) as connection:
         connection.execute("UPDATE accounts SET name = 'other' WHERE id = 7")
 
     async def look() -> None:
-        engine = SqliteEngine(store)
-        engine.mend_with(partial(mend_beside_server, store))
+        engine = SqliteDatabase(store)
+        engine.set_repair(partial(repair_while_serving, store))
         with pytest.raises(StoreUnavailable, match="checksum") as refusal:
-            await engine.one(NAME, 7)
+            await engine.fetch_one(NAME, 7)
         assert "I/O" not in str(refusal.value)
         assert "accept-writes" in str(refusal.value)  # also where `database check` cannot open it
         await engine.close()
@@ -233,7 +235,7 @@ def test_an_operator_accepts_what_nothing_tells(store: Path) -> None:
     asyncio.run(look())
     (told,) = asyncio.run(check_file(store))
     assert "accept-writes" in told
-    assert accept_all(store)
+    assert accept_all_pages(store)
     assert asyncio.run(check_file(store)) == []
 
 
@@ -244,15 +246,15 @@ def test_a_damaged_structure_is_never_accepted(store: Path) -> None:
     content[start + 8 : start + 40] = bytes(range(32))
     store.write_bytes(content)
     with pytest.raises(StoreRefused, match="restore a backup"):
-        accept_all(store)
+        accept_all_pages(store)
 
 
-def beside(store: Path, work: Callable[[SqliteEngine, OtherProgram], Awaitable[None]]) -> None:
+def beside(store: Path, work: Callable[[SqliteDatabase, OtherProgram], Awaitable[None]]) -> None:
     """A server, and another program on the same file."""
 
     async def live() -> None:
-        engine = SqliteEngine(store)
-        engine.mend_with(partial(mend_beside_server, store))
+        engine = SqliteDatabase(store)
+        engine.set_repair(partial(repair_while_serving, store))
         with other_program(store) as other:
             await work(engine, other)
             await engine.check()
@@ -265,18 +267,18 @@ def beside(store: Path, work: Callable[[SqliteEngine, OtherProgram], Awaitable[N
 def test_another_program_writes_beside_a_server(store: Path) -> None:
     """Its tables, its rows and its checkpoints take no server down (X8)."""
 
-    async def work(engine: SqliteEngine, other: OtherProgram) -> None:
+    async def work(engine: SqliteDatabase, other: OtherProgram) -> None:
         await arrive(engine, ACCOUNTS)
         for statement in filter(str.strip, LITESTREAM.split(";")):
             other.run(statement)
         other.run("UPDATE accounts SET name = 'other' WHERE id = 7")
         other.run("PRAGMA wal_checkpoint(TRUNCATE)")
-        assert await engine.one(NAME, 7) == ("other",)
+        assert await engine.fetch_one(NAME, 7) == ("other",)
         for number in range(ACCOUNTS + 1, ACCOUNTS + 9):
             await arrive(engine, number)
             other.run("PRAGMA wal_checkpoint(PASSIVE)")
             other.run("UPDATE _litestream_seq SET seq = seq + 1")
-            assert await engine.one(NAME, number) == (f"lake-{number}",)
+            assert await engine.fetch_one(NAME, number) == (f"lake-{number}",)
         other.run("PRAGMA wal_checkpoint(TRUNCATE)")
 
     beside(store, work)
@@ -285,7 +287,7 @@ def test_another_program_writes_beside_a_server(store: Path) -> None:
 def test_a_change_meets_what_another_program_wrote_back(store: Path) -> None:
     """The writer mends as a reader does, and nobody hears of it (X8)."""
 
-    async def work(engine: SqliteEngine, other: OtherProgram) -> None:
+    async def work(engine: SqliteDatabase, other: OtherProgram) -> None:
         for number in range(ACCOUNTS, ACCOUNTS + 5):
             await arrive(engine, number)
             other.run("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -298,11 +300,11 @@ def test_damage_beside_a_server_is_still_told(store: Path) -> None:
     flip(store, b"lake-7")
 
     async def live() -> None:
-        engine = SqliteEngine(store)
-        engine.mend_with(partial(mend_beside_server, store))
+        engine = SqliteDatabase(store)
+        engine.set_repair(partial(repair_while_serving, store))
         for _ in range(3):
             with pytest.raises(StoreUnavailable):
-                await engine.one(NAME, 7)
+                await engine.fetch_one(NAME, 7)
         with pytest.raises(StoreUnavailable):
             await engine.check()
         await engine.close()

@@ -7,10 +7,10 @@ import apsw
 import pytest
 
 from hupan.model import StoreUnavailable
-from hupan.store.engine import StoreRefused
-from hupan.store.file_check import check_file
-from hupan.store.migrate import migrate, migrations
-from hupan.store.page_sums import tables_of
+from hupan.store.checksums import get_table_names
+from hupan.store.database import StoreRefused
+from hupan.store.integrity import check_file
+from hupan.store.migrate import load_migrations, migrate_file
 from hupan.store.sqlite import connect
 
 ACCOUNT = """
@@ -28,7 +28,7 @@ def old(path: Path) -> None:
         "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, "
         "digest TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
     ).fetchall()
-    for one in migrations():
+    for one in load_migrations():
         connection.execute(one.sql).fetchall()
         connection.execute(
             "INSERT INTO migrations VALUES (?1, ?2, ?3, 0)", (one.number, one.name, one.digest)
@@ -54,7 +54,7 @@ def test_an_old_file_is_given_sums(database: Path) -> None:
     """The next start writes an older file anew, with sums and with all its rows."""
     old(database)
     assert form(database) == 0
-    assert migrate(database) == []
+    assert migrate_file(database) == []
     assert form(database) == SUMMED
     connection = connect(database)
     assert connection.execute("SELECT count(*) FROM accounts").fetchall() == [(200,)]
@@ -66,15 +66,15 @@ def test_an_old_file_is_given_sums(database: Path) -> None:
 
 def test_a_new_file_has_them(database: Path) -> None:
     """And so has the copy that is kept before a migration."""
-    migrate(database, migrations()[:3])
-    migrate(database)
+    migrate_file(database, load_migrations()[:3])
+    migrate_file(database)
     assert form(database) == SUMMED
     assert form(database.with_name(f"{database.name}.before-0004")) == SUMMED
 
 
 def test_a_look_finds_a_flip(database: Path) -> None:
     """A look at the whole file tells of damage that no reading met; nobody's data are in it."""
-    migrate(database)
+    migrate_file(database)
     connection = connect(database)
     connection.execute(ACCOUNT, ("7",)).fetchall()
     connection.close()
@@ -87,7 +87,7 @@ def test_a_look_finds_a_flip(database: Path) -> None:
 
 def test_a_look_may_be_broken_off(database: Path) -> None:
     """A server that ends waits for no look."""
-    migrate(database)
+    migrate_file(database)
 
     async def scenario() -> None:
         looking = asyncio.create_task(check_file(database))
@@ -107,7 +107,7 @@ def test_a_file_that_is_gone_is_not_sound_either(tmp_path: Path) -> None:
 
 def test_a_build_without_sums_is_refused(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without them no file is opened: its sums would be wrong afterwards."""
-    monkeypatch.setattr("hupan.store.page_sums._VFS", "")
+    monkeypatch.setattr("hupan.store.checksums._CHECKSUM_VFS", "")
     with pytest.raises(StoreRefused, match="cksumvfs"):
         connect(database)
     assert not database.exists()
@@ -115,7 +115,7 @@ def test_a_build_without_sums_is_refused(database: Path, monkeypatch: pytest.Mon
 
 def test_tables_are_named_without_values() -> None:
     """The log names tables, each once."""
-    assert tables_of("SELECT s.a FROM sessions s JOIN accounts a ON a.id = 'x' FROM sessions") == (
-        "sessions, accounts"
-    )
-    assert tables_of("\nINSERT INTO codes (a) VALUES (?1)") == "codes"
+    assert get_table_names(
+        "SELECT s.a FROM sessions s JOIN accounts a ON a.id = 'x' FROM sessions"
+    ) == ("sessions, accounts")
+    assert get_table_names("\nINSERT INTO codes (a) VALUES (?1)") == "codes"

@@ -18,9 +18,9 @@ import apsw
 import pytest
 
 import hupan.store
-from hupan.store.endings import ERASED
-from hupan.store.migrate import migrate
-from hupan.store.roster import COUNTS, PAGES, Standing
+from hupan.store.accounts import COUNT_ACCOUNTS, LIST_ACCOUNTS, AccountFilter
+from hupan.store.deletion import ERASED_TABLES
+from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import connect
 
 STATEMENT: Final = re.compile(r"\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|REPLACE)\s")
@@ -146,7 +146,7 @@ def built_in(function: ast.AST) -> Iterator[ast.JoinedStr]:
 
 def erasures() -> Iterator[Statement]:
     """What `erase_rows` puts together, for each table."""
-    for table in ERASED:
+    for table in ERASED_TABLES:
         sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own
         yield Statement("endings.erase_rows", sql)
 
@@ -165,7 +165,7 @@ STATEMENTS: Final = statements()
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
     """An empty store: the planner then goes by the shape of tables and indices alone."""
     path: Path = tmp_path_factory.mktemp("plans") / "hupan.db"
-    migrate(path)
+    migrate_file(path)
     opened = connect(path)
     yield opened
     opened.close()
@@ -187,10 +187,10 @@ def test_a_statement_finds_its_rows_by_an_index(connection: apsw.Connection) -> 
 
 @pytest.mark.parametrize("standing", ["banned", "vip", "cancelled"])
 def test_few_of_many_accounts_are_listed_by_an_index_of_their_own(
-    connection: apsw.Connection, standing: Standing
+    connection: apsw.Connection, standing: AccountFilter
 ) -> None:
     """A list of those that are banned does not walk along all others on its way."""
-    for sql in (PAGES[standing], COUNTS[standing]):
+    for sql in (LIST_ACCOUNTS[standing], COUNT_ACCOUNTS[standing]):
         unbound = (None,) * max(map(int, PARAMETER.findall(sql)))
         ((*_, step),) = connection.execute(f"EXPLAIN QUERY PLAN {sql}", unbound).fetchall()
         assert "INDEX accounts_" in str(step)

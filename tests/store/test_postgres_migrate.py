@@ -6,22 +6,25 @@ from functools import partial
 
 import pytest
 
-from hupan.store.engine import StoreRefused
-from hupan.store.migrate import Migration, migrations
-from hupan.store.postgres_migrate import applied_on, migrate_postgres, statements_of
-from hupan.store.postgres_place import Place, PoolSize
-from hupan.store.postgres_pool import Connection, Pool, open_pool
+from hupan.store.database import StoreRefused
+from hupan.store.migrate import Migration, load_migrations
+from hupan.store.postgres_migrate import (
+    fetch_applied_migrations,
+    migrate_postgres,
+    split_statements,
+)
+from hupan.store.postgres_pool import Connection, PoolSize, PostgresDsn, PostgresPool, make_pool
 from tests.stores import Databases
 
 pytestmark = pytest.mark.slow
-KNOWN = migrations("postgres")
+KNOWN = load_migrations("postgres")
 KILL = "SELECT pg_terminate_backend(pg_backend_pid());"
 
 
 def cuts() -> Iterator[list[Migration]]:
     """All migrations up to a statement, at which the server process of the migration is killed."""
     for at, migration in enumerate(KNOWN):
-        statements = statements_of(migration)
+        statements = split_statements(migration)
         for number in range(len(statements) + 1):
             begun = ";".join([*statements[:number], KILL])
             yield [*KNOWN[:at], Migration(migration.number, migration.name, begun)]
@@ -32,7 +35,7 @@ def url(databases: Databases) -> Iterator[str]:
     """An empty database, without a store in it."""
     name = databases.make(template="template1")
     yield databases.cluster.url(name)
-    databases.drop(name)
+    databases.discard(name)
 
 
 async def _prepare(statement: str, connection: Connection) -> None:
@@ -40,9 +43,9 @@ async def _prepare(statement: str, connection: Connection) -> None:
     await connection.prepare(statement)
 
 
-async def opened(url: str) -> Pool:
+async def opened(url: str) -> PostgresPool:
     """A pool of few connections."""
-    return await open_pool(Place(url), PoolSize(most=4))
+    return await make_pool(PostgresDsn(url), PoolSize(max_connections=4))
 
 
 def test_killed_at_every_statement(url: str) -> None:
@@ -54,12 +57,12 @@ def test_killed_at_every_statement(url: str) -> None:
         for known in cuts():
             with pytest.raises(StoreRefused):
                 await migrate_postgres(pool, known)
-            assert await pool.use(applied_on) == {}
+            assert await pool.use(fetch_applied_migrations) == {}
             killed += 1
         assert killed > 50
         assert await migrate_postgres(pool) == KNOWN
         assert await migrate_postgres(pool) == []
-        for statement in (one for known in KNOWN for one in statements_of(known)):
+        for statement in (one for known in KNOWN for one in split_statements(known)):
             await pool.use(partial(_prepare, statement))
         await pool.close()
 
@@ -75,7 +78,7 @@ def test_each_statement_is_sent_alone(url: str) -> None:
         "INSERT INTO a (b) VALUES ('x; y''; z');\n"
         "DO $$ BEGIN PERFORM 1; PERFORM 2; END $$;\n",
     )
-    assert [statement.split()[0] for statement in statements_of(migration)] == [
+    assert [statement.split()[0] for statement in split_statements(migration)] == [
         "CREATE",
         "INSERT",
         "DO",
@@ -116,7 +119,7 @@ def test_an_older_version_on_a_newer_store(url: str) -> None:
         edited = Migration(KNOWN[0].number, KNOWN[0].name, KNOWN[0].sql + " ")
         with pytest.raises(StoreRefused, match="differs"):
             await migrate_postgres(pool, [edited, *KNOWN[1:]])
-        assert len(await pool.use(applied_on)) == len(KNOWN)
+        assert len(await pool.use(fetch_applied_migrations)) == len(KNOWN)
         await pool.close()
 
     asyncio.run(run())
@@ -136,7 +139,7 @@ def test_names_are_compared_by_their_bytes(databases: Databases) -> None:
             )
         )
         await pool.close()
-        databases.drop(name)
+        databases.discard(name)
         assert other == []
 
     asyncio.run(run())

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from hupan.cli.main import app
 from hupan.model import StoreUnavailable
-from hupan.store.engine import StoreRefused
-from hupan.store.postgres_opening import applied
-from hupan.store.postgres_place import Place, PoolSize
+from hupan.store.database import StoreRefused
+from hupan.store.postgres import load_applied_migrations
+from hupan.store.postgres_pool import PoolSize, PostgresDsn
 from tests.delivery.certificates import issue
 from tests.ports import LOOPBACK
 from tests.postgres import Cluster
@@ -97,8 +97,10 @@ def other_door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def ask(url: str, authority: Path | str = "", password: str = CANARY) -> dict[int, str]:
     """What the store at a place has applied: nothing so far."""
-    place = Place(url, password, str(authority), connect_seconds=30, timeout_seconds=30)
-    return asyncio.run(applied(place, PoolSize(most=1)))
+    place = PostgresDsn(
+        url, password, str(authority), connect_timeout_seconds=30, statement_timeout_seconds=30
+    )
+    return asyncio.run(load_applied_migrations(place, PoolSize(max_connections=1)))
 
 
 def refusal(url: str, authority: Path | str = "", password: str = CANARY) -> str:
@@ -195,7 +197,7 @@ def test_half_of_tls_is_refused_at_the_start(tmp_path: Path, mode: str) -> None:
 )
 def test_another_machine_is_checked_unasked(host: str, *, is_checked: bool) -> None:
     """Only where every host is this machine may the way go without TLS."""
-    tls = Place(f"postgresql://lake@{host}/lake").tls()
+    tls = PostgresDsn(f"postgresql://lake@{host}/lake").make_ssl_context()
     assert bool(tls) == is_checked
     if not isinstance(tls, bool):
         assert tls.check_hostname
@@ -206,7 +208,7 @@ def test_an_authority_that_is_no_file(tmp_path: Path) -> None:
     broken = tmp_path / "ca.pem"
     broken.write_text("not a certificate")
     with pytest.raises(StoreRefused, match=r"cannot read the CA file .*ca\.pem"):
-        Place("postgresql://lake@db.example/lake", ca_file=str(broken)).tls()
+        PostgresDsn("postgresql://lake@db.example/lake", ca_file=str(broken)).make_ssl_context()
 
 
 def test_a_wrong_password(door: Door) -> None:

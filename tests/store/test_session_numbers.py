@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hupan.store.migrate import migrate, migrations
+from hupan.store.migrate import load_migrations, migrate_file
 from hupan.store.sqlite import connect
 
 OPEN = """
@@ -14,11 +14,11 @@ NUMBERED = "SELECT account_id, device_id, number FROM sessions ORDER BY account_
 
 def test_old_sessions_are_numbered(database: Path) -> None:
     """Each account's from 1, the oldest first, those of one second apart from each other."""
-    migrate(database, [known for known in migrations() if known.number == 1])
+    migrate_file(database, [known for known in load_migrations() if known.number == 1])
     connection = connect(database)
     for account, device, signed_in_at in [(1, "b", 20), (1, "a", 10), (1, "c", 20), (2, "a", 5)]:
         connection.execute(OPEN, (account, device.encode(), device, signed_in_at)).fetchall()
-    migrate(database)
+    migrate_file(database)
     numbered = connection.execute(NUMBERED).fetchall()
     assert numbered == [(1, "a", 1), (1, "b", 2), (1, "c", 3), (2, "a", 1)]
     connection.close()

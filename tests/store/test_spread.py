@@ -15,9 +15,8 @@ from typing import Final, NamedTuple
 import apsw
 import pytest
 
-from hupan.store import spread
-from hupan.store.migrate import migrate
-from hupan.store.shape import JOURNAL, tables
+from hupan.store import citus as spread
+from hupan.store.migrate import MIGRATIONS_TABLE, list_tables, migrate_file
 from hupan.store.sqlite import connect
 from tests.store.test_plans import PARAMETER, STATEMENTS
 
@@ -86,7 +85,7 @@ EQUAL: Final = re.compile(r"(?:(\w+)\.)?(\w+) = (\?\d+|'[^']*'|\w+\.\w+)(?! [-+]
 INSERT: Final = re.compile(r"INSERT INTO (\w+) \(([^)]*)\) (VALUES \(|SELECT )(.*)")
 NEW: Final = "the new row"
 STEP: Final = re.compile(r"(SEARCH|SCAN) (\w+)(?:.* \((\w+)=\?)?")
-KEYS: Final = {table.name: table.key for table in tables()}
+KEYS: Final = {table.name: table.primary_key for table in list_tables()}
 
 
 class Touch(NamedTuple):
@@ -105,7 +104,7 @@ def flat(sql: str) -> str:
 def touches(sql: str) -> list[Touch]:
     """Every distributed table in a statement, as often as it is named."""
     found = (Touch(verb, table, alias or table) for verb, table, alias in REFERENCE.findall(sql))
-    return [one for one in found if one.table in KEYS and one.table not in spread.REFERENCE]
+    return [one for one in found if one.table in KEYS and one.table not in spread.REFERENCE_TABLES]
 
 
 def column(table: str) -> str:
@@ -117,7 +116,7 @@ def column(table: str) -> str:
 
 def group(table: str) -> str:
     """What lies beside each other: all that is an account's, and each other table alone."""
-    return spread.LEADER if column(table) == "account_id" else table
+    return spread.COLOCATION_TABLE if column(table) == "account_id" else table
 
 
 def found_by_value(connection: apsw.Connection, sql: str) -> Counter[str]:
@@ -201,7 +200,7 @@ def levels(sql: str) -> list[str]:
 def trouble(connection: apsw.Connection, statement: str) -> str:
     """Why a statement would ask more than one machine; "" when it does not."""
     sql = flat(statement)
-    if JOURNAL in sql or "pragma_" in sql or "sqlite_schema" in sql:
+    if MIGRATIONS_TABLE in sql or "pragma_" in sql or "sqlite_schema" in sql:
         return "what is on no other machine"
     touched = touches(sql)
     if len({group(touch.table) for touch in touched}) > 1:
@@ -220,7 +219,7 @@ def trouble(connection: apsw.Connection, statement: str) -> str:
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
     """An empty store that is up to date."""
     path: Path = tmp_path_factory.mktemp("spread") / "hupan.db"
-    migrate(path)
+    migrate_file(path)
     opened = connect(path)
     yield opened
     opened.close()
@@ -228,31 +227,31 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
 
 def test_keys_begin_with_what_is_distributed_by() -> None:
     """Rows of an account lie beside it; what is claimed lies where its value is looked up."""
-    for table in tables():
-        if table.name in spread.REFERENCE:
+    for table in list_tables():
+        if table.name in spread.REFERENCE_TABLES:
             continue
-        assert column(table.name) == table.key[0]
+        assert column(table.name) == table.primary_key[0]
         names = [one.name for one in table.columns]
         assert (
-            table.name == spread.LEADER
-            or ("account_id" not in names) == (group(table.name) != spread.LEADER)
+            table.name == spread.COLOCATION_TABLE
+            or ("account_id" not in names) == (group(table.name) != spread.COLOCATION_TABLE)
             or table.name in ("identities", "codes")
         ), table.name
 
 
 def test_every_table_is_spread_once() -> None:
     """The leader of the accounts' tables comes first, and small tables go everywhere."""
-    spread_out = dict(spread.statements())
-    assert set(spread_out) == {*KEYS, JOURNAL}
-    assert next(iter(spread_out)) == spread.LEADER
+    spread_out = dict(spread.distribution_statements())
+    assert set(spread_out) == {*KEYS, MIGRATIONS_TABLE}
+    assert next(iter(spread_out)) == spread.COLOCATION_TABLE
     everywhere = {name for name, sql in spread_out.items() if "create_reference_table" in sql}
-    assert everywhere == {*spread.REFERENCE, JOURNAL}
-    assert set(KEYS) >= spread.REFERENCE
+    assert everywhere == {*spread.REFERENCE_TABLES, MIGRATIONS_TABLE}
+    assert set(KEYS) >= spread.REFERENCE_TABLES
 
 
 def test_what_is_unique_is_so_within_a_machine(connection: apsw.Connection) -> None:
     """A unique index that does not hold the distribution column would not be enforced."""
-    for table in set(KEYS) - spread.REFERENCE:
+    for table in set(KEYS) - spread.REFERENCE_TABLES:
         indices = connection.execute(
             'SELECT name FROM pragma_index_list(?1) WHERE "unique" = 1', (table,)
         ).fetchall()

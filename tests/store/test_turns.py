@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from hupan.model import StoreUnavailable
-from hupan.store.engine import Transaction
+from hupan.store.database import Transaction
 from hupan.store.sqlite import connect
 from tests.store.opening import open_file
 
@@ -37,9 +37,9 @@ def test_a_turn_sees_one_state(database: Path, beside: list[apsw.Connection]) ->
             seen: list[object] = []
             for value in (1, 2):
                 beside[0].execute(SET, (value,)).fetchall()
-                seen.append(await engine.one(READ))
+                seen.append(await engine.fetch_one(READ))
             await asyncio.sleep(0)
-            seen.append(await engine.one(READ))
+            seen.append(await engine.fetch_one(READ))
             return seen
 
     assert asyncio.run(read()) == [(1,), (1,), (2,)]
@@ -54,7 +54,7 @@ def test_whoever_changed_sees_the_change(database: Path) -> None:
 
             async def go_on_reading() -> None:
                 while not others.is_set():
-                    await engine.one(READ)
+                    await engine.fetch_one(READ)
                     await asyncio.sleep(0)
 
             reading = [asyncio.create_task(go_on_reading()) for _ in range(8)]
@@ -62,10 +62,10 @@ def test_whoever_changed_sees_the_change(database: Path) -> None:
             for value in range(200):
 
                 async def change(tx: Transaction, value: int = value) -> None:
-                    await tx.run(SET, value)
+                    await tx.execute(SET, value)
 
-                await engine.change(change)
-                found.append(await engine.one(READ) == (value,))
+                await engine.run_transaction(change)
+                found.append(await engine.fetch_one(READ) == (value,))
             others.set()
             await asyncio.gather(*reading)
             return found
@@ -80,13 +80,13 @@ def test_whoever_was_told_sees_the_change(database: Path) -> None:
         async with open_file(database) as first, open_file(database) as second:
             found = []
             for value in range(200):
-                await second.one(READ)
+                await second.fetch_one(READ)
 
                 async def change(tx: Transaction, value: int = value) -> None:
-                    await tx.run(SET, value)
+                    await tx.execute(SET, value)
 
-                await first.change(change)
-                found.append(await second.one(READ) == (value,))
+                await first.run_transaction(change)
+                found.append(await second.fetch_one(READ) == (value,))
             return found
 
     assert all(asyncio.run(read()))
@@ -99,7 +99,7 @@ def test_nothing_is_held_between_turns(database: Path, beside: list[apsw.Connect
         async with open_file(database) as engine:
             beside.append(connect(database))
             beside[0].execute(SET, (1,)).fetchall()
-            await engine.one(READ)
+            await engine.fetch_one(READ)
             await asyncio.sleep(0)
             beside[0].set_busy_timeout(0)
             rows = beside[0].execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -113,13 +113,13 @@ def test_a_read_that_fails_spoils_no_other(database: Path) -> None:
 
     async def read() -> list[object]:
         async with open_file(database) as engine:
-            await engine.change(lambda tx: tx.run(SET, 7))
-            before = await engine.one(READ)
+            await engine.run_transaction(lambda tx: tx.execute(SET, 7))
+            before = await engine.fetch_one(READ)
             with pytest.raises(StoreUnavailable):
-                await engine.one("SELECT nothing FROM nowhere")
-            after = await engine.one(READ)
+                await engine.fetch_one("SELECT nothing FROM nowhere")
+            after = await engine.fetch_one(READ)
             await asyncio.sleep(0)
-            return [before, after, await engine.one(READ)]
+            return [before, after, await engine.fetch_one(READ)]
 
     assert asyncio.run(read()) == [(7,), (7,), (7,)]
 
@@ -129,7 +129,7 @@ def test_a_store_closes_within_a_turn(database: Path) -> None:
 
     async def read() -> None:
         async with open_file(database) as engine:
-            await engine.one(READ)
+            await engine.fetch_one(READ)
 
     asyncio.run(read())
     assert not database.with_name(f"{database.name}-wal").exists()

@@ -9,18 +9,18 @@ import pytest
 
 from hupan.model import StoreUnavailable
 from hupan.store import writer
-from hupan.store.engine import Conflict, Transaction
-from hupan.store.migrate import migrate
-from hupan.store.sqlite import OLDEST_SQLITE, SqliteEngine, connect
+from hupan.store.database import Conflict, Transaction
+from hupan.store.migrate import migrate_file
+from hupan.store.sqlite import MIN_SQLITE_VERSION, SqliteDatabase, connect
 from tests.store.opening import open_file
 
 PUT = "INSERT INTO counters (name, value) VALUES (?1, ?2)"
 GET = "SELECT value FROM counters WHERE name = ?1"
 
 
-async def put(engine: SqliteEngine, name: str, value: int) -> int:
+async def put(engine: SqliteDatabase, name: str, value: int) -> int:
     """Keeps a number under a name; gives how many rows that changed."""
-    return await engine.change(lambda tx: tx.run(PUT, name, value))
+    return await engine.run_transaction(lambda tx: tx.execute(PUT, name, value))
 
 
 def kept(path: Path, name: str) -> int | None:
@@ -44,14 +44,14 @@ def test_an_exception_undoes_its_own_change_alone(database: Path) -> None:
     """One change of a group that raises leaves nothing; the others are kept."""
 
     async def fail(tx: Transaction) -> None:
-        await tx.run(PUT, "bad", 1)
+        await tx.execute(PUT, "bad", 1)
         raise ZeroDivisionError
 
     async def scenario() -> None:
         async with open_file(database) as engine:
             outcomes = await asyncio.gather(
                 put(engine, "before", 1),
-                engine.change(fail),
+                engine.run_transaction(fail),
                 put(engine, "after", 2),
                 return_exceptions=True,
             )
@@ -78,14 +78,16 @@ def test_changes_run_in_the_order_they_came(database: Path) -> None:
     """Five hundred changes at once count to five hundred, more than one group holds."""
 
     async def step(tx: Transaction) -> int:
-        row = await tx.one("UPDATE counters SET value = value + 1 WHERE name = 'n' RETURNING value")
+        row = await tx.fetch_one(
+            "UPDATE counters SET value = value + 1 WHERE name = 'n' RETURNING value"
+        )
         assert row is not None
         return int(row[0])
 
     async def scenario() -> None:
         async with open_file(database) as engine:
             await put(engine, "n", 0)
-            counted = await asyncio.gather(*(engine.change(step) for _ in range(500)))
+            counted = await asyncio.gather(*(engine.run_transaction(step) for _ in range(500)))
             assert counted == list(range(1, 501))
 
     asyncio.run(scenario())
@@ -95,13 +97,13 @@ def test_a_change_may_wait_for_nothing_else(database: Path) -> None:
     """A change that awaits anything but its transaction is an error, and nothing of it is kept."""
 
     async def wait(tx: Transaction) -> None:
-        await tx.run(PUT, "a", 1)
+        await tx.execute(PUT, "a", 1)
         await asyncio.sleep(0)
 
     async def scenario() -> None:
         async with open_file(database) as engine:
             with pytest.raises(RuntimeError):
-                await engine.change(wait)
+                await engine.run_transaction(wait)
             assert kept(database, "a") is None
 
     asyncio.run(scenario())
@@ -112,14 +114,16 @@ def test_a_failing_disk_is_told_and_then_forgotten(database: Path) -> None:
 
     async def scenario() -> None:
         async with open_file(database) as engine:
-            pages = await engine.one("PRAGMA page_count")
+            pages = await engine.fetch_one("PRAGMA page_count")
             assert pages is not None
-            await engine.change(lambda tx: tx.one(f"PRAGMA max_page_count = {pages[0]}"))
+            await engine.run_transaction(
+                lambda tx: tx.fetch_one(f"PRAGMA max_page_count = {pages[0]}")
+            )
             wide = "x" * 100_000
             with pytest.raises(StoreUnavailable):
                 await put(engine, wide, 1)
             await engine.check()  # small changes can still be kept
-            await engine.change(lambda tx: tx.one("PRAGMA max_page_count = 1000000"))
+            await engine.run_transaction(lambda tx: tx.fetch_one("PRAGMA max_page_count = 1000000"))
             assert await put(engine, wide, 2) == 1
             assert kept(database, wide) == 2
 
@@ -142,7 +146,7 @@ def test_a_failed_sync_ends_all_writing(database: Path, monkeypatch: pytest.Monk
                 await put(engine, "a", 2)
             with pytest.raises(StoreUnavailable):
                 await engine.check()
-            assert await engine.one(GET, "process") is not None
+            assert await engine.fetch_one(GET, "process") is not None
 
     asyncio.run(scenario())
 
@@ -158,7 +162,7 @@ def test_close_finishes_what_waits(database: Path) -> None:
     """Changes handed over before `close` are kept; later ones are refused."""
 
     async def scenario() -> None:
-        engine = SqliteEngine(database)
+        engine = SqliteDatabase(database)
         waiting = [asyncio.ensure_future(put(engine, str(n), n)) for n in range(20)]
         await asyncio.sleep(0)
         await engine.close()
@@ -166,7 +170,7 @@ def test_close_finishes_what_waits(database: Path) -> None:
         with pytest.raises(StoreUnavailable):
             await put(engine, "late", 1)
 
-    migrate(database)
+    migrate_file(database)
     asyncio.run(scenario())
     assert kept(database, "19") == 19
 
@@ -192,26 +196,26 @@ def test_readiness_follows_the_disk(database: Path, monkeypatch: pytest.MonkeyPa
 
 def test_every_commit_is_synced(database: Path) -> None:
     """Every connection is in WAL mode with synchronous FULL, on a SQLite that is new enough."""
-    migrate(database)
+    migrate_file(database)
     connection = connect(database)
     found = [connection.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")]
     assert found == ["wal", 2, 1]  # security D7: 2 is FULL
-    assert apsw.SQLITE_VERSION_NUMBER >= OLDEST_SQLITE  # security D8
+    assert apsw.SQLITE_VERSION_NUMBER >= MIN_SQLITE_VERSION  # security D8
 
 
 def test_too_many_who_wait_are_told_so(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the disk hangs only so many changes wait; the next is refused as busy (R15)."""
-    monkeypatch.setattr(writer, "MOST_WAITING", 5)
+    monkeypatch.setattr(writer, "MAX_PENDING_CHANGES", 5)
     begun, over = threading.Event(), threading.Event()
 
     async def hang(tx: Transaction) -> None:
         begun.set()
         over.wait(30)
-        await tx.run(PUT, "hung", 1)
+        await tx.execute(PUT, "hung", 1)
 
     async def scenario() -> None:
         async with open_file(database) as engine:
-            hung = asyncio.create_task(engine.change(hang))
+            hung = asyncio.create_task(engine.run_transaction(hang))
             await asyncio.to_thread(begun.wait, 30)
             waiting = [asyncio.create_task(put(engine, f"n{number}", 1)) for number in range(5)]
             await asyncio.sleep(0)

@@ -111,7 +111,7 @@ class WireClient:
         """Fetch a captcha and look up its answer."""
         answer = self.post("user/captcha")
         captcha_id = answer.text("id")
-        letters = self.outbox("captcha", captcha_id)
+        letters = self.list_outbox("captcha", captcha_id)
         assert len(letters) == 1, letters
         return Captcha(captcha_id, answer.text("b64s"), letters[0].code)
 
@@ -133,7 +133,7 @@ class WireClient:
     def sms_code(self, mobile: str, sent_to: str = "") -> str:
         """Ask for an SMS code and return what arrived at the number (or at `sent_to`)."""
         to = sent_to or mobile
-        before = {letter.id for letter in self.outbox("sms", to)}
+        before = {letter.id for letter in self.list_outbox("sms", to)}
         assert self.ask_sms(mobile).code == 1
         return self.next_letter("sms", to, before).code
 
@@ -162,7 +162,7 @@ class WireClient:
         assert isinstance(made["token"], str)
         return Account(made["id"], made["token"])
 
-    def outbox(self, channel: str, to: str) -> list[Letter]:
+    def list_outbox(self, channel: str, to: str) -> list[Letter]:
         """Return what was sent to one target, newest first."""
         reply = self.http.get("/sandbox/outbox", params={"channel": channel, "to": to})
         assert reply.status_code == 200, reply.text
@@ -174,14 +174,14 @@ class WireClient:
         """Return the first message to a target that is not among the known ones."""
         deadline = time.monotonic() + MESSAGE_SECONDS
         while time.monotonic() < deadline:
-            new = [letter for letter in self.outbox(channel, to) if letter.id not in before]
+            new = [letter for letter in self.list_outbox(channel, to) if letter.id not in before]
             if new:
                 return new[-1]
             time.sleep(0.02)
         msg = f"nothing was sent to {to} by {channel}"
         raise AssertionError(msg)
 
-    def wind(self, **order: int) -> int:
+    def set_clock(self, **order: int) -> int:
         """Wind the sandbox's clock (`set` or `advance`) and return its time in unix seconds."""
         reply = self.request("POST", "/sandbox/clock", order)
         assert reply.status_code == 200, reply.text

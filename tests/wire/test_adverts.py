@@ -52,8 +52,8 @@ def test_vip_is_shown_none(board: WireClient) -> None:
 
 def test_expired_vip_is_shown_them(board: WireClient) -> None:
     """Who was VIP until yesterday is treated like anybody (wire.md 3, 4)."""
-    board.wind(set=NOW)
+    board.set_clock(set=NOW)
     token = board.account(vipDays=1).token
     assert adverts(board, token)["isShow"] == 0
-    board.wind(set=NOW + 2 * 86_400)
+    board.set_clock(set=NOW + 2 * 86_400)
     assert adverts(board, token)["isShow"] == 1

@@ -100,8 +100,8 @@ def test_wrong_secrets_tell_nothing(bench: WireClient, banned: list[Member]) -> 
 def test_asking_for_codes_tells_nothing(bench: WireClient, banned: list[Member]) -> None:
     """Asking for a code is answered as for any other target (security E1)."""
     for member in banned:
-        assert PHONE.ask(bench, member.phone).body == PHONE.ask(bench, bench.fresh_phone()).body
-        assert EMAIL.ask(bench, member.email).body == EMAIL.ask(bench, bench.fresh_email()).body
+        assert PHONE.run(bench, member.phone).body == PHONE.run(bench, bench.fresh_phone()).body
+        assert EMAIL.run(bench, member.email).body == EMAIL.run(bench, bench.fresh_email()).body
 
 
 def test_a_reset_does_not_open_it(bench: WireClient, banned: list[Member]) -> None:
@@ -123,10 +123,10 @@ def test_its_number_stays_taken(bench: WireClient, banned: list[Member]) -> None
 
 def test_a_ban_ends(own_wire: WireClient) -> None:
     """Once its time is over the account signs in and is shown again (wire.md 3 ban_time)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     members = seed(own_wire, "banned", 5)
     assert {own_wire.get_user(member.id).code for member in members} == {7100}
-    own_wire.wind(set=NOW + CENTURY_SECONDS)
+    own_wire.set_clock(set=NOW + CENTURY_SECONDS)
     ended = [member for member in members if own_wire.get_user(member.id).code == 1]
     assert ended
     for member in ended:

@@ -58,10 +58,10 @@ def test_other_targets_delete_nothing(wire: WireClient, way: Way) -> None:
 @ways
 def test_an_old_session_deletes_with_the_code(own_wire: WireClient, way: Way) -> None:
     """The code of the bound target is the step-up itself, however old the session (A1, D1)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     target = way.fresh(own_wire)
     account = own_wire.account(**{way.field: target})
-    own_wire.wind(set=NOW + DAY_SECONDS)
+    own_wire.set_clock(set=NOW + DAY_SECONDS)
     assert way.cancel(own_wire, account.token, target, way.code(own_wire, target)).code == 1
     assert own_wire.own_info(account.token).code == -101
 
@@ -107,7 +107,7 @@ def reborn(wire: WireClient, phone: str) -> str:
 
 def test_erased_number_starts_from_nothing(own_wire: WireClient) -> None:
     """After 15 days the number opens a new account with nothing of the old (A4, A7)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     phone, email = own_wire.fresh_phone(), own_wire.fresh_email()
     friend = own_wire.account()
     account = own_wire.account(
@@ -116,7 +116,7 @@ def test_erased_number_starts_from_nothing(own_wire: WireClient) -> None:
     remark = {"friendId": friend.id, "name": "r", "phone": "", "others": ""}
     assert own_wire.post("user/save-user-remarks", remark, token=account.token).code == 1
     assert PHONE.cancel(own_wire, account.token, phone, PHONE.code(own_wire, phone)).code == 1
-    own_wire.wind(set=NOW + (ERASURE_DAYS + 1) * DAY_SECONDS)
+    own_wire.set_clock(set=NOW + (ERASURE_DAYS + 1) * DAY_SECONDS)
     token = reborn(own_wire, phone)
     data = own_wire.own_info(token).pb_data
     assert int(data.text(1)) > int(account.id)
@@ -132,11 +132,11 @@ def test_erased_number_starts_from_nothing(own_wire: WireClient) -> None:
 
 def test_sign_in_meanwhile_makes_no_second_account(own_wire: WireClient) -> None:
     """Before the erasure the number opens no new account (security A7)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     phone = own_wire.fresh_phone()
     account = own_wire.account(phone=phone)
     assert PHONE.cancel(own_wire, account.token, phone, PHONE.code(own_wire, phone)).code == 1
-    own_wire.wind(set=NOW + (ERASURE_DAYS - 1) * DAY_SECONDS)
+    own_wire.set_clock(set=NOW + (ERASURE_DAYS - 1) * DAY_SECONDS)
     answer = own_wire.sign_in(phone, PHONE.code(own_wire, phone))
     if answer.code == 1:
         assert own_wire.own_info(answer.text("token")).pb_data.text(1) == account.id

@@ -77,7 +77,7 @@ def leaks(wire: WireClient) -> bool:
     """Whether one captcha tells its answer in its id, its headers or its picture's text."""
     reply = wire.post("user/captcha")
     captcha_id = reply.text("id")
-    answer = wire.outbox("captcha", captcha_id)[0].code
+    answer = wire.list_outbox("captcha", captcha_id)[0].code
     headers = [v for k, v in reply.headers.items() if k not in {"x-request-id", "content-length"}]
     data = picture(Captcha(captcha_id, reply.text("b64s"), answer))
     secrets = [answer, base64.b64encode(answer.encode()).decode(), answer.encode().hex()]
@@ -155,11 +155,11 @@ def test_empty_answer_is_wrong(wire: WireClient) -> None:
 
 def test_lifetime_ends_after_five_minutes(own_wire: WireClient) -> None:
     """A captcha lives 299 s and is dead after 301 s (wire.md 4)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     kept, late = own_wire.captcha(), own_wire.captcha()
-    own_wire.wind(set=NOW + 299)
+    own_wire.set_clock(set=NOW + 299)
     assert use(own_wire, kept.id, kept.answer) == 1
-    own_wire.wind(set=NOW + 301)
+    own_wire.set_clock(set=NOW + 301)
     assert use(own_wire, late.id, late.answer) > 1
 
 

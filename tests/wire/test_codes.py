@@ -52,7 +52,7 @@ def test_wrong_captcha_sends_nothing(wire: WireClient) -> None:
     assert_refused(wire.post(SMS, {"mobile": silent, "code": captcha.wrong, "id": captcha.id}))
     # Messages leave in the order they were asked for, so the marker's tells that nothing waits.
     wire.sms_code(marker)
-    assert wire.outbox("sms", silent) == []
+    assert wire.list_outbox("sms", silent) == []
 
 
 def test_codes_differ(wire: WireClient) -> None:
@@ -155,9 +155,9 @@ def test_foreign_digits_are_no_code(wire: WireClient, zero: str) -> None:
 def test_lifetime_is_five_minutes(own_wire: WireClient, age_seconds: int, *, serves: bool) -> None:
     """A code serves 299 s after it was asked for, and not 301 s after (security C2)."""
     phone = own_wire.fresh_phone()
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     code = own_wire.sms_code(phone)
-    own_wire.wind(set=NOW + age_seconds)
+    own_wire.set_clock(set=NOW + age_seconds)
     answer = own_wire.sign_in(phone, code, time=NOW, timestamp=NOW)
     assert (answer.code == 1) is serves
 

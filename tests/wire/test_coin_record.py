@@ -139,7 +139,7 @@ def test_pages_are_the_whole(bank: tuple[WireClient, str], size: int) -> None:
 
 def test_time_is_the_servers(own_wire: WireClient) -> None:
     """The key createTime is the unix second of the change (wire.md 1.11)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     account = own_wire.account(coins=1)
     entries, _ = page_of(own_wire, account.token)
     assert 0 <= whole_number(entries[0]["createTime"]) - NOW < 60

@@ -16,9 +16,9 @@ ways = pytest.mark.parametrize("way", WAYS, ids=["phone", "email"])
 def aged(wire: WireClient, way: Way, seconds: int = 16 * MINUTE) -> tuple[Account, str]:
     """Return an account whose session is so old, and what it has bound."""
     old = way.fresh(wire)
-    wire.wind(set=NOW)
+    wire.set_clock(set=NOW)
     account = wire.account(**{way.field: old})
-    wire.wind(set=NOW + seconds)
+    wire.set_clock(set=NOW + seconds)
     return account, old
 
 
@@ -55,7 +55,7 @@ def test_confirming_the_old_one(
     confirm = way.change(own_wire, account.token, old, way.code(own_wire, old))
     assert (confirm.code, confirm.data) == (1, None)
     assert way.bound(own_wire, account.token) == old
-    own_wire.wind(advance=minutes * MINUTE)
+    own_wire.set_clock(advance=minutes * MINUTE)
     target = way.fresh(own_wire)
     answer = way.change(own_wire, account.token, target, way.code(own_wire, target))
     assert (answer.code == 1) is fits
@@ -82,10 +82,10 @@ def test_confirming_takes_the_old_ones_code(own_wire: WireClient, way: Way) -> N
 def test_confirming_marks_one_session(own_wire: WireClient, way: Way) -> None:
     """The confirmation opens the change for its own session, not for another (security D2)."""
     phone, email = own_wire.fresh_phone(), own_wire.fresh_email()
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     account = own_wire.account(phone=phone, email=email, deviceId="one")
     thief = own_wire.signed_in(phone, deviceId="two")
-    own_wire.wind(set=NOW + 16 * MINUTE)
+    own_wire.set_clock(set=NOW + 16 * MINUTE)
     old = phone if way is PHONE else email
     assert way.change(own_wire, account.token, old, way.code(own_wire, old)).code == 1
     target = way.fresh(own_wire)
@@ -123,7 +123,7 @@ def test_a_refused_change_tells_nobody(wire: WireClient, way: Way) -> None:
     assert_refused(way.change(wire, account.token, target, wrong))
     # Messages leave in the order they were asked for, so the marker's tells that nothing waits.
     way.code(wire, way.fresh(wire))
-    assert wire.outbox(way.channel, old) == []
+    assert wire.list_outbox(way.channel, old) == []
 
 
 def test_released_number_is_a_new_account(wire: WireClient) -> None:

@@ -64,10 +64,10 @@ def test_modules_need_vip(wire: WireClient, path: str, body: Row) -> None:
 
 def test_modules_end_with_vip(own_wire: WireClient) -> None:
     """Who was VIP until yesterday has it no more (wire.md 2)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     token = own_wire.account(vipDays=1).token
     assert ignore(own_wire, token, ",10") == SUCCESS
-    own_wire.wind(set=NOW + 2 * DAY_SECONDS)
+    own_wire.set_clock(set=NOW + 2 * DAY_SECONDS)
     assert ignore(own_wire, token, ",20") == NO_VIP
     assert reply_to(own_wire, MODULES, {"deviceId": "d"}, token=token) == NO_VIP
 
@@ -116,10 +116,10 @@ def test_each_device_has_its_modules(wire: WireClient) -> None:
 
 def test_modules_carry_their_time(own_wire: WireClient) -> None:
     """The key updateTime is the unix second of the last setting (wire.md 1.11)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     token = own_wire.account(vipDays=3).token
     assert ignore(own_wire, token, ",10") == SUCCESS
-    own_wire.wind(set=NOW + 3600)
+    own_wire.set_clock(set=NOW + 3600)
     assert ignore(own_wire, token, ",20") == SUCCESS
     assert 0 <= whole_number(ignored(own_wire, token)["updateTime"]) - NOW - 3600 < 60
 
@@ -160,10 +160,10 @@ def test_one_row_per_device(wire: WireClient) -> None:
 
 def test_notification_times(own_wire: WireClient) -> None:
     """The row keeps the time it was made and the time of the last change (wire.md 1.11)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     token = own_wire.account().token
     assert notify(own_wire, token) == SUCCESS
-    own_wire.wind(set=NOW + 3600)
+    own_wire.set_clock(set=NOW + 3600)
     assert notify(own_wire, token, isOpen=0) == SUCCESS
     row = notification(own_wire, token)
     assert 0 <= whole_number(row["createTime"]) - NOW < 60

@@ -42,9 +42,9 @@ def test_golden_bytes(wire: WireClient) -> None:
 
 def test_login_timestamp_is_the_servers(own_wire: WireClient) -> None:
     """The field login_timestamp is the unix second of the sign-in (wire.md 1.11, 3)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     token = own_wire.signed_in(own_wire.fresh_phone(), deviceId="d", platform="web")
-    own_wire.wind(set=NOW + 7200)
+    own_wire.set_clock(set=NOW + 7200)
     (device,) = devices(own_wire, token)
     assert 0 <= device.number(5) - NOW < 60
 
@@ -145,34 +145,34 @@ def test_it_may_sign_in_again(wire: WireClient) -> None:
 )
 def test_idle_sessions_end(own_wire: WireClient, days: int, step_days: int, *, alive: bool) -> None:
     """A session ends after 30 days without use, and lives on while it is used (T4)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     token = own_wire.account().token
     for day in range(step_days, days, step_days):
-        own_wire.wind(set=NOW + day * 86_400)
+        own_wire.set_clock(set=NOW + day * 86_400)
         assert own_wire.own_info(token).code == 1
-    own_wire.wind(set=NOW + days * 86_400)
+    own_wire.set_clock(set=NOW + days * 86_400)
     assert own_wire.own_info(token).code == (1 if alive else -101)
 
 
 def test_sessions_end_after_half_a_year(own_wire: WireClient) -> None:
     """However much it is used, a session ends after 180 days (security T4)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     token = own_wire.account().token
     for day in range(20, 180, 20):
-        own_wire.wind(set=NOW + day * 86_400)
+        own_wire.set_clock(set=NOW + day * 86_400)
         assert own_wire.own_info(token).code == 1
-    own_wire.wind(set=NOW + 181 * 86_400)
+    own_wire.set_clock(set=NOW + 181 * 86_400)
     assert own_wire.own_info(token).code == -101
 
 
 def test_the_eleventh_device_ends_the_oldest(own_wire: WireClient) -> None:
     """An account has ten sessions; one more ends the oldest (security T4)."""
     phone, email = own_wire.fresh_phone(), own_wire.fresh_email()
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     first = own_wire.account(phone=phone, email=email, password="long enough 1", deviceId="0")
     tokens = [first.token]
     for at in range(1, 11):
-        own_wire.wind(advance=60)
+        own_wire.set_clock(advance=60)
         login = own_wire.email_login(email, "long enough 1", deviceId=str(at))
         tokens.append(login.text("token"))
     assert [own_wire.own_info(token).code for token in tokens] == [-101] + [1] * 10

@@ -33,7 +33,7 @@ class Field:
     name: str
     good: object
     may_miss: bool = False
-    outside: tuple[object, ...] = ()
+    environment: tuple[object, ...] = ()
     is_secret: bool = False
 
     def __str__(self) -> str:
@@ -59,35 +59,35 @@ FIELDS = [
     Field("user/recommend-category-list", "appChannel", "default"),
     Field(GROUPS, "category", "精选"),
     Field(GROUPS, "keyword", ""),
-    Field(GROUPS, "size", 30, outside=NO_SIZE),
-    Field(GROUPS, "page", 1, outside=NO_PAGE),
-    *(Field(p, "deviceId", "d", may_miss=True, outside=LONG_DEVICE) for p in MODULE_PATHS),
-    Field("user/module-ignore", "ignore", ",10", outside=(",40", "x")),
-    *(Field(p, "deviceId", "d", may_miss=True, outside=LONG_DEVICE) for p in (INFO, STATUS)),
-    *(Field(p, "registrationId", "r", outside=("a\x00b",)) for p in (INFO, STATUS)),
-    Field(INFO, "isOpen", 1, may_miss=True, outside=(-1, 2, 2**53)),
-    Field(INFO, "type", 2, may_miss=True, outside=(-1, 2**53)),
-    Field(RECORD, "size", 20, outside=NO_SIZE),
-    Field(RECORD, "page", 1, outside=NO_PAGE),
-    *(Field(path, "phone", "13911112222", outside=NO_PHONE) for path in PHONE_PATHS),
-    *(Field(path, "email", "a@example.com", outside=NO_EMAIL) for path in EMAIL_PATHS),
+    Field(GROUPS, "size", 30, environment=NO_SIZE),
+    Field(GROUPS, "page", 1, environment=NO_PAGE),
+    *(Field(p, "deviceId", "d", may_miss=True, environment=LONG_DEVICE) for p in MODULE_PATHS),
+    Field("user/module-ignore", "ignore", ",10", environment=(",40", "x")),
+    *(Field(p, "deviceId", "d", may_miss=True, environment=LONG_DEVICE) for p in (INFO, STATUS)),
+    *(Field(p, "registrationId", "r", environment=("a\x00b",)) for p in (INFO, STATUS)),
+    Field(INFO, "isOpen", 1, may_miss=True, environment=(-1, 2, 2**53)),
+    Field(INFO, "type", 2, may_miss=True, environment=(-1, 2**53)),
+    Field(RECORD, "size", 20, environment=NO_SIZE),
+    Field(RECORD, "page", 1, environment=NO_PAGE),
+    *(Field(path, "phone", "13911112222", environment=NO_PHONE) for path in PHONE_PATHS),
+    *(Field(path, "email", "a@example.com", environment=NO_EMAIL) for path in EMAIL_PATHS),
     *(Field(p, "captcha", "123456", is_secret=True) for p in (*PHONE_PATHS, *EMAIL_PATHS)),
     Field(FORGET, "password", "long enough 湖 1", is_secret=True),
-    Field(DATA, "introduction", "i", may_miss=True, outside=("湖" * 501,)),
-    Field(DATA, "gender", 1, may_miss=True, outside=(-1, 4, 2**31, 2**53)),
-    Field(DATA, "birthday", 86_400, may_miss=True, outside=(2**53,)),
+    Field(DATA, "introduction", "i", may_miss=True, environment=("湖" * 501,)),
+    Field(DATA, "gender", 1, may_miss=True, environment=(-1, 4, 2**31, 2**53)),
+    Field(DATA, "birthday", 86_400, may_miss=True, environment=(2**53,)),
     Field(DATA, "province", "p", may_miss=True),
     Field(DATA, "city", "c", may_miss=True),
     Field(DATA, "district", "d", may_miss=True),
-    Field(DATA, "locationCode", "110101", may_miss=True, outside=("1", "1101011", "11010a")),
+    Field(DATA, "locationCode", "110101", may_miss=True, environment=("1", "1101011", "11010a")),
     Field(REMARKS, "friendId", "1000001"),
     Field(REMARKS, "name", "n"),
     Field(REMARKS, "phone", "1"),
-    Field(REMARKS, "others", "", outside=("x", "{}", "5", "[1]")),
-    Field("user/cancel-user", "phone", "13911112222", may_miss=True, outside=NO_PHONE),
+    Field(REMARKS, "others", "", environment=("x", "{}", "5", "[1]")),
+    Field("user/cancel-user", "phone", "13911112222", may_miss=True, environment=NO_PHONE),
     Field("user/cancel-user", "captcha", "123456", is_secret=True),
-    Field("user/device-offline", "deviceId", "d", may_miss=True, outside=LONG_DEVICE),
-    Field("user/invite/change-user-invite-code", "code", "ABC123", outside=("a\x00b",)),
+    Field("user/device-offline", "deviceId", "d", may_miss=True, environment=LONG_DEVICE),
+    Field("user/invite/change-user-invite-code", "code", "ABC123", environment=("a\x00b",)),
 ]
 every_field = pytest.mark.parametrize("field", FIELDS, ids=str)
 
@@ -127,7 +127,7 @@ def test_wrong_type_is_named(wire: WireClient, token: str, field: Field) -> None
 @every_field
 def test_out_of_range_is_named(wire: WireClient, token: str, field: Field) -> None:
     """A value of the right type that is out of range is named (wire.md 2)."""
-    for value in field.outside:
+    for value in field.environment:
         assert refused_field(send(wire, token, field, value)) == field.name, value
 
 

@@ -98,7 +98,7 @@ def test_medals_are_sorted(wire: WireClient) -> None:
 
 def test_register_time_is_shanghais(own_wire: WireClient) -> None:
     """The text register_time is the wall clock of Asia/Shanghai (wire.md 1.11)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     told = own_wire.get_user(own_wire.account().id).pb_data.text(7)
     assert told[:17] == NOW_IN_SHANGHAI[:17]
     assert 20 <= int(told[17:]) < 50
@@ -106,25 +106,25 @@ def test_register_time_is_shanghais(own_wire: WireClient) -> None:
 
 def test_vip_is_public_and_ends(own_wire: WireClient) -> None:
     """The fields is_vip, vip_expired_time and vip_status follow the clock (wire.md 3)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     plain, vip = own_wire.account(), own_wire.account(vipDays=1)
     data = own_wire.get_user(plain.id).pb_data
     assert (data.number(13), data.number(14), data.number(15)) == (0, 0, 0)
     data = own_wire.get_user(vip.id).pb_data
     assert (data.number(13), data.number(15)) == (1, 1)
     assert abs(data.number(14) - (NOW + DAY_SECONDS)) < 60
-    own_wire.wind(set=NOW + 2 * DAY_SECONDS)
+    own_wire.set_clock(set=NOW + 2 * DAY_SECONDS)
     data = own_wire.get_user(vip.id).pb_data
     assert (data.number(13), data.number(15)) == (0, 2)
 
 
 def test_online_days(own_wire: WireClient) -> None:
     """A day counts once a request came with the account's token (wire.md 5)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     account = own_wire.account()
 
     def days_after(seconds: int) -> tuple[int, int]:
-        own_wire.wind(set=NOW + seconds)
+        own_wire.set_clock(set=NOW + seconds)
         assert own_wire.own_info(account.token).code == 1
         data = own_wire.get_user(account.id).pb_data
         return data.number(11), data.number(12)

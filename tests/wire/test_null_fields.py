@@ -7,10 +7,9 @@ import pytest
 from google.protobuf.message import Message
 from msgspec import Struct
 
-from hupan.api.codec import JsonCodec
-from hupan.api.json_form import JsonFormCodec
+from hupan.api.codecs import JsonCodec, ProtobufJsonCodec
 from hupan.contract.endpoints import ENDPOINTS
-from hupan.domain.refusals import InvalidField
+from hupan.errors import InvalidField
 from tests.wire.answers import refused_field
 from tests.wire.client import WireClient
 from tests.wire.shapes import SUCCESS, reply_to
@@ -49,9 +48,9 @@ def test_null_reads_like_absence(
     """Each optional field of each endpoint, whatever else the body holds."""
     body = whole(form)
     codec = JsonCodec(form)
-    absent = codec.read(json.dumps(body).encode())
+    absent = codec.decode(json.dumps(body).encode())
     other = json.dumps({**body, "further": None, "nested": [None]})[1:-1]
-    assert codec.read(f'{{"{field.encode_name}":{null},{other}}}'.encode()) == absent
+    assert codec.decode(f'{{"{field.encode_name}":{null},{other}}}'.encode()) == absent
 
 
 @pytest.mark.one_engine
@@ -62,7 +61,7 @@ def test_required_null_is_named(form: type[Struct]) -> None:
     for name in whole(form):
         body = json.dumps({**whole(form), **nulls, name: None}).encode()
         with pytest.raises(InvalidField) as refused:
-            JsonCodec(form).read(body)
+            JsonCodec(form).decode(body)
         assert refused.value.field == name
 
 
@@ -72,8 +71,8 @@ def test_null_in_the_json_form(
     request_form: type[Message], response_form: type[Message], name: str
 ) -> None:
     """A protobuf request as JSON: each field may be missing, so each may be null (wire.md 1.3)."""
-    codec = JsonFormCodec(request_form, response_form)
-    assert codec.read(f'{{"{name}": null}}'.encode()) == codec.read(b"{}")
+    codec = ProtobufJsonCodec(request_form, response_form)
+    assert codec.decode(f'{{"{name}": null}}'.encode()) == codec.decode(b"{}")
 
 
 def test_nulls_change_nothing(wire: WireClient) -> None:

@@ -190,10 +190,10 @@ def test_others_see_introduction_and_gender(wire: WireClient) -> None:
 
 def test_times_are_the_servers(own_wire: WireClient) -> None:
     """The keys update_time and lastLoginTime are unix seconds of the server (wire.md 1.11)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     phone = own_wire.fresh_phone()
     token = own_wire.signed_in(phone)
-    own_wire.wind(set=NOW + 3600)
+    own_wire.set_clock(set=NOW + 3600)
     assert reply_to(own_wire, SAVE, {"gender": 1}, token=token) == SUCCESS
     data = own_data(own_wire, token)
     assert 0 <= int(str(data["lastLoginTime"])) - NOW < 60

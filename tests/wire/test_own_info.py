@@ -58,12 +58,12 @@ def test_coins_are_a_double(wire: WireClient, coins: float) -> None:
 
 def test_vip_ends(own_wire: WireClient) -> None:
     """The fields is_vip, vip_status and vip_expired_time follow the clock (wire.md 3)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     token = own_wire.account(vipDays=1).token
     active = own_wire.own_info(token).pb_data
     assert (active.number(9), active.number(11)) == (1, 1)
     assert abs(active.number(10) - (NOW + DAY_SECONDS)) < 60
-    own_wire.wind(set=NOW + 2 * DAY_SECONDS)
+    own_wire.set_clock(set=NOW + 2 * DAY_SECONDS)
     ended = own_wire.own_info(token).pb_data
     assert (ended.number(9), ended.number(11)) == (0, 2)
 

@@ -28,7 +28,7 @@ def test_one_number_at_every_door(wire: WireClient, form: str) -> None:
     """Asked, looked for, signed in with and shown: it is one number and one account."""
     phone = wire.fresh_phone()
     code = wire.sms_code(pasted(form, phone), sent_to=phone)
-    assert [letter.code for letter in wire.outbox("sms", pasted(form, phone))] == [code]
+    assert [letter.code for letter in wire.list_outbox("sms", pasted(form, phone))] == [code]
     token = wire.sign_in(in_full_width(phone), code).text("token")
     assert wire.own_info(token).pb_data.text(6) == phone
     again = wire.signed_in(phone)

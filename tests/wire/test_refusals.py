@@ -112,9 +112,9 @@ def test_both_ways_are_refused(
 
 def test_step_up_has_its_own_code(own_wire: WireClient) -> None:
     """Who must confirm the old number first is told so, not that the code is wrong (D2)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     token = own_wire.account(phone=own_wire.fresh_phone()).token
-    own_wire.wind(set=NOW + 3600)
+    own_wire.set_clock(set=NOW + 3600)
     target = own_wire.fresh_phone()
     answer = PHONE.change(own_wire, token, target, PHONE.code(own_wire, target))
     assert answer.code > 1

@@ -133,11 +133,11 @@ def test_invitations_at_once_are_all_counted(payer: WireClient) -> None:
 
 def test_a_day_ends_at_midnight(payer: WireClient) -> None:
     """The day's number starts anew at midnight of the server's zone, the total goes on (5)."""
-    payer.wind(set=NOW)
+    payer.set_clock(set=NOW)
     inviter = payer.account()
     payer.account(invitedBy=code_of(payer, inviter))
     assert progress(payer, inviter)[:2] == (1, 1)
-    payer.wind(set=NOW + DAY_SECONDS)
+    payer.set_clock(set=NOW + DAY_SECONDS)
     assert progress(payer, inviter)[:2] == (0, 1)
     payer.account(invitedBy=code_of(payer, inviter))
     assert progress(payer, inviter)[:2] == (1, 2)

@@ -110,9 +110,9 @@ def test_account_door_takes_a_device(wire: WireClient) -> None:
 
 def test_clock_is_set_and_advanced(own_wire: WireClient) -> None:
     """The clock door answers the server's new time in unix seconds (design 8)."""
-    assert 0 <= own_wire.wind(set=NOW) - NOW < 30
-    assert 3600 <= own_wire.wind(advance=3600) - NOW < 3630
-    assert 3600 <= own_wire.wind(advance=0) - NOW < 3660
+    assert 0 <= own_wire.set_clock(set=NOW) - NOW < 30
+    assert 3600 <= own_wire.set_clock(advance=3600) - NOW < 3630
+    assert 3600 <= own_wire.set_clock(advance=0) - NOW < 3660
     phone = own_wire.fresh_phone()
     own_wire.sms_code(phone)
     listed = own_wire.http.get("/sandbox/outbox", params={"to": phone}).json()

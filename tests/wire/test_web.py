@@ -71,7 +71,7 @@ def test_homepage(wire: WireClient, host: str) -> None:
 
 def test_homepage_times(own_wire: WireClient) -> None:
     """The key registerTime is unix seconds, its text the wall clock of Shanghai (wire.md 1.11)."""
-    own_wire.wind(set=NOW)
+    own_wire.set_clock(set=NOW)
     found = homepage(own_wire, own_wire.account().id)
     registered = found["registerTime"]
     assert type(registered) is int

@@ -31,7 +31,7 @@ class Way:
         """Return a target that this server has not seen."""
         return wire.fresh_email() if self.channel == "email" else wire.fresh_phone()
 
-    def ask(self, wire: WireClient, target: str, **extra: object) -> Answer:
+    def run(self, wire: WireClient, target: str, **extra: object) -> Answer:
         """Ask for a code to a target."""
         if self.channel == "email":
             return wire.ask_email(target, **extra)
@@ -39,8 +39,8 @@ class Way:
 
     def code(self, wire: WireClient, target: str, **extra: object) -> str:
         """Ask for a code to a target and return the six digits that arrive."""
-        before = {letter.id for letter in wire.outbox(self.channel, target)}
-        asked = self.ask(wire, target, **extra)
+        before = {letter.id for letter in wire.list_outbox(self.channel, target)}
+        asked = self.run(wire, target, **extra)
         assert asked.code == 1, (asked.code, asked.msg)
         return _first(wire, self, target, before, has_code=True).code
 

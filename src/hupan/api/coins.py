@@ -1,24 +1,26 @@
-"""Handler of the record of coins, and coins as the wire writes them."""
+"""Handler of the coin record, and conversion of cents to coins."""
 
 from decimal import Decimal
 
-from hupan.api.services import Services
-from hupan.contract.messages.coins import CoinRecord, CoinRecordEntry, CoinRecordWanted
+from hupan.api.routing import Services
+from hupan.contract.messages.coins import CoinRecordEntry, CoinRecordPage, CoinRecordRequest
 from hupan.model import Caller, CoinEntry
 
-CENTS_IN_A_COIN = 100
+CENTS_PER_COIN = 100
 
 
-async def coin_record(services: Services, caller: Caller, request: CoinRecordWanted) -> CoinRecord:
+async def list_coin_record(
+    services: Services, caller: Caller, request: CoinRecordRequest
+) -> CoinRecordPage:
     """One page of the caller's entries, newest first."""
-    page = await services.coins.page(caller.account.id, size=request.size, page=request.page)
-    return CoinRecord([_entry(entry) for entry in page.entries], page.total)
+    page = await services.coins.list_page(caller.account.id, size=request.size, page=request.page)
+    return CoinRecordPage([_entry(entry) for entry in page.entries], page.total)
 
 
-def coin_amount(cents: int) -> Decimal:
+def cents_to_coins(cents: int) -> Decimal:
     """Coins as a number with at most two decimals, exactly: 200 cents are 2, 5501 are 55.01."""
-    if cents % CENTS_IN_A_COIN == 0:
-        return Decimal(cents // CENTS_IN_A_COIN)
+    if cents % CENTS_PER_COIN == 0:
+        return Decimal(cents // CENTS_PER_COIN)
     return Decimal(cents).scaleb(-2).normalize()
 
 
@@ -27,9 +29,9 @@ def _entry(entry: CoinEntry) -> CoinRecordEntry:
         id=entry.number,
         user_id=str(entry.account_id),
         typ=entry.typ,
-        before_amount=coin_amount(entry.before_cents),
-        after_amount=coin_amount(entry.after_cents),
-        change_amount=coin_amount(entry.change_cents),
+        before_amount=cents_to_coins(entry.before_cents),
+        after_amount=cents_to_coins(entry.after_cents),
+        change_amount=cents_to_coins(entry.change_cents),
         reason=entry.reason,
         remark=entry.remark,
         create_time=entry.created_at,

@@ -1,38 +1,40 @@
-"""Handlers that bind, change and prove phone numbers and addresses, and set passwords."""
+"""Handlers that bind and change phone numbers and e-mail addresses, and reset passwords."""
 
-from hupan.api.call import Call
-from hupan.api.services import Services
-from hupan.contract.messages.contacts import EmailProof, PasswordReset, PhoneProof
-from hupan.contract.table import Done
+from hupan.api.context import RequestContext
+from hupan.api.routing import Services
+from hupan.contract.endpoints import NoData
+from hupan.contract.messages.contacts import EmailProof, PasswordResetRequest, PhoneProof
 from hupan.model import Caller
 
 
-async def bind_phone(services: Services, caller: Caller, request: PhoneProof) -> Done:
+async def bind_phone(services: Services, caller: Caller, request: PhoneProof) -> NoData:
     """Binds a first phone number."""
     await services.contacts.bind_phone(caller.session, request.phone, request.captcha)
-    return Done()
+    return NoData()
 
 
-async def bind_email(services: Services, caller: Caller, request: EmailProof) -> Done:
+async def bind_email(services: Services, caller: Caller, request: EmailProof) -> NoData:
     """Binds a first address."""
     await services.contacts.bind_email(caller.session, request.email, request.captcha)
-    return Done()
+    return NoData()
 
 
-async def change_phone(services: Services, caller: Caller, request: PhoneProof) -> Done:
+async def change_phone(services: Services, caller: Caller, request: PhoneProof) -> NoData:
     """With the number that is bound, proves it; with another one, changes it (security D2)."""
     await services.contacts.change_phone(caller.session, request.phone, request.captcha)
-    return Done()
+    return NoData()
 
 
-async def change_email(services: Services, caller: Caller, request: EmailProof) -> Done:
+async def change_email(services: Services, caller: Caller, request: EmailProof) -> NoData:
     """With the address that is bound, proves it; with another one, changes it (security D2)."""
     await services.contacts.change_email(caller.session, request.email, request.captcha)
-    return Done()
+    return NoData()
 
 
-async def reset_password(services: Services, call: Call, request: PasswordReset) -> Done:
+async def reset_password(
+    services: Services, context: RequestContext, request: PasswordResetRequest
+) -> NoData:
     """Sets a password, also the first."""
-    origin = services.client_addresses.origin(call)
+    origin = services.client_resolver.resolve_origin(context)
     await services.password_resets.reset(request.email, request.captcha, request.password, origin)
-    return Done()
+    return NoData()

@@ -1,13 +1,23 @@
-"""Handlers of the caller's devices."""
+"""Handlers of the caller's devices and their settings."""
 
-from hupan.api.services import Services
-from hupan.contract.messages.devices import DeviceOffline
+from hupan.api.routing import Services
+from hupan.contract.endpoints import IgnoredBody, NoData
+from hupan.contract.messages.devices import (
+    DeviceLogout,
+    IgnoredModulesEdit,
+    IgnoredModulesInfo,
+    IgnoredModulesRequest,
+    IgnoredModulesRow,
+    NotificationEdit,
+    NotificationRequest,
+    NotificationRow,
+    NotificationStatus,
+)
 from hupan.contract.pb.hupan_pb2 import Clients
-from hupan.contract.table import Anything, Done
-from hupan.model import Caller
+from hupan.model import AccountId, Caller
 
 
-async def clients(services: Services, caller: Caller, _request: Anything) -> Clients:
+async def list_devices(services: Services, caller: Caller, _request: IgnoredBody) -> Clients:
     """The devices on which the caller is signed in, the newest sign-in first."""
     sessions = await services.devices.list_live(caller.account.id)
     return Clients(
@@ -23,7 +33,75 @@ async def clients(services: Services, caller: Caller, _request: Anything) -> Cli
     )
 
 
-async def device_offline(services: Services, caller: Caller, request: DeviceOffline) -> Done:
+async def logout_device(services: Services, caller: Caller, request: DeviceLogout) -> NoData:
     """Signs one device of the caller out; another's, or one that is not there, changes nothing."""
     await services.devices.take_offline(caller.account.id, request.device_id)
-    return Done()
+    return NoData()
+
+
+ROW_IDS_PER_ACCOUNT = 128
+"""More than an account has devices with settings; a small factor keeps the ids short."""
+
+
+async def get_ignored_modules(
+    services: Services, caller: Caller, request: IgnoredModulesRequest
+) -> IgnoredModulesInfo:
+    """What is hidden on one of the caller's devices."""
+    account = caller.account.id
+    stored = await services.device_settings.get_ignored_modules(account, request.device_id)
+    row = IgnoredModulesRow(
+        id=row_id(account, stored.number),
+        user_id=str(account),
+        update_time=stored.updated_at,
+        device_id=stored.device_id,
+        ignore=stored.modules,
+    )
+    return IgnoredModulesInfo(row)
+
+
+async def set_ignored_modules(
+    services: Services, caller: Caller, request: IgnoredModulesEdit
+) -> NoData:
+    """Hides parts of the client on one of the caller's devices."""
+    account = caller.account.id
+    await services.device_settings.set_ignored_modules(account, request.device_id, request.ignore)
+    return NoData()
+
+
+async def get_notification(
+    services: Services, caller: Caller, request: NotificationRequest
+) -> NotificationStatus:
+    """How one of the caller's devices is notified."""
+    account = caller.account.id
+    stored = await services.device_settings.get_notification(
+        account, request.device_id, request.registration_id
+    )
+    row = NotificationRow(
+        id=row_id(account, stored.number),
+        user_id=str(account),
+        device_id=stored.device_id,
+        registration_id=stored.registration_id,
+        is_open=stored.is_open,
+        type=stored.type,
+        del_flag=0,
+        create_time=stored.created_at,
+        update_time=stored.updated_at,
+    )
+    return NotificationStatus(row)
+
+
+async def set_notification(services: Services, caller: Caller, request: NotificationEdit) -> NoData:
+    """Sets how one of the caller's devices is notified."""
+    await services.device_settings.set_notification(
+        caller.account.id,
+        request.device_id,
+        request.registration_id,
+        is_open=request.is_open,
+        type_=request.type,
+    )
+    return NoData()
+
+
+def row_id(account: AccountId, number: int) -> int:
+    """The id of an account's row among those of all accounts; 0 for one that is not stored."""
+    return account * ROW_IDS_PER_ACCOUNT + number if number else 0

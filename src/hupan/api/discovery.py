@@ -1,27 +1,30 @@
-"""Handlers of discovery: categories, groups, recommended bots."""
+"""Handlers that list categories, groups, recommended bots and advertisements."""
 
-from hupan.api.services import Services
+from hupan.api.routing import Services
+from hupan.contract.endpoints import IgnoredBody
 from hupan.contract.messages.discovery import (
+    AdvertConfig,
     BotList,
-    Categories,
-    CategoriesWanted,
+    CategoriesRequest,
+    CategoryList,
     GroupList,
-    GroupsWanted,
+    GroupsRequest,
     ListedBot,
     ListedGroup,
 )
-from hupan.contract.table import Anything
 from hupan.model import Bot, Caller, Group
 
 CHAT_TYPE_BOT = "3"
 
 
-async def categories(services: Services, _caller: Caller, _request: CategoriesWanted) -> Categories:
+async def list_categories(
+    services: Services, _caller: Caller, _request: CategoriesRequest
+) -> CategoryList:
     """The categories in their order."""
-    return Categories(await services.discovery.categories())
+    return CategoryList(await services.discovery.categories())
 
 
-async def groups(services: Services, _caller: Caller, request: GroupsWanted) -> GroupList:
+async def list_groups(services: Services, _caller: Caller, request: GroupsRequest) -> GroupList:
     """A page of the groups that are asked for."""
     found = await services.discovery.groups(
         request.category, request.keyword, page=request.page, size=request.size
@@ -29,7 +32,7 @@ async def groups(services: Services, _caller: Caller, request: GroupsWanted) -> 
     return GroupList([_group(group) for group in found])
 
 
-async def bots(services: Services, _caller: Caller, _request: Anything) -> BotList:
+async def list_bots(services: Services, _caller: Caller, _request: IgnoredBody) -> BotList:
     """The recommended bots."""
     return BotList([_bot(bot) for bot in await services.discovery.bots()])
 
@@ -58,4 +61,15 @@ def _bot(bot: Bot) -> ListedBot:
         is_add=bot.may_add,
         is_apply=bot.applies,
         always_agree=bot.always_agrees,
+    )
+
+
+async def get_adverts(services: Services, caller: Caller, _request: IgnoredBody) -> AdvertConfig:
+    """Whether to show the caller advertisements; never to VIP (wire.md 4)."""
+    adverts, is_vip = services.adverts, caller.account.is_vip(services.clock.now())
+    return AdvertConfig(
+        android_code_id=adverts.android_code_id,
+        bottom_height=adverts.bottom_height,
+        ios_code_id=adverts.ios_code_id,
+        is_show=int(adverts.shown and not is_vip),
     )

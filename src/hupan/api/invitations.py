@@ -1,25 +1,27 @@
-"""Handlers of invitations."""
+"""Handlers of the caller's invitation code and invitations."""
 
-from hupan.api.services import Services
+from hupan.api.routing import Services
+from hupan.contract.endpoints import IgnoredBody, NoData
 from hupan.contract.messages.invitations import InvitationCode, InviteProgress
-from hupan.contract.table import Anything, Done
 from hupan.model import Caller
 
 
 async def change_invitation_code(
     services: Services, caller: Caller, request: InvitationCode
-) -> Done:
+) -> NoData:
     """Gives the caller the code that it chose."""
     await services.invitations.change_code(caller.account.id, request.code)
-    return Done()
+    return NoData()
 
 
-async def invite_progress(services: Services, caller: Caller, _request: Anything) -> InviteProgress:
+async def get_invite_progress(
+    services: Services, caller: Caller, _request: IgnoredBody
+) -> InviteProgress:
     """How many the caller invited."""
     progress = await services.invitations.progress(caller.account.id)
     return InviteProgress(
         current_number_day=progress.today,
-        current_number_total=progress.in_all,
+        current_number_total=progress.total,
         target_number_day=progress.target_today,
-        target_number_total=progress.target_in_all,
+        target_number_total=progress.target_total,
     )

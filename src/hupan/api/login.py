@@ -1,36 +1,47 @@
-"""Handlers that open and end sessions."""
+"""Handlers that log in and out."""
 
-from hupan.api.agents import platform_of
-from hupan.api.call import Call
-from hupan.api.services import Services
+from hupan.api.context import RequestContext, detect_platform
+from hupan.api.routing import Services
+from hupan.contract.endpoints import IgnoredBody, NoData
 from hupan.contract.messages.login import CodeLogin, EmailLogin, LoginToken
-from hupan.contract.table import Anything, Done
-from hupan.domain.sessions import Device, device
+from hupan.domain.sessions import Device, parse_device
 from hupan.model import Caller
 
 
-async def code_login(services: Services, call: Call, request: CodeLogin) -> LoginToken:
+async def code_login(services: Services, context: RequestContext, request: CodeLogin) -> LoginToken:
     """Signs in with an SMS code."""
-    on = await _device(services, call, request)
-    return LoginToken(await services.code_logins.sign_in(request.mobile, request.captcha, on))
+    login_device = await _login_device(services, context, request)
+    return LoginToken(
+        await services.code_logins.sign_in(request.mobile, request.captcha, login_device)
+    )
 
 
-async def email_login(services: Services, call: Call, request: EmailLogin) -> LoginToken:
+async def email_login(
+    services: Services, context: RequestContext, request: EmailLogin
+) -> LoginToken:
     """Signs in with a password."""
-    on = await _device(services, call, request)
-    origin = services.client_addresses.origin(call)
-    token = await services.password_logins.sign_in(request.email, request.password, on, origin)
+    login_device = await _login_device(services, context, request)
+    origin = services.client_resolver.resolve_origin(context)
+    token = await services.password_logins.sign_in(
+        request.email, request.password, login_device, origin
+    )
     return LoginToken(token)
 
 
-async def logout(services: Services, caller: Caller | None, _request: Anything) -> Done:
+async def logout(services: Services, caller: Caller | None, _request: IgnoredBody) -> NoData:
     """Ends the session of the token that came, whatever device the body names (security T5)."""
     if caller is not None:
-        await services.sessions.leave(caller.session)
-    return Done()
+        await services.sessions.logout(caller.session)
+    return NoData()
 
 
-async def _device(services: Services, call: Call, request: CodeLogin | EmailLogin) -> Device:
+async def _login_device(
+    services: Services, context: RequestContext, request: CodeLogin | EmailLogin
+) -> Device:
     """What the client signs in on, and the country of its address."""
-    country = await services.places.country(services.client_addresses.of(call))
-    return device(request.device_id, request.platform or platform_of(call.headers), country)
+    country = await services.country_resolver.country(
+        services.client_resolver.resolve_address(context)
+    )
+    return parse_device(
+        request.device_id, request.platform or detect_platform(context.headers), country
+    )

@@ -1,28 +1,58 @@
-"""Handlers that show accounts."""
+"""Handlers that return and edit profiles, personal data, remarks and medals, on both surfaces."""
 
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from hupan.api.services import Services
-from hupan.api.times import text_time
+from msgspec import UnsetType
+
+from hupan.api.codecs import format_time
+from hupan.api.coins import cents_to_coins
+from hupan.api.context import RequestContext
+from hupan.api.routing import Services
 from hupan.clock import Clock
+from hupan.contract.endpoints import IgnoredBody, NoData
+from hupan.contract.messages.profiles import (
+    Homepage,
+    HomepageMedal,
+    HomepageRequest,
+    HomepageUser,
+    PersonalData,
+    PersonalDataEdit,
+    PersonalDataResponse,
+    RemarkEdit,
+    WebInfo,
+    WebUser,
+)
+from hupan.contract.pb import hupan_pb2
 from hupan.contract.pb.hupan_pb2 import (
     VIP_ACTIVE,
     VIP_EXPIRED,
+    EditAvatar,
+    Edited,
+    EditNickname,
     GetUser,
     OwnInfo,
     ProfileInfo,
     RemarkInfo,
     User,
 )
-from hupan.contract.table import Anything
-from hupan.domain.profiles import Profile
-from hupan.domain.refusals import InvalidField
-from hupan.model import NOTHING_NOTED, NOTHING_TOLD, Account, Caller, PublicAccount, Remark, Viewer
+from hupan.domain.profiles import PersonalDataUpdate, Profile
+from hupan.errors import Banned, InvalidField, UnknownUser
+from hupan.model import (
+    NO_PERSONAL_DATA,
+    NO_REMARK,
+    Account,
+    Caller,
+    Medal,
+    PublicAccount,
+    Remark,
+    Viewer,
+)
 
-CENTS_IN_A_COIN = 100
+CENTS_PER_COIN = 100
 
 
-async def own_info(services: Services, caller: Caller, _request: Anything) -> OwnInfo:
+async def get_own_info(services: Services, caller: Caller, _request: IgnoredBody) -> OwnInfo:
     """The caller's own account."""
     account = caller.account
     answer = OwnInfo()
@@ -33,8 +63,8 @@ async def own_info(services: Services, caller: Caller, _request: Anything) -> Ow
     data.avatar_id = account.avatar_id
     data.phone = account.phone
     data.email = account.email
-    data.coin = account.coin_cents / CENTS_IN_A_COIN
-    tell_vip(data, account, services.clock)
+    data.coin = account.coin_cents / CENTS_PER_COIN
+    fill_vip(data, account, services.clock)
     data.invitation_code = account.invitation_code
     return answer
 
@@ -54,49 +84,178 @@ async def get_user(services: Services, viewer: Viewer | None, request: GetUser) 
     data.avatar_id = account.avatar_id
     for medal in profile.medals:
         data.medal.add(id=medal.id, name=medal.name, sort=medal.sort)
-    data.register_time = text_time(account.registered_at, services.zone)
+    data.register_time = format_time(account.registered_at, services.zone)
     data.online_day = account.online_days
     data.continuous_online_day = profile.days_in_a_row
-    tell_vip(data, account, services.clock)
+    fill_vip(data, account, services.clock)
     if profile.remark is not None:
-        tell_remark(data.remark_info, profile.remark)
-    tell_profile(data.profile_info, profile, services.zone)
+        fill_remark(data.remark_info, profile.remark)
+    fill_profile(data.profile_info, profile, services.zone)
     data.ipGeo = profile.country
     return answer
 
 
-def tell_remark(told: RemarkInfo, remark: Remark) -> None:
+def fill_remark(message: RemarkInfo, remark: Remark) -> None:
     """What the viewer noted; there without a content when that is nothing."""
-    told.SetInParent()
-    if remark is not NOTHING_NOTED:
-        told.remark_name = remark.name
-        told.phone_number = remark.phone
-        told.extra_remark = remark.others
+    message.SetInParent()
+    if remark is not NO_REMARK:
+        message.remark_name = remark.name
+        message.phone_number = remark.phone
+        message.extra_remark = remark.others
 
 
-def tell_profile(told: ProfileInfo, profile: Profile, zone: ZoneInfo) -> None:
+def fill_profile(message: ProfileInfo, profile: Profile, zone: ZoneInfo) -> None:
     """What somebody tells, as far as it is shown; the address is all parts of the place."""
-    told.SetInParent()
+    message.SetInParent()
     if profile.last_active_at:
-        told.last_active_time = text_time(profile.last_active_at, zone)
+        message.last_active_time = format_time(profile.last_active_at, zone)
     data = profile.data
-    if data is NOTHING_TOLD:  # as most
+    if data is NO_PERSONAL_DATA:  # as most
         return
-    told.introduction = data.introduction
-    told.gender = data.gender
-    told.birthday_timestamp = max(data.birthday, 0)  # the field is unsigned (wire.md 4)
-    told.city = data.city
-    told.district = data.district
-    told.address = " ".join(filter(None, (data.province, data.city, data.district)))
+    message.introduction = data.introduction
+    message.gender = data.gender
+    message.birthday_timestamp = max(data.birthday, 0)  # the field is unsigned (wire.md 4)
+    message.city = data.city
+    message.district = data.district
+    message.address = " ".join(filter(None, (data.province, data.city, data.district)))
 
 
-def tell_vip(
-    told: OwnInfo.Data | User.Data, account: Account | PublicAccount, clock: Clock
+def fill_vip(
+    message: OwnInfo.Data | User.Data, account: Account | PublicAccount, clock: Clock
 ) -> None:
     """Whether an account has VIP; an empty message says that it never had."""
     if account.vip_until == 0:
         return
-    has_it = account.is_vip(clock.now())
-    told.is_vip = int(has_it)
-    told.vip_expired_time = account.vip_until
-    told.vip_status = VIP_ACTIVE if has_it else VIP_EXPIRED
+    is_vip = account.is_vip(clock.now())
+    message.is_vip = int(is_vip)
+    message.vip_expired_time = account.vip_until
+    message.vip_status = VIP_ACTIVE if is_vip else VIP_EXPIRED
+
+
+async def edit_nickname(services: Services, caller: Caller, request: EditNickname) -> Edited:
+    """Gives the caller another nickname."""
+    await services.profile_edits.change_nickname(caller.account.id, request.name)
+    return Edited()
+
+
+async def edit_avatar(services: Services, caller: Caller, request: EditAvatar) -> Edited:
+    """Gives the caller another avatar."""
+    await services.profile_edits.change_avatar(caller.account.id, request.url)
+    return Edited()
+
+
+Value = TypeVar("Value")
+
+
+async def save_personal_data(
+    services: Services, caller: Caller, request: PersonalDataEdit
+) -> NoData:
+    """Saves the keys that came."""
+    edit = PersonalDataUpdate(
+        introduction=_value_or_none(request.introduction),
+        gender=_value_or_none(request.gender),
+        birthday=_value_or_none(request.birthday),
+        province=_value_or_none(request.province),
+        city=_value_or_none(request.city),
+        district=_value_or_none(request.district),
+        location_code=_value_or_none(request.location_code),
+    )
+    await services.personal_data.save(caller.account.id, edit)
+    return NoData()
+
+
+async def get_personal_data(
+    services: Services, caller: Caller, _request: IgnoredBody
+) -> PersonalDataResponse:
+    """All that the caller tells of itself; its id is the account's, for each has one."""
+    own = await services.personal_data.get(caller.account)
+    return PersonalDataResponse(
+        PersonalData(
+            id=caller.account.id,
+            user_id=str(caller.account.id),
+            last_login_time=own.last_sign_in_at,
+            introduction=own.data.introduction,
+            gender=own.data.gender,
+            birthday=own.data.birthday,
+            province=own.data.province,
+            city=own.data.city,
+            district=own.data.district,
+            location_code=own.data.location_code,
+            update_time=own.saved_at,
+        )
+    )
+
+
+def _value_or_none(value: Value | UnsetType) -> Value | None:
+    return None if isinstance(value, UnsetType) else value
+
+
+async def save_remark(services: Services, caller: Caller, request: RemarkEdit) -> NoData:
+    """Notes something about another account."""
+    if not request.friend_id:
+        raise InvalidField("friendId")
+    remark = Remark(request.name, request.phone, request.others)
+    await services.remarks.save(caller.account.id, request.friend_id, remark)
+    return NoData()
+
+
+async def list_own_medals(
+    services: Services, caller: Caller, _request: IgnoredBody
+) -> hupan_pb2.Medals:
+    """The caller's medals by `sort`, with no data wrapper (wire.md 3)."""
+    worn = await services.medals.list_for_account(caller.account.id)
+    medals = [hupan_pb2.Medal(id=medal.id, name=medal.name, sort=medal.sort) for medal in worn]
+    return hupan_pb2.Medals(medal=medals)
+
+
+async def web_get_homepage(
+    services: Services, _context: RequestContext, request: HomepageRequest
+) -> Homepage:
+    """Somebody's public side; of an id that nobody has, and of a banned account, an empty one.
+
+    An unknown id is a success here (wire.md 4), and a banned account is not shown: 7100 belongs to
+    get-user (wire.md 2).
+    """
+    try:
+        profile = await services.profiles.show(request.user_id, None)
+    except (UnknownUser, Banned):
+        return Homepage(HomepageUser())
+    account = profile.account
+    return Homepage(
+        HomepageUser(
+            user_id=str(account.id),
+            nickname=account.name,
+            avatar_url=account.avatar_url,
+            register_time=account.registered_at,
+            register_time_text=format_time(account.registered_at, services.zone),
+            on_line_day=account.online_days,
+            continuous_on_line_day=profile.days_in_a_row,
+            medals=[_homepage_medal(medal) for medal in profile.medals],
+            is_vip=int(account.is_vip(services.clock.now())),
+        )
+    )
+
+
+async def web_get_own_info(_services: Services, caller: Caller, _request: IgnoredBody) -> WebInfo:
+    """The caller's own account."""
+    account = caller.account
+    return WebInfo(
+        WebUser(
+            user_id=str(account.id),
+            nickname=account.name,
+            phone=account.phone,
+            avatar_id=str(account.avatar_id),
+            avatar_url=account.avatar_url,
+            gold_coin_amount=cents_to_coins(account.coin_cents),
+        )
+    )
+
+
+def _homepage_medal(medal: Medal) -> HomepageMedal:
+    return HomepageMedal(
+        id=medal.id,
+        name=medal.name,
+        desc=medal.description,
+        image_url=medal.image_url,
+        sort=medal.sort,
+    )

@@ -1,4 +1,4 @@
-"""Joins a line of the table of endpoints with its handler.
+"""Router: joins each endpoint with its handler, authentication, rate limit and codec.
 
 The type of the handler follows from the line: who may call, what is read, what is answered. The
 type checker refuses a handler that does not fit its line.
@@ -8,47 +8,170 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, overload
+from zoneinfo import ZoneInfo
 
 from google.protobuf.message import Message
 
-from hupan.api.access import any_token, anybody, may_have_left, signed_in, vip
-from hupan.api.auth_acts import ACTS, Act, Story
-from hupan.api.call import Call
-from hupan.api.codec import MOST_JSON_BYTES, MOST_PROTOBUF_BYTES, Codec, JsonCodec, ProtobufCodec
-from hupan.api.gates import LOOKS, Gates
-from hupan.api.json_form import JsonFormCodec
-from hupan.api.looks import Looks
-from hupan.api.query import QueryCodec
-from hupan.api.services import Services
-from hupan.api.tries import Passing
-from hupan.contract.table import (
-    Anything,
-    AnyToken,
+from hupan.api.audit import AUDIT_EVENTS, AuditContext, AuditEvent, AuditLog
+from hupan.api.codecs import (
+    MAX_JSON_BYTES,
+    MAX_PROTOBUF_BYTES,
+    Codec,
+    JsonCodec,
+    ProtobufCodec,
+    ProtobufJsonCodec,
+    QueryCodec,
+)
+from hupan.api.context import ClientResolver, RequestContext
+from hupan.api.errors import MissingToken
+from hupan.api.limits import REQUEST_LIMITERS, Attempt, RateLimits, RequestLimiter
+from hupan.clock import Clock
+from hupan.contract.endpoints import (
+    AllowLoggedOut,
     Endpoint,
-    MayHaveLeft,
+    IgnoredBody,
+    OptionalSession,
     Public,
     Request,
+    RequiredSession,
+    RequiredVip,
     Response,
-    SignedIn,
-    VipOnly,
 )
-from hupan.counting import Meter
-from hupan.domain.refusals import Banned, NotSignedIn
+from hupan.domain.captchas import Captchas, IssuedCaptcha
+from hupan.domain.codes import CodeRequests
+from hupan.domain.coins import Coins
+from hupan.domain.contacts import Contacts
+from hupan.domain.deletion import AccountDeletion
+from hupan.domain.devices import Devices, DeviceSettings
+from hupan.domain.discovery import Discovery
+from hupan.domain.invitations import Invitations
+from hupan.domain.login import CodeLogins, PasswordLogins
+from hupan.domain.medals import Medals
+from hupan.domain.passwords import PasswordResets
+from hupan.domain.profiles import PersonalDataService, ProfileEdits, Profiles, Remarks
+from hupan.domain.recovery import ContactUndo
+from hupan.domain.sessions import Sessions
+from hupan.errors import Banned, NotSignedIn, VipOnly
+from hupan.geoip import CountryResolver
+from hupan.metrics import EndpointMetrics
 from hupan.model import Caller, Viewer
+from hupan.rules import Adverts
 
-PublicHandler: TypeAlias = Callable[[Services, Call, Request], Awaitable[Response]]
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The domain, as the front door sees it.
+
+    Attributes:
+        on_captcha: told of each captcha that is issued; the sandbox shows the answers.
+    """
+
+    clock: Clock
+    zone: ZoneInfo
+    captchas: Captchas
+    verification: CodeRequests
+    code_logins: CodeLogins
+    password_logins: PasswordLogins
+    password_resets: PasswordResets
+    contacts: Contacts
+    contact_undo: ContactUndo
+    sessions: Sessions
+    profiles: Profiles
+    profile_edits: ProfileEdits
+    personal_data: PersonalDataService
+    remarks: Remarks
+    coins: Coins
+    medals: Medals
+    invitations: Invitations
+    devices: Devices
+    account_deletion: AccountDeletion
+    discovery: Discovery
+    device_settings: DeviceSettings
+    adverts: Adverts
+    client_resolver: ClientResolver
+    country_resolver: CountryResolver
+    audit_log: AuditLog
+    rate_limits: RateLimits
+    on_captcha: Callable[[IssuedCaptcha], None]
+
+
+async def public(_services: Services, context: RequestContext) -> RequestContext:
+    """The call itself: a public endpoint asks nobody who calls."""
+    return context
+
+
+async def require_session(services: Services, context: RequestContext) -> Caller:
+    """The caller of an endpoint marked `T`.
+
+    Raises:
+        MissingToken: there is no token.
+        NotSignedIn, Banned: it opens nothing.
+    """
+    if not context.token:
+        raise MissingToken
+    return await services.sessions.get(context.token)
+
+
+async def require_vip(services: Services, context: RequestContext) -> Caller:
+    """The caller of an endpoint marked `T, VIP`.
+
+    Raises:
+        MissingToken: there is no token.
+        NotSignedIn, Banned: it opens nothing.
+        VipOnly: its account has no VIP, or no more.
+    """
+    caller = await require_session(services, context)
+    if not caller.account.is_vip(services.clock.now()):
+        raise VipOnly
+    return caller
+
+
+async def allow_logged_out(services: Services, context: RequestContext) -> Caller | None:
+    """Who signs out; None when the token did so before.
+
+    Raises:
+        MissingToken: there is no token.
+        NotSignedIn, Banned: it opens nothing, and never signed out.
+    """
+    if not context.token:
+        raise MissingToken
+    try:
+        return await services.sessions.get(context.token)
+    except NotSignedIn:  # asked second: between the questions a session can only leave
+        if await services.sessions.was_logged_out(context.token):
+            return None
+        raise
+
+
+async def optional_session(services: Services, context: RequestContext) -> Viewer | None:
+    """Who looks by an endpoint marked `t`: any token passes, a valid one says who (wire.md 4).
+
+    Raises:
+        MissingToken: there is no token.
+    """
+    if not context.token:
+        raise MissingToken
+    try:
+        return await services.sessions.get_viewer(context.token)
+    except (NotSignedIn, Banned):
+        return None
+
+
+PublicHandler: TypeAlias = Callable[[Services, RequestContext, Request], Awaitable[Response]]
 ViewerHandler: TypeAlias = Callable[[Services, Viewer | None, Request], Awaitable[Response]]
-MaybeHandler: TypeAlias = Callable[[Services, Caller | None, Request], Awaitable[Response]]
-SignedInHandler: TypeAlias = Callable[[Services, Caller, Request], Awaitable[Response]]
-Answer: TypeAlias = Callable[[Codec, Call, bytes], Awaitable[bytes]]
-Guard: TypeAlias = Callable[[Services, Call], Awaitable[Call | Caller | Viewer | None]]
+LogoutHandler: TypeAlias = Callable[[Services, Caller | None, Request], Awaitable[Response]]
+SessionHandler: TypeAlias = Callable[[Services, Caller, Request], Awaitable[Response]]
+RawHandler: TypeAlias = Callable[[Codec, RequestContext, bytes], Awaitable[bytes]]
+Guard: TypeAlias = Callable[
+    [Services, RequestContext], Awaitable[RequestContext | Caller | Viewer | None]
+]
 
 GUARDS: dict[type, Guard] = {
-    Public: anybody,
-    AnyToken: any_token,
-    SignedIn: signed_in,
-    VipOnly: vip,
-    MayHaveLeft: may_have_left,
+    Public: public,
+    OptionalSession: optional_session,
+    RequiredSession: require_session,
+    RequiredVip: require_vip,
+    AllowLoggedOut: allow_logged_out,
 }
 
 
@@ -58,22 +181,22 @@ class Route:
 
     Attributes:
         codec: the form that the endpoint speaks.
-        json_form: the other form of a protobuf endpoint with a documented request, else None.
+        json_codec: the other form of a protobuf endpoint with a documented request, else None.
         has_body: whether a body is read; a GET has its query instead.
-        most_bytes: the largest body taken (security I1).
-        answer: reads the body or the query, asks the handler, writes the answer.
-        meter: counts its requests.
+        max_body_bytes: the largest body taken (security I1).
+        handle: reads the body or the query, asks the handler, writes the answer.
+        metrics: counts its requests.
     """
 
     codec: Codec
-    json_form: Codec | None
+    json_codec: Codec | None
     has_body: bool
-    most_bytes: int
-    answer: Answer
-    meter: Meter = field(default_factory=Meter)
+    max_body_bytes: int
+    handle: RawHandler
+    metrics: EndpointMetrics = field(default_factory=EndpointMetrics)
 
 
-class Routes:
+class Router:
     """The routes of one server."""
 
     def __init__(self, services: Services) -> None:
@@ -81,30 +204,31 @@ class Routes:
         self.table: dict[tuple[str, str, str], Route] = {}
 
     @overload
-    def on(
+    def add(
         self,
         endpoint: Endpoint[Public, Request, Response],
         handler: PublicHandler[Request, Response],
     ) -> None: ...
     @overload
-    def on(
+    def add(
         self,
-        endpoint: Endpoint[AnyToken, Request, Response],
+        endpoint: Endpoint[OptionalSession, Request, Response],
         handler: ViewerHandler[Request, Response],
     ) -> None: ...
     @overload
-    def on(
+    def add(
         self,
-        endpoint: Endpoint[MayHaveLeft, Request, Response],
-        handler: MaybeHandler[Request, Response],
+        endpoint: Endpoint[AllowLoggedOut, Request, Response],
+        handler: LogoutHandler[Request, Response],
     ) -> None: ...
     @overload
-    def on(
+    def add(
         self,
-        endpoint: Endpoint[SignedIn, Request, Response] | Endpoint[VipOnly, Request, Response],
-        handler: SignedInHandler[Request, Response],
+        endpoint: Endpoint[RequiredSession, Request, Response]
+        | Endpoint[RequiredVip, Request, Response],
+        handler: SessionHandler[Request, Response],
     ) -> None: ...
-    def on(self, endpoint: Endpoint[Any, Any, Any], handler: Callable[..., Any]) -> None:
+    def add(self, endpoint: Endpoint[Any, Any, Any], handler: Callable[..., Any]) -> None:
         """Routes an endpoint to its handler.
 
         Raises:
@@ -112,54 +236,58 @@ class Routes:
         """
         if endpoint.key in self.table:
             raise ValueError(f"two handlers for {endpoint.key}")
-        self.table[endpoint.key] = _route(endpoint, _answer(endpoint, handler, self._services))
+        self.table[endpoint.key] = _build_route(
+            endpoint, _build_raw_handler(endpoint, handler, self._services)
+        )
 
 
-def _route(endpoint: Endpoint[Any, Any, Any], answer: Answer) -> Route:
+def _build_route(endpoint: Endpoint[Any, Any, Any], handle: RawHandler) -> Route:
     is_post = endpoint.method == "POST"
     if not issubclass(endpoint.response, Message):
         json = JsonCodec(endpoint.request) if is_post else QueryCodec(endpoint.request)
-        return Route(json, None, is_post, MOST_JSON_BYTES, answer)
+        return Route(json, None, is_post, MAX_JSON_BYTES, handle)
     codec = ProtobufCodec(endpoint.request, endpoint.response)
     has_json_form = issubclass(endpoint.request, Message)
-    json_form = JsonFormCodec(endpoint.request, endpoint.response) if has_json_form else None
-    return Route(codec, json_form, is_post, MOST_PROTOBUF_BYTES, answer)
+    json_form = ProtobufJsonCodec(endpoint.request, endpoint.response) if has_json_form else None
+    return Route(codec, json_form, is_post, MAX_PROTOBUF_BYTES, handle)
 
 
-def _answer(
+def _build_raw_handler(
     endpoint: Endpoint[Any, Any, Any], handler: Callable[..., Any], services: Services
-) -> Answer:
+) -> RawHandler:
     """Access first, then the body, then the handler; what authenticates leaves a line (L2)."""
-    guard = _guard(endpoint)
-    read = _read_nothing if endpoint.request is Anything else _read
-    act = ACTS.get(endpoint)
+    guard = _guard_for(endpoint)
+    read = _ignore_body if endpoint.request is IgnoredBody else _decode_body
+    event = AUDIT_EVENTS.get(endpoint)
 
-    async def answer(codec: Codec, call: Call, body: bytes) -> bytes:
+    async def handle(codec: Codec, context: RequestContext, body: bytes) -> bytes:
         try:
-            who = await guard(services, call)
+            principal = await guard(services, context)
         except (NotSignedIn, Banned) as refusal:
-            services.auth_events.token_refused(call, refusal)
+            services.audit_log.record_token_refused(context, refusal)
             raise
-        response = await handler(services, who, read(codec, body))
-        return codec.write(response, call.number)
+        response = await handler(services, principal, read(codec, body))
+        return codec.encode(response, context.request_id)
 
-    async def noted(act: Act, codec: Codec, call: Call, body: bytes) -> bytes:
-        story = Story(call)
+    async def handle_audited(
+        event: AuditEvent, codec: Codec, context: RequestContext, body: bytes
+    ) -> bytes:
+        audit_context = AuditContext(context)
         try:
-            async with Passing(services.gates.tries.get(endpoint.path), call):
-                story.who = await guard(services, call)
-                story.request = read(codec, body)
-                response = await handler(services, story.who, story.request)
+            async with Attempt(services.rate_limits.attempt_limiters.get(endpoint.path), context):
+                audit_context.principal = await guard(services, context)
+                audit_context.request = read(codec, body)
+                response = await handler(services, audit_context.principal, audit_context.request)
         except Exception as error:
-            services.auth_events.ended(act, story, error)
+            services.audit_log.record(event, audit_context, error)
             raise
-        services.auth_events.ended(act, story, response)
-        return codec.write(response, call.number)
+        services.audit_log.record(event, audit_context, response)
+        return codec.encode(response, context.request_id)
 
-    return answer if act is None else partial(noted, act)
+    return handle if event is None else partial(handle_audited, event)
 
 
-def _guard(endpoint: Endpoint[Any, Any, Any]) -> Guard:
+def _guard_for(endpoint: Endpoint[Any, Any, Any]) -> Guard:
     """Who may call, and how often; what it gives is the handler's second parameter.
 
     Raises:
@@ -168,29 +296,32 @@ def _guard(endpoint: Endpoint[Any, Any, Any]) -> Guard:
     guard = GUARDS.get(type(endpoint.access))
     if guard is None:
         raise TypeError(f"no guard for {endpoint.path}")
-    looks_of = LOOKS.get(endpoint)
-    return guard if looks_of is None else partial(_counted, guard, looks_of)
+    get_limiter = REQUEST_LIMITERS.get(endpoint)
+    return guard if get_limiter is None else partial(_rate_limited_guard, guard, get_limiter)
 
 
-async def _counted(
-    guard: Guard, looks_of: Callable[[Gates], Looks], services: Services, call: Call
-) -> Call | Caller | Viewer | None:
+async def _rate_limited_guard(
+    guard: Guard,
+    get_limiter: Callable[[RateLimits], RequestLimiter],
+    services: Services,
+    context: RequestContext,
+) -> RequestContext | Caller | Viewer | None:
     """Asks a guard about a request that counts, by where it comes from and by who calls."""
-    looks = looks_of(services.gates)
-    now = looks.enter(call)
-    who = await guard(services, call)
-    looks.meet(who, now)
-    return who
+    limiter = get_limiter(services.rate_limits)
+    now = limiter.check_origin(context)
+    principal = await guard(services, context)
+    limiter.check_account(principal, now)
+    return principal
 
 
-_ANYTHING = Anything()
+_IGNORED_BODY = IgnoredBody()
 
 
-def _read_nothing(codec: Codec, body: bytes) -> Anything:
+def _ignore_body(codec: Codec, body: bytes) -> IgnoredBody:
     """An endpoint without a documented body takes anything (wire.md 1.4)."""
     del codec, body
-    return _ANYTHING
+    return _IGNORED_BODY
 
 
-def _read(codec: Codec, body: bytes) -> Any:  # noqa: ANN401 - the line knows the type
-    return codec.read(body)
+def _decode_body(codec: Codec, body: bytes) -> Any:  # noqa: ANN401 - the line knows the type
+    return codec.decode(body)

@@ -1,13 +1,14 @@
-"""The entry point `hupan`.
+"""Entry point `hupan`: finds the command, imports its module and runs it.
 
-A command is one line in `COMMANDS` and one file with a function `register(app)`. The file is
-imported when its command is asked for, so that `hupan version` does not wait for the server's
-libraries; `hupan --help` imports them all.
+A command is one line in `COMMANDS` and a function that adds it. Its file is imported when the
+command is run, so that `hupan version` does not wait for the server's libraries; `hupan --help`
+imports them all.
 """
 
 import contextlib
 import io
 import os
+import platform
 import sys
 from importlib import import_module
 from typing import Final, NoReturn
@@ -16,30 +17,47 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-COMMANDS: Final = {
-    "serve": "hupan.cli.serve",
-    "sandbox": "hupan.cli.sandbox",
-    "config": "hupan.cli.config_commands",
-    "account": "hupan.cli.account_commands",
-    "coins": "hupan.cli.coin_commands",
-    "medal": "hupan.cli.medal_commands",
-    "group": "hupan.cli.group_commands",
-    "bot": "hupan.cli.bot_commands",
-    "category": "hupan.cli.category_commands",
-    "limits": "hupan.cli.limit_commands",
-    "database": "hupan.cli.database_commands",
-    "bench": "hupan.cli.bench",
-    "version": "hupan.cli.version",
-}
-"""The file of each command, in the order of the help."""
+from hupan import __version__
 
-_HELP = """湖畔：自己运行的聊天账号服务器。
+_VERSION_HELP = """显示本程序与 Python 的版本号；反馈问题时请附上。
+
+Show the versions of this program and of Python; put them into a report of a fault.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("version", help=_VERSION_HELP, short_help="显示版本号 Show the version")(version)
+
+
+def version() -> None:
+    """Writes one line: what a report of a fault should begin with."""
+    typer.echo(f"hupan {__version__} (Python {platform.python_version()})")
+
+
+COMMANDS: Final = {
+    "serve": "hupan.cli.serve:register",
+    "sandbox": "hupan.cli.sandbox:register",
+    "config": "hupan.cli.config:register",
+    "account": "hupan.cli.accounts:register",
+    "coins": "hupan.cli.coins:register",
+    "medal": "hupan.cli.medals:register",
+    "group": "hupan.cli.discovery:register_group_commands",
+    "bot": "hupan.cli.discovery:register_bot_commands",
+    "category": "hupan.cli.discovery:register_category_commands",
+    "limits": "hupan.cli.limits:register",
+    "database": "hupan.cli.database:register",
+    "version": "hupan.cli.main:register",
+}
+"""The function that adds each command, as `module:function`, in the order of the help."""
+
+_PROGRAM_HELP = """湖畔：自己运行的聊天账号服务器。
 
 Hupan: the account server for Yunhu-compatible chat that you run yourself.
 """
 
 
-class _Commands(TyperGroup):
+class _LazyCommands(TyperGroup):
     """The commands of the table."""
 
     # The widest type will do, as the context is not looked at.
@@ -55,17 +73,18 @@ class _Commands(TyperGroup):
         """The command, imported now; None for a name that is not in the table."""
         if cmd_name not in COMMANDS:
             return None
-        part = typer.Typer(rich_markup_mode=None)
-        import_module(COMMANDS[cmd_name]).register(part)
-        command = get_group(part).commands[cmd_name]
+        app_of_command = typer.Typer(rich_markup_mode=None)
+        module, function = COMMANDS[cmd_name].split(":")
+        getattr(import_module(module), function)(app_of_command)
+        command = get_group(app_of_command).commands[cmd_name]
         return command if isinstance(command, TyperCommand | TyperGroup) else None
 
 
 # No rich: it costs more than all the rest of a short command. Its tracebacks might show secrets.
 app = typer.Typer(
     name="hupan",
-    cls=_Commands,
-    help=_HELP,
+    cls=_LazyCommands,
+    help=_PROGRAM_HELP,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -89,9 +108,9 @@ def main() -> None:
             sys.stdout.flush()  # now, while it can still be told that it fails
             raise
     except OSError as error:
-        _give_up(error)
+        _exit_with_error(error)
     except UnicodeEncodeError as error:
-        if all(map(_is_text, sys.argv)):
+        if all(map(_is_encodable, sys.argv)):
             raise
         typer.echo("参数不是 UTF-8 文本 / an argument is no text in UTF-8", err=True)
         raise SystemExit(1) from error
@@ -106,7 +125,7 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _give_up(error: OSError) -> NoReturn:
+def _exit_with_error(error: OSError) -> NoReturn:
     """Says why, unless it is that nobody reads any more."""
     if not isinstance(error, BrokenPipeError):
         with contextlib.suppress(OSError):
@@ -117,5 +136,5 @@ def _give_up(error: OSError) -> NoReturn:
     raise SystemExit(1) from error
 
 
-def _is_text(argument: str) -> bool:
+def _is_encodable(argument: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in argument)

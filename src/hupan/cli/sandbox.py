@@ -1,8 +1,12 @@
-"""`hupan sandbox`."""
+"""`hupan sandbox`: runs the server on throw-away data."""
 
+import fcntl
 import os
 import re
-from contextlib import AbstractContextManager, nullcontext
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,66 +14,115 @@ from typing import Annotated
 
 import typer
 
-from hupan.app.sandbox import SandboxOptions, sandbox_application
-from hupan.app.storing import prepared_store
-from hupan.cli.banner import say
-from hupan.cli.listening import listen
-from hupan.cli.refusing import refused_plainly
-from hupan.cli.sandbox_folder import passing_folder
-from hupan.cli.settings_or_exit import (
-    ConfigOption,
-    DatabaseOption,
-    startable_settings_or_exit,
-)
+from hupan.application import SandboxOptions, make_sandbox_application
+from hupan.cli.output import exit_on_error
+from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
+from hupan.cli.serve import listen, print_banner
+from hupan.opening import prepared_store
 
-_HELP = """运行沙盒：真实的服务器，但数据用完即弃，“发出”的验证码可在 /sandbox/outbox 查看。
+FOLDER_PREFIX = "hupan-sandbox-"
+_RUNNING_LOCK = "running.lock"
+_STORE_LOCK = "hupan.db.lock"  # all that older versions held
+_MAX_FOLDERS_CHECKED = 1000
+
+
+@contextmanager
+def temporary_data_folder() -> Iterator[Path]:
+    """A new folder that is gone afterwards; those of sandboxes that were killed go first."""
+    remove_abandoned_folders(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        # Under its name only when it is held: another sandbox that starts now may look at it.
+        with (folder / f"{_RUNNING_LOCK}.new").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / f"{_RUNNING_LOCK}.new").rename(folder / _RUNNING_LOCK)
+            yield folder
+
+
+def remove_abandoned_folders(parent: Path) -> None:
+    """Removes the folders of one's own sandboxes that do not run any more.
+
+    One that runs holds a lock. A folder without any lock may be one that is just being made.
+    """
+    for _, folder in zip(
+        range(_MAX_FOLDERS_CHECKED), parent.glob(f"{FOLDER_PREFIX}*"), strict=False
+    ):
+        if _is_abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != os.getuid():
+            return False
+        locks = [path for name in (_RUNNING_LOCK, _STORE_LOCK) if (path := folder / name).is_file()]
+        return bool(locks) and all(map(_is_unlocked, locks))
+    except OSError:
+        return False
+
+
+def _is_unlocked(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+_SANDBOX_HELP = """运行沙盒：真实的服务器，但数据用完即弃，“发出”的验证码可在 /sandbox/outbox 查看。
 
 Run a sandbox: the real server on throw-away data; GET /sandbox/outbox shows each code it "sent".
 """
-_LIMITS = "启用次数限制 Enforce limits on sends and tries"
-_ALLOW_HOST = (
+_LIMITS_OPTION_HELP = "启用次数限制 Enforce limits on sends and tries"
+_ALLOW_HOST_OPTION_HELP = (
     "除 localhost 与 IP 地址外，允许访问 /sandbox 的主机名，可多次 "
     "A host name, besides localhost and IP addresses, by which /sandbox may be used; repeatable"
 )
-_HOST = "监听地址；非本机地址会让网络中的任何人使用 /sandbox Address; not loopback opens /sandbox"
-_QUIET = "不在终端打印验证码 Do not print codes on the terminal"
-_NAME = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*\.?")
-_OPEN_ZH = (
+_HOST_OPTION_HELP = (
+    "监听地址；非本机地址会让网络中的任何人使用 /sandbox Address; not loopback opens /sandbox"
+)
+_QUIET_OPTION_HELP = "不在终端打印验证码 Do not print codes on the terminal"
+_HOST_NAME = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*\.?")
+_EXPOSED_WARNING_ZH = (
     "⚠ 沙盒没有监听在本机地址上：能连到它的任何人都可读取全部验证码、清空数据、调整时钟。"
     "请勿存放真实数据；只在可信的网络中这样使用。"
 )
-_OPEN_EN = (
+_EXPOSED_WARNING_EN = (
     "⚠ The sandbox does not listen on loopback: everybody who can reach it reads all codes, wipes "
     "the data and moves the clock. Keep no real data in it, and do this in trusted networks only."
 )
-_SEED = "用种子重现验证码与令牌 Repeat codes and tokens from a seed"
+_SEED_OPTION_HELP = "用种子重现验证码与令牌 Repeat codes and tokens from a seed"
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("sandbox", help=_HELP, short_help="运行沙盒 Run a sandbox")(sandbox)
+    app.command("sandbox", help=_SANDBOX_HELP, short_help="运行沙盒 Run a sandbox")(sandbox)
 
 
 def sandbox(
     *,
-    host: Annotated[str | None, typer.Option(help=_HOST)] = None,
+    host: Annotated[str | None, typer.Option(help=_HOST_OPTION_HELP)] = None,
     port: Annotated[int | None, typer.Option(help="监听端口 Port to listen on")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="保留数据的目录 Folder to keep the data in")
     ] = None,
     database: DatabaseOption = None,
-    limits: Annotated[bool, typer.Option("--limits", help=_LIMITS)] = False,
-    seed: Annotated[str, typer.Option(help=_SEED)] = "",
+    limits: Annotated[bool, typer.Option("--limits", help=_LIMITS_OPTION_HELP)] = False,
+    seed: Annotated[str, typer.Option(help=_SEED_OPTION_HELP)] = "",
     allow_host: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help=_ALLOW_HOST, show_default=False)
+        list[str] | None,
+        typer.Option(metavar="NAME", help=_ALLOW_HOST_OPTION_HELP, show_default=False),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help=_QUIET)] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help=_QUIET_OPTION_HELP)] = False,
     config: ConfigOption = None,
 ) -> None:
     """Serves; exits with 1 when it cannot start."""
     for name in allow_host or []:
-        _refuse_no_name(name)
-    with _folder(data_dir) as folder:
+        _check_host_name(name)
+    with _choose_data_folder(data_dir) as folder:
         given = {
             "host": host or "127.0.0.1",
             "port": port,
@@ -80,23 +133,23 @@ def sandbox(
             "limits_enabled": limits,
             "email_profile": "lenient",
         }
-        settings = startable_settings_or_exit(config, given, with_senders=False).settings
+        settings = load_startable_settings_or_exit(config, given, with_senders=False).settings
 
         def on_listening(urls: list[str]) -> None:
-            say("sandbox", urls, settings, f"{urls[0]}/sandbox/outbox")
-            _warn(settings.host)
+            print_banner("sandbox", urls, settings, f"{urls[0]}/sandbox/outbox")
+            _warn_if_exposed(settings.host)
 
-        names = _names(settings.host, allow_host or [])
+        names = _normalize_host_names(settings.host, allow_host or [])
         options = SandboxOptions(seed, names, not quiet, _is_english())
-        factory = partial(sandbox_application, settings, options)
-        with refused_plainly(), prepared_store(settings, is_sandbox=True):
+        factory = partial(make_sandbox_application, settings, options)
+        with exit_on_error(), prepared_store(settings, is_sandbox=True):
             status = listen(factory, settings, on_listening)
     raise typer.Exit(status)
 
 
-def _folder(data_dir: Path | None) -> AbstractContextManager[Path]:
+def _choose_data_folder(data_dir: Path | None) -> AbstractContextManager[Path]:
     """The folder that was asked for, or one that is gone afterwards."""
-    return passing_folder() if data_dir is None else nullcontext(data_dir)
+    return temporary_data_folder() if data_dir is None else nullcontext(data_dir)
 
 
 def _is_english() -> bool:
@@ -106,14 +159,14 @@ def _is_english() -> bool:
     return language not in ("", "c", "posix") and not language.startswith("zh")
 
 
-def _names(host: str, allowed: list[str]) -> tuple[str, ...]:
+def _normalize_host_names(host: str, allowed: list[str]) -> tuple[str, ...]:
     """The host names that lead here, in lower case; addresses always do."""
     return tuple(name.strip().rstrip(".").lower() for name in (host, *allowed) if name.strip())
 
 
-def _refuse_no_name(name: str) -> None:
+def _check_host_name(name: str) -> None:
     """Refuses what no `Host` will ever say, such as a name with its port."""
-    if not _NAME.fullmatch(name.strip()):
+    if not _HOST_NAME.fullmatch(name.strip()):
         raise typer.BadParameter(
             f"--allow-host needs a host name without a port: {name!a}"
             if _is_english()
@@ -121,10 +174,10 @@ def _refuse_no_name(name: str) -> None:
         )
 
 
-def _warn(host: str) -> None:
+def _warn_if_exposed(host: str) -> None:
     """Tells what an address that is not this machine's own opens to everybody there."""
     if not _is_loopback(host):
-        typer.echo(_OPEN_EN if _is_english() else _OPEN_ZH, err=True)
+        typer.echo(_EXPOSED_WARNING_EN if _is_english() else _EXPOSED_WARNING_ZH, err=True)
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,24 +1,68 @@
-"""`hupan serve`."""
+"""`hupan serve`: runs the server and prints its start-up banner."""
 
+import sys
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hupan.app.serve import serve_application
-from hupan.app.storing import prepared_store
-from hupan.app.warnings import warning_lines
-from hupan.cli.banner import codes_leave, say
-from hupan.cli.listening import listen
-from hupan.cli.refusing import refused_plainly
-from hupan.cli.settings_or_exit import (
-    ConfigOption,
-    DatabaseOption,
-    startable_settings_or_exit,
-)
+from hupan import __version__
+from hupan.admin.config_check import warning_lines
+from hupan.admin.limits import exemption_lines
+from hupan.application import ASGIApp, make_server_application
+from hupan.cli.output import exit_on_error
+from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
+from hupan.config import Settings
+from hupan.opening import prepared_store
+from hupan.server.connection import ServerLimits
+from hupan.server.workers import run_server
 
-_HELP = """运行服务器，直到收到 SIGTERM 或 Ctrl-C；正在处理的请求会先完成。
+_CONSOLE_DELIVERY = "终端 console（⚠ 仅打印在此处，不会发给用户 printed here, not sent to users）"
+
+
+def print_banner(
+    mode: str, urls: list[str], settings: Settings, codes: str, warnings: Sequence[str] = ()
+) -> None:
+    """Writes the lines and sends them off at once, also into a file or a pipe."""
+    lines = [
+        f"湖畔 Hupan {__version__} · {mode}",
+        *(f"  监听 listening  {url}" for url in urls),
+        f"  数据 data       {settings.masked_database}",
+        f"  验证码 codes    {codes}",
+        *(f"  {line}" for line in exemption_lines(settings, time.time())),
+        *(f"  {line}" for line in warnings),
+    ]
+    sys.stdout.write("\n".join([*lines, ""]))
+    sys.stdout.flush()
+
+
+def describe_code_delivery(settings: Settings) -> str:
+    """How codes leave, with a plain warning where they do not."""
+    sms = _CONSOLE_DELIVERY if settings.sms_sender == "console" else "HTTP 网关 gateway"
+    email = (
+        _CONSOLE_DELIVERY if settings.email_sender == "console" else f"SMTP {settings.smtp_host}"
+    )
+    return sms if sms == email else f"短信 SMS: {sms} · 邮件 e-mail: {email}"
+
+
+def listen(
+    factory: Callable[[], ASGIApp], settings: Settings, on_listening: Callable[[list[str]], None]
+) -> int:
+    """Serves until it is told to stop; gives the exit status."""
+    return run_server(
+        factory,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        limits=ServerLimits(idle_timeout_seconds=settings.connection_idle_seconds),
+        on_listening=on_listening,
+    )
+
+
+_SERVE_HELP = """运行服务器，直到收到 SIGTERM 或 Ctrl-C；正在处理的请求会先完成。
 
 Run the server until SIGTERM or Ctrl-C; requests in flight are finished first.
 """
@@ -26,7 +70,7 @@ Run the server until SIGTERM or Ctrl-C; requests in flight are finished first.
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("serve", help=_HELP, short_help="运行服务器 Run the server")(serve)
+    app.command("serve", help=_SERVE_HELP, short_help="运行服务器 Run the server")(serve)
 
 
 def serve(
@@ -39,13 +83,15 @@ def serve(
     config: ConfigOption = None,
 ) -> None:
     """Serves; exits with 1 when it cannot start."""
-    places = {"data_dir": data_dir, "database": database}
-    given = {"host": host, "port": port, **places, "workers": workers}
-    settings = startable_settings_or_exit(config, given).settings
+    store_options = {"data_dir": data_dir, "database": database}
+    given = {"host": host, "port": port, **store_options, "workers": workers}
+    settings = load_startable_settings_or_exit(config, given).settings
 
     def on_listening(urls: list[str]) -> None:
-        say("serve", urls, settings, codes_leave(settings), warning_lines(settings))
+        print_banner(
+            "serve", urls, settings, describe_code_delivery(settings), warning_lines(settings)
+        )
 
-    with refused_plainly(), prepared_store(settings):
-        status = listen(partial(serve_application, settings), settings, on_listening)
+    with exit_on_error(), prepared_store(settings):
+        status = listen(partial(make_server_application, settings), settings, on_listening)
     raise typer.Exit(status)

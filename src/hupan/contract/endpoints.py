@@ -1,33 +1,46 @@
-"""The one table of endpoints (wire.md 4), shared by server, client, documentation and tests."""
+"""The table of endpoints (wire.md 4), shared by the server, clients, documentation and tests.
 
-from typing import Any
+A request or response type that is a msgspec Struct travels as JSON, a protobuf Message as protobuf
+(wire.md 1.3), so no column names the codec.
+"""
 
-from hupan.contract.messages.adverts import AdvertsShown
-from hupan.contract.messages.coins import CoinRecord, CoinRecordWanted
-from hupan.contract.messages.contacts import EmailProof, PasswordReset, PhoneProof
-from hupan.contract.messages.device_settings import (
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from google.protobuf.message import Message
+from msgspec import Struct
+
+from hupan.contract.messages.codes import Captcha, EmailCodeRequest, SmsCodeRequest
+from hupan.contract.messages.coins import CoinRecordPage, CoinRecordRequest
+from hupan.contract.messages.contacts import EmailProof, PasswordResetRequest, PhoneProof
+from hupan.contract.messages.deletion import AccountCancellation
+from hupan.contract.messages.devices import (
+    DeviceLogout,
     IgnoredModulesEdit,
     IgnoredModulesInfo,
-    IgnoredModulesWanted,
+    IgnoredModulesRequest,
     NotificationEdit,
+    NotificationRequest,
     NotificationStatus,
-    NotificationWanted,
 )
-from hupan.contract.messages.devices import DeviceOffline
 from hupan.contract.messages.discovery import (
+    AdvertConfig,
     BotList,
-    Categories,
-    CategoriesWanted,
+    CategoriesRequest,
+    CategoryList,
     GroupList,
-    GroupsWanted,
+    GroupsRequest,
 )
-from hupan.contract.messages.endings import CancelUser
 from hupan.contract.messages.invitations import InvitationCode, InviteProgress
 from hupan.contract.messages.login import CodeLogin, EmailLogin, LoginToken
-from hupan.contract.messages.personal_data import OwnPersonalData, PersonalDataEdit
-from hupan.contract.messages.remarks import RemarkWanted
-from hupan.contract.messages.verification import Captcha, EmailCodeWanted, SmsCodeWanted
-from hupan.contract.messages.web import Homepage, HomepageWanted, WebInfo
+from hupan.contract.messages.profiles import (
+    Homepage,
+    HomepageRequest,
+    PersonalDataEdit,
+    PersonalDataResponse,
+    RemarkEdit,
+    WebInfo,
+)
 from hupan.contract.pb.hupan_pb2 import (
     Clients,
     EditAvatar,
@@ -38,71 +51,150 @@ from hupan.contract.pb.hupan_pb2 import (
     OwnInfo,
     User,
 )
-from hupan.contract.table import (
-    ANY_TOKEN,
-    MAY_HAVE_LEFT,
-    PUBLIC,
-    SIGNED_IN,
-    VIP,
-    Anything,
-    Done,
-    Endpoint,
-    Lines,
-)
 
-app = Lines("app")
-web = Lines("web")
+Surface: TypeAlias = Literal["app", "web"]
+Method: TypeAlias = Literal["GET", "POST"]
 
-captcha = app.post("/v1/user/captcha", PUBLIC, Anything, Captcha)
-get_sms_code = app.post("/v1/verification/get-verification-code", PUBLIC, SmsCodeWanted, Done)
-get_email_code = app.post(
-    "/v1/verification/get-email-verification-code", PUBLIC, EmailCodeWanted, Done
+
+class Public:
+    """Anybody may call."""
+
+
+class OptionalSession:
+    """A token that is not empty is asked for; only a valid one says who calls (wire.md 4, `t`)."""
+
+
+class RequiredSession:
+    """The token of a live session is needed (wire.md 4, `T`)."""
+
+
+class RequiredVip:
+    """The token of a live session is needed, and VIP in force (wire.md 4, `T, VIP`)."""
+
+
+class AllowLoggedOut:
+    """The token of a live session, or one that signed out: doing so twice succeeds (T5)."""
+
+
+PUBLIC = Public()
+OPTIONAL_SESSION = OptionalSession()
+SESSION = RequiredSession()
+VIP = RequiredVip()
+ALLOW_LOGGED_OUT = AllowLoggedOut()
+
+Access = TypeVar("Access", Public, OptionalSession, RequiredSession, RequiredVip, AllowLoggedOut)
+Request = TypeVar("Request", bound=Struct | Message)
+Response = TypeVar("Response", bound=Struct | Message)
+
+
+class IgnoredBody(Struct):
+    """The request of an endpoint without a documented body: anything is taken (wire.md 1.4)."""
+
+
+class NoData(Struct):
+    """The response of an endpoint that has nothing to say but success: no `data` key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[Access, Request, Response]):
+    """One line of the table.
+
+    Attributes:
+        surface: which of the two servers the client believes it talks to (wire.md 1.1).
+        method: the only HTTP method that is routed.
+        path: the whole path, always static.
+        access: who may call.
+        request: what the body is read as.
+        response: what `data` (JSON) or the whole answer (protobuf) is written from.
+    """
+
+    surface: Surface
+    method: Method
+    path: str
+    access: Access
+    request: type[Request]
+    response: type[Response]
+
+    @property
+    def key(self) -> tuple[Surface, str, str]:
+        """What the dispatcher looks up: (surface, method, path)."""
+        return self.surface, self.method, self.path
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointBuilder:
+    """Writes the lines of one surface: `app.post("/v1/…", PUBLIC, EmailLogin, LoginToken)`."""
+
+    surface: Surface
+
+    def post(
+        self, path: str, access: Access, request: type[Request], response: type[Response]
+    ) -> Endpoint[Access, Request, Response]:
+        """A line for a POST."""
+        return Endpoint(self.surface, "POST", path, access, request, response)
+
+    def get(
+        self, path: str, access: Access, request: type[Request], response: type[Response]
+    ) -> Endpoint[Access, Request, Response]:
+        """A line for a GET."""
+        return Endpoint(self.surface, "GET", path, access, request, response)
+
+
+app = EndpointBuilder("app")
+web = EndpointBuilder("web")
+
+create_captcha = app.post("/v1/user/captcha", PUBLIC, IgnoredBody, Captcha)
+send_sms_code = app.post("/v1/verification/get-verification-code", PUBLIC, SmsCodeRequest, NoData)
+send_email_code = app.post(
+    "/v1/verification/get-email-verification-code", PUBLIC, EmailCodeRequest, NoData
 )
 code_login = app.post("/v1/user/verification-login", PUBLIC, CodeLogin, LoginToken)
 email_login = app.post("/v1/user/email-login", PUBLIC, EmailLogin, LoginToken)
-own_info = app.get("/v1/user/info", SIGNED_IN, Anything, OwnInfo)
-get_user = app.post("/v1/user/get-user", ANY_TOKEN, GetUser, User)
-edit_nickname = app.post("/v1/user/edit-nickname", SIGNED_IN, EditNickname, Edited)
-edit_avatar = app.post("/v1/user/edit-avatar", SIGNED_IN, EditAvatar, Edited)
-save_personal_data = app.post("/v1/user/save-user-data", SIGNED_IN, PersonalDataEdit, Done)
-get_personal_data = app.post("/v1/user/get-user-data", SIGNED_IN, Anything, OwnPersonalData)
-save_remark = app.post("/v1/user/save-user-remarks", SIGNED_IN, RemarkWanted, Done)
-bind_phone = app.post("/v1/user/bing-phone", SIGNED_IN, PhoneProof, Done)
-bind_email = app.post("/v1/user/bing-email", SIGNED_IN, EmailProof, Done)
-change_phone = app.post("/v1/user/change-phone-check", SIGNED_IN, PhoneProof, Done)
-change_email = app.post("/v1/user/change-email-check", SIGNED_IN, EmailProof, Done)
-reset_password = app.post("/v1/user/forget-password", PUBLIC, PasswordReset, Done)
-logout = app.post("/v1/user/logout", MAY_HAVE_LEFT, Anything, Done)
-coin_record = app.post(
-    "/v1/user/gold-coin-increase-decrease-record", SIGNED_IN, CoinRecordWanted, CoinRecord
+get_own_info = app.get("/v1/user/info", SESSION, IgnoredBody, OwnInfo)
+get_user = app.post("/v1/user/get-user", OPTIONAL_SESSION, GetUser, User)
+edit_nickname = app.post("/v1/user/edit-nickname", SESSION, EditNickname, Edited)
+edit_avatar = app.post("/v1/user/edit-avatar", SESSION, EditAvatar, Edited)
+save_personal_data = app.post("/v1/user/save-user-data", SESSION, PersonalDataEdit, NoData)
+get_personal_data = app.post("/v1/user/get-user-data", SESSION, IgnoredBody, PersonalDataResponse)
+save_remark = app.post("/v1/user/save-user-remarks", SESSION, RemarkEdit, NoData)
+bind_phone = app.post("/v1/user/bing-phone", SESSION, PhoneProof, NoData)
+bind_email = app.post("/v1/user/bing-email", SESSION, EmailProof, NoData)
+change_phone = app.post("/v1/user/change-phone-check", SESSION, PhoneProof, NoData)
+change_email = app.post("/v1/user/change-email-check", SESSION, EmailProof, NoData)
+reset_password = app.post("/v1/user/forget-password", PUBLIC, PasswordResetRequest, NoData)
+logout = app.post("/v1/user/logout", ALLOW_LOGGED_OUT, IgnoredBody, NoData)
+list_coin_record = app.post(
+    "/v1/user/gold-coin-increase-decrease-record", SESSION, CoinRecordRequest, CoinRecordPage
 )
-web_coin_record = web.get(
-    "/v1/user/gold-coin-increase-decrease-record", SIGNED_IN, CoinRecordWanted, CoinRecord
+web_list_coin_record = web.get(
+    "/v1/user/gold-coin-increase-decrease-record", SESSION, CoinRecordRequest, CoinRecordPage
 )
-own_medals = app.post("/v1/user/medal", SIGNED_IN, Anything, Medals)
-invite_progress = app.post("/v1/user/invite/invite-progress", SIGNED_IN, Anything, InviteProgress)
+list_own_medals = app.post("/v1/user/medal", SESSION, IgnoredBody, Medals)
+get_invite_progress = app.post(
+    "/v1/user/invite/invite-progress", SESSION, IgnoredBody, InviteProgress
+)
 change_invitation_code = app.post(
-    "/v1/user/invite/change-user-invite-code", SIGNED_IN, InvitationCode, Done
+    "/v1/user/invite/change-user-invite-code", SESSION, InvitationCode, NoData
 )
-discover_categories = app.post(
-    "/v1/user/recommend-category-list", SIGNED_IN, CategoriesWanted, Categories
+list_categories = app.post(
+    "/v1/user/recommend-category-list", SESSION, CategoriesRequest, CategoryList
 )
-discover_groups = app.post("/v1/user/recommend-list", SIGNED_IN, GroupsWanted, GroupList)
-discover_bots = app.post("/v1/user/recommend", SIGNED_IN, Anything, BotList)
-clients = app.get("/v1/user/clients", SIGNED_IN, Anything, Clients)
-device_offline = app.post("/v1/user/device-offline", SIGNED_IN, DeviceOffline, Done)
-cancel_user = app.post("/v1/user/cancel-user", SIGNED_IN, CancelUser, Done)
-ignored_modules = app.post(
-    "/v1/user/module-ignore-info", VIP, IgnoredModulesWanted, IgnoredModulesInfo
+list_groups = app.post("/v1/user/recommend-list", SESSION, GroupsRequest, GroupList)
+list_bots = app.post("/v1/user/recommend", SESSION, IgnoredBody, BotList)
+list_devices = app.get("/v1/user/clients", SESSION, IgnoredBody, Clients)
+logout_device = app.post("/v1/user/device-offline", SESSION, DeviceLogout, NoData)
+cancel_account = app.post("/v1/user/cancel-user", SESSION, AccountCancellation, NoData)
+get_ignored_modules = app.post(
+    "/v1/user/module-ignore-info", VIP, IgnoredModulesRequest, IgnoredModulesInfo
 )
-ignore_modules = app.post("/v1/user/module-ignore", VIP, IgnoredModulesEdit, Done)
-notification_status = app.post(
-    "/v1/user/notification-status", SIGNED_IN, NotificationWanted, NotificationStatus
+set_ignored_modules = app.post("/v1/user/module-ignore", VIP, IgnoredModulesEdit, NoData)
+get_notification = app.post(
+    "/v1/user/notification-status", SESSION, NotificationRequest, NotificationStatus
 )
-set_notification = app.post("/v1/user/notification-info", SIGNED_IN, NotificationEdit, Done)
-adverts_shown = app.post("/v1/user/get-user-show-adv", SIGNED_IN, Anything, AdvertsShown)
-web_homepage = web.get("/v1/user/homepage", PUBLIC, HomepageWanted, Homepage)
-web_info = web.get("/v1/user/info", SIGNED_IN, Anything, WebInfo)
+set_notification = app.post("/v1/user/notification-info", SESSION, NotificationEdit, NoData)
+get_adverts = app.post("/v1/user/get-user-show-adv", SESSION, IgnoredBody, AdvertConfig)
+web_get_homepage = web.get("/v1/user/homepage", PUBLIC, HomepageRequest, Homepage)
+web_get_own_info = web.get("/v1/user/info", SESSION, IgnoredBody, WebInfo)
 
 ENDPOINTS: tuple[Endpoint[Any, Any, Any], ...] = tuple(
     line for line in globals().values() if isinstance(line, Endpoint)

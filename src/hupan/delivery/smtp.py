@@ -1,4 +1,4 @@
-"""Codes and notices by e-mail, over one SMTP connection each."""
+"""Sender of e-mail: one SMTP connection per message."""
 
 import asyncio
 from contextlib import suppress
@@ -10,20 +10,26 @@ from email.policy import SMTP as SMTP_POLICY
 from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 
-from hupan.delivery.message import Message
-from hupan.delivery.options import require
-from hupan.delivery.protocol import NotSent, OutcomeUnknown
-from hupan.delivery.targets import is_address, quoted, require_mail
-from hupan.delivery.texts import DEFAULT_BRAND, render, require_brand
-from hupan.delivery.tls import is_loopback, verified_context
-from hupan.delivery.words import words_of
+from hupan.delivery.sender import (
+    Message,
+    NotSent,
+    OutcomeUnknown,
+    check_email_message,
+    create_tls_context,
+    is_email_address,
+    is_loopback_host,
+    quote_recipient,
+    require_option,
+)
+from hupan.delivery.texts import DEFAULT_BRAND, render, require_brand, sanitize_reply
 
 if TYPE_CHECKING:
     from aiosmtplib import SMTP
 
-Security = Literal["tls", "starttls", "none"]
 
-_PORT_MAX = 65_535
+SmtpSecurity = Literal["tls", "starttls", "none"]
+
+_MAX_PORT = 65_535
 _QUIT_SECONDS = 2.0
 _TEMPORARY, _PERMANENT = 4, 5
 
@@ -52,7 +58,7 @@ class SmtpOptions:
     host: str
     port: int
     sender: str
-    security: Security = "tls"
+    security: SmtpSecurity = "tls"
     user: str = ""
     password: str = field(default="", repr=False)
     timeout_seconds: float = 30.0
@@ -62,50 +68,54 @@ class SmtpOptions:
 
     def __post_init__(self) -> None:
         is_host = self.host.isascii() and self.host.isprintable()
-        require(is_host, "host", "主机名或 IP 地址", "a host name or an IP address")
+        require_option(is_host, "host", "主机名或 IP 地址", "a host name or an IP address")
         is_given = bool(self.host.strip()) and " " not in self.host
-        require(is_given, "host", "非空的主机名", "must be given")
-        require(0 < self.port <= _PORT_MAX, "port", "1 到 65535", "must be 1 to 65535")
-        require(
-            is_address(self.sender),
+        require_option(is_given, "host", "非空的主机名", "must be given")
+        require_option(0 < self.port <= _MAX_PORT, "port", "1 到 65535", "must be 1 to 65535")
+        require_option(
+            is_email_address(self.sender),
             "sender",
             "一个普通的 ASCII 邮箱地址，可写作 名称 <地址>",
             "must be one plain ASCII e-mail address, or Name <address>",
         )
         is_fit = self.sender_name.isprintable()
-        require(is_fit, "sender", "可打印的名称", "the name must be printable")
-        is_known = self.security in get_args(Security)
-        require(is_known, "security", "tls、starttls 或 none", "must be tls, starttls or none")
-        require(
+        require_option(is_fit, "sender", "可打印的名称", "the name must be printable")
+        is_known = self.security in get_args(SmtpSecurity)
+        require_option(
+            is_known, "security", "tls、starttls 或 none", "must be tls, starttls or none"
+        )
+        require_option(
             bool(self.user) or not self.password,
             "user",
             "非空的用户名（已设置密码）",
             "must be given, because there is a password",
         )
-        require(
+        require_option(
             bool(self.password) or not self.user,
             "password",
             "非空的密码（已设置用户名）",
             "must be given, because there is a user",
         )
-        require(self.timeout_seconds > 0, "timeout_seconds", "大于 0 的秒数", "more than 0 seconds")
-        self._require_privacy()
+        require_option(
+            self.timeout_seconds > 0, "timeout_seconds", "大于 0 的秒数", "more than 0 seconds"
+        )
+        self._require_encryption()
 
-    def hidden(self) -> list[str]:
+    def secrets(self) -> list[str]:
         """List what no log may repeat of these options."""
         return [one for one in (self.user, self.password) if one]
 
-    def _require_privacy(self) -> None:
+    def _require_encryption(self) -> None:
         """Keep codes, and above all passwords, off open wires (security L9)."""
-        if self.security != "none" or is_loopback(self.host):
+        if self.security != "none" or is_loopback_host(self.host):
             return
-        require(
+        require_option(
             self.allow_plaintext,
             "security",
             "tls 或 starttls（none 仅限本机的邮件服务器）",
             '"none" is for loopback hosts only: write tls or starttls',
         )
-        require(
+        require_option(
             not self.password,
             "password",
             "留空（未加密的连接不可传输密码）",
@@ -131,7 +141,7 @@ class SmtpSender:
         self._brand = require_brand(brand)
         self._domain = options.sender.rpartition("@")[2]
         # ValueError: the library's word for an answer it cannot decode.
-        self._failures = (aiosmtplib.SMTPException, OSError, ValueError)
+        self._smtp_errors = (aiosmtplib.SMTPException, OSError, ValueError)
         self._new_client = partial(
             aiosmtplib.SMTP,
             hostname=options.host,
@@ -145,7 +155,7 @@ class SmtpSender:
             use_tls=options.security == "tls",
             # True, never None: None would carry on in the clear if it is not offered.
             start_tls=options.security == "starttls",
-            tls_context=verified_context(options.ca_file),
+            tls_context=create_tls_context(options.ca_file),
         )
 
     async def send(self, message: Message) -> None:
@@ -155,17 +165,17 @@ class SmtpSender:
             NotSent: Refused here, or not accepted by the server (4xx: again, 5xx: never).
             OutcomeUnknown: The talk broke off after DATA.
         """
-        await self.deliver(message)
+        await self.send_and_report(message)
 
-    async def deliver(self, message: Message) -> str:
+    async def send_and_report(self, message: Message) -> str:
         """Send one e-mail like `send`; return what the server said when it took it.
 
         Raises:
             NotSent, OutcomeUnknown: As `send` raises them.
         """
-        require_mail(message)
-        hidden = [message.to, message.code, *self._options.hidden()]
-        outcome = await self._attempt(message.to, self._compose(message), hidden)
+        check_email_message(message)
+        secrets = [message.to, message.code, *self._options.secrets()]
+        outcome = await self._connect_and_transmit(message.to, self._compose(message), secrets)
         if not isinstance(outcome, str):
             # Outside any handler: the library's errors quote the address (security L1).
             raise outcome
@@ -180,7 +190,7 @@ class SmtpSender:
         mail["From"] = Address(
             display_name=self._options.sender_name or self._brand, addr_spec=self._options.sender
         )
-        mail["To"] = quoted(message.to)
+        mail["To"] = quote_recipient(message.to)
         mail["Subject"] = text.subject
         mail["Date"] = datetime.fromtimestamp(message.created_at, UTC)
         mail["Message-ID"] = f"<{message.id}@{self._domain}>"
@@ -189,51 +199,53 @@ class SmtpSender:
         mail.set_content(text.body, cte="base64")
         return mail.as_bytes()
 
-    async def _attempt(
-        self, to: str, mail: bytes, hidden: list[str]
+    async def _connect_and_transmit(
+        self, to: str, mail: bytes, secrets: list[str]
     ) -> NotSent | OutcomeUnknown | str:
         client = self._new_client()
         deadline = asyncio.get_running_loop().time() + self._options.timeout_seconds
         try:
-            return await self._talk(client, to, mail, hidden, deadline)
+            return await self._transmit(client, to, mail, secrets, deadline)
         finally:
             client.close()
 
-    async def _talk(
-        self, client: "SMTP", to: str, mail: bytes, hidden: list[str], deadline: float
+    async def _transmit(
+        self, client: "SMTP", to: str, mail: bytes, secrets: list[str], deadline: float
     ) -> NotSent | OutcomeUnknown | str:
         try:
             async with asyncio.timeout_at(deadline):
                 await client.connect()
                 await client.mail(self._options.sender)
-                await client.rcpt(quoted(to))
-        except self._failures as error:
-            return _before_data(error, hidden)
+                await client.rcpt(quote_recipient(to))
+        except self._smtp_errors as error:
+            return _failure_before_data(error, secrets)
         try:
             async with asyncio.timeout_at(deadline):
-                taken = await client.data(mail)
-        except self._failures as error:
-            return _after_data(error, hidden)
-        with suppress(*self._failures):
+                response = await client.data(mail)
+        except self._smtp_errors as error:
+            return _failure_after_data(error, secrets)
+        with suppress(*self._smtp_errors):
             await client.quit(timeout=_QUIT_SECONDS)
-        return f"{taken.code} {words_of(taken.message, hidden)}".strip()
+        return f"{response.code} {sanitize_reply(response.message, secrets)}".strip()
 
 
-def _before_data(error: Exception, hidden: list[str]) -> NotSent:
-    left = NotSent(f"no mail left us ({type(error).__name__})", again=True)
-    return _refused(error, hidden) or left
+def _failure_before_data(error: Exception, secrets: list[str]) -> NotSent:
+    left = NotSent(f"no mail left us ({type(error).__name__})", is_retryable=True)
+    return _find_rejection(error, secrets) or left
 
 
-def _after_data(error: Exception, hidden: list[str]) -> NotSent | OutcomeUnknown:
+def _failure_after_data(error: Exception, secrets: list[str]) -> NotSent | OutcomeUnknown:
     broken = OutcomeUnknown(f"broken off after DATA ({type(error).__name__})")
-    return _refused(error, hidden) or broken
+    return _find_rejection(error, secrets) or broken
 
 
-def _refused(error: Exception, hidden: list[str]) -> NotSent | None:
+def _find_rejection(error: Exception, secrets: list[str]) -> NotSent | None:
     """Read the server's refusal with its words, if that is what happened."""
-    reply = getattr(error, "code", None)
-    if not isinstance(reply, int) or reply // 100 not in {_TEMPORARY, _PERMANENT}:
+    status = getattr(error, "code", None)
+    if not isinstance(status, int) or status // 100 not in {_TEMPORARY, _PERMANENT}:
         return None
-    words = words_of(str(getattr(error, "message", "")), hidden)
-    said = f": {words}" if words else ""
-    return NotSent(f"the mail server answered {reply}{said}", again=reply // 100 == _TEMPORARY)
+    server_text = sanitize_reply(str(getattr(error, "message", "")), secrets)
+    suffix = f": {server_text}" if server_text else ""
+    return NotSent(
+        f"the mail server answered {status}{suffix}", is_retryable=status // 100 == _TEMPORARY
+    )

@@ -6,17 +6,17 @@ import hmac
 
 from msgspec import DecodeError, Struct, ValidationError, msgpack
 
-from hupan.chance import Chance
+from hupan.captcha import CaptchaImage, CaptchaPool, CaptchaPoolExhausted, CaptchaRenderingFailed
 from hupan.clock import Clock
-from hupan.domain.refusals import Busy, Refusal, WrongCaptcha
-from hupan.pictures.pool import Picture, PicturePool, PicturesBusy, PicturesFailed
-from hupan.seal import Seal
-from hupan.store.captchas import claim_captcha
-from hupan.store.engine import Transaction
+from hupan.crypto import SecretBox
+from hupan.errors import AppError, Busy, WrongCaptcha
+from hupan.rng import RandomSource
+from hupan.store.codes import spend_captcha
+from hupan.store.database import Transaction
 
-_PURPOSE = "captcha"
+_CAPTCHA_KEY_PURPOSE = "captcha"
 _NONCE_BYTES = 12
-_SKEW_SECONDS = 60
+_MAX_CLOCK_SKEW_SECONDS = 60
 """How far the clocks of two nodes may lie apart."""
 
 
@@ -40,7 +40,12 @@ class Captchas:
     """Issues captchas and takes their answers."""
 
     def __init__(
-        self, pictures: PicturePool, seal: Seal, clock: Clock, chance: Chance, lifetime_seconds: int
+        self,
+        pictures: CaptchaPool,
+        seal: SecretBox,
+        clock: Clock,
+        chance: RandomSource,
+        lifetime_seconds: int,
     ) -> None:
         self._pictures = pictures
         self._seal = seal
@@ -54,39 +59,41 @@ class Captchas:
         Raises:
             Busy: no picture is ready and too many wait for one.
         """
-        picture = await self._picture()
+        picture = await self._take_picture()
         expires_at = int(self._clock.now()) + self._lifetime_seconds
         nonce = self._chance.token_bytes(_NONCE_BYTES)
         plain = msgpack.encode(SealedAnswer(nonce, picture.answer, expires_at))
-        captcha_id = base64.urlsafe_b64encode(self._seal.close(_PURPOSE, plain)).decode()
+        captcha_id = base64.urlsafe_b64encode(
+            self._seal.encrypt(_CAPTCHA_KEY_PURPOSE, plain)
+        ).decode()
         return IssuedCaptcha(captcha_id, picture.answer, picture.png)
 
-    async def redeem(self, tx: Transaction, captcha_id: str, answer: str) -> Refusal | None:
+    async def redeem(self, tx: Transaction, captcha_id: str, answer: str) -> AppError | None:
         """Takes an answer; the id is used up also when the answer is wrong.
 
         Returns:
             None when it is right, else the refusal, so that using the id up is kept.
         """
-        sealed = self._open(captcha_id)
+        sealed = self._decrypt(captcha_id)
         now = self._clock.now()
-        longest = self._lifetime_seconds + _SKEW_SECONDS
-        if sealed is None or not now < sealed.expires_at <= now + longest:
+        max_lifetime_seconds = self._lifetime_seconds + _MAX_CLOCK_SKEW_SECONDS
+        if sealed is None or not now < sealed.expires_at <= now + max_lifetime_seconds:
             return WrongCaptcha()  # of a time to come: it would be good for too long (R08)
-        if not await claim_captcha(tx, sealed.nonce, sealed.expires_at):
+        if not await spend_captcha(tx, sealed.nonce, sealed.expires_at):
             return WrongCaptcha()
         given = answer.strip().encode()
         return None if hmac.compare_digest(given, sealed.answer.encode()) else WrongCaptcha()
 
-    async def _picture(self) -> Picture:
+    async def _take_picture(self) -> CaptchaImage:
         try:
             return await self._pictures.take()
-        except (PicturesBusy, PicturesFailed) as error:
+        except (CaptchaPoolExhausted, CaptchaRenderingFailed) as error:
             raise Busy from error
 
-    def _open(self, captcha_id: str) -> SealedAnswer | None:
+    def _decrypt(self, captcha_id: str) -> SealedAnswer | None:
         try:
             sealed = base64.b64decode(captcha_id.encode("ascii"), altchars=b"-_", validate=True)
-            plain = self._seal.open(_PURPOSE, sealed)
+            plain = self._seal.decrypt(_CAPTCHA_KEY_PURPOSE, sealed)
             return None if plain is None else msgpack.decode(plain, type=SealedAnswer)
         except (binascii.Error, UnicodeEncodeError, DecodeError, ValidationError):
             return None

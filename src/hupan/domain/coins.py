@@ -1,4 +1,4 @@
-"""Coins: every change of a balance is an entry of the journal (security J3, L8, R09).
+"""A change of coins that somebody wants, and what it may say.
 
 An entry carries both of its sides: what the account gained or gave, and the same amount with the
 opposite sign for the counter account that its type names. So no row is shared by all accounts.
@@ -8,19 +8,136 @@ answer. That the balance refused it is an answer too, and is remembered for seve
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hupan.clock import Clock
-from hupan.domain.coin_answers import find_answer, refuse
-from hupan.domain.coin_change import COUNTER_ACCOUNTS, MOST_CENTS, CoinChange, checked
-from hupan.domain.outcome import granted
-from hupan.domain.refusals import Refusal, UnknownUser
-from hupan.model import AccountId, CoinEntry
-from hupan.store.coin_audit import CoinFault, list_coin_faults
-from hupan.store.coins import count_entries, hold_balance, insert_entry, list_entries, move_coins
-from hupan.store.engine import Engine, Transaction
+from hupan.domain.text import is_clean, normalize_nfc
+from hupan.errors import (
+    AppError,
+    CoinKeyReused,
+    InvalidField,
+    NotEnoughCoins,
+    TooManyCoins,
+    UnknownUser,
+)
+from hupan.model import AccountId, CoinEntry, CoinType
+from hupan.ratelimit.stored import unwrap
+from hupan.store.coins import (
+    CoinInconsistency,
+    CoinRefusal,
+    change_balance,
+    count_coin_entries,
+    find_coin_entry,
+    find_coin_inconsistencies,
+    find_coin_refusal,
+    insert_coin_entry,
+    insert_coin_refusal,
+    list_coin_entries,
+    lock_balance,
+)
+from hupan.store.database import Database, Transaction
 
-LAST_ACCOUNT = AccountId(2**63 - 1)
-MOST_FAULTS = 100
+MAX_BALANCE_CENTS = 10**15 - 1
+"""The highest balance: 15 digits, the most that a double on the wire keeps exactly (D5)."""
+
+MAX_COIN_REASON_CHARACTERS = 64
+MAX_COIN_REMARK_CHARACTERS = 256
+MAX_COIN_KEY_CHARACTERS = 128
+MAX_COIN_ACTOR_CHARACTERS = 64
+
+COUNTER_ACCOUNTS: dict[CoinType, str] = {
+    CoinType.REWARD: "rewards",
+    CoinType.POST: "posts",
+    CoinType.FIRST_EDIT: "first-edits",
+    CoinType.REDEEM: "redemptions",
+    CoinType.AD: "ads",
+    CoinType.RAFFLE: "raffle",
+    CoinType.INVITE: "invitations",
+}
+
+
+class CoinChange(Struct, frozen=True, kw_only=True):
+    """A change that somebody wants.
+
+    Attributes:
+        change_cents: hundredths of a coin, above 0 to give and below 0 to take; never 0.
+        typ: what it is for, as the wire numbers it.
+        reason: what the owner of the account reads.
+        remark: more of it, "" for none.
+        key: names this change among all of the account's: the same key never acts twice.
+        actor: who caused it: "server", or an operator by name.
+    """
+
+    account: AccountId
+    change_cents: int
+    typ: CoinType
+    reason: str
+    remark: str = ""
+    key: str
+    actor: str = "server"
+
+
+def request_content(change: CoinChange | CoinEntry | CoinRefusal) -> tuple[int, int, str, str, str]:
+    """What must be alike for a key to be the same request."""
+    return change.change_cents, change.typ, change.reason, change.remark, change.actor
+
+
+def validate_change(change: CoinChange) -> CoinChange:
+    """The change with its texts in their normal form.
+
+    Raises:
+        InvalidField: a part of it cannot be.
+    """
+    if not 0 < abs(change.change_cents) <= MAX_BALANCE_CENTS:
+        raise InvalidField("change_cents")
+    return replace(
+        change,
+        reason=_normalize_field(change.reason, "reason", MAX_COIN_REASON_CHARACTERS),
+        remark=change.remark
+        and _normalize_field(change.remark, "remark", MAX_COIN_REMARK_CHARACTERS),
+        key=_normalize_field(change.key, "key", MAX_COIN_KEY_CHARACTERS),
+        actor=_normalize_field(change.actor, "actor", MAX_COIN_ACTOR_CHARACTERS),
+    )
+
+
+def _normalize_field(text: str, field: str, max_characters: int) -> str:
+    normal = normalize_nfc(text, field, max_characters=max_characters)
+    if not 0 < len(normal) <= max_characters or not is_clean(normal):
+        raise InvalidField(field)
+    return normal
+
+
+_REFUSAL_ERRORS: dict[str, type[AppError]] = {
+    "not-enough": NotEnoughCoins,
+    "too-many": TooManyCoins,
+}
+
+
+async def find_recorded_result(tx: Transaction, change: CoinChange) -> CoinEntry | AppError | None:
+    """What the key was answered the first time; None when it is new."""
+    entry = await find_coin_entry(tx, change.account, change.key)
+    if entry is not None:
+        return entry if request_content(entry) == request_content(change) else CoinKeyReused()
+    refused = await find_coin_refusal(tx, change.account, change.key)
+    if refused is not None:
+        return (
+            _REFUSAL_ERRORS[refused.cause]()
+            if request_content(refused) == request_content(change)
+            else CoinKeyReused()
+        )
+    return None
+
+
+async def record_refusal(tx: Transaction, change: CoinChange, now: int) -> AppError:
+    """Says which bound a change would pass, and keeps that as the answer to its key."""
+    cause = "not-enough" if change.change_cents < 0 else "too-many"
+    refused = CoinRefusal(change.account, change.key, cause, now, *request_content(change))
+    await insert_coin_refusal(tx, refused)
+    return _REFUSAL_ERRORS[cause]()
+
+
+LAST_ACCOUNT_ID = AccountId(2**63 - 1)
+MAX_COIN_FAULTS = 100
 
 
 class CoinPage(Struct, frozen=True):
@@ -33,7 +150,7 @@ class CoinPage(Struct, frozen=True):
 class Coins:
     """Gives and takes coins, and lists what was given and taken."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Database, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
 
@@ -47,9 +164,9 @@ class Coins:
             TooManyCoins: the balance would pass `MOST_CENTS`.
             CoinKeyReused: the key named another change before.
         """
-        return granted(await self._engine.change(lambda tx: self.post(tx, change)))
+        return unwrap(await self._engine.run_transaction(lambda tx: self.post(tx, change)))
 
-    async def post(self, tx: Transaction, change: CoinChange) -> CoinEntry | Refusal:
+    async def post(self, tx: Transaction, change: CoinChange) -> CoinEntry | AppError:
         """Makes a change as part of somebody's change, which may go on after a refusal.
 
         Whoever posts to several accounts in one change does so in the order of their ids, or two
@@ -62,45 +179,49 @@ class Coins:
         Raises:
             InvalidField: a part of it cannot be.
         """
-        change = checked(change)
-        if not await hold_balance(tx, change.account):
+        change = validate_change(change)
+        if not await lock_balance(tx, change.account):
             return UnknownUser()
-        first = await find_answer(tx, change)
-        if first is not None:
-            return first
+        recorded = await find_recorded_result(tx, change)
+        if recorded is not None:
+            return recorded
         now = int(self._clock.now())
-        after = await move_coins(tx, change.account, change.change_cents, MOST_CENTS)
+        after = await change_balance(tx, change.account, change.change_cents, MAX_BALANCE_CENTS)
         if after is None:
-            return await refuse(tx, change, now)
-        return await _enter(tx, change, after, now)
+            return await record_refusal(tx, change, now)
+        return await _write_entry(tx, change, after, now)
 
-    async def page(self, account: AccountId, *, size: int, page: int) -> CoinPage:
+    async def list_page(self, account: AccountId, *, size: int, page: int) -> CoinPage:
         """One page of an account's entries; the first holds the newest.
 
         Numbers have no gaps, so page and total are found in the index however many there are.
         """
-        total = await count_entries(self._engine, account)
+        total = await count_coin_entries(self._engine, account)
         newest = total - (page - 1) * size
         if newest <= 0:
             return CoinPage([], total)
-        entries = await list_entries(self._engine, account, above=newest - size, up_to=newest)
+        entries = await list_coin_entries(
+            self._engine, account, after_number=newest - size, last_number=newest
+        )
         return CoinPage(entries, total)
 
-    async def faults(self, account: AccountId | None = None) -> list[CoinFault]:
+    async def list_faults(self, account: AccountId | None = None) -> list[CoinInconsistency]:
         """Where the journal of one account, or of all, breaks the invariants of J3; normally [].
 
         Each entry begins where the one before ended and adds up, its two sides sum to 0, none
         leaves less than 0, and the balance is what the newest left. Tells some hundred at most.
         """
-        first, last = (AccountId(0), LAST_ACCOUNT) if account is None else (account, account)
-        return await list_coin_faults(self._engine, first, last, MOST_FAULTS)
+        first, last = (AccountId(0), LAST_ACCOUNT_ID) if account is None else (account, account)
+        return await find_coin_inconsistencies(self._engine, first, last, MAX_COIN_FAULTS)
 
 
-async def _enter(tx: Transaction, change: CoinChange, after_cents: int, now: int) -> CoinEntry:
+async def _write_entry(
+    tx: Transaction, change: CoinChange, after_cents: int, now: int
+) -> CoinEntry:
     """Writes the entry of a balance that was moved in the same change."""
     entry = CoinEntry(
         account_id=change.account,
-        number=await count_entries(tx, change.account) + 1,
+        number=await count_coin_entries(tx, change.account) + 1,
         key=change.key,
         typ=change.typ,
         reason=change.reason,
@@ -113,5 +234,5 @@ async def _enter(tx: Transaction, change: CoinChange, after_cents: int, now: int
         counter_cents=-change.change_cents,
         created_at=now,
     )
-    await insert_entry(tx, entry)
+    await insert_coin_entry(tx, entry)
     return entry

@@ -1,29 +1,286 @@
-"""What can be discovered: groups by category and keyword, and recommended bots."""
+"""A new edition of the list of groups, made beside the one that is shown (docs/decisions/0007).
 
+Everything is written in small changes with a pause as long as the change took, so a server in
+another process gets its turn at the store (security R14). What is shown changes in the last of
+them, at once; a draft that ends before leaves nothing behind that anybody sees.
+
+Columns have the names of the wire, so what a server answers can be read again. A number may come as
+a number or as text, for CSV knows only text and wire.md 4 has headcounts as strings for bots.
+"""
+
+import asyncio
 import re
 import unicodedata
-from collections.abc import Sequence
+from array import array
+from collections import defaultdict
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar
 
-from hupan.domain.refusals import InvalidField
-from hupan.domain.text import in_normal_form, is_clean
+from hupan.domain.profiles import parse_avatar_url
+from hupan.domain.text import is_clean, normalize, visible_length
+from hupan.errors import InvalidField
 from hupan.model import Bot, Group, GroupId
-from hupan.store.bots import list_bots
-from hupan.store.categories import list_categories, set_categories
-from hupan.store.engine import Engine, Transaction
-from hupan.store.grams import FEATURED, category_gram, fold
-from hupan.store.group_search import GroupQuery, search_groups
+from hupan.store.database import Database, Result, Transaction
+from hupan.store.discovery import (
+    FEATURED_TAG,
+    MAX_GROUPS_PER_PAGE,
+    POSITIONS_PER_BLOCK,
+    GroupQuery,
+    begin_build,
+    check_build_current,
+    copy_groups,
+    count_bots,
+    delete_version_rows,
+    get_published_version,
+    insert_groups,
+    insert_postings,
+    insert_ranks,
+    insert_texts,
+    list_bots,
+    list_categories,
+    list_groups_by_rank,
+    list_headcounts,
+    make_category_tag,
+    make_ngrams,
+    make_search_text,
+    normalize_search_text,
+    pack_positions,
+    publish_version,
+    put_bot,
+    search_groups,
+    set_categories,
+)
+
+ROWS_PER_TRANSACTION = 2_000
+MAX_PAUSE_SECONDS = 0.1
+MAX_HEADCOUNT = 2**53
+GROUP_ID_END = 10**9
+"""Group ids lie below (wire.md 5)."""
+
+ProgressCallback: TypeAlias = Callable[[int, int], None]
+"""Told how many groups are done, and of how many."""
+Item = TypeVar("Item")
+
+
+class GroupIndexBuild:
+    """One edition in the making; opened by `drafting`."""
+
+    def __init__(self, engine: Database, version: int, source_version: int) -> None:
+        self._engine = engine
+        self._version = version
+        self._source_version = source_version
+
+    async def add(self, groups: Sequence[Group]) -> None:
+        """Adds groups, of which none may come twice."""
+        for batch in _chunks(iter(groups), ROWS_PER_TRANSACTION):
+            await self._change(partial(insert_groups, index_version=self._version, groups=batch))
+
+    async def finish(self, on_progress: ProgressCallback) -> int:
+        """Keeps all other groups as they are, indexes, and shows the edition; gives its size."""
+        await self._copy_other_groups()
+        ordered = await self._ids_by_headcount()
+        await self._write_ranks(ordered)
+        await self._write_postings(len(ordered), on_progress)
+        await self._change(partial(publish_version, index_version=self._version))
+        return len(ordered)
+
+    async def _copy_other_groups(self) -> None:
+        after = 0
+        while batch := await list_headcounts(
+            self._engine, self._source_version, after, ROWS_PER_TRANSACTION
+        ):
+            last = batch[-1][0]
+            await self._change(
+                partial(
+                    copy_groups,
+                    source_version=self._source_version,
+                    index_version=self._version,
+                    after_id=after,
+                    last_id=last,
+                )
+            )
+            after = last
+
+    async def _ids_by_headcount(self) -> "array[int]":
+        """All ids by headcount, equal ones by id."""
+        keys: list[int] = []
+        after = 0
+        while batch := await list_headcounts(
+            self._engine, self._version, after, ROWS_PER_TRANSACTION
+        ):
+            # One number sorts in a third of the time and memory of a pair.
+            keys += [
+                (MAX_HEADCOUNT - headcount) * GROUP_ID_END + group for group, headcount in batch
+            ]
+            after = batch[-1][0]
+            await asyncio.sleep(0)
+        keys.sort()
+        return array("q", (key % GROUP_ID_END for key in keys))
+
+    async def _write_ranks(self, ordered: "array[int]") -> None:
+        for first in range(0, len(ordered), ROWS_PER_TRANSACTION):
+            batch = ordered[first : first + ROWS_PER_TRANSACTION]
+            await self._change(
+                partial(insert_ranks, index_version=self._version, first_rank=first, groups=batch)
+            )
+
+    async def _write_postings(self, count: int, on_progress: ProgressCallback) -> None:
+        for block in range(-(-count // POSITIONS_PER_BLOCK)):
+            first, past = block * POSITIONS_PER_BLOCK, min(count, (block + 1) * POSITIONS_PER_BLOCK)
+            positions: defaultdict[str, array[int]] = defaultdict(partial(array, "H"))
+            for rank in range(first, past, ROWS_PER_TRANSACTION):
+                end = min(past, rank + ROWS_PER_TRANSACTION)
+                await self._write_texts(positions, rank, end, first)
+                on_progress(end, count)
+            postings = (
+                (gram.encode(), pack_positions(positions[gram])) for gram in sorted(positions)
+            )
+            for batch in _chunks(postings, ROWS_PER_TRANSACTION):
+                await self._change(
+                    partial(
+                        insert_postings, index_version=self._version, block=block, postings=batch
+                    )
+                )
+
+    async def _write_texts(
+        self, positions: "defaultdict[str, array[int]]", rank: int, end: int, first: int
+    ) -> None:
+        """Keeps the texts of some groups and enters their grams."""
+        texts: list[str] = []
+        for one in range(rank, end, MAX_GROUPS_PER_PAGE):
+            ranks = range(one, min(end, one + MAX_GROUPS_PER_PAGE))
+            for group in await list_groups_by_rank(self._engine, self._version, ranks):
+                text = make_search_text(group.name, group.introduction)
+                for gram in _group_ngrams(group, text):
+                    positions[gram].append(rank + len(texts) - first)
+                texts.append(text)
+            await asyncio.sleep(0)  # lets others run
+        await self._change(
+            partial(insert_texts, index_version=self._version, first_rank=rank, texts=texts)
+        )
+
+    async def _change(self, work: Callable[[Transaction], Awaitable[None]]) -> None:
+        async def checked(tx: Transaction) -> None:
+            await check_build_current(tx, self._version)
+            await work(tx)
+
+        await _change_with_pause(self._engine, checked)
+
+
+@asynccontextmanager
+async def build_group_index(engine: Database) -> AsyncIterator[GroupIndexBuild]:
+    """A draft on top of what is shown; unless it is finished, nothing of it stays.
+
+    Raises:
+        Overtaken: somebody opened a later draft meanwhile.
+    """
+    version = await engine.run_transaction(begin_build)
+    source_version = await get_published_version(engine)
+    try:
+        await _delete_versions(engine, source_version + 1, version)  # what a killed import left
+        yield GroupIndexBuild(engine, version, source_version)
+    finally:
+        published_version = await get_published_version(engine)
+        await _delete_versions(engine, 0, published_version)
+        await _delete_versions(engine, published_version + 1, version + 1)
+
+
+async def _delete_versions(engine: Database, first: int, past: int) -> None:
+    """Deletes the editions of a range."""
+    deleted = 1
+    while deleted:
+        deleted = await _change_with_pause(
+            engine,
+            partial(
+                delete_version_rows,
+                first_version=first,
+                end_version=past,
+                max_rows=ROWS_PER_TRANSACTION,
+            ),
+        )
+
+
+async def _change_with_pause(
+    engine: Database, work: Callable[[Transaction], Awaitable[Result]]
+) -> Result:
+    """Makes a change, then leaves the store to others for as long as it took."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    result = await engine.run_transaction(work)
+    await asyncio.sleep(min(loop.time() - started, MAX_PAUSE_SECONDS))
+    return result
+
+
+def _group_ngrams(group: Group, text: str) -> set[str]:
+    grams = set().union(*map(make_ngrams, text.split("\n")))
+    if group.category:
+        grams.add(make_category_tag(group.category))
+    if group.is_featured:
+        grams.add(FEATURED_TAG)
+    return grams
+
+
+def _chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    while batch := list(islice(items, size)):
+        yield batch
+
+
+def _ignore_progress(_done: int, _count: int) -> None:
+    """Nobody watches a short import."""
+
+
+class DiscoveryImporter:
+    """Keeps what is listed; rows with an id that is known already are replaced."""
+
+    def __init__(self, engine: Database) -> None:
+        self._engine = engine
+
+    async def import_groups(
+        self, groups: Sequence[Group], on_progress: ProgressCallback = _ignore_progress
+    ) -> int:
+        """Adds groups, each once, and shows them together; gives how many there are now.
+
+        Raises:
+            Overtaken: somebody else began to put groups meanwhile.
+        """
+        async with build_group_index(self._engine) as draft:
+            await draft.add(groups)
+            return await draft.finish(on_progress)
+
+    async def import_bots(self, bots: Sequence[Bot]) -> int:
+        """Adds bots in one change; gives how many there are now."""
+
+        async def change(tx: Transaction) -> int:
+            for bot in bots:
+                await put_bot(tx, bot)
+            return await count_bots(tx)
+
+        return await self._engine.run_transaction(change)
+
 
 FEATURED_CATEGORY = "精选"
 """The category of all groups that are featured, whatever category they stand in."""
 DEFAULT_CATEGORIES = (FEATURED_CATEGORY, "粉丝群", "地区", "IT/互联网", "玩机", "游戏", "资讯订阅")
 """Those of the reference, until others are set."""
-MOST_CATEGORIES = 50
-MOST_CATEGORY_CHARACTERS = 16
-MOST_GIVEN_CATEGORY_CHARACTERS = 64
+MAX_CATEGORIES = 50
+MAX_CATEGORY_CHARACTERS = 16
+MAX_REQUESTED_CATEGORY_CHARACTERS = 64
 """Of what is asked for; longer ones than are kept find nothing."""
-MOST_KEYWORD_CHARACTERS = 32
+MAX_KEYWORD_CHARACTERS = 32
 """As on the wire (security I8)."""
-MOST_BOTS = 100
+MAX_BOTS = 100
 """The list of bots has no pages."""
 _GROUP_ID = re.compile("[1-9][0-9]{8}")
 
@@ -31,7 +288,7 @@ _GROUP_ID = re.compile("[1-9][0-9]{8}")
 class Discovery:
     """Answers what there is to discover."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Database) -> None:
         self._engine = engine
 
     async def categories(self) -> list[str]:
@@ -45,16 +302,18 @@ class Discovery:
             InvalidField: a name is empty, too long or not clean, stands twice, or too many came.
         """
         kept = [
-            in_normal_form(name, "category", most_characters=MOST_CATEGORY_CHARACTERS)
-            for name in names
+            normalize(name, "category", max_characters=MAX_CATEGORY_CHARACTERS) for name in names
         ]
-        if not all(map(_is_category, kept)) or not len(set(kept)) == len(kept) <= MOST_CATEGORIES:
+        if (
+            not all(map(_is_valid_category, kept))
+            or not len(set(kept)) == len(kept) <= MAX_CATEGORIES
+        ):
             raise InvalidField("category")
 
         async def change(tx: Transaction) -> None:
             await set_categories(tx, kept)
 
-        await self._engine.change(change)
+        await self._engine.run_transaction(change)
 
     async def groups(self, category: str, keyword: str, *, page: int, size: int) -> list[Group]:
         """A page of the groups in a category, "" for all, whose name or introduction has a keyword.
@@ -64,13 +323,13 @@ class Discovery:
         Raises:
             InvalidField: the keyword is too long or holds control characters.
         """
-        if len(keyword) > MOST_KEYWORD_CHARACTERS:
+        if len(keyword) > MAX_KEYWORD_CHARACTERS:
             raise InvalidField("keyword")
-        folded = fold(keyword)
+        folded = normalize_search_text(keyword)
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in folded):
             raise InvalidField("keyword")
         query = GroupQuery(
-            mark=_mark(category),
+            tag=_category_ngram(category),
             keyword=folded,
             id=GroupId(int(folded)) if _GROUP_ID.fullmatch(folded) else None,
             offset=(page - 1) * size,
@@ -80,15 +339,191 @@ class Discovery:
 
     async def bots(self) -> list[Bot]:
         """The bots that most people use."""
-        return await list_bots(self._engine, MOST_BOTS)
+        return await list_bots(self._engine, MAX_BOTS)
 
 
-def _mark(category: str) -> str:
-    name = in_normal_form(category, "category", most_characters=MOST_GIVEN_CATEGORY_CHARACTERS)
+def _category_ngram(category: str) -> str:
+    name = normalize(category, "category", max_characters=MAX_REQUESTED_CATEGORY_CHARACTERS)
     if name == FEATURED_CATEGORY:
-        return FEATURED
-    return category_gram(name) if name else ""
+        return FEATURED_TAG
+    return make_category_tag(name) if name else ""
 
 
-def _is_category(name: str) -> bool:
-    return 1 <= len(name) <= MOST_CATEGORY_CHARACTERS and is_clean(name)
+def _is_valid_category(name: str) -> bool:
+    return 1 <= len(name) <= MAX_CATEGORY_CHARACTERS and is_clean(name)
+
+
+MAX_INTEGER = 2**53 - 1
+MAX_TIME = 253_402_300_799
+"""The end of the year 9999, the last that text times can show."""
+MAX_LISTED_NAME_CHARACTERS = 64
+MAX_LISTED_INTRODUCTION_CHARACTERS = 500
+_DIGITS = re.compile("[0-9]{1,16}")
+
+ImportRow: TypeAlias = Mapping[str, object]
+ValueParser: TypeAlias = Callable[[object, str], Any]
+"""From a value and the name of its column to what is kept; raises InvalidField."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportColumn:
+    """A column of an import.
+
+    Attributes:
+        default: what an absent or empty value counts as; None where there must be one.
+        zh: what the value must be, for people.
+        en: the same in English.
+    """
+
+    name: str
+    parse: ValueParser
+    default: object
+    zh: str
+    en: str
+
+
+def integer_parser(minimum: int, maximum: int) -> ValueParser:
+    """Reads whole numbers within bounds."""
+
+    def read(value: object, column: str) -> int:
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+            raise InvalidField(column)
+        return value
+
+    return read
+
+
+def _parse_name(value: object, column: str) -> str:
+    name = normalize(
+        _require_text(value, column), column, max_characters=MAX_LISTED_NAME_CHARACTERS
+    )
+    if not is_clean(name) or not 1 <= visible_length(name) <= MAX_LISTED_NAME_CHARACTERS:
+        raise InvalidField(column)
+    return name
+
+
+def _parse_introduction(value: object, column: str) -> str:
+    text = normalize(
+        _require_text(value, column), column, max_characters=MAX_LISTED_INTRODUCTION_CHARACTERS
+    )
+    hidden = any(
+        unicodedata.category(character) in ("Cc", "Cs") and character not in "\r\n\t"
+        for character in text
+    )
+    if hidden or len(text) > MAX_LISTED_INTRODUCTION_CHARACTERS:
+        raise InvalidField(column)
+    return text
+
+
+def _parse_avatar(value: object, column: str) -> str:
+    text = _require_text(value, column)
+    return parse_avatar_url(text, column) if text else ""
+
+
+def _parse_category(value: object, column: str) -> str:
+    return normalize(
+        _require_text(value, column), column, max_characters=MAX_LISTED_NAME_CHARACTERS
+    )
+
+
+def _require_text(value: object, column: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidField(column)
+    return value
+
+
+_COUNT_HELP_ZH, _COUNT_HELP_EN = "从 0 到 2^53-1 的整数", "a whole number from 0 to 2^53-1"
+_FLAG_HELP_ZH, _FLAG_HELP_EN = "0 或 1", "0 or 1"
+_NAME_HELP = ("1 到 64 个可见字符", "1 to 64 visible characters")
+_INTRODUCTION_HELP = (
+    "至多 500 个字符，不含控制字符",
+    "at most 500 characters, no control characters",
+)
+_AVATAR_HELP = (
+    "http 或 https 地址，至多 512 个字符",
+    "an http(s) address of at most 512 characters",
+)
+_parse_flag = integer_parser(0, 1)
+_parse_count = integer_parser(0, MAX_INTEGER)
+
+GROUP_COLUMNS = (
+    ImportColumn(
+        "chatId",
+        integer_parser(10**8, 10**9 - 1),
+        None,
+        "九位数字，首位不为 0",
+        "nine digits, not 0 first",
+    ),
+    ImportColumn("banId", _parse_count, 0, _COUNT_HELP_ZH, _COUNT_HELP_EN),
+    ImportColumn("nickname", _parse_name, None, *_NAME_HELP),
+    ImportColumn("introduction", _parse_introduction, "", *_INTRODUCTION_HELP),
+    ImportColumn("avatarUrl", _parse_avatar, "", *_AVATAR_HELP),
+    ImportColumn("headcount", _parse_count, 0, _COUNT_HELP_ZH, _COUNT_HELP_EN),
+    ImportColumn("createTime", integer_parser(0, MAX_TIME), 0, "Unix 秒", "unix seconds"),
+    ImportColumn(
+        "category",
+        _parse_category,
+        "",
+        "已设置的分区之一，精选除外（用 featured）",
+        "one of the categories that are set, but not 精选 (that is what featured is for)",
+    ),
+    ImportColumn("featured", _parse_flag, 0, _FLAG_HELP_ZH, _FLAG_HELP_EN),
+)
+"""In the order of the record."""
+
+BOT_COLUMNS = (
+    ImportColumn(
+        "chatId",
+        integer_parser(10**7, 10**8 - 1),
+        None,
+        "八位数字，首位不为 0",
+        "eight digits, not 0 first",
+    ),
+    ImportColumn("nickname", _parse_name, None, *_NAME_HELP),
+    ImportColumn("introduction", _parse_introduction, "", *_INTRODUCTION_HELP),
+    ImportColumn("avatarUrl", _parse_avatar, "", *_AVATAR_HELP),
+    ImportColumn("headcount", _parse_count, 0, _COUNT_HELP_ZH, _COUNT_HELP_EN),
+    ImportColumn("isAdd", _parse_flag, 1, _FLAG_HELP_ZH, _FLAG_HELP_EN),
+    ImportColumn("isApply", _parse_flag, 0, _FLAG_HELP_ZH, _FLAG_HELP_EN),
+    ImportColumn("alwaysAgree", _parse_flag, 0, _FLAG_HELP_ZH, _FLAG_HELP_EN),
+)
+_IGNORED_BOT_COLUMNS = frozenset({"chatType", "introductions"})
+"""Columns that a bot has on the wire and that say nothing."""
+
+
+def parse_group(row: ImportRow, categories: Collection[str]) -> Group:
+    """The group that a row describes.
+
+    Raises:
+        InvalidField: a value cannot be, or the row has a column that groups do not have.
+    """
+    group = Group(*_parse_values(row, GROUP_COLUMNS, frozenset()))
+    if group.category == FEATURED_CATEGORY or group.category not in ("", *categories):
+        raise InvalidField("category")
+    return group
+
+
+def parse_bot(row: ImportRow) -> Bot:
+    """The bot that a row describes.
+
+    Raises:
+        InvalidField: a value cannot be, or the row has a column that bots do not have.
+    """
+    return Bot(*_parse_values(row, BOT_COLUMNS, _IGNORED_BOT_COLUMNS))
+
+
+def _parse_values(
+    row: ImportRow, columns: tuple[ImportColumn, ...], ignored: frozenset[str]
+) -> list[Any]:
+    for name in row.keys() - {column.name for column in columns} - ignored:
+        raise InvalidField(name)
+    return [_parse_value(row, column) for column in columns]
+
+
+def _parse_value(row: ImportRow, column: ImportColumn) -> object:
+    value = row.get(column.name, "")
+    if value == "" and column.default is not None:
+        return column.default
+    return column.parse(value, column.name)

@@ -5,48 +5,52 @@ import re
 from msgspec import Struct
 
 from hupan.clock import Clock
-from hupan.domain.coin_change import CoinChange
-from hupan.domain.coins import Coins
-from hupan.domain.days import Days
-from hupan.domain.outcome import granted
-from hupan.domain.refusals import (
+from hupan.domain.coins import CoinChange, Coins
+from hupan.domain.timekeeping import DayCalendar
+from hupan.errors import (
+    AppError,
     InvalidField,
     InvitationCodeChanged,
     InvitationCodeTaken,
-    Refusal,
     UnknownUser,
 )
-from hupan.domain.settings import InvitationRules
 from hupan.model import AccountId, CoinType
-from hupan.store.accounts import claim_identity, find_owner, hold_account
-from hupan.store.engine import Engine, Transaction
+from hupan.ratelimit.stored import unwrap
+from hupan.rules import InvitationRules
+from hupan.store.accounts import claim_identity, find_identity_owner, lock_account
+from hupan.store.database import Database, Transaction
 from hupan.store.invitations import (
-    count_invited,
-    find_invited_counts,
-    link_inviter,
-    note_code_change,
+    get_invited_counts,
+    increment_invited,
+    insert_code_change,
+    insert_invitation,
     set_invitation_code,
 )
 
-_CODE = re.compile("[0-9A-Za-z]{4,16}")
-_FOR_INVITING = "邀请好友奖励"
-_FOR_COMING = "受邀注册奖励"
+_INVITATION_CODE = re.compile("[0-9A-Za-z]{4,16}")
+_INVITER_REWARD_REASON = "邀请好友奖励"
+_INVITED_REWARD_REASON = "受邀注册奖励"
 
 
-class InviteProgress(Struct, frozen=True):
+class InvitationProgress(Struct, frozen=True):
     """How many an account invited, and how many it is meant to."""
 
     today: int
-    in_all: int
+    total: int
     target_today: int
-    target_in_all: int
+    target_total: int
 
 
 class Invitations:
     """Changes codes, links who came by one to its owner, and counts."""
 
     def __init__(
-        self, engine: Engine, clock: Clock, days: Days, coins: Coins, rules: InvitationRules
+        self,
+        engine: Database,
+        clock: Clock,
+        days: DayCalendar,
+        coins: Coins,
+        rules: InvitationRules,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -62,22 +66,22 @@ class Invitations:
             InvitationCodeChanged: it chose one before.
             InvitationCodeTaken: the code leads to an account already.
         """
-        code, now = invitation_code(text, "code"), int(self._clock.now())
+        code, now = parse_invitation_code(text, "code"), int(self._clock.now())
 
-        async def change(tx: Transaction) -> Refusal | None:
-            account = await hold_account(tx, account_id)
+        async def change(tx: Transaction) -> AppError | None:
+            account = await lock_account(tx, account_id)
             if account is None:
                 return UnknownUser()
             if account.invitation_code == code:
                 return None
-            if not await note_code_change(tx, account_id, account.invitation_code, now):
+            if not await insert_code_change(tx, account_id, account.invitation_code, now):
                 return InvitationCodeChanged()
             if not await claim_identity(tx, "invitation", code, account_id):
                 raise InvitationCodeTaken  # raised: the one change is not used up
             await set_invitation_code(tx, account_id, code)
             return None
 
-        granted(await self._engine.change(change))
+        unwrap(await self._engine.run_transaction(change))
 
     async def accept(self, tx: Transaction, account: AccountId, text: str, field: str) -> None:
         """Links an account to the owner of a code, in the change that makes the account.
@@ -86,21 +90,21 @@ class Invitations:
             InvalidField: the code leads to nobody who may invite, or somebody invited the
                 account before; nothing of the change is kept.
         """
-        code, now = invitation_code(text, field), int(self._clock.now())
-        owner = await find_owner(tx, "invitation", code)
-        inviter = None if owner is None else await hold_account(tx, owner)
+        code, now = parse_invitation_code(text, field), int(self._clock.now())
+        owner = await find_identity_owner(tx, "invitation", code)
+        inviter = None if owner is None else await lock_account(tx, owner)
         if inviter is None or inviter.id == account or inviter.is_banned(now):
             raise InvalidField(field)
-        if not await link_inviter(tx, account, inviter.id, now):
+        if not await insert_invitation(tx, account, inviter.id, now):
             raise InvalidField(field)
-        await count_invited(tx, inviter.id, self._days.today(now))
+        await increment_invited(tx, inviter.id, self._days.today(now))
         await self._reward(tx, account, inviter.id)
 
-    async def progress(self, account: AccountId) -> InviteProgress:
+    async def progress(self, account: AccountId) -> InvitationProgress:
         """How many an account invited today, in the server's zone, and in all."""
         day = self._days.today(self._clock.now())
-        today, in_all = await find_invited_counts(self._engine, account, day)
-        return InviteProgress(today, in_all, self._rules.target_day, self._rules.target_total)
+        today, in_all = await get_invited_counts(self._engine, account, day)
+        return InvitationProgress(today, in_all, self._rules.target_day, self._rules.target_total)
 
     async def _reward(self, tx: Transaction, account: AccountId, inviter: AccountId) -> None:
         """Pays both sides by setting; a balance that is full leaves the link as it is.
@@ -108,8 +112,13 @@ class Invitations:
         The inviter comes first: its id is the lower one, as the ledger wants it.
         """
         rewards = (
-            (inviter, self._rules.inviter_reward_cents, _FOR_INVITING, f"invited:{account}"),
-            (account, self._rules.invited_reward_cents, _FOR_COMING, "was-invited"),
+            (
+                inviter,
+                self._rules.inviter_reward_cents,
+                _INVITER_REWARD_REASON,
+                f"invited:{account}",
+            ),
+            (account, self._rules.invited_reward_cents, _INVITED_REWARD_REASON, "was-invited"),
         )
         for to, change_cents, reason, key in rewards:
             if change_cents:
@@ -125,13 +134,13 @@ class Invitations:
                 )
 
 
-def invitation_code(text: str, field: str) -> str:
+def parse_invitation_code(text: str, field: str) -> str:
     """A code in its one form: 4 to 16 letters and digits, small letters counting as capitals.
 
     Raises:
         InvalidField: it is none.
     """
     code = text.strip(" ")
-    if not _CODE.fullmatch(code):
+    if not _INVITATION_CODE.fullmatch(code):
         raise InvalidField(field)
     return code.upper()

@@ -2,37 +2,37 @@
 
 import re
 
-from hupan.domain.refusals import InvalidField, UnknownUser
-from hupan.domain.text import in_normal_form, is_clean, nickname
+from hupan.domain.text import is_clean, normalize, parse_nickname
+from hupan.errors import InvalidField, UnknownUser
 from hupan.model import AccountId, Medal
-from hupan.store.accounts import hold_account
-from hupan.store.engine import Engine, Transaction
+from hupan.store.accounts import lock_account
+from hupan.store.database import Database, Transaction
 from hupan.store.medals import (
     define_medal,
     find_medal,
-    give_medal,
-    last_sort,
+    get_last_sort,
+    grant_medal,
+    list_account_medals,
     list_all_medals,
-    list_medals,
-    take_medal,
+    revoke_medal,
 )
 
-HIGHEST_SORT = 1_000_000
-MOST_DESCRIPTION_CHARACTERS = 200
-_IMAGE = re.compile("https?://[!-~]{1,500}")
+MAX_SORT = 1_000_000
+MAX_DESCRIPTION_CHARACTERS = 200
+_IMAGE_URL = re.compile("https?://[!-~]{1,500}")
 
 
 class Medals:
     """Defines medals, gives them and takes them away."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Database) -> None:
         self._engine = engine
 
-    async def worn_by(self, account: AccountId) -> list[Medal]:
+    async def list_for_account(self, account: AccountId) -> list[Medal]:
         """The medals of an account, in their order."""
-        return await list_medals(self._engine, account)
+        return await list_account_medals(self._engine, account)
 
-    async def all(self) -> list[Medal]:
+    async def list_all(self) -> list[Medal]:
         """Every medal that there is, in their order."""
         return await list_all_medals(self._engine)
 
@@ -50,17 +50,17 @@ class Medals:
         Raises:
             InvalidField: one of these cannot be.
         """
-        called, line = nickname(name, "name"), _description(description)
-        if image_url and not _IMAGE.fullmatch(image_url):
+        called, line = parse_nickname(name, "name"), _parse_description(description)
+        if image_url and not _IMAGE_URL.fullmatch(image_url):
             raise InvalidField("image")
-        if sort is not None and not 0 <= sort <= HIGHEST_SORT:
+        if sort is not None and not 0 <= sort <= MAX_SORT:
             raise InvalidField("sort")
 
         async def change(tx: Transaction) -> Medal:
-            place = sort if sort is not None else await _place(tx, called)
+            place = sort if sort is not None else await _next_sort(tx, called)
             return await define_medal(tx, called, place, line, image_url)
 
-        return await self._engine.change(change)
+        return await self._engine.run_transaction(change)
 
     async def give(self, account: AccountId, name: str) -> Medal:
         """Gives a medal that was defined; giving it twice changes nothing.
@@ -71,13 +71,13 @@ class Medals:
         """
 
         async def change(tx: Transaction) -> Medal:
-            medal = await _named(tx, account, name)
-            await give_medal(tx, account, medal)
+            medal = await _get_medal(tx, account, name)
+            await grant_medal(tx, account, medal)
             return medal
 
-        return await self._engine.change(change)
+        return await self._engine.run_transaction(change)
 
-    async def take(self, account: AccountId, name: str) -> Medal:
+    async def remove(self, account: AccountId, name: str) -> Medal:
         """Takes a medal away; where it is not worn nothing changes.
 
         Raises:
@@ -86,30 +86,30 @@ class Medals:
         """
 
         async def change(tx: Transaction) -> Medal:
-            medal = await _named(tx, account, name)
-            await take_medal(tx, account, medal)
+            medal = await _get_medal(tx, account, name)
+            await revoke_medal(tx, account, medal)
             return medal
 
-        return await self._engine.change(change)
+        return await self._engine.run_transaction(change)
 
 
-async def _place(tx: Transaction, name: str) -> int:
+async def _next_sort(tx: Transaction, name: str) -> int:
     """Where a medal stands already, else behind all others."""
     known = await find_medal(tx, name)
-    return await last_sort(tx) + 1 if known is None else known.sort
+    return await get_last_sort(tx) + 1 if known is None else known.sort
 
 
-async def _named(tx: Transaction, account: AccountId, name: str) -> Medal:
-    medal = await find_medal(tx, nickname(name, "name"))
+async def _get_medal(tx: Transaction, account: AccountId, name: str) -> Medal:
+    medal = await find_medal(tx, parse_nickname(name, "name"))
     if medal is None:
         raise InvalidField("name")
-    if await hold_account(tx, account) is None:
+    if await lock_account(tx, account) is None:
         raise UnknownUser
     return medal
 
 
-def _description(text: str) -> str:
-    line = in_normal_form(text, "description", most_characters=MOST_DESCRIPTION_CHARACTERS)
-    if not is_clean(line) or len(line) > MOST_DESCRIPTION_CHARACTERS:
+def _parse_description(text: str) -> str:
+    line = normalize(text, "description", max_characters=MAX_DESCRIPTION_CHARACTERS)
+    if not is_clean(line) or len(line) > MAX_DESCRIPTION_CHARACTERS:
         raise InvalidField("description")
     return line

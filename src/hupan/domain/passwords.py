@@ -1,61 +1,103 @@
-"""Passwords: argon2id in a bounded pool of threads (security P2, P4, P5)."""
+"""Passwords: argon2id in a bounded pool of threads (security P2, P4, P5).
+
+The filter is a Bloom filter: it never misses an entry, and takes one text in ten thousand for one
+that is none. It is made by `make wordlist` from `wordlists/`.
+
+Dates, mobile numbers, rows of keys, runs of the alphabet, one piece over and over, and the numbers
+that sound like words in Chinese (520, 1314).
+
+Nothing is asked of its characters (security P2), and passwords that exist are never looked at.
+"""
 
 import asyncio
-from collections.abc import Callable
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Final, TypeVar
 
-from hupan.domain.argon2id import HashCost, is_hash
-from hupan.domain.hash_pool import HashPool
-from hupan.domain.hash_process import HashProcess
-from hupan.domain.hash_queue import HashClient, HashQueue
+from hupan.addresses import UNKNOWN_ORIGIN, ClientOrigin, ContactAddress, ContactParser
+from hupan.clock import Clock
+from hupan.domain.codes import Codes, attempt_key
+from hupan.domain.contacts import bound_contacts, invalidate_codes
+from hupan.domain.hashing import (
+    HashClient,
+    HashCost,
+    HashProcess,
+    HashProcessPool,
+    HashQueue,
+    hash_client,
+    is_argon2_hash,
+)
+from hupan.domain.outbox import NoticeQueue
+from hupan.domain.text import has_excessive_marks
+from hupan.errors import (
+    AccountCancelled,
+    AppError,
+    Banned,
+    InvalidField,
+    PasswordTooShort,
+    WeakPassword,
+    WrongCode,
+)
+from hupan.model import Account
+from hupan.ratelimit.stored import limit_key, password_attempts_key, unwrap
+from hupan.rules import PasswordRules
+from hupan.store.accounts import find_identity_owner, lock_account, set_password_hash
+from hupan.store.codes import Code
+from hupan.store.database import Database, Transaction
+from hupan.store.rate_counters import delete_counters
+from hupan.store.sessions import delete_sessions
 
 Answer = TypeVar("Answer")
 
-TURNS_FOR_EACH_THREAD = 2
+SLOTS_PER_THREAD = 2
 """One that is hashed, one that counts its attempt meanwhile."""
-WAITING_FOR_EACH_THREAD = 7
-MOST_SECONDS_TO_WAIT = 2.0
+MAX_WAITING_PER_THREAD = 7
+MAX_WAIT_SECONDS = 2.0
 # What an address without a password is verified against: as costly as a hash of somebody's (E2),
 # and, because it is none of any known password, without the cost of making it at each start.
-_NO_SALT, _NO_DIGEST = "A" * 22, "A" * 43
+_DUMMY_SALT, _DUMMY_DIGEST = "A" * 22, "A" * 43
 
 
-class Passwords:
+class PasswordHasher:
     """Hashes and verifies, at most so many at once, off the event loop.
 
-    `hash` and `verify` are called within a `turn`, which bounds how many there are (P5).
+    `hash` and `verify` are called within a `slot`, which bounds how many there are (P5).
     """
 
     def __init__(self, cost: HashCost, threads: int) -> None:
         self._cost = cost
-        self._asking = ThreadPoolExecutor(threads, thread_name_prefix="hupan-argon2")
-        self._processes = HashPool()
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hupan-argon2")
+        self._pool = HashProcessPool()
         self._queue = HashQueue(
-            threads * TURNS_FOR_EACH_THREAD,
-            threads * WAITING_FOR_EACH_THREAD,
-            MOST_SECONDS_TO_WAIT,
+            threads * SLOTS_PER_THREAD,
+            threads * MAX_WAITING_PER_THREAD,
+            MAX_WAIT_SECONDS,
         )
-        self._nobody = f"{cost.phc}{_NO_SALT}${_NO_DIGEST}"
+        self._dummy_hash = f"{cost.phc_prefix}{_DUMMY_SALT}${_DUMMY_DIGEST}"
 
     @property
-    def waiting(self) -> int:
+    def pending_count(self) -> int:
         """How many passwords wait or are worked on."""
         return len(self._queue)
 
     @property
-    def pids(self) -> list[int]:
+    def idle_pids(self) -> list[int]:
         """The processes that wait for a password."""
-        return self._processes.pids
+        return self._pool.idle_pids
 
-    def turn(self, client: HashClient) -> AbstractAsyncContextManager[None]:
+    def slot(self, client: HashClient) -> AbstractAsyncContextManager[None]:
         """Wait for the turn of a client: `async with passwords.turn(client):` (security X3).
 
         Raises:
             Busy: on entering, when too many wait or the wait was too long.
         """
-        return self._queue.turn(client)
+        return self._queue.slot(client)
 
     async def hash(self, password: str) -> str:
         """The string to store: parameters, salt and hash in PHC form."""
@@ -63,18 +105,18 @@ class Passwords:
 
     async def verify(self, stored: str, password: str) -> bool:
         """Whether a password is right; what is no hash takes as long and matches none."""
-        asked = stored if is_hash(stored) else self._nobody
-        right = await self._run(lambda process: process.matches(asked, password))
+        asked = stored if is_argon2_hash(stored) else self._dummy_hash
+        right = await self._run(lambda process: process.verify(asked, password))
         return right and asked is stored
 
     def is_outdated(self, stored: str) -> bool:
         """Whether a stored hash was made with other parameters than today's."""
-        return not stored.startswith(self._cost.phc)
+        return not stored.startswith(self._cost.phc_prefix)
 
     def close(self) -> None:
         """Ends the processes, also those at work, and with them the threads that wait for them."""
-        self._asking.shutdown(wait=False, cancel_futures=True)
-        self._processes.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._pool.close()
 
     async def _run(self, ask: Callable[[HashProcess], Answer]) -> Answer:
         """Asks a process.
@@ -82,6 +124,293 @@ class Passwords:
         Raises:
             Busy: the pool was closed.
         """
-        return await asyncio.get_running_loop().run_in_executor(
-            self._asking, self._processes.ask, ask
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._pool.run, ask)
+
+
+FILTER_FILE: Final = "common_passwords.bin"
+FILTER_HASHES: Final = 13
+BITS_PER_ENTRY: Final = 20
+"""With 13 hashes: less than one text in ten thousand is taken for an entry."""
+
+
+class CommonPasswordFilter:
+    """Tells whether a text, in lower case, is an entry of the list."""
+
+    def __init__(self, bits: bytes | mmap) -> None:
+        self._bits = bits
+
+    def __contains__(self, text: str) -> bool:
+        """Whether it is; rarely True for one that is not."""
+        return all(
+            self._bits[at >> 3] >> (at & 7) & 1 for at in _bit_positions(text, len(self._bits) * 8)
         )
+
+
+def load_common_passwords() -> CommonPasswordFilter:
+    """The list that comes with the program; mapped, so that a start does not wait to read it."""
+    with Path(__file__).with_name(FILTER_FILE).open("rb") as file:
+        return CommonPasswordFilter(mmap(file.fileno(), 0, access=ACCESS_READ))
+
+
+def build_filter(entries: Collection[str]) -> bytes:
+    """The filter of a list."""
+    bits = bytearray(-(-len(entries) * BITS_PER_ENTRY // 8))
+    for entry in entries:
+        for at in _bit_positions(entry, len(bits) * 8):
+            bits[at >> 3] |= 1 << (at & 7)
+    return bytes(bits)
+
+
+def _bit_positions(text: str, size: int) -> list[int]:
+    """Which bits of a filter stand for a text: one hash of 128 bits, split and stepped."""
+    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    first, step = int.from_bytes(digest[:8]), int.from_bytes(digest[8:]) | 1
+    return [(first + turn * step) % size for turn in range(FILTER_HASHES)]
+
+
+_YEAR = r"(?:19[4-9][0-9]|20[0-3][0-9])"
+_MONTH = r"(?:0[1-9]|1[0-2])"
+_DAY = r"(?:0[1-9]|[12][0-9]|3[01])"
+_DATE = re.compile(rf"{_YEAR}(?:{_MONTH}{_DAY})?")
+_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+
+_KEYBOARD_ROWS = (
+    *("1234567890-=", "qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./", "!@#$%^&*()_+"),
+    *("1qaz2wsx3edc4rfv5tgb6yhn7ujm", "qazwsxedcrfvtgbyhnujm", "741852963", "147258369"),
+    *("abcdefghijklmnopqrstuvwxyz", "01234567890123456789"),
+)
+_SEQUENCE_LENGTHS = (3, 4, 5)
+"""Each longer walk is made of walks of these lengths."""
+_HOMOPHONE_NUMBERS = frozenset(
+    {"520", "521", "1314", "168", "518", *(figure * 3 for figure in "0123456789")}
+)
+_SEQUENCES = _HOMOPHONE_NUMBERS | {
+    line[start : start + length]
+    for row in _KEYBOARD_ROWS
+    for line in (row, row[::-1])
+    for length in _SEQUENCE_LENGTHS
+    for start in range(len(line) - length + 1)
+}
+_MAX_REPEATED_LENGTH = 4
+_MIN_DISTINCT_CHARACTERS = 3
+
+
+def is_common_pattern(text: str) -> bool:
+    """Whether a text in lower case is nothing but a pattern."""
+    return (
+        _is_date_or_mobile(text)
+        or len(set(text)) < _MIN_DISTINCT_CHARACTERS
+        or len(repeated_unit(text)) <= min(_MAX_REPEATED_LENGTH, len(text) - 1)
+        or _is_chain_of_sequences(text)
+    )
+
+
+def _is_date_or_mobile(text: str) -> bool:
+    """Whether a text is a year or a date, or has the form of a mobile number."""
+    return bool(_DATE.fullmatch(text) or _MOBILE.fullmatch(text))
+
+
+def repeated_unit(text: str) -> str:
+    """The shortest piece that a text is made of by repeating it; the text itself when of none."""
+    return text[: (text + text).index(text, 1)]
+
+
+def _is_chain_of_sequences(text: str) -> bool:
+    """Whether a text falls into walks over the keyboard, runs and numbers that sound like words."""
+    reached = {0}
+    for start in range(len(text)):
+        if start in reached:
+            ends = (start + length for length in _SEQUENCE_LENGTHS)
+            reached.update(end for end in ends if text[start:end] in _SEQUENCES)
+    return len(text) in reached
+
+
+MAX_PASSWORD_BYTES = 1024
+"""What is hashed at most; whatever is taken is hashed whole, so it verifies (security P1, P2)."""
+
+# A word with up to four figures or signs on each side, as people add when they are asked to.
+_PADDED_WORD = re.compile(r"[^a-z]{0,4}([a-z]{5,})[^a-z]{0,4}")
+# A word, or initials, and a longer number, either of them first.
+_WORD_AND_NUMBER = re.compile(r"([a-z]+)[^a-z0-9]?([0-9]{4,})|([0-9]{4,})[^a-z0-9]?([a-z]+)")
+# Letters that people write as figures and signs; the last of them may be what the word ends with.
+_LEET_WORD = re.compile(r"([a-z@4301!$57]{5,}[a-z])[^a-z]{0,4}")
+_LEET_TO_LETTERS = str.maketrans("@4301!$57", "aaeoiisst")
+_MIN_LETTERS = 4
+_MAX_INITIALS = 3
+_MIN_DIGITS_WITH_INITIALS = 6
+_MIN_WORD_CHARACTERS = 4
+_MIN_CHINESE_WORD_CHARACTERS = 2
+
+
+class PasswordPolicy:
+    """Refuses passwords that are guessed early."""
+
+    def __init__(self, common: CommonPasswordFilter, rules: PasswordRules) -> None:
+        self._common = common
+        self._min_characters = rules.min_characters
+        self._context_words = rules.context_words
+
+    def check(self, password: str, *words: str) -> None:
+        """Looks at a new password.
+
+        Args:
+            password: as it came.
+            words: what is known of the account, as its name, number and address.
+
+        Raises:
+            InvalidField: longer than 1,024 bytes, or not Unicode.
+            PasswordTooShort, WeakPassword
+        """
+        if (
+            len(password) > MAX_PASSWORD_BYTES
+            or not 0 <= _size_bytes(password) <= MAX_PASSWORD_BYTES
+        ):
+            raise InvalidField("password")
+        if len(password) < self._min_characters:
+            raise PasswordTooShort(self._min_characters)
+        known = (*self._context_words, *words)
+        for fold in (str.lower, _fold_lookalikes):
+            lower = fold(password)
+            if self._is_common(lower) or self._is_built_from(set(map(fold, known)), lower):
+                raise WeakPassword
+
+    def _is_built_from(self, words: set[str], lower: str) -> bool:
+        """Whether what is left without the words would not do as a password of its own."""
+        rest = lower
+        for word in sorted(words, key=len, reverse=True):
+            if len(word) >= (
+                _MIN_WORD_CHARACTERS if word.isascii() else _MIN_CHINESE_WORD_CHARACTERS
+            ):
+                rest = rest.replace(word, "")
+        is_too_short = (
+            len(rest.encode()) < self._min_characters
+        )  # a Chinese character is worth three
+        return rest != lower and (is_too_short or self._is_common(rest))
+
+    def _is_common(self, lower: str) -> bool:
+        return any(
+            is_common_pattern(form) or form in self._common or self._is_word_and_number(form)
+            for form in _variants(lower)
+        )
+
+    def _is_word_and_number(self, form: str) -> bool:
+        """Whether a text is a common word, or initials, beside a common number."""
+        match = _WORD_AND_NUMBER.fullmatch(form)
+        if match is None:
+            return False
+        word, number = match[1] or match[4], match[2] or match[3]
+        if len(word) <= _MAX_INITIALS:
+            is_word = len(number) >= _MIN_DIGITS_WITH_INITIALS
+        else:
+            is_word = word in self._common
+        return is_word and (is_common_pattern(number) or number in self._common)
+
+
+def _fold_lookalikes(text: str) -> str:
+    """A text as letters that look the same in full width, in bold or in circles stand for."""
+    if has_excessive_marks(text):  # no word that is common; to normalise it may take long (X2)
+        return text.casefold()
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _variants(lower: str) -> Iterator[str]:
+    """The texts that a password stands for: itself, its one piece, undressed, in plain letters."""
+    yield lower
+    yield repeated_unit(lower)
+    if match := _PADDED_WORD.fullmatch(lower):
+        yield match[1]
+    match = _LEET_WORD.fullmatch(lower)
+    if match and sum("a" <= character <= "z" for character in lower) >= _MIN_LETTERS:
+        yield match[1].translate(_LEET_TO_LETTERS)
+
+
+def _size_bytes(password: str) -> int:
+    """As UTF-8; -1 for what a terminal of another encoding made of its bytes."""
+    try:
+        return len(password.encode())
+    except UnicodeEncodeError:
+        return -1
+
+
+PASSWORD_CHANGED_NOTICE = "notice-password-changed"
+_RESET_PURPOSES = ("own", "reset")
+
+
+class PasswordResets:
+    """Sets passwords.
+
+    The new password is hashed before the code is looked at, so an address without an account, a
+    wrong code and a right one take the same time (security E2). What that costs is bounded as it
+    is for signing in: by the pool that hashes (security P5).
+    """
+
+    def __init__(
+        self,
+        engine: Database,
+        clock: Clock,
+        targets: ContactParser,
+        codes: Codes,
+        passwords: PasswordHasher,
+        strength: PasswordPolicy,
+        notices: NoticeQueue,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._targets = targets
+        self._codes = codes
+        self._passwords = passwords
+        self._strength = strength
+        self._notices = notices
+
+    async def reset(
+        self, email: str, code: str, password: str, origin: ClientOrigin = UNKNOWN_ORIGIN
+    ) -> None:
+        """Writes the password of the account that an address is bound to; its sessions end.
+
+        Raises:
+            InvalidField, PasswordTooShort, WeakPassword, Busy: told before the code is looked at.
+            WrongCode, AccountCancelled, Banned
+            WeakPassword: it is made of what the account holds; the code serves again.
+        """
+        target = self._targets.parse_email(email, "email")
+        self._strength.check(password, target.address.partition("@")[0])
+        async with self._passwords.slot(hash_client(limit_key(target), origin)):
+            hashed = await self._passwords.hash(password)
+
+        async def change(tx: Transaction) -> AppError | None:
+            now = int(self._clock.now())
+            device_key = await attempt_key(tx, target, "", "reset")
+            redeemed = await self._codes.redeem(tx, target, code, device_key=device_key, now=now)
+            if isinstance(redeemed, AppError):
+                return redeemed
+            account = await self._account_for_code(tx, target, redeemed)
+            if isinstance(account, AppError):
+                return account
+            if account.is_banned(now):
+                return Banned()
+            self._strength.check(password, account.name, account.phone, str(account.id))
+            await self._set_password(tx, account, target, hashed, now)
+            return None
+
+        unwrap(await self._engine.run_transaction(change))
+        self._notices.flush()
+
+    async def _account_for_code(
+        self, tx: Transaction, target: ContactAddress, redeemed: Code
+    ) -> Account | AppError:
+        """Whose password a code sets: by its class, and if the address is still theirs (D1)."""
+        owner = await find_identity_owner(tx, target.identity_kind, target.key)
+        if redeemed.purpose not in _RESET_PURPOSES or owner != redeemed.account_id:
+            return WrongCode()
+        return await lock_account(tx, owner) or AccountCancelled()
+
+    async def _set_password(
+        self, tx: Transaction, account: Account, target: ContactAddress, hashed: str, now: int
+    ) -> None:
+        """Writes the hash; sessions and live codes end, everybody bound is told (security P6)."""
+        await set_password_hash(tx, account.id, hashed)
+        await delete_sessions(tx, account.id)
+        await delete_counters(tx, password_attempts_key(target.key))
+        for bound_target in bound_contacts(account):
+            await invalidate_codes(tx, bound_target)
+        await self._notices.enqueue(tx, bound_contacts(account), PASSWORD_CHANGED_NOTICE, now=now)

@@ -1,25 +1,218 @@
-"""What others may see of an account."""
+"""What of an account others see: its own choice, else the server's setting (security D4)."""
 
+import re
+from collections.abc import Callable, Collection
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from typing import Literal, TypeAlias
+from urllib.parse import quote, unquote
+
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hupan.clock import Clock
-from hupan.domain.account_ids import read_account_id
-from hupan.domain.days import Days
-from hupan.domain.privacy import ALL_SHOWN, Privacy, Shown, as_shown
-from hupan.domain.refusals import Banned, UnknownUser
+from hupan.domain.accounts import parse_account_id
+from hupan.domain.coins import CoinChange, Coins
+from hupan.domain.text import is_clean, parse_line, parse_nickname, parse_paragraph
+from hupan.domain.timekeeping import DayCalendar
+from hupan.errors import AppError, Banned, InvalidField, RemarksFull, TooManyRemarks, UnknownUser
 from hupan.model import (
-    NOTHING_NOTED,
+    DEFAULT_PRIVACY_CHOICE,
+    NO_REMARK,
+    Account,
     AccountId,
+    CoinType,
     Medal,
     PersonalData,
+    PrivacyChoice,
     PublicAccount,
     Remark,
     Viewer,
 )
-from hupan.store.engine import Engine
-from hupan.store.medals import list_medals
-from hupan.store.profiles import Seen, find_seen
-from hupan.store.remarks import find_remark
+from hupan.ratelimit.stored import unwrap
+from hupan.rules import ProfileEditRules
+from hupan.store.accounts import find_account, lock_account
+from hupan.store.database import Database, Transaction
+from hupan.store.medals import list_account_medals
+from hupan.store.profiles import (
+    ProfileView,
+    change_remark_size,
+    delete_remark,
+    find_last_login,
+    find_profile_view,
+    find_remark,
+    get_personal_data,
+    get_privacy,
+    get_remark_size,
+    put_remark,
+    set_avatar,
+    set_name,
+    set_privacy,
+    update_personal_data,
+)
+
+
+class VisibleFields(Struct, frozen=True):
+    """What is shown; the parts are those of `PrivacyChoice`."""
+
+    birthday: bool = True
+    address: bool = True
+    last_active: bool = True
+    country: bool = True
+
+
+ALL_VISIBLE = VisibleFields()
+
+
+class Privacy:
+    """Keeps what accounts choose. The wire has no endpoint for it; operators set it for them."""
+
+    def __init__(self, engine: Database, default: VisibleFields) -> None:
+        self._engine = engine
+        self._default = default
+
+    async def set_choice(self, account: AccountId, choice: PrivacyChoice) -> None:
+        """Replaces the choice of an account as a whole.
+
+        Raises:
+            UnknownUser: there is no such account.
+        """
+        await self.update_choice(account, lambda _before: choice)
+
+    async def update_choice(
+        self, account: AccountId, update: Callable[[PrivacyChoice], PrivacyChoice]
+    ) -> None:
+        """Makes another choice of the one that an account has, in one change.
+
+        Raises:
+            UnknownUser: there is no such account.
+        """
+
+        async def change(tx: Transaction) -> None:
+            if await lock_account(tx, account) is None:
+                raise UnknownUser
+            await set_privacy(tx, account, update(await get_privacy(tx, account)))
+
+        await self._engine.run_transaction(change)
+
+    async def get_choice(self, account: AccountId) -> PrivacyChoice:
+        """What an account chose."""
+        return await get_privacy(self._engine, account)
+
+    def visible_fields(self, choice: PrivacyChoice) -> VisibleFields:
+        """What others see of an account with this choice."""
+        default = self._default
+        if choice is DEFAULT_PRIVACY_CHOICE:
+            return default
+        return VisibleFields(
+            birthday=default.birthday if choice.birthday is None else choice.birthday,
+            address=default.address if choice.address is None else choice.address,
+            last_active=default.last_active if choice.last_active is None else choice.last_active,
+            country=default.country if choice.country is None else choice.country,
+        )
+
+
+def hide_private_fields(data: PersonalData, visible: VisibleFields) -> PersonalData:
+    """Personal data without what is not shown."""
+    if not visible.birthday:
+        data = replace(data, birthday=0)
+    if not visible.address:
+        data = replace(data, province="", city="", district="", location_code="")
+    return data
+
+
+MAX_AVATAR_URL_CHARACTERS = 512
+MAX_PORT = 65_535
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# No fragment and no user name can match.
+_AVATAR_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[0-9a-z._-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?",
+    re.IGNORECASE | re.ASCII,
+)
+_UNSAFE_IN_URL = re.compile(r"[\s\\<>\"`]|%(?![0-9A-Fa-f]{2})")
+_HOST_LABEL = re.compile("(?!-)[0-9a-z_-]{1,63}(?<!-)")
+_LOOKS_NUMERIC = re.compile("[0-9]+|0x[0-9a-f]*")
+_MAX_HOST_CHARACTERS = 253
+_SAFE_IN_PATH = "/:@!$&()*+,;=~%"
+_SAFE_IN_QUERY = _SAFE_IN_PATH + "?[]|"
+
+
+def parse_avatar_url(text: str, field: str, hosts: Collection[str] = ()) -> str:
+    """An http or https address of at most 512 characters, written anew from its parts.
+
+    The scheme and the host come out in small letters, the port only where it is not the scheme's
+    own, and other than ASCII characters as escapes; the query stays.
+
+    Args:
+        text: the address as it came.
+        field: its name on the wire.
+        hosts: the hosts that are taken, `*.` before a name for all below it; none for any host.
+
+    Raises:
+        InvalidField: it is no such address, or carries what could mislead or disturb.
+    """
+    parts = _AVATAR_URL.fullmatch(text) if len(text) <= MAX_AVATAR_URL_CHARACTERS else None
+    if parts is None or not _is_safe(text):
+        raise InvalidField(field)
+    scheme = parts["scheme"].lower()
+    host = _normalize_host(parts["host"].lower())
+    if host is None or not _is_allowed_host(host, hosts):
+        raise InvalidField(field)
+    port = int(parts["port"] or DEFAULT_PORTS[scheme])
+    shown_port = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
+    path = quote(parts["path"] or "/", _SAFE_IN_PATH)
+    query = f"?{quote(parts['query'], _SAFE_IN_QUERY)}" if parts["query"] else ""
+    url = f"{scheme}://{host}{shown_port}{path}{query}"
+    if not 0 < port <= MAX_PORT or len(url) > MAX_AVATAR_URL_CHARACTERS:
+        raise InvalidField(field)
+    return url
+
+
+def _is_safe(text: str) -> bool:
+    """Whether neither the text nor what its escapes stand for hides or disturbs."""
+    if not is_clean(text) or _UNSAFE_IN_URL.search(text):
+        return False
+    return is_clean(unquote(text, errors="ignore"))  # escapes may be of another encoding
+
+
+def _normalize_host(host: str) -> str | None:
+    """A host in its one form; None for one that could pass for another.
+
+    Names with `xn--` stand for other scripts, where letters of one look like those of another.
+    Numbers are addresses only in the one form with four parts.
+    """
+    if host.startswith("["):
+        return _normalize_ipv6(host[1:-1])
+    labels = host.split(".")
+    if _LOOKS_NUMERIC.fullmatch(labels[-1]):
+        return _normalize_ipv4(host)
+    well_formed = all(_HOST_LABEL.fullmatch(label) and label[:4] != "xn--" for label in labels)
+    return host if well_formed and len(host) <= _MAX_HOST_CHARACTERS else None
+
+
+def _normalize_ipv4(text: str) -> str | None:
+    try:
+        return str(IPv4Address(text))
+    except AddressValueError:
+        return None
+
+
+def _normalize_ipv6(text: str) -> str | None:
+    try:
+        return f"[{IPv6Address(text)}]"
+    except AddressValueError:
+        return None
+
+
+def _is_allowed_host(host: str, hosts: Collection[str]) -> bool:
+    if not hosts:
+        return True
+    return any(
+        host.endswith(allowed[1:]) if allowed.startswith("*.") else host == allowed
+        for allowed in hosts
+    )
 
 
 class Profile(Struct, frozen=True):
@@ -44,7 +237,7 @@ class Profile(Struct, frozen=True):
 class Profiles:
     """Shows accounts."""
 
-    def __init__(self, engine: Engine, clock: Clock, days: Days, privacy: Privacy) -> None:
+    def __init__(self, engine: Database, clock: Clock, days: DayCalendar, privacy: Privacy) -> None:
         self._days = days
         self._engine = engine
         self._clock = clock
@@ -61,31 +254,309 @@ class Profiles:
             UnknownUser: nobody has this id.
             Banned: the account is banned (wire.md 2, 7100).
         """
-        found = await find_seen(self._engine, read_account_id(user_id))
+        found = await find_profile_view(self._engine, parse_account_id(user_id))
         if found is None:
             raise UnknownUser
         account, now = found.account, self._clock.now()
         if account.is_banned(now):
             raise Banned
-        shown = self._shown(found, viewer)
+        visible = self._visible_fields(found, viewer)
         return Profile(
             account,
-            self._days.unbroken(account, now),
-            await list_medals(self._engine, account.id) if account.wears_medals else [],
-            as_shown(found.data, shown),
-            account.last_active_at if shown.last_active else 0,
-            account.country if shown.country else "",
+            self._days.current_streak(account, now),
+            await list_account_medals(self._engine, account.id) if account.has_medals else [],
+            hide_private_fields(found.data, visible),
+            account.last_active_at if visible.last_active else 0,
+            account.country if visible.country else "",
             await self._remark(account.id, viewer),
         )
 
-    def _shown(self, found: Seen, viewer: Viewer | None) -> Shown:
+    def _visible_fields(self, found: ProfileView, viewer: Viewer | None) -> VisibleFields:
         if viewer is not None and viewer.id == found.account.id:
-            return ALL_SHOWN
-        return self._privacy.shown(found.choice)
+            return ALL_VISIBLE
+        return self._privacy.visible_fields(found.privacy)
 
     async def _remark(self, account: AccountId, viewer: Viewer | None) -> Remark | None:
         if viewer is None:
             return None
         if not viewer.has_remarks:  # as most: one read less
-            return NOTHING_NOTED
-        return await find_remark(self._engine, viewer.id, account) or NOTHING_NOTED
+            return NO_REMARK
+        return await find_remark(self._engine, viewer.id, account) or NO_REMARK
+
+
+MAX_REMARKS = 5_000
+MAX_TOTAL_REMARK_CHARACTERS = 250_000
+"""Of all remarks of one account together, 50 for each: at most 1 MB (security X5)."""
+MAX_REMARK_NAME_CHARACTERS = 32
+MAX_REMARK_PHONE_CHARACTERS = 64
+MAX_REMARK_FIELDS = 20
+PASTED_NUMBER_PADDING = (
+    " \t\u00a0\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+"""What a list of contacts puts around a number: blanks and marks of its direction."""
+MAX_REMARK_KEY_CHARACTERS = 32
+MAX_REMARK_VALUE_CHARACTERS = 200
+
+
+class RemarkField(Struct, frozen=True):
+    """One further thing that is noted."""
+
+    key: str
+    value: str
+
+
+_PHONE_LIKE = re.compile(r"[0-9+*#() .\-]{1,64}")
+_remark_fields_decoder = msgspec.json.Decoder(list[RemarkField])
+
+
+class Remarks:
+    """Keeps what accounts note; only who noted it ever sees it."""
+
+    def __init__(self, engine: Database) -> None:
+        self._engine = engine
+
+    async def save(self, account: AccountId, friend_id: str, remark: Remark) -> None:
+        """Keeps a remark in place of the one before; one that says nothing is forgotten.
+
+        Raises:
+            InvalidField: a text cannot be, or the remark is about the account itself.
+            UnknownUser: nobody has the id.
+            TooManyRemarks: the account has as many as are kept.
+            RemarksFull: they are as long as is kept, all together.
+        """
+        checked = _validate_remark(remark)
+        friend = parse_account_id(friend_id)
+        if friend == account:
+            raise InvalidField("friendId")
+
+        async def change(tx: Transaction) -> AppError | None:
+            await lock_account(tx, account)
+            if await find_account(tx, friend) is None:
+                return UnknownUser()
+            await _write_remark(tx, account, friend, checked)
+            return None
+
+        unwrap(await self._engine.run_transaction(change))
+
+
+async def _write_remark(
+    tx: Transaction, account: AccountId, friend: AccountId, remark: Remark
+) -> None:
+    """Write a remark; what it raises undoes the change."""
+    size = len(remark.name) + len(remark.phone) + len(remark.others)
+    change = size - await get_remark_size(tx, account, friend)
+    if not await change_remark_size(
+        tx, account, change, max_characters=MAX_TOTAL_REMARK_CHARACTERS
+    ):
+        raise RemarksFull
+    if remark == Remark():
+        await delete_remark(tx, account, friend)
+    elif not await put_remark(tx, account, friend, remark, max_remarks=MAX_REMARKS):
+        raise TooManyRemarks
+
+
+def _validate_remark(remark: Remark) -> Remark:
+    return Remark(
+        name=parse_line(remark.name, "name", max_characters=MAX_REMARK_NAME_CHARACTERS),
+        phone=parse_line(
+            _strip_pasted_padding(remark.phone), "phone", max_characters=MAX_REMARK_PHONE_CHARACTERS
+        ),
+        others=_validate_others(remark.others),
+    )
+
+
+def _strip_pasted_padding(phone: str) -> str:
+    """A number without what a list of contacts puts around it; any other text as it is."""
+    number = phone.strip(PASTED_NUMBER_PADDING)
+    return number if _PHONE_LIKE.fullmatch(number) else phone
+
+
+def _validate_others(text: str) -> str:
+    """The JSON text of `others` with its two keys alone; "" when nothing is left in it.
+
+    Raises:
+        InvalidField: it is no list of key and value, too long, or holds a text that cannot be.
+    """
+    if not text.strip():
+        return ""
+    try:
+        others = _remark_fields_decoder.decode(text)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
+        raise InvalidField("others") from error
+    if len(others) > MAX_REMARK_FIELDS:
+        raise InvalidField("others")
+    kept = [other for other in map(_validate_other, others) if other != RemarkField("", "")]
+    return msgspec.json.encode(kept).decode() if kept else ""
+
+
+def _validate_other(other: RemarkField) -> RemarkField:
+    return RemarkField(
+        parse_line(other.key, "others", max_characters=MAX_REMARK_KEY_CHARACTERS),
+        parse_paragraph(other.value, "others", max_characters=MAX_REMARK_VALUE_CHARACTERS),
+    )
+
+
+MAX_INTRODUCTION_CHARACTERS = 500
+MAX_PLACE_CHARACTERS = 32
+MIN_BIRTHDAY = -2_208_988_800
+"""1900-01-01 UTC: clients offer the years of birth from there (wire.md 4)."""
+_LOCATION_CODE = re.compile("[0-9]{6}|")
+
+
+class PersonalDataUpdate(Struct, frozen=True, kw_only=True):
+    """What shall be saved; None stays as it is, "" and 0 take a value back."""
+
+    introduction: str | None = None
+    gender: int | None = None
+    birthday: int | None = None
+    province: str | None = None
+    city: str | None = None
+    district: str | None = None
+    location_code: str | None = None
+
+
+class OwnPersonalData(Struct, frozen=True):
+    """What an account tells of itself, as it sees it.
+
+    Attributes:
+        saved_at: when it was last saved; when the account was made, if it never was.
+        last_sign_in_at: on any device.
+    """
+
+    data: PersonalData
+    saved_at: int
+    last_sign_in_at: int
+
+
+class PersonalDataService:
+    """Keeps what accounts tell of themselves."""
+
+    def __init__(self, engine: Database, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def get(self, account: Account) -> OwnPersonalData:
+        """All of it, also for an account that told nothing yet."""
+        data = await get_personal_data(self._engine, account.id)
+        signed_in_at = await find_last_login(self._engine, account.id)
+        return OwnPersonalData(
+            data, data.updated_at or account.registered_at, signed_in_at or account.registered_at
+        )
+
+    async def save(self, account: AccountId, update: PersonalDataUpdate) -> None:
+        """Saves what an edit gives; an empty one changes nothing, not even the time.
+
+        Raises:
+            InvalidField: a value cannot be.
+        """
+        if update == PersonalDataUpdate():
+            return
+        now = int(self._clock.now())
+        checked = _validate_update(update, now)
+        await self._engine.run_transaction(
+            lambda tx: update_personal_data(
+                tx,
+                account,
+                introduction=checked.introduction,
+                gender=checked.gender,
+                birthday=checked.birthday,
+                province=checked.province,
+                city=checked.city,
+                district=checked.district,
+                location_code=checked.location_code,
+                now=now,
+            )
+        )
+
+
+def _validate_update(update: PersonalDataUpdate, now: int) -> PersonalDataUpdate:
+    """The edit with its texts in their normal form.
+
+    Raises:
+        InvalidField: a value cannot be.
+    """
+    if update.gender is not None and update.gender not in (0, 1, 2, 3):
+        raise InvalidField("gender")
+    if update.birthday is not None and not MIN_BIRTHDAY <= update.birthday <= now:
+        raise InvalidField("birthday")
+    if update.location_code is not None and not _LOCATION_CODE.fullmatch(update.location_code):
+        raise InvalidField("locationCode")
+    return PersonalDataUpdate(
+        introduction=_parse_introduction(update.introduction),
+        gender=update.gender,
+        birthday=update.birthday,
+        province=_parse_place(update.province, "province"),
+        city=_parse_place(update.city, "city"),
+        district=_parse_place(update.district, "district"),
+        location_code=update.location_code,
+    )
+
+
+def _parse_introduction(text: str | None) -> str | None:
+    if text is None:
+        return None
+    return parse_paragraph(text, "introduction", max_characters=MAX_INTRODUCTION_CHARACTERS)
+
+
+def _parse_place(text: str | None, field: str) -> str | None:
+    return None if text is None else parse_line(text, field, max_characters=MAX_PLACE_CHARACTERS)
+
+
+EditedField: TypeAlias = Literal["nickname", "avatar"]
+
+_REWARD_REASONS: dict[EditedField, str] = {"nickname": "首次修改昵称", "avatar": "首次修改头像"}
+
+
+class ProfileEdits:
+    """Changes what accounts are known by."""
+
+    def __init__(self, engine: Database, coins: Coins, rules: ProfileEditRules) -> None:
+        self._engine = engine
+        self._coins = coins
+        self._avatar_hosts = rules.avatar_hosts
+        self._reward_cents: dict[EditedField, int] = {
+            "nickname": rules.first_nickname_cents,
+            "avatar": rules.first_avatar_cents,
+        }
+
+    async def change_nickname(self, account: AccountId, name: str) -> None:
+        """Gives an account another nickname; its own one changes and counts nothing.
+
+        Raises:
+            InvalidField: it is no nickname.
+        """
+        new = parse_nickname(name, "name")
+
+        async def change(tx: Transaction) -> None:
+            await self._reward(tx, account, "nickname", await set_name(tx, account, new))
+
+        await self._engine.run_transaction(change)
+
+    async def change_avatar(self, account: AccountId, url: str) -> None:
+        """Gives an account another avatar; its own one changes and counts nothing.
+
+        Raises:
+            InvalidField: it is no address that the server takes for an avatar.
+        """
+        new = parse_avatar_url(url, "url", self._avatar_hosts)
+
+        async def change(tx: Transaction) -> None:
+            await self._reward(tx, account, "avatar", await set_avatar(tx, account, new))
+
+        await self._engine.run_transaction(change)
+
+    async def _reward(
+        self, tx: Transaction, account: AccountId, field: EditedField, change_count: int | None
+    ) -> None:
+        """Rewards the first change; one that the balance has no room for goes on without."""
+        cents = self._reward_cents[field]
+        if change_count != 1 or cents == 0:
+            return
+        reward = CoinChange(
+            account=account,
+            change_cents=cents,
+            typ=CoinType.FIRST_EDIT,
+            reason=_REWARD_REASONS[field],
+            key=f"first-{field}",
+        )
+        await self._coins.post(tx, reward)

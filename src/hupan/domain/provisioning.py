@@ -6,30 +6,28 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hupan.addresses import ContactAddress, ContactParser
 from hupan.clock import Clock
-from hupan.domain.accounts import Accounts
-from hupan.domain.bans import Ban, put_ban, read_ban
-from hupan.domain.coin_change import MOST_CENTS, CoinChange
-from hupan.domain.coins import Coins
-from hupan.domain.hash_queue import OPERATOR
+from hupan.domain.accounts import AccountCreator, Ban, apply_ban, parse_ban
+from hupan.domain.coins import MAX_BALANCE_CENTS, CoinChange, Coins
+from hupan.domain.hashing import OPERATOR_CLIENT
 from hupan.domain.invitations import Invitations
-from hupan.domain.outcome import granted
-from hupan.domain.passwords import Passwords
-from hupan.domain.refusals import InvalidField
-from hupan.domain.targets import Target, Targets
-from hupan.domain.text import nickname
-from hupan.model import NEVER_ENDS, AccountId, CoinType
-from hupan.store.accounts import find_owner, set_password_hash
-from hupan.store.engine import Engine, Transaction
-from hupan.store.medals import get_or_define_medal, give_medal
-from hupan.store.vip import set_vip
+from hupan.domain.passwords import PasswordHasher
+from hupan.domain.sessions import Device, Sessions
+from hupan.domain.text import parse_nickname
+from hupan.errors import InvalidField
+from hupan.model import PERMANENT_BAN_END, AccountId, CoinType
+from hupan.ratelimit.stored import unwrap
+from hupan.store.accounts import find_identity_owner, set_password_hash, set_vip
+from hupan.store.database import Database, Transaction
+from hupan.store.medals import get_or_define_medal, grant_medal
 
-SECONDS_IN_A_DAY = 86_400
-CENTS_IN_A_COIN = 100
-_WHY_BANNED = "违反相关规定"
+SECONDS_PER_DAY = 86_400
+CENTS_PER_COIN = 100
+_DEFAULT_BAN_REASON = "违反相关规定"
 
 
-class AccountWanted(Struct, frozen=True, kw_only=True):
+class NewAccount(Struct, frozen=True, kw_only=True):
     """What an account shall have; "" and 0 leave a thing out.
 
     Attributes:
@@ -50,28 +48,28 @@ class AccountWanted(Struct, frozen=True, kw_only=True):
     invited_by: str = ""
 
 
-class CheckedAccount(Struct, frozen=True):
+class ValidatedAccount(Struct, frozen=True):
     """What was wanted, in the form in which it is kept."""
 
-    wanted: AccountWanted
-    phone: Target | None
-    email: Target | None
+    request: NewAccount
+    phone: ContactAddress | None
+    email: ContactAddress | None
     name: str
     coin_cents: int
     ban: Ban | None
     password_hash: str = ""
 
 
-class Provisioning:
+class AccountProvisioner:
     """Makes accounts to order."""
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Database,
         clock: Clock,
-        targets: Targets,
-        accounts: Accounts,
-        passwords: Passwords,
+        targets: ContactParser,
+        accounts: AccountCreator,
+        passwords: PasswordHasher,
         coins: Coins,
         invitations: Invitations,
     ) -> None:
@@ -83,30 +81,30 @@ class Provisioning:
         self._coins = coins
         self._invitations = invitations
 
-    async def create(self, wanted: AccountWanted) -> AccountId:
+    async def create(self, request: NewAccount) -> AccountId:
         """Makes an account; nothing of it if a part cannot be.
 
         Raises:
-            The same as `check` and `write`.
+            The same as `validate` and `insert`.
         """
-        (checked,) = await self.check([wanted])
-        return await self._engine.change(lambda tx: self.write(tx, checked))
+        (checked,) = await self.validate([request])
+        return await self._engine.run_transaction(lambda tx: self.insert(tx, checked))
 
-    async def is_free(self, wanted: AccountWanted) -> bool:
+    async def is_available(self, request: NewAccount) -> bool:
         """Whether nobody has the number or the address that is wanted.
 
         Raises:
             InvalidField: one of them cannot be.
         """
-        read = self._read(wanted)
+        read = self._parse(request)
         owners = [
-            await find_owner(self._engine, target.kind, target.key)
+            await find_identity_owner(self._engine, target.identity_kind, target.key)
             for target in (read.phone, read.email)
             if target
         ]
         return not any(owners)
 
-    async def check(self, wanted: Sequence[AccountWanted]) -> list[CheckedAccount]:
+    async def validate(self, requests: Sequence[NewAccount]) -> list[ValidatedAccount]:
         """Reads what is wanted and hashes the passwords, before the change that writes it.
 
         A password that several accounts have is hashed once.
@@ -115,15 +113,15 @@ class Provisioning:
             InvalidField: a value cannot be; named as at the sandbox's door.
             Busy: too many passwords wait to be hashed.
         """
-        read = [self._read(one) for one in wanted]
+        read = [self._parse(one) for one in requests]
         hashes = {"": ""}
-        for one in wanted:
+        for one in requests:
             if one.password not in hashes:
-                async with self._passwords.turn(OPERATOR):
+                async with self._passwords.slot(OPERATOR_CLIENT):
                     hashes[one.password] = await self._passwords.hash(one.password)
-        return [replace(one, password_hash=hashes[one.wanted.password]) for one in read]
+        return [replace(one, password_hash=hashes[one.request.password]) for one in read]
 
-    async def write(self, tx: Transaction, checked: CheckedAccount) -> AccountId:
+    async def insert(self, tx: Transaction, checked: ValidatedAccount) -> AccountId:
         """Writes the account and all it shall have.
 
         Raises:
@@ -133,36 +131,36 @@ class Provisioning:
         account = await self._accounts.create(
             tx, phone=checked.phone, email=checked.email, name=checked.name
         )
-        await self._endow(tx, account.id, checked.coin_cents)
-        await self._adorn(tx, account.id, checked.wanted)
+        await self._grant_coins(tx, account.id, checked.coin_cents)
+        await self._grant_extras(tx, account.id, checked.request)
         if checked.ban is not None:
-            await put_ban(tx, account.id, checked.ban)
+            await apply_ban(tx, account.id, checked.ban)
         if checked.password_hash:
             await set_password_hash(tx, account.id, checked.password_hash)
         return account.id
 
-    def _read(self, wanted: AccountWanted) -> CheckedAccount:
+    def _parse(self, request: NewAccount) -> ValidatedAccount:
         """All but the password, which takes long."""
-        return CheckedAccount(
-            wanted=wanted,
-            phone=self._targets.phone(wanted.phone, "phone") if wanted.phone else None,
-            email=self._targets.email(wanted.email, "email") if wanted.email else None,
-            name=nickname(wanted.nickname, "nickname") if wanted.nickname else "",
-            coin_cents=cents(wanted.coins, "coins"),
-            ban=self._ban(wanted),
+        return ValidatedAccount(
+            request=request,
+            phone=self._targets.parse_phone(request.phone, "phone") if request.phone else None,
+            email=self._targets.parse_email(request.email, "email") if request.email else None,
+            name=parse_nickname(request.nickname, "nickname") if request.nickname else "",
+            coin_cents=parse_coins(request.coins, "coins"),
+            ban=self._parse_ban(request),
         )
 
-    def _ban(self, wanted: AccountWanted) -> Ban | None:
-        if not wanted.ban_days and not wanted.ban_reason:
+    def _parse_ban(self, request: NewAccount) -> Ban | None:
+        if not request.ban_days and not request.ban_reason:
             return None
-        until = self._after(wanted.ban_days) if wanted.ban_days else NEVER_ENDS
-        reason = wanted.ban_reason or _WHY_BANNED
-        return read_ban(reason, "banReason", until, int(self._clock.now()))
+        until = self._days_from_now(request.ban_days) if request.ban_days else PERMANENT_BAN_END
+        reason = request.ban_reason or _DEFAULT_BAN_REASON
+        return parse_ban(reason, "banReason", until, int(self._clock.now()))
 
-    def _after(self, days: int) -> int:
-        return max(1, int(self._clock.now()) + days * SECONDS_IN_A_DAY)
+    def _days_from_now(self, days: int) -> int:
+        return max(1, int(self._clock.now()) + days * SECONDS_PER_DAY)
 
-    async def _endow(self, tx: Transaction, account: AccountId, coin_cents: int) -> None:
+    async def _grant_coins(self, tx: Transaction, account: AccountId, coin_cents: int) -> None:
         if coin_cents:
             change = CoinChange(
                 account=account,
@@ -171,27 +169,82 @@ class Provisioning:
                 reason="初始金币",
                 key="provisioning",
             )
-            granted(await self._coins.post(tx, change))
+            unwrap(await self._coins.post(tx, change))
 
-    async def _adorn(self, tx: Transaction, account: AccountId, wanted: AccountWanted) -> None:
-        if wanted.vip_days:
-            await set_vip(tx, account, self._after(wanted.vip_days))
-        if wanted.invited_by:
-            await self._invitations.accept(tx, account, wanted.invited_by, "invitedBy")
-        for name in wanted.medals:
-            medal = await get_or_define_medal(tx, nickname(name, "medals"))
-            await give_medal(tx, account, medal)
+    async def _grant_extras(self, tx: Transaction, account: AccountId, request: NewAccount) -> None:
+        if request.vip_days:
+            await set_vip(tx, account, self._days_from_now(request.vip_days))
+        if request.invited_by:
+            await self._invitations.accept(tx, account, request.invited_by, "invitedBy")
+        for name in request.medals:
+            medal = await get_or_define_medal(tx, parse_nickname(name, "medals"))
+            await grant_medal(tx, account, medal)
 
 
-def cents(coins: Decimal, field: str) -> int:
+def parse_coins(coins: Decimal, field: str) -> int:
     """Coins as hundredths.
 
     Raises:
         InvalidField: below zero, too many, or with more than two decimals.
     """
-    if not coins.is_finite() or not 0 <= coins <= MOST_CENTS:
+    if not coins.is_finite() or not 0 <= coins <= MAX_BALANCE_CENTS:
         raise InvalidField(field)
-    hundredths = coins * CENTS_IN_A_COIN
-    if hundredths != int(hundredths) or hundredths > MOST_CENTS:
+    hundredths = coins * CENTS_PER_COIN
+    if hundredths != int(hundredths) or hundredths > MAX_BALANCE_CENTS:
         raise InvalidField(field)
     return int(hundredths)
+
+
+class SandboxAccount(Struct, frozen=True):
+    """A new account and the token of its first session."""
+
+    id: AccountId
+    token: str
+
+
+class SandboxAccounts:
+    """Makes accounts and signs them in."""
+
+    def __init__(
+        self, engine: Database, provisioning: AccountProvisioner, sessions: Sessions
+    ) -> None:
+        self._engine = engine
+        self._provisioning = provisioning
+        self._sessions = sessions
+
+    async def is_available(self, request: NewAccount) -> bool:
+        """Whether nobody has the number or the address that is wanted.
+
+        Raises:
+            InvalidField: one of them cannot be.
+        """
+        return await self._provisioning.is_available(request)
+
+    async def create(self, request: NewAccount, device: Device) -> SandboxAccount:
+        """Makes an account and signs it in on a device, in one change.
+
+        Raises:
+            The same as `Provisioning.create`.
+        """
+        return (await self.create_all([request], device))[0]
+
+    async def create_all(
+        self, requests: Sequence[NewAccount], device: Device
+    ) -> list[SandboxAccount]:
+        """Makes accounts and signs each in; all of them or none.
+
+        Raises:
+            The same as `Provisioning.create`.
+        """
+        checked = await self._provisioning.validate(requests)
+
+        async def change(tx: Transaction) -> list[SandboxAccount]:
+            return [await self._create_signed_in(tx, one, device) for one in checked]
+
+        return await self._engine.run_transaction(change)
+
+    async def _create_signed_in(
+        self, tx: Transaction, checked: ValidatedAccount, device: Device
+    ) -> SandboxAccount:
+        account = await self._provisioning.insert(tx, checked)
+        return SandboxAccount(account, await self._sessions.open(tx, account, device))

@@ -4,28 +4,28 @@ import hashlib
 import re
 import unicodedata
 
-from hupan.domain.refusals import InvalidField
+from hupan.errors import InvalidField
 
-MOST_NICKNAME_CHARACTERS = 32
-MOST_MARKS_IN_A_ROW = 3
-MOST_MARKS_IN_TALL_SCRIPTS = 4
-MOST_DEVICE_ID_CHARACTERS = 1024
-MOST_KEPT_DEVICE_CHARACTERS = 128
-MOST_BYTES_FOR_EACH_CHARACTER = 4
+MAX_NICKNAME_CHARACTERS = 32
+MAX_CONSECUTIVE_MARKS = 3
+MAX_CONSECUTIVE_TALL_MARKS = 4
+MAX_DEVICE_ID_CHARACTERS = 1024
+MAX_STORED_DEVICE_CHARACTERS = 128
+MAX_BYTES_PER_CHARACTER = 4
 """So a nickname of 32 characters has at most 128 bytes (security U5)."""
-MOST_RAW_BYTES_FOR_EACH_CHARACTER = 12
+MAX_RAW_BYTES_PER_CHARACTER = 12
 """Decomposed text has at most three times the bytes of its normal form (é, 각, ᾂ)."""
-MOST_RAW_MARKS_IN_A_ROW = 8
+MAX_CONSECUTIVE_RAW_MARKS = 8
 """A character takes up to three marks into itself; to sort a run costs its length squared (X2)."""
 
 _ZWJ = "\u200d"
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_MARKS = frozenset({"Mn", "Me", "Mc"})
+_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_MARK_CATEGORIES = frozenset({"Mn", "Me", "Mc"})
 # Visible ASCII, blanks and Chinese characters: a text of these alone is clean, in its normal form
 # and as long as it seems. Most texts are, and to look at each character takes ten times as long.
-PLAIN = re.compile("[ -~\u3400-\u4dbf\u4e00-\u9fff]*")
+PLAIN_TEXT = re.compile("[ -~\u3400-\u4dbf\u4e00-\u9fff]*")
 # Blank to the eye, though of a category that is not refused as a whole.
-_UNSEEN = re.compile(
+_INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc"
     "\U0001d159\U000e0100-\U000e01ef]"
 )
@@ -33,17 +33,17 @@ _EMOJI_PLANE = "\U0001f000-\U0001faff"
 # Two versions of Python know different versions of Unicode. Emoji and ideographs (Chinese in the
 # planes 2 and 3, Tangut, Khitan, Nushu) are taken where the tables do not know them yet, so that
 # all nodes of a store decide alike; none of them is ever changed by NFC.
-_YOUNG = re.compile(
+_RECENT_CODE_POINTS = re.compile(
     f"[{_EMOJI_PLANE}\U00017000-\U00018dff\U0001b170-\U0001b2ff"
     "\U00020000-\U0002fffd\U00030000-\U0003fffd]"
 )
-_PICTURE = (
+_EMOJI = (
     f"©®\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2934\u2935"
     f"\u2b00-\u2bff\u3030\u303d\u3297\u3299{_EMOJI_PLANE}"
 )
 # Letters and marks of scripts whose spelling needs joiners and non-joiners: Arabic (Persian, Urdu),
 # Syriac, N'Ko, Mandaic, those of India and Sri Lanka, Burmese, Khmer, Mongolian, Adlam, Rohingya.
-_JOINING = (
+_JOINER_SCRIPTS = (
     "\u0620-\u065f\u066e-\u06d3\u06d5-\u06ef\u06fa-\u06ff\u0710-\u077f\u07ca-\u07f5\u0840-\u085b"
     "\u0860-\u086a\u0870-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17d3\u1820-\u18aa\ua8e0-\ua8ff"
     "\uaa60-\uaa7f\U00010d00-\U00010d27\U0001e900-\U0001e94b"
@@ -51,54 +51,60 @@ _JOINING = (
 _VIRAMA = (
     "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d3b\u0d3c\u0d4d\u0dca\u1039\u103a\u17d2"
 )
-_SCRIPT_JOINT = f"(?<=[{_VIRAMA}])[\u200c\u200d]|(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}])"
-_SCRIPT_JOINTS = re.compile(_SCRIPT_JOINT)
+_SCRIPT_JOINER = (
+    f"(?<=[{_VIRAMA}])[\u200c\u200d]|(?<=[{_JOINER_SCRIPTS}])[\u200c\u200d](?=[{_JOINER_SCRIPTS}])"
+)
+_SCRIPT_JOINERS = re.compile(_SCRIPT_JOINER)
 # What is unseen by itself and has a place: within the flag of a region, behind what can be drawn
 # as text or as a picture, between the parts of a picture, behind a Chinese character, and where
 # the spelling of a script needs it.
-_JOINT = "|".join(
+_ALLOWED_INVISIBLE = "|".join(
     (
         "(?<=\U0001f3f4)[\U000e0020-\U000e007e]{1,8}\U000e007f",
-        f"(?<=[{_PICTURE}0-9#*])[\ufe0e\ufe0f]",
-        f"(?<=[{_PICTURE}]){_ZWJ}(?=[{_PICTURE}])",
-        f"(?<=[{_PICTURE}][\ufe0e\ufe0f]){_ZWJ}(?=[{_PICTURE}])",
+        f"(?<=[{_EMOJI}0-9#*])[\ufe0e\ufe0f]",
+        f"(?<=[{_EMOJI}]){_ZWJ}(?=[{_EMOJI}])",
+        f"(?<=[{_EMOJI}][\ufe0e\ufe0f]){_ZWJ}(?=[{_EMOJI}])",
         "(?<=[\u3400-\u9fff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]",
-        _SCRIPT_JOINT,
+        _SCRIPT_JOINER,
     )
 )
-_JOINTS = re.compile(_JOINT)
+_ALLOWED_INVISIBLES = re.compile(_ALLOWED_INVISIBLE)
 # What comes along when a text is pasted, and is not seen: dropped where a text has many lines.
-_PASTED = re.compile(f"({_JOINT})|[\t\u00ad\u061c\u180e\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]")
+_PASTED_INVISIBLES = re.compile(
+    f"({_ALLOWED_INVISIBLE})|[\t\u00ad\u061c\u180e\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]"
+)
 # Marks of scripts that pile up more of them than others: Hebrew, Tibetan, Burmese, Tai Tham.
-_TALL_MARK = re.compile("[\u0591-\u05c7\u0f18-\u0fc6\u102b-\u109d\u1a55-\u1a7f\ua9e5\uaa7b-\uaa7d]")
+_TALL_SCRIPT_MARK = re.compile(
+    "[\u0591-\u05c7\u0f18-\u0fc6\u102b-\u109d\u1a55-\u1a7f\ua9e5\uaa7b-\uaa7d]"
+)
 _DEVICE_TEXT = re.compile("[^\0-\x1f\x7f-\x9f\ud800-\udfff]*")
 
 
-def nickname(text: str, field: str) -> str:
+def parse_nickname(text: str, field: str) -> str:
     """A nickname in its normal form: NFC, trimmed, 1 to 32 visible characters, 128 bytes.
 
     Raises:
         InvalidField: it is empty, too long, or holds characters that hide or disturb.
     """
-    name = line(text, field, most_characters=MOST_NICKNAME_CHARACTERS)
+    name = parse_line(text, field, max_characters=MAX_NICKNAME_CHARACTERS)
     if visible_length(name) == 0:
         raise InvalidField(field)
     return name
 
 
-def line(text: str, field: str, *, most_characters: int) -> str:
+def parse_line(text: str, field: str, *, max_characters: int) -> str:
     """One line in its normal form, NFC and trimmed; it may be empty.
 
     Raises:
         InvalidField: it is too long, or holds characters that hide or disturb.
     """
-    normal = in_normal_form(text, field, most_characters=most_characters)
-    if _is_too_long(normal, most_characters) or not is_clean(normal):
+    normal = normalize(text, field, max_characters=max_characters)
+    if _is_too_long(normal, max_characters) or not is_clean(normal):
         raise InvalidField(field)
     return normal
 
 
-def paragraph(text: str, field: str, *, most_characters: int) -> str:
+def parse_paragraph(text: str, field: str, *, max_characters: int) -> str:
     r"""Lines with `\n` between, in their normal form, NFC and trimmed; they may be empty.
 
     Tabs, zero-width characters and marks of direction come along with what is pasted; they are
@@ -107,64 +113,64 @@ def paragraph(text: str, field: str, *, most_characters: int) -> str:
     Raises:
         InvalidField: it is too long, or holds characters that hide or disturb.
     """
-    check_size(text, field, most_characters=most_characters)
-    if not PLAIN.fullmatch(text):
+    check_size(text, field, max_characters=max_characters)
+    if not PLAIN_TEXT.fullmatch(text):
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-        text = _PASTED.sub(r"\1", text)
-    normal = in_normal_form(text, field, most_characters=most_characters)
-    if _is_too_long(normal, most_characters) or not all(map(is_clean, normal.split("\n"))):
+        text = _PASTED_INVISIBLES.sub(r"\1", text)
+    normal = normalize(text, field, max_characters=max_characters)
+    if _is_too_long(normal, max_characters) or not all(map(is_clean, normal.split("\n"))):
         raise InvalidField(field)
     return normal
 
 
-def in_normal_form(text: str, field: str, *, most_characters: int) -> str:
+def normalize(text: str, field: str, *, max_characters: int) -> str:
     """A text in NFC and trimmed; see `composed`.
 
     Raises:
         InvalidField: nothing as long may become a text of so many characters.
     """
-    return composed(text.strip(), field, most_characters=most_characters).strip()
+    return normalize_nfc(text.strip(), field, max_characters=max_characters).strip()
 
 
-def composed(text: str, field: str, *, most_characters: int) -> str:
+def normalize_nfc(text: str, field: str, *, max_characters: int) -> str:
     """A text in NFC; its size and its runs of marks are looked at before (security X2).
 
     Raises:
         InvalidField: nothing as long may become a text of so many characters.
     """
-    check_size(text, field, most_characters=most_characters)
-    if PLAIN.fullmatch(text):
+    check_size(text, field, max_characters=max_characters)
+    if PLAIN_TEXT.fullmatch(text):
         return text
-    if has_long_runs_of_marks(text):
+    if has_excessive_marks(text):
         raise InvalidField(field)
     return unicodedata.normalize("NFC", text)
 
 
-def check_size(text: str, field: str, *, most_characters: int) -> None:
+def check_size(text: str, field: str, *, max_characters: int) -> None:
     """Refuses what is too long for its normal form to be short enough (security X2).
 
     Raises:
         InvalidField: it is.
     """
-    most_bytes = most_characters * MOST_RAW_BYTES_FOR_EACH_CHARACTER
-    if len(text) > most_bytes or _size_bytes(text) > most_bytes:
+    max_bytes = max_characters * MAX_RAW_BYTES_PER_CHARACTER
+    if len(text) > max_bytes or _size_bytes(text) > max_bytes:
         raise InvalidField(field)
 
 
-def has_long_runs_of_marks(text: str) -> bool:
+def has_excessive_marks(text: str) -> bool:
     """Whether more marks stand in a row than any script has: to normalise them may take long."""
     run = 0
     for character in text:
-        if unicodedata.combining(character) or unicodedata.category(character) in _MARKS:
+        if unicodedata.combining(character) or unicodedata.category(character) in _MARK_CATEGORIES:
             run += 1
-            if run > MOST_RAW_MARKS_IN_A_ROW:
+            if run > MAX_CONSECUTIVE_RAW_MARKS:
                 return True
         else:
             run = 0
     return False
 
 
-def device_text(text: str, field: str) -> str:
+def parse_device_text(text: str, field: str) -> str:
     """What a client says of its device: opaque, but without characters that a log cannot show.
 
     Raises:
@@ -175,7 +181,7 @@ def device_text(text: str, field: str) -> str:
     return text
 
 
-def device_id(text: str, field: str) -> str:
+def parse_device_id(text: str, field: str) -> str:
     """A device id as it is kept and shown: up to 128 characters as it came, else as its hash.
 
     What is shown is itself an id of the device, so a client may send that back.
@@ -183,24 +189,24 @@ def device_id(text: str, field: str) -> str:
     Raises:
         InvalidField: it is beyond 1,024 characters, or holds what `device_text` refuses.
     """
-    if len(text) > MOST_DEVICE_ID_CHARACTERS:
+    if len(text) > MAX_DEVICE_ID_CHARACTERS:
         raise InvalidField(field)
-    opaque = device_text(text, field)
-    return hashed_device_id(opaque) if len(opaque) > MOST_KEPT_DEVICE_CHARACTERS else opaque
+    opaque = parse_device_text(text, field)
+    return hash_device_id(opaque) if len(opaque) > MAX_STORED_DEVICE_CHARACTERS else opaque
 
 
-def hashed_device_id(long_id: str) -> str:
+def hash_device_id(long_id: str) -> str:
     """What stands for an id that is too long to be kept."""
     return f"sha256:{hashlib.sha256(long_id.encode()).hexdigest()}"
 
 
-def platform(text: str, field: str) -> str:
+def parse_platform(text: str, field: str) -> str:
     """What a device runs on: its first 128 characters.
 
     Raises:
         InvalidField: it holds what `device_text` refuses.
     """
-    return device_text(text[:MOST_KEPT_DEVICE_CHARACTERS], field)
+    return parse_device_text(text[:MAX_STORED_DEVICE_CHARACTERS], field)
 
 
 def is_clean(text: str) -> bool:
@@ -209,12 +215,12 @@ def is_clean(text: str) -> bool:
     What joins the parts of an emoji, or of a word, may stand within one; a mark needs a character
     before it.
     """
-    if PLAIN.fullmatch(text):
+    if PLAIN_TEXT.fullmatch(text):
         return True
-    bare = _JOINTS.sub("", text)
-    if _UNSEEN.search(bare) or any(map(_is_refused, bare)):
+    bare = _ALLOWED_INVISIBLES.sub("", text)
+    if _INVISIBLE.search(bare) or any(map(_is_forbidden, bare)):
         return False
-    return not _is_mark(bare[:1]) and not _has_piled_up_marks(bare)
+    return not _is_mark(bare[:1]) and not _has_stacked_marks(bare)
 
 
 def visible_length(text: str) -> int:
@@ -224,10 +230,10 @@ def visible_length(text: str) -> int:
     """
     if not text.strip():
         return 0
-    if PLAIN.fullmatch(text):
+    if PLAIN_TEXT.fullmatch(text):
         return len(text)
     seen, joined = 0, False
-    for character in _SCRIPT_JOINTS.sub("", text):
+    for character in _SCRIPT_JOINERS.sub("", text):
         if _extends(character):
             joined = joined or character == _ZWJ
         else:
@@ -235,15 +241,15 @@ def visible_length(text: str) -> int:
     return seen
 
 
-def _is_refused(character: str) -> bool:
-    if unicodedata.category(character) not in _REFUSED_CATEGORIES:
+def _is_forbidden(character: str) -> bool:
+    if unicodedata.category(character) not in _FORBIDDEN_CATEGORIES:
         return False
-    return not _YOUNG.fullmatch(character)
+    return not _RECENT_CODE_POINTS.fullmatch(character)
 
 
-def _is_too_long(text: str, most_characters: int) -> bool:
-    most_bytes = most_characters * MOST_BYTES_FOR_EACH_CHARACTER
-    return _size_bytes(text) > most_bytes or visible_length(text) > most_characters
+def _is_too_long(text: str, max_characters: int) -> bool:
+    max_bytes = max_characters * MAX_BYTES_PER_CHARACTER
+    return _size_bytes(text) > max_bytes or visible_length(text) > max_characters
 
 
 def _size_bytes(text: str) -> int:
@@ -255,17 +261,17 @@ def _extends(character: str) -> bool:
     """Whether a character is drawn together with the one before."""
     return (
         character == _ZWJ
-        or unicodedata.category(character) in _MARKS
+        or unicodedata.category(character) in _MARK_CATEGORIES
         or "\U0001f3fb" <= character <= "\U0001f3ff"  # skin tones
         or "\U000e0020" <= character <= "\U000e007f"  # tags of regional flags
     )
 
 
 def _is_mark(character: str) -> bool:
-    return character != "" and unicodedata.category(character) in _MARKS
+    return character != "" and unicodedata.category(character) in _MARK_CATEGORIES
 
 
-def _has_piled_up_marks(text: str) -> bool:
+def _has_stacked_marks(text: str) -> bool:
     """Whether more marks stand above or below a character than its script has."""
     run, is_tall = 0, True
     for character in text:
@@ -273,7 +279,7 @@ def _has_piled_up_marks(text: str) -> bool:
             run, is_tall = 0, True
             continue
         run += 1
-        is_tall = is_tall and _TALL_MARK.fullmatch(character) is not None
-        if run > (MOST_MARKS_IN_TALL_SCRIPTS if is_tall else MOST_MARKS_IN_A_ROW):
+        is_tall = is_tall and _TALL_SCRIPT_MARK.fullmatch(character) is not None
+        if run > (MAX_CONSECUTIVE_TALL_MARKS if is_tall else MAX_CONSECUTIVE_MARKS):
             return True
     return False

@@ -1,4 +1,4 @@
-"""The store's latest time: no restart takes anybody back behind it (security R08, L7, X10).
+"""Days as the server's zone has them: they begin at midnight there (wire.md 5, online_day).
 
 A machine's clock that leaps ahead by more than an hour is doubted: a running server does not follow
 it until that has lasted for an hour and no process of another machine is sure of another time. A
@@ -8,56 +8,98 @@ nothing for an hour; more it follows as if it had been running.
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from hupan.background import BackgroundTask
-from hupan.clock import LEAP_SECONDS, SteadyClock
-from hupan.domain.settings import DAY, HOUR
-from hupan.model import StoreUnavailable
-from hupan.store.engine import Engine, Transaction
-from hupan.store.marks import (
-    DoubtName,
-    Times,
-    find_times,
-    forget_doubt,
-    keep_doubt,
-    lift_clock,
-    renew_doubt,
+from hupan.clock import MAX_JUMP_SECONDS, SteadyClock
+from hupan.model import Account, PublicAccount, StoreUnavailable
+from hupan.rules import DAY_SECONDS, HOUR_SECONDS
+from hupan.store.cluster_state import (
+    ClockDoubtKind,
+    ClockState,
+    advance_clock,
+    clear_clock_doubt,
+    get_clock_state,
+    record_clock_doubt,
+    restart_clock_doubt,
     set_clock_back,
 )
+from hupan.store.database import Database, Transaction
 
-EVERY_SECONDS = 60.0
-LOOK_SECONDS = 5.0
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class DayCalendar:
+    """Knows which day it is; remembers the day's bounds, for every request asks."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._day = 0
+        self._begins = self._ends = 0.0
+
+    def today(self, now: float) -> int:
+        """The day of a moment, counted from 1970-01-01.
+
+        Args:
+            now: unix seconds.
+        """
+        if not self._begins <= now < self._ends:
+            self._load_day(now)
+        return self._day
+
+    def day_start(self, now: float) -> float:
+        """When the day of a moment began, in unix seconds."""
+        self.today(now)
+        return self._begins
+
+    def current_streak(self, account: Account | PublicAccount, now: float) -> int:
+        """How many days in a row an account was online, up to today or yesterday."""
+        return account.days_in_a_row if account.last_seen_day >= self.today(now) - 1 else 0
+
+    def _load_day(self, now: float) -> None:
+        today = datetime.fromtimestamp(now, UTC).astimezone(self._zone).date()
+        self._day = today.toordinal() - _EPOCH
+        self._begins = self._midnight(today)
+        self._ends = self._midnight(today + timedelta(days=1))
+
+    def _midnight(self, day: date) -> float:
+        return datetime.combine(day, time(), self._zone).timestamp()
+
+
+SYNC_SECONDS = 60.0
+POLL_SECONDS = 5.0
 """How often the machine's clock is looked at; the store is told of a leap at once."""
-MOST_SECONDS_BEHIND = 2.0
-LASTING_SECONDS = HOUR
+MAX_LAG_SECONDS = 2.0
+MIN_LEAP_DURATION_SECONDS = HOUR_SECONDS
 """How long a leap must last to be followed."""
-LONGEST_PAUSE_SECONDS = 30 * DAY
+MAX_DOWNTIME_SECONDS = 30 * DAY_SECONDS
 """For how long a server may have been down, as far as its machine's clock alone says so."""
-PLAUSIBLE_SINCE = 1_767_225_600
+MIN_PLAUSIBLE_TIME = 1_767_225_600
 """The year 2026: a time before it comes from a machine whose clock was never set."""
 _log = logging.getLogger("hupan.clock")
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class ClockDoubt:
     """Why the machine's clock is doubted, and since when.
 
     Attributes:
         name: what is doubted.
         since: the counted second at which it began.
-        ahead: how far the machine's clock was ahead of that count.
-        wall: what the machine's clock said.
-        sure: the latest time that a process without doubt had said.
+        ahead_seconds: how far the machine's clock was ahead of that count.
+        wall_time: what the machine's clock said.
+        confirmed_time: the latest time that a process without doubt had said.
     """
 
-    name: DoubtName
+    name: ClockDoubtKind
     since: float
-    ahead: float
-    wall: int
-    sure: int
+    ahead_seconds: float
+    wall_time: int
+    confirmed_time: int
 
 
-class Timekeeping:
+class ClockSync:
     """Keeps the time of one process and of the store together.
 
     Args:
@@ -67,18 +109,21 @@ class Timekeeping:
     """
 
     def __init__(
-        self, engine: Engine, clock: SteadyClock, erase_after_seconds: int = 30 * DAY
+        self, engine: Database, clock: SteadyClock, erase_after_seconds: int = 30 * DAY_SECONDS
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._erase_after_seconds = erase_after_seconds
-        self._doubt: Doubt | None = None
+        self._doubt: ClockDoubt | None = None
         self._task = BackgroundTask(
-            "clock", self.look, every_seconds=LOOK_SECONDS, expected=(StoreUnavailable,)
+            "clock",
+            self.sync_when_due,
+            interval_seconds=POLL_SECONDS,
+            expected_errors=(StoreUnavailable,),
         )
-        self._kept_at = 0.0
-        self._is_told = False
-        self._is_denial_told = False
+        self._synced_at = 0.0
+        self._is_lag_logged = False
+        self._is_contradiction_logged = False
 
     def start(self) -> None:
         """Begin to keep the time."""
@@ -93,69 +138,72 @@ class Timekeeping:
         """Whether the time is sure enough to purge and erase what it says has expired."""
         return self._doubt is None or self._doubt.name == "clock-leap"
 
-    async def begin(self, *, trusting: bool) -> None:
+    async def initialize(self, *, trust_clock: bool) -> None:
         """Take the store's latest time for the earliest there is.
 
         Args:
-            trusting: the machine's clock is right, even where it is behind or far ahead: what was
+            trust_clock: the machine's clock is right, even where it is behind or far ahead: what was
                 promised a time that is still to come ends now, sessions too.
         """
         wall = int(self._clock.now())
-        times = await find_times(self._engine)
+        times = await get_clock_state(self._engine)
         pause = wall - times.latest
-        if trusting:
-            await self._engine.change(lambda tx: self._trust(tx, wall))
-        elif times.latest >= PLAUSIBLE_SINCE and pause > LONGEST_PAUSE_SECONDS:
+        if trust_clock:
+            await self._engine.run_transaction(lambda tx: self._trust_clock(tx, wall))
+        elif times.latest >= MIN_PLAUSIBLE_TIME and pause > MAX_DOWNTIME_SECONDS:
             self._clock.set(times.latest)
-        elif times.latest >= PLAUSIBLE_SINCE and pause > LEAP_SECONDS:
+        elif times.latest >= MIN_PLAUSIBLE_TIME and pause > MAX_JUMP_SECONDS:
             self._begin_doubt("clock-start", times)
             _log.warning(
                 "the last time known is %d s ago: nothing is purged or erased for an hour. If the "
                 "machine's clock is wrong, stop the server and set it right",
                 pause,
             )
-        await self.keep()
+        await self.sync()
 
-    async def keep(self) -> None:
+    async def sync(self) -> None:
         """Tell the store what time it is, and follow it when it knows of a later one."""
-        self._clock.lift((await self._engine.change(self._keep)).latest)
-        self._kept_at = self._clock.counted()
-        self._tell()
+        self._clock.advance_to((await self._engine.run_transaction(self._sync)).latest)
+        self._synced_at = self._clock.monotonic()
+        self._log_lag()
 
-    async def look(self) -> None:
+    async def sync_when_due(self) -> None:
         """Keep the time once a minute, and at once when a leap begins or ends."""
         is_leaping = self._doubt is not None and self._doubt.name == "clock-leap"
-        is_due = self._clock.counted() - self._kept_at >= EVERY_SECONDS
-        if is_due or is_leaping != (self._clock.leap() > 0):
-            await self.keep()
+        is_due = self._clock.monotonic() - self._synced_at >= SYNC_SECONDS
+        if is_due or is_leaping != (self._clock.jump_seconds() > 0):
+            await self.sync()
 
-    async def _trust(self, tx: Transaction, wall: int) -> None:
+    async def _trust_clock(self, tx: Transaction, wall: int) -> None:
         """Ends every doubt in favour of the machine's clock."""
         for name in ("clock-leap", "clock-start"):
-            await forget_doubt(tx, name)
-        if (await find_times(tx)).latest > wall + MOST_SECONDS_BEHIND:
+            await clear_clock_doubt(tx, name)
+        if (await get_clock_state(tx)).latest > wall + MAX_LAG_SECONDS:
             await set_clock_back(tx, wall, wall + self._erase_after_seconds)
 
-    async def _keep(self, tx: Transaction) -> Times:
-        times = await find_times(tx)
-        await self._look(tx, times)
+    async def _sync(self, tx: Transaction) -> ClockState:
+        times = await get_clock_state(tx)
+        await self._update_doubt(tx, times)
         doubt = self._doubt
         if doubt is None or doubt.name == "clock-leap":  # else the store's time waits
-            await lift_clock(tx, int(self._clock.now()), is_sure=doubt is None)
+            await advance_clock(tx, int(self._clock.now()), is_confirmed=doubt is None)
         if doubt is not None:
-            await keep_doubt(tx, doubt.name, doubt.wall)
-        return await find_times(tx)
+            await record_clock_doubt(tx, doubt.name, doubt.wall_time)
+        return await get_clock_state(tx)
 
-    async def _look(self, tx: Transaction, times: Times) -> None:
+    async def _update_doubt(self, tx: Transaction, times: ClockState) -> None:
         """Begins a doubt, or ends it."""
-        clock, leap = self._clock, self._clock.leap()
-        if leap and clock.now() < PLAUSIBLE_SINCE:  # a clock that has just been set
-            clock.follow()
+        clock, leap = self._clock, self._clock.jump_seconds()
+        if leap and clock.now() < MIN_PLAUSIBLE_TIME:  # a clock that has just been set
+            clock.accept_system_time()
             leap = 0.0
         doubt = self._doubt
         if doubt is None and not leap:
-            if times.leap and 0 <= clock.wall() - times.leap < LONGEST_PAUSE_SECONDS:
-                await forget_doubt(tx, "clock-leap")
+            if (
+                times.leap_started
+                and 0 <= clock.system_time() - times.leap_started < MAX_DOWNTIME_SECONDS
+            ):
+                await clear_clock_doubt(tx, "clock-leap")
             return
         if doubt is None:
             doubt = self._begin_doubt("clock-leap", times)
@@ -167,55 +215,60 @@ class Timekeeping:
         if doubt.name == "clock-leap" and not leap:
             _log.warning("the machine's clock has leapt back")
             await self._end_doubt(tx)
-        elif self._is_shared(times):
-            await self._believe(tx, "other servers of the store have the same time")
-        elif self._is_denied(times, doubt):
-            if not self._is_denial_told:
+        elif self._is_confirmed(times):
+            await self._accept_clock(tx, "other servers of the store have the same time")
+        elif self._is_contradicted(times, doubt):
+            if not self._is_contradiction_logged:
                 _log.error("other servers of the store have another time than this machine")
-            self._is_denial_told = True
+            self._is_contradiction_logged = True
             self._begin_doubt(doubt.name, times, lasted=False)
-            await renew_doubt(tx, doubt.name, int(clock.wall()))
-        elif clock.counted() - doubt.since >= LASTING_SECONDS:
-            await self._believe(tx, "it has lasted an hour")
+            await restart_clock_doubt(tx, doubt.name, int(clock.system_time()))
+        elif clock.monotonic() - doubt.since >= MIN_LEAP_DURATION_SECONDS:
+            await self._accept_clock(tx, "it has lasted an hour")
 
-    def _begin_doubt(self, name: DoubtName, times: Times, *, lasted: bool = True) -> Doubt:
+    def _begin_doubt(
+        self, name: ClockDoubtKind, times: ClockState, *, lasted: bool = True
+    ) -> ClockDoubt:
         """Begins a doubt; one that a process before had, of the same clock, goes on."""
-        clock, wall = self._clock, self._clock.wall()
-        known = times.leap if name == "clock-leap" else times.start
+        clock, wall = self._clock, self._clock.system_time()
+        known = times.leap_started if name == "clock-leap" else times.doubtful_start
         before = wall - known if lasted and known else 0.0
-        if not 0 <= before < LONGEST_PAUSE_SECONDS:
+        if not 0 <= before < MAX_DOWNTIME_SECONDS:
             before = 0.0
-        since = clock.counted() - before
-        self._doubt = Doubt(name, since, wall - clock.counted(), int(wall), times.sure)
+        since = clock.monotonic() - before
+        self._doubt = ClockDoubt(name, since, wall - clock.monotonic(), int(wall), times.confirmed)
         return self._doubt
 
-    def _is_shared(self, times: Times) -> bool:
+    def _is_confirmed(self, times: ClockState) -> bool:
         """Whether a process without doubt has about the time of this machine's clock."""
-        return abs(times.sure - self._clock.wall()) <= LEAP_SECONDS
+        return abs(times.confirmed - self._clock.system_time()) <= MAX_JUMP_SECONDS
 
-    def _is_denied(self, times: Times, doubt: Doubt) -> bool:
+    def _is_contradicted(self, times: ClockState, doubt: ClockDoubt) -> bool:
         """Whether a process without doubt goes on with another time, or the clock leapt again."""
-        ahead = self._clock.wall() - self._clock.counted()
-        return times.sure > doubt.sure or abs(ahead - doubt.ahead) > LEAP_SECONDS
+        ahead = self._clock.system_time() - self._clock.monotonic()
+        return (
+            times.confirmed > doubt.confirmed_time
+            or abs(ahead - doubt.ahead_seconds) > MAX_JUMP_SECONDS
+        )
 
-    async def _believe(self, tx: Transaction, why: str) -> None:
-        self._clock.follow()
+    async def _accept_clock(self, tx: Transaction, why: str) -> None:
+        self._clock.accept_system_time()
         _log.warning("the machine's clock is followed: %s", why)
         await self._end_doubt(tx)
 
     async def _end_doubt(self, tx: Transaction) -> None:
         if self._doubt is not None:
-            await forget_doubt(tx, self._doubt.name)
+            await clear_clock_doubt(tx, self._doubt.name)
         self._doubt = None
-        self._is_denial_told = False
+        self._is_contradiction_logged = False
 
-    def _tell(self) -> None:
+    def _log_lag(self) -> None:
         """Says once that the machine's clock is behind, and once that it is not any more."""
-        behind = self._clock.behind()
-        if (behind > MOST_SECONDS_BEHIND) == self._is_told:
+        behind = self._clock.system_lag_seconds()
+        if (behind > MAX_LAG_SECONDS) == self._is_lag_logged:
             return
-        self._is_told = not self._is_told
-        if self._is_told:
+        self._is_lag_logged = not self._is_lag_logged
+        if self._is_lag_logged:
             _log.error(
                 "the machine's clock is %d s behind the latest time; going on from there", behind
             )
@@ -223,14 +276,17 @@ class Timekeeping:
             _log.warning("the machine's clock has caught up")
 
 
-async def store_clock(engine: Engine, clock: SteadyClock | None = None) -> SteadyClock:
+async def load_store_clock(engine: Database, clock: SteadyClock | None = None) -> SteadyClock:
     """A clock with the time that a server of the store has, for who works beside it (X10)."""
     clock = clock or SteadyClock()
-    times, wall = await find_times(engine), clock.wall()
-    is_leaping = times.leap and 0 <= wall - times.leap < LASTING_SECONDS + 2 * EVERY_SECONDS
-    is_implausible = times.latest >= PLAUSIBLE_SINCE and (
-        wall - times.latest > LONGEST_PAUSE_SECONDS
-        or (is_leaping and wall - times.latest > LEAP_SECONDS)
+    times, wall = await get_clock_state(engine), clock.system_time()
+    is_leaping = (
+        times.leap_started
+        and 0 <= wall - times.leap_started < MIN_LEAP_DURATION_SECONDS + 2 * SYNC_SECONDS
+    )
+    is_implausible = times.latest >= MIN_PLAUSIBLE_TIME and (
+        wall - times.latest > MAX_DOWNTIME_SECONDS
+        or (is_leaping and wall - times.latest > MAX_JUMP_SECONDS)
     )
     if is_implausible or wall < times.latest:
         clock.set(times.latest)

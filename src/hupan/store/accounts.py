@@ -1,9 +1,14 @@
-"""Accounts and the identities that lead to them."""
+"""Accounts, the identities that lead to them, bans, VIP and listings for operators.
+
+Accounts that were cancelled are among them until they are erased; each comes with its `erase_at`.
+"""
 
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from hupan.model import Account, AccountId
-from hupan.store.engine import Reader, Transaction
+from hupan.store.database import Reader, Row, Transaction
 
 IdentityKind: TypeAlias = Literal["phone", "email", "invitation"]
 
@@ -14,43 +19,43 @@ ACCOUNT_COLUMNS = """
 """
 
 # One that was cancelled and waits to be erased is nobody any more (security A7).
-FIND = f"SELECT {ACCOUNT_COLUMNS} FROM accounts a WHERE a.id = ?1 AND a.erase_at = 0"
+FIND_ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM accounts a WHERE a.id = ?1 AND a.erase_at = 0"
 # On PostgreSQL other changes of the account wait here; SQLite has one writer, and no need of it.
-HOLD = f"{FIND} /* FOR UPDATE */"
-NEXT_ID = "UPDATE counters SET value = value + 1 WHERE name = 'account' RETURNING value"
-INSERT = """
+LOCK_ACCOUNT = f"{FIND_ACCOUNT} /* FOR UPDATE */"
+NEXT_ACCOUNT_ID = "UPDATE counters SET value = value + 1 WHERE name = 'account' RETURNING value"
+INSERT_ACCOUNT = """
 INSERT INTO accounts
   (id, name, avatar_url, phone, email, invitation_code, registered_at, last_active_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
 """
-FIND_OWNER = "SELECT account_id FROM identities WHERE kind = ?1 AND value = ?2"
-CLAIM = """
+FIND_IDENTITY_OWNER = "SELECT account_id FROM identities WHERE kind = ?1 AND value = ?2"
+CLAIM_IDENTITY = """
 INSERT INTO identities (kind, value, account_id) VALUES (?1, ?2, ?3)
 ON CONFLICT DO NOTHING
 """
-RELEASE = "DELETE FROM identities WHERE kind = ?1 AND value = ?2 AND account_id = ?3"
-FIND_HASH = "SELECT password_hash FROM accounts WHERE id = ?1"
-SET_HASH = "UPDATE accounts SET password_hash = ?2 WHERE id = ?1"
+RELEASE_IDENTITY = "DELETE FROM identities WHERE kind = ?1 AND value = ?2 AND account_id = ?3"
+FIND_PASSWORD_HASH = "SELECT password_hash FROM accounts WHERE id = ?1"
+SET_PASSWORD_HASH = "UPDATE accounts SET password_hash = ?2 WHERE id = ?1"
 
 
 async def find_account(reader: Reader, account: AccountId) -> Account | None:
     """The account with an id; None also for one that was cancelled."""
-    row = await reader.one(FIND, account)
+    row = await reader.fetch_one(FIND_ACCOUNT, account)
     return None if row is None else Account(*row)
 
 
-async def hold_account(tx: Transaction, account: AccountId) -> Account | None:
+async def lock_account(tx: Transaction, account: AccountId) -> Account | None:
     """The account with an id, which no other change that holds it touches until this one ends.
 
     A change that decides by what it reads of an account holds it first (decision 0017).
     """
-    row = await tx.one(HOLD, account)
+    row = await tx.fetch_one(LOCK_ACCOUNT, account)
     return None if row is None else Account(*row)
 
 
 async def next_account_id(tx: Transaction) -> AccountId:
     """An id that was never handed out before."""
-    row = await tx.one(NEXT_ID)
+    row = await tx.fetch_one(NEXT_ACCOUNT_ID)
     if row is None:
         raise LookupError("the counter of accounts is missing")
     return AccountId(row[0])
@@ -58,8 +63,8 @@ async def next_account_id(tx: Transaction) -> AccountId:
 
 async def insert_account(tx: Transaction, account: Account) -> None:
     """Writes a new account: id, name, avatar, contacts, invitation code, time of registration."""
-    await tx.run(
-        INSERT,
+    await tx.execute(
+        INSERT_ACCOUNT,
         account.id,
         account.name,
         account.avatar_url,
@@ -70,9 +75,9 @@ async def insert_account(tx: Transaction, account: Account) -> None:
     )
 
 
-async def find_owner(reader: Reader, kind: IdentityKind, value: str) -> AccountId | None:
+async def find_identity_owner(reader: Reader, kind: IdentityKind, value: str) -> AccountId | None:
     """The account that a phone number, an address or an invitation code belongs to."""
-    row = await reader.one(FIND_OWNER, kind, value)
+    row = await reader.fetch_one(FIND_IDENTITY_OWNER, kind, value)
     return None if row is None else AccountId(row[0])
 
 
@@ -80,22 +85,228 @@ async def claim_identity(
     tx: Transaction, kind: IdentityKind, value: str, account: AccountId
 ) -> bool:
     """Takes an identity for an account; False when somebody has it already (security A3)."""
-    return await tx.run(CLAIM, kind, value, account) == 1
+    return await tx.execute(CLAIM_IDENTITY, kind, value, account) == 1
 
 
 async def release_identity(
     tx: Transaction, kind: IdentityKind, value: str, account: AccountId
 ) -> None:
     """Gives up an identity of an account; whoever proves it may have it now (security A4)."""
-    await tx.run(RELEASE, kind, value, account)
+    await tx.execute(RELEASE_IDENTITY, kind, value, account)
 
 
 async def find_password_hash(reader: Reader, account: AccountId) -> str:
     """The stored hash, "" when there is none or no such account."""
-    row = await reader.one(FIND_HASH, account)
+    row = await reader.fetch_one(FIND_PASSWORD_HASH, account)
     return "" if row is None else str(row[0])
 
 
 async def set_password_hash(tx: Transaction, account: AccountId, password_hash: str) -> None:
     """Replaces the hash."""
-    await tx.run(SET_HASH, account, password_hash)
+    await tx.execute(SET_PASSWORD_HASH, account, password_hash)
+
+
+SET_BAN = "UPDATE accounts SET banned_until = ?2, ban_reason = ?3 WHERE id = ?1"
+
+
+async def set_ban(tx: Transaction, account: AccountId, until: int, reason: str) -> bool:
+    """Sets end and reason, 0 and "" for no ban; False when there is no such account."""
+    return await tx.execute(SET_BAN, account, until, reason) == 1
+
+
+AccountFilter: TypeAlias = Literal["any", "banned", "vip", "cancelled"]
+
+_LISTED_ACCOUNT_COLUMNS = f"{ACCOUNT_COLUMNS}, a.erase_at"
+FIND_LISTED_ACCOUNT = f"SELECT {_LISTED_ACCOUNT_COLUMNS} FROM accounts a WHERE a.id = ?1"
+_SELECT_PAGE = f"SELECT {_LISTED_ACCOUNT_COLUMNS} FROM accounts a WHERE a.id < ?1 AND a.id >= ?2"
+_ORDER_NEWEST_FIRST = "ORDER BY a.id DESC LIMIT ?3"
+LIST_ACCOUNTS: dict[AccountFilter, str] = {
+    "any": f"{_SELECT_PAGE} {_ORDER_NEWEST_FIRST}",
+    "banned": f"{_SELECT_PAGE} AND a.banned_until > 0 AND a.banned_until > ?4 {_ORDER_NEWEST_FIRST}",
+    "vip": f"{_SELECT_PAGE} AND a.vip_until > 0 AND a.vip_until > ?4 {_ORDER_NEWEST_FIRST}",
+    "cancelled": f"{_SELECT_PAGE} AND a.erase_at > 0 {_ORDER_NEWEST_FIRST}",
+}
+COUNT_ACCOUNTS: dict[AccountFilter, str] = {
+    "any": "SELECT count(*) FROM accounts WHERE registered_at >= ?1",
+    "banned": "SELECT count(*) FROM accounts "
+    "WHERE banned_until > 0 AND banned_until > ?2 AND id >= ?1",
+    "vip": "SELECT count(*) FROM accounts WHERE vip_until > 0 AND vip_until > ?2 AND id >= ?1",
+    "cancelled": "SELECT count(*) FROM accounts WHERE erase_at > 0 AND id >= ?1",
+}
+FIND_FIRST_REGISTERED_SINCE = """
+SELECT a.id FROM accounts a WHERE a.registered_at >= ?1
+ORDER BY a.registered_at, a.id LIMIT 1
+"""
+FIND_IDS_BY_NAME_PREFIX = """
+SELECT a.id FROM accounts a WHERE a.name >= ?1 AND a.name < ?2 ORDER BY a.name LIMIT ?3
+"""
+FIND_IDS_BY_CONTACT_PREFIX = """
+SELECT account_id FROM identities
+WHERE value >= ?1 AND value < ?2 AND kind <> 'invitation' ORDER BY value LIMIT ?3
+"""
+_PREFIX_END = "\U0010ffff"
+
+
+class ListedAccount(Struct, frozen=True):
+    """An account; `erase_at` is 0 unless it was cancelled."""
+
+    account: Account
+    erase_at: int
+
+
+async def find_listed_account(reader: Reader, account: AccountId) -> ListedAccount | None:
+    """The account with an id, also one that was cancelled."""
+    row = await reader.fetch_one(FIND_LISTED_ACCOUNT, account)
+    return None if row is None else _to_listed_account(row)
+
+
+async def list_accounts(
+    reader: Reader,
+    account_filter: AccountFilter,
+    *,
+    below_id: int,
+    min_id: int,
+    max_rows: int,
+    now: int,
+) -> list[ListedAccount]:
+    """Accounts of a kind with ids from `min_id` to one below `below_id`, the newest first."""
+    times = (now,) if account_filter in ("banned", "vip") else ()
+    rows = await reader.fetch_all(LIST_ACCOUNTS[account_filter], below_id, min_id, max_rows, *times)
+    return [_to_listed_account(row) for row in rows]
+
+
+async def count_accounts(
+    reader: Reader, account_filter: AccountFilter, *, since: int, min_id: int, now: int
+) -> int:
+    """How many accounts of a kind there are, from a time and so from an id on."""
+    times = (now,) if account_filter in ("banned", "vip") else ()
+    start = since if account_filter == "any" else min_id
+    row = await reader.fetch_one(COUNT_ACCOUNTS[account_filter], start, *times)
+    return 0 if row is None else int(row[0])
+
+
+async def find_first_registered_since(reader: Reader, since: int) -> AccountId | None:
+    """The first account that registered at a time or later; None when none did."""
+    row = await reader.fetch_one(FIND_FIRST_REGISTERED_SINCE, since)
+    return None if row is None else AccountId(row[0])
+
+
+async def find_ids_by_name_prefix(reader: Reader, prefix: str, max_rows: int) -> list[AccountId]:
+    """Accounts whose nickname begins like this."""
+    return [
+        AccountId(row[0])
+        for row in await reader.fetch_all(
+            FIND_IDS_BY_NAME_PREFIX, prefix, prefix + _PREFIX_END, max_rows
+        )
+    ]
+
+
+async def find_ids_by_contact_prefix(reader: Reader, prefix: str, max_rows: int) -> list[AccountId]:
+    """Accounts whose number or address begins like this; in its normal form."""
+    rows = await reader.fetch_all(
+        FIND_IDS_BY_CONTACT_PREFIX, prefix, prefix + _PREFIX_END, max_rows
+    )
+    return [AccountId(row[0]) for row in rows]
+
+
+def _to_listed_account(row: Row) -> ListedAccount:
+    return ListedAccount(Account(*row[:-1]), row[-1])
+
+
+# One statement, so that two who give days at once both give them.
+EXTEND_VIP = """
+UPDATE accounts SET vip_until = CASE WHEN vip_until > ?2 THEN vip_until ELSE ?2 END + ?3
+WHERE id = ?1
+RETURNING vip_until
+"""
+SET_VIP = "UPDATE accounts SET vip_until = ?2 WHERE id = ?1"
+END_VIP = "UPDATE accounts SET vip_until = ?2 WHERE id = ?1 AND vip_until > ?2"
+
+
+async def extend_vip(tx: Transaction, account: AccountId, now: int, seconds: int) -> int | None:
+    """Adds time to what is left; gives the new end, None when there is no such account."""
+    row = await tx.fetch_one(EXTEND_VIP, account, now, seconds)
+    return None if row is None else int(row[0])
+
+
+async def set_vip(tx: Transaction, account: AccountId, until: int) -> bool:
+    """Sets when VIP ends; False when there is no such account."""
+    return await tx.execute(SET_VIP, account, until) == 1
+
+
+async def end_vip(tx: Transaction, account: AccountId, now: int) -> bool:
+    """Ends VIP that is in force; False when there is none."""
+    return await tx.execute(END_VIP, account, now) == 1
+
+
+# The processes of a store share the walk: each takes the next ids, and behind the last account it
+# begins anew.
+FIND_LAST_ACCOUNT_ID = "SELECT value FROM counters WHERE name = 'account'"
+TAKE_CHECK_RANGE = """
+INSERT INTO counters (name, value) VALUES ('claims-walked', ?1)
+ON CONFLICT (name) DO UPDATE SET value = CASE
+  WHEN counters.value >= ?2 THEN excluded.value ELSE counters.value + ?3 END
+RETURNING value
+"""
+LIST_IDENTITIES_IN_RANGE = """
+SELECT value, kind, account_id FROM identities WHERE account_id > ?1 AND account_id <= ?2
+ORDER BY account_id
+"""
+FIND_IDENTITY = (
+    "SELECT account_id FROM identities WHERE value = ?1 AND kind = ?2 AND account_id = ?3"
+)
+# In two steps where it counts: what held the account may have changed it (decision 0017).
+LOCK_ACCOUNT_ID = "SELECT id FROM accounts WHERE id = ?1 /* FOR UPDATE */"
+FIND_ACCOUNT_IDENTITIES = """
+SELECT a.phone, a.email, a.invitation_code, COALESCE(c.former_code, '')
+FROM accounts a LEFT JOIN invitation_changes c ON c.account_id = a.id WHERE a.id = ?1
+"""
+
+
+class IdentityRow(Struct, frozen=True):
+    """An identity and the account that it leads to; an identity is kept in its normal form."""
+
+    value: str
+    kind: IdentityKind
+    account_id: AccountId
+
+
+async def take_check_range(tx: Transaction, start: int, count: int) -> range:
+    """The ids whose claims are to be looked at next; the first ones follow `start`."""
+    last = await tx.fetch_one(FIND_LAST_ACCOUNT_ID) or (start,)
+    row = await tx.fetch_one(TAKE_CHECK_RANGE, start + count, int(last[0]), count) or (
+        start + count,
+    )
+    end = int(row[0])
+    return range(end - count + 1, end + 1)
+
+
+async def list_identities_in_range(reader: Reader, ids: range) -> list[IdentityRow]:
+    """The claims of the accounts with these ids, which follow each other."""
+    return [
+        IdentityRow(*row)
+        for row in await reader.fetch_all(LIST_IDENTITIES_IN_RANGE, ids.start - 1, ids.stop - 1)
+    ]
+
+
+async def matches_account(reader: Reader, identity: IdentityRow) -> bool:
+    """Whether the account of a claim is there and shows it, or once showed the invitation code.
+
+    An account that was cancelled keeps what it has until it is erased (security A7).
+    """
+    row = await reader.fetch_one(FIND_ACCOUNT_IDENTITIES, identity.account_id)
+    if row is None:
+        return False
+    phone, email, *codes = row
+    if identity.kind == "invitation":
+        return identity.value in codes
+    return identity.value == str(phone if identity.kind == "phone" else email).lower()
+
+
+async def lock_identity(tx: Transaction, identity: IdentityRow) -> bool:
+    """Holds the account of a claim, if there is one; False when the claim itself is gone."""
+    await tx.fetch_one(LOCK_ACCOUNT_ID, identity.account_id)
+    return (
+        await tx.fetch_one(FIND_IDENTITY, identity.value, identity.kind, identity.account_id)
+        is not None
+    )

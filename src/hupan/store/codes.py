@@ -1,11 +1,11 @@
-"""One-time codes: one live code for each target (security C1-C4, C7)."""
+"""One-time codes and the captchas that were already answered."""
 
 from msgspec import Struct
 
 from hupan.model import AccountId, Channel
-from hupan.store.engine import Transaction
+from hupan.store.database import Transaction
 
-PUT = """
+PUT_CODE = """
 INSERT INTO codes (target, channel, class, account_id, mac, attempts, expires_at)
 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
 ON CONFLICT (target, channel) DO UPDATE SET
@@ -14,19 +14,19 @@ ON CONFLICT (target, channel) DO UPDATE SET
 """
 # One statement counts the try and reads what to compare, so that a hundred parallel guesses are
 # still five (security C3).
-COUNT_TRY = """
+COUNT_CODE_ATTEMPT = """
 UPDATE codes SET attempts = attempts + 1
 WHERE target = ?1 AND channel = ?2 AND attempts < 5 AND expires_at > ?3
 RETURNING class, account_id, mac
 """
 # Writes nothing new: the row is held, so that what is found still holds when the try is counted.
-HOLD_LIVE = """
+LOCK_LIVE_CODE = """
 UPDATE codes SET attempts = attempts
 WHERE target = ?1 AND channel = ?2 AND attempts < 5 AND expires_at > ?3
 """
-SPEND = "DELETE FROM codes WHERE target = ?1 AND channel = ?2 AND mac = ?3"
-KILL = "DELETE FROM codes WHERE target = ?1 AND channel = ?2"
-PURGE = """
+SPEND_CODE = "DELETE FROM codes WHERE target = ?1 AND channel = ?2 AND mac = ?3"
+REVOKE_CODE = "DELETE FROM codes WHERE target = ?1 AND channel = ?2"
+PURGE_CODES = """
 DELETE FROM codes WHERE (target, channel) IN
   (SELECT target, channel FROM codes WHERE expires_at <= ?1 LIMIT ?2)
 """
@@ -35,7 +35,7 @@ DELETE FROM codes WHERE (target, channel) IN
 class Code(Struct, frozen=True):
     """A code as it is kept: its keyed hash and what it may do (security D1)."""
 
-    kind: str
+    purpose: str
     account_id: AccountId
     mac: bytes
 
@@ -44,30 +44,65 @@ async def put_code(
     tx: Transaction, channel: Channel, target: str, code: Code, expires_at: int
 ) -> None:
     """Keeps a new code; the old one of the same target dies."""
-    await tx.run(PUT, target, channel, code.kind, code.account_id, code.mac, expires_at)
+    await tx.execute(PUT_CODE, target, channel, code.purpose, code.account_id, code.mac, expires_at)
 
 
-async def hold_live_code(tx: Transaction, channel: Channel, target: str, now: int) -> bool:
+async def lock_live_code(tx: Transaction, channel: Channel, target: str, now: int) -> bool:
     """Hold the code of a target; False when none is live or it has had its five tries."""
-    return await tx.run(HOLD_LIVE, target, channel, now) == 1
+    return await tx.execute(LOCK_LIVE_CODE, target, channel, now) == 1
 
 
-async def count_try(tx: Transaction, channel: Channel, target: str, now: int) -> Code | None:
+async def count_code_attempt(
+    tx: Transaction, channel: Channel, target: str, now: int
+) -> Code | None:
     """Counts one try; None when there is no live code or it has had its five tries."""
-    row = await tx.one(COUNT_TRY, target, channel, now)
+    row = await tx.fetch_one(COUNT_CODE_ATTEMPT, target, channel, now)
     return None if row is None else Code(*row)
 
 
 async def spend_code(tx: Transaction, channel: Channel, target: str, mac: bytes) -> bool:
     """Uses a code up; False when somebody else was first."""
-    return await tx.run(SPEND, target, channel, mac) == 1
+    return await tx.execute(SPEND_CODE, target, channel, mac) == 1
 
 
-async def kill_code(tx: Transaction, channel: Channel, target: str) -> None:
+async def revoke_code(tx: Transaction, channel: Channel, target: str) -> None:
     """Ends the live code of a target, if there is one (security D1)."""
-    await tx.run(KILL, target, channel)
+    await tx.execute(REVOKE_CODE, target, channel)
 
 
-async def purge_codes(tx: Transaction, now: int, most: int) -> int:
-    """Delete codes that have expired, up to `most`; return how many."""
-    return await tx.run(PURGE, now, most)
+async def purge_codes(tx: Transaction, now: int, max_rows: int) -> int:
+    """Delete codes that have expired, up to `max_rows`; return how many."""
+    return await tx.execute(PURGE_CODES, now, max_rows)
+
+
+SPEND_CAPTCHA = """
+INSERT INTO spent_captchas (id, expires_at) VALUES (?1, ?2)
+ON CONFLICT DO NOTHING
+"""
+PURGE_CAPTCHAS = """
+DELETE FROM spent_captchas WHERE id IN
+  (SELECT id FROM spent_captchas WHERE expires_at <= ?1 LIMIT ?2)
+"""
+# The newest stay: they are what a clock that jumps back could revive.
+DELETE_SURPLUS_CAPTCHAS = """
+DELETE FROM spent_captchas WHERE id IN
+  (SELECT id FROM spent_captchas WHERE expires_at <= ?1
+   ORDER BY expires_at DESC LIMIT ?2 OFFSET ?3)
+"""
+
+
+async def spend_captcha(tx: Transaction, captcha_id: bytes, expires_at: int) -> bool:
+    """Marks a captcha as answered; False when it was before."""
+    return await tx.execute(SPEND_CAPTCHA, captcha_id, expires_at) == 1
+
+
+async def purge_captchas(tx: Transaction, now: int, max_rows: int) -> int:
+    """Delete captchas that have expired, up to `max_rows`; return how many."""
+    return await tx.execute(PURGE_CAPTCHAS, now, max_rows)
+
+
+async def delete_surplus_captchas(
+    tx: Transaction, now: int, max_rows: int, *, keep_newest: int
+) -> int:
+    """Delete expired captchas beyond the newest `keep_newest`, up to `max_rows`; return how many."""
+    return await tx.execute(DELETE_SURPLUS_CAPTCHAS, now, max_rows, keep_newest)

@@ -1,50 +1,56 @@
-"""Balances and the journal of every change of them. Entries are only ever added."""
+"""Coin balances, the append-only journal, refused changes and the journal's audit."""
+
+from msgspec import Struct
 
 from hupan.model import AccountId, CoinEntry, CoinType
-from hupan.store.engine import Reader, Row, Transaction
+from hupan.store.database import Reader, Row, Transaction
 
-COLUMNS = """
+COIN_ENTRY_COLUMNS = """
   account_id, number, key, typ, reason, remark, actor, before_cents, change_cents, after_cents,
   counter_account, counter_cents, created_at
 """
 
 # Writing the row as it is holds it: changes of one balance come one after the other.
-HOLD = "UPDATE accounts SET coin_cents = coin_cents WHERE id = ?1"
+LOCK_BALANCE = "UPDATE accounts SET coin_cents = coin_cents WHERE id = ?1"
 # One statement tests and changes, so a balance cannot pass its bounds (security 4, PostgreSQL).
-MOVE = """
+CHANGE_BALANCE = """
 UPDATE accounts SET coin_cents = coin_cents + ?2
 WHERE id = ?1 AND coin_cents + ?2 >= 0 AND coin_cents + ?2 <= ?3
 RETURNING coin_cents
 """
-INSERT = f"""
-INSERT INTO coin_entries ({COLUMNS})
+INSERT_COIN_ENTRY = f"""
+INSERT INTO coin_entries ({COIN_ENTRY_COLUMNS})
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 """
-FIND_BY_KEY = f"SELECT {COLUMNS} FROM coin_entries WHERE account_id = ?1 AND key = ?2"
-NEWEST = "SELECT number FROM coin_entries WHERE account_id = ?1 ORDER BY number DESC LIMIT 1"
-LIST = f"""
-SELECT {COLUMNS} FROM coin_entries
+FIND_COIN_ENTRY = (
+    f"SELECT {COIN_ENTRY_COLUMNS} FROM coin_entries WHERE account_id = ?1 AND key = ?2"
+)
+FIND_NEWEST_ENTRY_NUMBER = (
+    "SELECT number FROM coin_entries WHERE account_id = ?1 ORDER BY number DESC LIMIT 1"
+)
+LIST_COIN_ENTRIES = f"""
+SELECT {COIN_ENTRY_COLUMNS} FROM coin_entries
 WHERE account_id = ?1 AND number > ?2 AND number <= ?3 ORDER BY number DESC
 """
 
 
-async def hold_balance(tx: Transaction, account: AccountId) -> bool:
+async def lock_balance(tx: Transaction, account: AccountId) -> bool:
     """Keeps others from changing a balance until this change ends; False when there is none."""
-    return await tx.run(HOLD, account) == 1
+    return await tx.execute(LOCK_BALANCE, account) == 1
 
 
-async def move_coins(
-    tx: Transaction, account: AccountId, change_cents: int, most_cents: int
+async def change_balance(
+    tx: Transaction, account: AccountId, change_cents: int, max_balance_cents: int
 ) -> int | None:
     """The balance after a change of it; None, unchanged, when it would pass 0 or the most."""
-    row = await tx.one(MOVE, account, change_cents, most_cents)
+    row = await tx.fetch_one(CHANGE_BALANCE, account, change_cents, max_balance_cents)
     return None if row is None else int(row[0])
 
 
-async def insert_entry(tx: Transaction, entry: CoinEntry) -> None:
+async def insert_coin_entry(tx: Transaction, entry: CoinEntry) -> None:
     """Adds the entry that belongs to a moved balance."""
-    await tx.run(
-        INSERT,
+    await tx.execute(
+        INSERT_COIN_ENTRY,
         entry.account_id,
         entry.number,
         entry.key,
@@ -61,25 +67,130 @@ async def insert_entry(tx: Transaction, entry: CoinEntry) -> None:
     )
 
 
-async def find_entry(reader: Reader, account: AccountId, key: str) -> CoinEntry | None:
+async def find_coin_entry(reader: Reader, account: AccountId, key: str) -> CoinEntry | None:
     """The entry that a key named."""
-    row = await reader.one(FIND_BY_KEY, account, key)
-    return None if row is None else _entry(row)
+    row = await reader.fetch_one(FIND_COIN_ENTRY, account, key)
+    return None if row is None else _to_coin_entry(row)
 
 
-async def count_entries(reader: Reader, account: AccountId) -> int:
+async def count_coin_entries(reader: Reader, account: AccountId) -> int:
     """How many entries an account has: the number of the newest."""
-    row = await reader.one(NEWEST, account)
+    row = await reader.fetch_one(FIND_NEWEST_ENTRY_NUMBER, account)
     return 0 if row is None else int(row[0])
 
 
-async def list_entries(
-    reader: Reader, account: AccountId, *, above: int, up_to: int
+async def list_coin_entries(
+    reader: Reader, account: AccountId, *, after_number: int, last_number: int
 ) -> list[CoinEntry]:
     """The entries with numbers above one and up to another, newest first."""
-    return [_entry(row) for row in await reader.all(LIST, account, above, up_to)]
+    return [
+        _to_coin_entry(row)
+        for row in await reader.fetch_all(LIST_COIN_ENTRIES, account, after_number, last_number)
+    ]
 
 
-def _entry(row: Row) -> CoinEntry:
+def _to_coin_entry(row: Row) -> CoinEntry:
     account, number, key, typ, *rest = row
     return CoinEntry(account, number, key, CoinType(typ), *rest)
+
+
+# An entry follows the one before it, and its two sides are each other's opposite.
+FIND_INCONSISTENT_ENTRIES = """
+SELECT account_id, number FROM (
+  SELECT account_id, number, before_cents, change_cents, after_cents, counter_cents,
+    COALESCE(lag(number) OVER journal, 0) AS last_number,
+    COALESCE(lag(after_cents) OVER journal, 0) AS last_cents
+  FROM coin_entries WHERE account_id >= ?1 AND account_id <= ?2
+  WINDOW journal AS (PARTITION BY account_id ORDER BY number)
+) AS chain
+WHERE number <> last_number + 1 OR before_cents <> last_cents
+  OR before_cents + change_cents <> after_cents OR change_cents + counter_cents <> 0
+  OR change_cents = 0 OR after_cents < 0
+ORDER BY account_id, number LIMIT ?3
+"""
+FIND_INCONSISTENT_BALANCES = """
+SELECT a.id, 0 FROM accounts a
+WHERE a.id >= ?1 AND a.id <= ?2 AND a.coin_cents <> COALESCE(
+  (SELECT e.after_cents FROM coin_entries e
+   WHERE e.account_id = a.id ORDER BY e.number DESC LIMIT 1), 0)
+ORDER BY a.id LIMIT ?3
+"""
+
+
+class CoinInconsistency(Struct, frozen=True):
+    """A break in an account's journal.
+
+    Attributes:
+        number: of the entry that does not follow or does not add up; 0 when the balance is not
+            what the newest entry left.
+    """
+
+    account_id: AccountId
+    number: int
+
+
+async def find_coin_inconsistencies(
+    reader: Reader, first: AccountId, last: AccountId, max_rows: int
+) -> list[CoinInconsistency]:
+    """Up to so many faults of either kind in the accounts from one id to another."""
+    rows = [
+        *await reader.fetch_all(FIND_INCONSISTENT_ENTRIES, first, last, max_rows),
+        *await reader.fetch_all(FIND_INCONSISTENT_BALANCES, first, last, max_rows),
+    ]
+    return [CoinInconsistency(*row) for row in rows]
+
+
+INSERT_COIN_REFUSAL = """
+INSERT INTO coin_refusals
+  (account_id, key, cause, refused_at, change_cents, typ, reason, remark, actor)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+"""
+FIND_COIN_REFUSAL = """
+SELECT account_id, key, cause, refused_at, change_cents, typ, reason, remark, actor
+FROM coin_refusals WHERE account_id = ?1 AND key = ?2
+"""
+PURGE_COIN_REFUSALS = """
+DELETE FROM coin_refusals WHERE (account_id, key) IN
+  (SELECT account_id, key FROM coin_refusals WHERE refused_at <= ?1 LIMIT ?2)
+"""
+
+
+class CoinRefusal(Struct, frozen=True):
+    """A change that was refused; `cause` names the refusal."""
+
+    account_id: AccountId
+    key: str
+    cause: str
+    refused_at: int
+    change_cents: int
+    typ: int
+    reason: str
+    remark: str
+    actor: str
+
+
+async def insert_coin_refusal(tx: Transaction, refusal: CoinRefusal) -> None:
+    """Keeps a refusal."""
+    await tx.execute(
+        INSERT_COIN_REFUSAL,
+        refusal.account_id,
+        refusal.key,
+        refusal.cause,
+        refusal.refused_at,
+        refusal.change_cents,
+        refusal.typ,
+        refusal.reason,
+        refusal.remark,
+        refusal.actor,
+    )
+
+
+async def find_coin_refusal(reader: Reader, account: AccountId, key: str) -> CoinRefusal | None:
+    """The refusal that a key met."""
+    row = await reader.fetch_one(FIND_COIN_REFUSAL, account, key)
+    return None if row is None else CoinRefusal(*row)
+
+
+async def purge_coin_refusals(tx: Transaction, refused_until: int, max_rows: int) -> int:
+    """Delete refusals up to a time, up to `max_rows` of them; return how many."""
+    return await tx.execute(PURGE_COIN_REFUSALS, refused_until, max_rows)

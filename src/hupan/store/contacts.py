@@ -1,38 +1,38 @@
-"""Changes of phone numbers and addresses, kept for as long as they can be undone (security A2)."""
+"""Changes of phone numbers and e-mail addresses, and step-up verifications of sessions."""
 
 from msgspec import Struct
 
-from hupan.model import AccountId, Channel
-from hupan.store.engine import Reader, Transaction
+from hupan.model import AccountId, Channel, Session
+from hupan.store.database import Reader, Transaction
 
-NOTE = """
+INSERT_CONTACT_CHANGE = """
 INSERT INTO contact_changes
   (account_id, number, channel, old_address, new_address, changed_at, is_proven)
 SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6
 FROM contact_changes WHERE account_id = ?1
 """
-FIND = """
+FIND_CONTACT_CHANGE = """
 SELECT number, channel, old_address, new_address, changed_at, is_proven, undone_at
 FROM contact_changes WHERE account_id = ?1 AND number = ?2
 """
-OF_ACCOUNT = """
+LIST_CONTACT_CHANGES = """
 SELECT number, channel, old_address, new_address, changed_at, is_proven, undone_at
 FROM contact_changes WHERE account_id = ?1 ORDER BY number DESC
 """
 # What stands of it vouches for nothing, also once another target has taken its place.
-HAS_UNPROVEN = """
+HAS_UNVERIFIED_BINDING = """
 SELECT 1 FROM contact_changes
 WHERE account_id = ?1 AND channel = ?2 AND changed_at > ?3 AND is_proven = 0 AND undone_at = 0
 """
 # Going back to before a change undoes what came after it as well.
-NOTE_UNDONE = """
+SET_CHANGES_UNDONE = """
 UPDATE contact_changes SET undone_at = ?4
 WHERE account_id = ?1 AND number >= ?2 AND channel = ?3 AND undone_at = 0
 """
 SET_PHONE = "UPDATE accounts SET phone = ?2 WHERE id = ?1"
 SET_EMAIL = "UPDATE accounts SET email = ?2 WHERE id = ?1"
-COUNT = "SELECT count(*) FROM contact_changes WHERE account_id = ?1"
-PURGE = """
+COUNT_CONTACT_CHANGES = "SELECT count(*) FROM contact_changes WHERE account_id = ?1"
+PURGE_CONTACT_CHANGES = """
 DELETE FROM contact_changes WHERE (account_id, number) IN
   (SELECT account_id, number FROM contact_changes WHERE changed_at <= ?1 LIMIT ?2)
 """
@@ -42,7 +42,7 @@ class ContactChange(Struct, frozen=True):
     """One change; an address is "" where nothing was bound, `undone_at` 0 while it stands.
 
     Attributes:
-        is_proven: 0 for a first binding in a session that proved nothing, else 1.
+        is_verified: 0 for a first binding in a session that proved nothing, else 1.
     """
 
     number: int
@@ -50,58 +50,104 @@ class ContactChange(Struct, frozen=True):
     old_address: str
     new_address: str
     changed_at: int
-    is_proven: int
+    is_verified: int
     undone_at: int
 
 
-async def note_change(
+async def insert_contact_change(
     tx: Transaction,
     account: AccountId,
     channel: Channel,
     *,
-    old: str,
-    new: str,
-    is_proven: bool,
+    old_address: str,
+    new_address: str,
+    is_verified: bool,
     now: int,
 ) -> None:
     """Writes a change down."""
-    await tx.run(NOTE, account, channel, old, new, now, int(is_proven))
+    await tx.execute(
+        INSERT_CONTACT_CHANGE, account, channel, old_address, new_address, now, int(is_verified)
+    )
 
 
-async def find_change(reader: Reader, account: AccountId, number: int) -> ContactChange | None:
+async def find_contact_change(
+    reader: Reader, account: AccountId, number: int
+) -> ContactChange | None:
     """One change of an account."""
-    row = await reader.one(FIND, account, number)
+    row = await reader.fetch_one(FIND_CONTACT_CHANGE, account, number)
     return None if row is None else ContactChange(*row)
 
 
-async def list_changes(reader: Reader, account: AccountId) -> list[ContactChange]:
+async def list_contact_changes(reader: Reader, account: AccountId) -> list[ContactChange]:
     """The changes of an account, newest first."""
-    return [ContactChange(*row) for row in await reader.all(OF_ACCOUNT, account)]
+    return [ContactChange(*row) for row in await reader.fetch_all(LIST_CONTACT_CHANGES, account)]
 
 
-async def has_unproven_binding(
+async def has_unverified_binding(
     reader: Reader, account: AccountId, channel: Channel, after: int
 ) -> bool:
     """Whether a channel was bound without proof after a time, and that still stands."""
-    return await reader.one(HAS_UNPROVEN, account, channel, after) is not None
+    return await reader.fetch_one(HAS_UNVERIFIED_BINDING, account, channel, after) is not None
 
 
-async def note_undone(tx: Transaction, account: AccountId, change: ContactChange, now: int) -> None:
+async def set_changes_undone(
+    tx: Transaction, account: AccountId, change: ContactChange, now: int
+) -> None:
     """Says that a change, and all later ones of its channel, were undone."""
-    await tx.run(NOTE_UNDONE, account, change.number, change.channel, now)
+    await tx.execute(SET_CHANGES_UNDONE, account, change.number, change.channel, now)
 
 
-async def set_address(tx: Transaction, account: AccountId, channel: Channel, address: str) -> None:
+async def set_contact_address(
+    tx: Transaction, account: AccountId, channel: Channel, address: str
+) -> None:
     """Writes what an account shows as its number or address, "" for none."""
-    await tx.run(SET_PHONE if channel == "sms" else SET_EMAIL, account, address)
+    await tx.execute(SET_PHONE if channel == "sms" else SET_EMAIL, account, address)
 
 
-async def count_changes(reader: Reader, account: AccountId) -> int:
+async def count_contact_changes(reader: Reader, account: AccountId) -> int:
     """How many changes of an account are kept."""
-    row = await reader.one(COUNT, account)
+    row = await reader.fetch_one(COUNT_CONTACT_CHANGES, account)
     return 0 if row is None else int(row[0])
 
 
-async def purge_changes(tx: Transaction, until: int, most: int) -> int:
-    """Delete changes made up to a time, up to `most` of them; return how many."""
-    return await tx.run(PURGE, until, most)
+async def purge_contact_changes(tx: Transaction, until: int, max_rows: int) -> int:
+    """Delete changes made up to a time, up to `max_rows` of them; return how many."""
+    return await tx.execute(PURGE_CONTACT_CHANGES, until, max_rows)
+
+
+PUT_STEP_UP = """
+INSERT INTO step_ups (account_id, token_hash, channel, ends_at) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (account_id, token_hash, channel) DO UPDATE SET ends_at = excluded.ends_at
+"""
+HAS_STEP_UP = """
+SELECT 1 FROM step_ups
+WHERE account_id = ?1 AND token_hash = ?2 AND channel = ?3 AND ends_at > ?4
+"""
+DELETE_STEP_UPS = "DELETE FROM step_ups WHERE account_id = ?1 AND channel = ?2"
+PURGE_STEP_UPS = """
+DELETE FROM step_ups WHERE (account_id, token_hash, channel) IN
+  (SELECT account_id, token_hash, channel FROM step_ups WHERE ends_at <= ?1 LIMIT ?2)
+"""
+
+
+async def put_step_up(tx: Transaction, session: Session, channel: Channel, ends_at: int) -> None:
+    """Marks a session until a time."""
+    await tx.execute(PUT_STEP_UP, session.account_id, session.token_hash, channel, ends_at)
+
+
+async def has_step_up(reader: Reader, session: Session, channel: Channel, now: int) -> bool:
+    """Whether a session is marked."""
+    return (
+        await reader.fetch_one(HAS_STEP_UP, session.account_id, session.token_hash, channel, now)
+        is not None
+    )
+
+
+async def delete_step_ups(tx: Transaction, account: AccountId, channel: Channel) -> None:
+    """Takes the marks of a channel off all sessions of an account."""
+    await tx.execute(DELETE_STEP_UPS, account, channel)
+
+
+async def purge_step_ups(tx: Transaction, now: int, max_rows: int) -> int:
+    """Delete marks whose time is over, up to `max_rows`; return how many."""
+    return await tx.execute(PURGE_STEP_UPS, now, max_rows)

@@ -1,4 +1,4 @@
-"""Copies a store into another one, row by row in the order of the primary keys.
+"""Copies one store into another, row by row in primary-key order; resumable.
 
 Where it broke off is where the copy's last row is, so it needs no notes to go on. While it lasts
 the copy bears a mark, and no server serves from it.
@@ -6,87 +6,91 @@ the copy bears a mark, and no server serves from it.
 
 from msgspec import Struct
 
-from hupan.store.engine import Engine, Reader, Row, StoreRefused, Transaction
-from hupan.store.shape import Column, Table
+from hupan.store.database import Database, Reader, Row, StoreRefused, Transaction
+from hupan.store.migrate import Column, Table
 
-ROWS_AT_ONCE = 500
-MARK = "being-copied"
-_MARKED = f"SELECT value FROM counters WHERE name = '{MARK}'"
-_SET_MARK = f"""
-INSERT INTO counters (name, value) VALUES ('{MARK}', 1) ON CONFLICT (name) DO NOTHING
+ROWS_PER_BATCH = 500
+COPY_MARK_NAME = "being-copied"
+_FIND_COPY_MARK = f"SELECT value FROM counters WHERE name = '{COPY_MARK_NAME}'"
+_SET_COPY_MARK = f"""
+INSERT INTO counters (name, value) VALUES ('{COPY_MARK_NAME}', 1) ON CONFLICT (name) DO NOTHING
 """
-_CLEAR_MARK = f"DELETE FROM counters WHERE name = '{MARK}'"
+_DELETE_COPY_MARK = f"DELETE FROM counters WHERE name = '{COPY_MARK_NAME}'"
 _MODULUS = 1_000_003
 """Sums are of remainders, so that no sum grows past what an integer holds."""
 
 
-class Totals(Struct, frozen=True):
+class TableTotals(Struct, frozen=True):
     """What must be alike in a copied table: its rows, and a sum for each of its columns."""
 
     rows: int
     sums: tuple[int, ...]
 
 
-async def refuse_half_a_copy(reader: Reader) -> None:
+async def ensure_copy_complete(reader: Reader) -> None:
     """Goes on unless a copy into the store has begun and not ended.
 
     Raises:
         StoreRefused: it has.
     """
-    if await reader.one(_MARKED) is not None:
+    if await reader.fetch_one(_FIND_COPY_MARK) is not None:
         raise StoreRefused(
             "该数据库的复制尚未完成，请重新运行 hupan database copy / "
             "a copy into this store has not ended: run hupan database copy again"
         )
 
 
-async def begin_copy(target: Engine, tables: tuple[Table, ...]) -> None:
+async def begin_copy(target: Database, tables: tuple[Table, ...]) -> None:
     """Marks an empty store, or goes on with one that bears the mark.
 
     Raises:
         StoreRefused: it holds something else.
     """
-    if await target.one(_MARKED) is not None:
+    if await target.fetch_one(_FIND_COPY_MARK) is not None:
         return
     for table in tables:
-        if table.name != "counters" and await target.one(f"SELECT 1 FROM {table.name} LIMIT 1"):
+        if table.name != "counters" and await target.fetch_one(
+            f"SELECT 1 FROM {table.name} LIMIT 1"
+        ):
             raise StoreRefused(
                 f"目标数据库不是空的 / the store to copy to is not empty: {table.name}"
             )
 
     async def change(tx: Transaction) -> None:
-        await tx.run("DELETE FROM counters WHERE name <> ''")
-        await tx.run(_SET_MARK)
+        await tx.execute("DELETE FROM counters WHERE name <> ''")
+        await tx.execute(_SET_COPY_MARK)
 
-    await target.change(change)
+    await target.run_transaction(change)
 
 
-async def end_copy(target: Engine) -> None:
+async def end_copy(target: Database) -> None:
     """Takes the mark away: the copy is whole."""
-    await target.change(lambda tx: tx.run(_CLEAR_MARK))
+    await target.run_transaction(lambda tx: tx.execute(_DELETE_COPY_MARK))
 
 
-async def copy_rows(source: Engine, target: Engine, table: Table) -> int:
+async def copy_rows(source: Database, target: Database, table: Table) -> int:
     """Copies the next rows of a table; 0 when all are there."""
     last = await _last_key(target, table)
-    rows = await source.all(_next_rows(table, after=last is not None), *(last or ()))
+    rows = await source.fetch_all(_next_rows(table, after=last is not None), *(last or ()))
     if rows:
-        await target.change(lambda tx: _put(tx, table, rows))
+        await target.run_transaction(lambda tx: _insert_rows(tx, table, rows))
     return len(rows)
 
 
 async def count_rows(reader: Reader, table: Table) -> int:
     """How many rows a table has, the mark of a copy aside."""
-    row = await reader.one(f"SELECT count(*) FROM {table.name}{_but_mark(table)}")
+    row = await reader.fetch_one(f"SELECT count(*) FROM {table.name}{_where_not_copy_mark(table)}")
     return 0 if row is None else int(row[0])
 
 
-async def totals(reader: Reader, table: Table) -> Totals:
+async def get_table_totals(reader: Reader, table: Table) -> TableTotals:
     """The figures of a table, alike on both engines when its rows are."""
     sums = ", ".join(_sum(column) for column in table.columns)
-    row = await reader.one(f"SELECT count(*), {sums} FROM {table.name}{_but_mark(table)}")
+    row = await reader.fetch_one(
+        f"SELECT count(*), {sums} FROM {table.name}{_where_not_copy_mark(table)}"
+    )
     figures = [int(figure) for figure in row or (0,)]
-    return Totals(figures[0], tuple(figures[1:]))
+    return TableTotals(figures[0], tuple(figures[1:]))
 
 
 def _sum(column: Column) -> str:
@@ -94,28 +98,28 @@ def _sum(column: Column) -> str:
     return f"coalesce(sum({value} % {_MODULUS}), 0)"
 
 
-def _but_mark(table: Table) -> str:
-    return f" WHERE name <> '{MARK}'" if table.name == "counters" else ""
+def _where_not_copy_mark(table: Table) -> str:
+    return f" WHERE name <> '{COPY_MARK_NAME}'" if table.name == "counters" else ""
 
 
-async def _last_key(target: Engine, table: Table) -> Row | None:
-    order = ", ".join(f"{column} DESC" for column in table.key)
-    sql = f"SELECT {table.order} FROM {table.name}{_but_mark(table)} ORDER BY {order} LIMIT 1"
-    row = await target.one(sql)
+async def _last_key(target: Database, table: Table) -> Row | None:
+    order = ", ".join(f"{column} DESC" for column in table.primary_key)
+    sql = f"SELECT {table.key_list} FROM {table.name}{_where_not_copy_mark(table)} ORDER BY {order} LIMIT 1"
+    row = await target.fetch_one(sql)
     return None if row is None else tuple(row)
 
 
 def _next_rows(table: Table, *, after: bool) -> str:
-    places = ", ".join(f"?{number}" for number in range(1, len(table.key) + 1))
-    condition = f" WHERE ({table.order}) > ({places})" if after else ""
+    places = ", ".join(f"?{number}" for number in range(1, len(table.primary_key) + 1))
+    condition = f" WHERE ({table.key_list}) > ({places})" if after else ""
     return (
-        f"SELECT {table.names} FROM {table.name}{condition} "
-        f"ORDER BY {table.order} LIMIT {ROWS_AT_ONCE}"
+        f"SELECT {table.column_list} FROM {table.name}{condition} "
+        f"ORDER BY {table.key_list} LIMIT {ROWS_PER_BATCH}"
     )
 
 
-async def _put(tx: Transaction, table: Table, rows: list[Row]) -> None:
+async def _insert_rows(tx: Transaction, table: Table, rows: list[Row]) -> None:
     places = ", ".join(f"?{number}" for number in range(1, len(table.columns) + 1))
-    sql = f"INSERT INTO {table.name} ({table.names}) VALUES ({places})"
+    sql = f"INSERT INTO {table.name} ({table.column_list}) VALUES ({places})"
     for row in rows:
-        await tx.run(sql, *row)
+        await tx.execute(sql, *row)

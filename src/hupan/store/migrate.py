@@ -1,24 +1,126 @@
-"""Migrations: numbered files in `schema/`, applied in order, never edited once landed.
+"""Migrations of a SQLite file: numbered files in `schema/`, applied in order, never edited.
+
+Until migration 10 the strict profile kept `a@xn--fiq228c.com` as `a@中文.com`, which no mail server
+takes without SMTPUTF8: codes were answered as sent and never left, and the lenient profile knew the
+same address as another one.
 
 What SQL cannot do a step of Python does after its file: pure, in the same transaction.
 """
 
 import hashlib
+import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import apsw
+from msgspec import Struct
 
-from hupan.store import ascii_domains
-from hupan.store.engine import Row, StoreRefused
-from hupan.store.page_sums import give_sums, told
+from hupan.store.checksums import enable_checksums, format_sqlite_error
+from hupan.store.database import Row, StoreRefused, Value
 from hupan.store.sqlite import connect
-from hupan.store.wal_damage import refuse_damaged_log
+from hupan.store.wal import check_wal_intact
 
-JOURNAL = """
+BoundStatement = tuple[str, tuple[Value, ...]]
+_MAX_ADDRESS_CHARACTERS = 320
+
+
+def _is_not_ascii(column: str) -> str:
+    return f"octet_length({column}) > length({column})"
+
+
+ASCII_DOMAIN_READS = (
+    # The oldest account first: of two whose addresses become one it keeps it, if nobody has it yet.
+    f"""
+SELECT value, account_id FROM identities WHERE kind = 'email' AND {_is_not_ascii("value")}
+ORDER BY account_id, value
+""",
+    "SELECT value FROM identities WHERE kind = 'email' AND value LIKE '%@%xn--%'",
+    f"SELECT id, email FROM accounts WHERE {_is_not_ascii('email')} ORDER BY id",
+    f"""
+SELECT account_id, number, old_address, new_address FROM contact_changes
+WHERE channel = 'email'
+  AND ({_is_not_ascii("old_address")} OR {_is_not_ascii("new_address")})
+ORDER BY account_id, number
+""",
+)
+# In two steps: a database that is spread by the value does not let it change.
+_INSERT_EMAIL_IDENTITY = "INSERT INTO identities (kind, value, account_id) VALUES ('email', ?1, ?2)"
+_DELETE_EMAIL_IDENTITY = "DELETE FROM identities WHERE kind = 'email' AND value = ?1"
+_SET_ACCOUNT_EMAIL = "UPDATE accounts SET email = ?2 WHERE id = ?1"
+_UPDATE_CONTACT_CHANGE = (
+    "UPDATE contact_changes SET old_address = ?3, new_address = ?4 "
+    "WHERE account_id = ?1 AND number = ?2"
+)
+_INSERT_GIVEN_UP_EMAIL = """
+INSERT INTO contact_changes
+  (account_id, number, channel, old_address, new_address, changed_at, is_proven)
+SELECT ?1, coalesce(max(number), 0) + 1, 'email', ?2, '', ?3, 1
+FROM contact_changes WHERE account_id = ?1
+"""
+_log = logging.getLogger("hupan.store")
+
+
+def to_ascii_domain(text: str) -> str:
+    """The address with the ASCII form of its domain (UTS 46); one that has none is unchanged."""
+    local, at, domain = text.rpartition("@")
+    if not at or domain.isascii() or len(text) > _MAX_ADDRESS_CHARACTERS:
+        return text
+    import email_validator  # noqa: PLC0415 - 25 ms at import, needed only for what is not ASCII
+
+    try:
+        read = email_validator.validate_email(
+            f"a@{domain}", check_deliverability=False, globally_deliverable=False
+        )
+    except email_validator.EmailNotValidError:
+        return text
+    return f"{local}@{read.ascii_domain.lower()}"
+
+
+def ascii_domain_statements(rows: Sequence[Sequence[Row]], now: int) -> Iterator[BoundStatement]:
+    """What brings the rows that `READS` found to the ASCII form, in this order.
+
+    Whoever has the ASCII form already keeps it, for mail reached nobody else; of several others the
+    oldest account. The account that gives it up keeps all else: the log names it, and its changes
+    of contacts show the address, from where it can be given back once it is free.
+    """
+    identities, taken_rows, accounts, changes = rows
+    taken = {str(value) for (value,) in taken_rows}
+    aside: set[tuple[Value, str]] = set()
+    for value, account in identities:
+        kept = to_ascii_domain(str(value))
+        if kept == value:
+            continue
+        yield _DELETE_EMAIL_IDENTITY, (value,)
+        if kept in taken:
+            aside.add((account, kept))
+        else:
+            taken.add(kept)
+            yield _INSERT_EMAIL_IDENTITY, (kept, account)
+    for account, email in accounts:
+        kept = to_ascii_domain(str(email))
+        if (account, kept.lower()) in aside:
+            _log.warning(
+                "account %s gave up an e-mail address that another account has in its ASCII form: "
+                "hupan account contacts %s",
+                account,
+                account,
+            )
+            yield _INSERT_GIVEN_UP_EMAIL, (account, kept, now)
+            yield _SET_ACCOUNT_EMAIL, (account, "")
+        elif kept != email:
+            yield _SET_ACCOUNT_EMAIL, (account, kept)
+    for account, number, old, new in changes:
+        yield (
+            _UPDATE_CONTACT_CHANGE,
+            (account, number, to_ascii_domain(str(old)), to_ascii_domain(str(new))),
+        )
+
+
+CREATE_MIGRATIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS migrations (
   number INTEGER PRIMARY KEY,
   name TEXT NOT NULL,
@@ -29,7 +131,7 @@ CREATE TABLE IF NOT EXISTS migrations (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MigrationStep:
     """Python's part of a migration.
 
     Attributes:
@@ -38,11 +140,11 @@ class Step:
     """
 
     reads: tuple[str, ...]
-    statements: Callable[[Sequence[Sequence[Row]], int], Iterable[ascii_domains.Statement]]
+    statements: Callable[[Sequence[Sequence[Row]], int], Iterable[BoundStatement]]
 
 
-STEPS: Mapping[tuple[int, str], Step] = {
-    (10, "ascii_domains"): Step(ascii_domains.READS, ascii_domains.statements),
+MIGRATION_STEPS: Mapping[tuple[int, str], MigrationStep] = {
+    (10, "ascii_domains"): MigrationStep(ASCII_DOMAIN_READS, ascii_domain_statements),
 }
 
 
@@ -55,9 +157,9 @@ class Migration:
     sql: str
 
     @property
-    def step(self) -> Step | None:
+    def step(self) -> MigrationStep | None:
         """What is done after the file."""
-        return STEPS.get((self.number, self.name))
+        return MIGRATION_STEPS.get((self.number, self.name))
 
     @property
     def digest(self) -> str:
@@ -65,7 +167,7 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def migrations(engine: str = "sqlite") -> list[Migration]:
+def load_migrations(engine: str = "sqlite") -> list[Migration]:
     """All migrations that this version knows, in order.
 
     `0009_x.sql` is for every engine but one that has a text of its own, `0009_x.postgres.sql`.
@@ -76,17 +178,17 @@ def migrations(engine: str = "sqlite") -> list[Migration]:
     own = [name.replace(".sql", f".{engine}.sql") for name in shared]
     texts = [folder.joinpath(o if o in names else n) for n, o in zip(shared, own, strict=True)]
     return [
-        _read(name, text.read_text(encoding="utf-8"))
+        _parse_migration(name, text.read_text(encoding="utf-8"))
         for name, text in zip(shared, texts, strict=True)
     ]
 
 
-def _read(file_name: str, sql: str) -> Migration:
+def _parse_migration(file_name: str, sql: str) -> Migration:
     number, name = file_name.removesuffix(".sql").split("_", 1)
     return Migration(int(number), name, sql)
 
 
-def migrate(path: Path, known: list[Migration] | None = None) -> list[Migration]:
+def migrate_file(path: Path, known: list[Migration] | None = None) -> list[Migration]:
     """Brings the SQLite file up to date; gives what was applied.
 
     A copy of the file, `<name>.before-0002`, is kept before a migration touches one that is in use.
@@ -95,25 +197,27 @@ def migrate(path: Path, known: list[Migration] | None = None) -> list[Migration]
         StoreRefused: the file is newer than this version, a landed migration was edited, or
             the machine failed; the file is as it was.
     """
-    known = migrations() if known is None else known
+    known = load_migrations() if known is None else known
     connection = connect(path)
     try:
-        applied = _applied(connection)
-        check_applied(applied, known, path)
-        _keep_copy(connection, known, path)
+        applied = _read_applied(connection)
+        check_migrations_known(applied, known, path)
+        _back_up_before_migration(connection, known, path)
         if applied:
-            give_sums(connection)
-        missing = _apply(connection, known, path)
+            enable_checksums(connection)
+        missing = _apply_missing(connection, known, path)
         # What a crash left behind the end of the log must not look like damage after the next one.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except apsw.Error as error:
-        raise StoreRefused(f"数据库升级失败 / cannot migrate {path}: {told(error)}") from error
+        raise StoreRefused(
+            f"数据库升级失败 / cannot migrate {path}: {format_sqlite_error(error)}"
+        ) from error
     finally:
         connection.close()
     return missing
 
 
-def applied_in(path: Path) -> dict[int, str]:
+def load_applied_from_file(path: Path) -> dict[int, str]:
     """Number and digest of each migration in a file.
 
     Raises:
@@ -121,26 +225,26 @@ def applied_in(path: Path) -> dict[int, str]:
     """
     if not path.exists():
         raise StoreRefused(f"没有数据库 / there is no store: {path}")
-    refuse_damaged_log(path)
+    check_wal_intact(path)
     connection = connect(path)
     try:
-        return _applied(connection)
+        return _read_applied(connection)
     except apsw.Error as error:
         raise StoreRefused(
-            f"无法读取数据库 / cannot read the store {path}: {told(error)}"
+            f"无法读取数据库 / cannot read the store {path}: {format_sqlite_error(error)}"
         ) from error
     finally:
         connection.close()
 
 
-def check_current(path: Path) -> None:
+def check_file_current(path: Path) -> None:
     """Goes on only with a store that this version has brought up to date.
 
     Raises:
         StoreRefused: there is none, it is older or newer, or it cannot be read; nothing was made.
     """
-    known, applied = migrations(), applied_in(path)
-    check_applied(applied, known, path)
+    known, applied = load_migrations(), load_applied_from_file(path)
+    check_migrations_known(applied, known, path)
     if len(applied) < len(known):
         raise StoreRefused(
             "数据库尚未升级，请先运行 hupan database migrate / "
@@ -148,17 +252,19 @@ def check_current(path: Path) -> None:
         )
 
 
-def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> list[Migration]:
+def _apply_missing(
+    connection: apsw.Connection, known: list[Migration], path: Path
+) -> list[Migration]:
     """Applies what is missing in one transaction: all of it is kept or none."""
     connection.execute("BEGIN IMMEDIATE").fetchall()
     try:
-        connection.execute(JOURNAL).fetchall()
-        applied = _applied(connection)
-        check_applied(applied, known, path)
+        connection.execute(CREATE_MIGRATIONS_TABLE).fetchall()
+        applied = _read_applied(connection)
+        check_migrations_known(applied, known, path)
         missing = [migration for migration in known if migration.number not in applied]
         for migration in missing:
             connection.execute(migration.sql).fetchall()
-            _take(connection, migration.step)
+            _run_step(connection, migration.step)
             connection.execute(
                 "INSERT INTO migrations (number, name, digest, applied_at) VALUES (?1, ?2, ?3, ?4)",
                 (migration.number, migration.name, migration.digest, int(time.time())),
@@ -171,19 +277,19 @@ def _apply(connection: apsw.Connection, known: list[Migration], path: Path) -> l
     return missing
 
 
-def applied_numbers(connection: apsw.Connection) -> dict[int, str]:
+def read_applied_on_connection(connection: apsw.Connection) -> dict[int, str]:
     """Number and digest of each migration in an open file."""
-    return _applied(connection)
+    return _read_applied(connection)
 
 
-def _take(connection: apsw.Connection, step: Step | None) -> None:
+def _run_step(connection: apsw.Connection, step: MigrationStep | None) -> None:
     if step is not None:
         rows = [connection.execute(sql).fetchall() for sql in step.reads]
         for sql, values in step.statements(rows, int(time.time())):
             connection.execute(sql, values).fetchall()
 
 
-def _applied(connection: apsw.Connection) -> dict[int, str]:
+def _read_applied(connection: apsw.Connection) -> dict[int, str]:
     """Number and digest of each migration in the file."""
     exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'"
     if not connection.execute(exists).fetchall():
@@ -192,7 +298,9 @@ def _applied(connection: apsw.Connection) -> dict[int, str]:
     return {int(str(number)): str(digest) for number, digest in rows}
 
 
-def check_applied(applied: dict[int, str], known: list[Migration], path: Path | str) -> None:
+def check_migrations_known(
+    applied: dict[int, str], known: list[Migration], path: Path | str
+) -> None:
     """Raises StoreRefused where a store holds a migration that is not known, or another one."""
     digests = {migration.number: migration.digest for migration in known}
     for number, digest in applied.items():
@@ -208,9 +316,11 @@ def check_applied(applied: dict[int, str], known: list[Migration], path: Path | 
             )
 
 
-def _keep_copy(connection: apsw.Connection, known: list[Migration], path: Path) -> None:
+def _back_up_before_migration(
+    connection: apsw.Connection, known: list[Migration], path: Path
+) -> None:
     """Copies a file in use before the first missing migration, whole or not at all."""
-    applied = _applied(connection)
+    applied = _read_applied(connection)
     missing = [migration.number for migration in known if migration.number not in applied]
     if not applied or not missing:
         return
@@ -220,3 +330,57 @@ def _keep_copy(connection: apsw.Connection, known: list[Migration], path: Path) 
     draft.touch(mode=0o600)
     connection.execute("VACUUM INTO ?1", (str(draft),)).fetchall()
     draft.replace(copy)
+
+
+MIGRATIONS_TABLE = "migrations"
+
+
+class Column(Struct, frozen=True):
+    """A column; its type is `INTEGER`, `TEXT` or `BLOB`, on either engine."""
+
+    name: str
+    type: str
+
+
+class Table(Struct, frozen=True):
+    """A table.
+
+    Attributes:
+        columns: in their order.
+        primary_key: the names of its primary key, the first one being what it would be distributed by.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+
+    @property
+    def column_list(self) -> str:
+        """All columns, as SQL lists them."""
+        return ", ".join(column.name for column in self.columns)
+
+    @property
+    def key_list(self) -> str:
+        """The primary key, as SQL lists it."""
+        return ", ".join(self.primary_key)
+
+
+@cache
+def list_tables() -> tuple[Table, ...]:
+    """Every table of an up-to-date store by name, but for the journal of migrations."""
+    connection = apsw.Connection(":memory:")
+    for migration in load_migrations():
+        connection.execute(migration.sql).fetchall()
+    listed = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+    names = [str(row[0]) for row in connection.execute(listed).fetchall()]
+    connection_tables = tuple(_read_table(connection, name) for name in names)
+    connection.close()
+    return connection_tables
+
+
+def _read_table(connection: apsw.Connection, name: str) -> Table:
+    told = "SELECT name, type, pk FROM pragma_table_info(?1) ORDER BY cid"
+    rows = connection.execute(told, (name,)).fetchall()
+    columns = tuple(Column(str(row[0]), str(row[1])) for row in rows)
+    in_key = sorted((int(str(row[2])), str(row[0])) for row in rows if row[2])
+    return Table(name, columns, tuple(column for _, column in in_key))

@@ -1,18 +1,19 @@
-"""Names, avatars, what accounts tell of themselves and what of it they show."""
+"""Names, avatars, personal data, privacy choices and remarks."""
 
 from msgspec import Struct
 
 from hupan.model import (
-    NO_CHOICE,
-    NOTHING_TOLD,
+    DEFAULT_PRIVACY_CHOICE,
+    NO_PERSONAL_DATA,
     AccountId,
     PersonalData,
     PrivacyChoice,
     PublicAccount,
+    Remark,
 )
-from hupan.store.engine import Reader, Row, Transaction
+from hupan.store.database import Reader, Row, Transaction
 
-DATA_COLUMNS = """
+PERSONAL_DATA_COLUMNS = """
   COALESCE(p.introduction, ''), COALESCE(p.gender, 0), COALESCE(p.birthday, 0),
   COALESCE(p.province, ''), COALESCE(p.city, ''), COALESCE(p.district, ''),
   COALESCE(p.location_code, ''), COALESCE(p.updated_at, 0)
@@ -21,7 +22,7 @@ PRIVACY_COLUMNS = "p.shows_birthday, p.shows_address, p.shows_last_active, p.sho
 
 # One read in place of three, and nothing in it that is for the owner alone: no number, no address,
 # no coins. What a viewer noted lies beside the viewer, maybe on another machine (decision 0017).
-FIND_SEEN = f"""
+FIND_PROFILE_VIEW = f"""
 SELECT a.id, a.name, a.name_id, a.avatar_url, a.avatar_id, a.vip_until, a.banned_until,
   a.registered_at, a.online_days, a.days_in_a_row, a.last_seen_day, a.last_active_at, a.country,
   EXISTS (SELECT 1 FROM account_medals am WHERE am.account_id = ?1),
@@ -30,9 +31,9 @@ FROM accounts a
 LEFT JOIN profiles p ON p.account_id = a.id
 WHERE a.id = ?1 AND a.erase_at = 0
 """
-FIND_DATA = f"SELECT {DATA_COLUMNS} FROM profiles p WHERE p.account_id = ?1"
+FIND_PERSONAL_DATA = f"SELECT {PERSONAL_DATA_COLUMNS} FROM profiles p WHERE p.account_id = ?1"
 FIND_PRIVACY = f"SELECT {PRIVACY_COLUMNS} FROM profiles p WHERE p.account_id = ?1"
-LAST_SIGN_IN = "SELECT max(last_seen_at) FROM devices WHERE account_id = ?1"
+FIND_LAST_LOGIN = "SELECT max(last_seen_at) FROM devices WHERE account_id = ?1"
 
 # The number counts changes, so what stays as it is counts nothing.
 SET_NAME = """
@@ -43,8 +44,8 @@ SET_AVATAR = """
 UPDATE accounts SET avatar_url = ?2, avatar_id = avatar_id + 1 WHERE id = ?1 AND avatar_url <> ?2
 RETURNING avatar_id
 """
-MAKE_ROW = "INSERT INTO profiles (account_id) VALUES (?1) ON CONFLICT DO NOTHING"
-SAVE_DATA = """
+INSERT_PROFILE = "INSERT INTO profiles (account_id) VALUES (?1) ON CONFLICT DO NOTHING"
+UPDATE_PERSONAL_DATA = """
 UPDATE profiles SET
   introduction = COALESCE(?2, introduction), gender = COALESCE(?3, gender),
   birthday = COALESCE(?4, birthday), province = COALESCE(?5, province),
@@ -60,65 +61,71 @@ WHERE account_id = ?1
 
 
 # Where the row of FIND_SEEN goes on with what somebody tells, and with what they chose to show.
-_TOLD = len(PublicAccount.__struct_fields__)
-_CHOSEN = _TOLD + len(("introduction", "gender", "birthday", "province", "city", "district"))
+_PERSONAL_DATA_START = len(PublicAccount.__struct_fields__)
+_PRIVACY_START = _PERSONAL_DATA_START + len(
+    ("introduction", "gender", "birthday", "province", "city", "district")
+)
 
 
-class Seen(Struct, frozen=True):
+class ProfileView(Struct, frozen=True):
     """What is known of an account when somebody looks at it.
 
     Attributes:
         data: what it tells of itself and others may be shown.
-        choice: what of that it chose to show.
+        privacy: what of that it chose to show.
     """
 
     account: PublicAccount
     data: PersonalData
-    choice: PrivacyChoice
+    privacy: PrivacyChoice
 
 
-async def find_seen(reader: Reader, account: AccountId) -> Seen | None:
+async def find_profile_view(reader: Reader, account: AccountId) -> ProfileView | None:
     """An account as others find it; None if nobody has the id."""
-    row = await reader.one(FIND_SEEN, account)
+    row = await reader.fetch_one(FIND_PROFILE_VIEW, account)
     if row is None:
         return None
-    seen = PublicAccount(*row[:_TOLD])
-    if row[_TOLD] is None:  # as most: it told nothing and chose nothing
-        return Seen(seen, NOTHING_TOLD, NO_CHOICE)
-    return Seen(seen, PersonalData(*row[_TOLD:_CHOSEN]), _privacy(row[_CHOSEN:]))
+    public_account = PublicAccount(*row[:_PERSONAL_DATA_START])
+    if row[_PERSONAL_DATA_START] is None:  # as most: it told nothing and chose nothing
+        return ProfileView(public_account, NO_PERSONAL_DATA, DEFAULT_PRIVACY_CHOICE)
+    return ProfileView(
+        public_account,
+        PersonalData(*row[_PERSONAL_DATA_START:_PRIVACY_START]),
+        _to_privacy_choice(row[_PRIVACY_START:]),
+    )
 
 
 async def get_personal_data(reader: Reader, account: AccountId) -> PersonalData:
     """What an account tells of itself; nothing at all if it never did."""
-    row = await reader.one(FIND_DATA, account)
-    return NOTHING_TOLD if row is None else _data(row)
+    row = await reader.fetch_one(FIND_PERSONAL_DATA, account)
+    return NO_PERSONAL_DATA if row is None else _to_personal_data(row)
 
 
 async def get_privacy(reader: Reader, account: AccountId) -> PrivacyChoice:
     """What an account chose to show; no choice at all if it never made one."""
-    row = await reader.one(FIND_PRIVACY, account)
-    return NO_CHOICE if row is None else _privacy(row)
+    row = await reader.fetch_one(FIND_PRIVACY, account)
+    return DEFAULT_PRIVACY_CHOICE if row is None else _to_privacy_choice(row)
 
 
-async def find_last_sign_in(reader: Reader, account: AccountId) -> int | None:
+async def find_last_login(reader: Reader, account: AccountId) -> int | None:
     """When an account last signed in on any device, in unix seconds; None if it never did."""
-    row = await reader.one(LAST_SIGN_IN, account)
+    row = await reader.fetch_one(FIND_LAST_LOGIN, account)
     return None if row is None or row[0] is None else int(row[0])
 
 
 async def set_name(tx: Transaction, account: AccountId, name: str) -> int | None:
     """Renames an account; gives how often it was renamed so far, None if this was its name."""
-    row = await tx.one(SET_NAME, account, name)
+    row = await tx.fetch_one(SET_NAME, account, name)
     return None if row is None else int(row[0])
 
 
 async def set_avatar(tx: Transaction, account: AccountId, url: str) -> int | None:
     """Changes an avatar; gives how often that was done so far, None if this was the avatar."""
-    row = await tx.one(SET_AVATAR, account, url)
+    row = await tx.fetch_one(SET_AVATAR, account, url)
     return None if row is None else int(row[0])
 
 
-async def save_personal_data(
+async def update_personal_data(
     tx: Transaction,
     account: AccountId,
     *,
@@ -132,9 +139,9 @@ async def save_personal_data(
     now: int,
 ) -> None:
     """Saves what is given; None leaves a value as it is."""
-    await tx.run(MAKE_ROW, account)
-    await tx.run(
-        SAVE_DATA,
+    await tx.execute(INSERT_PROFILE, account)
+    await tx.execute(
+        UPDATE_PERSONAL_DATA,
         account,
         introduction,
         gender,
@@ -149,24 +156,80 @@ async def save_personal_data(
 
 async def set_privacy(tx: Transaction, account: AccountId, choice: PrivacyChoice) -> None:
     """Replaces what an account chose to show."""
-    await tx.run(MAKE_ROW, account)
-    await tx.run(
+    await tx.execute(INSERT_PROFILE, account)
+    await tx.execute(
         SET_PRIVACY,
         account,
-        _column(choice.birthday),
-        _column(choice.address),
-        _column(choice.last_active),
-        _column(choice.country),
+        _to_flag(choice.birthday),
+        _to_flag(choice.address),
+        _to_flag(choice.last_active),
+        _to_flag(choice.country),
     )
 
 
-def _data(columns: Row) -> PersonalData:
+def _to_personal_data(columns: Row) -> PersonalData:
     return PersonalData(*columns)
 
 
-def _privacy(columns: Row) -> PrivacyChoice:
+def _to_privacy_choice(columns: Row) -> PrivacyChoice:
     return PrivacyChoice(*(None if shown is None else shown == 1 for shown in columns))
 
 
-def _column(shown: bool | None) -> int | None:
+def _to_flag(shown: bool | None) -> int | None:
     return None if shown is None else int(shown)
+
+
+FIND_REMARK = "SELECT name, phone, others FROM remarks WHERE account_id = ?1 AND friend_id = ?2"
+# One that is there already may always be changed; a new one only while there is room.
+PUT_REMARK = """
+INSERT INTO remarks (account_id, friend_id, name, phone, others)
+SELECT ?1, ?2, ?3, ?4, ?5
+WHERE EXISTS (SELECT 1 FROM remarks WHERE account_id = ?1 AND friend_id = ?2)
+  OR (SELECT count(*) FROM remarks WHERE account_id = ?1) < ?6
+ON CONFLICT (account_id, friend_id) DO UPDATE SET
+  name = excluded.name, phone = excluded.phone, others = excluded.others
+"""
+FIND_REMARK_SIZE = """
+SELECT length(name) + length(phone) + length(others) FROM remarks
+WHERE account_id = ?1 AND friend_id = ?2
+"""
+# What is too much already, from before there was a bound, may only become less.
+CHANGE_REMARK_SIZE = """
+UPDATE accounts SET remark_size = remark_size + ?2
+WHERE id = ?1 AND (remark_size + ?2 <= ?3 OR ?2 <= 0)
+"""
+DELETE_REMARK = "DELETE FROM remarks WHERE account_id = ?1 AND friend_id = ?2"
+
+
+async def find_remark(reader: Reader, account: AccountId, friend: AccountId) -> Remark | None:
+    """What an account noted about another one."""
+    row = await reader.fetch_one(FIND_REMARK, account, friend)
+    return None if row is None else Remark(*row)
+
+
+async def get_remark_size(reader: Reader, account: AccountId, friend: AccountId) -> int:
+    """The characters of what an account noted about another one."""
+    row = await reader.fetch_one(FIND_REMARK_SIZE, account, friend)
+    return 0 if row is None else int(row[0])
+
+
+async def change_remark_size(
+    tx: Transaction, account: AccountId, delta: int, *, max_characters: int
+) -> bool:
+    """Count characters of an account's remarks; False, uncounted, when they would pass `max_remarks`."""
+    return await tx.execute(CHANGE_REMARK_SIZE, account, delta, max_characters) == 1
+
+
+async def put_remark(
+    tx: Transaction, account: AccountId, friend: AccountId, remark: Remark, *, max_remarks: int
+) -> bool:
+    """Keeps a remark in place of the one before; False, unkept, when there are too many."""
+    rows = await tx.execute(
+        PUT_REMARK, account, friend, remark.name, remark.phone, remark.others, max_remarks
+    )
+    return rows == 1
+
+
+async def delete_remark(tx: Transaction, account: AccountId, friend: AccountId) -> None:
+    """Forgets a remark."""
+    await tx.execute(DELETE_REMARK, account, friend)

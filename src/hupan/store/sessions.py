@@ -1,13 +1,15 @@
-"""Sessions and the devices they were opened on."""
+"""Sessions, the devices they were opened on, and every way a session ends."""
+
+from msgspec import Struct
 
 from hupan.model import Account, AccountId, Caller, Session, Viewer
-from hupan.store.accounts import ACCOUNT_COLUMNS, hold_account
-from hupan.store.engine import Reader, Transaction
+from hupan.store.accounts import ACCOUNT_COLUMNS, lock_account
+from hupan.store.database import Reader, Transaction
 
-SESSION_FIELDS = len(Session.__struct_fields__)
-MOST_LEFT = 100
+SESSION_FIELD_COUNT = len(Session.__struct_fields__)
+MAX_LOGGED_OUT_TOKENS = 100
 """Tokens of an account that signed out and are remembered; the oldest are forgotten."""
-MOST_TRIMMED = 1000
+MAX_TRIMMED_ROWS = 1000
 """Rows that one change trims, where an older version let more pile up."""
 
 FIND_CALLER = f"""
@@ -22,7 +24,7 @@ SELECT s.account_id, s.signed_in_at, s.last_used_at, a.banned_until, a.last_seen
 FROM sessions s JOIN accounts a ON a.id = s.account_id
 WHERE s.account_id = ?1 AND s.token_hash = ?2
 """
-OPEN = """
+PUT_SESSION = """
 INSERT INTO sessions
   (account_id, token_hash, device_id, platform, signed_in_at, last_used_at, country, number)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(max(number), 0) + 1
@@ -32,26 +34,26 @@ ON CONFLICT (account_id, device_id) WHERE device_id <> '' DO UPDATE SET
   signed_in_at = excluded.signed_in_at, last_used_at = excluded.last_used_at,
   country = excluded.country, number = excluded.number
 """
-NOTE_DEVICE = """
+PUT_DEVICE = """
 INSERT INTO devices (account_id, device_id, platform, first_seen_at, last_seen_at)
 VALUES (?1, ?2, ?3, ?4, ?4)
 ON CONFLICT (account_id, device_id) DO UPDATE SET
   platform = excluded.platform, last_seen_at = excluded.last_seen_at
 """
-NOTE_COUNTRY = "UPDATE accounts SET country = ?2 WHERE id = ?1 AND country <> ?2"
-KNOWS_DEVICE = "SELECT 1 FROM devices WHERE account_id = ?1 AND device_id = ?2"
-END = "DELETE FROM sessions WHERE account_id = ?1 AND token_hash = ?2"
-END_ALL = "DELETE FROM sessions WHERE account_id = ?1 AND token_hash <> ?2"
-NOTE_LEFT = """
+SET_COUNTRY = "UPDATE accounts SET country = ?2 WHERE id = ?1 AND country <> ?2"
+HAS_DEVICE = "SELECT 1 FROM devices WHERE account_id = ?1 AND device_id = ?2"
+DELETE_SESSION = "DELETE FROM sessions WHERE account_id = ?1 AND token_hash = ?2"
+DELETE_OTHER_SESSIONS = "DELETE FROM sessions WHERE account_id = ?1 AND token_hash <> ?2"
+INSERT_LOGGED_OUT = """
 INSERT INTO left_sessions (account_id, token_hash, left_at) VALUES (?1, ?2, ?3)
 ON CONFLICT DO NOTHING
 """
-HAS_LEFT = "SELECT 1 FROM left_sessions WHERE account_id = ?1 AND token_hash = ?2"
-PURGE_LEFT = """
+IS_LOGGED_OUT = "SELECT 1 FROM left_sessions WHERE account_id = ?1 AND token_hash = ?2"
+PURGE_LOGGED_OUT = """
 DELETE FROM left_sessions WHERE (account_id, token_hash) IN
   (SELECT account_id, token_hash FROM left_sessions WHERE left_at <= ?1 LIMIT ?2)
 """
-TRIM_LEFT = """
+TRIM_LOGGED_OUT = """
 DELETE FROM left_sessions WHERE account_id = ?1 AND token_hash IN
   (SELECT token_hash FROM left_sessions WHERE account_id = ?1
    ORDER BY left_at DESC, token_hash LIMIT ?3 OFFSET ?2)
@@ -62,46 +64,48 @@ DELETE FROM devices WHERE account_id = ?1 AND device_id <> ?2 AND device_id IN
    ORDER BY last_seen_at DESC, device_id LIMIT ?4 OFFSET ?3)
 """
 # The first request of a day counts it; `WHERE` lets no other one of that day through.
-NOTE_DAY = """
+RECORD_ACTIVE_DAY = """
 UPDATE accounts SET
   online_days = online_days + 1,
   days_in_a_row = CASE WHEN last_seen_day = ?2 - 1 THEN days_in_a_row + 1 ELSE 1 END,
   last_seen_day = ?2, last_active_at = ?3
 WHERE id = ?1 AND last_seen_day < ?2
 """
-NOTE_USE = "UPDATE sessions SET last_used_at = ?3 WHERE account_id = ?1 AND token_hash = ?2"
+SET_SESSION_LAST_USED = (
+    "UPDATE sessions SET last_used_at = ?3 WHERE account_id = ?1 AND token_hash = ?2"
+)
 
 
 async def find_caller(reader: Reader, account: AccountId, token_hash: bytes) -> Caller | None:
     """The session that a token opened, with its account, in one read."""
-    row = await reader.one(FIND_CALLER, account, token_hash)
+    row = await reader.fetch_one(FIND_CALLER, account, token_hash)
     if row is None:
         return None
-    return Caller(Session(*row[:SESSION_FIELDS]), Account(*row[SESSION_FIELDS:]))
+    return Caller(Session(*row[:SESSION_FIELD_COUNT]), Account(*row[SESSION_FIELD_COUNT:]))
 
 
 async def find_viewer(reader: Reader, account: AccountId, token_hash: bytes) -> Viewer | None:
     """Of the same no more than tells whether it may look at others."""
-    row = await reader.one(FIND_VIEWER, account, token_hash)
+    row = await reader.fetch_one(FIND_VIEWER, account, token_hash)
     return None if row is None else Viewer(*row)
 
 
-async def hold_caller(tx: Transaction, account: AccountId, token_hash: bytes) -> Caller | None:
+async def lock_caller(tx: Transaction, account: AccountId, token_hash: bytes) -> Caller | None:
     """The same, with the account held until the change ends.
 
     In two steps: what ended the session may have had the account just before.
     """
-    await hold_account(tx, account)
+    await lock_account(tx, account)
     return await find_caller(tx, account, token_hash)
 
 
-async def open_session(tx: Transaction, session: Session, country: str = "") -> None:
+async def put_session(tx: Transaction, session: Session, country: str = "") -> None:
     """Writes a session; the one of the same account and device ends (wire.md 5, security T3).
 
     One without a device id ends none: nothing tells whether it comes from the same device.
     """
-    await tx.run(
-        OPEN,
+    await tx.execute(
+        PUT_SESSION,
         session.account_id,
         session.token_hash,
         session.device_id,
@@ -110,8 +114,8 @@ async def open_session(tx: Transaction, session: Session, country: str = "") -> 
         session.last_used_at,
         country,
     )
-    await tx.run(
-        NOTE_DEVICE,
+    await tx.execute(
+        PUT_DEVICE,
         session.account_id,
         session.device_id,
         session.platform,
@@ -119,54 +123,182 @@ async def open_session(tx: Transaction, session: Session, country: str = "") -> 
     )
 
 
-async def note_country(tx: Transaction, account: AccountId, country: str) -> None:
+async def set_country(tx: Transaction, account: AccountId, country: str) -> None:
     """Keeps the country of an account's last sign-in, "" when it is not known."""
-    await tx.run(NOTE_COUNTRY, account, country)
+    await tx.execute(SET_COUNTRY, account, country)
 
 
-async def knows_device(reader: Reader, account: AccountId, device_id: str) -> bool:
+async def has_device(reader: Reader, account: AccountId, device_id: str) -> bool:
     """Whether a device ever signed in to an account."""
-    return await reader.one(KNOWS_DEVICE, account, device_id) is not None
+    return await reader.fetch_one(HAS_DEVICE, account, device_id) is not None
 
 
-async def note_day(
+async def record_active_day(
     tx: Transaction, account: AccountId, token_hash: bytes, day: int, now: int
 ) -> None:
     """Counts a day online, once, and says that the session was used."""
-    await tx.run(NOTE_DAY, account, day, now)
-    await tx.run(NOTE_USE, account, token_hash, now)
+    await tx.execute(RECORD_ACTIVE_DAY, account, day, now)
+    await tx.execute(SET_SESSION_LAST_USED, account, token_hash, now)
 
 
-async def leave_session(tx: Transaction, session: Session, now: int) -> None:
+async def log_out_session(tx: Transaction, session: Session, now: int) -> None:
     """Ends one session by signing out."""
-    if await tx.run(END, session.account_id, session.token_hash):
-        await tx.run(NOTE_LEFT, session.account_id, session.token_hash, now)
-        await trim_left(tx, session.account_id)
+    if await tx.execute(DELETE_SESSION, session.account_id, session.token_hash):
+        await tx.execute(INSERT_LOGGED_OUT, session.account_id, session.token_hash, now)
+        await trim_logged_out(tx, session.account_id)
 
 
-async def end_sessions(tx: Transaction, account: AccountId, *, but: bytes = b"") -> int:
-    """Ends every session of an account, but for the one whose token has the hash `but`.
+async def delete_sessions(
+    tx: Transaction, account: AccountId, *, except_token_hash: bytes = b""
+) -> int:
+    """Ends every session of an account, but for the one whose token has the hash `except_token_hash`.
 
     Gives how many ended.
     """
-    return await tx.run(END_ALL, account, but)
+    return await tx.execute(DELETE_OTHER_SESSIONS, account, except_token_hash)
 
 
-async def has_left(reader: Reader, account: AccountId, token_hash: bytes) -> bool:
+async def is_logged_out(reader: Reader, account: AccountId, token_hash: bytes) -> bool:
     """Whether a token signed out, not long ago."""
-    return await reader.one(HAS_LEFT, account, token_hash) is not None
+    return await reader.fetch_one(IS_LOGGED_OUT, account, token_hash) is not None
 
 
-async def purge_left(tx: Transaction, until: int, most: int) -> int:
-    """Delete tokens that signed out up to a time, up to `most` of them; return how many."""
-    return await tx.run(PURGE_LEFT, until, most)
+async def purge_logged_out(tx: Transaction, until: int, max_rows: int) -> int:
+    """Delete tokens that signed out up to a time, up to `max_devices` of them; return how many."""
+    return await tx.execute(PURGE_LOGGED_OUT, until, max_rows)
 
 
-async def trim_left(tx: Transaction, account: AccountId) -> None:
+async def trim_logged_out(tx: Transaction, account: AccountId) -> None:
     """Keep the newest `MOST_LEFT` tokens of an account that signed out (security X5)."""
-    await tx.run(TRIM_LEFT, account, MOST_LEFT, MOST_TRIMMED)
+    await tx.execute(TRIM_LOGGED_OUT, account, MAX_LOGGED_OUT_TOKENS, MAX_TRIMMED_ROWS)
 
 
-async def trim_devices(tx: Transaction, account: AccountId, device_id: str, most: int) -> None:
-    """Keep the devices that an account used last, `device_id` in any case (security X5)."""
-    await tx.run(TRIM_DEVICES, account, device_id, most, MOST_TRIMMED)
+async def trim_devices(
+    tx: Transaction, account: AccountId, keep_device_id: str, max_devices: int
+) -> None:
+    """Keep the devices that an account used last, `keep_device_id` in any case (security X5)."""
+    await tx.execute(TRIM_DEVICES, account, keep_device_id, max_devices, MAX_TRIMMED_ROWS)
+
+
+LIST_LIVE_SESSIONS = """
+SELECT account_id, token_hash, device_id, platform, signed_in_at, last_used_at
+FROM sessions WHERE account_id = ?1 AND signed_in_at > ?2 AND last_used_at > ?3
+ORDER BY number DESC
+"""
+LIST_SESSION_SUMMARIES = """
+SELECT number, device_id, platform, country, signed_in_at, last_used_at
+FROM sessions WHERE account_id = ?1 AND signed_in_at > ?2 AND last_used_at > ?3
+ORDER BY number DESC
+"""
+LOG_OUT_NUMBER = """
+INSERT INTO left_sessions (account_id, token_hash, left_at)
+SELECT account_id, token_hash, ?3 FROM sessions WHERE account_id = ?1 AND number = ?2
+ON CONFLICT DO NOTHING
+"""
+DELETE_SESSION_NUMBER = "DELETE FROM sessions WHERE account_id = ?1 AND number = ?2"
+LOG_OUT_DEVICE = """
+INSERT INTO left_sessions (account_id, token_hash, left_at)
+SELECT account_id, token_hash, ?3 FROM sessions WHERE account_id = ?1 AND device_id = ?2
+ON CONFLICT DO NOTHING
+"""
+DELETE_DEVICE_SESSION = "DELETE FROM sessions WHERE account_id = ?1 AND device_id = ?2"
+LOG_OUT_ALL = """
+INSERT INTO left_sessions (account_id, token_hash, left_at)
+SELECT account_id, token_hash, ?2 FROM sessions WHERE account_id = ?1
+ON CONFLICT DO NOTHING
+"""
+DELETE_EXPIRED_SESSIONS = """
+DELETE FROM sessions WHERE account_id = ?1 AND (signed_in_at <= ?2 OR last_used_at <= ?3)
+"""
+DELETE_OLDEST_SESSIONS = """
+DELETE FROM sessions WHERE account_id = ?1 AND number <=
+  (SELECT number FROM sessions WHERE account_id = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)
+"""
+PURGE_OLD_SESSIONS = """
+DELETE FROM sessions WHERE (account_id, token_hash) IN
+  (SELECT account_id, token_hash FROM sessions WHERE signed_in_at <= ?1 LIMIT ?2)
+"""
+PURGE_UNUSED_SESSIONS = """
+DELETE FROM sessions WHERE (account_id, token_hash) IN
+  (SELECT account_id, token_hash FROM sessions WHERE last_used_at <= ?1 LIMIT ?2)
+"""
+
+
+async def list_live_sessions(
+    reader: Reader, account: AccountId, *, signed_in_after: int, used_after: int
+) -> list[Session]:
+    """The sessions of an account that were opened and used after two times; newest first."""
+    rows = await reader.fetch_all(LIST_LIVE_SESSIONS, account, signed_in_after, used_after)
+    return [Session(*row) for row in rows]
+
+
+class SessionSummary(Struct, frozen=True):
+    """A session as people are shown it, without anything that opens it.
+
+    Attributes:
+        number: names it among those of its account.
+        country: where it was opened from, "" where that is not known.
+    """
+
+    number: int
+    device_id: str
+    platform: str
+    country: str
+    signed_in_at: int
+    last_used_at: int
+
+
+async def list_session_summaries(
+    reader: Reader, account: AccountId, *, signed_in_after: int, used_after: int
+) -> list[SessionSummary]:
+    """The same sessions with their numbers and places."""
+    rows = await reader.fetch_all(LIST_SESSION_SUMMARIES, account, signed_in_after, used_after)
+    return [SessionSummary(*row) for row in rows]
+
+
+async def log_out_number(tx: Transaction, account: AccountId, number: int, now: int) -> int:
+    """Ends the session with a number as if it had signed out; gives how many ended."""
+    await tx.execute(LOG_OUT_NUMBER, account, number, now)
+    await trim_logged_out(tx, account)
+    return await tx.execute(DELETE_SESSION_NUMBER, account, number)
+
+
+async def log_out_device(tx: Transaction, account: AccountId, device_id: str, now: int) -> bool:
+    """Ends the session of one device as if it had signed out; False when it has none."""
+    await tx.execute(LOG_OUT_DEVICE, account, device_id, now)
+    await trim_logged_out(tx, account)
+    return await tx.execute(DELETE_DEVICE_SESSION, account, device_id) > 0
+
+
+async def log_out_all(tx: Transaction, account: AccountId, now: int) -> int:
+    """Ends every session of an account as if each had signed out; gives how many there were."""
+    await tx.execute(LOG_OUT_ALL, account, now)
+    await trim_logged_out(tx, account)
+    return await delete_sessions(tx, account)
+
+
+async def delete_expired_sessions(
+    tx: Transaction, account: AccountId, *, signed_in_until: int, used_until: int
+) -> None:
+    """Ends the sessions of an account that were opened or last used up to two times."""
+    await tx.execute(DELETE_EXPIRED_SESSIONS, account, signed_in_until, used_until)
+
+
+async def delete_oldest_sessions(tx: Transaction, account: AccountId, max_sessions: int) -> int:
+    """Leaves an account its newest sessions, `max_rows` of them; gives how many ended."""
+    return await tx.execute(DELETE_OLDEST_SESSIONS, account, max_sessions)
+
+
+async def purge_sessions(
+    tx: Transaction, *, signed_in_until: int, used_until: int, max_rows: int
+) -> None:
+    """Forgets sessions of all accounts that were opened or last used up to two times.
+
+    Args:
+        tx: the change.
+        signed_in_until: unix seconds.
+        used_until: unix seconds.
+        max_rows: of each of the two kinds, so that the change stays short.
+    """
+    await tx.execute(PURGE_OLD_SESSIONS, signed_in_until, max_rows)
+    await tx.execute(PURGE_UNUSED_SESSIONS, used_until, max_rows)

@@ -1,4 +1,4 @@
-"""The writer thread of SQLite: group commit.
+"""Writer thread of SQLite: runs pending changes in savepoints and commits them together.
 
 The thread holds the only connection that writes. It takes every change that waits (up to a bound),
 runs each inside a savepoint, commits once and then settles all of them in one call to the loop.
@@ -15,17 +15,17 @@ from typing import Any, cast
 import apsw
 
 from hupan.model import StoreUnavailable
-from hupan.store.engine import Conflict, Result, Transaction
-from hupan.store.log_care import LogCare
-from hupan.store.page_sums import is_damage, is_wrong_sum, told
+from hupan.store.checksums import format_sqlite_error, is_checksum_error, is_corruption
+from hupan.store.database import Conflict, Result, Transaction
+from hupan.store.wal import WalMaintenance
 
-MOST_IN_A_GROUP = 128
+MAX_CHANGES_PER_COMMIT = 128
 # Some seconds' worth: whoever comes later is told so at once instead of waiting in vain (R15), and
 # a disk that hangs fills no memory.
-MOST_WAITING = 2048
-CARE_SECONDS = 1.0
+MAX_PENDING_CHANGES = 2048
+IDLE_MAINTENANCE_SECONDS = 1.0
 """How often the log is looked after while nothing is written."""
-MOVED = (
+FILE_MOVED_MESSAGE = (
     "数据库文件已被移走或替换，请放回原处或重启服务器 / the store's file was moved away or "
     "replaced: put it back, or restart the server"
 )
@@ -33,7 +33,7 @@ _log = logging.getLogger("hupan.store")
 
 
 @dataclass(slots=True)
-class Waiting:
+class PendingChange:
     """A change that waits for its commit, and then its outcome."""
 
     work: Callable[[Transaction], Awaitable[Any]]
@@ -58,42 +58,42 @@ class Writer:
     def __init__(
         self,
         connect: Callable[[], apsw.Connection],
-        transaction: Callable[[apsw.Connection], Transaction],
-        care: Callable[[apsw.Connection], LogCare],
+        make_transaction: Callable[[apsw.Connection], Transaction],
+        make_wal_maintenance: Callable[[apsw.Connection], WalMaintenance],
     ) -> None:
         self._connection = connect()
-        self._care = care(self._connection)
-        self._transaction = transaction(self._connection)
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-        self._broken: str | None = None
+        self._wal_maintenance = make_wal_maintenance(self._connection)
+        self._transaction = make_transaction(self._connection)
+        self._queue: queue.SimpleQueue[PendingChange | None] = queue.SimpleQueue()
+        self._fatal_error: str | None = None
         self._last_failure: str | None = None
-        self._closed = False
+        self._is_closed = False
         self.has_met_damage = False
-        self.changes = self.groups = self.failures = 0
+        self.committed_changes = self.commits = self.failures = 0
         self._thread = threading.Thread(target=self._run, name="hupan-writer", daemon=True)
         self._thread.start()
 
-    async def change(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+    async def run_transaction(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """Hands a change to the thread and waits until it is durable.
 
         Raises:
             StoreUnavailable: it could not be kept, or too many wait already.
         """
         self.check()
-        if self._queue.qsize() >= MOST_WAITING:
+        if self._queue.qsize() >= MAX_PENDING_CHANGES:
             raise StoreUnavailable("too many changes wait", is_busy=True)
         loop = asyncio.get_running_loop()
-        waiting = Waiting(work, loop, loop.create_future())
-        self._queue.put(waiting)
-        return cast("Result", await waiting.future)
+        pending = PendingChange(work, loop, loop.create_future())
+        self._queue.put(pending)
+        return cast("Result", await pending.future)
 
     def check(self) -> None:
         """Raises StoreUnavailable once a sync to the disk has failed, or after `close`."""
-        if self._closed or self._broken is not None:
-            raise StoreUnavailable(self._broken or "closed")
+        if self._is_closed or self._fatal_error is not None:
+            raise StoreUnavailable(self._fatal_error or "closed")
 
     @property
-    def waiting(self) -> int:
+    def pending_changes(self) -> int:
         """How many changes wait for the thread."""
         return self._queue.qsize()
 
@@ -104,140 +104,140 @@ class Writer:
 
     async def close(self) -> None:
         """Finishes what waits and ends the thread."""
-        if not self._closed:
-            self._closed = True
+        if not self._is_closed:
+            self._is_closed = True
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
+        is_closing = False
+        while not is_closing:
             try:
-                first = self._queue.get(timeout=CARE_SECONDS)
+                first = self._queue.get(timeout=IDLE_MAINTENANCE_SECONDS)
             except queue.Empty:
-                self._care.look()
+                self._wal_maintenance.run()
                 continue
             if first is None:
                 break
-            group, ended = self._gather(first)
+            group, is_closing = self._collect_group(first)
             try:
-                self._keep(group)
+                self._commit_group(group)
             except Exception as error:  # noqa: BLE001 - without this thread nothing is kept any more
-                self._give_up(group, error)
-            _settle(group)
-            self._care.look_after_a_group()
-        self._care.end()
+                self._fail_unexpectedly(group, error)
+            _settle_group(group)
+            self._wal_maintenance.run_after_commit()
+        self._wal_maintenance.close()
         self._connection.close()
 
-    def _give_up(self, group: list[Waiting], error: Exception) -> None:
+    def _fail_unexpectedly(self, group: list[PendingChange], error: Exception) -> None:
         """Fails a group in which something happened that nobody expected (security X7)."""
         _log.error("the changes of a group failed", exc_info=error)
         self._last_failure = str(error)
         self.failures += 1
         failure = StoreUnavailable(f"{type(error).__name__}: {error}")
-        for waiting in group:
-            waiting.error = failure
+        for pending in group:
+            pending.error = failure
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK").fetchall()
-        except apsw.Error as second:
-            self._broken = str(second)
+        except apsw.Error as rollback_error:
+            self._fatal_error = str(rollback_error)
 
-    def _gather(self, first: Waiting) -> tuple[list[Waiting], bool]:
+    def _collect_group(self, first: PendingChange) -> tuple[list[PendingChange], bool]:
         """Everything that waits now, and whether the end was among it."""
         group = [first]
-        while len(group) < MOST_IN_A_GROUP:
+        while len(group) < MAX_CHANGES_PER_COMMIT:
             try:
-                following = self._queue.get_nowait()
+                pending = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if following is None:
+            if pending is None:
                 return group, True
-            group.append(following)
+            group.append(pending)
         return group, False
 
-    def _keep(self, group: list[Waiting]) -> None:
+    def _commit_group(self, group: list[PendingChange]) -> None:
         """Runs a group in one transaction; a failure of the machine fails all of it."""
-        if not self._care.file.is_there():
-            self._fail(group, MOVED)
+        if not self._wal_maintenance.file.is_unchanged():
+            self._fail_group(group, FILE_MOVED_MESSAGE)
             return
-        rows = self._connection.total_changes()
+        changes_before = self._connection.total_changes()
         try:
             self._connection.execute("BEGIN IMMEDIATE").fetchall()
-            for waiting in group:
-                self._run_one(waiting)
-            has_changed = self._connection.total_changes() > rows
+            for pending in group:
+                self._run_one(pending)
+            has_changed = self._connection.total_changes() > changes_before
             if has_changed:
-                self._care.count_commit()
+                self._wal_maintenance.count_commit()
             self._connection.execute("COMMIT").fetchall()
             if has_changed:  # else nothing had to be kept
                 self._last_failure = None
-                self._care.file.note_log()
-            self.groups += 1
-            self.changes += len(group)
+                self._wal_maintenance.file.remember_wal()
+            self.commits += 1
+            self.committed_changes += len(group)
         except apsw.Error as error:
-            self._undo(error)
-            if self._keeps_each_alone(group, error):
+            self._roll_back(error)
+            if self._retry_individually(group, error):
                 return
-            for waiting in group:
-                waiting.error = StoreUnavailable(told(error))
+            for pending in group:
+                pending.error = StoreUnavailable(format_sqlite_error(error))
 
-    def _fail(self, group: list[Waiting], why: str) -> None:
-        if self._last_failure != why:
-            _log.critical(why)
-        self._last_failure = why
+    def _fail_group(self, group: list[PendingChange], reason: str) -> None:
+        if self._last_failure != reason:
+            _log.critical(reason)
+        self._last_failure = reason
         self.failures += 1
-        for waiting in group:
-            waiting.error = StoreUnavailable(why)
+        for pending in group:
+            pending.error = StoreUnavailable(reason)
 
-    def _keeps_each_alone(self, group: list[Waiting], error: apsw.Error) -> bool:
+    def _retry_individually(self, group: list[PendingChange], error: apsw.Error) -> bool:
         """A damaged row is the matter of who asks for it: the others are run again without."""
-        if not is_damage(error):
+        if not is_corruption(error):
             return False
-        if is_wrong_sum(error) and self._care.mend():
-            for waiting in group:
-                waiting.value = waiting.error = None
-            self._keep(group)
+        if is_checksum_error(error) and self._wal_maintenance.try_repair():
+            for pending in group:
+                pending.value = pending.error = None
+            self._commit_group(group)
             return True
         self.has_met_damage = True
         if len(group) == 1:
             return False
-        for waiting in group:
-            waiting.value = waiting.error = None
-            self._keep([waiting])
+        for pending in group:
+            pending.value = pending.error = None
+            self._commit_group([pending])
         return True
 
-    def _run_one(self, waiting: Waiting) -> None:
+    def _run_one(self, pending: PendingChange) -> None:
         """Runs one change in a savepoint; an error of the machine is left to the group."""
         self._connection.execute("SAVEPOINT one").fetchall()
         try:
-            waiting.value = drive(waiting.work(self._transaction))
+            pending.value = run_sync(pending.work(self._transaction))
         except apsw.ConstraintError as error:
-            waiting.error = Conflict(str(error))
+            pending.error = Conflict(str(error))
         except apsw.Error:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a change raises is its caller's
-            waiting.error = error
-        if waiting.error is not None:
+            pending.error = error
+        if pending.error is not None:
             self._connection.execute("ROLLBACK TO one").fetchall()
         self._connection.execute("RELEASE one").fetchall()
 
-    def _undo(self, error: apsw.Error) -> None:
-        _log.error("store failed: %s", told(error))
-        self._last_failure = told(error)
+    def _roll_back(self, error: apsw.Error) -> None:
+        _log.error("store failed: %s", format_sqlite_error(error))
+        self._last_failure = format_sqlite_error(error)
         self.failures += 1
         if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_FSYNC:
             # After a failed sync the page cache may have dropped what it could not write, and a
             # second try would seem to work (security 4, SQLite): never answer success again.
-            self._broken = told(error)
+            self._fatal_error = format_sqlite_error(error)
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK").fetchall()
-        except apsw.Error as second:
-            self._broken = told(second)
+        except apsw.Error as rollback_error:
+            self._fatal_error = format_sqlite_error(rollback_error)
 
 
-def drive(coroutine: Awaitable[Result]) -> Result:
+def run_sync(coroutine: Awaitable[Result]) -> Result:
     """Runs a coroutine that never suspends to its end.
 
     Raises:
@@ -251,16 +251,16 @@ def drive(coroutine: Awaitable[Result]) -> Result:
     raise RuntimeError("a change may wait for nothing but its own transaction")
 
 
-def _settle(group: list[Waiting]) -> None:
+def _settle_group(group: list[PendingChange]) -> None:
     """Settles a group with one call for each loop that waits (nearly always one)."""
     for loop in {waiting.loop for waiting in group}:
         mine = [waiting for waiting in group if waiting.loop is loop]
         try:
-            loop.call_soon_threadsafe(_settle_all, mine)
+            loop.call_soon_threadsafe(_settle_on_loop, mine)
         except RuntimeError:  # the loop is closed: nobody waits any more
             _log.warning("%d changes were kept for a loop that has ended", len(mine))
 
 
-def _settle_all(group: list[Waiting]) -> None:
-    for waiting in group:
-        waiting.settle()
+def _settle_on_loop(group: list[PendingChange]) -> None:
+    for pending in group:
+        pending.settle()

@@ -1,4 +1,4 @@
-"""An account's record of coins (wire.md 4: gold-coin-increase-decrease-record, both surfaces)."""
+"""Messages of the coin record (wire.md 4: gold-coin-increase-decrease-record)."""
 
 from decimal import Decimal
 
@@ -7,7 +7,7 @@ from msgspec import Struct
 from hupan.contract.messages.fields import PageNumber, PageSize
 
 
-class CoinRecordWanted(Struct):
+class CoinRecordRequest(Struct):
     """Asks for one page, newest first; on the web surface the fields come in the query."""
 
     size: PageSize
@@ -35,7 +35,7 @@ class CoinRecordEntry(Struct, rename="camel"):
     create_time: int
 
 
-class CoinRecord(Struct, rename="camel"):
+class CoinRecordPage(Struct, rename="camel"):
     """A page, and how many entries there are in all."""
 
     gold_coin_record: list[CoinRecordEntry]

@@ -1,8 +1,8 @@
-"""Phone number, address and password of an account (wire.md 4: bing-*, change-*-check, …)."""
+"""Messages that bind or change a phone number or e-mail address, or reset a password (wire.md 4)."""
 
 from msgspec import Struct
 
-from hupan.contract.messages.fields import AddressText, CodeText, PasswordText
+from hupan.contract.messages.fields import CodeText, ContactText, PasswordText
 
 
 class PhoneProof(Struct, rename="camel"):
@@ -12,7 +12,7 @@ class PhoneProof(Struct, rename="camel"):
         captcha: the code of six digits, not the answer of a picture.
     """
 
-    phone: AddressText
+    phone: ContactText
     captcha: CodeText
 
 
@@ -23,11 +23,11 @@ class EmailProof(Struct, rename="camel"):
         captcha: the code of six digits, not the answer of a picture.
     """
 
-    email: AddressText
+    email: ContactText
     captcha: CodeText
 
 
-class PasswordReset(Struct, rename="camel"):
+class PasswordResetRequest(Struct, rename="camel"):
     """An e-mail address, the code that came there, and the password to have from now on.
 
     Attributes:
@@ -35,6 +35,6 @@ class PasswordReset(Struct, rename="camel"):
         password: at least 8 characters, by setting 15; no common one.
     """
 
-    email: AddressText
+    email: ContactText
     captcha: CodeText
     password: PasswordText

@@ -1,4 +1,4 @@
-"""Discovery (wire.md 4: recommend-category-list, recommend-list, recommend)."""
+"""Messages of discovery and advertisements (wire.md 4: recommend-*, get-user-show-adv)."""
 
 from typing import Annotated
 
@@ -6,23 +6,23 @@ from msgspec import Meta, Struct
 
 from hupan.contract.messages.fields import PageNumber, PageSize, ShortText
 
-Keyword = Annotated[str, Meta(max_length=32)]
+KeywordText = Annotated[str, Meta(max_length=32)]
 """What groups are searched for (security I8)."""
 
 
-class CategoriesWanted(Struct, rename="camel"):
+class CategoriesRequest(Struct, rename="camel"):
     """Asks for the categories; the channel of the app changes nothing."""
 
     app_channel: ShortText
 
 
-class Categories(Struct):
+class CategoryList(Struct):
     """The categories, in the order in which they are shown."""
 
     categories: list[str]
 
 
-class GroupsWanted(Struct):
+class GroupsRequest(Struct):
     """Asks for a page of groups.
 
     Attributes:
@@ -32,7 +32,7 @@ class GroupsWanted(Struct):
     """
 
     category: ShortText
-    keyword: Keyword
+    keyword: KeywordText
     size: PageSize
     page: PageNumber
 
@@ -90,3 +90,16 @@ class BotList(Struct, rename="camel"):
     """The bots, by headcount."""
 
     bot_list: list[ListedBot]
+
+
+class AdvertConfig(Struct, rename="camel"):
+    """What the advertising services know the app by, and whether to show any.
+
+    Attributes:
+        is_show: 1 or 0; always 0 for VIP.
+    """
+
+    android_code_id: str
+    bottom_height: int
+    ios_code_id: str
+    is_show: int

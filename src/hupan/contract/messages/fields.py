@@ -1,4 +1,4 @@
-"""Bounds of the fields that many bodies share (security I3, I5, T8).
+"""Field types that several messages share, with their bounds (security I3, I5, T8).
 
 The bounds are wide: they keep floods out of the rules. What a value must look like is the domain's.
 """
@@ -7,22 +7,22 @@ from typing import Annotated
 
 from msgspec import Meta
 
-MARK = "secret"
+SECRET_META_KEY = "secret"
 """Marks the types of what can be guessed; each endpoint that takes one is limited (security E5)."""
 
 ShortText = Annotated[str, Meta(max_length=64)]
-CodeText = Annotated[str, Meta(max_length=64, extra={MARK: "code"})]
+CodeText = Annotated[str, Meta(max_length=64, extra={SECRET_META_KEY: "code"})]
 """A code that was sent."""
-AnswerText = Annotated[str, Meta(max_length=64, extra={MARK: "captcha"})]
+CaptchaAnswerText = Annotated[str, Meta(max_length=64, extra={SECRET_META_KEY: "captcha"})]
 """What was read off a captcha."""
-DeviceText = Annotated[str, Meta(max_length=1024)]
+DeviceIdText = Annotated[str, Meta(max_length=1024)]
 """deviceId: opaque text; kept as it is up to 128 characters, a longer one as its hash."""
 PlatformText = str
 """platform: free text, cut at 128 characters; a body has a bound of its own."""
-AddressText = Annotated[str, Meta(max_length=320)]
+ContactText = Annotated[str, Meta(max_length=320)]
 """A phone number or an e-mail address before it is normalised."""
-PasswordText = Annotated[str, Meta(max_length=1024, extra={MARK: "password"})]
-SealedText = Annotated[str, Meta(max_length=512)]
+PasswordText = Annotated[str, Meta(max_length=1024, extra={SECRET_META_KEY: "password"})]
+CaptchaIdText = Annotated[str, Meta(max_length=512)]
 """An id that is itself a sealed value."""
 PageSize = Annotated[int, Meta(ge=1, le=100)]
 PageNumber = Annotated[int, Meta(ge=1, le=10_000)]

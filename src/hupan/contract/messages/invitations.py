@@ -1,4 +1,4 @@
-"""Invitations (wire.md 4: user/invite/*)."""
+"""Messages of invitations (wire.md 4: user/invite/*)."""
 
 from msgspec import Struct
 

@@ -1,11 +1,11 @@
-"""Signing in (wire.md 4: verification-login, email-login)."""
+"""Messages of logging in (wire.md 4: verification-login, email-login)."""
 
 from msgspec import Struct
 
 from hupan.contract.messages.fields import (
-    AddressText,
     CodeText,
-    DeviceText,
+    ContactText,
+    DeviceIdText,
     PasswordText,
     PlatformText,
 )
@@ -22,9 +22,9 @@ class CodeLogin(Struct, rename="camel"):
         platform: free text, shown in the list of devices; without it a word of User-Agent is.
     """
 
-    mobile: AddressText
+    mobile: ContactText
     captcha: CodeText
-    device_id: DeviceText = ""
+    device_id: DeviceIdText = ""
     platform: PlatformText = ""
 
 
@@ -37,9 +37,9 @@ class EmailLogin(Struct, rename="camel"):
         platform: free text, shown in the list of devices; without it a word of User-Agent is.
     """
 
-    email: AddressText
+    email: ContactText
     password: PasswordText
-    device_id: DeviceText = ""
+    device_id: DeviceIdText = ""
     platform: PlatformText = ""
 
 

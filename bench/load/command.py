@@ -1,0 +1,187 @@
+"""`hupan bench URL`: rounds of the operations take turns, medians count."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+import uvloop
+
+from bench.load.requests import (
+    LoadRequest,
+    captcha_request,
+    health_request,
+    other_account_request,
+    own_account_id,
+    own_account_request,
+)
+from bench.load.results import LoadResult, median
+from bench.load.run import LoadLimits, NoResponse, run_load, send_once
+from bench.load.target import InvalidTarget, TargetServer, resolve_target
+from hupan.cli.output import print_table
+
+ROUNDS = 3
+MAX_SECONDS = 60
+MAX_CONNECTIONS = 256
+MAX_REQUESTS = 1_000_000
+HELP = """测量正在运行的服务器，只读取，不改动任何数据。
+
+Measure a running server. It is only read from; nothing in it is changed.
+
+只测量本机（127.0.0.1、::1）；测量别的机器须用 --i-own-this-server 声明它是自己的。
+
+Only this machine is measured unless --i-own-this-server says that the other one is yours.
+"""
+_REFUSED = (
+    "部分请求被服务器的限制拒绝，只有成功的答复计入速率\n"
+    "some requests were refused by the server's limits: rates count right answers alone"
+)
+_COLUMNS = {
+    "name": "操作\nOperation",
+    "per_second": "每秒\nPer second",
+    "p50_ms": "中位 ms\np50 ms",
+    "p99_ms": "p99 ms",
+    "errors": "错误\nErrors",
+    "of_health": "与 /healthz 之比\nOf /healthz",
+}
+
+
+def bench(
+    url: Annotated[str, typer.Argument(help="如 http://127.0.0.1:8480 The server's address")],
+    *,
+    token: Annotated[
+        str,
+        typer.Option(
+            help="某账号的令牌，用于测量需要登录的操作；为 - 时从标准输入读取。 "
+            "A token, to measure what needs one; - reads it from standard input."
+        ),
+    ] = "",
+    limited: Annotated[
+        bool,
+        typer.Option(
+            "--limited",
+            help="也测量有频率限制的操作；此后一段时间，服务器会拒绝本机与该账号的这些操作。 "
+            "Measure what is limited as well: for a while the server then refuses that to this "
+            "machine and account.",
+        ),
+    ] = False,
+    seconds: Annotated[
+        int, typer.Option(min=1, max=MAX_SECONDS, help="每项每轮秒数 Seconds of each round")
+    ] = 3,
+    connections: Annotated[
+        int, typer.Option(min=1, max=MAX_CONNECTIONS, help="连接数 Open connections")
+    ] = 32,
+    requests: Annotated[
+        int,
+        typer.Option(min=1, max=MAX_REQUESTS, help="每项每轮请求上限 Most requests of each round"),
+    ] = 200_000,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="输出 JSON。 Write JSON, for programs.")
+    ] = False,
+    is_mine: Annotated[
+        bool,
+        typer.Option(
+            "--i-own-this-server",
+            help="这台别处的服务器是我的。 The server is elsewhere, and it is mine.",
+        ),
+    ] = False,
+) -> None:
+    """Measures; exits with 1 when the server cannot be measured."""
+    try:
+        place = resolve_target(url)
+        _ensure_own_server(place, is_mine=is_mine)
+        given = sys.stdin.readline().strip() if token == "-" else token  # noqa: S105 - the sign for standard input
+        bounds = LoadLimits(connections, seconds, requests)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            seen = runner.run(_measure(place, given, bounds, limited=limited))
+    except (InvalidTarget, NoResponse, BenchRefused) as error:
+        typer.echo(f"无法测量 / cannot measure: {error}", err=True)
+        raise typer.Exit(1) from error
+    _print_results(place, seen, as_json=as_json)
+
+
+class BenchRefused(Exception):
+    """What was asked for is not measured; the text says why."""
+
+
+def _ensure_own_server(place: TargetServer, *, is_mine: bool) -> None:
+    """Loads are for one's own servers.
+
+    Raises:
+        Refused: the server is elsewhere, and nobody said whose it is.
+    """
+    if not place.is_loopback and not is_mine:
+        raise BenchRefused(
+            f"{place.host} 不在本机；若是你自己的服务器，请加 --i-own-this-server / "
+            "it is not this machine; if it is your own server, add --i-own-this-server"
+        )
+
+
+async def _measure(
+    place: TargetServer, token: str, bounds: LoadLimits, *, limited: bool
+) -> dict[str, LoadResult]:
+    if not (token.isascii() and token.isprintable()):
+        raise BenchRefused("令牌只含可见的 ASCII 字符 / a token is visible ASCII")
+    questions = await _questions(place, token, limited=limited)
+    rounds: dict[str, list[LoadResult]] = {name: [] for name in questions}
+    for _ in range(ROUNDS):
+        for name, question in questions.items():
+            request = question.encode(place.authority, place.prefix)
+            rounds[name].append(await run_load(place, [request], bounds))
+    return {name: median(found) for name, found in rounds.items()}
+
+
+async def _questions(place: TargetServer, token: str, *, limited: bool) -> dict[str, LoadRequest]:
+    """What is measured, each asked once so that no refusals are measured.
+
+    Raises:
+        Refused: an answer was none of a server like ours, or the token is not valid.
+    """
+    questions = {"healthz": health_request()}
+    if token:
+        questions["own info"] = own_account_request(token)
+    if limited:
+        questions["captcha"] = captcha_request()
+    if limited and token:
+        answer = await _ask_once(place, "own info", own_account_request(token))
+        questions["get-user"] = other_account_request(token, own_account_id(answer))
+    for name, question in questions.items():
+        await _ask_once(place, name, question)
+    return questions
+
+
+async def _ask_once(place: TargetServer, name: str, question: LoadRequest) -> bytes:
+    answer = await send_once(place, question.encode(place.authority, place.prefix))
+    if not answer.is_success:
+        raise BenchRefused(f"{name} 被拒绝（令牌是否有效？）/ was refused (is the token valid?)")
+    return answer.body
+
+
+def _print_results(place: TargetServer, seen: dict[str, LoadResult], *, as_json: bool) -> None:
+    rows = [_result_row(name, one, seen["healthz"]) for name, one in seen.items()]
+    if as_json:
+        text = msgspec.json.format(msgspec.json.encode({"server": place.netloc, "rows": rows}))
+        typer.echo(text.decode())
+        return
+    if any(one.refused for one in seen.values()):
+        typer.echo(_REFUSED, err=True)
+    print_table(_COLUMNS, ({key: _text(value) for key, value in row.items()} for row in rows))
+
+
+def _result_row(name: str, seen: LoadResult, baseline: LoadResult) -> dict[str, object]:
+    ratio = (
+        seen.responses_per_second / baseline.responses_per_second if baseline.per_second else 0.0
+    )
+    return {
+        "name": name,
+        "per_second": round(seen.responses_per_second, 1),
+        "p50_ms": round(seen.p50_ms, 3),
+        "p99_ms": round(seen.p99_ms, 3),
+        "errors": seen.errors,
+        "of_health": round(ratio, 3),
+    }
+
+
+def _text(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)

@@ -1,0 +1,298 @@
+"""One connection that asks, waits for the answer, and asks again."""
+
+import asyncio
+import itertools
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import httptools
+
+from bench.load.results import LoadResult, percentile
+from bench.load.target import TargetServer
+
+SUCCESS_STATUS = 200
+SUCCESS_RESULT = b"ok"
+RESULT_HEADER = b"x-result"
+
+
+class LoadConnection(asyncio.Protocol):
+    """An HTTP/1.1 connection; ends when there is nothing more to ask, or when the server ends it.
+
+    Args:
+        next_request: gives the bytes of the next request, None when there is none.
+        on_response: is told the seconds that an answer took, whether it was right, and its body.
+        next_delay_seconds: seconds to wait before the next request.
+    """
+
+    def __init__(
+        self,
+        next_request: Callable[[], bytes | None],
+        on_response: Callable[[float, bool, bytes], None],
+        next_delay_seconds: Callable[[], float],
+    ) -> None:
+        self._next_request = next_request
+        self._on_response = on_response
+        self._next_delay_seconds = next_delay_seconds
+        self._parser = httptools.HttpResponseParser(self)
+        self._sent_at: float | None = None
+        self._is_success = True
+        self._body: list[bytes] = []
+        self.record: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Done at its end: whether nothing was left unanswered."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asks for the first time."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._send_next()
+
+    def data_received(self, data: bytes) -> None:
+        """Takes in a part of an answer; what is no HTTP ends the connection."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._transport.abort()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Looks at the header that says how a request went."""
+        if name.lower() == RESULT_HEADER:
+            self._is_success = value == SUCCESS_RESULT
+
+    def on_body(self, body: bytes) -> None:
+        """Keeps a part of the body."""
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Notes the answer and asks the next."""
+        now = time.perf_counter()
+        if self._sent_at is None:  # an answer to nothing
+            self._transport.abort()
+            return
+        seconds, self._sent_at = now - self._sent_at, None
+        is_success = self._is_success and self._parser.get_status_code() == SUCCESS_STATUS
+        self._on_response(seconds, is_success, b"".join(self._body))
+        self._is_success = True
+        self._body.clear()
+        if not self._parser.should_keep_alive():
+            self._transport.close()
+        elif pause := self._next_delay_seconds():
+            asyncio.get_running_loop().call_later(pause, self._send_next)
+        else:
+            self._send_next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Says whether all was answered."""
+        del exc
+        if not self.record.done():
+            self.record.set_result(self._sent_at is None)
+
+    def abort(self) -> None:
+        """Ends it now."""
+        self._transport.abort()
+
+    def _send_next(self) -> None:
+        if self._transport.is_closing():
+            return
+        request = self._next_request()
+        if request is None:
+            self._transport.close()
+            return
+        self._sent_at = time.perf_counter()
+        self._transport.write(request)
+
+
+class RequestPacer:
+    """As soon as it may, or so many times in a second, however long answers take.
+
+    Args:
+        requests_per_second: 0 for as soon as it may.
+        offset: which part of the time between two requests passes before the first, 0 to 1.
+    """
+
+    def __init__(self, requests_per_second: float, offset: float) -> None:
+        self._interval_seconds = 1 / requests_per_second if requests_per_second else 0.0
+        self._next_at = time.perf_counter() + offset * self._interval_seconds
+
+    def next_delay_seconds(self) -> float:
+        """Seconds until the next request is due; 0 when it is, or was."""
+        if not self._interval_seconds:
+            return 0.0
+        left = self._next_at - time.perf_counter()
+        self._next_at += self._interval_seconds
+        return max(0.0, left)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadLimits:
+    """Where a round ends, whatever the server does.
+
+    Attributes:
+        connections: how many are open at once, each with one request under way.
+        max_seconds: after which no more is asked.
+        max_requests: the most that are asked.
+        requests_per_second: how many are asked in a second, 0 for as many as are answered.
+    """
+
+    connections: int
+    max_seconds: float
+    max_requests: int
+    requests_per_second: float = 0.0
+
+
+class LoadRun:
+    """Shared by the connections of a round, which take turns in one event loop."""
+
+    def __init__(self, requests: Sequence[bytes], limits: LoadLimits) -> None:
+        self._pending_requests: Iterator[bytes] = itertools.islice(
+            itertools.cycle(requests), limits.max_requests
+        )
+        self.is_finished = False
+        self._started_at = self._last_response_at = time.perf_counter()
+        self._ends_at = self._started_at + limits.max_seconds
+        self._durations_seconds: list[float] = []
+        self._refused = 0
+        self._failed = 0
+
+    def next_request(self) -> bytes | None:
+        """The request to send; None when the round is over."""
+        request = (
+            next(self._pending_requests, None) if time.perf_counter() < self._ends_at else None
+        )
+        self.is_finished = self.is_finished or request is None
+        return request
+
+    @property
+    def remaining_seconds(self) -> float:
+        """Until no more is asked."""
+        return max(0.0, self._ends_at - time.perf_counter())
+
+    @property
+    def response_count(self) -> int:
+        """How many came so far, right or not."""
+        return len(self._durations_seconds) + self._refused
+
+    def record_response(self, seconds: float, is_success: bool, _body: bytes) -> None:
+        """Counts an answer."""
+        self._last_response_at = time.perf_counter()
+        if is_success:
+            self._durations_seconds.append(seconds)
+        else:
+            self._refused += 1
+
+    def record_failure(self) -> None:
+        """Counts a request that is not answered, or a connection that is not to be had."""
+        self._failed += 1
+
+    def result(self) -> LoadResult:
+        """How it went; time counts until the last answer."""
+        took = sorted(self._durations_seconds)
+        p50, p99 = (percentile(took, part) * 1e3 for part in (0.5, 0.99))
+        seconds = self._last_response_at - self._started_at
+        return LoadResult(len(took), self._refused, self._failed, seconds, p50, p99)
+
+
+GRACE_SECONDS = 10.0
+"""How long answers are waited for once nothing more is asked, and a connection at any time."""
+MAX_BROKEN_CONNECTIONS = 3
+"""A connection that broke so often in a row without an answer is not opened again."""
+
+
+class NoResponse(OSError):
+    """No answer came; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResponse:
+    """What a single question was answered."""
+
+    is_success: bool
+    body: bytes
+
+
+async def run_load(
+    target: TargetServer, requests: Sequence[bytes], limits: LoadLimits
+) -> LoadResult:
+    """One round: the requests in turn, again and again, until a bound is met."""
+    load_run = LoadRun(requests, limits)
+    await asyncio.gather(
+        *(_run_connection(target, load_run, limits, n) for n in range(limits.connections))
+    )
+    return load_run.result()
+
+
+async def send_once(target: TargetServer, request: bytes) -> LoadResponse:
+    """Asks once.
+
+    Raises:
+        Unanswered: the server was not reached, or gave no answer.
+    """
+    responses: list[LoadResponse] = []
+    coming = iter([request])
+    try:
+        connection = await _open(
+            target,
+            lambda: LoadConnection(
+                lambda: next(coming, None),
+                lambda _took, is_right, body: responses.append(LoadResponse(is_right, body)),
+                lambda: 0.0,
+            ),
+        )
+        await _await_end(connection, GRACE_SECONDS)
+    except OSError as error:
+        raise NoResponse(str(error) or type(error).__name__) from error
+    if not responses:
+        raise NoResponse("no answer")
+    return responses[0]
+
+
+async def _run_connection(
+    target: TargetServer, load_run: LoadRun, limits: LoadLimits, number: int
+) -> None:
+    """One connection after the other, while they answer."""
+    pacer = RequestPacer(
+        limits.requests_per_second / limits.connections, number / limits.connections
+    )
+    await asyncio.sleep(pacer.next_delay_seconds())
+    broken = 0
+    while broken < MAX_BROKEN_CONNECTIONS and not load_run.is_finished:
+        before = load_run.response_count
+        try:
+            connection = await _open(
+                target,
+                lambda: LoadConnection(
+                    load_run.next_request, load_run.record_response, pacer.next_delay_seconds
+                ),
+            )
+            is_complete = await _await_end(connection, load_run.remaining_seconds + GRACE_SECONDS)
+        except OSError:
+            is_complete = False
+        if not is_complete:
+            load_run.record_failure()
+        broken = 0 if load_run.response_count > before else broken + 1
+
+
+async def _open(target: TargetServer, make: Callable[[], LoadConnection]) -> LoadConnection:
+    """A connection that already asks.
+
+    Raises:
+        OSError: the server was not reached in time.
+    """
+    tls = ssl.create_default_context() if target.is_tls else None
+    name = target.host if target.is_tls else None
+    async with asyncio.timeout(GRACE_SECONDS):
+        _, connection = await asyncio.get_running_loop().create_connection(
+            make, target.address, target.port, ssl=tls, server_hostname=name
+        )
+    return connection
+
+
+async def _await_end(connection: LoadConnection, seconds: float) -> bool:
+    """Whether it ended with everything answered; ended by force when the time is over."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await asyncio.shield(connection.record)
+    except TimeoutError:
+        connection.abort()
+        return False

@@ -1,0 +1,77 @@
+"""Where the server is that is measured, and whether that is this machine."""
+
+import socket
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+_PORTS = {"http": 80, "https": 443}
+
+
+class InvalidTarget(ValueError):
+    """The URL names no server; the text says why, in Chinese and English."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetServer:
+    """A server's address, looked up once so that what was judged is what is loaded.
+
+    Attributes:
+        host: the name that was given, for the Host header and for TLS.
+        address: the IP address that it stands for.
+        port: the TCP port.
+        is_tls: whether it is spoken to by HTTPS.
+        prefix: what stands before every path, "" or like `/chat`.
+    """
+
+    host: str
+    address: str
+    port: int
+    is_tls: bool
+    prefix: str
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether connections to it never leave this machine."""
+        found = ip_address(self.address)
+        mapped = getattr(found, "ipv4_mapped", None)
+        return (mapped or found).is_loopback
+
+    @property
+    def authority(self) -> str:
+        """Host and port as they stand in the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS["https" if self.is_tls else "http"] else self.netloc
+
+    @property
+    def netloc(self) -> str:
+        """Host and port, always both."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def resolve_target(url: str) -> TargetServer:
+    """The server that a URL such as `http://127.0.0.1:8080` names.
+
+    Raises:
+        NoPlace: it is no such URL, or its host is not known.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise InvalidTarget(f"不是网址 / no URL: {error}") from error
+    if parts.scheme not in _PORTS or not host or parts.query or parts.fragment or parts.username:
+        raise InvalidTarget("网址应如 / a URL looks like http://127.0.0.1:8080")
+    if not url.isascii() or any(c <= " " for c in url):
+        raise InvalidTarget("网址只能含 ASCII 字符 / a URL is ASCII without blanks")
+    port = _PORTS[parts.scheme] if port is None else port
+    address = _resolve_host(host, port)
+    return TargetServer(host, address, port, parts.scheme == "https", parts.path.rstrip("/"))
+
+
+def _resolve_host(host: str, port: int) -> str:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise InvalidTarget(f"找不到主机 / no such host: {host}") from error
+    return str(found[0][4][0])

@@ -1,0 +1,350 @@
+"""The form of a target under which its events are counted, and under which nothing else is.
+
+Many mail systems deliver `name+anything@host` to `name@host`, and one large system ignores dots in
+the local part. Limits count such addresses together, so that one mailbox has one limit (security
+X11). Identity is never compared in this form: two people may own two such addresses.
+
+A household or a server of IPv6 has a whole /64, so that is one host; who has many addresses of
+IPv4 has most often those beside each other (security C6, C11, E4).
+
+Whoever earns on messages asks for codes to numbers that cost: of far countries, of services. Such
+a number is answered like any other, and nothing is sent.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from hupan.errors import InvalidField
+from hupan.model import Channel
+from hupan.store.migrate import to_ascii_domain
+
+_DOT_INSENSITIVE_DOMAINS = ("gmail.com", "googlemail.com")
+
+
+def fold_for_limits(channel: Channel, key: str) -> str:
+    """Return what the events of a target are counted under; a phone number is its own form."""
+    if channel == "sms":
+        return key
+    local, _, domain = key.lower().rpartition("@")
+    host = _ascii_domain(domain)
+    name = local.partition("+")[0] or local
+    if host in _DOT_INSENSITIVE_DOMAINS:
+        name, host = name.replace(".", "") or name, _DOT_INSENSITIVE_DOMAINS[0]
+    return f"{name}@{host}"
+
+
+def _ascii_domain(domain: str) -> str:
+    """Return the ASCII form of a domain, or the domain itself when it has none."""
+    if domain.isascii():
+        return domain
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain
+
+
+MAX_CONTACT_CHARACTERS = 320
+"""Of what is looked at at all, as on the wire."""
+_MAINLAND_PHONE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
+_INTERNATIONAL_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+# What stands between the digits of a number that was copied from elsewhere.
+_PHONE_SEPARATORS = re.compile(
+    "[\t \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000().\\-\u2010-\u2015\u2212\ufe58\u30fb\u00b7]"
+)
+# What a text program puts around it: marks of direction, joiners, a byte order mark.
+_INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_LINE_BREAKS = re.compile("[\n\r\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
+_FULL_WIDTH_TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_PHONE_LIKE = re.compile(r"[+(]*[ (]*[0-9].*")
+_DECIMAL_FRACTION = re.compile(r"\.[0-9]")
+# No quotes, commas, brackets or colons: to some mail systems those make two addresses of one. Dots
+# may stand anywhere before the @, as carriers of Japan gave them; the sender quotes such a part.
+_DOMAIN_LABEL = "[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?"
+_LENIENT_EMAIL = re.compile(
+    rf"[0-9A-Za-z!#$%&'*+/=?^_`{{|}}~.\-]{{1,64}}@{_DOMAIN_LABEL}(?:\.{_DOMAIN_LABEL})*"
+)
+MAX_EMAIL_CHARACTERS = 254
+
+
+@dataclass(frozen=True, slots=True)
+class ContactAddress:
+    """A number or an address that a code can be sent to.
+
+    Attributes:
+        channel: how a message gets there.
+        key: the normal form that is compared, and claimed in `identities`.
+        address: the form that a message is sent to and that its owner is shown.
+    """
+
+    channel: Channel
+    key: str
+    address: str
+
+    @property
+    def identity_kind(self) -> Literal["phone", "email"]:
+        """The kind of identity that it is."""
+        return "phone" if self.channel == "sms" else "email"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactParser:
+    """Reads targets from the wire, by the server's settings.
+
+    Attributes:
+        allow_international: whether numbers with a country code other than 86 are taken.
+        strict_email: whether addresses must pass strict checks; the reference's own samples do not.
+    """
+
+    allow_international: bool = False
+    strict_email: bool = True
+
+    def parse_phone(self, text: str, field: str) -> ContactAddress:
+        """A phone number: `1` and ten digits; a leading +86, 0086 or 86 is dropped.
+
+        It may come as people paste it, see `plain_number`.
+
+        Raises:
+            InvalidField: it is no such number.
+        """
+        number = normalize_phone(text)
+        if match := _MAINLAND_PHONE.fullmatch(number):
+            return ContactAddress("sms", match[1], match[1])
+        if self.allow_international and _INTERNATIONAL_PHONE.fullmatch(number):
+            return self._parse_international(number, field)
+        raise InvalidField(field)
+
+    def parse_email(self, text: str, field: str) -> ContactAddress:
+        """An e-mail address: one, ASCII; compared without regard to case (security U7).
+
+        An international domain is given, kept and sent to in its ASCII form, `xn--…`.
+
+        Raises:
+            InvalidField: it is no such address.
+        """
+        address = text.strip(" ")
+        if not _LENIENT_EMAIL.fullmatch(address) or len(address) > MAX_EMAIL_CHARACTERS:
+            raise InvalidField(field)
+        if self.strict_email:
+            address = _validate_strictly(address, field)
+        local, _, domain = address.rpartition("@")
+        return ContactAddress("email", address.lower(), f"{local}@{domain.lower()}")
+
+    def parse_contact(self, text: str, field: str) -> ContactAddress:
+        """A number or an address as an operator writes it, also with a domain of other letters.
+
+        Raises:
+            InvalidField: it is neither.
+        """
+        if "@" in text:
+            return self.parse_email(to_ascii_domain(text.strip()), field)
+        return self.parse_phone(text, field)
+
+    def _parse_international(self, text: str, field: str) -> ContactAddress:
+        import phonenumbers  # noqa: PLC0415 - a large table, needed only where the setting is on
+
+        try:
+            number = phonenumbers.parse(text)
+        except phonenumbers.NumberParseException as error:
+            raise InvalidField(field) from error
+        if not phonenumbers.is_valid_number(number) or number.country_code == 86:  # noqa: PLR2004 - China's own form is read above
+            raise InvalidField(field)
+        key = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return ContactAddress("sms", key, key)
+
+
+def _validate_strictly(address: str, field: str) -> str:
+    import email_validator  # noqa: PLC0415 - 25 ms at import, not needed to start
+
+    try:
+        checked = email_validator.validate_email(
+            address, check_deliverability=False, allow_smtputf8=False
+        )
+    except email_validator.EmailNotValidError as error:
+        raise InvalidField(field) from error
+    return checked.ascii_email or address
+
+
+def normalize_phone(text: str) -> str:
+    """A number without what stands around and between its digits; "" for what holds none.
+
+    Dashes, dots, brackets and blanks of all kinds, full-width characters, unseen marks; `00` before
+    a country's code is `+`. One digit alone behind a dot is a fraction, so that is no number.
+    """
+    if len(text) > MAX_CONTACT_CHARACTERS or _LINE_BREAKS.search(text):
+        return ""
+    seen = _INVISIBLE.sub("", text).translate(_FULL_WIDTH_TO_ASCII).strip()
+    if _DECIMAL_FRACTION.fullmatch(seen[-2:]) or not _PHONE_LIKE.fullmatch(seen):
+        return ""
+    digits = _PHONE_SEPARATORS.sub("", seen)
+    return f"+{digits[2:]}" if digits.startswith("00") else digits
+
+
+def clean_pasted_id(text: str) -> str:
+    """An id as it was pasted, without blanks and unseen marks around it."""
+    return _INVISIBLE.sub("", text[:MAX_CONTACT_CHARACTERS]).translate(_FULL_WIDTH_TO_ASCII).strip()
+
+
+def fold_for_search(text: str) -> str:
+    """What a number or an address is looked for by, where no rule says whether it is one."""
+    if "@" in text:
+        return to_ascii_domain(text.strip()).lower()
+    number = normalize_phone(text)
+    if match := _MAINLAND_PHONE.fullmatch(number):
+        return match[1]
+    return number if re.fullmatch(r"\+?[0-9]{5,}", number) else text.lower()
+
+
+_MASKABLE_PHONE = re.compile(r"\+?[0-9]{7,15}")
+_MASKABLE_MAINLAND_PHONE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
+_MASKABLE_EMAIL = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@([A-Za-z0-9.-]{1,253})")
+_UNQUOTED_VALUE = re.compile(r"[A-Za-z0-9_.:@*+/?-]+")
+_PHONES_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])\+?[0-9]{7,15}(?![0-9A-Za-z])")
+# As people paste them, see `plain_number`: a mobile number of China with blanks or dashes within.
+_PASTED_PHONES_IN_TEXT = re.compile(
+    r"(?<![0-9A-Za-z])(?:(?:\+|00)?86[ ().\u00a0\u2010-\u2015-]{0,3})?"
+    r"1(?:[ ().\u00a0\u2010-\u2015-]{0,2}[0-9]){10}(?![0-9A-Za-z])"
+)
+_EMAILS_IN_TEXT = re.compile(r"[\x21-\x7e]{1,64}@[A-Za-z0-9.-]{1,253}")
+# Where such a domain ends a text without blanks does not tell; so only what is before it is masked.
+_IDN_EMAILS_IN_TEXT = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@(?=[^\x00-\x7f])")
+FULLY_MASKED = "?"
+"""Stands for what is no number and no address: it may be anything, also somebody's password."""
+
+
+def mask_contact(target: str) -> str:
+    """A number as 139****0001, an address as a***@example.com; `?` for everything else."""
+    text = to_ascii_domain(target.strip()) if "@" in target else normalize_phone(target)
+    if chinese := _MASKABLE_MAINLAND_PHONE.fullmatch(text):
+        text = chinese[1]
+    if _MASKABLE_PHONE.fullmatch(text):
+        return f"{text[:3]}****{text[-4:]}" if len(text) > len("1234567") else "****"
+    email = _MASKABLE_EMAIL.fullmatch(text)
+    return f"{email[1]}***@{email[2].lower()}" if email else FULLY_MASKED
+
+
+def mask_contacts_in(text: str) -> str:
+    """Return a text that an operator wrote, with the numbers and addresses in it masked."""
+    without_numbers = _PASTED_PHONES_IN_TEXT.sub(lambda found: mask_contact(found[0]), text)
+    without_numbers = _PHONES_IN_TEXT.sub(lambda found: mask_contact(found[0]), without_numbers)
+    without_domains = _IDN_EMAILS_IN_TEXT.sub(r"\1***@", without_numbers)
+    return _EMAILS_IN_TEXT.sub(lambda found: mask_contact(found[0]), without_domains)
+
+
+def format_log_fields(fields: Mapping[str, str]) -> str:
+    """Fields as `key=value`, `-` for none; what could end or forge a line is escaped."""
+    return " ".join(f"{key}={_format_log_value(value)}" for key, value in fields.items())
+
+
+def _format_log_value(value: str) -> str:
+    if not value:
+        return "-"
+    return value if _UNQUOTED_VALUE.fullmatch(value) else json.dumps(value)
+
+
+IpAddress: TypeAlias = IPv4Address | IPv6Address
+IpNetwork: TypeAlias = IPv4Network | IPv6Network
+
+HOST_PREFIX_BITS = {4: 32, 6: 64}
+"""The bits that tell hosts apart, by the version of IP."""
+WIDEST_PREFIX_BITS = {4: 24, 6: 48}
+"""The widest network that anything is counted under."""
+
+
+class ClientOrigin(Struct, frozen=True):
+    """An address and what it is counted under; the texts are "" where there is no address.
+
+    Attributes:
+        host: the /32 of IPv4, the /64 of IPv6.
+        block: the /24 of IPv4, the /64 of IPv6.
+        network: the /24 of IPv4, the /48 of IPv6.
+        subnet: the /56 of IPv6, what many providers give to one customer; "" of IPv4.
+    """
+
+    address: IpAddress | None
+    host: str = ""
+    block: str = ""
+    network: str = ""
+    subnet: str = ""
+
+    @property
+    def site(self) -> str:
+        """The /48 of IPv6; "" of IPv4."""
+        return self.network if self.subnet else ""
+
+    @property
+    def ipv4_block(self) -> str:
+        """The /24 of IPv4; "" of IPv6."""
+        return "" if self.subnet else self.network
+
+
+UNKNOWN_ORIGIN = ClientOrigin(None)
+"""Where requests come from that have no address, and operators."""
+
+
+def origin_from_address(address: IpAddress | None) -> ClientOrigin:
+    """What an address is counted under."""
+    if isinstance(address, IPv4Address):
+        network = str(IPv4Network((int(address), 24), strict=False))
+        return ClientOrigin(address, f"{address}/32", network, network)
+    if isinstance(address, IPv6Address):
+        host, subnet, network = (
+            str(IPv6Network((int(address), prefix), strict=False)) for prefix in (64, 56, 48)
+        )
+        return ClientOrigin(address, host, host, network, subnet)
+    return UNKNOWN_ORIGIN
+
+
+def iter_origins(network: IpNetwork) -> Iterator[ClientOrigin]:
+    """Every host of a network, once each: up to 65,536 of one as wide as `WIDEST_PREFIX`."""
+    step = HOST_PREFIX_BITS[network.version]
+    hosts = network.subnets(new_prefix=step) if network.prefixlen < step else iter([network])
+    return (origin_from_address(host.network_address) for host in hosts)
+
+
+_MAINLAND_NUMBER = re.compile(r"1[0-9]{10}")
+_MAINLAND_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+_PREFIX_DIGITS = 7
+
+
+class SmsDestinations:
+    """Tells numbers that may be sent to from others.
+
+    Args:
+        regions: countries other than China, as ISO 3166 names them: `HK`, `SG`.
+        enabled: whether anything is refused at all.
+    """
+
+    def __init__(self, regions: Collection[str], *, enabled: bool) -> None:
+        self._regions = regions
+        self._enabled = enabled
+
+    def is_allowed(self, target: ContactAddress) -> bool:
+        """Whether a message to a target leaves: any address, and mobile numbers of some places."""
+        if not self._enabled or target.channel == "email":
+            return True
+        if _MAINLAND_NUMBER.fullmatch(target.key):
+            return _MAINLAND_MOBILE.fullmatch(target.key) is not None
+        return self._is_allowed_abroad(target.key)
+
+    def _is_allowed_abroad(self, number: str) -> bool:
+        import phonenumbers  # noqa: PLC0415 - a large table, needed only where the setting is on
+
+        parsed = phonenumbers.parse(number)
+        kinds = (
+            phonenumbers.PhoneNumberType.MOBILE,
+            phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+        )
+        is_mobile = phonenumbers.number_type(parsed) in kinds
+        return is_mobile and phonenumbers.region_code_for_number(parsed) in self._regions
+
+
+def number_prefix(target: ContactAddress) -> str:
+    """The digits that numbers beside each other share, "" for an address."""
+    digits = target.key.lstrip("+")
+    return digits[:_PREFIX_DIGITS] if target.channel == "sms" else ""

@@ -1,0 +1,67 @@
+"""Admin operations on coins: list, grant, deduct, check the journal."""
+
+from decimal import Decimal
+
+from hupan.admin.views import AdminRow, coin_fault_row, coin_row
+from hupan.domain.accounts import AccountDirectory
+from hupan.domain.coins import CoinChange, Coins
+from hupan.domain.provisioning import parse_coins
+from hupan.errors import InvalidField
+from hupan.model import CoinType
+
+
+class CoinAdmin:
+    """Lists, gives and takes; what cannot be is raised as the domain's refusal."""
+
+    def __init__(self, directory: AccountDirectory, coins: Coins) -> None:
+        self._directory = directory
+        self._coins = coins
+
+    async def list_newest(self, who: str, limit: int) -> list[AdminRow]:
+        """The newest entries of an account's journal, 1 to 100 of them."""
+        account = await self._directory.get(who)
+        page = await self._coins.list_page(account.id, size=limit, page=1)
+        return [coin_row(account.id, entry) for entry in page.entries]
+
+    async def give(self, who: str, coins: Decimal, reason: str, key: str, actor: str) -> AdminRow:
+        """Gives coins (typ 2): → the entry, the same one whenever the key comes again."""
+        return await self._change(
+            who, CoinType.REWARD, _parse_positive_cents(coins, "give"), reason, key, actor
+        )
+
+    async def take(self, who: str, coins: Decimal, reason: str, key: str, actor: str) -> AdminRow:
+        """Takes coins (typ 6), never below nothing: → the entry, likewise."""
+        return await self._change(
+            who, CoinType.REDEEM, -_parse_positive_cents(coins, "take"), reason, key, actor
+        )
+
+    async def find_faults(self, who: str | None) -> list[AdminRow]:
+        """Where the journal of one account, or of all, does not add up (security J3)."""
+        account = None if who is None else (await self._directory.get(who)).id
+        return [coin_fault_row(fault) for fault in await self._coins.list_faults(account)]
+
+    async def _change(
+        self, who: str, typ: CoinType, change_cents: int, reason: str, key: str, actor: str
+    ) -> AdminRow:
+        account = await self._directory.get(who)
+        change = CoinChange(
+            account=account.id,
+            change_cents=change_cents,
+            typ=typ,
+            reason=reason,
+            key=key,
+            actor=actor,
+        )
+        return coin_row(account.id, await self._coins.change(change))
+
+
+def _parse_positive_cents(coins: Decimal, option: str) -> int:
+    """Hundredths of a coin, at least one.
+
+    Raises:
+        InvalidField: they are none, too many, or have more than two decimals.
+    """
+    change_cents = parse_coins(coins, option)
+    if not change_cents:
+        raise InvalidField(option)
+    return change_cents

@@ -1,0 +1,182 @@
+"""Admin operations on rate limits: list limits and exemptions, show and reset counters."""
+
+import re
+from collections.abc import Mapping
+
+from hupan.addresses import ContactAddress, mask_contact
+from hupan.admin.views import AdminRow
+from hupan.config import Settings
+from hupan.config.settings import SETTING_HELP
+from hupan.domain.limits import LimitCounters, LimitResets
+from hupan.domain.outbox import notice_limits
+from hupan.environment import make_contact_parser
+from hupan.errors import InvalidField, UnknownUser
+from hupan.opening import OperationRefused
+from hupan.ratelimit.stored import code_attempts_key, notices_key, password_attempts_key
+from hupan.ratelimit.table import (
+    LIMITS,
+    MINUTE_SECONDS,
+    LimitDefinition,
+    LimitSubject,
+    parse_exempt_target,
+)
+from hupan.rules import DAY_SECONDS, HOUR_SECONDS
+from hupan.store.rate_counters import RateCounter
+
+
+def exemption_rows(settings: Settings, now: float) -> list[dict[str, object]]:
+    """Each exempt target, masked, with its end as it was set, and whether it is in force."""
+    contact_parser = make_contact_parser(settings)
+    return [
+        {
+            "target": mask_contact(text),
+            "until": settings.limits_exempt_until,
+            "inForce": now < settings.limits_exempt_ends_at
+            and parse_exempt_target(text, contact_parser) is not None,
+        }
+        for text in settings.limits_exempt
+    ]
+
+
+def exemption_lines(settings: Settings, now: float) -> list[str]:
+    """What a server says of them when it starts, in both languages; nothing where none are set."""
+    if not settings.limits_exempt:
+        return []
+    if not settings.limits_exempt_until:
+        return [_ignored_line("未设置 limits_exempt_until", "limits_exempt_until is not set")]
+    if settings.limits_exempt_ends_at <= now:
+        return [_ignored_line("limits_exempt_until 已过去", "limits_exempt_until is past")]
+    rows = exemption_rows(settings, now)
+    number = sum(bool(one["inForce"]) for one in rows)
+    lines = [f"⚠ 免限至 exempt from limits until {settings.limits_exempt_until}: {number}"]
+    if invalid := [str(one["target"]) for one in rows if not one["inForce"]]:
+        lines.append(f"⚠ 忽略 ignored, none of this server's: {', '.join(invalid)}")
+    return lines
+
+
+def _ignored_line(zh: str, en: str) -> str:
+    return f"⚠ 忽略 limits_exempt：{zh} / limits_exempt is ignored: {en}"
+
+
+_SUBJECT_LABELS: Mapping[LimitSubject, str] = {
+    "target": "号码或邮箱 target",
+    "numbers": "相邻号码 adjacent numbers",
+    "server": "全服务器 server",
+    "address": "IP 地址 address",
+    "subnet": "IPv6 /56",
+    "site": "IPv6 /48",
+    "block": "IPv4 /24",
+    "network": "网段 network",
+    "account": "账号 account",
+}
+_DEVICE_SUFFIX = re.compile("[0-9a-f]{64}")
+"""What follows a target where one device of its owner is counted by itself."""
+_UNITS = ((DAY_SECONDS, "天 d"), (HOUR_SECONDS, "小时 h"), (MINUTE_SECONDS, "分钟 min"))
+
+
+def limit_rows(settings: Settings) -> list[AdminRow]:
+    """Every limit: for programs `setting, name, who, most, seconds, lockSeconds, exact`.
+
+    With them what people read, under names that end in `Text`.
+    """
+    return [_limit_row(line, settings) for line in LIMITS]
+
+
+def counter_row(contact: ContactAddress, counter: RateCounter, settings: Settings) -> AdminRow:
+    """One count: of how many, until when, and whether that is all; a device has its own (C5)."""
+    max_by_name = {line.name: line.max_events(settings) for line in LIMITS}
+    notification_key = notices_key(contact.channel, contact.key)
+    if counter.subject.startswith(notification_key):  # these have no settings
+        max_by_name.update(
+            {
+                one.name: one.max_events
+                for one in notice_limits(counter.subject.removeprefix(notification_key))
+            }
+        )
+    max_events = max_by_name.get(counter.name, 0)
+    attempt_keys = (
+        code_attempts_key(contact.channel, contact.key),
+        password_attempts_key(contact.key),
+    )
+    return {
+        "target": mask_contact(contact.address),
+        "device": any(
+            _DEVICE_SUFFIX.fullmatch(counter.subject.removeprefix(t)) for t in attempt_keys
+        ),
+        "name": counter.name,
+        "count": counter.count,
+        "most": max_events,
+        "full": 0 < max_events <= counter.count,
+        "endsAt": counter.ends_at,
+    }
+
+
+def _limit_row(limit: LimitDefinition, settings: Settings) -> AdminRow:
+    max_events = limit.setting_value(settings) if settings.limits_enabled else 0
+    seconds = 0 if limit.lock_seconds else limit.window_seconds
+    meaning = SETTING_HELP[limit.setting]
+    return {
+        "setting": limit.setting,
+        "name": limit.name,
+        "who": limit.subject,
+        "most": max_events,
+        "seconds": seconds,
+        "lockSeconds": limit.lock_seconds,
+        "exact": limit.exact,
+        "whoText": _SUBJECT_LABELS[limit.subject],
+        "whatText": f"{meaning.zh}\n{meaning.en}",
+        "mostText": str(max_events) if max_events else "不限 any",
+        "timeText": _format_duration(seconds)
+        if seconds
+        else f"连续，锁 in a row, lock {_format_duration(DAY_SECONDS)}",
+        "keptText": "数据库 store" if limit.exact else "每进程 each process",
+    }
+
+
+def _format_duration(seconds: int) -> str:
+    length, unit = next((length, unit) for length, unit in _UNITS if seconds >= length)
+    return f"{seconds // length} {unit}"
+
+
+class LimitAdmin:
+    """Shows and forgets counts."""
+
+    def __init__(self, counters: LimitCounters, resets: LimitResets, settings: Settings) -> None:
+        self._counters = counters
+        self._resets = resets
+        self._settings = settings
+
+    async def list_counters(self, who: str) -> list[AdminRow]:
+        """What the store counts of a target, or of all that is bound to an account.
+
+        Raises:
+            OperationRefused: it is nothing of these, or no account has this id.
+        """
+        try:
+            counters = await self._counters.list_counters(who)
+        except InvalidField as error:
+            raise OperationRefused(
+                "应为手机号、邮箱或账号编号；按 IP 的计数在各进程的内存中 / not a phone number, an "
+                "e-mail or an account's id; what is counted of addresses is in each process"
+            ) from error
+        except UnknownUser as error:
+            raise OperationRefused("没有这个账号 / no account has this id") from error
+        return [counter_row(target, tally, self._settings) for target, tally in counters]
+
+    async def reset(self, who: str) -> AdminRow:
+        """Forgets what is counted of a target, an account, an address or a network.
+
+        Raises:
+            OperationRefused: it is nothing of these, or no account has this id.
+        """
+        try:
+            forgotten = await self._resets.reset(who.strip())
+        except InvalidField as error:
+            raise OperationRefused(
+                "应为手机号、邮箱、账号编号、IP 地址或网段（IPv4 至多 /24，IPv6 至多 /48） / "
+                "not a phone number, an e-mail, an account's id, an IP address or a network "
+                "(of IPv4 at most a /24, of IPv6 a /48)"
+            ) from error
+        except UnknownUser as error:
+            raise OperationRefused("没有这个账号 / no account has this id") from error
+        return {"target": who.strip(), "forgotten": forgotten}

@@ -1,0 +1,198 @@
+"""The ASGI application of `/v1`: routes a request and sends its response (wire.md 1.1, 1.5).
+
+HTTP 200 for every outcome of a known endpoint: most clients drop the body of anything else, and
+several delete the stored token on a 401 (wire.md 1.5).
+"""
+
+from codecs import BOM_UTF8
+from collections.abc import Mapping
+from itertools import count
+from time import perf_counter
+
+from hupan.api.codecs import (
+    JSON_TYPE,
+    BodyTooLarge,
+    ClientDisconnected,
+    Codec,
+    Receive,
+    Scope,
+    Send,
+    encode_json_error,
+    read_body,
+)
+from hupan.api.context import Headers, RequestContext, read_token, wants_english
+from hupan.api.errors import MissingToken, log_and_map_error
+from hupan.api.responses import (
+    NO_STORE,
+    RESULT_HEADERS,
+    Cors,
+    is_preflight,
+    send_direct,
+    send_response,
+)
+from hupan.api.routing import Route
+from hupan.contract.errors import (
+    BODY_TOO_LARGE,
+    SUCCESS_CODE,
+    UNKNOWN_ENDPOINT,
+    ResultClass,
+    WireError,
+)
+from hupan.logs import AccessLog
+from hupan.metrics import EndpointMetrics
+
+_WEB_PREFIX = "/web"
+_REQUEST_IDS_PER_PROCESS = 2**36
+_PROCESS_NUMBERS = 2**17
+
+
+class Dispatcher:
+    """The ASGI application of `/v1` on both surfaces.
+
+    Attributes:
+        strays: counts the requests of no endpoint.
+    """
+
+    def __init__(
+        self,
+        table: Mapping[tuple[str, str, str], Route],
+        cors: Cors,
+        log: AccessLog,
+        *,
+        process_number: int,
+        web_host_prefix: str,
+    ) -> None:
+        self._table = table
+        self._cors = cors
+        self._log = log
+        self._web_host_prefix = web_host_prefix.encode()
+        self.unrouted = EndpointMetrics()
+        # Unique among the last 131,072 processes of the store, and below 2^53 (wire.md 1.8).
+        self._request_ids = count(process_number % _PROCESS_NUMBERS * _REQUEST_IDS_PER_PROCESS + 1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        headers: Headers = scope["headers"]
+        header_map = dict(headers)
+        route = self._table.get(self._route_key(scope, header_map))
+        request_id = next(self._request_ids)
+        if route is None:
+            await self._answer_unrouted(scope, header_map, request_id, send)
+            return
+        peer = (scope.get("client") or ("",))[0]
+        context = RequestContext(
+            request_id, read_token(headers, header_map), wants_english(header_map), headers, peer
+        )
+        try:
+            body = (
+                await read_body(receive, send, route.max_body_bytes)
+                if route.has_body
+                else scope.get("query_string", b"")
+            )
+        except ClientDisconnected:
+            return
+        except BodyTooLarge:
+            route.metrics.increment(BODY_TOO_LARGE.result)
+            failed = (BODY_TOO_LARGE, 413)
+            await self._answer_http_error(
+                *failed, context.request_id, context.english, header_map, send
+            )
+            return
+        await self._answer(route, context, body, scope, header_map, send)
+
+    async def _answer(
+        self,
+        route: Route,
+        context: RequestContext,
+        body: bytes,
+        scope: Scope,
+        header_map: Mapping[bytes, bytes],
+        send: Send,
+    ) -> None:
+        started_at = perf_counter()
+        codec = _select_codec(route, body, header_map)
+        content_type = codec.content_type
+        result: ResultClass = "ok"
+        code = SUCCESS_CODE
+        try:
+            answer = await route.handle(codec, context, body)
+        except Exception as error:  # noqa: BLE001 - every failure has an answer of its own
+            failure, field = log_and_map_error(error, context.request_id)
+            message, result = failure.message(english=context.english, field=field), failure.result
+            if isinstance(error, MissingToken):  # JSON on every endpoint (wire.md 1.7)
+                content_type, answer = JSON_TYPE, encode_json_error(failure.code, message)
+            else:
+                answer = codec.encode_error(failure.code, message, context.request_id)
+            code = failure.code
+        route.metrics.observe(result, perf_counter() - started_at)
+        self._log.record(context.request_id, scope["path"], result, code)
+        await self._send(200, content_type, answer, result, context.request_id, header_map, send)
+
+    async def _answer_unrouted(
+        self, scope: Scope, header_map: Mapping[bytes, bytes], request_id: int, send: Send
+    ) -> None:
+        if is_preflight(scope["method"], header_map):
+            answered = (b"content-length", b"0"), NO_STORE, RESULT_HEADERS["ok"]
+            headers = [*answered, *self._cors.preflight_headers(header_map)]
+            await send_response(204, headers, b"", send)
+            return
+        self.unrouted.increment(UNKNOWN_ENDPOINT.result)
+        await self._answer_http_error(
+            UNKNOWN_ENDPOINT, 404, request_id, wants_english(header_map), header_map, send
+        )
+
+    async def _answer_http_error(
+        self,
+        failure: WireError,
+        http_status: int,
+        request_id: int,
+        english: bool,
+        header_map: Mapping[bytes, bytes],
+        send: Send,
+    ) -> None:
+        """Answers with one of the few HTTP statuses that are not 200 (wire.md 1.5)."""
+        body = encode_json_error(failure.code, failure.message(english=english))
+        await self._send(http_status, JSON_TYPE, body, failure.result, request_id, header_map, send)
+
+    async def _send(
+        self,
+        http_status: int,
+        content_type: bytes,
+        body: bytes,
+        result: ResultClass,
+        request_id: int,
+        header_map: Mapping[bytes, bytes],
+        send: Send,
+    ) -> None:
+        if b"origin" not in header_map and send_direct(
+            send, http_status, content_type, body, result, request_id
+        ):
+            return
+        headers = [
+            (b"content-type", content_type),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", b"%d" % request_id),
+            RESULT_HEADERS[result],
+            NO_STORE,
+        ]
+        if b"origin" in header_map:
+            headers += self._cors.headers(header_map)
+        await send_response(http_status, headers, body, send)
+
+    def _route_key(self, scope: Scope, header_map: Mapping[bytes, bytes]) -> tuple[str, str, str]:
+        """Surface, method and path: the web surface by host name or by prefix (wire.md 1.1)."""
+        path: str = scope["path"]
+        if path.startswith(_WEB_PREFIX + "/"):
+            return "web", scope["method"], path.removeprefix(_WEB_PREFIX)
+        is_web = header_map.get(b"host", b"").lower().startswith(self._web_host_prefix)
+        return ("web" if is_web else "app"), scope["method"], path
+
+
+def _select_codec(route: Route, body: bytes, header_map: Mapping[bytes, bytes]) -> Codec:
+    """The JSON form only where the type says JSON and the body looks like it (wire.md 1.3)."""
+    if route.json_codec is None:
+        return route.codec
+    if not body.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
+        return route.codec
+    content_type = header_map.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return route.json_codec if content_type == b"application/json" else route.codec

@@ -1,0 +1,181 @@
+"""Sends responses: API, CORS and health checks (wire.md 1.5, 1.9)."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import get_args
+
+from hupan.api.codecs import JSON_TYPE, Receive, Scope, Send, encode_json_error
+from hupan.api.context import Headers
+from hupan.contract.errors import SHUTTING_DOWN, STORE_UNAVAILABLE, ResultClass
+from hupan.model import StoreUnavailable
+
+NO_STORE = (b"cache-control", b"no-store")
+RESULT_HEADERS: dict[ResultClass, tuple[bytes, bytes]] = {
+    result: (b"x-result", result.encode()) for result in get_args(ResultClass)
+}
+"""The class of the outcome, for proxies that see HTTP 200 alone (security D3)."""
+
+
+_COMMON_HEADER_LINES: dict[ResultClass, bytes] = {
+    result: b"%b: %b\r\n%b: %b\r\n" % (*header, *NO_STORE)
+    for result, header in RESULT_HEADERS.items()
+}
+
+
+def send_direct(
+    send: Send,
+    http_status: int,
+    content_type: bytes,
+    body: bytes,
+    result: ResultClass,
+    request_id: int,
+) -> bool:
+    """Sends the answer of a request in one step, where the listener can (decision 0019).
+
+    Nothing that a client sent is among these headers, so nothing is left to be checked in them.
+    """
+    answer = getattr(send, "answer", None)
+    if answer is None:
+        return False
+    headers = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %d\r\n%b" % (
+        content_type,
+        len(body),
+        request_id,
+        _COMMON_HEADER_LINES[result],
+    )
+    return bool(answer(http_status, headers, body))
+
+
+async def send_response(http_status: int, headers: Headers, body: bytes, send: Send) -> None:
+    """Sends an answer whole."""
+    await send({"type": "http.response.start", "status": http_status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_json(http_status: int, body: bytes, result: ResultClass, send: Send) -> None:
+    """Sends JSON that belongs to no endpoint."""
+    headers = [
+        (b"content-type", JSON_TYPE),
+        (b"content-length", b"%d" % len(body)),
+        NO_STORE,
+        RESULT_HEADERS[result],
+    ]
+    await send_response(http_status, headers, body, send)
+
+
+async def send_shutting_down(send: Send) -> None:
+    """Says that the server shuts down (wire.md 1.5)."""
+    body = encode_json_error(SHUTTING_DOWN.code, SHUTTING_DOWN.message(english=False))
+    await send_json(503, body, SHUTTING_DOWN.result, send)
+
+
+_ALLOWED_METHODS = b"GET, POST"
+_ALLOWED_HEADERS = b"token, content-type, device-id, authorization"
+# What a client asks for besides: the names of headers, few enough for the head of an answer.
+_MAX_REQUESTED_HEADERS, _MAX_REQUESTED_HEADERS_BYTES = 32, 1024
+_HEADER_NAME = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]+")
+_DEFAULT_PORTS = {b"https": b":443", b"http": b":80"}
+_EXPOSED_HEADERS = b"x-request-id, x-result"
+_PREFLIGHT_MAX_AGE_SECONDS = b"600"
+
+
+class Cors:
+    """Adds headers for origins on an exact list, or for all of them; never with credentials."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._any = list(origins) == ["*"]
+        self._origins = frozenset(_without_default_port(origin.encode()) for origin in origins)
+
+    def headers(self, header_map: Mapping[bytes, bytes]) -> Headers:
+        """What an answer to a browser carries; nothing for an origin that is not listed."""
+        origin = header_map.get(b"origin")
+        if origin is None:
+            return []
+        vary = [] if self._any else [(b"vary", b"origin")]
+        if not self._any and _without_default_port(origin) not in self._origins:
+            return vary
+        allowed = b"*" if self._any else origin
+        return [
+            (b"access-control-allow-origin", allowed),
+            (b"access-control-expose-headers", _EXPOSED_HEADERS),
+            *vary,
+        ]
+
+    def preflight_headers(self, header_map: Mapping[bytes, bytes]) -> Headers:
+        """What the answer to a preflight carries besides."""
+        headers = self.headers(header_map)
+        if (b"access-control-expose-headers", _EXPOSED_HEADERS) not in headers:
+            return headers
+        return [
+            *headers,
+            (b"access-control-allow-methods", _ALLOWED_METHODS),
+            (b"access-control-allow-headers", _allowed_headers(header_map)),
+            (b"access-control-max-age", _PREFLIGHT_MAX_AGE_SECONDS),
+        ]
+
+
+def _without_default_port(origin: bytes) -> bytes:
+    """An origin without the port that its scheme has anyway, as browsers write it (RFC 6454 4)."""
+    port = _DEFAULT_PORTS.get(origin.partition(b":")[0])
+    return origin if port is None else origin.removesuffix(port)
+
+
+def _allowed_headers(header_map: Mapping[bytes, bytes]) -> bytes:
+    """The headers of clients that we know, and those that this one asks for."""
+    asked = header_map.get(b"access-control-request-headers", b"").lower()
+    if not asked or len(asked) > _MAX_REQUESTED_HEADERS_BYTES:
+        return _ALLOWED_HEADERS
+    names = [name.strip(b" \t") for name in asked.split(b",")]
+    if len(names) > _MAX_REQUESTED_HEADERS or not all(map(_HEADER_NAME.fullmatch, names)):
+        return _ALLOWED_HEADERS
+    known = _ALLOWED_HEADERS.split(b", ")
+    return b", ".join(dict.fromkeys([*known, *names]))
+
+
+def is_preflight(method: str, header_map: Mapping[bytes, bytes]) -> bool:
+    """Whether a browser asks for permission."""
+    return (
+        method == "OPTIONS"
+        and b"origin" in header_map
+        and b"access-control-request-method" in header_map
+    )
+
+
+HEALTHZ_PATH = "/healthz"
+READYZ_PATH = "/readyz"
+
+
+async def send_not_ready(path: str, send: Send) -> None:
+    """Answers before the store is there: up, not ready, and nothing else can be done."""
+    if path == HEALTHZ_PATH:
+        await send_json(200, b'{"status":"up"}', "ok", send)
+    elif path == READYZ_PATH:
+        await send_json(503, b'{"status":"store unavailable"}', "error", send)
+    else:
+        body = encode_json_error(STORE_UNAVAILABLE.code, STORE_UNAVAILABLE.message(english=False))
+        await send_json(200, body, STORE_UNAVAILABLE.result, send)
+
+
+class Health:
+    """The ASGI application of both paths; on others it is not asked."""
+
+    def __init__(self, check: Callable[[], Awaitable[None]]) -> None:
+        self._check = check
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        del receive
+        if scope["method"] not in ("GET", "HEAD"):
+            await send_json(404, b"", "refused", send)
+        elif scope["path"] == HEALTHZ_PATH:
+            await send_json(200, b'{"status":"up"}', "ok", send)
+        else:
+            await self._send_readiness(send)
+
+    async def _send_readiness(self, send: Send) -> None:
+        try:
+            await self._check()
+        except StoreUnavailable:
+            await send_json(503, b'{"status":"store unavailable"}', "error", send)
+        else:
+            await send_json(200, b'{"status":"ready"}', "ok", send)

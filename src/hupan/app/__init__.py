@@ -1,1 +1,0 @@
-"""The composition root: builds everything once; the only layer that knows everything."""

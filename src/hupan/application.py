@@ -1,0 +1,593 @@
+"""ASGI applications of `hupan serve` and `hupan sandbox`: start, stop, dispatch and `/metrics`.
+
+It has a listener of its own, so that no rule of a front proxy decides whether the numbers are
+public; nothing of a request is in them, and no label comes from one.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from hupan import __version__
+from hupan.api.app import Dispatcher
+from hupan.api.codecs import Receive, Scope, Send
+from hupan.api.responses import (
+    HEALTHZ_PATH,
+    NO_STORE,
+    READYZ_PATH,
+    Cors,
+    Health,
+    send_not_ready,
+    send_response,
+    send_shutting_down,
+)
+from hupan.api.routes import build_router
+from hupan.api.routing import Route, Services
+from hupan.background import DONE, BackgroundTask
+from hupan.clock import AdjustableClock, SystemClock
+from hupan.config import Settings
+from hupan.crypto import KeyFileError, SecretBox
+from hupan.domain.captchas import IssuedCaptcha
+from hupan.domain.discovery import DiscoveryImporter
+from hupan.domain.limits import MemoryLimitReset
+from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
+from hupan.domain.provisioning import AccountProvisioner, SandboxAccounts
+from hupan.domain.timekeeping import ClockSync
+from hupan.environment import Environment, make_senders, make_server_environment
+from hupan.logs import AccessLog, configure_logging, make_access_log
+from hupan.metrics import (
+    PROMETHEUS_CONTENT_TYPE,
+    EndpointMetrics,
+    EventLoopLag,
+    HistogramFamily,
+    MetricCounters,
+    MetricFamily,
+    MetricName,
+    format_prometheus,
+    process_metrics,
+)
+from hupan.model import StoreUnavailable
+from hupan.opening import make_integrity_check, open_secret_box, open_server_database
+from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
+from hupan.rules import DAY_SECONDS, HOUR_SECONDS
+from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
+from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
+from hupan.sandbox.seeding import Seeder
+from hupan.server.connection import ServerLimits
+from hupan.server.output import count_dropped_lines
+from hupan.server.serve import SideServer, listen_on_free_port
+from hupan.store.cluster_state import next_process_number
+from hupan.store.copying import ensure_copy_complete
+from hupan.store.database import MeasuredDatabase, StoreRefused, delete_all_data
+from hupan.store.outbox import count_messages
+from hupan.wiring import Infrastructure, make_infrastructure, make_services
+
+METRICS_PATH = "/metrics"
+_COUNTER_METRICS: Mapping[MetricName, tuple[str, tuple[str, ...], str]] = {
+    "auth": ("hupan_auth_events_total", ("event", "result"), "Outcomes of docs/events.md"),
+    "messages": ("hupan_messages_total", ("channel", "outcome"), "Messages handed to a sender"),
+    "limit_refusals": ("hupan_limit_refusals_total", ("limit",), "Refused by a limit"),
+    "alarms": ("hupan_alarms_total", ("alarm",), "Signs of an attack, see the log"),
+    "background_failures": (
+        "hupan_background_failures_total",
+        ("task",),
+        "Errors of background tasks, see the log",
+    ),
+}
+
+
+def open_metrics_sockets(settings: Settings) -> list[socket.socket]:
+    """Listens where the settings say; none when they say nowhere.
+
+    Raises:
+        BindRefusedError: the address cannot be had.
+    """
+    if not settings.metrics_port:
+        return []
+    return listen_on_free_port(settings.metrics_host, settings.metrics_port, settings.workers)
+
+
+class MetricsApp:
+    """The ASGI application of `/metrics`; it lives as long as the server's loop."""
+
+    def __init__(
+        self,
+        routes: Mapping[tuple[str, str, str], Route],
+        dispatcher: Dispatcher,
+        infrastructure: Infrastructure,
+    ) -> None:
+        self._endpoint_metrics = [
+            (_endpoint_labels(*key), route.metrics) for key, route in routes.items()
+        ]
+        self._endpoint_metrics.append((_endpoint_labels("", "", "other"), dispatcher.unrouted))
+        self._infrastructure = infrastructure
+        self._lag = EventLoopLag()
+        self._side_server: SideServer | None = None
+
+    async def open(self, sockets: list[socket.socket]) -> None:
+        """Begins to answer on sockets that listen; without any there is nothing to do."""
+        if not sockets:
+            return
+        self._lag.start()
+        idle_seconds = self._infrastructure.settings.connection_idle_seconds
+        self._side_server = SideServer(
+            self, sockets, ServerLimits(idle_timeout_seconds=idle_seconds)
+        )
+        await self._side_server.start()
+
+    def close(self) -> None:
+        """Ends at once."""
+        self._lag.stop()
+        if self._side_server is not None:
+            self._side_server.stop()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        del receive
+        is_metrics_request = scope["type"] == "http" and (scope["method"], scope["path"]) == (
+            "GET",
+            METRICS_PATH,
+        )
+        body = await self.render() if is_metrics_request else b""
+        headers = [
+            (b"content-type", PROMETHEUS_CONTENT_TYPE),
+            (b"content-length", b"%d" % len(body)),
+            NO_STORE,
+        ]
+        await send_response(200 if is_metrics_request else 404, headers, body, send)
+
+    async def render(self) -> bytes:
+        """All numbers as they are now.
+
+        Raises:
+            StoreUnavailable: the outbox cannot be counted; nothing is told then.
+        """
+        build = MetricFamily(
+            "hupan_build_info", "gauge", "The version", [({"version": __version__}, 1)]
+        )
+        return format_prometheus(
+            [
+                build,
+                *make_request_metrics(self._endpoint_metrics),
+                *make_counter_metrics(self._infrastructure.metric_counters),
+                *await _make_infrastructure_metrics(self._infrastructure),
+                self._lag.histogram(),
+                *process_metrics(),
+            ]
+        )
+
+
+def make_request_metrics(
+    endpoint_metrics: list[tuple[Mapping[str, str], EndpointMetrics]],
+) -> tuple[MetricFamily, HistogramFamily]:
+    """Requests by endpoint and class of outcome, and how long they took."""
+    results = [
+        ({**labels, "result": result}, number)
+        for labels, meter in endpoint_metrics
+        for result, number in meter.result_counts.items()
+    ]
+    durations = [
+        (labels, meter.durations) for labels, meter in endpoint_metrics if meter.result_counts
+    ]
+    return (
+        MetricFamily("hupan_requests_total", "counter", "Requests by class of outcome", results),
+        HistogramFamily("hupan_request_seconds", "From the whole request to its answer", durations),
+    )
+
+
+def make_counter_metrics(metric_counters: MetricCounters) -> list[MetricFamily]:
+    """What is counted by name."""
+    return [
+        MetricFamily(
+            name,
+            "counter",
+            meaning,
+            [
+                (dict(zip(keys, labels, strict=True)), number)
+                for labels, number in metric_counters.counts_by_labels(count).items()
+            ],
+        )
+        for count, (name, keys, meaning) in _COUNTER_METRICS.items()
+    ]
+
+
+async def _make_infrastructure_metrics(infrastructure: Infrastructure) -> list[MetricFamily]:
+    store = infrastructure.database.stats()
+    outbox = await count_messages(infrastructure.database)
+    gauges = {
+        "hupan_captchas_ready": (
+            "Captcha pictures that are ready",
+            infrastructure.captcha_pool.ready_count,
+        ),
+        "hupan_password_queue": (
+            "Passwords that wait or are hashed",
+            infrastructure.password_hasher.pending_count,
+        ),
+        "hupan_store_queue": ("Changes that wait for their commit", store.pending_changes),
+        "hupan_store_wal_bytes": ("Write-ahead log of the SQLite file", store.wal_bytes),
+    }
+    totals = {
+        "hupan_store_changes_total": ("Changes that were kept", store.committed_changes),
+        "hupan_store_commits_total": ("Commits that kept them", store.commits),
+        "hupan_store_failures_total": ("Reads and commits that failed", store.failures),
+        "hupan_log_lines_dropped_total": ("Lines that could not be written", count_dropped_lines()),
+    }
+    steady_clock = infrastructure.environment.steady_clock
+    if steady_clock is not None:
+        meaning = "How far the machine's clock is ahead of the server's time; negative for behind"
+        gauges["hupan_clock_leap_seconds"] = (meaning, round(-steady_clock.system_lag_seconds()))
+    waiting = [({"channel": channel}, number) for channel, number in outbox.items()]
+    return [
+        MetricFamily("hupan_outbox_messages", "gauge", "Messages in the store's outbox", waiting),
+        *(MetricFamily(name, "gauge", told, [({}, now)]) for name, (told, now) in gauges.items()),
+        *(
+            MetricFamily(name, "counter", told, [({}, sum_)])
+            for name, (told, sum_) in totals.items()
+        ),
+    ]
+
+
+def _endpoint_labels(surface: str, method: str, path: str) -> Mapping[str, str]:
+    return {"surface": surface, "endpoint": f"{method} {path}".strip()}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server with all its parts; `start` and `stop` run on the event loop."""
+
+    infrastructure: Infrastructure
+    services: Services
+    timekeeping: ClockSync | None
+    housekeeping: Housekeeping
+    integrity_checker: IntegrityChecker
+    dispatcher: Dispatcher
+    health: Health
+    access_log: AccessLog
+    metrics: MetricsApp
+
+    def start(self) -> None:
+        """Begins the work that no request asks for."""
+        self.infrastructure.captcha_pool.start()
+        self.infrastructure.outbox_worker.start()
+        if self.timekeeping is not None:
+            self.timekeeping.start()
+        self.housekeeping.start()
+        self.integrity_checker.start()
+
+    async def stop(self) -> None:
+        """Ends it and lets go of the store, once every request has its answer.
+
+        Each part is ended also when another one fails (security X7).
+        """
+        async with AsyncExitStack() as stack:
+            stack.callback(self.access_log.flush)
+            stack.push_async_callback(self.infrastructure.database.close)
+            stack.callback(self.metrics.close)
+            stack.callback(self.infrastructure.password_hasher.close)
+            stack.callback(self.infrastructure.captcha_pool.stop)
+            stack.push_async_callback(self.infrastructure.outbox_worker.stop)
+            if self.timekeeping is not None:
+                stack.push_async_callback(self.timekeeping.stop)
+            stack.push_async_callback(self.housekeeping.stop)
+            stack.push_async_callback(self.integrity_checker.stop)
+
+
+async def build_server(
+    settings: Settings, environment: Environment, metrics_sockets: Sequence[socket.socket] = ()
+) -> Server:
+    """Opens the store, which must be up to date, and joins the parts.
+
+    What was opened is closed again when something fails on the way.
+
+    Raises:
+        StoreRefused, KeyFileError: the store or the key cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        database = await open_server_database(settings)
+        stack.push_async_callback(database.close)
+        await ensure_copy_complete(database)
+        secret_box = await open_secret_box(
+            settings.secret_key_path, database, is_sandbox=environment.is_sandbox
+        )
+        server = await _assemble_server(settings, environment, database, secret_box)
+        stack.callback(server.infrastructure.password_hasher.close)
+        stack.callback(server.metrics.close)
+        await server.metrics.open(list(metrics_sockets))
+        stack.pop_all()
+        return server
+
+
+async def _assemble_server(
+    settings: Settings, environment: Environment, database: MeasuredDatabase, secret_box: SecretBox
+) -> Server:
+    timekeeping: ClockSync | None = None
+    if environment.steady_clock is not None:
+        erase_after_seconds = settings.account_erasure_days * DAY_SECONDS
+        timekeeping = ClockSync(database, environment.steady_clock, erase_after_seconds)
+        await timekeeping.initialize(trust_clock=settings.trust_clock)
+    process_number = await database.run_transaction(next_process_number)
+    infrastructure = make_infrastructure(
+        settings, environment.for_process(process_number), database, secret_box
+    )
+    services = make_services(infrastructure)
+    access_log = make_access_log(settings)
+    table = build_router(services).table
+    dispatcher = Dispatcher(
+        table,
+        Cors(settings.cors_origins),
+        access_log,
+        process_number=process_number,
+        web_host_prefix=settings.web_host_prefix,
+    )
+    housekeeping = _make_housekeeping(infrastructure, services, timekeeping)
+    integrity_checker = IntegrityChecker(
+        database,
+        infrastructure.clock,
+        make_integrity_check(settings, database),
+        settings.integrity_check_hours * HOUR_SECONDS,
+        infrastructure.metric_counters,
+    )
+    health = Health(integrity_checker.check)
+    metrics = MetricsApp(table, dispatcher, infrastructure)
+    return Server(
+        infrastructure=infrastructure,
+        services=services,
+        timekeeping=timekeeping,
+        housekeeping=housekeeping,
+        integrity_checker=integrity_checker,
+        dispatcher=dispatcher,
+        health=health,
+        access_log=access_log,
+        metrics=metrics,
+    )
+
+
+def _make_housekeeping(
+    infrastructure: Infrastructure, services: Services, timekeeping: ClockSync | None
+) -> Housekeeping:
+    """What is done now and then, once the time is sure."""
+    chores: list[Chore] = [
+        services.devices.purge_expired,
+        services.contact_undo.purge_expired,
+        services.account_deletion.erase_due,
+        services.rate_limits.detector.check_hour,
+        MemoryLimitReset(
+            infrastructure.database, infrastructure.clock, infrastructure.memory_limits
+        ).apply_requested,
+        OrphanIdentityRepair(infrastructure.database, infrastructure.clock).run,
+    ]
+    return Housekeeping(
+        infrastructure.database,
+        infrastructure.clock,
+        chores,
+        infrastructure.metric_counters,
+        may_purge=lambda: timekeeping is None or timekeeping.may_purge,
+    )
+
+
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+STORE_RETRY_SECONDS = 0.5
+"""How long it is until the store is tried again."""
+MAX_RETRY_PAUSE_SECONDS = 5.0
+"""The same after an error that is no store that cannot be reached."""
+_log = logging.getLogger("hupan.app")
+
+
+class Application:
+    """Opens a server when the listener starts and closes it when the listener stops.
+
+    Args:
+        open_server: builds the server, on the event loop.
+        make_mounts: the extra doors, by the start of their paths; none in `hupan serve`.
+        retry_store: whether to start before the store can be reached, and to try until it can.
+    """
+
+    def __init__(
+        self,
+        open_server: Callable[[], Awaitable[Server]],
+        make_mounts: Callable[[Server], dict[str, ASGIApp]] = lambda _server: {},
+        *,
+        retry_store: bool = False,
+    ) -> None:
+        self._open_server = open_server
+        self._make_mounts = make_mounts
+        self._retry_store = retry_store
+        self._retry_task = BackgroundTask(
+            "waiting for the store",
+            self._retry_open,
+            interval_seconds=STORE_RETRY_SECONDS,
+            expected_errors=(StoreRefused, KeyFileError, OSError),
+            max_retry_seconds=MAX_RETRY_PAUSE_SECONDS,
+        )
+        self._server: Server | None = None
+        self._mounts: dict[str, ASGIApp] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request, or lives through start and stop."""
+        if scope["type"] == "http" and self._server is not None:
+            try:
+                await self._select_app(self._server, scope["path"])(scope, receive, send)
+            except asyncio.CancelledError:  # the server stops and can wait no longer
+                with contextlib.suppress(RuntimeError):  # unless its answer has begun already
+                    await send_shutting_down(send)
+        elif scope["type"] == "http":
+            await send_not_ready(scope["path"], send)
+        elif scope["type"] == "lifespan":
+            await self._run_lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+
+    def _select_app(self, server: Server, path: str) -> ASGIApp:
+        if path in (HEALTHZ_PATH, READYZ_PATH):
+            return server.health
+        for prefix, mounted_app in self._mounts.items():
+            if path.startswith(prefix):
+                return mounted_app
+        return server.dispatcher
+
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            event = await receive()
+            if event["type"] == "lifespan.startup":
+                await send(await self._start())
+            else:
+                await send(await self._stop())
+                return
+
+    async def _start(self) -> dict[str, str]:
+        try:
+            await self._open()
+        except (StoreRefused, StoreUnavailable, KeyFileError, OSError, ValueError) as error:
+            if not (self._retry_store and isinstance(error, StoreUnavailable)):
+                text = f"服务器无法启动 / the server cannot start: {error}"
+                return {"type": "lifespan.startup.failed", "message": text}
+            _log.warning("waiting for the store: %s", error)
+            self._retry_task.start()
+        return {"type": "lifespan.startup.complete"}
+
+    async def _open(self) -> None:
+        """Opens the server; what was opened is closed again when something fails on the way."""
+        async with contextlib.AsyncExitStack() as stack:
+            server = await self._open_server()
+            stack.push_async_callback(server.stop)
+            self._mounts = self._make_mounts(server)
+            server.start()
+            stack.pop_all()
+        self._server = server
+
+    async def _retry_open(self) -> object:
+        """Opens the server if the store is there; `/readyz` is red meanwhile."""
+        try:
+            await self._open()
+        except StoreUnavailable:
+            return None
+        _log.warning("the store is there")
+        return DONE
+
+    async def _stop(self) -> dict[str, str]:
+        await self._retry_task.stop()
+        if self._server is not None:
+            try:
+                await self._server.stop()
+            except Exception as error:  # noqa: BLE001 - every part was ended all the same
+                _log.error("the server did not end well", exc_info=error)
+                return {"type": "lifespan.shutdown.failed", "message": "see the log"}
+        return {"type": "lifespan.shutdown.complete"}
+
+
+def make_server_application(settings: Settings) -> Application:
+    """Made once in each serving process; the store was prepared before.
+
+    Raises:
+        BindRefusedError: the address of the metrics cannot be had.
+    """
+    configure_logging(settings.log_level, settings.log_format)
+    metrics_sockets = open_metrics_sockets(settings)
+
+    async def open_server() -> Server:
+        return await build_server(
+            settings, make_server_environment(make_senders(settings)), metrics_sockets
+        )
+
+    return Application(open_server, retry_store=settings.is_postgres)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """What only a sandbox knows.
+
+    Attributes:
+        seed: repeats codes, tokens and captchas; "" for chance.
+        host_names: host names that lead to the sandbox, besides localhost.
+        print_codes: whether codes are printed on the terminal, too.
+        is_english: whether that is in English.
+    """
+
+    seed: str = ""
+    host_names: tuple[str, ...] = ()
+    print_codes: bool = True
+    is_english: bool = False
+
+
+def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Application:
+    """Made once in the serving process; the store was prepared before."""
+    configure_logging(settings.log_level, settings.log_format)
+    metrics_sockets = open_metrics_sockets(settings)
+    clock = AdjustableClock(SystemClock())
+    printer = CodePrinter(english=options.is_english)
+    inbox = MessageCapture(
+        clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
+    )
+
+    def record_captcha(captcha: IssuedCaptcha) -> None:
+        inbox.add("captcha", captcha.id, "captcha", captcha.answer, captcha.answer)
+
+    def make_random_source(purpose: str) -> RandomSource:
+        return (
+            SeededRandomSource(f"{options.seed}/{purpose}")
+            if options.seed
+            else SystemRandomSource()
+        )
+
+    async def open_server() -> Server:
+        environment = Environment(
+            clock,
+            make_random_source,
+            {"sms": inbox, "email": inbox},
+            record_captcha,
+            is_sandbox=True,
+        )
+        return await build_server(settings, environment, metrics_sockets)
+
+    def make_mounts(server: Server) -> dict[str, ASGIApp]:
+        return {
+            "/sandbox/": SameOriginMiddleware(
+                _make_sandbox_routes(server, clock, inbox).build_app(), options.host_names
+            )
+        }
+
+    return Application(open_server, make_mounts, retry_store=settings.is_postgres)
+
+
+def _ignore_entry(_entry: CapturedMessage) -> None:
+    """For whom asked for quiet."""
+
+
+def _make_sandbox_routes(
+    server: Server, clock: AdjustableClock, inbox: MessageCapture
+) -> SandboxRoutes:
+    infrastructure = server.infrastructure
+    provisioning = AccountProvisioner(
+        infrastructure.database,
+        clock,
+        infrastructure.contact_parser,
+        infrastructure.accounts,
+        infrastructure.password_hasher,
+        infrastructure.coins,
+        server.services.invitations,
+    )
+    sandbox_accounts = SandboxAccounts(
+        infrastructure.database, provisioning, infrastructure.sessions
+    )
+
+    async def reset_store() -> None:
+        await infrastructure.database.run_transaction(delete_all_data)
+        infrastructure.memory_limits.reset_all()
+
+    seeding = Seeder(
+        sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)
+    )
+    return SandboxRoutes(
+        inbox,
+        clock,
+        sandbox_accounts,
+        seeding,
+        infrastructure.outbox_worker.drain,
+        reset_store,
+        server.housekeeping.purge,
+    )

@@ -1,0 +1,333 @@
+"""Captcha images: the renderer, and a pool that renders ahead in a background thread (security C9, C10).
+
+The picture is a cost for a machine, not a wall: a small network that was trained on such pictures
+reads most of them (security D6, docs/decisions/0006). It holds the answer in its pixels
+alone: neither names, nor texts, nor any other metadata go into the file (security C9).
+
+One thread draws. It shares the interpreter lock with the event loop, so it rests after every single
+picture: the loop then waits for the lock as long as one picture takes, and never for a whole switch
+interval of 5 ms. Pillow is loaded by the drawer, in this thread: to import this module costs
+neither its start time nor its memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import math
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageDraw
+
+
+WIDTH_PIXELS = 230
+HEIGHT_PIXELS = 60
+MIN_DIGITS, MAX_DIGITS = 4, 6
+READABLE_DIGITS = "23456789"
+"""What answers are best made of: bent and crossed, 1 was read as 7, and 0 as 6, 8 or 9."""
+
+UniformSource = Callable[[float, float], float]
+"""A number between two bounds: `secrets.SystemRandom().uniform` in a server. That costs a sixth of
+the drawing time, and keeps the guessable `random` out of code that holds secrets (security C1)."""
+
+_GLYPH_SIZE = (48, 60)  # pixels that one digit has to move in
+_GLYPH_SPACING = {
+    4: (38, 46),
+    5: (33, 38),
+    6: (30, 35),
+}  # from one digit to the next, by their number
+_MARGIN = 4
+_GLYPH_WEIGHTS = (
+    (54, 1),
+    (58, 1),
+    (50, 2),
+)  # size and added stroke, in pixels: each digit in three weights
+_MAX_TILT_RADIANS = 0.3  # further, and digits begin to look alike
+_GRAY_LEVELS = 16  # a pixel then takes 4 bits, which halves the file
+_COMPRESSION_LEVEL = 3  # of zlib: 6 saves 3 % of the bytes and takes a quarter more time
+
+
+class RenderCaptcha(Protocol):
+    """Makes a picture of an answer."""
+
+    def __call__(self, answer: str) -> bytes:
+        """A PNG of 230x60 pixels (wire.md, user/captcha) without metadata.
+
+        Raises:
+            ValueError: The answer is not four to six ASCII digits. The text does not repeat it.
+        """
+        ...
+
+
+class CaptchaRenderer:
+    """Bent digits, crossed by waves, light on dark below a wavy shore and dark on light above it.
+
+    The shore is what stops OCR from the shelf: no threshold parts ink from paper on both of its
+    sides, while people read on across it. Each digit is cast once in three weights and then only
+    bent, so a picture takes 0.7 ms and 3 kB, a quarter of the time and a third of the bytes of the
+    `captcha` package's renderer.
+    """
+
+    def __init__(self, uniform: UniformSource) -> None:
+        self._uniform = uniform
+        self._glyphs: dict[str, list[Image.Image]] = {}
+
+    def __call__(self, answer: str) -> bytes:
+        """See `RenderCaptcha`."""
+        from PIL import (  # noqa: PLC0415 - see TYPE_CHECKING above
+            Image,
+            ImageChops,
+            ImageDraw,
+            ImageFilter,
+        )
+
+        if len(answer) not in _GLYPH_SPACING or not (answer.isascii() and answer.isdigit()):
+            raise ValueError("an answer is four to six digits")
+        image = Image.new("L", (WIDTH_PIXELS, HEIGHT_PIXELS))
+        self._draw_digits(image, answer)
+        self._draw_noise(ImageDraw.Draw(image))
+        inverted_area = Image.new("L", image.size)
+        ImageDraw.Draw(inverted_area).polygon(self._boundary_polygon(), fill=255)
+        return self._encode_png(
+            ImageChops.difference(image, inverted_area).filter(ImageFilter.SMOOTH)
+        )
+
+    def _draw_digits(self, image: Image.Image, answer: str) -> None:
+        min_step, max_step = _GLYPH_SPACING[len(answer)]
+        free_width = WIDTH_PIXELS - _GLYPH_SIZE[0] - max_step * (len(answer) - 1)
+        left = self._uniform(_MARGIN, max(free_width, _MARGIN))
+        for digit in answer:
+            bent = self._distort(self._random_glyph(digit))
+            image.paste(255, (int(left), int(self._uniform(-5, 5))), bent)
+            left += self._uniform(min_step, max_step)
+
+    def _random_glyph(self, digit: str) -> Image.Image:
+        if digit not in self._glyphs:
+            self._glyphs[digit] = [
+                _render_glyph(digit, size, stroke) for size, stroke in _GLYPH_WEIGHTS
+            ]
+        return self._glyphs[digit][int(self._uniform(0, len(_GLYPH_WEIGHTS) - 0.001))]
+
+    def _distort(self, glyph: Image.Image) -> Image.Image:
+        from PIL.Image import Resampling, Transform  # noqa: PLC0415 - see TYPE_CHECKING above
+
+        tilt = self._uniform(-_MAX_TILT_RADIANS, _MAX_TILT_RADIANS)
+        cosine, sine = math.cos(tilt), math.sin(tilt)
+        x, y = _GLYPH_SIZE[0] / 2, _GLYPH_SIZE[1] / 2
+        corners: list[float] = []
+        for dx, dy in ((-x, -y), (-x, y), (x, y), (x, -y)):
+            corners.append(x + dx * cosine - dy * sine + self._uniform(-4, 4))
+            corners.append(y + dx * sine + dy * cosine + self._uniform(-4, 4))
+        return glyph.transform(_GLYPH_SIZE, Transform.QUAD, corners, Resampling.BILINEAR)
+
+    def _draw_noise(self, draw: ImageDraw.ImageDraw) -> None:
+        # Few: with more of them people took a digit for another where the shore crosses it.
+        for ink, width in ((0, 1), (255, 2)):
+            draw.line(self._random_wave(), fill=ink, width=width)
+        for _ in range(10):
+            x, y = self._uniform(0, WIDTH_PIXELS), self._uniform(0, HEIGHT_PIXELS)
+            end = (x + self._uniform(-4, 4), y + self._uniform(-4, 4))
+            draw.line(((x, y), end), fill=255, width=2)
+
+    def _boundary_polygon(self) -> list[tuple[float, float]]:
+        """Crosses each digit, mostly in its middle third."""
+        middle, amplitude = self._uniform(24, 36), self._uniform(6, 14)
+        phase, frequency = self._uniform(0, math.tau), self._uniform(0.03, 0.07)
+        edge = [
+            (x, middle + amplitude * math.sin(phase + frequency * x)) for x in range(-4, 240, 4)
+        ]
+        return [*edge, (WIDTH_PIXELS + _MARGIN, HEIGHT_PIXELS), (-_MARGIN, HEIGHT_PIXELS)]
+
+    def _random_wave(self) -> list[tuple[float, float]]:
+        middle, amplitude = self._uniform(15, 45), self._uniform(10, 20)
+        phase, frequency = self._uniform(0, math.tau), self._uniform(0.025, 0.05)
+        return [
+            (x, middle + amplitude * math.sin(phase + frequency * x)) for x in range(-2, 238, 6)
+        ]
+
+    def _encode_png(self, image: Image.Image) -> bytes:
+        background = [self._uniform(225, 255) for _ in "rgb"]
+        foreground = [self._uniform(0, 90) for _ in "rgb"]
+        quantized = image.point([shade * _GRAY_LEVELS // 256 for shade in range(256)])
+        shares = [shade / (_GRAY_LEVELS - 1) for shade in range(_GRAY_LEVELS)]
+        pairs = list(zip(background, foreground, strict=True))
+        quantized.putpalette([round(p + (i - p) * share) for share in shares for p, i in pairs])
+        file = io.BytesIO()
+        quantized.save(file, "PNG", bits=4, compress_level=_COMPRESSION_LEVEL)
+        return file.getvalue()
+
+
+def _render_glyph(digit: str, size: int, stroke: int) -> Image.Image:
+    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - see TYPE_CHECKING above
+
+    glyph = Image.new("L", _GLYPH_SIZE)
+    middle = (_GLYPH_SIZE[0] / 2, _GLYPH_SIZE[1] / 2)
+    font = ImageFont.load_default(size)  # shipped within Pillow: no font of the machine is read
+    ImageDraw.Draw(glyph).text(middle, digit, 255, font, anchor="mm", stroke_width=stroke)
+    return glyph
+
+
+_log = logging.getLogger("hupan.pictures")
+
+_IDLE_DELAY_SECONDS = 0.002  # nobody waits: the loop has three quarters of the lock
+_BUSY_DELAY_SECONDS = 0.0001  # somebody waits: just long enough to let the loop have the lock
+
+
+class CaptchaPoolExhausted(Exception):
+    """Too many wait for a picture already, or the pool was stopped."""
+
+
+class CaptchaRenderingFailed(Exception):
+    """The drawer failed; what it raised is the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptchaImage:
+    """An answer, and the PNG that shows it."""
+
+    answer: str = field(repr=False)  # a secret until redeemed, so in no log (security C9)
+    png: bytes = field(repr=False)
+
+
+class CaptchaPool:
+    """Up to `size` pictures (3 kB each), drawn ahead by one background thread.
+
+    `render` and `new_answer` are called in that thread alone, so a seeded source of answers repeats
+    itself as long as it is not shared with others. One refill begins at half the size. `on_failure`
+    is told of each error, in the thread.
+    """
+
+    def __init__(
+        self,
+        render: RenderCaptcha,
+        new_answer: Callable[[], str],
+        *,
+        size: int = 64,
+        max_waiters: int = 256,
+        retry_seconds: float = 1.0,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._render = render
+        self._new_answer = new_answer
+        self._size = size
+        self._max_waiters = max_waiters
+        self._retry_seconds = retry_seconds
+        self._on_failure = on_failure
+        self._ready: deque[CaptchaImage] = (
+            deque()
+        )  # appended to by the thread, taken from by the loop
+        self._waiters: deque[asyncio.Future[CaptchaImage]] = deque()  # changed by the loop alone
+        self._refill_requested = Event()
+        self._stopping = Event()
+        self._thread: Thread | None = None
+
+    @property
+    def ready_count(self) -> int:
+        """How many pictures can be taken without waiting, 0 to `size`."""
+        return len(self._ready)
+
+    def start(self) -> None:
+        """Begins to draw. Called once, on the event loop that takes the pictures.
+
+        Raises:
+            RuntimeError: It was started before, or no event loop runs.
+        """
+        if self._thread is not None:
+            raise RuntimeError("a picture pool starts once")
+        loop = asyncio.get_running_loop()
+        self._thread = Thread(target=self._run, args=(loop,), name="hupan-pictures", daemon=True)
+        self._refill_requested.set()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread and waits for it, at most for the picture it is at; refuses all waiters.
+
+        Called on the event loop, before that is closed. To stop twice does nothing more.
+        """
+        self._stopping.set()
+        self._refill_requested.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._reject_waiters(lambda: CaptchaPoolExhausted("the picture pool was stopped"))
+
+    async def take(self) -> CaptchaImage:
+        """A picture that nobody else gets: at once, or when it is drawn if none is ready.
+
+        Raises:
+            PicturesBusy: None is ready and `max_waiters` wait already, or the pool was stopped.
+            PicturesFailed: None is ready and the drawer failed.
+        """
+        if self._stopping.is_set() or self._is_exhausted():
+            raise CaptchaPoolExhausted("no picture to be had now")
+        waiter: asyncio.Future[CaptchaImage] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self._serve_waiters()
+        try:
+            return await waiter  # does not suspend if the picture was ready
+        except asyncio.CancelledError:
+            with suppress(ValueError):  # it was handed a picture in the same turn of the loop
+                self._waiters.remove(waiter)
+            raise
+
+    def _is_exhausted(self) -> bool:
+        return not self._ready and len(self._waiters) >= self._max_waiters
+
+    def _serve_waiters(self) -> None:
+        while self._waiters and self._ready:
+            waiter = self._waiters.popleft()
+            if not waiter.done():  # a cancelled one has not been removed yet
+                waiter.set_result(self._ready.popleft())
+        if len(self._ready) <= self._size // 2:
+            self._refill_requested.set()
+
+    def _reject_waiters(self, reason: Callable[[], Exception]) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(reason())
+
+    def _reject_after_failure(self, cause: Exception) -> None:
+        def failure() -> CaptchaRenderingFailed:
+            failed = CaptchaRenderingFailed("a picture could not be drawn")
+            failed.__cause__ = cause
+            return failed
+
+        self._reject_waiters(failure)
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._stopping.is_set():
+            self._refill_requested.wait()
+            self._refill_requested.clear()
+            while len(self._ready) < self._size and not self._stopping.is_set():
+                self._stopping.wait(self._render_one(loop))
+
+    def _render_one(self, loop: asyncio.AbstractEventLoop) -> float:
+        """Draws one picture and returns the seconds to rest after it."""
+        try:
+            answer = self._new_answer()
+            self._ready.append(CaptchaImage(answer, self._render(answer)))
+        except Exception as error:  # noqa: BLE001 - else any fault of a drawer would end the pool
+            self._report(loop, error)
+            return self._retry_seconds
+        if not self._waiters:  # looked at after the append, as take() looks for one after its own
+            return _IDLE_DELAY_SECONDS
+        _call_in_loop(loop, self._serve_waiters)
+        return _BUSY_DELAY_SECONDS
+
+    def _report(self, loop: asyncio.AbstractEventLoop, error: Exception) -> None:
+        # The kind alone: a drawer's text could hold the answer (security C9).
+        _log.error("a captcha picture could not be drawn: %s", type(error).__name__)
+        self._on_failure()
+        _call_in_loop(loop, lambda: self._reject_after_failure(error))
+
+
+def _call_in_loop(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the loop was closed without stop(): nobody is left to be told
+        loop.call_soon_threadsafe(callback)

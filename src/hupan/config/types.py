@@ -1,0 +1,670 @@
+"""Types of settings: what each accepts, and how a raw value is parsed.
+
+A value comes as TOML gave it, or as text from the environment or the command line.
+"""
+
+import json
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Final, Generic, NamedTuple, NoReturn, TypeAlias, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+
+class LocalizedText(NamedTuple):
+    """The same text twice; Chinese is shown first."""
+
+    zh: str
+    en: str
+
+
+SECRET_MASK: Final = "••••"
+
+_PATH_START = re.compile(r"/(?!/)|\.{1,2}/|~")
+_URL_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+# `host=… password=…` of libpq, `Server=…;User Id=…` of others.
+_KEYWORDS = re.compile(r"[^\W\d][\w ]*=")
+# A command such as `psql -h … -W …` in the place of the address.
+_OPTION = re.compile(r"(?:^|\s)--?[A-Za-z]")
+_PASSWORD_WORD = re.compile(
+    r"(?:pass(?:word|wd|phrase|file)?|pwd|secret|api_?key|token|credentials?)[\"' ]*[=:]",
+    re.IGNORECASE,
+)
+_LOGIN = re.compile(r":.*@|//.*@", re.DOTALL)
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+
+
+def looks_like_server_address(text: str) -> bool:
+    """Return whether a text given as a path is more likely the address of a server.
+
+    A path that only happens to look like one can be written with `./` or `/` before it.
+    """
+    value = _normalize_text(text).strip()
+    if "://" in value or may_contain_password(value):
+        return True
+    if value.startswith(("//", "\\\\", ":")) or "?" in value:
+        return True
+    if _PATH_START.match(value):
+        return False
+    return "@" in value or bool(
+        _URL_SCHEME.match(value) or _KEYWORDS.match(value) or _OPTION.search(value)
+    )
+
+
+def may_contain_password(text: str) -> bool:
+    """Return whether some part of a text may be a password (security X12)."""
+    text = _normalize_text(text)
+    if _LOGIN.search(text) or _PASSWORD_WORD.search(text):
+        return True
+    return "://" in text and not _WEB.search(text)
+
+
+def mask_password(text: str) -> str:
+    """Return the text, or a mask for all of it where some part may be a password.
+
+    Masking only the password would need to know where it ends, and a password with `/` or `@` in it
+    ends elsewhere for each reader.
+    """
+    return SECRET_MASK if may_contain_password(text) else text
+
+
+def _normalize_text(text: str) -> str:
+    """Return the text as a person means it: without escapes and full-width signs."""
+    return unicodedata.normalize("NFKC", unquote(text))
+
+
+T = TypeVar("T")
+Word = TypeVar("Word", bound=str)
+
+# Control characters would break log lines and headers; lone surrogates cannot be written at all.
+_FORBIDDEN_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_DIGITS = re.compile("[0-9]{1,12}")
+_BOOLEANS = {"true": True, "false": False}
+
+
+class InvalidValue(ValueError):
+    """A value that does not fit; `expected` says more than the form does in general."""
+
+    def __init__(self, expected: LocalizedText) -> None:
+        super().__init__(expected.en)
+        self.expected = expected
+
+
+@dataclass(frozen=True, slots=True)
+class SettingType(Generic[T]):
+    """One form.
+
+    Attributes:
+        expected: completes the sentence "expected …".
+        parse: gives the value, or raises ValueError.
+    """
+
+    expected: LocalizedText
+    parse: Callable[[object], T]
+
+
+def require_text(raw: object) -> str:
+    """The text that was given.
+
+    Raises:
+        ValueError: it is not text, or holds characters that no setting may hold.
+    """
+    if not isinstance(raw, str) or _FORBIDDEN_CHARACTERS.search(raw):
+        raise ValueError
+    return raw
+
+
+def integer(min_value: int, max_value: int) -> SettingType[int]:
+    """A whole number within bounds, both included."""
+
+    def read(raw: object) -> int:
+        if isinstance(raw, str) and _DIGITS.fullmatch(raw):
+            raw = int(raw)
+        if not isinstance(raw, int) or isinstance(raw, bool) or not min_value <= raw <= max_value:
+            raise ValueError
+        return raw
+
+    return SettingType(
+        LocalizedText(
+            f"{min_value} 到 {max_value} 的整数", f"a whole number from {min_value} to {max_value}"
+        ),
+        read,
+    )
+
+
+def single_line(min_length: int = 0, max_length: int = 255) -> SettingType[str]:
+    """One line of text, its length in characters within bounds."""
+
+    def read(raw: object) -> str:
+        value = require_text(raw)
+        if not min_length <= len(value) <= max_length:
+            raise ValueError
+        return value
+
+    return SettingType(
+        LocalizedText(
+            f"一行文本（{min_length} 到 {max_length} 字）",
+            f"a line of {min_length} to {max_length} characters",
+        ),
+        read,
+    )
+
+
+def printable_line(min_length: int, max_length: int) -> SettingType[str]:
+    """One line of text that a person can read, so that it can stand in a message."""
+    line = single_line(min_length, max_length)
+
+    def read(raw: object) -> str:
+        value = line.parse(raw)
+        if not value.strip() or not value.isprintable():
+            raise ValueError
+        return value
+
+    return SettingType(
+        LocalizedText(
+            f"一行可打印的文本（{min_length} 到 {max_length} 字）",
+            f"a line of {min_length} to {max_length} printable characters",
+        ),
+        read,
+    )
+
+
+def choice(*choices: Word) -> SettingType[Word]:
+    """One of a few words."""
+
+    def read(raw: object) -> Word:
+        for value in choices:
+            if value == raw:
+                return value
+        raise ValueError
+
+    listed = " | ".join(choices)
+    return SettingType(LocalizedText(f"{listed} 之一", f"one of {listed}"), read)
+
+
+def matching(pattern: str, zh: str, en: str) -> SettingType[str]:
+    """Text that a pattern describes from its first character to its last (security I7)."""
+    compiled = re.compile(pattern)
+
+    def read(raw: object) -> str:
+        if not compiled.fullmatch(value := require_text(raw)):
+            raise ValueError
+        return value
+
+    return SettingType(LocalizedText(zh, en), read)
+
+
+def lowercase(setting_type: SettingType[str]) -> SettingType[str]:
+    """The same form, where capitals mean the same as small letters."""
+    return SettingType(
+        setting_type.expected, lambda raw: setting_type.parse(require_text(raw).lower())
+    )
+
+
+def optional(setting_type: SettingType[str]) -> SettingType[str]:
+    """The same form, where "" says that there is none."""
+    expected = LocalizedText(
+        f"{setting_type.expected.zh}，或留空", f"{setting_type.expected.en}, or nothing"
+    )
+    return SettingType(expected, lambda raw: "" if raw == "" else setting_type.parse(raw))
+
+
+def _parse_boolean(raw: object) -> bool:
+    value = _BOOLEANS.get(raw.lower()) if isinstance(raw, str) else raw
+    if not isinstance(value, bool):
+        raise ValueError  # noqa: TRY004 # one exception says "not of this form", whatever is wrong
+    return value
+
+
+def _parse_multiline_text(raw: object) -> str:
+    if not isinstance(raw, str) or _FORBIDDEN_CHARACTERS.search(
+        raw.replace("\n", "").replace("\t", "")
+    ):
+        raise ValueError
+    return raw
+
+
+def _parse_path(raw: object) -> Path:
+    value = require_text(str(raw) if isinstance(raw, Path) else raw)
+    if not value:
+        raise ValueError
+    if looks_like_server_address(value) or value != value.strip():
+        raise InvalidValue(
+            LocalizedText(
+                "路径，首尾无空格；这像是服务器地址或连接串（若确为路径，请以 ./ 或 / 开头）",
+                "a path without blanks around it; this looks like the address of a server (if it "
+                "is a path, begin it with ./ or /)",
+            )
+        )
+    return Path(value)
+
+
+def _parse_optional_path(raw: object) -> str:
+    return "" if raw == "" else str(_parse_path(raw))
+
+
+def _parse_optional_file(raw: object) -> str:
+    path = _parse_optional_path(raw)
+    try:
+        is_file = not path or (Path(path).is_file() and os.access(path, os.R_OK))
+    except OSError as error:  # a name that is too long, a directory that may not be searched
+        raise ValueError from error
+    if not is_file:
+        raise ValueError
+    return path
+
+
+BOOLEAN = SettingType(LocalizedText("true 或 false", "true or false"), _parse_boolean)
+MULTILINE_TEXT = SettingType(
+    LocalizedText("文本，可有多行", "text, of one line or more"), _parse_multiline_text
+)
+PATH = SettingType(LocalizedText("路径", "a path"), _parse_path)
+OPTIONAL_PATH = SettingType(
+    LocalizedText("路径，或留空", "a path, or nothing"), _parse_optional_path
+)
+OPTIONAL_FILE = SettingType(
+    LocalizedText("可读的文件的路径，或留空", "the path of a readable file, or nothing"),
+    _parse_optional_file,
+)
+
+
+POSTGRES_SCHEMES = ("postgresql://", "postgres://")
+POSTGRES_PARAMETERS: Final = (
+    *("sslmode", "host", "port", "user", "passfile"),
+    *("target_session_attrs", "application_name", "search_path", "options"),
+)
+"""What may stand behind `?`; the rest is a setting, or would be refused by the server."""
+POSTGRES_TLS_MODES: Final = ("verify-full", "disable")
+_TARGET_SESSION_ATTRS: Final = ("read-write", "primary", "any")
+
+_POSTGRES_SCHEME = re.compile(r"postgres(?:ql)?://", re.IGNORECASE)
+_POSTGRES_URL = re.compile(
+    r"(?:(?P<login>[A-Za-z0-9._~!$&'()*+,;=:%-]*)@)?(?P<hosts>[A-Za-z0-9._:%,\[\]-]*)/(?P<name>[A-Za-z0-9_.%-]*)"
+    r"(?:\?(?P<query>[A-Za-z0-9_.=&%/:+,-]*))?"
+)
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+|(?:%2F|%2f)[A-Za-z0-9._%-]+)")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PORT = re.compile("[0-9]{1,5}")
+_MAX_PORT = 65_535
+
+_DATABASE_EXPECTED = LocalizedText(
+    "路径、postgresql://用户@主机:端口/库名，或留空",
+    "a path, postgresql://user@host:port/name, or nothing",
+)
+NO_PASSWORD_IN_OPTION = LocalizedText(
+    "不含密码的地址（命令行会被其他用户看到；密码请写在 database_password_file、"
+    "HUPAN_DATABASE_PASSWORD 或 PGPASSFILE 所指的文件中）",
+    "a URL without a password (others can see the command line; put it into the file of "
+    "database_password_file, into HUPAN_DATABASE_PASSWORD or into the file of PGPASSFILE)",
+)
+
+
+def is_postgres_url(database: object) -> bool:
+    """Whether a value of the setting names a PostgreSQL server."""
+    return isinstance(database, str) and database.startswith(POSTGRES_SCHEMES)
+
+
+def mask_database_url(database: str) -> str:
+    """Return a value of the setting without login and parameters that people need not see.
+
+    The user is masked too: a URL with its password in the place of the user is a common mistake.
+    """
+    if not is_postgres_url(database):
+        return SECRET_MASK if may_contain_password(database) else database
+    scheme, _, rest = database.partition("://")
+    parts = _POSTGRES_URL.fullmatch(rest)
+    if parts is None:
+        return SECRET_MASK
+    login = f"{SECRET_MASK}@" if parts["login"] else ""
+    sslmode = dict(parse_qsl(parts["query"] or "")).get("sslmode", "")
+    more = f"?sslmode={sslmode}" if sslmode in POSTGRES_TLS_MODES else ""
+    return f"{scheme}://{login}{parts['hosts']}/{parts['name']}{more}"
+
+
+def database_may_contain_password(database: object) -> bool:
+    """Return whether a value, right or wrong, may hold a password."""
+    if not isinstance(database, str):
+        return False
+    scheme = _POSTGRES_SCHEME.match(database.strip())
+    if scheme is None:
+        return may_contain_password(database)
+    rest = database.strip()[scheme.end() :]
+    parts = _POSTGRES_URL.fullmatch(rest)
+    if parts is None:
+        return "@" in rest or may_contain_password(rest)
+    query = {name.lower(): value for name, value in parse_qsl(parts["query"] or "")}
+    login = unquote(parts["login"] or "") + query.get("user", "")
+    return ":" in login or "password" in query or any(map(may_contain_password, query.values()))
+
+
+def _parse_database(raw: object) -> str:
+    if not isinstance(raw, str):
+        return OPTIONAL_PATH.parse(raw)
+    scheme = _POSTGRES_SCHEME.match(raw)
+    if scheme is None:
+        return OPTIONAL_PATH.parse(raw)
+    return _parse_postgres_url(scheme[0].lower(), require_text(raw)[scheme.end() :])
+
+
+def _parse_postgres_url(scheme: str, rest: str) -> str:
+    parts = _POSTGRES_URL.fullmatch(rest)
+    if parts is None or _BAD_ESCAPE.search(rest):
+        _raise_invalid(
+            "postgresql://用户@主机:端口/库名（密码中的 / @ ? # % 等须写作 %2F %40 %3F %23 %25，"
+            "或另设 database_password）",
+            "postgresql://user@host:port/name (write / @ ? # % in a password as "
+            "%2F %40 %3F %23 %25, or set database_password instead)",
+        )
+    query = _parse_postgres_query(parts["query"] or "")
+    _require_login(parts["login"], parts["hosts"], query)
+    _require_hosts(parts["hosts"])
+    return scheme + rest
+
+
+def _parse_postgres_query(text: str) -> dict[str, str]:
+    pairs = parse_qsl(text, keep_blank_values=True)
+    query = dict(pairs)
+    if len(query) != len(pairs) or not set(query) <= set(POSTGRES_PARAMETERS):
+        _raise_invalid(
+            f"问号之后只能有 {' '.join(POSTGRES_PARAMETERS)}，每项一次（密码与证书另有设置）",
+            f"only {', '.join(POSTGRES_PARAMETERS)} behind the question mark, once each (password and "
+            "certificates have settings of their own)",
+        )
+    if query.get("sslmode", "disable") not in POSTGRES_TLS_MODES:
+        _raise_invalid(
+            "sslmode 只能是 verify-full 或 disable",
+            "a URL whose sslmode is verify-full or disable",
+        )
+    if query.get("target_session_attrs", "any") not in _TARGET_SESSION_ATTRS:
+        _raise_invalid("target_session_attrs 为 read-write", "target_session_attrs=read-write")
+    for port in query.get("port", "5432").split(","):
+        _require_port(port)
+    return query
+
+
+def _require_login(login: str | None, hosts: str, query: dict[str, str]) -> None:
+    """Require a user but on a socket, where the system's user is one."""
+    user = unquote((login or "").partition(":")[0]) or query.get("user", "")
+    on_socket = not hosts and query.get("host", "/").startswith("/")
+    if not user and not (on_socket and login is None):
+        _raise_invalid(
+            "地址中含用户名：postgresql://用户@主机/库名", "a user: postgresql://user@host/name"
+        )
+    if ":" in user or "\0" in unquote(login or ""):
+        _raise_invalid("用户名与密码以未编码的冒号分隔", "a plain colon between user and password")
+
+
+def _require_hosts(hosts: str) -> None:
+    for address in hosts.split(",") if hosts else []:
+        host = _HOST.match(address)
+        rest = address[host.end() :] if host else "?"
+        if rest.startswith(":"):
+            _require_port(rest[1:])
+        elif rest:
+            _raise_invalid(
+                "每个主机为 主机 或 主机:端口，以逗号分隔",
+                "each host as host or host:port, with commas between",
+            )
+
+
+def _require_port(text: str) -> None:
+    if not _PORT.fullmatch(text) or not 0 < int(text) <= _MAX_PORT:
+        _raise_invalid("端口为 1 到 65535 的整数", "a port from 1 to 65535")
+
+
+def _raise_invalid(zh: str, en: str) -> NoReturn:
+    raise InvalidValue(LocalizedText(zh, en))
+
+
+DATABASE = SettingType(_DATABASE_EXPECTED, _parse_database)
+
+
+IPNetwork: TypeAlias = IPv4Network | IPv6Network
+
+_HEADER_NAME_PATTERN = "[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+
+HOST = matching("[A-Za-z0-9._:%-]{1,255}", "主机名或 IP 地址", "a host name or an IP address")
+_MAX_LISTEN_HOSTS = 8
+HOST_PREFIX = lowercase(
+    matching("[a-z0-9.-]{1,200}", "主机名的开头部分", "the beginning of a host name")
+)
+_HOST_PATTERN = lowercase(
+    matching(
+        r"(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20}|\[[0-9a-f:.]{2,45}\]",
+        "主机名",
+        "a host name",
+    )
+)
+HEADER_NAME = matching(_HEADER_NAME_PATTERN, "请求头的名称", "the name of a header")
+CONTENT_TYPE = matching(
+    "[a-z0-9.+-]+/[a-z0-9.+-]+(?:; ?[a-z]+=[A-Za-z0-9-]+)?",
+    "内容类型，如 application/json",
+    "a content type such as application/json",
+)
+EMAIL_SENDER = matching(
+    r"[^\s<>@,;]+@[^\s<>@,;]+|[^<>@,;]+ <[^\s<>@,;]+@[^\s<>@,;]+>",
+    "邮箱地址，或 名称 <邮箱地址>",
+    "an address, or Name <address>",
+)
+_CORS_ORIGIN = lowercase(
+    matching(
+        r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", "来源", "an origin"
+    )
+)
+
+
+def parse_list(raw: object, item_type: SettingType[T]) -> tuple[T, ...]:
+    """Reads a TOML array, or text with commas between."""
+    if isinstance(raw, str):
+        raw = [part.strip() for part in raw.split(",")] if raw.strip() else []
+    if not isinstance(raw, list | tuple):
+        raise ValueError  # noqa: TRY004 # one exception says "not of this form", whatever is wrong
+    return tuple(item_type.parse(part) for part in raw)
+
+
+def _parse_listen_hosts(raw: object) -> str:
+    """Reads a host, or a few; an address may stand in brackets, as in a URL."""
+    if raw == "*":
+        return "*"
+    items = require_text(raw) if isinstance(raw, str) else raw
+    hosts = [host.removeprefix("[").removesuffix("]") for host in parse_list(items, _LISTEN_HOST)]
+    if not 1 <= len(hosts) <= _MAX_LISTEN_HOSTS:
+        raise ValueError
+    return ",".join(HOST.parse(host) for host in hosts)
+
+
+def _parse_cors_origins(raw: object) -> tuple[str, ...]:
+    return ("*",) if raw in ("*", ["*"], ("*",)) else parse_list(raw, _CORS_ORIGIN)
+
+
+def _parse_network(raw: object) -> IPNetwork:
+    if isinstance(raw, IPv4Network | IPv6Network):
+        return raw
+    value = require_text(raw)
+    if "%" in value:  # ip_network drops the zone, which would trust more than was written
+        raise ValueError
+    return ip_network(value)
+
+
+def _parse_http_url(raw: object) -> str:
+    """Takes no user name: a key belongs into a header, where it reaches no log of addresses."""
+    value = require_text(raw)
+    parts = urlsplit(value)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.username is not None
+        or parts.port == 0  # reading the port is what refuses one that is no number
+        or any(character.isspace() for character in value)
+    ):
+        raise ValueError
+    return value
+
+
+def _parse_headers(raw: object) -> Mapping[str, str]:
+    """Reads a TOML table, or the text of a JSON object."""
+    try:
+        table = json.loads(raw) if isinstance(raw, str) else raw
+    except RecursionError as error:
+        raise ValueError from error
+    if not isinstance(table, Mapping):
+        raise ValueError  # noqa: TRY004 # one exception says "not of this form", whatever is wrong
+    return {HEADER_NAME.parse(name): require_text(table[name]) for name in table}
+
+
+_LISTEN_HOST = matching(r"[A-Za-z0-9._:%-]{1,255}|\[[A-Za-z0-9._:%-]{1,253}\]", "主机", "a host")
+LISTEN_HOSTS = SettingType(
+    LocalizedText(
+        "* 即 IPv4 与 IPv6 的所有地址，或主机名与 IP 地址（至多 8 个，以逗号分隔）",
+        "* for every address, IPv4 and IPv6, or up to 8 host names and IP addresses",
+    ),
+    _parse_listen_hosts,
+)
+_NETWORK: SettingType[IPNetwork] = SettingType(LocalizedText("网段", "a network"), _parse_network)
+
+CORS_ORIGINS = SettingType(
+    LocalizedText(
+        "来源列表，每项为 scheme://host[:port]（末尾无斜杠），或仅一个 *",
+        "origins, each scheme://host[:port] without a slash behind, or a single *",
+    ),
+    _parse_cors_origins,
+)
+HOST_PATTERNS: SettingType[tuple[str, ...]] = SettingType(
+    LocalizedText(
+        "主机名列表，前加 *. 为其所有子域名",
+        "host names, one with *. in front for all names below it",
+    ),
+    lambda raw: parse_list(raw, _HOST_PATTERN),
+)
+NETWORKS: SettingType[tuple[IPNetwork, ...]] = SettingType(
+    LocalizedText(
+        "IP 网段列表，如 127.0.0.1/32, 10.0.0.0/8",
+        "IP networks such as 127.0.0.1/32, 10.0.0.0/8",
+    ),
+    lambda raw: parse_list(raw, _NETWORK),
+)
+HTTP_URL = SettingType(
+    LocalizedText(
+        "http 或 https 地址，不含用户名", "an http or https address without a user name in it"
+    ),
+    _parse_http_url,
+)
+HEADERS = SettingType(
+    LocalizedText(
+        "请求头的表，名称与值均为文本（环境变量中为 JSON 对象）",
+        "a table of headers, names and values text (a JSON object in the environment)",
+    ),
+    _parse_headers,
+)
+
+
+_COUNTRY_CODE = matching("[A-Z]{2}", "国家或地区代码，如 HK", "a code of a country such as HK")
+_CONTACT_ADDRESS = matching(
+    r"[0-9０-９+＋()（）.．\s\-－\u00b7\u2010-\u2015\u2212"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]{7,60}"
+    r"|[^\s@,]{1,64}@[^\s@,]{1,255}",
+    "手机号或邮箱",
+    "a phone number or an e-mail address",
+)
+COUNTRY_CODES = SettingType(
+    LocalizedText("国家或地区代码列表，如 HK, SG", "codes of countries such as HK, SG"),
+    lambda raw: parse_list(raw, _COUNTRY_CODE),
+)
+CONTACT_ADDRESSES = SettingType(
+    LocalizedText("手机号与邮箱列表", "phone numbers and e-mail addresses"),
+    lambda raw: parse_list(raw, _CONTACT_ADDRESS),
+)
+
+
+def to_unix_seconds(text: str) -> int:
+    """The time that a text of `MOMENT` names."""
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+def _parse_offset_time(raw: object) -> str:
+    """Reads a time of TOML, or its text; with an offset, so that it is the same everywhere."""
+    written = raw if isinstance(raw, datetime) else datetime.fromisoformat(require_text(raw))
+    if written.tzinfo is None:
+        raise ValueError
+    written.astimezone(UTC)  # a time at the edge of the calendar has no place in others' zones
+    return written.isoformat()
+
+
+def _parse_timestamp(raw: object) -> str:
+    try:
+        return _parse_offset_time(raw)
+    except OverflowError as error:
+        raise ValueError from error
+
+
+TIMESTAMP = SettingType(
+    LocalizedText(
+        "带时区的时间，如 2026-12-31T00:00:00+08:00",
+        "a time with its offset, such as 2026-12-31T00:00:00+08:00",
+    ),
+    _parse_timestamp,
+)
+
+
+_GROUP_READ = stat.S_IRGRP
+_ROOT = 0
+
+PRIVATE_FILE_EXPECTED = LocalizedText(
+    "仅所有者可读写的文件（权限 0600；属主为 root 时可为 0640，由服务的用户组读取）",
+    "a file with mode 0600, or 0640 if root owns it, for the group of the service to read",
+)
+
+
+class SecretFileError(Exception):
+    """The file cannot be used; `expected` says what would have been right."""
+
+    def __init__(self, expected: LocalizedText) -> None:
+        super().__init__(expected.en)
+        self.expected = expected
+
+
+def has_private_mode(status: os.stat_result) -> bool:
+    """Whether nobody but the owner may touch a file, or root chose one group to read it.
+
+    Files of a user often belong to a group of everybody, those of root never do; and root owns
+    what a package or `install -g hupan` puts into /etc.
+    """
+    others = stat.S_IRWXG | stat.S_IRWXO
+    if status.st_uid == _ROOT:
+        others &= ~_GROUP_READ
+    return not status.st_mode & others
+
+
+def read_secret_file(file_name: object) -> str:
+    """The text of the file, without the line break at its end.
+
+    Raises:
+        SecretFileError: it is not a readable file of text, it is empty, or others may read it.
+    """
+    if not isinstance(file_name, str):
+        raise SecretFileError(LocalizedText("文件路径", "the path of a file"))
+    try:
+        text = _read_private_file(file_name).decode(
+            "utf-8-sig"
+        )  # some editors begin a text with a mark
+    except (OSError, ValueError) as error:
+        raise SecretFileError(LocalizedText("可读的文本文件", "a readable file of text")) from error
+    if not text.strip():
+        raise SecretFileError(LocalizedText("非空的文件", "a file that is not empty"))
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _read_private_file(file_name: str) -> bytes:
+    path = Path(file_name)
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise FileNotFoundError(file_name)
+    with path.open("rb") as file:
+        if not has_private_mode(os.fstat(file.fileno())):
+            raise SecretFileError(PRIVATE_FILE_EXPECTED)
+        return file.read()

@@ -1,0 +1,121 @@
+"""The server's secret key, and the encryption and keyed hashes derived from it (security C1, P7).
+
+One key lies in a file beside the store and never in it, so a copy of the store alone opens neither
+a code nor a captcha (security C1, P7). Each purpose has a key of its own, derived from that one.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from hupan.ownership import chown_to_folder_owner
+
+KEY_BYTES = 32
+_NONCE_BYTES = 12
+
+
+class KeyFileError(Exception):
+    """The key file cannot be used; the text says why, in Chinese and English."""
+
+
+class SecretBox:
+    """Closes values so that only a server with the same key opens them."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._ciphers: dict[str, AESGCM] = {}
+
+    def derive_key(self, purpose: str) -> bytes:
+        """The key of one purpose, 32 bytes."""
+        return hmac.digest(self._key, purpose.encode(), "sha256")
+
+    def mac(self, purpose: str, *parts: str) -> bytes:
+        """HMAC-SHA-256 over the parts, each led by its length so that they cannot run together."""
+        encoded = [part.encode() for part in parts]
+        text = b"".join(len(part).to_bytes(4) + part for part in encoded)
+        return hmac.digest(self.derive_key(purpose), text, "sha256")
+
+    def encrypt(self, purpose: str, plaintext: bytes) -> bytes:
+        """Encrypts and authenticates: nonce, then AES-256-GCM."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + self._cipher(purpose).encrypt(nonce, plaintext, None)
+
+    def decrypt(self, purpose: str, ciphertext: bytes) -> bytes | None:
+        """What `encrypt` was given, or None when it was not closed by this key for this purpose."""
+        try:
+            return self._cipher(purpose).decrypt(
+                ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:], None
+            )
+        except (InvalidTag, ValueError):
+            return None
+
+    def _cipher(self, purpose: str) -> AESGCM:
+        if purpose not in self._ciphers:
+            self._ciphers[purpose] = AESGCM(self.derive_key(purpose))
+        return self._ciphers[purpose]
+
+
+def sha256_digest(text: str) -> bytes:
+    """SHA-256 of a text: what is stored of a token (security T2)."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def key_fingerprint(key: bytes) -> int:
+    """What a store keeps of its key: it tells another key, and nothing of this one."""
+    return int.from_bytes(SecretBox(key).mac("fingerprint")[:8]) >> 1 or 1
+
+
+def load_existing_key(path: Path) -> bytes:
+    """Reads the key file; never makes one.
+
+    Raises:
+        KeyFileError: it is not there, others may read it, or it does not hold a key.
+    """
+    if not path.exists():
+        raise KeyFileError(f"缺少密钥文件，请从备份恢复 / the key file is missing: restore {path}")
+    return load_or_create_key(path)
+
+
+def load_or_create_key(path: Path) -> bytes:
+    """Reads the key file, making it first when it is not there.
+
+    Raises:
+        KeyFileError: others may read it (security L3), or it does not hold a key.
+    """
+    try:
+        return _read_or_create_key(path)
+    except OSError as error:
+        raise KeyFileError(f"无法使用密钥文件 / cannot use the key file {path}: {error}") from error
+
+
+def _read_or_create_key(path: Path) -> bytes:
+    if not path.exists():
+        _create_key_file(path)
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise KeyFileError(f"密钥文件权限过宽，应为 0600 / key file must have mode 0600: {path}")
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise KeyFileError(f"密钥文件已损坏 / key file does not hold {KEY_BYTES} bytes: {path}")
+    return key
+
+
+def _create_key_file(path: Path) -> None:
+    """Writes a new key under another name first, so that a half-written key is never seen."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        chown_to_folder_owner(file.fileno(), path.parent)
+        file.write(secrets.token_bytes(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)  # fails when another process was first; its key is as good
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,321 @@
+"""Sender of SMS through an HTTP gateway: one request per message."""
+
+import asyncio
+import hashlib
+import hmac
+import http.client
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hupan.delivery.sender import (
+    Message,
+    NotSent,
+    OutcomeUnknown,
+    check_sms_message,
+    create_tls_context,
+)
+from hupan.delivery.sms_options import GatewayOptions
+from hupan.delivery.texts import DEFAULT_BRAND, render, require_brand, sanitize_reply
+
+if TYPE_CHECKING:
+    from urllib3.connection import HTTPConnection
+
+
+MAX_RESPONSE_BYTES: Final = 65_536
+"""How much of an answer's body is read, where it is read at all."""
+_CONTENT_TYPE_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRequest:
+    """What is handed over: `path_and_query` is path and query.
+
+    Where `needs_body` is not set, or the status is no success, the status settles it, however the
+    body ends; of a refusal as much is read as comes, for its words.
+    """
+
+    method: str
+    path_and_query: str
+    headers: Mapping[str, str]
+    body: bytes
+    needs_body: bool
+    needs_reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayResponse:
+    """What came back: status and, if wanted, the first `ANSWER_BYTES` of the body."""
+
+    status: int
+    body: bytes
+    content_type: str = ""
+
+
+class GatewayCall:
+    """One request on a connection of its own.
+
+    Args:
+        connection: Not yet connected; its time-outs bound single steps, `abort` bounds the whole.
+        request: What to send.
+    """
+
+    def __init__(self, connection: "HTTPConnection", request: GatewayRequest) -> None:
+        self._connection = connection
+        self._request = request
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._is_aborted = False
+        self._decided_response: GatewayResponse | None = None
+
+    @property
+    def decided_response(self) -> GatewayResponse | None:
+        """The answer without its body, once its status alone settles the outcome."""
+        return self._decided_response
+
+    def run(self) -> GatewayResponse | NotSent | OutcomeUnknown:
+        """Connect, hand over, read; blocks, so it belongs in a thread.
+
+        Failures are returned, not raised: the library's errors quote the URL, and nothing
+        of them may be chained (security L1).
+        """
+        try:
+            return self._perform()
+        finally:
+            self._connection.close()
+
+    def abort(self) -> bool:
+        """End the exchange now; returns whether the request may already have left.
+
+        Shutting the socket down wakes the thread, which a trickle of bytes would keep waiting.
+        """
+        with self._lock:
+            self._is_aborted = True
+            if self._socket is None:
+                return False
+        with suppress(OSError):
+            # Not SSLSocket.shutdown, which takes the TLS state from under the reading thread.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        return True
+
+    def _perform(self) -> GatewayResponse | NotSent | OutcomeUnknown:
+        failures = _connection_errors()
+        try:
+            self._connection.connect()
+        except failures as error:
+            return NotSent(
+                f"the gateway is out of reach ({type(error).__name__})", is_retryable=True
+            )
+        if not self._mark_sending():
+            return NotSent("no time was left to hand over", is_retryable=True)
+        try:
+            return self._send_and_read()
+        except failures as error:
+            if self._decided_response is not None:
+                return self._decided_response
+            return OutcomeUnknown(f"the gateway broke off ({type(error).__name__})")
+
+    def _mark_sending(self) -> bool:
+        """Pass the point after which the request may have left, unless cut before."""
+        with self._lock:
+            if not self._is_aborted:
+                self._socket = self._connection.sock
+            return not self._is_aborted
+
+    def _send_and_read(self) -> GatewayResponse:
+        request = self._request
+        self._connection.request(
+            request.method,
+            request.path_and_query,
+            body=request.body or None,
+            headers=request.headers,
+        )
+        # Not urllib3's own getresponse: it logs the whole URL, code and all, when the
+        # answer's headers are malformed (security C13).
+        response = http.client.HTTPConnection.getresponse(self._connection)
+        with closing(response):
+            content_type = response.headers.get("Content-Type", "")[:_CONTENT_TYPE_CHARACTERS]
+            is_success = 200 <= response.status < 300  # noqa: PLR2004  every 2xx, as HTTP says
+            if not (is_success and request.needs_body):
+                self._decided_response = GatewayResponse(response.status, b"", content_type)
+            if is_success and not (request.needs_body or request.needs_reply):
+                return GatewayResponse(response.status, b"", content_type)
+            body = response.read(MAX_RESPONSE_BYTES)
+            if (
+                self._decided_response is None
+                and response.length
+                and len(body) < MAX_RESPONSE_BYTES
+            ):
+                # Cut off: `0` may be the beginning of anything.
+                raise http.client.IncompleteRead(body, response.length)
+            return GatewayResponse(response.status, body, content_type)
+
+
+def _connection_errors() -> tuple[type[Exception], ...]:
+    """List what a connection may raise; ValueError covers an answer that cannot be decoded."""
+    import urllib3.exceptions  # noqa: PLC0415  costs start time where no gateway is used
+
+    return (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
+
+
+_MAX_CONCURRENT_CALLS = 4
+_TOO_MANY_REQUESTS = 429
+
+
+class GatewaySender:
+    """Sends SMS by one HTTP request each; follows no redirect and uses no proxy.
+
+    Every request carries `Idempotency-Key` (the message's id) and `X-Timestamp` (unix
+    seconds); with a secret also a signature, see `sign`.
+
+    Args:
+        options: How to ask the gateway.
+        now: Gives unix seconds for the timestamp.
+        brand: The signature of the SMS.
+
+    Raises:
+        ValueError: The brand or the ca_file does not fit.
+    """
+
+    def __init__(
+        self, options: GatewayOptions, now: Callable[[], float], brand: str = DEFAULT_BRAND
+    ) -> None:
+        self._options = options
+        self._now = now
+        self._brand = require_brand(brand)
+        self._templates = options.templates()
+        self._tls = create_tls_context(options.ca_file)
+        # Bounded, so that a gateway that hangs costs these threads and no more (R07).
+        self._executor = ThreadPoolExecutor(
+            _MAX_CONCURRENT_CALLS, thread_name_prefix="hupan-gateway"
+        )
+        # So that a call's time runs from its turn on, not while it waits for a thread.
+        self._slots = asyncio.Semaphore(_MAX_CONCURRENT_CALLS)
+
+    async def send(self, message: Message) -> None:
+        """Send one SMS; beyond four at once, calls wait their turn.
+
+        Raises:
+            NotSent: Refused here, out of reach, or not accepted (429, 5xx: again).
+            OutcomeUnknown: No answer came although the request was handed over.
+        """
+        await self.send_and_report(message)
+
+    async def send_and_report(self, message: Message, *, needs_reply: bool = False) -> str:
+        """Send one SMS like `send`; return what the gateway said, "" unless it is wanted.
+
+        Raises:
+            NotSent, OutcomeUnknown: As `send` raises them.
+        """
+        check_sms_message(message)
+        await self._acquire_slot()
+        request = self._build_request(message, needs_reply=needs_reply)
+        try:
+            outcome = await self._run_call(GatewayCall(self._new_connection(), request))
+        finally:
+            self._slots.release()
+        if not isinstance(outcome, GatewayResponse):
+            raise outcome
+        body = self._options.success.decode(outcome.body, outcome.content_type)
+        reply = sanitize_reply(body, [message.to, message.code, *self._options.secrets()])
+        failure = self._find_failure(outcome, body, reply)
+        if failure is not None:
+            raise failure
+        return f"{outcome.status} {reply}".strip()
+
+    async def close(self) -> None:
+        """Let the threads go; a call under way ends by its own deadline."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _acquire_slot(self) -> None:
+        try:
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            # The server stops: this one has not left, and must not count as if it might have (R17).
+            raise NotSent("its turn did not come", is_retryable=True) from None
+
+    async def _run_call(self, call: GatewayCall) -> GatewayResponse | NotSent | OutcomeUnknown:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._options.timeout_seconds):
+                return await loop.run_in_executor(self._executor, call.run)
+        except TimeoutError:
+            if call.abort():
+                unknown = OutcomeUnknown("the gateway did not answer in time")
+                return call.decided_response or unknown
+            return NotSent("the gateway was not reached in time", is_retryable=True)
+        finally:
+            # Also when the call is cancelled: the thread must not outlive it.
+            call.abort()
+
+    def _new_connection(self) -> "HTTPConnection":
+        from urllib3.connection import (  # noqa: PLC0415  costs start time where no gateway is used
+            HTTPConnection,
+            HTTPSConnection,
+        )
+
+        target = self._options.address()
+        seconds = self._options.timeout_seconds
+        if target.scheme == "http":
+            return HTTPConnection(target.host, target.port, timeout=seconds)
+        return HTTPSConnection(target.host, target.port, timeout=seconds, ssl_context=self._tls)
+
+    def _build_request(self, message: Message, *, needs_reply: bool) -> GatewayRequest:
+        timestamp = str(int(self._now()))
+        values = {
+            "to": message.to,
+            "code": message.code,
+            "text": render(message, self._brand).body,
+            "purpose": message.purpose,
+            "id": message.id,
+            "timestamp": timestamp,
+        }
+        body = self._templates.body.fill(values).encode()
+        headers = {name: part.fill(values) for name, part in self._templates.headers.items()}
+        headers |= self._standard_headers(message, timestamp, body)
+        return GatewayRequest(
+            method=self._options.method,
+            path_and_query=self._templates.path.fill(values),
+            headers=headers,
+            body=body,
+            needs_body=self._options.success.needs_body,
+            needs_reply=needs_reply,
+        )
+
+    def _standard_headers(self, message: Message, timestamp: str, body: bytes) -> dict[str, str]:
+        headers = {
+            "User-Agent": "hupan",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+            "Idempotency-Key": message.id,
+            "X-Timestamp": timestamp,
+        }
+        if body:
+            headers["Content-Type"] = self._options.content_type
+        if self._options.hmac_secret:
+            headers[self._options.hmac_header] = sign_body(
+                self._options.hmac_secret, timestamp, body
+            )
+        return headers
+
+    def _find_failure(self, response: GatewayResponse, body: str, reply: str) -> NotSent | None:
+        status, is_truncated = response.status, len(response.body) >= MAX_RESPONSE_BYTES
+        suffix = f": {reply}" if reply else ""
+        if not 200 <= status < 300:  # noqa: PLR2004  every 2xx is a success, as HTTP says
+            is_retryable = status == _TOO_MANY_REQUESTS or status >= 500  # noqa: PLR2004  every 5xx, as HTTP says
+            return NotSent(f"the gateway answered {status}{suffix}", is_retryable)
+        if (is_truncated and self._options.success.needs_body) or not self._options.success.matches(
+            body
+        ):
+            text = f"the gateway answered {status} without what counts as a success{suffix}"
+            return NotSent(text, is_retryable=False)
+        return None
+
+
+def sign_body(secret: str, timestamp: str, body: bytes) -> str:
+    """Compute the signature: HMAC-SHA-256 in hex over timestamp, a dot, and the body."""
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()

@@ -1,0 +1,185 @@
+"""The end of an account (security A4, A7).
+
+Who cancels proves it with a code that went to what is bound to the account, sent while it was
+bound (security D1), together with the account's own token; one to a target that nobody proved to
+hold when it was bound will not do. All sessions end in the same change,
+and from then on the account answers like one that never was. Only after a delay is it erased and
+are its number and address free again; whoever registers them starts from nothing, under a new id.
+Meanwhile a sign-in is told why it is refused, but only after its code or password was right (E3).
+"""
+
+from functools import partial
+
+from hupan.addresses import ContactAddress, ContactParser
+from hupan.clock import Clock
+from hupan.domain.codes import Codes, attempt_key
+from hupan.domain.contacts import StepUps, bound_contacts, invalidate_codes
+from hupan.domain.outbox import NoticeQueue
+from hupan.errors import (
+    AppError,
+    InvalidField,
+    NotSignedIn,
+    OlderProofNeeded,
+    UnknownUser,
+    WrongCode,
+)
+from hupan.model import Account, AccountId, Caller, Channel, Session
+from hupan.ratelimit.stored import reset_attempts, unwrap
+from hupan.store.accounts import find_identity_owner, lock_account
+from hupan.store.codes import revoke_code
+from hupan.store.database import Database, Transaction
+from hupan.store.deletion import (
+    erase_account,
+    list_due_erasures,
+    list_identities,
+    restore_account,
+    schedule_erasure,
+)
+from hupan.store.sessions import lock_caller, log_out_all
+
+ACCOUNT_CANCELLED_NOTICE = "notice-account-cancelled"
+ACCOUNT_RESTORED_NOTICE = "notice-account-restored"
+ERASE_BATCH_SIZE = 100
+
+
+class AccountDeletion:
+    """Cancels accounts, and erases them when their time has come."""
+
+    def __init__(
+        self,
+        engine: Database,
+        clock: Clock,
+        targets: ContactParser,
+        codes: Codes,
+        notices: NoticeQueue,
+        step_ups: StepUps,
+        erase_after_seconds: int,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._targets = targets
+        self._codes = codes
+        self._notices = notices
+        self._step_ups = step_ups
+        self._erase_after_seconds = erase_after_seconds
+
+    async def cancel(self, session: Session, phone: str, email: str, code: str) -> None:
+        """Cancels the account of a session, by a code for its number or for its address.
+
+        Raises:
+            InvalidField: not one of `phone` and `email` is given, or it cannot be.
+            WrongCode: the target is not the account's, or the code is not its own.
+            OlderProofNeeded: the target was bound without proof, not long ago.
+            NotSignedIn: the session has ended meanwhile.
+        """
+        target = self._parse_contact(phone, email)
+
+        async def change(tx: Transaction) -> AppError | None:
+            now = int(self._clock.now())
+            caller = await lock_caller(tx, session.account_id, session.token_hash)
+            if caller is None:
+                return NotSignedIn()
+            refusal = await self._find_cancel_error(tx, caller, target, code, now)
+            if refusal is None:
+                await self._cancel_account(tx, caller.account, now)
+            return refusal
+
+        unwrap(await self._engine.run_transaction(change))
+        self._notices.flush()
+
+    async def cancel_by_operator(self, account_id: AccountId) -> int:
+        """Cancels an account by an operator's hand; gives when it is erased, in unix seconds.
+
+        Raises:
+            UnknownUser: there is no such account, or it was cancelled before.
+        """
+
+        async def change(tx: Transaction) -> int:
+            account = await lock_account(tx, account_id)
+            if account is None:
+                raise UnknownUser
+            return await self._cancel_account(tx, account, int(self._clock.now()))
+
+        erase_at = await self._engine.run_transaction(change)
+        self._notices.flush()
+        return erase_at
+
+    async def restore(self, account_id: AccountId) -> None:
+        """Takes back that an account was cancelled, until it is erased, by an operator's hand.
+
+        Its sessions stay ended: whoever has its number, address or password signs in anew.
+
+        Raises:
+            UnknownUser: there is no such account, it was not cancelled, or its time is over.
+        """
+
+        async def change(tx: Transaction) -> None:
+            now = int(self._clock.now())
+            if not await restore_account(tx, account_id, now):
+                raise UnknownUser
+            account = await lock_account(tx, account_id)
+            if account is None:
+                raise UnknownUser
+            await self._notices.enqueue(
+                tx, bound_contacts(account), ACCOUNT_RESTORED_NOTICE, now=now
+            )
+
+        await self._engine.run_transaction(change)
+        self._notices.flush()
+
+    async def erase_due(self) -> int:
+        """Erases the cancelled accounts whose time is over; gives how many it found."""
+        due = await list_due_erasures(self._engine, int(self._clock.now()), ERASE_BATCH_SIZE)
+        for account in due:
+            await self._engine.run_transaction(partial(self._erase, account))
+        return len(due)
+
+    def _parse_contact(self, phone: str, email: str) -> ContactAddress:
+        if phone and email:
+            raise InvalidField("email")
+        if email:
+            return self._targets.parse_email(email, "email")
+        return self._targets.parse_phone(phone, "phone")
+
+    async def _find_cancel_error(
+        self, tx: Transaction, caller: Caller, target: ContactAddress, code: str, now: int
+    ) -> AppError | None:
+        """Why a code does not prove that the caller owns its account; None when it does.
+
+        A target of somebody else's is refused before its code is touched: nobody can guess at it
+        here, nor use its tries up. That more proof is needed is told at once, as on a change.
+        """
+        account = caller.account.id
+        if await find_identity_owner(tx, target.identity_kind, target.key) != account:
+            return WrongCode()
+        if await self._step_ups.is_unverified(tx, account, target.channel, now):
+            return OlderProofNeeded()
+        device_key = await attempt_key(
+            tx, target, caller.session.device_id, "binding", caller.account.id
+        )
+        redeemed = await self._codes.redeem(tx, target, code, device_key=device_key, now=now)
+        if isinstance(redeemed, AppError):
+            return redeemed
+        return None if redeemed.purpose == "own" and redeemed.account_id == account else WrongCode()
+
+    async def _cancel_account(self, tx: Transaction, account: Account, now: int) -> int:
+        """Ends sessions and codes at once and tells both channels; gives when it is erased."""
+        erase_at = now + self._erase_after_seconds
+        await schedule_erasure(tx, account.id, erase_at)
+        await log_out_all(tx, account.id, now)
+        recipients = bound_contacts(account)
+        for target in recipients:
+            await invalidate_codes(tx, target)
+        await self._notices.enqueue(tx, recipients, ACCOUNT_CANCELLED_NOTICE, now=now)
+        return erase_at
+
+    async def _erase(self, account: AccountId, tx: Transaction) -> None:
+        """Erases an account, unless another process did."""
+        identities = await list_identities(tx, account)
+        if not await erase_account(tx, account, int(self._clock.now())):
+            return
+        for kind, value in identities:
+            if kind != "invitation":
+                channel: Channel = "sms" if kind == "phone" else "email"
+                await revoke_code(tx, channel, value)
+                await reset_attempts(tx, channel, value)

@@ -1,1 +1,0 @@
-"""Puts an ASGI app on sockets: limits, deadlines, workers, a graceful end."""

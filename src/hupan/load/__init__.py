@@ -1,1 +1,0 @@
-"""Loads a running server and tells what it answered."""

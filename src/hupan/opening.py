@@ -1,0 +1,321 @@
+"""Prepares, opens and identifies the store that the settings name, for servers and for commands.
+
+A command does not take the server's lock (security R14 b): SQLite lets both write in turn, so a
+change here must be short. It never migrates, for that would take the store from under the server.
+"""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from hupan.config import Settings
+from hupan.crypto import (
+    KeyFileError,
+    SecretBox,
+    key_fingerprint,
+    load_existing_key,
+    load_or_create_key,
+)
+from hupan.model import StoreUnavailable
+from hupan.ownership import chown_to_folder_owner
+from hupan.store.database import Database, MeasuredDatabase, StoreRefused
+from hupan.store.identity import (
+    StoreIdentity,
+    check_key_exists,
+    check_same_key,
+    check_same_kind,
+    check_store_exists,
+    claim_store,
+    read_file_identity,
+    read_identity,
+    read_identity_without_writing,
+)
+from hupan.store.integrity import check_file, check_rows
+from hupan.store.locks import StoreLock, check_is_sqlite_file, check_not_open_by_other_path
+from hupan.store.migrate import check_file_current, load_applied_from_file, migrate_file
+from hupan.store.postgres_pool import PoolSize, PostgresDsn
+from hupan.store.repair import repair_before_start, repair_while_serving
+from hupan.store.sqlite import SqliteDatabase
+from hupan.store.wal import check_wal_intact
+
+
+class PostgresOpening(Protocol):
+    """What `hupan.store.postgres` offers."""
+
+    def open_migrated(self, place: PostgresDsn, size: PoolSize) -> Awaitable[MeasuredDatabase]:
+        """A store that was brought up to date first."""
+        ...
+
+    def applied(self, place: PostgresDsn, size: PoolSize) -> Awaitable[dict[int, str]]:
+        """Number and digest of each migration."""
+        ...
+
+    def open_current(self, place: PostgresDsn, size: PoolSize) -> Awaitable[Database]:
+        """A store that is up to date already."""
+        ...
+
+
+async def read_applied_migrations(settings: Settings) -> dict[int, str]:
+    """Number and digest of each migration in the store.
+
+    Raises:
+        StoreRefused: there is no store, or it cannot be read.
+        StoreUnavailable: the server of the store cannot be reached.
+    """
+    if settings.is_postgres:
+        return await _import_postgres_opening().applied(
+            make_postgres_dsn(settings), _make_pool_size(settings)
+        )
+    return load_applied_from_file(settings.database_path)
+
+
+async def open_server_database(settings: Settings) -> MeasuredDatabase:
+    """The store of a server. A file was prepared before; a PostgreSQL store is migrated here.
+
+    Raises:
+        StoreRefused: the store cannot be used as it is.
+        StoreUnavailable: the server of the store cannot be reached.
+    """
+    if settings.is_postgres:
+        return await _import_postgres_opening().open_migrated(
+            make_postgres_dsn(settings), _make_pool_size(settings)
+        )
+    return _open_sqlite(settings.database_path)
+
+
+async def open_current_database(settings: Settings) -> Database:
+    """The store for a command; it is never migrated here.
+
+    Raises:
+        StoreRefused: there is no store, or it is not of this version.
+        StoreUnavailable: the server of the store cannot be reached.
+    """
+    if settings.is_postgres:
+        return await _import_postgres_opening().open_current(
+            make_postgres_dsn(settings), _make_pool_size(settings)
+        )
+    check_not_open_by_other_path(settings.database_path)
+    check_file_current(settings.database_path)
+    return _open_sqlite(settings.database_path)
+
+
+def _open_sqlite(path: Path) -> SqliteDatabase:
+    database = SqliteDatabase(path)
+    database.set_repair(partial(repair_while_serving, path))
+    return database
+
+
+def make_integrity_check(
+    settings: Settings, database: Database
+) -> Callable[[], Awaitable[list[str]]]:
+    """What reads a whole store and tells what is wrong with it."""
+    if settings.is_postgres:
+        return lambda: check_rows(database)
+    return lambda: check_file(settings.database_path)
+
+
+def make_postgres_dsn(settings: Settings) -> PostgresDsn:
+    """Where the PostgreSQL store lies."""
+    return PostgresDsn(
+        settings.database,
+        settings.database_password,
+        settings.database_ca_file,
+        settings.database_timeout_seconds,
+        settings.database_connect_seconds,
+    )
+
+
+def _make_pool_size(settings: Settings) -> PoolSize:
+    return PoolSize(settings.database_pool, settings.database_statements)
+
+
+def _import_postgres_opening() -> PostgresOpening:
+    """Late: asyncpg takes 50 ms and 7 MB, which a server on SQLite has no use for."""
+    return cast("PostgresOpening", import_module("hupan.store.postgres"))
+
+
+class OperationRefused(Exception):
+    """The command cannot be done; the text says why, in Chinese and English."""
+
+
+@asynccontextmanager
+async def open_for_admin(settings: Settings) -> AsyncIterator[Database]:
+    """Opens the store of a server for one command.
+
+    Raises:
+        OperationRefused: there is no store, it is not of this version, or it failed on the way.
+    """
+    try:
+        database = await open_current_database(settings)
+    except StoreRefused as error:
+        raise OperationRefused(str(error)) from error
+    except StoreUnavailable as error:
+        raise OperationRefused(_unavailable_text(error)) from error
+    try:
+        await _check_key(settings, database)
+        yield database
+    except StoreRefused as error:
+        raise OperationRefused(str(error)) from error
+    except StoreUnavailable as error:
+        raise OperationRefused(_unavailable_text(error)) from error
+    finally:
+        await database.close()
+
+
+async def _check_key(settings: Settings, database: Database) -> None:
+    """What a command would seal with another key, no server could open."""
+    key_path, identity = settings.secret_key_path, await read_identity(database)
+    if not key_path.exists() and (identity.key_fingerprint or identity.is_served):
+        return  # a command that needs it says so
+    try:
+        check_same_key(identity, key_fingerprint(load_or_create_key(key_path)))
+    except (KeyFileError, OSError) as error:
+        raise OperationRefused(str(error)) from error
+
+
+def _unavailable_text(error: StoreUnavailable) -> str:
+    return f"数据库暂时无法使用 / the store cannot be used now: {error}"
+
+
+class StartRefused(Exception):
+    """The server cannot start; the text says why, in Chinese and English."""
+
+
+@contextmanager
+def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[None]:
+    """Makes folder, key and file, brings the file up to date, and holds it for this server.
+
+    Raises:
+        StartRefused: another server has it, it is of the other kind, it has another key, or
+            store or key cannot be used.
+    """
+    key_path = settings.secret_key_path
+    check = partial(_check_identity, key_path, is_sandbox)
+    try:
+        if settings.is_postgres:
+            # A URL that asks for less than it may is refused before anything. Every node needs
+            # the same key, so one is made only once the store says that it has none.
+            make_postgres_dsn(settings).make_ssl_context()
+            _create_folder(key_path.parent)
+            yield
+            return
+        check_store_exists(settings.database_path, key_path)
+        _create_folder(key_path.parent)
+        with prepared_sqlite_file(settings.database_path, check):
+            load_or_create_key(key_path)
+            yield
+    except (StoreRefused, KeyFileError, OSError) as error:
+        raise StartRefused(str(error)) from error
+
+
+def check_store_and_key(settings: Settings) -> None:
+    """Tells, as the start of a server would, of a store and a key that do not belong together.
+
+    Nothing is made or changed, and a store on PostgreSQL is not asked: it may be out of reach.
+
+    Raises:
+        StartRefused: the store is a sandbox's, or store or key is missing or another one.
+    """
+    database_path, key_path = settings.database_path, settings.secret_key_path
+    try:
+        if settings.is_postgres:
+            return
+        check_store_exists(database_path, key_path)
+        if database_path.exists() and (identity := read_identity_without_writing(database_path)):
+            _check_identity(key_path, is_sandbox=False, identity=identity)
+    except (StoreRefused, KeyFileError, OSError) as error:
+        raise StartRefused(str(error)) from error
+
+
+def _check_identity(key_path: Path, is_sandbox: bool, identity: StoreIdentity) -> None:
+    check_same_kind(identity, is_sandbox=is_sandbox)
+    check_key_exists(identity, key_path)
+    if key_path.exists():
+        check_same_key(identity, key_fingerprint(load_existing_key(key_path)))
+
+
+def _accept_any_identity(_identity: StoreIdentity) -> None:
+    """Whoever brings a store up to date takes any."""
+
+
+@contextmanager
+def prepared_sqlite_file(
+    database_path: Path, check_identity: Callable[[StoreIdentity], None] = _accept_any_identity
+) -> Iterator[None]:
+    """Makes folder and file, brings the file up to date, and holds it.
+
+    Args:
+        database_path: the file.
+        check_identity: is told what the store knows of itself before it is changed; may refuse it.
+
+    Raises:
+        StoreRefused: another server has it, or it cannot be used.
+    """
+    _create_folder(database_path.parent)
+    check_is_sqlite_file(database_path)
+    lock = StoreLock(database_path)
+    try:
+        _create_private_file(database_path)
+        lock.lock_file()
+        check_wal_intact(database_path)
+        repair_before_start(database_path)
+        check_identity(read_file_identity(database_path))
+        migrate_file(database_path)
+        yield
+    finally:
+        lock.release()
+
+
+async def open_secret_box(key_path: Path, database: Database, *, is_sandbox: bool) -> SecretBox:
+    """The key of an open store that is up to date; a new store takes the one that lies there.
+
+    Raises:
+        StoreRefused: the store is of the other kind, its key is another one, or is missing.
+        KeyFileError: the key file cannot be used.
+    """
+    identity = await read_identity(database)
+    check_same_kind(identity, is_sandbox=is_sandbox)
+    check_key_exists(identity, key_path)
+    secret = load_or_create_key(key_path)
+    await database.run_transaction(
+        lambda tx: claim_store(tx, key_fingerprint(secret), is_sandbox=is_sandbox)
+    )
+    return SecretBox(secret)
+
+
+def _create_folder(folder: Path) -> None:
+    try:
+        if not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _set_folder_owner(folder)
+    except OSError as error:
+        raise StoreRefused(f"无法创建目录 / cannot make the folder {folder}: {error}") from error
+
+
+def _set_folder_owner(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        chown_to_folder_owner(descriptor, folder.parent)
+    finally:
+        os.close(descriptor)
+
+
+def _create_private_file(database_path: Path) -> None:
+    """A new store is readable for its owner alone; SQLite gives its other files the same mode."""
+    try:
+        resolved_path = (
+            database_path.resolve()
+        )  # what lies elsewhere belongs to whom that folder does
+        descriptor = os.open(resolved_path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            chown_to_folder_owner(descriptor, resolved_path.parent)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StoreRefused(
+            f"无法写入数据库 / cannot write the store {database_path}: {error}"
+        ) from error

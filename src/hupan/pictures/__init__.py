@@ -1,1 +1,0 @@
-"""Captcha pictures: how they are drawn, and a pool that keeps some ready."""

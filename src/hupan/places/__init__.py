@@ -1,1 +1,0 @@
-"""Where on earth an address is."""

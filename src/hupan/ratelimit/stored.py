@@ -1,0 +1,292 @@
+"""A change that says no and is kept all the same.
+
+A wrong guess must be counted even though it is refused (security C4), so inside a change a refusal
+is returned, not raised: the change commits, and `granted` raises it afterwards.
+
+What it counts lies in the store: exact whatever the number of processes and of parallel requests.
+
+The key of the device that tries may follow, for a device that the owner knows has a count of its
+own. All of them end when a target belongs to its owner no more: whoever has it next is not locked
+out by guesses at somebody else's secrets. Counts of messages stay, for they protect the target.
+
+A target is counted in its folded form, so that the spellings of one mailbox share one limit (X11).
+
+All of it is counted in the store, in the change that sends (security C11, C12). A part of what the
+server sends in a day is kept for numbers and addresses that have an account, so strangers who spend
+the rest stop no owner (X4). Who asks is answered alike: once that rest is spent, a code to a number
+without an account is answered as if it were sent, and does not leave (E1, decision 0028).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hupan.addresses import ContactAddress, SmsDestinations, fold_for_limits, number_prefix
+from hupan.errors import AppError, SendingStopped, TooManyTries
+from hupan.metrics import IncrementMetric, ignore_metric
+from hupan.model import Channel, Limit
+from hupan.ratelimit.detector import Alarms
+from hupan.rules import DAY_SECONDS, StoredLimits
+from hupan.store.database import Transaction
+from hupan.store.rate_counters import delete_counters, is_limit_reached, take_back, try_increment
+
+Value = TypeVar("Value")
+
+
+def unwrap(outcome: Value | AppError) -> Value:
+    """What was granted.
+
+    Raises:
+        Refusal: the one that the change returned.
+    """
+    if isinstance(outcome, AppError):
+        raise outcome
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """Targets that are tested with: no limit of their own holds until a time.
+
+    Attributes:
+        key_prefixes: the beginnings of what their events are counted under.
+        until: unix seconds.
+    """
+
+    key_prefixes: tuple[str, ...] = ()
+    until: int = 0
+
+    def covers(self, subject: str, now: int) -> bool:
+        """Whether the events of a subject are not counted."""
+        return now < self.until and subject.startswith(self.key_prefixes)
+
+
+class StoredLimiter:
+    """Counts events of a subject against limits, inside the change that the event belongs to.
+
+    Args:
+        enabled: whether anything is limited at all.
+        exemption: what is not.
+        count: counts the refusals.
+    """
+
+    def __init__(
+        self,
+        *,
+        enabled: bool,
+        exemption: Exemption | None = None,
+        count: IncrementMetric = ignore_metric,
+    ) -> None:
+        self._enabled = enabled
+        self._exemption = exemption or Exemption()
+        self._count = count
+
+    async def take(self, tx: Transaction, subject: str, limits: Sequence[Limit], now: int) -> bool:
+        """Counts one event against every limit; False, counted nowhere, when one is full."""
+        if not self._enabled or self._exemption.covers(subject, now):
+            return True
+        for position, limit in enumerate(limits):
+            if limit.max_events < 1 or not await try_increment(tx, subject, limit, now):
+                self._count("limit_refusals", limit.name)
+                for taken in limits[:position]:
+                    await take_back(tx, subject, taken, now)
+                return False
+        return True
+
+    async def take_first(self, tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
+        """Counts one event that is no refusal when it is not counted: has it a window of its own?
+
+        Nothing is first where nothing is limited.
+        """
+        if not self._enabled or self._exemption.covers(subject, now):
+            return False
+        return await try_increment(tx, subject, limit, now)
+
+    async def is_full(
+        self, tx: Transaction, subject: str, limits: Sequence[Limit], now: int
+    ) -> bool:
+        """Whether some limit is full; nothing is counted."""
+        if not self._enabled or self._exemption.covers(subject, now):
+            return False
+        for limit in limits:
+            if limit.max_events < 1 or await is_limit_reached(tx, subject, limit, now):
+                self._count("limit_refusals", limit.name)
+                return True
+        return False
+
+    async def take_optional(self, tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
+        """Count one event that goes another way when its limit is full, and is not refused."""
+        if not self._enabled or self._exemption.covers(subject, now):
+            return True
+        return limit.max_events > 0 and await try_increment(tx, subject, limit, now)
+
+    async def give_back(
+        self, tx: Transaction, subject: str, limits: Sequence[Limit], now: int
+    ) -> None:
+        """Takes back one event: the guess was right."""
+        if self._enabled:
+            for limit in limits:
+                await take_back(tx, subject, limit, now)
+
+
+NETWORK_SUFFIX = "network-"
+UNLIMITED_PREFIX = "free-"
+"""The beginning of names under which attempts are counted that no limit counts."""
+
+
+def limit_key(target: ContactAddress) -> str:
+    """Return the folded form of a target: what has one limit is one account to the hash queue."""
+    return fold_for_limits(target.channel, target.key)
+
+
+def code_attempts_key(channel: Channel, key: str) -> str:
+    """What guesses at the codes of a target are counted under."""
+    return f"{channel}:{fold_for_limits(channel, key)}:"
+
+
+def password_attempts_key(key: str) -> str:
+    """What wrong passwords of an address are counted under."""
+    return f"password:{fold_for_limits('email', key)}:"
+
+
+def sign_ins_key(key: str) -> str:
+    """Return what the sign-ins with the password of an address are counted under (X3)."""
+    return f"sign-in:{fold_for_limits('email', key)}:"
+
+
+def network_suffix(network: str) -> str:
+    """Return what follows a target's subject for attempts that come from one network.
+
+    A short hash: a subject ends at its last colon, and an address of IPv6 has some.
+    """
+    return NETWORK_SUFFIX + hashlib.sha256(network.encode()).hexdigest()[:16]
+
+
+def sends_key(channel: Channel, key: str) -> str:
+    """What messages to a target are counted under."""
+    return f"send:{channel}:{fold_for_limits(channel, key)}:"
+
+
+def recent_send_key(key: str) -> str:
+    """What tells whether a number was sent to lately (security C12)."""
+    return f"number:{key}:"
+
+
+def number_prefix_key(prefix: str) -> str:
+    """What numbers that begin with the same digits are counted under (security C12)."""
+    return f"block:{prefix}:"
+
+
+def notices_key(channel: Channel, key: str) -> str:
+    """What notices to a target are counted under; their purpose follows."""
+    return f"notice:{channel}:{fold_for_limits(channel, key)}:"
+
+
+def all_keys(channel: Channel, key: str) -> tuple[str, ...]:
+    """The beginnings of all that is counted of a target."""
+    keys = (
+        code_attempts_key(channel, key),
+        sends_key(channel, key),
+        recent_send_key(key),
+        notices_key(channel, key),
+    )
+    return (*keys, password_attempts_key(key), sign_ins_key(key)) if channel == "email" else keys
+
+
+def spelling_suffix(key: str) -> str:
+    """Return what follows a subject for a count of one spelling of a target alone."""
+    return "-" + hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+async def reset_attempts(tx: Transaction, channel: Channel, key: str) -> None:
+    """Forgets every try at a target's codes and password, from whatever device."""
+    await delete_counters(tx, code_attempts_key(channel, key))
+    if channel == "email":
+        await delete_counters(tx, password_attempts_key(key))
+
+
+ACCOUNT_SHARE_LIMIT = Limit("account-sends-day", 3, DAY_SECONDS)
+"""Codes of one target that may use what is kept for accounts; more come from the other part.
+
+So whoever knows many numbers with accounts spends little of it.
+"""
+
+
+class CodeSendLimits:
+    """Tells whether a code may be sent."""
+
+    def __init__(
+        self,
+        limiter: StoredLimiter,
+        limits: StoredLimits,
+        destinations: SmsDestinations,
+        alarms: Alarms,
+    ) -> None:
+        self._limiter = limiter
+        self._limits = limits
+        self._destinations = destinations
+        self._alarms = alarms
+
+    async def admit(
+        self, tx: Transaction, target: ContactAddress, now: int, *, has_account: bool
+    ) -> bool | AppError:
+        """Count a code to a target; return whether it leaves, or what refuses it.
+
+        The refusal depends on nothing that a stranger must not learn: with an account and without
+        one the same is counted, and the same is answered (security E1, E2).
+
+        The server's own limits come last: their rows are held until the change is kept, and whoever
+        holds them waits for nothing more of this kind.
+        """
+        subject = sends_key(target.channel, target.key)
+        if not await self._limiter.take(tx, subject, self._limits.code_sends, now):
+            return TooManyTries()
+        if not await self._take_adjacent(tx, target, now):
+            self._alarms.raise_alarm("adjacent-numbers", block=number_prefix(target))
+            return TooManyTries()
+        is_early = await self._limiter.take_optional(tx, subject, ACCOUNT_SHARE_LIMIT, now)
+        in_budget = await self._take_from_budget(
+            tx, target.channel, now, is_for_account=has_account and is_early
+        )
+        if isinstance(in_budget, AppError):
+            return in_budget
+        return in_budget and self._destinations.is_allowed(target)
+
+    async def _take_from_budget(
+        self, tx: Transaction, channel: Channel, now: int, *, is_for_account: bool
+    ) -> bool | AppError:
+        """Count a code of the whole server; whether its part of the day's codes has room.
+
+        However it ends, the same number of statements runs for every target (security E2).
+        """
+        subject, server_limits = f"sent:{channel}", self._limits.server_code_sends.get(channel, ())
+        if await self._limiter.is_full(tx, subject, server_limits, now):
+            return self._limit_reached(channel)
+        shares = self._limits.code_shares.get(channel)
+        share = shares and (shares.with_account if is_for_account else shares.without_account)
+        if share and not await self._limiter.take_optional(tx, subject, share, now):
+            self._alarms.raise_alarm("codes-to-strangers-stopped", channel=channel)
+            await self._limiter.is_full(tx, subject, server_limits, now)
+            return False
+        if await self._limiter.take(tx, subject, server_limits, now):
+            return True
+        if share:  # others took the last ones meanwhile
+            await self._limiter.give_back(tx, subject, (share,), now)
+        return self._limit_reached(channel)
+
+    def _limit_reached(self, channel: Channel) -> AppError:
+        self._alarms.raise_alarm("sending-stopped", channel=channel)
+        return SendingStopped()
+
+    async def _take_adjacent(self, tx: Transaction, target: ContactAddress, now: int) -> bool:
+        """Counts a number among those beside it, once in the time of the limit."""
+        for limit in self._limits.adjacent_numbers if target.channel == "sms" else ():
+            once = Limit(f"{limit.name}-once", 1, limit.window_seconds)
+            subject, block = recent_send_key(target.key), number_prefix_key(number_prefix(target))
+            if await self._limiter.take_first(
+                tx, subject, once, now
+            ) and not await self._limiter.take(tx, block, (limit,), now):
+                await self._limiter.give_back(tx, subject, (once,), now)
+                return False
+        return True

@@ -1,0 +1,179 @@
+"""Captures the messages that the sandbox would send, and prints their codes on the terminal."""
+
+import asyncio
+import contextlib
+import queue
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Literal, TextIO, TypeAlias
+
+from msgspec import Struct
+
+from hupan.addresses import fold_for_search
+from hupan.background import ensure_task
+from hupan.clock import Clock
+from hupan.delivery.sender import Message
+from hupan.delivery.texts import render
+
+MAX_CAPTURED_MESSAGES = 10_000
+CapturedChannel: TypeAlias = Literal["sms", "email", "captcha", "push"]
+
+
+class CapturedMessage(Struct, frozen=True, rename="camel"):
+    """One message. A captcha's `to` is its id, its `code` the answer."""
+
+    id: int
+    channel: CapturedChannel
+    to: str
+    purpose: str
+    code: str
+    text: str
+    created_at: int
+
+
+class MessageFilter(Struct, frozen=True):
+    """Which entries somebody asks for; empty and 0 match all."""
+
+    channel: str = ""
+    to: str = ""
+    since: int = 0
+
+    def matches(self, entry: CapturedMessage) -> bool:
+        """Whether an entry is asked for: targets are compared in their normal form."""
+        return (
+            self.channel in ("", entry.channel)
+            and (self.to == "" or fold_for_search(self.to) == fold_for_search(entry.to))
+            and entry.created_at >= self.since
+        )
+
+
+class MessageCapture:
+    """Keeps the last messages; it is the sender of both channels."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        brand: str,
+        on_message: Callable[[CapturedMessage], None] = lambda _entry: None,
+    ) -> None:
+        self._on_message = on_message
+        self._clock = clock
+        self._brand = brand
+        self._entries: deque[CapturedMessage] = deque(maxlen=MAX_CAPTURED_MESSAGES)
+        self._last_id = 0
+        self._shown: set[int] = set()
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    async def send(self, message: Message) -> None:
+        """Takes a message as a sender does."""
+        text = render(message, self._brand)
+        body = f"{text.subject}\n{text.body}".strip()
+        self.add(message.channel, message.to, message.purpose, message.code, body)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def add(self, channel: CapturedChannel, to: str, purpose: str, code: str, text: str) -> None:
+        """Keeps a message and tells whoever waits for one."""
+        self._last_id += 1
+        now = int(self._clock.now())
+        entry = CapturedMessage(self._last_id, channel, to, purpose, code, text, now)
+        self._entries.append(entry)
+        self._on_message(entry)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def list_matching(self, message_filter: MessageFilter) -> list[CapturedMessage]:
+        """The matching messages, newest first; from now on they count as shown."""
+        found = self._find(message_filter)
+        self._shown.update(entry.id for entry in found)
+        return found
+
+    async def wait_for_match(
+        self, message_filter: MessageFilter, timeout_seconds: float
+    ) -> CapturedMessage | None:
+        """The newest matching message that was never shown, or else the next that comes.
+
+        So it does not matter whether the code or the question for it was first.
+        """
+        await ensure_task()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                while not (fresh := self._unshown(message_filter)):
+                    await self._wait_for_next()
+                self._shown.update(entry.id for entry in fresh)
+                return fresh[0]
+        return None
+
+    def clear(self) -> None:
+        """Forgets every message."""
+        self._entries.clear()
+        self._shown.clear()
+
+    def _find(self, message_filter: MessageFilter) -> list[CapturedMessage]:
+        return [entry for entry in reversed(self._entries) if message_filter.matches(entry)]
+
+    def _unshown(self, message_filter: MessageFilter) -> list[CapturedMessage]:
+        return [entry for entry in self._find(message_filter) if entry.id not in self._shown]
+
+    async def _wait_for_next(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+
+MAX_QUEUED_LINES = 1000
+"""Lines that wait for a terminal that does not take them; more are dropped (security X6)."""
+_CHANNEL_NAMES = {"sms": ("短信", "SMS"), "email": ("邮件", "e-mail")}
+
+
+class CodePrinter:
+    """Writes lines from a thread of its own.
+
+    Args:
+        stream: where to write; None for the standard output of the moment.
+        english: the language of a line.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, english: bool = False) -> None:
+        self._stream = stream
+        self._english = english
+        self._lines: queue.Queue[str] = queue.Queue(MAX_QUEUED_LINES)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def queued(self) -> int:
+        """How many lines wait to be written."""
+        return self._lines.qsize()
+
+    def print_code(self, entry: CapturedMessage) -> None:
+        """Has a line written for a message with a code; captchas and notices have none."""
+        names = _CHANNEL_NAMES.get(entry.channel)
+        if names is None or not entry.code:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._write, name="codes", daemon=True)
+            self._thread.start()
+        label = "code" if self._english else "验证码"
+        line = f"{names[self._english]}  {_printable(entry.to)}  {label} {entry.code}"
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait(line)
+
+    def _write(self) -> None:
+        while True:
+            line = self._lines.get()
+            stream = self._stream or sys.stdout
+            encoding = getattr(stream, "encoding", None) or "utf-8"
+            with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+                stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+                stream.flush()
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,408 @@
+"""HTTP routes of the sandbox under `/sandbox`, and the check that keeps other sites' pages out.
+
+A page could otherwise wipe a sandbox with a form, or read its codes after having its own host name
+lead to 127.0.0.1 (DNS rebinding). A browser says in `Host` which name it asked for, and in
+`Sec-Fetch-Site` and `Origin` whose page asks; programs send none of the latter two. An address of
+digits cannot be rebound, so it is always a name of the sandbox.
+"""
+
+from codecs import BOM_UTF8
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from decimal import Decimal
+from difflib import get_close_matches
+from ipaddress import ip_address
+from typing import Annotated, Any, TypeAlias, TypeVar, cast, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hupan.clock import AdjustableClock
+from hupan.domain.provisioning import NewAccount, SandboxAccounts
+from hupan.domain.sessions import parse_device
+from hupan.errors import Busy, EmailTaken, InvalidField, PhoneTaken
+from hupan.model import StoreUnavailable, SupersededBuild
+from hupan.sandbox.outbox import CapturedChannel, MessageCapture, MessageFilter
+from hupan.sandbox.seeding import PACK_NAMES, PackName, Seeder, max_count
+
+MAX_BODY_BYTES = 1024 * 1024
+_MAX_SHOWN_CHARACTERS = 40
+_RESPONSE_HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+}
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+
+class BadRequest(Exception):
+    """What was asked for cannot be; it is said why in Chinese and in English."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.zh = zh
+        self.en = en
+
+
+async def read_json_body(request: Request, body_type: type[Body]) -> Body:
+    """The JSON body of a request; an empty one counts as `{}`, `null` as a key's absence.
+
+    Raises:
+        BadRequest: it is too large, no JSON, not of this form, or has a key that the form lacks.
+    """
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise BadRequest("请求体过大", "the body is too large")
+    try:
+        given = msgspec.json.decode(body.removeprefix(BOM_UTF8) or b"{}", type=dict[str, Any])
+        check_known("key", given, [one.encode_name for one in msgspec.structs.fields(body_type)])
+        return msgspec.convert({k: v for k, v in given.items() if v is not None}, type=body_type)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(
+            f"请求体不符合要求：{error}", f"the body cannot be taken: {error}"
+        ) from error
+
+
+def check_known(what: str, given: Collection[str], known: Collection[str]) -> None:
+    """Goes on only if nothing is given that is not known, such as a misspelt key.
+
+    Args:
+        what: `key`, `parameter` or `value`.
+        given: what was written.
+        known: what there is.
+
+    Raises:
+        BadRequest: it names the first stranger and the nearest that is known.
+    """
+    for name in given:
+        if name not in known:
+            shown = ascii(name[:_MAX_SHOWN_CHARACTERS])[1:-1] if not name.isprintable() else name
+            raise _unknown_name(what, shown[:_MAX_SHOWN_CHARACTERS], sorted(known))
+
+
+def _unknown_name(what: str, name: str, known: list[str]) -> BadRequest:
+    kind = {"key": "键", "parameter": "参数", "value": "取值"}[what]
+    near = get_close_matches(name.lower().replace("_", ""), [one.lower() for one in known], 1)
+    nearest = next((one for one in known if near and one.lower() == near[0]), "")
+    listed = ", ".join(known)
+    zh, en = f"没有这个{kind}：{name}", f"there is no such {what}: {name}"
+    if nearest:
+        zh, en = f"{zh}；是否指 {nearest}？", f"{en}; did you mean {nearest}?"
+    elif known:
+        zh, en = f"{zh}；可用：{listed}", f"{en}; there are {listed}"
+    return BadRequest(zh, en)
+
+
+def query_number(request: Request, name: str, default: float, maximum: float) -> float:
+    """A number of the query, from 0 to `maximum`.
+
+    Raises:
+        BadRequest: it is none, or out of range.
+    """
+    try:
+        value = float(request.query_params.get(name, default))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= maximum:
+        raise BadRequest(
+            f"{name} 须为 0 到 {maximum:g} 之间的数",
+            f"{name} must be a number from 0 to {maximum:g}",
+        )
+    return value
+
+
+def json_response(body: object) -> Response:
+    """A success."""
+    return Response(
+        msgspec.json.encode(body), media_type="application/json", headers=_RESPONSE_HEADERS
+    )
+
+
+def error_response(request: Request, http_status: int, zh: str, en: str) -> Response:
+    """A refusal, in words of the language that is asked for."""
+    is_english = request.headers.get("accept-language", "")[:2].lower() == "en"
+    return Response(
+        msgspec.json.encode({"error": en if is_english else zh}),
+        http_status,
+        media_type="application/json",
+        headers=_RESPONSE_HEADERS,
+    )
+
+
+_LOCALHOST = "localhost"
+_SAME_ORIGIN_SITES = ("same-origin", "none")
+BilingualText: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SameOriginMiddleware:
+    """Answers 403 to what may come from somebody else's page.
+
+    Attributes:
+        app: the doors.
+        allowed_hosts: host names besides localhost that lead here, in lower case.
+    """
+
+    app: ASGIApp
+    allowed_hosts: Collection[str] = ()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Looks before anything of the request is read."""
+        request = Request(scope)
+        problem = self._problem(request)
+        if problem is None:
+            await self.app(scope, receive, send)
+        else:
+            await error_response(request, 403, *problem)(scope, receive, send)
+
+    def _problem(self, request: Request) -> BilingualText | None:
+        hosts = request.headers.getlist("host")
+        name = _parse_host(hosts[0]) if len(hosts) == 1 else None
+        if name is None or not self._is_allowed_host(name):
+            return (
+                "主机名不是本沙盒的：请用 127.0.0.1 或 localhost 访问，或以 --allow-host 启动沙盒",
+                "not a host name of this sandbox: use 127.0.0.1 or localhost, or --allow-host",
+            )
+        if not _is_same_origin(request, hosts[0]):
+            return (
+                "其他网站的页面不能使用沙盒的接口；请在终端、测试或沙盒自己的页面中调用",
+                "pages of other sites cannot use the sandbox: call it from a terminal or a test",
+            )
+        return None
+
+    def _is_allowed_host(self, name: str) -> bool:
+        return name == _LOCALHOST or name in self.allowed_hosts or _is_address(name)
+
+
+def _is_same_origin(request: Request, host: str) -> bool:
+    """Whether no page asks, or one of the very same origin."""
+    sites = request.headers.getlist("sec-fetch-site")
+    if any(site not in _SAME_ORIGIN_SITES for site in sites):
+        return False
+    own = f"{request.url.scheme}://{host.lower()}"
+    return all(origin.lower() == own for origin in request.headers.getlist("origin"))
+
+
+def _parse_host(host: str) -> str | None:
+    """The name in a `Host`, without its port; None for what is none."""
+    try:
+        parts = urlsplit(f"//{host}")
+        parts.port  # noqa: B018 - it raises for what is no port
+    except ValueError:
+        return None
+    if parts.netloc != host or parts.username is not None or parts.password is not None:
+        return None
+    return parts.hostname
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+MAX_WAIT_SECONDS = 300.0
+MAX_TIME = 253_370_764_799
+"""The end of the year 9998: dates end with the year 9999, and days have a day after."""
+
+_TAKEN_FIELDS = {PhoneTaken: "phone", EmailTaken: "email"}
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+class AccountBody(Struct, rename="camel"):
+    """What POST `/sandbox/accounts` takes.
+
+    Attributes:
+        ban_reason: without `ban_days` the ban is for good.
+        invited_by: the invitation code of another account.
+    """
+
+    phone: str = ""
+    email: str = ""
+    password: str = ""
+    nickname: str = ""
+    coins: float = 0
+    vip_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    medals: tuple[str, ...] = ()
+    ban_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    ban_reason: str = ""
+    invited_by: str = ""
+    device_id: str = ""
+    platform: str = ""
+
+
+class SeedBody(Struct):
+    """What POST `/sandbox/seed` takes.
+
+    Attributes:
+        number: accounts, or groups of the pack `discovery`; without it the pack as it is.
+    """
+
+    pack: str
+    number: Annotated[int, Meta(ge=1)] = 0
+
+
+class EmptyBody(Struct):
+    """What POST `/sandbox/reset` takes: nothing."""
+
+
+class ClockBody(Struct):
+    """What POST `/sandbox/clock` takes: one of both."""
+
+    advance: float | None = None
+    set: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxRoutes:
+    """What the doors work on.
+
+    Attributes:
+        deliver_outbox: has everything in the outbox delivered.
+        delete_everything: forgets everything that is stored.
+        purge_expired: forgets what has expired, and erases cancelled accounts whose time has come.
+    """
+
+    outbox_messages: MessageCapture
+    clock: AdjustableClock
+    sandbox_accounts: SandboxAccounts
+    seeder: Seeder
+    deliver_outbox: Callable[[], Awaitable[None]]
+    delete_everything: Callable[[], Awaitable[None]]
+    purge_expired: Callable[[], Awaitable[None]]
+
+    def build_app(self) -> Starlette:
+        """The ASGI application of all doors."""
+        return Starlette(
+            routes=[
+                Route("/sandbox/outbox", handle_errors(self.list_outbox), methods=["GET"]),
+                Route(
+                    "/sandbox/outbox/wait", handle_errors(self.wait_for_message), methods=["GET"]
+                ),
+                Route("/sandbox/accounts", handle_errors(self.create_account), methods=["POST"]),
+                Route("/sandbox/seed", handle_errors(self.seed), methods=["POST"]),
+                Route("/sandbox/reset", handle_errors(self.reset), methods=["POST"]),
+                Route("/sandbox/clock", handle_errors(self.set_clock), methods=["POST"]),
+            ]
+        )
+
+    async def list_outbox(self, request: Request) -> Response:
+        """What was "sent", newest first."""
+        message_filter = _message_filter(request)
+        await self.deliver_outbox()
+        return json_response(self.outbox_messages.list_matching(message_filter))
+
+    async def wait_for_message(self, request: Request) -> Response:
+        """The next message that matches; 408 when none comes in time."""
+        seconds = query_number(request, "timeout", 30.0, MAX_WAIT_SECONDS)
+        message_filter = _message_filter(request, "timeout")
+        await self.deliver_outbox()
+        entry = await self.outbox_messages.wait_for_match(message_filter, seconds)
+        if entry is None:
+            return error_response(request, 408, "没有等到消息", "no message came in time")
+        return json_response(entry)
+
+    async def create_account(self, request: Request) -> Response:
+        """Makes an account: → {id, token}."""
+        body = await read_json_body(request, AccountBody)
+        login_device = parse_device(body.device_id, body.platform)
+        created = await self.sandbox_accounts.create(
+            NewAccount(
+                phone=body.phone,
+                email=body.email,
+                password=body.password,
+                nickname=body.nickname,
+                coins=Decimal(str(body.coins)),
+                vip_days=body.vip_days,
+                medals=body.medals,
+                ban_days=body.ban_days,
+                ban_reason=body.ban_reason,
+                invited_by=body.invited_by,
+            ),
+            login_device,
+        )
+        return json_response({"id": str(created.id), "token": created.token})
+
+    async def seed(self, request: Request) -> Response:
+        """Plants a pack: → [{id, phone, email, password, token}]."""
+        body = await read_json_body(request, SeedBody)
+        check_known("value", [body.pack], PACK_NAMES)
+        pack = cast("PackName", body.pack)
+        if body.number > max_count(pack):
+            maximum = max_count(pack)
+            raise BadRequest(f"number 须为 1 到 {maximum}", f"number must be 1 to {maximum}")
+        return json_response(await self.seeder.seed(pack, body.number))
+
+    async def reset(self, request: Request) -> Response:
+        """Forgets everything: accounts, messages, and how far the clock was moved."""
+        await read_json_body(request, EmptyBody)
+        await self.delete_everything()
+        self.seeder.reset()
+        self.outbox_messages.clear()
+        self.clock.reset()
+        return json_response({})
+
+    async def set_clock(self, request: Request) -> Response:
+        """Moves the clock: → {now}; what has expired by then is forgotten at once."""
+        body = await read_json_body(request, ClockBody)
+        if (body.advance is None) == (body.set is None):
+            raise BadRequest("advance 或 set 二选一", "give advance or set, one of both")
+        target_time = body.set if body.set is not None else self.clock.now() + (body.advance or 0)
+        if not 0 <= target_time <= MAX_TIME:
+            raise BadRequest(
+                f"时间须在 0 到 {MAX_TIME} 之间",
+                f"the time must lie between 0 and {MAX_TIME}",
+            )
+        self.clock.set(target_time)
+        await self.purge_expired()
+        return json_response({"now": int(self.clock.now())})
+
+
+def handle_errors(handler: Handler) -> Handler:
+    """Answers what a door cannot do with 400, 409 or 503 and a sentence."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            if request.method == "POST":
+                check_known("parameter", request.query_params, ())
+            return await handler(request)
+        except BadRequest as error:
+            status, zh, en = 400, error.zh, error.en
+        except InvalidField as error:
+            status, zh, en = (
+                400,
+                f"{error.field} 的值非法",
+                f"the value of {error.field} is not valid",
+            )
+        except (PhoneTaken, EmailTaken) as error:
+            taken = _TAKEN_FIELDS[type(error)]
+            status, zh, en = 409, f"{taken} 已被使用", f"{taken} is taken already"
+        except SupersededBuild:
+            status, zh, en = 409, "另一个导入已开始", "another import of groups has begun"
+        except (Busy, StoreUnavailable):
+            zh, en = "服务器繁忙或无法保存", "the server is busy or cannot store"
+            status = 503
+        return error_response(request, status, zh, en)
+
+    return answered
+
+
+def _message_filter(request: Request, *more: str) -> MessageFilter:
+    query = request.query_params
+    check_known("parameter", query, ("channel", "to", "since", *more))
+    channel = query.get("channel", "")
+    check_known("value", [channel], ("", *get_args(CapturedChannel)))
+    since = int(query_number(request, "since", 0, MAX_TIME))
+    return MessageFilter(channel, query.get("to", ""), since)

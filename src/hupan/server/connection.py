@@ -1,0 +1,635 @@
+"""One HTTP/1.1 connection: size limits, pipelining and the start of requests (security I2, decision 0019).
+
+A task for each request costs as much as many a request: one that never waits needs none. What waits
+goes on in a task from there (docs/decisions/0019-begun-at-once.md).
+
+The hot path notes nothing: what a connection is waiting for follows from what uvicorn keeps
+anyway (`phase`), and one sweep per second closes who takes too long (`sweep.py`).
+"""
+
+import asyncio
+import contextlib
+import enum
+import inspect
+import logging
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+from urllib.parse import unquote
+
+import httptools
+
+from hupan.server.uvicorn_parts import (
+    HIGH_WATER_LIMIT,
+    STATUS_LINE,
+    Config,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+    ServerState,
+)
+
+
+@dataclass(frozen=True)
+class ServerLimits:
+    """The bounds of one connection, and of the end of the process.
+
+    Attributes:
+        max_header_bytes: Bytes of a request's head: request line and headers.
+        max_headers: Headers of one request.
+        max_url_bytes: Bytes of the request target.
+        header_timeout_seconds: From the opening of the connection, or from the first byte of a later
+            request, to the end of its head.
+        body_timeout_seconds: From the end of the head to the end of the body; also how long a peer
+            may leave an answer unread.
+        idle_timeout_seconds: Between an answer and the first byte of the next request.
+        close_timeout_seconds: How long a connection that we end may take to close.
+        stop_timeout_seconds: From the first SIGTERM to the end of the process.
+    """
+
+    max_header_bytes: int = 16384
+    max_headers: int = 64
+    max_url_bytes: int = 2048
+    header_timeout_seconds: float = 10
+    body_timeout_seconds: float = 20
+    idle_timeout_seconds: float = 5
+    close_timeout_seconds: float = 5
+    stop_timeout_seconds: float = 10
+
+
+Scope = MutableMapping[str, Any]
+ASGIMessage = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[ASGIMessage]]
+Send = Callable[[ASGIMessage], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class RequestCycle(RequestResponseCycle):
+    """A request that is answered; an app gets it as its `send`."""
+
+    async def __call__(self, message: ASGIMessage) -> None:
+        """Sends as ASGI has it."""
+        await self.send(message)  # type: ignore[arg-type]  # uvicorn's union of typed dicts
+
+    def take_body(self) -> bytes | None:
+        """The whole body if it is here already, else None; taken, it is not received again."""
+        if self.more_body or self.disconnected or self.waiting_for_100_continue:
+            return None
+        body, self.body = bytes(self.body), bytearray()
+        return body
+
+    def answer(self, http_status: int, headers: bytes, body: bytes) -> bool:
+        """Sends a whole answer without waiting.
+
+        Args:
+            http_status: of the answer.
+            headers: whole lines, `content-length` among them; nobody checks them.
+            body: as long as the headers say.
+
+        Returns:
+            Whether that was possible; else `send` is, which waits until the peer reads.
+        """
+        if self.response_started or self.flow.write_paused:
+            return False
+        if self.disconnected:
+            return True
+        self.response_started = self.response_complete = True
+        if self.waiting_for_100_continue:  # whose body nobody will read
+            self.waiting_for_100_continue = self.keep_alive = False
+        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        head = STATUS_LINE[http_status] + headers + end
+        self.transport.write(head if self.scope["method"] == "HEAD" else head + body)
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+        return True
+
+    async def run_asgi(self, app: ASGIApp) -> None:  # type: ignore[override]  # as above
+        """Runs an app; a request that it left without an answer gets 500."""
+        try:
+            await app(cast("Scope", self.scope), cast("Receive", self.receive), self)
+        except Exception as error:
+            self.logger.error("Exception in ASGI application", exc_info=error)  # noqa: TRY400 - once
+        if self.response_complete or self.disconnected:
+            self.on_response = _do_nothing  # it refers to the connection, and that to this
+            return
+        if self.response_started:
+            self.transport.close()
+        else:
+            await self.send_500_response()
+
+
+def _do_nothing() -> None:
+    """What is called when there is nobody to be told."""
+
+
+class RequestStarter:
+    """Begins requests: those that came in one turn of the loop together, once all of it was read.
+
+    So whatever an app first sees of the world is younger than each of their bytes.
+    """
+
+    def __init__(
+        self, app: ASGIApp, loop: asyncio.AbstractEventLoop, tasks: "set[asyncio.Task[None]]"
+    ) -> None:
+        """Begins nothing yet.
+
+        Args:
+            app: What answers.
+            loop: Where it does.
+            tasks: Gets those requests that wait, until they have ended.
+        """
+        self._app = app
+        self._loop = loop
+        self._tasks = tasks
+        self._pending: list[RequestCycle] = []
+
+    def schedule(self, cycle: RequestCycle) -> None:
+        """Has a request begun soon, with all that are read in this turn of the loop."""
+        if not self._pending:
+            self._loop.call_soon(self._start_pending)
+        self._pending.append(cycle)
+
+    def start_pipelined(self, cycle: RequestCycle) -> None:
+        """Has one begun that waited for an earlier answer.
+
+        By itself: were it to open the list, those that are read next would begin with it, while the
+        read transaction of this turn is still open, and that is older than their bytes.
+        """
+        self._loop.call_soon(self._start, [cycle])
+
+    def _start_pending(self) -> None:
+        new, self._pending = self._pending, []
+        self._start(new)
+
+    def _start(self, cycles: list[RequestCycle]) -> None:
+        for cycle in cycles:
+            coroutine = cycle.run_asgi(self._app)
+            try:
+                awaited = coroutine.send(None)
+            except StopIteration:
+                continue
+            except asyncio.CancelledError:
+                cycle.transport.close()  # the others of this turn go on
+                continue
+            task = self._loop.create_task(_continue_request(coroutine, awaited))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(partial(_propagate_cancellation, coroutine))
+
+
+def _propagate_cancellation(
+    coroutine: Coroutine[Any, Any, None], task: "asyncio.Task[None]"
+) -> None:
+    """A task that was cancelled before its first step has told its request nothing."""
+    if task.cancelled() and inspect.getcoroutinestate(coroutine) == inspect.CORO_SUSPENDED:
+        with contextlib.suppress(StopIteration, asyncio.CancelledError):
+            coroutine.throw(asyncio.CancelledError())
+        coroutine.close()
+
+
+async def _continue_request(coroutine: Coroutine[Any, Any, None], awaited: object) -> None:
+    await _resume(coroutine, awaited)
+
+
+@types.coroutine
+def _resume(coroutine: Coroutine[Any, Any, None], awaited: object) -> Generator[object, Any, None]:
+    """What is left of a coroutine that waits for something."""
+    try:
+        while True:
+            try:
+                value = yield awaited
+            except BaseException as error:  # noqa: BLE001 - a cancellation is the coroutine's
+                awaited = coroutine.throw(error)
+            else:
+                awaited = coroutine.send(value)
+    except StopIteration:
+        return
+
+
+_LOGGER = logging.getLogger("hupan.listener")
+_SLICE_BYTES = 4096
+# One read can hold ten thousand small requests, and each costs some 2 KB before it is answered.
+_MAX_PIPELINED_REQUESTS = 128
+# Likewise of chunks, of all requests in one read.
+_MAX_CHUNKS = 4096
+
+
+def _error_response(status: str) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncache-control: no-store\r\n"
+    head += "x-result: refused\r\n"
+    return f"{head}content-length: 0\r\n\r\n".encode()
+
+
+_BAD_REQUEST = _error_response("400 Bad Request")
+_URI_TOO_LONG = _error_response("414 URI Too Long")
+_HEAD_TOO_LARGE = _error_response("431 Request Header Fields Too Large")
+_UNKNOWN_CODING = _error_response("501 Not Implemented")
+_UNSUPPORTED_VERSION = _error_response("505 HTTP Version Not Supported")
+
+# Headers that say something to the connection itself; a plain request has the first alone.
+_HOST_ONLY = [b"host"]
+_CONNECTION_HEADERS = frozenset({b"host", b"transfer-encoding", b"expect", b"upgrade"})
+_CHUNKED = [b"chunked"]
+_COMMON_METHODS = {b"GET": "GET", b"POST": "POST"}
+
+
+def _headers_size(headers: list[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+class Phase(enum.Enum):
+    """What a connection is waiting for."""
+
+    HEAD = enum.auto()
+    BODY = enum.auto()
+    PROCESSING = enum.auto()
+    WRITE_BLOCKED = enum.auto()
+    IDLE = enum.auto()
+    CLOSING = enum.auto()
+
+
+class RequestRejectedError(Exception):
+    """Ends the parsing of a request that is out of bounds, or is none that we can read."""
+
+
+class HttpConnection(HttpToolsProtocol):
+    """A connection that ends when its peer sends too much."""
+
+    def __init__(
+        self,
+        limits: ServerLimits,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        starter: RequestStarter,
+        on_open: Callable[["HttpConnection"], None],
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self.logger = _LOGGER
+        self._starter = starter
+        self._on_open = on_open
+        self.url = b""
+        self._limits = limits
+        self._max_header_bytes = limits.max_header_bytes
+        self._head_bytes = 0
+        self._head_bytes_upper_bound = 0
+        self._counted_scope = self.scope
+        self._scope_template: dict[str, Any] = {}
+        self._connection_headers: list[bytes] = []
+        self._is_chunked = False
+        self._chunk_count = 0
+        self._is_upgrade_offered = False
+        self._body_bytes = 0
+        # Whose head was complete when the last bytes had been fed, and what came after it.
+        self._counted_cycle: RequestCycle | None = None
+        self._framing_bytes = 0
+        self._max_framing_bytes = limits.max_header_bytes
+        # Messages that ended so far, and when the bytes before these had been fed.
+        self._completed_messages = self._completed_messages_before = 0
+        self._is_first_in_read = True
+        self._rejection = _BAD_REQUEST
+        self._ignores_input = False
+        self._received_eof = False
+        self._is_closing = False
+        self._wait_state: tuple[Phase, RequestCycle | None] = (Phase.HEAD, None)
+        self._waiting_since = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Counts the connection in and starts its first wait."""
+        super().connection_made(transport)
+        self._waiting_since = self.loop.time()
+        self._scope_template = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+        }
+        self._on_open(self)
+
+    @property
+    def last_cycle(self) -> RequestCycle | None:
+        """The youngest request whose head is complete; uvicorn's type hides the None."""
+        return self.cycle  # type: ignore[return-value]  # only such are made below
+
+    @property
+    def phase(self) -> Phase:
+        """What this connection is waiting for, from what uvicorn keeps."""
+        if self._is_closing or self.transport.is_closing():
+            return Phase.CLOSING
+        cycle = self.last_cycle
+        if cycle is None:
+            return Phase.HEAD
+        waits_for_body = cycle.more_body and cycle.scope is self.scope
+        if self.pipeline or not (cycle.response_complete or waits_for_body):
+            return Phase.WRITE_BLOCKED if self.flow.write_paused else Phase.PROCESSING
+        if waits_for_body:
+            return Phase.BODY
+        return Phase.IDLE if cycle.scope is self.scope else Phase.HEAD
+
+    def inspect(self, now: float) -> tuple[Phase, float]:
+        """What this connection waits for, and for how many seconds as far as was looked.
+
+        Args:
+            now: The loop's time.
+        """
+        wait_state = (self.phase, self.last_cycle)
+        if wait_state != self._wait_state:
+            self._wait_state, self._waiting_since = wait_state, now
+        return wait_state[0], now - self._waiting_since
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser; in slices where a head, or what follows one, could pass its bound."""
+        self._head_bytes_upper_bound = at_most = self._head_bytes + len(data)
+        if at_most + self._framing_bytes <= self._max_framing_bytes:
+            self._feed(data)
+            return
+        self._chunk_count = 0
+        for start in range(0, len(data), _SLICE_BYTES):
+            self._feed(data[start : start + _SLICE_BYTES])
+            if self._chunk_count > _MAX_CHUNKS:
+                self._reject(_BAD_REQUEST)
+                return
+
+    def _feed(self, data: bytes) -> None:
+        while not self._ignores_input:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                data = data[offer.args[0] :]
+                self._decline_upgrade()
+                continue
+            except httptools.HttpParserError:
+                self._reject(self._rejection)
+            else:
+                self._count_head_bytes(len(data))
+            return
+
+    def _decline_upgrade(self) -> None:
+        """Reads the head of a request that offered another protocol anew, without the offer.
+
+        The parser takes what follows an offer for the other protocol, so another one goes on:
+        an offer that is not taken changes nothing (RFC 9110 7.8).
+        """
+        self._is_upgrade_offered = False
+        self.parser, before = httptools.HttpRequestParser(self), self.parser
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        method, version = before.get_method(), before.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        head = b"\r\n".join([*lines, b"", b""])
+        self._head_bytes = len(head)
+        try:
+            self.parser.feed_data(head)
+        except httptools.HttpParserError:
+            self._reject(self._rejection)
+
+    def _count_head_bytes(self, fed_bytes: int) -> None:
+        """Counts the bytes of a head, and those that follow one and are no body (security X1).
+
+        The latter are lengths and extensions of chunks, trailers, and blank lines.
+        """
+        body_bytes = self._body_bytes
+        self._body_bytes = 0
+        self._completed_messages_before = self._completed_messages
+        cycle: RequestCycle | None = self.cycle  # type: ignore[assignment]  # only such are made below
+        if cycle is not None and cycle.scope is self.scope:
+            head_bytes, self._head_bytes = self._head_bytes, 0
+            if cycle is not self._counted_cycle:
+                self._counted_cycle = cycle
+                self._framing_bytes = 0
+                is_chunked = self._max_framing_bytes != self._max_header_bytes
+                if not (self._is_first_in_read and (is_chunked or head_bytes)):
+                    return
+                # Nothing but this request came with it, so what is no body is its head or beyond.
+                self._framing_bytes = head_bytes - self._max_header_bytes + self._max_framing_bytes
+            self._framing_bytes += fed_bytes - body_bytes
+            if self._framing_bytes > self._max_framing_bytes:
+                self._reject(_BAD_REQUEST)
+            return
+        if self.scope is not self._counted_scope:
+            # Another head than the one that was unfinished after the last slice.
+            self._counted_scope = self.scope
+            if cycle is not None:
+                self._head_bytes = 0
+        self._head_bytes += fed_bytes
+        if self._head_bytes > self._limits.max_header_bytes:
+            is_url = len(self.url) > self._limits.max_url_bytes
+            self._reject(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """As uvicorn does; what only trailers may hold is a fault again."""
+        if self._is_chunked:
+            self._is_chunked = False
+            self.parser.set_dangerous_leniencies(
+                lenient_chunked_length=False, lenient_keep_alive=False
+            )
+        self.url = b""
+        self.expect_100_continue = False
+        self._connection_headers = []
+        scope: Any = self._scope_template.copy()
+        scope["headers"] = self.headers = []
+        scope["state"] = self.app_state.copy()
+        self.scope = scope
+        self._max_framing_bytes = self._max_header_bytes
+        self._is_first_in_read = self._completed_messages == self._completed_messages_before
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keeps a header, or a trailer where nobody looks for headers."""
+        name = name.lower()
+        self.headers.append((name, value))
+        if name in _CONNECTION_HEADERS:
+            self._connection_headers.append(name)
+
+    def on_chunk_header(self) -> None:
+        """Freezes the head before the first chunk: a trailer is no header (security X1)."""
+        if not self._is_chunked:
+            self._is_chunked = True
+            self.headers = []
+            # A trailer says nothing about lengths and connections, so it cannot contradict either.
+            self.parser.set_dangerous_leniencies(
+                lenient_chunked_length=True, lenient_keep_alive=True
+            )
+        self._chunk_count += 1
+
+    def on_body(self, body: bytes) -> None:
+        """As uvicorn does; counts."""
+        self._body_bytes += len(body)
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
+    def on_headers_complete(self) -> None:
+        """Admits a head that is within bounds.
+
+        Raises:
+            HeadRefusedError: It is not; the parser stops there.
+        """
+        limits = self._limits
+        if len(self.url) > limits.max_url_bytes:
+            self._rejection = _URI_TOO_LONG
+            raise RequestRejectedError
+        if len(self.headers) > limits.max_headers or (
+            self._head_bytes_upper_bound > limits.max_header_bytes
+            and self._head_size() > limits.max_header_bytes
+        ):
+            self._rejection = _HEAD_TOO_LARGE
+            raise RequestRejectedError
+        if len(self.pipeline) >= _MAX_PIPELINED_REQUESTS:
+            raise RequestRejectedError
+        http_version = self.parser.get_http_version()
+        if http_version != "1.1" or self._connection_headers != _HOST_ONLY:
+            self._validate_head(http_version)
+        if not self._is_upgrade_offered:
+            self._accept_head(http_version)
+
+    def _validate_head(self, http_version: str) -> None:
+        """Looks at what a plain request has not (RFC 9112 2.3, 3.2, 6.1; RFC 9110 10.1.1).
+
+        Raises:
+            HeadRefusedError: nobody could be sure what it means.
+        """
+        if http_version not in ("1.0", "1.1"):
+            self._rejection = _UNSUPPORTED_VERSION
+            raise RequestRejectedError
+        hosts = self._connection_headers.count(b"host")
+        if hosts > 1 or (not hosts and http_version == "1.1"):
+            raise RequestRejectedError
+        if b"transfer-encoding" in self._connection_headers:
+            transfer_encoding = b",".join(
+                value for name, value in self.headers if name == b"transfer-encoding"
+            )
+            codings = [coding.strip(b" \t").lower() for coding in transfer_encoding.split(b",")]
+            if codings != _CHUNKED or http_version == "1.0":
+                is_broken = http_version == "1.0" or codings[-1:] != _CHUNKED
+                self._rejection = _BAD_REQUEST if is_broken else _UNKNOWN_CODING
+                raise RequestRejectedError
+            self._max_framing_bytes -= self._head_size()
+        self.expect_100_continue = http_version == "1.1" and any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers
+        )
+        # CONNECT is no offer: it is refused for its target, which is no path.
+        self._is_upgrade_offered = (
+            b"upgrade" in self._connection_headers and self.parser.should_upgrade()
+        )
+
+    def _accept_head(self, http_version: str) -> None:
+        """As uvicorn does, but for who begins the app, and when."""
+        scope = self.scope
+        method = self.parser.get_method()
+        scope["method"] = _COMMON_METHODS.get(method) or method.decode("ascii")
+        if method == b"CONNECT":
+            raise RequestRejectedError
+        if http_version != "1.1":
+            scope["http_version"] = http_version
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        before = self.last_cycle
+        self.cycle = cycle = RequestCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=_LOGGER,
+            access_logger=_LOGGER,
+            access_log=False,
+            default_headers=[],
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=http_version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._starter.schedule(cycle)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _head_size(self) -> int:
+        request_line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
+        return request_line + _headers_size(self.headers) + 2
+
+    def on_message_complete(self) -> None:
+        """Notes the end of the body, also of one that was answered before its end.
+
+        Raises:
+            HeadRefusedError: head and trailers together are out of bounds.
+        """
+        if self._is_upgrade_offered:
+            return
+        if self._is_chunked and self.headers:
+            count = len(self.scope["headers"]) + len(self.headers)  # type: ignore[arg-type]  # a list
+            if (
+                count > self._limits.max_headers
+                or _headers_size(self.headers) > self._max_framing_bytes
+            ):
+                raise RequestRejectedError
+        self._completed_messages += 1
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        """Starts the next request that waits; no timer per answer, the sweep sees who idles."""
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._starter.start_pipelined(cast("RequestCycle", self.pipeline.pop()[0]))
+        elif self._ignores_input:
+            self._close_gracefully()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never wants to stay open
+        """Stays open for those answers that a peer still waits for, who has no more to say."""
+        self._ignores_input = self._received_eof = True
+        return self.phase in {Phase.PROCESSING, Phase.WRITE_BLOCKED}
+
+    def _reject(self, response: bytes) -> None:
+        """Hears no more, lets requests that came whole be answered, then says why and leaves."""
+        phase = self.phase
+        self._ignores_input = True
+        if self.pipeline and self.cycle.more_body:
+            self.pipeline.popleft()
+        if phase in {Phase.PROCESSING, Phase.WRITE_BLOCKED, Phase.CLOSING}:
+            return
+        if phase is not Phase.BODY or not self.cycle.response_started:
+            self.transport.write(response)
+        self._disconnect_cycle()
+        self._close_gracefully()
+
+    def time_out(self, phase: Phase) -> None:
+        """Ends a wait that took too long.
+
+        Args:
+            phase: What for.
+        """
+        if phase in {Phase.CLOSING, Phase.WRITE_BLOCKED}:
+            self.transport.abort()
+            return
+        self._disconnect_cycle()
+        self.transport.close()
+
+    def _disconnect_cycle(self) -> None:
+        # What the app hears of it is http.disconnect.
+        cycle = self.last_cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+
+    def _close_gracefully(self) -> None:
+        # Closing with bytes unread would reset the connection and could take the answer along.
+        self._is_closing = True
+        if self._received_eof:
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self.transport.write_eof()

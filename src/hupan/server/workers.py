@@ -1,0 +1,314 @@
+"""Entry point of the server: one serving process, or a supervisor of several."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+import uvloop
+
+from hupan.server.connection import ASGIApp, ServerLimits
+from hupan.server.output import nonblocking_output
+from hupan.server.serve import StartupFailedError, block_sighup, handle_stop_signals, serve
+from hupan.server.sockets import BindError, listen, socket_urls
+
+# After a sync the writer asks for the interpreter lock, and a busy loop keeps it for a whole turn:
+# with Python's 5 ms a change waits ten times as long as for its disk (docs/performance.md).
+_SWITCH_INTERVAL_SECONDS = 0.0005
+
+# Given the loop and what is to be called to stop: for how long to listen for being told so.
+StopListener = Callable[
+    [asyncio.AbstractEventLoop, Callable[[], None]], AbstractContextManager[None]
+]
+
+
+def run_process(
+    app: ASGIApp,
+    sockets: list[socket.socket],
+    limits: ServerLimits,
+    on_ready: Callable[[], None],
+    listen_for_stop: StopListener,
+) -> int:
+    """Serves an app until told to stop.
+
+    Args:
+        app: What answers.
+        sockets: Listening sockets; closed at the end.
+        limits: What peers may do, and how long the end may take.
+        on_ready: Called once requests are being answered.
+        listen_for_stop: How this process is told.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        StartupRefusedError: The app said that it cannot start.
+    """
+    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
+    # Whatever hangs, be it a thread of the app or the loop itself: this process ends in time.
+    watchdog = threading.Timer(limits.stop_timeout_seconds, os._exit, (1,))
+    watchdog.daemon = True
+    stop = asyncio.Event()
+
+    def ready() -> None:
+        # What has lived until here lives to the end: the collector need not look at it again.
+        gc.freeze()
+        on_ready()
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            loop = runner.get_loop()
+
+            def request_stop() -> None:
+                if watchdog.ident is None:
+                    watchdog.start()
+                loop.call_soon_threadsafe(stop.set)
+
+            with listen_for_stop(loop, request_stop):
+                return 0 if runner.run(serve(app, sockets, limits, stop, ready)) else 1
+    finally:
+        watchdog.cancel()
+
+
+_LOGGER = logging.getLogger("hupan.listener")
+_SPAWN_CONTEXT = multiprocessing.get_context("spawn")
+_BACKOFF_SECONDS = 0.25
+_MAX_BACKOFF_SECONDS = 30.0
+# Who lived this long did not die of its start: the next replacement comes at once again.
+_STABLE_SECONDS = 60.0
+_READY = ""
+
+
+def _run_worker(
+    factory: Callable[[], ASGIApp],
+    sockets: list[socket.socket],
+    limits: ServerLimits,
+    pipe: Connection,
+) -> None:
+    # Ctrl+C reaches the whole group; it is the parent's to answer.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    @contextlib.contextmanager
+    def listen_for_stop(
+        loop: asyncio.AbstractEventLoop, told: Callable[[], None]
+    ) -> Iterator[None]:
+        def parent_said_so() -> None:
+            loop.remove_reader(pipe.fileno())
+            told()
+
+        # The parent only ever closes its end, or dies: both mean the same here.
+        loop.add_reader(pipe.fileno(), parent_said_so)
+        signal.signal(signal.SIGTERM, lambda _number, _frame: told())
+        yield
+
+    def report(said: str) -> None:
+        # A parent that is gone, or is ending, does not hear it.
+        with contextlib.suppress(OSError):
+            pipe.send(said)
+
+    with nonblocking_output():
+        try:
+            status = run_process(
+                factory(), sockets, limits, lambda: report(_READY), listen_for_stop
+            )
+        except (BindError, StartupFailedError) as refusal:
+            report(str(refusal))
+            status = 1
+    sys.exit(status)
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection
+    started_at: float = field(default_factory=time.monotonic)
+    is_ready: bool = False
+    startup_error: str = ""
+
+    def read_status(self) -> None:
+        """Takes in what the worker said, if anything."""
+        with contextlib.suppress(EOFError, OSError):
+            while self.pipe.poll():
+                status = str(self.pipe.recv())
+                self.is_ready = status == _READY
+                self.startup_error = status
+
+
+class Supervisor:
+    """A number of workers, kept at that number."""
+
+    def __init__(
+        self,
+        factory: Callable[[], ASGIApp],
+        sockets: list[socket.socket],
+        limits: ServerLimits,
+        count: int,
+        on_ready: Callable[[], None],
+    ) -> None:
+        """Starts nobody yet.
+
+        Args:
+            factory: Makes the app in each worker; can be pickled.
+            sockets: Listening sockets; closed at the end.
+            limits: What peers may do, and how long the end may take.
+            count: How many workers.
+            on_ready: Called once, when all answer.
+        """
+        self._factory = factory
+        self._sockets = sockets
+        self._limits = limits
+        self._count = count
+        self._on_ready = on_ready
+        self._workers: list[_Worker] = []
+        self._all_were_ready = False
+        self._quick_exits = 0
+        self._spawn_at = 0.0
+
+    def run(self) -> int:
+        """Serves until SIGTERM or SIGINT.
+
+        Returns:
+            The exit status.
+        """
+        stop_receiver, stop_sender = _SPAWN_CONTEXT.Pipe(duplex=False)
+        with (
+            stop_receiver,
+            stop_sender,
+            handle_stop_signals(lambda: stop_sender.send(None), self._kill),
+        ):
+            try:
+                while not stop_receiver.poll():
+                    self._spawn()
+                    self._wait(stop_receiver)
+                    if not self._reap():
+                        return 1
+                return 0
+            finally:
+                self._stop()
+
+    def _spawn(self) -> None:
+        if time.monotonic() < self._spawn_at:
+            return
+        while len(self._workers) < self._count:
+            parent_pipe, child_pipe = _SPAWN_CONTEXT.Pipe()
+            arguments = (self._factory, self._sockets, self._limits, child_pipe)
+            process = _SPAWN_CONTEXT.Process(target=_run_worker, args=arguments, daemon=True)
+            with block_sighup():  # they are the parent's to answer too
+                process.start()
+            child_pipe.close()
+            self._workers.append(_Worker(process, parent_pipe))
+
+    def _wait(self, stop_receiver: Connection) -> None:
+        missing = len(self._workers) < self._count
+        timeout = max(0.0, self._spawn_at - time.monotonic()) if missing else None
+        sentinels = [worker.process.sentinel for worker in self._workers]
+        pipes = [worker.pipe for worker in self._workers if not worker.is_ready]
+        multiprocessing.connection.wait([stop_receiver, *sentinels, *pipes], timeout)
+
+    def _reap(self) -> bool:
+        """Sees who is ready and who is gone; False when the crew cannot start at all."""
+        for worker in tuple(self._workers):
+            # Asked first: what it said before it died is then certain to be in the pipe.
+            is_gone = not worker.process.is_alive()
+            worker.read_status()
+            if is_gone:
+                self._workers.remove(worker)
+                if not self._all_were_ready:
+                    sys.stderr.write(f"{worker.startup_error}\n" if worker.startup_error else "")
+                    return False
+                self._on_exit(worker)
+        ready = sum(worker.is_ready for worker in self._workers)
+        if ready == self._count and not self._all_were_ready:
+            self._all_were_ready = True
+            self._on_ready()
+        return True
+
+    def _on_exit(self, worker: _Worker) -> None:
+        now = time.monotonic()
+        lived_well = now - worker.started_at > _STABLE_SECONDS
+        self._quick_exits = 0 if lived_well else self._quick_exits + 1
+        delay = min(_BACKOFF_SECONDS * 2**self._quick_exits, _MAX_BACKOFF_SECONDS)
+        self._spawn_at = now + (0 if lived_well else delay)
+        worker.pipe.close()
+        _LOGGER.warning(
+            "Worker %s ended with status %s; another takes its place. %s",
+            worker.process.pid,
+            worker.process.exitcode,
+            worker.startup_error,
+        )
+
+    def _stop(self) -> None:
+        deadline = time.monotonic() + self._limits.stop_timeout_seconds
+        for listener in self._sockets:
+            listener.close()
+        for worker in self._workers:
+            worker.pipe.close()
+        for worker in self._workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+        self._kill()
+
+    def _kill(self) -> None:
+        for worker in self._workers:
+            if worker.process.is_alive():
+                worker.process.kill()
+
+
+def run_server(  # what a server needs to know; all by name
+    factory: Callable[[], ASGIApp],
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    limits: ServerLimits,
+    on_listening: Callable[[list[str]], None],
+) -> int:
+    """Serves until SIGTERM or SIGINT; a second one ends at once.
+
+    Why the address cannot be had, or why the app does not start, is one line on stderr.
+
+    Args:
+        factory: Makes the app, once in each serving process. With several workers it can be
+            pickled.
+        host: A name, an IPv4 or IPv6 address, or several with commas between; "*" is every address
+            of the machine, of both families.
+        port: 0 lets the system choose.
+        workers: How many processes serve; one serves in this process itself.
+        limits: What peers may do, and how long the end may take.
+        on_listening: Called once with the URLs, when requests are being answered.
+
+    Returns:
+        The exit status: 0 after a graceful end, 1 when it could not start or not end well.
+    """
+    with nonblocking_output():
+        try:
+            sockets = listen(host, port)
+            found = socket_urls(sockets)
+            if workers > 1:
+                return Supervisor(
+                    factory, sockets, limits, workers, lambda: on_listening(found)
+                ).run()
+            return run_process(
+                factory(), sockets, limits, lambda: on_listening(found), _listen_for_signals
+            )
+        except (BindError, StartupFailedError) as refusal:
+            sys.stderr.write(f"{refusal}\n" if str(refusal) else "")
+            return 1
+
+
+def _listen_for_signals(
+    _loop: asyncio.AbstractEventLoop, request_stop: Callable[[], None]
+) -> AbstractContextManager[None]:
+    return handle_stop_signals(request_stop, lambda: None)

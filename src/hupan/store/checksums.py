@@ -1,0 +1,158 @@
+"""Page checksums of a SQLite file, error messages of SQLite, and the check for a truncated file.
+
+A page that is there in part is read as if zeros followed, and its checksum is not looked at, so
+rows of it would read as empty ones (security R05).
+
+The sums are those of SQLite's own `cksumvfs`: eight bytes at the end of each page, written and
+verified where pages are written and read, in the file and in its write-ahead log (security R05).
+Decision 0018 tells what that costs and what it leaves open.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+from struct import unpack
+
+import apsw
+import apsw.sqlite_extra
+
+from hupan.store.database import StoreRefused
+
+_FILE_HEADER_BYTES = 100
+_MAX_PAGE_BYTES = 65_536
+
+
+def check_not_truncated(database: Path) -> None:
+    """Goes on with a file that is as long as it says; while there is a log, that one knows.
+
+    Raises:
+        StoreRefused: it is shorter, or ends within a page; nothing was touched.
+    """
+    log = database.with_name(f"{database.name}-wal")
+    try:
+        if log.exists() and log.stat().st_size:
+            return
+        with database.open("rb") as file:
+            header = file.read(_FILE_HEADER_BYTES)
+        size = database.stat().st_size
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreRefused(f"无法读取 / cannot read {database}: {error}") from error
+    if size and is_truncated(header, size):
+        raise StoreRefused(
+            f"数据库文件不完整，请恢复备份 / the end of {database} is missing: restore a backup"
+        )
+
+
+def is_truncated(header: bytes, size: int) -> bool:
+    """Whether a file of so many bytes is shorter than its first hundred say."""
+    if len(header) < _FILE_HEADER_BYTES:
+        return True
+    (page,) = unpack(">H", header[16:18])
+    page_bytes = _MAX_PAGE_BYTES if page == 1 else page
+    if page_bytes == 0 or size % page_bytes:
+        return True
+    changes, pages, valid_for = (int.from_bytes(header[at : at + 4], "big") for at in (24, 28, 92))
+    return changes == valid_for and pages * page_bytes > size
+
+
+CHECKSUM_BYTES = 8
+_MESSAGE_BY_CODE = {
+    apsw.SQLITE_IOERR_DATA: (
+        "数据页校验和不符：数据已损坏，或被其他 SQLite 程序修改过。请恢复备份；"
+        "若确认是您自己的修改，请停止服务器并运行 hupan database accept-writes / "
+        "the checksum of a page is wrong: it is damaged, or another SQLite program changed it. "
+        "Restore a backup; if the change was yours, stop the server and run "
+        "hupan database accept-writes"
+    ),
+    apsw.SQLITE_IOERR_FSYNC: (
+        "磁盘无法同步，请检查磁盘 / the disk could not sync: look at the disk and the system's log"
+    ),
+    apsw.SQLITE_IOERR_SHORT_READ: (
+        "数据库文件不完整，请恢复备份 / the end of the file is missing: restore a backup"
+    ),
+}
+_MESSAGE_BY_ERROR: dict[type[apsw.Error], str] = {
+    apsw.FullError: "磁盘已满，请清理空间 / the disk is full: make room on it",
+    apsw.ReadOnlyError: "数据库只读，请检查权限 / the store is read-only: look at its permissions",
+    apsw.CantOpenError: "无法打开文件，请检查权限 / look at the permissions of the file",
+    apsw.BusyError: "另一个程序长时间占用数据库 / another program keeps the store to itself",
+    apsw.NotADBError: (
+        "文件已损坏或不是数据库，请恢复备份 / the file is damaged, or no store: restore a backup"
+    ),
+    apsw.CorruptError: "数据库已损坏，请恢复备份 / the store is damaged: restore a backup",
+    apsw.IOError: (
+        "磁盘读写失败，请检查磁盘与可用空间 / the disk failed: look at it, at its free space and "
+        "at the system's log"
+    ),
+}
+_EXTENSION = "cksumvfs"
+_KEYWORDS_BEFORE_TABLE = ("FROM", "JOIN", "INTO", "UPDATE")
+
+
+def _register_checksum_vfs() -> str:
+    """The way to open files with sums, for this process; "" when this build of apsw has none."""
+    if apsw.sqlite_extra.has(_EXTENSION) is None:
+        return ""
+    connection = apsw.Connection(":memory:")
+    apsw.sqlite_extra.load(connection, _EXTENSION)
+    connection.close()
+    return "cksmvfs"
+
+
+_CHECKSUM_VFS = _register_checksum_vfs()  # for the whole process, before its first connection
+
+
+def get_checksum_vfs() -> str:
+    """What to open files with.
+
+    Raises:
+        StoreRefused: this build of apsw lacks it.
+    """
+    if not _CHECKSUM_VFS:
+        raise StoreRefused(
+            "此 apsw 缺少 cksumvfs，请安装官方 wheel / this build of apsw has no cksumvfs: "
+            "install its wheel from PyPI"
+        )
+    return _CHECKSUM_VFS
+
+
+def reserve_checksum_bytes(connection: apsw.Connection) -> None:
+    """Has a new file begin with room for sums; one that has content keeps its form."""
+    connection.reserve_bytes("main", CHECKSUM_BYTES)
+
+
+def enable_checksums(connection: apsw.Connection) -> None:
+    """Writes a file that has no sums anew, with them; nobody else may have it open."""
+    if str(connection.pragma("checksum_verification")) != "0":
+        return
+    connection.execute("PRAGMA journal_mode = DELETE").fetchall()  # else pages keep their form
+    connection.execute("VACUUM").fetchall()
+    connection.execute("PRAGMA journal_mode = WAL").fetchall()
+
+
+def is_checksum_error(error: BaseException | None) -> bool:
+    """Whether an error says that the checksum of a page is wrong."""
+    return getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA
+
+
+def is_corruption(error: apsw.Error) -> bool:
+    """Whether an error says that what lies on the disk is not what was written."""
+    return is_checksum_error(error) or isinstance(error, apsw.CorruptError | apsw.NotADBError)
+
+
+def format_sqlite_error(error: apsw.Error) -> str:
+    """An error of SQLite in words that say what to do: its own would be "disk I/O error"."""
+    code = getattr(error, "extendedresult", 0)
+    if code in _MESSAGE_BY_CODE:
+        return _MESSAGE_BY_CODE[code]
+    for kind, text in _MESSAGE_BY_ERROR.items():
+        if isinstance(error, kind):
+            return f"{text} ({code})" if kind is apsw.IOError else text
+    return str(error)
+
+
+def get_table_names(sql: str) -> str:
+    """The tables that a statement names, for the log; its values are nowhere in it."""
+    named = [word for before, word in pairwise(sql.split()) if before in _KEYWORDS_BEFORE_TABLE]
+    return ", ".join(dict.fromkeys(named))

@@ -1,0 +1,80 @@
+"""Distribution of the tables over several machines with Citus.
+
+A table is distributed by the first column of its primary key, so that all rows of an account lie
+beside each other. Small tables that everybody reads are on every machine.
+"""
+
+from collections.abc import Iterator
+
+from hupan.store.database import Database, StoreRefused
+from hupan.store.migrate import MIGRATIONS_TABLE, list_tables
+
+REFERENCE_TABLES = frozenset(
+    {
+        "medals",
+        "categories",
+        "listed_bots",
+        "listed_groups",
+        "group_ranks",
+        "group_texts",
+        "group_postings",
+    }
+)
+"""Written by operators alone, read together with rows of any account."""
+_DISTRIBUTE_MIGRATIONS = f"SELECT create_reference_table('{MIGRATIONS_TABLE}')"
+"""Every machine tells which migrations it has, so that each can be named as a host."""
+COLOCATION_TABLE = "accounts"
+"""Whatever is distributed by an account's id lies where the account lies."""
+_HAS_CITUS = "SELECT to_regproc('create_distributed_table') IS NOT NULL"
+_IS_DISTRIBUTED = "SELECT count(*) FROM pg_dist_partition WHERE logicalrelid = CAST(?1 AS regclass)"
+
+
+def distribution_column(table: str) -> str | None:
+    """What a table is distributed by; None for one that is on every machine."""
+    if table in REFERENCE_TABLES:
+        return None
+    return next(one.primary_key[0] for one in list_tables() if one.name == table)
+
+
+def distribution_statements() -> Iterator[tuple[str, str]]:
+    """For each table, the statement that spreads it; accounts first, for others lie beside them."""
+    names = sorted(
+        (one.name for one in list_tables()), key=lambda name: (name != COLOCATION_TABLE, name)
+    )
+    for name in names:
+        column = distribution_column(name)
+        if column is None:
+            yield name, f"SELECT create_reference_table('{name}')"
+        elif column == "account_id":
+            yield name, _distribution_statement(name, column, f"'{COLOCATION_TABLE}'")
+        else:
+            yield name, _distribution_statement(name, column, "'none'")
+    yield MIGRATIONS_TABLE, _DISTRIBUTE_MIGRATIONS
+
+
+async def distribute_tables(database: Database) -> list[str]:
+    """Spreads every table that is not yet spread; gives their names.
+
+    Raises:
+        StoreRefused: the server has no Citus; it says what is missing.
+    """
+    row = await database.fetch_one(_HAS_CITUS)
+    if row is None or not row[0]:
+        raise StoreRefused(
+            "该数据库没有 citus 扩展：请在协调节点安装 Citus 并执行 CREATE EXTENSION citus / "
+            "this database has no extension citus: install Citus on the coordinator and run "
+            "CREATE EXTENSION citus, add the workers, then run this again"
+        )
+    distributed = []
+    for name, sql in distribution_statements():
+        distributed_count = await database.fetch_one(_IS_DISTRIBUTED, name)
+        if distributed_count is not None and distributed_count[0] == 0:
+            await database.fetch_all(sql)
+            distributed.append(name)
+    return distributed
+
+
+def _distribution_statement(name: str, column: str, colocate_with: str) -> str:
+    return (
+        f"SELECT create_distributed_table('{name}', '{column}', colocate_with => {colocate_with})"
+    )

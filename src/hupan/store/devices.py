@@ -1,0 +1,98 @@
+"""Settings that accounts keep per device."""
+
+from hupan.model import AccountId, IgnoredModules, NotificationSetting
+from hupan.store.database import Reader, Transaction
+
+
+def _delete_oldest_device(table: str) -> str:
+    """Removes the device that was set longest ago if there are too many to take another."""
+    return f"""
+DELETE FROM {table} WHERE account_id = ?1
+  AND NOT EXISTS (SELECT 1 FROM {table} WHERE account_id = ?1 AND device_id = ?2)
+  AND (SELECT count(*) FROM {table} WHERE account_id = ?1) >= ?3
+  AND device_id = (
+    SELECT device_id FROM {table} WHERE account_id = ?1 ORDER BY updated_at, number LIMIT 1)
+RETURNING number
+"""
+
+
+# A number that was freed, else the one behind the last.
+_NEXT_NUMBER = "coalesce(?3, coalesce(max(number), 0) + 1)"
+
+
+FIND_IGNORED_MODULES = """
+SELECT number, device_id, modules, updated_at
+FROM ignored_modules WHERE account_id = ?1 AND device_id = ?2
+"""
+DELETE_OLDEST_IGNORED_MODULES = _delete_oldest_device("ignored_modules")
+PUT_IGNORED_MODULES = f"""
+INSERT INTO ignored_modules (account_id, device_id, number, modules, updated_at)
+SELECT ?1, ?2, {_NEXT_NUMBER}, ?4, ?5 FROM ignored_modules WHERE account_id = ?1
+ON CONFLICT (account_id, device_id) DO UPDATE SET
+  modules = excluded.modules, updated_at = excluded.updated_at
+"""
+FIND_NOTIFICATION_SETTING = """
+SELECT number, device_id, registration_id, is_open, type, created_at, updated_at
+FROM notification_settings WHERE account_id = ?1 AND device_id = ?2
+"""
+DELETE_OLDEST_NOTIFICATION_SETTING = _delete_oldest_device("notification_settings")
+PUT_NOTIFICATION_SETTING = f"""
+INSERT INTO notification_settings
+  (account_id, device_id, number, registration_id, is_open, type, created_at, updated_at)
+SELECT ?1, ?2, {_NEXT_NUMBER}, ?4, ?5, ?6, ?7, ?7
+FROM notification_settings WHERE account_id = ?1
+ON CONFLICT (account_id, device_id) DO UPDATE SET
+  registration_id = excluded.registration_id, is_open = excluded.is_open, type = excluded.type,
+  updated_at = excluded.updated_at
+"""
+
+
+async def find_ignored_modules(
+    reader: Reader, account: AccountId, device_id: str
+) -> IgnoredModules | None:
+    """The modules that are hidden on a device."""
+    row = await reader.fetch_one(FIND_IGNORED_MODULES, account, device_id)
+    return None if row is None else IgnoredModules(*row)
+
+
+async def put_ignored_modules(
+    tx: Transaction, account: AccountId, device_id: str, modules: str, *, max_devices: int, now: int
+) -> None:
+    """Keeps what is hidden on a device; of more devices than `max_devices` the oldest is forgotten."""
+    number = await _free_number(tx, DELETE_OLDEST_IGNORED_MODULES, account, device_id, max_devices)
+    await tx.execute(PUT_IGNORED_MODULES, account, device_id, number, modules, now)
+
+
+async def find_notification_setting(
+    reader: Reader, account: AccountId, device_id: str
+) -> NotificationSetting | None:
+    """How a device is notified."""
+    row = await reader.fetch_one(FIND_NOTIFICATION_SETTING, account, device_id)
+    return None if row is None else NotificationSetting(*row)
+
+
+async def put_notification_setting(
+    tx: Transaction,
+    account: AccountId,
+    device_id: str,
+    registration_id: str,
+    *,
+    is_open: int,
+    type_: int,
+    max_devices: int,
+    now: int,
+) -> None:
+    """Keeps how a device is notified; of more devices than `max_devices` the oldest is forgotten."""
+    number = await _free_number(
+        tx, DELETE_OLDEST_NOTIFICATION_SETTING, account, device_id, max_devices
+    )
+    await tx.execute(
+        PUT_NOTIFICATION_SETTING, account, device_id, number, registration_id, is_open, type_, now
+    )
+
+
+async def _free_number(
+    tx: Transaction, sql: str, account: AccountId, device_id: str, max_devices: int
+) -> int | None:
+    row = await tx.fetch_one(sql, account, device_id, max_devices)
+    return None if row is None else int(row[0])

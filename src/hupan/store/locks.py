@@ -1,0 +1,139 @@
+"""Lock on a SQLite file, and the repair of pages that another SQLite program wrote (security X8).
+
+That beside it is there before the file is, and finds another server by the place. That on the file
+finds one that came by another name of it, such as a hard link (security R14). Closing any
+descriptor of the store drops the locks that SQLite holds on it: ours is open before SQLite's, and
+after it.
+"""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from hupan.ownership import chown_to_folder_owner
+from hupan.store.database import StoreRefused
+
+MAX_LOCK_ATTEMPTS = 4
+LOCK_RETRY_SECONDS = 0.05
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+
+
+def check_is_sqlite_file(database: Path) -> None:
+    """Looks before anything is opened or made whether the file may be a store.
+
+    Raises:
+        StoreRefused: it holds something else, or cannot be read and written.
+    """
+    try:
+        with database.open("r+b") as file:
+            begin = file.read(len(_SQLITE_MAGIC))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreRefused(f"无法读写数据库 / cannot read and write {database}: {error}") from error
+    if begin not in (b"", _SQLITE_MAGIC):
+        raise StoreRefused(f"该文件不是数据库 / this file is not a store: {database}")
+
+
+class StoreLock:
+    """Held from its making until `release`; the system lets go of it if the process dies.
+
+    Raises:
+        StoreRefused: another process holds it, or the folder cannot be written.
+    """
+
+    def __init__(self, database: Path) -> None:
+        real = database.resolve()  # whatever links lead there
+        self.path = path = real.with_name(f"{real.name}.lock")
+        try:
+            self._lock_descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            chown_to_folder_owner(self._lock_descriptor, path.parent)
+        except OSError as error:
+            raise StoreRefused(f"无法写入目录 / cannot write to {path.parent}: {error}") from error
+        try:
+            _acquire_lock(self._lock_descriptor)
+        except OSError as error:
+            os.close(self._lock_descriptor)
+            raise _store_in_use(database) from error
+        self._database = database
+        self._file_descriptor: int | None = None
+        self.lock_file()
+
+    def lock_file(self) -> None:
+        """Locks the file itself, if it is there; before anything else of this process opens it.
+
+        Raises:
+            StoreRefused: another process holds it by another name.
+        """
+        if self._file_descriptor is not None or not self._database.exists():
+            return
+        try:
+            file = os.open(self._database, os.O_RDWR)
+        except OSError as error:
+            self.release()
+            raise StoreRefused(
+                f"无法读写数据库 / cannot read and write {self._database}: {error}"
+            ) from error
+        try:
+            _acquire_lock(file)
+        except OSError as error:
+            os.close(file)
+            self.release()
+            raise _store_in_use(self._database) from error
+        self._file_descriptor = file
+
+    def release(self) -> None:
+        """Lets another server have the store, once nothing of this process has it open."""
+        if self._file_descriptor is not None:
+            os.close(self._file_descriptor)
+            self._file_descriptor = None
+        if self._lock_descriptor >= 0:
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = -1
+
+
+def check_not_open_by_other_path(database: Path) -> None:
+    """Goes on unless a server has the file by another name: it would write another log.
+
+    Raises:
+        StoreRefused: one has.
+    """
+    real = database.resolve()
+    if _is_locked(real) and not _is_locked(real.with_name(f"{real.name}.lock")):
+        raise StoreRefused(
+            "另一个 Hupan 正以其他名称（硬链接）使用该数据库，请使用同一路径 / another Hupan uses "
+            f"this store by another name, such as a hard link: name it as that one does: {database}"
+        )
+
+
+def _acquire_lock(descriptor: int) -> None:
+    """A command that only asks whether a file is locked holds it for a moment."""
+    for _ in range(MAX_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(LOCK_RETRY_SECONDS)
+        else:
+            return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _store_in_use(database: Path) -> StoreRefused:
+    return StoreRefused(
+        f"另一个 Hupan 正在使用该数据库 / another Hupan is using this store: {database}"
+    )

@@ -1,0 +1,389 @@
+"""Write-ahead log of SQLite: damage check, frames, checkpoints and file identity.
+
+SQLite reads its log up to the first frame whose checksum is wrong and drops the rest without a
+word, for that is how a power cut during the last commit looks. But each commit is synced before the
+next one begins: where two whole commits follow a wrong frame, the frame was right once, and what
+comes behind it was answered with success (security R05, J1).
+
+Each frame carries SQLite's own checksum, whatever program wrote it: a page of the file that is like
+a right frame is as it was written (security X8).
+
+A file that was moved away, or replaced by a backup, takes every commit without a word, and the next
+start finds none of them.
+
+A reader that stays holds the log up: it grows with each commit and, once the reader is gone,
+shrinks only when somebody writes it back. So that is tried again and again (security R03).
+"""
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from struct import iter_unpack, unpack
+from typing import NamedTuple
+
+import apsw
+
+from hupan.store.checksums import check_not_truncated, format_sqlite_error, is_checksum_error
+from hupan.store.database import DATA_TABLES, StoreRefused
+
+WAL_HEADER_BYTES = 32
+FRAME_HEADER_BYTES = 24
+_DEFAULT_PAGE_BYTES = 4096
+WAL_MAGIC = (0x377F0682, 0x377F0683)
+_UINT32_MASK = 0xFFFFFFFF
+_ZERO_WORD = b"\0\0\0\0"
+"""No page has this number; a frame that ends no commit has it for the size of the file."""
+
+
+def check_wal_intact(database: Path) -> None:
+    """Goes on with a log that can be read to its end, or as far as it was synced.
+
+    Raises:
+        StoreRefused: acknowledged commits would be dropped, or the end of the file is gone;
+            nothing was touched.
+    """
+    check_not_truncated(database)
+    path = database.with_name(f"{database.name}-wal")
+    try:
+        # Beside a server the first look may meet a frame that is just being written.
+        lost = count_lost_commits(path.read_bytes()) and count_lost_commits(path.read_bytes())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreRefused(f"无法读取 / cannot read {path}: {error}") from error
+    if lost:
+        raise StoreRefused(
+            f"预写日志已损坏，继续启动会丢失已确认的写入，请恢复备份 / {path} is damaged, and "
+            f"{lost} commits behind the damage would be lost: restore a backup. To go on with what "
+            "was written before the log began, move that file away"
+        )
+
+
+def count_lost_commits(wal: bytes) -> int:
+    """How many commits that were surely synced cannot be reached; 0 for a log as it should be."""
+    if len(wal) < WAL_HEADER_BYTES:
+        return 0
+    magic, _, page_bytes, _ = unpack(">4I", wal[:16])
+    salts, sums = wal[16:24], unpack(">2I", wal[24:32])
+    order = ">" if magic & 1 else "<"
+    if magic in WAL_MAGIC and wal_checksum((0, 0), wal[:24], order) == sums:
+        commits = _count_commits_after_damage(wal, page_bytes, salts, sums, order)[salts]
+    else:  # the header was synced before any commit: it was right once, and is no guide now
+        order = order if magic in WAL_MAGIC else "<"
+        commits = max(
+            _count_commits_after_damage(wal, _DEFAULT_PAGE_BYTES, b"", sums, order).values(),
+            default=0,
+        )
+    return max(commits - 1, 0)  # the first may be the one that was written as the power failed
+
+
+def _count_commits_after_damage(
+    wal: bytes, page_bytes: int, salts: bytes, last: tuple[int, ...], order: str
+) -> Counter[bytes]:
+    """How many whole commits lie behind the damage, by the salts of the run that wrote them.
+
+    Each frame is checked against the one before it, so a wrong one hides no other.
+    """
+    commits: Counter[bytes] = Counter()
+    is_whole = bool(salts)
+    size = FRAME_HEADER_BYTES + page_bytes
+    for start in range(WAL_HEADER_BYTES, len(wal) - size + 1, size):
+        frame = wal[start : start + size]
+        sums = unpack(">2I", frame[16:24])
+        right = wal_checksum(last, frame[:8] + frame[FRAME_HEADER_BYTES:], order) == sums
+        is_whole = is_whole and right and frame[8:16] == salts
+        if right and not is_whole and _ZERO_WORD not in (frame[:4], frame[4:8]):
+            commits[frame[8:16]] += 1
+        last = sums
+    return commits
+
+
+def wal_checksum(start: tuple[int, ...], data: bytes, order: str) -> tuple[int, int]:
+    """SQLite's checksum of a log, over pairs of 32-bit words."""
+    first, second = start
+    for one, other in iter_unpack(f"{order}2I", data):
+        first = (first + one + second) & _UINT32_MASK
+        second = (second + other + first) & _UINT32_MASK
+    return first, second
+
+
+class WalFrame(NamedTuple):
+    """A page as a commit left it.
+
+    Attributes:
+        page: its number.
+        content: its bytes.
+        header: what stands before them in the log.
+        previous_checksum: the checksum of the frame before it.
+        byte_order: how the log's checksums read its words, `<` or `>`.
+    """
+
+    page: int
+    content: bytes
+    header: bytes
+    previous_checksum: tuple[int, ...]
+    byte_order: str
+
+    def has_valid_checksum(self) -> bool:
+        """Whether the frame's own checksum says that these bytes were written."""
+        sums = wal_checksum(self.previous_checksum, self.header[:8] + self.content, self.byte_order)
+        return sums == unpack(">2I", self.header[16:24])
+
+
+def wal_path(database: Path) -> Path:
+    """Where the log of a SQLite file lies."""
+    return database.with_name(f"{database.name}-wal")
+
+
+def iterate_wal_frames(database: Path) -> Iterator[WalFrame]:
+    """Every frame that lies in the log; none when there is no log.
+
+    The log is read as a file of its own: closing it drops no lock, for SQLite holds none on it.
+    """
+    try:
+        wal = wal_path(database).open("rb")
+    except FileNotFoundError:
+        return
+    with wal:
+        header = wal.read(WAL_HEADER_BYTES)
+        if len(header) < WAL_HEADER_BYTES:
+            return
+        magic, _, page_bytes, _ = unpack(">4I", header[:16])
+        if magic not in WAL_MAGIC or not page_bytes:
+            return
+        order, before = ">" if magic & 1 else "<", unpack(">2I", header[24:32])
+        while len(frame_header := wal.read(FRAME_HEADER_BYTES)) == FRAME_HEADER_BYTES:
+            content = wal.read(page_bytes)
+            yield WalFrame(unpack(">I", frame_header[:4])[0], content, frame_header, before, order)
+            before = unpack(">2I", frame_header[16:24])
+
+
+class FileIdentity:
+    """Compares a SQLite file and its log with what lies there now.
+
+    Args:
+        path: the file, which is open.
+        stat: asks the system; as `os.stat` does.
+    """
+
+    def __init__(self, path: Path, stat: Callable[[Path], os.stat_result] = os.stat) -> None:
+        self._path = path
+        self._wal = wal_path(path)
+        self._stat = stat
+        self._file_id = self._read_id(path)
+        self._wal_id: tuple[int, int] | None = None
+
+    def is_unchanged(self) -> bool:
+        """Whether the path leads to the open file, and its log is the one that is written."""
+        if self._file_id is not None and self._read_id(self._path) != self._file_id:
+            return False
+        return self._wal_id is None or self._read_id(self._wal) == self._wal_id
+
+    def remember_wal(self) -> None:
+        """Remembers the log, once a commit has been written to it."""
+        if self._wal_id is None:
+            self._wal_id = self._read_id(self._wal)
+
+    def wal_bytes(self) -> int:
+        """How large the log is."""
+        try:
+            return self._stat(self._wal).st_size
+        except OSError:
+            return 0
+
+    def _read_id(self, path: Path) -> tuple[int, int] | None:
+        try:
+            status = self._stat(path)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+
+CHECKPOINT_PAGES = 1000
+TRUNCATE_WAL_BYTES = 8 * 2**20
+"""A log that is larger is cut once all of it was written back."""
+LARGE_WAL_BYTES = 64 * 2**20
+"""A larger one is told."""
+BUSY_TIMEOUT_MS = 5000
+FILE_CHECK_SECONDS = 1.0
+REPAIR_RETRY_SECONDS = 1.0
+COMMIT_COUNTS = "commit_counts"
+# Each commit to a SQLite file changes its one row, so that its page tells who wrote the log back
+# into the file (decision 0018). It is no part of what a store keeps: PostgreSQL has none.
+_CREATE_COMMIT_COUNTS = f"""
+CREATE TABLE IF NOT EXISTS {COMMIT_COUNTS} (
+  id INTEGER PRIMARY KEY,
+  number INTEGER NOT NULL
+) STRICT;
+"""
+_COUNT_COMMIT = """
+INSERT INTO commit_counts (id, number) VALUES (1, 1)
+ON CONFLICT (id) DO UPDATE SET number = number + 1
+"""
+# Another program's change does so too, by triggers that our connections do not fire: else nothing
+# would tell a row that it changed in place from damage.
+_INSERT_COMMIT_COUNT = (
+    f"INSERT INTO {COMMIT_COUNTS} (id, number) VALUES (1, 0) ON CONFLICT (id) DO NOTHING"
+)
+_LIST_TRIGGERS = "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
+_LIST_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+_COUNTED_TABLES = ("migrations", "counters", *DATA_TABLES)
+_TRIGGER_EVENTS = ("insert", "update", "delete")
+_FIND_ROOT_PAGE = "SELECT rootpage FROM sqlite_schema WHERE name = 'commit_counts'"
+_log = logging.getLogger("hupan.store")
+
+
+class WalMaintenance:
+    """Belongs to one writer.
+
+    Args:
+        path: the file.
+        connection: the writer's.
+        try_repair: mends what another program wrote; tells whether there was anything.
+    """
+
+    def __init__(self, path: Path, connection: apsw.Connection, repair: Callable[[], bool]) -> None:
+        self.file = FileIdentity(path)
+        self._connection = connection
+        self._repair = repair
+        self._wal_pages = 0
+        self._checked_at, self._repair_failed_at = 0.0, -REPAIR_RETRY_SECONDS
+        self._is_large = False
+        self._counts_commits = self._enable_commit_counts()
+        connection.set_wal_hook(self._on_wal_commit)
+
+    def count_commit(self) -> None:
+        """Changes the page that tells who wrote the log back, within the commit."""
+        if self._counts_commits:
+            self._connection.execute(_COUNT_COMMIT).fetchall()
+
+    def try_repair(self) -> bool:
+        """Mends what another program wrote, unless that was tried just now; whether it did."""
+        now = time.monotonic()
+        if now - self._repair_failed_at < REPAIR_RETRY_SECONDS:
+            return False
+        if self._repair():
+            return True
+        self._repair_failed_at = time.monotonic()
+        return False
+
+    def run_after_commit(self) -> None:
+        """Writes the log back when it has many pages; else looks now and then."""
+        if (
+            self._wal_pages >= CHECKPOINT_PAGES
+            or time.monotonic() - self._checked_at > FILE_CHECK_SECONDS
+        ):
+            self.run()
+
+    def run(self) -> None:
+        """Mends if another program wrote the log back, writes it back, tells of a large one."""
+        self._checked_at = time.monotonic()
+        if not self.file.is_unchanged():
+            return
+        try:
+            self._detect_foreign_checkpoint()
+            size = self.file.wal_bytes()
+            if self._wal_pages >= CHECKPOINT_PAGES or size > TRUNCATE_WAL_BYTES:
+                self._checkpoint()
+        except apsw.Error as error:
+            _log.warning(
+                "the write-ahead log could not be written back: %s", format_sqlite_error(error)
+            )
+        self._log_wal_size()
+
+    def close(self) -> None:
+        """Writes all of it back, and empties it."""
+        if not self.file.is_unchanged():
+            return
+        try:
+            self._detect_foreign_checkpoint()
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except apsw.Error as error:
+            _log.warning(
+                "the write-ahead log stays: %s", format_sqlite_error(error)
+            )  # the next start reads it
+
+    def _enable_commit_counts(self) -> bool:
+        """Makes the table and the triggers if they are not there; whether they are."""
+        connection = self._connection
+        try:
+            if not connection.execute(_FIND_ROOT_PAGE).fetchall():
+                connection.execute(_CREATE_COMMIT_COUNTS).fetchall()
+            if _missing_triggers(connection):
+                _create_triggers(connection)
+        except apsw.Error as error:
+            _log.warning("commits are not counted: %s", format_sqlite_error(error))
+            return False
+        return True
+
+    def _on_wal_commit(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _detect_foreign_checkpoint(self) -> None:
+        """Writing back would hide that another program did so before (decision 0018)."""
+        if not self._counts_commits:
+            return
+        try:
+            for (root,) in self._connection.execute(_FIND_ROOT_PAGE).fetchall():
+                size = int(str(self._connection.pragma("page_size")))
+                offset = (int(str(root)) - 1) * size
+                if self._connection.read("main", 0, offset, size):
+                    return
+        except apsw.Error as error:
+            if not is_checksum_error(error):
+                raise
+            self.try_repair()
+
+    def _checkpoint(self) -> None:
+        connection = self._connection
+        rows = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        _busy, pages, done = (int(str(value)) for value in rows[0])
+        if pages != done or self.file.wal_bytes() <= TRUNCATE_WAL_BYTES:
+            return
+        connection.set_busy_timeout(0)  # whoever writes or reads now is not kept waiting
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+
+    def _log_wal_size(self) -> None:
+        size = self.file.wal_bytes()
+        if size > LARGE_WAL_BYTES and not self._is_large:
+            _log.error(
+                "the write-ahead log has grown to %d MB: another program reads the store without "
+                "end; end it, and the log shrinks by itself",
+                size // 2**20,
+            )
+        elif size <= LARGE_WAL_BYTES and self._is_large:
+            _log.warning("the write-ahead log has shrunk again")
+        self._is_large = size > LARGE_WAL_BYTES
+
+
+def _missing_triggers(connection: apsw.Connection) -> dict[str, str]:
+    """The triggers that are not there yet, by name."""
+    existing = {name for (name,) in connection.execute(_LIST_TRIGGERS).fetchall()}
+    tables = {name for (name,) in connection.execute(_LIST_TABLES).fetchall()}
+    return {
+        name: f"CREATE TRIGGER {name} AFTER {kind} ON {table} BEGIN "
+        f"UPDATE {COMMIT_COUNTS} SET number = number + 1 WHERE id = 1; END"
+        for table in _COUNTED_TABLES
+        if table in tables
+        for kind in _TRIGGER_EVENTS
+        if (name := f"{COMMIT_COUNTS}_{table}_{kind}") not in existing
+    }
+
+
+def _create_triggers(connection: apsw.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE").fetchall()
+    statements = [_INSERT_COMMIT_COUNT, *_missing_triggers(connection).values()]
+    try:
+        for statement in statements:
+            connection.execute(statement).fetchall()
+        connection.execute("COMMIT").fetchall()
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK").fetchall()

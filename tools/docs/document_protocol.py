@@ -1,0 +1,111 @@
+"""Makes docs/protocol.md from the codes, the `.proto` and the JSON messages."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from hupan.contract.endpoints import ENDPOINTS, Endpoint
+from hupan.contract.errors import WIRE_ERRORS, WireError
+from tools.docs.document_codes import CODE_GROUP_TITLES, ERROR_CONDITIONS
+from tools.docs.document_forms import describe_message, with_nested_messages
+
+PROTO = Path(__file__).parents[3] / "proto" / "hupan.proto"
+"""Its comments are in no module, so this page is made in a checkout."""
+
+_HEAD = """\
+# The protocol
+
+What goes over the wire between chat clients and Hupan: the codes and the messages. The endpoints
+that use them stand in [compatibility.md](compatibility.md); what a citation such as `wire.md 4`
+means, in [wire-rules.md](wire-rules.md).
+
+Made from the contract; do not edit:
+`python -m tools.docs.document protocol > docs/protocol.md`.
+
+- **Token**: in the header `token`, raw.
+- **JSON**: a success is `{"code": 1, "data": {…}, "msg": "success"}`, without `data` where there
+  is nothing to say; a failure is `{"code": n, "msg": "…"}`. A GET has its fields in the query.
+- **Protobuf**: every answer has a `status`; a failure is the endpoint's own answer with nothing but
+  the status, but `-101` for a missing token, which is JSON.
+- **Language**: `msg` is to be shown as it is: Chinese, or English with `Accept-Language: en`.
+- **Headers** of answers: `x-request-id` names the request, as `status.number` does;
+  `x-result` is the class of the outcome: `ok`, `refused`, `unauthenticated`, `limited`, `error`.
+- **Times** are unix seconds, texts of time are `YYYY-MM-DD hh:mm:ss` in the server's zone.
+- Unknown keys and fields are ignored. The length of a text is counted in characters.
+
+## Codes
+
+`1` is success. `{field}` stands for the name of a field, or for a number.
+"""
+
+_CODES_HEAD = "| code | when | zh | en | result |\n|---|---|---|---|---|\n"
+
+_PROTOBUF = """
+## Protobuf messages
+
+Field numbers are what clients rely on. In requests, a field that is absent and one that is empty
+are the same; an empty `id`, `name` or `url` is refused (1100).
+
+```proto
+"""
+
+_JSON = """\
+```
+
+## JSON messages
+
+Requests as they come, answers as they stand in `data`. The bounds keep floods out; what a value
+must look like besides is told where it is said of an endpoint or a field.
+"""
+
+
+def protocol_page() -> str:
+    """The whole page as Markdown."""
+    codes = groupby(sorted(WIRE_ERRORS, key=lambda failure: failure.code), key=_group)
+    return "".join(
+        (
+            _HEAD,
+            *(_codes(group, failures) for group, failures in codes),
+            _PROTOBUF,
+            PROTO.read_text(encoding="utf-8"),
+            _JSON,
+            *(_message_section(form) for form in with_nested_messages(_message_types())),
+        )
+    )
+
+
+def _group(failure: WireError) -> int:
+    return max(failure.code, 0) // 100
+
+
+def _codes(group: int, failures: Iterable[WireError]) -> str:
+    rows = (
+        f"| {failure.code} | {ERROR_CONDITIONS[failure]} | {failure.zh} | {failure.en} | {failure.result} |\n"
+        for failure in failures
+    )
+    return f"\n### {CODE_GROUP_TITLES[group]}\n\n{_CODES_HEAD}{''.join(rows)}"
+
+
+def _message_types() -> list[type[Struct]]:
+    """The JSON requests and answers in the order of the endpoints; those with nothing left out."""
+    forms = (form for line in ENDPOINTS for form in (line.request, line.response))
+    return [form for form in forms if issubclass(form, Struct) and form.__struct_fields__]
+
+
+def _message_section(form: type[Struct]) -> str:
+    uses = [use for line in ENDPOINTS for use in _uses(form, line)]
+    is_request = any(line.request is form for line in ENDPOINTS)
+    used = f"{'; '.join(uses)}.\n\n" if uses else ""
+    return f"\n### {form.__name__}\n\n{used}{describe_message(form, is_request=is_request)}"
+
+
+def _uses(form: type[Struct], line: Endpoint[Any, Any, Any]) -> list[str]:
+    """What an endpoint uses a form for."""
+    name = f"{'web ' if line.surface == 'web' else ''}{line.method} `{line.path}`"
+    return [
+        *([f"Request of {name}"] if line.request is form else []),
+        *([f"Answer of {name}"] if line.response is form else []),
+    ]

@@ -1,0 +1,42 @@
+"""Describes the JSON form of protobuf messages (wire.md 1.3), for the document for machines."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+_WHOLE = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
+_TYPES: dict[int, dict[str, Any]] = {
+    FieldDescriptor.TYPE_STRING: {"type": "string"},
+    FieldDescriptor.TYPE_DOUBLE: {"type": "number"},
+    FieldDescriptor.TYPE_UINT64: _WHOLE,
+    FieldDescriptor.TYPE_ENUM: _WHOLE,
+    FieldDescriptor.TYPE_INT64: {"type": "integer"},
+    FieldDescriptor.TYPE_INT32: {"type": "integer"},
+}
+
+
+def protobuf_schema(message: type[Message]) -> dict[str, Any]:
+    """A message as an object.
+
+    Raises:
+        KeyError: the contract has a type that this document cannot tell so far.
+    """
+    return _object(message.DESCRIPTOR.fields)
+
+
+def _object(fields: Sequence[Any]) -> dict[str, Any]:
+    is_answer = any(field.message_type is not None for field in fields)
+    return {
+        "type": "object",
+        "properties": {field.name: _field(field) for field in fields},
+        # A request may leave any field out; one that is needed is then refused as a value.
+        "required": [field.name for field in fields if is_answer and field.name == "status"],
+    }
+
+
+def _field(field: FieldDescriptor) -> dict[str, Any]:
+    inner = field.message_type
+    one = _TYPES[field.type] if inner is None else _object(inner.fields)
+    return {"type": "array", "items": one} if field.is_repeated else one

@@ -1,0 +1,154 @@
+"""The one list of what grows, and where it ends: every table, and every queue and buffer (X5).
+
+docs/limits.md has it as tables; a guard holds it against the schema, and a test reaches each bound
+of a table that users can grow.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from hupan.api.context import MAX_CACHED_CLIENTS
+from hupan.config import Settings
+from hupan.domain.contacts import MAX_CONTACT_CHANGES
+from hupan.domain.devices import MAX_DEVICES_WITH_SETTINGS as MOST_SET_DEVICES
+from hupan.domain.maintenance import MAX_RATE_COUNTERS, MAX_SPENT_CAPTCHAS
+from hupan.domain.outbox import MAX_CODES_IN_FLIGHT, MAX_NOTICES_IN_FLIGHT, MAX_QUEUED_MESSAGES
+from hupan.domain.profiles import MAX_REMARKS, MAX_TOTAL_REMARK_CHARACTERS
+from hupan.domain.sessions import MAX_KNOWN_DEVICES
+from hupan.ratelimit.memory import SLOTS
+from hupan.sandbox.outbox import MAX_CAPTURED_MESSAGES
+from hupan.store.outbox import PRIORITIES
+from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS
+from hupan.store.writer import MAX_PENDING_CHANGES as MOST_CHANGES_WAITING
+
+BoundScope: TypeAlias = Literal["account", "target", "server", "operators"]
+"""Whose rows are bounded together; rows of `operators` no user writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableBound:
+    """How many rows a table holds.
+
+    Attributes:
+        max_rows: rows, 0 where their number follows from something else that is bounded.
+        kept_by: what keeps it so.
+    """
+
+    table: str
+    per: BoundScope
+    max_rows: int
+    kept_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class BufferBound:
+    """How much a queue or a buffer of a process holds, and what comes of more."""
+
+    name: str
+    most: str
+    beyond: str
+
+
+_SESSIONS = Settings().sessions_per_account
+_OPERATORS = "written by operators alone"
+
+TABLE_BOUNDS = (
+    TableBound("accounts", "server", 0, "each costs a code: the budget of codes to strangers"),
+    TableBound("identities", "account", 4, "one number, one address, two invitation codes"),
+    TableBound(
+        "sessions", "account", _SESSIONS, "`sessions_per_account`: one more ends the oldest"
+    ),
+    TableBound(
+        "left_sessions",
+        "account",
+        MAX_LOGGED_OUT_TOKENS,
+        "the oldest are forgotten; all after 7 days",
+    ),
+    TableBound(
+        "devices",
+        "account",
+        MAX_KNOWN_DEVICES,
+        "those not used for longest are forgotten; with more `sessions_per_account`, as many",
+    ),
+    TableBound("codes", "target", 1, "a new code replaces the old; deleted when it expires"),
+    TableBound(
+        "spent_captchas",
+        "server",
+        MAX_SPENT_CAPTCHAS,
+        "those that expired; more only for as long as captchas live; deleted after a day",
+    ),
+    TableBound(
+        "tallies",
+        "server",
+        MAX_RATE_COUNTERS,
+        "deleted when its time is over; beyond, those of the fewest events that are over soonest",
+    ),
+    TableBound("limit_resets", "operators", 0, "written by operators alone; deleted after an hour"),
+    TableBound(
+        "outbox",
+        "server",
+        2 * len(PRIORITIES) * MAX_QUEUED_MESSAGES,
+        f"{MAX_QUEUED_MESSAGES} of each channel and priority; the oldest are dropped",
+    ),
+    TableBound("contact_changes", "account", MAX_CONTACT_CHANGES, "one more is refused (1203)"),
+    TableBound("step_ups", "account", 0, "two for each session; deleted after 10 minutes"),
+    TableBound("profiles", "account", 1, "the key; 500 characters of introduction"),
+    TableBound(
+        "remarks",
+        "account",
+        MAX_REMARKS,
+        f"one more is refused (1441), and {MAX_TOTAL_REMARK_CHARACTERS} characters of all together (1442)",
+    ),
+    TableBound("invitation_changes", "account", 1, "the key: a code is changed once"),
+    TableBound("invitations", "account", 1, "the key: one inviter"),
+    TableBound("inviters", "account", 1, "the key"),
+    TableBound(
+        "coin_entries",
+        "account",
+        0,
+        "the journal stays: two first edits, a reward for each account invited, and operators' own",
+    ),
+    TableBound("coin_refusals", "account", 0, "as the journal; deleted after 7 days"),
+    TableBound("ignored_modules", "account", MOST_SET_DEVICES, "the device set longest ago goes"),
+    TableBound(
+        "notification_settings", "account", MOST_SET_DEVICES, "the device set longest ago goes"
+    ),
+    TableBound("account_medals", "operators", 0, _OPERATORS),
+    TableBound("medals", "operators", 0, _OPERATORS),
+    TableBound("categories", "operators", 0, _OPERATORS),
+    TableBound("listed_groups", "operators", 0, _OPERATORS),
+    TableBound("group_ranks", "operators", 0, _OPERATORS),
+    TableBound("group_texts", "operators", 0, _OPERATORS),
+    TableBound("group_postings", "operators", 0, _OPERATORS),
+    TableBound("listed_bots", "operators", 0, _OPERATORS),
+    TableBound("counters", "operators", 0, "some fixed names"),
+)
+
+BUFFER_BOUNDS = (
+    BufferBound("changes that wait for the store", f"{MOST_CHANGES_WAITING}", "busy (1002)"),
+    BufferBound(
+        "codes being sent", f"{MAX_CODES_IN_FLIGHT} of each channel", "they wait in the outbox"
+    ),
+    BufferBound(
+        "notices being sent", f"{MAX_NOTICES_IN_FLIGHT} of each channel", "they wait in the outbox"
+    ),
+    BufferBound(
+        "counts of addresses and accounts", f"{SLOTS} slots of each limit", "two may share a slot"
+    ),
+    BufferBound("pictures drawn ahead", "`captcha_pool`", "no more are drawn"),
+    BufferBound("addresses read from headers", f"{MAX_CACHED_CLIENTS}", "they are read again"),
+    BufferBound("the sandbox's outbox", f"{MAX_CAPTURED_MESSAGES}", "the oldest are forgotten"),
+)
+
+
+def table_rows() -> str:
+    """The tables of a store as rows of Markdown."""
+    return "".join(
+        f"| {one.table} | {one.per} | {one.max_rows or 'follows'} | {one.kept_by} |\n"
+        for one in TABLE_BOUNDS
+    )
+
+
+def buffer_rows() -> str:
+    """The queues and buffers of a process as rows of Markdown."""
+    return "".join(f"| {one.name} | {one.most} | {one.beyond} |\n" for one in BUFFER_BOUNDS)
