@@ -44,9 +44,9 @@ def captchas(context: Context) -> Part:
         ],
         notes=[
             (
-                f"A burst is {most:,} captchas from a pool of {pool:,} that was full, held "
-                "against bare answers right before each burst; the sustained load is on the pool "
-                "of the default settings. They read no store."
+                f"A burst is {most:,} captchas from a full pool of {pool:,}, compared with bare "
+                "answers right before each burst. The sustained load uses the default pool. "
+                "Captchas do not read the database."
             ),
         ],
     )

@@ -26,7 +26,7 @@ def growing(context: Context) -> Part:
     by_accounts, by_rows = _by_accounts(context), _by_rows(context)
     (own,) = [one for one in by_accounts if one.name == OWN]
     sizes = sorted(own.per_second)
-    notes = [f"Stores of {', '.join(f'{size:,}' for size in sizes)} accounts in turn."]
+    notes = [f"Databases of {', '.join(f'{size:,}' for size in sizes)} accounts take turns."]
     check = Check(
         f"own info lost from {sizes[0]:,} to {sizes[-1]:,} accounts",
         round(100 * own.loss, 1),

@@ -1,9 +1,9 @@
-"""The page docs/performance.md, made from a run.
+"""Generate docs/performance.md from a run.
 
     python -m bench.harness.page RESULTS.json [PEERS.json] > docs/performance.md
 
-What the peers do comes from `python -m bench.peers --json PEERS.json`. What the steps of a request
-cost comes from bench/steps.md, which goes into the page as it is.
+The figures of the alternatives come from `python -m bench.peers --json PEERS.json`. The costs of
+the steps of a request come from bench/steps.md, which is included unchanged.
 """
 
 import sys
@@ -18,51 +18,46 @@ from bench.harness.tables import aim, seen, wanted
 
 STEPS = Path(__file__).parents[1] / "steps.md"
 NO_PEERS = "none"
-PEERS = "## Beside what people would pick instead\n\n"
+ALTERNATIVES = "## Compared with alternatives\n\n"
 _HEAD = """# Performance
 
-How fast Hupan is, each figure beside the limit of the machine in the same run. This page is made
-by `make bench ARGS=--docs` from what it measured.
+How fast Hupan is, each figure next to the limit of the machine in the same run. This page is
+generated from the measurements by `make bench ARGS=--docs`.
 
-![Bars of rates beside their targets](performance.svg)
+![Bars of measured ratios and their targets](performance.svg)
 """
 _REPEAT = """## How to repeat it
 
 ```
-make bench          # everything, at most 15 minutes on two cores
+make bench          # everything, up to 15 minutes on two cores
 make bench-quick    # the same with fewer accounts, in two minutes
 make bench ARGS="--only reads,writes --json FILE"
-make bench-peers    # Hupan beside what people would pick instead
-hupan bench http://127.0.0.1:8480 --token TOKEN    # a server that runs; it is only read from
+make bench-peers    # Hupan compared with alternatives
 ```
 
-It needs Linux. The server has the first core, the load the last one; `wrk` makes the load where it
-is there, else autocannon from npm, else the generator of `hupan bench`. Contestants take turns (A,
-B, A, B, …) after a warm-up and medians count. Absolute figures differ from machine to machine and
-from hour to hour; ratios of one run hold.
+The benchmark needs Linux. The server has the first core, the load generator the last one: `wrk` if
+it is installed, else autocannon from npm, else Hupan's own. After a warm-up the contestants
+alternate (A, B, A, B, …), and medians count. Absolute figures differ between machines and from hour
+to hour; the ratios of one run are comparable.
 """
 
 
 def page(report: Report, peers: Path, steps: Path = STEPS) -> str:
-    """The whole page.
+    """Return the whole page.
 
     Args:
         report: the run.
-        peers: what the run beside the peers found, left out where there is no such file.
-        steps: a fragment that goes in as it is, likewise.
+        peers: the results of the alternatives; omitted if there is no such file.
+        steps: a fragment that is included unchanged; omitted if there is no such file.
     """
     parts = [
         _HEAD,
         _run(report),
         "## Targets\n\n" + _targets(report),
         "## Operations\n\n" + _operations(report),
-        *(
-            ["## Beside what people would pick instead\n\n" + peers_table(peers)]
-            if peers.is_file()
-            else []
-        ),
+        *([ALTERNATIVES + peers_table(peers)] if peers.is_file() else []),
         *_growths(report),
-        "## What was not equal, and how it was measured\n\n" + _notes(report),
+        "## How it was measured, and what was not equal\n\n" + _notes(report),
         _REPEAT,
         *([steps.read_text("utf-8")] if steps.is_file() else []),
     ]
@@ -85,7 +80,7 @@ def _targets(report: Report) -> str:
         (one.name, seen(one), wanted(one), aim(one), "yes" if one.is_met else "**no**")
         for one in report.checks
     ]
-    return _table(("target", "seen", "wanted", "aim", "met"), rows)
+    return _table(("target", "measured", "required", "aim", "met"), rows)
 
 
 def _operations(report: Report) -> str:
@@ -128,13 +123,13 @@ def _notes(report: Report) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown; all columns but the first are numbers, so they end at the right."""
+    """Return a Markdown table; all columns but the first are numbers and right-aligned."""
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def main() -> None:
-    """Writes the page of a run to standard output."""
+    """Write the page of a run to standard output."""
     report = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Report)
     sys.stdout.write(page(report, Path("".join(sys.argv[2:3]) or NO_PEERS)))
 

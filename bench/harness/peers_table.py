@@ -13,15 +13,15 @@ def peers_table(found: Path) -> str:
     told: dict[str, Any] = msgspec.json.decode(found.read_bytes())
     names = [OURS, *(name for name in told["versions"] if name != OURS)]
     lines = [
-        f"Requests per second (p99 in ms), {told['accounts']:,} accounts, one run of the peers.",
-        "What was made equal, and what was not, is told in [its page](../bench/peers/README.md).",
+        f"Requests per second (p99 in ms), {told['accounts']:,} accounts, in one run.",
+        "[How it was measured](../bench/peers/README.md) lists what was equal and what was not.",
         "",
         f"| | {' | '.join(names)} | Hupan / best peer | wanted |",
         f"| --- |{' ---: |' * (len(names) + 2)}",
         *(_line(operation, names) for operation in told["operations"]),
         "",
         *(f"- {name} {version}" for name, version in told["versions"].items()),
-        *(f"- {name} was left out: {reason}" for name, reason in told["left_out"].items()),
+        *(f"- {name} was not measured: {reason}" for name, reason in told["left_out"].items()),
     ]
     return "\n".join(lines)
 

@@ -63,8 +63,8 @@ def _on(context: Context, url: str) -> Part:
         [Check("own info / asyncpg look-up", own.of_limit, 0.7, is_least=True, aim=0.9)],
         notes=[
             (
-                "PostgreSQL runs with its own durable settings on the core of the load; all keep "
-                "ten connections to it."
+                "PostgreSQL runs with its default, durable settings on the core of the load "
+                "generator; every contestant keeps ten connections to it."
             ),
         ],
     )

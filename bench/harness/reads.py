@@ -38,14 +38,13 @@ def reads(context: Context) -> Part:
         ],
         notes=[
             (
-                "The bare answer that limits are told of is on our own listener, which is the "
-                "faster one; that of uvicorn with uvloop and httptools stands beside it."
+                "The bare answer that the ratios refer to runs on Hupan's own HTTP server, the "
+                "faster one; that of uvicorn with uvloop and httptools is listed next to it."
             ),
-            ("Tokens and ids of thousands of accounts, spread evenly over the store, take turns."),
+            ("Requests alternate between thousands of accounts, spread evenly over the database."),
             (
-                "The bare look-up reads the same two rows by one statement of the standard "
-                "library's module and answers with the name alone; it verifies no page "
-                "checksums."
+                "The bare look-up reads the same two rows with one statement of the standard "
+                "library's sqlite3 and returns only the name; it verifies no page checksums."
             ),
         ],
     )

@@ -71,18 +71,18 @@ def _part(found: dict[str, list[LoadResult]], memory_mb: float) -> Part:
         ],
         notes=[
             (
-                "Sign-ins: on the smallest store; the server has both cores, each sign-in is of "
-                "another account, hashes are the default's (19 MiB, 2 passes). Tries of wrong "
-                "passwords are set high, so that no limit of the server is "
-                "measured; right ones count nothing anyway."
+                "Sign-ins use the smallest database and both cores; each is for a different "
+                "account, with the default hash (19 MiB, 2 passes). The limits on wrong passwords "
+                "are raised so that they do not affect the result; correct passwords are not "
+                "counted anyway."
             ),
             (
-                "Raw argon2 is the reference implementation (argon2-cffi), which peers use too; "
-                "the server hashes by libsodium, in processes of its own (decision 20)."
+                "Raw argon2 is the reference implementation (argon2-cffi), which the alternatives "
+                "use too; the server hashes with libsodium, in separate processes (decision 20)."
             ),
             (
-                f"Own info is asked {PROBES_PER_SECOND} times a second, idle and during "
-                "sign-ins alike, so its rate says nothing and its p99 does."
+                f"Own info is requested {PROBES_PER_SECOND} times per second, both idle and "
+                "during sign-ins: read its p99, not its rate."
             ),
         ],
     )

@@ -42,5 +42,5 @@ def starting(context: Context) -> Part:
                 unit="MB",
             ),
         ],
-        notes=["The first answer is that of `/readyz`, which reads the store."],
+        notes=["The first answer is that of `/readyz`, which reads the database."],
     )

@@ -49,8 +49,8 @@ def writes(context: Context) -> Part:
         ],
         notes=[
             (
-                "Nickname changes come from 64 connections, each to a name that the account "
-                "never had; the store is asked afterwards whether all of them are in it."
+                "Nickname changes come from 64 connections, each to a name that the account has "
+                "never had; the run then checks that the database contains all of them."
             ),
         ],
     )

@@ -171,7 +171,9 @@ def _print_results(place: TargetServer, seen: dict[str, LoadResult], *, as_json:
 
 def _result_row(name: str, seen: LoadResult, baseline: LoadResult) -> dict[str, object]:
     ratio = (
-        seen.responses_per_second / baseline.responses_per_second if baseline.per_second else 0.0
+        seen.responses_per_second / baseline.responses_per_second
+        if baseline.responses_per_second
+        else 0.0
     )
     return {
         "name": name,

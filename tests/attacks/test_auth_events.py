@@ -245,7 +245,7 @@ def _fields(request: type[Any]) -> tuple[str, ...]:
 def test_every_event_is_documented() -> None:
     """docs/events.md has a row for each act, and for no other."""
     root = Path(__file__).parents[2]
-    page = (root / "docs/events.md").read_text("utf-8").partition("| event | the act |")[2]
+    page = (root / "docs/events.md").read_text("utf-8").partition("| event | action |")[2]
     page = re.sub(r"\n\| field \|.*?\n\n", "\n", page, flags=re.DOTALL)
     rows = set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE))
     operators = {name for name in rows if name.startswith("operator-")}

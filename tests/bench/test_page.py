@@ -45,7 +45,7 @@ def test_the_page_tells_the_run(tmp_path: Path) -> None:
     assert "A CPU, 2 cores, 8 GB, Linux, ext4" in text
     assert "- One thing was not equal." in text
     assert "- writes: the disk was full" in text
-    assert "## Beside what" not in text
+    assert "## Compared with" not in text
 
 
 def test_fragments_go_in(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_fragments_go_in(tmp_path: Path) -> None:
     assert text.endswith("## Steps\n\n| a | 1 µs |\n")
     assert "| own account | 20,000 (2.0) | 500 (90.0) | 40.0 (Other) | ≥ 25 |" in text
     assert "| rename | 5,000 (9.0) |  |  |  |" in text
-    assert "- Third was left out: could not be installed" in text
+    assert "- Third was not measured: could not be installed" in text
 
 
 def test_tables_for_people(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,7 +197,9 @@ def writers() -> list[threading.Thread]:
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize("step", ["ensure_copy_complete", "make_infrastructure", "make_routes", "Metrics"])
+@pytest.mark.parametrize(
+    "step", ["ensure_copy_complete", "make_infrastructure", "make_routes", "Metrics"]
+)
 def test_a_build_that_fails_closes_what_it_opened(
     served: Served, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,10 @@
-"""What holds without a test of its own, and why: read by the page docs/security.md.
+"""Requirements without a test and the reasons, for docs/security.md.
 
-What each requirement says stands in docs/wire-rules.md; which test shows it, in the test's own
-docstring, such as `(security C3)` or `(T6, R14 c)`. Only what no test can say stands here.
+The wording of each requirement is in docs/wire-rules.md. The tests that cover it cite it in their
+docstrings, such as `(security C3)` or `(T6, R14 c)`. This file contains only what no test can say.
 """
 
-# What must have a test or one of the reasons below: the core, and the faults to be survived.
+# What must have a test or one of the reasons below: the core, and the faults to survive.
 CORE = (
     *(f"E{n}" for n in range(1, 6)),
     *(f"C{n}" for n in range(1, 14)),
@@ -18,47 +18,47 @@ CORE = (
     *(f"R{n:02}" for n in (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 21, 22, 23, 27)),
 )
 
-_NO_CONSOLE = "there is no web console so far; operators work by the command line of the machine"
-_NO_UPLOADS = "the server takes and serves no files; an avatar is an address elsewhere"
-_NO_BACKUP = "there is no backup command so far"
+_NO_CONSOLE = "there is no web console yet; operators use the command line of the machine"
+_NO_UPLOADS = "the server neither accepts nor serves files; an avatar is an external URL"
+_NO_BACKUP = "there is no backup command yet"
 
-# Applies to a part that is still to be built.
+# Applies to a part that is not built yet.
 LATER = {
-    "A5": "an account has no second factor that could be asked for",
-    "U6": "no names are reserved so far",
-    "Z4": f"{_NO_CONSOLE}. A fresh install has no account and so no credential",
+    "A5": "accounts have no second factor yet",
+    "U6": "no names are reserved yet",
+    "Z4": f"{_NO_CONSOLE}. A fresh installation has no account and therefore no credential",
     "Z5": _NO_CONSOLE,
     "Z6": f"{_NO_CONSOLE}. No command shows or sets a password or a token",
     "W1": _NO_CONSOLE,
     "W2": _NO_CONSOLE,
     "W3": _NO_CONSOLE,
     "W4": _NO_CONSOLE,
-    "W6": "nothing is exported as CSV so far",
+    "W6": "there is no CSV export yet",
     "L6": _NO_BACKUP,
     "R20": _NO_BACKUP,
-    "R25": "faults are put into real processes instead; a simulated world is still to be built",
-    "R26": "measured by hand so far",
-    "R28": "the load of R15 covers three times the peak; a storm after an outage is still to come",
+    "R25": "faults are injected into real processes instead; there is no simulated world yet",
+    "R26": "measured by hand for now",
+    "R28": "the load of R15 covers three times the peak, not reconnecting after an outage",
 }
 
-# Asks for something that this server does not have on purpose.
+# Concerns something that this server deliberately does not have.
 NOT_HERE = {
-    "U2": "the server fetches no address that a user gave, and has no import that could",
+    "U2": "the server fetches no URL from a user, and has no import that could",
     "U3": _NO_UPLOADS,
     "U4": _NO_UPLOADS,
-    "R18": "there is no shared cache: limits, codes and sessions lie in the store alone",
-    "R19": "there are no replicas: whatever is read comes from the one store",
+    "R18": "there is no shared cache: limits, codes and sessions are only in the database",
+    "R19": "there are no replicas: all reads use the one database",
 }
 
-# What the tests of an id leave out.
+# What the tests of a requirement do not cover.
 REMARKS = {
-    "R13": "upgrades without a pause wait for a second release",
-    "Z1": "roles of operators come with their console",
-    "C4": "there is no shared cache that could count apart",
-    "P7": "the images of memory that a crash may leave are not looked at",
-    "T9": "operators have no sessions so far, so there is one kind, and no route of theirs",
-    "L9": "the public side is the front proxy's, see operations.md",
+    "R13": "upgrades without downtime need a second release",
+    "Z1": "operators' roles come with the console",
+    "C4": "there is no shared cache that could count separately",
+    "P7": "memory dumps that a crash may leave are not examined",
+    "T9": "operators have no sessions yet, so there is one kind, and no route for them",
+    "L9": "the public side is the proxy's, see operations.md",
 }
 
-# Shown by tests that are still awaited; none before a release.
+# Requirements whose tests are still missing; none before a release.
 AWAITED: frozenset[str] = frozenset()

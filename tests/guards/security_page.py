@@ -29,18 +29,18 @@ _CITED = re.compile(rf"(?:security )?({_ID})(?: [a-d])?(?:-({_ID}))?(?: [a-d])?"
 _ROW = re.compile(rf"^\| ({_ID}) \| (.+) \|$", re.MULTILINE)
 
 _HEAD = """\
-# What is held against attacks and faults, and by which test
+# Security requirements and their tests
 
 [中文](security.zh-CN.md) · English
 
-Made from the tests by `make security-table`; a guard keeps it true. The short wording of each
-requirement is that of [wire-rules.md](wire-rules.md), where the decisions and invariants that tests
-cite stand too. *tested* means that the named tests fail when it does not hold. Tests under
-`tests/soak` are run by `make soak`, all others by `make test`.
+Generated from the tests by `make security-table`; a guard keeps it up to date. The short wording of
+each requirement is that of [wire-rules.md](wire-rules.md), which also has the decisions and
+invariants that tests cite. *tested* means that the named tests fail when the requirement is
+violated. `make soak` runs the tests in `tests/soak`, `make test` all others.
 """
 
 _GROUPS = {
-    "E": "Guessing who is there",
+    "E": "Account enumeration",
     "C": "Codes and captchas",
     "P": "Passwords",
     "T": "Tokens and sessions",
@@ -48,10 +48,10 @@ _GROUPS = {
     "Z": "Access",
     "W": "Web console",
     "I": "Parsers and limits",
-    "U": "Addresses, pictures, text",
+    "U": "URLs, images, text",
     "L": "Logs, secrets, supply, time",
     "R": "Faults",
-    "X": "Found from outside",
+    "X": "Found in reviews",
 }
 
 
@@ -89,10 +89,10 @@ ENGLISH = Edition(
     later=reasons.LATER,
     not_here=reasons.NOT_HERE,
     remarks=reasons.REMARKS,
-    states=("tested", "applies later: ", "does not apply: ", "tests are awaited"),
+    states=("tested", "applies later: ", "does not apply: ", "tests are missing"),
     stop="; ",
     has_names=True,
-    soak_title="Figures of one full soak run",
+    soak_title="Results of a full soak run",
 )
 CHINESE = Edition(
     file="security.zh-CN.md",
@@ -114,7 +114,7 @@ def main(arguments: list[str]) -> int:
     """Writes both pages into a folder."""
     folder, tests, soak = Path(arguments[0]), shown(ROOT), _soak(ROOT)
     texts = requirements(ROOT)
-    english = page(texts, tests, soak or "No run is recorded yet.\n")
+    english = page(texts, tests, soak or "No run has been recorded yet.\n")
     chinese = page(texts, tests, soak_in_chinese(soak) if soak else zh.NO_SOAK, CHINESE)
     (folder / ENGLISH.file).write_text(english, "utf-8")
     (folder / CHINESE.file).write_text(chinese, "utf-8")

@@ -33,8 +33,12 @@ TWINS = pytest.mark.parametrize("page", PAGES)
 
 
 def commands(text: str) -> list[str]:
-    """What is to be typed or written down, without the comments."""
-    return [COMMENT.sub("", block) for block in BLOCK.findall(text)]
+    """Return what is to be typed or saved, without comments.
+
+    A block of text is what a terminal shows, in the language of its page.
+    """
+    typed = (block for block in BLOCK.findall(text) if not block.startswith("```text\n"))
+    return [COMMENT.sub("", block) for block in typed]
 
 
 def levels(text: str) -> list[int]:
@@ -115,12 +119,13 @@ def test_a_chinese_page_leads_to_chinese_pages(root: Path, page: str) -> None:
 
 
 def test_what_was_added_to_one_twin_is_seen() -> None:
-    """A heading, a row, a block, a setting, an option and a command."""
+    """A heading, a row, a block, a setting, an option and a command; not what a terminal shows."""
     page = "# A\n\n| `a_b` | x |\n\n```sh\nhupan serve    # runs it\n```\n\n`hupan account ban`\n"
     assert levels(page) != levels(f"{page}## B\n")
     assert subjects(page) != subjects(f"{page}\n| `c_d` | y |\n")
     assert commands(page) == commands(page.replace("runs it", "运行"))
     assert commands(page) != commands(page.replace("serve", "sandbox"))
+    assert commands(page) == commands(f"{page}\n```text\n监听\n```\n")
     for more in ("`c_d = 1`", "`--days 3`", "`hupan account unban WHO`", "`make fuzz`"):
         assert names(page) < names(f"{page}{more}")
 

@@ -1,7 +1,7 @@
-"""Both READMEs say the same, and name what is there.
+"""The READMEs, the pages of commands and the indexes name everything that exists.
 
-The story: a door of the sandbox got a field, the English page told of it, the Chinese one did not,
-and most of the people it was made for read the Chinese one.
+The story: an endpoint of the sandbox got a field, the English page mentioned it, the Chinese one
+did not, and most of the people it was made for read the Chinese one.
 """
 
 import re
@@ -10,46 +10,36 @@ from typing import get_args
 
 import pytest
 from msgspec.structs import fields
+from typer import Context
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from hupan.cli.main import COMMANDS
+from hupan.cli.main import COMMANDS, app
 from hupan.sandbox.routes import AccountBody
 from hupan.sandbox.seeding import PackName
 
 NAMES = ("README.md", "README.zh-CN.md")
-BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
-COMMENT = re.compile(r"\s+#.*$", re.MULTILINE)
-DOOR = re.compile(r"Route\(\"(/sandbox/[a-z/]+)\"")
-DOOR_IN_TABLE = re.compile(r"^\| (?:GET|POST) `(/sandbox/[a-z/]+)", re.MULTILINE)
+COMMAND_PAGES = ("docs/commands.md", "docs/commands.zh-CN.md")
+INDEXES = ("docs/README.md", "docs/README.zh-CN.md")
+ROUTE = re.compile(r"Route\(\"(/sandbox/[a-z/]+)\"")
+LISTED_ROUTE = re.compile(r"^\| (?:GET|POST) `(/sandbox/[a-z/]+)", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def pages(root: Path) -> dict[str, str]:
-    """Both pages by their names."""
-    return {name: (root / name).read_text("utf-8") for name in NAMES}
-
-
-def blocks(page: str) -> list[str]:
-    """What is to be typed or written down, without the comments."""
-    return [COMMENT.sub("", block) for block in BLOCK.findall(page)]
-
-
-def test_the_pages_are_twins(pages: dict[str, str]) -> None:
-    """The same commands in the same order, and as many headings and rows of tables."""
-    english, chinese = pages.values()
-    assert blocks(english) == blocks(chinese)
-    for start in ("## ", "| "):
-        counts = [
-            sum(line.startswith(start) for line in page.splitlines()) for page in pages.values()
-        ]
-        assert counts[0] == counts[1]
+    """Return all pages by name."""
+    names = (*NAMES, *COMMAND_PAGES, *INDEXES)
+    return {name: (root / name).read_text("utf-8") for name in names}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_door_is_told(pages: dict[str, str], modules: dict[str, str], name: str) -> None:
-    """The table has each door of the sandbox and no other, each field of an account, each pack."""
-    doors = set(DOOR.findall(modules["sandbox/routes.py"]))
-    assert doors
-    assert set(DOOR_IN_TABLE.findall(pages[name])) == doors
+def test_every_endpoint_of_the_sandbox_is_listed(
+    pages: dict[str, str], modules: dict[str, str], name: str
+) -> None:
+    """The table has each endpoint and no other, each field of an account, each pack."""
+    routes = set(ROUTE.findall(modules["sandbox/routes.py"]))
+    assert routes
+    assert set(LISTED_ROUTE.findall(pages[name])) == routes
     for field in fields(AccountBody):
         assert f"{field.encode_name}?" in pages[name]
     for pack in get_args(PackName):
@@ -57,7 +47,31 @@ def test_every_door_is_told(pages: dict[str, str], modules: dict[str, str], name
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_command_is_told(pages: dict[str, str], name: str) -> None:
-    """Each command of `hupan` stands on the page, but the one that tells the version."""
-    missing = [command for command in COMMANDS if f"hupan {command}" not in pages[name]]
-    assert missing == ["version"]
+def test_every_group_of_commands_is_listed(pages: dict[str, str], name: str) -> None:
+    """Each group of commands of `hupan` is on the page."""
+    missing = {command for command in COMMANDS if f"hupan {command}" not in pages[name]}
+    assert missing <= {"bench", "version"}
+
+
+@pytest.mark.parametrize("name", COMMAND_PAGES)
+def test_every_command_is_listed(pages: dict[str, str], name: str) -> None:
+    """The page of commands has each command and no other."""
+    group = get_group(app)
+    context = Context(group)
+    commands = set[str]()
+    for first in COMMANDS:
+        command = group.get_command(context, first)
+        names = sorted(command.commands) if isinstance(command, TyperGroup) else []
+        commands |= {f"{first} {second}" for second in names} or {first}
+    listed = set(re.findall(r"^hupan ([a-z]+(?: [a-z-]+)?)(?=\s|$)", pages[name], re.MULTILINE))
+    found = {line if line in commands else line.split()[0] for line in listed}
+    assert found == commands - {"bench"}
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_every_page_is_in_the_index(root: Path, pages: dict[str, str], name: str) -> None:
+    """The index links every page of docs/, in one language at least."""
+    files = {path.name for path in (root / "docs").iterdir() if path.suffix in {".md", ".json"}}
+    linked = set(re.findall(r"\]\(([a-z][^)/]*)\)", pages[name]))
+    twins = {file.replace(".zh-CN", "") for file in linked}
+    assert {file.replace(".zh-CN", "") for file in files} - {"README.md"} <= twins

@@ -1,4 +1,4 @@
-"""Makes docs/soak.md of a report: `python -m tests.soak.page soak.json > docs/soak.md`."""
+"""Generate docs/soak.md from a report: `python -m tests.soak.page soak.json > docs/soak.md`."""
 
 import json
 import sys
@@ -6,35 +6,35 @@ from pathlib import Path
 from typing import Any
 
 PHASES = {
-    "peak": "sixteen clients that ask without a pause",
-    "held": "70 % of the peak, at random moments",
+    "peak": "sixteen clients without a pause",
+    "held": "70 % of the peak, at random times",
     "flood": "three times the peak, on 1,024 connections",
-    "recovery": "the five seconds after the flood, at 70 % again",
+    "recovery": "the five seconds after the flood, back at 70 %",
     "after": "the next fifteen seconds",
 }
 KINDS = ("read", "write", "sign-in")
 _HEAD = """\
-| phase | load | seconds | good answers/s | others | reads | writes | sign-ins |
+| phase | load | seconds | successes/s | other results | reads | writes | sign-ins |
 |---|---|---|---|---|---|---|---|
 """
 _NOTES = """
-Reads, writes and sign-ins by password: median / p99 in milliseconds. They count from the moment at
-which a request was due, so those of the flood hold the second that a client waits for a free
+Reads, writes and password sign-ins: median / p99 in milliseconds, counted from the moment at which
+a request was due. In the flood they therefore include the second that a client waits for a free
 connection before it gives up. One server process on one core.
 """
 
 
 def page(report: dict[str, Any]) -> str:
-    """The figures as a table, and what was missed."""
+    """Return the figures as a table, and the targets that were missed."""
     rows = "".join(_row(phase, load, report[phase]) for phase, load in PHASES.items())
     memory = report["held_memory"]
     facts = [
         f"- Requests of the flood: {report['flood_arrived']:,}.",
-        f"- Given up by their clients: {report['flood_given_up']:,}.",
-        f"- Memory while the load was held: {memory['from_mib']} to {memory['to_mib']} MiB.",
-        f"- Its growth, in MiB by 100,000 requests: {memory['slope_mib_per_100k_requests']}.",
-        f"- Cores that had other work meanwhile: {report['held']['cores_busy_with_others']:g}.",
-        f"- Missed: {'; '.join(report['missed']) or 'nothing'}.",
+        f"- Abandoned by their clients: {report['flood_given_up']:,}.",
+        f"- Memory under the sustained load: {memory['from_mib']} to {memory['to_mib']} MiB.",
+        f"- Its growth, in MiB per 100,000 requests: {memory['slope_mib_per_100k_requests']}.",
+        f"- Cores busy with other work meanwhile: {report['held']['cores_busy_with_others']:g}.",
+        f"- Missed targets: {'; '.join(report['missed']) or 'nothing'}.",
     ]
     return f"{_HEAD}{rows}{_NOTES}\n" + "\n".join(facts) + "\n"
 

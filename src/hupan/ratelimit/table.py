@@ -94,7 +94,11 @@ LIMITS = (
         "adjacent_numbers_per_ten_minutes", "adjacent-numbers", "numbers", 10 * MINUTE_SECONDS
     ),
     LimitDefinition(
-        "sms_budget_cents_per_day", "sms-day", "server", DAY_SECONDS, count_setting="max_sms_per_day"
+        "sms_budget_cents_per_day",
+        "sms-day",
+        "server",
+        DAY_SECONDS,
+        count_setting="max_sms_per_day",
     ),
     LimitDefinition("emails_per_day", "emails-day", "server", DAY_SECONDS),
     LimitDefinition(
