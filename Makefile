@@ -10,6 +10,7 @@
 #   make bench     Hupan beside the limits of this machine, in 15 minutes (BENCH=bench/pictures.py for
 #                  one of the small ones; ARGS="--only reads", --json FILE, --svg FILE, --docs)
 #   make bench-quick  the same with fewer accounts, in two minutes
+#   make bench-url URL=http://127.0.0.1:8480  a running server, which is only read from
 #   make bench-peers  Hupan beside what people would pick instead (ARGS="--quick" for a shorter run)
 #   make lock      resolve requirements/ anew (UPGRADE=--upgrade to take newer versions)
 #   make proto     generate the protobuf stubs from proto/
@@ -20,7 +21,7 @@
 #   make audit     known holes of the locked packages, from the public database
 #   make clean     remove what the above made, never data/
 
-.PHONY: setup serve sandbox check test soak fuzz bench bench-quick bench-peers lock proto wordlist security-table sbom licences audit clean ready-runtime ready-dev
+.PHONY: setup serve sandbox check test soak fuzz bench bench-quick bench-url bench-peers lock proto wordlist security-table sbom licences audit clean ready-runtime ready-dev
 .DEFAULT_GOAL := setup
 
 VENV := $(CURDIR)/.venv
@@ -89,6 +90,9 @@ bench: ready-dev
 
 bench-quick: ready-dev
 	$(BIN)/python -m bench.harness.run --quick $(ARGS)
+
+bench-url: ready-dev
+	$(BIN)/python -m bench.load $(URL) $(ARGS)
 
 bench-peers: ready-dev
 	$(BIN)/python -m bench.peers $(ARGS)

@@ -1,4 +1,4 @@
-"""What loads a server: wrk; where it is not there autocannon; else that of `hupan bench`."""
+"""What loads a server: wrk; where it is not there autocannon; else that of `bench.load`."""
 
 import asyncio
 import base64
@@ -134,9 +134,9 @@ class Autocannon:
 
 
 class Own:
-    """The generator of `hupan bench`, in this process."""
+    """The generator of `bench.load`, in this process."""
 
-    name = "hupan bench"
+    name = "bench.load"
 
     def fire(
         self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float

@@ -1,4 +1,4 @@
-"""`hupan bench URL`: rounds of the operations take turns, medians count."""
+"""`python -m bench.load URL`: rounds of the operations take turns, medians count."""
 
 import asyncio
 import sys

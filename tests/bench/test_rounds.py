@@ -100,10 +100,10 @@ def test_a_burst_ends_with_its_last_answer(name: str, server: Answering, tmp_pat
 def test_our_own_generator_is_the_last_resort(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Where there is neither wrk nor npm, and nothing may be installed, `hupan bench` loads."""
+    """Where there is neither wrk nor npm, and nothing may be installed, `bench.load` does."""
     monkeypatch.setattr("shutil.which", lambda _name: None)
     monkeypatch.setattr("os.geteuid", lambda: 1)
-    assert best(tmp_path).name == "hupan bench"
+    assert best(tmp_path).name == "bench.load"
 
 
 def test_cores_are_given_back() -> None:
