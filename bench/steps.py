@@ -195,7 +195,7 @@ def _finish(coroutine: Coroutine[Any, Any, object]) -> object:
 
 async def own_info_steps(at: Place) -> Costs:
     """The steps of `GET /v1/user/info`."""
-    services, engine = at.server.services, at.server.parts.engine
+    services, engine = at.server.services, at.server.infrastructure.database
     caller = await services.sessions.get(at.token)
     codec, anything = ProtobufCodec(IgnoredBody, OwnInfo), IgnoredBody()
     answer = await get_own_info(services, caller, anything)
@@ -217,13 +217,13 @@ async def own_info_steps(at: Place) -> Costs:
             "the handler fills the protobuf message",
             at.run(lambda: get_own_info(services, caller, anything)),
         ),
-        ("encoding", "status and serialisation", at.call(lambda: codec.write(answer, 1 << 40))),
+        ("encoding", "status and serialisation", at.call(lambda: codec.encode(answer, 1 << 40))),
     ]
 
 
 async def get_user_steps(at: Place) -> Costs:
     """The steps of `POST /v1/user/get-user`."""
-    services, engine = at.server.services, at.server.parts.engine
+    services, engine = at.server.services, at.server.infrastructure.database
     viewer = await services.sessions.get_viewer(at.token)
     request = GetUser(id=str(at.account + 1))
     body, other = request.SerializeToString(), AccountId(at.account + 1)
@@ -239,7 +239,7 @@ async def get_user_steps(at: Place) -> Costs:
             "as above, of the row what a look needs",
             at.run(lambda: services.sessions.get_viewer(at.token)),
         ),
-        ("decoding", "protobuf to the request", at.call(lambda: codec.read(body))),
+        ("decoding", "protobuf to the request", at.call(lambda: codec.decode(body))),
         (
             "account row",
             "with what it tells and shows, whether it wears medals",
@@ -247,7 +247,7 @@ async def get_user_steps(at: Place) -> Costs:
         ),
         ("rules", "banned, what is shown, what the viewer noted", shown - row),
         ("message", "the handler fills the protobuf message", handler - shown),
-        ("encoding", "status and serialisation", at.call(lambda: codec.write(answer, 1 << 40))),
+        ("encoding", "status and serialisation", at.call(lambda: codec.encode(answer, 1 << 40))),
     ]
 
 
@@ -261,10 +261,10 @@ async def nickname_steps(at: Place) -> Costs:
     return [
         *await shared_steps(at, "/v1/user/edit-nickname", names),
         ("token, session row, rules", "as above", at.run(lambda: services.sessions.get(at.token))),
-        ("decoding", "protobuf to the request", at.call(lambda: codec.read(body))),
+        ("decoding", "protobuf to the request", at.call(lambda: codec.decode(body))),
         ("rules", "is it a nickname", at.call(lambda: parse_nickname(request.name, "name"))),
         ("change", "savepoint, update, shared commit, both threads", await _change_us(at)),
-        ("encoding", "status and serialisation", at.call(lambda: codec.write(Edited(), 1 << 40))),
+        ("encoding", "status and serialisation", at.call(lambda: codec.encode(Edited(), 1 << 40))),
     ]
 
 
@@ -274,7 +274,10 @@ async def _change_us(at: Place) -> float:
     for turn in range(at.rounds * 4):
         began = process_time_ns()
         await asyncio.gather(
-            *(edits.rename(AccountId(at.account + n), f"湖畔{turn}") for n in range(CONNECTIONS))
+            *(
+                edits.change_nickname(AccountId(at.account + n), f"湖畔{turn}")
+                for n in range(CONNECTIONS)
+            )
         )
         best = min(best, (process_time_ns() - began) / CONNECTIONS / 1e3)
     rules = at.call(lambda: parse_nickname("湖畔1", "name"))
@@ -283,7 +286,7 @@ async def _change_us(at: Place) -> float:
 
 async def captcha_steps(at: Place) -> Costs:
     """The steps of `POST /v1/user/captcha` while pictures are ready."""
-    services, pool = at.server.services, at.server.parts.captcha_pool
+    services, pool = at.server.services, at.server.infrastructure.captcha_pool
     call = RequestContext(1, "", english=False, headers=[], peer="")
     codec, anything = JsonCodec(IgnoredBody), IgnoredBody()
     answer = await create_captcha(services, call, anything)
@@ -303,14 +306,14 @@ async def captcha_steps(at: Place) -> Costs:
             "from the pool, seal, base64; now and then the pool draws beside",
             min(issue),
         ),
-        ("encoding", "JSON", at.call(lambda: codec.write(answer, 1))),
+        ("encoding", "JSON", at.call(lambda: codec.encode(answer, 1))),
     ]
 
 
 async def shared_steps(at: Place, path: str, bodies: list[bytes]) -> Costs:
     """What every request goes through; the whole of it comes first."""
     log = AccessLog(to_nowhere(), "text")
-    noted = at.call(lambda: log.note(1 << 40, path, "ok", 1))
+    noted = at.call(lambda: log.record(1 << 40, path, "ok", 1))
     ours = at.server.dispatcher
     bare, through, whole = await at.max_requests(
         [bare_app, empty(path, bodies), ours], path, bodies
@@ -360,13 +363,13 @@ async def measure(folder: pathlib.Path, sample: list[tuple[int, str]], rounds: i
         server = await build_server(
             load_settings({"data_dir": folder, **ROOMY}, {}), make_server_environment({})
         )
-    server.parts.captcha_pool.start()
+    server.infrastructure.captcha_pool.start()
     account, token = sample[len(sample) // 2]
     at = Place(
         server,
         AccountId(account),
         token,
-        Tokens(server.parts.secret_box, SystemRandomSource()),
+        Tokens(server.infrastructure.secret_box, SystemRandomSource()),
         rounds,
     )
     gc.freeze()

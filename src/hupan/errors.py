@@ -1,127 +1,282 @@
-"""Everything the domain can say no to. Raise them; the api maps each to the wire once.
+"""Every error that a client can receive: code, message in both languages, result class (wire.md 2).
 
-Refusal
-├── InvalidField            a value that can never be right, named as on the wire
-├── NotSignedIn             no live session
-├── Banned                  the account is banned; told only after the secret was right (E3)
-├── VipOnly                 a VIP feature without VIP
-├── UnknownUser             nobody has this id
-├── WrongCaptcha            wrong, used or expired
-├── WrongCode               wrong, used, expired, for something else, or out of tries
-├── WrongEmailOrPassword    one answer for all that may be wrong (security E1)
-├── SignUpClosed            new numbers are not taken
-├── PhoneTaken              the number belongs to an account
-├── EmailTaken              the address belongs to an account
-├── PhoneBound              a number is bound already; it is changed, not bound
-├── EmailBound              an address is bound already; it is changed, not bound
-├── PhoneNotBound           there is no number to change
-├── EmailNotBound           there is no address to change
-├── ProofNeeded             what is bound now must be proved first (security D2)
-├── OlderProofNeeded        the target that was bound earlier must prove it (security D2, A1)
-├── PasswordTooShort        fewer characters than the server asks for
-├── WeakPassword            a common password, or made of what is known of the account
-├── TooLateToUndo           there is no such change that can still be undone
-├── TooManyRemarks          the account notes about as many as are kept
-├── RemarksFull             its notes are as long as is kept, all together
-├── AccountCancelled        the account was cancelled; told only after the secret was right (E3)
-├── InvitationCodeTaken     the invitation code belongs to an account
-├── InvitationCodeChanged   an invitation code can be changed once, and it was
-├── NotEnoughCoins          the balance would fall below zero
-├── TooManyCoins            the balance would pass what the wire can say exactly
-├── CoinKeyReused           the key of a change of coins named another one before
-├── TooManyTries            a limit was reached
-├── TooManyFromHere         too much came from one address, whoever it was (security C6, E4)
-├── SendingStopped          the server has sent as many codes as it may in a day (security C11)
-└── Busy                    the server would take too long
+The domain raises these classes, the api writes them to the wire, and docs/protocol.md lists them:
+the docstring of a class says when it occurs. Clients show the message as it is. The name of a class
+is the `reason` of an auth event, so it is public.
+
+Codes of wire.md come first; ours are positive and grouped by the hundred: 10xx the server, 11xx the
+request, 12xx captchas, codes and limits, 13xx login, 14xx accounts, 15xx coins.
 """
+
+from typing import ClassVar, Literal, TypeAlias
+
+ResultClass: TypeAlias = Literal["ok", "refused", "unauthenticated", "limited", "error"]
+"""The class of an outcome, in the header `x-result` (security D3)."""
 
 
 class AppError(Exception):
-    """The domain says no."""
+    """Base of all errors of this file.
+
+    Attributes:
+        code: the number that clients receive.
+        zh: the message in Chinese, the default; `{name}` stands for an attribute of the error.
+        en: the message in English, chosen by Accept-Language.
+        result: the class of the outcome.
+    """
+
+    code: ClassVar[int]
+    zh: ClassVar[str]
+    en: ClassVar[str]
+    result: ClassVar[ResultClass] = "refused"
+
+    def message(self, *, english: bool) -> str:
+        """Return the message in one language."""
+        return (self.en if english else self.zh).format_map(vars(self))
+
+
+class NotSignedIn(AppError):
+    """The token does not belong to a live session."""
+
+    code = -101
+    zh = "未登录"
+    en = "Not signed in"
+    result = "unauthenticated"
+
+
+class MissingToken(AppError):
+    """A token is needed and none came; answered as JSON on every endpoint (wire.md 1.7)."""
+
+    code = NotSignedIn.code
+    zh = NotSignedIn.zh
+    en = NotSignedIn.en
+    result = NotSignedIn.result
+
+
+class VipOnly(AppError):
+    """A VIP feature without VIP in force."""
+
+    code = -1
+    zh = "功能仅限VIP用户使用"
+    en = "This feature is for VIP users only"
+
+
+class UnknownUser(AppError):
+    """No account has this id: get-user, or save-user-remarks about it."""
+
+    code = 4402
+    zh = "该用户不存在"
+    en = "This user does not exist"
+
+
+class Banned(AppError):
+    """Login to a banned account after a correct code or password, its token, or get-user of it."""
+
+    code = 7100
+    zh = "因违反相关规定，该用户被封禁"
+    en = "This user is banned for breaking the rules"
+
+
+class ServerError(AppError):
+    """A fault of the server; the log has it under the request's id."""
+
+    code = 1000
+    zh = "服务器内部错误，请稍后再试"
+    en = "Internal server error"
+    result = "error"
+
+
+class StorageFailed(AppError):
+    """The disk or the database does not accept changes; nothing was stored."""
+
+    code = 1001
+    zh = "服务器暂时无法保存数据，请稍后再试"
+    en = "The server cannot store data now"
+    result = "error"
+
+
+class Busy(AppError):
+    """Too many passwords wait to be checked, or too many changes wait to be stored."""
+
+    code = 1002
+    zh = "服务器繁忙，请稍后再试"
+    en = "The server is busy, try again later"
+    result = "limited"
+
+
+class ShuttingDown(AppError):
+    """The server is shutting down; HTTP 503."""
+
+    code = 1003
+    zh = "服务器正在停止，请稍后再试"
+    en = "The server is shutting down"
+    result = "error"
 
 
 class InvalidField(AppError):
-    """A value that can never be right.
+    """A field is missing, of the wrong type or out of range; the message names it.
 
     Attributes:
         field: its name on the wire.
     """
+
+    code = 1100
+    zh = "请求参数错误，{field}字段值非法"
+    en = "Bad request: the value of {field} is not valid"
 
     def __init__(self, field: str) -> None:
         super().__init__(field)
         self.field = field
 
 
-class NotSignedIn(AppError):
-    """There is no live session."""
+class UnreadableBody(AppError):
+    """The body is not of the endpoint's form at all."""
+
+    code = 1100
+    zh = "请求参数错误，请求体无法解析"
+    en = "Bad request: the body cannot be read"
 
 
-class Banned(AppError):
-    """The account is banned."""
+class UnknownEndpoint(AppError):
+    """No endpoint has this path and method; HTTP 404."""
+
+    code = 1104
+    zh = "接口不存在"
+    en = "There is no such endpoint"
 
 
-class VipOnly(AppError):
-    """A VIP feature without VIP."""
+class BodyTooLarge(AppError):
+    """The body is larger than 64 KiB (JSON) or 16 KiB (protobuf); HTTP 413."""
 
-
-class UnknownUser(AppError):
-    """Nobody has this id."""
+    code = 1113
+    zh = "请求体过大"
+    en = "The body is too large"
 
 
 class WrongCaptcha(AppError):
-    """A captcha's answer is wrong, or it was used or has expired."""
+    """A captcha's answer is wrong, or the captcha was used before or expired: fetch a new one."""
+
+    code = 1201
+    zh = "图形验证码错误或已失效"
+    en = "The picture code is wrong, used or expired"
 
 
 class WrongCode(AppError):
-    """A code is wrong, used, expired, meant for something else, or had its five tries."""
+    """A code is wrong, used, expired, out of its five attempts, or valid for something else."""
+
+    code = 1202
+    zh = "验证码错误或已失效"
+    en = "The code is wrong, used or expired"
+
+
+class TooManyTries(AppError):
+    """A limit on codes sent, on wrong codes, or on profile views of an account was reached."""
+
+    code = 1203
+    zh = "操作过于频繁，请稍后再试"
+    en = "Too many tries, try again later"
+    result = "limited"
+
+
+class TooManyFromHere(AppError):
+    """A limit of the client's address or network was reached; checked before anything else."""
+
+    code = 1204
+    zh = "当前网络下操作过于频繁，请稍后再试"
+    en = "Too much comes from your network, try again later"
+    result = "limited"
+
+
+class SendingStopped(AppError):
+    """The server has sent as many codes as its operator allows in a day (security C11)."""
+
+    code = 1205
+    zh = "今日验证码发送量已达上限，请明天再试"
+    en = "No more codes are sent today, try again tomorrow"
+    result = "limited"
 
 
 class WrongEmailOrPassword(AppError):
-    """Address or password is wrong; which one is not told."""
+    """email-login where anything is wrong, or too many attempts were (security E1)."""
+
+    code = 1301
+    zh = "邮箱或密码错误"
+    en = "The e-mail or the password is wrong"
 
 
 class SignUpClosed(AppError):
-    """New numbers are not taken."""
+    """verification-login with a new number while sign-up is closed."""
+
+    code = 1302
+    zh = "本服务器暂未开放注册"
+    en = "Sign-up is closed on this server"
 
 
 class PhoneTaken(AppError):
-    """The number belongs to an account."""
+    """The number belongs to another account; answered only after a correct code."""
+
+    code = 1401
+    zh = "该手机号已被使用"
+    en = "This phone number is in use"
 
 
 class EmailTaken(AppError):
-    """The address belongs to an account."""
+    """The address belongs to another account; answered only after a correct code."""
+
+    code = 1402
+    zh = "该邮箱已被使用"
+    en = "This e-mail address is in use"
 
 
 class PhoneBound(AppError):
-    """The account has a number; it is changed, not bound."""
+    """bing-phone of an account that has a number."""
+
+    code = 1403
+    zh = "已绑定手机号，如需更换请使用更换手机号"
+    en = "A phone number is bound already: change it"
 
 
 class EmailBound(AppError):
-    """The account has an address; it is changed, not bound."""
+    """bing-email of an account that has an address."""
+
+    code = 1404
+    zh = "已绑定邮箱，如需更换请使用更换邮箱"
+    en = "An e-mail address is bound already: change it"
 
 
 class PhoneNotBound(AppError):
-    """The account has no number that could be changed."""
+    """change-phone-check of an account that has no number."""
+
+    code = 1405
+    zh = "尚未绑定手机号"
+    en = "No phone number is bound yet"
 
 
 class EmailNotBound(AppError):
-    """The account has no address that could be changed."""
+    """change-email-check of an account that has no address."""
+
+    code = 1406
+    zh = "尚未绑定邮箱"
+    en = "No e-mail address is bound yet"
 
 
 class ProofNeeded(AppError):
-    """The session must first prove to hold what is bound now (security D2)."""
+    """A change in an older session before what is bound now was proved (security D2)."""
 
-
-class OlderProofNeeded(AppError):
-    """The other target was bound without proof, so what is reached by it proves nothing here."""
+    code = 1407
+    zh = "请先用当前绑定的手机号或邮箱完成验证，或重新登录后再试"
+    en = "First confirm the number or address that is bound now, or sign in again"
 
 
 class PasswordTooShort(AppError):
-    """A new password has fewer characters than the server asks for.
+    """forget-password with a password that is too short; the message names the minimum.
 
     Attributes:
-        min_characters: how many it asks for.
+        min_characters: the minimum.
     """
+
+    code = 1408
+    zh = "密码太短，至少需要{min_characters}个字符"
+    en = "The password needs at least {min_characters} characters"
 
     def __init__(self, min_characters: int) -> None:
         super().__init__(min_characters)
@@ -129,56 +284,96 @@ class PasswordTooShort(AppError):
 
 
 class WeakPassword(AppError):
-    """A new password is a common one, or made of what is known of the account (security P3)."""
+    """forget-password with a common password, or one made of the account's data (security P3)."""
+
+    code = 1409
+    zh = "密码过于简单：请勿使用常见密码，或包含昵称、手机号、邮箱的密码"
+    en = "The password is too common, or made of your name, number or address"
 
 
 class TooLateToUndo(AppError):
-    """There is no such change of a contact, or it was undone, or too much time has passed."""
+    """An operator undoes a change that is too old or was undone; never sent to clients."""
+
+    code = 1410
+    zh = "该更换无法撤销"
+    en = "This change cannot be undone"
 
 
-class TooManyRemarks(AppError):
-    """The account has noted something about as many others as are kept."""
+class OlderProofNeeded(AppError):
+    """The contact bound earlier must prove this, for the later one was bound without proof.
 
+    A change of the earlier one, or a cancellation by the later one, while that binding can still be
+    undone (security D2, A1).
+    """
 
-class RemarksFull(AppError):
-    """What the account noted is as long as is kept, all together."""
+    code = 1411
+    zh = "请用较早绑定的手机号或邮箱完成验证"
+    en = "First confirm the number or address that was bound earlier"
 
 
 class AccountCancelled(AppError):
-    """The account was cancelled, and its number and address are not free again so far."""
+    """Login to a cancelled, not yet erased account, after a correct code or password (E3)."""
+
+    code = 1421
+    zh = "该账号已注销，其数据清除后方可重新注册"
+    en = "This account was cancelled: sign up again once its data is erased"
 
 
 class InvitationCodeTaken(AppError):
-    """The invitation code belongs, or belonged, to another account."""
+    """change-user-invite-code to one that is or was another account's."""
+
+    code = 1431
+    zh = "该邀请码已被使用"
+    en = "This invitation code is in use"
 
 
 class InvitationCodeChanged(AppError):
-    """The account changed its invitation code before; that is allowed once."""
+    """change-user-invite-code for the second time."""
+
+    code = 1432
+    zh = "邀请码只能修改一次"
+    en = "An invitation code can be changed only once"
+
+
+class TooManyRemarks(AppError):
+    """save-user-remarks beyond the maximum number of remarks of one account."""
+
+    code = 1441
+    zh = "备注数量已达上限"
+    en = "There are as many remarks as one account may have"
+
+
+class RemarksFull(AppError):
+    """save-user-remarks beyond the maximum length of all remarks; shorter ones are accepted."""
+
+    code = 1442
+    zh = "备注总字数已达上限，请先删减其他备注"
+    en = "Your remarks are as long as one account may keep: shorten or clear some first"
 
 
 class NotEnoughCoins(AppError):
-    """The balance would fall below zero."""
+    """The balance would fall below zero; today only operators can cause this."""
+
+    code = 1501
+    zh = "金币余额不足"
+    en = "There are not enough coins"
 
 
 class TooManyCoins(AppError):
-    """The balance would pass what the wire can say exactly."""
+    """The balance would exceed what a double holds exactly; today only operators can cause this."""
+
+    code = 1502
+    zh = "金币余额超出上限"
+    en = "The balance of coins would be too high"
 
 
 class CoinKeyReused(AppError):
-    """The key of a change of coins named another change before."""
+    """The key of one change of coins comes with another; today only operators can cause this."""
+
+    code = 1503
+    zh = "该金币操作编号已用于其他操作"
+    en = "This key was used for another change of coins"
 
 
-class TooManyTries(AppError):
-    """A limit was reached."""
-
-
-class TooManyFromHere(AppError):
-    """Too much came from one address, or from those beside it, whoever it was."""
-
-
-class SendingStopped(AppError):
-    """The server has sent as many codes as it may in a day."""
-
-
-class Busy(AppError):
-    """The server would take too long."""
+APP_ERRORS: tuple[type[AppError], ...] = tuple(AppError.__subclasses__())
+"""All of them, in the order of this file."""

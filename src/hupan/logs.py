@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Literal, TextIO, TypeAlias
 
 from hupan.config import Settings
-from hupan.contract.errors import ResultClass
+from hupan.errors import ResultClass
 from hupan.server.output import OutputStream
 
 ACCESS_LOG_FLUSH_SECONDS = 0.2

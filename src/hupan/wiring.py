@@ -17,7 +17,6 @@ from hupan.admin.limits import LimitAdmin
 from hupan.admin.recovery import ContactAdmin, RecoveryAdmin
 from hupan.api.audit import AuditLog
 from hupan.api.context import ClientResolver
-from hupan.api.errors import log_and_map_error
 from hupan.api.limits import RateLimitContext, RateLimits
 from hupan.api.routing import Services
 from hupan.captcha import READABLE_DIGITS, CaptchaPool, CaptchaRenderer
@@ -468,8 +467,7 @@ def format_error(error: AppError) -> str:
             "该账号已注销；清除之前可用 hupan account restore 恢复 / this account was cancelled; "
             "until it is erased, hupan account restore brings it back"
         )
-    failure, field_name = log_and_map_error(error, 0)
-    zh, en = (failure.message(english=english, field=field_name) for english in (False, True))
+    zh, en = (error.message(english=english) for english in (False, True))
     return f"{zh} / {en}"
 
 

@@ -5,9 +5,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from hupan.api.audit import MAX_TRACKED_ADDRESSES, AuditContext, AuditEvent, AuditLog
+from hupan.api.audit import MAX_TRACKED_ADDRESSES, AuditContext, AuditLog
 from hupan.api.context import ClientResolver, RequestContext
 from hupan.clock import AdjustableClock
+from hupan.contract.endpoints import AuditEvent
 from hupan.errors import Banned, Busy, NotSignedIn, TooManyTries
 from hupan.logs import JsonFormatter, TextFormatter
 from hupan.metrics import MetricCounters

@@ -16,10 +16,9 @@ from hupan.api.codecs import (
     decode_json,
     is_too_deep,
 )
-from hupan.api.errors import UnreadableBody
 from hupan.contract.messages.login import CodeLogin
 from hupan.contract.pb.hupan_pb2 import GetUser, User
-from hupan.errors import InvalidField
+from hupan.errors import InvalidField, UnreadableBody
 
 pytestmark = pytest.mark.one_engine
 
@@ -99,10 +98,10 @@ def test_nests_end_at_sixteen(depth: int) -> None:
     body = b'{"x":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
     decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
     if depth <= MAX_JSON_DEPTH:
-        assert decode_json(decoder, body)
+        assert decode_json(decoder, frozenset(), body)
         return
     with pytest.raises(UnreadableBody):
-        decode_json(decoder, body)
+        decode_json(decoder, frozenset(), body)
 
 
 @pytest.mark.parametrize(

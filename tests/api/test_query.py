@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
-from hupan.api.codecs import MAX_QUERY_PARAMETERS, QueryCodec
-from hupan.api.errors import UnreadableBody
-from hupan.errors import InvalidField
+from hupan.api.codecs import MAX_QUERY_PARAMETERS, JsonCodec
+from hupan.errors import InvalidField, UnreadableBody
 
 pytestmark = pytest.mark.one_engine
 
@@ -22,7 +21,7 @@ class Wanted(Struct, rename="camel"):
     user_id: Annotated[str, Meta(max_length=5)] = ""
 
 
-CODEC = QueryCodec(Wanted)
+CODEC = JsonCodec(Wanted, is_query=True)
 NOT_A_NUMBER = [
     *("", " ", "x", "null", "true", "NaN", "1.0", "2e1", "1e400", "0x10", "020", "+20", "2_0"),
     *(" 20", "20 ", "20\n", "20,", "[20]", '"20"', "二十", "٢٠", "２０"),

@@ -150,7 +150,9 @@ class Unguarded:
 def test_a_route_without_a_guard_does_not_start() -> None:
     """Deny by default: a line whose access nobody guards stops the start (security Z1)."""
     access = cast("Any", Unguarded())
-    line: Endpoint[Any, Any, Any] = Endpoint("app", "POST", "/v1/new", access, IgnoredBody, NoData)
+    line: Endpoint[Any, Any, Any] = Endpoint(
+        "app", "POST", "/v1/new", access, IgnoredBody, NoData, source="D"
+    )
     with pytest.raises(TypeError, match="no guard"):
         Router(cast("Services", Broken())).add(line, cast("Any", None))
 

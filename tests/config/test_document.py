@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 def test_the_page_is_what_the_table_makes() -> None:
-    """`python -m tools.docs.document > docs/settings.md` changes nothing."""
+    """`python -m tools.docs.document settings > docs/settings.md` changes nothing."""
     assert PAGE.read_text(encoding="utf-8") == render_settings_page()
 
 

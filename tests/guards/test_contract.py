@@ -4,6 +4,7 @@ An endpoint in the table without a handler, a refusal without a code or a table 
 forgets shows only when a user meets it. These guards name the step that was forgotten.
 """
 
+import ast
 import re
 from collections import Counter
 from pathlib import Path
@@ -13,11 +14,9 @@ import pytest
 from google.protobuf.message import Message
 from msgspec import Struct
 
-from hupan.api.errors import WIRE_ERROR_BY_EXCEPTION
 from hupan.api.routes import build_router
 from hupan.contract.endpoints import ENDPOINTS, Endpoint
-from hupan.contract.errors import INVALID_FIELD, UNREADABLE_BODY, WIRE_ERRORS, ResultClass
-from hupan.errors import AppError
+from hupan.errors import APP_ERRORS, AppError, ResultClass
 from hupan.store.database import DATA_TABLES
 from hupan.store.migrate import load_migrations
 
@@ -25,16 +24,36 @@ Line = Endpoint[Any, Any, Any]
 KEPT = {"counters", "migrations"}
 
 
-def leaves(kind: type[AppError]) -> set[type[AppError]]:
-    """A refusal and all below it, without the root."""
-    below = {leaf for child in kind.__subclasses__() for leaf in leaves(child)}
-    return below | (set() if kind is AppError else {kind})
-
-
 def test_every_endpoint_has_a_handler() -> None:
     """A line in endpoints.py needs a line in routes.py, and the other way round."""
     table = build_router(None).table  # type: ignore[arg-type] # services are not asked while routing
     assert set(table) == {line.key for line in ENDPOINTS}
+
+
+def test_no_other_file_repeats_a_path(modules: dict[str, str]) -> None:
+    """What concerns one endpoint stands on its line: no other table names it by its path."""
+    paths = re.compile("|".join(re.escape(line.path.removeprefix("/v1/")) for line in ENDPOINTS))
+    quoted = {
+        path: [text for text in literals(source) if paths.search(text)]
+        for path, source in modules.items()
+        if path != "contract/endpoints.py"
+    }
+    assert {path: texts for path, texts in quoted.items() if texts} == {}
+
+
+def literals(source: str) -> list[str]:
+    """The strings of a file that are no docstrings."""
+    nodes = list(ast.walk(ast.parse(source)))
+    prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in prose]
+    return [text.value for text in texts if isinstance(text.value, str)]
+
+
+def test_a_repeated_path_is_seen() -> None:
+    """In a table, not in prose."""
+    assert literals('"""About /v1/user/info."""\nLIMITS = {"/v1/user/info": 3}') == [
+        "/v1/user/info"
+    ]
 
 
 def test_no_endpoint_stands_twice() -> None:
@@ -52,24 +71,33 @@ def test_every_endpoint_has_a_golden(line: Line) -> None:
     assert line.path.removeprefix("/v1/") in written
 
 
-def test_every_refusal_reaches_the_wire() -> None:
-    """A refusal without a failure would be an internal error to its user."""
-    assert set(WIRE_ERROR_BY_EXCEPTION) == leaves(AppError)
+def test_every_error_is_listed() -> None:
+    """Errors derive from `AppError` directly; one below another would be missing in the pages."""
+    assert [error for error in APP_ERRORS if error.__subclasses__()] == []
+    assert {error.__module__ for error in APP_ERRORS} == {AppError.__module__}
 
 
 def test_codes_are_told_apart() -> None:
-    """No two failures share a code, but for the two that wire.md 2 gives one number."""
-    codes = Counter(failure.code for failure in WIRE_ERRORS)
-    assert {code for code, times in codes.items() if times > 1} == {INVALID_FIELD.code}
-    assert UNREADABLE_BODY.code == INVALID_FIELD.code
+    """No two errors share a code, but for the two numbers that wire.md 2 gives twice."""
+    codes = Counter(error.code for error in APP_ERRORS)
+    assert {code for code, times in codes.items() if times > 1} == {-101, 1100}
 
 
-@pytest.mark.parametrize("failure", WIRE_ERRORS, ids=lambda failure: str(failure.code))
-def test_every_failure_speaks_both_languages(failure: Any) -> None:  # noqa: ANN401 - a row of the table
+@pytest.mark.parametrize("error", APP_ERRORS, ids=lambda error: error.__name__)
+def test_every_error_speaks_both_languages(error: type[AppError]) -> None:
     """Chinese has Chinese characters, English none, and the result is one of the classes."""
-    assert re.search("[\u4e00-\u9fff]", failure.zh)
-    assert failure.en.isascii()
-    assert failure.result in get_args(ResultClass)
+    assert re.search("[\u4e00-\u9fff]", error.zh)
+    assert error.en.isascii()
+    assert error.result in get_args(ResultClass)
+
+
+@pytest.mark.parametrize("error", APP_ERRORS, ids=lambda error: error.__name__)
+def test_the_message_of_every_error_is_complete(error: type[AppError]) -> None:
+    """Each name in braces is an attribute of the error, so that no client sees the braces."""
+    made = error(*([7] if "{" in error.zh else []))
+    for english in (False, True):
+        assert not re.search("[{}]", made.message(english=english))
+        assert ("7" in made.message(english=english)) == ("{" in error.zh)
 
 
 def test_types_travel_as_json_or_protobuf() -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from hupan.api.audit import AUDIT_EVENTS, AuditContext, AuditLog
+from hupan.api.audit import AuditContext, AuditLog
 from hupan.api.context import ClientResolver, RequestContext
 from hupan.clock import SystemClock
 from hupan.config.load import SETTINGS
+from hupan.contract.endpoints import ENDPOINTS
 from hupan.errors import NotSignedIn, TooManyTries, WrongCode
 from hupan.logs import JsonFormatter, TextFormatter
 from hupan.metrics import MetricCounters
@@ -24,7 +25,8 @@ from hupan.model import AccountId
 
 # What fail2ban makes of its tag: an address of either family.
 ADDRESS = r"(?P<address>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+)"
-GUESSES = {act.name for act in AUDIT_EVENTS.values()} - {"sign-out", "device-offline"}
+EVENTS = {line.event.name: line.event for line in ENDPOINTS if line.event}
+GUESSES = EVENTS.keys() - {"sign-out", "device-offline"}
 PAGES = ("docs/operations.md", "docs/operations.zh-CN.md")
 SETTING = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
 
@@ -65,11 +67,10 @@ def lines_of() -> Callable[[str, object], list[str]]:
             ClientResolver([], ""), lambda _: AccountId(1), MetricCounters(), SystemClock()
         )
         call = RequestContext(7, "", english=False, headers=[], peer="2001:db8::9")
-        act = next((act for act in AUDIT_EVENTS.values() if act.name == event), None)
-        if act is None:
-            events.record_token_refused(call, NotSignedIn())
+        if event in EVENTS:
+            events.record(EVENTS[event], AuditContext(call), outcome)
         else:
-            events.record(act, AuditContext(call), outcome)
+            events.record_token_refused(call, NotSignedIn())
         logger.removeHandler(handler)
         return handler.lines
 

@@ -6,8 +6,7 @@ And a comment that cites a rule by its number tells a newcomer nothing once the 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,12 @@ import pytest
 from msgspec import Struct
 
 from hupan.contract.endpoints import ENDPOINTS, Endpoint
-from hupan.contract.errors import WIRE_ERRORS
+from hupan.errors import APP_ERRORS, AppError
 from tools.docs.document import FILES, PAGES, main
-from tools.docs.document_codes import ERROR_CONDITIONS
 from tools.docs.document_compatibility import source_marks
 from tools.docs.document_forms import describe_message
 from tools.docs.document_general import GENERAL_NOTES
-from tools.docs.document_notes import ENDPOINT_NOTES, ENDPOINT_SOURCES
+from tools.docs.document_protocol import when
 
 Line = Endpoint[Any, Any, Any]
 
@@ -32,15 +30,6 @@ DESIGN = re.compile(r"design,? (?:section )?(\d+)\b")
 COMPONENT = re.compile(r"security (?:section )?(\d+, \w+)")
 SECURITY = re.compile(rf"(?:security |\()({RUN})(?=[).,;:\s\"])")
 ROW = re.compile(r"^\| ([^|]+?) \|", re.MULTILINE)
-
-
-def without_origin(lines: Iterable[Line]) -> list[str]:
-    """The endpoints of which no line tells where they come from."""
-    return [
-        f"{line.surface} {line.method} {line.path}"
-        for line in lines
-        if line not in ENDPOINT_SOURCES
-    ]
 
 
 def in_runs(text: str) -> Iterator[str]:
@@ -83,8 +72,6 @@ def test_a_page_that_is_not_made_is_refused(capsys: pytest.CaptureFixture[str]) 
 
 def test_every_endpoint_has_its_row_and_source(root: Path) -> None:
     """Each line of the table stands on both pages, with who says so."""
-    assert ENDPOINT_SOURCES.keys() == set(ENDPOINTS)
-    assert ENDPOINT_NOTES.keys() <= set(ENDPOINTS)
     for name in ("compatibility", "compatibility.zh-CN"):
         page = (root / "docs" / f"{name}.md").read_text("utf-8")
         for line in ENDPOINTS:
@@ -95,7 +82,7 @@ def test_every_endpoint_has_its_row_and_source(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "note", [*GENERAL_NOTES, *(note for notes in ENDPOINT_NOTES.values() for note in notes)]
+    "note", [*GENERAL_NOTES, *(note for line in ENDPOINTS for note in line.notes)]
 )
 def test_every_note_stands_in_both_languages(note: Any) -> None:  # noqa: ANN401 - a row of the table
     """The twin in Chinese says as much; the English one has no Chinese but 精选."""
@@ -103,9 +90,12 @@ def test_every_note_stands_in_both_languages(note: Any) -> None:  # noqa: ANN401
     assert note.en.replace("精选", "").isascii()
 
 
-def test_every_failure_has_its_occasion() -> None:
-    """The page on the protocol tells when each code comes, and of no code that is gone."""
-    assert ERROR_CONDITIONS.keys() == set(WIRE_ERRORS)
+@pytest.mark.parametrize("error", APP_ERRORS, ids=lambda error: error.__name__)
+def test_every_error_says_when_it_occurs(root: Path, error: type[AppError]) -> None:
+    """The page on the protocol has a row of its own for each error."""
+    page = (root / "docs" / "protocol.md").read_text("utf-8")
+    assert when(error)
+    assert page.count(f"\n| {error.code} | {when(error)} |") == 1
 
 
 def test_every_message_is_on_the_page(root: Path) -> None:
@@ -166,17 +156,3 @@ def test_the_rules_stay_a_compact_list(root: Path) -> None:
 def test_a_citation_is_seen(text: str, cited: set[str]) -> None:
     """In comments of every language, in lists and in ranges."""
     assert citations(text) == cited
-
-
-def test_every_endpoint_says_where_it_comes_from() -> None:
-    """Each has a line in document_notes.py, and no line is of an endpoint that is gone."""
-    assert without_origin(ENDPOINTS) == []
-    assert set(ENDPOINT_SOURCES) == set(ENDPOINTS)
-
-
-def test_an_endpoint_without_a_line_is_named() -> None:
-    """There is no default: nothing is published as said by the reference unless it was read."""
-    new = replace(ENDPOINTS[0], path="/v1/user/new")
-    assert without_origin([*ENDPOINTS, new]) == ["app POST /v1/user/new"]
-    with pytest.raises(KeyError):
-        source_marks(new)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from hupan.api.limits import REQUEST_LIMITERS, SECRET_FIELDS
 from hupan.contract.endpoints import ENDPOINTS, Endpoint
+from hupan.contract.messages.fields import secret_fields
 from hupan.ratelimit.table import LIMITS
 from tests.attacks.secret_routes import BY, ROUTES
 
@@ -27,7 +27,7 @@ NO_SECRETS = {
     ("user/invite/change-user-invite-code", "code"): "a name that one chooses for oneself",
     ("user/save-user-data", "locationCode"): "the number of a district",
 }
-# Endpoint and field -> what of others its answer tells, so that every request counts (LOOKS).
+# Endpoint and field -> what of others its answer tells, so that every request counts (`limit`).
 TELLS_OF_OTHERS = {
     ("user/get-user", "id"): "whether an account has this id",
     ("user/homepage", "userId"): "whether an account has this id",
@@ -52,14 +52,14 @@ COMPARING: Mapping[str, set[str]] = {
     # Those of argon2id.py are asked through passwords.verify alone, which is the next line's.
     r"compare_digest\(": {"domain/hashing.py", "domain/codes.py", "domain/captchas.py"},
     r"passwords\.verify\(": {"domain/login.py"},
-    r"\bcount_try\(": {"domain/codes.py"},
+    r"\bcount_code_attempt\(": {"domain/codes.py"},
     r"\bspend_code\(": {"domain/codes.py"},
 }
 # File -> what counts a try there, in the order in which it is written.
 COUNTING: Mapping[str, str] = {
     "domain/codes.py": "self._limiter.take(",
-    "domain/login.py": "self._count(tx, target, on, origin)",
-    "domain/captchas.py": "claim_captcha(",
+    "domain/login.py": "self._count_attempt(",
+    "domain/captchas.py": "spend_captcha(",
 }
 
 
@@ -88,9 +88,9 @@ def secrets_of(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
 
 
 def test_every_secret_is_in_the_inventory() -> None:
-    """A field of a request whose name is that of a secret has its line at the gate (E5)."""
+    """A field whose name is that of a secret is among the `secrets` of its line (E5)."""
     assert secrets_of(ENDPOINTS) == {
-        (path_of(line), name) for line, names in SECRET_FIELDS.items() for name in names
+        (path_of(line), name) for line in ENDPOINTS for name in line.secrets
     }
 
 
@@ -99,8 +99,8 @@ def test_every_endpoint_of_the_inventory_is_tried() -> None:
     kinds = {"code": "codes", "password": "passwords", "captcha": "captchas"}
     guessed = {
         (path_of(line), name, kinds[kind])
-        for line, names in SECRET_FIELDS.items()
-        for name, kind in names.items()
+        for line in ENDPOINTS
+        for name, kind in secret_fields(line.request).items()
         if kind != "new password"
     }
     assert {(path, route.secret, route.held) for path, route in ROUTES.items()} == guessed
@@ -109,7 +109,7 @@ def test_every_endpoint_of_the_inventory_is_tried() -> None:
 def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
     """Endpoints, each with a field of which nobody said what its answer tells."""
     named = {(path_of(line), name) for line in lines for name in fields(line.request)}
-    secrets = {(path_of(line), name) for line, names in SECRET_FIELDS.items() for name in names}
+    secrets = {(path_of(line), name) for line in lines for name in line.secrets}
     told = {(path, name) for path, name in named if name in TELLS_NOTHING}
     return named - secrets - TELLS_OF_OTHERS.keys() - OF_CAPTCHAS - told
 
@@ -117,7 +117,9 @@ def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
 def test_every_field_that_can_be_guessed_counts() -> None:
     """A field is a secret, or its requests count, or its answer tells nothing (E4, E5)."""
     assert unknown_fields(ENDPOINTS) == set()
-    looked_at = {path_of(line) for line in REQUEST_LIMITERS} - {"user/captcha"}
+    looked_at = {
+        path_of(line) for line in ENDPOINTS if line.limit in {"profile_views", "invitation_codes"}
+    }
     assert {path for path, _ in TELLS_OF_OTHERS} == looked_at
 
 
@@ -136,7 +138,7 @@ def test_passwords_are_hashed_in_turn(modules: dict[str, str]) -> None:
     asking = re.compile(r"_passwords\.(?:hash|verify)\(")
     found = {path for path, text in modules.items() if asking.search(text)}
     assert found
-    assert [path for path in sorted(found) if "_passwords.turn(" not in modules[path]] == []
+    assert [path for path in sorted(found) if "_passwords.slot(" not in modules[path]] == []
 
 
 def test_a_new_endpoint_is_seen() -> None:

@@ -1,6 +1,5 @@
 """What operators do, by the services that their commands stand on."""
 
-from hupan.api.errors import log_and_map_error
 from hupan.domain.accounts import AccountDirectory, Bans
 from hupan.domain.coins import CoinChange, Coins
 from hupan.errors import AppError
@@ -25,7 +24,7 @@ def ban(served: Served, who: str, until: int) -> int:
     try:
         served.run(act())
     except AppError as refusal:
-        return log_and_map_error(refusal, 0)[0].code
+        return refusal.code
     return 1
 
 
@@ -46,7 +45,7 @@ def change_coins(served: Served, who: str, key: str, cents: int, typ: int) -> Li
     try:
         return served.run(act())
     except AppError as refusal:
-        return log_and_map_error(refusal, 0)[0].code
+        return refusal.code
 
 
 def assert_sound(served: Served) -> None:

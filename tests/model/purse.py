@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hupan.contract.errors import COIN_KEY_REUSED, NOT_ENOUGH_COINS, WireError
+from hupan.errors import AppError, CoinKeyReused, NotEnoughCoins
 
 REFUSED_SECONDS = 7 * 86_400
 """How long the balance's refusal is the answer to its key."""
@@ -32,16 +32,16 @@ class Purse:
         """What the newest line left."""
         return self.lines[-1].after if self.lines else 0
 
-    def change(self, key: str, cents: int, typ: int, now: int) -> Line | WireError:
+    def change(self, key: str, cents: int, typ: int, now: int) -> Line | type[AppError]:
         """The line of a change, the same whenever its key comes; or why there is none."""
         if key in self.done:
             line = self.done[key]
-            return line if (line.change, line.typ) == (cents, typ) else COIN_KEY_REUSED
+            return line if (line.change, line.typ) == (cents, typ) else CoinKeyReused
         if key in self.refused:
-            return NOT_ENOUGH_COINS if self.refused[key][0] == cents else COIN_KEY_REUSED
+            return NotEnoughCoins if self.refused[key][0] == cents else CoinKeyReused
         if self.cents + cents < 0:
             self.refused[key] = (cents, now)
-            return NOT_ENOUGH_COINS
+            return NotEnoughCoins
         line = Line(len(self.lines) + 1, typ, self.cents, cents, self.cents + cents)
         self.lines.append(line)
         self.done[key] = line

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from hupan.contract import errors as failures
+from hupan import errors
 from tests.model.beside import Seen
 from tests.model.machine import Machine
 
@@ -35,22 +35,22 @@ WHOLE = settings(QUICK, stateful_step_count=80)
 
 SOMETIMES = [
     ("user/verification-login", 1),
-    ("user/verification-login", failures.WRONG_CODE.code),
+    ("user/verification-login", errors.WrongCode.code),
     ("user/email-login", 1),
-    ("user/email-login", failures.WRONG_EMAIL_OR_PASSWORD.code),
+    ("user/email-login", errors.WrongEmailOrPassword.code),
     ("user/forget-password", 1),
-    ("user/forget-password", failures.WRONG_CODE.code),
+    ("user/forget-password", errors.WrongCode.code),
     ("user/bing-email", 1),
     ("user/change-phone-check", 1),
     ("user/cancel-user", 1),
     ("user/logout", 1),
-    ("user/logout", failures.NOT_SIGNED_IN.code),
+    ("user/logout", errors.NotSignedIn.code),
     ("user/device-offline", 1),
     ("user/edit-nickname", 1),
-    ("user/get-user", failures.UNKNOWN_USER.code),
+    ("user/get-user", errors.UnknownUser.code),
     ("coins", 1),
-    ("coins", failures.NOT_ENOUGH_COINS.code),
-    ("coins", failures.COIN_KEY_REUSED.code),
+    ("coins", errors.NotEnoughCoins.code),
+    ("coins", errors.CoinKeyReused.code),
     ("ban", 1),
     ("unban", 1),
     ("tidy", 1),
@@ -58,12 +58,12 @@ SOMETIMES = [
 ]
 """What a run must have met, or it tested less than it says."""
 SOMEWHERE = {
-    failures.BANNED.code,
-    failures.ACCOUNT_CANCELLED.code,
-    failures.PHONE_BOUND.code,
-    failures.EMAIL_BOUND.code,
-    failures.EMAIL_NOT_BOUND.code,
-    failures.PROOF_NEEDED.code,
+    errors.Banned.code,
+    errors.AccountCancelled.code,
+    errors.PhoneBound.code,
+    errors.EmailBound.code,
+    errors.EmailNotBound.code,
+    errors.ProofNeeded.code,
 }
 """Likewise, whatever was asked."""
 LOOKS = ("user/info", "user/get-user")

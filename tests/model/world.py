@@ -4,8 +4,8 @@ A method is one operation: it gives what the operation gives, or raises the fail
 is told. Where the two pages leave the order of refusals open, decision 0012 has it.
 """
 
-from hupan.contract import errors as failures
-from hupan.contract.errors import WireError
+from hupan import errors
+from hupan.errors import AppError
 from tests.model.codes import Channel, Code, CodeBook, Target, shown, target
 from tests.model.people import DAY, IDLE_DAYS, Person, Visit, day_of
 from tests.model.purse import Line
@@ -20,15 +20,15 @@ FIRST_NAME_CENTS = 100
 FIRST_NAME_TYP = 4
 
 OTHER: dict[Channel, Channel] = {"sms": "email", "email": "sms"}
-TAKEN = {"sms": failures.PHONE_TAKEN, "email": failures.EMAIL_TAKEN}
-BOUND = {"sms": failures.PHONE_BOUND, "email": failures.EMAIL_BOUND}
-NOT_BOUND = {"sms": failures.PHONE_NOT_BOUND, "email": failures.EMAIL_NOT_BOUND}
+TAKEN = {"sms": errors.PhoneTaken, "email": errors.EmailTaken}
+BOUND = {"sms": errors.PhoneBound, "email": errors.EmailBound}
+NOT_BOUND = {"sms": errors.PhoneNotBound, "email": errors.EmailNotBound}
 
 
 class Refused(Exception):
     """The operation is refused."""
 
-    def __init__(self, failure: WireError) -> None:
+    def __init__(self, failure: type[AppError]) -> None:
         super().__init__(failure.en)
         self.code = failure.code
 
@@ -62,9 +62,9 @@ class World:
         """Whose token this is; the request counts as use."""
         visit = self.visits.get(token)
         if visit is None or not visit.lives(self.now):
-            raise Refused(failures.NOT_SIGNED_IN)
+            raise Refused(errors.NotSignedIn)
         if visit.person.banned_until > self.now:
-            raise Refused(failures.BANNED)
+            raise Refused(errors.Banned)
         visit.used_day = day_of(self.now)
         return visit
 
@@ -94,14 +94,14 @@ class World:
         to = target(phone)
         code = self._used(to, text)
         if code.owner is not self.owners.get(to):
-            raise Refused(failures.WRONG_CODE)
+            raise Refused(errors.WrongCode)
         return self._let_in(code.owner or self._sign_up(to))
 
     def sign_in_by_password(self, email: str, password: str) -> Person:
         """Signs in; one answer for all that may be wrong."""
         person = self.owners.get(target(email))
         if person is None or not person.password or person.password != password:
-            raise Refused(failures.WRONG_EMAIL_OR_PASSWORD)
+            raise Refused(errors.WrongEmailOrPassword)
         return self._let_in(person)
 
     def open(self, person: Person, device: str, token: str) -> None:
@@ -123,7 +123,7 @@ class World:
         to = target(email)
         person = self._used(to, text).owner
         if person is None or person is not self.owners.get(to):
-            raise Refused(failures.WRONG_CODE)
+            raise Refused(errors.WrongCode)
         self._let_in(person)
         person.password = password
         for visit in self.living(person):
@@ -155,7 +155,7 @@ class World:
         if not self._has_proved(visit, to.channel):
             self._refuse_doubted(person, OTHER[to.channel])
             if not self._is_fresh(visit):
-                raise Refused(failures.PROOF_NEEDED)
+                raise Refused(errors.ProofNeeded)
         self._take(person, typed, text)
         for other in self.living(person):
             if other is not visit:
@@ -166,7 +166,7 @@ class World:
         """Cancels the account: its sessions end now, its data go later (security A7)."""
         person, to = self.caller(token).person, target(typed)
         if self.owners.get(to) is not person:
-            raise Refused(failures.WRONG_CODE)
+            raise Refused(errors.WrongCode)
         self._refuse_doubted(person, to.channel)
         self._own(person, self._used(to, text))
         person.erase_at = self.now + ERASED_AFTER_SECONDS
@@ -199,19 +199,19 @@ class World:
         """An account that everybody may see, as get-user does."""
         known = self.known(person)
         if known.banned_until > self.now:
-            raise Refused(failures.BANNED)
+            raise Refused(errors.Banned)
         return known
 
     def known(self, person: Person) -> Person:
         """An account that others can find: one that was cancelled is nobody any more."""
         if person.erase_at:
-            raise Refused(failures.UNKNOWN_USER)
+            raise Refused(errors.UnknownUser)
         return person
 
     def changeable(self, person: Person) -> Person:
         """An account that an operator can change; one that was cancelled is told apart."""
         if person.erase_at and not person.is_erased:
-            raise Refused(failures.ACCOUNT_CANCELLED)
+            raise Refused(errors.AccountCancelled)
         return self.known(person)
 
     def ban(self, person: Person, until: int) -> None:
@@ -221,7 +221,7 @@ class World:
     def change_coins(self, person: Person, key: str, cents: int, typ: int) -> Line:
         """Gives or takes coins."""
         line = self.changeable(person).purse.change(key, cents, typ, self.now)
-        if isinstance(line, WireError):
+        if not isinstance(line, Line):
             raise Refused(line)
         return line
 
@@ -241,15 +241,15 @@ class World:
     def _used(self, to: Target, text: str) -> Code[Person]:
         code = self.codes.guess(to, text, self.now)
         if code is None:
-            raise Refused(failures.WRONG_CODE)
+            raise Refused(errors.WrongCode)
         return code
 
     def _let_in(self, person: Person) -> Person:
         """Told only after the secret was right (security E3)."""
         if person.erase_at:
-            raise Refused(failures.ACCOUNT_CANCELLED)
+            raise Refused(errors.AccountCancelled)
         if person.banned_until > self.now:
-            raise Refused(failures.BANNED)
+            raise Refused(errors.Banned)
         return person
 
     def _sign_up(self, to: Target) -> Person:
@@ -277,11 +277,11 @@ class World:
     def _refuse_doubted(self, person: Person, channel: Channel) -> None:
         """What was bound without proof vouches for nothing (decision 0012)."""
         if self.now < person.doubted_until.get(channel, 0):
-            raise Refused(failures.OLDER_PROOF_NEEDED)
+            raise Refused(errors.OlderProofNeeded)
 
     def _own(self, person: Person, code: Code[Person]) -> None:
         if code.owner is not person or code.resets:
-            raise Refused(failures.WRONG_CODE)
+            raise Refused(errors.WrongCode)
 
     def _take(self, person: Person, typed: str, text: str) -> None:
         """Makes a target a person's by a code of class NEW; what it replaces is free at once."""
@@ -290,7 +290,7 @@ class World:
         if to in self.owners and not code.resets:
             raise Refused(TAKEN[to.channel])
         if code.resets or code.owner is not None:
-            raise Refused(failures.WRONG_CODE)
+            raise Refused(errors.WrongCode)
         old = person.bound.get(to.channel)
         if old is not None:
             del self.owners[target(old)]

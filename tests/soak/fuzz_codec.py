@@ -13,16 +13,14 @@ with atheris.instrument_imports(include=["hupan.api"]):
         JsonCodec,
         ProtobufCodec,
         ProtobufJsonCodec,
-        QueryCodec,
         is_too_deep,
     )
-    from hupan.api.errors import UnreadableBody
 
 from google.protobuf.message import Message
 from msgspec import Struct
 
 from hupan.contract.endpoints import ENDPOINTS
-from hupan.errors import InvalidField
+from hupan.errors import InvalidField, UnreadableBody
 
 
 def readers() -> list[Callable[[bytes], object]]:
@@ -34,7 +32,7 @@ def readers() -> list[Callable[[bytes], object]]:
             found.append(ProtobufJsonCodec(line.request, line.response).decode)
         elif issubclass(line.request, Struct) and line.request.__struct_fields__:
             is_query = line.method == "GET"
-            found.append((QueryCodec if is_query else JsonCodec)(line.request).decode)
+            found.append(JsonCodec(line.request, is_query=is_query).decode)
     return found
 
 

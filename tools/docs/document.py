@@ -1,4 +1,4 @@
-"""Writes docs/settings.md from the table: `python -m hupan.config.document > docs/settings.md`.
+"""Writes a generated page: `python -m tools.docs.document settings > docs/settings.md`.
 
 `PAGES` has the others. A test compares the committed pages with what is made here.
 """
@@ -18,7 +18,7 @@ from tools.docs.openapi import openapi_document
 _HEAD = """\
 # 设置 / Settings
 
-本页由设置表生成，请勿手动修改：`python -m tools.docs.document > docs/settings.md`。
+本页由设置表生成，请勿手动修改：`python -m tools.docs.document settings > docs/settings.md`。
 This page is made from the table of settings; do not edit it.
 
 取值的来源，后者优先：默认值，配置文件，环境变量，命令行参数。
@@ -81,11 +81,8 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-if __name__ == "__main__":
-    sys.stdout.write(render_settings_page())
-
-
 PAGES: dict[str, Callable[[], str]] = {
+    "settings": render_settings_page,
     "compatibility": lambda: compatibility_page("en"),
     "compatibility.zh-CN": lambda: compatibility_page("zh"),
     "protocol": protocol_page,
@@ -96,7 +93,7 @@ FILES: dict[str, str] = {page: f"{page}.md" for page in PAGES} | {"openapi": "op
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the page that is asked for; gives the exit status."""
+    """Write the named page; return the exit status."""
     if len(arguments) != 1 or arguments[0] not in PAGES:
         sys.stderr.write(f"usage: python -m tools.docs.document {' | '.join(PAGES)}\n")
         return 2

@@ -1,4 +1,4 @@
-"""Makes docs/compatibility.md and its Chinese twin from the table of endpoints and the notes."""
+"""Makes docs/compatibility.md and its Chinese twin from the table of endpoints."""
 
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
@@ -14,8 +14,8 @@ from hupan.contract.endpoints import (
     RequiredSession,
     RequiredVip,
 )
-from tools.docs.document_general import GENERAL_NOTES, Note
-from tools.docs.document_notes import ENDPOINT_NOTES, ENDPOINT_SOURCES
+from hupan.contract.notes import Note
+from tools.docs.document_general import GENERAL_NOTES
 
 Language: TypeAlias = Literal["en", "zh"]
 Line: TypeAlias = Endpoint[Any, Any, Any]
@@ -83,7 +83,7 @@ _TITLES: dict[Language, tuple[str, str]] = {
 
 
 def compatibility_page(language: Language) -> str:
-    """The whole page as Markdown."""
+    """Return the page as Markdown."""
     general, single = _TITLES[language]
     return "".join(
         (
@@ -92,14 +92,14 @@ def compatibility_page(language: Language) -> str:
             f"\n## {general}\n\n",
             _bullets(GENERAL_NOTES, language),
             f"\n## {single}\n",
-            *(_section(line, language) for line in ENDPOINTS if line in ENDPOINT_NOTES),
+            *(_section(line, language) for line in ENDPOINTS if line.notes),
         )
     )
 
 
 def source_marks(line: Line) -> str:
-    """The marks of an endpoint: where it comes from, and those of its notes."""
-    marks = {ENDPOINT_SOURCES[line], *(note.mark for note in ENDPOINT_NOTES.get(line, ()))}
+    """Return the sources of an endpoint and of its notes."""
+    marks = {line.source, *(note.source for note in line.notes)}
     return " ".join(mark for mark in "RCD" if mark in marks)
 
 
@@ -112,8 +112,8 @@ def _row(line: Line, language: Language) -> str:
 
 def _section(line: Line, language: Language) -> str:
     web = "web " if line.surface == "web" else ""
-    return f"\n### {web}{line.method} {line.path}\n\n{_bullets(ENDPOINT_NOTES[line], language)}"
+    return f"\n### {web}{line.method} {line.path}\n\n{_bullets(line.notes, language)}"
 
 
 def _bullets(notes: Iterable[Note], language: Language) -> str:
-    return "".join(f"- {note.mark}: {getattr(note, language)}\n" for note in notes)
+    return "".join(f"- {note.source}: {getattr(note, language)}\n" for note in notes)

@@ -1,18 +1,6 @@
-"""What the page on compatibility says of all endpoints."""
+"""Notes of the compatibility page that apply to all endpoints."""
 
-from typing import Literal, NamedTuple, TypeAlias
-
-SourceMark: TypeAlias = Literal["R", "C", "D"]
-"""Who says so: the published reference, the code of real clients, or we (wire.md)."""
-
-
-class Note(NamedTuple):
-    """One known deviation or decision."""
-
-    mark: SourceMark
-    en: str
-    zh: str
-
+from hupan.contract.notes import Note
 
 GENERAL_NOTES: tuple[Note, ...] = (
     Note(

@@ -1,5 +1,6 @@
-"""Makes docs/protocol.md from the codes, the `.proto` and the JSON messages."""
+"""Makes docs/protocol.md from the errors, the `.proto` and the JSON messages."""
 
+import inspect
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -8,11 +9,10 @@ from typing import Any
 from msgspec import Struct
 
 from hupan.contract.endpoints import ENDPOINTS, Endpoint
-from hupan.contract.errors import WIRE_ERRORS, WireError
-from tools.docs.document_codes import CODE_GROUP_TITLES, ERROR_CONDITIONS
+from hupan.errors import APP_ERRORS, AppError
 from tools.docs.document_forms import describe_message, with_nested_messages
 
-PROTO = Path(__file__).parents[3] / "proto" / "hupan.proto"
+PROTO = Path(__file__).parents[2] / "proto" / "hupan.proto"
 """Its comments are in no module, so this page is made in a checkout."""
 
 _HEAD = """\
@@ -38,8 +38,21 @@ Made from the contract; do not edit:
 
 ## Codes
 
-`1` is success. `{field}` stands for the name of a field, or for a number.
+`1` is success. A name in braces stands for a value.
 """
+
+_GROUP_TITLES: dict[int, str] = {
+    0: "Below zero: the public service's own",
+    10: "10xx: the server",
+    11: "11xx: the request",
+    12: "12xx: captchas, codes and limits",
+    13: "13xx: login",
+    14: "14xx: the account",
+    15: "15xx: coins",
+    44: "44xx: other accounts",
+    71: "71xx: bans",
+}
+"""The title of each hundred."""
 
 _CODES_HEAD = "| code | when | zh | en | result |\n|---|---|---|---|---|\n"
 
@@ -63,12 +76,12 @@ must look like besides is told where it is said of an endpoint or a field.
 
 
 def protocol_page() -> str:
-    """The whole page as Markdown."""
-    codes = groupby(sorted(WIRE_ERRORS, key=lambda failure: failure.code), key=_group)
+    """Return the page as Markdown."""
+    codes = groupby(sorted(APP_ERRORS, key=lambda error: error.code), key=_group)
     return "".join(
         (
             _HEAD,
-            *(_codes(group, failures) for group, failures in codes),
+            *(_codes(group, errors) for group, errors in codes),
             _PROTOBUF,
             PROTO.read_text(encoding="utf-8"),
             _JSON,
@@ -77,16 +90,22 @@ def protocol_page() -> str:
     )
 
 
-def _group(failure: WireError) -> int:
-    return max(failure.code, 0) // 100
+def _group(error: type[AppError]) -> int:
+    return max(error.code, 0) // 100
 
 
-def _codes(group: int, failures: Iterable[WireError]) -> str:
+def _codes(group: int, errors: Iterable[type[AppError]]) -> str:
     rows = (
-        f"| {failure.code} | {ERROR_CONDITIONS[failure]} | {failure.zh} | {failure.en} | {failure.result} |\n"
-        for failure in failures
+        f"| {error.code} | {when(error)} | {error.zh} | {error.en} | {error.result} |\n"
+        for error in errors
     )
-    return f"\n### {CODE_GROUP_TITLES[group]}\n\n{_CODES_HEAD}{''.join(rows)}"
+    return f"\n### {_GROUP_TITLES[group]}\n\n{_CODES_HEAD}{''.join(rows)}"
+
+
+def when(error: type[AppError]) -> str:
+    """Return the sentence that says when an error occurs: the docstring without its attributes."""
+    prose, _, _ = inspect.cleandoc(error.__doc__ or "").partition("\n\nAttributes:\n")
+    return " ".join(prose.split())
 
 
 def _message_types() -> list[type[Struct]]:

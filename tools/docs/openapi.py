@@ -11,8 +11,16 @@ import msgspec
 from google.protobuf.message import Message
 from msgspec import Struct
 
-from hupan.contract.endpoints import ENDPOINTS, Endpoint, IgnoredBody, NoData, Public
-from hupan.contract.errors import SUCCESS_CODE, SUCCESS_MESSAGE, WIRE_ERRORS
+from hupan.contract.endpoints import (
+    ENDPOINTS,
+    SUCCESS_CODE,
+    SUCCESS_MESSAGE,
+    Endpoint,
+    IgnoredBody,
+    NoData,
+    Public,
+)
+from hupan.errors import APP_ERRORS
 from tools.docs.openapi_protobuf import protobuf_schema
 
 Schema: TypeAlias = dict[str, Any]
@@ -27,7 +35,7 @@ _FAILURE: Schema = {
     "type": "object",
     "description": "The token is missing, or the request was refused. No `data` (wire.md 1.6).",
     "properties": {
-        "code": {"enum": sorted({failure.code for failure in WIRE_ERRORS})},
+        "code": {"enum": sorted({error.code for error in APP_ERRORS})},
         "msg": {"type": "string", "minLength": 1},
     },
     "required": ["code", "msg"],

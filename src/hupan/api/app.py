@@ -1,6 +1,6 @@
 """The ASGI application of `/v1`: routes a request and sends its response (wire.md 1.1, 1.5).
 
-HTTP 200 for every outcome of a known endpoint: most clients drop the body of anything else, and
+Every outcome of a known endpoint is HTTP 200: most clients drop the body of anything else, and
 several delete the stored token on a 401 (wire.md 1.5).
 """
 
@@ -11,7 +11,6 @@ from time import perf_counter
 
 from hupan.api.codecs import (
     JSON_TYPE,
-    BodyTooLarge,
     ClientDisconnected,
     Codec,
     Receive,
@@ -21,7 +20,7 @@ from hupan.api.codecs import (
     read_body,
 )
 from hupan.api.context import Headers, RequestContext, read_token, wants_english
-from hupan.api.errors import MissingToken, log_and_map_error
+from hupan.api.errors import log_and_map_error
 from hupan.api.responses import (
     NO_STORE,
     RESULT_HEADERS,
@@ -31,13 +30,8 @@ from hupan.api.responses import (
     send_response,
 )
 from hupan.api.routing import Route
-from hupan.contract.errors import (
-    BODY_TOO_LARGE,
-    SUCCESS_CODE,
-    UNKNOWN_ENDPOINT,
-    ResultClass,
-    WireError,
-)
+from hupan.contract.endpoints import SUCCESS_CODE
+from hupan.errors import AppError, BodyTooLarge, MissingToken, ResultClass, UnknownEndpoint
 from hupan.logs import AccessLog
 from hupan.metrics import EndpointMetrics
 
@@ -50,7 +44,7 @@ class Dispatcher:
     """The ASGI application of `/v1` on both surfaces.
 
     Attributes:
-        strays: counts the requests of no endpoint.
+        unrouted: the counters of requests without an endpoint.
     """
 
     def __init__(
@@ -71,13 +65,13 @@ class Dispatcher:
         self._request_ids = count(process_number % _PROCESS_NUMBERS * _REQUEST_IDS_PER_PROCESS + 1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Respond to one request."""
         headers: Headers = scope["headers"]
         header_map = dict(headers)
         route = self._table.get(self._route_key(scope, header_map))
         request_id = next(self._request_ids)
         if route is None:
-            await self._answer_unrouted(scope, header_map, request_id, send)
+            await self._respond_unrouted(scope, header_map, request_id, send)
             return
         peer = (scope.get("client") or ("",))[0]
         context = RequestContext(
@@ -91,16 +85,13 @@ class Dispatcher:
             )
         except ClientDisconnected:
             return
-        except BodyTooLarge:
-            route.metrics.increment(BODY_TOO_LARGE.result)
-            failed = (BODY_TOO_LARGE, 413)
-            await self._answer_http_error(
-                *failed, context.request_id, context.english, header_map, send
-            )
+        except BodyTooLarge as error:
+            route.metrics.increment(error.result)
+            await self._send_http_error(error, 413, request_id, header_map, send)
             return
-        await self._answer(route, context, body, scope, header_map, send)
+        await self._respond(route, context, body, scope, header_map, send)
 
-    async def _answer(
+    async def _respond(
         self,
         route: Route,
         context: RequestContext,
@@ -115,43 +106,45 @@ class Dispatcher:
         result: ResultClass = "ok"
         code = SUCCESS_CODE
         try:
-            answer = await route.handle(codec, context, body)
-        except Exception as error:  # noqa: BLE001 - every failure has an answer of its own
-            failure, field = log_and_map_error(error, context.request_id)
-            message, result = failure.message(english=context.english, field=field), failure.result
-            if isinstance(error, MissingToken):  # JSON on every endpoint (wire.md 1.7)
-                content_type, answer = JSON_TYPE, encode_json_error(failure.code, message)
+            encoded = await route.handle(codec, context, body)
+        except Exception as error:  # noqa: BLE001 - every failure has a response of its own
+            failure = log_and_map_error(error, context.request_id)
+            message = failure.message(english=context.english)
+            code, result = failure.code, failure.result
+            if isinstance(failure, MissingToken):  # JSON on every endpoint (wire.md 1.7)
+                content_type, encoded = JSON_TYPE, encode_json_error(code, message)
             else:
-                answer = codec.encode_error(failure.code, message, context.request_id)
-            code = failure.code
+                encoded = codec.encode_error(code, message, context.request_id)
         route.metrics.observe(result, perf_counter() - started_at)
         self._log.record(context.request_id, scope["path"], result, code)
-        await self._send(200, content_type, answer, result, context.request_id, header_map, send)
+        await self._send(200, content_type, encoded, result, context.request_id, header_map, send)
 
-    async def _answer_unrouted(
+    async def _respond_unrouted(
         self, scope: Scope, header_map: Mapping[bytes, bytes], request_id: int, send: Send
     ) -> None:
         if is_preflight(scope["method"], header_map):
-            answered = (b"content-length", b"0"), NO_STORE, RESULT_HEADERS["ok"]
-            headers = [*answered, *self._cors.preflight_headers(header_map)]
+            headers = [
+                (b"content-length", b"0"),
+                NO_STORE,
+                RESULT_HEADERS["ok"],
+                *self._cors.preflight_headers(header_map),
+            ]
             await send_response(204, headers, b"", send)
             return
-        self.unrouted.increment(UNKNOWN_ENDPOINT.result)
-        await self._answer_http_error(
-            UNKNOWN_ENDPOINT, 404, request_id, wants_english(header_map), header_map, send
-        )
+        self.unrouted.increment(UnknownEndpoint.result)
+        await self._send_http_error(UnknownEndpoint(), 404, request_id, header_map, send)
 
-    async def _answer_http_error(
+    async def _send_http_error(
         self,
-        failure: WireError,
+        failure: AppError,
         http_status: int,
         request_id: int,
-        english: bool,
         header_map: Mapping[bytes, bytes],
         send: Send,
     ) -> None:
-        """Answers with one of the few HTTP statuses that are not 200 (wire.md 1.5)."""
-        body = encode_json_error(failure.code, failure.message(english=english))
+        """Respond with one of the few HTTP statuses other than 200 (wire.md 1.5)."""
+        message = failure.message(english=wants_english(header_map))
+        body = encode_json_error(failure.code, message)
         await self._send(http_status, JSON_TYPE, body, failure.result, request_id, header_map, send)
 
     async def _send(
@@ -180,7 +173,7 @@ class Dispatcher:
         await send_response(http_status, headers, body, send)
 
     def _route_key(self, scope: Scope, header_map: Mapping[bytes, bytes]) -> tuple[str, str, str]:
-        """Surface, method and path: the web surface by host name or by prefix (wire.md 1.1)."""
+        """Return surface, method and path; host name or prefix select web (wire.md 1.1)."""
         path: str = scope["path"]
         if path.startswith(_WEB_PREFIX + "/"):
             return "web", scope["method"], path.removeprefix(_WEB_PREFIX)
@@ -189,7 +182,7 @@ class Dispatcher:
 
 
 def _select_codec(route: Route, body: bytes, header_map: Mapping[bytes, bytes]) -> Codec:
-    """The JSON form only where the type says JSON and the body looks like it (wire.md 1.3)."""
+    """Choose the JSON form only where content type and body both say JSON (wire.md 1.3)."""
     if route.json_codec is None:
         return route.codec
     if not body.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):

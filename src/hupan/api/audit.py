@@ -1,10 +1,10 @@
 """The audit log of authentication and credential changes (security D3, L1, L2).
 
-Who is meant, and on what device, is read from the request by the name of its field. docs/events.md
-lists the events; a guard looks that none is missing.
+The endpoint's line names the event and the request fields that hold the contact and the device.
+docs/events.md lists the events.
 
-The lines have a logger of their own, which no log level silences, and hold names, masked targets
-and ids alone: never a code, a token, a password or a whole number.
+The lines have a logger of their own, which no log level silences. They hold names, masked contacts
+and ids only: never a code, a token, a password or a whole number.
 """
 
 import hashlib
@@ -15,39 +15,28 @@ from typing import Any
 
 from hupan.addresses import format_log_fields, mask_contact
 from hupan.api.context import ClientResolver, RequestContext
-from hupan.api.errors import map_error
+from hupan.api.errors import to_app_error
 from hupan.clock import Clock
-from hupan.contract import endpoints
-from hupan.contract.endpoints import Endpoint
-from hupan.contract.errors import SUCCESS_CODE
+from hupan.contract.endpoints import SUCCESS_CODE, AuditEvent
 from hupan.contract.messages.login import LoginToken
 from hupan.domain.text import MAX_STORED_DEVICE_CHARACTERS, hash_device_id
 from hupan.metrics import IncrementMetric
 from hupan.model import AccountId, Caller, Viewer
 
-
-@dataclass(frozen=True, slots=True)
-class AuditEvent:
-    """What an endpoint does, as its event names it.
-
-    Attributes:
-        name: the event's name.
-        target_fields: the fields of the request that may name whom it is about.
-        device_field: the field that names a device, "" when the caller's own is meant.
-    """
-
-    name: str
-    target_fields: tuple[str, ...] = ()
-    device_field: str = ""
+TOKEN_REFUSED = "token-refused"  # noqa: S105 - the name of an event
+TOKEN_REFUSED_REPEAT_SECONDS = 60
+"""Refused tokens of one address make one line in this time: a broken client sends thousands."""
+MAX_TRACKED_ADDRESSES = 4096
+_log = logging.getLogger("hupan.auth")
 
 
 @dataclass(slots=True)
 class AuditContext:
-    """One request of such an endpoint, as far as it came.
+    """One request of an audited endpoint, as far as it was processed.
 
     Attributes:
-        principal: what the guard gave; None before it did, or when nobody signed in calls.
-        request: what the body was read as; None before it was.
+        principal: what the guard returned; None before that, or for a request without a session.
+        request: the decoded request; None before that.
     """
 
     request_context: RequestContext
@@ -56,47 +45,22 @@ class AuditContext:
 
     @property
     def caller(self) -> Caller | None:
-        """Who was signed in."""
+        """The caller with a session."""
         return self.principal if isinstance(self.principal, Caller) else None
 
     def field(self, name: str) -> str:
-        """A field of the request, "" when there is none."""
+        """Return a field of the request, "" when there is none."""
         return str(getattr(self.request, name, ""))
 
 
-TOKEN_REFUSED = "token-refused"  # noqa: S105 - the name of an event
-
-AUDIT_EVENTS: dict[Endpoint[Any, Any, Any], AuditEvent] = {
-    endpoints.code_login: AuditEvent("sign-in-by-code", ("mobile",), "device_id"),
-    endpoints.email_login: AuditEvent("sign-in-by-password", ("email",), "device_id"),
-    endpoints.send_sms_code: AuditEvent("code-by-sms", ("mobile",)),
-    endpoints.send_email_code: AuditEvent("code-by-email", ("email",)),
-    endpoints.logout: AuditEvent("sign-out"),
-    endpoints.logout_device: AuditEvent("device-offline", (), "device_id"),
-    endpoints.reset_password: AuditEvent("password-reset", ("email",)),
-    endpoints.bind_phone: AuditEvent("phone-bind", ("phone",)),
-    endpoints.bind_email: AuditEvent("email-bind", ("email",)),
-    endpoints.change_phone: AuditEvent("phone-change", ("phone",)),
-    endpoints.change_email: AuditEvent("email-change", ("email",)),
-    endpoints.cancel_account: AuditEvent("cancel", ("phone", "email")),
-}
-"""Each endpoint that takes a secret or ends what a secret opened, with its act."""
-
-
-TOKEN_REFUSED_REPEAT_SECONDS = 60
-"""Refused tokens of one address make one line in this time: a broken client sends thousands."""
-MAX_TRACKED_ADDRESSES = 4096
-_log = logging.getLogger("hupan.auth")
-
-
 class AuditLog:
-    """Tells the log and the counters.
+    """Writes audit events to the log and counts them.
 
     Args:
-        client_resolver: tells where a request comes from (security I10).
-        account_of: the account of a token that was just made.
+        client_resolver: resolves the client's address (security I10).
+        account_of: returns the account of a token that was just issued.
         count: counts each event by name and result.
-        clock: tells when a line about an address is due again.
+        clock: decides when the next line about an address is due.
     """
 
     def __init__(
@@ -113,41 +77,33 @@ class AuditLog:
         self._refusals_by_address: dict[str, tuple[float, int]] = {}
 
     def record(self, event: AuditEvent, audit_context: AuditContext, outcome: object) -> None:
-        """Tells how a request of an act ended.
+        """Record how a request ended.
 
         Args:
-            event: what was asked for.
-            audit_context: the request, as far as it was read.
-            outcome: the answer, or the exception that there was instead.
+            event: the event of its endpoint.
+            audit_context: the request, as far as it was processed.
+            outcome: the response, or the exception.
         """
         device = (
-            audit_context.field(event.device_field)
-            if event.device_field
-            else _caller_device_id(audit_context)
+            audit_context.field(event.device) if event.device else _caller_device_id(audit_context)
         )
+        contacts = filter(None, map(audit_context.field, event.target))
         self._emit(
             event.name,
             audit_context.request_context,
             outcome,
-            target=next(
-                (
-                    mask_contact(t)
-                    for name in event.target_fields
-                    if (t := audit_context.field(name))
-                ),
-                "",
-            ),
+            target=next(map(mask_contact, contacts), ""),
             account=str(self._account(audit_context, outcome) or ""),
             device=device_fingerprint(device),
         )
 
     def record_token_refused(self, context: RequestContext, refusal: Exception) -> None:
-        """Tells that a token opened nothing: a line for each address and minute, with a number."""
+        """Record a token without a session: one line per address and minute, with a count."""
         address, now = self._address(context), self._clock.now()
         since, times = self._refusals_by_address.pop(address, (0.0, 0))
         if since <= now < since + TOKEN_REFUSED_REPEAT_SECONDS:
             self._refusals_by_address[address] = since, times + 1
-            self._count("auth", TOKEN_REFUSED, map_error(refusal).result)
+            self._count("auth", TOKEN_REFUSED, to_app_error(refusal).result)
             return
         if len(self._refusals_by_address) >= MAX_TRACKED_ADDRESSES:
             del self._refusals_by_address[next(iter(self._refusals_by_address))]
@@ -157,7 +113,7 @@ class AuditLog:
     def _emit(
         self, event: str, context: RequestContext, outcome: object, **extra_fields: str
     ) -> None:
-        failure = map_error(outcome) if isinstance(outcome, Exception) else None
+        failure = to_app_error(outcome) if isinstance(outcome, Exception) else None
         result = failure.result if failure else "ok"
         self._count("auth", event, result)
         fields = {
@@ -181,7 +137,7 @@ class AuditLog:
 
 
 def device_fingerprint(device_id: str) -> str:
-    """What tells devices apart in the log without naming them, "" for none."""
+    """Return a short hash that distinguishes devices in the log, "" for none."""
     if len(device_id) > MAX_STORED_DEVICE_CHARACTERS:
         device_id = hash_device_id(device_id)
     return hashlib.sha256(device_id.encode()).hexdigest()[:8] if device_id else ""

@@ -1,18 +1,10 @@
-"""Codecs for JSON, protobuf and query requests, with limits on body size and depth (wire.md 1.3).
-
-Deep nesting ends a process whose thread has a small stack, inside the decoder, where nothing can
-be caught. So the brackets are looked at first; text in quotes does not count. Each step is one
-call for the whole body: to walk over 64 KiB token by token held the loop for 12 ms.
-
-Only the fields of the one request message are read, one by one: the library's own JSON reader takes
-far more than the contract has (security section 4, protobuf).
-"""
+"""Codecs for JSON, protobuf and query requests, with limits on size and depth (wire.md 1.3)."""
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, MutableMapping, Set
+from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
@@ -23,10 +15,11 @@ from google.protobuf.message import DecodeError, Message
 from msgspec import Struct
 from msgspec.inspect import IntType, StructType, type_info
 
-from hupan.api.errors import UnreadableBody
-from hupan.contract.endpoints import NoData
-from hupan.contract.errors import SUCCESS_CODE, SUCCESS_MESSAGE
-from hupan.errors import InvalidField
+from hupan.contract.endpoints import SUCCESS_CODE, SUCCESS_MESSAGE, NoData
+from hupan.errors import BodyTooLarge, InvalidField, UnreadableBody
+
+if api_implementation.Type() != "upb":
+    raise ImportError("protobuf without its upb back end is neither safe nor fast (security I6)")
 
 _WEEK_SECONDS = 7 * 24 * 3600
 _DAY_MINUTES = 24 * 60
@@ -37,10 +30,9 @@ _SECOND_TEXTS = [f"{second:02}" for second in range(60)]
 
 
 def format_time(unix_seconds: int, zone: ZoneInfo) -> str:
-    """A time as text in the server's zone (wire.md 1.11).
+    """Format a time in the server's zone (wire.md 1.11).
 
-    Put together from its parts, which takes a quarter of what `datetime` takes: every profile has
-    one.
+    Every profile has one, and joining cached parts takes a quarter of the time of `datetime`.
     """
     offset_seconds = _utc_offset_of_week(zone, unix_seconds // _WEEK_SECONDS)
     if offset_seconds is None:
@@ -52,9 +44,9 @@ def format_time(unix_seconds: int, zone: ZoneInfo) -> str:
 
 @lru_cache(4096)
 def _utc_offset_of_week(zone: ZoneInfo, week: int) -> int | None:
-    """How many seconds a zone is ahead of UTC in a week since 1970; None if that changes in it.
+    """Return the offset of a zone in a week since 1970, None if it changes within the week.
 
-    To ask the zone for each moment takes longer than everything else that is done with it.
+    Asking the zone for each time would take longer than the rest of the formatting.
     """
     ends = (week * _WEEK_SECONDS, (week + 1) * _WEEK_SECONDS - 1)
     first, last = (datetime.fromtimestamp(end, zone).utcoffset() for end in ends)
@@ -63,7 +55,6 @@ def _utc_offset_of_week(zone: ZoneInfo, week: int) -> int | None:
 
 @lru_cache(4096)
 def _format_day(day: int) -> str:
-    """A day since 1970-01-01 as text."""
     return date.fromordinal(_EPOCH_ORDINAL + day).isoformat()
 
 
@@ -72,34 +63,30 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-class BodyTooLarge(Exception):
-    """More bytes came than the endpoint takes."""
-
-
 class ClientDisconnected(Exception):
-    """The client went away before its request was whole: nothing of it is done."""
+    """The client disconnected before its request was complete, so the request is not processed."""
 
 
 async def read_body(receive: Receive, send: Send, max_bytes: int) -> bytes:
-    """The whole body.
+    """Read the whole body.
 
     Raises:
-        BodyTooLarge: as soon as one byte too many has come, whatever Content-Length said.
-        ClientGone: the connection ended first.
+        BodyTooLarge: at the first byte beyond the limit, whatever Content-Length says.
+        ClientDisconnected: the connection ended first.
     """
-    take = getattr(send, "take_body", None)  # our own listener's, decision 0019
-    buffered: bytes | None = None if take is None else take()
+    take_body = getattr(send, "take_body", None)  # of server/connection.py, decision 0019
+    buffered: bytes | None = None if take_body is None else take_body()
     if buffered is not None:
         if len(buffered) > max_bytes:
             raise BodyTooLarge
         return buffered
-    body = bytearray()  # bytes would be copied whole for each piece
+    body = bytearray()  # bytes would be copied for each chunk
     while True:
         event = await receive()
         if event["type"] == "http.disconnect":
             raise ClientDisconnected
-        piece: bytes = event.get("body", b"")
-        body += piece
+        chunk: bytes = event.get("body", b"")
+        body += chunk
         if len(body) > max_bytes:
             raise BodyTooLarge
         if not event.get("more_body", False):
@@ -108,16 +95,21 @@ async def read_body(receive: Receive, send: Send, max_bytes: int) -> bytes:
 
 MAX_JSON_DEPTH = 16
 MAX_JSON_CONTAINERS = 4096
-"""Lists and objects of one body; no request has more than a few."""
+"""Lists and objects in one body; no request has more than a few."""
 _TO_SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def is_too_deep(body: bytes) -> bool:
-    """Whether brackets are nested deeper than 16, or are more than 4,096, or have no partner."""
+    """Whether brackets are nested deeper than 16, more than 4,096 pairs, or unbalanced.
+
+    On a thread with a small stack, deep nesting ends the process inside the decoder, where nothing
+    can be caught, so this check comes first. Each step is one call for the whole body: a loop over
+    the tokens of 64 KiB blocked the event loop for 12 ms.
+    """
     if body.count(b"[") + body.count(b"{") <= MAX_JSON_DEPTH:
         return False
-    if b"\\" in body:  # an escaped quote ends no text
+    if b"\\" in body:  # an escaped quote does not end a string
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     brackets = b"".join(body.split(b'"')[::2]).translate(_TO_SQUARE, _NO_BRACKETS)
     if len(brackets) > 2 * MAX_JSON_CONTAINERS:
@@ -134,23 +126,21 @@ PROTOBUF_TYPE = b"application/x-protobuf"
 MAX_JSON_BYTES = 64 * 1024
 MAX_PROTOBUF_BYTES = 16 * 1024
 
-if api_implementation.Type() != "upb":
-    raise ImportError("protobuf without its upb back end is neither safe nor fast (security I6)")
-
 _FIELD_IN_ERROR = re.compile(r"(?:field `([^`]+)`)|(?:`\$\.([^`.\[]+))")
 _RAW_OBJECT_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT_DECODER = msgspec.json.Decoder(str)
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
 
 Request = TypeVar("Request")
 
 
 class Codec(Protocol):
-    """Reads requests and writes answers of one form."""
+    """Decodes requests and encodes responses of one form."""
 
     content_type: bytes
 
     def decode(self, body: bytes) -> Any:  # noqa: ANN401 - the endpoint's line knows the type
-        """The request.
+        """Decode a request.
 
         Raises:
             InvalidField: a field is missing, of a wrong type or out of range.
@@ -159,37 +149,33 @@ class Codec(Protocol):
         ...
 
     def encode(self, response: Any, request_id: int) -> bytes:  # noqa: ANN401 - likewise
-        """The answer of a success."""
+        """Encode the response of a success."""
         ...
 
     def encode_error(self, code: int, message: str, request_id: int) -> bytes:
-        """The answer of a failure."""
+        """Encode the response of a failure."""
         ...
 
 
 class JsonCodec(Generic[Request]):
-    """JSON in the envelope `{"code", "data", "msg"}`."""
+    """JSON in the envelope `{"code", "data", "msg"}`; the request is a body or a query."""
 
     content_type = JSON_TYPE
 
-    def __init__(self, request: type[Request]) -> None:
-        self._decoder = msgspec.json.Decoder(request)
-        self._optional = _optional_names(request)
-
-    def decode(self, body: bytes) -> Request:
-        """Reads one object; an empty body counts as `{}`, so that a missing field is named.
-
-        In a field that may be missing `null` is like its absence.
-        """
-        return decode_json(self._decoder, body, self._optional)
+    def __init__(self, request: type[Request], *, is_query: bool = False) -> None:
+        self.decode: Callable[[bytes], Request] = (
+            partial(_decode_query, request, _integer_names(request))
+            if is_query
+            else partial(decode_json, msgspec.json.Decoder(request), _optional_names(request))
+        )
 
     def encode(self, response: Struct, request_id: int) -> bytes:
-        """Envelope with data; without the key where there is nothing to say (wire.md 1.6)."""
-        del request_id  # JSON answers carry it in the header alone
+        """Encode the envelope; no `data` key where there is no data (wire.md 1.6)."""
+        del request_id  # only the header has it
         return encode_json_success(response)
 
     def encode_error(self, code: int, message: str, request_id: int) -> bytes:
-        """Envelope without data (wire.md 1.6)."""
+        """Encode the envelope without data (wire.md 1.6)."""
         del request_id
         return encode_json_error(code, message)
 
@@ -204,7 +190,7 @@ class ProtobufCodec(Generic[Request]):
         self._response = response
 
     def decode(self, body: bytes) -> Request:
-        """Parses the request; an endpoint without a documented one takes anything (wire.md 1.4)."""
+        """Parse the request; without a documented one anything is accepted (wire.md 1.4)."""
         message = self._request()
         if isinstance(message, Message):
             try:
@@ -213,46 +199,46 @@ class ProtobufCodec(Generic[Request]):
                 raise UnreadableBody from error
         return message
 
-    def encode(self, response: Any, request_id: int) -> bytes:  # noqa: ANN401 - any answer with a status
-        """Fills the status in and serialises."""
+    def encode(self, response: Any, request_id: int) -> bytes:  # noqa: ANN401 - any response with a status
+        """Set the status and serialise."""
         set_status(response, SUCCESS_CODE, SUCCESS_MESSAGE, request_id)
         return bytes(response.SerializeToString())
 
     def encode_error(self, code: int, message: str, request_id: int) -> bytes:
-        """The endpoint's own answer with nothing but the status (wire.md 1.6)."""
-        answer: Any = self._response()
-        set_status(answer, code, message, request_id)
-        return bytes(answer.SerializeToString())
+        """Encode the endpoint's own response with only the status (wire.md 1.6)."""
+        response: Any = self._response()
+        set_status(response, code, message, request_id)
+        return bytes(response.SerializeToString())
 
 
 def decode_json(
-    decoder: "msgspec.json.Decoder[Request]", body: bytes, optional: Set[str] = frozenset()
+    decoder: "msgspec.json.Decoder[Request]", optional: frozenset[str], body: bytes
 ) -> Request:
-    """Reads one JSON object (security I3).
+    """Decode one JSON object; an empty body counts as `{}`, so that a missing field is named (I3).
 
     Args:
-        decoder: of the form that it has.
-        body: its bytes.
-        optional: names that may be missing, which they count as where their value is `null`.
+        decoder: of the object's type.
+        optional: the names that may be missing; for these `null` is like absence.
+        body: the bytes.
 
     Raises:
         InvalidField: a field is missing, of a wrong type or out of range.
         UnreadableBody: it is not one object in UTF-8, or nested too deep.
     """
-    body = body.removeprefix(BOM_UTF8)  # some clients begin with it, and it means nothing
+    body = body.removeprefix(BOM_UTF8)  # some clients send one, and it means nothing
     if is_too_deep(body):
         raise UnreadableBody
     try:
-        body.decode()  # the decoder skips unknown keys without looking at their bytes
+        body.decode()  # the decoder skips unknown keys without checking their encoding
         return _decode_allowing_null(decoder, body if body.strip() else b"{}", optional)
     except msgspec.ValidationError as error:
-        raise_invalid(error)
+        _raise_invalid(error)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableBody from error
 
 
 def _decode_allowing_null(
-    decoder: "msgspec.json.Decoder[Request]", body: bytes, optional: Set[str]
+    decoder: "msgspec.json.Decoder[Request]", body: bytes, optional: frozenset[str]
 ) -> Request:
     try:
         return decoder.decode(body)
@@ -264,37 +250,32 @@ def _decode_allowing_null(
     return decoder.decode(msgspec.json.encode(present))
 
 
-def _optional_names(request: type) -> Set[str]:
+def _optional_names(request: type) -> frozenset[str]:
     fields = msgspec.structs.fields(request) if issubclass(request, Struct) else ()
-    return {field.encode_name for field in fields if not field.required}
+    return frozenset(field.encode_name for field in fields if not field.required)
 
 
-def raise_invalid(error: msgspec.ValidationError) -> NoReturn:
-    """Names the field that an error of the decoder is about.
-
-    Raises:
-        InvalidField: it is about a field.
-        UnreadableBody: it is about the whole.
-    """
+def _raise_invalid(error: msgspec.ValidationError) -> NoReturn:
+    """Raise the error that names the field of a decoding error, if it is about a field."""
     field = _FIELD_IN_ERROR.search(str(error))
     raise (InvalidField(field[1] or field[2]) if field else UnreadableBody) from error
 
 
 def encode_json_success(response: Struct) -> bytes:
-    """The JSON form of a success; no `data` key where there is nothing to say (wire.md 1.6)."""
+    """Encode a success as JSON; no `data` key where there is no data (wire.md 1.6)."""
     if isinstance(response, NoData):
         return _NO_DATA_JSON
     return b'{"code":1,"data":' + _encode_json(response) + b',"msg":"success"}'
 
 
 def encode_json_error(code: int, message: str) -> bytes:
-    """The JSON form of a failure: no `data` key (wire.md 1.6)."""
+    """Encode a failure as JSON, without a `data` key (wire.md 1.6)."""
     return _encode_json({"code": code, "msg": message})
 
 
-def set_status(answer: Any, code: int, message: str, request_id: int) -> None:  # noqa: ANN401 - any answer
-    """Fills in the status that every protobuf answer has."""
-    status = answer.status
+def set_status(response: Any, code: int, message: str, request_id: int) -> None:  # noqa: ANN401 - any response
+    """Set the status that every protobuf response has."""
+    status = response.status
     status.number = request_id
     status.code = code
     status.msg = message
@@ -305,13 +286,15 @@ _NO_DATA_JSON = _encode_json({"code": SUCCESS_CODE, "msg": SUCCESS_MESSAGE})
 
 ProtobufRequest = TypeVar("ProtobufRequest", bound=Message)
 
-_RAW_FIELDS_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_TEXT_DECODER = msgspec.json.Decoder(str)
 _encode_protobuf_json = msgspec.json.Encoder().encode
 
 
 class ProtobufJsonCodec(Generic[ProtobufRequest]):
-    """Reads and writes protobuf messages as JSON."""
+    """The JSON form of protobuf messages.
+
+    It decodes only the fields of the one request message, one by one: the library's own JSON parser
+    accepts far more than the contract has (security section 4, protobuf).
+    """
 
     content_type = JSON_TYPE
 
@@ -320,11 +303,11 @@ class ProtobufJsonCodec(Generic[ProtobufRequest]):
         self._response = response
 
     def decode(self, body: bytes) -> ProtobufRequest:
-        """Fills the request from the keys that it knows; every field of a request is a text.
+        """Set the fields that the body has; every field of a request is a string.
 
-        As in protobuf none has to be there, and `null` is like absence.
+        As in protobuf no field is required, and `null` is like absence.
         """
-        given = decode_json(_RAW_FIELDS_DECODER, body)
+        given = decode_json(_RAW_OBJECT_DECODER, frozenset(), body)
         message = self._request()
         for field in self._request.DESCRIPTOR.fields:
             raw = given.get(field.name)
@@ -332,20 +315,20 @@ class ProtobufJsonCodec(Generic[ProtobufRequest]):
                 setattr(message, field.name, _decode_text(raw, field.name))
         return message
 
-    def encode(self, response: Any, request_id: int) -> bytes:  # noqa: ANN401 - any answer with a status
-        """The whole answer, status included."""
+    def encode(self, response: Any, request_id: int) -> bytes:  # noqa: ANN401 - any response with a status
+        """Encode the whole response with its status."""
         set_status(response, SUCCESS_CODE, SUCCESS_MESSAGE, request_id)
         return _encode_protobuf_json(message_as_json(response))
 
     def encode_error(self, code: int, message: str, request_id: int) -> bytes:
-        """The answer with nothing but the status, as on the protobuf form."""
-        answer = self._response()
-        set_status(answer, code, message, request_id)
-        return _encode_protobuf_json({"status": message_as_json(answer)["status"]})
+        """Encode the response with only the status, as in the protobuf form."""
+        response = self._response()
+        set_status(response, code, message, request_id)
+        return _encode_protobuf_json({"status": message_as_json(response)["status"]})
 
 
 def message_as_json(message: Message) -> dict[str, Any]:
-    """Every field of a message by its name in the `.proto`; unset messages are left out."""
+    """Return every field of a message by its name in the `.proto`, without unset messages."""
     return {
         field.name: _field_as_json(field, getattr(message, field.name))
         for field in message.DESCRIPTOR.fields
@@ -353,7 +336,7 @@ def message_as_json(message: Message) -> dict[str, Any]:
     }
 
 
-def _field_as_json(field: Any, value: Any) -> Any:  # noqa: ANN401 - whatever the field holds
+def _field_as_json(field: Any, value: Any) -> Any:  # noqa: ANN401 - any type of field
     if field.message_type is None:
         return value
     return (
@@ -371,48 +354,23 @@ def _decode_text(raw: msgspec.Raw, field: str) -> str:
 MAX_QUERY_PARAMETERS = 64
 _INTEGER = re.compile("-?[0-9]+")
 
-QueryRequest = TypeVar("QueryRequest", bound=Struct)
 
+def _decode_query(request: type[Request], integers: frozenset[str], query: bytes) -> Request:
+    """Decode a query like the JSON object with the same names: of a repeated name the last counts.
 
-class QueryCodec(Generic[QueryRequest]):
-    """Reads a query, writes JSON in the envelope.
-
-    The query is read as the JSON object with the same names would be: unknown names are ignored,
-    and of a name that comes twice the last counts.
+    Raises:
+        InvalidField: a field is missing, of a wrong type or out of range.
+        UnreadableBody: it is not a query in UTF-8.
     """
-
-    content_type = JSON_TYPE
-
-    def __init__(self, request: type[QueryRequest]) -> None:
-        self._request = request
-        self._numbers = _integer_names(request)
-
-    def decode(self, body: bytes) -> QueryRequest:
-        """Fills the request from the query by the names of the wire.
-
-        Raises:
-            InvalidField: a field is missing, of a wrong type or out of range.
-            UnreadableBody: it is no query in UTF-8.
-        """
-        given = _parse_query(body)
-        for name in self._numbers & given.keys():
-            # A lenient conversion would take 20.0 and 2e1, which JSON refuses (security I5).
-            if not _INTEGER.fullmatch(given[name]):
-                raise InvalidField(name)
-        try:
-            return msgspec.convert(given, self._request, strict=False)
-        except msgspec.ValidationError as error:
-            raise_invalid(error)
-
-    def encode(self, response: Any, request_id: int) -> bytes:  # noqa: ANN401 - the endpoint's line knows the type
-        """Envelope with data."""
-        del request_id  # JSON answers carry it in the header alone
-        return encode_json_success(response)
-
-    def encode_error(self, code: int, message: str, request_id: int) -> bytes:
-        """Envelope without data (wire.md 1.6)."""
-        del request_id
-        return encode_json_error(code, message)
+    given = _parse_query(query)
+    for name in integers & given.keys():
+        # A lenient conversion would accept 20.0 and 2e1, which JSON refuses (security I5).
+        if not _INTEGER.fullmatch(given[name]):
+            raise InvalidField(name)
+    try:
+        return msgspec.convert(given, request, strict=False)
+    except msgspec.ValidationError as error:
+        _raise_invalid(error)
 
 
 def _parse_query(query: bytes) -> dict[str, str]:
@@ -421,13 +379,13 @@ def _parse_query(query: bytes) -> dict[str, str]:
         pairs = parse_qsl(
             text, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_PARAMETERS
         )
-    except ValueError as error:  # UnicodeDecodeError is one too
+    except ValueError as error:  # also UnicodeDecodeError
         raise UnreadableBody from error
     return dict(pairs)
 
 
-def _integer_names(request: type[Struct]) -> frozenset[str]:
-    """The wire names of the fields that hold whole numbers."""
+def _integer_names(request: type) -> frozenset[str]:
+    """Return the wire names of the integer fields."""
     info = type_info(request)
     fields = info.fields if isinstance(info, StructType) else ()
     return frozenset(field.encode_name for field in fields if isinstance(field.type, IntType))

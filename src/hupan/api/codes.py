@@ -11,17 +11,17 @@ from hupan.contract.messages.codes import Captcha, EmailCodeRequest, SmsCodeRequ
 async def create_captcha(
     services: Services, _context: RequestContext, _request: IgnoredBody
 ) -> Captcha:
-    """A picture as a whole data URL, without line breaks (wire.md 4)."""
+    """Create a captcha, as a data URL without line breaks (wire.md 4)."""
     issued = await services.captchas.issue()
     services.on_captcha(issued)
-    picture = base64.b64encode(issued.png).decode()
-    return Captcha(b64s=f"data:image/png;base64,{picture}", id=issued.id)
+    image = base64.b64encode(issued.png).decode()
+    return Captcha(b64s=f"data:image/png;base64,{image}", id=issued.id)
 
 
 async def send_sms_code(
     services: Services, _context: RequestContext, request: SmsCodeRequest
 ) -> NoData:
-    """Sends a code to a phone number."""
+    """Send a code to a phone number."""
     await services.verification.send_sms_code(request.mobile, request.id, request.code)
     return NoData()
 
@@ -29,7 +29,7 @@ async def send_sms_code(
 async def send_email_code(
     services: Services, _context: RequestContext, request: EmailCodeRequest
 ) -> NoData:
-    """Sends a code to an address; `forget_password` makes one that only resets (wire.md 4)."""
+    """Send a code to an address; with `forget_password` it only sets a password (wire.md 4)."""
     await services.verification.send_email_code(
         request.email, request.id, request.code, reset=request.typ == "forget_password"
     )

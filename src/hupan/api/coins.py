@@ -1,4 +1,4 @@
-"""Handler of the coin record, and conversion of cents to coins."""
+"""Handler of the coin record."""
 
 from decimal import Decimal
 
@@ -12,13 +12,13 @@ CENTS_PER_COIN = 100
 async def list_coin_record(
     services: Services, caller: Caller, request: CoinRecordRequest
 ) -> CoinRecordPage:
-    """One page of the caller's entries, newest first."""
+    """Return one page of the caller's coin record, newest first."""
     page = await services.coins.list_page(caller.account.id, size=request.size, page=request.page)
     return CoinRecordPage([_entry(entry) for entry in page.entries], page.total)
 
 
 def cents_to_coins(cents: int) -> Decimal:
-    """Coins as a number with at most two decimals, exactly: 200 cents are 2, 5501 are 55.01."""
+    """Convert exactly, with at most two decimals: 200 cents are 2, 5501 are 55.01."""
     if cents % CENTS_PER_COIN == 0:
         return Decimal(cents // CENTS_PER_COIN)
     return Decimal(cents).scaleb(-2).normalize()

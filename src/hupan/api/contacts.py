@@ -8,25 +8,25 @@ from hupan.model import Caller
 
 
 async def bind_phone(services: Services, caller: Caller, request: PhoneProof) -> NoData:
-    """Binds a first phone number."""
+    """Bind a first phone number."""
     await services.contacts.bind_phone(caller.session, request.phone, request.captcha)
     return NoData()
 
 
 async def bind_email(services: Services, caller: Caller, request: EmailProof) -> NoData:
-    """Binds a first address."""
+    """Bind a first e-mail address."""
     await services.contacts.bind_email(caller.session, request.email, request.captcha)
     return NoData()
 
 
 async def change_phone(services: Services, caller: Caller, request: PhoneProof) -> NoData:
-    """With the number that is bound, proves it; with another one, changes it (security D2)."""
+    """Prove control of the bound number, or change it to another one (security D2)."""
     await services.contacts.change_phone(caller.session, request.phone, request.captcha)
     return NoData()
 
 
 async def change_email(services: Services, caller: Caller, request: EmailProof) -> NoData:
-    """With the address that is bound, proves it; with another one, changes it (security D2)."""
+    """Prove control of the bound address, or change it to another one (security D2)."""
     await services.contacts.change_email(caller.session, request.email, request.captcha)
     return NoData()
 
@@ -34,7 +34,7 @@ async def change_email(services: Services, caller: Caller, request: EmailProof) 
 async def reset_password(
     services: Services, context: RequestContext, request: PasswordResetRequest
 ) -> NoData:
-    """Sets a password, also the first."""
+    """Set a password, also the first one."""
     origin = services.client_resolver.resolve_origin(context)
     await services.password_resets.reset(request.email, request.captcha, request.password, origin)
     return NoData()

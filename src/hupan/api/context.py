@@ -18,11 +18,10 @@ class RequestContext(Struct, frozen=True):
 
     Attributes:
         request_id: its id, also in the log line and in `x-request-id` (wire.md 1.8).
-        token: what the client sent as its token, "" for none.
-        english: whether messages are wanted in English (wire.md 2).
-        headers: as they came, names in lower case.
-        peer: the address of the other end of the socket as text, "" for none; who may be behind
-            it is for `address.ClientAddresses` to say.
+        token: the token that the client sent, "" for none.
+        english: whether the client prefers messages in English (wire.md 2).
+        headers: as received, names in lower case.
+        peer: the address of the socket's peer, "" for none; `ClientResolver` finds the client's.
     """
 
     request_id: int
@@ -33,9 +32,9 @@ class RequestContext(Struct, frozen=True):
 
 
 def read_token(headers: Headers, header_map: Mapping[bytes, bytes]) -> str:
-    """The token of a request (wire.md 1.2): header `token`, raw; else `Authorization: Bearer`.
+    """Return the token of a request (wire.md 1.2): header `token`, else `Authorization: Bearer`.
 
-    Two token headers are none that we gave (security T2): their join opens nothing.
+    Two token headers are joined, which is never a valid token (security T2).
 
     Args:
         headers: all headers, names in lower case.
@@ -51,24 +50,24 @@ def read_token(headers: Headers, header_map: Mapping[bytes, bytes]) -> str:
 
 
 def wants_english(header_map: Mapping[bytes, bytes]) -> bool:
-    """Whether the first language that a client names is English."""
+    """Whether English is the first language in Accept-Language."""
     return header_map.get(b"accept-language", b"")[:2].lower() == b"en"
 
 
 MAX_HOPS = 32
 MAX_ADDRESS_CHARACTERS = 80
 MAX_CACHED_CLIENTS = 4096
-"""Clients whose address need not be read again; reading one takes longer than finding it."""
+"""Clients whose parsed address is cached; parsing takes longer than the look-up."""
 _MAX_CACHED_CHARACTERS = 128
 _ADDRESS_WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
 
 class ClientResolver:
-    """Tells where requests come from.
+    """Resolves the address of clients, also behind reverse proxies.
 
     Args:
-        proxies: the networks of the reverse proxies that are trusted; what others say is not heard.
-        header: the one header in which those tell whom they speak for, "" for none.
+        proxies: the networks of trusted proxies; the header of any other peer is ignored.
+        header: the one header in which trusted proxies send the client's address, "" for none.
     """
 
     def __init__(self, proxies: Sequence[IPv4Network | IPv6Network], header: str) -> None:
@@ -77,14 +76,14 @@ class ClientResolver:
         self._resolve_cached = lru_cache(MAX_CACHED_CLIENTS)(self._resolve_uncached)
 
     def resolve_address(self, context: RequestContext) -> IPAddress | None:
-        """Likewise, the address alone; None where the socket has none."""
+        """Return the address of the client; None where the socket has none."""
         return self.resolve_origin(context).address
 
     def resolve_origin(self, context: RequestContext) -> ClientOrigin:
-        """The rightmost hop that is no trusted proxy, else the other end of the socket.
+        """Return the rightmost hop that is not a trusted proxy, else the socket's peer.
 
-        Hops are read from the right, for what stands left of an untrusted one is its own word. One
-        that cannot be read, or a list of proxies alone, leaves the socket's address.
+        Hops are read from the right, because an untrusted hop can forge all hops on its left. An
+        unreadable hop, or a list of trusted proxies only, leaves the socket's peer.
         """
         forwarded = _single_header(context.headers, self._header) if self._header else b""
         is_short = len(forwarded) + len(context.peer) <= _MAX_CACHED_CHARACTERS
@@ -112,10 +111,10 @@ class ClientResolver:
 
 
 def parse_client_address(text: str) -> IPAddress | None:
-    """An address in its one form: without port, brackets and zone, IPv4 never as ::ffff:….
+    """Parse an address into one form: without port, brackets and zone, IPv4 never as ::ffff:….
 
     Returns:
-        None for what is no address.
+        None for anything else.
     """
     if len(text) > MAX_ADDRESS_CHARACTERS:
         return None
@@ -130,13 +129,12 @@ def parse_client_address(text: str) -> IPAddress | None:
 
 
 def _single_header(headers: Headers, name: bytes) -> bytes:
-    """What a header says; one that comes twice was not overwritten, so it says nothing."""
+    """Return the value of a header; b"" for a repeated one, which the proxy did not overwrite."""
     values = [value for header, value in headers if header == name]
     return values[0] if len(values) == 1 else b""
 
 
 def _last_hops(forwarded: bytes) -> list[str]:
-    """The last hops that are named, from the right."""
     hops = forwarded.decode("latin-1").rsplit(",", MAX_HOPS)[-MAX_HOPS:]
     return [hop.strip(" \t") for hop in reversed(hops)]
 
@@ -146,9 +144,9 @@ _PLATFORM_BY_AGENT_PREFIX = ((b"okhttp", "android"), (b"dart", "flutter"), (b"mo
 
 
 def detect_platform(headers: Headers) -> str:
-    """A word of User-Agent: a known one, else what the agent calls itself; "" where it is silent.
+    """Return a word of User-Agent: a known platform, else the agent's own name, "" without one.
 
-    The most active client never names its platform, and its owner shall know the device again.
+    The most active client never sends its platform, and its users must recognise the device.
     """
     agent = next((value for name, value in headers if name == b"user-agent"), b"")[:256].strip()
     start = agent.lower()
@@ -158,5 +156,5 @@ def detect_platform(headers: Headers) -> str:
 
 def _agent_name(agent: bytes) -> str:
     name = (agent.split() or [b""])[0].partition(b"/")[0]
-    plain = "".join(chr(byte) for byte in name if 0x21 <= byte <= 0x7E)  # noqa: PLR2004 - ASCII that is seen
+    plain = "".join(chr(byte) for byte in name if 0x21 <= byte <= 0x7E)  # noqa: PLR2004 - visible ASCII
     return plain[:_MAX_PLATFORM_CHARACTERS]

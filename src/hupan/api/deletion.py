@@ -1,4 +1,4 @@
-"""Handler that cancels an account (security D1, A7)."""
+"""Handler of account deletion."""
 
 from hupan.api.routing import Services
 from hupan.contract.endpoints import NoData
@@ -9,7 +9,7 @@ from hupan.model import Caller
 async def cancel_account(
     services: Services, caller: Caller, request: AccountCancellation
 ) -> NoData:
-    """Cancels the caller's account (security D1, A7)."""
+    """Cancel the caller's account (security D1, A7)."""
     await services.account_deletion.cancel(
         caller.session, request.phone, request.email, request.captcha
     )

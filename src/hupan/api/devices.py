@@ -18,7 +18,7 @@ from hupan.model import AccountId, Caller
 
 
 async def list_devices(services: Services, caller: Caller, _request: IgnoredBody) -> Clients:
-    """The devices on which the caller is signed in, the newest sign-in first."""
+    """List the caller's devices with a live session, the newest login first."""
     sessions = await services.devices.list_live(caller.account.id)
     return Clients(
         client=[
@@ -34,19 +34,19 @@ async def list_devices(services: Services, caller: Caller, _request: IgnoredBody
 
 
 async def logout_device(services: Services, caller: Caller, request: DeviceLogout) -> NoData:
-    """Signs one device of the caller out; another's, or one that is not there, changes nothing."""
+    """End the sessions of one of the caller's devices; any other device changes nothing."""
     await services.devices.take_offline(caller.account.id, request.device_id)
     return NoData()
 
 
 ROW_IDS_PER_ACCOUNT = 128
-"""More than an account has devices with settings; a small factor keeps the ids short."""
+"""More than the devices with settings of one account; a small factor keeps the ids short."""
 
 
 async def get_ignored_modules(
     services: Services, caller: Caller, request: IgnoredModulesRequest
 ) -> IgnoredModulesInfo:
-    """What is hidden on one of the caller's devices."""
+    """Return the modules that one of the caller's devices hides."""
     account = caller.account.id
     stored = await services.device_settings.get_ignored_modules(account, request.device_id)
     row = IgnoredModulesRow(
@@ -62,7 +62,7 @@ async def get_ignored_modules(
 async def set_ignored_modules(
     services: Services, caller: Caller, request: IgnoredModulesEdit
 ) -> NoData:
-    """Hides parts of the client on one of the caller's devices."""
+    """Set the modules that one of the caller's devices hides."""
     account = caller.account.id
     await services.device_settings.set_ignored_modules(account, request.device_id, request.ignore)
     return NoData()
@@ -71,7 +71,7 @@ async def set_ignored_modules(
 async def get_notification(
     services: Services, caller: Caller, request: NotificationRequest
 ) -> NotificationStatus:
-    """How one of the caller's devices is notified."""
+    """Return the notification setting of one of the caller's devices."""
     account = caller.account.id
     stored = await services.device_settings.get_notification(
         account, request.device_id, request.registration_id
@@ -91,7 +91,7 @@ async def get_notification(
 
 
 async def set_notification(services: Services, caller: Caller, request: NotificationEdit) -> NoData:
-    """Sets how one of the caller's devices is notified."""
+    """Set the notification setting of one of the caller's devices."""
     await services.device_settings.set_notification(
         caller.account.id,
         request.device_id,
@@ -103,5 +103,5 @@ async def set_notification(services: Services, caller: Caller, request: Notifica
 
 
 def row_id(account: AccountId, number: int) -> int:
-    """The id of an account's row among those of all accounts; 0 for one that is not stored."""
+    """Return an id that is unique among all accounts; 0 for a row that is not stored."""
     return account * ROW_IDS_PER_ACCOUNT + number if number else 0

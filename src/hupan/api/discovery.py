@@ -20,12 +20,12 @@ CHAT_TYPE_BOT = "3"
 async def list_categories(
     services: Services, _caller: Caller, _request: CategoriesRequest
 ) -> CategoryList:
-    """The categories in their order."""
+    """List the categories in their order."""
     return CategoryList(await services.discovery.categories())
 
 
 async def list_groups(services: Services, _caller: Caller, request: GroupsRequest) -> GroupList:
-    """A page of the groups that are asked for."""
+    """List one page of the groups of a category or a search."""
     found = await services.discovery.groups(
         request.category, request.keyword, page=request.page, size=request.size
     )
@@ -33,7 +33,7 @@ async def list_groups(services: Services, _caller: Caller, request: GroupsReques
 
 
 async def list_bots(services: Services, _caller: Caller, _request: IgnoredBody) -> BotList:
-    """The recommended bots."""
+    """List the recommended bots."""
     return BotList([_bot(bot) for bot in await services.discovery.bots()])
 
 
@@ -65,7 +65,7 @@ def _bot(bot: Bot) -> ListedBot:
 
 
 async def get_adverts(services: Services, caller: Caller, _request: IgnoredBody) -> AdvertConfig:
-    """Whether to show the caller advertisements; never to VIP (wire.md 4)."""
+    """Return whether the client shows advertisements; never for VIP (wire.md 4)."""
     adverts, is_vip = services.adverts, caller.account.is_vip(services.clock.now())
     return AdvertConfig(
         android_code_id=adverts.android_code_id,

@@ -9,7 +9,7 @@ from hupan.model import Caller
 async def change_invitation_code(
     services: Services, caller: Caller, request: InvitationCode
 ) -> NoData:
-    """Gives the caller the code that it chose."""
+    """Change the caller's invitation code."""
     await services.invitations.change_code(caller.account.id, request.code)
     return NoData()
 
@@ -17,7 +17,7 @@ async def change_invitation_code(
 async def get_invite_progress(
     services: Services, caller: Caller, _request: IgnoredBody
 ) -> InviteProgress:
-    """How many the caller invited."""
+    """Return how many accounts the caller invited."""
     progress = await services.invitations.progress(caller.account.id)
     return InviteProgress(
         current_number_day=progress.today,

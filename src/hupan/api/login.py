@@ -9,7 +9,7 @@ from hupan.model import Caller
 
 
 async def code_login(services: Services, context: RequestContext, request: CodeLogin) -> LoginToken:
-    """Signs in with an SMS code."""
+    """Log in with an SMS code."""
     login_device = await _login_device(services, context, request)
     return LoginToken(
         await services.code_logins.sign_in(request.mobile, request.captcha, login_device)
@@ -19,7 +19,7 @@ async def code_login(services: Services, context: RequestContext, request: CodeL
 async def email_login(
     services: Services, context: RequestContext, request: EmailLogin
 ) -> LoginToken:
-    """Signs in with a password."""
+    """Log in with a password."""
     login_device = await _login_device(services, context, request)
     origin = services.client_resolver.resolve_origin(context)
     token = await services.password_logins.sign_in(
@@ -29,7 +29,7 @@ async def email_login(
 
 
 async def logout(services: Services, caller: Caller | None, _request: IgnoredBody) -> NoData:
-    """Ends the session of the token that came, whatever device the body names (security T5)."""
+    """End the session of the token, whatever device the body names (security T5)."""
     if caller is not None:
         await services.sessions.logout(caller.session)
     return NoData()
@@ -38,7 +38,6 @@ async def logout(services: Services, caller: Caller | None, _request: IgnoredBod
 async def _login_device(
     services: Services, context: RequestContext, request: CodeLogin | EmailLogin
 ) -> Device:
-    """What the client signs in on, and the country of its address."""
     country = await services.country_resolver.country(
         services.client_resolver.resolve_address(context)
     )

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from msgspec import UnsetType
 
 from hupan.api.codecs import format_time
-from hupan.api.coins import cents_to_coins
+from hupan.api.coins import CENTS_PER_COIN, cents_to_coins
 from hupan.api.context import RequestContext
 from hupan.api.routing import Services
 from hupan.clock import Clock
@@ -49,14 +49,12 @@ from hupan.model import (
     Viewer,
 )
 
-CENTS_PER_COIN = 100
-
 
 async def get_own_info(services: Services, caller: Caller, _request: IgnoredBody) -> OwnInfo:
-    """The caller's own account."""
+    """Return the caller's own account."""
     account = caller.account
-    answer = OwnInfo()
-    data = answer.data  # filled where it lies: a message that is handed in is copied
+    response = OwnInfo()
+    data = response.data  # set in place: protobuf copies a message that is assigned
     data.id = str(account.id)
     data.name = account.name
     data.avatar_url = account.avatar_url
@@ -66,17 +64,17 @@ async def get_own_info(services: Services, caller: Caller, _request: IgnoredBody
     data.coin = account.coin_cents / CENTS_PER_COIN
     fill_vip(data, account, services.clock)
     data.invitation_code = account.invitation_code
-    return answer
+    return response
 
 
 async def get_user(services: Services, viewer: Viewer | None, request: GetUser) -> User:
-    """The side of somebody that the viewer may see; remarks for a viewer with a session alone."""
+    """Return the profile that the viewer may see; the remark needs a live session."""
     if not request.id:
         raise InvalidField("id")
     profile = await services.profiles.show(request.id, viewer)
     account = profile.account
-    answer = User()
-    data = answer.data  # as above
+    response = User()
+    data = response.data
     data.id = str(account.id)
     data.name = account.name
     data.name_id = account.name_id
@@ -92,11 +90,11 @@ async def get_user(services: Services, viewer: Viewer | None, request: GetUser) 
         fill_remark(data.remark_info, profile.remark)
     fill_profile(data.profile_info, profile, services.zone)
     data.ipGeo = profile.country
-    return answer
+    return response
 
 
 def fill_remark(message: RemarkInfo, remark: Remark) -> None:
-    """What the viewer noted; there without a content when that is nothing."""
+    """Set the viewer's remark; present but empty when there is none."""
     message.SetInParent()
     if remark is not NO_REMARK:
         message.remark_name = remark.name
@@ -105,12 +103,12 @@ def fill_remark(message: RemarkInfo, remark: Remark) -> None:
 
 
 def fill_profile(message: ProfileInfo, profile: Profile, zone: ZoneInfo) -> None:
-    """What somebody tells, as far as it is shown; the address is all parts of the place."""
+    """Set the personal data that the viewer may see; the address joins all its parts."""
     message.SetInParent()
     if profile.last_active_at:
         message.last_active_time = format_time(profile.last_active_at, zone)
     data = profile.data
-    if data is NO_PERSONAL_DATA:  # as most
+    if data is NO_PERSONAL_DATA:  # most accounts
         return
     message.introduction = data.introduction
     message.gender = data.gender
@@ -123,7 +121,7 @@ def fill_profile(message: ProfileInfo, profile: Profile, zone: ZoneInfo) -> None
 def fill_vip(
     message: OwnInfo.Data | User.Data, account: Account | PublicAccount, clock: Clock
 ) -> None:
-    """Whether an account has VIP; an empty message says that it never had."""
+    """Set the VIP fields, unless the account never had VIP."""
     if account.vip_until == 0:
         return
     is_vip = account.is_vip(clock.now())
@@ -133,13 +131,13 @@ def fill_vip(
 
 
 async def edit_nickname(services: Services, caller: Caller, request: EditNickname) -> Edited:
-    """Gives the caller another nickname."""
+    """Change the caller's nickname."""
     await services.profile_edits.change_nickname(caller.account.id, request.name)
     return Edited()
 
 
 async def edit_avatar(services: Services, caller: Caller, request: EditAvatar) -> Edited:
-    """Gives the caller another avatar."""
+    """Change the caller's avatar."""
     await services.profile_edits.change_avatar(caller.account.id, request.url)
     return Edited()
 
@@ -150,7 +148,7 @@ Value = TypeVar("Value")
 async def save_personal_data(
     services: Services, caller: Caller, request: PersonalDataEdit
 ) -> NoData:
-    """Saves the keys that came."""
+    """Save the fields that the request has."""
     edit = PersonalDataUpdate(
         introduction=_value_or_none(request.introduction),
         gender=_value_or_none(request.gender),
@@ -167,7 +165,7 @@ async def save_personal_data(
 async def get_personal_data(
     services: Services, caller: Caller, _request: IgnoredBody
 ) -> PersonalDataResponse:
-    """All that the caller tells of itself; its id is the account's, for each has one."""
+    """Return the caller's personal data; its id is the account's, for each account has one."""
     own = await services.personal_data.get(caller.account)
     return PersonalDataResponse(
         PersonalData(
@@ -191,7 +189,7 @@ def _value_or_none(value: Value | UnsetType) -> Value | None:
 
 
 async def save_remark(services: Services, caller: Caller, request: RemarkEdit) -> NoData:
-    """Notes something about another account."""
+    """Save a remark about another account."""
     if not request.friend_id:
         raise InvalidField("friendId")
     remark = Remark(request.name, request.phone, request.others)
@@ -202,19 +200,19 @@ async def save_remark(services: Services, caller: Caller, request: RemarkEdit) -
 async def list_own_medals(
     services: Services, caller: Caller, _request: IgnoredBody
 ) -> hupan_pb2.Medals:
-    """The caller's medals by `sort`, with no data wrapper (wire.md 3)."""
-    worn = await services.medals.list_for_account(caller.account.id)
-    medals = [hupan_pb2.Medal(id=medal.id, name=medal.name, sort=medal.sort) for medal in worn]
-    return hupan_pb2.Medals(medal=medals)
+    """List the caller's medals by `sort`, without a data wrapper (wire.md 3)."""
+    response = hupan_pb2.Medals()
+    for medal in await services.medals.list_for_account(caller.account.id):
+        response.medal.add(id=medal.id, name=medal.name, sort=medal.sort)
+    return response
 
 
 async def web_get_homepage(
     services: Services, _context: RequestContext, request: HomepageRequest
 ) -> Homepage:
-    """Somebody's public side; of an id that nobody has, and of a banned account, an empty one.
+    """Return a public profile; an empty one of an unknown id or a banned account.
 
-    An unknown id is a success here (wire.md 4), and a banned account is not shown: 7100 belongs to
-    get-user (wire.md 2).
+    An unknown id is a success here (wire.md 4), and 7100 belongs to get-user (wire.md 2).
     """
     try:
         profile = await services.profiles.show(request.user_id, None)
@@ -237,7 +235,7 @@ async def web_get_homepage(
 
 
 async def web_get_own_info(_services: Services, caller: Caller, _request: IgnoredBody) -> WebInfo:
-    """The caller's own account."""
+    """Return the caller's own account."""
     account = caller.account
     return WebInfo(
         WebUser(

@@ -6,15 +6,14 @@ from typing import get_args
 
 from hupan.api.codecs import JSON_TYPE, Receive, Scope, Send, encode_json_error
 from hupan.api.context import Headers
-from hupan.contract.errors import SHUTTING_DOWN, STORE_UNAVAILABLE, ResultClass
+from hupan.errors import AppError, ResultClass, ShuttingDown, StorageFailed
 from hupan.model import StoreUnavailable
 
 NO_STORE = (b"cache-control", b"no-store")
 RESULT_HEADERS: dict[ResultClass, tuple[bytes, bytes]] = {
     result: (b"x-result", result.encode()) for result in get_args(ResultClass)
 }
-"""The class of the outcome, for proxies that see HTTP 200 alone (security D3)."""
-
+"""The class of the outcome, for proxies that only see HTTP 200 (security D3)."""
 
 _COMMON_HEADER_LINES: dict[ResultClass, bytes] = {
     result: b"%b: %b\r\n%b: %b\r\n" % (*header, *NO_STORE)
@@ -30,11 +29,11 @@ def send_direct(
     result: ResultClass,
     request_id: int,
 ) -> bool:
-    """Sends the answer of a request in one step, where the listener can (decision 0019).
+    """Send a response in one step, where the server can; return whether it did (decision 0019).
 
-    Nothing that a client sent is among these headers, so nothing is left to be checked in them.
+    No header holds anything that a client sent, so none needs to be checked.
     """
-    answer = getattr(send, "answer", None)
+    answer = getattr(send, "answer", None)  # of server/connection.py
     if answer is None:
         return False
     headers = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %d\r\n%b" % (
@@ -47,13 +46,13 @@ def send_direct(
 
 
 async def send_response(http_status: int, headers: Headers, body: bytes, send: Send) -> None:
-    """Sends an answer whole."""
+    """Send a response."""
     await send({"type": "http.response.start", "status": http_status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 async def send_json(http_status: int, body: bytes, result: ResultClass, send: Send) -> None:
-    """Sends JSON that belongs to no endpoint."""
+    """Send JSON that belongs to no endpoint."""
     headers = [
         (b"content-type", JSON_TYPE),
         (b"content-length", b"%d" % len(body)),
@@ -64,14 +63,18 @@ async def send_json(http_status: int, body: bytes, result: ResultClass, send: Se
 
 
 async def send_shutting_down(send: Send) -> None:
-    """Says that the server shuts down (wire.md 1.5)."""
-    body = encode_json_error(SHUTTING_DOWN.code, SHUTTING_DOWN.message(english=False))
-    await send_json(503, body, SHUTTING_DOWN.result, send)
+    """Respond that the server is shutting down (wire.md 1.5)."""
+    await _send_error(503, ShuttingDown(), send)
+
+
+async def _send_error(http_status: int, failure: AppError, send: Send) -> None:
+    body = encode_json_error(failure.code, failure.message(english=False))
+    await send_json(http_status, body, failure.result, send)
 
 
 _ALLOWED_METHODS = b"GET, POST"
 _ALLOWED_HEADERS = b"token, content-type, device-id, authorization"
-# What a client asks for besides: the names of headers, few enough for the head of an answer.
+# Bounds of the other header names that a client asks for, since the response repeats them.
 _MAX_REQUESTED_HEADERS, _MAX_REQUESTED_HEADERS_BYTES = 32, 1024
 _HEADER_NAME = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]+")
 _DEFAULT_PORTS = {b"https": b":443", b"http": b":80"}
@@ -80,14 +83,14 @@ _PREFLIGHT_MAX_AGE_SECONDS = b"600"
 
 
 class Cors:
-    """Adds headers for origins on an exact list, or for all of them; never with credentials."""
+    """Adds CORS headers for an exact list of origins, or for all; never with credentials."""
 
     def __init__(self, origins: Sequence[str]) -> None:
         self._any = list(origins) == ["*"]
         self._origins = frozenset(_without_default_port(origin.encode()) for origin in origins)
 
     def headers(self, header_map: Mapping[bytes, bytes]) -> Headers:
-        """What an answer to a browser carries; nothing for an origin that is not listed."""
+        """Return the headers of a response; none that allows an origin that is not listed."""
         origin = header_map.get(b"origin")
         if origin is None:
             return []
@@ -102,7 +105,7 @@ class Cors:
         ]
 
     def preflight_headers(self, header_map: Mapping[bytes, bytes]) -> Headers:
-        """What the answer to a preflight carries besides."""
+        """Return the headers of the response to a preflight."""
         headers = self.headers(header_map)
         if (b"access-control-expose-headers", _EXPOSED_HEADERS) not in headers:
             return headers
@@ -115,13 +118,13 @@ class Cors:
 
 
 def _without_default_port(origin: bytes) -> bytes:
-    """An origin without the port that its scheme has anyway, as browsers write it (RFC 6454 4)."""
+    """Remove the default port of the scheme, as browsers do (RFC 6454 4)."""
     port = _DEFAULT_PORTS.get(origin.partition(b":")[0])
     return origin if port is None else origin.removesuffix(port)
 
 
 def _allowed_headers(header_map: Mapping[bytes, bytes]) -> bytes:
-    """The headers of clients that we know, and those that this one asks for."""
+    """Return the headers of known clients and those that this client asks for."""
     asked = header_map.get(b"access-control-request-headers", b"").lower()
     if not asked or len(asked) > _MAX_REQUESTED_HEADERS_BYTES:
         return _ALLOWED_HEADERS
@@ -133,7 +136,7 @@ def _allowed_headers(header_map: Mapping[bytes, bytes]) -> bytes:
 
 
 def is_preflight(method: str, header_map: Mapping[bytes, bytes]) -> bool:
-    """Whether a browser asks for permission."""
+    """Whether a request is a preflight."""
     return (
         method == "OPTIONS"
         and b"origin" in header_map
@@ -146,24 +149,23 @@ READYZ_PATH = "/readyz"
 
 
 async def send_not_ready(path: str, send: Send) -> None:
-    """Answers before the store is there: up, not ready, and nothing else can be done."""
+    """Respond while the store is not open: up, not ready, and 1001 for anything else."""
     if path == HEALTHZ_PATH:
         await send_json(200, b'{"status":"up"}', "ok", send)
     elif path == READYZ_PATH:
         await send_json(503, b'{"status":"store unavailable"}', "error", send)
     else:
-        body = encode_json_error(STORE_UNAVAILABLE.code, STORE_UNAVAILABLE.message(english=False))
-        await send_json(200, body, STORE_UNAVAILABLE.result, send)
+        await _send_error(200, StorageFailed(), send)
 
 
 class Health:
-    """The ASGI application of both paths; on others it is not asked."""
+    """The ASGI application of `/healthz` and `/readyz`."""
 
     def __init__(self, check: Callable[[], Awaitable[None]]) -> None:
         self._check = check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Respond to one request."""
         del receive
         if scope["method"] not in ("GET", "HEAD"):
             await send_json(404, b"", "refused", send)

@@ -1,7 +1,7 @@
 """Router: joins each endpoint with its handler, authentication, rate limit and codec.
 
-The type of the handler follows from the line: who may call, what is read, what is answered. The
-type checker refuses a handler that does not fit its line.
+The type of a handler follows from the endpoint's line: its access, request and response. The type
+checker rejects a handler that does not match.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from google.protobuf.message import Message
 
-from hupan.api.audit import AUDIT_EVENTS, AuditContext, AuditEvent, AuditLog
+from hupan.api.audit import AuditContext, AuditLog
 from hupan.api.codecs import (
     MAX_JSON_BYTES,
     MAX_PROTOBUF_BYTES,
@@ -20,19 +20,19 @@ from hupan.api.codecs import (
     JsonCodec,
     ProtobufCodec,
     ProtobufJsonCodec,
-    QueryCodec,
 )
 from hupan.api.context import ClientResolver, RequestContext
-from hupan.api.errors import MissingToken
-from hupan.api.limits import REQUEST_LIMITERS, Attempt, RateLimits, RequestLimiter
+from hupan.api.limits import Attempt, RateLimits
 from hupan.clock import Clock
 from hupan.contract.endpoints import (
     AllowLoggedOut,
+    AuditEvent,
     Endpoint,
     IgnoredBody,
     OptionalSession,
     Public,
     Request,
+    RequestLimit,
     RequiredSession,
     RequiredVip,
     Response,
@@ -51,7 +51,7 @@ from hupan.domain.passwords import PasswordResets
 from hupan.domain.profiles import PersonalDataService, ProfileEdits, Profiles, Remarks
 from hupan.domain.recovery import ContactUndo
 from hupan.domain.sessions import Sessions
-from hupan.errors import Banned, NotSignedIn, VipOnly
+from hupan.errors import Banned, MissingToken, NotSignedIn, VipOnly
 from hupan.geoip import CountryResolver
 from hupan.metrics import EndpointMetrics
 from hupan.model import Caller, Viewer
@@ -60,10 +60,10 @@ from hupan.rules import Adverts
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The domain, as the front door sees it.
+    """What the handlers use.
 
     Attributes:
-        on_captcha: told of each captcha that is issued; the sandbox shows the answers.
+        on_captcha: is called with each captcha that is issued; the sandbox shows the answers.
     """
 
     clock: Clock
@@ -96,16 +96,16 @@ class Services:
 
 
 async def public(_services: Services, context: RequestContext) -> RequestContext:
-    """The call itself: a public endpoint asks nobody who calls."""
+    """Admit every request."""
     return context
 
 
 async def require_session(services: Services, context: RequestContext) -> Caller:
-    """The caller of an endpoint marked `T`.
+    """Return the caller of an endpoint marked `T`.
 
     Raises:
-        MissingToken: there is no token.
-        NotSignedIn, Banned: it opens nothing.
+        MissingToken: the request has no token.
+        NotSignedIn, Banned: the token has no live session, or its account is banned.
     """
     if not context.token:
         raise MissingToken
@@ -113,12 +113,11 @@ async def require_session(services: Services, context: RequestContext) -> Caller
 
 
 async def require_vip(services: Services, context: RequestContext) -> Caller:
-    """The caller of an endpoint marked `T, VIP`.
+    """Return the caller of an endpoint marked `T, VIP`.
 
     Raises:
-        MissingToken: there is no token.
-        NotSignedIn, Banned: it opens nothing.
-        VipOnly: its account has no VIP, or no more.
+        MissingToken, NotSignedIn, Banned: as for `require_session`.
+        VipOnly: the account has no VIP, or it expired.
     """
     caller = await require_session(services, context)
     if not caller.account.is_vip(services.clock.now()):
@@ -127,27 +126,26 @@ async def require_vip(services: Services, context: RequestContext) -> Caller:
 
 
 async def allow_logged_out(services: Services, context: RequestContext) -> Caller | None:
-    """Who signs out; None when the token did so before.
+    """Return the caller who logs out; None when the token's session was logged out before.
 
     Raises:
-        MissingToken: there is no token.
-        NotSignedIn, Banned: it opens nothing, and never signed out.
+        MissingToken, NotSignedIn, Banned: as for `require_session`.
     """
     if not context.token:
         raise MissingToken
     try:
         return await services.sessions.get(context.token)
-    except NotSignedIn:  # asked second: between the questions a session can only leave
+    except NotSignedIn:  # in this order: between the two reads a session can only end
         if await services.sessions.was_logged_out(context.token):
             return None
         raise
 
 
 async def optional_session(services: Services, context: RequestContext) -> Viewer | None:
-    """Who looks by an endpoint marked `t`: any token passes, a valid one says who (wire.md 4).
+    """Return the viewer of an endpoint marked `t`, None for a token without a session (wire.md 4).
 
     Raises:
-        MissingToken: there is no token.
+        MissingToken: the request has no token.
     """
     if not context.token:
         raise MissingToken
@@ -177,15 +175,15 @@ GUARDS: dict[type, Guard] = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What the dispatcher finds for (surface, method, path).
+    """What the dispatcher finds under (surface, method, path).
 
     Attributes:
-        codec: the form that the endpoint speaks.
-        json_codec: the other form of a protobuf endpoint with a documented request, else None.
+        codec: the endpoint's own form.
+        json_codec: the JSON form of a protobuf endpoint with a documented request, else None.
         has_body: whether a body is read; a GET has its query instead.
-        max_body_bytes: the largest body taken (security I1).
-        handle: reads the body or the query, asks the handler, writes the answer.
-        metrics: counts its requests.
+        max_body_bytes: the largest body that is accepted (security I1).
+        handle: decodes the body or the query, calls the handler, encodes the response.
+        metrics: the counters of its requests.
     """
 
     codec: Codec
@@ -197,7 +195,7 @@ class Route:
 
 
 class Router:
-    """The routes of one server."""
+    """The routing table of one server."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -229,10 +227,10 @@ class Router:
         handler: SessionHandler[Request, Response],
     ) -> None: ...
     def add(self, endpoint: Endpoint[Any, Any, Any], handler: Callable[..., Any]) -> None:
-        """Routes an endpoint to its handler.
+        """Route an endpoint to its handler.
 
         Raises:
-            ValueError: the endpoint has a handler already.
+            ValueError: the endpoint already has a handler.
         """
         if endpoint.key in self.table:
             raise ValueError(f"two handlers for {endpoint.key}")
@@ -244,7 +242,7 @@ class Router:
 def _build_route(endpoint: Endpoint[Any, Any, Any], handle: RawHandler) -> Route:
     is_post = endpoint.method == "POST"
     if not issubclass(endpoint.response, Message):
-        json = JsonCodec(endpoint.request) if is_post else QueryCodec(endpoint.request)
+        json = JsonCodec(endpoint.request, is_query=not is_post)
         return Route(json, None, is_post, MAX_JSON_BYTES, handle)
     codec = ProtobufCodec(endpoint.request, endpoint.response)
     has_json_form = issubclass(endpoint.request, Message)
@@ -255,10 +253,12 @@ def _build_route(endpoint: Endpoint[Any, Any, Any], handle: RawHandler) -> Route
 def _build_raw_handler(
     endpoint: Endpoint[Any, Any, Any], handler: Callable[..., Any], services: Services
 ) -> RawHandler:
-    """Access first, then the body, then the handler; what authenticates leaves a line (L2)."""
+    """Return the function that checks access first, then decodes the body, then calls the handler.
+
+    An endpoint that authenticates or changes credentials is audited (security L2).
+    """
     guard = _guard_for(endpoint)
-    read = _ignore_body if endpoint.request is IgnoredBody else _decode_body
-    event = AUDIT_EVENTS.get(endpoint)
+    decode = _ignore_body if endpoint.request is IgnoredBody else _decode_body
 
     async def handle(codec: Codec, context: RequestContext, body: bytes) -> bytes:
         try:
@@ -266,7 +266,7 @@ def _build_raw_handler(
         except (NotSignedIn, Banned) as refusal:
             services.audit_log.record_token_refused(context, refusal)
             raise
-        response = await handler(services, principal, read(codec, body))
+        response = await handler(services, principal, decode(codec, body))
         return codec.encode(response, context.request_id)
 
     async def handle_audited(
@@ -276,7 +276,7 @@ def _build_raw_handler(
         try:
             async with Attempt(services.rate_limits.attempt_limiters.get(endpoint.path), context):
                 audit_context.principal = await guard(services, context)
-                audit_context.request = read(codec, body)
+                audit_context.request = decode(codec, body)
                 response = await handler(services, audit_context.principal, audit_context.request)
         except Exception as error:
             services.audit_log.record(event, audit_context, error)
@@ -284,30 +284,27 @@ def _build_raw_handler(
         services.audit_log.record(event, audit_context, response)
         return codec.encode(response, context.request_id)
 
-    return handle if event is None else partial(handle_audited, event)
+    return handle if endpoint.event is None else partial(handle_audited, endpoint.event)
 
 
 def _guard_for(endpoint: Endpoint[Any, Any, Any]) -> Guard:
-    """Who may call, and how often; what it gives is the handler's second parameter.
+    """Return what checks access and request limits, and returns the handler's second parameter.
 
     Raises:
-        TypeError: the line has no guard (security Z1: deny by default).
+        TypeError: the endpoint's access has no guard (security Z1: deny by default).
     """
     guard = GUARDS.get(type(endpoint.access))
     if guard is None:
         raise TypeError(f"no guard for {endpoint.path}")
-    get_limiter = REQUEST_LIMITERS.get(endpoint)
-    return guard if get_limiter is None else partial(_rate_limited_guard, guard, get_limiter)
+    if endpoint.limit is None or endpoint.limit == "sent_codes":  # counted by the AttemptLimiter
+        return guard
+    return partial(_rate_limited_guard, guard, endpoint.limit)
 
 
 async def _rate_limited_guard(
-    guard: Guard,
-    get_limiter: Callable[[RateLimits], RequestLimiter],
-    services: Services,
-    context: RequestContext,
+    guard: Guard, limit: RequestLimit, services: Services, context: RequestContext
 ) -> RequestContext | Caller | Viewer | None:
-    """Asks a guard about a request that counts, by where it comes from and by who calls."""
-    limiter = get_limiter(services.rate_limits)
+    limiter = services.rate_limits.request_limiters[limit]
     now = limiter.check_origin(context)
     principal = await guard(services, context)
     limiter.check_account(principal, now)
@@ -318,10 +315,10 @@ _IGNORED_BODY = IgnoredBody()
 
 
 def _ignore_body(codec: Codec, body: bytes) -> IgnoredBody:
-    """An endpoint without a documented body takes anything (wire.md 1.4)."""
+    """Accept anything for an endpoint without a documented body (wire.md 1.4)."""
     del codec, body
     return _IGNORED_BODY
 
 
-def _decode_body(codec: Codec, body: bytes) -> Any:  # noqa: ANN401 - the line knows the type
+def _decode_body(codec: Codec, body: bytes) -> Any:  # noqa: ANN401 - the endpoint's line knows the type
     return codec.decode(body)

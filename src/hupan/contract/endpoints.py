@@ -1,15 +1,16 @@
 """The table of endpoints (wire.md 4), shared by the server, clients, documentation and tests.
 
-A request or response type that is a msgspec Struct travels as JSON, a protobuf Message as protobuf
-(wire.md 1.3), so no column names the codec.
+A line says everything about an endpoint that is not code. A request or response type that is a
+msgspec Struct travels as JSON, a protobuf Message as protobuf (wire.md 1.3).
 """
 
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, Required, TypeAlias, TypedDict, TypeVar, Unpack
 
 from google.protobuf.message import Message
 from msgspec import Struct
 
+from hupan.contract import notes
 from hupan.contract.messages.codes import Captcha, EmailCodeRequest, SmsCodeRequest
 from hupan.contract.messages.coins import CoinRecordPage, CoinRecordRequest
 from hupan.contract.messages.contacts import EmailProof, PasswordResetRequest, PhoneProof
@@ -41,6 +42,7 @@ from hupan.contract.messages.profiles import (
     RemarkEdit,
     WebInfo,
 )
+from hupan.contract.notes import Note, Source
 from hupan.contract.pb.hupan_pb2 import (
     Clients,
     EditAvatar,
@@ -52,16 +54,25 @@ from hupan.contract.pb.hupan_pb2 import (
     User,
 )
 
+SUCCESS_CODE = 1
+SUCCESS_MESSAGE = "success"
+
 Surface: TypeAlias = Literal["app", "web"]
 Method: TypeAlias = Literal["GET", "POST"]
+RequestLimit: TypeAlias = Literal["captchas", "profile_views", "invitation_codes", "sent_codes"]
+"""What is limited by address and account in addition to failed attempts at secrets (E4, E5).
+
+`profile_views` are all requests whose response reveals whether an account has an id;
+`invitation_codes` those that reveal whether a code leads to one.
+"""
 
 
 class Public:
-    """Anybody may call."""
+    """No token is needed."""
 
 
 class OptionalSession:
-    """A token that is not empty is asked for; only a valid one says who calls (wire.md 4, `t`)."""
+    """Any non-empty token passes; only a valid one identifies the viewer (wire.md 4, `t`)."""
 
 
 class RequiredSession:
@@ -73,7 +84,7 @@ class RequiredVip:
 
 
 class AllowLoggedOut:
-    """The token of a live session, or one that signed out: doing so twice succeeds (T5)."""
+    """The token of a live or logged-out session: logging out twice succeeds (T5)."""
 
 
 PUBLIC = Public()
@@ -88,11 +99,26 @@ Response = TypeVar("Response", bound=Struct | Message)
 
 
 class IgnoredBody(Struct):
-    """The request of an endpoint without a documented body: anything is taken (wire.md 1.4)."""
+    """The request of an endpoint without a documented body: anything is accepted (wire.md 1.4)."""
 
 
 class NoData(Struct):
-    """The response of an endpoint that has nothing to say but success: no `data` key."""
+    """The response of an endpoint that returns nothing but success: no `data` key."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """The audit event of an endpoint that authenticates or changes credentials (security L2).
+
+    Attributes:
+        name: the event's name in docs/events.md.
+        target: the fields of the request that may name the contact; the first that is set counts.
+        device: the field that names a device, "" for the caller's own.
+    """
+
+    name: str
+    target: tuple[str, ...] = ()
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +126,17 @@ class Endpoint(Generic[Access, Request, Response]):
     """One line of the table.
 
     Attributes:
-        surface: which of the two servers the client believes it talks to (wire.md 1.1).
+        surface: the server that the client addresses, of two (wire.md 1.1).
         method: the only HTTP method that is routed.
         path: the whole path, always static.
         access: who may call.
-        request: what the body is read as.
-        response: what `data` (JSON) or the whole answer (protobuf) is written from.
+        request: the type of the body, or of the query of a GET.
+        response: the type of `data` (JSON) or of the whole response (protobuf).
+        source: where the endpoint comes from.
+        notes: known deviations and decisions.
+        event: the audit event, None for an endpoint that leaves none.
+        secrets: the fields of the request whose type is a secret (messages/fields.py).
+        limit: what is counted in addition to failed attempts at secrets.
     """
 
     surface: Surface
@@ -114,87 +145,334 @@ class Endpoint(Generic[Access, Request, Response]):
     access: Access
     request: type[Request]
     response: type[Response]
+    source: Source = field(kw_only=True)
+    notes: tuple[Note, ...] = field(default=(), kw_only=True)
+    event: AuditEvent | None = field(default=None, kw_only=True)
+    secrets: tuple[str, ...] = field(default=(), kw_only=True)
+    limit: RequestLimit | None = field(default=None, kw_only=True)
 
     @property
     def key(self) -> tuple[Surface, str, str]:
-        """What the dispatcher looks up: (surface, method, path)."""
+        """The key of routing: (surface, method, path)."""
         return self.surface, self.method, self.path
+
+
+class _Details(TypedDict, total=False):
+    """The keyword arguments of an `Endpoint`."""
+
+    source: Required[Source]
+    notes: tuple[Note, ...]
+    event: AuditEvent
+    secrets: tuple[str, ...]
+    limit: RequestLimit
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointBuilder:
-    """Writes the lines of one surface: `app.post("/v1/…", PUBLIC, EmailLogin, LoginToken)`."""
+    """Makes the endpoints of one surface: `app.post("/v1/…", PUBLIC, EmailLogin, LoginToken)`."""
 
     surface: Surface
 
     def post(
-        self, path: str, access: Access, request: type[Request], response: type[Response]
+        self,
+        path: str,
+        access: Access,
+        request: type[Request],
+        response: type[Response],
+        **details: Unpack[_Details],
     ) -> Endpoint[Access, Request, Response]:
-        """A line for a POST."""
-        return Endpoint(self.surface, "POST", path, access, request, response)
+        """Make an endpoint with method POST."""
+        return Endpoint(self.surface, "POST", path, access, request, response, **details)
 
     def get(
-        self, path: str, access: Access, request: type[Request], response: type[Response]
+        self,
+        path: str,
+        access: Access,
+        request: type[Request],
+        response: type[Response],
+        **details: Unpack[_Details],
     ) -> Endpoint[Access, Request, Response]:
-        """A line for a GET."""
-        return Endpoint(self.surface, "GET", path, access, request, response)
+        """Make an endpoint with method GET."""
+        return Endpoint(self.surface, "GET", path, access, request, response, **details)
 
 
 app = EndpointBuilder("app")
 web = EndpointBuilder("web")
 
-create_captcha = app.post("/v1/user/captcha", PUBLIC, IgnoredBody, Captcha)
-send_sms_code = app.post("/v1/verification/get-verification-code", PUBLIC, SmsCodeRequest, NoData)
-send_email_code = app.post(
-    "/v1/verification/get-email-verification-code", PUBLIC, EmailCodeRequest, NoData
+create_captcha = app.post(
+    "/v1/user/captcha",
+    PUBLIC,
+    IgnoredBody,
+    Captcha,
+    limit="captchas",
+    source="R",
+    notes=notes.CREATE_CAPTCHA,
 )
-code_login = app.post("/v1/user/verification-login", PUBLIC, CodeLogin, LoginToken)
-email_login = app.post("/v1/user/email-login", PUBLIC, EmailLogin, LoginToken)
-get_own_info = app.get("/v1/user/info", SESSION, IgnoredBody, OwnInfo)
-get_user = app.post("/v1/user/get-user", OPTIONAL_SESSION, GetUser, User)
-edit_nickname = app.post("/v1/user/edit-nickname", SESSION, EditNickname, Edited)
-edit_avatar = app.post("/v1/user/edit-avatar", SESSION, EditAvatar, Edited)
-save_personal_data = app.post("/v1/user/save-user-data", SESSION, PersonalDataEdit, NoData)
-get_personal_data = app.post("/v1/user/get-user-data", SESSION, IgnoredBody, PersonalDataResponse)
-save_remark = app.post("/v1/user/save-user-remarks", SESSION, RemarkEdit, NoData)
-bind_phone = app.post("/v1/user/bing-phone", SESSION, PhoneProof, NoData)
-bind_email = app.post("/v1/user/bing-email", SESSION, EmailProof, NoData)
-change_phone = app.post("/v1/user/change-phone-check", SESSION, PhoneProof, NoData)
-change_email = app.post("/v1/user/change-email-check", SESSION, EmailProof, NoData)
-reset_password = app.post("/v1/user/forget-password", PUBLIC, PasswordResetRequest, NoData)
-logout = app.post("/v1/user/logout", ALLOW_LOGGED_OUT, IgnoredBody, NoData)
+send_sms_code = app.post(
+    "/v1/verification/get-verification-code",
+    PUBLIC,
+    SmsCodeRequest,
+    NoData,
+    event=AuditEvent("code-by-sms", target=("mobile",)),
+    secrets=("code",),
+    limit="sent_codes",
+    source="C",
+    notes=notes.SEND_SMS_CODE,
+)
+send_email_code = app.post(
+    "/v1/verification/get-email-verification-code",
+    PUBLIC,
+    EmailCodeRequest,
+    NoData,
+    event=AuditEvent("code-by-email", target=("email",)),
+    secrets=("code",),
+    limit="sent_codes",
+    source="C",
+    notes=notes.SEND_EMAIL_CODE,
+)
+code_login = app.post(
+    "/v1/user/verification-login",
+    PUBLIC,
+    CodeLogin,
+    LoginToken,
+    event=AuditEvent("sign-in-by-code", target=("mobile",), device="device_id"),
+    secrets=("captcha",),
+    source="R",
+    notes=notes.CODE_LOGIN,
+)
+email_login = app.post(
+    "/v1/user/email-login",
+    PUBLIC,
+    EmailLogin,
+    LoginToken,
+    event=AuditEvent("sign-in-by-password", target=("email",), device="device_id"),
+    secrets=("password",),
+    source="R",
+    notes=notes.EMAIL_LOGIN,
+)
+get_own_info = app.get(
+    "/v1/user/info", SESSION, IgnoredBody, OwnInfo, source="R", notes=notes.GET_OWN_INFO
+)
+get_user = app.post(
+    "/v1/user/get-user",
+    OPTIONAL_SESSION,
+    GetUser,
+    User,
+    limit="profile_views",
+    source="R",
+    notes=notes.GET_USER,
+)
+edit_nickname = app.post(
+    "/v1/user/edit-nickname", SESSION, EditNickname, Edited, source="R", notes=notes.EDIT_NICKNAME
+)
+edit_avatar = app.post(
+    "/v1/user/edit-avatar", SESSION, EditAvatar, Edited, source="R", notes=notes.EDIT_AVATAR
+)
+save_personal_data = app.post(
+    "/v1/user/save-user-data",
+    SESSION,
+    PersonalDataEdit,
+    NoData,
+    source="R",
+    notes=notes.SAVE_PERSONAL_DATA,
+)
+get_personal_data = app.post(
+    "/v1/user/get-user-data",
+    SESSION,
+    IgnoredBody,
+    PersonalDataResponse,
+    source="R",
+    notes=notes.GET_PERSONAL_DATA,
+)
+save_remark = app.post(
+    "/v1/user/save-user-remarks",
+    SESSION,
+    RemarkEdit,
+    NoData,
+    limit="profile_views",
+    source="C",
+    notes=notes.SAVE_REMARK,
+)
+bind_phone = app.post(
+    "/v1/user/bing-phone",
+    SESSION,
+    PhoneProof,
+    NoData,
+    event=AuditEvent("phone-bind", target=("phone",)),
+    secrets=("captcha",),
+    source="R",
+    notes=notes.BIND_CONTACT,
+)
+bind_email = app.post(
+    "/v1/user/bing-email",
+    SESSION,
+    EmailProof,
+    NoData,
+    event=AuditEvent("email-bind", target=("email",)),
+    secrets=("captcha",),
+    source="R",
+    notes=notes.BIND_CONTACT,
+)
+change_phone = app.post(
+    "/v1/user/change-phone-check",
+    SESSION,
+    PhoneProof,
+    NoData,
+    event=AuditEvent("phone-change", target=("phone",)),
+    secrets=("captcha",),
+    source="R",
+    notes=notes.CHANGE_CONTACT,
+)
+change_email = app.post(
+    "/v1/user/change-email-check",
+    SESSION,
+    EmailProof,
+    NoData,
+    event=AuditEvent("email-change", target=("email",)),
+    secrets=("captcha",),
+    source="R",
+    notes=notes.CHANGE_CONTACT,
+)
+reset_password = app.post(
+    "/v1/user/forget-password",
+    PUBLIC,
+    PasswordResetRequest,
+    NoData,
+    event=AuditEvent("password-reset", target=("email",)),
+    secrets=("captcha", "password"),
+    source="R",
+    notes=notes.RESET_PASSWORD,
+)
+logout = app.post(
+    "/v1/user/logout",
+    ALLOW_LOGGED_OUT,
+    IgnoredBody,
+    NoData,
+    event=AuditEvent("sign-out"),
+    source="R",
+    notes=notes.LOGOUT,
+)
 list_coin_record = app.post(
-    "/v1/user/gold-coin-increase-decrease-record", SESSION, CoinRecordRequest, CoinRecordPage
+    "/v1/user/gold-coin-increase-decrease-record",
+    SESSION,
+    CoinRecordRequest,
+    CoinRecordPage,
+    source="R",
+    notes=notes.LIST_COIN_RECORD,
 )
 web_list_coin_record = web.get(
-    "/v1/user/gold-coin-increase-decrease-record", SESSION, CoinRecordRequest, CoinRecordPage
+    "/v1/user/gold-coin-increase-decrease-record",
+    SESSION,
+    CoinRecordRequest,
+    CoinRecordPage,
+    source="C",
 )
-list_own_medals = app.post("/v1/user/medal", SESSION, IgnoredBody, Medals)
+list_own_medals = app.post("/v1/user/medal", SESSION, IgnoredBody, Medals, source="R")
 get_invite_progress = app.post(
-    "/v1/user/invite/invite-progress", SESSION, IgnoredBody, InviteProgress
+    "/v1/user/invite/invite-progress",
+    SESSION,
+    IgnoredBody,
+    InviteProgress,
+    source="C",
+    notes=notes.GET_INVITE_PROGRESS,
 )
 change_invitation_code = app.post(
-    "/v1/user/invite/change-user-invite-code", SESSION, InvitationCode, NoData
+    "/v1/user/invite/change-user-invite-code",
+    SESSION,
+    InvitationCode,
+    NoData,
+    limit="invitation_codes",
+    source="C",
+    notes=notes.CHANGE_INVITATION_CODE,
 )
 list_categories = app.post(
-    "/v1/user/recommend-category-list", SESSION, CategoriesRequest, CategoryList
+    "/v1/user/recommend-category-list", SESSION, CategoriesRequest, CategoryList, source="R"
 )
-list_groups = app.post("/v1/user/recommend-list", SESSION, GroupsRequest, GroupList)
-list_bots = app.post("/v1/user/recommend", SESSION, IgnoredBody, BotList)
-list_devices = app.get("/v1/user/clients", SESSION, IgnoredBody, Clients)
-logout_device = app.post("/v1/user/device-offline", SESSION, DeviceLogout, NoData)
-cancel_account = app.post("/v1/user/cancel-user", SESSION, AccountCancellation, NoData)
+list_groups = app.post(
+    "/v1/user/recommend-list",
+    SESSION,
+    GroupsRequest,
+    GroupList,
+    source="R",
+    notes=notes.LIST_GROUPS,
+)
+list_bots = app.post(
+    "/v1/user/recommend", SESSION, IgnoredBody, BotList, source="R", notes=notes.LIST_BOTS
+)
+list_devices = app.get(
+    "/v1/user/clients", SESSION, IgnoredBody, Clients, source="C", notes=notes.LIST_DEVICES
+)
+logout_device = app.post(
+    "/v1/user/device-offline",
+    SESSION,
+    DeviceLogout,
+    NoData,
+    event=AuditEvent("device-offline", device="device_id"),
+    source="C",
+    notes=notes.LOGOUT_DEVICE,
+)
+cancel_account = app.post(
+    "/v1/user/cancel-user",
+    SESSION,
+    AccountCancellation,
+    NoData,
+    event=AuditEvent("cancel", target=("phone", "email")),
+    secrets=("captcha",),
+    source="C",
+    notes=notes.CANCEL_ACCOUNT,
+)
 get_ignored_modules = app.post(
-    "/v1/user/module-ignore-info", VIP, IgnoredModulesRequest, IgnoredModulesInfo
+    "/v1/user/module-ignore-info",
+    VIP,
+    IgnoredModulesRequest,
+    IgnoredModulesInfo,
+    source="R",
+    notes=notes.GET_IGNORED_MODULES,
 )
-set_ignored_modules = app.post("/v1/user/module-ignore", VIP, IgnoredModulesEdit, NoData)
+set_ignored_modules = app.post(
+    "/v1/user/module-ignore",
+    VIP,
+    IgnoredModulesEdit,
+    NoData,
+    source="R",
+    notes=notes.SET_IGNORED_MODULES,
+)
 get_notification = app.post(
-    "/v1/user/notification-status", SESSION, NotificationRequest, NotificationStatus
+    "/v1/user/notification-status",
+    SESSION,
+    NotificationRequest,
+    NotificationStatus,
+    source="R",
+    notes=notes.GET_NOTIFICATION,
 )
-set_notification = app.post("/v1/user/notification-info", SESSION, NotificationEdit, NoData)
-get_adverts = app.post("/v1/user/get-user-show-adv", SESSION, IgnoredBody, AdvertConfig)
-web_get_homepage = web.get("/v1/user/homepage", PUBLIC, HomepageRequest, Homepage)
-web_get_own_info = web.get("/v1/user/info", SESSION, IgnoredBody, WebInfo)
+set_notification = app.post(
+    "/v1/user/notification-info",
+    SESSION,
+    NotificationEdit,
+    NoData,
+    source="R",
+    notes=notes.SET_NOTIFICATION,
+)
+get_adverts = app.post(
+    "/v1/user/get-user-show-adv",
+    SESSION,
+    IgnoredBody,
+    AdvertConfig,
+    source="R",
+    notes=notes.GET_ADVERTS,
+)
+web_get_homepage = web.get(
+    "/v1/user/homepage",
+    PUBLIC,
+    HomepageRequest,
+    Homepage,
+    limit="profile_views",
+    source="C",
+    notes=notes.WEB_GET_HOMEPAGE,
+)
+web_get_own_info = web.get(
+    "/v1/user/info", SESSION, IgnoredBody, WebInfo, source="C", notes=notes.WEB_GET_OWN_INFO
+)
 
 ENDPOINTS: tuple[Endpoint[Any, Any, Any], ...] = tuple(
     line for line in globals().values() if isinstance(line, Endpoint)

@@ -13,11 +13,11 @@ from hupan.contract.messages.fields import (
 
 
 class Captcha(Struct, rename="camel"):
-    """A picture to read and the id to answer it with.
+    """A captcha image and its id.
 
     Attributes:
         b64s: a whole data URL, `data:image/png;base64,…` (wire.md 4), of 230x60 pixels.
-        id: opaque; good for one answer, right or wrong.
+        id: opaque; valid for one answer, right or wrong.
     """
 
     b64s: str
@@ -25,12 +25,12 @@ class Captcha(Struct, rename="camel"):
 
 
 class SmsCodeRequest(Struct, rename="camel"):
-    """Asks for a code by SMS.
+    """Requests a code by SMS.
 
     Attributes:
         code: the captcha's answer.
         id: the captcha's id.
-        platform: changes nothing.
+        platform: ignored.
     """
 
     mobile: ContactText
@@ -40,7 +40,7 @@ class SmsCodeRequest(Struct, rename="camel"):
 
 
 class EmailCodeRequest(Struct, rename="camel"):
-    """Asks for a code by e-mail.
+    """Requests a code by e-mail.
 
     Attributes:
         code: the captcha's answer.

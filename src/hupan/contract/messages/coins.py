@@ -8,7 +8,7 @@ from hupan.contract.messages.fields import PageNumber, PageSize
 
 
 class CoinRecordRequest(Struct):
-    """Asks for one page, newest first; on the web surface the fields come in the query."""
+    """Requests one page, newest first; on the web surface the fields are in the query."""
 
     size: PageSize
     page: PageNumber
@@ -20,7 +20,7 @@ class CoinRecordEntry(Struct, rename="camel"):
     Attributes:
         id: 1 for the account's first, then ascending without a gap.
         typ: 2 reward, 3 post, 4 first avatar or name change, 6 redeem, 7 ad, 8 raffle, 9 invite.
-        change_amount: negative for what was taken.
+        change_amount: negative for a deduction.
         create_time: unix seconds.
     """
 
@@ -36,7 +36,7 @@ class CoinRecordEntry(Struct, rename="camel"):
 
 
 class CoinRecordPage(Struct, rename="camel"):
-    """A page, and how many entries there are in all."""
+    """One page, and the total number of entries."""
 
     gold_coin_record: list[CoinRecordEntry]
     total: int

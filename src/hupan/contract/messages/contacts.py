@@ -1,15 +1,15 @@
-"""Messages that bind or change a phone number or e-mail address, or reset a password (wire.md 4)."""
+"""Messages that bind or change a contact, or reset a password (wire.md 4)."""
 
 from msgspec import Struct
 
-from hupan.contract.messages.fields import CodeText, ContactText, PasswordText
+from hupan.contract.messages.fields import CodeText, ContactText, NewPasswordText
 
 
 class PhoneProof(Struct, rename="camel"):
-    """A phone number and the code that came there.
+    """A phone number and the code that was sent to it.
 
     Attributes:
-        captcha: the code of six digits, not the answer of a picture.
+        captcha: the code of six digits, not the answer to a captcha.
     """
 
     phone: ContactText
@@ -17,10 +17,10 @@ class PhoneProof(Struct, rename="camel"):
 
 
 class EmailProof(Struct, rename="camel"):
-    """An e-mail address and the code that came there.
+    """An e-mail address and the code that was sent to it.
 
     Attributes:
-        captcha: the code of six digits, not the answer of a picture.
+        captcha: the code of six digits, not the answer to a captcha.
     """
 
     email: ContactText
@@ -28,13 +28,13 @@ class EmailProof(Struct, rename="camel"):
 
 
 class PasswordResetRequest(Struct, rename="camel"):
-    """An e-mail address, the code that came there, and the password to have from now on.
+    """An e-mail address, the code that was sent to it, and the new password.
 
     Attributes:
-        captcha: the code of six digits, not the answer of a picture.
-        password: at least 8 characters, by setting 15; no common one.
+        captcha: the code of six digits, not the answer to a captcha.
+        password: at least 8 characters, or 15 if the server is set so; no common one.
     """
 
     email: ContactText
     captcha: CodeText
-    password: PasswordText
+    password: NewPasswordText

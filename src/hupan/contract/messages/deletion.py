@@ -6,10 +6,10 @@ from hupan.contract.messages.fields import CodeText, ContactText
 
 
 class AccountCancellation(Struct, rename="camel"):
-    """Cancels the caller's account; exactly one of `phone` and `email` says where the code went.
+    """Cancels the caller's account; exactly one of `phone` and `email` is set.
 
     Attributes:
-        captcha: the code of six digits that went to what is bound.
+        captcha: the code of six digits that was sent to that bound contact.
     """
 
     captcha: CodeText

@@ -1,4 +1,4 @@
-"""Messages of devices and their settings (wire.md 4: device-offline, module-ignore, notification-*)."""
+"""Messages of devices and their settings (wire.md 4: device-offline, module-*, notification-*)."""
 
 from typing import Annotated, Literal
 
@@ -7,22 +7,22 @@ from msgspec import Meta, Struct
 from hupan.contract.messages.fields import DeviceIdText, ShortText
 
 RegistrationIdText = Annotated[str, Meta(max_length=512)]
-"""What a push service calls an app on a device; some hand out long ones."""
+"""The id of an app on a device at a push service; some ids are long."""
 NotificationType = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-"""Without a known meaning; kept as it came."""
+"""Of unknown meaning; stored as received."""
 
 
 class IgnoredModulesRequest(Struct, rename="camel"):
-    """Asks what is hidden on a device."""
+    """Requests the modules that a device hides."""
 
     device_id: DeviceIdText
 
 
 class IgnoredModulesEdit(Struct, rename="camel"):
-    """What shall be hidden on a device.
+    """Sets the modules that a device hides.
 
     Attributes:
-        ignore: `,30,20,10`, "" for nothing: 10 the community, 20 discovery, 30 most of "me".
+        ignore: `,30,20,10`, "" for nothing: 10 community, 20 discovery, 30 most of the page "me".
     """
 
     device_id: DeviceIdText
@@ -30,11 +30,11 @@ class IgnoredModulesEdit(Struct, rename="camel"):
 
 
 class IgnoredModulesRow(Struct, rename="camel"):
-    """What is hidden on a device.
+    """The modules that a device hides.
 
     Attributes:
-        id: 0 where nothing was ever set.
-        update_time: unix seconds, 0 where nothing was ever set.
+        id: 0 for a device without settings.
+        update_time: unix seconds, 0 for a device without settings.
         ignore: `,30,20,10`, "" for nothing.
     """
 
@@ -52,19 +52,19 @@ class IgnoredModulesInfo(Struct, rename="camel"):
 
 
 class NotificationRequest(Struct, rename="camel"):
-    """Asks how a device is notified."""
+    """Requests the notification setting of a device."""
 
     device_id: DeviceIdText
     registration_id: RegistrationIdText
 
 
 class NotificationEdit(Struct, rename="camel"):
-    """How a device shall be notified.
+    """Sets the notification setting of a device.
 
     Attributes:
-        registration_id: what a push service calls the app on the device.
-        is_open: 1 to be notified.
-        type: kept as it comes; nobody knows its meaning.
+        registration_id: the id of the app on the device at a push service.
+        is_open: 1 for notifications, 0 for none.
+        type: of unknown meaning; stored as received.
     """
 
     device_id: DeviceIdText
@@ -74,14 +74,14 @@ class NotificationEdit(Struct, rename="camel"):
 
 
 class NotificationRow(Struct, rename="camel"):
-    """How a device is notified; where nothing was ever set it is.
+    """The notification setting of a device; on by default.
 
     Attributes:
-        id: 0 where nothing was ever set.
+        id: 0 for a device without settings.
         is_open: 1 or 0.
         del_flag: always 0.
-        create_time: unix seconds, 0 where nothing was ever set.
-        update_time: likewise.
+        create_time: unix seconds, 0 for a device without settings.
+        update_time: unix seconds, 0 for a device without settings.
     """
 
     id: int
@@ -102,10 +102,10 @@ class NotificationStatus(Struct, rename="camel"):
 
 
 class DeviceLogout(Struct, rename="camel"):
-    """Names the device whose session shall end.
+    """Names the device whose sessions end.
 
     Attributes:
-        device_id: "" for all sessions that were opened without one.
+        device_id: "" for all sessions without a device id.
     """
 
     device_id: DeviceIdText

@@ -7,23 +7,23 @@ from msgspec import Meta, Struct
 from hupan.contract.messages.fields import PageNumber, PageSize, ShortText
 
 KeywordText = Annotated[str, Meta(max_length=32)]
-"""What groups are searched for (security I8)."""
+"""The keyword of a search for groups (security I8)."""
 
 
 class CategoriesRequest(Struct, rename="camel"):
-    """Asks for the categories; the channel of the app changes nothing."""
+    """Requests the categories; `appChannel` is ignored."""
 
     app_channel: ShortText
 
 
 class CategoryList(Struct):
-    """The categories, in the order in which they are shown."""
+    """The categories, in display order."""
 
     categories: list[str]
 
 
 class GroupsRequest(Struct):
-    """Asks for a page of groups.
+    """Requests one page of groups.
 
     Attributes:
         category: "" for all; 精选 for the featured ones.
@@ -56,7 +56,7 @@ class ListedGroup(Struct, rename="camel"):
 
 
 class GroupList(Struct, rename="camel"):
-    """A page of groups, by headcount."""
+    """One page of groups, by headcount."""
 
     group_list: list[ListedGroup]
 
@@ -67,11 +67,11 @@ class ListedBot(Struct, rename="camel"):
     Attributes:
         chat_id: eight digits.
         chat_type: always "3".
-        headcount: how many use it.
+        headcount: number of users.
         introductions: always "".
-        is_add: 1 when it can be added, else 0.
-        is_apply: 1 when adding it is an application, else 0.
-        always_agree: 1 when it agrees to each, else 0.
+        is_add: 1 if users can add it, else 0.
+        is_apply: 1 if adding it needs approval, else 0.
+        always_agree: 1 if it always approves, else 0.
     """
 
     chat_id: str
@@ -93,7 +93,7 @@ class BotList(Struct, rename="camel"):
 
 
 class AdvertConfig(Struct, rename="camel"):
-    """What the advertising services know the app by, and whether to show any.
+    """The ids of the app at advertising services, and whether to show advertisements.
 
     Attributes:
         is_show: 1 or 0; always 0 for VIP.

@@ -6,20 +6,20 @@ from hupan.contract.messages.fields import ShortText
 
 
 class InvitationCode(Struct, rename="camel"):
-    """The code that the caller chose.
+    """The new invitation code of the caller.
 
     Attributes:
-        code: 4 to 16 letters and digits; small letters count as capitals.
+        code: 4 to 16 letters and digits; lower case counts as upper case.
     """
 
     code: ShortText
 
 
 class InviteProgress(Struct, rename="camel"):
-    """How many the caller invited, today and in all, and how many it is meant to.
+    """How many accounts the caller invited, today and in total, and the targets.
 
     Attributes:
-        current_number_day: since midnight in the server's zone.
+        current_number_day: since midnight in the server's time zone.
     """
 
     current_number_day: int

@@ -12,14 +12,14 @@ from hupan.contract.messages.fields import (
 
 
 class CodeLogin(Struct, rename="camel"):
-    """Signs in with a code that came by SMS.
+    """Logs in with an SMS code.
 
     Attributes:
         mobile: `1` and ten digits, a leading +86 or 86 is dropped; others by setting.
         captcha: the code of six digits.
-        device_id: opaque; a new sign-in replaces the session of the same device, one without it
-            replaces none.
-        platform: free text, shown in the list of devices; without it a word of User-Agent is.
+        device_id: opaque; a login replaces the session of the same device, and without a device id
+            it replaces none.
+        platform: free text, shown in the list of devices; by default a word of User-Agent.
     """
 
     mobile: ContactText
@@ -29,12 +29,12 @@ class CodeLogin(Struct, rename="camel"):
 
 
 class EmailLogin(Struct, rename="camel"):
-    """Signs in with an e-mail address and a password.
+    """Logs in with an e-mail address and a password.
 
     Attributes:
-        device_id: opaque; a new sign-in replaces the session of the same device, one without it
-            replaces none.
-        platform: free text, shown in the list of devices; without it a word of User-Agent is.
+        device_id: opaque; a login replaces the session of the same device, and without a device id
+            it replaces none.
+        platform: free text, shown in the list of devices; by default a word of User-Agent.
     """
 
     email: ContactText
@@ -44,10 +44,10 @@ class EmailLogin(Struct, rename="camel"):
 
 
 class LoginToken(Struct, rename="camel"):
-    """The token of the session that was opened.
+    """The token of the new session.
 
     Attributes:
-        token: 8-4-4-4-12 small hexadecimal digits (wire.md 5).
+        token: 8-4-4-4-12 lower-case hexadecimal digits (wire.md 5).
     """
 
     token: str

@@ -8,16 +8,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from hupan.contract.messages.fields import BirthSeconds, LineText, LongText, ShortText
 
 Gender = Annotated[int, Meta(ge=0, le=3)]
-"""1 male, 2 female, 3 other; 0 is unset, as get-user-data tells it."""
+"""1 male, 2 female, 3 other; 0 is unset, as get-user-data returns it."""
 
 
 class PersonalDataEdit(Struct, rename="camel"):
-    """What shall be saved; absent keys stay as they are, "" and 0 take back (wire.md 4).
+    """Fields to update. Omitted keys are unchanged; "" and 0 clear a value (wire.md 4).
 
     Attributes:
-        introduction: at most 500 characters, of one line or more.
+        introduction: at most 500 characters, of one or more lines.
         gender: 1 male, 2 female, 3 other.
-        birthday: unix seconds, negative before 1970, not ahead of now; 0 takes it back.
+        birthday: unix seconds, negative before 1970, not in the future; 0 clears it.
         location_code: six digits of an administrative division.
     """
 
@@ -31,14 +31,14 @@ class PersonalDataEdit(Struct, rename="camel"):
 
 
 class PersonalData(Struct, rename="camel"):
-    """All of it: always eleven keys, never null, also for a fresh account (wire.md 4).
+    """All personal data: always eleven keys, never null, also for a new account (wire.md 4).
 
     Attributes:
         id: the account's id as a number.
-        last_login_time: unix seconds of the last sign-in on any device.
+        last_login_time: unix seconds of the last login on any device.
         gender: 1 male, 2 female, 3 other, 0 unset.
         birthday: unix seconds, negative before 1970, 0 unset.
-        update_time: when it was last saved, or when the account was made.
+        update_time: when it was last saved, or when the account was created.
     """
 
     id: int
@@ -55,13 +55,13 @@ class PersonalData(Struct, rename="camel"):
 
 
 class PersonalDataResponse(Struct, rename="camel"):
-    """The answer has a `data` of its own within `data` (wire.md 4)."""
+    """Personal data in a second `data` inside `data` (wire.md 4)."""
 
     data: PersonalData
 
 
 class RemarkEdit(Struct, rename="camel"):
-    """What shall be noted; nothing but blanks forgets the remark.
+    """A remark about another account; only whitespace in all fields deletes it.
 
     Attributes:
         friend_id: the id of another account.
@@ -77,13 +77,13 @@ class RemarkEdit(Struct, rename="camel"):
 
 
 class HomepageRequest(Struct, rename="camel"):
-    """Asks for somebody's homepage, in the query."""
+    """Requests the homepage of an account, in the query."""
 
     user_id: ShortText
 
 
 class HomepageMedal(Struct, rename="camel"):
-    """A medal with all that is known of it."""
+    """A medal with all its details."""
 
     id: int
     name: str
@@ -93,13 +93,13 @@ class HomepageMedal(Struct, rename="camel"):
 
 
 class HomepageUser(Struct, rename="camel"):
-    """Somebody as anybody may see them; a user that is not there has "" and 0 (wire.md 4).
+    """A public profile; an unknown user has "" and 0 (wire.md 4).
 
     Attributes:
         register_time: unix seconds.
         register_time_text: the same as `YYYY-MM-DD hh:mm:ss` in the server's zone.
-        on_line_day: days on which the account was seen.
-        continuous_on_line_day: the last of them in a row.
+        on_line_day: days on which the account was active.
+        continuous_on_line_day: the consecutive days up to the last active one.
         is_vip: 1 or 0.
     """
 
@@ -121,7 +121,7 @@ class Homepage(Struct, rename="camel"):
 
 
 class WebUser(Struct, rename="camel"):
-    """The caller's own account; here `avatarId` is a text (wire.md 4)."""
+    """The caller's own account; here `avatarId` is a string (wire.md 4)."""
 
     user_id: str
     nickname: str
