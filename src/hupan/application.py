@@ -39,6 +39,7 @@ from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, Orph
 from hupan.domain.provisioning import AccountProvisioner, SandboxAccounts
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
+from hupan.localized import localize_error
 from hupan.logs import AccessLog, configure_logging, make_access_log
 from hupan.metrics import (
     PROMETHEUS_CONTENT_TYPE,
@@ -444,8 +445,12 @@ class Application:
             await self._open()
         except (StoreRefused, StoreUnavailable, KeyFileError, OSError, ValueError) as error:
             if not (self._retry_store and isinstance(error, StoreUnavailable)):
-                text = f"服务器无法启动 / the server cannot start: {error}"
-                return {"type": "lifespan.startup.failed", "message": text}
+                text = localize_error(error)
+                return {
+                    "type": "lifespan.startup.failed",
+                    "message": f"the server cannot start: {text.en}",
+                    "message_zh": f"服务器无法启动：{text.zh}",
+                }
             _log.warning("waiting for the store: %s", error)
             self._retry_task.start()
         return {"type": "lifespan.startup.complete"}
@@ -480,8 +485,12 @@ class Application:
         return {"type": "lifespan.shutdown.complete"}
 
 
-def make_server_application(settings: Settings) -> Application:
-    """Made once in each serving process; the store was prepared before.
+def make_server_application(settings: Settings, *, english: bool = False) -> Application:
+    """Return the application of one serving process; the store was prepared before.
+
+    Args:
+        settings: the settings.
+        english: the language of what is printed on the terminal.
 
     Raises:
         BindRefusedError: the address of the metrics cannot be had.
@@ -491,7 +500,9 @@ def make_server_application(settings: Settings) -> Application:
 
     async def open_server() -> Server:
         return await build_server(
-            settings, make_server_environment(make_senders(settings)), metrics_sockets
+            settings,
+            make_server_environment(make_senders(settings, english=english)),
+            metrics_sockets,
         )
 
     return Application(open_server, retry_store=settings.is_postgres)

@@ -14,13 +14,14 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from hupan.localized import LocalizedError
 from hupan.ownership import chown_to_folder_owner
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
-class KeyFileError(Exception):
+class KeyFileError(LocalizedError):
     """The key file cannot be used; the text says why, in Chinese and English."""
 
 
@@ -78,7 +79,9 @@ def load_existing_key(path: Path) -> bytes:
         KeyFileError: it is not there, others may read it, or it does not hold a key.
     """
     if not path.exists():
-        raise KeyFileError(f"缺少密钥文件，请从备份恢复 / the key file is missing: restore {path}")
+        raise KeyFileError(
+            f"缺少密钥文件，请从备份恢复：{path}", f"the key file is missing: restore {path}"
+        )
     return load_or_create_key(path)
 
 
@@ -91,17 +94,24 @@ def load_or_create_key(path: Path) -> bytes:
     try:
         return _read_or_create_key(path)
     except OSError as error:
-        raise KeyFileError(f"无法使用密钥文件 / cannot use the key file {path}: {error}") from error
+        raise KeyFileError(
+            f"无法使用密钥文件 {path}：{error}", f"cannot use the key file {path}: {error}"
+        ) from error
 
 
 def _read_or_create_key(path: Path) -> bytes:
     if not path.exists():
         _create_key_file(path)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise KeyFileError(f"密钥文件权限过宽，应为 0600 / key file must have mode 0600: {path}")
+        raise KeyFileError(
+            f"密钥文件权限过宽，应为 0600：{path}", f"the key file must have mode 0600: {path}"
+        )
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
-        raise KeyFileError(f"密钥文件已损坏 / key file does not hold {KEY_BYTES} bytes: {path}")
+        raise KeyFileError(
+            f"密钥文件已损坏，应为 {KEY_BYTES} 字节：{path}",
+            f"the key file does not hold {KEY_BYTES} bytes: {path}",
+        )
     return key
 
 

@@ -12,7 +12,6 @@ from hupan.addresses import ContactParser
 from hupan.clock import Clock, SteadyClock
 from hupan.config import Settings
 from hupan.config.load import UnusableSetting
-from hupan.config.types import LocalizedText
 from hupan.delivery.console import ConsoleSender
 from hupan.delivery.sender import InvalidOption, Sender
 from hupan.delivery.sms import GatewaySender
@@ -22,6 +21,7 @@ from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.hashing import HashCost
 from hupan.domain.profiles import VisibleFields
 from hupan.geoip import CountryResolver, LazyCountryResolver, open_bundled_table, open_mmdb_table
+from hupan.localized import LocalizedText
 from hupan.model import Channel
 from hupan.rng import RandomSource, SystemRandomSource
 from hupan.rules import (
@@ -176,16 +176,19 @@ _SETTING_OF_OPTION: Final[Mapping[str, str]] = {"smtp_sender": "smtp_from"}
 _UNPREFIXED_OPTIONS: Final = ("brand",)
 
 
-def make_senders(settings: Settings) -> dict[Channel, Sender]:
-    """One sender for each channel.
+def make_senders(settings: Settings, *, english: bool = False) -> dict[Channel, Sender]:
+    """Return one sender for each channel; `english` is the language of those on the console.
 
     Raises:
         Unusable: a setting does not fit; it is named.
     """
-    return {"sms": make_sms_sender(settings), "email": make_email_sender(settings)}
+    return {
+        "sms": make_sms_sender(settings, english=english),
+        "email": make_email_sender(settings, english=english),
+    }
 
 
-def make_sms_sender(settings: Settings) -> GatewaySender | ConsoleSender:
+def make_sms_sender(settings: Settings, *, english: bool = False) -> GatewaySender | ConsoleSender:
     """The sender of SMS.
 
     Raises:
@@ -193,7 +196,7 @@ def make_sms_sender(settings: Settings) -> GatewaySender | ConsoleSender:
     """
     with _naming_the_setting("sms"):
         if settings.sms_sender == "console":
-            return ConsoleSender(brand=settings.brand)
+            return ConsoleSender(brand=settings.brand, english=english)
         options = GatewayOptions(
             url=settings.sms_url,
             body="" if settings.sms_method == "GET" else settings.sms_body,
@@ -215,7 +218,7 @@ def make_sms_sender(settings: Settings) -> GatewaySender | ConsoleSender:
         return GatewaySender(options, time.time, settings.brand)
 
 
-def make_email_sender(settings: Settings) -> SmtpSender | ConsoleSender:
+def make_email_sender(settings: Settings, *, english: bool = False) -> SmtpSender | ConsoleSender:
     """The sender of e-mails.
 
     Raises:
@@ -223,7 +226,7 @@ def make_email_sender(settings: Settings) -> SmtpSender | ConsoleSender:
     """
     with _naming_the_setting("smtp"):
         if settings.email_sender == "console":
-            return ConsoleSender(brand=settings.brand)
+            return ConsoleSender(brand=settings.brand, english=english)
         name, address = _split_mailbox(settings.smtp_from)
         options = SmtpOptions(
             host=settings.smtp_host,

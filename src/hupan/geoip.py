@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol, TypeAlias
 
+from hupan.localized import LocalizedError
+
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 
 
@@ -277,6 +279,10 @@ COUNTRY_NAMES = {
 }
 
 
+class CountryDatabaseError(LocalizedError, ValueError):
+    """The table of countries cannot be read."""
+
+
 class CountryTable(Protocol):
     """A table of countries, once it is open."""
 
@@ -359,8 +365,9 @@ def open_mmdb_table(path: str) -> MmdbCountryTable:
     try:
         return MmdbCountryTable(open_database(path, MODE_MEMORY), InvalidDatabaseError)
     except (InvalidDatabaseError, OSError, ValueError) as error:
-        raise ValueError(
-            f"无法读取 IP 归属地数据库 / cannot read the database of countries {path}: {error}"
+        raise CountryDatabaseError(
+            f"无法读取 IP 归属地数据库 {path}：{error}",
+            f"cannot read the database of countries {path}: {error}",
         ) from error
 
 

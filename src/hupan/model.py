@@ -9,6 +9,8 @@ from typing import Literal, NewType, TypeAlias
 
 from msgspec import Struct
 
+from hupan.localized import LocalizedError, LocalizedText
+
 AccountId = NewType("AccountId", int)
 GroupId = NewType("GroupId", int)
 BotId = NewType("BotId", int)
@@ -22,15 +24,16 @@ class SupersededBuild(Exception):
     """Somebody began a newer edition of the list of groups; the one in the making is given up."""
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(LocalizedError):
     """The machine failed to read or to keep something; nothing of the change was kept.
 
     Attributes:
         is_busy: nothing is broken, but more changes wait than can be kept soon.
     """
 
-    def __init__(self, reason: str = "", *, is_busy: bool = False) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str | LocalizedText = "", *, is_busy: bool = False) -> None:
+        text = LocalizedText(reason, reason) if isinstance(reason, str) else reason
+        super().__init__(text.zh, text.en)
         self.is_busy = is_busy
 
 

@@ -20,6 +20,7 @@ from hupan.crypto import (
     load_existing_key,
     load_or_create_key,
 )
+from hupan.localized import LocalizedError
 from hupan.model import StoreUnavailable
 from hupan.ownership import chown_to_folder_owner
 from hupan.store.database import Database, MeasuredDatabase, StoreRefused
@@ -138,8 +139,8 @@ def _import_postgres_opening() -> PostgresOpening:
     return cast("PostgresOpening", import_module("hupan.store.postgres"))
 
 
-class OperationRefused(Exception):
-    """The command cannot be done; the text says why, in Chinese and English."""
+class OperationRefused(LocalizedError):
+    """The operation is refused; the text says why."""
 
 
 @asynccontextmanager
@@ -152,16 +153,16 @@ async def open_for_admin(settings: Settings) -> AsyncIterator[Database]:
     try:
         database = await open_current_database(settings)
     except StoreRefused as error:
-        raise OperationRefused(str(error)) from error
+        raise OperationRefused.wrap(error) from error
     except StoreUnavailable as error:
-        raise OperationRefused(_unavailable_text(error)) from error
+        raise _unavailable(error) from error
     try:
         await _check_key(settings, database)
         yield database
     except StoreRefused as error:
-        raise OperationRefused(str(error)) from error
+        raise OperationRefused.wrap(error) from error
     except StoreUnavailable as error:
-        raise OperationRefused(_unavailable_text(error)) from error
+        raise _unavailable(error) from error
     finally:
         await database.close()
 
@@ -174,15 +175,18 @@ async def _check_key(settings: Settings, database: Database) -> None:
     try:
         check_same_key(identity, key_fingerprint(load_or_create_key(key_path)))
     except (KeyFileError, OSError) as error:
-        raise OperationRefused(str(error)) from error
+        raise OperationRefused.wrap(error) from error
 
 
-def _unavailable_text(error: StoreUnavailable) -> str:
-    return f"数据库暂时无法使用 / the store cannot be used now: {error}"
+def _unavailable(error: StoreUnavailable) -> OperationRefused:
+    return OperationRefused(
+        f"数据库暂时无法使用：{error.localized.zh}",
+        f"the store cannot be used now: {error.localized.en}",
+    )
 
 
-class StartRefused(Exception):
-    """The server cannot start; the text says why, in Chinese and English."""
+class StartRefused(LocalizedError):
+    """The server cannot start; the text says why."""
 
 
 @contextmanager
@@ -209,7 +213,7 @@ def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[
             load_or_create_key(key_path)
             yield
     except (StoreRefused, KeyFileError, OSError) as error:
-        raise StartRefused(str(error)) from error
+        raise StartRefused.wrap(error) from error
 
 
 def check_store_and_key(settings: Settings) -> None:
@@ -228,7 +232,7 @@ def check_store_and_key(settings: Settings) -> None:
         if database_path.exists() and (identity := read_identity_without_writing(database_path)):
             _check_identity(key_path, is_sandbox=False, identity=identity)
     except (StoreRefused, KeyFileError, OSError) as error:
-        raise StartRefused(str(error)) from error
+        raise StartRefused.wrap(error) from error
 
 
 def _check_identity(key_path: Path, is_sandbox: bool, identity: StoreIdentity) -> None:
@@ -293,7 +297,9 @@ def _create_folder(folder: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _set_folder_owner(folder)
     except OSError as error:
-        raise StoreRefused(f"无法创建目录 / cannot make the folder {folder}: {error}") from error
+        raise StoreRefused(
+            f"无法创建目录 {folder}：{error}", f"cannot create the folder {folder}: {error}"
+        ) from error
 
 
 def _set_folder_owner(folder: Path) -> None:
@@ -317,5 +323,6 @@ def _create_private_file(database_path: Path) -> None:
             os.close(descriptor)
     except OSError as error:
         raise StoreRefused(
-            f"无法写入数据库 / cannot write the store {database_path}: {error}"
+            f"无法写入数据库 {database_path}：{error}",
+            f"cannot write the store {database_path}: {error}",
         ) from error

@@ -62,6 +62,7 @@ from hupan.environment import (
     make_session_policy,
 )
 from hupan.errors import AccountCancelled, AppError, InvalidField
+from hupan.localized import LocalizedText
 from hupan.metrics import IncrementMetric, MetricCounters
 from hupan.opening import OperationRefused, open_for_admin
 from hupan.ratelimit.detector import Alarms, AttackDetector
@@ -413,7 +414,7 @@ def _read_secret_box(settings: Settings) -> SecretBox:
     try:
         return SecretBox(load_existing_key(settings.secret_key_path))
     except (KeyFileError, OSError) as error:
-        raise OperationRefused(str(error)) from error
+        raise OperationRefused.wrap(error) from error
 
 
 def _make_admin_notice_queue(secret_box: SecretBox) -> NoticeQueue:
@@ -452,23 +453,23 @@ async def open_admin_services(settings: Settings) -> AsyncIterator[AdminServices
                 settings, database, password_hasher, await load_store_clock(database)
             )
         except AppError as error:
-            raise OperationRefused(format_error(error)) from error
+            text = localize_refusal(error)
+            raise OperationRefused(text.zh, text.en) from error
         finally:
             password_hasher.close()
 
 
-def format_error(error: AppError) -> str:
-    """A refusal in both languages, as clients are told it; a field by the name of its option."""
+def localize_refusal(error: AppError) -> LocalizedText:
+    """Return a refusal as clients get it; a field by the name of its option."""
     if isinstance(error, InvalidField):
         option = _option_name(error.field)
-        return f"{option} 的值非法 / the value of {option} is not valid"
+        return LocalizedText(f"{option} 的值非法", f"the value of {option} is not valid")
     if isinstance(error, AccountCancelled):
-        return (
-            "该账号已注销；清除之前可用 hupan account restore 恢复 / this account was cancelled; "
-            "until it is erased, hupan account restore brings it back"
+        return LocalizedText(
+            "该账号已注销；清除之前可用 hupan account restore 恢复",
+            "this account was cancelled; until it is erased, hupan account restore restores it",
         )
-    zh, en = (error.message(english=english) for english in (False, True))
-    return f"{zh} / {en}"
+    return LocalizedText(error.message(english=False), error.message(english=True))
 
 
 def _option_name(field: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
-from hupan.config.load import SETTINGS
+from hupan.config.settings import SETTINGS
 
 pytestmark = pytest.mark.one_engine
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from hupan.cli.main import app
 from hupan.config import LoadedSettings, Settings, SettingsError, load_with_sources
-from hupan.config.load import SETTINGS
+from hupan.config.settings import SETTINGS
 from hupan.config.types import SECRET_MASK
 from hupan.opening import make_postgres_dsn
 

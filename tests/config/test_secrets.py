@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from hupan.config import Settings, SettingsError, load_settings
-from hupan.config.load import SETTINGS
+from hupan.config.settings import SETTINGS
 from hupan.config.types import has_private_mode
 
 SOMEBODY = 65_534

@@ -18,7 +18,7 @@ from hupan.admin.config_check import find_problems
 from hupan.application import build_server
 from hupan.cli.main import app
 from hupan.config import Settings, SettingsError, load_settings
-from hupan.config.load import SETTINGS
+from hupan.config.settings import SETTINGS
 from hupan.environment import make_senders, make_server_environment
 from hupan.opening import prepared_store
 from tests.delivery.certificates import issue

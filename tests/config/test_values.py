@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from hupan.config import SettingsError, load_settings
-from hupan.config.load import SETTINGS
+from hupan.config.settings import SETTINGS
 
 LONG = "x" * 5000
 NOT_WHOLE = ("", "x", "1.5", "1e3", " 1", "+1", "-1", "١", "9" * 5000, True, 8.0, None, [1])

@@ -8,7 +8,15 @@ import pytest
 
 from hupan.addresses import ClientOrigin, iter_origins, origin_from_address
 from hupan.model import AccountId, Limit
-from hupan.ratelimit.memory import SLOTS, InFlightLimit, MemoryLimits, WindowCounter, account_key
+from hupan.ratelimit.memory import (
+    ORIGIN_KEYS,
+    SLOTS,
+    InFlightLimit,
+    MemoryLimits,
+    OriginKind,
+    WindowCounter,
+    account_key,
+)
 from tests.domain.standing import StandingClock
 
 pytestmark = pytest.mark.one_engine
@@ -185,29 +193,25 @@ def test_an_origin_and_an_account_are_forgotten_everywhere() -> None:
     """In every limit, each by what it is counted under there."""
     origin = origin_from_address(IPv6Address("2001:db8::1"))
     one = Limit("one", 1, MINUTE)
-    helds = [InFlightLimit(one), InFlightLimit(one), InFlightLimit(one)]
+    kinds: tuple[OriginKind, ...] = ("host", "subnet", "network")
+    held = [(kind, InFlightLimit(one)) for kind in kinds]
+    origins: tuple[OriginKind, ...] = ("host", "block", "site")
+    counters = [(kind, WindowCounter(one)) for kind in origins]
+    views = WindowCounter(one)
     floods = MemoryLimits(
-        *helds_of(helds), WindowCounter(one), WindowCounter(one), WindowCounter(one)
+        by_origin=[("captchas", kind, counter) for kind, counter in counters],
+        by_account={"profile_views": views},
+        by_outcome={"sent_codes": held[:2], "wrong_attempts": held[2:]},
     )
-    keys = [origin.host, origin.host, origin.network]
-    for held, key in zip(helds, keys, strict=True):
-        held.try_enter(key, NOW)
-        held.leave(key, NOW, is_counted=True)
-    floods.captchas.take(origin.host, NOW)
-    floods.views.take(origin.block, NOW)
-    floods.account_views.take(account_key(AccountId(7)), NOW)
-    assert not any(held.try_enter(key, NOW) for held, key in zip(helds, keys, strict=True))
+    for kind, limit in held:
+        assert limit.try_enter(ORIGIN_KEYS[kind](origin), NOW)
+        limit.leave(ORIGIN_KEYS[kind](origin), NOW, is_counted=True)
+    for kind, counter in counters:
+        assert counter.take(ORIGIN_KEYS[kind](origin), NOW) is None
+    assert views.take(account_key(AccountId(7)), NOW) is None
+    assert not any(limit.try_enter(ORIGIN_KEYS[kind](origin), NOW) for kind, limit in held)
     floods.reset_origin(origin, NOW)
     floods.reset_account(AccountId(7), NOW)
-    assert all(held.try_enter(key, NOW) for held, key in zip(helds, keys, strict=True))
-    assert floods.captchas.take(origin.host, NOW) is None
-    assert floods.views.take(origin.block, NOW) is None
-    assert floods.account_views.take("7", NOW) is None
-
-
-def helds_of(
-    helds: list[InFlightLimit],
-) -> tuple[tuple[InFlightLimit], tuple[InFlightLimit], tuple[InFlightLimit]]:
-    """Three limits as `MemoryLimits` takes them."""
-    first, second, third = helds
-    return (first,), (second,), (third,)
+    assert all(limit.try_enter(ORIGIN_KEYS[kind](origin), NOW) for kind, limit in held)
+    assert all(counter.take(ORIGIN_KEYS[kind](origin), NOW) is None for kind, counter in counters)
+    assert views.take("7", NOW) is None

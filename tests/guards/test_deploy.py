@@ -16,7 +16,7 @@ import pytest
 from hupan.api.audit import AuditContext, AuditLog
 from hupan.api.context import ClientResolver, RequestContext
 from hupan.clock import SystemClock
-from hupan.config.load import SETTINGS
+from hupan.config.settings import SETTINGS
 from hupan.contract.endpoints import ENDPOINTS
 from hupan.errors import NotSignedIn, TooManyTries, WrongCode
 from hupan.logs import JsonFormatter, TextFormatter

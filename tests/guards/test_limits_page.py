@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from hupan.config import Settings
+from hupan.contract.endpoints import ENDPOINTS
 from hupan.ratelimit.table import LIMITS
-from tools.docs.limit_document import limits_page
+from tools.docs.limits import limits_page
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def page(root: Path) -> str:
 
 
 def test_the_table_is_that_of_the_program(page: str) -> None:
-    """`python -m tools.docs.limit_document docs/limits.md` changes nothing."""
+    """`python -m tools.docs.limits docs/limits.md` changes nothing."""
     assert limits_page(page) == page
     assert [line.setting for line in LIMITS] == re.findall(
         r"^\| `([a-z_]+)` \|", page, re.MULTILINE
@@ -36,11 +37,10 @@ def test_a_page_without_a_place_for_the_table_is_refused() -> None:
 
 def test_every_alarm_is_explained(page: str, modules: dict[str, str]) -> None:
     """Whatever rings stands on the page, and nothing else does."""
-    rings = {
-        name for text in modules.values() for name in re.findall(r'\.ring\(\s*"([^"]+)"', text)
-    }
-    assert rings
-    assert rings == set(re.findall(r"^\| `([a-z]+-[a-z-]+)` \|", page, re.MULTILINE))
+    pattern = re.compile(r'\.raise_alarm\(\s*"([^"]+)"')
+    raised = {name for text in modules.values() for name in pattern.findall(text)}
+    assert raised
+    assert raised == set(re.findall(r"^\| `([a-z]+-[a-z-]+)` \|", page, re.MULTILINE))
 
 
 def test_the_table_prints_the_defaults_of_the_settings(page: str) -> None:
@@ -50,3 +50,11 @@ def test_the_table_prints_the_defaults_of_the_settings(page: str) -> None:
         line.setting: str(getattr(Settings(), line.setting) or "不限 any") for line in LIMITS
     }
     assert {name: cells[name] for name in defaults} == defaults
+
+
+def test_every_limit_in_memory_is_used() -> None:
+    """A limit of endpoints has lines in the table, and no line limits what no endpoint names."""
+    named = {endpoint.limit for endpoint in ENDPOINTS if endpoint.limit}
+    defined = {limit.event for limit in LIMITS if not limit.exact}
+    assert defined - {"wrong_attempts"} == named
+    assert "wrong_attempts" in defined

@@ -133,7 +133,8 @@ class AccountAdmin:
             await (self._medals.remove if take else self._medals.give)(account.id, name)
         except InvalidField as error:
             raise OperationRefused(
-                "没有这个勋章，请先用 hupan medal define 定义 / no such medal: define it first"
+                "没有这个勋章，请先用 hupan medal define 定义",
+                "no such medal: define it first with hupan medal define",
             ) from error
         return await self.show(str(account.id))
 
@@ -186,7 +187,7 @@ class DeletionAdmin:
         """
         found = await self._directory.get_any(who)
         if not found.erase_at:
-            raise OperationRefused("该账号未注销 / this account was not cancelled")
+            raise OperationRefused("该账号未注销", "this account was not cancelled")
         await self._make_deletion().restore(found.account.id)
         return account_detail_row(
             await self._directory.get_details(str(found.account.id)), self._clock.now()

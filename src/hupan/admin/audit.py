@@ -158,7 +158,8 @@ def _write_end(log: int, fields: dict[str, str]) -> None:
 
 def _unwritable_error(path: Path, error: OSError) -> OperationRefused:
     return OperationRefused(
-        f"无法写入操作记录，未执行 / cannot write {path}, nothing was done: {error.strerror}"
+        f"无法写入操作记录 {path}，未执行：{error.strerror}",
+        f"cannot write {path}, so nothing was done: {error.strerror}",
     )
 
 

@@ -20,7 +20,6 @@ from typing import Final
 from hupan.addresses import mask_contact
 from hupan.config import Settings
 from hupan.config.load import UnusableSetting
-from hupan.config.types import LocalizedText
 from hupan.crypto import KeyFileError, load_or_create_key
 from hupan.delivery.console import ConsoleSender
 from hupan.delivery.sender import Message, NotSent, OutcomeUnknown
@@ -33,6 +32,7 @@ from hupan.environment import (
     sender_factories,
 )
 from hupan.errors import InvalidField
+from hupan.localized import LocalizedText
 from hupan.model import Channel
 from hupan.opening import make_postgres_dsn
 from hupan.store.database import StoreRefused
@@ -149,15 +149,6 @@ async def send_trial_message(settings: Settings, channel: Channel, address: str)
 _ROOT_UID: Final = 0
 _MAX_WIDE_PREFIX: Final = {4: 7, 6: 15}
 """A trusted network of this length or shorter is not one that somebody runs."""
-
-
-def warning_lines(settings: Settings) -> list[str]:
-    """Return each warning as two lines, Chinese and English."""
-    return [
-        line
-        for one in find_warnings(settings)
-        for line in (f"⚠ 警告：{one.zh}", f"⚠ warning: {one.en}")
-    ]
 
 
 def find_warnings(settings: Settings) -> list[LocalizedText]:
@@ -387,7 +378,8 @@ def _tls_problems(settings: Settings) -> Iterator[UnusableSetting]:
     try:
         make_postgres_dsn(settings).make_ssl_context()
     except StoreRefused as error:
-        yield UnusableSetting("database", LocalizedText(*_split_languages(str(error))))
+        text = error.localized
+        yield UnusableSetting("database", LocalizedText(text.zh, text.en))
 
 
 def _key_problems(settings: Settings) -> Iterator[UnusableSetting]:
@@ -475,9 +467,3 @@ def _may_overlap(one: str, other: str) -> bool:
     except ValueError:  # names: they may stand for anything
         return True
     return first == second or first.is_unspecified or second.is_unspecified
-
-
-def _split_languages(text: str) -> tuple[str, str]:
-    """Split a message of the store into its Chinese and its English half."""
-    zh, slash, en = text.partition(" / ")
-    return (zh, en) if slash else (text, text)

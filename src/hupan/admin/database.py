@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, key_fingerprint, load_or_create_key
+from hupan.localized import LocalizedText
 from hupan.model import StoreUnavailable
 from hupan.opening import (
     OperationRefused,
@@ -44,7 +45,7 @@ class StoreStatus:
     applied: int
     known: int
     state: str
-    trouble: str = ""
+    trouble: LocalizedText | None = None
 
 
 async def get_status(settings: Settings) -> StoreStatus:
@@ -54,7 +55,8 @@ async def get_status(settings: Settings) -> StoreStatus:
     try:
         applied = max(await read_applied_migrations(settings), default=0)
     except (StoreRefused, StoreUnavailable) as error:
-        return StoreStatus(engine, settings.masked_database, 0, known, "unreachable", str(error))
+        trouble = error.localized
+        return StoreStatus(engine, settings.masked_database, 0, known, "unreachable", trouble)
     state = "newer" if applied > known else "current" if applied == known else "behind"
     return StoreStatus(engine, settings.masked_database, applied, known, state)
 
@@ -72,7 +74,7 @@ async def migrate_database(settings: Settings) -> int:
         async with _open_locked(settings, create=True):
             return before.known - before.applied
     except (StoreRefused, StoreUnavailable, OSError) as error:
-        raise OperationRefused(str(error)) from error
+        raise OperationRefused.wrap(error) from error
 
 
 async def create_database(settings: Settings) -> None:
@@ -83,12 +85,13 @@ async def create_database(settings: Settings) -> None:
     """
     _ensure_sqlite(settings)
     if settings.database_path.exists() and settings.database_path.stat().st_size:
-        raise OperationRefused(f"数据库已存在 / there is a store already: {settings.database_path}")
+        path = settings.database_path
+        raise OperationRefused(f"数据库已存在：{path}", f"there is a store already: {path}")
     try:
         with prepared_sqlite_file(settings.database_path):
             return
     except (StoreRefused, OSError) as error:
-        raise OperationRefused(str(error)) from error
+        raise OperationRefused.wrap(error) from error
 
 
 async def accept_writes(settings: Settings) -> bool:
@@ -100,7 +103,7 @@ async def accept_writes(settings: Settings) -> bool:
     _ensure_sqlite(settings)
     path = settings.database_path
     if not path.exists():
-        raise OperationRefused(f"没有数据库 / there is no store: {path}")
+        raise OperationRefused(f"没有数据库：{path}", f"there is no store: {path}")
     try:
         lock = StoreLock(path)
         try:
@@ -109,7 +112,7 @@ async def accept_writes(settings: Settings) -> bool:
         finally:
             lock.release()
     except (StoreRefused, OSError) as error:
-        raise OperationRefused(str(error)) from error
+        raise OperationRefused.wrap(error) from error
 
 
 async def adopt_key(settings: Settings) -> None:
@@ -123,12 +126,12 @@ async def adopt_key(settings: Settings) -> None:
             secret = load_or_create_key(settings.secret_key_path)
             await database.run_transaction(lambda tx: accept_key(tx, key_fingerprint(secret)))
     except (StoreRefused, StoreUnavailable, KeyFileError, OSError) as error:
-        raise OperationRefused(str(error)) from error
+        raise OperationRefused.wrap(error) from error
 
 
 def _ensure_sqlite(settings: Settings) -> None:
     if settings.is_postgres:
-        raise OperationRefused("此命令只用于 SQLite 文件 / this command is for a SQLite file alone")
+        raise OperationRefused("此命令只用于 SQLite 文件", "this command is for SQLite files only")
 
 
 async def check_database(settings: Settings) -> list[str]:
@@ -144,7 +147,7 @@ async def check_database(settings: Settings) -> list[str]:
         finally:
             await database.close()
     except (StoreRefused, StoreUnavailable) as error:
-        raise OperationRefused(str(error)) from error
+        raise OperationRefused.wrap(error) from error
 
 
 async def copy_database(
@@ -176,9 +179,7 @@ async def copy_database(
         or not target
         or source_settings.masked_database == target_settings.masked_database
     ):
-        raise OperationRefused(
-            "请给出两个不同的数据库 / name two stores, and not the same one twice"
-        )
+        raise OperationRefused("请给出两个不同的数据库", "name two different stores")
     try:
         async with (
             _open_locked(source_settings, create=False, exclusive=True) as source_database,
@@ -187,11 +188,11 @@ async def copy_database(
             return await _copy_tables(source_database, target_database, on_progress)
     except Conflict as error:
         raise OperationRefused(
-            "目标中已有这些行：可能另一个复制正在进行 / rows are there already: perhaps another "
-            "copy is writing"
+            "目标中已有这些行：可能另一个复制正在进行",
+            "the target has these rows already: perhaps another copy is running",
         ) from error
     except (StoreRefused, StoreUnavailable, OSError) as error:
-        raise OperationRefused(str(error)) from error
+        raise OperationRefused.wrap(error) from error
 
 
 async def distribute_database(settings: Settings) -> list[str]:
@@ -202,7 +203,8 @@ async def distribute_database(settings: Settings) -> list[str]:
     """
     if not settings.is_postgres:
         raise OperationRefused(
-            "只有 PostgreSQL（Citus）可以分布 / only a store on PostgreSQL (Citus) can be spread"
+            "只有 PostgreSQL（Citus）可以分布",
+            "only a store on PostgreSQL (Citus) can be distributed",
         )
     try:
         database = await open_current_database(settings)
@@ -211,7 +213,7 @@ async def distribute_database(settings: Settings) -> list[str]:
         finally:
             await database.close()
     except (StoreRefused, StoreUnavailable) as error:
-        raise OperationRefused(str(error)) from error
+        raise OperationRefused.wrap(error) from error
 
 
 @asynccontextmanager

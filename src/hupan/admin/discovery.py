@@ -120,7 +120,9 @@ def read_rows(
         return
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OperationRefused(f"无法读取文件 / cannot read the file: {reason}") from error
+        raise OperationRefused(
+            f"无法读取文件：{reason}", f"cannot read the file: {reason}"
+        ) from error
     if not count:
         yield ImportProblem(1, "", "没有可导入的行", "there is no row to import")
 
@@ -145,7 +147,7 @@ def _decode_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
         size += len(line)
         if size > MAX_FILE_BYTES:
             raise OperationRefused(
-                "文件过大，请分批导入 / the file is too large: import it in parts"
+                "文件过大，请分批导入", "the file is too large: import it in parts"
             )
         if len(line) > MAX_LINE_BYTES:
             raise _UnreadableText(number, "此行过长", "the line is too long")
@@ -342,8 +344,8 @@ class DiscoveryAdmin:
             found = await self._discovery.groups(category, keyword, page=page, size=size)
         except InvalidField as error:
             raise OperationRefused(
-                "关键词至多 32 个字符，不能含控制字符 / "
-                "a keyword has at most 32 characters, none of them control characters"
+                "关键词至多 32 个字符，不能含控制字符",
+                "a keyword has at most 32 characters, none of them control characters",
             ) from error
         return [_record_row(group, GROUP_COLUMN_NAMES) for group in found]
 
@@ -368,8 +370,8 @@ class DiscoveryAdmin:
             await self._discovery.set_categories(names)
         except InvalidField as error:
             raise OperationRefused(
-                "分区须为 1 到 16 个字符，不重复，至多 50 个 / "
-                "a category has 1 to 16 characters, stands once, and there are at most 50"
+                "分区须为 1 到 16 个字符，不重复，至多 50 个",
+                "a category has 1 to 16 characters, none is named twice, and there are at most 50",
             ) from error
 
     async def import_groups(
@@ -395,7 +397,8 @@ class DiscoveryAdmin:
                 return ImportResult(reader.row_count, await build.finish(on_indexed))
         except SupersededBuild as error:
             raise OperationRefused(
-                "另一个导入已开始，本次未生效 / another import began; nothing of this one was kept"
+                "另一个导入已开始，本次未生效",
+                "another import began; nothing of this one was kept",
             ) from error
 
     async def import_bots(self, rows: InputRows, on_read: Callable[[], None]) -> ImportResult:
@@ -405,7 +408,8 @@ class DiscoveryAdmin:
         on_read()
         if len(bots) > MAX_BOTS_PER_IMPORT:
             raise OperationRefused(
-                f"一次至多导入 {MAX_BOTS_PER_IMPORT} 个 / at most {MAX_BOTS_PER_IMPORT} at once"
+                f"一次至多导入 {MAX_BOTS_PER_IMPORT} 个",
+                f"at most {MAX_BOTS_PER_IMPORT} at once",
             )
         if reader.problems:
             return ImportResult(0, 0, reader.problems.all())

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from hupan.addresses import ContactAddress, mask_contact
 from hupan.admin.views import AdminRow
 from hupan.config import Settings
-from hupan.config.settings import SETTING_HELP
+from hupan.config.settings import SETTINGS
 from hupan.domain.limits import LimitCounters, LimitResets
 from hupan.domain.outbox import notice_limits
 from hupan.environment import make_contact_parser
 from hupan.errors import InvalidField, UnknownUser
+from hupan.localized import LocalizedText
 from hupan.opening import OperationRefused
 from hupan.ratelimit.stored import code_attempts_key, notices_key, password_attempts_key
 from hupan.ratelimit.table import (
@@ -38,8 +39,8 @@ def exemption_rows(settings: Settings, now: float) -> list[dict[str, object]]:
     ]
 
 
-def exemption_lines(settings: Settings, now: float) -> list[str]:
-    """What a server says of them when it starts, in both languages; nothing where none are set."""
+def exemption_lines(settings: Settings, now: float) -> list[LocalizedText]:
+    """Return what a server prints about them when it starts; nothing where none are set."""
     if not settings.limits_exempt:
         return []
     if not settings.limits_exempt_until:
@@ -48,30 +49,45 @@ def exemption_lines(settings: Settings, now: float) -> list[str]:
         return [_ignored_line("limits_exempt_until 已过去", "limits_exempt_until is past")]
     rows = exemption_rows(settings, now)
     number = sum(bool(one["inForce"]) for one in rows)
-    lines = [f"⚠ 免限至 exempt from limits until {settings.limits_exempt_until}: {number}"]
+    until = settings.limits_exempt_until
+    lines = [
+        LocalizedText(
+            f"⚠ {number} 个对象免限，至 {until}", f"⚠ {number} exempt from limits until {until}"
+        )
+    ]
     if invalid := [str(one["target"]) for one in rows if not one["inForce"]]:
-        lines.append(f"⚠ 忽略 ignored, none of this server's: {', '.join(invalid)}")
+        names = ", ".join(invalid)
+        lines.append(
+            LocalizedText(
+                f"⚠ 忽略不属于本服务器的免限对象：{names}",
+                f"⚠ ignored exemptions, which are not of this server: {names}",
+            )
+        )
     return lines
 
 
-def _ignored_line(zh: str, en: str) -> str:
-    return f"⚠ 忽略 limits_exempt：{zh} / limits_exempt is ignored: {en}"
+def _ignored_line(zh: str, en: str) -> LocalizedText:
+    return LocalizedText(f"⚠ 忽略 limits_exempt：{zh}", f"⚠ limits_exempt is ignored: {en}")
 
 
-_SUBJECT_LABELS: Mapping[LimitSubject, str] = {
-    "target": "号码或邮箱 target",
-    "numbers": "相邻号码 adjacent numbers",
-    "server": "全服务器 server",
-    "address": "IP 地址 address",
-    "subnet": "IPv6 /56",
-    "site": "IPv6 /48",
-    "block": "IPv4 /24",
-    "network": "网段 network",
-    "account": "账号 account",
+_SUBJECT_LABELS: Mapping[LimitSubject, LocalizedText] = {
+    "target": LocalizedText("号码或邮箱", "target"),
+    "numbers": LocalizedText("相邻号码", "adjacent numbers"),
+    "server": LocalizedText("全服务器", "server"),
+    "address": LocalizedText("IP 地址", "IP address"),
+    "subnet": LocalizedText("IPv6 /56", "IPv6 /56"),
+    "site": LocalizedText("IPv6 /48", "IPv6 /48"),
+    "block": LocalizedText("IPv4 /24", "IPv4 /24"),
+    "network": LocalizedText("网段", "network"),
+    "account": LocalizedText("账号", "account"),
 }
 _DEVICE_SUFFIX = re.compile("[0-9a-f]{64}")
 """What follows a target where one device of its owner is counted by itself."""
-_UNITS = ((DAY_SECONDS, "天 d"), (HOUR_SECONDS, "小时 h"), (MINUTE_SECONDS, "分钟 min"))
+_UNITS = (
+    (DAY_SECONDS, LocalizedText("天", "d")),
+    (HOUR_SECONDS, LocalizedText("小时", "h")),
+    (MINUTE_SECONDS, LocalizedText("分钟", "min")),
+)
 
 
 def limit_rows(settings: Settings) -> list[AdminRow]:
@@ -114,7 +130,7 @@ def counter_row(contact: ContactAddress, counter: RateCounter, settings: Setting
 def _limit_row(limit: LimitDefinition, settings: Settings) -> AdminRow:
     max_events = limit.setting_value(settings) if settings.limits_enabled else 0
     seconds = 0 if limit.lock_seconds else limit.window_seconds
-    meaning = SETTING_HELP[limit.setting]
+    meaning = SETTINGS[limit.setting].help
     return {
         "setting": limit.setting,
         "name": limit.name,
@@ -124,18 +140,24 @@ def _limit_row(limit: LimitDefinition, settings: Settings) -> AdminRow:
         "lockSeconds": limit.lock_seconds,
         "exact": limit.exact,
         "whoText": _SUBJECT_LABELS[limit.subject],
-        "whatText": f"{meaning.zh}\n{meaning.en}",
-        "mostText": str(max_events) if max_events else "不限 any",
-        "timeText": _format_duration(seconds)
-        if seconds
-        else f"连续，锁 in a row, lock {_format_duration(DAY_SECONDS)}",
-        "keptText": "数据库 store" if limit.exact else "每进程 each process",
+        "whatText": LocalizedText(meaning.zh, meaning.en),
+        "mostText": max_events or LocalizedText("不限", "unlimited"),
+        "timeText": _format_duration(seconds) if seconds else _format_lock(),
+        "keptText": LocalizedText("数据库", "store")
+        if limit.exact
+        else LocalizedText("每进程", "each process"),
     }
 
 
-def _format_duration(seconds: int) -> str:
+def _format_duration(seconds: int) -> LocalizedText:
     length, unit = next((length, unit) for length, unit in _UNITS if seconds >= length)
-    return f"{seconds // length} {unit}"
+    count = seconds // length
+    return LocalizedText(f"{count} {unit.zh}", f"{count} {unit.en}")
+
+
+def _format_lock() -> LocalizedText:
+    day = _format_duration(DAY_SECONDS)
+    return LocalizedText(f"连续，锁 {day.zh}", f"in a row, locks for {day.en}")
 
 
 class LimitAdmin:
@@ -156,11 +178,12 @@ class LimitAdmin:
             counters = await self._counters.list_counters(who)
         except InvalidField as error:
             raise OperationRefused(
-                "应为手机号、邮箱或账号编号；按 IP 的计数在各进程的内存中 / not a phone number, an "
-                "e-mail or an account's id; what is counted of addresses is in each process"
+                "应为手机号、邮箱或账号编号；按 IP 的计数在各进程的内存中",
+                "not a phone number, an e-mail address or an account id; counters by IP are in the "
+                "memory of each process",
             ) from error
         except UnknownUser as error:
-            raise OperationRefused("没有这个账号 / no account has this id") from error
+            raise OperationRefused("没有这个账号", "no account has this id") from error
         return [counter_row(target, tally, self._settings) for target, tally in counters]
 
     async def reset(self, who: str) -> AdminRow:
@@ -173,10 +196,10 @@ class LimitAdmin:
             forgotten = await self._resets.reset(who.strip())
         except InvalidField as error:
             raise OperationRefused(
-                "应为手机号、邮箱、账号编号、IP 地址或网段（IPv4 至多 /24，IPv6 至多 /48） / "
-                "not a phone number, an e-mail, an account's id, an IP address or a network "
-                "(of IPv4 at most a /24, of IPv6 a /48)"
+                "应为手机号、邮箱、账号编号、IP 地址或网段（IPv4 至多 /24，IPv6 至多 /48）",
+                "not a phone number, an e-mail address, an account id, an IP address or a network "
+                "(at most a /24 of IPv4 or a /48 of IPv6)",
             ) from error
         except UnknownUser as error:
-            raise OperationRefused("没有这个账号 / no account has this id") from error
+            raise OperationRefused("没有这个账号", "no account has this id") from error
         return {"target": who.strip(), "forgotten": forgotten}

@@ -91,7 +91,8 @@ class RecoveryAdmin:
             await self._make_recovery().set_contact(account.id, channel, contact)
         except LastContact as error:
             raise OperationRefused(
-                "这是唯一的登录方式，请先绑定另一种 / the only way to sign in: bind another first"
+                "这是唯一的登录方式，请先绑定另一种",
+                "this is the only way to sign in: bind another one first",
             ) from error
         return account_detail_row(
             await self._directory.get_details(str(account.id)), self._clock.now()
@@ -109,8 +110,8 @@ class RecoveryAdmin:
             result = await self._make_recovery().start_reset(account.id, remove=remove)
         except NothingToResetBy as error:
             raise OperationRefused(
-                "该账号没有邮箱，请先用 hupan account set-email 绑定 / "
-                "no e-mail address is bound: bind one first with hupan account set-email"
+                "该账号没有邮箱，请先用 hupan account set-email 绑定",
+                "no e-mail address is bound: bind one first with hupan account set-email",
             ) from error
         return {
             "id": str(account.id),
@@ -140,7 +141,7 @@ class RecoveryAdmin:
         ended = await self._make_recovery().sign_out(account.id, number)
         if number is not None and not ended:
             raise OperationRefused(
-                f"没有序号为 {number} 的会话 / no session has the number {number}"
+                f"没有序号为 {number} 的会话", f"no session has the number {number}"
             )
         return {"id": str(account.id), "nickname": account.name, "ended": ended}
 
@@ -152,8 +153,10 @@ class RecoveryAdmin:
                 else self._contact_parser.parse_email(text, "")
             )
         except InvalidField as error:
+            if channel == "sms":
+                raise OperationRefused(
+                    "不是可用的手机号", "not a phone number that is accepted here"
+                ) from error
             raise OperationRefused(
-                "不是可用的手机号 / not a phone number that is taken here"
-                if channel == "sms"
-                else "不是可用的邮箱 / not an e-mail address that is taken here"
+                "不是可用的邮箱", "not an e-mail address that is accepted here"
             ) from error

@@ -136,5 +136,6 @@ def parse_time(text: str, zone: ZoneInfo) -> int:
         return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).timestamp())
     except (ValueError, OverflowError) as error:
         raise OperationRefused(
-            f"{text!r} 不是时间，应如 2026-12-31 18:00 / is no time such as 2026-12-31 18:00"
+            f"{text!r} 不是时间，应如 2026-12-31 18:00",
+            f"{text!r} is not a time such as 2026-12-31 18:00",
         ) from error

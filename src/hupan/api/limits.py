@@ -10,9 +10,8 @@ about the account that was named (security E1). Nothing here writes to the store
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from operator import attrgetter
 from types import TracebackType
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from hupan.addresses import ClientOrigin
 from hupan.api.context import ClientResolver, RequestContext
@@ -29,29 +28,14 @@ from hupan.errors import (
 from hupan.metrics import IncrementMetric
 from hupan.model import Caller, Limit, Viewer
 from hupan.ratelimit.detector import Alarms, AttackDetector
-from hupan.ratelimit.memory import InFlightLimit, MemoryLimits, WindowCounter, account_key
-
-OriginKey: TypeAlias = Callable[[ClientOrigin], str]
-"""Returns the key under which an origin is counted, "" where the limit does not apply to it."""
-_NO_ADDRESS = "no address"
-"""The one key of all requests whose socket has no address."""
-
-
-def _host(origin: ClientOrigin) -> str:
-    return origin.host or _NO_ADDRESS
-
-
-def _block(origin: ClientOrigin) -> str:
-    return origin.block or _NO_ADDRESS
-
-
-def _network(origin: ClientOrigin) -> str:
-    return origin.network or _NO_ADDRESS
-
-
-_subnet: OriginKey = attrgetter("subnet")
-_site: OriginKey = attrgetter("site")
-_ipv4_block: OriginKey = attrgetter("ipv4_block")
+from hupan.ratelimit.memory import (
+    ORIGIN_KEYS,
+    InFlightLimit,
+    MemoryLimits,
+    OriginKey,
+    WindowCounter,
+    account_key,
+)
 
 
 class RateLimitContext:
@@ -163,7 +147,10 @@ class AttemptLimiter:
     ) -> None:
         self._limit_context = limit_context
         self._detector = detector
-        self._rules = [*_wrong_attempt_rules(limits), *(_send_rules(limits) if sends else ())]
+        self._rules = [
+            *_rules(limits, "wrong_attempts", _is_wrong),
+            *(_rules(limits, "sent_codes", _is_success) if sends else ()),
+        ]
         self._sends = sends
         self._takes_code = "code" in secrets
         self._takes_guess = self._takes_code or "password" in secrets
@@ -266,21 +253,16 @@ class RateLimits:
     ) -> None:
         self.detector = detector
         self.request_limiters: Mapping[RequestLimit, RequestLimiter] = {
-            "profile_views": RequestLimiter(
+            event: RequestLimiter(
                 limit_context,
-                [(_block, limits.views), (_site, limits.site_views)],
-                limits.account_views,
-            ),
-            "captchas": RequestLimiter(
-                limit_context,
-                [(_host, limits.captchas), (_network, limits.network_captchas)],
-                WindowCounter(),
-            ),
-            "invitation_codes": RequestLimiter(
-                limit_context,
-                [(_host, limits.invitation_codes)],
-                limits.account_invitation_codes,
-            ),
+                [
+                    (ORIGIN_KEYS[kind], counter)
+                    for limited, kind, counter in limits.by_origin
+                    if limited == event
+                ],
+                limits.by_account.get(event, WindowCounter()),
+            )
+            for event in get_args(RequestLimit)
         }
         self.attempt_limiters = {
             endpoint.path: AttemptLimiter(
@@ -295,21 +277,11 @@ class RateLimits:
         }
 
 
-def _wrong_attempt_rules(limits: MemoryLimits) -> Iterator[AttemptRule]:
-    for key, in_flight_limits in (
-        (_host, limits.wrong_attempts),
-        (_subnet, limits.subnet_wrong_attempts),
-        (_site, limits.site_wrong_attempts),
-        (_ipv4_block, limits.block_wrong_attempts),
-    ):
-        for in_flight_limit in in_flight_limits:
-            yield in_flight_limit, key, _is_wrong
-
-
-def _send_rules(limits: MemoryLimits) -> Iterator[AttemptRule]:
-    for key, in_flight_limits in ((_host, limits.sends), (_network, limits.network_sends)):
-        for in_flight_limit in in_flight_limits:
-            yield in_flight_limit, key, _is_success
+def _rules(
+    limits: MemoryLimits, event: str, should_count: Callable[[AttemptOutcome], bool]
+) -> Iterator[AttemptRule]:
+    for kind, in_flight_limit in limits.by_outcome.get(event, ()):
+        yield in_flight_limit, ORIGIN_KEYS[kind], should_count
 
 
 def _is_wrong(outcome: AttemptOutcome) -> bool:

@@ -7,74 +7,80 @@ from typing import Annotated
 import typer
 
 from hupan.admin.views import AdminRow
+from hupan.cli.help import make_group
+from hupan.cli.language import say
+from hupan.cli.output import Column
 from hupan.cli.run import (
     ConfigOption,
     DataDirOption,
     JsonOption,
     WhoArgument,
+    WideOption,
     current_operator_name,
+    print_row,
     print_rows,
-    print_single_row,
     run_admin,
 )
 from hupan.wiring import AdminServices
 
-_ACCOUNT_COINS_HELP = """列出最近的金币记录，或发放、扣除金币。
-
-List the newest changes of an account's coins, or give or take some.
-
-重试时请用同一个 --key：同一个编号只生效一次。
-
-Give the same --key when you try again: what one key names happens once.
-"""
 _ENTRY_COLUMNS = {
-    "number": "序号\nNo.",
-    "change": "变动\nChange",
-    "after": "余额\nAfter",
-    "typ": "类型\nType",
-    "reason": "原因\nReason",
-    "actor": "操作者\nBy",
-    "createdAt": "时间\nTime",
+    "number": Column(say("序号", "No.")),
+    "change": Column(say("变动", "Change")),
+    "after": Column(say("余额", "Balance")),
+    "typ": Column(say("类型", "Type"), wide_only=True),
+    "reason": Column(say("原因", "Reason"), wraps=True),
+    "actor": Column(say("操作者", "By"), wide_only=True),
+    "createdAt": Column(say("时间", "Time")),
 }
+account_commands = typer.Typer(rich_markup_mode=None)
+"""The command of `hupan account`."""
 
 
-def register_account_coins(group: typer.Typer) -> None:
-    """Adds the command to `hupan account`."""
-    group.command("coins", help=_ACCOUNT_COINS_HELP, short_help="金币 Coins")(coins)
-
-
+@account_commands.command(
+    "coins",
+    help=say(
+        "列出最近的金币记录，或发放、扣除金币。\n\n重试时请用同一个 --key：同一个编号只生效一次。",
+        "List the latest coin entries of an account, or give or take coins.\n\n"
+        "Repeat the same --key when you retry: a change with a given key is made once.",
+    ),
+    short_help=say("金币", "Coins"),
+)
 def coins(
     *,
     who: WhoArgument,
     give: Annotated[
-        str | None, typer.Option(metavar="COINS", help="发放 Give", show_default=False)
+        str | None,
+        typer.Option(metavar="COINS", help=say("发放。", "Give coins."), show_default=False),
     ] = None,
     take: Annotated[
-        str | None, typer.Option(metavar="COINS", help="扣除 Take", show_default=False)
+        str | None,
+        typer.Option(metavar="COINS", help=say("扣除。", "Take coins."), show_default=False),
     ] = None,
-    reason: Annotated[str, typer.Option(help="原因 Why")] = "",
-    key: Annotated[str, typer.Option(help="此次变动的编号 Names the change")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=100, help="最多列出 At most")] = 20,
+    reason: Annotated[str, typer.Option(help=say("原因。", "Reason."))] = "",
+    key: Annotated[str, typer.Option(help=say("此次变动的编号。", "Key of the change."))] = "",
+    limit: Annotated[
+        int, typer.Option(min=1, max=100, help=say("最多列出几条。", "Maximum number of entries."))
+    ] = 20,
     as_json: JsonOption = False,
+    wide: WideOption = False,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Writes the entries of the journal, or the one that was made."""
+    """Print the entries of the journal, or the one that was made."""
     if give is not None and take is not None:
-        raise typer.BadParameter("--give、--take 只能选一个 / give one of them")
+        raise typer.BadParameter(
+            say("--give、--take 只能选一个", "--give and --take exclude each other")
+        )
     if (give or take) and not reason:
-        raise typer.BadParameter("--reason")
+        raise typer.BadParameter(say("还须 --reason", "--reason is required"))
 
     async def change_or_list(services: AdminServices) -> AdminRow | list[AdminRow]:
         change_key = key or str(uuid.uuid4())
+        actor = f"operator:{current_operator_name()}"
         if give is not None:
-            return await services.coins.give(
-                who, parse_amount(give), reason, change_key, _current_actor()
-            )
+            return await services.coins.give(who, parse_amount(give), reason, change_key, actor)
         if take is not None:
-            return await services.coins.take(
-                who, parse_amount(take), reason, change_key, _current_actor()
-            )
+            return await services.coins.take(who, parse_amount(take), reason, change_key, actor)
         return await services.coins.list_newest(who, limit)
 
     event = "" if give is None and take is None else "operator-coins"
@@ -83,18 +89,13 @@ def coins(
         config, data_dir, change_or_list, event=event, subject=who, details=details
     )
     if isinstance(result, list):
-        print_rows(result, _ENTRY_COLUMNS, settings, as_json=as_json)
+        print_rows(result, _ENTRY_COLUMNS, settings, as_json=as_json, wide=wide)
     else:
-        print_single_row(result, _ENTRY_COLUMNS, settings, as_json=as_json)
-
-
-def _current_actor() -> str:
-    """Return the operator as the journal names them."""
-    return f"operator:{current_operator_name()}"
+        print_row(result, _ENTRY_COLUMNS, settings, as_json=as_json)
 
 
 def parse_amount(text: str) -> Decimal:
-    """Coins from the command line, exactly.
+    """Return an exact number of coins.
 
     Raises:
         typer.BadParameter: it is no number.
@@ -102,58 +103,68 @@ def parse_amount(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation as error:
-        raise typer.BadParameter(f"{text!r} 不是数目 / is no number") from error
+        raise typer.BadParameter(say(f"{text!r} 不是数目", f"{text!r} is not a number")) from error
 
 
-_COINS_HELP = """检查金币账目，可在服务器运行时使用。
-
-The journal of coins; also while the server runs.
-"""
-_CHECK_HELP = """检查所有账号或一个账号的金币账目，列出差错；有差错时状态码为 1。
-
-Check the journal of all accounts, or of one, and list its faults; the status is 1 when it has any.
-"""
 _FAULT_COLUMNS = {
-    "account": "账号\nAccount",
-    "entry": "记录\nEntry",
-    "fault": "差错\nFault",
+    "account": Column(say("账号", "Account")),
+    "entry": Column(say("记录", "Entry")),
+    "fault": Column(say("差错", "Fault"), wraps=True),
 }
 _FAULT_LABELS = {
-    "entry": "与前一条不衔接或计算不符 does not follow or does not add up",
-    "balance": "余额与最新记录不符 the balance is not what the newest entry left",
+    "entry": say(
+        "与前一条不衔接或计算不符", "does not follow the previous entry, or does not add up"
+    ),
+    "balance": say("余额与最新记录不符", "the balance differs from that of the latest entry"),
 }
-_NO_FAULTS = "没有差错。 No faults."
+app = make_group(
+    say(
+        "检查金币账目，可在服务器运行时使用。",
+        "Check the journal of coins, also while the server runs.",
+    ),
+    say("金币账目", "Journal of coins"),
+)
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    group = typer.Typer(no_args_is_help=True)
-    group.command("check", help=_CHECK_HELP, short_help="检查账目 Check the journal")(check)
-    app.add_typer(group, name="coins", help=_COINS_HELP, short_help="金币账目 Journal of coins")
+@app.callback()
+def _coins() -> None:
+    """Keep `coins` a group, though it has one command."""
 
 
+@app.command(
+    "check",
+    help=say(
+        "检查所有账号或一个账号的金币账目，列出差错；有差错时状态码为 1。",
+        "Check the journal of all accounts, or of one, and list its faults. The exit status is 1 "
+        "if there are any.",
+    ),
+    short_help=say("检查账目", "Check the journal"),
+)
 def check(
     *,
     who: Annotated[
         str | None,
-        typer.Argument(help="编号、手机号或邮箱 Id, phone number or e-mail", show_default=False),
+        typer.Argument(
+            help=say("编号、手机号或邮箱。", "Id, phone number or e-mail address."),
+            show_default=False,
+        ),
     ] = None,
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Writes the faults.
+    """Print the faults.
 
     Raises:
         typer.Exit: with 1, when there are any.
     """
-    rows, settings = run_admin(config, data_dir, lambda desks: desks.coins.find_faults(who))
+    rows, settings = run_admin(config, data_dir, lambda services: services.coins.find_faults(who))
     if as_json:
         print_rows(rows, _FAULT_COLUMNS, settings, as_json=True)
     elif rows:
         readable = [{**row, "fault": _FAULT_LABELS[str(row["fault"])]} for row in rows]
         print_rows(readable, _FAULT_COLUMNS, settings, as_json=False)
     else:
-        typer.echo(_NO_FAULTS)
+        typer.echo(say("没有差错。", "No faults."))
     if rows:
         raise typer.Exit(1)

@@ -21,26 +21,30 @@ from hupan.admin.discovery import (
     read_rows,
 )
 from hupan.admin.views import sanitize_for_terminal
-from hupan.cli.run import (
-    ConfigOption,
-    DataDirOption,
-    JsonOption,
-    print_json,
-    print_raw_rows,
-    run_on_database,
-)
+from hupan.cli.help import make_group
+from hupan.cli.language import say
+from hupan.cli.output import Column, print_json, print_table
+from hupan.cli.run import ConfigOption, DataDirOption, JsonOption, WideOption, run_on_database
 from hupan.store.database import Database
 
 FileArgument: TypeAlias = Annotated[
     Path,
-    typer.Argument(help="CSV 或 JSON Lines 文件，- 为标准输入 CSV or JSON Lines, - for stdin"),
+    typer.Argument(
+        help=say(
+            "CSV 或 JSON Lines 文件，- 为标准输入。",
+            "CSV or JSON Lines file; - for standard input.",
+        )
+    ),
 ]
 FormatOption: TypeAlias = Annotated[
     FileFormat | None,
-    typer.Option("--format", help="文件格式，默认由扩展名决定 By default the file's suffix tells"),
+    typer.Option(
+        "--format",
+        help=say("文件格式；默认由扩展名决定。", "Format of the file. Default: by its suffix."),
+    ),
 ]
 EncodingOption: TypeAlias = Annotated[
-    Encoding, typer.Option("--encoding", help="文件的文字编码 Encoding of the file's text")
+    Encoding, typer.Option("--encoding", help=say("文件的文字编码。", "Text encoding of the file."))
 ]
 OnRead: TypeAlias = Callable[[], None]
 OnIndexed: TypeAlias = Callable[[int, int], None]
@@ -53,7 +57,7 @@ _FORMAT_BY_SUFFIX: dict[str, FileFormat] = {".csv": "csv", ".jsonl": "jsonl", ".
 def make_import_command(
     columns: Collection[str], import_function: ImportFunction, event: str
 ) -> Callable[..., None]:
-    """The command that imports rows with these columns."""
+    """Return the command that imports rows with these columns."""
 
     def import_rows(
         *,
@@ -64,7 +68,7 @@ def make_import_command(
         data_dir: DataDirOption = None,
         config: ConfigOption = None,
     ) -> None:
-        """Imports all rows of a file, or none; says what came of it."""
+        """Import all rows of a file, or none, and print the result."""
         known = choose_format_or_exit(file, form)
         with (
             open_input(file) as source,
@@ -84,27 +88,27 @@ def make_import_command(
 
 
 def choose_format_or_exit(path: Path, file_format: FileFormat | None) -> FileFormat:
-    """The form of a file, as told or by its suffix.
+    """Return the format of a file: the given one, or that of its suffix.
 
     Raises:
-        typer.BadParameter: it is neither told nor known.
+        typer.BadParameter: it is neither given nor known.
     """
     known = file_format or _FORMAT_BY_SUFFIX.get(path.suffix.lower())
     if known is None:
         raise typer.BadParameter(
-            "请用 --format 指明格式 / tell the form with --format csv or jsonl"
+            say("请用 --format 指明格式", "name the format: --format csv or --format jsonl")
         )
     return known
 
 
 def find_file_size(path: Path) -> int | None:
-    """How many bytes a file has; None for what has no size, like a pipe."""
+    """Return the bytes of a file; None for what has no size, such as a pipe."""
     return path.stat().st_size if path.is_file() else None
 
 
 @contextmanager
 def open_input(path: Path) -> Iterator[BinaryIO]:
-    """A file to read, or standard input.
+    """Open a file to read, or standard input.
 
     Raises:
         typer.Exit: with 1, when it cannot be opened.
@@ -115,7 +119,10 @@ def open_input(path: Path) -> Iterator[BinaryIO]:
     try:
         file = path.open("rb")
     except OSError as error:
-        typer.echo(f"无法读取文件 / cannot read {path}: {error.strerror}", err=True)
+        typer.echo(
+            say(f"无法读取 {path}：{error.strerror}", f"cannot read {path}: {error.strerror}"),
+            err=True,
+        )
         raise typer.Exit(1) from error
     with file:
         yield file
@@ -123,15 +130,15 @@ def open_input(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def show_progress(file: BinaryIO, size: int | None) -> Iterator[tuple[OnRead, OnIndexed]]:
-    """Two bars on standard error, if that is a terminal: bytes that are read, groups indexed."""
+    """Show two bars on standard error, if that is a terminal: bytes read, groups indexed."""
     # Here, because rich takes longer to import than every other command takes to run.
     from rich.console import Console  # noqa: PLC0415 # as said above
     from rich.progress import Progress  # noqa: PLC0415 # as said above
 
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as shown:
-        reading = shown.add_task("读取 reading", total=size)
-        indexing = shown.add_task("索引 indexing", total=None, visible=False)
+        reading = shown.add_task(say("读取", "reading"), total=size)
+        indexing = shown.add_task(say("索引", "indexing"), total=None, visible=False)
 
         def on_read() -> None:
             shown.update(reading, completed=file.tell() if size else None)
@@ -144,172 +151,188 @@ def show_progress(file: BinaryIO, size: int | None) -> Iterator[tuple[OnRead, On
 
 
 def print_import_result(result: ImportResult, *, as_json: bool) -> None:
-    """Says what came of an import.
+    """Print the result of an import.
 
     Raises:
-        typer.Exit: with 1, when there were problems and nothing was kept.
+        typer.Exit: with 1, when there were problems and nothing was imported.
     """
     if as_json:
         print_json(asdict(result))
     elif result.problems:
         for problem in result.problems:
-            told = f"{_format_position(problem)}: {problem.zh} / {problem.en}"
-            typer.echo(
-                sanitize_for_terminal(told), err=True
-            )  # a column of the file's may be anything
+            # A column of the file may have any name.
+            typer.echo(sanitize_for_terminal(_format_problem(problem)), err=True)
         count = sum(problem.count for problem in result.problems)
         typer.echo(
-            f"有 {count} 处错误，未导入任何内容 / {count} problems: nothing was kept", err=True
+            say(f"有 {count} 处错误，未导入任何内容", f"{count} problems: nothing was imported"),
+            err=True,
         )
     else:
         typer.echo(
-            f"已导入 {result.rows}，现共 {result.total} / "
-            f"{result.rows} imported, {result.total} in all"
+            say(
+                f"已导入 {result.rows} 个，现共 {result.total} 个",
+                f"{result.rows} imported, {result.total} in total",
+            )
         )
     if result.problems:
         raise typer.Exit(1)
 
 
-def _format_position(problem: ImportProblem) -> str:
-    """The lines that a problem is about, the first ones of many, and its column."""
+def _format_problem(problem: ImportProblem) -> str:
+    """Return the lines of a problem, its column and what would be right."""
     numbers = [str(line) for line in problem.lines or (problem.line,)]
     zh, en = "、".join(numbers), ", ".join(numbers)
     if problem.count > len(numbers):
-        zh, en = f"{zh} 等 {problem.count}", f"{en} … ({problem.count} in all)"
-    return f"第 {zh} 行 line {en} {problem.column}".rstrip()
+        zh, en = f"{zh} 等 {problem.count}", f"{en} … ({problem.count} in total)"
+    column = f" {problem.column}" if problem.column else ""
+    return say(f"第 {zh} 行{column}：{problem.zh}", f"line {en}{column}: {problem.en}")
 
 
-_BOT_HELP = """管理“发现”中推荐的机器人，可在服务器运行时使用。
-
-Recommended bots; also while the server runs.
-"""
-_IMPORT_BOTS_HELP = f"""导入机器人，号码相同者被替换；任何一行有误则全部不导入。
-
-Import bots; those with the same ids are replaced. When a line is wrong, nothing is kept.
-
-列 Columns: {", ".join(BOT_COLUMN_NAMES)}
-"""
-_LIST_BOTS_HELP = """按使用人数列出推荐的机器人。
-
-List the recommended bots by headcount.
-"""
 _BOT_COLUMNS = {
-    "chatId": "号码\nId",
-    "nickname": "名称\nName",
-    "headcount": "使用人数\nHeadcount",
-    "isAdd": "可添加\nisAdd",
-    "isApply": "需申请\nisApply",
-    "alwaysAgree": "总是同意\nalwaysAgree",
-    "introduction": "简介\nIntroduction",
+    "chatId": Column(say("号码", "Id")),
+    "nickname": Column(say("名称", "Name"), wraps=True),
+    "headcount": Column(say("使用人数", "Headcount")),
+    "isAdd": Column(say("可添加", "isAdd"), wide_only=True),
+    "isApply": Column(say("需申请", "isApply"), wide_only=True),
+    "alwaysAgree": Column(say("总是同意", "alwaysAgree"), wide_only=True),
+    "introduction": Column(say("简介", "Introduction"), wraps=True),
 }
+_GROUP_COLUMNS = {
+    "chatId": Column(say("群号", "Id")),
+    "nickname": Column(say("名称", "Name"), wraps=True),
+    "headcount": Column(say("人数", "Headcount")),
+    "category": Column(say("分区", "Category"), wraps=True),
+    "featured": Column(say("精选", "Featured")),
+    "introduction": Column(say("简介", "Introduction"), wraps=True, wide_only=True),
+}
+bots_app = make_group(
+    say(
+        "管理“发现”中推荐的机器人，可在服务器运行时使用。",
+        "Manage the recommended bots, also while the server runs.",
+    ),
+    say("机器人", "Recommended bots"),
+)
+groups_app = make_group(
+    say(
+        "管理“发现”中的群聊，可在服务器运行时使用。",
+        "Manage the groups in discovery, also while the server runs.",
+    ),
+    say("群聊", "Groups in discovery"),
+)
+categories_app = make_group(
+    say(
+        "管理“发现”中的分区，可在服务器运行时使用。",
+        "Manage the categories in discovery, also while the server runs.",
+    ),
+    say("分区", "Categories in discovery"),
+)
 
 
-def register_bot_commands(app: typer.Typer) -> None:
-    """Adds the commands."""
-    group = typer.Typer(no_args_is_help=True)
-    import_rows = make_import_command(
+def _import_help(zh: str, en: str, column_names: Collection[str]) -> str:
+    columns = ", ".join(column_names)
+    return say(
+        f"导入{zh}相同者被替换；任何一行有误则全部不导入。\n\n列：{columns}",
+        f"Import {en}; those with the same id are replaced. If a line is wrong, nothing is "
+        f"imported.\n\nColumns: {columns}",
+    )
+
+
+bots_app.command(
+    "import",
+    help=_import_help("机器人，号码", "bots", BOT_COLUMN_NAMES),
+    short_help=say("导入", "Import"),
+)(
+    make_import_command(
         BOT_COLUMN_NAMES,
-        lambda listing, lines, on_read, _: listing.import_bots(lines, on_read),
+        lambda discovery, rows, on_read, _: discovery.import_bots(rows, on_read),
         "operator-bot-import",
     )
-    group.command("import", help=_IMPORT_BOTS_HELP, short_help="导入 Import")(import_rows)
-    group.command("list", help=_LIST_BOTS_HELP, short_help="列出 List")(list_bots)
-    app.add_typer(group, name="bot", help=_BOT_HELP, short_help="机器人 Recommended bots")
+)
+groups_app.command(
+    "import",
+    help=_import_help("群聊，群号", "groups", GROUP_COLUMN_NAMES),
+    short_help=say("导入", "Import"),
+)(make_import_command(GROUP_COLUMN_NAMES, DiscoveryAdmin.import_groups, "operator-group-import"))
 
 
+@bots_app.command(
+    "list",
+    help=say("按使用人数列出推荐的机器人。", "List the recommended bots by headcount."),
+    short_help=say("列出", "List"),
+)
 def list_bots(
-    *, as_json: JsonOption = False, data_dir: DataDirOption = None, config: ConfigOption = None
+    *,
+    as_json: JsonOption = False,
+    wide: WideOption = False,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Writes the bots as a table, or as a JSON array."""
+    """Print the bots as a table, or as a JSON array."""
 
     async def read_bots(database: Database) -> list[dict[str, object]]:
         return await DiscoveryAdmin(database).list_bots()
 
     bots = run_on_database(config, data_dir, read_bots)
-    print_raw_rows(_BOT_COLUMNS, bots, as_json=as_json)
+    if as_json:
+        print_json(bots)
+    else:
+        print_table(_BOT_COLUMNS, bots, wide=wide)
 
 
-_GROUP_HELP = """管理“发现”中的群聊，可在服务器运行时使用。
-
-Groups in discovery; also while the server runs.
-"""
-_IMPORT_GROUPS_HELP = f"""导入群聊，群号相同者被替换；任何一行有误则全部不导入。
-
-Import groups; those with the same ids are replaced. When a line is wrong, nothing is kept.
-
-列 Columns: {", ".join(GROUP_COLUMN_NAMES)}
-"""
-_LIST_GROUPS_HELP = """按人数列出群聊。
-
-List groups by headcount.
-"""
-_GROUP_COLUMNS = {
-    "chatId": "群号\nId",
-    "nickname": "名称\nName",
-    "headcount": "人数\nHeadcount",
-    "category": "分区\nCategory",
-    "featured": "精选\nFeatured",
-    "introduction": "简介\nIntroduction",
-}
-
-
-def register_group_commands(app: typer.Typer) -> None:
-    """Adds the commands."""
-    group = typer.Typer(no_args_is_help=True)
-    import_rows = make_import_command(
-        GROUP_COLUMN_NAMES, DiscoveryAdmin.import_groups, "operator-group-import"
-    )
-    group.command("import", help=_IMPORT_GROUPS_HELP, short_help="导入 Import")(import_rows)
-    group.command("list", help=_LIST_GROUPS_HELP, short_help="列出 List")(list_groups)
-    app.add_typer(group, name="group", help=_GROUP_HELP, short_help="群聊 Groups in discovery")
-
-
+@groups_app.command(
+    "list",
+    help=say("按人数列出群聊。", "List groups by headcount."),
+    short_help=say("列出", "List"),
+)
 def list_groups(
     *,
-    category: Annotated[str, typer.Option(help="分区 Category")] = "",
-    keyword: Annotated[str, typer.Option(help="关键词或群号 Keyword or id")] = "",
-    page: Annotated[int, typer.Option(min=1, max=10_000, help="页码 Page")] = 1,
-    size: Annotated[int, typer.Option(min=1, max=100, help="每页数量 Groups on a page")] = 30,
+    category: Annotated[str, typer.Option(help=say("分区。", "Category."))] = "",
+    keyword: Annotated[str, typer.Option(help=say("关键词或群号。", "Keyword or id."))] = "",
+    page: Annotated[int, typer.Option(min=1, max=10_000, help=say("页码。", "Page."))] = 1,
+    size: Annotated[
+        int, typer.Option(min=1, max=100, help=say("每页数量。", "Groups per page."))
+    ] = 30,
     as_json: JsonOption = False,
+    wide: WideOption = False,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Writes one page as a table, or as a JSON array."""
+    """Print one page as a table, or as a JSON array."""
 
     async def read_groups(database: Database) -> list[dict[str, object]]:
         return await DiscoveryAdmin(database).list_groups(category, keyword, page=page, size=size)
 
     groups = run_on_database(config, data_dir, read_groups)
-    print_raw_rows(_GROUP_COLUMNS, groups, as_json=as_json)
+    if as_json:
+        print_json(groups)
+    else:
+        print_table(_GROUP_COLUMNS, groups, wide=wide)
 
 
-_CATEGORY_HELP = """管理“发现”中的分区，可在服务器运行时使用。
-
-Categories in discovery; also while the server runs.
-"""
-_SET_CATEGORIES_HELP = """设置全部分区及其顺序；“精选”列出所有 featured 群聊。不带参数则恢复默认分区。
-
-Set all categories in their order; 精选 shows the groups that are featured. None restores the first.
-"""
+@categories_app.callback()
+def _category() -> None:
+    """Keep `category` a group, though it has one command."""
 
 
-def register_category_commands(app: typer.Typer) -> None:
-    """Adds the command."""
-    group = typer.Typer(no_args_is_help=True)
-    group.command("set", help=_SET_CATEGORIES_HELP, short_help="设置 Set")(set_categories)
-    app.add_typer(
-        group, name="category", help=_CATEGORY_HELP, short_help="分区 Categories in discovery"
-    )
-
-
+@categories_app.command(
+    "set",
+    help=say(
+        "设置全部分区及其顺序；“精选”列出所有 featured 群聊。不带参数则恢复默认分区。",
+        "Set all categories in their order; the category 精选 lists the groups that are featured. "
+        "Without names, restore the defaults.",
+    ),
+    short_help=say("设置", "Set"),
+)
 def set_categories(
     *,
-    names: Annotated[list[str] | None, typer.Argument(help="分区名称 Names")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help=say("分区名称。", "Names of categories."))
+    ] = None,
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Replaces the categories and writes those that hold now."""
+    """Replace the categories and print the present ones."""
 
     async def replace_categories(database: Database) -> list[str]:
         discovery = DiscoveryAdmin(database)

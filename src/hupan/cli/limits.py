@@ -6,113 +6,137 @@ from typing import Annotated
 import typer
 
 from hupan.admin.limits import exemption_lines, exemption_rows, limit_rows
-from hupan.cli.output import print_table
+from hupan.cli.help import make_group
+from hupan.cli.language import say, say_text
+from hupan.cli.output import Column, print_json, print_table
 from hupan.cli.run import (
     ConfigOption,
     DataDirOption,
     JsonOption,
+    WideOption,
+    format_yes_no,
     load_settings_or_exit,
-    print_fields,
-    print_json,
+    print_row,
     print_rows,
     run_admin,
 )
 from hupan.config import Settings
+from hupan.localized import LocalizedText
 
 _LIMIT_COLUMNS = {
-    "setting": "设置\nSetting",
-    "whoText": "限制谁\nWho",
-    "whatText": "内容\nWhat",
-    "mostText": "次数\nHow many",
-    "timeText": "时间\nHow long",
-    "keptText": "计数于\nCounted",
+    "setting": Column(say("设置", "Setting")),
+    "whoText": Column(say("限制谁", "Who"), wraps=True),
+    "whatText": Column(say("内容", "What"), wraps=True, wide_only=True),
+    "mostText": Column(say("次数", "Maximum")),
+    "timeText": Column(say("时间", "Time"), wraps=True),
+    "keptText": Column(say("计数于", "Counted in"), wide_only=True),
 }
-COUNTER_COLUMNS = {
-    "target": "对象\nTarget",
-    "name": "限制\nLimit",
-    "count": "已计\nCounted",
-    "most": "上限\nOf",
-    "full": "已满\nFull",
-    "device": "本人设备\nOwner's device",
-    "endsAt": "至\nUntil",
+_COUNTER_COLUMNS = {
+    "target": Column(say("对象", "Target")),
+    "name": Column(say("限制", "Limit")),
+    "count": Column(say("已计", "Count")),
+    "most": Column(say("上限", "Maximum")),
+    "full": Column(say("已满", "Full"), wide_only=True),
+    "device": Column(say("本人设备", "Owner's device"), wide_only=True),
+    "endsAt": Column(say("至", "Until")),
 }
-_EXEMPTION_COLUMNS = {"target": "免限\nExempt", "until": "至\nUntil", "inForce": "有效\nIn force"}
-_YES_NO = {True: "是 yes", False: "否 no"}
-RESET_COLUMNS = {"target": "对象\nTarget", "forgotten": "清除的计数\nCounts forgotten in the store"}
+_EXEMPTION_COLUMNS = {
+    "target": Column(say("免限", "Exempt"), wraps=True),
+    "until": Column(say("至", "Until")),
+    "inForce": Column(say("有效", "In force")),
+}
+_RESET_COLUMNS = {
+    "target": Column(say("对象", "Target")),
+    "forgotten": Column(say("清除的计数", "Counters cleared in the store")),
+}
+app = make_group(
+    say(
+        "查看与重置频率限制，可在服务器运行时使用。",
+        "Show and reset rate limits, also while the server runs.",
+    ),
+    say("限制", "Rate limits"),
+)
 
 
-def print_limits(settings: Settings, *, as_json: bool) -> None:
-    """Writes every limit, and the targets that are exempt, masked (security L1)."""
+def print_limits(settings: Settings, *, as_json: bool, wide: bool = False) -> None:
+    """Print every limit, and the exempt targets, masked (security L1)."""
     rows, now = limit_rows(settings), time.time()
     if as_json:
         limits = [{k: v for k, v in row.items() if not k.endswith("Text")} for row in rows]
         print_json({"limits": limits, "exempt": exemption_rows(settings, now)})
         return
-    print_table(_LIMIT_COLUMNS, rows)
-    for line in exemption_lines(settings, now):
-        typer.echo(line)
+    print_table(_LIMIT_COLUMNS, [_say_values(row) for row in rows], wide=wide)
+    for text in exemption_lines(settings, now):
+        typer.echo(say_text(text))
     exempt = [
-        {**one, "inForce": _YES_NO[bool(one["inForce"])]} for one in exemption_rows(settings, now)
+        {**row, "inForce": format_yes_no(value=bool(row["inForce"]))}
+        for row in exemption_rows(settings, now)
     ]
     if exempt:
         print_table(_EXEMPTION_COLUMNS, exempt)
 
 
-_LIMITS_HELP = """查看与重置频率限制，可在服务器运行时使用。
-
-Limits; also while the server runs.
-"""
-_SHOW_HELP = """列出全部限制：限制谁、什么、多少次、多久。每项都可在设置中修改。
-
-List every limit: who, what, how many, how long. Each is a setting.
-
-写出手机号、邮箱或账号编号，则显示它在数据库中的计数。
-
-With a phone number, an e-mail or an account's id: how far that has come, as the store counts it.
-"""
-_RESET_HELP = """清除对一个手机号、邮箱、账号、IP 地址或网段的计数。
-
-按 IP 与按账号的计数在各进程的内存中，一分钟内清除。
-
-Forget what was counted of a phone number, an e-mail, an account, an IP address or a network. What
-servers count in memory, by address and by account, they forget within a minute.
-"""
+def _say_values(row: dict[str, object]) -> dict[str, object]:
+    return {
+        name: say_text(value) if isinstance(value, LocalizedText) else value
+        for name, value in row.items()
+    }
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    group = typer.Typer(no_args_is_help=True)
-    group.command("show", help=_SHOW_HELP, short_help="列出 List")(show)
-    group.command("reset", help=_RESET_HELP, short_help="清除计数 Forget counts")(reset)
-    app.add_typer(group, name="limits", help=_LIMITS_HELP, short_help="限制 Limits")
-
-
+@app.command(
+    "show",
+    help=say(
+        "列出全部限制：限制谁、什么、多少次、多久。每项都可在设置中修改。\n\n"
+        "写出手机号、邮箱或账号编号，则显示它在数据库中的计数。",
+        "List all limits: who, what, how many, how long. Each is a setting.\n\n"
+        "With a phone number, an e-mail address or an account id, show its counters in the store.",
+    ),
+    short_help=say("列出", "List"),
+)
 def show(
     *,
     target: Annotated[
         str | None,
         typer.Argument(
-            help="手机号、邮箱或账号编号 Phone, e-mail or account's id", show_default=False
+            help=say("手机号、邮箱或账号编号。", "Phone number, e-mail address or account id."),
+            show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,
+    wide: WideOption = False,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Writes every limit, for which no store is needed; or the counts of a target."""
+    """Print every limit, for which no store is needed; or the counters of a target."""
     if target is None:
-        print_limits(load_settings_or_exit(config, {}).settings, as_json=as_json)
+        print_limits(load_settings_or_exit(config, {}).settings, as_json=as_json, wide=wide)
         return
-    rows, settings = run_admin(config, data_dir, lambda desks: desks.limits.list_counters(target))
-    print_rows(rows, COUNTER_COLUMNS, settings, as_json=as_json)
+    rows, settings = run_admin(
+        config, data_dir, lambda services: services.limits.list_counters(target)
+    )
+    print_rows(rows, _COUNTER_COLUMNS, settings, as_json=as_json, wide=wide)
 
 
+@app.command(
+    "reset",
+    help=say(
+        "清除对一个手机号、邮箱、账号、IP 地址或网段的计数。\n\n"
+        "按 IP 与按账号的计数在各进程的内存中，一分钟内清除。",
+        "Clear the counters of a phone number, an e-mail address, an account, an IP address or a "
+        "network.\n\n"
+        "Counters in the memory of servers, by IP and by account, are cleared within a minute.",
+    ),
+    short_help=say("清除计数", "Clear counters"),
+)
 def reset(
     *,
     target: Annotated[
         str,
         typer.Argument(
-            help="手机号、邮箱、账号编号、IP 或网段 Phone, e-mail, account's id, IP or network",
+            help=say(
+                "手机号、邮箱、账号编号、IP 或网段。",
+                "Phone number, e-mail address, account id, IP address or network.",
+            ),
             show_default=False,
         ),
     ],
@@ -120,12 +144,12 @@ def reset(
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Forgets counts and tells how many there were."""
+    """Clear counters and print how many there were."""
     row, settings = run_admin(
         config,
         data_dir,
-        lambda desks: desks.limits.reset(target),
+        lambda services: services.limits.reset(target),
         event="operator-limits-reset",
         subject=target,
     )
-    print_fields(row, RESET_COLUMNS, settings, as_json=as_json)
+    print_row(row, _RESET_COLUMNS, settings, as_json=as_json)

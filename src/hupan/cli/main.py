@@ -1,8 +1,7 @@
 """Entry point `hupan`: finds the command, imports its module and runs it.
 
-A command is one line in `COMMANDS` and a function that adds it. Its file is imported when the
-command is run, so that `hupan version` does not wait for the server's libraries; `hupan --help`
-imports them all.
+A command is one line in `COMMANDS`. Its module is imported when the command is run, so that
+`hupan version` does not wait for the server's libraries; `hupan --help` imports them all.
 """
 
 import contextlib
@@ -11,58 +10,39 @@ import os
 import platform
 import sys
 from importlib import import_module
-from typing import Final, NoReturn
+from typing import Annotated, Final, Literal, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_group
+from typer.main import get_command
 
 from hupan import __version__
-
-_VERSION_HELP = """显示本程序与 Python 的版本号；反馈问题时请附上。
-
-Show the versions of this program and of Python; put them into a report of a fault.
-"""
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("version", help=_VERSION_HELP, short_help="显示版本号 Show the version")(version)
-
-
-def version() -> None:
-    """Writes one line: what a report of a fault should begin with."""
-    typer.echo(f"hupan {__version__} (Python {platform.python_version()})")
-
+from hupan.cli.help import RootGroup
+from hupan.cli.language import LANGUAGE_OPTION, LANGUAGE_VARIABLE, say
 
 COMMANDS: Final = {
-    "serve": "hupan.cli.serve:register",
-    "sandbox": "hupan.cli.sandbox:register",
-    "config": "hupan.cli.config:register",
-    "account": "hupan.cli.accounts:register",
-    "coins": "hupan.cli.coins:register",
-    "medal": "hupan.cli.medals:register",
-    "group": "hupan.cli.discovery:register_group_commands",
-    "bot": "hupan.cli.discovery:register_bot_commands",
-    "category": "hupan.cli.discovery:register_category_commands",
-    "limits": "hupan.cli.limits:register",
-    "database": "hupan.cli.database:register",
-    "version": "hupan.cli.main:register",
+    "serve": "hupan.cli.serve:app",
+    "sandbox": "hupan.cli.sandbox:app",
+    "config": "hupan.cli.config:app",
+    "account": "hupan.cli.accounts:app",
+    "coins": "hupan.cli.coins:app",
+    "medal": "hupan.cli.medals:app",
+    "group": "hupan.cli.discovery:groups_app",
+    "bot": "hupan.cli.discovery:bots_app",
+    "category": "hupan.cli.discovery:categories_app",
+    "limits": "hupan.cli.limits:app",
+    "database": "hupan.cli.database:app",
+    "version": "hupan.cli.main:version_app",
 }
-"""The function that adds each command, as `module:function`, in the order of the help."""
-
-_PROGRAM_HELP = """湖畔：自己运行的聊天账号服务器。
-
-Hupan: the account server for Yunhu-compatible chat that you run yourself.
-"""
+"""The typer app of each command, as `module:name`, in the order of the help."""
 
 
-class _LazyCommands(TyperGroup):
+class _LazyCommands(RootGroup):
     """The commands of the table."""
 
     # The widest type will do, as the context is not looked at.
     def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 # the framework passes it
-        """The names, in the order of the table."""
+        """Return the names, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(
@@ -70,13 +50,12 @@ class _LazyCommands(TyperGroup):
         ctx: object,  # noqa: ARG002 # the framework passes it
         cmd_name: str,
     ) -> TyperCommand | TyperGroup | None:
-        """The command, imported now; None for a name that is not in the table."""
+        """Import the command and return it; None for a name that is not in the table."""
         if cmd_name not in COMMANDS:
             return None
-        app_of_command = typer.Typer(rich_markup_mode=None)
-        module, function = COMMANDS[cmd_name].split(":")
-        getattr(import_module(module), function)(app_of_command)
-        command = get_group(app_of_command).commands[cmd_name]
+        module, name = COMMANDS[cmd_name].split(":")
+        command = get_command(getattr(import_module(module), name))
+        command.name = cmd_name
         return command if isinstance(command, TyperCommand | TyperGroup) else None
 
 
@@ -84,41 +63,84 @@ class _LazyCommands(TyperGroup):
 app = typer.Typer(
     name="hupan",
     cls=_LazyCommands,
-    help=_PROGRAM_HELP,
+    help=say("湖畔：自己运行的聊天账号服务器。", "Hupan: a self-hosted chat account server."),
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+def _print_version_and_exit(*, wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
 @app.callback()
-def _hupan() -> None:
-    """Makes the app a group; the commands do the work."""
+def _hupan(
+    *,
+    lang: Annotated[  # read before the help is made; declared to be shown and checked
+        Literal["zh", "en"] | None,
+        typer.Option(
+            LANGUAGE_OPTION,
+            help=say(
+                f"终端的语言；默认由 {LANGUAGE_VARIABLE}、LC_ALL、LC_MESSAGES、LANG 决定。",
+                f"Language of the terminal. Default: by {LANGUAGE_VARIABLE}, LC_ALL, LC_MESSAGES "
+                "or LANG.",
+            ),
+            show_default=False,
+        ),
+    ] = None,
+    show_version: Annotated[  # its callback acts
+        bool,
+        typer.Option(
+            "--version",
+            help=say("显示版本号。", "Show the version."),
+            callback=lambda value: _print_version_and_exit(wanted=value),
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Make the app a group; the commands do the work."""
+
+
+version_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@version_app.command(
+    help=say(
+        "显示本程序与 Python 的版本号；反馈问题时请附上。",
+        "Show the versions of Hupan and Python; include them in bug reports.",
+    ),
+    short_help=say("显示版本号", "Show the version"),
+)
+def version() -> None:
+    """Print one line for the top of a bug report."""
+    typer.echo(f"hupan {__version__} (Python {platform.python_version()})")
 
 
 def main() -> None:
-    """Runs the command line; what the system refuses is told in a line, with status 1."""
+    """Run the command line; an error of the system is one line and exit status 1."""
     _prepare_streams()
     try:
         try:
             app()
         except SystemExit:
-            sys.stdout.flush()  # now, while it can still be told that it fails
+            sys.stdout.flush()  # now, while a failure can still be reported
             raise
     except OSError as error:
         _exit_with_error(error)
     except UnicodeEncodeError as error:
         if all(map(_is_encodable, sys.argv)):
             raise
-        typer.echo("参数不是 UTF-8 文本 / an argument is no text in UTF-8", err=True)
+        typer.echo(say("参数不是 UTF-8 文本", "An argument is not UTF-8 text"), err=True)
         raise SystemExit(1) from error
 
 
 def _prepare_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by whoever started us
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack Chinese; never fail for it
@@ -126,11 +148,11 @@ def _prepare_streams() -> None:
 
 
 def _exit_with_error(error: OSError) -> NoReturn:
-    """Says why, unless it is that nobody reads any more."""
+    """Print the error, unless the reader of the output is gone."""
     if not isinstance(error, BrokenPipeError):
         with contextlib.suppress(OSError):
-            typer.echo(f"系统报错 / the system says: {error}", err=True)
-    # What is still to be written would fail again at the end, with a word from Python.
+            typer.echo(say(f"系统错误：{error}", f"System error: {error}"), err=True)
+    # Python would fail again, with a traceback, when it flushes what is still buffered.
     for stream in (sys.stdout, sys.stderr):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     raise SystemExit(1) from error

@@ -4,74 +4,82 @@ from typing import Annotated
 
 import typer
 
+from hupan.cli.help import make_group
+from hupan.cli.language import say
+from hupan.cli.output import Column
 from hupan.cli.run import (
     ConfigOption,
     DataDirOption,
     JsonOption,
+    WideOption,
+    print_row,
     print_rows,
-    print_single_row,
     run_admin,
 )
 
-_MEDAL_HELP = """定义勋章，可在服务器运行时使用；授予用 hupan account medal。
-
-Define medals; also while the server runs. `hupan account medal` gives them.
-"""
-_DEFINE_HELP = """定义勋章，或修改同名的勋章。
-
-Define a medal, or change the one of that name.
-"""
-_LIST_HELP = """按顺序列出全部勋章。
-
-List every medal in their order.
-"""
 _MEDAL_COLUMNS = {
-    "id": "编号\nId",
-    "name": "名称\nName",
-    "sort": "顺序\nSort",
-    "description": "说明\nDescription",
-    "imageUrl": "图片\nImage",
+    "id": Column(say("编号", "Id")),
+    "name": Column(say("名称", "Name")),
+    "sort": Column(say("顺序", "Sort")),
+    "description": Column(say("说明", "Description"), wraps=True),
+    "imageUrl": Column(say("图片", "Image"), wraps=True, wide_only=True),
 }
+app = make_group(
+    say(
+        "定义勋章，可在服务器运行时使用；授予用 hupan account medal。",
+        "Define medals, also while the server runs. `hupan account medal` gives them to accounts.",
+    ),
+    say("勋章", "Medals"),
+)
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    group = typer.Typer(no_args_is_help=True)
-    group.command("define", help=_DEFINE_HELP, short_help="定义 Define")(define)
-    group.command("list", help=_LIST_HELP, short_help="列出 List")(list_medals)
-    app.add_typer(group, name="medal", help=_MEDAL_HELP, short_help="勋章 Medals")
-
-
+@app.command(
+    "define",
+    help=say(
+        "定义勋章，或修改同名的勋章。", "Define a medal, or change the existing one of that name."
+    ),
+    short_help=say("定义", "Define"),
+)
 def define(
     *,
-    name: Annotated[str, typer.Argument(help="名称 Name", show_default=False)],
+    name: Annotated[str, typer.Argument(help=say("名称。", "Name."), show_default=False)],
     sort: Annotated[
         int | None,
-        typer.Option(help="顺序，默认排在最后 Place, by default the last", show_default=False),
+        typer.Option(
+            help=say("顺序；默认排在最后。", "Position. Default: the last."), show_default=False
+        ),
     ] = None,
-    description: Annotated[str, typer.Option(help="说明 Description")] = "",
-    image: Annotated[str, typer.Option(metavar="URL", help="图片地址 Picture")] = "",
+    description: Annotated[str, typer.Option(help=say("说明。", "Description."))] = "",
+    image: Annotated[
+        str, typer.Option(metavar="URL", help=say("图片地址。", "URL of the image."))
+    ] = "",
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Defines a medal and writes it."""
+    """Define a medal and print it."""
     row, settings = run_admin(
         config,
         data_dir,
-        lambda d: d.medals.define(name, sort, description, image),
+        lambda services: services.medals.define(name, sort, description, image),
         event="operator-medal-define",
         details={"medal": name, "sort": sort, "description": description, "image": image},
     )
-    print_single_row(row, _MEDAL_COLUMNS, settings, as_json=as_json)
+    print_row(row, _MEDAL_COLUMNS, settings, as_json=as_json)
 
 
+@app.command(
+    "list",
+    help=say("按顺序列出全部勋章。", "List all medals in their order."),
+    short_help=say("列出", "List"),
+)
 def list_medals(
     *,
     as_json: JsonOption = False,
+    wide: WideOption = False,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Writes every medal."""
-    rows, settings = run_admin(config, data_dir, lambda d: d.medals.list_medals())
-    print_rows(rows, _MEDAL_COLUMNS, settings, as_json=as_json)
+    """Print all medals."""
+    rows, settings = run_admin(config, data_dir, lambda services: services.medals.list_medals())
+    print_rows(rows, _MEDAL_COLUMNS, settings, as_json=as_json, wide=wide)

@@ -1,13 +1,13 @@
 """Runs admin operations for commands: loads settings, records the operation, prints the result."""
 
 import asyncio
-import json
 import os
 import pwd
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
@@ -15,9 +15,16 @@ import typer
 from hupan.admin.audit import Operator, OperatorAction, run_audited
 from hupan.admin.config_check import find_problems
 from hupan.admin.views import AdminRow
-from hupan.cli.output import exit_on_error, print_table
+from hupan.cli.language import say
+from hupan.cli.output import Column, exit_on_error, print_fields, print_json, print_table
 from hupan.config import LoadedSettings, Settings, SettingsError, load_with_sources
-from hupan.config.load import SETTINGS, InvalidSetting, UnusableSetting, format_value
+from hupan.config.load import (
+    InvalidSetting,
+    UnusableSetting,
+    escape_unprintable,
+    format_value,
+)
+from hupan.config.settings import SETTINGS
 from hupan.opening import open_for_admin
 from hupan.store.database import Database
 from hupan.wiring import AdminServices, open_admin_services
@@ -26,9 +33,9 @@ _MAX_NAME_CHARACTERS = 48
 
 
 def current_operator_name() -> str:
-    """Return the name of the system's user who runs the process, or its number without a name.
+    """Return the name of the system user of the process, or the number of a user without a name.
 
-    The kernel's word alone counts: LOGNAME and its like are whatever the caller sets them to.
+    Only the kernel is asked: the caller may set LOGNAME and the like to anything.
     """
     uid = os.getuid()
     try:
@@ -39,7 +46,7 @@ def current_operator_name() -> str:
 
 
 def current_operator() -> Operator:
-    """Return the operator, with what sudo says of who called it (which is no proof)."""
+    """Return the operator, with the user that sudo names (which is no proof)."""
     claimed = os.environ.get("SUDO_USER", "")
     return Operator(current_operator_name(), claimed if _is_valid_name(claimed) else "")
 
@@ -53,8 +60,11 @@ ConfigOption: TypeAlias = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        help="配置文件，默认为环境变量 HUPAN_CONFIG 所指，或当前目录下的 hupan.toml。 "
-        "The file of settings; by default that of HUPAN_CONFIG, or hupan.toml in this directory.",
+        help=say(
+            "配置文件；默认为 HUPAN_CONFIG 所指的文件，或当前目录的 hupan.toml。",
+            "Configuration file. Default: the one named by HUPAN_CONFIG, or hupan.toml in the "
+            "current directory.",
+        ),
         show_default=False,
     ),
 ]
@@ -63,25 +73,44 @@ DatabaseOption: TypeAlias = Annotated[
     typer.Option(
         "--database",
         metavar="PLACE",
-        help="SQLite 文件，或 postgresql://用户@主机/库名（密码请用 HUPAN_DATABASE_PASSWORD）。 "
-        "A SQLite file, or postgresql://user@host/name (its password: HUPAN_DATABASE_PASSWORD).",
+        help=say(
+            "SQLite 文件，或 postgresql://用户@主机/库名（密码请用 HUPAN_DATABASE_PASSWORD）。",
+            "SQLite file, or postgresql://user@host/name (password: HUPAN_DATABASE_PASSWORD).",
+        ),
         show_default=False,
     ),
 ]
+DataDirOption: TypeAlias = Annotated[
+    Path | None, typer.Option(help=say("数据目录。", "Data directory."), show_default=False)
+]
+JsonOption: TypeAlias = Annotated[
+    bool, typer.Option("--json", help=say("输出 JSON，供程序读取。", "Print JSON, for programs."))
+]
+WideOption: TypeAlias = Annotated[
+    bool, typer.Option("--wide", help=say("显示所有列。", "Show all columns."))
+]
+WhoArgument: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        help=say("编号、手机号或邮箱。", "Id, phone number or e-mail address."), show_default=False
+    ),
+]
+Resource = TypeVar("Resource")
+Result = TypeVar("Result")
 
 
 def load_settings_or_exit(
     config: Path | None, options: Mapping[str, object] | None = None
 ) -> LoadedSettings:
-    """The settings from all sources; the problems go to standard error.
+    """Return the settings from all sources, or print their problems.
 
     Raises:
-        typer.Exit: with 1, when values cannot be used.
+        typer.Exit: with 1, when a value cannot be used.
     """
     try:
         return load_with_sources(options or {}, os.environ, config)
     except SettingsError as error:
-        typer.echo(error, err=True)
+        typer.echo("\n".join(map(_format_problem, error.problems)), err=True)
         raise typer.Exit(1) from error
 
 
@@ -91,22 +120,21 @@ def load_startable_settings_or_exit(
     *,
     with_senders: bool = True,
 ) -> LoadedSettings:
-    """The settings, with which a server can start; the problems go to standard error.
+    """Return settings with which a server can start, or print their problems.
 
     Raises:
-        typer.Exit: with 1, when it cannot.
+        typer.Exit: with 1, when none can.
     """
     loaded = load_settings_or_exit(config, options)
-    found = find_problems(loaded.settings, with_senders=with_senders)
-    if not found:
+    problems = find_problems(loaded.settings, with_senders=with_senders)
+    if not problems:
         return loaded
-    lines = [_with_origin(loaded, problem) for problem in found]
-    typer.echo("\n".join(map(str, lines)), err=True)
+    lines = [_format_problem(_with_origin(loaded, problem)) for problem in problems]
+    typer.echo("\n".join(lines), err=True)
     raise typer.Exit(1)
 
 
 def _with_origin(loaded: LoadedSettings, problem: UnusableSetting) -> InvalidSetting:
-    """The problem with the source and the value of its setting."""
     setting, origin = SETTINGS[problem.name], loaded.sources[problem.name]
     value = setting.masked_value(getattr(loaded.settings, problem.name))
     is_hidden = setting.secret or problem.name == "database"
@@ -114,70 +142,32 @@ def _with_origin(loaded: LoadedSettings, problem: UnusableSetting) -> InvalidSet
     return InvalidSetting(problem.name, origin.description, problem.expected, value_text)
 
 
-DataDirOption: TypeAlias = Annotated[
-    Path | None, typer.Option(help="数据目录 Folder of the data", show_default=False)
-]
-JsonOption: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="输出 JSON。 Write JSON, for programs.")
-]
-DatabaseResult = TypeVar("DatabaseResult")
+def _format_problem(problem: InvalidSetting) -> str:
+    name, value = escape_unprintable(problem.name), problem.masked_value
+    zh = f"{name}：应为 {problem.expected.zh}；来自 {problem.source.zh}"
+    en = f"{name}: expected {problem.expected.en}; from {problem.source.en}"
+    if value:
+        zh, en = f"{zh}，其值为 {value}", f"{en}, where it is {value}"
+    return say(zh, en)
 
 
-def run_on_database(
-    config: Path | None,
-    data_dir: Path | None,
-    work: Callable[[Database], Awaitable[DatabaseResult]],
-    *,
-    event: str = "",
-    details: Mapping[str, object] | None = None,
-) -> DatabaseResult:
-    """Does something with the store that the settings name; a server may run beside it.
-
-    Args:
-        config: the file of the settings.
-        data_dir: where the data lie.
-        work: does it.
-        event: the name of the event that is recorded, "" for an act that changes nothing.
-        details: what else was asked for, to be recorded.
+def run_operation(
+    settings: Settings,
+    work: Callable[[], Coroutine[Any, Any, Result]],
+    action: OperatorAction | None,
+    describe_result: Callable[[Result], Mapping[str, object]] = lambda _: {},
+) -> Result:
+    """Run an operation; with an action, record that it begins and how it ends.
 
     Raises:
-        typer.Exit: with 1, when it cannot be done; the reason stands on standard error.
+        typer.Exit: with 1, when it is refused; the reason is printed on standard error.
     """
-    settings = load_settings_or_exit(config, {"data_dir": data_dir}).settings
-
-    async def run() -> DatabaseResult:
-        async with open_for_admin(settings) as database:
-            return await work(database)
-
     with exit_on_error():
-        if not event:
-            return asyncio.run(run())
-        action = OperatorAction(event, "", details or {})
-        return run_audited(settings, current_operator(), action, lambda: asyncio.run(run()))
-
-
-def print_raw_rows(
-    columns: Mapping[str, str], rows: Sequence[Mapping[str, object]], *, as_json: bool
-) -> None:
-    """Writes rows: a table for people, a JSON array of all their values for programs."""
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(columns, rows)
-
-
-def print_json(value: object) -> None:
-    """Writes a value for programs."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-Result = TypeVar("Result")
-_TIME_KEYS = (
-    *("vipUntil", "bannedUntil", "registeredAt", "lastActiveAt", "createdAt", "erasedAt"),
-    *("changedAt", "undoneAt", "endsAt", "signedInAt", "lastUsedAt"),
-)
-_MAX_UNIX_TIME = 253_402_300_799
-_EMPTY_CELL = "—"
+        if action is None:
+            return asyncio.run(work())
+        return run_audited(
+            settings, current_operator(), action, lambda: asyncio.run(work()), describe_result
+        )
 
 
 def run_admin(
@@ -189,89 +179,120 @@ def run_admin(
     subject: str = "",
     details: Mapping[str, object] | None = None,
 ) -> tuple[Result, Settings]:
-    """Does something at a desk; a server may run beside it. Gives the settings too.
+    """Run an operation of the admin services; a server may run at the same time.
 
     Args:
-        config: the file of the settings.
-        data_dir: where the data lie.
-        work: does it.
-        event: the name of the event that is recorded, "" for an act that changes nothing.
-        subject: the account that it is about, as the operator named it.
-        details: what else was asked for, to be recorded.
+        config: the configuration file.
+        data_dir: the data directory.
+        work: the operation.
+        event: the name of the recorded event; "" for an operation that changes nothing.
+        subject: the account it is about, as the operator named it.
+        details: more to record of what was asked for.
+
+    Returns:
+        What the operation returned, and the settings.
 
     Raises:
-        typer.Exit: with 1, when it cannot be done; the reason stands on standard error.
+        typer.Exit: with 1, when it is refused; the reason is printed on standard error.
     """
+    action = OperatorAction(event, subject, details or {}) if event else None
+    return _run_opened(config, data_dir, open_admin_services, work, action)
+
+
+def run_on_database(
+    config: Path | None,
+    data_dir: Path | None,
+    work: Callable[[Database], Awaitable[Result]],
+    *,
+    event: str = "",
+    details: Mapping[str, object] | None = None,
+) -> Result:
+    """Run an operation on the store alone; arguments and errors are those of `run_admin`."""
+    action = OperatorAction(event, "", details or {}) if event else None
+    return _run_opened(config, data_dir, open_for_admin, work, action)[0]
+
+
+def _run_opened(
+    config: Path | None,
+    data_dir: Path | None,
+    open_resource: Callable[[Settings], AbstractAsyncContextManager[Resource]],
+    work: Callable[[Resource], Awaitable[Result]],
+    action: OperatorAction | None,
+) -> tuple[Result, Settings]:
     settings = load_settings_or_exit(config, {"data_dir": data_dir}).settings
 
     async def run() -> Result:
-        async with open_admin_services(settings) as services:
-            return await work(services)
+        async with open_resource(settings) as resource:
+            return await work(resource)
 
-    with exit_on_error():
-        if not event:
-            return asyncio.run(run()), settings
-        action = OperatorAction(event, subject, details or {})
-        return run_audited(
-            settings, current_operator(), action, lambda: asyncio.run(run())
-        ), settings
+    return run_operation(settings, run, action), settings
+
+
+_TIME_KEYS = (
+    *("vipUntil", "bannedUntil", "registeredAt", "lastActiveAt", "createdAt", "erasedAt"),
+    *("changedAt", "undoneAt", "endsAt", "signedInAt", "lastUsedAt"),
+)
+_MAX_UNIX_TIME = 253_402_300_799
+_EMPTY_CELL = "—"
 
 
 def print_rows(
-    rows: Sequence[AdminRow], columns: dict[str, str], settings: Settings, *, as_json: bool
+    rows: Sequence[AdminRow],
+    columns: Mapping[str, Column],
+    settings: Settings,
+    *,
+    as_json: bool,
+    wide: bool = False,
 ) -> None:
-    """Writes a list."""
+    """Print a list: a table for people, a JSON array of all values for programs."""
     if as_json:
         print_json(rows)
     else:
         zone = ZoneInfo(settings.time_zone)
-        print_table(columns, [_format_row(row, zone) for row in rows])
+        print_table(columns, [_format_row(row, zone) for row in rows], wide=wide)
 
 
-def print_single_row(
-    row: AdminRow, columns: dict[str, str], settings: Settings, *, as_json: bool
+def print_row(
+    row: AdminRow, columns: Mapping[str, Column], settings: Settings, *, as_json: bool
 ) -> None:
-    """Writes one thing of which there are lists: a table of one line."""
-    if as_json:
-        print_json(row)
-    else:
-        print_rows([row], columns, settings, as_json=False)
-
-
-def print_fields(
-    row: AdminRow, labels: dict[str, str], settings: Settings, *, as_json: bool
-) -> None:
-    """Writes one thing: a line for each of its values."""
+    """Print one row: a line for each value, or a JSON object."""
     if as_json:
         print_json(row)
         return
     readable = _format_row(row, ZoneInfo(settings.time_zone))
-    lines = [
-        {"name": label.replace("\n", " "), "value": readable[key]} for key, label in labels.items()
-    ]
-    print_table({"name": "项目\nWhat", "value": "值\nValue"}, lines)
+    print_fields([(column.heading, readable[key]) for key, column in columns.items()])
+
+
+def format_yes_no(*, value: bool) -> str:
+    """Return a flag as people read it."""
+    return say("是", "yes") if value else say("否", "no")
 
 
 def _format_row(row: AdminRow, zone: ZoneInfo) -> AdminRow:
-    """The values as people read them: times in the server's zone, a dash for none."""
+    """Return the values as people read them: times in the server's zone, a dash for none."""
     return {key: _format_cell(key, value, zone) for key, value in row.items()} | _format_status(
         row, zone
     )
 
 
 def _format_status(row: AdminRow, zone: ZoneInfo) -> AdminRow:
-    """VIP and ban in words, where the row is an account."""
+    """Return VIP and ban in words, where the row is an account."""
     if "banned" not in row:
         return {}
-    vip, ban = (
-        _format_cell("vipUntil", row["vipUntil"], zone),
-        _format_cell("bannedUntil", row["bannedUntil"], zone),
-    )
-    expired = f"已过期 expired {vip}" if row["vipUntil"] else _EMPTY_CELL
-    banned = f"至 until {ban}" if row["bannedUntil"] else "永久 for good"
+    vip = _format_cell("vipUntil", row["vipUntil"], zone)
+    ban = _format_cell("bannedUntil", row["bannedUntil"], zone)
+    expired = say(f"已过期 {vip}", f"expired {vip}") if row["vipUntil"] else _EMPTY_CELL
+    banned = say(f"至 {ban}", f"until {ban}") if row["bannedUntil"] else say("永久", "permanent")
+    flags = {
+        say("会员", "VIP"): row["vip"],
+        say("封禁", "banned"): row["banned"],
+        say("已注销", "cancelled"): row["erasedAt"],
+    }
     return {
-        "vip": f"至 until {vip}" if row["vip"] else expired,
+        "vip": say(f"至 {vip}", f"until {vip}") if row["vip"] else expired,
         "banned": banned if row["banned"] else _EMPTY_CELL,
+        "status": say("、", ", ").join(name for name, is_set in flags.items() if is_set)
+        or _EMPTY_CELL,
     }
 
 
@@ -279,40 +300,33 @@ def _format_cell(key: str, value: object, zone: ZoneInfo) -> str:
     if key in _TIME_KEYS and isinstance(value, int) and 0 < value <= _MAX_UNIX_TIME:
         return f"{datetime.fromtimestamp(value, zone):%Y-%m-%d %H:%M:%S}"
     if isinstance(value, bool):
-        return "是 yes" if value else "否 no"
+        return format_yes_no(value=value)
     if isinstance(value, list):
-        return "、".join(map(str, value)) or _EMPTY_CELL
+        return say("、", ", ").join(map(str, value)) or _EMPTY_CELL
     return _EMPTY_CELL if value in (None, "") else str(value)
 
 
-WhoArgument: TypeAlias = Annotated[
-    str, typer.Argument(help="编号、手机号或邮箱 Id, phone number or e-mail", show_default=False)
-]
-ACCOUNT_LABELS = {
-    "id": "编号\nId",
-    "nickname": "昵称\nNickname",
-    "phone": "手机号\nPhone",
-    "email": "邮箱\nE-mail",
-    "coins": "金币\nCoins",
-    "vip": "会员\nVIP",
-    "banned": "封禁\nBanned",
-    "banReason": "封禁原因\nReason of the ban",
-    "medals": "勋章\nMedals",
-    "invitationCode": "邀请码\nInvitation code",
-    "invitedBy": "邀请人\nInvited by",
-    "onlineDays": "在线天数\nDays online",
-    "country": "归属地\nCountry",
-    "registeredAt": "注册时间\nRegistered",
-    "lastActiveAt": "最近活跃\nLast active",
-    "erasedAt": "已注销，清除时间\nCancelled, erased",
+ACCOUNT_COLUMNS: Mapping[str, Column] = {
+    "id": Column(say("编号", "Id")),
+    "nickname": Column(say("昵称", "Nickname"), wraps=True),
+    "phone": Column(say("手机号", "Phone")),
+    "email": Column(say("邮箱", "E-mail"), wraps=True),
+    "coins": Column(say("金币", "Coins"), wide_only=True),
+    "vip": Column(say("会员", "VIP"), wide_only=True),
+    "banned": Column(say("封禁", "Banned"), wide_only=True),
+    "banReason": Column(say("封禁原因", "Ban reason"), wraps=True),
+    "medals": Column(say("勋章", "Medals"), wraps=True),
+    "invitationCode": Column(say("邀请码", "Invitation code")),
+    "invitedBy": Column(say("邀请人", "Invited by")),
+    "onlineDays": Column(say("在线天数", "Days online")),
+    "country": Column(say("归属地", "Country")),
+    "registeredAt": Column(say("注册时间", "Registered"), wide_only=True),
+    "lastActiveAt": Column(say("最近活跃", "Last active")),
+    "erasedAt": Column(say("注销后的清除时间", "Cancelled, erased at"), wide_only=True),
 }
-_LIST_KEYS = (
-    *("id", "nickname", "phone", "email", "coins", "vip", "banned", "registeredAt", "erasedAt"),
-)
-ACCOUNT_COLUMNS = {key: ACCOUNT_LABELS[key] for key in _LIST_KEYS}
 
 
 def print_account(result: tuple[AdminRow, Settings], *, as_json: bool) -> None:
-    """Writes one account."""
+    """Print one account."""
     row, settings = result
-    print_fields(row, ACCOUNT_LABELS, settings, as_json=as_json)
+    print_row(row, ACCOUNT_COLUMNS, settings, as_json=as_json)

@@ -15,9 +15,10 @@ from typing import Annotated
 import typer
 
 from hupan.application import SandboxOptions, make_sandbox_application
+from hupan.cli.language import ENGLISH, say
 from hupan.cli.output import exit_on_error
 from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
-from hupan.cli.serve import listen, print_banner
+from hupan.cli.serve import PortOption, listen, print_banner
 from hupan.opening import prepared_store
 
 FOLDER_PREFIX = "hupan-sandbox-"
@@ -28,11 +29,11 @@ _MAX_FOLDERS_CHECKED = 1000
 
 @contextmanager
 def temporary_data_folder() -> Iterator[Path]:
-    """A new folder that is gone afterwards; those of sandboxes that were killed go first."""
+    """Create a folder for the time of the sandbox; remove those of killed sandboxes first."""
     remove_abandoned_folders(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        # Under its name only when it is held: another sandbox that starts now may look at it.
+        # Renamed once it is locked: another sandbox that starts now may check it.
         with (folder / f"{_RUNNING_LOCK}.new").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             (folder / f"{_RUNNING_LOCK}.new").rename(folder / _RUNNING_LOCK)
@@ -40,9 +41,9 @@ def temporary_data_folder() -> Iterator[Path]:
 
 
 def remove_abandoned_folders(parent: Path) -> None:
-    """Removes the folders of one's own sandboxes that do not run any more.
+    """Remove the folders of this user's sandboxes that do not run any more.
 
-    One that runs holds a lock. A folder without any lock may be one that is just being made.
+    One that runs holds a lock. A folder without a lock file may be about to get one.
     """
     for _, folder in zip(
         range(_MAX_FOLDERS_CHECKED), parent.glob(f"{FOLDER_PREFIX}*"), strict=False
@@ -72,54 +73,66 @@ def _is_unlocked(path: Path) -> bool:
     return True
 
 
-_SANDBOX_HELP = """运行沙盒：真实的服务器，但数据用完即弃，“发出”的验证码可在 /sandbox/outbox 查看。
-
-Run a sandbox: the real server on throw-away data; GET /sandbox/outbox shows each code it "sent".
-"""
-_LIMITS_OPTION_HELP = "启用次数限制 Enforce limits on sends and tries"
-_ALLOW_HOST_OPTION_HELP = (
-    "除 localhost 与 IP 地址外，允许访问 /sandbox 的主机名，可多次 "
-    "A host name, besides localhost and IP addresses, by which /sandbox may be used; repeatable"
-)
-_HOST_OPTION_HELP = (
-    "监听地址；非本机地址会让网络中的任何人使用 /sandbox Address; not loopback opens /sandbox"
-)
-_QUIET_OPTION_HELP = "不在终端打印验证码 Do not print codes on the terminal"
 _HOST_NAME = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*\.?")
-_EXPOSED_WARNING_ZH = (
-    "⚠ 沙盒没有监听在本机地址上：能连到它的任何人都可读取全部验证码、清空数据、调整时钟。"
-    "请勿存放真实数据；只在可信的网络中这样使用。"
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(
+    help=say(
+        "运行沙盒：真实的服务器，但数据用完即弃，“发出”的验证码可在 /sandbox/outbox 查看。",
+        "Run a sandbox: the real server on throw-away data. GET /sandbox/outbox lists the codes it "
+        '"sent".',
+    ),
+    short_help=say("运行沙盒", "Run a sandbox"),
 )
-_EXPOSED_WARNING_EN = (
-    "⚠ The sandbox does not listen on loopback: everybody who can reach it reads all codes, wipes "
-    "the data and moves the clock. Keep no real data in it, and do this in trusted networks only."
-)
-_SEED_OPTION_HELP = "用种子重现验证码与令牌 Repeat codes and tokens from a seed"
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("sandbox", help=_SANDBOX_HELP, short_help="运行沙盒 Run a sandbox")(sandbox)
-
-
 def sandbox(
     *,
-    host: Annotated[str | None, typer.Option(help=_HOST_OPTION_HELP)] = None,
-    port: Annotated[int | None, typer.Option(help="监听端口 Port to listen on")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help=say(
+                "监听地址；非本机地址会让网络中的任何人使用 /sandbox。",
+                "Address to listen on; any but loopback opens /sandbox to the network.",
+            ),
+            show_default=False,
+        ),
+    ] = None,
+    port: PortOption = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="保留数据的目录 Folder to keep the data in")
+        Path | None,
+        typer.Option(
+            help=say("保留数据的目录。", "Directory to keep the data in."), show_default=False
+        ),
     ] = None,
     database: DatabaseOption = None,
-    limits: Annotated[bool, typer.Option("--limits", help=_LIMITS_OPTION_HELP)] = False,
-    seed: Annotated[str, typer.Option(help=_SEED_OPTION_HELP)] = "",
+    limits: Annotated[
+        bool, typer.Option("--limits", help=say("启用频率限制。", "Enforce the rate limits."))
+    ] = False,
+    seed: Annotated[
+        str,
+        typer.Option(help=say("用种子重现验证码与令牌。", "Seed that repeats codes and tokens.")),
+    ] = "",
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help=_ALLOW_HOST_OPTION_HELP, show_default=False),
+        typer.Option(
+            metavar="NAME",
+            help=say(
+                "除 localhost 与 IP 地址外，允许访问 /sandbox 的主机名，可多次使用。",
+                "Host name by which /sandbox may be used, besides localhost and IP addresses; "
+                "repeatable.",
+            ),
+            show_default=False,
+        ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help=_QUIET_OPTION_HELP)] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", help=say("不在终端打印验证码。", "Do not print codes on the terminal.")
+        ),
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Serves; exits with 1 when it cannot start."""
+    """Serve; exit with 1 when the sandbox cannot start."""
     for name in allow_host or []:
         _check_host_name(name)
     with _choose_data_folder(data_dir) as folder:
@@ -140,7 +153,7 @@ def sandbox(
             _warn_if_exposed(settings.host)
 
         names = _normalize_host_names(settings.host, allow_host or [])
-        options = SandboxOptions(seed, names, not quiet, _is_english())
+        options = SandboxOptions(seed, names, not quiet, ENGLISH)
         factory = partial(make_sandbox_application, settings, options)
         with exit_on_error(), prepared_store(settings, is_sandbox=True):
             status = listen(factory, settings, on_listening)
@@ -148,36 +161,40 @@ def sandbox(
 
 
 def _choose_data_folder(data_dir: Path | None) -> AbstractContextManager[Path]:
-    """The folder that was asked for, or one that is gone afterwards."""
+    """Return the given folder, or one that is removed afterwards."""
     return temporary_data_folder() if data_dir is None else nullcontext(data_dir)
 
 
-def _is_english() -> bool:
-    """Whether the terminal's language is set, and is not Chinese."""
-    names = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    language = next(filter(None, names), "").partition(".")[0].lower()
-    return language not in ("", "c", "posix") and not language.startswith("zh")
-
-
 def _normalize_host_names(host: str, allowed: list[str]) -> tuple[str, ...]:
-    """The host names that lead here, in lower case; addresses always do."""
+    """Return the host names of the sandbox in lower case; addresses are always allowed."""
     return tuple(name.strip().rstrip(".").lower() for name in (host, *allowed) if name.strip())
 
 
 def _check_host_name(name: str) -> None:
-    """Refuses what no `Host` will ever say, such as a name with its port."""
+    """Refuse what no `Host` header contains, such as a name with its port."""
     if not _HOST_NAME.fullmatch(name.strip()):
         raise typer.BadParameter(
-            f"--allow-host needs a host name without a port: {name!a}"
-            if _is_english()
-            else f"--allow-host 须为不带端口的主机名：{name!a}"
+            say(
+                f"--allow-host 须为不带端口的主机名：{name!a}",
+                f"--allow-host needs a host name without a port: {name!a}",
+            )
         )
 
 
 def _warn_if_exposed(host: str) -> None:
-    """Tells what an address that is not this machine's own opens to everybody there."""
+    """Warn of what an address other than loopback opens to the network."""
     if not _is_loopback(host):
-        typer.echo(_EXPOSED_WARNING_EN if _is_english() else _EXPOSED_WARNING_ZH, err=True)
+        typer.echo(
+            say(
+                "⚠ 沙盒没有监听在本机地址上：能连到它的任何人都可读取全部验证码、清空数据、调整时"
+                "钟。"
+                "请勿存放真实数据；只在可信的网络中这样使用。",
+                "⚠ The sandbox does not listen on loopback: everyone who can reach it can read all "
+                "codes, wipe the data and move the clock. Keep no real data in it, and use it like "
+                "this only in trusted networks.",
+            ),
+            err=True,
+        )
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,54 +4,83 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
 from hupan import __version__
-from hupan.admin.config_check import warning_lines
+from hupan.admin.config_check import find_warnings
 from hupan.admin.limits import exemption_lines
 from hupan.application import ASGIApp, make_server_application
+from hupan.cli.language import ENGLISH, say, say_text
 from hupan.cli.output import exit_on_error
-from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
+from hupan.cli.run import (
+    ConfigOption,
+    DatabaseOption,
+    DataDirOption,
+    load_startable_settings_or_exit,
+)
+from hupan.cli.text import cell_width, pad_cells
 from hupan.config import Settings
 from hupan.opening import prepared_store
 from hupan.server.connection import ServerLimits
 from hupan.server.workers import run_server
 
-_CONSOLE_DELIVERY = "终端 console（⚠ 仅打印在此处，不会发给用户 printed here, not sent to users）"
+HostOption: TypeAlias = Annotated[
+    str | None, typer.Option(help=say("监听地址。", "Address to listen on."), show_default=False)
+]
+PortOption: TypeAlias = Annotated[
+    int | None, typer.Option(help=say("监听端口。", "Port to listen on."), show_default=False)
+]
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 def print_banner(
     mode: str, urls: list[str], settings: Settings, codes: str, warnings: Sequence[str] = ()
 ) -> None:
-    """Writes the lines and sends them off at once, also into a file or a pipe."""
+    """Print what is served; flushed at once, also into a file or a pipe."""
+    fields = [
+        *((say("监听", "Listening"), url) for url in urls),
+        (say("数据", "Data"), settings.masked_database),
+        (say("验证码", "Codes"), codes),
+    ]
+    width = max(cell_width(name) for name, _ in fields)
     lines = [
-        f"湖畔 Hupan {__version__} · {mode}",
-        *(f"  监听 listening  {url}" for url in urls),
-        f"  数据 data       {settings.masked_database}",
-        f"  验证码 codes    {codes}",
-        *(f"  {line}" for line in exemption_lines(settings, time.time())),
+        f"{say('湖畔', 'Hupan')} {__version__} · {mode}",
+        *(f"  {pad_cells(name, width)}  {value}" for name, value in fields),
+        *(f"  {say_text(line)}" for line in exemption_lines(settings, time.time())),
         *(f"  {line}" for line in warnings),
     ]
     sys.stdout.write("\n".join([*lines, ""]))
     sys.stdout.flush()
 
 
+def format_warnings(settings: Settings) -> list[str]:
+    """Return a line for each warning about the settings."""
+    return [
+        say(f"⚠ 警告：{warning.zh}", f"⚠ warning: {warning.en}")
+        for warning in find_warnings(settings)
+    ]
+
+
 def describe_code_delivery(settings: Settings) -> str:
-    """How codes leave, with a plain warning where they do not."""
-    sms = _CONSOLE_DELIVERY if settings.sms_sender == "console" else "HTTP 网关 gateway"
-    email = (
-        _CONSOLE_DELIVERY if settings.email_sender == "console" else f"SMTP {settings.smtp_host}"
+    """Return how codes reach users, with a warning where they do not."""
+    console = say(
+        "终端（⚠ 仅打印在此处，不会发给用户）", "console (⚠ printed here, not sent to users)"
     )
-    return sms if sms == email else f"短信 SMS: {sms} · 邮件 e-mail: {email}"
+    sms = console if settings.sms_sender == "console" else say("HTTP 网关", "HTTP gateway")
+    email = console if settings.email_sender == "console" else f"SMTP {settings.smtp_host}"
+    return (
+        sms
+        if sms == email
+        else say(f"短信：{sms} · 邮件：{email}", f"SMS: {sms} · e-mail: {email}")
+    )
 
 
 def listen(
     factory: Callable[[], ASGIApp], settings: Settings, on_listening: Callable[[list[str]], None]
 ) -> int:
-    """Serves until it is told to stop; gives the exit status."""
+    """Serve until stopped; return the exit status."""
     return run_server(
         factory,
         host=settings.host,
@@ -59,39 +88,38 @@ def listen(
         workers=settings.workers,
         limits=ServerLimits(idle_timeout_seconds=settings.connection_idle_seconds),
         on_listening=on_listening,
+        english=ENGLISH,
     )
 
 
-_SERVE_HELP = """运行服务器，直到收到 SIGTERM 或 Ctrl-C；正在处理的请求会先完成。
-
-Run the server until SIGTERM or Ctrl-C; requests in flight are finished first.
-"""
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("serve", help=_SERVE_HELP, short_help="运行服务器 Run the server")(serve)
-
-
+@app.command(
+    help=say(
+        "运行服务器，直到收到 SIGTERM 或 Ctrl-C；正在处理的请求会先完成。",
+        "Run the server until SIGTERM or Ctrl-C; requests in flight are finished first.",
+    ),
+    short_help=say("运行服务器", "Run the server"),
+)
 def serve(
     *,
-    host: Annotated[str | None, typer.Option(help="监听地址 Address to listen on")] = None,
-    port: Annotated[int | None, typer.Option(help="监听端口 Port to listen on")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="数据目录 Folder of the data")] = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    data_dir: DataDirOption = None,
     database: DatabaseOption = None,
-    workers: Annotated[int | None, typer.Option(help="进程数 Number of processes")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help=say("进程数。", "Number of processes."), show_default=False)
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Serves; exits with 1 when it cannot start."""
+    """Serve; exit with 1 when the server cannot start."""
     store_options = {"data_dir": data_dir, "database": database}
     given = {"host": host, "port": port, **store_options, "workers": workers}
     settings = load_startable_settings_or_exit(config, given).settings
 
     def on_listening(urls: list[str]) -> None:
-        print_banner(
-            "serve", urls, settings, describe_code_delivery(settings), warning_lines(settings)
-        )
+        codes = describe_code_delivery(settings)
+        print_banner("serve", urls, settings, codes, format_warnings(settings))
 
+    factory = partial(make_server_application, settings, english=ENGLISH)
     with exit_on_error(), prepared_store(settings):
-        status = listen(partial(make_server_application, settings), settings, on_listening)
+        status = listen(factory, settings, on_listening)
     raise typer.Exit(status)

@@ -4,26 +4,26 @@ import os
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import Field, dataclass, fields
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from hupan.config.settings import SETTING_HELP, Settings, get_default, get_spec
+from hupan.config.settings import SETTINGS, Settings
 from hupan.config.types import (
     NO_PASSWORD_IN_OPTION,
     PRIVATE_FILE_EXPECTED,
     SECRET_MASK,
     InvalidValue,
-    LocalizedText,
     SecretFileError,
+    Setting,
     database_may_contain_password,
     has_private_mode,
-    mask_database_url,
     mask_password,
     read_secret_file,
 )
+from hupan.localized import LocalizedText
 
 _MAX_SHOWN_CHARACTERS = 80
 
@@ -94,79 +94,9 @@ def format_value(value: object, *, secret: bool) -> str:
     return text if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[:_MAX_SHOWN_CHARACTERS]}…"
 
 
-JsonValue: TypeAlias = bool | int | str | list[str] | dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One line of the table, with its meaning; see `declare.Line` for its other parts."""
-
-    name: str
-    default: object
-    section: LocalizedText
-    expected: LocalizedText
-    parse: Callable[[object], object]
-    help: LocalizedText
-    secret: bool
-
-    @property
-    def environment_variable(self) -> str:
-        """The variable of the environment that sets it."""
-        return f"HUPAN_{self.name.upper()}"
-
-    @property
-    def secret_file_name(self) -> str | None:
-        """The name under which a file is given that holds the value; only secrets have one."""
-        return f"{self.name}_file" if self.secret else None
-
-    def masked_value(self, value: object) -> JsonValue:
-        """The value as JSON, masked where it is a secret that somebody set, or a URL has one."""
-        if self.secret and value != self.default:
-            return SECRET_MASK
-        if self.name == "database":
-            return mask_database_url(str(value))
-        return mask_password(value) if isinstance(value, str) else to_json_value(value)
-
-
-def to_json_value(value: object) -> JsonValue:
-    """A value of a setting as JSON has it.
-
-    Raises:
-        TypeError: no setting has a value of this type.
-    """
-    match value:
-        case bool() | int() | str():
-            return value
-        case Path():
-            return str(value)
-        case tuple():
-            return [str(part) for part in value]
-        case Mapping():
-            return {str(name): str(part) for name, part in value.items()}
-    raise TypeError(type(value).__name__)
-
-
-def _build_setting(dataclass_field: Field[object]) -> Setting:
-    spec = get_spec(dataclass_field)
-    return Setting(
-        name=dataclass_field.name,
-        default=get_default(dataclass_field),
-        section=spec.section,
-        expected=spec.expected,
-        parse=spec.parse,
-        help=SETTING_HELP[dataclass_field.name],
-        secret=spec.secret,
-    )
-
-
-SETTINGS: Mapping[str, Setting] = {
-    column.name: _build_setting(column) for column in fields(Settings)
-}
-"""Every setting by its name, in the order of the table."""
-
-
 ENVIRONMENT_PREFIX = "HUPAN_"
 CONFIG_VARIABLE = "HUPAN_CONFIG"
+_VARIABLES_THAT_ARE_NO_SETTINGS = (CONFIG_VARIABLE, "HUPAN_LANG")
 DEFAULT_CONFIG_FILE = Path("hupan.toml")
 
 _NO_SECRETS_IN_OPTIONS = LocalizedText(
@@ -275,7 +205,10 @@ def values_from_file(path: Path) -> RawValues:
 def values_from_environment(environ: Mapping[str, str]) -> RawValues:
     """What the variables `HUPAN_*` give."""
     for variable, raw in environ.items():
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable != CONFIG_VARIABLE:
+        if (
+            variable.startswith(ENVIRONMENT_PREFIX)
+            and variable not in _VARIABLES_THAT_ARE_NO_SETTINGS
+        ):
             name = variable.removeprefix(ENVIRONMENT_PREFIX)
             key = name.lower() if name.isupper() else ""
             yield _resolve_key(key, raw, ValueSource("environment", variable), variable)

@@ -9,20 +9,14 @@ import re
 import stat
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final, Generic, NamedTuple, NoReturn, TypeAlias, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-
-class LocalizedText(NamedTuple):
-    """The same text twice; Chinese is shown first."""
-
-    zh: str
-    en: str
-
+from hupan.localized import LocalizedText
 
 SECRET_MASK: Final = "••••"
 
@@ -668,3 +662,121 @@ def _read_private_file(file_name: str) -> bytes:
         if not has_private_mode(os.fstat(file.fileno())):
             raise SecretFileError(PRIVATE_FILE_EXPECTED)
         return file.read()
+
+
+JsonValue: TypeAlias = bool | int | str | list[str] | dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        name: its name in the configuration file.
+        default: its value when no source sets it.
+        section: title of its section of the table.
+        expected: completes the sentence "expected …".
+        parse: returns a value for a raw one, or raises ValueError.
+        help: what it does.
+        secret: the value is masked wherever it is shown, never accepted on the command line, and
+            may come from the file that the twin setting `<name>_file` names (security L3).
+    """
+
+    name: str
+    default: object
+    section: LocalizedText
+    expected: LocalizedText
+    parse: Callable[[object], object]
+    help: LocalizedText
+    secret: bool
+
+    @property
+    def environment_variable(self) -> str:
+        return f"HUPAN_{self.name.upper()}"
+
+    @property
+    def secret_file_name(self) -> str | None:
+        """The setting that names a file with the value; only secrets have one."""
+        return f"{self.name}_file" if self.secret else None
+
+    def masked_value(self, value: object) -> JsonValue:
+        """Return a value as JSON, masked where it is or contains a secret that was set."""
+        if self.secret and value != self.default:
+            return SECRET_MASK
+        if self.name == "database":
+            return mask_database_url(str(value))
+        return mask_password(value) if isinstance(value, str) else to_json_value(value)
+
+
+def to_json_value(value: object) -> JsonValue:
+    """Return a value of a setting as JSON represents it.
+
+    Raises:
+        TypeError: no setting has a value of this type.
+    """
+    match value:
+        case bool() | int() | str():
+            return value
+        case Path():
+            return str(value)
+        case tuple():
+            return [str(part) for part in value]
+        case Mapping():
+            return {str(name): str(part) for name, part in value.items()}
+    raise TypeError(type(value).__name__)
+
+
+_METADATA_KEY = "setting"
+
+
+class SettingSection:
+    """Declares the settings of one section: `port: int = NETWORK(8480, integer(0, 65535), …)`."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        self._title = LocalizedText(zh, en)
+
+    def __call__(
+        self,
+        default: T,
+        setting_type: SettingType[T],
+        zh: str,
+        en: str,
+        *,
+        secret: bool = False,
+        in_repr: bool = True,
+    ) -> T:
+        """Declare a setting with its help.
+
+        `in_repr` is whether `repr` shows its value; it never shows a secret.
+        """
+        setting = Setting(
+            name="",  # the dataclass knows it: `collect_settings`
+            default=default,
+            section=self._title,
+            expected=setting_type.expected,
+            parse=setting_type.parse,
+            help=LocalizedText(zh, en),
+            secret=secret,
+        )
+        # A factory, because a dataclass refuses a default that cannot be hashed, frozen or not.
+        return field(
+            default_factory=lambda: default,
+            repr=in_repr and not secret,
+            metadata={_METADATA_KEY: setting},
+        )
+
+    def boolean(self, zh: str, en: str, *, on: bool) -> bool:
+        """Declare a switch."""
+        return self(on, BOOLEAN, zh, en)
+
+
+def collect_settings(table: type[Any]) -> dict[str, Setting]:
+    """Return the settings that a dataclass declares, by name and in order.
+
+    Raises:
+        KeyError: a field was not declared by a `SettingSection`.
+    """
+    return {
+        declared.name: replace(declared.metadata[_METADATA_KEY], name=declared.name)
+        for declared in fields(table)
+    }

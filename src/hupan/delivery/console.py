@@ -5,9 +5,16 @@ from typing import Final, TextIO
 
 from hupan.delivery.sender import Message, NotSent
 from hupan.delivery.texts import DEFAULT_BRAND, render, require_brand
+from hupan.localized import LocalizedText
 
-_CHANNEL_LABELS: Final = {"sms": "短信 SMS", "email": "邮件 e-mail"}
-_PURPOSE_LABELS: Final = {"code": "验证码 code", "reset": "重设密码 reset"}
+_CHANNEL_LABELS: Final = {
+    "sms": LocalizedText("短信", "SMS"),
+    "email": LocalizedText("邮件", "e-mail"),
+}
+_PURPOSE_LABELS: Final = {
+    "code": LocalizedText("验证码", "code"),
+    "reset": LocalizedText("重设密码", "password reset"),
+}
 
 
 class ConsoleSender:
@@ -16,9 +23,13 @@ class ConsoleSender:
     Args:
         stream: Where to print; None for the standard output of the moment.
         brand: The signature of the notices.
+        english: The language of the labels.
     """
 
-    def __init__(self, stream: TextIO | None = None, brand: str = DEFAULT_BRAND) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, brand: str = DEFAULT_BRAND, *, english: bool = False
+    ) -> None:
+        self._english = english
         self._stream = stream
         self._brand = require_brand(brand)
 
@@ -28,7 +39,7 @@ class ConsoleSender:
         Raises:
             NotSent: It has no text, or the stream cannot be written.
         """
-        line = _format_line(message, self._brand)
+        line = _format_line(message, self._brand, english=self._english)
         stream = sys.stdout if self._stream is None else self._stream
         try:
             stream.write(_escape_unencodable(line, stream) + "\n")
@@ -44,14 +55,16 @@ class ConsoleSender:
         """Leave the stream open: it belongs to whoever gave it."""
 
 
-def _format_line(message: Message, brand: str) -> str:
+def _format_line(message: Message, brand: str, *, english: bool) -> str:
     text = render(message, brand)
-    head = f"✉ {_CHANNEL_LABELS[message.channel]}  {_escape_unprintable(message.to)}  "
+    channel = _CHANNEL_LABELS[message.channel].text(english)
+    head = f"✉ {channel}  {_escape_unprintable(message.to)}  "
     label = _PURPOSE_LABELS.get(message.purpose)
     if label is None:
         return head + (text.subject or text.body)
-    validity = f"{message.valid_minutes} 分钟内有效 valid {message.valid_minutes} min"
-    return f"{head}{label} {message.code}  ({validity})"
+    minutes = message.valid_minutes
+    validity = f"valid {minutes} min" if english else f"{minutes} 分钟内有效"
+    return f"{head}{label.text(english)} {message.code}  ({validity})"
 
 
 def _escape_unprintable(text: str) -> str:

@@ -9,8 +9,10 @@ with the hour. Each process counts what it answers itself.
 
 import asyncio
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Literal, TypeAlias
 
 from hupan.addresses import ClientOrigin
 from hupan.clock import Clock
@@ -141,76 +143,63 @@ class InFlightLimit:
             _wake_waiter(waiter)
 
 
+OriginKind: TypeAlias = Literal["host", "block", "network", "subnet", "site", "ipv4_block"]
+"""The networks around an address that are counted; see `ClientOrigin`."""
+OriginKey: TypeAlias = Callable[[ClientOrigin], str]
+_NO_ADDRESS = "no address"
+"""The one key of all requests whose socket has no address."""
+ORIGIN_KEYS: Mapping[OriginKind, OriginKey] = {
+    "host": lambda origin: origin.host or _NO_ADDRESS,
+    "block": lambda origin: origin.block or _NO_ADDRESS,
+    "network": lambda origin: origin.network or _NO_ADDRESS,
+    "subnet": attrgetter("subnet"),
+    "site": attrgetter("site"),
+    "ipv4_block": attrgetter("ipv4_block"),
+}
+"""Return the key under which an origin is counted, "" where the limit does not apply to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryLimits:
-    """The limits of one process that are counted in memory; one that is off is not there.
+    """The limits of one process that are counted in memory; without any, nothing is limited.
+
+    Each is found by what it limits, such as `captchas` (`LimitDefinition.event`).
 
     Attributes:
-        wrong_attempts: of a host, whatever it tried at.
-        subnet_wrong_attempts: of a /56 of IPv6.
-        site_wrong_attempts: of a /48 of IPv6.
-        block_wrong_attempts: of a /24 of IPv4.
-        sends: of a host.
-        network_sends: of the network around it.
-        captchas: of a host.
-        network_captchas: of the network around it.
-        views: looks at users, of a block of addresses.
-        site_views: looks at users, of a /48 of IPv6.
-        account_views: likewise of an account, so that a new sign-in starts nothing over.
-        invitation_codes: changes of invitation codes, of a host.
-        account_invitation_codes: likewise of an account.
+        by_origin: counters of requests, by what they limit and by the network they count.
+        by_account: counters of requests of accounts, so that a new login does not reset them.
+        by_outcome: limits on outcomes of requests, each with the network it counts.
     """
 
-    wrong_attempts: tuple[InFlightLimit, ...] = ()
-    sends: tuple[InFlightLimit, ...] = ()
-    network_sends: tuple[InFlightLimit, ...] = ()
-    captchas: WindowCounter = field(default_factory=WindowCounter)
-    views: WindowCounter = field(default_factory=WindowCounter)
-    account_views: WindowCounter = field(default_factory=WindowCounter)
-    subnet_wrong_attempts: tuple[InFlightLimit, ...] = ()
-    site_wrong_attempts: tuple[InFlightLimit, ...] = ()
-    block_wrong_attempts: tuple[InFlightLimit, ...] = ()
-    network_captchas: WindowCounter = field(default_factory=WindowCounter)
-    site_views: WindowCounter = field(default_factory=WindowCounter)
-    invitation_codes: WindowCounter = field(default_factory=WindowCounter)
-    account_invitation_codes: WindowCounter = field(default_factory=WindowCounter)
+    by_origin: Sequence[tuple[str, OriginKind, WindowCounter]] = ()
+    by_account: Mapping[str, WindowCounter] = field(default_factory=dict)
+    by_outcome: Mapping[str, Sequence[tuple[OriginKind, InFlightLimit]]] = field(
+        default_factory=dict
+    )
 
     def reset_account(self, account: AccountId, now: int) -> None:
-        """Takes back what an account did."""
-        for flood in self._account_counters():
-            flood.reset(account_key(account), now)
+        for counter in self.by_account.values():
+            counter.reset(account_key(account), now)
 
     def reset_origin(self, origin: ClientOrigin, now: int) -> None:
-        """Takes back what came from an address, and from the networks around it."""
-        for flood, key in self._origin_counters(origin):
-            flood.reset(key, now)
+        """Forget the events of an address and of the networks around it."""
+        for kind, counter in self._origin_counters():
+            if key := ORIGIN_KEYS[kind](origin):
+                counter.reset(key, now)
 
     def reset_all(self) -> None:
-        """Takes back everything, for a sandbox that starts over."""
-        for flood, _ in self._origin_counters(ClientOrigin(None)):
-            flood.reset_all()
-        for flood in self._account_counters():
-            flood.reset_all()
+        """Forget all events, for a sandbox that starts over."""
+        for _, counter in self._origin_counters():
+            counter.reset_all()
+        for counter in self.by_account.values():
+            counter.reset_all()
 
-    def _account_counters(self) -> tuple[WindowCounter, ...]:
-        return self.account_views, self.account_invitation_codes
-
-    def _origin_counters(self, origin: ClientOrigin) -> Iterator[tuple[WindowCounter, str]]:
-        for helds, key in (
-            (self.wrong_attempts, origin.host),
-            (self.sends, origin.host),
-            (self.network_sends, origin.network),
-            (self.subnet_wrong_attempts, origin.subnet),
-            (self.site_wrong_attempts, origin.site),
-            (self.block_wrong_attempts, origin.ipv4_block),
-        ):
-            for held in helds:
-                yield held.counter, key
-        yield self.captchas, origin.host
-        yield self.network_captchas, origin.network
-        yield self.views, origin.block
-        yield self.site_views, origin.site
-        yield self.invitation_codes, origin.host
+    def _origin_counters(self) -> Iterator[tuple[OriginKind, WindowCounter]]:
+        for _, kind, counter in self.by_origin:
+            yield kind, counter
+        for limits in self.by_outcome.values():
+            for kind, limit in limits:
+                yield kind, limit.counter
 
 
 def _wake_waiter(waiter: "asyncio.Future[bool]") -> None:

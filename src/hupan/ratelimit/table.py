@@ -1,9 +1,9 @@
-"""The table of all rate limits and the limiters built from it.
+"""The table of all rate limits, and the limiters that are built from it.
 
-What each line counts is told by its setting's meaning, in both languages.
+The help text of its setting describes what a limit counts, in both languages.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -11,24 +11,31 @@ from hupan.addresses import ContactAddress, ContactParser, SmsDestinations
 from hupan.config import Settings
 from hupan.errors import InvalidField
 from hupan.model import Channel, Limit
-from hupan.ratelimit.memory import InFlightLimit, MemoryLimits, WindowCounter
+from hupan.ratelimit.memory import InFlightLimit, MemoryLimits, OriginKind, WindowCounter
 from hupan.ratelimit.stored import Exemption, all_keys
 from hupan.rules import DAY_SECONDS, HOUR_SECONDS, CodeShares, NoticeLimits, StoredLimits
 
 MINUTE_SECONDS = 60
 CONSECUTIVE_FAILURES_SECONDS = 90 * DAY_SECONDS
-"""How long wrong codes in a row are remembered, unless a right one comes: no count is for ever."""
+"""How long wrong codes in a row are remembered without a right one: no count lasts forever."""
 
 LimitSubject: TypeAlias = Literal[
     "target", "numbers", "server", "address", "subnet", "site", "block", "network", "account"
 ]
 """Whose events are counted together.
 
-target: a phone number or an e-mail address, with a count of its own for each device that its owner
-signed in on. numbers: those that share their first seven digits. server: all. address: one of IPv4,
-a /64 of IPv6; looks at users: a /24 of IPv4. subnet: a /56 of IPv6. site: a /48 of IPv6. block: a
-/24 of IPv4. network: a /24, a /48. account: whoever is signed in.
+target: a phone number or an e-mail address, with a separate count for each device that its owner
+signed in on. numbers: those that share their first seven digits. server: all. address: an IPv4
+address or an IPv6 /64; for profile views an IPv4 /24. subnet: an IPv6 /56. site: an IPv6 /48.
+block: an IPv4 /24. network: an IPv4 /24 or an IPv6 /48. account: the caller's account.
 """
+_ORIGIN_KINDS: Mapping[LimitSubject, OriginKind] = {
+    "address": "host",
+    "subnet": "subnet",
+    "site": "site",
+    "block": "ipv4_block",
+    "network": "network",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,170 +43,178 @@ class LimitDefinition:
     """One limit.
 
     Attributes:
-        setting: how many pass; 0 is no limit at all.
-        count_setting: what returns the number of events, where the setting is in another unit.
-        name: how it is kept and counted.
-        exact: kept in the store and exact, else kept by each process for itself.
-        lock_seconds: how long nothing passes once the last of so many in a row has.
+        setting: the maximum number of events; 0 is no limit.
+        event: what is counted. In the store: a group of `StoredLimits`, or a channel. In memory:
+            `wrong_attempts`, or the `limit` of endpoints in contract/endpoints.py.
+        counted: in the store, exact; or by each process in memory, each request or by its outcome.
+        name: its name in the store and in metrics.
+        count_setting: the property with the number of events, where the setting has another unit.
+        lock_seconds: after the maximum of events in a row, nothing passes for this long.
+        origin_kind: which network of an address is counted.
     """
 
     setting: str
-    name: str
     subject: LimitSubject
     window_seconds: int
-    exact: bool = True
-    lock_seconds: int = 0
+    event: str
+    counted: Literal["store", "request", "outcome"]
+    name: str
     count_setting: str = ""
+    lock_seconds: int = 0
+    origin_kind: OriginKind = "host"
+
+    @property
+    def exact(self) -> bool:
+        return self.counted == "store"
 
     def setting_value(self, settings: Settings) -> int:
-        """Return what the setting says, in the setting's own unit."""
+        """Return the setting's value, in its own unit."""
         value: int = getattr(settings, self.setting)
         return value
 
     def max_events(self, settings: Settings) -> int:
-        """How many pass."""
         max_events: int = getattr(settings, self.count_setting or self.setting)
         return max_events
 
     def make_limits(self, settings: Settings) -> tuple[Limit, ...]:
-        """The limit, or none."""
+        """Return the limit, or nothing where it is off."""
         max_events = self.max_events(settings)
         limit = Limit(self.name, max_events, self.window_seconds, self.lock_seconds)
         return (limit,) if max_events else ()
 
 
+def _stored(
+    setting: str,
+    subject: LimitSubject,
+    window_seconds: int,
+    event: str,
+    *,
+    name: str = "",
+    count_setting: str = "",
+    lock_seconds: int = 0,
+) -> LimitDefinition:
+    """Define a limit that is counted in the store."""
+    return LimitDefinition(
+        setting,
+        subject,
+        window_seconds,
+        event,
+        "store",
+        name or _limit_name(setting),
+        count_setting,
+        lock_seconds,
+    )
+
+
+def _requests(
+    setting: str,
+    subject: LimitSubject,
+    window_seconds: int,
+    event: str,
+    origin_kind: OriginKind | None = None,
+) -> LimitDefinition:
+    """Define a limit on requests that is counted in memory."""
+    kind = origin_kind or _ORIGIN_KINDS.get(subject, "host")
+    name = _limit_name(setting)
+    return LimitDefinition(
+        setting, subject, window_seconds, event, "request", name, origin_kind=kind
+    )
+
+
+def _outcomes(
+    setting: str, subject: LimitSubject, window_seconds: int, event: str
+) -> LimitDefinition:
+    """Define a limit on outcomes of requests, such as wrong attempts, that is counted in memory."""
+    kind, name = _ORIGIN_KINDS[subject], _limit_name(setting)
+    return LimitDefinition(
+        setting, subject, window_seconds, event, "outcome", name, origin_kind=kind
+    )
+
+
+def _limit_name(setting: str) -> str:
+    return setting.replace("_per_", "_").replace("_", "-")
+
+
 LIMITS = (
-    LimitDefinition("wrong_codes_per_hour", "wrong-codes-hour", "target", HOUR_SECONDS),
-    LimitDefinition("wrong_codes_per_day", "wrong-codes-day", "target", DAY_SECONDS),
-    LimitDefinition(
+    _stored("wrong_codes_per_hour", "target", HOUR_SECONDS, "wrong_codes"),
+    _stored("wrong_codes_per_day", "target", DAY_SECONDS, "wrong_codes"),
+    _stored(
         "wrong_codes_in_a_row",
-        "wrong-codes-in-a-row",
         "target",
         CONSECUTIVE_FAILURES_SECONDS,
+        "wrong_codes",
         lock_seconds=DAY_SECONDS,
     ),
-    LimitDefinition("wrong_passwords_per_hour", "wrong-passwords-hour", "target", HOUR_SECONDS),
-    LimitDefinition("wrong_passwords_per_day", "wrong-passwords-day", "target", DAY_SECONDS),
-    LimitDefinition(
-        "wrong_passwords_anywhere_per_hour", "wrong-passwords-anywhere-hour", "target", HOUR_SECONDS
+    _stored("wrong_passwords_per_hour", "target", HOUR_SECONDS, "wrong_passwords"),
+    _stored("wrong_passwords_per_day", "target", DAY_SECONDS, "wrong_passwords"),
+    _stored(
+        "wrong_passwords_anywhere_per_hour", "target", HOUR_SECONDS, "wrong_passwords_all_networks"
     ),
-    LimitDefinition(
-        "wrong_passwords_anywhere_per_day", "wrong-passwords-anywhere-day", "target", DAY_SECONDS
+    _stored(
+        "wrong_passwords_anywhere_per_day", "target", DAY_SECONDS, "wrong_passwords_all_networks"
     ),
-    LimitDefinition("sign_ins_per_hour", "sign-ins-hour", "target", HOUR_SECONDS),
-    LimitDefinition("sends_per_minute", "sends-minute", "target", MINUTE_SECONDS),
-    LimitDefinition("sends_per_hour", "sends-hour", "target", HOUR_SECONDS),
-    LimitDefinition("sends_per_day", "sends-day", "target", DAY_SECONDS),
-    LimitDefinition(
-        "adjacent_numbers_per_ten_minutes", "adjacent-numbers", "numbers", 10 * MINUTE_SECONDS
+    _stored("sign_ins_per_hour", "target", HOUR_SECONDS, "sign_ins"),
+    _stored("sends_per_minute", "target", MINUTE_SECONDS, "code_sends"),
+    _stored("sends_per_hour", "target", HOUR_SECONDS, "code_sends"),
+    _stored("sends_per_day", "target", DAY_SECONDS, "code_sends"),
+    _stored(
+        "adjacent_numbers_per_ten_minutes",
+        "numbers",
+        10 * MINUTE_SECONDS,
+        "adjacent_numbers",
+        name="adjacent-numbers",
     ),
-    LimitDefinition(
+    _stored(
         "sms_budget_cents_per_day",
-        "sms-day",
         "server",
         DAY_SECONDS,
+        "sms",
+        name="sms-day",
         count_setting="max_sms_per_day",
     ),
-    LimitDefinition("emails_per_day", "emails-day", "server", DAY_SECONDS),
-    LimitDefinition(
-        "address_wrong_tries_per_hour",
-        "address-wrong-tries-hour",
-        "address",
-        HOUR_SECONDS,
-        exact=False,
-    ),
-    LimitDefinition(
-        "subnet_wrong_tries_per_hour",
-        "subnet-wrong-tries-hour",
-        "subnet",
-        HOUR_SECONDS,
-        exact=False,
-    ),
-    LimitDefinition(
-        "site_wrong_tries_per_hour", "site-wrong-tries-hour", "site", HOUR_SECONDS, exact=False
-    ),
-    LimitDefinition(
-        "network_wrong_tries_per_hour",
-        "network-wrong-tries-hour",
-        "block",
-        HOUR_SECONDS,
-        exact=False,
-    ),
-    LimitDefinition(
-        "address_sends_per_hour", "address-sends-hour", "address", HOUR_SECONDS, exact=False
-    ),
-    LimitDefinition(
-        "network_sends_per_hour", "network-sends-hour", "network", HOUR_SECONDS, exact=False
-    ),
-    LimitDefinition(
-        "address_captchas_per_minute",
-        "address-captchas-minute",
-        "address",
-        MINUTE_SECONDS,
-        exact=False,
-    ),
-    LimitDefinition(
-        "network_captchas_per_minute",
-        "network-captchas-minute",
-        "network",
-        MINUTE_SECONDS,
-        exact=False,
-    ),
-    LimitDefinition(
-        "address_views_per_minute", "address-views-minute", "address", MINUTE_SECONDS, exact=False
-    ),
-    LimitDefinition(
-        "address_views_per_day", "address-views-day", "address", DAY_SECONDS, exact=False
-    ),
-    LimitDefinition(
-        "site_views_per_minute", "site-views-minute", "site", MINUTE_SECONDS, exact=False
-    ),
-    LimitDefinition("site_views_per_day", "site-views-day", "site", DAY_SECONDS, exact=False),
-    LimitDefinition(
-        "account_views_per_minute", "account-views-minute", "account", MINUTE_SECONDS, exact=False
-    ),
-    LimitDefinition(
-        "account_views_per_day", "account-views-day", "account", DAY_SECONDS, exact=False
-    ),
-    LimitDefinition(
-        "address_invitation_codes_per_hour",
-        "address-invitation-codes-hour",
-        "address",
-        HOUR_SECONDS,
-        exact=False,
-    ),
-    LimitDefinition(
-        "account_invitation_codes_per_hour",
-        "account-invitation-codes-hour",
-        "account",
-        HOUR_SECONDS,
-        exact=False,
-    ),
+    _stored("emails_per_day", "server", DAY_SECONDS, "email"),
+    _outcomes("address_wrong_tries_per_hour", "address", HOUR_SECONDS, "wrong_attempts"),
+    _outcomes("subnet_wrong_tries_per_hour", "subnet", HOUR_SECONDS, "wrong_attempts"),
+    _outcomes("site_wrong_tries_per_hour", "site", HOUR_SECONDS, "wrong_attempts"),
+    _outcomes("network_wrong_tries_per_hour", "block", HOUR_SECONDS, "wrong_attempts"),
+    _outcomes("address_sends_per_hour", "address", HOUR_SECONDS, "sent_codes"),
+    _outcomes("network_sends_per_hour", "network", HOUR_SECONDS, "sent_codes"),
+    _requests("address_captchas_per_minute", "address", MINUTE_SECONDS, "captchas"),
+    _requests("network_captchas_per_minute", "network", MINUTE_SECONDS, "captchas"),
+    _requests("address_views_per_minute", "address", MINUTE_SECONDS, "profile_views", "block"),
+    _requests("address_views_per_day", "address", DAY_SECONDS, "profile_views", "block"),
+    _requests("site_views_per_minute", "site", MINUTE_SECONDS, "profile_views"),
+    _requests("site_views_per_day", "site", DAY_SECONDS, "profile_views"),
+    _requests("account_views_per_minute", "account", MINUTE_SECONDS, "profile_views"),
+    _requests("account_views_per_day", "account", DAY_SECONDS, "profile_views"),
+    _requests("address_invitation_codes_per_hour", "address", HOUR_SECONDS, "invitation_codes"),
+    _requests("account_invitation_codes_per_hour", "account", HOUR_SECONDS, "invitation_codes"),
 )
 
 
 def make_stored_limits(settings: Settings) -> StoredLimits:
-    """What is counted in the store (security C5, C11, C12)."""
-
-    def limits_of(*names: str) -> tuple[Limit, ...]:
-        return tuple(_limits_of_settings(settings, names))
-
+    """Return the limits that are counted in the store (security C5, C11, C12)."""
     budgets = make_message_budgets(settings)
     return StoredLimits(
         enabled=settings.limits_enabled,
-        wrong_codes=limits_of(
-            "wrong_codes_per_hour", "wrong_codes_per_day", "wrong_codes_in_a_row"
-        ),
-        wrong_passwords=limits_of("wrong_passwords_per_hour", "wrong_passwords_per_day"),
-        wrong_passwords_all_networks=limits_of(
-            "wrong_passwords_anywhere_per_hour", "wrong_passwords_anywhere_per_day"
-        ),
-        sign_ins=limits_of("sign_ins_per_hour"),
-        code_sends=limits_of("sends_per_minute", "sends_per_hour", "sends_per_day"),
+        wrong_codes=_limits_on(settings, "wrong_codes"),
+        wrong_passwords=_limits_on(settings, "wrong_passwords"),
+        wrong_passwords_all_networks=_limits_on(settings, "wrong_passwords_all_networks"),
+        sign_ins=_limits_on(settings, "sign_ins"),
+        code_sends=_limits_on(settings, "code_sends"),
         server_code_sends={channel: (one.codes,) for channel, one in budgets.items()},
-        adjacent_numbers=limits_of("adjacent_numbers_per_ten_minutes"),
+        adjacent_numbers=_limits_on(settings, "adjacent_numbers"),
         code_shares={channel: one.shares for channel, one in budgets.items()},
         server_notices={channel: one.notices for channel, one in budgets.items()},
+    )
+
+
+def _limits_on(settings: Settings, event: str) -> tuple[Limit, ...]:
+    return tuple(
+        limit
+        for definition in LIMITS
+        if definition.exact and definition.event == event
+        for limit in definition.make_limits(settings)
     )
 
 
@@ -213,15 +228,15 @@ class MessageBudget:
 
 
 def make_message_budgets(settings: Settings) -> dict[Channel, MessageBudget]:
-    """The budgets of the channels that have one.
+    """Return the budgets of the channels that have one.
 
-    Codes and notices never use each other's part, so all parts together are what the setting says.
+    Codes and notices never use each other's part, so all parts add up to the setting.
     """
-    names: dict[Channel, str] = {"sms": "sms_budget_cents_per_day", "email": "emails_per_day"}
+    channels: tuple[Channel, ...] = ("sms", "email")
     return {
         channel: _make_message_budget(limit, settings)
-        for channel, name in names.items()
-        for limit in _limits_of_settings(settings, (name,))
+        for channel in channels
+        for limit in _limits_on(settings, channel)
     }
 
 
@@ -243,30 +258,27 @@ def _make_message_budget(total: Limit, settings: Settings) -> MessageBudget:
 
 
 def make_memory_limits(settings: Settings) -> MemoryLimits:
-    """What is counted in memory (security C6, C10, C11, E4)."""
+    """Return the limits that are counted in memory (security C6, C10, C11, E4)."""
     if not settings.limits_enabled:
         return MemoryLimits()
-
-    def window_counter(*names: str) -> WindowCounter:
-        return WindowCounter(*_limits_of_settings(settings, names))
-
-    def in_flight_limits(name: str) -> tuple[InFlightLimit, ...]:
-        return tuple(map(InFlightLimit, _limits_of_settings(settings, (name,))))
-
+    by_origin: dict[tuple[str, OriginKind], list[Limit]] = {}
+    by_account: dict[str, list[Limit]] = {}
+    by_outcome: dict[str, list[tuple[OriginKind, InFlightLimit]]] = {}
+    for definition in LIMITS:
+        event, kind = definition.event, definition.origin_kind
+        for limit in definition.make_limits(settings):
+            if definition.counted == "outcome":
+                by_outcome.setdefault(event, []).append((kind, InFlightLimit(limit)))
+            elif definition.subject == "account":
+                by_account.setdefault(event, []).append(limit)
+            elif definition.counted == "request":
+                by_origin.setdefault((event, kind), []).append(limit)
     return MemoryLimits(
-        wrong_attempts=in_flight_limits("address_wrong_tries_per_hour"),
-        subnet_wrong_attempts=in_flight_limits("subnet_wrong_tries_per_hour"),
-        site_wrong_attempts=in_flight_limits("site_wrong_tries_per_hour"),
-        block_wrong_attempts=in_flight_limits("network_wrong_tries_per_hour"),
-        sends=in_flight_limits("address_sends_per_hour"),
-        network_sends=in_flight_limits("network_sends_per_hour"),
-        captchas=window_counter("address_captchas_per_minute"),
-        network_captchas=window_counter("network_captchas_per_minute"),
-        views=window_counter("address_views_per_minute", "address_views_per_day"),
-        site_views=window_counter("site_views_per_minute", "site_views_per_day"),
-        account_views=window_counter("account_views_per_minute", "account_views_per_day"),
-        invitation_codes=window_counter("address_invitation_codes_per_hour"),
-        account_invitation_codes=window_counter("account_invitation_codes_per_hour"),
+        by_origin=[
+            (event, kind, WindowCounter(*limits)) for (event, kind), limits in by_origin.items()
+        ],
+        by_account={event: WindowCounter(*limits) for event, limits in by_account.items()},
+        by_outcome=by_outcome,
     )
 
 
@@ -284,12 +296,6 @@ def make_exemption(settings: Settings, contact_parser: ContactParser) -> Exempti
 def make_destinations(settings: Settings) -> SmsDestinations:
     """Which numbers are sent to."""
     return SmsDestinations(settings.sms_countries, enabled=settings.limits_enabled)
-
-
-def _limits_of_settings(settings: Settings, names: tuple[str, ...]) -> Iterator[Limit]:
-    by_name = {line.setting: line for line in LIMITS}
-    for name in names:
-        yield from by_name[name].make_limits(settings)
 
 
 def parse_exempt_target(text: str, contact_parser: ContactParser) -> ContactAddress | None:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, cast
 
+from hupan.localized import LocalizedError
 from hupan.server.connection import (
     ASGIApp,
     ASGIMessage,
@@ -34,7 +35,7 @@ from hupan.server.uvicorn_parts import Config, ServerState
 _LIFESPAN_LOGGER = logging.getLogger("hupan.listener")
 
 
-class StartupFailedError(Exception):
+class StartupFailedError(LocalizedError):
     """The app does not start; its text is what the app said, for the operator."""
 
 
@@ -57,7 +58,8 @@ class Lifespan:
         self._task = asyncio.create_task(self._run())
         outcome = await self._send("lifespan.startup")
         if outcome["type"] != "lifespan.startup.complete":
-            raise StartupFailedError(outcome.get("message", ""))
+            message = str(outcome.get("message", ""))
+            raise StartupFailedError(str(outcome.get("message_zh", message)), message)
 
     async def shutdown(self) -> bool:
         """Ends the app; whether it ended well."""

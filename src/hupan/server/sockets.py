@@ -6,6 +6,8 @@ import socket
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from hupan.localized import LocalizedError
+
 BACKLOG = 2048
 """Connections that wait to be let in, as far as the system allows (`net.core.somaxconn`)."""
 _MAX_PORT = 65535
@@ -15,7 +17,7 @@ _SocketAddress: TypeAlias = tuple[socket.AddressFamily, tuple[str | int, ...]]
 _UNAVAILABLE_ERRORS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
-class BindError(Exception):
+class BindError(LocalizedError):
     """The address cannot be had; its text is one sentence in Chinese and in English."""
 
 
@@ -69,9 +71,9 @@ def _listen_on_host(
                 if listener is not None:
                     sockets[socket_address] = opened.enter_context(listener)
         except (OSError, OverflowError, UnicodeError) as error:
-            raise BindError(_describe_error(error, host, port)) from error
+            raise _bind_error(error, host, port) from error
         if not sockets and not existing.keys() & set(socket_addresses):
-            raise BindError(_describe_error(OSError(errno.EADDRNOTAVAIL, ""), host, port))
+            raise _bind_error(OSError(errno.EADDRNOTAVAIL, ""), host, port)
         opened.pop_all()
     return sockets
 
@@ -102,15 +104,23 @@ def _listen_on_address(socket_address: _SocketAddress, port: int) -> socket.sock
         raise
 
 
-def _describe_error(error: Exception, host: str, port: int) -> str:
+def _bind_error(error: Exception, host: str, port: int) -> BindError:
     if isinstance(error, OverflowError):
-        return f"端口 {port} 超出 0 到 {_MAX_PORT} / port {port} is not within 0 to {_MAX_PORT}"
+        return BindError(
+            f"端口 {port} 超出 0 到 {_MAX_PORT}", f"port {port} is not within 0 to {_MAX_PORT}"
+        )
     if not isinstance(error, OSError) or isinstance(error, socket.gaierror):
-        return f"无法识别监听地址 {host} / {host} is no host name or address"
+        return BindError(f"无法识别监听地址 {host}", f"{host} is not a host name or an address")
     reasons = {
-        errno.EADDRINUSE: f"端口 {port} 已被占用 / port {port} is already in use",
-        errno.EACCES: f"没有权限监听端口 {port} / no permission to listen on port {port}",
-        errno.EADDRNOTAVAIL: f"{host} 不是本机的地址 / {host} is no address of this machine",
+        errno.EADDRINUSE: (f"端口 {port} 已被占用", f"port {port} is already in use"),
+        errno.EACCES: (f"没有权限监听端口 {port}", f"no permission to listen on port {port}"),
+        errno.EADDRNOTAVAIL: (
+            f"{host} 不是本机的地址",
+            f"{host} is not an address of this machine",
+        ),
     }
-    plain = f"无法监听 {host} 端口 {port} / cannot listen on {host} port {port}: {error.strerror}"
-    return reasons.get(error.errno or 0, plain)
+    other = (
+        f"无法监听 {host} 端口 {port}：{error.strerror}",
+        f"cannot listen on {host} port {port}: {error.strerror}",
+    )
+    return BindError(*reasons.get(error.errno or 0, other))

@@ -20,6 +20,7 @@ from multiprocessing.context import SpawnProcess
 
 import uvloop
 
+from hupan.localized import LocalizedText
 from hupan.server.connection import ASGIApp, ServerLimits
 from hupan.server.output import nonblocking_output
 from hupan.server.serve import StartupFailedError, block_sighup, handle_stop_signals, serve
@@ -114,7 +115,7 @@ def _run_worker(
         signal.signal(signal.SIGTERM, lambda _number, _frame: told())
         yield
 
-    def report(said: str) -> None:
+    def report(said: str | LocalizedText) -> None:
         # A parent that is gone, or is ending, does not hear it.
         with contextlib.suppress(OSError):
             pipe.send(said)
@@ -125,7 +126,7 @@ def _run_worker(
                 factory(), sockets, limits, lambda: report(_READY), listen_for_stop
             )
         except (BindError, StartupFailedError) as refusal:
-            report(str(refusal))
+            report(refusal.localized)
             status = 1
     sys.exit(status)
 
@@ -136,15 +137,15 @@ class _Worker:
     pipe: Connection
     started_at: float = field(default_factory=time.monotonic)
     is_ready: bool = False
-    startup_error: str = ""
+    startup_error: LocalizedText | None = None
 
     def read_status(self) -> None:
         """Takes in what the worker said, if anything."""
         with contextlib.suppress(EOFError, OSError):
             while self.pipe.poll():
-                status = str(self.pipe.recv())
+                status = self.pipe.recv()
                 self.is_ready = status == _READY
-                self.startup_error = status
+                self.startup_error = status if isinstance(status, LocalizedText) else None
 
 
 class Supervisor:
@@ -157,6 +158,8 @@ class Supervisor:
         limits: ServerLimits,
         count: int,
         on_ready: Callable[[], None],
+        *,
+        english: bool = False,
     ) -> None:
         """Starts nobody yet.
 
@@ -166,12 +169,14 @@ class Supervisor:
             limits: What peers may do, and how long the end may take.
             count: How many workers.
             on_ready: Called once, when all answer.
+            english: The language of a startup error on the terminal.
         """
         self._factory = factory
         self._sockets = sockets
         self._limits = limits
         self._count = count
         self._on_ready = on_ready
+        self._english = english
         self._workers: list[_Worker] = []
         self._all_were_ready = False
         self._quick_exits = 0
@@ -227,7 +232,7 @@ class Supervisor:
             if is_gone:
                 self._workers.remove(worker)
                 if not self._all_were_ready:
-                    sys.stderr.write(f"{worker.startup_error}\n" if worker.startup_error else "")
+                    _print_error(worker.startup_error, english=self._english)
                     return False
                 self._on_exit(worker)
         ready = sum(worker.is_ready for worker in self._workers)
@@ -247,7 +252,7 @@ class Supervisor:
             "Worker %s ended with status %s; another takes its place. %s",
             worker.process.pid,
             worker.process.exitcode,
-            worker.startup_error,
+            worker.startup_error.en if worker.startup_error else "",
         )
 
     def _stop(self) -> None:
@@ -274,6 +279,7 @@ def run_server(  # what a server needs to know; all by name
     workers: int,
     limits: ServerLimits,
     on_listening: Callable[[list[str]], None],
+    english: bool = False,
 ) -> int:
     """Serves until SIGTERM or SIGINT; a second one ends at once.
 
@@ -288,6 +294,7 @@ def run_server(  # what a server needs to know; all by name
         workers: How many processes serve; one serves in this process itself.
         limits: What peers may do, and how long the end may take.
         on_listening: Called once with the URLs, when requests are being answered.
+        english: The language of that line.
 
     Returns:
         The exit status: 0 after a graceful end, 1 when it could not start or not end well.
@@ -298,14 +305,24 @@ def run_server(  # what a server needs to know; all by name
             found = socket_urls(sockets)
             if workers > 1:
                 return Supervisor(
-                    factory, sockets, limits, workers, lambda: on_listening(found)
+                    factory,
+                    sockets,
+                    limits,
+                    workers,
+                    lambda: on_listening(found),
+                    english=english,
                 ).run()
             return run_process(
                 factory(), sockets, limits, lambda: on_listening(found), _listen_for_signals
             )
         except (BindError, StartupFailedError) as refusal:
-            sys.stderr.write(f"{refusal}\n" if str(refusal) else "")
+            _print_error(refusal.localized, english=english)
             return 1
+
+
+def _print_error(error: LocalizedText | None, *, english: bool) -> None:
+    if error and error.en:
+        sys.stderr.write(f"{error.text(english)}\n")
 
 
 def _listen_for_signals(

@@ -15,6 +15,7 @@ from struct import unpack
 import apsw
 import apsw.sqlite_extra
 
+from hupan.localized import LocalizedText
 from hupan.store.database import StoreRefused
 
 _FILE_HEADER_BYTES = 100
@@ -37,10 +38,13 @@ def check_not_truncated(database: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreRefused(f"无法读取 / cannot read {database}: {error}") from error
+        raise StoreRefused(
+            f"无法读取 {database}：{error}", f"cannot read {database}: {error}"
+        ) from error
     if size and is_truncated(header, size):
         raise StoreRefused(
-            f"数据库文件不完整，请恢复备份 / the end of {database} is missing: restore a backup"
+            f"数据库文件 {database} 不完整，请恢复备份",
+            f"the end of {database} is missing: restore a backup",
         )
 
 
@@ -58,32 +62,43 @@ def is_truncated(header: bytes, size: int) -> bool:
 
 CHECKSUM_BYTES = 8
 _MESSAGE_BY_CODE = {
-    apsw.SQLITE_IOERR_DATA: (
+    apsw.SQLITE_IOERR_DATA: LocalizedText(
         "数据页校验和不符：数据已损坏，或被其他 SQLite 程序修改过。请恢复备份；"
-        "若确认是您自己的修改，请停止服务器并运行 hupan database accept-writes / "
+        "若确认是您自己的修改，请停止服务器并运行 hupan database accept-writes",
         "the checksum of a page is wrong: it is damaged, or another SQLite program changed it. "
         "Restore a backup; if the change was yours, stop the server and run "
-        "hupan database accept-writes"
+        "hupan database accept-writes",
     ),
-    apsw.SQLITE_IOERR_FSYNC: (
-        "磁盘无法同步，请检查磁盘 / the disk could not sync: look at the disk and the system's log"
+    apsw.SQLITE_IOERR_FSYNC: LocalizedText(
+        "磁盘无法同步，请检查磁盘",
+        "the disk could not sync: check the disk and the system's log",
     ),
-    apsw.SQLITE_IOERR_SHORT_READ: (
-        "数据库文件不完整，请恢复备份 / the end of the file is missing: restore a backup"
+    apsw.SQLITE_IOERR_SHORT_READ: LocalizedText(
+        "数据库文件不完整，请恢复备份",
+        "the end of the file is missing: restore a backup",
     ),
 }
-_MESSAGE_BY_ERROR: dict[type[apsw.Error], str] = {
-    apsw.FullError: "磁盘已满，请清理空间 / the disk is full: make room on it",
-    apsw.ReadOnlyError: "数据库只读，请检查权限 / the store is read-only: look at its permissions",
-    apsw.CantOpenError: "无法打开文件，请检查权限 / look at the permissions of the file",
-    apsw.BusyError: "另一个程序长时间占用数据库 / another program keeps the store to itself",
-    apsw.NotADBError: (
-        "文件已损坏或不是数据库，请恢复备份 / the file is damaged, or no store: restore a backup"
+_MESSAGE_BY_ERROR: dict[type[apsw.Error], LocalizedText] = {
+    apsw.FullError: LocalizedText("磁盘已满，请清理空间", "the disk is full: free some space"),
+    apsw.ReadOnlyError: LocalizedText(
+        "数据库只读，请检查权限", "the store is read-only: check its permissions"
     ),
-    apsw.CorruptError: "数据库已损坏，请恢复备份 / the store is damaged: restore a backup",
-    apsw.IOError: (
-        "磁盘读写失败，请检查磁盘与可用空间 / the disk failed: look at it, at its free space and "
-        "at the system's log"
+    apsw.CantOpenError: LocalizedText(
+        "无法打开文件，请检查权限", "cannot open the file: check its permissions"
+    ),
+    apsw.BusyError: LocalizedText(
+        "另一个程序长时间占用数据库", "another program keeps the store locked"
+    ),
+    apsw.NotADBError: LocalizedText(
+        "文件已损坏或不是数据库，请恢复备份",
+        "the file is damaged, or no store: restore a backup",
+    ),
+    apsw.CorruptError: LocalizedText(
+        "数据库已损坏，请恢复备份", "the store is damaged: restore a backup"
+    ),
+    apsw.IOError: LocalizedText(
+        "磁盘读写失败，请检查磁盘与可用空间",
+        "the disk failed: check it, its free space and the system's log",
     ),
 }
 _EXTENSION = "cksumvfs"
@@ -111,8 +126,8 @@ def get_checksum_vfs() -> str:
     """
     if not _CHECKSUM_VFS:
         raise StoreRefused(
-            "此 apsw 缺少 cksumvfs，请安装官方 wheel / this build of apsw has no cksumvfs: "
-            "install its wheel from PyPI"
+            "此 apsw 缺少 cksumvfs，请安装官方 wheel",
+            "this build of apsw has no cksumvfs: install its wheel from PyPI",
         )
     return _CHECKSUM_VFS
 
@@ -142,14 +157,21 @@ def is_corruption(error: apsw.Error) -> bool:
 
 
 def format_sqlite_error(error: apsw.Error) -> str:
-    """An error of SQLite in words that say what to do: its own would be "disk I/O error"."""
+    """Return what to do about an error of SQLite, in English, as logs have it."""
+    return localize_sqlite_error(error).en
+
+
+def localize_sqlite_error(error: apsw.Error) -> LocalizedText:
+    """Return what to do about an error of SQLite: its own words would be "disk I/O error"."""
     code = getattr(error, "extendedresult", 0)
     if code in _MESSAGE_BY_CODE:
         return _MESSAGE_BY_CODE[code]
     for kind, text in _MESSAGE_BY_ERROR.items():
         if isinstance(error, kind):
-            return f"{text} ({code})" if kind is apsw.IOError else text
-    return str(error)
+            if kind is not apsw.IOError:
+                return text
+            return LocalizedText(f"{text.zh}（{code}）", f"{text.en} ({code})")
+    return LocalizedText(str(error), str(error))
 
 
 def get_table_names(sql: str) -> str:

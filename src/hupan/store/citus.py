@@ -61,9 +61,10 @@ async def distribute_tables(database: Database) -> list[str]:
     row = await database.fetch_one(_HAS_CITUS)
     if row is None or not row[0]:
         raise StoreRefused(
-            "该数据库没有 citus 扩展：请在协调节点安装 Citus 并执行 CREATE EXTENSION citus / "
+            "该数据库没有 citus 扩展：请在协调节点安装 Citus，执行 CREATE EXTENSION citus，"
+            "加入工作节点后再运行本命令",
             "this database has no extension citus: install Citus on the coordinator and run "
-            "CREATE EXTENSION citus, add the workers, then run this again"
+            "CREATE EXTENSION citus, add the workers, then run this again",
         )
     distributed = []
     for name, sql in distribution_statements():

@@ -35,8 +35,8 @@ async def ensure_copy_complete(reader: Reader) -> None:
     """
     if await reader.fetch_one(_FIND_COPY_MARK) is not None:
         raise StoreRefused(
-            "该数据库的复制尚未完成，请重新运行 hupan database copy / "
-            "a copy into this store has not ended: run hupan database copy again"
+            "该数据库的复制尚未完成，请重新运行 hupan database copy",
+            "a copy into this store has not ended: run hupan database copy again",
         )
 
 
@@ -53,7 +53,8 @@ async def begin_copy(target: Database, tables: tuple[Table, ...]) -> None:
             f"SELECT 1 FROM {table.name} LIMIT 1"
         ):
             raise StoreRefused(
-                f"目标数据库不是空的 / the store to copy to is not empty: {table.name}"
+                f"目标数据库不是空的：{table.name}",
+                f"the store to copy to is not empty: {table.name}",
             )
 
     async def change(tx: Transaction) -> None:

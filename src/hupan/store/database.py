@@ -7,6 +7,8 @@ SQL is written once for both: numbered parameters `?1`, plain columns, `ON CONFL
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from hupan.localized import LocalizedError
+
 Value: TypeAlias = str | int | bytes | None
 Row: TypeAlias = tuple[Any, ...]
 Result = TypeVar("Result")
@@ -16,8 +18,8 @@ class Conflict(Exception):
     """A unique key is taken already; nothing of the change was kept."""
 
 
-class StoreRefused(Exception):
-    """The store cannot be used as it is; the text says why, in Chinese and English."""
+class StoreRefused(LocalizedError):
+    """The store cannot be used as it is; the text says why."""
 
 
 class DatabaseStats(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
-from hupan.store.checksums import format_sqlite_error
+from hupan.store.checksums import localize_sqlite_error
 from hupan.store.cluster_state import FIND_VALUE, SET_VALUE
 from hupan.store.copying import COPY_MARK_NAME
 from hupan.store.database import DATA_TABLES, Reader, StoreRefused, Transaction
@@ -19,30 +19,22 @@ from hupan.store.writer import run_sync
 KEY_NAME, SANDBOX_NAME, SERVED_NAME = "key", "sandbox", "process"
 _HAS_COUNTERS = "SELECT 1 FROM sqlite_schema WHERE name = 'counters'"
 _SANDBOX_STORE_MESSAGE = (
-    "这是沙盒的数据库，其中的账号是演示数据，不能用于正式服务；请换一个数据目录 / "
-    "a sandbox made this store, and its accounts are anybody's: name another folder or database"
+    "这是沙盒的数据库，其中的账号是演示数据，不能用于正式服务；请换一个数据目录",
+    "a sandbox made this store, and anyone may use its accounts: name another folder or database",
 )
 _SERVER_STORE_MESSAGE = (
-    "这是正式服务器的数据库，沙盒会清空它；请换一个数据目录 / "
-    "this store is a server's, and a sandbox would empty it: name another folder or database"
+    "这是正式服务器的数据库，沙盒会清空它；请换一个数据目录",
+    "this store is a server's, and a sandbox would empty it: name another folder or database",
 )
 _WRONG_KEY_MESSAGE = (
-    "secret.key 不是该数据库的密钥，请恢复原密钥；若确已丢失，请运行 "
-    "hupan database accept-key（所有登录和验证码将失效） / "
-    "secret.key is not the key of this store: put its own back. If that is lost, run hupan "
-    "database accept-key; every session and code ends then"
-)
-_MISSING_KEY_MESSAGE = (
-    "缺少该数据库的密钥文件，请从备份恢复；若确已丢失，请运行 "
-    "hupan database accept-key（所有登录和验证码将失效） / "
-    "the key of this store is missing: restore it beside the store. If it is lost, run hupan "
-    "database accept-key; every session and code ends then. The key belongs at"
-)
-_MISSING_STORE_MESSAGE = (
-    "此处有密钥却没有数据库，数据库可能已被移走；请放回原处。若要新建空数据库，请运行 "
-    "hupan database create / "
-    "a key lies here and no store: perhaps the store was moved away. Put it back; to begin with "
-    "an empty one, run hupan database create. The store belongs at"
+    (
+        "secret.key 不是该数据库的密钥，请恢复原密钥；若确已丢失，请运行 "
+        "hupan database accept-key（所有登录和验证码将失效）"
+    ),
+    (
+        "secret.key is not the key of this store: restore the right one. If it is lost, run hupan "
+        "database accept-key; every session and code ends then"
+    ),
 )
 
 
@@ -85,8 +77,9 @@ def read_file_identity(path: Path) -> StoreIdentity:
             return StoreIdentity()
         return run_sync(read_identity(SqliteExecutor(connection)))
     except apsw.Error as error:
+        reason = localize_sqlite_error(error)
         raise StoreRefused(
-            f"无法读取数据库 / cannot read the store {path}: {format_sqlite_error(error)}"
+            f"无法读取数据库 {path}：{reason.zh}", f"cannot read the store {path}: {reason.en}"
         ) from error
     finally:
         connection.close()
@@ -126,9 +119,9 @@ def check_same_kind(identity: StoreIdentity, *, is_sandbox: bool) -> None:
     if identity.is_being_copied:
         return  # that is told instead
     if identity.is_sandbox and not is_sandbox:
-        raise StoreRefused(_SANDBOX_STORE_MESSAGE)
+        raise StoreRefused(*_SANDBOX_STORE_MESSAGE)
     if is_sandbox and not identity.is_sandbox and identity.is_served:
-        raise StoreRefused(_SERVER_STORE_MESSAGE)
+        raise StoreRefused(*_SERVER_STORE_MESSAGE)
 
 
 def check_same_key(identity: StoreIdentity, key: int) -> None:
@@ -140,7 +133,7 @@ def check_same_key(identity: StoreIdentity, key: int) -> None:
     if identity.is_being_copied or identity.is_sandbox:
         return
     if identity.key_fingerprint not in (0, key):
-        raise StoreRefused(_WRONG_KEY_MESSAGE)
+        raise StoreRefused(*_WRONG_KEY_MESSAGE)
 
 
 def check_key_exists(identity: StoreIdentity, path: Path) -> None:
@@ -154,7 +147,12 @@ def check_key_exists(identity: StoreIdentity, path: Path) -> None:
     if identity.is_being_copied or identity.is_sandbox:
         return
     if (identity.key_fingerprint or identity.is_served) and not path.exists():
-        raise StoreRefused(f"{_MISSING_KEY_MESSAGE} {path}")
+        raise StoreRefused(
+            f"缺少该数据库的密钥文件 {path}，请从备份恢复；若确已丢失，请运行 "
+            "hupan database accept-key（所有登录和验证码将失效）",
+            f"the key of this store is missing: restore it to {path}. If it is lost, run hupan "
+            "database accept-key; every session and code ends then",
+        )
 
 
 def check_store_exists(database: Path, key: Path) -> None:
@@ -165,7 +163,12 @@ def check_store_exists(database: Path, key: Path) -> None:
     """
     is_missing = not database.exists() or database.stat().st_size == 0
     if is_missing and key.exists():
-        raise StoreRefused(f"{_MISSING_STORE_MESSAGE} {database}")
+        raise StoreRefused(
+            f"此处有密钥却没有数据库，数据库可能已被移走；请放回原处：{database}。"
+            "若要新建空数据库，请运行 hupan database create",
+            "there is a key here and no store: perhaps the store was moved away. Put it back to "
+            f"{database}; to begin with an empty one, run hupan database create",
+        )
 
 
 async def claim_store(tx: Transaction, key: int, *, is_sandbox: bool) -> None:
@@ -180,7 +183,7 @@ async def claim_store(tx: Transaction, key: int, *, is_sandbox: bool) -> None:
     if is_sandbox and not identity.is_sandbox:
         for table in DATA_TABLES:
             if await tx.fetch_one(f"SELECT 1 FROM {table} LIMIT 1"):
-                raise StoreRefused(_SERVER_STORE_MESSAGE)
+                raise StoreRefused(*_SERVER_STORE_MESSAGE)
         await tx.execute(SET_VALUE, SANDBOX_NAME, 1)
     if identity.key_fingerprint != key:
         await tx.execute(SET_VALUE, KEY_NAME, key)

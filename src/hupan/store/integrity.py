@@ -10,7 +10,12 @@ from pathlib import Path
 import apsw
 
 from hupan.model import AccountId, StoreUnavailable
-from hupan.store.checksums import format_sqlite_error, is_checksum_error, is_corruption
+from hupan.store.checksums import (
+    format_sqlite_error,
+    is_checksum_error,
+    is_corruption,
+    localize_sqlite_error,
+)
 from hupan.store.coins import find_coin_inconsistencies
 from hupan.store.database import Reader
 from hupan.store.repair import find_unexplained_faults
@@ -103,7 +108,7 @@ async def check_file(path: Path) -> list[str]:
         check_task.exception()
         raise
     except apsw.Error as error:
-        raise StoreUnavailable(format_sqlite_error(error)) from error
+        raise StoreUnavailable(localize_sqlite_error(error)) from error
     finally:
         connection.close()
 

@@ -31,9 +31,11 @@ def check_is_sqlite_file(database: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreRefused(f"无法读写数据库 / cannot read and write {database}: {error}") from error
+        raise StoreRefused(
+            f"无法读写数据库 {database}：{error}", f"cannot read and write {database}: {error}"
+        ) from error
     if begin not in (b"", _SQLITE_MAGIC):
-        raise StoreRefused(f"该文件不是数据库 / this file is not a store: {database}")
+        raise StoreRefused(f"该文件不是数据库：{database}", f"this file is not a store: {database}")
 
 
 class StoreLock:
@@ -50,7 +52,9 @@ class StoreLock:
             self._lock_descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             chown_to_folder_owner(self._lock_descriptor, path.parent)
         except OSError as error:
-            raise StoreRefused(f"无法写入目录 / cannot write to {path.parent}: {error}") from error
+            raise StoreRefused(
+                f"无法写入目录 {path.parent}：{error}", f"cannot write to {path.parent}: {error}"
+            ) from error
         try:
             _acquire_lock(self._lock_descriptor)
         except OSError as error:
@@ -73,7 +77,8 @@ class StoreLock:
         except OSError as error:
             self.release()
             raise StoreRefused(
-                f"无法读写数据库 / cannot read and write {self._database}: {error}"
+                f"无法读写数据库 {self._database}：{error}",
+                f"cannot read and write {self._database}: {error}",
             ) from error
         try:
             _acquire_lock(file)
@@ -102,8 +107,9 @@ def check_not_open_by_other_path(database: Path) -> None:
     real = database.resolve()
     if _is_locked(real) and not _is_locked(real.with_name(f"{real.name}.lock")):
         raise StoreRefused(
-            "另一个 Hupan 正以其他名称（硬链接）使用该数据库，请使用同一路径 / another Hupan uses "
-            f"this store by another name, such as a hard link: name it as that one does: {database}"
+            f"另一个 Hupan 正以其他名称（硬链接）使用该数据库，请使用同一路径：{database}",
+            "another Hupan uses this store by another name, such as a hard link: name it as that "
+            f"one does: {database}",
         )
 
 
@@ -135,5 +141,6 @@ def _is_locked(path: Path) -> bool:
 
 def _store_in_use(database: Path) -> StoreRefused:
     return StoreRefused(
-        f"另一个 Hupan 正在使用该数据库 / another Hupan is using this store: {database}"
+        f"另一个 Hupan 正在使用该数据库：{database}",
+        f"another Hupan is using this store: {database}",
     )

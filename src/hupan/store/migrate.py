@@ -19,7 +19,7 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
-from hupan.store.checksums import enable_checksums, format_sqlite_error
+from hupan.store.checksums import enable_checksums, localize_sqlite_error
 from hupan.store.database import Row, StoreRefused, Value
 from hupan.store.sqlite import connect
 from hupan.store.wal import check_wal_intact
@@ -209,8 +209,9 @@ def migrate_file(path: Path, known: list[Migration] | None = None) -> list[Migra
         # What a crash left behind the end of the log must not look like damage after the next one.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except apsw.Error as error:
+        reason = localize_sqlite_error(error)
         raise StoreRefused(
-            f"数据库升级失败 / cannot migrate {path}: {format_sqlite_error(error)}"
+            f"无法升级数据库 {path}：{reason.zh}", f"cannot migrate {path}: {reason.en}"
         ) from error
     finally:
         connection.close()
@@ -224,14 +225,15 @@ def load_applied_from_file(path: Path) -> dict[int, str]:
         StoreRefused: there is no file, or it cannot be read; nothing was made.
     """
     if not path.exists():
-        raise StoreRefused(f"没有数据库 / there is no store: {path}")
+        raise StoreRefused(f"没有数据库：{path}", f"there is no store: {path}")
     check_wal_intact(path)
     connection = connect(path)
     try:
         return _read_applied(connection)
     except apsw.Error as error:
+        reason = localize_sqlite_error(error)
         raise StoreRefused(
-            f"无法读取数据库 / cannot read the store {path}: {format_sqlite_error(error)}"
+            f"无法读取数据库 {path}：{reason.zh}", f"cannot read the store {path}: {reason.en}"
         ) from error
     finally:
         connection.close()
@@ -247,8 +249,8 @@ def check_file_current(path: Path) -> None:
     check_migrations_known(applied, known, path)
     if len(applied) < len(known):
         raise StoreRefused(
-            "数据库尚未升级，请先运行 hupan database migrate / "
-            f"{path} is not up to date: run hupan database migrate"
+            f"数据库 {path} 尚未升级，请先运行 hupan database migrate",
+            f"{path} is not up to date: run hupan database migrate",
         )
 
 
@@ -306,13 +308,13 @@ def check_migrations_known(
     for number, digest in applied.items():
         if number not in digests:
             raise StoreRefused(
-                f"数据库由更新版本的 Hupan 写入，请升级程序 / {path} was written by a newer "
-                f"Hupan (migration {number:04}): upgrade the program"
+                f"数据库 {path} 由更新版本的 Hupan 写入（迁移 {number:04}），请升级程序",
+                f"{path} was written by a newer Hupan (migration {number:04}): upgrade the program",
             )
         if digests[number] != digest:
             raise StoreRefused(
-                f"数据库迁移 {number:04} 与程序不一致 / migration {number:04} of {path} "
-                "differs from the one this version knows"
+                f"数据库 {path} 的迁移 {number:04} 与本版本的不一致",
+                f"migration {number:04} of {path} differs from that of this version",
             )
 
 

@@ -54,8 +54,8 @@ async def ensure_exclusive(database: Database) -> None:
     row = await database.fetch_one(_COUNT_OTHER_CONNECTIONS)
     if row is not None and row[0] > 0:
         raise StoreRefused(
-            f"还有 {row[0]} 个 Hupan 连接在使用该数据库，请先停止 / "
-            f"{row[0]} connections of Hupan use this store: stop them first"
+            f"还有 {row[0]} 个 Hupan 连接在使用该数据库，请先停止",
+            f"{row[0]} connections of Hupan use this store: stop them first",
         )
 
 

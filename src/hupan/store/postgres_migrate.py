@@ -58,7 +58,8 @@ async def migrate_postgres(
         )
     except (*CONNECTION_FAILURES, asyncpg.PostgresError) as error:
         raise StoreRefused(
-            f"数据库升级失败 / cannot migrate {pool.dsn.display_url}: {error}"
+            f"无法升级数据库 {pool.dsn.display_url}：{error}",
+            f"cannot migrate {pool.dsn.display_url}: {error}",
         ) from error
 
 
@@ -74,8 +75,8 @@ async def check_current_postgres(pool: PostgresPool) -> None:
     check_migrations_known(applied, known, pool.dsn.display_url)
     if len(applied) < len(known):
         raise StoreRefused(
-            "数据库尚未升级，请先运行 hupan database migrate / "
-            f"{pool.dsn.display_url} is not up to date: run hupan database migrate"
+            f"数据库 {pool.dsn.display_url} 尚未升级，请先运行 hupan database migrate",
+            f"{pool.dsn.display_url} is not up to date: run hupan database migrate",
         )
 
 

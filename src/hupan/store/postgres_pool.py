@@ -95,8 +95,8 @@ class PostgresDsn:
         mode = self._sslmode() or ("disable" if self._is_local() else "verify-full")
         if mode not in _SSL_MODES:
             raise StoreRefused(
-                f"sslmode 只能是 verify-full 或 disable / sslmode must be {' or '.join(_SSL_MODES)}, "
-                f"not {mode}"
+                f"sslmode 只能是 verify-full 或 disable，而非 {mode}",
+                f"sslmode must be {' or '.join(_SSL_MODES)}, not {mode}",
             )
         if mode == "disable":
             return False
@@ -104,7 +104,8 @@ class PostgresDsn:
             return ssl.create_default_context(cafile=self.ca_file or None)
         except (OSError, ssl.SSLError) as error:
             raise StoreRefused(
-                f"无法读取 CA 证书 / cannot read the CA file {Path(self.ca_file)}: {error}"
+                f"无法读取 CA 证书 {Path(self.ca_file)}：{error}",
+                f"cannot read the CA file {Path(self.ca_file)}: {error}",
             ) from error
 
     def _sslmode(self) -> str:

@@ -24,7 +24,12 @@ from struct import pack
 
 import apsw
 
-from hupan.store.checksums import CHECKSUM_BYTES, format_sqlite_error, get_checksum_vfs
+from hupan.store.checksums import (
+    CHECKSUM_BYTES,
+    format_sqlite_error,
+    get_checksum_vfs,
+    localize_sqlite_error,
+)
 from hupan.store.database import StoreRefused
 from hupan.store.migrate import CREATE_MIGRATIONS_TABLE, load_migrations, read_applied_on_connection
 from hupan.store.sqlite import connect
@@ -217,8 +222,9 @@ def _has_checksums(header: bytes) -> bool:
 
 
 def _open_error(path: Path, error: apsw.Error) -> StoreRefused:
+    reason = localize_sqlite_error(error)
     return StoreRefused(
-        f"无法打开数据库 / cannot open the store {path}: {format_sqlite_error(error)}"
+        f"无法打开数据库 {path}：{reason.zh}", f"cannot open the store {path}: {reason.en}"
     )
 
 
@@ -272,9 +278,10 @@ def _repair_all(path: Path, *, accept_unknown: bool) -> bool:
 
 def _check_no_faults(path: Path, faults: list[str]) -> None:
     if faults:
+        found = "; ".join(faults[:3])
         raise StoreRefused(
-            f"数据库已损坏，请恢复备份 / {path} is damaged: restore a backup. Found: "
-            f"{'; '.join(faults[:3])}"
+            f"数据库 {path} 已损坏，请恢复备份。发现：{found}",
+            f"{path} is damaged: restore a backup. Found: {found}",
         )
 
 
@@ -283,11 +290,11 @@ def _check_no_unknown_pages(path: Path, pages: dict[str, list[int]]) -> None:
         return
     shown = ", ".join(f"{table} ({len(which)})" for table, which in sorted(pages.items()))
     raise StoreRefused(
-        "数据页校验和不符：数据已损坏，或被其他 SQLite 程序修改过。请恢复备份；"
-        "若确认是您自己的修改，请运行 hupan database accept-writes / "
+        f"{path} 的数据页校验和不符：数据已损坏，或被其他 SQLite 程序修改过。请恢复备份；"
+        f"若确认是您自己的修改，请运行 hupan database accept-writes。表与页：{shown}",
         f"pages of {path} have a wrong checksum: they are damaged, or another SQLite program "
         "changed them. Restore a backup; if the change was yours, run hupan database "
-        f"accept-writes. Tables and pages: {shown}"
+        f"accept-writes. Tables and pages: {shown}",
     )
 
 

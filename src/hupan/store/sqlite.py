@@ -20,6 +20,7 @@ from hupan.store.checksums import (
     get_table_names,
     is_checksum_error,
     is_corruption,
+    localize_sqlite_error,
     reserve_checksum_bytes,
 )
 from hupan.store.database import DatabaseStats, Result, Row, StoreRefused, Transaction, Value
@@ -233,7 +234,7 @@ class SqliteDatabase:
                 error = retry_error
         self._failed_reads += 1
         self._has_met_damage = self._has_met_damage or is_corruption(error)
-        raise StoreUnavailable(format_sqlite_error(error)) from error
+        raise StoreUnavailable(localize_sqlite_error(error)) from error
 
     async def _try_repair(self) -> bool:
         """Mends once for all who wait; not again at once, for then the page is damaged."""
@@ -267,7 +268,8 @@ def connect(path: Path, vfs: str = "", *, verify_checksums: bool = True) -> apsw
         StoreRefused: SQLite is too old, or the file cannot be opened as a database.
     """
     if apsw.SQLITE_VERSION_NUMBER < MIN_SQLITE_VERSION:
-        raise StoreRefused(f"SQLite 版本过旧 / SQLite is too old: {apsw.sqlite_lib_version()}")
+        version = apsw.sqlite_lib_version()
+        raise StoreRefused(f"SQLite 版本过旧：{version}", f"SQLite is too old: {version}")
     try:
         connection = apsw.Connection(str(path), vfs=vfs or get_checksum_vfs())
         reserve_checksum_bytes(connection)
@@ -280,7 +282,8 @@ def connect(path: Path, vfs: str = "", *, verify_checksums: bool = True) -> apsw
             connection.execute("PRAGMA checksum_verification = OFF").fetchall()
         connection.execute(_PRAGMAS).fetchall()
     except apsw.Error as error:
+        reason = localize_sqlite_error(error)
         raise StoreRefused(
-            f"无法打开数据库 / cannot open the store {path}: {format_sqlite_error(error)}"
+            f"无法打开数据库 {path}：{reason.zh}", f"cannot open the store {path}: {reason.en}"
         ) from error
     return connection

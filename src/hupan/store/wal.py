@@ -53,12 +53,13 @@ def check_wal_intact(database: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreRefused(f"无法读取 / cannot read {path}: {error}") from error
+        raise StoreRefused(f"无法读取 {path}：{error}", f"cannot read {path}: {error}") from error
     if lost:
         raise StoreRefused(
-            f"预写日志已损坏，继续启动会丢失已确认的写入，请恢复备份 / {path} is damaged, and "
-            f"{lost} commits behind the damage would be lost: restore a backup. To go on with what "
-            "was written before the log began, move that file away"
+            f"预写日志 {path} 已损坏，继续启动会丢失其后已确认的 {lost} 次提交，请恢复备份。"
+            "若要以日志之前的内容继续，请移走该文件",
+            f"{path} is damaged, and {lost} commits behind the damage would be lost: restore a "
+            "backup. To go on with what was written before the log began, move that file away",
         )
 
 

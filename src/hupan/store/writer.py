@@ -14,8 +14,14 @@ from typing import Any, cast
 
 import apsw
 
+from hupan.localized import LocalizedText
 from hupan.model import StoreUnavailable
-from hupan.store.checksums import format_sqlite_error, is_checksum_error, is_corruption
+from hupan.store.checksums import (
+    format_sqlite_error,
+    is_checksum_error,
+    is_corruption,
+    localize_sqlite_error,
+)
 from hupan.store.database import Conflict, Result, Transaction
 from hupan.store.wal import WalMaintenance
 
@@ -25,9 +31,9 @@ MAX_CHANGES_PER_COMMIT = 128
 MAX_PENDING_CHANGES = 2048
 IDLE_MAINTENANCE_SECONDS = 1.0
 """How often the log is looked after while nothing is written."""
-FILE_MOVED_MESSAGE = (
-    "数据库文件已被移走或替换，请放回原处或重启服务器 / the store's file was moved away or "
-    "replaced: put it back, or restart the server"
+FILE_MOVED_MESSAGE = LocalizedText(
+    "数据库文件已被移走或替换，请放回原处或重启服务器",
+    "the store's file was moved away or replaced: put it back, or restart the server",
 )
 _log = logging.getLogger("hupan.store")
 
@@ -159,7 +165,7 @@ class Writer:
     def _commit_group(self, group: list[PendingChange]) -> None:
         """Runs a group in one transaction; a failure of the machine fails all of it."""
         if not self._wal_maintenance.file.is_unchanged():
-            self._fail_group(group, FILE_MOVED_MESSAGE)
+            self._fail_group(group, FILE_MOVED_MESSAGE.en)
             return
         changes_before = self._connection.total_changes()
         try:
@@ -180,7 +186,7 @@ class Writer:
             if self._retry_individually(group, error):
                 return
             for pending in group:
-                pending.error = StoreUnavailable(format_sqlite_error(error))
+                pending.error = StoreUnavailable(localize_sqlite_error(error))
 
     def _fail_group(self, group: list[PendingChange], reason: str) -> None:
         if self._last_failure != reason:

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/limits.md anew: `python -m hupan.app.limit_document docs/limits.md`."""
+"""Generate the tables of docs/limits.md in place: `python -m tools.docs.limits docs/limits.md`."""
 
 import sys
 from html import escape

@@ -1,0 +1,65 @@
+"""The language of the terminal: Chinese or English, one of them in every line.
+
+It is known before the first help text is made, so a module of commands may call `say` while it is
+imported. Log lines are English whatever is chosen here.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from hupan.localized import LocalizedText
+
+LANGUAGE_VARIABLE = "HUPAN_LANG"
+LANGUAGE_OPTION = "--lang"
+_LOCALE_VARIABLES = (LANGUAGE_VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
+_NEUTRAL_LOCALES = {"", "c", "posix"}
+_CHINESE_ENCODINGS = ("utf", "gb", "cp936", "big5", "hz", "iso2022_cn")
+
+
+def choose_english(arguments: Sequence[str], environ: Mapping[str, str], encoding: str) -> bool:
+    """Return whether the terminal speaks English.
+
+    Args:
+        arguments: the command line after the program's name.
+        environ: the environment; the first variable that names a language decides.
+        encoding: that of standard output, which decides where nothing names a language.
+    """
+    for name in (
+        _find_option(arguments),
+        *(environ.get(variable, "") for variable in _LOCALE_VARIABLES),
+    ):
+        language = name.partition(".")[0].partition("@")[0].lower()
+        if language not in _NEUTRAL_LOCALES:
+            return not language.startswith("zh")
+    return not encoding.lower().startswith(_CHINESE_ENCODINGS)
+
+
+def _find_option(arguments: Sequence[str]) -> str:
+    """Return the value of `--lang`, which stands before the command; "" without one."""
+    found, words = "", iter(arguments)
+    for word in words:
+        if not word.startswith("-"):
+            break
+        if word == LANGUAGE_OPTION:
+            found = next(words, "")
+        elif word.startswith(f"{LANGUAGE_OPTION}="):
+            found = word.partition("=")[2]
+    return found
+
+
+ENGLISH: Final = choose_english(
+    sys.argv[1:], os.environ, getattr(sys.stdout, "encoding", None) or ""
+)
+"""Whether this process speaks English on the terminal."""
+
+
+def say(zh: str, en: str) -> str:
+    """Return the text in the language of the terminal."""
+    return en if ENGLISH else zh
+
+
+def say_text(text: LocalizedText) -> str:
+    """Return a text of a lower layer in the language of the terminal."""
+    return text.text(ENGLISH)
