@@ -21,7 +21,7 @@ import msgspec
 from bench.harness.cores import on
 from bench.harness.stores import PASSWORD
 from bench.load.results import LoadResult, percentile
-from hupan.domain import hashing as argon2id
+from hupan.domain import hash_worker as argon2id
 
 PAGE_BYTES = 4096
 

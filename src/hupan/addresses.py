@@ -1,14 +1,14 @@
-"""The form of a target under which its events are counted, and under which nothing else is.
+"""Phone numbers, e-mail addresses and client IP networks: parsing, folding and masking.
 
-Many mail systems deliver `name+anything@host` to `name@host`, and one large system ignores dots in
-the local part. Limits count such addresses together, so that one mailbox has one limit (security
-X11). Identity is never compared in this form: two people may own two such addresses.
+Many mail systems deliver `name+anything@host` to `name@host`, and Gmail ignores dots in the local
+part. Limits count such addresses together, so one mailbox has one limit (security X11). Identities
+are never compared in this folded form: two people may own two such addresses.
 
-A household or a server of IPv6 has a whole /64, so that is one host; who has many addresses of
-IPv4 has most often those beside each other (security C6, C11, E4).
+An IPv6 household or server has a whole /64, which counts as one host. A client with many IPv4
+addresses usually has adjacent ones (security C6, C11, E4).
 
-Whoever earns on messages asks for codes to numbers that cost: of far countries, of services. Such
-a number is answered like any other, and nothing is sent.
+SMS pumping asks for codes to numbers that cost money: in far countries, of premium services. Such
+a request gets the usual response, and no message is sent.
 """
 
 import json
@@ -22,13 +22,12 @@ from msgspec import Struct
 
 from hupan.errors import InvalidField
 from hupan.model import Channel
-from hupan.store.migrate import to_ascii_domain
 
 _DOT_INSENSITIVE_DOMAINS = ("gmail.com", "googlemail.com")
 
 
 def fold_for_limits(channel: Channel, key: str) -> str:
-    """Return what the events of a target are counted under; a phone number is its own form."""
+    """Return the form of a contact under which its events are counted; phone numbers are unchanged."""
     if channel == "sms":
         return key
     local, _, domain = key.lower().rpartition("@")
@@ -40,7 +39,6 @@ def fold_for_limits(channel: Channel, key: str) -> str:
 
 
 def _ascii_domain(domain: str) -> str:
-    """Return the ASCII form of a domain, or the domain itself when it has none."""
     if domain.isascii():
         return domain
     try:
@@ -50,7 +48,7 @@ def _ascii_domain(domain: str) -> str:
 
 
 MAX_CONTACT_CHARACTERS = 320
-"""Of what is looked at at all, as on the wire."""
+"""The longest input that is parsed, as on the wire."""
 _MAINLAND_PHONE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
 _INTERNATIONAL_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 # What stands between the digits of a number that was copied from elsewhere.
@@ -74,12 +72,12 @@ MAX_EMAIL_CHARACTERS = 254
 
 @dataclass(frozen=True, slots=True)
 class ContactAddress:
-    """A number or an address that a code can be sent to.
+    """A phone number or e-mail address that a code can be sent to.
 
     Attributes:
-        channel: how a message gets there.
+        channel: how messages reach it.
         key: the normal form that is compared, and claimed in `identities`.
-        address: the form that a message is sent to and that its owner is shown.
+        address: the form that messages are sent to and that the owner sees.
     """
 
     channel: Channel
@@ -88,26 +86,25 @@ class ContactAddress:
 
     @property
     def identity_kind(self) -> Literal["phone", "email"]:
-        """The kind of identity that it is."""
         return "phone" if self.channel == "sms" else "email"
 
 
 @dataclass(frozen=True, slots=True)
 class ContactParser:
-    """Reads targets from the wire, by the server's settings.
+    """Parses contacts according to the server's settings.
 
     Attributes:
-        allow_international: whether numbers with a country code other than 86 are taken.
-        strict_email: whether addresses must pass strict checks; the reference's own samples do not.
+        allow_international: accept phone numbers with country codes other than 86.
+        strict_email: apply strict checks to addresses; the reference's own samples fail them.
     """
 
     allow_international: bool = False
     strict_email: bool = True
 
     def parse_phone(self, text: str, field: str) -> ContactAddress:
-        """A phone number: `1` and ten digits; a leading +86, 0086 or 86 is dropped.
+        """Parse a phone number: `1` and ten digits; a leading +86, 0086 or 86 is dropped.
 
-        It may come as people paste it, see `plain_number`.
+        Pasted formats are accepted, see `normalize_phone`.
 
         Raises:
             InvalidField: it is no such number.
@@ -120,9 +117,9 @@ class ContactParser:
         raise InvalidField(field)
 
     def parse_email(self, text: str, field: str) -> ContactAddress:
-        """An e-mail address: one, ASCII; compared without regard to case (security U7).
+        """Parse one ASCII e-mail address; case does not matter in comparisons (security U7).
 
-        An international domain is given, kept and sent to in its ASCII form, `xn--…`.
+        An international domain is accepted, stored and sent to in its ASCII form, `xn--…`.
 
         Raises:
             InvalidField: it is no such address.
@@ -136,7 +133,7 @@ class ContactParser:
         return ContactAddress("email", address.lower(), f"{local}@{domain.lower()}")
 
     def parse_contact(self, text: str, field: str) -> ContactAddress:
-        """A number or an address as an operator writes it, also with a domain of other letters.
+        """Parse a phone number or e-mail address typed by an operator, also with a Unicode domain.
 
         Raises:
             InvalidField: it is neither.
@@ -170,11 +167,28 @@ def _validate_strictly(address: str, field: str) -> str:
     return checked.ascii_email or address
 
 
-def normalize_phone(text: str) -> str:
-    """A number without what stands around and between its digits; "" for what holds none.
+def to_ascii_domain(text: str) -> str:
+    """Return the address with its domain in ASCII (UTS 46), or unchanged if it has no such form."""
+    local, at, domain = text.rpartition("@")
+    if not at or domain.isascii() or len(text) > MAX_CONTACT_CHARACTERS:
+        return text
+    import email_validator  # noqa: PLC0415 - 25 ms at import, needed only for what is not ASCII
 
-    Dashes, dots, brackets and blanks of all kinds, full-width characters, unseen marks; `00` before
-    a country's code is `+`. One digit alone behind a dot is a fraction, so that is no number.
+    try:
+        read = email_validator.validate_email(
+            f"a@{domain}", check_deliverability=False, globally_deliverable=False
+        )
+    except email_validator.EmailNotValidError:
+        return text
+    return f"{local}@{read.ascii_domain.lower()}"
+
+
+def normalize_phone(text: str) -> str:
+    """Remove everything around and between the digits of a phone number; "" if it is not one.
+
+    Removed are dashes, dots, brackets, spaces of all kinds and invisible marks; full-width characters
+    become ASCII, and `00` before a country code becomes `+`. A single digit after a dot is a decimal
+    fraction, so that is no number.
     """
     if len(text) > MAX_CONTACT_CHARACTERS or _LINE_BREAKS.search(text):
         return ""
@@ -186,12 +200,12 @@ def normalize_phone(text: str) -> str:
 
 
 def clean_pasted_id(text: str) -> str:
-    """An id as it was pasted, without blanks and unseen marks around it."""
+    """Remove the whitespace and invisible marks around a pasted id."""
     return _INVISIBLE.sub("", text[:MAX_CONTACT_CHARACTERS]).translate(_FULL_WIDTH_TO_ASCII).strip()
 
 
 def fold_for_search(text: str) -> str:
-    """What a number or an address is looked for by, where no rule says whether it is one."""
+    """Return the form in which contacts are searched, for text that need not be a whole contact."""
     if "@" in text:
         return to_ascii_domain(text.strip()).lower()
     number = normalize_phone(text)
@@ -201,7 +215,6 @@ def fold_for_search(text: str) -> str:
 
 
 _MASKABLE_PHONE = re.compile(r"\+?[0-9]{7,15}")
-_MASKABLE_MAINLAND_PHONE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
 _MASKABLE_EMAIL = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@([A-Za-z0-9.-]{1,253})")
 _UNQUOTED_VALUE = re.compile(r"[A-Za-z0-9_.:@*+/?-]+")
 _PHONES_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])\+?[0-9]{7,15}(?![0-9A-Za-z])")
@@ -214,13 +227,13 @@ _EMAILS_IN_TEXT = re.compile(r"[\x21-\x7e]{1,64}@[A-Za-z0-9.-]{1,253}")
 # Where such a domain ends a text without blanks does not tell; so only what is before it is masked.
 _IDN_EMAILS_IN_TEXT = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@(?=[^\x00-\x7f])")
 FULLY_MASKED = "?"
-"""Stands for what is no number and no address: it may be anything, also somebody's password."""
+"""Stands for text that is no contact: it may be anything, even a password."""
 
 
 def mask_contact(target: str) -> str:
-    """A number as 139****0001, an address as a***@example.com; `?` for everything else."""
+    """Mask a number as 139****0001 and an address as a***@example.com; `?` for everything else."""
     text = to_ascii_domain(target.strip()) if "@" in target else normalize_phone(target)
-    if chinese := _MASKABLE_MAINLAND_PHONE.fullmatch(text):
+    if chinese := _MAINLAND_PHONE.fullmatch(text):
         text = chinese[1]
     if _MASKABLE_PHONE.fullmatch(text):
         return f"{text[:3]}****{text[-4:]}" if len(text) > len("1234567") else "****"
@@ -229,7 +242,7 @@ def mask_contact(target: str) -> str:
 
 
 def mask_contacts_in(text: str) -> str:
-    """Return a text that an operator wrote, with the numbers and addresses in it masked."""
+    """Mask the phone numbers and addresses in a text written by an operator."""
     without_numbers = _PASTED_PHONES_IN_TEXT.sub(lambda found: mask_contact(found[0]), text)
     without_numbers = _PHONES_IN_TEXT.sub(lambda found: mask_contact(found[0]), without_numbers)
     without_domains = _IDN_EMAILS_IN_TEXT.sub(r"\1***@", without_numbers)
@@ -237,7 +250,7 @@ def mask_contacts_in(text: str) -> str:
 
 
 def format_log_fields(fields: Mapping[str, str]) -> str:
-    """Fields as `key=value`, `-` for none; what could end or forge a line is escaped."""
+    """Format fields as `key=value`, `-` for empty values; escape what could end or forge a log line."""
     return " ".join(f"{key}={_format_log_value(value)}" for key, value in fields.items())
 
 
@@ -251,19 +264,19 @@ IpAddress: TypeAlias = IPv4Address | IPv6Address
 IpNetwork: TypeAlias = IPv4Network | IPv6Network
 
 HOST_PREFIX_BITS = {4: 32, 6: 64}
-"""The bits that tell hosts apart, by the version of IP."""
+"""The prefix length of one host, by IP version."""
 WIDEST_PREFIX_BITS = {4: 24, 6: 48}
-"""The widest network that anything is counted under."""
+"""The widest network that has counters of its own, by IP version."""
 
 
 class ClientOrigin(Struct, frozen=True):
-    """An address and what it is counted under; the texts are "" where there is no address.
+    """A client address and the networks it is counted under; "" if there is no address.
 
     Attributes:
         host: the /32 of IPv4, the /64 of IPv6.
         block: the /24 of IPv4, the /64 of IPv6.
         network: the /24 of IPv4, the /48 of IPv6.
-        subnet: the /56 of IPv6, what many providers give to one customer; "" of IPv4.
+        subnet: the /56 of IPv6, which many providers assign to one customer; "" for IPv4.
     """
 
     address: IpAddress | None
@@ -274,21 +287,20 @@ class ClientOrigin(Struct, frozen=True):
 
     @property
     def site(self) -> str:
-        """The /48 of IPv6; "" of IPv4."""
+        """The /48 of IPv6; "" for IPv4."""
         return self.network if self.subnet else ""
 
     @property
     def ipv4_block(self) -> str:
-        """The /24 of IPv4; "" of IPv6."""
+        """The /24 of IPv4; "" for IPv6."""
         return "" if self.subnet else self.network
 
 
 UNKNOWN_ORIGIN = ClientOrigin(None)
-"""Where requests come from that have no address, and operators."""
+"""The origin of requests without an address, and of operators."""
 
 
 def origin_from_address(address: IpAddress | None) -> ClientOrigin:
-    """What an address is counted under."""
     if isinstance(address, IPv4Address):
         network = str(IPv4Network((int(address), 24), strict=False))
         return ClientOrigin(address, f"{address}/32", network, network)
@@ -301,7 +313,7 @@ def origin_from_address(address: IpAddress | None) -> ClientOrigin:
 
 
 def iter_origins(network: IpNetwork) -> Iterator[ClientOrigin]:
-    """Every host of a network, once each: up to 65,536 of one as wide as `WIDEST_PREFIX`."""
+    """Yield each host of a network once: up to 65,536 if it is as wide as `WIDEST_PREFIX_BITS`."""
     step = HOST_PREFIX_BITS[network.version]
     hosts = network.subnets(new_prefix=step) if network.prefixlen < step else iter([network])
     return (origin_from_address(host.network_address) for host in hosts)
@@ -313,11 +325,11 @@ _PREFIX_DIGITS = 7
 
 
 class SmsDestinations:
-    """Tells numbers that may be sent to from others.
+    """Decides which phone numbers may receive SMS.
 
     Args:
-        regions: countries other than China, as ISO 3166 names them: `HK`, `SG`.
-        enabled: whether anything is refused at all.
+        regions: allowed regions besides mainland China, as ISO 3166 codes: `HK`, `SG`.
+        enabled: whether any number is refused.
     """
 
     def __init__(self, regions: Collection[str], *, enabled: bool) -> None:
@@ -325,7 +337,7 @@ class SmsDestinations:
         self._enabled = enabled
 
     def is_allowed(self, target: ContactAddress) -> bool:
-        """Whether a message to a target leaves: any address, and mobile numbers of some places."""
+        """Return whether messages to a contact are sent: all addresses, mobile numbers of some regions."""
         if not self._enabled or target.channel == "email":
             return True
         if _MAINLAND_NUMBER.fullmatch(target.key):
@@ -345,6 +357,6 @@ class SmsDestinations:
 
 
 def number_prefix(target: ContactAddress) -> str:
-    """The digits that numbers beside each other share, "" for an address."""
+    """Return the leading digits shared by adjacent numbers; "" for an e-mail address."""
     digits = target.key.lstrip("+")
     return digits[:_PREFIX_DIGITS] if target.channel == "sms" else ""

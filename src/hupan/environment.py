@@ -18,13 +18,14 @@ from hupan.delivery.sms import GatewaySender
 from hupan.delivery.sms_options import GatewayOptions, SuccessRule
 from hupan.delivery.smtp import SmtpOptions, SmtpSender
 from hupan.domain.captchas import IssuedCaptcha
-from hupan.domain.hashing import HashCost
+from hupan.domain.hash_worker import HashCost
 from hupan.domain.profiles import VisibleFields
 from hupan.geoip import CountryResolver, LazyCountryResolver, open_bundled_table, open_mmdb_table
 from hupan.localized import LocalizedText
 from hupan.model import Channel
 from hupan.rng import RandomSource, SystemRandomSource
 from hupan.rules import (
+    CENTS_PER_COIN,
     DAY_SECONDS,
     Adverts,
     ContactRules,
@@ -77,7 +78,6 @@ def make_server_environment(senders: Mapping[Channel, Sender]) -> Environment:
 
 
 MINUTE_SECONDS = 60
-CENTS_PER_COIN = 100
 PRODUCT_NAMES = ("hupan", "湖畔", "yunhu", "云湖")
 MIN_PASSWORD_CHARACTERS = {"asvs": 8, "nist-4": 15}
 """Code points of a new password (security P1)."""

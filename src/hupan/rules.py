@@ -1,4 +1,4 @@
-"""What the domain takes from the server's settings; each value's meaning stands in config."""
+"""Values that the domain takes from the settings: limits, lifetimes, rewards and policies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,15 +8,18 @@ from hupan.model import Channel, Limit, Session, Viewer
 
 HOUR_SECONDS = 3600
 DAY_SECONDS = 24 * HOUR_SECONDS
+MAX_UNIX_TIME = 253_402_300_799
+"""The end of the year 9999, the last time that can be formatted as text."""
+CENTS_PER_COIN = 100
 
 
 @dataclass(frozen=True, slots=True)
 class CodeShares:
-    """Parts of the codes that a channel may send in a day; what is kept for accounts is the rest.
+    """Shares of the codes that a channel may send in a day; the rest is reserved for accounts.
 
     Attributes:
-        without_account: codes to numbers and addresses without an account.
-        with_account: codes to those with one; counted for the sake of the same duration (security E2).
+        without_account: codes to contacts without an account.
+        with_account: codes to contacts with one; counted so that both take equally long (security E2).
     """
 
     without_account: Limit
@@ -25,11 +28,11 @@ class CodeShares:
 
 @dataclass(frozen=True, slots=True)
 class NoticeLimits:
-    """How many notices a channel may send in a day.
+    """Maximum number of notices that a channel sends in a day.
 
     Attributes:
-        first: those that a target is told for the first time that day.
-        other: all others.
+        first: the first notice of its kind to a contact on that day.
+        other: all other notices.
     """
 
     first: tuple[Limit, ...] = ()
@@ -38,17 +41,17 @@ class NoticeLimits:
 
 @dataclass(frozen=True, slots=True)
 class StoredLimits:
-    """Every limit that is counted in the store; with `enabled` off none is.
+    """Every limit that is counted in the store; none applies unless `enabled`.
 
     Attributes:
-        wrong_passwords: of one target, from one network or one device of the owner.
-        wrong_passwords_all_networks: of one target, from all networks together.
-        sign_ins: right passwords of one target.
-        code_sends: of one target.
+        wrong_passwords: per contact, from one network or one device of the owner.
+        wrong_passwords_all_networks: per contact, from all networks together.
+        sign_ins: correct passwords per contact.
+        code_sends: per contact.
         server_code_sends: codes of the whole server, by channel.
-        code_shares: parts of them, by channel.
+        code_shares: shares of these, by channel.
         server_notices: notices of the whole server, by channel.
-        adjacent_numbers: numbers with the same first digits (security C12).
+        adjacent_numbers: numbers that share their leading digits (security C12).
     """
 
     enabled: bool
@@ -65,7 +68,7 @@ class StoredLimits:
 
 @dataclass(frozen=True, slots=True)
 class InvitationRules:
-    """What inviting is worth; a reward of 0 is none."""
+    """Invitation targets and rewards; 0 means no reward."""
 
     target_day: int = 10
     target_total: int = 100
@@ -75,20 +78,23 @@ class InvitationRules:
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
-    """How long sessions live, and how many an account may have (security T4).
+    """Lifetime of sessions, and how many an account may have (security T4).
 
     Attributes:
-        idle_seconds: without use; the first request of a day is the one that counts as use.
-        absolute_seconds: since the sign-in, whatever the use.
-        max_sessions: sessions of one account; one more ends the oldest.
+        idle_seconds: maximum time without use; only the first request of a day counts as use.
+        absolute_seconds: maximum time since sign-in.
+        max_sessions: per account; one more ends the oldest.
     """
 
     idle_seconds: int = 30 * DAY_SECONDS
     absolute_seconds: int = 180 * DAY_SECONDS
     max_sessions: int = 10
 
+    def cutoffs(self, now: int) -> tuple[int, int]:
+        """Return the latest times of sign-in and of last use of sessions that have expired."""
+        return now - self.absolute_seconds, now - self.idle_seconds
+
     def has_expired(self, session: Session | Viewer, now: float) -> bool:
-        """Whether a session may not be used any more."""
         return (
             now >= session.last_used_at + self.idle_seconds
             or now >= session.signed_in_at + self.absolute_seconds
@@ -97,10 +103,10 @@ class SessionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ProfileEditRules:
-    """What a nickname or an avatar may be changed to, and what the first change is worth.
+    """Allowed avatar hosts and the rewards for the first change of nickname and avatar.
 
     Attributes:
-        avatar_hosts: where avatars may lie, `*.` before a name for all below it; none for anywhere.
+        avatar_hosts: `*.` before a name allows all its subdomains; empty allows any host.
     """
 
     avatar_hosts: tuple[str, ...] = ()
@@ -110,12 +116,12 @@ class ProfileEditRules:
 
 @dataclass(frozen=True, slots=True)
 class Adverts:
-    """The advertisements that clients show, if any are `shown` at all.
+    """Advertisements in clients, if `shown`.
 
     Attributes:
-        android_code_id: what an advertising service knows the app by, "" for none.
-        ios_code_id: likewise.
-        bottom_height: of the place for them, in the client's own unit.
+        android_code_id: the app's id at the advertising service, "" for none.
+        ios_code_id: the same for iOS.
+        bottom_height: height of the advertisement, in the client's own unit.
     """
 
     shown: bool = False
@@ -126,7 +132,7 @@ class Adverts:
 
 @dataclass(frozen=True, slots=True)
 class ServerRules:
-    """The rules of one server."""
+    """General rules of a server."""
 
     zone: ZoneInfo
     sign_up_open: bool = True
@@ -137,11 +143,11 @@ class ServerRules:
 
 @dataclass(frozen=True, slots=True)
 class ContactRules:
-    """When a number or an address may be changed, and how long that can be undone.
+    """When a contact may be changed, and how long a change can be undone.
 
     Attributes:
-        fresh_seconds: a session younger than this needs no other proof (security D2).
-        step_up_seconds: how long a proof counts.
+        fresh_seconds: a session younger than this needs no further proof (security D2).
+        step_up_seconds: how long a step-up verification is valid.
         undo_seconds: how long an operator can undo a change (security A2).
     """
 
@@ -152,11 +158,11 @@ class ContactRules:
 
 @dataclass(frozen=True, slots=True)
 class PasswordRules:
-    """What a new password must be (security P1, P3).
+    """Requirements on new passwords (security P1, P3).
 
     Attributes:
-        min_characters: code points.
-        context_words: names of the product and its hosts, which make no password.
+        min_characters: in code points.
+        context_words: names of the product and its hosts, which do not count as a password.
     """
 
     min_characters: int = 8

@@ -31,17 +31,13 @@ from hupan.domain.contacts import Contacts, StepUps
 from hupan.domain.deletion import AccountDeletion
 from hupan.domain.devices import Devices, DeviceSettings
 from hupan.domain.discovery import Discovery
+from hupan.domain.hashing import PasswordHasher
 from hupan.domain.invitations import Invitations
 from hupan.domain.limits import LimitCounters, LimitResets
 from hupan.domain.login import CodeLogins, PasswordLogins
 from hupan.domain.medals import Medals
 from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter
-from hupan.domain.passwords import (
-    PasswordHasher,
-    PasswordPolicy,
-    PasswordResets,
-    load_common_passwords,
-)
+from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_passwords
 from hupan.domain.profiles import PersonalDataService, Privacy, ProfileEdits, Profiles, Remarks
 from hupan.domain.provisioning import AccountProvisioner
 from hupan.domain.recovery import AccountRecovery, ContactUndo

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from hupan.domain.accounts import Bans
-from hupan.domain.hashing import HashCost
+from hupan.domain.hash_worker import HashCost
+from hupan.domain.hashing import PasswordHasher
 from hupan.domain.login import PasswordLogins
-from hupan.domain.passwords import PasswordHasher
 from hupan.errors import WrongEmailOrPassword
 from hupan.model import Limit
 from hupan.ratelimit.stored import StoredLimiter

@@ -12,15 +12,11 @@ from hupan.crypto import SecretBox
 from hupan.domain.accounts import AccountCreator
 from hupan.domain.codes import NO_ACCOUNT, CodePurpose, Codes
 from hupan.domain.contacts import Contacts, StepUps
-from hupan.domain.hashing import HashCost
+from hupan.domain.hash_worker import HashCost
+from hupan.domain.hashing import PasswordHasher
 from hupan.domain.login import CodeLogins
 from hupan.domain.outbox import NoticeQueue, OutboxWriter
-from hupan.domain.passwords import (
-    PasswordHasher,
-    PasswordPolicy,
-    PasswordResets,
-    load_common_passwords,
-)
+from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_passwords
 from hupan.domain.recovery import ContactUndo
 from hupan.domain.sessions import Device, Sessions, Tokens
 from hupan.domain.timekeeping import DayCalendar

@@ -6,7 +6,7 @@ from argon2.low_level import Type, hash_secret
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hupan.domain.hashing import HashCost, hash_password, verify_password
+from hupan.domain.hash_worker import HashCost, hash_password, verify_password
 
 pytestmark = pytest.mark.one_engine
 CHEAP = HashCost(memory_kib=8, passes=1)

@@ -125,14 +125,14 @@ def test_a_stop_is_never_blocked(phase: str, caplog: pytest.LogCaptureFixture) -
 
 CHORES: dict[str, tuple[object, str]] = {
     "expired rows": (housekeeping, "purge_codes"),
-    "sessions": (Devices, "forget_expired"),
-    "contact changes": (ContactUndo, "forget_expired"),
+    "sessions": (Devices, "purge_expired"),
+    "contact changes": (ContactUndo, "purge_expired"),
     "erasures": (AccountDeletion, "erase_due"),
-    "signs of an attack": (AttackDetector, "look"),
-    "limits": (MemoryLimitReset, "look"),
-    "claims": (OrphanIdentityRepair, "repair"),
-    "integrity check": (IntegrityChecker, "look_when_due"),
-    "outbox": (courier.OutboxWorker, "_take_on"),
+    "signs of an attack": (AttackDetector, "check_hour"),
+    "limits": (MemoryLimitReset, "apply_requested"),
+    "claims": (OrphanIdentityRepair, "run"),
+    "integrity check": (IntegrityChecker, "run_when_due"),
+    "outbox": (courier.OutboxWorker, "_start_due"),
 }
 
 
@@ -198,7 +198,7 @@ def writers() -> list[threading.Thread]:
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize(
-    "step", ["ensure_copy_complete", "make_infrastructure", "make_routes", "Metrics"]
+    "step", ["ensure_copy_complete", "make_infrastructure", "build_router", "MetricsApp"]
 )
 def test_a_build_that_fails_closes_what_it_opened(
     served: Served, step: str, monkeypatch: pytest.MonkeyPatch

@@ -89,7 +89,7 @@ def test_five_tries_kill_a_code_of_theirs_too(tmp_path: Path) -> None:
 
         async def spend(text: str) -> Code | AppError:
             return await home.engine.run_transaction(
-                lambda tx: home.codes.redeem(tx, target, text, device_key="", now=now)
+                lambda tx: home.codes.redeem(tx, target, text, now=now)
             )
 
         async def scenario() -> list[bool]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hupan.domain import hashing as hash_process
-from hupan.domain.hashing import HashCost, HashProcess
-from hupan.domain.passwords import PasswordHasher
+from hupan.domain.hash_worker import HashCost
+from hupan.domain.hashing import HashProcess, PasswordHasher
 from hupan.errors import Busy
 
 pytestmark = pytest.mark.one_engine

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hupan.domain import passwords
-from hupan.domain.hashing import HashClient, HashCost, HashProcess
-from hupan.domain.passwords import PasswordHasher
+from hupan.domain import hashing
+from hupan.domain.hash_worker import HashCost
+from hupan.domain.hashing import HashClient, HashProcess, PasswordHasher
 from hupan.errors import Busy
 
 pytestmark = pytest.mark.one_engine
@@ -90,10 +90,10 @@ def test_a_full_queue_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(outcome is False for outcome in outcomes) == 9
     assert sum(isinstance(outcome, Busy) for outcome in outcomes) == 21
     pool.close()
-    monkeypatch.setattr(passwords, "MAX_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(hashing, "MAX_WAIT_SECONDS", 0.0)
     pool = PasswordHasher(CHEAP, threads=1)
     outcomes = asyncio.run(rush())
     pool.close()
-    at_once = passwords.SLOTS_PER_THREAD
+    at_once = hashing.SLOTS_PER_THREAD
     assert [outcome is False for outcome in outcomes] == [True] * at_once + [False] * 28
     assert all(isinstance(outcome, Busy) for outcome in outcomes[at_once:])

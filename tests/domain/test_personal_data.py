@@ -220,7 +220,9 @@ def test_what_is_hidden_is_not_there(standing: Standing, viewer: AccountId | Non
     async def story() -> None:
         account = await told(standing)
         if by == "the account":
-            await Privacy(standing.engine, VisibleFields()).set_choice(account.id, HIDDEN)
+            await Privacy(standing.engine, VisibleFields()).update_choice(
+                account.id, lambda _: HIDDEN
+            )
         shown = VisibleFields() if by == "the account" else NOTHING_SHOWN
         profile = await seen(standing, account, viewer, shown)
         assert profile.data == PersonalData("你好\nHello", 3)
@@ -234,7 +236,7 @@ def test_the_owner_sees_all(standing: Standing) -> None:
 
     async def story() -> None:
         account = await told(standing)
-        await Privacy(standing.engine, VisibleFields()).set_choice(account.id, HIDDEN)
+        await Privacy(standing.engine, VisibleFields()).update_choice(account.id, lambda _: HIDDEN)
         profile = await seen(standing, account, account.id, NOTHING_SHOWN)
         assert profile.data == TOLD_TO_OTHERS
         assert (profile.last_active_at, profile.country) == (NOW, "中国")
@@ -260,13 +262,13 @@ def test_a_choice_is_kept_and_saves_leave_it(standing: Standing) -> None:
         account = (await standing.account()).id
         assert await privacy.get_choice(account) == PrivacyChoice()
         choice = PrivacyChoice(birthday=False, country=True)
-        await privacy.set_choice(account, choice)
+        await privacy.update_choice(account, lambda _: choice)
         await keeper(standing).save(account, WHOLE)
         assert await privacy.get_choice(account) == choice
-        await privacy.set_choice(account, PrivacyChoice(address=False))
+        await privacy.update_choice(account, lambda _: PrivacyChoice(address=False))
         assert await privacy.get_choice(account) == PrivacyChoice(address=False)
         assert (await keeper(standing).get(await standing.is_retryable(account))).data == KEPT
         with pytest.raises(UnknownUser):
-            await privacy.set_choice(STRANGER, choice)
+            await privacy.update_choice(STRANGER, lambda _: choice)
 
     asyncio.run(story())

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.accounts import MAX_VIP_UNTIL
 from hupan.errors import InvalidField, UnknownUser
 from hupan.model import AccountId
+from hupan.rules import MAX_UNIX_TIME
 from tests.domain.standing import NOW, Standing, open_standing
 
 DAY_SECONDS = 86_400
@@ -76,13 +76,13 @@ def test_bounds(standing: Standing) -> None:
         for days in (0, -1, 36_501):
             with pytest.raises(InvalidField):
                 await standing.set_vip.extend(account.id, days)
-        for until in (NOW, 0, -1, MAX_VIP_UNTIL + 1):
+        for until in (NOW, 0, -1, MAX_UNIX_TIME + 1):
             with pytest.raises(InvalidField):
                 await standing.set_vip.set_end(account.id, until)
-        await standing.set_vip.set_end(account.id, MAX_VIP_UNTIL)
+        await standing.set_vip.set_end(account.id, MAX_UNIX_TIME)
         with pytest.raises(InvalidField):
             await standing.set_vip.extend(account.id, 1)
-        assert (await standing.is_retryable(account.id)).vip_until == MAX_VIP_UNTIL
+        assert (await standing.is_retryable(account.id)).vip_until == MAX_UNIX_TIME
 
     asyncio.run(story())
 

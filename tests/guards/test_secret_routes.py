@@ -50,7 +50,7 @@ TELLS_NOTHING = {
 # What looks whether a secret is right -> the files that may, for they count each try.
 COMPARING: Mapping[str, set[str]] = {
     # Those of argon2id.py are asked through passwords.verify alone, which is the next line's.
-    r"compare_digest\(": {"domain/hashing.py", "domain/codes.py", "domain/captchas.py"},
+    r"compare_digest\(": {"domain/hash_worker.py", "domain/codes.py", "domain/captchas.py"},
     r"passwords\.verify\(": {"domain/login.py"},
     r"\bcount_code_attempt\(": {"domain/codes.py"},
     r"\bspend_code\(": {"domain/codes.py"},

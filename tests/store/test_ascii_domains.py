@@ -9,6 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from hupan.addresses import to_ascii_domain
 from hupan.store.database import Row
 from hupan.store.migrate import (
     ASCII_DOMAIN_READS,
@@ -17,7 +18,6 @@ from hupan.store.migrate import (
     ascii_domain_statements,
     load_migrations,
     migrate_file,
-    to_ascii_domain,
 )
 from hupan.store.postgres_migrate import migrate_postgres
 from hupan.store.postgres_pool import PoolSize, PostgresDsn, make_pool

@@ -15,10 +15,11 @@ from hupan.domain.deletion import AccountDeletion
 from hupan.domain.medals import Medals
 from hupan.domain.passwords import PasswordPolicy
 from hupan.domain.profiles import Privacy
-from hupan.domain.provisioning import SECONDS_PER_DAY, AccountProvisioner, NewAccount
+from hupan.domain.provisioning import AccountProvisioner, NewAccount
 from hupan.errors import InvalidField
 from hupan.model import PERMANENT_BAN_END, Medal, PrivacyChoice
 from hupan.opening import OperationRefused
+from hupan.rules import DAY_SECONDS
 from hupan.store.accounts import AccountFilter
 
 
@@ -145,7 +146,7 @@ class AccountAdmin:
             return PERMANENT_BAN_END
         if not 1 <= days <= MAX_VIP_DAYS:
             raise InvalidField("days")
-        return int(self._clock.now()) + days * SECONDS_PER_DAY
+        return int(self._clock.now()) + days * DAY_SECONDS
 
 
 class DeletionAdmin:

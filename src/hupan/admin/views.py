@@ -11,11 +11,11 @@ from hupan.domain.accounts import AccountDetails
 from hupan.domain.text import is_clean
 from hupan.model import PERMANENT_BAN_END, Account, AccountId, CoinEntry
 from hupan.opening import OperationRefused
+from hupan.rules import CENTS_PER_COIN
 from hupan.store.coins import CoinInconsistency
 from hupan.store.contacts import ContactChange
 from hupan.store.sessions import SessionSummary
 
-CENTS_PER_COIN = 100
 AdminRow: TypeAlias = dict[str, object]
 
 

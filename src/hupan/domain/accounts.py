@@ -1,8 +1,8 @@
-"""Ids of accounts as clients write them (wire.md 5).
+"""Account creation, lookup for operators, bans and VIP.
 
-A ban is read with each caller, so it holds at once on every worker (security T6); one that has
-ended is none. Its sessions are kept: what a banned client is told is 7100, not that it signed out
-(wire.md 2).
+A ban is read together with the caller, so it applies at once in every worker (security T6); an
+expired ban has no effect. The sessions of a banned account are kept: its clients get 7100, not
+"signed out" (wire.md 2).
 """
 
 import re
@@ -18,7 +18,7 @@ from hupan.domain.text import is_clean, normalize
 from hupan.errors import AccountCancelled, EmailTaken, InvalidField, PhoneTaken, UnknownUser
 from hupan.model import PERMANENT_BAN_END, Account, AccountId, Medal
 from hupan.rng import RandomSource
-from hupan.rules import ServerRules
+from hupan.rules import DAY_SECONDS, MAX_UNIX_TIME, ServerRules
 from hupan.store.accounts import (
     AccountFilter,
     ListedAccount,
@@ -46,10 +46,10 @@ _WIRE_ACCOUNT_ID = re.compile("[1-9][0-9]{0,14}")
 
 
 def parse_account_id(text: str) -> AccountId:
-    """The id that a text names; whether somebody has it is another question.
+    """Parse an account id as clients write it (wire.md 5); the account need not exist.
 
     Raises:
-        UnknownUser: nobody can have it.
+        UnknownUser: no account can have this id.
     """
     if not _WIRE_ACCOUNT_ID.fullmatch(text):
         raise UnknownUser
@@ -62,11 +62,11 @@ _INVITATION_LENGTH = 8
 
 
 class AccountCreator:
-    """Makes accounts."""
+    """Creates accounts."""
 
-    def __init__(self, clock: Clock, chance: RandomSource, rules: ServerRules) -> None:
+    def __init__(self, clock: Clock, random_source: RandomSource, rules: ServerRules) -> None:
         self._clock = clock
-        self._chance = chance
+        self._random_source = random_source
         self._rules = rules
 
     async def create(
@@ -77,10 +77,10 @@ class AccountCreator:
         email: ContactAddress | None,
         name: str = "",
     ) -> Account:
-        """Writes a new account that owns the targets.
+        """Insert a new account that owns the given contacts.
 
         Raises:
-            PhoneTaken, EmailTaken: a target has an owner already.
+            PhoneTaken, EmailTaken: a contact belongs to another account.
         """
         account_id = await next_account_id(tx)
         if account_id > MAX_ACCOUNT_ID:
@@ -127,10 +127,9 @@ class AccountCreator:
         )
 
     async def _claim_invitation_code(self, tx: Transaction, account: AccountId) -> str:
-        """Claims an invitation code that nobody has; 31^8 of them make a second try rare."""
         while True:
             code = "".join(
-                _INVITATION_ALPHABET[self._chance.randbelow(len(_INVITATION_ALPHABET))]
+                _INVITATION_ALPHABET[self._random_source.randbelow(len(_INVITATION_ALPHABET))]
                 for _ in range(_INVITATION_LENGTH)
             )
             if await claim_identity(tx, "invitation", code, account):
@@ -141,10 +140,10 @@ MAX_BAN_REASON_CHARACTERS = 200
 
 
 class Ban(Struct, frozen=True):
-    """A ban that may be put on an account.
+    """A validated ban.
 
     Attributes:
-        until: when it ends, in unix seconds; `NEVER_ENDS` for good.
+        until: when it ends, in unix seconds; `PERMANENT_BAN_END` if never.
     """
 
     until: int
@@ -152,37 +151,37 @@ class Ban(Struct, frozen=True):
 
 
 class Bans:
-    """Bans accounts and lets them back in."""
+    """Bans and unbans accounts."""
 
-    def __init__(self, engine: Database, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
 
     async def ban(self, account: AccountId, reason: str, until: int = PERMANENT_BAN_END) -> Ban:
-        """Bans an account for good or until a time; an earlier ban is replaced.
+        """Ban an account permanently or until a time; replaces an earlier ban.
 
         Raises:
-            InvalidField: `reason` is no line of 1 to 200 characters, or `until` is not ahead.
+            InvalidField: `reason` is not one line of 1 to 200 characters, or `until` is in the past.
             UnknownUser: there is no such account.
         """
         ban = parse_ban(reason, "reason", until, int(self._clock.now()))
-        await self._engine.run_transaction(lambda tx: apply_ban(tx, account, ban))
+        await self._database.run_transaction(lambda tx: apply_ban(tx, account, ban))
         return ban
 
     async def unban(self, account: AccountId) -> None:
-        """Ends a ban; where there is none nothing changes.
+        """End a ban, if there is one.
 
         Raises:
             UnknownUser: there is no such account.
         """
-        await self._engine.run_transaction(lambda tx: apply_ban(tx, account, Ban(0, "")))
+        await self._database.run_transaction(lambda tx: apply_ban(tx, account, Ban(0, "")))
 
 
 def parse_ban(reason: str, field: str, until: int, now: int) -> Ban:
-    """A ban from what somebody wrote.
+    """Validate a ban; `field` names the reason in errors.
 
     Raises:
-        InvalidField: the reason is no line of 1 to 200 characters, or `until` is not ahead.
+        InvalidField: the reason is not one line of 1 to 200 characters, or `until` is in the past.
     """
     line = normalize(reason, field, max_characters=MAX_BAN_REASON_CHARACTERS)
     if not is_clean(line) or not 1 <= len(line) <= MAX_BAN_REASON_CHARACTERS:
@@ -193,7 +192,7 @@ def parse_ban(reason: str, field: str, until: int, now: int) -> Ban:
 
 
 async def apply_ban(tx: Transaction, account: AccountId, ban: Ban) -> None:
-    """Puts a ban on an account inside a change.
+    """Store a ban in the current transaction.
 
     Raises:
         UnknownUser: there is no such account.
@@ -202,24 +201,21 @@ async def apply_ban(tx: Transaction, account: AccountId, ban: Ban) -> None:
         raise UnknownUser
 
 
-SECONDS_PER_DAY = 86_400
 MAX_VIP_DAYS = 36_500
-MAX_VIP_UNTIL = 253_402_300_799
-"""The end of the year 9999, the last that text times can show."""
 
 
 class VipMemberships:
-    """Says until when accounts are VIP."""
+    """Extends, sets and ends VIP memberships."""
 
-    def __init__(self, engine: Database, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
 
     async def extend(self, account: AccountId, days: int) -> int:
-        """Adds days to what is left; gives the new end.
+        """Add days to a membership, from now if it has ended; return the new end.
 
         Raises:
-            InvalidField: `days` is not 1 to 36,500, or the end would pass the year 9999.
+            InvalidField: `days` is not 1 to 36,500, or the end would be after the year 9999.
             UnknownUser: there is no such account.
         """
         if not 1 <= days <= MAX_VIP_DAYS:
@@ -227,29 +223,29 @@ class VipMemberships:
         now = int(self._clock.now())
 
         async def change(tx: Transaction) -> int:
-            until = await extend_vip(tx, account, now, days * SECONDS_PER_DAY)
+            until = await extend_vip(tx, account, now, days * DAY_SECONDS)
             if until is None:
                 raise UnknownUser
-            if until > MAX_VIP_UNTIL:
+            if until > MAX_UNIX_TIME:
                 raise InvalidField("days")
             return until
 
-        return await self._engine.run_transaction(change)
+        return await self._database.run_transaction(change)
 
     async def set_end(self, account: AccountId, until: int) -> None:
-        """Sets the end, whatever was left.
+        """Replace the end of a membership.
 
         Raises:
-            InvalidField: `until` is not ahead, or past the year 9999.
+            InvalidField: `until` is in the past, or after the year 9999.
             UnknownUser: there is no such account.
         """
-        if not self._clock.now() < until <= MAX_VIP_UNTIL:
+        if not self._clock.now() < until <= MAX_UNIX_TIME:
             raise InvalidField("until")
-        if not await self._engine.run_transaction(lambda tx: set_vip(tx, account, until)):
+        if not await self._database.run_transaction(lambda tx: set_vip(tx, account, until)):
             raise UnknownUser
 
     async def end(self, account: AccountId) -> None:
-        """Ends VIP now; where none is in force nothing changes.
+        """End a membership now, if there is one.
 
         Raises:
             UnknownUser: there is no such account.
@@ -261,14 +257,13 @@ class VipMemberships:
                 raise UnknownUser
             await end_vip(tx, account, now)
 
-        await self._engine.run_transaction(change)
+        await self._database.run_transaction(change)
 
 
 MAX_ACCOUNTS_PER_PAGE = 10_000
 MAX_SEARCH_MATCHES = 1000
-"""Accounts that a search looks at, of those that are named so and of those that are reached so."""
+"""Maximum number of accounts that a search reads by name, and again by contact."""
 MAX_SEARCH_CHARACTERS = 128
-_TIME_END = 253_402_300_800
 _CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _MAX_TYPED_ACCOUNT_ID = 9_999_999_999
 _TYPED_ACCOUNT_ID = re.compile(
@@ -277,11 +272,11 @@ _TYPED_ACCOUNT_ID = re.compile(
 
 
 class AccountDetails(Struct, frozen=True):
-    """An account with what else an operator asks of it.
+    """An account with its medals, inviter and pending erasure.
 
     Attributes:
         erase_at: when it is erased, 0 unless it was cancelled.
-        inviter: None when nobody invited it.
+        inviter: None if the account was not invited.
     """
 
     account: Account
@@ -291,11 +286,11 @@ class AccountDetails(Struct, frozen=True):
 
 
 class AccountQuery(Struct, frozen=True):
-    """Which accounts are asked for.
+    """Filter and page of a list of accounts.
 
     Attributes:
-        search: the beginning of a nickname, a number or an address, or an id; "" for all.
-        registered_since: when they registered at the earliest, in unix seconds.
+        search: an id, or the beginning of a nickname, phone number or address; "" for all.
+        registered_since: the earliest registration, in unix seconds.
         below_id: only ids below this one; 0 for all.
     """
 
@@ -307,12 +302,12 @@ class AccountQuery(Struct, frozen=True):
 
 
 class AccountPage(Struct, frozen=True):
-    """Accounts, the newest first.
+    """One page of accounts, newest first.
 
     Attributes:
-        total: how many match in all, on this page or another.
-        has_more: whether some of those with lower ids are not on this page.
-        is_truncated: whether the search looked at no more than `MOST_FOUND`, so that there may be others.
+        total: number of matches on all pages.
+        has_more: whether matches with lower ids follow.
+        is_truncated: whether the search hit `MAX_SEARCH_MATCHES`, so that more accounts may match.
     """
 
     accounts: list[ListedAccount]
@@ -322,17 +317,17 @@ class AccountPage(Struct, frozen=True):
 
 
 class AccountDirectory:
-    """Finds accounts by whatever an operator knows of them."""
+    """Looks up accounts by id, contact or nickname."""
 
-    def __init__(self, engine: Database, targets: ContactParser) -> None:
-        self._engine = engine
-        self._targets = targets
+    def __init__(self, database: Database, contact_parser: ContactParser) -> None:
+        self._database = database
+        self._contact_parser = contact_parser
 
     async def get(self, who: str) -> Account:
-        """The account with an id, a phone number or an e-mail address.
+        """Return the account with this id, phone number or e-mail address.
 
         Raises:
-            UnknownUser: there is none, or `who` is nothing of these.
+            UnknownUser: there is none, or `identifier` is none of these.
             AccountCancelled: it was cancelled and waits to be erased.
         """
         found = await self.get_any(who)
@@ -341,50 +336,52 @@ class AccountDirectory:
         return found.account
 
     async def get_any(self, who: str) -> ListedAccount:
-        """The same, also one that was cancelled.
+        """Like `get`, but also return cancelled accounts.
 
         Raises:
-            UnknownUser: there is none, or `who` is nothing of these.
+            UnknownUser: there is none, or `identifier` is none of these.
         """
         account_id = await self._find_id(who.strip())
-        found = None if account_id is None else await find_listed_account(self._engine, account_id)
+        found = (
+            None if account_id is None else await find_listed_account(self._database, account_id)
+        )
         if found is None:
             raise UnknownUser
         return found
 
     async def get_details(self, who: str) -> AccountDetails:
-        """The same, with medals and inviter.
+        """Like `get_any`, with medals and inviter.
 
         Raises:
-            UnknownUser: there is none, or `who` is nothing of these.
+            UnknownUser: there is none, or `identifier` is none of these.
         """
         found = await self.get_any(who)
-        medals = await list_account_medals(self._engine, found.account.id)
-        inviter = await find_inviter(self._engine, found.account.id)
+        medals = await list_account_medals(self._database, found.account.id)
+        inviter = await find_inviter(self._database, found.account.id)
         return AccountDetails(found.account, found.erase_at, medals, inviter)
 
     async def list_page(self, query: AccountQuery, now: int) -> AccountPage:
-        """Accounts as they are asked for, the newest first.
+        """Return a page of the matching accounts, newest first.
 
         Raises:
-            InvalidField: `limit` is not 1 to 10,000, or `search` cannot be part of anything.
+            InvalidField: `limit` is not 1 to 10,000, or `search` matches nothing by its form.
         """
         if not 1 <= query.page_size <= MAX_ACCOUNTS_PER_PAGE:
             raise InvalidField("limit")
-        if not 0 <= query.registered_since < _TIME_END:
+        if not 0 <= query.registered_since <= MAX_UNIX_TIME:
             raise InvalidField("since")
         below = query.below_id or _MAX_TYPED_ACCOUNT_ID + 1
         if query.search:
             return await self._search(query, below, now)
         lowest = (
-            await find_first_registered_since(self._engine, query.registered_since)
+            await find_first_registered_since(self._database, query.registered_since)
             if query.registered_since
             else AccountId(0)
         )
         if lowest is None:
             return AccountPage([], 0, has_more=False)
         accounts = await list_accounts(
-            self._engine,
+            self._database,
             query.standing,
             below_id=below,
             min_id=lowest,
@@ -392,44 +389,45 @@ class AccountDirectory:
             now=now,
         )
         total = await count_accounts(
-            self._engine, query.standing, since=query.registered_since, min_id=lowest, now=now
+            self._database, query.standing, since=query.registered_since, min_id=lowest, now=now
         )
         return AccountPage(
             accounts[: query.page_size], total, has_more=len(accounts) > query.page_size
         )
 
     async def _search(self, query: AccountQuery, below: int, now: int) -> AccountPage:
-        ids, is_cut = await self._search_ids(_parse_search(query.search))
+        ids, is_truncated = await self._search_ids(_parse_search(query.search))
         matches = _query_filter(query, now)
-        found = [await find_listed_account(self._engine, one) for one in sorted(ids, reverse=True)]
+        found = [
+            await find_listed_account(self._database, one) for one in sorted(ids, reverse=True)
+        ]
         all_found = [one for one in found if one is not None and matches(one)]
         rest = [one for one in all_found if one.account.id < below]
         return AccountPage(
             rest[: query.page_size],
             len(all_found),
             has_more=len(rest) > query.page_size,
-            is_truncated=is_cut,
+            is_truncated=is_truncated,
         )
 
     async def _search_ids(self, text: str) -> tuple[set[AccountId], bool]:
-        """Accounts that a text may mean, and whether there may be more of them."""
         exact = await self._find_id(text)
-        named = await find_ids_by_name_prefix(self._engine, text, MAX_SEARCH_MATCHES + 1)
+        named = await find_ids_by_name_prefix(self._database, text, MAX_SEARCH_MATCHES + 1)
         reached = await find_ids_by_contact_prefix(
-            self._engine, fold_for_search(text), MAX_SEARCH_MATCHES + 1
+            self._database, fold_for_search(text), MAX_SEARCH_MATCHES + 1
         )
-        is_cut = max(len(named), len(reached)) > MAX_SEARCH_MATCHES
+        is_truncated = max(len(named), len(reached)) > MAX_SEARCH_MATCHES
         found = {*named[:MAX_SEARCH_MATCHES], *reached[:MAX_SEARCH_MATCHES]}
-        return found if exact is None else found | {exact}, is_cut
+        return found if exact is None else found | {exact}, is_truncated
 
     async def _find_id(self, who: str) -> AccountId | None:
         if _TYPED_ACCOUNT_ID.fullmatch(clean_pasted_id(who)):
             return AccountId(int(clean_pasted_id(who)))
         try:
-            target = self._targets.parse_contact(who, "")
+            target = self._contact_parser.parse_contact(who, "")
         except InvalidField:
             return None
-        return await find_identity_owner(self._engine, target.identity_kind, target.key)
+        return await find_identity_owner(self._database, target.identity_kind, target.key)
 
 
 def _parse_search(search: str) -> str:

@@ -1,4 +1,4 @@
-"""Captchas: the id is itself the sealed answer, so issuing one writes nothing (C9, C10)."""
+"""Captchas: the id is the encrypted answer, so issuing one writes nothing (security C9, C10)."""
 
 import base64
 import binascii
@@ -17,11 +17,11 @@ from hupan.store.database import Transaction
 _CAPTCHA_KEY_PURPOSE = "captcha"
 _NONCE_BYTES = 12
 _MAX_CLOCK_SKEW_SECONDS = 60
-"""How far the clocks of two nodes may lie apart."""
+"""Maximum difference between the clocks of two nodes."""
 
 
 class SealedAnswer(Struct, frozen=True, array_like=True):
-    """What an id holds when it is opened."""
+    """Content of a decrypted captcha id."""
 
     nonce: bytes
     answer: str
@@ -29,7 +29,7 @@ class SealedAnswer(Struct, frozen=True, array_like=True):
 
 
 class IssuedCaptcha(Struct, frozen=True):
-    """A captcha on its way to a client; only the sandbox may show the answer."""
+    """A captcha to send to a client; only the sandbox may show the answer."""
 
     id: str
     answer: str
@@ -37,42 +37,42 @@ class IssuedCaptcha(Struct, frozen=True):
 
 
 class Captchas:
-    """Issues captchas and takes their answers."""
+    """Issues captchas and checks their answers."""
 
     def __init__(
         self,
-        pictures: CaptchaPool,
-        seal: SecretBox,
+        pool: CaptchaPool,
+        secret_box: SecretBox,
         clock: Clock,
-        chance: RandomSource,
+        random_source: RandomSource,
         lifetime_seconds: int,
     ) -> None:
-        self._pictures = pictures
-        self._seal = seal
+        self._pool = pool
+        self._secret_box = secret_box
         self._clock = clock
-        self._chance = chance
+        self._random_source = random_source
         self._lifetime_seconds = lifetime_seconds
 
     async def issue(self) -> IssuedCaptcha:
-        """A picture and the id that its answer must come with.
+        """Issue a captcha.
 
         Raises:
-            Busy: no picture is ready and too many wait for one.
+            Busy: no image is ready and too many requests wait for one.
         """
         picture = await self._take_picture()
         expires_at = int(self._clock.now()) + self._lifetime_seconds
-        nonce = self._chance.token_bytes(_NONCE_BYTES)
+        nonce = self._random_source.token_bytes(_NONCE_BYTES)
         plain = msgpack.encode(SealedAnswer(nonce, picture.answer, expires_at))
         captcha_id = base64.urlsafe_b64encode(
-            self._seal.encrypt(_CAPTCHA_KEY_PURPOSE, plain)
+            self._secret_box.encrypt(_CAPTCHA_KEY_PURPOSE, plain)
         ).decode()
         return IssuedCaptcha(captcha_id, picture.answer, picture.png)
 
     async def redeem(self, tx: Transaction, captcha_id: str, answer: str) -> AppError | None:
-        """Takes an answer; the id is used up also when the answer is wrong.
+        """Check an answer and spend the id, even if the answer is wrong.
 
         Returns:
-            None when it is right, else the refusal, so that using the id up is kept.
+            None if it is right, else the error to return, so that the transaction commits.
         """
         sealed = self._decrypt(captcha_id)
         now = self._clock.now()
@@ -86,14 +86,14 @@ class Captchas:
 
     async def _take_picture(self) -> CaptchaImage:
         try:
-            return await self._pictures.take()
+            return await self._pool.take()
         except (CaptchaPoolExhausted, CaptchaRenderingFailed) as error:
             raise Busy from error
 
     def _decrypt(self, captcha_id: str) -> SealedAnswer | None:
         try:
             sealed = base64.b64decode(captcha_id.encode("ascii"), altchars=b"-_", validate=True)
-            plain = self._seal.decrypt(_CAPTCHA_KEY_PURPOSE, sealed)
+            plain = self._secret_box.decrypt(_CAPTCHA_KEY_PURPOSE, sealed)
             return None if plain is None else msgpack.decode(plain, type=SealedAnswer)
         except (binascii.Error, UnicodeEncodeError, DecodeError, ValidationError):
             return None

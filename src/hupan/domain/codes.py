@@ -1,4 +1,4 @@
-"""One-time codes. The class of a code is decided when it is issued (security D1)."""
+"""One-time codes: issue, send and redeem; a code's purpose is fixed when issued (security D1)."""
 
 import hashlib
 import hmac
@@ -28,16 +28,16 @@ from hupan.store.database import Database, Transaction
 from hupan.store.sessions import has_device
 
 CodePurpose: TypeAlias = Literal["own", "new", "reset", "decoy"]
-"""What a code may ever do.
+"""What a code can be used for.
 
-own: the target was bound to an account; the code acts for that account alone.
-new: the target was free; the code registers it, or binds it to whoever proves it.
-reset: bound, and asked for with `forget_password`; it resets that account's password alone.
-decoy: free, and asked for with `forget_password`; it opens nothing and was never sent.
+own: the contact was bound to an account; the code acts for that account only.
+new: the contact was free; the code registers it, or binds it to the account that redeems it.
+reset: bound, and requested with `forget_password`; resets that account's password only.
+decoy: free, and requested with `forget_password`; useless and never sent.
 """
 
 AttemptPurpose: TypeAlias = Literal["", "reset", "binding"]
-"""What a code is guessed at for: a sign-in, a reset of the password, a change of contacts."""
+"""What an attempt at a code is for: signing in, a password reset or a change of contacts."""
 
 NO_ACCOUNT = AccountId(0)
 _CODE_MAC_PURPOSE = "code"
@@ -45,18 +45,18 @@ _UNLIMITED_ATTEMPTS, _UNLIMITED_WINDOW_SECONDS = 2**31 - 1, 60
 
 
 class Codes:
-    """Makes codes and takes guesses."""
+    """Issues and redeems codes."""
 
     def __init__(
         self,
-        seal: SecretBox,
-        chance: RandomSource,
+        secret_box: SecretBox,
+        random_source: RandomSource,
         limiter: StoredLimiter,
         limits: StoredLimits,
         lifetime_seconds: int,
     ) -> None:
-        self._seal = seal
-        self._chance = chance
+        self._secret_box = secret_box
+        self._random_source = random_source
         self._limiter = limiter
         self._limits = limits.wrong_codes
         self._unlimited = tuple(
@@ -73,28 +73,38 @@ class Codes:
         owner: AccountId,
         now: int,
     ) -> str:
-        """Makes a code of six digits; the target's old one dies (security C1)."""
-        text = f"{self._chance.randbelow(10**6):06}"
+        """Create a six-digit code that replaces the contact's previous one (security C1)."""
+        text = f"{self._random_source.randbelow(10**6):06}"
         code = Code(purpose, owner, self._mac(target, purpose, text))
         await put_code(tx, target.channel, target.key, code, now + self.lifetime_seconds)
         return text
 
     async def redeem(
-        self, tx: Transaction, target: ContactAddress, text: str, *, device_key: str, now: int
+        self,
+        tx: Transaction,
+        target: ContactAddress,
+        text: str,
+        *,
+        device_id: str = "",
+        purpose: AttemptPurpose = "",
+        caller: AccountId | None = None,
+        now: int,
     ) -> Code | AppError:
-        """Takes one guess at the code of a target and uses the code up when it is right.
+        """Check one attempt at the code of a target, and spend the code if the attempt is right.
 
         Args:
-            tx: the change that does what the code allows.
-            target: where the code went.
-            text: the guess.
-            device_key: whose budget of guesses is used, as `attempt_key` returns it (C5).
+            tx: the transaction that does what the code allows.
+            target: where the code was sent.
+            text: the code that the client sent.
+            device_id, purpose, caller: choose the attempt counter, see `attempt_key` (C5).
             now: unix seconds.
 
         Returns:
-            The code, or the refusal to return from the change, so that the try is kept (C4).
+            The code, or the error to return from the transaction, so that the attempt is
+            stored (C4).
         """
-        subject = code_attempts_key(target.channel, target.key) + device_key
+        own_key = await attempt_key(tx, target, device_id, purpose, caller)
+        subject = code_attempts_key(target.channel, target.key) + own_key
         # A guess where no code is live costs the owner nothing (X11), and as much time (E2): as
         # many counts are written, under names that no limit has.
         is_live = await lock_live_code(tx, target.channel, target.key, now)
@@ -113,7 +123,7 @@ class Codes:
         return hmac.compare_digest(code.mac, self._mac(target, code.purpose, text))
 
     def _mac(self, target: ContactAddress, kind: str, text: str) -> bytes:
-        return self._seal.mac(_CODE_MAC_PURPOSE, target.channel, target.key, kind, text)
+        return self._secret_box.mac(_CODE_MAC_PURPOSE, target.channel, target.key, kind, text)
 
 
 async def attempt_key(
@@ -123,17 +133,17 @@ async def attempt_key(
     purpose: AttemptPurpose = "",
     caller: AccountId | None = None,
 ) -> str:
-    """Return whose budget an attempt at a secret of a target uses (security C5, X11).
+    """Return the counter key of an attempt at a contact's code or password (security C5, X11).
 
-    A device of the owner has one of its own, and so has the owner once signed in. All others share
-    one for each purpose: guesses at a sign-in do not stop a reset, nor those at a binding either.
+    The owner's devices each have their own counter, and so does the signed-in owner. All other
+    clients share one per purpose: guesses at a sign-in do not block a reset or a binding.
 
     Args:
-        tx: the change that the attempt belongs to.
-        target: whose secret is tried.
-        device_id: what the client says it runs on.
-        purpose: what it is tried for.
-        caller: the account that is signed in, if any is.
+        tx: the transaction of the attempt.
+        target: the contact whose code or password is tried.
+        device_id: the device id from the client.
+        purpose: what the attempt is for.
+        caller: the signed-in account, if any.
     """
     owner = await find_identity_owner(tx, target.identity_kind, target.key)
     await lock_account(
@@ -154,47 +164,49 @@ _MESSAGE_PURPOSES: dict[CodePurpose, str] = {
 
 
 class CodeRequests:
-    """Sends codes to whoever solved a captcha. Known and unknown targets look alike (E1, E2)."""
+    """Sends codes after a solved captcha; known and unknown contacts look alike (E1, E2)."""
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
-        targets: ContactParser,
+        contact_parser: ContactParser,
         captchas: Captchas,
         codes: Codes,
-        messages: OutboxWriter,
+        outbox: OutboxWriter,
         limits: CodeSendLimits,
         notify_worker: Callable[[], None],
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
-        self._targets = targets
+        self._contact_parser = contact_parser
         self._captchas = captchas
         self._codes = codes
-        self._messages = messages
+        self._outbox = outbox
         self._limits = limits
         self._notify_worker = notify_worker
 
     async def send_sms_code(self, mobile: str, captcha_id: str, answer: str) -> None:
-        """Sends a code to a phone number.
+        """Send a code to a phone number.
 
         Raises:
             InvalidField, WrongCaptcha, TooManyTries, SendingStopped
         """
         await self._send(
-            self._targets.parse_phone(mobile, "mobile"), captcha_id, answer, reset=False
+            self._contact_parser.parse_phone(mobile, "mobile"), captcha_id, answer, reset=False
         )
 
     async def send_email_code(
         self, email: str, captcha_id: str, answer: str, *, reset: bool
     ) -> None:
-        """Sends a code to an address; with `reset` one that only resets the owner's password.
+        """Send a code to an address; with `reset`, one that can only reset the owner's password.
 
         Raises:
             InvalidField, WrongCaptcha, TooManyTries, SendingStopped
         """
-        await self._send(self._targets.parse_email(email, "email"), captcha_id, answer, reset=reset)
+        await self._send(
+            self._contact_parser.parse_email(email, "email"), captcha_id, answer, reset=reset
+        )
 
     async def _send(
         self, target: ContactAddress, captcha_id: str, answer: str, *, reset: bool
@@ -203,7 +215,7 @@ class CodeRequests:
             refusal = await self._captchas.redeem(tx, captcha_id, answer)
             return refusal or await self._issue(tx, target, reset=reset)
 
-        unwrap(await self._engine.run_transaction(change))
+        unwrap(await self._database.run_transaction(change))
         self._notify_worker()
 
     async def _issue(
@@ -219,16 +231,12 @@ class CodeRequests:
         expires_at = now + self._codes.lifetime_seconds
         to = await self._as_stored(tx, target, owner or NO_ACCOUNT)
         purpose = _MESSAGE_PURPOSES[kind] if is_sent else DISCARD_PURPOSE
-        await self._messages.enqueue_code(tx, to, purpose, code, now=now, expires_at=expires_at)
+        await self._outbox.enqueue_code(tx, to, purpose, code, now=now, expires_at=expires_at)
         return None
 
     async def _as_stored(
         self, tx: Transaction, target: ContactAddress, owner: AccountId
     ) -> ContactAddress:
-        """The target as its owner wrote it: to some mail systems another case is another box.
-
-        The account is read in either case, so that both take as long (security E2).
-        """
         account = await find_account(tx, owner)
         if account is None or target.channel == "sms":
             return target
@@ -236,7 +244,6 @@ class CodeRequests:
 
 
 def _code_purpose(owner: AccountId | None, *, reset: bool) -> CodePurpose:
-    """The class of a code, from what the server knows at this moment (security D1)."""
     if reset:
         return "decoy" if owner is None else "reset"
     return "new" if owner is None else "own"

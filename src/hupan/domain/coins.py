@@ -1,10 +1,10 @@
-"""A change of coins that somebody wants, and what it may say.
+"""Coins: each balance change is an immutable, idempotent journal entry (security J3, L8, R09).
 
-An entry carries both of its sides: what the account gained or gave, and the same amount with the
-opposite sign for the counter account that its type names. So no row is shared by all accounts.
+An entry has two sides: the account's amount, and the same amount with the opposite sign for the
+counter account of its type. So no row is shared by all accounts.
 
-The same change may be sent many times with one key; it happens once, and each time gets the first
-answer. That the balance refused it is an answer too, and is remembered for seven days.
+A request may be repeated with the same key: it takes effect once, and each repetition returns the
+first result. A refusal because of the balance is a result too, remembered for seven days.
 """
 
 from msgspec import Struct
@@ -38,7 +38,7 @@ from hupan.store.coins import (
 from hupan.store.database import Database, Transaction
 
 MAX_BALANCE_CENTS = 10**15 - 1
-"""The highest balance: 15 digits, the most that a double on the wire keeps exactly (D5)."""
+"""15 digits, the largest balance that a double on the wire represents exactly (D5)."""
 
 MAX_COIN_REASON_CHARACTERS = 64
 MAX_COIN_REMARK_CHARACTERS = 256
@@ -57,15 +57,15 @@ COUNTER_ACCOUNTS: dict[CoinType, str] = {
 
 
 class CoinChange(Struct, frozen=True, kw_only=True):
-    """A change that somebody wants.
+    """A request to change a balance.
 
     Attributes:
-        change_cents: hundredths of a coin, above 0 to give and below 0 to take; never 0.
-        typ: what it is for, as the wire numbers it.
-        reason: what the owner of the account reads.
-        remark: more of it, "" for none.
-        key: names this change among all of the account's: the same key never acts twice.
-        actor: who caused it: "server", or an operator by name.
+        change_cents: hundredths of a coin, positive to give and negative to take; never 0.
+        typ: what it is for, as numbered on the wire.
+        reason: shown to the owner of the account.
+        remark: further details, "" for none.
+        key: idempotency key, unique per account.
+        actor: "server", or the name of the operator.
     """
 
     account: AccountId
@@ -78,15 +78,15 @@ class CoinChange(Struct, frozen=True, kw_only=True):
 
 
 def request_content(change: CoinChange | CoinEntry | CoinRefusal) -> tuple[int, int, str, str, str]:
-    """What must be alike for a key to be the same request."""
+    """Return the fields that a repeated request must have in common."""
     return change.change_cents, change.typ, change.reason, change.remark, change.actor
 
 
 def validate_change(change: CoinChange) -> CoinChange:
-    """The change with its texts in their normal form.
+    """Return the request with its texts normalized.
 
     Raises:
-        InvalidField: a part of it cannot be.
+        InvalidField: a field is invalid.
     """
     if not 0 < abs(change.change_cents) <= MAX_BALANCE_CENTS:
         raise InvalidField("change_cents")
@@ -114,7 +114,7 @@ _REFUSAL_ERRORS: dict[str, type[AppError]] = {
 
 
 async def find_recorded_result(tx: Transaction, change: CoinChange) -> CoinEntry | AppError | None:
-    """What the key was answered the first time; None when it is new."""
+    """Return the first result of a key; None if the key is new."""
     entry = await find_coin_entry(tx, change.account, change.key)
     if entry is not None:
         return entry if request_content(entry) == request_content(change) else CoinKeyReused()
@@ -129,7 +129,7 @@ async def find_recorded_result(tx: Transaction, change: CoinChange) -> CoinEntry
 
 
 async def record_refusal(tx: Transaction, change: CoinChange, now: int) -> AppError:
-    """Says which bound a change would pass, and keeps that as the answer to its key."""
+    """Record which bound a request would exceed as the result of its key, and return the error."""
     cause = "not-enough" if change.change_cents < 0 else "too-many"
     refused = CoinRefusal(change.account, change.key, cause, now, *request_content(change))
     await insert_coin_refusal(tx, refused)
@@ -141,43 +141,43 @@ MAX_COIN_FAULTS = 100
 
 
 class CoinPage(Struct, frozen=True):
-    """Some entries of an account, newest first, and how many it has in all."""
+    """A page of an account's entries, newest first, and the total number of entries."""
 
     entries: list[CoinEntry]
     total: int
 
 
 class Coins:
-    """Gives and takes coins, and lists what was given and taken."""
+    """Changes balances and lists journal entries."""
 
-    def __init__(self, engine: Database, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
 
     async def change(self, change: CoinChange) -> CoinEntry:
-        """Makes a change of its own.
+        """Change a balance in a transaction of its own.
 
         Raises:
-            InvalidField: a part of it cannot be; named as the attribute.
+            InvalidField: a field is invalid; named as the attribute.
             UnknownUser: there is no such account.
-            NotEnoughCoins: the balance would fall below zero.
-            TooManyCoins: the balance would pass `MOST_CENTS`.
-            CoinKeyReused: the key named another change before.
+            NotEnoughCoins: the balance would be negative.
+            TooManyCoins: the balance would exceed `MAX_BALANCE_CENTS`.
+            CoinKeyReused: the key belongs to a different request.
         """
-        return unwrap(await self._engine.run_transaction(lambda tx: self.post(tx, change)))
+        return unwrap(await self._database.run_transaction(lambda tx: self.post(tx, change)))
 
     async def post(self, tx: Transaction, change: CoinChange) -> CoinEntry | AppError:
-        """Makes a change as part of somebody's change, which may go on after a refusal.
+        """Change a balance in the current transaction, which may continue after a refusal.
 
-        Whoever posts to several accounts in one change does so in the order of their ids, or two
-        such changes may wait for each other.
+        To avoid deadlocks, a transaction that posts to several accounts must do so in the order of
+        their ids.
 
         Returns:
-            The entry, the same one whenever the key comes again; or one of the refusals of
-            `change`, which is remembered unless the whole change is undone.
+            The entry, the same one for each repetition; or one of the errors of `change`, which is
+            recorded unless the transaction is rolled back.
 
         Raises:
-            InvalidField: a part of it cannot be.
+            InvalidField: a field is invalid.
         """
         change = validate_change(change)
         if not await lock_balance(tx, change.account):
@@ -192,33 +192,32 @@ class Coins:
         return await _write_entry(tx, change, after, now)
 
     async def list_page(self, account: AccountId, *, size: int, page: int) -> CoinPage:
-        """One page of an account's entries; the first holds the newest.
+        """Return a page of an account's entries; page 1 has the newest.
 
-        Numbers have no gaps, so page and total are found in the index however many there are.
+        Numbers have no gaps, so page and total come from the index, however many entries exist.
         """
-        total = await count_coin_entries(self._engine, account)
+        total = await count_coin_entries(self._database, account)
         newest = total - (page - 1) * size
         if newest <= 0:
             return CoinPage([], total)
         entries = await list_coin_entries(
-            self._engine, account, after_number=newest - size, last_number=newest
+            self._database, account, after_number=newest - size, last_number=newest
         )
         return CoinPage(entries, total)
 
     async def list_faults(self, account: AccountId | None = None) -> list[CoinInconsistency]:
-        """Where the journal of one account, or of all, breaks the invariants of J3; normally [].
+        """Return where the journal of one account, or of all, violates security J3; normally [].
 
-        Each entry begins where the one before ended and adds up, its two sides sum to 0, none
-        leaves less than 0, and the balance is what the newest left. Tells some hundred at most.
+        Each entry begins where the previous one ended and adds up, its two sides sum to 0, no balance
+        is negative, and the current balance is that of the newest entry. Returns at most 100 faults.
         """
         first, last = (AccountId(0), LAST_ACCOUNT_ID) if account is None else (account, account)
-        return await find_coin_inconsistencies(self._engine, first, last, MAX_COIN_FAULTS)
+        return await find_coin_inconsistencies(self._database, first, last, MAX_COIN_FAULTS)
 
 
 async def _write_entry(
     tx: Transaction, change: CoinChange, after_cents: int, now: int
 ) -> CoinEntry:
-    """Writes the entry of a balance that was moved in the same change."""
     entry = CoinEntry(
         account_id=change.account,
         number=await count_coin_entries(tx, change.account) + 1,

@@ -1,8 +1,8 @@
-"""What is bound to an account: its phone number and its address (security A2, A3, D1).
+"""Bound phone numbers and e-mail addresses: binding, change and step-up (security A1-A3, D1, D2).
 
-A first binding needs no proof, for clients have no step for one. So one that was made without any
-says nothing about who holds the account: as long as it can be undone, what is reached through it,
-such as a session that is fresh because of it, is no proof for the other target, the older one.
+A first binding needs no proof, because clients have no step for it. So an unverified one does not
+prove who owns the account: while it can be undone, whatever is reached through it, such as a fresh
+session, does not authorize changes of the other, older contact.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from hupan.addresses import ContactAddress, ContactParser
 from hupan.clock import Clock
-from hupan.domain.codes import Codes, attempt_key
+from hupan.domain.codes import Codes
 from hupan.domain.outbox import NoticeQueue
 from hupan.errors import (
     AppError,
@@ -49,28 +49,26 @@ CHANNELS: tuple[Channel, ...] = ("sms", "email")
 
 
 def bound_contact(account: Account, channel: Channel) -> ContactAddress | None:
-    """The number or address that an account has."""
     address = account.phone if channel == "sms" else account.email
     return contact_from_stored(channel, address) if address else None
 
 
 def bound_contacts(account: Account) -> list[ContactAddress]:
-    """Everything that messages can reach an account by."""
     return [target for channel in CHANNELS if (target := bound_contact(account, channel))]
 
 
 def contact_from_stored(channel: Channel, address: str) -> ContactAddress:
-    """The target that an address, kept as its owner is shown it, stands for."""
+    """Return the contact of a stored address."""
     return ContactAddress(channel, address.lower(), address)
 
 
 async def replace_contact(
     tx: Transaction, account: Account, channel: Channel, to: ContactAddress | None
 ) -> bool:
-    """Puts a target, or none, in the place of what is bound; False when somebody has it.
+    """Replace or remove a contact; return False, with nothing changed, if it is taken.
 
-    Codes of both and proofs of the old one die (security D1), and so do the wrong tries that were
-    counted against the old one (security A4); a False has changed nothing.
+    Codes of both contacts and step-ups by the old one are revoked (security D1), and the wrong
+    attempts counted against the old one are deleted (security A4).
     """
     old = bound_contact(account, channel)
     is_changed = (old and old.key) != (to and to.key)
@@ -86,8 +84,33 @@ async def replace_contact(
     return True
 
 
+async def change_contact(
+    tx: Transaction,
+    account: Account,
+    channel: Channel,
+    to: ContactAddress | None,
+    *,
+    is_verified: bool,
+    now: int,
+) -> bool:
+    """Replace a contact as `replace_contact` does, and record the change so that it can be undone."""
+    if not await replace_contact(tx, account, channel, to):
+        return False
+    old = bound_contact(account, channel)
+    await insert_contact_change(
+        tx,
+        account.id,
+        channel,
+        old_address=old.address if old else "",
+        new_address=to.address if to else "",
+        is_verified=is_verified,
+        now=now,
+    )
+    return True
+
+
 async def invalidate_codes(tx: Transaction, target: ContactAddress) -> None:
-    """Ends the live code of a target, and what of it could not be sent so far."""
+    """Revoke the code of a contact, and delete messages with it that were not sent yet."""
     await revoke_code(tx, target.channel, target.key)
     await delete_unsent_codes(tx, target.channel, target.address)
 
@@ -96,19 +119,19 @@ _OTHER_CHANNEL: dict[Channel, Channel] = {"sms": "email", "email": "sms"}
 
 
 class StepUps:
-    """Keeps what sessions proved, and tells what that is worth."""
+    """Records step-up verifications of sessions, and decides which changes they allow."""
 
     def __init__(self, rules: ContactRules) -> None:
         self._rules = rules
 
     async def record(self, tx: Transaction, session: Session, channel: Channel, now: int) -> None:
-        """Marks a session: it holds what is bound."""
+        """Record that a session has proved control of its bound contact."""
         await put_step_up(tx, session, channel, now + self._rules.step_up_seconds)
 
     async def find_change_error(
         self, reader: Reader, session: Session, channel: Channel, now: int
     ) -> AppError | None:
-        """Why a session may not change what is bound; None when it may."""
+        """Return why a session may not change a contact; None if it may."""
         if await has_step_up(reader, session, channel, now):
             return None
         if await self.is_unverified(reader, session.account_id, _OTHER_CHANNEL[channel], now):
@@ -118,7 +141,7 @@ class StepUps:
     async def is_first_binding_verified(
         self, reader: Reader, caller: Caller, channel: Channel, now: int
     ) -> bool:
-        """Whether a first binding is made by who holds what is bound already, if anything is."""
+        """Return whether the caller has proved control of the contact bound already, if any."""
         older, session = _OTHER_CHANNEL[channel], caller.session
         if bound_contact(caller.account, older) is None:
             return True
@@ -129,7 +152,7 @@ class StepUps:
     async def is_unverified(
         self, reader: Reader, account: AccountId, channel: Channel, now: int
     ) -> bool:
-        """Whether the first binding of a channel was made without proof, not long ago."""
+        """Return whether a contact was first bound without proof, recently enough to be undone."""
         after = now - self._rules.undo_seconds
         return await has_unverified_binding(reader, account, channel, after)
 
@@ -138,8 +161,9 @@ class StepUps:
 
 
 MAX_CONTACT_CHANGES = 100
-"""Changes of an account that are kept at a time. One more is refused, and none is forgotten: or who
-took an account over would make as many, and nobody could undo the first one (security A2, X5)."""
+"""Changes that are kept per account. Further changes are refused, and none is dropped: otherwise an
+attacker could make so many that the first can no longer be undone (security A2, X5).
+"""
 ContactStep: TypeAlias = Callable[
     [Transaction, Caller, ContactAddress, str, int], Awaitable[AppError | None]
 ]
@@ -158,61 +182,69 @@ CONTACT_CHANGED_NOTICES: dict[Channel, str] = {
 
 
 class Contacts:
-    """Binds and changes what is bound.
+    """Binds and changes contacts.
 
-    What a caller knows of their own account (bound already, not bound yet, a proof needed) is
-    told at once, and costs no code; what is true of others only after a right code (security E3).
+    What a caller knows about their own account (already bound, not bound yet, step-up needed) is
+    reported at once and spends no code; facts about others only after a right code (security E3).
     """
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
-        targets: ContactParser,
+        contact_parser: ContactParser,
         codes: Codes,
         notices: NoticeQueue,
         step_ups: StepUps,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
-        self._targets = targets
+        self._contact_parser = contact_parser
         self._codes = codes
         self._notices = notices
         self._step_ups = step_ups
 
     async def bind_phone(self, session: Session, phone: str, code: str) -> None:
-        """Binds a first number.
+        """Bind a first phone number.
 
         Raises:
             InvalidField, NotSignedIn, Banned, PhoneBound, WrongCode, PhoneTaken
         """
-        await self._run_step(self._bind, session, self._targets.parse_phone(phone, "phone"), code)
+        await self._run_step(
+            self._bind, session, self._contact_parser.parse_phone(phone, "phone"), code
+        )
 
     async def bind_email(self, session: Session, email: str, code: str) -> None:
-        """Binds a first address.
+        """Bind a first e-mail address.
 
         Raises:
             InvalidField, NotSignedIn, Banned, EmailBound, WrongCode, EmailTaken
         """
-        await self._run_step(self._bind, session, self._targets.parse_email(email, "email"), code)
+        await self._run_step(
+            self._bind, session, self._contact_parser.parse_email(email, "email"), code
+        )
 
     async def change_phone(self, session: Session, phone: str, code: str) -> None:
-        """Proves the number that is bound, or puts a new one in its place.
+        """Verify the bound phone number, or replace it if `phone` is another one.
 
         Raises:
             InvalidField, NotSignedIn, Banned, PhoneNotBound, WrongCode, PhoneTaken
             ProofNeeded, OlderProofNeeded
         """
-        await self._run_step(self._change, session, self._targets.parse_phone(phone, "phone"), code)
+        await self._run_step(
+            self._change, session, self._contact_parser.parse_phone(phone, "phone"), code
+        )
 
     async def change_email(self, session: Session, email: str, code: str) -> None:
-        """Proves the address that is bound, or puts a new one in its place.
+        """Verify the bound address, or replace it if `email` is another one.
 
         Raises:
             InvalidField, NotSignedIn, Banned, EmailNotBound, WrongCode, EmailTaken
             ProofNeeded, OlderProofNeeded
         """
-        await self._run_step(self._change, session, self._targets.parse_email(email, "email"), code)
+        await self._run_step(
+            self._change, session, self._contact_parser.parse_email(email, "email"), code
+        )
 
     async def _run_step(
         self, step: ContactStep, session: Session, target: ContactAddress, code: str
@@ -226,7 +258,7 @@ class Contacts:
                 return Banned()
             return await step(tx, caller, target, code, now)
 
-        unwrap(await self._engine.run_transaction(change))
+        unwrap(await self._database.run_transaction(change))
         self._notices.flush()
 
     async def _bind(
@@ -272,7 +304,6 @@ class Contacts:
     async def _record_step_up(
         self, tx: Transaction, caller: Caller, target: ContactAddress, code: str, now: int
     ) -> AppError | None:
-        """Marks the session: it holds what is bound (security D2)."""
         redeemed = await self._redeem_code(tx, caller, target, code, now)
         if isinstance(redeemed, AppError):
             return redeemed
@@ -291,7 +322,6 @@ class Contacts:
         is_verified: bool,
         now: int,
     ) -> AppError | None:
-        """Uses a code up and makes its target the caller's, if it is still free (D1, A3)."""
         account, channel = caller.account, target.channel
         if await count_contact_changes(tx, account.id) >= MAX_CONTACT_CHANGES:
             return TooManyTries()
@@ -302,33 +332,28 @@ class Contacts:
         refusal = _find_binding_error(redeemed, owner, channel)
         if refusal is not None:
             return refusal
-        if not await replace_contact(tx, account, channel, target):
-            return TAKEN_ERRORS[channel]()
-        old = bound_contact(account, channel)
-        await insert_contact_change(
-            tx,
-            account.id,
-            channel,
-            old_address=old.address if old else "",
-            new_address=target.address,
-            is_verified=is_verified,
-            now=now,
+        is_changed = await change_contact(
+            tx, account, channel, target, is_verified=is_verified, now=now
         )
-        return None
+        return None if is_changed else TAKEN_ERRORS[channel]()
 
     async def _redeem_code(
         self, tx: Transaction, caller: Caller, target: ContactAddress, code: str, now: int
     ) -> Code | AppError:
-        device_key = await attempt_key(
-            tx, target, caller.session.device_id, "binding", caller.account.id
+        return await self._codes.redeem(
+            tx,
+            target,
+            code,
+            device_id=caller.session.device_id,
+            purpose="binding",
+            caller=caller.account.id,
+            now=now,
         )
-        return await self._codes.redeem(tx, target, code, device_key=device_key, now=now)
 
 
 def _find_binding_error(
     redeemed: Code, owner: AccountId | None, channel: Channel
 ) -> AppError | None:
-    """Why a right code binds nothing (security D1, E3); None for one of a target that is free."""
     if redeemed.purpose in ("own", "new") and owner is not None:
         return TAKEN_ERRORS[channel]()
     return None if redeemed.purpose == "new" else WrongCode()

@@ -12,7 +12,7 @@ from functools import partial
 
 from hupan.addresses import ContactAddress, ContactParser
 from hupan.clock import Clock
-from hupan.domain.codes import Codes, attempt_key
+from hupan.domain.codes import Codes
 from hupan.domain.contacts import StepUps, bound_contacts, invalidate_codes
 from hupan.domain.outbox import NoticeQueue
 from hupan.errors import (
@@ -47,17 +47,17 @@ class AccountDeletion:
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
-        targets: ContactParser,
+        contact_parser: ContactParser,
         codes: Codes,
         notices: NoticeQueue,
         step_ups: StepUps,
         erase_after_seconds: int,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
-        self._targets = targets
+        self._contact_parser = contact_parser
         self._codes = codes
         self._notices = notices
         self._step_ups = step_ups
@@ -84,7 +84,7 @@ class AccountDeletion:
                 await self._cancel_account(tx, caller.account, now)
             return refusal
 
-        unwrap(await self._engine.run_transaction(change))
+        unwrap(await self._database.run_transaction(change))
         self._notices.flush()
 
     async def cancel_by_operator(self, account_id: AccountId) -> int:
@@ -100,7 +100,7 @@ class AccountDeletion:
                 raise UnknownUser
             return await self._cancel_account(tx, account, int(self._clock.now()))
 
-        erase_at = await self._engine.run_transaction(change)
+        erase_at = await self._database.run_transaction(change)
         self._notices.flush()
         return erase_at
 
@@ -124,22 +124,22 @@ class AccountDeletion:
                 tx, bound_contacts(account), ACCOUNT_RESTORED_NOTICE, now=now
             )
 
-        await self._engine.run_transaction(change)
+        await self._database.run_transaction(change)
         self._notices.flush()
 
     async def erase_due(self) -> int:
         """Erases the cancelled accounts whose time is over; gives how many it found."""
-        due = await list_due_erasures(self._engine, int(self._clock.now()), ERASE_BATCH_SIZE)
+        due = await list_due_erasures(self._database, int(self._clock.now()), ERASE_BATCH_SIZE)
         for account in due:
-            await self._engine.run_transaction(partial(self._erase, account))
+            await self._database.run_transaction(partial(self._erase, account))
         return len(due)
 
     def _parse_contact(self, phone: str, email: str) -> ContactAddress:
         if phone and email:
             raise InvalidField("email")
         if email:
-            return self._targets.parse_email(email, "email")
-        return self._targets.parse_phone(phone, "phone")
+            return self._contact_parser.parse_email(email, "email")
+        return self._contact_parser.parse_phone(phone, "phone")
 
     async def _find_cancel_error(
         self, tx: Transaction, caller: Caller, target: ContactAddress, code: str, now: int
@@ -154,10 +154,15 @@ class AccountDeletion:
             return WrongCode()
         if await self._step_ups.is_unverified(tx, account, target.channel, now):
             return OlderProofNeeded()
-        device_key = await attempt_key(
-            tx, target, caller.session.device_id, "binding", caller.account.id
+        redeemed = await self._codes.redeem(
+            tx,
+            target,
+            code,
+            device_id=caller.session.device_id,
+            purpose="binding",
+            caller=account,
+            now=now,
         )
-        redeemed = await self._codes.redeem(tx, target, code, device_key=device_key, now=now)
         if isinstance(redeemed, AppError):
             return redeemed
         return None if redeemed.purpose == "own" and redeemed.account_id == account else WrongCode()

@@ -24,29 +24,26 @@ PURGE_BATCH_SIZE = 1000
 class Devices:
     """Shows an account its sessions, one for each device, and ends single ones."""
 
-    def __init__(self, engine: Database, clock: Clock, policy: SessionPolicy) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock, policy: SessionPolicy) -> None:
+        self._database = database
         self._clock = clock
         self._policy = policy
 
     async def list_live(self, account: AccountId) -> list[Session]:
         """The live sessions, the newest first."""
-        now = int(self._clock.now())
+        signed_in_after, used_after = self._policy.cutoffs(int(self._clock.now()))
         return await list_live_sessions(
-            self._engine,
-            account,
-            signed_in_after=now - self._policy.absolute_seconds,
-            used_after=now - self._policy.idle_seconds,
+            self._database, account, signed_in_after=signed_in_after, used_after=used_after
         )
 
     async def purge_expired(self) -> None:
         """Forgets sessions that may not be used any more (security T4)."""
-        now = int(self._clock.now())
-        await self._engine.run_transaction(
+        signed_in_until, used_until = self._policy.cutoffs(int(self._clock.now()))
+        await self._database.run_transaction(
             lambda tx: purge_sessions(
                 tx,
-                signed_in_until=now - self._policy.absolute_seconds,
-                used_until=now - self._policy.idle_seconds,
+                signed_in_until=signed_in_until,
+                used_until=used_until,
                 max_rows=PURGE_BATCH_SIZE,
             )
         )
@@ -62,7 +59,7 @@ class Devices:
             InvalidField: `deviceId` holds characters that no device id can.
         """
         device, now = text.parse_device_id(device_id, "deviceId"), int(self._clock.now())
-        await self._engine.run_transaction(lambda tx: log_out_device(tx, account, device, now))
+        await self._database.run_transaction(lambda tx: log_out_device(tx, account, device, now))
 
 
 MAX_DEVICES_WITH_SETTINGS = 100
@@ -73,8 +70,8 @@ _MODULES = re.compile("(?:,?(?:10|20|30)(?:,(?:10|20|30)){0,2})?")
 class DeviceSettings:
     """Keeps one row for each account and device."""
 
-    def __init__(self, engine: Database, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
 
     async def get_ignored_modules(self, account: AccountId, device_id: str) -> IgnoredModules:
@@ -84,7 +81,7 @@ class DeviceSettings:
             InvalidField: `deviceId` holds characters that no device id can.
         """
         device = text.parse_device_id(device_id, "deviceId")
-        stored = await find_ignored_modules(self._engine, account, device)
+        stored = await find_ignored_modules(self._database, account, device)
         return stored or IgnoredModules(number=0, device_id=device, modules="", updated_at=0)
 
     async def set_ignored_modules(self, account: AccountId, device_id: str, modules: str) -> None:
@@ -105,7 +102,7 @@ class DeviceSettings:
                 tx, account, device, hidden, max_devices=MAX_DEVICES_WITH_SETTINGS, now=now
             )
 
-        await self._engine.run_transaction(change)
+        await self._database.run_transaction(change)
 
     async def get_notification(
         self, account: AccountId, device_id: str, registration_id: str
@@ -117,7 +114,7 @@ class DeviceSettings:
         """
         device = text.parse_device_id(device_id, "deviceId")
         registration = text.parse_device_text(registration_id, "registrationId")
-        stored = await find_notification_setting(self._engine, account, device)
+        stored = await find_notification_setting(self._database, account, device)
         return stored or NotificationSetting(
             number=0,
             device_id=device,
@@ -153,7 +150,7 @@ class DeviceSettings:
                 now=now,
             )
 
-        await self._engine.run_transaction(change)
+        await self._database.run_transaction(change)
 
 
 def parse_modules(listed: str, field: str) -> str:

@@ -32,6 +32,7 @@ from hupan.domain.profiles import parse_avatar_url
 from hupan.domain.text import is_clean, normalize, visible_length
 from hupan.errors import InvalidField
 from hupan.model import Bot, Group, GroupId
+from hupan.rules import MAX_UNIX_TIME
 from hupan.store.database import Database, Result, Transaction
 from hupan.store.discovery import (
     FEATURED_TAG,
@@ -77,8 +78,8 @@ Item = TypeVar("Item")
 class GroupIndexBuild:
     """One edition in the making; opened by `drafting`."""
 
-    def __init__(self, engine: Database, version: int, source_version: int) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, version: int, source_version: int) -> None:
+        self._database = database
         self._version = version
         self._source_version = source_version
 
@@ -99,7 +100,7 @@ class GroupIndexBuild:
     async def _copy_other_groups(self) -> None:
         after = 0
         while batch := await list_headcounts(
-            self._engine, self._source_version, after, ROWS_PER_TRANSACTION
+            self._database, self._source_version, after, ROWS_PER_TRANSACTION
         ):
             last = batch[-1][0]
             await self._change(
@@ -118,7 +119,7 @@ class GroupIndexBuild:
         keys: list[int] = []
         after = 0
         while batch := await list_headcounts(
-            self._engine, self._version, after, ROWS_PER_TRANSACTION
+            self._database, self._version, after, ROWS_PER_TRANSACTION
         ):
             # One number sorts in a third of the time and memory of a pair.
             keys += [
@@ -161,7 +162,7 @@ class GroupIndexBuild:
         texts: list[str] = []
         for one in range(rank, end, MAX_GROUPS_PER_PAGE):
             ranks = range(one, min(end, one + MAX_GROUPS_PER_PAGE))
-            for group in await list_groups_by_rank(self._engine, self._version, ranks):
+            for group in await list_groups_by_rank(self._database, self._version, ranks):
                 text = make_search_text(group.name, group.introduction)
                 for gram in _group_ngrams(group, text):
                     positions[gram].append(rank + len(texts) - first)
@@ -176,33 +177,33 @@ class GroupIndexBuild:
             await check_build_current(tx, self._version)
             await work(tx)
 
-        await _change_with_pause(self._engine, checked)
+        await _change_with_pause(self._database, checked)
 
 
 @asynccontextmanager
-async def build_group_index(engine: Database) -> AsyncIterator[GroupIndexBuild]:
+async def build_group_index(database: Database) -> AsyncIterator[GroupIndexBuild]:
     """A draft on top of what is shown; unless it is finished, nothing of it stays.
 
     Raises:
         Overtaken: somebody opened a later draft meanwhile.
     """
-    version = await engine.run_transaction(begin_build)
-    source_version = await get_published_version(engine)
+    version = await database.run_transaction(begin_build)
+    source_version = await get_published_version(database)
     try:
-        await _delete_versions(engine, source_version + 1, version)  # what a killed import left
-        yield GroupIndexBuild(engine, version, source_version)
+        await _delete_versions(database, source_version + 1, version)  # what a killed import left
+        yield GroupIndexBuild(database, version, source_version)
     finally:
-        published_version = await get_published_version(engine)
-        await _delete_versions(engine, 0, published_version)
-        await _delete_versions(engine, published_version + 1, version + 1)
+        published_version = await get_published_version(database)
+        await _delete_versions(database, 0, published_version)
+        await _delete_versions(database, published_version + 1, version + 1)
 
 
-async def _delete_versions(engine: Database, first: int, past: int) -> None:
+async def _delete_versions(database: Database, first: int, past: int) -> None:
     """Deletes the editions of a range."""
     deleted = 1
     while deleted:
         deleted = await _change_with_pause(
-            engine,
+            database,
             partial(
                 delete_version_rows,
                 first_version=first,
@@ -213,12 +214,12 @@ async def _delete_versions(engine: Database, first: int, past: int) -> None:
 
 
 async def _change_with_pause(
-    engine: Database, work: Callable[[Transaction], Awaitable[Result]]
+    database: Database, work: Callable[[Transaction], Awaitable[Result]]
 ) -> Result:
     """Makes a change, then leaves the store to others for as long as it took."""
     loop = asyncio.get_running_loop()
     started = loop.time()
-    result = await engine.run_transaction(work)
+    result = await database.run_transaction(work)
     await asyncio.sleep(min(loop.time() - started, MAX_PAUSE_SECONDS))
     return result
 
@@ -244,8 +245,8 @@ def _ignore_progress(_done: int, _count: int) -> None:
 class DiscoveryImporter:
     """Keeps what is listed; rows with an id that is known already are replaced."""
 
-    def __init__(self, engine: Database) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def import_groups(
         self, groups: Sequence[Group], on_progress: ProgressCallback = _ignore_progress
@@ -255,7 +256,7 @@ class DiscoveryImporter:
         Raises:
             Overtaken: somebody else began to put groups meanwhile.
         """
-        async with build_group_index(self._engine) as draft:
+        async with build_group_index(self._database) as draft:
             await draft.add(groups)
             return await draft.finish(on_progress)
 
@@ -267,7 +268,7 @@ class DiscoveryImporter:
                 await put_bot(tx, bot)
             return await count_bots(tx)
 
-        return await self._engine.run_transaction(change)
+        return await self._database.run_transaction(change)
 
 
 FEATURED_CATEGORY = "精选"
@@ -288,12 +289,12 @@ _GROUP_ID = re.compile("[1-9][0-9]{8}")
 class Discovery:
     """Answers what there is to discover."""
 
-    def __init__(self, engine: Database) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def categories(self) -> list[str]:
         """The categories in their order; those of the reference when none were set."""
-        return await list_categories(self._engine) or list(DEFAULT_CATEGORIES)
+        return await list_categories(self._database) or list(DEFAULT_CATEGORIES)
 
     async def set_categories(self, names: Sequence[str]) -> None:
         """Replaces the categories; none brings those of the reference back.
@@ -313,7 +314,7 @@ class Discovery:
         async def change(tx: Transaction) -> None:
             await set_categories(tx, kept)
 
-        await self._engine.run_transaction(change)
+        await self._database.run_transaction(change)
 
     async def groups(self, category: str, keyword: str, *, page: int, size: int) -> list[Group]:
         """A page of the groups in a category, "" for all, whose name or introduction has a keyword.
@@ -335,11 +336,11 @@ class Discovery:
             offset=(page - 1) * size,
             size=size,
         )
-        return await search_groups(self._engine, query)
+        return await search_groups(self._database, query)
 
     async def bots(self) -> list[Bot]:
         """The bots that most people use."""
-        return await list_bots(self._engine, MAX_BOTS)
+        return await list_bots(self._database, MAX_BOTS)
 
 
 def _category_ngram(category: str) -> str:
@@ -354,8 +355,6 @@ def _is_valid_category(name: str) -> bool:
 
 
 MAX_INTEGER = 2**53 - 1
-MAX_TIME = 253_402_300_799
-"""The end of the year 9999, the last that text times can show."""
 MAX_LISTED_NAME_CHARACTERS = 64
 MAX_LISTED_INTRODUCTION_CHARACTERS = 500
 _DIGITS = re.compile("[0-9]{1,16}")
@@ -461,7 +460,7 @@ GROUP_COLUMNS = (
     ImportColumn("introduction", _parse_introduction, "", *_INTRODUCTION_HELP),
     ImportColumn("avatarUrl", _parse_avatar, "", *_AVATAR_HELP),
     ImportColumn("headcount", _parse_count, 0, _COUNT_HELP_ZH, _COUNT_HELP_EN),
-    ImportColumn("createTime", integer_parser(0, MAX_TIME), 0, "Unix 秒", "unix seconds"),
+    ImportColumn("createTime", integer_parser(0, MAX_UNIX_TIME), 0, "Unix 秒", "unix seconds"),
     ImportColumn(
         "category",
         _parse_category,

@@ -3,117 +3,28 @@
 Whoever has least under way comes first, so a crowd of requests of one account, or from one address,
 waits behind a single request of another (security X3, decision 27). When the queue is full, the
 request that would come last is refused, be it the new one or one that waits.
-
-python -m hupan.domain.hash_process     answers on its standard input, a socket, until that ends
 """
 
 import asyncio
-import base64
 import contextlib
 import errno
-import hmac
 import json
 import logging
 import os
-import re
-import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
-from nacl.bindings import (
-    crypto_pwhash_alg,
-    crypto_pwhash_ALG_ARGON2ID13,
-    crypto_pwhash_argon2id_MEMLIMIT_MAX,
-    crypto_pwhash_argon2id_MEMLIMIT_MIN,
-)
-
 from hupan.addresses import ClientOrigin
+from hupan.domain.hash_worker import HashCost, is_argon2_hash
 from hupan.errors import Busy
-
-SALT_BYTES, DIGEST_BYTES = 16, 32
-# Base64 without padding: 16 bytes are 22 characters, 32 are 43. libsodium knows one lane only.
-_PHC = re.compile(
-    r"\$argon2id\$v=19\$m=([0-9]{1,10}),t=([0-9]{1,3}),p=1\$([A-Za-z0-9+/]{22})\$([A-Za-z0-9+/]{43})"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class HashCost:
-    """Parameters of argon2id."""
-
-    memory_kib: int = 19456
-    passes: int = 2
-
-    @property
-    def phc_prefix(self) -> str:
-        """What a hash of this cost begins with."""
-        return f"$argon2id$v=19$m={self.memory_kib},t={self.passes},p=1$"
-
-
-def hash_password(password: str, cost: HashCost) -> str:
-    """The string to store: parameters, a fresh salt and the digest in PHC form.
-
-    Raises:
-        RuntimeError: there is no memory for it.
-    """
-    salt = os.urandom(SALT_BYTES)
-    return (
-        f"{cost.phc_prefix}{_encode_base64(salt)}${_encode_base64(_digest(password, salt, cost))}"
-    )
-
-
-def is_argon2_hash(stored: str) -> bool:
-    """Whether a text is a PHC string that some password may match."""
-    found = _PHC.fullmatch(stored)
-    return found is not None and _is_supported(HashCost(int(found[1]), int(found[2])))
-
-
-def verify_password(stored: str, password: str) -> bool:
-    """Whether a password is the one of a PHC string; what is none matches nothing.
-
-    Raises:
-        RuntimeError: there is no memory for it, so nothing is known.
-    """
-    found = _PHC.fullmatch(stored)
-    if found is None or not is_argon2_hash(stored):
-        return False
-    cost = HashCost(int(found[1]), int(found[2]))
-    return hmac.compare_digest(
-        _digest(password, _decode_base64(found[3]), cost), _decode_base64(found[4])
-    )
-
-
-def _is_supported(cost: HashCost) -> bool:
-    min_bytes, max_bytes = crypto_pwhash_argon2id_MEMLIMIT_MIN, crypto_pwhash_argon2id_MEMLIMIT_MAX
-    return min_bytes <= cost.memory_kib * 1024 <= max_bytes and cost.passes > 0
-
-
-def _digest(password: str, salt: bytes, cost: HashCost) -> bytes:
-    return crypto_pwhash_alg(
-        DIGEST_BYTES,
-        password.encode(),
-        salt,
-        cost.passes,
-        cost.memory_kib * 1024,
-        crypto_pwhash_ALG_ARGON2ID13,
-    )
-
-
-def _encode_base64(data: bytes) -> str:
-    return base64.b64encode(data).decode().rstrip("=")
-
-
-def _decode_base64(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4))
-
 
 MAX_ADMITTED_PER_KEY = 2
 """Requests of one account or one address that are let in at once."""
@@ -251,10 +162,8 @@ def _bounded_keys(client: HashClient) -> tuple[tuple[str, str], ...]:
     return (("target", client.target), ("host", client.host))
 
 
-NICENESS = 10
 # The most that one question takes, and how long a process may take to end by itself.
 MAX_ANSWER_SECONDS, MAX_EXIT_SECONDS = 30.0, 0.5
-OOM_SCORE_ADJ = 500
 
 
 class HashProcess:
@@ -265,7 +174,7 @@ class HashProcess:
         ours.settimeout(MAX_ANSWER_SECONDS)
         with theirs, ours:
             self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - our own words
-                [sys.executable, "-P", "-m", __name__],
+                [sys.executable, "-P", "-m", "hupan.domain.hash_worker"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=_without_secrets(os.environ),
@@ -333,56 +242,6 @@ class HashProcess:
 def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """The server's settings are no business of a process that only counts."""
     return {name: value for name, value in environment.items() if not name.startswith("HUPAN_")}
-
-
-def main() -> None:
-    """Answers questions; ends with whoever asked them."""
-    _lower_priority()
-    with (
-        contextlib.suppress(ConnectionError),
-        socket.socket(fileno=0) as served,
-        served.makefile("rwb") as stream,
-    ):
-        for line in stream:
-            stream.write(json.dumps(_answer(json.loads(line))).encode() + b"\n")
-            stream.flush()
-
-
-def _lower_priority() -> None:
-    """The server goes before: its turn comes first, its end is its own to tell."""
-    # A terminal's Ctrl-C and systemd's SIGTERM reach all processes of a server, which then has
-    # sign-ins to finish; this one ends when the server's socket does. What the server
-    # ignores is ignored here too.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_IGN)
-    # Hashes fill whole cores; being nice, they leave the event loop its turn at once (P5).
-    with contextlib.suppress(OSError):
-        os.nice(NICENESS)
-    # Where memory ends, this process can be replaced and the server cannot.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE_ADJ), "ascii")
-
-
-def _answer(question: list[str | int]) -> str | bool | None:
-    """The answer, or None if there is no memory for it."""
-    try:
-        return _compute(question)
-    except (RuntimeError, MemoryError):
-        return None
-
-
-def _compute(question: list[str | int]) -> str | bool:
-    match question:
-        case [str(password), int(memory_kib), int(passes)]:
-            return hash_password(password, HashCost(memory_kib, passes))
-        case [str(stored), str(password)]:
-            return verify_password(stored, password)
-        case _:
-            raise ValueError("a question nobody asks")
-
-
-if __name__ == "__main__":
-    main()
 
 
 Answer = TypeVar("Answer")
@@ -460,3 +319,75 @@ class HashProcessPool:
         with contextlib.suppress(IndexError):
             while True:
                 self._stop(self._idle.pop())
+
+
+SLOTS_PER_THREAD = 2
+"""One that is hashed, one that counts its attempt meanwhile."""
+MAX_WAITING_PER_THREAD = 7
+MAX_WAIT_SECONDS = 2.0
+# What an address without a password is verified against: as costly as a hash of somebody's (E2),
+# and, because it is none of any known password, without the cost of making it at each start.
+_DUMMY_SALT, _DUMMY_DIGEST = "A" * 22, "A" * 43
+
+
+class PasswordHasher:
+    """Hashes and verifies, at most so many at once, off the event loop.
+
+    `hash` and `verify` are called within a `slot`, which bounds how many there are (P5).
+    """
+
+    def __init__(self, cost: HashCost, threads: int) -> None:
+        self._cost = cost
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hupan-argon2")
+        self._pool = HashProcessPool()
+        self._queue = HashQueue(
+            threads * SLOTS_PER_THREAD,
+            threads * MAX_WAITING_PER_THREAD,
+            MAX_WAIT_SECONDS,
+        )
+        self._dummy_hash = f"{cost.phc_prefix}{_DUMMY_SALT}${_DUMMY_DIGEST}"
+
+    @property
+    def pending_count(self) -> int:
+        """How many passwords wait or are worked on."""
+        return len(self._queue)
+
+    @property
+    def idle_pids(self) -> list[int]:
+        """The processes that wait for a password."""
+        return self._pool.idle_pids
+
+    def slot(self, client: HashClient) -> AbstractAsyncContextManager[None]:
+        """Wait for the turn of a client: `async with passwords.turn(client):` (security X3).
+
+        Raises:
+            Busy: on entering, when too many wait or the wait was too long.
+        """
+        return self._queue.slot(client)
+
+    async def hash(self, password: str) -> str:
+        """The string to store: parameters, salt and hash in PHC form."""
+        return await self._run(lambda process: process.hash(password, self._cost))
+
+    async def verify(self, stored: str, password: str) -> bool:
+        """Whether a password is right; what is no hash takes as long and matches none."""
+        asked = stored if is_argon2_hash(stored) else self._dummy_hash
+        right = await self._run(lambda process: process.verify(asked, password))
+        return right and asked is stored
+
+    def is_outdated(self, stored: str) -> bool:
+        """Whether a stored hash was made with other parameters than today's."""
+        return not stored.startswith(self._cost.phc_prefix)
+
+    def close(self) -> None:
+        """Ends the processes, also those at work, and with them the threads that wait for them."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._pool.close()
+
+    async def _run(self, ask: Callable[[HashProcess], Answer]) -> Answer:
+        """Asks a process.
+
+        Raises:
+            Busy: the pool was closed.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._pool.run, ask)

@@ -46,15 +46,15 @@ class Invitations:
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
-        days: DayCalendar,
+        calendar: DayCalendar,
         coins: Coins,
         rules: InvitationRules,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
-        self._days = days
+        self._calendar = calendar
         self._coins = coins
         self._rules = rules
 
@@ -81,7 +81,7 @@ class Invitations:
             await set_invitation_code(tx, account_id, code)
             return None
 
-        unwrap(await self._engine.run_transaction(change))
+        unwrap(await self._database.run_transaction(change))
 
     async def accept(self, tx: Transaction, account: AccountId, text: str, field: str) -> None:
         """Links an account to the owner of a code, in the change that makes the account.
@@ -97,13 +97,13 @@ class Invitations:
             raise InvalidField(field)
         if not await insert_invitation(tx, account, inviter.id, now):
             raise InvalidField(field)
-        await increment_invited(tx, inviter.id, self._days.today(now))
+        await increment_invited(tx, inviter.id, self._calendar.today(now))
         await self._reward(tx, account, inviter.id)
 
     async def progress(self, account: AccountId) -> InvitationProgress:
         """How many an account invited today, in the server's zone, and in all."""
-        day = self._days.today(self._clock.now())
-        today, in_all = await get_invited_counts(self._engine, account, day)
+        day = self._calendar.today(self._clock.now())
+        today, in_all = await get_invited_counts(self._database, account, day)
         return InvitationProgress(today, in_all, self._rules.target_day, self._rules.target_total)
 
     async def _reward(self, tx: Transaction, account: AccountId, inviter: AccountId) -> None:

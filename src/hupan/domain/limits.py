@@ -44,10 +44,10 @@ _ORIGINS_PER_SLICE = 1000
 class LimitResets:
     """Asks for it."""
 
-    def __init__(self, engine: Database, clock: Clock, targets: ContactParser) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock, contact_parser: ContactParser) -> None:
+        self._database = database
         self._clock = clock
-        self._targets = targets
+        self._contact_parser = contact_parser
 
     async def reset(self, who: str) -> int:
         """Forgets what is counted of somebody; gives how many counts the store held.
@@ -64,8 +64,8 @@ class LimitResets:
             return await self._request(f"network:{network}", [])
         who_id = clean_pasted_id(who)
         if not _RESET_ACCOUNT_ID.fullmatch(who_id):
-            return await self._request("", [self._targets.parse_contact(who, "who")])
-        account = await find_account(self._engine, AccountId(int(who_id)))
+            return await self._request("", [self._contact_parser.parse_contact(who, "who")])
+        account = await find_account(self._database, AccountId(int(who_id)))
         if account is None:
             raise UnknownUser
         return await self._request(f"account:{account.id}", bound_contacts(account))
@@ -79,14 +79,14 @@ class LimitResets:
                 await put_limit_reset(tx, subject, now)
             return sum([await delete_counters(tx, start) for start in starts])
 
-        return await self._engine.run_transaction(change)
+        return await self._database.run_transaction(change)
 
 
 class MemoryLimitReset:
     """Does it in one process."""
 
-    def __init__(self, engine: Database, clock: Clock, memory_limits: MemoryLimits) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock, memory_limits: MemoryLimits) -> None:
+        self._database = database
         self._clock = clock
         self._memory_limits = memory_limits
         self._applied: dict[str, int] = {}
@@ -94,13 +94,13 @@ class MemoryLimitReset:
     async def apply_requested(self) -> None:
         """Forgets what operators asked for since the last look."""
         now = int(self._clock.now())
-        requested = dict(await list_limit_resets(self._engine, now - RESET_RETENTION_SECONDS))
+        requested = dict(await list_limit_resets(self._database, now - RESET_RETENTION_SECONDS))
         for subject, requested_at in requested.items():
             if self._applied.get(subject) != requested_at:
                 await self._apply(subject, now)
         self._applied = requested
         if requested:
-            await self._engine.run_transaction(
+            await self._database.run_transaction(
                 lambda tx: purge_limit_resets(tx, now - RESET_RETENTION_SECONDS)
             )
 
@@ -139,11 +139,15 @@ class LimitCounters:
     """Looks at the counts of the store; a server may run beside it."""
 
     def __init__(
-        self, engine: Database, clock: Clock, targets: ContactParser, directory: AccountDirectory
+        self,
+        database: Database,
+        clock: Clock,
+        contact_parser: ContactParser,
+        directory: AccountDirectory,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
-        self._targets = targets
+        self._contact_parser = contact_parser
         self._directory = directory
 
     async def list_counters(self, who: str) -> list[tuple[ContactAddress, RateCounter]]:
@@ -158,14 +162,14 @@ class LimitCounters:
             (target, tally)
             for target in await self._parse_contacts(who.strip())
             for start in all_keys(target.channel, target.key)
-            for tally in await list_counters(self._engine, start)
+            for tally in await list_counters(self._database, start)
             if tally.ends_at > now and not tally.name.startswith(UNLIMITED_PREFIX)
         ]
 
     async def _parse_contacts(self, who: str) -> list[ContactAddress]:
         """An id has ten digits at most, a number more."""
         try:
-            return [self._targets.parse_contact(who, "target")]
+            return [self._contact_parser.parse_contact(who, "target")]
         except InvalidField:
             if not clean_pasted_id(who).isdigit():
                 raise

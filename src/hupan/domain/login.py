@@ -6,8 +6,7 @@ from hupan.addresses import UNKNOWN_ORIGIN, ClientOrigin, ContactAddress, Contac
 from hupan.clock import Clock
 from hupan.domain.accounts import AccountCreator
 from hupan.domain.codes import Codes, attempt_key
-from hupan.domain.hashing import hash_client
-from hupan.domain.passwords import PasswordHasher
+from hupan.domain.hashing import PasswordHasher, hash_client
 from hupan.domain.sessions import Device, Sessions
 from hupan.errors import (
     AccountCancelled,
@@ -44,17 +43,17 @@ class CodeLogins:
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
-        targets: ContactParser,
+        contact_parser: ContactParser,
         codes: Codes,
         accounts: AccountCreator,
         sessions: Sessions,
         rules: ServerRules,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
-        self._targets = targets
+        self._contact_parser = contact_parser
         self._codes = codes
         self._accounts = accounts
         self._sessions = sessions
@@ -66,12 +65,11 @@ class CodeLogins:
         Raises:
             InvalidField, WrongCode, SignUpClosed, AccountCancelled, Banned
         """
-        target = self._targets.parse_phone(mobile, "mobile")
+        target = self._contact_parser.parse_phone(mobile, "mobile")
 
         async def change(tx: Transaction) -> str | AppError:
             now = int(self._clock.now())
-            device_key = await attempt_key(tx, target, device.id)
-            redeemed = await self._codes.redeem(tx, target, code, device_key=device_key, now=now)
+            redeemed = await self._codes.redeem(tx, target, code, device_id=device.id, now=now)
             if isinstance(redeemed, AppError):
                 return redeemed
             account = await self._account_for_code(tx, target, redeemed)
@@ -83,7 +81,7 @@ class CodeLogins:
                 else await self._sessions.open(tx, account.id, device)
             )
 
-        return unwrap(await self._engine.run_transaction(change))
+        return unwrap(await self._database.run_transaction(change))
 
     async def _account_for_code(
         self, tx: Transaction, target: ContactAddress, redeemed: Code
@@ -115,17 +113,17 @@ class PasswordLogins:
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
-        targets: ContactParser,
+        contact_parser: ContactParser,
         passwords: PasswordHasher,
         sessions: Sessions,
         limiter: StoredLimiter,
         limits: StoredLimits,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
-        self._targets = targets
+        self._contact_parser = contact_parser
         self._passwords = passwords
         self._sessions = sessions
         self._limiter = limiter
@@ -142,12 +140,12 @@ class PasswordLogins:
             InvalidField, WrongEmailOrPassword, AccountCancelled, Banned, TooManyTries, Busy
             OSError: passwords cannot be hashed now.
         """
-        target = self._targets.parse_email(email, "email")
+        target = self._contact_parser.parse_email(email, "email")
         # Counted once it is its turn: right ones that come together do not use the tries up.
         async with self._passwords.slot(hash_client(limit_key(target), origin)):
-            owner = await find_identity_owner(self._engine, target.identity_kind, target.key)
-            stored_hash = "" if owner is None else await find_password_hash(self._engine, owner)
-            counted = await self._engine.run_transaction(
+            owner = await find_identity_owner(self._database, target.identity_kind, target.key)
+            stored_hash = "" if owner is None else await find_password_hash(self._database, owner)
+            counted = await self._database.run_transaction(
                 lambda tx: self._count_attempt(tx, target, device, origin)
             )
             try:
@@ -158,7 +156,7 @@ class PasswordLogins:
                     else stored_hash
                 )
             except (Busy, OSError):  # nothing was tried, so nothing counts
-                await self._engine.run_transaction(lambda tx: self._uncount_attempt(tx, counted))
+                await self._database.run_transaction(lambda tx: self._uncount_attempt(tx, counted))
                 raise
         if not is_correct or owner is None:
             raise WrongEmailOrPassword
@@ -174,7 +172,7 @@ class PasswordLogins:
                 tx, target, owner, account, stored_hash, new_hash, device
             )
 
-        return unwrap(await self._engine.run_transaction(change))
+        return unwrap(await self._database.run_transaction(change))
 
     async def _count_attempt(
         self, tx: Transaction, target: ContactAddress, device: Device, origin: ClientOrigin

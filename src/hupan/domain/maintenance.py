@@ -46,7 +46,7 @@ class IntegrityChecker:
     """One of the processes of a store looks, and all of them know what it found.
 
     Args:
-        engine: the store.
+        database: the store.
         clock: tells when it is time.
         run: reads everything, beside the event loop; gives what is wrong, without anybody's data.
         every_seconds: how often; 0 for never.
@@ -55,13 +55,13 @@ class IntegrityChecker:
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
         find_faults: Callable[[], Awaitable[list[str]]],
         every_seconds: int,
         count: IncrementMetric = ignore_metric,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
         self._find_faults = find_faults
         self._every_seconds = every_seconds
@@ -85,8 +85,8 @@ class IntegrityChecker:
 
     async def check(self) -> None:
         """Raises StoreUnavailable when the store fails, or the last look found something."""
-        await self._engine.check()
-        if self._fault_count or await get_fault_count(self._engine):
+        await self._database.check()
+        if self._fault_count or await get_fault_count(self._database):
             raise StoreUnavailable("the last look at all rows found faults; see the log")
 
     async def run(self) -> list[str]:
@@ -97,13 +97,13 @@ class IntegrityChecker:
             _integrity_log.error("the store is not sound: %s", fault)
         if not faults:
             _integrity_log.info("all rows were looked at: the store is sound")
-        await self._engine.run_transaction(lambda tx: set_fault_count(tx, len(faults)))
+        await self._database.run_transaction(lambda tx: set_fault_count(tx, len(faults)))
         return faults
 
     async def run_when_due(self) -> bool:
         """Looks if it is time and no other process does; gives whether it did."""
         now = int(self._clock.now())
-        if not await self._engine.run_transaction(
+        if not await self._database.run_transaction(
             lambda tx: claim_integrity_check(tx, now, self._every_seconds)
         ):
             return False
@@ -123,8 +123,8 @@ _orphan_log = logging.getLogger("hupan.claims")
 class OrphanIdentityRepair:
     """Walks through the claims, account by account, and releases those that are broken."""
 
-    def __init__(self, engine: Database, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
         self._suspects: dict[IdentityRow, float] = {}
 
@@ -134,8 +134,8 @@ class OrphanIdentityRepair:
         for claim, since in list(self._suspects.items()):
             if self._clock.now() - since >= RECHECK_SECONDS:
                 del self._suspects[claim]
-                released += await self._engine.run_transaction(partial(self._release, claim))
-        ids = await self._engine.run_transaction(
+                released += await self._database.run_transaction(partial(self._release, claim))
+        ids = await self._database.run_transaction(
             lambda tx: take_check_range(tx, ID_BEFORE_FIRST, IDS_PER_ROUND)
         )
         for first in range(0, IDS_PER_ROUND, IDS_PER_QUERY):
@@ -144,10 +144,10 @@ class OrphanIdentityRepair:
         return released
 
     async def _inspect(self, ids: range) -> None:
-        for claim in await list_identities_in_range(self._engine, ids):
+        for claim in await list_identities_in_range(self._database, ids):
             if claim in self._suspects or len(self._suspects) >= MAX_SUSPECTS:
                 continue
-            if not await matches_account(self._engine, claim):
+            if not await matches_account(self._database, claim):
                 self._suspects[claim] = self._clock.now()
 
     async def _release(self, claim: IdentityRow, tx: Transaction) -> bool:
@@ -164,9 +164,9 @@ class OrphanIdentityRepair:
 
 
 PURGE_INTERVAL_SECONDS = 60.0
-LOGGED_OUT_RETENTION_SECONDS = 7 * 86_400
+LOGGED_OUT_RETENTION_SECONDS = 7 * DAY_SECONDS
 """How long signing out a second time succeeds."""
-COIN_REFUSAL_RETENTION_SECONDS = 7 * 86_400
+COIN_REFUSAL_RETENTION_SECONDS = 7 * DAY_SECONDS
 """How long a refused change of coins is refused again when it is sent again."""
 MAX_SPENT_CAPTCHAS = 100_000
 """Captchas that were answered and have expired since, remembered for a day (security X5)."""
@@ -183,7 +183,7 @@ class Housekeeping:
     """Keeps tables that grow with traffic from growing without end.
 
     Args:
-        engine: the store.
+        database: the store.
         clock: tells what has expired.
         chores: what else there is to do, each in small changes of its own.
         count: counts the errors.
@@ -192,13 +192,13 @@ class Housekeeping:
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
         chores: Sequence[Chore] = (),
         count: IncrementMetric = ignore_metric,
         may_purge: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
         self._chores = chores
         self._count = count
@@ -262,17 +262,17 @@ class Housekeeping:
 
     async def _drop_surplus_counters(self) -> None:
         """Forget counts that a flood of targets left, as many as there are too many."""
-        surplus = await self._engine.run_transaction(count_counters) - MAX_RATE_COUNTERS
+        surplus = await self._database.run_transaction(count_counters) - MAX_RATE_COUNTERS
         for _ in range(MAX_BATCHES_PER_ROUND):
             if surplus <= 0:
                 return
             batch_size = min(surplus, PURGE_BATCH_SIZE)
-            surplus -= await self._engine.run_transaction(
+            surplus -= await self._database.run_transaction(
                 partial(delete_surplus_counters, max_rows=batch_size)
             )
 
     async def _purge(self, change: Callable[[Transaction], Awaitable[int]]) -> None:
         """Delete in small changes, so that none holds up a request."""
         for _ in range(MAX_BATCHES_PER_ROUND):
-            if await self._engine.run_transaction(change) < PURGE_BATCH_SIZE:
+            if await self._database.run_transaction(change) < PURGE_BATCH_SIZE:
                 return

@@ -25,16 +25,16 @@ _IMAGE_URL = re.compile("https?://[!-~]{1,500}")
 class Medals:
     """Defines medals, gives them and takes them away."""
 
-    def __init__(self, engine: Database) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def list_for_account(self, account: AccountId) -> list[Medal]:
         """The medals of an account, in their order."""
-        return await list_account_medals(self._engine, account)
+        return await list_account_medals(self._database, account)
 
     async def list_all(self) -> list[Medal]:
         """Every medal that there is, in their order."""
-        return await list_all_medals(self._engine)
+        return await list_all_medals(self._database)
 
     async def define(
         self, name: str, sort: int | None = None, description: str = "", image_url: str = ""
@@ -60,7 +60,7 @@ class Medals:
             place = sort if sort is not None else await _next_sort(tx, called)
             return await define_medal(tx, called, place, line, image_url)
 
-        return await self._engine.run_transaction(change)
+        return await self._database.run_transaction(change)
 
     async def give(self, account: AccountId, name: str) -> Medal:
         """Gives a medal that was defined; giving it twice changes nothing.
@@ -75,7 +75,7 @@ class Medals:
             await grant_medal(tx, account, medal)
             return medal
 
-        return await self._engine.run_transaction(change)
+        return await self._database.run_transaction(change)
 
     async def remove(self, account: AccountId, name: str) -> Medal:
         """Takes a medal away; where it is not worn nothing changes.
@@ -90,7 +90,7 @@ class Medals:
             await revoke_medal(tx, account, medal)
             return medal
 
-        return await self._engine.run_transaction(change)
+        return await self._database.run_transaction(change)
 
 
 async def _next_sort(tx: Transaction, name: str) -> int:

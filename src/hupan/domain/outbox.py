@@ -54,7 +54,7 @@ from hupan.store.outbox import (
 OUTBOX_KEY_PURPOSE = "outbox"
 DISCARD_PURPOSE = "discard"
 """Purpose of a message that is never sent; it costs what a real one costs (security E2)."""
-NOTICE_LIFETIME_SECONDS = 2 * 86_400
+NOTICE_LIFETIME_SECONDS = 2 * DAY_SECONDS
 """How long a notice that cannot be sent is tried again: into the budget of the next day."""
 _NO_CODE = b""
 _ID_BYTES = 16
@@ -63,9 +63,9 @@ _ID_BYTES = 16
 class OutboxWriter:
     """Writes the outbox."""
 
-    def __init__(self, seal: SecretBox, chance: RandomSource) -> None:
-        self._seal = seal
-        self._chance = chance
+    def __init__(self, secret_box: SecretBox, random_source: RandomSource) -> None:
+        self._secret_box = secret_box
+        self._random_source = random_source
 
     async def enqueue_code(
         self,
@@ -79,7 +79,7 @@ class OutboxWriter:
     ) -> None:
         """Has a code sent; an older one that could not be sent so far never will be."""
         await delete_unsent_codes(tx, target.channel, target.address)
-        sealed = self._seal.encrypt(OUTBOX_KEY_PURPOSE, code.encode())
+        sealed = self._secret_box.encrypt(OUTBOX_KEY_PURPOSE, code.encode())
         await insert_message(
             tx, self._make_message(target, purpose, sealed, now, expires_at, CODE_PRIORITY)
         )
@@ -102,7 +102,7 @@ class OutboxWriter:
     ) -> OutboxMessage:
         return OutboxMessage(
             target=target.address,
-            id=self._chance.token_bytes(_ID_BYTES).hex(),
+            id=self._random_source.token_bytes(_ID_BYTES).hex(),
             channel=target.channel,
             purpose=purpose,
             encrypted_code=sealed_code,
@@ -163,11 +163,11 @@ class NoticeQueue:
 
     def __init__(
         self,
-        messages: OutboxWriter,
+        outbox: OutboxWriter,
         notify_worker: Callable[[], None],
         limiter: StoredLimiter | None = None,
     ) -> None:
-        self._messages = messages
+        self._outbox = outbox
         self._notify_worker = notify_worker
         self._limiter = limiter or StoredLimiter(enabled=False)
 
@@ -193,7 +193,7 @@ class NoticeQueue:
             tx, subject + spelling_suffix(target.key), FIRST_NOTICE_OF_DAY, now
         )
         priority = FIRST_NOTIFICATION_PRIORITY if is_first else NOTIFICATION_PRIORITY
-        message = self._messages.make_notice(target, purpose, priority, now=now)
+        message = self._outbox.make_notice(target, purpose, priority, now=now)
         if await renew_pending_notification(tx, message):
             return
         is_within = await self._limiter.take(tx, subject, notice_limits(purpose), now)
@@ -219,7 +219,6 @@ MAX_SLEEP_SECONDS = 5.0
 MAX_STOP_SECONDS = 3.0
 """How long sends under way may take when the server stops."""
 DRAIN_PAUSE_SECONDS = 0.001
-_NOTICES = (FIRST_NOTIFICATION_PRIORITY, NOTIFICATION_PRIORITY)
 _MAX_IN_FLIGHT = {
     CODE_PRIORITY: MAX_CODES_IN_FLIGHT,
     FIRST_NOTIFICATION_PRIORITY: MAX_NOTICES_IN_FLIGHT,
@@ -233,17 +232,17 @@ class OutboxWorker:
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
-        seal: SecretBox,
+        secret_box: SecretBox,
         senders: Mapping[Channel, Sender],
         count: IncrementMetric = ignore_metric,
         budget: NoticeBudget | None = None,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._count = count
         self._clock = clock
-        self._seal = seal
+        self._secret_box = secret_box
         self._senders = senders
         self._work_available = asyncio.Event()
         self._task = BackgroundTask(
@@ -316,7 +315,7 @@ class OutboxWorker:
 
     async def _seconds_until_due(self) -> dict[tuple[Channel, int], float]:
         """In how many seconds the next message is due, of what has room to be sent; codes first."""
-        due = await list_next_due(self._engine)
+        due = await list_next_due(self._database)
         now = self._clock.now()
         return {
             (channel, priority): due[channel, priority] - now
@@ -344,7 +343,7 @@ class OutboxWorker:
         room = self._free_slots(channel, priority)
         if room <= 0:  # another round took it meanwhile
             return 0
-        leased = await self._engine.run_transaction(
+        leased = await self._database.run_transaction(
             lambda tx: self._lease(tx, channel, priority, room)
         )
         tasks = self._tasks_of(channel, priority)
@@ -391,8 +390,10 @@ class OutboxWorker:
 
     async def _drop_surplus_of(self, channel: Channel, priority: int) -> None:
         dropped = 0
-        while await has_surplus_messages(self._engine, channel, priority, MAX_QUEUED_MESSAGES):
-            dropped += await self._engine.run_transaction(partial(_drop_oldest, channel, priority))
+        while await has_surplus_messages(self._database, channel, priority, MAX_QUEUED_MESSAGES):
+            dropped += await self._database.run_transaction(
+                partial(_drop_oldest, channel, priority)
+            )
         for _ in range(dropped):
             self._count("messages", channel, "surplus")
         if dropped:
@@ -424,9 +425,11 @@ class OutboxWorker:
         retry_at = await self._attempt_send(row)
         try:
             if retry_at is None:
-                await self._engine.run_transaction(lambda tx: delete_message(tx, row))
+                await self._database.run_transaction(lambda tx: delete_message(tx, row))
             else:
-                await self._engine.run_transaction(lambda tx: reschedule_message(tx, row, retry_at))
+                await self._database.run_transaction(
+                    lambda tx: reschedule_message(tx, row, retry_at)
+                )
         except StoreUnavailable:
             _log.warning("%s %s: the outcome was not kept", row.channel, row.id)
 
@@ -465,7 +468,7 @@ class OutboxWorker:
         if row.purpose == DISCARD_PURPOSE:
             return None
         code = (
-            self._seal.decrypt(OUTBOX_KEY_PURPOSE, row.encrypted_code)
+            self._secret_box.decrypt(OUTBOX_KEY_PURPOSE, row.encrypted_code)
             if row.encrypted_code
             else b""
         )

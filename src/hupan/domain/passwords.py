@@ -9,30 +9,19 @@ that sound like words in Chinese (520, 1314).
 Nothing is asked of its characters (security P2), and passwords that exist are never looked at.
 """
 
-import asyncio
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Collection, Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from hupan.addresses import UNKNOWN_ORIGIN, ClientOrigin, ContactAddress, ContactParser
 from hupan.clock import Clock
-from hupan.domain.codes import Codes, attempt_key
+from hupan.domain.codes import Codes
 from hupan.domain.contacts import bound_contacts, invalidate_codes
-from hupan.domain.hashing import (
-    HashClient,
-    HashCost,
-    HashProcess,
-    HashProcessPool,
-    HashQueue,
-    hash_client,
-    is_argon2_hash,
-)
+from hupan.domain.hashing import PasswordHasher, hash_client
 from hupan.domain.outbox import NoticeQueue
 from hupan.domain.text import has_excessive_marks
 from hupan.errors import (
@@ -52,80 +41,6 @@ from hupan.store.codes import Code
 from hupan.store.database import Database, Transaction
 from hupan.store.rate_counters import delete_counters
 from hupan.store.sessions import delete_sessions
-
-Answer = TypeVar("Answer")
-
-SLOTS_PER_THREAD = 2
-"""One that is hashed, one that counts its attempt meanwhile."""
-MAX_WAITING_PER_THREAD = 7
-MAX_WAIT_SECONDS = 2.0
-# What an address without a password is verified against: as costly as a hash of somebody's (E2),
-# and, because it is none of any known password, without the cost of making it at each start.
-_DUMMY_SALT, _DUMMY_DIGEST = "A" * 22, "A" * 43
-
-
-class PasswordHasher:
-    """Hashes and verifies, at most so many at once, off the event loop.
-
-    `hash` and `verify` are called within a `slot`, which bounds how many there are (P5).
-    """
-
-    def __init__(self, cost: HashCost, threads: int) -> None:
-        self._cost = cost
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hupan-argon2")
-        self._pool = HashProcessPool()
-        self._queue = HashQueue(
-            threads * SLOTS_PER_THREAD,
-            threads * MAX_WAITING_PER_THREAD,
-            MAX_WAIT_SECONDS,
-        )
-        self._dummy_hash = f"{cost.phc_prefix}{_DUMMY_SALT}${_DUMMY_DIGEST}"
-
-    @property
-    def pending_count(self) -> int:
-        """How many passwords wait or are worked on."""
-        return len(self._queue)
-
-    @property
-    def idle_pids(self) -> list[int]:
-        """The processes that wait for a password."""
-        return self._pool.idle_pids
-
-    def slot(self, client: HashClient) -> AbstractAsyncContextManager[None]:
-        """Wait for the turn of a client: `async with passwords.turn(client):` (security X3).
-
-        Raises:
-            Busy: on entering, when too many wait or the wait was too long.
-        """
-        return self._queue.slot(client)
-
-    async def hash(self, password: str) -> str:
-        """The string to store: parameters, salt and hash in PHC form."""
-        return await self._run(lambda process: process.hash(password, self._cost))
-
-    async def verify(self, stored: str, password: str) -> bool:
-        """Whether a password is right; what is no hash takes as long and matches none."""
-        asked = stored if is_argon2_hash(stored) else self._dummy_hash
-        right = await self._run(lambda process: process.verify(asked, password))
-        return right and asked is stored
-
-    def is_outdated(self, stored: str) -> bool:
-        """Whether a stored hash was made with other parameters than today's."""
-        return not stored.startswith(self._cost.phc_prefix)
-
-    def close(self) -> None:
-        """Ends the processes, also those at work, and with them the threads that wait for them."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._pool.close()
-
-    async def _run(self, ask: Callable[[HashProcess], Answer]) -> Answer:
-        """Asks a process.
-
-        Raises:
-            Busy: the pool was closed.
-        """
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._pool.run, ask)
-
 
 FILTER_FILE: Final = "common_passwords.bin"
 FILTER_HASHES: Final = 13
@@ -346,20 +261,20 @@ class PasswordResets:
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
-        targets: ContactParser,
+        contact_parser: ContactParser,
         codes: Codes,
         passwords: PasswordHasher,
-        strength: PasswordPolicy,
+        policy: PasswordPolicy,
         notices: NoticeQueue,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
-        self._targets = targets
+        self._contact_parser = contact_parser
         self._codes = codes
         self._passwords = passwords
-        self._strength = strength
+        self._policy = policy
         self._notices = notices
 
     async def reset(
@@ -372,15 +287,14 @@ class PasswordResets:
             WrongCode, AccountCancelled, Banned
             WeakPassword: it is made of what the account holds; the code serves again.
         """
-        target = self._targets.parse_email(email, "email")
-        self._strength.check(password, target.address.partition("@")[0])
+        target = self._contact_parser.parse_email(email, "email")
+        self._policy.check(password, target.address.partition("@")[0])
         async with self._passwords.slot(hash_client(limit_key(target), origin)):
             hashed = await self._passwords.hash(password)
 
         async def change(tx: Transaction) -> AppError | None:
             now = int(self._clock.now())
-            device_key = await attempt_key(tx, target, "", "reset")
-            redeemed = await self._codes.redeem(tx, target, code, device_key=device_key, now=now)
+            redeemed = await self._codes.redeem(tx, target, code, purpose="reset", now=now)
             if isinstance(redeemed, AppError):
                 return redeemed
             account = await self._account_for_code(tx, target, redeemed)
@@ -388,11 +302,11 @@ class PasswordResets:
                 return account
             if account.is_banned(now):
                 return Banned()
-            self._strength.check(password, account.name, account.phone, str(account.id))
+            self._policy.check(password, account.name, account.phone, str(account.id))
             await self._set_password(tx, account, target, hashed, now)
             return None
 
-        unwrap(await self._engine.run_transaction(change))
+        unwrap(await self._database.run_transaction(change))
         self._notices.flush()
 
     async def _account_for_code(

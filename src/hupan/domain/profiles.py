@@ -67,17 +67,9 @@ ALL_VISIBLE = VisibleFields()
 class Privacy:
     """Keeps what accounts choose. The wire has no endpoint for it; operators set it for them."""
 
-    def __init__(self, engine: Database, default: VisibleFields) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, default: VisibleFields) -> None:
+        self._database = database
         self._default = default
-
-    async def set_choice(self, account: AccountId, choice: PrivacyChoice) -> None:
-        """Replaces the choice of an account as a whole.
-
-        Raises:
-            UnknownUser: there is no such account.
-        """
-        await self.update_choice(account, lambda _before: choice)
 
     async def update_choice(
         self, account: AccountId, update: Callable[[PrivacyChoice], PrivacyChoice]
@@ -93,11 +85,11 @@ class Privacy:
                 raise UnknownUser
             await set_privacy(tx, account, update(await get_privacy(tx, account)))
 
-        await self._engine.run_transaction(change)
+        await self._database.run_transaction(change)
 
     async def get_choice(self, account: AccountId) -> PrivacyChoice:
         """What an account chose."""
-        return await get_privacy(self._engine, account)
+        return await get_privacy(self._database, account)
 
     def visible_fields(self, choice: PrivacyChoice) -> VisibleFields:
         """What others see of an account with this choice."""
@@ -237,9 +229,11 @@ class Profile(Struct, frozen=True):
 class Profiles:
     """Shows accounts."""
 
-    def __init__(self, engine: Database, clock: Clock, days: DayCalendar, privacy: Privacy) -> None:
-        self._days = days
-        self._engine = engine
+    def __init__(
+        self, database: Database, clock: Clock, calendar: DayCalendar, privacy: Privacy
+    ) -> None:
+        self._calendar = calendar
+        self._database = database
         self._clock = clock
         self._privacy = privacy
 
@@ -254,7 +248,7 @@ class Profiles:
             UnknownUser: nobody has this id.
             Banned: the account is banned (wire.md 2, 7100).
         """
-        found = await find_profile_view(self._engine, parse_account_id(user_id))
+        found = await find_profile_view(self._database, parse_account_id(user_id))
         if found is None:
             raise UnknownUser
         account, now = found.account, self._clock.now()
@@ -263,8 +257,8 @@ class Profiles:
         visible = self._visible_fields(found, viewer)
         return Profile(
             account,
-            self._days.current_streak(account, now),
-            await list_account_medals(self._engine, account.id) if account.has_medals else [],
+            self._calendar.current_streak(account, now),
+            await list_account_medals(self._database, account.id) if account.has_medals else [],
             hide_private_fields(found.data, visible),
             account.last_active_at if visible.last_active else 0,
             account.country if visible.country else "",
@@ -281,7 +275,7 @@ class Profiles:
             return None
         if not viewer.has_remarks:  # as most: one read less
             return NO_REMARK
-        return await find_remark(self._engine, viewer.id, account) or NO_REMARK
+        return await find_remark(self._database, viewer.id, account) or NO_REMARK
 
 
 MAX_REMARKS = 5_000
@@ -312,8 +306,8 @@ _remark_fields_decoder = msgspec.json.Decoder(list[RemarkField])
 class Remarks:
     """Keeps what accounts note; only who noted it ever sees it."""
 
-    def __init__(self, engine: Database) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def save(self, account: AccountId, friend_id: str, remark: Remark) -> None:
         """Keeps a remark in place of the one before; one that says nothing is forgotten.
@@ -336,7 +330,7 @@ class Remarks:
             await _write_remark(tx, account, friend, checked)
             return None
 
-        unwrap(await self._engine.run_transaction(change))
+        unwrap(await self._database.run_transaction(change))
 
 
 async def _write_remark(
@@ -431,14 +425,14 @@ class OwnPersonalData(Struct, frozen=True):
 class PersonalDataService:
     """Keeps what accounts tell of themselves."""
 
-    def __init__(self, engine: Database, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
 
     async def get(self, account: Account) -> OwnPersonalData:
         """All of it, also for an account that told nothing yet."""
-        data = await get_personal_data(self._engine, account.id)
-        signed_in_at = await find_last_login(self._engine, account.id)
+        data = await get_personal_data(self._database, account.id)
+        signed_in_at = await find_last_login(self._database, account.id)
         return OwnPersonalData(
             data, data.updated_at or account.registered_at, signed_in_at or account.registered_at
         )
@@ -453,7 +447,7 @@ class PersonalDataService:
             return
         now = int(self._clock.now())
         checked = _validate_update(update, now)
-        await self._engine.run_transaction(
+        await self._database.run_transaction(
             lambda tx: update_personal_data(
                 tx,
                 account,
@@ -510,8 +504,8 @@ _REWARD_REASONS: dict[EditedField, str] = {"nickname": "首次修改昵称", "av
 class ProfileEdits:
     """Changes what accounts are known by."""
 
-    def __init__(self, engine: Database, coins: Coins, rules: ProfileEditRules) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, coins: Coins, rules: ProfileEditRules) -> None:
+        self._database = database
         self._coins = coins
         self._avatar_hosts = rules.avatar_hosts
         self._reward_cents: dict[EditedField, int] = {
@@ -530,7 +524,7 @@ class ProfileEdits:
         async def change(tx: Transaction) -> None:
             await self._reward(tx, account, "nickname", await set_name(tx, account, new))
 
-        await self._engine.run_transaction(change)
+        await self._database.run_transaction(change)
 
     async def change_avatar(self, account: AccountId, url: str) -> None:
         """Gives an account another avatar; its own one changes and counts nothing.
@@ -543,7 +537,7 @@ class ProfileEdits:
         async def change(tx: Transaction) -> None:
             await self._reward(tx, account, "avatar", await set_avatar(tx, account, new))
 
-        await self._engine.run_transaction(change)
+        await self._database.run_transaction(change)
 
     async def _reward(
         self, tx: Transaction, account: AccountId, field: EditedField, change_count: int | None

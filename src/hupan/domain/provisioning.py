@@ -10,20 +10,18 @@ from hupan.addresses import ContactAddress, ContactParser
 from hupan.clock import Clock
 from hupan.domain.accounts import AccountCreator, Ban, apply_ban, parse_ban
 from hupan.domain.coins import MAX_BALANCE_CENTS, CoinChange, Coins
-from hupan.domain.hashing import OPERATOR_CLIENT
+from hupan.domain.hashing import OPERATOR_CLIENT, PasswordHasher
 from hupan.domain.invitations import Invitations
-from hupan.domain.passwords import PasswordHasher
 from hupan.domain.sessions import Device, Sessions
 from hupan.domain.text import parse_nickname
 from hupan.errors import InvalidField
 from hupan.model import PERMANENT_BAN_END, AccountId, CoinType
 from hupan.ratelimit.stored import unwrap
+from hupan.rules import CENTS_PER_COIN, DAY_SECONDS
 from hupan.store.accounts import find_identity_owner, set_password_hash, set_vip
 from hupan.store.database import Database, Transaction
 from hupan.store.medals import get_or_define_medal, grant_medal
 
-SECONDS_PER_DAY = 86_400
-CENTS_PER_COIN = 100
 _DEFAULT_BAN_REASON = "违反相关规定"
 
 
@@ -65,17 +63,17 @@ class AccountProvisioner:
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
-        targets: ContactParser,
+        contact_parser: ContactParser,
         accounts: AccountCreator,
         passwords: PasswordHasher,
         coins: Coins,
         invitations: Invitations,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
-        self._targets = targets
+        self._contact_parser = contact_parser
         self._accounts = accounts
         self._passwords = passwords
         self._coins = coins
@@ -88,7 +86,7 @@ class AccountProvisioner:
             The same as `validate` and `insert`.
         """
         (checked,) = await self.validate([request])
-        return await self._engine.run_transaction(lambda tx: self.insert(tx, checked))
+        return await self._database.run_transaction(lambda tx: self.insert(tx, checked))
 
     async def is_available(self, request: NewAccount) -> bool:
         """Whether nobody has the number or the address that is wanted.
@@ -98,7 +96,7 @@ class AccountProvisioner:
         """
         read = self._parse(request)
         owners = [
-            await find_identity_owner(self._engine, target.identity_kind, target.key)
+            await find_identity_owner(self._database, target.identity_kind, target.key)
             for target in (read.phone, read.email)
             if target
         ]
@@ -143,8 +141,12 @@ class AccountProvisioner:
         """All but the password, which takes long."""
         return ValidatedAccount(
             request=request,
-            phone=self._targets.parse_phone(request.phone, "phone") if request.phone else None,
-            email=self._targets.parse_email(request.email, "email") if request.email else None,
+            phone=self._contact_parser.parse_phone(request.phone, "phone")
+            if request.phone
+            else None,
+            email=self._contact_parser.parse_email(request.email, "email")
+            if request.email
+            else None,
             name=parse_nickname(request.nickname, "nickname") if request.nickname else "",
             coin_cents=parse_coins(request.coins, "coins"),
             ban=self._parse_ban(request),
@@ -158,7 +160,7 @@ class AccountProvisioner:
         return parse_ban(reason, "banReason", until, int(self._clock.now()))
 
     def _days_from_now(self, days: int) -> int:
-        return max(1, int(self._clock.now()) + days * SECONDS_PER_DAY)
+        return max(1, int(self._clock.now()) + days * DAY_SECONDS)
 
     async def _grant_coins(self, tx: Transaction, account: AccountId, coin_cents: int) -> None:
         if coin_cents:
@@ -206,9 +208,9 @@ class SandboxAccounts:
     """Makes accounts and signs them in."""
 
     def __init__(
-        self, engine: Database, provisioning: AccountProvisioner, sessions: Sessions
+        self, database: Database, provisioning: AccountProvisioner, sessions: Sessions
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._provisioning = provisioning
         self._sessions = sessions
 
@@ -241,7 +243,7 @@ class SandboxAccounts:
         async def change(tx: Transaction) -> list[SandboxAccount]:
             return [await self._create_signed_in(tx, one, device) for one in checked]
 
-        return await self._engine.run_transaction(change)
+        return await self._database.run_transaction(change)
 
     async def _create_signed_in(
         self, tx: Transaction, checked: ValidatedAccount, device: Device

@@ -15,6 +15,7 @@ from hupan.domain.contacts import (
     TAKEN_ERRORS,
     bound_contact,
     bound_contacts,
+    change_contact,
     contact_from_stored,
     invalidate_codes,
     replace_contact,
@@ -27,7 +28,6 @@ from hupan.store.accounts import find_password_hash, lock_account, set_password_
 from hupan.store.contacts import (
     ContactChange,
     find_contact_change,
-    insert_contact_change,
     list_contact_changes,
     purge_contact_changes,
     set_changes_undone,
@@ -49,16 +49,16 @@ class ContactUndo:
     """Gives an account back what was bound before somebody changed it."""
 
     def __init__(
-        self, engine: Database, clock: Clock, notices: NoticeQueue, rules: ContactRules
+        self, database: Database, clock: Clock, notices: NoticeQueue, rules: ContactRules
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
         self._notices = notices
         self._undo_seconds = rules.undo_seconds
 
     async def list_changes(self, account: AccountId) -> list[ContactChange]:
         """The changes of an account that are still kept, newest first."""
-        return await list_contact_changes(self._engine, account)
+        return await list_contact_changes(self._database, account)
 
     async def undo(self, account: AccountId, number: int) -> None:
         """Restores what was bound before a change, and so undoes later ones of the same channel.
@@ -78,13 +78,13 @@ class ContactUndo:
                 raise UnknownUser
             await self._restore(tx, found, await self._get_undoable(tx, account, number))
 
-        await self._engine.run_transaction(change)
+        await self._database.run_transaction(change)
         self._notices.flush()
 
     async def purge_expired(self) -> None:
         """Forgets changes, and the numbers in them, that can no longer be undone."""
         until = int(self._clock.now()) - self._undo_seconds
-        while await self._engine.run_transaction(
+        while await self._database.run_transaction(
             lambda tx: purge_contact_changes(tx, until, PURGE_BATCH_SIZE)
         ):
             pass
@@ -142,17 +142,17 @@ class AccountRecovery:
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
         codes: Codes,
-        messages: OutboxWriter,
+        outbox: OutboxWriter,
         notices: NoticeQueue,
         policy: SessionPolicy,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
         self._codes = codes
-        self._messages = messages
+        self._outbox = outbox
         self._notices = notices
         self._policy = policy
 
@@ -175,7 +175,7 @@ class AccountRecovery:
             if bound_contact(account, channel) != target:
                 await self._set_contact(tx, account, channel, target)
 
-        await self._engine.run_transaction(change)
+        await self._database.run_transaction(change)
         self._notices.flush()
 
     async def start_reset(self, account_id: AccountId, *, remove: bool) -> PasswordResetStart:
@@ -201,18 +201,15 @@ class AccountRecovery:
                 await self._send_reset(tx, account, address, now)
             return PasswordResetStart(removed=removed, sent=address is not None)
 
-        done = await self._engine.run_transaction(change)
+        done = await self._database.run_transaction(change)
         self._notices.flush()
         return done
 
     async def list_sessions(self, account: AccountId) -> list[SessionSummary]:
         """The live sessions of an account, the newest first."""
-        now = int(self._clock.now())
+        signed_in_after, used_after = self._policy.cutoffs(int(self._clock.now()))
         return await list_session_summaries(
-            self._engine,
-            account,
-            signed_in_after=now - self._policy.absolute_seconds,
-            used_after=now - self._policy.idle_seconds,
+            self._database, account, signed_in_after=signed_in_after, used_after=used_after
         )
 
     async def sign_out(self, account_id: AccountId, number: int | None) -> int:
@@ -233,7 +230,7 @@ class AccountRecovery:
                 await self._notices.enqueue(tx, bound_contacts(account), SIGNED_OUT_NOTICE, now=now)
             return ended
 
-        ended = await self._engine.run_transaction(change)
+        ended = await self._database.run_transaction(change)
         self._notices.flush()
         return ended
 
@@ -249,17 +246,8 @@ class AccountRecovery:
         now, old = int(self._clock.now()), bound_contact(account, channel)
         if target is None and bound_contacts(account) == [old]:
             raise LastContact
-        if not await replace_contact(tx, account, channel, target):
+        if not await change_contact(tx, account, channel, target, is_verified=True, now=now):
             raise TAKEN_ERRORS[channel]
-        await insert_contact_change(
-            tx,
-            account.id,
-            channel,
-            old_address=old.address if old else "",
-            new_address=target.address if target else "",
-            is_verified=True,
-            now=now,
-        )
         await delete_sessions(tx, account.id)
         notice = CONTACT_CHANGED_NOTICES if old else CONTACT_BOUND_NOTICES
         await self._notices.enqueue(tx, bound_contacts(account), notice[channel], now=now)
@@ -281,8 +269,6 @@ class AccountRecovery:
         """The code goes to the address alone; whatever else is bound is told."""
         code = await self._codes.issue(tx, address, "reset", account.id, now)
         expires_at = now + self._codes.lifetime_seconds
-        await self._messages.enqueue_code(
-            tx, address, "reset", code, now=now, expires_at=expires_at
-        )
+        await self._outbox.enqueue_code(tx, address, "reset", code, now=now, expires_at=expires_at)
         others = [target for target in bound_contacts(account) if target != address]
         await self._notices.enqueue(tx, others, PASSWORD_RESET_NOTICE, now=now)

@@ -45,13 +45,15 @@ _MASK_BYTES = 4
 class Tokens:
     """Makes tokens and reads the account out of them."""
 
-    def __init__(self, seal: SecretBox, chance: RandomSource) -> None:
-        self._keyed_hash = hashlib.blake2b(digest_size=_MASK_BYTES, key=seal.derive_key("token"))
-        self._chance = chance
+    def __init__(self, secret_box: SecretBox, random_source: RandomSource) -> None:
+        self._keyed_hash = hashlib.blake2b(
+            digest_size=_MASK_BYTES, key=secret_box.derive_key("token")
+        )
+        self._random_source = random_source
 
     def make(self, account: AccountId) -> str:
         """A token for an account's new session."""
-        chosen = self._chance.token_bytes(_RANDOM_BYTES)
+        chosen = self._random_source.token_bytes(_RANDOM_BYTES)
         masked = (account ^ self._mask(chosen)).to_bytes(_MASK_BYTES)
         text = (chosen + masked).hex()
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
@@ -107,15 +109,15 @@ class Sessions:
 
     def __init__(
         self,
-        engine: Database,
+        database: Database,
         clock: Clock,
         tokens: Tokens,
-        days: DayCalendar,
+        calendar: DayCalendar,
         policy: SessionPolicy,
         notices: NoticeQueue,
     ) -> None:
-        self._engine = engine
-        self._days = days
+        self._database = database
+        self._calendar = calendar
         self._clock = clock
         self._tokens = tokens
         self._policy = policy
@@ -133,7 +135,7 @@ class Sessions:
             Banned: its account is banned.
         """
         account, token_hash = self._session_key(token)
-        caller = await find_caller(self._engine, account, token_hash)
+        caller = await find_caller(self._database, account, token_hash)
         if caller is None:
             raise NotSignedIn
         now = self._clock.now()
@@ -148,7 +150,7 @@ class Sessions:
             NotSignedIn, Banned: as above.
         """
         account, token_hash = self._session_key(token)
-        viewer = await find_viewer(self._engine, account, token_hash)
+        viewer = await find_viewer(self._database, account, token_hash)
         if viewer is None:
             raise NotSignedIn
         now = self._clock.now()
@@ -175,13 +177,13 @@ class Sessions:
     async def logout(self, session: Session) -> None:
         """Ends the session that the request came with, whatever else it names (security T5)."""
         now = int(self._clock.now())
-        await self._engine.run_transaction(lambda tx: log_out_session(tx, session, now))
+        await self._database.run_transaction(lambda tx: log_out_session(tx, session, now))
 
     async def was_logged_out(self, token: str) -> bool:
         """Whether a token signed out within the last days."""
         account = self._tokens.account_of(token)
         return account is not None and await is_logged_out(
-            self._engine, account, sha256_digest(token)
+            self._database, account, sha256_digest(token)
         )
 
     async def _end_oldest(self, tx: Transaction, account_id: AccountId, now: int) -> None:
@@ -189,11 +191,9 @@ class Sessions:
 
         The owner is told by e-mail, or by SMS when there is no address.
         """
+        signed_in_until, used_until = self._policy.cutoffs(now)
         await delete_expired_sessions(
-            tx,
-            account_id,
-            signed_in_until=now - self._policy.absolute_seconds,
-            used_until=now - self._policy.idle_seconds,
+            tx, account_id, signed_in_until=signed_in_until, used_until=used_until
         )
         if not await delete_oldest_sessions(tx, account_id, self._policy.max_sessions):
             return
@@ -225,15 +225,15 @@ class Sessions:
             raise NotSignedIn
         if account.banned_until > now:
             raise Banned
-        if account.last_seen_day < self._days.today(now):
+        if account.last_seen_day < self._calendar.today(now):
             return False
-        return session.last_used_at >= self._days.day_start(now)
+        return session.last_used_at >= self._calendar.day_start(now)
 
     async def _record_use(self, account: AccountId, token_hash: bytes, now: float) -> None:
         """Counts the day at its first request, and says that the session was used that day."""
-        today = self._days.today(now)
+        today = self._calendar.today(now)
         try:
-            await self._engine.run_transaction(
+            await self._database.run_transaction(
                 lambda tx: record_active_day(tx, account, token_hash, today, int(now))
             )
         except StoreUnavailable:

@@ -103,15 +103,15 @@ class ClockSync:
     """Keeps the time of one process and of the store together.
 
     Args:
-        engine: the store.
+        database: the store.
         clock: the process's clock.
         erase_after_seconds: after which cancelled accounts are erased.
     """
 
     def __init__(
-        self, engine: Database, clock: SteadyClock, erase_after_seconds: int = 30 * DAY_SECONDS
+        self, database: Database, clock: SteadyClock, erase_after_seconds: int = 30 * DAY_SECONDS
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
         self._erase_after_seconds = erase_after_seconds
         self._doubt: ClockDoubt | None = None
@@ -146,10 +146,10 @@ class ClockSync:
                 promised a time that is still to come ends now, sessions too.
         """
         wall = int(self._clock.now())
-        times = await get_clock_state(self._engine)
+        times = await get_clock_state(self._database)
         pause = wall - times.latest
         if trust_clock:
-            await self._engine.run_transaction(lambda tx: self._trust_clock(tx, wall))
+            await self._database.run_transaction(lambda tx: self._trust_clock(tx, wall))
         elif times.latest >= MIN_PLAUSIBLE_TIME and pause > MAX_DOWNTIME_SECONDS:
             self._clock.set(times.latest)
         elif times.latest >= MIN_PLAUSIBLE_TIME and pause > MAX_JUMP_SECONDS:
@@ -163,7 +163,7 @@ class ClockSync:
 
     async def sync(self) -> None:
         """Tell the store what time it is, and follow it when it knows of a later one."""
-        self._clock.advance_to((await self._engine.run_transaction(self._sync)).latest)
+        self._clock.advance_to((await self._database.run_transaction(self._sync)).latest)
         self._synced_at = self._clock.monotonic()
         self._log_lag()
 
@@ -276,10 +276,10 @@ class ClockSync:
             _log.warning("the machine's clock has caught up")
 
 
-async def load_store_clock(engine: Database, clock: SteadyClock | None = None) -> SteadyClock:
+async def load_store_clock(database: Database, clock: SteadyClock | None = None) -> SteadyClock:
     """A clock with the time that a server of the store has, for who works beside it (X10)."""
     clock = clock or SteadyClock()
-    times, wall = await get_clock_state(engine), clock.system_time()
+    times, wall = await get_clock_state(database), clock.system_time()
     is_leaping = (
         times.leap_started
         and 0 <= wall - times.leap_started < MIN_LEAP_DURATION_SECONDS + 2 * SYNC_SECONDS

@@ -19,13 +19,13 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
+from hupan.addresses import to_ascii_domain
 from hupan.store.checksums import enable_checksums, localize_sqlite_error
 from hupan.store.database import Row, StoreRefused, Value
 from hupan.store.sqlite import connect
 from hupan.store.wal import check_wal_intact
 
 BoundStatement = tuple[str, tuple[Value, ...]]
-_MAX_ADDRESS_CHARACTERS = 320
 
 
 def _is_not_ascii(column: str) -> str:
@@ -62,22 +62,6 @@ SELECT ?1, coalesce(max(number), 0) + 1, 'email', ?2, '', ?3, 1
 FROM contact_changes WHERE account_id = ?1
 """
 _log = logging.getLogger("hupan.store")
-
-
-def to_ascii_domain(text: str) -> str:
-    """The address with the ASCII form of its domain (UTS 46); one that has none is unchanged."""
-    local, at, domain = text.rpartition("@")
-    if not at or domain.isascii() or len(text) > _MAX_ADDRESS_CHARACTERS:
-        return text
-    import email_validator  # noqa: PLC0415 - 25 ms at import, needed only for what is not ASCII
-
-    try:
-        read = email_validator.validate_email(
-            f"a@{domain}", check_deliverability=False, globally_deliverable=False
-        )
-    except email_validator.EmailNotValidError:
-        return text
-    return f"{local}@{read.ascii_domain.lower()}"
 
 
 def ascii_domain_statements(rows: Sequence[Sequence[Row]], now: int) -> Iterator[BoundStatement]:
