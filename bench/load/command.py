@@ -19,71 +19,56 @@ from bench.load.requests import (
 from bench.load.results import LoadResult, median
 from bench.load.run import LoadLimits, NoResponse, run_load, send_once
 from bench.load.target import InvalidTarget, TargetServer, resolve_target
-from hupan.cli.output import print_table
+from hupan.cli.output import Column, print_table
 
 ROUNDS = 3
 MAX_SECONDS = 60
 MAX_CONNECTIONS = 256
 MAX_REQUESTS = 1_000_000
-HELP = """测量正在运行的服务器，只读取，不改动任何数据。
-
-Measure a running server. It is only read from; nothing in it is changed.
-
-只测量本机（127.0.0.1、::1）；测量别的机器须用 --i-own-this-server 声明它是自己的。
+HELP = """Measure a running server. It is only read from; nothing in it is changed.
 
 Only this machine is measured unless --i-own-this-server says that the other one is yours.
 """
-_REFUSED = (
-    "部分请求被服务器的限制拒绝，只有成功的答复计入速率\n"
-    "some requests were refused by the server's limits: rates count right answers alone"
-)
+_REFUSED = "some requests were refused by the server's limits: rates count right answers alone"
 _COLUMNS = {
-    "name": "操作\nOperation",
-    "per_second": "每秒\nPer second",
-    "p50_ms": "中位 ms\np50 ms",
-    "p99_ms": "p99 ms",
-    "errors": "错误\nErrors",
-    "of_health": "与 /healthz 之比\nOf /healthz",
+    "name": Column("Operation", wraps=True),
+    "per_second": Column("Per second"),
+    "p50_ms": Column("p50 ms"),
+    "p99_ms": Column("p99 ms"),
+    "errors": Column("Errors"),
+    "of_health": Column("Of /healthz"),
 }
 
 
 def bench(
-    url: Annotated[str, typer.Argument(help="如 http://127.0.0.1:8480 The server's address")],
+    url: Annotated[str, typer.Argument(help="The server's address, such as http://127.0.0.1:8480")],
     *,
     token: Annotated[
         str,
-        typer.Option(
-            help="某账号的令牌，用于测量需要登录的操作；为 - 时从标准输入读取。 "
-            "A token, to measure what needs one; - reads it from standard input."
-        ),
+        typer.Option(help="A token, to measure what needs one; - reads it from standard input."),
     ] = "",
     limited: Annotated[
         bool,
         typer.Option(
             "--limited",
-            help="也测量有频率限制的操作；此后一段时间，服务器会拒绝本机与该账号的这些操作。 "
-            "Measure what is limited as well: for a while the server then refuses that to this "
+            help="Measure what is limited as well: for a while the server then refuses that to this "
             "machine and account.",
         ),
     ] = False,
-    seconds: Annotated[
-        int, typer.Option(min=1, max=MAX_SECONDS, help="每项每轮秒数 Seconds of each round")
-    ] = 3,
+    seconds: Annotated[int, typer.Option(min=1, max=MAX_SECONDS, help="Seconds of each round")] = 3,
     connections: Annotated[
-        int, typer.Option(min=1, max=MAX_CONNECTIONS, help="连接数 Open connections")
+        int, typer.Option(min=1, max=MAX_CONNECTIONS, help="Open connections")
     ] = 32,
     requests: Annotated[
         int,
-        typer.Option(min=1, max=MAX_REQUESTS, help="每项每轮请求上限 Most requests of each round"),
+        typer.Option(min=1, max=MAX_REQUESTS, help="Maximum requests of each round"),
     ] = 200_000,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="输出 JSON。 Write JSON, for programs.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")] = False,
     is_mine: Annotated[
         bool,
         typer.Option(
             "--i-own-this-server",
-            help="这台别处的服务器是我的。 The server is elsewhere, and it is mine.",
+            help="The server is elsewhere, and it is mine.",
         ),
     ] = False,
 ) -> None:
@@ -96,7 +81,7 @@ def bench(
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             seen = runner.run(_measure(place, given, bounds, limited=limited))
     except (InvalidTarget, NoResponse, BenchRefused) as error:
-        typer.echo(f"无法测量 / cannot measure: {error}", err=True)
+        typer.echo(f"cannot measure: {error}", err=True)
         raise typer.Exit(1) from error
     _print_results(place, seen, as_json=as_json)
 
@@ -113,7 +98,6 @@ def _ensure_own_server(place: TargetServer, *, is_mine: bool) -> None:
     """
     if not place.is_loopback and not is_mine:
         raise BenchRefused(
-            f"{place.host} 不在本机；若是你自己的服务器，请加 --i-own-this-server / "
             "it is not this machine; if it is your own server, add --i-own-this-server"
         )
 
@@ -122,7 +106,7 @@ async def _measure(
     place: TargetServer, token: str, bounds: LoadLimits, *, limited: bool
 ) -> dict[str, LoadResult]:
     if not (token.isascii() and token.isprintable()):
-        raise BenchRefused("令牌只含可见的 ASCII 字符 / a token is visible ASCII")
+        raise BenchRefused("a token is visible ASCII")
     questions = await _questions(place, token, limited=limited)
     rounds: dict[str, list[LoadResult]] = {name: [] for name in questions}
     for _ in range(ROUNDS):
@@ -154,7 +138,7 @@ async def _questions(place: TargetServer, token: str, *, limited: bool) -> dict[
 async def _ask_once(place: TargetServer, name: str, question: LoadRequest) -> bytes:
     answer = await send_once(place, question.encode(place.authority, place.prefix))
     if not answer.is_success:
-        raise BenchRefused(f"{name} 被拒绝（令牌是否有效？）/ was refused (is the token valid?)")
+        raise BenchRefused(f"{name} was refused (is the token valid?)")
     return answer.body
 
 

@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -360,3 +360,11 @@ def number_prefix(target: ContactAddress) -> str:
     """Return the leading digits shared by adjacent numbers; "" for an e-mail address."""
     digits = target.key.lstrip("+")
     return digits[:_PREFIX_DIGITS] if target.channel == "sms" else ""
+
+
+def is_loopback_host(host: str) -> bool:
+    """Return whether a host name or an address is reached only from this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"

@@ -36,7 +36,7 @@ from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
-from hupan.domain.provisioning import AccountProvisioner, SandboxAccounts
+from hupan.domain.provisioning import SandboxAccounts
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
 from hupan.localized import localize_error
@@ -66,7 +66,7 @@ from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
 from hupan.store.database import MeasuredDatabase, StoreRefused, delete_all_data
 from hupan.store.outbox import count_messages
-from hupan.wiring import Infrastructure, make_infrastructure, make_services
+from hupan.wiring import Infrastructure, make_services
 
 METRICS_PATH = "/metrics"
 _COUNTER_METRICS: Mapping[MetricName, tuple[str, tuple[str, ...], str]] = {
@@ -312,8 +312,8 @@ async def _assemble_server(
         timekeeping = ClockSync(database, environment.steady_clock, erase_after_seconds)
         await timekeeping.initialize(trust_clock=settings.trust_clock)
     process_number = await database.run_transaction(next_process_number)
-    infrastructure = make_infrastructure(
-        settings, environment.for_process(process_number), database, secret_box
+    infrastructure = Infrastructure(
+        settings, environment.for_process(process_number), database, lambda: secret_box
     )
     services = make_services(infrastructure)
     access_log = make_access_log(settings)
@@ -573,17 +573,8 @@ def _make_sandbox_routes(
     server: Server, clock: AdjustableClock, inbox: MessageCapture
 ) -> SandboxRoutes:
     infrastructure = server.infrastructure
-    provisioning = AccountProvisioner(
-        infrastructure.database,
-        clock,
-        infrastructure.contact_parser,
-        infrastructure.accounts,
-        infrastructure.password_hasher,
-        infrastructure.coins,
-        server.services.invitations,
-    )
     sandbox_accounts = SandboxAccounts(
-        infrastructure.database, provisioning, infrastructure.sessions
+        infrastructure.database, infrastructure.provisioner, infrastructure.sessions
     )
 
     async def reset_store() -> None:

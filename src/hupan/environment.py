@@ -27,6 +27,7 @@ from hupan.rng import RandomSource, SystemRandomSource
 from hupan.rules import (
     CENTS_PER_COIN,
     DAY_SECONDS,
+    MINUTE_SECONDS,
     Adverts,
     ContactRules,
     InvitationRules,
@@ -52,6 +53,8 @@ class Environment:
         on_captcha: told of each captcha that is issued.
         steady_clock: the clock again, if it is one that goes on from the store's latest time.
         is_sandbox: whether the store is a sandbox's.
+        is_operator: whether an operator's command acts: nothing that it causes is limited, and
+            another process sends its messages.
     """
 
     clock: Clock
@@ -60,6 +63,7 @@ class Environment:
     on_captcha: Callable[[IssuedCaptcha], None] = _ignore_captcha
     steady_clock: SteadyClock | None = None
     is_sandbox: bool = False
+    is_operator: bool = False
 
     def for_process(self, process_number: int) -> "Environment":
         """The same for one process: a seed repeats itself in the same process of a new store.
@@ -77,7 +81,11 @@ def make_server_environment(senders: Mapping[Channel, Sender]) -> Environment:
     return Environment(clock, lambda _purpose: SystemRandomSource(), senders, steady_clock=clock)
 
 
-MINUTE_SECONDS = 60
+def make_operator_environment(clock: Clock) -> Environment:
+    """Return the environment of an operator's command."""
+    return Environment(clock, lambda _purpose: SystemRandomSource(), {}, is_operator=True)
+
+
 PRODUCT_NAMES = ("hupan", "湖畔", "yunhu", "云湖")
 MIN_PASSWORD_CHARACTERS = {"asvs": 8, "nist-4": 15}
 """Code points of a new password (security P1)."""

@@ -44,6 +44,11 @@ from hupan.store.sqlite import SqliteDatabase
 from hupan.store.wal import check_wal_intact
 
 
+def may_have_store(settings: Settings) -> bool:
+    """Return whether the settings can name an existing store; a wrong folder stays empty."""
+    return settings.is_postgres or settings.database_path.exists()
+
+
 class PostgresOpening(Protocol):
     """What `hupan.store.postgres` offers."""
 
@@ -55,7 +60,7 @@ class PostgresOpening(Protocol):
         """Number and digest of each migration."""
         ...
 
-    def open_current(self, place: PostgresDsn, size: PoolSize) -> Awaitable[Database]:
+    def open_current(self, place: PostgresDsn, size: PoolSize) -> Awaitable[MeasuredDatabase]:
         """A store that is up to date already."""
         ...
 
@@ -88,7 +93,7 @@ async def open_server_database(settings: Settings) -> MeasuredDatabase:
     return _open_sqlite(settings.database_path)
 
 
-async def open_current_database(settings: Settings) -> Database:
+async def open_current_database(settings: Settings) -> MeasuredDatabase:
     """The store for a command; it is never migrated here.
 
     Raises:
@@ -144,7 +149,7 @@ class OperationRefused(LocalizedError):
 
 
 @asynccontextmanager
-async def open_for_admin(settings: Settings) -> AsyncIterator[Database]:
+async def open_for_admin(settings: Settings) -> AsyncIterator[MeasuredDatabase]:
     """Opens the store of a server for one command.
 
     Raises:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from hupan.model import Channel, Limit, Session, Viewer
 
+MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600
 DAY_SECONDS = 24 * HOUR_SECONDS
 MAX_UNIX_TIME = 253_402_300_799

@@ -1,26 +1,21 @@
-"""Composition root: builds infrastructure, request services and admin services.
-
-They work beside a server, whose courier finds their notices by itself within seconds.
-"""
+"""Composition root: every service of the server, the operators and the sandbox is built here."""
 
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
-from hupan.addresses import ContactParser
-from hupan.admin.accounts import AccountAdmin, DeletionAdmin, MedalAdmin, PrivacyAdmin
+from hupan.admin.accounts import AccountAdmin
 from hupan.admin.coins import CoinAdmin
 from hupan.admin.limits import LimitAdmin
-from hupan.admin.recovery import ContactAdmin, RecoveryAdmin
+from hupan.admin.recovery import RecoveryAdmin
 from hupan.api.audit import AuditLog
 from hupan.api.context import ClientResolver
 from hupan.api.limits import RateLimitContext, RateLimits
 from hupan.api.routing import Services
 from hupan.captcha import READABLE_DIGITS, CaptchaPool, CaptchaRenderer
-from hupan.clock import Clock
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, SecretBox, load_existing_key
 from hupan.domain.accounts import AccountCreator, AccountDirectory, Bans, VipMemberships
@@ -52,6 +47,7 @@ from hupan.environment import (
     make_geoip,
     make_hash_cost,
     make_invitation_rules,
+    make_operator_environment,
     make_password_rules,
     make_profile_edit_rules,
     make_server_rules,
@@ -59,10 +55,9 @@ from hupan.environment import (
 )
 from hupan.errors import AccountCancelled, AppError, InvalidField
 from hupan.localized import LocalizedText
-from hupan.metrics import IncrementMetric, MetricCounters
+from hupan.metrics import MetricCounters
 from hupan.opening import OperationRefused, open_for_admin
 from hupan.ratelimit.detector import Alarms, AttackDetector
-from hupan.ratelimit.memory import MemoryLimits
 from hupan.ratelimit.stored import CodeSendLimits, StoredLimiter
 from hupan.ratelimit.table import (
     make_destinations,
@@ -70,186 +65,254 @@ from hupan.ratelimit.table import (
     make_memory_limits,
     make_stored_limits,
 )
-from hupan.rng import SystemRandomSource
-from hupan.rules import DAY_SECONDS, ServerRules, StoredLimits
-from hupan.store.database import Database, MeasuredDatabase
+from hupan.rules import DAY_SECONDS
+from hupan.store.database import MeasuredDatabase
 
 
-@dataclass(frozen=True, slots=True)
 class Infrastructure:
-    """What the services share, from the outside and the settings up to the sessions."""
+    """The services that others are built from, each built once, when it is first used.
 
-    settings: Settings
-    environment: Environment
-    database: MeasuredDatabase
-    clock: Clock
-    metric_counters: MetricCounters
-    alerts: Alarms
-    secret_box: SecretBox
-    rules: ServerRules
-    limits: StoredLimits
-    memory_limits: MemoryLimits
-    contact_parser: ContactParser
-    captcha_pool: CaptchaPool
-    password_hasher: PasswordHasher
-    outbox_worker: OutboxWorker
-    limiter: StoredLimiter
-    codes: Codes
-    outbox_writer: OutboxWriter
-    notice_queue: NoticeQueue
-    day_calendar: DayCalendar
-    coins: Coins
-    accounts: AccountCreator
-    sessions: Sessions
+    A command of an operator reads the server's key only if one of its services needs it.
 
+    Args:
+        settings: the settings in force.
+        environment: clock, random source and senders.
+        database: the open store.
+        load_secret_box: loads the server's key.
+    """
 
-def make_infrastructure(
-    settings: Settings, environment: Environment, database: MeasuredDatabase, secret_box: SecretBox
-) -> Infrastructure:
-    """Makes them from the bottom up."""
-    clock, random_source = environment.clock, environment.random_source
-    rules, limits = make_server_rules(settings), make_stored_limits(settings)
-    contact_parser, day_calendar, metric_counters = (
-        make_contact_parser(settings),
-        DayCalendar(rules.zone),
-        MetricCounters(),
-    )
-    exemption = make_exemption(settings, contact_parser)
-    limiter = StoredLimiter(enabled=limits.enabled, exemption=exemption, count=metric_counters)
-    alerts = Alarms(metric_counters, clock)
-    notice_budget = NoticeBudget(limiter, limits.server_notices, alerts)
-    outbox_worker = OutboxWorker(
-        database, clock, secret_box, environment.senders, metric_counters, notice_budget
-    )
-    outbox_writer = OutboxWriter(secret_box, random_source("messages"))
-    notice_queue = NoticeQueue(outbox_writer, outbox_worker.notify, limiter)
-    tokens = Tokens(secret_box, random_source("tokens"))
-    return Infrastructure(
-        settings=settings,
-        environment=environment,
-        database=database,
-        clock=clock,
-        metric_counters=metric_counters,
-        alerts=alerts,
-        secret_box=secret_box,
-        rules=rules,
-        limits=limits,
-        memory_limits=make_memory_limits(settings),
-        contact_parser=contact_parser,
-        captcha_pool=make_captcha_pool(settings, environment, metric_counters),
-        password_hasher=PasswordHasher(make_hash_cost(settings), settings.hashing_threads),
-        outbox_worker=outbox_worker,
-        limiter=limiter,
-        codes=Codes(
-            secret_box, random_source("codes"), limiter, limits, rules.code_lifetime_seconds
-        ),
-        outbox_writer=outbox_writer,
-        notice_queue=notice_queue,
-        day_calendar=day_calendar,
-        coins=Coins(database, clock),
-        accounts=AccountCreator(clock, random_source("accounts"), rules),
-        sessions=Sessions(
-            database, clock, tokens, day_calendar, make_session_policy(settings), notice_queue
-        ),
-    )
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Environment,
+        database: MeasuredDatabase,
+        load_secret_box: Callable[[], SecretBox],
+    ) -> None:
+        self.settings = settings
+        self.environment = environment
+        self.database = database
+        self.clock = environment.clock
+        self.rules = make_server_rules(settings)
+        self.limits = make_stored_limits(settings)
+        self.memory_limits = make_memory_limits(settings)
+        self.contact_parser = make_contact_parser(settings)
+        self.day_calendar = DayCalendar(self.rules.zone)
+        self.metric_counters = MetricCounters()
+        self.alerts = Alarms(self.metric_counters, self.clock)
+        self.limiter = StoredLimiter(
+            enabled=self.limits.enabled,
+            exemption=make_exemption(settings, self.contact_parser),
+            count=self.metric_counters,
+        )
+        self._load_secret_box = load_secret_box
 
+    @cached_property
+    def secret_box(self) -> SecretBox:
+        return self._load_secret_box()
 
-def make_captcha_pool(
-    settings: Settings, environment: Environment, count: IncrementMetric
-) -> CaptchaPool:
-    """The pool of captchas; the jitter of the drawing is no secret, the answer is."""
-    random_source = environment.random_source("captcha-answers")
+    @cached_property
+    def password_hasher(self) -> PasswordHasher:
+        return PasswordHasher(make_hash_cost(self.settings), self.settings.hashing_threads)
 
-    def answer() -> str:
-        return "".join(
-            READABLE_DIGITS[random_source.randbelow(len(READABLE_DIGITS))]
-            for _ in range(settings.captcha_length)
+    @cached_property
+    def password_policy(self) -> PasswordPolicy:
+        return PasswordPolicy(load_common_passwords(), make_password_rules(self.settings))
+
+    @cached_property
+    def captcha_pool(self) -> CaptchaPool:
+        length = self.settings.captcha_length
+        random_source = self.environment.random_source("captcha-answers")
+
+        def make_answer() -> str:
+            return "".join(
+                READABLE_DIGITS[random_source.randbelow(len(READABLE_DIGITS))]
+                for _ in range(length)
+            )
+
+        return CaptchaPool(
+            CaptchaRenderer(secrets.SystemRandom().uniform),  # only the answer follows the seed
+            make_answer,
+            size=self.settings.captcha_pool,
+            on_failure=partial(self.metric_counters, "background_failures", "pictures"),
         )
 
-    renderer = CaptchaRenderer(secrets.SystemRandom().uniform)
-    return CaptchaPool(
-        renderer,
-        answer,
-        size=settings.captcha_pool,
-        on_failure=partial(count, "background_failures", "pictures"),
-    )
+    @cached_property
+    def outbox_writer(self) -> OutboxWriter:
+        return OutboxWriter(self.secret_box, self.environment.random_source("messages"))
+
+    @cached_property
+    def outbox_worker(self) -> OutboxWorker:
+        return OutboxWorker(
+            self.database,
+            self.clock,
+            self.secret_box,
+            self.environment.senders,
+            self.metric_counters,
+            NoticeBudget(self.limiter, self.limits.server_notices, self.alerts),
+        )
+
+    @cached_property
+    def notice_queue(self) -> NoticeQueue:
+        if self.environment.is_operator:  # the worker of a server finds the notices by itself
+            return NoticeQueue(self.outbox_writer, lambda: None)
+        return NoticeQueue(self.outbox_writer, self.outbox_worker.notify, self.limiter)
+
+    @cached_property
+    def codes(self) -> Codes:
+        return Codes(
+            self.secret_box,
+            self.environment.random_source("codes"),
+            self.limiter,
+            self.limits,
+            self.rules.code_lifetime_seconds,
+        )
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        return Sessions(
+            self.database,
+            self.clock,
+            Tokens(self.secret_box, self.environment.random_source("tokens")),
+            self.day_calendar,
+            make_session_policy(self.settings),
+            self.notice_queue,
+        )
+
+    @cached_property
+    def accounts(self) -> AccountCreator:
+        return AccountCreator(self.clock, self.environment.random_source("accounts"), self.rules)
+
+    @cached_property
+    def coins(self) -> Coins:
+        return Coins(self.database, self.clock)
+
+    @cached_property
+    def medals(self) -> Medals:
+        return Medals(self.database)
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        return Privacy(self.database, make_default_visibility(self.settings))
+
+    @cached_property
+    def invitations(self) -> Invitations:
+        return Invitations(
+            self.database,
+            self.clock,
+            self.day_calendar,
+            self.coins,
+            make_invitation_rules(self.settings),
+        )
+
+    @cached_property
+    def provisioner(self) -> AccountProvisioner:
+        return AccountProvisioner(
+            self.database,
+            self.clock,
+            self.contact_parser,
+            self.accounts,
+            self.password_hasher,
+            self.coins,
+            self.invitations,
+        )
+
+    @cached_property
+    def step_ups(self) -> StepUps:
+        return StepUps(make_contact_rules(self.settings))
+
+    @cached_property
+    def contact_undo(self) -> ContactUndo:
+        return ContactUndo(
+            self.database, self.clock, self.notice_queue, make_contact_rules(self.settings)
+        )
+
+    @cached_property
+    def account_deletion(self) -> AccountDeletion:
+        return AccountDeletion(
+            self.database,
+            self.clock,
+            self.contact_parser,
+            self.codes,
+            self.notice_queue,
+            self.step_ups,
+            self.settings.account_erasure_days * DAY_SECONDS,
+        )
+
+    @cached_property
+    def account_recovery(self) -> AccountRecovery:
+        return AccountRecovery(
+            self.database,
+            self.clock,
+            self.codes,
+            self.outbox_writer,
+            self.notice_queue,
+            make_session_policy(self.settings),
+        )
 
 
 def make_services(infrastructure: Infrastructure) -> Services:
-    """Everything that the handlers may use."""
-    settings, database, clock = (
-        infrastructure.settings,
-        infrastructure.database,
-        infrastructure.clock,
+    """Build what the handlers of the API use."""
+    settings, database = infrastructure.settings, infrastructure.database
+    clock, contact_parser = infrastructure.clock, infrastructure.contact_parser
+    captchas = Captchas(
+        infrastructure.captcha_pool,
+        infrastructure.secret_box,
+        clock,
+        infrastructure.environment.random_source("captchas"),
+        infrastructure.rules.captcha_lifetime_seconds,
     )
-    captchas = _make_captchas(infrastructure)
-    addresses = ClientResolver(settings.trusted_proxies, settings.client_ip_header)
+    client_resolver = ClientResolver(settings.trusted_proxies, settings.client_ip_header)
     return Services(
         clock=clock,
         zone=infrastructure.rules.zone,
         captchas=captchas,
         verification=_make_verification(infrastructure, captchas),
-        code_logins=_make_code_logins(infrastructure),
-        password_logins=_make_password_logins(infrastructure),
+        code_logins=CodeLogins(
+            database,
+            clock,
+            contact_parser,
+            infrastructure.codes,
+            infrastructure.accounts,
+            infrastructure.sessions,
+            infrastructure.rules,
+        ),
+        password_logins=PasswordLogins(
+            database,
+            clock,
+            contact_parser,
+            infrastructure.password_hasher,
+            infrastructure.sessions,
+            infrastructure.limiter,
+            infrastructure.limits,
+        ),
         password_resets=_make_password_resets(infrastructure),
         contacts=_make_contacts(infrastructure),
-        contact_undo=ContactUndo(
-            database, clock, infrastructure.notice_queue, make_contact_rules(settings)
-        ),
+        contact_undo=infrastructure.contact_undo,
         sessions=infrastructure.sessions,
-        profiles=_make_profiles(infrastructure),
+        profiles=Profiles(database, clock, infrastructure.day_calendar, infrastructure.privacy),
         profile_edits=ProfileEdits(
             database, infrastructure.coins, make_profile_edit_rules(settings)
         ),
         personal_data=PersonalDataService(database, clock),
         remarks=Remarks(database),
         coins=infrastructure.coins,
-        medals=Medals(database),
-        invitations=_make_invitations(infrastructure),
+        medals=infrastructure.medals,
+        invitations=infrastructure.invitations,
         devices=Devices(database, clock, make_session_policy(settings)),
-        account_deletion=_make_account_deletion(infrastructure),
+        account_deletion=infrastructure.account_deletion,
         discovery=Discovery(database),
         device_settings=DeviceSettings(database, clock),
         adverts=make_adverts(settings),
-        client_resolver=addresses,
+        client_resolver=client_resolver,
         country_resolver=make_geoip(settings),
         audit_log=AuditLog(
-            addresses, infrastructure.sessions.account_of, infrastructure.metric_counters, clock
+            client_resolver,
+            infrastructure.sessions.account_of,
+            infrastructure.metric_counters,
+            clock,
         ),
-        rate_limits=_make_rate_limits(infrastructure, addresses),
+        rate_limits=_make_rate_limits(infrastructure, client_resolver),
         on_captcha=infrastructure.environment.on_captcha,
-    )
-
-
-def _make_rate_limits(infrastructure: Infrastructure, addresses: ClientResolver) -> RateLimits:
-    """Where nothing is limited, nothing rings an alarm either."""
-    settings, is_on = infrastructure.settings, infrastructure.settings.limits_enabled
-    detector = AttackDetector(
-        infrastructure.alerts,
-        infrastructure.clock,
-        wrong_percent=settings.wrong_tries_alarm_percent * is_on,
-        used_percent=settings.unused_codes_alarm_percent * is_on,
-    )
-    return RateLimits(
-        RateLimitContext(
-            addresses, infrastructure.clock, infrastructure.alerts, infrastructure.metric_counters
-        ),
-        infrastructure.memory_limits,
-        detector,
-    )
-
-
-def _make_captchas(infrastructure: Infrastructure) -> Captchas:
-    random_source, lifetime_seconds = (
-        infrastructure.environment.random_source,
-        infrastructure.rules.captcha_lifetime_seconds,
-    )
-    return Captchas(
-        infrastructure.captcha_pool,
-        infrastructure.secret_box,
-        infrastructure.clock,
-        random_source("captchas"),
-        lifetime_seconds,
     )
 
 
@@ -271,30 +334,6 @@ def _make_verification(infrastructure: Infrastructure, captchas: Captchas) -> Co
     )
 
 
-def _make_code_logins(infrastructure: Infrastructure) -> CodeLogins:
-    return CodeLogins(
-        infrastructure.database,
-        infrastructure.clock,
-        infrastructure.contact_parser,
-        infrastructure.codes,
-        infrastructure.accounts,
-        infrastructure.sessions,
-        infrastructure.rules,
-    )
-
-
-def _make_password_logins(infrastructure: Infrastructure) -> PasswordLogins:
-    return PasswordLogins(
-        infrastructure.database,
-        infrastructure.clock,
-        infrastructure.contact_parser,
-        infrastructure.password_hasher,
-        infrastructure.sessions,
-        infrastructure.limiter,
-        infrastructure.limits,
-    )
-
-
 def _make_password_resets(infrastructure: Infrastructure) -> PasswordResets:
     return PasswordResets(
         infrastructure.database,
@@ -302,7 +341,7 @@ def _make_password_resets(infrastructure: Infrastructure) -> PasswordResets:
         infrastructure.contact_parser,
         infrastructure.codes,
         infrastructure.password_hasher,
-        PasswordPolicy(load_common_passwords(), make_password_rules(infrastructure.settings)),
+        infrastructure.password_policy,
         infrastructure.notice_queue,
     )
 
@@ -314,145 +353,71 @@ def _make_contacts(infrastructure: Infrastructure) -> Contacts:
         infrastructure.contact_parser,
         infrastructure.codes,
         infrastructure.notice_queue,
-        StepUps(make_contact_rules(infrastructure.settings)),
+        infrastructure.step_ups,
     )
 
 
-def _make_profiles(infrastructure: Infrastructure) -> Profiles:
-    privacy = Privacy(infrastructure.database, make_default_visibility(infrastructure.settings))
-    return Profiles(
-        infrastructure.database, infrastructure.clock, infrastructure.day_calendar, privacy
-    )
-
-
-def _make_invitations(infrastructure: Infrastructure) -> Invitations:
-    rules = make_invitation_rules(infrastructure.settings)
-    return Invitations(
-        infrastructure.database,
+def _make_rate_limits(
+    infrastructure: Infrastructure, client_resolver: ClientResolver
+) -> RateLimits:
+    """Where limits are off, nothing raises an alert either."""
+    settings, is_on = infrastructure.settings, infrastructure.settings.limits_enabled
+    detector = AttackDetector(
+        infrastructure.alerts,
         infrastructure.clock,
-        infrastructure.day_calendar,
-        infrastructure.coins,
-        rules,
+        wrong_percent=settings.wrong_tries_alarm_percent * is_on,
+        used_percent=settings.unused_codes_alarm_percent * is_on,
     )
-
-
-def _make_account_deletion(infrastructure: Infrastructure) -> AccountDeletion:
-    return AccountDeletion(
-        infrastructure.database,
-        infrastructure.clock,
-        infrastructure.contact_parser,
-        infrastructure.codes,
-        infrastructure.notice_queue,
-        StepUps(make_contact_rules(infrastructure.settings)),
-        infrastructure.settings.account_erasure_days * DAY_SECONDS,
+    return RateLimits(
+        RateLimitContext(
+            client_resolver,
+            infrastructure.clock,
+            infrastructure.alerts,
+            infrastructure.metric_counters,
+        ),
+        infrastructure.memory_limits,
+        detector,
     )
-
-
-def make_admin_account_deletion(
-    settings: Settings, database: Database, clock: Clock
-) -> AccountDeletion:
-    """Ends accounts.
-
-    Raises:
-        OperationRefused: the server's key cannot be read.
-    """
-    secret_box = _read_secret_box(settings)
-    return AccountDeletion(
-        database,
-        clock,
-        make_contact_parser(settings),
-        _make_admin_codes(settings, secret_box),
-        _make_admin_notice_queue(secret_box),
-        StepUps(make_contact_rules(settings)),
-        settings.account_erasure_days * DAY_SECONDS,
-    )
-
-
-def make_admin_contact_undo(settings: Settings, database: Database, clock: Clock) -> ContactUndo:
-    """Undoes changes of numbers and addresses.
-
-    Raises:
-        OperationRefused: the server's key cannot be read.
-    """
-    return ContactUndo(
-        database,
-        clock,
-        _make_admin_notice_queue(_read_secret_box(settings)),
-        make_contact_rules(settings),
-    )
-
-
-def make_admin_recovery(settings: Settings, database: Database, clock: Clock) -> AccountRecovery:
-    """Helps owners of accounts who lost what they sign in with.
-
-    Raises:
-        OperationRefused: the server's key cannot be read.
-    """
-    secret_box = _read_secret_box(settings)
-    return AccountRecovery(
-        database,
-        clock,
-        _make_admin_codes(settings, secret_box),
-        OutboxWriter(secret_box, SystemRandomSource()),
-        _make_admin_notice_queue(secret_box),
-        make_session_policy(settings),
-    )
-
-
-def _make_admin_codes(settings: Settings, secret_box: SecretBox) -> Codes:
-    limits = make_stored_limits(settings)
-    limiter = StoredLimiter(enabled=limits.enabled)
-    lifetime_seconds = make_server_rules(settings).code_lifetime_seconds
-    return Codes(secret_box, SystemRandomSource(), limiter, limits, lifetime_seconds)
-
-
-def _read_secret_box(settings: Settings) -> SecretBox:
-    try:
-        return SecretBox(load_existing_key(settings.secret_key_path))
-    except (KeyFileError, OSError) as error:
-        raise OperationRefused.wrap(error) from error
-
-
-def _make_admin_notice_queue(secret_box: SecretBox) -> NoticeQueue:
-    return NoticeQueue(OutboxWriter(secret_box, SystemRandomSource()), _no_worker_to_notify)
-
-
-def _no_worker_to_notify() -> None:
-    """The courier is another process's."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdminServices:
-    """One for each kind of work."""
+    """What operators can do with an open store."""
 
     accounts: AccountAdmin
     coins: CoinAdmin
-    medals: MedalAdmin
-    account_deletion: DeletionAdmin
     recovery: RecoveryAdmin
-    contacts: ContactAdmin
-    privacy: PrivacyAdmin
     limits: LimitAdmin
 
 
 @asynccontextmanager
 async def open_admin_services(settings: Settings) -> AsyncIterator[AdminServices]:
-    """Opens the store of a server for one command; a server may run beside it.
+    """Open the store of a server for one command; a server may run at the same time.
 
     Raises:
-        OperationRefused: the store cannot be used, or the domain says no.
+        OperationRefused: the store cannot be used, or the domain refuses the command.
     """
     async with open_for_admin(settings) as database:
-        password_hasher = PasswordHasher(make_hash_cost(settings), settings.hashing_threads)
+        infrastructure = Infrastructure(
+            settings,
+            make_operator_environment(await load_store_clock(database)),
+            database,
+            lambda: _load_operator_secret_box(settings),
+        )
         try:
-            yield _make_admin_services(
-                settings, database, password_hasher, await load_store_clock(database)
-            )
+            yield _make_admin_services(infrastructure)
         except AppError as error:
             text = localize_refusal(error)
             raise OperationRefused(text.zh, text.en) from error
         finally:
-            password_hasher.close()
+            infrastructure.password_hasher.close()
+
+
+def _load_operator_secret_box(settings: Settings) -> SecretBox:
+    try:
+        return SecretBox(load_existing_key(settings.secret_key_path))
+    except (KeyFileError, OSError) as error:
+        raise OperationRefused.wrap(error) from error
 
 
 def localize_refusal(error: AppError) -> LocalizedText:
@@ -474,49 +439,34 @@ def _option_name(field: str) -> str:
     return "NAME" if words == "name" else f"--{words}"
 
 
-def _make_admin_services(
-    settings: Settings, database: Database, password_hasher: PasswordHasher, clock: Clock
-) -> AdminServices:
-    rules, contact_parser = make_server_rules(settings), make_contact_parser(settings)
-    directory, coins, medals = (
-        AccountDirectory(database, contact_parser),
-        Coins(database, clock),
-        Medals(database),
-    )
-    invitations = Invitations(
-        database, clock, DayCalendar(rules.zone), coins, make_invitation_rules(settings)
-    )
-    accounts = AccountCreator(clock, SystemRandomSource(), rules)
-    provisioning = AccountProvisioner(
-        database, clock, contact_parser, accounts, password_hasher, coins, invitations
-    )
+def _make_admin_services(infrastructure: Infrastructure) -> AdminServices:
+    database, clock = infrastructure.database, infrastructure.clock
+    contact_parser = infrastructure.contact_parser
+    directory = AccountDirectory(database, contact_parser)
     return AdminServices(
         AccountAdmin(
             clock,
-            rules.zone,
+            infrastructure.rules.zone,
             directory,
             Bans(database, clock),
             VipMemberships(database, clock),
-            medals,
-            provisioning,
-            PasswordPolicy(load_common_passwords(), make_password_rules(settings)),
+            infrastructure.medals,
+            infrastructure.privacy,
+            infrastructure.provisioner,
+            infrastructure.password_policy,
+            lambda: infrastructure.account_deletion,
         ),
-        CoinAdmin(directory, coins),
-        MedalAdmin(medals),
-        DeletionAdmin(
-            clock, directory, partial(make_admin_account_deletion, settings, database, clock)
-        ),
+        CoinAdmin(directory, infrastructure.coins),
         RecoveryAdmin(
             clock,
             directory,
             contact_parser,
-            partial(make_admin_recovery, settings, database, clock),
+            lambda: infrastructure.account_recovery,
+            lambda: infrastructure.contact_undo,
         ),
-        ContactAdmin(clock, directory, partial(make_admin_contact_undo, settings, database, clock)),
-        PrivacyAdmin(directory, Privacy(database, make_default_visibility(settings))),
         LimitAdmin(
             LimitCounters(database, clock, contact_parser, directory),
             LimitResets(database, clock, contact_parser),
-            settings,
+            infrastructure.settings,
         ),
     )

@@ -198,7 +198,7 @@ def writers() -> list[threading.Thread]:
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize(
-    "step", ["ensure_copy_complete", "make_infrastructure", "build_router", "MetricsApp"]
+    "step", ["ensure_copy_complete", "Infrastructure", "build_router", "MetricsApp"]
 )
 def test_a_build_that_fails_closes_what_it_opened(
     served: Served, step: str, monkeypatch: pytest.MonkeyPatch
@@ -217,7 +217,7 @@ def test_a_build_that_fails_closes_what_it_opened(
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize(
-    "error", [StoreUnavailable("away"), StoreRefused("odd"), OddError("x"), ValueError("x")]
+    "error", [StoreUnavailable("away"), StoreRefused("怪", "odd"), OddError("x"), ValueError("x")]
 )
 def test_waiting_for_the_store_goes_on(
     served: Served, error: Exception, monkeypatch: pytest.MonkeyPatch

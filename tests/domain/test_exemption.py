@@ -108,8 +108,8 @@ def test_without_an_end_nothing_is_exempt() -> None:
     its = settings(PHONE, until="")
     assert not make_exemption(its, make_contact_parser(its)).covers(sends_key("sms", PHONE), 0)
     (line,) = exemption_lines(its, ENDS_AT)
-    assert "忽略" in line
-    assert "limits_exempt_until is not set" in line
+    assert "忽略" in line.zh
+    assert "limits_exempt_until is not set" in line.en
 
 
 def test_an_end_that_is_past_is_told() -> None:
@@ -117,15 +117,15 @@ def test_an_end_that_is_past_is_told() -> None:
     its = settings(PHONE)
     assert [one["inForce"] for one in exemption_rows(its, ENDS_AT - 1)] == [True]
     assert [one["inForce"] for one in exemption_rows(its, ENDS_AT)] == [False]
-    assert "is past" in exemption_lines(its, ENDS_AT)[0]
+    assert "is past" in exemption_lines(its, ENDS_AT)[0].en
 
 
 def test_what_is_in_force_is_told_masked() -> None:
     """How many, until when, and which of them this server takes from nobody (security L1)."""
     lines = exemption_lines(settings(PHONE, EMAIL, "+85291234567"), ENDS_AT - 1)
     assert len(lines) == 2
-    assert f"{UNTIL}: 2" in lines[0]
-    assert lines[1].endswith("+85****4567")
+    assert f"{UNTIL}: 2" in lines[0].en
+    assert lines[1].en.endswith("+85****4567")
     assert exemption_lines(settings(), ENDS_AT) == []
 
 

@@ -38,7 +38,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
 async def _at_once(scope: Scope, receive: Receive, send: Send) -> None:
     """What our own listener offers; says whether it could be taken and given without waiting."""
     exchange = cast("RequestCycle", send)
-    body = exchange.take_body()
+    body = exchange.read_buffered_body()
     how = "waited" if body is None else "here"
     if body is None:
         body = await _whole_body(receive) or b""
@@ -46,7 +46,7 @@ async def _at_once(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] == "/once/big":
         answer = b"x" * (1 << 20)
     length = b"content-length: %d\r\n" % len(answer)
-    if not exchange.answer(200, length, answer):
+    if not exchange.send_direct(200, length, answer):
         sys.stderr.write("app must wait\n")
         await send_response(200, [(b"content-length", b"%d" % len(answer))], answer, send)
 

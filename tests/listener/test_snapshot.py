@@ -35,7 +35,7 @@ class Reading:
             self.has_read.set()
             self.may_go_on.wait(SECONDS)
         body = b"none" if row is None else b"%d" % row[0]
-        send.answer(200, b"content-length: %d\r\n" % len(body), body)
+        send.send_direct(200, b"content-length: %d\r\n" % len(body), body)
 
 
 def asking(path: str) -> bytes:

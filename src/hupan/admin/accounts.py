@@ -22,10 +22,28 @@ from hupan.opening import OperationRefused
 from hupan.rules import DAY_SECONDS
 from hupan.store.accounts import AccountFilter
 
+VisibilityChoice: TypeAlias = Literal["show", "hide", "default"]
+PRIVACY_FIELDS = {
+    "birthday": "birthday",
+    "address": "address",
+    "last_active": "lastActive",
+    "country": "country",
+}
+"""The fields of a privacy choice, and their names in JSON."""
+
+_VISIBILITY_BY_CHOICE: dict[VisibilityChoice, bool | None] = {
+    "show": True,
+    "hide": False,
+    "default": None,
+}
+_CHOICE_BY_VISIBILITY: dict[bool | None, VisibilityChoice] = {
+    shown: choice for choice, shown in _VISIBILITY_BY_CHOICE.items()
+}
+
 
 @dataclass(frozen=True, slots=True)
 class AccountRowPage:
-    """Rows, how many there are in all, whether more follow, and whether a search was cut off."""
+    """A page of accounts; `is_truncated` if the search stopped before it had seen them all."""
 
     rows: list[AdminRow]
     total: int
@@ -36,8 +54,8 @@ class AccountRowPage:
 class AccountAdmin:
     """Finds accounts by id, phone number or e-mail address (`who`), and changes them.
 
-    Every change answers with the account as it stands afterwards. What cannot be is raised as the
-    domain's refusal.
+    Changes return the account as it is afterwards, and raise the errors of the domain.
+    `get_deletion` reads the server's key, so it is called only where an account is deleted.
     """
 
     def __init__(
@@ -48,8 +66,10 @@ class AccountAdmin:
         bans: Bans,
         vip: VipMemberships,
         medals: Medals,
-        provisioning: AccountProvisioner,
-        strength: PasswordPolicy,
+        privacy: Privacy,
+        provisioner: AccountProvisioner,
+        password_policy: PasswordPolicy,
+        get_deletion: Callable[[], AccountDeletion],
     ) -> None:
         self._clock = clock
         self._zone = zone
@@ -57,17 +77,18 @@ class AccountAdmin:
         self._bans = bans
         self._vip = vip
         self._medals = medals
-        self._provisioning = provisioning
-        self._strength = strength
+        self._privacy = privacy
+        self._provisioner = provisioner
+        self._password_policy = password_policy
+        self._get_deletion = get_deletion
 
     async def show(self, who: str) -> AdminRow:
-        """One account."""
         return account_detail_row(await self._directory.get_details(who), self._clock.now())
 
     async def list_page(
         self, search: str, standing: AccountFilter, since: str | None, after_id: int, limit: int
     ) -> AccountRowPage:
-        """Accounts as they are asked for, the newest first; `after_id` is an id or 0."""
+        """Return accounts, newest first; `after_id` is an id, or 0 for the first page."""
         registered_since = 0 if since is None else max(0, parse_time(since, self._zone))
         query = AccountQuery(search, standing, registered_since, after_id, limit)
         now = self._clock.now()
@@ -87,11 +108,11 @@ class AccountAdmin:
         vip_days: int,
         invited_by: str,
     ) -> AdminRow:
-        """Makes an account; "" and 0 leave a thing out."""
+        """Create an account; "" and 0 omit a value."""
         if not 0 <= vip_days <= MAX_VIP_DAYS:
             raise InvalidField("vip_days")
         if password:
-            self._strength.check(
+            self._password_policy.check(
                 password, nickname, fold_for_search(phone), email.partition("@")[0]
             )
         new_account = NewAccount(
@@ -102,22 +123,21 @@ class AccountAdmin:
             vip_days=vip_days,
             invited_by=invited_by,
         )
-        return await self.show(str(await self._provisioning.create(new_account)))
+        return await self.show(str(await self._provisioner.create(new_account)))
 
     async def ban(self, who: str, reason: str, days: int | None, until: str | None) -> AdminRow:
-        """Bans for some days, until a time, or else for good."""
+        """Ban an account for some days or until a time, permanently if neither is set."""
         account = await self._directory.get(who)
         await self._bans.ban(account.id, reason, self._banned_until(days, until))
         return await self.show(str(account.id))
 
     async def unban(self, who: str) -> AdminRow:
-        """Ends a ban."""
         account = await self._directory.get(who)
         await self._bans.unban(account.id)
         return await self.show(str(account.id))
 
     async def set_vip(self, who: str, days: int | None, until: str | None) -> AdminRow:
-        """Adds days to what is left, or sets the end, or else ends VIP now."""
+        """Add days to VIP or set its end; end it now if neither is set."""
         account = await self._directory.get(who)
         if days is not None:
             await self._vip.extend(account.id, days)
@@ -128,7 +148,7 @@ class AccountAdmin:
         return await self.show(str(account.id))
 
     async def set_medal(self, who: str, name: str, *, take: bool) -> AdminRow:
-        """Gives a medal that was defined, or takes it away."""
+        """Award a defined medal, or revoke it."""
         account = await self._directory.get(who)
         try:
             await (self._medals.remove if take else self._medals.give)(account.id, name)
@@ -139,6 +159,54 @@ class AccountAdmin:
             ) from error
         return await self.show(str(account.id))
 
+    async def delete(self, who: str) -> AdminRow:
+        """Cancel an account without a code; return when it is erased.
+
+        Raises:
+            UnknownUser: there is no such account.
+            OperationRefused: the server's key cannot be read.
+        """
+        account = await self._directory.get(who)
+        erased_at = await self._get_deletion().cancel_by_operator(account.id)
+        return {"id": str(account.id), "nickname": account.name, "erasedAt": erased_at}
+
+    async def restore(self, who: str) -> AdminRow:
+        """Undo a cancellation, as long as the account is not erased.
+
+        Raises:
+            UnknownUser: there is no such account, or its erasure is due.
+            OperationRefused: it is not cancelled, or the server's key cannot be read.
+        """
+        found = await self._directory.get_any(who)
+        if not found.erase_at:
+            raise OperationRefused("该账号未注销", "this account is not cancelled")
+        await self._get_deletion().restore(found.account.id)
+        return account_detail_row(
+            await self._directory.get_details(str(found.account.id)), self._clock.now()
+        )
+
+    async def define_medal(
+        self, name: str, sort: int | None, description: str, image_url: str
+    ) -> AdminRow:
+        """Create a medal, or change the one with this name."""
+        return _medal_row(await self._medals.define(name, sort, description, image_url))
+
+    async def list_medals(self) -> list[AdminRow]:
+        return [_medal_row(medal) for medal in await self._medals.list_all()]
+
+    async def set_visibility(self, who: str, requested: Mapping[str, VisibilityChoice]) -> AdminRow:
+        """Change some of `PRIVACY_FIELDS`, or none, and return them all.
+
+        Raises:
+            UnknownUser: there is no such account.
+        """
+        account = await self._directory.get(who)
+        changes = {field: _VISIBILITY_BY_CHOICE[choice] for field, choice in requested.items()}
+        if changes:
+            await self._privacy.update_choice(account.id, lambda choice: replace(choice, **changes))
+        choice = await self._privacy.get_choice(account.id)
+        return {"id": str(account.id), "nickname": account.name, **self._privacy_row(choice)}
+
     def _banned_until(self, days: int | None, until: str | None) -> int:
         if until is not None:
             return parse_time(until, self._zone)
@@ -148,68 +216,15 @@ class AccountAdmin:
             raise InvalidField("days")
         return int(self._clock.now()) + days * DAY_SECONDS
 
-
-class DeletionAdmin:
-    """Cancels accounts as their owners do, but without a code.
-
-    Args:
-        clock: tells what is in force.
-        directory: finds them.
-        make_deletion: is asked only when an account ends, for it needs the server's key.
-    """
-
-    def __init__(
-        self,
-        clock: Clock,
-        directory: AccountDirectory,
-        make_deletion: Callable[[], AccountDeletion],
-    ) -> None:
-        self._clock = clock
-        self._directory = directory
-        self._make_deletion = make_deletion
-
-    async def delete(self, who: str) -> AdminRow:
-        """Ends an account at once; tells when it is erased.
-
-        Raises:
-            UnknownUser: there is none.
-            OperationRefused: the server's key cannot be read.
-        """
-        account = await self._directory.get(who)
-        erased_at = await self._make_deletion().cancel_by_operator(account.id)
-        return {"id": str(account.id), "nickname": account.name, "erasedAt": erased_at}
-
-    async def restore(self, who: str) -> AdminRow:
-        """Takes a cancellation back, until the account is erased; tells of it as it is then.
-
-        Raises:
-            UnknownUser: there is none, or it is to be erased now.
-            OperationRefused: it was not cancelled, or the server's key cannot be read.
-        """
-        found = await self._directory.get_any(who)
-        if not found.erase_at:
-            raise OperationRefused("该账号未注销", "this account was not cancelled")
-        await self._make_deletion().restore(found.account.id)
-        return account_detail_row(
-            await self._directory.get_details(str(found.account.id)), self._clock.now()
-        )
-
-
-class MedalAdmin:
-    """Defines and lists medals; what cannot be is raised as the domain's refusal."""
-
-    def __init__(self, medals: Medals) -> None:
-        self._medals = medals
-
-    async def define(
-        self, name: str, sort: int | None, description: str, image_url: str
-    ) -> AdminRow:
-        """Makes a medal, or changes the one of that name."""
-        return _medal_row(await self._medals.define(name, sort, description, image_url))
-
-    async def list_medals(self) -> list[AdminRow]:
-        """Every medal, in their order."""
-        return [_medal_row(medal) for medal in await self._medals.list_all()]
+    def _privacy_row(self, choice: PrivacyChoice) -> AdminRow:
+        shown = self._privacy.visible_fields(choice)
+        return {
+            **{
+                name: _CHOICE_BY_VISIBILITY[getattr(choice, field)]
+                for field, name in PRIVACY_FIELDS.items()
+            },
+            "shown": [name for field, name in PRIVACY_FIELDS.items() if getattr(shown, field)],
+        }
 
 
 def _medal_row(medal: Medal) -> AdminRow:
@@ -220,54 +235,3 @@ def _medal_row(medal: Medal) -> AdminRow:
         "description": medal.description,
         "imageUrl": medal.image_url,
     }
-
-
-VisibilityChoice: TypeAlias = Literal["show", "hide", "default"]
-PRIVACY_FIELDS = {
-    "birthday": "birthday",
-    "address": "address",
-    "last_active": "lastActive",
-    "country": "country",
-}
-"""The parts of a choice, and what they are called for programs."""
-
-_VISIBILITY_BY_CHOICE: dict[VisibilityChoice, bool | None] = {
-    "show": True,
-    "hide": False,
-    "default": None,
-}
-_CHOICE_BY_VISIBILITY: dict[bool | None, VisibilityChoice] = {
-    shown: choice for choice, shown in _VISIBILITY_BY_CHOICE.items()
-}
-
-
-class PrivacyAdmin:
-    """Tells what an account chose, and chooses for it."""
-
-    def __init__(self, directory: AccountDirectory, privacy: Privacy) -> None:
-        self._directory = directory
-        self._privacy = privacy
-
-    async def set_visibility(self, who: str, requested: Mapping[str, VisibilityChoice]) -> AdminRow:
-        """Sets some parts of `PARTS`, or none, and tells what holds then.
-
-        Raises:
-            UnknownUser: there is none.
-        """
-        account = await self._directory.get(who)
-        changes = {part: _VISIBILITY_BY_CHOICE[choice] for part, choice in requested.items()}
-        if changes:
-            await self._privacy.update_choice(account.id, lambda choice: replace(choice, **changes))
-        choice = await self._privacy.get_choice(account.id)
-        return {"id": str(account.id), "nickname": account.name, **self._privacy_row(choice)}
-
-    def _privacy_row(self, choice: PrivacyChoice) -> AdminRow:
-        """Each part as it was chosen, and which of them others see."""
-        shown = self._privacy.visible_fields(choice)
-        return {
-            **{
-                name: _CHOICE_BY_VISIBILITY[getattr(choice, part)]
-                for part, name in PRIVACY_FIELDS.items()
-            },
-            "shown": [name for part, name in PRIVACY_FIELDS.items() if getattr(shown, part)],
-        }

@@ -20,7 +20,7 @@ from hupan.addresses import format_log_fields, mask_contact, mask_contacts_in
 from hupan.admin.discovery import ImportResult
 from hupan.config import Settings
 from hupan.model import PERMANENT_BAN_END
-from hupan.opening import OperationRefused
+from hupan.opening import OperationRefused, may_have_store
 from hupan.ownership import chown_to_folder_owner
 
 Result = TypeVar("Result")
@@ -89,7 +89,7 @@ def run_audited(
     Raises:
         OperationRefused: the line cannot be written, so nothing was done.
     """
-    if action.folder is None and not _has_store(settings):
+    if action.folder is None and not may_have_store(settings):
         return work()  # which says that there is no store, and does nothing
     fields = {
         "act": secrets.token_hex(4),
@@ -115,11 +115,6 @@ def run_audited(
         }
         _write_end(log, {"event": action.event, "result": result, **fields, **result_fields})
         return answer
-
-
-def _has_store(settings: Settings) -> bool:
-    """Whether there may be a store to do something with: a mistaken folder is not filled."""
-    return settings.is_postgres or settings.database_path.exists()
 
 
 @contextmanager

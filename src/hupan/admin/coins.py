@@ -11,32 +11,32 @@ from hupan.model import CoinType
 
 
 class CoinAdmin:
-    """Lists, gives and takes; what cannot be is raised as the domain's refusal."""
+    """Lists, grants and deducts coins; raises the errors of the domain."""
 
     def __init__(self, directory: AccountDirectory, coins: Coins) -> None:
         self._directory = directory
         self._coins = coins
 
     async def list_newest(self, who: str, limit: int) -> list[AdminRow]:
-        """The newest entries of an account's journal, 1 to 100 of them."""
+        """Return the newest journal entries of an account; `limit` is 1 to 100."""
         account = await self._directory.get(who)
         page = await self._coins.list_page(account.id, size=limit, page=1)
         return [coin_row(account.id, entry) for entry in page.entries]
 
     async def give(self, who: str, coins: Decimal, reason: str, key: str, actor: str) -> AdminRow:
-        """Gives coins (typ 2): → the entry, the same one whenever the key comes again."""
+        """Grant coins (typ 2); return the entry, the same one each time for the same key."""
         return await self._change(
             who, CoinType.REWARD, _parse_positive_cents(coins, "give"), reason, key, actor
         )
 
     async def take(self, who: str, coins: Decimal, reason: str, key: str, actor: str) -> AdminRow:
-        """Takes coins (typ 6), never below nothing: → the entry, likewise."""
+        """Deduct coins (typ 6), never below zero; return the entry, as `give` does."""
         return await self._change(
             who, CoinType.REDEEM, -_parse_positive_cents(coins, "take"), reason, key, actor
         )
 
     async def find_faults(self, who: str | None) -> list[AdminRow]:
-        """Where the journal of one account, or of all, does not add up (security J3)."""
+        """Return where the journal of one account, or of all, does not add up (security J3)."""
         account = None if who is None else (await self._directory.get(who)).id
         return [coin_fault_row(fault) for fault in await self._coins.list_faults(account)]
 
@@ -56,11 +56,6 @@ class CoinAdmin:
 
 
 def _parse_positive_cents(coins: Decimal, option: str) -> int:
-    """Hundredths of a coin, at least one.
-
-    Raises:
-        InvalidField: they are none, too many, or have more than two decimals.
-    """
     change_cents = parse_coins(coins, option)
     if not change_cents:
         raise InvalidField(option)

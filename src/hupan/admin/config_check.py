@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from hupan.addresses import mask_contact
+from hupan.addresses import is_loopback_host, mask_contact
 from hupan.config import Settings
 from hupan.config.load import UnusableSetting
 from hupan.crypto import KeyFileError, load_or_create_key
@@ -269,14 +269,6 @@ def _store_files(database: Path) -> Iterator[Path]:
     yield database
     for suffix in ("-wal", "-shm"):
         yield database.with_name(database.name + suffix)
-
-
-def is_loopback_host(host: str) -> bool:
-    """Return whether a listener on this host is reached from this machine alone."""
-    try:
-        return ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _file_mode(path: Path) -> int:

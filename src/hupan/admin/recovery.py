@@ -12,58 +12,12 @@ from hupan.model import Channel
 from hupan.opening import OperationRefused
 
 
-class ContactAdmin:
-    """Lists the changes that can be undone, and undoes them.
-
-    Args:
-        clock: tells what is in force.
-        directory: finds accounts.
-        make_undo: is asked only when a command needs it, for it needs the server's key.
-    """
-
-    def __init__(
-        self, clock: Clock, directory: AccountDirectory, make_undo: Callable[[], ContactUndo]
-    ) -> None:
-        self._clock = clock
-        self._directory = directory
-        self._make_undo = make_undo
-
-    async def list_changes(self, who: str) -> list[AdminRow]:
-        """The changes of an account that are still kept, newest first.
-
-        Raises:
-            UnknownUser: there is none.
-            OperationRefused: the server's key cannot be read.
-        """
-        account = await self._directory.get(who)
-        return [
-            contact_change_row(change)
-            for change in await self._make_undo().list_changes(account.id)
-        ]
-
-    async def undo(self, who: str, number: int) -> AdminRow:
-        """Gives back what was bound before a change; tells of the account as it is then.
-
-        Raises:
-            UnknownUser: there is none.
-            TooLateToUndo, PhoneTaken, EmailTaken
-            OperationRefused: the server's key cannot be read.
-        """
-        account = await self._directory.get(who)
-        await self._make_undo().undo(account.id, number)
-        return account_detail_row(
-            await self._directory.get_details(str(account.id)), self._clock.now()
-        )
-
-
 class RecoveryAdmin:
-    """Changes what an account is signed in with; finds accounts by id, number or address (`who`).
+    """Changes the contacts, the password and the sessions of an account.
 
-    Args:
-        clock: tells what is in force.
-        directory: finds accounts.
-        contact_parser: reads numbers and addresses.
-        make_recovery: is asked only when a command needs it, for it needs the server's key.
+    Finds accounts by id, phone number or e-mail address (`who`). `get_recovery` and
+    `get_contact_undo` read the server's key, so they are called only where they are needed, and
+    raise OperationRefused where it cannot be read.
     """
 
     def __init__(
@@ -71,24 +25,51 @@ class RecoveryAdmin:
         clock: Clock,
         directory: AccountDirectory,
         contact_parser: ContactParser,
-        make_recovery: Callable[[], AccountRecovery],
+        get_recovery: Callable[[], AccountRecovery],
+        get_contact_undo: Callable[[], ContactUndo],
     ) -> None:
         self._clock = clock
         self._directory = directory
         self._contact_parser = contact_parser
-        self._make_recovery = make_recovery
+        self._get_recovery = get_recovery
+        self._get_contact_undo = get_contact_undo
+
+    async def list_contact_changes(self, who: str) -> list[AdminRow]:
+        """Return the recorded contact changes of an account, newest first.
+
+        Raises:
+            UnknownUser: there is no such account.
+        """
+        account = await self._directory.get(who)
+        return [
+            contact_change_row(change)
+            for change in await self._get_contact_undo().list_changes(account.id)
+        ]
+
+    async def undo_contact_change(self, who: str, number: int) -> AdminRow:
+        """Restore the contact that was bound before a change; return the account.
+
+        Raises:
+            UnknownUser: there is no such account.
+            TooLateToUndo, PhoneTaken, EmailTaken
+        """
+        account = await self._directory.get(who)
+        await self._get_contact_undo().undo(account.id, number)
+        return account_detail_row(
+            await self._directory.get_details(str(account.id)), self._clock.now()
+        )
 
     async def set_contact(self, who: str, channel: Channel, text: str | None) -> AdminRow:
-        """Binds a number or an address, None for none; tells of the account as it is then.
+        """Bind a contact, or unbind it (None); return the account.
 
         Raises:
             UnknownUser, AccountCancelled, PhoneTaken, EmailTaken
-            OperationRefused: it is no number or address, or would be the last to be taken away.
+            OperationRefused: the contact is not valid, or the last one would be unbound.
         """
         account = await self._directory.get(who)
         contact = None if text is None else self._parse_contact(channel, text)
         try:
-            await self._make_recovery().set_contact(account.id, channel, contact)
+            await self._get_recovery().set_contact(account.id, channel, contact)
         except LastContact as error:
             raise OperationRefused(
                 "这是唯一的登录方式，请先绑定另一种",
@@ -99,15 +80,15 @@ class RecoveryAdmin:
         )
 
     async def start_password_reset(self, who: str, *, remove: bool) -> AdminRow:
-        """Sends the code that sets a new password, and removes the old one if that is wanted.
+        """Send the code that sets a new password; `remove` also deletes the old password.
 
         Raises:
             UnknownUser, AccountCancelled
-            OperationRefused: there is no address for the code.
+            OperationRefused: the account has no e-mail address.
         """
         account = await self._directory.get(who)
         try:
-            result = await self._make_recovery().start_reset(account.id, remove=remove)
+            result = await self._get_recovery().start_reset(account.id, remove=remove)
         except NothingToResetBy as error:
             raise OperationRefused(
                 "该账号没有邮箱，请先用 hupan account set-email 绑定",
@@ -122,23 +103,25 @@ class RecoveryAdmin:
         }
 
     async def list_sessions(self, who: str) -> list[AdminRow]:
-        """The live sessions of an account, the newest first.
+        """Return the active sessions of an account, newest first.
 
         Raises:
             UnknownUser, AccountCancelled
         """
         account = await self._directory.get(who)
-        return [session_row(one) for one in await self._make_recovery().list_sessions(account.id)]
+        return [
+            session_row(session) for session in await self._get_recovery().list_sessions(account.id)
+        ]
 
     async def sign_out(self, who: str, number: int | None) -> AdminRow:
-        """Ends one session, or all; tells how many ended.
+        """Revoke one session, or all; return how many.
 
         Raises:
             UnknownUser, AccountCancelled
-            OperationRefused: there is no session with this number.
+            OperationRefused: no session has this number.
         """
         account = await self._directory.get(who)
-        ended = await self._make_recovery().sign_out(account.id, number)
+        ended = await self._get_recovery().sign_out(account.id, number)
         if number is not None and not ended:
             raise OperationRefused(
                 f"没有序号为 {number} 的会话", f"no session has the number {number}"

@@ -1,6 +1,6 @@
 """JSON rows of accounts, sessions and coins, and conversion of text and times for operators.
 
-Ids are texts, as on the wire; times are unix seconds, None for never; coins are numbers.
+Ids are strings, as on the wire; times are unix seconds, None for never; coins are numbers.
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ AdminRow: TypeAlias = dict[str, object]
 
 
 def account_row(account: Account, erase_at: int, now: float) -> AdminRow:
-    """An account in a list; banned without an end to it is banned for good."""
+    """Return an account for a list; a permanent ban has no `bannedUntil`."""
     banned = account.is_banned(now)
     return {
         "id": str(account.id),
@@ -43,7 +43,7 @@ def account_row(account: Account, erase_at: int, now: float) -> AdminRow:
 
 
 def session_row(session: SessionSummary) -> AdminRow:
-    """A session, by the number that signs it out."""
+    """Return a session, with the number that revokes it."""
     return {
         "number": session.number,
         "device": session.device_id,
@@ -55,7 +55,6 @@ def session_row(session: SessionSummary) -> AdminRow:
 
 
 def account_detail_row(details: AccountDetails, now: float) -> AdminRow:
-    """All that is shown of one account."""
     account = details.account
     return {
         **account_row(account, details.erase_at, now),
@@ -68,7 +67,6 @@ def account_detail_row(details: AccountDetails, now: float) -> AdminRow:
 
 
 def coin_row(account: AccountId, entry: CoinEntry) -> AdminRow:
-    """A line of the journal of coins."""
     return {
         "account": str(account),
         "number": entry.number,
@@ -84,7 +82,7 @@ def coin_row(account: AccountId, entry: CoinEntry) -> AdminRow:
 
 
 def coin_fault_row(fault: CoinInconsistency) -> AdminRow:
-    """A break in the journal of coins: at an entry, or between the newest one and the balance."""
+    """Return an error in the journal: at an entry, or between the newest one and the balance."""
     return {
         "account": str(fault.account_id),
         "entry": fault.number or None,
@@ -93,7 +91,7 @@ def coin_fault_row(fault: CoinInconsistency) -> AdminRow:
 
 
 def contact_change_row(change: ContactChange) -> AdminRow:
-    """How a number or an address was bound or changed; "" where nothing was, or is, bound."""
+    """Return how a contact was bound or changed; "" where none was, or is, bound."""
     return {
         "number": change.number,
         "contact": "phone" if change.channel == "sms" else "email",
@@ -106,15 +104,14 @@ def contact_change_row(change: ContactChange) -> AdminRow:
 
 
 def _cents_to_coins(cents: int) -> float:
-    """A whole number where it is one."""
     return cents / CENTS_PER_COIN if cents % CENTS_PER_COIN else cents // CENTS_PER_COIN
 
 
 def sanitize_for_terminal(text: str) -> str:
-    """A text without what could steer a terminal.
+    """Replace characters that could control a terminal.
 
-    What a nickname may hold is shown as it is, also joiners and ideographs that this Python does
-    not know yet.
+    Characters that a nickname may contain stay, even joiners and ideographs that this version of
+    Python does not know yet.
     """
     if is_clean(text):
         return text
@@ -122,14 +119,14 @@ def sanitize_for_terminal(text: str) -> str:
 
 
 def parse_time(text: str, zone: ZoneInfo) -> int:
-    """The unix seconds of `2026-12-31`, `2026-12-31 18:00` or the like; a date is its midnight.
+    """Parse an ISO 8601 time such as `2026-12-31 18:00`; a date means its midnight.
 
     Args:
-        text: a time of ISO 8601; without an offset it is one of the server's zone.
-        zone: the server's zone.
+        text: the time; without an offset it is in `zone`.
+        zone: the server's time zone.
 
     Raises:
-        OperationRefused: it is no time.
+        OperationRefused: it is not a time.
     """
     try:
         parsed = datetime.fromisoformat(text.strip())

@@ -74,8 +74,8 @@ async def read_body(receive: Receive, send: Send, max_bytes: int) -> bytes:
         BodyTooLarge: at the first byte beyond the limit, whatever Content-Length says.
         ClientDisconnected: the connection ended first.
     """
-    take_body = getattr(send, "take_body", None)  # of server/connection.py, decision 0019
-    buffered: bytes | None = None if take_body is None else take_body()
+    read_buffered = getattr(send, "read_buffered_body", None)  # our server's, decision 0019
+    buffered: bytes | None = None if read_buffered is None else read_buffered()
     if buffered is not None:
         if len(buffered) > max_bytes:
             raise BodyTooLarge

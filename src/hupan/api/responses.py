@@ -33,8 +33,8 @@ def send_direct(
 
     No header holds anything that a client sent, so none needs to be checked.
     """
-    answer = getattr(send, "answer", None)  # of server/connection.py
-    if answer is None:
+    send_at_once = getattr(send, "send_direct", None)
+    if send_at_once is None:
         return False
     headers = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %d\r\n%b" % (
         content_type,
@@ -42,7 +42,7 @@ def send_direct(
         request_id,
         _COMMON_HEADER_LINES[result],
     )
-    return bool(answer(http_status, headers, body))
+    return bool(send_at_once(http_status, headers, body))
 
 
 async def send_response(http_status: int, headers: Headers, body: bytes, send: Send) -> None:

@@ -418,7 +418,7 @@ def privacy(
     row, settings = run_admin(
         config,
         data_dir,
-        lambda services: services.privacy.set_visibility(who, choices),
+        lambda services: services.accounts.set_visibility(who, choices),
         event=event,
         subject=who,
         details={part.replace("_", ""): choice for part, choice in choices.items()},

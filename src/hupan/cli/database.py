@@ -33,6 +33,7 @@ from hupan.cli.run import (
     run_operation,
 )
 from hupan.config import Settings
+from hupan.opening import may_have_store
 
 Result = TypeVar("Result")
 _STATE_LABELS = {
@@ -300,7 +301,7 @@ def _run_on_store(
     settings = load_settings_or_exit(config, {"database": database, "data_dir": data_dir}).settings
     action = OperatorAction(event, "", {"aim": settings.masked_database}, _audit_folder(settings))
     # Without a store the work says that it is missing; nothing is done that could be recorded.
-    is_recorded = event and (event not in _EVENTS_THAT_NEED_A_STORE or _has_store(settings))
+    is_recorded = event and (event not in _EVENTS_THAT_NEED_A_STORE or may_have_store(settings))
     return run_operation(
         settings, lambda: work(settings), action if is_recorded else None, describe_result
     )
@@ -309,11 +310,6 @@ def _run_on_store(
 def _audit_folder(settings: Settings) -> Path:
     """Return where operations on a whole store are recorded: next to its file, or with the data."""
     return settings.data_dir if settings.is_postgres else settings.database_path.parent
-
-
-def _has_store(settings: Settings) -> bool:
-    """Return whether there may be a store: a mistaken folder is not filled."""
-    return settings.is_postgres or settings.database_path.exists()
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def define(
     row, settings = run_admin(
         config,
         data_dir,
-        lambda services: services.medals.define(name, sort, description, image),
+        lambda services: services.accounts.define_medal(name, sort, description, image),
         event="operator-medal-define",
         details={"medal": name, "sort": sort, "description": description, "image": image},
     )
@@ -81,5 +81,5 @@ def list_medals(
     config: ConfigOption = None,
 ) -> None:
     """Print all medals."""
-    rows, settings = run_admin(config, data_dir, lambda services: services.medals.list_medals())
+    rows, settings = run_admin(config, data_dir, lambda services: services.accounts.list_medals())
     print_rows(rows, _MEDAL_COLUMNS, settings, as_json=as_json, wide=wide)

@@ -86,7 +86,7 @@ def contacts(
 ) -> None:
     """Print the changes of an account."""
     rows, settings = run_admin(
-        config, data_dir, lambda services: services.contacts.list_changes(who)
+        config, data_dir, lambda services: services.recovery.list_contact_changes(who)
     )
     print_rows(rows, _CONTACT_COLUMNS, settings, as_json=as_json, wide=wide)
 
@@ -120,7 +120,7 @@ def undo(
     result = run_admin(
         config,
         data_dir,
-        lambda services: services.contacts.undo(who, number),
+        lambda services: services.recovery.undo_contact_change(who, number),
         event="operator-undo",
         subject=who,
         details={"change": number},
@@ -329,7 +329,7 @@ def delete(
     row, settings = run_admin(
         config,
         data_dir,
-        lambda services: services.account_deletion.delete(who),
+        lambda services: services.accounts.delete(who),
         event="operator-delete",
         subject=who,
     )
@@ -356,7 +356,7 @@ def restore(
     result = run_admin(
         config,
         data_dir,
-        lambda services: services.account_deletion.restore(who),
+        lambda services: services.accounts.restore(who),
         event="operator-restore",
         subject=who,
     )

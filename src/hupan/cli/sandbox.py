@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hupan.addresses import is_loopback_host
 from hupan.application import SandboxOptions, make_sandbox_application
 from hupan.cli.language import ENGLISH, say
 from hupan.cli.output import exit_on_error
@@ -183,7 +183,7 @@ def _check_host_name(name: str) -> None:
 
 def _warn_if_exposed(host: str) -> None:
     """Warn of what an address other than loopback opens to the network."""
-    if not _is_loopback(host):
+    if not is_loopback_host(host):
         typer.echo(
             say(
                 "⚠ 沙盒没有监听在本机地址上：能连到它的任何人都可读取全部验证码、清空数据、调整时"
@@ -195,10 +195,3 @@ def _warn_if_exposed(host: str) -> None:
             ),
             err=True,
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"

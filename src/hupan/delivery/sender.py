@@ -3,7 +3,6 @@
 import re
 import ssl
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Literal, NoReturn, Protocol
 
 Channel = Literal["sms", "email"]
@@ -96,14 +95,6 @@ def create_tls_context(ca_file: str) -> ssl.SSLContext:
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-def is_loopback_host(host: str) -> bool:
-    """Tell whether `host` never leaves this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 class NotSent(Exception):

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NoReturn, get_args
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
-from hupan.delivery.sender import is_loopback_host, raise_invalid_option, require_option
+from hupan.addresses import is_loopback_host
+from hupan.delivery.sender import raise_invalid_option, require_option
 
 Escape = Callable[[str], str]
 

@@ -10,6 +10,7 @@ from email.policy import SMTP as SMTP_POLICY
 from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 
+from hupan.addresses import is_loopback_host
 from hupan.delivery.sender import (
     Message,
     NotSent,
@@ -17,7 +18,6 @@ from hupan.delivery.sender import (
     check_email_message,
     create_tls_context,
     is_email_address,
-    is_loopback_host,
     quote_recipient,
     require_option,
 )

@@ -13,6 +13,7 @@ from hupan.domain.discovery import DEFAULT_CATEGORIES, FEATURED_CATEGORY, Discov
 from hupan.domain.provisioning import NewAccount, SandboxAccounts
 from hupan.domain.sessions import Device
 from hupan.model import AccountId, Bot, BotId, CoinType, Group, GroupId
+from hupan.rules import DAY_SECONDS
 
 PackName: TypeAlias = Literal["minimal", "vip", "banned", "coins", "discovery", "unicode"]
 PACK_NAMES: tuple[PackName, ...] = get_args(PackName)
@@ -90,7 +91,6 @@ MAX_SEEDED_GROUPS = 100_000
 BOT_COUNT = 12
 FIRST_GROUP_ID, FIRST_BOT_ID = 100_000_000, 10_000_000
 FIRST_CREATED_AT, CREATED_WITHIN_DAYS = 1_700_000_000, 600
-SECONDS_PER_DAY = 86_400
 _LAKE_NAMES = ("西湖", "东湖", "太湖", "鄱阳湖", "洞庭湖", "青海湖", "千岛湖", "滇池", "Lake")
 _NAME_SUFFIXES = ("交流群", "的家", "同好会", " Club", "小屋")
 _CATEGORIES = ("", *(name for name in DEFAULT_CATEGORIES if name != FEATURED_CATEGORY))
@@ -116,7 +116,7 @@ def _make_group(index: int) -> Group:
         introduction=f"欢迎来到{name}，第 {index + 1} 个群聊。",
         avatar_url="",
         headcount=1 + 5000 // (index + 1),
-        created_at=FIRST_CREATED_AT + index % CREATED_WITHIN_DAYS * SECONDS_PER_DAY,
+        created_at=FIRST_CREATED_AT + index % CREATED_WITHIN_DAYS * DAY_SECONDS,
         category=_CATEGORIES[index % len(_CATEGORIES)],
         is_featured=int(index % 4 == 0),
     )

@@ -72,14 +72,14 @@ class RequestCycle(RequestResponseCycle):
         """Sends as ASGI has it."""
         await self.send(message)  # type: ignore[arg-type]  # uvicorn's union of typed dicts
 
-    def take_body(self) -> bytes | None:
+    def read_buffered_body(self) -> bytes | None:
         """The whole body if it is here already, else None; taken, it is not received again."""
         if self.more_body or self.disconnected or self.waiting_for_100_continue:
             return None
         body, self.body = bytes(self.body), bytearray()
         return body
 
-    def answer(self, http_status: int, headers: bytes, body: bytes) -> bool:
+    def send_direct(self, http_status: int, headers: bytes, body: bytes) -> bool:
         """Sends a whole answer without waiting.
 
         Args:

@@ -229,7 +229,7 @@ async def load_applied_migrations(dsn: PostgresDsn, size: PoolSize) -> dict[int,
         await pool.close()
 
 
-async def open_current(dsn: PostgresDsn, size: PoolSize) -> Database:
+async def open_current(dsn: PostgresDsn, size: PoolSize) -> PostgresDatabase:
     """A store that is up to date already; it is never migrated here.
 
     Raises:
