@@ -4,15 +4,15 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.postgres import Cluster
-from tests.servers import Server
-from tests.stores import ENGINES, STORES, Databases, EngineName
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.postgres import Cluster
+from tests.support.servers import Server
+from tests.support.stores import ENGINES, STORES, Databases, EngineName
 
 OUTPUT_TAIL = 6000
 STORELESS = (
-    *("bench", "config", "delivery", "guards", "listener"),
-    *("load", "pictures", "places", "store"),
+    *("bench", "captcha", "config", "delivery", "geoip"),
+    *("guards", "server", "store"),
 )
 """Folders of tests that run once: they touch no store, or choose its engine themselves."""
 
@@ -140,7 +140,7 @@ def pytest_runtest_makereport(
     return report
 
 
-QUICK = {"api", "config", "domain", "guards", "load", "places", "store", "wire"}
+QUICK = {"config", "domain", "geoip", "guards", "ratelimit", "store", "wire"}
 """What `make check` looks at; the other folders start programs, or wait for real time."""
 LONG = {
     *("test_email_login", "test_forget_password", "test_new_passwords", "test_sameness"),

@@ -12,7 +12,7 @@ from bench.harness.cores import LOAD, on
 from bench.harness.report import Check, Part, row
 from bench.harness.servers import bare, hupan
 from bench.harness.stores import Store
-from tests.postgres import Cluster
+from tests.support.postgres import Cluster
 
 OWN, LOOKUP, BARE = "own info, PostgreSQL", "bare asyncpg look-up", "bare answer"
 PREPARED = "the same by a prepared statement, no pool"

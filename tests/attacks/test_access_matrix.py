@@ -16,9 +16,9 @@ import pytest
 from hupan.api.routes import build_router
 from hupan.api.routing import Router, Services
 from hupan.contract.endpoints import ENDPOINTS, Endpoint, IgnoredBody, NoData, Public, Surface
-from tests.attacks.calls import CALLS, Call
-from tests.wire.client import WireClient
-from tests.wire.ways import PHONE
+from tests.support.channels import PHONE
+from tests.support.client import WireClient
+from tests.support.endpoint_calls import CALLS, Call
 
 FILE = Path(__file__).with_name("access_matrix.csv")
 REFUSALS = {-101, -1, 7100}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Server
-from tests.wire.client import WireClient
-from tests.wire.ways import EMAIL
+from tests.support.channels import EMAIL
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 # What no server takes, and what only one without strict checks does: it may be a mailbox somewhere.
 NO_ADDRESSES = [

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.solving import solve
-from tests.servers import Server
-from tests.wire.client import WireClient
-from tests.wire.ways import forget
+from tests.support.captchas import solve
+from tests.support.channels import forget
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
 

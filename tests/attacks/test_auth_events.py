@@ -11,11 +11,11 @@ import pytest
 
 from hupan.api.audit import TOKEN_REFUSED
 from hupan.contract.endpoints import ENDPOINTS
-from tests.servers import Server
-from tests.wire.answers import Answer
-from tests.wire.client import WireClient
-from tests.wire.events import event_of
-from tests.wire.ways import EMAIL, PHONE, Way, forget
+from tests.support.answers import Answer
+from tests.support.audit_events import event_of
+from tests.support.channels import EMAIL, PHONE, Way, forget
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 PASSWORD = "the lake at seven"
 DEVICE = "a desk by the lake"

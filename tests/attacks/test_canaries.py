@@ -9,12 +9,11 @@ import apsw
 import httpx
 import pytest
 
-from tests.attacks.calls import CALLS, Call
-from tests.flows.test_metrics import ports_in_a_row
-from tests.ports import LOOPBACK
-from tests.servers import Server
-from tests.wire.client import WireClient
-from tests.wire.ways import EMAIL, PHONE, forget
+from tests.support.channels import EMAIL, PHONE, forget
+from tests.support.client import WireClient
+from tests.support.endpoint_calls import CALLS, Call
+from tests.support.ports import LOOPBACK, ports_in_a_row
+from tests.support.servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 

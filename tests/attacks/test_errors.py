@@ -12,9 +12,9 @@ from hupan.api.responses import Cors
 from hupan.api.routes import build_router
 from hupan.api.routing import Services
 from hupan.logs import AccessLog
-from tests.attacks.calls import CALLS
-from tests.wire.client import WireClient
-from tests.wire.raw import exchange, head
+from tests.support.client import WireClient
+from tests.support.endpoint_calls import CALLS
+from tests.support.raw_http import exchange, head
 
 Message: TypeAlias = MutableMapping[str, Any]
 TELLTALE = re.compile(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Server
-from tests.wire.client import WireClient
-from tests.wire.test_parallel import at_once
+from tests.support.client import WireClient
+from tests.support.parallel import at_once
+from tests.support.servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 

@@ -14,7 +14,7 @@ from hupan.model import Limit
 from hupan.ratelimit.stored import StoredLimiter
 from hupan.rules import DAY_SECONDS, StoredLimits
 from hupan.store.accounts import find_password_hash, set_password_hash
-from tests.domain.holding import ON, Holding, open_holding
+from tests.support.holding import ON, Holding, open_holding
 
 LIMITS = StoredLimits(
     enabled=True,

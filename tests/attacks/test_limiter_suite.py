@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.attacks.secret_routes import ROUTES, Mark, mark
-from tests.servers import Server
-from tests.stores import EngineName
-from tests.wire.answers import Answer, assert_refused
-from tests.wire.client import WireClient
-from tests.wire.test_parallel import at_once
+from tests.support.answers import Answer, assert_refused
+from tests.support.client import WireClient
+from tests.support.parallel import at_once
+from tests.support.secret_routes import ROUTES, Mark, mark
+from tests.support.servers import Server
+from tests.support.stores import EngineName
 
 pytestmark = pytest.mark.slow
 

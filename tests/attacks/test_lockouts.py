@@ -11,7 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.flows.elsewhere import (
+from tests.support.answers import Answer
+from tests.support.channels import EMAIL, PHONE
+from tests.support.client import WireClient
+from tests.support.parallel import at_once
+from tests.support.proxied_clients import (
     HOUR,
     TOO_MANY,
     TOO_MANY_FROM_HERE,
@@ -21,11 +25,7 @@ from tests.flows.elsewhere import (
     apart,
     limited,
 )
-from tests.stores import EngineName
-from tests.wire.answers import Answer
-from tests.wire.client import WireClient
-from tests.wire.test_parallel import at_once
-from tests.wire.ways import EMAIL, PHONE
+from tests.support.stores import EngineName
 
 BUSY = 1002
 PASSWORD, NEW_PASSWORD = "herons stand in the reeds", "the lake at seven"

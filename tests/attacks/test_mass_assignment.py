@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from hupan.contract.endpoints import ENDPOINTS
-from tests.attacks.calls import CALLS, Call
-from tests.wire import pb
-from tests.wire.client import WireClient
-from tests.wire.records import Account
-from tests.wire.ways import EMAIL, PHONE
+from tests.support import pb
+from tests.support.answers import Account
+from tests.support.channels import EMAIL, PHONE
+from tests.support.client import WireClient
+from tests.support.endpoint_calls import CALLS, Call
 
 PASSWORD = "the lake at seven"
 READS = ("user/get-user-data", "user/gold-coin-increase-decrease-record", "user/get-user-show-adv")

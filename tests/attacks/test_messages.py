@@ -2,9 +2,9 @@
 
 import re
 
-from tests.wire import pb
-from tests.wire.client import WireClient
-from tests.wire.ways import EMAIL, PHONE, forget, notice_to
+from tests.support import pb
+from tests.support.channels import EMAIL, PHONE, forget, notice_to
+from tests.support.client import WireClient
 
 PAYLOADS = [
     *("https://evil.example/", "<img src=x>", "{{7*7}}%s{code}{brand}", "【中国银行】点击领取"),

@@ -11,11 +11,11 @@ from hupan.addresses import ContactAddress
 from hupan.domain.codes import NO_ACCOUNT
 from hupan.model import AccountId
 from tests.cli.test_account import run, told
-from tests.domain.lives import Lives, mail, sms
-from tests.flows.test_two_workers import folder, one_of_each, server, third_process
-from tests.servers import Server
-from tests.wire.client import WireClient
-from tests.wire.ways import EMAIL, PHONE, Way, forget
+from tests.support.channels import EMAIL, PHONE, Way, forget
+from tests.support.client import WireClient
+from tests.support.lives import Lives, mail, sms
+from tests.support.servers import Server
+from tests.support.two_workers import folder, one_of_each, server, third_process
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 __all__ = ["folder", "server"]

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from hupan.contract.endpoints import ENDPOINTS
-from tests.wire.client import Body, WireClient
-from tests.wire.ways import EMAIL, PHONE
+from tests.support.channels import EMAIL, PHONE
+from tests.support.client import Body, WireClient
 
 PAIRS = 20
 LEFT_OUT = {"x-request-id", "date"}

@@ -4,10 +4,10 @@ from itertools import product
 
 import pytest
 
-from tests.servers import Server
-from tests.wire.client import WireClient
-from tests.wire.records import Account
-from tests.wire.ways import WAYS, Way, notice_to, other
+from tests.support.answers import Account
+from tests.support.channels import WAYS, Way, notice_to, other
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 

@@ -1,14 +1,19 @@
-"""One text, one verdict: whatever form and field it comes in (security U5)."""
+r"""One text, one verdict: whatever form and field it comes in (security U5).
+
+A NUL in any text: PostgreSQL cannot keep one, SQLite would, and neither is asked to.
+
+It comes as `\u0000` in JSON, as a byte in protobuf, and as `%00` in a query.
+"""
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 
-from tests.wire import pb
-from tests.wire.client import WireClient
-from tests.wire.records import Account
-
-pytestmark = pytest.mark.one_engine
+from tests.support import pb
+from tests.support.answers import Account
+from tests.support.client import WireClient
+from tests.support.endpoint_calls import CALLS, Call
 
 NICKNAME = "user/edit-nickname"
 # Text -> what is kept; None where it is refused.
@@ -63,6 +68,7 @@ def as_remark(wire: WireClient, who: Account, text: str) -> int:
     return wire.post("user/save-user-remarks", body, token=wire.account().token).code
 
 
+@pytest.mark.one_engine
 def test_forms_and_fields_agree(wire: WireClient) -> None:
     """Protobuf, JSON, a city and a remark take and refuse the same characters (security U5)."""
     who = wire.account()
@@ -76,6 +82,7 @@ def test_forms_and_fields_agree(wire: WireClient) -> None:
     assert odd == {}
 
 
+@pytest.mark.one_engine
 def test_what_is_taken_is_kept_in_one_form(wire: WireClient) -> None:
     """Composed, trimmed, and the same to everybody who reads it (security U5)."""
     who = wire.account()
@@ -86,6 +93,7 @@ def test_what_is_taken_is_kept_in_one_form(wire: WireClient) -> None:
             assert wire.get_user(who.id).pb_data.text(2) == kept
 
 
+@pytest.mark.one_engine
 def test_a_name_is_seen_and_short(wire: WireClient) -> None:
     """Nothing that is blank to the eye, more than 32 characters or 128 bytes is a name (U5)."""
     who = wire.account(nickname="before")
@@ -93,3 +101,65 @@ def test_a_name_is_seen_and_short(wire: WireClient) -> None:
         assert in_protobuf(wire, who, text) == 1100, text
         assert in_json(wire, who, text) == 1100, text
     assert wire.own_info(who.token).pb_data.text(2) == "before"
+
+
+FAILED = {1000, 1001, 1002, 1003}
+"""What a server answers that failed."""
+LET_BE = {
+    ("/v1/user/recommend-category-list", "appChannel"),
+    ("/v1/user/recommend-list", "category"),
+}
+"""Texts that are kept nowhere, and lead nowhere if they are unknown (wire.md 4)."""
+PLACES = ("introduction", "province", "city", "district", "locationCode")
+_ON = {"deviceId": "here", "platform": "android"}
+FULLER = (
+    Call("POST", "/v1/user/verification-login", {"mobile": "1", "captcha": "1", **_ON}),
+    Call("POST", "/v1/user/email-login", {"email": "a@example.com", "password": "1", **_ON}),
+    Call("POST", "/v1/user/save-user-data", dict.fromkeys(PLACES, "")),
+    Call("POST", "/v1/user/cancel-user", {"email": "a@example.com", "captcha": "100000"}),
+)
+"""Calls with texts that the others leave out."""
+
+
+def with_nul(call: Call) -> dict[str, Call]:
+    """The call with a NUL in one text, by the name of the text."""
+    if isinstance(call.body, dict):
+        texts = {name: value for name, value in call.body.items() if isinstance(value, str)}
+        return {
+            f"{name} {place}": replace(call, body={**call.body, name: bad})
+            for name, value in texts.items()
+            for place, bad in (("alone", "\x00"), ("behind", f"{value}\x00"), ("within", "a\x00b"))
+        }
+    if isinstance(call.body, bytes):
+        field = call.body[0] >> 3
+        bad = {"alone": "\x00", "within": "a\x00b"}
+        return {place: replace(call, body=pb.text(field, text)) for place, text in bad.items()}
+    return {}
+
+
+BAD = [call for call in (*CALLS, *FULLER) if call.body]
+
+
+@pytest.mark.parametrize("call", BAD, ids=[call.path for call in BAD])
+def test_a_nul_is_refused(wire: WireClient, call: Call) -> None:
+    """With a code that says why, never as a failure of the server, and nothing of it is kept."""
+    token = wire.account(vipDays=1).token
+    for name, bad in with_nul(call).items():
+        code = bad.answer(wire, token).code
+        assert code not in FAILED, name
+        assert code != 1 or (call.path, name.split()[0]) in LET_BE, name
+
+
+@pytest.mark.parametrize("path", ["homepage?userId=1%00", "gold-coin-increase-decrease-record?%00"])
+def test_a_nul_in_a_query_is_no_failure(wire: WireClient, path: str) -> None:
+    """It leads to nobody, or is not looked at."""
+    reply = Call("GET", f"/web/v1/user/{path}").reply(wire, wire.account().token)
+    assert reply.status_code == 200
+    assert reply.json()["code"] not in FAILED
+
+
+@pytest.mark.parametrize("field", ["nickname", "password", "phone", "email", "invitedBy"])
+def test_a_nul_at_the_sandbox_door(wire: WireClient, field: str) -> None:
+    """Accounts made to order are read as strictly."""
+    reply = wire.request("POST", "/sandbox/accounts", {field: "1390000\x000000 lake"})
+    assert reply.status_code == 200 if field == "password" else 400 <= reply.status_code < 500

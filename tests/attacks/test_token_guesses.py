@@ -11,8 +11,8 @@ from hupan.crypto import SecretBox
 from hupan.domain.sessions import Tokens
 from hupan.model import AccountId
 from hupan.rng import SystemRandomSource
-from tests.wire import pb
-from tests.wire.client import WireClient
+from tests.support import pb
+from tests.support.client import WireClient
 
 TOKEN_BITS = 128
 

@@ -1,10 +1,21 @@
+import io
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
 import msgspec
 import pytest
+from rich.console import Console
 
+from bench.harness import tables
+from bench.harness.page import page
+from bench.harness.plot import BAR_END, LABELS, plot
 from bench.harness.report import Check, Growth, Report, part_of, row
-from bench.harness.rounds import Measured
+from bench.harness.rounds import Measured, Plan
+from bench.harness.run import measure
 from bench.load.results import LoadResult
-from tests.bench.reports import a_report
+from tests.support.bench_reports import a_report
 
 
 def seen(per_second: float) -> LoadResult:
@@ -42,3 +53,132 @@ def test_a_report_survives_its_json() -> None:
     """What machines read says all that the tables are made from."""
     report = a_report()
     assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
+
+
+TINY = Plan("tiny", rounds=1, seconds=0.3, accounts=(60, 120), few=1, captcha_pool=40)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """A run on tiny stores, by our own generator."""
+    folder: Path = tmp_path_factory.mktemp("bench")
+    return measure(TINY, ["reads", "writes", "growth"], folder, "own")
+
+
+@pytest.mark.slow
+def test_a_run_measures_everything_without_errors(report: Report) -> None:
+    """Each part has rows or targets, each operation was answered, and nothing was refused."""
+    assert [part.failure for part in report.parts.values()] == [""] * 3
+    rows = [row for part in report.parts.values() for row in part.rows]
+    assert {row.name for row in rows} >= {"own info", "get-user", "nickname change"}
+    assert all(row.per_second > 0 and row.errors == 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_a_run_tells_growth(report: Report) -> None:
+    """Along accounts and along the rows of one account."""
+    sizes = {one.axis: sorted(one.per_second) for one in report.parts["growth"].growths}
+    assert sizes == {"accounts": [60, 120], "rows of the account": [1, 100, 10_000]}
+    assert "at the largest" in plot(report)
+
+
+SPAN = BAR_END - LABELS
+
+
+def drawn() -> Element:
+    """The plot of a run, read as XML."""
+    return ET.fromstring(plot(a_report()))  # noqa: S314 - our own output
+
+
+def widths(kind: str) -> list[float]:
+    """How long the rectangles of a kind are."""
+    return [float(one.attrib["width"]) for one in drawn().iter() if one.get("class") == kind]
+
+
+def test_bars_are_as_long_as_what_was_seen() -> None:
+    """Half of the limit is half of the track; what was missed has another colour."""
+    assert widths("met") == [SPAN * 0.5]
+    assert widths("missed") == [SPAN]
+
+
+def test_targets_and_aims_are_marked() -> None:
+    """Each bar has its target; a bar that should be short has it at two thirds of the track."""
+    marks = [float(one.attrib["x1"]) for one in drawn().iter() if one.get("class") == "target"]
+    assert marks == [LABELS + round(SPAN * 0.45, 1), round(LABELS + SPAN / 1.5, 1)]
+    assert sum(one.get("class") == "aim" for one in drawn().iter()) == 2
+
+
+def test_words_are_words() -> None:
+    """Names stand in the plot as they are, also with signs of XML in them."""
+    said = [one.text for one in drawn().iter() if one.tag.endswith("text")]
+    assert "start <of> it" in said
+    assert "own info: 95% at the largest" in said
+
+
+def test_everything_is_within_the_picture() -> None:
+    """No word and no bar begins outside of it."""
+    root = drawn()
+    width, height = (float(root.attrib[side]) for side in ("width", "height"))
+    for one in root.iter():
+        assert 0 <= float(one.get("x", 0)) <= width
+        assert 0 <= float(one.get("y", 0)) <= height
+
+
+PEERS = {
+    "accounts": 1_000,
+    "versions": {"Hupan": "1.0", "Other": "2.0"},
+    "left_out": {"Third": "could not be installed"},
+    "operations": [
+        {
+            "name": "own account",
+            "servers": {
+                "Hupan": {"per_second": 20_000.0, "p99_ms": 2.0, "rates": []},
+                "Other": {"per_second": 500.0, "p99_ms": 90.0, "rates": []},
+            },
+            "ratio_to_best_peer": 40.0,
+            "best_peer": "Other",
+            "target": 25.0,
+        },
+        {
+            "name": "rename",
+            "servers": {"Hupan": {"per_second": 5_000.0, "p99_ms": 9.0, "rates": []}},
+            "ratio_to_best_peer": None,
+            "best_peer": None,
+            "target": None,
+        },
+    ],
+}
+
+
+def test_the_page_tells_the_run(tmp_path: Path) -> None:
+    """Targets, operations, growth, the machine, what failed and what was not equal."""
+    text = page(a_report(), tmp_path / "none", tmp_path / "none")
+    assert "| own info / bare answer | 0.5 | ≥ 0.45 | 0.55 | yes |" in text
+    assert "| start <of> it | 0.9 s | ≤ 0.6 s | 0.3 s | **no** |" in text
+    assert "| own info | 20,000 | 1.40 | 3.00 | 0 | 60 | 0.50 of bare answer |" in text
+    assert "| own info | 20,000 | 19,000 | 5.0% |" in text
+    assert "A CPU, 2 cores, 8 GB, Linux, ext4" in text
+    assert "- One thing was not equal." in text
+    assert "- writes: the disk was full" in text
+    assert "## Compared with" not in text
+
+
+def test_fragments_go_in(tmp_path: Path) -> None:
+    """The steps as they are, and the peers as a table."""
+    steps, peers = tmp_path / "steps.md", tmp_path / "peers.json"
+    steps.write_text("## Steps\n\n| a | 1 µs |\n", "utf-8")
+    peers.write_text(json.dumps(PEERS), "utf-8")
+    text = page(a_report(), peers, steps)
+    assert text.endswith("## Steps\n\n| a | 1 µs |\n")
+    assert "| own account | 20,000 (2.0) | 500 (90.0) | 40.0 (Other) | ≥ 25 |" in text
+    assert "| rename | 5,000 (9.0) |  |  |  |" in text
+    assert "- Third was not measured: could not be installed" in text
+
+
+def test_tables_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row and every target of the run is in the terminal."""
+    out = io.StringIO()
+    monkeypatch.setattr(tables, "console", lambda: Console(file=out, width=140))
+    tables.show(a_report())
+    for said in ("own info", "20,000", "0.500", "5.0%", "≥ 0.45", "✔", "✘"):
+        assert said in out.getvalue()

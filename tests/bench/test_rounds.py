@@ -10,7 +10,7 @@ from bench.harness.rounds import Turns
 from bench.harness.workload import Workload
 from bench.load.requests import LoadRequest
 from bench.load.results import LoadResult
-from tests.answering import Answering
+from tests.support.stub_http import Answering
 
 
 class Told:

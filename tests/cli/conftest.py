@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores import STORES, EngineName
+from tests.support.stores import STORES, EngineName
 
 
 @pytest.fixture(autouse=True)

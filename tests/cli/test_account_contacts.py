@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_account import data, refused, run, told
-from tests.servers import Server
-from tests.wire.client import WireClient
-from tests.wire.ways import EMAIL, PHONE
+from tests.support.channels import EMAIL, PHONE
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 __all__ = ["data"]
 

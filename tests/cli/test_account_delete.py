@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from tests.cli.test_account import data, refused, run, told
-from tests.servers import Server
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 __all__ = ["data"]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from tests.cli.test_account import data, refused, run, told
 from tests.cli.test_operator_events import written
-from tests.servers import Server
-from tests.wire.client import WireClient
-from tests.wire.ways import forget
+from tests.support.channels import forget
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 __all__ = ["data"]
 

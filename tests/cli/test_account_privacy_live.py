@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.cli.test_account import told
-from tests.servers import Server
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 
 def test_a_running_server_knows_at_once(tmp_path: Path) -> None:

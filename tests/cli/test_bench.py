@@ -5,9 +5,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bench.load.__main__ import app
-from tests.answering import Answering
-from tests.servers import Server
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.servers import Server
+from tests.support.stub_http import Answering
 
 pytestmark = pytest.mark.one_engine
 

@@ -13,10 +13,10 @@ from hupan.admin.database import OnCopyProgress
 from hupan.cli import database as database_commands
 from hupan.cli.main import app
 from hupan.store import copying
-from tests.faults.crowd import ENVIRONMENT
-from tests.servers import Server
-from tests.stores import STORES, EngineName
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.load_clients import ENVIRONMENT
+from tests.support.servers import Server
+from tests.support.stores import STORES, EngineName
 
 NEWEST = 15
 

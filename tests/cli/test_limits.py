@@ -19,8 +19,8 @@ from hupan.ratelimit.stored import (
 from hupan.ratelimit.table import LIMITS
 from hupan.store.database import Transaction
 from tests.cli.test_account import data, refused, run, told
-from tests.stores import STORES, open_store
-from tests.wire.events import events
+from tests.support.audit_events import events
+from tests.support.stores import STORES, open_store
 
 __all__ = ["data"]
 

@@ -12,7 +12,7 @@ import pytest
 
 from hupan.cli.main import app
 from tests.cli.test_account import PASSWORD, data, refused, run, runner, told
-from tests.wire.events import events
+from tests.support.audit_events import events
 
 __all__ = ["data"]
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from hupan.cli.main import app
 from hupan.cli.sandbox import FOLDER_PREFIX, remove_abandoned_folders, temporary_data_folder
 from hupan.sandbox.outbox import MAX_QUEUED_LINES, CapturedMessage, CodePrinter
-from tests.servers import Server
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 WAIT_SECONDS = 20.0
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is warned of

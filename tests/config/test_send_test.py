@@ -10,10 +10,10 @@ from aiosmtpd.controller import Controller
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
-from tests.delivery.http_servers import HOST, Gateway, serving
-from tests.delivery.samples import ADDRESS, PASSWORD, PHONE
-from tests.delivery.smtp_servers import FROM, Sink
-from tests.ports import free_port
+from tests.support.delivery_samples import ADDRESS, PASSWORD, PHONE
+from tests.support.http_servers import HOST, Gateway, serving
+from tests.support.ports import free_port
+from tests.support.smtp_servers import FROM, Sink
 
 
 @pytest.fixture(autouse=True)

@@ -21,8 +21,8 @@ from hupan.config import Settings, SettingsError, load_settings
 from hupan.config.settings import SETTINGS
 from hupan.environment import make_senders, make_server_environment
 from hupan.opening import prepared_store
-from tests.delivery.certificates import issue
-from tests.ports import free_port
+from tests.support.certificates import issue
+from tests.support.ports import free_port
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - nothing listens, it is only spoken of
 SMTP = {

@@ -4,7 +4,7 @@ import pytest
 
 from hupan.delivery.console import ConsoleSender
 from hupan.delivery.sender import Message, NotSent
-from tests.delivery.samples import mail, refusal, send, sms
+from tests.support.delivery_samples import mail, refusal, send, sms
 
 
 def printed(message: Message) -> str:

@@ -9,10 +9,10 @@ import pytest
 from aiosmtpd.smtp import AuthResult
 
 from hupan.delivery.sender import NotSent, OutcomeUnknown, quote_recipient
-from hupan.delivery.smtp import SmtpSecurity, SmtpSender
-from tests.delivery.certificates import issue
-from tests.delivery.samples import ADDRESS, CODE, PASSWORD, assert_discreet, mail, refusal
-from tests.delivery.smtp_servers import (
+from hupan.delivery.smtp import SmtpOptions, SmtpSecurity, SmtpSender
+from tests.support.certificates import issue
+from tests.support.delivery_samples import ADDRESS, CODE, PASSWORD, assert_discreet, mail, refusal
+from tests.support.smtp_servers import (
     FROM,
     HOST,
     Accounts,
@@ -324,3 +324,55 @@ def test_log_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
         deliver(smtpd(Sink()), mail())
     ours = [r.getMessage() for r in caplog.records if not r.name.startswith("mail.")]
     assert all(CODE not in line and ADDRESS not in line for line in ours)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"host": "mail.example"}, "security"),
+        ({"host": ""}, "host"),
+        ({"host": "a b"}, "host"),
+        ({"host": "a\r\nb"}, "host"),
+        ({"port": 0}, "port"),
+        ({"port": 65536}, "port"),
+        ({"sender": "a@b.c,d@e.f"}, "sender"),
+        ({"user": "mailer"}, "password"),
+        ({"password": PASSWORD}, "user"),
+        ({"security": "TLS"}, "security"),
+        ({"timeout_seconds": 0}, "timeout_seconds"),
+        (
+            {
+                "host": "mail.example",
+                "allow_plaintext": True,
+                "user": "mailer",
+                "password": PASSWORD,
+            },
+            "password",
+        ),
+    ],
+)
+def test_bad_options_are_refused_when_built(changes: dict[str, object], field: str) -> None:
+    """A setting that cannot work, or would send secrets in the clear, is refused by name."""
+    fields: dict[str, object] = {"host": HOST, "port": 25, "sender": FROM, "security": "none"}
+    with pytest.raises(ValueError, match=f"^{field}:") as refused:
+        SmtpOptions(**(fields | changes))  # type: ignore[arg-type]  # wrong on purpose
+    assert PASSWORD not in str(refused.value)
+
+
+def test_plaintext_beyond_loopback_needs_consent() -> None:
+    """A relay without login in the operator's own network can be allowed by name."""
+    wanted = SmtpOptions("relay", 25, FROM, security="none", allow_plaintext=True)
+    assert wanted.security == "none"
+
+
+def test_unreadable_authority_is_refused(tmp_path: Path) -> None:
+    """A ca_file that is missing or no PEM is told at start, not at the first mail."""
+    (tmp_path / "junk.pem").write_text("junk")
+    for name in ("missing.pem", "junk.pem"):
+        with pytest.raises(ValueError, match=r"^ca_file: "):
+            SmtpSender(options(465, security="tls", ca_file=str(tmp_path / name)))
+
+
+def test_repr_keeps_the_password() -> None:
+    """Options can be logged."""
+    assert PASSWORD not in repr(options(465, security="tls", user="mailer", password=PASSWORD))

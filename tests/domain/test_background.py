@@ -26,8 +26,8 @@ from hupan.model import StoreUnavailable
 from hupan.ratelimit.detector import AttackDetector
 from hupan.store.database import StoreRefused
 from hupan.store.writer import Writer
-from tests.model.served import Served
-from tests.stores import open_engine
+from tests.model.inprocess_server import Served
+from tests.support.stores import open_engine
 
 PATIENCE_SECONDS = 30.0
 SOON_SECONDS = 0.001

@@ -9,7 +9,7 @@ import pytest
 from hupan.model import AccountId
 from hupan.store.coins import CoinInconsistency
 from hupan.store.migrate import load_migrations, migrate_file
-from tests.domain.purses import Purses, open_purses, wish
+from tests.support.purses import Purses, open_purses, wish
 
 pytestmark = pytest.mark.one_engine
 

@@ -1,9 +1,15 @@
-"""A change of coins happens once, wholly, and never below zero (security J3, L8, R09)."""
+"""A change of coins happens once, wholly, and never below zero (security J3, L8, R09).
+
+Pages of the record of coins: exact, and found in the index however long it is.
+Many clients spend one balance at once (security R09).
+"""
 
 import asyncio
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 from msgspec.structs import asdict, replace
 
@@ -18,8 +24,12 @@ from hupan.errors import (
     UnknownUser,
 )
 from hupan.model import AccountId, CoinEntry, CoinType
+from hupan.store.coins import FIND_COIN_ENTRY, FIND_NEWEST_ENTRY_NUMBER, LIST_COIN_ENTRIES
+from hupan.store.coins import FIND_COIN_REFUSAL as FIND_REFUSAL
 from hupan.store.database import Transaction
-from tests.domain.purses import NOW, Purses, open_purses, wish
+from hupan.store.migrate import migrate_file
+from tests.support.purses import Purses, open_purses, wish
+from tests.support.world import NOW
 
 OTHER_CONTENT: list[dict[str, object]] = [
     {"change_cents": 101},
@@ -265,3 +275,155 @@ def test_an_undone_change_leaves_no_entry(purses: Purses) -> None:
         assert await purses.coins.list_faults() == []
 
     asyncio.run(scenario())
+
+
+ENTRIES = 23
+MILLION = 1_000_000
+MOST_STEPS = 10_000
+FILL = """
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?2)
+INSERT INTO coin_entries
+SELECT ?1, n, 'key ' || n, 2, '奖励', '', 'server', n - 1, 1, n, 'rewards', -1, n FROM numbers
+"""
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 22, 23, 24, 100])
+def test_pages_hold_every_entry_once(tmp_path: Path, size: int) -> None:
+    """The pages one after the other are all entries, newest first; behind them come empty ones."""
+
+    async def scenario(purses: Purses) -> None:
+        account, other = await purses.account(), await purses.account(1)
+        for number in range(ENTRIES):
+            await purses.coins.change(wish(account, 1, f"key {number}"))
+        seen: list[int] = []
+        for page in range(1, ENTRIES + 2):
+            found = await purses.coins.list_page(account, size=size, page=page)
+            assert found.total == ENTRIES
+            assert len(found.entries) == min(size, max(0, ENTRIES - (page - 1) * size))
+            assert {entry.account_id for entry in found.entries} <= {account}
+            seen += [entry.number for entry in found.entries]
+        assert seen == list(range(ENTRIES, 0, -1))
+        assert (await purses.coins.list_page(account, size=100, page=10_000)).entries == []
+        assert (await purses.coins.list_page(other, size=size, page=1)).total == 1
+
+    with open_purses(tmp_path / "hupan.db") as purses:
+        asyncio.run(scenario(purses))
+
+
+@pytest.mark.parametrize(
+    ("sql", "terms"),
+    [
+        (FIND_NEWEST_ENTRY_NUMBER, "account_id=?"),
+        (LIST_COIN_ENTRIES, "account_id=? AND number>? AND number<?"),
+        (FIND_COIN_ENTRY, "account_id=? AND key=?"),
+        (FIND_REFUSAL, "account_id=? AND key=?"),
+    ],
+)
+def test_every_query_is_a_look_up(tmp_path: Path, sql: str, terms: str) -> None:
+    """Each statement goes through an index by all of its terms, and none sorts."""
+    migrate_file(tmp_path / "hupan.db")
+    connection = apsw.Connection(str(tmp_path / "hupan.db"))
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", (1,) * sql.count("?")).fetchall()
+    connection.close()
+    assert len(plan) == 1, plan
+    step = str(plan[0][3])
+    assert step.startswith("SEARCH")
+    assert step.endswith(f"({terms})")
+
+
+@pytest.mark.one_engine
+@pytest.mark.slow
+def test_the_last_page_of_a_million_costs_as_much_as_the_first(tmp_path: Path) -> None:
+    """At a million entries any page takes a few thousand steps of the store, and is exact."""
+    path = tmp_path / "hupan.db"
+    migrate_file(path)
+    connection = apsw.Connection(str(path))
+    connection.execute(FILL, (1_000_001, MILLION)).fetchall()
+    connection.close()
+    account = AccountId(1_000_001)
+    with open_purses(path) as purses:
+        for page in (1, 5_000, 10_000):
+            found = asyncio.run(purses.coins.list_page(account, size=100, page=page))
+            newest = MILLION - (page - 1) * 100
+            assert [entry.number for entry in found.entries] == list(
+                range(newest, newest - 100, -1)
+            )
+            assert found.total == MILLION
+    assert steps(path, FIND_NEWEST_ENTRY_NUMBER, 1_000_001) < MOST_STEPS
+    for above in (0, MILLION // 2, MILLION - 100):
+        assert steps(path, LIST_COIN_ENTRIES, 1_000_001, above, above + 100) < MOST_STEPS
+
+
+def steps(path: Path, sql: str, *values: int) -> int:
+    """How many steps of SQLite's machine a query takes, within a hundred."""
+    connection = apsw.Connection(str(path))
+    taken = [0]
+
+    def progress() -> bool:
+        taken[0] += 100
+        return False
+
+    connection.set_progress_handler(progress, 100)
+    connection.execute(sql, values).fetchall()
+    connection.close()
+    return taken[0]
+
+
+ROUNDS, SOAK_ROUNDS = 20, 200
+CLIENTS = 64
+TRIES = 3
+BALANCE_CENTS = 100_00
+SPENT_CENTS = 10_00
+
+Answer = CoinEntry | type[AppError] | None
+SUMS = """
+SELECT count(*), sum(change_cents), sum(change_cents) + sum(counter_cents), min(after_cents)
+FROM coin_entries WHERE account_id = ?1
+"""
+
+
+async def send(purses: Purses, account: AccountId, client: int, *, cut: bool) -> Answer:
+    """One request of a client; None when its connection was cut once it had been sent."""
+    request = asyncio.create_task(purses.answer(wish(account, -SPENT_CENTS, f"client {client}")))
+    if not cut:
+        return await request
+    await asyncio.sleep(0)
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    return None
+
+
+async def spend_at_once(purses: Purses, chance: random.Random) -> None:
+    """Sends every client's request three times, all at once and a fifth of them cut."""
+    account = await purses.account(BALANCE_CENTS)
+    order = [client for client in range(CLIENTS) for _ in range(TRIES)]
+    chance.shuffle(order)
+    sent = (send(purses, account, client, cut=chance.random() < 0.2) for client in order)
+    answers = list(zip(order, await asyncio.gather(*sent), strict=True))
+    spent: list[CoinEntry] = []
+    for client in range(CLIENTS):
+        final = await purses.answer(wish(account, -SPENT_CENTS, f"client {client}"))
+        given = [answer for other, answer in answers if other == client and answer is not None]
+        assert given == [final] * len(given)
+        if isinstance(final, CoinEntry):
+            spent.append(final)
+        else:
+            assert final is NotEnoughCoins
+    assert sorted(entry.after_cents for entry in spent) == list(range(0, 100_00, 10_00))
+    assert await purses.balance(account) == 0
+    assert await purses.row(SUMS, account) == (11, 0, 0, 0)
+
+
+@pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(SOAK_ROUNDS, marks=pytest.mark.soak)])
+def test_a_balance_is_spent_exactly_once(tmp_path: Path, rounds: int) -> None:
+    """As many requests succeed as the balance allows; each retry gets its first answer (R09)."""
+
+    async def scenario(purses: Purses) -> None:
+        chance = random.Random(9)  # noqa: S311 - the order of a test, not a secret
+        for _ in range(rounds):
+            await spend_at_once(purses, chance)
+        assert await purses.coins.list_faults() == []
+
+    with open_purses(tmp_path / "hupan.db") as purses:
+        asyncio.run(scenario(purses))

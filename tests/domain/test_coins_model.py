@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hupan.domain.coins import MAX_BALANCE_CENTS
 from hupan.errors import AppError, CoinKeyReused, NotEnoughCoins, TooManyCoins
 from hupan.model import AccountId, CoinEntry
-from tests.domain.purses import Purses, open_purses, wish
+from tests.support.purses import Purses, open_purses, wish
 
 EXAMPLES = 150
 PEOPLE = 2

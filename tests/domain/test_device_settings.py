@@ -14,7 +14,7 @@ from hupan.domain import devices as device_settings
 from hupan.domain.devices import DeviceSettings, parse_modules
 from hupan.errors import InvalidField
 from hupan.model import IgnoredModules, NotificationSetting
-from tests.domain.standing import NOW, Standing, open_standing
+from tests.support.world import NOW, Standing, open_standing
 
 
 @pytest.fixture

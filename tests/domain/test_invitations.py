@@ -12,7 +12,7 @@ from hupan.errors import AppError, InvalidField, InvitationCodeChanged, Invitati
 from hupan.model import AccountId, CoinType
 from hupan.rules import InvitationRules
 from hupan.store.invitations import find_inviter
-from tests.domain.standing import NOW, Standing, open_standing
+from tests.support.world import NOW, Standing, open_standing
 
 DAY_SECONDS = 86_400
 RULES = InvitationRules(

@@ -8,7 +8,7 @@ import pytest
 
 from hupan.errors import InvalidField, UnknownUser
 from hupan.model import AccountId, Medal
-from tests.domain.standing import Standing, open_standing
+from tests.support.world import Standing, open_standing
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from hupan.domain.timekeeping import DayCalendar
 from hupan.errors import InvalidField, UnknownUser
 from hupan.model import Account, AccountId, PersonalData, PrivacyChoice, Session, Viewer
 from hupan.store.sessions import put_session
-from tests.domain.standing import NOW, SHANGHAI, Standing, open_standing
+from tests.support.world import NOW, SHANGHAI, Standing, open_standing
 
 WHOLE = PersonalDataUpdate(
     introduction="你好\nHello",

@@ -11,7 +11,7 @@ from hupan.domain.profiles import ProfileEdits
 from hupan.errors import InvalidField
 from hupan.model import AccountId, CoinType
 from hupan.rules import ProfileEditRules
-from tests.domain.standing import Standing, open_standing
+from tests.support.world import Standing, open_standing
 
 REWARDED = ProfileEditRules(first_nickname_cents=300, first_avatar_cents=200)
 PICTURE = "https://img.example.com/a.png"

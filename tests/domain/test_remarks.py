@@ -12,7 +12,7 @@ from hupan.domain.profiles import Remarks
 from hupan.errors import InvalidField, RemarksFull, TooManyRemarks, UnknownUser
 from hupan.model import AccountId, Remark
 from hupan.store.profiles import find_remark
-from tests.domain.standing import Standing, open_standing
+from tests.support.world import Standing, open_standing
 
 OTHERS = '[{"key":"他是","value":"我的朋友"},{"key":"职业","value":"打工人"}]'
 WHOLE = Remark("老王", "138 0013 8000", OTHERS)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hupan.domain.codes import CodePurpose
 from hupan.errors import AppError
 from hupan.store.accounts import find_password_hash
-from tests.domain.holding import Holding, open_holding
+from tests.support.holding import Holding, open_holding
 
 ADDRESSES = ("a@example.com", "b@example.com", "nobody@example.com")
 PASSWORDS = ("the lake at seven", "the lake at eight", "password", "short")

@@ -1,17 +1,33 @@
-"""The clock of a server never goes back over what it said before (security R08, L7)."""
+"""The clock of a server never goes back over what it said before (security R08, L7).
+
+Days begin at midnight in the server's zone (wire.md 5).
+A leap of the machine's clock ends nothing until it is confirmed or has lasted (security X10).
+"""
 
 import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hupan import application as building
+from hupan.application import Server
 from hupan.clock import MAX_JUMP_SECONDS, SteadyClock
-from hupan.domain.timekeeping import ClockSync
-from hupan.store.database import Database
-from tests.stores import open_engine
+from hupan.domain.timekeeping import ClockSync, DayCalendar, load_store_clock
+from hupan.errors import NotSignedIn
+from hupan.model import AccountId
+from hupan.store.cluster_state import get_clock_state
+from hupan.store.database import Database, Transaction
+from hupan.store.deletion import schedule_erasure
+from tests.model.inprocess_server import Served
+from tests.support.stores import open_engine
 
 NOW = 1_795_000_000.0
 DAY = 86_400
@@ -134,3 +150,415 @@ def test_an_operator_may_set_it_back(tmp_path: Path) -> None:
             assert [bytes(row[0]) for row in rows] == [b"old"]
 
     asyncio.run(scenario())
+
+
+ZONES = [
+    "Asia/Shanghai",
+    "UTC",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+    "Africa/Cairo",
+    "Australia/Lord_Howe",
+]
+
+
+def at(text: str, zone: str) -> float:
+    """The unix seconds of a wall clock."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("zone", ZONES)
+def test_midnight_turns_the_day(zone: str) -> None:
+    """The last second of a day belongs to it, the next one to the next day."""
+    days = DayCalendar(ZoneInfo(zone))
+    before, after = at("2026-02-28 23:59:59", zone), at("2026-03-01 00:00:00", zone)
+    assert days.today(after) == days.today(before) + 1
+    assert days.today(before) == days.today(at("2026-02-28 00:00:00", zone))
+
+
+@pytest.mark.one_engine
+def test_days_are_counted_from_1970() -> None:
+    """2026-03-01 is day 20,513, wherever it is 2026-03-01."""
+    for zone in ZONES:
+        assert DayCalendar(ZoneInfo(zone)).today(at("2026-03-01 12:00:00", zone)) == 20_513
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(
+    ("zone", "first", "last"),
+    [
+        # Clocks go from 23:59:59 to 01:00:00: this day has no midnight.
+        ("America/Sao_Paulo", "2018-11-04 01:00:00", "2018-11-04 23:59:59"),
+        # 23:00 to 24:00 comes twice; both hours belong to the old day.
+        ("America/Sao_Paulo", "2018-02-17 00:00:00", "2018-02-17 23:59:59"),
+        # 01:00 to 02:00 comes twice.
+        ("America/New_York", "2026-11-01 00:00:00", "2026-11-01 23:59:59"),
+        # 00:00 to 01:00 is skipped.
+        ("Africa/Cairo", "2026-04-24 01:00:00", "2026-04-24 23:59:59"),
+    ],
+)
+def test_odd_days(zone: str, first: str, last: str) -> None:
+    """A day that is an hour shorter or longer is one day."""
+    days = DayCalendar(ZoneInfo(zone))
+    begins, ends = at(first, zone), at(last, zone)
+    today = days.today(begins)
+    assert days.today(ends) == today
+    assert (days.today(begins - 1), days.today(ends + 3601)) == (today - 1, today + 1)
+
+
+@pytest.mark.one_engine
+@given(
+    zone=st.sampled_from(ZONES),
+    moments=st.lists(st.floats(0, 4_000_000_000), min_size=2, max_size=10),
+)
+def test_what_is_remembered_is_right(zone: str, moments: list[float]) -> None:
+    """In whatever order moments are asked for, each gets the date of its wall clock."""
+    days, tz = DayCalendar(ZoneInfo(zone)), ZoneInfo(zone)
+    for moment in moments:
+        date = datetime.fromtimestamp(moment, UTC).astimezone(tz).date()
+        assert days.today(moment) == date.toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+
+
+MINUTE, HOUR, YEAR = 60, 3600, 365 * 86_400
+STEP = 5 * MINUTE
+TEN_YEARS = 10 * YEAR
+CANCELLED = """
+INSERT INTO accounts (id, name, invitation_code, registered_at, erase_at)
+VALUES (?1, 'a', ?2, ?3, ?4)
+"""
+
+
+class Process:
+    """A process of a store, on a machine that several may share."""
+
+    def __init__(self, engine: Database, machine: Machine) -> None:
+        self.machine = machine
+        self.engine = engine
+        self.clock = machine.clock()
+        self.keeping = ClockSync(engine, self.clock)
+
+    async def begin(self, *, trusting: bool = False) -> "Process":
+        """Starts."""
+        await self.keeping.initialize(trust_clock=trusting)
+        return self
+
+    async def command_time(self) -> float:
+        """The time that a command beside it has."""
+        return (await load_store_clock(self.engine, self.machine.clock())).now()
+
+
+async def live(seconds: int, *processes: Process) -> None:
+    """Time passes on all machines; each process keeps the time every five minutes."""
+    machines = {process.machine for process in processes}
+    while seconds > 0:
+        for machine in machines:
+            machine.pass_time(min(seconds, STEP))
+        for process in processes:
+            await process.keeping.sync()
+        seconds -= STEP
+
+
+@pytest.mark.parametrize("leap", [HOUR + 1, DAY, 20 * DAY, TEN_YEARS])
+def test_a_leap_that_does_not_last(
+    tmp_path: Path, leap: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For 75 s, as for 59 minutes: told, and followed by neither server nor command (X10)."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            one = await Process(engine, Machine()).begin()
+            passed = 0
+            for lasting in (75, 58 * MINUTE):
+                one.machine.wall += leap
+                await live(lasting, one)
+                passed += lasting
+                assert one.clock.now() == NOW + passed
+                assert one.clock.jump_seconds() == leap
+                assert abs(await one.command_time() - one.clock.now()) <= MINUTE
+                one.machine.wall -= leap
+                await live(2 * MINUTE, one)
+                passed += 2 * MINUTE
+                assert one.clock.now() == one.machine.wall == NOW + passed
+                assert await one.command_time() == one.clock.now()
+            again = await Process(engine, one.machine).begin()
+            assert again.clock.now() == one.machine.wall
+
+    with caplog.at_level(logging.WARNING, "hupan.clock"):
+        asyncio.run(scenario())
+    assert caplog.text.count(f"leapt {leap} s ahead") == 2
+    assert caplog.text.count("has leapt back") == 2
+
+
+def test_commands_know_of_a_leap_at_once(tmp_path: Path) -> None:
+    """The clock is looked at every few seconds, the store told once a minute or of a leap (X10)."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            one = await Process(engine, Machine()).begin()
+            one.machine.pass_time(30)
+            await one.keeping.sync_when_due()
+            assert (await get_clock_state(engine)).latest == NOW
+            one.machine.wall += 2 * DAY
+            await one.keeping.sync_when_due()
+            assert (await get_clock_state(engine)).latest == NOW + 30
+            assert await one.command_time() == NOW + 30
+            one.machine.wall -= 2 * DAY
+            await one.keeping.sync_when_due()
+            assert await one.command_time() == NOW + 30
+            one.machine.pass_time(MINUTE)
+            await one.keeping.sync_when_due()
+            assert (await get_clock_state(engine)).latest == NOW + 90
+
+    asyncio.run(scenario())
+
+
+def test_a_leap_that_lasts_is_followed(tmp_path: Path) -> None:
+    """After an hour it is no mistake, for all processes of the machine and for commands (X10)."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            machine = Machine()
+            both = [await Process(engine, machine).begin() for _ in range(2)]
+            machine.wall += TEN_YEARS
+            await live(STEP, *both)
+            await live(HOUR - MINUTE, *both)
+            assert {process.clock.now() for process in both} == {NOW + HOUR + STEP - MINUTE}
+            await live(MINUTE, *both)
+            assert {process.clock.now() for process in both} == {machine.wall}
+            assert await both[0].command_time() == machine.wall
+            await live(HOUR, *both)
+            assert await both[0].command_time() == machine.wall
+
+    asyncio.run(scenario())
+
+
+def test_a_leap_that_is_confirmed(tmp_path: Path) -> None:
+    """By `trust_clock` at a start, and taken back by it too (X10)."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            machine = Machine()
+            one = await Process(engine, machine).begin()
+            machine.wall += TEN_YEARS
+            await live(5 * MINUTE, one)
+            one = await Process(engine, machine).begin(trusting=True)
+            assert one.clock.now() == machine.wall
+            assert one.keeping.may_purge
+            machine.wall -= TEN_YEARS
+            one = await Process(engine, machine).begin(trusting=True)
+            assert one.clock.now() == machine.wall == await one.command_time()
+
+    asyncio.run(scenario())
+
+
+def test_what_a_wrong_time_promised(tmp_path: Path) -> None:
+    """Set back, a session that was used meanwhile goes on, a cancelled account waits no longer."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            machine, now = Machine(), int(NOW)
+            one = await Process(engine, machine).begin()
+            machine.wall += TEN_YEARS
+            one = await Process(engine, machine).begin(trusting=True)
+            late = int(one.clock.now())
+
+            async def change(tx: Transaction) -> None:
+                for number, erase_at in ((1, late + DAY), (2, now + DAY), (3, 0)):
+                    await tx.execute(CANCELLED, number, f"code{number}", now, erase_at)
+                await tx.execute(LIVE, 3, b"used", "d", now - 5)
+                await tx.execute("UPDATE sessions SET last_used_at = ?1", late)
+
+            await engine.run_transaction(change)
+            machine.wall = NOW
+            await Process(engine, machine).begin(trusting=True)
+            found = await engine.fetch_all("SELECT id, erase_at FROM accounts ORDER BY id")
+            assert [tuple(row) for row in found] == [(1, now + 30 * DAY), (2, now + DAY), (3, 0)]
+            used = await engine.fetch_one("SELECT signed_in_at, last_used_at FROM sessions")
+            assert used is not None
+            assert tuple(used) == (now - 5, now)
+
+    asyncio.run(scenario())
+
+
+def test_a_leap_does_not_become_true_by_a_restart(tmp_path: Path) -> None:
+    """Nor does it begin anew: what lasted before a restart counts (X10)."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            machine = Machine()
+            one = await Process(engine, machine).begin()
+            machine.wall += TEN_YEARS
+            for _ in range(3):
+                await live(15 * MINUTE, one)
+                one = await Process(engine, machine).begin()
+                assert one.clock.now() <= NOW + HOUR
+            await live(20 * MINUTE, one)
+            assert one.clock.now() == machine.wall
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("pause", [HOUR + 1, 2 * DAY, 29 * DAY])
+def test_a_pause_is_believed_but_purges_nothing(tmp_path: Path, pause: int) -> None:
+    """A server that was down has the right time at once, and forgets nothing for an hour (X10)."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            machine = Machine()
+            await Process(engine, machine).begin()
+            machine.pass_time(pause)
+            one = await Process(engine, machine).begin()
+            assert one.clock.now() == machine.wall == await one.command_time()
+            may_purge = [one.keeping.may_purge]
+            await live(30 * MINUTE, one)
+            one = await Process(engine, machine).begin()
+            may_purge.append(one.keeping.may_purge)
+            await live(31 * MINUTE, one)
+            may_purge.append(one.keeping.may_purge)
+            assert may_purge == [False, False, True]
+            assert (await Process(engine, machine).begin()).keeping.may_purge
+
+    asyncio.run(scenario())
+
+
+def test_a_wrong_clock_at_a_start(tmp_path: Path) -> None:
+    """Ten years ahead at a start: server and commands go on from the store's time (X10)."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            machine = Machine()
+            await Process(engine, machine).begin()
+            machine.wall += TEN_YEARS
+            assert await Process(engine, machine).command_time() == NOW
+            one = await Process(engine, machine).begin()
+            assert one.clock.now() == NOW
+            await live(5 * MINUTE, one)
+            machine.wall -= TEN_YEARS
+            await live(MINUTE, one)
+            assert one.clock.now() == NOW + 6 * MINUTE
+
+    asyncio.run(scenario())
+
+
+def test_a_clock_that_was_never_set(tmp_path: Path) -> None:
+    """The first start in 1970: the right time is followed as soon as it is there (X10)."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            machine = Machine()
+            machine.wall = 10.0
+            one = await Process(engine, machine).begin()
+            assert one.clock.now() == 10.0
+            machine.wall = NOW
+            await live(MINUTE, one)
+            assert one.clock.now() == machine.wall
+            machine.wall = 10.0
+            again = await Process(engine, machine).begin()
+            assert again.clock.now() == NOW + MINUTE == await again.command_time()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("ahead", [2 * DAY, TEN_YEARS])
+@pytest.mark.parametrize("runs_already", [False, True])
+def test_one_wrong_node_does_not_lead_the_others(
+    tmp_path: Path, ahead: int, *, runs_already: bool
+) -> None:
+    """As long as a node is sure of another time a leap is not believed, however it lasts (X10)."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            right, machine = await Process(engine, Machine()).begin(), Machine()
+            if runs_already:
+                wrong = await Process(engine, machine).begin()
+                machine.wall += ahead
+            else:
+                machine.wall += ahead
+                wrong = await Process(engine, machine).begin()
+            await live(2 * HOUR, right, wrong)
+            assert right.clock.now() == NOW + 2 * HOUR
+            assert right.keeping.may_purge
+            assert await right.command_time() == right.clock.now()
+            if runs_already or ahead == TEN_YEARS:
+                assert wrong.clock.now() == NOW + 2 * HOUR
+            else:
+                assert not wrong.keeping.may_purge
+            again = await Process(engine, right.machine).begin()
+            assert again.clock.now() == NOW + 2 * HOUR
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A server in this process."""
+    served = Served(tmp_path / "served")
+    yield served
+    served.close()
+
+
+def signed_up(served: Served, mobile: str) -> str:
+    """The token of a new account."""
+    body = {"mobile": mobile, **served.solved()}
+    assert served.post("verification/get-verification-code", body).code == 1
+    body = {"mobile": mobile, "captcha": served.letters()[0].code, "deviceId": "d"}
+    return served.post("user/verification-login", body).text("token")
+
+
+def test_a_leap_ends_no_session_and_erases_nobody(served: Served) -> None:
+    """Ten years ahead for 75 s, with the housekeeping of a whole server; an hour does (X10)."""
+    machine, parts = Machine(), served.server.infrastructure
+    served.clock.time = machine.wall
+    token, leaving = (signed_up(served, mobile) for mobile in ("13900000001", "13900000002"))
+
+    async def leap(server: Server, clock: SteadyClock) -> None:
+        sessions, engine = server.services.sessions, server.infrastructure.database
+        account = (await sessions.get(leaving)).account.id
+        ends_at = int(machine.wall) + DAY
+        await engine.run_transaction(lambda tx: schedule_erasure(tx, account, ends_at))
+        machine.wall += TEN_YEARS
+        machine.pass_time(75)
+        await tidy(server)
+        assert await sessions.get(token)
+        assert await exists(engine, account)
+        machine.wall -= TEN_YEARS
+        await tidy(server)
+        assert await sessions.get(token)
+        assert clock.now() == machine.wall
+        machine.wall += TEN_YEARS
+        for _ in range(HOUR // STEP):
+            machine.pass_time(STEP)
+            await tidy(server)
+            assert await exists(engine, account)
+        machine.pass_time(STEP)
+        await tidy(server)
+        assert clock.now() == machine.wall
+        assert not await exists(engine, account)
+        with pytest.raises(NotSignedIn):
+            await sessions.get(token)
+
+    async def scenario() -> None:
+        clock = machine.clock()
+        outside = replace(parts.environment, clock=clock, steady_clock=clock)
+        server = await building.build_server(parts.settings, outside)
+        try:
+            await leap(server, clock)
+        finally:
+            await server.stop()
+
+    served.run(scenario())
+
+
+async def tidy(server: Server) -> None:
+    """What the server does once a minute."""
+    assert server.timekeeping is not None
+    await server.timekeeping.sync()
+    await server.housekeeping.purge()
+
+
+async def exists(engine: Database, account: AccountId) -> bool:
+    """Whether an account is still there."""
+    return await engine.fetch_one("SELECT 1 FROM accounts WHERE id = ?1", account) is not None

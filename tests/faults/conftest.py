@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import Server
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 
 @pytest.fixture

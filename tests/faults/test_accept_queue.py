@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from hupan.server.sockets import BACKLOG
-from tests.ports import LOOPBACK, free_port
-from tests.servers import Server
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.one_engine
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.servers import Server
-from tests.wire import pb
-from tests.wire.answers import read_answer
-from tests.wire.client import WireClient
+from tests.support import pb
+from tests.support.answers import read_answer
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.one_engine
 

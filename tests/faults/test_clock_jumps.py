@@ -9,10 +9,10 @@ import pytest
 from hupan.clock import MAX_JUMP_SECONDS, SteadyClock
 from hupan.model import Limit
 from hupan.ratelimit.stored import StoredLimiter
-from tests.model.served import Served
-from tests.servers import Server
-from tests.stores import open_engine
-from tests.wire.client import WireClient
+from tests.model.inprocess_server import Served
+from tests.support.client import WireClient
+from tests.support.servers import Server
+from tests.support.stores import open_engine
 
 DAY = 86_400
 NOW = 1_795_000_000.0
@@ -49,7 +49,7 @@ class JumpingClock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> JumpingClock:
     """The clock of the server of this test."""
     clock = JumpingClock()
-    monkeypatch.setattr("tests.model.served.StandingClock", lambda: clock)
+    monkeypatch.setattr("tests.model.inprocess_server.StandingClock", lambda: clock)
     return clock
 
 

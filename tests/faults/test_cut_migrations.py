@@ -8,7 +8,7 @@ import pytest
 from hupan.store.database import Row
 from hupan.store.migrate import Migration, check_file_current, load_migrations, migrate_file
 from hupan.store.sqlite import connect
-from tests.faults.power import Disk, recorded
+from tests.support.power_cuts import Disk, recorded
 
 NAME = "hupan.db"
 ACCOUNTS = 40

@@ -7,9 +7,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.faults.asking import Asker
-from tests.faults.members import enrol
-from tests.servers import Server
+from tests.support.fault_clients import Asker
+from tests.support.servers import Server
+from tests.support.stored_accounts import enrol
 
 MEMBERS, ROUNDS = 120, 8
 PAGE_BYTES = 4096

@@ -16,7 +16,7 @@ from hupan.store.database import Row, StoreRefused, Transaction
 from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import SqliteDatabase
 from hupan.store.wal import check_wal_intact
-from tests.domain.purses import Purses, wish
+from tests.support.purses import Purses, wish
 
 NAME, LOG = "hupan.db", "hupan.db-wal"
 FLIPS = 200

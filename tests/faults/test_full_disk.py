@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.asking import Asker
-from tests.faults.invariants import broken, rows_of
-from tests.faults.members import enrol
-from tests.servers import Server
-from tests.wire import pb
+from tests.support import pb
+from tests.support.fault_clients import Asker
+from tests.support.invariants import broken, rows_of
+from tests.support.servers import Server
+from tests.support.stored_accounts import enrol
 
 MEMBERS = 6
 WRITES = 12

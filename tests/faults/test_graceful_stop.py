@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.senders import failing, silent_gateway
-from tests.faults.sockets import connect, is_whole, post, rest
-from tests.faults.test_slow_senders import GATEWAY_THREADS, asking, until
-from tests.servers import Server
-from tests.wire import pb
-from tests.wire.client import WireClient
+from tests.support import pb
+from tests.support.client import WireClient
+from tests.support.code_requests import GATEWAY_THREADS, asking, until
+from tests.support.fault_clients import connect, is_whole, post, rest
+from tests.support.servers import Server
+from tests.support.slow_senders import failing, silent_gateway
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.sockets import accepted, connect, post, rest
-from tests.faults.test_slow_senders import until
-from tests.servers import Server
 from tests.soak.body import size
-from tests.wire import pb
-from tests.wire.client import WireClient
+from tests.support import pb
+from tests.support.client import WireClient
+from tests.support.code_requests import until
+from tests.support.fault_clients import accepted, connect, post, rest
+from tests.support.servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.asking import Asker
-from tests.faults.crowd import ENVIRONMENT, Crowd
-from tests.faults.invariants import Rows, broken, differences, rows_of, wrong_answers
-from tests.servers import Server
-from tests.stores import STORES
+from tests.support.fault_clients import Asker
+from tests.support.invariants import Rows, broken, differences, rows_of, wrong_answers
+from tests.support.load_clients import ENVIRONMENT, Crowd
+from tests.support.servers import Server
+from tests.support.stores import STORES
 
 ROUNDS_OF_A_TEST = {"sqlite": 15, "postgres": 3}
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "150"))

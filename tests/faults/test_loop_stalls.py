@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.faults.sockets import connect
-from tests.servers import Server
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.fault_clients import connect
+from tests.support.servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 

@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from tests.faults.sockets import connect, post, vanish
-from tests.faults.test_slow_senders import until
 from tests.soak.body import Size, size
-from tests.wire import pb
-from tests.wire.client import WireClient
+from tests.support import pb
+from tests.support.client import WireClient
+from tests.support.code_requests import until
+from tests.support.fault_clients import connect, post, vanish
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 

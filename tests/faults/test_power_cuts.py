@@ -15,9 +15,9 @@ from hupan.store.database import Row
 from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import SqliteDatabase, connect
 from hupan.store.wal import count_lost_commits
-from tests.domain.purses import Purses, wish
-from tests.faults.invariants import broken_coins
-from tests.faults.power import Disk, recorded
+from tests.support.invariants import broken_coins
+from tests.support.power_cuts import Disk, recorded
+from tests.support.purses import Purses, wish
 
 CUTS = 500
 CLIENTS = 6

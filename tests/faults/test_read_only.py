@@ -15,8 +15,8 @@ from hupan.config import Settings
 from hupan.opening import StartRefused, prepared_store
 from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import SqliteDatabase, connect
-from tests.model.served import Served
-from tests.wire import pb
+from tests.model.inprocess_server import Served
+from tests.support import pb
 
 NOBODY = 65534
 STORE_UNAVAILABLE = 1001

@@ -1,15 +1,13 @@
 """A slow or dead sender of messages slows no request (security R07)."""
 
-import contextlib
-import itertools
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import apsw
 import pytest
 
-from tests.faults.senders import (
+from tests.soak.body import size
+from tests.support.code_requests import GATEWAY_THREADS, SENDS_AT_ONCE, SMS, asking, until
+from tests.support.ports import free_port
+from tests.support.slow_senders import (
     Talk,
     failing,
     mute_after_data,
@@ -19,77 +17,11 @@ from tests.faults.senders import (
     tar_pit,
     temporary,
 )
-from tests.flows.solving import solve
-from tests.ports import free_port
-from tests.servers import Server
-from tests.soak.body import size
-from tests.wire.client import WireClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 CODES = 24
-SENDS_AT_ONCE, GATEWAY_THREADS = 16, 4
-PATIENCE_SECONDS = 60.0
 LIFE_SECONDS = 6
-MAIL, SMS = "verification/get-email-verification-code", "verification/get-verification-code"
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Waits for a fact, with a bound that only a fault passes."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-class Asking:
-    """A server whose senders are elsewhere, and a client of it."""
-
-    def __init__(self, server: Server, wire: WireClient, folder: Path) -> None:
-        self.server = server
-        self.wire = wire
-        self._folder = folder
-        self._numbers = itertools.count()
-
-    def run(self, path: str = MAIL) -> None:
-        """Asks for one code to somebody new; it is promised whatever the sender does."""
-        number = next(self._numbers)
-        captcha_id = self.wire.post("user/captcha").text("id")
-        target = {"mobile": f"138{number:08}"} if path == SMS else {"email": f"a{number}@b.example"}
-        solved = {"code": solve(self._folder, captcha_id), "id": captcha_id}
-        assert self.wire.post(path, {**target, **solved}).code == 1
-
-    def waiting(self) -> int:
-        """How many messages lie in the outbox."""
-        store = apsw.Connection(str(self._folder / "hupan.db"), flags=apsw.SQLITE_OPEN_READONLY)
-        with contextlib.closing(store):
-            store.set_busy_timeout(5000)
-            return int(str(store.execute("SELECT count(*) FROM outbox").fetchall()[0][0]))
-
-    def said(self, words: str) -> int:
-        """How often its log says something."""
-        return self.server.output().count(words)
-
-
-@contextlib.contextmanager
-def asking(folder: Path, port: int, **settings: str) -> Iterator[Asking]:
-    """Runs a server that sends mail and SMS to a port."""
-    environment = {
-        "HUPAN_EMAIL_SENDER": "smtp",
-        "HUPAN_SMTP_HOST": "127.0.0.1",
-        "HUPAN_SMTP_PORT": str(port),
-        "HUPAN_SMTP_SECURITY": "none",
-        "HUPAN_SMTP_FROM": "hupan@example.com",
-        "HUPAN_SMS_SENDER": "http",
-        "HUPAN_SMS_URL": f"http://127.0.0.1:{port}/",
-        "HUPAN_LIMITS_ENABLED": "false",
-        **settings,
-    }
-    with (
-        Server("serve", "--data-dir", str(folder), environment=environment) as server,
-        WireClient(server, kept=1) as wire,
-    ):
-        yield Asking(server, wire, folder)
 
 
 @pytest.mark.parametrize("talk", [tar_pit, mute_after_data])

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.sockets import connect, rest
-from tests.ports import LOOPBACK, free_port
-from tests.servers import Server
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.fault_clients import connect, rest
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.one_engine
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.sockets import connect
-from tests.ports import LOOPBACK, free_port
+from tests.support.fault_clients import connect
+from tests.support.ports import LOOPBACK, free_port
 
 pytestmark = pytest.mark.one_engine
 

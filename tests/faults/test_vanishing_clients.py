@@ -8,12 +8,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.faults.sockets import connect, post, vanish
-from tests.servers import Server
 from tests.soak.body import size
-from tests.wire import pb
-from tests.wire.client import WireClient
-from tests.wire.records import Account
+from tests.support import pb
+from tests.support.answers import Account
+from tests.support.client import WireClient
+from tests.support.fault_clients import connect, post, vanish
+from tests.support.servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 

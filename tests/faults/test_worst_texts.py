@@ -17,8 +17,8 @@ import pytest
 from google.protobuf.message import Message
 
 from hupan.contract.endpoints import ENDPOINTS, Endpoint
-from tests.model.served import Served
-from tests.wire import pb
+from tests.model.inprocess_server import Served
+from tests.support import pb
 
 MOST_SECONDS = 0.010
 ROUNDS = 5

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.elsewhere import (
+from tests.support.client import WireClient
+from tests.support.parallel import at_once
+from tests.support.proxied_clients import (
     HOUR,
     TOO_MANY,
     TOO_MANY_FROM_HERE,
@@ -17,8 +19,6 @@ from tests.flows.elsewhere import (
     begin_an_hour,
     limited,
 )
-from tests.wire.client import WireClient
-from tests.wire.test_parallel import at_once
 
 pytestmark = pytest.mark.one_engine  # what is counted in memory knows no store
 

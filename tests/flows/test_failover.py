@@ -1,4 +1,7 @@
-"""The loss of the primary: the server goes on by itself, and nothing it answered is lost (R06)."""
+"""The loss of the primary: the server goes on by itself, and nothing it answered is lost (R06).
+
+A server that starts before its database (R06).
+"""
 
 import os
 import signal
@@ -8,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.asking import Asker, NoAnswer
-from tests.faults.crowd import ENVIRONMENT, Crowd
-from tests.faults.invariants import (
+from tests.support.client import WireClient
+from tests.support.fault_clients import Asker, NoAnswer
+from tests.support.invariants import (
     broken_codes,
     broken_coins,
     broken_identities,
     differences,
     wrong_answers,
 )
-from tests.flows.asking_rows import rows_on
-from tests.replicas import STORE, Pair
-from tests.servers import Server
-from tests.wire.client import WireClient
+from tests.support.load_clients import ENVIRONMENT, Crowd
+from tests.support.postgres import Cluster
+from tests.support.replicas import STORE, Pair, rows_on
+from tests.support.servers import Server
 
 pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 ROUNDS = int(os.environ.get("FAILOVER_ROUNDS", "1"))
@@ -139,3 +142,23 @@ def test_connections_that_died(pair: Pair, tmp_path: Path) -> None:
             assert int(cut) > 0
             assert wire.own_info(account.token).code == 1
             assert wire.account().token
+
+
+def test_red_then_green(tmp_path: Path) -> None:
+    """It is up and not ready, says so to clients, and serves as soon as the database is there."""
+    cluster = Cluster()
+    try:
+        cluster.initialise()
+        places = ("--data-dir", str(tmp_path), "--database", cluster.url())
+        with Server("sandbox", *places) as server, WireClient(server) as wire:
+            assert wire.request("GET", "/readyz").status_code == 503
+            reply = wire.request("GET", "/v1/user/info", token="x")
+            assert (reply.status_code, reply.json()["code"]) == (200, 1001)
+            cluster.start()
+            deadline = time.monotonic() + WAIT_SECONDS
+            while wire.request("GET", "/readyz").status_code != 200:
+                assert time.monotonic() < deadline, server.output()
+                time.sleep(0.1)
+            assert wire.own_info(wire.account().token).code == 1
+    finally:
+        cluster.close()

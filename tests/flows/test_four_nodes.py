@@ -8,11 +8,10 @@ from typing import TypeVar
 
 import pytest
 
-from tests.servers import Server
-from tests.stores import Databases
-from tests.wire.answers import Answer
-from tests.wire.client import WireClient
-from tests.wire.records import Letter
+from tests.support.answers import Answer, Letter
+from tests.support.client import WireClient
+from tests.support.servers import Server
+from tests.support.stores import Databases
 
 pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 NODES = 4

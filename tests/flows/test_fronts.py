@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.delivery.certificates import issue
-from tests.flows.fronts import FRONTS, NAMES, front
-from tests.ports import LOOPBACK
-from tests.servers import Server
-from tests.wire import pb
-from tests.wire.client import WireClient
-from tests.wire.events import events
+from tests.support import pb
+from tests.support.audit_events import events
+from tests.support.certificates import issue
+from tests.support.client import WireClient
+from tests.support.ports import LOOPBACK
+from tests.support.proxies import FRONTS, NAMES, front
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.one_engine
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.crowd import ENVIRONMENT
-from tests.servers import Server
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.load_clients import ENVIRONMENT
+from tests.support.servers import Server
 
 WAIT_SECONDS = 60
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.http_servers import Gateway, serving
-from tests.flows.solving import solve
-from tests.servers import Server
-from tests.stores import STORES, open_store
-from tests.wire.answers import Answer
-from tests.wire.client import WireClient
-from tests.wire.test_parallel import at_once
+from tests.support.answers import Answer
+from tests.support.captchas import solve
+from tests.support.client import WireClient
+from tests.support.http_servers import Gateway, serving
+from tests.support.parallel import at_once
+from tests.support.servers import Server
+from tests.support.stores import STORES, open_store
 
 AT_ONCE = 100
 SENDS, GUESSES, TRIES_OF_A_CODE = 5, 10, 5

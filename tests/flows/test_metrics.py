@@ -11,26 +11,13 @@ import httpx
 import pytest
 
 from hupan.metrics import BUCKET_BOUNDS_SECONDS
-from tests.ports import LOOPBACK, free_port
-from tests.servers import Server
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.ports import LOOPBACK, ports_in_a_row
+from tests.support.servers import Server
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\]|\\.)*",?)*)\})? ([0-9.e+-]+|\+Inf)')
 JUNK = "01234567-89ab-4cde-8f01-23456789abcd"
 PATIENCE_SECONDS = 30.0
-
-
-def ports_in_a_row() -> int:
-    """The first of two free ports that follow each other."""
-    while True:
-        port = free_port()
-        with socket.socket() as first, socket.socket() as second:
-            try:
-                first.bind((LOOPBACK, port))
-                second.bind((LOOPBACK, port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 def scraped(port: int) -> dict[str, float]:

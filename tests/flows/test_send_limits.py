@@ -1,11 +1,14 @@
-"""What the server sends in all, and to whom it never does (security C11, C12)."""
+"""What the server sends in all, and to whom it never does (security C11, C12).
+
+Notices over HTTP: whoever signs in again and again floods nobody (security X4).
+"""
 
 import pytest
 
-from tests.flows.elsewhere import SENDING_STOPPED, TOO_MANY, Elsewhere, apart, limited
-from tests.wire.client import WireClient
-from tests.wire.test_parallel import at_once
-from tests.wire.ways import EMAIL
+from tests.support.channels import EMAIL
+from tests.support.client import WireClient
+from tests.support.parallel import at_once
+from tests.support.proxied_clients import SENDING_STOPPED, TOO_MANY, Elsewhere, apart, limited
 
 DAY = 86_400
 SMS = "verification/get-verification-code"
@@ -149,3 +152,32 @@ def test_codes_that_nobody_uses_ring_an_alarm() -> None:
             assert from_everywhere(number, wire).ask_sms(apart(number)).code == 1
         wire.set_clock(advance=3600)
         assert "alarm=unused-codes asked=50 used=0" in wire.server.output()
+
+
+HOUR = 3600
+OWNER, PASSWORD = "who@example.com", "the lake at seven"
+SIGN_INS = 16
+
+
+def ended(wire: WireClient) -> int:
+    """How often the owner was told that a device was signed out."""
+    return sum("Device signed out" in letter.text for letter in wire.list_outbox("email", OWNER))
+
+
+def sign_in(wire: WireClient, first: int) -> None:
+    """Sign in on many devices, one a minute."""
+    for number in range(first, first + SIGN_INS):
+        wire.set_clock(advance=61)
+        answer = wire.email_login(OWNER, PASSWORD, deviceId=f"device {number}")
+        assert answer.code == 1
+
+
+def test_sign_ins_without_end_are_told_once_an_hour() -> None:
+    """From the eleventh session on each ends another one; the owner is told once an hour (X4)."""
+    with limited() as wire:
+        wire.account(email=OWNER, password=PASSWORD)
+        sign_in(wire, 0)
+        assert ended(wire) == 1
+        wire.set_clock(advance=HOUR)
+        sign_in(wire, 100)
+        assert ended(wire) == 2

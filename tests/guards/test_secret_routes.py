@@ -16,7 +16,7 @@ from msgspec import Struct
 from hupan.contract.endpoints import ENDPOINTS, Endpoint
 from hupan.contract.messages.fields import secret_fields
 from hupan.ratelimit.table import LIMITS
-from tests.attacks.secret_routes import BY, ROUTES
+from tests.support.secret_routes import BY, ROUTES
 
 Line = Endpoint[Any, Any, Any]
 SECRET_NAME = re.compile(

@@ -7,7 +7,7 @@ asked.
 from hupan.store.database import DATA_TABLES as RESET
 from hupan.store.deletion import ERASED_TABLES
 from hupan.store.migrate import list_tables
-from tests.domain.test_table_bounds import GROWN, OTHERWISE
+from tests.support.table_growth import GROWN, OTHERWISE
 from tools.docs.table_bounds import TABLE_BOUNDS
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.model.beside import Beside, Seen
 from tests.model.codes import target
+from tests.model.differential import Beside, Seen
 from tests.model.people import DAY, Person
-from tests.model.world import ERASED_AFTER_SECONDS
+from tests.model.reference import ERASED_AFTER_SECONDS
 
 PHONES = [f"1390000000{at}" for at in range(1, 7)] + ["+8613900000002"]
 EMAILS = [

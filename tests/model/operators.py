@@ -4,9 +4,9 @@ from hupan.domain.accounts import AccountDirectory, Bans
 from hupan.domain.coins import CoinChange, Coins
 from hupan.errors import AppError
 from hupan.model import CoinType
+from tests.model.inprocess_server import Served
 from tests.model.purse import Line
-from tests.model.served import Served
-from tests.stores import STORES
+from tests.support.stores import STORES
 
 
 def ban(served: Served, who: str, until: int) -> int:

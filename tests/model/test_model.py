@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from hupan import errors
-from tests.model.beside import Seen
+from tests.model.differential import Seen
 from tests.model.machine import Machine
 
 OPERATIONS = 10_000

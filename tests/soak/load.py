@@ -19,14 +19,14 @@ from pathlib import Path
 
 import uvloop
 
-from tests.servers import Server
 from tests.soak.body import Size, busy_seconds, cpu_seconds, size, slope_mib
 from tests.soak.demand import Arrivals, closed
 from tests.soak.figures import Figures
 from tests.soak.lines import Answered, Switchboard
 from tests.soak.mix import Member, Mix, crowd
 from tests.soak.page import page
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 ACCOUNTS, WITH_PASSWORD = 400, 40
 PEAK_LINES, HELD_LINES, CROWD_LINES = 16, 256, 1024

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.soak.lines import Request
-from tests.wire import pb
-from tests.wire.client import WireClient
+from tests.support import pb
+from tests.support.client import WireClient
 
 PASSWORD = "a long enough pass phrase"
 

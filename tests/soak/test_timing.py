@@ -13,8 +13,8 @@ from statistics import median
 
 import pytest
 
-from tests.servers import Server
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 pytestmark = [pytest.mark.soak, pytest.mark.one_engine]
 

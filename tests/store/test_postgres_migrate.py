@@ -14,7 +14,7 @@ from hupan.store.postgres_migrate import (
     split_statements,
 )
 from hupan.store.postgres_pool import Connection, PoolSize, PostgresDsn, PostgresPool, make_pool
-from tests.stores import Databases
+from tests.support.stores import Databases
 
 pytestmark = pytest.mark.slow
 KNOWN = load_migrations("postgres")

@@ -20,11 +20,11 @@ from hupan.model import StoreUnavailable
 from hupan.store.database import StoreRefused
 from hupan.store.postgres import load_applied_migrations
 from hupan.store.postgres_pool import PoolSize, PostgresDsn
-from tests.delivery.certificates import issue
-from tests.ports import LOOPBACK
-from tests.postgres import Cluster
-from tests.servers import Server
-from tests.store.tls_front import TlsFront
+from tests.support.certificates import issue
+from tests.support.ports import LOOPBACK
+from tests.support.postgres import Cluster
+from tests.support.servers import Server
+from tests.support.tls_proxy import TlsFront
 
 # asyncpg gives up a refused connection and does not wait for its end, and the loop ends before it.
 ABANDONED = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

@@ -12,7 +12,7 @@ from hupan.store import writer
 from hupan.store.database import Conflict, Transaction
 from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import MIN_SQLITE_VERSION, SqliteDatabase, connect
-from tests.store.opening import open_file
+from tests.support.sqlite_files import open_file
 
 PUT = "INSERT INTO counters (name, value) VALUES (?1, ?2)"
 GET = "SELECT value FROM counters WHERE name = ?1"

@@ -6,8 +6,8 @@ import zlib
 
 import pytest
 
-from tests.wire.answers import Answer, assert_refused
-from tests.wire.client import WireClient
+from tests.support.answers import Answer, assert_refused
+from tests.support.client import WireClient
 
 pytestmark = pytest.mark.one_engine
 

@@ -1,16 +1,24 @@
-"""What a banned account meets (wire.md 2 code 7100, security E3)."""
+"""What a banned account meets (wire.md 2 code 7100, security E3).
+
+A banned account at every door (wire.md 2: 7100, security E3, T6).
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.servers import Server
-from tests.wire import pb
-from tests.wire.answers import assert_refused, read_answer
-from tests.wire.client import WireClient
-from tests.wire.seeds import Member, seed
-from tests.wire.test_every_token_endpoint import CALLS, Call
-from tests.wire.ways import EMAIL, PHONE, forget
+from hupan.cli.main import app
+from hupan.contract.endpoints import ENDPOINTS, AllowLoggedOut, RequiredSession, RequiredVip
+from tests.support import pb
+from tests.support.answers import JSON_TYPE, Answer, assert_refused, read_answer
+from tests.support.channels import EMAIL, PHONE, forget
+from tests.support.client import WireClient
+from tests.support.seeding import Member, seed
+from tests.support.servers import Server
+from tests.support.stores import STORES
+from tests.support.token_calls import CALLS, Call
 
 BANNED = "因违反相关规定，该用户被封禁"
 # Code 7100 and those words in UTF-8, after the request's id.
@@ -134,3 +142,134 @@ def test_a_ban_ends(own_wire: WireClient) -> None:
         assert own_wire.own_info(token).pb_data.text(1) == member.id
         data = own_wire.get_user(member.id).pb_data
         assert data.text(21) == ""
+
+
+DAY_SECONDS = 86_400
+PASSWORD = "long enough 湖 1"
+MESSAGE = "因违反相关规定，该用户被封禁"
+# Code 7100 and the message in UTF-8, after the request's id.
+TAIL = bytes.fromhex(
+    "10 bc37 1a2a e59ba0e8bf9de58f8de79bb8e585b3e8a784e5ae9aefbc8c"
+) + bytes.fromhex("e8afa5e794a8e688b7e8a2abe5b081e7a681")
+CLOSED = [*CALLS, Call("/v1/user/logout")]
+
+
+def check_banned(form: str, answer: Answer) -> None:
+    """Check the refusal to the byte."""
+    assert (answer.form, answer.code, answer.msg) == (form, 7100, MESSAGE)
+    assert answer.headers["x-result"] == "refused"
+    status = b"\x08" + pb.varint(answer.request_id) + TAIL
+    in_protobuf = b"\x0a" + pb.varint(len(status)) + status
+    in_json = '{"code":7100,"msg":"' + MESSAGE + '"}'
+    assert answer.body == (in_protobuf if form == "protobuf" else in_json.encode())
+
+
+def test_no_endpoint_is_forgotten() -> None:
+    """The table of calls names every endpoint that a session opens."""
+    opened = {
+        line.path
+        for line in ENDPOINTS
+        if isinstance(line.access, RequiredSession | RequiredVip | AllowLoggedOut)
+    }
+    called = {call.path.partition("?")[0].removeprefix("/web") for call in CLOSED}
+    assert opened <= called
+
+
+@pytest.mark.parametrize("call", CLOSED, ids=str)
+@pytest.mark.parametrize("vip_days", [0, 3])
+def test_every_endpoint_refuses(wire: WireClient, call: Call, vip_days: int) -> None:
+    """A token of a banned account is 7100 in the endpoint's own form, before VIP and body."""
+    token = wire.account(banDays=1, vipDays=vip_days).token
+    reply = call.send(wire, token)
+    check_banned(call.form, read_answer(reply.status_code, reply.headers, reply.content))
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("path", ["/v1/user/edit-nickname", "/v1/user/edit-avatar"])
+def test_the_json_form_refuses(wire: WireClient, path: str) -> None:
+    """Asked in JSON, a protobuf endpoint refuses in JSON (wire.md 1.3)."""
+    token = wire.account(banReason="刷屏").token
+    headers = {"content-type": "application/json"}
+    reply = wire.request("POST", path, b'{"name":"n"}', token=token, headers=headers)
+    assert reply.headers["content-type"] == JSON_TYPE
+    assert reply.json()["status"]["code"] == 7100
+
+
+def test_sign_in_by_code_is_refused(wire: WireClient) -> None:
+    """A right code is told of the ban, a wrong one what everybody is told (E3)."""
+    banned, other = wire.fresh_phone(), wire.fresh_phone()
+    wire.account(phone=banned, banDays=1)
+    wire.account(phone=other)
+    right = {phone: wire.sms_code(phone) for phone in (banned, other)}
+    wrong = [wire.sign_in(phone, wire.wrong_code(code)) for phone, code in right.items()]
+    assert wrong[0].body == wrong[1].body
+    assert wrong[0].code not in {1, 7100}
+    check_banned("json", wire.sign_in(banned, right[banned]))
+
+
+def test_sign_in_by_password_is_refused(wire: WireClient) -> None:
+    """A right password is told of the ban, a wrong one what everybody is told (E3)."""
+    banned, other = wire.fresh_email(), wire.fresh_email()
+    wire.account(email=banned, password=PASSWORD, banReason="刷屏")
+    wire.account(email=other, password=PASSWORD)
+    wrong = [wire.email_login(email, "something else") for email in (banned, other, "x@y.zz")]
+    assert wrong[0].body == wrong[1].body == wrong[2].body
+    check_banned("json", wire.email_login(banned, PASSWORD))
+
+
+def test_a_ban_ends_on_time(own_wire: WireClient) -> None:
+    """From its end on the same token works, and sign-in, and get-user."""
+    own_wire.set_clock(set=NOW)
+    phone = own_wire.fresh_phone()
+    account = own_wire.account(phone=phone, banDays=1)
+    check_banned("protobuf", own_wire.own_info(account.token))
+    check_banned("protobuf", own_wire.get_user(account.id))
+    own_wire.set_clock(set=NOW + DAY_SECONDS + 60)
+    assert own_wire.own_info(account.token).code == 1
+    assert own_wire.get_user(account.id).pb_data.number(10) == 0
+    assert own_wire.own_info(own_wire.signed_in(phone, deviceId="other")).code == 1
+
+
+def test_refused_requests_count_no_day(own_wire: WireClient) -> None:
+    """A day counts once a request was served, not when it met a ban (wire.md 5)."""
+    own_wire.set_clock(set=NOW)
+    account = own_wire.account(banDays=1)
+    assert own_wire.own_info(account.token).code == 7100
+    own_wire.set_clock(set=NOW + 2 * DAY_SECONDS)
+    assert own_wire.get_user(account.id).pb_data.number(11) == 0
+    assert own_wire.own_info(account.token).code == 1
+    data = own_wire.get_user(account.id).pb_data
+    assert (data.number(11), data.number(12)) == (1, 1)
+
+
+def test_a_banned_viewer_is_a_stranger(own_wire: WireClient) -> None:
+    """Any token passes get-user, but only a valid one shows its holder's remark (wire.md 4)."""
+    friend = own_wire.account()
+    own_wire.set_clock(set=NOW)
+    viewer = own_wire.account(banDays=1)
+    remarks = {"friendId": friend.id, "name": "老王", "phone": "", "others": ""}
+    own_wire.set_clock(set=NOW + DAY_SECONDS + 60)
+    assert own_wire.post("user/save-user-remarks", remarks, token=viewer.token).code == 1
+    shown = own_wire.get_user(friend.id, viewer.token).pb_data
+    assert shown.message(18).text(1) == "老王"
+    own_wire.set_clock(set=NOW + 60)
+    assert own_wire.own_info(viewer.token).code == 7100
+    assert not own_wire.get_user(friend.id, viewer.token).pb_data.has(18)
+
+
+def test_an_operator_bans_while_the_server_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`hupan account ban` holds from the next request on, `unban` likewise (T6)."""
+    data = ["--data-dir", str(tmp_path)]
+    for name, value in STORES.environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    with Server("sandbox", *data) as server, WireClient(server) as wire:
+        account = wire.account()
+        assert wire.own_info(account.token).code == 1
+        for command, code in (("ban", 7100), ("unban", 1), ("ban", 7100)):
+            why = ["--reason", "刷屏"] if command == "ban" else []
+            done = CliRunner().invoke(app, ["account", command, account.id, *why, *data])
+            assert done.exit_code == 0, done.output
+            assert wire.own_info(account.token).code == code
+            assert wire.get_user(account.id).code == code

@@ -4,10 +4,10 @@ import socket
 
 import pytest
 
-from tests.wire import pb
-from tests.wire.answers import assert_refused
-from tests.wire.client import WireClient
-from tests.wire.raw import ask, exchange, head, post_parts
+from tests.support import pb
+from tests.support.answers import assert_refused
+from tests.support.client import WireClient
+from tests.support.raw_http import ask, exchange, head, post_parts
 
 pytestmark = pytest.mark.one_engine
 

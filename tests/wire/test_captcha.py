@@ -8,10 +8,9 @@ import zlib
 import pytest
 from PIL import Image
 
-from tests.servers import Server
-from tests.wire.answers import assert_refused, refused_field
-from tests.wire.client import WireClient
-from tests.wire.records import Captcha
+from tests.support.answers import Captcha, assert_refused, refused_field
+from tests.support.client import WireClient
+from tests.support.servers import Server
 
 SMS = "verification/get-verification-code"
 EMAIL = "verification/get-email-verification-code"

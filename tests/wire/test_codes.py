@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.wire.answers import assert_refused
-from tests.wire.client import WireClient
+from tests.support.answers import assert_refused
+from tests.support.client import WireClient
 
 SMS = "verification/get-verification-code"
 NOW = 2_000_000_000

@@ -4,12 +4,11 @@ from collections import Counter
 
 import pytest
 
-from tests.wire.answers import Answer, assert_refused
-from tests.wire.client import WireClient
-from tests.wire.records import Account
-from tests.wire.shapes import SUCCESS, reply_to
-from tests.wire.test_parallel import THREADS, at_once, winner
-from tests.wire.ways import EMAIL, PHONE, WAYS, Way, other
+from tests.support.answers import Account, Answer, assert_refused
+from tests.support.channels import EMAIL, PHONE, WAYS, Way, other
+from tests.support.client import WireClient
+from tests.support.json_shapes import SUCCESS, reply_to
+from tests.support.parallel import THREADS, at_once, winner
 
 pytestmark = pytest.mark.parametrize("way", WAYS, ids=["phone", "email"])
 

@@ -1,9 +1,13 @@
-"""Browser clients (wire.md 1.9, security W5)."""
+"""Browser clients (wire.md 1.9, security W5).
+
+Which origins may read answers (security W5).
+"""
 
 import httpx
 import pytest
 
-from tests.wire.client import WireClient
+from hupan.api.responses import Cors
+from tests.support.client import WireClient
 
 pytestmark = pytest.mark.one_engine
 
@@ -116,3 +120,52 @@ def test_a_json_form_may_begin_with_a_mark(wire: WireClient) -> None:
         body = mark + b'{"id": "%b"}' % me.id.encode()
         reply = wire.request("POST", "/v1/user/get-user", body, token=me.token, headers=headers)
         assert reply.json()["status"]["code"] == 1
+
+
+LISTED = Cors(["https://a.example", "https://b.example:443", "http://c.example:80", "tauri://d"])
+SAME = [
+    "https://a.example",
+    "https://a.example:443",
+    "https://b.example",
+    "https://b.example:443",
+    "http://c.example",
+    "http://c.example:80",
+    "tauri://d",
+]
+OTHERS = [
+    "http://a.example",
+    "http://a.example:443",
+    "https://a.example:80",
+    "https://a.example:4430",
+    "https://a.example:443:443",
+    "https://a.example.evil",
+    "https://a.example.evil:443",
+    "https://oka.example",
+    "https://A.example",
+    "https://c.example",
+    "tauri://d:443",
+    "null",
+    "",
+    ":443",
+    "https:",
+]
+
+
+@pytest.mark.parametrize("origin", SAME)
+def test_the_usual_port_may_be_left_out(origin: str) -> None:
+    """In the list or by the client; what it wrote is what it is told."""
+    told = dict(LISTED.headers({b"origin": origin.encode()}))
+    assert told[b"access-control-allow-origin"] == origin.encode()
+    assert told[b"vary"] == b"origin"
+
+
+@pytest.mark.parametrize("origin", OTHERS)
+def test_no_other_origin_may_read(origin: str) -> None:
+    """Neither by its end nor by its beginning, its case, its scheme or another port."""
+    asked = {
+        b"origin": origin.encode(),
+        b"access-control-request-method": b"POST",
+        b"access-control-request-headers": b"x-a",
+    }
+    assert dict(LISTED.headers(asked)) == {b"vary": b"origin"}
+    assert dict(LISTED.preflight_headers(asked)) == {b"vary": b"origin"}

@@ -1,11 +1,17 @@
-"""A member's devices (wire.md 3 clients, 4 clients and device-offline, security T6, T7)."""
+"""A member's devices (wire.md 3 clients, 4 clients and device-offline, security T6, T7).
+
+Device ids are opaque, long ones are kept as their hash, and clients are named (wire.md 4, 5).
+Edges of user/clients and user/device-offline (wire.md 4, security T3, T5, T8).
+"""
+
+import hashlib
 
 import pytest
 
-from tests.wire import pb
-from tests.wire.answers import Answer, read_answer
-from tests.wire.client import WireClient
-from tests.wire.shapes import SUCCESS, reply_to
+from tests.support import pb
+from tests.support.answers import Answer, read_answer
+from tests.support.client import WireClient
+from tests.support.json_shapes import SUCCESS, reply_to
 
 OFFLINE = "user/device-offline"
 NOW = 2_000_000_000
@@ -176,3 +182,193 @@ def test_the_eleventh_device_ends_the_oldest(own_wire: WireClient) -> None:
         login = own_wire.email_login(email, "long enough 1", deviceId=str(at))
         tokens.append(login.text("token"))
     assert [own_wire.own_info(token).code for token in tokens] == [-101] + [1] * 10
+
+
+AGENT = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8 Pro Build/UQ1A.240105.004; wv) AppleWebKit/537.36 "
+    "(KHTML, like Gecko) Version/4.0 Chrome/120.0.6099.230 Mobile Safari/537.36 App"
+)
+LONG = [AGENT, "d" * 129, "设" * 1024]
+MOST_SESSIONS = 10
+
+
+def kept(device_id: str) -> str:
+    """What stands for a long id."""
+    return "sha256:" + hashlib.sha256(device_id.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("device_id", LONG)
+def test_long_id_is_a_device(wire: WireClient, device_id: str) -> None:
+    """An id of 129 to 1,024 characters replaces its own session and no other's (T3, T8)."""
+    phone = wire.fresh_phone()
+    other = wire.signed_in(phone, deviceId=device_id[:-1] + "x")
+    old, new = (wire.signed_in(phone, deviceId=device_id) for _ in "ab")
+    assert [wire.own_info(token).code for token in (other, old, new)] == [1, -101, 1]
+    told = {device.text(4) for device in devices(wire, new)}
+    assert told == {kept(device_id), kept(device_id[:-1] + "x")}
+
+
+@pytest.mark.parametrize("named", [lambda one: one, kept])
+@pytest.mark.parametrize("device_id", LONG)
+def test_long_id_is_known_again(wire: WireClient, device_id: str, named: object) -> None:
+    """Every endpoint knows a long id again, as it was sent and as it is shown (wire.md 5, T8)."""
+    assert callable(named)
+    account = wire.account(phone=wire.fresh_phone(), vipDays=30, deviceId=device_id)
+    asker = account.token
+    hidden = {"deviceId": device_id, "ignore": ",10"}
+    assert reply_to(wire, "user/module-ignore", hidden, token=asker) == SUCCESS
+    registration = {"deviceId": device_id, "registrationId": "r", "isOpen": 0, "type": 1}
+    assert reply_to(wire, "user/notification-info", registration, token=asker) == SUCCESS
+
+    again = {"deviceId": named(device_id), "registrationId": "r"}
+    for path, wrapper, key, value in (
+        ("user/module-ignore-info", "ignore", "ignore", ",10"),
+        ("user/notification-status", "notification", "isOpen", 0),
+    ):
+        row = wire.request("POST", f"/v1/{path}", again, token=asker).json()["data"][wrapper]
+        assert (row[key], row["deviceId"]) == (value, kept(device_id))
+    assert reply_to(wire, "user/device-offline", again, token=asker) == SUCCESS
+    assert wire.own_info(asker).code == -101
+
+
+def test_long_platform_is_cut(wire: WireClient) -> None:
+    """A platform is cut at 128 characters, never refused for its length (wire.md 4, T8)."""
+    phone = wire.fresh_phone()
+    body = {"mobile": phone, "platform": "p" * 5000, **wire.solved()}
+    assert wire.post("verification/get-verification-code", body).code == 1
+    token = wire.signed_in(phone, deviceId="d", platform="平" * 5000)
+    assert [device.text(3) for device in devices(wire, token)] == ["平" * 128]
+
+
+def test_sessions_without_an_id_are_bounded(wire: WireClient) -> None:
+    """As many sign-ins without a deviceId stand as an account may have; the oldest ends (T4)."""
+    email = wire.fresh_email()
+    wire.account(email=email, password="long enough 湖 1", deviceId="first")
+    tokens = [
+        wire.email_login(email, "long enough 湖 1").text("token") for _ in range(MOST_SESSIONS + 1)
+    ]
+    assert [wire.own_info(token).code for token in tokens] == [-101] + [1] * MOST_SESSIONS
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("platform", [{}, {"platform": ""}, {"platform": None}])
+@pytest.mark.parametrize(
+    ("agent", "word"),
+    [
+        ("okhttp/4.12.0", "android"),
+        ("Dart/3.3 (dart:io)", "flutter"),
+        (AGENT, "web"),
+        ("python-requests/2.32.3", "python-requests"),
+        ("node", "node"),
+        ("<b>\tü/1 " + "x" * 4000, "<b>"),
+        ("x" * 4000, "x" * 32),
+        ("", ""),
+    ],
+)
+def test_agent_names_a_silent_client(
+    wire: WireClient, platform: dict[str, object], agent: str, word: str
+) -> None:
+    """Where a client sends no platform its User-Agent gives a word, 32 characters at most (4)."""
+    phone = wire.fresh_phone()
+    body = {"mobile": phone, "captcha": wire.sms_code(phone), "deviceId": "d", **platform}
+    answer = wire.post("user/verification-login", body, headers={"user-agent": agent})
+    assert [device.text(3) for device in devices(wire, answer.text("token"))] == [word]
+
+
+OFFLINE_PATH = "/v1/user/device-offline"
+SUCCESS_BYTES = b'{"code":1,"msg":"success"}'
+REFUSED = '{"code":1100,"msg":"请求参数错误，deviceId字段值非法"}'.encode()
+LONGEST = "设" * 128
+
+
+@pytest.mark.parametrize("name", ["never seen", "", LONGEST, "' OR 1=1 --", "%", "\u202eabc"])
+def test_an_unknown_device_is_a_success_that_ends_nothing(wire: WireClient, name: str) -> None:
+    """Whether there is such a device is told to nobody; what cannot be is ended already."""
+    token = wire.account(deviceId="mine").token
+    assert (
+        wire.request("POST", OFFLINE_PATH, {"deviceId": name}, token=token).content == SUCCESS_BYTES
+    )
+    assert wire.own_info(token).code == 1
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        {"deviceId": None},
+        {"deviceId": 7},
+        {"deviceId": ["mine"]},
+        {"device_id": "mine"},
+        {"device-id": "mine"},
+        {"deviceId": LONGEST * 8 + "."},
+        {"deviceId": "a\nb"},
+        {"deviceId": "a\u0000"},
+    ],
+)
+def test_what_is_no_device_id_is_named(wire: WireClient, body: dict[str, object] | bytes) -> None:
+    """Missing, of another type, too long or not printable in a log: 1100 (wire.md 2)."""
+    token = wire.account(deviceId="mine").token
+    assert wire.request("POST", OFFLINE_PATH, body, token=token).content == REFUSED
+    assert wire.own_info(token).code == 1
+
+
+def test_the_longest_device_id_is_kept_whole(wire: WireClient) -> None:
+    """128 characters of any script sign in, are shown and can be ended; 1,025 are refused (T8)."""
+    phone = wire.fresh_phone()
+    token = wire.signed_in(phone, deviceId=LONGEST, platform=LONGEST)
+    reply = wire.request("GET", "/v1/user/clients", token=token)
+    assert reply.content.count(b"\x80\x03" + LONGEST.encode()) == 2
+    assert wire.sign_in(phone, "000000", deviceId=LONGEST * 8 + "x").code == 1100
+    assert (
+        wire.request("POST", OFFLINE_PATH, {"deviceId": LONGEST}, token=token).content
+        == SUCCESS_BYTES
+    )
+    assert wire.own_info(token).code == -101
+
+
+def test_a_device_that_ended_itself_may_still_sign_out(wire: WireClient) -> None:
+    """A client that takes itself offline and then signs out succeeds both times (T5)."""
+    token = wire.account(deviceId="mine").token
+    assert wire.post("user/device-offline", {"deviceId": "mine"}, token=token).code == 1
+    assert wire.post("user/logout", {"deviceId": "mine"}, token=token).code == 1
+    assert wire.own_info(token).code == -101
+    assert wire.post("user/device-offline", {"deviceId": "mine"}, token=token).code == -101
+
+
+def test_a_replaced_token_neither_reads_nor_ends(wire: WireClient) -> None:
+    """The old token of a device that signed in again reaches nothing of the new one (T3)."""
+    phone = wire.fresh_phone()
+    old = wire.signed_in(phone, deviceId="d")
+    new = wire.signed_in(phone, deviceId="d")
+    assert wire.post("user/device-offline", {"deviceId": "d"}, token=old).code == -101
+    assert wire.post("user/logout", token=old).code == -101
+    assert wire.own_info(new).code == 1
+
+
+def test_a_token_of_the_clients_choice_is_never_given(wire: WireClient) -> None:
+    """A token sent along with a sign-in, anywhere, is not the one that comes back (T3)."""
+    mine = wire.account().token
+    phone = wire.fresh_phone()
+    body = {"mobile": phone, "captcha": wire.sms_code(phone), "token": mine, "deviceId": mine}
+    answer = wire.post("user/verification-login", body, token=mine)
+    assert answer.text("token") != mine
+    assert wire.own_info(mine).pb_data.text(6) == ""
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("path", ["user/clients", "user/info"])
+def test_a_token_in_the_address_opens_no_list(wire: WireClient, path: str) -> None:
+    """`?token=` is no token (security T8)."""
+    token = wire.account().token
+    reply = wire.request("GET", f"/v1/{path}?token={token}")
+    assert reply.json() == {"code": -101, "msg": "未登录"}
+
+
+@pytest.mark.one_engine
+def test_clients_is_a_get_alone(wire: WireClient) -> None:
+    """The other method is no endpoint (wire.md 1.1)."""
+    token = wire.account().token
+    assert wire.request("POST", "/v1/user/clients", token=token).status_code == 404
+    assert wire.request("GET", "/v1/user/device-offline", token=token).status_code == 404

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.wire import pb
-from tests.wire.answers import Answer, assert_refused, refused_field
-from tests.wire.client import WireClient
+from tests.support import pb
+from tests.support.answers import Answer, assert_refused, refused_field
+from tests.support.client import WireClient
 
 pytestmark = pytest.mark.one_engine
 

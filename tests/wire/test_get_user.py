@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.wire import pb
-from tests.wire.answers import TOKEN_SHAPE
-from tests.wire.client import WireClient
+from tests.support import pb
+from tests.support.answers import TOKEN_SHAPE
+from tests.support.client import WireClient
 
 NOW = 2_000_000_000
 NOW_IN_SHANGHAI = "2033-05-18 11:33:20"

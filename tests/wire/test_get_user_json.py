@@ -5,9 +5,9 @@ import json
 import httpx
 import pytest
 
-from tests.wire import pb
-from tests.wire.answers import JSON_TYPE, PROTOBUF_TYPE
-from tests.wire.client import WireClient
+from tests.support import pb
+from tests.support.answers import JSON_TYPE, PROTOBUF_TYPE
+from tests.support.client import WireClient
 
 pytestmark = pytest.mark.one_engine
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
 
 UNNAMED: list[dict[str, object] | bytes] = [
     b"",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.wire import pb
-from tests.wire.client import WireClient
+from tests.support import pb
+from tests.support.client import WireClient
 
 NOW = 2_000_000_000
 DAY_SECONDS = 86_400

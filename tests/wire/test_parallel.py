@@ -1,39 +1,13 @@
-"""What many requests at once must not break (security C3, C7, R10)."""
+"""What many requests at once must not break (security C3, C7, R10).
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-from typing import TypeVar
+One number or address never belongs to two accounts, however many ask at once (R10, J4).
+"""
 
 import pytest
 
-from tests.wire.answers import Answer, assert_refused
-from tests.wire.client import WireClient
-
-THREADS = 50
-Item = TypeVar("Item")
-
-
-def at_once(action: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
-    """Call the action with each item, in threads that start together."""
-    start = Barrier(len(items))
-
-    def run(item: Item) -> Answer:
-        start.wait(timeout=30)
-        return action(item)
-
-    with ThreadPoolExecutor(len(items)) as pool:
-        return list(pool.map(run, items))
-
-
-def winner(answers: list[Answer]) -> Answer:
-    """Return the only success."""
-    won = [answer for answer in answers if answer.code == 1]
-    assert len(won) == 1, [answer.code for answer in answers]
-    for answer in answers:
-        if answer.code != 1:
-            assert_refused(answer)
-    return won[0]
+from tests.support.answers import Account, Answer, assert_refused
+from tests.support.client import WireClient
+from tests.support.parallel import THREADS, at_once, winner
 
 
 @pytest.mark.parametrize("bound", [True, False])
@@ -134,3 +108,61 @@ def test_request_ids_at_once(wire: WireClient) -> None:
     """Requests at once have ids of their own (wire.md 1.8)."""
     answers = at_once(lambda _: wire.get_user("1"), range(THREADS))
     assert len({answer.request_id for answer in answers}) == THREADS
+
+
+AT_ONCE = 50
+
+
+def only_winner(answers: list[Answer], accounts: list[Account]) -> Account:
+    """Return the account whose request succeeded; all others were refused alike."""
+    pairs = zip(answers, accounts, strict=True)
+    (winner,) = [account for answer, account in pairs if answer.code == 1]
+    losers = [answer for answer in answers if answer.code != 1]
+    for answer in losers:
+        assert_refused(answer)
+    assert len({answer.body for answer in losers}) == 1
+    return winner
+
+
+def test_fifty_bind_one_number(wire: WireClient) -> None:
+    """Of fifty accounts with the same right code one gets the number, and it opens that one."""
+    phone, accounts = wire.fresh_phone(), [wire.account() for _ in range(AT_ONCE)]
+    body = {"phone": phone, "captcha": wire.sms_code(phone)}
+    answers = at_once(lambda who: wire.post("user/bing-phone", body, token=who.token), accounts)
+    winner = only_winner(answers, accounts)
+    bound = [wire.own_info(who.token).pb_data.text(6) for who in accounts]
+    assert sorted(bound) == [""] * (AT_ONCE - 1) + [phone]
+    assert wire.own_info(wire.signed_in(phone)).pb_data.text(1) == winner.id
+
+
+def test_fifty_change_to_one_address(wire: WireClient) -> None:
+    """Of fifty accounts that change to one address one does, and the others keep theirs."""
+    old = [wire.fresh_email() for _ in range(AT_ONCE)]
+    accounts = [wire.account(email=email) for email in old]
+    email = wire.fresh_email()
+    assert wire.ask_email(email).code == 1
+    body = {"email": email, "captcha": wire.next_letter("email", email, set()).code}
+    path = "user/change-email-check"
+    answers = at_once(lambda who: wire.post(path, body, token=who.token), accounts)
+    winner = only_winner(answers, accounts)
+    for address, who in zip(old, accounts, strict=True):
+        bound = wire.own_info(who.token).pb_data.text(7)
+        assert bound == (email if who == winner else address)
+
+
+def test_binding_and_signing_up_at_once(wire: WireClient) -> None:
+    """A number that is bound and registered at the same time ends up with one account."""
+    phone = wire.fresh_phone()
+    accounts = [wire.account() for _ in range(AT_ONCE)]
+    code = wire.sms_code(phone)
+
+    def act(who: Account) -> Answer:
+        if accounts.index(who) % 2:
+            return wire.sign_in(phone, code, deviceId=who.id)
+        return wire.post("user/bing-phone", {"phone": phone, "captcha": code}, token=who.token)
+
+    answers = at_once(act, accounts)
+    assert sum(answer.code == 1 for answer in answers) == 1
+    owner = wire.own_info(wire.signed_in(phone, deviceId="after")).pb_data.text(1)
+    bound = {who.id for who in accounts if wire.own_info(who.token).pb_data.text(6) == phone}
+    assert bound <= {owner}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.wire.client import WireClient
+from tests.support.client import WireClient
 
 FORMS = [
     "+86 {} {} {}",

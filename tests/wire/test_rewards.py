@@ -5,13 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from tests.servers import Server
-from tests.wire import pb
-from tests.wire.answers import Answer
-from tests.wire.client import WireClient
-from tests.wire.records import Account
-from tests.wire.shapes import amount, data_of, parts, reply_to
-from tests.wire.test_parallel import at_once
+from tests.support import pb
+from tests.support.answers import Account, Answer
+from tests.support.client import WireClient
+from tests.support.json_shapes import amount, data_of, parts, reply_to
+from tests.support.parallel import at_once
+from tests.support.servers import Server
 
 NICKNAME, AVATAR = "user/edit-nickname", "user/edit-avatar"
 RECORD, PROGRESS = "user/gold-coin-increase-decrease-record", "user/invite/invite-progress"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.wire.answers import JSON_TYPE, read_answer
-from tests.wire.client import WireClient
-from tests.wire.raw import exchange, head
+from tests.support.answers import JSON_TYPE, read_answer
+from tests.support.client import WireClient
+from tests.support.raw_http import exchange, head
 
 pytestmark = pytest.mark.one_engine
 

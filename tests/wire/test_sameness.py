@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.wire.answers import Answer
-from tests.wire.client import WireClient
+from tests.support.answers import Answer
+from tests.support.client import WireClient
 
 PASSWORD = "long enough 1"
 SMS = "verification/get-verification-code"

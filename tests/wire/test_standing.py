@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.wire import pb
-from tests.wire.answers import Answer, assert_refused
-from tests.wire.client import WireClient
-from tests.wire.shapes import SUCCESS, data_of, reply_to, whole_number
-from tests.wire.test_parallel import at_once, winner
+from tests.support import pb
+from tests.support.answers import Answer, assert_refused
+from tests.support.client import WireClient
+from tests.support.json_shapes import SUCCESS, data_of, reply_to, whole_number
+from tests.support.parallel import at_once, winner
 
 MEDAL = "user/medal"
 PROGRESS = "user/invite/invite-progress"

@@ -4,11 +4,11 @@ import itertools
 
 import pytest
 
-from tests.servers import Server
-from tests.wire import pb
-from tests.wire.answers import NOT_SIGNED_IN, TOKEN_SHAPE, Answer, read_answer
-from tests.wire.client import WireClient
-from tests.wire.raw import ask, head
+from tests.support import pb
+from tests.support.answers import NOT_SIGNED_IN, TOKEN_SHAPE, Answer, read_answer
+from tests.support.client import WireClient
+from tests.support.raw_http import ask, head
+from tests.support.servers import Server
 
 UNKNOWN_TOKEN = "01234567-89ab-4cde-8f01-23456789abcd"
 # Code -101 as ten bytes and 未登录 in UTF-8, after the request's id.

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.wire import pb
-from tests.wire.answers import read_answer
-from tests.wire.client import WireClient
-from tests.wire.raw import ask, post_parts
+from tests.support import pb
+from tests.support.answers import read_answer
+from tests.support.client import WireClient
+from tests.support.raw_http import ask, post_parts
 
 pytestmark = pytest.mark.one_engine
 

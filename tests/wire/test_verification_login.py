@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.wire.answers import TOKEN_SHAPE, assert_refused
-from tests.wire.client import WireClient
+from tests.support.answers import TOKEN_SHAPE, assert_refused
+from tests.support.client import WireClient
 
 LOGIN = "user/verification-login"
 

@@ -1,0 +1,395 @@
+"""The store is looked at now and then, and what is found turns readiness red (security R05).
+
+A claim that was left half-way is given back, and no other one ever is.
+Deleting what has expired: all of it, in changes that hold up nobody (security X5).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from hupan.addresses import ContactAddress
+from hupan.domain import maintenance as housekeeping
+from hupan.domain.maintenance import (
+    RECHECK_SECONDS,
+    Housekeeping,
+    IntegrityChecker,
+    OrphanIdentityRepair,
+)
+from hupan.model import AccountId, StoreUnavailable
+from hupan.rules import DAY_SECONDS, InvitationRules
+from hupan.store.accounts import claim_identity, find_identity_owner
+from hupan.store.database import Database, Transaction
+from hupan.store.deletion import schedule_erasure
+from hupan.store.integrity import check_rows
+from tests.support.lives import CountingEngine
+from tests.support.purses import Purses, wish
+from tests.support.stores import open_engine
+from tests.support.world import NOW, Standing, StandingClock
+
+DAY = 86_400
+LEAD = "INSERT INTO identities (kind, value, account_id) VALUES ('phone', '13900000001', ?1)"
+SHOW = "UPDATE accounts SET {} WHERE id = 1000001"
+BREAKS = {
+    "coin_entries: the balance": SHOW.format("coin_cents = coin_cents + 1"),
+    "accounts: shows a phone number": SHOW.format("phone = '13900000002'"),
+    "accounts: shows an address": SHOW.format("email = 'a@example.com'"),
+    "accounts: a password hash": SHOW.format("password_hash = 'secret'"),
+    "identities: leads to no account": LEAD.replace("?1", "5"),
+    "identities: a phone number": LEAD.replace("?1", "1000001"),
+    "sessions: of no account": "INSERT INTO sessions VALUES (5, {hash}, 'd', '', 1, 1, 1, '')",
+    "sessions: a hash": "INSERT INTO sessions VALUES (1000001, {short}, 'd', '', 1, 1, 1, '')",
+    "codes: more tries": "INSERT INTO codes VALUES ('t', 'sms', 'own', 1, {short}, 6, 9)",
+}
+
+
+def parts(engine: Database, clock: StandingClock) -> IntegrityChecker:
+    """What looks once a day."""
+    return IntegrityChecker(engine, clock, lambda: check_rows(engine), DAY)
+
+
+async def fill(engine: Database) -> None:
+    """An account with a balance."""
+    purses = Purses(engine)
+    account = await purses.account()
+    await purses.coins.change(wish(account, 100, "a"))
+
+
+@pytest.mark.parametrize("fault", BREAKS)
+def test_what_is_wrong_is_found(tmp_path: Path, fault: str) -> None:
+    """Each kind of fault is told by its table, and nobody's data with it."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            await fill(engine)
+            soundness = parts(engine, StandingClock())
+            assert await soundness.run() == []
+            await soundness.check()
+            sql = BREAKS[fault]
+            hash_, short = b"h" * 32, b"h"
+            values = [one for name, one in (("{hash}", hash_), ("{short}", short)) if name in sql]
+            sql = sql.replace("{hash}", "?1").replace("{short}", "?1")
+            await engine.run_transaction(lambda tx: tx.execute(sql, *values))
+            found = await soundness.run()
+            assert any(text.startswith(fault) for text in found), found
+            assert not any("1390" in text or "secret" in text for text in found)
+            with pytest.raises(StoreUnavailable):
+                await soundness.check()
+
+    asyncio.run(scenario())
+
+
+def test_every_process_knows_and_it_ends(tmp_path: Path) -> None:
+    """What one process found all of them tell, until a look finds nothing any more."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            await fill(engine)
+            first, second = (parts(engine, StandingClock()) for _ in range(2))
+            await engine.run_transaction(lambda tx: tx.execute(BREAKS["coin_entries: the balance"]))
+            await first.run()
+            for one in (first, second):
+                with pytest.raises(StoreUnavailable):
+                    await one.check()
+            undo = BREAKS["coin_entries: the balance"].replace("+", "-")
+            await engine.run_transaction(lambda tx: tx.execute(undo))
+            await first.run()
+            for one in (first, second):
+                await one.check()
+
+    asyncio.run(scenario())
+
+
+def test_one_process_looks_once_a_day(tmp_path: Path) -> None:
+    """Of several processes one looks, and none again before a day has passed."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            clock = StandingClock()
+            first, second = parts(engine, clock), parts(engine, clock)
+            assert [await one.run_when_due() for one in (first, second, first)] == [
+                True,
+                False,
+                False,
+            ]
+            clock.time += DAY - 1
+            assert not await second.run_when_due()
+            clock.time += 1
+            assert await second.run_when_due()
+            clock.time -= 10 * DAY  # a clock that was ahead stops nobody from looking
+            assert await first.run_when_due()
+
+    asyncio.run(scenario())
+
+
+NOBODY = AccountId(1_000_900)
+PHONE = ContactAddress("sms", "13900000001", "13900000001")
+EMAIL = ContactAddress("email", "lake@example.com", "Lake@Example.com")
+PUT = "INSERT INTO identities (kind, value, account_id) VALUES (?1, ?2, ?3)"
+COUNT = "SELECT count(*) FROM identities"
+LAST = "UPDATE counters SET value = 1003999 WHERE name = 'account'"
+SHOW_PHONE = "UPDATE accounts SET phone = '13900000009' WHERE id = ?1"
+
+
+class Lake:
+    """A store, one account that has all there is to claim, and what repairs claims."""
+
+    def __init__(self, engine: Database) -> None:
+        self.engine = engine
+        self.standing = Standing(engine, rules=InvitationRules())
+        self.claims = OrphanIdentityRepair(engine, self.standing.clock)
+
+    async def settle(self) -> AccountId:
+        """The account, with a number, an address, and a second invitation code."""
+
+        async def change(tx: Transaction) -> AccountId:
+            account = await self.standing.accounts.create(tx, phone=PHONE, email=EMAIL)
+            return account.id
+
+        account = await self.engine.run_transaction(change)
+        await self.standing.invitations.change_code(account, "LAKE2025")
+        return account
+
+    async def put(self, kind: str, value: str, account: AccountId) -> None:
+        """Leave a claim behind, without anything else."""
+        await self.engine.run_transaction(lambda tx: tx.execute(PUT, kind, value, account))
+
+    async def count(self) -> int:
+        """How many claims there are."""
+        row = await self.engine.fetch_one(COUNT)
+        assert row is not None
+        return int(row[0])
+
+    async def twice(self) -> tuple[int, int]:
+        """Look, wait, and look again; what each of them released."""
+        first = await self.claims.run()
+        self.standing.clock.time += RECHECK_SECONDS
+        return first, await self.claims.run()
+
+
+def test_what_is_borne_out_stays(tmp_path: Path) -> None:
+    """Number, address, both invitation codes, and all of it once the account is cancelled."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            lake = Lake(engine)
+            account = await lake.settle()
+            assert (await lake.twice(), await lake.count()) == ((0, 0), 4)
+            at = int(lake.standing.clock.now()) + 86_400
+            await engine.run_transaction(lambda tx: schedule_erasure(tx, account, at))
+            assert (await lake.twice(), await lake.count()) == ((0, 0), 4)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "is_of_nobody"),
+    [
+        ("phone", "13900000009", True),
+        ("phone", "13900000009", False),
+        ("email", "other@example.com", False),
+        ("invitation", "NOBODYS1", True),
+        ("invitation", "NOTSHOWN", False),
+    ],
+)
+def test_what_leads_to_nobody_is_released(
+    tmp_path: Path, kind: str, value: str, *, is_of_nobody: bool
+) -> None:
+    """Not at the first look, nor too soon after it, but then; and whoever comes may have it."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            lake = Lake(engine)
+            account = await lake.settle()
+            await lake.put(kind, value, NOBODY if is_of_nobody else account)
+            assert await lake.claims.run() == 0
+            lake.standing.clock.time += RECHECK_SECONDS - 1
+            assert (await lake.claims.run(), await lake.count()) == (0, 5)
+            lake.standing.clock.time += 1
+            assert (await lake.claims.run(), await lake.count()) == (1, 4)
+            assert await lake.twice() == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_what_was_repaired_meanwhile_stays(tmp_path: Path) -> None:
+    """The account shows it at the second look: it was a change under way."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            lake = Lake(engine)
+            account = (await lake.standing.account()).id
+            await lake.put("phone", "13900000009", account)
+            assert await lake.claims.run() == 0
+            await engine.run_transaction(lambda tx: tx.execute(SHOW_PHONE, account))
+            lake.standing.clock.time += RECHECK_SECONDS
+            assert (await lake.claims.run(), await lake.count()) == (0, 2)
+
+    asyncio.run(scenario())
+
+
+def test_what_somebody_else_claimed_meanwhile_stays(tmp_path: Path) -> None:
+    """The broken claim is gone, and the same number leads to somebody who shows it."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            lake = Lake(engine)
+            account = (await lake.standing.account()).id
+            await lake.put("phone", "13900000009", NOBODY)
+            assert await lake.claims.run() == 0
+
+            async def take(tx: Transaction) -> None:
+                await tx.execute("DELETE FROM identities WHERE account_id = ?1", NOBODY)
+                assert await claim_identity(tx, "phone", "13900000009", account)
+                await tx.execute(SHOW_PHONE, account)
+
+            await engine.run_transaction(take)
+            lake.standing.clock.time += RECHECK_SECONDS
+            assert await lake.claims.run() == 0
+            assert await find_identity_owner(engine, "phone", "13900000009") == account
+
+    asyncio.run(scenario())
+
+
+def test_all_claims_come_up(tmp_path: Path) -> None:
+    """Two processes share the walk through four thousand ids, and begin anew at its end."""
+
+    async def scenario() -> None:
+        async with open_engine(tmp_path / "hupan.db") as engine:
+            lake = Lake(engine)
+            await lake.settle()
+            await engine.run_transaction(lambda tx: tx.execute(LAST))
+            for far in range(1_000_100, 1_004_000, 100):
+                await lake.put("phone", f"137{far:08}", AccountId(far))
+            other = OrphanIdentityRepair(engine, lake.standing.clock)
+            for _ in range(2):
+                assert await lake.claims.run() + await other.run() == 0
+            lake.standing.clock.time += RECHECK_SECONDS
+            assert (await lake.claims.run(), await other.run()) == (20, 19)
+            assert await lake.count() == 4
+
+    asyncio.run(scenario())
+
+
+AT_ONCE = 20
+EXPIRED = {
+    "codes": "INSERT INTO codes (expires_at, target, mac, channel, class, account_id)"
+    " VALUES (?1, ?2, ?3, 'sms', 'new', 0)",
+    "spent_captchas": "INSERT INTO spent_captchas (expires_at, id)"
+    " SELECT ?1 - 86400, ?3 WHERE ?2 <> ''",
+    "tallies": "INSERT INTO tallies (ends_at, subject, name, count)"
+    " SELECT ?1, ?2, 'sends', 1"
+    " WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE token_hash = ?3)",
+    "step_ups": "INSERT INTO step_ups (ends_at, account_id, token_hash, channel)"
+    " SELECT ?1, 1, ?3, 'sms' WHERE ?2 <> ''",
+    "left_sessions": "INSERT INTO left_sessions (left_at, account_id, token_hash)"
+    " SELECT ?1 - 604800, 1, ?3 WHERE ?2 <> ''",
+    "coin_refusals": "INSERT INTO coin_refusals"
+    " (refused_at, key, account_id, cause, change_cents, typ, reason, remark, actor)"
+    " SELECT ?1 - 604800, ?2, 1, 'x', 1, 2, 'x', '', 'server'"
+    " WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE token_hash = ?3)",
+}
+"""How a row is written that ends at a time: its number, the time, and bytes of its own."""
+
+
+async def fill_table(engine: Database, table: str, rows: int, ends_at: int, first: int = 0) -> None:
+    """Write rows that end at a time."""
+
+    async def change(tx: Transaction) -> None:
+        for number in range(first, first + rows):
+            await tx.execute(EXPIRED[table], ends_at, f"{number}", number.to_bytes(32, "big"))
+
+    await engine.run_transaction(change)
+
+
+async def count(engine: Database, table: str) -> int:
+    """How many rows a table has."""
+    row = await engine.fetch_one(f"SELECT count(*) FROM {table}")  # noqa: S608 - a test's own name
+    assert row is not None
+    return int(row[0])
+
+
+def play(path: Path, scenario: Callable[[CountingEngine, Housekeeping], Awaitable[None]]) -> None:
+    """Run something on a new store."""
+
+    async def run() -> None:
+        async with open_engine(path) as engine:
+            counting = CountingEngine(engine)
+            await scenario(counting, Housekeeping(counting, StandingClock()))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("table", EXPIRED)
+def test_what_has_expired_goes_in_small_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    """Whatever piled up is deleted in one round, so many rows a change; the rest stays (X5)."""
+    monkeypatch.setattr(housekeeping, "PURGE_BATCH_SIZE", AT_ONCE)
+
+    async def scenario(engine: CountingEngine, keeping: Housekeeping) -> None:
+        await fill_table(engine, table, 5 * AT_ONCE + 3, NOW)
+        await fill_table(engine, table, 4, NOW + 1, first=1000)
+        await keeping.purge()
+        idle = engine.transactions
+        await keeping.purge()
+        idle = engine.transactions - idle
+        assert await count(engine, table) == 4
+        assert engine.transactions - 2 * idle == 2 + 5  # two of this test, and five more than none
+
+    play(tmp_path / "hupan.db", scenario)
+
+
+def test_one_round_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much there is, the other chores have their turn; the next round goes on (X5)."""
+    monkeypatch.setattr(housekeeping, "PURGE_BATCH_SIZE", AT_ONCE)
+    monkeypatch.setattr(housekeeping, "MAX_BATCHES_PER_ROUND", 2)
+
+    async def scenario(engine: CountingEngine, keeping: Housekeeping) -> None:
+        await fill_table(engine, "tallies", 5 * AT_ONCE, NOW)
+        left = []
+        for _ in range(3):
+            await keeping.purge()
+            left.append(await count(engine, "tallies"))
+        assert left == [3 * AT_ONCE, AT_ONCE, 0]
+
+    play(tmp_path / "hupan.db", scenario)
+
+
+def test_spent_captchas_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that expired stay for a day, so many at most, the newest; live ones all do (X5, C9)."""
+    monkeypatch.setattr(housekeeping, "MAX_SPENT_CAPTCHAS", 30)
+
+    async def scenario(engine: CountingEngine, keeping: Housekeeping) -> None:
+        for number in range(10):
+            await fill_table(
+                engine, "spent_captchas", 10, NOW - number + DAY_SECONDS, first=100 * number
+            )
+        await fill_table(engine, "spent_captchas", 50, NOW + 1 + DAY_SECONDS, first=5000)
+        await keeping.purge()
+        assert await count(engine, "spent_captchas") == 50 + 30
+        row = await engine.fetch_one("SELECT min(expires_at) FROM spent_captchas")
+        assert row == (NOW - 2,)
+
+    play(tmp_path / "hupan.db", scenario)
+
+
+def test_counts_are_bounded_and_a_flood_frees_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts of targets without number push each other out, and none that holds back (X5, C5)."""
+    monkeypatch.setattr(housekeeping, "MAX_RATE_COUNTERS", 30)
+    monkeypatch.setattr(housekeeping, "PURGE_BATCH_SIZE", AT_ONCE)
+
+    async def scenario(engine: CountingEngine, keeping: Housekeeping) -> None:
+        insert = "INSERT INTO tallies (subject, name, count, ends_at) VALUES (?1, 'full', 10, ?2)"
+        await engine.run_transaction(lambda tx: tx.execute(insert, "sms:victim:", NOW + 1))
+        await fill_table(engine, "tallies", 50, NOW + 2)
+        await keeping.purge()
+        assert await count(engine, "tallies") == 30
+        row = await engine.fetch_one("SELECT count FROM tallies WHERE subject = ?1", "sms:victim:")
+        assert row == (10,)
+
+    play(tmp_path / "hupan.db", scenario)

@@ -1,0 +1,71 @@
+"""Commands of an operator beside a server (security R14 b, J7)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.fault_clients import Asker
+from tests.support.invariants import broken, differences, rows_of, wrong_answers
+from tests.support.journal import Journal
+from tests.support.load_clients import ENVIRONMENT, Crowd
+from tests.support.servers import Server
+from tests.support.stores import STORES
+
+COMMANDS = 8
+COINS = 3
+WAIT_SECONDS = 60.0
+FAILURES = {1000, 1001, 1002, 1003}
+"""What a client is told of a server that cannot."""
+pytestmark = [pytest.mark.slow]
+
+
+def run(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
+    """Starts a command on the store of a server."""
+    hupan = str(Path(sys.executable).with_name("hupan"))
+    environment = {**os.environ, "HUPAN_DATA_DIR": str(folder)}
+    if STORES.engine == "postgres":
+        environment["HUPAN_DATABASE"] = STORES.url(folder / "hupan.db")
+    return subprocess.Popen(  # noqa: S603 - our own executable, fixed arguments
+        [hupan, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def operate(folder: Path, port: int, journal: Journal, key: str) -> None:
+    """An operator gives coins to a new member, and then the same once more."""
+    with Asker(port) as asker:
+        made = asker.door("accounts", {"coins": 1})
+    assert isinstance(made, dict)
+    who = made["id"]
+    words = ("account", "coins", who, "--give", str(COINS), "--reason", "测试", "--key", key)
+    for _ in range(2):
+        command = run(folder, *words)
+        output, _ = command.communicate(timeout=WAIT_SECONDS)
+        assert command.returncode == 0, output.decode()
+    journal.believe({("coins", who): f"2:{100 + COINS * 100}"})
+
+
+def test_commands_beside_a_server(tmp_path: Path) -> None:
+    """Both write for a while: nobody hears of a busy store, and nothing is lost (R14 b, J1-J7)."""
+    folder, crowd = tmp_path / "data", Crowd(seed=7)
+    with Server("sandbox", "--data-dir", str(folder), environment=ENVIRONMENT) as server:
+        with crowd.at_work(server.port):
+            for number in range(COMMANDS):
+                operate(folder, server.port, crowd.journal, f"k{number}")
+        check(server, crowd, folder)
+
+
+def check(server: Server, crowd: Crowd, folder: Path) -> None:
+    """Holds everything against what the clients were told."""
+    rows = rows_of(folder / "hupan.db")
+    assert not FAILURES & {code for _, code in crowd.response_count}, crowd.response_count
+    assert crowd.journal.acknowledged > 100
+    assert crowd.journal.in_doubt == 0
+    assert differences(crowd.journal, rows) == []
+    assert broken(rows) == []
+    assert crowd.wrong == []
+    with Asker(server.port) as asker:
+        assert wrong_answers(asker, live=crowd.live(60), ended=crowd.record(60)) == []
+    assert "busy" not in server.output().lower()

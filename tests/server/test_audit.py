@@ -1,0 +1,135 @@
+"""The lines of authentication events that no single request shows (security L1, L2, C6)."""
+
+import logging
+from ipaddress import ip_network
+
+import pytest
+
+from hupan.api.audit import MAX_TRACKED_ADDRESSES, AuditContext, AuditLog
+from hupan.api.context import ClientResolver, RequestContext
+from hupan.clock import AdjustableClock
+from hupan.contract.endpoints import AuditEvent
+from hupan.errors import Banned, Busy, NotSignedIn, TooManyTries
+from hupan.logs import JsonFormatter, TextFormatter
+from hupan.metrics import MetricCounters
+from hupan.model import AccountId, StoreUnavailable
+from tests.support.audit_events import read_pairs
+
+pytestmark = pytest.mark.one_engine
+ACT = AuditEvent("sign-in-by-code", ("mobile",), "device_id")
+
+
+class Still:
+    """A clock that stands."""
+
+    def now(self) -> float:
+        """Always the same moment."""
+        return 1_800_000_000.0
+
+
+def call(peer: str, header: str = "") -> RequestContext:
+    """A request from an address, perhaps by way of a proxy."""
+    headers = [(b"x-real-ip", header.encode())] if header else []
+    return RequestContext(7, "", english=False, headers=headers, peer=peer)
+
+
+class Desk:
+    """Events with all that they stand on, and the lines that came."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.clock = AdjustableClock(Still())
+        self.metric_counters = MetricCounters()
+        addresses = ClientResolver([ip_network("10.0.0.0/8")], "x-real-ip")
+        self.events = AuditLog(addresses, lambda _: AccountId(1), self.metric_counters, self.clock)
+        self._caplog = caplog
+        logging.getLogger("hupan").propagate = True
+        caplog.set_level(logging.INFO, "hupan.auth")
+
+    @property
+    def lines(self) -> list[dict[str, str]]:
+        """The fields of each line so far."""
+        return [read_pairs(message) for message in self._caplog.messages]
+
+
+@pytest.fixture
+def desk(caplog: pytest.LogCaptureFixture) -> Desk:
+    """A desk of one's own."""
+    return Desk(caplog)
+
+
+@pytest.mark.parametrize(
+    ("error", "result", "code"),
+    [
+        (TooManyTries(), "limited", "1203"),
+        (Busy(), "limited", "1002"),
+        (StoreUnavailable("disk"), "error", "1001"),
+        (StoreUnavailable("queue", is_busy=True), "limited", "1002"),
+        (RuntimeError("13900000001"), "error", "1000"),
+    ],
+)
+def test_limits_and_accidents_are_told(
+    desk: Desk, error: Exception, result: str, code: str
+) -> None:
+    """By their class and code; never by the text of an exception (security L2)."""
+    desk.events.record(ACT, AuditContext(call("192.0.2.1")), error)
+    (line,) = desk.lines
+    assert (line["result"], line["code"], line["reason"]) == (result, code, type(error).__name__)
+    assert desk.metric_counters.counts_by_labels("auth") == {("sign-in-by-code", result): 1}
+
+
+def test_the_address_is_the_clients(desk: Desk) -> None:
+    """Behind a trusted proxy the one that it names, from elsewhere the socket's (security I10)."""
+    for peer in ("10.0.0.1", "192.0.2.1"):
+        desk.events.record(ACT, AuditContext(call(peer, "203.0.113.9")), Banned())
+    assert [line["address"] for line in desk.lines] == ["203.0.113.9", "192.0.2.1"]
+
+
+def test_refused_tokens_are_gathered(desk: Desk) -> None:
+    """A thousand of one address and minute are one line; each address has its own (security L2)."""
+    for _ in range(1000):
+        desk.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
+    desk.events.record_token_refused(call("192.0.2.2"), Banned())
+    desk.clock.advance(60)
+    desk.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
+    assert [(line["address"], line["times"]) for line in desk.lines] == [
+        ("192.0.2.1", "1"),
+        ("192.0.2.2", "1"),
+        ("192.0.2.1", "1000"),
+    ]
+    assert desk.metric_counters.counts_by_labels("auth")["token-refused", "unauthenticated"] == 1001
+
+
+def test_a_clock_that_goes_back_silences_nobody(desk: Desk) -> None:
+    """The line is due then too (security R08)."""
+    desk.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
+    desk.clock.advance(-3600)
+    desk.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
+    assert len(desk.lines) == 2
+
+
+def test_many_addresses_fill_no_memory(desk: Desk) -> None:
+    """The one that was silent for longest is forgotten first."""
+    for number in range(MAX_TRACKED_ADDRESSES + 1):
+        peer = f"172.16.{number // 256}.{number % 256}"
+        desk.events.record_token_refused(call(peer), NotSignedIn())
+    assert len(desk.lines) == MAX_TRACKED_ADDRESSES + 1
+    desk.events.record_token_refused(call("172.16.0.1"), NotSignedIn())
+    assert len(desk.lines) == MAX_TRACKED_ADDRESSES + 1
+    desk.events.record_token_refused(call("172.16.0.0"), NotSignedIn())
+    assert len(desk.lines) == MAX_TRACKED_ADDRESSES + 2
+
+
+@pytest.mark.parametrize("form", [TextFormatter(), JsonFormatter()])
+def test_a_traceback_quotes_nothing_private(form: logging.Formatter) -> None:
+    """What a library's exception holds of tokens, numbers and addresses is left out (L1, C13)."""
+    secrets = ("01234567-89ab-4cde-8f01-23456789abcd", "482913", "13900000001", "anna@example.com")
+    try:
+        dict[str, str]()[" ".join(secrets)]
+    except KeyError as error:
+        record = logging.LogRecord(
+            "hupan.api", 40, "", 0, "failed", (), (KeyError, error, error.__traceback__)
+        )
+    text = form.format(record)
+    assert "KeyError" in text
+    assert "test_a_traceback_quotes_nothing_private" in text
+    assert [secret for secret in secrets if secret in text] == []

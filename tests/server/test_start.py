@@ -1,0 +1,114 @@
+"""The start: addresses, refusals, what is said (one line each)."""
+
+import socket
+from ipaddress import IPv6Address
+from pathlib import Path
+
+import pytest
+
+from tests.support.listeners import PATIENCE_SECONDS, Listening
+
+
+def test_the_urls_are_real() -> None:
+    """Port 0 is resolved, and the server answers there when it says so."""
+    with Listening() as running:
+        (url,) = running.urls
+        assert url.startswith("http://127.0.0.1:")
+        assert not url.endswith(":0")
+        assert running.connect().run("/a").startswith("/a 0 ")
+
+
+def test_ipv6_addresses_stand_in_brackets() -> None:
+    """An IPv6 host is one to listen on."""
+    with Listening(host="::1") as running:
+        (url,) = running.urls
+        assert url.startswith("http://[::1]:")
+
+
+def test_a_name_may_stand_for_several_addresses() -> None:
+    """All addresses of localhost get the same port."""
+    with Listening(host="localhost") as running:
+        assert len({url.rpartition(":")[2] for url in running.urls}) == 1
+        assert "127.0.0.1" in running.urls[0] + running.urls[-1]
+
+
+def answers_at(url: str) -> bool:
+    """Whether a request there is answered."""
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    address = (host.strip("[]").replace("%25", "%"), int(port))
+    with socket.create_connection(address, PATIENCE_SECONDS) as client:
+        client.sendall(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n")
+        return client.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_star_is_every_address_of_both_families() -> None:
+    """One word listens on IPv4 and IPv6."""
+    with Listening(host="*") as running:
+        assert [url.rpartition(":")[0] for url in running.urls] == ["http://0.0.0.0", "http://[::]"]
+        port = running.urls[0].rpartition(":")[2]
+        assert all(answers_at(f"http://{host}:{port}") for host in ("127.0.0.1", "[::1]"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_several_addresses_may_be_named(workers: int) -> None:
+    """Each is listened on, on one port; what two of them stand for is listened on once."""
+    with Listening(host="127.0.0.1,::1,127.0.0.1,localhost", workers=workers) as running:
+        first, second = running.urls
+        assert first.startswith("http://127.0.0.1:")
+        assert second == f"http://[::1]:{first.rpartition(':')[2]}"
+        assert all(map(answers_at, running.urls))
+
+
+def link_local() -> str | None:
+    """An address of this machine that is one only together with its interface."""
+    try:
+        rows = Path("/proc/net/if_inet6").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    local = [row.split() for row in rows if row.startswith("fe80")]
+    return f"{IPv6Address(int(local[0][0], 16))}%{local[0][5]}" if local else None
+
+
+@pytest.mark.skipif(link_local() is None, reason="the machine has no such address")
+def test_an_address_may_have_a_zone() -> None:
+    """It is listened on, told as it stands in a URL, and answers."""
+    address = str(link_local())
+    with Listening(host=f"127.0.0.1,{address}") as running:
+        assert running.urls[1].startswith(f"http://[{address.replace('%', '%25')}]:")
+        assert answers_at(running.urls[1])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_in_use_is_one_sentence(workers: int) -> None:
+    """Nothing starts where another listens: status 1, one line, both languages."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with Listening(port=port, workers=workers) as running:
+            said = f"端口 {port} 已被占用 / port {port} is already in use\n"
+            assert running.end() == (1, said)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "said"),
+    [
+        ("192.0.2.1", 0, "192.0.2.1 不是本机的地址 / 192.0.2.1 is no address of this machine\n"),
+        ("127.0.0.1,192.0.2.1", 0, "192.0.2.1 is no address of this machine\n"),
+        ("no.such.invalid", 0, "no.such.invalid is no host name or address\n"),
+        ("x" * 70, 0, "is no host name or address\n"),
+        ("127.0.0.1", 65536, "端口 65536 超出 0 到 65535 / port 65536 is not within 0 to 65535\n"),
+    ],
+)
+def test_an_impossible_address_is_one_sentence(host: str, port: int, said: str) -> None:
+    """What cannot be listened on is said in one line, with status 1."""
+    with Listening(host=host, port=port) as running:
+        status, err = running.end()
+        assert (status, err.count("\n")) == (1, 1)
+        assert err.endswith(said)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_app_that_cannot_start_says_why(workers: int) -> None:
+    """Its own message is all that is written; the status is 1."""
+    with Listening(refusal="数据库打不开 / the store does not open", workers=workers) as running:
+        assert running.urls == []
+        assert running.end() == (1, "数据库打不开 / the store does not open\n")

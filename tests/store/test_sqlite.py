@@ -1,0 +1,135 @@
+"""Reads on SQLite: one turn of the event loop sees one state, and the next turn the newest."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from hupan.model import StoreUnavailable
+from hupan.store.database import Transaction
+from hupan.store.sqlite import connect
+from tests.support.sqlite_files import open_file
+
+READ = "SELECT value FROM counters WHERE name = 'turns'"
+SET = """
+INSERT INTO counters (name, value) VALUES ('turns', ?1)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+
+
+@pytest.fixture
+def beside() -> Iterator[list[apsw.Connection]]:
+    """Connections of another process, closed at the end."""
+    opened: list[apsw.Connection] = []
+    yield opened
+    for connection in opened:
+        connection.close()
+
+
+def test_a_turn_sees_one_state(database: Path, beside: list[apsw.Connection]) -> None:
+    """What is kept between two reads of one turn is seen by the next turn, not by the second."""
+
+    async def read() -> list[object]:
+        async with open_file(database) as engine:
+            beside.append(connect(database))
+            seen: list[object] = []
+            for value in (1, 2):
+                beside[0].execute(SET, (value,)).fetchall()
+                seen.append(await engine.fetch_one(READ))
+            await asyncio.sleep(0)
+            seen.append(await engine.fetch_one(READ))
+            return seen
+
+    assert asyncio.run(read()) == [(1,), (1,), (2,)]
+
+
+def test_whoever_changed_sees_the_change(database: Path) -> None:
+    """However many others read meanwhile, a read after a change finds what it wrote."""
+
+    async def read() -> list[bool]:
+        async with open_file(database) as engine:
+            others = asyncio.Event()
+
+            async def go_on_reading() -> None:
+                while not others.is_set():
+                    await engine.fetch_one(READ)
+                    await asyncio.sleep(0)
+
+            reading = [asyncio.create_task(go_on_reading()) for _ in range(8)]
+            found = []
+            for value in range(200):
+
+                async def change(tx: Transaction, value: int = value) -> None:
+                    await tx.execute(SET, value)
+
+                await engine.run_transaction(change)
+                found.append(await engine.fetch_one(READ) == (value,))
+            others.set()
+            await asyncio.gather(*reading)
+            return found
+
+    assert all(asyncio.run(read()))
+
+
+def test_whoever_was_told_sees_the_change(database: Path) -> None:
+    """A change that one server answered is seen by a request that reaches another one later."""
+
+    async def read() -> list[bool]:
+        async with open_file(database) as first, open_file(database) as second:
+            found = []
+            for value in range(200):
+                await second.fetch_one(READ)
+
+                async def change(tx: Transaction, value: int = value) -> None:
+                    await tx.execute(SET, value)
+
+                await first.run_transaction(change)
+                found.append(await second.fetch_one(READ) == (value,))
+            return found
+
+    assert all(asyncio.run(read()))
+
+
+def test_nothing_is_held_between_turns(database: Path, beside: list[apsw.Connection]) -> None:
+    """An idle server keeps no state of the store alive: the log can be emptied beside it."""
+
+    async def empty() -> object:
+        async with open_file(database) as engine:
+            beside.append(connect(database))
+            beside[0].execute(SET, (1,)).fetchall()
+            await engine.fetch_one(READ)
+            await asyncio.sleep(0)
+            beside[0].set_busy_timeout(0)
+            rows = beside[0].execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return rows[0][0]
+
+    assert asyncio.run(empty()) == 0
+
+
+def test_a_read_that_fails_spoils_no_other(database: Path) -> None:
+    """A statement that cannot run is refused, and the reads around it find their rows."""
+
+    async def read() -> list[object]:
+        async with open_file(database) as engine:
+            await engine.run_transaction(lambda tx: tx.execute(SET, 7))
+            before = await engine.fetch_one(READ)
+            with pytest.raises(StoreUnavailable):
+                await engine.fetch_one("SELECT nothing FROM nowhere")
+            after = await engine.fetch_one(READ)
+            await asyncio.sleep(0)
+            return [before, after, await engine.fetch_one(READ)]
+
+    assert asyncio.run(read()) == [(7,), (7,), (7,)]
+
+
+def test_a_store_closes_within_a_turn(database: Path) -> None:
+    """Closing right after a read neither fails nor leaves the log behind."""
+
+    async def read() -> None:
+        async with open_file(database) as engine:
+            await engine.fetch_one(READ)
+
+    asyncio.run(read())
+    assert not database.with_name(f"{database.name}-wal").exists()

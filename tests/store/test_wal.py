@@ -1,0 +1,144 @@
+"""The write-ahead log is written back and kept small, whatever reads beside it (security R03)."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from hupan.model import StoreUnavailable
+from hupan.store import wal as log_care
+from hupan.store.database import Transaction
+from hupan.store.migrate import migrate_file
+from hupan.store.sqlite import SqliteDatabase
+from hupan.store.wal import wal_path
+from tests.support.other_program import other_program
+from tests.support.sqlite_files import open_file
+
+PATIENCE_SECONDS = 30.0
+LARGE, SMALL = 2**20, 2**18
+WIDE = "UPDATE accounts SET avatar_url = ?1 WHERE id < 200"
+TOUCH = "UPDATE counters SET value = value + 1 WHERE name = 'process'"
+ARRIVE = "INSERT INTO accounts (id, name, invitation_code, registered_at) VALUES (?1, ?2, ?2, 0)"
+pytestmark = pytest.mark.one_engine
+
+
+def touch(tx: Transaction) -> Awaitable[int]:
+    """A small change."""
+    return tx.execute(TOUCH)
+
+
+async def until(condition: Callable[[], bool]) -> bool:
+    """Whether something comes to be within a bound."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110 # of another thread
+        await asyncio.sleep(0.02)
+    return condition()
+
+
+async def fill(engine: SqliteDatabase, path: Path) -> None:
+    """Changes that make a large log while a reader stays."""
+
+    async def arrive(tx: Transaction) -> None:
+        for number in range(200):
+            await tx.execute(ARRIVE, number + 1, f"lake-{number}")
+
+    await engine.run_transaction(arrive)
+    for number in range(100):
+        if wal_path(path).stat().st_size > 2 * LARGE:
+            return
+        text = f"{number:0200}"
+        await engine.run_transaction(lambda tx, text=text: tx.run(WIDE, text))  # type: ignore[misc] # bound now
+
+
+def test_a_log_that_a_reader_held_shrinks_when_it_is_gone(
+    database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told while it is large, counted, and cut without a restart (R03)."""
+    monkeypatch.setattr(log_care, "LARGE_WAL_BYTES", LARGE)
+    monkeypatch.setattr(log_care, "TRUNCATE_WAL_BYTES", SMALL)
+    caplog.set_level(logging.INFO, "hupan.store")
+
+    async def live() -> None:
+        async with open_file(database) as engine:
+            with other_program(database) as reader:
+                reader.run("BEGIN")
+                reader.run("SELECT count(*) FROM accounts")
+                await fill(engine, database)
+                assert engine.stats().wal_bytes > LARGE
+                assert await until(lambda: "has grown" in caplog.text)
+                reader.run("ROLLBACK")
+            assert await until(lambda: engine.stats().wal_bytes <= SMALL)
+            assert await until(lambda: "has shrunk" in caplog.text)
+            await engine.run_transaction(touch)
+
+    asyncio.run(live())
+
+
+def test_a_file_that_was_moved_away_takes_no_change(
+    database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No success is answered that the next start would not find; put back, it goes on (X9)."""
+    aside = database.with_name("aside.db")
+
+    async def live() -> None:
+        async with open_file(database) as engine:
+            await engine.run_transaction(touch)
+            database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match="moved away"):
+                    await engine.run_transaction(touch)
+            with pytest.raises(StoreUnavailable, match="moved away"):
+                await engine.check()
+            aside.rename(database)
+            await engine.run_transaction(touch)
+            await engine.check()
+
+    asyncio.run(live())
+    assert caplog.text.count("moved away") == 1
+
+
+def test_a_file_that_was_replaced_takes_no_change(database: Path) -> None:
+    """A backup that is put in its place is another file; so is a log that was taken away (X9)."""
+    migrate_file(database)
+    backup = database.with_name("backup.db")
+    backup.write_bytes(database.read_bytes())
+
+    async def replaced() -> None:
+        engine = SqliteDatabase(database)
+        await engine.run_transaction(touch)
+        backup.replace(database)
+        with pytest.raises(StoreUnavailable, match="replaced"):
+            await engine.run_transaction(touch)
+        await engine.close()
+
+    async def without_log() -> None:
+        engine = SqliteDatabase(database)
+        await engine.run_transaction(touch)
+        wal_path(database).unlink()
+        with pytest.raises(StoreUnavailable, match="replaced"):
+            await engine.run_transaction(touch)
+        await engine.close()
+
+    asyncio.run(replaced())
+    for end in ("-wal", "-shm"):
+        database.with_name(f"{database.name}{end}").unlink(missing_ok=True)
+    asyncio.run(without_log())
+
+
+def test_reads_end_when_the_file_is_gone(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads look once a second (X9)."""
+    monkeypatch.setattr("hupan.store.sqlite.FILE_CHECK_SECONDS", 0.0)
+    aside = database.with_name("aside.db")
+
+    async def live() -> None:
+        async with open_file(database) as engine:
+            assert await engine.fetch_one("SELECT 1") == (1,)
+            database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
+            await asyncio.sleep(0)  # a turn sees one state
+            with pytest.raises(StoreUnavailable, match="moved away"):
+                await engine.fetch_one("SELECT 1")
+
+    asyncio.run(live())

@@ -1,0 +1,35 @@
+"""Reads the lines of authentication events from what a server wrote (docs/events.md)."""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+
+from tests.support.answers import Answer
+from tests.support.servers import Server
+
+LINE = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) INFO hupan\.auth (.*)$", re.MULTILINE)
+PAIR = re.compile(r'([a-z]+)=("(?:[^"\\]|\\.)*"|\S+)')
+WAIT_SECONDS = 30.0
+
+
+def read_pairs(text: str) -> dict[str, str]:
+    """The fields of a line; `-` is read as it stands."""
+    pairs = PAIR.findall(text)
+    return {key: json.loads(value) if value[0] == '"' else value for key, value in pairs}
+
+
+def events(text: str) -> list[dict[str, str]]:
+    """Every event in a log, oldest first, each with the time of its line."""
+    return [{"time": at, **read_pairs(pairs)} for at, pairs in LINE.findall(text)]
+
+
+def event_of(server: Server, answer: Answer) -> Mapping[str, str]:
+    """The one event of the request that an answer belongs to."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        mine = [e for e in events(server.output()) if e.get("request") == str(answer.request_id)]
+        if mine or time.monotonic() > deadline:
+            assert len(mine) == 1, mine
+            return mine[0]
+        time.sleep(0.05)

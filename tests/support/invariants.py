@@ -1,0 +1,138 @@
+"""J1 to J8 over a store, whichever engine it is on, and over HTTP (security 3).
+
+`Rows` is a way to ask the store: SQL that both engines read, without parameters, to rows. Use
+`rows_of(place)` for a place of `tests.support.stores`, or hand in what you have.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeAlias
+
+from hupan.crypto import sha256_digest
+from hupan.store.database import Row
+from tests.support.fault_clients import Asker
+from tests.support.journal import Facts, Journal
+from tests.support.stores import STORES, open_engine
+
+NOT_SIGNED_IN = -101
+MOST_TRIES = 5
+Rows: TypeAlias = Callable[[str], list[Row]]
+
+
+def rows_of(place: Path) -> Rows:
+    """The rows of a store while its server runs, or while none does."""
+
+    async def ask(sql: str) -> list[Row]:
+        async with open_engine(place) as engine:
+            return await engine.fetch_all(sql)
+
+    return lambda sql: asyncio.run(ask(sql))
+
+
+def session_key(token: str) -> tuple[str, str]:
+    """The key of the fact that a token opens its account: `-> account id`, None once it ended."""
+    return ("session", sha256_digest(token).hex())
+
+
+def snapshot(rows: Rows) -> Facts:
+    """All facts of a store.
+
+    ("phone" | "email", target) -> "taken"; ("name", account id) -> nickname;
+    ("coins", account id) -> "entries:cents"; ("session", hash in hex) -> account id;
+    ("code", target) -> "live"; ("remark", "account id/friend id") -> name.
+    """
+    facts: Facts = {}
+    for kind, value in rows("SELECT kind, value FROM identities"):
+        facts[(kind, value)] = "taken"
+    for account, name, cents in rows("SELECT id, name, coin_cents FROM accounts"):
+        facts[("name", str(account))] = name
+        facts[("coins", str(account))] = f"0:{cents}"
+    newest = "SELECT account_id, max(number), count(*) FROM coin_entries GROUP BY account_id"
+    for account, _, entries in rows(newest):
+        cents = str(facts[("coins", str(account))]).partition(":")[2]
+        facts[("coins", str(account))] = f"{entries}:{cents}"
+    for account, token_hash in rows("SELECT account_id, token_hash FROM sessions"):
+        facts[("session", bytes(token_hash).hex())] = str(account)
+    for (target,) in rows("SELECT target FROM codes"):
+        facts[("code", target)] = "live"
+    for account, friend, name in rows("SELECT account_id, friend_id, name FROM remarks"):
+        facts[("remark", f"{account}/{friend}")] = name
+    return facts
+
+
+def broken(rows: Rows) -> list[str]:
+    """What breaks J3, J4, J5 or J7 in a store; [] when all is well."""
+    return [*broken_coins(rows), *broken_identities(rows), *broken_codes(rows), *broken_file(rows)]
+
+
+def broken_coins(rows: Rows) -> list[str]:
+    """J3: chains without a gap, sums of zero, nothing below zero, balances that follow."""
+    faults: list[str] = []
+    left: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for account, number, before, change, after, counter in rows(
+        "SELECT account_id, number, before_cents, change_cents, after_cents, counter_cents "
+        "FROM coin_entries ORDER BY account_id, number"
+    ):
+        if (number - 1, before) != left[account]:
+            faults.append(f"J3: entry {number} of {account} does not follow {left[account]}")
+        if before + change != after or change + counter != 0 or after < 0 or change == 0:
+            faults.append(f"J3: entry {number} of {account} does not add up")
+        left[account] = (number, after)
+    for account, cents in rows("SELECT id, coin_cents FROM accounts"):
+        if cents != left[account][1]:
+            faults.append(f"J3: {account} has {cents}, its journal {left[account][1]}")
+    keys = Counter(rows("SELECT account_id, key FROM coin_entries"))
+    return faults + [f"J3: {key} acted {times} times" for key, times in keys.items() if times > 1]
+
+
+def broken_identities(rows: Rows) -> list[str]:
+    """J4: a number and an address are one account's, which shows what it owns."""
+    owned = {
+        (kind, value): account
+        for kind, value, account in rows("SELECT kind, value, account_id FROM identities")
+        if kind != "invitation"
+    }
+    faults: list[str] = []
+    shown: dict[tuple[str, str], int] = {}
+    for account, phone, email in rows("SELECT id, phone, email FROM accounts"):
+        for kind, value in (("phone", phone), ("email", email.lower())):
+            if value and shown.setdefault((kind, value), account) != account:
+                faults.append(f"J4: two accounts show a {kind}: {account}, {shown[kind, value]}")
+    if shown != owned:
+        faults.append(f"J4: shown and owned differ: {set(shown.items()) ^ set(owned.items())}")
+    return faults
+
+
+def broken_codes(rows: Rows) -> list[str]:
+    """J5: no code had more than its five tries."""
+    tries = rows("SELECT target, attempts FROM codes")
+    return [f"J5: {target} had {count} tries" for target, count in tries if count > MOST_TRIES]
+
+
+def broken_file(rows: Rows) -> list[str]:
+    """J7: the file itself; PostgreSQL's are its own matter."""
+    if STORES.engine != "sqlite":
+        return []
+    told = [row for row in rows("PRAGMA integrity_check") if row != ("ok",)]
+    return [f"J7: {row}" for row in told + rows("PRAGMA foreign_key_check")]
+
+
+def differences(journal: Journal, rows: Rows) -> list[str]:
+    """J1, J2, and J6 as far as the store tells: what was acknowledged against what is there."""
+    return journal.differences(snapshot(rows))
+
+
+def wrong_answers(
+    asker: Asker, *, live: Iterable[str] = (), ended: Iterable[str] = ()
+) -> list[str]:
+    """J1 and J6 over HTTP: tokens that were handed out work, and those that ended never again."""
+    wrong = [f"J1: a live token got {code}" for code in _codes(asker, live) if code != 1]
+    return wrong + [
+        f"J6: an ended token got {code}" for code in _codes(asker, ended) if code != NOT_SIGNED_IN
+    ]
+
+
+def _codes(asker: Asker, tokens: Iterable[str]) -> list[int]:
+    return [asker.own_info(token).code for token in tokens]

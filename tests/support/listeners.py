@@ -1,0 +1,111 @@
+"""A listener in a process of its own, and a peer that says raw bytes to it."""
+
+import json
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+from types import TracebackType
+from typing import Self
+
+PATIENCE_SECONDS = 20.0
+_APPS = pathlib.Path(__file__).with_name("asgi_apps.py")
+
+
+class Listening:
+    """A running process that serves `asgi_apps.app`."""
+
+    def __init__(self, **said: object) -> None:
+        command = [sys.executable, str(_APPS), json.dumps(said)]
+        self.process = subprocess.Popen(  # noqa: S603  # our own script
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self._peers: list[Peer] = []
+        self.urls: list[str] = json.loads(self._out_line() or "[]")
+
+    def _out_line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def err_line(self) -> str:
+        """The next line on stderr; waits for it."""
+        assert self.process.stderr is not None
+        return self.process.stderr.readline().rstrip()
+
+    def connect(self) -> "Peer":
+        """A new connection to it."""
+        port = int(self.urls[0].rpartition(":")[2])
+        peer = Peer(socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS))
+        self._peers.append(peer)
+        return peer
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Asks for the end."""
+        self.process.send_signal(number)
+
+    def end(self) -> tuple[int, str]:
+        """Waits for the end: the exit status and the rest of stderr."""
+        _, err = self.process.communicate(timeout=PATIENCE_SECONDS)
+        return self.process.returncode, err
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        for peer in self._peers:
+            peer.connection.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate(timeout=PATIENCE_SECONDS)
+
+
+class Peer:
+    """The client's end of a connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._held = b""
+
+    def say(self, data: bytes) -> Self:
+        """Sends bytes as they are."""
+        self.connection.sendall(data)
+        return self
+
+    def run(self, path: str, *, body: bytes = b"") -> str:
+        """One whole request and the body of its answer."""
+        head = f"POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n\r\n"
+        return self.say(head.encode() + body).answer()[1]
+
+    def answer(self) -> tuple[int, str]:
+        """The next answer: its status and its body."""
+        while b"\r\n\r\n" not in self._held:
+            self._more()
+        head, _, self._held = self._held.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        size = int(length[1]) if length else 0
+        while len(self._held) < size:
+            self._more()
+        body, self._held = self._held[:size], self._held[size:]
+        return int(head.split(b" ")[1]), body.decode()
+
+    def rest(self) -> bytes:
+        """All that comes until the server closes; a server that does not is a timeout."""
+        try:
+            while data := self.connection.recv(65536):
+                self._held += data
+        except ConnectionResetError:
+            pass
+        return self._held
+
+    def _more(self) -> None:
+        data = self.connection.recv(65536)
+        if not data:
+            raise EOFError(self._held)
+        self._held += data

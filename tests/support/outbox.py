@@ -1,0 +1,144 @@
+"""An outbox with its courier, on a store of its own, and senders that do as they are told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from hupan.addresses import ContactAddress
+from hupan.crypto import KEY_BYTES, SecretBox
+from hupan.delivery.sender import Message
+from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter
+from hupan.model import Channel
+from hupan.ratelimit.stored import StoredLimiter
+from hupan.rng import SystemRandomSource
+from hupan.store.database import Database, Transaction
+from hupan.store.outbox import CODE_PRIORITY, OutboxMessage, insert_message
+from tests.support.stores import open_engine
+
+NOW = 2_000_000_000
+LIFE_SECONDS = 300
+DAY = 86_400
+ANY = "notice-phone-changed"
+PHONE = ContactAddress("sms", "13800138000", "13800138000")
+MAIL = ContactAddress("email", "who@example.com", "Who@example.com")
+
+
+class HandClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = float(NOW)
+
+    def now(self) -> float:
+        """The time it was set to."""
+        return self.time
+
+
+class Sender:
+    """Fails as it is told, then sends."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.tries = 0
+        self.sent: list[Message] = []
+
+    async def send(self, message: Message) -> None:
+        """Raises the next failure, or takes the message."""
+        self.tries += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(message)
+
+    async def close(self) -> None:
+        """Holds nothing."""
+
+
+class Office:
+    """An outbox with its courier."""
+
+    def __init__(
+        self, engine: Database, sender: Sender, budget: NoticeBudget | None = None
+    ) -> None:
+        self.engine = engine
+        self.clock = HandClock()
+        self.secret_box = SecretBox(b"k" * KEY_BYTES)
+        self.messages = OutboxWriter(self.secret_box, SystemRandomSource())
+        self.notices = NoticeQueue(self.messages, lambda: None, StoredLimiter(enabled=True))
+        self.outbox_worker = OutboxWorker(
+            engine, self.clock, self.secret_box, {"sms": sender, "email": sender}, budget=budget
+        )
+
+    async def put(
+        self, code: str = "012345", purpose: str = "code", to: ContactAddress = PHONE
+    ) -> None:
+        """Has a code sent."""
+        now = int(self.clock.now())
+        await self.engine.run_transaction(
+            lambda tx: self.messages.enqueue_code(
+                tx, to, purpose, code, now=now, expires_at=now + LIFE_SECONDS
+            )
+        )
+
+    async def tell(self, purpose: str, *targets: ContactAddress) -> None:
+        """Has targets told something."""
+        now = int(self.clock.now())
+        await self.engine.run_transaction(
+            lambda tx: self.notices.enqueue(tx, targets, purpose, now=now)
+        )
+
+    async def fill(self, number: int, priority: int, channel: Channel = "email") -> None:
+        """Put many notices into the outbox, each to somebody else."""
+        now = int(self.clock.now())
+
+        async def change(tx: Transaction) -> None:
+            for at in range(number):
+                address = f"{priority}-{at}@example.com"
+                await insert_message(
+                    tx,
+                    OutboxMessage(
+                        address, f"{at}", channel, ANY, b"", now, now + DAY, priority=priority
+                    ),
+                )
+
+        await self.engine.run_transaction(change)
+
+    async def waiting(self, priority: int = CODE_PRIORITY) -> list[str]:
+        """The targets of messages of a priority, in the order in which they are due."""
+        sql = "SELECT target FROM outbox WHERE priority = ?1 ORDER BY due_at, created_at, target"
+        return [row[0] for row in await self.engine.fetch_all(sql, priority)]
+
+    async def after(self, seconds: float) -> int:
+        """Moves the clock and sends what is due then."""
+        self.clock.time += seconds
+        return await self.outbox_worker.send_due()
+
+
+@asynccontextmanager
+async def office(
+    path: Path, sender: Sender, budget: NoticeBudget | None = None
+) -> AsyncIterator[Office]:
+    """An office on a store of its own."""
+    async with open_engine(path) as engine:
+        yield Office(engine, sender, budget)
+
+
+class Hanging(Sender):
+    """Hangs until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def send(self, message: Message) -> None:
+        """Takes the message once it may."""
+        self.tries += 1
+        await self.go.wait()
+        self.sent.append(message)
+
+
+async def until(what: Callable[[], bool]) -> None:
+    """Waits until something has come true."""
+    async with asyncio.timeout(10):
+        while not what():  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0.001)

@@ -1,0 +1,97 @@
+"""A PostgreSQL server with a synchronous standby: real processes on loopback.
+
+Asks a PostgreSQL store for rows, beside the servers that use it.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from hupan.store.database import Row
+from hupan.store.postgres import PostgresDatabase
+from hupan.store.postgres_pool import PostgresDsn, make_pool
+from tests.support.ports import LOOPBACK
+from tests.support.postgres import USER, Cluster
+
+STORE = "lake"
+STANDBY = "standby"
+WAIT_SECONDS = 60.0
+_DURABLE = {"wal_level": "replica", "max_connections": "100", "shared_buffers": "32MB"}
+
+
+class Pair:
+    """A primary, and a standby that has each commit before the client hears of it."""
+
+    def __init__(self) -> None:
+        self.primary = Cluster(_DURABLE)
+        self.standby = Cluster(_DURABLE)
+
+    def __enter__(self) -> Self:
+        """Start both, and wait until commits wait for the standby."""
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End both."""
+        self.close()
+
+    def url(self) -> str:
+        """Both hosts, and the store that is on them."""
+        hosts = ",".join(f"{LOOPBACK}:{each.port}" for each in (self.primary, self.standby))
+        return f"postgresql://{USER}@{hosts}/{STORE}"
+
+    def promote(self) -> None:
+        """Make the standby take writes."""
+        assert self.standby.sql("SELECT pg_promote(true, 60)") == "t"
+
+    def close(self) -> None:
+        """End both and remove their folders."""
+        self.primary.close()
+        self.standby.close()
+
+    def _start(self) -> None:
+        self.primary.initialise()
+        self.primary.start()
+        self.primary.sql(f"CREATE DATABASE {STORE}")
+        self._copy()
+        self.standby.start()
+        # After the copy: the standby, once promoted, must wait for nobody.
+        self.primary.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}'")
+        self.primary.sql("SELECT pg_reload_conf()")
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.primary.sql("SELECT sync_state FROM pg_stat_replication") != "sync":
+            assert time.monotonic() < deadline, "the standby does not follow"
+            time.sleep(0.1)
+
+    def _copy(self) -> None:
+        home = f"host={LOOPBACK} port={self.primary.port} user={USER}"
+        self.standby.binaries.run(
+            *("pg_basebackup", "-D", str(self.standby.data), "-X", "stream", "-c", "fast"),
+            *("--no-sync", "-R", "-d", f"{home} application_name={STANDBY}"),
+        )
+        os.chmod(self.standby.data, 0o700)  # noqa: PTH101 - as PostgreSQL asks
+
+
+def rows_on(url: str) -> Callable[[str], list[Row]]:
+    """The rows of a query, as tuples."""
+
+    async def ask(sql: str) -> list[Row]:
+        engine = PostgresDatabase(await make_pool(PostgresDsn(url)))
+        try:
+            return [tuple(row) for row in await engine.fetch_all(sql)]
+        finally:
+            await engine.close()
+
+    return lambda sql: asyncio.run(ask(sql))

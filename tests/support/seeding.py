@@ -1,0 +1,23 @@
+"""The sandbox's door for packs of data (design 8)."""
+
+from dataclasses import dataclass
+
+from tests.support.client import WireClient
+
+
+@dataclass(frozen=True)
+class Member:
+    """An account of a pack, with all that is needed to sign in to it."""
+
+    id: str
+    phone: str
+    email: str
+    password: str
+    token: str
+
+
+def seed(wire: WireClient, pack: str, number: int) -> list[Member]:
+    """Put a pack into the sandbox; return the accounts that it made."""
+    reply = wire.request("POST", "/sandbox/seed", {"pack": pack, "number": number})
+    assert reply.is_success, (pack, reply.status_code, reply.text)
+    return [Member(**made) for made in reply.json()]

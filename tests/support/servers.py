@@ -1,0 +1,167 @@
+"""A real server process for tests: a free port of 127.0.0.1, stopped by its own process id."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.stores import STORES
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+SETTLE_SECONDS = 2.0
+QUIET_SECONDS = 0.1
+
+
+class Server:
+    """One `hupan` process, as a user would start it.
+
+    Args:
+        command: the sub-command, `sandbox` or `serve`.
+        arguments: what follows `--port N` on the command line, e.g. `"--data-dir", path`.
+        environment: variables added to those of the test run.
+        within: a command that ends in becoming the one that follows it, such as `unshare`.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        within: Sequence[str] = (),
+    ) -> None:
+        self.port = free_port()
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self._home = Path(tempfile.mkdtemp(prefix="hupan-test-"))
+        self._log = self._home / "output.txt"
+        self._command = [
+            *within,
+            str(Path(sys.executable).with_name("hupan")),
+            command,
+            "--port",
+            str(self.port),
+            *arguments,
+            *STORES.options(_data_dir(arguments)),
+        ]
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start the process and wait until it answers.
+
+        Raises:
+            RuntimeError: it ended or stayed silent; the message carries its output.
+        """
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the process and remove its folder."""
+        self.close()
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process, once started."""
+        if self._process is None:
+            raise RuntimeError("the server was not started")
+        return self._process
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process that was started is still alive."""
+        return self.process.poll() is None
+
+    def output(self) -> str:
+        """Return all that the process has written to its two outputs so far.
+
+        A server writes from a thread, behind its answers: this waits until nothing more comes.
+        """
+        text = self._written()
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(QUIET_SECONDS)
+            before, text = text, self._written()
+            if text == before:
+                break
+        return text
+
+    def _written(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def start(self) -> None:
+        """Start the process (again, on the same port) and wait for `/healthz`."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own executable, fixed arguments
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                cwd=self._home,
+            )
+        self._await_health()
+
+    def stop(self) -> int:
+        """End the process politely, then by force after a bound; return its exit status."""
+        if self.is_running:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def kill(self) -> int:
+        """End the process at once, as a crash would; return its exit status."""
+        self.process.kill()
+        return self.process.wait(STOP_SECONDS)
+
+    def close(self) -> None:
+        """Stop the process if it runs, and remove its folder."""
+        if self._process is not None:
+            self.stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _await_health(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        with httpx.Client(base_url=self.url, trust_env=False, timeout=2) as http:
+            while time.monotonic() < deadline:
+                if not self.is_running:
+                    msg = f"the server ended at its start:\n{self.output()}"
+                    raise RuntimeError(msg)
+                if _is_healthy(http):
+                    return
+                time.sleep(0.05)
+        msg = f"no /healthz within {START_SECONDS} s:\n{self.output()}"
+        raise RuntimeError(msg)
+
+
+def _data_dir(arguments: tuple[str, ...]) -> Path | None:
+    if "--data-dir" not in arguments:
+        return None
+    return Path(arguments[arguments.index("--data-dir") + 1])
+
+
+def _is_healthy(http: httpx.Client) -> bool:
+    try:
+        return http.get("/healthz").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False

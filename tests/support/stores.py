@@ -1,0 +1,200 @@
+"""The store that a test runs on: a SQLite file, or a database of its own on PostgreSQL.
+
+A test names a place, as a path. Under `sqlite` a file lies there; under `postgres` the path stands
+for a database that was copied from an empty store, and is dropped after the test.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import asyncpg
+
+from hupan.store.database import Database, DatabaseStats, Result, Row, Transaction, Value
+from hupan.store.migrate import migrate_file
+from hupan.store.postgres import PostgresDatabase
+from hupan.store.postgres_migrate import migrate_postgres
+from hupan.store.postgres_pool import PoolSize, PostgresDsn, make_pool
+from hupan.store.sqlite import SqliteDatabase
+from tests.support.postgres import Cluster
+
+EngineName: TypeAlias = Literal["sqlite", "postgres"]
+ENGINES: tuple[EngineName, ...] = ("sqlite", "postgres")
+TEMPLATE = "empty"
+WAIT_SECONDS = 120
+T = TypeVar("T")
+
+
+class Databases:
+    """Makes and drops the databases of one cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+        self._connection = self.wait(self._prepare())
+        self._made = 0
+
+    def make(self, template: str = TEMPLATE) -> str:
+        """Make a database with an empty store in it, or without any; give its name."""
+        self._made += 1
+        name = f"store{self._made}"
+        self.wait(self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        return name
+
+    def discard(self, name: str) -> None:
+        """Drop a database, whoever is still connected."""
+        self.wait(self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+
+    def close(self) -> None:
+        """End the connection and the thread."""
+        self.wait(self._connection.close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(WAIT_SECONDS)
+        self.loop.close()
+
+    async def _prepare(self) -> "asyncpg.Connection[asyncpg.Record]":
+        connection = await asyncpg.connect(self.cluster.url())
+        await connection.execute(f"CREATE DATABASE {TEMPLATE}")
+        pool = await make_pool(PostgresDsn(self.cluster.url(TEMPLATE)))
+        await migrate_postgres(pool)
+        await pool.close()
+        return connection
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something on the loop of the databases; it must not be called there."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(WAIT_SECONDS)
+
+
+@dataclass
+class Stores:
+    """What the running test stands on; the fixture `engine` sets it."""
+
+    engine: EngineName = "sqlite"
+    databases: Databases | None = None
+    names: dict[Path, str] = field(default_factory=dict)
+    unnamed: int = 0
+    opened: list["LoopsEngine"] = field(default_factory=list)
+
+    def url(self, place: Path) -> str:
+        """The URL of the database that a place stands for; it is made when it is first named."""
+        assert self.databases is not None
+        if place not in self.names:
+            self.names[place] = self.databases.make()
+        return self.databases.cluster.url(self.names[place])
+
+    def options(self, data_dir: Path | None) -> list[str]:
+        """What a server's command line says of the store, beside the folder of its data."""
+        if self.engine == "sqlite":
+            return []
+        if set_already := os.environ.get("HUPAN_DATABASE"):
+            return ["--database", set_already]
+        if data_dir is None:
+            self.unnamed += 1
+            data_dir = Path(f"unnamed-{self.unnamed}")
+        return ["--database", self.url(data_dir / "hupan.db")]
+
+    def environment(self, data_dir: Path) -> dict[str, str]:
+        """What a command's environment says of the store that a server on this folder has."""
+        options = self.options(data_dir)
+        return {"HUPAN_DATABASE": options[1]} if options else {}
+
+    def setting(self, place: Path) -> str:
+        """The setting `database` of a server in this process; "" for a file beside its data."""
+        return "" if self.engine == "sqlite" else self.url(place)
+
+    def reset(self, place: Path) -> None:
+        """Drop the database of a place, if it has one."""
+        if self.databases is not None and place in self.names:
+            self.databases.discard(self.names.pop(place))
+
+    @contextmanager
+    def dropped_after(self) -> Iterator[None]:
+        """Databases that are made within are dropped at the end."""
+        before = set(self.names)
+        try:
+            yield
+        finally:
+            for engine in self.opened:  # also those that a test left open, as a crash would
+                engine.end()
+            self.opened.clear()
+            for place in set(self.names) - before:
+                self.reset(place)
+
+
+STORES = Stores()
+
+
+def make_engine(place: Path) -> Database:
+    """An open store, empty when the place is named for the first time."""
+    if STORES.engine == "sqlite":
+        migrate_file(place)
+    return open_store(place)
+
+
+def open_store(place: Path) -> Database:
+    """An open store that was made before, which a server may have open too."""
+    if STORES.engine == "postgres":
+        assert STORES.databases is not None
+        STORES.opened.append(LoopsEngine(STORES.url(place), STORES.databases))
+        return STORES.opened[-1]
+    return SqliteDatabase(place)
+
+
+@asynccontextmanager
+async def open_engine(place: Path) -> AsyncIterator[Database]:
+    """An open store, closed at the end."""
+    engine = make_engine(place)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+class LoopsEngine:
+    """A store on PostgreSQL for tests that use one event loop after another: it has its own."""
+
+    def __init__(self, url: str, databases: Databases) -> None:
+        self._databases = databases
+        self._engine = PostgresDatabase(
+            databases.wait(make_pool(PostgresDsn(url), PoolSize(max_connections=8)))
+        )
+
+    async def fetch_one(self, sql: str, *values: Value) -> Row | None:
+        """The first row, or None."""
+        return await self._there(self._engine.fetch_one(sql, *values))
+
+    async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
+        """Every row."""
+        return await self._there(self._engine.fetch_all(sql, *values))
+
+    async def run_transaction(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Run `work` in a transaction, on another thread than the caller's, as SQLite does."""
+        return await self._there(self._engine.run_transaction(work))
+
+    async def check(self) -> None:
+        """Ask the server."""
+        await self._there(self._engine.check())
+
+    def stats(self) -> DatabaseStats:
+        """What was done so far."""
+        return self._engine.stats()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._there(self._engine.close())
+
+    def end(self) -> None:
+        """Close the connections, from any thread but the databases' own."""
+        self._databases.wait(self._engine.close())
+
+    async def _there(self, work: Coroutine[Any, Any, T]) -> T:
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(work, self._databases.loop)
+        )

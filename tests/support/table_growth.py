@@ -1,0 +1,133 @@
+"""Operations that make each table grow, and the rows that remain."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+import pytest
+
+from hupan.domain.coins import Coins
+from hupan.domain.contacts import MAX_CONTACT_CHANGES
+from hupan.domain.devices import MAX_DEVICES_WITH_SETTINGS as MOST_SET_DEVICES
+from hupan.domain.devices import DeviceSettings
+from hupan.domain.invitations import Invitations
+from hupan.domain.sessions import MAX_KNOWN_DEVICES, Device
+from hupan.domain.timekeeping import DayCalendar
+from hupan.errors import TooManyTries
+from hupan.model import AccountId
+from hupan.rules import InvitationRules, SessionPolicy
+from hupan.store.contacts import list_contact_changes
+from hupan.store.database import Transaction
+from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS, log_out_number
+from tests.support.holding import Holding
+from tests.support.lives import SHANGHAI
+
+Grow: TypeAlias = Callable[[Holding, AccountId], Awaitable[object]]
+PHONE, EMAIL = "13900000001", "own@example.com"
+MORE = 10
+NEWEST = "SELECT max(number) FROM sessions WHERE account_id = ?1"
+
+
+async def end_one(account: AccountId, number: int, now: int, tx: Transaction) -> None:
+    """End a session as an operator does."""
+    assert await log_out_number(tx, account, number, now) == 1
+
+
+def on(number: int) -> Device:
+    """A device."""
+    return Device(f"device {number}", "android")
+
+
+async def sign_in_everywhere(home: Holding, account: AccountId) -> None:
+    """On one device after the other, a second apart."""
+    for number in range(MAX_KNOWN_DEVICES + MORE):
+        home.clock.time += 1
+        await home.session(account, on(number))
+
+
+async def sign_in_and_out(home: Holding, account: AccountId) -> None:
+    """Again and again on one device."""
+    for _ in range(MAX_LOGGED_OUT_TOKENS + MORE):
+        home.clock.time += 1
+        await home.sessions.logout(await home.session(account))
+
+
+async def change_phone(home: Holding, account: AccountId) -> None:
+    """To one number after the other, until that is refused; the code is not used up."""
+    session = await home.session(account)
+    for number in range(MAX_CONTACT_CHANGES):
+        phone = f"138{number:08}"
+        await home.contacts.change_phone(session, phone, await home.code(phone))
+    code = await home.code("13700000000")
+    with pytest.raises(TooManyTries):
+        await home.contacts.change_phone(session, "13700000000", code)
+    oldest = (await list_contact_changes(home.engine, account))[-1]
+    assert oldest.old_address == PHONE  # an operator can still undo the first one
+
+
+async def identify(home: Holding, account: AccountId) -> None:
+    """Change what is bound some times, and the invitation code once."""
+    session = await home.session(account)
+    for number in range(MORE):
+        phone = f"138{number:08}"
+        await home.contacts.change_phone(session, phone, await home.code(phone))
+    rules = InvitationRules()
+    coins = Coins(home.engine, home.clock)
+    invitations = Invitations(home.engine, home.clock, DayCalendar(SHANGHAI), coins, rules)
+    await invitations.change_code(account, "lake2026")
+
+
+async def prove(home: Holding, account: AccountId) -> None:
+    """Prove both targets again and again."""
+    session = await home.session(account)
+    for _ in range(MORE):
+        await home.contacts.change_phone(session, PHONE, await home.code(PHONE))
+        await home.contacts.change_email(session, EMAIL, await home.code(EMAIL))
+
+
+async def ask(home: Holding, account: AccountId) -> None:
+    """Ask for codes to one number."""
+    del account
+    for _ in range(MORE):
+        await home.code(PHONE)
+
+
+async def hide_modules(home: Holding, account: AccountId) -> None:
+    """On one device after the other."""
+    settings = DeviceSettings(home.engine, home.clock)
+    for number in range(MOST_SET_DEVICES + MORE):
+        await settings.set_ignored_modules(account, f"device {number}", "10")
+
+
+async def set_notifications(home: Holding, account: AccountId) -> None:
+    """On one device after the other."""
+    settings = DeviceSettings(home.engine, home.clock)
+    for number in range(MOST_SET_DEVICES + MORE):
+        await settings.set_notification(account, f"device {number}", "id", is_open=1, type_=0)
+
+
+GROWN: Mapping[str, tuple[Grow, int]] = {
+    "sessions": (sign_in_everywhere, SessionPolicy().max_sessions),
+    "devices": (sign_in_everywhere, MAX_KNOWN_DEVICES),
+    "left_sessions": (sign_in_and_out, MAX_LOGGED_OUT_TOKENS),
+    "contact_changes": (change_phone, MAX_CONTACT_CHANGES),
+    "identities": (identify, 4),
+    "step_ups": (prove, 2),
+    "codes": (ask, 1),
+    "ignored_modules": (hide_modules, MOST_SET_DEVICES),
+    "notification_settings": (set_notifications, MOST_SET_DEVICES),
+}
+"""How a table is made to grow, and how many rows are left of one account or target."""
+OTHERWISE: Mapping[str, str] = {
+    "accounts": "tests/ratelimit/test_send_limits.py",
+    "spent_captchas": "tests/domain/test_maintenance.py",
+    "tallies": "tests/domain/test_maintenance.py",
+    "outbox": "tests/domain/test_outbox.py",
+    "profiles": "tests/domain/test_personal_data.py",
+    "remarks": "tests/domain/test_remarks.py",
+    "invitation_changes": "tests/domain/test_invitations.py",
+    "invitations": "tests/domain/test_invitations.py",
+    "inviters": "tests/domain/test_invitations.py",
+    "coin_entries": "tests/domain/test_profile_edits.py",
+    "coin_refusals": "tests/domain/test_maintenance.py",
+}
+"""Tables whose bound another file of tests reaches."""

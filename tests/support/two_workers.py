@@ -1,0 +1,61 @@
+"""A server of two worker processes, and clients connected to a chosen one."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from hupan.crypto import SecretBox, load_or_create_key
+from tests.support.client import WireClient
+from tests.support.lives import Lives, open_lives
+from tests.support.servers import Server
+
+MOST_CONNECTIONS = 200
+REQUESTS_OF_A_PROCESS = 2**36
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the server's data lie."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    """A server of two processes on one SQLite file."""
+    arguments = ("--workers", "2", "--data-dir", str(folder))
+    unlimited = {"HUPAN_LIMITS_ENABLED": "false"}  # the load comes from one address
+    with Server("serve", *arguments, environment=unlimited) as running:
+        yield running
+
+
+@contextmanager
+def third_process(folder: Path) -> Iterator[Lives]:
+    """The store as another process has it: an engine of its own, with the server's key."""
+    with open_lives(
+        folder / "hupan.db", seal=SecretBox(load_or_create_key(folder / "secret.key"))
+    ) as home:
+        home.clock.time = time.time()
+        yield home
+
+
+def process_of(client: WireClient) -> int:
+    """The number of the process that a client's one connection leads to (wire.md 1.8)."""
+    return client.post("user/medal").request_id // REQUESTS_OF_A_PROCESS
+
+
+@contextmanager
+def one_of_each(server: Server) -> Iterator[tuple[WireClient, WireClient]]:
+    """Two clients, each with a connection kept open to a process of its own."""
+    with ExitStack() as stack:
+        found: dict[int, WireClient] = {}
+        for _ in range(MOST_CONNECTIONS):
+            client = stack.enter_context(WireClient(server, kept=1))
+            found.setdefault(process_of(client), client)
+            if len(found) == 2:
+                break
+        first, second = found.values()
+        yield first, second
+        assert {process_of(first), process_of(second)} == set(found)

@@ -1,0 +1,155 @@
+"""A request that only asks writes nothing: no counter, no day, no time of the clock.
+
+Whole servers without their background work, asked through their ASGI app, with a clock that stands.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from hupan.application import Server, build_server
+from hupan.config import Settings
+from hupan.domain.sessions import Device
+from hupan.environment import Environment
+from hupan.rng import SystemRandomSource
+from hupan.store.database import Transaction
+from hupan.store.migrate import migrate_file
+from tests.support import pb
+from tests.support.stores import STORES
+from tests.support.world import StandingClock
+
+FIRST = 1_000_001
+DAY_SECONDS = 86_400
+TIMES = 20
+
+
+class Question(NamedTuple):
+    """One request that only asks."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    query: bytes = b""
+
+
+QUESTIONS = [
+    Question("GET", "/v1/user/info"),
+    Question("POST", "/v1/user/get-user", pb.text(2, str(FIRST))),
+    Question("POST", "/v1/user/get-user-data"),
+    Question("GET", "/v1/user/clients"),
+    Question("POST", "/v1/user/medal"),
+    Question("POST", "/v1/user/gold-coin-increase-decrease-record", b'{"size":10,"page":1}'),
+    Question("POST", "/v1/user/invite/invite-progress"),
+    Question("POST", "/v1/user/recommend-category-list", b'{"appChannel":""}'),
+    Question("POST", "/v1/user/recommend"),
+    Question("POST", "/v1/user/get-user-show-adv"),
+    Question("GET", "/web/v1/user/info"),
+    Question("GET", "/web/v1/user/homepage", query=f"userId={FIRST}".encode()),
+]
+
+
+class Asked:
+    """A server, one account that is signed in, and the clock."""
+
+    def __init__(self, server: Server, clock: StandingClock, token: str) -> None:
+        self._server = server
+        self.clock = clock
+        self._token = token
+
+    @property
+    def changes(self) -> int:
+        """How many changes the store has kept so far."""
+        return self._server.infrastructure.database.stats().committed_changes
+
+    async def run(self, question: Question, token: str | None = None) -> Mapping[bytes, bytes]:
+        """Send a request; give the headers of the answer."""
+        said: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": question.body, "more_body": False}
+
+        async def send(message: Any) -> None:  # noqa: ANN401 - whatever the server sends
+            said.append(message)
+
+        sent = self._token if token is None else token
+        scope = {
+            "type": "http",
+            "method": question.method,
+            "path": question.path,
+            "query_string": question.query,
+            "headers": [(b"token", sent.encode())],
+            "client": ("127.0.0.1", 1),
+        }
+        await self._server.dispatcher(scope, receive, send)
+        return dict(said[0]["headers"])
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Asked]:
+    """A server on a new store."""
+    settings = Settings(data_dir=folder, database=STORES.setting(folder))
+    if not settings.is_postgres:
+        migrate_file(settings.database_path)
+    clock = StandingClock()
+    server = await build_server(
+        settings, Environment(clock, lambda _purpose: SystemRandomSource(), {})
+    )
+
+    async def arrive(tx: Transaction) -> str:
+        account = await server.infrastructure.accounts.create(tx, phone=None, email=None)
+        return await server.infrastructure.sessions.open(tx, account.id, Device("d", "android"))
+
+    try:
+        yield Asked(server, clock, await server.infrastructure.database.run_transaction(arrive))
+    finally:
+        await server.stop()
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.path)
+def test_a_question_writes_nothing(tmp_path: Path, question: Question) -> None:
+    """However often it is asked, once the day is counted."""
+
+    async def ask() -> tuple[int, bytes]:
+        async with opened(tmp_path) as asked:
+            await asked.run(QUESTIONS[0])
+            before = asked.changes
+            for _ in range(TIMES):
+                answer = await asked.run(question)
+            return asked.changes - before, answer[b"x-result"]
+
+    assert asyncio.run(ask()) == (0, b"ok")
+
+
+def test_a_day_is_counted_by_its_first_request(tmp_path: Path) -> None:
+    """That one writes once; all others of the day write nothing."""
+
+    async def ask() -> list[int]:
+        async with opened(tmp_path) as asked:
+            changes = [asked.changes]
+            for _ in range(3):
+                for _ in range(TIMES):
+                    await asked.run(QUESTIONS[0])
+                changes.append(asked.changes)
+                asked.clock.time += DAY_SECONDS
+            return [after - before for before, after in pairwise(changes)]
+
+    assert asyncio.run(ask()) == [1, 1, 1]
+
+
+def test_a_refused_token_writes_nothing(tmp_path: Path) -> None:
+    """Guessing tokens costs the disk nothing."""
+
+    async def ask() -> tuple[int, bytes]:
+        async with opened(tmp_path) as asked:
+            before = asked.changes
+            for n in range(TIMES):
+                token = f"{n:08x}-0000-4000-8000-000000000000"
+                answer = await asked.run(QUESTIONS[0], token)
+            return asked.changes - before, answer[b"x-result"]
+
+    assert asyncio.run(ask()) == (0, b"unauthenticated")
