@@ -1,5 +1,6 @@
 """Fixtures that start real servers, and both engines for every test that touches a store."""
 
+import os
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -9,6 +10,8 @@ from tests.support.postgres import Cluster
 from tests.support.servers import Server
 from tests.support.stores import ENGINES, STORES, Databases, EngineName
 
+# Before `hupan.cli` is imported, here and in every child process.
+os.environ["HUPAN_LANG"] = "zh"
 OUTPUT_TAIL = 6000
 STORELESS = (
     *("bench", "captcha", "config", "delivery", "geoip"),

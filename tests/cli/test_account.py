@@ -64,7 +64,7 @@ def test_an_account_is_made_and_found(data: Path) -> None:
     ):
         assert told(data, "account", "show", who) == made
     table = run(data, "account", "show", "1000001").stdout
-    for word in ("湖边", "13900000001", "Lin@example.com", "至 until"):
+    for word in ("湖边", "13900000001", "Lin@example.com", "至 "):
         assert word in table
 
 
@@ -89,7 +89,7 @@ def test_accounts_are_listed_page_by_page(data: Path) -> None:
     first = run(data, "account", "list", "--limit", "2", "--json")
     assert [row["nickname"] for row in json.loads(first.stdout)] == ["第4个", "第3个"]
     assert "共 5 个" in first.stderr
-    assert "go on with --after 1000004" in first.stderr
+    assert "其余用 --after 1000004" in first.stderr
     assert listed(data, "--limit", "2", "--after", "1000004") == ["第2个", "第1个"]
     last = run(data, "account", "list", "--after", "1000002")
     assert "第0个" in last.stdout
@@ -158,7 +158,7 @@ def test_bans(data: Path) -> None:
     ban = ("account", "ban", "1000001", "--reason", "刷屏")
     banned = told(data, *ban)
     assert (banned["banned"], banned["bannedUntil"], banned["banReason"]) == (True, None, "刷屏")
-    assert "永久 for good" in run(data, "account", "show", "1000001").stdout
+    assert "永久" in run(data, "account", "show", "1000001").stdout
     assert told(data, *ban, "--until", "2100-01-01")["bannedUntil"] == 4_102_416_000
     assert told(data, *ban, "--until", "2100-01-01T00:00Z")["bannedUntil"] == 4_102_444_800
     assert told(data, *ban, "--days", "1")["banned"] is True
@@ -183,7 +183,7 @@ def test_vip(data: Path) -> None:
     assert told(data, *vip, "--until", "2100-01-01")["vipUntil"] == 4_102_416_000
     ended = told(data, *vip, "--end")
     assert ended["vip"] is False
-    assert "已过期 expired" in run(data, "account", "show", "1000001").stdout
+    assert "已过期 " in run(data, "account", "show", "1000001").stdout
     assert run(data, *vip).exit_code == 2
     assert run(data, *vip, "--end", "--days", "1").exit_code == 2
     assert "days" in refused(data, *vip, "--days", "-1")

@@ -54,24 +54,24 @@ def test_check_without_a_file() -> None:
     """Defaults alone are right."""
     status, told, _ = run("config", "check")
     assert status == 0
-    assert told.splitlines()[1] == "OK the settings are right (there is no file)"
+    assert told == "OK 设置正确（没有配置文件）\n"
 
 
 def test_check_names_the_file() -> None:
-    """The file that was read is told, in Chinese first."""
+    """The file that was read is named."""
     Path("mine.toml").write_text("port = 1\n", encoding="utf-8")
     status, told, _ = run("config", "check", "--config", "mine.toml")
-    assert (status, told) == (0, "OK 设置正确：mine.toml\nOK the settings are right: mine.toml\n")
+    assert (status, told) == (0, "OK 设置正确：mine.toml\n")
 
 
 def test_check_tells_every_problem() -> None:
-    """All problems stand on standard error, two lines each; the status is 1."""
+    """All problems stand on standard error, a line each; the status is 1."""
     Path("hupan.toml").write_text("[smtp]\nprot = 1\n", encoding="utf-8")
     status, told, problems = run("config", "check", HUPAN_PORT="x", HUPAN_BRAND="")
     assert (status, told) == (1, "")
-    english = problems.splitlines()[1::2]
-    assert [line.split(":")[0] for line in english] == ["smtp_prot", "port", "brand"]
-    assert "did you mean smtp_port?" in english[0]
+    lines = problems.splitlines()
+    assert [line.split("：")[0] for line in lines] == ["smtp_prot", "port", "brand"]
+    assert "是否想写 smtp_port？" in lines[0]
     assert "Traceback" not in problems
 
 
@@ -80,7 +80,7 @@ def test_show_refuses_what_check_refuses(arguments: list[str]) -> None:
     """Values that cannot be used are not shown as if they were in force."""
     status, told, problems = run("config", *arguments, HUPAN_PORT="x")
     assert (status, told) == (1, "")
-    assert "port: expected" in problems
+    assert "port：应为" in problems
 
 
 def test_show_as_json() -> None:

@@ -45,7 +45,7 @@ def test_a_full_disk(folder: Path, command: str) -> None:
     status, _, told = shell(folder, f'"$HUPAN" {command} > /dev/full')
     assert status == 1
     assert len(told.splitlines()) == 1
-    assert told.startswith("系统报错 / the system says: ")
+    assert told.startswith("系统错误：")
     assert "No space left" in told
     assert shell(folder, f'"$HUPAN" {command} > /dev/full 2> /dev/full')[0] == 1
 

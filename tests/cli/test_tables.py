@@ -1,19 +1,67 @@
-"""Tables on a terminal that is too narrow for them."""
+"""Tables on terminals of any width."""
 
 import pytest
 
 from hupan.cli.output import Column, print_table
+from hupan.cli.text import cell_width, wrap_cells
 
 pytestmark = pytest.mark.one_engine
 
+COLUMNS = {
+    "id": Column("编号"),
+    "nickname": Column("昵称", wraps=True),
+    "number": Column("序号"),
+    "email": Column("邮箱", wraps=True),
+    "hidden": Column("更多", wide_only=True),
+}
+ROW = {
+    "id": "1000000001",
+    "nickname": "东湖之畔的白鹭与芦苇" * 3,
+    "number": 123_456_789,
+    "email": "a.very.long.address.of.somebody@mail.example.org",
+    "hidden": "x" * 12,
+}
 
-def test_a_narrow_terminal_cuts_nothing_off(
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 240])
+@pytest.mark.parametrize("wide", [False, True])
+def test_no_line_is_wider_than_the_terminal(
+    width: int, wide: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ids and numbers stay whole; long texts go on in the next line, and nothing is left out."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_table(COLUMNS, [ROW, ROW], wide=wide)
+    shown = capsys.readouterr().out
+    assert all(cell_width(line) <= width for line in shown.splitlines())
+    assert shown.count("1000000001") == shown.count("123456789") == 2
+    assert shown.count("鹭") == 6
+    assert shown.count("x" * 12) == 2 * wide
+
+
+def test_a_table_has_its_headings_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What does not fit goes on in the next line."""
-    monkeypatch.setattr("hupan.cli.output._PIPE_WIDTH_COLUMNS", 30)
-    values = {name: name * 12 for name in "abcd"}
-    print_table({name: Column(name, wraps=True) for name in values}, [values])
-    told = capsys.readouterr().out
-    assert "…" not in told
-    assert all(told.count(name) == 13 for name in values)  # the heading, too
+    """Where the terminal is wide enough for one; its columns stand below each other in cells."""
+    monkeypatch.setenv("COLUMNS", "80")
+    print_table(COLUMNS, [ROW, ROW])
+    head, rule, first, *_ = capsys.readouterr().out.splitlines()
+    assert head.split() == ["编号", "昵称", "序号", "邮箱"]
+    assert set(rule) == {"─", " "}
+    assert cell_width(first[: first.index("123456789")]) == cell_width(head[: head.index("序号")])
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("", 10, [""]),
+        ("a lake of herons", 8, ["a lake", "of", "herons"]),
+        ("东湖之畔", 4, ["东湖", "之畔"]),
+        ("东湖，白鹭。", 6, ["东湖，", "白鹭。"]),
+        ("abcdefghij", 4, ["abcd", "efgh", "ij"]),
+        ("一\n二", 10, ["一", "二"]),
+        ("湖", 1, ["湖"]),
+    ],
+)
+def test_text_is_wrapped_by_cells(text: str, width: int, lines: list[str]) -> None:
+    """A Chinese character takes two cells; closing punctuation does not begin a line."""
+    assert wrap_cells(text, width) == lines

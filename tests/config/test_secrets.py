@@ -72,7 +72,7 @@ def test_a_secret_and_its_file_in_one_source_are_refused() -> None:
     """Nobody has to guess which of the two counts."""
     private("password", CANARY)
     told = refusal({"HUPAN_SMTP_PASSWORD": "x", "HUPAN_SMTP_PASSWORD_FILE": "password"})
-    assert "smtp_password: expected to be set once in one place" in told
+    assert "smtp_password: expected to be set once in a source" in told
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o610, 0o644, 0o777])

@@ -199,12 +199,15 @@ def test_all_problems_are_told_together() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({"workers": 0}, {"HUPAN_DATA_DIR": ""})
     assert [item.name for item in caught.value.problems] == ["port", "data_dir", "workers"]
-    assert str(caught.value).splitlines() == [
+    text = caught.value.localized
+    assert text.zh.splitlines() == [
         "port：应为 0 到 65535 的整数；来自 配置文件 hupan.toml，其值为 'x'",
-        "port: expected a whole number from 0 to 65535; from the file hupan.toml, where it is 'x'",
         "data_dir：应为 路径；来自 环境变量 HUPAN_DATA_DIR，其值为 ''",
-        "data_dir: expected a path; from the variable HUPAN_DATA_DIR, where it is ''",
         "workers：应为 1 到 64 的整数；来自 命令行参数 --workers，其值为 0",
+    ]
+    assert text.en.splitlines() == [
+        "port: expected a whole number from 0 to 65535; from the file hupan.toml, where it is 'x'",
+        "data_dir: expected a path; from the variable HUPAN_DATA_DIR, where it is ''",
         "workers: expected a whole number from 1 to 64; from the option --workers, where it is 0",
     ]
 

@@ -19,25 +19,32 @@ def printed(message: Message) -> str:
     [
         (
             sms(),
-            "✉ 短信 SMS  13800138000  验证码 code 493817  (5 分钟内有效 valid 5 min)\n",
+            "✉ 短信  13800138000  验证码 493817  (5 分钟内有效)\n",
         ),
         (
             mail(to="lin@example.org", purpose="reset"),
-            "✉ 邮件 e-mail  lin@example.org  重设密码 reset 493817  (5 分钟内有效 valid 5 min)\n",
+            "✉ 邮件  lin@example.org  重设密码 493817  (5 分钟内有效)\n",
         ),
         (
             mail(purpose="notice-password-changed", code=""),
-            "✉ 邮件 e-mail  lin.yue@example.org  湖畔 密码已更改 Password changed\n",
+            "✉ 邮件  lin.yue@example.org  湖畔 密码已更改 Password changed\n",
         ),
         (
             sms(purpose="notice-account-cancelled", code=""),
-            "✉ 短信 SMS  13800138000  【湖畔】您的账号已注销。如非本人操作，请尽快联系管理员。\n",
+            "✉ 短信  13800138000  【湖畔】您的账号已注销。如非本人操作，请尽快联系管理员。\n",
         ),
     ],
 )
 def test_message_is_one_readable_line(message: Message, line: str) -> None:
     """Whoever runs the server reads channel, target and code at one glance."""
     assert printed(message) == line
+
+
+def test_the_labels_are_english_where_the_terminal_is() -> None:
+    """The line of a code holds one language."""
+    stream = io.StringIO()
+    send(ConsoleSender(stream, english=True), sms())
+    assert stream.getvalue() == "✉ SMS  13800138000  code 493817  (valid 5 min)\n"
 
 
 def test_target_cannot_move_the_cursor() -> None:
@@ -53,7 +60,8 @@ def test_terminal_without_chinese_still_shows_the_code() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     send(ConsoleSender(stream), sms())
-    assert b"code 493817" in raw.getvalue()
+    assert b"493817" in raw.getvalue()
+    assert b"\\u9a8c" in raw.getvalue()
 
 
 def test_default_is_the_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

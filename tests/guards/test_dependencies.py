@@ -24,6 +24,7 @@ STOOD_ON = {
     "asyncpg": "connect_utils: which of several hosts may be written to",
     "httptools": "what it calls when, its leniencies, and where an offer ended",
     "protobuf": "internal.api_implementation: which back end reads",
+    "typer": "_click: its errors and its formatter of help, said in the terminal's language",
     "uvicorn": "its connection and its request are base classes of the listener's",
 }
 INNER = re.compile(r"^(?:_.*|internal|.*_impl|connect_utils)$")

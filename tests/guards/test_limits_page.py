@@ -47,7 +47,7 @@ def test_the_table_prints_the_defaults_of_the_settings(page: str) -> None:
     """What stands beside a setting's name is that setting's own default, in its own unit."""
     cells = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \|", page, re.MULTILINE))
     defaults = {
-        line.setting: str(getattr(Settings(), line.setting) or "不限 any") for line in LIMITS
+        line.setting: str(getattr(Settings(), line.setting) or "unlimited") for line in LIMITS
     }
     assert {name: cells[name] for name in defaults} == defaults
 

@@ -19,6 +19,8 @@ MAY_SEARCH = {
     "config/types.py": "looks for what must stand nowhere in a setting",
     "config/types.py": "looks for a password anywhere in a text that is shown",
     "config/types.py": "reads the beginning and the hosts of an address piece by piece",
+    "cli/help.py": "translates the parser's own messages",
+    "cli/text.py": "takes a text apart where a line may end",
     "delivery/sms_options.py": "finds the charset in a header, the parts of an own pattern",
     "delivery/sms_options.py": "finds what may be a key in the operator's own body",
     "delivery/texts.py": "blots out what is private in the words of a gateway",
@@ -33,6 +35,8 @@ MAY_SEARCH = {
 }
 # `\d`, `\w` and `\s` know every script unless the pattern says ASCII or is of bytes.
 MAY_HAVE_CLASSES = {
+    "cli/help.py": "the parser's own messages",
+    "cli/text.py": "a line may end at blanks of every script",
     "logs.py": "blots out rather more than less",
     "config/types.py": "takes rather too much for an address than too little",
     "delivery/sms_options.py": "an operator's own pattern, and a header of the gateway",

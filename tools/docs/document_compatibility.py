@@ -26,19 +26,19 @@ _HEAD: dict[Language, str] = {
 
 English · [中文](compatibility.zh-CN.md)
 
-Hupan answers every endpoint that Yunhu clients are known to call for accounts. This page says where
-each line of the contract comes from, and in what Hupan differs from the public service or from the
-published reference. [protocol.md](protocol.md) has the messages and the codes.
+Hupan implements every account endpoint that Yunhu clients are known to call. This page says where
+each endpoint comes from, and where Hupan differs from the public service or the published
+reference. [protocol.md](protocol.md) has the messages and the codes.
 
-Made from the contract; do not edit:
+Generated from the contract; do not edit:
 `python -m tools.docs.document compatibility > docs/compatibility.md`.
 
-- **Source**: R, the published reference says so. C, read in the code of real clients. D, our
-  decision, where nobody outside the public service knows or where we chose otherwise.
-- **Access**: *none*, no token needed. *any token*, any token that is not empty passes, and a valid
-  one says who asks. *session*, the token of a live session. *VIP*, likewise, and VIP in force.
-  *session or left*, a live session's or one that signed out before.
-- **web** is chosen by a host name that begins with `chat-web-go.`, or by the path prefix `/web`.
+- **Source**: R, the published reference. C, the code of real clients. D, our decision, where the
+  behaviour of the public service is unknown or where we chose a different one.
+- **Access**: *none*, no token needed. *any token*, any non-empty token; a valid one identifies the
+  viewer. *session*, the token of a live session. *VIP*, a live session and VIP in force.
+  *session or logged out*, the token of a live or logged-out session.
+- **web** is selected by a host name that begins with `chat-web-go.`, or by the path prefix `/web`.
 
 ## Endpoints
 
@@ -73,11 +73,11 @@ _ACCESS: dict[type, dict[Language, str]] = {
     OptionalSession: {"en": "any token", "zh": "任意令牌"},
     RequiredSession: {"en": "session", "zh": "会话"},
     RequiredVip: {"en": "VIP", "zh": "VIP"},
-    AllowLoggedOut: {"en": "session or left", "zh": "会话或已退出"},
+    AllowLoggedOut: {"en": "session or logged out", "zh": "会话或已退出"},
 }
 
 _TITLES: dict[Language, tuple[str, str]] = {
-    "en": ("Of all endpoints", "Of single endpoints"),
+    "en": ("All endpoints", "Single endpoints"),
     "zh": ("所有接口", "单个接口"),
 }
 

@@ -23,7 +23,7 @@ _ATTRIBUTE = re.compile(r"^    (\w+): ", re.MULTILINE)
 
 
 def with_nested_messages(forms: Iterable[type[Struct]]) -> list[type[Struct]]:
-    """The forms and those that they are made of, each once, in the order of their first use."""
+    """Return the messages and those nested in them, each once, in the order of their first use."""
     found: dict[type[Struct], None] = {}
     for form in forms:
         if form not in found:
@@ -33,10 +33,10 @@ def with_nested_messages(forms: Iterable[type[Struct]]) -> list[type[Struct]]:
 
 
 def describe_message(form: type[Struct], *, is_request: bool) -> str:
-    """A form's docstring and the table of its fields; an answer always has all of them.
+    """Return the docstring of a message and the table of its fields; a response has all of them.
 
     Raises:
-        ValueError: the docstring speaks of an attribute that is not there.
+        ValueError: the docstring describes an attribute that does not exist.
     """
     prose, meanings = _docstring(form)
     names = ["field", "type", *(["required"] if is_request else []), "meaning"]
@@ -51,7 +51,6 @@ def describe_message(form: type[Struct], *, is_request: bool) -> str:
 
 
 def _docstring(form: type[Struct]) -> tuple[str, dict[str, str]]:
-    """The prose, and what it says of single attributes."""
     prose, _, attributes = inspect.cleandoc(form.__doc__ or "").partition("\n\nAttributes:\n")
     parts = _ATTRIBUTE.split(attributes)[1:]
     meanings = {
@@ -77,12 +76,12 @@ def _required_text(field: Field) -> str:
 
 
 def _describe_type(form: Type | CustomType) -> str:
-    """A type and its bounds in words.
+    """Describe a type and its bounds.
 
     Raises:
-        TypeError: the contract has a type that this page cannot tell so far.
+        TypeError: the contract has a type without a description.
     """
-    if isinstance(form, Metadata):  # a mark for our own code, such as that a text is a secret
+    if isinstance(form, Metadata):  # a mark for our own code, such as a secret
         form = form.type
     match form:
         case StructType():
@@ -94,9 +93,9 @@ def _describe_type(form: Type | CustomType) -> str:
                 f'"{value}"' if value == "" else f"`{value}`" for value in form.values
             )
         case StrType():
-            return "text" + (f", at most {form.max_length}" if form.max_length else "")
+            return "string" + (f", at most {form.max_length}" if form.max_length else "")
         case IntType():
-            return "whole number" + (f", {form.ge} to {form.le}" if form.le is not None else "")
+            return "integer" + (f", {form.ge} to {form.le}" if form.le is not None else "")
         case DecimalType():
             return "number, at most two decimals"
     raise TypeError(form)

@@ -18,23 +18,23 @@ PROTO = Path(__file__).parents[2] / "proto" / "hupan.proto"
 _HEAD = """\
 # The protocol
 
-What goes over the wire between chat clients and Hupan: the codes and the messages. The endpoints
-that use them stand in [compatibility.md](compatibility.md); what a citation such as `wire.md 4`
-means, in [wire-rules.md](wire-rules.md).
+The codes and messages between chat clients and Hupan. The endpoints are listed in
+[compatibility.md](compatibility.md), citations such as `wire.md 4` in
+[wire-rules.md](wire-rules.md).
 
-Made from the contract; do not edit:
+Generated from the contract; do not edit:
 `python -m tools.docs.document protocol > docs/protocol.md`.
 
 - **Token**: in the header `token`, raw.
 - **JSON**: a success is `{"code": 1, "data": {…}, "msg": "success"}`, without `data` where there
-  is nothing to say; a failure is `{"code": n, "msg": "…"}`. A GET has its fields in the query.
-- **Protobuf**: every answer has a `status`; a failure is the endpoint's own answer with nothing but
-  the status, but `-101` for a missing token, which is JSON.
-- **Language**: `msg` is to be shown as it is: Chinese, or English with `Accept-Language: en`.
-- **Headers** of answers: `x-request-id` names the request, as `status.number` does;
+  is none; a failure is `{"code": n, "msg": "…"}`. A GET has its fields in the query.
+- **Protobuf**: every response has a `status`; a failure is the endpoint's own response with only
+  the status, except `-101` for a missing token, which is JSON.
+- **Language**: clients show `msg` as it is: Chinese, or English with `Accept-Language: en`.
+- **Response headers**: `x-request-id` identifies the request, like `status.number`;
   `x-result` is the class of the outcome: `ok`, `refused`, `unauthenticated`, `limited`, `error`.
-- **Times** are unix seconds, texts of time are `YYYY-MM-DD hh:mm:ss` in the server's zone.
-- Unknown keys and fields are ignored. The length of a text is counted in characters.
+- **Times** are unix seconds; times as text are `YYYY-MM-DD hh:mm:ss` in the server's time zone.
+- Unknown keys and fields are ignored. The length of a string is counted in characters.
 
 ## Codes
 
@@ -59,8 +59,8 @@ _CODES_HEAD = "| code | when | zh | en | result |\n|---|---|---|---|---|\n"
 _PROTOBUF = """
 ## Protobuf messages
 
-Field numbers are what clients rely on. In requests, a field that is absent and one that is empty
-are the same; an empty `id`, `name` or `url` is refused (1100).
+Clients rely on the field numbers. In requests, an absent field is the same as an empty one; an
+empty `id`, `name` or `url` is refused (1100).
 
 ```proto
 """
@@ -70,8 +70,8 @@ _JSON = """\
 
 ## JSON messages
 
-Requests as they come, answers as they stand in `data`. The bounds keep floods out; what a value
-must look like besides is told where it is said of an endpoint or a field.
+Requests are the whole body or query, responses the content of `data`. The bounds only keep
+oversized input out; further rules are given with the endpoint or the field.
 """
 
 
@@ -109,7 +109,7 @@ def when(error: type[AppError]) -> str:
 
 
 def _message_types() -> list[type[Struct]]:
-    """The JSON requests and answers in the order of the endpoints; those with nothing left out."""
+    """Return the JSON messages that have fields, in the order of the endpoints."""
     forms = (form for line in ENDPOINTS for form in (line.request, line.response))
     return [form for form in forms if issubclass(form, Struct) and form.__struct_fields__]
 
@@ -122,9 +122,8 @@ def _message_section(form: type[Struct]) -> str:
 
 
 def _uses(form: type[Struct], line: Endpoint[Any, Any, Any]) -> list[str]:
-    """What an endpoint uses a form for."""
     name = f"{'web ' if line.surface == 'web' else ''}{line.method} `{line.path}`"
     return [
         *([f"Request of {name}"] if line.request is form else []),
-        *([f"Answer of {name}"] if line.response is form else []),
+        *([f"Response of {name}"] if line.response is form else []),
     ]

@@ -7,30 +7,31 @@ from pathlib import Path
 from hupan.admin.limits import limit_rows
 from hupan.admin.views import AdminRow
 from hupan.config import Settings
+from hupan.localized import LocalizedText
 from tools.docs.table_bounds import buffer_rows, table_rows
 
 LIMITS_BEGIN, LIMITS_END = "<!-- table -->\n", "<!-- end of the table -->\n"
 TABLES_BEGIN, TABLES_END = "<!-- tables of the store -->\n", "<!-- end of the tables -->\n"
 BUFFERS_BEGIN, BUFFERS_END = "<!-- buffers -->\n", "<!-- end of the buffers -->\n"
 _LIMITS_HEAD = """
-| 设置 Setting | 默认 Default | 时间 How long | 限制谁 Who | 内容 What | 计数于 Counted |
+| Setting | Default | Window | Limits each | What it limits | Counted in |
 |---|---|---|---|---|---|
 """
 _TABLES_HEAD = """
-| Table | Rows of each | At most | Kept by |
+| Table | Rows of each | Maximum | Bounded by |
 |---|---|---|---|
 """
 _BUFFERS_HEAD = """
-| Queue or buffer of a process | At most | Beyond |
+| Queue or buffer of a process | Maximum | Beyond |
 |---|---|---|
 """
 
 
 def limits_page(page: str) -> str:
-    """A page with its tables between the marks, as the program has them.
+    """Return a page with the program's tables between the marks.
 
     Raises:
-        ValueError: the page has not all marks.
+        ValueError: a mark is missing.
     """
     limits = _LIMITS_HEAD + "".join(map(_limit_line, limit_rows(Settings())))
     page = _replace_between(page, LIMITS_BEGIN, LIMITS_END, limits)
@@ -42,14 +43,18 @@ def _replace_between(page: str, begin: str, end: str, text: str) -> str:
     before, begins, rest = page.partition(begin)
     _, ends, after = rest.partition(end)
     if not (begins and ends):
-        raise ValueError("no marks of a table")
+        raise ValueError("the marks of a table are missing")
     return f"{before}{begin}{text}\n{end}{after}"
 
 
 def _limit_line(row: AdminRow) -> str:
-    cells = (f"`{row['setting']}`", *(row[f"{name}Text"] for name in ("most", "time", "who")))
-    what = escape(str(row["whatText"]), quote=False).replace("\n", "<br>")
-    return f"| {' | '.join(map(str, (*cells, what, row['keptText'])))} |\n"
+    cells = [_english(row[f"{name}Text"]) for name in ("most", "time", "who", "what", "kept")]
+    return f"| `{row['setting']}` | {' | '.join(cells)} |\n"
+
+
+def _english(value: object) -> str:
+    text = value.en if isinstance(value, LocalizedText) else str(value)
+    return escape(text, quote=False)
 
 
 if __name__ == "__main__":

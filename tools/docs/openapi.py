@@ -1,6 +1,6 @@
 """Makes docs/openapi.json from the table of endpoints: OpenAPI 3.1, for machines.
 
-What schemas cannot say, such as the sameness of answers, stands in docs/protocol.md.
+docs/protocol.md has what schemas cannot express.
 """
 
 import inspect
@@ -30,10 +30,10 @@ _VERSION = "1"
 _REFERENCE = "#/components/schemas/{name}"
 _PROTOBUF = "application/x-protobuf"
 _BYTES: Schema = {"schema": {"type": "string", "contentMediaType": _PROTOBUF}}
-_DECIMAL: Schema = {"type": "string", "format": "decimal"}  # how the library tells of it
+_DECIMAL: Schema = {"type": "string", "format": "decimal"}  # as the library describes it
 _FAILURE: Schema = {
     "type": "object",
-    "description": "The token is missing, or the request was refused. No `data` (wire.md 1.6).",
+    "description": "The token is missing, or the request failed. No `data` (wire.md 1.6).",
     "properties": {
         "code": {"enum": sorted({error.code for error in APP_ERRORS})},
         "msg": {"type": "string", "minLength": 1},
@@ -44,7 +44,7 @@ _FAILURE: Schema = {
 
 
 def openapi_document() -> str:
-    """The whole document as JSON."""
+    """Return the document as JSON."""
     forms = {form for line in ENDPOINTS for form in (line.request, line.response)}
     paths: Schema = {}
     for line in ENDPOINTS:
@@ -63,7 +63,7 @@ def openapi_document() -> str:
 
 
 def _schemas(forms: set[type]) -> Schema:
-    """The messages; those of answers have just the keys that are told."""
+    """Return the schemas of the messages; those of responses have no further keys."""
     structs = sorted((form for form in forms if issubclass(form, Struct)), key=lambda f: f.__name__)
     _, found = msgspec.json.schema_components(structs, ref_template=_REFERENCE)
     requests = {line.request.__name__ for line in ENDPOINTS}
@@ -94,7 +94,10 @@ def _operation(line: Line) -> Schema:
     }
     if line.method == "POST":
         content = {"application/json": {"schema": _ref("Failure")}}
-        operation["responses"]["413"] = {"description": "Too long a body.", "content": content}
+        operation["responses"]["413"] = {
+            "description": "The body is too large.",
+            "content": content,
+        }
     return operation
 
 
@@ -115,7 +118,7 @@ def _request_content(request: type[Struct] | type[Message]) -> Schema:
 
 
 def _response_content(line: Line) -> Schema:
-    """A protobuf endpoint answers in JSON where it was asked so, or without a token."""
+    """A protobuf endpoint responds in JSON to a JSON request, or without a token."""
     if not issubclass(line.response, Message):
         return {"application/json": {"schema": {"oneOf": [_success(line), _ref("Failure")]}}}
     forms = [_ref("Failure")]

@@ -18,10 +18,10 @@ _TYPES: dict[int, dict[str, Any]] = {
 
 
 def protobuf_schema(message: type[Message]) -> dict[str, Any]:
-    """A message as an object.
+    """Return the schema of a message.
 
     Raises:
-        KeyError: the contract has a type that this document cannot tell so far.
+        KeyError: the contract has a type without a schema.
     """
     return _object(message.DESCRIPTOR.fields)
 
@@ -31,7 +31,7 @@ def _object(fields: Sequence[Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {field.name: _field(field) for field in fields},
-        # A request may leave any field out; one that is needed is then refused as a value.
+        # A request may omit any field; a required one is then refused by its value.
         "required": [field.name for field in fields if is_answer and field.name == "status"],
     }
 

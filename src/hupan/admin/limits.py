@@ -71,8 +71,8 @@ def _ignored_line(zh: str, en: str) -> LocalizedText:
 
 
 _SUBJECT_LABELS: Mapping[LimitSubject, LocalizedText] = {
-    "target": LocalizedText("号码或邮箱", "target"),
-    "numbers": LocalizedText("相邻号码", "adjacent numbers"),
+    "target": LocalizedText("手机号或邮箱", "phone number or e-mail address"),
+    "numbers": LocalizedText("相邻号码", "group of adjacent numbers"),
     "server": LocalizedText("全服务器", "server"),
     "address": LocalizedText("IP 地址", "IP address"),
     "subnet": LocalizedText("IPv6 /56", "IPv6 /56"),
@@ -130,7 +130,6 @@ def counter_row(contact: ContactAddress, counter: RateCounter, settings: Setting
 def _limit_row(limit: LimitDefinition, settings: Settings) -> AdminRow:
     max_events = limit.setting_value(settings) if settings.limits_enabled else 0
     seconds = 0 if limit.lock_seconds else limit.window_seconds
-    meaning = SETTINGS[limit.setting].help
     return {
         "setting": limit.setting,
         "name": limit.name,
@@ -140,12 +139,12 @@ def _limit_row(limit: LimitDefinition, settings: Settings) -> AdminRow:
         "lockSeconds": limit.lock_seconds,
         "exact": limit.exact,
         "whoText": _SUBJECT_LABELS[limit.subject],
-        "whatText": LocalizedText(meaning.zh, meaning.en),
+        "whatText": SETTINGS[limit.setting].help,
         "mostText": max_events or LocalizedText("不限", "unlimited"),
         "timeText": _format_duration(seconds) if seconds else _format_lock(),
-        "keptText": LocalizedText("数据库", "store")
+        "keptText": LocalizedText("数据库", "database")
         if limit.exact
-        else LocalizedText("每进程", "each process"),
+        else LocalizedText("各进程内存", "memory of each process"),
     }
 
 

@@ -56,6 +56,32 @@ UntilOption: TypeAlias = Annotated[
     ),
 ]
 ChoiceOption: TypeAlias = Annotated[VisibilityChoice | None, typer.Option(show_default=False)]
+FindOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="TEXT",
+        help=say(
+            "昵称、手机号、邮箱的开头，或编号。",
+            "Beginning of a nickname, phone number or e-mail address; or an id.",
+        ),
+    ),
+]
+SinceOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help=say("此时起注册。", "Registered at this time or later."),
+        show_default=False,
+    ),
+]
+AfterOption: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=_MAX_ACCOUNT_ID,
+        help=say("接在此编号之后，即更早的账号。", "Continue after this id, with older accounts."),
+    ),
+]
 app = make_group(
     say(
         "管理账号，可在服务器运行时使用。账号用编号、手机号或邮箱指明。",
@@ -103,16 +129,7 @@ def show(
 )
 def list_accounts(  # noqa: PLR0913 # each one is an option
     *,
-    find: Annotated[
-        str,
-        typer.Option(
-            metavar="TEXT",
-            help=say(
-                "昵称、手机号、邮箱的开头，或编号。",
-                "Beginning of a nickname, phone number or e-mail address; or an id.",
-            ),
-        ),
-    ] = "",
+    find: FindOption = "",
     banned: Annotated[
         bool, typer.Option("--banned", help=say("仅封禁中。", "Only banned accounts."))
     ] = False,
@@ -122,24 +139,8 @@ def list_accounts(  # noqa: PLR0913 # each one is an option
     cancelled: Annotated[
         bool, typer.Option("--cancelled", help=say("仅已注销。", "Only cancelled accounts."))
     ] = False,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help=say("此时起注册。", "Registered at this time or later."),
-            show_default=False,
-        ),
-    ] = None,
-    after: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=_MAX_ACCOUNT_ID,
-            help=say(
-                "接在此编号之后，即更早的账号。", "Continue after this id, with older accounts."
-            ),
-        ),
-    ] = 0,
+    since: SinceOption = None,
+    after: AfterOption = 0,
     limit: Annotated[
         int,
         typer.Option(min=1, max=10_000, help=say("最多列出几个。", "Maximum number of accounts.")),

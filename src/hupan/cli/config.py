@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-import sys
 import time
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from typing import Annotated
 
 import typer
@@ -18,7 +18,7 @@ from hupan.admin.config_check import (
 from hupan.admin.limits import exemption_lines
 from hupan.cli.help import make_group
 from hupan.cli.language import say, say_text
-from hupan.cli.output import exit_on_error, print_json
+from hupan.cli.output import Column, exit_on_error, print_json, print_table
 from hupan.cli.run import (
     ConfigOption,
     JsonOption,
@@ -28,10 +28,16 @@ from hupan.cli.run import (
 from hupan.config import LoadedSettings, Settings
 from hupan.config.load import escape_unprintable
 from hupan.config.settings import SETTINGS
+from hupan.config.types import Setting
 from hupan.model import Channel
 from hupan.opening import check_store_and_key
 
-_SETTINGS_PIPE_WIDTH = 240
+_SETTING_COLUMNS = {
+    "name": Column(say("设置", "Setting")),
+    "value": Column(say("值", "Value"), wraps=True),
+    "source": Column(say("来源", "Source"), wraps=True),
+    "help": Column(say("说明", "Meaning"), wraps=True),
+}
 app = make_group(
     say(
         "查看或检查设置。\n\n"
@@ -47,22 +53,62 @@ app = make_group(
 @app.command(
     "show",
     help=say(
-        "显示每项设置的值、来源与说明，机密以 •••• 代替。",
-        "Show each setting with its value, its source and what it does. Secrets are shown as ••••.",
+        "显示各项设置的值、来源与说明，机密以 •••• 代替。\n\n"
+        "例如 hupan config show smtp 只显示名称中含 smtp 的设置，"
+        "hupan config show --changed 只显示已修改的设置。",
+        "Show the settings with their values, sources and meanings. Secrets are shown as ••••.\n\n"
+        "For example, hupan config show smtp shows the settings with smtp in their names, and "
+        "hupan config show --changed those that were changed.",
     ),
     short_help=say("显示设置", "Show the settings"),
 )
 def show(
     *,
+    pattern: Annotated[
+        str,
+        typer.Argument(
+            metavar="[PATTERN]",
+            help=say(
+                "名称的一部分，或含 * 的模式，如 *_ca_file。",
+                "Part of the names, or a pattern with *, such as *_ca_file.",
+            ),
+            show_default=False,
+        ),
+    ] = "",
+    changed: Annotated[
+        bool,
+        typer.Option(
+            "--changed",
+            help=say(
+                "只显示与默认值不同的设置。", "Show only settings that differ from the default."
+            ),
+        ),
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print every setting as a table, or as a JSON object."""
+    """Print the chosen settings as a table, or as a JSON object."""
     loaded = load_settings_or_exit(config)
+    chosen = [
+        setting
+        for name, setting in SETTINGS.items()
+        if _is_match(name, pattern)
+        and not (changed and getattr(loaded.settings, name) == setting.default)
+    ]
     if as_json:
-        print_json(_setting_rows(loaded))
+        print_json({setting.name: _setting_row(loaded, setting) for setting in chosen})
+    elif chosen:
+        print_table(_SETTING_COLUMNS, [_setting_texts(loaded, setting) for setting in chosen])
     else:
-        _print_settings(loaded)
+        typer.echo(say("没有符合条件的设置", "no setting matches"), err=True)
+    if pattern and not any(_is_match(name, pattern) for name in SETTINGS):
+        raise typer.Exit(1)
+
+
+def _is_match(name: str, pattern: str) -> bool:
+    """Return whether a name contains the pattern, or matches it where it has wildcards."""
+    pattern = pattern.lower()
+    return fnmatchcase(name, pattern if set(pattern) & set("*?[") else f"*{pattern}*")
 
 
 @app.command(
@@ -159,35 +205,23 @@ def _print_failure(zh: str, en: str, reply: str = "") -> None:
     typer.echo("\n".join(filter(None, (say(zh, en), reply))), err=True)
 
 
-def _setting_rows(loaded: LoadedSettings) -> dict[str, dict[str, object]]:
-    """Return an object per setting; `place` is a path, a variable, or "" for a default."""
+def _setting_row(loaded: LoadedSettings, setting: Setting) -> dict[str, object]:
+    """Return a setting for programs; `place` is a path, a variable, or "" for a default."""
+    source = loaded.sources[setting.name]
     return {
-        name: {
-            "value": setting.masked_value(getattr(loaded.settings, name)),
-            "source": loaded.sources[name].kind,
-            "place": loaded.sources[name].location,
-            "secret": setting.secret,
-            "help": asdict(setting.help),
-        }
-        for name, setting in SETTINGS.items()
+        "value": setting.masked_value(getattr(loaded.settings, setting.name)),
+        "source": source.kind,
+        "place": source.location,
+        "secret": setting.secret,
+        "help": asdict(setting.help),
     }
 
 
-def _print_settings(loaded: LoadedSettings) -> None:
-    # Here, because rich takes longer to import than every other command takes to run.
-    from rich.console import Console  # noqa: PLC0415 # as said above
-    from rich.table import Table  # noqa: PLC0415 # as said above
-
-    table = Table(
-        say("设置", "Setting"),
-        say("值", "Value"),
-        say("来源", "Source"),
-        say("说明", "Meaning"),
-        show_lines=True,
-    )
-    for name, setting in SETTINGS.items():
-        value = json.dumps(setting.masked_value(getattr(loaded.settings, name)), ensure_ascii=False)
-        source, meaning = loaded.sources[name].description, setting.help
-        table.add_row(name, value, say_text(source), say_text(meaning))
-    width = None if sys.stdout.isatty() else _SETTINGS_PIPE_WIDTH
-    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
+def _setting_texts(loaded: LoadedSettings, setting: Setting) -> dict[str, object]:
+    value = setting.masked_value(getattr(loaded.settings, setting.name))
+    return {
+        "name": setting.name,
+        "value": json.dumps(value, ensure_ascii=False),
+        "source": say_text(loaded.sources[setting.name].description),
+        "help": say_text(setting.help),
+    }

@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import Annotated, Final, Literal, NoReturn
 
 import typer
+from typer._click.core import Context
+from typer._click.shell_completion import CompletionItem
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
@@ -57,6 +59,11 @@ class _LazyCommands(RootGroup):
         command = get_command(getattr(import_module(module), name))
         command.name = cmd_name
         return command if isinstance(command, TyperCommand | TyperGroup) else None
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """Complete options and names of commands, without importing the commands."""
+        names = [CompletionItem(name) for name in COMMANDS if name.startswith(incomplete)]
+        return [*names, *super(TyperGroup, self).shell_complete(ctx, incomplete)]
 
 
 # No rich: it costs more than all the rest of a short command. Its tracebacks might show secrets.

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import pwd
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +15,12 @@ import typer
 from hupan.admin.audit import Operator, OperatorAction, run_audited
 from hupan.admin.config_check import find_problems
 from hupan.admin.views import AdminRow
-from hupan.cli.language import say
+from hupan.cli.language import say, say_text
 from hupan.cli.output import Column, exit_on_error, print_fields, print_json, print_table
 from hupan.config import LoadedSettings, Settings, SettingsError, load_with_sources
 from hupan.config.load import (
     InvalidSetting,
     UnusableSetting,
-    escape_unprintable,
     format_value,
 )
 from hupan.config.settings import SETTINGS
@@ -110,7 +109,7 @@ def load_settings_or_exit(
     try:
         return load_with_sources(options or {}, os.environ, config)
     except SettingsError as error:
-        typer.echo("\n".join(map(_format_problem, error.problems)), err=True)
+        _print_problems(error.problems)
         raise typer.Exit(1) from error
 
 
@@ -129,9 +128,12 @@ def load_startable_settings_or_exit(
     problems = find_problems(loaded.settings, with_senders=with_senders)
     if not problems:
         return loaded
-    lines = [_format_problem(_with_origin(loaded, problem)) for problem in problems]
-    typer.echo("\n".join(lines), err=True)
+    _print_problems([_with_origin(loaded, problem) for problem in problems])
     raise typer.Exit(1)
+
+
+def _print_problems(problems: Iterable[InvalidSetting]) -> None:
+    typer.echo("\n".join(say_text(problem.message) for problem in problems), err=True)
 
 
 def _with_origin(loaded: LoadedSettings, problem: UnusableSetting) -> InvalidSetting:
@@ -140,15 +142,6 @@ def _with_origin(loaded: LoadedSettings, problem: UnusableSetting) -> InvalidSet
     is_hidden = setting.secret or problem.name == "database"
     value_text = str(value) if is_hidden else format_value(value, secret=False)
     return InvalidSetting(problem.name, origin.description, problem.expected, value_text)
-
-
-def _format_problem(problem: InvalidSetting) -> str:
-    name, value = escape_unprintable(problem.name), problem.masked_value
-    zh = f"{name}：应为 {problem.expected.zh}；来自 {problem.source.zh}"
-    en = f"{name}: expected {problem.expected.en}; from {problem.source.en}"
-    if value:
-        zh, en = f"{zh}，其值为 {value}", f"{en}, where it is {value}"
-    return say(zh, en)
 
 
 def run_operation(

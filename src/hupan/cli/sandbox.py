@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -74,6 +74,28 @@ def _is_unlocked(path: Path) -> bool:
 
 
 _HOST_NAME = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*\.?")
+SandboxHostOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help=say(
+            "监听地址；非本机地址会让网络中的任何人使用 /sandbox。",
+            "Address to listen on; any but loopback opens /sandbox to the network.",
+        ),
+        show_default=False,
+    ),
+]
+AllowHostOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help=say(
+            "除 localhost 与 IP 地址外，允许访问 /sandbox 的主机名，可多次使用。",
+            "Host name by which /sandbox may be used, besides localhost and IP addresses; "
+            "repeatable.",
+        ),
+        show_default=False,
+    ),
+]
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -87,16 +109,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 )
 def sandbox(
     *,
-    host: Annotated[
-        str | None,
-        typer.Option(
-            help=say(
-                "监听地址；非本机地址会让网络中的任何人使用 /sandbox。",
-                "Address to listen on; any but loopback opens /sandbox to the network.",
-            ),
-            show_default=False,
-        ),
-    ] = None,
+    host: SandboxHostOption = None,
     port: PortOption = None,
     data_dir: Annotated[
         Path | None,
@@ -112,18 +125,7 @@ def sandbox(
         str,
         typer.Option(help=say("用种子重现验证码与令牌。", "Seed that repeats codes and tokens.")),
     ] = "",
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help=say(
-                "除 localhost 与 IP 地址外，允许访问 /sandbox 的主机名，可多次使用。",
-                "Host name by which /sandbox may be used, besides localhost and IP addresses; "
-                "repeatable.",
-            ),
-            show_default=False,
-        ),
-    ] = None,
+    allow_host: AllowHostOption = None,
     quiet: Annotated[
         bool,
         typer.Option(

@@ -1,7 +1,6 @@
-"""The one table of settings, and how its values are found.
+"""The settings of a server: their table (`Settings`) and how their values are loaded.
 
-`Settings` (settings.py) is the table. Defaults, the file, the environment and the command line are
-laid over one another by `load_settings`; `hupan config show` and docs/settings.md are made from the table.
+`load_settings` merges the defaults, the file, the environment and the command line.
 """
 
 from hupan.config.load import (

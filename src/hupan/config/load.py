@@ -23,7 +23,7 @@ from hupan.config.types import (
     mask_password,
     read_secret_file,
 )
-from hupan.localized import LocalizedText
+from hupan.localized import LocalizedError, LocalizedText
 
 _MAX_SHOWN_CHARACTERS = 80
 
@@ -33,9 +33,9 @@ class InvalidSetting:
     """One value that cannot be used.
 
     Attributes:
-        name: the setting, or the name that no setting has.
+        name: the setting, or the unknown name.
         source: where the value came from.
-        expected: what would have been right.
+        expected: completes the sentence "expected …".
         masked_value: the value as it may be shown, "" where it may not or there is none.
     """
 
@@ -44,31 +44,35 @@ class InvalidSetting:
     expected: LocalizedText
     masked_value: str = ""
 
+    @property
+    def message(self) -> LocalizedText:
+        """What is wrong, on one line."""
+        name, value = escape_unprintable(self.name), self.masked_value
+        zh = f"{name}：应为 {self.expected.zh}；来自 {self.source.zh}"
+        en = f"{name}: expected {self.expected.en}; from {self.source.en}"
+        if value:
+            zh, en = f"{zh}，其值为 {value}", f"{en}, where it is {value}"
+        return LocalizedText(zh, en)
+
     def __str__(self) -> str:
-        """Two lines, Chinese and English."""
-        zh_value, en_value = ("", "")
-        if self.masked_value:
-            zh_value, en_value = (
-                f"，其值为 {self.masked_value}",
-                f", where it is {self.masked_value}",
-            )
-        name = escape_unprintable(self.name)
-        return (
-            f"{name}：应为 {self.expected.zh}；来自 {self.source.zh}{zh_value}\n"
-            f"{name}: expected {self.expected.en}; from {self.source.en}{en_value}"
-        )
+        """Return the message in English."""
+        return self.message.en
 
 
-class SettingsError(Exception):
-    """The settings cannot be used; tells every problem at once."""
+class SettingsError(LocalizedError):
+    """The settings cannot be used; the message has a line for every problem."""
 
     def __init__(self, problems: Sequence[InvalidSetting]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        messages = [problem.message for problem in problems]
+        super().__init__(
+            "\n".join(message.zh for message in messages),
+            "\n".join(message.en for message in messages),
+        )
         self.problems = tuple(problems)
 
 
 class UnusableSetting(ValueError):
-    """A value of the right form with which the server cannot start; its setting is named."""
+    """A valid value with which the server cannot start."""
 
     def __init__(self, name: str, expected: LocalizedText) -> None:
         super().__init__(f"{name}: {expected.en}")
@@ -77,16 +81,16 @@ class UnusableSetting(ValueError):
 
 
 def escape_unprintable(text: str) -> str:
-    """The text on one line, with what a terminal would act on written as escapes.
+    """Return a text on one line, with control characters as escapes.
 
-    A name or a path that may hold a password is masked.
+    A name or a path that may contain a password is masked.
     """
     text = mask_password(text)
     return text if text.isprintable() else ascii(text)
 
 
 def format_value(value: object, *, secret: bool) -> str:
-    """A value as a message may show it: a mask for a secret, cut when it is long."""
+    """Return a value as a message may show it: a secret masked, a long value truncated."""
     if secret:
         return SECRET_MASK
     text = mask_password(value if isinstance(value, str) else repr(value))
@@ -101,7 +105,7 @@ DEFAULT_CONFIG_FILE = Path("hupan.toml")
 
 _NO_SECRETS_IN_OPTIONS = LocalizedText(
     "文件或环境变量中的值（命令行参数会被其他用户看到）",
-    "a value in a file or in the environment (others can see the command line)",
+    "a value in a file or in the environment (other users can see the command line)",
 )
 
 
@@ -110,7 +114,7 @@ class ValueSource:
     """Where a value comes from.
 
     Attributes:
-        kind: the source; a later one of these four wins over an earlier one.
+        kind: of these four, a later one takes precedence.
         location: path of the file, name of the variable or option, "" for a default.
     """
 
@@ -119,7 +123,6 @@ class ValueSource:
 
     @property
     def description(self) -> LocalizedText:
-        """The origin in words."""
         zh, en = {
             "default": ("默认值", "the default"),
             "file": ("配置文件 ", "the file "),
@@ -132,10 +135,10 @@ class ValueSource:
 
 @dataclass(frozen=True, slots=True)
 class RawValue:
-    """A value that somebody gave.
+    """A value from a source, not parsed yet.
 
     Attributes:
-        is_secret_file: `raw` is the path of a file that holds the value.
+        is_secret_file: `raw` is the path of a file that contains the value.
     """
 
     setting: Setting
@@ -157,7 +160,7 @@ _SETTINGS_BY_KEY: Mapping[str, tuple[Setting, bool]] = {
 
 
 def find_config_file(environ: Mapping[str, str], requested: Path | None) -> Path | None:
-    """The file to read: the chosen one, that of `HUPAN_CONFIG`, `hupan.toml` if it is there."""
+    """Return the requested file, else that of `HUPAN_CONFIG`, else `hupan.toml` if present."""
     if requested:
         return requested
     if environ.get(CONFIG_VARIABLE):
@@ -166,7 +169,7 @@ def find_config_file(environ: Mapping[str, str], requested: Path | None) -> Path
 
 
 def _is_absent(path: Path) -> bool:
-    """Whether nothing is there; what cannot be looked at is not passed over."""
+    # A file that cannot be accessed is not absent: reading it must fail, not be skipped.
     try:
         path.lstat()
     except FileNotFoundError:
@@ -177,12 +180,12 @@ def _is_absent(path: Path) -> bool:
 
 
 def values_from_file(path: Path) -> RawValues:
-    """What a file gives: flat keys, or tables whose name begins the names of their keys."""
+    """Return the values of a file: flat keys, or tables whose name is the prefix of their keys."""
     origin = ValueSource("file", str(path))
     try:
         with path.open("rb") as file:
             is_open_to_others = not has_private_mode(os.fstat(file.fileno()))
-            # Some editors begin a text with a byte order mark.
+            # Some editors write a byte order mark.
             table = tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
         readable = LocalizedText(
@@ -203,7 +206,7 @@ def values_from_file(path: Path) -> RawValues:
 
 
 def values_from_environment(environ: Mapping[str, str]) -> RawValues:
-    """What the variables `HUPAN_*` give."""
+    """Return the values of the variables `HUPAN_*`."""
     for variable, raw in environ.items():
         if (
             variable.startswith(ENVIRONMENT_PREFIX)
@@ -215,7 +218,7 @@ def values_from_environment(environ: Mapping[str, str]) -> RawValues:
 
 
 def values_from_options(options: Mapping[str, object]) -> RawValues:
-    """What the command line gives; None stands for an option that was not given."""
+    """Return the values of the command line; None is an option that was not given."""
     for name, raw in options.items():
         if raw is not None:
             origin = ValueSource("option", f"--{name.replace('_', '-')}")
@@ -241,7 +244,7 @@ def _flatten_table(table: Mapping[str, object], prefix: str = "") -> Iterator[tu
 def _resolve_key(
     key: str, raw: object, origin: ValueSource, original_name: str
 ) -> RawValue | InvalidSetting:
-    """The value of a known key; of an unknown one the name alone, its value may be a secret."""
+    """Return the value of a known key; of an unknown one only the name, as it may be a secret."""
     if key in _SETTINGS_BY_KEY:
         setting, from_file = _SETTINGS_BY_KEY[key]
         return RawValue(setting, raw, origin, from_file)
@@ -260,7 +263,7 @@ def _resolve_key(
 
 
 def _requires_private_file(given: RawValue) -> bool:
-    """Whether the file that holds this value must be private: a URL may hold a password."""
+    """Return whether the value's file must be private: a database URL may contain a password."""
     if given.setting.name == "database":
         return database_may_contain_password(given.raw)
     return _contains_secret(given)
@@ -278,11 +281,10 @@ _SECONDS_IN_A_DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class ConsistencyRule:
-    """One rule.
+    """A rule about several settings, or one that depends on the system.
 
     Attributes:
-        names: the settings it looks at; the first is the one to mend.
-        is_satisfied: whether it is kept.
+        names: the settings it reads; the first is the one to correct.
         expected: completes the sentence "expected …" for the first setting.
     """
 
@@ -294,13 +296,13 @@ class ConsistencyRule:
 def _is_time_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a directory
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a directory
         return False
     return True
 
 
 def _is_within_max_exemption(unix_seconds: int) -> bool:
-    """Whoever forgets that a target is exempt must not leave a hole for good."""
+    """Return whether an exemption ends soon enough: a forgotten one must not stay open forever."""
     return unix_seconds <= time.time() + _MAX_EXEMPT_DAYS * _SECONDS_IN_A_DAY
 
 
@@ -311,7 +313,7 @@ def _has_time_zone_data() -> bool:
 CONSISTENCY_RULES = (
     ConsistencyRule(
         ("time_zone",),
-        lambda it: _has_time_zone_data() or it.time_zone == "UTC",
+        lambda settings: _has_time_zone_data() or settings.time_zone == "UTC",
         LocalizedText(
             "系统提供的时区，但系统缺少时区数据，请安装 tzdata",
             "a time zone of the system, but it has no time zone data: install tzdata",
@@ -319,43 +321,43 @@ CONSISTENCY_RULES = (
     ),
     ConsistencyRule(
         ("time_zone",),
-        lambda it: _is_time_zone(it.time_zone) or not _has_time_zone_data(),
+        lambda settings: _is_time_zone(settings.time_zone) or not _has_time_zone_data(),
         LocalizedText("时区名，如 Asia/Shanghai", "a time zone such as Asia/Shanghai"),
     ),
     ConsistencyRule(
         ("trusted_proxies", "client_ip_header"),
-        lambda it: bool(it.trusted_proxies) or not it.client_ip_header,
+        lambda settings: bool(settings.trusted_proxies) or not settings.client_ip_header,
         LocalizedText(
             "非空的列表（已设置 client_ip_header）", "at least one, because client_ip_header is set"
         ),
     ),
     ConsistencyRule(
         ("client_ip_header", "trusted_proxies"),
-        lambda it: bool(it.client_ip_header) or not it.trusted_proxies,
+        lambda settings: bool(settings.client_ip_header) or not settings.trusted_proxies,
         LocalizedText(
             "非空的值（已设置 trusted_proxies）", "a header, because trusted_proxies is set"
         ),
     ),
     ConsistencyRule(
         ("smtp_host", "email_sender"),
-        lambda it: bool(it.smtp_host) or it.email_sender != "smtp",
+        lambda settings: bool(settings.smtp_host) or settings.email_sender != "smtp",
         LocalizedText("非空的值（email_sender 为 smtp）", "a host, because email_sender is smtp"),
     ),
     ConsistencyRule(
         ("smtp_from", "email_sender"),
-        lambda it: bool(it.smtp_from) or it.email_sender != "smtp",
+        lambda settings: bool(settings.smtp_from) or settings.email_sender != "smtp",
         LocalizedText(
             "非空的值（email_sender 为 smtp）", "an address, because email_sender is smtp"
         ),
     ),
     ConsistencyRule(
         ("sms_url", "sms_sender"),
-        lambda it: bool(it.sms_url) or it.sms_sender != "http",
+        lambda settings: bool(settings.sms_url) or settings.sms_sender != "http",
         LocalizedText("非空的值（sms_sender 为 http）", "an address, because sms_sender is http"),
     ),
     ConsistencyRule(  # security C12
         ("sms_countries", "international_numbers"),
-        lambda it: bool(it.sms_countries) or not it.international_numbers,
+        lambda settings: bool(settings.sms_countries) or not settings.international_numbers,
         LocalizedText(
             "非空的列表（已开启 international_numbers）",
             "at least one, because international_numbers is set",
@@ -363,15 +365,17 @@ CONSISTENCY_RULES = (
     ),
     ConsistencyRule(
         ("limits_exempt_until",),
-        lambda it: _is_within_max_exemption(it.limits_exempt_ends_at),
+        lambda settings: _is_within_max_exemption(settings.limits_exempt_ends_at),
         LocalizedText(
             f"至多 {_MAX_EXEMPT_DAYS} 天之后的时间（豁免必须有期限）",
-            f"a time at most {_MAX_EXEMPT_DAYS} days ahead, for every exemption must end",
+            f"a time at most {_MAX_EXEMPT_DAYS} days ahead, because every exemption must end",
         ),
     ),
     ConsistencyRule(  # security P4
         ("password_memory_kib", "test_profile"),
-        lambda it: it.test_profile or it.password_memory_kib >= _MIN_PASSWORD_MEMORY_KIB,
+        lambda settings: (
+            settings.test_profile or settings.password_memory_kib >= _MIN_PASSWORD_MEMORY_KIB
+        ),
         LocalizedText(
             f"不小于 {_MIN_PASSWORD_MEMORY_KIB} 的整数（test_profile 除外）",
             f"at least {_MIN_PASSWORD_MEMORY_KIB}, unless test_profile is set",
@@ -379,7 +383,7 @@ CONSISTENCY_RULES = (
     ),
     ConsistencyRule(  # security P4
         ("password_passes", "test_profile"),
-        lambda it: it.test_profile or it.password_passes >= _MIN_PASSWORD_PASSES,
+        lambda settings: settings.test_profile or settings.password_passes >= _MIN_PASSWORD_PASSES,
         LocalizedText(
             f"不小于 {_MIN_PASSWORD_PASSES} 的整数（test_profile 除外）",
             f"at least {_MIN_PASSWORD_PASSES}, unless test_profile is set",
@@ -393,10 +397,10 @@ _DEFAULT_SOURCE = ValueSource("default")
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """Settings, and where they came from.
+    """Settings and their sources.
 
     Attributes:
-        sources: by the name of the setting, for each of them.
+        sources: the source of each setting, by its name.
         path: the file that was read, if any.
     """
 
@@ -408,16 +412,15 @@ class LoadedSettings:
 def load_settings(
     options: Mapping[str, object], environ: Mapping[str, str], config_path: Path | None = None
 ) -> Settings:
-    """The settings of a server.
+    """Load the settings of a server.
 
     Args:
-        options: by name of the setting; None stands for an option that was not given.
-        environ: of which `HUPAN_*` is read.
+        options: by name of the setting; None is an option that was not given.
+        environ: the environment; only `HUPAN_*` is read.
         config_path: the file; without it that of `HUPAN_CONFIG`, else `hupan.toml` if present.
 
     Raises:
-        SettingsError: values cannot be used; it tells all of them. A value counts even where a
-            later source wins over it.
+        SettingsError: values are invalid, even where a later source overrides them; it lists all.
     """
     return load_with_sources(options, environ, config_path).settings
 
@@ -425,7 +428,7 @@ def load_settings(
 def load_with_sources(
     options: Mapping[str, object], environ: Mapping[str, str], config_path: Path | None = None
 ) -> LoadedSettings:
-    """The same as `load`, telling where each value came from."""
+    """Load the settings like `load_settings`, with the source of each value."""
     path = find_config_file(environ, config_path)
     loader = _SettingsLoader()
     if path:
@@ -439,27 +442,30 @@ class _SettingsLoader:
     """Collects values and problems, source by source."""
 
     def __init__(self) -> None:
-        # Any, because only the form of each field knows its type.
+        # Any, because only the parser of each setting knows its type.
         self._values: dict[str, Any] = {}
         self._problems: list[InvalidSetting] = []
         self.sources = dict.fromkeys(SETTINGS, _DEFAULT_SOURCE)
 
     def add_source(self, raw_values: RawValues) -> None:
-        """Reads one source."""
-        seen: set[str] = set()
+        names: set[str] = set()
         for item in raw_values:
             if isinstance(item, InvalidSetting):
                 self._problems.append(item)
                 continue
             name = item.setting.name
-            if name in seen:
-                once = LocalizedText("同一来源中只设置一次", "to be set once in one place")
+            if name in names:
+                once = LocalizedText("同一来源中只设置一次", "to be set once in a source")
                 self._problems.append(InvalidSetting(name, item.source.description, once))
-            seen.add(name)
+            names.add(name)
             self._add_value(item)
 
     def build(self) -> Settings:
-        """The settings, or every problem."""
+        """Return the settings.
+
+        Raises:
+            SettingsError: values are invalid.
+        """
         settings = Settings(**self._values)
         self._problems.extend(self._violated_rules(settings))
         if self._problems:
@@ -479,7 +485,7 @@ class _SettingsLoader:
                 InvalidSetting(name, given.source.description, error.expected, value)
             )
         except ValueError as error:
-            # A wrong address shows nothing of itself: no reader knows where its password is.
+            # An invalid URL is not shown at all: nobody can tell where its password is.
             is_hidden = setting.secret or setting.name == "database"
             value = format_value(given.raw, secret=is_hidden)
             expected = error.expected if isinstance(error, InvalidValue) else setting.expected
@@ -487,10 +493,10 @@ class _SettingsLoader:
             self._problems.append(problem)
 
     def _violated_rules(self, settings: Settings) -> Iterator[InvalidSetting]:
-        """Leaves out the rules about values that could not be read: they would only confuse."""
-        unread = {problem.name for problem in self._problems}
+        """Return the violated rules, except those about values that could not be read."""
+        unreadable = {problem.name for problem in self._problems}
         for rule in CONSISTENCY_RULES:
-            if unread.isdisjoint(rule.names) and not rule.is_satisfied(settings):
+            if unreadable.isdisjoint(rule.names) and not rule.is_satisfied(settings):
                 name = rule.names[0]
                 value = SETTINGS[name].masked_value(getattr(settings, name))
                 yield InvalidSetting(

@@ -1,6 +1,6 @@
 """Types of settings: what each accepts, and how a raw value is parsed.
 
-A value comes as TOML gave it, or as text from the environment or the command line.
+A raw value is what TOML parsed, or text from the environment or the command line.
 """
 
 import json
@@ -18,13 +18,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from hupan.localized import LocalizedText
 
-SECRET_MASK: Final = "••••"
+SECRET_MASK: Final = "••••"  # noqa: S105 # what is shown in place of a secret
 
 _PATH_START = re.compile(r"/(?!/)|\.{1,2}/|~")
 _URL_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 # `host=… password=…` of libpq, `Server=…;User Id=…` of others.
 _KEYWORDS = re.compile(r"[^\W\d][\w ]*=")
-# A command such as `psql -h … -W …` in the place of the address.
+# A command such as `psql -h … -W …` instead of the address.
 _OPTION = re.compile(r"(?:^|\s)--?[A-Za-z]")
 _PASSWORD_WORD = re.compile(
     r"(?:pass(?:word|wd|phrase|file)?|pwd|secret|api_?key|token|credentials?)[\"' ]*[=:]",
@@ -37,7 +37,7 @@ _WEB = re.compile(r"https?://", re.IGNORECASE)
 def looks_like_server_address(text: str) -> bool:
     """Return whether a text given as a path is more likely the address of a server.
 
-    A path that only happens to look like one can be written with `./` or `/` before it.
+    A path that only looks like one can be written with a leading `./` or `/`.
     """
     value = _normalize_text(text).strip()
     if "://" in value or may_contain_password(value):
@@ -62,14 +62,13 @@ def may_contain_password(text: str) -> bool:
 def mask_password(text: str) -> str:
     """Return the text, or a mask for all of it where some part may be a password.
 
-    Masking only the password would need to know where it ends, and a password with `/` or `@` in it
-    ends elsewhere for each reader.
+    Masking the password alone is unsafe: where a password with `/` or `@` ends is ambiguous.
     """
     return SECRET_MASK if may_contain_password(text) else text
 
 
 def _normalize_text(text: str) -> str:
-    """Return the text as a person means it: without escapes and full-width signs."""
+    """Return the text without percent-encoding and full-width characters."""
     return unicodedata.normalize("NFKC", unquote(text))
 
 
@@ -83,7 +82,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 class InvalidValue(ValueError):
-    """A value that does not fit; `expected` says more than the form does in general."""
+    """An invalid value; `expected` is more specific than that of its type."""
 
     def __init__(self, expected: LocalizedText) -> None:
         super().__init__(expected.en)
@@ -92,11 +91,11 @@ class InvalidValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SettingType(Generic[T]):
-    """One form.
+    """The type of a setting.
 
     Attributes:
         expected: completes the sentence "expected …".
-        parse: gives the value, or raises ValueError.
+        parse: returns the value, or raises ValueError.
     """
 
     expected: LocalizedText
@@ -104,10 +103,10 @@ class SettingType(Generic[T]):
 
 
 def require_text(raw: object) -> str:
-    """The text that was given.
+    """Return the raw value as text.
 
     Raises:
-        ValueError: it is not text, or holds characters that no setting may hold.
+        ValueError: it is not text, or contains characters that no setting may contain.
     """
     if not isinstance(raw, str) or _FORBIDDEN_CHARACTERS.search(raw):
         raise ValueError
@@ -115,7 +114,7 @@ def require_text(raw: object) -> str:
 
 
 def integer(min_value: int, max_value: int) -> SettingType[int]:
-    """A whole number within bounds, both included."""
+    """An integer within bounds, both included."""
 
     def read(raw: object) -> int:
         if isinstance(raw, str) and _DIGITS.fullmatch(raw):
@@ -133,7 +132,7 @@ def integer(min_value: int, max_value: int) -> SettingType[int]:
 
 
 def single_line(min_length: int = 0, max_length: int = 255) -> SettingType[str]:
-    """One line of text, its length in characters within bounds."""
+    """One line of text whose length in characters is within bounds."""
 
     def read(raw: object) -> str:
         value = require_text(raw)
@@ -151,7 +150,7 @@ def single_line(min_length: int = 0, max_length: int = 255) -> SettingType[str]:
 
 
 def printable_line(min_length: int, max_length: int) -> SettingType[str]:
-    """One line of text that a person can read, so that it can stand in a message."""
+    """One line of printable text, so that a message can contain it."""
     line = single_line(min_length, max_length)
 
     def read(raw: object) -> str:
@@ -170,7 +169,7 @@ def printable_line(min_length: int, max_length: int) -> SettingType[str]:
 
 
 def choice(*choices: Word) -> SettingType[Word]:
-    """One of a few words."""
+    """One of some words."""
 
     def read(raw: object) -> Word:
         for value in choices:
@@ -183,7 +182,7 @@ def choice(*choices: Word) -> SettingType[Word]:
 
 
 def matching(pattern: str, zh: str, en: str) -> SettingType[str]:
-    """Text that a pattern describes from its first character to its last (security I7)."""
+    """Text that a pattern matches as a whole (security I7)."""
     compiled = re.compile(pattern)
 
     def read(raw: object) -> str:
@@ -195,16 +194,16 @@ def matching(pattern: str, zh: str, en: str) -> SettingType[str]:
 
 
 def lowercase(setting_type: SettingType[str]) -> SettingType[str]:
-    """The same form, where capitals mean the same as small letters."""
+    """The same type, converted to lower case."""
     return SettingType(
         setting_type.expected, lambda raw: setting_type.parse(require_text(raw).lower())
     )
 
 
 def optional(setting_type: SettingType[str]) -> SettingType[str]:
-    """The same form, where "" says that there is none."""
+    """The same type, or "" for none."""
     expected = LocalizedText(
-        f"{setting_type.expected.zh}，或留空", f"{setting_type.expected.en}, or nothing"
+        f"{setting_type.expected.zh}，或留空", f"{setting_type.expected.en}, or empty"
     )
     return SettingType(expected, lambda raw: "" if raw == "" else setting_type.parse(raw))
 
@@ -212,7 +211,7 @@ def optional(setting_type: SettingType[str]) -> SettingType[str]:
 def _parse_boolean(raw: object) -> bool:
     value = _BOOLEANS.get(raw.lower()) if isinstance(raw, str) else raw
     if not isinstance(value, bool):
-        raise ValueError  # noqa: TRY004 # one exception says "not of this form", whatever is wrong
+        raise ValueError  # noqa: TRY004 # callers expect this one for any invalid value
     return value
 
 
@@ -232,7 +231,7 @@ def _parse_path(raw: object) -> Path:
         raise InvalidValue(
             LocalizedText(
                 "路径，首尾无空格；这像是服务器地址或连接串（若确为路径，请以 ./ 或 / 开头）",
-                "a path without blanks around it; this looks like the address of a server (if it "
+                "a path without surrounding blanks; this looks like the address of a server (if it "
                 "is a path, begin it with ./ or /)",
             )
         )
@@ -247,7 +246,7 @@ def _parse_optional_file(raw: object) -> str:
     path = _parse_optional_path(raw)
     try:
         is_file = not path or (Path(path).is_file() and os.access(path, os.R_OK))
-    except OSError as error:  # a name that is too long, a directory that may not be searched
+    except OSError as error:  # a name that is too long, a directory without access
         raise ValueError from error
     if not is_file:
         raise ValueError
@@ -256,14 +255,12 @@ def _parse_optional_file(raw: object) -> str:
 
 BOOLEAN = SettingType(LocalizedText("true 或 false", "true or false"), _parse_boolean)
 MULTILINE_TEXT = SettingType(
-    LocalizedText("文本，可有多行", "text, of one line or more"), _parse_multiline_text
+    LocalizedText("文本，可有多行", "text, which may have several lines"), _parse_multiline_text
 )
 PATH = SettingType(LocalizedText("路径", "a path"), _parse_path)
-OPTIONAL_PATH = SettingType(
-    LocalizedText("路径，或留空", "a path, or nothing"), _parse_optional_path
-)
+OPTIONAL_PATH = SettingType(LocalizedText("路径，或留空", "a path, or empty"), _parse_optional_path)
 OPTIONAL_FILE = SettingType(
-    LocalizedText("可读的文件的路径，或留空", "the path of a readable file, or nothing"),
+    LocalizedText("可读的文件的路径，或留空", "the path of a readable file, or empty"),
     _parse_optional_file,
 )
 
@@ -273,7 +270,7 @@ POSTGRES_PARAMETERS: Final = (
     *("sslmode", "host", "port", "user", "passfile"),
     *("target_session_attrs", "application_name", "search_path", "options"),
 )
-"""What may stand behind `?`; the rest is a setting, or would be refused by the server."""
+"""The parameters allowed after `?`; others have settings, or the server would refuse them."""
 POSTGRES_TLS_MODES: Final = ("verify-full", "disable")
 _TARGET_SESSION_ATTRS: Final = ("read-write", "primary", "any")
 
@@ -289,25 +286,25 @@ _MAX_PORT = 65_535
 
 _DATABASE_EXPECTED = LocalizedText(
     "路径、postgresql://用户@主机:端口/库名，或留空",
-    "a path, postgresql://user@host:port/name, or nothing",
+    "a path, postgresql://user@host:port/name, or empty",
 )
 NO_PASSWORD_IN_OPTION = LocalizedText(
     "不含密码的地址（命令行会被其他用户看到；密码请写在 database_password_file、"
     "HUPAN_DATABASE_PASSWORD 或 PGPASSFILE 所指的文件中）",
-    "a URL without a password (others can see the command line; put it into the file of "
-    "database_password_file, into HUPAN_DATABASE_PASSWORD or into the file of PGPASSFILE)",
+    "a URL without a password (other users can see the command line; put the password into the "
+    "file of database_password_file or PGPASSFILE, or into HUPAN_DATABASE_PASSWORD)",
 )
 
 
 def is_postgres_url(database: object) -> bool:
-    """Whether a value of the setting names a PostgreSQL server."""
+    """Return whether a value of `database` is the URL of a PostgreSQL server."""
     return isinstance(database, str) and database.startswith(POSTGRES_SCHEMES)
 
 
 def mask_database_url(database: str) -> str:
-    """Return a value of the setting without login and parameters that people need not see.
+    """Return a value of `database` without its login and most parameters.
 
-    The user is masked too: a URL with its password in the place of the user is a common mistake.
+    The user is masked too: a URL with the password in place of the user is a common mistake.
     """
     if not is_postgres_url(database):
         return SECRET_MASK if may_contain_password(database) else database
@@ -322,7 +319,7 @@ def mask_database_url(database: str) -> str:
 
 
 def database_may_contain_password(database: object) -> bool:
-    """Return whether a value, right or wrong, may hold a password."""
+    """Return whether a value of `database`, valid or not, may contain a password."""
     if not isinstance(database, str):
         return False
     scheme = _POSTGRES_SCHEME.match(database.strip())
@@ -352,7 +349,7 @@ def _parse_postgres_url(scheme: str, rest: str) -> str:
         _raise_invalid(
             "postgresql://用户@主机:端口/库名（密码中的 / @ ? # % 等须写作 %2F %40 %3F %23 %25，"
             "或另设 database_password）",
-            "postgresql://user@host:port/name (write / @ ? # % in a password as "
+            "postgresql://user@host:port/name (encode / @ ? # % in a password as "
             "%2F %40 %3F %23 %25, or set database_password instead)",
         )
     query = _parse_postgres_query(parts["query"] or "")
@@ -367,8 +364,8 @@ def _parse_postgres_query(text: str) -> dict[str, str]:
     if len(query) != len(pairs) or not set(query) <= set(POSTGRES_PARAMETERS):
         _raise_invalid(
             f"问号之后只能有 {' '.join(POSTGRES_PARAMETERS)}，每项一次（密码与证书另有设置）",
-            f"only {', '.join(POSTGRES_PARAMETERS)} behind the question mark, once each (password and "
-            "certificates have settings of their own)",
+            f"only {', '.join(POSTGRES_PARAMETERS)} after the question mark, once each (password "
+            "and certificates have separate settings)",
         )
     if query.get("sslmode", "disable") not in POSTGRES_TLS_MODES:
         _raise_invalid(
@@ -383,7 +380,7 @@ def _parse_postgres_query(text: str) -> dict[str, str]:
 
 
 def _require_login(login: str | None, hosts: str, query: dict[str, str]) -> None:
-    """Require a user but on a socket, where the system's user is one."""
+    """Require a user, except on a socket, where the default is the system's user."""
     user = unquote((login or "").partition(":")[0]) or query.get("user", "")
     on_socket = not hosts and query.get("host", "/").startswith("/")
     if not user and not (on_socket and login is None):
@@ -403,7 +400,7 @@ def _require_hosts(hosts: str) -> None:
         elif rest:
             _raise_invalid(
                 "每个主机为 主机 或 主机:端口，以逗号分隔",
-                "each host as host or host:port, with commas between",
+                "hosts as host or host:port, separated by commas",
             )
 
 
@@ -425,9 +422,7 @@ _HEADER_NAME_PATTERN = "[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 
 HOST = matching("[A-Za-z0-9._:%-]{1,255}", "主机名或 IP 地址", "a host name or an IP address")
 _MAX_LISTEN_HOSTS = 8
-HOST_PREFIX = lowercase(
-    matching("[a-z0-9.-]{1,200}", "主机名的开头部分", "the beginning of a host name")
-)
+HOST_PREFIX = lowercase(matching("[a-z0-9.-]{1,200}", "主机名前缀", "a prefix of host names"))
 _HOST_PATTERN = lowercase(
     matching(
         r"(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20}|\[[0-9a-f:.]{2,45}\]",
@@ -454,16 +449,16 @@ _CORS_ORIGIN = lowercase(
 
 
 def parse_list(raw: object, item_type: SettingType[T]) -> tuple[T, ...]:
-    """Reads a TOML array, or text with commas between."""
+    """Parse a TOML array, or text separated by commas."""
     if isinstance(raw, str):
         raw = [part.strip() for part in raw.split(",")] if raw.strip() else []
     if not isinstance(raw, list | tuple):
-        raise ValueError  # noqa: TRY004 # one exception says "not of this form", whatever is wrong
+        raise ValueError  # noqa: TRY004 # callers expect this one for any invalid value
     return tuple(item_type.parse(part) for part in raw)
 
 
 def _parse_listen_hosts(raw: object) -> str:
-    """Reads a host, or a few; an address may stand in brackets, as in a URL."""
+    """Parse one or more hosts; an address may have brackets, as in a URL."""
     if raw == "*":
         return "*"
     items = require_text(raw) if isinstance(raw, str) else raw
@@ -487,14 +482,14 @@ def _parse_network(raw: object) -> IPNetwork:
 
 
 def _parse_http_url(raw: object) -> str:
-    """Takes no user name: a key belongs into a header, where it reaches no log of addresses."""
+    """Parse a URL without a user name: a key belongs in a header, since URLs are often logged."""
     value = require_text(raw)
     parts = urlsplit(value)
     if (
         parts.scheme not in {"http", "https"}
         or not parts.hostname
         or parts.username is not None
-        or parts.port == 0  # reading the port is what refuses one that is no number
+        or parts.port == 0  # reading `port` raises ValueError where it is no number
         or any(character.isspace() for character in value)
     ):
         raise ValueError
@@ -502,13 +497,13 @@ def _parse_http_url(raw: object) -> str:
 
 
 def _parse_headers(raw: object) -> Mapping[str, str]:
-    """Reads a TOML table, or the text of a JSON object."""
+    """Parse a TOML table, or the text of a JSON object."""
     try:
         table = json.loads(raw) if isinstance(raw, str) else raw
     except RecursionError as error:
         raise ValueError from error
     if not isinstance(table, Mapping):
-        raise ValueError  # noqa: TRY004 # one exception says "not of this form", whatever is wrong
+        raise ValueError  # noqa: TRY004 # callers expect this one for any invalid value
     return {HEADER_NAME.parse(name): require_text(table[name]) for name in table}
 
 
@@ -525,14 +520,14 @@ _NETWORK: SettingType[IPNetwork] = SettingType(LocalizedText("网段", "a networ
 CORS_ORIGINS = SettingType(
     LocalizedText(
         "来源列表，每项为 scheme://host[:port]（末尾无斜杠），或仅一个 *",
-        "origins, each scheme://host[:port] without a slash behind, or a single *",
+        "origins, each scheme://host[:port] without a trailing slash, or a single *",
     ),
     _parse_cors_origins,
 )
 HOST_PATTERNS: SettingType[tuple[str, ...]] = SettingType(
     LocalizedText(
-        "主机名列表，前加 *. 为其所有子域名",
-        "host names, one with *. in front for all names below it",
+        "主机名列表，*.example.com 表示其所有子域名",
+        "host names; *.example.com stands for all its subdomains",
     ),
     lambda raw: parse_list(raw, _HOST_PATTERN),
 )
@@ -544,21 +539,19 @@ NETWORKS: SettingType[tuple[IPNetwork, ...]] = SettingType(
     lambda raw: parse_list(raw, _NETWORK),
 )
 HTTP_URL = SettingType(
-    LocalizedText(
-        "http 或 https 地址，不含用户名", "an http or https address without a user name in it"
-    ),
+    LocalizedText("http 或 https 地址，不含用户名", "an http or https URL without a user name"),
     _parse_http_url,
 )
 HEADERS = SettingType(
     LocalizedText(
         "请求头的表，名称与值均为文本（环境变量中为 JSON 对象）",
-        "a table of headers, names and values text (a JSON object in the environment)",
+        "a table of headers, its names and values as text (in the environment a JSON object)",
     ),
     _parse_headers,
 )
 
 
-_COUNTRY_CODE = matching("[A-Z]{2}", "国家或地区代码，如 HK", "a code of a country such as HK")
+_COUNTRY_CODE = matching("[A-Z]{2}", "国家或地区代码，如 HK", "a country code such as HK")
 _CONTACT_ADDRESS = matching(
     r"[0-9０-９+＋()（）.．\s\-－\u00b7\u2010-\u2015\u2212"
     r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]{7,60}"
@@ -567,7 +560,7 @@ _CONTACT_ADDRESS = matching(
     "a phone number or an e-mail address",
 )
 COUNTRY_CODES = SettingType(
-    LocalizedText("国家或地区代码列表，如 HK, SG", "codes of countries such as HK, SG"),
+    LocalizedText("国家或地区代码列表，如 HK, SG", "country codes such as HK, SG"),
     lambda raw: parse_list(raw, _COUNTRY_CODE),
 )
 CONTACT_ADDRESSES = SettingType(
@@ -577,30 +570,25 @@ CONTACT_ADDRESSES = SettingType(
 
 
 def to_unix_seconds(text: str) -> int:
-    """The time that a text of `MOMENT` names."""
+    """Return a value of the type `TIMESTAMP` in unix seconds."""
     return int(datetime.fromisoformat(text).timestamp())
 
 
-def _parse_offset_time(raw: object) -> str:
-    """Reads a time of TOML, or its text; with an offset, so that it is the same everywhere."""
-    written = raw if isinstance(raw, datetime) else datetime.fromisoformat(require_text(raw))
-    if written.tzinfo is None:
-        raise ValueError
-    written.astimezone(UTC)  # a time at the edge of the calendar has no place in others' zones
-    return written.isoformat()
-
-
 def _parse_timestamp(raw: object) -> str:
+    time = raw if isinstance(raw, datetime) else datetime.fromisoformat(require_text(raw))
+    if time.tzinfo is None:
+        raise ValueError
     try:
-        return _parse_offset_time(raw)
+        time.astimezone(UTC)  # fails at the ends of the calendar
     except OverflowError as error:
         raise ValueError from error
+    return time.isoformat()
 
 
 TIMESTAMP = SettingType(
     LocalizedText(
         "带时区的时间，如 2026-12-31T00:00:00+08:00",
-        "a time with its offset, such as 2026-12-31T00:00:00+08:00",
+        "a time with an offset, such as 2026-12-31T00:00:00+08:00",
     ),
     _parse_timestamp,
 )
@@ -611,12 +599,12 @@ _ROOT = 0
 
 PRIVATE_FILE_EXPECTED = LocalizedText(
     "仅所有者可读写的文件（权限 0600；属主为 root 时可为 0640，由服务的用户组读取）",
-    "a file with mode 0600, or 0640 if root owns it, for the group of the service to read",
+    "a file with mode 0600, or 0640 if root owns it and the service's group reads it",
 )
 
 
 class SecretFileError(Exception):
-    """The file cannot be used; `expected` says what would have been right."""
+    """A file with a secret cannot be used; `expected` completes the sentence "expected …"."""
 
     def __init__(self, expected: LocalizedText) -> None:
         super().__init__(expected.en)
@@ -624,10 +612,10 @@ class SecretFileError(Exception):
 
 
 def has_private_mode(status: os.stat_result) -> bool:
-    """Whether nobody but the owner may touch a file, or root chose one group to read it.
+    """Return whether only the owner can access a file, or root lets one group read it.
 
-    Files of a user often belong to a group of everybody, those of root never do; and root owns
-    what a package or `install -g hupan` puts into /etc.
+    A user's files often belong to a group that all users share, root's files never do; and root
+    owns what a package or `install -g hupan` puts into /etc.
     """
     others = stat.S_IRWXG | stat.S_IRWXO
     if status.st_uid == _ROOT:
@@ -636,19 +624,18 @@ def has_private_mode(status: os.stat_result) -> bool:
 
 
 def read_secret_file(file_name: object) -> str:
-    """The text of the file, without the line break at its end.
+    """Return the text of the file without the trailing line break.
 
     Raises:
-        SecretFileError: it is not a readable file of text, it is empty, or others may read it.
+        SecretFileError: it is not a readable text file, is empty, or other users can read it.
     """
     if not isinstance(file_name, str):
         raise SecretFileError(LocalizedText("文件路径", "the path of a file"))
     try:
-        text = _read_private_file(file_name).decode(
-            "utf-8-sig"
-        )  # some editors begin a text with a mark
+        # Some editors write a byte order mark.
+        text = _read_private_file(file_name).decode("utf-8-sig")
     except (OSError, ValueError) as error:
-        raise SecretFileError(LocalizedText("可读的文本文件", "a readable file of text")) from error
+        raise SecretFileError(LocalizedText("可读的文本文件", "a readable text file")) from error
     if not text.strip():
         raise SecretFileError(LocalizedText("非空的文件", "a file that is not empty"))
     return text.removesuffix("\n").removesuffix("\r")
@@ -656,7 +643,7 @@ def read_secret_file(file_name: object) -> str:
 
 def _read_private_file(file_name: str) -> bytes:
     path = Path(file_name)
-    if not path.is_file():  # opening a pipe would wait for ever
+    if not path.is_file():  # opening a pipe would block forever
         raise FileNotFoundError(file_name)
     with path.open("rb") as file:
         if not has_private_mode(os.fstat(file.fileno())):

@@ -1,0 +1,186 @@
+"""One language in every line of the terminal, and who chooses it."""
+
+import ast
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hupan.cli.language import choose_english
+from hupan.cli.text import cell_width
+
+pytestmark = pytest.mark.one_engine
+
+SOURCE = Path(__file__).parents[2] / "src" / "hupan"
+HUPAN = Path(sys.executable).with_name("hupan")
+CJK = re.compile("[\u4e00-\u9fff]")
+ENGLISH_WORDS = re.compile(r"\b[a-z]{2,}(?: [a-z]{2,}){2,}")
+"""Three words in a row, which no name, option or command of ours is."""
+BILINGUAL = re.compile("[\u4e00-\u9fff）”。]\\s+/\\s+[A-Za-z{'\"]")
+WIDTH = 80
+
+ALL_HELP = """
+import json, sys
+sys.argv = ["hupan", *sys.argv[1:]]
+from hupan.cli.main import app
+from typer.main import get_command
+from typer.core import TyperGroup
+from typer.testing import CliRunner
+found = {}
+def visit(words, command):
+    found[" ".join(words)] = CliRunner().invoke(app, [*words, "--help"]).stdout
+    if isinstance(command, TyperGroup):
+        for name in command.list_commands(None):
+            visit([*words, name], command.get_command(None, name))
+visit([], get_command(app))
+print(json.dumps(found))
+"""
+
+
+def help_of_all(language: str) -> dict[str, str]:
+    """What each command says with `--help`, by its words."""
+    done = subprocess.run(  # noqa: S603 # our own program, our own arguments
+        [sys.executable, "-c", ALL_HELP, "--lang", language],
+        env={**os.environ, "COLUMNS": str(WIDTH)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(scope="module", params=["zh", "en"])
+def shown(request: pytest.FixtureRequest) -> tuple[str, dict[str, str]]:
+    """Each language with the help of every command."""
+    return request.param, help_of_all(request.param)
+
+
+def test_the_help_of_every_command_is_in_one_language(shown: tuple[str, dict[str, str]]) -> None:
+    """Chinese says no English sentence, and English no Chinese word but a proper name."""
+    language, texts = shown
+    assert len(texts) > 40
+    for command, text in texts.items():
+        assert text.startswith({"zh": "用法：", "en": "Usage: "}[language]), command
+        assert all(cell_width(line) <= WIDTH for line in text.splitlines()), (command, text)
+        for line in text.replace("精选", "").splitlines():
+            if language == "en":
+                assert not CJK.search(line), (command, line)
+            elif CJK.search(line):
+                assert not ENGLISH_WORDS.search(line), (command, line)
+        if language == "zh":
+            assert CJK.search(text.split("\n\n")[1]), (command, text)
+
+
+def test_no_text_of_the_program_holds_both_languages() -> None:
+    """A message has a text for each language; none is two with a stroke between them."""
+    found = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}: {node.value}"
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if BILINGUAL.search(node.value) or re.search("[\u4e00-\u9fff] / $", node.value)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "encoding", "english"),
+    [
+        ([], {}, "utf-8", False),
+        ([], {}, "gb18030", False),
+        ([], {}, "ascii", True),
+        ([], {"LANG": "C.UTF-8"}, "utf-8", False),
+        ([], {"LC_ALL": "POSIX", "LANG": "en_US.UTF-8"}, "utf-8", True),
+        ([], {"LANG": "de_DE.UTF-8"}, "utf-8", True),
+        ([], {"LANG": "zh_TW.UTF-8"}, "utf-8", False),
+        ([], {"LC_MESSAGES": "en_GB", "LANG": "zh_CN"}, "utf-8", True),
+        ([], {"LC_ALL": "zh_CN.GB18030", "LC_MESSAGES": "en"}, "ascii", False),
+        ([], {"HUPAN_LANG": "zh", "LC_ALL": "en_US.UTF-8"}, "ascii", False),
+        (["--lang", "en"], {"HUPAN_LANG": "zh"}, "utf-8", True),
+        (["--lang=zh", "config"], {"HUPAN_LANG": "en"}, "ascii", False),
+        (["config", "--lang", "en"], {}, "utf-8", False),
+        (["--lang"], {}, "utf-8", False),
+    ],
+)
+def test_who_chooses_the_language(
+    arguments: list[str], environment: dict[str, str], encoding: str, english: bool
+) -> None:
+    """The option, then HUPAN_LANG, then the locale; Chinese where the terminal can show it."""
+    assert choose_english(arguments, environment, encoding) == english
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("zh", "没有数据库"), ("en", "there is no store: ")]
+)
+def test_refusals_are_in_one_language(language: str, said: str, tmp_path: Path) -> None:
+    """Those of the layers below, too."""
+    done = subprocess.run(  # noqa: S603 # our own program, our own arguments
+        [HUPAN, "--lang", language, "account", "list", "--data-dir", tmp_path / "none"],
+        env={name: value for name, value in os.environ.items() if name != "HUPAN_DATABASE"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(said)
+    assert bool(CJK.search(done.stderr)) == (language == "zh")
+
+
+def test_a_language_that_is_not_spoken_is_refused() -> None:
+    """Two there are."""
+    done = subprocess.run(  # noqa: S603 # our own program, our own arguments
+        [HUPAN, "--lang", "fr", "version"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "--lang" in done.stderr
+
+
+COMPLETED = {
+    "hupan dat": "hupan database",
+    "hupan account sessio": "hupan account sessions",
+    "hupan account list --cance": "hupan account list --cancelled",
+}
+
+
+@pytest.mark.skipif(not Path("/bin/bash").exists(), reason="needs bash")
+@pytest.mark.parametrize("typed", COMPLETED)
+def test_bash_completes_commands_and_options(typed: str, tmp_path: Path) -> None:
+    """A real bash, its tab key, and what `--show-completion bash` wrote."""
+    script = tmp_path / "completion.sh"
+    environment = {**os.environ, "PATH": f"{HUPAN.parent}:{os.environ['PATH']}"}
+    shown = subprocess.run(  # noqa: S603 # our own program, our own arguments
+        [HUPAN, "--show-completion", "bash"],
+        env={**environment, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    script.write_text(shown.stdout, "utf-8")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(  # bash, our own words
+        ["/bin/bash", "--noprofile", "--norc", "-i"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**environment, "PS1": "$ ", "TERM": "dumb"},
+        start_new_session=True,
+    ) as shell:
+        os.close(theirs)
+        os.write(ours, f"bind 'set bell-style none'; source '{script}'\n".encode())
+        os.write(ours, f"{typed}\t".encode())
+        seen = ""
+        while COMPLETED[typed] not in seen:
+            chunk = os.read(ours, 4096).decode(errors="replace")
+            assert chunk, seen
+            seen += chunk
+        shell.kill()
+    os.close(ours)

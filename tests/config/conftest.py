@@ -1,0 +1,9 @@
+"""The terminal of these tests speaks English."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUPAN_LANG", "en")
+    monkeypatch.setattr("hupan.cli.language.ENGLISH", True)
