@@ -27,7 +27,7 @@ _DOT_INSENSITIVE_DOMAINS = ("gmail.com", "googlemail.com")
 
 
 def fold_for_limits(channel: Channel, key: str) -> str:
-    """Return the form of a contact under which its events are counted; phone numbers are unchanged."""
+    """Return the form of a contact under which events are counted; numbers are unchanged."""
     if channel == "sms":
         return key
     local, _, domain = key.lower().rpartition("@")
@@ -51,18 +51,18 @@ MAX_CONTACT_CHARACTERS = 320
 """The longest input that is parsed, as on the wire."""
 _MAINLAND_PHONE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
 _INTERNATIONAL_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
-# What stands between the digits of a number that was copied from elsewhere.
+# Separators between the digits of pasted numbers.
 _PHONE_SEPARATORS = re.compile(
     "[\t \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000().\\-\u2010-\u2015\u2212\ufe58\u30fb\u00b7]"
 )
-# What a text program puts around it: marks of direction, joiners, a byte order mark.
+# Added around it by programs: direction marks, joiners, a byte order mark.
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _LINE_BREAKS = re.compile("[\n\r\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
 _FULL_WIDTH_TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _PHONE_LIKE = re.compile(r"[+(]*[ (]*[0-9].*")
 _DECIMAL_FRACTION = re.compile(r"\.[0-9]")
-# No quotes, commas, brackets or colons: to some mail systems those make two addresses of one. Dots
-# may stand anywhere before the @, as carriers of Japan gave them; the sender quotes such a part.
+# No quotes, commas, brackets or colons: some mail systems read those as two addresses. Dots may be
+# anywhere before the @, as in addresses of Japanese carriers; the sender quotes such a local part.
 _DOMAIN_LABEL = "[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?"
 _LENIENT_EMAIL = re.compile(
     rf"[0-9A-Za-z!#$%&'*+/=?^_`{{|}}~.\-]{{1,64}}@{_DOMAIN_LABEL}(?:\.{_DOMAIN_LABEL})*"
@@ -186,16 +186,16 @@ def to_ascii_domain(text: str) -> str:
 def normalize_phone(text: str) -> str:
     """Remove everything around and between the digits of a phone number; "" if it is not one.
 
-    Removed are dashes, dots, brackets, spaces of all kinds and invisible marks; full-width characters
-    become ASCII, and `00` before a country code becomes `+`. A single digit after a dot is a decimal
-    fraction, so that is no number.
+    Removed are dashes, dots, brackets, spaces of all kinds and invisible marks; full-width
+    characters become ASCII, and `00` before a country code becomes `+`. A single digit after a
+    dot is a decimal fraction, so that is no number.
     """
     if len(text) > MAX_CONTACT_CHARACTERS or _LINE_BREAKS.search(text):
         return ""
-    seen = _INVISIBLE.sub("", text).translate(_FULL_WIDTH_TO_ASCII).strip()
-    if _DECIMAL_FRACTION.fullmatch(seen[-2:]) or not _PHONE_LIKE.fullmatch(seen):
+    visible = _INVISIBLE.sub("", text).translate(_FULL_WIDTH_TO_ASCII).strip()
+    if _DECIMAL_FRACTION.fullmatch(visible[-2:]) or not _PHONE_LIKE.fullmatch(visible):
         return ""
-    digits = _PHONE_SEPARATORS.sub("", seen)
+    digits = _PHONE_SEPARATORS.sub("", visible)
     return f"+{digits[2:]}" if digits.startswith("00") else digits
 
 
@@ -218,13 +218,13 @@ _MASKABLE_PHONE = re.compile(r"\+?[0-9]{7,15}")
 _MASKABLE_EMAIL = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@([A-Za-z0-9.-]{1,253})")
 _UNQUOTED_VALUE = re.compile(r"[A-Za-z0-9_.:@*+/?-]+")
 _PHONES_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])\+?[0-9]{7,15}(?![0-9A-Za-z])")
-# As people paste them, see `plain_number`: a mobile number of China with blanks or dashes within.
+# Pasted formats, see `normalize_phone`: a mobile number of China with spaces or dashes.
 _PASTED_PHONES_IN_TEXT = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:\+|00)?86[ ().\u00a0\u2010-\u2015-]{0,3})?"
     r"1(?:[ ().\u00a0\u2010-\u2015-]{0,2}[0-9]){10}(?![0-9A-Za-z])"
 )
 _EMAILS_IN_TEXT = re.compile(r"[\x21-\x7e]{1,64}@[A-Za-z0-9.-]{1,253}")
-# Where such a domain ends a text without blanks does not tell; so only what is before it is masked.
+# Where such a domain ends is unknown without spaces, so only the part before it is masked.
 _IDN_EMAILS_IN_TEXT = re.compile(r"([\x21-\x7e])[\x21-\x7e]{0,63}@(?=[^\x00-\x7f])")
 FULLY_MASKED = "?"
 """Stands for text that is no contact: it may be anything, even a password."""
@@ -250,7 +250,7 @@ def mask_contacts_in(text: str) -> str:
 
 
 def format_log_fields(fields: Mapping[str, str]) -> str:
-    """Format fields as `key=value`, `-` for empty values; escape what could end or forge a log line."""
+    """Format fields as `key=value`, `-` for none; escape what could end or forge a line."""
     return " ".join(f"{key}={_format_log_value(value)}" for key, value in fields.items())
 
 
@@ -337,7 +337,7 @@ class SmsDestinations:
         self._enabled = enabled
 
     def is_allowed(self, target: ContactAddress) -> bool:
-        """Return whether messages to a contact are sent: all addresses, mobile numbers of some regions."""
+        """Return whether messages are sent: to all addresses, and to numbers of some regions."""
         if not self._enabled or target.channel == "email":
             return True
         if _MAINLAND_NUMBER.fullmatch(target.key):

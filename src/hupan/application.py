@@ -1,7 +1,7 @@
 """ASGI applications of `hupan serve` and `hupan sandbox`: start, stop, dispatch and `/metrics`.
 
-It has a listener of its own, so that no rule of a front proxy decides whether the numbers are
-public; nothing of a request is in them, and no label comes from one.
+`/metrics` has its own listener, so that no rule of a front proxy decides whether it is public. It
+contains nothing of a request, and no label comes from one.
 """
 
 import asyncio
@@ -83,10 +83,10 @@ _COUNTER_METRICS: Mapping[MetricName, tuple[str, tuple[str, ...], str]] = {
 
 
 def open_metrics_sockets(settings: Settings) -> list[socket.socket]:
-    """Listens where the settings say; none when they say nowhere.
+    """Listen for `/metrics` where the settings say; return no socket if they are off.
 
     Raises:
-        BindRefusedError: the address cannot be had.
+        BindError: the address cannot be used.
     """
     if not settings.metrics_port:
         return []
@@ -94,7 +94,7 @@ def open_metrics_sockets(settings: Settings) -> list[socket.socket]:
 
 
 class MetricsApp:
-    """The ASGI application of `/metrics`; it lives as long as the server's loop."""
+    """The ASGI application of `/metrics`."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class MetricsApp:
         self._side_server: SideServer | None = None
 
     async def open(self, sockets: list[socket.socket]) -> None:
-        """Begins to answer on sockets that listen; without any there is nothing to do."""
+        """Start to serve on listening sockets, if there are any."""
         if not sockets:
             return
         self._lag.start()
@@ -122,13 +122,11 @@ class MetricsApp:
         await self._side_server.start()
 
     def close(self) -> None:
-        """Ends at once."""
         self._lag.stop()
         if self._side_server is not None:
             self._side_server.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
         del receive
         is_metrics_request = scope["type"] == "http" and (scope["method"], scope["path"]) == (
             "GET",
@@ -143,10 +141,10 @@ class MetricsApp:
         await send_response(200 if is_metrics_request else 404, headers, body, send)
 
     async def render(self) -> bytes:
-        """All numbers as they are now.
+        """Return all metrics in the Prometheus text format.
 
         Raises:
-            StoreUnavailable: the outbox cannot be counted; nothing is told then.
+            StoreUnavailable: the outbox cannot be counted.
         """
         build = MetricFamily(
             "hupan_build_info", "gauge", "The version", [({"version": __version__}, 1)]
@@ -166,7 +164,7 @@ class MetricsApp:
 def make_request_metrics(
     endpoint_metrics: list[tuple[Mapping[str, str], EndpointMetrics]],
 ) -> tuple[MetricFamily, HistogramFamily]:
-    """Requests by endpoint and class of outcome, and how long they took."""
+    """Return requests by endpoint and result, and their durations."""
     results = [
         ({**labels, "result": result}, number)
         for labels, meter in endpoint_metrics
@@ -182,7 +180,6 @@ def make_request_metrics(
 
 
 def make_counter_metrics(metric_counters: MetricCounters) -> list[MetricFamily]:
-    """What is counted by name."""
     return [
         MetricFamily(
             name,
@@ -225,10 +222,13 @@ async def _make_infrastructure_metrics(infrastructure: Infrastructure) -> list[M
     waiting = [({"channel": channel}, number) for channel, number in outbox.items()]
     return [
         MetricFamily("hupan_outbox_messages", "gauge", "Messages in the store's outbox", waiting),
-        *(MetricFamily(name, "gauge", told, [({}, now)]) for name, (told, now) in gauges.items()),
         *(
-            MetricFamily(name, "counter", told, [({}, sum_)])
-            for name, (told, sum_) in totals.items()
+            MetricFamily(name, "gauge", help_text, [({}, value)])
+            for name, (help_text, value) in gauges.items()
+        ),
+        *(
+            MetricFamily(name, "counter", help_text, [({}, total)])
+            for name, (help_text, total) in totals.items()
         ),
     ]
 
@@ -252,7 +252,7 @@ class Server:
     metrics: MetricsApp
 
     def start(self) -> None:
-        """Begins the work that no request asks for."""
+        """Start the background work."""
         self.infrastructure.captcha_pool.start()
         self.infrastructure.outbox_worker.start()
         if self.timekeeping is not None:
@@ -261,9 +261,9 @@ class Server:
         self.integrity_checker.start()
 
     async def stop(self) -> None:
-        """Ends it and lets go of the store, once every request has its answer.
+        """Stop the background work and close the store, after every request has its response.
 
-        Each part is ended also when another one fails (security X7).
+        Each part is stopped even if another one fails (security X7).
         """
         async with AsyncExitStack() as stack:
             stack.callback(self.access_log.flush)
@@ -281,9 +281,9 @@ class Server:
 async def build_server(
     settings: Settings, environment: Environment, metrics_sockets: Sequence[socket.socket] = ()
 ) -> Server:
-    """Opens the store, which must be up to date, and joins the parts.
+    """Open the store, which must be up to date, and build the server.
 
-    What was opened is closed again when something fails on the way.
+    Closes again what it opened if a later step fails.
 
     Raises:
         StoreRefused, KeyFileError: the store or the key cannot be used.
@@ -351,7 +351,6 @@ async def _assemble_server(
 def _make_housekeeping(
     infrastructure: Infrastructure, services: Services, timekeeping: ClockSync | None
 ) -> Housekeeping:
-    """What is done now and then, once the time is sure."""
     chores: list[Chore] = [
         services.devices.purge_expired,
         services.contact_undo.purge_expired,
@@ -373,9 +372,9 @@ def _make_housekeeping(
 
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 STORE_RETRY_SECONDS = 0.5
-"""How long it is until the store is tried again."""
+"""Seconds between two attempts to open the store."""
 MAX_RETRY_PAUSE_SECONDS = 5.0
-"""The same after an error that is no store that cannot be reached."""
+"""Maximum seconds after an error other than an unreachable store."""
 _log = logging.getLogger("hupan.app")
 
 
@@ -384,8 +383,8 @@ class Application:
 
     Args:
         open_server: builds the server, on the event loop.
-        make_mounts: the extra doors, by the start of their paths; none in `hupan serve`.
-        retry_store: whether to start before the store can be reached, and to try until it can.
+        make_mounts: returns further applications by path prefix; none in `hupan serve`.
+        retry_store: whether to start while the store cannot be reached, and retry until it can.
     """
 
     def __init__(
@@ -409,12 +408,11 @@ class Application:
         self._mounts: dict[str, ASGIApp] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request, or lives through start and stop."""
         if scope["type"] == "http" and self._server is not None:
             try:
                 await self._select_app(self._server, scope["path"])(scope, receive, send)
-            except asyncio.CancelledError:  # the server stops and can wait no longer
-                with contextlib.suppress(RuntimeError):  # unless its answer has begun already
+            except asyncio.CancelledError:  # the server stops and cannot wait any longer
+                with contextlib.suppress(RuntimeError):  # unless the response has started
                     await send_shutting_down(send)
         elif scope["type"] == "http":
             await send_not_ready(scope["path"], send)
@@ -456,7 +454,7 @@ class Application:
         return {"type": "lifespan.startup.complete"}
 
     async def _open(self) -> None:
-        """Opens the server; what was opened is closed again when something fails on the way."""
+        """Open the server; close again what was opened if a later step fails."""
         async with contextlib.AsyncExitStack() as stack:
             server = await self._open_server()
             stack.push_async_callback(server.stop)
@@ -466,7 +464,7 @@ class Application:
         self._server = server
 
     async def _retry_open(self) -> object:
-        """Opens the server if the store is there; `/readyz` is red meanwhile."""
+        """Open the server if the store can be reached; `/readyz` fails until then."""
         try:
             await self._open()
         except StoreUnavailable:
@@ -486,14 +484,14 @@ class Application:
 
 
 def make_server_application(settings: Settings, *, english: bool = False) -> Application:
-    """Return the application of one serving process; the store was prepared before.
+    """Return the application, once in each serving process; the store was prepared before.
 
     Args:
         settings: the settings.
         english: the language of what is printed on the terminal.
 
     Raises:
-        BindRefusedError: the address of the metrics cannot be had.
+        BindError: the address of the metrics cannot be used.
     """
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
@@ -510,13 +508,13 @@ def make_server_application(settings: Settings, *, english: bool = False) -> App
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
-    """What only a sandbox knows.
+    """Options of a sandbox.
 
     Attributes:
-        seed: repeats codes, tokens and captchas; "" for chance.
-        host_names: host names that lead to the sandbox, besides localhost.
-        print_codes: whether codes are printed on the terminal, too.
-        is_english: whether that is in English.
+        seed: repeats codes, tokens and captchas; "" for random ones.
+        host_names: host names of the sandbox, besides localhost.
+        print_codes: whether codes are printed on the terminal.
+        is_english: whether they are printed in English.
     """
 
     seed: str = ""
@@ -526,7 +524,7 @@ class SandboxOptions:
 
 
 def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Application:
-    """Made once in the serving process; the store was prepared before."""
+    """Return the application, once in the serving process; the store was prepared before."""
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
     clock = AdjustableClock(SystemClock())
@@ -566,7 +564,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> App
 
 
 def _ignore_entry(_entry: CapturedMessage) -> None:
-    """For whom asked for quiet."""
+    """Do nothing."""
 
 
 def _make_sandbox_routes(

@@ -10,9 +10,9 @@ from hupan.metrics import IncrementMetric, ignore_metric
 INITIAL_RETRY_SECONDS = 1.0
 MAX_RETRY_SECONDS = 60.0
 STOP_SECONDS = 3.0
-"""How long a task may take to end; a stop goes on without it then."""
+"""Maximum seconds to wait for a task to end."""
 DONE: Final = object()
-"""What a round returns that was the last."""
+"""Returned by the last round."""
 
 TaskFunction: TypeAlias = Callable[[], Awaitable[object]]
 _log = logging.getLogger("hupan.background")
@@ -21,15 +21,15 @@ _log = logging.getLogger("hupan.background")
 class BackgroundTask:
     """Runs rounds of work, one after the other, until it is stopped.
 
-    An error that a round raises is logged and counted, and the next round comes after a pause that
-    doubles with each error in a row.
+    An error in a round is logged and counted, and the next round comes after a pause that doubles
+    with each consecutive error.
 
     Args:
-        name: names the task in the log and in the metric.
-        work: one round; may wait for what there is to do, and returns DONE to end the task.
-        interval_seconds: how long to wait before each round.
-        expected_errors: errors that need no trace, as of a store that is away.
-        max_retry_seconds: after errors.
+        name: of the task in the log and in the metric.
+        work: one round; may wait for work, and returns DONE to end the task.
+        interval_seconds: the pause before each round.
+        expected_errors: errors that need no traceback, such as an unreachable store.
+        max_retry_seconds: the longest pause after errors.
         count: counts the errors.
     """
 
@@ -53,11 +53,11 @@ class BackgroundTask:
         self._is_stopping = False
 
     def start(self) -> None:
-        """Begin, on the running loop."""
+        """Start on the running loop."""
         self._task = asyncio.create_task(self._run(), name=self._name)
 
     async def stop(self) -> None:
-        """End; break off a round under way. Return also when the task does not end in time."""
+        """Stop, cancelling a running round. Return even if the task does not end in time."""
         self._is_stopping = True
         if self._task is None:
             return
@@ -77,7 +77,7 @@ class BackgroundTask:
             except asyncio.CancelledError as error:
                 if self._is_stopping or _is_cancelled():
                     raise
-                failures += 1  # something within was cancelled, not this task
+                failures += 1  # an inner task was cancelled, not this one
                 self._report(error)
                 await asyncio.sleep(self._retry_seconds(failures))
             except Exception as error:  # noqa: BLE001 - whatever it is, the task goes on
@@ -99,7 +99,7 @@ def report_failure(
     count: IncrementMetric = ignore_metric,
     expected_errors: tuple[type[Exception], ...] = (),
 ) -> None:
-    """Log and count an error of background work; with its trace unless it is an expected one."""
+    """Log and count an error of background work; with its traceback unless it is expected."""
     count("background_failures", name)
     if isinstance(error, expected_errors):
         _log.error("%s: %s; trying again", name, error)
@@ -113,6 +113,6 @@ def _is_cancelled() -> bool:
 
 
 async def ensure_task() -> None:
-    """Lets go once if no task runs yet: `asyncio.timeout` needs one."""
+    """Yield once if no task runs yet: `asyncio.timeout` needs one."""
     if asyncio.current_task() is None:
         await asyncio.sleep(0)

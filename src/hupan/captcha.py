@@ -1,13 +1,13 @@
-"""Captcha images: the renderer, and a pool that renders ahead in a background thread (security C9, C10).
+"""Captcha images: the renderer, and a pool that renders ahead in a thread (security C9, C10).
 
-The picture is a cost for a machine, not a wall: a small network that was trained on such pictures
-reads most of them (security D6, docs/decisions/0006). It holds the answer in its pixels
-alone: neither names, nor texts, nor any other metadata go into the file (security C9).
+A picture only raises the cost for a machine: a small network that was trained on such pictures
+reads most of them (security D6, docs/decisions/0006). The answer is only in the pixels: no names,
+texts or other metadata are in the file (security C9).
 
-One thread draws. It shares the interpreter lock with the event loop, so it rests after every single
-picture: the loop then waits for the lock as long as one picture takes, and never for a whole switch
-interval of 5 ms. Pillow is loaded by the drawer, in this thread: to import this module costs
-neither its start time nor its memory.
+One thread renders. It shares the GIL with the event loop, so it rests after every picture: the loop
+then waits for the GIL as long as one picture takes, and never for a whole switch interval of 5 ms.
+The renderer imports Pillow, in this thread: importing this module costs neither its start time nor
+its memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -31,48 +31,29 @@ WIDTH_PIXELS = 230
 HEIGHT_PIXELS = 60
 MIN_DIGITS, MAX_DIGITS = 4, 6
 READABLE_DIGITS = "23456789"
-"""What answers are best made of: bent and crossed, 1 was read as 7, and 0 as 6, 8 or 9."""
+"""The digits of answers: bent and crossed, 1 was read as 7, and 0 as 6, 8 or 9."""
 
 UniformSource = Callable[[float, float], float]
-"""A number between two bounds: `secrets.SystemRandom().uniform` in a server. That costs a sixth of
-the drawing time, and keeps the guessable `random` out of code that holds secrets (security C1)."""
+"""Returns a number between two bounds: `secrets.SystemRandom().uniform` in a server. That costs a
+sixth of the rendering time, and keeps the guessable `random` out of this code (security C1).
+"""
 
-_GLYPH_SIZE = (48, 60)  # pixels that one digit has to move in
-_GLYPH_SPACING = {
-    4: (38, 46),
-    5: (33, 38),
-    6: (30, 35),
-}  # from one digit to the next, by their number
+_GLYPH_SIZE = (48, 60)  # pixels of one digit and its margins
+_GLYPH_SPACING = {4: (38, 46), 5: (33, 38), 6: (30, 35)}  # between digits, by their count
 _MARGIN = 4
-_GLYPH_WEIGHTS = (
-    (54, 1),
-    (58, 1),
-    (50, 2),
-)  # size and added stroke, in pixels: each digit in three weights
-_MAX_TILT_RADIANS = 0.3  # further, and digits begin to look alike
-_GRAY_LEVELS = 16  # a pixel then takes 4 bits, which halves the file
+_GLYPH_WEIGHTS = ((54, 1), (58, 1), (50, 2))  # size and added stroke, in pixels
+_MAX_TILT_RADIANS = 0.3  # with more, digits become ambiguous
+_GRAY_LEVELS = 16  # 4 bits a pixel, which halves the file
 _COMPRESSION_LEVEL = 3  # of zlib: 6 saves 3 % of the bytes and takes a quarter more time
 
 
-class RenderCaptcha(Protocol):
-    """Makes a picture of an answer."""
-
-    def __call__(self, answer: str) -> bytes:
-        """A PNG of 230x60 pixels (wire.md, user/captcha) without metadata.
-
-        Raises:
-            ValueError: The answer is not four to six ASCII digits. The text does not repeat it.
-        """
-        ...
-
-
 class CaptchaRenderer:
-    """Bent digits, crossed by waves, light on dark below a wavy shore and dark on light above it.
+    """Renders bent digits crossed by waves: light on dark below a boundary, the reverse above.
 
-    The shore is what stops OCR from the shelf: no threshold parts ink from paper on both of its
-    sides, while people read on across it. Each digit is cast once in three weights and then only
-    bent, so a picture takes 0.7 ms and 3 kB, a quarter of the time and a third of the bytes of the
-    `captcha` package's renderer.
+    The boundary stops common OCR: no threshold separates ink from paper on both of its sides, while
+    people read across it. Each digit is rendered once in three weights and then only bent, so a
+    picture takes 0.7 ms and 3 kB, a quarter of the time and a third of the bytes of the `captcha`
+    package's renderer.
     """
 
     def __init__(self, uniform: UniformSource) -> None:
@@ -80,7 +61,11 @@ class CaptchaRenderer:
         self._glyphs: dict[str, list[Image.Image]] = {}
 
     def __call__(self, answer: str) -> bytes:
-        """See `RenderCaptcha`."""
+        """Return a PNG of 230x60 pixels (wire.md, user/captcha) without metadata.
+
+        Raises:
+            ValueError: the answer is not four to six ASCII digits. The text does not repeat it.
+        """
         from PIL import (  # noqa: PLC0415 - see TYPE_CHECKING above
             Image,
             ImageChops,
@@ -128,7 +113,7 @@ class CaptchaRenderer:
         return glyph.transform(_GLYPH_SIZE, Transform.QUAD, corners, Resampling.BILINEAR)
 
     def _draw_noise(self, draw: ImageDraw.ImageDraw) -> None:
-        # Few: with more of them people took a digit for another where the shore crosses it.
+        # Few: with more, people misread digits that the boundary crosses.
         for ink, width in ((0, 1), (255, 2)):
             draw.line(self._random_wave(), fill=ink, width=width)
         for _ in range(10):
@@ -137,7 +122,7 @@ class CaptchaRenderer:
             draw.line(((x, y), end), fill=255, width=2)
 
     def _boundary_polygon(self) -> list[tuple[float, float]]:
-        """Crosses each digit, mostly in its middle third."""
+        """Return a boundary that crosses each digit, mostly in its middle third."""
         middle, amplitude = self._uniform(24, 36), self._uniform(6, 14)
         phase, frequency = self._uniform(0, math.tau), self._uniform(0.03, 0.07)
         edge = [
@@ -169,23 +154,23 @@ def _render_glyph(digit: str, size: int, stroke: int) -> Image.Image:
 
     glyph = Image.new("L", _GLYPH_SIZE)
     middle = (_GLYPH_SIZE[0] / 2, _GLYPH_SIZE[1] / 2)
-    font = ImageFont.load_default(size)  # shipped within Pillow: no font of the machine is read
+    font = ImageFont.load_default(size)  # part of Pillow: no system font is read
     ImageDraw.Draw(glyph).text(middle, digit, 255, font, anchor="mm", stroke_width=stroke)
     return glyph
 
 
 _log = logging.getLogger("hupan.pictures")
 
-_IDLE_DELAY_SECONDS = 0.002  # nobody waits: the loop has three quarters of the lock
-_BUSY_DELAY_SECONDS = 0.0001  # somebody waits: just long enough to let the loop have the lock
+_IDLE_DELAY_SECONDS = 0.002  # no waiter: the loop has three quarters of the GIL
+_BUSY_DELAY_SECONDS = 0.0001  # a waiter: just long enough for the loop to get the GIL
 
 
 class CaptchaPoolExhausted(Exception):
-    """Too many wait for a picture already, or the pool was stopped."""
+    """Too many requests wait for a picture, or the pool was stopped."""
 
 
 class CaptchaRenderingFailed(Exception):
-    """The drawer failed; what it raised is the cause."""
+    """The renderer failed; its error is the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,17 +182,17 @@ class CaptchaImage:
 
 
 class CaptchaPool:
-    """Up to `size` pictures (3 kB each), drawn ahead by one background thread.
+    """Up to `size` pictures (3 kB each), rendered ahead by one background thread.
 
-    `render` and `new_answer` are called in that thread alone, so a seeded source of answers repeats
-    itself as long as it is not shared with others. One refill begins at half the size. `on_failure`
-    is told of each error, in the thread.
+    `render` and `make_answer` are called only in that thread, so a seeded source of answers repeats
+    if nothing else uses it. A refill begins at half the size. `on_failure` is called for each
+    error, in the thread.
     """
 
     def __init__(
         self,
-        render: RenderCaptcha,
-        new_answer: Callable[[], str],
+        render: Callable[[str], bytes],
+        make_answer: Callable[[], str],
         *,
         size: int = 64,
         max_waiters: int = 256,
@@ -215,29 +200,27 @@ class CaptchaPool:
         on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         self._render = render
-        self._new_answer = new_answer
+        self._make_answer = make_answer
         self._size = size
         self._max_waiters = max_waiters
         self._retry_seconds = retry_seconds
         self._on_failure = on_failure
-        self._ready: deque[CaptchaImage] = (
-            deque()
-        )  # appended to by the thread, taken from by the loop
-        self._waiters: deque[asyncio.Future[CaptchaImage]] = deque()  # changed by the loop alone
+        self._ready: deque[CaptchaImage] = deque()  # the thread appends, the loop takes
+        self._waiters: deque[asyncio.Future[CaptchaImage]] = deque()  # changed only by the loop
         self._refill_requested = Event()
         self._stopping = Event()
         self._thread: Thread | None = None
 
     @property
     def ready_count(self) -> int:
-        """How many pictures can be taken without waiting, 0 to `size`."""
+        """The number of pictures that can be taken without waiting, 0 to `size`."""
         return len(self._ready)
 
     def start(self) -> None:
-        """Begins to draw. Called once, on the event loop that takes the pictures.
+        """Start to render; called once, on the event loop that takes the pictures.
 
         Raises:
-            RuntimeError: It was started before, or no event loop runs.
+            RuntimeError: it was started before, or no event loop runs.
         """
         if self._thread is not None:
             raise RuntimeError("a picture pool starts once")
@@ -247,9 +230,9 @@ class CaptchaPool:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread and waits for it, at most for the picture it is at; refuses all waiters.
+        """Stop the thread, waiting at most for its current picture; reject all waiters.
 
-        Called on the event loop, before that is closed. To stop twice does nothing more.
+        Called on the event loop, before that is closed. A second call does nothing.
         """
         self._stopping.set()
         self._refill_requested.set()
@@ -258,11 +241,11 @@ class CaptchaPool:
         self._reject_waiters(lambda: CaptchaPoolExhausted("the picture pool was stopped"))
 
     async def take(self) -> CaptchaImage:
-        """A picture that nobody else gets: at once, or when it is drawn if none is ready.
+        """Return a picture: at once, or when it is rendered if none is ready.
 
         Raises:
-            PicturesBusy: None is ready and `max_waiters` wait already, or the pool was stopped.
-            PicturesFailed: None is ready and the drawer failed.
+            CaptchaPoolExhausted: none is ready and `max_waiters` wait, or the pool was stopped.
+            CaptchaRenderingFailed: none is ready and the renderer failed.
         """
         if self._stopping.is_set() or self._is_exhausted():
             raise CaptchaPoolExhausted("no picture to be had now")
@@ -272,7 +255,7 @@ class CaptchaPool:
         try:
             return await waiter  # does not suspend if the picture was ready
         except asyncio.CancelledError:
-            with suppress(ValueError):  # it was handed a picture in the same turn of the loop
+            with suppress(ValueError):  # it got a picture in the same tick of the loop
                 self._waiters.remove(waiter)
             raise
 
@@ -309,25 +292,25 @@ class CaptchaPool:
                 self._stopping.wait(self._render_one(loop))
 
     def _render_one(self, loop: asyncio.AbstractEventLoop) -> float:
-        """Draws one picture and returns the seconds to rest after it."""
+        """Render one picture; return the seconds to rest afterwards."""
         try:
-            answer = self._new_answer()
+            answer = self._make_answer()
             self._ready.append(CaptchaImage(answer, self._render(answer)))
         except Exception as error:  # noqa: BLE001 - else any fault of a drawer would end the pool
             self._report(loop, error)
             return self._retry_seconds
-        if not self._waiters:  # looked at after the append, as take() looks for one after its own
+        if not self._waiters:  # checked after the append, as take() checks after its own
             return _IDLE_DELAY_SECONDS
         _call_in_loop(loop, self._serve_waiters)
         return _BUSY_DELAY_SECONDS
 
     def _report(self, loop: asyncio.AbstractEventLoop, error: Exception) -> None:
-        # The kind alone: a drawer's text could hold the answer (security C9).
+        # Only the class: the renderer's message could contain the answer (security C9).
         _log.error("a captcha picture could not be drawn: %s", type(error).__name__)
         self._on_failure()
         _call_in_loop(loop, lambda: self._reject_after_failure(error))
 
 
 def _call_in_loop(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
-    with suppress(RuntimeError):  # the loop was closed without stop(): nobody is left to be told
+    with suppress(RuntimeError):  # the loop was closed without stop(): no waiter is left
         loop.call_soon_threadsafe(callback)

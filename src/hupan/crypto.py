@@ -1,7 +1,7 @@
 """The server's secret key, and the encryption and keyed hashes derived from it (security C1, P7).
 
-One key lies in a file beside the store and never in it, so a copy of the store alone opens neither
-a code nor a captcha (security C1, P7). Each purpose has a key of its own, derived from that one.
+The key is stored in a file outside the store, so a copy of the store alone reveals neither a code
+nor a captcha (security C1, P7). Each purpose has its own key, derived from that one.
 """
 
 import hashlib
@@ -26,29 +26,29 @@ class KeyFileError(LocalizedError):
 
 
 class SecretBox:
-    """Closes values so that only a server with the same key opens them."""
+    """Encrypts values so that only a server with the same key decrypts them."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._ciphers: dict[str, AESGCM] = {}
 
     def derive_key(self, purpose: str) -> bytes:
-        """The key of one purpose, 32 bytes."""
+        """Return the key of one purpose, 32 bytes."""
         return hmac.digest(self._key, purpose.encode(), "sha256")
 
     def mac(self, purpose: str, *parts: str) -> bytes:
-        """HMAC-SHA-256 over the parts, each led by its length so that they cannot run together."""
+        """Return HMAC-SHA-256 over the parts, each preceded by its length to keep them apart."""
         encoded = [part.encode() for part in parts]
         text = b"".join(len(part).to_bytes(4) + part for part in encoded)
         return hmac.digest(self.derive_key(purpose), text, "sha256")
 
     def encrypt(self, purpose: str, plaintext: bytes) -> bytes:
-        """Encrypts and authenticates: nonce, then AES-256-GCM."""
+        """Encrypt and authenticate: nonce, then AES-256-GCM."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + self._cipher(purpose).encrypt(nonce, plaintext, None)
 
     def decrypt(self, purpose: str, ciphertext: bytes) -> bytes | None:
-        """What `encrypt` was given, or None when it was not closed by this key for this purpose."""
+        """Return what was encrypted, or None if not with this key for this purpose."""
         try:
             return self._cipher(purpose).decrypt(
                 ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:], None
@@ -63,20 +63,20 @@ class SecretBox:
 
 
 def sha256_digest(text: str) -> bytes:
-    """SHA-256 of a text: what is stored of a token (security T2)."""
+    """Return SHA-256 of a text: the stored form of a token (security T2)."""
     return hashlib.sha256(text.encode()).digest()
 
 
 def key_fingerprint(key: bytes) -> int:
-    """What a store keeps of its key: it tells another key, and nothing of this one."""
+    """Return what a store keeps of its key: detects another key, reveals nothing of this one."""
     return int.from_bytes(SecretBox(key).mac("fingerprint")[:8]) >> 1 or 1
 
 
 def load_existing_key(path: Path) -> bytes:
-    """Reads the key file; never makes one.
+    """Read the key file without ever creating one.
 
     Raises:
-        KeyFileError: it is not there, others may read it, or it does not hold a key.
+        KeyFileError: it does not exist, others can read it, or it contains no key.
     """
     if not path.exists():
         raise KeyFileError(
@@ -86,10 +86,10 @@ def load_existing_key(path: Path) -> bytes:
 
 
 def load_or_create_key(path: Path) -> bytes:
-    """Reads the key file, making it first when it is not there.
+    """Read the key file; create it if it does not exist.
 
     Raises:
-        KeyFileError: others may read it (security L3), or it does not hold a key.
+        KeyFileError: others can read it (security L3), or it contains no key.
     """
     try:
         return _read_or_create_key(path)
@@ -116,7 +116,7 @@ def _read_or_create_key(path: Path) -> bytes:
 
 
 def _create_key_file(path: Path) -> None:
-    """Writes a new key under another name first, so that a half-written key is never seen."""
+    """Write a new key under another name first, so that a half-written key is never read."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         chown_to_folder_owner(file.fileno(), path.parent)
@@ -124,7 +124,7 @@ def _create_key_file(path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(draft, path)  # fails when another process was first; its key is as good
+        os.link(draft, path)  # fails if another process was first; its key is as good
     except FileExistsError:
         pass
     finally:

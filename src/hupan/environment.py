@@ -20,7 +20,7 @@ from hupan.delivery.smtp import SmtpOptions, SmtpSender
 from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.hash_worker import HashCost
 from hupan.domain.profiles import VisibleFields
-from hupan.geoip import CountryResolver, LazyCountryResolver, open_bundled_table, open_mmdb_table
+from hupan.geoip import CountryResolver, open_bundled_table, open_mmdb_table
 from hupan.localized import LocalizedText
 from hupan.model import Channel
 from hupan.rng import RandomSource, SystemRandomSource
@@ -39,22 +39,22 @@ from hupan.rules import (
 
 
 def _ignore_captcha(_captcha: IssuedCaptcha) -> None:
-    """Nobody watches the captchas of a real server."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The outside world, handed in.
+    """What differs between a server, a sandbox and an operator's command.
 
     Attributes:
-        clock: tells the time.
-        random_source: the source of chance for one purpose, each its own so that a seed repeats.
-        senders: what carries messages away.
-        on_captcha: told of each captcha that is issued.
-        steady_clock: the clock again, if it is one that goes on from the store's latest time.
-        is_sandbox: whether the store is a sandbox's.
-        is_operator: whether an operator's command acts: nothing that it causes is limited, and
-            another process sends its messages.
+        clock: the source of time.
+        random_source: returns a random source for a purpose; one each, so that a seed repeats.
+        senders: deliver the messages of each channel.
+        on_captcha: is called with each issued captcha.
+        steady_clock: the clock, if it continues from the latest time in the store.
+        is_sandbox: whether the store belongs to a sandbox.
+        is_operator: whether an operator's command runs: its notices are not limited, and another
+            process sends them.
     """
 
     clock: Clock
@@ -66,9 +66,10 @@ class Environment:
     is_operator: bool = False
 
     def for_process(self, process_number: int) -> "Environment":
-        """The same for one process: a seed repeats itself in the same process of a new store.
+        """Return the environment of one process.
 
-        In the next process of a store that was kept it goes on with other numbers.
+        A seed repeats in the same process of a new store. In the next process of a store that was
+        kept, it continues with other numbers.
         """
         return replace(
             self, random_source=lambda purpose: self.random_source(f"{process_number}/{purpose}")
@@ -76,23 +77,20 @@ class Environment:
 
 
 def make_server_environment(senders: Mapping[Channel, Sender]) -> Environment:
-    """The outside of `hupan serve`."""
     clock = SteadyClock()
     return Environment(clock, lambda _purpose: SystemRandomSource(), senders, steady_clock=clock)
 
 
 def make_operator_environment(clock: Clock) -> Environment:
-    """Return the environment of an operator's command."""
     return Environment(clock, lambda _purpose: SystemRandomSource(), {}, is_operator=True)
 
 
 PRODUCT_NAMES = ("hupan", "湖畔", "yunhu", "云湖")
 MIN_PASSWORD_CHARACTERS = {"asvs": 8, "nist-4": 15}
-"""Code points of a new password (security P1)."""
+"""Minimum code points of a new password (security P1)."""
 
 
 def make_server_rules(settings: Settings) -> ServerRules:
-    """What accounts and codes obey."""
     return ServerRules(
         zone=ZoneInfo(settings.time_zone),
         sign_up_open=settings.sign_up_open,
@@ -103,7 +101,7 @@ def make_server_rules(settings: Settings) -> ServerRules:
 
 
 def make_session_policy(settings: Settings) -> SessionPolicy:
-    """How long sessions live (security T4)."""
+    """Return how long sessions last (security T4)."""
     return SessionPolicy(
         idle_seconds=settings.session_idle_days * DAY_SECONDS,
         absolute_seconds=settings.session_absolute_days * DAY_SECONDS,
@@ -112,7 +110,6 @@ def make_session_policy(settings: Settings) -> SessionPolicy:
 
 
 def make_invitation_rules(settings: Settings) -> InvitationRules:
-    """What inviting is worth."""
     return InvitationRules(
         target_day=settings.invitation_target_day,
         target_total=settings.invitation_target_total,
@@ -122,7 +119,6 @@ def make_invitation_rules(settings: Settings) -> InvitationRules:
 
 
 def make_profile_edit_rules(settings: Settings) -> ProfileEditRules:
-    """What a nickname or an avatar may be changed to."""
     return ProfileEditRules(
         avatar_hosts=settings.avatar_hosts,
         first_nickname_cents=settings.first_nickname_coins * CENTS_PER_COIN,
@@ -131,7 +127,7 @@ def make_profile_edit_rules(settings: Settings) -> ProfileEditRules:
 
 
 def make_default_visibility(settings: Settings) -> VisibleFields:
-    """What of an account is shown that made no choice of its own (security D4)."""
+    """Return what is visible of accounts without their own privacy settings (security D4)."""
     return VisibleFields(
         birthday=settings.show_birthday,
         address=settings.show_address,
@@ -141,7 +137,6 @@ def make_default_visibility(settings: Settings) -> VisibleFields:
 
 
 def make_contact_rules(settings: Settings) -> ContactRules:
-    """When a number or an address may be changed."""
     return ContactRules(
         fresh_seconds=settings.fresh_session_minutes * MINUTE_SECONDS,
         step_up_seconds=settings.step_up_minutes * MINUTE_SECONDS,
@@ -150,7 +145,7 @@ def make_contact_rules(settings: Settings) -> ContactRules:
 
 
 def make_password_rules(settings: Settings) -> PasswordRules:
-    """What a new password must be; a name of the host counts as one of the product."""
+    """Return the rules for new passwords; a host name counts as a product name."""
     return PasswordRules(
         min_characters=MIN_PASSWORD_CHARACTERS[settings.password_profile],
         context_words=(*PRODUCT_NAMES, settings.brand, *settings.host.split(",")),
@@ -158,7 +153,6 @@ def make_password_rules(settings: Settings) -> PasswordRules:
 
 
 def make_adverts(settings: Settings) -> Adverts:
-    """What clients show to whom."""
     return Adverts(
         shown=settings.adverts_shown,
         android_code_id=settings.adverts_android_code_id,
@@ -168,7 +162,6 @@ def make_adverts(settings: Settings) -> Adverts:
 
 
 def make_contact_parser(settings: Settings) -> ContactParser:
-    """Which numbers and addresses are taken."""
     return ContactParser(
         allow_international=settings.international_numbers,
         strict_email=settings.email_profile == "strict",
@@ -176,7 +169,6 @@ def make_contact_parser(settings: Settings) -> ContactParser:
 
 
 def make_hash_cost(settings: Settings) -> HashCost:
-    """What a password hash costs."""
     return HashCost(settings.password_memory_kib, settings.password_passes)
 
 
@@ -185,10 +177,10 @@ _UNPREFIXED_OPTIONS: Final = ("brand",)
 
 
 def make_senders(settings: Settings, *, english: bool = False) -> dict[Channel, Sender]:
-    """Return one sender for each channel; `english` is the language of those on the console.
+    """Return a sender for each channel; `english` is the language of those on the console.
 
     Raises:
-        Unusable: a setting does not fit; it is named.
+        UnusableSetting: a setting is not valid.
     """
     return {
         "sms": make_sms_sender(settings, english=english),
@@ -197,10 +189,10 @@ def make_senders(settings: Settings, *, english: bool = False) -> dict[Channel, 
 
 
 def make_sms_sender(settings: Settings, *, english: bool = False) -> GatewaySender | ConsoleSender:
-    """The sender of SMS.
+    """Return the sender of SMS messages.
 
     Raises:
-        Unusable: a setting does not fit; it is named.
+        UnusableSetting: a setting is not valid.
     """
     with _naming_the_setting("sms"):
         if settings.sms_sender == "console":
@@ -227,10 +219,10 @@ def make_sms_sender(settings: Settings, *, english: bool = False) -> GatewaySend
 
 
 def make_email_sender(settings: Settings, *, english: bool = False) -> SmtpSender | ConsoleSender:
-    """The sender of e-mails.
+    """Return the sender of e-mails.
 
     Raises:
-        Unusable: a setting does not fit; it is named.
+        UnusableSetting: a setting is not valid.
     """
     with _naming_the_setting("smtp"):
         if settings.email_sender == "console":
@@ -251,12 +243,12 @@ def make_email_sender(settings: Settings, *, english: bool = False) -> SmtpSende
 
 
 def sender_factories() -> tuple[Callable[[Settings], Sender], ...]:
-    """What makes each sender, so that the problems of all of them can be told."""
+    """Return what makes each sender, so that the problems of all of them can be reported."""
     return (make_sms_sender, make_email_sender)
 
 
 def _split_mailbox(text: str) -> tuple[str, str]:
-    """Split `Name <address>`; the form has made sure that it is one or the other."""
+    """Split `Name <address>` or a bare address; the setting's type has checked the form."""
     if "<" not in text:
         return "", text.strip()
     name, _, rest = text.partition("<")
@@ -266,7 +258,7 @@ def _split_mailbox(text: str) -> tuple[str, str]:
 
 @contextmanager
 def _naming_the_setting(prefix: str) -> Iterator[None]:
-    """Name the setting where an option does not fit."""
+    """Raise UnusableSetting with the setting's name where an option is not valid."""
     try:
         yield
     except InvalidOption as error:
@@ -278,12 +270,12 @@ def _naming_the_setting(prefix: str) -> Iterator[None]:
 
 
 def make_geoip(settings: Settings) -> CountryResolver:
-    """The table that the settings name, opened now; else the one that comes with the server.
+    """Open the table that the settings name, or use the bundled one.
 
     Raises:
-        ValueError: the file that the settings name cannot be read as such a table.
+        ValueError: the file is not a GeoIP table.
     """
     if not settings.country_database:
-        return LazyCountryResolver(open_bundled_table)
+        return CountryResolver(open_bundled_table)
     countries = open_mmdb_table(settings.country_database)
-    return LazyCountryResolver(lambda: countries)
+    return CountryResolver(lambda: countries)

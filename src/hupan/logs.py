@@ -1,7 +1,7 @@
 """Configures logging to stderr, one line per record, as text or JSON (security L1).
 
-A record of the standard library costs more than the request itself, so lines are gathered and
-written together, five times a second. Paths are those of the table, so nothing needs escaping.
+A record of the standard library costs more than the request itself, so access lines are collected
+and written together, five times a second. Paths are those of the table, so nothing needs escaping.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ class AccessLog:
     """Lines of requests.
 
     Args:
-        stream: where they go, None for nowhere.
-        line_format: as text, or as a JSON object each.
+        stream: where to write; None for nowhere.
+        line_format: text, or a JSON object per line.
     """
 
     def __init__(self, stream: TextIO | None, line_format: Literal["text", "json"]) -> None:
@@ -38,7 +38,7 @@ class AccessLog:
         self._prefix = ""
 
     def record(self, request_id: int, path: str, result: ResultClass, code: int) -> None:
-        """Keeps a line: id, path, class of the outcome, and the code that the client was told."""
+        """Collect a line: id, path, result, and the code of the response."""
         if self._stream is None:
             return
         now = int(time.time())
@@ -49,7 +49,7 @@ class AccessLog:
         self._lines.append(f"{self._prefix}request={request_id} {path} {result} {code}")
 
     def flush(self) -> None:
-        """Writes what was kept; also when the server ends."""
+        """Write the collected lines; also called at shutdown."""
         if self._stream is None or not self._lines:
             return
         end = '"}\n' if self._is_json else "\n"
@@ -65,7 +65,7 @@ class AccessLog:
 
 
 _CONTROL_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-# What an exception of a library may quote: a token, a number or a code, an address.
+# What a library's exception may quote: a token, a number or a code, an address.
 _PRIVATE_TEXT = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|[0-9]{6,}"
@@ -77,26 +77,25 @@ ExcInfo: TypeAlias = (
 
 
 class TextFormatter(logging.Formatter):
-    """A line of text; characters that could forge a line or move a cursor are escaped."""
+    """Formats a line of text; escapes characters that could forge a line or move a cursor."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)sZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
         self.converter = _utc_time
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line; a traceback follows with its line breaks escaped."""
+        """Return the record as one line; a traceback follows with its line breaks escaped."""
         return super().format(record).translate(_CONTROL_ESCAPES)
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - the library calls it so
-        """The traceback without what its exception may quote."""
+        """Return the traceback without what its exception may quote."""
         return _PRIVATE_TEXT.sub("***", super().formatException(ei))
 
 
 class JsonFormatter(logging.Formatter):
-    """An object on each line: time, level, logger, message, and a traceback if there is one."""
+    """Formats an object per line: time, level, logger, message, and a traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line of JSON."""
         line = {
             "time": round(record.created, 3),
             "level": record.levelname.lower(),
@@ -108,7 +107,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - the library calls it so
-        """Likewise."""
+        """Return the traceback without what its exception may quote."""
         return _PRIVATE_TEXT.sub("***", super().formatException(ei))
 
 
@@ -117,22 +116,22 @@ def _utc_time(unix_seconds: float | None) -> time.struct_time:
 
 
 def make_access_log(settings: Settings) -> AccessLog:
-    """A line for each request, from the level `info` on."""
+    """Return the access log, which is on from the level `info`."""
     is_on = settings.log_level in ("debug", "info")
     return AccessLog(sys.stderr if is_on else None, settings.log_format)
 
 
 def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
-    """Sets up the loggers of this process; ours are all below `hupan`."""
+    """Set up the loggers of this process; the server's own are all below `hupan`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
-    # What libraries have to say of a failure may quote as much as what we say (security L1).
+    # Messages of libraries may quote as much as the server's own (security L1).
     for name in ("hupan", "asyncio", "uvicorn"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.propagate = False
     logging.getLogger("hupan").setLevel(level.upper())
-    # Who signed in, and who tried, is told whatever else is not (security L2).
+    # Sign-ins and attempts are logged at every level (security L2).
     logging.getLogger("hupan.auth").setLevel(logging.INFO)
     if isinstance(sys.stderr, OutputStream):
         sys.stderr.writer.format_notice = partial(_format_dropped_notice, handler)

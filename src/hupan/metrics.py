@@ -1,7 +1,7 @@
 """Metrics: in-process counters, the Prometheus text format and process figures (decision 0015).
 
-Numbers that only grow, kept where they arise and read when somebody asks: counting a request takes
-less than a microsecond, and nothing is added up before it is wanted.
+Counters are kept where events occur and read on request: counting a request takes less than a
+microsecond, and sums are computed only when metrics are read.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import Literal, Protocol, TypeAlias
 MetricName: TypeAlias = Literal[
     "auth", "messages", "limit_refusals", "alarms", "background_failures"
 ]
-"""What is counted, with its labels in this order:
+"""The counters, with their labels in this order:
 
 auth: event, result. messages: channel, outcome. limit_refusals: limit. alarms: alarm.
 background_failures: task.
@@ -29,46 +29,45 @@ BUCKET_BOUNDS_SECONDS = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
-"""The upper ends of the ranges that durations are sorted into; what is above has one more."""
+"""The upper bounds of the buckets of durations; one more bucket has the rest."""
 
 
 class IncrementMetric(Protocol):
-    """Takes note of one more of something; callable from every thread."""
+    """Increments a counter; can be called from every thread."""
 
     def __call__(self, name: MetricName, *labels: str) -> None:
-        """Adds one. Labels come from the program, never from a request: their number is small."""
+        """Increment by one. Labels come from the program, never from a request: they are few."""
         ...
 
 
 def ignore_metric(name: MetricName, *labels: str) -> None:
-    """Counts nothing, for parts that work on their own."""
+    """Count nothing."""
     del name, labels
 
 
 class MetricCounters:
-    """Counts what is rare, by name and labels."""
+    """Counters of rare events, by name and labels."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._counts: dict[MetricName, Counter[tuple[str, ...]]] = {}
 
     def __call__(self, name: MetricName, *labels: str) -> None:
-        """Adds one."""
         with self._lock:
             self._counts.setdefault(name, Counter())[labels] += 1
 
     def counts_by_labels(self, name: MetricName) -> dict[tuple[str, ...], int]:
-        """The numbers of one name, by their labels."""
+        """Return the counts of one name, by their labels."""
         with self._lock:
             return dict(self._counts.get(name, {}))
 
 
 class DurationHistogram:
-    """Sorts durations into fixed ranges; counted on one thread.
+    """Counts durations by bucket; used from one thread.
 
     Attributes:
-        numbers: how many fell into each range, the last is above all of `UPPER_SECONDS`.
-        seconds: their sum.
+        bucket_counts: one per upper bound of `BUCKET_BOUNDS_SECONDS`, then one for the rest.
+        sum_seconds: the sum of the durations.
     """
 
     __slots__ = ("bucket_counts", "sum_seconds")
@@ -78,17 +77,16 @@ class DurationHistogram:
         self.sum_seconds = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Counts one."""
         self.bucket_counts[bisect_left(BUCKET_BOUNDS_SECONDS, seconds)] += 1
         self.sum_seconds += seconds
 
 
 class EndpointMetrics:
-    """Counts the requests of one endpoint; on the event loop alone.
+    """Counts the requests of one endpoint; used from the event loop only.
 
     Attributes:
-        results: how many ended with each class of outcome.
-        durations: how long those took whose request was read whole, until the answer was made.
+        result_counts: requests by result.
+        durations: from the complete request to its response.
     """
 
     __slots__ = ("durations", "result_counts")
@@ -98,11 +96,11 @@ class EndpointMetrics:
         self.durations = DurationHistogram()
 
     def increment(self, result: str) -> None:
-        """Counts a request that was answered without being looked at."""
+        """Count a request that was answered without being processed."""
         self.result_counts[result] = self.result_counts.get(result, 0) + 1
 
     def observe(self, result: str, seconds: float) -> None:
-        """Counts a request that was answered after some time."""
+        """Count a request with its duration."""
         self.result_counts[result] = self.result_counts.get(result, 0) + 1
         self.durations.observe(seconds)
 
@@ -115,9 +113,9 @@ class MetricFamily:
     """Samples of one name.
 
     Attributes:
-        name: with its unit, and `_total` where it only grows.
-        kind: a counter only grows, a gauge comes and goes.
-        help_text: what it tells, in one line.
+        name: with its unit, and `_total` for a counter.
+        kind: counter or gauge.
+        help_text: one line.
         samples: labels and value.
     """
 
@@ -127,7 +125,6 @@ class MetricFamily:
     samples: Sequence[tuple[Mapping[str, str], float]]
 
     def lines(self) -> Iterator[str]:
-        """The family as text."""
         yield from _header_lines(self.name, self.help_text, self.kind)
         for labels, value in self.samples:
             yield _sample_line(self.name, labels, value)
@@ -135,14 +132,14 @@ class MetricFamily:
 
 @dataclass(frozen=True, slots=True)
 class HistogramFamily:
-    """Durations of one name, in the ranges of `UPPER_SECONDS`."""
+    """Durations of one name, in the buckets of `BUCKET_BOUNDS_SECONDS`."""
 
     name: str
     help_text: str
     samples: Sequence[tuple[Mapping[str, str], DurationHistogram]]
 
     def lines(self) -> Iterator[str]:
-        """The histogram as text: each range counts those below it too."""
+        """Yield the lines; each bucket includes those below it."""
         yield from _header_lines(self.name, self.help_text, "histogram")
         for labels, durations in self.samples:
             cumulative_count = 0
@@ -157,7 +154,7 @@ class HistogramFamily:
 
 
 def format_prometheus(families: Iterable[MetricFamily | HistogramFamily]) -> bytes:
-    """Everything that is told, as it goes over the wire."""
+    """Return all families in the Prometheus text format."""
     lines = [line for family in families for line in family.lines()]
     return ("\n".join(lines) + "\n").encode()
 
@@ -185,25 +182,23 @@ _LAG_INTERVAL_SECONDS = 0.25
 
 
 class EventLoopLag:
-    """Looks four times a second how late the event loop is: whatever holds it up, holds up all."""
+    """Measures four times a second how late the event loop is."""
 
     def __init__(self) -> None:
         self._lags = DurationHistogram()
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begins; on the loop that is looked at."""
+        """Start on the running loop."""
         loop = asyncio.get_running_loop()
         due_at = loop.time() + _LAG_INTERVAL_SECONDS
         self._timer = loop.call_at(due_at, self._measure, loop, due_at)
 
     def stop(self) -> None:
-        """Looks no more."""
         if self._timer is not None:
             self._timer.cancel()
 
     def histogram(self) -> HistogramFamily:
-        """All lags so far."""
         help_text = "How late the event loop was, looked at four times a second"
         return HistogramFamily("hupan_loop_lag_seconds", help_text, [({}, self._lags)])
 
@@ -213,7 +208,7 @@ class EventLoopLag:
 
 
 def process_metrics() -> list[MetricFamily]:
-    """Memory, descriptors, processor time; memory and descriptors where the system has /proc."""
+    """Return memory, descriptors and processor time; the first two where the system has /proc."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     families = [
         _single_sample_family(
@@ -229,13 +224,13 @@ def process_metrics() -> list[MetricFamily]:
     if Path("/proc/self/statm").exists():
         resident = int(Path("/proc/self/statm").read_text("ascii").split()[1])
         size = resident * os.sysconf("SC_PAGE_SIZE")
-        open_now = sum(1 for _ in Path("/proc/self/fd").iterdir())
+        open_count = sum(1 for _ in Path("/proc/self/fd").iterdir())
         families.append(
             _single_sample_family("process_resident_memory_bytes", "gauge", "Memory in use", size)
         )
         families.append(
             _single_sample_family(
-                "process_open_fds", "gauge", "Descriptors that are open", open_now
+                "process_open_fds", "gauge", "Descriptors that are open", open_count
             )
         )
     return families

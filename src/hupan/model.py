@@ -12,6 +12,8 @@ from msgspec import Struct
 from hupan.localized import LocalizedError, LocalizedText
 
 AccountId = NewType("AccountId", int)
+NO_ACCOUNT = AccountId(0)
+"""The id of no account."""
 GroupId = NewType("GroupId", int)
 BotId = NewType("BotId", int)
 Channel: TypeAlias = Literal["sms", "email"]

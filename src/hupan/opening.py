@@ -1,7 +1,7 @@
-"""Prepares, opens and identifies the store that the settings name, for servers and for commands.
+"""Prepares, opens and identifies the store that the settings name, for servers and commands.
 
-A command does not take the server's lock (security R14 b): SQLite lets both write in turn, so a
-change here must be short. It never migrates, for that would take the store from under the server.
+A command does not take the server's lock (security R14 b): SQLite lets both write in turn, so its
+changes must be short. It never migrates, because a running server could not use the store then.
 """
 
 import os
@@ -50,27 +50,27 @@ def may_have_store(settings: Settings) -> bool:
 
 
 class PostgresOpening(Protocol):
-    """What `hupan.store.postgres` offers."""
+    """The functions of `hupan.store.postgres` that open a store."""
 
-    def open_migrated(self, place: PostgresDsn, size: PoolSize) -> Awaitable[MeasuredDatabase]:
-        """A store that was brought up to date first."""
+    def open_migrated(self, dsn: PostgresDsn, size: PoolSize) -> Awaitable[MeasuredDatabase]:
+        """Open a store and migrate it first."""
         ...
 
-    def applied(self, place: PostgresDsn, size: PoolSize) -> Awaitable[dict[int, str]]:
-        """Number and digest of each migration."""
+    def applied(self, dsn: PostgresDsn, size: PoolSize) -> Awaitable[dict[int, str]]:
+        """Return number and digest of each migration."""
         ...
 
-    def open_current(self, place: PostgresDsn, size: PoolSize) -> Awaitable[MeasuredDatabase]:
-        """A store that is up to date already."""
+    def open_current(self, dsn: PostgresDsn, size: PoolSize) -> Awaitable[MeasuredDatabase]:
+        """Open a store that is up to date."""
         ...
 
 
 async def read_applied_migrations(settings: Settings) -> dict[int, str]:
-    """Number and digest of each migration in the store.
+    """Return number and digest of each migration in the store.
 
     Raises:
         StoreRefused: there is no store, or it cannot be read.
-        StoreUnavailable: the server of the store cannot be reached.
+        StoreUnavailable: the database server cannot be reached.
     """
     if settings.is_postgres:
         return await _import_postgres_opening().applied(
@@ -80,11 +80,11 @@ async def read_applied_migrations(settings: Settings) -> dict[int, str]:
 
 
 async def open_server_database(settings: Settings) -> MeasuredDatabase:
-    """The store of a server. A file was prepared before; a PostgreSQL store is migrated here.
+    """Open the store of a server: SQLite files were prepared before, PostgreSQL is migrated here.
 
     Raises:
         StoreRefused: the store cannot be used as it is.
-        StoreUnavailable: the server of the store cannot be reached.
+        StoreUnavailable: the database server cannot be reached.
     """
     if settings.is_postgres:
         return await _import_postgres_opening().open_migrated(
@@ -94,11 +94,11 @@ async def open_server_database(settings: Settings) -> MeasuredDatabase:
 
 
 async def open_current_database(settings: Settings) -> MeasuredDatabase:
-    """The store for a command; it is never migrated here.
+    """Open the store for a command, without migrating it.
 
     Raises:
         StoreRefused: there is no store, or it is not of this version.
-        StoreUnavailable: the server of the store cannot be reached.
+        StoreUnavailable: the database server cannot be reached.
     """
     if settings.is_postgres:
         return await _import_postgres_opening().open_current(
@@ -118,14 +118,13 @@ def _open_sqlite(path: Path) -> SqliteDatabase:
 def make_integrity_check(
     settings: Settings, database: Database
 ) -> Callable[[], Awaitable[list[str]]]:
-    """What reads a whole store and tells what is wrong with it."""
+    """Return a function that reads the whole store and returns what is wrong with it."""
     if settings.is_postgres:
         return lambda: check_rows(database)
     return lambda: check_file(settings.database_path)
 
 
 def make_postgres_dsn(settings: Settings) -> PostgresDsn:
-    """Where the PostgreSQL store lies."""
     return PostgresDsn(
         settings.database,
         settings.database_password,
@@ -140,7 +139,7 @@ def _make_pool_size(settings: Settings) -> PoolSize:
 
 
 def _import_postgres_opening() -> PostgresOpening:
-    """Late: asyncpg takes 50 ms and 7 MB, which a server on SQLite has no use for."""
+    """Import late: asyncpg takes 50 ms and 7 MB, which a server on SQLite does not need."""
     return cast("PostgresOpening", import_module("hupan.store.postgres"))
 
 
@@ -150,10 +149,10 @@ class OperationRefused(LocalizedError):
 
 @asynccontextmanager
 async def open_for_admin(settings: Settings) -> AsyncIterator[MeasuredDatabase]:
-    """Opens the store of a server for one command.
+    """Open the store of a server for one command.
 
     Raises:
-        OperationRefused: there is no store, it is not of this version, or it failed on the way.
+        OperationRefused: there is no store, it is not of this version, or it failed meanwhile.
     """
     try:
         database = await open_current_database(settings)
@@ -173,10 +172,10 @@ async def open_for_admin(settings: Settings) -> AsyncIterator[MeasuredDatabase]:
 
 
 async def _check_key(settings: Settings, database: Database) -> None:
-    """What a command would seal with another key, no server could open."""
+    """Refuse another key: no server could decrypt what a command encrypts with it."""
     key_path, identity = settings.secret_key_path, await read_identity(database)
     if not key_path.exists() and (identity.key_fingerprint or identity.is_served):
-        return  # a command that needs it says so
+        return  # commands that need it report it themselves
     try:
         check_same_key(identity, key_fingerprint(load_or_create_key(key_path)))
     except (KeyFileError, OSError) as error:
@@ -196,18 +195,18 @@ class StartRefused(LocalizedError):
 
 @contextmanager
 def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[None]:
-    """Makes folder, key and file, brings the file up to date, and holds it for this server.
+    """Create folder, key and file, migrate the file, and lock it for this server.
 
     Raises:
-        StartRefused: another server has it, it is of the other kind, it has another key, or
-            store or key cannot be used.
+        StartRefused: another server has the store, it is of the other kind, it has another key,
+            or store or key cannot be used.
     """
     key_path = settings.secret_key_path
     check = partial(_check_identity, key_path, is_sandbox)
     try:
         if settings.is_postgres:
-            # A URL that asks for less than it may is refused before anything. Every node needs
-            # the same key, so one is made only once the store says that it has none.
+            # A URL with too weak TLS is refused before anything else happens. Every node needs
+            # the same key, so it is created only when the store turns out to have none.
             make_postgres_dsn(settings).make_ssl_context()
             _create_folder(key_path.parent)
             yield
@@ -222,12 +221,12 @@ def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[
 
 
 def check_store_and_key(settings: Settings) -> None:
-    """Tells, as the start of a server would, of a store and a key that do not belong together.
+    """Check, as the start of a server would, that store and key belong together.
 
-    Nothing is made or changed, and a store on PostgreSQL is not asked: it may be out of reach.
+    Changes nothing. A PostgreSQL store is not checked, because it may be out of reach.
 
     Raises:
-        StartRefused: the store is a sandbox's, or store or key is missing or another one.
+        StartRefused: the store is a sandbox's, or store or key is missing or does not match.
     """
     database_path, key_path = settings.database_path, settings.secret_key_path
     try:
@@ -248,21 +247,22 @@ def _check_identity(key_path: Path, is_sandbox: bool, identity: StoreIdentity) -
 
 
 def _accept_any_identity(_identity: StoreIdentity) -> None:
-    """Whoever brings a store up to date takes any."""
+    """Do nothing."""
 
 
 @contextmanager
 def prepared_sqlite_file(
     database_path: Path, check_identity: Callable[[StoreIdentity], None] = _accept_any_identity
 ) -> Iterator[None]:
-    """Makes folder and file, brings the file up to date, and holds it.
+    """Create folder and file, migrate the file, and hold its lock.
 
     Args:
         database_path: the file.
-        check_identity: is told what the store knows of itself before it is changed; may refuse it.
+        check_identity: is called with the identity of the store before the migration; raises
+            StoreRefused to stop it.
 
     Raises:
-        StoreRefused: another server has it, or it cannot be used.
+        StoreRefused: another server has the store, or it cannot be used.
     """
     _create_folder(database_path.parent)
     check_is_sqlite_file(database_path)
@@ -280,10 +280,10 @@ def prepared_sqlite_file(
 
 
 async def open_secret_box(key_path: Path, database: Database, *, is_sandbox: bool) -> SecretBox:
-    """The key of an open store that is up to date; a new store takes the one that lies there.
+    """Load the key of an open store that is up to date; a new store takes the existing key.
 
     Raises:
-        StoreRefused: the store is of the other kind, its key is another one, or is missing.
+        StoreRefused: the store is of the other kind, or its key is missing or does not match.
         KeyFileError: the key file cannot be used.
     """
     identity = await read_identity(database)
@@ -316,7 +316,7 @@ def _set_folder_owner(folder: Path) -> None:
 
 
 def _create_private_file(database_path: Path) -> None:
-    """A new store is readable for its owner alone; SQLite gives its other files the same mode."""
+    """Create a store that only its owner can read; SQLite gives its other files the same mode."""
     try:
         resolved_path = (
             database_path.resolve()

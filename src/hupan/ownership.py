@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 def chown_to_folder_owner(descriptor: int, folder: Path) -> None:
-    """Hands an open file of root's to the owner of the folder that it lies in.
+    """Give an open file of root's to the owner of its folder.
 
-    It must have been opened without following a link at its end (`O_NOFOLLOW`): whoever owns the
-    folder could name any file of root's in it.
+    It must have been opened without following a link (`O_NOFOLLOW`): otherwise the folder's owner
+    could name any file of root's in it.
 
     Raises:
         OSError: the system refuses.
@@ -21,7 +21,7 @@ def chown_to_folder_owner(descriptor: int, folder: Path) -> None:
     if os.geteuid() != 0 or status.st_uid != 0:
         return
     if stat.S_ISREG(status.st_mode) and status.st_nlink != 1:
-        return  # the folder's owner may have made a second name for a file that is not theirs
+        return  # the folder's owner may have hard-linked a file that is not theirs
     owner = folder.stat()
     if owner.st_uid != 0:
         os.fchown(descriptor, owner.st_uid, owner.st_gid)

@@ -6,14 +6,14 @@ from typing import Protocol
 
 
 class RandomSource(Protocol):
-    """Where codes, tokens and captchas come from."""
+    """The source of codes, tokens and captchas."""
 
     def token_bytes(self, size: int) -> bytes:
-        """Bytes that nobody can foresee."""
+        """Return unpredictable bytes."""
         ...
 
     def randbelow(self, bound: int) -> int:
-        """A whole number from 0 up to, and without, `bound`, each as likely as the others."""
+        """Return a uniformly distributed integer from 0 to `bound` - 1."""
         ...
 
 
@@ -25,19 +25,19 @@ class SystemRandomSource:
 
 
 class SeededRandomSource:
-    """Repeats itself from a seed: SHA-256 over (seed, counter). For the sandbox alone."""
+    """Repeats from a seed: SHA-256 over (seed, counter). Only for the sandbox."""
 
     def __init__(self, seed: str) -> None:
         self._seed = seed.encode()
         self._counter = 0
 
     def token_bytes(self, size: int) -> bytes:
-        """The next bytes of the sequence."""
+        """Return the next bytes of the sequence."""
         blocks = b"".join(self._block() for _ in range(-(-size // 32)))
         return blocks[:size]
 
     def randbelow(self, bound: int) -> int:
-        """The next number of the sequence; the bias of 128 bits over `bound` is negligible."""
+        """Return the next number; the bias of 128 bits over `bound` is negligible."""
         return int.from_bytes(self.token_bytes(16)) % bound
 
     def _block(self) -> bytes:

@@ -20,7 +20,7 @@ class CodeShares:
 
     Attributes:
         without_account: codes to contacts without an account.
-        with_account: codes to contacts with one; counted so that both take equally long (security E2).
+        with_account: codes to contacts with one; counted so that both take as long (E2).
     """
 
     without_account: Limit

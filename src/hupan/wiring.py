@@ -28,7 +28,7 @@ from hupan.domain.devices import Devices, DeviceSettings
 from hupan.domain.discovery import Discovery
 from hupan.domain.hashing import PasswordHasher
 from hupan.domain.invitations import Invitations
-from hupan.domain.limits import LimitCounters, LimitResets
+from hupan.domain.limits import LimitCounters
 from hupan.domain.login import CodeLogins, PasswordLogins
 from hupan.domain.medals import Medals
 from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter
@@ -421,7 +421,7 @@ def _load_operator_secret_box(settings: Settings) -> SecretBox:
 
 
 def localize_refusal(error: AppError) -> LocalizedText:
-    """Return a refusal as clients get it; a field by the name of its option."""
+    """Return the message that clients get; a field is named by its option."""
     if isinstance(error, InvalidField):
         option = _option_name(error.field)
         return LocalizedText(f"{option} 的值非法", f"the value of {option} is not valid")
@@ -434,7 +434,7 @@ def localize_refusal(error: AppError) -> LocalizedText:
 
 
 def _option_name(field: str) -> str:
-    """What operators call a field: `--vip-days` for `vip_days`, and NAME, which is no option."""
+    """Return `--vip-days` for `vip_days`; NAME is an argument, not an option."""
     words = re.sub("[A-Z]", r"-\g<0>", field).replace("_", "-").lower()
     return "NAME" if words == "name" else f"--{words}"
 
@@ -466,7 +466,6 @@ def _make_admin_services(infrastructure: Infrastructure) -> AdminServices:
         ),
         LimitAdmin(
             LimitCounters(database, clock, contact_parser, directory),
-            LimitResets(database, clock, contact_parser),
             infrastructure.settings,
         ),
     )

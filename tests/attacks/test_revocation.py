@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from hupan.addresses import ContactAddress
-from hupan.domain.codes import NO_ACCOUNT
-from hupan.model import AccountId
+from hupan.model import NO_ACCOUNT, AccountId
 from tests.cli.test_account import run, told
 from tests.support.channels import EMAIL, PHONE, Way, forget
 from tests.support.client import WireClient

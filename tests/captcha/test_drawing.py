@@ -168,8 +168,8 @@ def test_other_answers_are_refused_without_being_repeated(
 def test_importing_does_not_load_pillow() -> None:
     """Pillow is loaded by the first picture, not by importing the pool and the drawer."""
     code = (
-        "import sys, secrets, hupan.captcha; from hupan.captcha import InkDrawer;"
-        "draw = InkDrawer(secrets.SystemRandom().uniform); assert 'PIL' not in sys.modules;"
+        "import sys, secrets, hupan.captcha; from hupan.captcha import CaptchaRenderer;"
+        "draw = CaptchaRenderer(secrets.SystemRandom().uniform); assert 'PIL' not in sys.modules;"
         "draw('23456'); assert 'PIL' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)  # noqa: S603 - own code

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from hupan.domain.codes import NO_ACCOUNT, CodePurpose
+from hupan.domain.codes import CodePurpose
 from hupan.domain.coins import CoinChange, Coins
 from hupan.domain.deletion import ERASE_BATCH_SIZE
 from hupan.domain.sessions import Device
 from hupan.errors import AccountCancelled, InvalidField, NotSignedIn, UnknownUser, WrongCode
-from hupan.model import AccountId, CoinType, Limit
+from hupan.model import NO_ACCOUNT, AccountId, CoinType, Limit
 from hupan.store.database import Transaction, Value
 from hupan.store.deletion import ERASED_TABLES
 from hupan.store.rate_counters import try_increment

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hupan.domain import text as text_rules
+from hupan.domain.sessions import parse_device_text
 from hupan.domain.text import (
     is_clean,
     normalize_nfc,
-    parse_device_text,
     parse_line,
     parse_nickname,
     parse_paragraph,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hupan.geoip import (
     COUNTRY_NAMES,
     BundledCountryTable,
+    CountryResolver,
     IPAddress,
-    LazyCountryResolver,
     open_bundled_table,
 )
 
@@ -45,7 +45,7 @@ class Fixed:
 def named(codes: Fixed | BundledCountryTable, address: str | None) -> str:
     """The name of the country of an address."""
     asked = None if address is None else ip_address(address)
-    return asyncio.run(LazyCountryResolver(lambda: codes).country(asked))
+    return asyncio.run(CountryResolver(lambda: codes).country(asked))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_table_is_opened_once_and_late() -> None:
         return opened[-1]
 
     async def story() -> list[str]:
-        countries = LazyCountryResolver(open_codes)
+        countries = CountryResolver(open_codes)
         assert await countries.country(ip_address("10.0.0.1")) == ""
         assert opened == []
         address = ip_address("8.8.8.8")

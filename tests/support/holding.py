@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from hupan.addresses import ContactAddress, ContactParser
 from hupan.crypto import SecretBox
 from hupan.domain.accounts import AccountCreator
-from hupan.domain.codes import NO_ACCOUNT, CodePurpose, Codes
+from hupan.domain.codes import CodePurpose, Codes
 from hupan.domain.contacts import Contacts, StepUps
 from hupan.domain.hash_worker import HashCost
 from hupan.domain.hashing import PasswordHasher
@@ -20,7 +20,7 @@ from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_p
 from hupan.domain.recovery import ContactUndo
 from hupan.domain.sessions import Device, Sessions, Tokens
 from hupan.domain.timekeeping import DayCalendar
-from hupan.model import Account, AccountId, Session
+from hupan.model import NO_ACCOUNT, Account, AccountId, Session
 from hupan.ratelimit.stored import StoredLimiter
 from hupan.rng import SeededRandomSource
 from hupan.rules import ContactRules, PasswordRules, ServerRules, SessionPolicy, StoredLimits

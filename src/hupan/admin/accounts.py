@@ -93,7 +93,7 @@ class AccountAdmin:
         query = AccountQuery(search, standing, registered_since, after_id, limit)
         now = self._clock.now()
         page = await self._directory.list_page(query, int(now))
-        rows = [account_row(one.account, one.erase_at, now) for one in page.accounts]
+        rows = [account_row(found.account, found.erase_at, now) for found in page.accounts]
         return AccountRowPage(
             rows, page.total, has_more=page.has_more, is_truncated=page.is_truncated
         )

@@ -1,8 +1,8 @@
 """The operator log: records the start and the result of each operation (security L2).
 
-A command may run where no log is kept, so its lines go where the store's files are. An act has two
-lines of one number: `begun`, which is on the disk before anything is done, and how it ended. So no
-act is without its line, not even one that was cut off or after which the disk was full.
+A command may run where no log is kept, so its lines are written next to the store. An operation has
+two lines with one id: `begun`, which is on the disk before anything is done, and its result. So no
+operation is without a line, even one that was interrupted or after which the disk was full.
 """
 
 import errno
@@ -37,16 +37,16 @@ _RESULT_KEYS: Mapping[str, tuple[str, ...]] = {
     "operator-sign-out": ("ended",),
     "operator-password": ("removed", "sent"),
 }
-"""What the lines of an event tell of the answer, besides the account."""
+"""The keys of a result that are logged, by event, besides the account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who runs a command.
+    """The user of a command.
 
     Attributes:
-        name: the user of the system, as the kernel knows it.
-        sudo_user: who called sudo, by its own word; "" for nobody.
+        name: the system's user name, as the kernel knows it.
+        sudo_user: the user that called sudo, as sudo reports it; "" for none.
     """
 
     name: str
@@ -58,10 +58,10 @@ class OperatorAction:
     """What is recorded of a command.
 
     Attributes:
-        event: what is done, as docs/events.md names it; "" for what changes nothing.
-        text: the account as the operator named it, "" when it is about none.
-        details: what was asked for, such as a reason or an end; "" values are left out.
-        folder: where the lines go; None for the folder of the data.
+        event: its name in docs/events.md; "" for commands that change nothing.
+        subject: the account as the operator named it, "" for none.
+        details: options such as a reason or an end; "" values are omitted.
+        folder: the folder of the log; None for the data folder.
     """
 
     event: str = ""
@@ -77,20 +77,20 @@ def run_audited(
     work: Callable[[], Result],
     describe_result: Callable[[Result], Mapping[str, object]] = lambda _: {},
 ) -> Result:
-    """Does something for an operator and writes down that it begins and how it ends.
+    """Run an operation and record its start and its result.
 
     Args:
-        settings: say where the data lie.
-        operator: who does it.
-        action: what is done.
-        work: does it.
-        describe_result: tells what else the last line says.
+        settings: name the data folder.
+        operator: the user of the command.
+        action: what is recorded.
+        work: runs the operation.
+        describe_result: returns further fields of the last line.
 
     Raises:
         OperationRefused: the line cannot be written, so nothing was done.
     """
     if action.folder is None and not may_have_store(settings):
-        return work()  # which says that there is no store, and does nothing
+        return work()  # which reports the missing store
     fields = {
         "act": secrets.token_hex(4),
         "operator": operator.name,
@@ -101,20 +101,20 @@ def run_audited(
     with _open_log(action.folder or settings.data_dir) as log:
         _write_begin(log, {"event": action.event, "result": "begun", **fields})
         try:
-            answer = work()
+            outcome = work()
         except BaseException as error:
             result = "refused" if isinstance(error, OperationRefused) else "error"
             reason = type(error.__cause__ or error).__name__
             _write_end(log, {"event": action.event, "result": result, **fields, "reason": reason})
             raise
-        result = "refused" if isinstance(answer, ImportResult) and answer.problems else "ok"
+        result = "refused" if isinstance(outcome, ImportResult) and outcome.problems else "ok"
         result_fields = {
-            "account": _account_of(answer),
-            **_result_fields(action.event, answer),
-            **_detail_fields(describe_result(answer)),
+            "account": _account_of(outcome),
+            **_result_fields(action.event, outcome),
+            **_detail_fields(describe_result(outcome)),
         }
         _write_end(log, {"event": action.event, "result": result, **fields, **result_fields})
-        return answer
+        return outcome
 
 
 @contextmanager
@@ -135,7 +135,7 @@ def _open_log(folder: Path) -> Iterator[int]:
 def _write_begin(log: int, fields: dict[str, str]) -> None:
     size = os.fstat(log).st_size
     try:
-        if size and os.pread(log, 1, size - 1) != b"\n":  # a line that a full disk cut off
+        if size and os.pread(log, 1, size - 1) != b"\n":  # a line that a full disk truncated
             os.write(log, b"\n")
         _write_line(log, fields)
         os.fsync(log)
@@ -144,7 +144,7 @@ def _write_begin(log: int, fields: dict[str, str]) -> None:
 
 
 def _write_end(log: int, fields: dict[str, str]) -> None:
-    """Writes how an act ended; it has a line already, so a full disk fails nothing here."""
+    """Write the result; the operation has a line already, so a full disk is no error here."""
     try:
         _write_line(log, fields)
     except OSError:
@@ -166,7 +166,7 @@ def _write_line(log: int, fields: dict[str, str]) -> None:
 
 
 def _mask_subject(subject: str) -> str:
-    """An id or a network as it is, a number or an address of e-mail masked."""
+    """Return an id or a network as it is, a phone number or an e-mail address masked."""
     is_id = subject.isascii() and subject.isdigit() and len(subject) <= _MAX_ID_DIGITS
     return subject if is_id or not subject or _is_network(subject) else mask_contact(subject)
 
@@ -179,7 +179,7 @@ def _is_network(text: str) -> bool:
 
 
 def _detail_fields(details: Mapping[str, object]) -> dict[str, str]:
-    """Details as texts: without numbers and addresses of people, each of a bounded length."""
+    """Return details as texts of bounded length, without phone numbers and e-mail addresses."""
     texts = {name: str(value) for name, value in details.items() if value not in ("", None)}
     return {
         name: mask_contact(text) if name == "to" else mask_contacts_in(text[:_MAX_VALUE_CHARACTERS])
@@ -187,20 +187,20 @@ def _detail_fields(details: Mapping[str, object]) -> dict[str, str]:
     }
 
 
-def _account_of(answer: object) -> str:
-    """The account that an answer is about; a medal has an id, too, but no nickname."""
-    if not isinstance(answer, dict):
+def _account_of(outcome: object) -> str:
+    """Return the account of a result; a medal also has an id, but no nickname."""
+    if not isinstance(outcome, dict):
         return ""
-    return str(answer.get("account") or (answer.get("id", "") if "nickname" in answer else ""))
+    return str(outcome.get("account") or (outcome.get("id", "") if "nickname" in outcome else ""))
 
 
-def _result_fields(event: str, answer: object) -> dict[str, str]:
-    if isinstance(answer, ImportResult):
-        return {"rows": str(answer.rows), "total": str(answer.total)}
-    if not isinstance(answer, dict):
+def _result_fields(event: str, outcome: object) -> dict[str, str]:
+    if isinstance(outcome, ImportResult):
+        return {"rows": str(outcome.rows), "total": str(outcome.total)}
+    if not isinstance(outcome, dict):
         return {}
     keys = _RESULT_KEYS.get(event, ())
-    return {_TIME_FIELDS.get(key, key): _format_value(key, answer.get(key)) for key in keys}
+    return {_TIME_FIELDS.get(key, key): _format_value(key, outcome.get(key)) for key in keys}
 
 
 def _format_value(key: str, value: object) -> str:

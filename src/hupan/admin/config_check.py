@@ -1,7 +1,7 @@
-"""Checks whether a server can start with its settings, warns of risks and sends trial messages.
+"""Checks whether a server can start with its settings, warns of risks and sends test messages.
 
-`hupan config check` and `hupan serve` both ask here, so what one of them passes the other does not
-refuse (security X12). Nothing is made and nothing is sent.
+`hupan config check` and `hupan serve` use the same checks, so the one accepts what the other does
+(security X12). The checks create and send nothing.
 """
 
 import errno
@@ -42,7 +42,7 @@ _ROOT_USER_ID = 0
 
 
 def find_folder_problem(folder: Path) -> LocalizedText | None:
-    """Return what stands in the way of a folder that is there or would be made; None if nothing."""
+    """Return why a folder cannot be used or created; None if it can."""
     path = folder.absolute()
     try:
         while not _exists(path):
@@ -63,7 +63,7 @@ def find_folder_problem(folder: Path) -> LocalizedText | None:
 
 
 def is_replaceable_by_others(folder: Path) -> bool:
-    """Return whether another user owns a folder in which everybody may replace every file."""
+    """Return whether another user owns a folder in which everyone can replace every file."""
     try:
         status = folder.stat()
     except OSError:
@@ -81,22 +81,22 @@ def _exists(path: Path) -> bool:
 
 
 TRIAL_CODE = "0" * 6
-"""What stands for the code; none is kept, so nobody signs in with it."""
+"""The code of a test message; it is not stored, so it cannot be used."""
 
 
 class InvalidAddress(Exception):
-    """The number or address is none."""
+    """The phone number or e-mail address is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """How it went.
+    """The result of a test message.
 
     Attributes:
-        to: The target, masked.
-        reply: What the other end said, or why nothing left; nothing private is in it.
-        is_sent: Whether the message was handed over; None where nobody knows.
-        is_console: Whether the settings send nothing at all.
+        to: the target, masked.
+        reply: the reply of the other end, or why nothing was sent; contains nothing private.
+        is_sent: whether the message was sent; None if that is unknown.
+        is_console: whether the settings send nothing at all.
     """
 
     to: str
@@ -106,10 +106,10 @@ class TrialResult:
 
 
 def parse_address(settings: Settings, channel: Channel, text: str) -> str:
-    """Return a number or an address as messages go there.
+    """Return a phone number or an e-mail address in its normal form.
 
     Raises:
-        BadAddress: It is none.
+        InvalidAddress: it is not valid.
     """
     contact_parser = make_contact_parser(settings)
     try:
@@ -124,7 +124,7 @@ def parse_address(settings: Settings, channel: Channel, text: str) -> str:
 
 
 async def send_trial_message(settings: Settings, channel: Channel, address: str) -> TrialResult:
-    """Send one message by the sender of the settings and tell how that went."""
+    """Send one message with the configured sender."""
     sender = make_sms_sender(settings) if channel == "sms" else make_email_sender(settings)
     to = mask_contact(address)
     if isinstance(sender, ConsoleSender):
@@ -148,11 +148,11 @@ async def send_trial_message(settings: Settings, channel: Channel, address: str)
 
 _ROOT_UID: Final = 0
 _MAX_WIDE_PREFIX: Final = {4: 7, 6: 15}
-"""A trusted network of this length or shorter is not one that somebody runs."""
+"""A trusted network with this prefix length or a shorter one is hardly the operator's own."""
 
 
 def find_warnings(settings: Settings) -> list[LocalizedText]:
-    """Return what an operator should change unless it is meant."""
+    """Return risks that an operator should remove unless they are intended."""
     checks: tuple[Callable[[Settings], Iterator[LocalizedText]], ...] = (
         _limit_warnings,
         _network_warnings,
@@ -244,7 +244,7 @@ def _store_warnings(settings: Settings) -> Iterator[LocalizedText]:
 
 
 def _user_warnings(settings: Settings) -> Iterator[LocalizedText]:
-    """Root may read and write what the service's user may not."""
+    """Warn if root checks: it can read and write what the service's user cannot."""
     owner = _owner_name(settings.data_dir)
     if os.geteuid() == _ROOT_UID and owner:
         yield LocalizedText(
@@ -256,7 +256,7 @@ def _user_warnings(settings: Settings) -> Iterator[LocalizedText]:
 
 
 def _owner_name(folder: Path) -> str:
-    """Return the name of a user other than root who owns a folder; "" where there is none."""
+    """Return the name of a folder's owner other than root; "" if there is none."""
     try:
         return folder.owner() if folder.stat().st_uid != _ROOT_UID else ""
     except KeyError:  # a user without a name
@@ -274,7 +274,7 @@ def _store_files(database: Path) -> Iterator[Path]:
 def _file_mode(path: Path) -> int:
     try:
         return path.stat().st_mode
-    except OSError:  # not there yet, or not to be looked at
+    except OSError:  # not there yet, or not readable
         return 0
 
 
@@ -286,11 +286,11 @@ _EXPECTED_PORT = LocalizedText("当前用户可以监听的端口", "a port on w
 
 
 def find_problems(settings: Settings, *, with_senders: bool = True) -> list[UnusableSetting]:
-    """Return everything with which a server cannot start.
+    """Return all problems that would keep a server from starting.
 
     Args:
-        settings: each of the right form.
-        with_senders: whether messages leave; a sandbox keeps them.
+        settings: valid settings.
+        with_senders: whether messages are sent; a sandbox keeps them.
     """
     checks: list[Callable[[Settings], Iterator[UnusableSetting]]] = [
         _geoip_problems,
@@ -384,7 +384,7 @@ def _key_problems(settings: Settings) -> Iterator[UnusableSetting]:
         return
     try:
         if path.exists():
-            load_or_create_key(path)  # which would make one where there is none
+            load_or_create_key(path)  # which would create a missing one
     except (KeyFileError, OSError):
         yield UnusableSetting(
             name,
@@ -403,7 +403,7 @@ def _listener_problems(settings: Settings) -> Iterator[UnusableSetting]:
 
 
 def _address_problems(host: str, port: int, names: tuple[str, str]) -> Iterator[UnusableSetting]:
-    """Bind, which no peer notices; a port that is in use may be that of this server itself."""
+    """Try to bind, which no peer notices; a port in use may belong to this server itself."""
     try:
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -456,6 +456,6 @@ def _may_overlap(one: str, other: str) -> bool:
     """Return whether two hosts may share an address."""
     try:
         first, second = ip_address(one.partition("%")[0]), ip_address(other.partition("%")[0])
-    except ValueError:  # names: they may stand for anything
+    except ValueError:  # names can resolve to any address
         return True
     return first == second or first.is_unspecified or second.is_unspecified

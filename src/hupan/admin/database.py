@@ -27,16 +27,16 @@ from hupan.store.repair import accept_all_pages
 from hupan.store.wal import check_wal_intact
 
 OnCopyProgress = Callable[[str, int, int], None]
-"""Told of a table, the rows of it that are there, and how many there are to be."""
+"""Is called with a table, its copied rows, and the total of its rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """Where a store stands.
+    """The migration status of a store.
 
     Attributes:
         applied: the number of its newest migration, 0 for an empty one.
-        known: the number of the newest that this version knows.
+        known: the number of the newest migration of this version.
         state: "current", "behind", "newer", or "unreachable" with its `trouble`.
     """
 
@@ -49,9 +49,9 @@ class StoreStatus:
 
 
 async def get_status(settings: Settings) -> StoreStatus:
-    """Asks, and changes nothing."""
+    """Return the status without changing anything."""
     engine = "postgresql" if settings.is_postgres else "sqlite"
-    known = max(one.number for one in load_migrations(engine.removesuffix("ql")))
+    known = max(migration.number for migration in load_migrations(engine.removesuffix("ql")))
     try:
         applied = max(await read_applied_migrations(settings), default=0)
     except (StoreRefused, StoreUnavailable) as error:
@@ -62,10 +62,10 @@ async def get_status(settings: Settings) -> StoreStatus:
 
 
 async def migrate_database(settings: Settings) -> int:
-    """Migrates, as the start of a server does; gives how many migrations were missing.
+    """Migrate as the start of a server does; return how many migrations were applied.
 
     Raises:
-        OperationRefused: a server has the file, or the store cannot be migrated.
+        OperationRefused: a server uses the file, or the store cannot be migrated.
     """
     before = await get_status(settings)
     try:
@@ -78,10 +78,10 @@ async def migrate_database(settings: Settings) -> int:
 
 
 async def create_database(settings: Settings) -> None:
-    """Makes an empty store in a file, also where a key lies already.
+    """Create an empty store in a file, even where a key exists already.
 
     Raises:
-        OperationRefused: there is a store, or none can be made.
+        OperationRefused: there is a store, or none can be created.
     """
     _ensure_sqlite(settings)
     if settings.database_path.exists() and settings.database_path.stat().st_size:
@@ -95,10 +95,10 @@ async def create_database(settings: Settings) -> None:
 
 
 async def accept_writes(settings: Settings) -> bool:
-    """Takes what another program wrote into the file as right; gives whether there was anything.
+    """Accept what another program wrote into the file; return whether there was anything.
 
     Raises:
-        OperationRefused: a server has the file, its structure is damaged, or it is no file.
+        OperationRefused: a server uses the file, its structure is damaged, or it is not a file.
     """
     _ensure_sqlite(settings)
     path = settings.database_path
@@ -116,10 +116,10 @@ async def accept_writes(settings: Settings) -> bool:
 
 
 async def adopt_key(settings: Settings) -> None:
-    """Makes the key that lies there the store's own, or a new one if none lies there.
+    """Make the existing key, or a new one if there is none, the key of the store.
 
     Raises:
-        OperationRefused: a server has the store, or key or store cannot be used.
+        OperationRefused: a server uses the store, or key or store cannot be used.
     """
     try:
         async with _open_locked(settings, create=False, exclusive=True) as database:
@@ -135,10 +135,10 @@ def _ensure_sqlite(settings: Settings) -> None:
 
 
 async def check_database(settings: Settings) -> list[str]:
-    """What is wrong with the store; [] when nothing is. A server may run beside it.
+    """Return what is wrong with the store. A server may run at the same time.
 
     Raises:
-        OperationRefused: it could not be looked at.
+        OperationRefused: it cannot be read.
     """
     try:
         database = await open_current_database(settings)
@@ -153,19 +153,19 @@ async def check_database(settings: Settings) -> list[str]:
 async def copy_database(
     settings: Settings, source: str, target: str, on_progress: OnCopyProgress
 ) -> list[str]:
-    """Copies a whole store into an empty one, or goes on where a copy broke off.
+    """Copy a whole store into an empty one, or continue an interrupted copy.
 
-    No server may use either of them meanwhile: a file is held against servers, and of a PostgreSQL
-    store the operator must know.
+    No server may use either of them meanwhile: a file is locked against servers; for a PostgreSQL
+    store the operator must ensure it.
 
     Args:
-        settings: how to connect; their own store is not touched unless it is named.
+        settings: how to connect; their own store is not used unless it is named.
         source: a file or a URL.
-        target: a file or a URL; it is made and migrated.
-        on_progress: is told of each step.
+        target: a file or a URL; it is created and migrated.
+        on_progress: is called for each step.
 
     Returns:
-        The tables in which the two differ after all; [] when the copy is whole.
+        The tables in which the two still differ; [] if the copy is complete.
 
     Raises:
         OperationRefused: one of the stores cannot be used.
@@ -196,10 +196,10 @@ async def copy_database(
 
 
 async def distribute_database(settings: Settings) -> list[str]:
-    """Spreads the tables of a store on a Citus coordinator; gives those that were spread now.
+    """Distribute the tables of a store on a Citus coordinator; return those distributed now.
 
     Raises:
-        OperationRefused: it lies in a file, or the server cannot do it.
+        OperationRefused: the store is a file, or the server cannot do it.
     """
     if not settings.is_postgres:
         raise OperationRefused(
@@ -220,7 +220,7 @@ async def distribute_database(settings: Settings) -> list[str]:
 async def _open_locked(
     settings: Settings, *, create: bool, exclusive: bool = False
 ) -> AsyncIterator[Database]:
-    """An open store that no server of this machine can have meanwhile."""
+    """Open a store that no server of this machine can use meanwhile."""
     with ExitStack() as stack:
         if create and not settings.is_postgres:
             stack.enter_context(prepared_sqlite_file(settings.database_path))

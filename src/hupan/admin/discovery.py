@@ -1,7 +1,7 @@
 """Admin operations on discovery: list groups and bots, import CSV or JSON Lines, set categories.
 
-A line that cannot be read is told with its number, and the reading goes on behind it; a text in
-another encoding is one problem, and ends it.
+An unreadable line is reported with its number, and reading continues after it; a text in another
+encoding is one problem, and ends it.
 """
 
 import csv
@@ -41,12 +41,12 @@ MAX_FILE_BYTES = 2 * 1024 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ImportProblem:
-    """What is wrong with a line, or alike with several.
+    """A problem of one line, or the same one of several.
 
     Attributes:
-        line: its number, 1 for the first; that of its first line where a row has several.
-        column: the column it is about, "" for the whole line.
-        zh: what would be right, for people.
+        line: its number, starting with 1; the first one if a row has several lines.
+        column: the name of the column, "" for the whole line.
+        zh: what would be valid, in Chinese.
         en: the same in English.
         lines: the first of the lines that have it; () for `line` alone.
         count: how many lines have it.
@@ -61,17 +61,16 @@ class ImportProblem:
 
 
 class ImportProblems:
-    """Gathers problems, each kind once with the lines that have it; bounded, however many."""
+    """Collects problems, each kind once with the lines that have it; bounded in size."""
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str], ImportProblem] = {}
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
         return bool(self._kinds)
 
     def add(self, problem: ImportProblem) -> None:
-        """Counts one among its kind."""
+        """Count a problem with its kind."""
         key = (problem.column, problem.zh)
         if key not in self._kinds and len(self._kinds) >= MAX_PROBLEM_KINDS:
             problem = ImportProblem(problem.line, "", "还有其他错误", "there are others")
@@ -83,7 +82,7 @@ class ImportProblems:
         self._kinds[key] = replace(known, lines=lines, count=known.count + 1)
 
     def all(self) -> list[ImportProblem]:
-        """One of each kind, in the order in which they were met."""
+        """Return one of each kind, in the order of their first occurrence."""
         return list(self._kinds.values())
 
 
@@ -98,16 +97,18 @@ class InputRow:
 def read_rows(
     file: BinaryIO, file_format: FileFormat, columns: Collection[str], encoding: Encoding = "utf-8"
 ) -> Iterator[InputRow | ImportProblem]:
-    """The rows of a file, at least one; blank lines and rows of empty cells are passed over.
+    """Yield the rows of a file; skip blank lines and rows of empty cells.
+
+    No row at all is a problem.
 
     Args:
-        file: what is read; it is not closed.
-        file_format: how its rows are written.
-        columns: those that a CSV may have; JSON objects are looked at by whoever reads the row.
-        encoding: of its text. Where the file has another one, that is one problem, and its name.
+        file: is read, but not closed.
+        file_format: CSV or JSON Lines.
+        columns: the allowed columns of a CSV; the caller checks the keys of JSON objects.
+        encoding: of the text. If the file has another one, that is the only problem.
 
     Raises:
-        OperationRefused: the file cannot be read on, or is too large.
+        OperationRefused: the file cannot be read, or is too large.
     """
     count = 0
     lines = _decode_lines(file, encoding)
@@ -128,7 +129,7 @@ def read_rows(
 
 
 class _UnreadableText(Exception):
-    """What follows is no text that can be read; one problem says why."""
+    """The rest of the text cannot be read; carries the problem."""
 
     def __init__(self, line: int, zh: str, en: str) -> None:
         super().__init__(en)
@@ -136,11 +137,11 @@ class _UnreadableText(Exception):
 
 
 def _decode_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
-    """The lines of a text with their ends, each of a bounded length; without a mark of its order.
+    """Yield the lines of a text with their ends, each of bounded length, without a byte order mark.
 
     Raises:
-        _Unreadable: it is no text in this encoding, or a line is too long.
-        OperationRefused: there is too much of it.
+        _UnreadableText: it is not in this encoding, or a line is too long.
+        OperationRefused: it is too large.
     """
     size = 0
     for number, line in enumerate(_read_utf8_lines(file, encoding), start=1):
@@ -154,7 +155,7 @@ def _decode_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
         if number == 1 and line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
             raise _wrong_encoding_error(number, "UTF-16", "utf-16")
         if number == 1 and b"\0" in line:
-            raise _not_utf8_error(number)  # UTF-16 without its mark, UTF-32, or no text at all
+            raise _not_utf8_error(number)  # UTF-16 without a byte order mark, UTF-32, or not text
         try:
             yield line.removeprefix(BOM_UTF8 if number == 1 else b"").decode()
         except UnicodeDecodeError as error:
@@ -162,7 +163,7 @@ def _decode_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
 
 
 def _read_utf8_lines(file: BinaryIO, encoding: Encoding) -> Iterator[bytes]:
-    """The lines in UTF-8, whatever the encoding of the file; cut where they are too long."""
+    """Yield the lines in UTF-8, whatever the encoding of the file; truncated if too long."""
     if encoding == "utf-8":
         while line := file.readline(MAX_LINE_BYTES + 1):
             yield line
@@ -177,11 +178,11 @@ def _read_utf8_lines(file: BinaryIO, encoding: Encoding) -> Iterator[bytes]:
         name = encoding.upper()
         raise _UnreadableText(number + 1, f"不是 {name} 文本", f"is no text in {name}") from error
     finally:
-        text.detach()  # or its end would close the file, which is the caller's
+        text.detach()  # or it would close the caller's file
 
 
 def _encoding_error(number: int, line: bytes) -> _UnreadableText:
-    """What a line is that is not UTF-8: most likely GBK, as spreadsheets of China write it."""
+    """Return the error for a line that is not UTF-8: Chinese spreadsheets often write GBK."""
     try:
         line.decode("gb18030")
     except UnicodeDecodeError:
@@ -225,10 +226,10 @@ def _read_jsonl(lines: Iterable[str]) -> Iterator[InputRow | ImportProblem]:
 
 
 def _parse_object(text: str) -> dict[str, object]:
-    """An object of JSON.
+    """Return an object of JSON.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     value = json.loads(
         text, object_pairs_hook=_reject_duplicate_keys, parse_constant=_reject_constant
@@ -251,7 +252,7 @@ def _reject_constant(name: str) -> NoReturn:
 
 
 def _read_csv(lines: Iterable[str], columns: Collection[str]) -> Iterator[InputRow | ImportProblem]:
-    # Old spreadsheets end their lines with a carriage return alone.
+    # Old spreadsheets end their lines with only a carriage return.
     parts = (part for line in lines for part in io.StringIO(line, newline=""))
     yield from _read_cells(parts, columns)
 
@@ -271,7 +272,7 @@ def _read_cells(
             yield ImportProblem(line, "", "不是有效的 CSV", "is not valid CSV")
             continue
         if not any(map(str.strip, cells)):
-            continue  # a blank line, or a row that a spreadsheet left empty
+            continue  # a blank line, or an empty row of a spreadsheet
         if header is None:
             header = cells
             header_problems = list(_check_header(line, header, columns))
@@ -306,7 +307,7 @@ def _check_header(
 
 BATCH_ROWS = 2_000
 MAX_BOTS_PER_IMPORT = 10_000
-"""They are kept in one change, for which a server beside it waits."""
+"""They are stored in one transaction, for which a running server waits."""
 GROUP_COLUMN_NAMES = tuple(column.name for column in GROUP_COLUMNS)
 BOT_COLUMN_NAMES = (*(column.name for column in BOT_COLUMNS), "chatType", "introductions")
 
@@ -316,12 +317,12 @@ InputRows: TypeAlias = Iterable[InputRow | ImportProblem]
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What came of an import: everything was kept, or nothing because of the problems.
+    """The result of an import: all rows were stored, or none because of the problems.
 
     Attributes:
-        row_count: how many rows were kept.
+        rows: how many rows were stored.
         total: how many there are now.
-        problems: what is wrong, each kind once.
+        problems: each kind once.
     """
 
     rows: int
@@ -330,7 +331,7 @@ class ImportResult:
 
 
 class DiscoveryAdmin:
-    """Works on an open store."""
+    """Lists and imports what discovery shows."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -339,7 +340,7 @@ class DiscoveryAdmin:
     async def list_groups(
         self, category: str, keyword: str, *, page: int, size: int
     ) -> list[dict[str, object]]:
-        """A page of groups, by the names of the columns of an import."""
+        """Return a page of groups, with the column names of an import."""
         try:
             found = await self._discovery.groups(category, keyword, page=page, size=size)
         except InvalidField as error:
@@ -350,21 +351,20 @@ class DiscoveryAdmin:
         return [_record_row(group, GROUP_COLUMN_NAMES) for group in found]
 
     async def list_bots(self) -> list[dict[str, object]]:
-        """The recommended bots, likewise."""
+        """Return the recommended bots, with the column names of an import."""
         return [
             _record_row(bot, BOT_COLUMN_NAMES[: len(BOT_COLUMNS)])
             for bot in await self._discovery.bots()
         ]
 
     async def list_categories(self) -> list[str]:
-        """The categories in their order."""
         return await self._discovery.categories()
 
     async def set_categories(self, names: Sequence[str]) -> None:
-        """Replaces the categories; none brings the first ones back.
+        """Replace the categories; none restores the defaults.
 
         Raises:
-            OperationRefused: a name cannot be.
+            OperationRefused: a name is not valid.
         """
         try:
             await self._discovery.set_categories(names)
@@ -377,12 +377,12 @@ class DiscoveryAdmin:
     async def import_groups(
         self, rows: InputRows, on_read: Callable[[], None], on_indexed: ProgressCallback
     ) -> ImportResult:
-        """Adds groups or replaces those with the same ids.
+        """Add groups, or replace those with the same ids.
 
         Args:
-            rows: what was read.
-            on_read: told now and then while reading.
-            on_indexed: told how many of all groups are indexed.
+            rows: the rows of the file.
+            on_read: is called now and then while reading.
+            on_indexed: is called with the progress of indexing.
 
         Raises:
             OperationRefused: another import began meanwhile.
@@ -402,7 +402,7 @@ class DiscoveryAdmin:
             ) from error
 
     async def import_bots(self, rows: InputRows, on_read: Callable[[], None]) -> ImportResult:
-        """Adds bots or replaces those with the same ids, in one change."""
+        """Add bots, or replace those with the same ids, in one transaction."""
         reader = RecordReader(rows, BOT_COLUMNS, lambda row: parse_bot(row.values))
         bots = list(islice(reader, MAX_BOTS_PER_IMPORT + 1))
         on_read()
@@ -417,7 +417,7 @@ class DiscoveryAdmin:
 
 
 class RecordReader(Generic[Record]):
-    """Turns rows into what is kept, and gathers the problems of those that cannot be."""
+    """Parses rows into records, and collects the problems of the others."""
 
     def __init__(
         self, rows: InputRows, columns: Sequence[ImportColumn], parse: Callable[[InputRow], Record]
@@ -430,11 +430,11 @@ class RecordReader(Generic[Record]):
 
     @property
     def row_count(self) -> int:
-        """How many rows could be read."""
+        """The number of valid rows."""
         return len(self._ids)
 
     def __iter__(self) -> Iterator[Record]:
-        """The rows that are right."""
+        """Yield the valid records."""
         for row in self._rows:
             if isinstance(row, ImportProblem):
                 self.problems.add(row)
@@ -463,7 +463,7 @@ class RecordReader(Generic[Record]):
 async def _stage_groups(
     reader: RecordReader[Group], build: GroupIndexBuild, on_read: Callable[[], None]
 ) -> None:
-    """Hands over what is right for as long as all is; then only looks for further problems."""
+    """Store the records while there are no problems; then only collect further problems."""
     groups = iter(reader)
     while batch := list(islice(groups, BATCH_ROWS)):
         if not reader.problems:
@@ -472,6 +472,6 @@ async def _stage_groups(
 
 
 def _record_row(record: Group | Bot, names: Sequence[str]) -> dict[str, object]:
-    """A record by its columns; the id as text, as on the wire."""
+    """Return a record by its columns; the id as text, as on the wire."""
     values = (getattr(record, name) for name in record.__struct_fields__)
     return {**dict(zip(names, values, strict=True)), "chatId": str(record.id)}

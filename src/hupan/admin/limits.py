@@ -7,7 +7,7 @@ from hupan.addresses import ContactAddress, mask_contact
 from hupan.admin.views import AdminRow
 from hupan.config import Settings
 from hupan.config.settings import SETTINGS
-from hupan.domain.limits import LimitCounters, LimitResets
+from hupan.domain.limits import LimitCounters
 from hupan.domain.outbox import notice_limits
 from hupan.environment import make_contact_parser
 from hupan.errors import InvalidField, UnknownUser
@@ -162,9 +162,8 @@ def _format_lock() -> LocalizedText:
 class LimitAdmin:
     """Shows and forgets counts."""
 
-    def __init__(self, counters: LimitCounters, resets: LimitResets, settings: Settings) -> None:
+    def __init__(self, counters: LimitCounters, settings: Settings) -> None:
         self._counters = counters
-        self._resets = resets
         self._settings = settings
 
     async def list_counters(self, who: str) -> list[AdminRow]:
@@ -192,7 +191,7 @@ class LimitAdmin:
             OperationRefused: it is nothing of these, or no account has this id.
         """
         try:
-            forgotten = await self._resets.reset(who.strip())
+            forgotten = await self._counters.reset(who.strip())
         except InvalidField as error:
             raise OperationRefused(
                 "应为手机号、邮箱、账号编号、IP 地址或网段（IPv4 至多 /24，IPv6 至多 /48）",

@@ -19,7 +19,7 @@ from hupan.api.errors import to_app_error
 from hupan.clock import Clock
 from hupan.contract.endpoints import SUCCESS_CODE, AuditEvent
 from hupan.contract.messages.login import LoginToken
-from hupan.domain.text import MAX_STORED_DEVICE_CHARACTERS, hash_device_id
+from hupan.domain.sessions import MAX_STORED_DEVICE_CHARACTERS, hash_device_id
 from hupan.metrics import IncrementMetric
 from hupan.model import AccountId, Caller, Viewer
 

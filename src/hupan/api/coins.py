@@ -5,8 +5,7 @@ from decimal import Decimal
 from hupan.api.routing import Services
 from hupan.contract.messages.coins import CoinRecordEntry, CoinRecordPage, CoinRecordRequest
 from hupan.model import Caller, CoinEntry
-
-CENTS_PER_COIN = 100
+from hupan.rules import CENTS_PER_COIN
 
 
 async def list_coin_record(

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from msgspec import UnsetType
 
 from hupan.api.codecs import format_time
-from hupan.api.coins import CENTS_PER_COIN, cents_to_coins
+from hupan.api.coins import cents_to_coins
 from hupan.api.context import RequestContext
 from hupan.api.routing import Services
 from hupan.clock import Clock
@@ -48,6 +48,7 @@ from hupan.model import (
     Remark,
     Viewer,
 )
+from hupan.rules import CENTS_PER_COIN
 
 
 async def get_own_info(services: Services, caller: Caller, _request: IgnoredBody) -> OwnInfo:

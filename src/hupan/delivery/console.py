@@ -18,12 +18,12 @@ _PURPOSE_LABELS: Final = {
 
 
 class ConsoleSender:
-    """Prints each message as one line a person can read.
+    """Prints each message as one readable line.
 
     Args:
-        stream: Where to print; None for the standard output of the moment.
-        brand: The signature of the notices.
-        english: The language of the labels.
+        stream: where to print; None for the current standard output.
+        brand: the signature of the notices.
+        english: the language of the labels.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ConsoleSender:
         """Print the message.
 
         Raises:
-            NotSent: It has no text, or the stream cannot be written.
+            NotSent: the message has no text, or the stream cannot be written.
         """
         line = _format_line(message, self._brand, english=self._english)
         stream = sys.stdout if self._stream is None else self._stream
@@ -52,7 +52,7 @@ class ConsoleSender:
         raise failure
 
     async def close(self) -> None:
-        """Leave the stream open: it belongs to whoever gave it."""
+        """Do nothing: the stream belongs to the caller."""
 
 
 def _format_line(message: Message, brand: str, *, english: bool) -> str:
@@ -73,6 +73,6 @@ def _escape_unprintable(text: str) -> str:
 
 
 def _escape_unencodable(line: str, stream: TextIO) -> str:
-    """Escape what the stream's encoding lacks: a terminal may not be UTF-8."""
+    """Escape what the stream cannot encode: a terminal may not use UTF-8."""
     encoding = stream.encoding or "utf-8"
     return line.encode(encoding, "backslashreplace").decode(encoding)

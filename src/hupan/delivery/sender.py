@@ -1,4 +1,4 @@
-"""What all senders share: the message, the sender interface, its errors and the checks of its options."""
+"""What all senders share: the message, the interface, its errors and the checks of options."""
 
 import re
 import ssl
@@ -10,17 +10,17 @@ Channel = Literal["sms", "email"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One code or notice, ready to be put into words by `texts.render`.
+    """One code or notice, which `texts.render` puts into words.
 
     Attributes:
-        id: Stable over retries; becomes the Message-ID or the Idempotency-Key.
+        id: stable over retries; becomes the Message-ID or the Idempotency-Key.
             Letters, digits, `_`, `-` and inner dots, at most 128 characters.
-        channel: How it travels.
-        to: An e-mail address, or a phone number as stored ("13800138000", "+4915112345678").
-        purpose: "code", "reset" or one of the notices listed in `texts.WORDINGS`.
-        code: Six digits; empty for a notice.
-        created_at: Unix seconds.
-        valid_seconds: How long a code lives; told in minutes.
+        channel: SMS or e-mail.
+        to: an e-mail address, or a phone number as stored ("13800138000", "+4915112345678").
+        purpose: "code", "reset" or one of the notices in `texts.MESSAGE_TEMPLATES`.
+        code: six digits; empty for a notice.
+        created_at: unix seconds.
+        valid_seconds: how long a code is valid; shown in minutes.
     """
 
     id: str
@@ -33,21 +33,21 @@ class Message:
 
     @property
     def valid_minutes(self) -> int:
-        """What the texts say of a code's life."""
+        """The validity of the code, as the texts show it."""
         return max(1, self.valid_seconds // 60)
 
     def __repr__(self) -> str:
-        """Name the message without its code or its target (security C13, L1)."""
+        """Name the message without its code and its target (security C13, L1)."""
         return f"Message(id={self.id!r}, channel={self.channel!r}, purpose={self.purpose!r})"
 
 
 class InvalidOption(ValueError):
-    """An option that does not fit; no key is part of it.
+    """An option has an invalid value; the error contains no secret.
 
     Attributes:
-        field: The name of the option.
-        zh: What would fit, in Chinese.
-        en: The same in English.
+        field: the name of the option.
+        zh: what would be valid, in Chinese.
+        en: the same in English.
     """
 
     def __init__(self, field: str, zh: str, en: str) -> None:
@@ -58,32 +58,23 @@ class InvalidOption(ValueError):
 
 
 def require_option(condition: bool, field: str, zh: str, en: str) -> None:
-    """Refuse an option unless the condition holds.
-
-    Raises:
-        BadOption: it does not.
-    """
+    """Raise InvalidOption unless the condition holds."""
     if not condition:
         raise_invalid_option(field, zh, en)
 
 
 def raise_invalid_option(field: str, zh: str, en: str) -> NoReturn:
-    """Refuse an option.
-
-    Raises:
-        BadOption: always.
-    """
     raise InvalidOption(field, zh, en)
 
 
 def create_tls_context(ca_file: str) -> ssl.SSLContext:
-    """Make a TLS 1.2+ context that checks certificate and host name.
+    """Create a TLS 1.2+ context that checks certificate and host name.
 
     Args:
-        ca_file: PEM file of the only authorities to trust; empty for the system's.
+        ca_file: PEM file of the only trusted authorities; empty for the system's.
 
     Raises:
-        ValueError: The file cannot be read or holds no certificate.
+        InvalidOption: the file cannot be read or contains no certificate.
     """
     try:
         context = ssl.create_default_context(cafile=ca_file or None)
@@ -98,11 +89,11 @@ def create_tls_context(ca_file: str) -> ssl.SSLContext:
 
 
 class NotSent(Exception):
-    """The message has surely not left.
+    """The message was certainly not sent.
 
     Attributes:
-        reason: Fit for a log: never the code, the text, a password or the full target.
-        is_retryable: Whether a later try may work.
+        reason: can be logged: never the code, the text, a password or the full target.
+        is_retryable: whether a later attempt may succeed.
     """
 
     def __init__(self, reason: str, is_retryable: bool) -> None:
@@ -112,10 +103,10 @@ class NotSent(Exception):
 
 
 class OutcomeUnknown(Exception):
-    """The message may have left; a second try might send it twice.
+    """The message may have been sent; another attempt might send it twice.
 
     Attributes:
-        reason: Fit for a log: never the code, the text, a password or the full target.
+        reason: can be logged: never the code, the text, a password or the full target.
     """
 
     def __init__(self, reason: str) -> None:
@@ -124,20 +115,20 @@ class OutcomeUnknown(Exception):
 
 
 class Sender(Protocol):
-    """Carries messages out, one call each; calls may run side by side."""
+    """Sends messages, one per call; calls may run concurrently."""
 
     async def send(self, message: Message) -> None:
-        """Hand the message over; returning means it was accepted.
+        """Send the message; return once it is accepted.
 
-        A call that is cancelled may or may not have sent, like `OutcomeUnknown`.
+        A cancelled call may or may not have sent it, as with `OutcomeUnknown`.
 
         Raises:
-            NotSent: It has surely not left.
-            OutcomeUnknown: It may have left.
+            NotSent: it was certainly not sent.
+            OutcomeUnknown: it may have been sent.
         """
 
     async def close(self) -> None:
-        """Let go of everything held; `send` must not be called afterwards."""
+        """Release all resources; `send` must not be called afterwards."""
 
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -154,7 +145,7 @@ _MAX_MESSAGE_ID_LENGTH = 128
 
 
 def is_email_address(text: str) -> bool:
-    """Tell whether `text` is exactly one ASCII addr-spec, without quotes or comments."""
+    """Return whether `text` is exactly one ASCII addr-spec, without quotes or comments."""
     return (
         len(text) <= _MAX_ADDRESS_LENGTH
         and _EMAIL_ADDRESS.fullmatch(text) is not None
@@ -163,16 +154,16 @@ def is_email_address(text: str) -> bool:
 
 
 def is_email_recipient(text: str) -> bool:
-    """Whether mail can be sent to `text`: as above, with dots anywhere in the local part.
+    """Return whether mail can be sent to `text`: an address, with dots anywhere in the local part.
 
-    Carriers of Japan gave such addresses to many: `u..v@docomo.ne.jp`, `w.@…`.
+    Japanese carriers assigned many such addresses: `u..v@docomo.ne.jp`, `w.@…`.
     """
     fits = len(text) <= _MAX_ADDRESS_LENGTH and _RECIPIENT.fullmatch(text) is not None
     return fits and text.index("@") <= _MAX_LOCAL_PART_LENGTH
 
 
 def quote_recipient(address: str) -> str:
-    """A recipient as mail writes it: what is no dot-atom in quotes (RFC 5321 4.1.2)."""
+    """Return the recipient as in mail: a local part that is no dot-atom is quoted (RFC 5321)."""
     if is_email_address(address):
         return address
     local, _, domain = address.rpartition("@")
@@ -180,10 +171,10 @@ def quote_recipient(address: str) -> str:
 
 
 def check_email_message(message: Message) -> None:
-    """Refuse what cannot go out as one e-mail to one address.
+    """Check that a message can be sent as one e-mail to one address.
 
     Raises:
-        NotSent: Never worth another try.
+        NotSent: it cannot; not retryable.
     """
     _check(message.channel == "email", "this sender carries e-mail only")
     _check(is_email_recipient(message.to), "the recipient is not one plain e-mail address")
@@ -191,10 +182,10 @@ def check_email_message(message: Message) -> None:
 
 
 def check_sms_message(message: Message) -> None:
-    """Refuse what cannot go out as one SMS to one number.
+    """Check that a message can be sent as one SMS to one number.
 
     Raises:
-        NotSent: Never worth another try.
+        NotSent: it cannot; not retryable.
     """
     _check(message.channel == "sms", "this sender carries SMS only")
     _check(_PHONE.fullmatch(message.to) is not None, "the recipient is not one phone number")

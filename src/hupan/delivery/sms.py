@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 
 MAX_RESPONSE_BYTES: Final = 65_536
-"""How much of an answer's body is read, where it is read at all."""
+"""Maximum bytes of a response body that are read."""
 _CONTENT_TYPE_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayRequest:
-    """What is handed over: `path_and_query` is path and query.
+    """One request to the gateway.
 
-    Where `needs_body` is not set, or the status is no success, the status settles it, however the
-    body ends; of a refusal as much is read as comes, for its words.
+    If `needs_body` is False, or the status is an error, the status alone decides, however the body
+    ends; the available part of an error's body is read for its message.
     """
 
     method: str
@@ -49,7 +49,7 @@ class GatewayRequest:
 
 @dataclass(frozen=True, slots=True)
 class GatewayResponse:
-    """What came back: status and, if wanted, the first `ANSWER_BYTES` of the body."""
+    """Status and, if needed, the first `MAX_RESPONSE_BYTES` of the body."""
 
     status: int
     body: bytes
@@ -57,11 +57,11 @@ class GatewayResponse:
 
 
 class GatewayCall:
-    """One request on a connection of its own.
+    """One request on its own connection.
 
     Args:
-        connection: Not yet connected; its time-outs bound single steps, `abort` bounds the whole.
-        request: What to send.
+        connection: not yet connected; its timeouts limit single steps, `abort` limits the whole.
+        request: what to send.
     """
 
     def __init__(self, connection: "HTTPConnection", request: GatewayRequest) -> None:
@@ -74,14 +74,14 @@ class GatewayCall:
 
     @property
     def decided_response(self) -> GatewayResponse | None:
-        """The answer without its body, once its status alone settles the outcome."""
+        """The response without its body, once its status alone decides the outcome."""
         return self._decided_response
 
     def run(self) -> GatewayResponse | NotSent | OutcomeUnknown:
-        """Connect, hand over, read; blocks, so it belongs in a thread.
+        """Connect, send and read; blocks, so it must run in a thread.
 
-        Failures are returned, not raised: the library's errors quote the URL, and nothing
-        of them may be chained (security L1).
+        Errors are returned, not raised: the library's errors quote the URL, and nothing of them may
+        be chained (security L1).
         """
         try:
             return self._perform()
@@ -89,7 +89,7 @@ class GatewayCall:
             self._connection.close()
 
     def abort(self) -> bool:
-        """End the exchange now; returns whether the request may already have left.
+        """End the call now; return whether the request may already have been sent.
 
         Shutting the socket down wakes the thread, which a trickle of bytes would keep waiting.
         """
@@ -98,7 +98,7 @@ class GatewayCall:
             if self._socket is None:
                 return False
         with suppress(OSError):
-            # Not SSLSocket.shutdown, which takes the TLS state from under the reading thread.
+            # Not SSLSocket.shutdown, which would remove the TLS state that the reading thread uses.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         return True
 
@@ -120,7 +120,7 @@ class GatewayCall:
             return OutcomeUnknown(f"the gateway broke off ({type(error).__name__})")
 
     def _mark_sending(self) -> bool:
-        """Pass the point after which the request may have left, unless cut before."""
+        """Record that the request may be sent from now on, unless the call was aborted."""
         with self._lock:
             if not self._is_aborted:
                 self._socket = self._connection.sock
@@ -134,8 +134,8 @@ class GatewayCall:
             body=request.body or None,
             headers=request.headers,
         )
-        # Not urllib3's own getresponse: it logs the whole URL, code and all, when the
-        # answer's headers are malformed (security C13).
+        # Not urllib3's own getresponse: it logs the whole URL with the code when the
+        # response's headers are malformed (security C13).
         response = http.client.HTTPConnection.getresponse(self._connection)
         with closing(response):
             content_type = response.headers.get("Content-Type", "")[:_CONTENT_TYPE_CHARACTERS]
@@ -150,13 +150,13 @@ class GatewayCall:
                 and response.length
                 and len(body) < MAX_RESPONSE_BYTES
             ):
-                # Cut off: `0` may be the beginning of anything.
+                # Truncated: `0` may be the beginning of anything.
                 raise http.client.IncompleteRead(body, response.length)
             return GatewayResponse(response.status, body, content_type)
 
 
 def _connection_errors() -> tuple[type[Exception], ...]:
-    """List what a connection may raise; ValueError covers an answer that cannot be decoded."""
+    """Return what a connection may raise; ValueError for a response that cannot be decoded."""
     import urllib3.exceptions  # noqa: PLC0415  costs start time where no gateway is used
 
     return (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
@@ -167,18 +167,18 @@ _TOO_MANY_REQUESTS = 429
 
 
 class GatewaySender:
-    """Sends SMS by one HTTP request each; follows no redirect and uses no proxy.
+    """Sends each SMS by one HTTP request; follows no redirect and uses no proxy.
 
-    Every request carries `Idempotency-Key` (the message's id) and `X-Timestamp` (unix
-    seconds); with a secret also a signature, see `sign`.
+    Every request has `Idempotency-Key` (the message's id) and `X-Timestamp` (unix seconds); with a
+    secret also a signature, see `sign_body`.
 
     Args:
-        options: How to ask the gateway.
-        now: Gives unix seconds for the timestamp.
-        brand: The signature of the SMS.
+        options: how to call the gateway.
+        now: returns unix seconds for the timestamp.
+        brand: the signature of the SMS.
 
     Raises:
-        ValueError: The brand or the ca_file does not fit.
+        InvalidOption: the brand or the ca_file is not valid.
     """
 
     def __init__(
@@ -189,27 +189,27 @@ class GatewaySender:
         self._brand = require_brand(brand)
         self._templates = options.templates()
         self._tls = create_tls_context(options.ca_file)
-        # Bounded, so that a gateway that hangs costs these threads and no more (R07).
+        # Bounded, so that a gateway that hangs occupies only these threads (R07).
         self._executor = ThreadPoolExecutor(
             _MAX_CONCURRENT_CALLS, thread_name_prefix="hupan-gateway"
         )
-        # So that a call's time runs from its turn on, not while it waits for a thread.
+        # So that a call's time starts with the call, not while it waits for a thread.
         self._slots = asyncio.Semaphore(_MAX_CONCURRENT_CALLS)
 
     async def send(self, message: Message) -> None:
-        """Send one SMS; beyond four at once, calls wait their turn.
+        """Send one SMS; beyond four at once, calls wait.
 
         Raises:
-            NotSent: Refused here, out of reach, or not accepted (429, 5xx: again).
-            OutcomeUnknown: No answer came although the request was handed over.
+            NotSent: refused here, unreachable, or not accepted (429 and 5xx are retryable).
+            OutcomeUnknown: the request was sent, but no response came.
         """
         await self.send_and_report(message)
 
     async def send_and_report(self, message: Message, *, needs_reply: bool = False) -> str:
-        """Send one SMS like `send`; return what the gateway said, "" unless it is wanted.
+        """Send one SMS like `send`; return the gateway's response, "" unless it is needed.
 
         Raises:
-            NotSent, OutcomeUnknown: As `send` raises them.
+            NotSent, OutcomeUnknown: as in `send`.
         """
         check_sms_message(message)
         await self._acquire_slot()
@@ -228,14 +228,14 @@ class GatewaySender:
         return f"{outcome.status} {reply}".strip()
 
     async def close(self) -> None:
-        """Let the threads go; a call under way ends by its own deadline."""
+        """Release the threads; a running call ends by its own deadline."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _acquire_slot(self) -> None:
         try:
             await self._slots.acquire()
         except asyncio.CancelledError:
-            # The server stops: this one has not left, and must not count as if it might have (R17).
+            # The server stops: this one was not sent, and must not count as unknown (R17).
             raise NotSent("its turn did not come", is_retryable=True) from None
 
     async def _run_call(self, call: GatewayCall) -> GatewayResponse | NotSent | OutcomeUnknown:
@@ -249,7 +249,7 @@ class GatewaySender:
                 return call.decided_response or unknown
             return NotSent("the gateway was not reached in time", is_retryable=True)
         finally:
-            # Also when the call is cancelled: the thread must not outlive it.
+            # Even if the call is cancelled: the thread must not outlive it.
             call.abort()
 
     def _new_connection(self) -> "HTTPConnection":
@@ -317,5 +317,5 @@ class GatewaySender:
 
 
 def sign_body(secret: str, timestamp: str, body: bytes) -> str:
-    """Compute the signature: HMAC-SHA-256 in hex over timestamp, a dot, and the body."""
+    """Return the signature: HMAC-SHA-256 in hex over timestamp, a dot, and the body."""
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()

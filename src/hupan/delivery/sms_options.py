@@ -28,22 +28,22 @@ def escape_json(value: str) -> str:
 
 
 def escape_header(value: str) -> str:
-    """Leave as it is: what may stand in a header is checked to be plain ASCII beforehand."""
+    """Return the value unchanged: values in headers are checked to be plain ASCII beforehand."""
     return value
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceholderTemplate:
-    """A text in which `{name}` stands for a value; all other braces are themselves.
+    """A text with placeholders such as `{name}`; all other braces are literal.
 
     Attributes:
-        field: The setting it comes from, for error messages.
-        source: The text as the operator wrote it.
-        names: The placeholders it may use.
-        escape: Makes a value fit its surroundings.
+        field: the setting's name, for error messages.
+        source: the text as the operator wrote it.
+        names: the allowed placeholders.
+        escape: escapes a value for its context.
 
     Raises:
-        ValueError: A placeholder is unknown, or braces do not balance.
+        InvalidOption: a placeholder is unknown, or braces do not balance.
     """
 
     field: str
@@ -62,7 +62,7 @@ class PlaceholderTemplate:
         self._require_balance()
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """Put the values in, once: a value that looks like a placeholder stays as it is."""
+        """Replace the placeholders once: a value that looks like a placeholder stays as it is."""
         return _PLACEHOLDER.sub(lambda found: self.escape(values[found[1]]), self.source)
 
     def _require_balance(self) -> None:
@@ -79,14 +79,14 @@ class PlaceholderTemplate:
             self._raise_invalid("成对的花括号", f"unbalanced {'{' if depth > 0 else '}'}")
 
     def _raise_invalid(self, zh: str, en: str) -> NoReturn:
-        """Name the option; a header's name stands behind that of the headers."""
+        """Name the option; for a header, `headers` and the header's name."""
         field, _, part = self.field.partition(": ")
         raise_invalid_option(field, f"{part} {zh}".strip(), f"{part}: {en}" if part else en)
 
 
 RESPONSE_CHARSETS: Final = ("auto", "utf-8", "gb18030", "gbk", "big5")
 MAX_PATTERN_BODY_CHARACTERS: Final = 2000
-"""A longer body matches no pattern: the time that a match may take grows with its square."""
+"""Longer bodies match no pattern: the time of a match may grow with the square of the length."""
 _MAX_REPEATS = 2
 _CONTENT_TYPE_CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _LINEAR_CHARSET = re.compile("ascii|utf-(?:8|16|32)|gb|big5|cp[0-9]|iso8859|euc|shift_jis|koi8")
@@ -101,17 +101,17 @@ _MAX_CHOICES = 6
 
 @dataclass(frozen=True, slots=True)
 class SuccessRule:
-    """What the body of a 2xx answer must be; nothing is asked where nothing is given.
+    """What the body of a 2xx response must be; empty fields require nothing.
 
     Attributes:
-        text: The whole body but for blanks around it.
-        pattern: A regular expression for the whole body but for blanks around it.
-        json_path: Where the value stands in a JSON body: `code`, `data.0.status`, `list[0].code`.
-        json_value: The value there, as text: `0` is the number 0 and the text "0".
-        charset: How the body is read; "auto" goes by Content-Type, else UTF-8, else GB18030.
+        text: the whole body without surrounding blanks.
+        pattern: a regular expression for the whole body without surrounding blanks.
+        json_path: the path of the value in a JSON body: `code`, `data.0.status`, `list[0].code`.
+        json_value: the value there, as text: `0` is the number 0 and the text "0".
+        charset: of the body; "auto" uses Content-Type, else UTF-8, else GB18030.
 
     Raises:
-        BadOption: Names the field that does not fit.
+        InvalidOption: a field is not valid.
     """
 
     text: str = ""
@@ -148,11 +148,11 @@ class SuccessRule:
 
     @property
     def needs_body(self) -> bool:
-        """Whether the status alone does not settle it."""
+        """Whether the status alone does not decide."""
         return bool(self.text or self.pattern or self.json_path)
 
     def matches(self, body: str) -> bool:
-        """Return whether a body, read by its charset, is that of a success."""
+        """Return whether a body, decoded by its charset, is a success."""
         trimmed = body.strip().removeprefix("\ufeff").strip()
         if self.text:
             return trimmed == self.text.strip()
@@ -166,10 +166,10 @@ class SuccessRule:
         return True
 
     def decode(self, body: bytes, content_type: str) -> str:
-        """Decode a body; what cannot be read is replaced, never raised."""
+        """Decode a body; bytes that cannot be decoded are replaced."""
         if self.charset != "auto":
             return body.decode(_superset_charset(self.charset), "replace")
-        # A name that does not fit the bytes is a common mistake, and then no reading.
+        # A charset that does not match the bytes is a common mistake; it is ignored.
         if (found := _CONTENT_TYPE_CHARSET.search(content_type)) and _is_linear_charset(found[1]):
             with suppress(ValueError):
                 return body.decode(_superset_charset(found[1]))
@@ -180,7 +180,7 @@ class SuccessRule:
 
 
 def _is_linear_charset(name: str) -> bool:
-    """Whether Python knows it and reads it in linear time: punycode would take it by the square."""
+    """Return whether Python decodes it in linear time: punycode takes quadratic time."""
     try:
         return _LINEAR_CHARSET.match(codecs.lookup(name).name) is not None
     except (LookupError, ValueError):
@@ -188,12 +188,12 @@ def _is_linear_charset(name: str) -> bool:
 
 
 def _superset_charset(charset: str) -> str:
-    """Read GB2312 and GBK as GB18030, which has all of their characters."""
+    """Return GB18030 for GB2312 and GBK, because it has all of their characters."""
     return "gb18030" if charset.lower() in {"gb2312", "gbk", "gb_2312-80", "cp936"} else charset
 
 
 def _json_values_at(body: str, path: str) -> Iterator[str]:
-    """Yield the value at a path as text; nothing where there is none, or no simple one."""
+    """Yield the value at a path as text; nothing if there is none, or it is a list or an object."""
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError):
@@ -213,7 +213,7 @@ def _json_values_at(body: str, path: str) -> Iterator[str]:
 
 
 def _require_safe_pattern(pattern: str) -> None:
-    """Take patterns whose match takes bounded time: nothing with a repeat is repeated."""
+    """Accept only patterns with bounded matching time: no repeat within a repeat."""
     try:
         re.compile(pattern, re.DOTALL)
         compiles = True
@@ -267,13 +267,13 @@ _RESERVED_HEADERS: Final = frozenset(
     }
 )
 _MAX_PUBLIC_PATH_PART = 11
-# Values that break JSON wherever a placeholder stands outside quotes.
+# Values that break JSON where a placeholder is not inside quotes.
 _SAMPLE: Final = dict.fromkeys(PLACEHOLDERS, '+0"') | {"timestamp": "1700000000"}
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayAddress:
-    """Where the gateway listens."""
+    """Scheme, host and port of the gateway."""
 
     scheme: str
     host: str
@@ -282,7 +282,7 @@ class GatewayAddress:
 
 @dataclass(frozen=True, slots=True)
 class RequestTemplates:
-    """What is filled in for each message."""
+    """The templates of one request."""
 
     path: PlaceholderTemplate
     headers: Mapping[str, PlaceholderTemplate]
@@ -291,26 +291,26 @@ class RequestTemplates:
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
-    """How to ask the gateway for one SMS.
+    """How to call the gateway for one SMS.
 
     `url` (path and query), header values and `body` are templates: `{to}` `{code}` `{text}`
-    `{purpose}` `{id}` `{timestamp}` are filled in, escaped for where they stand. Headers take
-    no `{text}`. None of the fields that may hold a key is part of `repr` or of an error.
+    `{purpose}` `{id}` `{timestamp}` are filled in, escaped for their context. Headers accept no
+    `{text}`. No field that may contain a secret is part of `repr` or of an error.
 
     Attributes:
         url: https, or http for a loopback host.
-        body: Without `method` "GET" only.
+        body: empty if `method` is "GET".
         method: "POST", "PUT" or "GET".
-        headers: Beside those the sender sets itself.
+        headers: in addition to those that the sender sets.
         content_type: application/json or application/x-www-form-urlencoded, with parameters.
-        hmac_secret: Empty for no signature.
-        hmac_header: The header the signature stands in.
-        success: What the body of a 2xx answer must be.
-        timeout_seconds: For one message, from connecting to the answer.
-        ca_file: PEM file of the only authorities to trust; empty for the system's.
+        hmac_secret: empty for no signature.
+        hmac_header: the header of the signature.
+        success: what the body of a 2xx response must be.
+        timeout_seconds: for one message, from connecting to the response.
+        ca_file: PEM file of the only trusted authorities; empty for the system's.
 
     Raises:
-        ValueError: Names the field that does not fit, and the placeholder if it is one.
+        InvalidOption: a field is not valid; a wrong placeholder is named.
     """
 
     url: str = field(repr=False)
@@ -344,7 +344,7 @@ class GatewayOptions:
         self._require_body(self.templates().body)
 
     def secrets(self) -> list[str]:
-        """List what no log may repeat of these options: whatever may be a key."""
+        """Return the values that no log may contain."""
         parts = urlsplit(self.url)
         values = [value for _, value in parse_qsl(parts.query)]
         values += [part for part in parts.path.split("/") if len(part) > _MAX_PUBLIC_PATH_PART]
@@ -352,16 +352,15 @@ class GatewayOptions:
             values += [header, *header.split()]
         values += re.findall(r'"([^"{}]*)"\s*[,}\]]', self.body)
         values += [value for _, value in parse_qsl(self.body)] if "=" in self.body else []
-        return [one for one in (self.hmac_secret, *values) if one and "{" not in one]
+        return [value for value in (self.hmac_secret, *values) if value and "{" not in value]
 
     def address(self) -> GatewayAddress:
-        """Tell where to connect."""
         parts = urlsplit(self.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         return GatewayAddress(parts.scheme, parts.hostname or "", port)
 
     def templates(self) -> RequestTemplates:
-        """Give the url's path and query, the headers and the body as templates."""
+        """Return the url's path and query, the headers and the body as templates."""
         parts = urlsplit(self.url)
         path = (parts.path or "/") + ("?" + parts.query if parts.query else "")
         return RequestTemplates(
@@ -422,7 +421,7 @@ class GatewayOptions:
             is_json = False
         else:
             is_json = True
-        # Outside the handler: the parser's error quotes the body, which may hold a key.
+        # Outside the handler: the parser's error quotes the body, which may contain a key.
         require_option(
             is_json,
             "body",
@@ -484,7 +483,7 @@ def _split_url(url: str) -> SplitResult:
     except ValueError:
         parts = None
     if parts is None:
-        # Outside the handler: the parser's error quotes the URL, which may hold a key.
+        # Outside the handler: the parser's error quotes the URL, which may contain a key.
         raise_invalid_option("url", "能读懂的地址，端口不为 0", "cannot be read, or its port is 0")
     return parts
 
@@ -494,5 +493,5 @@ def _is_printable_ascii(text: str) -> bool:
 
 
 def _is_utf8(text: str) -> bool:
-    """Tell text from bytes that an environment variable smuggled in as surrogates."""
+    """Return False for bytes that an environment variable contained as surrogates."""
     return not any("\ud800" <= char <= "\udfff" for char in text)

@@ -39,20 +39,20 @@ class SmtpOptions:
     """How to reach the mail server.
 
     Attributes:
-        host: Name or IP address; the certificate must carry it.
-        port: Usually 465 for "tls" and 587 for "starttls".
-        sender: The address in From and MAIL FROM; its domain greets and ends the Message-ID.
-        security: "tls" from the first byte; "starttls" refuses a server that does not offer
-            it; "none" is for loopback, or for a server without login by `allow_plaintext`.
-        user: Empty for no login.
-        password: Never part of `repr` or of an error.
-        timeout_seconds: For one message, from connecting to the last answer.
-        ca_file: PEM file of the only authorities to trust; empty for the system's.
-        sender_name: The display name in From; empty for the brand.
-        allow_plaintext: Lets security "none" leave this machine; never with a password.
+        host: name or IP address; the certificate must match it.
+        port: usually 465 for "tls" and 587 for "starttls".
+        sender: the address in From and MAIL FROM; its domain is used in EHLO and the Message-ID.
+        security: "tls" from the first byte; "starttls" refuses a server that does not offer it;
+            "none" is for loopback, or for a server without login with `allow_plaintext`.
+        user: empty for no login.
+        password: never part of `repr` or of an error.
+        timeout_seconds: for one message, from connecting to the last reply.
+        ca_file: PEM file of the only trusted authorities; empty for the system's.
+        sender_name: the display name in From; empty for the brand.
+        allow_plaintext: allows security "none" beyond this machine; never with a password.
 
     Raises:
-        ValueError: Names the field that does not fit.
+        InvalidOption: a field is not valid.
     """
 
     host: str
@@ -102,11 +102,11 @@ class SmtpOptions:
         self._require_encryption()
 
     def secrets(self) -> list[str]:
-        """List what no log may repeat of these options."""
-        return [one for one in (self.user, self.password) if one]
+        """Return the values that no log may contain."""
+        return [secret for secret in (self.user, self.password) if secret]
 
     def _require_encryption(self) -> None:
-        """Keep codes, and above all passwords, off open wires (security L9)."""
+        """Keep codes, and above all passwords, off unencrypted networks (security L9)."""
         if self.security != "none" or is_loopback_host(self.host):
             return
         require_option(
@@ -127,11 +127,11 @@ class SmtpSender:
     """Sends e-mail; keeps no connection between messages.
 
     Args:
-        options: How to reach the server.
-        brand: The signature and the sender's display name.
+        options: how to reach the server.
+        brand: the signature and the sender's display name.
 
     Raises:
-        ValueError: The brand or the ca_file does not fit.
+        InvalidOption: the brand or the ca_file is not valid.
     """
 
     def __init__(self, options: SmtpOptions, brand: str = DEFAULT_BRAND) -> None:
@@ -140,7 +140,7 @@ class SmtpSender:
         self._options = options
         self._brand = require_brand(brand)
         self._domain = options.sender.rpartition("@")[2]
-        # ValueError: the library's word for an answer it cannot decode.
+        # ValueError: the library raises it for a reply that it cannot decode.
         self._smtp_errors = (aiosmtplib.SMTPException, OSError, ValueError)
         self._new_client = partial(
             aiosmtplib.SMTP,
@@ -148,12 +148,12 @@ class SmtpSender:
             port=options.port,
             username=options.user or None,
             password=options.password or None,
-            # Asking the resolver for our own name may take seconds.
+            # Asking the resolver for the machine's own name may take seconds.
             local_hostname=self._domain,
-            # One deadline for the whole talk instead: see `_attempt`.
+            # One deadline for the whole dialogue instead: see `_attempt`.
             timeout=None,
             use_tls=options.security == "tls",
-            # True, never None: None would carry on in the clear if it is not offered.
+            # True, never None: None would continue unencrypted if it is not offered.
             start_tls=options.security == "starttls",
             tls_context=create_tls_context(options.ca_file),
         )
@@ -162,16 +162,16 @@ class SmtpSender:
         """Send one e-mail.
 
         Raises:
-            NotSent: Refused here, or not accepted by the server (4xx: again, 5xx: never).
-            OutcomeUnknown: The talk broke off after DATA.
+            NotSent: refused here, or not accepted by the server (4xx is retryable, 5xx is not).
+            OutcomeUnknown: the connection broke after DATA.
         """
         await self.send_and_report(message)
 
     async def send_and_report(self, message: Message) -> str:
-        """Send one e-mail like `send`; return what the server said when it took it.
+        """Send one e-mail like `send`; return the server's reply to it.
 
         Raises:
-            NotSent, OutcomeUnknown: As `send` raises them.
+            NotSent, OutcomeUnknown: as in `send`.
         """
         check_email_message(message)
         secrets = [message.to, message.code, *self._options.secrets()]
@@ -240,7 +240,7 @@ def _failure_after_data(error: Exception, secrets: list[str]) -> NotSent | Outco
 
 
 def _find_rejection(error: Exception, secrets: list[str]) -> NotSent | None:
-    """Read the server's refusal with its words, if that is what happened."""
+    """Return the server's rejection with its text, if there is one."""
     status = getattr(error, "code", None)
     if not isinstance(status, int) or status // 100 not in {_TEMPORARY, _PERMANENT}:
         return None

@@ -1,4 +1,4 @@
-"""Message templates, and the sanitizing of replies from mail servers and gateways (security U8, L1)."""
+"""Message templates, and the sanitizing of replies of mail servers and gateways (security L1)."""
 
 import re
 import unicodedata
@@ -17,57 +17,59 @@ _MAX_INPUT_CHARACTERS = 2000
 _MASK = "***"
 _MIN_SECRET_LENGTH = 4
 _MAX_UNESCAPE_ROUNDS = 3
-"""How often what may be escaped is read out: a gateway may quote an answer that quotes another."""
+"""Maximum rounds of unescaping: a gateway may quote a reply that quotes another."""
 _CHARACTER_ESCAPE = re.compile(r"(?:\\+|%)u([0-9a-fA-F]{4})|\\+x([0-9a-fA-F]{2})")
 _GAP = r"[\s.\-_/()]{0,2}"
 _WIDE_GAP = r"(?:<[^<>]{0,16}>|[\W_]){0,4}"
-"""What may stand between the digits of a number or a code that is known."""
-# What may be a number, an address, a link with a key in it, or a code of another message. No match
-# may begin within another's run, else a long run would take time by its square.
+"""What may separate the digits of a known number or code."""
+# Possible numbers, addresses, links with a key, and codes of other messages. No match
+# may begin within another's run, else a long run would take quadratic time.
 _PRIVATE = re.compile(
     rf"(?<!\d)\d(?:{_GAP}\d){{6,}}"
     r"|(?<![^\s@'\"<>])[^\s@'\"<>]+@[^\s@'\"<>]+"
     r"|(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://\S+"
 )
 _SIX_DIGITS = re.compile(rf"(?<!\d)\d(?:{_GAP}\d){{5}}(?!\d)")
-# A key, where letters and digits are mixed.
+# A key: letters and digits mixed.
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
 _LETTER, _DIGIT = re.compile("[A-Za-z]"), re.compile("[0-9]")
 
 
 def sanitize_reply(text: str, secrets: Iterable[str]) -> str:
-    """Return what was said on one line, bounded, with everything private masked (security L1).
+    """Return a reply as one line of bounded length, with everything private masked (security L1).
 
     Args:
-        text: The words of a gateway or a mail server; anything may stand there.
-        secrets: The target, the code and the secrets of the settings, which it may repeat.
+        text: the reply of a gateway or a mail server; untrusted.
+        secrets: the target, the code and the secrets of the settings, which it may repeat.
     """
     reply = _unescape_reply(text[:_MAX_INPUT_CHARACTERS])
-    reply = "".join(one if one.isprintable() else " " for one in reply)
+    reply = "".join(c if c.isprintable() else " " for c in reply)
     reply = " ".join(reply.split())
-    for secret in sorted(
-        {form for one in secrets for form in _secret_patterns(one)}, key=len, reverse=True
+    for private in sorted(
+        {pattern for secret in secrets for pattern in _secret_patterns(secret)},
+        key=len,
+        reverse=True,
     ):
-        reply = re.sub(secret, _MASK, reply, flags=re.IGNORECASE)
+        reply = re.sub(private, _MASK, reply, flags=re.IGNORECASE)
     reply = _SIX_DIGITS.sub(_MASK, _LONG_WORD.sub(_mask_key, _PRIVATE.sub(_MASK, reply)))
     return reply if len(reply) <= MAX_REPLY_CHARACTERS else f"{reply[:MAX_REPLY_CHARACTERS]}…"
 
 
 def _unescape_reply(text: str) -> str:
-    """Return a text without escapes, full-width signs and marks on digits."""
+    """Return a text without escapes, full-width characters and marks on digits."""
     for _ in range(_MAX_UNESCAPE_ROUNDS):
         before = text
         text = _CHARACTER_ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
         text = unescape(unquote(text))
         if text == before:
             break
-    # Without marks first: to order a long run of them takes time by its square.
+    # Without marks first: sorting a long run of them takes quadratic time.
     text = unicodedata.normalize("NFKC", _strip_combining_marks(text))[:_MAX_INPUT_CHARACTERS]
     return _strip_combining_marks(text)
 
 
 def _strip_combining_marks(text: str) -> str:
-    return "".join(one for one in text if unicodedata.category(one) not in {"Mn", "Me"})
+    return "".join(c for c in text if unicodedata.category(c) not in {"Mn", "Me"})
 
 
 def _mask_key(found: re.Match[str]) -> str:
@@ -95,7 +97,7 @@ _CODE = re.compile(r"[0-9]{6}")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A message in words; an SMS has an empty subject."""
+    """A rendered message; an SMS has an empty subject."""
 
     subject: str
     body: str
@@ -103,7 +105,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class MessageTemplate:
-    """The words of one purpose; `{brand}`, `{code}` and `{minutes}` are filled in."""
+    """The texts of one purpose; `{brand}`, `{code}` and `{minutes}` are filled in."""
 
     sms: str
     subject: str
@@ -112,7 +114,7 @@ class MessageTemplate:
 
 
 def _notice_template(sms: str, subject: str, english: str) -> MessageTemplate:
-    """Word a notice: its SMS sentence is the Chinese half of its e-mail as well."""
+    """Return a notice's texts: its SMS sentence is also the Chinese half of its e-mail."""
     return MessageTemplate(
         sms="【{brand}】" + sms + "如非本人操作，请尽快联系管理员。",
         subject="{brand} " + subject,
@@ -208,14 +210,14 @@ _EMAIL_BODY = """{chinese}
 
 
 def render(message: Message, brand: str) -> Text:
-    """Put a message into words for its channel.
+    """Render a message for its channel.
 
     Args:
-        message: What to say; its `to` never appears in the text.
-        brand: The signature, as `require_brand` lets it pass.
+        message: the message; its `to` never appears in the text.
+        brand: the signature, checked by `require_brand`.
 
     Raises:
-        NotSent: The purpose is unknown, or the code does not fit it; never worth another try.
+        NotSent: the purpose is unknown, or the code does not fit it; not retryable.
     """
     template = _get_template(message)
     values = {"brand": brand, "code": message.code, "minutes": message.valid_minutes}
@@ -231,10 +233,10 @@ def render(message: Message, brand: str) -> Text:
 
 
 def require_brand(brand: str) -> str:
-    """Give the brand back if it can stand in a subject and an SMS.
+    """Return the brand if it can be used in a subject and an SMS.
 
     Raises:
-        ValueError: It is empty, longer than 40 characters, or holds unprintable ones.
+        InvalidOption: it is empty, longer than 40 characters, or has unprintable ones.
     """
     if not brand.strip() or len(brand) > _MAX_BRAND_LENGTH or not brand.isprintable():
         raise_invalid_option(

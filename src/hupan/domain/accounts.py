@@ -14,7 +14,7 @@ from msgspec import Struct
 from hupan.addresses import ContactAddress, ContactParser, clean_pasted_id, fold_for_search
 from hupan.clock import Clock
 from hupan.domain.sessions import MAX_ACCOUNT_ID
-from hupan.domain.text import is_clean, normalize
+from hupan.domain.text import parse_short_line
 from hupan.errors import AccountCancelled, EmailTaken, InvalidField, PhoneTaken, UnknownUser
 from hupan.model import PERMANENT_BAN_END, Account, AccountId, Medal
 from hupan.rng import RandomSource
@@ -56,7 +56,7 @@ def parse_account_id(text: str) -> AccountId:
     return AccountId(int(text))
 
 
-# Without 0, 1, I, L, O: people read these codes to each other.
+# Without 0, 1, I, L, O, which are confused when a code is read aloud.
 _INVITATION_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _INVITATION_LENGTH = 8
 
@@ -127,6 +127,7 @@ class AccountCreator:
         )
 
     async def _claim_invitation_code(self, tx: Transaction, account: AccountId) -> str:
+        # 31^8 possible codes make a second attempt rare.
         while True:
             code = "".join(
                 _INVITATION_ALPHABET[self._random_source.randbelow(len(_INVITATION_ALPHABET))]
@@ -161,7 +162,7 @@ class Bans:
         """Ban an account permanently or until a time; replaces an earlier ban.
 
         Raises:
-            InvalidField: `reason` is not one line of 1 to 200 characters, or `until` is in the past.
+            InvalidField: `reason` is not one line of 1 to 200 characters, or `until` is past.
             UnknownUser: there is no such account.
         """
         ban = parse_ban(reason, "reason", until, int(self._clock.now()))
@@ -183,9 +184,9 @@ def parse_ban(reason: str, field: str, until: int, now: int) -> Ban:
     Raises:
         InvalidField: the reason is not one line of 1 to 200 characters, or `until` is in the past.
     """
-    line = normalize(reason, field, max_characters=MAX_BAN_REASON_CHARACTERS)
-    if not is_clean(line) or not 1 <= len(line) <= MAX_BAN_REASON_CHARACTERS:
-        raise InvalidField(field)
+    line = parse_short_line(
+        reason, field, min_characters=1, max_characters=MAX_BAN_REASON_CHARACTERS
+    )
     if not now < until <= PERMANENT_BAN_END:
         raise InvalidField("until")
     return Ban(until, line)
@@ -266,9 +267,8 @@ MAX_SEARCH_MATCHES = 1000
 MAX_SEARCH_CHARACTERS = 128
 _CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _MAX_TYPED_ACCOUNT_ID = 9_999_999_999
-_TYPED_ACCOUNT_ID = re.compile(
-    "[1-9][0-9]{0,9}"
-)  # at most ten digits (tokens.py); a phone number has eleven
+# At most ten digits (`MAX_ACCOUNT_ID`); a phone number has eleven.
+_TYPED_ACCOUNT_ID = re.compile("[1-9][0-9]{0,9}")
 
 
 class AccountDetails(Struct, frozen=True):
@@ -323,25 +323,25 @@ class AccountDirectory:
         self._database = database
         self._contact_parser = contact_parser
 
-    async def get(self, who: str) -> Account:
+    async def get(self, identifier: str) -> Account:
         """Return the account with this id, phone number or e-mail address.
 
         Raises:
             UnknownUser: there is none, or `identifier` is none of these.
             AccountCancelled: it was cancelled and waits to be erased.
         """
-        found = await self.get_any(who)
+        found = await self.get_any(identifier)
         if found.erase_at:
             raise AccountCancelled
         return found.account
 
-    async def get_any(self, who: str) -> ListedAccount:
+    async def get_any(self, identifier: str) -> ListedAccount:
         """Like `get`, but also return cancelled accounts.
 
         Raises:
             UnknownUser: there is none, or `identifier` is none of these.
         """
-        account_id = await self._find_id(who.strip())
+        account_id = await self._find_id(identifier.strip())
         found = (
             None if account_id is None else await find_listed_account(self._database, account_id)
         )
@@ -349,13 +349,13 @@ class AccountDirectory:
             raise UnknownUser
         return found
 
-    async def get_details(self, who: str) -> AccountDetails:
+    async def get_details(self, identifier: str) -> AccountDetails:
         """Like `get_any`, with medals and inviter.
 
         Raises:
             UnknownUser: there is none, or `identifier` is none of these.
         """
-        found = await self.get_any(who)
+        found = await self.get_any(identifier)
         medals = await list_account_medals(self._database, found.account.id)
         inviter = await find_inviter(self._database, found.account.id)
         return AccountDetails(found.account, found.erase_at, medals, inviter)
@@ -399,10 +399,11 @@ class AccountDirectory:
         ids, is_truncated = await self._search_ids(_parse_search(query.search))
         matches = _query_filter(query, now)
         found = [
-            await find_listed_account(self._database, one) for one in sorted(ids, reverse=True)
+            await find_listed_account(self._database, account)
+            for account in sorted(ids, reverse=True)
         ]
-        all_found = [one for one in found if one is not None and matches(one)]
-        rest = [one for one in all_found if one.account.id < below]
+        all_found = [entry for entry in found if entry is not None and matches(entry)]
+        rest = [entry for entry in all_found if entry.account.id < below]
         return AccountPage(
             rest[: query.page_size],
             len(all_found),
@@ -412,19 +413,19 @@ class AccountDirectory:
 
     async def _search_ids(self, text: str) -> tuple[set[AccountId], bool]:
         exact = await self._find_id(text)
-        named = await find_ids_by_name_prefix(self._database, text, MAX_SEARCH_MATCHES + 1)
-        reached = await find_ids_by_contact_prefix(
+        by_name = await find_ids_by_name_prefix(self._database, text, MAX_SEARCH_MATCHES + 1)
+        by_contact = await find_ids_by_contact_prefix(
             self._database, fold_for_search(text), MAX_SEARCH_MATCHES + 1
         )
-        is_truncated = max(len(named), len(reached)) > MAX_SEARCH_MATCHES
-        found = {*named[:MAX_SEARCH_MATCHES], *reached[:MAX_SEARCH_MATCHES]}
+        is_truncated = max(len(by_name), len(by_contact)) > MAX_SEARCH_MATCHES
+        found = {*by_name[:MAX_SEARCH_MATCHES], *by_contact[:MAX_SEARCH_MATCHES]}
         return found if exact is None else found | {exact}, is_truncated
 
-    async def _find_id(self, who: str) -> AccountId | None:
-        if _TYPED_ACCOUNT_ID.fullmatch(clean_pasted_id(who)):
-            return AccountId(int(clean_pasted_id(who)))
+    async def _find_id(self, identifier: str) -> AccountId | None:
+        if _TYPED_ACCOUNT_ID.fullmatch(clean_pasted_id(identifier)):
+            return AccountId(int(clean_pasted_id(identifier)))
         try:
-            target = self._contact_parser.parse_contact(who, "")
+            target = self._contact_parser.parse_contact(identifier, "")
         except InvalidField:
             return None
         return await find_identity_owner(self._database, target.identity_kind, target.key)
@@ -432,8 +433,10 @@ class AccountDirectory:
 
 def _parse_search(search: str) -> str:
     text = unicodedata.normalize("NFC", search[: MAX_SEARCH_CHARACTERS + 1].strip())
-    # No more than that: names hold joiners, and ideographs that this Python does not know yet.
-    has_control_characters = any(unicodedata.category(one) in _CONTROL_CATEGORIES for one in text)
+    # Nothing else: names contain joiners, and ideographs unknown to this version of Python.
+    has_control_characters = any(
+        unicodedata.category(character) in _CONTROL_CATEGORIES for character in text
+    )
     if has_control_characters or not 1 <= len(text) <= MAX_SEARCH_CHARACTERS:
         raise InvalidField("find")
     return text
@@ -441,12 +444,12 @@ def _parse_search(search: str) -> str:
 
 def _query_filter(query: AccountQuery, now: int) -> Callable[[ListedAccount], bool]:
     def matches(found: ListedAccount) -> bool:
-        standing = {
+        has_status = {
             "any": True,
             "banned": found.account.is_banned(now),
             "vip": found.account.is_vip(now),
             "cancelled": found.erase_at > 0,
         }
-        return standing[query.standing] and found.account.registered_at >= query.registered_since
+        return has_status[query.standing] and found.account.registered_at >= query.registered_since
 
     return matches

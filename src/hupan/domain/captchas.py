@@ -74,15 +74,15 @@ class Captchas:
         Returns:
             None if it is right, else the error to return, so that the transaction commits.
         """
-        sealed = self._decrypt(captcha_id)
+        content = self._decrypt(captcha_id)
         now = self._clock.now()
         max_lifetime_seconds = self._lifetime_seconds + _MAX_CLOCK_SKEW_SECONDS
-        if sealed is None or not now < sealed.expires_at <= now + max_lifetime_seconds:
-            return WrongCaptcha()  # of a time to come: it would be good for too long (R08)
-        if not await spend_captcha(tx, sealed.nonce, sealed.expires_at):
+        if content is None or not now < content.expires_at <= now + max_lifetime_seconds:
+            return WrongCaptcha()  # from the future: it would be valid too long (R08)
+        if not await spend_captcha(tx, content.nonce, content.expires_at):
             return WrongCaptcha()
-        given = answer.strip().encode()
-        return None if hmac.compare_digest(given, sealed.answer.encode()) else WrongCaptcha()
+        received = answer.strip().encode()
+        return None if hmac.compare_digest(received, content.answer.encode()) else WrongCaptcha()
 
     async def _take_picture(self) -> CaptchaImage:
         try:
@@ -92,8 +92,8 @@ class Captchas:
 
     def _decrypt(self, captcha_id: str) -> SealedAnswer | None:
         try:
-            sealed = base64.b64decode(captcha_id.encode("ascii"), altchars=b"-_", validate=True)
-            plain = self._secret_box.decrypt(_CAPTCHA_KEY_PURPOSE, sealed)
+            encrypted = base64.b64decode(captcha_id.encode("ascii"), altchars=b"-_", validate=True)
+            plain = self._secret_box.decrypt(_CAPTCHA_KEY_PURPOSE, encrypted)
             return None if plain is None else msgpack.decode(plain, type=SealedAnswer)
         except (binascii.Error, UnicodeEncodeError, DecodeError, ValidationError):
             return None

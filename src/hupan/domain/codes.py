@@ -1,6 +1,5 @@
 """One-time codes: issue, send and redeem; a code's purpose is fixed when issued (security D1)."""
 
-import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,20 +11,21 @@ from hupan.crypto import SecretBox
 from hupan.domain.captchas import Captchas
 from hupan.domain.outbox import DISCARD_PURPOSE, OutboxWriter
 from hupan.errors import AppError, WrongCode
-from hupan.model import AccountId, Limit
+from hupan.model import NO_ACCOUNT, AccountId, Limit
 from hupan.ratelimit.stored import (
     UNLIMITED_PREFIX,
+    AttemptPurpose,
     CodeSendLimits,
     StoredLimiter,
+    attempt_key,
     code_attempts_key,
     unwrap,
 )
 from hupan.rng import RandomSource
 from hupan.rules import StoredLimits
-from hupan.store.accounts import find_account, find_identity_owner, lock_account
+from hupan.store.accounts import find_account, find_identity_owner
 from hupan.store.codes import Code, count_code_attempt, lock_live_code, put_code, spend_code
 from hupan.store.database import Database, Transaction
-from hupan.store.sessions import has_device
 
 CodePurpose: TypeAlias = Literal["own", "new", "reset", "decoy"]
 """What a code can be used for.
@@ -36,10 +36,6 @@ reset: bound, and requested with `forget_password`; resets that account's passwo
 decoy: free, and requested with `forget_password`; useless and never sent.
 """
 
-AttemptPurpose: TypeAlias = Literal["", "reset", "binding"]
-"""What an attempt at a code is for: signing in, a password reset or a change of contacts."""
-
-NO_ACCOUNT = AccountId(0)
 _CODE_MAC_PURPOSE = "code"
 _UNLIMITED_ATTEMPTS, _UNLIMITED_WINDOW_SECONDS = 2**31 - 1, 60
 
@@ -96,7 +92,9 @@ class Codes:
             tx: the transaction that does what the code allows.
             target: where the code was sent.
             text: the code that the client sent.
-            device_id, purpose, caller: choose the attempt counter, see `attempt_key` (C5).
+            device_id: chooses the counter of attempts with `purpose` and `caller` (C5).
+            purpose: see `attempt_key`.
+            caller: see `attempt_key`.
             now: unix seconds.
 
         Returns:
@@ -105,8 +103,8 @@ class Codes:
         """
         own_key = await attempt_key(tx, target, device_id, purpose, caller)
         subject = code_attempts_key(target.channel, target.key) + own_key
-        # A guess where no code is live costs the owner nothing (X11), and as much time (E2): as
-        # many counts are written, under names that no limit has.
+        # An attempt without a live code costs the owner nothing (X11) but takes as long (E2): the
+        # same number of counters is written, under names that no limit has.
         is_live = await lock_live_code(tx, target.channel, target.key, now)
         limits = self._limits if is_live else self._unlimited
         if not await self._limiter.take(tx, subject, limits, now):
@@ -122,37 +120,8 @@ class Codes:
     def _matches(self, code: Code, target: ContactAddress, text: str) -> bool:
         return hmac.compare_digest(code.mac, self._mac(target, code.purpose, text))
 
-    def _mac(self, target: ContactAddress, kind: str, text: str) -> bytes:
-        return self._secret_box.mac(_CODE_MAC_PURPOSE, target.channel, target.key, kind, text)
-
-
-async def attempt_key(
-    tx: Transaction,
-    target: ContactAddress,
-    device_id: str,
-    purpose: AttemptPurpose = "",
-    caller: AccountId | None = None,
-) -> str:
-    """Return the counter key of an attempt at a contact's code or password (security C5, X11).
-
-    The owner's devices each have their own counter, and so does the signed-in owner. All other
-    clients share one per purpose: guesses at a sign-in do not block a reset or a binding.
-
-    Args:
-        tx: the transaction of the attempt.
-        target: the contact whose code or password is tried.
-        device_id: the device id from the client.
-        purpose: what the attempt is for.
-        caller: the signed-in account, if any.
-    """
-    owner = await find_identity_owner(tx, target.identity_kind, target.key)
-    await lock_account(
-        tx, owner or NO_ACCOUNT
-    )  # before any code; of nobody too, to take as long (E2)
-    is_known = await has_device(tx, owner or NO_ACCOUNT, device_id)
-    if owner is not None and device_id and is_known:
-        return hashlib.sha256(device_id.encode()).hexdigest()
-    return "owner" if owner is not None and owner == caller else purpose
+    def _mac(self, target: ContactAddress, purpose: str, text: str) -> bytes:
+        return self._secret_box.mac(_CODE_MAC_PURPOSE, target.channel, target.key, purpose, text)
 
 
 _MESSAGE_PURPOSES: dict[CodePurpose, str] = {
@@ -212,8 +181,8 @@ class CodeRequests:
         self, target: ContactAddress, captcha_id: str, answer: str, *, reset: bool
     ) -> None:
         async def change(tx: Transaction) -> AppError | None:
-            refusal = await self._captchas.redeem(tx, captcha_id, answer)
-            return refusal or await self._issue(tx, target, reset=reset)
+            error = await self._captchas.redeem(tx, captcha_id, answer)
+            return error or await self._issue(tx, target, reset=reset)
 
         unwrap(await self._database.run_transaction(change))
         self._notify_worker()
@@ -226,17 +195,21 @@ class CodeRequests:
         is_sent = await self._limits.admit(tx, target, now, has_account=owner is not None)
         if isinstance(is_sent, AppError):
             return is_sent
-        kind = _code_purpose(owner, reset=reset)
-        code = await self._codes.issue(tx, target, kind, owner or NO_ACCOUNT, now)
+        code_purpose = _code_purpose(owner, reset=reset)
+        code = await self._codes.issue(tx, target, code_purpose, owner or NO_ACCOUNT, now)
         expires_at = now + self._codes.lifetime_seconds
-        to = await self._as_stored(tx, target, owner or NO_ACCOUNT)
-        purpose = _MESSAGE_PURPOSES[kind] if is_sent else DISCARD_PURPOSE
-        await self._outbox.enqueue_code(tx, to, purpose, code, now=now, expires_at=expires_at)
+        recipient = await self._as_stored(tx, target, owner or NO_ACCOUNT)
+        purpose = _MESSAGE_PURPOSES[code_purpose] if is_sent else DISCARD_PURPOSE
+        await self._outbox.enqueue_code(
+            tx, recipient, purpose, code, now=now, expires_at=expires_at
+        )
         return None
 
     async def _as_stored(
         self, tx: Transaction, target: ContactAddress, owner: AccountId
     ) -> ContactAddress:
+        # In the spelling of its owner: some mail systems deliver another case to another mailbox.
+        # The account is read for both channels, so that both take as long (security E2).
         account = await find_account(tx, owner)
         if account is None or target.channel == "sms":
             return target
@@ -244,6 +217,7 @@ class CodeRequests:
 
 
 def _code_purpose(owner: AccountId | None, *, reset: bool) -> CodePurpose:
+    # From what the server knows now; a code never changes its purpose (security D1).
     if reset:
         return "decoy" if owner is None else "reset"
     return "new" if owner is None else "own"

@@ -208,8 +208,9 @@ class Coins:
     async def list_faults(self, account: AccountId | None = None) -> list[CoinInconsistency]:
         """Return where the journal of one account, or of all, violates security J3; normally [].
 
-        Each entry begins where the previous one ended and adds up, its two sides sum to 0, no balance
-        is negative, and the current balance is that of the newest entry. Returns at most 100 faults.
+        Each entry begins where the previous one ended and adds up, its two sides sum to 0, no
+        balance is negative, and the current balance is that of the newest entry. Returns at most
+        100 faults.
         """
         first, last = (AccountId(0), LAST_ACCOUNT_ID) if account is None else (account, account)
         return await find_coin_inconsistencies(self._database, first, last, MAX_COIN_FAULTS)

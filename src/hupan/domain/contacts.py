@@ -93,7 +93,7 @@ async def change_contact(
     is_verified: bool,
     now: int,
 ) -> bool:
-    """Replace a contact as `replace_contact` does, and record the change so that it can be undone."""
+    """Do `replace_contact`, and record the change so that it can be undone."""
     if not await replace_contact(tx, account, channel, to):
         return False
     old = bound_contact(account, channel)
@@ -270,15 +270,15 @@ class Contacts:
         is_verified = await self._step_ups.is_first_binding_verified(
             tx, caller, target.channel, now
         )
-        refusal = await self._claim_contact(
+        error = await self._claim_contact(
             tx, caller, target, code, is_verified=is_verified, now=now
         )
-        if refusal is None:
+        if error is None:
             recipients = [*bound_contacts(account), target]
             await self._notices.enqueue(
                 tx, recipients, CONTACT_BOUND_NOTICES[target.channel], now=now
             )
-        return refusal
+        return error
 
     async def _change(
         self, tx: Transaction, caller: Caller, target: ContactAddress, code: str, now: int
@@ -292,18 +292,19 @@ class Contacts:
         needed = await self._step_ups.find_change_error(tx, caller.session, channel, now)
         if needed is not None:
             return needed
-        refusal = await self._claim_contact(tx, caller, target, code, is_verified=True, now=now)
-        if refusal is None:
+        error = await self._claim_contact(tx, caller, target, code, is_verified=True, now=now)
+        if error is None:
             await delete_sessions(tx, account.id, except_token_hash=caller.session.token_hash)
             await self._notices.enqueue(
                 tx, bound_contacts(account), CONTACT_CHANGED_NOTICES[channel], now=now
             )
             await self._notices.enqueue(tx, [target], CONTACT_BOUND_NOTICES[channel], now=now)
-        return refusal
+        return error
 
     async def _record_step_up(
         self, tx: Transaction, caller: Caller, target: ContactAddress, code: str, now: int
     ) -> AppError | None:
+        # The session proves control of what is bound (security D2).
         redeemed = await self._redeem_code(tx, caller, target, code, now)
         if isinstance(redeemed, AppError):
             return redeemed
@@ -322,6 +323,7 @@ class Contacts:
         is_verified: bool,
         now: int,
     ) -> AppError | None:
+        # The code is spent, and the contact must still be free (security D1, A3).
         account, channel = caller.account, target.channel
         if await count_contact_changes(tx, account.id) >= MAX_CONTACT_CHANGES:
             return TooManyTries()
@@ -329,9 +331,9 @@ class Contacts:
         if isinstance(redeemed, AppError):
             return redeemed
         owner = await find_identity_owner(tx, target.identity_kind, target.key)
-        refusal = _find_binding_error(redeemed, owner, channel)
-        if refusal is not None:
-            return refusal
+        error = _find_binding_error(redeemed, owner, channel)
+        if error is not None:
+            return error
         is_changed = await change_contact(
             tx, account, channel, target, is_verified=is_verified, now=now
         )
@@ -354,6 +356,7 @@ class Contacts:
 def _find_binding_error(
     redeemed: Code, owner: AccountId | None, channel: Channel
 ) -> AppError | None:
+    # Only after a right code does anybody learn that a contact is taken (security D1, E3).
     if redeemed.purpose in ("own", "new") and owner is not None:
         return TAKEN_ERRORS[channel]()
     return None if redeemed.purpose == "new" else WrongCode()

@@ -1,11 +1,11 @@
-"""The end of an account (security A4, A7).
+"""Account deletion: cancellation, restore, and erasure after a delay (security A4, A7).
 
-Who cancels proves it with a code that went to what is bound to the account, sent while it was
-bound (security D1), together with the account's own token; one to a target that nobody proved to
-hold when it was bound will not do. All sessions end in the same change,
-and from then on the account answers like one that never was. Only after a delay is it erased and
-are its number and address free again; whoever registers them starts from nothing, under a new id.
-Meanwhile a sign-in is told why it is refused, but only after its code or password was right (E3).
+To cancel, the owner needs the account's token and a code sent to a contact while it was bound to
+the account (security D1); a contact that was bound without proof will not do. All sessions end in
+the same transaction, and from then on the account behaves as if it did not exist. It is erased
+after a delay, and only then are its phone number and address free again; a later registration with
+them starts from nothing, under a new id. Until then a sign-in is told why it is refused, but only
+after a right code or password (E3).
 """
 
 from functools import partial
@@ -43,7 +43,7 @@ ERASE_BATCH_SIZE = 100
 
 
 class AccountDeletion:
-    """Cancels accounts, and erases them when their time has come."""
+    """Cancels, restores and erases accounts."""
 
     def __init__(
         self,
@@ -64,13 +64,13 @@ class AccountDeletion:
         self._erase_after_seconds = erase_after_seconds
 
     async def cancel(self, session: Session, phone: str, email: str, code: str) -> None:
-        """Cancels the account of a session, by a code for its number or for its address.
+        """Cancel the account of a session, with a code for one of its contacts.
 
         Raises:
-            InvalidField: not one of `phone` and `email` is given, or it cannot be.
-            WrongCode: the target is not the account's, or the code is not its own.
-            OlderProofNeeded: the target was bound without proof, not long ago.
-            NotSignedIn: the session has ended meanwhile.
+            InvalidField: not exactly one of `phone` and `email` is given, or it is invalid.
+            WrongCode: the contact is not the account's, or the code is not its own.
+            OlderProofNeeded: the contact was bound without proof, not long ago.
+            NotSignedIn: the session has ended in the meantime.
         """
         target = self._parse_contact(phone, email)
 
@@ -79,19 +79,19 @@ class AccountDeletion:
             caller = await lock_caller(tx, session.account_id, session.token_hash)
             if caller is None:
                 return NotSignedIn()
-            refusal = await self._find_cancel_error(tx, caller, target, code, now)
-            if refusal is None:
+            error = await self._find_cancel_error(tx, caller, target, code, now)
+            if error is None:
                 await self._cancel_account(tx, caller.account, now)
-            return refusal
+            return error
 
         unwrap(await self._database.run_transaction(change))
         self._notices.flush()
 
     async def cancel_by_operator(self, account_id: AccountId) -> int:
-        """Cancels an account by an operator's hand; gives when it is erased, in unix seconds.
+        """Cancel an account for an operator; return when it is erased, in unix seconds.
 
         Raises:
-            UnknownUser: there is no such account, or it was cancelled before.
+            UnknownUser: there is no such account, or it is cancelled already.
         """
 
         async def change(tx: Transaction) -> int:
@@ -105,12 +105,12 @@ class AccountDeletion:
         return erase_at
 
     async def restore(self, account_id: AccountId) -> None:
-        """Takes back that an account was cancelled, until it is erased, by an operator's hand.
+        """Undo a cancellation for an operator, before the account is erased.
 
-        Its sessions stay ended: whoever has its number, address or password signs in anew.
+        Its sessions stay ended: the owner signs in again.
 
         Raises:
-            UnknownUser: there is no such account, it was not cancelled, or its time is over.
+            UnknownUser: there is no such account, it was not cancelled, or it is due to be erased.
         """
 
         async def change(tx: Transaction) -> None:
@@ -128,7 +128,7 @@ class AccountDeletion:
         self._notices.flush()
 
     async def erase_due(self) -> int:
-        """Erases the cancelled accounts whose time is over; gives how many it found."""
+        """Erase the cancelled accounts that are due; return how many were found."""
         due = await list_due_erasures(self._database, int(self._clock.now()), ERASE_BATCH_SIZE)
         for account in due:
             await self._database.run_transaction(partial(self._erase, account))
@@ -144,11 +144,8 @@ class AccountDeletion:
     async def _find_cancel_error(
         self, tx: Transaction, caller: Caller, target: ContactAddress, code: str, now: int
     ) -> AppError | None:
-        """Why a code does not prove that the caller owns its account; None when it does.
-
-        A target of somebody else's is refused before its code is touched: nobody can guess at it
-        here, nor use its tries up. That more proof is needed is told at once, as on a change.
-        """
+        # A contact of another account is refused before its code is checked, so nobody can guess at
+        # that code here or use its attempts up. Missing proof is reported at once, as for a change.
         account = caller.account.id
         if await find_identity_owner(tx, target.identity_kind, target.key) != account:
             return WrongCode()
@@ -168,7 +165,6 @@ class AccountDeletion:
         return None if redeemed.purpose == "own" and redeemed.account_id == account else WrongCode()
 
     async def _cancel_account(self, tx: Transaction, account: Account, now: int) -> int:
-        """Ends sessions and codes at once and tells both channels; gives when it is erased."""
         erase_at = now + self._erase_after_seconds
         await schedule_erasure(tx, account.id, erase_at)
         await log_out_all(tx, account.id, now)
@@ -179,7 +175,7 @@ class AccountDeletion:
         return erase_at
 
     async def _erase(self, account: AccountId, tx: Transaction) -> None:
-        """Erases an account, unless another process did."""
+        # Another process may have erased it in the meantime.
         identities = await list_identities(tx, account)
         if not await erase_account(tx, account, int(self._clock.now())):
             return

@@ -1,11 +1,12 @@
-"""A new edition of the list of groups, made beside the one that is shown (docs/decisions/0007).
+"""Discovery of groups and bots: search, categories, import and the group index (decision 0007).
 
-Everything is written in small changes with a pause as long as the change took, so a server in
-another process gets its turn at the store (security R14). What is shown changes in the last of
-them, at once; a draft that ends before leaves nothing behind that anybody sees.
+A new version of the group index is built while the published one stays in use. It is written in
+small transactions, each followed by a pause of the same length, so that servers in other processes
+can use the store (security R14). The last transaction publishes it; a build that fails before
+leaves nothing visible.
 
-Columns have the names of the wire, so what a server answers can be read again. A number may come as
-a number or as text, for CSV knows only text and wire.md 4 has headcounts as strings for bots.
+Import columns have the names of the wire, so that server responses can be imported. A number may
+be a number or text: CSV has only text, and wire.md 4 has headcounts of bots as strings.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 from hupan.domain.profiles import parse_avatar_url
-from hupan.domain.text import is_clean, normalize, visible_length
+from hupan.domain.text import is_clean, normalize, parse_short_line, visible_length
 from hupan.errors import InvalidField
 from hupan.model import Bot, Group, GroupId
 from hupan.rules import MAX_UNIX_TIME
@@ -68,15 +69,15 @@ ROWS_PER_TRANSACTION = 2_000
 MAX_PAUSE_SECONDS = 0.1
 MAX_HEADCOUNT = 2**53
 GROUP_ID_END = 10**9
-"""Group ids lie below (wire.md 5)."""
+"""Group ids are smaller (wire.md 5)."""
 
 ProgressCallback: TypeAlias = Callable[[int, int], None]
-"""Told how many groups are done, and of how many."""
+"""Called with the number of groups done and the total."""
 Item = TypeVar("Item")
 
 
 class GroupIndexBuild:
-    """One edition in the making; opened by `drafting`."""
+    """An unpublished version of the group index; see `build_group_index`."""
 
     def __init__(self, database: Database, version: int, source_version: int) -> None:
         self._database = database
@@ -84,12 +85,12 @@ class GroupIndexBuild:
         self._source_version = source_version
 
     async def add(self, groups: Sequence[Group]) -> None:
-        """Adds groups, of which none may come twice."""
+        """Add groups; none may occur twice."""
         for batch in _chunks(iter(groups), ROWS_PER_TRANSACTION):
             await self._change(partial(insert_groups, index_version=self._version, groups=batch))
 
     async def finish(self, on_progress: ProgressCallback) -> int:
-        """Keeps all other groups as they are, indexes, and shows the edition; gives its size."""
+        """Copy all other groups, build the index and publish it; return the number of groups."""
         await self._copy_other_groups()
         ordered = await self._ids_by_headcount()
         await self._write_ranks(ordered)
@@ -115,13 +116,12 @@ class GroupIndexBuild:
             after = last
 
     async def _ids_by_headcount(self) -> "array[int]":
-        """All ids by headcount, equal ones by id."""
         keys: list[int] = []
         after = 0
         while batch := await list_headcounts(
             self._database, self._version, after, ROWS_PER_TRANSACTION
         ):
-            # One number sorts in a third of the time and memory of a pair.
+            # A number takes a third of the time and memory of a pair to sort.
             keys += [
                 (MAX_HEADCOUNT - headcount) * GROUP_ID_END + group for group, headcount in batch
             ]
@@ -146,7 +146,7 @@ class GroupIndexBuild:
                 await self._write_texts(positions, rank, end, first)
                 on_progress(end, count)
             postings = (
-                (gram.encode(), pack_positions(positions[gram])) for gram in sorted(positions)
+                (ngram.encode(), pack_positions(positions[ngram])) for ngram in sorted(positions)
             )
             for batch in _chunks(postings, ROWS_PER_TRANSACTION):
                 await self._change(
@@ -158,16 +158,15 @@ class GroupIndexBuild:
     async def _write_texts(
         self, positions: "defaultdict[str, array[int]]", rank: int, end: int, first: int
     ) -> None:
-        """Keeps the texts of some groups and enters their grams."""
         texts: list[str] = []
-        for one in range(rank, end, MAX_GROUPS_PER_PAGE):
-            ranks = range(one, min(end, one + MAX_GROUPS_PER_PAGE))
+        for start in range(rank, end, MAX_GROUPS_PER_PAGE):
+            ranks = range(start, min(end, start + MAX_GROUPS_PER_PAGE))
             for group in await list_groups_by_rank(self._database, self._version, ranks):
                 text = make_search_text(group.name, group.introduction)
-                for gram in _group_ngrams(group, text):
-                    positions[gram].append(rank + len(texts) - first)
+                for ngram in _group_ngrams(group, text):
+                    positions[ngram].append(rank + len(texts) - first)
                 texts.append(text)
-            await asyncio.sleep(0)  # lets others run
+            await asyncio.sleep(0)  # let other tasks run
         await self._change(
             partial(insert_texts, index_version=self._version, first_rank=rank, texts=texts)
         )
@@ -182,15 +181,15 @@ class GroupIndexBuild:
 
 @asynccontextmanager
 async def build_group_index(database: Database) -> AsyncIterator[GroupIndexBuild]:
-    """A draft on top of what is shown; unless it is finished, nothing of it stays.
+    """Start a new version based on the published one; unless it is finished, it is deleted.
 
     Raises:
-        Overtaken: somebody opened a later draft meanwhile.
+        SupersededBuild: a later build has started.
     """
     version = await database.run_transaction(begin_build)
     source_version = await get_published_version(database)
     try:
-        await _delete_versions(database, source_version + 1, version)  # what a killed import left
+        await _delete_versions(database, source_version + 1, version)  # left by a killed import
         yield GroupIndexBuild(database, version, source_version)
     finally:
         published_version = await get_published_version(database)
@@ -199,7 +198,6 @@ async def build_group_index(database: Database) -> AsyncIterator[GroupIndexBuild
 
 
 async def _delete_versions(database: Database, first: int, past: int) -> None:
-    """Deletes the editions of a range."""
     deleted = 1
     while deleted:
         deleted = await _change_with_pause(
@@ -216,7 +214,7 @@ async def _delete_versions(database: Database, first: int, past: int) -> None:
 async def _change_with_pause(
     database: Database, work: Callable[[Transaction], Awaitable[Result]]
 ) -> Result:
-    """Makes a change, then leaves the store to others for as long as it took."""
+    # The pause after a transaction lets other processes use the store (security R14).
     loop = asyncio.get_running_loop()
     started = loop.time()
     result = await database.run_transaction(work)
@@ -225,12 +223,12 @@ async def _change_with_pause(
 
 
 def _group_ngrams(group: Group, text: str) -> set[str]:
-    grams = set().union(*map(make_ngrams, text.split("\n")))
+    ngrams = set().union(*map(make_ngrams, text.split("\n")))
     if group.category:
-        grams.add(make_category_tag(group.category))
+        ngrams.add(make_category_tag(group.category))
     if group.is_featured:
-        grams.add(FEATURED_TAG)
-    return grams
+        ngrams.add(FEATURED_TAG)
+    return ngrams
 
 
 def _chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
@@ -239,11 +237,11 @@ def _chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _ignore_progress(_done: int, _count: int) -> None:
-    """Nobody watches a short import."""
+    """Default callback."""
 
 
 class DiscoveryImporter:
-    """Keeps what is listed; rows with an id that is known already are replaced."""
+    """Imports groups and bots; rows with a known id are replaced."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -251,17 +249,17 @@ class DiscoveryImporter:
     async def import_groups(
         self, groups: Sequence[Group], on_progress: ProgressCallback = _ignore_progress
     ) -> int:
-        """Adds groups, each once, and shows them together; gives how many there are now.
+        """Add groups, each occurring once, and publish them; return the new number of groups.
 
         Raises:
-            Overtaken: somebody else began to put groups meanwhile.
+            SupersededBuild: a later import has started.
         """
-        async with build_group_index(self._database) as draft:
-            await draft.add(groups)
-            return await draft.finish(on_progress)
+        async with build_group_index(self._database) as build:
+            await build.add(groups)
+            return await build.finish(on_progress)
 
     async def import_bots(self, bots: Sequence[Bot]) -> int:
-        """Adds bots in one change; gives how many there are now."""
+        """Add bots in one transaction; return the new number of bots."""
 
         async def change(tx: Transaction) -> int:
             for bot in bots:
@@ -272,13 +270,13 @@ class DiscoveryImporter:
 
 
 FEATURED_CATEGORY = "精选"
-"""The category of all groups that are featured, whatever category they stand in."""
+"""The category of all featured groups, in addition to their own."""
 DEFAULT_CATEGORIES = (FEATURED_CATEGORY, "粉丝群", "地区", "IT/互联网", "玩机", "游戏", "资讯订阅")
-"""Those of the reference, until others are set."""
+"""Those of the reference, used until others are set."""
 MAX_CATEGORIES = 50
 MAX_CATEGORY_CHARACTERS = 16
 MAX_REQUESTED_CATEGORY_CHARACTERS = 64
-"""Of what is asked for; longer ones than are kept find nothing."""
+"""The maximum in requests; more than `MAX_CATEGORY_CHARACTERS` finds nothing."""
 MAX_KEYWORD_CHARACTERS = 32
 """As on the wire (security I8)."""
 MAX_BOTS = 100
@@ -287,42 +285,42 @@ _GROUP_ID = re.compile("[1-9][0-9]{8}")
 
 
 class Discovery:
-    """Answers what there is to discover."""
+    """Lists and searches groups and bots."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def categories(self) -> list[str]:
-        """The categories in their order; those of the reference when none were set."""
+        """Return the categories in their order; those of the reference if none were set."""
         return await list_categories(self._database) or list(DEFAULT_CATEGORIES)
 
     async def set_categories(self, names: Sequence[str]) -> None:
-        """Replaces the categories; none brings those of the reference back.
+        """Replace the categories; an empty list restores those of the reference.
 
         Raises:
-            InvalidField: a name is empty, too long or not clean, stands twice, or too many came.
+            InvalidField: a name is empty, too long, not clean or repeated, or there are too many.
         """
-        kept = [
-            normalize(name, "category", max_characters=MAX_CATEGORY_CHARACTERS) for name in names
+        normalized = [
+            parse_short_line(
+                name, "category", min_characters=1, max_characters=MAX_CATEGORY_CHARACTERS
+            )
+            for name in names
         ]
-        if (
-            not all(map(_is_valid_category, kept))
-            or not len(set(kept)) == len(kept) <= MAX_CATEGORIES
-        ):
+        if not len(set(normalized)) == len(normalized) <= MAX_CATEGORIES:
             raise InvalidField("category")
 
         async def change(tx: Transaction) -> None:
-            await set_categories(tx, kept)
+            await set_categories(tx, normalized)
 
         await self._database.run_transaction(change)
 
     async def groups(self, category: str, keyword: str, *, page: int, size: int) -> list[Group]:
-        """A page of the groups in a category, "" for all, whose name or introduction has a keyword.
+        """Return a page of groups by category ("" for all) and keyword in name or introduction.
 
-        A keyword that is the id of a group finds that group too. By headcount, equal ones by id.
+        A keyword that is a group id also finds that group. Sorted by headcount, then id.
 
         Raises:
-            InvalidField: the keyword is too long or holds control characters.
+            InvalidField: the keyword is too long or contains control characters.
         """
         if len(keyword) > MAX_KEYWORD_CHARACTERS:
             raise InvalidField("keyword")
@@ -339,7 +337,7 @@ class Discovery:
         return await search_groups(self._database, query)
 
     async def bots(self) -> list[Bot]:
-        """The bots that most people use."""
+        """Return the bots with the most users."""
         return await list_bots(self._database, MAX_BOTS)
 
 
@@ -350,10 +348,6 @@ def _category_ngram(category: str) -> str:
     return make_category_tag(name) if name else ""
 
 
-def _is_valid_category(name: str) -> bool:
-    return 1 <= len(name) <= MAX_CATEGORY_CHARACTERS and is_clean(name)
-
-
 MAX_INTEGER = 2**53 - 1
 MAX_LISTED_NAME_CHARACTERS = 64
 MAX_LISTED_INTRODUCTION_CHARACTERS = 500
@@ -361,7 +355,7 @@ _DIGITS = re.compile("[0-9]{1,16}")
 
 ImportRow: TypeAlias = Mapping[str, object]
 ValueParser: TypeAlias = Callable[[object, str], Any]
-"""From a value and the name of its column to what is kept; raises InvalidField."""
+"""Parses a value of the named column; raises InvalidField."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,8 +363,8 @@ class ImportColumn:
     """A column of an import.
 
     Attributes:
-        default: what an absent or empty value counts as; None where there must be one.
-        zh: what the value must be, for people.
+        default: the value of an absent or empty cell; None if the column is required.
+        zh: what the value must be, in Chinese.
         en: the same in English.
     """
 
@@ -382,7 +376,7 @@ class ImportColumn:
 
 
 def integer_parser(minimum: int, maximum: int) -> ValueParser:
-    """Reads whole numbers within bounds."""
+    """Return a parser of whole numbers within bounds."""
 
     def read(value: object, column: str) -> int:
         if isinstance(value, str) and _DIGITS.fullmatch(value):
@@ -407,11 +401,11 @@ def _parse_introduction(value: object, column: str) -> str:
     text = normalize(
         _require_text(value, column), column, max_characters=MAX_LISTED_INTRODUCTION_CHARACTERS
     )
-    hidden = any(
+    has_control_characters = any(
         unicodedata.category(character) in ("Cc", "Cs") and character not in "\r\n\t"
         for character in text
     )
-    if hidden or len(text) > MAX_LISTED_INTRODUCTION_CHARACTERS:
+    if has_control_characters or len(text) > MAX_LISTED_INTRODUCTION_CHARACTERS:
         raise InvalidField(column)
     return text
 
@@ -489,14 +483,14 @@ BOT_COLUMNS = (
     ImportColumn("alwaysAgree", _parse_flag, 0, _FLAG_HELP_ZH, _FLAG_HELP_EN),
 )
 _IGNORED_BOT_COLUMNS = frozenset({"chatType", "introductions"})
-"""Columns that a bot has on the wire and that say nothing."""
+"""Columns that bots have on the wire and that carry no information."""
 
 
 def parse_group(row: ImportRow, categories: Collection[str]) -> Group:
-    """The group that a row describes.
+    """Parse a row into a group.
 
     Raises:
-        InvalidField: a value cannot be, or the row has a column that groups do not have.
+        InvalidField: a value is invalid, or the row has an unknown column.
     """
     group = Group(*_parse_values(row, GROUP_COLUMNS, frozenset()))
     if group.category == FEATURED_CATEGORY or group.category not in ("", *categories):
@@ -505,10 +499,10 @@ def parse_group(row: ImportRow, categories: Collection[str]) -> Group:
 
 
 def parse_bot(row: ImportRow) -> Bot:
-    """The bot that a row describes.
+    """Parse a row into a bot.
 
     Raises:
-        InvalidField: a value cannot be, or the row has a column that bots do not have.
+        InvalidField: a value is invalid, or the row has an unknown column.
     """
     return Bot(*_parse_values(row, BOT_COLUMNS, _IGNORED_BOT_COLUMNS))
 

@@ -1,8 +1,8 @@
-"""Argon2id in PHC strings by libsodium, and the process that computes it (decision 20; security P4).
+"""Argon2id in PHC strings by libsodium, and the process that computes it (decision 20, P4).
 
-`python -m hupan.domain.hash_worker` answers questions on its standard input, a socket, until that
-is closed. This module imports no other of ours: a process for each thread, and each replacement,
-starts with it.
+`python -m hupan.domain.hash_worker` answers requests on its standard input, a socket, until that is
+closed. This module imports none of our own: one such process starts for each thread, and again
+after each crash.
 """
 
 import base64
@@ -24,7 +24,7 @@ from nacl.bindings import (
 )
 
 SALT_BYTES, DIGEST_BYTES = 16, 32
-# Base64 without padding: 16 bytes are 22 characters, 32 are 43. libsodium knows one lane only.
+# Base64 without padding: 16 bytes are 22 characters, 32 are 43. libsodium supports one lane only.
 _PHC = re.compile(
     r"\$argon2id\$v=19\$m=([0-9]{1,10}),t=([0-9]{1,3}),p=1\$([A-Za-z0-9+/]{22})\$([A-Za-z0-9+/]{43})"
 )
@@ -39,15 +39,15 @@ class HashCost:
 
     @property
     def phc_prefix(self) -> str:
-        """What a hash of this cost begins with."""
+        """The beginning of every hash with these parameters."""
         return f"$argon2id$v=19$m={self.memory_kib},t={self.passes},p=1$"
 
 
 def hash_password(password: str, cost: HashCost) -> str:
-    """The string to store: parameters, a fresh salt and the digest in PHC form.
+    """Return the string to store: parameters, a fresh salt and the digest in PHC form.
 
     Raises:
-        RuntimeError: there is no memory for it.
+        RuntimeError: out of memory.
     """
     salt = os.urandom(SALT_BYTES)
     return (
@@ -56,23 +56,23 @@ def hash_password(password: str, cost: HashCost) -> str:
 
 
 def is_argon2_hash(stored: str) -> bool:
-    """Whether a text is a PHC string that some password may match."""
-    found = _PHC.fullmatch(stored)
-    return found is not None and _is_supported(HashCost(int(found[1]), int(found[2])))
+    """Return whether a text is a PHC string that can be verified."""
+    match = _PHC.fullmatch(stored)
+    return match is not None and _is_supported(HashCost(int(match[1]), int(match[2])))
 
 
 def verify_password(stored: str, password: str) -> bool:
-    """Whether a password is the one of a PHC string; what is none matches nothing.
+    """Return whether a password matches a PHC string; False if it is none.
 
     Raises:
-        RuntimeError: there is no memory for it, so nothing is known.
+        RuntimeError: out of memory, so the result is unknown.
     """
-    found = _PHC.fullmatch(stored)
-    if found is None or not is_argon2_hash(stored):
+    match = _PHC.fullmatch(stored)
+    if match is None or not is_argon2_hash(stored):
         return False
-    cost = HashCost(int(found[1]), int(found[2]))
+    cost = HashCost(int(match[1]), int(match[2]))
     return hmac.compare_digest(
-        _digest(password, _decode_base64(found[3]), cost), _decode_base64(found[4])
+        _digest(password, _decode_base64(match[3]), cost), _decode_base64(match[4])
     )
 
 
@@ -105,7 +105,7 @@ OOM_SCORE_ADJ = 500
 
 
 def main() -> None:
-    """Answers questions; ends with whoever asked them."""
+    """Answer requests until the socket is closed."""
     _lower_priority()
     with (
         contextlib.suppress(ConnectionError),
@@ -118,36 +118,36 @@ def main() -> None:
 
 
 def _lower_priority() -> None:
-    """The server goes before: its turn comes first, its end is its own to tell."""
-    # A terminal's Ctrl-C and systemd's SIGTERM reach all processes of a server, which then has
-    # sign-ins to finish; this one ends when the server's socket does. What the server
-    # ignores is ignored here too.
+    # The server has priority: it must answer first, and decides itself when it stops.
+    # Ctrl-C in a terminal and SIGTERM from systemd reach all processes of a server, which still has
+    # sign-ins to finish; this one ends when the server closes the socket. It also ignores what
+    # the server ignores.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
-    # Hashes fill whole cores; being nice, they leave the event loop its turn at once (P5).
+    # Hashing uses whole cores; being nice leaves them to the event loop at once (P5).
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
-    # Where memory ends, this process can be replaced and the server cannot.
+    # Out of memory, this process can be replaced and the server cannot.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE_ADJ), "ascii")
 
 
-def _answer(question: list[str | int]) -> str | bool | None:
-    """The answer, or None if there is no memory for it."""
+def _answer(request: list[str | int]) -> str | bool | None:
+    # None tells the server that there is no memory.
     try:
-        return _compute(question)
+        return _compute(request)
     except (RuntimeError, MemoryError):
         return None
 
 
-def _compute(question: list[str | int]) -> str | bool:
-    match question:
+def _compute(request: list[str | int]) -> str | bool:
+    match request:
         case [str(password), int(memory_kib), int(passes)]:
             return hash_password(password, HashCost(memory_kib, passes))
         case [str(stored), str(password)]:
             return verify_password(stored, password)
         case _:
-            raise ValueError("a question nobody asks")
+            raise ValueError("an unknown request")
 
 
 if __name__ == "__main__":

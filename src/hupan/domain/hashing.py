@@ -1,8 +1,8 @@
-"""Argon2id in PHC strings, by libsodium (decision 20; security P4).
+"""Password hashing in separate processes behind a bounded, fair queue (security P2, P4, P5, X3).
 
-Whoever has least under way comes first, so a crowd of requests of one account, or from one address,
-waits behind a single request of another (security X3, decision 27). When the queue is full, the
-request that would come last is refused, be it the new one or one that waits.
+The client with the fewest requests in progress comes first, so a crowd of requests of one account,
+or from one address, waits behind a single request of another (decision 27). When the queue is full,
+the request that would come last is rejected, whether it is new or waiting.
 """
 
 import asyncio
@@ -27,16 +27,16 @@ from hupan.domain.hash_worker import HashCost, is_argon2_hash
 from hupan.errors import Busy
 
 MAX_ADMITTED_PER_KEY = 2
-"""Requests of one account or one address that are let in at once."""
+"""Requests admitted at once per account and per address."""
 
 
 @dataclass(frozen=True, slots=True)
 class HashClient:
-    """For whom a password is hashed.
+    """The client for whom a password is hashed.
 
     Attributes:
-        target: the account, by the key of its address; whether it exists plays no part.
-        host: the address that asks, a /64 of IPv6.
+        target: key of the account's contact, whether or not the account exists.
+        host: the client's address, a /64 for IPv6.
         network: the network around it.
     """
 
@@ -49,13 +49,10 @@ OPERATOR_CLIENT = HashClient("operator", "operator", "operator")
 
 
 def hash_client(target: str, origin: ClientOrigin) -> HashClient:
-    """Return for whom a request with a target hashes."""
     return HashClient(target, origin.host, origin.network)
 
 
 class _WaitingRequest:
-    """One request that waits; `is_let_in` is resolved once it may go on, or fails with `Busy`."""
-
     __slots__ = ("admitted", "client")
 
     def __init__(self, client: HashClient) -> None:
@@ -64,12 +61,12 @@ class _WaitingRequest:
 
 
 class HashQueue:
-    """Lets requests in, so many at once; used on the event loop alone.
+    """Admits a bounded number of requests. Not thread-safe: use from the event loop only.
 
     Args:
-        max_admitted: the requests that are let in.
-        max_waiting: the requests that wait.
-        max_wait_seconds: how long one waits.
+        max_admitted: requests admitted at once.
+        max_waiting: requests that may wait.
+        max_wait_seconds: how long a request may wait.
     """
 
     def __init__(self, max_admitted: int, max_waiting: int, max_wait_seconds: float) -> None:
@@ -80,15 +77,15 @@ class HashQueue:
         self._waiting: list[_WaitingRequest] = []
 
     def __len__(self) -> int:
-        """How many are let in or wait."""
+        """Return the number of admitted and waiting requests."""
         return len(self._admitted) + len(self._waiting)
 
     @asynccontextmanager
     async def slot(self, client: HashClient) -> AsyncIterator[None]:
-        """Wait for a turn and hold it.
+        """Wait for admission and hold a slot.
 
         Raises:
-            Busy: too many wait, or the wait was too long.
+            Busy: too many requests wait, or the wait was too long.
         """
         await self._wait_for_slot(_WaitingRequest(client))
         try:
@@ -107,7 +104,7 @@ class HashQueue:
         except asyncio.CancelledError:
             if request in self._waiting:
                 self._waiting.remove(request)
-            elif request.admitted.exception() is None:  # let in at the moment in which it gave up
+            elif request.admitted.exception() is None:  # admitted just as it gave up
                 self._release_slot(request.client)
             raise
         finally:
@@ -140,13 +137,13 @@ class HashQueue:
                 return
 
     def _by_priority(self) -> list[_WaitingRequest]:
-        """Those who wait: by how many of the same account, address and network go before them."""
+        # By the number of requests of the same account, address and network that come first.
         targets = Counter(client.target for client in self._admitted)
         hosts = Counter(client.host for client in self._admitted)
         networks = Counter(client.network for client in self._admitted)
         ranked: list[tuple[int, int, int, int]] = []
         for position, request in enumerate(self._waiting):
-            if request.admitted.done():  # its client is gone, and it leaves when its task goes on
+            if request.admitted.done():  # its client is gone; its task will remove it
                 continue
             client = request.client
             ranked.append(
@@ -155,25 +152,25 @@ class HashQueue:
             targets[client.target] += 1
             hosts[client.host] += 1
             networks[client.network] += 1
-        return [self._waiting[place] for *_, place in sorted(ranked)]
+        return [self._waiting[position] for *_, position in sorted(ranked)]
 
 
 def _bounded_keys(client: HashClient) -> tuple[tuple[str, str], ...]:
     return (("target", client.target), ("host", client.host))
 
 
-# The most that one question takes, and how long a process may take to end by itself.
+# Maximum duration of a request, and of the exit of a process.
 MAX_ANSWER_SECONDS, MAX_EXIT_SECONDS = 30.0, 0.5
 
 
 class HashProcess:
-    """The server's side: one question at a time, from one thread at a time."""
+    """A hashing process, as seen by the server: one request and one thread at a time."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         ours.settimeout(MAX_ANSWER_SECONDS)
         with theirs, ours:
-            self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - our own words
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 [sys.executable, "-P", "-m", "hupan.domain.hash_worker"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
@@ -183,11 +180,10 @@ class HashProcess:
 
     @property
     def pid(self) -> int:
-        """The number that the system gave it."""
         return self._process.pid
 
     def hash(self, password: str, cost: HashCost) -> str:
-        """The string to store; see `argon2id.hashed`.
+        """Hash a password, see `hash_password`.
 
         Raises:
             OSError: the process has ended or hangs, or there is no memory.
@@ -195,19 +191,19 @@ class HashProcess:
         return str(self._request([password, cost.memory_kib, cost.passes]))
 
     def verify(self, stored: str, password: str) -> bool:
-        """Whether a password is the one of a PHC string; see `argon2id.matches`.
+        """Verify a password, see `verify_password`.
 
         Raises:
-            OSError: as for `hash`, so nothing is known.
+            OSError: as for `hash`, so the result is unknown.
         """
         return self._request([stored, password]) is True
 
     def kill(self) -> None:
-        """Ends the process at once, also from another thread than the one that waits for it."""
+        """Kill the process; may be called from another thread than the one that waits for it."""
         self._process.kill()
 
     def close(self) -> int:
-        """Ends the process, if it has not; gives what it ended with, below 0 a signal's number."""
+        """End the process if it runs; return its exit status, negative for a signal."""
         self.close_stream()
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process.wait(MAX_EXIT_SECONDS)
@@ -215,15 +211,15 @@ class HashProcess:
         return self._process.wait()
 
     def close_stream(self) -> None:
-        """Asks no more, upon which the process ends by itself: what the server's own end does."""
+        """Close the socket, on which the process exits, as it does when the server ends."""
         with contextlib.suppress(OSError):
             self._stream.close()
 
     def wait(self, seconds: float) -> int:
-        """What it ended with.
+        """Return the exit status.
 
         Raises:
-            TimeoutExpired: it has not.
+            TimeoutExpired: the process still runs.
         """
         return self._process.wait(seconds)
 
@@ -240,7 +236,7 @@ class HashProcess:
 
 
 def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """The server's settings are no business of a process that only counts."""
+    # The process needs none of the server's settings.
     return {name: value for name, value in environment.items() if not name.startswith("HUPAN_")}
 
 
@@ -249,7 +245,7 @@ _log = logging.getLogger("hupan.passwords")
 
 
 class HashProcessPool:
-    """As many processes as threads ask at once; each answers one thread at a time."""
+    """Starts as many processes as threads use at once; each serves one thread at a time."""
 
     def __init__(self) -> None:
         self._idle: list[HashProcess] = []
@@ -258,11 +254,10 @@ class HashProcessPool:
 
     @property
     def idle_pids(self) -> list[int]:
-        """The processes that wait for a question."""
         return [process.pid for process in self._idle]
 
     def run(self, question: Callable[[HashProcess], Answer]) -> Answer:
-        """What a process answers.
+        """Run a request on a process, and once more on a new one if that process has ended.
 
         Raises:
             OSError: two processes ended, or one hangs or has no memory.
@@ -271,18 +266,18 @@ class HashProcessPool:
         try:
             return self._run_on(question, self._take_process())
         except ConnectionError:
-            # Whoever killed that one may have killed all that wait, so it is a new one's turn.
+            # Whatever killed it may have killed all idle processes, so use a new one.
             return self._run_on(question, self._start_process())
 
     def close(self) -> None:
-        """Ends the processes, also those at work, so that no thread waits for them."""
+        """Kill all processes, even busy ones, so that no thread waits for them."""
         self._closed.set()
         for process in tuple(self._started):
             process.kill()
         self._stop_idle()
 
     def _run_on(self, question: Callable[[HashProcess], Answer], process: HashProcess) -> Answer:
-        """Asks a process that nobody else asks meanwhile; one that fails is not asked again."""
+        # A process that failed is not used again.
         try:
             answer = question(process)
         except BaseException:
@@ -300,20 +295,19 @@ class HashProcessPool:
             return self._start_process()
 
     def _start_process(self) -> HashProcess:
-        """Begins one, unless all were ended."""
         if not self._closed.is_set():
             process = HashProcess()
             self._started.add(process)
-            if not self._closed.is_set():  # `close` may have looked before it was there
+            if not self._closed.is_set():  # `close` may have run before it was added
                 return process
             self._stop(process)
         raise Busy
 
     def _stop(self, process: HashProcess) -> None:
-        ended_with = process.close()
+        exit_status = process.close()
         self._started.discard(process)
         if not self._closed.is_set():
-            _log.warning("a process that hashes passwords ended: %s %s", process.pid, ended_with)
+            _log.warning("a process that hashes passwords ended: %s %s", process.pid, exit_status)
 
     def _stop_idle(self) -> None:
         with contextlib.suppress(IndexError):
@@ -322,18 +316,18 @@ class HashProcessPool:
 
 
 SLOTS_PER_THREAD = 2
-"""One that is hashed, one that counts its attempt meanwhile."""
+"""One to hash while another request counts its attempt."""
 MAX_WAITING_PER_THREAD = 7
 MAX_WAIT_SECONDS = 2.0
-# What an address without a password is verified against: as costly as a hash of somebody's (E2),
-# and, because it is none of any known password, without the cost of making it at each start.
+# Verified for addresses without a password: as costly as a real hash (E2). It matches no known
+# password and need not be computed at each start.
 _DUMMY_SALT, _DUMMY_DIGEST = "A" * 22, "A" * 43
 
 
 class PasswordHasher:
-    """Hashes and verifies, at most so many at once, off the event loop.
+    """Hashes and verifies passwords off the event loop.
 
-    `hash` and `verify` are called within a `slot`, which bounds how many there are (P5).
+    `hash` and `verify` must be called within a `slot`, which bounds their number (P5).
     """
 
     def __init__(self, cost: HashCost, threads: int) -> None:
@@ -345,20 +339,20 @@ class PasswordHasher:
             threads * MAX_WAITING_PER_THREAD,
             MAX_WAIT_SECONDS,
         )
-        self._dummy_hash = f"{cost.phc_prefix}{_DUMMY_SALT}${_DUMMY_DIGEST}"
+        self._phc_prefix = cost.phc_prefix
+        self._dummy_hash = f"{self._phc_prefix}{_DUMMY_SALT}${_DUMMY_DIGEST}"
 
     @property
     def pending_count(self) -> int:
-        """How many passwords wait or are worked on."""
+        """The number of passwords waiting or in progress."""
         return len(self._queue)
 
     @property
     def idle_pids(self) -> list[int]:
-        """The processes that wait for a password."""
         return self._pool.idle_pids
 
     def slot(self, client: HashClient) -> AbstractAsyncContextManager[None]:
-        """Wait for the turn of a client: `async with passwords.turn(client):` (security X3).
+        """Wait for a client's turn: `async with passwords.slot(client):` (security X3).
 
         Raises:
             Busy: on entering, when too many wait or the wait was too long.
@@ -366,28 +360,25 @@ class PasswordHasher:
         return self._queue.slot(client)
 
     async def hash(self, password: str) -> str:
-        """The string to store: parameters, salt and hash in PHC form."""
+        """Return the string to store: parameters, salt and digest in PHC form."""
         return await self._run(lambda process: process.hash(password, self._cost))
 
     async def verify(self, stored: str, password: str) -> bool:
-        """Whether a password is right; what is no hash takes as long and matches none."""
-        asked = stored if is_argon2_hash(stored) else self._dummy_hash
-        right = await self._run(lambda process: process.verify(asked, password))
-        return right and asked is stored
+        """Return whether a password matches; an invalid hash takes as long and matches nothing."""
+        tested = stored if is_argon2_hash(stored) else self._dummy_hash
+        is_correct = await self._run(lambda process: process.verify(tested, password))
+        return is_correct and tested is stored
 
     def is_outdated(self, stored: str) -> bool:
-        """Whether a stored hash was made with other parameters than today's."""
-        return not stored.startswith(self._cost.phc_prefix)
+        """Return whether a hash was made with other parameters than the current ones."""
+        return not stored.startswith(self._phc_prefix)
 
     def close(self) -> None:
-        """Ends the processes, also those at work, and with them the threads that wait for them."""
+        """Kill the processes, even busy ones, and with them the threads that wait for them."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._pool.close()
 
-    async def _run(self, ask: Callable[[HashProcess], Answer]) -> Answer:
-        """Asks a process.
-
-        Raises:
-            Busy: the pool was closed.
-        """
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._pool.run, ask)
+    async def _run(self, question: Callable[[HashProcess], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._pool.run, question
+        )

@@ -1,4 +1,4 @@
-"""Invitation codes, and who invited whom (decision 0008)."""
+"""Invitation codes and invitation rewards (decision 0008)."""
 
 import re
 
@@ -33,7 +33,7 @@ _INVITED_REWARD_REASON = "受邀注册奖励"
 
 
 class InvitationProgress(Struct, frozen=True):
-    """How many an account invited, and how many it is meant to."""
+    """How many accounts were invited, and the targets."""
 
     today: int
     total: int
@@ -42,7 +42,7 @@ class InvitationProgress(Struct, frozen=True):
 
 
 class Invitations:
-    """Changes codes, links who came by one to its owner, and counts."""
+    """Changes and accepts invitation codes, and pays rewards."""
 
     def __init__(
         self,
@@ -59,12 +59,12 @@ class Invitations:
         self._rules = rules
 
     async def change_code(self, account_id: AccountId, text: str) -> None:
-        """Gives an account the code it chose, once; the one it has already changes nothing.
+        """Replace an account's generated code, once; its current code changes nothing.
 
         Raises:
-            InvalidField: `code` is not of 4 to 16 letters and digits.
-            InvitationCodeChanged: it chose one before.
-            InvitationCodeTaken: the code leads to an account already.
+            InvalidField: `code` does not consist of 4 to 16 letters and digits.
+            InvitationCodeChanged: the account has changed its code already.
+            InvitationCodeTaken: the code belongs to an account already.
         """
         code, now = parse_invitation_code(text, "code"), int(self._clock.now())
 
@@ -77,18 +77,18 @@ class Invitations:
             if not await insert_code_change(tx, account_id, account.invitation_code, now):
                 return InvitationCodeChanged()
             if not await claim_identity(tx, "invitation", code, account_id):
-                raise InvitationCodeTaken  # raised: the one change is not used up
+                raise InvitationCodeTaken  # raised, so that the one change is not used up
             await set_invitation_code(tx, account_id, code)
             return None
 
         unwrap(await self._database.run_transaction(change))
 
     async def accept(self, tx: Transaction, account: AccountId, text: str, field: str) -> None:
-        """Links an account to the owner of a code, in the change that makes the account.
+        """Link a new account to the owner of a code, in the transaction that creates the account.
 
         Raises:
-            InvalidField: the code leads to nobody who may invite, or somebody invited the
-                account before; nothing of the change is kept.
+            InvalidField: the code belongs to no account that may invite, or the account was
+                invited already; the transaction must be rolled back.
         """
         code, now = parse_invitation_code(text, field), int(self._clock.now())
         owner = await find_identity_owner(tx, "invitation", code)
@@ -101,16 +101,14 @@ class Invitations:
         await self._reward(tx, account, inviter.id)
 
     async def progress(self, account: AccountId) -> InvitationProgress:
-        """How many an account invited today, in the server's zone, and in all."""
+        """Return how many accounts were invited today, in the server's zone, and in total."""
         day = self._calendar.today(self._clock.now())
         today, in_all = await get_invited_counts(self._database, account, day)
         return InvitationProgress(today, in_all, self._rules.target_day, self._rules.target_total)
 
     async def _reward(self, tx: Transaction, account: AccountId, inviter: AccountId) -> None:
-        """Pays both sides by setting; a balance that is full leaves the link as it is.
-
-        The inviter comes first: its id is the lower one, as the ledger wants it.
-        """
+        # A full balance leaves the link as it is. The inviter comes first: its id is lower, and
+        # `Coins.post` asks for the order of ids.
         rewards = (
             (
                 inviter,
@@ -135,10 +133,10 @@ class Invitations:
 
 
 def parse_invitation_code(text: str, field: str) -> str:
-    """A code in its one form: 4 to 16 letters and digits, small letters counting as capitals.
+    """Normalize a code of 4 to 16 letters and digits to upper case.
 
     Raises:
-        InvalidField: it is none.
+        InvalidField: it is no such code.
     """
     code = text.strip(" ")
     if not _INVITATION_CODE.fullmatch(code):

@@ -1,7 +1,7 @@
-"""Forgetting what was counted of somebody, by an operator's hand, beside servers that run.
+"""Rate limits seen by operators: listing and resetting counters while servers run.
 
-What lies in the store is forgotten at once. What processes count in memory each of them forgets by
-itself when it next looks: that an operator wants it is a row of the store.
+Counters in the store are deleted at once. Counters in memory are reset by each server process when
+it next polls the store for the operator's request.
 """
 
 import asyncio
@@ -36,54 +36,85 @@ from hupan.store.rate_counters import (
 )
 
 RESET_RETENTION_SECONDS = 3600
-"""How long a process has to look; one looks each minute."""
+"""How long a process has to see a request; each polls once a minute."""
 _RESET_ACCOUNT_ID = re.compile("[1-9][0-9]{0,9}")
 _ORIGINS_PER_SLICE = 1000
 
 
-class LimitResets:
-    """Asks for it."""
+class LimitCounters:
+    """Reads and resets counters for operators; servers may run at the same time."""
 
-    def __init__(self, database: Database, clock: Clock, contact_parser: ContactParser) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        contact_parser: ContactParser,
+        directory: AccountDirectory,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._contact_parser = contact_parser
+        self._directory = directory
 
-    async def reset(self, who: str) -> int:
-        """Forgets what is counted of somebody; gives how many counts the store held.
+    async def list_counters(self, subject: str) -> list[tuple[ContactAddress, RateCounter]]:
+        """Return the counters of a contact, or of all contacts of an account.
+
+        Raises:
+            InvalidField: `subject` is neither a contact nor an account id.
+            UnknownUser: no account has this id.
+        """
+        now = self._clock.now()
+        return [
+            (target, counter)
+            for target in await self._parse_contacts(subject.strip())
+            for prefix in all_keys(target.channel, target.key)
+            for counter in await list_counters(self._database, prefix)
+            if counter.ends_at > now and not counter.name.startswith(UNLIMITED_PREFIX)
+        ]
+
+    async def reset(self, subject: str) -> int:
+        """Reset the counters of a subject; return how many counters the store had.
 
         Args:
-            who: a phone number, an e-mail address, an account's id with all that is bound to it, or
-                an IP address or network as wide as `WIDEST_PREFIX` or less.
+            subject: a phone number, an e-mail address, an account id with its contacts, or an IP
+                address or network no wider than `WIDEST_PREFIX_BITS`.
 
         Raises:
             UnknownUser: no account has this id.
-            InvalidField: it is nothing of these.
+            InvalidField: it is none of these.
         """
-        if network := _parse_network(who):
+        if network := _parse_network(subject):
             return await self._request(f"network:{network}", [])
-        who_id = clean_pasted_id(who)
-        if not _RESET_ACCOUNT_ID.fullmatch(who_id):
-            return await self._request("", [self._contact_parser.parse_contact(who, "who")])
-        account = await find_account(self._database, AccountId(int(who_id)))
+        account_id = clean_pasted_id(subject)
+        if not _RESET_ACCOUNT_ID.fullmatch(account_id):
+            return await self._request("", [self._contact_parser.parse_contact(subject, "who")])
+        account = await find_account(self._database, AccountId(int(account_id)))
         if account is None:
             raise UnknownUser
         return await self._request(f"account:{account.id}", bound_contacts(account))
 
     async def _request(self, subject: str, targets: list[ContactAddress]) -> int:
         now = int(self._clock.now())
-        starts = [start for target in targets for start in _key_prefixes(target)]
+        prefixes = [prefix for target in targets for prefix in _key_prefixes(target)]
 
         async def change(tx: Transaction) -> int:
             if subject:
                 await put_limit_reset(tx, subject, now)
-            return sum([await delete_counters(tx, start) for start in starts])
+            return sum([await delete_counters(tx, prefix) for prefix in prefixes])
 
         return await self._database.run_transaction(change)
 
+    async def _parse_contacts(self, subject: str) -> list[ContactAddress]:
+        try:
+            return [self._contact_parser.parse_contact(subject, "target")]
+        except InvalidField:
+            if not clean_pasted_id(subject).isdigit():
+                raise
+        return bound_contacts(await self._directory.get(subject))
+
 
 class MemoryLimitReset:
-    """Does it in one process."""
+    """Applies requested resets to the counters of one process."""
 
     def __init__(self, database: Database, clock: Clock, memory_limits: MemoryLimits) -> None:
         self._database = database
@@ -92,7 +123,7 @@ class MemoryLimitReset:
         self._applied: dict[str, int] = {}
 
     async def apply_requested(self) -> None:
-        """Forgets what operators asked for since the last look."""
+        """Apply the resets that were requested since the last call."""
         now = int(self._clock.now())
         requested = dict(await list_limit_resets(self._database, now - RESET_RETENTION_SECONDS))
         for subject, requested_at in requested.items():
@@ -112,7 +143,7 @@ class MemoryLimitReset:
         for index, origin in enumerate(iter_origins(ip_network(name))):
             self._memory_limits.reset_origin(origin, now)
             if index % _ORIGINS_PER_SLICE == _ORIGINS_PER_SLICE - 1:
-                await asyncio.sleep(0)  # others have their turn (R27)
+                await asyncio.sleep(0)  # let other tasks run (R27)
 
 
 def _key_prefixes(target: ContactAddress) -> tuple[str, ...]:
@@ -121,11 +152,6 @@ def _key_prefixes(target: ContactAddress) -> tuple[str, ...]:
 
 
 def _parse_network(text: str) -> IpNetwork | None:
-    """The network that a text names; None for what is none.
-
-    Raises:
-        InvalidField: it is too wide.
-    """
     try:
         network = ip_network(text, strict=False)
     except ValueError:
@@ -133,44 +159,3 @@ def _parse_network(text: str) -> IpNetwork | None:
     if network.prefixlen < WIDEST_PREFIX_BITS[network.version]:
         raise InvalidField("who")
     return network
-
-
-class LimitCounters:
-    """Looks at the counts of the store; a server may run beside it."""
-
-    def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        contact_parser: ContactParser,
-        directory: AccountDirectory,
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._contact_parser = contact_parser
-        self._directory = directory
-
-    async def list_counters(self, who: str) -> list[tuple[ContactAddress, RateCounter]]:
-        """What is counted of a number, an address, or all that is bound to an account.
-
-        Raises:
-            InvalidField: it is nothing of these.
-            UnknownUser: no account has this id.
-        """
-        now = self._clock.now()
-        return [
-            (target, tally)
-            for target in await self._parse_contacts(who.strip())
-            for start in all_keys(target.channel, target.key)
-            for tally in await list_counters(self._database, start)
-            if tally.ends_at > now and not tally.name.startswith(UNLIMITED_PREFIX)
-        ]
-
-    async def _parse_contacts(self, who: str) -> list[ContactAddress]:
-        """An id has ten digits at most, a number more."""
-        try:
-            return [self._contact_parser.parse_contact(who, "target")]
-        except InvalidField:
-            if not clean_pasted_id(who).isdigit():
-                raise
-        return bound_contacts(await self._directory.get(who))

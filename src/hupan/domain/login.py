@@ -1,11 +1,11 @@
-"""Signing in with a code that came by SMS."""
+"""Login by SMS code and by e-mail and password (security D1, E1-E3)."""
 
 from typing import TypeAlias
 
 from hupan.addresses import UNKNOWN_ORIGIN, ClientOrigin, ContactAddress, ContactParser
 from hupan.clock import Clock
 from hupan.domain.accounts import AccountCreator
-from hupan.domain.codes import Codes, attempt_key
+from hupan.domain.codes import Codes
 from hupan.domain.hashing import PasswordHasher, hash_client
 from hupan.domain.sessions import Device, Sessions
 from hupan.errors import (
@@ -21,6 +21,7 @@ from hupan.errors import (
 from hupan.model import Account, AccountId, Limit
 from hupan.ratelimit.stored import (
     StoredLimiter,
+    attempt_key,
     limit_key,
     network_suffix,
     password_attempts_key,
@@ -39,7 +40,7 @@ from hupan.store.database import Database, Transaction
 
 
 class CodeLogins:
-    """Signs in with a code that came by SMS; an unknown number becomes a new account."""
+    """Signs in with a code sent by SMS; an unknown number is registered as a new account."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class CodeLogins:
         self._rules = rules
 
     async def sign_in(self, mobile: str, code: str, device: Device) -> str:
-        """Opens a session and gives its token.
+        """Open a session and return its token.
 
         Raises:
             InvalidField, WrongCode, SignUpClosed, AccountCancelled, Banned
@@ -86,7 +87,7 @@ class CodeLogins:
     async def _account_for_code(
         self, tx: Transaction, target: ContactAddress, redeemed: Code
     ) -> Account | AppError:
-        """The account that a code opens, by its class and by who owns the number now (D1)."""
+        # By the purpose of the code and the current owner of the number (security D1).
         owner = await find_identity_owner(tx, target.identity_kind, target.key)
         if redeemed.purpose == "new" and owner is None:
             return await self._sign_up(tx, target)
@@ -101,14 +102,14 @@ class CodeLogins:
 
 
 CountedAttempt: TypeAlias = tuple[str, tuple[Limit, ...]]
-"""What an attempt was counted under, and against which limits."""
+"""The counter key and the limits of an attempt."""
 
 
 class PasswordLogins:
-    """Signs in with an address and a password; one answer and one duration for all that is wrong.
+    """Signs in with e-mail and password; every failure gets the same response in the same time.
 
-    Whether the address is known, has a password, is banned or out of tries: each path costs one
-    read, one count and one argon2 verification (security E1, E2, E3).
+    Whether the address is unknown, has no password, is banned or out of attempts: each path costs
+    one read, one count and one argon2 verification (security E1, E2, E3).
     """
 
     def __init__(
@@ -134,14 +135,14 @@ class PasswordLogins:
     async def sign_in(
         self, email: str, password: str, device: Device, origin: ClientOrigin = UNKNOWN_ORIGIN
     ) -> str:
-        """Opens a session and gives its token.
+        """Open a session and return its token.
 
         Raises:
             InvalidField, WrongEmailOrPassword, AccountCancelled, Banned, TooManyTries, Busy
             OSError: passwords cannot be hashed now.
         """
         target = self._contact_parser.parse_email(email, "email")
-        # Counted once it is its turn: right ones that come together do not use the tries up.
+        # Counted within the slot, so that simultaneous right passwords do not use up the attempts.
         async with self._passwords.slot(hash_client(limit_key(target), origin)):
             owner = await find_identity_owner(self._database, target.identity_kind, target.key)
             stored_hash = "" if owner is None else await find_password_hash(self._database, owner)
@@ -155,16 +156,16 @@ class PasswordLogins:
                     if is_correct
                     else stored_hash
                 )
-            except (Busy, OSError):  # nothing was tried, so nothing counts
+            except (Busy, OSError):  # nothing was verified, so nothing counts
                 await self._database.run_transaction(lambda tx: self._uncount_attempt(tx, counted))
                 raise
         if not is_correct or owner is None:
             raise WrongEmailOrPassword
 
         async def change(tx: Transaction) -> str | AppError:
-            account = await lock_account(tx, owner)  # before tallies (decision 0017)
+            account = await lock_account(tx, owner)  # before counters (decision 0017)
             await self._uncount_attempt(tx, counted)
-            # Told after the right password alone, so it tells nobody else anything (E1, E3).
+            # Reported only after the right password, so nobody else learns it (E1, E3).
             now, subject = int(self._clock.now()), sign_ins_key(target.key)
             if not await self._limiter.take(tx, subject, self._sign_ins, now):
                 return TooManyTries()
@@ -177,12 +178,10 @@ class PasswordLogins:
     async def _count_attempt(
         self, tx: Transaction, target: ContactAddress, device: Device, origin: ClientOrigin
     ) -> list[CountedAttempt]:
-        """Counts a try; returns what it was counted under, nothing when there may be none.
-
-        The owner's own devices have tries of their own. All others have some for each network, and
-        some for all networks together, so no single stranger locks the owner's new devices out
-        (C5, X11). Each way counts as often, to take as long (E2).
-        """
+        # Returns no counters if the attempt is not allowed. The owner's devices have counters of
+        # their own. All other clients have one per network and one for all networks together, so
+        # no single stranger locks the owner's new devices out (C5, X11). Each case counts equally
+        # often, to take as long (E2).
         now = int(self._clock.now())
         subject, own = password_attempts_key(target.key), await attempt_key(tx, target, device.id)
         counted: list[CountedAttempt] = []
@@ -201,7 +200,7 @@ class PasswordLogins:
             await self._limiter.give_back(tx, subject, limits, int(self._clock.now()))
 
     async def _rehash_if_outdated(self, stored: str, password: str) -> str:
-        """The hash to store from now on: today's parameters (security P4)."""
+        # New parameters apply to old passwords from the next sign-in on (security P4).
         if not self._passwords.is_outdated(stored):
             return stored
         return await self._passwords.hash(password)
@@ -216,7 +215,7 @@ class PasswordLogins:
         new_hash: str,
         device: Device,
     ) -> str | AppError:
-        """Opens the session if address and password are still what was verified."""
+        # Only if address and password are still what was verified.
         now = int(self._clock.now())
         same_owner = await find_identity_owner(tx, target.identity_kind, target.key) == owner
         if not same_owner or await find_password_hash(tx, owner) != verified_hash:

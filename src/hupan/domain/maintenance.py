@@ -1,13 +1,15 @@
-"""Looks at the whole store now and then, and says whether it can be relied on (security R05).
+"""Background maintenance: expiry, integrity checks and repair of orphaned identities.
 
-One database keeps a change whole, so there are none. A spread one keeps it by a commit in two
-phases, and a machine that is lost for good, or was restored from another hour, may leave one half.
-The number or address would then be taken for ever.
+An integrity check reads all rows (security R05).
 
-A change under way is never touched. What it claims is seen by nobody else before it ends, but for
-the moments in which machine after machine of a spread database commits; those that lost each other
-settle it within minutes. So a claim must be found broken twice, `PATIENCE_SECONDS` apart, and once
-more while its account is held, which every change that gives or takes an identity does first.
+An identity can lose its account only in a distributed database: it commits in two phases, and a
+machine that is lost for good, or restored from an older backup, may leave one half of a
+transaction. The phone number or address would then be taken forever.
+
+The repair never touches a transaction in progress. Its identities are invisible to others before it
+ends, except while the machines of a distributed database commit one after another; machines that
+lost their connection settle within minutes. So an identity must be found orphaned twice,
+`RECHECK_SECONDS` apart, and once more while it is locked.
 """
 
 import asyncio
@@ -43,14 +45,14 @@ _integrity_log = logging.getLogger("hupan.soundness")
 
 
 class IntegrityChecker:
-    """One of the processes of a store looks, and all of them know what it found.
+    """Checks the integrity of the store in one of its processes; all of them learn the result.
 
     Args:
         database: the store.
-        clock: tells when it is time.
-        run: reads everything, beside the event loop; gives what is wrong, without anybody's data.
-        every_seconds: how often; 0 for never.
-        count: counts looks that could not be taken.
+        clock: tells when a check is due.
+        find_faults: reads all rows off the event loop and describes faults without user data.
+        every_seconds: the interval; 0 for never.
+        count: counts checks that failed to run.
     """
 
     def __init__(
@@ -72,25 +74,25 @@ class IntegrityChecker:
             expected_errors=(StoreUnavailable, StoreRefused),
             count=count,
         )
-        self._fault_count = 0  # a damaged store may not be able to keep it
+        self._fault_count = 0  # a damaged store may be unable to store it
 
     def start(self) -> None:
-        """Begins, unless it is never to look."""
+        """Start the checks, unless the interval is 0."""
         if self._every_seconds:
             self._task.start()
 
     async def stop(self) -> None:
-        """Ends; a look under way is broken off."""
+        """Stop the checks, and cancel the running one."""
         await self._task.stop()
 
     async def check(self) -> None:
-        """Raises StoreUnavailable when the store fails, or the last look found something."""
+        """Raise StoreUnavailable if the store fails, or the last check found faults."""
         await self._database.check()
         if self._fault_count or await get_fault_count(self._database):
             raise StoreUnavailable("the last look at all rows found faults; see the log")
 
     async def run(self) -> list[str]:
-        """Looks now; logs what is wrong and gives it."""
+        """Run a check now; log and return the faults."""
         faults = await self._find_faults()
         self._fault_count = len(faults)
         for fault in faults[:MAX_LOGGED_FAULTS]:
@@ -101,7 +103,7 @@ class IntegrityChecker:
         return faults
 
     async def run_when_due(self) -> bool:
-        """Looks if it is time and no other process does; gives whether it did."""
+        """Run a check if it is due and no other process runs it; return whether it ran."""
         now = int(self._clock.now())
         if not await self._database.run_transaction(
             lambda tx: claim_integrity_check(tx, now, self._every_seconds)
@@ -112,7 +114,7 @@ class IntegrityChecker:
 
 
 RECHECK_SECONDS = 900
-"""Fifteen times what a spread database takes to settle what it left undecided (one minute)."""
+"""Fifteen times what a distributed database needs to settle open transactions (one minute)."""
 IDS_PER_ROUND = 1000
 IDS_PER_QUERY = 100
 ID_BEFORE_FIRST = 1_000_000
@@ -121,7 +123,7 @@ _orphan_log = logging.getLogger("hupan.claims")
 
 
 class OrphanIdentityRepair:
-    """Walks through the claims, account by account, and releases those that are broken."""
+    """Checks the identities, account by account, and releases the orphaned ones."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -129,65 +131,64 @@ class OrphanIdentityRepair:
         self._suspects: dict[IdentityRow, float] = {}
 
     async def run(self) -> int:
-        """Looks at the next claims, and again at those found broken before; gives the released."""
+        """Check the next identities, and recheck suspects; return how many were released."""
         released = 0
-        for claim, since in list(self._suspects.items()):
+        for identity, since in list(self._suspects.items()):
             if self._clock.now() - since >= RECHECK_SECONDS:
-                del self._suspects[claim]
-                released += await self._database.run_transaction(partial(self._release, claim))
+                del self._suspects[identity]
+                released += await self._database.run_transaction(partial(self._release, identity))
         ids = await self._database.run_transaction(
             lambda tx: take_check_range(tx, ID_BEFORE_FIRST, IDS_PER_ROUND)
         )
         for first in range(0, IDS_PER_ROUND, IDS_PER_QUERY):
             await self._inspect(ids[first : first + IDS_PER_QUERY])
-            await asyncio.sleep(0)  # reads of a file never give others their turn
+            await asyncio.sleep(0)  # reads of a file never yield to other tasks
         return released
 
     async def _inspect(self, ids: range) -> None:
-        for claim in await list_identities_in_range(self._database, ids):
-            if claim in self._suspects or len(self._suspects) >= MAX_SUSPECTS:
+        for identity in await list_identities_in_range(self._database, ids):
+            if identity in self._suspects or len(self._suspects) >= MAX_SUSPECTS:
                 continue
-            if not await matches_account(self._database, claim):
-                self._suspects[claim] = self._clock.now()
+            if not await matches_account(self._database, identity):
+                self._suspects[identity] = self._clock.now()
 
-    async def _release(self, claim: IdentityRow, tx: Transaction) -> bool:
-        """Releases a claim that is still there and still broken."""
-        if not await lock_identity(tx, claim) or await matches_account(tx, claim):
+    async def _release(self, identity: IdentityRow, tx: Transaction) -> bool:
+        if not await lock_identity(tx, identity) or await matches_account(tx, identity):
             return False
-        await release_identity(tx, claim.kind, claim.value, claim.account_id)
+        await release_identity(tx, identity.kind, identity.value, identity.account_id)
         _orphan_log.warning(
             "released a claim that its account does not show: %s, account %d",
-            claim.kind,
-            claim.account_id,
+            identity.kind,
+            identity.account_id,
         )
         return True
 
 
 PURGE_INTERVAL_SECONDS = 60.0
 LOGGED_OUT_RETENTION_SECONDS = 7 * DAY_SECONDS
-"""How long signing out a second time succeeds."""
+"""How long a second logout with the same token succeeds."""
 COIN_REFUSAL_RETENTION_SECONDS = 7 * DAY_SECONDS
-"""How long a refused change of coins is refused again when it is sent again."""
+"""How long a refused coin request is refused again when it is repeated."""
 MAX_SPENT_CAPTCHAS = 100_000
-"""Captchas that were answered and have expired since, remembered for a day (security X5)."""
+"""Captchas that were answered and have expired are remembered for a day, up to this many (X5)."""
 MAX_RATE_COUNTERS = 2_000_000
-"""Counts of targets; beyond, those with the fewest events are forgotten first (security X5)."""
+"""Beyond this number, the counters with the fewest events are deleted first (security X5)."""
 PURGE_BATCH_SIZE = 500
-"""Rows that one change deletes; many small ones hold up no request."""
+"""Rows deleted per transaction; many small ones delay no request."""
 MAX_BATCHES_PER_ROUND = 1000
-"""Changes of one table in one round; the next one goes on."""
+"""Transactions per table and round; the next round continues."""
 Chore: TypeAlias = Callable[[], Awaitable[object]]
 
 
 class Housekeeping:
-    """Keeps tables that grow with traffic from growing without end.
+    """Limits the growth of tables that grow with traffic.
 
     Args:
         database: the store.
         clock: tells what has expired.
-        chores: what else there is to do, each in small changes of its own.
-        count: counts the errors.
-        may_purge: whether the time is sure enough; nothing is done while it is not (security X10).
+        chores: further work, each in small transactions of its own.
+        count: counts errors.
+        may_purge: whether the clock can be trusted; nothing is purged otherwise (security X10).
     """
 
     def __init__(
@@ -212,18 +213,16 @@ class Housekeeping:
         )
 
     def start(self) -> None:
-        """Begins."""
         self._task.start()
 
     async def stop(self) -> None:
-        """Ends."""
         await self._task.stop()
 
     async def purge(self) -> None:
-        """Forgets what has expired and does the other chores, each also when another one fails.
+        """Delete expired rows and run the other chores, each even if another one fails.
 
         Raises:
-            Exception: the first of the errors; the others are logged.
+            Exception: the first error; the others are logged.
         """
         if not self._may_purge():
             return
@@ -231,7 +230,7 @@ class Housekeeping:
         for chore in (self._purge_expired, *self._chores):
             try:
                 await chore()
-            except Exception as error:  # noqa: BLE001 - the next chore is no worse for it
+            except Exception as error:  # noqa: BLE001 - the next chore runs all the same
                 if failure is not None:
                     report_failure("housekeeping", error, self._count, (StoreUnavailable,))
                 failure = failure or error
@@ -241,7 +240,7 @@ class Housekeeping:
     async def _purge_expired(self) -> None:
         now = int(self._clock.now())
         await self._purge(lambda tx: purge_codes(tx, now, PURGE_BATCH_SIZE))
-        # Later: no clock that jumps back may revive one.
+        # A day late, so that no clock that jumps back makes one valid again.
         await self._purge(lambda tx: purge_captchas(tx, now - DAY_SECONDS, PURGE_BATCH_SIZE))
         await self._purge(
             lambda tx: delete_surplus_captchas(
@@ -261,7 +260,7 @@ class Housekeeping:
         )
 
     async def _drop_surplus_counters(self) -> None:
-        """Forget counts that a flood of targets left, as many as there are too many."""
+        # A flood of contacts may have left too many.
         surplus = await self._database.run_transaction(count_counters) - MAX_RATE_COUNTERS
         for _ in range(MAX_BATCHES_PER_ROUND):
             if surplus <= 0:
@@ -272,7 +271,7 @@ class Housekeeping:
             )
 
     async def _purge(self, change: Callable[[Transaction], Awaitable[int]]) -> None:
-        """Delete in small changes, so that none holds up a request."""
+        # Small transactions delay no request.
         for _ in range(MAX_BATCHES_PER_ROUND):
             if await self._database.run_transaction(change) < PURGE_BATCH_SIZE:
                 return

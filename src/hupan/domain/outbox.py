@@ -1,18 +1,18 @@
-"""Messages to send are written in the change that wants them sent; codes in them are sealed.
+"""Outbox: codes and notices are written in a transaction, then sent by a worker (R07, X4).
 
-They are counted when they leave: one that there is no room for is not lost, it waits for the budget
-of the next day. Half of their share is for the first notices that a target gets of a kind in a day,
-so that nobody hides a change of an account behind a flood of other notices.
+Codes in the outbox are encrypted. Notices count against the server's daily budget when they are
+sent: if it is spent, they wait for the next day. Half of the budget is reserved for the first
+notice of a kind to a contact in a day, so that nobody hides a change of an account behind a flood
+of other notices.
 
-Notices of one kind to one target are limited, so whoever can cause them floods nobody. What happens
-to the way into an account must be told all the same, once at least: the first notice of such a kind
-that a target gets in a day goes before all others, also where the budget of messages is concerned.
+Notices of one kind to one contact are limited, so whoever can cause them cannot flood anybody. But
+each change of how an account can be entered must be reported at least once: the first notice of
+such a kind to a contact in a day has priority over all others, also in the budget.
 
-A slow sender slows nobody (security R07), and notices hold up no code (security X4): codes are
-taken first, and what notices may hold of a sender leaves room for codes. A message is taken under
-a lease, so one of several servers sends it; sure failures are tried again with longer and longer
-waits until the message is of no use any more; an unknown outcome is not, so a code never arrives
-twice.
+A slow sender delays no request (security R07), and notices delay no code (security X4): codes are
+leased first, and notices leave part of a sender's capacity to codes. A message is sent under a
+lease, so only one of several servers sends it. Definite failures are retried with increasing delays
+until the message expires; an unknown outcome is not retried, so a code never arrives twice.
 """
 
 import asyncio
@@ -53,15 +53,15 @@ from hupan.store.outbox import (
 
 OUTBOX_KEY_PURPOSE = "outbox"
 DISCARD_PURPOSE = "discard"
-"""Purpose of a message that is never sent; it costs what a real one costs (security E2)."""
+"""Purpose of a message that is never sent; it costs as much as a real one (security E2)."""
 NOTICE_LIFETIME_SECONDS = 2 * DAY_SECONDS
-"""How long a notice that cannot be sent is tried again: into the budget of the next day."""
+"""How long an unsent notice is kept: into the budget of the next day."""
 _NO_CODE = b""
 _ID_BYTES = 16
 
 
 class OutboxWriter:
-    """Writes the outbox."""
+    """Inserts messages into the outbox."""
 
     def __init__(self, secret_box: SecretBox, random_source: RandomSource) -> None:
         self._secret_box = secret_box
@@ -77,17 +77,17 @@ class OutboxWriter:
         now: int,
         expires_at: int,
     ) -> None:
-        """Has a code sent; an older one that could not be sent so far never will be."""
+        """Insert a code; an older one to this contact that was not sent yet is deleted."""
         await delete_unsent_codes(tx, target.channel, target.address)
-        sealed = self._secret_box.encrypt(OUTBOX_KEY_PURPOSE, code.encode())
+        encrypted = self._secret_box.encrypt(OUTBOX_KEY_PURPOSE, code.encode())
         await insert_message(
-            tx, self._make_message(target, purpose, sealed, now, expires_at, CODE_PRIORITY)
+            tx, self._make_message(target, purpose, encrypted, now, expires_at, CODE_PRIORITY)
         )
 
     def make_notice(
         self, target: ContactAddress, purpose: str, priority: int, *, now: int
     ) -> OutboxMessage:
-        """A message that tells what happened: a purpose `notice-…` (security A2)."""
+        """Return a notice to insert; its purpose begins with `notice-` (security A2)."""
         expires_at = now + NOTICE_LIFETIME_SECONDS
         return self._make_message(target, purpose, _NO_CODE, now, expires_at, priority)
 
@@ -95,7 +95,7 @@ class OutboxWriter:
         self,
         target: ContactAddress,
         purpose: str,
-        sealed_code: bytes,
+        encrypted_code: bytes,
         now: int,
         expires_at: int,
         priority: int,
@@ -105,7 +105,7 @@ class OutboxWriter:
             id=self._random_source.token_bytes(_ID_BYTES).hex(),
             channel=target.channel,
             purpose=purpose,
-            encrypted_code=sealed_code,
+            encrypted_code=encrypted_code,
             created_at=now,
             expires_at=expires_at,
             priority=priority,
@@ -113,7 +113,7 @@ class OutboxWriter:
 
 
 class NoticeBudget:
-    """Counts notices that leave."""
+    """Daily budget of notices."""
 
     def __init__(
         self, limiter: StoredLimiter, limits: Mapping[Channel, NoticeLimits], alarms: Alarms
@@ -123,7 +123,7 @@ class NoticeBudget:
         self._alarms = alarms
 
     async def take(self, tx: Transaction, channel: Channel, priority: int, now: int) -> bool:
-        """Count one notice; False, uncounted, when there is no room for it today."""
+        """Count one notice; return False, without counting it, if the budget is spent."""
         budgets = self._limits.get(channel)
         if budgets is None:
             return True
@@ -137,28 +137,27 @@ class NoticeBudget:
 SESSION_ENDED_NOTICE = "notice-session-ended"
 FIRST_NOTICE_OF_DAY = Limit("first-notice", 1, DAY_SECONDS)
 NOTICE_LIMITS = (Limit("target-notices-day", 5, DAY_SECONDS),)
-"""Of one kind to one target."""
+"""Notices of one kind to one contact."""
 MINOR_NOTICE_LIMITS: Mapping[str, tuple[Limit, ...]] = {
     SESSION_ENDED_NOTICE: (
         Limit("target-notices-hour", 1, HOUR_SECONDS),
         Limit("target-notices-day", 3, DAY_SECONDS),
     ),
 }
-"""Of kinds that change nothing about who may enter; none of them is ever first."""
+"""Notices of kinds that do not change who can enter an account; they are never first."""
 
 
 def notice_limits(purpose: str) -> tuple[Limit, ...]:
-    """Return how many notices of a kind a target gets."""
     return MINOR_NOTICE_LIMITS.get(purpose, NOTICE_LIMITS)
 
 
 class NoticeQueue:
-    """Tells targets.
+    """Enqueues notices to contacts.
 
     Args:
-        messages: writes the outbox.
-        notify_worker: says that something is due.
-        limiter: limits the notices to each target; None for those that an operator causes.
+        outbox: creates the messages.
+        notify_worker: called when a message may be due.
+        limiter: limits the notices to each contact; None for those caused by operators.
     """
 
     def __init__(
@@ -174,21 +173,21 @@ class NoticeQueue:
     async def enqueue(
         self, tx: Transaction, recipients: Iterable[ContactAddress], purpose: str, *, now: int
     ) -> None:
-        """Has each target told once, within the change that the notice is about."""
+        """Enqueue one notice per recipient, in the transaction that it reports."""
         for target in dict.fromkeys(recipients):
             await self._enqueue(tx, target, purpose, now)
 
     def flush(self) -> None:
-        """Has the notices leave, once the change is kept."""
+        """Notify the worker, after the transaction has committed."""
         self._notify_worker()
 
     async def _enqueue(
         self, tx: Transaction, target: ContactAddress, purpose: str, now: int
     ) -> None:
-        """Write a notice, unless one that still waits says the same, or there were too many."""
+        # Unless one that waits says the same, or there were too many.
         subject = notices_key(target.channel, target.key) + purpose
-        # Of this very spelling: at some hosts the other ones are mailboxes of somebody else, who
-        # must not use up what the owner is told at least (security A2).
+        # Per spelling: at some hosts the others are mailboxes of other people, who must not use up
+        # the one notice that the owner gets at least (security A2).
         is_first = purpose not in MINOR_NOTICE_LIMITS and await self._limiter.take_optional(
             tx, subject + spelling_suffix(target.key), FIRST_NOTICE_OF_DAY, now
         )
@@ -202,22 +201,23 @@ class NoticeQueue:
 
 
 MAX_CODES_IN_FLIGHT = 16
-"""Codes of each channel; so a channel whose sender hangs holds up no other one."""
+"""Per channel, so that a hanging sender delays no other channel."""
 MAX_NOTICES_IN_FLIGHT = 2
-"""Of each channel, and fewer than a gateway has threads: so notices never fill a slow sender."""
+"""Per channel, and fewer than a gateway has threads, so notices never fill a slow sender."""
 MAX_QUEUED_MESSAGES = 10_000
-"""Of each channel and priority; beyond them the oldest are dropped, for codes die in order (R07).
+"""Per channel and priority. Beyond it the oldest are dropped, because codes expire in order (R07).
 
-Each priority has its own bound, so no notice pushes out a code."""
+Each priority has its own bound, so notices never displace codes.
+"""
 BUDGET_RETRY_SECONDS = 600
-"""How long notices wait before the day's budget is asked again, once it had no room for one."""
+"""How long notices wait before they try the daily budget again, once it is spent."""
 SURPLUS_CHECK_SECONDS = 1.0
 LEASE_SECONDS = 600
-"""Longer than any send may take, and than any code lives: nobody else takes it on meanwhile."""
+"""Longer than any send takes and any code is valid, so no other server sends the message."""
 FIRST_RETRY_SECONDS = 2
 MAX_SLEEP_SECONDS = 5.0
 MAX_STOP_SECONDS = 3.0
-"""How long sends under way may take when the server stops."""
+"""How long the server waits for running sends when it stops."""
 DRAIN_PAUSE_SECONDS = 0.001
 _MAX_IN_FLIGHT = {
     CODE_PRIORITY: MAX_CODES_IN_FLIGHT,
@@ -228,7 +228,7 @@ _log = logging.getLogger("hupan.courier")
 
 
 class OutboxWorker:
-    """Empties the outbox as long as it runs."""
+    """Sends the messages in the outbox in the background."""
 
     def __init__(
         self,
@@ -252,7 +252,7 @@ class OutboxWorker:
             max_retry_seconds=MAX_SLEEP_SECONDS,
             count=count,
         )
-        self._active_rounds = 0  # calls of _take_on that have not ended yet
+        self._active_rounds = 0  # running calls of _start_due
         self._budget = budget
         self._over_budget_until: dict[tuple[Channel, int], float] = {}
         self._surplus_checked_at = -SURPLUS_CHECK_SECONDS
@@ -260,13 +260,12 @@ class OutboxWorker:
         self._notices: dict[Channel, set[asyncio.Task[None]]] = {name: set() for name in senders}
 
     def start(self) -> None:
-        """Begins to look after the outbox."""
         self._task.start()
 
     async def stop(self) -> None:
-        """Ends: sends under way are waited for a while, what is not under way stays in the outbox.
+        """Stop: wait a while for running sends; all other messages stay in the outbox.
 
-        A send that is cut may have left; its message is not sent again.
+        The message of a send that is cancelled may have left, so it is not sent again.
         """
         await self._task.stop()
         if in_flight := self._in_flight():
@@ -281,21 +280,21 @@ class OutboxWorker:
                 report_failure("courier", error, self._count)
 
     def notify(self) -> None:
-        """Says that something new may be due."""
+        """Tell the worker that a message may be due."""
         self._work_available.set()
 
     async def send_due(self) -> int:
-        """Sends what is due now and waits for it; gives how many messages that were."""
+        """Send what is due now and wait for it; return how many messages were started."""
         started = await self._start_due()
         await asyncio.gather(*self._in_flight())
         return started
 
     async def drain(self) -> None:
-        """Returns once nothing is due and nothing under way; for senders that never fail."""
+        """Return once nothing is due and nothing is in flight; for senders that never fail."""
         while await self._start_due() or self._active_rounds or self._in_flight():
             if in_flight := self._in_flight():
                 await asyncio.wait(in_flight)
-            else:  # a round that somebody else began asks the store
+            else:  # another round is reading the store
                 await asyncio.sleep(DRAIN_PAUSE_SECONDS)
 
     async def _run_round(self) -> None:
@@ -305,16 +304,15 @@ class OutboxWorker:
         await self._drop_surplus()
 
     async def _wait_for_work(self) -> None:
-        """Wait for a call, or for the next message that is due and has room to be sent."""
         due = await self._seconds_until_due()
-        ahead = min(due.values(), default=MAX_SLEEP_SECONDS)
+        delay = min(due.values(), default=MAX_SLEEP_SECONDS)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(max(ahead, 0.0), MAX_SLEEP_SECONDS)):
+            async with asyncio.timeout(min(max(delay, 0.0), MAX_SLEEP_SECONDS)):
                 await self._work_available.wait()
         self._work_available.clear()
 
     async def _seconds_until_due(self) -> dict[tuple[Channel, int], float]:
-        """In how many seconds the next message is due, of what has room to be sent; codes first."""
+        # Only what has room to be sent; codes first.
         due = await list_next_due(self._database)
         now = self._clock.now()
         return {
@@ -325,15 +323,14 @@ class OutboxWorker:
         }
 
     async def _start_due(self) -> int:
-        """Begins to send what is due, as far as there is room; gives how many messages that are."""
         self._active_rounds += 1
         try:
             due = await self._seconds_until_due()
             return sum(
                 [
                     await self._start_due_of(channel, priority)
-                    for (channel, priority), ahead in due.items()
-                    if ahead <= 0
+                    for (channel, priority), delay in due.items()
+                    if delay <= 0
                 ]
             )
         finally:
@@ -350,7 +347,7 @@ class OutboxWorker:
 
         def ended(task: asyncio.Task[None]) -> None:
             tasks.discard(task)
-            self._work_available.set()  # only now is its place free
+            self._work_available.set()  # its slot is free only now
 
         for row in leased:
             task = asyncio.create_task(self._send(row))
@@ -361,7 +358,7 @@ class OutboxWorker:
     async def _lease(
         self, tx: Transaction, channel: Channel, priority: int, room: int
     ) -> list[OutboxMessage]:
-        """Take due messages; notices that the day's budget has no room for wait."""
+        # Notices beyond the daily budget wait.
         now = int(self._clock.now())
         leased = await lease_messages(
             tx, channel, priority, now=now, leased_until=now + LEASE_SECONDS, max_rows=room
@@ -370,7 +367,7 @@ class OutboxWorker:
             return leased
         admitted = []
         for row in leased:
-            # Another try of one that did not leave costs nothing more.
+            # A retry of an unsent notice is not counted again.
             if row.attempts > 1 or await self._budget.take(tx, channel, priority, now):
                 admitted.append(row)
             else:
@@ -379,7 +376,7 @@ class OutboxWorker:
         return admitted
 
     async def _drop_surplus(self) -> None:
-        """Drop the oldest where too much has piled up before a sender that is down."""
+        # Too many messages wait when a sender is down.
         now = asyncio.get_running_loop().time()
         if now < self._surplus_checked_at + SURPLUS_CHECK_SECONDS:
             return
@@ -403,7 +400,6 @@ class OutboxWorker:
         return (self._codes if priority == CODE_PRIORITY else self._notices)[channel]
 
     def _free_slots(self, channel: Channel, priority: int) -> int:
-        """How many more messages of a channel and priority may be under way."""
         wait = self._over_budget_until.get((channel, priority), 0.0) - self._clock.now()
         if 0 < wait <= BUDGET_RETRY_SECONDS:  # no clock that jumps back makes it longer
             return 0
@@ -414,14 +410,13 @@ class OutboxWorker:
         return {task for tasks in kinds for task in tasks}
 
     async def _send(self, row: OutboxMessage) -> None:
-        """Sends one message; after an error that nobody expected its lease brings another try."""
+        # After an unexpected error the message is sent again when its lease ends.
         try:
             await self._send_and_record(row)
-        except Exception as error:  # noqa: BLE001 - the task has nobody who would hear of it
+        except Exception as error:  # noqa: BLE001 - nothing awaits the task
             report_failure("courier", error, self._count)
 
     async def _send_and_record(self, row: OutboxMessage) -> None:
-        """Sends one message and writes down how that went."""
         retry_at = await self._attempt_send(row)
         try:
             if retry_at is None:
@@ -434,7 +429,7 @@ class OutboxWorker:
             _log.warning("%s %s: the outcome was not kept", row.channel, row.id)
 
     async def _attempt_send(self, row: OutboxMessage) -> int | None:
-        """Hands a message over; gives when to try again, or None when it is done with."""
+        # Returns when to retry, or None if the message is done.
         now = int(self._clock.now())
         message = self._decrypt_message(row)
         if message is None:
@@ -456,7 +451,7 @@ class OutboxWorker:
         except asyncio.CancelledError:
             outcome = "unknown"
             _log.warning("%s %s was cut: it may have been sent", row.channel, row.id)
-        except Exception:  # noqa: BLE001 - a broken sender must not end the courier
+        except Exception:  # noqa: BLE001 - a broken sender must not stop the worker
             outcome = "failed"
             _log.exception("%s %s: the sender broke", row.channel, row.id)
         finally:
@@ -464,7 +459,7 @@ class OutboxWorker:
         return None
 
     def _decrypt_message(self, row: OutboxMessage) -> Message | None:
-        """The message to send; None when there is nothing to send, or another key sealed it."""
+        # Returns None if there is nothing to send, or the code was encrypted with another key.
         if row.purpose == DISCARD_PURPOSE:
             return None
         code = (

@@ -1,12 +1,12 @@
-"""Passwords: argon2id in a bounded pool of threads (security P2, P4, P5).
+"""Password policy and password reset (security P1-P3, P6).
 
-The filter is a Bloom filter: it never misses an entry, and takes one text in ten thousand for one
-that is none. It is made by `make wordlist` from `wordlists/`.
+A password must be at least so long and not easy to guess; no kinds of characters are required
+(security P2), and existing passwords are never checked. Easy to guess are common passwords, dates,
+mobile numbers, keyboard walks, alphabetical sequences, repetitions, and numbers that sound like
+words in Chinese (520, 1314).
 
-Dates, mobile numbers, rows of keys, runs of the alphabet, one piece over and over, and the numbers
-that sound like words in Chinese (520, 1314).
-
-Nothing is asked of its characters (security P2), and passwords that exist are never looked at.
+The list of common passwords is a Bloom filter: it never misses an entry, and takes one text in ten
+thousand for one. `make wordlist` creates it from `wordlists/`.
 """
 
 import hashlib
@@ -45,42 +45,43 @@ from hupan.store.sessions import delete_sessions
 FILTER_FILE: Final = "common_passwords.bin"
 FILTER_HASHES: Final = 13
 BITS_PER_ENTRY: Final = 20
-"""With 13 hashes: less than one text in ten thousand is taken for an entry."""
+"""With 13 hashes: fewer than one text in ten thousand is a false positive."""
 
 
 class CommonPasswordFilter:
-    """Tells whether a text, in lower case, is an entry of the list."""
+    """Contains common passwords in lower case."""
 
     def __init__(self, bits: bytes | mmap) -> None:
         self._bits = bits
 
     def __contains__(self, text: str) -> bool:
-        """Whether it is; rarely True for one that is not."""
+        """Return whether a text is in the list; rarely True for one that is not."""
         return all(
-            self._bits[at >> 3] >> (at & 7) & 1 for at in _bit_positions(text, len(self._bits) * 8)
+            self._bits[index >> 3] >> (index & 7) & 1
+            for index in _bit_positions(text, len(self._bits) * 8)
         )
 
 
 def load_common_passwords() -> CommonPasswordFilter:
-    """The list that comes with the program; mapped, so that a start does not wait to read it."""
+    """Load the list that comes with the program; mapped, so that it does not delay the start."""
     with Path(__file__).with_name(FILTER_FILE).open("rb") as file:
         return CommonPasswordFilter(mmap(file.fileno(), 0, access=ACCESS_READ))
 
 
 def build_filter(entries: Collection[str]) -> bytes:
-    """The filter of a list."""
+    """Return the filter of a list."""
     bits = bytearray(-(-len(entries) * BITS_PER_ENTRY // 8))
     for entry in entries:
-        for at in _bit_positions(entry, len(bits) * 8):
-            bits[at >> 3] |= 1 << (at & 7)
+        for index in _bit_positions(entry, len(bits) * 8):
+            bits[index >> 3] |= 1 << (index & 7)
     return bytes(bits)
 
 
 def _bit_positions(text: str, size: int) -> list[int]:
-    """Which bits of a filter stand for a text: one hash of 128 bits, split and stepped."""
+    # One hash of 128 bits, split and stepped.
     digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
     first, step = int.from_bytes(digest[:8]), int.from_bytes(digest[8:]) | 1
-    return [(first + turn * step) % size for turn in range(FILTER_HASHES)]
+    return [(first + number * step) % size for number in range(FILTER_HASHES)]
 
 
 _YEAR = r"(?:19[4-9][0-9]|20[0-3][0-9])"
@@ -95,7 +96,7 @@ _KEYBOARD_ROWS = (
     *("abcdefghijklmnopqrstuvwxyz", "01234567890123456789"),
 )
 _SEQUENCE_LENGTHS = (3, 4, 5)
-"""Each longer walk is made of walks of these lengths."""
+"""Longer walks consist of walks of these lengths."""
 _HOMOPHONE_NUMBERS = frozenset(
     {"520", "521", "1314", "168", "518", *(figure * 3 for figure in "0123456789")}
 )
@@ -111,7 +112,7 @@ _MIN_DISTINCT_CHARACTERS = 3
 
 
 def is_common_pattern(text: str) -> bool:
-    """Whether a text in lower case is nothing but a pattern."""
+    """Return whether a text in lower case is nothing but a pattern."""
     return (
         _is_date_or_mobile(text)
         or len(set(text)) < _MIN_DISTINCT_CHARACTERS
@@ -121,17 +122,15 @@ def is_common_pattern(text: str) -> bool:
 
 
 def _is_date_or_mobile(text: str) -> bool:
-    """Whether a text is a year or a date, or has the form of a mobile number."""
     return bool(_DATE.fullmatch(text) or _MOBILE.fullmatch(text))
 
 
 def repeated_unit(text: str) -> str:
-    """The shortest piece that a text is made of by repeating it; the text itself when of none."""
+    """Return the shortest piece that repeats to form the text; the text itself if none does."""
     return text[: (text + text).index(text, 1)]
 
 
 def _is_chain_of_sequences(text: str) -> bool:
-    """Whether a text falls into walks over the keyboard, runs and numbers that sound like words."""
     reached = {0}
     for start in range(len(text)):
         if start in reached:
@@ -141,13 +140,13 @@ def _is_chain_of_sequences(text: str) -> bool:
 
 
 MAX_PASSWORD_BYTES = 1024
-"""What is hashed at most; whatever is taken is hashed whole, so it verifies (security P1, P2)."""
+"""The maximum that is hashed, always as a whole (security P1, P2)."""
 
-# A word with up to four figures or signs on each side, as people add when they are asked to.
+# A word with up to four digits or symbols on each side, as people add when required to.
 _PADDED_WORD = re.compile(r"[^a-z]{0,4}([a-z]{5,})[^a-z]{0,4}")
-# A word, or initials, and a longer number, either of them first.
+# A word, or initials, and a longer number, in either order.
 _WORD_AND_NUMBER = re.compile(r"([a-z]+)[^a-z0-9]?([0-9]{4,})|([0-9]{4,})[^a-z0-9]?([a-z]+)")
-# Letters that people write as figures and signs; the last of them may be what the word ends with.
+# Letters written as digits and symbols; the last letter may end the word.
 _LEET_WORD = re.compile(r"([a-z@4301!$57]{5,}[a-z])[^a-z]{0,4}")
 _LEET_TO_LETTERS = str.maketrans("@4301!$57", "aaeoiisst")
 _MIN_LETTERS = 4
@@ -158,7 +157,7 @@ _MIN_CHINESE_WORD_CHARACTERS = 2
 
 
 class PasswordPolicy:
-    """Refuses passwords that are guessed early."""
+    """Rejects passwords that are easy to guess."""
 
     def __init__(self, common: CommonPasswordFilter, rules: PasswordRules) -> None:
         self._common = common
@@ -166,11 +165,11 @@ class PasswordPolicy:
         self._context_words = rules.context_words
 
     def check(self, password: str, *words: str) -> None:
-        """Looks at a new password.
+        """Check a new password.
 
         Args:
-            password: as it came.
-            words: what is known of the account, as its name, number and address.
+            password: as received.
+            words: what is known about the account: name, phone number, address.
 
         Raises:
             InvalidField: longer than 1,024 bytes, or not Unicode.
@@ -190,16 +189,15 @@ class PasswordPolicy:
                 raise WeakPassword
 
     def _is_built_from(self, words: set[str], lower: str) -> bool:
-        """Whether what is left without the words would not do as a password of its own."""
+        # What is left without the words must be good enough as a password.
         rest = lower
         for word in sorted(words, key=len, reverse=True):
             if len(word) >= (
                 _MIN_WORD_CHARACTERS if word.isascii() else _MIN_CHINESE_WORD_CHARACTERS
             ):
                 rest = rest.replace(word, "")
-        is_too_short = (
-            len(rest.encode()) < self._min_characters
-        )  # a Chinese character is worth three
+        # A Chinese character counts as three.
+        is_too_short = len(rest.encode()) < self._min_characters
         return rest != lower and (is_too_short or self._is_common(rest))
 
     def _is_common(self, lower: str) -> bool:
@@ -209,7 +207,7 @@ class PasswordPolicy:
         )
 
     def _is_word_and_number(self, form: str) -> bool:
-        """Whether a text is a common word, or initials, beside a common number."""
+        # A common word, or initials, next to a common number.
         match = _WORD_AND_NUMBER.fullmatch(form)
         if match is None:
             return False
@@ -222,14 +220,14 @@ class PasswordPolicy:
 
 
 def _fold_lookalikes(text: str) -> str:
-    """A text as letters that look the same in full width, in bold or in circles stand for."""
-    if has_excessive_marks(text):  # no word that is common; to normalise it may take long (X2)
+    # Full-width, bold and circled letters become plain ones.
+    if has_excessive_marks(text):  # no common word, and slow to normalize (X2)
         return text.casefold()
     return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _variants(lower: str) -> Iterator[str]:
-    """The texts that a password stands for: itself, its one piece, undressed, in plain letters."""
+    # Itself, its repeated piece, without padding, without leetspeak.
     yield lower
     yield repeated_unit(lower)
     if match := _PADDED_WORD.fullmatch(lower):
@@ -240,7 +238,7 @@ def _variants(lower: str) -> Iterator[str]:
 
 
 def _size_bytes(password: str) -> int:
-    """As UTF-8; -1 for what a terminal of another encoding made of its bytes."""
+    # -1 for text that a terminal with another encoding produced from bytes.
     try:
         return len(password.encode())
     except UnicodeEncodeError:
@@ -252,11 +250,11 @@ _RESET_PURPOSES = ("own", "reset")
 
 
 class PasswordResets:
-    """Sets passwords.
+    """Resets passwords with a code.
 
-    The new password is hashed before the code is looked at, so an address without an account, a
-    wrong code and a right one take the same time (security E2). What that costs is bounded as it
-    is for signing in: by the pool that hashes (security P5).
+    The new password is hashed before the code is checked, so an address without an account, a wrong
+    code and a right one take the same time (security E2). The pool bounds the cost, as for sign-ins
+    (security P5).
     """
 
     def __init__(
@@ -280,12 +278,12 @@ class PasswordResets:
     async def reset(
         self, email: str, code: str, password: str, origin: ClientOrigin = UNKNOWN_ORIGIN
     ) -> None:
-        """Writes the password of the account that an address is bound to; its sessions end.
+        """Set the password of the account with this address; all its sessions end.
 
         Raises:
-            InvalidField, PasswordTooShort, WeakPassword, Busy: told before the code is looked at.
+            InvalidField, PasswordTooShort, WeakPassword, Busy: before the code is checked.
             WrongCode, AccountCancelled, Banned
-            WeakPassword: it is made of what the account holds; the code serves again.
+            WeakPassword: it contains data of the account; the code stays valid.
         """
         target = self._contact_parser.parse_email(email, "email")
         self._policy.check(password, target.address.partition("@")[0])
@@ -312,7 +310,7 @@ class PasswordResets:
     async def _account_for_code(
         self, tx: Transaction, target: ContactAddress, redeemed: Code
     ) -> Account | AppError:
-        """Whose password a code sets: by its class, and if the address is still theirs (D1)."""
+        # By the purpose of the code, and only if the address still belongs to its owner (D1).
         owner = await find_identity_owner(tx, target.identity_kind, target.key)
         if redeemed.purpose not in _RESET_PURPOSES or owner != redeemed.account_id:
             return WrongCode()
@@ -321,7 +319,7 @@ class PasswordResets:
     async def _set_password(
         self, tx: Transaction, account: Account, target: ContactAddress, hashed: str, now: int
     ) -> None:
-        """Writes the hash; sessions and live codes end, everybody bound is told (security P6)."""
+        # Sessions and codes end, and every bound contact is notified (security P6).
         await set_password_hash(tx, account.id, hashed)
         await delete_sessions(tx, account.id)
         await delete_counters(tx, password_attempts_key(target.key))

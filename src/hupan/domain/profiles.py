@@ -1,4 +1,7 @@
-"""What of an account others see: its own choice, else the server's setting (security D4)."""
+"""Profiles, personal data, privacy, avatars, nicknames and remarks (security D4, U1).
+
+Others see of an account what it chose to show, or the server's default (security D4).
+"""
 
 import re
 from collections.abc import Callable, Collection
@@ -53,7 +56,7 @@ from hupan.store.profiles import (
 
 
 class VisibleFields(Struct, frozen=True):
-    """What is shown; the parts are those of `PrivacyChoice`."""
+    """The fields of `PrivacyChoice` that others see."""
 
     birthday: bool = True
     address: bool = True
@@ -65,7 +68,7 @@ ALL_VISIBLE = VisibleFields()
 
 
 class Privacy:
-    """Keeps what accounts choose. The wire has no endpoint for it; operators set it for them."""
+    """Privacy choices of accounts. The wire has no endpoint for them: operators set them."""
 
     def __init__(self, database: Database, default: VisibleFields) -> None:
         self._database = database
@@ -74,7 +77,7 @@ class Privacy:
     async def update_choice(
         self, account: AccountId, update: Callable[[PrivacyChoice], PrivacyChoice]
     ) -> None:
-        """Makes another choice of the one that an account has, in one change.
+        """Replace the choice of an account by one derived from it, in one transaction.
 
         Raises:
             UnknownUser: there is no such account.
@@ -88,11 +91,10 @@ class Privacy:
         await self._database.run_transaction(change)
 
     async def get_choice(self, account: AccountId) -> PrivacyChoice:
-        """What an account chose."""
         return await get_privacy(self._database, account)
 
     def visible_fields(self, choice: PrivacyChoice) -> VisibleFields:
-        """What others see of an account with this choice."""
+        """Return what others see of an account with this choice."""
         default = self._default
         if choice is DEFAULT_PRIVACY_CHOICE:
             return default
@@ -105,7 +107,7 @@ class Privacy:
 
 
 def hide_private_fields(data: PersonalData, visible: VisibleFields) -> PersonalData:
-    """Personal data without what is not shown."""
+    """Return personal data without the hidden fields."""
     if not visible.birthday:
         data = replace(data, birthday=0)
     if not visible.address:
@@ -117,7 +119,7 @@ MAX_AVATAR_URL_CHARACTERS = 512
 MAX_PORT = 65_535
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# No fragment and no user name can match.
+# Fragments and user names do not match.
 _AVATAR_URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[0-9a-z._-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?",
@@ -132,18 +134,18 @@ _SAFE_IN_QUERY = _SAFE_IN_PATH + "?[]|"
 
 
 def parse_avatar_url(text: str, field: str, hosts: Collection[str] = ()) -> str:
-    """An http or https address of at most 512 characters, written anew from its parts.
+    """Normalize an http or https URL of at most 512 characters.
 
-    The scheme and the host come out in small letters, the port only where it is not the scheme's
-    own, and other than ASCII characters as escapes; the query stays.
+    Scheme and host become lower case, a default port is removed, and non-ASCII characters are
+    escaped; the query stays.
 
     Args:
-        text: the address as it came.
+        text: the URL as received.
         field: its name on the wire.
-        hosts: the hosts that are taken, `*.` before a name for all below it; none for any host.
+        hosts: allowed hosts, `*.` before a name for all its subdomains; empty for any host.
 
     Raises:
-        InvalidField: it is no such address, or carries what could mislead or disturb.
+        InvalidField: it is no such URL, or contains something misleading or harmful.
     """
     parts = _AVATAR_URL.fullmatch(text) if len(text) <= MAX_AVATAR_URL_CHARACTERS else None
     if parts is None or not _is_safe(text):
@@ -163,18 +165,14 @@ def parse_avatar_url(text: str, field: str, hosts: Collection[str] = ()) -> str:
 
 
 def _is_safe(text: str) -> bool:
-    """Whether neither the text nor what its escapes stand for hides or disturbs."""
     if not is_clean(text) or _UNSAFE_IN_URL.search(text):
         return False
     return is_clean(unquote(text, errors="ignore"))  # escapes may be of another encoding
 
 
 def _normalize_host(host: str) -> str | None:
-    """A host in its one form; None for one that could pass for another.
-
-    Names with `xn--` stand for other scripts, where letters of one look like those of another.
-    Numbers are addresses only in the one form with four parts.
-    """
+    # `xn--` names stand for other scripts, where letters look alike. Numbers are addresses only in
+    # the form with four parts.
     if host.startswith("["):
         return _normalize_ipv6(host[1:-1])
     labels = host.split(".")
@@ -208,13 +206,13 @@ def _is_allowed_host(host: str, hosts: Collection[str]) -> bool:
 
 
 class Profile(Struct, frozen=True):
-    """An account as one viewer sees it; "" and 0 stand for what is not there or not shown.
+    """An account as a viewer sees it; "" and 0 if absent or hidden.
 
     Attributes:
-        days_in_a_row: of the run of days online that has not been broken yet.
-        last_active_at: unix seconds.
-        country: where it last signed in.
-        remark: what the viewer noted about it; None for a viewer without a session.
+        days_in_a_row: the current streak of days online.
+        last_active_at: in unix seconds.
+        country: of the last sign-in.
+        remark: the viewer's remark; None for a viewer without a session.
     """
 
     account: PublicAccount
@@ -227,7 +225,7 @@ class Profile(Struct, frozen=True):
 
 
 class Profiles:
-    """Shows accounts."""
+    """Profiles of accounts as others see them."""
 
     def __init__(
         self, database: Database, clock: Clock, calendar: DayCalendar, privacy: Privacy
@@ -238,14 +236,14 @@ class Profiles:
         self._privacy = privacy
 
     async def show(self, user_id: str, viewer: Viewer | None) -> Profile:
-        """The side of an account that a viewer may see; its owner sees all (security D4).
+        """Return what a viewer may see of an account; its owner sees everything (security D4).
 
         Args:
             user_id: the account's id as clients write it.
-            viewer: who looks; None for somebody without a session.
+            viewer: None for a viewer without a session.
 
         Raises:
-            UnknownUser: nobody has this id.
+            UnknownUser: no account has this id.
             Banned: the account is banned (wire.md 2, 7100).
         """
         found = await find_profile_view(self._database, parse_account_id(user_id))
@@ -273,27 +271,27 @@ class Profiles:
     async def _remark(self, account: AccountId, viewer: Viewer | None) -> Remark | None:
         if viewer is None:
             return None
-        if not viewer.has_remarks:  # as most: one read less
+        if not viewer.has_remarks:  # the usual case: saves a read
             return NO_REMARK
         return await find_remark(self._database, viewer.id, account) or NO_REMARK
 
 
 MAX_REMARKS = 5_000
 MAX_TOTAL_REMARK_CHARACTERS = 250_000
-"""Of all remarks of one account together, 50 for each: at most 1 MB (security X5)."""
+"""Of all remarks of an account together, 50 for each: at most 1 MB (security X5)."""
 MAX_REMARK_NAME_CHARACTERS = 32
 MAX_REMARK_PHONE_CHARACTERS = 64
 MAX_REMARK_FIELDS = 20
 PASTED_NUMBER_PADDING = (
     " \t\u00a0\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
-"""What a list of contacts puts around a number: blanks and marks of its direction."""
+"""What contact lists put around a number: spaces and direction marks."""
 MAX_REMARK_KEY_CHARACTERS = 32
 MAX_REMARK_VALUE_CHARACTERS = 200
 
 
 class RemarkField(Struct, frozen=True):
-    """One further thing that is noted."""
+    """An additional key and value of a remark."""
 
     key: str
     value: str
@@ -304,19 +302,19 @@ _remark_fields_decoder = msgspec.json.Decoder(list[RemarkField])
 
 
 class Remarks:
-    """Keeps what accounts note; only who noted it ever sees it."""
+    """Private remarks of accounts about others."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def save(self, account: AccountId, friend_id: str, remark: Remark) -> None:
-        """Keeps a remark in place of the one before; one that says nothing is forgotten.
+        """Replace the remark about an account; an empty one is deleted.
 
         Raises:
-            InvalidField: a text cannot be, or the remark is about the account itself.
-            UnknownUser: nobody has the id.
-            TooManyRemarks: the account has as many as are kept.
-            RemarksFull: they are as long as is kept, all together.
+            InvalidField: a text is invalid, or the remark is about the account itself.
+            UnknownUser: no account has this id.
+            TooManyRemarks: the account has the maximum number of remarks.
+            RemarksFull: all remarks together would be too long.
         """
         checked = _validate_remark(remark)
         friend = parse_account_id(friend_id)
@@ -336,7 +334,7 @@ class Remarks:
 async def _write_remark(
     tx: Transaction, account: AccountId, friend: AccountId, remark: Remark
 ) -> None:
-    """Write a remark; what it raises undoes the change."""
+    # An exception rolls the transaction back.
     size = len(remark.name) + len(remark.phone) + len(remark.others)
     change = size - await get_remark_size(tx, account, friend)
     if not await change_remark_size(
@@ -360,17 +358,12 @@ def _validate_remark(remark: Remark) -> Remark:
 
 
 def _strip_pasted_padding(phone: str) -> str:
-    """A number without what a list of contacts puts around it; any other text as it is."""
     number = phone.strip(PASTED_NUMBER_PADDING)
     return number if _PHONE_LIKE.fullmatch(number) else phone
 
 
 def _validate_others(text: str) -> str:
-    """The JSON text of `others` with its two keys alone; "" when nothing is left in it.
-
-    Raises:
-        InvalidField: it is no list of key and value, too long, or holds a text that cannot be.
-    """
+    # Only the keys `key` and `value` are stored; "" if nothing is left.
     if not text.strip():
         return ""
     try:
@@ -393,12 +386,12 @@ def _validate_other(other: RemarkField) -> RemarkField:
 MAX_INTRODUCTION_CHARACTERS = 500
 MAX_PLACE_CHARACTERS = 32
 MIN_BIRTHDAY = -2_208_988_800
-"""1900-01-01 UTC: clients offer the years of birth from there (wire.md 4)."""
+"""1900-01-01 UTC: clients offer years of birth from there (wire.md 4)."""
 _LOCATION_CODE = re.compile("[0-9]{6}|")
 
 
 class PersonalDataUpdate(Struct, frozen=True, kw_only=True):
-    """What shall be saved; None stays as it is, "" and 0 take a value back."""
+    """Fields to change; None leaves a field unchanged, "" and 0 clear it."""
 
     introduction: str | None = None
     gender: int | None = None
@@ -410,10 +403,10 @@ class PersonalDataUpdate(Struct, frozen=True, kw_only=True):
 
 
 class OwnPersonalData(Struct, frozen=True):
-    """What an account tells of itself, as it sees it.
+    """An account's own view of its personal data.
 
     Attributes:
-        saved_at: when it was last saved; when the account was made, if it never was.
+        saved_at: when it was last saved; the registration time if never.
         last_sign_in_at: on any device.
     """
 
@@ -423,14 +416,13 @@ class OwnPersonalData(Struct, frozen=True):
 
 
 class PersonalDataService:
-    """Keeps what accounts tell of themselves."""
+    """Personal data that accounts enter about themselves."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def get(self, account: Account) -> OwnPersonalData:
-        """All of it, also for an account that told nothing yet."""
         data = await get_personal_data(self._database, account.id)
         signed_in_at = await find_last_login(self._database, account.id)
         return OwnPersonalData(
@@ -438,10 +430,10 @@ class PersonalDataService:
         )
 
     async def save(self, account: AccountId, update: PersonalDataUpdate) -> None:
-        """Saves what an edit gives; an empty one changes nothing, not even the time.
+        """Save an update; an empty one changes nothing, not even the time.
 
         Raises:
-            InvalidField: a value cannot be.
+            InvalidField: a value is invalid.
         """
         if update == PersonalDataUpdate():
             return
@@ -464,11 +456,6 @@ class PersonalDataService:
 
 
 def _validate_update(update: PersonalDataUpdate, now: int) -> PersonalDataUpdate:
-    """The edit with its texts in their normal form.
-
-    Raises:
-        InvalidField: a value cannot be.
-    """
     if update.gender is not None and update.gender not in (0, 1, 2, 3):
         raise InvalidField("gender")
     if update.birthday is not None and not MIN_BIRTHDAY <= update.birthday <= now:
@@ -502,7 +489,7 @@ _REWARD_REASONS: dict[EditedField, str] = {"nickname": "首次修改昵称", "av
 
 
 class ProfileEdits:
-    """Changes what accounts are known by."""
+    """Changes nicknames and avatars, and rewards the first change of each."""
 
     def __init__(self, database: Database, coins: Coins, rules: ProfileEditRules) -> None:
         self._database = database
@@ -514,10 +501,10 @@ class ProfileEdits:
         }
 
     async def change_nickname(self, account: AccountId, name: str) -> None:
-        """Gives an account another nickname; its own one changes and counts nothing.
+        """Change a nickname; the current one changes and counts nothing.
 
         Raises:
-            InvalidField: it is no nickname.
+            InvalidField: it is no valid nickname.
         """
         new = parse_nickname(name, "name")
 
@@ -527,10 +514,10 @@ class ProfileEdits:
         await self._database.run_transaction(change)
 
     async def change_avatar(self, account: AccountId, url: str) -> None:
-        """Gives an account another avatar; its own one changes and counts nothing.
+        """Change an avatar; the current one changes and counts nothing.
 
         Raises:
-            InvalidField: it is no address that the server takes for an avatar.
+            InvalidField: it is not an allowed URL.
         """
         new = parse_avatar_url(url, "url", self._avatar_hosts)
 
@@ -542,7 +529,7 @@ class ProfileEdits:
     async def _reward(
         self, tx: Transaction, account: AccountId, field: EditedField, change_count: int | None
     ) -> None:
-        """Rewards the first change; one that the balance has no room for goes on without."""
+        # A full balance does not prevent the change.
         cents = self._reward_cents[field]
         if change_count != 1 or cents == 0:
             return

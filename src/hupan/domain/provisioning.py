@@ -1,4 +1,4 @@
-"""Accounts made to order, with all they have: for the sandbox and for operators."""
+"""Accounts created on request by operators and the sandbox."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -26,11 +26,11 @@ _DEFAULT_BAN_REASON = "违反相关规定"
 
 
 class NewAccount(Struct, frozen=True, kw_only=True):
-    """What an account shall have; "" and 0 leave a thing out.
+    """A requested account; "" and 0 omit a property.
 
     Attributes:
-        vip_days: VIP from now on; below 0 it ended so many days ago.
-        ban_days: banned from now on; a reason without days bans for good.
+        vip_days: VIP from now on; if negative, it ended so many days ago.
+        ban_days: banned from now on; a reason without days bans permanently.
         invited_by: the invitation code of another account.
     """
 
@@ -47,7 +47,7 @@ class NewAccount(Struct, frozen=True, kw_only=True):
 
 
 class ValidatedAccount(Struct, frozen=True):
-    """What was wanted, in the form in which it is kept."""
+    """A request with its values normalized."""
 
     request: NewAccount
     phone: ContactAddress | None
@@ -59,7 +59,7 @@ class ValidatedAccount(Struct, frozen=True):
 
 
 class AccountProvisioner:
-    """Makes accounts to order."""
+    """Creates accounts with everything that was requested."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class AccountProvisioner:
         self._invitations = invitations
 
     async def create(self, request: NewAccount) -> AccountId:
-        """Makes an account; nothing of it if a part cannot be.
+        """Create an account, or nothing if a part of the request is invalid.
 
         Raises:
             The same as `validate` and `insert`.
@@ -89,42 +89,44 @@ class AccountProvisioner:
         return await self._database.run_transaction(lambda tx: self.insert(tx, checked))
 
     async def is_available(self, request: NewAccount) -> bool:
-        """Whether nobody has the number or the address that is wanted.
+        """Return whether the requested phone number and address are free.
 
         Raises:
-            InvalidField: one of them cannot be.
+            InvalidField: one of them is invalid.
         """
-        read = self._parse(request)
+        parsed = self._parse(request)
         owners = [
             await find_identity_owner(self._database, target.identity_kind, target.key)
-            for target in (read.phone, read.email)
+            for target in (parsed.phone, parsed.email)
             if target
         ]
         return not any(owners)
 
     async def validate(self, requests: Sequence[NewAccount]) -> list[ValidatedAccount]:
-        """Reads what is wanted and hashes the passwords, before the change that writes it.
+        """Validate requests and hash their passwords, before the transaction that inserts them.
 
-        A password that several accounts have is hashed once.
+        A password shared by several accounts is hashed once.
 
         Raises:
-            InvalidField: a value cannot be; named as at the sandbox's door.
+            InvalidField: a value is invalid; fields are named as in the sandbox's API.
             Busy: too many passwords wait to be hashed.
         """
-        read = [self._parse(one) for one in requests]
+        accounts = [self._parse(request) for request in requests]
         hashes = {"": ""}
-        for one in requests:
-            if one.password not in hashes:
+        for request in requests:
+            if request.password not in hashes:
                 async with self._passwords.slot(OPERATOR_CLIENT):
-                    hashes[one.password] = await self._passwords.hash(one.password)
-        return [replace(one, password_hash=hashes[one.request.password]) for one in read]
+                    hashes[request.password] = await self._passwords.hash(request.password)
+        return [
+            replace(account, password_hash=hashes[account.request.password]) for account in accounts
+        ]
 
     async def insert(self, tx: Transaction, checked: ValidatedAccount) -> AccountId:
-        """Writes the account and all it shall have.
+        """Insert an account with everything requested.
 
         Raises:
-            PhoneTaken, EmailTaken: it belongs to another account.
-            InvalidField: the invitation code invites nobody.
+            PhoneTaken, EmailTaken: a contact belongs to another account.
+            InvalidField: the invitation code is unknown.
         """
         account = await self._accounts.create(
             tx, phone=checked.phone, email=checked.email, name=checked.name
@@ -138,7 +140,7 @@ class AccountProvisioner:
         return account.id
 
     def _parse(self, request: NewAccount) -> ValidatedAccount:
-        """All but the password, which takes long."""
+        # Without the password, which takes long to hash.
         return ValidatedAccount(
             request=request,
             phone=self._contact_parser.parse_phone(request.phone, "phone")
@@ -184,10 +186,10 @@ class AccountProvisioner:
 
 
 def parse_coins(coins: Decimal, field: str) -> int:
-    """Coins as hundredths.
+    """Convert coins to hundredths.
 
     Raises:
-        InvalidField: below zero, too many, or with more than two decimals.
+        InvalidField: negative, too many, or with more than two decimals.
     """
     if not coins.is_finite() or not 0 <= coins <= MAX_BALANCE_CENTS:
         raise InvalidField(field)
@@ -205,7 +207,7 @@ class SandboxAccount(Struct, frozen=True):
 
 
 class SandboxAccounts:
-    """Makes accounts and signs them in."""
+    """Creates accounts and signs them in."""
 
     def __init__(
         self, database: Database, provisioning: AccountProvisioner, sessions: Sessions
@@ -215,33 +217,33 @@ class SandboxAccounts:
         self._sessions = sessions
 
     async def is_available(self, request: NewAccount) -> bool:
-        """Whether nobody has the number or the address that is wanted.
+        """Return whether the requested phone number and address are free.
 
         Raises:
-            InvalidField: one of them cannot be.
+            InvalidField: one of them is invalid.
         """
         return await self._provisioning.is_available(request)
 
     async def create(self, request: NewAccount, device: Device) -> SandboxAccount:
-        """Makes an account and signs it in on a device, in one change.
+        """Create an account and sign it in on a device, in one transaction.
 
         Raises:
-            The same as `Provisioning.create`.
+            The same as `AccountProvisioner.create`.
         """
         return (await self.create_all([request], device))[0]
 
     async def create_all(
         self, requests: Sequence[NewAccount], device: Device
     ) -> list[SandboxAccount]:
-        """Makes accounts and signs each in; all of them or none.
+        """Create accounts and sign each in; all of them or none.
 
         Raises:
-            The same as `Provisioning.create`.
+            The same as `AccountProvisioner.create`.
         """
-        checked = await self._provisioning.validate(requests)
+        validated = await self._provisioning.validate(requests)
 
         async def change(tx: Transaction) -> list[SandboxAccount]:
-            return [await self._create_signed_in(tx, one, device) for one in checked]
+            return [await self._create_signed_in(tx, account, device) for account in validated]
 
         return await self._database.run_transaction(change)
 

@@ -1,7 +1,7 @@
-"""Undoing a change of a phone number or an address, for operators (security A2).
+"""Account recovery by operators: undo of contact changes, contact and password reset (A2, A6).
 
-Whatever is done is told to all that is, or was, bound (security A2). An operator starts a reset of
-a password and never sees nor sets one, nor a token (security Z6). docs/decisions/0031.
+Every action is reported to all contacts that are, or were, bound (security A2). An operator starts
+a password reset, but never sees or sets a password or a token (security Z6, decision 0031).
 """
 
 from msgspec import Struct
@@ -42,11 +42,11 @@ from hupan.store.sessions import (
 )
 
 PURGE_BATCH_SIZE = 500
-"""Rows that one change deletes."""
+"""Rows deleted per transaction."""
 
 
 class ContactUndo:
-    """Gives an account back what was bound before somebody changed it."""
+    """Restores contacts as they were before a change."""
 
     def __init__(
         self, database: Database, clock: Clock, notices: NoticeQueue, rules: ContactRules
@@ -57,19 +57,19 @@ class ContactUndo:
         self._undo_seconds = rules.undo_seconds
 
     async def list_changes(self, account: AccountId) -> list[ContactChange]:
-        """The changes of an account that are still kept, newest first."""
+        """Return the stored changes of an account, newest first."""
         return await list_contact_changes(self._database, account)
 
     async def undo(self, account: AccountId, number: int) -> None:
-        """Restores what was bound before a change, and so undoes later ones of the same channel.
+        """Restore the contact before a change; this also undoes later changes of the channel.
 
-        Every session ends: the change itself ended all but the one that made it. The password
-        is forgotten, for it may have been reset through the address that is undone.
+        All sessions end: the change itself spared the one that made it. The password is removed,
+        because it may have been reset through the address that is undone.
 
         Raises:
             UnknownUser: there is no such account.
             TooLateToUndo: there is no such change, it was undone, or is too old.
-            PhoneTaken, EmailTaken: what was bound belongs to another account by now.
+            PhoneTaken, EmailTaken: the old contact belongs to another account now.
         """
 
         async def change(tx: Transaction) -> None:
@@ -82,7 +82,7 @@ class ContactUndo:
         self._notices.flush()
 
     async def purge_expired(self) -> None:
-        """Forgets changes, and the numbers in them, that can no longer be undone."""
+        """Delete changes, and the contacts in them, that can no longer be undone."""
         until = int(self._clock.now()) - self._undo_seconds
         while await self._database.run_transaction(
             lambda tx: purge_contact_changes(tx, until, PURGE_BATCH_SIZE)
@@ -118,19 +118,19 @@ SIGNED_OUT_NOTICE = "notice-signed-out"
 
 
 class LastContact(Exception):
-    """The account would have nothing left to sign in with (security A6)."""
+    """The account would have no contact left to sign in with (security A6)."""
 
 
 class NothingToResetBy(Exception):
-    """No address is bound that a code could go to."""
+    """No address is bound that a code could be sent to."""
 
 
 class PasswordResetStart(Struct, frozen=True):
-    """What was done about a password.
+    """The result of starting a password reset.
 
     Attributes:
-        removed: whether there was one that opens nothing any more.
-        sent: whether a code to set a new one is on its way.
+        removed: whether an old password was removed.
+        sent: whether a code to set a new one was enqueued.
     """
 
     removed: bool
@@ -138,7 +138,7 @@ class PasswordResetStart(Struct, frozen=True):
 
 
 class AccountRecovery:
-    """Changes what an account is signed in with, by an operator's hand."""
+    """Sets contacts, starts password resets and ends sessions for operators."""
 
     def __init__(
         self,
@@ -159,15 +159,15 @@ class AccountRecovery:
     async def set_contact(
         self, account_id: AccountId, channel: Channel, target: ContactAddress | None
     ) -> None:
-        """Binds a number or an address in the place of the one that is bound, or takes it away.
+        """Bind, replace or remove a contact.
 
-        All sessions end: somebody else may hold what was lost. It can be undone like a change that
-        the owner made. What is bound already, to the letter, changes nothing.
+        All sessions end, because somebody else may have the lost contact. The change can be undone
+        like one made by the owner. Setting exactly what is bound changes nothing.
 
         Raises:
             UnknownUser: there is no such account.
             PhoneTaken, EmailTaken: it belongs to another account.
-            LastContact: it would leave nothing to sign in with.
+            LastContact: the account would have no contact to sign in with.
         """
 
         async def change(tx: Transaction) -> None:
@@ -179,11 +179,11 @@ class AccountRecovery:
         self._notices.flush()
 
     async def start_reset(self, account_id: AccountId, *, remove: bool) -> PasswordResetStart:
-        """Sends the code that sets a new password to the address that is bound.
+        """Send a code to the bound address with which the owner sets a new password.
 
         Args:
-            account_id: whose password it is.
-            remove: whether the old one shall open nothing any more; then all sessions end, too.
+            account_id: the account.
+            remove: remove the old password and end all sessions.
 
         Raises:
             UnknownUser: there is no such account.
@@ -206,14 +206,14 @@ class AccountRecovery:
         return done
 
     async def list_sessions(self, account: AccountId) -> list[SessionSummary]:
-        """The live sessions of an account, the newest first."""
+        """Return the live sessions of an account, newest first."""
         signed_in_after, used_after = self._policy.cutoffs(int(self._clock.now()))
         return await list_session_summaries(
             self._database, account, signed_in_after=signed_in_after, used_after=used_after
         )
 
     async def sign_out(self, account_id: AccountId, number: int | None) -> int:
-        """Ends one session by its number, or all; gives how many ended.
+        """End one session by its number, or all; return how many ended.
 
         Raises:
             UnknownUser: there is no such account.
@@ -266,7 +266,7 @@ class AccountRecovery:
     async def _send_reset(
         self, tx: Transaction, account: Account, address: ContactAddress, now: int
     ) -> None:
-        """The code goes to the address alone; whatever else is bound is told."""
+        # Only the address gets the code; all other contacts get a notice.
         code = await self._codes.issue(tx, address, "reset", account.id, now)
         expires_at = now + self._codes.lifetime_seconds
         await self._outbox.enqueue_code(tx, address, "reset", code, now=now, expires_at=expires_at)

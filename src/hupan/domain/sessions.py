@@ -1,8 +1,9 @@
-"""Tokens: 8-4-4-4-12 lower-case hex (wire.md 5); only a hash is stored (security T1, T2).
+"""Sessions and their tokens: create, validate and revoke (security T1-T5, T8).
 
-A token carries its account's id, so that a session is found beside its account in one read. To
-fit both into 128 bits, the id's 32 bits are masked by a keyed hash of the 96 random ones: whoever
-does not hold the server's key sees 128 random bits. Decision 0005 tells why.
+A token is 8-4-4-4-12 lower-case hex (wire.md 5); only its hash is stored (security T1, T2). It
+carries the account id, so that session and account are found together in one read. To fit both into
+128 bits, the id's 32 bits are masked by a keyed hash of the 96 random bits: without the server's
+key the token looks like 128 random bits (decision 0005).
 """
 
 import hashlib
@@ -13,11 +14,10 @@ from msgspec import Struct
 
 from hupan.clock import Clock
 from hupan.crypto import SecretBox, sha256_digest
-from hupan.domain import text
 from hupan.domain.contacts import bound_contact
 from hupan.domain.outbox import SESSION_ENDED_NOTICE, NoticeQueue
 from hupan.domain.timekeeping import DayCalendar
-from hupan.errors import Banned, NotSignedIn
+from hupan.errors import Banned, InvalidField, NotSignedIn
 from hupan.model import Account, AccountId, Caller, Session, StoreUnavailable, Viewer
 from hupan.rng import RandomSource
 from hupan.rules import SessionPolicy
@@ -43,7 +43,7 @@ _MASK_BYTES = 4
 
 
 class Tokens:
-    """Makes tokens and reads the account out of them."""
+    """Creates tokens and reads the account id from them."""
 
     def __init__(self, secret_box: SecretBox, random_source: RandomSource) -> None:
         self._keyed_hash = hashlib.blake2b(
@@ -52,16 +52,16 @@ class Tokens:
         self._random_source = random_source
 
     def make(self, account: AccountId) -> str:
-        """A token for an account's new session."""
+        """Create a token for a new session."""
         chosen = self._random_source.token_bytes(_RANDOM_BYTES)
         masked = (account ^ self._mask(chosen)).to_bytes(_MASK_BYTES)
         text = (chosen + masked).hex()
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def account_of(self, token: str) -> AccountId | None:
-        """The account whose token this would be; None when it has not the shape of a token.
+        """Return the account that a token would belong to; None if it is malformed.
 
-        Whether the token is one, only the stored hash tells.
+        Only the stored hash proves that a token is valid.
         """
         if not _TOKEN_FORMAT.fullmatch(token):
             return None
@@ -76,17 +76,21 @@ class Tokens:
 
 
 MAX_KNOWN_DEVICES = 50
-"""Devices that an account is known to use, or one for each session where more are allowed.
+"""Known devices per account, or one per session where more sessions are allowed.
 
-Of more, those that signed in longest ago are forgotten: their wrong tries count as a stranger's."""
+Those that signed in longest ago are dropped: their wrong attempts count as a stranger's.
+"""
+MAX_DEVICE_ID_CHARACTERS = 1024
+MAX_STORED_DEVICE_CHARACTERS = 128
+_DEVICE_TEXT = re.compile("[^\0-\x1f\x7f-\x9f\ud800-\udfff]*")
 _log = logging.getLogger("hupan.sessions")
 
 
 class Device(Struct, frozen=True):
-    """What somebody signs in on; id and platform are its own word, untrusted (security T8).
+    """The client's device; id and platform come from the client, untrusted (security T8).
 
     Attributes:
-        country: where its address lies, "" when that is not known.
+        country: of the client's address, "" if unknown.
     """
 
     id: str
@@ -95,17 +99,56 @@ class Device(Struct, frozen=True):
 
 
 def parse_device(device_id: str, platform: str, country: str = "") -> Device:
-    """Reads a device from the wire.
+    """Validate a device from the wire.
 
     Raises:
-        InvalidField: deviceId is too long, or it or platform holds what no log could show.
+        InvalidField: deviceId is too long, or it or platform cannot be logged.
     """
-    kept_id = text.parse_device_id(device_id, "deviceId")
-    return Device(kept_id, text.parse_platform(platform, "platform"), country)
+    kept_id = parse_device_id(device_id, "deviceId")
+    return Device(kept_id, parse_platform(platform, "platform"), country)
+
+
+def parse_device_text(text: str, field: str) -> str:
+    """Validate text from a client about its device: opaque, but without unloggable characters.
+
+    Raises:
+        InvalidField: it contains control characters or surrogates.
+    """
+    if not _DEVICE_TEXT.fullmatch(text):
+        raise InvalidField(field)
+    return text
+
+
+def parse_device_id(text: str, field: str) -> str:
+    """Return a device id as stored and shown: unchanged up to 128 characters, otherwise its hash.
+
+    The result is itself an id of the device, so that a client may send it back.
+
+    Raises:
+        InvalidField: it exceeds 1,024 characters, or `parse_device_text` rejects it.
+    """
+    if len(text) > MAX_DEVICE_ID_CHARACTERS:
+        raise InvalidField(field)
+    opaque = parse_device_text(text, field)
+    return hash_device_id(opaque) if len(opaque) > MAX_STORED_DEVICE_CHARACTERS else opaque
+
+
+def hash_device_id(long_id: str) -> str:
+    """Return what replaces an id that is too long to store."""
+    return f"sha256:{hashlib.sha256(long_id.encode()).hexdigest()}"
+
+
+def parse_platform(text: str, field: str) -> str:
+    """Return the first 128 characters of a device's platform.
+
+    Raises:
+        InvalidField: `parse_device_text` rejects it.
+    """
+    return parse_device_text(text[:MAX_STORED_DEVICE_CHARACTERS], field)
 
 
 class Sessions:
-    """Knows who calls."""
+    """Creates, validates and revokes sessions."""
 
     def __init__(
         self,
@@ -124,27 +167,27 @@ class Sessions:
         self._notices = notices
 
     def account_of(self, token: str) -> AccountId | None:
-        """The account whose token this would be; asks no store, so it proves nothing."""
+        """Return the account that a token would belong to; proves nothing, without a read."""
         return self._tokens.account_of(token)
 
     async def get(self, token: str) -> Caller:
-        """Who calls with a token.
+        """Return the caller with a token.
 
         Raises:
             NotSignedIn: no live session has this token.
-            Banned: its account is banned.
+            Banned: the account is banned.
         """
         account, token_hash = self._session_key(token)
         caller = await find_caller(self._database, account, token_hash)
         if caller is None:
             raise NotSignedIn
         now = self._clock.now()
-        if not self._check_is_recorded_today(caller.session, caller.account, now):
+        if not self._check_and_is_recorded(caller.session, caller.account, now):
             await self._record_use(account, token_hash, now)
         return caller
 
     async def get_viewer(self, token: str) -> Viewer:
-        """The same for who looks at others: reads less and takes as much.
+        """Like `get`, but read only what profile views need.
 
         Raises:
             NotSignedIn, Banned: as above.
@@ -154,14 +197,14 @@ class Sessions:
         if viewer is None:
             raise NotSignedIn
         now = self._clock.now()
-        if not self._check_is_recorded_today(viewer, viewer, now):
+        if not self._check_and_is_recorded(viewer, viewer, now):
             await self._record_use(account, token_hash, now)
         return viewer
 
     async def open(self, tx: Transaction, account: AccountId, device: Device) -> str:
-        """Opens a session on a device and gives its token; the device's old session ends.
+        """Open a session on a device and return its token; the device's old session ends.
 
-        So does the oldest of the account's sessions when it has too many (security T4).
+        If the account has too many sessions, the oldest ends too (security T4).
         """
         token = self._tokens.make(account)
         now = int(self._clock.now())
@@ -175,22 +218,19 @@ class Sessions:
         return token
 
     async def logout(self, session: Session) -> None:
-        """Ends the session that the request came with, whatever else it names (security T5)."""
+        """End the session of the request, whatever else the request names (security T5)."""
         now = int(self._clock.now())
         await self._database.run_transaction(lambda tx: log_out_session(tx, session, now))
 
     async def was_logged_out(self, token: str) -> bool:
-        """Whether a token signed out within the last days."""
+        """Return whether a token was logged out within the last days."""
         account = self._tokens.account_of(token)
         return account is not None and await is_logged_out(
             self._database, account, sha256_digest(token)
         )
 
     async def _end_oldest(self, tx: Transaction, account_id: AccountId, now: int) -> None:
-        """Ends the oldest sessions above the bound; expired ones do not count.
-
-        The owner is told by e-mail, or by SMS when there is no address.
-        """
+        # Expired sessions do not count. The owner is notified by e-mail, else by SMS.
         signed_in_until, used_until = self._policy.cutoffs(now)
         await delete_expired_sessions(
             tx, account_id, signed_in_until=signed_in_until, used_until=used_until
@@ -203,24 +243,16 @@ class Sessions:
             await self._notices.enqueue(tx, [recipient], SESSION_ENDED_NOTICE, now=now)
 
     def _session_key(self, token: str) -> tuple[AccountId, bytes]:
-        """The key of the session that a token would have opened.
-
-        Raises:
-            NotSignedIn: it has not the shape of one.
-        """
         account = self._tokens.account_of(token)
         if account is None:
             raise NotSignedIn
         return account, sha256_digest(token)
 
-    def _check_is_recorded_today(
+    def _check_and_is_recorded(
         self, session: Session | Viewer, account: Account | Viewer, now: float
     ) -> bool:
-        """Whether the day is counted and the session's use noted: then a request writes nothing.
-
-        Raises:
-            NotSignedIn, Banned: it may not be used.
-        """
+        # Raises, or returns whether the day online and the use of the session are recorded. Both in
+        # one method, because every request calls it.
         if self._policy.has_expired(session, now):
             raise NotSignedIn
         if account.banned_until > now:
@@ -230,11 +262,10 @@ class Sessions:
         return session.last_used_at >= self._calendar.day_start(now)
 
     async def _record_use(self, account: AccountId, token_hash: bytes, now: float) -> None:
-        """Counts the day at its first request, and says that the session was used that day."""
         today = self._calendar.today(now)
         try:
             await self._database.run_transaction(
                 lambda tx: record_active_day(tx, account, token_hash, today, int(now))
             )
         except StoreUnavailable:
-            _log.warning("a day online was not counted")  # reading goes on (security R03)
+            _log.warning("a day online was not counted")  # the request continues (security R03)

@@ -1,6 +1,5 @@
-"""Rules for the text that people write (security U5, X2, wire.md 4 edit-nickname)."""
+"""Validation and normalization of user-written text (security U5, X2; wire.md 4)."""
 
-import hashlib
 import re
 import unicodedata
 
@@ -9,30 +8,28 @@ from hupan.errors import InvalidField
 MAX_NICKNAME_CHARACTERS = 32
 MAX_CONSECUTIVE_MARKS = 3
 MAX_CONSECUTIVE_TALL_MARKS = 4
-MAX_DEVICE_ID_CHARACTERS = 1024
-MAX_STORED_DEVICE_CHARACTERS = 128
 MAX_BYTES_PER_CHARACTER = 4
 """So a nickname of 32 characters has at most 128 bytes (security U5)."""
 MAX_RAW_BYTES_PER_CHARACTER = 12
 """Decomposed text has at most three times the bytes of its normal form (é, 각, ᾂ)."""
 MAX_CONSECUTIVE_RAW_MARKS = 8
-"""A character takes up to three marks into itself; to sort a run costs its length squared (X2)."""
+"""A character combines with up to three marks; sorting a run costs its length squared (X2)."""
 
 _ZWJ = "\u200d"
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MARK_CATEGORIES = frozenset({"Mn", "Me", "Mc"})
-# Visible ASCII, blanks and Chinese characters: a text of these alone is clean, in its normal form
-# and as long as it seems. Most texts are, and to look at each character takes ten times as long.
+# Visible ASCII, spaces and Chinese characters: text of these alone is clean, normalized, and as
+# long as it looks. Most texts are, and checking each character takes ten times as long.
 PLAIN_TEXT = re.compile("[ -~\u3400-\u4dbf\u4e00-\u9fff]*")
-# Blank to the eye, though of a category that is not refused as a whole.
+# Invisible, though not all of their category is forbidden.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc"
     "\U0001d159\U000e0100-\U000e01ef]"
 )
 _EMOJI_PLANE = "\U0001f000-\U0001faff"
-# Two versions of Python know different versions of Unicode. Emoji and ideographs (Chinese in the
-# planes 2 and 3, Tangut, Khitan, Nushu) are taken where the tables do not know them yet, so that
-# all nodes of a store decide alike; none of them is ever changed by NFC.
+# Python versions have different versions of Unicode. Emoji and ideographs (Chinese in planes 2 and
+# 3, Tangut, Khitan, Nushu) are accepted even if unassigned, so that all nodes of a store decide
+# alike; NFC changes none of them.
 _RECENT_CODE_POINTS = re.compile(
     f"[{_EMOJI_PLANE}\U00017000-\U00018dff\U0001b170-\U0001b2ff"
     "\U00020000-\U0002fffd\U00030000-\U0003fffd]"
@@ -55,9 +52,9 @@ _SCRIPT_JOINER = (
     f"(?<=[{_VIRAMA}])[\u200c\u200d]|(?<=[{_JOINER_SCRIPTS}])[\u200c\u200d](?=[{_JOINER_SCRIPTS}])"
 )
 _SCRIPT_JOINERS = re.compile(_SCRIPT_JOINER)
-# What is unseen by itself and has a place: within the flag of a region, behind what can be drawn
-# as text or as a picture, between the parts of a picture, behind a Chinese character, and where
-# the spelling of a script needs it.
+# Invisible characters where they belong: within the flag of a region, after what can be drawn as
+# text or emoji, between the parts of an emoji, after a Chinese character, and where a script needs
+# them for spelling.
 _ALLOWED_INVISIBLE = "|".join(
     (
         "(?<=\U0001f3f4)[\U000e0020-\U000e007e]{1,8}\U000e007f",
@@ -69,22 +66,21 @@ _ALLOWED_INVISIBLE = "|".join(
     )
 )
 _ALLOWED_INVISIBLES = re.compile(_ALLOWED_INVISIBLE)
-# What comes along when a text is pasted, and is not seen: dropped where a text has many lines.
+# Invisible characters that come with pasted text: removed from paragraphs.
 _PASTED_INVISIBLES = re.compile(
     f"({_ALLOWED_INVISIBLE})|[\t\u00ad\u061c\u180e\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]"
 )
-# Marks of scripts that pile up more of them than others: Hebrew, Tibetan, Burmese, Tai Tham.
+# Marks of scripts that stack more of them than others: Hebrew, Tibetan, Burmese, Tai Tham.
 _TALL_SCRIPT_MARK = re.compile(
     "[\u0591-\u05c7\u0f18-\u0fc6\u102b-\u109d\u1a55-\u1a7f\ua9e5\uaa7b-\uaa7d]"
 )
-_DEVICE_TEXT = re.compile("[^\0-\x1f\x7f-\x9f\ud800-\udfff]*")
 
 
 def parse_nickname(text: str, field: str) -> str:
-    """A nickname in its normal form: NFC, trimmed, 1 to 32 visible characters, 128 bytes.
+    """Normalize a nickname: NFC, trimmed, 1 to 32 visible characters, 128 bytes.
 
     Raises:
-        InvalidField: it is empty, too long, or holds characters that hide or disturb.
+        InvalidField: it is empty, too long, or contains forbidden characters.
     """
     name = parse_line(text, field, max_characters=MAX_NICKNAME_CHARACTERS)
     if visible_length(name) == 0:
@@ -93,10 +89,10 @@ def parse_nickname(text: str, field: str) -> str:
 
 
 def parse_line(text: str, field: str, *, max_characters: int) -> str:
-    """One line in its normal form, NFC and trimmed; it may be empty.
+    """Normalize one line: NFC, trimmed; it may be empty.
 
     Raises:
-        InvalidField: it is too long, or holds characters that hide or disturb.
+        InvalidField: it is too long, or contains forbidden characters.
     """
     normal = normalize(text, field, max_characters=max_characters)
     if _is_too_long(normal, max_characters) or not is_clean(normal):
@@ -105,13 +101,13 @@ def parse_line(text: str, field: str, *, max_characters: int) -> str:
 
 
 def parse_paragraph(text: str, field: str, *, max_characters: int) -> str:
-    r"""Lines with `\n` between, in their normal form, NFC and trimmed; they may be empty.
+    r"""Normalize lines separated by `\n`: NFC, trimmed; they may be empty.
 
-    Tabs, zero-width characters and marks of direction come along with what is pasted; they are
-    dropped, unless they have a place where they stand.
+    Tabs, zero-width characters and direction marks often come with pasted text; they are removed
+    unless they belong where they are.
 
     Raises:
-        InvalidField: it is too long, or holds characters that hide or disturb.
+        InvalidField: it is too long, or contains forbidden characters.
     """
     check_size(text, field, max_characters=max_characters)
     if not PLAIN_TEXT.fullmatch(text):
@@ -123,20 +119,32 @@ def parse_paragraph(text: str, field: str, *, max_characters: int) -> str:
     return normal
 
 
-def normalize(text: str, field: str, *, max_characters: int) -> str:
-    """A text in NFC and trimmed; see `composed`.
+def parse_short_line(text: str, field: str, *, min_characters: int = 0, max_characters: int) -> str:
+    """Normalize one line as `parse_line` does, but count code points.
 
     Raises:
-        InvalidField: nothing as long may become a text of so many characters.
+        InvalidField: it is too short, too long, or contains forbidden characters.
+    """
+    line = normalize(text, field, max_characters=max_characters)
+    if not min_characters <= len(line) <= max_characters or not is_clean(line):
+        raise InvalidField(field)
+    return line
+
+
+def normalize(text: str, field: str, *, max_characters: int) -> str:
+    """Return a text in NFC and trimmed; see `normalize_nfc`.
+
+    Raises:
+        InvalidField: it is too long for any text of `max_characters`.
     """
     return normalize_nfc(text.strip(), field, max_characters=max_characters).strip()
 
 
 def normalize_nfc(text: str, field: str, *, max_characters: int) -> str:
-    """A text in NFC; its size and its runs of marks are looked at before (security X2).
+    """Return a text in NFC; its size and runs of marks are checked first (security X2).
 
     Raises:
-        InvalidField: nothing as long may become a text of so many characters.
+        InvalidField: it is too long for any text of `max_characters`.
     """
     check_size(text, field, max_characters=max_characters)
     if PLAIN_TEXT.fullmatch(text):
@@ -147,10 +155,10 @@ def normalize_nfc(text: str, field: str, *, max_characters: int) -> str:
 
 
 def check_size(text: str, field: str, *, max_characters: int) -> None:
-    """Refuses what is too long for its normal form to be short enough (security X2).
+    """Reject a text whose normal form cannot be short enough (security X2).
 
     Raises:
-        InvalidField: it is.
+        InvalidField: it is too long.
     """
     max_bytes = max_characters * MAX_RAW_BYTES_PER_CHARACTER
     if len(text) > max_bytes or _size_bytes(text) > max_bytes:
@@ -158,7 +166,7 @@ def check_size(text: str, field: str, *, max_characters: int) -> None:
 
 
 def has_excessive_marks(text: str) -> bool:
-    """Whether more marks stand in a row than any script has: to normalise them may take long."""
+    """Return whether a text has more marks in a row than any script: slow to normalize."""
     run = 0
     for character in text:
         if unicodedata.combining(character) or unicodedata.category(character) in _MARK_CATEGORIES:
@@ -170,50 +178,10 @@ def has_excessive_marks(text: str) -> bool:
     return False
 
 
-def parse_device_text(text: str, field: str) -> str:
-    """What a client says of its device: opaque, but without characters that a log cannot show.
-
-    Raises:
-        InvalidField: it holds control characters or halves of characters.
-    """
-    if not _DEVICE_TEXT.fullmatch(text):
-        raise InvalidField(field)
-    return text
-
-
-def parse_device_id(text: str, field: str) -> str:
-    """A device id as it is kept and shown: up to 128 characters as it came, else as its hash.
-
-    What is shown is itself an id of the device, so a client may send that back.
-
-    Raises:
-        InvalidField: it is beyond 1,024 characters, or holds what `device_text` refuses.
-    """
-    if len(text) > MAX_DEVICE_ID_CHARACTERS:
-        raise InvalidField(field)
-    opaque = parse_device_text(text, field)
-    return hash_device_id(opaque) if len(opaque) > MAX_STORED_DEVICE_CHARACTERS else opaque
-
-
-def hash_device_id(long_id: str) -> str:
-    """What stands for an id that is too long to be kept."""
-    return f"sha256:{hashlib.sha256(long_id.encode()).hexdigest()}"
-
-
-def parse_platform(text: str, field: str) -> str:
-    """What a device runs on: its first 128 characters.
-
-    Raises:
-        InvalidField: it holds what `device_text` refuses.
-    """
-    return parse_device_text(text[:MAX_STORED_DEVICE_CHARACTERS], field)
-
-
 def is_clean(text: str) -> bool:
-    """Whether a text is free of control, bidi, private and unseen characters and piled-up marks.
+    """Return whether a text has no control, bidi, private or invisible characters or stacked marks.
 
-    What joins the parts of an emoji, or of a word, may stand within one; a mark needs a character
-    before it.
+    Joiners within an emoji or a word are allowed; a mark must follow a character.
     """
     if PLAIN_TEXT.fullmatch(text):
         return True
@@ -224,21 +192,21 @@ def is_clean(text: str) -> bool:
 
 
 def visible_length(text: str) -> int:
-    """About the number of characters a person sees: marks and joined parts count with their base.
+    """Approximate the number of characters a person sees; marks and joined parts are not counted.
 
-    Blanks alone count as nothing.
+    Whitespace alone counts as nothing.
     """
     if not text.strip():
         return 0
     if PLAIN_TEXT.fullmatch(text):
         return len(text)
-    seen, joined = 0, False
+    count, joined = 0, False
     for character in _SCRIPT_JOINERS.sub("", text):
         if _extends(character):
             joined = joined or character == _ZWJ
         else:
-            seen, joined = seen + (not joined), False
-    return seen
+            count, joined = count + (not joined), False
+    return count
 
 
 def _is_forbidden(character: str) -> bool:
@@ -253,12 +221,11 @@ def _is_too_long(text: str, max_characters: int) -> bool:
 
 
 def _size_bytes(text: str) -> int:
-    """As UTF-8, halves of characters too: they are refused later, by their kind."""
+    # Surrogates count here and are rejected later, by their category.
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _extends(character: str) -> bool:
-    """Whether a character is drawn together with the one before."""
     return (
         character == _ZWJ
         or unicodedata.category(character) in _MARK_CATEGORIES
@@ -272,7 +239,6 @@ def _is_mark(character: str) -> bool:
 
 
 def _has_stacked_marks(text: str) -> bool:
-    """Whether more marks stand above or below a character than its script has."""
     run, is_tall = 0, True
     for character in text:
         if unicodedata.category(character) not in ("Mn", "Me"):

@@ -1,9 +1,11 @@
-"""Days as the server's zone has them: they begin at midnight there (wire.md 5, online_day).
+"""Calendar days, and a clock that never runs behind the store's latest time (security R08, X10).
 
-A machine's clock that leaps ahead by more than an hour is doubted: a running server does not follow
-it until that has lasted for an hour and no process of another machine is sure of another time. A
-server that was down cannot tell a leap from its pause. It follows up to 30 days at once, but purges
-nothing for an hour; more it follows as if it had been running.
+A day begins at midnight in the server's zone (wire.md 5, online_day).
+
+A system clock that leaps ahead by more than an hour is doubted: a running server follows it only
+after the leap has lasted an hour and no process on another machine is sure of another time. A
+server that starts cannot tell a leap from its downtime. It follows up to 30 days at once, but
+purges nothing for an hour; a larger leap is treated as in a running server.
 """
 
 import logging
@@ -31,7 +33,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 class DayCalendar:
-    """Knows which day it is; remembers the day's bounds, for every request asks."""
+    """Tells the current day; caches its bounds, because every request asks."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
@@ -39,7 +41,7 @@ class DayCalendar:
         self._begins = self._ends = 0.0
 
     def today(self, now: float) -> int:
-        """The day of a moment, counted from 1970-01-01.
+        """Return the day of a time, counted from 1970-01-01.
 
         Args:
             now: unix seconds.
@@ -49,12 +51,12 @@ class DayCalendar:
         return self._day
 
     def day_start(self, now: float) -> float:
-        """When the day of a moment began, in unix seconds."""
+        """Return when the day of a time began, in unix seconds."""
         self.today(now)
         return self._begins
 
     def current_streak(self, account: Account | PublicAccount, now: float) -> int:
-        """How many days in a row an account was online, up to today or yesterday."""
+        """Return on how many days in a row an account was online, up to today or yesterday."""
         return account.days_in_a_row if account.last_seen_day >= self.today(now) - 1 else 0
 
     def _load_day(self, now: float) -> None:
@@ -69,27 +71,27 @@ class DayCalendar:
 
 SYNC_SECONDS = 60.0
 POLL_SECONDS = 5.0
-"""How often the machine's clock is looked at; the store is told of a leap at once."""
+"""How often the system clock is checked; a leap is recorded in the store at once."""
 MAX_LAG_SECONDS = 2.0
 MIN_LEAP_DURATION_SECONDS = HOUR_SECONDS
-"""How long a leap must last to be followed."""
+"""How long a leap must last before it is followed."""
 MAX_DOWNTIME_SECONDS = 30 * DAY_SECONDS
-"""For how long a server may have been down, as far as its machine's clock alone says so."""
+"""The longest downtime that is believed on the word of the system clock alone."""
 MIN_PLAUSIBLE_TIME = 1_767_225_600
-"""The year 2026: a time before it comes from a machine whose clock was never set."""
+"""The year 2026: earlier times come from a machine whose clock was never set."""
 _log = logging.getLogger("hupan.clock")
 
 
 @dataclass(frozen=True, slots=True)
 class ClockDoubt:
-    """Why the machine's clock is doubted, and since when.
+    """Why and since when the system clock is doubted.
 
     Attributes:
-        name: what is doubted.
-        since: the counted second at which it began.
-        ahead_seconds: how far the machine's clock was ahead of that count.
-        wall_time: what the machine's clock said.
-        confirmed_time: the latest time that a process without doubt had said.
+        name: kind of the doubt.
+        since: monotonic time at which it began.
+        ahead_seconds: how far the system clock was ahead of monotonic time.
+        wall_time: what the system clock said.
+        confirmed_time: the latest time recorded by a process without doubt.
     """
 
     name: ClockDoubtKind
@@ -100,12 +102,12 @@ class ClockDoubt:
 
 
 class ClockSync:
-    """Keeps the time of one process and of the store together.
+    """Synchronizes the clock of one process with the store.
 
     Args:
         database: the store.
         clock: the process's clock.
-        erase_after_seconds: after which cancelled accounts are erased.
+        erase_after_seconds: the delay before cancelled accounts are erased.
     """
 
     def __init__(
@@ -126,24 +128,22 @@ class ClockSync:
         self._is_contradiction_logged = False
 
     def start(self) -> None:
-        """Begin to keep the time."""
         self._task.start()
 
     async def stop(self) -> None:
-        """End."""
         await self._task.stop()
 
     @property
     def may_purge(self) -> bool:
-        """Whether the time is sure enough to purge and erase what it says has expired."""
+        """Whether the time is reliable enough to purge and erase what has expired."""
         return self._doubt is None or self._doubt.name == "clock-leap"
 
     async def initialize(self, *, trust_clock: bool) -> None:
-        """Take the store's latest time for the earliest there is.
+        """Start no earlier than the store's latest time.
 
         Args:
-            trust_clock: the machine's clock is right, even where it is behind or far ahead: what was
-                promised a time that is still to come ends now, sessions too.
+            trust_clock: the system clock is right even if it is behind or far ahead: whatever was
+                set to end later, such as a session, ends now.
         """
         wall = int(self._clock.now())
         times = await get_clock_state(self._database)
@@ -162,20 +162,20 @@ class ClockSync:
         await self.sync()
 
     async def sync(self) -> None:
-        """Tell the store what time it is, and follow it when it knows of a later one."""
+        """Record the time in the store, and advance to a later time found there."""
         self._clock.advance_to((await self._database.run_transaction(self._sync)).latest)
         self._synced_at = self._clock.monotonic()
         self._log_lag()
 
     async def sync_when_due(self) -> None:
-        """Keep the time once a minute, and at once when a leap begins or ends."""
+        """Synchronize once a minute, and at once when a leap begins or ends."""
         is_leaping = self._doubt is not None and self._doubt.name == "clock-leap"
         is_due = self._clock.monotonic() - self._synced_at >= SYNC_SECONDS
         if is_due or is_leaping != (self._clock.jump_seconds() > 0):
             await self.sync()
 
     async def _trust_clock(self, tx: Transaction, wall: int) -> None:
-        """Ends every doubt in favour of the machine's clock."""
+        # Every doubt ends in favour of the system clock.
         for name in ("clock-leap", "clock-start"):
             await clear_clock_doubt(tx, name)
         if (await get_clock_state(tx)).latest > wall + MAX_LAG_SECONDS:
@@ -185,14 +185,15 @@ class ClockSync:
         times = await get_clock_state(tx)
         await self._update_doubt(tx, times)
         doubt = self._doubt
-        if doubt is None or doubt.name == "clock-leap":  # else the store's time waits
+        if (
+            doubt is None or doubt.name == "clock-leap"
+        ):  # otherwise the store's time does not advance
             await advance_clock(tx, int(self._clock.now()), is_confirmed=doubt is None)
         if doubt is not None:
             await record_clock_doubt(tx, doubt.name, doubt.wall_time)
         return await get_clock_state(tx)
 
     async def _update_doubt(self, tx: Transaction, times: ClockState) -> None:
-        """Begins a doubt, or ends it."""
         clock, leap = self._clock, self._clock.jump_seconds()
         if leap and clock.now() < MIN_PLAUSIBLE_TIME:  # a clock that has just been set
             clock.accept_system_time()
@@ -229,10 +230,10 @@ class ClockSync:
     def _begin_doubt(
         self, name: ClockDoubtKind, times: ClockState, *, lasted: bool = True
     ) -> ClockDoubt:
-        """Begins a doubt; one that a process before had, of the same clock, goes on."""
+        # A doubt that an earlier process had about the same clock continues.
         clock, wall = self._clock, self._clock.system_time()
-        known = times.leap_started if name == "clock-leap" else times.doubtful_start
-        before = wall - known if lasted and known else 0.0
+        started = times.leap_started if name == "clock-leap" else times.doubtful_start
+        before = wall - started if lasted and started else 0.0
         if not 0 <= before < MAX_DOWNTIME_SECONDS:
             before = 0.0
         since = clock.monotonic() - before
@@ -240,11 +241,11 @@ class ClockSync:
         return self._doubt
 
     def _is_confirmed(self, times: ClockState) -> bool:
-        """Whether a process without doubt has about the time of this machine's clock."""
+        # A process without doubt has about the same time as this machine.
         return abs(times.confirmed - self._clock.system_time()) <= MAX_JUMP_SECONDS
 
     def _is_contradicted(self, times: ClockState, doubt: ClockDoubt) -> bool:
-        """Whether a process without doubt goes on with another time, or the clock leapt again."""
+        # A process without doubt continues with another time, or the clock leapt again.
         ahead = self._clock.system_time() - self._clock.monotonic()
         return (
             times.confirmed > doubt.confirmed_time
@@ -263,21 +264,21 @@ class ClockSync:
         self._is_contradiction_logged = False
 
     def _log_lag(self) -> None:
-        """Says once that the machine's clock is behind, and once that it is not any more."""
-        behind = self._clock.system_lag_seconds()
-        if (behind > MAX_LAG_SECONDS) == self._is_lag_logged:
+        # Logs once that the clock is behind, and once that it has caught up.
+        lag = self._clock.system_lag_seconds()
+        if (lag > MAX_LAG_SECONDS) == self._is_lag_logged:
             return
         self._is_lag_logged = not self._is_lag_logged
         if self._is_lag_logged:
             _log.error(
-                "the machine's clock is %d s behind the latest time; going on from there", behind
+                "the machine's clock is %d s behind the latest time; going on from there", lag
             )
         else:
             _log.warning("the machine's clock has caught up")
 
 
 async def load_store_clock(database: Database, clock: SteadyClock | None = None) -> SteadyClock:
-    """A clock with the time that a server of the store has, for who works beside it (X10)."""
+    """Return a clock with the time of the store's servers, for commands (security X10)."""
     clock = clock or SteadyClock()
     times, wall = await get_clock_state(database), clock.system_time()
     is_leaping = (

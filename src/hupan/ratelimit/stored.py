@@ -20,16 +20,18 @@ without an account is answered as if it were sent, and does not leave (E1, decis
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from hupan.addresses import ContactAddress, SmsDestinations, fold_for_limits, number_prefix
 from hupan.errors import AppError, SendingStopped, TooManyTries
 from hupan.metrics import IncrementMetric, ignore_metric
-from hupan.model import Channel, Limit
+from hupan.model import NO_ACCOUNT, AccountId, Channel, Limit
 from hupan.ratelimit.detector import Alarms
 from hupan.rules import DAY_SECONDS, StoredLimits
+from hupan.store.accounts import find_identity_owner, lock_account
 from hupan.store.database import Transaction
 from hupan.store.rate_counters import delete_counters, is_limit_reached, take_back, try_increment
+from hupan.store.sessions import has_device
 
 Value = TypeVar("Value")
 
@@ -130,6 +132,8 @@ class StoredLimiter:
                 await take_back(tx, subject, limit, now)
 
 
+AttemptPurpose: TypeAlias = Literal["", "reset", "binding"]
+"""What an attempt at a code is for: signing in, a password reset or a change of contacts."""
 NETWORK_SUFFIX = "network-"
 UNLIMITED_PREFIX = "free-"
 """The beginning of names under which attempts are counted that no limit counts."""
@@ -181,6 +185,34 @@ def number_prefix_key(prefix: str) -> str:
 def notices_key(channel: Channel, key: str) -> str:
     """What notices to a target are counted under; their purpose follows."""
     return f"notice:{channel}:{fold_for_limits(channel, key)}:"
+
+
+async def attempt_key(
+    tx: Transaction,
+    target: ContactAddress,
+    device_id: str,
+    purpose: AttemptPurpose = "",
+    caller: AccountId | None = None,
+) -> str:
+    """Return the counter key of an attempt at a contact's code or password (security C5, X11).
+
+    The owner's devices each have their own counter, and so does the signed-in owner. All other
+    clients share one per purpose: guesses at a sign-in do not block a reset or a binding.
+
+    Args:
+        tx: the transaction of the attempt.
+        target: the contact whose code or password is tried.
+        device_id: the device id from the client.
+        purpose: what the attempt is for.
+        caller: the signed-in account, if any.
+    """
+    owner = await find_identity_owner(tx, target.identity_kind, target.key)
+    # Before any code, and even without an owner, to take as long (E2).
+    await lock_account(tx, owner or NO_ACCOUNT)
+    is_known = await has_device(tx, owner or NO_ACCOUNT, device_id)
+    if owner is not None and device_id and is_known:
+        return hashlib.sha256(device_id.encode()).hexdigest()
+    return "owner" if owner is not None and owner == caller else purpose
 
 
 def all_keys(channel: Channel, key: str) -> tuple[str, ...]:

@@ -34,14 +34,14 @@ class CapturedMessage(Struct, frozen=True, rename="camel"):
 
 
 class MessageFilter(Struct, frozen=True):
-    """Which entries somebody asks for; empty and 0 match all."""
+    """Which messages a request asks for; empty and 0 match all."""
 
     channel: str = ""
     to: str = ""
     since: int = 0
 
     def matches(self, entry: CapturedMessage) -> bool:
-        """Whether an entry is asked for: targets are compared in their normal form."""
+        """Return whether a message matches; targets are compared in their normal form."""
         return (
             self.channel in ("", entry.channel)
             and (self.to == "" or fold_for_search(self.to) == fold_for_search(entry.to))
@@ -50,7 +50,7 @@ class MessageFilter(Struct, frozen=True):
 
 
 class MessageCapture:
-    """Keeps the last messages; it is the sender of both channels."""
+    """Keeps the last messages; the sender of both channels."""
 
     def __init__(
         self,
@@ -67,16 +67,15 @@ class MessageCapture:
         self._waiters: set[asyncio.Future[None]] = set()
 
     async def send(self, message: Message) -> None:
-        """Takes a message as a sender does."""
         text = render(message, self._brand)
         body = f"{text.subject}\n{text.body}".strip()
         self.add(message.channel, message.to, message.purpose, message.code, body)
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no resource is held."""
 
     def add(self, channel: CapturedChannel, to: str, purpose: str, code: str, text: str) -> None:
-        """Keeps a message and tells whoever waits for one."""
+        """Store a message and wake those that wait for one."""
         self._last_id += 1
         now = int(self._clock.now())
         entry = CapturedMessage(self._last_id, channel, to, purpose, code, text, now)
@@ -87,7 +86,7 @@ class MessageCapture:
                 waiter.set_result(None)
 
     def list_matching(self, message_filter: MessageFilter) -> list[CapturedMessage]:
-        """The matching messages, newest first; from now on they count as shown."""
+        """Return the matching messages, newest first, and mark them as shown."""
         found = self._find(message_filter)
         self._shown.update(entry.id for entry in found)
         return found
@@ -95,9 +94,9 @@ class MessageCapture:
     async def wait_for_match(
         self, message_filter: MessageFilter, timeout_seconds: float
     ) -> CapturedMessage | None:
-        """The newest matching message that was never shown, or else the next that comes.
+        """Return the newest matching message that was not shown yet, or else the next one.
 
-        So it does not matter whether the code or the question for it was first.
+        So the order of the message and the request for it does not matter.
         """
         await ensure_task()
         with contextlib.suppress(TimeoutError):
@@ -109,7 +108,6 @@ class MessageCapture:
         return None
 
     def clear(self) -> None:
-        """Forgets every message."""
         self._entries.clear()
         self._shown.clear()
 
@@ -129,16 +127,16 @@ class MessageCapture:
 
 
 MAX_QUEUED_LINES = 1000
-"""Lines that wait for a terminal that does not take them; more are dropped (security X6)."""
+"""Maximum lines that wait for a blocked terminal; more are dropped (security X6)."""
 _CHANNEL_NAMES = {"sms": ("短信", "SMS"), "email": ("邮件", "e-mail")}
 
 
 class CodePrinter:
-    """Writes lines from a thread of its own.
+    """Writes lines in its own thread.
 
     Args:
-        stream: where to write; None for the standard output of the moment.
-        english: the language of a line.
+        stream: where to write; None for the current standard output.
+        english: the language of the lines.
     """
 
     def __init__(self, stream: TextIO | None = None, *, english: bool = False) -> None:
@@ -153,7 +151,7 @@ class CodePrinter:
         return self._lines.qsize()
 
     def print_code(self, entry: CapturedMessage) -> None:
-        """Has a line written for a message with a code; captchas and notices have none."""
+        """Queue a line for a message with a code; captchas and notices have none."""
         names = _CHANNEL_NAMES.get(entry.channel)
         if names is None or not entry.code:
             return
@@ -170,7 +168,7 @@ class CodePrinter:
             line = self._lines.get()
             stream = self._stream or sys.stdout
             encoding = getattr(stream, "encoding", None) or "utf-8"
-            with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+            with contextlib.suppress(OSError, ValueError):  # the reader is gone
                 stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
                 stream.flush()
 

@@ -1,9 +1,9 @@
 """HTTP routes of the sandbox under `/sandbox`, and the check that keeps other sites' pages out.
 
-A page could otherwise wipe a sandbox with a form, or read its codes after having its own host name
-lead to 127.0.0.1 (DNS rebinding). A browser says in `Host` which name it asked for, and in
-`Sec-Fetch-Site` and `Origin` whose page asks; programs send none of the latter two. An address of
-digits cannot be rebound, so it is always a name of the sandbox.
+Otherwise a page could wipe a sandbox with a form, or read its codes after its own host name
+resolves to 127.0.0.1 (DNS rebinding). A browser sends in `Host` the name that it requested, and in
+`Sec-Fetch-Site` and `Origin` the site of the page; programs send neither of the latter. A numeric
+address cannot be rebound, so it is always accepted.
 """
 
 from codecs import BOM_UTF8
@@ -44,7 +44,7 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 class BadRequest(Exception):
-    """What was asked for cannot be; it is said why in Chinese and in English."""
+    """The request is not valid; the text says why, in Chinese and in English."""
 
     def __init__(self, zh: str, en: str) -> None:
         super().__init__(en)
@@ -53,20 +53,22 @@ class BadRequest(Exception):
 
 
 async def read_json_body(request: Request, body_type: type[Body]) -> Body:
-    """The JSON body of a request; an empty one counts as `{}`, `null` as a key's absence.
+    """Return the JSON body of a request; an empty one counts as `{}`, `null` as an absent key.
 
     Raises:
-        BadRequest: it is too large, no JSON, not of this form, or has a key that the form lacks.
+        BadRequest: it is too large, not JSON, not of this type, or has an unknown key.
     """
     body = b""
-    async for piece in request.stream():
-        body += piece
+    async for chunk in request.stream():
+        body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise BadRequest("请求体过大", "the body is too large")
     try:
-        given = msgspec.json.decode(body.removeprefix(BOM_UTF8) or b"{}", type=dict[str, Any])
-        check_known("key", given, [one.encode_name for one in msgspec.structs.fields(body_type)])
-        return msgspec.convert({k: v for k, v in given.items() if v is not None}, type=body_type)
+        values = msgspec.json.decode(body.removeprefix(BOM_UTF8) or b"{}", type=dict[str, Any])
+        check_known(
+            "key", values, [field.encode_name for field in msgspec.structs.fields(body_type)]
+        )
+        return msgspec.convert({k: v for k, v in values.items() if v is not None}, type=body_type)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(
             f"请求体不符合要求：{error}", f"the body cannot be taken: {error}"
@@ -74,15 +76,12 @@ async def read_json_body(request: Request, body_type: type[Body]) -> Body:
 
 
 def check_known(what: str, given: Collection[str], known: Collection[str]) -> None:
-    """Goes on only if nothing is given that is not known, such as a misspelt key.
+    """Raise BadRequest for an unknown name, with the most similar known one.
 
     Args:
         what: `key`, `parameter` or `value`.
-        given: what was written.
-        known: what there is.
-
-    Raises:
-        BadRequest: it names the first stranger and the nearest that is known.
+        given: the names in the request.
+        known: the known names.
     """
     for name in given:
         if name not in known:
@@ -92,8 +91,10 @@ def check_known(what: str, given: Collection[str], known: Collection[str]) -> No
 
 def _unknown_name(what: str, name: str, known: list[str]) -> BadRequest:
     kind = {"key": "键", "parameter": "参数", "value": "取值"}[what]
-    near = get_close_matches(name.lower().replace("_", ""), [one.lower() for one in known], 1)
-    nearest = next((one for one in known if near and one.lower() == near[0]), "")
+    near = get_close_matches(
+        name.lower().replace("_", ""), [candidate.lower() for candidate in known], 1
+    )
+    nearest = next((name for name in known if near and name.lower() == near[0]), "")
     listed = ", ".join(known)
     zh, en = f"没有这个{kind}：{name}", f"there is no such {what}: {name}"
     if nearest:
@@ -104,10 +105,10 @@ def _unknown_name(what: str, name: str, known: list[str]) -> BadRequest:
 
 
 def query_number(request: Request, name: str, default: float, maximum: float) -> float:
-    """A number of the query, from 0 to `maximum`.
+    """Return a number of the query, from 0 to `maximum`.
 
     Raises:
-        BadRequest: it is none, or out of range.
+        BadRequest: it is not a number, or out of range.
     """
     try:
         value = float(request.query_params.get(name, default))
@@ -122,14 +123,13 @@ def query_number(request: Request, name: str, default: float, maximum: float) ->
 
 
 def json_response(body: object) -> Response:
-    """A success."""
     return Response(
         msgspec.json.encode(body), media_type="application/json", headers=_RESPONSE_HEADERS
     )
 
 
 def error_response(request: Request, http_status: int, zh: str, en: str) -> Response:
-    """A refusal, in words of the language that is asked for."""
+    """Return an error in the language of the request."""
     is_english = request.headers.get("accept-language", "")[:2].lower() == "en"
     return Response(
         msgspec.json.encode({"error": en if is_english else zh}),
@@ -146,18 +146,18 @@ BilingualText: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class SameOriginMiddleware:
-    """Answers 403 to what may come from somebody else's page.
+    """Answers 403 to requests that may come from a page of another site.
 
     Attributes:
-        app: the doors.
-        allowed_hosts: host names besides localhost that lead here, in lower case.
+        app: the routes.
+        allowed_hosts: host names besides localhost, in lower case.
     """
 
     app: ASGIApp
     allowed_hosts: Collection[str] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Looks before anything of the request is read."""
+        """Check the origin before anything of the request is read."""
         request = Request(scope)
         problem = self._problem(request)
         if problem is None:
@@ -185,7 +185,7 @@ class SameOriginMiddleware:
 
 
 def _is_same_origin(request: Request, host: str) -> bool:
-    """Whether no page asks, or one of the very same origin."""
+    """Return whether the request comes from no page, or from one of the same origin."""
     sites = request.headers.getlist("sec-fetch-site")
     if any(site not in _SAME_ORIGIN_SITES for site in sites):
         return False
@@ -194,7 +194,7 @@ def _is_same_origin(request: Request, host: str) -> bool:
 
 
 def _parse_host(host: str) -> str | None:
-    """The name in a `Host`, without its port; None for what is none."""
+    """Return the name in a `Host` without its port; None if it is not valid."""
     try:
         parts = urlsplit(f"//{host}")
         parts.port  # noqa: B018 - it raises for what is no port
@@ -215,17 +215,17 @@ def _is_address(name: str) -> bool:
 
 MAX_WAIT_SECONDS = 300.0
 MAX_TIME = 253_370_764_799
-"""The end of the year 9998: dates end with the year 9999, and days have a day after."""
+"""The end of the year 9998: the last year is 9999, and days have a next day."""
 
-_TAKEN_FIELDS = {PhoneTaken: "phone", EmailTaken: "email"}
+_CONFLICT_FIELDS = {PhoneTaken: "phone", EmailTaken: "email"}
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class AccountBody(Struct, rename="camel"):
-    """What POST `/sandbox/accounts` takes.
+    """The body of POST `/sandbox/accounts`.
 
     Attributes:
-        ban_reason: without `ban_days` the ban is for good.
+        ban_reason: without `ban_days` the ban is permanent.
         invited_by: the invitation code of another account.
     """
 
@@ -244,10 +244,10 @@ class AccountBody(Struct, rename="camel"):
 
 
 class SeedBody(Struct):
-    """What POST `/sandbox/seed` takes.
+    """The body of POST `/sandbox/seed`.
 
     Attributes:
-        number: accounts, or groups of the pack `discovery`; without it the pack as it is.
+        number: of accounts, or of groups in the pack `discovery`; the pack's own if absent.
     """
 
     pack: str
@@ -255,11 +255,11 @@ class SeedBody(Struct):
 
 
 class EmptyBody(Struct):
-    """What POST `/sandbox/reset` takes: nothing."""
+    """The body of POST `/sandbox/reset`."""
 
 
 class ClockBody(Struct):
-    """What POST `/sandbox/clock` takes: one of both."""
+    """The body of POST `/sandbox/clock`: one of both."""
 
     advance: float | None = None
     set: float | None = None
@@ -267,12 +267,12 @@ class ClockBody(Struct):
 
 @dataclass(frozen=True, slots=True)
 class SandboxRoutes:
-    """What the doors work on.
+    """The routes, and what they use.
 
     Attributes:
-        deliver_outbox: has everything in the outbox delivered.
-        delete_everything: forgets everything that is stored.
-        purge_expired: forgets what has expired, and erases cancelled accounts whose time has come.
+        deliver_outbox: delivers everything in the outbox.
+        delete_everything: deletes everything that is stored.
+        purge_expired: deletes what has expired, and erases cancelled accounts that are due.
     """
 
     outbox_messages: MessageCapture
@@ -284,7 +284,7 @@ class SandboxRoutes:
     purge_expired: Callable[[], Awaitable[None]]
 
     def build_app(self) -> Starlette:
-        """The ASGI application of all doors."""
+        """Return the ASGI application of all routes."""
         return Starlette(
             routes=[
                 Route("/sandbox/outbox", handle_errors(self.list_outbox), methods=["GET"]),
@@ -299,13 +299,13 @@ class SandboxRoutes:
         )
 
     async def list_outbox(self, request: Request) -> Response:
-        """What was "sent", newest first."""
+        """Return the messages, newest first."""
         message_filter = _message_filter(request)
         await self.deliver_outbox()
         return json_response(self.outbox_messages.list_matching(message_filter))
 
     async def wait_for_message(self, request: Request) -> Response:
-        """The next message that matches; 408 when none comes in time."""
+        """Return the next message that matches; 408 if none comes in time."""
         seconds = query_number(request, "timeout", 30.0, MAX_WAIT_SECONDS)
         message_filter = _message_filter(request, "timeout")
         await self.deliver_outbox()
@@ -315,7 +315,7 @@ class SandboxRoutes:
         return json_response(entry)
 
     async def create_account(self, request: Request) -> Response:
-        """Makes an account: → {id, token}."""
+        """Create an account: → {id, token}."""
         body = await read_json_body(request, AccountBody)
         login_device = parse_device(body.device_id, body.platform)
         created = await self.sandbox_accounts.create(
@@ -336,7 +336,7 @@ class SandboxRoutes:
         return json_response({"id": str(created.id), "token": created.token})
 
     async def seed(self, request: Request) -> Response:
-        """Plants a pack: → [{id, phone, email, password, token}]."""
+        """Seed a pack: → [{id, phone, email, password, token}]."""
         body = await read_json_body(request, SeedBody)
         check_known("value", [body.pack], PACK_NAMES)
         pack = cast("PackName", body.pack)
@@ -346,7 +346,7 @@ class SandboxRoutes:
         return json_response(await self.seeder.seed(pack, body.number))
 
     async def reset(self, request: Request) -> Response:
-        """Forgets everything: accounts, messages, and how far the clock was moved."""
+        """Delete everything: accounts, messages, and the clock's offset."""
         await read_json_body(request, EmptyBody)
         await self.delete_everything()
         self.seeder.reset()
@@ -355,7 +355,7 @@ class SandboxRoutes:
         return json_response({})
 
     async def set_clock(self, request: Request) -> Response:
-        """Moves the clock: → {now}; what has expired by then is forgotten at once."""
+        """Set the clock: → {now}; what has expired by then is purged at once."""
         body = await read_json_body(request, ClockBody)
         if (body.advance is None) == (body.set is None):
             raise BadRequest("advance 或 set 二选一", "give advance or set, one of both")
@@ -371,9 +371,9 @@ class SandboxRoutes:
 
 
 def handle_errors(handler: Handler) -> Handler:
-    """Answers what a door cannot do with 400, 409 or 503 and a sentence."""
+    """Respond to errors of a route with 400, 409 or 503 and a sentence."""
 
-    async def answered(request: Request) -> Response:
+    async def handle(request: Request) -> Response:
         try:
             if request.method == "POST":
                 check_known("parameter", request.query_params, ())
@@ -387,8 +387,8 @@ def handle_errors(handler: Handler) -> Handler:
                 f"the value of {error.field} is not valid",
             )
         except (PhoneTaken, EmailTaken) as error:
-            taken = _TAKEN_FIELDS[type(error)]
-            status, zh, en = 409, f"{taken} 已被使用", f"{taken} is taken already"
+            field = _CONFLICT_FIELDS[type(error)]
+            status, zh, en = 409, f"{field} 已被使用", f"{field} is taken already"
         except SupersededBuild:
             status, zh, en = 409, "另一个导入已开始", "another import of groups has begun"
         except (Busy, StoreUnavailable):
@@ -396,7 +396,7 @@ def handle_errors(handler: Handler) -> Handler:
             status = 503
         return error_response(request, status, zh, en)
 
-    return answered
+    return handle
 
 
 def _message_filter(request: Request, *more: str) -> MessageFilter:

@@ -18,10 +18,10 @@ from hupan.rules import DAY_SECONDS
 PackName: TypeAlias = Literal["minimal", "vip", "banned", "coins", "discovery", "unicode"]
 PACK_NAMES: tuple[PackName, ...] = get_args(PackName)
 MAX_SEEDED_ACCOUNTS = 200
-"""That are planted at once."""
+"""Maximum accounts per request."""
 
 ACCOUNT_WITH_COINS = NewAccount(nickname="许多金币")
-"""Got and gave all of `COIN_HISTORY`."""
+"""The account with all of `COIN_HISTORY`."""
 
 PACKS: dict[PackName, tuple[NewAccount, ...]] = {
     "minimal": (NewAccount(nickname="湖边的人"),),
@@ -69,13 +69,13 @@ COIN_HISTORY: tuple[tuple[CoinType, int, str], ...] = (
     (CoinType.REDEEM, -999, "兑换会员"),
     (CoinType.FIRST_EDIT, 1, "首次修改昵称"),
 )
-"""Type, hundredths of a coin and reason of each change; again and again."""
+"""Type, hundredths of a coin and reason of each change, repeated."""
 
 COIN_HISTORY_REPEATS = 9
 
 
 def numbered_account(pack: PackName, template: NewAccount, number: int) -> NewAccount:
-    """An account of a pack; phone and address follow from its number, from 1 to 99,999,999."""
+    """Return an account of a pack; contacts follow from its number, from 1 to 99,999,999."""
     return replace(
         template,
         phone=f"17{PACK_NAMES.index(pack)}{number:08}",
@@ -85,9 +85,8 @@ def numbered_account(pack: PackName, template: NewAccount, number: int) -> NewAc
 
 
 DEFAULT_GROUP_COUNT = 120
-"""That are planted when nobody says how many."""
 MAX_SEEDED_GROUPS = 100_000
-"""That are planted at once."""
+"""Maximum groups per request."""
 BOT_COUNT = 12
 FIRST_GROUP_ID, FIRST_BOT_ID = 100_000_000, 10_000_000
 FIRST_CREATED_AT, CREATED_WITHIN_DAYS = 1_700_000_000, 600
@@ -98,13 +97,13 @@ _BOT_NAMES = ("天气", "翻译", "点歌", "签到", "记账", "骰子")
 
 
 def make_groups(first: int, count: int) -> list[Group]:
-    """So many groups; all of each follows from its place, of which the first is given."""
-    return [_make_group(place) for place in range(first, first + count)]
+    """Return groups; everything in them follows from their index, which starts with `first`."""
+    return [_make_group(index) for index in range(first, first + count)]
 
 
 def make_bots(first: int, count: int) -> list[Bot]:
-    """So many bots, likewise."""
-    return [_make_bot(place) for place in range(first, first + count)]
+    """Return bots; everything in them follows from their index, which starts with `first`."""
+    return [_make_bot(index) for index in range(first, first + count)]
 
 
 def _make_group(index: int) -> Group:
@@ -137,7 +136,7 @@ def _make_bot(index: int) -> Bot:
 
 
 class SeededAccount(Struct, frozen=True):
-    """An account that was planted, with all that it takes to sign in to it."""
+    """A seeded account, with all that is needed to sign in to it."""
 
     id: str
     phone: str
@@ -147,15 +146,15 @@ class SeededAccount(Struct, frozen=True):
 
 
 def max_count(pack: PackName) -> int:
-    """How many accounts, or groups of `discovery`, are planted at most at once."""
+    """Return how many accounts, or groups of `discovery`, one request may seed."""
     return MAX_SEEDED_GROUPS if pack == "discovery" else MAX_SEEDED_ACCOUNTS
 
 
 class Seeder:
-    """Plants packs, one after the other.
+    """Seeds packs, one after the other.
 
-    What is planted goes on where the last planting of its pack ended. A number or an address that
-    is taken is passed over: `--data-dir` keeps those of an earlier start.
+    A pack continues where its last seeding ended. Taken phone numbers and e-mail addresses are
+    skipped: `--data-dir` keeps those of an earlier start.
     """
 
     def __init__(
@@ -170,16 +169,15 @@ class Seeder:
         self._bots = 0
 
     async def seed(self, pack: PackName, count: int) -> list[SeededAccount]:
-        """Makes the accounts of a pack, and what belongs to them.
+        """Create the accounts of a pack, and what belongs to them.
 
         Args:
-            pack: its kinds of accounts are made in turn.
-            count: accounts, or groups of `discovery`, at most `most_of` the pack; 0 for as many
-                as show all of it once.
+            pack: its kinds of accounts are created in turn.
+            count: accounts, or groups of `discovery`, at most `max_count`; 0 for one of each kind.
 
         Raises:
-            PhoneTaken, EmailTaken: somebody else took one meanwhile; no account was made.
-            Overtaken: somebody else began to put groups meanwhile; none of these is listed.
+            PhoneTaken, EmailTaken: another request took one meanwhile; no account was created.
+            SupersededBuild: another request began to store groups meanwhile; none is listed.
             Busy: too many passwords wait to be hashed.
         """
         async with self._seed_lock:
@@ -189,31 +187,33 @@ class Seeder:
             return await self._create_accounts(pack, count or len(PACKS[pack]))
 
     def reset(self) -> None:
-        """Begins again with the first of everything."""
+        """Start again with the first of everything."""
         self._last_numbers.clear()
         self._groups = self._bots = 0
 
     async def _create_accounts(self, pack: PackName, count: int) -> list[SeededAccount]:
         templates = list(islice(cycle(PACKS[pack]), count))
-        requests = [await self._next_free_account(pack, kind) for kind in templates]
+        requests = [await self._next_free_account(pack, template) for template in templates]
         created = await self._sandbox_accounts.create_all(requests, Device("seed", ""))
-        full = [
-            one.id
-            for one, kind in zip(created, templates, strict=True)
+        with_coins = [
+            account.id
+            for account, kind in zip(created, templates, strict=True)
             if kind is ACCOUNT_WITH_COINS
         ]
-        await asyncio.gather(*map(self._add_coin_history, full))
+        await asyncio.gather(*map(self._add_coin_history, with_coins))
         return [
-            SeededAccount(str(account.id), one.phone, one.email, one.password, account.token)
-            for one, account in zip(requests, created, strict=True)
+            SeededAccount(
+                str(account.id), request.phone, request.email, request.password, account.token
+            )
+            for request, account in zip(requests, created, strict=True)
         ]
 
     async def _next_free_account(self, pack: PackName, template: NewAccount) -> NewAccount:
         while True:
             self._last_numbers[pack] += 1
-            wanted = numbered_account(pack, template, self._last_numbers[pack])
-            if await self._sandbox_accounts.is_available(wanted):
-                return wanted
+            candidate = numbered_account(pack, template, self._last_numbers[pack])
+            if await self._sandbox_accounts.is_available(candidate):
+                return candidate
 
     async def _add_coin_history(self, account: AccountId) -> None:
         for index, (typ, cents, reason) in enumerate(COIN_HISTORY * COIN_HISTORY_REPEATS):

@@ -1,10 +1,10 @@
-"""One HTTP/1.1 connection: size limits, pipelining and the start of requests (security I2, decision 0019).
+"""One HTTP/1.1 connection: size limits, pipelining, start of requests (security I2, decision 0019).
 
-A task for each request costs as much as many a request: one that never waits needs none. What waits
-goes on in a task from there (docs/decisions/0019-begun-at-once.md).
+An asyncio task can cost as much as the request itself, so a request that never suspends runs
+without one. A request that suspends continues in a task (docs/decisions/0019-begun-at-once.md).
 
-The hot path notes nothing: what a connection is waiting for follows from what uvicorn keeps
-anyway (`phase`), and one sweep per second closes who takes too long (`sweep.py`).
+The hot path records nothing: what a connection waits for follows from what uvicorn keeps anyway
+(`phase`), and one check per second closes connections that wait too long (`ConnectionReaper`).
 """
 
 import asyncio
@@ -33,19 +33,19 @@ from hupan.server.uvicorn_parts import (
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """The bounds of one connection, and of the end of the process.
+    """Limits of one connection, and of the shutdown of the process.
 
     Attributes:
-        max_header_bytes: Bytes of a request's head: request line and headers.
-        max_headers: Headers of one request.
-        max_url_bytes: Bytes of the request target.
-        header_timeout_seconds: From the opening of the connection, or from the first byte of a later
-            request, to the end of its head.
-        body_timeout_seconds: From the end of the head to the end of the body; also how long a peer
-            may leave an answer unread.
-        idle_timeout_seconds: Between an answer and the first byte of the next request.
-        close_timeout_seconds: How long a connection that we end may take to close.
-        stop_timeout_seconds: From the first SIGTERM to the end of the process.
+        max_header_bytes: of request line and headers.
+        max_headers: of one request.
+        max_url_bytes: of the request target.
+        header_timeout_seconds: from the opening of the connection, or from the first byte of a
+            later request, to the end of the headers.
+        body_timeout_seconds: from the end of the headers to the end of the body; also how long a
+            peer may leave a response unread.
+        idle_timeout_seconds: between a response and the first byte of the next request.
+        close_timeout_seconds: how long a connection that the server ends may take to close.
+        stop_timeout_seconds: from the first SIGTERM to the end of the process.
     """
 
     max_header_bytes: int = 16384
@@ -66,36 +66,36 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class RequestCycle(RequestResponseCycle):
-    """A request that is answered; an app gets it as its `send`."""
+    """One request and its response; an app gets it as its `send`."""
 
     async def __call__(self, message: ASGIMessage) -> None:
-        """Sends as ASGI has it."""
         await self.send(message)  # type: ignore[arg-type]  # uvicorn's union of typed dicts
 
     def read_buffered_body(self) -> bytes | None:
-        """The whole body if it is here already, else None; taken, it is not received again."""
+        """Return the body if all of it has arrived; `receive` does not return it again."""
         if self.more_body or self.disconnected or self.waiting_for_100_continue:
             return None
         body, self.body = bytes(self.body), bytearray()
         return body
 
     def send_direct(self, http_status: int, headers: bytes, body: bytes) -> bool:
-        """Sends a whole answer without waiting.
+        """Send a whole response without waiting.
 
         Args:
-            http_status: of the answer.
-            headers: whole lines, `content-length` among them; nobody checks them.
+            http_status: of the response.
+            headers: whole lines with `content-length`; they are not checked.
             body: as long as the headers say.
 
         Returns:
-            Whether that was possible; else `send` is, which waits until the peer reads.
+            False if that is not possible now; the caller then uses `send`, which waits until the
+            peer reads.
         """
         if self.response_started or self.flow.write_paused:
             return False
         if self.disconnected:
             return True
         self.response_started = self.response_complete = True
-        if self.waiting_for_100_continue:  # whose body nobody will read
+        if self.waiting_for_100_continue:  # the body will not be read
             self.waiting_for_100_continue = self.keep_alive = False
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         head = STATUS_LINE[http_status] + headers + end
@@ -107,7 +107,7 @@ class RequestCycle(RequestResponseCycle):
         return True
 
     async def run_asgi(self, app: ASGIApp) -> None:  # type: ignore[override]  # as above
-        """Runs an app; a request that it left without an answer gets 500."""
+        """Run an app; respond with 500 if it does not respond."""
         try:
             await app(cast("Scope", self.scope), cast("Receive", self.receive), self)
         except Exception as error:
@@ -122,24 +122,24 @@ class RequestCycle(RequestResponseCycle):
 
 
 def _do_nothing() -> None:
-    """What is called when there is nobody to be told."""
+    """Do nothing."""
 
 
 class RequestStarter:
-    """Begins requests: those that came in one turn of the loop together, once all of it was read.
+    """Starts the requests that were read in one tick of the loop, after all bytes were read.
 
-    So whatever an app first sees of the world is younger than each of their bytes.
+    So whatever an app reads first is younger than every byte of its request.
     """
 
     def __init__(
         self, app: ASGIApp, loop: asyncio.AbstractEventLoop, tasks: "set[asyncio.Task[None]]"
     ) -> None:
-        """Begins nothing yet.
+        """Start nothing yet.
 
         Args:
-            app: What answers.
-            loop: Where it does.
-            tasks: Gets those requests that wait, until they have ended.
+            app: handles the requests.
+            loop: the event loop.
+            tasks: holds the tasks of suspended requests until they end.
         """
         self._app = app
         self._loop = loop
@@ -147,16 +147,16 @@ class RequestStarter:
         self._pending: list[RequestCycle] = []
 
     def schedule(self, cycle: RequestCycle) -> None:
-        """Has a request begun soon, with all that are read in this turn of the loop."""
+        """Start a request soon, together with all that are read in this tick of the loop."""
         if not self._pending:
             self._loop.call_soon(self._start_pending)
         self._pending.append(cycle)
 
     def start_pipelined(self, cycle: RequestCycle) -> None:
-        """Has one begun that waited for an earlier answer.
+        """Start a request that waited for an earlier response.
 
-        By itself: were it to open the list, those that are read next would begin with it, while the
-        read transaction of this turn is still open, and that is older than their bytes.
+        It starts alone: if it opened the list, the requests that are read next would start with it,
+        while the read transaction of this tick is still open, which is older than their bytes.
         """
         self._loop.call_soon(self._start, [cycle])
 
@@ -172,7 +172,7 @@ class RequestStarter:
             except StopIteration:
                 continue
             except asyncio.CancelledError:
-                cycle.transport.close()  # the others of this turn go on
+                cycle.transport.close()  # the others of this tick continue
                 continue
             task = self._loop.create_task(_continue_request(coroutine, awaited))
             self._tasks.add(task)
@@ -183,7 +183,7 @@ class RequestStarter:
 def _propagate_cancellation(
     coroutine: Coroutine[Any, Any, None], task: "asyncio.Task[None]"
 ) -> None:
-    """A task that was cancelled before its first step has told its request nothing."""
+    """Cancel the request of a task that was cancelled before its first step."""
     if task.cancelled() and inspect.getcoroutinestate(coroutine) == inspect.CORO_SUSPENDED:
         with contextlib.suppress(StopIteration, asyncio.CancelledError):
             coroutine.throw(asyncio.CancelledError())
@@ -196,7 +196,7 @@ async def _continue_request(coroutine: Coroutine[Any, Any, None], awaited: objec
 
 @types.coroutine
 def _resume(coroutine: Coroutine[Any, Any, None], awaited: object) -> Generator[object, Any, None]:
-    """What is left of a coroutine that waits for something."""
+    """Run the rest of a coroutine that waits for `awaited`."""
     try:
         while True:
             try:
@@ -213,7 +213,7 @@ _LOGGER = logging.getLogger("hupan.listener")
 _SLICE_BYTES = 4096
 # One read can hold ten thousand small requests, and each costs some 2 KB before it is answered.
 _MAX_PIPELINED_REQUESTS = 128
-# Likewise of chunks, of all requests in one read.
+# Maximum chunks of all requests in one read.
 _MAX_CHUNKS = 4096
 
 
@@ -229,7 +229,7 @@ _HEAD_TOO_LARGE = _error_response("431 Request Header Fields Too Large")
 _UNKNOWN_CODING = _error_response("501 Not Implemented")
 _UNSUPPORTED_VERSION = _error_response("505 HTTP Version Not Supported")
 
-# Headers that say something to the connection itself; a plain request has the first alone.
+# Headers that concern the connection itself; a plain request has only the first.
 _HOST_ONLY = [b"host"]
 _CONNECTION_HEADERS = frozenset({b"host", b"transfer-encoding", b"expect", b"upgrade"})
 _CHUNKED = [b"chunked"]
@@ -241,7 +241,7 @@ def _headers_size(headers: list[tuple[bytes, bytes]]) -> int:
 
 
 class Phase(enum.Enum):
-    """What a connection is waiting for."""
+    """What a connection waits for."""
 
     HEAD = enum.auto()
     BODY = enum.auto()
@@ -252,11 +252,11 @@ class Phase(enum.Enum):
 
 
 class RequestRejectedError(Exception):
-    """Ends the parsing of a request that is out of bounds, or is none that we can read."""
+    """Ends the parsing of a request that exceeds a limit or is not valid."""
 
 
 class HttpConnection(HttpToolsProtocol):
-    """A connection that ends when its peer sends too much."""
+    """A connection that ends when its peer exceeds a limit."""
 
     def __init__(
         self,
@@ -283,11 +283,11 @@ class HttpConnection(HttpToolsProtocol):
         self._chunk_count = 0
         self._is_upgrade_offered = False
         self._body_bytes = 0
-        # Whose head was complete when the last bytes had been fed, and what came after it.
+        # The request whose headers were complete after the last feed, and the bytes after them.
         self._counted_cycle: RequestCycle | None = None
         self._framing_bytes = 0
         self._max_framing_bytes = limits.max_header_bytes
-        # Messages that ended so far, and when the bytes before these had been fed.
+        # Messages that have ended, now and before the current feed.
         self._completed_messages = self._completed_messages_before = 0
         self._is_first_in_read = True
         self._rejection = _BAD_REQUEST
@@ -298,7 +298,7 @@ class HttpConnection(HttpToolsProtocol):
         self._waiting_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Counts the connection in and starts its first wait."""
+        """Register the connection and start its first wait."""
         super().connection_made(transport)
         self._waiting_since = self.loop.time()
         self._scope_template = {
@@ -314,12 +314,12 @@ class HttpConnection(HttpToolsProtocol):
 
     @property
     def last_cycle(self) -> RequestCycle | None:
-        """The youngest request whose head is complete; uvicorn's type hides the None."""
+        """The newest request whose headers are complete; uvicorn's type hides the None."""
         return self.cycle  # type: ignore[return-value]  # only such are made below
 
     @property
     def phase(self) -> Phase:
-        """What this connection is waiting for, from what uvicorn keeps."""
+        """What this connection waits for, derived from what uvicorn keeps."""
         if self._is_closing or self.transport.is_closing():
             return Phase.CLOSING
         cycle = self.last_cycle
@@ -333,10 +333,10 @@ class HttpConnection(HttpToolsProtocol):
         return Phase.IDLE if cycle.scope is self.scope else Phase.HEAD
 
     def inspect(self, now: float) -> tuple[Phase, float]:
-        """What this connection waits for, and for how many seconds as far as was looked.
+        """Return what this connection waits for, and the seconds since a call first saw that.
 
         Args:
-            now: The loop's time.
+            now: the loop's time.
         """
         wait_state = (self.phase, self.last_cycle)
         if wait_state != self._wait_state:
@@ -344,9 +344,9 @@ class HttpConnection(HttpToolsProtocol):
         return wait_state[0], now - self._waiting_since
 
     def data_received(self, data: bytes) -> None:
-        """Feeds the parser; in slices where a head, or what follows one, could pass its bound."""
-        self._head_bytes_upper_bound = at_most = self._head_bytes + len(data)
-        if at_most + self._framing_bytes <= self._max_framing_bytes:
+        """Feed the parser, in slices where headers or framing could exceed their limit."""
+        self._head_bytes_upper_bound = upper_bound = self._head_bytes + len(data)
+        if upper_bound + self._framing_bytes <= self._max_framing_bytes:
             self._feed(data)
             return
         self._chunk_count = 0
@@ -371,10 +371,10 @@ class HttpConnection(HttpToolsProtocol):
             return
 
     def _decline_upgrade(self) -> None:
-        """Reads the head of a request that offered another protocol anew, without the offer.
+        """Parse the headers of an upgrade request again, without the upgrade.
 
-        The parser takes what follows an offer for the other protocol, so another one goes on:
-        an offer that is not taken changes nothing (RFC 9110 7.8).
+        The parser expects the other protocol after the headers, so a new parser continues: an
+        upgrade that is not accepted changes nothing (RFC 9110 7.8).
         """
         self._is_upgrade_offered = False
         self.parser, before = httptools.HttpRequestParser(self), self.parser
@@ -390,7 +390,7 @@ class HttpConnection(HttpToolsProtocol):
             self._reject(self._rejection)
 
     def _count_head_bytes(self, fed_bytes: int) -> None:
-        """Counts the bytes of a head, and those that follow one and are no body (security X1).
+        """Count the bytes of headers, and bytes after them that are not body (security X1).
 
         The latter are lengths and extensions of chunks, trailers, and blank lines.
         """
@@ -406,14 +406,14 @@ class HttpConnection(HttpToolsProtocol):
                 is_chunked = self._max_framing_bytes != self._max_header_bytes
                 if not (self._is_first_in_read and (is_chunked or head_bytes)):
                     return
-                # Nothing but this request came with it, so what is no body is its head or beyond.
+                # The read holds only this request, so all that is not body is headers or framing.
                 self._framing_bytes = head_bytes - self._max_header_bytes + self._max_framing_bytes
             self._framing_bytes += fed_bytes - body_bytes
             if self._framing_bytes > self._max_framing_bytes:
                 self._reject(_BAD_REQUEST)
             return
         if self.scope is not self._counted_scope:
-            # Another head than the one that was unfinished after the last slice.
+            # Not the headers that were incomplete after the last slice.
             self._counted_scope = self.scope
             if cycle is not None:
                 self._head_bytes = 0
@@ -423,7 +423,7 @@ class HttpConnection(HttpToolsProtocol):
             self._reject(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
 
     def on_message_begin(self) -> None:
-        """As uvicorn does; what only trailers may hold is a fault again."""
+        """Do as uvicorn does, and disallow again what only trailers may contain."""
         if self._is_chunked:
             self._is_chunked = False
             self.parser.set_dangerous_leniencies(
@@ -440,14 +440,14 @@ class HttpConnection(HttpToolsProtocol):
         self._is_first_in_read = self._completed_messages == self._completed_messages_before
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keeps a header, or a trailer where nobody looks for headers."""
+        """Store a header, or a trailer where no header is read."""
         name = name.lower()
         self.headers.append((name, value))
         if name in _CONNECTION_HEADERS:
             self._connection_headers.append(name)
 
     def on_chunk_header(self) -> None:
-        """Freezes the head before the first chunk: a trailer is no header (security X1)."""
+        """Freeze the headers before the first chunk: a trailer is not a header (security X1)."""
         if not self._is_chunked:
             self._is_chunked = True
             self.headers = []
@@ -458,7 +458,7 @@ class HttpConnection(HttpToolsProtocol):
         self._chunk_count += 1
 
     def on_body(self, body: bytes) -> None:
-        """As uvicorn does; counts."""
+        """Do as uvicorn does, and count the bytes."""
         self._body_bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
@@ -469,10 +469,10 @@ class HttpConnection(HttpToolsProtocol):
         cycle.message_event.set()
 
     def on_headers_complete(self) -> None:
-        """Admits a head that is within bounds.
+        """Accept headers within the limits.
 
         Raises:
-            HeadRefusedError: It is not; the parser stops there.
+            RequestRejectedError: a limit is exceeded; the parser stops.
         """
         limits = self._limits
         if len(self.url) > limits.max_url_bytes:
@@ -493,10 +493,10 @@ class HttpConnection(HttpToolsProtocol):
             self._accept_head(http_version)
 
     def _validate_head(self, http_version: str) -> None:
-        """Looks at what a plain request has not (RFC 9112 2.3, 3.2, 6.1; RFC 9110 10.1.1).
+        """Check what a plain request does not have (RFC 9112 2.3, 3.2, 6.1; RFC 9110 10.1.1).
 
         Raises:
-            HeadRefusedError: nobody could be sure what it means.
+            RequestRejectedError: the request is ambiguous.
         """
         if http_version not in ("1.0", "1.1"):
             self._rejection = _UNSUPPORTED_VERSION
@@ -517,13 +517,13 @@ class HttpConnection(HttpToolsProtocol):
         self.expect_100_continue = http_version == "1.1" and any(
             name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers
         )
-        # CONNECT is no offer: it is refused for its target, which is no path.
+        # CONNECT is not an upgrade: it is refused because its target is not a path.
         self._is_upgrade_offered = (
             b"upgrade" in self._connection_headers and self.parser.should_upgrade()
         )
 
     def _accept_head(self, http_version: str) -> None:
-        """As uvicorn does, but for who begins the app, and when."""
+        """Do as uvicorn does, except for how and when the app is started."""
         scope = self.scope
         method = self.parser.get_method()
         scope["method"] = _COMMON_METHODS.get(method) or method.decode("ascii")
@@ -561,10 +561,10 @@ class HttpConnection(HttpToolsProtocol):
         return request_line + _headers_size(self.headers) + 2
 
     def on_message_complete(self) -> None:
-        """Notes the end of the body, also of one that was answered before its end.
+        """Record the end of the body, even of a request that was answered before.
 
         Raises:
-            HeadRefusedError: head and trailers together are out of bounds.
+            RequestRejectedError: headers and trailers together exceed a limit.
         """
         if self._is_upgrade_offered:
             return
@@ -580,7 +580,10 @@ class HttpConnection(HttpToolsProtocol):
         self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        """Starts the next request that waits; no timer per answer, the sweep sees who idles."""
+        """Start the next pipelined request.
+
+        No timer per response: the reaper finds idle connections.
+        """
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
@@ -590,12 +593,12 @@ class HttpConnection(HttpToolsProtocol):
             self._close_gracefully()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never wants to stay open
-        """Stays open for those answers that a peer still waits for, who has no more to say."""
+        """Stay open while a peer that has finished sending still waits for responses."""
         self._ignores_input = self._received_eof = True
         return self.phase in {Phase.PROCESSING, Phase.WRITE_BLOCKED}
 
     def _reject(self, response: bytes) -> None:
-        """Hears no more, lets requests that came whole be answered, then says why and leaves."""
+        """Stop reading, let complete requests finish, then send the error and close."""
         phase = self.phase
         self._ignores_input = True
         if self.pipeline and self.cycle.more_body:
@@ -608,10 +611,10 @@ class HttpConnection(HttpToolsProtocol):
         self._close_gracefully()
 
     def time_out(self, phase: Phase) -> None:
-        """Ends a wait that took too long.
+        """End a wait that took too long.
 
         Args:
-            phase: What for.
+            phase: what the connection waited for.
         """
         if phase in {Phase.CLOSING, Phase.WRITE_BLOCKED}:
             self.transport.abort()
@@ -620,14 +623,14 @@ class HttpConnection(HttpToolsProtocol):
         self.transport.close()
 
     def _disconnect_cycle(self) -> None:
-        # What the app hears of it is http.disconnect.
+        # The app receives http.disconnect.
         cycle = self.last_cycle
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
 
     def _close_gracefully(self) -> None:
-        # Closing with bytes unread would reset the connection and could take the answer along.
+        # Closing with unread bytes would reset the connection and could lose the response.
         self._is_closing = True
         if self._received_eof:
             self.transport.close()

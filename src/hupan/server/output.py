@@ -1,7 +1,7 @@
 """Standard output and error that never block the event loop (security X6).
 
-A pipe that nobody reads, a full disk and a stopped terminal hold up whoever writes. So a thread of
-its own writes, and what it cannot write in time is dropped and counted.
+An unread pipe, a full disk and a stopped terminal block writers. So a separate thread writes, and
+lines that it cannot write in time are dropped and counted.
 """
 
 import contextlib
@@ -15,18 +15,18 @@ from contextlib import contextmanager
 from typing import TextIO, cast
 
 MAX_QUEUED_BYTES = 4 << 20
-"""What waits at most; some 50,000 lines."""
+"""Maximum bytes in the queue; some 50,000 lines."""
 _CHUNK_BYTES = 65536
 _DRAIN_SECONDS = 2.0
 _POLL_MILLISECONDS = 200
 
 
 class OutputWriter:
-    """A file, the lines that wait for it, and the thread that writes them in their order.
+    """A file, the lines queued for it, and the thread that writes them in order.
 
     Attributes:
         lines_dropped: how many could not be written.
-        notice: the line that says how many, written where they are missing.
+        notice: the line that reports how many, written in place of the missing ones.
     """
 
     def __init__(self, descriptor: int, max_queued_bytes: int = MAX_QUEUED_BYTES) -> None:
@@ -44,7 +44,7 @@ class OutputWriter:
         self._thread.start()
 
     def enqueue(self, lines: bytes) -> bool:
-        """Has whole lines written soon; False if too many wait, and these are dropped."""
+        """Queue whole lines; return False if the queue is full and they are dropped."""
         with self._changed:
             if self._is_ending or (
                 self._queued_bytes and self._queued_bytes + len(lines) > self._max_queued_bytes
@@ -57,7 +57,7 @@ class OutputWriter:
         return True
 
     def drain(self, seconds: float) -> bool:
-        """Writes what waits, for so long at most; whether all is written."""
+        """Wait until the queue is written, up to a timeout; return whether it is."""
         with self._changed:
             self._is_ending = True
             self._changed.notify()
@@ -82,7 +82,7 @@ class OutputWriter:
             with self._changed:
                 self._queued_bytes -= len(lines)
                 failed += self._drop(lines[written:])
-            # Dropped while these filled the queue: the gap is right behind them.
+            # Dropped while these filled the queue: the gap is right after them.
             if missing and (failed or not self._write_notice(missing)):
                 failed += missing
 
@@ -91,7 +91,7 @@ class OutputWriter:
         return self._write(line) == len(line)
 
     def _write(self, data: bytes) -> int:
-        """Writes; gives how many bytes were written before it failed."""
+        """Write, and return how many bytes were written before a failure."""
         if self._is_mid_line and not self._write_chunk(b"\n"):
             return 0
         written = 0
@@ -124,12 +124,12 @@ class OutputWriter:
 
 
 class OutputStream(io.TextIOBase):
-    """A text stream into an outlet; stands where `sys.stdout` or `sys.stderr` stood.
+    """A text stream into an OutputWriter; replaces `sys.stdout` or `sys.stderr`.
 
     Args:
-        writer: writes it.
-        original: whose encoding it has.
-        raises_on_drop: whether a writer hears, as an error, that its lines had to be dropped.
+        writer: writes the lines.
+        original: the stream whose encoding is used.
+        raises_on_drop: whether a write raises an error if its lines are dropped.
     """
 
     def __init__(self, writer: OutputWriter, original: TextIO, *, raises_on_drop: bool) -> None:
@@ -143,28 +143,23 @@ class OutputStream(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # the library's is an attribute
-        """That of the stream before."""
         return self._encoding
 
     @property
-    def errors(self) -> str:  # type: ignore[override]  # likewise
-        """Likewise."""
+    def errors(self) -> str:  # type: ignore[override]  # the same
         return self._errors
 
     def writable(self) -> bool:
-        """It is for writing."""
         return True
 
     def isatty(self) -> bool:
-        """Whether a person may look on."""
         return self._is_terminal
 
     def fileno(self) -> int:
-        """Where it goes to in the end."""
         return self.writer.descriptor
 
     def write(self, text: str) -> int:
-        """Keeps text; whole lines go on their way."""
+        """Buffer text; queue whole lines."""
         with self._lock:
             whole, end, self._partial_line = (self._partial_line + text).rpartition("\n")
             if len(self._partial_line) > _CHUNK_BYTES:
@@ -173,7 +168,7 @@ class OutputStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Sends what is no whole line yet on its way too; waits for nothing."""
+        """Queue the incomplete line as well; wait for nothing."""
         with self._lock:
             partial_line, self._partial_line = self._partial_line, ""
             self._enqueue(partial_line)
@@ -185,7 +180,7 @@ class OutputStream(io.TextIOBase):
 
 
 def count_dropped_lines() -> int:
-    """How many lines this process could not write."""
+    """Return how many lines this process could not write."""
     writers = {
         stream.writer for stream in (sys.stdout, sys.stderr) if isinstance(stream, OutputStream)
     }
@@ -194,9 +189,9 @@ def count_dropped_lines() -> int:
 
 @contextmanager
 def nonblocking_output() -> Iterator[None]:
-    """For as long as the block runs, nobody in this process waits for what is written.
+    """Replace standard output and error with non-blocking streams for the block.
 
-    At the end what waits is written, for a bounded time. Streams that are no files stay as they
+    At the end, queued lines are written, up to a timeout. Streams that are not files stay as they
     are.
     """
     original = (sys.stdout, sys.stderr)
@@ -221,10 +216,10 @@ def _wrap_stream(
         stream.flush()
         descriptor = stream.fileno()
         file = os.fstat(descriptor)
-    except (OSError, ValueError, AttributeError):  # closed, or none of the system's
+    except (OSError, ValueError, AttributeError):  # closed, or not a file of the system
         return stream
     key = (file.st_dev, file.st_ino)
-    if key not in writers:  # what goes to one file goes there in its order
+    if key not in writers:  # one writer per file keeps the order
         writers[key] = OutputWriter(descriptor)
     return cast("TextIO", OutputStream(writers[key], stream, raises_on_drop=raises_on_drop))
 

@@ -1,8 +1,8 @@
-"""Serve ASGI apps in one process: lifespan, signals, idle connections and graceful shutdown (security R17).
+"""Serve ASGI apps in one process: lifespan, signals, idle connections, shutdown (security R17).
 
-SIGHUP, SIGUSR1 and SIGUSR2, which ask other servers to open their logs anew, end nothing here: the
-log is standard error, which somebody else keeps. But where SIGHUP tells that the terminal is gone
-in which the server was started, nobody can press Ctrl-C any more, so it ends gracefully.
+SIGHUP, SIGUSR1 and SIGUSR2, which make other servers reopen their logs, end nothing here: the log
+is standard error, which another process keeps. But where SIGHUP means that the terminal is gone in
+which the server was started, Ctrl-C is no longer possible, so the server stops gracefully.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ _LIFESPAN_LOGGER = logging.getLogger("hupan.listener")
 
 
 class StartupFailedError(LocalizedError):
-    """The app does not start; its text is what the app said, for the operator."""
+    """The app cannot start; the text is the app's message for the operator."""
 
 
 class Lifespan:
-    """Tells an app to start and to end, and hears how that went."""
+    """Runs the lifespan protocol of an app."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -50,10 +50,10 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
 
     async def startup(self) -> None:
-        """Starts the app.
+        """Start the app.
 
         Raises:
-            StartupRefusedError: The app said that it cannot.
+            StartupFailedError: the app cannot start.
         """
         self._task = asyncio.create_task(self._run())
         outcome = await self._send("lifespan.startup")
@@ -62,7 +62,7 @@ class Lifespan:
             raise StartupFailedError(str(outcome.get("message_zh", message)), message)
 
     async def shutdown(self) -> bool:
-        """Ends the app; whether it ended well."""
+        """Stop the app; return whether it stopped without an error."""
         outcome = await self._send("lifespan.shutdown")
         if outcome["type"] == "lifespan.shutdown.complete":
             return True
@@ -83,7 +83,7 @@ class Lifespan:
             await self._app(scope, self._requests.get, self._replies.put)
         except Exception:
             _LIFESPAN_LOGGER.exception("The app failed outside any request.")
-        # Whoever still waits for an outcome hears that none will come.
+        # Wakes a caller that still waits for an event that will not come.
         self._replies.put_nowait({"type": "lifespan.ended"})
 
 
@@ -96,11 +96,11 @@ _STANDARD_STREAMS = (0, 1, 2)
 def handle_stop_signals(
     on_first: Callable[[], None], on_second: Callable[[], None]
 ) -> Iterator[None]:
-    """Hears the operator for as long as the block runs; outside the main thread it hears nothing.
+    """Handle signals during the block; outside the main thread, do nothing.
 
     Args:
-        on_first: Called at the first signal.
-        on_second: Called at the second, just before it ends the process.
+        on_first: is called at the first signal.
+        on_second: is called at the second, just before it ends the process.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -125,7 +125,7 @@ def handle_stop_signals(
     before = {number: signal.signal(number, handle) for number in _STOP_SIGNALS}
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
         before[signal.SIGHUP] = signal.signal(signal.SIGHUP, handle_hangup)
-    # Ignored rather than handled: processes that are begun from here on inherit just that.
+    # Ignored rather than handled: only that is inherited by child processes.
     before |= {number: signal.signal(number, signal.SIG_IGN) for number in _IGNORED_SIGNALS}
     try:
         yield
@@ -136,7 +136,7 @@ def handle_stop_signals(
 
 @contextmanager
 def block_sighup() -> Iterator[None]:
-    """Has SIGHUP wait meanwhile; a process that is begun meanwhile never gets one."""
+    """Block SIGHUP during the block, also for processes that are started in it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         yield
@@ -146,14 +146,14 @@ def block_sighup() -> Iterator[None]:
 
 _CHECKS_PER_DEADLINE = 4
 _MAX_PERIOD_SECONDS = 1.0
-# What is no connection: the store, its log, mail, the listening sockets.
+# Files other than connections: the store, its log, mail, listening sockets.
 _MAX_OTHER_DESCRIPTORS = 128
-# Who makes room is found by looking at everybody; so it is done for several newcomers at once.
+# An eviction inspects all connections, so it makes room for several new ones at once.
 _EVICTION_DIVISOR = 32
 
 
 def max_connections() -> int:
-    """How many connections fit below the process's limit of open files."""
+    """Return how many connections fit within the process's limit of open files."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return 1 << 30
@@ -161,10 +161,10 @@ def max_connections() -> int:
 
 
 class ConnectionReaper:
-    """Ends the waits that take too long.
+    """Closes connections that wait too long.
 
-    A wait is noticed at one look and ended at a later one, so a deadline holds to within two
-    periods (a second each, less where a deadline is short) and costs nothing between looks.
+    A wait is noticed in one inspection and ended in a later one, so a deadline is exact to two
+    periods (a second each, less for short deadlines) and costs nothing in between.
     """
 
     def __init__(
@@ -174,13 +174,13 @@ class ConnectionReaper:
         connections: set[HttpConnection],
         capacity: int,
     ) -> None:
-        """Looks at nothing yet.
+        """Start nothing yet.
 
         Args:
-            limits: The deadlines.
-            loop: Whose time counts.
-            connections: The open connections; kept by the connections themselves.
-            capacity: How many may be open before those that wait longest make room.
+            limits: the deadlines.
+            loop: the event loop.
+            connections: the open connections, which register themselves.
+            capacity: how many may be open before the longest waiting ones are closed.
         """
         self._deadlines = {
             Phase.HEAD: limits.header_timeout_seconds,
@@ -195,11 +195,11 @@ class ConnectionReaper:
         self._connections = connections
         self._capacity = capacity
         self._timer: asyncio.TimerHandle | None = None
-        # Who was closed to make room; the loop counts them among the open ones a while longer.
+        # Connections already evicted but not yet removed by the event loop.
         self._evicted: set[HttpConnection] = set()
 
     def start(self) -> None:
-        """Looks once, and again every period, whatever happens at a look."""
+        """Inspect the connections now and every period, even after an error."""
         self._timer = self._loop.call_later(self._period_seconds, self.start)
         now = self._loop.time()
         for connection in tuple(self._connections):
@@ -208,21 +208,20 @@ class ConnectionReaper:
                 connection.time_out(phase)
 
     def stop(self) -> None:
-        """Looks no more."""
         if self._timer is not None:
             self._timer.cancel()
 
     def evict(self, new_connection: HttpConnection) -> None:
-        """Closes the connections that have waited longest for their peers, when all is full."""
+        """Close the connections that have waited longest, if the capacity is exceeded."""
         self._evicted &= self._connections
         if len(self._connections) - len(self._evicted) <= self._capacity:
             return
         spared = {new_connection, *self._evicted}
         now = self._loop.time()
-        looks = ((*connection.inspect(now), connection) for connection in self._connections)
+        inspected = ((*connection.inspect(now), connection) for connection in self._connections)
         waits = [
             (waited_seconds, id(connection), connection)
-            for phase, waited_seconds, connection in looks
+            for phase, waited_seconds, connection in inspected
             if phase in self._deadlines and connection not in spared
         ]
         for *_, connection in heapq.nlargest(1 + self._capacity // _EVICTION_DIVISOR, waits):
@@ -231,13 +230,13 @@ class ConnectionReaper:
 
 
 _LOGGER = logging.getLogger("hupan.listener")
-# Of stop_seconds: until when replies may take, and until when the app may take to end.
+# Shares of stop_seconds: the end of responses, and the end of the app.
 _DRAIN_SHARE = 0.8
 _SHUTDOWN_SHARE = 0.95
-# One round of reading for what the system has taken in already, before idle ones are closed.
+# One tick to read what the system has already received, before idle ones are closed.
 _LAST_READ_SECONDS = 0.05
 _DRAIN_POLL_SECONDS = 0.02
-# What has not come whole by then is no request in flight: nobody waits for the rest of it.
+# A request that is still incomplete is not in flight: its rest is not waited for.
 _INCOMPLETE_REQUEST_SECONDS = 1.0
 
 
@@ -248,20 +247,20 @@ async def serve(
     stop: asyncio.Event,
     on_ready: Callable[[], None],
 ) -> bool:
-    """Serves an app until it is told to stop, then lets every request in flight end.
+    """Serve an app until `stop` is set, then let every request in flight finish.
 
     Args:
-        app: What answers.
-        sockets: Listening sockets.
-        limits: What peers may do.
-        stop: Set from outside; may be set before the app has started.
-        on_ready: Called once requests are being answered.
+        app: handles the requests.
+        sockets: listening sockets.
+        limits: the limits of peers.
+        stop: set by the caller; may be set before the app has started.
+        on_ready: is called once requests are served.
 
     Returns:
-        Whether the app ended well.
+        Whether the app stopped without an error.
 
     Raises:
-        StartupRefusedError: The app said that it cannot start.
+        StartupFailedError: the app cannot start.
     """
     lifespan = Lifespan(app)
     if not await _start_unless_stopped(lifespan, stop):
@@ -270,7 +269,7 @@ async def serve(
     listeners, reaper = await start_accepting(app, sockets, limits, state, lifespan.state)
     on_ready()
     await stop.wait()
-    # Counted from the signal, of which this is the first moment.
+    # Counted from the signal, which has just arrived.
     stop_requested_at = asyncio.get_running_loop().time()
     await _drain(listeners, state, stop_requested_at + limits.stop_timeout_seconds * _DRAIN_SHARE)
     reaper.stop()
@@ -298,16 +297,16 @@ async def start_accepting(
     state: ServerState,
     app_state: dict[str, Any],
 ) -> tuple[list[asyncio.Server], ConnectionReaper]:
-    """Lets peers of listening sockets in, and looks after them."""
+    """Accept connections on listening sockets, with a reaper for them."""
     loop = asyncio.get_running_loop()
-    # Only connections of this class are ever made below.
+    # The factory below makes only connections of this class.
     connections = cast("set[HttpConnection]", state.connections)
     reaper = ConnectionReaper(limits, loop, connections, max_connections())
     starter = RequestStarter(app, loop, state.tasks)
     new_connection = functools.partial(
         HttpConnection, limits, _uvicorn_config(app), state, app_state, starter, reaper.evict
     )
-    # It listens again, and its own idea of how many may wait is 100.
+    # asyncio calls listen() again, with a backlog of 100 by default.
     listeners = [
         await loop.create_server(new_connection, sock=listener, backlog=BACKLOG)
         for listener in sockets
@@ -317,11 +316,11 @@ async def start_accepting(
 
 
 def _uvicorn_config(app: ASGIApp) -> Config:
-    # proxy_headers off: who the caller is behind a proxy is worked out by the api (security I10).
+    # proxy_headers off: the api determines the client behind a proxy (security I10).
     config = Config(
         app, interface="asgi3", ws="none", log_config=None, access_log=False, proxy_headers=False
     )
-    # What Config.load() would set for a protocol, without importing what it would import.
+    # Sets what Config.load() would set for a protocol, without its imports.
     config.loaded_app = app
     config.ws_protocol_class = None
     config.loaded = True
@@ -335,10 +334,10 @@ async def _drain(listeners: list[asyncio.Server], state: ServerState, deadline: 
     await asyncio.sleep(_LAST_READ_SECONDS)
     for connection in tuple(state.connections):
         connection.shutdown()
-    rest_until = min(loop.time() + _INCOMPLETE_REQUEST_SECONDS, deadline)
+    incomplete_until = min(loop.time() + _INCOMPLETE_REQUEST_SECONDS, deadline)
     while (state.connections or state.tasks) and loop.time() < deadline:
         await asyncio.sleep(_DRAIN_POLL_SECONDS)
-        if loop.time() > rest_until:
+        if loop.time() > incomplete_until:
             _close_incomplete_requests(cast("set[HttpConnection]", state.connections), loop.time())
     if state.tasks:
         _LOGGER.warning("%d requests took too long to end and were cut.", len(state.tasks))
@@ -350,7 +349,6 @@ async def _drain(listeners: list[asyncio.Server], state: ServerState, deadline: 
 
 
 def _close_incomplete_requests(connections: set[HttpConnection], now: float) -> None:
-    """Closes connections whose request has not come whole."""
     for connection in tuple(connections):
         phase, _waited_seconds = connection.inspect(now)
         if phase in (Phase.HEAD, Phase.BODY):
@@ -362,15 +360,15 @@ async def _shut_down(lifespan: Lifespan, deadline: float) -> bool:
     try:
         return await asyncio.wait_for(lifespan.shutdown(), left_seconds)
     except TimeoutError:
-        _LOGGER.error("The app took too long to end.")  # noqa: TRY400  # a traceback of ours says nothing
+        _LOGGER.error("The app took too long to end.")  # noqa: TRY400  # the traceback would say nothing
         return False
 
 
 def listen_on_free_port(host: str, port: int, port_count: int) -> list[socket.socket]:
-    """Listens on the first of some ports in a row that nobody has: each worker finds its own.
+    """Listen on the first free one of consecutive ports: each worker finds its own.
 
     Raises:
-        BindRefusedError: all are taken, or nobody can listen there.
+        BindError: all are in use, or the address cannot be used.
     """
     for candidate in range(port, port + port_count - 1):
         try:
@@ -382,7 +380,7 @@ def listen_on_free_port(host: str, port: int, port_count: int) -> list[socket.so
 
 
 class SideServer:
-    """Serves an app that has no life of its own, until it is closed."""
+    """Serves an app without lifespan until it is stopped."""
 
     def __init__(self, app: ASGIApp, sockets: list[socket.socket], limits: ServerLimits) -> None:
         self._app = app
@@ -393,13 +391,12 @@ class SideServer:
         self._reaper: ConnectionReaper | None = None
 
     async def start(self) -> None:
-        """Begins to answer."""
         self._listeners, self._reaper = await start_accepting(
             self._app, self._sockets, self._limits, self._state, {}
         )
 
     def stop(self) -> None:
-        """Ends at once, also what is under way."""
+        """Stop at once, even with requests in flight."""
         for listener in self._listeners:
             listener.close()
         if self._reaper is not None:

@@ -9,23 +9,23 @@ from typing import TypeAlias
 from hupan.localized import LocalizedError
 
 BACKLOG = 2048
-"""Connections that wait to be let in, as far as the system allows (`net.core.somaxconn`)."""
+"""Connections that wait to be accepted, limited by the system (`net.core.somaxconn`)."""
 _MAX_PORT = 65535
 # The family and the address, without the port.
 _SocketAddress: TypeAlias = tuple[socket.AddressFamily, tuple[str | int, ...]]
-# A name such as localhost stands for IPv4 and IPv6, of which a machine may have just one.
+# A name such as localhost means IPv4 and IPv6; a machine may have only one of them.
 _UNAVAILABLE_ERRORS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 class BindError(LocalizedError):
-    """The address cannot be had; its text is one sentence in Chinese and in English."""
+    """The address cannot be used; the text says why."""
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Listens on every address that a host name stands for.
+    """Listen on every address of a host name.
 
     Args:
-        host: A name, an IPv4 or IPv6 address, or several with commas between; "*" is every address
+        host: a name, an IPv4 or IPv6 address, or several with commas between; "*" is every address
             of the machine, of both families.
         port: 0 lets the system choose; all addresses then share the port of the first.
 
@@ -33,7 +33,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
         At least one socket; peers may connect from now on.
 
     Raises:
-        BindRefusedError: Nobody can listen there, and why.
+        BindError: the address cannot be used.
     """
     with contextlib.ExitStack() as opened:
         sockets: dict[_SocketAddress, socket.socket] = {}
@@ -45,12 +45,12 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 def socket_urls(sockets: list[socket.socket]) -> list[str]:
-    """The addresses of listening sockets, as a person would type them."""
+    """Return the URLs of listening sockets."""
     return [_url(*listener.getsockname()) for listener in sockets]
 
 
 def _url(address: str, port: int, _flow: int = 0, zone: int = 0) -> str:
-    if ":" in address:  # RFC 6874: the interface, behind a % that is written as in any URL
+    if ":" in address:  # RFC 6874: the interface follows a percent-encoded %
         address = f"[{address}%25{socket.if_indextoname(zone)}]" if zone else f"[{address}]"
     return f"http://{address}:{port}"
 
@@ -58,7 +58,7 @@ def _url(address: str, port: int, _flow: int = 0, zone: int = 0) -> str:
 def _listen_on_host(
     host: str, port: int, existing: Mapping[_SocketAddress, socket.socket]
 ) -> dict[_SocketAddress, socket.socket]:
-    """Listens on every address of one host that is not listened on yet."""
+    """Listen on every address of one host that has no socket yet."""
     sockets: dict[_SocketAddress, socket.socket] = {}
     with contextlib.ExitStack() as opened:
         try:
@@ -83,7 +83,7 @@ def _port_of(sockets: Mapping[_SocketAddress, socket.socket]) -> int:
 
 
 def _resolve_host(host: str, port: int) -> list[_SocketAddress]:
-    """What a host stands for; of IPv6 the number of its interface is a part."""
+    """Return the addresses of a host; IPv6 addresses include the interface's number."""
     every = host in ("", "*")
     found = socket.getaddrinfo(
         None if every else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -96,7 +96,7 @@ def _resolve_host(host: str, port: int) -> list[_SocketAddress]:
 def _listen_on_address(socket_address: _SocketAddress, port: int) -> socket.socket | None:
     family, (address, *rest) = socket_address
     try:
-        # Its own IPv6 socket beside IPv4's, so that an IPv4 caller never looks like ::ffff:….
+        # A separate IPv6 socket, so that an IPv4 client never appears as ::ffff:….
         return socket.create_server((address, port, *rest), family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno in _UNAVAILABLE_ERRORS:

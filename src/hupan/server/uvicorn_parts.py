@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def _import_without_init(name: str) -> Iterator[None]:
-    """Lets modules of a package be imported without running its `__init__`."""
+    """Allow imports of a package's modules without running its `__init__`."""
     spec = importlib.util.find_spec(name)
     if spec is None or name in sys.modules:
         yield
@@ -21,7 +21,7 @@ def _import_without_init(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # Whoever imports the package itself later gets the whole of it.
+        # A later import of the package itself gets the whole of it.
         del sys.modules[name]
 
 

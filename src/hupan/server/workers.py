@@ -26,11 +26,11 @@ from hupan.server.output import nonblocking_output
 from hupan.server.serve import StartupFailedError, block_sighup, handle_stop_signals, serve
 from hupan.server.sockets import BindError, listen, socket_urls
 
-# After a sync the writer asks for the interpreter lock, and a busy loop keeps it for a whole turn:
-# with Python's 5 ms a change waits ten times as long as for its disk (docs/performance.md).
+# After a sync the writer needs the GIL, and a busy loop holds it for a whole switch interval:
+# with Python's 5 ms a write waits ten times as long as for its disk (docs/performance.md).
 _SWITCH_INTERVAL_SECONDS = 0.0005
 
-# Given the loop and what is to be called to stop: for how long to listen for being told so.
+# Takes the loop and the function that stops; listens for the order to stop in its context.
 StopListener = Callable[
     [asyncio.AbstractEventLoop, Callable[[], None]], AbstractContextManager[None]
 ]
@@ -43,29 +43,29 @@ def run_process(
     on_ready: Callable[[], None],
     listen_for_stop: StopListener,
 ) -> int:
-    """Serves an app until told to stop.
+    """Serve an app until it is stop to stop.
 
     Args:
-        app: What answers.
-        sockets: Listening sockets; closed at the end.
-        limits: What peers may do, and how long the end may take.
-        on_ready: Called once requests are being answered.
-        listen_for_stop: How this process is told.
+        app: handles the requests.
+        sockets: listening sockets; closed at the end.
+        limits: the limits of peers, and the duration of the shutdown.
+        on_ready: is called once requests are served.
+        listen_for_stop: returns a context in which this process is stop to stop.
 
     Returns:
         The exit status.
 
     Raises:
-        StartupRefusedError: The app said that it cannot start.
+        StartupFailedError: the app cannot start.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
-    # Whatever hangs, be it a thread of the app or the loop itself: this process ends in time.
+    # Even if a thread of the app or the loop itself hangs, this process ends in time.
     watchdog = threading.Timer(limits.stop_timeout_seconds, os._exit, (1,))
     watchdog.daemon = True
     stop = asyncio.Event()
 
     def ready() -> None:
-        # What has lived until here lives to the end: the collector need not look at it again.
+        # Objects that exist now live to the end: the garbage collector can skip them.
         gc.freeze()
         on_ready()
 
@@ -88,7 +88,7 @@ _LOGGER = logging.getLogger("hupan.listener")
 _SPAWN_CONTEXT = multiprocessing.get_context("spawn")
 _BACKOFF_SECONDS = 0.25
 _MAX_BACKOFF_SECONDS = 30.0
-# Who lived this long did not die of its start: the next replacement comes at once again.
+# A worker that ran this long did not crash on startup, so the back-off is reset.
 _STABLE_SECONDS = 60.0
 _READY = ""
 
@@ -99,26 +99,26 @@ def _run_worker(
     limits: ServerLimits,
     pipe: Connection,
 ) -> None:
-    # Ctrl+C reaches the whole group; it is the parent's to answer.
+    # Ctrl+C reaches the whole process group; the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     @contextlib.contextmanager
     def listen_for_stop(
-        loop: asyncio.AbstractEventLoop, told: Callable[[], None]
+        loop: asyncio.AbstractEventLoop, stop: Callable[[], None]
     ) -> Iterator[None]:
-        def parent_said_so() -> None:
+        def on_parent_signal() -> None:
             loop.remove_reader(pipe.fileno())
-            told()
+            stop()
 
-        # The parent only ever closes its end, or dies: both mean the same here.
-        loop.add_reader(pipe.fileno(), parent_said_so)
-        signal.signal(signal.SIGTERM, lambda _number, _frame: told())
+        # The parent only closes its end, or dies: both mean the same here.
+        loop.add_reader(pipe.fileno(), on_parent_signal)
+        signal.signal(signal.SIGTERM, lambda _number, _frame: stop())
         yield
 
-    def report(said: str | LocalizedText) -> None:
-        # A parent that is gone, or is ending, does not hear it.
+    def report(message: str | LocalizedText) -> None:
+        # A parent that is gone or stops does not read it.
         with contextlib.suppress(OSError):
-            pipe.send(said)
+            pipe.send(message)
 
     with nonblocking_output():
         try:
@@ -140,7 +140,7 @@ class _Worker:
     startup_error: LocalizedText | None = None
 
     def read_status(self) -> None:
-        """Takes in what the worker said, if anything."""
+        """Read what the worker has reported."""
         with contextlib.suppress(EOFError, OSError):
             while self.pipe.poll():
                 status = self.pipe.recv()
@@ -149,7 +149,7 @@ class _Worker:
 
 
 class Supervisor:
-    """A number of workers, kept at that number."""
+    """Keeps a number of workers running."""
 
     def __init__(
         self,
@@ -161,15 +161,15 @@ class Supervisor:
         *,
         english: bool = False,
     ) -> None:
-        """Starts nobody yet.
+        """Start nothing yet.
 
         Args:
-            factory: Makes the app in each worker; can be pickled.
-            sockets: Listening sockets; closed at the end.
-            limits: What peers may do, and how long the end may take.
-            count: How many workers.
-            on_ready: Called once, when all answer.
-            english: The language of a startup error on the terminal.
+            factory: makes the app in each worker; can be pickled.
+            sockets: listening sockets; closed at the end.
+            limits: the limits of peers, and the duration of the shutdown.
+            count: the number of workers.
+            on_ready: is called once, when all workers are ready.
+            english: the language of a startup error on the terminal.
         """
         self._factory = factory
         self._sockets = sockets
@@ -183,7 +183,7 @@ class Supervisor:
         self._spawn_at = 0.0
 
     def run(self) -> int:
-        """Serves until SIGTERM or SIGINT.
+        """Serve until SIGTERM or SIGINT.
 
         Returns:
             The exit status.
@@ -211,7 +211,7 @@ class Supervisor:
             parent_pipe, child_pipe = _SPAWN_CONTEXT.Pipe()
             arguments = (self._factory, self._sockets, self._limits, child_pipe)
             process = _SPAWN_CONTEXT.Process(target=_run_worker, args=arguments, daemon=True)
-            with block_sighup():  # they are the parent's to answer too
+            with block_sighup():  # the parent handles it as well
                 process.start()
             child_pipe.close()
             self._workers.append(_Worker(process, parent_pipe))
@@ -224,9 +224,9 @@ class Supervisor:
         multiprocessing.connection.wait([stop_receiver, *sentinels, *pipes], timeout)
 
     def _reap(self) -> bool:
-        """Sees who is ready and who is gone; False when the crew cannot start at all."""
+        """Collect ready and exited workers; return False if the workers cannot start."""
         for worker in tuple(self._workers):
-            # Asked first: what it said before it died is then certain to be in the pipe.
+            # Checked first: what it wrote before it died is then certainly in the pipe.
             is_gone = not worker.process.is_alive()
             worker.read_status()
             if is_gone:
@@ -281,23 +281,23 @@ def run_server(  # what a server needs to know; all by name
     on_listening: Callable[[list[str]], None],
     english: bool = False,
 ) -> int:
-    """Serves until SIGTERM or SIGINT; a second one ends at once.
+    """Serve until SIGTERM or SIGINT; a second one ends the process at once.
 
-    Why the address cannot be had, or why the app does not start, is one line on stderr.
+    If the address cannot be used or the app cannot start, one line on stderr says why.
 
     Args:
-        factory: Makes the app, once in each serving process. With several workers it can be
-            pickled.
-        host: A name, an IPv4 or IPv6 address, or several with commas between; "*" is every address
+        factory: makes the app, once in each serving process. With several workers it must be
+            picklable.
+        host: a name, an IPv4 or IPv6 address, or several with commas between; "*" is every address
             of the machine, of both families.
         port: 0 lets the system choose.
-        workers: How many processes serve; one serves in this process itself.
-        limits: What peers may do, and how long the end may take.
-        on_listening: Called once with the URLs, when requests are being answered.
-        english: The language of that line.
+        workers: the number of serving processes; a single one is this process itself.
+        limits: the limits of peers, and the duration of the shutdown.
+        on_listening: is called once with the URLs, when requests are served.
+        english: the language of that line.
 
     Returns:
-        The exit status: 0 after a graceful end, 1 when it could not start or not end well.
+        The exit status: 0 after a graceful stop, 1 if it could not start or stop without an error.
     """
     with nonblocking_output():
         try:
