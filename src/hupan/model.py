@@ -23,14 +23,14 @@ PERMANENT_BAN_END = 2**53 - 1
 
 
 class SupersededBuild(Exception):
-    """Somebody began a newer edition of the list of groups; the one in the making is given up."""
+    """A newer build of the group index was started; this one is abandoned."""
 
 
 class StoreUnavailable(LocalizedError):
-    """The machine failed to read or to keep something; nothing of the change was kept.
+    """The database failed to read or write; the change was rolled back.
 
     Attributes:
-        is_busy: nothing is broken, but more changes wait than can be kept soon.
+        is_busy: nothing is broken, but too many changes are pending.
     """
 
     def __init__(self, reason: str | LocalizedText = "", *, is_busy: bool = False) -> None:
@@ -40,35 +40,33 @@ class StoreUnavailable(LocalizedError):
 
 
 class AccountStatus:
-    """What an account's two times tell."""
+    """Ban and VIP status of an account."""
 
     __slots__ = ()
     vip_until: int
     banned_until: int
 
     def is_banned(self, now: float) -> bool:
-        """Whether a ban is in force."""
         return self.banned_until > now
 
     def is_vip(self, now: float) -> bool:
-        """Whether VIP is in force."""
         return self.vip_until > now
 
 
 class Account(Struct, AccountStatus, frozen=True):
-    """An account as it stands in the table `accounts`.
+    """A row of the table `accounts`.
 
     Attributes:
-        name_id: how often the nickname was changed.
-        avatar_id: how often the avatar was changed.
-        phone: the bound number, "" when there is none.
-        email: the bound address as it was written, "" when there is none.
-        vip_until: when VIP ends, 0 when there never was any.
-        banned_until: when the ban ends, 0 when there is none, `NEVER_ENDS` for good.
-        online_days: days on which the account was seen.
-        days_in_a_row: length of the run of such days that `last_seen_day` ends.
-        last_seen_day: the last day seen, as days since 1970-01-01 in the server's zone.
-        country: country of the last sign-in, "" when it is not known.
+        name_id: number of changes of the nickname.
+        avatar_id: number of changes of the avatar.
+        phone: the bound number, "" for none.
+        email: the bound address as it was entered, "" for none.
+        vip_until: end of VIP, 0 if there never was any.
+        banned_until: end of the ban, 0 for none, `PERMANENT_BAN_END` for a permanent one.
+        online_days: days on which the account was active.
+        days_in_a_row: consecutive active days up to `last_seen_day`.
+        last_seen_day: last active day, as days since 1970-01-01 in the server's time zone.
+        country: country of the last sign-in, "" for unknown.
     """
 
     id: AccountId
@@ -92,10 +90,10 @@ class Account(Struct, AccountStatus, frozen=True):
 
 
 class PublicAccount(Struct, AccountStatus, frozen=True):
-    """What of an account others may be shown; the attributes are those of `Account`.
+    """What others may see of an account; the attributes are those of `Account`.
 
     Attributes:
-        has_medals: whether there are any to be listed, 1 or 0.
+        has_medals: 1 if the account has medals, else 0.
     """
 
     id: AccountId
@@ -115,7 +113,7 @@ class PublicAccount(Struct, AccountStatus, frozen=True):
 
 
 class Session(Struct, frozen=True):
-    """One device's sign-in; it belongs to (account, device id) unless that is "", see wire.md 5."""
+    """A device's sign-in, unique by account and device id unless that is "" (wire.md 5)."""
 
     account_id: AccountId
     token_hash: bytes
@@ -126,17 +124,17 @@ class Session(Struct, frozen=True):
 
 
 class Caller(Struct, frozen=True):
-    """Who calls: the session that the token opened, and its account."""
+    """The caller's session and account."""
 
     session: Session
     account: Account
 
 
 class Viewer(Struct, frozen=True):
-    """Who looks at somebody: of the session and its account what tells whether it may.
+    """What of a viewer's session and account decides whether it may view others.
 
     Attributes:
-        has_remarks: whether it noted anything about anybody, 1 or 0.
+        has_remarks: 1 if the account has remarks about others, else 0.
     """
 
     id: AccountId
@@ -148,11 +146,11 @@ class Viewer(Struct, frozen=True):
 
 
 class PersonalData(Struct, frozen=True):
-    """What an account tells of itself; "" and 0 say that it does not.
+    """Personal data of an account; "" and 0 mean unset.
 
     Attributes:
         gender: 1 male, 2 female, 3 other (wire.md 3).
-        birthday: unix seconds of its first moment.
+        birthday: Unix time of its start.
         location_code: six digits of an administrative division.
         updated_at: when it was last saved, 0 for never.
     """
@@ -183,10 +181,10 @@ class PrivacyChoice(Struct, frozen=True):
 
 
 class Remark(Struct, frozen=True):
-    """What an account noted about another one.
+    """An account's private note about another account.
 
     Attributes:
-        others: JSON text of [{"key", "value"}], "" when there is none.
+        others: JSON text of [{"key", "value"}], "" for none.
     """
 
     name: str = ""
@@ -200,7 +198,7 @@ NO_REMARK = Remark()
 
 
 class Medal(Struct, frozen=True):
-    """A medal that accounts may wear; shown in the order of `sort`."""
+    """A medal; shown in the order of `sort`."""
 
     id: int
     name: str
@@ -210,7 +208,7 @@ class Medal(Struct, frozen=True):
 
 
 class CoinType(IntEnum):
-    """What coins were given or taken for; the numbers are the wire's (wire.md 4)."""
+    """Why coins were credited or debited; the numbers are the wire's (wire.md 4)."""
 
     REWARD = 2
     POST = 3
@@ -223,14 +221,14 @@ class CoinType(IntEnum):
 
 
 class CoinEntry(Struct, frozen=True):
-    """One line of an account's journal of coins, never changed once written.
+    """An entry of an account's append-only coin journal.
 
     Attributes:
-        number: 1 for the account's first, then ascending without a gap.
-        key: names the change among all of the account's.
-        actor: who caused it.
-        counter_account: where the coins came from or went to.
-        counter_cents: what that side gained: `-change_cents`.
+        number: 1 for the account's first, then consecutive.
+        key: idempotency key, unique within the account.
+        actor: cause of the change.
+        counter_account: the other side of the entry.
+        counter_cents: change of the other side: `-change_cents`.
     """
 
     account_id: AccountId
@@ -254,9 +252,9 @@ class Group(Struct, frozen=True):
     Attributes:
         id: nine digits (wire.md 5).
         ban_id: 0 when the group is not banned.
-        headcount: its members; the list is in the order of it.
-        category: the one it stands in, "" for none.
-        is_featured: 1 when it is also among the featured ones, else 0.
+        headcount: number of members; the list is ordered by it.
+        category: "" for none.
+        is_featured: 1 if featured, else 0.
     """
 
     id: GroupId
@@ -271,14 +269,14 @@ class Group(Struct, frozen=True):
 
 
 class Bot(Struct, frozen=True):
-    """A bot that is recommended; flags are 1 or 0.
+    """A recommended bot; flags are 1 or 0.
 
     Attributes:
         id: eight digits (wire.md 5).
-        headcount: who uses it; the list is in the order of it.
+        headcount: number of users; the list is ordered by it.
         may_add: whether it can be added.
-        applies: whether adding it is an application.
-        always_agrees: whether it agrees to each.
+        applies: whether adding it needs an approval.
+        always_agrees: whether it approves every application.
     """
 
     id: BotId
@@ -292,7 +290,7 @@ class Bot(Struct, frozen=True):
 
 
 class IgnoredModules(Struct, frozen=True):
-    """The parts of the client that an account hides on one device.
+    """The parts of the client that an account hides on a device.
 
     Attributes:
         number: 1, 2, 3 … among those of the account; 0 when nothing was ever set.
@@ -306,13 +304,13 @@ class IgnoredModules(Struct, frozen=True):
 
 
 class NotificationSetting(Struct, frozen=True):
-    """How an account is notified on one device.
+    """The notification setting of an account on a device.
 
     Attributes:
         number: 1, 2, 3 … among those of the account; 0 when nothing was ever set.
-        registration_id: what a push service calls the app there.
-        is_open: 1 when it is notified, else 0.
-        type: as the client gave it.
+        registration_id: id of the app at the push service.
+        is_open: 1 if notifications are on, else 0.
+        type: as the client sent it.
     """
 
     number: int
@@ -325,14 +323,14 @@ class NotificationSetting(Struct, frozen=True):
 
 
 class Limit(Struct, frozen=True):
-    """At most so many events of a subject in a window that opens with the first of them.
+    """A maximum number of events of a subject in a window that opens with the first event.
 
     Attributes:
-        name: how the count is kept and shown.
-        max_events: events that pass.
+        name: key of the counter, also for display.
+        max_events: events allowed per window.
         window_seconds: length of the window.
-        lock_seconds: when not 0, the limit counts events in a row: success forgets them, and once
-            the last of them has passed, nothing does for this long.
+        lock_seconds: if not 0, the limit counts consecutive events: success resets them, and after
+            the last allowed one everything is refused for this long.
     """
 
     name: str

@@ -8,9 +8,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
 
 from hupan.config import Settings
 from hupan.crypto import (
@@ -38,7 +36,7 @@ from hupan.store.identity import (
 from hupan.store.integrity import check_file, check_rows
 from hupan.store.locks import StoreLock, check_is_sqlite_file, check_not_open_by_other_path
 from hupan.store.migrate import check_file_current, load_applied_from_file, migrate_file
-from hupan.store.postgres_pool import PoolSize, PostgresDsn
+from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.repair import repair_before_start, repair_while_serving
 from hupan.store.sqlite import SqliteDatabase
 from hupan.store.wal import check_wal_intact
@@ -49,22 +47,6 @@ def may_have_store(settings: Settings) -> bool:
     return settings.is_postgres or settings.database_path.exists()
 
 
-class PostgresOpening(Protocol):
-    """The functions of `hupan.store.postgres` that open a store."""
-
-    def open_migrated(self, dsn: PostgresDsn, size: PoolSize) -> Awaitable[MeasuredDatabase]:
-        """Open a store and migrate it first."""
-        ...
-
-    def applied(self, dsn: PostgresDsn, size: PoolSize) -> Awaitable[dict[int, str]]:
-        """Return number and digest of each migration."""
-        ...
-
-    def open_current(self, dsn: PostgresDsn, size: PoolSize) -> Awaitable[MeasuredDatabase]:
-        """Open a store that is up to date."""
-        ...
-
-
 async def read_applied_migrations(settings: Settings) -> dict[int, str]:
     """Return number and digest of each migration in the store.
 
@@ -73,9 +55,9 @@ async def read_applied_migrations(settings: Settings) -> dict[int, str]:
         StoreUnavailable: the database server cannot be reached.
     """
     if settings.is_postgres:
-        return await _import_postgres_opening().applied(
-            make_postgres_dsn(settings), _make_pool_size(settings)
-        )
+        from hupan.store.postgres import load_applied_migrations  # noqa: PLC0415 - loads asyncpg
+
+        return await load_applied_migrations(make_postgres_dsn(settings), _make_pool_size(settings))
     return load_applied_from_file(settings.database_path)
 
 
@@ -87,9 +69,7 @@ async def open_server_database(settings: Settings) -> MeasuredDatabase:
         StoreUnavailable: the database server cannot be reached.
     """
     if settings.is_postgres:
-        return await _import_postgres_opening().open_migrated(
-            make_postgres_dsn(settings), _make_pool_size(settings)
-        )
+        return await _open_postgres(settings, migrate=True)
     return _open_sqlite(settings.database_path)
 
 
@@ -101,12 +81,18 @@ async def open_current_database(settings: Settings) -> MeasuredDatabase:
         StoreUnavailable: the database server cannot be reached.
     """
     if settings.is_postgres:
-        return await _import_postgres_opening().open_current(
-            make_postgres_dsn(settings), _make_pool_size(settings)
-        )
+        return await _open_postgres(settings, migrate=False)
     check_not_open_by_other_path(settings.database_path)
     check_file_current(settings.database_path)
     return _open_sqlite(settings.database_path)
+
+
+async def _open_postgres(settings: Settings, *, migrate: bool) -> MeasuredDatabase:
+    # asyncpg takes 50 ms and 7 MB, which a server on SQLite has no use for.
+    from hupan.store.postgres import open_postgres  # noqa: PLC0415 - loads asyncpg
+
+    dsn, size = make_postgres_dsn(settings), _make_pool_size(settings)
+    return await open_postgres(dsn, size, migrate=migrate)
 
 
 def _open_sqlite(path: Path) -> SqliteDatabase:
@@ -136,11 +122,6 @@ def make_postgres_dsn(settings: Settings) -> PostgresDsn:
 
 def _make_pool_size(settings: Settings) -> PoolSize:
     return PoolSize(settings.database_pool, settings.database_statements)
-
-
-def _import_postgres_opening() -> PostgresOpening:
-    """Import late: asyncpg takes 50 ms and 7 MB, which a server on SQLite does not need."""
-    return cast("PostgresOpening", import_module("hupan.store.postgres"))
 
 
 class OperationRefused(LocalizedError):

@@ -11,14 +11,14 @@ import hupan.store
 
 READS = ("FROM accounts", "JOIN accounts")
 MAY_SEE_THEM = {
-    "accounts.FIND_HASH": "a right password is told that the account was cancelled",
-    "claims.HOLD": "what they had bound stays claimed until they are erased",
-    "claims.SHOWN": "likewise",
-    "coin_audit.WRONG_BALANCES": "balances are audited until they are erased",
-    "roster.BY_NAME": "operators see them, as cancelled, until they are erased",
-    "roster.FIRST_SINCE": "likewise",
+    "accounts.FIND_ACCOUNT_IDENTITIES": "their contacts stay claimed until they are erased",
+    "accounts.FIND_FIRST_REGISTERED_SINCE": "operators see them until they are erased",
+    "accounts.FIND_IDS_BY_NAME_PREFIX": "operators see them until they are erased",
+    "accounts.FIND_PASSWORD_HASH": "a right password is told that the account was cancelled",
+    "accounts.LOCK_ACCOUNT_ID": "their contacts stay claimed until they are erased",
+    "coins.FIND_INCONSISTENT_BALANCES": "balances are audited until they are erased",
     "sessions.FIND_CALLER": "all sessions ended in the change that cancelled",
-    "sessions.FIND_VIEWER": "likewise",
+    "sessions.FIND_VIEWER": "all sessions ended in the change that cancelled",
 }
 """Names of statements, and why they need not look."""
 

@@ -23,8 +23,9 @@ from hupan.store.migrate import (
     load_migrations,
     migrate_file,
 )
+from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_migrate import migrate_postgres
-from hupan.store.postgres_pool import PoolSize, PostgresDsn, make_pool
+from hupan.store.postgres_pool import PostgresPool
 from hupan.store.sqlite import connect
 from tests.support.stores import Databases
 
@@ -142,9 +143,7 @@ def test_postgresql_does_the_same(databases: Databases) -> None:
     name = databases.make(template="template1")
 
     async def run() -> list[list[tuple[object, ...]]]:
-        pool = await make_pool(
-            PostgresDsn(databases.cluster.url(name)), PoolSize(max_connections=4)
-        )
+        pool = PostgresPool(PostgresDsn(databases.cluster.url(name)), PoolSize(max_connections=4))
         before = [known for known in load_migrations("postgres") if known.number < 10]
         await migrate_postgres(pool, before)
         await pool.use(lambda connection: connection.execute(OLD))
@@ -230,7 +229,7 @@ def test_what_is_old_is_counted_on_postgres(url: str) -> None:
     """The same there."""
 
     async def run() -> None:
-        pool = await make_pool(PostgresDsn(url), PoolSize(max_connections=2))
+        pool = PostgresPool(PostgresDsn(url), PoolSize(max_connections=2))
         known = [one for one in load_migrations("postgres") if one.number <= BEFORE_PRIORITIES]
         await migrate_postgres(pool, known)
         await pool.use(lambda connection: connection.execute(OLD_REMARKS.replace(" x'", r" '\x")))

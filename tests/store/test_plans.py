@@ -27,54 +27,56 @@ STATEMENT: Final = re.compile(r"\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH
 PARAMETER: Final = re.compile(r"\?(\d+)")
 # A row of constants is no table, and `SEARCH` is a look-up in an index.
 WALK: Final = re.compile(r"SCAN (?!CONSTANT ROW)|USE TEMP B-TREE")
-ANOTHER_ENGINE: Final = re.compile("postgres|spread$")
+ANOTHER_ENGINE: Final = re.compile("postgres|citus$")
 # They look at the pages of a file, and at the one row that tells who wrote its log back.
-OF_PAGES: Final = re.compile("log_care$|other_programs$")
+OF_PAGES: Final = re.compile("wal$|repair$")
 
 MIGRATION: Final = "reads all rows once, as a store is brought up to date"
 OPERATORS: Final = "an operator's command reads all rows; no request does"
 FILES: Final = "one row for each file of the migrations, or for each table or column"
 WALKS: Final[Mapping[str, str]] = {
-    "ascii_domains.READS": MIGRATION,
-    "bots.COUNT": "along an index; the list of bots is small",
-    "bots.LIST": "along an index, as far as the limit",
-    "categories.LIST": "some dozen rows, made by an operator",
-    "medals.ALL": "some dozen rows, made by an operator; asked by the command line",
-    "medals.OF_ACCOUNT": "sorts the medals that one account wears",
-    "coin_audit.BROKEN_ENTRIES": OPERATORS,
-    "row_checks.CHECKS": "looks at all rows once in a while, in pieces beside the requests",
-    "marks.FORGET_TO_COME": OPERATORS,
-    "outbox.COUNT": "along an index of at most 30,000 messages a channel",
-    "outbox.DROP_OLDEST": "sorts messages of one priority, only when they are more than 10,000",
-    "device_settings.MAKE_ROOM_FOR_IGNORED": "sorts the devices of one account, at most 100",
-    "device_settings.MAKE_ROOM_FOR_NOTIFICATION": "sorts the devices of one account, at most 100",
+    "migrate.ASCII_DOMAIN_READS": MIGRATION,
+    "discovery.COUNT_BOTS": "along an index; the list of bots is small",
+    "discovery.LIST_BOTS": "along an index, as far as the limit",
+    "discovery.LIST_CATEGORIES": "some dozen rows, made by an operator",
+    "medals.LIST_ALL_MEDALS": "some dozen rows, made by an operator; asked by the command line",
+    "medals.LIST_ACCOUNT_MEDALS": "sorts the medals that one account wears",
+    "coins.FIND_INCONSISTENT_ENTRIES": OPERATORS,
+    "integrity.ROW_CHECKS": "reads all rows once in a while, in pieces between the requests",
+    "cluster_state.RESET_FUTURE_TIMES": OPERATORS,
+    "outbox.COUNT_MESSAGES": "along an index of at most 30,000 messages a channel",
+    "outbox.DELETE_OLDEST_MESSAGES": "sorts messages of one priority, only beyond 10,000",
+    "devices.DELETE_OLDEST_IGNORED_MODULES": "sorts the devices of one account, at most 100",
+    "devices.DELETE_OLDEST_NOTIFICATION_SETTING": "sorts the devices of one account, at most 100",
     "copying.begin_copy": OPERATORS,
     "copying.change": OPERATORS,
     "identity._HAS_COUNTERS": FILES,
-    "migrate._applied": FILES,
-    "shape.tables": FILES,
-    "shape._table": FILES,
+    "migrate.read_applied": FILES,
+    "migrate.list_tables": FILES,
+    "migrate._read_table": FILES,
     "sqlite.check": FILES,
-    "session_ends.END_OLDEST": "sorts the sessions of one account, some ten",
-    "session_ends.LIST_LIVE": "sorts the sessions of one account, some ten",
+    "sessions.DELETE_OLDEST_SESSIONS": "sorts the sessions of one account, some ten",
+    "sessions.LIST_LIVE_SESSIONS": "sorts the sessions of one account, some ten",
+    "sessions.LIST_SESSION_SUMMARIES": "sorts the sessions of one account, some ten",
     "sessions.TRIM_DEVICES": "sorts the devices of one account, at most 51",
-    "sessions.TRIM_LEFT": "sorts what signed out of one account, at most 101",
-    "tallies.COUNT": "along an index, once a minute, on the thread that writes",
-    "tallies.DROP_SURPLUS": "sorts the 2,000 counts that are over soonest, past two million",
-    "session_ends.LIST_WITH_PLACES": "sorts the sessions of one account, some ten",
+    "sessions.TRIM_LOGGED_OUT": "sorts the signed-out tokens of one account, at most 101",
+    "rate_counters.COUNT_COUNTERS": "along an index, once a minute, on the thread that writes",
+    "rate_counters.DELETE_SURPLUS_COUNTERS": (
+        "sorts the 2,000 counters that end soonest, beyond two million"
+    ),
 }
 """Statements that walk a table, or sort what they found, and why they may."""
 
 BUILT: Final[Mapping[str, str]] = {
     "copying.begin_copy": OPERATORS,
     "copying.count_rows": OPERATORS,
-    "copying.totals": OPERATORS,
+    "copying.get_table_totals": OPERATORS,
     "copying._last_key": OPERATORS,
     "copying._next_rows": OPERATORS,
-    "copying._put": OPERATORS,
-    "identity.claim": "looks once whether a new store of a sandbox is empty",
-    "device_settings._make_room": "makes two constants, which are looked at",
-    "reset.empty": "empties the store of a sandbox",
+    "copying._insert_rows": OPERATORS,
+    "identity.claim_store": "looks once whether a new store of a sandbox is empty",
+    "devices._delete_oldest_device": "makes two constants, which are looked at",
+    "database.delete_all_data": "empties the store of a sandbox",
 }
 """Functions whose statements are put together while they run, and why they are not looked at."""
 
@@ -145,10 +147,10 @@ def built_in(function: ast.AST) -> Iterator[ast.JoinedStr]:
 
 
 def erasures() -> Iterator[Statement]:
-    """What `erase_rows` puts together, for each table."""
+    """What `erase_account` puts together, for each table."""
     for table in ERASED_TABLES:
         sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own
-        yield Statement("endings.erase_rows", sql)
+        yield Statement("deletion.erase_account", sql)
 
 
 def statements() -> dict[str, Statement]:
@@ -210,7 +212,7 @@ def test_what_is_put_together_is_known() -> None:
         for place, function in functions(module)
         if any(built_in(function))
     }
-    assert built == {*BUILT, "endings.erase_rows"}
+    assert built == {*BUILT, "deletion.erase_account"}
 
 
 def test_statements_are_found() -> None:
@@ -218,9 +220,9 @@ def test_statements_are_found() -> None:
     places = {statement.place for statement in STATEMENTS.values()}
     assert places >= {
         "sessions.FIND_CALLER",
-        "editions.FORGET",
-        "row_checks.CHECKS",
-        "device_settings.MAKE_ROOM_FOR_IGNORED",
+        "discovery.DELETE_VERSION_ROWS",
+        "integrity.ROW_CHECKS",
+        "devices.DELETE_OLDEST_IGNORED_MODULES",
         "sqlite.check",
     }
 

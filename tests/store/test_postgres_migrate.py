@@ -8,12 +8,13 @@ import pytest
 
 from hupan.store.database import StoreRefused
 from hupan.store.migrate import Migration, load_migrations
+from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_migrate import (
     fetch_applied_migrations,
     migrate_postgres,
     split_statements,
 )
-from hupan.store.postgres_pool import Connection, PoolSize, PostgresDsn, PostgresPool, make_pool
+from hupan.store.postgres_pool import Connection, PostgresPool
 from tests.support.stores import Databases
 
 pytestmark = pytest.mark.slow
@@ -45,7 +46,7 @@ async def _prepare(statement: str, connection: Connection) -> None:
 
 async def opened(url: str) -> PostgresPool:
     """A pool of few connections."""
-    return await make_pool(PostgresDsn(url), PoolSize(max_connections=4))
+    return PostgresPool(PostgresDsn(url), PoolSize(max_connections=4))
 
 
 def test_killed_at_every_statement(url: str) -> None:

@@ -19,7 +19,7 @@ from hupan.cli.main import app
 from hupan.model import StoreUnavailable
 from hupan.store.database import StoreRefused
 from hupan.store.postgres import load_applied_migrations
-from hupan.store.postgres_pool import PoolSize, PostgresDsn
+from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from tests.support.certificates import issue
 from tests.support.ports import LOOPBACK
 from tests.support.postgres import Cluster

@@ -15,65 +15,64 @@ from typing import Final, NamedTuple
 import apsw
 import pytest
 
-from hupan.store import citus as spread
+from hupan.store import citus
 from hupan.store.migrate import MIGRATIONS_TABLE, list_tables, migrate_file
 from hupan.store.sqlite import connect
 from tests.store.test_plans import PARAMETER, STATEMENTS
 
-COURIER: Final = "the courier asks it, beside the requests"
+OUTBOX: Final = "the outbox worker runs it, not a request"
 HOUSEKEEPING: Final = "housekeeping does it once a minute"
 CHECK: Final = "a look at all rows, or what a repair of them asks; once in a while"
 OPERATOR: Final = "an operator's command"
 START: Final = "the start of a server, or a migration"
 FILE: Final = "of a SQLite file"
 ERASURE: Final = "housekeeping erases cancelled accounts"
-RARE: Final = "a number or an address changes hands: a short delete on every machine"
 LISTS: Final = "operators list and search accounts"
 
 OFF_THE_PATH: Final[Mapping[str, str]] = {
-    "ascii_domains.READS": OPERATOR,
-    "captchas.DROP_SURPLUS": HOUSEKEEPING,
-    "captchas.PURGE": HOUSEKEEPING,
-    "claims.LIST": HOUSEKEEPING,
-    "codes.PURGE": HOUSEKEEPING,
-    "coin_audit.BROKEN_ENTRIES": CHECK,
-    "coin_audit.WRONG_BALANCES": CHECK,
-    "coin_refusals.PURGE": HOUSEKEEPING,
-    "contacts.PURGE": HOUSEKEEPING,
+    "accounts.COUNT_ACCOUNTS": LISTS,
+    "accounts.FIND_FIRST_REGISTERED_SINCE": LISTS,
+    "accounts.FIND_IDS_BY_CONTACT_PREFIX": LISTS,
+    "accounts.FIND_IDS_BY_NAME_PREFIX": LISTS,
+    "accounts.LIST_ACCOUNTS": LISTS,
+    "accounts.LIST_IDENTITIES_IN_RANGE": HOUSEKEEPING,
+    "accounts._SELECT_PAGE": LISTS,
+    "cluster_state.CAP_ERASURE_TIMES": OPERATOR,
+    "cluster_state.RESET_FUTURE_TIMES": OPERATOR,
+    "codes.DELETE_SURPLUS_CAPTCHAS": HOUSEKEEPING,
+    "codes.PURGE_CAPTCHAS": HOUSEKEEPING,
+    "codes.PURGE_CODES": HOUSEKEEPING,
+    "coins.FIND_INCONSISTENT_BALANCES": CHECK,
+    "coins.FIND_INCONSISTENT_ENTRIES": CHECK,
+    "coins.PURGE_COIN_REFUSALS": HOUSEKEEPING,
+    "contacts.PURGE_CONTACT_CHANGES": HOUSEKEEPING,
+    "contacts.PURGE_STEP_UPS": HOUSEKEEPING,
     "copying.begin_copy": OPERATOR,
     "copying.change": OPERATOR,
-    "endings.LIST_DUE": ERASURE,
-    "endings.LIST_IDENTITIES": ERASURE,
-    "endings.erase_rows": ERASURE,
+    "deletion.LIST_ACCOUNT_IDENTITIES": ERASURE,
+    "deletion.LIST_DUE_ERASURES": ERASURE,
+    "deletion.erase_account": ERASURE,
     "identity._HAS_COUNTERS": FILE,
-    "limit_resets.LIST": "each process looks now and then what operators asked for",
-    "limit_resets.PURGE": HOUSEKEEPING,
-    "marks.ERASE_IN_TIME": OPERATOR,
-    "marks.FORGET_TO_COME": OPERATOR,
-    "migrate._applied": START,
-    "migrate._apply": START,
-    "outbox.COUNT": "the figures that a monitor asks for",
-    "outbox.DROP_OLDEST": COURIER,
-    "outbox.HAS_SURPLUS": COURIER,
-    "outbox.LEASE": COURIER,
-    "outbox.NEXT_DUE": COURIER,
-    "roster.BY_CONTACT": LISTS,
-    "roster.BY_NAME": LISTS,
-    "roster.COUNTS": LISTS,
-    "roster.FIRST_SINCE": LISTS,
-    "roster.PAGES": LISTS,
-    "roster._PAGE": LISTS,
-    "row_checks.CHECKS": CHECK,
-    "session_ends.PURGE_OLD": HOUSEKEEPING,
-    "session_ends.PURGE_UNUSED": HOUSEKEEPING,
-    "sessions.PURGE_LEFT": HOUSEKEEPING,
-    "shape._table": FILE,
-    "shape.tables": FILE,
+    "integrity.ROW_CHECKS": CHECK,
+    "migrate.ASCII_DOMAIN_READS": OPERATOR,
+    "migrate._apply_missing": START,
+    "migrate.read_applied": START,
+    "migrate._read_table": FILE,
+    "migrate.list_tables": FILE,
+    "outbox.COUNT_MESSAGES": "the figures that a monitor asks for",
+    "outbox.DELETE_OLDEST_MESSAGES": OUTBOX,
+    "outbox.HAS_SURPLUS_MESSAGES": OUTBOX,
+    "outbox.LEASE_MESSAGES": OUTBOX,
+    "outbox.LIST_NEXT_DUE": OUTBOX,
+    "rate_counters.COUNT_COUNTERS": HOUSEKEEPING,
+    "rate_counters.DELETE_SURPLUS_COUNTERS": HOUSEKEEPING,
+    "rate_counters.LIST_LIMIT_RESETS": "each process reads now and then what operators asked for",
+    "rate_counters.PURGE_COUNTERS": HOUSEKEEPING,
+    "rate_counters.PURGE_LIMIT_RESETS": HOUSEKEEPING,
+    "sessions.PURGE_LOGGED_OUT": HOUSEKEEPING,
+    "sessions.PURGE_OLD_SESSIONS": HOUSEKEEPING,
+    "sessions.PURGE_UNUSED_SESSIONS": HOUSEKEEPING,
     "sqlite.check": FILE,
-    "step_ups.PURGE": HOUSEKEEPING,
-    "tallies.COUNT": HOUSEKEEPING,
-    "tallies.DROP_SURPLUS": HOUSEKEEPING,
-    "tallies.PURGE": HOUSEKEEPING,
 }
 """Statements that ask more than one machine, and who runs them."""
 
@@ -104,19 +103,19 @@ def flat(sql: str) -> str:
 def touches(sql: str) -> list[Touch]:
     """Every distributed table in a statement, as often as it is named."""
     found = (Touch(verb, table, alias or table) for verb, table, alias in REFERENCE.findall(sql))
-    return [one for one in found if one.table in KEYS and one.table not in spread.REFERENCE_TABLES]
+    return [one for one in found if one.table in KEYS and one.table not in citus.REFERENCE_TABLES]
 
 
 def column(table: str) -> str:
     """What a distributed table is distributed by."""
-    name = spread.distribution_column(table)
+    name = citus.distribution_column(table)
     assert name is not None
     return name
 
 
 def group(table: str) -> str:
     """What lies beside each other: all that is an account's, and each other table alone."""
-    return spread.COLOCATION_TABLE if column(table) == "account_id" else table
+    return citus.COLOCATION_TABLE if column(table) == "account_id" else table
 
 
 def found_by_value(connection: apsw.Connection, sql: str) -> Counter[str]:
@@ -228,30 +227,30 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
 def test_keys_begin_with_what_is_distributed_by() -> None:
     """Rows of an account lie beside it; what is claimed lies where its value is looked up."""
     for table in list_tables():
-        if table.name in spread.REFERENCE_TABLES:
+        if table.name in citus.REFERENCE_TABLES:
             continue
         assert column(table.name) == table.primary_key[0]
         names = [one.name for one in table.columns]
         assert (
-            table.name == spread.COLOCATION_TABLE
-            or ("account_id" not in names) == (group(table.name) != spread.COLOCATION_TABLE)
+            table.name == citus.COLOCATION_TABLE
+            or ("account_id" not in names) == (group(table.name) != citus.COLOCATION_TABLE)
             or table.name in ("identities", "codes")
         ), table.name
 
 
 def test_every_table_is_spread_once() -> None:
     """The leader of the accounts' tables comes first, and small tables go everywhere."""
-    spread_out = dict(spread.distribution_statements())
+    spread_out = dict(citus.distribution_statements())
     assert set(spread_out) == {*KEYS, MIGRATIONS_TABLE}
-    assert next(iter(spread_out)) == spread.COLOCATION_TABLE
+    assert next(iter(spread_out)) == citus.COLOCATION_TABLE
     everywhere = {name for name, sql in spread_out.items() if "create_reference_table" in sql}
-    assert everywhere == {*spread.REFERENCE_TABLES, MIGRATIONS_TABLE}
-    assert set(KEYS) >= spread.REFERENCE_TABLES
+    assert everywhere == {*citus.REFERENCE_TABLES, MIGRATIONS_TABLE}
+    assert set(KEYS) >= citus.REFERENCE_TABLES
 
 
 def test_what_is_unique_is_so_within_a_machine(connection: apsw.Connection) -> None:
     """A unique index that does not hold the distribution column would not be enforced."""
-    for table in set(KEYS) - spread.REFERENCE_TABLES:
+    for table in set(KEYS) - citus.REFERENCE_TABLES:
         indices = connection.execute(
             'SELECT name FROM pragma_index_list(?1) WHERE "unique" = 1', (table,)
         ).fetchall()

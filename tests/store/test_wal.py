@@ -50,7 +50,7 @@ async def fill(engine: SqliteDatabase, path: Path) -> None:
         if wal_path(path).stat().st_size > 2 * LARGE:
             return
         text = f"{number:0200}"
-        await engine.run_transaction(lambda tx, text=text: tx.run(WIDE, text))  # type: ignore[misc] # bound now
+        await engine.run_transaction(lambda tx, text=text: tx.execute(WIDE, text))  # type: ignore[misc] # bound now
 
 
 def test_a_log_that_a_reader_held_shrinks_when_it_is_gone(

@@ -12,7 +12,8 @@ from typing import Self
 
 from hupan.store.database import Row
 from hupan.store.postgres import PostgresDatabase
-from hupan.store.postgres_pool import PostgresDsn, make_pool
+from hupan.store.postgres_dsn import PostgresDsn
+from hupan.store.postgres_pool import PostgresPool
 from tests.support.ports import LOOPBACK
 from tests.support.postgres import USER, Cluster
 
@@ -88,7 +89,7 @@ def rows_on(url: str) -> Callable[[str], list[Row]]:
     """The rows of a query, as tuples."""
 
     async def ask(sql: str) -> list[Row]:
-        engine = PostgresDatabase(await make_pool(PostgresDsn(url)))
+        engine = PostgresDatabase(PostgresPool(PostgresDsn(url)))
         try:
             return [tuple(row) for row in await engine.fetch_all(sql)]
         finally:

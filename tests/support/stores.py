@@ -18,8 +18,9 @@ import asyncpg
 from hupan.store.database import Database, DatabaseStats, Result, Row, Transaction, Value
 from hupan.store.migrate import migrate_file
 from hupan.store.postgres import PostgresDatabase
+from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_migrate import migrate_postgres
-from hupan.store.postgres_pool import PoolSize, PostgresDsn, make_pool
+from hupan.store.postgres_pool import PostgresPool
 from hupan.store.sqlite import SqliteDatabase
 from tests.support.postgres import Cluster
 
@@ -62,7 +63,7 @@ class Databases:
     async def _prepare(self) -> "asyncpg.Connection[asyncpg.Record]":
         connection = await asyncpg.connect(self.cluster.url())
         await connection.execute(f"CREATE DATABASE {TEMPLATE}")
-        pool = await make_pool(PostgresDsn(self.cluster.url(TEMPLATE)))
+        pool = PostgresPool(PostgresDsn(self.cluster.url(TEMPLATE)))
         await migrate_postgres(pool)
         await pool.close()
         return connection
@@ -162,9 +163,7 @@ class LoopsEngine:
 
     def __init__(self, url: str, databases: Databases) -> None:
         self._databases = databases
-        self._engine = PostgresDatabase(
-            databases.wait(make_pool(PostgresDsn(url), PoolSize(max_connections=8)))
-        )
+        self._engine = PostgresDatabase(PostgresPool(PostgresDsn(url), PoolSize(max_connections=8)))
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
         """The first row, or None."""

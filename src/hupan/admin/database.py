@@ -22,7 +22,6 @@ from hupan.store.database import Conflict, Database, StoreRefused
 from hupan.store.identity import accept_key, check_store_exists
 from hupan.store.locks import StoreLock
 from hupan.store.migrate import list_tables, load_migrations
-from hupan.store.postgres import ensure_exclusive
 from hupan.store.repair import accept_all_pages
 from hupan.store.wal import check_wal_intact
 
@@ -231,6 +230,8 @@ async def _open_locked(
         )
         try:
             if settings.is_postgres and exclusive:
+                from hupan.store.postgres import ensure_exclusive  # noqa: PLC0415 - loads asyncpg
+
                 await ensure_exclusive(database)
             yield database
         finally:

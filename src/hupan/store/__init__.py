@@ -1,1 +1,1 @@
-"""Where it is kept; the only place with SQL."""
+"""Database access: all SQL is here."""

@@ -1,6 +1,6 @@
 """Accounts, the identities that lead to them, bans, VIP and listings for operators.
 
-Accounts that were cancelled are among them until they are erased; each comes with its `erase_at`.
+Listings include cancelled accounts until they are erased, with their `erase_at`.
 """
 
 from typing import Literal, TypeAlias
@@ -18,9 +18,9 @@ ACCOUNT_COLUMNS = """
   a.online_days, a.days_in_a_row, a.last_seen_day, a.last_active_at, a.country
 """
 
-# One that was cancelled and waits to be erased is nobody any more (security A7).
+# A cancelled account that waits for its erasure counts as missing (security A7).
 FIND_ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM accounts a WHERE a.id = ?1 AND a.erase_at = 0"
-# On PostgreSQL other changes of the account wait here; SQLite has one writer, and no need of it.
+# On PostgreSQL other changes of the account wait here; SQLite has one writer and needs no lock.
 LOCK_ACCOUNT = f"{FIND_ACCOUNT} /* FOR UPDATE */"
 NEXT_ACCOUNT_ID = "UPDATE counters SET value = value + 1 WHERE name = 'account' RETURNING value"
 INSERT_ACCOUNT = """
@@ -39,22 +39,22 @@ SET_PASSWORD_HASH = "UPDATE accounts SET password_hash = ?2 WHERE id = ?1"
 
 
 async def find_account(reader: Reader, account: AccountId) -> Account | None:
-    """The account with an id; None also for one that was cancelled."""
+    """Return the account with an id; None also for a cancelled one."""
     row = await reader.fetch_one(FIND_ACCOUNT, account)
     return None if row is None else Account(*row)
 
 
 async def lock_account(tx: Transaction, account: AccountId) -> Account | None:
-    """The account with an id, which no other change that holds it touches until this one ends.
+    """Return an account, locked against other changes until this transaction ends.
 
-    A change that decides by what it reads of an account holds it first (decision 0017).
+    A change that depends on what it reads of an account locks it first (decision 0017).
     """
     row = await tx.fetch_one(LOCK_ACCOUNT, account)
     return None if row is None else Account(*row)
 
 
 async def next_account_id(tx: Transaction) -> AccountId:
-    """An id that was never handed out before."""
+    """Return an id that was never used before."""
     row = await tx.fetch_one(NEXT_ACCOUNT_ID)
     if row is None:
         raise LookupError("the counter of accounts is missing")
@@ -62,7 +62,7 @@ async def next_account_id(tx: Transaction) -> AccountId:
 
 
 async def insert_account(tx: Transaction, account: Account) -> None:
-    """Writes a new account: id, name, avatar, contacts, invitation code, time of registration."""
+    """Insert a new account: id, name, avatar, contacts, invitation code, registration time."""
     await tx.execute(
         INSERT_ACCOUNT,
         account.id,
@@ -76,7 +76,7 @@ async def insert_account(tx: Transaction, account: Account) -> None:
 
 
 async def find_identity_owner(reader: Reader, kind: IdentityKind, value: str) -> AccountId | None:
-    """The account that a phone number, an address or an invitation code belongs to."""
+    """Return the account that owns a phone number, an e-mail address or an invitation code."""
     row = await reader.fetch_one(FIND_IDENTITY_OWNER, kind, value)
     return None if row is None else AccountId(row[0])
 
@@ -84,25 +84,24 @@ async def find_identity_owner(reader: Reader, kind: IdentityKind, value: str) ->
 async def claim_identity(
     tx: Transaction, kind: IdentityKind, value: str, account: AccountId
 ) -> bool:
-    """Takes an identity for an account; False when somebody has it already (security A3)."""
+    """Claim an identity for an account; False if another account has it (security A3)."""
     return await tx.execute(CLAIM_IDENTITY, kind, value, account) == 1
 
 
 async def release_identity(
     tx: Transaction, kind: IdentityKind, value: str, account: AccountId
 ) -> None:
-    """Gives up an identity of an account; whoever proves it may have it now (security A4)."""
+    """Release an identity of an account, so that another account may claim it (security A4)."""
     await tx.execute(RELEASE_IDENTITY, kind, value, account)
 
 
 async def find_password_hash(reader: Reader, account: AccountId) -> str:
-    """The stored hash, "" when there is none or no such account."""
+    """Return the stored hash, "" if there is none or no such account."""
     row = await reader.fetch_one(FIND_PASSWORD_HASH, account)
     return "" if row is None else str(row[0])
 
 
 async def set_password_hash(tx: Transaction, account: AccountId, password_hash: str) -> None:
-    """Replaces the hash."""
     await tx.execute(SET_PASSWORD_HASH, account, password_hash)
 
 
@@ -110,7 +109,7 @@ SET_BAN = "UPDATE accounts SET banned_until = ?2, ban_reason = ?3 WHERE id = ?1"
 
 
 async def set_ban(tx: Transaction, account: AccountId, until: int, reason: str) -> bool:
-    """Sets end and reason, 0 and "" for no ban; False when there is no such account."""
+    """Set end and reason of a ban, 0 and "" for none; False if there is no such account."""
     return await tx.execute(SET_BAN, account, until, reason) == 1
 
 
@@ -122,7 +121,8 @@ _SELECT_PAGE = f"SELECT {_LISTED_ACCOUNT_COLUMNS} FROM accounts a WHERE a.id < ?
 _ORDER_NEWEST_FIRST = "ORDER BY a.id DESC LIMIT ?3"
 LIST_ACCOUNTS: dict[AccountFilter, str] = {
     "any": f"{_SELECT_PAGE} {_ORDER_NEWEST_FIRST}",
-    "banned": f"{_SELECT_PAGE} AND a.banned_until > 0 AND a.banned_until > ?4 {_ORDER_NEWEST_FIRST}",
+    "banned": f"{_SELECT_PAGE} AND a.banned_until > 0 AND a.banned_until > ?4 "
+    f"{_ORDER_NEWEST_FIRST}",
     "vip": f"{_SELECT_PAGE} AND a.vip_until > 0 AND a.vip_until > ?4 {_ORDER_NEWEST_FIRST}",
     "cancelled": f"{_SELECT_PAGE} AND a.erase_at > 0 {_ORDER_NEWEST_FIRST}",
 }
@@ -148,14 +148,14 @@ _PREFIX_END = "\U0010ffff"
 
 
 class ListedAccount(Struct, frozen=True):
-    """An account; `erase_at` is 0 unless it was cancelled."""
+    """An account for operators; `erase_at` is 0 unless it was cancelled."""
 
     account: Account
     erase_at: int
 
 
 async def find_listed_account(reader: Reader, account: AccountId) -> ListedAccount | None:
-    """The account with an id, also one that was cancelled."""
+    """Return the account with an id, also a cancelled one."""
     row = await reader.fetch_one(FIND_LISTED_ACCOUNT, account)
     return None if row is None else _to_listed_account(row)
 
@@ -169,7 +169,7 @@ async def list_accounts(
     max_rows: int,
     now: int,
 ) -> list[ListedAccount]:
-    """Accounts of a kind with ids from `min_id` to one below `below_id`, the newest first."""
+    """Return accounts that match a filter, with `min_id` <= id < `below_id`, newest first."""
     times = (now,) if account_filter in ("banned", "vip") else ()
     rows = await reader.fetch_all(LIST_ACCOUNTS[account_filter], below_id, min_id, max_rows, *times)
     return [_to_listed_account(row) for row in rows]
@@ -178,7 +178,7 @@ async def list_accounts(
 async def count_accounts(
     reader: Reader, account_filter: AccountFilter, *, since: int, min_id: int, now: int
 ) -> int:
-    """How many accounts of a kind there are, from a time and so from an id on."""
+    """Count the accounts that match a filter and registered at a time or later."""
     times = (now,) if account_filter in ("banned", "vip") else ()
     start = since if account_filter == "any" else min_id
     row = await reader.fetch_one(COUNT_ACCOUNTS[account_filter], start, *times)
@@ -186,13 +186,13 @@ async def count_accounts(
 
 
 async def find_first_registered_since(reader: Reader, since: int) -> AccountId | None:
-    """The first account that registered at a time or later; None when none did."""
+    """Return the first account that registered at a time or later, or None."""
     row = await reader.fetch_one(FIND_FIRST_REGISTERED_SINCE, since)
     return None if row is None else AccountId(row[0])
 
 
 async def find_ids_by_name_prefix(reader: Reader, prefix: str, max_rows: int) -> list[AccountId]:
-    """Accounts whose nickname begins like this."""
+    """Return accounts whose nickname begins with a prefix."""
     return [
         AccountId(row[0])
         for row in await reader.fetch_all(
@@ -202,7 +202,7 @@ async def find_ids_by_name_prefix(reader: Reader, prefix: str, max_rows: int) ->
 
 
 async def find_ids_by_contact_prefix(reader: Reader, prefix: str, max_rows: int) -> list[AccountId]:
-    """Accounts whose number or address begins like this; in its normal form."""
+    """Return accounts whose normalized number or address begins with a prefix."""
     rows = await reader.fetch_all(
         FIND_IDS_BY_CONTACT_PREFIX, prefix, prefix + _PREFIX_END, max_rows
     )
@@ -213,7 +213,7 @@ def _to_listed_account(row: Row) -> ListedAccount:
     return ListedAccount(Account(*row[:-1]), row[-1])
 
 
-# One statement, so that two who give days at once both give them.
+# One statement, so that concurrent extensions add up.
 EXTEND_VIP = """
 UPDATE accounts SET vip_until = CASE WHEN vip_until > ?2 THEN vip_until ELSE ?2 END + ?3
 WHERE id = ?1
@@ -224,23 +224,23 @@ END_VIP = "UPDATE accounts SET vip_until = ?2 WHERE id = ?1 AND vip_until > ?2"
 
 
 async def extend_vip(tx: Transaction, account: AccountId, now: int, seconds: int) -> int | None:
-    """Adds time to what is left; gives the new end, None when there is no such account."""
+    """Extend VIP; return the new end, None if there is no such account."""
     row = await tx.fetch_one(EXTEND_VIP, account, now, seconds)
     return None if row is None else int(row[0])
 
 
 async def set_vip(tx: Transaction, account: AccountId, until: int) -> bool:
-    """Sets when VIP ends; False when there is no such account."""
+    """Set the end of VIP; False if there is no such account."""
     return await tx.execute(SET_VIP, account, until) == 1
 
 
 async def end_vip(tx: Transaction, account: AccountId, now: int) -> bool:
-    """Ends VIP that is in force; False when there is none."""
+    """End current VIP; False if there is none."""
     return await tx.execute(END_VIP, account, now) == 1
 
 
-# The processes of a store share the walk: each takes the next ids, and behind the last account it
-# begins anew.
+# The processes of a store share the check: each takes the next ids; after the last account it
+# starts over.
 FIND_LAST_ACCOUNT_ID = "SELECT value FROM counters WHERE name = 'account'"
 TAKE_CHECK_RANGE = """
 INSERT INTO counters (name, value) VALUES ('claims-walked', ?1)
@@ -255,7 +255,7 @@ ORDER BY account_id
 FIND_IDENTITY = (
     "SELECT account_id FROM identities WHERE value = ?1 AND kind = ?2 AND account_id = ?3"
 )
-# In two steps where it counts: what held the account may have changed it (decision 0017).
+# In two steps: the change that held the lock may have changed the identity (decision 0017).
 LOCK_ACCOUNT_ID = "SELECT id FROM accounts WHERE id = ?1 /* FOR UPDATE */"
 FIND_ACCOUNT_IDENTITIES = """
 SELECT a.phone, a.email, a.invitation_code, COALESCE(c.former_code, '')
@@ -264,7 +264,7 @@ FROM accounts a LEFT JOIN invitation_changes c ON c.account_id = a.id WHERE a.id
 
 
 class IdentityRow(Struct, frozen=True):
-    """An identity and the account that it leads to; an identity is kept in its normal form."""
+    """An identity, in its normal form, and the account that owns it."""
 
     value: str
     kind: IdentityKind
@@ -272,7 +272,7 @@ class IdentityRow(Struct, frozen=True):
 
 
 async def take_check_range(tx: Transaction, start: int, count: int) -> range:
-    """The ids whose claims are to be looked at next; the first ones follow `start`."""
+    """Return the next account ids whose identities are to be checked; the first follow `start`."""
     last = await tx.fetch_one(FIND_LAST_ACCOUNT_ID) or (start,)
     row = await tx.fetch_one(TAKE_CHECK_RANGE, start + count, int(last[0]), count) or (
         start + count,
@@ -282,7 +282,7 @@ async def take_check_range(tx: Transaction, start: int, count: int) -> range:
 
 
 async def list_identities_in_range(reader: Reader, ids: range) -> list[IdentityRow]:
-    """The claims of the accounts with these ids, which follow each other."""
+    """Return the identities of the accounts with these consecutive ids."""
     return [
         IdentityRow(*row)
         for row in await reader.fetch_all(LIST_IDENTITIES_IN_RANGE, ids.start - 1, ids.stop - 1)
@@ -290,9 +290,9 @@ async def list_identities_in_range(reader: Reader, ids: range) -> list[IdentityR
 
 
 async def matches_account(reader: Reader, identity: IdentityRow) -> bool:
-    """Whether the account of a claim is there and shows it, or once showed the invitation code.
+    """Return whether an identity's account exists and shows it, or once had the invitation code.
 
-    An account that was cancelled keeps what it has until it is erased (security A7).
+    A cancelled account keeps its identities until it is erased (security A7).
     """
     row = await reader.fetch_one(FIND_ACCOUNT_IDENTITIES, identity.account_id)
     if row is None:
@@ -304,7 +304,7 @@ async def matches_account(reader: Reader, identity: IdentityRow) -> bool:
 
 
 async def lock_identity(tx: Transaction, identity: IdentityRow) -> bool:
-    """Holds the account of a claim, if there is one; False when the claim itself is gone."""
+    """Lock the account of an identity, if it exists; False if the identity itself is gone."""
     await tx.fetch_one(LOCK_ACCOUNT_ID, identity.account_id)
     return (
         await tx.fetch_one(FIND_IDENTITY, identity.value, identity.kind, identity.account_id)

@@ -1,64 +1,17 @@
-"""Page checksums of a SQLite file, error messages of SQLite, and the check for a truncated file.
+"""Page checksums of a SQLite file, and error messages of SQLite.
 
-A page that is there in part is read as if zeros followed, and its checksum is not looked at, so
-rows of it would read as empty ones (security R05).
-
-The sums are those of SQLite's own `cksumvfs`: eight bytes at the end of each page, written and
-verified where pages are written and read, in the file and in its write-ahead log (security R05).
-Decision 0018 tells what that costs and what it leaves open.
+The checksums are those of SQLite's own `cksumvfs`: eight bytes at the end of each page, written and
+verified with the page, in the file and in its write-ahead log (security R05). Decision 0018 says
+what that costs and what it leaves open.
 """
 
 from itertools import pairwise
-from pathlib import Path
-from struct import unpack
 
 import apsw
 import apsw.sqlite_extra
 
 from hupan.localized import LocalizedText
 from hupan.store.database import StoreRefused
-
-_FILE_HEADER_BYTES = 100
-_MAX_PAGE_BYTES = 65_536
-
-
-def check_not_truncated(database: Path) -> None:
-    """Goes on with a file that is as long as it says; while there is a log, that one knows.
-
-    Raises:
-        StoreRefused: it is shorter, or ends within a page; nothing was touched.
-    """
-    log = database.with_name(f"{database.name}-wal")
-    try:
-        if log.exists() and log.stat().st_size:
-            return
-        with database.open("rb") as file:
-            header = file.read(_FILE_HEADER_BYTES)
-        size = database.stat().st_size
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StoreRefused(
-            f"无法读取 {database}：{error}", f"cannot read {database}: {error}"
-        ) from error
-    if size and is_truncated(header, size):
-        raise StoreRefused(
-            f"数据库文件 {database} 不完整，请恢复备份",
-            f"the end of {database} is missing: restore a backup",
-        )
-
-
-def is_truncated(header: bytes, size: int) -> bool:
-    """Whether a file of so many bytes is shorter than its first hundred say."""
-    if len(header) < _FILE_HEADER_BYTES:
-        return True
-    (page,) = unpack(">H", header[16:18])
-    page_bytes = _MAX_PAGE_BYTES if page == 1 else page
-    if page_bytes == 0 or size % page_bytes:
-        return True
-    changes, pages, valid_for = (int.from_bytes(header[at : at + 4], "big") for at in (24, 28, 92))
-    return changes == valid_for and pages * page_bytes > size
-
 
 CHECKSUM_BYTES = 8
 _MESSAGE_BY_CODE = {
@@ -106,7 +59,7 @@ _KEYWORDS_BEFORE_TABLE = ("FROM", "JOIN", "INTO", "UPDATE")
 
 
 def _register_checksum_vfs() -> str:
-    """The way to open files with sums, for this process; "" when this build of apsw has none."""
+    """Register SQLite's checksum VFS; return "" if this build of apsw has none."""
     if apsw.sqlite_extra.has(_EXTENSION) is None:
         return ""
     connection = apsw.Connection(":memory:")
@@ -119,7 +72,7 @@ _CHECKSUM_VFS = _register_checksum_vfs()  # for the whole process, before its fi
 
 
 def get_checksum_vfs() -> str:
-    """What to open files with.
+    """Return the name of the VFS that verifies checksums.
 
     Raises:
         StoreRefused: this build of apsw lacks it.
@@ -133,12 +86,12 @@ def get_checksum_vfs() -> str:
 
 
 def reserve_checksum_bytes(connection: apsw.Connection) -> None:
-    """Has a new file begin with room for sums; one that has content keeps its form."""
+    """Reserve room for checksums in a new file; a file with content keeps its format."""
     connection.reserve_bytes("main", CHECKSUM_BYTES)
 
 
 def enable_checksums(connection: apsw.Connection) -> None:
-    """Writes a file that has no sums anew, with them; nobody else may have it open."""
+    """Rewrite a file without checksums with them; no other connection may be open."""
     if str(connection.pragma("checksum_verification")) != "0":
         return
     connection.execute("PRAGMA journal_mode = DELETE").fetchall()  # else pages keep their form
@@ -147,12 +100,12 @@ def enable_checksums(connection: apsw.Connection) -> None:
 
 
 def is_checksum_error(error: BaseException | None) -> bool:
-    """Whether an error says that the checksum of a page is wrong."""
+    """Return whether an error reports a wrong page checksum."""
     return getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA
 
 
 def is_corruption(error: apsw.Error) -> bool:
-    """Whether an error says that what lies on the disk is not what was written."""
+    """Return whether an error reports corrupt data on the disk."""
     return is_checksum_error(error) or isinstance(error, apsw.CorruptError | apsw.NotADBError)
 
 
@@ -175,6 +128,6 @@ def localize_sqlite_error(error: apsw.Error) -> LocalizedText:
 
 
 def get_table_names(sql: str) -> str:
-    """The tables that a statement names, for the log; its values are nowhere in it."""
+    """Return the tables that a statement names, for the log, without any of its values."""
     named = [word for before, word in pairwise(sql.split()) if before in _KEYWORDS_BEFORE_TABLE]
     return ", ".join(dict.fromkeys(named))

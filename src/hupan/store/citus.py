@@ -1,7 +1,7 @@
 """Distribution of the tables over several machines with Citus.
 
-A table is distributed by the first column of its primary key, so that all rows of an account lie
-beside each other. Small tables that everybody reads are on every machine.
+A table is distributed by the first column of its primary key, so all rows of an account are
+colocated. Small tables that every request reads are reference tables.
 """
 
 from collections.abc import Iterator
@@ -20,24 +20,24 @@ REFERENCE_TABLES = frozenset(
         "group_postings",
     }
 )
-"""Written by operators alone, read together with rows of any account."""
+"""Written by operators only, joined with rows of any account."""
 _DISTRIBUTE_MIGRATIONS = f"SELECT create_reference_table('{MIGRATIONS_TABLE}')"
-"""Every machine tells which migrations it has, so that each can be named as a host."""
+"""Every machine has the migrations, so that each can be named as a host."""
 COLOCATION_TABLE = "accounts"
-"""Whatever is distributed by an account's id lies where the account lies."""
+"""Tables distributed by `account_id` are colocated with this one."""
 _HAS_CITUS = "SELECT to_regproc('create_distributed_table') IS NOT NULL"
 _IS_DISTRIBUTED = "SELECT count(*) FROM pg_dist_partition WHERE logicalrelid = CAST(?1 AS regclass)"
 
 
 def distribution_column(table: str) -> str | None:
-    """What a table is distributed by; None for one that is on every machine."""
+    """Return the distribution column of a table; None for a reference table."""
     if table in REFERENCE_TABLES:
         return None
     return next(one.primary_key[0] for one in list_tables() if one.name == table)
 
 
 def distribution_statements() -> Iterator[tuple[str, str]]:
-    """For each table, the statement that spreads it; accounts first, for others lie beside them."""
+    """Yield each table's distribution statement; accounts first, for colocation."""
     names = sorted(
         (one.name for one in list_tables()), key=lambda name: (name != COLOCATION_TABLE, name)
     )
@@ -53,7 +53,7 @@ def distribution_statements() -> Iterator[tuple[str, str]]:
 
 
 async def distribute_tables(database: Database) -> list[str]:
-    """Spreads every table that is not yet spread; gives their names.
+    """Distribute every table that is not distributed yet; return their names.
 
     Raises:
         StoreRefused: the server has no Citus; it says what is missing.

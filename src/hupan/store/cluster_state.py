@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from hupan.store.database import Reader, Transaction
 
 ClockDoubtKind: TypeAlias = Literal["clock-leap", "clock-start"]
-"""What is doubted: a leap that is not followed, or the clock of a start after a long pause."""
+"""The doubt: a clock leap that is not followed, or a start after a long pause."""
 
 RAISE_VALUE = """
 INSERT INTO counters (name, value) VALUES (?1, ?2)
@@ -24,7 +24,7 @@ INSERT INTO counters (name, value) VALUES ('rows-checked', ?1)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
 WHERE counters.value <= ?2 OR counters.value > ?1
 """
-# What was told a time that never came: it would be good for too long, or hold up for too long.
+# Rows dated in a future that never came: they would be valid, or block, for too long.
 RESET_FUTURE_TIMES = (
     "DELETE FROM codes WHERE expires_at > ?1",
     "DELETE FROM step_ups WHERE ends_at > ?1",
@@ -40,13 +40,13 @@ CAP_ERASURE_TIMES = "UPDATE accounts SET erase_at = ?1 WHERE erase_at > 0 AND er
 
 
 class ClockState(NamedTuple):
-    """What a store knows of the time, 0 for nothing.
+    """What a store knows about the time, 0 for unknown.
 
     Attributes:
-        latest: the latest that any process said.
-        confirmed: the same of processes that do not doubt their machine's clock.
-        leap_started: what a machine's clock said when a leap began that is not followed.
-        doubtful_start: what it said at a start after a long pause, while it is not trusted to purge.
+        latest: the latest time recorded by any process.
+        confirmed: the latest recorded by processes that do not doubt their machine's clock.
+        leap_started: clock time at which a leap began that is not followed.
+        doubtful_start: clock time at a start after a long pause, until it is trusted to purge.
     """
 
     latest: int = 0
@@ -56,38 +56,36 @@ class ClockState(NamedTuple):
 
 
 async def get_clock_state(reader: Reader) -> ClockState:
-    """All that a store knows of the time."""
     names = ("clock", "clock-sure", "clock-leap", "clock-start")
     rows = [await reader.fetch_one(FIND_VALUE, name) for name in names]
     return ClockState(*(0 if row is None else int(row[0]) for row in rows))
 
 
 async def advance_clock(tx: Transaction, now: int, *, is_confirmed: bool) -> None:
-    """Says what time it is, and whether that is beyond doubt."""
+    """Record the current time, and whether it is confirmed."""
     await tx.execute(RAISE_VALUE, "clock", now)
     if is_confirmed:
         await tx.execute(RAISE_VALUE, "clock-sure", now)
 
 
 async def record_clock_doubt(tx: Transaction, name: ClockDoubtKind, wall_time: int) -> None:
-    """Says that a machine's clock is doubted since it showed a time, unless that is known."""
+    """Record the clock time at which a machine's clock became doubtful, unless recorded already."""
     await tx.execute(INSERT_VALUE, name, wall_time)
 
 
 async def restart_clock_doubt(tx: Transaction, name: ClockDoubtKind, wall_time: int) -> None:
-    """Says that the doubt begins now."""
+    """Restart a doubt at the given clock time."""
     await tx.execute(SET_VALUE, name, wall_time)
 
 
 async def clear_clock_doubt(tx: Transaction, name: ClockDoubtKind) -> None:
-    """Says that there is no doubt any more."""
     await tx.execute(DELETE_VALUE, name)
 
 
 async def set_clock_back(tx: Transaction, now: int, max_erase_at: int) -> None:
-    """Makes a time the latest, and ends whatever a later one was given to.
+    """Make a time the latest, and end everything that was dated after it.
 
-    Accounts that were cancelled meanwhile are erased in time: when they would be if that were now.
+    Accounts cancelled meanwhile are erased as if they had been cancelled at that time.
     """
     await tx.execute(SET_VALUE, "clock", now)
     await tx.execute(SET_VALUE, "clock-sure", now)
@@ -97,17 +95,17 @@ async def set_clock_back(tx: Transaction, now: int, max_erase_at: int) -> None:
 
 
 async def claim_integrity_check(tx: Transaction, now: int, interval_seconds: int) -> bool:
-    """Whether it is time to look at all rows, and nobody else does."""
+    """Return whether the integrity check is due; at most one process gets True."""
     return await tx.execute(CLAIM_INTEGRITY_CHECK, now, now - interval_seconds) == 1
 
 
 async def set_fault_count(tx: Transaction, faults: int) -> None:
-    """Keeps how many faults the last look found."""
+    """Store the number of faults that the last integrity check found."""
     await tx.execute(SET_VALUE, "faults", faults)
 
 
 async def get_fault_count(reader: Reader) -> int:
-    """How many faults the last look found."""
+    """Return the number of faults that the last integrity check found."""
     row = await reader.fetch_one(FIND_VALUE, "faults")
     return 0 if row is None else int(row[0])
 
@@ -116,7 +114,7 @@ NEXT_PROCESS_NUMBER = "UPDATE counters SET value = value + 1 WHERE name = 'proce
 
 
 async def next_process_number(tx: Transaction) -> int:
-    """A number that no other process of this store has, or had."""
+    """Return a number that no other process of this store has or had."""
     row = await tx.fetch_one(NEXT_PROCESS_NUMBER)
     if row is None:
         raise LookupError("the counter of processes is missing")

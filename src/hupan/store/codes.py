@@ -12,14 +12,14 @@ ON CONFLICT (target, channel) DO UPDATE SET
   class = excluded.class, account_id = excluded.account_id, mac = excluded.mac,
   attempts = 0, expires_at = excluded.expires_at
 """
-# One statement counts the try and reads what to compare, so that a hundred parallel guesses are
-# still five (security C3).
+# One statement counts the attempt and reads what to compare, so a hundred parallel guesses still
+# get five attempts (security C3).
 COUNT_CODE_ATTEMPT = """
 UPDATE codes SET attempts = attempts + 1
 WHERE target = ?1 AND channel = ?2 AND attempts < 5 AND expires_at > ?3
 RETURNING class, account_id, mac
 """
-# Writes nothing new: the row is held, so that what is found still holds when the try is counted.
+# Locks the row, so that the code is still live when the attempt is counted.
 LOCK_LIVE_CODE = """
 UPDATE codes SET attempts = attempts
 WHERE target = ?1 AND channel = ?2 AND attempts < 5 AND expires_at > ?3
@@ -33,7 +33,7 @@ DELETE FROM codes WHERE (target, channel) IN
 
 
 class Code(Struct, frozen=True):
-    """A code as it is kept: its keyed hash and what it may do (security D1)."""
+    """A stored code: its keyed hash, its purpose and its account (security D1)."""
 
     purpose: str
     account_id: AccountId
@@ -43,35 +43,35 @@ class Code(Struct, frozen=True):
 async def put_code(
     tx: Transaction, channel: Channel, target: str, code: Code, expires_at: int
 ) -> None:
-    """Keeps a new code; the old one of the same target dies."""
+    """Store a new code; it replaces the previous one of the target."""
     await tx.execute(PUT_CODE, target, channel, code.purpose, code.account_id, code.mac, expires_at)
 
 
 async def lock_live_code(tx: Transaction, channel: Channel, target: str, now: int) -> bool:
-    """Hold the code of a target; False when none is live or it has had its five tries."""
+    """Lock the code of a target; False if none is live or its five attempts are used up."""
     return await tx.execute(LOCK_LIVE_CODE, target, channel, now) == 1
 
 
 async def count_code_attempt(
     tx: Transaction, channel: Channel, target: str, now: int
 ) -> Code | None:
-    """Counts one try; None when there is no live code or it has had its five tries."""
+    """Count an attempt; None if no code is live or its five attempts are used up."""
     row = await tx.fetch_one(COUNT_CODE_ATTEMPT, target, channel, now)
     return None if row is None else Code(*row)
 
 
 async def spend_code(tx: Transaction, channel: Channel, target: str, mac: bytes) -> bool:
-    """Uses a code up; False when somebody else was first."""
+    """Use up a code; False if another request did so first."""
     return await tx.execute(SPEND_CODE, target, channel, mac) == 1
 
 
 async def revoke_code(tx: Transaction, channel: Channel, target: str) -> None:
-    """Ends the live code of a target, if there is one (security D1)."""
+    """Revoke the live code of a target, if any (security D1)."""
     await tx.execute(REVOKE_CODE, target, channel)
 
 
 async def purge_codes(tx: Transaction, now: int, max_rows: int) -> int:
-    """Delete codes that have expired, up to `max_rows`; return how many."""
+    """Delete up to `max_rows` expired codes; return their number."""
     return await tx.execute(PURGE_CODES, now, max_rows)
 
 
@@ -92,17 +92,17 @@ DELETE FROM spent_captchas WHERE id IN
 
 
 async def spend_captcha(tx: Transaction, captcha_id: bytes, expires_at: int) -> bool:
-    """Marks a captcha as answered; False when it was before."""
+    """Mark a captcha as answered; False if it was already."""
     return await tx.execute(SPEND_CAPTCHA, captcha_id, expires_at) == 1
 
 
 async def purge_captchas(tx: Transaction, now: int, max_rows: int) -> int:
-    """Delete captchas that have expired, up to `max_rows`; return how many."""
+    """Delete up to `max_rows` expired captchas; return their number."""
     return await tx.execute(PURGE_CAPTCHAS, now, max_rows)
 
 
 async def delete_surplus_captchas(
     tx: Transaction, now: int, max_rows: int, *, keep_newest: int
 ) -> int:
-    """Delete expired captchas beyond the newest `keep_newest`, up to `max_rows`; return how many."""
+    """Delete up to `max_rows` expired captchas beyond the newest `keep_newest`; return how many."""
     return await tx.execute(DELETE_SURPLUS_CAPTCHAS, now, max_rows, keep_newest)

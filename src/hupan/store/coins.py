@@ -35,20 +35,19 @@ WHERE account_id = ?1 AND number > ?2 AND number <= ?3 ORDER BY number DESC
 
 
 async def lock_balance(tx: Transaction, account: AccountId) -> bool:
-    """Keeps others from changing a balance until this change ends; False when there is none."""
+    """Lock a balance until this transaction ends; False if there is no such account."""
     return await tx.execute(LOCK_BALANCE, account) == 1
 
 
 async def change_balance(
     tx: Transaction, account: AccountId, change_cents: int, max_balance_cents: int
 ) -> int | None:
-    """The balance after a change of it; None, unchanged, when it would pass 0 or the most."""
+    """Change a balance and return it; None, unchanged, if it would leave its bounds."""
     row = await tx.fetch_one(CHANGE_BALANCE, account, change_cents, max_balance_cents)
     return None if row is None else int(row[0])
 
 
 async def insert_coin_entry(tx: Transaction, entry: CoinEntry) -> None:
-    """Adds the entry that belongs to a moved balance."""
     await tx.execute(
         INSERT_COIN_ENTRY,
         entry.account_id,
@@ -68,13 +67,13 @@ async def insert_coin_entry(tx: Transaction, entry: CoinEntry) -> None:
 
 
 async def find_coin_entry(reader: Reader, account: AccountId, key: str) -> CoinEntry | None:
-    """The entry that a key named."""
+    """Return the entry with an idempotency key."""
     row = await reader.fetch_one(FIND_COIN_ENTRY, account, key)
     return None if row is None else _to_coin_entry(row)
 
 
 async def count_coin_entries(reader: Reader, account: AccountId) -> int:
-    """How many entries an account has: the number of the newest."""
+    """Return the number of entries of an account, which is the number of the newest."""
     row = await reader.fetch_one(FIND_NEWEST_ENTRY_NUMBER, account)
     return 0 if row is None else int(row[0])
 
@@ -82,7 +81,7 @@ async def count_coin_entries(reader: Reader, account: AccountId) -> int:
 async def list_coin_entries(
     reader: Reader, account: AccountId, *, after_number: int, last_number: int
 ) -> list[CoinEntry]:
-    """The entries with numbers above one and up to another, newest first."""
+    """Return entries with `after_number` < number <= `last_number`, newest first."""
     return [
         _to_coin_entry(row)
         for row in await reader.fetch_all(LIST_COIN_ENTRIES, account, after_number, last_number)
@@ -109,7 +108,7 @@ WHERE number <> last_number + 1 OR before_cents <> last_cents
 ORDER BY account_id, number LIMIT ?3
 """
 FIND_INCONSISTENT_BALANCES = """
-SELECT a.id, 0 FROM accounts a
+SELECT a.id AS account_id, 0 AS number FROM accounts a
 WHERE a.id >= ?1 AND a.id <= ?2 AND a.coin_cents <> COALESCE(
   (SELECT e.after_cents FROM coin_entries e
    WHERE e.account_id = a.id ORDER BY e.number DESC LIMIT 1), 0)
@@ -118,7 +117,7 @@ ORDER BY a.id LIMIT ?3
 
 
 class CoinInconsistency(Struct, frozen=True):
-    """A break in an account's journal.
+    """An inconsistency in an account's coin journal.
 
     Attributes:
         number: of the entry that does not follow or does not add up; 0 when the balance is not
@@ -132,7 +131,7 @@ class CoinInconsistency(Struct, frozen=True):
 async def find_coin_inconsistencies(
     reader: Reader, first: AccountId, last: AccountId, max_rows: int
 ) -> list[CoinInconsistency]:
-    """Up to so many faults of either kind in the accounts from one id to another."""
+    """Return up to `max_rows` inconsistencies of each kind in a range of accounts."""
     rows = [
         *await reader.fetch_all(FIND_INCONSISTENT_ENTRIES, first, last, max_rows),
         *await reader.fetch_all(FIND_INCONSISTENT_BALANCES, first, last, max_rows),
@@ -156,7 +155,7 @@ DELETE FROM coin_refusals WHERE (account_id, key) IN
 
 
 class CoinRefusal(Struct, frozen=True):
-    """A change that was refused; `cause` names the refusal."""
+    """A refused change of coins; `cause` names the error."""
 
     account_id: AccountId
     key: str
@@ -170,7 +169,6 @@ class CoinRefusal(Struct, frozen=True):
 
 
 async def insert_coin_refusal(tx: Transaction, refusal: CoinRefusal) -> None:
-    """Keeps a refusal."""
     await tx.execute(
         INSERT_COIN_REFUSAL,
         refusal.account_id,
@@ -186,11 +184,11 @@ async def insert_coin_refusal(tx: Transaction, refusal: CoinRefusal) -> None:
 
 
 async def find_coin_refusal(reader: Reader, account: AccountId, key: str) -> CoinRefusal | None:
-    """The refusal that a key met."""
+    """Return the refusal of the change with an idempotency key."""
     row = await reader.fetch_one(FIND_COIN_REFUSAL, account, key)
     return None if row is None else CoinRefusal(*row)
 
 
 async def purge_coin_refusals(tx: Transaction, refused_until: int, max_rows: int) -> int:
-    """Delete refusals up to a time, up to `max_rows` of them; return how many."""
+    """Delete up to `max_rows` refusals up to a time; return their number."""
     return await tx.execute(PURGE_COIN_REFUSALS, refused_until, max_rows)

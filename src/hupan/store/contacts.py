@@ -19,7 +19,7 @@ LIST_CONTACT_CHANGES = """
 SELECT number, channel, old_address, new_address, changed_at, is_proven, undone_at
 FROM contact_changes WHERE account_id = ?1 ORDER BY number DESC
 """
-# What stands of it vouches for nothing, also once another target has taken its place.
+# It proves nothing while it stands, also after another contact has replaced it.
 HAS_UNVERIFIED_BINDING = """
 SELECT 1 FROM contact_changes
 WHERE account_id = ?1 AND channel = ?2 AND changed_at > ?3 AND is_proven = 0 AND undone_at = 0
@@ -39,7 +39,7 @@ DELETE FROM contact_changes WHERE (account_id, number) IN
 
 
 class ContactChange(Struct, frozen=True):
-    """One change; an address is "" where nothing was bound, `undone_at` 0 while it stands.
+    """A change of contact; an address is "" for none, `undone_at` is 0 while it stands.
 
     Attributes:
         is_verified: 0 for a first binding in a session that proved nothing, else 1.
@@ -64,7 +64,6 @@ async def insert_contact_change(
     is_verified: bool,
     now: int,
 ) -> None:
-    """Writes a change down."""
     await tx.execute(
         INSERT_CONTACT_CHANGE, account, channel, old_address, new_address, now, int(is_verified)
     )
@@ -73,45 +72,44 @@ async def insert_contact_change(
 async def find_contact_change(
     reader: Reader, account: AccountId, number: int
 ) -> ContactChange | None:
-    """One change of an account."""
     row = await reader.fetch_one(FIND_CONTACT_CHANGE, account, number)
     return None if row is None else ContactChange(*row)
 
 
 async def list_contact_changes(reader: Reader, account: AccountId) -> list[ContactChange]:
-    """The changes of an account, newest first."""
+    """Return the changes of an account, newest first."""
     return [ContactChange(*row) for row in await reader.fetch_all(LIST_CONTACT_CHANGES, account)]
 
 
 async def has_unverified_binding(
     reader: Reader, account: AccountId, channel: Channel, after: int
 ) -> bool:
-    """Whether a channel was bound without proof after a time, and that still stands."""
+    """Return whether a channel was bound without proof after a time, and that still stands."""
     return await reader.fetch_one(HAS_UNVERIFIED_BINDING, account, channel, after) is not None
 
 
 async def set_changes_undone(
     tx: Transaction, account: AccountId, change: ContactChange, now: int
 ) -> None:
-    """Says that a change, and all later ones of its channel, were undone."""
+    """Mark a change and all later ones of its channel as undone."""
     await tx.execute(SET_CHANGES_UNDONE, account, change.number, change.channel, now)
 
 
 async def set_contact_address(
     tx: Transaction, account: AccountId, channel: Channel, address: str
 ) -> None:
-    """Writes what an account shows as its number or address, "" for none."""
+    """Set the number or address that an account shows, "" for none."""
     await tx.execute(SET_PHONE if channel == "sms" else SET_EMAIL, account, address)
 
 
 async def count_contact_changes(reader: Reader, account: AccountId) -> int:
-    """How many changes of an account are kept."""
+    """Return the number of stored changes of an account."""
     row = await reader.fetch_one(COUNT_CONTACT_CHANGES, account)
     return 0 if row is None else int(row[0])
 
 
 async def purge_contact_changes(tx: Transaction, until: int, max_rows: int) -> int:
-    """Delete changes made up to a time, up to `max_rows` of them; return how many."""
+    """Delete up to `max_rows` changes made up to a time; return their number."""
     return await tx.execute(PURGE_CONTACT_CHANGES, until, max_rows)
 
 
@@ -131,12 +129,12 @@ DELETE FROM step_ups WHERE (account_id, token_hash, channel) IN
 
 
 async def put_step_up(tx: Transaction, session: Session, channel: Channel, ends_at: int) -> None:
-    """Marks a session until a time."""
+    """Record a step-up verification of a session until a time."""
     await tx.execute(PUT_STEP_UP, session.account_id, session.token_hash, channel, ends_at)
 
 
 async def has_step_up(reader: Reader, session: Session, channel: Channel, now: int) -> bool:
-    """Whether a session is marked."""
+    """Return whether a session has a valid step-up verification."""
     return (
         await reader.fetch_one(HAS_STEP_UP, session.account_id, session.token_hash, channel, now)
         is not None
@@ -144,10 +142,10 @@ async def has_step_up(reader: Reader, session: Session, channel: Channel, now: i
 
 
 async def delete_step_ups(tx: Transaction, account: AccountId, channel: Channel) -> None:
-    """Takes the marks of a channel off all sessions of an account."""
+    """Delete the step-up verifications of a channel in all sessions of an account."""
     await tx.execute(DELETE_STEP_UPS, account, channel)
 
 
 async def purge_step_ups(tx: Transaction, now: int, max_rows: int) -> int:
-    """Delete marks whose time is over, up to `max_rows`; return how many."""
+    """Delete up to `max_rows` expired step-up verifications; return their number."""
     return await tx.execute(PURGE_STEP_UPS, now, max_rows)

@@ -1,7 +1,7 @@
 """Copies one store into another, row by row in primary-key order; resumable.
 
-Where it broke off is where the copy's last row is, so it needs no notes to go on. While it lasts
-the copy bears a mark, and no server serves from it.
+A copy resumes after its last row, so it needs no other state. Until it is complete it carries a
+mark, and no server serves from it.
 """
 
 from msgspec import Struct
@@ -21,14 +21,14 @@ _MODULUS = 1_000_003
 
 
 class TableTotals(Struct, frozen=True):
-    """What must be alike in a copied table: its rows, and a sum for each of its columns."""
+    """Row count and column sums of a table, equal in source and copy."""
 
     rows: int
     sums: tuple[int, ...]
 
 
 async def ensure_copy_complete(reader: Reader) -> None:
-    """Goes on unless a copy into the store has begun and not ended.
+    """Raise unless every copy into the store was completed.
 
     Raises:
         StoreRefused: it has.
@@ -41,7 +41,7 @@ async def ensure_copy_complete(reader: Reader) -> None:
 
 
 async def begin_copy(target: Database, tables: tuple[Table, ...]) -> None:
-    """Marks an empty store, or goes on with one that bears the mark.
+    """Mark an empty store as being copied; a marked one is resumed.
 
     Raises:
         StoreRefused: it holds something else.
@@ -65,12 +65,12 @@ async def begin_copy(target: Database, tables: tuple[Table, ...]) -> None:
 
 
 async def end_copy(target: Database) -> None:
-    """Takes the mark away: the copy is whole."""
+    """Remove the mark: the copy is complete."""
     await target.run_transaction(lambda tx: tx.execute(_DELETE_COPY_MARK))
 
 
 async def copy_rows(source: Database, target: Database, table: Table) -> int:
-    """Copies the next rows of a table; 0 when all are there."""
+    """Copy the next rows of a table; return their number, 0 at the end."""
     last = await _last_key(target, table)
     rows = await source.fetch_all(_next_rows(table, after=last is not None), *(last or ()))
     if rows:
@@ -79,13 +79,13 @@ async def copy_rows(source: Database, target: Database, table: Table) -> int:
 
 
 async def count_rows(reader: Reader, table: Table) -> int:
-    """How many rows a table has, the mark of a copy aside."""
+    """Return the number of rows of a table, without the copy mark."""
     row = await reader.fetch_one(f"SELECT count(*) FROM {table.name}{_where_not_copy_mark(table)}")
     return 0 if row is None else int(row[0])
 
 
 async def get_table_totals(reader: Reader, table: Table) -> TableTotals:
-    """The figures of a table, alike on both engines when its rows are."""
+    """Return the totals of a table; equal rows give equal totals on either engine."""
     sums = ", ".join(_sum(column) for column in table.columns)
     row = await reader.fetch_one(
         f"SELECT count(*), {sums} FROM {table.name}{_where_not_copy_mark(table)}"
@@ -105,14 +105,17 @@ def _where_not_copy_mark(table: Table) -> str:
 
 async def _last_key(target: Database, table: Table) -> Row | None:
     order = ", ".join(f"{column} DESC" for column in table.primary_key)
-    sql = f"SELECT {table.key_list} FROM {table.name}{_where_not_copy_mark(table)} ORDER BY {order} LIMIT 1"
+    sql = (
+        f"SELECT {table.key_list} FROM {table.name}{_where_not_copy_mark(table)} "
+        f"ORDER BY {order} LIMIT 1"
+    )
     row = await target.fetch_one(sql)
     return None if row is None else tuple(row)
 
 
 def _next_rows(table: Table, *, after: bool) -> str:
-    places = ", ".join(f"?{number}" for number in range(1, len(table.primary_key) + 1))
-    condition = f" WHERE ({table.key_list}) > ({places})" if after else ""
+    parameters = ", ".join(f"?{number}" for number in range(1, len(table.primary_key) + 1))
+    condition = f" WHERE ({table.key_list}) > ({parameters})" if after else ""
     return (
         f"SELECT {table.column_list} FROM {table.name}{condition} "
         f"ORDER BY {table.key_list} LIMIT {ROWS_PER_BATCH}"
@@ -120,7 +123,7 @@ def _next_rows(table: Table, *, after: bool) -> str:
 
 
 async def _insert_rows(tx: Transaction, table: Table, rows: list[Row]) -> None:
-    places = ", ".join(f"?{number}" for number in range(1, len(table.columns) + 1))
-    sql = f"INSERT INTO {table.name} ({table.column_list}) VALUES ({places})"
+    parameters = ", ".join(f"?{number}" for number in range(1, len(table.columns) + 1))
+    sql = f"INSERT INTO {table.name} ({table.column_list}) VALUES ({parameters})"
     for row in rows:
         await tx.execute(sql, *row)

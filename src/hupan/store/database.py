@@ -1,7 +1,7 @@
 """Interface of both databases (SQLite and PostgreSQL), and the deletion of all data.
 
 SQL is written once for both: numbered parameters `?1`, plain columns, `ON CONFLICT` and
-`RETURNING`. A change is one coroutine; on SQLite its awaits never suspend.
+`RETURNING`. A transaction is one coroutine; on SQLite its awaits never suspend.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,22 +15,22 @@ Result = TypeVar("Result")
 
 
 class Conflict(Exception):
-    """A unique key is taken already; nothing of the change was kept."""
+    """A unique key is already taken; the transaction was rolled back."""
 
 
 class StoreRefused(LocalizedError):
-    """The store cannot be used as it is; the text says why."""
+    """The store cannot be used; the text says why."""
 
 
 class DatabaseStats(NamedTuple):
-    """What an engine has done so far.
+    """Counters of a database since it was opened.
 
     Attributes:
-        pending_changes: changes that wait or are under way now.
-        committed_changes: those that were kept.
-        commits: the commits that kept them.
-        failures: commits and reads that the machine failed.
-        wal_bytes: how large the write-ahead log of a file is; 0 on PostgreSQL.
+        pending_changes: changes that wait or run now.
+        committed_changes: changes that were committed.
+        commits: their commits.
+        failures: failed commits and reads.
+        wal_bytes: size of a SQLite file's write-ahead log; 0 on PostgreSQL.
     """
 
     pending_changes: int
@@ -44,19 +44,17 @@ class Reader(Protocol):
     """Reads committed rows."""
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        """The first row, or None."""
+        """Return the first row, or None."""
         ...
 
-    async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row."""
-        ...
+    async def fetch_all(self, sql: str, *values: Value) -> list[Row]: ...
 
 
 class Transaction(Reader, Protocol):
-    """Reads and writes within one change; an exception undoes the whole change."""
+    """Reads and writes in one transaction; an exception rolls it back."""
 
     async def execute(self, sql: str, *values: Value) -> int:
-        """Runs a statement that returns no rows; gives the number of rows it changed."""
+        """Execute a statement that returns no rows; return the number of affected rows."""
         ...
 
 
@@ -64,29 +62,27 @@ class Database(Reader, Protocol):
     """An open store."""
 
     async def run_transaction(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
-        """Runs `work` in a transaction and returns once what it did is durable.
+        """Run `work` in a transaction and return once it is durable.
 
         Raises:
-            StoreUnavailable: it could not be kept; nothing of it was.
-            Conflict: a unique key was taken already.
+            StoreUnavailable: the change failed and was rolled back.
+            Conflict: a unique key was already taken.
         """
         ...
 
     async def check(self) -> None:
-        """Raises StoreUnavailable when the store cannot be read or no longer keeps anything."""
+        """Raise StoreUnavailable if the store cannot be read or written."""
         ...
 
     async def close(self) -> None:
-        """Finishes the changes under way and lets go of the store."""
+        """Finish the pending changes and close the store."""
         ...
 
 
 class MeasuredDatabase(Database, Protocol):
     """An open store that a server works on."""
 
-    def stats(self) -> DatabaseStats:
-        """What was done so far."""
-        ...
+    def stats(self) -> DatabaseStats: ...
 
 
 DATA_TABLES = (
@@ -124,7 +120,7 @@ RESET_ACCOUNT_COUNTER = "UPDATE counters SET value = 1000000 WHERE name = 'accou
 
 
 async def delete_all_data(tx: Transaction) -> None:
-    """Forgets everything; ids start over."""
+    """Delete all data; ids start over."""
     for table in DATA_TABLES:
         await tx.execute(f"DELETE FROM {table}")
     await tx.execute(RESET_ACCOUNT_COUNTER)

@@ -1,7 +1,7 @@
 """Cancelled accounts and everything that is erased with them (security A7).
 
 A table with a column `account_id` has its line in `ERASED`, or a reason to be kept: the journal of
-coins stays, under an id that leads to nobody any more.
+coins stays, under an id without an account.
 """
 
 from hupan.model import AccountId
@@ -37,27 +37,27 @@ DELETE_ACCOUNT = "DELETE FROM accounts WHERE id = ?1 AND erase_at > 0 AND erase_
 
 
 async def schedule_erasure(tx: Transaction, account: AccountId, erase_at: int) -> bool:
-    """Says that an account was cancelled and when it is erased; False when it was before."""
+    """Mark an account as cancelled and schedule its erasure; False if it was cancelled already."""
     return await tx.execute(SCHEDULE_ERASURE, account, erase_at) == 1
 
 
 async def restore_account(tx: Transaction, account: AccountId, now: int) -> bool:
-    """Takes a cancellation back; False when there is none, or the account is to be erased now."""
+    """Undo a cancellation; False if there is none, or the erasure is due."""
     return await tx.execute(RESTORE_ACCOUNT, account, now) == 1
 
 
 async def list_due_erasures(reader: Reader, now: int, max_rows: int) -> list[AccountId]:
-    """Cancelled accounts whose time is over."""
+    """Return cancelled accounts whose erasure is due."""
     return [AccountId(row[0]) for row in await reader.fetch_all(LIST_DUE_ERASURES, now, max_rows)]
 
 
 async def list_identities(reader: Reader, account: AccountId) -> list[tuple[IdentityKind, str]]:
-    """Everything unique that leads to an account."""
+    """Return the identities of an account."""
     return [(row[0], row[1]) for row in await reader.fetch_all(LIST_ACCOUNT_IDENTITIES, account)]
 
 
 async def erase_account(tx: Transaction, account: AccountId, now: int) -> bool:
-    """Erases a cancelled account whose time is over, with all its rows; False when it is none."""
+    """Erase a cancelled account that is due, with all its rows; False if it is not due."""
     if not await tx.execute(DELETE_ACCOUNT, account, now):
         return False
     for table in ERASED_TABLES:

@@ -5,7 +5,6 @@ from hupan.store.database import Reader, Transaction
 
 
 def _delete_oldest_device(table: str) -> str:
-    """Removes the device that was set longest ago if there are too many to take another."""
     return f"""
 DELETE FROM {table} WHERE account_id = ?1
   AND NOT EXISTS (SELECT 1 FROM {table} WHERE account_id = ?1 AND device_id = ?2)
@@ -50,7 +49,7 @@ ON CONFLICT (account_id, device_id) DO UPDATE SET
 async def find_ignored_modules(
     reader: Reader, account: AccountId, device_id: str
 ) -> IgnoredModules | None:
-    """The modules that are hidden on a device."""
+    """Return the modules that are hidden on a device."""
     row = await reader.fetch_one(FIND_IGNORED_MODULES, account, device_id)
     return None if row is None else IgnoredModules(*row)
 
@@ -58,7 +57,7 @@ async def find_ignored_modules(
 async def put_ignored_modules(
     tx: Transaction, account: AccountId, device_id: str, modules: str, *, max_devices: int, now: int
 ) -> None:
-    """Keeps what is hidden on a device; of more devices than `max_devices` the oldest is forgotten."""
+    """Store the hidden modules of a device; beyond `max_devices` the oldest device is deleted."""
     number = await _free_number(tx, DELETE_OLDEST_IGNORED_MODULES, account, device_id, max_devices)
     await tx.execute(PUT_IGNORED_MODULES, account, device_id, number, modules, now)
 
@@ -66,7 +65,7 @@ async def put_ignored_modules(
 async def find_notification_setting(
     reader: Reader, account: AccountId, device_id: str
 ) -> NotificationSetting | None:
-    """How a device is notified."""
+    """Return the notification setting of a device."""
     row = await reader.fetch_one(FIND_NOTIFICATION_SETTING, account, device_id)
     return None if row is None else NotificationSetting(*row)
 
@@ -82,7 +81,7 @@ async def put_notification_setting(
     max_devices: int,
     now: int,
 ) -> None:
-    """Keeps how a device is notified; of more devices than `max_devices` the oldest is forgotten."""
+    """Store a device's notification setting; beyond `max_devices` the oldest device is deleted."""
     number = await _free_number(
         tx, DELETE_OLDEST_NOTIFICATION_SETTING, account, device_id, max_devices
     )

@@ -1,18 +1,19 @@
 """Recommended bots, categories, and the versioned search index of groups (docs/decisions/0007).
 
-Words of Chinese are mostly two characters long and not set apart, and the engines' own indexes
-begin at three (FTS5 trigram, pg_trgm); see docs/decisions/0007.
+Chinese words are mostly two characters long and not separated, and the databases' own indexes need
+three (FTS5 trigram, pg_trgm).
 
-A number's bit at a place says whether the place is in the set, so `&` intersects 65,536 places in
-some microseconds. The bytes begin with their form: few places are kept one by one, many as bits.
+A bitmap is an integer whose bit at a position says whether the position is in the set, so `&`
+intersects 65,536 positions in some microseconds. Packed bytes begin with their format: few
+positions are listed, many are bits.
 
-A draft is written in many small changes, so that a server in another process waits for none of them
-for long. Whoever opens a draft last has it: every change of an older one is refused.
+A build is written in many small changes, so that a server in another process never waits long for
+one. The build started last wins: every change of an older one is refused.
 
-A search walks the blocks of the index, each of 65,536 ranks, and intersects what its grams hold.
-The grams of a keyword of three or more characters may stand apart in a text, so there the texts of
-the candidates are looked at, from the first on, and at most `MOST_CHECKED` of them: what lies
-behind is not found. Up to there, and always for shorter keywords, every page is exact.
+A search goes through the blocks of the index, each of 65,536 ranks, and intersects the postings of
+its n-grams. The n-grams of a keyword of three or more characters may be apart in a text, so the
+texts of the candidates are checked in order, up to a maximum: later matches are not found. Up to
+there, and always for shorter keywords, every page is exact.
 """
 
 import asyncio
@@ -44,18 +45,17 @@ ON CONFLICT (id) DO UPDATE SET
 
 
 async def list_bots(reader: Reader, max_rows: int) -> list[Bot]:
-    """So many at most, by headcount, equal ones by id."""
+    """Return bots by headcount, then id."""
     return [Bot(*row) for row in await reader.fetch_all(LIST_BOTS, max_rows)]
 
 
 async def count_bots(reader: Reader) -> int:
-    """How many there are."""
     row = await reader.fetch_one(COUNT_BOTS)
     return 0 if row is None else int(row[0])
 
 
 async def put_bot(tx: Transaction, bot: Bot) -> None:
-    """Adds a bot, or replaces what was known of it."""
+    """Insert or replace a bot."""
     await tx.execute(
         PUT_BOT,
         bot.id,
@@ -75,52 +75,51 @@ INSERT_CATEGORY = "INSERT INTO categories (name, position) VALUES (?1, ?2)"
 
 
 async def list_categories(reader: Reader) -> list[str]:
-    """The names, none when none were ever set."""
+    """Return the names, none if none were ever set."""
     return [str(row[0]) for row in await reader.fetch_all(LIST_CATEGORIES)]
 
 
 async def set_categories(tx: Transaction, names: Sequence[str]) -> None:
-    """Replaces all of them."""
     await tx.execute(DELETE_CATEGORIES)
     for position, name in enumerate(names):
         await tx.execute(INSERT_CATEGORY, name, position)
 
 
 MAX_QUERY_NGRAMS = 6
-"""Of a long keyword so many are looked up; what they find is compared with all of it."""
+"""N-grams of a long keyword that are looked up; the texts found are compared with all of it."""
 FEATURED_TAG = "\0f"
 
 
 def normalize_search_text(text: str) -> str:
-    """A text as it is compared: compatible forms, case and kinds of blanks do not count."""
+    """Normalize a text for comparison: compatible forms, case and white space do not count."""
     once = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(unicodedata.normalize("NFKC", once).split())
 
 
 def make_search_text(name: str, introduction: str) -> str:
-    """What is searched of a group: a line for each of both, for folded texts hold no line break."""
+    """Return a group's searched text, a line per field: normalized text has no line break."""
     return f"{normalize_search_text(name)}\n{normalize_search_text(introduction)}"
 
 
 def make_ngrams(text: str) -> set[str]:
-    """Everything that a folded text can be found by."""
+    """Return the one- and two-character n-grams of a normalized text."""
     return {*text, *map("".join, pairwise(text))}
 
 
 def make_query_ngrams(keyword: str) -> list[str]:
-    """The grams that every text with this keyword in it has, the ones that overlap least first."""
+    """Return n-grams that every text with the keyword has, the least overlapping first."""
     pairs = ["".join(pair) for pair in pairwise(keyword)]
     found = [*pairs[::2], *pairs[1::2]] or [keyword]
     return list(dict.fromkeys(found))[:MAX_QUERY_NGRAMS]
 
 
 def is_single_ngram(keyword: str) -> bool:
-    """Whether a keyword is a gram itself, so that what has the gram has the keyword."""
+    """Return whether a keyword is an n-gram itself, so that its postings are exact."""
     return len(keyword) <= 2  # noqa: PLR2004 - a pair is two
 
 
 def make_category_tag(category: str) -> str:
-    """The mark of a category; a folded text holds no NUL, so none is mistaken for a mark."""
+    """Return the tag of a category; NUL keeps it apart from normalized text."""
     return f"\0c{category}"
 
 
@@ -130,14 +129,14 @@ _LIST_FORMAT, _BITMAP_FORMAT = b"\0", b"\1"
 
 
 def pack_positions(positions: Sequence[int]) -> bytes:
-    """A set as bytes, from its places in ascending order."""
+    """Pack ascending positions into bytes."""
     if len(positions) <= MAX_LISTED_POSITIONS:
         return _LIST_FORMAT + struct.pack(f"<{len(positions)}H", *positions)
     return _BITMAP_FORMAT + _to_bitmap(positions, positions[-1] // 8 + 1)
 
 
 def unpack_bitmap(packed: bytes) -> int:
-    """A set as a number, from its bytes."""
+    """Unpack bytes into a bitmap."""
     if packed.startswith(_BITMAP_FORMAT):
         return int.from_bytes(packed[1:], "little")
     positions = struct.unpack(f"<{len(packed) // 2}H", packed[1:])
@@ -147,13 +146,15 @@ def unpack_bitmap(packed: bytes) -> int:
 
 
 def list_positions(bitmap: int, skip: int, max_positions: int) -> list[int]:
-    """The places of a set in ascending order: so many, after as many as are skipped."""
+    """Return up to `max_positions` ascending positions of a bitmap, after `skip` of them."""
     start = _skip_position(bitmap, skip)
-    return [start + place for place in islice(iterate_positions(bitmap >> start), max_positions)]
+    return [
+        start + position for position in islice(iterate_positions(bitmap >> start), max_positions)
+    ]
 
 
 def iterate_positions(bitmap: int) -> Iterator[int]:
-    """The places of a set in ascending order, found one by one as they are asked for."""
+    """Yield the positions of a bitmap in ascending order, each found on demand."""
     bits = f"{bitmap:b}"[::-1]
     position = bits.find("1")
     while position >= 0:
@@ -169,7 +170,7 @@ def _to_bitmap(positions: Sequence[int], length: int) -> bytes:
 
 
 def _skip_position(bitmap: int, count: int) -> int:
-    """The lowest place with so many members below it, found by halving."""
+    """Return the lowest position with `count` members below it, by bisection."""
     low, high = 0, bitmap.bit_length()
     while count and low < high:
         middle = (low + high) // 2
@@ -204,7 +205,8 @@ WHERE r.edition = ?1 AND r.rank IN ({_numbered_parameters(2, MAX_GROUPS_PER_PAGE
 """
 FIND_RANKS_WITH_TEXT = f"""
 SELECT rank FROM group_texts
-WHERE edition = ?1 AND text LIKE ?2 ESCAPE '\\' AND rank IN ({_numbered_parameters(3, TEXTS_PER_QUERY)})
+WHERE edition = ?1 AND text LIKE ?2 ESCAPE '\\'
+  AND rank IN ({_numbered_parameters(3, TEXTS_PER_QUERY)})
 """
 FIND_POSTINGS = f"""
 SELECT gram, members FROM group_postings
@@ -218,7 +220,7 @@ _LIKE_ESCAPES = str.maketrans({sign: f"\\{sign}" for sign in "\\%_"})
 async def list_groups_by_rank(
     reader: Reader, index_version: int, ranks: Sequence[int]
 ) -> list[Group]:
-    """The groups at ranks of an edition, at most a hundred, in the order of the ranks."""
+    """Return the groups at up to a hundred ranks, in the order of the ranks."""
     if not ranks:
         return []
     padded = _pad_parameters(ranks, MAX_GROUPS_PER_PAGE)
@@ -230,7 +232,7 @@ async def list_groups_by_rank(
 async def find_ranks_with_text(
     reader: Reader, index_version: int, ranks: Sequence[int], keyword: str
 ) -> set[int]:
-    """Those of some ranks, one to `CHECKED_AT_ONCE`, whose folded text holds a folded keyword."""
+    """Return those of up to `TEXTS_PER_QUERY` ranks whose text contains a keyword."""
     pattern = f"%{keyword.translate(_LIKE_ESCAPES)}%"  # LIKE knows no case where both are folded
     padded = _pad_parameters(ranks, TEXTS_PER_QUERY)
     return {
@@ -242,31 +244,30 @@ async def find_ranks_with_text(
 async def find_postings(
     reader: Reader, index_version: int, block: int, ngrams: Sequence[bytes]
 ) -> dict[bytes, bytes]:
-    """What a block holds of grams, one to `MOST_GRAMS` and a mark; packed, none for none."""
+    """Return the packed positions of n-grams in a block, up to `MAX_QUERY_NGRAMS` and a tag."""
     padded = _pad_parameters(ngrams, MAX_QUERY_NGRAMS + 1)
     return dict(await reader.fetch_all(FIND_POSTINGS, index_version, block, *padded))
 
 
 async def find_last_rank(reader: Reader, index_version: int) -> int | None:
-    """The rank of the last group; None where there are no groups."""
+    """Return the rank of the last group, or None."""
     row = await reader.fetch_one(FIND_LAST_RANK, index_version)
     return None if row is None else int(row[0])
 
 
 async def find_rank(reader: Reader, index_version: int, group: GroupId) -> int | None:
-    """The rank of a group; None where it is not listed."""
+    """Return the rank of a group, or None."""
     row = await reader.fetch_one(FIND_RANK, index_version, group)
     return None if row is None else int(row[0])
 
 
 def _pad_parameters(values: Sequence[Parameter], length: int) -> list[Parameter]:
-    """As many values as a statement has parameters: the last again and again."""
     return list(islice(chain(values, repeat(values[-1])), length))
 
 
 FIND_PUBLISHED_VERSION = "SELECT value FROM counters WHERE name = 'groups-shown'"
 FIND_BUILD_VERSION = "SELECT value FROM counters WHERE name = 'groups-draft'"
-# Nobody opens a later one before the change that goes on with this one has ended.
+# No later build starts before the change that continues this one has ended.
 LOCK_BUILD_VERSION = f"{FIND_BUILD_VERSION} /* FOR UPDATE */"
 BEGIN_BUILD = "UPDATE counters SET value = value + 1 WHERE name = 'groups-draft' RETURNING value"
 PUBLISH_VERSION = "UPDATE counters SET value = ?1 WHERE name = 'groups-shown'"
@@ -313,17 +314,17 @@ DELETE FROM group_postings WHERE (edition, block, gram) IN (
 
 
 async def get_published_version(reader: Reader) -> int:
-    """The edition that readers see; 0 before the first."""
+    """Return the published index version; 0 before the first."""
     return await _get_version(reader, FIND_PUBLISHED_VERSION)
 
 
 async def begin_build(tx: Transaction) -> int:
-    """The number of a new draft; all older ones are given up."""
+    """Return the version of a new build; it supersedes all older ones."""
     return await _get_version(tx, BEGIN_BUILD)
 
 
 async def check_build_current(tx: Transaction, index_version: int) -> None:
-    """Goes on only with the newest draft.
+    """Raise unless a build is the newest.
 
     Raises:
         Overtaken: another was opened since.
@@ -333,12 +334,12 @@ async def check_build_current(tx: Transaction, index_version: int) -> None:
 
 
 async def publish_version(tx: Transaction, index_version: int) -> None:
-    """Shows a draft that is complete."""
+    """Publish a complete build."""
     await tx.execute(PUBLISH_VERSION, index_version)
 
 
 async def insert_groups(tx: Transaction, index_version: int, groups: Iterable[Group]) -> None:
-    """Adds groups that the edition has not."""
+    """Insert groups that the index version does not have."""
     for group in groups:
         await tx.execute(
             INSERT_GROUP,
@@ -358,14 +359,14 @@ async def insert_groups(tx: Transaction, index_version: int, groups: Iterable[Gr
 async def copy_groups(
     tx: Transaction, source_version: int, index_version: int, after_id: int, last_id: int
 ) -> None:
-    """Copies the groups of a range of ids that the edition does not have yet."""
+    """Copy the groups in a range of ids that the index version does not have yet."""
     await tx.execute(COPY_GROUPS, index_version, source_version, after_id, last_id)
 
 
 async def list_headcounts(
     reader: Reader, index_version: int, after_id: int, max_rows: int
 ) -> list[tuple[GroupId, int]]:
-    """Id and headcount of the groups with higher ids, in the order of the ids."""
+    """Return id and headcount of the groups with higher ids, by id."""
     return [
         (GroupId(row[0]), int(row[1]))
         for row in await reader.fetch_all(LIST_HEADCOUNTS, index_version, after_id, max_rows)
@@ -375,7 +376,7 @@ async def list_headcounts(
 async def insert_ranks(
     tx: Transaction, index_version: int, first_rank: int, groups: Iterable[int]
 ) -> None:
-    """Gives groups their ranks, from a first one on."""
+    """Rank groups from a first rank on."""
     for rank, group in enumerate(groups, start=first_rank):
         await tx.execute(INSERT_RANK, index_version, rank, group)
 
@@ -383,7 +384,7 @@ async def insert_ranks(
 async def insert_texts(
     tx: Transaction, index_version: int, first_rank: int, texts: Iterable[str]
 ) -> None:
-    """Keeps what is searched of groups, from a first rank on."""
+    """Insert the searched texts of groups from a first rank on."""
     for rank, text in enumerate(texts, start=first_rank):
         await tx.execute(INSERT_TEXT, index_version, rank, text)
 
@@ -391,15 +392,15 @@ async def insert_texts(
 async def insert_postings(
     tx: Transaction, index_version: int, block: int, postings: Iterable[tuple[bytes, bytes]]
 ) -> None:
-    """Adds what grams hold of a block: gram and packed places."""
-    for gram, members in postings:
-        await tx.execute(INSERT_POSTING, index_version, block, gram, members)
+    """Insert postings of a block: n-gram and packed positions."""
+    for ngram, members in postings:
+        await tx.execute(INSERT_POSTING, index_version, block, ngram, members)
 
 
 async def delete_version_rows(
     tx: Transaction, first_version: int, end_version: int, max_rows: int
 ) -> int:
-    """Deletes rows of the editions in a range, at most so many of each kind; gives how many."""
+    """Delete up to `max_rows` rows of each kind in a range of index versions; return the number."""
     return sum(
         [await tx.execute(sql, first_version, end_version, max_rows) for sql in DELETE_VERSION_ROWS]
     )
@@ -413,12 +414,12 @@ async def _get_version(reader: Reader, sql: str) -> int:
 
 
 MAX_TEXTS_PER_SEARCH = 4_000
-"""Texts that are looked at for one search: some milliseconds."""
+"""Texts that are checked for one search: some milliseconds."""
 _MAX_SEARCH_ATTEMPTS = 3
 
 
 class GroupQuery(Struct, frozen=True, kw_only=True):
-    """What is looked for.
+    """A search for groups.
 
     Attributes:
         tag: the mark that the groups must bear, "" for all groups.
@@ -436,11 +437,11 @@ class GroupQuery(Struct, frozen=True, kw_only=True):
 
 
 async def search_groups(reader: Reader, query: GroupQuery) -> list[Group]:
-    """A page of the groups of the edition that is shown, by headcount, equal ones by id."""
+    """Return a page of the published groups, by headcount, then id."""
     found: list[Group] = []
     for _ in range(
         _MAX_SEARCH_ATTEMPTS
-    ):  # an import may show the next edition while this one is read
+    ):  # an import may publish the next version while this one is read
         index_version = await get_published_version(reader)
         found = await list_groups_by_rank(
             reader, index_version, await _find_ranks(reader, index_version, query)
@@ -451,7 +452,6 @@ async def search_groups(reader: Reader, query: GroupQuery) -> list[Group]:
 
 
 async def _find_ranks(reader: Reader, index_version: int, query: GroupQuery) -> list[int]:
-    """The ranks on the page."""
     if not query.tag and not query.keyword:
         return list(range(query.offset, query.offset + query.size))
     last = await find_last_rank(reader, index_version)
@@ -461,7 +461,7 @@ async def _find_ranks(reader: Reader, index_version: int, query: GroupQuery) -> 
 
 
 class _GroupSearch:
-    """One search, from block to block."""
+    """One search, block by block."""
 
     def __init__(
         self, reader: Reader, index_version: int, query: GroupQuery, rank_of_id: int | None
@@ -478,7 +478,7 @@ class _GroupSearch:
         self._last_checked_rank = -1
 
     async def run(self, blocks: int) -> list[int]:
-        """Walks until the page is full, the blocks are done or enough was looked at."""
+        """Search until the page is full, the blocks end or enough texts were checked."""
         is_exact = is_single_ngram(self._query.keyword)
         for block in range(blocks):
             if not self._remaining or not self._remaining_texts:
@@ -493,12 +493,12 @@ class _GroupSearch:
         return self._page
 
     async def _find_candidates(self, block: int) -> int:
-        """The places of a block that have all grams, or the id, and the mark."""
-        ngrams = [gram.encode() for gram in (*self._ngrams, self._query.tag) if gram]
+        """Return the positions of a block that have all n-grams, or the id, and the tag."""
+        ngrams = [ngram.encode() for ngram in (*self._ngrams, self._query.tag) if ngram]
         packed = await find_postings(self._reader, self._index_version, block, ngrams)
         bitmap = (1 << POSITIONS_PER_BLOCK) - 1
-        for gram in self._ngrams:
-            bitmap = bitmap and bitmap & unpack_bitmap(packed.get(gram.encode(), b"\0"))
+        for ngram in self._ngrams:
+            bitmap = bitmap and bitmap & unpack_bitmap(packed.get(ngram.encode(), b"\0"))
         if self._rank_of_id is not None and self._rank_of_id // POSITIONS_PER_BLOCK == block:
             bitmap |= 1 << self._rank_of_id % POSITIONS_PER_BLOCK
         if self._query.tag and bitmap:
@@ -506,21 +506,21 @@ class _GroupSearch:
         return bitmap
 
     def _take_exact(self, block: int, bitmap: int) -> None:
-        """Passes over as many members as are skipped, without looking at them, and takes others."""
+        """Skip and take members without checking their texts."""
         count = bitmap.bit_count()
         if count > self._skip:
             found = list_positions(bitmap, self._skip, self._remaining)
-            self._page += [block * POSITIONS_PER_BLOCK + place for place in found]
+            self._page += [block * POSITIONS_PER_BLOCK + position for position in found]
             self._remaining -= len(found)
         self._skip = max(0, self._skip - count)
 
     async def _take_verified(self, block: int, bitmap: int) -> None:
-        """Looks at the members' texts until the page is full or enough were looked at."""
+        """Check the members' texts until the page is full or enough were checked."""
         candidates = iterate_positions(bitmap)
         while self._remaining and (
             batch := list(islice(candidates, min(TEXTS_PER_QUERY, self._remaining_texts)))
         ):
-            ranks = [block * POSITIONS_PER_BLOCK + place for place in batch]
+            ranks = [block * POSITIONS_PER_BLOCK + position for position in batch]
             self._remaining_texts -= len(ranks)
             self._last_checked_rank = ranks[-1]
             found = await find_ranks_with_text(
@@ -532,14 +532,13 @@ class _GroupSearch:
             )
 
     async def _take_id_beyond_checked(self) -> None:
-        """A group that is asked for by its id is found wherever it stands."""
+        """Find a group by its id at any rank."""
         if self._rank_of_id is not None and self._rank_of_id > self._last_checked_rank:
-            block, place = divmod(self._rank_of_id, POSITIONS_PER_BLOCK)
-            if await self._find_candidates(block) >> place & 1:
+            block, position = divmod(self._rank_of_id, POSITIONS_PER_BLOCK)
+            if await self._find_candidates(block) >> position & 1:
                 self._append_to_page([self._rank_of_id])
 
     def _append_to_page(self, matching: list[int]) -> None:
-        """Puts those on the page that are neither skipped nor too many."""
         page = matching[self._skip : self._skip + self._remaining]
         self._skip = max(0, self._skip - len(matching))
         self._remaining -= len(page)

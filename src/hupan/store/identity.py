@@ -1,7 +1,7 @@
 """Identity of a store: made by a server or a sandbox, and the fingerprint of its key.
 
-Both are rows of `counters`, so that every copy has them. A store from before there were any is a
-server's, and takes the key that lies beside it (security X9).
+Both are rows of `counters`, so every copy has them. A store that predates them is a server's, and
+takes the key next to it (security X9).
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ from hupan.store.cluster_state import FIND_VALUE, SET_VALUE
 from hupan.store.copying import COPY_MARK_NAME
 from hupan.store.database import DATA_TABLES, Reader, StoreRefused, Transaction
 from hupan.store.sqlite import SqliteExecutor, connect
+from hupan.store.wal import wal_path
 from hupan.store.writer import run_sync
 
 KEY_NAME, SANDBOX_NAME, SERVED_NAME = "key", "sandbox", "process"
@@ -39,13 +40,13 @@ _WRONG_KEY_MESSAGE = (
 
 
 class StoreIdentity(Struct, frozen=True):
-    """What a store knows of itself.
+    """Kind, key and state of a store.
 
     Attributes:
-        is_sandbox: whether a sandbox made it.
+        is_sandbox: whether a sandbox created it.
         key_fingerprint: the fingerprint of its key; 0 while it has none.
         is_served: whether a server or a sandbox has ever served from it.
-        is_being_copied: whether it is half a copy, which nobody serves from.
+        is_being_copied: whether it is an incomplete copy, which no server serves from.
     """
 
     is_sandbox: bool = False
@@ -55,7 +56,7 @@ class StoreIdentity(Struct, frozen=True):
 
 
 async def read_identity(reader: Reader) -> StoreIdentity:
-    """What a store that is up to date knows of itself."""
+    """Read the identity of a store that is up to date."""
     found = {}
     for name in (KEY_NAME, SANDBOX_NAME, SERVED_NAME, COPY_MARK_NAME):
         row = await reader.fetch_one(FIND_VALUE, name)
@@ -66,7 +67,7 @@ async def read_identity(reader: Reader) -> StoreIdentity:
 
 
 def read_file_identity(path: Path) -> StoreIdentity:
-    """What a SQLite file knows of itself; it may be older than this version, or empty.
+    """Read the identity of a SQLite file, which may be older than this version, or empty.
 
     Raises:
         StoreRefused: it cannot be read.
@@ -86,17 +87,17 @@ def read_file_identity(path: Path) -> StoreIdentity:
 
 
 def read_identity_without_writing(path: Path) -> StoreIdentity | None:
-    """What a SQLite file knows of itself, without anything made or changed; None if unreadable.
+    """Read a SQLite file's identity without changing anything; None if it cannot be read.
 
-    A log means that a server runs, or was killed; without one the file alone is the store, and
-    needs no files beside it that a reader would make.
+    A log means that a server runs, or was killed; without one the file alone is the store, and a
+    reader must not create other files.
     """
-    log = path.with_name(f"{path.name}-wal")
+    log = wal_path(path)
     try:
         is_alone = not log.exists() or log.stat().st_size == 0
-        place = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_alone else ''}"
+        uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_alone else ''}"
         connection = apsw.Connection(
-            place, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs="unix"
+            uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs="unix"
         )
     except (apsw.Error, OSError):
         return None
@@ -111,13 +112,13 @@ def read_identity_without_writing(path: Path) -> StoreIdentity | None:
 
 
 def check_same_kind(identity: StoreIdentity, *, is_sandbox: bool) -> None:
-    """Goes on with a store of the own kind, and with one that nobody served from yet.
+    """Raise unless the store is of this kind or was never served from.
 
     Raises:
         StoreRefused: a server would serve from a sandbox's store, or the other way round.
     """
     if identity.is_being_copied:
-        return  # that is told instead
+        return  # reported elsewhere
     if identity.is_sandbox and not is_sandbox:
         raise StoreRefused(*_SANDBOX_STORE_MESSAGE)
     if is_sandbox and not identity.is_sandbox and identity.is_served:
@@ -125,7 +126,7 @@ def check_same_kind(identity: StoreIdentity, *, is_sandbox: bool) -> None:
 
 
 def check_same_key(identity: StoreIdentity, key: int) -> None:
-    """Goes on with the store's own key, or with any when it has none yet or is a sandbox's.
+    """Raise unless the key is the store's; a store without one and a sandbox take any.
 
     Raises:
         StoreRefused: its key is another one.
@@ -137,12 +138,12 @@ def check_same_key(identity: StoreIdentity, key: int) -> None:
 
 
 def check_key_exists(identity: StoreIdentity, path: Path) -> None:
-    """Goes on where a key lies, or none is missed.
+    """Raise if the store's key file is missing.
 
-    A sandbox takes a new one: its data may be thrown away, and without `--data-dir` so is its key.
+    A sandbox gets a new key: its data is disposable, and without `--data-dir` so is its key.
 
     Raises:
-        StoreRefused: the store had a key, and it is not there.
+        StoreRefused: the store had a key, and the file is missing.
     """
     if identity.is_being_copied or identity.is_sandbox:
         return
@@ -156,10 +157,10 @@ def check_key_exists(identity: StoreIdentity, path: Path) -> None:
 
 
 def check_store_exists(database: Path, key: Path) -> None:
-    """Goes on where a store lies, or there is no key of one.
+    """Raise if there is a key file without a store.
 
     Raises:
-        StoreRefused: there is a key alone, so a new store would hide that the old one is gone.
+        StoreRefused: there is only a key, so a new store would hide that the old one is gone.
     """
     is_missing = not database.exists() or database.stat().st_size == 0
     if is_missing and key.exists():
@@ -172,10 +173,10 @@ def check_store_exists(database: Path, key: Path) -> None:
 
 
 async def claim_store(tx: Transaction, key: int, *, is_sandbox: bool) -> None:
-    """Gives a new store its kind and its key, or finds both as they should be.
+    """Set kind and key of a new store, or check those of an existing one.
 
     Raises:
-        StoreRefused: one of them is another.
+        StoreRefused: one of them differs.
     """
     identity = await read_identity(tx)
     check_same_kind(identity, is_sandbox=is_sandbox)
@@ -190,5 +191,5 @@ async def claim_store(tx: Transaction, key: int, *, is_sandbox: bool) -> None:
 
 
 async def accept_key(tx: Transaction, key: int) -> None:
-    """Makes a key the store's own, whatever it was."""
+    """Make a key the store's own, whatever it was."""
     await tx.execute(SET_VALUE, KEY_NAME, key)

@@ -1,6 +1,6 @@
 """Integrity checks of rows and of a whole SQLite file; they read everything.
 
-Written for both engines. A row that cannot be read at all raises `StoreUnavailable` instead.
+For both databases. A row that cannot be read at all raises `StoreUnavailable` instead.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from hupan.store.checksums import (
 )
 from hupan.store.coins import find_coin_inconsistencies
 from hupan.store.database import Reader
-from hupan.store.repair import find_unexplained_faults
+from hupan.store.repair import find_file_faults, find_unexplained_faults
 from hupan.store.sqlite import SqliteExecutor, connect
 from hupan.store.writer import run_sync
 
@@ -66,7 +66,7 @@ SELECT account_id FROM codes WHERE attempts < 0 OR attempts > 5 LIMIT ?1
 
 
 async def check_rows(reader: Reader) -> list[str]:
-    """What is wrong, as `table: what: account`; [] when nothing is. Nobody's data stand in it.
+    """Return the faults as `table: what: account`, without any user data.
 
     Raises:
         StoreUnavailable: a row could not be read.
@@ -78,32 +78,29 @@ async def check_rows(reader: Reader) -> list[str]:
     for inconsistency in await find_coin_inconsistencies(
         reader, AccountId(0), _MAX_ACCOUNT_ID, MAX_ROW_FAULTS
     ):
-        place = f"entry {inconsistency.number}" if inconsistency.number else "the balance"
+        subject = f"entry {inconsistency.number}" if inconsistency.number else "the balance"
         found.append(
-            f"coin_entries: {place} does not follow from what was before: "
+            f"coin_entries: {subject} does not follow from what was before: "
             f"account {inconsistency.account_id}"
         )
     return found
 
 
-MAX_FILE_FAULTS = 100
-
-
 async def check_file(path: Path) -> list[str]:
-    """Reads every page and every row that matters, on a thread and a connection of its own.
+    """Check every page and the rows, on a thread and a connection of its own.
 
     Returns:
-        What is wrong, [] when nothing is; nobody's data stand in it.
+        The faults, without any user data.
 
     Raises:
-        StoreUnavailable: it could not be looked at, which says nothing about the file.
+        StoreUnavailable: the check failed, which says nothing about the file.
     """
     connection = connect(path)
     check_task = asyncio.ensure_future(asyncio.to_thread(_check_connection, path, connection))
     try:
         return await asyncio.shield(check_task)
     except asyncio.CancelledError:
-        connection.interrupt()  # or the end of the server would wait for it
+        connection.interrupt()  # or shutdown would wait for it
         await asyncio.wait({check_task})
         check_task.exception()
         raise
@@ -115,11 +112,8 @@ async def check_file(path: Path) -> list[str]:
 
 def _check_connection(path: Path, connection: apsw.Connection) -> list[str]:
     try:
-        read = connection.execute(f"PRAGMA integrity_check({MAX_FILE_FAULTS})").fetchall()
-        found = [f"the file: {text}" for (text,) in read if text != "ok"]
-        dangling_rows = connection.execute("PRAGMA foreign_key_check").fetchall()
-        found += [f"{row[0]}: a row that points to nothing" for row in dangling_rows]
-        return found + run_sync(check_rows(SqliteExecutor(connection)))
+        faults = find_file_faults(connection)
+        return faults + run_sync(check_rows(SqliteExecutor(connection)))
     except apsw.Error as error:
         if is_checksum_error(error):
             return find_unexplained_faults(path)

@@ -30,29 +30,29 @@ FIND_INVITER = "SELECT inviter_id FROM invitations WHERE account_id = ?1"
 async def insert_code_change(
     tx: Transaction, account: AccountId, former_code: str, now: int
 ) -> bool:
-    """Says that an account chose its code; False when it did so before."""
+    """Record that an account chose its code; False if it did so before."""
     return await tx.execute(INSERT_CODE_CHANGE, account, former_code, now) == 1
 
 
 async def set_invitation_code(tx: Transaction, account: AccountId, code: str) -> None:
-    """Replaces the code that an account shows; it must have been claimed."""
+    """Set the code that an account shows; it must have been claimed."""
     await tx.execute(SET_INVITATION_CODE, account, code)
 
 
 async def insert_invitation(
     tx: Transaction, account: AccountId, inviter: AccountId, now: int
 ) -> bool:
-    """Says who invited an account; False when somebody has already."""
+    """Record the inviter of an account; False if it has one already."""
     return await tx.execute(INSERT_INVITATION, account, inviter, now) == 1
 
 
 async def increment_invited(tx: Transaction, inviter: AccountId, day: int) -> None:
-    """Counts one more that an account invited, on a day."""
+    """Count an invited account, on a day."""
     await tx.execute(INCREMENT_INVITED, inviter, day)
 
 
 async def get_invited_counts(reader: Reader, account: AccountId, day: int) -> tuple[int, int]:
-    """How many an account invited: on a day, which is the last or later, and in all."""
+    """Return how many accounts were invited: on a day (the last or later), and in all."""
     row = await reader.fetch_one(FIND_INVITED_COUNTS, account)
     if row is None:
         return 0, 0
@@ -61,6 +61,6 @@ async def get_invited_counts(reader: Reader, account: AccountId, day: int) -> tu
 
 
 async def find_inviter(reader: Reader, account: AccountId) -> AccountId | None:
-    """Who invited an account; None when nobody did."""
+    """Return the inviter of an account, or None."""
     row = await reader.fetch_one(FIND_INVITER, account)
     return None if row is None else AccountId(row[0])

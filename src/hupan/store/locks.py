@@ -1,9 +1,9 @@
-"""Lock on a SQLite file, and the repair of pages that another SQLite program wrote (security X8).
+"""Lock on a SQLite file: one server per file, whatever path it is opened by (security R14).
 
-That beside it is there before the file is, and finds another server by the place. That on the file
-finds one that came by another name of it, such as a hard link (security R14). Closing any
-descriptor of the store drops the locks that SQLite holds on it: ours is open before SQLite's, and
-after it.
+There are two locks. The lock file next to the store exists before the store does, and detects
+another server with the same path. The lock on the store itself detects one with another path, such
+as a hard link. Closing any descriptor of the store drops SQLite's locks on it, so ours is opened
+before SQLite's and closed after it.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ _SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
 def check_is_sqlite_file(database: Path) -> None:
-    """Looks before anything is opened or made whether the file may be a store.
+    """Check that a file may be a store, before anything is opened or created.
 
     Raises:
         StoreRefused: it holds something else, or cannot be read and written.
@@ -39,14 +39,14 @@ def check_is_sqlite_file(database: Path) -> None:
 
 
 class StoreLock:
-    """Held from its making until `release`; the system lets go of it if the process dies.
+    """Lock from construction until `release`; the system releases it if the process dies.
 
     Raises:
         StoreRefused: another process holds it, or the folder cannot be written.
     """
 
     def __init__(self, database: Path) -> None:
-        real = database.resolve()  # whatever links lead there
+        real = database.resolve()  # whatever symbolic links lead there
         self.path = path = real.with_name(f"{real.name}.lock")
         try:
             self._lock_descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -65,10 +65,10 @@ class StoreLock:
         self.lock_file()
 
     def lock_file(self) -> None:
-        """Locks the file itself, if it is there; before anything else of this process opens it.
+        """Lock the file itself, if it exists, before anything else in this process opens it.
 
         Raises:
-            StoreRefused: another process holds it by another name.
+            StoreRefused: another process uses it by another path.
         """
         if self._file_descriptor is not None or not self._database.exists():
             return
@@ -89,7 +89,7 @@ class StoreLock:
         self._file_descriptor = file
 
     def release(self) -> None:
-        """Lets another server have the store, once nothing of this process has it open."""
+        """Release the lock, once nothing in this process has the store open."""
         if self._file_descriptor is not None:
             os.close(self._file_descriptor)
             self._file_descriptor = None
@@ -99,7 +99,7 @@ class StoreLock:
 
 
 def check_not_open_by_other_path(database: Path) -> None:
-    """Goes on unless a server has the file by another name: it would write another log.
+    """Raise if a server uses the file by another path: it would write another log.
 
     Raises:
         StoreRefused: one has.
@@ -114,7 +114,7 @@ def check_not_open_by_other_path(database: Path) -> None:
 
 
 def _acquire_lock(descriptor: int) -> None:
-    """A command that only asks whether a file is locked holds it for a moment."""
+    """Retry a few times: a command that only tests a lock holds it for a moment."""
     for _ in range(MAX_LOCK_ATTEMPTS):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

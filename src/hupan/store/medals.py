@@ -27,23 +27,23 @@ REVOKE_MEDAL = "DELETE FROM account_medals WHERE account_id = ?1 AND medal_id = 
 
 
 async def list_account_medals(reader: Reader, account: AccountId) -> list[Medal]:
-    """The medals of an account, in their order."""
+    """Return the medals of an account in their order."""
     return [Medal(*row) for row in await reader.fetch_all(LIST_ACCOUNT_MEDALS, account)]
 
 
 async def list_all_medals(reader: Reader) -> list[Medal]:
-    """Every medal that there is, in their order."""
+    """Return all medals in their order."""
     return [Medal(*row) for row in await reader.fetch_all(LIST_ALL_MEDALS)]
 
 
 async def find_medal(reader: Reader, name: str) -> Medal | None:
-    """The medal of a name."""
+    """Return the medal with a name."""
     row = await reader.fetch_one(FIND_MEDAL, name)
     return None if row is None else Medal(*row)
 
 
 async def get_last_sort(reader: Reader) -> int:
-    """The place of the last medal, 0 when there is none."""
+    """Return the highest sort position, 0 if there are no medals."""
     row = await reader.fetch_one(FIND_LAST_SORT)
     return 0 if row is None else int(row[0])
 
@@ -51,7 +51,7 @@ async def get_last_sort(reader: Reader) -> int:
 async def define_medal(
     tx: Transaction, name: str, sort: int, description: str, image_url: str
 ) -> Medal:
-    """Makes a medal, or changes the one of that name."""
+    """Create a medal, or change the one with that name."""
     row = await tx.fetch_one(DEFINE_MEDAL, name, sort, description, image_url)
     if row is None:
         raise LookupError("a medal was neither made nor changed")
@@ -59,17 +59,17 @@ async def define_medal(
 
 
 async def get_or_define_medal(tx: Transaction, name: str) -> Medal:
-    """The medal of a name; made, behind all others, when there is none."""
+    """Return the medal with a name; create it last in order if there is none."""
     return await find_medal(tx, name) or await define_medal(
         tx, name, await get_last_sort(tx) + 1, "", ""
     )
 
 
 async def grant_medal(tx: Transaction, account: AccountId, medal: Medal) -> bool:
-    """Gives a medal; False when it was given before."""
+    """Grant a medal; False if it was granted before."""
     return await tx.execute(GRANT_MEDAL, account, medal.id) == 1
 
 
 async def revoke_medal(tx: Transaction, account: AccountId, medal: Medal) -> bool:
-    """Takes a medal away; False when it was not worn."""
+    """Revoke a medal; False if the account did not have it."""
     return await tx.execute(REVOKE_MEDAL, account, medal.id) == 1

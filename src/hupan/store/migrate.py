@@ -4,7 +4,8 @@ Until migration 10 the strict profile kept `a@xn--fiq228c.com` as `a@中文.com`
 takes without SMTPUTF8: codes were answered as sent and never left, and the lenient profile knew the
 same address as another one.
 
-What SQL cannot do a step of Python does after its file: pure, in the same transaction.
+A migration may have a Python step for what SQL cannot do; it runs after the file, in the same
+transaction, and is pure.
 """
 
 import hashlib
@@ -33,7 +34,7 @@ def _is_not_ascii(column: str) -> str:
 
 
 ASCII_DOMAIN_READS = (
-    # The oldest account first: of two whose addresses become one it keeps it, if nobody has it yet.
+    # The oldest account first: of two addresses that become equal it keeps its own.
     f"""
 SELECT value, account_id FROM identities WHERE kind = 'email' AND {_is_not_ascii("value")}
 ORDER BY account_id, value
@@ -65,28 +66,28 @@ _log = logging.getLogger("hupan.store")
 
 
 def ascii_domain_statements(rows: Sequence[Sequence[Row]], now: int) -> Iterator[BoundStatement]:
-    """What brings the rows that `READS` found to the ASCII form, in this order.
+    """What brings the rows that `ASCII_DOMAIN_READS` found to the ASCII form, in this order.
 
-    Whoever has the ASCII form already keeps it, for mail reached nobody else; of several others the
-    oldest account. The account that gives it up keeps all else: the log names it, and its changes
-    of contacts show the address, from where it can be given back once it is free.
+    An account that has the ASCII form already keeps it, for mail reached no other one; otherwise
+    the oldest account does. An account that loses its address keeps everything else: the log names
+    it, and its contact changes show the address, so that it can be restored once it is free.
     """
     identities, taken_rows, accounts, changes = rows
     taken = {str(value) for (value,) in taken_rows}
-    aside: set[tuple[Value, str]] = set()
+    lost: set[tuple[Value, str]] = set()
     for value, account in identities:
         kept = to_ascii_domain(str(value))
         if kept == value:
             continue
         yield _DELETE_EMAIL_IDENTITY, (value,)
         if kept in taken:
-            aside.add((account, kept))
+            lost.add((account, kept))
         else:
             taken.add(kept)
             yield _INSERT_EMAIL_IDENTITY, (kept, account)
     for account, email in accounts:
         kept = to_ascii_domain(str(email))
-        if (account, kept.lower()) in aside:
+        if (account, kept.lower()) in lost:
             _log.warning(
                 "account %s gave up an e-mail address that another account has in its ASCII form: "
                 "hupan account contacts %s",
@@ -119,7 +120,7 @@ class MigrationStep:
     """Python's part of a migration.
 
     Attributes:
-        reads: statements that are run first, each gives rows.
+        reads: queries that run first.
         statements: what is to be run then, made of these rows and the time alone.
     """
 
@@ -147,14 +148,14 @@ class Migration:
 
     @property
     def digest(self) -> str:
-        """Tells whether a landed file was edited."""
+        """Hash that detects an edited migration."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 def load_migrations(engine: str = "sqlite") -> list[Migration]:
     """All migrations that this version knows, in order.
 
-    `0009_x.sql` is for every engine but one that has a text of its own, `0009_x.postgres.sql`.
+    `0009_x.sql` is for every database but one with a file of its own, `0009_x.postgres.sql`.
     """
     folder = files("hupan.store").joinpath("schema")
     names = {entry.name for entry in folder.iterdir() if entry.name.endswith(".sql")}
@@ -173,7 +174,7 @@ def _parse_migration(file_name: str, sql: str) -> Migration:
 
 
 def migrate_file(path: Path, known: list[Migration] | None = None) -> list[Migration]:
-    """Brings the SQLite file up to date; gives what was applied.
+    """Apply the missing migrations to a SQLite file; return them.
 
     A copy of the file, `<name>.before-0002`, is kept before a migration touches one that is in use.
 
@@ -184,13 +185,13 @@ def migrate_file(path: Path, known: list[Migration] | None = None) -> list[Migra
     known = load_migrations() if known is None else known
     connection = connect(path)
     try:
-        applied = _read_applied(connection)
+        applied = read_applied(connection)
         check_migrations_known(applied, known, path)
         _back_up_before_migration(connection, known, path)
         if applied:
             enable_checksums(connection)
         missing = _apply_missing(connection, known, path)
-        # What a crash left behind the end of the log must not look like damage after the next one.
+        # Remains of a crash at the end of the log must not look like damage after the next one.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except apsw.Error as error:
         reason = localize_sqlite_error(error)
@@ -213,7 +214,7 @@ def load_applied_from_file(path: Path) -> dict[int, str]:
     check_wal_intact(path)
     connection = connect(path)
     try:
-        return _read_applied(connection)
+        return read_applied(connection)
     except apsw.Error as error:
         reason = localize_sqlite_error(error)
         raise StoreRefused(
@@ -224,17 +225,22 @@ def load_applied_from_file(path: Path) -> dict[int, str]:
 
 
 def check_file_current(path: Path) -> None:
-    """Goes on only with a store that this version has brought up to date.
+    """Raise unless the store is at this version.
 
     Raises:
         StoreRefused: there is none, it is older or newer, or it cannot be read; nothing was made.
     """
     known, applied = load_migrations(), load_applied_from_file(path)
-    check_migrations_known(applied, known, path)
+    check_all_applied(applied, known, path)
+
+
+def check_all_applied(applied: dict[int, str], known: list[Migration], store: Path | str) -> None:
+    """Raise StoreRefused unless exactly the known migrations were applied to a store."""
+    check_migrations_known(applied, known, store)
     if len(applied) < len(known):
         raise StoreRefused(
-            f"数据库 {path} 尚未升级，请先运行 hupan database migrate",
-            f"{path} is not up to date: run hupan database migrate",
+            f"数据库 {store} 尚未升级，请先运行 hupan database migrate",
+            f"{store} is not up to date: run hupan database migrate",
         )
 
 
@@ -245,7 +251,7 @@ def _apply_missing(
     connection.execute("BEGIN IMMEDIATE").fetchall()
     try:
         connection.execute(CREATE_MIGRATIONS_TABLE).fetchall()
-        applied = _read_applied(connection)
+        applied = read_applied(connection)
         check_migrations_known(applied, known, path)
         missing = [migration for migration in known if migration.number not in applied]
         for migration in missing:
@@ -263,11 +269,6 @@ def _apply_missing(
     return missing
 
 
-def read_applied_on_connection(connection: apsw.Connection) -> dict[int, str]:
-    """Number and digest of each migration in an open file."""
-    return _read_applied(connection)
-
-
 def _run_step(connection: apsw.Connection, step: MigrationStep | None) -> None:
     if step is not None:
         rows = [connection.execute(sql).fetchall() for sql in step.reads]
@@ -275,7 +276,7 @@ def _run_step(connection: apsw.Connection, step: MigrationStep | None) -> None:
             connection.execute(sql, values).fetchall()
 
 
-def _read_applied(connection: apsw.Connection) -> dict[int, str]:
+def read_applied(connection: apsw.Connection) -> dict[int, str]:
     """Number and digest of each migration in the file."""
     exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'"
     if not connection.execute(exists).fetchall():
@@ -306,7 +307,7 @@ def _back_up_before_migration(
     connection: apsw.Connection, known: list[Migration], path: Path
 ) -> None:
     """Copies a file in use before the first missing migration, whole or not at all."""
-    applied = _read_applied(connection)
+    applied = read_applied(connection)
     missing = [migration.number for migration in known if migration.number not in applied]
     if not applied or not missing:
         return
@@ -333,7 +334,7 @@ class Table(Struct, frozen=True):
 
     Attributes:
         columns: in their order.
-        primary_key: the names of its primary key, the first one being what it would be distributed by.
+        primary_key: its columns; the first is the distribution column.
     """
 
     name: str
@@ -365,8 +366,8 @@ def list_tables() -> tuple[Table, ...]:
 
 
 def _read_table(connection: apsw.Connection, name: str) -> Table:
-    told = "SELECT name, type, pk FROM pragma_table_info(?1) ORDER BY cid"
-    rows = connection.execute(told, (name,)).fetchall()
+    sql = "SELECT name, type, pk FROM pragma_table_info(?1) ORDER BY cid"
+    rows = connection.execute(sql, (name,)).fetchall()
     columns = tuple(Column(str(row[0]), str(row[1])) for row in rows)
     in_key = sorted((int(str(row[2])), str(row[0])) for row in rows if row[2])
     return Table(name, columns, tuple(column for _, column in in_key))

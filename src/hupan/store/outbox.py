@@ -8,7 +8,7 @@ from hupan.model import Channel
 from hupan.store.database import Reader, Transaction
 
 CODE_PRIORITY, FIRST_NOTIFICATION_PRIORITY, NOTIFICATION_PRIORITY = 0, 1, 2
-"""Priorities: a code, a notice of a kind that its target was not told that day, any other one."""
+"""Priorities: a code, the first notification of its kind for a target on a day, any other one."""
 PRIORITIES = (CODE_PRIORITY, FIRST_NOTIFICATION_PRIORITY, NOTIFICATION_PRIORITY)
 
 INSERT_MESSAGE = """
@@ -73,7 +73,7 @@ class OutboxMessage(Struct, frozen=True):
 
 
 async def insert_message(tx: Transaction, message: OutboxMessage) -> None:
-    """Adds a message that is due at once."""
+    """Insert a message that is due at once."""
     await tx.execute(
         INSERT_MESSAGE,
         message.target,
@@ -88,7 +88,7 @@ async def insert_message(tx: Transaction, message: OutboxMessage) -> None:
 
 
 async def renew_pending_notification(tx: Transaction, message: OutboxMessage) -> bool:
-    """Let a notice that still waits stand for a new one of its kind; False when none waits."""
+    """Let a pending notification stand for a new one of its kind; False if none is pending."""
     return (
         await tx.execute(
             RENEW_PENDING_NOTIFICATION,
@@ -104,41 +104,40 @@ async def renew_pending_notification(tx: Transaction, message: OutboxMessage) ->
 
 
 async def delete_unsent_codes(tx: Transaction, channel: Channel, target: str) -> None:
-    """Removes codes to a target that could not be sent so far."""
+    """Delete codes for a target that could not be sent yet."""
     await tx.execute(DELETE_UNSENT_CODES, target, channel)
 
 
 async def lease_messages(
     tx: Transaction, channel: Channel, priority: int, *, now: int, leased_until: int, max_rows: int
 ) -> list[OutboxMessage]:
-    """Takes due messages of a priority until a time; whoever holds the lease sends them."""
+    """Lease due messages of a priority until a time; the holder of the lease sends them."""
     rows = await tx.fetch_all(LEASE_MESSAGES, now, leased_until, channel, max_rows, priority)
     return [OutboxMessage(*row) for row in rows]
 
 
 async def reschedule_message(tx: Transaction, message: OutboxMessage, due_at: int) -> None:
-    """Has a message tried again later."""
     await tx.execute(RESCHEDULE_MESSAGE, message.target, message.id, due_at)
 
 
 async def return_lease(tx: Transaction, message: OutboxMessage, due_at: int) -> None:
-    """Keep a leased message, which no sender was given, until a time."""
+    """Return a leased message, which no sender received, until a time."""
     await tx.execute(RETURN_LEASE, message.target, message.id, due_at)
 
 
 async def delete_message(tx: Transaction, message: OutboxMessage) -> None:
-    """Forgets a message that was sent or given up."""
+    """Delete a message that was sent or given up."""
     await tx.execute(DELETE_MESSAGE, message.target, message.id)
 
 
 async def list_next_due(reader: Reader) -> dict[tuple[str, int], int]:
-    """When the next message of each channel and priority is due; those without one are left out."""
+    """Return when the next message of each channel and priority is due, for those with any."""
     rows = await reader.fetch_all(LIST_NEXT_DUE)
     return {(row[0], row[1]): int(row[2]) for row in rows if row[2] is not None}
 
 
 async def count_messages(reader: Reader) -> dict[str, int]:
-    """How many messages wait, by channel; every channel is named."""
+    """Return the number of waiting messages for every channel."""
     found = {
         str(channel): int(number) for channel, number in await reader.fetch_all(COUNT_MESSAGES)
     }
@@ -148,14 +147,14 @@ async def count_messages(reader: Reader) -> dict[str, int]:
 async def has_surplus_messages(
     reader: Reader, channel: Channel, priority: int, max_messages: int
 ) -> bool:
-    """Whether more messages of a channel and priority wait than should."""
+    """Return whether more than `max_messages` of a channel and priority wait."""
     return await reader.fetch_one(HAS_SURPLUS_MESSAGES, channel, priority, max_messages) is not None
 
 
 async def delete_oldest_messages(
     tx: Transaction, channel: Channel, priority: int, max_messages: int
 ) -> int:
-    """Drop the oldest messages beyond so many, as many as one change may; return their number."""
+    """Delete the oldest messages beyond `max_messages`, bounded per change; return their number."""
     return await tx.execute(
         DELETE_OLDEST_MESSAGES, channel, priority, max_messages, MAX_DELETED_MESSAGES
     )

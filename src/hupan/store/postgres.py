@@ -1,7 +1,7 @@
 """PostgreSQL through asyncpg: transactions with retries; needs no session state between them.
 
-No connection keeps anything between transactions, so a pooler in transaction mode may stand in
-between. A change that met another one is run again whole; one whose outcome is unknown never is.
+No connection keeps state between transactions, so a pooler in transaction mode works. A change that
+conflicts with another one is retried as a whole; one whose outcome is unknown never is.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from hupan.store.database import (
     Transaction,
     Value,
 )
+from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_migrate import (
     check_current_postgres,
     fetch_applied_migrations,
@@ -31,12 +32,10 @@ from hupan.store.postgres_migrate import (
 from hupan.store.postgres_pool import (
     CONNECTION_FAILURES,
     Connection,
-    PoolSize,
-    PostgresDsn,
     PostgresExecutor,
     PostgresPool,
+    connection_failure,
     is_connection_dead,
-    make_pool,
 )
 
 _COUNT_OTHER_CONNECTIONS = """
@@ -46,7 +45,7 @@ WHERE datname = current_database() AND application_name = 'hupan' AND pid <> pg_
 
 
 async def ensure_exclusive(database: Database) -> None:
-    """Goes on unless others have a PostgreSQL store open.
+    """Raise if other Hupan processes are connected to a PostgreSQL store.
 
     Raises:
         StoreRefused: servers or commands are connected to it.
@@ -61,27 +60,27 @@ async def ensure_exclusive(database: Database) -> None:
 
 _log = logging.getLogger("hupan.store")
 MAX_TRANSACTION_ATTEMPTS = 4
-"""The first and three more, each after a moment of chance."""
+"""The first attempt and three retries, each after a random delay."""
 _MAX_RETRY_DELAY_MS = 20
 _RETRYABLE_ERRORS = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
-    asyncpg.UniqueViolationError,  # the other one's row is seen the next time, as on SQLite
+    asyncpg.UniqueViolationError,  # the retry sees the other row, as on SQLite
     asyncpg.InvalidCachedStatementError,  # the schema was migrated under the statement
 )
-# No time-out may fall into the wait for a standby: PostgreSQL would then answer success for a
-# commit that the standby has not got (security 4, PostgreSQL).
+# No timeout may end the wait for a standby: PostgreSQL would then report success for a commit that
+# the standby does not have (security 4, PostgreSQL).
 _COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
 
 
 def statement_failure(error: asyncpg.PostgresError) -> StoreUnavailable:
-    """What a statement that the server refused is to callers: the store failed them."""
+    """Log a statement that the server refused; return the error for callers."""
     _log.error("the server refused a statement: %s", type(error).__name__)
     return StoreUnavailable(type(error).__name__)
 
 
 class _LostBeforeCommitError(Exception):
-    """The connection was lost before the commit was sent: nothing was kept."""
+    """The connection was lost before the commit was sent: nothing was written."""
 
 
 class PostgresDatabase:
@@ -90,27 +89,25 @@ class PostgresDatabase:
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool
         self._pending_changes = self._committed_changes = self._failures = 0
-        dsn = pool.dsn
+        timeout_ms = pool.dsn.statement_timeout_seconds * 1000
         self._begin = (
-            f"BEGIN; SET LOCAL statement_timeout = {dsn.statement_timeout_seconds * 1000}; "
-            f"SET LOCAL lock_timeout = {dsn.statement_timeout_seconds * 1000}; "
-            f"SET LOCAL idle_in_transaction_session_timeout = {dsn.statement_timeout_seconds * 1000}"
+            f"BEGIN; SET LOCAL statement_timeout = {timeout_ms}; "
+            f"SET LOCAL lock_timeout = {timeout_ms}; "
+            f"SET LOCAL idle_in_transaction_session_timeout = {timeout_ms}"
         )
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        """The first row, or None."""
         return await self._read(
             lambda connection: PostgresExecutor(connection).fetch_one(sql, *values)
         )
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row."""
         return await self._read(
             lambda connection: PostgresExecutor(connection).fetch_all(sql, *values)
         )
 
     async def _read(self, query: Callable[[Connection], Awaitable[Result]]) -> Result:
-        """Reads on any connection; one that was dead already is replaced once."""
+        """Read on any connection; retry once if it was dead already."""
         try:
             try:
                 return await self._pool.use(query)
@@ -123,12 +120,12 @@ class PostgresDatabase:
                 return await self._pool.use(query)
         except CONNECTION_FAILURES as error:
             self._failures += 1
-            raise StoreUnavailable(str(error) or type(error).__name__) from error
+            raise connection_failure(error) from error
         except asyncpg.PostgresError as error:
             raise statement_failure(error) from error
 
     async def run_transaction(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
-        """Runs `work` in a transaction; a request that is given up does not break it off."""
+        """Run `work` in a transaction; cancelling the caller does not interrupt it."""
         return await asyncio.shield(asyncio.ensure_future(self._run_counted(work)))
 
     async def _run_counted(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
@@ -154,7 +151,7 @@ class PostgresDatabase:
             except asyncpg.IntegrityConstraintViolationError as error:
                 raise Conflict(str(error)) from error
             except CONNECTION_FAILURES as error:
-                raise StoreUnavailable(str(error) or type(error).__name__) from error
+                raise connection_failure(error) from error
             except asyncpg.PostgresError as error:
                 raise statement_failure(error) from error
         if isinstance(failure, asyncpg.UniqueViolationError):
@@ -181,33 +178,38 @@ class PostgresDatabase:
         return value
 
     async def check(self) -> None:
-        """Asks a server that takes writes for a row; raises StoreUnavailable."""
+        """Query a server that accepts writes; raise StoreUnavailable on failure."""
         row: Any = await self.fetch_one("SELECT pg_is_in_recovery()")
         if row is None or row[0]:
             self._pool.discard_idle()
             raise StoreUnavailable("the server is a standby")
 
     def stats(self) -> DatabaseStats:
-        """What was done so far; each change is a commit of its own."""
+        """Return counters; each change is a commit of its own."""
         return DatabaseStats(
             self._pending_changes, self._committed_changes, self._committed_changes, self._failures
         )
 
     async def close(self) -> None:
-        """Waits for the changes under way and closes all connections."""
+        """Wait for pending changes and close all connections."""
         await self._pool.close()
 
 
-async def open_migrated(dsn: PostgresDsn, size: PoolSize) -> Database:
-    """A store that was brought up to date first, one node after the other.
+async def open_postgres(dsn: PostgresDsn, size: PoolSize, *, migrate: bool) -> PostgresDatabase:
+    """Open a store, migrated first on request; otherwise it must be up to date.
+
+    Nodes migrate one after the other.
 
     Raises:
-        StoreRefused: it is newer than this version, or cannot be migrated.
+        StoreRefused: it is not of this version, or cannot be migrated.
         StoreUnavailable: the server cannot be reached.
     """
-    pool = await make_pool(dsn, size)
+    pool = PostgresPool(dsn, size)
     try:
-        await migrate_postgres(pool)
+        if migrate:
+            await migrate_postgres(pool)
+        else:
+            await check_current_postgres(pool)
     except BaseException:
         await pool.close()
         raise
@@ -215,31 +217,15 @@ async def open_migrated(dsn: PostgresDsn, size: PoolSize) -> Database:
 
 
 async def load_applied_migrations(dsn: PostgresDsn, size: PoolSize) -> dict[int, str]:
-    """Number and digest of each migration in the store.
+    """Return number and digest of each applied migration.
 
     Raises:
         StoreUnavailable: the server cannot be reached.
     """
-    pool = await make_pool(dsn, size)
+    pool = PostgresPool(dsn, size)
     try:
         return await pool.use(fetch_applied_migrations)
     except CONNECTION_FAILURES as error:
-        raise StoreUnavailable(str(error) or type(error).__name__) from error
+        raise connection_failure(error) from error
     finally:
         await pool.close()
-
-
-async def open_current(dsn: PostgresDsn, size: PoolSize) -> PostgresDatabase:
-    """A store that is up to date already; it is never migrated here.
-
-    Raises:
-        StoreRefused: it is not of this version.
-        StoreUnavailable: the server cannot be reached.
-    """
-    pool = await make_pool(dsn, size)
-    try:
-        await check_current_postgres(pool)
-    except BaseException:
-        await pool.close()
-        raise
-    return PostgresDatabase(pool)

@@ -10,15 +10,16 @@ from hupan.store.migrate import (
     CREATE_MIGRATIONS_TABLE,
     Migration,
     MigrationStep,
+    check_all_applied,
     check_migrations_known,
     load_migrations,
 )
 from hupan.store.postgres_pool import CONNECTION_FAILURES, Connection, PostgresPool, to_postgres
 
-_MIGRATION_LOCK_ID = 0x68757061  # whoever migrates a store holds this number
+_MIGRATION_LOCK_ID = 0x68757061  # advisory lock of a migrating process
 _SET_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
 _MIGRATION_TIMEOUT_SECONDS = 3600.0
-"""A migration may take longer than any statement of a request."""
+"""A migration may take longer than a statement of a request."""
 _TYPES = {"INTEGER": "BIGINT", "BLOB": "BYTEA", "TEXT": 'TEXT COLLATE "C"'}
 _TYPE = re.compile(r"\b(INTEGER|BLOB|TEXT)\b")
 _SUFFIX = re.compile(r"\)\s*(?:STRICT|WITHOUT ROWID)(?:\s*,\s*(?:STRICT|WITHOUT ROWID))?\s*;")
@@ -27,15 +28,15 @@ _STATEMENT = re.compile(r"(?:[^;'$]|'[^']*'|\$\$.*?\$\$|\$)+", re.DOTALL)
 
 
 def ddl_to_postgres(ddl: str) -> str:
-    """A migration that is written for SQLite, as PostgreSQL reads it."""
+    """Translate a migration written for SQLite to PostgreSQL."""
     plain = _COMMENT.sub("", ddl)
     return _SUFFIX.sub(");", _TYPE.sub(lambda found: _TYPES[found[0]], plain))
 
 
 def split_statements(migration: Migration) -> list[str]:
-    """The statements of a migration, one by one.
+    """Split a migration into statements.
 
-    Citus refuses several at once where one of them makes or drops an index of a spread table.
+    Citus refuses several at once if one of them creates or drops an index of a distributed table.
     """
     found = (part.strip() for part in _STATEMENT.findall(ddl_to_postgres(migration.sql)))
     return [statement for statement in found if statement]
@@ -44,7 +45,7 @@ def split_statements(migration: Migration) -> list[str]:
 async def migrate_postgres(
     pool: PostgresPool, known: list[Migration] | None = None
 ) -> list[Migration]:
-    """Brings the store up to date; gives what was applied. All of it is kept, or none.
+    """Apply the missing migrations, all or none; return them.
 
     Raises:
         StoreRefused: the store is newer than this version, a landed migration was edited, or
@@ -64,7 +65,7 @@ async def migrate_postgres(
 
 
 async def check_current_postgres(pool: PostgresPool) -> None:
-    """Goes on only with a store that this version has brought up to date.
+    """Raise unless the store is at this version.
 
     Raises:
         StoreRefused: it is empty, older or newer.
@@ -72,12 +73,7 @@ async def check_current_postgres(pool: PostgresPool) -> None:
     """
     known = load_migrations("postgres")
     applied = await pool.use(fetch_applied_migrations)
-    check_migrations_known(applied, known, pool.dsn.display_url)
-    if len(applied) < len(known):
-        raise StoreRefused(
-            f"数据库 {pool.dsn.display_url} 尚未升级，请先运行 hupan database migrate",
-            f"{pool.dsn.display_url} is not up to date: run hupan database migrate",
-        )
+    check_all_applied(applied, known, pool.dsn.display_url)
 
 
 async def _apply_missing(
@@ -118,7 +114,7 @@ async def _run_step(connection: Connection, step: MigrationStep | None) -> None:
 
 
 async def fetch_applied_migrations(connection: Connection) -> dict[int, str]:
-    """Number and digest of each migration in the store."""
+    """Return number and digest of each applied migration."""
     if await connection.fetchval("SELECT to_regclass('migrations') IS NULL"):
         return {}
     rows = await connection.fetch("SELECT number, digest FROM migrations")

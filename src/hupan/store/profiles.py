@@ -14,18 +14,19 @@ from hupan.model import (
 from hupan.store.database import Reader, Row, Transaction
 
 PERSONAL_DATA_COLUMNS = """
-  COALESCE(p.introduction, ''), COALESCE(p.gender, 0), COALESCE(p.birthday, 0),
-  COALESCE(p.province, ''), COALESCE(p.city, ''), COALESCE(p.district, ''),
-  COALESCE(p.location_code, ''), COALESCE(p.updated_at, 0)
+  COALESCE(p.introduction, '') AS introduction, COALESCE(p.gender, 0) AS gender,
+  COALESCE(p.birthday, 0) AS birthday, COALESCE(p.province, '') AS province,
+  COALESCE(p.city, '') AS city, COALESCE(p.district, '') AS district,
+  COALESCE(p.location_code, '') AS location_code, COALESCE(p.updated_at, 0) AS updated_at
 """
 PRIVACY_COLUMNS = "p.shows_birthday, p.shows_address, p.shows_last_active, p.shows_country"
 
-# One read in place of three, and nothing in it that is for the owner alone: no number, no address,
-# no coins. What a viewer noted lies beside the viewer, maybe on another machine (decision 0017).
+# One read instead of three, without anything private to the owner: no number, no address, no coins.
+# The viewer's remark is colocated with the viewer, maybe on another machine (decision 0017).
 FIND_PROFILE_VIEW = f"""
 SELECT a.id, a.name, a.name_id, a.avatar_url, a.avatar_id, a.vip_until, a.banned_until,
   a.registered_at, a.online_days, a.days_in_a_row, a.last_seen_day, a.last_active_at, a.country,
-  EXISTS (SELECT 1 FROM account_medals am WHERE am.account_id = ?1),
+  EXISTS (SELECT 1 FROM account_medals am WHERE am.account_id = ?1) AS has_medals,
   p.introduction, p.gender, p.birthday, p.province, p.city, p.district, {PRIVACY_COLUMNS}
 FROM accounts a
 LEFT JOIN profiles p ON p.account_id = a.id
@@ -60,7 +61,7 @@ WHERE account_id = ?1
 """
 
 
-# Where the row of FIND_SEEN goes on with what somebody tells, and with what they chose to show.
+# Where personal data and privacy choice start in a row of FIND_PROFILE_VIEW.
 _PERSONAL_DATA_START = len(PublicAccount.__struct_fields__)
 _PRIVACY_START = _PERSONAL_DATA_START + len(
     ("introduction", "gender", "birthday", "province", "city", "district")
@@ -68,11 +69,11 @@ _PRIVACY_START = _PERSONAL_DATA_START + len(
 
 
 class ProfileView(Struct, frozen=True):
-    """What is known of an account when somebody looks at it.
+    """An account as another account sees it.
 
     Attributes:
-        data: what it tells of itself and others may be shown.
-        privacy: what of that it chose to show.
+        data: the personal data that others may see.
+        privacy: what of that the account shows.
     """
 
     account: PublicAccount
@@ -81,12 +82,12 @@ class ProfileView(Struct, frozen=True):
 
 
 async def find_profile_view(reader: Reader, account: AccountId) -> ProfileView | None:
-    """An account as others find it; None if nobody has the id."""
+    """Return an account as others see it; None if there is no such account."""
     row = await reader.fetch_one(FIND_PROFILE_VIEW, account)
     if row is None:
         return None
     public_account = PublicAccount(*row[:_PERSONAL_DATA_START])
-    if row[_PERSONAL_DATA_START] is None:  # as most: it told nothing and chose nothing
+    if row[_PERSONAL_DATA_START] is None:  # as for most accounts: no profile
         return ProfileView(public_account, NO_PERSONAL_DATA, DEFAULT_PRIVACY_CHOICE)
     return ProfileView(
         public_account,
@@ -96,31 +97,31 @@ async def find_profile_view(reader: Reader, account: AccountId) -> ProfileView |
 
 
 async def get_personal_data(reader: Reader, account: AccountId) -> PersonalData:
-    """What an account tells of itself; nothing at all if it never did."""
+    """Return the personal data of an account, empty if it never set any."""
     row = await reader.fetch_one(FIND_PERSONAL_DATA, account)
-    return NO_PERSONAL_DATA if row is None else _to_personal_data(row)
+    return NO_PERSONAL_DATA if row is None else PersonalData(*row)
 
 
 async def get_privacy(reader: Reader, account: AccountId) -> PrivacyChoice:
-    """What an account chose to show; no choice at all if it never made one."""
+    """Return the privacy choice of an account, the default if it never made one."""
     row = await reader.fetch_one(FIND_PRIVACY, account)
     return DEFAULT_PRIVACY_CHOICE if row is None else _to_privacy_choice(row)
 
 
 async def find_last_login(reader: Reader, account: AccountId) -> int | None:
-    """When an account last signed in on any device, in unix seconds; None if it never did."""
+    """Return when an account last signed in on any device, or None."""
     row = await reader.fetch_one(FIND_LAST_LOGIN, account)
     return None if row is None or row[0] is None else int(row[0])
 
 
 async def set_name(tx: Transaction, account: AccountId, name: str) -> int | None:
-    """Renames an account; gives how often it was renamed so far, None if this was its name."""
+    """Rename an account; return how often it was renamed, None if the name is unchanged."""
     row = await tx.fetch_one(SET_NAME, account, name)
     return None if row is None else int(row[0])
 
 
 async def set_avatar(tx: Transaction, account: AccountId, url: str) -> int | None:
-    """Changes an avatar; gives how often that was done so far, None if this was the avatar."""
+    """Change an avatar; return how often it was changed, None if it is unchanged."""
     row = await tx.fetch_one(SET_AVATAR, account, url)
     return None if row is None else int(row[0])
 
@@ -138,7 +139,7 @@ async def update_personal_data(
     location_code: str | None,
     now: int,
 ) -> None:
-    """Saves what is given; None leaves a value as it is."""
+    """Update personal data; None leaves a value unchanged."""
     await tx.execute(INSERT_PROFILE, account)
     await tx.execute(
         UPDATE_PERSONAL_DATA,
@@ -155,7 +156,6 @@ async def update_personal_data(
 
 
 async def set_privacy(tx: Transaction, account: AccountId, choice: PrivacyChoice) -> None:
-    """Replaces what an account chose to show."""
     await tx.execute(INSERT_PROFILE, account)
     await tx.execute(
         SET_PRIVACY,
@@ -165,10 +165,6 @@ async def set_privacy(tx: Transaction, account: AccountId, choice: PrivacyChoice
         _to_flag(choice.last_active),
         _to_flag(choice.country),
     )
-
-
-def _to_personal_data(columns: Row) -> PersonalData:
-    return PersonalData(*columns)
 
 
 def _to_privacy_choice(columns: Row) -> PrivacyChoice:
@@ -202,13 +198,13 @@ DELETE_REMARK = "DELETE FROM remarks WHERE account_id = ?1 AND friend_id = ?2"
 
 
 async def find_remark(reader: Reader, account: AccountId, friend: AccountId) -> Remark | None:
-    """What an account noted about another one."""
+    """Return the remark of an account about another one."""
     row = await reader.fetch_one(FIND_REMARK, account, friend)
     return None if row is None else Remark(*row)
 
 
 async def get_remark_size(reader: Reader, account: AccountId, friend: AccountId) -> int:
-    """The characters of what an account noted about another one."""
+    """Return the number of characters of a remark."""
     row = await reader.fetch_one(FIND_REMARK_SIZE, account, friend)
     return 0 if row is None else int(row[0])
 
@@ -216,14 +212,14 @@ async def get_remark_size(reader: Reader, account: AccountId, friend: AccountId)
 async def change_remark_size(
     tx: Transaction, account: AccountId, delta: int, *, max_characters: int
 ) -> bool:
-    """Count characters of an account's remarks; False, uncounted, when they would pass `max_remarks`."""
+    """Count characters of an account's remarks; False, uncounted, beyond `max_characters`."""
     return await tx.execute(CHANGE_REMARK_SIZE, account, delta, max_characters) == 1
 
 
 async def put_remark(
     tx: Transaction, account: AccountId, friend: AccountId, remark: Remark, *, max_remarks: int
 ) -> bool:
-    """Keeps a remark in place of the one before; False, unkept, when there are too many."""
+    """Insert or replace a remark; False, not stored, beyond `max_remarks`."""
     rows = await tx.execute(
         PUT_REMARK, account, friend, remark.name, remark.phone, remark.others, max_remarks
     )
@@ -231,5 +227,4 @@ async def put_remark(
 
 
 async def delete_remark(tx: Transaction, account: AccountId, friend: AccountId) -> None:
-    """Forgets a remark."""
     await tx.execute(DELETE_REMARK, account, friend)

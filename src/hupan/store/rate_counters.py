@@ -31,7 +31,7 @@ DELETE FROM tallies WHERE (subject, name) IN
 """
 COUNT_COUNTERS = "SELECT count(*) FROM tallies"
 # Of those that are over soonest the ones with the fewest events: what a flood of targets leaves. A
-# count that holds somebody back, or that of the whole server, has more events than those.
+# counter that blocks a client, or that of the whole server, has more events than those.
 DELETE_SURPLUS_COUNTERS = """
 DELETE FROM tallies WHERE (subject, name) IN
   (SELECT subject, name FROM
@@ -48,7 +48,7 @@ _DEVICE_SEPARATOR = "#"
 
 
 class RateCounter(Struct, frozen=True):
-    """How many events of a subject were counted against a limit, and when that ends."""
+    """How many events of a subject were counted against a limit, and when the window ends."""
 
     subject: str
     name: str
@@ -57,7 +57,7 @@ class RateCounter(Struct, frozen=True):
 
 
 async def try_increment(tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
-    """Counts one event of a subject; False, uncounted, when its window is full."""
+    """Count an event of a subject; False, uncounted, if its window is full."""
     locked_until = now + limit.lock_seconds if limit.lock_seconds else 0
     ends_at = now + limit.window_seconds
     row_key = _row_key(subject, limit.name)
@@ -68,7 +68,7 @@ async def try_increment(tx: Transaction, subject: str, limit: Limit, now: int) -
 
 
 async def is_limit_reached(reader: Reader, subject: str, limit: Limit, now: int) -> bool:
-    """Whether no event of a subject would be counted now."""
+    """Return whether the next event of a subject would be refused."""
     return (
         await reader.fetch_one(
             IS_LIMIT_REACHED, *_row_key(subject, limit.name), now, limit.max_events
@@ -78,7 +78,7 @@ async def is_limit_reached(reader: Reader, subject: str, limit: Limit, now: int)
 
 
 async def take_back(tx: Transaction, subject: str, limit: Limit, now: int) -> None:
-    """Takes back one event that turned out not to count; a count of events in a row starts anew."""
+    """Undo the count of an event; a count of consecutive events is reset."""
     row_key = _row_key(subject, limit.name)
     if limit.lock_seconds:
         await tx.execute(DELETE_COUNTER, *row_key)
@@ -87,12 +87,12 @@ async def take_back(tx: Transaction, subject: str, limit: Limit, now: int) -> No
 
 
 async def delete_counters(tx: Transaction, target: str) -> int:
-    """Takes back every event of a target, from whatever device; gives how many counts."""
+    """Delete the counters of a target, from any device; return their number."""
     return await tx.execute(DELETE_COUNTERS, target)
 
 
 async def list_counters(reader: Reader, target: str) -> list[RateCounter]:
-    """What is counted of a target, from whatever device."""
+    """Return the counters of a target, from any device."""
     return [_to_rate_counter(*row) for row in await reader.fetch_all(LIST_COUNTERS, target)]
 
 
@@ -102,9 +102,9 @@ def _to_rate_counter(target: str, stored_name: str, count: int, ends_at: int) ->
 
 
 def _row_key(subject: str, name: str) -> tuple[str, str]:
-    """Where a subject is counted: under its target, a device's own count by its name.
+    """Return the key of a subject's counter: its target, and its name with the device.
 
-    So all counts of a target lie beside each other, however far a store is spread.
+    So all counters of a target are colocated in a distributed store.
     """
     target, colon, device = subject.rpartition(":")
     return (
@@ -115,18 +115,17 @@ def _row_key(subject: str, name: str) -> tuple[str, str]:
 
 
 async def purge_counters(tx: Transaction, now: int, max_rows: int) -> int:
-    """Delete windows that have ended, up to `max_rows`; return how many."""
+    """Delete up to `max_rows` ended windows; return their number."""
     return await tx.execute(PURGE_COUNTERS, now, max_rows)
 
 
 async def count_counters(reader: Reader) -> int:
-    """Return how many counts are kept."""
     row = await reader.fetch_one(COUNT_COUNTERS)
     return int(row[0]) if row else 0
 
 
 async def delete_surplus_counters(tx: Transaction, max_rows: int) -> int:
-    """Delete counts of few events that are over soonest, up to `max_rows`; return how many."""
+    """Delete up to `max_rows` low counters that end soonest; return their number."""
     return await tx.execute(
         DELETE_SURPLUS_COUNTERS, max_rows, max_rows * CANDIDATES_PER_DELETED_COUNTER
     )
@@ -143,15 +142,15 @@ PURGE_LIMIT_RESETS = "DELETE FROM limit_resets WHERE asked_at <= ?1"
 
 
 async def put_limit_reset(tx: Transaction, subject: str, now: int) -> None:
-    """Asks every process to forget what it counted of a subject."""
+    """Ask every process to reset its counters of a subject."""
     await tx.execute(PUT_LIMIT_RESET, subject, now)
 
 
 async def list_limit_resets(reader: Reader, after: int) -> list[tuple[str, int]]:
-    """What was asked for after a time: subjects, and when."""
+    """Return the subjects reset after a time, and when."""
     return [(row[0], row[1]) for row in await reader.fetch_all(LIST_LIMIT_RESETS, after)]
 
 
 async def purge_limit_resets(tx: Transaction, until: int) -> None:
-    """Forgets what was asked for until a time."""
+    """Delete resets up to a time."""
     await tx.execute(PURGE_LIMIT_RESETS, until)

@@ -1,17 +1,17 @@
-"""What another SQLite program wrote into the file is mended; what is damaged is told (security X8).
+"""Repair of pages that another SQLite program wrote; damage is reported instead (security X8).
 
-Page checksums are made when a log is written back into the file. Another program that does so, or
-that writes by itself, makes none: a page it wrote as a new one has no checksum, any other one has
-an old one. Decision 0018 tells how that is told apart from damage:
+A checkpoint computes page checksums. Another program that makes a checkpoint, or writes pages
+itself, computes none: a new page has no checksum, any other page has an old one. Decision 0018
+tells such pages from damaged ones:
 
 - the schema is compared with what the migrations make, and needs no checksum;
-- pages of tables that are not ours, and free ones, hold nothing of ours;
-- a page that is like a right frame in the log was written so;
-- a page whose checksum is missing, and nothing else, was written so;
-- each commit of ours changes one page more, that of `commit_counts`. Where its checksum is wrong,
-  another program wrote our commits back, so any page may be as it was written; then what the
-  structure of the file says counts;
-- any other page with a wrong checksum may be damaged: an operator alone accepts it.
+- pages of foreign tables and free pages hold none of our data;
+- a page that equals a valid frame of the log is intact;
+- a page that only lacks its checksum is intact;
+- each commit of ours also changes the page of `commit_counts`. If its checksum is wrong, another
+  program made the checkpoint of our commits, so any page may be intact; then the structure of the
+  file decides;
+- any other page with a wrong checksum may be damaged: only an operator can accept it.
 
 Only checksums are ever written here, eight bytes at the end of a page.
 """
@@ -31,20 +31,20 @@ from hupan.store.checksums import (
     localize_sqlite_error,
 )
 from hupan.store.database import StoreRefused
-from hupan.store.migrate import CREATE_MIGRATIONS_TABLE, load_migrations, read_applied_on_connection
+from hupan.store.migrate import CREATE_MIGRATIONS_TABLE, load_migrations, read_applied
 from hupan.store.sqlite import connect
 from hupan.store.wal import COMMIT_COUNTS, iterate_wal_frames, wal_checksum
 
 SCHEMA_TABLE = "sqlite_schema"
 MAX_STRUCTURE_FAULTS = 100
 MAX_PAGES_REPAIRED_IN_PLACE = 4096
-"""More pages than that are written anew together, which takes less time."""
+"""More pages than that are rewritten by VACUUM, which takes less time."""
 MAX_PAGE_WRITE_ATTEMPTS = 3
 _SECTOR_BYTES = 512
 _JOURNAL_MODE_OFFSET, _RESERVED_BYTES_OFFSET = 18, 20
-"""Where the first page tells of the log and of the room for checksums."""
+"""Offsets in the first page: journal mode, and bytes reserved for checksums."""
 _WAL_MODE = 2
-"""A file with a log, as each of ours has. Another program changed it that has none."""
+"""Every file of ours is in WAL mode; if one is not, another program changed it."""
 _LEAF_PAGE_TYPES = (0x0A, 0x0D)
 """The first byte of a page that holds the rows of a table, or of an index."""
 _LIST_SCHEMA_OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema"
@@ -59,11 +59,11 @@ _log = logging.getLogger("hupan.store")
 
 
 class PageFile:
-    """The pages of a file as they lie there, and their checksums."""
+    """The raw pages of a file and their checksums."""
 
     def __init__(self, path: Path, page_bytes: int) -> None:
         flags = [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READWRITE, 0]
-        # SQLite's own way to open a file: closing it drops no lock that this process holds on it.
+        # SQLite's VFS: closing the file drops no lock that this process holds on it.
         self._file = apsw.VFSFile("unix", str(path), flags)
         self._page_bytes = page_bytes
         self._checksum_connection = apsw.Connection(":memory:", vfs=get_checksum_vfs())
@@ -71,25 +71,22 @@ class PageFile:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Number of pages."""
         return self._file.xFileSize() // self._page_bytes
 
     def close(self) -> None:
-        """Lets go of the file."""
         self._file.xClose()
         self._checksum_connection.close()
 
     def read_page(self, page: int) -> bytes:
-        """What lies in a page."""
         return self._file.xRead(self._page_bytes, (page - 1) * self._page_bytes)
 
     def has_valid_checksum(self, content: bytes) -> bool:
-        """Whether its checksum is right."""
         row = self._cursor.execute("SELECT verify_checksum(?1)", (content,)).fetchall()
         return row == [(1,)]
 
     def find_checksum_errors(self, pages: Iterable[int]) -> dict[int, bytes]:
-        """Those of some pages whose checksum is wrong, with what lies there."""
+        """Return those of some pages whose checksum is wrong, with their content."""
         found = {}
         for page in pages:
             if 0 < page <= self.count and not self.has_valid_checksum(
@@ -99,9 +96,9 @@ class PageFile:
         return found
 
     def write_checksums(self, pages: Iterable[int]) -> None:
-        """Gives pages the checksum of what they hold.
+        """Write the checksums of pages' current content.
 
-        A log may be written back meanwhile: then it is the checksum of what came.
+        A concurrent checkpoint may change a page: then its new content gets the checksum.
         """
         for page in pages:
             for _ in range(MAX_PAGE_WRITE_ATTEMPTS):
@@ -114,15 +111,15 @@ class PageFile:
 
 
 def repair_before_start(path: Path) -> bool:
-    """Mends what another program wrote soundly, before a server opens the file.
+    """Repair what another program wrote intact, before a server opens the file.
 
-    It looks at the schema and at the page of `commit_counts` alone, unless one of them is wrong.
+    Only the schema and the page of `commit_counts` are read, unless one of them is wrong.
 
     Returns:
-        Whether anything was mended.
+        Whether anything was repaired.
 
     Raises:
-        StoreRefused: the file is damaged, or nothing tells whether it is; nothing was changed.
+        StoreRefused: the file is or may be damaged; nothing was changed.
     """
     try:
         header = _read_header(path)
@@ -137,10 +134,10 @@ def repair_before_start(path: Path) -> bool:
 
 
 def accept_all_pages(path: Path) -> bool:
-    """Gives every page the checksum of what it holds now, for an operator says that it is right.
+    """Write a checksum for every page as it is, because an operator says that it is right.
 
     Raises:
-        StoreRefused: its structure is damaged all the same; nothing was changed.
+        StoreRefused: its structure is damaged; nothing was changed.
     """
     try:
         return _has_checksums(_read_header(path)) and _repair_all(path, accept_unknown=True)
@@ -149,10 +146,10 @@ def accept_all_pages(path: Path) -> bool:
 
 
 def repair_while_serving(path: Path, *, has_read_failed: bool = True) -> bool:
-    """Mends what another program wrote into the file of a server that runs; whether it did.
+    """Repair what another program wrote while a server runs; return whether anything was.
 
-    What is in the log is mended at once. Where commits of ours were written back there may be more:
-    that is noted, and the whole file is looked at when a wrong page is met, or by a start.
+    Pages in the log are repaired at once. After a foreign checkpoint of our commits there may be
+    more: that is recorded, and the whole file is checked when a wrong page is read, or at a start.
 
     Args:
         path: the file.
@@ -180,7 +177,7 @@ def repair_while_serving(path: Path, *, has_read_failed: bool = True) -> bool:
                 connection.execute(_DELETE_REPAIR_MARK).fetchall()
     except (apsw.Error, StoreRefused) as error:
         text = _format_any_error(error)
-        _log.error("what another program wrote could not be mended: %s", text)  # no trace is needed
+        _log.error("what another program wrote could not be mended: %s", text)
         return False
     if was_repaired:
         _log.warning("another program wrote into the store; its checksums are mended")
@@ -188,7 +185,7 @@ def repair_while_serving(path: Path, *, has_read_failed: bool = True) -> bool:
 
 
 def _list_foreign_pages(connection: apsw.Connection) -> set[int]:
-    """The pages of the schema, of the counts, and of tables that are not ours."""
+    """Return the pages of the schema and of tables that are not ours."""
     ours = _list_own_objects(connection)
     names = [str(row[0]) for row in connection.execute("SELECT name FROM sqlite_schema").fetchall()]
     others = [name for name in names if name not in ours]
@@ -196,7 +193,7 @@ def _list_foreign_pages(connection: apsw.Connection) -> set[int]:
 
 
 def find_unexplained_faults(path: Path) -> list[str]:
-    """What is wrong with a file in which some checksums are; [] when they are another program's."""
+    """Return the faults of a file with wrong checksums; none if another program explains them."""
     with _open_unverified(path) as connection:
         found = _find_structure_faults(connection)
         with _open_pages(path, connection) as pages:
@@ -209,7 +206,7 @@ def find_unexplained_faults(path: Path) -> list[str]:
 
 
 def _read_header(path: Path) -> bytes:
-    """The first bytes of a file, read before anything has it open; b"" when there is none."""
+    """Return a file's first bytes, read before any connection is open; b"" if it is missing."""
     try:
         with path.open("rb") as file:
             return file.read(_RESERVED_BYTES_OFFSET + 1)
@@ -234,7 +231,7 @@ def _format_any_error(error: Exception) -> str:
 
 @contextmanager
 def _open_unverified(path: Path) -> Iterator[apsw.Connection]:
-    """The file as it lies there."""
+    """Open the file without verifying checksums."""
     connection = connect(path, verify_checksums=False)
     try:
         yield connection
@@ -270,7 +267,9 @@ def _repair_all(path: Path, *, accept_unknown: bool) -> bool:
         if len(wrong) > MAX_PAGES_REPAIRED_IN_PLACE:
             connection.execute("VACUUM").fetchall()
         else:
-            last = _list_pages(connection, COMMIT_COUNTS)  # it tells that there is more to do
+            last = _list_pages(
+                connection, COMMIT_COUNTS
+            )  # written last: until then the repair is incomplete
             pages.write_checksums(sorted(wrong, key=lambda page: (page in last, page)))
     _log.warning("another program wrote into the store; its checksums are mended")
     return True
@@ -304,12 +303,12 @@ def _find_unknown_pages(
     pages: PageFile,
     wrong: dict[int, bytes] | None = None,
 ) -> dict[str, list[int]]:
-    """The pages of our tables that may be damaged, by table; the structure was looked at before."""
+    """Return the pages of our tables that may be damaged; the structure was checked before."""
     if wrong is None:
         wrong = pages.find_checksum_errors(range(1, pages.count + 1))
     if not wrong or _was_checkpointed_elsewhere(connection, pages):
         return {}
-    # In a copy that another program made whole, no page at all has a checksum.
+    # In a complete copy by another program, no page at all has a checksum.
     is_bare = all(
         not any(wrong.get(page, pages.read_page(page))[-CHECKSUM_BYTES:])
         for page in range(1, pages.count + 1)
@@ -327,68 +326,72 @@ def _find_unknown_pages(
 
 
 def _was_checkpointed_elsewhere(connection: apsw.Connection, pages: PageFile) -> bool:
-    """Whether another program wrote commits of ours back into the file."""
+    """Return whether another program checkpointed our commits."""
     return bool(pages.find_checksum_errors(_list_pages(connection, COMMIT_COUNTS)))
 
 
 def _find_pages_proved_by_wal(path: Path, pages: PageFile) -> set[int]:
-    """Pages with a wrong checksum that are like a right frame of the log."""
+    """Return pages with a wrong checksum that equal a valid frame of the log."""
     found: set[int] = set()
-    there: dict[int, bytes | None] = {}
+    wrong: dict[int, bytes | None] = {}
     for frame in iterate_wal_frames(path):
         page = frame.page
-        if page not in there:
-            there[page] = pages.find_checksum_errors([page]).get(page)
-        if page not in found and there[page] == frame.content and frame.has_valid_checksum():
+        if page not in wrong:
+            wrong[page] = pages.find_checksum_errors([page]).get(page)
+        if page not in found and wrong[page] == frame.content and frame.has_valid_checksum():
             found.add(page)
     return found
 
 
 def _lacks_checksum(content: bytes) -> bool:
-    """Whether a page has no checksum, and is whole: a lost sector would be zeros before it too."""
+    """Return whether a page is whole without a checksum: a lost sector has zeros before it too."""
     if any(content[-CHECKSUM_BYTES:]):
         return False
     is_empty_leaf = content[0] in _LEAF_PAGE_TYPES and not any(content[3:5])
     return is_empty_leaf or any(content[-_SECTOR_BYTES:])
 
 
+def find_file_faults(connection: apsw.Connection) -> list[str]:
+    """Return the faults that SQLite itself finds in a file, without any user data."""
+    rows = connection.execute(f"PRAGMA integrity_check({MAX_STRUCTURE_FAULTS})").fetchall()
+    found = [f"the file: {text}" for (text,) in rows if text != "ok"]
+    dangling_rows = connection.execute("PRAGMA foreign_key_check").fetchall()
+    return found + [f"{row[0]}: a row that points to nothing" for row in dangling_rows]
+
+
 def _find_structure_faults(connection: apsw.Connection) -> list[str]:
-    """What is wrong with the form of a file and its schema; nobody's data are in it."""
+    """Return the faults of a file's structure and schema, without any user data."""
     try:
-        told_of = connection.execute(f"PRAGMA integrity_check({MAX_STRUCTURE_FAULTS})").fetchall()
-        found = [f"the file: {text}" for (text,) in told_of if text != "ok"]
-        astray = connection.execute("PRAGMA foreign_key_check").fetchall()
-        found += [f"{row[0]}: a row that points to nothing" for row in astray]
-        return found + _find_schema_faults(connection)
+        return find_file_faults(connection) + _find_schema_faults(connection)
     except apsw.Error as error:
         return [f"the file: {format_sqlite_error(error)}"]
 
 
 def _find_schema_faults(connection: apsw.Connection) -> list[str]:
-    """How the schema differs from what the migrations in it make; what others added aside."""
+    """Return how the schema differs from what the migrations make; additions are ignored."""
     if str(connection.pragma("encoding")) != "UTF-8":
         return ["the file: its header is not that of a store"]
-    there, expected = _read_objects(connection), _expected_objects(connection)
+    existing, expected = _read_objects(connection), _expected_objects(connection)
     return [
         f"the schema: {name} is not as its migration made it"
         for name, made in expected.items()
-        if there.get(name) != made
+        if existing.get(name) != made
     ]
 
 
 def _expected_objects(connection: apsw.Connection) -> dict[str, tuple[str, ...]]:
-    """What the migrations that a file bears make."""
-    numbers = read_applied_on_connection(connection)
-    drawn = apsw.Connection(":memory:")
+    """Return the objects that the applied migrations make."""
+    numbers = read_applied(connection)
+    schema = apsw.Connection(":memory:")
     try:
         if numbers:
-            drawn.execute(CREATE_MIGRATIONS_TABLE).fetchall()
+            schema.execute(CREATE_MIGRATIONS_TABLE).fetchall()
         for migration in load_migrations():
             if migration.number in numbers:
-                drawn.execute(migration.sql).fetchall()
-        return _read_objects(drawn)
+                schema.execute(migration.sql).fetchall()
+        return _read_objects(schema)
     finally:
-        drawn.close()
+        schema.close()
 
 
 def _read_objects(connection: apsw.Connection) -> dict[str, tuple[str, ...]]:
@@ -400,7 +403,7 @@ def _read_objects(connection: apsw.Connection) -> dict[str, tuple[str, ...]]:
 
 
 def _list_own_objects(connection: apsw.Connection) -> dict[str, str]:
-    """Our tables and indexes, each with its table."""
+    """Return our tables and indexes, each with its table."""
     return {name: made[1] for name, made in _expected_objects(connection).items()}
 
 

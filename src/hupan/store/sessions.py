@@ -19,8 +19,8 @@ FROM sessions s JOIN accounts a ON a.id = s.account_id
 WHERE s.account_id = ?1 AND s.token_hash = ?2
 """
 FIND_VIEWER = """
-SELECT s.account_id, s.signed_in_at, s.last_used_at, a.banned_until, a.last_seen_day,
-  EXISTS (SELECT 1 FROM remarks r WHERE r.account_id = ?1)
+SELECT s.account_id AS id, s.signed_in_at, s.last_used_at, a.banned_until, a.last_seen_day,
+  EXISTS (SELECT 1 FROM remarks r WHERE r.account_id = ?1) AS has_remarks
 FROM sessions s JOIN accounts a ON a.id = s.account_id
 WHERE s.account_id = ?1 AND s.token_hash = ?2
 """
@@ -77,7 +77,7 @@ SET_SESSION_LAST_USED = (
 
 
 async def find_caller(reader: Reader, account: AccountId, token_hash: bytes) -> Caller | None:
-    """The session that a token opened, with its account, in one read."""
+    """Return the session of a token with its account, in one read."""
     row = await reader.fetch_one(FIND_CALLER, account, token_hash)
     if row is None:
         return None
@@ -85,13 +85,13 @@ async def find_caller(reader: Reader, account: AccountId, token_hash: bytes) -> 
 
 
 async def find_viewer(reader: Reader, account: AccountId, token_hash: bytes) -> Viewer | None:
-    """Of the same no more than tells whether it may look at others."""
+    """Return only what decides whether a session may view other accounts."""
     row = await reader.fetch_one(FIND_VIEWER, account, token_hash)
     return None if row is None else Viewer(*row)
 
 
 async def lock_caller(tx: Transaction, account: AccountId, token_hash: bytes) -> Caller | None:
-    """The same, with the account held until the change ends.
+    """Return the session of a token, with its account locked until the transaction ends.
 
     In two steps: what ended the session may have had the account just before.
     """
@@ -100,9 +100,9 @@ async def lock_caller(tx: Transaction, account: AccountId, token_hash: bytes) ->
 
 
 async def put_session(tx: Transaction, session: Session, country: str = "") -> None:
-    """Writes a session; the one of the same account and device ends (wire.md 5, security T3).
+    """Insert a session; it replaces the one of its account and device (wire.md 5, security T3).
 
-    One without a device id ends none: nothing tells whether it comes from the same device.
+    One without a device id replaces none: the device is unknown.
     """
     await tx.execute(
         PUT_SESSION,
@@ -124,25 +124,24 @@ async def put_session(tx: Transaction, session: Session, country: str = "") -> N
 
 
 async def set_country(tx: Transaction, account: AccountId, country: str) -> None:
-    """Keeps the country of an account's last sign-in, "" when it is not known."""
+    """Set the country of an account's last sign-in, "" for unknown."""
     await tx.execute(SET_COUNTRY, account, country)
 
 
 async def has_device(reader: Reader, account: AccountId, device_id: str) -> bool:
-    """Whether a device ever signed in to an account."""
+    """Return whether a device ever signed in to an account."""
     return await reader.fetch_one(HAS_DEVICE, account, device_id) is not None
 
 
 async def record_active_day(
     tx: Transaction, account: AccountId, token_hash: bytes, day: int, now: int
 ) -> None:
-    """Counts a day online, once, and says that the session was used."""
+    """Count a day online, once, and record that the session was used."""
     await tx.execute(RECORD_ACTIVE_DAY, account, day, now)
     await tx.execute(SET_SESSION_LAST_USED, account, token_hash, now)
 
 
 async def log_out_session(tx: Transaction, session: Session, now: int) -> None:
-    """Ends one session by signing out."""
     if await tx.execute(DELETE_SESSION, session.account_id, session.token_hash):
         await tx.execute(INSERT_LOGGED_OUT, session.account_id, session.token_hash, now)
         await trim_logged_out(tx, session.account_id)
@@ -151,32 +150,32 @@ async def log_out_session(tx: Transaction, session: Session, now: int) -> None:
 async def delete_sessions(
     tx: Transaction, account: AccountId, *, except_token_hash: bytes = b""
 ) -> int:
-    """Ends every session of an account, but for the one whose token has the hash `except_token_hash`.
+    """Delete an account's sessions, but for that of `except_token_hash`.
 
-    Gives how many ended.
+    Returns how many ended.
     """
     return await tx.execute(DELETE_OTHER_SESSIONS, account, except_token_hash)
 
 
 async def is_logged_out(reader: Reader, account: AccountId, token_hash: bytes) -> bool:
-    """Whether a token signed out, not long ago."""
+    """Return whether a token logged out recently."""
     return await reader.fetch_one(IS_LOGGED_OUT, account, token_hash) is not None
 
 
 async def purge_logged_out(tx: Transaction, until: int, max_rows: int) -> int:
-    """Delete tokens that signed out up to a time, up to `max_devices` of them; return how many."""
+    """Delete up to `max_rows` tokens that logged out up to a time; return their number."""
     return await tx.execute(PURGE_LOGGED_OUT, until, max_rows)
 
 
 async def trim_logged_out(tx: Transaction, account: AccountId) -> None:
-    """Keep the newest `MOST_LEFT` tokens of an account that signed out (security X5)."""
+    """Keep the newest `MAX_LOGGED_OUT_TOKENS` logged-out tokens of an account (security X5)."""
     await tx.execute(TRIM_LOGGED_OUT, account, MAX_LOGGED_OUT_TOKENS, MAX_TRIMMED_ROWS)
 
 
 async def trim_devices(
     tx: Transaction, account: AccountId, keep_device_id: str, max_devices: int
 ) -> None:
-    """Keep the devices that an account used last, `keep_device_id` in any case (security X5)."""
+    """Keep the devices used last by an account, and `keep_device_id` in any case (security X5)."""
     await tx.execute(TRIM_DEVICES, account, keep_device_id, max_devices, MAX_TRIMMED_ROWS)
 
 
@@ -227,13 +226,13 @@ DELETE FROM sessions WHERE (account_id, token_hash) IN
 async def list_live_sessions(
     reader: Reader, account: AccountId, *, signed_in_after: int, used_after: int
 ) -> list[Session]:
-    """The sessions of an account that were opened and used after two times; newest first."""
+    """Return the sessions of an account opened and used after two times, newest first."""
     rows = await reader.fetch_all(LIST_LIVE_SESSIONS, account, signed_in_after, used_after)
     return [Session(*row) for row in rows]
 
 
 class SessionSummary(Struct, frozen=True):
-    """A session as people are shown it, without anything that opens it.
+    """A session for display, without its token.
 
     Attributes:
         number: names it among those of its account.
@@ -251,27 +250,27 @@ class SessionSummary(Struct, frozen=True):
 async def list_session_summaries(
     reader: Reader, account: AccountId, *, signed_in_after: int, used_after: int
 ) -> list[SessionSummary]:
-    """The same sessions with their numbers and places."""
+    """Return the same sessions with numbers and countries."""
     rows = await reader.fetch_all(LIST_SESSION_SUMMARIES, account, signed_in_after, used_after)
     return [SessionSummary(*row) for row in rows]
 
 
 async def log_out_number(tx: Transaction, account: AccountId, number: int, now: int) -> int:
-    """Ends the session with a number as if it had signed out; gives how many ended."""
+    """Log out the session with a number; return how many ended."""
     await tx.execute(LOG_OUT_NUMBER, account, number, now)
     await trim_logged_out(tx, account)
     return await tx.execute(DELETE_SESSION_NUMBER, account, number)
 
 
 async def log_out_device(tx: Transaction, account: AccountId, device_id: str, now: int) -> bool:
-    """Ends the session of one device as if it had signed out; False when it has none."""
+    """Log out the session of a device; False if it has none."""
     await tx.execute(LOG_OUT_DEVICE, account, device_id, now)
     await trim_logged_out(tx, account)
     return await tx.execute(DELETE_DEVICE_SESSION, account, device_id) > 0
 
 
 async def log_out_all(tx: Transaction, account: AccountId, now: int) -> int:
-    """Ends every session of an account as if each had signed out; gives how many there were."""
+    """Log out every session of an account; return their number."""
     await tx.execute(LOG_OUT_ALL, account, now)
     await trim_logged_out(tx, account)
     return await delete_sessions(tx, account)
@@ -280,19 +279,19 @@ async def log_out_all(tx: Transaction, account: AccountId, now: int) -> int:
 async def delete_expired_sessions(
     tx: Transaction, account: AccountId, *, signed_in_until: int, used_until: int
 ) -> None:
-    """Ends the sessions of an account that were opened or last used up to two times."""
+    """Delete the sessions of an account opened or last used up to two times."""
     await tx.execute(DELETE_EXPIRED_SESSIONS, account, signed_in_until, used_until)
 
 
 async def delete_oldest_sessions(tx: Transaction, account: AccountId, max_sessions: int) -> int:
-    """Leaves an account its newest sessions, `max_rows` of them; gives how many ended."""
+    """Keep the newest `max_sessions` of an account; return how many were deleted."""
     return await tx.execute(DELETE_OLDEST_SESSIONS, account, max_sessions)
 
 
 async def purge_sessions(
     tx: Transaction, *, signed_in_until: int, used_until: int, max_rows: int
 ) -> None:
-    """Forgets sessions of all accounts that were opened or last used up to two times.
+    """Delete sessions of all accounts opened or last used up to two times.
 
     Args:
         tx: the change.

@@ -1,7 +1,7 @@
 """SQLite through apsw: reads run on the event loop, writes on one thread with group commit.
 
-A read takes some 10 µs, less than a hop to a thread. The writer takes all changes that wait, runs
-each in a savepoint, commits once with `synchronous=FULL` and only then answers all of them.
+A read takes some 10 µs, less than switching to a thread. The writer runs all pending changes, each
+in a savepoint, commits once with `synchronous=FULL` and only then resolves all of them.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ from hupan.store.writer import FILE_MOVED_MESSAGE, Writer
 MIN_SQLITE_VERSION = 3_051_003
 """Older ones can lose a commit when the write-ahead log is reset (security D8)."""
 
-# A value that stays the same would not be written at all.
+# An unchanged value would not be written at all.
 _WRITE_PROBE = """
 INSERT INTO counters (name, value) VALUES ('probe', 1)
 ON CONFLICT (name) DO UPDATE SET value = counters.value + 1
 """
-# Waiting comes first: switching to the log, or repairing it, may meet another process.
+# The busy timeout comes first: switching to the log, or repairing it, may meet another process.
 _PRAGMAS = """
 PRAGMA busy_timeout = 5000;
 PRAGMA journal_mode = WAL;
@@ -55,28 +55,25 @@ class SqliteExecutor:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        # One for all: each statement has run to its end before the next one begins.
+        # One cursor is enough: each statement has run to its end before the next one begins.
         self._cursor = connection.cursor()
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        """The first row, or None."""
         rows = self.fetch_rows(sql, values)
         return rows[0] if rows else None
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row."""
         return self.fetch_rows(sql, values)
 
     async def execute(self, sql: str, *values: Value) -> int:
-        """The number of rows changed."""
         self.fetch_rows(sql, values)
         return self._connection.changes()
 
     def fetch_rows(self, sql: str, values: tuple[Value, ...]) -> list[Row]:
-        """Runs a statement; of damage the log names the tables (security R05)."""
+        """Run a statement; on corruption the log names its tables (security R05)."""
         try:
             return cast("list[Row]", self._cursor.execute(sql, values).fetchall())
-        except UnicodeDecodeError:  # its text holds the row's own bytes: they go no further
+        except UnicodeDecodeError:  # its text contains the row's bytes: it must not be logged
             error: apsw.Error = apsw.CorruptError("a text that is none")
         except apsw.Error as sqlite_error:
             error = sqlite_error
@@ -86,11 +83,11 @@ class SqliteExecutor:
 
 
 class TickReadTransaction:
-    """Reads, all of one turn of the event loop in one transaction; `begin` comes before `fetch_rows`.
+    """One read transaction per tick of the event loop; `begin` comes before `fetch_rows`.
 
-    To begin and end a read takes as long as to find its row (docs/performance.md). What a turn sees
-    is never older than what any request of that turn may know of: their bytes came, and changes
-    that they waited for were kept, before the turn began.
+    Beginning and ending a read takes as long as finding its row (docs/performance.md). A tick sees
+    nothing older than any of its requests may know of: their bytes arrived, and the changes that
+    they waited for were committed, before the tick began.
     """
 
     def __init__(self, connection: apsw.Connection, check_file: Callable[[], None]) -> None:
@@ -101,10 +98,10 @@ class TickReadTransaction:
         self.is_open = False
 
     def begin(self) -> None:
-        """Begins a turn; it ends with that of the event loop.
+        """Begin the transaction; it ends with the current tick of the event loop.
 
         Raises:
-            StoreUnavailable: the file is not where it was; that is looked at once a second.
+            StoreUnavailable: the file was moved; that is checked once a second.
         """
         loop = asyncio.get_running_loop()
         if (now := loop.time()) >= self._next_check_at:
@@ -115,7 +112,7 @@ class TickReadTransaction:
         loop.call_soon(self.end)
 
     def end(self) -> None:
-        """Lets go of what was seen; the next read sees what was kept meanwhile."""
+        """End the transaction; the next read sees newer commits."""
         self.is_open = False
         if self._connection.in_transaction:
             self.fetch_rows("ROLLBACK", ())
@@ -126,7 +123,7 @@ class SqliteDatabase:
 
     Args:
         path: the file.
-        connect_to: opens a connection; as `connect` does, but for tests of the machine's faults.
+        connect_to: opens a connection; replaces `connect` in tests of disk faults.
     """
 
     def __init__(
@@ -149,11 +146,10 @@ class SqliteDatabase:
         self._failed_reads = 0
 
     def set_repair(self, repair: Callable[[], bool]) -> None:
-        """Hands in what mends the pages that another program wrote, and tells whether it did."""
+        """Set the function that repairs pages of another program; it returns whether it did."""
         self._repair = repair
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        """The first row, or None."""
         transaction = self._read_transaction
         try:
             if not transaction.is_open:
@@ -164,7 +160,6 @@ class SqliteDatabase:
         return rows[0] if rows else None
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row."""
         transaction = self._read_transaction
         try:
             if not transaction.is_open:
@@ -174,21 +169,21 @@ class SqliteDatabase:
             return await self._retry_read(error, sql, values)
 
     async def run_transaction(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
-        """Runs `work` on the writer thread; returns when its commit is on the disk."""
+        """Run `work` on the writer thread; return when its commit is on disk."""
         return await self._writer.run_transaction(work)
 
     async def check(self) -> None:
-        """Reads a row; after a write has failed, writes one to see whether that is over."""
+        """Read a row; after a failed write, write one to see whether that is over."""
         self._check_file()
         await self.fetch_one("SELECT number FROM migrations ORDER BY number DESC LIMIT 1")
         self._writer.check()
         if self._has_met_damage or self._writer.has_met_damage:
             raise StoreUnavailable("a damaged row was met; see the log")
-        if self._writer.has_failed:  # is it over? A write tells
+        if self._writer.has_failed:  # a write shows whether that is over
             await self.run_transaction(lambda tx: tx.execute(_WRITE_PROBE))
 
     async def close(self) -> None:
-        """Finishes waiting changes, empties the write-ahead log, closes the file."""
+        """Finish pending changes, empty the write-ahead log and close the file."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -201,7 +196,6 @@ class SqliteDatabase:
             self._connection.close()
 
     def stats(self) -> DatabaseStats:
-        """What the writer did, and reads that failed."""
         writer = self._writer
         failures = writer.failures + self._failed_reads
         size = self._file.wal_bytes()
@@ -213,17 +207,16 @@ class SqliteDatabase:
         return self._repair()
 
     def _check_file(self) -> None:
-        """Raises StoreUnavailable when the path leads to another file, or to none."""
         if not self._file.is_unchanged():
             raise StoreUnavailable(FILE_MOVED_MESSAGE)
 
     async def _retry_read(
         self, error: apsw.Error, sql: str, values: tuple[Value, ...]
     ) -> list[Row]:
-        """What a read gives once what another program wrote is mended.
+        """Repair what another program wrote, and read again.
 
         Raises:
-            StoreUnavailable: nothing was to be mended, or the read fails again.
+            StoreUnavailable: nothing was repaired, or the read failed again.
         """
         if is_checksum_error(error) and await self._try_repair():
             try:
@@ -237,7 +230,7 @@ class SqliteDatabase:
         raise StoreUnavailable(localize_sqlite_error(error)) from error
 
     async def _try_repair(self) -> bool:
-        """Mends once for all who wait; not again at once, for then the page is damaged."""
+        """Repair once for all waiting reads; not again soon, for then the page is damaged."""
         if self._repair_task is None:
             if time.monotonic() - self._repair_failed_at < REPAIR_RETRY_SECONDS:
                 return False
@@ -257,11 +250,11 @@ def _no_repair() -> bool:
 
 
 def connect(path: Path, vfs: str = "", *, verify_checksums: bool = True) -> apsw.Connection:
-    """Opens the file with the settings that every connection needs.
+    """Open the file with the settings that every connection needs.
 
     Args:
-        path: the file; one that is made now has page checksums.
-        vfs: what files are opened with; by default what verifies the checksums.
+        path: the file; a new one gets page checksums.
+        vfs: SQLite VFS; by default the one that verifies checksums.
         verify_checksums: whether pages are read only with the right checksum.
 
     Raises:
@@ -273,10 +266,10 @@ def connect(path: Path, vfs: str = "", *, verify_checksums: bool = True) -> apsw
     try:
         connection = apsw.Connection(str(path), vfs=vfs or get_checksum_vfs())
         reserve_checksum_bytes(connection)
-        # Without it SQLite looks at each value that is bound and plans the statement anew for it:
-        # the read of a caller then takes 23 µs instead of 7.
+        # Without it SQLite replans a statement for each bound value: the read of a caller takes
+        # 23 µs instead of 7.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        # They are for other programs alone (log_care.py).
+        # The triggers are for other programs only (wal.py).
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
         if not verify_checksums:
             connection.execute("PRAGMA checksum_verification = OFF").fetchall()

@@ -1,18 +1,18 @@
 """Write-ahead log of SQLite: damage check, frames, checkpoints and file identity.
 
-SQLite reads its log up to the first frame whose checksum is wrong and drops the rest without a
-word, for that is how a power cut during the last commit looks. But each commit is synced before the
-next one begins: where two whole commits follow a wrong frame, the frame was right once, and what
-comes behind it was answered with success (security R05, J1).
+SQLite reads its log up to the first frame with a wrong checksum and silently drops the rest, for
+that is how a power cut during the last commit looks. But each commit is synced before the next one
+begins: where two whole commits follow a wrong frame, the frame was valid once, and the commits
+after it were acknowledged (security R05, J1).
 
-Each frame carries SQLite's own checksum, whatever program wrote it: a page of the file that is like
-a right frame is as it was written (security X8).
+Each frame has SQLite's own checksum, whatever program wrote it: a page of the file that equals a
+valid frame is as it was written (security X8).
 
-A file that was moved away, or replaced by a backup, takes every commit without a word, and the next
+A file that was moved away, or replaced by a backup, silently accepts every commit, and the next
 start finds none of them.
 
-A reader that stays holds the log up: it grows with each commit and, once the reader is gone,
-shrinks only when somebody writes it back. So that is tried again and again (security R03).
+A long-running reader blocks checkpoints: the log grows with each commit and, once the reader is
+gone, shrinks only by another checkpoint. So checkpoints are repeated (security R03).
 """
 
 import logging
@@ -26,29 +26,31 @@ from typing import NamedTuple
 
 import apsw
 
-from hupan.store.checksums import check_not_truncated, format_sqlite_error, is_checksum_error
+from hupan.store.checksums import format_sqlite_error, is_checksum_error
 from hupan.store.database import DATA_TABLES, StoreRefused
 
+_FILE_HEADER_BYTES = 100
+_MAX_PAGE_BYTES = 65_536
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
 _DEFAULT_PAGE_BYTES = 4096
 WAL_MAGIC = (0x377F0682, 0x377F0683)
 _UINT32_MASK = 0xFFFFFFFF
 _ZERO_WORD = b"\0\0\0\0"
-"""No page has this number; a frame that ends no commit has it for the size of the file."""
+"""Not a page number; a frame that ends no commit has it as the size of the file."""
 
 
 def check_wal_intact(database: Path) -> None:
-    """Goes on with a log that can be read to its end, or as far as it was synced.
+    """Raise unless the log can be read to its end, or as far as it was synced.
 
     Raises:
-        StoreRefused: acknowledged commits would be dropped, or the end of the file is gone;
-            nothing was touched.
+        StoreRefused: acknowledged commits would be dropped, or the end of the file is missing;
+            nothing was changed.
     """
-    check_not_truncated(database)
-    path = database.with_name(f"{database.name}-wal")
+    _check_not_truncated(database)
+    path = wal_path(database)
     try:
-        # Beside a server the first look may meet a frame that is just being written.
+        # While a server runs, the first read may meet a frame that is just being written.
         lost = count_lost_commits(path.read_bytes()) and count_lost_commits(path.read_bytes())
     except FileNotFoundError:
         return
@@ -63,8 +65,49 @@ def check_wal_intact(database: Path) -> None:
         )
 
 
+def _check_not_truncated(database: Path) -> None:
+    """Check the length of a file against its header; a non-empty log overrides the header.
+
+    SQLite reads an incomplete page as if zeros followed, without checking its checksum, so its rows
+    would seem empty (security R05).
+
+    Raises:
+        StoreRefused: it is shorter, or ends within a page; nothing was changed.
+    """
+    log = wal_path(database)
+    try:
+        if log.exists() and log.stat().st_size:
+            return
+        with database.open("rb") as file:
+            header = file.read(_FILE_HEADER_BYTES)
+        size = database.stat().st_size
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreRefused(
+            f"无法读取 {database}：{error}", f"cannot read {database}: {error}"
+        ) from error
+    if size and _is_truncated(header, size):
+        raise StoreRefused(
+            f"数据库文件 {database} 不完整，请恢复备份",
+            f"the end of {database} is missing: restore a backup",
+        )
+
+
+def _is_truncated(header: bytes, size: int) -> bool:
+    """Return whether a file of `size` bytes is shorter than its header says."""
+    if len(header) < _FILE_HEADER_BYTES:
+        return True
+    (page,) = unpack(">H", header[16:18])
+    page_bytes = _MAX_PAGE_BYTES if page == 1 else page
+    if page_bytes == 0 or size % page_bytes:
+        return True
+    changes, pages, valid_for = (int.from_bytes(header[at : at + 4], "big") for at in (24, 28, 92))
+    return changes == valid_for and pages * page_bytes > size
+
+
 def count_lost_commits(wal: bytes) -> int:
-    """How many commits that were surely synced cannot be reached; 0 for a log as it should be."""
+    """Return how many commits that were surely synced cannot be reached; 0 for an intact log."""
     if len(wal) < WAL_HEADER_BYTES:
         return 0
     magic, _, page_bytes, _ = unpack(">4I", wal[:16])
@@ -72,21 +115,21 @@ def count_lost_commits(wal: bytes) -> int:
     order = ">" if magic & 1 else "<"
     if magic in WAL_MAGIC and wal_checksum((0, 0), wal[:24], order) == sums:
         commits = _count_commits_after_damage(wal, page_bytes, salts, sums, order)[salts]
-    else:  # the header was synced before any commit: it was right once, and is no guide now
+    else:  # the header was synced before any commit, so it was valid once, and is useless now
         order = order if magic in WAL_MAGIC else "<"
         commits = max(
             _count_commits_after_damage(wal, _DEFAULT_PAGE_BYTES, b"", sums, order).values(),
             default=0,
         )
-    return max(commits - 1, 0)  # the first may be the one that was written as the power failed
+    return max(commits - 1, 0)  # the first may have been interrupted by the power failure
 
 
 def _count_commits_after_damage(
     wal: bytes, page_bytes: int, salts: bytes, last: tuple[int, ...], order: str
 ) -> Counter[bytes]:
-    """How many whole commits lie behind the damage, by the salts of the run that wrote them.
+    """Count whole commits after the damage, by the salts of the run that wrote them.
 
-    Each frame is checked against the one before it, so a wrong one hides no other.
+    Each frame is checked against the one before it, so a damaged one hides no other.
     """
     commits: Counter[bytes] = Counter()
     is_whole = bool(salts)
@@ -103,7 +146,7 @@ def _count_commits_after_damage(
 
 
 def wal_checksum(start: tuple[int, ...], data: bytes, order: str) -> tuple[int, int]:
-    """SQLite's checksum of a log, over pairs of 32-bit words."""
+    """Return SQLite's log checksum, over pairs of 32-bit words."""
     first, second = start
     for one, other in iter_unpack(f"{order}2I", data):
         first = (first + one + second) & _UINT32_MASK
@@ -117,9 +160,9 @@ class WalFrame(NamedTuple):
     Attributes:
         page: its number.
         content: its bytes.
-        header: what stands before them in the log.
-        previous_checksum: the checksum of the frame before it.
-        byte_order: how the log's checksums read its words, `<` or `>`.
+        header: the frame header in the log.
+        previous_checksum: checksum of the previous frame.
+        byte_order: word order of the log's checksums, `<` or `>`.
     """
 
     page: int
@@ -129,20 +172,19 @@ class WalFrame(NamedTuple):
     byte_order: str
 
     def has_valid_checksum(self) -> bool:
-        """Whether the frame's own checksum says that these bytes were written."""
         sums = wal_checksum(self.previous_checksum, self.header[:8] + self.content, self.byte_order)
         return sums == unpack(">2I", self.header[16:24])
 
 
 def wal_path(database: Path) -> Path:
-    """Where the log of a SQLite file lies."""
+    """Return the path of a SQLite file's log."""
     return database.with_name(f"{database.name}-wal")
 
 
 def iterate_wal_frames(database: Path) -> Iterator[WalFrame]:
-    """Every frame that lies in the log; none when there is no log.
+    """Yield every frame of the log; none if there is no log.
 
-    The log is read as a file of its own: closing it drops no lock, for SQLite holds none on it.
+    Closing the log drops no lock, for SQLite holds none on it.
     """
     try:
         wal = wal_path(database).open("rb")
@@ -163,11 +205,11 @@ def iterate_wal_frames(database: Path) -> Iterator[WalFrame]:
 
 
 class FileIdentity:
-    """Compares a SQLite file and its log with what lies there now.
+    """Compares an open SQLite file and its log with what is at their paths now.
 
     Args:
         path: the file, which is open.
-        stat: asks the system; as `os.stat` does.
+        stat: as `os.stat`, replaceable by tests.
     """
 
     def __init__(self, path: Path, stat: Callable[[Path], os.stat_result] = os.stat) -> None:
@@ -178,18 +220,17 @@ class FileIdentity:
         self._wal_id: tuple[int, int] | None = None
 
     def is_unchanged(self) -> bool:
-        """Whether the path leads to the open file, and its log is the one that is written."""
+        """Return whether the paths still lead to the open file and to the log being written."""
         if self._file_id is not None and self._read_id(self._path) != self._file_id:
             return False
         return self._wal_id is None or self._read_id(self._wal) == self._wal_id
 
     def remember_wal(self) -> None:
-        """Remembers the log, once a commit has been written to it."""
+        """Remember the log, once a commit was written to it."""
         if self._wal_id is None:
             self._wal_id = self._read_id(self._wal)
 
     def wal_bytes(self) -> int:
-        """How large the log is."""
         try:
             return self._stat(self._wal).st_size
         except OSError:
@@ -205,15 +246,15 @@ class FileIdentity:
 
 CHECKPOINT_PAGES = 1000
 TRUNCATE_WAL_BYTES = 8 * 2**20
-"""A log that is larger is cut once all of it was written back."""
+"""A larger log is truncated after a complete checkpoint."""
 LARGE_WAL_BYTES = 64 * 2**20
-"""A larger one is told."""
+"""A larger log is logged as an error."""
 BUSY_TIMEOUT_MS = 5000
 FILE_CHECK_SECONDS = 1.0
 REPAIR_RETRY_SECONDS = 1.0
 COMMIT_COUNTS = "commit_counts"
-# Each commit to a SQLite file changes its one row, so that its page tells who wrote the log back
-# into the file (decision 0018). It is no part of what a store keeps: PostgreSQL has none.
+# Each commit to a SQLite file changes its one row, so its page shows which program made the last
+# checkpoint (decision 0018). It is not part of the schema: PostgreSQL has none.
 _CREATE_COMMIT_COUNTS = f"""
 CREATE TABLE IF NOT EXISTS {COMMIT_COUNTS} (
   id INTEGER PRIMARY KEY,
@@ -224,8 +265,8 @@ _COUNT_COMMIT = """
 INSERT INTO commit_counts (id, number) VALUES (1, 1)
 ON CONFLICT (id) DO UPDATE SET number = number + 1
 """
-# Another program's change does so too, by triggers that our connections do not fire: else nothing
-# would tell a row that it changed in place from damage.
+# Another program's change also does so, by triggers that our connections do not fire: otherwise a
+# row that it changed in place would look like damage.
 _INSERT_COMMIT_COUNT = (
     f"INSERT INTO {COMMIT_COUNTS} (id, number) VALUES (1, 0) ON CONFLICT (id) DO NOTHING"
 )
@@ -238,12 +279,12 @@ _log = logging.getLogger("hupan.store")
 
 
 class WalMaintenance:
-    """Belongs to one writer.
+    """Checkpoints and watches the log for one writer.
 
     Args:
         path: the file.
         connection: the writer's.
-        try_repair: mends what another program wrote; tells whether there was anything.
+        repair: repairs what another program wrote; returns whether there was anything.
     """
 
     def __init__(self, path: Path, connection: apsw.Connection, repair: Callable[[], bool]) -> None:
@@ -257,12 +298,12 @@ class WalMaintenance:
         connection.set_wal_hook(self._on_wal_commit)
 
     def count_commit(self) -> None:
-        """Changes the page that tells who wrote the log back, within the commit."""
+        """Change, within the commit, the page that shows who checkpointed the log."""
         if self._counts_commits:
             self._connection.execute(_COUNT_COMMIT).fetchall()
 
     def try_repair(self) -> bool:
-        """Mends what another program wrote, unless that was tried just now; whether it did."""
+        """Repair what another program wrote, unless just tried; return whether anything was."""
         now = time.monotonic()
         if now - self._repair_failed_at < REPAIR_RETRY_SECONDS:
             return False
@@ -272,7 +313,7 @@ class WalMaintenance:
         return False
 
     def run_after_commit(self) -> None:
-        """Writes the log back when it has many pages; else looks now and then."""
+        """Checkpoint if the log has many pages; otherwise check now and then."""
         if (
             self._wal_pages >= CHECKPOINT_PAGES
             or time.monotonic() - self._checked_at > FILE_CHECK_SECONDS
@@ -280,7 +321,7 @@ class WalMaintenance:
             self.run()
 
     def run(self) -> None:
-        """Mends if another program wrote the log back, writes it back, tells of a large one."""
+        """Repair after a foreign checkpoint, checkpoint, and log a large log file."""
         self._checked_at = time.monotonic()
         if not self.file.is_unchanged():
             return
@@ -296,7 +337,7 @@ class WalMaintenance:
         self._log_wal_size()
 
     def close(self) -> None:
-        """Writes all of it back, and empties it."""
+        """Checkpoint and empty the log."""
         if not self.file.is_unchanged():
             return
         try:
@@ -308,7 +349,7 @@ class WalMaintenance:
             )  # the next start reads it
 
     def _enable_commit_counts(self) -> bool:
-        """Makes the table and the triggers if they are not there; whether they are."""
+        """Create missing table and triggers; return whether they exist."""
         connection = self._connection
         try:
             if not connection.execute(_FIND_ROOT_PAGE).fetchall():
@@ -325,7 +366,7 @@ class WalMaintenance:
         return apsw.SQLITE_OK
 
     def _detect_foreign_checkpoint(self) -> None:
-        """Writing back would hide that another program did so before (decision 0018)."""
+        """Check before a checkpoint: it would hide one of another program (decision 0018)."""
         if not self._counts_commits:
             return
         try:
@@ -345,7 +386,7 @@ class WalMaintenance:
         _busy, pages, done = (int(str(value)) for value in rows[0])
         if pages != done or self.file.wal_bytes() <= TRUNCATE_WAL_BYTES:
             return
-        connection.set_busy_timeout(0)  # whoever writes or reads now is not kept waiting
+        connection.set_busy_timeout(0)  # other readers and writers need not wait
         try:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
@@ -365,7 +406,6 @@ class WalMaintenance:
 
 
 def _missing_triggers(connection: apsw.Connection) -> dict[str, str]:
-    """The triggers that are not there yet, by name."""
     existing = {name for (name,) in connection.execute(_LIST_TRIGGERS).fetchall()}
     tables = {name for (name,) in connection.execute(_LIST_TABLES).fetchall()}
     return {

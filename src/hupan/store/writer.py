@@ -1,7 +1,7 @@
 """Writer thread of SQLite: runs pending changes in savepoints and commits them together.
 
-The thread holds the only connection that writes. It takes every change that waits (up to a bound),
-runs each inside a savepoint, commits once and then settles all of them in one call to the loop.
+The thread has the only connection that writes. It takes all pending changes (up to a maximum), runs
+each in a savepoint, commits once and then settles all of them in one call to the loop.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from hupan.store.database import Conflict, Result, Transaction
 from hupan.store.wal import WalMaintenance
 
 MAX_CHANGES_PER_COMMIT = 128
-# Some seconds' worth: whoever comes later is told so at once instead of waiting in vain (R15), and
-# a disk that hangs fills no memory.
+# Some seconds' worth: later changes fail at once instead of waiting in vain (R15), and a hanging
+# disk does not fill the memory.
 MAX_PENDING_CHANGES = 2048
 IDLE_MAINTENANCE_SECONDS = 1.0
-"""How often the log is looked after while nothing is written."""
+"""Interval of the log's maintenance while nothing is written."""
 FILE_MOVED_MESSAGE = LocalizedText(
     "数据库文件已被移走或替换，请放回原处或重启服务器",
     "the store's file was moved away or replaced: put it back, or restart the server",
@@ -49,7 +49,7 @@ class PendingChange:
     error: BaseException | None = None
 
     def settle(self) -> None:
-        """Tells whoever waits; runs on the loop."""
+        """Resolve the future; runs on its loop."""
         if self.future.done():
             return
         if self.error is not None:
@@ -80,7 +80,7 @@ class Writer:
         self._thread.start()
 
     async def run_transaction(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
-        """Hands a change to the thread and waits until it is durable.
+        """Pass a change to the thread and wait until it is durable.
 
         Raises:
             StoreUnavailable: it could not be kept, or too many wait already.
@@ -94,22 +94,22 @@ class Writer:
         return cast("Result", await pending.future)
 
     def check(self) -> None:
-        """Raises StoreUnavailable once a sync to the disk has failed, or after `close`."""
+        """Raise StoreUnavailable after a failed sync to disk, or after `close`."""
         if self._is_closed or self._fatal_error is not None:
             raise StoreUnavailable(self._fatal_error or "closed")
 
     @property
     def pending_changes(self) -> int:
-        """How many changes wait for the thread."""
+        """Number of changes that wait for the thread."""
         return self._queue.qsize()
 
     @property
     def has_failed(self) -> bool:
-        """Whether the last group could not be kept."""
+        """Whether the last commit failed."""
         return self._last_failure is not None
 
     async def close(self) -> None:
-        """Finishes what waits and ends the thread."""
+        """Finish pending changes and end the thread."""
         if not self._is_closed:
             self._is_closed = True
             self._queue.put(None)
@@ -128,7 +128,7 @@ class Writer:
             group, is_closing = self._collect_group(first)
             try:
                 self._commit_group(group)
-            except Exception as error:  # noqa: BLE001 - without this thread nothing is kept any more
+            except Exception as error:  # noqa: BLE001 - without this thread nothing is written any more
                 self._fail_unexpectedly(group, error)
             _settle_group(group)
             self._wal_maintenance.run_after_commit()
@@ -136,7 +136,7 @@ class Writer:
         self._connection.close()
 
     def _fail_unexpectedly(self, group: list[PendingChange], error: Exception) -> None:
-        """Fails a group in which something happened that nobody expected (security X7)."""
+        """Fail a group after an unexpected error (security X7)."""
         _log.error("the changes of a group failed", exc_info=error)
         self._last_failure = str(error)
         self.failures += 1
@@ -150,7 +150,7 @@ class Writer:
             self._fatal_error = str(rollback_error)
 
     def _collect_group(self, first: PendingChange) -> tuple[list[PendingChange], bool]:
-        """Everything that waits now, and whether the end was among it."""
+        """Return all changes that wait now, and whether the writer is closing."""
         group = [first]
         while len(group) < MAX_CHANGES_PER_COMMIT:
             try:
@@ -163,7 +163,7 @@ class Writer:
         return group, False
 
     def _commit_group(self, group: list[PendingChange]) -> None:
-        """Runs a group in one transaction; a failure of the machine fails all of it."""
+        """Run a group in one transaction; a database failure fails all of it."""
         if not self._wal_maintenance.file.is_unchanged():
             self._fail_group(group, FILE_MOVED_MESSAGE.en)
             return
@@ -176,7 +176,7 @@ class Writer:
             if has_changed:
                 self._wal_maintenance.count_commit()
             self._connection.execute("COMMIT").fetchall()
-            if has_changed:  # else nothing had to be kept
+            if has_changed:  # otherwise nothing had to be written
                 self._last_failure = None
                 self._wal_maintenance.file.remember_wal()
             self.commits += 1
@@ -197,7 +197,7 @@ class Writer:
             pending.error = StoreUnavailable(reason)
 
     def _retry_individually(self, group: list[PendingChange], error: apsw.Error) -> bool:
-        """A damaged row is the matter of who asks for it: the others are run again without."""
+        """Rerun the changes one by one: a damaged row fails only the change that needs it."""
         if not is_corruption(error):
             return False
         if is_checksum_error(error) and self._wal_maintenance.try_repair():
@@ -214,7 +214,7 @@ class Writer:
         return True
 
     def _run_one(self, pending: PendingChange) -> None:
-        """Runs one change in a savepoint; an error of the machine is left to the group."""
+        """Run a change in a savepoint; database errors are left to the group."""
         self._connection.execute("SAVEPOINT one").fetchall()
         try:
             pending.value = run_sync(pending.work(self._transaction))
@@ -222,7 +222,7 @@ class Writer:
             pending.error = Conflict(str(error))
         except apsw.Error:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a change raises is its caller's
+        except Exception as error:  # noqa: BLE001 - any error of a change goes to its caller
             pending.error = error
         if pending.error is not None:
             self._connection.execute("ROLLBACK TO one").fetchall()
@@ -234,7 +234,7 @@ class Writer:
         self.failures += 1
         if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_FSYNC:
             # After a failed sync the page cache may have dropped what it could not write, and a
-            # second try would seem to work (security 4, SQLite): never answer success again.
+            # second attempt would seem to work (security 4, SQLite): never report success again.
             self._fatal_error = format_sqlite_error(error)
         try:
             if self._connection.in_transaction:
@@ -244,10 +244,10 @@ class Writer:
 
 
 def run_sync(coroutine: Awaitable[Result]) -> Result:
-    """Runs a coroutine that never suspends to its end.
+    """Run a coroutine that never suspends to completion.
 
     Raises:
-        RuntimeError: it waited for something other than the store.
+        RuntimeError: it awaited something other than the store.
     """
     steps = coroutine.__await__()
     try:
@@ -258,12 +258,12 @@ def run_sync(coroutine: Awaitable[Result]) -> Result:
 
 
 def _settle_group(group: list[PendingChange]) -> None:
-    """Settles a group with one call for each loop that waits (nearly always one)."""
+    """Settle a group with one call per event loop (nearly always one)."""
     for loop in {waiting.loop for waiting in group}:
         mine = [waiting for waiting in group if waiting.loop is loop]
         try:
             loop.call_soon_threadsafe(_settle_on_loop, mine)
-        except RuntimeError:  # the loop is closed: nobody waits any more
+        except RuntimeError:  # the loop is closed: no caller waits any more
             _log.warning("%d changes were kept for a loop that has ended", len(mine))
 
 
