@@ -1,5 +1,7 @@
 """Fixtures that start real servers, and both engines for every test that touches a store."""
 
+import asyncio
+import inspect
 import os
 from collections.abc import Generator, Iterator
 
@@ -55,6 +57,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     slow = {"postgres": [pytest.mark.slow]}
     engines = [pytest.param(name, marks=slow.get(name, [])) for name in ENGINES]
     metafunc.parametrize("engine", engines, indirect=True, scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine in an event loop of its own."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments: dict[str, object] = pyfuncitem.funcargs
+    names = inspect.signature(pyfuncitem.obj).parameters
+    asyncio.run(pyfuncitem.obj(**{name: arguments[name] for name in names}))
+    return True
 
 
 @pytest.fixture(scope="session")

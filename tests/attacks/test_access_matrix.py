@@ -5,7 +5,6 @@ request leads to, else the code that the role is refused with. A route that the 
 and a role that an endpoint does not name, would be refused by nobody: so the file is complete.
 """
 
-import asyncio
 import csv
 from collections.abc import Callable
 from pathlib import Path
@@ -158,7 +157,7 @@ def test_a_route_without_a_guard_does_not_start() -> None:
 
 
 @pytest.mark.one_engine
-def test_an_accident_in_a_guard_is_no_way_in() -> None:
+async def test_an_accident_in_a_guard_is_no_way_in() -> None:
     """A guard that fails, fails closed: nobody is served (security Z1)."""
     table = build_router(cast("Services", Broken())).table
     guarded = [line for line in ENDPOINTS if not isinstance(line.access, Public)]
@@ -169,7 +168,7 @@ def test_an_accident_in_a_guard_is_no_way_in() -> None:
 
     for line in guarded:
         with pytest.raises(RuntimeError):
-            asyncio.run(knock(line.key))
+            await knock(line.key)
 
 
 def _with_token() -> Any:  # noqa: ANN401 - of a call the guard reads the token alone

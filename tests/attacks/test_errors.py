@@ -1,6 +1,5 @@
 """What an error tells: a sentence and a number, and nothing of how the server is made (L4)."""
 
-import asyncio
 import re
 from collections.abc import MutableMapping
 from typing import Any, TypeAlias, cast
@@ -102,7 +101,7 @@ class Broken:
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", ["/v1/user/captcha", "/v1/user/medal", "/v1/user/edit-nickname"])
-def test_an_accident_is_told_in_one_sentence(path: str) -> None:
+async def test_an_accident_is_told_in_one_sentence(path: str) -> None:
     """An exception of any text ends as the general message and the request's number (L4)."""
     table = build_router(cast("Services", Broken())).table
     log = AccessLog(None, "text")
@@ -117,7 +116,7 @@ def test_an_accident_is_told_in_one_sentence(path: str) -> None:
 
     headers = [(b"token", b"a token")]
     scope = {"method": "POST", "path": path, "headers": headers, "client": ("127.0.0.1", 1)}
-    asyncio.run(dispatcher(scope, receive, send))
+    await dispatcher(scope, receive, send)
     told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     assert sent[0]["status"] == 200
     assert told["x-result"] == "error"

@@ -12,9 +12,9 @@ from hupan.model import NO_ACCOUNT, AccountId
 from tests.cli.test_account import run, told
 from tests.support.channels import EMAIL, PHONE, Way, forget
 from tests.support.client import WireClient
-from tests.support.lives import Lives, mail, sms
 from tests.support.servers import Server
 from tests.support.two_workers import folder, one_of_each, server, third_process
+from tests.support.world import World, email_address, phone_address
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 __all__ = ["folder", "server"]
@@ -25,18 +25,18 @@ PASSWORD = "the lake at seven"
 class Owner:
     """A member with everything bound, a session of his own and one that a thief has."""
 
-    def __init__(self, home: Lives, folder: Path, here: WireClient, serial: int) -> None:
-        self.home, self.folder, self.here = home, folder, here
+    def __init__(self, world: World, folder: Path, here: WireClient, serial: int) -> None:
+        self.world, self.folder, self.here = world, folder, here
         self.phone, self.email = f"1380000{serial:04}", f"owner{serial}@example.com"
-        self.id: AccountId = asyncio.run(home.account(phone=self.phone, email=self.email))
-        self.mine = asyncio.run(home.open(self.id, "mine"))
-        self.stolen = asyncio.run(home.open(self.id, "stolen"))
+        self.id: AccountId = asyncio.run(world.account_id(phone=self.phone, email=self.email))
+        self.mine = asyncio.run(world.sign_in(self.id, "mine"))
+        self.stolen = asyncio.run(world.sign_in(self.id, "stolen"))
 
     def code(self, target: ContactAddress, *, bound: bool = True) -> str:
         """A code as if it had been asked for."""
-        self.home.clock.time = time.time()
+        self.world.clock.time = time.time()
         owner = self.id if bound else NO_ACCOUNT
-        return asyncio.run(self.home.issue(target, "own" if bound else "new", owner))
+        return asyncio.run(self.world.issue(target, "own" if bound else "new", owner))
 
     def change(self, way: Way, to: str, target: ContactAddress) -> None:
         """Changes to another number or address."""
@@ -46,29 +46,31 @@ class Owner:
 
 def resets_password(owner: Owner) -> None:
     """A password is set with a code to the address."""
-    assert forget(owner.here, owner.email, owner.code(mail(owner.email)), PASSWORD).code == 1
+    assert (
+        forget(owner.here, owner.email, owner.code(email_address(owner.email)), PASSWORD).code == 1
+    )
 
 
 def changes_phone(owner: Owner) -> None:
     """The number is changed by the owner's own session."""
-    owner.change(PHONE, "13911119999", sms("13911119999"))
+    owner.change(PHONE, "13911119999", phone_address("13911119999"))
 
 
 def changes_email(owner: Owner) -> None:
     """The address is changed likewise."""
-    owner.change(EMAIL, "later@example.com", mail("later@example.com"))
+    owner.change(EMAIL, "later@example.com", email_address("later@example.com"))
 
 
 def cancels(owner: Owner) -> None:
     """The account is cancelled with a code to the number."""
-    code = owner.code(sms(owner.phone))
+    code = owner.code(phone_address(owner.phone))
     assert PHONE.cancel(owner.here, owner.mine, owner.phone, code).code == 1
 
 
 def undone(owner: Owner) -> None:
     """An operator undoes a change that came first."""
-    owner.change(PHONE, "13911118888", sms("13911118888"))
-    owner.stolen = asyncio.run(owner.home.open(owner.id, "stolen again"))
+    owner.change(PHONE, "13911118888", phone_address("13911118888"))
+    owner.stolen = asyncio.run(owner.world.sign_in(owner.id, "stolen again"))
     told(owner.folder, "account", "undo", str(owner.id), "1")
 
 
@@ -89,9 +91,9 @@ TRIGGERS: tuple[Callable[[Owner], None], ...] = (
 
 def test_a_thief_is_out_everywhere_at_once(server: Server, folder: Path) -> None:
     """Used on both workers until then, a stolen token is refused by each at once (security T6)."""
-    with third_process(folder) as home, one_of_each(server) as (here, there):
+    with third_process(folder) as world, one_of_each(server) as (here, there):
         for serial, trigger in enumerate(TRIGGERS):
-            owner = Owner(home, folder, here, serial)
+            owner = Owner(world, folder, here, serial)
             for client in (there, here, there, here):
                 assert client.own_info(owner.stolen).code == 1
             trigger(owner)

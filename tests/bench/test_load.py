@@ -103,11 +103,11 @@ def test_no_pace_is_no_pause() -> None:
     assert RequestPacer(0.0, 0.5).next_delay_seconds() == 0.0
 
 
-def test_a_question_brings_its_body(server: Answering) -> None:
+async def test_a_question_brings_its_body(server: Answering) -> None:
     """A POST has its length and body, and what is not HTTP ends the connection."""
     place = TargetServer(LOOPBACK, LOOPBACK, server.port, is_tls=False, prefix="/web")
     question = LoadRequest("POST", "/a", {"token": "hidden"}, "湖".encode())
-    answer = asyncio.run(send_once(place, question.encode(place.authority, place.prefix)))
+    answer = await send_once(place, question.encode(place.authority, place.prefix))
     assert (answer.is_success, answer.body) == (True, b"ok")
     assert server.record_code_request == [("/web/a", "湖".encode())]
     assert "hidden" not in repr(question)

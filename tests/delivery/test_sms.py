@@ -434,7 +434,7 @@ def test_broken_answer_is_unknown(script: object) -> None:
     assert_discreet(unknown.value)
 
 
-def test_hanging_gateway_costs_four_threads() -> None:
+async def test_hanging_gateway_costs_four_threads() -> None:
     """While four calls hang, the others wait their turn; each is handed over once (R07)."""
 
     async def run(port: int) -> list[BaseException | None]:
@@ -447,7 +447,7 @@ def test_hanging_gateway_costs_four_threads() -> None:
         return outcomes
 
     with socket.create_server((HOST, 0)) as listener:
-        outcomes = asyncio.run(run(listener.getsockname()[1]))
+        outcomes = await run(listener.getsockname()[1])
         requests = waiting_requests(listener)
     assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * 6
     assert len(requests) == 6
@@ -468,7 +468,7 @@ def waiting_requests(listener: socket.socket) -> list[bytes]:
             requests.append(connection.recv(65_536))
 
 
-def test_cancelled_call_frees_its_thread() -> None:
+async def test_cancelled_call_frees_its_thread() -> None:
     """A call that is cancelled hangs up at once, whatever its time-out."""
     arrived = threading.Event()
 
@@ -477,7 +477,7 @@ def test_cancelled_call_frees_its_thread() -> None:
         arrived.set()
         until_hang_up(connection)
 
-    async def run(port: int) -> None:
+    with talking(script) as port:
         gateway = sender(f"http://{HOST}:{port}/", timeout_seconds=60)
         call = asyncio.create_task(gateway.send(sms()))
         await asyncio.to_thread(arrived.wait, 5)
@@ -485,9 +485,6 @@ def test_cancelled_call_frees_its_thread() -> None:
         with pytest.raises(asyncio.CancelledError):
             await call
         await gateway.close()
-
-    with talking(script) as port:
-        asyncio.run(run(port))
     assert arrived.is_set()
 
 

@@ -182,18 +182,14 @@ def test_refusal_of_the_server_decides(sink: Sink, *, again: bool) -> None:
     assert refusal(refused) is again
 
 
-def test_nobody_listens() -> None:
+async def test_nobody_listens() -> None:
     """A server that is down is worth another try."""
-
-    async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, HOST, 0)
-        port: int = server.sockets[0].getsockname()[1]
-        server.close()
-        await server.wait_closed()
-        await SmtpSender(options(port)).send(mail())
-
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, HOST, 0)
+    port: int = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
     with pytest.raises(NotSent) as refused:
-        asyncio.run(run())
+        await SmtpSender(options(port)).send(mail())
     assert refusal(refused) is True
 
 
@@ -303,18 +299,18 @@ def test_accepted_mail_stays_accepted_without_goodbye() -> None:
         "a@" + "b" * 64 + ".c",
     ],
 )
-def test_anything_but_one_address_is_refused(to: str) -> None:
+async def test_anything_but_one_address_is_refused(to: str) -> None:
     """Two addresses, control characters and blanks never reach a mail server (security U7)."""
     with pytest.raises(NotSent) as refused:
-        asyncio.run(SmtpSender(options(9)).send(mail(to=to)))
+        await SmtpSender(options(9)).send(mail(to=to))
     assert refusal(refused) is False
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a>b", "a\nb", "a@b", ".a", "k" * 129])
-def test_unfit_id_is_refused(key: str) -> None:
+async def test_unfit_id_is_refused(key: str) -> None:
     """An id that does not fit into a Message-ID is refused."""
     with pytest.raises(NotSent) as refused:
-        asyncio.run(SmtpSender(options(9)).send(mail(key=key)))
+        await SmtpSender(options(9)).send(mail(key=key))
     assert refusal(refused) is False
 
 

@@ -9,7 +9,7 @@ import pytest
 from hupan.model import AccountId
 from hupan.store.coins import CoinInconsistency
 from hupan.store.migrate import load_migrations, migrate_file
-from tests.support.purses import Purses, open_purses, wish
+from tests.support.world import World, coin_change, open_world
 
 pytestmark = pytest.mark.one_engine
 
@@ -28,21 +28,21 @@ BREAKS = [
 ]
 
 
-async def fill(purses: Purses) -> None:
+async def fill(world: World) -> None:
     """Two accounts with three entries each."""
     for _ in range(2):
-        account = await purses.account()
+        account = await world.bare_account()
         for key in "abc":
-            await purses.coins.change(wish(account, 10, key))
+            await world.coins.change(coin_change(account, 10, key))
 
 
 @pytest.mark.parametrize(("sql", "number"), BREAKS)
-def test_every_break_is_found(tmp_path: Path, sql: str, number: int) -> None:
+async def test_every_break_is_found(tmp_path: Path, sql: str, number: int) -> None:
     """Whatever is wrong with an entry or a balance is told with its place."""
     path = tmp_path / "hupan.db"
-    with open_purses(path) as purses:
-        asyncio.run(fill(purses))
-        assert asyncio.run(purses.coins.list_faults()) == []
+    async with open_world(path) as world:
+        await fill(world)
+        assert await world.coins.list_faults() == []
         first, second = AccountId(1_000_001), AccountId(1_000_002)
         where = "id" if "accounts" in sql else "account_id"
         joint = "AND" if "WHERE" in sql else "WHERE"
@@ -50,30 +50,31 @@ def test_every_break_is_found(tmp_path: Path, sql: str, number: int) -> None:
         connection.execute("PRAGMA ignore_check_constraints = ON").fetchall()
         connection.execute(f"{sql} {joint} {where} = {second}").fetchall()
         connection.close()
-        found = asyncio.run(purses.coins.list_faults())
+        await asyncio.sleep(0)  # one turn of the loop reads one state of the file
+        found = await world.coins.list_faults()
         assert CoinInconsistency(second, number) in found
         assert {fault.account_id for fault in found} == {second}
-        assert asyncio.run(purses.coins.list_faults(second)) == found
-        assert asyncio.run(purses.coins.list_faults(first)) == []
+        assert await world.coins.list_faults(second) == found
+        assert await world.coins.list_faults(first) == []
 
 
 @pytest.mark.parametrize(("sql", "number"), BREAKS[4:7])
-def test_the_store_refuses_an_entry_that_does_not_add_up(
+async def test_the_store_refuses_an_entry_that_does_not_add_up(
     tmp_path: Path, sql: str, number: int
 ) -> None:
     """An entry whose two sides differ, that changes nothing or ends below zero is not written."""
     path = tmp_path / "hupan.db"
-    with open_purses(path) as purses:
-        asyncio.run(fill(purses))
+    async with open_world(path) as world:
+        await fill(world)
         connection = apsw.Connection(str(path))
         with pytest.raises(apsw.ConstraintError, match="CHECK"):
             connection.execute(sql).fetchall()
         connection.close()
-        assert asyncio.run(purses.coins.list_faults()) == []
+        assert await world.coins.list_faults() == []
     assert number == 1
 
 
-def test_older_balances_open_the_journal(tmp_path: Path) -> None:
+async def test_older_balances_open_the_journal(tmp_path: Path) -> None:
     """A balance from before the journal becomes the first entry of its account."""
     path = tmp_path / "hupan.db"
     migrate_file(path, [one for one in load_migrations() if one.number < NUMBER_OF_COINS])
@@ -85,12 +86,10 @@ def test_older_balances_open_the_journal(tmp_path: Path) -> None:
             (account, cents),
         ).fetchall()
     connection.close()
-    with open_purses(path) as purses:
-        rows = asyncio.run(
-            purses.engine.fetch_all(
-                "SELECT account_id, number, before_cents, change_cents, after_cents, "
-                "counter_account, counter_cents, created_at FROM coin_entries"
-            )
+    async with open_world(path) as world:
+        rows = await world.engine.fetch_all(
+            "SELECT account_id, number, before_cents, change_cents, after_cents, "
+            "counter_account, counter_cents, created_at FROM coin_entries"
         )
         assert rows == [(1_000_002, 1, 0, 5501, 5501, "opening", -5501, 1_700_000_000)]
-        assert asyncio.run(purses.coins.list_faults()) == []
+        assert await world.coins.list_faults() == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hupan.domain.coins import MAX_BALANCE_CENTS
 from hupan.errors import AppError, CoinKeyReused, NotEnoughCoins, TooManyCoins
 from hupan.model import AccountId, CoinEntry
-from tests.support.purses import Purses, open_purses, wish
+from tests.support.world import World, coin_change, open_world
 
 EXAMPLES = 150
 PEOPLE = 2
@@ -63,29 +63,31 @@ def line(answer: CoinEntry | type[AppError]) -> Answer:
     return answer.number, answer.key, answer.before_cents, answer.change_cents, answer.after_cents
 
 
-async def play(purses: Purses, changes: list[tuple[int, str, int]]) -> None:
+async def play(world: World, changes: list[tuple[int, str, int]]) -> None:
     """Makes the same changes here and in the model."""
     people: list[tuple[AccountId, Purse]] = [
-        (await purses.account(), Purse()) for _ in range(PEOPLE)
+        (await world.bare_account(), Purse()) for _ in range(PEOPLE)
     ]
     for who, key, cents in changes:
         account, purse = people[who]
-        assert line(await purses.answer(wish(account, cents, key))) == purse.change(key, cents)
+        assert line(await world.coin_answer(coin_change(account, cents, key))) == purse.change(
+            key, cents
+        )
     for account, purse in people:
-        assert await purses.balance(account) == purse.balance
-        page = await purses.coins.list_page(account, size=100, page=1)
+        assert await world.balance(account) == purse.balance
+        page = await world.coins.list_page(account, size=100, page=1)
         assert [line(entry) for entry in page.entries] == purse.lines[::-1]
         assert page.total == len(purse.lines)
-        assert await purses.coins.list_faults(account) == []
+        assert await world.coins.list_faults(account) == []
 
 
 def test_the_journal_is_the_model(tmp_path: Path) -> None:
     """Answers, balances and pages are the model's, and the invariants hold (security J3)."""
-    with open_purses(tmp_path / "hupan.db") as purses:
+    with open_world(tmp_path / "hupan.db") as world:
 
         @settings(max_examples=EXAMPLES, deadline=None)
         @given(CHANGES)
         def any_sequence(changes: list[tuple[int, str, int]]) -> None:
-            asyncio.run(play(purses, changes))
+            asyncio.run(play(world, changes))
 
         any_sequence()

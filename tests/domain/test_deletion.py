@@ -21,286 +21,236 @@ from hupan.model import NO_ACCOUNT, AccountId, CoinType, Limit
 from hupan.store.database import Transaction, Value
 from hupan.store.deletion import ERASED_TABLES
 from hupan.store.rate_counters import try_increment
-from tests.support.lives import ERASED_AFTER_DAYS, Lives, mail, open_lives, sms
+from tests.support.world import ERASED_AFTER_DAYS, World, email_address, open_world, phone_address
 
-PHONE, EMAIL = "13900000001", "Who@Example.com"
+PHONE, EMAIL = "13900000001", "Who@example.com"
 CANCELLED = "notice-account-cancelled"
 HERE = Device("here", "android")
 LONG_AFTER = 2**40
 
 
-async def sign_in(home: Lives, phone: str, kind: CodePurpose, owner: AccountId) -> str:
+async def sign_in(world: World, phone: str, kind: CodePurpose, owner: AccountId) -> str:
     """Signs in with a code that is right."""
-    code = await home.issue(sms(phone), kind, owner)
-    return await home.code_logins.sign_in(phone, code, HERE)
+    code = await world.issue(phone_address(phone), kind, owner)
+    return await world.code_logins.sign_in(phone, code, HERE)
 
 
 @pytest.mark.parametrize("by", ["phone", "email"])
-def test_an_own_code_of_either_channel_cancels(tmp_path: Path, by: str) -> None:
+async def test_an_own_code_of_either_channel_cancels(tmp_path: Path, by: str) -> None:
     """All sessions end in the change that cancels, and both channels are told."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account(phone=PHONE, email=EMAIL)
-        tokens = [await home.open(account) for _ in range(3)]
-        session = (await home.caller(tokens[0])).session
-        code = await home.issue(sms(PHONE) if by == "phone" else mail(EMAIL), "own", account)
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id(phone=PHONE, email=EMAIL)
+        tokens = [await world.sign_in(account) for _ in range(3)]
+        session = (await world.caller(tokens[0])).session
+        code = await world.issue(
+            phone_address(PHONE) if by == "phone" else email_address(EMAIL), "own", account
+        )
         given = (PHONE, "") if by == "phone" else ("", EMAIL.upper())
-        await home.account_deletion.cancel(session, *given, code)
-        assert [await home.lives(token) for token in tokens] == [False] * 3
-        assert all([await home.sessions.was_logged_out(token) for token in tokens])
-        assert not await home.exists(account)
-        assert await home.told(CANCELLED) == [PHONE, EMAIL]
+        await world.account_deletion.cancel(session, *given, code)
+        assert [await world.is_signed_in(token) for token in tokens] == [False] * 3
+        assert all([await world.sessions.was_logged_out(token) for token in tokens])
+        assert not await world.exists(account)
+        assert await world.recipients(CANCELLED) == [PHONE, EMAIL]
         with pytest.raises(NotSignedIn):
-            await home.account_deletion.cancel(session, *given, code)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+            await world.account_deletion.cancel(session, *given, code)
 
 
 @pytest.mark.parametrize("whose", ["mine", "somebody's", "nobody's"])
 @pytest.mark.parametrize("kind", ["own", "new", "reset", "decoy"])
-def test_only_an_own_code_of_ones_own_target_cancels(
+async def test_only_an_own_code_of_ones_own_target_cancels(
     tmp_path: Path, whose: str, kind: CodePurpose
 ) -> None:
     """Every other class, and every other target, is refused alike and cancels nobody (D1, C8)."""
-
-    async def scenario(home: Lives) -> None:
-        mine = await home.account(phone=PHONE)
-        other = await home.account(phone="13900000002")
-        session = (await home.caller(await home.open(mine))).session
+    async with open_world(tmp_path / "db") as world:
+        mine = await world.account_id(phone=PHONE)
+        other = await world.account_id(phone="13900000002")
+        session = (await world.caller(await world.sign_in(mine))).session
         phone = {"mine": PHONE, "somebody's": "13900000002", "nobody's": "13900000003"}[whose]
         owner = {"mine": mine, "somebody's": other, "nobody's": NO_ACCOUNT}[whose]
-        code = await home.issue(sms(phone), kind, owner)
+        code = await world.issue(phone_address(phone), kind, owner)
         if (whose, kind) == ("mine", "own"):
-            await home.account_deletion.cancel(session, phone, "", code)
+            await world.account_deletion.cancel(session, phone, "", code)
         else:
             with pytest.raises(WrongCode):
-                await home.account_deletion.cancel(session, phone, "", code)
-        assert await home.exists(mine) is ((whose, kind) != ("mine", "own"))
-        assert await home.exists(other)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+                await world.account_deletion.cancel(session, phone, "", code)
+        assert await world.exists(mine) is ((whose, kind) != ("mine", "own"))
+        assert await world.exists(other)
 
 
-def test_a_code_of_a_former_owner_cancels_nothing(tmp_path: Path) -> None:
+async def test_a_code_of_a_former_owner_cancels_nothing(tmp_path: Path) -> None:
     """A code that was made for another account is refused, whoever has the number now (D1)."""
-
-    async def scenario(home: Lives) -> None:
-        mine = await home.account(phone=PHONE)
-        session = (await home.caller(await home.open(mine))).session
-        code = await home.issue(sms(PHONE), "own", AccountId(mine + 1))
+    async with open_world(tmp_path / "db") as world:
+        mine = await world.account_id(phone=PHONE)
+        session = (await world.caller(await world.sign_in(mine))).session
+        code = await world.issue(phone_address(PHONE), "own", AccountId(mine + 1))
         with pytest.raises(WrongCode):
-            await home.account_deletion.cancel(session, PHONE, "", code)
-        assert await home.exists(mine)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+            await world.account_deletion.cancel(session, PHONE, "", code)
+        assert await world.exists(mine)
 
 
-def test_wrong_guesses_use_the_code_up(tmp_path: Path) -> None:
+async def test_wrong_guesses_use_the_code_up(tmp_path: Path) -> None:
     """After five wrong guesses the right code is refused (security C3, C4)."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account(phone=PHONE)
-        session = (await home.caller(await home.open(account))).session
-        code = await home.issue(sms(PHONE), "own", account)
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id(phone=PHONE)
+        session = (await world.caller(await world.sign_in(account))).session
+        code = await world.issue(phone_address(PHONE), "own", account)
         for guess in [f"{(int(code) + 1) % 10**6:06}"] * 5 + [code]:
             with pytest.raises(WrongCode):
-                await home.account_deletion.cancel(session, PHONE, "", guess)
-        assert await home.exists(account)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+                await world.account_deletion.cancel(session, PHONE, "", guess)
+        assert await world.exists(account)
 
 
-def test_guesses_at_anothers_target_touch_nothing(tmp_path: Path) -> None:
+async def test_guesses_at_anothers_target_touch_nothing(tmp_path: Path) -> None:
     """Who names another's number neither guesses at its code nor uses its tries up."""
-
-    async def scenario(home: Lives) -> None:
-        await home.account(phone=PHONE)
-        other = await home.account(phone="13900000002")
-        mine = (await home.caller(await home.open(await home.account()))).session
-        code = await home.issue(sms("13900000002"), "own", other)
+    async with open_world(tmp_path / "db") as world:
+        await world.account_id(phone=PHONE)
+        other = await world.account_id(phone="13900000002")
+        mine = (await world.caller(await world.sign_in(await world.account_id()))).session
+        code = await world.issue(phone_address("13900000002"), "own", other)
         for _ in range(6):
             with pytest.raises(WrongCode):
-                await home.account_deletion.cancel(mine, "13900000002", "", code)
-        assert await home.code_logins.sign_in("13900000002", code, HERE)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+                await world.account_deletion.cancel(mine, "13900000002", "", code)
+        assert await world.code_logins.sign_in("13900000002", code, HERE)
 
 
 @pytest.mark.parametrize(
     ("phone", "email", "field"),
     [("", "", "phone"), (PHONE, EMAIL, "email"), ("12", "", "phone"), ("", "x", "email")],
 )
-def test_one_target_must_be_named(tmp_path: Path, phone: str, email: str, field: str) -> None:
+async def test_one_target_must_be_named(tmp_path: Path, phone: str, email: str, field: str) -> None:
     """Neither, both and what is no target are refused by name (wire.md 2, 1100)."""
-
-    async def scenario(home: Lives) -> None:
-        session = (await home.caller(await home.open(await home.account(phone=PHONE)))).session
+    async with open_world(tmp_path / "db") as world:
+        session = (
+            await world.caller(await world.sign_in(await world.account_id(phone=PHONE)))
+        ).session
         with pytest.raises(InvalidField) as refusal:
-            await home.account_deletion.cancel(session, phone, email, "000000")
+            await world.account_deletion.cancel(session, phone, email, "000000")
         assert refusal.value.field == field
 
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
 
-
-def test_live_codes_die_with_the_account(tmp_path: Path) -> None:
+async def test_live_codes_die_with_the_account(tmp_path: Path) -> None:
     """A code of the other channel, sent before the end, is no code any more."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account(phone=PHONE, email=EMAIL)
-        await home.issue(mail(EMAIL), "own", account)
-        await home.cancel(account, PHONE)
-        assert await home.rows("SELECT 1 FROM codes") == []
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id(phone=PHONE, email=EMAIL)
+        await world.issue(email_address(EMAIL), "own", account)
+        await world.cancel(account, PHONE)
+        assert await world.rows("SELECT 1 FROM codes") == []
 
 
-def test_a_sign_in_meanwhile_is_told_why_once_the_code_was_right(tmp_path: Path) -> None:
+async def test_a_sign_in_meanwhile_is_told_why_once_the_code_was_right(tmp_path: Path) -> None:
     """Until the erasure the number makes no new account; a wrong code learns nothing (E3)."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account(phone=PHONE)
-        await home.cancel(account, PHONE)
-        home.pass_days(ERASED_AFTER_DAYS - 1)
-        assert await home.account_deletion.erase_due() == 0
-        code = await home.issue(sms(PHONE), "own", account)
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id(phone=PHONE)
+        await world.cancel(account, PHONE)
+        world.pass_days(ERASED_AFTER_DAYS - 1)
+        assert await world.account_deletion.erase_due() == 0
+        code = await world.issue(phone_address(PHONE), "own", account)
         with pytest.raises(WrongCode):
-            await home.code_logins.sign_in(PHONE, f"{(int(code) + 1) % 10**6:06}", HERE)
+            await world.code_logins.sign_in(PHONE, f"{(int(code) + 1) % 10**6:06}", HERE)
         with pytest.raises(AccountCancelled):
-            await home.code_logins.sign_in(PHONE, code, HERE)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+            await world.code_logins.sign_in(PHONE, code, HERE)
 
 
-def test_after_the_erasure_the_number_starts_from_nothing(tmp_path: Path) -> None:
+async def test_after_the_erasure_the_number_starts_from_nothing(tmp_path: Path) -> None:
     """A new account with an id of its own; an own code of the old one opens nothing (A4)."""
-
-    async def scenario(home: Lives) -> None:
-        old = await home.account(phone=PHONE, email=EMAIL)
-        await home.cancel(old, PHONE)
-        home.pass_days(ERASED_AFTER_DAYS)
-        await home.issue(sms(PHONE), "own", old)
-        assert await home.account_deletion.erase_due() == 1
-        assert await home.rows("SELECT 1 FROM codes") == []
-        new = (await home.caller(await sign_in(home, PHONE, "new", NO_ACCOUNT))).account
+    async with open_world(tmp_path / "db") as world:
+        old = await world.account_id(phone=PHONE, email=EMAIL)
+        await world.cancel(old, PHONE)
+        world.pass_days(ERASED_AFTER_DAYS)
+        await world.issue(phone_address(PHONE), "own", old)
+        assert await world.account_deletion.erase_due() == 1
+        assert await world.rows("SELECT 1 FROM codes") == []
+        new = (await world.caller(await sign_in(world, PHONE, "new", NO_ACCOUNT))).account
         assert new.id > old
         assert (new.phone, new.email, new.online_days) == (PHONE, "", 0)
-        assert await home.account(email=EMAIL) > new.id
-        assert not await home.exists(old)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+        assert await world.account_id(email=EMAIL) > new.id
+        assert not await world.exists(old)
 
 
-def test_the_highest_id_is_not_handed_out_again(tmp_path: Path) -> None:
+async def test_the_highest_id_is_not_handed_out_again(tmp_path: Path) -> None:
     """Ids ascend also past the newest account of all, when that one was erased (A4)."""
-
-    async def scenario(home: Lives) -> None:
-        old = await home.account(phone=PHONE)
-        await home.cancel(old, PHONE)
-        home.pass_days(ERASED_AFTER_DAYS)
-        await home.account_deletion.erase_due()
-        assert await home.account(phone=PHONE) == old + 1
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+    async with open_world(tmp_path / "db") as world:
+        old = await world.account_id(phone=PHONE)
+        await world.cancel(old, PHONE)
+        world.pass_days(ERASED_AFTER_DAYS)
+        await world.account_deletion.erase_due()
+        assert await world.account_id(phone=PHONE) == old + 1
 
 
-def test_guesses_of_the_past_are_forgotten(tmp_path: Path) -> None:
+async def test_guesses_of_the_past_are_forgotten(tmp_path: Path) -> None:
     """Counts that name the number go with the account, and those of other numbers stay."""
 
-    async def scenario(home: Lives) -> None:
-        others = ["13900000000", "13900000002"]
-        account = await home.account(phone=PHONE)
-        token = await home.open(account, "known")
-        await home.cancel(account, PHONE)
-        home.pass_days(ERASED_AFTER_DAYS)
-        for phone in [PHONE, *others]:
-            with pytest.raises(WrongCode):
-                await home.code_logins.sign_in(phone, "000000", Device("known", ""))
-        with pytest.raises(WrongCode):
-            await home.code_logins.sign_in(PHONE, "000000", HERE)
-        named = hashlib.sha256(b"known").hexdigest()
-        left = {f"sms:{phone}:" for phone in others}
-        assert await subjects(home) > left | {f"sms:{PHONE}:", f"sms:{PHONE}:{named}"}
-        await home.account_deletion.erase_due()
-        assert await subjects(home) == left
-        assert not await home.lives(token)
-
-    async def subjects(home: Lives) -> set[str]:
-        rows = await home.rows("SELECT subject, name FROM tallies")
+    async def subjects(world: World) -> set[str]:
+        rows = await world.rows("SELECT subject, name FROM tallies")
         return {subject + name.partition("#")[2] for subject, name in rows}
 
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+    async with open_world(tmp_path / "db") as world:
+        others = ["13900000000", "13900000002"]
+        account = await world.account_id(phone=PHONE)
+        token = await world.sign_in(account, "known")
+        await world.cancel(account, PHONE)
+        world.pass_days(ERASED_AFTER_DAYS)
+        for phone in [PHONE, *others]:
+            with pytest.raises(WrongCode):
+                await world.code_logins.sign_in(phone, "000000", Device("known", ""))
+        with pytest.raises(WrongCode):
+            await world.code_logins.sign_in(PHONE, "000000", HERE)
+        named = hashlib.sha256(b"known").hexdigest()
+        left = {f"sms:{phone}:" for phone in others}
+        assert await subjects(world) > left | {f"sms:{PHONE}:", f"sms:{PHONE}:{named}"}
+        await world.account_deletion.erase_due()
+        assert await subjects(world) == left
+        assert not await world.is_signed_in(token)
 
 
-def test_wrong_passwords_of_the_past_are_forgotten(tmp_path: Path) -> None:
+async def test_wrong_passwords_of_the_past_are_forgotten(tmp_path: Path) -> None:
     """Who registers the address next is not locked out by guesses at the last owner's password."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account(email=EMAIL)
-        mine, others = f"password:{EMAIL.lower()}:", "password:who@example.co:"
-        for subject in (mine, f"{mine}ab", others, f"send:email:{EMAIL.lower()}:"):
-            await home.engine.run_transaction(partial(count, subject))
-        await home.account_deletion.cancel_by_operator(account)
-        home.pass_days(ERASED_AFTER_DAYS)
-        await home.account_deletion.erase_due()
-        left = {row[0] for row in await home.rows("SELECT subject FROM tallies")}
-        assert left == {others, f"send:email:{EMAIL.lower()}:"}
 
     async def count(subject: str, tx: Transaction) -> None:
         await try_increment(tx, subject, Limit("any", 20, LONG_AFTER), 0)
 
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id(email=EMAIL)
+        mine, others = f"password:{EMAIL.lower()}:", "password:who@example.co:"
+        for subject in (mine, f"{mine}ab", others, f"send:email:{EMAIL.lower()}:"):
+            await world.engine.run_transaction(partial(count, subject))
+        await world.account_deletion.cancel_by_operator(account)
+        world.pass_days(ERASED_AFTER_DAYS)
+        await world.account_deletion.erase_due()
+        left = {row[0] for row in await world.rows("SELECT subject FROM tallies")}
+        assert left == {others, f"send:email:{EMAIL.lower()}:"}
 
 
-def test_many_erasures_and_two_who_erase(tmp_path: Path) -> None:
+async def test_many_erasures_and_two_who_erase(tmp_path: Path) -> None:
     """More accounts than one round takes are all erased, also by two processes at once."""
-
-    async def scenario(home: Lives) -> None:
+    async with open_world(tmp_path / "db") as world:
         accounts = [
-            await home.account(email=f"{n}@example.com") for n in range(ERASE_BATCH_SIZE + 5)
+            await world.account_id(email=f"{n}@example.com") for n in range(ERASE_BATCH_SIZE + 5)
         ]
         for account in accounts:
-            await home.account_deletion.cancel_by_operator(account)
-        home.pass_days(ERASED_AFTER_DAYS)
+            await world.account_deletion.cancel_by_operator(account)
+        world.pass_days(ERASED_AFTER_DAYS)
         found = await asyncio.gather(
-            home.account_deletion.erase_due(), home.account_deletion.erase_due()
+            world.account_deletion.erase_due(), world.account_deletion.erase_due()
         )
         assert all(0 < some <= ERASE_BATCH_SIZE for some in found)
-        while await home.account_deletion.erase_due():
+        while await world.account_deletion.erase_due():
             pass
-        assert await home.rows("SELECT 1 FROM accounts") == []
-        assert await home.rows("SELECT 1 FROM identities") == []
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+        assert await world.rows("SELECT 1 FROM accounts") == []
+        assert await world.rows("SELECT 1 FROM identities") == []
 
 
-def test_an_operator_ends_an_account_without_a_code(tmp_path: Path) -> None:
+async def test_an_operator_ends_an_account_without_a_code(tmp_path: Path) -> None:
     """Its owner is told as always; ending it twice, or one that never was, is refused."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account(email=EMAIL)
-        token = await home.open(account)
-        await home.account_deletion.cancel_by_operator(account)
-        assert not await home.lives(token)
-        assert await home.told(CANCELLED) == [EMAIL]
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id(email=EMAIL)
+        token = await world.sign_in(account)
+        await world.account_deletion.cancel_by_operator(account)
+        assert not await world.is_signed_in(token)
+        assert await world.recipients(CANCELLED) == [EMAIL]
         for unknown in (account, AccountId(account + 1)):
             with pytest.raises(UnknownUser):
-                await home.account_deletion.cancel_by_operator(unknown)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+                await world.account_deletion.cancel_by_operator(unknown)
 
 
 ERASED_PHONE = "13900000001"
@@ -313,79 +263,70 @@ BY_TARGET = {"codes": "found by what was bound, and killed with it"}
 SAMPLES: dict[str, Value] = {"INTEGER": 1, "TEXT": "x", "BLOB": b"x"}
 
 
-async def tables_of_accounts(home: Lives) -> list[str]:
+async def tables_of_accounts(world: World) -> list[str]:
     """Every table with a column `account_id`."""
-    names = [row[0] for row in await home.rows(TABLES)]
-    return [name for name in names if "account_id" in dict(await columns(home, name))]
+    names = [row[0] for row in await world.rows(TABLES)]
+    return [name for name in names if "account_id" in dict(await columns(world, name))]
 
 
-async def columns(home: Lives, table: str) -> list[tuple[str, str]]:
+async def columns(world: World, table: str) -> list[tuple[str, str]]:
     """Names and types of a table's columns."""
-    return [(row[0], row[1]) for row in await home.rows(COLUMNS, table)]
+    return [(row[0], row[1]) for row in await world.rows(COLUMNS, table)]
 
 
-async def tables_with(home: Lives, account: AccountId) -> set[str]:
+async def tables_with(world: World, account: AccountId) -> set[str]:
     """The tables in which an account has a row."""
     found = set()
-    for table in await tables_of_accounts(home):
+    for table in await tables_of_accounts(world):
         sql = f"SELECT 1 FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own schema
-        if await home.rows(sql, account):
+        if await world.rows(sql, account):
             found.add(table)
     return found
 
 
-async def put_samples(home: Lives, table: str, account: AccountId) -> None:
+async def put_samples(world: World, table: str, account: AccountId) -> None:
     """Writes a row of an account into a table, whatever its columns are."""
-    names_and_types = await columns(home, table)
+    names_and_types = await columns(world, table)
     names = ", ".join(name for name, _ in names_and_types)
     places = ", ".join(f"?{n}" for n in range(1, len(names_and_types) + 1))
     values = [account if name == "account_id" else SAMPLES[kind] for name, kind in names_and_types]
     sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - likewise
-    await home.engine.run_transaction(lambda tx: tx.execute(sql, *values))
+    await world.engine.run_transaction(lambda tx: tx.execute(sql, *values))
 
 
 @pytest.mark.one_engine
-def test_every_table_of_accounts_is_known_to_the_erasure(tmp_path: Path) -> None:
+async def test_every_table_of_accounts_is_known_to_the_erasure(tmp_path: Path) -> None:
     """A table with an `account_id` is erased, or kept for a reason that is written down."""
-
-    async def scenario(home: Lives) -> None:
-        tables = await tables_of_accounts(home)
+    async with open_world(tmp_path / "db") as world:
+        tables = await tables_of_accounts(world)
         assert set(tables) == {*ERASED_TABLES, *KEPT, *BY_TARGET}
 
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
-
 
 @pytest.mark.one_engine
-def test_every_row_is_erased(tmp_path: Path) -> None:
+async def test_every_row_is_erased(tmp_path: Path) -> None:
     """A row in each table goes with its account; the same rows of another account stay."""
-
-    async def scenario(home: Lives) -> None:
-        mine, other = await home.account(phone=ERASED_PHONE), await home.account()
-        await home.account_deletion.cancel_by_operator(mine)
-        home.pass_days(ERASED_AFTER_DAYS)
-        await home.issue(sms(ERASED_PHONE), "own", mine)
+    async with open_world(tmp_path / "db") as world:
+        mine, other = await world.account_id(phone=ERASED_PHONE), await world.account_id()
+        await world.account_deletion.cancel_by_operator(mine)
+        world.pass_days(ERASED_AFTER_DAYS)
+        await world.issue(phone_address(ERASED_PHONE), "own", mine)
         for table in set(ERASED_TABLES) - {"identities"}:
-            await put_samples(home, table, mine)
+            await put_samples(world, table, mine)
         kept = set(ERASED_TABLES) - {"identities", "sessions"}
         for table in kept:
-            await put_samples(home, table, other)
-        assert await home.account_deletion.erase_due() == 1
-        assert await tables_with(home, mine) == set()
-        assert await tables_with(home, other) == kept | {"identities"}
-        assert await home.rows("SELECT id FROM accounts") == [(other,)]
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+            await put_samples(world, table, other)
+        assert await world.account_deletion.erase_due() == 1
+        assert await tables_with(world, mine) == set()
+        assert await tables_with(world, other) == kept | {"identities"}
+        assert await world.rows("SELECT id FROM accounts") == [(other,)]
 
 
 @pytest.mark.one_engine
-def test_the_journal_of_coins_stays_and_names_nobody(tmp_path: Path) -> None:
+async def test_the_journal_of_coins_stays_and_names_nobody(tmp_path: Path) -> None:
     """Entries outlive their account, each still with both of its sides (security J3)."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account(phone=ERASED_PHONE)
-        coins = Coins(home.engine, home.clock)
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id(phone=ERASED_PHONE)
+        coins = Coins(world.engine, world.clock)
         for key, cents in (("a", 500), ("b", -200)):
             await coins.change(
                 CoinChange(
@@ -396,31 +337,24 @@ def test_the_journal_of_coins_stays_and_names_nobody(tmp_path: Path) -> None:
                     key=key,
                 )
             )
-        await home.cancel(account, ERASED_PHONE)
-        home.pass_days(ERASED_AFTER_DAYS)
-        await home.account_deletion.erase_due()
-        entries = await home.rows(
+        await world.cancel(account, ERASED_PHONE)
+        world.pass_days(ERASED_AFTER_DAYS)
+        await world.account_deletion.erase_due()
+        entries = await world.rows(
             "SELECT number, change_cents, change_cents + counter_cents FROM coin_entries"
         )
         assert entries == [(1, 500, 0), (2, -200, 0)]
 
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
-
 
 @pytest.mark.one_engine
-def test_an_account_that_lives_is_never_erased(tmp_path: Path) -> None:
+async def test_an_account_that_lives_is_never_erased(tmp_path: Path) -> None:
     """The erasure asks for the end itself, inside its own change."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account(phone=ERASED_PHONE)
-        home.pass_days(10 * 365)
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id(phone=ERASED_PHONE)
+        world.pass_days(10 * 365)
 
         async def change(tx: Transaction) -> None:
-            await home.account_deletion._erase(account, tx)  # noqa: SLF001 - no door leads here for it
+            await world.account_deletion._erase(account, tx)  # noqa: SLF001 - no door leads here for it
 
-        await home.engine.run_transaction(change)
-        assert await home.exists(account)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+        await world.engine.run_transaction(change)
+        assert await world.exists(account)

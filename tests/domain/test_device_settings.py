@@ -1,6 +1,5 @@
 """Settings of single devices in a store (wire.md 4)."""
 
-import asyncio
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
@@ -14,14 +13,14 @@ from hupan.domain import devices as device_settings
 from hupan.domain.devices import DeviceSettings, parse_modules
 from hupan.errors import InvalidField
 from hupan.model import IgnoredModules, NotificationSetting
-from tests.support.world import NOW, Standing, open_standing
+from tests.support.world import NOW, World, open_world
 
 
 @pytest.fixture
-def standing(tmp_path: Path) -> Iterator[Standing]:
+def world(tmp_path: Path) -> Iterator[World]:
     """A store of its own."""
-    with open_standing(tmp_path / "hupan.db") as standing:
-        yield standing
+    with open_world(tmp_path / "hupan.db") as world:
+        yield world
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
@@ -47,66 +46,53 @@ def test_nothing_else_is_taken(text: str) -> None:
     assert parse_modules(kept, "ignore") == kept
 
 
-def test_a_row_is_changed_in_its_place(standing: Standing) -> None:
+async def test_a_row_is_changed_in_its_place(world: World) -> None:
     """Number and time of making stay; the rest is replaced."""
-
-    async def story() -> None:
-        settings = DeviceSettings(standing.engine, standing.clock)
-        account = (await standing.account()).id
-        await settings.set_notification(account, "a", "r1", is_open=1, type_=2)
-        await settings.set_notification(account, "b", "r2", is_open=0, type_=1)
-        await settings.set_ignored_modules(account, "b", "30,10")
-        standing.clock.time += 60
-        await settings.set_notification(account, "a", "r3", is_open=0, type_=3)
-        await settings.set_ignored_modules(account, "b", "")
-        changed = NotificationSetting(1, "a", "r3", 0, 3, NOW, NOW + 60)
-        assert await settings.get_notification(account, "a", "other") == changed
-        untouched = NotificationSetting(2, "b", "r2", 0, 1, NOW, NOW)
-        assert await settings.get_notification(account, "b", "r2") == untouched
-        assert await settings.get_ignored_modules(account, "b") == IgnoredModules(
-            1, "b", "", NOW + 60
-        )
-
-    asyncio.run(story())
+    settings = DeviceSettings(world.engine, world.clock)
+    account = (await world.account()).id
+    await settings.set_notification(account, "a", "r1", is_open=1, type_=2)
+    await settings.set_notification(account, "b", "r2", is_open=0, type_=1)
+    await settings.set_ignored_modules(account, "b", "30,10")
+    world.clock.time += 60
+    await settings.set_notification(account, "a", "r3", is_open=0, type_=3)
+    await settings.set_ignored_modules(account, "b", "")
+    changed = NotificationSetting(1, "a", "r3", 0, 3, NOW, NOW + 60)
+    assert await settings.get_notification(account, "a", "other") == changed
+    untouched = NotificationSetting(2, "b", "r2", 0, 1, NOW, NOW)
+    assert await settings.get_notification(account, "b", "r2") == untouched
+    assert await settings.get_ignored_modules(account, "b") == IgnoredModules(1, "b", "", NOW + 60)
 
 
-def test_accounts_do_not_see_each_other(standing: Standing) -> None:
+async def test_accounts_do_not_see_each_other(world: World) -> None:
     """The same device id of another account is another device (wire.md 5)."""
-
-    async def story() -> None:
-        settings = DeviceSettings(standing.engine, standing.clock)
-        one, two = (await standing.account()).id, (await standing.account()).id
-        await settings.set_ignored_modules(one, "a", "10")
-        await settings.set_notification(one, "a", "r", is_open=0, type_=2)
-        assert await settings.get_ignored_modules(two, "a") == IgnoredModules(0, "a", "", 0)
-        fresh = NotificationSetting(0, "a", "mine", 1, 0, 0, 0)
-        assert await settings.get_notification(two, "a", "mine") == fresh
-
-    asyncio.run(story())
+    settings = DeviceSettings(world.engine, world.clock)
+    one, two = (await world.account()).id, (await world.account()).id
+    await settings.set_ignored_modules(one, "a", "10")
+    await settings.set_notification(one, "a", "r", is_open=0, type_=2)
+    assert await settings.get_ignored_modules(two, "a") == IgnoredModules(0, "a", "", 0)
+    fresh = NotificationSetting(0, "a", "mine", 1, 0, 0, 0)
+    assert await settings.get_notification(two, "a", "mine") == fresh
 
 
-def test_an_account_keeps_so_many_devices(
-    standing: Standing, monkeypatch: pytest.MonkeyPatch
+async def test_an_account_keeps_so_many_devices(
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One more pushes out the one set longest ago and takes over its number."""
     monkeypatch.setattr(device_settings, "MAX_DEVICES_WITH_SETTINGS", 3)
 
-    async def story() -> None:
-        settings = DeviceSettings(standing.engine, standing.clock)
-        account, other = (await standing.account()).id, (await standing.account()).id
-        await settings.set_ignored_modules(other, "a", "10")
-        for device in ("a", "b", "c", "a", "d"):
-            standing.clock.time += 1
-            await settings.set_ignored_modules(account, device, "10")
-            await settings.set_notification(account, device, "r", is_open=0, type_=0)
-        ignored = [await settings.get_ignored_modules(account, device) for device in "abcd"]
-        assert [row.number for row in ignored] == [1, 0, 3, 2]
-        notified = [await settings.get_notification(account, device, "r") for device in "abcd"]
-        assert [row.number for row in notified] == [1, 0, 3, 2]
-        assert notified[3].created_at == NOW + 5
-        assert (await settings.get_ignored_modules(other, "a")).number == 1
-
-    asyncio.run(story())
+    settings = DeviceSettings(world.engine, world.clock)
+    account, other = (await world.account()).id, (await world.account()).id
+    await settings.set_ignored_modules(other, "a", "10")
+    for device in ("a", "b", "c", "a", "d"):
+        world.clock.time += 1
+        await settings.set_ignored_modules(account, device, "10")
+        await settings.set_notification(account, device, "r", is_open=0, type_=0)
+    ignored = [await settings.get_ignored_modules(account, device) for device in "abcd"]
+    assert [row.number for row in ignored] == [1, 0, 3, 2]
+    notified = [await settings.get_notification(account, device, "r") for device in "abcd"]
+    assert [row.number for row in notified] == [1, 0, 3, 2]
+    assert notified[3].created_at == NOW + 5
+    assert (await settings.get_ignored_modules(other, "a")).number == 1
 
 
 def test_numbers_fit_into_ids() -> None:

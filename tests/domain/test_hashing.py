@@ -104,14 +104,14 @@ def test_no_memory_is_told_and_is_no_wrong_password(process: HashProcess) -> Non
     assert process.verify(stored, RIGHT)
 
 
-def test_a_process_that_was_killed_is_replaced() -> None:
+async def test_a_process_that_was_killed_is_replaced() -> None:
     """The question is asked again of a new one, and no sign-in fails."""
     pool = PasswordHasher(CHEAP, threads=1)
     try:
-        stored = asyncio.run(pool.hash(RIGHT))
+        stored = await pool.hash(RIGHT)
         (first,) = pool.idle_pids
         os.kill(first, signal.SIGKILL)
-        assert asyncio.run(pool.verify(stored, RIGHT))
+        assert await pool.verify(stored, RIGHT)
         (second,) = pool.idle_pids
         assert second != first
         assert not lives(first)
@@ -119,7 +119,7 @@ def test_a_process_that_was_killed_is_replaced() -> None:
         pool.close()
 
 
-def test_what_kills_each_process_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_kills_each_process_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the second there is no third, and "wrong password" is not what is said."""
     begun: list[int] = []
 
@@ -132,31 +132,31 @@ def test_what_kills_each_process_is_a_failure(monkeypatch: pytest.MonkeyPatch) -
     pool = PasswordHasher(CHEAP, threads=1)
     try:
         with pytest.raises(ConnectionError):
-            asyncio.run(pool.verify("", RIGHT))
+            await pool.verify("", RIGHT)
         assert len(begun) == 2
         assert not any(map(lives, begun))
     finally:
         pool.close()
 
 
-def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds up one question for so long, the next has a process of its own."""
     monkeypatch.setattr(hash_process, "MAX_ANSWER_SECONDS", 0.5)
     pool = PasswordHasher(CHEAP, threads=1)
     try:
-        stored = asyncio.run(pool.hash(RIGHT))
+        stored = await pool.hash(RIGHT)
         (hanging,) = pool.idle_pids
         os.kill(hanging, signal.SIGSTOP)
         with pytest.raises(TimeoutError):
-            asyncio.run(pool.verify(stored, RIGHT))
+            await pool.verify(stored, RIGHT)
         assert not lives(hanging)
         monkeypatch.undo()
-        assert asyncio.run(pool.verify(stored, RIGHT))
+        assert await pool.verify(stored, RIGHT)
     finally:
         pool.close()
 
 
-def test_closing_ends_what_hangs() -> None:
+async def test_closing_ends_what_hangs() -> None:
     """Whoever asks a process that was ended by `close` hears Busy, and no other is begun (R17)."""
     pool = PasswordHasher(CHEAP, threads=1)
 
@@ -171,15 +171,15 @@ def test_closing_ends_what_hangs() -> None:
             await asking
         return pids
 
-    (hanging,) = asyncio.run(ask_and_close())
+    (hanging,) = await ask_and_close()
     assert not lives(hanging)
     assert pool.idle_pids == []
 
 
-def test_it_ends_with_the_pool_and_with_the_server() -> None:
+async def test_it_ends_with_the_pool_and_with_the_server() -> None:
     """Closed, the pool leaves none behind; nor does a server that is killed: its socket closes."""
     pool = PasswordHasher(CHEAP, threads=2)
-    asyncio.run(pool.hash(RIGHT))
+    await pool.hash(RIGHT)
     (pid,) = pool.idle_pids
     pool.close()
     assert not lives(pid)
@@ -210,7 +210,7 @@ async def hold(queue: HashQueue, client: HashClient, order: list[HashClient]) ->
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
-def test_a_single_request_goes_before_a_crowd(crowd: str) -> None:
+async def test_a_single_request_goes_before_a_crowd(crowd: str) -> None:
     """Whoever fills the queue, another's request is let in among the next few (security X3)."""
 
     async def scenario() -> tuple[list[HashClient], list[object]]:
@@ -220,14 +220,14 @@ def test_a_single_request_goes_before_a_crowd(crowd: str) -> None:
         await hold(queue, VICTIM, order)
         return order, await asyncio.gather(*tasks, return_exceptions=True)
 
-    order, outcomes = asyncio.run(scenario())
+    order, outcomes = await scenario()
     assert order.index(VICTIM) <= 2 * AT_ONCE
     refused = [outcome for outcome in outcomes if outcome is not None]
     assert refused
     assert all(isinstance(outcome, Busy) for outcome in refused)
 
 
-def test_at_most_two_of_an_account_and_of_an_address_are_let_in() -> None:
+async def test_at_most_two_of_an_account_and_of_an_address_are_let_in() -> None:
     """However many come, and in whatever order; and the whole is bounded (security X3, P5)."""
     under_way: Counter[str] = Counter()
     highest: Counter[str] = Counter()
@@ -243,54 +243,42 @@ def test_at_most_two_of_an_account_and_of_an_address_are_let_in() -> None:
             for key in (client.target, client.host, ""):
                 under_way[key] -= 1
 
-    async def scenario() -> None:
-        queue, rng = HashQueue(AT_ONCE, WAITING, 60.0), random.Random(7)  # noqa: S311 - no secret
-        for _ in range(50):
-            clients = [
-                HashClient(f"target {rng.randrange(6)}", f"host {rng.randrange(6)}")
-                for _ in range(40)
-            ]
-            await asyncio.gather(*(one(queue, c) for c in clients), return_exceptions=True)
-        assert len(queue) == 0
-
-    asyncio.run(scenario())
+    queue, rng = HashQueue(AT_ONCE, WAITING, 60.0), random.Random(7)  # noqa: S311 - no secret
+    for _ in range(50):
+        clients = [
+            HashClient(f"target {rng.randrange(6)}", f"host {rng.randrange(6)}") for _ in range(40)
+        ]
+        await asyncio.gather(*(one(queue, c) for c in clients), return_exceptions=True)
+    assert len(queue) == 0
     assert highest.pop("") == AT_ONCE
     assert max(highest.values()) == MAX_ADMITTED_PER_KEY
     assert max(queue_lengths) <= AT_ONCE + WAITING
 
 
-def test_a_client_that_goes_away_gives_its_turn_back() -> None:
+async def test_a_client_that_goes_away_gives_its_turn_back() -> None:
     """While it waits, at the moment it is let in, and while it is hashed: none is lost (P5)."""
-
-    async def scenario() -> None:
-        for steps in range(6):
-            queue, order = HashQueue(1, WAITING, 60.0), list[HashClient]()
-            tasks = [
-                asyncio.ensure_future(hold(queue, HashClient(f"of {at}"), order)) for at in range(3)
-            ]
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            assert len(queue) == 0, steps
-            await asyncio.wait_for(hold(queue, VICTIM, order), 10)
-
-    asyncio.run(scenario())
+    for steps in range(6):
+        queue, order = HashQueue(1, WAITING, 60.0), list[HashClient]()
+        tasks = [
+            asyncio.ensure_future(hold(queue, HashClient(f"of {at}"), order)) for at in range(3)
+        ]
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert len(queue) == 0, steps
+        await asyncio.wait_for(hold(queue, VICTIM, order), 10)
 
 
-def test_who_waits_too_long_is_refused() -> None:
+async def test_who_waits_too_long_is_refused() -> None:
     """Busy, and the queue forgets it (security P5)."""
-
-    async def scenario() -> None:
-        queue = HashQueue(1, WAITING, 0.01)
-        async with queue.slot(VICTIM):
-            with pytest.raises(Busy):
-                await hold(queue, VICTIM, [])
-            assert len(queue) == 1
-        assert len(queue) == 0
-
-    asyncio.run(scenario())
+    queue = HashQueue(1, WAITING, 0.01)
+    async with queue.slot(VICTIM):
+        with pytest.raises(Busy):
+            await hold(queue, VICTIM, [])
+        assert len(queue) == 1
+    assert len(queue) == 0
 
 
 REFERENCE_PASSWORD = "the lake at seven"

@@ -24,10 +24,8 @@ from hupan.store.accounts import claim_identity, find_identity_owner
 from hupan.store.database import Database, Transaction
 from hupan.store.deletion import schedule_erasure
 from hupan.store.integrity import check_rows
-from tests.support.lives import CountingEngine
-from tests.support.purses import Purses, wish
 from tests.support.stores import open_engine
-from tests.support.world import NOW, Standing, StandingClock
+from tests.support.world import NOW, CountingEngine, StandingClock, World, coin_change
 
 DAY = 86_400
 LEAD = "INSERT INTO identities (kind, value, account_id) VALUES ('phone', '13900000001', ?1)"
@@ -52,76 +50,64 @@ def parts(engine: Database, clock: StandingClock) -> IntegrityChecker:
 
 async def fill(engine: Database) -> None:
     """An account with a balance."""
-    purses = Purses(engine)
-    account = await purses.account()
-    await purses.coins.change(wish(account, 100, "a"))
+    world = World(engine)
+    account = await world.bare_account()
+    await world.coins.change(coin_change(account, 100, "a"))
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-def test_what_is_wrong_is_found(tmp_path: Path, fault: str) -> None:
+async def test_what_is_wrong_is_found(tmp_path: Path, fault: str) -> None:
     """Each kind of fault is told by its table, and nobody's data with it."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            await fill(engine)
-            soundness = parts(engine, StandingClock())
-            assert await soundness.run() == []
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        await fill(engine)
+        soundness = parts(engine, StandingClock())
+        assert await soundness.run() == []
+        await soundness.check()
+        sql = BREAKS[fault]
+        hash_, short = b"h" * 32, b"h"
+        values = [one for name, one in (("{hash}", hash_), ("{short}", short)) if name in sql]
+        sql = sql.replace("{hash}", "?1").replace("{short}", "?1")
+        await engine.run_transaction(lambda tx: tx.execute(sql, *values))
+        found = await soundness.run()
+        assert any(text.startswith(fault) for text in found), found
+        assert not any("1390" in text or "secret" in text for text in found)
+        with pytest.raises(StoreUnavailable):
             await soundness.check()
-            sql = BREAKS[fault]
-            hash_, short = b"h" * 32, b"h"
-            values = [one for name, one in (("{hash}", hash_), ("{short}", short)) if name in sql]
-            sql = sql.replace("{hash}", "?1").replace("{short}", "?1")
-            await engine.run_transaction(lambda tx: tx.execute(sql, *values))
-            found = await soundness.run()
-            assert any(text.startswith(fault) for text in found), found
-            assert not any("1390" in text or "secret" in text for text in found)
-            with pytest.raises(StoreUnavailable):
-                await soundness.check()
-
-    asyncio.run(scenario())
 
 
-def test_every_process_knows_and_it_ends(tmp_path: Path) -> None:
+async def test_every_process_knows_and_it_ends(tmp_path: Path) -> None:
     """What one process found all of them tell, until a look finds nothing any more."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            await fill(engine)
-            first, second = (parts(engine, StandingClock()) for _ in range(2))
-            await engine.run_transaction(lambda tx: tx.execute(BREAKS["coin_entries: the balance"]))
-            await first.run()
-            for one in (first, second):
-                with pytest.raises(StoreUnavailable):
-                    await one.check()
-            undo = BREAKS["coin_entries: the balance"].replace("+", "-")
-            await engine.run_transaction(lambda tx: tx.execute(undo))
-            await first.run()
-            for one in (first, second):
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        await fill(engine)
+        first, second = (parts(engine, StandingClock()) for _ in range(2))
+        await engine.run_transaction(lambda tx: tx.execute(BREAKS["coin_entries: the balance"]))
+        await first.run()
+        for one in (first, second):
+            with pytest.raises(StoreUnavailable):
                 await one.check()
+        undo = BREAKS["coin_entries: the balance"].replace("+", "-")
+        await engine.run_transaction(lambda tx: tx.execute(undo))
+        await first.run()
+        for one in (first, second):
+            await one.check()
 
-    asyncio.run(scenario())
 
-
-def test_one_process_looks_once_a_day(tmp_path: Path) -> None:
+async def test_one_process_looks_once_a_day(tmp_path: Path) -> None:
     """Of several processes one looks, and none again before a day has passed."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            clock = StandingClock()
-            first, second = parts(engine, clock), parts(engine, clock)
-            assert [await one.run_when_due() for one in (first, second, first)] == [
-                True,
-                False,
-                False,
-            ]
-            clock.time += DAY - 1
-            assert not await second.run_when_due()
-            clock.time += 1
-            assert await second.run_when_due()
-            clock.time -= 10 * DAY  # a clock that was ahead stops nobody from looking
-            assert await first.run_when_due()
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        clock = StandingClock()
+        first, second = parts(engine, clock), parts(engine, clock)
+        assert [await one.run_when_due() for one in (first, second, first)] == [
+            True,
+            False,
+            False,
+        ]
+        clock.time += DAY - 1
+        assert not await second.run_when_due()
+        clock.time += 1
+        assert await second.run_when_due()
+        clock.time -= 10 * DAY  # a clock that was ahead stops nobody from looking
+        assert await first.run_when_due()
 
 
 NOBODY = AccountId(1_000_900)
@@ -138,18 +124,18 @@ class Lake:
 
     def __init__(self, engine: Database) -> None:
         self.engine = engine
-        self.standing = Standing(engine, rules=InvitationRules())
-        self.claims = OrphanIdentityRepair(engine, self.standing.clock)
+        self.world = World(engine, invitations=InvitationRules())
+        self.claims = OrphanIdentityRepair(engine, self.world.clock)
 
     async def settle(self) -> AccountId:
         """The account, with a number, an address, and a second invitation code."""
 
         async def change(tx: Transaction) -> AccountId:
-            account = await self.standing.accounts.create(tx, phone=PHONE, email=EMAIL)
+            account = await self.world.accounts.create(tx, phone=PHONE, email=EMAIL)
             return account.id
 
         account = await self.engine.run_transaction(change)
-        await self.standing.invitations.change_code(account, "LAKE2025")
+        await self.world.invitations.change_code(account, "LAKE2025")
         return account
 
     async def put(self, kind: str, value: str, account: AccountId) -> None:
@@ -165,23 +151,19 @@ class Lake:
     async def twice(self) -> tuple[int, int]:
         """Look, wait, and look again; what each of them released."""
         first = await self.claims.run()
-        self.standing.clock.time += RECHECK_SECONDS
+        self.world.clock.time += RECHECK_SECONDS
         return first, await self.claims.run()
 
 
-def test_what_is_borne_out_stays(tmp_path: Path) -> None:
+async def test_what_is_borne_out_stays(tmp_path: Path) -> None:
     """Number, address, both invitation codes, and all of it once the account is cancelled."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            lake = Lake(engine)
-            account = await lake.settle()
-            assert (await lake.twice(), await lake.count()) == ((0, 0), 4)
-            at = int(lake.standing.clock.now()) + 86_400
-            await engine.run_transaction(lambda tx: schedule_erasure(tx, account, at))
-            assert (await lake.twice(), await lake.count()) == ((0, 0), 4)
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        lake = Lake(engine)
+        account = await lake.settle()
+        assert (await lake.twice(), await lake.count()) == ((0, 0), 4)
+        at = int(lake.world.clock.now()) + 86_400
+        await engine.run_transaction(lambda tx: schedule_erasure(tx, account, at))
+        assert (await lake.twice(), await lake.count()) == ((0, 0), 4)
 
 
 @pytest.mark.parametrize(
@@ -194,83 +176,67 @@ def test_what_is_borne_out_stays(tmp_path: Path) -> None:
         ("invitation", "NOTSHOWN", False),
     ],
 )
-def test_what_leads_to_nobody_is_released(
+async def test_what_leads_to_nobody_is_released(
     tmp_path: Path, kind: str, value: str, *, is_of_nobody: bool
 ) -> None:
     """Not at the first look, nor too soon after it, but then; and whoever comes may have it."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            lake = Lake(engine)
-            account = await lake.settle()
-            await lake.put(kind, value, NOBODY if is_of_nobody else account)
-            assert await lake.claims.run() == 0
-            lake.standing.clock.time += RECHECK_SECONDS - 1
-            assert (await lake.claims.run(), await lake.count()) == (0, 5)
-            lake.standing.clock.time += 1
-            assert (await lake.claims.run(), await lake.count()) == (1, 4)
-            assert await lake.twice() == (0, 0)
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        lake = Lake(engine)
+        account = await lake.settle()
+        await lake.put(kind, value, NOBODY if is_of_nobody else account)
+        assert await lake.claims.run() == 0
+        lake.world.clock.time += RECHECK_SECONDS - 1
+        assert (await lake.claims.run(), await lake.count()) == (0, 5)
+        lake.world.clock.time += 1
+        assert (await lake.claims.run(), await lake.count()) == (1, 4)
+        assert await lake.twice() == (0, 0)
 
 
-def test_what_was_repaired_meanwhile_stays(tmp_path: Path) -> None:
+async def test_what_was_repaired_meanwhile_stays(tmp_path: Path) -> None:
     """The account shows it at the second look: it was a change under way."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            lake = Lake(engine)
-            account = (await lake.standing.account()).id
-            await lake.put("phone", "13900000009", account)
-            assert await lake.claims.run() == 0
-            await engine.run_transaction(lambda tx: tx.execute(SHOW_PHONE, account))
-            lake.standing.clock.time += RECHECK_SECONDS
-            assert (await lake.claims.run(), await lake.count()) == (0, 2)
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        lake = Lake(engine)
+        account = (await lake.world.account()).id
+        await lake.put("phone", "13900000009", account)
+        assert await lake.claims.run() == 0
+        await engine.run_transaction(lambda tx: tx.execute(SHOW_PHONE, account))
+        lake.world.clock.time += RECHECK_SECONDS
+        assert (await lake.claims.run(), await lake.count()) == (0, 2)
 
 
-def test_what_somebody_else_claimed_meanwhile_stays(tmp_path: Path) -> None:
+async def test_what_somebody_else_claimed_meanwhile_stays(tmp_path: Path) -> None:
     """The broken claim is gone, and the same number leads to somebody who shows it."""
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        lake = Lake(engine)
+        account = (await lake.world.account()).id
+        await lake.put("phone", "13900000009", NOBODY)
+        assert await lake.claims.run() == 0
 
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            lake = Lake(engine)
-            account = (await lake.standing.account()).id
-            await lake.put("phone", "13900000009", NOBODY)
-            assert await lake.claims.run() == 0
+        async def take(tx: Transaction) -> None:
+            await tx.execute("DELETE FROM identities WHERE account_id = ?1", NOBODY)
+            assert await claim_identity(tx, "phone", "13900000009", account)
+            await tx.execute(SHOW_PHONE, account)
 
-            async def take(tx: Transaction) -> None:
-                await tx.execute("DELETE FROM identities WHERE account_id = ?1", NOBODY)
-                assert await claim_identity(tx, "phone", "13900000009", account)
-                await tx.execute(SHOW_PHONE, account)
-
-            await engine.run_transaction(take)
-            lake.standing.clock.time += RECHECK_SECONDS
-            assert await lake.claims.run() == 0
-            assert await find_identity_owner(engine, "phone", "13900000009") == account
-
-    asyncio.run(scenario())
+        await engine.run_transaction(take)
+        lake.world.clock.time += RECHECK_SECONDS
+        assert await lake.claims.run() == 0
+        assert await find_identity_owner(engine, "phone", "13900000009") == account
 
 
-def test_all_claims_come_up(tmp_path: Path) -> None:
+async def test_all_claims_come_up(tmp_path: Path) -> None:
     """Two processes share the walk through four thousand ids, and begin anew at its end."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            lake = Lake(engine)
-            await lake.settle()
-            await engine.run_transaction(lambda tx: tx.execute(LAST))
-            for far in range(1_000_100, 1_004_000, 100):
-                await lake.put("phone", f"137{far:08}", AccountId(far))
-            other = OrphanIdentityRepair(engine, lake.standing.clock)
-            for _ in range(2):
-                assert await lake.claims.run() + await other.run() == 0
-            lake.standing.clock.time += RECHECK_SECONDS
-            assert (await lake.claims.run(), await other.run()) == (20, 19)
-            assert await lake.count() == 4
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        lake = Lake(engine)
+        await lake.settle()
+        await engine.run_transaction(lambda tx: tx.execute(LAST))
+        for far in range(1_000_100, 1_004_000, 100):
+            await lake.put("phone", f"137{far:08}", AccountId(far))
+        other = OrphanIdentityRepair(engine, lake.world.clock)
+        for _ in range(2):
+            assert await lake.claims.run() + await other.run() == 0
+        lake.world.clock.time += RECHECK_SECONDS
+        assert (await lake.claims.run(), await other.run()) == (20, 19)
+        assert await lake.count() == 4
 
 
 AT_ONCE = 20

@@ -8,69 +8,57 @@ import pytest
 
 from hupan.errors import InvalidField, UnknownUser
 from hupan.model import AccountId, Medal
-from tests.support.world import Standing, open_standing
+from tests.support.world import World, open_world
 
 
 @pytest.fixture
-def standing(tmp_path: Path) -> Iterator[Standing]:
+def world(tmp_path: Path) -> Iterator[World]:
     """Accounts that can wear medals."""
-    with open_standing(tmp_path / "hupan.db") as standing:
-        yield standing
+    with open_world(tmp_path / "hupan.db") as world:
+        yield world
 
 
-def test_a_name_is_one_medal(standing: Standing) -> None:
+async def test_a_name_is_one_medal(world: World) -> None:
     """Defining it again changes it, keeps its id, and its place unless one is given."""
-
-    async def story() -> None:
-        first = await standing.medals.define("元老", 30, "最早的用户", "https://example.com/1.png")
-        assert first == Medal(1, "元老", 30, "最早的用户", "https://example.com/1.png")
-        assert await standing.medals.define("贡献者") == Medal(2, "贡献者", 31, "", "")
-        assert await standing.medals.define(" 元老 ") == Medal(1, "元老", 30, "", "")
-        assert await standing.medals.define("元老", 99) == Medal(1, "元老", 99, "", "")
-        assert [medal.name for medal in await standing.medals.list_all()] == ["贡献者", "元老"]
-
-    asyncio.run(story())
+    first = await world.medals.define("元老", 30, "最早的用户", "https://example.com/1.png")
+    assert first == Medal(1, "元老", 30, "最早的用户", "https://example.com/1.png")
+    assert await world.medals.define("贡献者") == Medal(2, "贡献者", 31, "", "")
+    assert await world.medals.define(" 元老 ") == Medal(1, "元老", 30, "", "")
+    assert await world.medals.define("元老", 99) == Medal(1, "元老", 99, "", "")
+    assert [medal.name for medal in await world.medals.list_all()] == ["贡献者", "元老"]
 
 
-def test_medals_are_worn_in_their_order(standing: Standing) -> None:
+async def test_medals_are_worn_in_their_order(world: World) -> None:
     """By `sort`, whatever the order in which they were given; twice is once."""
-
-    async def story() -> None:
-        account, other = await standing.account(), await standing.account()
-        for name, sort in (("丙", 3), ("甲", 1), ("乙", 2)):
-            await standing.medals.define(name, sort)
-        for name in ("乙", "丙", "甲", "乙"):
-            await standing.medals.give(account.id, name)
-        assert [m.name for m in await standing.medals.list_for_account(account.id)] == [
+    account, other = await world.account(), await world.account()
+    for name, sort in (("丙", 3), ("甲", 1), ("乙", 2)):
+        await world.medals.define(name, sort)
+    for name in ("乙", "丙", "甲", "乙"):
+        await world.medals.give(account.id, name)
+    assert [m.name for m in await world.medals.list_for_account(account.id)] == [
+        "甲",
+        "乙",
+        "丙",
+    ]
+    assert await world.medals.list_for_account(other.id) == []
+    for _ in range(2):
+        await world.medals.remove(account.id, "乙")
+        assert [m.name for m in await world.medals.list_for_account(account.id)] == [
             "甲",
-            "乙",
             "丙",
         ]
-        assert await standing.medals.list_for_account(other.id) == []
-        for _ in range(2):
-            await standing.medals.remove(account.id, "乙")
-            assert [m.name for m in await standing.medals.list_for_account(account.id)] == [
-                "甲",
-                "丙",
-            ]
-
-    asyncio.run(story())
 
 
-def test_what_cannot_be(standing: Standing) -> None:
+async def test_what_cannot_be(world: World) -> None:
     """A medal that was never defined is not given, and nobody wears one."""
-
-    async def story() -> None:
-        account = await standing.account()
-        await standing.medals.define("甲")
-        for act in (standing.medals.give, standing.medals.remove):
-            with pytest.raises(InvalidField):
-                await act(account.id, "乙")
-            with pytest.raises(UnknownUser):
-                await act(AccountId(7), "甲")
-        assert await standing.engine.fetch_one("SELECT count(*) FROM account_medals") == (0,)
-
-    asyncio.run(story())
+    account = await world.account()
+    await world.medals.define("甲")
+    for act in (world.medals.give, world.medals.remove):
+        with pytest.raises(InvalidField):
+            await act(account.id, "乙")
+        with pytest.raises(UnknownUser):
+            await act(AccountId(7), "甲")
+    assert await world.engine.fetch_one("SELECT count(*) FROM account_medals") == (0,)
 
 
 @pytest.mark.parametrize(
@@ -85,15 +73,13 @@ def test_what_cannot_be(standing: Standing) -> None:
         ("image", {"name": "x", "image_url": "https://a b"}),
     ],
 )
-def test_bad_medals_are_refused(
-    standing: Standing, field: str, given: dict[str, str | int]
-) -> None:
+def test_bad_medals_are_refused(world: World, field: str, given: dict[str, str | int]) -> None:
     """Each part has its form, and the refusal names it."""
 
     async def story() -> None:
         with pytest.raises(InvalidField) as refused:
-            await standing.medals.define(**given)  # type: ignore[arg-type] # a row of the table
+            await world.medals.define(**given)  # type: ignore[arg-type] # a row of the table
         assert refused.value.field == field
-        assert await standing.medals.list_all() == []
+        assert await world.medals.list_all() == []
 
     asyncio.run(story())

@@ -52,38 +52,28 @@ from tests.support.stores import open_engine
 
 
 @pytest.mark.one_engine
-def test_a_message_is_sent_once(tmp_path: Path) -> None:
+async def test_a_message_is_sent_once(tmp_path: Path) -> None:
     """What was sent is gone from the outbox, and its code was opened for the sender alone."""
-
-    async def scenario() -> None:
-        sender = Sender()
-        async with office(tmp_path / "db", sender) as our:
-            await our.put("012345")
-            assert b"012345" not in (tmp_path / "db-wal").read_bytes()
-            assert await our.after(0) == 1
-            assert await our.after(LEASE_SECONDS) == 0
-        assert [(m.to, m.code, m.purpose) for m in sender.sent] == [
-            ("13800138000", "012345", "code")
-        ]
-
-    asyncio.run(scenario())
+    sender = Sender()
+    async with office(tmp_path / "db", sender) as our:
+        await our.put("012345")
+        assert b"012345" not in (tmp_path / "db-wal").read_bytes()
+        assert await our.after(0) == 1
+        assert await our.after(LEASE_SECONDS) == 0
+    assert [(m.to, m.code, m.purpose) for m in sender.sent] == [("13800138000", "012345", "code")]
 
 
-def test_a_sure_failure_waits_longer_each_time(tmp_path: Path) -> None:
+async def test_a_sure_failure_waits_longer_each_time(tmp_path: Path) -> None:
     """After a failure the next try comes after 4, then 8 seconds, under the same id."""
-
-    async def scenario() -> None:
-        sender = Sender(NotSent("down", is_retryable=True), NotSent("down", is_retryable=True))
-        async with office(tmp_path / "db", sender) as our:
-            await our.put()
-            assert await our.after(0) == 1
-            assert await our.after(2 * FIRST_RETRY_SECONDS - 1) == 0
-            assert await our.after(1) == 1
-            assert await our.after(4 * FIRST_RETRY_SECONDS - 1) == 0
-            assert await our.after(1) == 1
-        assert (sender.tries, len(sender.sent)) == (3, 1)
-
-    asyncio.run(scenario())
+    sender = Sender(NotSent("down", is_retryable=True), NotSent("down", is_retryable=True))
+    async with office(tmp_path / "db", sender) as our:
+        await our.put()
+        assert await our.after(0) == 1
+        assert await our.after(2 * FIRST_RETRY_SECONDS - 1) == 0
+        assert await our.after(1) == 1
+        assert await our.after(4 * FIRST_RETRY_SECONDS - 1) == 0
+        assert await our.after(1) == 1
+    assert (sender.tries, len(sender.sent)) == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -91,157 +81,126 @@ def test_a_sure_failure_waits_longer_each_time(tmp_path: Path) -> None:
     [NotSent("no such number", is_retryable=False), OutcomeUnknown("lost"), ZeroDivisionError()],
     ids=["refused", "unknown", "broken sender"],
 )
-def test_what_must_not_be_repeated_is_not(tmp_path: Path, failure: Exception) -> None:
+async def test_what_must_not_be_repeated_is_not(tmp_path: Path, failure: Exception) -> None:
     """A refusal for good, an unknown outcome and a broken sender end a message (security R07)."""
-
-    async def scenario() -> None:
-        sender = Sender(failure)
-        async with office(tmp_path / "db", sender) as our:
-            await our.put()
-            await our.after(0)
-            await our.after(LIFE_SECONDS - 1)
-        assert (sender.tries, sender.sent) == (1, [])
-
-    asyncio.run(scenario())
+    sender = Sender(failure)
+    async with office(tmp_path / "db", sender) as our:
+        await our.put()
+        await our.after(0)
+        await our.after(LIFE_SECONDS - 1)
+    assert (sender.tries, sender.sent) == (1, [])
 
 
-def test_an_old_code_is_not_sent(tmp_path: Path) -> None:
+async def test_an_old_code_is_not_sent(tmp_path: Path) -> None:
     """A code that has expired while its sender was down is of no use any more."""
-
-    async def scenario() -> None:
-        sender = Sender(NotSent("down", is_retryable=True))
-        async with office(tmp_path / "db", sender) as our:
-            await our.put()
-            await our.after(0)
-            await our.after(LIFE_SECONDS)
-            await our.after(LIFE_SECONDS)
-        assert (sender.tries, sender.sent) == (1, [])
-
-    asyncio.run(scenario())
+    sender = Sender(NotSent("down", is_retryable=True))
+    async with office(tmp_path / "db", sender) as our:
+        await our.put()
+        await our.after(0)
+        await our.after(LIFE_SECONDS)
+        await our.after(LIFE_SECONDS)
+    assert (sender.tries, sender.sent) == (1, [])
 
 
-def test_a_replaced_code_is_not_tried_again(tmp_path: Path) -> None:
+async def test_a_replaced_code_is_not_tried_again(tmp_path: Path) -> None:
     """A code that waits for another try never leaves once a new one has replaced it."""
-
-    async def scenario() -> None:
-        sender = Sender(NotSent("down", is_retryable=True))
-        async with office(tmp_path / "db", sender) as our:
-            await our.put("111111")
-            await our.after(0)
-            await our.put("222222")
-            await our.after(10)
-            await our.after(60)
-        assert [message.code for message in sender.sent] == ["222222"]
-
-    asyncio.run(scenario())
+    sender = Sender(NotSent("down", is_retryable=True))
+    async with office(tmp_path / "db", sender) as our:
+        await our.put("111111")
+        await our.after(0)
+        await our.put("222222")
+        await our.after(10)
+        await our.after(60)
+    assert [message.code for message in sender.sent] == ["222222"]
 
 
-def test_a_decoy_is_never_sent(tmp_path: Path) -> None:
+async def test_a_decoy_is_never_sent(tmp_path: Path) -> None:
     """A message for an unknown address costs a row and a look, and reaches no sender (E2)."""
-
-    async def scenario() -> None:
-        sender = Sender()
-        async with office(tmp_path / "db", sender) as our:
-            await our.put(purpose=DISCARD_PURPOSE)
-            assert await our.after(0) == 1
-            assert await our.after(LEASE_SECONDS) == 0
-        assert sender.tries == 0
-
-    asyncio.run(scenario())
+    sender = Sender()
+    async with office(tmp_path / "db", sender) as our:
+        await our.put(purpose=DISCARD_PURPOSE)
+        assert await our.after(0) == 1
+        assert await our.after(LEASE_SECONDS) == 0
+    assert sender.tries == 0
 
 
-def test_two_couriers_share_without_doubles(tmp_path: Path) -> None:
+async def test_two_couriers_share_without_doubles(tmp_path: Path) -> None:
     """Two servers on one outbox send each message once."""
-
-    async def scenario() -> None:
-        sender = Sender()
-        async with office(tmp_path / "db", sender) as our:
-            other = OutboxWorker(
-                our.engine, our.clock, our.secret_box, {"sms": sender, "email": sender}
-            )
-            for number in range(40):
-                await our.put(f"{number:06}")
-            while sum(await asyncio.gather(our.outbox_worker.send_due(), other.send_due())):
-                pass
-        assert sorted(int(message.code) for message in sender.sent) == list(range(40))
-
-    asyncio.run(scenario())
+    sender = Sender()
+    async with office(tmp_path / "db", sender) as our:
+        other = OutboxWorker(
+            our.engine, our.clock, our.secret_box, {"sms": sender, "email": sender}
+        )
+        for number in range(40):
+            await our.put(f"{number:06}")
+        while sum(await asyncio.gather(our.outbox_worker.send_due(), other.send_due())):
+            pass
+    assert sorted(int(message.code) for message in sender.sent) == list(range(40))
 
 
-def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
+async def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
     """A message that a killed server had taken keeps its lease; draining does not wait for it."""
-
-    async def scenario() -> None:
-        sender = Sender()
-        async with office(tmp_path / "db", sender) as our:
-            await our.put("111111")
-            now = int(our.clock.now())
-            await our.engine.run_transaction(
-                lambda tx: lease_messages(
-                    tx, "sms", CODE_PRIORITY, now=now, leased_until=now + LEASE_SECONDS, max_rows=1
-                )
+    sender = Sender()
+    async with office(tmp_path / "db", sender) as our:
+        await our.put("111111")
+        now = int(our.clock.now())
+        await our.engine.run_transaction(
+            lambda tx: lease_messages(
+                tx, "sms", CODE_PRIORITY, now=now, leased_until=now + LEASE_SECONDS, max_rows=1
             )
-            await our.put("222222")
-            async with asyncio.timeout(10):
-                await our.outbox_worker.drain()
-            assert [message.code for message in sender.sent] == ["222222"]
-            await our.after(LEASE_SECONDS)
+        )
+        await our.put("222222")
+        async with asyncio.timeout(10):
+            await our.outbox_worker.drain()
         assert [message.code for message in sender.sent] == ["222222"]
+        await our.after(LEASE_SECONDS)
+    assert [message.code for message in sender.sent] == ["222222"]
 
-    asyncio.run(scenario())
 
-
-def test_a_slow_sender_holds_up_no_other(tmp_path: Path) -> None:
+async def test_a_slow_sender_holds_up_no_other(tmp_path: Path) -> None:
     """An SMS leaves while the mail server hangs on as many mails as it is given (security R07)."""
-
-    async def scenario() -> None:
-        mail, sms = Hanging(), Sender()
-        async with open_engine(tmp_path / "db") as engine:
-            our = Office(engine, sms)
-            our.outbox_worker = OutboxWorker(
-                engine, our.clock, our.secret_box, {"email": mail, "sms": sms}
-            )
-            our.outbox_worker.start()
-            for number in range(MAX_CODES_IN_FLIGHT + 4):
-                await our.put(to=ContactAddress("email", f"{number}@a.cn", f"{number}@a.cn"))
-            our.outbox_worker.notify()
-            await until(lambda: mail.tries == MAX_CODES_IN_FLIGHT)
-            await our.put()
-            our.outbox_worker.notify()
-            await until(lambda: sms.tries == 1)
-            mail.go.set()
-            await until(lambda: len(mail.sent) == MAX_CODES_IN_FLIGHT + 4)
-            await our.outbox_worker.stop()
-
-    asyncio.run(scenario())
+    mail, sms = Hanging(), Sender()
+    async with open_engine(tmp_path / "db") as engine:
+        our = Office(engine, sms)
+        our.outbox_worker = OutboxWorker(
+            engine, our.clock, our.secret_box, {"email": mail, "sms": sms}
+        )
+        our.outbox_worker.start()
+        for number in range(MAX_CODES_IN_FLIGHT + 4):
+            await our.put(to=ContactAddress("email", f"{number}@a.cn", f"{number}@a.cn"))
+        our.outbox_worker.notify()
+        await until(lambda: mail.tries == MAX_CODES_IN_FLIGHT)
+        await our.put()
+        our.outbox_worker.notify()
+        await until(lambda: sms.tries == 1)
+        mail.go.set()
+        await until(lambda: len(mail.sent) == MAX_CODES_IN_FLIGHT + 4)
+        await our.outbox_worker.stop()
 
 
 @pytest.mark.parametrize("is_let_go", [True, False])
-def test_stopping_sends_nothing_twice(
+async def test_stopping_sends_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_let_go: bool
 ) -> None:
     """A send under way is waited for; one that must be cut is not begun again later."""
     monkeypatch.setattr("hupan.domain.outbox.MAX_STOP_SECONDS", 10.0 if is_let_go else 0.01)
 
-    async def scenario() -> None:
-        first, second = Hanging(), Sender()
-        async with office(tmp_path / "db", first) as our:
-            our.outbox_worker.start()
-            await our.put()
-            our.outbox_worker.notify()
-            await until(lambda: first.tries == 1)
-            if is_let_go:
-                asyncio.get_running_loop().call_later(0.05, first.go.set)
-            await our.outbox_worker.stop()
-            assert len(first.sent) == is_let_go
-            our.outbox_worker = OutboxWorker(our.engine, our.clock, our.secret_box, {"sms": second})
-            await our.after(LIFE_SECONDS - 1)
-        assert second.tries == 0
-
-    asyncio.run(scenario())
+    first, second = Hanging(), Sender()
+    async with office(tmp_path / "db", first) as our:
+        our.outbox_worker.start()
+        await our.put()
+        our.outbox_worker.notify()
+        await until(lambda: first.tries == 1)
+        if is_let_go:
+            asyncio.get_running_loop().call_later(0.05, first.go.set)
+        await our.outbox_worker.stop()
+        assert len(first.sent) == is_let_go
+        our.outbox_worker = OutboxWorker(our.engine, our.clock, our.secret_box, {"sms": second})
+        await our.after(LIFE_SECONDS - 1)
+    assert second.tries == 0
 
 
-def test_what_piles_up_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_piles_up_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a sender that is down the oldest beyond ten thousand are forgotten (security R07)."""
 
     class Down(Sender):
@@ -255,22 +214,19 @@ def test_what_piles_up_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         )
         return [(int(due), int(created)) for due, created in rows]
 
-    async def scenario() -> None:
-        monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 10)
-        async with office(tmp_path / "db", Down()) as our:
-            for number in range(40):
-                our.clock.time += 1
-                await our.put(to=ContactAddress("sms", f"138{number:08}", f"138{number:08}"))
-            our.outbox_worker.start()
-            our.outbox_worker.notify()
-            async with asyncio.timeout(30):
-                while len(left := await waiting(our)) > 10:
-                    our.outbox_worker.notify()
-                    await asyncio.sleep(0.01)
-            await our.outbox_worker.stop()
-            assert left[-1][1] == our.clock.time
-
-    asyncio.run(scenario())
+    monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 10)
+    async with office(tmp_path / "db", Down()) as our:
+        for number in range(40):
+            our.clock.time += 1
+            await our.put(to=ContactAddress("sms", f"138{number:08}", f"138{number:08}"))
+        our.outbox_worker.start()
+        our.outbox_worker.notify()
+        async with asyncio.timeout(30):
+            while len(left := await waiting(our)) > 10:
+                our.outbox_worker.notify()
+                await asyncio.sleep(0.01)
+        await our.outbox_worker.stop()
+        assert left[-1][1] == our.clock.time
 
 
 HOUR = 3600
@@ -296,146 +252,119 @@ async def all_sent(our: Office, seconds: float = 0) -> None:
         seconds = 0
 
 
-def test_notices_of_one_kind_that_wait_are_one(tmp_path: Path) -> None:
+async def test_notices_of_one_kind_that_wait_are_one(tmp_path: Path) -> None:
     """A second one before the first has left says nothing new; other kinds and targets do (X4)."""
-
-    async def scenario() -> None:
-        sender = Sender()
-        async with office(tmp_path / "db", sender) as our:
-            for _ in range(30):
-                our.clock.time += 1
-                await our.tell(CHANGED, MAIL, PHONE)
-                await our.tell(RESET, MAIL)
-            assert len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) == 3
-            assert await our.waiting(NOTIFICATION_PRIORITY) == []
-            told_at = int(our.clock.now())
-            await all_sent(our)
-        assert {(m.to, m.purpose) for m in sender.sent} == {
-            (MAIL.address, CHANGED),
-            (PHONE.address, CHANGED),
-            (MAIL.address, RESET),
-        }
-        assert {message.created_at for message in sender.sent} == {told_at}  # the newest event's
-
-    asyncio.run(scenario())
+    sender = Sender()
+    async with office(tmp_path / "db", sender) as our:
+        for _ in range(30):
+            our.clock.time += 1
+            await our.tell(CHANGED, MAIL, PHONE)
+            await our.tell(RESET, MAIL)
+        assert len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) == 3
+        assert await our.waiting(NOTIFICATION_PRIORITY) == []
+        told_at = int(our.clock.now())
+        await all_sent(our)
+    assert {(m.to, m.purpose) for m in sender.sent} == {
+        (MAIL.address, CHANGED),
+        (PHONE.address, CHANGED),
+        (MAIL.address, RESET),
+    }
+    assert {message.created_at for message in sender.sent} == {told_at}  # the newest event's
 
 
-def test_one_that_is_under_way_does_not_stand_for_a_later_change(tmp_path: Path) -> None:
+async def test_one_that_is_under_way_does_not_stand_for_a_later_change(tmp_path: Path) -> None:
     """What a sender was given may have left before: the next change is told too (security A2)."""
-
-    async def scenario() -> None:
-        sender = Sender(NotSent("down", is_retryable=True))
-        async with office(tmp_path / "db", sender) as our:
-            await our.tell(CHANGED, MAIL)
-            await our.after(0)
-            await our.tell(CHANGED, MAIL)
-            await all_sent(our, LEASE_SECONDS)
-        assert len(sender.sent) == 2
-
-    asyncio.run(scenario())
+    sender = Sender(NotSent("down", is_retryable=True))
+    async with office(tmp_path / "db", sender) as our:
+        await our.tell(CHANGED, MAIL)
+        await our.after(0)
+        await our.tell(CHANGED, MAIL)
+        await all_sent(our, LEASE_SECONDS)
+    assert len(sender.sent) == 2
 
 
-def test_a_target_is_told_a_kind_some_times_a_day(tmp_path: Path) -> None:
+async def test_a_target_is_told_a_kind_some_times_a_day(tmp_path: Path) -> None:
     """A change five times a day, an ended session once an hour and three times a day (X4)."""
+    sender = Sender()
+    async with office(tmp_path / "db", sender) as our:
 
-    async def scenario() -> None:
-        sender = Sender()
-        async with office(tmp_path / "db", sender) as our:
-
-            async def told(purpose: str, times: int, every: float) -> int:
-                before = len(sender.sent)
-                for _ in range(times):
-                    await our.tell(purpose, MAIL)
-                    await all_sent(our)
-                    our.clock.time += every
-                return len(sender.sent) - before
-
-            assert await told(CHANGED, 20, 60) == 5
-            assert await told(RESET, 20, 60) == 5  # no kind uses another's up
-            assert await told(SESSION_ENDED_NOTICE, 10, 60) == 1
-            our.clock.time += HOUR
-            assert await told(SESSION_ENDED_NOTICE, 10, HOUR) == 2
-            our.clock.time += DAY
-            assert await told(CHANGED, 1, 0) == 1
-            assert await told(SESSION_ENDED_NOTICE, 1, 0) == 1
-
-    asyncio.run(scenario())
-
-
-def test_another_spelling_takes_no_first_notice_away(tmp_path: Path) -> None:
-    """Spellings share the limits, but each is told once: it may be another's mailbox (A2, X11)."""
-
-    async def scenario() -> None:
-        sender = Sender()
-        async with office(tmp_path / "db", sender) as our:
-            other = ContactAddress("email", "mail+x@example.com", "mail+x@example.com")
-            owner = ContactAddress("email", "mail@example.com", "mail@example.com")
-            for target in (*[other] * 10, *[owner] * 10):
-                await our.tell(CHANGED, target)
+        async def told(purpose: str, times: int, every: float) -> int:
+            before = len(sender.sent)
+            for _ in range(times):
+                await our.tell(purpose, MAIL)
                 await all_sent(our)
-        assert [message.to for message in sender.sent] == [other.address] * 5 + [owner.address]
+                our.clock.time += every
+            return len(sender.sent) - before
 
-    asyncio.run(scenario())
+        assert await told(CHANGED, 20, 60) == 5
+        assert await told(RESET, 20, 60) == 5  # no kind uses another's up
+        assert await told(SESSION_ENDED_NOTICE, 10, 60) == 1
+        our.clock.time += HOUR
+        assert await told(SESSION_ENDED_NOTICE, 10, HOUR) == 2
+        our.clock.time += DAY
+        assert await told(CHANGED, 1, 0) == 1
+        assert await told(SESSION_ENDED_NOTICE, 1, 0) == 1
 
 
-def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) -> None:
+async def test_another_spelling_takes_no_first_notice_away(tmp_path: Path) -> None:
+    """Spellings share the limits, but each is told once: it may be another's mailbox (A2, X11)."""
+    sender = Sender()
+    async with office(tmp_path / "db", sender) as our:
+        other = ContactAddress("email", "mail+x@example.com", "mail+x@example.com")
+        owner = ContactAddress("email", "mail@example.com", "mail@example.com")
+        for target in (*[other] * 10, *[owner] * 10):
+            await our.tell(CHANGED, target)
+            await all_sent(our)
+    assert [message.to for message in sender.sent] == [other.address] * 5 + [owner.address]
+
+
+async def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) -> None:
     """Those beyond wait for the next day, and an alarm rings (security X4, C11)."""
     counts = MetricCounters()
 
-    async def scenario() -> None:
-        sender = Sender()
-        async with office(tmp_path / "db", sender, budget(counts)) as our:
-            for number in range(7):
-                await our.tell(CHANGED, person(number))
-            await all_sent(our)
-            await all_sent(our, BUDGET_RETRY_SECONDS)
-            assert len(sender.sent) == 4
-            assert counts.counts_by_labels("alarms")[("notices-stopped",)] > 0
-            for _ in range(3):
-                await our.put(to=MAIL)  # codes have a part of their own
-                await all_sent(our)
-            assert [message.purpose for message in sender.sent[4:]] == ["code"] * 3
-            await all_sent(our, DAY)
-            told = [message.to for message in sender.sent if message.purpose == CHANGED]
-            assert sorted(told) == [f"p{number}@example.com" for number in range(7)]
-
-    asyncio.run(scenario())
-
-
-def test_a_flood_of_other_notices_hides_no_change(tmp_path: Path) -> None:
-    """Minor notices, and the second of a kind, use half: the first of a kind leaves (A2, X4)."""
-
-    async def scenario() -> None:
-        sender = Sender()
-        async with office(tmp_path / "db", sender, budget()) as our:
-            for number in range(50):
-                await our.tell(SESSION_ENDED_NOTICE, person(number))
-            await all_sent(our)
-            assert len(sender.sent) == 2
-            await our.tell(CHANGED, MAIL)
-            await all_sent(our)
-            assert sender.sent[-1].to == MAIL.address
-            await our.tell(CHANGED, MAIL)
-            await all_sent(our)
-            assert len(sender.sent) == 3
-            assert MAIL.address in await our.waiting(NOTIFICATION_PRIORITY)
-
-    asyncio.run(scenario())
-
-
-def test_another_try_counts_once(tmp_path: Path) -> None:
-    """A notice that a server refuses for now uses the budget up once (security X4)."""
-
-    async def scenario() -> None:
-        sender = Sender(*(NotSent("later", is_retryable=True) for _ in range(6)))
-        async with office(tmp_path / "db", sender, budget()) as our:
-            for number in range(4):
-                await our.tell(CHANGED, person(number))
-            for _ in range(6):
-                await all_sent(our, LEASE_SECONDS)
+    sender = Sender()
+    async with office(tmp_path / "db", sender, budget(counts)) as our:
+        for number in range(7):
+            await our.tell(CHANGED, person(number))
+        await all_sent(our)
+        await all_sent(our, BUDGET_RETRY_SECONDS)
         assert len(sender.sent) == 4
+        assert counts.counts_by_labels("alarms")[("notices-stopped",)] > 0
+        for _ in range(3):
+            await our.put(to=MAIL)  # codes have a part of their own
+            await all_sent(our)
+        assert [message.purpose for message in sender.sent[4:]] == ["code"] * 3
+        await all_sent(our, DAY)
+        told = [message.to for message in sender.sent if message.purpose == CHANGED]
+        assert sorted(told) == [f"p{number}@example.com" for number in range(7)]
 
-    asyncio.run(scenario())
+
+async def test_a_flood_of_other_notices_hides_no_change(tmp_path: Path) -> None:
+    """Minor notices, and the second of a kind, use half: the first of a kind leaves (A2, X4)."""
+    sender = Sender()
+    async with office(tmp_path / "db", sender, budget()) as our:
+        for number in range(50):
+            await our.tell(SESSION_ENDED_NOTICE, person(number))
+        await all_sent(our)
+        assert len(sender.sent) == 2
+        await our.tell(CHANGED, MAIL)
+        await all_sent(our)
+        assert sender.sent[-1].to == MAIL.address
+        await our.tell(CHANGED, MAIL)
+        await all_sent(our)
+        assert len(sender.sent) == 3
+        assert MAIL.address in await our.waiting(NOTIFICATION_PRIORITY)
+
+
+async def test_another_try_counts_once(tmp_path: Path) -> None:
+    """A notice that a server refuses for now uses the budget up once (security X4)."""
+    sender = Sender(*(NotSent("later", is_retryable=True) for _ in range(6)))
+    async with office(tmp_path / "db", sender, budget()) as our:
+        for number in range(4):
+            await our.tell(CHANGED, person(number))
+        for _ in range(6):
+            await all_sent(our, LEASE_SECONDS)
+    assert len(sender.sent) == 4
 
 
 MANY = 10_000
@@ -451,7 +380,7 @@ def addresses(number: int) -> list[ContactAddress]:
 
 
 @pytest.mark.one_engine
-def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_path: Path) -> None:
+async def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_path: Path) -> None:
     """A mail takes seconds and 10,000 notices wait: a code is taken within five seconds (X4)."""
     codes: list[str] = []
 
@@ -468,31 +397,28 @@ def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_path: Pa
             writer.write(b"250 OK\r\n")
         writer.close()
 
-    async def scenario() -> None:
-        async with (
-            office(tmp_path / "db", Sender()) as our,
-            await asyncio.start_server(talk, HOST, 0) as server,
-        ):
-            mail = SmtpSender(options(server.sockets[0].getsockname()[1], timeout_seconds=30.0))
-            our.outbox_worker = OutboxWorker(our.engine, our.clock, our.secret_box, {"email": mail})
-            await our.fill(MANY // 2, NOTIFICATION_PRIORITY)
-            await our.fill(MANY // 2, FIRST_NOTIFICATION_PRIORITY)
-            our.outbox_worker.start()
-            await asyncio.sleep(0.5)
-            await our.put(to=ContactAddress("email", "code@example.com", "code@example.com"))
-            our.outbox_worker.notify()
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await _until_any(codes)
-            await our.outbox_worker.stop()
-            assert (
-                len(
-                    await our.waiting(NOTIFICATION_PRIORITY)
-                    + await our.waiting(FIRST_NOTIFICATION_PRIORITY)
-                )
-                > MANY - 100
+    async with (
+        office(tmp_path / "db", Sender()) as our,
+        await asyncio.start_server(talk, HOST, 0) as server,
+    ):
+        mail = SmtpSender(options(server.sockets[0].getsockname()[1], timeout_seconds=30.0))
+        our.outbox_worker = OutboxWorker(our.engine, our.clock, our.secret_box, {"email": mail})
+        await our.fill(MANY // 2, NOTIFICATION_PRIORITY)
+        await our.fill(MANY // 2, FIRST_NOTIFICATION_PRIORITY)
+        our.outbox_worker.start()
+        await asyncio.sleep(0.5)
+        await our.put(to=ContactAddress("email", "code@example.com", "code@example.com"))
+        our.outbox_worker.notify()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await _until_any(codes)
+        await our.outbox_worker.stop()
+        assert (
+            len(
+                await our.waiting(NOTIFICATION_PRIORITY)
+                + await our.waiting(FIRST_NOTIFICATION_PRIORITY)
             )
-
-    asyncio.run(scenario())
+            > MANY - 100
+        )
 
 
 async def _until_any(codes: list[str]) -> None:
@@ -500,74 +426,63 @@ async def _until_any(codes: list[str]) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_notices_that_hang_leave_all_places_of_codes_free(tmp_path: Path) -> None:
+async def test_notices_that_hang_leave_all_places_of_codes_free(tmp_path: Path) -> None:
     """Notices hold two sends of a channel; as many codes as ever are sent beside them (X4)."""
-
-    async def scenario() -> None:
-        mail = Hanging()
-        async with office(tmp_path / "db", mail) as our:
-            await our.fill(50, FIRST_NOTIFICATION_PRIORITY)
-            our.outbox_worker.start()
-            our.outbox_worker.notify()
-            await until(lambda: mail.tries == MAX_NOTICES_IN_FLIGHT)
-            for target in addresses(MAX_CODES_IN_FLIGHT):
-                await our.put(to=target)
-            our.outbox_worker.notify()
-            await until(lambda: mail.tries == MAX_NOTICES_IN_FLIGHT + MAX_CODES_IN_FLIGHT)
-            mail.go.set()
-            await until(lambda: len(mail.sent) == 50 + MAX_CODES_IN_FLIGHT)
-            await our.outbox_worker.stop()
-
-    asyncio.run(scenario())
+    mail = Hanging()
+    async with office(tmp_path / "db", mail) as our:
+        await our.fill(50, FIRST_NOTIFICATION_PRIORITY)
+        our.outbox_worker.start()
+        our.outbox_worker.notify()
+        await until(lambda: mail.tries == MAX_NOTICES_IN_FLIGHT)
+        for target in addresses(MAX_CODES_IN_FLIGHT):
+            await our.put(to=target)
+        our.outbox_worker.notify()
+        await until(lambda: mail.tries == MAX_NOTICES_IN_FLIGHT + MAX_CODES_IN_FLIGHT)
+        mail.go.set()
+        await until(lambda: len(mail.sent) == 50 + MAX_CODES_IN_FLIGHT)
+        await our.outbox_worker.stop()
 
 
-def test_a_batch_begins_with_codes_and_ends_with_minor_notices(tmp_path: Path) -> None:
+async def test_a_batch_begins_with_codes_and_ends_with_minor_notices(tmp_path: Path) -> None:
     """What is due together leaves by priority, whatever was written first (security X4)."""
-
-    async def scenario() -> None:
-        sender = Sender()
-        async with office(tmp_path / "db", sender) as our:
-            await our.tell("notice-session-ended", MAIL)
-            our.clock.time += 1
-            await our.tell("notice-email-changed", MAIL)
-            our.clock.time += 1
-            await our.put(to=PHONE)
-            await our.put(to=MAIL)
-            while await our.after(1):
-                pass
-        assert [message.purpose for message in sender.sent] == [
-            "code",
-            "code",
-            "notice-email-changed",
-            "notice-session-ended",
-        ]
-
-    asyncio.run(scenario())
+    sender = Sender()
+    async with office(tmp_path / "db", sender) as our:
+        await our.tell("notice-session-ended", MAIL)
+        our.clock.time += 1
+        await our.tell("notice-email-changed", MAIL)
+        our.clock.time += 1
+        await our.put(to=PHONE)
+        await our.put(to=MAIL)
+        while await our.after(1):
+            pass
+    assert [message.purpose for message in sender.sent] == [
+        "code",
+        "code",
+        "notice-email-changed",
+        "notice-session-ended",
+    ]
 
 
-def test_surplus_is_dropped_from_each_priority_alone(
+async def test_surplus_is_dropped_from_each_priority_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Too many notices, even of one second, push out no code and no notice before them (X4)."""
     monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 5)
 
-    async def scenario() -> None:
-        mail = Hanging()
-        async with office(tmp_path / "db", mail) as our:
-            for target in addresses(3):
-                await our.put(to=target)
-            await our.fill(4, FIRST_NOTIFICATION_PRIORITY)
-            our.clock.time += 60
-            await our.fill(2500, NOTIFICATION_PRIORITY)
-            our.outbox_worker.start()
-            our.outbox_worker.notify()
-            async with asyncio.timeout(30):
-                while len(await our.waiting(NOTIFICATION_PRIORITY)) > 5:
-                    our.outbox_worker.notify()
-                    await asyncio.sleep(0.05)
-            assert len(await our.waiting(CODE_PRIORITY)) == 3
-            assert len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) == 4
-            mail.go.set()
-            await our.outbox_worker.stop()
-
-    asyncio.run(scenario())
+    mail = Hanging()
+    async with office(tmp_path / "db", mail) as our:
+        for target in addresses(3):
+            await our.put(to=target)
+        await our.fill(4, FIRST_NOTIFICATION_PRIORITY)
+        our.clock.time += 60
+        await our.fill(2500, NOTIFICATION_PRIORITY)
+        our.outbox_worker.start()
+        our.outbox_worker.notify()
+        async with asyncio.timeout(30):
+            while len(await our.waiting(NOTIFICATION_PRIORITY)) > 5:
+                our.outbox_worker.notify()
+                await asyncio.sleep(0.05)
+        assert len(await our.waiting(CODE_PRIORITY)) == 3
+        assert len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) == 4
+        mail.go.set()
+        await our.outbox_worker.stop()

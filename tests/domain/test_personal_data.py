@@ -19,7 +19,7 @@ from hupan.domain.timekeeping import DayCalendar
 from hupan.errors import InvalidField, UnknownUser
 from hupan.model import Account, AccountId, PersonalData, PrivacyChoice, Session, Viewer
 from hupan.store.sessions import put_session
-from tests.support.world import NOW, SHANGHAI, Standing, open_standing
+from tests.support.world import NOW, SHANGHAI, World, open_world
 
 WHOLE = PersonalDataUpdate(
     introduction="你好\nHello",
@@ -40,22 +40,22 @@ STRANGER = AccountId(9_999_999)
 
 
 @pytest.fixture
-def standing(tmp_path: Path) -> Iterator[Standing]:
+def world(tmp_path: Path) -> Iterator[World]:
     """A store of its own."""
-    with open_standing(tmp_path / "hupan.db") as standing:
-        yield standing
+    with open_world(tmp_path / "hupan.db") as world:
+        yield world
 
 
-def keeper(standing: Standing) -> PersonalDataService:
+def keeper(world: World) -> PersonalDataService:
     """The service that saves."""
-    return PersonalDataService(standing.engine, standing.clock)
+    return PersonalDataService(world.engine, world.clock)
 
 
-async def told(standing: Standing) -> Account:
+async def told(world: World) -> Account:
     """An account that told everything."""
-    account = await standing.account()
-    await keeper(standing).save(account.id, WHOLE)
-    await standing.engine.run_transaction(lambda tx: tx.execute(SET_COUNTRY, account.id))
+    account = await world.account()
+    await keeper(world).save(account.id, WHOLE)
+    await world.engine.run_transaction(lambda tx: tx.execute(SET_COUNTRY, account.id))
     return account
 
 
@@ -65,37 +65,29 @@ def viewer_of(account: AccountId) -> Viewer:
 
 
 async def seen(
-    standing: Standing, account: Account, viewer: AccountId | None, shown: VisibleFields
+    world: World, account: Account, viewer: AccountId | None, shown: VisibleFields
 ) -> Profile:
     """What a viewer sees on a server that shows this by default."""
-    privacy = Privacy(standing.engine, shown)
-    profiles = Profiles(standing.engine, standing.clock, DayCalendar(SHANGHAI), privacy)
+    privacy = Privacy(world.engine, shown)
+    profiles = Profiles(world.engine, world.clock, DayCalendar(SHANGHAI), privacy)
     looks = None if viewer is None else viewer_of(viewer)
     return await profiles.show(str(account.id), looks)
 
 
-def test_a_fresh_account_told_nothing(standing: Standing) -> None:
+async def test_a_fresh_account_told_nothing(world: World) -> None:
     """All values are there; the times are those of its making."""
-
-    async def story() -> None:
-        own = await keeper(standing).get(await standing.account())
-        assert own.data == PersonalData()
-        assert (own.saved_at, own.last_sign_in_at) == (NOW, NOW)
-
-    asyncio.run(story())
+    own = await keeper(world).get(await world.account())
+    assert own.data == PersonalData()
+    assert (own.saved_at, own.last_sign_in_at) == (NOW, NOW)
 
 
-def test_the_last_sign_in_is_that_of_any_device(standing: Standing) -> None:
+async def test_the_last_sign_in_is_that_of_any_device(world: World) -> None:
     """Also of one that came before the session that asks."""
-
-    async def story() -> None:
-        account = await standing.account()
-        for device, at in (("a", NOW + 10), ("b", NOW + 30), ("c", NOW + 20)):
-            session = Session(account.id, device.encode(), device, "web", at, at)
-            await standing.engine.run_transaction(partial(put_session, session=session))
-        assert (await keeper(standing).get(account)).last_sign_in_at == NOW + 30
-
-    asyncio.run(story())
+    account = await world.account()
+    for device, at in (("a", NOW + 10), ("b", NOW + 30), ("c", NOW + 20)):
+        session = Session(account.id, device.encode(), device, "web", at, at)
+        await world.engine.run_transaction(partial(put_session, session=session))
+    assert (await keeper(world).get(account)).last_sign_in_at == NOW + 30
 
 
 @pytest.mark.parametrize(
@@ -110,54 +102,42 @@ def test_the_last_sign_in_is_that_of_any_device(standing: Standing) -> None:
         (PersonalDataUpdate(gender=1, introduction="a"), {"gender": 1, "introduction": "a"}),
     ],
 )
-def test_what_is_not_given_stays(
-    standing: Standing, edit: PersonalDataUpdate, changed: dict[str, object]
+async def test_what_is_not_given_stays(
+    world: World, edit: PersonalDataUpdate, changed: dict[str, object]
 ) -> None:
     """An edit of some values leaves all others, "" and 0 take a value back."""
-
-    async def story() -> None:
-        account = await told(standing)
-        standing.clock.time += 60
-        await keeper(standing).save(account.id, edit)
-        data = (await keeper(standing).get(account)).data
-        names = PersonalData.__struct_fields__
-        before = {name: getattr(KEPT, name) for name in names}
-        assert {name: getattr(data, name) for name in names} == {
-            **before,
-            **changed,
-            "updated_at": NOW + 60,
-        }
-
-    asyncio.run(story())
+    account = await told(world)
+    world.clock.time += 60
+    await keeper(world).save(account.id, edit)
+    data = (await keeper(world).get(account)).data
+    names = PersonalData.__struct_fields__
+    before = {name: getattr(KEPT, name) for name in names}
+    assert {name: getattr(data, name) for name in names} == {
+        **before,
+        **changed,
+        "updated_at": NOW + 60,
+    }
 
 
-def test_an_empty_edit_is_none(standing: Standing) -> None:
+async def test_an_empty_edit_is_none(world: World) -> None:
     """Not even the time of saving changes."""
-
-    async def story() -> None:
-        account = await told(standing)
-        standing.clock.time += 60
-        await keeper(standing).save(account.id, PersonalDataUpdate())
-        assert (await keeper(standing).get(account)).data == KEPT
-
-    asyncio.run(story())
+    account = await told(world)
+    world.clock.time += 60
+    await keeper(world).save(account.id, PersonalDataUpdate())
+    assert (await keeper(world).get(account)).data == KEPT
 
 
-def test_parallel_edits_of_different_values_all_stay(standing: Standing) -> None:
+async def test_parallel_edits_of_different_values_all_stay(world: World) -> None:
     """No edit takes back what another one saved at the same time."""
-
-    async def story() -> None:
-        account = await standing.account()
-        parts = [
-            PersonalDataUpdate(introduction=WHOLE.introduction, gender=WHOLE.gender),
-            PersonalDataUpdate(birthday=WHOLE.birthday),
-            PersonalDataUpdate(province=WHOLE.province, city=WHOLE.city),
-            PersonalDataUpdate(district=WHOLE.district, location_code=WHOLE.location_code),
-        ]
-        await asyncio.gather(*(keeper(standing).save(account.id, part) for part in parts))
-        assert (await keeper(standing).get(account)).data == KEPT
-
-    asyncio.run(story())
+    account = await world.account()
+    parts = [
+        PersonalDataUpdate(introduction=WHOLE.introduction, gender=WHOLE.gender),
+        PersonalDataUpdate(birthday=WHOLE.birthday),
+        PersonalDataUpdate(province=WHOLE.province, city=WHOLE.city),
+        PersonalDataUpdate(district=WHOLE.district, location_code=WHOLE.location_code),
+    ]
+    await asyncio.gather(*(keeper(world).save(account.id, part) for part in parts))
+    assert (await keeper(world).get(account)).data == KEPT
 
 
 @pytest.mark.one_engine
@@ -182,93 +162,71 @@ def test_parallel_edits_of_different_values_all_stay(standing: Standing) -> None
         (PersonalDataUpdate(location_code="１１０１０１"), "locationCode"),
     ],
 )
-def test_what_cannot_be_is_named_and_nothing_saved(
-    standing: Standing, edit: PersonalDataUpdate, field: str
+async def test_what_cannot_be_is_named_and_nothing_saved(
+    world: World, edit: PersonalDataUpdate, field: str
 ) -> None:
     """One bad value refuses the whole edit."""
-
-    async def story() -> None:
-        account = await told(standing)
-        with pytest.raises(InvalidField) as refusal:
-            await keeper(standing).save(account.id, edit)
-        assert refusal.value.field == field
-        assert (await keeper(standing).get(account)).data == KEPT
-
-    asyncio.run(story())
+    account = await told(world)
+    with pytest.raises(InvalidField) as refusal:
+        await keeper(world).save(account.id, edit)
+    assert refusal.value.field == field
+    assert (await keeper(world).get(account)).data == KEPT
 
 
 @pytest.mark.parametrize("viewer", [None, STRANGER])
-def test_all_is_shown_where_nobody_chose_otherwise(
-    standing: Standing, viewer: AccountId | None
+async def test_all_is_shown_where_nobody_chose_otherwise(
+    world: World, viewer: AccountId | None
 ) -> None:
     """A server that shows all shows all of an account without a choice."""
-
-    async def story() -> None:
-        account = await told(standing)
-        profile = await seen(standing, account, viewer, VisibleFields())
-        assert profile.data == TOLD_TO_OTHERS
-        assert (profile.last_active_at, profile.country) == (NOW, "中国")
-
-    asyncio.run(story())
+    account = await told(world)
+    profile = await seen(world, account, viewer, VisibleFields())
+    assert profile.data == TOLD_TO_OTHERS
+    assert (profile.last_active_at, profile.country) == (NOW, "中国")
 
 
 @pytest.mark.parametrize("viewer", [None, STRANGER])
 @pytest.mark.parametrize("by", ["the account", "the server"])
-def test_what_is_hidden_is_not_there(standing: Standing, viewer: AccountId | None, by: str) -> None:
+async def test_what_is_hidden_is_not_there(world: World, viewer: AccountId | None, by: str) -> None:
     """Birthday, place, last activity and country go; the introduction and gender stay."""
-
-    async def story() -> None:
-        account = await told(standing)
-        if by == "the account":
-            await Privacy(standing.engine, VisibleFields()).update_choice(
-                account.id, lambda _: HIDDEN
-            )
-        shown = VisibleFields() if by == "the account" else NOTHING_SHOWN
-        profile = await seen(standing, account, viewer, shown)
-        assert profile.data == PersonalData("你好\nHello", 3)
-        assert (profile.last_active_at, profile.country) == (0, "")
-
-    asyncio.run(story())
+    account = await told(world)
+    if by == "the account":
+        await Privacy(world.engine, VisibleFields()).update_choice(account.id, lambda _: HIDDEN)
+    shown = VisibleFields() if by == "the account" else NOTHING_SHOWN
+    profile = await seen(world, account, viewer, shown)
+    assert profile.data == PersonalData("你好\nHello", 3)
+    assert (profile.last_active_at, profile.country) == (0, "")
 
 
-def test_the_owner_sees_all(standing: Standing) -> None:
+async def test_the_owner_sees_all(world: World) -> None:
     """What one hides, one hides from others."""
-
-    async def story() -> None:
-        account = await told(standing)
-        await Privacy(standing.engine, VisibleFields()).update_choice(account.id, lambda _: HIDDEN)
-        profile = await seen(standing, account, account.id, NOTHING_SHOWN)
-        assert profile.data == TOLD_TO_OTHERS
-        assert (profile.last_active_at, profile.country) == (NOW, "中国")
-
-    asyncio.run(story())
+    account = await told(world)
+    await Privacy(world.engine, VisibleFields()).update_choice(account.id, lambda _: HIDDEN)
+    profile = await seen(world, account, account.id, NOTHING_SHOWN)
+    assert profile.data == TOLD_TO_OTHERS
+    assert (profile.last_active_at, profile.country) == (NOW, "中国")
 
 
 @pytest.mark.parametrize("part", PrivacyChoice.__struct_fields__)
-def test_a_choice_goes_before_the_servers_setting(standing: Standing, part: str) -> None:
+def test_a_choice_goes_before_the_servers_setting(world: World, part: str) -> None:
     """Each part by itself, in both directions; None follows the server."""
-    privacy = Privacy(standing.engine, NOTHING_SHOWN)
+    privacy = Privacy(world.engine, NOTHING_SHOWN)
     shown = privacy.visible_fields(PrivacyChoice(**{part: True}))
     assert {name for name in VisibleFields.__struct_fields__ if getattr(shown, name)} == {part}
-    shown = Privacy(standing.engine, VisibleFields()).visible_fields(PrivacyChoice(**{part: False}))
+    shown = Privacy(world.engine, VisibleFields()).visible_fields(PrivacyChoice(**{part: False}))
     assert {name for name in VisibleFields.__struct_fields__ if not getattr(shown, name)} == {part}
 
 
-def test_a_choice_is_kept_and_saves_leave_it(standing: Standing) -> None:
+async def test_a_choice_is_kept_and_saves_leave_it(world: World) -> None:
     """It can be read back and replaced, and lives beside what is told."""
-
-    async def story() -> None:
-        privacy = Privacy(standing.engine, VisibleFields())
-        account = (await standing.account()).id
-        assert await privacy.get_choice(account) == PrivacyChoice()
-        choice = PrivacyChoice(birthday=False, country=True)
-        await privacy.update_choice(account, lambda _: choice)
-        await keeper(standing).save(account, WHOLE)
-        assert await privacy.get_choice(account) == choice
-        await privacy.update_choice(account, lambda _: PrivacyChoice(address=False))
-        assert await privacy.get_choice(account) == PrivacyChoice(address=False)
-        assert (await keeper(standing).get(await standing.is_retryable(account))).data == KEPT
-        with pytest.raises(UnknownUser):
-            await privacy.update_choice(STRANGER, lambda _: choice)
-
-    asyncio.run(story())
+    privacy = Privacy(world.engine, VisibleFields())
+    account = (await world.account()).id
+    assert await privacy.get_choice(account) == PrivacyChoice()
+    choice = PrivacyChoice(birthday=False, country=True)
+    await privacy.update_choice(account, lambda _: choice)
+    await keeper(world).save(account, WHOLE)
+    assert await privacy.get_choice(account) == choice
+    await privacy.update_choice(account, lambda _: PrivacyChoice(address=False))
+    assert await privacy.get_choice(account) == PrivacyChoice(address=False)
+    assert (await keeper(world).get(await world.reload(account))).data == KEPT
+    with pytest.raises(UnknownUser):
+        await privacy.update_choice(STRANGER, lambda _: choice)

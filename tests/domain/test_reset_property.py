@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hupan.domain.codes import CodePurpose
 from hupan.errors import AppError
 from hupan.store.accounts import find_password_hash
-from tests.support.holding import Holding, open_holding
+from tests.support.world import World, open_world
 
 ADDRESSES = ("a@example.com", "b@example.com", "nobody@example.com")
 PASSWORDS = ("the lake at seven", "the lake at eight", "password", "short")
@@ -30,34 +30,34 @@ STEPS = st.lists(
 _names = itertools.count()
 
 
-async def hashes(holding: Holding) -> list[str]:
+async def hashes(world: World) -> list[str]:
     """The hashes of all accounts."""
-    rows = await holding.engine.fetch_all("SELECT password_hash FROM accounts ORDER BY id")
+    rows = await world.engine.fetch_all("SELECT password_hash FROM accounts ORDER BY id")
     return [str(row[0]) for row in rows]
 
 
-async def live(holding: Holding) -> dict[str, str]:
+async def live(world: World) -> dict[str, str]:
     """The class of each live code by its target."""
-    rows = await holding.engine.fetch_all("SELECT target, class FROM codes")
+    rows = await world.engine.fetch_all("SELECT target, class FROM codes")
     return {str(row[0]): str(row[1]) for row in rows}
 
 
-async def play(holding: Holding, steps: list[Step]) -> None:
+async def play(world: World, steps: list[Step]) -> None:
     """Reset passwords in every way, rightly and wrongly, and look at what that changed."""
     for address in ADDRESSES[:2]:
-        await holding.account(email=address)
+        await world.account(email=address)
     for address, kind, guess, password in steps:
-        code = await holding.code(address, kind)
-        other = await holding.code("c@example.com", "new")
+        code = await world.code(address, kind)
+        other = await world.code("c@example.com", "new")
         wrong = f"{(int(code) + 1) % 10**6:06}"
         given = {"right": code, "wrong": wrong, "other": other}[guess]
-        before, codes = await hashes(holding), await live(holding)
+        before, codes = await hashes(world), await live(world)
         granted = True
         try:
-            await holding.resets.reset(address, given, password)
+            await world.resets.reset(address, given, password)
         except AppError:
             granted = False
-        after, left = await hashes(holding), await live(holding)
+        after, left = await hashes(world), await live(world)
         changed = [
             at for at, pair in enumerate(zip(before, after, strict=True)) if len({*pair}) > 1
         ]
@@ -75,70 +75,63 @@ async def play(holding: Holding, steps: list[Step]) -> None:
 @given(steps=STEPS)
 def test_a_hash_changes_with_one_code(tmp_path: Path, steps: list[Step]) -> None:
     """In any order of requests, changed hash means exactly one code of that address consumed."""
-    with open_holding(tmp_path / f"{next(_names)}.db") as holding:
-        asyncio.run(play(holding, steps))
+    with open_world(tmp_path / f"{next(_names)}.db") as world:
+        asyncio.run(play(world, steps))
 
 
-def test_at_once_one_password_is_set(tmp_path: Path) -> None:
+async def test_at_once_one_password_is_set(tmp_path: Path) -> None:
     """Of twenty resets with one right code one wins, and its password is the one that serves."""
-
-    async def scenario(holding: Holding) -> None:
-        account = await holding.account(email=ADDRESSES[0])
-        code = await holding.code(ADDRESSES[0])
+    async with open_world(tmp_path / "hupan.db") as world:
+        account = await world.account(email=ADDRESSES[0])
+        code = await world.code(ADDRESSES[0])
         passwords = [f"reeds by lake {number}" for number in range(10)]
         outcomes = await asyncio.gather(
-            *(holding.resets.reset(ADDRESSES[0], code, password) for password in passwords),
+            *(world.resets.reset(ADDRESSES[0], code, password) for password in passwords),
             return_exceptions=True,
         )
         (won,) = [at for at, outcome in enumerate(outcomes) if outcome is None]
-        stored = await find_password_hash(holding.engine, account.id)
-        assert await holding.password_hasher.verify(stored, passwords[won])
-
-    with open_holding(tmp_path / "hupan.db") as holding:
-        asyncio.run(scenario(holding))
+        stored = await find_password_hash(world.engine, account.id)
+        assert await world.password_hasher.verify(stored, passwords[won])
 
 
-def test_a_failure_of_the_write_keeps_the_code(
+async def test_a_failure_of_the_write_keeps_the_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the hash cannot be written, the code is not consumed and sessions go on (P6)."""
-
-    async def scenario(holding: Holding) -> None:
-        account = await holding.account(email=ADDRESSES[0])
-        await holding.session(account.id)
-        code = await holding.code(ADDRESSES[0])
+    async with open_world(tmp_path / "hupan.db") as world:
+        account = await world.account(email=ADDRESSES[0])
+        await world.session(account.id)
+        code = await world.code(ADDRESSES[0])
 
         async def fail(*_: object) -> None:
             raise ZeroDivisionError
 
         monkeypatch.setattr("hupan.domain.passwords.set_password_hash", fail)
         with pytest.raises(ZeroDivisionError):
-            await holding.resets.reset(ADDRESSES[0], code, PASSWORDS[0])
-        assert await holding.count("sessions") == 1
+            await world.resets.reset(ADDRESSES[0], code, PASSWORDS[0])
+        assert await world.count("sessions") == 1
         monkeypatch.undo()
-        await holding.resets.reset(ADDRESSES[0], code, PASSWORDS[0])
-        assert await holding.count("sessions") == 0
-
-    with open_holding(tmp_path / "hupan.db") as holding:
-        asyncio.run(scenario(holding))
+        await world.resets.reset(ADDRESSES[0], code, PASSWORDS[0])
+        assert await world.count("sessions") == 0
 
 
 @pytest.mark.one_engine
-def test_no_password_is_at_rest(tmp_path: Path) -> None:
+async def test_no_password_is_at_rest(tmp_path: Path) -> None:
     """Neither the store nor its log holds a password or a code in plain text (security P7, C1)."""
 
-    async def scenario(holding: Holding) -> list[str]:
-        await holding.account(email=ADDRESSES[0])
-        codes = [await holding.code(ADDRESSES[0]) for _ in range(3)]
+    async def scenario(world: World) -> list[str]:
+        await world.account(email=ADDRESSES[0])
+        codes = [await world.code(ADDRESSES[0]) for _ in range(3)]
         for code in codes:
             await asyncio.gather(
-                holding.resets.reset(ADDRESSES[0], code, PASSWORDS[0]), return_exceptions=True
+                world.resets.reset(ADDRESSES[0], code, PASSWORDS[0]), return_exceptions=True
             )
         return codes
 
-    with open_holding(tmp_path / "hupan.db") as holding:
-        codes = asyncio.run(scenario(holding))
-        kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    async with open_world(tmp_path / "hupan.db") as world:
+        codes = await scenario(world)
+        stored_files = list(tmp_path.iterdir())  # noqa: ASYNC240 - nothing else runs in this loop
+        kept = b"".join(path.read_bytes() for path in stored_files)
         assert ADDRESSES[0].encode() in kept
         for secret in (PASSWORDS[0], *codes):
             assert secret.encode() not in kept
@@ -146,27 +139,23 @@ def test_no_password_is_at_rest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize("guess", ["right", "wrong"])
-def test_every_path_hashes_once(
+async def test_every_path_hashes_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, guess: str
 ) -> None:
     """Known or unknown, right or wrong: one hash, so one duration (security E2)."""
-
-    async def scenario(holding: Holding) -> None:
-        await holding.account(email=ADDRESSES[0])
-        code = await holding.code(address, "own")
+    async with open_world(tmp_path / "hupan.db") as world:
+        await world.account(email=ADDRESSES[0])
+        code = await world.code(address, "own")
         hashed = []
-        hash_password = holding.password_hasher.hash
+        hash_password = world.password_hasher.hash
 
         async def counting(password: str) -> str:
             hashed.append(password)
             return await hash_password(password)
 
-        monkeypatch.setattr(holding.password_hasher, "hash", counting)
+        monkeypatch.setattr(world.password_hasher, "hash", counting)
         tried = code if guess == "right" else f"{(int(code) + 1) % 10**6:06}"
         await asyncio.gather(
-            holding.resets.reset(address, tried, PASSWORDS[0]), return_exceptions=True
+            world.resets.reset(address, tried, PASSWORDS[0]), return_exceptions=True
         )
         assert hashed == [PASSWORDS[0]]
-
-    with open_holding(tmp_path / "hupan.db") as holding:
-        asyncio.run(scenario(holding))

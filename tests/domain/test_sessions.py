@@ -3,7 +3,6 @@
 Tokens carry their account, and look like chance (wire.md 5, security T1).
 """
 
-import asyncio
 import re
 from pathlib import Path
 
@@ -18,238 +17,182 @@ from hupan.errors import NotSignedIn
 from hupan.model import AccountId
 from hupan.rng import SystemRandomSource
 from hupan.rules import DAY_SECONDS, SessionPolicy
-from tests.support.lives import Lives, open_lives
+from tests.support.world import open_world
 
 ENDED = "notice-session-ended"
 
 
 @pytest.mark.parametrize(
-    ("days", "lives"), [(29.9, True), (30 - 1 / DAY_SECONDS, True), (30, False), (400, False)]
+    ("days", "is_valid"), [(29.9, True), (30 - 1 / DAY_SECONDS, True), (30, False), (400, False)]
 )
-def test_a_session_without_use_ends(tmp_path: Path, days: float, *, lives: bool) -> None:
+async def test_a_session_without_use_ends(tmp_path: Path, days: float, *, is_valid: bool) -> None:
     """Thirty days after its last use a session is over, at the read."""
-
-    async def scenario(home: Lives) -> None:
-        token = await home.open(await home.account())
-        home.pass_days(days)
-        assert await home.lives(token) is lives
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+    async with open_world(tmp_path / "db") as world:
+        token = await world.sign_in(await world.account_id())
+        world.pass_days(days)
+        assert await world.is_signed_in(token) is is_valid
 
 
-def test_use_keeps_a_session_until_half_a_year(tmp_path: Path) -> None:
+async def test_use_keeps_a_session_until_half_a_year(tmp_path: Path) -> None:
     """A session used every third week ends 180 days after its sign-in all the same."""
-
-    async def scenario(home: Lives) -> None:
-        token = await home.open(await home.account())
+    async with open_world(tmp_path / "db") as world:
+        token = await world.sign_in(await world.account_id())
         for _ in range(8):
-            home.pass_days(22)
-            assert await home.lives(token)
-        home.pass_days(4 - 1 / DAY_SECONDS)
-        assert await home.lives(token)
-        home.pass_days(1 / DAY_SECONDS)
-        assert not await home.lives(token)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+            world.pass_days(22)
+            assert await world.is_signed_in(token)
+        world.pass_days(4 - 1 / DAY_SECONDS)
+        assert await world.is_signed_in(token)
+        world.pass_days(1 / DAY_SECONDS)
+        assert not await world.is_signed_in(token)
 
 
-def test_each_session_counts_its_own_use(tmp_path: Path) -> None:
+async def test_each_session_counts_its_own_use(tmp_path: Path) -> None:
     """A session stays alive by its own use, also on days that another one began."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account()
-        first, second, idle = [await home.open(account) for _ in range(3)]
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id()
+        first, second, idle = [await world.sign_in(account) for _ in range(3)]
         for _ in range(3):
-            home.pass_days(20)
-            assert await home.lives(first)
-            assert await home.lives(second)
-        assert not await home.lives(idle)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+            world.pass_days(20)
+            assert await world.is_signed_in(first)
+            assert await world.is_signed_in(second)
+        assert not await world.is_signed_in(idle)
 
 
-def test_a_session_writes_once_a_day(tmp_path: Path) -> None:
+async def test_a_session_writes_once_a_day(tmp_path: Path) -> None:
     """The first request of a session on a day is written down, no other one."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account()
-        tokens = [await home.open(account) for _ in range(2)]
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id()
+        tokens = [await world.sign_in(account) for _ in range(2)]
         for day in range(3):
-            before = home.engine.transactions
+            before = world.engine.transactions
             for _ in range(5):
                 for token in tokens:
-                    assert await home.lives(token)
+                    assert await world.is_signed_in(token)
             # On the day of the sign-in only the account's own day is news.
-            assert home.engine.transactions - before == (2 if day else 1)
-            home.pass_days(1)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+            assert world.engine.transactions - before == (2 if day else 1)
+            world.pass_days(1)
 
 
-def test_an_expired_session_is_refused_without_a_write(tmp_path: Path) -> None:
+async def test_an_expired_session_is_refused_without_a_write(tmp_path: Path) -> None:
     """Whether a session is over is seen in the row that is read anyway; nothing is written."""
-
-    async def scenario(home: Lives) -> None:
-        token = await home.open(await home.account())
-        home.pass_days(31)
-        before = home.engine.transactions
+    async with open_world(tmp_path / "db") as world:
+        token = await world.sign_in(await world.account_id())
+        world.pass_days(31)
+        before = world.engine.transactions
         with pytest.raises(NotSignedIn):
-            await home.sessions.get(token)
-        assert home.engine.transactions == before
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+            await world.sessions.get(token)
+        assert world.engine.transactions == before
 
 
-def test_one_too_many_ends_the_oldest(tmp_path: Path) -> None:
+async def test_one_too_many_ends_the_oldest(tmp_path: Path) -> None:
     """Of eleven sessions opened within one second the first has ended, and its owner is told."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account(phone="13900000001", email="Who@example.com")
-        tokens = [await home.open(account) for _ in range(13)]
-        assert [await home.lives(token) for token in tokens] == [False] * 3 + [True] * 10
-        assert await home.told(ENDED) == ["Who@example.com"]
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id(phone="13900000001", email="Who@example.com")
+        tokens = [await world.sign_in(account) for _ in range(13)]
+        assert [await world.is_signed_in(token) for token in tokens] == [False] * 3 + [True] * 10
+        assert await world.recipients(ENDED) == ["Who@example.com"]
 
 
-def test_who_has_no_address_is_told_by_sms(tmp_path: Path) -> None:
+async def test_who_has_no_address_is_told_by_sms(tmp_path: Path) -> None:
     """The notice goes to the number where there is no address, and nowhere without both."""
-
-    async def scenario(home: Lives) -> None:
-        for account in [await home.account(phone="13900000001"), await home.account()]:
+    async with open_world(tmp_path / "db") as world:
+        for account in [await world.account_id(phone="13900000001"), await world.account_id()]:
             for _ in range(11):
-                await home.open(account)
-        assert await home.told(ENDED) == ["13900000001"]
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+                await world.sign_in(account)
+        assert await world.recipients(ENDED) == ["13900000001"]
 
 
-def test_a_device_that_signs_in_again_ends_no_other(tmp_path: Path) -> None:
+async def test_a_device_that_signs_in_again_ends_no_other(tmp_path: Path) -> None:
     """A new session of a device takes the place of its old one, and counts as the newest."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account(phone="13900000001")
-        tokens = [await home.open(account, str(device)) for device in range(10)]
-        again = await home.open(account, "0")
-        assert [await home.lives(token) for token in tokens] == [False] + [True] * 9
-        assert await home.told(ENDED) == []
-        await home.open(account)
-        assert await home.lives(again)
-        assert not await home.lives(tokens[1])
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id(phone="13900000001")
+        tokens = [await world.sign_in(account, str(device)) for device in range(10)]
+        again = await world.sign_in(account, "0")
+        assert [await world.is_signed_in(token) for token in tokens] == [False] + [True] * 9
+        assert await world.recipients(ENDED) == []
+        await world.sign_in(account)
+        assert await world.is_signed_in(again)
+        assert not await world.is_signed_in(tokens[1])
 
 
-def test_expired_sessions_take_no_place(tmp_path: Path) -> None:
+async def test_expired_sessions_take_no_place(tmp_path: Path) -> None:
     """Sessions that are over end none that live, though they were opened later, nor are told of."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account(phone="13900000001")
-        used = await home.open(account)
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id(phone="13900000001")
+        used = await world.sign_in(account)
         for _ in range(9):
-            await home.open(account)
+            await world.sign_in(account)
         for _ in range(2):
-            home.pass_days(20)
-            assert await home.lives(used)
-        await home.open(account)
-        assert await home.lives(used)
-        assert await home.told(ENDED) == []
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+            world.pass_days(20)
+            assert await world.is_signed_in(used)
+        await world.sign_in(account)
+        assert await world.is_signed_in(used)
+        assert await world.recipients(ENDED) == []
 
 
-def test_the_settings_decide(tmp_path: Path) -> None:
+async def test_the_settings_decide(tmp_path: Path) -> None:
     """Other bounds than the defaults hold as well."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account()
-        tokens = [await home.open(account) for _ in range(3)]
-        assert [await home.lives(token) for token in tokens] == [False, True, True]
-        home.pass_days(0.9)
-        assert await home.lives(tokens[1])
-        home.pass_days(1)
-        assert not await home.lives(tokens[2])
-        home.pass_days(0.2)
-        assert not await home.lives(tokens[1])
-
-    with open_lives(
-        tmp_path / "db", SessionPolicy(DAY_SECONDS, 2 * DAY_SECONDS, max_sessions=2)
-    ) as home:
-        asyncio.run(scenario(home))
+    async with open_world(
+        tmp_path / "db", policy=SessionPolicy(DAY_SECONDS, 2 * DAY_SECONDS, max_sessions=2)
+    ) as world:
+        account = await world.account_id()
+        tokens = [await world.sign_in(account) for _ in range(3)]
+        assert [await world.is_signed_in(token) for token in tokens] == [False, True, True]
+        world.pass_days(0.9)
+        assert await world.is_signed_in(tokens[1])
+        world.pass_days(1)
+        assert not await world.is_signed_in(tokens[2])
+        world.pass_days(0.2)
+        assert not await world.is_signed_in(tokens[1])
 
 
-def test_accounts_do_not_share_the_bound(tmp_path: Path) -> None:
+async def test_accounts_do_not_share_the_bound(tmp_path: Path) -> None:
     """What one account opens ends nothing of another's."""
-
-    async def scenario(home: Lives) -> None:
-        mine, others = await home.account(), await home.account()
-        token = await home.open(mine)
+    async with open_world(tmp_path / "db") as world:
+        mine, others = await world.account_id(), await world.account_id()
+        token = await world.sign_in(mine)
         for _ in range(12):
-            await home.open(others)
-        assert await home.lives(token)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+            await world.sign_in(others)
+        assert await world.is_signed_in(token)
 
 
-def test_devices_show_live_sessions_alone(tmp_path: Path) -> None:
+async def test_devices_show_live_sessions_alone(tmp_path: Path) -> None:
     """A session that is over is not among the devices, purged or not; the newest comes first."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account()
-        await home.open(account, "forgotten")
-        home.pass_days(20)
-        await home.open(account, "one")
-        await home.open(account, "two")
-        home.pass_days(15)
-        shown = await home.devices.list_live(account)
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id()
+        await world.sign_in(account, "forgotten")
+        world.pass_days(20)
+        await world.sign_in(account, "one")
+        await world.sign_in(account, "two")
+        world.pass_days(15)
+        shown = await world.devices.list_live(account)
         assert [session.device_id for session in shown] == ["two", "one"]
 
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
 
-
-def test_housekeeping_forgets_expired_sessions(tmp_path: Path) -> None:
+async def test_housekeeping_forgets_expired_sessions(tmp_path: Path) -> None:
     """Rows of sessions that are over go, by either bound; winding the clock back revives none."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account()
-        idle, live = await home.open(account), await home.open(account)
+    async with open_world(tmp_path / "db") as world:
+        start = world.clock.now()
+        account = await world.account_id()
+        idle, live = await world.sign_in(account), await world.sign_in(account)
         for _ in range(9):
-            home.pass_days(20)
-            assert await home.lives(live) is (home.clock.now() - start < 180 * DAY_SECONDS)
-        await Housekeeping(home.engine, home.clock, [home.devices.purge_expired]).purge()
-        assert await home.rows("SELECT 1 FROM sessions") == []
-        home.pass_days(-179)
-        assert [await home.lives(token) for token in (idle, live)] == [False, False]
-
-    with open_lives(tmp_path / "db") as home:
-        start = home.clock.now()
-        asyncio.run(scenario(home))
+            world.pass_days(20)
+            assert await world.is_signed_in(live) is (world.clock.now() - start < 180 * DAY_SECONDS)
+        await Housekeeping(world.engine, world.clock, [world.devices.purge_expired]).purge()
+        assert await world.rows("SELECT 1 FROM sessions") == []
+        world.pass_days(-179)
+        assert [await world.is_signed_in(token) for token in (idle, live)] == [False, False]
 
 
-def test_a_device_offline_signs_out_like_any_other(tmp_path: Path) -> None:
+async def test_a_device_offline_signs_out_like_any_other(tmp_path: Path) -> None:
     """Its token opens nothing more, and signing out with it once more succeeds (security T5)."""
-
-    async def scenario(home: Lives) -> None:
-        account = await home.account()
-        token, other = await home.open(account, "a"), await home.open(account, "b")
-        await home.devices.take_offline(account, "a")
-        assert [await home.lives(one) for one in (token, other)] == [False, True]
-        assert await home.sessions.was_logged_out(token)
-        assert not await home.sessions.was_logged_out(other)
-
-    with open_lives(tmp_path / "db") as home:
-        asyncio.run(scenario(home))
+    async with open_world(tmp_path / "db") as world:
+        account = await world.account_id()
+        token, other = await world.sign_in(account, "a"), await world.sign_in(account, "b")
+        await world.devices.take_offline(account, "a")
+        assert [await world.is_signed_in(one) for one in (token, other)] == [False, True]
+        assert await world.sessions.was_logged_out(token)
+        assert not await world.sessions.was_logged_out(other)
 
 
 SHAPE = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

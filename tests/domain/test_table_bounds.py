@@ -1,6 +1,5 @@
 """Whoever goes on and on fills no table: each bound of docs/limits.md is reached (security X5)."""
 
-import asyncio
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 
 from hupan.domain.sessions import MAX_KNOWN_DEVICES, Device
 from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS, has_device
-from tests.support.holding import Holding, open_holding
 from tests.support.table_growth import (
     EMAIL,
     GROWN,
@@ -19,20 +17,18 @@ from tests.support.table_growth import (
     end_one,
     on,
 )
+from tests.support.world import open_world
 
 
 @pytest.mark.parametrize("table", GROWN)
-def test_a_table_ends_where_the_list_says(tmp_path: Path, table: str) -> None:
+async def test_a_table_ends_where_the_list_says(tmp_path: Path, table: str) -> None:
     """Whatever an account does again and again leaves it so many rows (security X5)."""
     grow, most = GROWN[table]
 
-    async def scenario(home: Holding) -> None:
-        account = await home.account(phone=PHONE, email=EMAIL)
-        await grow(home, account.id)
-        assert await home.count(table) == most
-
-    with open_holding(tmp_path / "hupan.db") as home:
-        asyncio.run(scenario(home))
+    async with open_world(tmp_path / "hupan.db") as world:
+        account = await world.account(phone=PHONE, email=EMAIL)
+        await grow(world, account.id)
+        assert await world.count(table) == most
 
 
 @pytest.mark.one_engine
@@ -42,74 +38,58 @@ def test_what_is_tried_elsewhere_is_there() -> None:
     assert [path for path in OTHERWISE.values() if not (root / path).is_file()] == []
 
 
-def test_the_devices_in_use_are_remembered(tmp_path: Path) -> None:
+async def test_the_devices_in_use_are_remembered(tmp_path: Path) -> None:
     """Of many devices those that signed in last are known, for their guesses count apart (C5)."""
-
-    async def scenario(home: Holding) -> None:
-        account = (await home.account(phone=PHONE)).id
-        await home.session(account, Device("the owner's", "ios"))
+    async with open_world(tmp_path / "hupan.db") as world:
+        account = (await world.account(phone=PHONE)).id
+        await world.session(account, Device("the owner's", "ios"))
         for number in range(MAX_KNOWN_DEVICES + MORE):
-            home.clock.time += 1
-            await home.session(account, on(number))
+            world.clock.time += 1
+            await world.session(account, on(number))
             if number % 20 == 0:
-                await home.session(account, Device("the owner's", "ios"))
-        assert await has_device(home.engine, account, "the owner's")
-        assert not await has_device(home.engine, account, "device 0")
-        assert await has_device(home.engine, account, f"device {MAX_KNOWN_DEVICES + MORE - 1}")
-
-    with open_holding(tmp_path / "hupan.db") as home:
-        asyncio.run(scenario(home))
+                await world.session(account, Device("the owner's", "ios"))
+        assert await has_device(world.engine, account, "the owner's")
+        assert not await has_device(world.engine, account, "device 0")
+        assert await has_device(world.engine, account, f"device {MAX_KNOWN_DEVICES + MORE - 1}")
 
 
-def test_many_at_one_moment_push_out_no_newcomer(tmp_path: Path) -> None:
+async def test_many_at_one_moment_push_out_no_newcomer(tmp_path: Path) -> None:
     """The device that signs in now is known, whatever its name and however many there are (C5)."""
-
-    async def scenario(home: Holding) -> None:
-        account = (await home.account(phone=PHONE)).id
+    async with open_world(tmp_path / "hupan.db") as world:
+        account = (await world.account(phone=PHONE)).id
         for number in range(MAX_KNOWN_DEVICES + MORE):
-            await home.session(account, on(number))
-        await home.session(account, Device("zz", "ios"))
-        assert await has_device(home.engine, account, "zz")
-        assert await home.count("devices") <= MAX_KNOWN_DEVICES + 1
-
-    with open_holding(tmp_path / "hupan.db") as home:
-        asyncio.run(scenario(home))
+            await world.session(account, on(number))
+        await world.session(account, Device("zz", "ios"))
+        assert await has_device(world.engine, account, "zz")
+        assert await world.count("devices") <= MAX_KNOWN_DEVICES + 1
 
 
-def test_what_an_operator_signs_out_is_bounded_too(tmp_path: Path) -> None:
+async def test_what_an_operator_signs_out_is_bounded_too(tmp_path: Path) -> None:
     """One session after the other, by its number (security X5)."""
-
-    async def scenario(home: Holding) -> None:
-        account = (await home.account(phone=PHONE)).id
+    async with open_world(tmp_path / "hupan.db") as world:
+        account = (await world.account(phone=PHONE)).id
         for _ in range(MAX_LOGGED_OUT_TOKENS + MORE):
-            home.clock.time += 1
-            await home.session(account)
-            row = await home.engine.fetch_one(NEWEST, account)
+            world.clock.time += 1
+            await world.session(account)
+            row = await world.engine.fetch_one(NEWEST, account)
             assert row is not None
-            number, now = int(row[0]), int(home.clock.time)
-            await home.engine.run_transaction(partial(end_one, account, number, now))
-        assert await home.count("left_sessions") == MAX_LOGGED_OUT_TOKENS
-
-    with open_holding(tmp_path / "hupan.db") as home:
-        asyncio.run(scenario(home))
+            number, now = int(row[0]), int(world.clock.time)
+            await world.engine.run_transaction(partial(end_one, account, number, now))
+        assert await world.count("left_sessions") == MAX_LOGGED_OUT_TOKENS
 
 
-def test_a_token_that_signed_out_lately_does_so_again(tmp_path: Path) -> None:
+async def test_a_token_that_signed_out_lately_does_so_again(tmp_path: Path) -> None:
     """However often an account signs out, its last tokens are remembered (security T5, X5)."""
-
-    async def scenario(home: Holding) -> None:
-        account = (await home.account(phone=PHONE)).id
+    async with open_world(tmp_path / "hupan.db") as world:
+        account = (await world.account(phone=PHONE)).id
         tokens = []
         for _ in range(MAX_LOGGED_OUT_TOKENS + MORE):
-            home.clock.time += 1
-            token = await home.engine.run_transaction(
-                lambda tx: home.sessions.open(tx, account, on(0))
+            world.clock.time += 1
+            token = await world.engine.run_transaction(
+                lambda tx: world.sessions.open(tx, account, on(0))
             )
-            await home.sessions.logout((await home.sessions.get(token)).session)
+            await world.sessions.logout((await world.sessions.get(token)).session)
             tokens.append(token)
-        assert await home.sessions.was_logged_out(tokens[-1])
-        assert await home.sessions.was_logged_out(tokens[-MAX_LOGGED_OUT_TOKENS])
-        assert not await home.sessions.was_logged_out(tokens[0])
-
-    with open_holding(tmp_path / "hupan.db") as home:
-        asyncio.run(scenario(home))
+        assert await world.sessions.was_logged_out(tokens[-1])
+        assert await world.sessions.was_logged_out(tokens[-MAX_LOGGED_OUT_TOKENS])
+        assert not await world.sessions.was_logged_out(tokens[0])

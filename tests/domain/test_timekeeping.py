@@ -4,7 +4,6 @@ Days begin at midnight in the server's zone (wire.md 5).
 A leap of the machine's clock ends nothing until it is confirmed or has lasted (security X10).
 """
 
-import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -98,58 +97,46 @@ def test_no_order_of_jumps_turns_it_back(steps: list[tuple[int, int]]) -> None:
     )
 
 
-def test_a_restart_goes_on_from_the_latest_time(tmp_path: Path) -> None:
+async def test_a_restart_goes_on_from_the_latest_time(tmp_path: Path) -> None:
     """What was over before a restart is over after it, whatever the clock says then (R08)."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            machine = Machine()
-            clock = await begin(engine, machine)
-            machine.pass_time(DAY)
-            await ClockSync(engine, clock).sync()
-            machine.wall = 0.0
-            clock = await begin(engine, machine)
-            assert clock.now() == NOW + DAY
-            machine.pass_time(5)
-            assert clock.now() == NOW + DAY + 5
-            assert clock.system_lag_seconds() == NOW + DAY
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        machine = Machine()
+        clock = await begin(engine, machine)
+        machine.pass_time(DAY)
+        await ClockSync(engine, clock).sync()
+        machine.wall = 0.0
+        clock = await begin(engine, machine)
+        assert clock.now() == NOW + DAY
+        machine.pass_time(5)
+        assert clock.now() == NOW + DAY + 5
+        assert clock.system_lag_seconds() == NOW + DAY
 
 
-def test_one_process_follows_the_other(tmp_path: Path) -> None:
+async def test_one_process_follows_the_other(tmp_path: Path) -> None:
     """The processes of one store agree on the later time (R08)."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            machine, ahead = Machine(), Machine()
-            ahead.wall += 90
-            clock = await begin(engine, machine)
-            await begin(engine, ahead)
-            await ClockSync(engine, clock).sync()
-            assert clock.now() == NOW + 90
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        machine, ahead = Machine(), Machine()
+        ahead.wall += 90
+        clock = await begin(engine, machine)
+        await begin(engine, ahead)
+        await ClockSync(engine, clock).sync()
+        assert clock.now() == NOW + 90
 
 
-def test_an_operator_may_set_it_back(tmp_path: Path) -> None:
+async def test_an_operator_may_set_it_back(tmp_path: Path) -> None:
     """After a time that never was, what it was promised to ends; the rest stays (R08)."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            machine, wrong = Machine(), Machine()
-            wrong.wall = float(YEAR_2038)
-            await begin(engine, wrong)
-            old, new = int(NOW) - 5, YEAR_2038 + 5
-            await engine.run_transaction(lambda tx: tx.execute(LIVE, 1, b"old", "d", old))
-            await engine.run_transaction(lambda tx: tx.execute(LIVE, 1, b"new", "e", new))
-            assert (await begin(engine, machine)).now() == YEAR_2038
-            assert (await begin(engine, machine, trusting=True)).now() == NOW
-            assert (await begin(engine, machine)).now() == NOW
-            rows = await engine.fetch_all("SELECT token_hash FROM sessions")
-            assert [bytes(row[0]) for row in rows] == [b"old"]
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        machine, wrong = Machine(), Machine()
+        wrong.wall = float(YEAR_2038)
+        await begin(engine, wrong)
+        old, new = int(NOW) - 5, YEAR_2038 + 5
+        await engine.run_transaction(lambda tx: tx.execute(LIVE, 1, b"old", "d", old))
+        await engine.run_transaction(lambda tx: tx.execute(LIVE, 1, b"new", "e", new))
+        assert (await begin(engine, machine)).now() == YEAR_2038
+        assert (await begin(engine, machine, trusting=True)).now() == NOW
+        assert (await begin(engine, machine)).now() == NOW
+        rows = await engine.fetch_all("SELECT token_hash FROM sessions")
+        assert [bytes(row[0]) for row in rows] == [b"old"]
 
 
 ZONES = [
@@ -262,12 +249,11 @@ async def live(seconds: int, *processes: Process) -> None:
 
 
 @pytest.mark.parametrize("leap", [HOUR + 1, DAY, 20 * DAY, TEN_YEARS])
-def test_a_leap_that_does_not_last(
+async def test_a_leap_that_does_not_last(
     tmp_path: Path, leap: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """For 75 s, as for 59 minutes: told, and followed by neither server nor command (X10)."""
-
-    async def scenario() -> None:
+    with caplog.at_level(logging.WARNING, "hupan.clock"):
         async with open_engine(tmp_path / "hupan.db") as engine:
             one = await Process(engine, Machine()).begin()
             passed = 0
@@ -285,211 +271,172 @@ def test_a_leap_that_does_not_last(
                 assert await one.command_time() == one.clock.now()
             again = await Process(engine, one.machine).begin()
             assert again.clock.now() == one.machine.wall
-
-    with caplog.at_level(logging.WARNING, "hupan.clock"):
-        asyncio.run(scenario())
     assert caplog.text.count(f"leapt {leap} s ahead") == 2
     assert caplog.text.count("has leapt back") == 2
 
 
-def test_commands_know_of_a_leap_at_once(tmp_path: Path) -> None:
+async def test_commands_know_of_a_leap_at_once(tmp_path: Path) -> None:
     """The clock is looked at every few seconds, the store told once a minute or of a leap (X10)."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            one = await Process(engine, Machine()).begin()
-            one.machine.pass_time(30)
-            await one.keeping.sync_when_due()
-            assert (await get_clock_state(engine)).latest == NOW
-            one.machine.wall += 2 * DAY
-            await one.keeping.sync_when_due()
-            assert (await get_clock_state(engine)).latest == NOW + 30
-            assert await one.command_time() == NOW + 30
-            one.machine.wall -= 2 * DAY
-            await one.keeping.sync_when_due()
-            assert await one.command_time() == NOW + 30
-            one.machine.pass_time(MINUTE)
-            await one.keeping.sync_when_due()
-            assert (await get_clock_state(engine)).latest == NOW + 90
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        one = await Process(engine, Machine()).begin()
+        one.machine.pass_time(30)
+        await one.keeping.sync_when_due()
+        assert (await get_clock_state(engine)).latest == NOW
+        one.machine.wall += 2 * DAY
+        await one.keeping.sync_when_due()
+        assert (await get_clock_state(engine)).latest == NOW + 30
+        assert await one.command_time() == NOW + 30
+        one.machine.wall -= 2 * DAY
+        await one.keeping.sync_when_due()
+        assert await one.command_time() == NOW + 30
+        one.machine.pass_time(MINUTE)
+        await one.keeping.sync_when_due()
+        assert (await get_clock_state(engine)).latest == NOW + 90
 
 
-def test_a_leap_that_lasts_is_followed(tmp_path: Path) -> None:
+async def test_a_leap_that_lasts_is_followed(tmp_path: Path) -> None:
     """After an hour it is no mistake, for all processes of the machine and for commands (X10)."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            machine = Machine()
-            both = [await Process(engine, machine).begin() for _ in range(2)]
-            machine.wall += TEN_YEARS
-            await live(STEP, *both)
-            await live(HOUR - MINUTE, *both)
-            assert {process.clock.now() for process in both} == {NOW + HOUR + STEP - MINUTE}
-            await live(MINUTE, *both)
-            assert {process.clock.now() for process in both} == {machine.wall}
-            assert await both[0].command_time() == machine.wall
-            await live(HOUR, *both)
-            assert await both[0].command_time() == machine.wall
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        machine = Machine()
+        both = [await Process(engine, machine).begin() for _ in range(2)]
+        machine.wall += TEN_YEARS
+        await live(STEP, *both)
+        await live(HOUR - MINUTE, *both)
+        assert {process.clock.now() for process in both} == {NOW + HOUR + STEP - MINUTE}
+        await live(MINUTE, *both)
+        assert {process.clock.now() for process in both} == {machine.wall}
+        assert await both[0].command_time() == machine.wall
+        await live(HOUR, *both)
+        assert await both[0].command_time() == machine.wall
 
 
-def test_a_leap_that_is_confirmed(tmp_path: Path) -> None:
+async def test_a_leap_that_is_confirmed(tmp_path: Path) -> None:
     """By `trust_clock` at a start, and taken back by it too (X10)."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            machine = Machine()
-            one = await Process(engine, machine).begin()
-            machine.wall += TEN_YEARS
-            await live(5 * MINUTE, one)
-            one = await Process(engine, machine).begin(trusting=True)
-            assert one.clock.now() == machine.wall
-            assert one.keeping.may_purge
-            machine.wall -= TEN_YEARS
-            one = await Process(engine, machine).begin(trusting=True)
-            assert one.clock.now() == machine.wall == await one.command_time()
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        machine = Machine()
+        one = await Process(engine, machine).begin()
+        machine.wall += TEN_YEARS
+        await live(5 * MINUTE, one)
+        one = await Process(engine, machine).begin(trusting=True)
+        assert one.clock.now() == machine.wall
+        assert one.keeping.may_purge
+        machine.wall -= TEN_YEARS
+        one = await Process(engine, machine).begin(trusting=True)
+        assert one.clock.now() == machine.wall == await one.command_time()
 
 
-def test_what_a_wrong_time_promised(tmp_path: Path) -> None:
+async def test_what_a_wrong_time_promised(tmp_path: Path) -> None:
     """Set back, a session that was used meanwhile goes on, a cancelled account waits no longer."""
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        machine, now = Machine(), int(NOW)
+        one = await Process(engine, machine).begin()
+        machine.wall += TEN_YEARS
+        one = await Process(engine, machine).begin(trusting=True)
+        late = int(one.clock.now())
 
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            machine, now = Machine(), int(NOW)
-            one = await Process(engine, machine).begin()
-            machine.wall += TEN_YEARS
-            one = await Process(engine, machine).begin(trusting=True)
-            late = int(one.clock.now())
+        async def change(tx: Transaction) -> None:
+            for number, erase_at in ((1, late + DAY), (2, now + DAY), (3, 0)):
+                await tx.execute(CANCELLED, number, f"code{number}", now, erase_at)
+            await tx.execute(LIVE, 3, b"used", "d", now - 5)
+            await tx.execute("UPDATE sessions SET last_used_at = ?1", late)
 
-            async def change(tx: Transaction) -> None:
-                for number, erase_at in ((1, late + DAY), (2, now + DAY), (3, 0)):
-                    await tx.execute(CANCELLED, number, f"code{number}", now, erase_at)
-                await tx.execute(LIVE, 3, b"used", "d", now - 5)
-                await tx.execute("UPDATE sessions SET last_used_at = ?1", late)
-
-            await engine.run_transaction(change)
-            machine.wall = NOW
-            await Process(engine, machine).begin(trusting=True)
-            found = await engine.fetch_all("SELECT id, erase_at FROM accounts ORDER BY id")
-            assert [tuple(row) for row in found] == [(1, now + 30 * DAY), (2, now + DAY), (3, 0)]
-            used = await engine.fetch_one("SELECT signed_in_at, last_used_at FROM sessions")
-            assert used is not None
-            assert tuple(used) == (now - 5, now)
-
-    asyncio.run(scenario())
+        await engine.run_transaction(change)
+        machine.wall = NOW
+        await Process(engine, machine).begin(trusting=True)
+        found = await engine.fetch_all("SELECT id, erase_at FROM accounts ORDER BY id")
+        assert [tuple(row) for row in found] == [(1, now + 30 * DAY), (2, now + DAY), (3, 0)]
+        used = await engine.fetch_one("SELECT signed_in_at, last_used_at FROM sessions")
+        assert used is not None
+        assert tuple(used) == (now - 5, now)
 
 
-def test_a_leap_does_not_become_true_by_a_restart(tmp_path: Path) -> None:
+async def test_a_leap_does_not_become_true_by_a_restart(tmp_path: Path) -> None:
     """Nor does it begin anew: what lasted before a restart counts (X10)."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            machine = Machine()
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        machine = Machine()
+        one = await Process(engine, machine).begin()
+        machine.wall += TEN_YEARS
+        for _ in range(3):
+            await live(15 * MINUTE, one)
             one = await Process(engine, machine).begin()
-            machine.wall += TEN_YEARS
-            for _ in range(3):
-                await live(15 * MINUTE, one)
-                one = await Process(engine, machine).begin()
-                assert one.clock.now() <= NOW + HOUR
-            await live(20 * MINUTE, one)
-            assert one.clock.now() == machine.wall
-
-    asyncio.run(scenario())
+            assert one.clock.now() <= NOW + HOUR
+        await live(20 * MINUTE, one)
+        assert one.clock.now() == machine.wall
 
 
 @pytest.mark.parametrize("pause", [HOUR + 1, 2 * DAY, 29 * DAY])
-def test_a_pause_is_believed_but_purges_nothing(tmp_path: Path, pause: int) -> None:
+async def test_a_pause_is_believed_but_purges_nothing(tmp_path: Path, pause: int) -> None:
     """A server that was down has the right time at once, and forgets nothing for an hour (X10)."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            machine = Machine()
-            await Process(engine, machine).begin()
-            machine.pass_time(pause)
-            one = await Process(engine, machine).begin()
-            assert one.clock.now() == machine.wall == await one.command_time()
-            may_purge = [one.keeping.may_purge]
-            await live(30 * MINUTE, one)
-            one = await Process(engine, machine).begin()
-            may_purge.append(one.keeping.may_purge)
-            await live(31 * MINUTE, one)
-            may_purge.append(one.keeping.may_purge)
-            assert may_purge == [False, False, True]
-            assert (await Process(engine, machine).begin()).keeping.may_purge
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        machine = Machine()
+        await Process(engine, machine).begin()
+        machine.pass_time(pause)
+        one = await Process(engine, machine).begin()
+        assert one.clock.now() == machine.wall == await one.command_time()
+        may_purge = [one.keeping.may_purge]
+        await live(30 * MINUTE, one)
+        one = await Process(engine, machine).begin()
+        may_purge.append(one.keeping.may_purge)
+        await live(31 * MINUTE, one)
+        may_purge.append(one.keeping.may_purge)
+        assert may_purge == [False, False, True]
+        assert (await Process(engine, machine).begin()).keeping.may_purge
 
 
-def test_a_wrong_clock_at_a_start(tmp_path: Path) -> None:
+async def test_a_wrong_clock_at_a_start(tmp_path: Path) -> None:
     """Ten years ahead at a start: server and commands go on from the store's time (X10)."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            machine = Machine()
-            await Process(engine, machine).begin()
-            machine.wall += TEN_YEARS
-            assert await Process(engine, machine).command_time() == NOW
-            one = await Process(engine, machine).begin()
-            assert one.clock.now() == NOW
-            await live(5 * MINUTE, one)
-            machine.wall -= TEN_YEARS
-            await live(MINUTE, one)
-            assert one.clock.now() == NOW + 6 * MINUTE
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        machine = Machine()
+        await Process(engine, machine).begin()
+        machine.wall += TEN_YEARS
+        assert await Process(engine, machine).command_time() == NOW
+        one = await Process(engine, machine).begin()
+        assert one.clock.now() == NOW
+        await live(5 * MINUTE, one)
+        machine.wall -= TEN_YEARS
+        await live(MINUTE, one)
+        assert one.clock.now() == NOW + 6 * MINUTE
 
 
-def test_a_clock_that_was_never_set(tmp_path: Path) -> None:
+async def test_a_clock_that_was_never_set(tmp_path: Path) -> None:
     """The first start in 1970: the right time is followed as soon as it is there (X10)."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            machine = Machine()
-            machine.wall = 10.0
-            one = await Process(engine, machine).begin()
-            assert one.clock.now() == 10.0
-            machine.wall = NOW
-            await live(MINUTE, one)
-            assert one.clock.now() == machine.wall
-            machine.wall = 10.0
-            again = await Process(engine, machine).begin()
-            assert again.clock.now() == NOW + MINUTE == await again.command_time()
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        machine = Machine()
+        machine.wall = 10.0
+        one = await Process(engine, machine).begin()
+        assert one.clock.now() == 10.0
+        machine.wall = NOW
+        await live(MINUTE, one)
+        assert one.clock.now() == machine.wall
+        machine.wall = 10.0
+        again = await Process(engine, machine).begin()
+        assert again.clock.now() == NOW + MINUTE == await again.command_time()
 
 
 @pytest.mark.parametrize("ahead", [2 * DAY, TEN_YEARS])
 @pytest.mark.parametrize("runs_already", [False, True])
-def test_one_wrong_node_does_not_lead_the_others(
+async def test_one_wrong_node_does_not_lead_the_others(
     tmp_path: Path, ahead: int, *, runs_already: bool
 ) -> None:
     """As long as a node is sure of another time a leap is not believed, however it lasts (X10)."""
-
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
-            right, machine = await Process(engine, Machine()).begin(), Machine()
-            if runs_already:
-                wrong = await Process(engine, machine).begin()
-                machine.wall += ahead
-            else:
-                machine.wall += ahead
-                wrong = await Process(engine, machine).begin()
-            await live(2 * HOUR, right, wrong)
-            assert right.clock.now() == NOW + 2 * HOUR
-            assert right.keeping.may_purge
-            assert await right.command_time() == right.clock.now()
-            if runs_already or ahead == TEN_YEARS:
-                assert wrong.clock.now() == NOW + 2 * HOUR
-            else:
-                assert not wrong.keeping.may_purge
-            again = await Process(engine, right.machine).begin()
-            assert again.clock.now() == NOW + 2 * HOUR
-
-    asyncio.run(scenario())
+    async with open_engine(tmp_path / "hupan.db") as engine:
+        right, machine = await Process(engine, Machine()).begin(), Machine()
+        if runs_already:
+            wrong = await Process(engine, machine).begin()
+            machine.wall += ahead
+        else:
+            machine.wall += ahead
+            wrong = await Process(engine, machine).begin()
+        await live(2 * HOUR, right, wrong)
+        assert right.clock.now() == NOW + 2 * HOUR
+        assert right.keeping.may_purge
+        assert await right.command_time() == right.clock.now()
+        if runs_already or ahead == TEN_YEARS:
+            assert wrong.clock.now() == NOW + 2 * HOUR
+        else:
+            assert not wrong.keeping.may_purge
+        again = await Process(engine, right.machine).begin()
+        assert again.clock.now() == NOW + 2 * HOUR
 
 
 @pytest.fixture

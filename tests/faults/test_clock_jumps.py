@@ -1,6 +1,5 @@
 """Jumps of the machine's clock revive nothing and lock nobody out for longer (security R08, L7)."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,25 +129,22 @@ def test_a_jump_ahead_and_back(served: Served, clock: JumpingClock, seconds: int
 
 
 @pytest.mark.parametrize("seconds", [*(-back for back in BACK), *AHEAD])
-def test_a_full_window_ends(tmp_path: Path, seconds: int) -> None:
+async def test_a_full_window_ends(tmp_path: Path, seconds: int) -> None:
     """Whoever was locked out is let in again when the window is over, and never later (R08, C5)."""
     clock, limits = JumpingClock(), [Limit("tries", 3, DAY)]
     limiter = StoredLimiter(enabled=True)
 
-    async def scenario() -> None:
-        async with open_engine(tmp_path / "hupan.db") as engine:
+    async with open_engine(tmp_path / "hupan.db") as engine:
 
-            async def take() -> bool:
-                now = int(clock.now())
-                return await engine.run_transaction(lambda tx: limiter.take(tx, "x", limits, now))
+        async def take() -> bool:
+            now = int(clock.now())
+            return await engine.run_transaction(lambda tx: limiter.take(tx, "x", limits, now))
 
-            assert [await take() for _ in range(4)] == [True, True, True, False]
-            clock.wall += seconds
-            assert not await take()  # a leap of a day is not followed (X10)
-            clock.pass_time(DAY)
-            assert await take()
-
-    asyncio.run(scenario())
+        assert [await take() for _ in range(4)] == [True, True, True, False]
+        clock.wall += seconds
+        assert not await take()  # a leap of a day is not followed (X10)
+        clock.pass_time(DAY)
+        assert await take()
 
 
 @pytest.mark.slow

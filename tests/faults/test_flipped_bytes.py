@@ -16,7 +16,7 @@ from hupan.store.database import Row, StoreRefused, Transaction
 from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import SqliteDatabase
 from hupan.store.wal import check_wal_intact
-from tests.support.purses import Purses, wish
+from tests.support.world import World, coin_change
 
 NAME, LOG = "hupan.db", "hupan.db-wal"
 FLIPS = 200
@@ -51,11 +51,11 @@ class Store:
     pages: list[int]
 
 
-async def fill(purses: Purses) -> None:
+async def fill(world: World) -> None:
     """Accounts with money and all kinds of credentials."""
 
     async def arrive(number: int) -> None:
-        account = await purses.account()
+        account = await world.bare_account()
         phone, token = f"139{number:08}", number.to_bytes(32)
 
         async def change(tx: Transaction) -> None:
@@ -64,13 +64,13 @@ async def fill(purses: Purses) -> None:
             await tx.execute(OPEN, account, token)
             await tx.execute(CODE, phone, account, token)
 
-        await purses.engine.run_transaction(change)
+        await world.engine.run_transaction(change)
         for key in "abc":
-            await purses.coins.change(wish(account, 100, key))
+            await world.coins.change(coin_change(account, 100, key))
 
     await asyncio.gather(*(arrive(number) for number in range(ACCOUNTS)))
     for _ in range(6):  # damage to the last commits of a log looks like a power cut
-        await purses.engine.run_transaction(lambda tx: tx.execute(TOUCH))
+        await world.engine.run_transaction(lambda tx: tx.execute(TOUCH))
 
 
 async def read(engine: SqliteDatabase) -> list[list[Row]]:
@@ -82,7 +82,7 @@ def make(folder: Path, *, closed: bool) -> Store:
     """A store that was stopped in order, or one that was killed and has all in its log."""
     migrate_file(folder / NAME)
     engine = SqliteDatabase(folder / NAME)
-    asyncio.run(fill(Purses(engine)))
+    asyncio.run(fill(World(engine)))
     rows = asyncio.run(read(engine))
     pages = [row[0] for row in asyncio.run(engine.fetch_all(PAGES))]
     killed = {file.name: file.read_bytes() for file in folder.iterdir()}
@@ -238,7 +238,7 @@ def running(sql: str) -> Callable[[Transaction], Awaitable[int]]:
     return change
 
 
-def test_what_is_whole_goes_on(tmp_path: Path, stopped: Store) -> None:
+async def test_what_is_whole_goes_on(tmp_path: Path, stopped: Store) -> None:
     """A change that meets a damaged row fails alone: others of the same moment are kept (R05)."""
     content = stopped.files[NAME]
     at = content.index(SECRET.encode()) // PAGE_BYTES * PAGE_BYTES
@@ -255,6 +255,6 @@ def test_what_is_whole_goes_on(tmp_path: Path, stopped: Store) -> None:
         await engine.close()
         return list(done)
 
-    first, second, third = asyncio.run(work())
+    first, second, third = await work()
     assert (first, third) == (1, 1)
     assert isinstance(second, StoreUnavailable)

@@ -17,7 +17,7 @@ from hupan.store.sqlite import SqliteDatabase, connect
 from hupan.store.wal import count_lost_commits
 from tests.support.invariants import broken_coins
 from tests.support.power_cuts import Disk, recorded
-from tests.support.purses import Purses, wish
+from tests.support.world import World, coin_change
 
 CUTS = 500
 CLIENTS = 6
@@ -38,18 +38,18 @@ class Run:
     disk: Disk
     told: list[tuple[int, AccountId, str]] = field(default_factory=list)
 
-    async def client(self, purses: Purses, account: AccountId) -> None:
+    async def client(self, world: World, account: AccountId) -> None:
         """Changes a balance again and again."""
         for number in range(CHANGES):
-            await purses.coins.change(wish(account, 100, str(number)))
+            await world.coins.change(coin_change(account, 100, str(number)))
             self.told.append((len(self.disk.acts), account, str(number)))
 
     async def play(self, path: Path, open_file: Callable[[Path], apsw.Connection]) -> None:
         """Several clients at once, so that commits are of groups."""
         engine = SqliteDatabase(path, open_file)
-        purses = Purses(engine)
-        accounts = [await purses.account() for _ in range(CLIENTS)]
-        await asyncio.gather(*(self.client(purses, account) for account in accounts))
+        world = World(engine)
+        accounts = [await world.bare_account() for _ in range(CLIENTS)]
+        await asyncio.gather(*(self.client(world, account) for account in accounts))
         await engine.close()
 
 

@@ -14,16 +14,12 @@ import pytest
 from hupan.domain.accounts import Bans
 from hupan.store.sessions import delete_sessions
 from tests.support.client import WireClient
-from tests.support.lives import Lives
 from tests.support.servers import Server
-from tests.support.two_workers import (
-    one_of_each,
-    third_process,
-)
+from tests.support.two_workers import folder, one_of_each, server, third_process
+from tests.support.world import World
 
-pytestmark = pytest.mark.one_engine
-
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
+__all__ = ["folder", "server"]
 
 LOAD_SECONDS = 20.0
 CLIENTS = 6
@@ -31,44 +27,44 @@ MOST_REQUESTS = 20_000
 NOT_SIGNED_IN, BANNED = -101, 7100
 
 
-def sign_out(here: WireClient, token: str, _other: str, _home: Lives) -> None:
+def sign_out(here: WireClient, token: str, _other: str, _home: World) -> None:
     """The session's owner signs out."""
     assert here.post("user/logout", token=token).code == 1
 
 
-def take_offline(here: WireClient, _token: str, other: str, _home: Lives) -> None:
+def take_offline(here: WireClient, _token: str, other: str, _home: World) -> None:
     """Another device of the account ends the session."""
     assert here.post("user/device-offline", {"deviceId": "d"}, token=other).code == 1
 
 
-def sign_in_again(_here: WireClient, token: str, _other: str, home: Lives) -> None:
+def sign_in_again(_here: WireClient, token: str, _other: str, world: World) -> None:
     """The third process opens a new session on the same device."""
-    caller = asyncio.run(home.caller(token))
-    asyncio.run(home.open(caller.account.id, "d"))
+    caller = asyncio.run(world.caller(token))
+    asyncio.run(world.sign_in(caller.account.id, "d"))
 
 
-def end_all(_here: WireClient, token: str, _other: str, home: Lives) -> None:
+def end_all(_here: WireClient, token: str, _other: str, world: World) -> None:
     """The third process ends every session of the account."""
-    account = asyncio.run(home.caller(token)).account.id
-    asyncio.run(home.engine.run_transaction(lambda tx: delete_sessions(tx, account)))
+    account = asyncio.run(world.caller(token)).account.id
+    asyncio.run(world.engine.run_transaction(lambda tx: delete_sessions(tx, account)))
 
 
-def cancel(_here: WireClient, token: str, _other: str, home: Lives) -> None:
+def cancel(_here: WireClient, token: str, _other: str, world: World) -> None:
     """The third process cancels the account."""
     asyncio.run(
-        home.account_deletion.cancel_by_operator(asyncio.run(home.caller(token)).account.id)
+        world.account_deletion.cancel_by_operator(asyncio.run(world.caller(token)).account.id)
     )
 
 
-def ban(_here: WireClient, token: str, _other: str, home: Lives) -> None:
+def ban(_here: WireClient, token: str, _other: str, world: World) -> None:
     """The third process bans the account."""
-    account = asyncio.run(home.caller(token)).account.id
-    asyncio.run(Bans(home.engine, home.clock).ban(account, "test"))
+    account = asyncio.run(world.caller(token)).account.id
+    asyncio.run(Bans(world.engine, world.clock).ban(account, "test"))
 
 
 def test_what_ends_a_session_holds_everywhere_at_once(server: Server, folder: Path) -> None:
     """Ended by one process, a token is refused by each at its very next request (T6)."""
-    ways: list[tuple[Callable[[WireClient, str, str, Lives], None], int]] = [
+    ways: list[tuple[Callable[[WireClient, str, str, World], None], int]] = [
         (sign_out, NOT_SIGNED_IN),
         (take_offline, NOT_SIGNED_IN),
         (sign_in_again, NOT_SIGNED_IN),
@@ -76,13 +72,13 @@ def test_what_ends_a_session_holds_everywhere_at_once(server: Server, folder: Pa
         (cancel, NOT_SIGNED_IN),
         (ban, BANNED),
     ]
-    with third_process(folder) as home, one_of_each(server) as (here, there):
+    with third_process(folder) as world, one_of_each(server) as (here, there):
         for way, refused in ways:
-            account = asyncio.run(home.account())
-            token, other = (asyncio.run(home.open(account, name)) for name in ("d", "other"))
+            account = asyncio.run(world.account_id())
+            token, other = (asyncio.run(world.sign_in(account, name)) for name in ("d", "other"))
             for client in (there, here, there, here):
                 assert client.own_info(token).code == 1
-            way(here, token, other, home)
+            way(here, token, other, world)
             assert there.own_info(token).code == refused, way.__name__
             assert here.own_info(token).code == refused, way.__name__
 
@@ -132,23 +128,23 @@ class Load:
             self.record.append(token)
 
 
-async def feed(home: Lives, load: Load) -> None:
+async def feed(world: World, load: Load) -> None:
     """The third process writes too: new accounts with sessions, until the time is over."""
     ends_at = time.monotonic() + LOAD_SECONDS
     while time.monotonic() < ends_at:
-        accounts = await asyncio.gather(*(home.account() for _ in range(4)))
-        load.fresh += await asyncio.gather(*(home.open(account) for account in accounts))
+        accounts = await asyncio.gather(*(world.account_id() for _ in range(4)))
+        load.fresh += await asyncio.gather(*(world.sign_in(account) for account in accounts))
         await asyncio.sleep(0.01)
 
 
-def test_three_writers_get_along(server: Server, folder: Path) -> None:
+async def test_three_writers_get_along(server: Server, folder: Path) -> None:
     """Under a mixed load no client hears of a busy store, and nothing is lost (R14 c, J1, J6)."""
-    with third_process(folder) as home:
-        load = Load(server, str(asyncio.run(home.account())))
+    with third_process(folder) as world:
+        load = Load(server, str(await world.account_id()))
         with ThreadPoolExecutor(CLIENTS) as pool:
             parts = [pool.submit(load.run, seed) for seed in range(CLIENTS)]
             try:
-                asyncio.run(feed(home, load))
+                await feed(world, load)
             finally:
                 load.over.set()
             for part in parts:

@@ -128,7 +128,7 @@ def test_every_address_has_an_answer(address: IPAddress) -> None:
     assert table.country_code(address) == ("CN" if address.version == 4 else "")
 
 
-def test_the_table_is_opened_once_and_late() -> None:
+async def test_the_table_is_opened_once_and_late() -> None:
     """Not before a public address asks, and not twice when many ask at once."""
     opened: list[Fixed] = []
 
@@ -143,5 +143,5 @@ def test_the_table_is_opened_once_and_late() -> None:
         address = ip_address("8.8.8.8")
         return await asyncio.gather(*(countries.country(address) for _ in range(20)))
 
-    assert asyncio.run(story()) == ["中国"] * 20
+    assert await story() == ["中国"] * 20
     assert len(opened) == 1

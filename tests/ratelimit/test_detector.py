@@ -1,6 +1,5 @@
 """Alarms: what many requests say together (security C6, C12)."""
 
-import asyncio
 import logging
 
 import pytest
@@ -69,7 +68,7 @@ def test_old_tries_are_forgotten() -> None:
     assert watched.rung("wrong-tries") == calm
 
 
-def test_codes_that_nobody_uses_ring() -> None:
+async def test_codes_that_nobody_uses_ring() -> None:
     """Fewer than a fifth of an hour's codes used: the alarm of toll fraud (security C12)."""
     watched = Watched()
     for used, expected in ((MIN_CODES_PER_HOUR // 5, 0), (MIN_CODES_PER_HOUR // 5 - 1, 1)):
@@ -78,7 +77,7 @@ def test_codes_that_nobody_uses_ring() -> None:
         for _ in range(used):
             watched.detector.record_code_use()
         watched.clock.time += HOUR
-        asyncio.run(watched.detector.check_hour())
+        await watched.detector.check_hour()
         assert watched.rung("unused-codes") == expected
 
 

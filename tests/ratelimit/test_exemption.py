@@ -1,6 +1,5 @@
 """Targets that are tested with: no limit of their own, for a time, and no other favour (C3, C5)."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ from hupan.rng import SeededRandomSource
 from hupan.rules import StoredLimits
 from hupan.store.codes import Code
 from hupan.store.database import Transaction
-from tests.support.holding import Holding, open_holding
+from tests.support.world import World, open_world
 
 PHONE, EMAIL, STRANGER = "13900000001", "Tester@Example.com", "13900000011"
 UNTIL = "2026-12-01T08:00:00+08:00"
@@ -46,13 +45,13 @@ def exempt(*texts: str, until: str = UNTIL) -> Exemption:
     return make_exemption(its, make_contact_parser(its))
 
 
-async def times_taken(home: Holding, limiter: StoredLimiter, subject: str, now: int) -> int:
+async def times_taken(world: World, limiter: StoredLimiter, subject: str, now: int) -> int:
     """How many of three events pass a limit of one."""
 
     async def change(tx: Transaction) -> int:
         return sum([await limiter.take(tx, subject, ONCE, now) for _ in range(3)])
 
-    return await home.engine.run_transaction(change)
+    return await world.engine.run_transaction(change)
 
 
 @pytest.mark.parametrize(
@@ -70,37 +69,37 @@ async def times_taken(home: Holding, limiter: StoredLimiter, subject: str, now: 
         ("block:1390000:", 1),
     ],
 )
-def test_what_is_not_counted(tmp_path: Path, subject: str, taken: int) -> None:
+async def test_what_is_not_counted(tmp_path: Path, subject: str, taken: int) -> None:
     """Sends and tries of the targets alone, until the end; the server's limits hold (C11)."""
     limiter = StoredLimiter(enabled=True, exemption=exempt(PHONE, EMAIL))
-    with open_holding(tmp_path / "hupan.db") as home:
-        before = asyncio.run(times_taken(home, limiter, subject, ENDS_AT - 1))
-        after = asyncio.run(times_taken(home, limiter, f"{subject}after", ENDS_AT))
+    async with open_world(tmp_path / "hupan.db") as world:
+        before = await times_taken(world, limiter, subject, ENDS_AT - 1)
+        after = await times_taken(world, limiter, f"{subject}after", ENDS_AT)
     assert (before, after) == (taken, 1)
 
 
-def test_five_tries_kill_a_code_of_theirs_too(tmp_path: Path) -> None:
+async def test_five_tries_kill_a_code_of_theirs_too(tmp_path: Path) -> None:
     """A code has five tries and is good once, whoever it was sent to (security C2, C3)."""
     limiter = StoredLimiter(enabled=True, exemption=Exemption(all_keys("sms", PHONE), 2**40))
-    with open_holding(tmp_path / "hupan.db") as home:
-        home.codes = Codes(SecretBox(b"k" * 32), SeededRandomSource("codes"), limiter, LIMITS, 300)
-        target, now = home.target(PHONE), int(home.clock.now())
+    async with open_world(tmp_path / "hupan.db") as world:
+        world.codes = Codes(SecretBox(b"k" * 32), SeededRandomSource("codes"), limiter, LIMITS, 300)
+        target, now = world.target(PHONE), int(world.clock.now())
         assert target is not None
 
         async def spend(text: str) -> Code | AppError:
-            return await home.engine.run_transaction(
-                lambda tx: home.codes.redeem(tx, target, text, now=now)
+            return await world.engine.run_transaction(
+                lambda tx: world.codes.redeem(tx, target, text, now=now)
             )
 
         async def scenario() -> list[bool]:
-            code = await home.code(PHONE)
+            code = await world.code(PHONE)
             wrong = f"{(int(code) + 1) % 10**6:06}"
             tries = [*[wrong] * 5, code]
             killed = [isinstance(await spend(text), Code) for text in tries]
-            fresh = await home.code(PHONE)
+            fresh = await world.code(PHONE)
             return killed + [isinstance(await spend(text), Code) for text in (fresh, fresh)]
 
-        assert asyncio.run(scenario()) == [False] * 6 + [True, False]
+        assert await scenario() == [False] * 6 + [True, False]
 
 
 def test_without_an_end_nothing_is_exempt() -> None:

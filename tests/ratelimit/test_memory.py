@@ -108,7 +108,7 @@ def test_what_is_under_way_counts_until_it_has_ended() -> None:
     assert [held.try_enter("a", NOW + MINUTE) for _ in range(100)].count(True) == 4
 
 
-def test_who_finds_the_limit_filled_by_others_under_way_waits_for_them() -> None:
+async def test_who_finds_the_limit_filled_by_others_under_way_waits_for_them() -> None:
     """Right ones make room, wrong ones do not, and nobody waits for ever (C6, X11)."""
 
     async def scenario(*, wrong: bool) -> list[bool]:
@@ -123,28 +123,24 @@ def test_who_finds_the_limit_filled_by_others_under_way_waits_for_them() -> None
 
         return list(await asyncio.gather(*(one() for _ in range(50))))
 
-    assert asyncio.run(scenario(wrong=False)) == [True] * 50
-    assert asyncio.run(scenario(wrong=True)).count(True) == LIMIT.max_events
+    assert await scenario(wrong=False) == [True] * 50
+    assert (await scenario(wrong=True)).count(True) == LIMIT.max_events
 
 
-def test_who_waits_for_one_that_hangs_is_refused_and_forgotten() -> None:
+async def test_who_waits_for_one_that_hangs_is_refused_and_forgotten() -> None:
     """After its time, and when its client is gone (C6)."""
-
-    async def scenario() -> None:
-        held, clock = (
-            InFlightLimit(Limit("tries", 1, MINUTE), max_wait_seconds=0.01),
-            StandingClock(),
-        )
-        assert await held.admit("a", clock)
-        assert not await held.admit("a", clock)
-        gone = asyncio.ensure_future(held.admit("a", clock))
-        await asyncio.sleep(0)
-        gone.cancel()
-        held.leave("a", int(clock.now()), is_counted=False)
-        assert (held._in_flight, held._waiting) == ({}, {})  # noqa: SLF001 - their size
-        assert await held.admit("a", clock)
-
-    asyncio.run(scenario())
+    held, clock = (
+        InFlightLimit(Limit("tries", 1, MINUTE), max_wait_seconds=0.01),
+        StandingClock(),
+    )
+    assert await held.admit("a", clock)
+    assert not await held.admit("a", clock)
+    gone = asyncio.ensure_future(held.admit("a", clock))
+    await asyncio.sleep(0)
+    gone.cancel()
+    held.leave("a", int(clock.now()), is_counted=False)
+    assert (held._in_flight, held._waiting) == ({}, {})  # noqa: SLF001 - their size
+    assert await held.admit("a", clock)
 
 
 def test_nothing_is_kept_of_requests_that_ended() -> None:

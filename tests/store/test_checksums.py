@@ -50,7 +50,7 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_an_old_file_is_given_sums(database: Path) -> None:
+async def test_an_old_file_is_given_sums(database: Path) -> None:
     """The next start writes an older file anew, with sums and with all its rows."""
     old(database)
     assert form(database) == 0
@@ -61,7 +61,7 @@ def test_an_old_file_is_given_sums(database: Path) -> None:
     assert connection.pragma("journal_mode") == "wal"
     connection.close()
     flip(database)
-    assert asyncio.run(check_file(database)) != []
+    assert await check_file(database) != []
 
 
 def test_a_new_file_has_them(database: Path) -> None:
@@ -72,37 +72,34 @@ def test_a_new_file_has_them(database: Path) -> None:
     assert form(database.with_name(f"{database.name}.before-0004")) == SUMMED
 
 
-def test_a_look_finds_a_flip(database: Path) -> None:
+async def test_a_look_finds_a_flip(database: Path) -> None:
     """A look at the whole file tells of damage that no reading met; nobody's data are in it."""
     migrate_file(database)
     connection = connect(database)
     connection.execute(ACCOUNT, ("7",)).fetchall()
     connection.close()
-    assert asyncio.run(check_file(database)) == []
+    assert await check_file(database) == []
     flip(database)
-    (told,) = asyncio.run(check_file(database))
+    (told,) = await check_file(database)
     assert told.startswith("the file: ")
     assert "body" not in told
 
 
-def test_a_look_may_be_broken_off(database: Path) -> None:
+async def test_a_look_may_be_broken_off(database: Path) -> None:
     """A server that ends waits for no look."""
     migrate_file(database)
 
-    async def scenario() -> None:
-        looking = asyncio.create_task(check_file(database))
-        await asyncio.sleep(0)
-        looking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await looking
-
-    asyncio.run(scenario())
+    looking = asyncio.create_task(check_file(database))
+    await asyncio.sleep(0)
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
 
 
-def test_a_file_that_is_gone_is_not_sound_either(tmp_path: Path) -> None:
+async def test_a_file_that_is_gone_is_not_sound_either(tmp_path: Path) -> None:
     """What cannot be looked at is refused; that says nothing about rows."""
     with pytest.raises((StoreRefused, StoreUnavailable)):
-        asyncio.run(check_file(tmp_path / "nowhere" / "hupan.db"))
+        await check_file(tmp_path / "nowhere" / "hupan.db")
 
 
 def test_a_build_without_sums_is_refused(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:

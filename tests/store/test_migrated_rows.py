@@ -4,7 +4,6 @@ Messages and remarks that are older than priorities and sizes get both (security
 Sessions that are older than their numbers are numbered in the order of their sign-ins.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import methodcaller
@@ -138,7 +137,7 @@ def test_cut_anywhere_nothing_is_changed(
 
 @pytest.mark.slow
 @sqlite_only
-def test_postgresql_does_the_same(databases: Databases) -> None:
+async def test_postgresql_does_the_same(databases: Databases) -> None:
     """The same rows come to the same on PostgreSQL."""
     name = databases.make(template="template1")
 
@@ -156,7 +155,7 @@ def test_postgresql_does_the_same(databases: Databases) -> None:
         return found
 
     try:
-        assert asyncio.run(run()) == AFTER
+        assert await run() == AFTER
     finally:
         databases.discard(name)
 
@@ -225,22 +224,18 @@ def test_what_is_old_is_counted(database: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_old_is_counted_on_postgres(url: str) -> None:
+async def test_what_is_old_is_counted_on_postgres(url: str) -> None:
     """The same there."""
-
-    async def run() -> None:
-        pool = PostgresPool(PostgresDsn(url), PoolSize(max_connections=2))
-        known = [one for one in load_migrations("postgres") if one.number <= BEFORE_PRIORITIES]
-        await migrate_postgres(pool, known)
-        await pool.use(lambda connection: connection.execute(OLD_REMARKS.replace(" x'", r" '\x")))
-        await migrate_postgres(pool)
-        rows = await pool.use(lambda connection: connection.fetch(PRIORITIES))
-        assert [tuple(row) for row in rows] == MESSAGES
-        rows = await pool.use(lambda connection: connection.fetch(SIZES))
-        assert [tuple(row) for row in rows] == [(1, 6), (2, 0)]
-        await pool.close()
-
-    asyncio.run(run())
+    pool = PostgresPool(PostgresDsn(url), PoolSize(max_connections=2))
+    known = [one for one in load_migrations("postgres") if one.number <= BEFORE_PRIORITIES]
+    await migrate_postgres(pool, known)
+    await pool.use(lambda connection: connection.execute(OLD_REMARKS.replace(" x'", r" '\x")))
+    await migrate_postgres(pool)
+    rows = await pool.use(lambda connection: connection.fetch(PRIORITIES))
+    assert [tuple(row) for row in rows] == MESSAGES
+    rows = await pool.use(lambda connection: connection.fetch(SIZES))
+    assert [tuple(row) for row in rows] == [(1, 6), (2, 0)]
+    await pool.close()
 
 
 OPEN = """

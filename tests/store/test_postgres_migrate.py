@@ -49,28 +49,24 @@ async def opened(url: str) -> PostgresPool:
     return PostgresPool(PostgresDsn(url), PoolSize(max_connections=4))
 
 
-def test_killed_at_every_statement(url: str) -> None:
+async def test_killed_at_every_statement(url: str) -> None:
     """Wherever a migration is killed, nothing of it is there, and the next one is whole."""
-
-    async def run() -> None:
-        pool = await opened(url)
-        killed = 0
-        for known in cuts():
-            with pytest.raises(StoreRefused):
-                await migrate_postgres(pool, known)
-            assert await pool.use(fetch_applied_migrations) == {}
-            killed += 1
-        assert killed > 50
-        assert await migrate_postgres(pool) == KNOWN
-        assert await migrate_postgres(pool) == []
-        for statement in (one for known in KNOWN for one in split_statements(known)):
-            await pool.use(partial(_prepare, statement))
-        await pool.close()
-
-    asyncio.run(run())
+    pool = await opened(url)
+    killed = 0
+    for known in cuts():
+        with pytest.raises(StoreRefused):
+            await migrate_postgres(pool, known)
+        assert await pool.use(fetch_applied_migrations) == {}
+        killed += 1
+    assert killed > 50
+    assert await migrate_postgres(pool) == KNOWN
+    assert await migrate_postgres(pool) == []
+    for statement in (one for known in KNOWN for one in split_statements(known)):
+        await pool.use(partial(_prepare, statement))
+    await pool.close()
 
 
-def test_each_statement_is_sent_alone(url: str) -> None:
+async def test_each_statement_is_sent_alone(url: str) -> None:
     """Citus refuses several in one message; a semicolon within a text or a body parts none."""
     migration = Migration(
         1,
@@ -85,62 +81,45 @@ def test_each_statement_is_sent_alone(url: str) -> None:
         "DO",
     ]
 
-    async def run() -> None:
-        pool = await opened(url)
-        assert await migrate_postgres(pool, [migration]) == [migration]
-        assert await pool.use(lambda connection: connection.fetchval("SELECT b FROM a")) == (
-            "x; y'; z"
-        )
-        await pool.close()
-
-    asyncio.run(run())
+    pool = await opened(url)
+    assert await migrate_postgres(pool, [migration]) == [migration]
+    assert await pool.use(lambda connection: connection.fetchval("SELECT b FROM a")) == ("x; y'; z")
+    await pool.close()
 
 
-def test_nodes_that_migrate_at_once(url: str) -> None:
+async def test_nodes_that_migrate_at_once(url: str) -> None:
     """One of them does it, the others find it done."""
-
-    async def run() -> None:
-        pools = [await opened(url) for _ in range(4)]
-        done = await asyncio.gather(*(migrate_postgres(pool) for pool in pools))
-        assert sorted(done, key=len) == [[], [], [], KNOWN]
-        for pool in pools:
-            await pool.close()
-
-    asyncio.run(run())
+    pools = [await opened(url) for _ in range(4)]
+    done = await asyncio.gather(*(migrate_postgres(pool) for pool in pools))
+    assert sorted(done, key=len) == [[], [], [], KNOWN]
+    for pool in pools:
+        await pool.close()
 
 
-def test_an_older_version_on_a_newer_store(url: str) -> None:
+async def test_an_older_version_on_a_newer_store(url: str) -> None:
     """It is refused, and told why; the store is as it was (R13)."""
-
-    async def run() -> None:
-        pool = await opened(url)
-        await migrate_postgres(pool)
-        with pytest.raises(StoreRefused, match="newer Hupan"):
-            await migrate_postgres(pool, KNOWN[:-1])
-        edited = Migration(KNOWN[0].number, KNOWN[0].name, KNOWN[0].sql + " ")
-        with pytest.raises(StoreRefused, match="differs"):
-            await migrate_postgres(pool, [edited, *KNOWN[1:]])
-        assert len(await pool.use(fetch_applied_migrations)) == len(KNOWN)
-        await pool.close()
-
-    asyncio.run(run())
+    pool = await opened(url)
+    await migrate_postgres(pool)
+    with pytest.raises(StoreRefused, match="newer Hupan"):
+        await migrate_postgres(pool, KNOWN[:-1])
+    edited = Migration(KNOWN[0].number, KNOWN[0].name, KNOWN[0].sql + " ")
+    with pytest.raises(StoreRefused, match="differs"):
+        await migrate_postgres(pool, [edited, *KNOWN[1:]])
+    assert len(await pool.use(fetch_applied_migrations)) == len(KNOWN)
+    await pool.close()
 
 
-def test_names_are_compared_by_their_bytes(databases: Databases) -> None:
+async def test_names_are_compared_by_their_bytes(databases: Databases) -> None:
     """Every column of text has the collation "C", whatever the cluster's is."""
-
-    async def run() -> None:
-        name = databases.make()
-        pool = await opened(databases.cluster.url(name))
-        other = await pool.use(
-            lambda connection: connection.fetch(
-                "SELECT table_name, column_name FROM information_schema.columns "
-                "WHERE table_schema = 'public' AND data_type = 'text' "
-                "AND collation_name IS DISTINCT FROM 'C'"
-            )
+    name = databases.make()
+    pool = await opened(databases.cluster.url(name))
+    other = await pool.use(
+        lambda connection: connection.fetch(
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = 'public' AND data_type = 'text' "
+            "AND collation_name IS DISTINCT FROM 'C'"
         )
-        await pool.close()
-        databases.discard(name)
-        assert other == []
-
-    asyncio.run(run())
+    )
+    await pool.close()
+    databases.discard(name)
+    assert other == []

@@ -28,7 +28,7 @@ def beside() -> Iterator[list[apsw.Connection]]:
         connection.close()
 
 
-def test_a_turn_sees_one_state(database: Path, beside: list[apsw.Connection]) -> None:
+async def test_a_turn_sees_one_state(database: Path, beside: list[apsw.Connection]) -> None:
     """What is kept between two reads of one turn is seen by the next turn, not by the second."""
 
     async def read() -> list[object]:
@@ -42,10 +42,10 @@ def test_a_turn_sees_one_state(database: Path, beside: list[apsw.Connection]) ->
             seen.append(await engine.fetch_one(READ))
             return seen
 
-    assert asyncio.run(read()) == [(1,), (1,), (2,)]
+    assert await read() == [(1,), (1,), (2,)]
 
 
-def test_whoever_changed_sees_the_change(database: Path) -> None:
+async def test_whoever_changed_sees_the_change(database: Path) -> None:
     """However many others read meanwhile, a read after a change finds what it wrote."""
 
     async def read() -> list[bool]:
@@ -70,10 +70,10 @@ def test_whoever_changed_sees_the_change(database: Path) -> None:
             await asyncio.gather(*reading)
             return found
 
-    assert all(asyncio.run(read()))
+    assert all(await read())
 
 
-def test_whoever_was_told_sees_the_change(database: Path) -> None:
+async def test_whoever_was_told_sees_the_change(database: Path) -> None:
     """A change that one server answered is seen by a request that reaches another one later."""
 
     async def read() -> list[bool]:
@@ -89,10 +89,10 @@ def test_whoever_was_told_sees_the_change(database: Path) -> None:
                 found.append(await second.fetch_one(READ) == (value,))
             return found
 
-    assert all(asyncio.run(read()))
+    assert all(await read())
 
 
-def test_nothing_is_held_between_turns(database: Path, beside: list[apsw.Connection]) -> None:
+async def test_nothing_is_held_between_turns(database: Path, beside: list[apsw.Connection]) -> None:
     """An idle server keeps no state of the store alive: the log can be emptied beside it."""
 
     async def empty() -> object:
@@ -105,10 +105,10 @@ def test_nothing_is_held_between_turns(database: Path, beside: list[apsw.Connect
             rows = beside[0].execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             return rows[0][0]
 
-    assert asyncio.run(empty()) == 0
+    assert await empty() == 0
 
 
-def test_a_read_that_fails_spoils_no_other(database: Path) -> None:
+async def test_a_read_that_fails_spoils_no_other(database: Path) -> None:
     """A statement that cannot run is refused, and the reads around it find their rows."""
 
     async def read() -> list[object]:
@@ -121,15 +121,11 @@ def test_a_read_that_fails_spoils_no_other(database: Path) -> None:
             await asyncio.sleep(0)
             return [before, after, await engine.fetch_one(READ)]
 
-    assert asyncio.run(read()) == [(7,), (7,), (7,)]
+    assert await read() == [(7,), (7,), (7,)]
 
 
-def test_a_store_closes_within_a_turn(database: Path) -> None:
+async def test_a_store_closes_within_a_turn(database: Path) -> None:
     """Closing right after a read neither fails nor leaves the log behind."""
-
-    async def read() -> None:
-        async with open_file(database) as engine:
-            await engine.fetch_one(READ)
-
-    asyncio.run(read())
+    async with open_file(database) as engine:
+        await engine.fetch_one(READ)
     assert not database.with_name(f"{database.name}-wal").exists()

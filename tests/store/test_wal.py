@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -53,7 +54,7 @@ async def fill(engine: SqliteDatabase, path: Path) -> None:
         await engine.run_transaction(lambda tx, text=text: tx.execute(WIDE, text))  # type: ignore[misc] # bound now
 
 
-def test_a_log_that_a_reader_held_shrinks_when_it_is_gone(
+async def test_a_log_that_a_reader_held_shrinks_when_it_is_gone(
     database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is told while it is large, counted, and cut without a restart (R03)."""
@@ -61,58 +62,44 @@ def test_a_log_that_a_reader_held_shrinks_when_it_is_gone(
     monkeypatch.setattr(log_care, "TRUNCATE_WAL_BYTES", SMALL)
     caplog.set_level(logging.INFO, "hupan.store")
 
-    async def live() -> None:
-        async with open_file(database) as engine:
-            with other_program(database) as reader:
-                reader.run("BEGIN")
-                reader.run("SELECT count(*) FROM accounts")
-                await fill(engine, database)
-                assert engine.stats().wal_bytes > LARGE
-                assert await until(lambda: "has grown" in caplog.text)
-                reader.run("ROLLBACK")
-            assert await until(lambda: engine.stats().wal_bytes <= SMALL)
-            assert await until(lambda: "has shrunk" in caplog.text)
-            await engine.run_transaction(touch)
-
-    asyncio.run(live())
+    async with open_file(database) as engine:
+        with other_program(database) as reader:
+            reader.run("BEGIN")
+            reader.run("SELECT count(*) FROM accounts")
+            await fill(engine, database)
+            assert engine.stats().wal_bytes > LARGE
+            assert await until(lambda: "has grown" in caplog.text)
+            reader.run("ROLLBACK")
+        assert await until(lambda: engine.stats().wal_bytes <= SMALL)
+        assert await until(lambda: "has shrunk" in caplog.text)
+        await engine.run_transaction(touch)
 
 
-def test_a_file_that_was_moved_away_takes_no_change(
+async def test_a_file_that_was_moved_away_takes_no_change(
     database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No success is answered that the next start would not find; put back, it goes on (X9)."""
     aside = database.with_name("aside.db")
 
-    async def live() -> None:
-        async with open_file(database) as engine:
-            await engine.run_transaction(touch)
-            database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
-            for _ in range(2):
-                with pytest.raises(StoreUnavailable, match="moved away"):
-                    await engine.run_transaction(touch)
+    async with open_file(database) as engine:
+        await engine.run_transaction(touch)
+        database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
+        for _ in range(2):
             with pytest.raises(StoreUnavailable, match="moved away"):
-                await engine.check()
-            aside.rename(database)
-            await engine.run_transaction(touch)
+                await engine.run_transaction(touch)
+        with pytest.raises(StoreUnavailable, match="moved away"):
             await engine.check()
-
-    asyncio.run(live())
+        aside.rename(database)
+        await engine.run_transaction(touch)
+        await engine.check()
     assert caplog.text.count("moved away") == 1
 
 
-def test_a_file_that_was_replaced_takes_no_change(database: Path) -> None:
+async def test_a_file_that_was_replaced_takes_no_change(database: Path) -> None:
     """A backup that is put in its place is another file; so is a log that was taken away (X9)."""
     migrate_file(database)
     backup = database.with_name("backup.db")
-    backup.write_bytes(database.read_bytes())
-
-    async def replaced() -> None:
-        engine = SqliteDatabase(database)
-        await engine.run_transaction(touch)
-        backup.replace(database)
-        with pytest.raises(StoreUnavailable, match="replaced"):
-            await engine.run_transaction(touch)
-        await engine.close()
+    shutil.copyfile(database, backup)
 
     async def without_log() -> None:
         engine = SqliteDatabase(database)
@@ -122,23 +109,27 @@ def test_a_file_that_was_replaced_takes_no_change(database: Path) -> None:
             await engine.run_transaction(touch)
         await engine.close()
 
-    asyncio.run(replaced())
+    engine = SqliteDatabase(database)
+    await engine.run_transaction(touch)
+    backup.replace(database)
+    with pytest.raises(StoreUnavailable, match="replaced"):
+        await engine.run_transaction(touch)
+    await engine.close()
     for end in ("-wal", "-shm"):
         database.with_name(f"{database.name}{end}").unlink(missing_ok=True)
-    asyncio.run(without_log())
+    await without_log()
 
 
-def test_reads_end_when_the_file_is_gone(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reads_end_when_the_file_is_gone(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Reads look once a second (X9)."""
     monkeypatch.setattr("hupan.store.sqlite.FILE_CHECK_SECONDS", 0.0)
     aside = database.with_name("aside.db")
 
-    async def live() -> None:
-        async with open_file(database) as engine:
-            assert await engine.fetch_one("SELECT 1") == (1,)
-            database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
-            await asyncio.sleep(0)  # a turn sees one state
-            with pytest.raises(StoreUnavailable, match="moved away"):
-                await engine.fetch_one("SELECT 1")
-
-    asyncio.run(live())
+    async with open_file(database) as engine:
+        assert await engine.fetch_one("SELECT 1") == (1,)
+        database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
+        await asyncio.sleep(0)  # a turn sees one state
+        with pytest.raises(StoreUnavailable, match="moved away"):
+            await engine.fetch_one("SELECT 1")

@@ -29,52 +29,41 @@ def kept(path: Path, name: str) -> int | None:
     return int(str(rows[0][0])) if rows else None
 
 
-def test_a_change_is_kept_when_it_returns(database: Path) -> None:
+async def test_a_change_is_kept_when_it_returns(database: Path) -> None:
     """What a change wrote is committed by the time its caller goes on."""
-
-    async def scenario() -> None:
-        async with open_file(database) as engine:
-            assert await put(engine, "a", 7) == 1
-            assert kept(database, "a") == 7
-
-    asyncio.run(scenario())
+    async with open_file(database) as engine:
+        assert await put(engine, "a", 7) == 1
+        assert kept(database, "a") == 7
 
 
-def test_an_exception_undoes_its_own_change_alone(database: Path) -> None:
+async def test_an_exception_undoes_its_own_change_alone(database: Path) -> None:
     """One change of a group that raises leaves nothing; the others are kept."""
 
     async def fail(tx: Transaction) -> None:
         await tx.execute(PUT, "bad", 1)
         raise ZeroDivisionError
 
-    async def scenario() -> None:
-        async with open_file(database) as engine:
-            outcomes = await asyncio.gather(
-                put(engine, "before", 1),
-                engine.run_transaction(fail),
-                put(engine, "after", 2),
-                return_exceptions=True,
-            )
-            assert [type(outcome) for outcome in outcomes] == [int, ZeroDivisionError, int]
-            assert [kept(database, name) for name in ("before", "bad", "after")] == [1, None, 2]
-
-    asyncio.run(scenario())
+    async with open_file(database) as engine:
+        outcomes = await asyncio.gather(
+            put(engine, "before", 1),
+            engine.run_transaction(fail),
+            put(engine, "after", 2),
+            return_exceptions=True,
+        )
+        assert [type(outcome) for outcome in outcomes] == [int, ZeroDivisionError, int]
+        assert [kept(database, name) for name in ("before", "bad", "after")] == [1, None, 2]
 
 
-def test_a_key_that_is_taken_is_a_conflict(database: Path) -> None:
+async def test_a_key_that_is_taken_is_a_conflict(database: Path) -> None:
     """A unique key met twice raises Conflict, on whichever engine."""
-
-    async def scenario() -> None:
-        async with open_file(database) as engine:
-            await put(engine, "a", 1)
-            with pytest.raises(Conflict):
-                await put(engine, "a", 2)
-            assert kept(database, "a") == 1
-
-    asyncio.run(scenario())
+    async with open_file(database) as engine:
+        await put(engine, "a", 1)
+        with pytest.raises(Conflict):
+            await put(engine, "a", 2)
+        assert kept(database, "a") == 1
 
 
-def test_changes_run_in_the_order_they_came(database: Path) -> None:
+async def test_changes_run_in_the_order_they_came(database: Path) -> None:
     """Five hundred changes at once count to five hundred, more than one group holds."""
 
     async def step(tx: Transaction) -> int:
@@ -84,71 +73,57 @@ def test_changes_run_in_the_order_they_came(database: Path) -> None:
         assert row is not None
         return int(row[0])
 
-    async def scenario() -> None:
-        async with open_file(database) as engine:
-            await put(engine, "n", 0)
-            counted = await asyncio.gather(*(engine.run_transaction(step) for _ in range(500)))
-            assert counted == list(range(1, 501))
-
-    asyncio.run(scenario())
+    async with open_file(database) as engine:
+        await put(engine, "n", 0)
+        counted = await asyncio.gather(*(engine.run_transaction(step) for _ in range(500)))
+        assert counted == list(range(1, 501))
 
 
-def test_a_change_may_wait_for_nothing_else(database: Path) -> None:
+async def test_a_change_may_wait_for_nothing_else(database: Path) -> None:
     """A change that awaits anything but its transaction is an error, and nothing of it is kept."""
 
     async def wait(tx: Transaction) -> None:
         await tx.execute(PUT, "a", 1)
         await asyncio.sleep(0)
 
-    async def scenario() -> None:
-        async with open_file(database) as engine:
-            with pytest.raises(RuntimeError):
-                await engine.run_transaction(wait)
-            assert kept(database, "a") is None
-
-    asyncio.run(scenario())
+    async with open_file(database) as engine:
+        with pytest.raises(RuntimeError):
+            await engine.run_transaction(wait)
+        assert kept(database, "a") is None
 
 
-def test_a_failing_disk_is_told_and_then_forgotten(database: Path) -> None:
+async def test_a_failing_disk_is_told_and_then_forgotten(database: Path) -> None:
     """When the store cannot grow, changes raise StoreUnavailable; with room again they are kept."""
-
-    async def scenario() -> None:
-        async with open_file(database) as engine:
-            pages = await engine.fetch_one("PRAGMA page_count")
-            assert pages is not None
-            await engine.run_transaction(
-                lambda tx: tx.fetch_one(f"PRAGMA max_page_count = {pages[0]}")
-            )
-            wide = "x" * 100_000
-            with pytest.raises(StoreUnavailable):
-                await put(engine, wide, 1)
-            await engine.check()  # small changes can still be kept
-            await engine.run_transaction(lambda tx: tx.fetch_one("PRAGMA max_page_count = 1000000"))
-            assert await put(engine, wide, 2) == 1
-            assert kept(database, wide) == 2
-
-    asyncio.run(scenario())
+    async with open_file(database) as engine:
+        pages = await engine.fetch_one("PRAGMA page_count")
+        assert pages is not None
+        await engine.run_transaction(lambda tx: tx.fetch_one(f"PRAGMA max_page_count = {pages[0]}"))
+        wide = "x" * 100_000
+        with pytest.raises(StoreUnavailable):
+            await put(engine, wide, 1)
+        await engine.check()  # small changes can still be kept
+        await engine.run_transaction(lambda tx: tx.fetch_one("PRAGMA max_page_count = 1000000"))
+        assert await put(engine, wide, 2) == 1
+        assert kept(database, wide) == 2
 
 
-def test_a_failed_sync_ends_all_writing(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_sync_ends_all_writing(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a sync to the disk has failed no change is answered with success any more."""
-
-    async def scenario() -> None:
-        async with open_file(database) as engine:
+    async with open_file(database) as engine:
+        await engine.check()
+        failure = apsw.IOError("disk I/O error")
+        setattr(failure, "extendedresult", apsw.SQLITE_IOERR_FSYNC)  # noqa: B010 - apsw sets it so
+        monkeypatch.setattr(engine._writer, "_run_one", _raise(failure))  # noqa: SLF001 - the fault has no door
+        with pytest.raises(StoreUnavailable):
+            await put(engine, "a", 1)
+        monkeypatch.undo()
+        with pytest.raises(StoreUnavailable):
+            await put(engine, "a", 2)
+        with pytest.raises(StoreUnavailable):
             await engine.check()
-            failure = apsw.IOError("disk I/O error")
-            setattr(failure, "extendedresult", apsw.SQLITE_IOERR_FSYNC)  # noqa: B010 - apsw sets it so
-            monkeypatch.setattr(engine._writer, "_run_one", _raise(failure))  # noqa: SLF001 - the fault has no door
-            with pytest.raises(StoreUnavailable):
-                await put(engine, "a", 1)
-            monkeypatch.undo()
-            with pytest.raises(StoreUnavailable):
-                await put(engine, "a", 2)
-            with pytest.raises(StoreUnavailable):
-                await engine.check()
-            assert await engine.fetch_one(GET, "process") is not None
-
-    asyncio.run(scenario())
+        assert await engine.fetch_one(GET, "process") is not None
 
 
 def _raise(failure: Exception) -> object:
@@ -158,40 +133,32 @@ def _raise(failure: Exception) -> object:
     return raising
 
 
-def test_close_finishes_what_waits(database: Path) -> None:
+async def test_close_finishes_what_waits(database: Path) -> None:
     """Changes handed over before `close` are kept; later ones are refused."""
-
-    async def scenario() -> None:
-        engine = SqliteDatabase(database)
-        waiting = [asyncio.ensure_future(put(engine, str(n), n)) for n in range(20)]
-        await asyncio.sleep(0)
-        await engine.close()
-        assert await asyncio.gather(*waiting) == [1] * 20
-        with pytest.raises(StoreUnavailable):
-            await put(engine, "late", 1)
-
     migrate_file(database)
-    asyncio.run(scenario())
+    engine = SqliteDatabase(database)
+    waiting = [asyncio.ensure_future(put(engine, str(n), n)) for n in range(20)]
+    await asyncio.sleep(0)
+    await engine.close()
+    assert await asyncio.gather(*waiting) == [1] * 20
+    with pytest.raises(StoreUnavailable):
+        await put(engine, "late", 1)
     assert kept(database, "19") == 19
 
 
-def test_readiness_follows_the_disk(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_readiness_follows_the_disk(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failed change the store is ready again once it keeps something, and not before."""
-
-    async def scenario() -> None:
-        async with open_file(database) as engine:
-            full = apsw.FullError("database or disk is full")
-            monkeypatch.setattr(engine._writer, "_run_one", _raise(full))  # noqa: SLF001 - the fault has no door
-            for _ in range(2):
-                with pytest.raises(StoreUnavailable):
-                    await put(engine, "a", 1)
-                with pytest.raises(StoreUnavailable):
-                    await engine.check()
-            monkeypatch.undo()
-            await engine.check()
-            assert await put(engine, "a", 2) == 1
-
-    asyncio.run(scenario())
+    async with open_file(database) as engine:
+        full = apsw.FullError("database or disk is full")
+        monkeypatch.setattr(engine._writer, "_run_one", _raise(full))  # noqa: SLF001 - the fault has no door
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await put(engine, "a", 1)
+            with pytest.raises(StoreUnavailable):
+                await engine.check()
+        monkeypatch.undo()
+        await engine.check()
+        assert await put(engine, "a", 2) == 1
 
 
 def test_every_commit_is_synced(database: Path) -> None:
@@ -203,7 +170,9 @@ def test_every_commit_is_synced(database: Path) -> None:
     assert apsw.SQLITE_VERSION_NUMBER >= MIN_SQLITE_VERSION  # security D8
 
 
-def test_too_many_who_wait_are_told_so(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_many_who_wait_are_told_so(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While the disk hangs only so many changes wait; the next is refused as busy (R15)."""
     monkeypatch.setattr(writer, "MAX_PENDING_CHANGES", 5)
     begun, over = threading.Event(), threading.Event()
@@ -213,17 +182,14 @@ def test_too_many_who_wait_are_told_so(database: Path, monkeypatch: pytest.Monke
         over.wait(30)
         await tx.execute(PUT, "hung", 1)
 
-    async def scenario() -> None:
-        async with open_file(database) as engine:
-            hung = asyncio.create_task(engine.run_transaction(hang))
-            await asyncio.to_thread(begun.wait, 30)
-            waiting = [asyncio.create_task(put(engine, f"n{number}", 1)) for number in range(5)]
-            await asyncio.sleep(0)
-            with pytest.raises(StoreUnavailable) as refused:
-                await put(engine, "one too many", 1)
-            assert refused.value.is_busy
-            over.set()
-            await asyncio.gather(hung, *waiting)
-            assert await put(engine, "afterwards", 1) == 1
-
-    asyncio.run(scenario())
+    async with open_file(database) as engine:
+        hung = asyncio.create_task(engine.run_transaction(hang))
+        await asyncio.to_thread(begun.wait, 30)
+        waiting = [asyncio.create_task(put(engine, f"n{number}", 1)) for number in range(5)]
+        await asyncio.sleep(0)
+        with pytest.raises(StoreUnavailable) as refused:
+            await put(engine, "one too many", 1)
+        assert refused.value.is_busy
+        over.set()
+        await asyncio.gather(hung, *waiting)
+        assert await put(engine, "afterwards", 1) == 1

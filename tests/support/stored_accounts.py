@@ -5,19 +5,19 @@ import time
 from pathlib import Path
 
 from hupan.crypto import SecretBox, load_or_create_key
-from tests.support.lives import open_lives
+from tests.support.world import open_world
 
 
 def enrol(folder: Path, number: int) -> dict[str, str]:
     """Makes a store, a key and so many accounts with numbers of their own; phone -> token."""
     folder.mkdir(mode=0o700, exist_ok=True)
     tokens = {}
-    with open_lives(
-        folder / "hupan.db", seal=SecretBox(load_or_create_key(folder / "secret.key"))
-    ) as home:
-        home.clock.time = time.time()
+    with open_world(
+        folder / "hupan.db", secret_box=SecretBox(load_or_create_key(folder / "secret.key"))
+    ) as world:
+        world.clock.time = time.time()
         for at in range(number):
             phone = f"138{at:08}"
-            account = asyncio.run(home.account(phone=phone))
-            tokens[phone] = asyncio.run(home.open(account))
+            account = asyncio.run(world.account_id(phone=phone))
+            tokens[phone] = asyncio.run(world.sign_in(account))
     return tokens

@@ -18,10 +18,9 @@ from hupan.rules import InvitationRules, SessionPolicy
 from hupan.store.contacts import list_contact_changes
 from hupan.store.database import Transaction
 from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS, log_out_number
-from tests.support.holding import Holding
-from tests.support.lives import SHANGHAI
+from tests.support.world import SHANGHAI, World
 
-Grow: TypeAlias = Callable[[Holding, AccountId], Awaitable[object]]
+Grow: TypeAlias = Callable[[World, AccountId], Awaitable[object]]
 PHONE, EMAIL = "13900000001", "own@example.com"
 MORE = 10
 NEWEST = "SELECT max(number) FROM sessions WHERE account_id = ?1"
@@ -37,70 +36,70 @@ def on(number: int) -> Device:
     return Device(f"device {number}", "android")
 
 
-async def sign_in_everywhere(home: Holding, account: AccountId) -> None:
+async def sign_in_everywhere(world: World, account: AccountId) -> None:
     """On one device after the other, a second apart."""
     for number in range(MAX_KNOWN_DEVICES + MORE):
-        home.clock.time += 1
-        await home.session(account, on(number))
+        world.clock.time += 1
+        await world.session(account, on(number))
 
 
-async def sign_in_and_out(home: Holding, account: AccountId) -> None:
+async def sign_in_and_out(world: World, account: AccountId) -> None:
     """Again and again on one device."""
     for _ in range(MAX_LOGGED_OUT_TOKENS + MORE):
-        home.clock.time += 1
-        await home.sessions.logout(await home.session(account))
+        world.clock.time += 1
+        await world.sessions.logout(await world.session(account))
 
 
-async def change_phone(home: Holding, account: AccountId) -> None:
+async def change_phone(world: World, account: AccountId) -> None:
     """To one number after the other, until that is refused; the code is not used up."""
-    session = await home.session(account)
+    session = await world.session(account)
     for number in range(MAX_CONTACT_CHANGES):
         phone = f"138{number:08}"
-        await home.contacts.change_phone(session, phone, await home.code(phone))
-    code = await home.code("13700000000")
+        await world.contacts.change_phone(session, phone, await world.code(phone))
+    code = await world.code("13700000000")
     with pytest.raises(TooManyTries):
-        await home.contacts.change_phone(session, "13700000000", code)
-    oldest = (await list_contact_changes(home.engine, account))[-1]
+        await world.contacts.change_phone(session, "13700000000", code)
+    oldest = (await list_contact_changes(world.engine, account))[-1]
     assert oldest.old_address == PHONE  # an operator can still undo the first one
 
 
-async def identify(home: Holding, account: AccountId) -> None:
+async def identify(world: World, account: AccountId) -> None:
     """Change what is bound some times, and the invitation code once."""
-    session = await home.session(account)
+    session = await world.session(account)
     for number in range(MORE):
         phone = f"138{number:08}"
-        await home.contacts.change_phone(session, phone, await home.code(phone))
+        await world.contacts.change_phone(session, phone, await world.code(phone))
     rules = InvitationRules()
-    coins = Coins(home.engine, home.clock)
-    invitations = Invitations(home.engine, home.clock, DayCalendar(SHANGHAI), coins, rules)
+    coins = Coins(world.engine, world.clock)
+    invitations = Invitations(world.engine, world.clock, DayCalendar(SHANGHAI), coins, rules)
     await invitations.change_code(account, "lake2026")
 
 
-async def prove(home: Holding, account: AccountId) -> None:
+async def prove(world: World, account: AccountId) -> None:
     """Prove both targets again and again."""
-    session = await home.session(account)
+    session = await world.session(account)
     for _ in range(MORE):
-        await home.contacts.change_phone(session, PHONE, await home.code(PHONE))
-        await home.contacts.change_email(session, EMAIL, await home.code(EMAIL))
+        await world.contacts.change_phone(session, PHONE, await world.code(PHONE))
+        await world.contacts.change_email(session, EMAIL, await world.code(EMAIL))
 
 
-async def ask(home: Holding, account: AccountId) -> None:
+async def ask(world: World, account: AccountId) -> None:
     """Ask for codes to one number."""
     del account
     for _ in range(MORE):
-        await home.code(PHONE)
+        await world.code(PHONE)
 
 
-async def hide_modules(home: Holding, account: AccountId) -> None:
+async def hide_modules(world: World, account: AccountId) -> None:
     """On one device after the other."""
-    settings = DeviceSettings(home.engine, home.clock)
+    settings = DeviceSettings(world.engine, world.clock)
     for number in range(MOST_SET_DEVICES + MORE):
         await settings.set_ignored_modules(account, f"device {number}", "10")
 
 
-async def set_notifications(home: Holding, account: AccountId) -> None:
+async def set_notifications(world: World, account: AccountId) -> None:
     """On one device after the other."""
-    settings = DeviceSettings(home.engine, home.clock)
+    settings = DeviceSettings(world.engine, world.clock)
     for number in range(MOST_SET_DEVICES + MORE):
         await settings.set_notification(account, f"device {number}", "id", is_open=1, type_=0)
 

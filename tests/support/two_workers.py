@@ -9,8 +9,8 @@ import pytest
 
 from hupan.crypto import SecretBox, load_or_create_key
 from tests.support.client import WireClient
-from tests.support.lives import Lives, open_lives
 from tests.support.servers import Server
+from tests.support.world import World, open_world
 
 MOST_CONNECTIONS = 200
 REQUESTS_OF_A_PROCESS = 2**36
@@ -32,13 +32,13 @@ def server(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def third_process(folder: Path) -> Iterator[Lives]:
+def third_process(folder: Path) -> Iterator[World]:
     """The store as another process has it: an engine of its own, with the server's key."""
-    with open_lives(
-        folder / "hupan.db", seal=SecretBox(load_or_create_key(folder / "secret.key"))
-    ) as home:
-        home.clock.time = time.time()
-        yield home
+    with open_world(
+        folder / "hupan.db", secret_box=SecretBox(load_or_create_key(folder / "secret.key"))
+    ) as world:
+        world.clock.time = time.time()
+        yield world
 
 
 def process_of(client: WireClient) -> int:

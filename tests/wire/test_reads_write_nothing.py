@@ -3,7 +3,6 @@
 Whole servers without their background work, asked through their ASGI app, with a clock that stands.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -111,7 +110,7 @@ async def opened(folder: Path) -> AsyncIterator[Asked]:
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.path)
-def test_a_question_writes_nothing(tmp_path: Path, question: Question) -> None:
+async def test_a_question_writes_nothing(tmp_path: Path, question: Question) -> None:
     """However often it is asked, once the day is counted."""
 
     async def ask() -> tuple[int, bytes]:
@@ -122,10 +121,10 @@ def test_a_question_writes_nothing(tmp_path: Path, question: Question) -> None:
                 answer = await asked.run(question)
             return asked.changes - before, answer[b"x-result"]
 
-    assert asyncio.run(ask()) == (0, b"ok")
+    assert await ask() == (0, b"ok")
 
 
-def test_a_day_is_counted_by_its_first_request(tmp_path: Path) -> None:
+async def test_a_day_is_counted_by_its_first_request(tmp_path: Path) -> None:
     """That one writes once; all others of the day write nothing."""
 
     async def ask() -> list[int]:
@@ -138,10 +137,10 @@ def test_a_day_is_counted_by_its_first_request(tmp_path: Path) -> None:
                 asked.clock.time += DAY_SECONDS
             return [after - before for before, after in pairwise(changes)]
 
-    assert asyncio.run(ask()) == [1, 1, 1]
+    assert await ask() == [1, 1, 1]
 
 
-def test_a_refused_token_writes_nothing(tmp_path: Path) -> None:
+async def test_a_refused_token_writes_nothing(tmp_path: Path) -> None:
     """Guessing tokens costs the disk nothing."""
 
     async def ask() -> tuple[int, bytes]:
@@ -152,4 +151,4 @@ def test_a_refused_token_writes_nothing(tmp_path: Path) -> None:
                 answer = await asked.run(QUESTIONS[0], token)
             return asked.changes - before, answer[b"x-result"]
 
-    assert asyncio.run(ask()) == (0, b"unauthenticated")
+    assert await ask() == (0, b"unauthenticated")
