@@ -14,14 +14,13 @@
 #   make bench-peers  Hupan beside what people would pick instead (ARGS="--quick" for a shorter run)
 #   make lock      resolve requirements/ anew (UPGRADE=--upgrade to take newer versions)
 #   make proto     generate the protobuf stubs from proto/
-#   make security-table   docs/security.md, also in Chinese, from the tests that show each requirement
+#   make docs      the pages that are generated from the code, in docs/
 #   make wordlist  make the filter of common passwords from wordlists/
 #   make sbom      bill of materials of the server on standard output, as CycloneDX
-#   make licences  docs/licences.md from the lock
 #   make audit     known holes of the locked packages, from the public database
 #   make clean     remove what the above made, never data/
 
-.PHONY: setup serve sandbox check test soak fuzz bench bench-quick bench-url bench-peers lock proto wordlist security-table sbom licences audit clean ready-runtime ready-dev
+.PHONY: setup serve sandbox check test soak fuzz bench bench-quick bench-url bench-peers lock proto wordlist docs sbom audit clean ready-runtime ready-dev
 .DEFAULT_GOAL := setup
 
 VENV := $(CURDIR)/.venv
@@ -112,17 +111,14 @@ proto: ready-dev
 	PATH="$(VENV)/bin:$$PATH" $(BIN)/python -m grpc_tools.protoc -I proto \
 		--python_out=$(STUBS) --mypy_out=$(STUBS) proto/*.proto
 
-security-table: ready-dev
-	$(BIN)/python -m tests.guards.security_page docs
+docs: ready-dev
+	$(BIN)/python -m tools.docs
 
 wordlist: ready-dev
 	$(BIN)/python -m wordlists.make
 
 sbom: ready-dev
 	@$(BIN)/python -m supply.sbom
-
-licences: ready-dev
-	$(BIN)/python -m supply.licences > docs/licences.md
 
 AUDIT := .venv/audit-$(PLACE)
 

@@ -1,12 +1,10 @@
-"""The page on licences: `make licences`."""
-
-import sys
+"""The page on licences."""
 
 from supply.packages import direct, packages
 
 _HEAD = """# Licences
 
-Made from the lock by `make licences`. Hupan itself is under the [MIT licence](../LICENSE); these
+Made from the lock by `make docs`. Hupan itself is under the [MIT licence](../LICENSE); these
 are the packages that the server runs with, each under its own. `make sbom` writes the same for
 programs.
 
@@ -28,7 +26,3 @@ def page() -> str:
             f"| {', '.join(askers) or 'a package on other systems'} |\n"
         )
     return _HEAD + "".join(rows)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

@@ -245,7 +245,7 @@ def test_coins(data: Path) -> None:
 
 @pytest.mark.one_engine
 def test_help_of_coins(data: Path) -> None:
-    """Every option says in both languages what it does."""
+    """Every option says what it does."""
     lines = run(data, "account", "coins", "--help").stdout.splitlines()
     for option in ("--give", "--take", "--reason", "--key", "--limit"):
         (line,) = [line for line in lines if line.strip().startswith(option)]

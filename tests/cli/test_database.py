@@ -61,8 +61,8 @@ def test_status_migrate_check(engine: EngineName, tmp_path: Path) -> None:
     at = ["--data-dir", str(tmp_path / "data")]
     missing = 0 if engine == "postgres" else NEWEST
     status, told, _ = run("migrate", *at)
-    assert (status, f"{missing} migrations applied" in told) == (0, True)
-    assert "0 migrations applied" in run("migrate", *at)[1]
+    assert (status, f"已应用 {missing} 个迁移" in told) == (0, True)
+    assert "已应用 0 个迁移" in run("migrate", *at)[1]
     status, told, _ = run("status", "--json", *at)
     assert json.loads(told)["state"] == "current"
     assert json.loads(told)["applied"] == json.loads(told)["known"] >= NEWEST
@@ -75,10 +75,10 @@ def test_a_copy_is_whole_and_serves(engine: EngineName, tmp_path: Path) -> None:
     lived_in(tmp_path)
     source, target = places(engine, tmp_path)
     status, told, wrong = run("copy", source, target)
-    assert (status, "counts and sums are alike" in told) == (0, True), wrong
+    assert (status, "行数与校验和一致" in told) == (0, True), wrong
     assert run("check", "--database", target) == (0, "完好\n", "")
     status, _, wrong = run("copy", source, target)
-    assert (status, "not empty" in wrong) == (1, True)
+    assert (status, "不是空的" in wrong) == (1, True)
 
 
 class BrokenOffError(Exception):
@@ -119,7 +119,7 @@ def test_a_copy_goes_on_where_it_broke_off(
             break
         assert isinstance(done.exception, BrokenOffError), done.output
         broken += 1
-        with pytest.raises(RuntimeError, match="has not ended"):
+        with pytest.raises(RuntimeError, match="尚未完成"):
             start_on(target, tmp_path, monkeypatch)
     assert broken > 1
     assert run("check", "--database", target)[0] == 0

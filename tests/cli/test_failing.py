@@ -90,11 +90,11 @@ def test_bytes_that_are_no_text(folder: Path) -> None:
 def test_what_no_command_expected(folder: Path) -> None:
     """Any error of the system is a line; a mistake of ours still shows where it is."""
     for error, last in (
-        ("OSError(5, 'Input/output error')", "系统报错 / the system says: [Errno 5] Input/output"),
+        ("OSError(5, 'Input/output error')", "系统错误：[Errno 5] Input/output"),
         ("ZeroDivisionError('ours')", "ZeroDivisionError: ours"),
     ):
         script = (
-            "import sys; from unittest.mock import patch; from hupan.cli import main, version; "
+            "import sys; from unittest.mock import patch; from hupan.cli import main; "
             f"patch('platform.python_version', side_effect={error}).start(); "
             "sys.argv = ['hupan', 'version']; main.main()"
         )

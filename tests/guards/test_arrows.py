@@ -25,7 +25,7 @@ COMPOSITION = {"environment", "opening", "wiring", "application"}
 ARROWS: dict[str, set[str]] = {
     "__init__": set(),
     "__main__": {"cli"},
-    **dict.fromkeys(LEAVES, set()),
+    **{leaf: set[str]() for leaf in LEAVES},
     "contract": set(),
     "config": set(),
     "server": set(),

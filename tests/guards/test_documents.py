@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from hupan.contract.endpoints import ENDPOINTS, Endpoint
 from hupan.errors import APP_ERRORS, AppError
-from tools.docs.document import FILES, PAGES, main
-from tools.docs.document_compatibility import source_marks
-from tools.docs.document_forms import describe_message
-from tools.docs.document_general import GENERAL_NOTES
-from tools.docs.document_protocol import when
+from tools.docs.__main__ import PAGES, main
+from tools.docs.compatibility import source_marks
+from tools.docs.forms import describe_message
+from tools.docs.general import GENERAL_NOTES
+from tools.docs.protocol import when
 
 Line = Endpoint[Any, Any, Any]
 
@@ -59,8 +59,8 @@ def entries(page: str) -> set[str]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_is_what_the_contract_makes(root: Path, name: str) -> None:
-    """`python -m tools.docs.document NAME > docs/NAME.md` changes nothing."""
-    assert (root / "docs" / FILES[name]).read_text("utf-8") == PAGES[name]()
+    """`make docs` changes nothing."""
+    assert (root / "docs" / name).read_text("utf-8") == PAGES[name]()
 
 
 def test_a_page_that_is_not_made_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,7 +62,7 @@ def test_every_licence_is_one_that_we_may_ship() -> None:
 
 
 def test_the_page_on_licences_is_what_the_lock_makes(root: Path) -> None:
-    """`make licences` changes nothing."""
+    """`make docs` changes nothing."""
     assert (root / "docs/licences.md").read_text("utf-8") == page()
 
 

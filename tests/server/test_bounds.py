@@ -137,7 +137,7 @@ def test_a_broken_body_does_not_cost_the_request_before(listening: Listening) ->
 
 def test_the_app_hears_of_a_broken_body_at_once() -> None:
     """The app that waits for it gets http.disconnect while the peer still holds the connection."""
-    with Listening(limits={"idle_seconds": 60}) as running:
+    with Listening(limits={"idle_timeout_seconds": 60}) as running:
         peer = running.connect()
         peer.say(
             b"POST /b HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n"

@@ -16,7 +16,11 @@ HEAD = b"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n"
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Listening]:
     """A listener for which each kind of wait is short."""
-    limits = {"header_seconds": SHORT, "body_seconds": SHORT, "idle_seconds": SHORT}
+    limits = {
+        "header_timeout_seconds": SHORT,
+        "body_timeout_seconds": SHORT,
+        "idle_timeout_seconds": SHORT,
+    }
     with Listening(limits=limits) as running:
         yield running
         assert running.connect().run("/still-there").startswith("/still-there 0 ")
@@ -66,7 +70,7 @@ def test_a_later_head_is_timed_too(impatient: Listening) -> None:
 
 def test_a_body_that_stops_is_closed_and_the_app_hears_it() -> None:
     """Half a body: the app gets http.disconnect, the peer a closed connection."""
-    with Listening(limits={"body_seconds": SHORT}) as running:
+    with Listening(limits={"body_timeout_seconds": SHORT}) as running:
         assert running.connect().say(HEAD + b"1234").rest() == b""
         assert running.err_line() == "app heard disconnect"
 
@@ -106,7 +110,9 @@ def test_an_answer_that_nobody_reads_is_dropped(impatient: Listening) -> None:
 
 def test_only_the_deadline_of_its_own_wait_counts() -> None:
     """A short time for heads does not end a connection that idles between requests."""
-    with Listening(limits={"header_seconds": SHORT, "idle_seconds": LONG}) as running:
+    with Listening(
+        limits={"header_timeout_seconds": SHORT, "idle_timeout_seconds": LONG}
+    ) as running:
         idle = running.connect()
         idle.run("/a")
         assert running.connect().rest() == b""

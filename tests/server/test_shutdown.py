@@ -66,7 +66,7 @@ def test_a_body_on_its_way_may_arrive() -> None:
 @pytest.mark.slow
 def test_the_end_has_its_own_deadline() -> None:
     """A request that takes longer than the end may take is cut; the app still ends well."""
-    with Listening(limits={"stop_seconds": 1}) as running:
+    with Listening(limits={"stop_timeout_seconds": 1}) as running:
         peer = running.connect().say(GET % b"/wait/60")
         assert running.err_line() == "app waits"
         running.stop()

@@ -1,8 +1,6 @@
-"""Generate the tables of docs/limits.md in place: `python -m tools.docs.limits docs/limits.md`."""
+"""The tables of docs/limits.md."""
 
-import sys
 from html import escape
-from pathlib import Path
 
 from hupan.admin.limits import limit_rows
 from hupan.admin.views import AdminRow
@@ -55,8 +53,3 @@ def _limit_line(row: AdminRow) -> str:
 def _english(value: object) -> str:
     text = value.en if isinstance(value, LocalizedText) else str(value)
     return escape(text, quote=False)
-
-
-if __name__ == "__main__":
-    path = Path(sys.argv[1])
-    path.write_text(limits_page(path.read_text("utf-8")), "utf-8")

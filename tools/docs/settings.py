@@ -12,8 +12,8 @@ from hupan.localized import LocalizedText
 _HEAD = """\
 # 设置 / Settings
 
-本页由设置表生成，请勿手动修改：`python -m tools.docs.document settings > docs/settings.md`。
-This page is made from the table of settings; do not edit it.
+本页由 `make docs` 根据设置表生成，请勿手动修改。
+Generated from the table of settings by `make docs`; do not edit.
 
 取值的来源，后者优先：默认值，配置文件，环境变量，命令行参数。
 Values come from defaults, the file, the environment and the command line; a later one wins.

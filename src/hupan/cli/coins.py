@@ -75,13 +75,13 @@ def coins(
         raise typer.BadParameter(say("还须 --reason", "--reason is required"))
 
     async def change_or_list(services: AdminServices) -> AdminRow | list[AdminRow]:
+        if give is None and take is None:
+            return await services.coins.list_newest(who, limit)
         change_key = key or str(uuid.uuid4())
         actor = f"operator:{current_operator_name()}"
         if give is not None:
             return await services.coins.give(who, parse_amount(give), reason, change_key, actor)
-        if take is not None:
-            return await services.coins.take(who, parse_amount(take), reason, change_key, actor)
-        return await services.coins.list_newest(who, limit)
+        return await services.coins.take(who, parse_amount(take or ""), reason, change_key, actor)
 
     event = "" if give is None and take is None else "operator-coins"
     details = {"give": give, "take": take, "why": reason, "key": key}

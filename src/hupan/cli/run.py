@@ -315,7 +315,7 @@ ACCOUNT_COLUMNS: Mapping[str, Column] = {
     "country": Column(say("归属地", "Country")),
     "registeredAt": Column(say("注册时间", "Registered"), wide_only=True),
     "lastActiveAt": Column(say("最近活跃", "Last active")),
-    "erasedAt": Column(say("注销后的清除时间", "Cancelled, erased at"), wide_only=True),
+    "erasedAt": Column(say("已注销，清除时间", "Cancelled, erased at"), wide_only=True),
 }
 
 

@@ -151,7 +151,7 @@ def sandbox(
         settings = load_startable_settings_or_exit(config, given, with_senders=False).settings
 
         def on_listening(urls: list[str]) -> None:
-            print_banner("sandbox", urls, settings, f"{urls[0]}/sandbox/outbox")
+            print_banner(say("沙盒", "sandbox"), urls, settings, f"{urls[0]}/sandbox/outbox")
             _warn_if_exposed(settings.host)
 
         names = _normalize_host_names(settings.host, allow_host or [])

@@ -40,9 +40,9 @@ def print_banner(
 ) -> None:
     """Print what is served; flushed at once, also into a file or a pipe."""
     fields = [
-        *((say("监听", "Listening"), url) for url in urls),
-        (say("数据", "Data"), settings.masked_database),
-        (say("验证码", "Codes"), codes),
+        *((say("监听地址", "listening"), url) for url in urls),
+        (say("数据库", "data"), settings.masked_database),
+        (say("验证码", "codes"), codes),
     ]
     width = max(cell_width(name) for name, _ in fields)
     lines = [
@@ -117,7 +117,7 @@ def serve(
 
     def on_listening(urls: list[str]) -> None:
         codes = describe_code_delivery(settings)
-        print_banner("serve", urls, settings, codes, format_warnings(settings))
+        print_banner(say("服务器", "server"), urls, settings, codes, format_warnings(settings))
 
     factory = partial(make_server_application, settings, english=ENGLISH)
     with exit_on_error(), prepared_store(settings):

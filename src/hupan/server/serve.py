@@ -32,7 +32,7 @@ from hupan.server.connection import (
 from hupan.server.sockets import BACKLOG, BindError, listen
 from hupan.server.uvicorn_parts import Config, ServerState
 
-_LIFESPAN_LOGGER = logging.getLogger("hupan.listener")
+_LOGGER = logging.getLogger("hupan.listener")
 
 
 class StartupFailedError(LocalizedError):
@@ -66,7 +66,7 @@ class Lifespan:
         outcome = await self._send("lifespan.shutdown")
         if outcome["type"] == "lifespan.shutdown.complete":
             return True
-        _LIFESPAN_LOGGER.error("The app did not end well. %s", outcome.get("message", ""))
+        _LOGGER.error("The app did not end well. %s", outcome.get("message", ""))
         return False
 
     async def _send(self, message_type: str) -> ASGIMessage:
@@ -82,7 +82,7 @@ class Lifespan:
         try:
             await self._app(scope, self._requests.get, self._replies.put)
         except Exception:
-            _LIFESPAN_LOGGER.exception("The app failed outside any request.")
+            _LOGGER.exception("The app failed outside any request.")
         # Wakes a caller that still waits for an event that will not come.
         self._replies.put_nowait({"type": "lifespan.ended"})
 
@@ -229,7 +229,6 @@ class ConnectionReaper:
             self._evicted.add(connection)
 
 
-_LOGGER = logging.getLogger("hupan.listener")
 # Shares of stop_seconds: the end of responses, and the end of the app.
 _DRAIN_SHARE = 0.8
 _SHUTDOWN_SHARE = 0.95

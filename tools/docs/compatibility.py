@@ -15,7 +15,7 @@ from hupan.contract.endpoints import (
     RequiredVip,
 )
 from hupan.contract.notes import Note
-from tools.docs.document_general import GENERAL_NOTES
+from tools.docs.general import GENERAL_NOTES
 
 Language: TypeAlias = Literal["en", "zh"]
 Line: TypeAlias = Endpoint[Any, Any, Any]
@@ -30,8 +30,7 @@ Hupan implements every account endpoint that Yunhu clients are known to call. Th
 each endpoint comes from, and where Hupan differs from the public service or the published
 reference. [protocol.md](protocol.md) has the messages and the codes.
 
-Generated from the contract; do not edit:
-`python -m tools.docs.document compatibility > docs/compatibility.md`.
+Generated from the contract by `make docs`; do not edit.
 
 - **Source**: R, the published reference. C, the code of real clients. D, our decision, where the
   behaviour of the public service is unknown or where we chose a different one.
@@ -53,8 +52,7 @@ Generated from the contract; do not edit:
 湖畔实现了已知云湖客户端调用的全部账号接口。本页说明约定中每一行的来源，以及湖畔与公共服务或
 公开文档的不同之处。消息与状态码见 [protocol.md](protocol.md)。
 
-本页由约定生成，请勿手动修改：
-`python -m tools.docs.document compatibility.zh-CN > docs/compatibility.zh-CN.md`。
+本页由 `make docs` 根据约定生成，请勿手动修改。
 
 - **来源**：R 公开文档写明；C 从真实客户端的代码读出；D 无人知晓或我们另有选择，由我们决定。
 - **权限**：*无* 不需要令牌；*任意令牌* 非空即可，有效的令牌表明谁在询问；*会话* 需要有效会话的

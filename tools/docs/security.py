@@ -1,4 +1,4 @@
-"""Makes both pages on security from the tests: `python -m tests.guards.security_page docs`.
+"""Both pages on security, from the tests.
 
 A test shows a requirement when its docstring cites it in brackets, as `(security C3)`, `(T6, R14
 c)` or `(wire.md 5, security C1-C3)`. A file's docstring counts for the file; so does that of a
@@ -7,14 +7,13 @@ program of `make soak`, which is no test of pytest's.
 
 import ast
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.guards import requirements as reasons
-from tests.guards import security_zh as zh
+from tools.docs import requirements as reasons
+from tools.docs import security_zh as zh
 
 ROOT = Path(__file__).parents[2]
 ABOUT_CITING = {"tests/guards/test_documents.py", "tests/guards/test_security.py"}
@@ -33,7 +32,7 @@ _HEAD = """\
 
 [中文](security.zh-CN.md) · English
 
-Generated from the tests by `make security-table`; a guard keeps it up to date. The short wording of
+Generated from the tests by `make docs`; a guard keeps it up to date. The short wording of
 each requirement is that of [wire-rules.md](wire-rules.md), which also has the decisions and
 invariants that tests cite. *tested* means that the named tests fail when the requirement is
 violated. `make soak` runs the tests in `tests/soak`, `make test` all others.
@@ -110,15 +109,16 @@ CHINESE = Edition(
 )
 
 
-def main(arguments: list[str]) -> int:
-    """Writes both pages into a folder."""
-    folder, tests, soak = Path(arguments[0]), shown(ROOT), _soak(ROOT)
-    texts = requirements(ROOT)
-    english = page(texts, tests, soak or "No run has been recorded yet.\n")
-    chinese = page(texts, tests, soak_in_chinese(soak) if soak else zh.NO_SOAK, CHINESE)
-    (folder / ENGLISH.file).write_text(english, "utf-8")
-    (folder / CHINESE.file).write_text(chinese, "utf-8")
-    return 0
+def english_page() -> str:
+    """Return docs/security.md."""
+    return page(requirements(ROOT), shown(ROOT), _soak(ROOT) or "No run has been recorded yet.\n")
+
+
+def chinese_page() -> str:
+    """Return docs/security.zh-CN.md."""
+    soak = _soak(ROOT)
+    text = soak_in_chinese(soak) if soak else zh.NO_SOAK
+    return page(requirements(ROOT), shown(ROOT), text, CHINESE)
 
 
 def requirements(root: Path) -> dict[str, str]:
@@ -240,7 +240,3 @@ def _order(one: str) -> tuple[int, int]:
 def _soak(root: Path) -> str:
     figures = root / SOAK
     return figures.read_text("utf-8") if figures.exists() else ""
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -7,7 +7,7 @@ HEAD = """\
 
 中文 · [English](security.md)
 
-本页由 `make security-table` 根据测试生成，并有测试保证其同步。每项要求的英文原文，以及测试所引用的决定和不变量，
+本页由 `make docs` 根据测试生成，并有测试保证其同步。每项要求的英文原文，以及测试所引用的决定和不变量，
 见 [wire-rules.md](wire-rules.md)；各个测试的名称见[英文页](security.md)。
 *已测试*表示要求不满足时，所列文件中的测试会失败。`tests/soak` 中的测试由 `make soak` 运行，其余由 `make test` 运行。
 """

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from hupan.contract.endpoints import ENDPOINTS, Endpoint
 from hupan.errors import APP_ERRORS, AppError
-from tools.docs.document_forms import describe_message, with_nested_messages
+from tools.docs.forms import describe_message, with_nested_messages
 
 PROTO = Path(__file__).parents[2] / "proto" / "hupan.proto"
 """Its comments are in no module, so this page is made in a checkout."""
@@ -22,8 +22,7 @@ The codes and messages between chat clients and Hupan. The endpoints are listed 
 [compatibility.md](compatibility.md), citations such as `wire.md 4` in
 [wire-rules.md](wire-rules.md).
 
-Generated from the contract; do not edit:
-`python -m tools.docs.document protocol > docs/protocol.md`.
+Generated from the contract by `make docs`; do not edit.
 
 - **Token**: in the header `token`, raw.
 - **JSON**: a success is `{"code": 1, "data": {…}, "msg": "success"}`, without `data` where there
