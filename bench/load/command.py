@@ -51,7 +51,7 @@ def bench(
         bool,
         typer.Option(
             "--limited",
-            help="Measure what is limited as well: for a while the server then refuses that to this "
+            help="Also measure limited operations: for a while the server then refuses them to this "
             "machine and account.",
         ),
     ] = False,

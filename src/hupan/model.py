@@ -17,6 +17,7 @@ NO_ACCOUNT = AccountId(0)
 GroupId = NewType("GroupId", int)
 BotId = NewType("BotId", int)
 Channel: TypeAlias = Literal["sms", "email"]
+AccountFilter: TypeAlias = Literal["any", "banned", "vip", "cancelled"]
 
 PERMANENT_BAN_END = 2**53 - 1
 """End of a ban without an end; the largest number that the wire allows (wire.md 1.10)."""

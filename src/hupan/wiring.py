@@ -9,6 +9,7 @@ from functools import cached_property, partial
 
 from hupan.admin.accounts import AccountAdmin
 from hupan.admin.coins import CoinAdmin
+from hupan.admin.discovery import DiscoveryAdmin
 from hupan.admin.limits import LimitAdmin
 from hupan.admin.recovery import RecoveryAdmin
 from hupan.api.audit import AuditLog
@@ -254,13 +255,7 @@ def make_services(infrastructure: Infrastructure) -> Services:
     """Build what the handlers of the API use."""
     settings, database = infrastructure.settings, infrastructure.database
     clock, contact_parser = infrastructure.clock, infrastructure.contact_parser
-    captchas = Captchas(
-        infrastructure.captcha_pool,
-        infrastructure.secret_box,
-        clock,
-        infrastructure.environment.random_source("captchas"),
-        infrastructure.rules.captcha_lifetime_seconds,
-    )
+    captchas = _make_captchas(infrastructure)
     client_resolver = ClientResolver(settings.trusted_proxies, settings.client_ip_header)
     return Services(
         clock=clock,
@@ -313,6 +308,16 @@ def make_services(infrastructure: Infrastructure) -> Services:
         ),
         rate_limits=_make_rate_limits(infrastructure, client_resolver),
         on_captcha=infrastructure.environment.on_captcha,
+    )
+
+
+def _make_captchas(infrastructure: Infrastructure) -> Captchas:
+    return Captchas(
+        infrastructure.captcha_pool,
+        infrastructure.secret_box,
+        infrastructure.clock,
+        infrastructure.environment.random_source("captchas"),
+        infrastructure.rules.captcha_lifetime_seconds,
     )
 
 
@@ -386,6 +391,7 @@ class AdminServices:
 
     accounts: AccountAdmin
     coins: CoinAdmin
+    discovery: DiscoveryAdmin
     recovery: RecoveryAdmin
     limits: LimitAdmin
 
@@ -457,6 +463,7 @@ def _make_admin_services(infrastructure: Infrastructure) -> AdminServices:
             lambda: infrastructure.account_deletion,
         ),
         CoinAdmin(directory, infrastructure.coins),
+        DiscoveryAdmin(database),
         RecoveryAdmin(
             clock,
             directory,

@@ -21,7 +21,7 @@ from hupan.sandbox.seeding import PackName
 NAMES = ("README.md", "README.zh-CN.md")
 COMMAND_PAGES = ("docs/commands.md", "docs/commands.zh-CN.md")
 INDEXES = ("docs/README.md", "docs/README.zh-CN.md")
-ROUTE = re.compile(r"Route\(\"(/sandbox/[a-z/]+)\"")
+ROUTE = re.compile(r"Route\(\s*\"(/sandbox/[a-z/]+)\"")
 LISTED_ROUTE = re.compile(r"^\| (?:GET|POST) `(/sandbox/[a-z/]+)", re.MULTILINE)
 
 

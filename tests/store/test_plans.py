@@ -18,7 +18,8 @@ import apsw
 import pytest
 
 import hupan.store
-from hupan.store.accounts import COUNT_ACCOUNTS, LIST_ACCOUNTS, AccountFilter
+from hupan.model import AccountFilter
+from hupan.store.accounts import COUNT_ACCOUNTS, LIST_ACCOUNTS
 from hupan.store.deletion import ERASED_TABLES
 from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import connect

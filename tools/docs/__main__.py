@@ -1,4 +1,4 @@
-"""Write the pages that are generated from the code: `python -m tools.docs [PAGE…]`, all by default."""
+"""Write the pages that are generated from the code: `python -m tools.docs [PAGE…]`."""
 
 import sys
 from collections.abc import Callable

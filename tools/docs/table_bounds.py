@@ -97,7 +97,8 @@ TABLE_BOUNDS = (
         "remarks",
         "account",
         MAX_REMARKS,
-        f"one more is refused (1441), and {MAX_TOTAL_REMARK_CHARACTERS} characters of all together (1442)",
+        "one more is refused (1441), and "
+        f"{MAX_TOTAL_REMARK_CHARACTERS} characters of all together (1442)",
     ),
     TableBound("invitation_changes", "account", 1, "the key: a code is changed once"),
     TableBound("invitations", "account", 1, "the key: one inviter"),

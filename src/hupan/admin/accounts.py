@@ -17,10 +17,9 @@ from hupan.domain.passwords import PasswordPolicy
 from hupan.domain.profiles import Privacy
 from hupan.domain.provisioning import AccountProvisioner, NewAccount
 from hupan.errors import InvalidField
-from hupan.model import PERMANENT_BAN_END, Medal, PrivacyChoice
+from hupan.model import PERMANENT_BAN_END, AccountFilter, Medal, PrivacyChoice
 from hupan.opening import OperationRefused
 from hupan.rules import DAY_SECONDS
-from hupan.store.accounts import AccountFilter
 
 VisibilityChoice: TypeAlias = Literal["show", "hide", "default"]
 PRIVACY_FIELDS = {

@@ -24,7 +24,7 @@ from hupan.cli.run import (
     print_rows,
     run_admin,
 )
-from hupan.store.accounts import AccountFilter
+from hupan.model import AccountFilter
 
 _LIST_COLUMNS: Mapping[str, Column] = {
     **{key: ACCOUNT_COLUMNS[key] for key in ("id", "nickname", "phone", "email", "coins")},

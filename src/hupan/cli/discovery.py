@@ -24,8 +24,8 @@ from hupan.admin.views import sanitize_for_terminal
 from hupan.cli.help import make_group
 from hupan.cli.language import say
 from hupan.cli.output import Column, print_json, print_table
-from hupan.cli.run import ConfigOption, DataDirOption, JsonOption, WideOption, run_on_database
-from hupan.store.database import Database
+from hupan.cli.run import ConfigOption, DataDirOption, JsonOption, WideOption, run_admin
+from hupan.wiring import AdminServices
 
 FileArgument: TypeAlias = Annotated[
     Path,
@@ -76,11 +76,12 @@ def make_import_command(
         ):
             lines = read_rows(source, known, columns, encoding)
 
-            async def act(database: Database) -> ImportResult:
-                return await import_function(DiscoveryAdmin(database), lines, on_read, on_indexed)
-
-            imported = run_on_database(
-                config, data_dir, act, event=event, details={"file": file.name}
+            imported, _ = run_admin(
+                config,
+                data_dir,
+                lambda services: import_function(services.discovery, lines, on_read, on_indexed),
+                event=event,
+                details={"file": file.name},
             )
         print_import_result(imported, as_json=as_json)
 
@@ -268,11 +269,7 @@ def list_bots(
     config: ConfigOption = None,
 ) -> None:
     """Print the bots as a table, or as a JSON array."""
-
-    async def read_bots(database: Database) -> list[dict[str, object]]:
-        return await DiscoveryAdmin(database).list_bots()
-
-    bots = run_on_database(config, data_dir, read_bots)
+    bots, _ = run_admin(config, data_dir, lambda services: services.discovery.list_bots())
     if as_json:
         print_json(bots)
     else:
@@ -298,11 +295,11 @@ def list_groups(
     config: ConfigOption = None,
 ) -> None:
     """Print one page as a table, or as a JSON array."""
-
-    async def read_groups(database: Database) -> list[dict[str, object]]:
-        return await DiscoveryAdmin(database).list_groups(category, keyword, page=page, size=size)
-
-    groups = run_on_database(config, data_dir, read_groups)
+    groups, _ = run_admin(
+        config,
+        data_dir,
+        lambda services: services.discovery.list_groups(category, keyword, page=page, size=size),
+    )
     if as_json:
         print_json(groups)
     else:
@@ -334,13 +331,12 @@ def set_categories(
 ) -> None:
     """Replace the categories and print the present ones."""
 
-    async def replace_categories(database: Database) -> list[str]:
-        discovery = DiscoveryAdmin(database)
-        await discovery.set_categories(names or [])
-        return await discovery.list_categories()
+    async def replace_categories(services: AdminServices) -> list[str]:
+        await services.discovery.set_categories(names or [])
+        return await services.discovery.list_categories()
 
     named = ", ".join(names or []) or "default"
-    categories = run_on_database(
+    categories, _ = run_admin(
         config, data_dir, replace_categories, event="operator-categories", details={"names": named}
     )
     if as_json:

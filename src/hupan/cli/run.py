@@ -4,7 +4,6 @@ import asyncio
 import os
 import pwd
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
@@ -24,8 +23,6 @@ from hupan.config.load import (
     format_value,
 )
 from hupan.config.settings import SETTINGS
-from hupan.opening import open_for_admin
-from hupan.store.database import Database
 from hupan.wiring import AdminServices, open_admin_services
 
 _MAX_NAME_CHARACTERS = 48
@@ -189,34 +186,11 @@ def run_admin(
         typer.Exit: with 1, when it is refused; the reason is printed on standard error.
     """
     action = OperatorAction(event, subject, details or {}) if event else None
-    return _run_opened(config, data_dir, open_admin_services, work, action)
-
-
-def run_on_database(
-    config: Path | None,
-    data_dir: Path | None,
-    work: Callable[[Database], Awaitable[Result]],
-    *,
-    event: str = "",
-    details: Mapping[str, object] | None = None,
-) -> Result:
-    """Run an operation on the store alone; arguments and errors are those of `run_admin`."""
-    action = OperatorAction(event, "", details or {}) if event else None
-    return _run_opened(config, data_dir, open_for_admin, work, action)[0]
-
-
-def _run_opened(
-    config: Path | None,
-    data_dir: Path | None,
-    open_resource: Callable[[Settings], AbstractAsyncContextManager[Resource]],
-    work: Callable[[Resource], Awaitable[Result]],
-    action: OperatorAction | None,
-) -> tuple[Result, Settings]:
     settings = load_settings_or_exit(config, {"data_dir": data_dir}).settings
 
     async def run() -> Result:
-        async with open_resource(settings) as resource:
-            return await work(resource)
+        async with open_admin_services(settings) as services:
+            return await work(services)
 
     return run_operation(settings, run, action), settings
 

@@ -16,11 +16,10 @@ from hupan.clock import Clock
 from hupan.domain.sessions import MAX_ACCOUNT_ID
 from hupan.domain.text import parse_short_line
 from hupan.errors import AccountCancelled, EmailTaken, InvalidField, PhoneTaken, UnknownUser
-from hupan.model import PERMANENT_BAN_END, Account, AccountId, Medal
+from hupan.model import PERMANENT_BAN_END, Account, AccountFilter, AccountId, Medal
 from hupan.rng import RandomSource
 from hupan.rules import DAY_SECONDS, MAX_UNIX_TIME, ServerRules
 from hupan.store.accounts import (
-    AccountFilter,
     ListedAccount,
     claim_identity,
     count_accounts,

@@ -245,7 +245,7 @@ def _size_bytes(password: str) -> int:
         return -1
 
 
-PASSWORD_CHANGED_NOTICE = "notice-password-changed"
+PASSWORD_CHANGED_NOTICE = "notice-password-changed"  # noqa: S105 - a kind of notice
 _RESET_PURPOSES = ("own", "reset")
 
 

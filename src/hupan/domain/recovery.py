@@ -112,8 +112,8 @@ class ContactUndo:
         await self._notices.enqueue(tx, recipients, CONTACT_CHANGED_NOTICES[channel], now=now)
 
 
-PASSWORD_REMOVED_NOTICE = "notice-password-removed"
-PASSWORD_RESET_NOTICE = "notice-password-reset"
+PASSWORD_REMOVED_NOTICE = "notice-password-removed"  # noqa: S105 - a kind of notice
+PASSWORD_RESET_NOTICE = "notice-password-reset"  # noqa: S105 - a kind of notice
 SIGNED_OUT_NOTICE = "notice-signed-out"
 
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from hupan.model import Account, AccountId
+from hupan.model import Account, AccountFilter, AccountId
 from hupan.store.database import Reader, Row, Transaction
 
 IdentityKind: TypeAlias = Literal["phone", "email", "invitation"]
@@ -34,8 +34,8 @@ INSERT INTO identities (kind, value, account_id) VALUES (?1, ?2, ?3)
 ON CONFLICT DO NOTHING
 """
 RELEASE_IDENTITY = "DELETE FROM identities WHERE kind = ?1 AND value = ?2 AND account_id = ?3"
-FIND_PASSWORD_HASH = "SELECT password_hash FROM accounts WHERE id = ?1"
-SET_PASSWORD_HASH = "UPDATE accounts SET password_hash = ?2 WHERE id = ?1"
+FIND_PASSWORD_HASH = "SELECT password_hash FROM accounts WHERE id = ?1"  # noqa: S105 - SQL
+SET_PASSWORD_HASH = "UPDATE accounts SET password_hash = ?2 WHERE id = ?1"  # noqa: S105 - SQL
 
 
 async def find_account(reader: Reader, account: AccountId) -> Account | None:
@@ -112,8 +112,6 @@ async def set_ban(tx: Transaction, account: AccountId, until: int, reason: str) 
     """Set end and reason of a ban, 0 and "" for none; False if there is no such account."""
     return await tx.execute(SET_BAN, account, until, reason) == 1
 
-
-AccountFilter: TypeAlias = Literal["any", "banned", "vip", "cancelled"]
 
 _LISTED_ACCOUNT_COLUMNS = f"{ACCOUNT_COLUMNS}, a.erase_at"
 FIND_LISTED_ACCOUNT = f"SELECT {_LISTED_ACCOUNT_COLUMNS} FROM accounts a WHERE a.id = ?1"
