@@ -48,6 +48,13 @@ def _databases_of_one_test(engine: EngineName) -> Iterator[None]:
         yield
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark of tests that are too long for both engines."""
+    config.addinivalue_line(
+        "markers", "postgres_soak: runs on PostgreSQL with `make soak`, on SQLite with `make test`"
+    )
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test that may touch a store on both engines; `make check` on the embedded one."""
     if metafunc.definition.path.parent.name in STORELESS:
@@ -55,6 +62,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("one_engine"):
         return
     slow = {"postgres": [pytest.mark.slow]}
+    if metafunc.definition.get_closest_marker("postgres_soak"):
+        slow["postgres"].append(pytest.mark.soak)
     engines = [pytest.param(name, marks=slow.get(name, [])) for name in ENGINES]
     metafunc.parametrize("engine", engines, indirect=True, scope="session")
 
@@ -156,21 +165,9 @@ def pytest_runtest_makereport(
     return report
 
 
-QUICK = {"config", "domain", "geoip", "guards", "ratelimit", "store", "wire"}
-"""What `make check` looks at; the other folders start programs, or wait for real time."""
-LONG = {
-    *("test_email_login", "test_forget_password", "test_new_passwords", "test_sameness"),
-    *("test_packs", "test_password_strength", "test_reset_property", "test_coins_model"),
-    *("test_bad_json", "test_every_field", "test_every_token_endpoint", "test_values"),
-    *("test_discovery", "test_country", "test_codec", "test_parallel", "test_contacts_at_once"),
-}
-"""Files that hash many passwords, go through long tables, or let chance try many times."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves out of `make check`, which is to take less than a minute, what takes long."""
+    """Leave what empties or starts a sandbox for one test out of `make check`."""
     for item in items:
         fixtures: list[str] = getattr(item, "fixturenames", [])
-        is_quick = item.path.parent.name in QUICK and item.path.stem not in LONG
-        if {"own_sandbox", "own_wire"} & set(fixtures) or not is_quick:
+        if {"own_sandbox", "own_wire"} & set(fixtures):
             item.add_marker(pytest.mark.slow)

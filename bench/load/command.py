@@ -51,7 +51,7 @@ def bench(
         bool,
         typer.Option(
             "--limited",
-            help="Also measure limited operations: for a while the server then refuses them to this "
+            help="Also measure limited operations; the server then refuses them for a while to this "
             "machine and account.",
         ),
     ] = False,

@@ -19,6 +19,8 @@ from tests.support.channels import PHONE
 from tests.support.client import WireClient
 from tests.support.endpoint_calls import CALLS, Call
 
+pytestmark = pytest.mark.slow
+
 FILE = Path(__file__).with_name("access_matrix.csv")
 REFUSALS = {-101, -1, 7100}
 

@@ -8,6 +8,8 @@ from tests.support.channels import EMAIL
 from tests.support.client import WireClient
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.slow
+
 # What no server takes, and what only one without strict checks does: it may be a mailbox somewhere.
 NO_ADDRESSES = [
     *("", " ", "@", "a", "a@", "@b.co", "a@@b.co", "a@b@c.co", "a b@c.co", "a@b c.co", "a,b@c.co"),

@@ -17,6 +17,8 @@ from tests.support.channels import EMAIL, PHONE, Way, forget
 from tests.support.client import WireClient
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "the lake at seven"
 DEVICE = "a desk by the lake"
 MARK = hashlib.sha256(DEVICE.encode()).hexdigest()[:8]

@@ -12,6 +12,8 @@ from tests.support.answers import Account, Answer, assert_refused
 from tests.support.channels import EMAIL, PHONE, WAYS, Way, forget
 from tests.support.client import WireClient
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "the lake at seven"
 
 

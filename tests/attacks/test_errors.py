@@ -15,6 +15,8 @@ from tests.support.client import WireClient
 from tests.support.endpoint_calls import CALLS
 from tests.support.raw_http import exchange, head
 
+pytestmark = pytest.mark.slow
+
 Message: TypeAlias = MutableMapping[str, Any]
 TELLTALE = re.compile(
     r"Traceback|File \"|\.py\b|line \d+|0x[0-9a-f]{6,}|SELECT |INSERT |UPDATE |sqlite|apsw|postgres"

@@ -15,6 +15,8 @@ from hupan.rules import DAY_SECONDS, StoredLimits
 from hupan.store.accounts import find_password_hash, set_password_hash
 from tests.support.world import ON, World, open_world
 
+pytestmark = pytest.mark.slow
+
 LIMITS = StoredLimits(
     enabled=True,
     wrong_codes=(),

@@ -27,6 +27,8 @@ from tests.support.proxied_clients import (
 )
 from tests.support.stores import EngineName
 
+pytestmark = pytest.mark.slow
+
 BUSY = 1002
 PASSWORD, NEW_PASSWORD = "herons stand in the reeds", "the lake at seven"
 OFF = {

@@ -17,6 +17,8 @@ from tests.support.channels import EMAIL, PHONE
 from tests.support.client import WireClient
 from tests.support.endpoint_calls import CALLS, Call
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "the lake at seven"
 READS = ("user/get-user-data", "user/gold-coin-increase-decrease-record", "user/get-user-show-adv")
 # What no two accounts share.

@@ -2,9 +2,13 @@
 
 import re
 
+import pytest
+
 from tests.support import pb
 from tests.support.channels import EMAIL, PHONE, forget, notice_to
 from tests.support.client import WireClient
+
+pytestmark = pytest.mark.slow
 
 PAYLOADS = [
     *("https://evil.example/", "<img src=x>", "{{7*7}}%s{code}{brand}", "【中国银行】点击领取"),

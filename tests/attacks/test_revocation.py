@@ -9,9 +9,9 @@ import pytest
 
 from hupan.addresses import ContactAddress
 from hupan.model import NO_ACCOUNT, AccountId
-from tests.cli.test_account import run, told
 from tests.support.channels import EMAIL, PHONE, Way, forget
 from tests.support.client import WireClient
+from tests.support.console import run, told
 from tests.support.servers import Server
 from tests.support.two_workers import folder, one_of_each, server, third_process
 from tests.support.world import World, email_address, phone_address

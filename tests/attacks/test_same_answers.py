@@ -13,6 +13,8 @@ from hupan.contract.endpoints import ENDPOINTS
 from tests.support.channels import EMAIL, PHONE
 from tests.support.client import Body, WireClient
 
+pytestmark = pytest.mark.slow
+
 PAIRS = 20
 LEFT_OUT = {"x-request-id", "date"}
 CODE = "100000"

@@ -15,6 +15,8 @@ from tests.support.answers import Account
 from tests.support.client import WireClient
 from tests.support.endpoint_calls import CALLS, Call
 
+pytestmark = pytest.mark.slow
+
 NICKNAME = "user/edit-nickname"
 # Text -> what is kept; None where it is refused.
 CORPUS: dict[str, str | None] = {

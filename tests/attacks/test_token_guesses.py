@@ -14,6 +14,8 @@ from hupan.rng import SystemRandomSource
 from tests.support import pb
 from tests.support.client import WireClient
 
+pytestmark = pytest.mark.slow
+
 TOKEN_BITS = 128
 
 

@@ -17,6 +17,8 @@ from bench.harness.run import measure
 from bench.load.results import LoadResult
 from tests.support.bench_reports import a_report
 
+pytestmark = pytest.mark.slow
+
 
 def seen(per_second: float) -> LoadResult:
     """A round of a second."""

@@ -12,6 +12,8 @@ from bench.load.requests import LoadRequest
 from bench.load.results import LoadResult
 from tests.support.stub_http import Answering
 
+pytestmark = pytest.mark.slow
+
 
 class Told:
     """A generator that asks nobody: the rate of each round is the length of its paths."""

@@ -13,6 +13,8 @@ from PIL import Image
 from hupan.captcha import READABLE_DIGITS, CaptchaRenderer, UniformSource
 from hupan.rng import SeededRandomSource
 
+pytestmark = pytest.mark.slow
+
 SIZE = (230, 60)
 ANSWERS = [digit * length for length in (4, 5, 6) for digit in "0123456789"]
 

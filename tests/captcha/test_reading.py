@@ -14,6 +14,8 @@ from PIL import Image, ImageFilter
 from hupan.captcha import READABLE_DIGITS, CaptchaRenderer
 from hupan.rng import SeededRandomSource
 
+pytestmark = pytest.mark.slow
+
 TESSERACT = shutil.which("tesseract")
 PICTURES = 60
 MOST_READ = 0.3

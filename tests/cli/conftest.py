@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hupan.store.migrate import migrate_file
 from tests.support.stores import STORES, EngineName
 
 
@@ -17,3 +18,10 @@ def _database(
     """On PostgreSQL, commands and servers of a test find its database in the environment."""
     if engine == "postgres":
         monkeypatch.setenv("HUPAN_DATABASE", STORES.url(tmp_path))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with a store that is up to date and empty."""
+    migrate_file(tmp_path / "hupan.db")
+    return tmp_path

@@ -5,43 +5,11 @@ import os
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from hupan.cli.main import app
-from hupan.store.migrate import migrate_file
+from tests.support.console import PASSWORD, refused, run, runner, told
 
-runner = CliRunner()
-PASSWORD = "herons stand in the reeds"
-Told = dict[str, object]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A folder with a store that is up to date and empty."""
-    migrate_file(tmp_path / "hupan.db")
-    return tmp_path
-
-
-def run(data: Path, *arguments: str, stdin: str = "") -> Result:
-    """One command."""
-    return runner.invoke(app, [*arguments, "--data-dir", str(data)], input=stdin)
-
-
-def told(data: Path, *arguments: str, stdin: str = "") -> Told:
-    """What a command that succeeds tells a program."""
-    result = run(data, *arguments, "--json", stdin=stdin)
-    assert result.exit_code == 0, result.output
-    told: Told = json.loads(result.stdout)
-    return told
-
-
-def refused(data: Path, *arguments: str, stdin: str = "") -> str:
-    """What a command that cannot be done says."""
-    result = run(data, *arguments, stdin=stdin)
-    assert result.exit_code == 1, result.output
-    assert result.stdout == ""
-    assert not result.stderr.isascii()
-    return result.stderr
+pytestmark = pytest.mark.slow
 
 
 def test_an_account_is_made_and_found(data: Path) -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_account import data, refused, run, told
 from tests.support.channels import EMAIL, PHONE
 from tests.support.client import WireClient
+from tests.support.console import refused, run, told
 from tests.support.servers import Server
 
-__all__ = ["data"]
+pytestmark = pytest.mark.slow
+
 
 STALE_SECONDS = 16 * 60
 

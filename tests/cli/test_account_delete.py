@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
-from tests.cli.test_account import data, refused, run, told
+import pytest
+
 from tests.support.client import WireClient
+from tests.support.console import refused, run, told
 from tests.support.servers import Server
 
-__all__ = ["data"]
+pytestmark = pytest.mark.slow
 
 
 def test_an_account_is_gone_at_once(data: Path) -> None:

@@ -3,13 +3,15 @@
 import json
 from pathlib import Path
 
-from tests.cli.test_account import data, refused, run, told
-from tests.cli.test_operator_events import written
+import pytest
+
 from tests.support.channels import forget
 from tests.support.client import WireClient
+from tests.support.console import refused, run, told, written
 from tests.support.servers import Server
 
-__all__ = ["data"]
+pytestmark = pytest.mark.slow
+
 
 PASSWORD = "herons stand in the reeds"
 NEW_PASSWORD = "a heron left the reeds"

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_account import data, refused, run, told
+from tests.support.console import refused, run, told
 
-__all__ = ["data"]
+pytestmark = pytest.mark.slow
+
 
 PRIVACY = ("account", "privacy", "1000001")
 DEFAULTS = {

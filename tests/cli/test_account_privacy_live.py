@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
-from tests.cli.test_account import told
+import pytest
+
 from tests.support.client import WireClient
+from tests.support.console import told
 from tests.support.servers import Server
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_running_server_knows_at_once(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.cli.test_account import data, refused, run, told
+from tests.support.console import refused, run, told
 
-__all__ = ["data"]
+pytestmark = pytest.mark.slow
+
 
 CHECK = ("coins", "check")
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from hupan.cli.main import app
 from hupan.config.settings import SETTINGS
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 CANARY = "k3-canary-9f"
 HUPAN = Path(sys.executable).with_name("hupan")
@@ -97,7 +97,10 @@ def test_show_as_json() -> None:
         "source": "file",
         "place": "hupan.toml",
         "secret": False,
-        "help": {"zh": "监听端口，0 为任一空闲端口", "en": "port to listen on, 0 for any free one"},
+        "help": {
+            "zh": "监听端口，0 表示任选空闲端口",
+            "en": "Port to listen on (0 = any free port)",
+        },
     }
     assert rows["trusted_proxies"]["value"] == ["::1/128"]
     assert rows["trusted_proxies"]["place"] == "HUPAN_TRUSTED_PROXIES"
@@ -107,14 +110,41 @@ def test_show_as_json() -> None:
 
 def test_show_as_a_table() -> None:
     """Each setting has its row with value, source and meaning."""
-    status, told, _ = run("config", "show", HUPAN_BRAND="[red]东湖[/red] :smile:")
+    status, told, _ = run("config", "show", COLUMNS="240", HUPAN_BRAND="[red]东湖[/red] :smile:")
     assert status == 0
     for name in SETTINGS:
-        assert f" {name} " in told
-    row = next(line for line in told.splitlines() if " brand " in line)
+        assert f"\n{name} " in told
+    row = next(line for line in told.splitlines() if line.startswith("brand "))
     assert '"[red]东湖[/red] :smile:"' in row
     assert "环境变量 HUPAN_BRAND" in row
-    assert "短信与邮件中的署名" in row
+    assert SETTINGS["brand"].help.zh in row
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["DATA_DIR"], ["data_dir"]),
+        (["*_ca_file"], ["database_ca_file", "smtp_ca_file", "sms_ca_file"]),
+        (["--changed"], ["port", "brand"]),
+        (["port", "--changed"], ["port"]),
+        (["data_dir", "--changed"], []),
+    ],
+)
+def test_show_some_settings(arguments: list[str], names: list[str]) -> None:
+    """Those whose name contains a word or matches a pattern; with --changed, no defaults."""
+    variables = {"HUPAN_PORT": "1", "HUPAN_BRAND": "东湖", "HUPAN_WORKERS": "1"}
+    status, told, _ = run("config", "show", *arguments, "--json", **variables)
+    assert (status, list(json.loads(told))) == (0, names)
+    status, told, problems = run("config", "show", *arguments, **variables)
+    assert status == 0
+    assert [line.split()[0] for line in told.splitlines()[2:] if line[0] != " "] == names
+    assert ("没有符合条件的设置" in problems) == (not names)
+
+
+def test_show_refuses_a_name_that_no_setting_has() -> None:
+    """A misspelt name is told by the exit status."""
+    status, told, problems = run("config", "show", "prot")
+    assert (status, told, problems) == (1, "", "没有符合条件的设置\n")
 
 
 @pytest.mark.parametrize("arguments", [["show"], ["show", "--json"], ["check"]])

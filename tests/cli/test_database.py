@@ -18,6 +18,8 @@ from tests.support.load_clients import ENVIRONMENT
 from tests.support.servers import Server
 from tests.support.stores import STORES, EngineName
 
+pytestmark = pytest.mark.slow
+
 NEWEST = 15
 
 

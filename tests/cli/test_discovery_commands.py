@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from hupan.cli.main import app
 from hupan.store.migrate import migrate_file
 
+pytestmark = pytest.mark.slow
+
 HUPAN = Path(sys.executable).with_name("hupan")
 HEAD = "chatId,nickname,headcount,category\n"
 GOOD = HEAD + "100000001,西湖,5,地区\n100000002,东湖,7,\n"

@@ -83,7 +83,7 @@ def test_without_citus(store: str) -> None:
 def test_a_file_cannot_be_spread(tmp_path: Path) -> None:
     """SQLite is one machine."""
     status, _, wrong = distribute(str(tmp_path / "hupan.db"))
-    assert (status, "only a store on PostgreSQL" in wrong) == (1, True)
+    assert (status, "只有 PostgreSQL" in wrong) == (1, True)
 
 
 def test_each_table_is_spread_once(databases: Databases, store: str) -> None:
@@ -91,7 +91,7 @@ def test_each_table_is_spread_once(databases: Databases, store: str) -> None:
     run(databases, store, STAND_INS)
     status, told, wrong = distribute(store)
     assert (status, wrong) == (0, "")
-    assert f"{len(list_tables()) + 1} tables spread" in told
+    assert f"已分布 {len(list_tables()) + 1} 个表" in told
     calls = run(databases, store, "SELECT made FROM calls ORDER BY number")
     assert calls[0] == "accounts by id beside none"
     everywhere = {f"{name} everywhere" for name in (*spread.REFERENCE_TABLES, "migrations")}
@@ -101,7 +101,7 @@ def test_each_table_is_spread_once(databases: Databases, store: str) -> None:
         if one.primary_key[0] == "account_id" and one.name not in spread.REFERENCE_TABLES
     }
     assert sorted(calls) == sorted(ALONE | everywhere | beside)
-    assert "0 tables spread: —" in distribute(store)[1]
+    assert "已分布 0 个表：—" in distribute(store)[1]
     assert run(databases, store, "SELECT made FROM calls ORDER BY number") == calls
 
 
@@ -109,6 +109,6 @@ def test_it_goes_on_where_it_broke_off(databases: Databases, store: str) -> None
     """Tables that are spread already are left as they are."""
     run(databases, store, STAND_INS)
     run(databases, store, "INSERT INTO pg_dist_partition VALUES ('accounts'), ('medals')")
-    assert f"{len(list_tables()) - 1} tables spread" in distribute(store)[1]
+    assert f"已分布 {len(list_tables()) - 1} 个表" in distribute(store)[1]
     calls = run(databases, store, "SELECT made FROM calls")
     assert not any(call.startswith(("accounts ", "medals ")) for call in calls)

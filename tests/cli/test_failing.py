@@ -9,7 +9,7 @@ import pytest
 
 from hupan.store.migrate import migrate_file
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 HUPAN = Path(sys.executable).with_name("hupan")
 FULL = Path("/dev/full")

@@ -14,7 +14,7 @@ import pytest
 from hupan.cli.language import choose_english
 from hupan.cli.text import cell_width
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 SOURCE = Path(__file__).parents[2] / "src" / "hupan"
 HUPAN = Path(sys.executable).with_name("hupan")

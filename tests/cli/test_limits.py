@@ -18,11 +18,12 @@ from hupan.ratelimit.stored import (
 )
 from hupan.ratelimit.table import LIMITS
 from hupan.store.database import Transaction
-from tests.cli.test_account import data, refused, run, told
 from tests.support.audit_events import events
+from tests.support.console import refused, run, told
 from tests.support.stores import STORES, open_store
 
-__all__ = ["data"]
+pytestmark = pytest.mark.slow
+
 
 PHONE, EMAIL, OTHER = "13900000001", "lin@example.com", "13900000002"
 HOUR = 3600
@@ -78,7 +79,7 @@ def test_every_limit_is_shown(data: Path) -> None:
     assert {row["exact"] for row in limits} == {True, False}
     assert all(row["most"] > 0 and row["seconds"] + row["lockSeconds"] > 0 for row in limits)
     table = run(data, "limits", "show", "--wide").stdout
-    for words in (*(line.setting for line in LIMITS), "数据库", "每进程"):
+    for words in (*(line.setting for line in LIMITS), "数据库", "各进程内存"):
         assert words in table
 
 
@@ -159,7 +160,7 @@ def test_a_reset_is_written_down_masked(counted: Path) -> None:
 @pytest.mark.parametrize("target", ["", "x", "110", "203.0.0.0/8", "2001:db8::/32", "9999999999"])
 @pytest.mark.parametrize("act", ["show", "reset"])
 def test_what_is_no_target_is_refused(data: Path, act: str, target: str) -> None:
-    """In words of both languages, and nothing is done."""
+    """In words, and nothing is done."""
     assert refused(data, "limits", act, target)
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from hupan import __version__
 from hupan.cli.main import app
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 runner = CliRunner()
 

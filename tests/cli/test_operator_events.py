@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from hupan.cli.main import app
-from tests.cli.test_account import PASSWORD, data, refused, run, runner, told
-from tests.support.audit_events import events
+from tests.support.console import PASSWORD, all_lines, refused, run, runner, told, written
 
-__all__ = ["data"]
+pytestmark = pytest.mark.slow
+
 
 WHO = "1000001"
 NOBODY = 65534
@@ -30,18 +30,6 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "operator-medal": ("account", "medal", WHO, "old"),
     "operator-limits-reset": ("limits", "reset", WHO),
 }
-
-
-def all_lines(data: Path) -> list[dict[str, str]]:
-    """The lines of operators so far, also those that an act begins with."""
-    return events((data / "operators.log").read_text("utf-8"))
-
-
-def written(data: Path) -> list[dict[str, str]]:
-    """How acts ended so far, without their times."""
-    lines = [line for line in all_lines(data) if line["result"] != "begun"]
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line.pop("time")) for line in lines)
-    return lines
 
 
 def test_every_act_is_written_down(data: Path) -> None:

@@ -14,6 +14,8 @@ from hupan.sandbox.outbox import MAX_QUEUED_LINES, CapturedMessage, CodePrinter
 from tests.support.client import WireClient
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.slow
+
 WAIT_SECONDS = 20.0
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is warned of
 

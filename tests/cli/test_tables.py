@@ -5,7 +5,7 @@ import pytest
 from hupan.cli.output import Column, print_table
 from hupan.cli.text import cell_width, wrap_cells
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 COLUMNS = {
     "id": Column("编号"),

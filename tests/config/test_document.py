@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 def test_the_page_is_what_the_table_makes() -> None:
-    """`python -m tools.docs.document settings > docs/settings.md` changes nothing."""
+    """`make docs` changes nothing."""
     assert PAGE.read_text(encoding="utf-8") == render_settings_page()
 
 

@@ -11,6 +11,8 @@ import pytest
 from hupan.config import SettingsError, load_settings
 from hupan.config.settings import SETTINGS
 
+pytestmark = pytest.mark.slow
+
 LONG = "x" * 5000
 NOT_WHOLE = ("", "x", "1.5", "1e3", " 1", "+1", "-1", "١", "9" * 5000, True, 8.0, None, [1])
 FLAGS = ("", "yes", "1", 1, "t", "是")

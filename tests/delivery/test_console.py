@@ -6,6 +6,8 @@ from hupan.delivery.console import ConsoleSender
 from hupan.delivery.sender import Message, NotSent
 from tests.support.delivery_samples import mail, refusal, send, sms
 
+pytestmark = pytest.mark.slow
+
 
 def printed(message: Message) -> str:
     """Print one message and give back what stands on the terminal."""

@@ -29,6 +29,8 @@ from tests.support.delivery_samples import (
 )
 from tests.support.http_servers import HOST, Gateway, Seen, serving, talking
 
+pytestmark = pytest.mark.slow
+
 NOW = 1_760_000_060.75
 JSON_BODY = '{"to": "{to}", "text": "{text}", "at": {timestamp}, "kind": ["{purpose}"]}'
 TEXT = "【湖畔】验证码 493817，5 分钟内有效。请勿告诉他人。"

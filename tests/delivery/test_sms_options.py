@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from hupan.delivery.sms_options import GatewayOptions, PlaceholderTemplate, escape_json, escape_url
 from tests.support.delivery_samples import PASSWORD
 
+pytestmark = pytest.mark.slow
+
 JSON_BODY = '{"to": "{to}", "text": "{text}", "at": {timestamp}}'
 
 

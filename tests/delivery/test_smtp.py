@@ -23,6 +23,8 @@ from tests.support.smtp_servers import (
     smtpd,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_mail_arrives_as_composed() -> None:
     """One recipient gets one plain text with a stable Message-ID, marked as automatic."""

@@ -17,6 +17,8 @@ from hupan.delivery.texts import (
 )
 from tests.support.delivery_samples import ADDRESS, CODE, PHONE, mail, sms
 
+pytestmark = pytest.mark.slow
+
 PURPOSES = {
     "code",
     "reset",

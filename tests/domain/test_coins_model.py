@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from hupan.domain.coins import MAX_BALANCE_CENTS
 from hupan.errors import AppError, CoinKeyReused, NotEnoughCoins, TooManyCoins
 from hupan.model import AccountId, CoinEntry
 from tests.support.world import World, coin_change, open_world
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = 150
 PEOPLE = 2

@@ -22,6 +22,8 @@ from hupan.store.database import Database
 from tests.support.groups import group, plainly
 from tests.support.stores import make_engine
 
+pytestmark = pytest.mark.slow
+
 Scenario = Callable[[Discovery, DiscoveryImporter], Awaitable[None]]
 SMALL_BLOCK = 64
 
@@ -159,6 +161,7 @@ def test_an_id_is_found_behind_the_bound(
     run(tmp_path, scenario)
 
 
+@pytest.mark.postgres_soak
 def test_a_block_and_more(tmp_path: Path) -> None:
     """Behind the first 65,536 ranks the list goes on where it stopped."""
     count = 65_536 + 40

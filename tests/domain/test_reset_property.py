@@ -14,6 +14,8 @@ from hupan.errors import AppError
 from hupan.store.accounts import find_password_hash
 from tests.support.world import World, open_world
 
+pytestmark = pytest.mark.slow
+
 ADDRESSES = ("a@example.com", "b@example.com", "nobody@example.com")
 PASSWORDS = ("the lake at seven", "the lake at eight", "password", "short")
 Guess: TypeAlias = Literal["right", "wrong", "other"]

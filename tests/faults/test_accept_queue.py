@@ -19,7 +19,7 @@ from hupan.server.sockets import BACKLOG
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 AT_ONCE = 1500
 PATIENCE_SECONDS = 20.0

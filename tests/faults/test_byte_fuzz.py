@@ -12,7 +12,7 @@ from tests.support.answers import read_answer
 from tests.support.client import WireClient
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 PATHS = ("user/get-user", "user/edit-nickname", "user/edit-avatar", "user/medal", "user/captcha")
 SERVER_ERROR = 1000

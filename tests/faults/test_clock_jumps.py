@@ -13,6 +13,8 @@ from tests.support.client import WireClient
 from tests.support.servers import Server
 from tests.support.stores import open_engine
 
+pytestmark = pytest.mark.slow
+
 DAY = 86_400
 NOW = 1_795_000_000.0
 CODE_SECONDS, IDLE_DAYS = 300, 30

@@ -20,7 +20,7 @@ from tests.support import pb
 
 NOBODY = 65534
 STORE_UNAVAILABLE = 1001
-pytestmark = [pytest.mark.one_engine]
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tests.support.fault_clients import connect, rest
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 SECONDS = 5
 MIB = 1 << 20

@@ -18,7 +18,7 @@ import pytest
 from tests.support.fault_clients import connect
 from tests.support.ports import LOOPBACK, free_port
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 REQUESTS, ROUND = 30_000, 100
 START_SECONDS, STOP_SECONDS = 30.0, 15.0

@@ -20,6 +20,8 @@ from hupan.contract.endpoints import ENDPOINTS, Endpoint
 from tests.model.inprocess_server import Served
 from tests.support import pb
 
+pytestmark = pytest.mark.slow
+
 MOST_SECONDS = 0.010
 ROUNDS = 5
 MOST_BODY, MOST_PB, MOST_URL, MOST_HEAD = 65_536, 16_384, 2_048, 16_384

@@ -20,7 +20,7 @@ from tests.support.proxied_clients import (
     limited,
 )
 
-pytestmark = pytest.mark.one_engine  # what is counted in memory knows no store
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]  # what is counted in memory knows no store
 
 MINUTE, DAY = 60, 86_400
 HERE, THERE = "203.0.113.9", "198.51.100.7"

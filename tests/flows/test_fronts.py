@@ -16,7 +16,7 @@ from tests.support.ports import LOOPBACK
 from tests.support.proxies import FRONTS, NAMES, front
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 NAME, WEB_NAME, SOCKET_NAME = NAMES
 VISITOR, SPOOFED = "127.0.0.2", "203.0.113.9"

@@ -12,7 +12,7 @@ import pytest
 from tests.support.client import WireClient
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 CLIENTS = 4
 ROUNDS = 6

@@ -14,6 +14,8 @@ from tests.support.client import WireClient
 from tests.support.proxied_clients import BEHIND_A_PROXY, Elsewhere, apart, begin_an_hour
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.slow
+
 HOUR, DAY = 3_600, 86_400
 TOO_MANY, WRONG_CODE = 1203, 1202
 

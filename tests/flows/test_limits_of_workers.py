@@ -26,6 +26,8 @@ from tests.support.parallel import at_once
 from tests.support.servers import Server
 from tests.support.stores import STORES, open_store
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 100
 SENDS, GUESSES, TRIES_OF_A_CODE = 5, 10, 5
 ADDRESS_CAPTCHAS, ADDRESS_TRIES, MINUTE = 20, 25, 60

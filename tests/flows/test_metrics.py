@@ -15,6 +15,8 @@ from tests.support.client import WireClient
 from tests.support.ports import LOOPBACK, ports_in_a_row
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\]|\\.)*",?)*)\})? ([0-9.e+-]+|\+Inf)')
 JUNK = "01234567-89ab-4cde-8f01-23456789abcd"
 PATIENCE_SECONDS = 30.0

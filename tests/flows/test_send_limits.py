@@ -10,6 +10,8 @@ from tests.support.client import WireClient
 from tests.support.parallel import at_once
 from tests.support.proxied_clients import SENDING_STOPPED, TOO_MANY, Elsewhere, apart, limited
 
+pytestmark = pytest.mark.slow
+
 DAY = 86_400
 SMS = "verification/get-verification-code"
 ABROAD = {"international_numbers": "true", "sms_countries": "HK, US"}

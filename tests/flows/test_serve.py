@@ -24,6 +24,8 @@ from tests.support.client import WireClient
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.slow
+
 PHONE = "13800138000"
 MOST_SECONDS = 10.0
 

@@ -22,7 +22,7 @@ def page(root: Path) -> str:
 
 
 def test_the_table_is_that_of_the_program(page: str) -> None:
-    """`python -m tools.docs.limits docs/limits.md` changes nothing."""
+    """`make docs` changes nothing."""
     assert limits_page(page) == page
     assert [line.setting for line in LIMITS] == re.findall(
         r"^\| `([a-z_]+)` \|", page, re.MULTILINE

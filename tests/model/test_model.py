@@ -13,6 +13,8 @@ from hupan import errors
 from tests.model.differential import Seen
 from tests.model.machine import Machine
 
+pytestmark = pytest.mark.slow
+
 OPERATIONS = 10_000
 SECONDS_TO_SHRINK = 600
 """A run takes some seconds; hypothesis looks up to five minutes for the shortest failing one."""
@@ -93,6 +95,7 @@ def test_some_operations(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.postgres_soak
 @pytest.mark.timeout(SECONDS_TO_SHRINK)
 def test_ten_thousand_operations(tmp_path: Path) -> None:
     """Ten thousand operations get the model's answers, every kind of them among the answers."""

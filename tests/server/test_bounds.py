@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.listeners import Listening
 
+pytestmark = pytest.mark.slow
+
 HEAD = b"GET /a HTTP/1.1\r\nhost: a\r\n"
 
 

@@ -31,7 +31,7 @@ from hupan.contract.messages.login import CodeLogin
 from hupan.contract.pb.hupan_pb2 import GetUser, User
 from hupan.errors import InvalidField, UnreadableBody
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 FIELDS = {"mobile", "captcha", "deviceId", "platform"}
 JSON_VALUES = st.recursive(

@@ -11,6 +11,8 @@ import pytest
 
 from hupan.server.output import OutputStream, OutputWriter, count_dropped_lines, nonblocking_output
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_SECONDS = 20.0
 SMALL = 1000
 LINE = b"0123456789\n"

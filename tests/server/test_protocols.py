@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.listeners import Listening
 
+pytestmark = pytest.mark.slow
+
 OFFERS = [
     b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n",
     b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n",

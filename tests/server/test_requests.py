@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.listeners import Listening
 
+pytestmark = pytest.mark.slow
+
 POST = b"POST /once/%s HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n%s\r\n"
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.listeners import Listening
 
+pytestmark = pytest.mark.slow
+
 GET = b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n"
 
 

@@ -15,7 +15,7 @@ from hupan.server.uvicorn_parts import ServerState
 from hupan.store.sqlite import SqliteDatabase, connect
 
 SECONDS = 5.0
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 
 class Reading:

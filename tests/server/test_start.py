@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.listeners import PATIENCE_SECONDS, Listening
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_urls_are_real() -> None:
     """Port 0 is resolved, and the server answers there when it says so."""

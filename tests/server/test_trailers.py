@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.listeners import Listening, Peer
 
+pytestmark = pytest.mark.slow
+
 HEAD = b"POST /headers HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
 SEEN = "host=a transfer-encoding=chunked"
 MIB = 1 << 20

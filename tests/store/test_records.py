@@ -29,7 +29,7 @@ from hupan.store.migrate import migrate_file
 from hupan.store.postgres_dsn import PostgresDsn
 from hupan.store.postgres_pool import Connection, PostgresPool, to_postgres
 from hupan.store.sqlite import connect
-from tests.store.test_plans import functions, modules
+from tests.support.statements import functions, modules
 from tests.support.stores import Databases
 
 RENAMED: Final[Mapping[str, str]] = {

@@ -18,7 +18,7 @@ import pytest
 from hupan.store import citus
 from hupan.store.migrate import MIGRATIONS_TABLE, list_tables, migrate_file
 from hupan.store.sqlite import connect
-from tests.store.test_plans import PARAMETER, STATEMENTS
+from tests.support.statements import PARAMETER, STATEMENTS
 
 OUTBOX: Final = "the outbox worker runs it, not a request"
 HOUSEKEEPING: Final = "housekeeping does it once a minute"

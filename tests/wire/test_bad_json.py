@@ -9,7 +9,7 @@ import pytest
 from tests.support.answers import Answer, assert_refused
 from tests.support.client import WireClient
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 BY_CODE = "user/verification-login"
 PATHS = [

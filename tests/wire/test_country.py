@@ -9,6 +9,8 @@ from tests.support.client import WireClient
 from tests.support.mmdb_files import write_mmdb
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.slow
+
 BEHIND_A_PROXY = {
     "HUPAN_TRUSTED_PROXIES": "127.0.0.1/32",
     "HUPAN_CLIENT_IP_HEADER": "x-forwarded-for",

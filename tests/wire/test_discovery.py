@@ -18,6 +18,8 @@ from tests.support.seeding import seed
 from tests.support.servers import Server
 from tests.support.stores import STORES
 
+pytestmark = pytest.mark.slow
+
 CATEGORIES = "user/recommend-category-list"
 GROUPS = "user/recommend-list"
 BOTS = "user/recommend"

@@ -5,6 +5,8 @@ import pytest
 from tests.support.answers import TOKEN_SHAPE, assert_refused
 from tests.support.client import WireClient
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse 湖畔"
 
 

@@ -11,7 +11,7 @@ from tests.support import pb
 from tests.support.answers import Answer, assert_refused, refused_field
 from tests.support.client import WireClient
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 NOT_TEXT: list[object] = [5, 10**30, -1, 1.5, True, [], ["1"], {}, {"a": "b"}]
 NOT_NUMBER: list[object] = ["1", "", 1.5, 1.0, True, [], [1], {}, {"a": 1}, 10**30, 2**63, 2**64]

@@ -8,6 +8,8 @@ from tests.support.answers import JSON_TYPE, NOT_SIGNED_IN, read_answer
 from tests.support.client import WireClient
 from tests.support.token_calls import CALLS, Call
 
+pytestmark = pytest.mark.slow
+
 WRONG = ["01234567-89ab-4cde-8f01-23456789abcd", "x", "0", "not a token", "null", "x" * 4000]
 # Code -101 as ten bytes and 未登录 in UTF-8, after the request's id.
 NOT_SIGNED_IN_TAIL = bytes.fromhex("10 9bffffffffffffffff01 1a09 e69caae799bbe5bd95")

@@ -9,6 +9,8 @@ from tests.support.answers import Account, Answer, assert_refused
 from tests.support.client import WireClient
 from tests.support.parallel import THREADS, at_once, winner
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("bound", [True, False])
 @pytest.mark.parametrize("device", ["same", ""])

@@ -14,6 +14,8 @@ from tests.support.client import WireClient
 from tests.support.json_shapes import SUCCESS, reply_to
 from tests.support.parallel import at_once, winner
 
+pytestmark = pytest.mark.slow
+
 OLD, NEW = "old enough 湖 1", "new enough 畔 2"
 TYPED = {"typ": "forget_password"}
 

@@ -7,6 +7,8 @@ import pytest
 from tests.support.answers import Answer
 from tests.support.client import WireClient
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "long enough 1"
 SMS = "verification/get-verification-code"
 EMAIL = "verification/get-email-verification-code"

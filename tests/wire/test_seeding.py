@@ -17,6 +17,8 @@ from tests.support.seeding import seed
 from tests.support.servers import Server
 from tests.support.stores import open_store
 
+pytestmark = pytest.mark.slow
+
 PACKS = ["minimal", "vip", "banned", "coins", "discovery", "unicode"]
 PASSWORD = "long enough 湖 1"
 

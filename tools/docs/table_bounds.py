@@ -1,7 +1,7 @@
-"""The one list of what grows, and where it ends: every table, and every queue and buffer (X5).
+"""The bounds of every table, queue and buffer (security X5), shown in docs/limits.md.
 
-docs/limits.md has it as tables; a guard holds it against the schema, and a test reaches each bound
-of a table that users can grow.
+A guard compares the list with the schema, and a test reaches each bound of a table that users can
+grow.
 """
 
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS
 from hupan.store.writer import MAX_PENDING_CHANGES as MOST_CHANGES_WAITING
 
 BoundScope: TypeAlias = Literal["account", "target", "server", "operators"]
-"""Whose rows are bounded together; rows of `operators` no user writes."""
+"""Whose rows are bounded together; only operators write the rows of `operators`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableBound:
-    """How many rows a table holds.
+    """The bound of a table.
 
     Attributes:
-        max_rows: rows, 0 where their number follows from something else that is bounded.
-        kept_by: what keeps it so.
+        max_rows: 0 where it follows from another bound.
+        kept_by: what enforces it.
     """
 
     table: str
@@ -42,7 +42,7 @@ class TableBound:
 
 @dataclass(frozen=True, slots=True)
 class BufferBound:
-    """How much a queue or a buffer of a process holds, and what comes of more."""
+    """The bound of a queue or buffer of a process, and what happens beyond it."""
 
     name: str
     most: str
@@ -143,7 +143,7 @@ BUFFER_BOUNDS = (
 
 
 def table_rows() -> str:
-    """The tables of a store as rows of Markdown."""
+    """Return the tables as rows of Markdown."""
     return "".join(
         f"| {one.table} | {one.per} | {one.max_rows or 'follows'} | {one.kept_by} |\n"
         for one in TABLE_BOUNDS
@@ -151,5 +151,5 @@ def table_rows() -> str:
 
 
 def buffer_rows() -> str:
-    """The queues and buffers of a process as rows of Markdown."""
+    """Return the queues and buffers as rows of Markdown."""
     return "".join(f"| {one.name} | {one.most} | {one.beyond} |\n" for one in BUFFER_BOUNDS)

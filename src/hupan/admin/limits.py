@@ -26,7 +26,7 @@ from hupan.store.rate_counters import RateCounter
 
 
 def exemption_rows(settings: Settings, now: float) -> list[dict[str, object]]:
-    """Each exempt target, masked, with its end as it was set, and whether it is in force."""
+    """Return each exempt contact, masked, with the end as it is set and whether it applies."""
     contact_parser = make_contact_parser(settings)
     return [
         {
@@ -82,7 +82,7 @@ _SUBJECT_LABELS: Mapping[LimitSubject, LocalizedText] = {
     "account": LocalizedText("账号", "account"),
 }
 _DEVICE_SUFFIX = re.compile("[0-9a-f]{64}")
-"""What follows a target where one device of its owner is counted by itself."""
+"""The end of a key where a device of the owner is counted separately."""
 _UNITS = (
     (DAY_SECONDS, LocalizedText("天", "d")),
     (HOUR_SECONDS, LocalizedText("小时", "h")),
@@ -91,15 +91,15 @@ _UNITS = (
 
 
 def limit_rows(settings: Settings) -> list[AdminRow]:
-    """Every limit: for programs `setting, name, who, most, seconds, lockSeconds, exact`.
+    """Return every limit: for programs `setting, name, who, most, seconds, lockSeconds, exact`.
 
-    With them what people read, under names that end in `Text`.
+    What people read has names that end in `Text`.
     """
     return [_limit_row(line, settings) for line in LIMITS]
 
 
 def counter_row(contact: ContactAddress, counter: RateCounter, settings: Settings) -> AdminRow:
-    """One count: of how many, until when, and whether that is all; a device has its own (C5)."""
+    """Return a counter with its limit and end; a device is counted separately (security C5)."""
     max_by_name = {line.name: line.max_events(settings) for line in LIMITS}
     notification_key = notices_key(contact.channel, contact.key)
     if counter.subject.startswith(notification_key):  # these have no settings
@@ -160,17 +160,17 @@ def _format_lock() -> LocalizedText:
 
 
 class LimitAdmin:
-    """Shows and forgets counts."""
+    """Shows and resets counters."""
 
     def __init__(self, counters: LimitCounters, settings: Settings) -> None:
         self._counters = counters
         self._settings = settings
 
     async def list_counters(self, who: str) -> list[AdminRow]:
-        """What the store counts of a target, or of all that is bound to an account.
+        """Return the counters in the store of a contact, or of all contacts of an account.
 
         Raises:
-            OperationRefused: it is nothing of these, or no account has this id.
+            OperationRefused: it is none of these, or no account has this id.
         """
         try:
             counters = await self._counters.list_counters(who)
@@ -185,10 +185,10 @@ class LimitAdmin:
         return [counter_row(target, tally, self._settings) for target, tally in counters]
 
     async def reset(self, who: str) -> AdminRow:
-        """Forgets what is counted of a target, an account, an address or a network.
+        """Reset the counters of a contact, an account, an address or a network.
 
         Raises:
-            OperationRefused: it is nothing of these, or no account has this id.
+            OperationRefused: it is none of these, or no account has this id.
         """
         try:
             forgotten = await self._counters.reset(who.strip())

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
@@ -24,7 +24,6 @@ from hupan.cli.run import (
     print_rows,
     run_admin,
 )
-from hupan.model import AccountFilter
 
 _LIST_COLUMNS: Mapping[str, Column] = {
     **{key: ACCOUNT_COLUMNS[key] for key in ("id", "nickname", "phone", "email", "coins")},
@@ -151,7 +150,11 @@ def list_accounts(  # noqa: PLR0913 # each one is an option
     config: ConfigOption = None,
 ) -> None:
     """Print a page of accounts; their number goes to standard error."""
-    selected: dict[AccountFilter, bool] = {"banned": banned, "vip": vip, "cancelled": cancelled}
+    selected: dict[Literal["banned", "vip", "cancelled"], bool] = {
+        "banned": banned,
+        "vip": vip,
+        "cancelled": cancelled,
+    }
     chosen = [name for name, is_wanted in selected.items() if is_wanted]
     if len(chosen) > 1:
         raise typer.BadParameter(
@@ -160,7 +163,7 @@ def list_accounts(  # noqa: PLR0913 # each one is an option
                 "--banned, --vip and --cancelled exclude each other",
             )
         )
-    standing: AccountFilter = chosen[0] if chosen else "any"
+    standing: Literal["any", "banned", "vip", "cancelled"] = chosen[0] if chosen else "any"
     page, settings = run_admin(
         config,
         data_dir,

@@ -24,7 +24,7 @@ _CONTACT_COLUMNS = {
     "contact": Column(say("种类", "Kind")),
     "old": Column(say("原", "Before"), wraps=True),
     "new": Column(say("新", "After"), wraps=True),
-    "proven": Column(say("已验证", "Verified"), wide_only=True),
+    "proven": Column(say("已验证", "Verified")),
     "changedAt": Column(say("时间", "Time")),
     "undoneAt": Column(say("撤销时间", "Undone"), wide_only=True),
 }

@@ -46,17 +46,13 @@ class InvalidSetting:
 
     @property
     def message(self) -> LocalizedText:
-        """What is wrong, on one line."""
+        """The whole message about it."""
         name, value = escape_unprintable(self.name), self.masked_value
         zh = f"{name}：应为 {self.expected.zh}；来自 {self.source.zh}"
         en = f"{name}: expected {self.expected.en}; from {self.source.en}"
         if value:
             zh, en = f"{zh}，其值为 {value}", f"{en}, where it is {value}"
         return LocalizedText(zh, en)
-
-    def __str__(self) -> str:
-        """Return the message in English."""
-        return self.message.en
 
 
 class SettingsError(LocalizedError):

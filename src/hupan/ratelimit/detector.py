@@ -1,10 +1,10 @@
-"""Alarms: signs of an attack on the whole server, each one line in the log (security C6, C11, C12).
+"""Alarms about attacks on the whole server, in the log and the metrics (security C6, C11, C12).
 
-An alarm changes nothing by itself; it is there to be seen, in the log and among the metrics.
+An alarm changes nothing by itself.
 
-A guess at each of ten thousand numbers, from as many addresses, meets no limit of one number or of
-one address. It shows in the share of guesses that are wrong (security C6). Codes that are asked for
-to earn on the messages show in the share of codes that are used (security C12).
+One guess at each of ten thousand numbers, from as many addresses, reaches no limit of a number or
+an address. It shows in the share of wrong guesses (security C6). Codes that are requested to earn
+money with the messages show in the share of used codes (security C12).
 """
 
 import logging
@@ -15,12 +15,12 @@ from hupan.clock import Clock
 from hupan.metrics import IncrementMetric
 
 REPEAT_SECONDS = 600
-"""An alarm that lasts has a line each ten minutes; each of its signs is counted."""
+"""A continuing alarm is logged every ten minutes; the metric counts every occurrence."""
 _log = logging.getLogger("hupan.alarm")
 
 
 class Alarms:
-    """Tells the log and the counters, in this process."""
+    """Raises the alarms of one process."""
 
     def __init__(self, count: IncrementMetric, clock: Clock) -> None:
         self._count = count
@@ -28,11 +28,11 @@ class Alarms:
         self._logged_at: dict[str, float] = {}
 
     def raise_alarm(self, alarm: str, **facts: str | int) -> None:
-        """Rings.
+        """Count an alarm, and log it unless it was logged a short time ago.
 
         Args:
-            alarm: its name, of the program.
-            facts: what goes into the line: numbers and names, nothing of a request.
+            alarm: its name, a constant of the program.
+            facts: the fields of the log line: numbers and names, nothing from a request.
         """
         self._count("alarms", alarm)
         now = self._clock.now()
@@ -45,19 +45,19 @@ class Alarms:
 
 
 ATTEMPT_WINDOW = 1000
-"""The last tries that are looked at."""
+"""The number of last attempts that are evaluated."""
 MIN_CODES_PER_HOUR = 50
-"""Fewer codes in an hour say nothing."""
+"""With fewer codes in an hour, their share is not significant."""
 _HOUR_SECONDS = 3600
 _PERCENT = 100
 
 
 class AttackDetector:
-    """Looks at the tries and the codes of one process; 0 percent looks at nothing.
+    """Evaluates the attempts and the codes of one process; 0 percent turns an alarm off.
 
     Args:
-        wrong_percent: more wrong ones among the last tries ring the alarm `wrong-tries`.
-        used_percent: fewer used ones among the codes of an hour ring `unused-codes`.
+        wrong_percent: more wrong ones among the last attempts raise `wrong-tries`.
+        used_percent: fewer used ones among the codes of an hour raise `unused-codes`.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class AttackDetector:
         self._used_codes = 0
 
     def record_attempt(self, *, is_wrong: bool) -> None:
-        """Notes a guess at a code or a password."""
+        """Record a guess at a code or a password."""
         index = self._attempts % ATTEMPT_WINDOW
         self._wrong_attempts += is_wrong - self._recent[index]
         self._recent[index] = is_wrong
@@ -87,17 +87,17 @@ class AttackDetector:
             )
 
     def record_code_request(self) -> None:
-        """Notes a code that was asked for."""
+        """Record a requested code."""
         self._check_hour()
         self._requested_codes += 1
 
     def record_code_use(self) -> None:
-        """Notes a code that was used."""
+        """Record a used code."""
         self._check_hour()
         self._used_codes += 1
 
     async def check_hour(self) -> None:
-        """Looks whether an hour is over, for hours in which nobody comes."""
+        """Evaluate a past hour, also when no request comes in the next one."""
         self._check_hour()
 
     def _check_hour(self) -> None:

@@ -1,10 +1,10 @@
-"""Counts what comes in floods: in memory, of fixed size, without a write (security C6, C10, E4).
+"""Counters in memory, of fixed size and without writes to the store (security C6, C10, E4).
 
-A key counts in two of the slots, found by a hash that nobody outside can foretell, and only the
-lower of the two grows. So a count is never too low: whoever comes under a thousand keys pushes no
-key out and starts none over. It may be too high where a key shares both slots with others, which
-takes about as many keys in one window as there are slots. Windows are the clock's: an hour begins
-with the hour. Each process counts what it answers itself.
+A key has two slots, chosen by a hash that clients cannot predict, and only the lower one is
+incremented. So a count is never too low: a client that uses a thousand keys neither evicts nor
+resets any. It can be too high where a key shares both slots with others, which takes about as many
+keys in one window as there are slots. Windows are aligned to the clock: an hour begins at minute 0.
+Each process counts its own requests.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ _MASK = SLOTS - 1
 _TWO_BYTE_END = 2**16
 MAX_WAIT_SECONDS = 2.0
 MAX_WAITING = 256
-"""Requests of one key that wait for others of it to end."""
+"""Maximum requests of one key that wait for its other requests to end."""
 
 
 class _Window:
-    """One limit and the counts of its window; the memory is taken with the first event."""
+    """One limit and the counts of its window; memory is allocated at the first event."""
 
     __slots__ = ("begins", "ends", "limit", "max_events", "slots")
 
@@ -38,7 +38,7 @@ class _Window:
         self.slots = array("H" if limit.max_events < _TWO_BYTE_END else "I")
 
     def slots_at(self, now: int) -> "array[int]":
-        """Begins the window of a time, unless it is that; gives its slots."""
+        """Return the slots of the window of a time, which begins where it is another one."""
         if not self.begins <= now < self.ends:
             self.begins = now - now % self.limit.window_seconds
             self.ends = self.begins + self.limit.window_seconds
@@ -47,7 +47,7 @@ class _Window:
 
 
 class WindowCounter:
-    """The limits of one kind of event in one process; used on the event loop alone."""
+    """In-memory limits of one kind of event. Not thread-safe: use from the event loop only."""
 
     __slots__ = ("_windows",)
 
@@ -55,9 +55,9 @@ class WindowCounter:
         self._windows = tuple(map(_Window, limits))
 
     def take(self, key: str, now: int) -> Limit | None:
-        """Counts one event of a key; gives the limit that was reached, which does not count it.
+        """Count one event of a key; return the limit that was reached, which does not count it.
 
-        On the way of every look at a user, so it calls nothing that it can do itself.
+        It runs for every profile view, so its code is inlined.
         """
         mixed = hash(key)
         one = mixed & _MASK
@@ -74,29 +74,29 @@ class WindowCounter:
         return None
 
     def count(self, key: str, now: int) -> int:
-        """How many events of a key were counted, in the fullest of the windows."""
+        """Return the count of a key in the fullest window."""
         one, other = _slots_of(key)
         counted = [window.slots_at(now) for window in self._windows]
         return max(min(slots[one], slots[other]) for slots in counted)
 
     def reset(self, key: str, now: int) -> None:
-        """Takes back all events of a key; others that share a slot with it may gain by it."""
+        """Forget all events of a key; keys that share a slot with it may gain by it."""
         for window in self._windows:
             slots = window.slots_at(now)
-            for place in _slots_of(key):
-                slots[place] = 0
+            for index in _slots_of(key):
+                slots[index] = 0
 
     def reset_all(self) -> None:
-        """Takes back all events of every key."""
+        """Forget all events."""
         self._windows = tuple(_Window(window.limit) for window in self._windows)
 
 
 class InFlightLimit:
-    """A limit on what is known only when a request has ended, such as a wrong try.
+    """A limit on outcomes of requests, such as wrong attempts.
 
-    While a request is under way it counts as if it would be one, so parallel ones pass no limit.
-    Where only those under way fill the limit, the next one waits for one of them to end: right
-    secrets that come together are no wrong ones (decision 27).
+    A request in flight counts as an event until it ends, so parallel requests cannot exceed the
+    limit. Where requests in flight alone fill it, the next one waits until one of them ends:
+    right secrets that arrive together are not wrong ones (decision 27).
     """
 
     def __init__(self, limit: Limit, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
@@ -107,7 +107,7 @@ class InFlightLimit:
         self._waiting: dict[str, list[asyncio.Future[bool]]] = {}
 
     async def admit(self, key: str, clock: Clock) -> bool:
-        """Lets a request in as soon as it may be; False when the limit is reached."""
+        """Admit a request, after a wait if necessary; return False when the limit is reached."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._max_wait_seconds
         while not self.try_enter(key, int(clock.now())):
@@ -125,7 +125,7 @@ class InFlightLimit:
         return True
 
     def try_enter(self, key: str, now: int) -> bool:
-        """Lets a request in; False when the limit would be passed if all under way counted."""
+        """Admit a request; return False when it could exceed the limit with those in flight."""
         in_flight = self._in_flight.get(key, 0)
         if self.counter.count(key, now) + in_flight >= self.limit.max_events:
             return False
@@ -133,13 +133,13 @@ class InFlightLimit:
         return True
 
     def leave(self, key: str, now: int, *, is_counted: bool) -> None:
-        """Says that a request which was let in has ended, and whether it counts."""
+        """End an admitted request."""
         in_flight = self._in_flight.pop(key) - 1
         if in_flight:
             self._in_flight[key] = in_flight
         if is_counted:
             self.counter.take(key, now)
-        for waiter in self._waiting.pop(key, ()):  # each looks again; the first of them enter
+        for waiter in self._waiting.pop(key, ()):  # each tries again; the first ones enter
             _wake_waiter(waiter)
 
 
@@ -208,12 +208,11 @@ def _wake_waiter(waiter: "asyncio.Future[bool]") -> None:
 
 
 def account_key(account: AccountId) -> str:
-    """What an account is counted under: a text, for nobody can foretell the hash of one."""
+    """Return the counter key of an account: text, because its hash is unpredictable."""
     return str(account)
 
 
 def _slots_of(key: str) -> tuple[int, int]:
-    """Two different slots."""
     mixed = hash(key)
     one = mixed & _MASK
     return one, one ^ (mixed >> 24 & _MASK | 1)

@@ -1,20 +1,21 @@
-"""A change that says no and is kept all the same.
+"""Limits that are counted in the store: attempts and sent messages of a contact.
 
-A wrong guess must be counted even though it is refused (security C4), so inside a change a refusal
-is returned, not raised: the change commits, and `granted` raises it afterwards.
+They are exact, whatever the number of processes and parallel requests.
 
-What it counts lies in the store: exact whatever the number of processes and of parallel requests.
+A wrong guess must be counted although it is refused (security C4), so inside a transaction a
+refusal is returned, not raised: the transaction commits, and `unwrap` raises it afterwards.
 
-The key of the device that tries may follow, for a device that the owner knows has a count of its
-own. All of them end when a target belongs to its owner no more: whoever has it next is not locked
-out by guesses at somebody else's secrets. Counts of messages stay, for they protect the target.
+The key of a device may follow that of a contact, because a device known to the owner is counted
+separately. Counters of attempts are deleted when a contact leaves its owner, so that the next owner
+is not locked out by guesses at another account's secrets. Counters of messages stay, because they
+protect the contact.
 
-A target is counted in its folded form, so that the spellings of one mailbox share one limit (X11).
+A contact is counted in its folded form, so that all spellings of a mailbox share one limit (X11).
 
-All of it is counted in the store, in the change that sends (security C11, C12). A part of what the
-server sends in a day is kept for numbers and addresses that have an account, so strangers who spend
-the rest stop no owner (X4). Who asks is answered alike: once that rest is spent, a code to a number
-without an account is answered as if it were sent, and does not leave (E1, decision 0028).
+Messages are counted in the transaction that sends them (security C11, C12). A part of the daily
+messages is reserved for contacts with an account, so strangers who use up the rest stop no owner
+(X4). All callers get the same response: once the rest is used up, a code to a number without an
+account is reported as sent but not sent (E1, decision 0028).
 """
 
 import hashlib
@@ -37,10 +38,10 @@ Value = TypeVar("Value")
 
 
 def unwrap(outcome: Value | AppError) -> Value:
-    """What was granted.
+    """Return the value that a transaction returned.
 
     Raises:
-        Refusal: the one that the change returned.
+        AppError: the refusal that the transaction returned instead.
     """
     if isinstance(outcome, AppError):
         raise outcome
@@ -49,10 +50,10 @@ def unwrap(outcome: Value | AppError) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """Targets that are tested with: no limit of their own holds until a time.
+    """Test contacts to which no limit of their own applies until a time.
 
     Attributes:
-        key_prefixes: the beginnings of what their events are counted under.
+        key_prefixes: the prefixes of their counter keys.
         until: unix seconds.
     """
 
@@ -60,16 +61,16 @@ class Exemption:
     until: int = 0
 
     def covers(self, subject: str, now: int) -> bool:
-        """Whether the events of a subject are not counted."""
+        """Return whether the events of a subject are not counted."""
         return now < self.until and subject.startswith(self.key_prefixes)
 
 
 class StoredLimiter:
-    """Counts events of a subject against limits, inside the change that the event belongs to.
+    """Counts events of a subject against limits, inside the transaction of the event.
 
     Args:
-        enabled: whether anything is limited at all.
-        exemption: what is not.
+        enabled: whether limits apply at all.
+        exemption: the contacts to which they do not.
         count: counts the refusals.
     """
 
@@ -85,7 +86,7 @@ class StoredLimiter:
         self._count = count
 
     async def take(self, tx: Transaction, subject: str, limits: Sequence[Limit], now: int) -> bool:
-        """Counts one event against every limit; False, counted nowhere, when one is full."""
+        """Count one event against all limits; return False, counting none, when one is full."""
         if not self._enabled or self._exemption.covers(subject, now):
             return True
         for position, limit in enumerate(limits):
@@ -97,9 +98,9 @@ class StoredLimiter:
         return True
 
     async def take_first(self, tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
-        """Counts one event that is no refusal when it is not counted: has it a window of its own?
+        """Count one event where a full limit is no refusal; return whether it was counted.
 
-        Nothing is first where nothing is limited.
+        Nothing is counted where nothing is limited.
         """
         if not self._enabled or self._exemption.covers(subject, now):
             return False
@@ -108,7 +109,7 @@ class StoredLimiter:
     async def is_full(
         self, tx: Transaction, subject: str, limits: Sequence[Limit], now: int
     ) -> bool:
-        """Whether some limit is full; nothing is counted."""
+        """Return whether a limit is full, without counting."""
         if not self._enabled or self._exemption.covers(subject, now):
             return False
         for limit in limits:
@@ -118,7 +119,7 @@ class StoredLimiter:
         return False
 
     async def take_optional(self, tx: Transaction, subject: str, limit: Limit, now: int) -> bool:
-        """Count one event that goes another way when its limit is full, and is not refused."""
+        """Count one event where a full limit is no refusal; True also where nothing is limited."""
         if not self._enabled or self._exemption.covers(subject, now):
             return True
         return limit.max_events > 0 and await try_increment(tx, subject, limit, now)
@@ -126,7 +127,7 @@ class StoredLimiter:
     async def give_back(
         self, tx: Transaction, subject: str, limits: Sequence[Limit], now: int
     ) -> None:
-        """Takes back one event: the guess was right."""
+        """Subtract one event: the guess was right."""
         if self._enabled:
             for limit in limits:
                 await take_back(tx, subject, limit, now)
@@ -136,54 +137,54 @@ AttemptPurpose: TypeAlias = Literal["", "reset", "binding"]
 """What an attempt at a code is for: signing in, a password reset or a change of contacts."""
 NETWORK_SUFFIX = "network-"
 UNLIMITED_PREFIX = "free-"
-"""The beginning of names under which attempts are counted that no limit counts."""
+"""Name prefix of counters of attempts to which no limit applies."""
 
 
 def limit_key(target: ContactAddress) -> str:
-    """Return the folded form of a target: what has one limit is one account to the hash queue."""
+    """Return the folded form of a contact: the hash queue treats it as one account, too."""
     return fold_for_limits(target.channel, target.key)
 
 
 def code_attempts_key(channel: Channel, key: str) -> str:
-    """What guesses at the codes of a target are counted under."""
+    """Return the counter key of code attempts on a contact."""
     return f"{channel}:{fold_for_limits(channel, key)}:"
 
 
 def password_attempts_key(key: str) -> str:
-    """What wrong passwords of an address are counted under."""
+    """Return the counter key of wrong passwords of an e-mail address."""
     return f"password:{fold_for_limits('email', key)}:"
 
 
 def sign_ins_key(key: str) -> str:
-    """Return what the sign-ins with the password of an address are counted under (X3)."""
+    """Return the counter key of password logins of an e-mail address (security X3)."""
     return f"sign-in:{fold_for_limits('email', key)}:"
 
 
 def network_suffix(network: str) -> str:
-    """Return what follows a target's subject for attempts that come from one network.
+    """Return the key suffix of attempts from one network.
 
-    A short hash: a subject ends at its last colon, and an address of IPv6 has some.
+    It is a short hash, because a subject ends at its last colon and IPv6 addresses contain colons.
     """
     return NETWORK_SUFFIX + hashlib.sha256(network.encode()).hexdigest()[:16]
 
 
 def sends_key(channel: Channel, key: str) -> str:
-    """What messages to a target are counted under."""
+    """Return the counter key of messages to a contact."""
     return f"send:{channel}:{fold_for_limits(channel, key)}:"
 
 
 def recent_send_key(key: str) -> str:
-    """What tells whether a number was sent to lately (security C12)."""
+    """Return the counter key of a number that was recently sent a code (security C12)."""
     return f"number:{key}:"
 
 
 def number_prefix_key(prefix: str) -> str:
-    """What numbers that begin with the same digits are counted under (security C12)."""
+    """Return the counter key of numbers with the same first digits (security C12)."""
     return f"block:{prefix}:"
 
 
 def notices_key(channel: Channel, key: str) -> str:
-    """What notices to a target are counted under; their purpose follows."""
+    """Return the counter key of notices to a contact; their purpose follows."""
     return f"notice:{channel}:{fold_for_limits(channel, key)}:"
 
 
@@ -216,7 +217,7 @@ async def attempt_key(
 
 
 def all_keys(channel: Channel, key: str) -> tuple[str, ...]:
-    """The beginnings of all that is counted of a target."""
+    """Return the prefixes of all counter keys of a contact."""
     keys = (
         code_attempts_key(channel, key),
         sends_key(channel, key),
@@ -227,26 +228,26 @@ def all_keys(channel: Channel, key: str) -> tuple[str, ...]:
 
 
 def spelling_suffix(key: str) -> str:
-    """Return what follows a subject for a count of one spelling of a target alone."""
+    """Return the key suffix of one spelling of a contact."""
     return "-" + hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 async def reset_attempts(tx: Transaction, channel: Channel, key: str) -> None:
-    """Forgets every try at a target's codes and password, from whatever device."""
+    """Delete the counters of attempts on a contact's codes and password, from all devices."""
     await delete_counters(tx, code_attempts_key(channel, key))
     if channel == "email":
         await delete_counters(tx, password_attempts_key(key))
 
 
 ACCOUNT_SHARE_LIMIT = Limit("account-sends-day", 3, DAY_SECONDS)
-"""Codes of one target that may use what is kept for accounts; more come from the other part.
+"""Codes of one contact per day from the share reserved for accounts; more use the other share.
 
-So whoever knows many numbers with accounts spends little of it.
+So an attacker who knows many numbers with accounts uses up little of it.
 """
 
 
 class CodeSendLimits:
-    """Tells whether a code may be sent."""
+    """The limits on sending codes."""
 
     def __init__(
         self,
@@ -263,13 +264,13 @@ class CodeSendLimits:
     async def admit(
         self, tx: Transaction, target: ContactAddress, now: int, *, has_account: bool
     ) -> bool | AppError:
-        """Count a code to a target; return whether it leaves, or what refuses it.
+        """Count a code to a contact; return whether it is sent, or the refusal.
 
-        The refusal depends on nothing that a stranger must not learn: with an account and without
-        one the same is counted, and the same is answered (security E1, E2).
+        The refusal reveals nothing about an account: with one and without, the same is counted and
+        the same is returned (security E1, E2).
 
-        The server's own limits come last: their rows are held until the change is kept, and whoever
-        holds them waits for nothing more of this kind.
+        The limits of the server come last, because their rows stay locked until the commit, and a
+        transaction that holds them must wait for no other lock of this kind.
         """
         subject = sends_key(target.channel, target.key)
         if not await self._limiter.take(tx, subject, self._limits.code_sends, now):
@@ -288,10 +289,7 @@ class CodeSendLimits:
     async def _take_from_budget(
         self, tx: Transaction, channel: Channel, now: int, *, is_for_account: bool
     ) -> bool | AppError:
-        """Count a code of the whole server; whether its part of the day's codes has room.
-
-        However it ends, the same number of statements runs for every target (security E2).
-        """
+        # The same number of statements runs for every contact, whatever the outcome (security E2).
         subject, server_limits = f"sent:{channel}", self._limits.server_code_sends.get(channel, ())
         if await self._limiter.is_full(tx, subject, server_limits, now):
             return self._limit_reached(channel)
@@ -303,7 +301,7 @@ class CodeSendLimits:
             return False
         if await self._limiter.take(tx, subject, server_limits, now):
             return True
-        if share:  # others took the last ones meanwhile
+        if share:  # parallel transactions took the last ones
             await self._limiter.give_back(tx, subject, (share,), now)
         return self._limit_reached(channel)
 
@@ -312,7 +310,7 @@ class CodeSendLimits:
         return SendingStopped()
 
     async def _take_adjacent(self, tx: Transaction, target: ContactAddress, now: int) -> bool:
-        """Counts a number among those beside it, once in the time of the limit."""
+        # A number counts once in a window, however many codes it is sent.
         for limit in self._limits.adjacent_numbers if target.channel == "sms" else ():
             once = Limit(f"{limit.name}-once", 1, limit.window_seconds)
             subject, block = recent_send_key(target.key), number_prefix_key(number_prefix(target))

@@ -220,7 +220,7 @@ def _limits_on(settings: Settings, event: str) -> tuple[Limit, ...]:
 
 @dataclass(frozen=True, slots=True)
 class MessageBudget:
-    """What a channel may send in a day, in its parts: codes, and notices (security X4)."""
+    """The daily messages of a channel in their parts: codes and notices (security X4)."""
 
     codes: Limit
     shares: CodeShares
@@ -283,7 +283,7 @@ def make_memory_limits(settings: Settings) -> MemoryLimits:
 
 
 def make_exemption(settings: Settings, contact_parser: ContactParser) -> Exemption:
-    """The targets that are tested with."""
+    """Return the exemption of the test contacts."""
     subjects = [
         subject
         for text in settings.limits_exempt
@@ -294,12 +294,12 @@ def make_exemption(settings: Settings, contact_parser: ContactParser) -> Exempti
 
 
 def make_destinations(settings: Settings) -> SmsDestinations:
-    """Which numbers are sent to."""
+    """Return the rule of which numbers SMS are sent to."""
     return SmsDestinations(settings.sms_countries, enabled=settings.limits_enabled)
 
 
 def parse_exempt_target(text: str, contact_parser: ContactParser) -> ContactAddress | None:
-    """A target as requests name it; None for one that this server takes from nobody."""
+    """Return a contact as requests name it; None for one that this server does not accept."""
     try:
         return contact_parser.parse_contact(text, "")
     except InvalidField:

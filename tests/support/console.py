@@ -1,0 +1,48 @@
+"""Run commands of the operator on a store, and read what they print."""
+
+import json
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from hupan.cli.main import app
+from tests.support.audit_events import events
+
+runner = CliRunner()
+PASSWORD = "herons stand in the reeds"
+Told = dict[str, object]
+
+
+def run(data: Path, *arguments: str, stdin: str = "") -> Result:
+    """One command."""
+    return runner.invoke(app, [*arguments, "--data-dir", str(data)], input=stdin)
+
+
+def told(data: Path, *arguments: str, stdin: str = "") -> Told:
+    """What a command that succeeds tells a program."""
+    result = run(data, *arguments, "--json", stdin=stdin)
+    assert result.exit_code == 0, result.output
+    told: Told = json.loads(result.stdout)
+    return told
+
+
+def refused(data: Path, *arguments: str, stdin: str = "") -> str:
+    """What a command that cannot be done says."""
+    result = run(data, *arguments, stdin=stdin)
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    assert not result.stderr.isascii()
+    return result.stderr
+
+
+def all_lines(data: Path) -> list[dict[str, str]]:
+    """The lines of operators so far, also those that an act begins with."""
+    return events((data / "operators.log").read_text("utf-8"))
+
+
+def written(data: Path) -> list[dict[str, str]]:
+    """How acts ended so far, without their times."""
+    lines = [line for line in all_lines(data) if line["result"] != "begun"]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line.pop("time")) for line in lines)
+    return lines

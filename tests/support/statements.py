@@ -1,0 +1,150 @@
+"""Every SQL statement of the store, read from its source."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Final, NamedTuple
+
+import hupan.store
+from hupan.store.deletion import ERASED_TABLES
+
+STATEMENT: Final = re.compile(r"\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|REPLACE)\s")
+PARAMETER: Final = re.compile(r"\?(\d+)")
+# A row of constants is no table, and `SEARCH` is a look-up in an index.
+WALK: Final = re.compile(r"SCAN (?!CONSTANT ROW)|USE TEMP B-TREE")
+ANOTHER_ENGINE: Final = re.compile("postgres|citus$")
+# They look at the pages of a file, and at the one row that tells who wrote its log back.
+OF_PAGES: Final = re.compile("wal$|repair$")
+MIGRATION: Final = "reads all rows once, as a store is brought up to date"
+OPERATORS: Final = "an operator's command reads all rows; no request does"
+FILES: Final = "one row for each file of the migrations, or for each table or column"
+WALKS: Final[Mapping[str, str]] = {
+    "migrate.ASCII_DOMAIN_READS": MIGRATION,
+    "discovery.COUNT_BOTS": "along an index; the list of bots is small",
+    "discovery.LIST_BOTS": "along an index, as far as the limit",
+    "discovery.LIST_CATEGORIES": "some dozen rows, made by an operator",
+    "medals.LIST_ALL_MEDALS": "some dozen rows, made by an operator; asked by the command line",
+    "medals.LIST_ACCOUNT_MEDALS": "sorts the medals that one account wears",
+    "coins.FIND_INCONSISTENT_ENTRIES": OPERATORS,
+    "integrity.ROW_CHECKS": "reads all rows once in a while, in pieces between the requests",
+    "cluster_state.RESET_FUTURE_TIMES": OPERATORS,
+    "outbox.COUNT_MESSAGES": "along an index of at most 30,000 messages a channel",
+    "outbox.DELETE_OLDEST_MESSAGES": "sorts messages of one priority, only beyond 10,000",
+    "devices.DELETE_OLDEST_IGNORED_MODULES": "sorts the devices of one account, at most 100",
+    "devices.DELETE_OLDEST_NOTIFICATION_SETTING": "sorts the devices of one account, at most 100",
+    "copying.begin_copy": OPERATORS,
+    "copying.change": OPERATORS,
+    "identity._HAS_COUNTERS": FILES,
+    "migrate.read_applied": FILES,
+    "migrate.list_tables": FILES,
+    "migrate._read_table": FILES,
+    "sqlite.check": FILES,
+    "sessions.DELETE_OLDEST_SESSIONS": "sorts the sessions of one account, some ten",
+    "sessions.LIST_LIVE_SESSIONS": "sorts the sessions of one account, some ten",
+    "sessions.LIST_SESSION_SUMMARIES": "sorts the sessions of one account, some ten",
+    "sessions.TRIM_DEVICES": "sorts the devices of one account, at most 51",
+    "sessions.TRIM_LOGGED_OUT": "sorts the signed-out tokens of one account, at most 101",
+    "rate_counters.COUNT_COUNTERS": "along an index, once a minute, on the thread that writes",
+    "rate_counters.DELETE_SURPLUS_COUNTERS": (
+        "sorts the 2,000 counters that end soonest, beyond two million"
+    ),
+}
+"""Statements that walk a table, or sort what they found, and why they may."""
+BUILT: Final[Mapping[str, str]] = {
+    "copying.begin_copy": OPERATORS,
+    "copying.count_rows": OPERATORS,
+    "copying.get_table_totals": OPERATORS,
+    "copying._last_key": OPERATORS,
+    "copying._next_rows": OPERATORS,
+    "copying._insert_rows": OPERATORS,
+    "identity.claim_store": "looks once whether a new store of a sandbox is empty",
+    "devices._delete_oldest_device": "makes two constants, which are looked at",
+    "database.delete_all_data": "empties the store of a sandbox",
+}
+"""Functions whose statements are put together while they run, and why they are not looked at."""
+
+
+class Statement(NamedTuple):
+    """A statement and where it stands: its module, and the constant or the function."""
+
+    place: str
+    sql: str
+
+
+def modules() -> Iterator[ModuleType]:
+    """The modules of the store that SQLite runs."""
+    for found in pkgutil.iter_modules(hupan.store.__path__):
+        if not ANOTHER_ENGINE.match(found.name) and not OF_PAGES.match(found.name):
+            yield importlib.import_module(f"hupan.store.{found.name}")
+
+
+def texts(value: object) -> Iterator[str]:
+    """Every text in a constant."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from texts(tuple(value.values()))
+    elif isinstance(value, tuple | list | set | frozenset):
+        for part in value:
+            yield from texts(part)
+
+
+def functions(module: ModuleType) -> Iterator[tuple[str, ast.AST]]:
+    """The functions of a module, methods too, by name."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{short(module)}.{node.name}", node
+
+
+def short(module: ModuleType) -> str:
+    """The last part of a module's name."""
+    return module.__name__.rpartition(".")[2]
+
+
+def constants() -> Iterator[Statement]:
+    """The statements in constants, with what their f-strings stand for."""
+    for module in modules():
+        for name, value in vars(module).items():
+            for text in texts(value):
+                if STATEMENT.match(text):
+                    yield Statement(f"{short(module)}.{name}", text)
+
+
+def inline() -> Iterator[Statement]:
+    """The statements that stand whole within functions."""
+    for module in modules():
+        for place, function in functions(module):
+            parts = {id(part) for node in built_in(function) for part in ast.walk(node)}
+            for node in ast.walk(function):
+                if isinstance(node, ast.Constant) and id(node) not in parts:
+                    yield from (Statement(place, sql) for sql in texts(node.value))
+
+
+def built_in(function: ast.AST) -> Iterator[ast.JoinedStr]:
+    """The statements that a function puts together."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.JoinedStr):
+            first = node.values[0]
+            if isinstance(first, ast.Constant) and STATEMENT.match(str(first.value)):
+                yield node
+
+
+def erasures() -> Iterator[Statement]:
+    """What `erase_account` puts together, for each table."""
+    for table in ERASED_TABLES:
+        sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own
+        yield Statement("deletion.erase_account", sql)
+
+
+def statements() -> dict[str, Statement]:
+    """Every statement once, by a name for the test's report."""
+    whole = (found for found in inline() if STATEMENT.match(found.sql))
+    found = dict.fromkeys([*constants(), *whole, *erasures()])
+    return {f"{n}-{statement.place}": statement for n, statement in enumerate(found)}
+
+
+STATEMENTS: Final = statements()
