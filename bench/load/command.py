@@ -51,8 +51,8 @@ def bench(
         bool,
         typer.Option(
             "--limited",
-            help="Also measure limited operations; the server then refuses them for a while to this "
-            "machine and account.",
+            help="Also measure limited operations; the server then refuses them for a while to "
+            "this machine and account.",
         ),
     ] = False,
     seconds: Annotated[int, typer.Option(min=1, max=MAX_SECONDS, help="Seconds of each round")] = 3,

@@ -363,17 +363,19 @@ def _parse_postgres_query(text: str) -> dict[str, str]:
     query = dict(pairs)
     if len(query) != len(pairs) or not set(query) <= set(POSTGRES_PARAMETERS):
         _raise_invalid(
-            f"问号之后只能有 {' '.join(POSTGRES_PARAMETERS)}，每项一次（密码与证书另有设置）",
+            f"问号之后只含 {' '.join(POSTGRES_PARAMETERS)} 的地址，每项一次（密码与证书另有设置）",
             f"only {', '.join(POSTGRES_PARAMETERS)} after the question mark, once each (password "
             "and certificates have separate settings)",
         )
     if query.get("sslmode", "disable") not in POSTGRES_TLS_MODES:
         _raise_invalid(
-            "sslmode 只能是 verify-full 或 disable",
+            "sslmode 为 verify-full 或 disable 的地址",
             "a URL whose sslmode is verify-full or disable",
         )
     if query.get("target_session_attrs", "any") not in _TARGET_SESSION_ATTRS:
-        _raise_invalid("target_session_attrs 为 read-write", "target_session_attrs=read-write")
+        _raise_invalid(
+            "target_session_attrs 为 read-write 的地址", "target_session_attrs=read-write"
+        )
     for port in query.get("port", "5432").split(","):
         _require_port(port)
     return query
@@ -385,10 +387,12 @@ def _require_login(login: str | None, hosts: str, query: dict[str, str]) -> None
     on_socket = not hosts and query.get("host", "/").startswith("/")
     if not user and not (on_socket and login is None):
         _raise_invalid(
-            "地址中含用户名：postgresql://用户@主机/库名", "a user: postgresql://user@host/name"
+            "含用户名的地址：postgresql://用户@主机/库名", "a user: postgresql://user@host/name"
         )
     if ":" in user or "\0" in unquote(login or ""):
-        _raise_invalid("用户名与密码以未编码的冒号分隔", "a plain colon between user and password")
+        _raise_invalid(
+            "以未编码的冒号分隔用户名与密码的地址", "a plain colon between user and password"
+        )
 
 
 def _require_hosts(hosts: str) -> None:
@@ -399,7 +403,7 @@ def _require_hosts(hosts: str) -> None:
             _require_port(rest[1:])
         elif rest:
             _raise_invalid(
-                "每个主机为 主机 或 主机:端口，以逗号分隔",
+                "以逗号分隔的“主机”或“主机:端口”",
                 "hosts as host or host:port, separated by commas",
             )
 
