@@ -13,7 +13,7 @@ from hupan.api.audit import TOKEN_REFUSED
 from hupan.contract.endpoints import ENDPOINTS
 from tests.support.answers import Answer
 from tests.support.audit_events import event_of
-from tests.support.channels import EMAIL, PHONE, Way, forget
+from tests.support.channels import EMAIL, PHONE, ContactChannel, forget
 from tests.support.client import WireClient
 from tests.support.servers import Server
 
@@ -29,7 +29,7 @@ NO_SECRETS = {"/v1/user/invite/change-user-invite-code"}  # its `code` is what o
 
 
 @dataclass(frozen=True)
-class Told:
+class ExpectedEvent:
     """What a line must say beside time, address and request.
 
     Attributes:
@@ -42,7 +42,7 @@ class Told:
     answer: Answer
     target: str = "-"
     account: str = "-"
-    device_field: str = "-"
+    device: str = "-"
     reason: str = "-"
 
 
@@ -51,7 +51,7 @@ def seen(phone: str) -> str:
     return f"{phone[:3]}****{phone[-4:]}"
 
 
-def sign_in_by_code(wire: WireClient) -> list[Told]:
+def sign_in_by_code(wire: WireClient) -> list[ExpectedEvent]:
     """By SMS: a right code, a wrong one."""
     phone, name = wire.fresh_phone(), "sign-in-by-code"
     account = wire.account(phone=phone)
@@ -59,12 +59,12 @@ def sign_in_by_code(wire: WireClient) -> list[Told]:
     wrong = wire.sign_in(phone, wire.wrong_code(code), deviceId=DEVICE)
     right = wire.sign_in(f"+86{phone}", code, deviceId=DEVICE)
     return [
-        Told(name, "refused", wrong, seen(phone), device_field=MARK, reason="WrongCode"),
-        Told(name, "ok", right, seen(phone), account.id, MARK),
+        ExpectedEvent(name, "refused", wrong, seen(phone), device=MARK, reason="WrongCode"),
+        ExpectedEvent(name, "ok", right, seen(phone), account.id, MARK),
     ]
 
 
-def sign_in_by_password(wire: WireClient) -> list[Told]:
+def sign_in_by_password(wire: WireClient) -> list[ExpectedEvent]:
     """A right password, a wrong one, a banned account."""
     email, name = wire.fresh_email(), "sign-in-by-password"
     account = wire.account(email=email, password=PASSWORD)
@@ -75,16 +75,16 @@ def sign_in_by_password(wire: WireClient) -> list[Told]:
     right = wire.email_login(email, PASSWORD, deviceId=DEVICE)
     shut = wire.email_login(banned, PASSWORD)
     return [
-        Told(name, "refused", wrong, mine, device_field=MARK, reason="WrongEmailOrPassword"),
-        Told(name, "ok", right, mine, account.id, MARK),
-        Told(name, "refused", shut, theirs, reason="Banned"),
+        ExpectedEvent(name, "refused", wrong, mine, device=MARK, reason="WrongEmailOrPassword"),
+        ExpectedEvent(name, "ok", right, mine, account.id, MARK),
+        ExpectedEvent(name, "refused", shut, theirs, reason="Banned"),
     ]
 
 
-def ask(way: Way, name: str) -> Callable[[WireClient], list[Told]]:
+def ask(way: ContactChannel, name: str) -> Callable[[WireClient], list[ExpectedEvent]]:
     """A code is asked for with a right captcha, with a wrong one, with a strange target."""
 
-    def asked(wire: WireClient) -> list[Told]:
+    def asked(wire: WireClient) -> list[ExpectedEvent]:
         target = way.fresh(wire)
         mask = seen(target) if way is PHONE else f"{target[0]}***@example.com"
         path = "verification/get-verification-code"
@@ -94,33 +94,33 @@ def ask(way: Way, name: str) -> Callable[[WireClient], list[Told]]:
         wrong = wire.post(path, {key: target, "code": "WRONG", "id": "unknown"})
         odd = wire.post(path, {key: 'a"\r\n\x1b[2J event=forged', "code": "x", "id": "y"})
         return [
-            Told(name, "ok", way.run(wire, target), mask),
-            Told(name, "refused", wrong, mask, reason="WrongCaptcha"),
-            Told(name, "refused", odd, "?", reason="InvalidField"),
+            ExpectedEvent(name, "ok", way.request_code(wire, target), mask),
+            ExpectedEvent(name, "refused", wrong, mask, reason="WrongCaptcha"),
+            ExpectedEvent(name, "refused", odd, "?", reason="InvalidField"),
         ]
 
     return asked
 
 
-def sign_out(wire: WireClient) -> list[Told]:
+def sign_out(wire: WireClient) -> list[ExpectedEvent]:
     """With a live token, with none."""
     account = wire.account(deviceId=DEVICE)
     left = wire.post("user/logout", token=account.token)
     nobody = wire.post("user/logout")
     return [
-        Told("sign-out", "ok", left, account=account.id, device_field=MARK),
-        Told("sign-out", "unauthenticated", nobody, reason="MissingToken"),
+        ExpectedEvent("sign-out", "ok", left, account=account.id, device=MARK),
+        ExpectedEvent("sign-out", "unauthenticated", nobody, reason="MissingToken"),
     ]
 
 
-def device_offline(wire: WireClient) -> list[Told]:
+def device_offline(wire: WireClient) -> list[ExpectedEvent]:
     """The device that is named, not the one that asks."""
     account = wire.account(deviceId="mine")
     answer = wire.post("user/device-offline", {"deviceId": DEVICE}, token=account.token)
-    return [Told("device-offline", "ok", answer, account=account.id, device_field=MARK)]
+    return [ExpectedEvent("device-offline", "ok", answer, account=account.id, device=MARK)]
 
 
-def password_reset(wire: WireClient) -> list[Told]:
+def password_reset(wire: WireClient) -> list[ExpectedEvent]:
     """A wrong code, a right one."""
     email, name = wire.fresh_email(), "password-reset"
     wire.account(email=email)
@@ -128,32 +128,32 @@ def password_reset(wire: WireClient) -> list[Told]:
     code = EMAIL.code(wire, email, typ="forget_password")
     wrong = forget(wire, email, wire.wrong_code(code), PASSWORD)
     return [
-        Told(name, "refused", wrong, mask, reason="WrongCode"),
-        Told(name, "ok", forget(wire, email, code, PASSWORD), mask),
+        ExpectedEvent(name, "refused", wrong, mask, reason="WrongCode"),
+        ExpectedEvent(name, "ok", forget(wire, email, code, PASSWORD), mask),
     ]
 
 
-def bind(way: Way, name: str) -> Callable[[WireClient], list[Told]]:
+def bind(way: ContactChannel, name: str) -> Callable[[WireClient], list[ExpectedEvent]]:
     """A wrong code, a right one."""
 
-    def bound(wire: WireClient) -> list[Told]:
+    def bound(wire: WireClient) -> list[ExpectedEvent]:
         account, target = wire.account(deviceId=DEVICE), way.fresh(wire)
         mask = seen(target) if way is PHONE else f"{target[0]}***@example.com"
         code = way.code(wire, target)
         wrong = way.bind(wire, account.token, target, wire.wrong_code(code))
         right = way.bind(wire, account.token, target, code)
         return [
-            Told(name, "refused", wrong, mask, account.id, MARK, "WrongCode"),
-            Told(name, "ok", right, mask, account.id, MARK),
+            ExpectedEvent(name, "refused", wrong, mask, account.id, MARK, "WrongCode"),
+            ExpectedEvent(name, "ok", right, mask, account.id, MARK),
         ]
 
     return bound
 
 
-def change(way: Way, name: str) -> Callable[[WireClient], list[Told]]:
+def change(way: ContactChannel, name: str) -> Callable[[WireClient], list[ExpectedEvent]]:
     """To a new target, and where nothing is bound."""
 
-    def changed(wire: WireClient) -> list[Told]:
+    def changed(wire: WireClient) -> list[ExpectedEvent]:
         target, none = way.fresh(wire), wire.account()
         account = wire.account(**{way.field: way.fresh(wire)}, deviceId=DEVICE)
         mask = seen(target) if way is PHONE else f"{target[0]}***@example.com"
@@ -161,14 +161,14 @@ def change(way: Way, name: str) -> Callable[[WireClient], list[Told]]:
         early = way.change(wire, none.token, target, "100000")
         reason = "PhoneNotBound" if way is PHONE else "EmailNotBound"
         return [
-            Told(name, "ok", right, mask, account.id, MARK),
-            Told(name, "refused", early, mask, none.id, reason=reason),
+            ExpectedEvent(name, "ok", right, mask, account.id, MARK),
+            ExpectedEvent(name, "refused", early, mask, none.id, reason=reason),
         ]
 
     return changed
 
 
-def cancel(wire: WireClient) -> list[Told]:
+def cancel(wire: WireClient) -> list[ExpectedEvent]:
     """With a wrong code, with a right one."""
     phone = wire.fresh_phone()
     account = wire.account(phone=phone)
@@ -176,12 +176,12 @@ def cancel(wire: WireClient) -> list[Told]:
     wrong = PHONE.cancel(wire, account.token, phone, wire.wrong_code(code))
     right = PHONE.cancel(wire, account.token, phone, code)
     return [
-        Told("cancel", "refused", wrong, seen(phone), account.id, reason="WrongCode"),
-        Told("cancel", "ok", right, seen(phone), account.id),
+        ExpectedEvent("cancel", "refused", wrong, seen(phone), account.id, reason="WrongCode"),
+        ExpectedEvent("cancel", "ok", right, seen(phone), account.id),
     ]
 
 
-DEEDS: dict[str, Callable[[WireClient], list[Told]]] = {
+DEEDS: dict[str, Callable[[WireClient], list[ExpectedEvent]]] = {
     "sign-in-by-code": sign_in_by_code,
     "sign-in-by-password": sign_in_by_password,
     "code-by-sms": ask(PHONE, "code-by-sms"),
@@ -209,7 +209,7 @@ def test_each_outcome_has_its_line(wire: WireClient, deed: str) -> None:
             "address": "127.0.0.1",
             "target": told.target,
             "account": told.account,
-            "device": told.device_field,
+            "device": told.device,
             "request": str(told.answer.request_id),
             "code": str(told.answer.code),
             "reason": told.reason,

@@ -44,18 +44,18 @@ FIELDS: Mapping[str, object] = {
 DIGITS = re.compile("[0-9]{6}")
 
 
-class Watched:
+class RecordedServer:
     """A server of which every answer is kept."""
 
     def __init__(self, wire: WireClient) -> None:
         self.wire = wire
-        self.response_count: list[str] = []
+        self.answers: list[str] = []
         wire.http.event_hooks = {"response": [self._keep]}
 
     def _keep(self, response: httpx.Response) -> None:
         if not response.request.url.path.startswith("/sandbox/"):
             headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
-            self.response_count.append(headers + "\n" + response.read().decode("latin-1"))
+            self.answers.append(headers + "\n" + response.read().decode("latin-1"))
 
     def live(self) -> tuple[list[str], list[str]]:
         """Every act with what it needs, right and wrong: the codes, and the tokens."""
@@ -105,7 +105,7 @@ def test_no_secret_is_told(ports: tuple[Server, int]) -> None:
     """Every route at every log level: not in the log, not in a metric, not in an answer (L1)."""
     server, port = ports
     with WireClient(server) as wire:
-        watched = Watched(wire)
+        watched = RecordedServer(wire)
         codes, tokens = watched.live()
         watched.knock()
     metrics = httpx.get(f"http://{LOOPBACK}:{port}/metrics", trust_env=False).text
@@ -116,7 +116,7 @@ def test_no_secret_is_told(ports: tuple[Server, int]) -> None:
     assert [text for text in known if text in log] == []
     assert [text for text in [*known, *EMAILS, *codes] if text in metrics] == []
     assert not set(codes) & set(_words_of_digits(log))
-    answers = "\n".join(watched.response_count)
+    answers = "\n".join(watched.answers)
     assert [
         text for text in (FIRST, SECOND, WRONG, TOKEN, BEARER, CAPTCHA) if text in answers
     ] == []
@@ -134,7 +134,7 @@ def test_a_store_that_fails_tells_no_secret(tmp_path: Path) -> None:
         Server("sandbox", "--quiet", "--data-dir", str(tmp_path)) as server,
         WireClient(server) as wire,
     ):
-        watched = Watched(wire)
+        watched = RecordedServer(wire)
         codes, tokens = watched.live()
         _break(tmp_path / "hupan.db")
         watched.knock()

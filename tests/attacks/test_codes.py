@@ -9,7 +9,7 @@ import pytest
 
 from hupan.rng import SystemRandomSource
 from tests.support.answers import Account, Answer, assert_refused
-from tests.support.channels import EMAIL, PHONE, WAYS, Way, forget
+from tests.support.channels import CONTACT_CHANNELS, EMAIL, PHONE, ContactChannel, forget
 from tests.support.client import WireClient
 
 pytestmark = pytest.mark.slow
@@ -17,7 +17,9 @@ pytestmark = pytest.mark.slow
 PASSWORD = "the lake at seven"
 
 
-def guess(wire: WireClient, way: Way, owner: Account, target: str, code: str, at: int) -> Answer:
+def guess(
+    wire: WireClient, way: ContactChannel, owner: Account, target: str, code: str, at: int
+) -> Answer:
     """Tries a code at one door after the other; some of the requests could not succeed at all."""
     doors = [
         lambda: way.change(wire, owner.token, target, code),
@@ -29,8 +31,8 @@ def guess(wire: WireClient, way: Way, owner: Account, target: str, code: str, at
     return doors[at % len(doors)]()
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["phone", "email"])
-def test_five_guesses_over_all_doors(wire: WireClient, way: Way) -> None:
+@pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
+def test_five_guesses_over_all_doors(wire: WireClient, way: ContactChannel) -> None:
     """After five wrong ones, wherever, the right code is dead at each door (security C3, C4)."""
     target = way.fresh(wire)
     owner = wire.account(**{way.field: target})
@@ -42,8 +44,8 @@ def test_five_guesses_over_all_doors(wire: WireClient, way: Way) -> None:
     assert wire.own_info(owner.token).code == 1
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["phone", "email"])
-def test_four_guesses_leave_one(wire: WireClient, way: Way) -> None:
+@pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
+def test_four_guesses_leave_one(wire: WireClient, way: ContactChannel) -> None:
     """The fifth try may still be the right one, so it is five that are counted (security C3)."""
     target = way.fresh(wire)
     owner = wire.account(**{way.field: target})

@@ -107,23 +107,24 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("call", JSON_WRITES, ids=lambda call: call.key)
-def test_json_takes_its_own_fields_alone(wire: WireClient, call: Call) -> None:
+def test_json_takes_its_own_fields_alone(wire: WireClient, subtests: pytest.Subtests) -> None:
     """Foreign names in a JSON body, flat or nested, change nothing (security Z3)."""
-    plain, greedy, victim = (twin(wire) for _ in range(3))
-    before = looks(wire, victim)
-    own = dict(call.body) if isinstance(call.body, dict) else {}
-    if "invite" in call.path:
-        own["code"] = f"Q{wire.fresh_phone()}"  # for one account alone
-    foreign = {**every_name(), "userId": victim.id, "user_id": victim.id, "uid": victim.id}
-    with_all = Call(call.method, call.path, {**_without(foreign, call), **own})
-    codes = [with_all.answer(wire, greedy.token).code]
-    if "invite" in call.path:
-        own["code"] = f"Q{wire.fresh_phone()}"
-    codes.append(Call(call.method, call.path, own).answer(wire, plain.token).code)
-    assert codes[0] == codes[1]
-    assert looks(wire, greedy) == looks(wire, plain)
-    assert looks(wire, victim) == before
+    for call in JSON_WRITES:
+        with subtests.test(call=call):
+            plain, greedy, victim = (twin(wire) for _ in range(3))
+            before = looks(wire, victim)
+            own = dict(call.body) if isinstance(call.body, dict) else {}
+            if "invite" in call.path:
+                own["code"] = f"Q{wire.fresh_phone()}"  # for one account alone
+            foreign = {**every_name(), "userId": victim.id, "user_id": victim.id, "uid": victim.id}
+            with_all = Call(call.method, call.path, {**_without(foreign, call), **own})
+            codes = [with_all.answer(wire, greedy.token).code]
+            if "invite" in call.path:
+                own["code"] = f"Q{wire.fresh_phone()}"
+            codes.append(Call(call.method, call.path, own).answer(wire, plain.token).code)
+            assert codes[0] == codes[1]
+            assert looks(wire, greedy) == looks(wire, plain)
+            assert looks(wire, victim) == before
 
 
 def _without(foreign: dict[str, object], call: Call) -> dict[str, object]:

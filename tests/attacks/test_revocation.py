@@ -9,7 +9,7 @@ import pytest
 
 from hupan.addresses import ContactAddress
 from hupan.model import NO_ACCOUNT, AccountId
-from tests.support.channels import EMAIL, PHONE, Way, forget
+from tests.support.channels import EMAIL, PHONE, ContactChannel, forget
 from tests.support.client import WireClient
 from tests.support.console import run, told
 from tests.support.servers import Server
@@ -38,7 +38,7 @@ class Owner:
         owner = self.id if bound else NO_ACCOUNT
         return asyncio.run(self.world.issue(target, "own" if bound else "new", owner))
 
-    def change(self, way: Way, to: str, target: ContactAddress) -> None:
+    def change(self, way: ContactChannel, to: str, target: ContactAddress) -> None:
         """Changes to another number or address."""
         code = self.code(target, bound=False)
         assert way.change(self.here, self.mine, to, code).code == 1

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from tests.support.answers import Account
-from tests.support.channels import WAYS, Way, notice_to, other
+from tests.support.channels import CONTACT_CHANNELS, ContactChannel, notice_to, other
 from tests.support.client import WireClient
 from tests.support.servers import Server
 
@@ -27,7 +27,7 @@ PATTERNS = [
 ]
 
 
-def stale(wire: WireClient, way: Way) -> tuple[Account, str]:
+def stale(wire: WireClient, way: ContactChannel) -> tuple[Account, str]:
     """A member whose session is sixteen minutes old."""
     target = way.fresh(wire)
     account = wire.account(**{way.field: target})
@@ -35,7 +35,7 @@ def stale(wire: WireClient, way: Way) -> tuple[Account, str]:
     return account, target
 
 
-def check_change(wire: WireClient, way: Way) -> None:
+def check_change(wire: WireClient, way: ContactChannel) -> None:
     """A stale session changes nothing until it confirmed the old target; then both are told."""
     account, old = stale(wire, way)
     new = way.fresh(wire)
@@ -48,7 +48,7 @@ def check_change(wire: WireClient, way: Way) -> None:
     assert notice_to(wire, way, new).text
 
 
-def check_cancel(wire: WireClient, way: Way) -> None:
+def check_cancel(wire: WireClient, way: ContactChannel) -> None:
     """Nothing but a code to what is bound cancels, however fresh the session is."""
     target, foreign = way.fresh(wire), way.fresh(wire)
     account = wire.account(**{way.field: target})
@@ -66,6 +66,6 @@ def check_cancel(wire: WireClient, way: Way) -> None:
 def test_proof_is_asked_for_under_every_setting(flags: dict[str, str]) -> None:
     """Change and cancelling ask for the same proof whatever else is set (security A1, A2)."""
     with Server("sandbox", environment=flags) as server, WireClient(server) as wire:
-        for way in WAYS:
+        for way in CONTACT_CHANNELS:
             check_change(wire, way)
             check_cancel(wire, way)

@@ -10,15 +10,15 @@ from bench.load.results import LoadResult, median, percentile
 from bench.load.run import LoadLimits, NoResponse, RequestPacer, run_load, send_once
 from bench.load.target import InvalidTarget, TargetServer, resolve_target
 from tests.support.ports import LOOPBACK, free_port
-from tests.support.stub_http import Answering
+from tests.support.stub_http import StubServer
 
 LONG = 60.0
 
 
 @pytest.fixture
-def server() -> Iterator[Answering]:
+def server() -> Iterator[StubServer]:
     """A server that answers as it is told."""
-    with Answering() as answering:
+    with StubServer() as answering:
         yield answering
 
 
@@ -29,10 +29,10 @@ def load(port: int, paths: list[str], bounds: LoadLimits) -> LoadResult:
     return asyncio.run(run_load(place, asked, bounds))
 
 
-def test_requests_take_turns(server: Answering) -> None:
+def test_requests_take_turns(server: StubServer) -> None:
     """Each request of the round comes in turn, as many in all as the bound says."""
     seen = load(server.port, ["/a", "/b", "/c"], LoadLimits(1, LONG, 7))
-    assert [path for path, _ in server.record_code_request] == [
+    assert [path for path, _ in server.requests] == [
         "/a",
         "/b",
         "/c",
@@ -45,22 +45,22 @@ def test_requests_take_turns(server: Answering) -> None:
     assert 0 < seen.p50_ms <= seen.p99_ms
 
 
-def test_refusals_are_no_answers(server: Answering) -> None:
+def test_refusals_are_no_answers(server: StubServer) -> None:
     """A refusal under HTTP 200 counts apart, and so does another status."""
     seen = load(server.port, ["/ok", "/refused", "/error", "/plain"], LoadLimits(4, LONG, 40))
     assert (seen.answered, seen.refused, seen.failed) == (20, 20, 0)
 
 
-def test_a_connection_that_ends_is_opened_anew(server: Answering) -> None:
+def test_a_connection_that_ends_is_opened_anew(server: StubServer) -> None:
     """A server that ends connections after an answer is asked on new ones."""
     seen = load(server.port, ["/closing"], LoadLimits(2, LONG, 10))
     assert (seen.answered, seen.errors) == (10, 0)
 
 
-def test_who_never_answers_is_given_up(server: Answering) -> None:
+def test_who_never_answers_is_given_up(server: StubServer) -> None:
     """Each connection is tried three times; each question without an answer is counted."""
     seen = load(server.port, ["/silent"], LoadLimits(2, LONG, 1_000))
-    assert (seen.answered, seen.failed, len(server.record_code_request)) == (0, 6, 6)
+    assert (seen.answered, seen.failed, len(server.requests)) == (0, 6, 6)
 
 
 def test_nobody_there() -> None:
@@ -80,10 +80,10 @@ def test_a_server_that_waits_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
     assert (seen.answered, seen.failed) == (0, 2)
 
 
-def test_time_ends_a_round(server: Answering) -> None:
+def test_time_ends_a_round(server: StubServer) -> None:
     """Nothing is asked any more once the seconds are over."""
     seen = load(server.port, ["/"], LoadLimits(1, 0.0, 1_000))
-    assert (seen, server.record_code_request) == (LoadResult(0, 0, 0, 0.0, 0.0, 0.0), [])
+    assert (seen, server.requests) == (LoadResult(0, 0, 0, 0.0, 0.0, 0.0), [])
 
 
 def test_a_pace_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,13 +103,13 @@ def test_no_pace_is_no_pause() -> None:
     assert RequestPacer(0.0, 0.5).next_delay_seconds() == 0.0
 
 
-async def test_a_question_brings_its_body(server: Answering) -> None:
+async def test_a_question_brings_its_body(server: StubServer) -> None:
     """A POST has its length and body, and what is not HTTP ends the connection."""
     place = TargetServer(LOOPBACK, LOOPBACK, server.port, is_tls=False, prefix="/web")
     question = LoadRequest("POST", "/a", {"token": "hidden"}, "湖".encode())
     answer = await send_once(place, question.encode(place.authority, place.prefix))
     assert (answer.is_success, answer.body) == (True, b"ok")
-    assert server.record_code_request == [("/web/a", "湖".encode())]
+    assert server.requests == [("/web/a", "湖".encode())]
     assert "hidden" not in repr(question)
 
 

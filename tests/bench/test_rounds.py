@@ -10,25 +10,25 @@ from bench.harness.rounds import Turns
 from bench.harness.workload import Workload
 from bench.load.requests import LoadRequest
 from bench.load.results import LoadResult
-from tests.support.stub_http import Answering
+from tests.support.stub_http import StubServer
 
 pytestmark = pytest.mark.slow
 
 
-class Told:
+class StubGenerator:
     """A generator that asks nobody: the rate of each round is the length of its paths."""
 
     name = "told"
 
     def __init__(self) -> None:
-        self.record_code_request: list[str] = []
+        self.paths: list[str] = []
 
     def fire(
         self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float
     ) -> LoadResult:
         """One round that took a second."""
         del port, connections, seconds
-        self.record_code_request.append(questions[0].path)
+        self.paths.append(questions[0].path)
         return LoadResult(10 * len(questions[0].path), 0, 0, 1.0, 1.0, 2.0)
 
     def burst(self, port: int, question: LoadRequest, connections: int, most: int) -> LoadResult:
@@ -45,10 +45,10 @@ def workload(name: str, memory_mb: Iterator[float]) -> Workload:
 
 def test_contestants_take_turns() -> None:
     """All warm up; then A, B, A, B; medians of what counts, and the most memory."""
-    told, said = Told(), list[str]()
+    told, said = StubGenerator(), list[str]()
     turns = Turns(told, rounds=3, seconds=1.0, on_turn=said.append)
     found = turns.take([workload("a", iter([1.0, 3.0, 2.0])), workload("bb", iter([1.0] * 3))])
-    assert told.record_code_request == [
+    assert told.paths == [
         "/a",
         "/bb",
         "/ax",
@@ -64,9 +64,9 @@ def test_contestants_take_turns() -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[Answering]:
+def server() -> Iterator[StubServer]:
     """A server that answers as it is told."""
-    with Answering() as answering:
+    with StubServer() as answering:
         yield answering
 
 
@@ -76,7 +76,7 @@ def make(name: str, scratch: Path) -> Generator:
 
 
 @pytest.mark.parametrize("name", ["wrk", "own"])
-def test_generators_see_refusals(name: str, server: Answering, tmp_path: Path) -> None:
+def test_generators_see_refusals(name: str, server: StubServer, tmp_path: Path) -> None:
     """Refusals under HTTP 200 and other statuses are no answers, and bodies arrive whole."""
     if name == "wrk" and not shutil.which("wrk"):
         pytest.skip("wrk is not installed")
@@ -86,11 +86,11 @@ def test_generators_see_refusals(name: str, server: Answering, tmp_path: Path) -
     assert seen.answered > 0
     assert seen.refused > 0
     assert abs(seen.answered - seen.refused) <= 2 + 2
-    assert {received for _, received in server.record_code_request} == {body}
+    assert {received for _, received in server.requests} == {body}
 
 
 @pytest.mark.parametrize("name", ["wrk", "own"])
-def test_a_burst_ends_with_its_last_answer(name: str, server: Answering, tmp_path: Path) -> None:
+def test_a_burst_ends_with_its_last_answer(name: str, server: StubServer, tmp_path: Path) -> None:
     """So many answers come, those under way with them; time counts until the last."""
     if name == "wrk" and not shutil.which("wrk"):
         pytest.skip("wrk is not installed")

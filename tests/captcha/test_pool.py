@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 PATIENCE_SECONDS = 20.0
 
 
-class Easel:
+class StubRenderer:
     """A drawer whose test decides how many pictures it draws, and when it fails."""
 
     def __init__(self, allowed: int) -> None:
@@ -31,7 +31,7 @@ class Easel:
         """The next of the answers 10000, 10001, and so on."""
         return str(next(self._numbers))
 
-    def is_allowed(self, pictures: int) -> None:
+    def allow(self, pictures: int) -> None:
         """Lets the drawer go on for some pictures more."""
         self._allowed.release(pictures)
 
@@ -46,13 +46,13 @@ class Easel:
 
 
 @asynccontextmanager
-async def opened(pool: CaptchaPool, easel: Easel) -> AsyncIterator[CaptchaPool]:
-    """Starts a pool and stops it in the end, whatever the easel waits for."""
+async def opened(pool: CaptchaPool, renderer: StubRenderer) -> AsyncIterator[CaptchaPool]:
+    """Starts a pool and stops it in the end, whatever the renderer waits for."""
     pool.start()
     try:
         yield pool
     finally:
-        easel.is_allowed(1_000)
+        renderer.allow(1_000)
         pool.stop()
 
 
@@ -91,8 +91,8 @@ def test_ready_picture_is_taken_without_waiting() -> None:
     """When a picture is ready, taking it does not even give up the turn of the event loop."""
 
     async def test() -> None:
-        easel = Easel(allowed=4)
-        async with opened(CaptchaPool(easel, easel.answer, size=4), easel) as pool:
+        renderer = StubRenderer(allowed=4)
+        async with opened(CaptchaPool(renderer, renderer.answer, size=4), renderer) as pool:
             await until(lambda: pool.ready_count == 4)
             taken = pool.take()
             with pytest.raises(StopIteration) as ended:
@@ -106,8 +106,8 @@ def test_takers_get_different_pictures() -> None:
     """Of many who take at once each gets a picture of its own, with the answer it shows."""
 
     async def test() -> None:
-        easel = Easel(allowed=200)
-        async with opened(CaptchaPool(easel, easel.answer, size=8), easel) as pool:
+        renderer = StubRenderer(allowed=200)
+        async with opened(CaptchaPool(renderer, renderer.answer, size=8), renderer) as pool:
             pictures = await asyncio.gather(*taking(pool, 150))
         assert len({picture.answer for picture in pictures}) == 150
         assert all(picture.png == b"picture of " + picture.answer.encode() for picture in pictures)
@@ -119,13 +119,13 @@ def test_taker_waits_at_an_empty_pool_and_the_loop_runs_on() -> None:
     """With none ready a taker waits, others go on meanwhile, and it gets the next picture."""
 
     async def test() -> None:
-        easel = Easel(allowed=0)
-        async with opened(CaptchaPool(easel, easel.answer, size=4), easel) as pool:
+        renderer = StubRenderer(allowed=0)
+        async with opened(CaptchaPool(renderer, renderer.answer, size=4), renderer) as pool:
             (waiting,) = taking(pool, 1)
             for _ in range(100):
                 await asyncio.sleep(0)
             assert not waiting.done()
-            easel.is_allowed(1)
+            renderer.allow(1)
             assert (await waiting).answer == "10000"
 
     run(test())
@@ -135,11 +135,11 @@ def test_takers_are_served_in_their_order() -> None:
     """Who waits longest gets the first picture."""
 
     async def test() -> None:
-        easel = Easel(allowed=0)
-        async with opened(CaptchaPool(easel, easel.answer, size=4), easel) as pool:
+        renderer = StubRenderer(allowed=0)
+        async with opened(CaptchaPool(renderer, renderer.answer, size=4), renderer) as pool:
             waiting = taking(pool, 3)
             await asyncio.sleep(0)
-            easel.is_allowed(3)
+            renderer.allow(3)
             pictures = await asyncio.gather(*waiting)
             assert [picture.answer for picture in pictures] == ["10000", "10001", "10002"]
 
@@ -150,12 +150,12 @@ def test_one_thread_draws_and_stops_at_the_size() -> None:
     """All pictures come from one thread that is not the loop's, and no more than fit."""
 
     async def test() -> None:
-        easel = Easel(allowed=1_000)
-        async with opened(CaptchaPool(easel, easel.answer, size=6), easel) as pool:
+        renderer = StubRenderer(allowed=1_000)
+        async with opened(CaptchaPool(renderer, renderer.answer, size=6), renderer) as pool:
             await until(lambda: pool.ready_count == 6)
             await settle()
-            assert len(easel.drawn) == 6
-            assert easel.threads == {"hupan-pictures"}
+            assert len(renderer.drawn) == 6
+            assert renderer.threads == {"hupan-pictures"}
 
     run(test())
 
@@ -164,8 +164,8 @@ def test_pool_is_refilled_only_when_half_of_it_is_left() -> None:
     """The thread sleeps until half of the pictures are gone, then draws until the pool is full."""
 
     async def test() -> None:
-        easel = Easel(allowed=1_000)
-        async with opened(CaptchaPool(easel, easel.answer, size=6), easel) as pool:
+        renderer = StubRenderer(allowed=1_000)
+        async with opened(CaptchaPool(renderer, renderer.answer, size=6), renderer) as pool:
             await until(lambda: pool.ready_count == 6)
             await settle()
             for left in (5, 4):
@@ -174,7 +174,7 @@ def test_pool_is_refilled_only_when_half_of_it_is_left() -> None:
                 assert pool.ready_count == left
             await pool.take()
             await until(lambda: pool.ready_count == 6)
-            assert len(easel.drawn) == 9
+            assert len(renderer.drawn) == 9
 
     run(test())
 
@@ -183,8 +183,8 @@ def test_pool_of_one_is_refilled() -> None:
     """The smallest pool works too."""
 
     async def test() -> None:
-        easel = Easel(allowed=100)
-        async with opened(CaptchaPool(easel, easel.answer, size=1), easel) as pool:
+        renderer = StubRenderer(allowed=100)
+        async with opened(CaptchaPool(renderer, renderer.answer, size=1), renderer) as pool:
             answers = [(await pool.take()).answer for _ in range(20)]
             assert answers == [str(10_000 + place) for place in range(20)]
 
@@ -195,14 +195,14 @@ def test_too_many_waiters_are_refused() -> None:
     """Beyond the bound a taker is refused at once, and those who wait are still served."""
 
     async def test() -> None:
-        easel = Easel(allowed=0)
-        pool = CaptchaPool(easel, easel.answer, size=4, max_waiters=3)
-        async with opened(pool, easel):
+        renderer = StubRenderer(allowed=0)
+        pool = CaptchaPool(renderer, renderer.answer, size=4, max_waiters=3)
+        async with opened(pool, renderer):
             waiting = taking(pool, 3)
             await asyncio.sleep(0)
             with pytest.raises(CaptchaPoolExhausted):
                 await pool.take()
-            easel.is_allowed(3)
+            renderer.allow(3)
             assert len(await asyncio.gather(*waiting)) == 3
 
     run(test())
@@ -212,16 +212,16 @@ def test_waiter_that_gave_up_leaves_its_place() -> None:
     """A cancelled taker neither counts as waiting nor uses up a picture."""
 
     async def test() -> None:
-        easel = Easel(allowed=0)
-        pool = CaptchaPool(easel, easel.answer, size=4, max_waiters=2)
-        async with opened(pool, easel):
+        renderer = StubRenderer(allowed=0)
+        pool = CaptchaPool(renderer, renderer.answer, size=4, max_waiters=2)
+        async with opened(pool, renderer):
             gone, stays = taking(pool, 2)
             await asyncio.sleep(0)
             gone.cancel()
             await asyncio.sleep(0)
             (comes,) = taking(pool, 1)
             await asyncio.sleep(0)
-            easel.is_allowed(2)
+            renderer.allow(2)
             assert [(await stays).answer, (await comes).answer] == ["10000", "10001"]
             assert gone.cancelled()
 
@@ -232,11 +232,11 @@ def test_waiter_cancelled_as_its_picture_comes_is_passed_over() -> None:
     """Cancelled between the drawing and the handing out, a taker leaves its picture to the next."""
 
     async def test() -> None:
-        easel = Easel(allowed=0)
-        async with opened(CaptchaPool(easel, easel.answer, size=4), easel) as pool:
+        renderer = StubRenderer(allowed=0)
+        async with opened(CaptchaPool(renderer, renderer.answer, size=4), renderer) as pool:
             gone, stays = taking(pool, 2)
             await asyncio.sleep(0)
-            easel.is_allowed(1)
+            renderer.allow(1)
             hold_the_loop_until(lambda: pool.ready_count == 1)
             gone.cancel()
             assert (await stays).answer == "10000"
@@ -249,24 +249,24 @@ def test_failure_reaches_the_waiters_and_is_tried_again(caplog: pytest.LogCaptur
     """A drawer's failure is raised at all who wait; later the same thread draws again."""
 
     async def test() -> None:
-        easel = Easel(allowed=0)
-        easel.failure = OSError("no ink for 10000")
-        pool = CaptchaPool(easel, easel.answer, size=4, retry_seconds=0.001)
-        async with opened(pool, easel):
+        renderer = StubRenderer(allowed=0)
+        renderer.failure = OSError("no ink for 10000")
+        pool = CaptchaPool(renderer, renderer.answer, size=4, retry_seconds=0.001)
+        async with opened(pool, renderer):
             waiting = taking(pool, 2)
             await asyncio.sleep(0)
-            easel.is_allowed(1)
+            renderer.allow(1)
             failures = await asyncio.gather(*waiting, return_exceptions=True)
             assert [type(failure) for failure in failures] == [
                 CaptchaRenderingFailed,
                 CaptchaRenderingFailed,
             ]
             assert all(
-                isinstance(failure, BaseException) and failure.__cause__ is easel.failure
+                isinstance(failure, BaseException) and failure.__cause__ is renderer.failure
                 for failure in failures
             )
-            easel.failure = None
-            easel.is_allowed(1)
+            renderer.failure = None
+            renderer.allow(1)
             assert (await pool.take()).answer == "10001"
 
     with caplog.at_level(logging.ERROR, logger="hupan.pictures"):
@@ -278,13 +278,13 @@ def test_failing_source_of_answers_is_a_failure_too() -> None:
     """What the source of answers raises reaches the waiters as a drawer's failure does."""
 
     async def test() -> None:
-        easel = Easel(allowed=10)
+        renderer = StubRenderer(allowed=10)
 
         def answer() -> str:
             raise LookupError
 
-        pool = CaptchaPool(easel, answer, size=4)
-        async with opened(pool, easel):
+        pool = CaptchaPool(renderer, answer, size=4)
+        async with opened(pool, renderer):
             with pytest.raises(CaptchaRenderingFailed):
                 await pool.take()
 
@@ -295,13 +295,13 @@ def test_stop_ends_the_thread_and_refuses_the_waiters() -> None:
     """After stop() no thread is left, waiters and newcomers are refused, and stop() may repeat."""
 
     async def test() -> None:
-        easel = Easel(allowed=0)
-        pool = CaptchaPool(easel, easel.answer, size=4)
+        renderer = StubRenderer(allowed=0)
+        pool = CaptchaPool(renderer, renderer.answer, size=4)
         pool.start()
         waiting = taking(pool, 2)
         await asyncio.sleep(0)
-        easel.failure = OSError("the picture it is at")
-        easel.is_allowed(1)
+        renderer.failure = OSError("the picture it is at")
+        renderer.allow(1)
         pool.stop()
         pool.stop()
         assert "hupan-pictures" not in {thread.name for thread in threading.enumerate()}
@@ -320,9 +320,9 @@ def test_stop_does_not_wait_for_the_next_try() -> None:
     """A pool that rests for an hour after a failure stops at once."""
 
     async def test() -> None:
-        easel = Easel(allowed=1)
-        easel.failure = OSError("no ink")
-        pool = CaptchaPool(easel, easel.answer, size=4, retry_seconds=3600.0)
+        renderer = StubRenderer(allowed=1)
+        renderer.failure = OSError("no ink")
+        pool = CaptchaPool(renderer, renderer.answer, size=4, retry_seconds=3600.0)
         pool.start()
         with pytest.raises(CaptchaRenderingFailed):
             await pool.take()
@@ -334,17 +334,17 @@ def test_stop_does_not_wait_for_the_next_try() -> None:
 
 def test_pool_that_never_started_stops() -> None:
     """stop() without start() does nothing."""
-    easel = Easel(allowed=0)
-    CaptchaPool(easel, easel.answer).stop()
-    assert easel.drawn == []
+    renderer = StubRenderer(allowed=0)
+    CaptchaPool(renderer, renderer.answer).stop()
+    assert renderer.drawn == []
 
 
 def test_pool_starts_once() -> None:
     """A second start is an error, so that two threads never share one pool."""
 
     async def test() -> None:
-        easel = Easel(allowed=10)
-        async with opened(CaptchaPool(easel, easel.answer, size=4), easel) as pool:
+        renderer = StubRenderer(allowed=10)
+        async with opened(CaptchaPool(renderer, renderer.answer, size=4), renderer) as pool:
             with pytest.raises(RuntimeError):
                 pool.start()
 
@@ -353,4 +353,4 @@ def test_pool_starts_once() -> None:
 
 def test_picture_does_not_print_its_answer() -> None:
     """A picture that lands in a log or an error shows neither answer nor pixels (C9)."""
-    assert repr(CaptchaImage("48392", b"pixels")) == "Picture()"
+    assert repr(CaptchaImage("48392", b"pixels")) == "CaptchaImage()"

@@ -7,15 +7,15 @@ from typer.testing import CliRunner, Result
 from bench.load.__main__ import app
 from tests.support.client import WireClient
 from tests.support.servers import Server
-from tests.support.stub_http import Answering
+from tests.support.stub_http import StubServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 
 @pytest.fixture
-def server() -> Iterator[Answering]:
+def server() -> Iterator[StubServer]:
     """A server that answers as it is told."""
-    with Answering() as answering:
+    with StubServer() as answering:
         yield answering
 
 
@@ -34,18 +34,18 @@ def test_only_this_machine_is_measured() -> None:
 @pytest.mark.parametrize(
     "bounds", [["--seconds", "61"], ["--connections", "257"], ["--requests", "1000001"]]
 )
-def test_loads_are_bounded(bounds: list[str], server: Answering) -> None:
+def test_loads_are_bounded(bounds: list[str], server: StubServer) -> None:
     """Time, connections and requests have bounds that no option lifts."""
     assert bench(f"http://127.0.0.1:{server.port}", *bounds).exit_code == 2
-    assert server.record_code_request == []
+    assert server.requests == []
 
 
-def test_the_most_requests_are_kept(server: Answering) -> None:
+def test_the_most_requests_are_kept(server: StubServer) -> None:
     """Three rounds of each operation ask no more than was said, after one look at each."""
     url = f"http://127.0.0.1:{server.port}"
     result = bench(url, "--requests", "5", "--connections", "2", "--json")
     assert result.exit_code == 0, result.stderr
-    assert [path for path, _ in server.record_code_request] == ["/healthz"] * (1 + 3 * 5)
+    assert [path for path, _ in server.requests] == ["/healthz"] * (1 + 3 * 5)
     rows = json.loads(result.stdout)["rows"]
     assert [(row["name"], row["errors"]) for row in rows] == [("healthz", 0)]
 
@@ -58,10 +58,10 @@ def test_what_cannot_be_measured_is_told(url: str) -> None:
     assert "cannot measure" in result.stderr
 
 
-def test_a_token_with_a_line_break_is_refused(server: Answering) -> None:
+def test_a_token_with_a_line_break_is_refused(server: StubServer) -> None:
     """What is no token never becomes a header, and is not repeated."""
     result = bench(f"http://127.0.0.1:{server.port}", "--token", "hidden\r\nx: y")
-    assert (result.exit_code, server.record_code_request) == (1, [])
+    assert (result.exit_code, server.requests) == (1, [])
     assert "hidden" not in result.output
 
 

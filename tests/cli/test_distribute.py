@@ -46,7 +46,7 @@ def store(databases: Databases) -> Iterator[str]:
     """The URL of a store of its own."""
     name = databases.make()
     yield databases.cluster.url(name)
-    databases.discard(name)
+    databases.drop(name)
 
 
 def run(databases: Databases, url: str, sql: str) -> list[str]:

@@ -165,31 +165,36 @@ def written(*arguments: str, value: str) -> str:
     return told.output + told.stderr
 
 
-@pytest.mark.parametrize("value", PATHS)
-def test_a_path_stays_a_path(value: str) -> None:
+def test_a_path_stays_a_path(subtests: pytest.Subtests) -> None:
     """X12: a SQLite file may be called almost anything, and `./` or `/` settles what it is."""
-    settings = loaded(value).settings
-    assert not settings.is_postgres
-    assert settings.database_path == Path(value)
+    for value in PATHS:
+        with subtests.test(value=value):
+            settings = loaded(value).settings
+            assert not settings.is_postgres
+            assert settings.database_path == Path(value)
 
 
-@pytest.mark.parametrize("value", URLS)
-def test_an_address_is_read_as_one(value: str) -> None:
+def test_an_address_is_read_as_one(subtests: pytest.Subtests) -> None:
     """X12: whatever the case of its scheme; the store layer takes it for PostgreSQL too."""
-    settings = loaded(value).settings
-    assert settings.is_postgres
-    scheme, _, rest = value.partition("://")
-    assert settings.database == f"{scheme.lower()}://{rest}"
-    assert CANARY not in make_postgres_dsn(settings).display_url + repr(make_postgres_dsn(settings))
+    for value in URLS:
+        with subtests.test(value=value):
+            settings = loaded(value).settings
+            assert settings.is_postgres
+            scheme, _, rest = value.partition("://")
+            assert settings.database == f"{scheme.lower()}://{rest}"
+            assert CANARY not in make_postgres_dsn(settings).display_url + repr(
+                make_postgres_dsn(settings)
+            )
 
 
-@pytest.mark.parametrize("value", REFUSED)
-def test_what_only_looks_like_an_address_is_refused(value: str) -> None:
+def test_what_only_looks_like_an_address_is_refused(subtests: pytest.Subtests) -> None:
     """X12: it is never taken for a path, and the refusal shows nothing of it."""
-    with pytest.raises(SettingsError) as caught:
-        loaded(value)
-    assert [problem.name for problem in caught.value.problems] == ["database"]
-    assert CANARY not in str(caught.value)
+    for value in REFUSED:
+        with subtests.test(value=value):
+            with pytest.raises(SettingsError) as caught:
+                loaded(value)
+            assert [problem.name for problem in caught.value.problems] == ["database"]
+            assert CANARY not in str(caught.value)
 
 
 @pytest.mark.parametrize("values", [PATHS, URLS, REFUSED], ids=["paths", "addresses", "refused"])

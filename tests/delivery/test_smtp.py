@@ -269,9 +269,9 @@ def test_accepted_mail_stays_accepted_without_goodbye() -> None:
     assert len(taken) == 1
 
 
-@pytest.mark.parametrize(
-    "to",
-    [
+async def test_anything_but_one_address_is_refused(subtests: pytest.Subtests) -> None:
+    """Two addresses, control characters and blanks never reach a mail server (security U7)."""
+    for to in [
         "",
         " ",
         "lin",
@@ -299,13 +299,11 @@ def test_accepted_mail_stays_accepted_without_goodbye() -> None:
         "a@例子.cn",
         "a" * 65 + "@b.c",
         "a@" + "b" * 64 + ".c",
-    ],
-)
-async def test_anything_but_one_address_is_refused(to: str) -> None:
-    """Two addresses, control characters and blanks never reach a mail server (security U7)."""
-    with pytest.raises(NotSent) as refused:
-        await SmtpSender(options(9)).send(mail(to=to))
-    assert refusal(refused) is False
+    ]:
+        with subtests.test(to=to):
+            with pytest.raises(NotSent) as refused:
+                await SmtpSender(options(9)).send(mail(to=to))
+            assert refusal(refused) is False
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a>b", "a\nb", "a@b", ".a", "k" * 129])

@@ -58,20 +58,23 @@ NO_NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("text", PASTED)
-def test_a_pasted_number_is_that_number(text: str) -> None:
+def test_a_pasted_number_is_that_number(subtests: pytest.Subtests) -> None:
     """Blanks, dashes, dots, brackets, full width and unseen marks are taken off (wire.md 5)."""
-    assert ContactParser().parse_phone(text, "mobile") == ContactAddress("sms", NUMBER, NUMBER)
-    assert ContactParser(allow_international=True).parse_contact(text, "who").key == NUMBER
-    assert fold_for_search(text) == NUMBER
-    assert mask_contact(text) == "138****8000"
+    for text in PASTED:
+        with subtests.test(text=text):
+            assert ContactParser().parse_phone(text, "mobile") == ContactAddress(
+                "sms", NUMBER, NUMBER
+            )
+            assert ContactParser(allow_international=True).parse_contact(text, "who").key == NUMBER
+            assert fold_for_search(text) == NUMBER
+            assert mask_contact(text) == "138****8000"
 
 
-@pytest.mark.parametrize("text", NO_NUMBERS)
-def test_what_is_no_number_is_refused(text: str) -> None:
+def test_what_is_no_number_is_refused(subtests: pytest.Subtests) -> None:
     """Nothing is guessed: another count of digits, a fraction, two numbers, a line break."""
-    with pytest.raises(InvalidField):
-        ContactParser().parse_phone(text, "mobile")
+    for text in NO_NUMBERS:
+        with subtests.test(text=text), pytest.raises(InvalidField):
+            ContactParser().parse_phone(text, "mobile")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from hupan.model import StoreUnavailable
 from hupan.ratelimit.detector import AttackDetector
 from hupan.store.database import StoreRefused
 from hupan.store.writer import Writer
-from tests.model.inprocess_server import Served
+from tests.model.inprocess_server import InProcessServer
 from tests.support.stores import open_engine
 
 PATIENCE_SECONDS = 30.0
@@ -48,9 +48,9 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def served(tmp_path: Path, _short_pauses: None) -> Iterator[Served]:
+def served(tmp_path: Path, _short_pauses: None) -> Iterator[InProcessServer]:
     """A server in this process."""
-    served = Served(tmp_path / "served")
+    served = InProcessServer(tmp_path / "served")
     yield served
     served.close()
 
@@ -152,7 +152,7 @@ def test_each_chore_may_fail_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     for name, (owner, method) in CHORES.items():
         monkeypatch.setattr(owner, method, failing(name, getattr(owner, method)))
-    served = Served(tmp_path / "served")
+    served = InProcessServer(tmp_path / "served")
     try:
         server = served.server
 
@@ -173,7 +173,7 @@ def test_each_chore_may_fail_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.one_engine
 @pytest.mark.parametrize("part", ["outbox_worker", "captcha_pool", "soundness", "password_hasher"])
 def test_a_stop_closes_everything(
-    served: Served, part: str, monkeypatch: pytest.MonkeyPatch
+    served: InProcessServer, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when a part fails to end: the store is closed all the same (X7)."""
 
@@ -201,7 +201,7 @@ def writers() -> list[threading.Thread]:
     "step", ["ensure_copy_complete", "Infrastructure", "build_router", "MetricsApp"]
 )
 def test_a_build_that_fails_closes_what_it_opened(
-    served: Served, step: str, monkeypatch: pytest.MonkeyPatch
+    served: InProcessServer, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever it fails: a server that tries twice a second would run out of files (X7)."""
     before, parts = len(writers()), served.server.infrastructure
@@ -220,7 +220,7 @@ def test_a_build_that_fails_closes_what_it_opened(
     "error", [StoreUnavailable("away"), StoreRefused("怪", "odd"), OddError("x"), ValueError("x")]
 )
 def test_waiting_for_the_store_goes_on(
-    served: Served, error: Exception, monkeypatch: pytest.MonkeyPatch
+    served: InProcessServer, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever happens at a try, the next one follows, and the server ends in order (X7)."""
     monkeypatch.setattr("hupan.application.STORE_RETRY_SECONDS", SOON_SECONDS)

@@ -38,7 +38,7 @@ class Purse:
     """What the model knows of an account."""
 
     lines: list[Line] = field(default_factory=list)
-    response_count: dict[str, tuple[int, Answer]] = field(default_factory=dict)
+    answers: dict[str, tuple[int, Answer]] = field(default_factory=dict)
 
     @property
     def balance(self) -> int:
@@ -47,15 +47,15 @@ class Purse:
 
     def change(self, key: str, cents: int) -> Answer:
         """The answer that a change must get."""
-        if key in self.response_count:
-            asked, answer = self.response_count[key]
+        if key in self.answers:
+            asked, answer = self.answers[key]
             return answer if asked == cents else CoinKeyReused
         after = self.balance + cents
         answer = NotEnoughCoins if after < 0 else TooManyCoins
         if 0 <= after <= MAX_BALANCE_CENTS:
             answer = (len(self.lines) + 1, key, self.balance, cents, after)
             self.lines.append(answer)
-        self.response_count[key] = (cents, answer)
+        self.answers[key] = (cents, answer)
         return answer
 
 

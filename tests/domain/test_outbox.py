@@ -42,9 +42,9 @@ from tests.support.outbox import (
     PHONE,
     HandClock,
     Hanging,
-    Office,
+    OutboxHarness,
     Sender,
-    office,
+    open_outbox,
     until,
 )
 from tests.support.smtp_servers import HOST, options
@@ -55,7 +55,7 @@ from tests.support.stores import open_engine
 async def test_a_message_is_sent_once(tmp_path: Path) -> None:
     """What was sent is gone from the outbox, and its code was opened for the sender alone."""
     sender = Sender()
-    async with office(tmp_path / "db", sender) as our:
+    async with open_outbox(tmp_path / "db", sender) as our:
         await our.put("012345")
         assert b"012345" not in (tmp_path / "db-wal").read_bytes()
         assert await our.after(0) == 1
@@ -66,7 +66,7 @@ async def test_a_message_is_sent_once(tmp_path: Path) -> None:
 async def test_a_sure_failure_waits_longer_each_time(tmp_path: Path) -> None:
     """After a failure the next try comes after 4, then 8 seconds, under the same id."""
     sender = Sender(NotSent("down", is_retryable=True), NotSent("down", is_retryable=True))
-    async with office(tmp_path / "db", sender) as our:
+    async with open_outbox(tmp_path / "db", sender) as our:
         await our.put()
         assert await our.after(0) == 1
         assert await our.after(2 * FIRST_RETRY_SECONDS - 1) == 0
@@ -84,7 +84,7 @@ async def test_a_sure_failure_waits_longer_each_time(tmp_path: Path) -> None:
 async def test_what_must_not_be_repeated_is_not(tmp_path: Path, failure: Exception) -> None:
     """A refusal for good, an unknown outcome and a broken sender end a message (security R07)."""
     sender = Sender(failure)
-    async with office(tmp_path / "db", sender) as our:
+    async with open_outbox(tmp_path / "db", sender) as our:
         await our.put()
         await our.after(0)
         await our.after(LIFE_SECONDS - 1)
@@ -94,7 +94,7 @@ async def test_what_must_not_be_repeated_is_not(tmp_path: Path, failure: Excepti
 async def test_an_old_code_is_not_sent(tmp_path: Path) -> None:
     """A code that has expired while its sender was down is of no use any more."""
     sender = Sender(NotSent("down", is_retryable=True))
-    async with office(tmp_path / "db", sender) as our:
+    async with open_outbox(tmp_path / "db", sender) as our:
         await our.put()
         await our.after(0)
         await our.after(LIFE_SECONDS)
@@ -105,7 +105,7 @@ async def test_an_old_code_is_not_sent(tmp_path: Path) -> None:
 async def test_a_replaced_code_is_not_tried_again(tmp_path: Path) -> None:
     """A code that waits for another try never leaves once a new one has replaced it."""
     sender = Sender(NotSent("down", is_retryable=True))
-    async with office(tmp_path / "db", sender) as our:
+    async with open_outbox(tmp_path / "db", sender) as our:
         await our.put("111111")
         await our.after(0)
         await our.put("222222")
@@ -117,7 +117,7 @@ async def test_a_replaced_code_is_not_tried_again(tmp_path: Path) -> None:
 async def test_a_decoy_is_never_sent(tmp_path: Path) -> None:
     """A message for an unknown address costs a row and a look, and reaches no sender (E2)."""
     sender = Sender()
-    async with office(tmp_path / "db", sender) as our:
+    async with open_outbox(tmp_path / "db", sender) as our:
         await our.put(purpose=DISCARD_PURPOSE)
         assert await our.after(0) == 1
         assert await our.after(LEASE_SECONDS) == 0
@@ -127,13 +127,13 @@ async def test_a_decoy_is_never_sent(tmp_path: Path) -> None:
 async def test_two_couriers_share_without_doubles(tmp_path: Path) -> None:
     """Two servers on one outbox send each message once."""
     sender = Sender()
-    async with office(tmp_path / "db", sender) as our:
+    async with open_outbox(tmp_path / "db", sender) as our:
         other = OutboxWorker(
             our.engine, our.clock, our.secret_box, {"sms": sender, "email": sender}
         )
         for number in range(40):
             await our.put(f"{number:06}")
-        while sum(await asyncio.gather(our.outbox_worker.send_due(), other.send_due())):
+        while sum(await asyncio.gather(our.worker.send_due(), other.send_due())):
             pass
     assert sorted(int(message.code) for message in sender.sent) == list(range(40))
 
@@ -141,7 +141,7 @@ async def test_two_couriers_share_without_doubles(tmp_path: Path) -> None:
 async def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
     """A message that a killed server had taken keeps its lease; draining does not wait for it."""
     sender = Sender()
-    async with office(tmp_path / "db", sender) as our:
+    async with open_outbox(tmp_path / "db", sender) as our:
         await our.put("111111")
         now = int(our.clock.now())
         await our.engine.run_transaction(
@@ -151,7 +151,7 @@ async def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
         )
         await our.put("222222")
         async with asyncio.timeout(10):
-            await our.outbox_worker.drain()
+            await our.worker.drain()
         assert [message.code for message in sender.sent] == ["222222"]
         await our.after(LEASE_SECONDS)
     assert [message.code for message in sender.sent] == ["222222"]
@@ -161,21 +161,19 @@ async def test_a_slow_sender_holds_up_no_other(tmp_path: Path) -> None:
     """An SMS leaves while the mail server hangs on as many mails as it is given (security R07)."""
     mail, sms = Hanging(), Sender()
     async with open_engine(tmp_path / "db") as engine:
-        our = Office(engine, sms)
-        our.outbox_worker = OutboxWorker(
-            engine, our.clock, our.secret_box, {"email": mail, "sms": sms}
-        )
-        our.outbox_worker.start()
+        our = OutboxHarness(engine, sms)
+        our.worker = OutboxWorker(engine, our.clock, our.secret_box, {"email": mail, "sms": sms})
+        our.worker.start()
         for number in range(MAX_CODES_IN_FLIGHT + 4):
             await our.put(to=ContactAddress("email", f"{number}@a.cn", f"{number}@a.cn"))
-        our.outbox_worker.notify()
+        our.worker.notify()
         await until(lambda: mail.tries == MAX_CODES_IN_FLIGHT)
         await our.put()
-        our.outbox_worker.notify()
+        our.worker.notify()
         await until(lambda: sms.tries == 1)
         mail.go.set()
         await until(lambda: len(mail.sent) == MAX_CODES_IN_FLIGHT + 4)
-        await our.outbox_worker.stop()
+        await our.worker.stop()
 
 
 @pytest.mark.parametrize("is_let_go", [True, False])
@@ -186,16 +184,16 @@ async def test_stopping_sends_nothing_twice(
     monkeypatch.setattr("hupan.domain.outbox.MAX_STOP_SECONDS", 10.0 if is_let_go else 0.01)
 
     first, second = Hanging(), Sender()
-    async with office(tmp_path / "db", first) as our:
-        our.outbox_worker.start()
+    async with open_outbox(tmp_path / "db", first) as our:
+        our.worker.start()
         await our.put()
-        our.outbox_worker.notify()
+        our.worker.notify()
         await until(lambda: first.tries == 1)
         if is_let_go:
             asyncio.get_running_loop().call_later(0.05, first.go.set)
-        await our.outbox_worker.stop()
+        await our.worker.stop()
         assert len(first.sent) == is_let_go
-        our.outbox_worker = OutboxWorker(our.engine, our.clock, our.secret_box, {"sms": second})
+        our.worker = OutboxWorker(our.engine, our.clock, our.secret_box, {"sms": second})
         await our.after(LIFE_SECONDS - 1)
     assert second.tries == 0
 
@@ -208,24 +206,24 @@ async def test_what_piles_up_is_bounded(tmp_path: Path, monkeypatch: pytest.Monk
             del message
             raise NotSent("down", is_retryable=True)
 
-    async def waiting(our: Office) -> list[tuple[int, int]]:
+    async def waiting(our: OutboxHarness) -> list[tuple[int, int]]:
         rows = await our.engine.fetch_all(
             "SELECT due_at, created_at FROM outbox ORDER BY created_at"
         )
         return [(int(due), int(created)) for due, created in rows]
 
     monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 10)
-    async with office(tmp_path / "db", Down()) as our:
+    async with open_outbox(tmp_path / "db", Down()) as our:
         for number in range(40):
             our.clock.time += 1
             await our.put(to=ContactAddress("sms", f"138{number:08}", f"138{number:08}"))
-        our.outbox_worker.start()
-        our.outbox_worker.notify()
+        our.worker.start()
+        our.worker.notify()
         async with asyncio.timeout(30):
             while len(left := await waiting(our)) > 10:
-                our.outbox_worker.notify()
+                our.worker.notify()
                 await asyncio.sleep(0.01)
-        await our.outbox_worker.stop()
+        await our.worker.stop()
         assert left[-1][1] == our.clock.time
 
 
@@ -246,7 +244,7 @@ def person(number: int) -> ContactAddress:
     return ContactAddress("email", f"p{number}@example.com", f"p{number}@example.com")
 
 
-async def all_sent(our: Office, seconds: float = 0) -> None:
+async def all_sent(our: OutboxHarness, seconds: float = 0) -> None:
     """Send until nothing is due."""
     while await our.after(seconds):
         seconds = 0
@@ -255,11 +253,11 @@ async def all_sent(our: Office, seconds: float = 0) -> None:
 async def test_notices_of_one_kind_that_wait_are_one(tmp_path: Path) -> None:
     """A second one before the first has left says nothing new; other kinds and targets do (X4)."""
     sender = Sender()
-    async with office(tmp_path / "db", sender) as our:
+    async with open_outbox(tmp_path / "db", sender) as our:
         for _ in range(30):
             our.clock.time += 1
-            await our.tell(CHANGED, MAIL, PHONE)
-            await our.tell(RESET, MAIL)
+            await our.notify(CHANGED, MAIL, PHONE)
+            await our.notify(RESET, MAIL)
         assert len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) == 3
         assert await our.waiting(NOTIFICATION_PRIORITY) == []
         told_at = int(our.clock.now())
@@ -275,10 +273,10 @@ async def test_notices_of_one_kind_that_wait_are_one(tmp_path: Path) -> None:
 async def test_one_that_is_under_way_does_not_stand_for_a_later_change(tmp_path: Path) -> None:
     """What a sender was given may have left before: the next change is told too (security A2)."""
     sender = Sender(NotSent("down", is_retryable=True))
-    async with office(tmp_path / "db", sender) as our:
-        await our.tell(CHANGED, MAIL)
+    async with open_outbox(tmp_path / "db", sender) as our:
+        await our.notify(CHANGED, MAIL)
         await our.after(0)
-        await our.tell(CHANGED, MAIL)
+        await our.notify(CHANGED, MAIL)
         await all_sent(our, LEASE_SECONDS)
     assert len(sender.sent) == 2
 
@@ -286,12 +284,12 @@ async def test_one_that_is_under_way_does_not_stand_for_a_later_change(tmp_path:
 async def test_a_target_is_told_a_kind_some_times_a_day(tmp_path: Path) -> None:
     """A change five times a day, an ended session once an hour and three times a day (X4)."""
     sender = Sender()
-    async with office(tmp_path / "db", sender) as our:
+    async with open_outbox(tmp_path / "db", sender) as our:
 
         async def told(purpose: str, times: int, every: float) -> int:
             before = len(sender.sent)
             for _ in range(times):
-                await our.tell(purpose, MAIL)
+                await our.notify(purpose, MAIL)
                 await all_sent(our)
                 our.clock.time += every
             return len(sender.sent) - before
@@ -309,11 +307,11 @@ async def test_a_target_is_told_a_kind_some_times_a_day(tmp_path: Path) -> None:
 async def test_another_spelling_takes_no_first_notice_away(tmp_path: Path) -> None:
     """Spellings share the limits, but each is told once: it may be another's mailbox (A2, X11)."""
     sender = Sender()
-    async with office(tmp_path / "db", sender) as our:
+    async with open_outbox(tmp_path / "db", sender) as our:
         other = ContactAddress("email", "mail+x@example.com", "mail+x@example.com")
         owner = ContactAddress("email", "mail@example.com", "mail@example.com")
         for target in (*[other] * 10, *[owner] * 10):
-            await our.tell(CHANGED, target)
+            await our.notify(CHANGED, target)
             await all_sent(our)
     assert [message.to for message in sender.sent] == [other.address] * 5 + [owner.address]
 
@@ -323,9 +321,9 @@ async def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) 
     counts = MetricCounters()
 
     sender = Sender()
-    async with office(tmp_path / "db", sender, budget(counts)) as our:
+    async with open_outbox(tmp_path / "db", sender, budget(counts)) as our:
         for number in range(7):
-            await our.tell(CHANGED, person(number))
+            await our.notify(CHANGED, person(number))
         await all_sent(our)
         await all_sent(our, BUDGET_RETRY_SECONDS)
         assert len(sender.sent) == 4
@@ -342,15 +340,15 @@ async def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) 
 async def test_a_flood_of_other_notices_hides_no_change(tmp_path: Path) -> None:
     """Minor notices, and the second of a kind, use half: the first of a kind leaves (A2, X4)."""
     sender = Sender()
-    async with office(tmp_path / "db", sender, budget()) as our:
+    async with open_outbox(tmp_path / "db", sender, budget()) as our:
         for number in range(50):
-            await our.tell(SESSION_ENDED_NOTICE, person(number))
+            await our.notify(SESSION_ENDED_NOTICE, person(number))
         await all_sent(our)
         assert len(sender.sent) == 2
-        await our.tell(CHANGED, MAIL)
+        await our.notify(CHANGED, MAIL)
         await all_sent(our)
         assert sender.sent[-1].to == MAIL.address
-        await our.tell(CHANGED, MAIL)
+        await our.notify(CHANGED, MAIL)
         await all_sent(our)
         assert len(sender.sent) == 3
         assert MAIL.address in await our.waiting(NOTIFICATION_PRIORITY)
@@ -359,9 +357,9 @@ async def test_a_flood_of_other_notices_hides_no_change(tmp_path: Path) -> None:
 async def test_another_try_counts_once(tmp_path: Path) -> None:
     """A notice that a server refuses for now uses the budget up once (security X4)."""
     sender = Sender(*(NotSent("later", is_retryable=True) for _ in range(6)))
-    async with office(tmp_path / "db", sender, budget()) as our:
+    async with open_outbox(tmp_path / "db", sender, budget()) as our:
         for number in range(4):
-            await our.tell(CHANGED, person(number))
+            await our.notify(CHANGED, person(number))
         for _ in range(6):
             await all_sent(our, LEASE_SECONDS)
     assert len(sender.sent) == 4
@@ -398,20 +396,20 @@ async def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_pa
         writer.close()
 
     async with (
-        office(tmp_path / "db", Sender()) as our,
+        open_outbox(tmp_path / "db", Sender()) as our,
         await asyncio.start_server(talk, HOST, 0) as server,
     ):
         mail = SmtpSender(options(server.sockets[0].getsockname()[1], timeout_seconds=30.0))
-        our.outbox_worker = OutboxWorker(our.engine, our.clock, our.secret_box, {"email": mail})
+        our.worker = OutboxWorker(our.engine, our.clock, our.secret_box, {"email": mail})
         await our.fill(MANY // 2, NOTIFICATION_PRIORITY)
         await our.fill(MANY // 2, FIRST_NOTIFICATION_PRIORITY)
-        our.outbox_worker.start()
+        our.worker.start()
         await asyncio.sleep(0.5)
         await our.put(to=ContactAddress("email", "code@example.com", "code@example.com"))
-        our.outbox_worker.notify()
+        our.worker.notify()
         async with asyncio.timeout(PATIENCE_SECONDS):
             await _until_any(codes)
-        await our.outbox_worker.stop()
+        await our.worker.stop()
         assert (
             len(
                 await our.waiting(NOTIFICATION_PRIORITY)
@@ -429,27 +427,27 @@ async def _until_any(codes: list[str]) -> None:
 async def test_notices_that_hang_leave_all_places_of_codes_free(tmp_path: Path) -> None:
     """Notices hold two sends of a channel; as many codes as ever are sent beside them (X4)."""
     mail = Hanging()
-    async with office(tmp_path / "db", mail) as our:
+    async with open_outbox(tmp_path / "db", mail) as our:
         await our.fill(50, FIRST_NOTIFICATION_PRIORITY)
-        our.outbox_worker.start()
-        our.outbox_worker.notify()
+        our.worker.start()
+        our.worker.notify()
         await until(lambda: mail.tries == MAX_NOTICES_IN_FLIGHT)
         for target in addresses(MAX_CODES_IN_FLIGHT):
             await our.put(to=target)
-        our.outbox_worker.notify()
+        our.worker.notify()
         await until(lambda: mail.tries == MAX_NOTICES_IN_FLIGHT + MAX_CODES_IN_FLIGHT)
         mail.go.set()
         await until(lambda: len(mail.sent) == 50 + MAX_CODES_IN_FLIGHT)
-        await our.outbox_worker.stop()
+        await our.worker.stop()
 
 
 async def test_a_batch_begins_with_codes_and_ends_with_minor_notices(tmp_path: Path) -> None:
     """What is due together leaves by priority, whatever was written first (security X4)."""
     sender = Sender()
-    async with office(tmp_path / "db", sender) as our:
-        await our.tell("notice-session-ended", MAIL)
+    async with open_outbox(tmp_path / "db", sender) as our:
+        await our.notify("notice-session-ended", MAIL)
         our.clock.time += 1
-        await our.tell("notice-email-changed", MAIL)
+        await our.notify("notice-email-changed", MAIL)
         our.clock.time += 1
         await our.put(to=PHONE)
         await our.put(to=MAIL)
@@ -470,19 +468,19 @@ async def test_surplus_is_dropped_from_each_priority_alone(
     monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 5)
 
     mail = Hanging()
-    async with office(tmp_path / "db", mail) as our:
+    async with open_outbox(tmp_path / "db", mail) as our:
         for target in addresses(3):
             await our.put(to=target)
         await our.fill(4, FIRST_NOTIFICATION_PRIORITY)
         our.clock.time += 60
         await our.fill(2500, NOTIFICATION_PRIORITY)
-        our.outbox_worker.start()
-        our.outbox_worker.notify()
+        our.worker.start()
+        our.worker.notify()
         async with asyncio.timeout(30):
             while len(await our.waiting(NOTIFICATION_PRIORITY)) > 5:
-                our.outbox_worker.notify()
+                our.worker.notify()
                 await asyncio.sleep(0.05)
         assert len(await our.waiting(CODE_PRIORITY)) == 3
         assert len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) == 4
         mail.go.set()
-        await our.outbox_worker.stop()
+        await our.worker.stop()

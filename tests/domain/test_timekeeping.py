@@ -25,7 +25,7 @@ from hupan.model import AccountId
 from hupan.store.cluster_state import get_clock_state
 from hupan.store.database import Database, Transaction
 from hupan.store.deletion import schedule_erasure
-from tests.model.inprocess_server import Served
+from tests.model.inprocess_server import InProcessServer
 from tests.support.stores import open_engine
 
 NOW = 1_795_000_000.0
@@ -440,14 +440,14 @@ async def test_one_wrong_node_does_not_lead_the_others(
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+def served(tmp_path: Path) -> Iterator[InProcessServer]:
     """A server in this process."""
-    served = Served(tmp_path / "served")
+    served = InProcessServer(tmp_path / "served")
     yield served
     served.close()
 
 
-def signed_up(served: Served, mobile: str) -> str:
+def signed_up(served: InProcessServer, mobile: str) -> str:
     """The token of a new account."""
     body = {"mobile": mobile, **served.solved()}
     assert served.post("verification/get-verification-code", body).code == 1
@@ -455,7 +455,7 @@ def signed_up(served: Served, mobile: str) -> str:
     return served.post("user/verification-login", body).text("token")
 
 
-def test_a_leap_ends_no_session_and_erases_nobody(served: Served) -> None:
+def test_a_leap_ends_no_session_and_erases_nobody(served: InProcessServer) -> None:
     """Ten years ahead for 75 s, with the housekeeping of a whole server; an hour does (X10)."""
     machine, parts = Machine(), served.server.infrastructure
     served.clock.time = machine.wall

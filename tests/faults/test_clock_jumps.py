@@ -8,7 +8,7 @@ import pytest
 from hupan.clock import MAX_JUMP_SECONDS, SteadyClock
 from hupan.model import Limit
 from hupan.ratelimit.stored import StoredLimiter
-from tests.model.inprocess_server import Served
+from tests.model.inprocess_server import InProcessServer
 from tests.support.client import WireClient
 from tests.support.servers import Server
 from tests.support.stores import open_engine
@@ -55,28 +55,28 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> JumpingClock:
 
 
 @pytest.fixture
-def served(tmp_path: Path, clock: JumpingClock) -> Iterator[Served]:
+def served(tmp_path: Path, clock: JumpingClock) -> Iterator[InProcessServer]:
     """A server on that clock."""
     assert clock.now() == NOW
-    served = Served(tmp_path / "served")
+    served = InProcessServer(tmp_path / "served")
     yield served
     served.close()
 
 
-def code(served: Served, solved: dict[str, object] | None = None) -> str:
+def code(served: InProcessServer, solved: dict[str, object] | None = None) -> str:
     """Asks for a code and gives what arrives."""
     body = {"mobile": PHONE, **(solved or served.solved())}
     assert served.post("verification/get-verification-code", body).code == 1
     return served.letters()[0].code
 
 
-def sign_in(served: Served, text: str) -> int:
+def sign_in(served: InProcessServer, text: str) -> int:
     """The answer to a code; with 1 the account is signed in on another device each time."""
     body = {"mobile": PHONE, "captcha": text, "deviceId": text}
     return served.post("user/verification-login", body).code
 
 
-def token_of(served: Served) -> str:
+def token_of(served: InProcessServer) -> str:
     """The token of a new session."""
     body = {"mobile": PHONE, "captcha": code(served), "deviceId": "d"}
     return served.post("user/verification-login", body).text("token")
@@ -84,7 +84,9 @@ def token_of(served: Served) -> str:
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("seconds", BACK)
-def test_what_has_expired_stays_so(served: Served, clock: JumpingClock, seconds: int) -> None:
+def test_what_has_expired_stays_so(
+    served: InProcessServer, clock: JumpingClock, seconds: int
+) -> None:
     """A clock that goes back revives no code, captcha or session, used or not (R08)."""
     token, captcha = token_of(served), served.solved()
     unused = code(served)
@@ -103,7 +105,9 @@ def test_what_has_expired_stays_so(served: Served, clock: JumpingClock, seconds:
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("seconds", BACK)
-def test_nothing_is_good_for_longer(served: Served, clock: JumpingClock, seconds: int) -> None:
+def test_nothing_is_good_for_longer(
+    served: InProcessServer, clock: JumpingClock, seconds: int
+) -> None:
     """What was made before a jump back lives as long as it would have (R08)."""
     unused, captcha = code(served), served.solved()
     clock.wall -= seconds
@@ -116,7 +120,7 @@ def test_nothing_is_good_for_longer(served: Served, clock: JumpingClock, seconds
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("seconds", AHEAD)
-def test_a_jump_ahead_and_back(served: Served, clock: JumpingClock, seconds: int) -> None:
+def test_a_jump_ahead_and_back(served: InProcessServer, clock: JumpingClock, seconds: int) -> None:
     """What a jump ahead ended has ended; what comes afterwards works as ever (R08)."""
     unused = code(served)
     clock.wall += seconds

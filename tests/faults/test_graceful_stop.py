@@ -73,7 +73,7 @@ def test_what_was_not_sent_is_kept(tmp_path: Path) -> None:
     """Codes that wait behind a gateway that hangs are in the outbox when the server has ended."""
     with failing(silent_gateway) as gateway, asking(tmp_path, gateway.port) as our:
         for _ in range(40):
-            our.run("verification/get-verification-code")
+            our.request_code("verification/get-verification-code")
         until(lambda: gateway.open == GATEWAY_THREADS)
         assert our.server.stop() == 0
         # Whether those left that were being told to the gateway, nobody knows.

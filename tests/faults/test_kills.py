@@ -61,7 +61,7 @@ class Kills:
         assert broken(self.rows) == []
         assert self.crowd.wrong == []
         with Asker(self.server.port) as asker:
-            live, ended = self.crowd.live(LOOKED_AT), self.crowd.record(LOOKED_AT)
+            live, ended = self.crowd.live(LOOKED_AT), self.crowd.ended(LOOKED_AT)
             assert wrong_answers(asker, live=live, ended=ended) == []
 
     def run(self, rounds: int) -> None:
@@ -74,7 +74,7 @@ class Kills:
         if rounds < ROUNDS_OF_A_TEST["sqlite"]:  # too few for each kind of work to have its turn
             return
         assert self.crowd.journal.in_doubt > rounds / 2
-        assert {("rename", 1), ("sign in", 1), ("logout", 1)} <= set(self.crowd.response_count)
+        assert {("rename", 1), ("sign in", 1), ("logout", 1)} <= set(self.crowd.answers_by_code)
 
 
 @pytest.mark.slow

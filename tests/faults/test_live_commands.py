@@ -60,12 +60,12 @@ def test_commands_beside_a_server(tmp_path: Path) -> None:
 def check(server: Server, crowd: Crowd, folder: Path) -> None:
     """Holds everything against what the clients were told."""
     rows = rows_of(folder / "hupan.db")
-    assert not FAILURES & {code for _, code in crowd.response_count}, crowd.response_count
+    assert not FAILURES & {code for _, code in crowd.answers_by_code}, crowd.answers_by_code
     assert crowd.journal.acknowledged > 100
     assert crowd.journal.in_doubt == 0
     assert differences(crowd.journal, rows) == []
     assert broken(rows) == []
     assert crowd.wrong == []
     with Asker(server.port) as asker:
-        assert wrong_answers(asker, live=crowd.live(60), ended=crowd.record(60)) == []
+        assert wrong_answers(asker, live=crowd.live(60), ended=crowd.ended(60)) == []
     assert "busy" not in server.output().lower()

@@ -15,7 +15,7 @@ from hupan.config import Settings
 from hupan.opening import StartRefused, prepared_store
 from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import SqliteDatabase, connect
-from tests.model.inprocess_server import Served
+from tests.model.inprocess_server import InProcessServer
 from tests.support import pb
 
 NOBODY = 65534
@@ -85,7 +85,7 @@ def test_a_disk_that_becomes_read_only(tmp_path: Path, monkeypatch: pytest.Monke
         return connections[-1]
 
     monkeypatch.setattr("hupan.opening.SqliteDatabase", lambda p: SqliteDatabase(p, open_file))
-    served = Served(tmp_path / "served")
+    served = InProcessServer(tmp_path / "served")
     try:
         token = _sign_up(served)
         _set(connections, "ON")
@@ -102,7 +102,7 @@ def test_a_disk_that_becomes_read_only(tmp_path: Path, monkeypatch: pytest.Monke
         served.close()
 
 
-def _sign_up(served: Served) -> str:
+def _sign_up(served: InProcessServer) -> str:
     phone = "13900000001"
     body = {"mobile": phone, **served.solved()}
     assert served.post("verification/get-verification-code", body).code == 1
@@ -111,7 +111,7 @@ def _sign_up(served: Served) -> str:
     return served.post("user/verification-login", login).text("token")
 
 
-def _rename(served: Served, token: str, name: str) -> int:
+def _rename(served: InProcessServer, token: str, name: str) -> int:
     return served.post("user/edit-nickname", pb.text(3, name), token).code
 
 
@@ -121,7 +121,7 @@ def _set(connections: list[apsw.Connection], state: str) -> None:
         connection.execute(f"PRAGMA query_only = {state}").fetchall()
 
 
-def _ready(served: Served) -> int:
+def _ready(served: InProcessServer) -> int:
     """The status of `/readyz`."""
     statuses: list[int] = []
 

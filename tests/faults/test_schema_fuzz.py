@@ -54,7 +54,7 @@ class Caller:
         self._wire = wire
         self._token = ""
 
-    def run(self, case: Case) -> None:
+    def send(self, case: Case) -> None:
         """Sends one case and checks its answer."""
         if not self._token or self._wire.own_info(self._token).code != 1:
             self._token = self._wire.account(vipDays=30).token
@@ -74,7 +74,7 @@ def caller(sandbox: Server, wire: WireClient) -> Caller:
 @SOME
 def test_some_cases_of_each_endpoint(case: Case, caller: Caller) -> None:
     """Whatever comes is answered by the schema, with no exception behind it."""
-    caller.run(case)
+    caller.send(case)
 
 
 @pytest.mark.soak
@@ -82,4 +82,4 @@ def test_some_cases_of_each_endpoint(case: Case, caller: Caller) -> None:
 @MANY
 def test_many_cases_of_each_endpoint(case: Case, caller: Caller) -> None:
     """The same, for as long as it takes."""
-    caller.run(case)
+    caller.send(case)

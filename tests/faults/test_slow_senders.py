@@ -29,11 +29,11 @@ def test_codes_are_promised_while_all_mail_hangs(tmp_path: Path, talk: Talk) -> 
     """With every send stuck, further codes are answered, and no thread is started for them."""
     with failing(talk) as post, asking(tmp_path, post.port) as our:
         for _ in range(SENDS_AT_ONCE):
-            our.run()
+            our.request_code()
         until(lambda: post.open == SENDS_AT_ONCE)
         threads = size(our.server.process.pid).threads
         for _ in range(CODES):
-            our.run()
+            our.request_code()
         assert our.wire.post("user/captcha").code == 1
         assert (post.open, post.connections) == (SENDS_AT_ONCE, SENDS_AT_ONCE)
         assert size(our.server.process.pid).threads <= threads
@@ -46,10 +46,10 @@ def test_codes_are_promised_while_the_gateway_hangs(tmp_path: Path) -> None:
         our.wire.post("user/captcha")
         threads = size(our.server.process.pid).threads
         for _ in range(CODES):
-            our.run(SMS)
+            our.request_code(SMS)
         until(lambda: gateway.open == GATEWAY_THREADS)
         for _ in range(CODES):
-            our.run(SMS)
+            our.request_code(SMS)
         assert gateway.connections == GATEWAY_THREADS
         assert size(our.server.process.pid).threads <= threads + GATEWAY_THREADS
         assert our.server.stop() == 0
@@ -62,7 +62,7 @@ def test_a_mail_of_unknown_fate_is_not_sent_twice(tmp_path: Path) -> None:
         asking(tmp_path, post.port, HUPAN_SMTP_TIMEOUT_SECONDS="1") as our,
     ):
         for _ in range(CODES):
-            our.run()
+            our.request_code()
         until(lambda: our.said("may have been sent") == CODES)
         until(lambda: post.open == 0)
         assert post.connections == len(post.mails) == CODES
@@ -73,7 +73,7 @@ def test_a_refusal_for_good_is_not_tried_again(tmp_path: Path) -> None:
     """A 5xx ends a message at its first try."""
     with failing(permanent) as post, asking(tmp_path, post.port) as our:
         for _ in range(CODES):
-            our.run()
+            our.request_code()
         until(lambda: our.said("was not sent") == CODES)
         until(lambda: our.waiting() == 0)
         assert post.connections == CODES
@@ -86,7 +86,7 @@ def test_a_refusal_for_now_is_tried_until_the_code_is_dead(tmp_path: Path) -> No
         asking(tmp_path, post.port, HUPAN_CODE_LIFETIME_SECONDS=str(LIFE_SECONDS)) as our,
     ):
         for _ in range(CODES):
-            our.run()
+            our.request_code()
         until(lambda: post.connections > CODES)
         until(lambda: our.waiting() == 0)
         assert post.mails.total() == 0
@@ -97,7 +97,7 @@ def test_a_server_that_is_down_gets_its_mail_later(tmp_path: Path) -> None:
     port = free_port()
     with asking(tmp_path, port) as our:
         for _ in range(CODES):
-            our.run()
+            our.request_code()
         until(lambda: our.said("was not sent") > 0)
         assert our.server.stop() == 0
         with failing(sound, port) as post:

@@ -27,7 +27,7 @@ NUMBER = re.compile(rb"request=([0-9]+) ")
 GAP = re.compile(rb"([0-9]+) lines dropped")
 
 
-class Unread:
+class UnreadServer:
     """A server with an output that the test reads when it wants, or never."""
 
     def __init__(self, folder: Path, out: int, *arguments: str) -> None:
@@ -58,7 +58,7 @@ class Unread:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
-    def run(self, count: int) -> None:
+    def send(self, count: int) -> None:
         """Sends requests that leave a line each, and waits for their answers."""
         with connect(self.port) as client:
             for _ in range(count // ROUND):
@@ -80,9 +80,9 @@ class Unread:
 
 
 @contextmanager
-def running(folder: Path, out: int, arguments: Sequence[str]) -> Iterator[Unread]:
+def running(folder: Path, out: int, arguments: Sequence[str]) -> Iterator[UnreadServer]:
     """A server that answers; it is gone afterwards."""
-    server = Unread(folder, out, *arguments)
+    server = UnreadServer(folder, out, *arguments)
     try:
         server.await_health()
         yield server
@@ -99,7 +99,7 @@ def test_a_pipe_that_nobody_reads(tmp_path: Path, command: Sequence[str]) -> Non
     """Every request is answered, and the server ends when it is told to."""
     reader, writer = os.pipe()
     with running(tmp_path, writer, command) as server:
-        server.run(REQUESTS)
+        server.send(REQUESTS)
         assert server.healthy()
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(STOP_SECONDS) == 0
@@ -114,7 +114,7 @@ def test_lines_are_written_or_counted(tmp_path: Path) -> None:
         os.close(writer)
         asked = 0
         while not server.dropped():
-            server.run(REQUESTS)
+            server.send(REQUESTS)
             asked += REQUESTS
             assert asked < 10 * REQUESTS
         server.process.send_signal(signal.SIGTERM)
@@ -133,7 +133,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     """Lines are lost and counted, requests are not."""
     full = os.open("/dev/full", os.O_WRONLY)
     with running(tmp_path, full, ("sandbox",)) as server:
-        server.run(ROUND)
+        server.send(ROUND)
         deadline = time.monotonic() + START_SECONDS
         while server.dropped() < ROUND:
             assert time.monotonic() < deadline
@@ -148,7 +148,7 @@ def test_a_stopped_terminal(tmp_path: Path) -> None:
     master, terminal = pty.openpty()
     with running(tmp_path, terminal, ("sandbox",)) as server:
         termios.tcflow(terminal, termios.TCOOFF)
-        server.run(3000)
+        server.send(3000)
         assert server.healthy()
         termios.tcflow(terminal, termios.TCOON)
         found = b""

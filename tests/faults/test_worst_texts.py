@@ -17,7 +17,7 @@ import pytest
 from google.protobuf.message import Message
 
 from hupan.contract.endpoints import ENDPOINTS, Endpoint
-from tests.model.inprocess_server import Served
+from tests.model.inprocess_server import InProcessServer
 from tests.support import pb
 
 pytestmark = pytest.mark.slow
@@ -86,9 +86,9 @@ Ask: TypeAlias = Callable[[], None]
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+def served(tmp_path: Path) -> Iterator[InProcessServer]:
     """A server in this process."""
-    served = Served(tmp_path / "served")
+    served = InProcessServer(tmp_path / "served")
     yield served
     served.close()
 
@@ -110,7 +110,7 @@ def longest(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-def token_of(served: Served) -> str:
+def token_of(served: InProcessServer) -> str:
     """The token of an account."""
     mobile = "13900000001"
     body = {"mobile": mobile, **served.solved()}
@@ -121,7 +121,10 @@ def token_of(served: Served) -> str:
 
 
 def asked(
-    served: Served, endpoint: Endpoint[Any, Any, Any], body: bytes, *headers: tuple[bytes, bytes]
+    served: InProcessServer,
+    endpoint: Endpoint[Any, Any, Any],
+    body: bytes,
+    *headers: tuple[bytes, bytes],
 ) -> Ask:
     """A request as a call."""
     is_get = endpoint.method == "GET"
@@ -146,7 +149,7 @@ def asked(
     return lambda: served.run(request())
 
 
-def texts_of_fields(served: Served, token: bytes) -> Iterator[tuple[str, Ask]]:
+def texts_of_fields(served: InProcessServer, token: bytes) -> Iterator[tuple[str, Ask]]:
     """Each text in each field of each request, in every codec that takes it."""
     for endpoint in ENDPOINTS:
         is_protobuf = issubclass(endpoint.request, Message)
@@ -204,7 +207,7 @@ def good(endpoint: Endpoint[Any, Any, Any]) -> dict[str, object]:
     return {name: value for name, value in values.items() if name in names}
 
 
-def whole_bodies(served: Served, token: bytes) -> Iterator[tuple[str, Ask]]:
+def whole_bodies(served: InProcessServer, token: bytes) -> Iterator[tuple[str, Ask]]:
     """Bodies that are no text of one field, with a token and without one."""
     for endpoint in ENDPOINTS:
         if endpoint.method == "GET" or endpoint.path.endswith("/logout"):
@@ -216,7 +219,7 @@ def whole_bodies(served: Served, token: bytes) -> Iterator[tuple[str, Ask]]:
             yield f"{endpoint.path}: {name}, no token", asked(served, endpoint, body)
 
 
-def heads(served: Served, token: bytes) -> Iterator[tuple[str, Ask]]:
+def heads(served: InProcessServer, token: bytes) -> Iterator[tuple[str, Ask]]:
     """Queries and headers as long as they may be."""
     by_path = {endpoint.path: endpoint for endpoint in ENDPOINTS}
     homepage, edit = by_path["/v1/user/homepage"], by_path["/v1/user/edit-nickname"]
@@ -243,7 +246,7 @@ def heads(served: Served, token: bytes) -> Iterator[tuple[str, Ask]]:
 
 @pytest.mark.one_engine
 def test_the_worst_texts(
-    served: Served, longest: list[float], caplog: pytest.LogCaptureFixture
+    served: InProcessServer, longest: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Every text in every field, whole bodies, queries and headers, in both codecs (X2)."""
     token = token_of(served).encode()
@@ -267,7 +270,7 @@ def test_the_worst_texts(
 
 
 @pytest.mark.one_engine
-def test_a_stall_would_be_seen(served: Served, longest: list[float]) -> None:
+def test_a_stall_would_be_seen(served: InProcessServer, longest: list[float]) -> None:
     """What the measure says of a step that takes too long (X2)."""
 
     async def slow() -> None:

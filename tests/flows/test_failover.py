@@ -83,7 +83,7 @@ def test_a_lost_primary(
         assert [*broken_coins(rows), *broken_identities(rows), *broken_codes(rows)] == []
         assert crowd.wrong == []
         with Asker(server.port) as asker:
-            live, ended = crowd.live(LOOKED_AT), crowd.record(LOOKED_AT)
+            live, ended = crowd.live(LOOKED_AT), crowd.ended(LOOKED_AT)
             assert wrong_answers(asker, live=live, ended=ended) == []
 
 

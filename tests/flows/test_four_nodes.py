@@ -63,7 +63,7 @@ def nodes(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with ExitStack() as stack:
         servers = [stack.enter_context(_server(places)) for _ in range(NODES)]
         yield Nodes([stack.enter_context(WireClient(server)) for server in servers])
-    databases.discard(name)
+    databases.drop(name)
 
 
 def _server(places: tuple[str, ...]) -> Server:

@@ -26,12 +26,12 @@ BEHIND = {"HUPAN_TRUSTED_PROXIES": f"{LOOPBACK}/32", "HUPAN_CLIENT_IP_HEADER": "
 class Visit:
     """A client beyond the front, at an address of its own."""
 
-    def __init__(self, front_url: str, context: ssl.SSLContext, behind: WireClient) -> None:
+    def __init__(self, front_url: str, context: ssl.SSLContext, backend: WireClient) -> None:
         transport = httpx.HTTPTransport(verify=context, local_address=VISITOR)
         self._http = httpx.Client(base_url=front_url, transport=transport, timeout=30)
-        self.system_lag_seconds = behind
+        self.backend = backend
 
-    def run(self, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
+    def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
         """One request; names of headers have _ for -."""
         named = {"host": NAME} | {name.replace("_", "-"): text for name, text in headers.items()}
         return self._http.request(
@@ -71,74 +71,72 @@ def visit(
 
 def test_signing_in_works(visit: Visit) -> None:
     """By TLS: a code, a token, own info in protobuf, with the headers of the answer (D3)."""
-    phone = visit.system_lag_seconds.fresh_phone()
-    code = visit.system_lag_seconds.sms_code(phone)
+    phone = visit.backend.fresh_phone()
+    code = visit.backend.sms_code(phone)
     body = json.dumps({"mobile": phone, "captcha": code, "deviceId": "d", "platform": "x"})
-    signed_in = visit.run("POST", "/v1/user/verification-login", body.encode())
+    signed_in = visit.request("POST", "/v1/user/verification-login", body.encode())
     assert signed_in.headers["content-type"] == "application/json; charset=utf-8"
     assert signed_in.headers["x-result"] == "ok"
     token = signed_in.json()["data"]["token"]
-    info = visit.run("GET", "/v1/user/info", token=token)
+    info = visit.request("GET", "/v1/user/info", token=token)
     assert info.headers["content-type"] == "application/x-protobuf"
     assert pb.decode(info.content).message(2).text(6) == phone
-    assert visit.run("GET", "/v1/user/info", token="x").headers["x-result"] == "unauthenticated"
+    assert visit.request("GET", "/v1/user/info", token="x").headers["x-result"] == "unauthenticated"
 
 
 def test_the_address_is_the_visitors(visit: Visit) -> None:
     """Not the front's, and not what the visitor says of itself (security I10)."""
     body = b'{"email": "nobody@example.com", "password": "wrong one"}'
     said = {"x_real_ip": SPOOFED, "x_forwarded_for": SPOOFED, "forwarded": f"for={SPOOFED}"}
-    reply = visit.run("POST", "/v1/user/email-login", body, **said)
+    reply = visit.request("POST", "/v1/user/email-login", body, **said)
     number = reply.headers["x-request-id"]
-    (event,) = [
-        e for e in events(visit.system_lag_seconds.server.output()) if e.get("request") == number
-    ]
+    (event,) = [e for e in events(visit.backend.server.output()) if e.get("request") == number]
     assert event["address"] == VISITOR
 
 
 def test_the_name_selects_the_surface(visit: Visit) -> None:
     """The web surface by its host name, through the front (wire.md 1.1)."""
-    page = visit.run("GET", "/v1/user/homepage?userId=1", host=WEB_NAME)
+    page = visit.request("GET", "/v1/user/homepage?userId=1", host=WEB_NAME)
     assert page.json()["data"]["user"]["registerTime"] == 0
-    assert visit.run("GET", "/v1/user/homepage?userId=1").status_code == 404
+    assert visit.request("GET", "/v1/user/homepage?userId=1").status_code == 404
 
 
 def test_the_name_of_the_socket_ends_here(visit: Visit) -> None:
     """A client that opens its socket sends its token to this server and to no other (wire.md 6)."""
     opening = {"connection": "upgrade", "upgrade": "websocket"}
-    reply = visit.run("GET", "/ws", b"", host=SOCKET_NAME, **opening)
+    reply = visit.request("GET", "/ws", b"", host=SOCKET_NAME, **opening)
     assert reply.status_code == 404
     assert "x-request-id" in reply.headers
-    assert visit.run("POST", "/v1/user/captcha", host=SOCKET_NAME).json()["code"] == 1
+    assert visit.request("POST", "/v1/user/captcha", host=SOCKET_NAME).json()["code"] == 1
 
 
 def test_browsers_may_ask(visit: Visit) -> None:
     """A preflight and its headers pass (wire.md 1.9)."""
     asked = {"origin": "https://a.example", "access_control_request_method": "POST"}
-    reply = visit.run("OPTIONS", "/v1/user/captcha", b"", **asked)
+    reply = visit.request("OPTIONS", "/v1/user/captcha", b"", **asked)
     assert reply.status_code == 204
     assert reply.headers["access-control-allow-origin"] == "*"
 
 
 def test_large_bodies_end_early(visit: Visit) -> None:
     """Above 64 KiB in Hupan's words, far above in the front's; the next request works (I1)."""
-    little = visit.run("POST", "/v1/user/captcha", b"x" * (64 * 1024 + 1))
+    little = visit.request("POST", "/v1/user/captcha", b"x" * (64 * 1024 + 1))
     assert (little.status_code, little.json()["code"]) == (413, 1113)
     # Caddy 2.6 says 502 of a body that it cuts, nginx 413.
-    cut = visit.run("POST", "/v1/user/captcha", b"x" * 1_000_000)
+    cut = visit.request("POST", "/v1/user/captcha", b"x" * 1_000_000)
     assert cut.status_code in (413, 502)
-    assert visit.run("POST", "/v1/user/captcha").json()["code"] == 1
+    assert visit.request("POST", "/v1/user/captcha").json()["code"] == 1
 
 
 def test_many_requests_share_connections(visit: Visit) -> None:
     """The front keeps its connections to the server, and none fails."""
-    found = {visit.run("GET", "/v1/user/info", token="x").status_code for _ in range(300)}
+    found = {visit.request("GET", "/v1/user/info", token="x").status_code for _ in range(300)}
     assert found == {200}
 
 
 def test_old_clients_may_come(visit: Visit) -> None:
     """TLS 1.2 is on: one client has nothing newer (security L9)."""
-    url = httpx.URL(str(visit.run("GET", "/healthz").url))
+    url = httpx.URL(str(visit.request("GET", "/healthz").url))
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -92,7 +92,7 @@ class Load:
         self.over = threading.Event()
         self.fresh: list[str] = []
         self.done: list[str] = []
-        self.record: list[str] = []
+        self.ended_tokens: list[str] = []
 
     def run(self, seed: int) -> None:
         """One client's part; every answer is checked as the client reads it."""
@@ -125,7 +125,7 @@ class Load:
         if len(self.fresh) > CLIENTS:
             token = self.fresh.pop()
             assert client.post("user/logout", token=token).code == 1
-            self.record.append(token)
+            self.ended_tokens.append(token)
 
 
 async def feed(world: World, load: Load) -> None:
@@ -154,7 +154,7 @@ async def test_three_writers_get_along(server: Server, folder: Path) -> None:
     with one_of_each(server) as clients:
         for client in clients:
             assert {client.own_info(token).code for token in load.fresh[-50:]} == {1}
-            assert {client.own_info(token).code for token in load.record[-50:]} == {-101}
+            assert {client.own_info(token).code for token in load.ended_tokens[-50:]} == {-101}
     server.stop()
     file = apsw.Connection(str(folder / "hupan.db"))
     assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -34,11 +34,11 @@ class Fixed:
 
     def __init__(self, answer: str) -> None:
         self.answer = answer
-        self.record_code_request: list[IPAddress] = []
+        self.lookups: list[IPAddress] = []
 
     def country_code(self, address: IPAddress) -> str:
         """The answer."""
-        self.record_code_request.append(address)
+        self.lookups.append(address)
         return self.answer
 
 
@@ -78,7 +78,7 @@ def test_private_addresses_lie_nowhere(address: str) -> None:
     """An address that is not routed has no country, whatever a table says; it is not asked."""
     codes = Fixed("CN")
     assert named(codes, address) == ""
-    assert codes.record_code_request == []
+    assert codes.lookups == []
 
 
 def test_nothing_lies_nowhere() -> None:

@@ -27,7 +27,7 @@ KEPT = {"counters", "migrations"}
 def test_every_endpoint_has_a_handler() -> None:
     """A line in endpoints.py needs a line in routes.py, and the other way round."""
     table = build_router(None).table  # type: ignore[arg-type] # services are not asked while routing
-    assert set(table) == {line.key for line in ENDPOINTS}
+    assert set(table) == {line.key for line in ENDPOINTS}, "add a line to api/routes.py"
 
 
 def test_no_other_file_repeats_a_path(modules: dict[str, str]) -> None:
@@ -63,12 +63,13 @@ def test_no_endpoint_stands_twice() -> None:
     ] == []
 
 
-@pytest.mark.parametrize("line", ENDPOINTS, ids=lambda line: f"{line.surface} {line.path}")
-def test_every_endpoint_has_a_golden(line: Line) -> None:
+def test_every_endpoint_has_a_golden(subtests: pytest.Subtests) -> None:
     """A test that never passes through the contract names the path of each endpoint."""
-    here = Path(__file__).parents[1] / "wire"
-    written = "\n".join(file.read_text("utf-8") for file in here.glob("*.py"))
-    assert line.path.removeprefix("/v1/") in written
+    for line in ENDPOINTS:
+        with subtests.test(line=line):
+            here = Path(__file__).parents[1] / "wire"
+            written = "\n".join(file.read_text("utf-8") for file in here.glob("*.py"))
+            assert line.path.removeprefix("/v1/") in written, "add a golden file to tests/wire"
 
 
 def test_every_error_is_listed() -> None:
@@ -83,21 +84,23 @@ def test_codes_are_told_apart() -> None:
     assert {code for code, times in codes.items() if times > 1} == {-101, 1100}
 
 
-@pytest.mark.parametrize("error", APP_ERRORS, ids=lambda error: error.__name__)
-def test_every_error_speaks_both_languages(error: type[AppError]) -> None:
+def test_every_error_speaks_both_languages(subtests: pytest.Subtests) -> None:
     """Chinese has Chinese characters, English none, and the result is one of the classes."""
-    assert re.search("[\u4e00-\u9fff]", error.zh)
-    assert error.en.isascii()
-    assert error.result in get_args(ResultClass)
+    for error in APP_ERRORS:
+        with subtests.test(error=error):
+            assert re.search("[\u4e00-\u9fff]", error.zh)
+            assert error.en.isascii()
+            assert error.result in get_args(ResultClass)
 
 
-@pytest.mark.parametrize("error", APP_ERRORS, ids=lambda error: error.__name__)
-def test_the_message_of_every_error_is_complete(error: type[AppError]) -> None:
+def test_the_message_of_every_error_is_complete(subtests: pytest.Subtests) -> None:
     """Each name in braces is an attribute of the error, so that no client sees the braces."""
-    made = error(*([7] if "{" in error.zh else []))
-    for english in (False, True):
-        assert not re.search("[{}]", made.message(english=english))
-        assert ("7" in made.message(english=english)) == ("{" in error.zh)
+    for error in APP_ERRORS:
+        with subtests.test(error=error):
+            made = error(*([7] if "{" in error.zh else []))
+            for english in (False, True):
+                assert not re.search("[{}]", made.message(english=english))
+                assert ("7" in made.message(english=english)) == ("{" in error.zh)
 
 
 def test_types_travel_as_json_or_protobuf() -> None:
@@ -111,4 +114,4 @@ def test_the_reset_forgets_no_table() -> None:
     """Every table of the schema is emptied by the sandbox's reset, or kept for a reason."""
     sql = "\n".join(migration.sql for migration in load_migrations())
     made = set(re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", sql, re.MULTILINE))
-    assert made - KEPT == set(DATA_TABLES)
+    assert made - KEPT == set(DATA_TABLES), "list the table in DATA_TABLES, store/database.py"

@@ -14,7 +14,7 @@ import pytest
 from msgspec import Struct
 
 from hupan.contract.endpoints import ENDPOINTS, Endpoint
-from hupan.errors import APP_ERRORS, AppError
+from hupan.errors import APP_ERRORS
 from tools.docs.__main__ import PAGES, main
 from tools.docs.compatibility import source_marks
 from tools.docs.forms import describe_message
@@ -60,7 +60,7 @@ def entries(page: str) -> set[str]:
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_is_what_the_contract_makes(root: Path, name: str) -> None:
     """`make docs` changes nothing."""
-    assert (root / "docs" / name).read_text("utf-8") == PAGES[name]()
+    assert (root / "docs" / name).read_text("utf-8") == PAGES[name](), "run make docs"
 
 
 def test_a_page_that_is_not_made_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,21 +81,21 @@ def test_every_endpoint_has_its_row_and_source(root: Path) -> None:
             assert rows[0].endswith(f"| {source_marks(line)} |")
 
 
-@pytest.mark.parametrize(
-    "note", [*GENERAL_NOTES, *(note for line in ENDPOINTS for note in line.notes)]
-)
-def test_every_note_stands_in_both_languages(note: Any) -> None:  # noqa: ANN401 - a row of the table
+def test_every_note_stands_in_both_languages(subtests: pytest.Subtests) -> None:
     """The twin in Chinese says as much; the English one has no Chinese but 精选."""
-    assert re.search("[\u4e00-\u9fff]", note.zh)
-    assert note.en.replace("精选", "").isascii()
+    for note in [*GENERAL_NOTES, *(note for line in ENDPOINTS for note in line.notes)]:
+        with subtests.test(note=note):
+            assert re.search("[\u4e00-\u9fff]", note.zh)
+            assert note.en.replace("精选", "").isascii()
 
 
-@pytest.mark.parametrize("error", APP_ERRORS, ids=lambda error: error.__name__)
-def test_every_error_says_when_it_occurs(root: Path, error: type[AppError]) -> None:
+def test_every_error_says_when_it_occurs(root: Path, subtests: pytest.Subtests) -> None:
     """The page on the protocol has a row of its own for each error."""
-    page = (root / "docs" / "protocol.md").read_text("utf-8")
-    assert when(error)
-    assert page.count(f"\n| {error.code} | {when(error)} |") == 1
+    for error in APP_ERRORS:
+        with subtests.test(error=error):
+            page = (root / "docs" / "protocol.md").read_text("utf-8")
+            assert when(error)
+            assert page.count(f"\n| {error.code} | {when(error)} |") == 1
 
 
 def test_every_message_is_on_the_page(root: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from hypothesis import note
 
 from tests.model.codes import Target, target
-from tests.model.inprocess_server import Served
+from tests.model.inprocess_server import InProcessServer
 from tests.model.operators import assert_sound, assert_whole, ban, change_coins
 from tests.model.people import Person, Visit
 from tests.model.purse import Line
@@ -30,11 +30,11 @@ def outcome(promise: Callable[[], Promised]) -> tuple[int, Promised | None]:
         return refused.code, None
 
 
-class Beside:
+class DifferentialRun:
     """Does everything twice."""
 
     def __init__(self, folder: Path, seen: Seen) -> None:
-        self.served = Served(folder)
+        self.served = InProcessServer(folder)
         self.world = World(int(self.served.clock.time))
         self.seen = seen
         self.sent: dict[Target, list[str]] = {}
@@ -61,13 +61,13 @@ class Beside:
         if person is not None and not person.id:
             self._meet(person, answer.text("token"))
 
-    def run(self, typed: str, *, resets: bool) -> None:
+    def request_code(self, typed: str, *, resets: bool) -> None:
         """Asks for a code and takes what arrives."""
         is_email = "@" in typed
         path = "get-email-verification-code" if is_email else "get-verification-code"
         typ = {"typ": "forget_password"} if resets else {}
         body = {"email" if is_email else "mobile": typed, **self.served.solved(), **typ}
-        code = self.world.run(typed, resets=resets)
+        code = self.world.request_code(typed, resets=resets)
         assert self.served.post(f"verification/{path}", body).code == 1
         self.seen[path, 1] += 1
         letters = self.served.letters()
@@ -146,7 +146,7 @@ class Beside:
 
     def look_at_what_ended(self) -> None:
         """Sessions that ended with the last operation do so at once."""
-        ended, self.world.record = self.world.record, []
+        ended, self.world.ended = self.world.ended, []
         for visit in ended:
             self.look(visit.token)
         assert_sound(self.served)
@@ -183,7 +183,7 @@ class Beside:
         message = self.served.get("user/clients", visit.token).message
         assert message is not None
         shown_devices = [client.text(4) for client in message.messages(2)]
-        assert shown_devices == [one.device_field for one in self.world.living(visit.person)]
+        assert shown_devices == [one.device for one in self.world.living(visit.person)]
 
     def _look_at_coins(self, visit: Visit) -> None:
         path = "user/gold-coin-increase-decrease-record"

@@ -40,7 +40,7 @@ class Postbox:
         """Nothing is held open."""
 
 
-class Served:
+class InProcessServer:
     """A server that can be closed and opened again; time, chance and letters outlive it."""
 
     def __init__(self, folder: Path) -> None:
@@ -94,7 +94,7 @@ class Served:
             self._stop()
         finally:
             self._runner.close()
-            STORES.reset(self._folder)
+            STORES.forget(self._folder)
             shutil.rmtree(self._folder)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.model.codes import target
-from tests.model.differential import Beside, Seen
+from tests.model.differential import DifferentialRun, Seen
 from tests.model.people import DAY, Person
 from tests.model.reference import ERASED_AFTER_SECONDS
 
@@ -55,7 +55,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self, folder: Path, seen: Seen) -> None:
         super().__init__()
-        self.both = Beside(folder, seen)
+        self.both = DifferentialRun(folder, seen)
         self.world = self.both.world
 
     def teardown(self) -> None:
@@ -78,7 +78,7 @@ class Machine(RuleBasedStateMachine):
     @rule(typed=targets, resets=st.booleans())
     def run(self, typed: str, resets: bool) -> None:
         """Somebody asks for a code."""
-        self.both.run(typed, resets=resets and "@" in typed)
+        self.both.request_code(typed, resets=resets and "@" in typed)
 
     @rule(phone=phones, own=mostly, turn=turns, device=devices, guess=guesses, ask=asked)
     def sign_in_by_code(
@@ -91,7 +91,7 @@ class Machine(RuleBasedStateMachine):
     @rule(phone=phones, guess=guesses, tries=st.sampled_from([2, 5, 6, 7]))
     def try_many(self, phone: str, guess: str, tries: int) -> None:
         """Somebody guesses at a new code, and then comes with the right one."""
-        self.both.run(phone, resets=False)
+        self.both.request_code(phone, resets=False)
         for at in range(tries):
             self._sign_in(phone, "", "wrong" if at < tries - 1 else guess, "no")
 
@@ -263,7 +263,7 @@ class Machine(RuleBasedStateMachine):
 
     def _text(self, typed: str, guess: str, ask: str) -> str:
         if ask != "no":
-            self.both.run(typed, resets=ask == "reset" and "@" in typed)
+            self.both.request_code(typed, resets=ask == "reset" and "@" in typed)
         if ask == "late":
             self.both.pass_time(TOO_LATE_SECONDS)
         return self.both.text(typed, guess)
@@ -288,7 +288,7 @@ class Machine(RuleBasedStateMachine):
     def _tokens(self, *, live: bool) -> list[str]:
         """Newest first."""
         visits = reversed(self.world.visits.values())
-        return [one.token for one in visits if one.lives(self.world.now) == live]
+        return [one.token for one in visits if one.is_alive(self.world.now) == live]
 
     def _pick(self, token: str, typed: str, to: str) -> str:
         """What a change is to, of the kind that was typed."""

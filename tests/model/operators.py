@@ -4,12 +4,12 @@ from hupan.domain.accounts import AccountDirectory, Bans
 from hupan.domain.coins import CoinChange, Coins
 from hupan.errors import AppError
 from hupan.model import CoinType
-from tests.model.inprocess_server import Served
+from tests.model.inprocess_server import InProcessServer
 from tests.model.purse import Line
 from tests.support.stores import STORES
 
 
-def ban(served: Served, who: str, until: int) -> int:
+def ban(served: InProcessServer, who: str, until: int) -> int:
     """Bans an account until a time, or with 0 lets it back in; the code of the answer."""
     parts = served.server.infrastructure
     bans = Bans(parts.database, parts.clock)
@@ -28,7 +28,7 @@ def ban(served: Served, who: str, until: int) -> int:
     return 1
 
 
-def change_coins(served: Served, who: str, key: str, cents: int, typ: int) -> Line | int:
+def change_coins(served: InProcessServer, who: str, key: str, cents: int, typ: int) -> Line | int:
     """Gives or takes coins: the line of the journal, or the code of the refusal."""
     parts = served.server.infrastructure
 
@@ -48,14 +48,14 @@ def change_coins(served: Served, who: str, key: str, cents: int, typ: int) -> Li
         return refusal.code
 
 
-def assert_sound(served: Served) -> None:
+def assert_sound(served: InProcessServer) -> None:
     """What must hold of the store whatever was asked of it (security J3, J4, J5)."""
     coins: Coins = served.server.infrastructure.coins
     assert served.run(coins.list_faults()) == []
     assert served.rows(BROKEN) == []
 
 
-def assert_whole(served: Served) -> None:
+def assert_whole(served: InProcessServer) -> None:
     """What is dear to look at: the file itself (security J7)."""
     if STORES.engine == "postgres":
         return

@@ -48,22 +48,22 @@ class Visit:
     Attributes:
         used_day: of its last request.
         proofs: until when it has proved to hold what is bound (security D2).
-        ended: how, "" while it lives; only `left` is told success when it signs out again (T5).
+        ending: how, "" while it lives; only `left` is told success when it signs out again (T5).
     """
 
     token: str
     person: Person
-    device_field: str
+    device: str
     signed_in_at: int
     used_day: int
     proofs: dict[Channel, int] = field(default_factory=dict)
-    record: Literal["", "left", "ended"] = ""
+    ending: Literal["", "left", "ended"] = ""
     left_at: int = 0
 
-    def lives(self, now: int) -> bool:
+    def is_alive(self, now: int) -> bool:
         """Whether it may be used (security T4)."""
         is_over = now >= self.signed_in_at + ABSOLUTE_SECONDS or self.idle_days(now) >= IDLE_DAYS
-        return not self.record and not is_over
+        return not self.ending and not is_over
 
     def idle_days(self, now: int) -> int:
         """Days since its last use."""

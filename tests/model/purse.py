@@ -14,7 +14,7 @@ class Line(NamedTuple):
 
     number: int
     typ: int
-    previous_checksum: int
+    before: int
     change: int
     after: int
 
@@ -47,7 +47,7 @@ class Purse:
         self.done[key] = line
         return line
 
-    def reset(self, now: int) -> None:
+    def forget_refusals(self, now: int) -> None:
         """Forgets old refusals: their keys are new again."""
         for key, (_, refused_at) in list(self.refused.items()):
             if now >= refused_at + REFUSED_SECONDS:

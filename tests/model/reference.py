@@ -50,7 +50,7 @@ class World:
         self.visits: dict[str, Visit] = {}
         self.codes: CodeBook[Person] = CodeBook()
         self.told: list[str] = []
-        self.record: list[Visit] = []
+        self.ended: list[Visit] = []
 
     def pass_time(self, seconds: int) -> None:
         """Moves on; never into the one day on which the hour of the last use would matter."""
@@ -61,7 +61,7 @@ class World:
     def caller(self, token: str) -> Visit:
         """Whose token this is; the request counts as use."""
         visit = self.visits.get(token)
-        if visit is None or not visit.lives(self.now):
+        if visit is None or not visit.is_alive(self.now):
             raise Refused(errors.NotSignedIn)
         if visit.person.banned_until > self.now:
             raise Refused(errors.Banned)
@@ -71,13 +71,13 @@ class World:
     def living(self, person: Person) -> list[Visit]:
         """The sessions of an account, newest first."""
         visits = [visit for visit in self.visits.values() if visit.person is person]
-        return [visit for visit in reversed(visits) if visit.lives(self.now)]
+        return [visit for visit in reversed(visits) if visit.is_alive(self.now)]
 
     def may_enter(self, person: Person) -> bool:
         """Whether a right secret opens a session."""
         return not person.erase_at and person.banned_until <= self.now
 
-    def run(self, typed: str, *, resets: bool) -> Code[Person]:
+    def request_code(self, typed: str, *, resets: bool) -> Code[Person]:
         """Asks for a code, whose class what is known now decides (security D1)."""
         to = target(typed)
         return self.codes.issue(to, self.owners.get(to), resets=resets, now=self.now)
@@ -111,7 +111,7 @@ class World:
         """
         assert token not in self.visits
         for visit in self.living(person):
-            if device and visit.device_field == device:
+            if device and visit.device == device:
                 self._end(visit)
         self.visits[token] = Visit(token, person, device, self.now, day_of(self.now))
         for visit in self.living(person)[MOST_VISITS:]:
@@ -178,13 +178,13 @@ class World:
     def sign_out(self, token: str) -> None:
         """Ends the session; a second time is success as well (security T5)."""
         visit = self.visits.get(token)
-        if visit is None or visit.record != "left":
+        if visit is None or visit.ending != "left":
             self._leave(self.caller(token))
 
     def end_device(self, token: str, device: str) -> None:
         """Signs a device of the caller's out, perhaps the caller's own."""
         for visit in self.living(self.caller(token).person):
-            if visit.device_field == device:
+            if visit.device == device:
                 self._leave(visit)
 
     def rename(self, token: str, name: str) -> None:
@@ -228,7 +228,7 @@ class World:
     def purge_expired(self) -> None:
         """What housekeeping changes: data go, their targets are free, old answers are forgotten."""
         for person in self.people:
-            person.purse.reset(self.now)
+            person.purse.forget_refusals(self.now)
             if person.erase_at and self.now >= person.erase_at and not person.is_erased:
                 person.is_erased = True
                 for to in map(target, person.bound.values()):
@@ -236,7 +236,7 @@ class World:
                     self.codes.kill(to)
         for visit in self.visits.values():
             if visit.person.is_erased or self.now >= visit.left_at + LEFT_SECONDS:
-                visit.record = visit.record and "ended"
+                visit.ending = visit.ending and "ended"
 
     def _used(self, to: Target, text: str) -> Code[Person]:
         code = self.codes.guess(to, text, self.now)
@@ -310,15 +310,15 @@ class World:
             self.codes.kill(target(typed))
 
     def _end(self, visit: Visit) -> None:
-        visit.record = "ended"
-        self.record.append(visit)
+        visit.ending = "ended"
+        self.ended.append(visit)
 
     def _leave(self, visit: Visit) -> None:
         self._end(visit)
-        visit.record, visit.left_at = "left", self.now
+        visit.ending, visit.left_at = "left", self.now
 
     def _tell(self, *targets: str) -> None:
         self.told.extend(sorted({typed.lower() for typed in targets}))
 
     def _is_near_idle(self, visit: Visit) -> bool:
-        return not visit.record and visit.idle_days(self.now) == IDLE_DAYS
+        return not visit.ending and visit.idle_days(self.now) == IDLE_DAYS

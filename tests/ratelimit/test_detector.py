@@ -17,7 +17,7 @@ from tests.support.world import StandingClock
 HOUR = 3600
 
 
-class Watched:
+class DetectorHarness:
     """A watch, what it counts, and its clock."""
 
     def __init__(self, wrong_percent: int = 50, used_percent: int = 20) -> None:
@@ -42,7 +42,7 @@ class Watched:
 
 def test_more_than_half_of_a_thousand_wrong_ring() -> None:
     """500 wrong ones of the last 1,000 ring nothing, 501 do (security C6)."""
-    watched = Watched()
+    watched = DetectorHarness()
     watched.record_attempt(wrong=500, right=500)
     assert watched.rung("wrong-tries") == 0
     watched.record_attempt(wrong=1, right=0)
@@ -51,14 +51,14 @@ def test_more_than_half_of_a_thousand_wrong_ring() -> None:
 
 def test_the_first_tries_of_a_server_ring_nothing() -> None:
     """A share of fewer than 1,000 says nothing."""
-    watched = Watched()
+    watched = DetectorHarness()
     watched.record_attempt(wrong=ATTEMPT_WINDOW - 1, right=0)
     assert watched.rung("wrong-tries") == 0
 
 
 def test_old_tries_are_forgotten() -> None:
     """Only the last 1,000 count."""
-    watched = Watched()
+    watched = DetectorHarness()
     watched.record_attempt(wrong=600, right=400)
     rung = watched.rung("wrong-tries")
     watched.record_attempt(wrong=0, right=1000)
@@ -70,7 +70,7 @@ def test_old_tries_are_forgotten() -> None:
 
 async def test_codes_that_nobody_uses_ring() -> None:
     """Fewer than a fifth of an hour's codes used: the alarm of toll fraud (security C12)."""
-    watched = Watched()
+    watched = DetectorHarness()
     for used, expected in ((MIN_CODES_PER_HOUR // 5, 0), (MIN_CODES_PER_HOUR // 5 - 1, 1)):
         for _ in range(MIN_CODES_PER_HOUR):
             watched.detector.record_code_request()
@@ -83,7 +83,7 @@ async def test_codes_that_nobody_uses_ring() -> None:
 
 def test_a_few_unused_codes_ring_nothing() -> None:
     """Fewer than fifty in an hour say nothing."""
-    watched = Watched()
+    watched = DetectorHarness()
     for _ in range(MIN_CODES_PER_HOUR - 1):
         watched.detector.record_code_request()
     watched.clock.time += HOUR
@@ -93,7 +93,7 @@ def test_a_few_unused_codes_ring_nothing() -> None:
 
 def test_alarms_can_be_switched_off() -> None:
     """0 percent is no alarm."""
-    watched = Watched(wrong_percent=0, used_percent=0)
+    watched = DetectorHarness(wrong_percent=0, used_percent=0)
     watched.record_attempt(wrong=2 * ATTEMPT_WINDOW, right=0)
     for _ in range(MIN_CODES_PER_HOUR):
         watched.detector.record_code_request()
@@ -104,7 +104,7 @@ def test_alarms_can_be_switched_off() -> None:
 
 def test_an_alarm_has_a_line_each_ten_minutes(caplog: pytest.LogCaptureFixture) -> None:
     """However often it rings; each ring is counted (security L2)."""
-    watched = Watched()
+    watched = DetectorHarness()
     with caplog.at_level(logging.WARNING, "hupan.alarm"):
         for _ in range(3):
             watched.alerts.raise_alarm("wrong-tries", wrong=501, tries=1000)

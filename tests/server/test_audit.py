@@ -33,7 +33,7 @@ def call(peer: str, header: str = "") -> RequestContext:
     return RequestContext(7, "", english=False, headers=headers, peer=peer)
 
 
-class Desk:
+class AuditHarness:
     """Events with all that they stand on, and the lines that came."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -52,9 +52,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(caplog: pytest.LogCaptureFixture) -> Desk:
-    """A desk of one's own."""
-    return Desk(caplog)
+def audit(caplog: pytest.LogCaptureFixture) -> AuditHarness:
+    """Audit events of one's own."""
+    return AuditHarness(caplog)
 
 
 @pytest.mark.parametrize(
@@ -68,55 +68,57 @@ def desk(caplog: pytest.LogCaptureFixture) -> Desk:
     ],
 )
 def test_limits_and_accidents_are_told(
-    desk: Desk, error: Exception, result: str, code: str
+    audit: AuditHarness, error: Exception, result: str, code: str
 ) -> None:
     """By their class and code; never by the text of an exception (security L2)."""
-    desk.events.record(ACT, AuditContext(call("192.0.2.1")), error)
-    (line,) = desk.lines
+    audit.events.record(ACT, AuditContext(call("192.0.2.1")), error)
+    (line,) = audit.lines
     assert (line["result"], line["code"], line["reason"]) == (result, code, type(error).__name__)
-    assert desk.metric_counters.counts_by_labels("auth") == {("sign-in-by-code", result): 1}
+    assert audit.metric_counters.counts_by_labels("auth") == {("sign-in-by-code", result): 1}
 
 
-def test_the_address_is_the_clients(desk: Desk) -> None:
+def test_the_address_is_the_clients(audit: AuditHarness) -> None:
     """Behind a trusted proxy the one that it names, from elsewhere the socket's (security I10)."""
     for peer in ("10.0.0.1", "192.0.2.1"):
-        desk.events.record(ACT, AuditContext(call(peer, "203.0.113.9")), Banned())
-    assert [line["address"] for line in desk.lines] == ["203.0.113.9", "192.0.2.1"]
+        audit.events.record(ACT, AuditContext(call(peer, "203.0.113.9")), Banned())
+    assert [line["address"] for line in audit.lines] == ["203.0.113.9", "192.0.2.1"]
 
 
-def test_refused_tokens_are_gathered(desk: Desk) -> None:
+def test_refused_tokens_are_gathered(audit: AuditHarness) -> None:
     """A thousand of one address and minute are one line; each address has its own (security L2)."""
     for _ in range(1000):
-        desk.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
-    desk.events.record_token_refused(call("192.0.2.2"), Banned())
-    desk.clock.advance(60)
-    desk.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
-    assert [(line["address"], line["times"]) for line in desk.lines] == [
+        audit.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
+    audit.events.record_token_refused(call("192.0.2.2"), Banned())
+    audit.clock.advance(60)
+    audit.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
+    assert [(line["address"], line["times"]) for line in audit.lines] == [
         ("192.0.2.1", "1"),
         ("192.0.2.2", "1"),
         ("192.0.2.1", "1000"),
     ]
-    assert desk.metric_counters.counts_by_labels("auth")["token-refused", "unauthenticated"] == 1001
+    assert (
+        audit.metric_counters.counts_by_labels("auth")["token-refused", "unauthenticated"] == 1001
+    )
 
 
-def test_a_clock_that_goes_back_silences_nobody(desk: Desk) -> None:
+def test_a_clock_that_goes_back_silences_nobody(audit: AuditHarness) -> None:
     """The line is due then too (security R08)."""
-    desk.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
-    desk.clock.advance(-3600)
-    desk.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
-    assert len(desk.lines) == 2
+    audit.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
+    audit.clock.advance(-3600)
+    audit.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
+    assert len(audit.lines) == 2
 
 
-def test_many_addresses_fill_no_memory(desk: Desk) -> None:
+def test_many_addresses_fill_no_memory(audit: AuditHarness) -> None:
     """The one that was silent for longest is forgotten first."""
     for number in range(MAX_TRACKED_ADDRESSES + 1):
         peer = f"172.16.{number // 256}.{number % 256}"
-        desk.events.record_token_refused(call(peer), NotSignedIn())
-    assert len(desk.lines) == MAX_TRACKED_ADDRESSES + 1
-    desk.events.record_token_refused(call("172.16.0.1"), NotSignedIn())
-    assert len(desk.lines) == MAX_TRACKED_ADDRESSES + 1
-    desk.events.record_token_refused(call("172.16.0.0"), NotSignedIn())
-    assert len(desk.lines) == MAX_TRACKED_ADDRESSES + 2
+        audit.events.record_token_refused(call(peer), NotSignedIn())
+    assert len(audit.lines) == MAX_TRACKED_ADDRESSES + 1
+    audit.events.record_token_refused(call("172.16.0.1"), NotSignedIn())
+    assert len(audit.lines) == MAX_TRACKED_ADDRESSES + 1
+    audit.events.record_token_refused(call("172.16.0.0"), NotSignedIn())
+    assert len(audit.lines) == MAX_TRACKED_ADDRESSES + 2
 
 
 @pytest.mark.parametrize("form", [TextFormatter(), JsonFormatter()])

@@ -19,7 +19,7 @@ async def closed(board: Switchboard, next_request: Callable[[], Request], second
     def again(line: Line) -> None:
         now = loop.time()
         if now < until:
-            line.run(next_request(), now)
+            line.send(next_request(), now)
             return
         board.free.append(line)
         if len(board.free) == len(lines):
@@ -76,7 +76,7 @@ class Arrivals:
         while self._board.free:
             line = self._board.free.popleft()
             if line.is_open:
-                line.run(request, due_at)
+                line.send(request, due_at)
                 return
             self._board.replace(line)
         self._forget_late(due_at)
@@ -85,7 +85,7 @@ class Arrivals:
     def _freed(self, line: Line) -> None:
         self._forget_late(asyncio.get_running_loop().time())
         if self._waiting:
-            line.run(*self._waiting.popleft())
+            line.send(*self._waiting.popleft())
         else:
             self._board.free.append(line)
 

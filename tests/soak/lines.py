@@ -51,7 +51,7 @@ class Line(asyncio.Protocol):
         """Keeps the way out."""
         self._transport = transport
 
-    def run(self, request: Request, due_at: float) -> None:
+    def send(self, request: Request, due_at: float) -> None:
         """Sends a request; the answer is told to `on_answer`."""
         assert self._transport is not None
         self._asked = (request, due_at, self._loop.time())

@@ -157,7 +157,7 @@ async def test_postgresql_does_the_same(databases: Databases) -> None:
     try:
         assert await run() == AFTER
     finally:
-        databases.discard(name)
+        databases.drop(name)
 
 
 @sqlite_only
@@ -207,7 +207,7 @@ def url(databases: Databases) -> Iterator[str]:
     """An empty database, without a store in it."""
     name = databases.make(template="template1")
     yield databases.cluster.url(name)
-    databases.discard(name)
+    databases.drop(name)
 
 
 def test_what_is_old_is_counted(database: Path) -> None:

@@ -36,7 +36,7 @@ def url(databases: Databases) -> Iterator[str]:
     """An empty database, without a store in it."""
     name = databases.make(template="template1")
     yield databases.cluster.url(name)
-    databases.discard(name)
+    databases.drop(name)
 
 
 async def _prepare(statement: str, connection: Connection) -> None:
@@ -121,5 +121,5 @@ async def test_names_are_compared_by_their_bytes(databases: Databases) -> None:
         )
     )
     await pool.close()
-    databases.discard(name)
+    databases.drop(name)
     assert other == []

@@ -166,7 +166,7 @@ def test_each_column_fills_its_field_on_postgresql(databases: Databases) -> None
 
     name = databases.make()
     asyncio.run(live())
-    databases.discard(name)
+    databases.drop(name)
 
 
 def test_a_swap_is_seen(connection: apsw.Connection) -> None:

@@ -12,7 +12,7 @@ CANCEL = "user/cancel-user"
 
 
 @dataclass(frozen=True)
-class Way:
+class ContactChannel:
     """A way: its endpoints and where own info tells of it (wire.md 3, 4).
 
     Attributes:
@@ -30,7 +30,7 @@ class Way:
         """Return a target that this server has not seen."""
         return wire.fresh_email() if self.channel == "email" else wire.fresh_phone()
 
-    def run(self, wire: WireClient, target: str, **extra: object) -> Answer:
+    def request_code(self, wire: WireClient, target: str, **extra: object) -> Answer:
         """Ask for a code to a target."""
         if self.channel == "email":
             return wire.ask_email(target, **extra)
@@ -39,7 +39,7 @@ class Way:
     def code(self, wire: WireClient, target: str, **extra: object) -> str:
         """Ask for a code to a target and return the six digits that arrive."""
         before = {letter.id for letter in wire.list_outbox(self.channel, target)}
-        asked = self.run(wire, target, **extra)
+        asked = self.request_code(wire, target, **extra)
         assert asked.code == 1, (asked.code, asked.msg)
         return _first(wire, self, target, before, has_code=True).code
 
@@ -60,12 +60,12 @@ class Way:
         return wire.own_info(token).pb_data.text(self.place)
 
 
-PHONE = Way("phone", "sms", "user/bing-phone", "user/change-phone-check", 6)
-EMAIL = Way("email", "email", "user/bing-email", "user/change-email-check", 7)
-WAYS = (PHONE, EMAIL)
+PHONE = ContactChannel("phone", "sms", "user/bing-phone", "user/change-phone-check", 6)
+EMAIL = ContactChannel("email", "email", "user/bing-email", "user/change-email-check", 7)
+CONTACT_CHANNELS = (PHONE, EMAIL)
 
 
-def other(way: Way) -> Way:
+def other(way: ContactChannel) -> ContactChannel:
     """Return the other way."""
     return EMAIL if way is PHONE else PHONE
 
@@ -75,7 +75,7 @@ def is_code(letter: Letter) -> bool:
     return bool(SIX_DIGITS.fullmatch(letter.code or ""))
 
 
-def notice_to(wire: WireClient, way: Way, target: str) -> Letter:
+def notice_to(wire: WireClient, way: ContactChannel, target: str) -> Letter:
     """Return the first message to a target that carries no code."""
     return _first(wire, way, target, set(), has_code=False)
 
@@ -85,7 +85,9 @@ def forget(wire: WireClient, email: str, code: str, password: str) -> Answer:
     return wire.post(FORGET, {"email": email, "captcha": code, "password": password})
 
 
-def _first(wire: WireClient, way: Way, target: str, before: set[str], *, has_code: bool) -> Letter:
+def _first(
+    wire: WireClient, way: ContactChannel, target: str, before: set[str], *, has_code: bool
+) -> Letter:
     """Return the first new message of a kind, passing over those of the other."""
     letter = wire.next_letter(way.channel, target, before)
     while is_code(letter) is not has_code:

@@ -25,7 +25,7 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-class Asking:
+class CodeRequests:
     """A server whose senders are elsewhere, and a client of it."""
 
     def __init__(self, server: Server, wire: WireClient, folder: Path) -> None:
@@ -34,7 +34,7 @@ class Asking:
         self._folder = folder
         self._numbers = itertools.count()
 
-    def run(self, path: str = MAIL) -> None:
+    def request_code(self, path: str = MAIL) -> None:
         """Asks for one code to somebody new; it is promised whatever the sender does."""
         number = next(self._numbers)
         captcha_id = self.wire.post("user/captcha").text("id")
@@ -55,7 +55,7 @@ class Asking:
 
 
 @contextlib.contextmanager
-def asking(folder: Path, port: int, **settings: str) -> Iterator[Asking]:
+def asking(folder: Path, port: int, **settings: str) -> Iterator[CodeRequests]:
     """Runs a server that sends mail and SMS to a port."""
     environment = {
         "HUPAN_EMAIL_SENDER": "smtp",
@@ -72,4 +72,4 @@ def asking(folder: Path, port: int, **settings: str) -> Iterator[Asking]:
         Server("serve", "--data-dir", str(folder), environment=environment) as server,
         WireClient(server, kept=1) as wire,
     ):
-        yield Asking(server, wire, folder)
+        yield CodeRequests(server, wire, folder)

@@ -70,7 +70,7 @@ class Crowd:
         journal: what they were told.
         seed: which requests come, and in which order for each client.
         tokens: every token that was ever handed out, by its key in the journal.
-        answers: how often each request got each code.
+        answers_by_code: how often each request got each code.
         wrong: answers that broke an invariant; to be [] at the end.
         doubts_failures: whether a change that the store failed may have been kept all the same:
             so it is where the store is another machine that is lost during a commit.
@@ -79,7 +79,7 @@ class Crowd:
     seed: int = 1
     journal: Journal = field(default_factory=Journal)
     tokens: dict[str, str] = field(default_factory=dict)
-    response_count: Counter[tuple[str, int]] = field(default_factory=Counter)
+    answers_by_code: Counter[tuple[str, int]] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     clients: list["Client"] = field(default_factory=list)
     doubts_failures: bool = False
@@ -104,7 +104,7 @@ class Crowd:
         live = [client.members for client in self.clients]
         return [member.token for members in live for member in members][-most:]
 
-    def record(self, most: int) -> list[str]:
+    def ended(self, most: int) -> list[str]:
         """Some tokens that surely ended."""
         return [self.tokens[who] for who in self.journal.keys("session", None)][-most:]
 
@@ -285,7 +285,7 @@ class Client:
             outcome.refused()
 
     def _count(self, name: str, reply: Reply) -> None:
-        self.crowd.response_count[name, reply.code] += 1
+        self.crowd.answers_by_code[name, reply.code] += 1
 
     def _meet(self, member: Member) -> None:
         name = f"用户{member.id}"  # what the server calls it at first

@@ -1,4 +1,4 @@
-"""An outbox with its courier, on a store of its own, and senders that do as they are told."""
+"""An outbox with its worker, on a store of its own, and senders that do as they are told."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -54,8 +54,8 @@ class Sender:
         """Holds nothing."""
 
 
-class Office:
-    """An outbox with its courier."""
+class OutboxHarness:
+    """An outbox with its worker."""
 
     def __init__(
         self, engine: Database, sender: Sender, budget: NoticeBudget | None = None
@@ -65,7 +65,7 @@ class Office:
         self.secret_box = SecretBox(b"k" * KEY_BYTES)
         self.messages = OutboxWriter(self.secret_box, SystemRandomSource())
         self.notices = NoticeQueue(self.messages, lambda: None, StoredLimiter(enabled=True))
-        self.outbox_worker = OutboxWorker(
+        self.worker = OutboxWorker(
             engine, self.clock, self.secret_box, {"sms": sender, "email": sender}, budget=budget
         )
 
@@ -80,7 +80,7 @@ class Office:
             )
         )
 
-    async def tell(self, purpose: str, *targets: ContactAddress) -> None:
+    async def notify(self, purpose: str, *targets: ContactAddress) -> None:
         """Has targets told something."""
         now = int(self.clock.now())
         await self.engine.run_transaction(
@@ -111,16 +111,16 @@ class Office:
     async def after(self, seconds: float) -> int:
         """Moves the clock and sends what is due then."""
         self.clock.time += seconds
-        return await self.outbox_worker.send_due()
+        return await self.worker.send_due()
 
 
 @asynccontextmanager
-async def office(
+async def open_outbox(
     path: Path, sender: Sender, budget: NoticeBudget | None = None
-) -> AsyncIterator[Office]:
-    """An office on a store of its own."""
+) -> AsyncIterator[OutboxHarness]:
+    """An open_outbox on a store of its own."""
     async with open_engine(path) as engine:
-        yield Office(engine, sender, budget)
+        yield OutboxHarness(engine, sender, budget)
 
 
 class Hanging(Sender):

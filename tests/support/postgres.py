@@ -166,12 +166,12 @@ class Cluster:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 break
-            if self.response_count():
+            if self.is_ready():
                 return
             time.sleep(0.05)
         raise AssertionError("PostgreSQL did not start:\n" + log.read_text(errors="replace"))
 
-    def response_count(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether the server takes connections."""
         asked = subprocess.run(  # noqa: S603 - a program of the package
             [

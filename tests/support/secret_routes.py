@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.support.answers import Account, Answer
-from tests.support.channels import EMAIL, PHONE, Way
+from tests.support.channels import EMAIL, PHONE, ContactChannel
 from tests.support.client import WireClient
 
 Held = Literal["codes", "passwords", "captchas"]
@@ -38,7 +38,7 @@ class Route:
     held: Held
     secret: str
     target: str
-    way: Way
+    way: ContactChannel
     bound: bool = False
     own: bool | None = None
 

@@ -49,7 +49,7 @@ class Databases:
         self.wait(self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}"))
         return name
 
-    def discard(self, name: str) -> None:
+    def drop(self, name: str) -> None:
         """Drop a database, whoever is still connected."""
         self.wait(self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
@@ -81,7 +81,7 @@ class Stores:
     databases: Databases | None = None
     names: dict[Path, str] = field(default_factory=dict)
     unnamed: int = 0
-    opened: list["LoopsEngine"] = field(default_factory=list)
+    opened: list["LoopDatabase"] = field(default_factory=list)
 
     def url(self, place: Path) -> str:
         """The URL of the database that a place stands for; it is made when it is first named."""
@@ -110,10 +110,10 @@ class Stores:
         """The setting `database` of a server in this process; "" for a file beside its data."""
         return "" if self.engine == "sqlite" else self.url(place)
 
-    def reset(self, place: Path) -> None:
+    def forget(self, place: Path) -> None:
         """Drop the database of a place, if it has one."""
         if self.databases is not None and place in self.names:
-            self.databases.discard(self.names.pop(place))
+            self.databases.drop(self.names.pop(place))
 
     @contextmanager
     def dropped_after(self) -> Iterator[None]:
@@ -126,7 +126,7 @@ class Stores:
                 engine.end()
             self.opened.clear()
             for place in set(self.names) - before:
-                self.reset(place)
+                self.forget(place)
 
 
 STORES = Stores()
@@ -143,7 +143,7 @@ def open_store(place: Path) -> Database:
     """An open store that was made before, which a server may have open too."""
     if STORES.engine == "postgres":
         assert STORES.databases is not None
-        STORES.opened.append(LoopsEngine(STORES.url(place), STORES.databases))
+        STORES.opened.append(LoopDatabase(STORES.url(place), STORES.databases))
         return STORES.opened[-1]
     return SqliteDatabase(place)
 
@@ -158,7 +158,7 @@ async def open_engine(place: Path) -> AsyncIterator[Database]:
         await engine.close()
 
 
-class LoopsEngine:
+class LoopDatabase:
     """A store on PostgreSQL for tests that use one event loop after another: it has its own."""
 
     def __init__(self, url: str, databases: Databases) -> None:

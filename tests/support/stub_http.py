@@ -13,7 +13,7 @@ class _Server(ThreadingHTTPServer):
         """A load that ends resets its connections: that is no fault."""
 
 
-class Answering:
+class StubServer:
     """Answers each path as a table says: status, `x-result`, whether it hangs up without a word.
 
     The path `/closing` ends its connection after each answer. Requests are kept.
@@ -26,8 +26,8 @@ class Answering:
     }
 
     def __init__(self) -> None:
-        self.record_code_request: list[tuple[str, bytes]] = []
-        asked = self.record_code_request
+        self.requests: list[tuple[str, bytes]] = []
+        asked = self.requests
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -45,7 +45,7 @@ class Answering:
                 self.close_connection = self.path in ("/closing", "/silent")
                 if self.path == "/silent":
                     return
-                status, result = Answering.TABLE.get(self.path, (200, "ok"))
+                status, result = StubServer.TABLE.get(self.path, (200, "ok"))
                 self.send_response(status)
                 if result:
                     self.send_header("x-result", result)

@@ -65,12 +65,13 @@ def test_missing_field_is_named(wire: WireClient, path: str, field: str) -> None
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize(("path", "field"), ALL_FIELDS)
-def test_wrong_type_is_named(wire: WireClient, path: str, field: str) -> None:
+def test_wrong_type_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
     """A field of the wrong type is named, required or not (wire.md 2)."""
-    for value in WRONG_TYPES:
-        answer = wire.post(path, {**whole_body(wire, path), field: value})
-        assert refused_field(answer) == field, value
+    for path, field in ALL_FIELDS:
+        with subtests.test(path=path, field=field):
+            for value in WRONG_TYPES:
+                answer = wire.post(path, {**whole_body(wire, path), field: value})
+                assert refused_field(answer) == field, value
 
 
 @pytest.mark.one_engine
@@ -99,9 +100,9 @@ def test_far_too_long_is_refused(wire: WireClient, path: str, field: str) -> Non
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize(
-    "mobile",
-    [
+def test_what_is_no_number_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
+    """A phone number is `1` and ten ASCII digits, and nothing else (wire.md 5, security I7)."""
+    for mobile in [
         "",
         "1",
         "1390000000",
@@ -126,13 +127,11 @@ def test_far_too_long_is_refused(wire: WireClient, path: str, field: str) -> Non
         "湖畔",
         "%",
         "' or 1=1 --",
-    ],
-)
-def test_what_is_no_number_is_named(wire: WireClient, mobile: str) -> None:
-    """A phone number is `1` and ten ASCII digits, and nothing else (wire.md 5, security I7)."""
-    for path in (SMS, BY_CODE):
-        body = {**whole_body(wire, path), "mobile": mobile}
-        assert refused_field(wire.post(path, body)) == "mobile", path
+    ]:
+        with subtests.test(mobile=mobile):
+            for path in (SMS, BY_CODE):
+                body = {**whole_body(wire, path), "mobile": mobile}
+                assert refused_field(wire.post(path, body)) == "mobile", path
 
 
 @pytest.mark.one_engine
@@ -180,41 +179,40 @@ def whole(form: type[Struct]) -> dict[str, object]:
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize("null", NULLS)
-@pytest.mark.parametrize(
-    ("form", "field"), OPTIONAL_FIELDS, ids=lambda one: getattr(one, "name", None)
-)
-def test_null_reads_like_absence(
-    form: type[Struct], field: msgspec.structs.FieldInfo, null: str
-) -> None:
+def test_null_reads_like_absence(subtests: pytest.Subtests) -> None:
     """Each optional field of each endpoint, whatever else the body holds."""
-    body = whole(form)
-    codec = JsonCodec(form)
-    absent = codec.decode(json.dumps(body).encode())
-    other = json.dumps({**body, "further": None, "nested": [None]})[1:-1]
-    assert codec.decode(f'{{"{field.encode_name}":{null},{other}}}'.encode()) == absent
+    for null in NULLS:
+        for form, field in OPTIONAL_FIELDS:
+            with subtests.test(null=null, form=form, field=field):
+                body = whole(form)
+                codec = JsonCodec(form)
+                absent = codec.decode(json.dumps(body).encode())
+                other = json.dumps({**body, "further": None, "nested": [None]})[1:-1]
+                assert codec.decode(f'{{"{field.encode_name}":{null},{other}}}'.encode()) == absent
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_required_null_is_named(form: type[Struct]) -> None:
+def test_required_null_is_named(subtests: pytest.Subtests) -> None:
     """In a field that must be there `null` is refused, beside optional ones that are null too."""
-    nulls = dict.fromkeys(f.encode_name for f in msgspec.structs.fields(form) if not f.required)
-    for name in whole(form):
-        body = json.dumps({**whole(form), **nulls, name: None}).encode()
-        with pytest.raises(InvalidField) as refused:
-            JsonCodec(form).decode(body)
-        assert refused.value.field == name
+    for form in FORMS.values():
+        with subtests.test(form=form):
+            nulls = dict.fromkeys(
+                f.encode_name for f in msgspec.structs.fields(form) if not f.required
+            )
+            for name in whole(form):
+                body = json.dumps({**whole(form), **nulls, name: None}).encode()
+                with pytest.raises(InvalidField) as refused:
+                    JsonCodec(form).decode(body)
+                assert refused.value.field == name
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize(("request_form", "response_form", "name"), MESSAGES)
-def test_null_in_the_json_form(
-    request_form: type[Message], response_form: type[Message], name: str
-) -> None:
+def test_null_in_the_json_form(subtests: pytest.Subtests) -> None:
     """A protobuf request as JSON: each field may be missing, so each may be null (wire.md 1.3)."""
-    codec = ProtobufJsonCodec(request_form, response_form)
-    assert codec.decode(f'{{"{name}": null}}'.encode()) == codec.decode(b"{}")
+    for request_form, response_form, name in MESSAGES:
+        with subtests.test(request_form=request_form, response_form=response_form, name=name):
+            codec = ProtobufJsonCodec(request_form, response_form)
+            assert codec.decode(f'{{"{name}": null}}'.encode()) == codec.decode(b"{}")
 
 
 def test_nulls_change_nothing(wire: WireClient) -> None:

@@ -79,28 +79,31 @@ def post(wire: WireClient, path: str, body: bytes) -> Answer:
     return wire.post(path, body, headers={"content-type": "application/json"})
 
 
-@pytest.mark.parametrize("body", BROKEN)
-def test_every_parser_error_is_one_code(wire: WireClient, body: bytes) -> None:
+def test_every_parser_error_is_one_code(wire: WireClient, subtests: pytest.Subtests) -> None:
     """What the parser refuses gets one and the same code (security I3)."""
-    for path in PATHS:
-        answer = post(wire, path, body)
-        assert_refused(answer)
-        assert answer.code == post(wire, path, b"[").code, path
+    for body in BROKEN:
+        with subtests.test(body=body):
+            for path in PATHS:
+                answer = post(wire, path, body)
+                assert_refused(answer)
+                assert answer.code == post(wire, path, b"[").code, path
 
 
-@pytest.mark.parametrize("body", BAD_TEXT + NOT_AN_OBJECT)
-def test_only_one_object_in_utf8(wire: WireClient, body: bytes) -> None:
+def test_only_one_object_in_utf8(wire: WireClient, subtests: pytest.Subtests) -> None:
     """Other encodings, halves of characters and other values than an object are refused (I3)."""
-    for path in PATHS:
-        assert_refused(post(wire, path, body))
+    for body in BAD_TEXT + NOT_AN_OBJECT:
+        with subtests.test(body=body):
+            for path in PATHS:
+                assert_refused(post(wire, path, body))
 
 
-@pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize("path", PATHS)
-def test_odd_numbers_break_nothing(wire: WireClient, path: str, number: bytes) -> None:
+def test_odd_numbers_break_nothing(wire: WireClient, subtests: pytest.Subtests) -> None:
     """Numbers that no machine word holds are a refusal, never an accident (security I5)."""
-    for field in (b"mobile", b"email", b"deviceId", b"id", b"unknown"):
-        assert_refused(post(wire, path, b'{"' + field + b'": ' + number + b"}"))
+    for number in NUMBERS:
+        for path in PATHS:
+            with subtests.test(number=number, path=path):
+                for field in (b"mobile", b"email", b"deviceId", b"id", b"unknown"):
+                    assert_refused(post(wire, path, b'{"' + field + b'": ' + number + b"}"))
 
 
 def nests() -> dict[str, bytes]:
@@ -120,21 +123,23 @@ def nests() -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.parametrize("name", nests())
-def test_deep_nests_break_nothing(wire: WireClient, name: str) -> None:
+def test_deep_nests_break_nothing(wire: WireClient, subtests: pytest.Subtests) -> None:
     """A deep nest is refused and the process lives (security I4)."""
-    for path in PATHS:
-        assert_refused(post(wire, path, nests()[name]))
-        assert wire.server.is_running
-        assert wire.request("GET", "/healthz").status_code == 200
+    for name in nests():
+        with subtests.test(name=name):
+            for path in PATHS:
+                assert_refused(post(wire, path, nests()[name]))
+                assert wire.server.is_running
+                assert wire.request("GET", "/healthz").status_code == 200
 
 
-@pytest.mark.parametrize("name", nests())
-def test_deep_nests_in_a_logout(wire: WireClient, name: str) -> None:
+def test_deep_nests_in_a_logout(wire: WireClient, subtests: pytest.Subtests) -> None:
     """Signing out lives through a deep nest too, whatever it makes of it (security I4)."""
-    wire.post("user/logout", nests()[name], token=wire.account().token)
-    assert wire.server.is_running
-    assert wire.request("GET", "/healthz").status_code == 200
+    for name in nests():
+        with subtests.test(name=name):
+            wire.post("user/logout", nests()[name], token=wire.account().token)
+            assert wire.server.is_running
+            assert wire.request("GET", "/healthz").status_code == 200
 
 
 @pytest.mark.parametrize(("depth", "fits"), [(2, True), (10, True), (40, False), (500, False)])

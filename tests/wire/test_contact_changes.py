@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.answers import Account, Answer, assert_refused, refused_field
-from tests.support.channels import EMAIL, PHONE, WAYS, Way, forget, notice_to
+from tests.support.channels import CONTACT_CHANNELS, EMAIL, PHONE, ContactChannel, forget, notice_to
 from tests.support.client import WireClient
 from tests.support.json_shapes import SUCCESS, reply_to
 
 MINUTE = 60
 NOW = 2_000_000_000
-ways = pytest.mark.parametrize("way", WAYS, ids=["phone", "email"])
+ways = pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
 
 
-def aged(wire: WireClient, way: Way, seconds: int = 16 * MINUTE) -> tuple[Account, str]:
+def aged(wire: WireClient, way: ContactChannel, seconds: int = 16 * MINUTE) -> tuple[Account, str]:
     """Return an account whose session is so old, and what it has bound."""
     old = way.fresh(wire)
     wire.set_clock(set=NOW)
@@ -27,7 +27,7 @@ def aged(wire: WireClient, way: Way, seconds: int = 16 * MINUTE) -> tuple[Accoun
 
 
 @ways
-def test_fresh_session_changes(wire: WireClient, way: Way) -> None:
+def test_fresh_session_changes(wire: WireClient, way: ContactChannel) -> None:
     """A session younger than 15 minutes changes with the new target's code (security D2)."""
     account = wire.account(**{way.field: way.fresh(wire)})
     target = way.fresh(wire)
@@ -38,7 +38,9 @@ def test_fresh_session_changes(wire: WireClient, way: Way) -> None:
 
 @ways
 @pytest.mark.parametrize(("minutes", "fits"), [(14, True), (16, False)])
-def test_age_of_a_session(own_wire: WireClient, way: Way, minutes: int, *, fits: bool) -> None:
+def test_age_of_a_session(
+    own_wire: WireClient, way: ContactChannel, minutes: int, *, fits: bool
+) -> None:
     """After 15 minutes the code of the new target alone changes nothing (security D2, A1)."""
     account, old = aged(own_wire, way, minutes * MINUTE)
     target = way.fresh(own_wire)
@@ -52,7 +54,7 @@ def test_age_of_a_session(own_wire: WireClient, way: Way, minutes: int, *, fits:
 @ways
 @pytest.mark.parametrize(("minutes", "fits"), [(9, True), (11, False)])
 def test_confirming_the_old_one(
-    own_wire: WireClient, way: Way, minutes: int, *, fits: bool
+    own_wire: WireClient, way: ContactChannel, minutes: int, *, fits: bool
 ) -> None:
     """The same call on the bound target first opens the change for 10 minutes (security D2)."""
     account, old = aged(own_wire, way)
@@ -67,7 +69,7 @@ def test_confirming_the_old_one(
 
 
 @ways
-def test_confirming_takes_the_old_ones_code(own_wire: WireClient, way: Way) -> None:
+def test_confirming_takes_the_old_ones_code(own_wire: WireClient, way: ContactChannel) -> None:
     """A wrong code, or that of a target not one's own, confirms nothing (security C8, D2)."""
     account, old = aged(own_wire, way)
     assert_refused(
@@ -83,7 +85,7 @@ def test_confirming_takes_the_old_ones_code(own_wire: WireClient, way: Way) -> N
 
 
 @ways
-def test_confirming_marks_one_session(own_wire: WireClient, way: Way) -> None:
+def test_confirming_marks_one_session(own_wire: WireClient, way: ContactChannel) -> None:
     """The confirmation opens the change for its own session, not for another (security D2)."""
     phone, email = own_wire.fresh_phone(), own_wire.fresh_email()
     own_wire.set_clock(set=NOW)
@@ -98,7 +100,7 @@ def test_confirming_marks_one_session(own_wire: WireClient, way: Way) -> None:
 
 
 @ways
-def test_other_sessions_end(wire: WireClient, way: Way) -> None:
+def test_other_sessions_end(wire: WireClient, way: ContactChannel) -> None:
     """A change ends the account's other sessions and keeps the caller's (security T6)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, deviceId="one")
@@ -109,7 +111,7 @@ def test_other_sessions_end(wire: WireClient, way: Way) -> None:
 
 
 @ways
-def test_old_and_new_are_told(wire: WireClient, way: Way) -> None:
+def test_old_and_new_are_told(wire: WireClient, way: ContactChannel) -> None:
     """Both the old target and the new one hear of a change at once (security D2, A2)."""
     old, target = way.fresh(wire), way.fresh(wire)
     account = wire.account(**{way.field: old})
@@ -119,7 +121,7 @@ def test_old_and_new_are_told(wire: WireClient, way: Way) -> None:
 
 
 @ways
-def test_a_refused_change_tells_nobody(wire: WireClient, way: Way) -> None:
+def test_a_refused_change_tells_nobody(wire: WireClient, way: ContactChannel) -> None:
     """Nothing changed, so no notice leaves (security A2)."""
     old, target = way.fresh(wire), way.fresh(wire)
     account = wire.account(**{way.field: old})
@@ -160,7 +162,7 @@ def test_released_address_resets_nothing(wire: WireClient) -> None:
 
 
 @ways
-def test_codes_die_with_the_release(wire: WireClient, way: Way) -> None:
+def test_codes_die_with_the_release(wire: WireClient, way: ContactChannel) -> None:
     """When a target leaves an account its live codes die (security D1)."""
     old, target = way.fresh(wire), way.fresh(wire)
     account = wire.account(**{way.field: old})
@@ -175,7 +177,7 @@ def test_codes_die_with_the_release(wire: WireClient, way: Way) -> None:
 
 
 @ways
-def test_released_target_is_free(wire: WireClient, way: Way) -> None:
+def test_released_target_is_free(wire: WireClient, way: ContactChannel) -> None:
     """Another may bind what was given up (security A4)."""
     old, target = way.fresh(wire), way.fresh(wire)
     account, late = wire.account(**{way.field: old}), wire.account()

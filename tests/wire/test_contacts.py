@@ -5,20 +5,20 @@ from collections import Counter
 import pytest
 
 from tests.support.answers import Account, Answer, assert_refused
-from tests.support.channels import EMAIL, PHONE, WAYS, Way, other
+from tests.support.channels import CONTACT_CHANNELS, EMAIL, PHONE, ContactChannel, other
 from tests.support.client import WireClient
 from tests.support.json_shapes import SUCCESS, reply_to
 from tests.support.parallel import THREADS, at_once, winner
 
-pytestmark = pytest.mark.parametrize("way", WAYS, ids=["phone", "email"])
+pytestmark = pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
 
 
-def half_bound(wire: WireClient, way: Way) -> Account:
+def half_bound(wire: WireClient, way: ContactChannel) -> Account:
     """Return a new account that can be reached by the other way alone."""
     return wire.account(**{other(way).field: other(way).fresh(wire)})
 
 
-def test_first_binding(wire: WireClient, way: Way) -> None:
+def test_first_binding(wire: WireClient, way: ContactChannel) -> None:
     """A code that went to the new target binds it, and own info tells it (wire.md 4)."""
     account, target = half_bound(wire, way), way.fresh(wire)
     body = {way.field: target, "captcha": way.code(wire, target)}
@@ -27,7 +27,7 @@ def test_first_binding(wire: WireClient, way: Way) -> None:
     assert wire.own_info(account.token).pb_data.text(1) == account.id
 
 
-def test_target_is_bound_in_its_plain_form(wire: WireClient, way: Way) -> None:
+def test_target_is_bound_in_its_plain_form(wire: WireClient, way: ContactChannel) -> None:
     """A leading +86 is dropped, and addresses have no case (wire.md 5)."""
     account, target = half_bound(wire, way), way.fresh(wire)
     code = way.code(wire, target)
@@ -38,7 +38,7 @@ def test_target_is_bound_in_its_plain_form(wire: WireClient, way: Way) -> None:
     assert_refused(way.bind(wire, late.token, target, way.code(wire, target)))
 
 
-def test_second_binding_is_refused(wire: WireClient, way: Way) -> None:
+def test_second_binding_is_refused(wire: WireClient, way: ContactChannel) -> None:
     """Who has one bound is told so, and keeps it (wire.md 2, 4)."""
     first, second = way.fresh(wire), way.fresh(wire)
     account = wire.account(**{way.field: first})
@@ -46,7 +46,7 @@ def test_second_binding_is_refused(wire: WireClient, way: Way) -> None:
     assert way.bound(wire, account.token) == first
 
 
-def test_change_needs_a_binding(wire: WireClient, way: Way) -> None:
+def test_change_needs_a_binding(wire: WireClient, way: ContactChannel) -> None:
     """Who has none bound has nothing to change (wire.md 2, 4)."""
     account, target = half_bound(wire, way), way.fresh(wire)
     refusal = way.change(wire, account.token, target, way.code(wire, target))
@@ -57,7 +57,7 @@ def test_change_needs_a_binding(wire: WireClient, way: Way) -> None:
     assert again.code != refusal.code
 
 
-def test_anothers_target_is_refused(wire: WireClient, way: Way) -> None:
+def test_anothers_target_is_refused(wire: WireClient, way: ContactChannel) -> None:
     """What is bound to another stays his, with the right code too (security D1, A6)."""
     target = way.fresh(wire)
     owner = wire.account(**{way.field: target})
@@ -69,7 +69,7 @@ def test_anothers_target_is_refused(wire: WireClient, way: Way) -> None:
 
 
 @pytest.mark.parametrize("act", ["bind", "change"])
-def test_wrong_code_tells_nothing(wire: WireClient, way: Way, act: str) -> None:
+def test_wrong_code_tells_nothing(wire: WireClient, way: ContactChannel, act: str) -> None:
     """With a wrong code a taken and a free target get one answer, to the byte (E1, E3)."""
     seen: list[tuple[bytes, list[tuple[str, str]]]] = []
     for taken in (True, False):
@@ -89,7 +89,7 @@ def test_wrong_code_tells_nothing(wire: WireClient, way: Way, act: str) -> None:
     assert seen[0] == seen[1]
 
 
-def test_code_serves_once(wire: WireClient, way: Way) -> None:
+def test_code_serves_once(wire: WireClient, way: ContactChannel) -> None:
     """A binding uses its code up (security C7)."""
     account, target = half_bound(wire, way), way.fresh(wire)
     code = way.code(wire, target)
@@ -99,7 +99,7 @@ def test_code_serves_once(wire: WireClient, way: Way) -> None:
     assert wire.own_info(account.token).code == 1
 
 
-def test_code_belongs_to_its_target(wire: WireClient, way: Way) -> None:
+def test_code_belongs_to_its_target(wire: WireClient, way: ContactChannel) -> None:
     """A code for one target, or of the other channel, binds no other (security C8)."""
     account, mine, another = half_bound(wire, way), way.fresh(wire), way.fresh(wire)
     code, different = way.code(wire, mine), way.code(wire, another)
@@ -112,7 +112,7 @@ def test_code_belongs_to_its_target(wire: WireClient, way: Way) -> None:
     assert way.bound(wire, account.token) == ""
 
 
-def test_five_wrong_tries_kill_the_code(wire: WireClient, way: Way) -> None:
+def test_five_wrong_tries_kill_the_code(wire: WireClient, way: ContactChannel) -> None:
     """After five wrong tries the right code binds nothing (security C3)."""
     account, target = half_bound(wire, way), way.fresh(wire)
     code = way.code(wire, target)
@@ -122,7 +122,7 @@ def test_five_wrong_tries_kill_the_code(wire: WireClient, way: Way) -> None:
     assert way.bind(wire, account.token, target, way.code(wire, target)).code == 1
 
 
-def test_a_taken_target_frees_no_code(wire: WireClient, way: Way) -> None:
+def test_a_taken_target_frees_no_code(wire: WireClient, way: ContactChannel) -> None:
     """A code asked for while the target was free is dead once another has bound it (D1)."""
     first, second, target = half_bound(wire, way), half_bound(wire, way), way.fresh(wire)
     code = way.code(wire, target)
@@ -131,7 +131,7 @@ def test_a_taken_target_frees_no_code(wire: WireClient, way: Way) -> None:
     assert way.bound(wire, second.token) == ""
 
 
-def test_fifty_binds_of_one_target(wire: WireClient, way: Way) -> None:
+def test_fifty_binds_of_one_target(wire: WireClient, way: ContactChannel) -> None:
     """Fifty users bind one target with one code at once: one binding (security R10, A3, C7)."""
     accounts, target = [half_bound(wire, way) for _ in range(THREADS)], way.fresh(wire)
     code = way.code(wire, target)
@@ -140,7 +140,7 @@ def test_fifty_binds_of_one_target(wire: WireClient, way: Way) -> None:
     assert told == {target: 1, "": THREADS - 1}
 
 
-def test_fifty_changes_to_one_target(wire: WireClient, way: Way) -> None:
+def test_fifty_changes_to_one_target(wire: WireClient, way: ContactChannel) -> None:
     """Fifty users change to one target at once: one changes, the others keep theirs (A3)."""
     olds = [way.fresh(wire) for _ in range(THREADS)]
     accounts = [wire.account(**{way.field: old}) for old in olds]
@@ -152,7 +152,7 @@ def test_fifty_changes_to_one_target(wire: WireClient, way: Way) -> None:
     assert sum(now == old for now, old in zip(kept, olds, strict=True)) == THREADS - 1
 
 
-def test_one_user_binds_one_of_many(wire: WireClient, way: Way) -> None:
+def test_one_user_binds_one_of_many(wire: WireClient, way: ContactChannel) -> None:
     """One user who binds ten targets at once has one of them, and the rest stay free (A3)."""
     account, targets = half_bound(wire, way), [way.fresh(wire) for _ in range(10)]
     codes = [(target, way.code(wire, target)) for target in targets]

@@ -8,7 +8,15 @@ import time
 import pytest
 
 from tests.support.answers import assert_refused
-from tests.support.channels import CANCEL, EMAIL, PHONE, WAYS, Way, forget, is_code
+from tests.support.channels import (
+    CANCEL,
+    CONTACT_CHANNELS,
+    EMAIL,
+    PHONE,
+    ContactChannel,
+    forget,
+    is_code,
+)
 from tests.support.client import WireClient
 from tests.support.json_shapes import SUCCESS, reply_to
 from tests.support.parallel import at_once
@@ -18,11 +26,11 @@ NOW = 2_000_000_000
 DAY_SECONDS = 86_400
 ERASURE_DAYS = 15
 PATIENCE_SECONDS = 20.0
-ways = pytest.mark.parametrize("way", WAYS, ids=["phone", "email"])
+ways = pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
 
 
 @ways
-def test_own_code_deletes(wire: WireClient, way: Way) -> None:
+def test_own_code_deletes(wire: WireClient, way: ContactChannel) -> None:
     """With a code of the bound target the account ends, and all its sessions (wire.md 4, A7)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, deviceId="door")
@@ -34,7 +42,7 @@ def test_own_code_deletes(wire: WireClient, way: Way) -> None:
 
 
 @ways
-def test_wrong_code_deletes_nothing(wire: WireClient, way: Way) -> None:
+def test_wrong_code_deletes_nothing(wire: WireClient, way: ContactChannel) -> None:
     """Without the right code the account lives (wire.md 4)."""
     target = way.fresh(wire)
     account = wire.account(**{way.field: target})
@@ -48,7 +56,7 @@ def test_wrong_code_deletes_nothing(wire: WireClient, way: Way) -> None:
 
 
 @ways
-def test_other_targets_delete_nothing(wire: WireClient, way: Way) -> None:
+def test_other_targets_delete_nothing(wire: WireClient, way: ContactChannel) -> None:
     """Another's target, or a free one, deletes neither account (security D1, C8)."""
     mine, his = way.fresh(wire), way.fresh(wire)
     account, victim = wire.account(**{way.field: mine}), wire.account(**{way.field: his})
@@ -59,7 +67,7 @@ def test_other_targets_delete_nothing(wire: WireClient, way: Way) -> None:
 
 
 @ways
-def test_an_old_session_deletes_with_the_code(own_wire: WireClient, way: Way) -> None:
+def test_an_old_session_deletes_with_the_code(own_wire: WireClient, way: ContactChannel) -> None:
     """The code of the bound target is the step-up itself, however old the session (A1, D1)."""
     own_wire.set_clock(set=NOW)
     target = way.fresh(own_wire)
@@ -70,7 +78,7 @@ def test_an_old_session_deletes_with_the_code(own_wire: WireClient, way: Way) ->
 
 
 @ways
-def test_the_target_stays_taken_for_a_while(wire: WireClient, way: Way) -> None:
+def test_the_target_stays_taken_for_a_while(wire: WireClient, way: ContactChannel) -> None:
     """Until the data is erased nobody else has the number or the address (security A7)."""
     target, late = way.fresh(wire), wire.account()
     account = wire.account(**{way.field: target})

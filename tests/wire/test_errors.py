@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import pb
 from tests.support.answers import Answer, read_answer, refused_field
-from tests.support.channels import EMAIL, FORGET, PHONE, WAYS, Way
+from tests.support.channels import CONTACT_CHANNELS, EMAIL, FORGET, PHONE, ContactChannel
 from tests.support.client import WireClient
 
 pytestmark = pytest.mark.one_engine
@@ -23,21 +23,21 @@ Headers = Mapping[str, str]
 Refusal = Callable[[WireClient, Headers], Answer]
 
 
-def already_bound(wire: WireClient, headers: Headers, way: Way = PHONE) -> Answer:
+def already_bound(wire: WireClient, headers: Headers, way: ContactChannel = PHONE) -> Answer:
     """Bind a second one."""
     token, target = wire.account(**{way.field: way.fresh(wire)}).token, way.fresh(wire)
     body = {way.field: target, "captcha": way.code(wire, target)}
     return wire.post(way.bind_path, body, token=token, headers=headers)
 
 
-def not_bound(wire: WireClient, headers: Headers, way: Way = PHONE) -> Answer:
+def not_bound(wire: WireClient, headers: Headers, way: ContactChannel = PHONE) -> Answer:
     """Change what is not there."""
     token, target = wire.account().token, way.fresh(wire)
     body = {way.field: target, "captcha": way.code(wire, target)}
     return wire.post(way.change_path, body, token=token, headers=headers)
 
 
-def wrong_code(wire: WireClient, headers: Headers, way: Way = PHONE) -> Answer:
+def wrong_code(wire: WireClient, headers: Headers, way: ContactChannel = PHONE) -> Answer:
     """Bind with a wrong code."""
     token, target = wire.account().token, way.fresh(wire)
     body = {way.field: target, "captcha": wire.wrong_code(way.code(wire, target))}
@@ -105,10 +105,12 @@ def test_each_speaks_both_languages(wire: WireClient, refuse: Refusal) -> None:
     assert not CHINESE.search(english.msg)
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["phone", "email"])
+@pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
 @pytest.mark.parametrize("refuse", [already_bound, not_bound, wrong_code])
 def test_both_ways_are_refused(
-    wire: WireClient, way: Way, refuse: Callable[[WireClient, Headers, Way], Answer]
+    wire: WireClient,
+    way: ContactChannel,
+    refuse: Callable[[WireClient, Headers, ContactChannel], Answer],
 ) -> None:
     """What holds for a phone holds for an e-mail (wire.md 4)."""
     assert refuse(wire, {}, way).code > 1

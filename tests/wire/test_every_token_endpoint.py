@@ -33,65 +33,71 @@ def check_refused(call: Call, reply: httpx.Response) -> None:
 
 
 @pytest.mark.one_engine
-@every_call
-def test_no_token(wire: WireClient, call: Call) -> None:
+def test_no_token(wire: WireClient, subtests: pytest.Subtests) -> None:
     """No token or an empty one is -101 in JSON, on protobuf endpoints too (wire.md 1.7)."""
-    for token in (None, ""):
-        reply = call.send(wire, token)
-        assert reply.status_code == 200
-        assert reply.headers["content-type"] == JSON_TYPE
-        assert reply.json() == REFUSED
-        assert reply.headers["x-result"] == "unauthenticated"
+    for call in CALLS:
+        with subtests.test(call=call):
+            for token in (None, ""):
+                reply = call.send(wire, token)
+                assert reply.status_code == 200
+                assert reply.headers["content-type"] == JSON_TYPE
+                assert reply.json() == REFUSED
+                assert reply.headers["x-result"] == "unauthenticated"
 
 
-@every_call
-def test_wrong_token(wire: WireClient, call: Call) -> None:
+def test_wrong_token(wire: WireClient, subtests: pytest.Subtests) -> None:
     """A token that never was is refused in the endpoint's own form (wire.md 1.6, 1.7)."""
-    for token in WRONG:
-        check_refused(call, call.send(wire, token))
+    for call in CALLS:
+        with subtests.test(call=call):
+            for token in WRONG:
+                check_refused(call, call.send(wire, token))
 
 
-@every_call
-def test_ended_token(wire: WireClient, call: Call) -> None:
+def test_ended_token(wire: WireClient, subtests: pytest.Subtests) -> None:
     """A token whose device signed in again is refused in the same way (wire.md 5, T3)."""
-    phone = wire.fresh_phone()
-    old = wire.account(phone=phone, deviceId="one", vipDays=3).token
-    check_accepted(call, call.send(wire, old))
-    wire.signed_in(phone, deviceId="one")
-    check_refused(call, call.send(wire, old))
+    for call in CALLS:
+        with subtests.test(call=call):
+            phone = wire.fresh_phone()
+            old = wire.account(phone=phone, deviceId="one", vipDays=3).token
+            check_accepted(call, call.send(wire, old))
+            wire.signed_in(phone, deviceId="one")
+            check_refused(call, call.send(wire, old))
 
 
 @pytest.mark.one_engine
-@every_call
-def test_bearer(wire: WireClient, call: Call) -> None:
+def test_bearer(wire: WireClient, subtests: pytest.Subtests) -> None:
     """The fallback header opens what the token header opens (wire.md 1.2)."""
-    token = wire.account(vipDays=3).token
-    check_accepted(call, call.send(wire, None, authorization=f"Bearer {token}"))
-    check_refused(call, call.send(wire, None, authorization=f"Bearer {WRONG[0]}"))
+    for call in CALLS:
+        with subtests.test(call=call):
+            token = wire.account(vipDays=3).token
+            check_accepted(call, call.send(wire, None, authorization=f"Bearer {token}"))
+            check_refused(call, call.send(wire, None, authorization=f"Bearer {WRONG[0]}"))
 
 
 @pytest.mark.one_engine
-@every_call
-def test_token_in_the_address(wire: WireClient, call: Call) -> None:
+def test_token_in_the_address(wire: WireClient, subtests: pytest.Subtests) -> None:
     """A token in the query is no token (security T8)."""
-    token = wire.account(vipDays=3).token
-    joint = "&" if "?" in call.path else "?"
-    reply = wire.request(
-        call.method, f"{call.path}{joint}token={token}", call.body, headers=call.headers
-    )
-    assert reply.json() == REFUSED
+    for call in CALLS:
+        with subtests.test(call=call):
+            token = wire.account(vipDays=3).token
+            joint = "&" if "?" in call.path else "?"
+            reply = wire.request(
+                call.method, f"{call.path}{joint}token={token}", call.body, headers=call.headers
+            )
+            assert reply.json() == REFUSED
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize("call", IN_PROTOBUF, ids=str)
-def test_wrong_token_in_the_json_form(wire: WireClient, call: Call) -> None:
+def test_wrong_token_in_the_json_form(wire: WireClient, subtests: pytest.Subtests) -> None:
     """Asked in the JSON form, the refusal is JSON too (wire.md 1.3)."""
-    headers = {"content-type": "application/json"}
-    body = b'{"name": "n", "url": "https://a.example/a.png"}'
-    reply = wire.request("POST", call.path, body, token=WRONG[0], headers=headers)
-    assert reply.headers["content-type"] == JSON_TYPE
-    value = reply.json()
-    assert value.get("status", value)["code"] == -101
+    for call in IN_PROTOBUF:
+        with subtests.test(call=call):
+            headers = {"content-type": "application/json"}
+            body = b'{"name": "n", "url": "https://a.example/a.png"}'
+            reply = wire.request("POST", call.path, body, token=WRONG[0], headers=headers)
+            assert reply.headers["content-type"] == JSON_TYPE
+            value = reply.json()
+            assert value.get("status", value)["code"] == -101
 
 
 def check_accepted(call: Call, reply: httpx.Response) -> None:

@@ -124,7 +124,7 @@ def test_known_and_unknown_are_refused_alike(wire: WireClient) -> None:
     for extra in ({}, TYPED):
         answers = []
         for email in (known, unknown):
-            assert EMAIL.run(wire, email, **extra).code == 1
+            assert EMAIL.request_code(wire, email, **extra).code == 1
             answers.append(forget(wire, email, "00000a", NEW).body)
             answers.append(forget(wire, email, "", NEW).body)
         assert answers[:2] == answers[2:]

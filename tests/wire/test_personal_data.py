@@ -413,13 +413,14 @@ def test_keys_that_are_absent_stay(wire: WireClient, part: dict[str, object]) ->
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize(("field", "value"), BAD_VALUES + WRONG_TYPES)
-def test_a_bad_value_is_named(wire: WireClient, field: str, value: object) -> None:
+def test_a_bad_value_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
     """1100 with the wire name, and nothing of the request is kept."""
-    token = wire.account().token
-    body = {**WHOLE_RECORD, field: value}
-    assert refused_field(wire.post(SAVE_DATA, body, token=token)) == field
-    assert parts_of(own_record(wire, token)) == FRESH
+    for field, value in BAD_VALUES + WRONG_TYPES:
+        with subtests.test(field=field, value=value):
+            token = wire.account().token
+            body = {**WHOLE_RECORD, field: value}
+            assert refused_field(wire.post(SAVE_DATA, body, token=token)) == field
+            assert parts_of(own_record(wire, token)) == FRESH
 
 
 def test_others_see_it(wire: WireClient) -> None:

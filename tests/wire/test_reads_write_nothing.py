@@ -52,7 +52,7 @@ QUESTIONS = [
 ]
 
 
-class Asked:
+class ReadTester:
     """A server, one account that is signed in, and the clock."""
 
     def __init__(self, server: Server, clock: StandingClock, token: str) -> None:
@@ -65,7 +65,7 @@ class Asked:
         """How many changes the store has kept so far."""
         return self._server.infrastructure.database.stats().committed_changes
 
-    async def run(self, question: Question, token: str | None = None) -> Mapping[bytes, bytes]:
+    async def send(self, question: Question, token: str | None = None) -> Mapping[bytes, bytes]:
         """Send a request; give the headers of the answer."""
         said: list[Any] = []
 
@@ -89,7 +89,7 @@ class Asked:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Asked]:
+async def opened(folder: Path) -> AsyncIterator[ReadTester]:
     """A server on a new store."""
     settings = Settings(data_dir=folder, database=STORES.setting(folder))
     if not settings.is_postgres:
@@ -104,7 +104,9 @@ async def opened(folder: Path) -> AsyncIterator[Asked]:
         return await server.infrastructure.sessions.open(tx, account.id, Device("d", "android"))
 
     try:
-        yield Asked(server, clock, await server.infrastructure.database.run_transaction(arrive))
+        yield ReadTester(
+            server, clock, await server.infrastructure.database.run_transaction(arrive)
+        )
     finally:
         await server.stop()
 
@@ -114,12 +116,12 @@ async def test_a_question_writes_nothing(tmp_path: Path, question: Question) -> 
     """However often it is asked, once the day is counted."""
 
     async def ask() -> tuple[int, bytes]:
-        async with opened(tmp_path) as asked:
-            await asked.run(QUESTIONS[0])
-            before = asked.changes
+        async with opened(tmp_path) as tester:
+            await tester.send(QUESTIONS[0])
+            before = tester.changes
             for _ in range(TIMES):
-                answer = await asked.run(question)
-            return asked.changes - before, answer[b"x-result"]
+                answer = await tester.send(question)
+            return tester.changes - before, answer[b"x-result"]
 
     assert await ask() == (0, b"ok")
 
@@ -128,13 +130,13 @@ async def test_a_day_is_counted_by_its_first_request(tmp_path: Path) -> None:
     """That one writes once; all others of the day write nothing."""
 
     async def ask() -> list[int]:
-        async with opened(tmp_path) as asked:
-            changes = [asked.changes]
+        async with opened(tmp_path) as tester:
+            changes = [tester.changes]
             for _ in range(3):
                 for _ in range(TIMES):
-                    await asked.run(QUESTIONS[0])
-                changes.append(asked.changes)
-                asked.clock.time += DAY_SECONDS
+                    await tester.send(QUESTIONS[0])
+                changes.append(tester.changes)
+                tester.clock.time += DAY_SECONDS
             return [after - before for before, after in pairwise(changes)]
 
     assert await ask() == [1, 1, 1]
@@ -144,11 +146,11 @@ async def test_a_refused_token_writes_nothing(tmp_path: Path) -> None:
     """Guessing tokens costs the disk nothing."""
 
     async def ask() -> tuple[int, bytes]:
-        async with opened(tmp_path) as asked:
-            before = asked.changes
+        async with opened(tmp_path) as tester:
+            before = tester.changes
             for n in range(TIMES):
                 token = f"{n:08x}-0000-4000-8000-000000000000"
-                answer = await asked.run(QUESTIONS[0], token)
-            return asked.changes - before, answer[b"x-result"]
+                answer = await tester.send(QUESTIONS[0], token)
+            return tester.changes - before, answer[b"x-result"]
 
     assert await ask() == (0, b"unauthenticated")

@@ -252,12 +252,13 @@ def test_oneself_is_no_friend(wire: WireClient) -> None:
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize(("field", "value"), BAD_VALUES)
-def test_a_bad_value_is_named(wire: WireClient, field: str, value: object) -> None:
+def test_a_bad_value_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
     """Missing, null, of a wrong type, too long or disturbing: 1100 with the wire name."""
-    one, two = wire.account(), wire.account()
-    body: dict[str, object] = {"friendId": two.id, **REMARK, field: value}
-    assert refused_field(wire.post(SAVE, body, token=one.token)) == field
-    del body[field]
-    assert refused_field(wire.post(SAVE, body, token=one.token)) == field
-    assert seen(wire, two.id, one.token) == ("", "", "")
+    for field, value in BAD_VALUES:
+        with subtests.test(field=field, value=value):
+            one, two = wire.account(), wire.account()
+            body: dict[str, object] = {"friendId": two.id, **REMARK, field: value}
+            assert refused_field(wire.post(SAVE, body, token=one.token)) == field
+            del body[field]
+            assert refused_field(wire.post(SAVE, body, token=one.token)) == field
+            assert seen(wire, two.id, one.token) == ("", "", "")

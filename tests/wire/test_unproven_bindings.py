@@ -7,7 +7,15 @@ a password through it, signed in with that, and so had a session young enough to
 import pytest
 
 from tests.support.answers import Account, Answer
-from tests.support.channels import EMAIL, PHONE, WAYS, Way, forget, notice_to, other
+from tests.support.channels import (
+    CONTACT_CHANNELS,
+    EMAIL,
+    PHONE,
+    ContactChannel,
+    forget,
+    notice_to,
+    other,
+)
 from tests.support.client import WireClient
 
 NOW = 2_000_000_000
@@ -15,10 +23,10 @@ STALE_SECONDS = 16 * 60
 DAY_SECONDS = 86_400
 PASSWORD = "the reeds at nine"
 OLDER_PROOF_NEEDED = (1411, "请用较早绑定的手机号或邮箱完成验证")
-ways = pytest.mark.parametrize("way", WAYS, ids=["phone", "email"])
+ways = pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
 
 
-def bind(wire: WireClient, way: Way, token: str) -> str:
+def bind(wire: WireClient, way: ContactChannel, token: str) -> str:
     """Bind a first target by a token; return the target."""
     target = way.fresh(wire)
     answer = way.bind(wire, token, target, way.code(wire, target))
@@ -26,7 +34,7 @@ def bind(wire: WireClient, way: Way, token: str) -> str:
     return target
 
 
-def robbed(wire: WireClient, way: Way) -> tuple[Account, str, str]:
+def robbed(wire: WireClient, way: ContactChannel) -> tuple[Account, str, str]:
     """An account with a target, a stale token, and what a thief bound with it beside the target."""
     old = way.fresh(wire)
     wire.set_clock(set=NOW)
@@ -35,7 +43,7 @@ def robbed(wire: WireClient, way: Way) -> tuple[Account, str, str]:
     return account, old, bind(wire, other(way), account.token)
 
 
-def fresh_session(wire: WireClient, way: Way, target: str) -> str:
+def fresh_session(wire: WireClient, way: ContactChannel, target: str) -> str:
     """Sign in by a target alone, as whoever reads its messages can."""
     if way is PHONE:
         return wire.signed_in(target, deviceId="theirs")
@@ -43,14 +51,14 @@ def fresh_session(wire: WireClient, way: Way, target: str) -> str:
     return wire.email_login(target, PASSWORD, deviceId="theirs").text("token")
 
 
-def changed(wire: WireClient, way: Way, token: str) -> Answer:
+def changed(wire: WireClient, way: ContactChannel, token: str) -> Answer:
     """Try to change to a new target."""
     target = way.fresh(wire)
     return way.change(wire, token, target, way.code(wire, target))
 
 
 @ways
-def test_a_stolen_token_takes_no_account_over(own_wire: WireClient, way: Way) -> None:
+def test_a_stolen_token_takes_no_account_over(own_wire: WireClient, way: ContactChannel) -> None:
     """A fresh session is no proof for the older target; a code to it is (security D2)."""
     _, old, theirs = robbed(own_wire, way)
     thief = fresh_session(own_wire, other(way), theirs)
@@ -66,7 +74,9 @@ def test_a_stolen_token_takes_no_account_over(own_wire: WireClient, way: Way) ->
 
 
 @ways
-def test_what_the_thief_puts_in_its_place_proves_nothing(own_wire: WireClient, way: Way) -> None:
+def test_what_the_thief_puts_in_its_place_proves_nothing(
+    own_wire: WireClient, way: ContactChannel
+) -> None:
     """The doubt is about the channel: another target of the thief's carries it on."""
     _, _, theirs = robbed(own_wire, way)
     thief = fresh_session(own_wire, other(way), theirs)
@@ -75,7 +85,7 @@ def test_what_the_thief_puts_in_its_place_proves_nothing(own_wire: WireClient, w
 
 
 @ways
-def test_it_cancels_nothing(own_wire: WireClient, way: Way) -> None:
+def test_it_cancels_nothing(own_wire: WireClient, way: ContactChannel) -> None:
     """Its code is refused unspent; that of the older target cancels (security A1)."""
     account, old, theirs = robbed(own_wire, way)
     code = other(way).code(own_wire, theirs)
@@ -87,7 +97,7 @@ def test_it_cancels_nothing(own_wire: WireClient, way: Way) -> None:
 
 
 @ways
-def test_strangers_learn_nothing_of_it(own_wire: WireClient, way: Way) -> None:
+def test_strangers_learn_nothing_of_it(own_wire: WireClient, way: ContactChannel) -> None:
     """To another account's token the target answers as any other does (security E1)."""
     _, _, theirs = robbed(own_wire, way)
     stranger = own_wire.account()
@@ -110,7 +120,7 @@ def test_the_older_channel_is_told_of_the_password(own_wire: WireClient) -> None
 @ways
 @pytest.mark.parametrize(("days", "serves"), [(7, True), (6.9, False)])
 def test_the_doubt_ends_with_the_undo(
-    own_wire: WireClient, way: Way, days: float, *, serves: bool
+    own_wire: WireClient, way: ContactChannel, days: float, *, serves: bool
 ) -> None:
     """After the days in which an operator could undo it, it is as good as any other."""
     _, _, theirs = robbed(own_wire, way)
@@ -123,7 +133,9 @@ def test_the_doubt_ends_with_the_undo(
 
 @ways
 @pytest.mark.parametrize("proof", ["fresh", "marked", "alone"])
-def test_a_proven_binding_is_in_no_doubt(own_wire: WireClient, way: Way, proof: str) -> None:
+def test_a_proven_binding_is_in_no_doubt(
+    own_wire: WireClient, way: ContactChannel, proof: str
+) -> None:
     """Bound in a fresh or a marked session, or where nothing else was bound, it serves at once."""
     own_wire.set_clock(set=NOW)
     old = way.fresh(own_wire)
@@ -140,7 +152,7 @@ def test_a_proven_binding_is_in_no_doubt(own_wire: WireClient, way: Way, proof: 
 
 
 @ways
-def test_the_owner_puts_it_right(own_wire: WireClient, way: Way) -> None:
+def test_the_owner_puts_it_right(own_wire: WireClient, way: ContactChannel) -> None:
     """A doubtful target may be changed away by its owner's fresh session."""
     _, old, theirs = robbed(own_wire, way)
     owner = fresh_session(own_wire, way, old)

@@ -48,7 +48,7 @@ UntilOption: TypeAlias = Annotated[
     typer.Option(
         metavar="TIME",
         help=say(
-            "到何时，如 2026-12-31 或 '2026-12-31 18:00'，为服务器时区。",
+            "结束时间，如 2026-12-31 或 '2026-12-31 18:00'，按服务器时区。",
             "End, such as 2026-12-31 or '2026-12-31 18:00', in the server's time zone.",
         ),
         show_default=False,
@@ -69,7 +69,7 @@ SinceOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help=say("此时起注册。", "Registered at this time or later."),
+        help=say("仅此时及之后注册的账号。", "Registered at this time or later."),
         show_default=False,
     ),
 ]
@@ -78,7 +78,9 @@ AfterOption: TypeAlias = Annotated[
     typer.Option(
         min=0,
         max=_MAX_ACCOUNT_ID,
-        help=say("接在此编号之后，即更早的账号。", "Continue after this id, with older accounts."),
+        help=say(
+            "从此编号之后继续，列出更早的账号。", "Continue after this id, with older accounts."
+        ),
     ),
 ]
 app = make_group(
@@ -87,7 +89,7 @@ app = make_group(
         "Manage accounts, also while the server runs. Name an account by its id, phone number or "
         "e-mail address.",
     ),
-    say("账号", "Accounts"),
+    say("管理账号", "Manage accounts"),
 )
 status_commands = typer.Typer(rich_markup_mode=None)
 privacy_commands = typer.Typer(rich_markup_mode=None)
@@ -99,7 +101,7 @@ privacy_commands = typer.Typer(rich_markup_mode=None)
         "显示一个账号。",
         "Show an account.",
     ),
-    short_help=say("显示", "Show"),
+    short_help=say("查看账号", "Show an account"),
 )
 def show(
     *,
@@ -124,25 +126,27 @@ def show(
         "--find matches the beginning of a nickname, a phone number or an e-mail address, or an "
         "id.",
     ),
-    short_help=say("列出", "List"),
+    short_help=say("列出账号", "List accounts"),
 )
 def list_accounts(  # noqa: PLR0913 # each one is an option
     *,
     find: FindOption = "",
     banned: Annotated[
-        bool, typer.Option("--banned", help=say("仅封禁中。", "Only banned accounts."))
+        bool, typer.Option("--banned", help=say("仅封禁中的账号。", "Only banned accounts."))
     ] = False,
     vip: Annotated[
-        bool, typer.Option("--vip", help=say("仅会员。", "Only accounts with VIP."))
+        bool, typer.Option("--vip", help=say("仅会员账号。", "Only accounts with VIP."))
     ] = False,
     cancelled: Annotated[
-        bool, typer.Option("--cancelled", help=say("仅已注销。", "Only cancelled accounts."))
+        bool, typer.Option("--cancelled", help=say("仅已注销的账号。", "Only cancelled accounts."))
     ] = False,
     since: SinceOption = None,
     after: AfterOption = 0,
     limit: Annotated[
         int,
-        typer.Option(min=1, max=10_000, help=say("最多列出几个。", "Maximum number of accounts.")),
+        typer.Option(
+            min=1, max=10_000, help=say("列出的账号数上限。", "Maximum number of accounts.")
+        ),
     ] = 100,
     as_json: JsonOption = False,
     wide: WideOption = False,
@@ -193,7 +197,7 @@ def _print_page_summary(page: AccountRowPage) -> None:
         "新建账号，不登录。",
         "Create an account without signing in.",
     ),
-    short_help=say("新建", "Create"),
+    short_help=say("新建账号", "Create an account"),
 )
 def create(
     *,
@@ -262,10 +266,10 @@ def _read_password() -> str:
 @status_commands.command(
     "ban",
     help=say(
-        "封禁账号，立即生效；不指明期限则为永久。",
+        "封禁账号，立即生效；未指定期限则永久封禁。",
         "Ban an account at once; permanently unless --days or --until is given.",
     ),
-    short_help=say("封禁", "Ban"),
+    short_help=say("封禁账号", "Ban an account"),
 )
 def ban(
     *,
@@ -296,7 +300,7 @@ def ban(
         "解除封禁。",
         "Lift a ban.",
     ),
-    short_help=say("解封", "Lift a ban"),
+    short_help=say("解除封禁", "Lift a ban"),
 )
 def unban(
     *,
@@ -322,7 +326,7 @@ def unban(
         "延长会员，或设置到期时间，或立即结束。",
         "Extend VIP, set when it ends, or end it now.",
     ),
-    short_help=say("会员", "VIP"),
+    short_help=say("延长、设置或结束会员", "Extend, set or end VIP"),
 )
 def vip(
     *,
@@ -354,7 +358,7 @@ def vip(
         "授予或收回已定义的勋章。",
         "Give or take back a defined medal.",
     ),
-    short_help=say("勋章", "Give or take back a medal"),
+    short_help=say("授予或收回勋章", "Give or take back a medal"),
 )
 def medal(
     *,
@@ -397,7 +401,7 @@ def _at_most_one(*given: bool) -> bool:
         "show, hide, or default, which follows the server's settings. The user always sees "
         "everything.",
     ),
-    short_help=say("隐私", "Privacy"),
+    short_help=say("查看或设置隐私", "Show or set privacy"),
 )
 def privacy(
     *,

@@ -39,11 +39,11 @@ account_commands = typer.Typer(rich_markup_mode=None)
 @account_commands.command(
     "coins",
     help=say(
-        "列出最近的金币记录，或发放、扣除金币。\n\n重试时请用同一个 --key：同一个编号只生效一次。",
+        "列出最近的金币记录，或发放、扣除金币。\n\n重试时请使用相同的 --key：同一个键只生效一次。",
         "List the latest coin entries of an account, or give or take coins.\n\n"
         "Repeat the same --key when you retry: a change with a given key is made once.",
     ),
-    short_help=say("金币", "Coins"),
+    short_help=say("查看、发放或扣除金币", "List, give or take coins"),
 )
 def coins(
     *,
@@ -57,9 +57,12 @@ def coins(
         typer.Option(metavar="COINS", help=say("扣除。", "Take coins."), show_default=False),
     ] = None,
     reason: Annotated[str, typer.Option(help=say("原因。", "Reason."))] = "",
-    key: Annotated[str, typer.Option(help=say("此次变动的编号。", "Key of the change."))] = "",
+    key: Annotated[
+        str, typer.Option(help=say("此次变动的键。", "Idempotency key of the change."))
+    ] = "",
     limit: Annotated[
-        int, typer.Option(min=1, max=100, help=say("最多列出几条。", "Maximum number of entries."))
+        int,
+        typer.Option(min=1, max=100, help=say("列出的记录数上限。", "Maximum number of entries.")),
     ] = 20,
     as_json: JsonOption = False,
     wide: WideOption = False,
@@ -119,10 +122,10 @@ _FAULT_LABELS = {
 }
 app = make_group(
     say(
-        "检查金币账目，可在服务器运行时使用。",
-        "Check the journal of coins, also while the server runs.",
+        "核对金币流水，可在服务器运行时使用。",
+        "Check the coin journal, also while the server runs.",
     ),
-    say("金币账目", "Journal of coins"),
+    say("核对金币流水", "Check the coin journal"),
 )
 
 
@@ -134,11 +137,11 @@ def _coins() -> None:
 @app.command(
     "check",
     help=say(
-        "检查所有账号或一个账号的金币账目，列出差错；有差错时状态码为 1。",
+        "核对所有账号或一个账号的金币流水，列出差错；有差错时以状态 1 结束。",
         "Check the journal of all accounts, or of one, and list its faults. The exit status is 1 "
         "if there are any.",
     ),
-    short_help=say("检查账目", "Check the journal"),
+    short_help=say("核对金币流水", "Check the coin journal"),
 )
 def check(
     *,

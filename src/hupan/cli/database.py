@@ -52,17 +52,17 @@ StoreArgument: TypeAlias = Annotated[
 ]
 app = make_group(
     say(
-        "整个数据库：状态、升级、检查、复制、分布。",
-        "The whole store: status, migration, check, copy, distribution.",
+        "管理数据库：查看状态、升级、检查、复制、分布。",
+        "Manage the database: status, migration, check, copy, distribution.",
     ),
-    say("数据库", "The store as a whole"),
+    say("管理数据库", "Manage the database"),
 )
 
 
 @app.command(
     "status",
-    help=say("显示数据库的位置与版本。", "Show the location and the version of the store."),
-    short_help=say("状态", "Status"),
+    help=say("显示数据库的位置与版本。", "Show the location and the version of the database."),
+    short_help=say("查看状态", "Show the status"),
 )
 def show_status(
     *,
@@ -95,8 +95,8 @@ def _print_status(status: StoreStatus) -> None:
 
 @app.command(
     "migrate",
-    help=say("升级数据库到本版本。", "Migrate the store to this version."),
-    short_help=say("升级", "Migrate"),
+    help=say("升级数据库到本版本。", "Migrate the database to this version."),
+    short_help=say("升级到本版本", "Migrate to this version"),
 )
 def migrate_store(
     *,
@@ -120,9 +120,9 @@ def migrate_store(
     "create",
     help=say(
         "新建空数据库；密钥已存在而数据库不存在时，须用此命令确认。",
-        "Create an empty store. Needed to confirm it where a key exists without its store.",
+        "Create an empty database. Needed where a key exists but its database does not.",
     ),
-    short_help=say("新建空数据库", "Create an empty store"),
+    short_help=say("新建空数据库", "Create an empty database"),
 )
 def create_store(
     *,
@@ -132,7 +132,7 @@ def create_store(
 ) -> None:
     """Create an empty store, also where a key exists already."""
     _run_on_store(database, data_dir, config, create_database, "operator-database-create")
-    typer.echo(say("已新建空数据库", "an empty store was created"))
+    typer.echo(say("已新建空数据库", "an empty database was created"))
 
 
 @app.command(
@@ -171,7 +171,7 @@ def accept_store_writes(
     help=say(
         "密钥文件丢失或更换后，让数据库使用现有密钥（没有则新建）；此前的登录与验证码将失效；"
         "须先停止服务器。",
-        "After the key file was lost or replaced, make the store use the present one, or a new "
+        "After the key file was lost or replaced, make the database use the present one, or a new "
         "one; earlier sessions and codes end. Stop the server first.",
     ),
     short_help=say("接受现有密钥", "Accept the present key"),
@@ -187,7 +187,7 @@ def accept_store_key(
     typer.echo(
         say(
             "密钥已记入数据库；此前的登录与验证码均已失效",
-            "the store uses this key now; earlier sessions and codes have ended",
+            "the database uses this key now; earlier sessions and codes have ended",
         )
     )
 
@@ -195,10 +195,10 @@ def accept_store_key(
 @app.command(
     "check",
     help=say(
-        "检查数据库是否完好；有问题时状态码为 1。",
-        "Check the integrity of the store. The exit status is 1 if it is damaged.",
+        "检查数据库是否完好；有问题时以状态 1 结束。",
+        "Check the integrity of the database. The exit status is 1 if it is damaged.",
     ),
-    short_help=say("检查", "Check"),
+    short_help=say("检查是否完好", "Check the integrity"),
 )
 def check_store(
     *,
@@ -222,10 +222,10 @@ def check_store(
     help=say(
         "复制整个数据库到空数据库，中断后可继续；期间须停止服务器。新服务器须使用同一个 secret.key"
         "。",
-        "Copy a whole store into an empty one, or continue a copy that was interrupted. Stop the "
+        "Copy a database into an empty one, or continue a copy that was interrupted. Stop the "
         "servers first. The new server needs the same secret.key.",
     ),
-    short_help=say("复制", "Copy"),
+    short_help=say("复制到另一数据库", "Copy to another database"),
 )
 def copy_store(
     source: StoreArgument,
@@ -269,7 +269,7 @@ def copy_store(
 @app.command(
     "distribute",
     help=say("在 Citus 协调节点上分布各表。", "Distribute the tables of a Citus coordinator."),
-    short_help=say("分布", "Distribute"),
+    short_help=say("分布到多台机器", "Distribute over several machines"),
 )
 def distribute_store(
     *,

@@ -211,21 +211,21 @@ bots_app = make_group(
         "管理“发现”中推荐的机器人，可在服务器运行时使用。",
         "Manage the recommended bots, also while the server runs.",
     ),
-    say("机器人", "Recommended bots"),
+    say("管理推荐的机器人", "Manage the recommended bots"),
 )
 groups_app = make_group(
     say(
         "管理“发现”中的群聊，可在服务器运行时使用。",
         "Manage the groups in discovery, also while the server runs.",
     ),
-    say("群聊", "Groups in discovery"),
+    say("管理发现页的群聊", "Manage the groups in discovery"),
 )
 categories_app = make_group(
     say(
         "管理“发现”中的分区，可在服务器运行时使用。",
         "Manage the categories in discovery, also while the server runs.",
     ),
-    say("分区", "Categories in discovery"),
+    say("管理发现页的分区", "Manage the categories in discovery"),
 )
 
 
@@ -241,7 +241,7 @@ def _import_help(zh: str, en: str, column_names: Collection[str]) -> str:
 bots_app.command(
     "import",
     help=_import_help("机器人，号码", "bots", BOT_COLUMN_NAMES),
-    short_help=say("导入", "Import"),
+    short_help=say("导入机器人", "Import bots"),
 )(
     make_import_command(
         BOT_COLUMN_NAMES,
@@ -252,14 +252,14 @@ bots_app.command(
 groups_app.command(
     "import",
     help=_import_help("群聊，群号", "groups", GROUP_COLUMN_NAMES),
-    short_help=say("导入", "Import"),
+    short_help=say("导入群聊", "Import groups"),
 )(make_import_command(GROUP_COLUMN_NAMES, DiscoveryAdmin.import_groups, "operator-group-import"))
 
 
 @bots_app.command(
     "list",
     help=say("按使用人数列出推荐的机器人。", "List the recommended bots by headcount."),
-    short_help=say("列出", "List"),
+    short_help=say("列出机器人", "List bots"),
 )
 def list_bots(
     *,
@@ -279,7 +279,7 @@ def list_bots(
 @groups_app.command(
     "list",
     help=say("按人数列出群聊。", "List groups by headcount."),
-    short_help=say("列出", "List"),
+    short_help=say("列出群聊", "List groups"),
 )
 def list_groups(
     *,
@@ -318,7 +318,7 @@ def _category() -> None:
         "Set all categories in their order; the category 精选 lists the groups that are featured. "
         "Without names, restore the defaults.",
     ),
-    short_help=say("设置", "Set"),
+    short_help=say("设置分区", "Set the categories"),
 )
 def set_categories(
     *,

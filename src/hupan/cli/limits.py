@@ -54,7 +54,7 @@ app = make_group(
         "查看与重置频率限制，可在服务器运行时使用。",
         "Show and reset rate limits, also while the server runs.",
     ),
-    say("限制", "Rate limits"),
+    say("查看与重置频率限制", "Show and reset rate limits"),
 )
 
 
@@ -86,12 +86,13 @@ def _say_values(row: dict[str, object]) -> dict[str, object]:
 @app.command(
     "show",
     help=say(
-        "列出全部限制：限制谁、什么、多少次、多久。每项都可在设置中修改。\n\n"
+        "列出全部限制：限制对象、计数内容、次数与时间窗口。每项都可在设置中修改。\n\n"
         "写出手机号、邮箱或账号编号，则显示它在数据库中的计数。",
         "List all limits: who, what, how many, how long. Each is a setting.\n\n"
-        "With a phone number, an e-mail address or an account id, show its counters in the store.",
+        "With a phone number, an e-mail address or an account id, show its counters in the "
+        "database.",
     ),
-    short_help=say("列出", "List"),
+    short_help=say("列出限制或查看计数", "List the limits, or show counters"),
 )
 def show(
     *,

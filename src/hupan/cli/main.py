@@ -70,7 +70,7 @@ class _LazyCommands(RootGroup):
 app = typer.Typer(
     name="hupan",
     cls=_LazyCommands,
-    help=say("湖畔：自己运行的聊天账号服务器。", "Hupan: a self-hosted chat account server."),
+    help=say("湖畔：可自行部署的聊天账号服务器。", "Hupan: a self-hosted chat account server."),
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

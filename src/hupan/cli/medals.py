@@ -29,7 +29,7 @@ app = make_group(
         "定义勋章，可在服务器运行时使用；授予用 hupan account medal。",
         "Define medals, also while the server runs. `hupan account medal` gives them to accounts.",
     ),
-    say("勋章", "Medals"),
+    say("管理勋章", "Manage medals"),
 )
 
 
@@ -38,7 +38,7 @@ app = make_group(
     help=say(
         "定义勋章，或修改同名的勋章。", "Define a medal, or change the existing one of that name."
     ),
-    short_help=say("定义", "Define"),
+    short_help=say("定义勋章", "Define a medal"),
 )
 def define(
     *,
@@ -71,7 +71,7 @@ def define(
 @app.command(
     "list",
     help=say("按顺序列出全部勋章。", "List all medals in their order."),
-    short_help=say("列出", "List"),
+    short_help=say("列出勋章", "List medals"),
 )
 def list_medals(
     *,

@@ -74,7 +74,7 @@ deletion_commands = typer.Typer(rich_markup_mode=None)
         "List the changes of phone number and e-mail address, newest first. A change is kept as "
         "long as it can be undone.",
     ),
-    short_help=say("换绑记录", "Changes of contacts"),
+    short_help=say("查看换绑记录", "List contact changes"),
 )
 def contacts(
     *,
@@ -98,7 +98,7 @@ def contacts(
         "Undo a change of a contact and the later ones of the same kind. All sessions end, the "
         "password is removed, and the former and present contacts are notified.",
     ),
-    short_help=say("撤销换绑", "Undo a change of contacts"),
+    short_help=say("撤销换绑", "Undo a contact change"),
 )
 def undo(
     *,
@@ -246,7 +246,7 @@ def password(
         "List the signed-in devices: platform, country, times of sign-in and last use. Tokens are "
         "not shown.",
     ),
-    short_help=say("登录设备", "Signed-in devices"),
+    short_help=say("列出登录中的设备", "List signed-in devices"),
 )
 def sessions(
     *,
@@ -269,7 +269,7 @@ def sessions(
         "让全部设备下线；用 --number 则只让 sessions 列出的一台下线。",
         "Sign out all devices, or with --number one of those that `sessions` lists.",
     ),
-    short_help=say("下线", "Sign out devices"),
+    short_help=say("让设备下线", "Sign out devices"),
 )
 def sign_out(
     *,
@@ -306,7 +306,7 @@ def sign_out(
         "Delete an account. Its sessions end at once; its data is erased and its contacts are "
         "released after a delay. Until then `restore` brings it back.",
     ),
-    short_help=say("注销", "Delete"),
+    short_help=say("注销账号", "Delete an account"),
 )
 def delete(
     *,
@@ -343,7 +343,7 @@ def delete(
         "Restore a deleted account that is not erased yet, also one deleted by its user. The user "
         "is notified and has to sign in again.",
     ),
-    short_help=say("恢复", "Restore"),
+    short_help=say("恢复账号", "Restore an account"),
 )
 def restore(
     *,

@@ -1,6 +1,6 @@
 """Cancelled accounts and everything that is erased with them (security A7).
 
-A table with a column `account_id` has its line in `ERASED`, or a reason to be kept: the journal of
+A table with a column `account_id` is in `ERASED_TABLES`, or has a reason to be kept: the journal of
 coins stays, under an id without an account.
 """
 
