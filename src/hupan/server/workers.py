@@ -43,14 +43,14 @@ def run_process(
     on_ready: Callable[[], None],
     listen_for_stop: StopListener,
 ) -> int:
-    """Serve an app until it is stop to stop.
+    """Serve an app until it is told to stop.
 
     Args:
         app: handles the requests.
         sockets: listening sockets; closed at the end.
         limits: the limits of peers, and the duration of the shutdown.
         on_ready: is called once requests are served.
-        listen_for_stop: returns a context in which this process is stop to stop.
+        listen_for_stop: returns a context in which this process can be told to stop.
 
     Returns:
         The exit status.
