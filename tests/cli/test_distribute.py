@@ -16,6 +16,9 @@ pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 STAND_INS = """
 CREATE TABLE calls (number BIGSERIAL PRIMARY KEY, made TEXT NOT NULL);
+CREATE TABLE emptied (name TEXT NOT NULL);
+CREATE FUNCTION truncate_local_data_after_distributing_table(name regclass)
+RETURNS void LANGUAGE sql AS $$ INSERT INTO emptied VALUES (name) $$;
 CREATE TABLE pg_dist_partition (logicalrelid regclass PRIMARY KEY);
 CREATE FUNCTION create_distributed_table(
   name regclass, by_column TEXT, kind TEXT DEFAULT 'hash', colocate_with TEXT DEFAULT 'default'
@@ -112,3 +115,38 @@ def test_it_goes_on_where_it_broke_off(databases: Databases, store: str) -> None
     assert f"已分布 {len(list_tables()) - 1} 个表" in distribute(store)[1]
     calls = run(databases, store, "SELECT made FROM calls")
     assert not any(call.startswith(("accounts ", "medals ")) for call in calls)
+
+
+def test_a_grown_store_takes_its_time(databases: Databases, store: str) -> None:
+    """No timeout of requests applies; if a table fails, those before it stay distributed."""
+    run(databases, store, STAND_INS)
+    slow = """
+    CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.made LIKE 'accounts %' THEN PERFORM pg_sleep(1.5); END IF;
+      IF NEW.made LIKE 'codes %' THEN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END IF;
+      RETURN NEW;
+    END $$;
+    CREATE TRIGGER hold BEFORE INSERT ON calls FOR EACH ROW EXECUTE FUNCTION hold();
+    """
+    run(databases, store, slow)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUPAN_DATABASE_TIMEOUT_SECONDS", "1")
+        status, _, wrong = distribute(store)
+        assert (status, "no room" in wrong) == (1, True)
+        spread_before = run(databases, store, "SELECT logicalrelid::text FROM pg_dist_partition")
+        assert "accounts" in spread_before
+        run(databases, store, "DROP TRIGGER hold ON calls")
+        status, told, _ = distribute(store)
+    assert (status, "accounts" in told.partition("：")[2].split(", ")) == (0, False)
+    assert f"已分布 {len(list_tables()) + 1 - len(spread_before)} 个表" in told
+
+
+def test_no_rows_are_left_on_the_coordinator(databases: Databases, store: str) -> None:
+    """Neither of tables distributed now, nor of one where an earlier run was interrupted."""
+    run(databases, store, STAND_INS)
+    run(databases, store, "INSERT INTO categories (name, position) VALUES ('chat', 1)")
+    run(databases, store, "INSERT INTO pg_dist_partition VALUES ('categories')")
+    assert distribute(store)[0] == 0
+    assert set(run(databases, store, "SELECT name FROM emptied")) == {
+        *("categories", "counters", "migrations"),
+    }

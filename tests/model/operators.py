@@ -65,7 +65,8 @@ def assert_whole(served: InProcessServer) -> None:
 
 BROKEN = """
 SELECT 'J3: both sides of all entries sum to nothing', CAST(total AS TEXT)
-FROM (SELECT sum(change_cents + counter_cents) AS total FROM coin_entries) WHERE total <> 0
+FROM (SELECT sum(change_cents + counter_cents) AS total FROM coin_entries) AS sums
+WHERE total <> 0
 UNION ALL
 SELECT 'J4: a number is one account''s', phone
 FROM accounts WHERE phone <> '' GROUP BY phone HAVING count(*) > 1

@@ -16,7 +16,7 @@ from hupan.opening import (
     prepared_sqlite_file,
     read_applied_migrations,
 )
-from hupan.store.citus import distribute_tables
+from hupan.store.citus import OnDistributed, distribute_tables
 from hupan.store.copying import begin_copy, copy_rows, count_rows, end_copy, get_table_totals
 from hupan.store.database import Conflict, Database, StoreRefused
 from hupan.store.identity import accept_key, check_store_exists
@@ -27,6 +27,8 @@ from hupan.store.wal import check_wal_intact
 
 OnCopyProgress = Callable[[str, int, int], None]
 """Is called with a table, its copied rows, and the total of its rows."""
+DISTRIBUTION_TIMEOUT_SECONDS = 7 * 86_400
+"""One statement moves all rows of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +196,12 @@ async def copy_database(
         raise OperationRefused.wrap(error) from error
 
 
-async def distribute_database(settings: Settings) -> list[str]:
+async def distribute_database(settings: Settings, on_progress: OnDistributed) -> list[str]:
     """Distribute the tables of a store on a Citus coordinator; return those distributed now.
+
+    Args:
+        settings: of the server; the timeout of its statements does not apply.
+        on_progress: is told which table is being distributed.
 
     Raises:
         OperationRefused: the store is a file, or the server cannot do it.
@@ -206,9 +212,11 @@ async def distribute_database(settings: Settings) -> list[str]:
             "only a store on PostgreSQL (Citus) can be distributed",
         )
     try:
-        database = await open_current_database(settings)
+        database = await open_current_database(
+            replace(settings, database_timeout_seconds=DISTRIBUTION_TIMEOUT_SECONDS)
+        )
         try:
-            return await distribute_tables(database)
+            return await distribute_tables(database, on_progress)
         finally:
             await database.close()
     except (StoreRefused, StoreUnavailable) as error:

@@ -10,7 +10,6 @@ import typer
 
 from hupan.admin.audit import OperatorAction
 from hupan.admin.database import (
-    OnCopyProgress,
     StoreStatus,
     accept_writes,
     adopt_key,
@@ -245,7 +244,7 @@ def copy_store(
         {"source": source_settings.masked_database, "aim": target_settings.masked_database},
         _audit_folder(target_settings) if target else None,
     )
-    with _copy_progress() as on_progress:
+    with _progress(say("复制", "copying")) as on_progress:
         differing = run_operation(
             settings,
             lambda: copy_database(settings, source, target, on_progress),
@@ -278,14 +277,15 @@ def distribute_store(
     config: ConfigOption = None,
 ) -> None:
     """Distribute the tables and print their names."""
-    tables = _run_on_store(
-        database,
-        data_dir,
-        config,
-        distribute_database,
-        "operator-database-distribute",
-        lambda tables: {"tables": ",".join(tables)},
-    )
+    with _progress(say("分布", "distributing")) as on_progress:
+        tables = _run_on_store(
+            database,
+            data_dir,
+            config,
+            lambda settings: distribute_database(settings, on_progress),
+            "operator-database-distribute",
+            lambda tables: {"tables": ",".join(tables)},
+        )
     count, names = len(tables), ", ".join(tables) or "—"
     typer.echo(say(f"已分布 {count} 个表：{names}", f"{count} tables distributed: {names}"))
 
@@ -313,7 +313,7 @@ def _audit_folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def _copy_progress() -> Iterator[OnCopyProgress]:
+def _progress(label: str) -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar on standard error, if that is a terminal."""
     # Here, because rich takes longer to import than every other command takes to run.
     from rich.console import Console  # noqa: PLC0415 # as said above
@@ -321,10 +321,9 @@ def _copy_progress() -> Iterator[OnCopyProgress]:
 
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(say("复制", "copying"), total=None)
+        task = progress.add_task(label, total=None)
 
-        def on_copied(table: str, done: int, whole: int) -> None:
-            description = say(f"复制 {table}", f"copying {table}")
-            progress.update(task, description=description, completed=done, total=whole)
+        def on_progress(table: str, done: int, whole: int) -> None:
+            progress.update(task, description=f"{label} {table}", completed=done, total=whole)
 
-        yield on_copied
+        yield on_progress

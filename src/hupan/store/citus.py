@@ -4,7 +4,7 @@ A table is distributed by the first column of its primary key, so all rows of an
 colocated. Small tables that every request reads are reference tables.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hupan.store.database import Database, StoreRefused
 from hupan.store.migrate import MIGRATIONS_TABLE, list_tables
@@ -25,7 +25,12 @@ _DISTRIBUTE_MIGRATIONS = f"SELECT create_reference_table('{MIGRATIONS_TABLE}')"
 """Every machine has the migrations, so that each can be named as a host."""
 COLOCATION_TABLE = "accounts"
 """Tables distributed by `account_id` are colocated with this one."""
+OnDistributed = Callable[[str, int, int], None]
+"""Is called with a table that is about to be distributed, the tables done, and all tables."""
 _HAS_CITUS = "SELECT to_regproc('create_distributed_table') IS NOT NULL"
+_HAS_TRUNCATION = "SELECT to_regproc('truncate_local_data_after_distributing_table') IS NOT NULL"
+_HAS_LOCAL_ROWS = "SELECT pg_relation_size(CAST(?1 AS regclass)) > 0"
+_TRUNCATE_LOCAL_ROWS = "SELECT truncate_local_data_after_distributing_table(CAST(?1 AS regclass))"
 _IS_DISTRIBUTED = "SELECT count(*) FROM pg_dist_partition WHERE logicalrelid = CAST(?1 AS regclass)"
 
 
@@ -52,27 +57,45 @@ def distribution_statements() -> Iterator[tuple[str, str]]:
     yield MIGRATIONS_TABLE, _DISTRIBUTE_MIGRATIONS
 
 
-async def distribute_tables(database: Database) -> list[str]:
+async def distribute_tables(database: Database, on_progress: OnDistributed) -> list[str]:
     """Distribute every table that is not distributed yet; return their names.
+
+    Each table is one statement, which moves all its rows or none: a run that was interrupted can
+    be repeated. Citus leaves copies of the rows on the coordinator; they are removed, those of
+    earlier runs too.
+
+    Args:
+        database: without a short timeout.
+        on_progress: is told which table is being distributed.
 
     Raises:
         StoreRefused: the server has no Citus; it says what is missing.
     """
-    row = await database.fetch_one(_HAS_CITUS)
-    if row is None or not row[0]:
+    if not await _is_true(database, _HAS_CITUS):
         raise StoreRefused(
             "该数据库没有 citus 扩展：请在协调节点安装 Citus，执行 CREATE EXTENSION citus，"
             "加入工作节点后再运行本命令",
             "this database has no extension citus: install Citus on the coordinator and run "
             "CREATE EXTENSION citus, add the workers, then run this again",
         )
+    can_truncate = await _is_true(database, _HAS_TRUNCATION)
     distributed = []
-    for name, sql in distribution_statements():
+    statements = list(distribution_statements())
+    for done, (name, sql) in enumerate(statements):
+        on_progress(name, done, len(statements))
         distributed_count = await database.fetch_one(_IS_DISTRIBUTED, name)
         if distributed_count is not None and distributed_count[0] == 0:
             await database.fetch_all(sql)
             distributed.append(name)
+        if can_truncate and await _is_true(database, _HAS_LOCAL_ROWS, name):
+            await database.fetch_all(_TRUNCATE_LOCAL_ROWS, name)
+    on_progress("", len(statements), len(statements))
     return distributed
+
+
+async def _is_true(database: Database, sql: str, *values: str) -> bool:
+    row = await database.fetch_one(sql, *values)
+    return row is not None and bool(row[0])
 
 
 def _distribution_statement(name: str, column: str, colocate_with: str) -> str:

@@ -3,13 +3,16 @@
 from msgspec import Struct
 
 from hupan.model import AccountId, Channel, Session
-from hupan.store.database import Reader, Transaction
+from hupan.store.database import Reader, Transaction, next_number
 
+# A query within an INSERT would cost a distributed database a commit in two phases.
+NEXT_CHANGE_NUMBER = (
+    "SELECT coalesce(max(number), 0) + 1 FROM contact_changes WHERE account_id = ?1"
+)
 INSERT_CONTACT_CHANGE = """
 INSERT INTO contact_changes
-  (account_id, number, channel, old_address, new_address, changed_at, is_proven)
-SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6
-FROM contact_changes WHERE account_id = ?1
+  (account_id, channel, old_address, new_address, changed_at, is_proven, number)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 """
 FIND_CONTACT_CHANGE = """
 SELECT number, channel, old_address, new_address, changed_at, is_proven, undone_at
@@ -64,8 +67,16 @@ async def insert_contact_change(
     is_verified: bool,
     now: int,
 ) -> None:
+    """Record a change; the account is locked already."""
     await tx.execute(
-        INSERT_CONTACT_CHANGE, account, channel, old_address, new_address, now, int(is_verified)
+        INSERT_CONTACT_CHANGE,
+        account,
+        channel,
+        old_address,
+        new_address,
+        now,
+        int(is_verified),
+        await next_number(tx, NEXT_CHANGE_NUMBER, account),
     )
 
 

@@ -1,7 +1,7 @@
 """Settings that accounts keep per device."""
 
 from hupan.model import AccountId, IgnoredModules, NotificationSetting
-from hupan.store.database import Reader, Transaction
+from hupan.store.database import Reader, Transaction, next_number
 
 
 def _delete_oldest_device(table: str) -> str:
@@ -15,18 +15,18 @@ RETURNING number
 """
 
 
-# A number that was freed, else the one behind the last.
-_NEXT_NUMBER = "coalesce(?3, coalesce(max(number), 0) + 1)"
-
-
 FIND_IGNORED_MODULES = """
 SELECT number, device_id, modules, updated_at
 FROM ignored_modules WHERE account_id = ?1 AND device_id = ?2
 """
 DELETE_OLDEST_IGNORED_MODULES = _delete_oldest_device("ignored_modules")
-PUT_IGNORED_MODULES = f"""
+# A query within an INSERT would cost a distributed database a commit in two phases.
+NEXT_IGNORED_MODULES_NUMBER = (
+    "SELECT coalesce(max(number), 0) + 1 FROM ignored_modules WHERE account_id = ?1"
+)
+PUT_IGNORED_MODULES = """
 INSERT INTO ignored_modules (account_id, device_id, number, modules, updated_at)
-SELECT ?1, ?2, {_NEXT_NUMBER}, ?4, ?5 FROM ignored_modules WHERE account_id = ?1
+VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (account_id, device_id) DO UPDATE SET
   modules = excluded.modules, updated_at = excluded.updated_at
 """
@@ -35,11 +35,13 @@ SELECT number, device_id, registration_id, is_open, type, created_at, updated_at
 FROM notification_settings WHERE account_id = ?1 AND device_id = ?2
 """
 DELETE_OLDEST_NOTIFICATION_SETTING = _delete_oldest_device("notification_settings")
-PUT_NOTIFICATION_SETTING = f"""
+NEXT_NOTIFICATION_NUMBER = (
+    "SELECT coalesce(max(number), 0) + 1 FROM notification_settings WHERE account_id = ?1"
+)
+PUT_NOTIFICATION_SETTING = """
 INSERT INTO notification_settings
   (account_id, device_id, number, registration_id, is_open, type, created_at, updated_at)
-SELECT ?1, ?2, {_NEXT_NUMBER}, ?4, ?5, ?6, ?7, ?7
-FROM notification_settings WHERE account_id = ?1
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
 ON CONFLICT (account_id, device_id) DO UPDATE SET
   registration_id = excluded.registration_id, is_open = excluded.is_open, type = excluded.type,
   updated_at = excluded.updated_at
@@ -58,7 +60,14 @@ async def put_ignored_modules(
     tx: Transaction, account: AccountId, device_id: str, modules: str, *, max_devices: int, now: int
 ) -> None:
     """Store the hidden modules of a device; beyond `max_devices` the oldest device is deleted."""
-    number = await _free_number(tx, DELETE_OLDEST_IGNORED_MODULES, account, device_id, max_devices)
+    number = await _free_number(
+        tx,
+        DELETE_OLDEST_IGNORED_MODULES,
+        NEXT_IGNORED_MODULES_NUMBER,
+        account,
+        device_id,
+        max_devices,
+    )
     await tx.execute(PUT_IGNORED_MODULES, account, device_id, number, modules, now)
 
 
@@ -83,7 +92,12 @@ async def put_notification_setting(
 ) -> None:
     """Store a device's notification setting; beyond `max_devices` the oldest device is deleted."""
     number = await _free_number(
-        tx, DELETE_OLDEST_NOTIFICATION_SETTING, account, device_id, max_devices
+        tx,
+        DELETE_OLDEST_NOTIFICATION_SETTING,
+        NEXT_NOTIFICATION_NUMBER,
+        account,
+        device_id,
+        max_devices,
     )
     await tx.execute(
         PUT_NOTIFICATION_SETTING, account, device_id, number, registration_id, is_open, type_, now
@@ -91,7 +105,13 @@ async def put_notification_setting(
 
 
 async def _free_number(
-    tx: Transaction, sql: str, account: AccountId, device_id: str, max_devices: int
-) -> int | None:
-    row = await tx.fetch_one(sql, account, device_id, max_devices)
-    return None if row is None else int(row[0])
+    tx: Transaction,
+    delete_oldest: str,
+    find_next: str,
+    account: AccountId,
+    device_id: str,
+    max_devices: int,
+) -> int:
+    """Return the number of the device that was deleted, or a new one; the account is locked."""
+    row = await tx.fetch_one(delete_oldest, account, device_id, max_devices)
+    return await next_number(tx, find_next, account) if row is None else int(row[0])

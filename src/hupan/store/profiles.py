@@ -177,13 +177,12 @@ def _to_flag(shown: bool | None) -> int | None:
 
 FIND_REMARK = "SELECT name, phone, others FROM remarks WHERE account_id = ?1 AND friend_id = ?2"
 # One that is there already may always be changed; a new one only while there is room.
-PUT_REMARK = """
-INSERT INTO remarks (account_id, friend_id, name, phone, others)
-SELECT ?1, ?2, ?3, ?4, ?5
-WHERE EXISTS (SELECT 1 FROM remarks WHERE account_id = ?1 AND friend_id = ?2)
-  OR (SELECT count(*) FROM remarks WHERE account_id = ?1) < ?6
-ON CONFLICT (account_id, friend_id) DO UPDATE SET
-  name = excluded.name, phone = excluded.phone, others = excluded.others
+UPDATE_REMARK = """
+UPDATE remarks SET name = ?3, phone = ?4, others = ?5 WHERE account_id = ?1 AND friend_id = ?2
+"""
+COUNT_REMARKS = "SELECT count(*) FROM remarks WHERE account_id = ?1"
+INSERT_REMARK = """
+INSERT INTO remarks (account_id, friend_id, name, phone, others) VALUES (?1, ?2, ?3, ?4, ?5)
 """
 FIND_REMARK_SIZE = """
 SELECT length(name) + length(phone) + length(others) FROM remarks
@@ -219,11 +218,18 @@ async def change_remark_size(
 async def put_remark(
     tx: Transaction, account: AccountId, friend: AccountId, remark: Remark, *, max_remarks: int
 ) -> bool:
-    """Insert or replace a remark; False, not stored, beyond `max_remarks`."""
-    rows = await tx.execute(
-        PUT_REMARK, account, friend, remark.name, remark.phone, remark.others, max_remarks
-    )
-    return rows == 1
+    """Insert or replace a remark; False, not stored, if a new one is beyond `max_remarks`.
+
+    The account is locked already. Plain statements, because a query within an INSERT would cost a
+    distributed database a commit in two phases.
+    """
+    values = (account, friend, remark.name, remark.phone, remark.others)
+    if await tx.execute(UPDATE_REMARK, *values):
+        return True
+    row = await tx.fetch_one(COUNT_REMARKS, account)
+    if row is not None and row[0] >= max_remarks:
+        return False
+    return await tx.execute(INSERT_REMARK, *values) == 1
 
 
 async def delete_remark(tx: Transaction, account: AccountId, friend: AccountId) -> None:

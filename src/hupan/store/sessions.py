@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from hupan.model import Account, AccountId, Caller, Session, Viewer
 from hupan.store.accounts import ACCOUNT_COLUMNS, lock_account
-from hupan.store.database import Reader, Transaction
+from hupan.store.database import Reader, Transaction, next_number
 
 SESSION_FIELD_COUNT = len(Session.__struct_fields__)
 MAX_LOGGED_OUT_TOKENS = 100
@@ -24,11 +24,12 @@ SELECT s.account_id AS id, s.signed_in_at, s.last_used_at, a.banned_until, a.las
 FROM sessions s JOIN accounts a ON a.id = s.account_id
 WHERE s.account_id = ?1 AND s.token_hash = ?2
 """
+# A query within an INSERT would cost a distributed database a commit in two phases.
+NEXT_SESSION_NUMBER = "SELECT coalesce(max(number), 0) + 1 FROM sessions WHERE account_id = ?1"
 PUT_SESSION = """
 INSERT INTO sessions
   (account_id, token_hash, device_id, platform, signed_in_at, last_used_at, country, number)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(max(number), 0) + 1
-FROM sessions WHERE account_id = ?1
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 ON CONFLICT (account_id, device_id) WHERE device_id <> '' DO UPDATE SET
   token_hash = excluded.token_hash, platform = excluded.platform,
   signed_in_at = excluded.signed_in_at, last_used_at = excluded.last_used_at,
@@ -113,6 +114,7 @@ async def put_session(tx: Transaction, session: Session, country: str = "") -> N
         session.signed_in_at,
         session.last_used_at,
         country,
+        await next_number(tx, NEXT_SESSION_NUMBER, session.account_id),
     )
     await tx.execute(
         PUT_DEVICE,
