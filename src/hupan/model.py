@@ -23,8 +23,11 @@ PERMANENT_BAN_END = 2**53 - 1
 """End of a ban without an end; the largest number that the wire allows (wire.md 1.10)."""
 
 
-class SupersededBuild(Exception):
-    """A newer build of the group index was started; this one is abandoned."""
+class Overtaken(Exception):
+    """A newer build of the group index was started; this one is abandoned.
+
+    The name is a `reason` of the operator log, so it is public.
+    """
 
 
 class StoreUnavailable(LocalizedError):

@@ -103,7 +103,11 @@ def test_no_text_of_the_program_holds_both_languages() -> None:
         ([], {"LANG": "de_DE.UTF-8"}, "utf-8", True),
         ([], {"LANG": "zh_TW.UTF-8"}, "utf-8", False),
         ([], {"LC_MESSAGES": "en_GB", "LANG": "zh_CN"}, "utf-8", True),
-        ([], {"LC_ALL": "zh_CN.GB18030", "LC_MESSAGES": "en"}, "ascii", False),
+        ([], {"LC_ALL": "zh_CN.GB18030", "LC_MESSAGES": "en"}, "gb18030", False),
+        # Big5 and ASCII lack the characters of the texts.
+        ([], {"LANG": "zh_TW.Big5"}, "big5", True),
+        ([], {"LANG": "zh_CN.UTF-8"}, "ascii", True),
+        (["--lang", "zh"], {}, "ascii", False),
         ([], {"HUPAN_LANG": "zh", "LC_ALL": "en_US.UTF-8"}, "ascii", False),
         (["--lang", "en"], {"HUPAN_LANG": "zh"}, "utf-8", True),
         (["--lang=zh", "config"], {"HUPAN_LANG": "en"}, "ascii", False),

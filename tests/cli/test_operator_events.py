@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hupan.cli.main import app
+from hupan.model import Overtaken
 from tests.support.console import PASSWORD, all_lines, refused, run, runner, told, written
 
 pytestmark = pytest.mark.slow
@@ -48,6 +49,21 @@ def test_every_act_is_written_down(data: Path) -> None:
     text = (data / "operators.log").read_text("utf-8")
     assert [secret for secret in (PHONE, EMAIL, PASSWORD) if secret in text] == []
     assert (data / "operators.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_import_that_another_one_overtook_is_written_down(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the reason that docs/events.md promises: the name of the error (security L2)."""
+
+    def overtaken(_database: object) -> object:
+        raise Overtaken
+
+    monkeypatch.setattr("hupan.admin.discovery.build_group_index", overtaken)
+    rows = tmp_path / "groups.csv"
+    rows.write_text("id,name\n1,lake\n", "utf-8")
+    refused(data, "group", "import", str(rows))
+    assert (written(data)[-1]["result"], written(data)[-1]["reason"]) == ("refused", "Overtaken")
 
 
 def test_the_end_of_an_account_is_written_down(data: Path) -> None:

@@ -17,7 +17,7 @@ from hupan.domain.discovery import (
     build_group_index,
 )
 from hupan.errors import InvalidField
-from hupan.model import Group, SupersededBuild
+from hupan.model import Group, Overtaken
 from hupan.store.database import Database
 from tests.support.groups import group, plainly
 from tests.support.stores import make_engine
@@ -333,9 +333,9 @@ def test_what_a_killed_import_left_is_forgotten(database: Path) -> None:
         await DiscoveryImporter(engine).import_groups([SECOND])
         assert await shown(engine) == [FIRST, SECOND]
         assert len(await editions(engine)) == 1
-        with pytest.raises(SupersededBuild):
+        with pytest.raises(Overtaken):
             await draft.add([group(8)])
-        with pytest.raises(SupersededBuild):
+        with pytest.raises(Overtaken):
             await draft.finish(unwatched)
         assert await shown(engine) == [FIRST, SECOND]
         await engine.close()

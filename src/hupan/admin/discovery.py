@@ -26,7 +26,7 @@ from hupan.domain.discovery import (
     parse_group,
 )
 from hupan.errors import InvalidField
-from hupan.model import Bot, Group, SupersededBuild
+from hupan.model import Bot, Group, Overtaken
 from hupan.opening import OperationRefused
 from hupan.store.database import Database
 
@@ -395,7 +395,7 @@ class DiscoveryAdmin:
                 if reader.problems:
                     return ImportResult(0, 0, reader.problems.all())
                 return ImportResult(reader.row_count, await build.finish(on_indexed))
-        except SupersededBuild as error:
+        except Overtaken as error:
             raise OperationRefused(
                 "另一个导入已开始，本次未生效",
                 "another import began; nothing of this one was kept",

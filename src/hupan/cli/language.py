@@ -13,9 +13,10 @@ from hupan.localized import LocalizedText
 
 LANGUAGE_VARIABLE = "HUPAN_LANG"
 LANGUAGE_OPTION = "--lang"
-_LOCALE_VARIABLES = (LANGUAGE_VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
+_LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 _NEUTRAL_LOCALES = {"", "c", "posix"}
-_CHINESE_ENCODINGS = ("utf", "gb", "cp936", "big5", "hz", "iso2022_cn")
+# Big5 lacks the simplified characters.
+_CHINESE_ENCODINGS = ("utf", "gb", "cp936", "hz", "iso2022_cn")
 
 
 def choose_english(arguments: Sequence[str], environ: Mapping[str, str], encoding: str) -> bool:
@@ -24,16 +25,23 @@ def choose_english(arguments: Sequence[str], environ: Mapping[str, str], encodin
     Args:
         arguments: the command line after the program's name.
         environ: the environment; the first variable that names a language decides.
-        encoding: that of standard output, which decides where nothing names a language.
+        encoding: that of standard output, "" if it is closed. A locale is Chinese only where
+            the stream can show it, and no locale is Chinese only there.
     """
-    for name in (
-        _find_option(arguments),
-        *(environ.get(variable, "") for variable in _LOCALE_VARIABLES),
-    ):
-        language = name.partition(".")[0].partition("@")[0].lower()
-        if language not in _NEUTRAL_LOCALES:
+    can_show_chinese = encoding.lower().startswith(_CHINESE_ENCODINGS)
+    for name in (_find_option(arguments), environ.get(LANGUAGE_VARIABLE, "")):
+        if language := _language_of(name):
             return not language.startswith("zh")
-    return not encoding.lower().startswith(_CHINESE_ENCODINGS)
+    for variable in _LOCALE_VARIABLES:
+        if language := _language_of(environ.get(variable, "")):
+            return not (language.startswith("zh") and (can_show_chinese or not encoding))
+    return not can_show_chinese
+
+
+def _language_of(name: str) -> str:
+    """Return the language of a locale's name; "" if it names none."""
+    language = name.partition(".")[0].partition("@")[0].strip().lower()
+    return "" if language in _NEUTRAL_LOCALES else language
 
 
 def _find_option(arguments: Sequence[str]) -> str:

@@ -184,7 +184,7 @@ async def build_group_index(database: Database) -> AsyncIterator[GroupIndexBuild
     """Start a new version based on the published one; unless it is finished, it is deleted.
 
     Raises:
-        SupersededBuild: a later build has started.
+        Overtaken: a later build has started.
     """
     version = await database.run_transaction(begin_build)
     source_version = await get_published_version(database)
@@ -252,7 +252,7 @@ class DiscoveryImporter:
         """Add groups, each occurring once, and publish them; return the new number of groups.
 
         Raises:
-            SupersededBuild: a later import has started.
+            Overtaken: a later import has started.
         """
         async with build_group_index(self._database) as build:
             await build.add(groups)

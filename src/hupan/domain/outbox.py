@@ -394,7 +394,7 @@ class OutboxWorker:
         for _ in range(dropped):
             self._count("messages", channel, "surplus")
         if dropped:
-            _log.warning("%s: too many messages wait; %d were given up", channel, dropped)
+            _log.warning("%s: too many messages wait; %d were dropped", channel, dropped)
 
     def _tasks_of(self, channel: Channel, priority: int) -> set[asyncio.Task[None]]:
         return (self._codes if priority == CODE_PRIORITY else self._notices)[channel]
@@ -426,7 +426,7 @@ class OutboxWorker:
                     lambda tx: reschedule_message(tx, row, retry_at)
                 )
         except StoreUnavailable:
-            _log.warning("%s %s: the outcome was not kept", row.channel, row.id)
+            _log.warning("%s %s: the outcome could not be stored", row.channel, row.id)
 
     async def _attempt_send(self, row: OutboxMessage) -> int | None:
         # Returns when to retry, or None if the message is done.
@@ -450,10 +450,10 @@ class OutboxWorker:
             _log.warning("%s %s may have been sent: %s", row.channel, row.id, failure)
         except asyncio.CancelledError:
             outcome = "unknown"
-            _log.warning("%s %s was cut: it may have been sent", row.channel, row.id)
+            _log.warning("%s %s was interrupted: it may have been sent", row.channel, row.id)
         except Exception:  # noqa: BLE001 - a broken sender must not stop the worker
             outcome = "failed"
-            _log.exception("%s %s: the sender broke", row.channel, row.id)
+            _log.exception("%s %s: the sender failed unexpectedly", row.channel, row.id)
         finally:
             self._count("messages", row.channel, outcome)
         return None
@@ -468,7 +468,7 @@ class OutboxWorker:
             else b""
         )
         if code is None:
-            _log.error("%s %s was sealed with another key", row.channel, row.id)
+            _log.error("%s %s was encrypted with another key", row.channel, row.id)
             return None
         return Message(
             row.id,

@@ -27,7 +27,7 @@ from hupan.clock import AdjustableClock
 from hupan.domain.provisioning import NewAccount, SandboxAccounts
 from hupan.domain.sessions import parse_device
 from hupan.errors import Busy, EmailTaken, InvalidField, PhoneTaken
-from hupan.model import StoreUnavailable, SupersededBuild
+from hupan.model import Overtaken, StoreUnavailable
 from hupan.sandbox.outbox import CapturedChannel, MessageCapture, MessageFilter
 from hupan.sandbox.seeding import PACK_NAMES, PackName, Seeder, max_count
 
@@ -389,7 +389,7 @@ def handle_errors(handler: Handler) -> Handler:
         except (PhoneTaken, EmailTaken) as error:
             field = _CONFLICT_FIELDS[type(error)]
             status, zh, en = 409, f"{field} 已被使用", f"{field} is taken already"
-        except SupersededBuild:
+        except Overtaken:
             status, zh, en = 409, "另一个导入已开始", "another import of groups has begun"
         except (Busy, StoreUnavailable):
             zh, en = "服务器繁忙或无法保存", "the server is busy or cannot store"

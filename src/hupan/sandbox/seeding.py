@@ -177,7 +177,7 @@ class Seeder:
 
         Raises:
             PhoneTaken, EmailTaken: another request took one meanwhile; no account was created.
-            SupersededBuild: another request began to store groups meanwhile; none is listed.
+            Overtaken: another request began to store groups meanwhile; none is listed.
             Busy: too many passwords wait to be hashed.
         """
         async with self._seed_lock:

@@ -25,7 +25,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from hupan.model import Bot, Group, GroupId, SupersededBuild
+from hupan.model import Bot, Group, GroupId, Overtaken
 from hupan.store.database import Reader, Transaction
 
 LIST_BOTS = """
@@ -330,7 +330,7 @@ async def check_build_current(tx: Transaction, index_version: int) -> None:
         Overtaken: another was opened since.
     """
     if await _get_version(tx, LOCK_BUILD_VERSION) != index_version:
-        raise SupersededBuild
+        raise Overtaken
 
 
 async def publish_version(tx: Transaction, index_version: int) -> None:
