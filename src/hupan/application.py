@@ -144,7 +144,7 @@ class MetricsApp:
         """Return all metrics in the Prometheus text format.
 
         Raises:
-            StoreUnavailable: the outbox cannot be counted.
+            StoreUnavailable: the store fails, and not only a machine behind it.
         """
         build = MetricFamily(
             "hupan_build_info", "gauge", "The version", [({"version": __version__}, 1)]
@@ -195,8 +195,13 @@ def make_counter_metrics(metric_counters: MetricCounters) -> list[MetricFamily]:
 
 
 async def _make_infrastructure_metrics(infrastructure: Infrastructure) -> list[MetricFamily]:
+    outbox: dict[str, int] = {}
+    try:
+        outbox = await count_messages(infrastructure.database)
+    except StoreUnavailable:
+        if not infrastructure.database.stats().is_partial:
+            raise
     store = infrastructure.database.stats()
-    outbox = await count_messages(infrastructure.database)
     gauges = {
         "hupan_captchas_ready": (
             "Captcha pictures that are ready",
@@ -207,6 +212,7 @@ async def _make_infrastructure_metrics(infrastructure: Infrastructure) -> list[M
             infrastructure.password_hasher.pending_count,
         ),
         "hupan_store_queue": ("Changes that wait for their commit", store.pending_changes),
+        "hupan_store_partial": ("Whether some accounts cannot be reached", int(store.is_partial)),
         "hupan_store_wal_bytes": ("Write-ahead log of the SQLite file", store.wal_bytes),
     }
     totals = {
@@ -332,8 +338,9 @@ async def _assemble_server(
         make_integrity_check(settings, database),
         settings.integrity_check_hours * HOUR_SECONDS,
         infrastructure.metric_counters,
+        is_partial=lambda: database.stats().is_partial,
     )
-    health = Health(integrity_checker.check)
+    health = Health(integrity_checker.check, lambda: database.stats().is_partial)
     metrics = MetricsApp(table, dispatcher, infrastructure)
     return Server(
         infrastructure=infrastructure,

@@ -32,7 +32,7 @@ from hupan.domain.invitations import Invitations
 from hupan.domain.limits import LimitCounters
 from hupan.domain.login import CodeLogins, PasswordLogins
 from hupan.domain.medals import Medals
-from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter
+from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter, RecentTargets
 from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_passwords
 from hupan.domain.profiles import PersonalDataService, Privacy, ProfileEdits, Profiles, Remarks
 from hupan.domain.provisioning import AccountProvisioner
@@ -138,8 +138,14 @@ class Infrastructure:
         )
 
     @cached_property
+    def recent_targets(self) -> RecentTargets:
+        return RecentTargets()
+
+    @cached_property
     def outbox_writer(self) -> OutboxWriter:
-        return OutboxWriter(self.secret_box, self.environment.random_source("messages"))
+        random_source = self.environment.random_source("messages")
+        recent = None if self.environment.is_operator else self.recent_targets
+        return OutboxWriter(self.secret_box, random_source, recent)
 
     @cached_property
     def outbox_worker(self) -> OutboxWorker:
@@ -150,6 +156,8 @@ class Infrastructure:
             self.environment.senders,
             self.metric_counters,
             NoticeBudget(self.limiter, self.limits.server_notices, self.alerts),
+            self.recent_targets,
+            lambda: self.database.stats().is_partial,
         )
 
     @cached_property

@@ -24,7 +24,7 @@ from tests.support.ports import LOOPBACK, free_port
 START_SECONDS = 60.0
 USER = "hupan"
 _UNPRIVILEGED = "nobody"
-_SPEED = {  # a test's rows need not outlive a power cut
+SPEED = {  # a test's rows need not outlive a power cut
     "fsync": "off",
     "full_page_writes": "off",
     "max_connections": "200",
@@ -101,7 +101,7 @@ class Cluster:
         settings: of `postgresql.conf`, instead of those that make tests fast.
     """
 
-    def __init__(self, settings: Mapping[str, str] = _SPEED) -> None:
+    def __init__(self, settings: Mapping[str, str] = SPEED) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="hupan-postgres-"))
         self.binaries = Binaries(self.home)
         self.data = self.home / "data"

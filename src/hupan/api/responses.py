@@ -161,8 +161,11 @@ async def send_not_ready(path: str, send: Send) -> None:
 class Health:
     """The ASGI application of `/healthz` and `/readyz`."""
 
-    def __init__(self, check: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, check: Callable[[], Awaitable[None]], is_partial: Callable[[], bool]
+    ) -> None:
         self._check = check
+        self._is_partial = is_partial
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request."""
@@ -180,4 +183,5 @@ class Health:
         except StoreUnavailable:
             await send_json(503, b'{"status":"store unavailable"}', "error", send)
         else:
-            await send_json(200, b'{"status":"ready"}', "ok", send)
+            status = b"some accounts unavailable" if self._is_partial() else b"ready"
+            await send_json(200, b'{"status":"%b"}' % status, "ok", send)

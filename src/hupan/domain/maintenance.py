@@ -40,6 +40,8 @@ from hupan.store.rate_counters import count_counters, delete_surplus_counters, p
 from hupan.store.sessions import purge_logged_out
 
 INTEGRITY_POLL_SECONDS = 60.0
+FAULT_COUNT_SECONDS = 1.0
+"""How long readiness waits for the machine that has the number of faults."""
 MAX_LOGGED_FAULTS = 20
 _integrity_log = logging.getLogger("hupan.soundness")
 
@@ -53,6 +55,7 @@ class IntegrityChecker:
         find_faults: reads all rows off the event loop and describes faults without user data.
         every_seconds: the interval; 0 for never.
         count: counts checks that failed to run.
+        is_partial: tells whether a machine behind the store failed, and the store did not.
     """
 
     def __init__(
@@ -62,9 +65,11 @@ class IntegrityChecker:
         find_faults: Callable[[], Awaitable[list[str]]],
         every_seconds: int,
         count: IncrementMetric = ignore_metric,
+        is_partial: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._is_partial = is_partial
         self._find_faults = find_faults
         self._every_seconds = every_seconds
         self._task = BackgroundTask(
@@ -75,6 +80,8 @@ class IntegrityChecker:
             count=count,
         )
         self._fault_count = 0  # a damaged store may be unable to store it
+        self._stored_fault_count = 0  # as last read
+        self._reading: asyncio.Future[int] | None = None
 
     def start(self) -> None:
         """Start the checks, unless the interval is 0."""
@@ -88,8 +95,23 @@ class IntegrityChecker:
     async def check(self) -> None:
         """Raise StoreUnavailable if the store fails, or the last check found faults."""
         await self._database.check()
-        if self._fault_count or await get_fault_count(self._database):
+        if self._fault_count or await self._read_fault_count():
             raise StoreUnavailable("the last look at all rows found faults; see the log")
+
+    async def _read_fault_count(self) -> int:
+        # One machine of a distributed database has the number: without it, the last one counts.
+        # One read at a time, so that probes do not pile up.
+        reading = self._reading or asyncio.ensure_future(get_fault_count(self._database))
+        self._reading = reading
+        await asyncio.wait({reading}, timeout=FAULT_COUNT_SECONDS)
+        if reading.done():
+            self._reading = None
+            try:
+                self._stored_fault_count = await reading
+            except StoreUnavailable:
+                if not self._is_partial():
+                    raise
+        return self._stored_fault_count
 
     async def run(self) -> list[str]:
         """Run a check now; log and return the faults."""

@@ -19,7 +19,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from hupan.addresses import ContactAddress
 from hupan.background import BackgroundTask, report_failure
@@ -45,6 +47,7 @@ from hupan.store.outbox import (
     has_surplus_messages,
     insert_message,
     lease_messages,
+    lease_messages_to,
     list_next_due,
     renew_pending_notification,
     reschedule_message,
@@ -56,16 +59,66 @@ DISCARD_PURPOSE = "discard"
 """Purpose of a message that is never sent; it costs as much as a real one (security E2)."""
 NOTICE_LIFETIME_SECONDS = 2 * DAY_SECONDS
 """How long an unsent notice is kept: into the budget of the next day."""
+RecentTarget: TypeAlias = tuple[Channel, int, str]
+"""Channel, priority and address."""
 _NO_CODE = b""
 _ID_BYTES = 16
+
+
+@dataclass(slots=True)
+class _Asked:
+    added_at: float
+    next_at: float
+    wait_seconds: float
+
+
+class RecentTargets:
+    """Recipients of this process, until the worker has listed the whole outbox again.
+
+    A distributed database with a machine away cannot list its outbox, but answers for each target
+    on the other machines.
+    """
+
+    def __init__(self) -> None:
+        self._asked: dict[RecentTarget, _Asked] = {}  # the oldest first
+
+    def add(self, target: RecentTarget, now: float) -> None:
+        """Add a target; beyond the bound the oldest is dropped, as its code expires first."""
+        self._asked.pop(target, None)
+        if len(self._asked) >= MAX_RECENT_TARGETS:
+            del self._asked[next(iter(self._asked))]
+        self._asked[target] = _Asked(now, now, FIRST_RETRY_SECONDS)
+
+    def forget_until(self, time: float) -> None:
+        """Drop the targets added until a time."""
+        while self._asked:
+            oldest = next(iter(self._asked))
+            if self._asked[oldest].added_at > time:
+                return
+            del self._asked[oldest]
+
+    def take_due(self, now: float) -> list[RecentTarget]:
+        """Return the targets to ask for now; each comes again after twice the time."""
+        due = [target for target, asked in self._asked.items() if asked.next_at <= now]
+        for target in due:
+            asked = self._asked[target]
+            asked.next_at = now + asked.wait_seconds
+            asked.wait_seconds = min(2 * asked.wait_seconds, MAX_TARGET_WAIT_SECONDS)
+        return due
 
 
 class OutboxWriter:
     """Inserts messages into the outbox."""
 
-    def __init__(self, secret_box: SecretBox, random_source: RandomSource) -> None:
+    def __init__(
+        self,
+        secret_box: SecretBox,
+        random_source: RandomSource,
+        recent_targets: RecentTargets | None = None,
+    ) -> None:
         self._secret_box = secret_box
         self._random_source = random_source
+        self._recent_targets = recent_targets
 
     async def enqueue_code(
         self,
@@ -100,6 +153,8 @@ class OutboxWriter:
         expires_at: int,
         priority: int,
     ) -> OutboxMessage:
+        if self._recent_targets is not None:
+            self._recent_targets.add((target.channel, priority, target.address), now)
         return OutboxMessage(
             target=target.address,
             id=self._random_source.token_bytes(_ID_BYTES).hex(),
@@ -216,6 +271,15 @@ LEASE_SECONDS = 600
 """Longer than any send takes and any code is valid, so no other server sends the message."""
 FIRST_RETRY_SECONDS = 2
 MAX_SLEEP_SECONDS = 5.0
+LISTING_PAUSE_SECONDS = 15.0
+"""How long targets are asked for one by one after the outbox could not be listed."""
+TARGET_POLL_SECONDS = 1.0
+MAX_TARGET_WAIT_SECONDS = 60.0
+MAX_RECENT_TARGETS = 10_000
+MAX_TARGETS_AT_ONCE = 4
+"""Fewer than a pool has connections: each may wait for a machine that does not answer."""
+MAX_CHANGE_SECONDS = 60
+"""Longer than a transaction takes from making a message to its commit."""
 MAX_STOP_SECONDS = 3.0
 """How long the server waits for running sends when it stops."""
 DRAIN_PAUSE_SECONDS = 0.001
@@ -238,8 +302,13 @@ class OutboxWorker:
         senders: Mapping[Channel, Sender],
         count: IncrementMetric = ignore_metric,
         budget: NoticeBudget | None = None,
+        recent_targets: RecentTargets | None = None,
+        is_partial: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
+        self._is_partial = is_partial
+        self._recent_targets = RecentTargets() if recent_targets is None else recent_targets
+        self._list_again_at = -1.0
         self._count = count
         self._clock = clock
         self._secret_box = secret_box
@@ -301,11 +370,22 @@ class OutboxWorker:
         await self._wait_for_work()
         while await self._start_due():
             pass
-        await self._drop_surplus()
+        if not self._is_listing_paused():
+            await self._drop_surplus()
+
+    def _is_listing_paused(self) -> bool:
+        return asyncio.get_running_loop().time() < self._list_again_at
 
     async def _wait_for_work(self) -> None:
-        due = await self._seconds_until_due()
-        delay = min(due.values(), default=MAX_SLEEP_SECONDS)
+        delay = TARGET_POLL_SECONDS
+        if not self._is_listing_paused():
+            try:
+                due = await self._seconds_until_due()
+            except StoreUnavailable:
+                if not self._is_partial():
+                    raise
+                return  # the round meets it again, and asks for the recent targets
+            delay = min(due.values(), default=MAX_SLEEP_SECONDS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(max(delay, 0.0), MAX_SLEEP_SECONDS)):
                 await self._work_available.wait()
@@ -325,23 +405,49 @@ class OutboxWorker:
     async def _start_due(self) -> int:
         self._active_rounds += 1
         try:
-            due = await self._seconds_until_due()
-            return sum(
-                [
-                    await self._start_due_of(channel, priority)
-                    for (channel, priority), delay in due.items()
-                    if delay <= 0
-                ]
-            )
+            if self._is_listing_paused():
+                return await self._start_recent()
+            return await self._start_listed()
+        except StoreUnavailable as error:
+            if not self._is_partial():
+                raise
+            report_failure("courier", error, self._count, (StoreUnavailable,))
+            self._list_again_at = asyncio.get_running_loop().time() + LISTING_PAUSE_SECONDS
+            return await self._start_recent()
         finally:
             self._active_rounds -= 1
 
-    async def _start_due_of(self, channel: Channel, priority: int) -> int:
+    async def _start_listed(self) -> int:
+        began_at = self._clock.now()
+        due = await self._seconds_until_due()
+        started = [
+            await self._start_due_of(channel, priority)
+            for (channel, priority), delay in due.items()
+            if delay <= 0
+        ]
+        self._recent_targets.forget_until(began_at - MAX_CHANGE_SECONDS)
+        return sum(started)
+
+    async def _start_recent(self) -> int:
+        now = self._clock.now()
+        self._recent_targets.forget_until(now - LEASE_SECONDS)
+        targets = iter(self._recent_targets.take_due(now))
+
+        async def ask() -> int:
+            started = 0
+            for channel, priority, address in targets:
+                with contextlib.suppress(StoreUnavailable):  # its machine is away
+                    started += await self._start_due_of(channel, priority, address)
+            return started
+
+        return sum(await asyncio.gather(*(ask() for _ in range(MAX_TARGETS_AT_ONCE))))
+
+    async def _start_due_of(self, channel: Channel, priority: int, target: str = "") -> int:
         room = self._free_slots(channel, priority)
         if room <= 0:  # another round took it meanwhile
             return 0
         leased = await self._database.run_transaction(
-            lambda tx: self._lease(tx, channel, priority, room)
+            lambda tx: self._lease(tx, channel, priority, room, target)
         )
         tasks = self._tasks_of(channel, priority)
 
@@ -356,12 +462,13 @@ class OutboxWorker:
         return len(leased)
 
     async def _lease(
-        self, tx: Transaction, channel: Channel, priority: int, room: int
+        self, tx: Transaction, channel: Channel, priority: int, room: int, target: str
     ) -> list[OutboxMessage]:
         # Notices beyond the daily budget wait.
         now = int(self._clock.now())
-        leased = await lease_messages(
-            tx, channel, priority, now=now, leased_until=now + LEASE_SECONDS, max_rows=room
+        lease = partial(lease_messages_to, tx, target) if target else partial(lease_messages, tx)
+        leased = await lease(
+            channel, priority, now=now, leased_until=now + LEASE_SECONDS, max_rows=room
         )
         if priority == CODE_PRIORITY or self._budget is None:
             return leased

@@ -31,6 +31,7 @@ class DatabaseStats(NamedTuple):
         commits: their commits.
         failures: failed commits and reads.
         wal_bytes: size of a SQLite file's write-ahead log; 0 on PostgreSQL.
+        is_partial: some accounts could not be reached recently, and others could.
     """
 
     pending_changes: int
@@ -38,6 +39,7 @@ class DatabaseStats(NamedTuple):
     commits: int
     failures: int
     wal_bytes: int = 0
+    is_partial: bool = False
 
 
 class Reader(Protocol):

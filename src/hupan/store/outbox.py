@@ -34,6 +34,15 @@ WHERE due_at <= ?1 AND (target, id) IN
    ORDER BY due_at LIMIT ?4)
 RETURNING target, id, channel, purpose, sealed_code, created_at, expires_at, tries, priority
 """
+# For one target: a distributed database with a machine away cannot list its outbox. No index of
+# channels may serve it, for the target finds the machine.
+LEASE_MESSAGES_TO = """
+UPDATE outbox SET tries = tries + 1, due_at = ?2
+WHERE target = ?6 AND due_at <= ?1 AND id IN
+  (SELECT id FROM outbox
+   WHERE target = ?6 AND channel || '' = ?3 AND priority + 0 = ?5 AND due_at <= ?1 LIMIT ?4)
+RETURNING target, id, channel, purpose, sealed_code, created_at, expires_at, tries, priority
+"""
 RESCHEDULE_MESSAGE = "UPDATE outbox SET due_at = ?3 WHERE target = ?1 AND id = ?2"
 RETURN_LEASE = "UPDATE outbox SET due_at = ?3, tries = tries - 1 WHERE target = ?1 AND id = ?2"
 DELETE_MESSAGE = "DELETE FROM outbox WHERE target = ?1 AND id = ?2"
@@ -113,6 +122,23 @@ async def lease_messages(
 ) -> list[OutboxMessage]:
     """Lease due messages of a priority until a time; the holder of the lease sends them."""
     rows = await tx.fetch_all(LEASE_MESSAGES, now, leased_until, channel, max_rows, priority)
+    return [OutboxMessage(*row) for row in rows]
+
+
+async def lease_messages_to(
+    tx: Transaction,
+    target: str,
+    channel: Channel,
+    priority: int,
+    *,
+    now: int,
+    leased_until: int,
+    max_rows: int,
+) -> list[OutboxMessage]:
+    """Lease due messages to one target, as `lease_messages` does to all."""
+    rows = await tx.fetch_all(
+        LEASE_MESSAGES_TO, now, leased_until, channel, max_rows, priority, target
+    )
     return [OutboxMessage(*row) for row in rows]
 
 

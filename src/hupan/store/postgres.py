@@ -36,6 +36,7 @@ from hupan.store.postgres_pool import (
     PostgresPool,
     connection_failure,
     is_connection_dead,
+    is_passed_on,
 )
 
 _COUNT_OTHER_CONNECTIONS = """
@@ -89,11 +90,13 @@ class PostgresDatabase:
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool
         self._pending_changes = self._committed_changes = self._failures = 0
-        timeout_ms = pool.dsn.statement_timeout_seconds * 1000
+        timeout = pool.dsn.statement_timeout_seconds
+        # The server ends a wait for a lock, then a statement, before the client closes the
+        # connection: a transaction that meets a locked row costs no connection.
         self._begin = (
-            f"BEGIN; SET LOCAL statement_timeout = {timeout_ms}; "
-            f"SET LOCAL lock_timeout = {timeout_ms}; "
-            f"SET LOCAL idle_in_transaction_session_timeout = {timeout_ms}"
+            f"BEGIN; SET LOCAL statement_timeout = {timeout * 900}; "
+            f"SET LOCAL lock_timeout = {timeout * 800}; "
+            f"SET LOCAL idle_in_transaction_session_timeout = {timeout * 1000}"
         )
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
@@ -116,7 +119,9 @@ class PostgresDatabase:
             except (
                 *CONNECTION_FAILURES,
                 asyncpg.InvalidCachedStatementError,
-            ):  # or the schema was migrated
+            ) as error:  # or the schema was migrated
+                if is_passed_on(error):
+                    raise
                 return await self._pool.use(query)
         except CONNECTION_FAILURES as error:
             self._failures += 1
@@ -187,7 +192,11 @@ class PostgresDatabase:
     def stats(self) -> DatabaseStats:
         """Return counters; each change is a commit of its own."""
         return DatabaseStats(
-            self._pending_changes, self._committed_changes, self._committed_changes, self._failures
+            self._pending_changes,
+            self._committed_changes,
+            self._committed_changes,
+            self._failures,
+            is_partial=self._pool.is_partial,
         )
 
     async def close(self) -> None:

@@ -42,6 +42,14 @@ CONNECTION_FAILURES = (
 """The server, the network or the disk failed, not the statement."""
 # Errors about the address; KeyError: the operating-system user has no name.
 _CONNECT_FAILURES = (*CONNECTION_FAILURES, asyncpg.PostgresError, ValueError, KeyError)
+_PASSED_ON_ERRORS = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
+PARTIAL_SECONDS = 30.0
+"""How long some accounts count as unreachable after a failure of another machine."""
 _DEAD_CONNECTION_ERRORS = (
     ConnectionError,
     asyncpg.InterfaceError,
@@ -57,12 +65,32 @@ _DEAD_CONNECTION_ERRORS = (
 
 def is_connection_dead(error: BaseException) -> bool:
     """Return whether another connection may succeed where this one cannot."""
-    return isinstance(error, _DEAD_CONNECTION_ERRORS)
+    return isinstance(error, _DEAD_CONNECTION_ERRORS) and not is_passed_on(error)
+
+
+def is_passed_on(error: BaseException) -> bool:
+    """Return whether a Citus coordinator reports that another machine is lost.
+
+    What ends the connection itself is FATAL, or raised by asyncpg and without a severity. A pooler
+    reports its own failures as violations of the protocol.
+    """
+    return (
+        isinstance(error, _PASSED_ON_ERRORS)
+        and not isinstance(error, asyncpg.ProtocolViolationError)
+        and (error.severity_en or error.severity) == "ERROR"
+    )
 
 
 def connection_failure(error: BaseException) -> StoreUnavailable:
-    """Return the error for callers; some of asyncpg's have no text."""
-    return StoreUnavailable(str(error) or type(error).__name__)
+    """Return the error for callers; some of asyncpg's have no text.
+
+    A server that ended a statement itself works, and is only busy.
+    """
+    is_busy = isinstance(error, asyncpg.LockNotAvailableError | asyncpg.QueryCanceledError)
+    return StoreUnavailable(str(error) or type(error).__name__, is_busy=is_busy)
+
+
+_IS_DISTRIBUTED = "SELECT to_regclass('pg_dist_partition') IS NOT NULL"
 
 
 class PostgresPool:
@@ -77,7 +105,9 @@ class PostgresPool:
         self._count = 0  # idle, in use, and being opened
         self._waiters: deque[asyncio.Future[FreedConnection]] = deque()
         self._last_good_url = ""
-        self._last_timeout_at = -1e9
+        self._last_timeout_at = self._last_partial_failure_at = -1e9
+        self._is_distributed = False  # as the first connection found it
+        self._has_answered = False  # since the last timeout
         self._close_tasks: set[asyncio.Task[None]] = set()
 
     async def use(self, operation: Callable[[Connection], Awaitable[Result]]) -> Result:
@@ -90,10 +120,14 @@ class PostgresPool:
         self._in_use.add(connection)
         freed: FreedConnection = connection
         try:
-            return await operation(connection)
+            result = await operation(connection)
         except asyncpg.PostgresError as error:
             if is_connection_dead(error):
                 self.discard(connection)
+            elif is_passed_on(error) or (
+                self._is_distributed and isinstance(error, asyncpg.QueryCanceledError)
+            ):
+                self._record_partial_failure()
             raise
         except TimeoutError:
             freed = None
@@ -105,9 +139,21 @@ class PostgresPool:
         except asyncio.CancelledError:
             connection.terminate()  # in the middle of a statement
             raise
+        else:
+            self._has_answered = True
+            return result
         finally:
             self._in_use.discard(connection)
             self._release(freed)
+
+    @property
+    def is_partial(self) -> bool:
+        """Return whether a machine behind the server failed recently, and the server did not."""
+        elapsed = asyncio.get_running_loop().time() - self._last_partial_failure_at
+        return elapsed < PARTIAL_SECONDS
+
+    def _record_partial_failure(self) -> None:
+        self._last_partial_failure_at = asyncio.get_running_loop().time()
 
     def discard_idle(self) -> None:
         """Close the idle connections, so that new ones are opened."""
@@ -193,6 +239,8 @@ class PostgresPool:
             except CONNECTION_FAILURES as error:
                 failure = failure or error
             else:
+                if not self._last_good_url:
+                    self._is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
                 self._last_good_url = url
                 return connection
         raise failure or StoreUnavailable("no host is named")
@@ -218,14 +266,18 @@ class PostgresPool:
         """Close a connection whose statement timed out, after the server was told to cancel it.
 
         Otherwise a commit that waits for a standby would hold its connection slot for ever. Two
-        timeouts in quick succession mean that the host is at fault.
+        timeouts in quick succession mean that the host is at fault, unless the database is
+        distributed: then another machine may be.
         """
         previous_timeout_at, self._last_timeout_at = (
             self._last_timeout_at,
             asyncio.get_running_loop().time(),
         )
-        if self._last_timeout_at - previous_timeout_at < 2 * self.dsn.statement_timeout_seconds:
+        if self._is_distributed and self._has_answered:
+            self._record_partial_failure()
+        elif self._last_timeout_at - previous_timeout_at < 2 * self.dsn.statement_timeout_seconds:
             self.discard_idle()
+        self._has_answered = False
         close_task = asyncio.ensure_future(self._close_connection(connection))
         self._close_tasks.add(close_task)
         close_task.add_done_callback(self._close_tasks.discard)
