@@ -95,7 +95,7 @@ class Breaking:
         self._every = every
 
     @contextmanager
-    def bar(self) -> Iterator[OnCopyProgress]:
+    def bar(self, _label: str) -> Iterator[OnCopyProgress]:
         """In the place of the bar that the command shows."""
 
         def on_copied(_table: str, _done: int, _whole: int) -> None:
@@ -113,7 +113,7 @@ def test_a_copy_goes_on_where_it_broke_off(
     lived_in(tmp_path)
     source, target = places(engine, tmp_path)
     monkeypatch.setattr(copying, "ROWS_PER_BATCH", 20)
-    monkeypatch.setattr(database_commands, "_copy_progress", Breaking(every=41).bar)
+    monkeypatch.setattr(database_commands, "_progress", Breaking(every=41).bar)
     broken = 0
     while broken < 50:
         done = CliRunner().invoke(app, ["database", "copy", source, target])

@@ -46,7 +46,7 @@ def test_a_sandbox_never_empties_a_servers_store(tmp_path: Path) -> None:
     """It refuses, and changes nothing (X9)."""
     serve(tmp_path)
     before = (tmp_path / "hupan.db").read_bytes()
-    assert "a sandbox would empty it" in is_refused("sandbox", tmp_path)
+    assert "沙盒会清空它" in is_refused("sandbox", tmp_path)
     assert (tmp_path / "hupan.db").read_bytes() == before
     serve(tmp_path)
 
@@ -55,7 +55,7 @@ def test_a_store_that_was_only_prepared_is_a_servers_too(tmp_path: Path) -> None
     """Accounts that an operator made before the first start are not a sandbox's (X9)."""
     assert hupan(tmp_path, "database", "migrate")[0] == 0
     assert hupan(tmp_path, "account", "create")[0] == 0
-    assert "a sandbox would empty it" in is_refused("sandbox", tmp_path)
+    assert "沙盒会清空它" in is_refused("sandbox", tmp_path)
 
 
 def test_what_a_sandbox_seeded_is_never_served(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_what_a_sandbox_seeded_is_never_served(tmp_path: Path) -> None:
         ):
             assert wire.request("POST", "/sandbox/reset", {}).is_success
             assert wire.account(phone=wire.fresh_phone()).token
-    assert "a sandbox made this store" in is_refused("serve", tmp_path / "sandbox")
+    assert "这是沙盒的数据库" in is_refused("serve", tmp_path / "sandbox")
     copy = tmp_path / "copy" / "hupan.db"
     done = subprocess.run(  # noqa: S603 # our own executable, fixed arguments
         [
@@ -83,7 +83,7 @@ def test_what_a_sandbox_seeded_is_never_served(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "a sandbox made this store" in is_refused("serve", copy.parent)
+    assert "这是沙盒的数据库" in is_refused("serve", copy.parent)
 
 
 def test_a_lost_key_is_told(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_hard_link_reaches_no_second_server(tmp_path: Path) -> None:
         (other / "secret.key").chmod(0o600)
         assert "另一个 Hupan" in is_refused("serve", other)
         status, told = hupan(other, "account", "list")
-        assert (status, "another name" in told) == (1, True)
+        assert (status, "其他名称" in told) == (1, True)
 
 
 def test_a_store_that_was_moved_away_answers_no_success(tmp_path: Path) -> None:
