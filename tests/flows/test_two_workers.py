@@ -139,7 +139,7 @@ async def feed(world: World, load: Load) -> None:
 
 async def test_three_writers_get_along(server: Server, folder: Path) -> None:
     """Under a mixed load no client hears of a busy store, and nothing is lost (R14 c, J1, J6)."""
-    with third_process(folder) as world:
+    async with third_process(folder) as world:
         load = Load(server, str(await world.account_id()))
         with ThreadPoolExecutor(CLIENTS) as pool:
             parts = [pool.submit(load.run, seed) for seed in range(CLIENTS)]
