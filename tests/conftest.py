@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -79,9 +80,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-@pytest.fixture(scope="session")
-def sandboxes() -> Iterator[dict[EngineName, Server]]:
-    """The shared sandboxes, one for each engine, started when first asked for."""
+@contextmanager
+def _sandboxes() -> Iterator[dict[EngineName, Server]]:
     running: dict[EngineName, Server] = {}
     try:
         yield running
@@ -90,6 +90,13 @@ def sandboxes() -> Iterator[dict[EngineName, Server]]:
     finally:
         for server in running.values():
             server.close()
+
+
+@pytest.fixture(scope="session")
+def sandboxes() -> Iterator[dict[EngineName, Server]]:
+    """The shared sandboxes, one for each engine, started when first asked for."""
+    with _sandboxes() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -125,14 +132,8 @@ def wire(engine: EngineName, sandbox: Server, clients: dict[EngineName, WireClie
 @pytest.fixture(scope="session")
 def emptied_sandboxes() -> Iterator[dict[EngineName, Server]]:
     """The sandboxes that are emptied for each test, one for each engine."""
-    running: dict[EngineName, Server] = {}
-    try:
+    with _sandboxes() as running:
         yield running
-        for server in running.values():
-            assert server.is_running, server.output()[-OUTPUT_TAIL:]
-    finally:
-        for server in running.values():
-            server.close()
 
 
 @pytest.fixture(scope="session")

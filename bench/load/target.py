@@ -59,11 +59,11 @@ def resolve_target(url: str) -> TargetServer:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise InvalidTarget(f"不是网址 / no URL: {error}") from error
+        raise InvalidTarget(f"no URL: {error}") from error
     if parts.scheme not in _PORTS or not host or parts.query or parts.fragment or parts.username:
-        raise InvalidTarget("网址应如 / a URL looks like http://127.0.0.1:8080")
+        raise InvalidTarget("a URL looks like http://127.0.0.1:8080")
     if not url.isascii() or any(c <= " " for c in url):
-        raise InvalidTarget("网址只能含 ASCII 字符 / a URL is ASCII without blanks")
+        raise InvalidTarget("a URL is ASCII without blanks")
     port = _PORTS[parts.scheme] if port is None else port
     address = _resolve_host(host, port)
     return TargetServer(host, address, port, parts.scheme == "https", parts.path.rstrip("/"))
@@ -73,5 +73,5 @@ def _resolve_host(host: str, port: int) -> str:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise InvalidTarget(f"找不到主机 / no such host: {host}") from error
+        raise InvalidTarget(f"no such host: {host}") from error
     return str(found[0][4][0])

@@ -16,6 +16,7 @@ from hupan.opening import (
     prepared_sqlite_file,
     read_applied_migrations,
 )
+from hupan.rules import DAY_SECONDS
 from hupan.store.citus import OnDistributed, distribute_tables
 from hupan.store.copying import begin_copy, copy_rows, count_rows, end_copy, get_table_totals
 from hupan.store.database import Conflict, Database, StoreRefused
@@ -27,7 +28,7 @@ from hupan.store.wal import check_wal_intact
 
 OnCopyProgress = Callable[[str, int, int], None]
 """Is called with a table, its copied rows, and the total of its rows."""
-DISTRIBUTION_TIMEOUT_SECONDS = 7 * 86_400
+DISTRIBUTION_TIMEOUT_SECONDS = 7 * DAY_SECONDS
 """One statement moves all rows of a table."""
 
 

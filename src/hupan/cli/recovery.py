@@ -1,9 +1,11 @@
 """`hupan account`: contacts, undo, delete, restore, set-phone, set-email, password, sessions."""
 
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
+from hupan.admin.views import AdminRow
 from hupan.cli.language import say
 from hupan.cli.output import Column
 from hupan.cli.run import (
@@ -18,6 +20,8 @@ from hupan.cli.run import (
     print_rows,
     run_admin,
 )
+from hupan.config import Settings
+from hupan.model import Channel
 
 _CONTACT_COLUMNS = {
     "number": Column(say("序号", "No.")),
@@ -150,14 +154,7 @@ def set_phone(
 ) -> None:
     """Bind a number and print the account."""
     _check_new_or_remove(number, remove=remove)
-    result = run_admin(
-        config,
-        data_dir,
-        lambda services: services.recovery.set_contact(who, "sms", number),
-        event="operator-set-phone",
-        subject=who,
-        details={"to": number, "do": "remove" if remove else ""},
-    )
+    result = _set_contact(config, data_dir, who, "sms", number)
     print_account(result, as_json=as_json)
 
 
@@ -183,15 +180,21 @@ def set_email(
 ) -> None:
     """Bind an address and print the account."""
     _check_new_or_remove(address, remove=remove)
-    result = run_admin(
+    result = _set_contact(config, data_dir, who, "email", address)
+    print_account(result, as_json=as_json)
+
+
+def _set_contact(
+    config: Path | None, data_dir: Path | None, who: str, channel: Channel, new: str | None
+) -> tuple[AdminRow, Settings]:
+    return run_admin(
         config,
         data_dir,
-        lambda services: services.recovery.set_contact(who, "email", address),
-        event="operator-set-email",
+        lambda services: services.recovery.set_contact(who, channel, new),
+        event="operator-set-phone" if channel == "sms" else "operator-set-email",
         subject=who,
-        details={"to": address, "do": "remove" if remove else ""},
+        details={"to": new, "do": "remove" if new is None else ""},
     )
-    print_account(result, as_json=as_json)
 
 
 def _check_new_or_remove(contact: str | None, *, remove: bool) -> None:

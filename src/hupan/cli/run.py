@@ -23,6 +23,7 @@ from hupan.config.load import (
     format_value,
 )
 from hupan.config.settings import SETTINGS
+from hupan.rules import MAX_UNIX_TIME
 from hupan.wiring import AdminServices, open_admin_services
 
 _MAX_NAME_CHARACTERS = 48
@@ -199,7 +200,6 @@ _TIME_KEYS = (
     *("vipUntil", "bannedUntil", "registeredAt", "lastActiveAt", "createdAt", "erasedAt"),
     *("changedAt", "undoneAt", "endsAt", "signedInAt", "lastUsedAt"),
 )
-_MAX_UNIX_TIME = 253_402_300_799
 _EMPTY_CELL = "—"
 
 
@@ -264,7 +264,7 @@ def _format_status(row: AdminRow, zone: ZoneInfo) -> AdminRow:
 
 
 def _format_cell(key: str, value: object, zone: ZoneInfo) -> str:
-    if key in _TIME_KEYS and isinstance(value, int) and 0 < value <= _MAX_UNIX_TIME:
+    if key in _TIME_KEYS and isinstance(value, int) and 0 < value <= MAX_UNIX_TIME:
         return f"{datetime.fromtimestamp(value, zone):%Y-%m-%d %H:%M:%S}"
     if isinstance(value, bool):
         return format_yes_no(value=value)

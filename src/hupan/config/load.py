@@ -24,6 +24,7 @@ from hupan.config.types import (
     read_secret_file,
 )
 from hupan.localized import LocalizedError, LocalizedText
+from hupan.rules import DAY_SECONDS
 
 _MAX_SHOWN_CHARACTERS = 80
 
@@ -272,7 +273,6 @@ def _contains_secret(given: RawValue) -> bool:
 _MIN_PASSWORD_MEMORY_KIB = 19_456
 _MIN_PASSWORD_PASSES = 2
 _MAX_EXEMPT_DAYS = 90
-_SECONDS_IN_A_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +299,7 @@ def _is_time_zone(name: str) -> bool:
 
 def _is_within_max_exemption(unix_seconds: int) -> bool:
     """Return whether an exemption ends soon enough: a forgotten one must not stay open forever."""
-    return unix_seconds <= time.time() + _MAX_EXEMPT_DAYS * _SECONDS_IN_A_DAY
+    return unix_seconds <= time.time() + _MAX_EXEMPT_DAYS * DAY_SECONDS
 
 
 def _has_time_zone_data() -> bool:
