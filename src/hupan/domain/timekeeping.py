@@ -33,7 +33,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 class DayCalendar:
-    """Tells the current day; caches its bounds, because every request asks."""
+    """The current day of a time zone; caches its bounds, because every request needs it."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
