@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from hupan import __version__
-from hupan.api.app import Dispatcher
+from hupan.api.app import Dispatcher, Route, Services, build_routes
 from hupan.api.codecs import Receive, Scope, Send
 from hupan.api.responses import (
     HEALTHZ_PATH,
@@ -26,8 +26,6 @@ from hupan.api.responses import (
     send_response,
     send_shutting_down,
 )
-from hupan.api.routes import build_router
-from hupan.api.routing import Route, Services
 from hupan.background import DONE, BackgroundTask
 from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
@@ -323,7 +321,7 @@ async def _assemble_server(
     )
     services = make_services(infrastructure)
     access_log = make_access_log(settings)
-    table = build_router(services).table
+    table = build_routes(services)
     dispatcher = Dispatcher(
         table,
         Cors(settings.cors_origins),

@@ -10,11 +10,11 @@ from hupan.domain.contacts import MAX_CONTACT_CHANGES
 from hupan.domain.devices import MAX_DEVICES_WITH_SETTINGS as MOST_SET_DEVICES
 from hupan.domain.devices import DeviceSettings
 from hupan.domain.invitations import Invitations
-from hupan.domain.sessions import MAX_KNOWN_DEVICES, Device
+from hupan.domain.sessions import MAX_KNOWN_DEVICES, Device, SessionPolicy
 from hupan.domain.timekeeping import DayCalendar
 from hupan.errors import TooManyTries
 from hupan.model import AccountId
-from hupan.rules import InvitationRules, SessionPolicy
+from hupan.rules import InvitationRules
 from hupan.store.contacts import list_contact_changes
 from hupan.store.database import Transaction
 from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS, log_out_number

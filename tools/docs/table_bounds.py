@@ -7,7 +7,7 @@ grow.
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from hupan.api.context import MAX_CACHED_CLIENTS
+from hupan.addresses import MAX_CACHED_CLIENTS
 from hupan.config import Settings
 from hupan.domain.contacts import MAX_CONTACT_CHANGES
 from hupan.domain.devices import MAX_DEVICES_WITH_SETTINGS as MOST_SET_DEVICES
@@ -19,7 +19,7 @@ from hupan.ratelimit.memory import SLOTS
 from hupan.sandbox.outbox import MAX_CAPTURED_MESSAGES
 from hupan.store.outbox import PRIORITIES
 from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS
-from hupan.store.writer import MAX_PENDING_CHANGES as MOST_CHANGES_WAITING
+from hupan.store.sqlite import MAX_PENDING_CHANGES as MOST_CHANGES_WAITING
 
 BoundScope: TypeAlias = Literal["account", "target", "server", "operators"]
 """Whose rows are bounded together; only operators write the rows of `operators`."""

@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from hupan.addresses import ContactAddress, ContactParser, clean_pasted_id, fold_for_search
 from hupan.clock import Clock
-from hupan.domain.sessions import MAX_ACCOUNT_ID
 from hupan.domain.text import parse_short_line
 from hupan.errors import AccountCancelled, EmailTaken, InvalidField, PhoneTaken, UnknownUser
 from hupan.model import PERMANENT_BAN_END, Account, AccountFilter, AccountId, Medal
@@ -42,6 +41,9 @@ from hupan.store.invitations import find_inviter
 from hupan.store.medals import list_account_medals
 
 _WIRE_ACCOUNT_ID = re.compile("[1-9][0-9]{0,14}")
+
+MAX_ACCOUNT_ID = 2**32 - 1
+"""A token carries 32 bits of it (decision 0005)."""
 
 
 def parse_account_id(text: str) -> AccountId:

@@ -3,10 +3,9 @@
 import re
 
 from hupan.clock import Clock
-from hupan.domain.sessions import parse_device_id, parse_device_text
+from hupan.domain.sessions import SessionPolicy, parse_device_id, parse_device_text
 from hupan.errors import InvalidField
 from hupan.model import AccountId, IgnoredModules, NotificationSetting, Session
-from hupan.rules import SessionPolicy
 from hupan.store.accounts import lock_account
 from hupan.store.database import Database, Transaction
 from hupan.store.devices import (

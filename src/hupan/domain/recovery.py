@@ -21,9 +21,10 @@ from hupan.domain.contacts import (
     replace_contact,
 )
 from hupan.domain.outbox import NoticeQueue, OutboxWriter
+from hupan.domain.sessions import SessionPolicy
 from hupan.errors import TooLateToUndo, UnknownUser
 from hupan.model import Account, AccountId, Channel
-from hupan.rules import ContactRules, SessionPolicy
+from hupan.rules import ContactRules
 from hupan.store.accounts import find_password_hash, lock_account, set_password_hash
 from hupan.store.contacts import (
     ContactChange,

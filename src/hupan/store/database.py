@@ -60,12 +60,6 @@ class Transaction(Reader, Protocol):
         ...
 
 
-async def next_number(tx: Transaction, sql: str, account: int) -> int:
-    """Return what a query returns as the number of the next row of an account."""
-    row = await tx.fetch_one(sql, account)
-    return 1 if row is None else int(row[0])
-
-
 class Database(Reader, Protocol):
     """An open store."""
 

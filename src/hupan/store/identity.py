@@ -13,9 +13,8 @@ from hupan.store.checksums import localize_sqlite_error
 from hupan.store.cluster_state import FIND_VALUE, SET_VALUE
 from hupan.store.copying import COPY_MARK_NAME
 from hupan.store.database import DATA_TABLES, Reader, StoreRefused, Transaction
-from hupan.store.sqlite import SqliteExecutor, connect
+from hupan.store.sqlite import SqliteExecutor, connect, run_sync
 from hupan.store.wal import wal_path
-from hupan.store.writer import run_sync
 
 KEY_NAME, SANDBOX_NAME, SERVED_NAME = "key", "sandbox", "process"
 _HAS_COUNTERS = "SELECT 1 FROM sqlite_schema WHERE name = 'counters'"

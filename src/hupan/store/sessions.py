@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from hupan.model import Account, AccountId, Caller, Session, Viewer
-from hupan.store.accounts import ACCOUNT_COLUMNS, lock_account
-from hupan.store.database import Reader, Transaction, next_number
+from hupan.store.accounts import ACCOUNT_COLUMNS, lock_account, next_number
+from hupan.store.database import Reader, Transaction
 
 SESSION_FIELD_COUNT = len(Session.__struct_fields__)
 MAX_LOGGED_OUT_TOKENS = 100
