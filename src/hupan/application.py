@@ -62,8 +62,9 @@ from hupan.server.output import count_dropped_lines
 from hupan.server.serve import SideServer, listen_on_free_port
 from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
-from hupan.store.database import MeasuredDatabase, StoreRefused, delete_all_data
+from hupan.store.database import MeasuredDatabase, StoreRefused
 from hupan.store.outbox import count_messages
+from hupan.store.tables import delete_all_data
 from hupan.wiring import Infrastructure, make_services
 
 METRICS_PATH = "/metrics"

@@ -16,8 +16,9 @@ import apsw
 import pytest
 
 from hupan.store import citus
-from hupan.store.migrate import MIGRATIONS_TABLE, list_tables, migrate_file
+from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import connect
+from hupan.store.tables import MIGRATIONS_TABLE, list_tables
 from tests.support.statements import PARAMETER, STATEMENTS
 
 OUTBOX: Final = "the outbox worker runs it, not a request"
@@ -57,8 +58,6 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "migrate.ASCII_DOMAIN_READS": OPERATOR,
     "migrate._apply_missing": START,
     "migrate.read_applied": START,
-    "migrate._read_table": FILE,
-    "migrate.list_tables": FILE,
     "outbox.COUNT_MESSAGES": "the figures that a monitor asks for",
     "outbox.DELETE_OLDEST_MESSAGES": OUTBOX,
     "outbox.HAS_SURPLUS_MESSAGES": OUTBOX,
@@ -72,7 +71,11 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "sessions.PURGE_LOGGED_OUT": HOUSEKEEPING,
     "sessions.PURGE_OLD_SESSIONS": HOUSEKEEPING,
     "sessions.PURGE_UNUSED_SESSIONS": HOUSEKEEPING,
+    "sqlite._LIST_TABLES": FILE,
+    "sqlite._LIST_TRIGGERS": FILE,
     "sqlite.check": FILE,
+    "tables._read_table": FILE,
+    "tables.list_tables": FILE,
 }
 """Statements that ask more than one machine, and who runs them."""
 

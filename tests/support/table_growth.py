@@ -19,6 +19,7 @@ from hupan.store.contacts import list_contact_changes
 from hupan.store.database import Transaction
 from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS, log_out_number
 from tests.support.world import SHANGHAI, World
+from tools.docs.table_bounds import TABLE_BOUNDS
 
 Grow: TypeAlias = Callable[[World, AccountId], Awaitable[object]]
 PHONE, EMAIL = "13900000001", "own@example.com"
@@ -128,5 +129,6 @@ OTHERWISE: Mapping[str, str] = {
     "inviters": "tests/domain/test_invitations.py",
     "coin_entries": "tests/domain/test_profile_edits.py",
     "coin_refusals": "tests/domain/test_maintenance.py",
+    **{bound.table: bound.test for bound in TABLE_BOUNDS if bound.test},
 }
 """Tables whose bound another file of tests reaches."""

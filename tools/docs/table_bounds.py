@@ -1,11 +1,18 @@
 """The bounds of every table, queue and buffer (security X5), shown in docs/limits.md.
 
 A guard compares the list with the schema, and a test reaches each bound of a table that users can
-grow.
+grow. A new table has its bound in the schema, in a comment above it:
+
+    -- bound: account, store.sessions.MAX_LOGGED_OUT_TOKENS, tests/wire/test_x.py: the oldest goes
+
+that is whose rows are bounded together, how many there are (a number or the constant that keeps
+it), which test reaches it (`-` for operators' tables), and what keeps it.
 """
 
+import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from pkgutil import resolve_name
+from typing import Literal, TypeAlias, cast
 
 from hupan.addresses import MAX_CACHED_CLIENTS
 from hupan.config import Settings
@@ -20,6 +27,7 @@ from hupan.sandbox.outbox import MAX_CAPTURED_MESSAGES
 from hupan.store.outbox import PRIORITIES
 from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS
 from hupan.store.sqlite import MAX_PENDING_CHANGES as MOST_CHANGES_WAITING
+from hupan.store.tables import read_schema_files
 
 BoundScope: TypeAlias = Literal["account", "target", "server", "operators"]
 """Whose rows are bounded together; only operators write the rows of `operators`."""
@@ -32,12 +40,14 @@ class TableBound:
     Attributes:
         max_rows: 0 where it follows from another bound.
         kept_by: what enforces it.
+        test: the test that reaches it; "" where tests/support/table_growth.py says so.
     """
 
     table: str
     per: BoundScope
     max_rows: int
     kept_by: str
+    test: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,28 @@ class BufferBound:
 _SESSIONS = Settings().sessions_per_account
 _OPERATORS = "written by operators alone"
 
+_IN_SCHEMA = re.compile(
+    r"^-- bound: (account|target|server|operators), ([\w.]+), (\S+): (.+)\n"
+    r"(?:--.*\n)*CREATE TABLE (\w+)",
+    re.MULTILINE,
+)
+
+
+def bounds_in_schema(sql: str) -> list[TableBound]:
+    """Return the bounds that stand above the tables of a file of the schema."""
+    return [
+        TableBound(table, cast("BoundScope", per), _read_number(rows), kept_by, test.strip("-"))
+        for per, rows, test, kept_by, table in _IN_SCHEMA.findall(sql)
+    ]
+
+
+def _read_number(text: str) -> int:
+    module, _, name = text.rpartition(".")
+    return int(resolve_name(f"hupan.{module}:{name}")) if module else int(text)
+
+
 TABLE_BOUNDS = (
+    *(bound for _, sql in read_schema_files() for bound in bounds_in_schema(sql)),
     TableBound("accounts", "server", 0, "each costs a code: the budget of codes to strangers"),
     TableBound("identities", "account", 4, "one number, one address, two invitation codes"),
     TableBound(

@@ -36,7 +36,6 @@ from hupan.store.checksums import (
     reserve_checksum_bytes,
 )
 from hupan.store.database import (
-    DATA_TABLES,
     Conflict,
     DatabaseStats,
     Result,
@@ -45,6 +44,7 @@ from hupan.store.database import (
     Transaction,
     Value,
 )
+from hupan.store.tables import MIGRATIONS_TABLE, list_tables
 from hupan.store.wal import wal_path
 
 _log = logging.getLogger("hupan.store")
@@ -118,7 +118,6 @@ _INSERT_COMMIT_COUNT = (
 )
 _LIST_TRIGGERS = "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
 _LIST_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
-_COUNTED_TABLES = ("migrations", "counters", *DATA_TABLES)
 _TRIGGER_EVENTS = ("insert", "update", "delete")
 _FIND_ROOT_PAGE = "SELECT rootpage FROM sqlite_schema WHERE name = 'commit_counts'"
 
@@ -256,7 +255,7 @@ def _missing_triggers(connection: apsw.Connection) -> dict[str, str]:
     return {
         name: f"CREATE TRIGGER {name} AFTER {kind} ON {table} BEGIN "
         f"UPDATE {COMMIT_COUNTS} SET number = number + 1 WHERE id = 1; END"
-        for table in _COUNTED_TABLES
+        for table in (MIGRATIONS_TABLE, *(one.name for one in list_tables()))
         if table in tables
         for kind in _TRIGGER_EVENTS
         if (name := f"{COMMIT_COUNTS}_{table}_{kind}") not in existing
