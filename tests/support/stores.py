@@ -1,7 +1,7 @@
 """The store that a test runs on: a SQLite file, or a database of its own on PostgreSQL.
 
 A test names a place, as a path. Under `sqlite` a file lies there; under `postgres` the path stands
-for a database that was copied from an empty store, and is dropped after the test.
+for a database with an empty store, which is emptied or dropped after the test.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_migrate import migrate_postgres
 from hupan.store.postgres_pool import PostgresPool
 from hupan.store.sqlite import SqliteDatabase
+from tests.support.cleaning import Cleaner
 from tests.support.postgres import Cluster
 
 EngineName: TypeAlias = Literal["sqlite", "postgres"]
@@ -40,17 +41,27 @@ class Databases:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         self._connection = self.wait(self._prepare())
+        self._cleaner = self.wait(Cleaner.like(cluster.url(TEMPLATE)))
+        self._emptied: list[str] = []
+        self._stores: set[str] = set()
         self._made = 0
 
     def make(self, template: str = TEMPLATE) -> str:
         """Make a database with an empty store in it, or without any; give its name."""
+        if template == TEMPLATE and self._emptied:
+            return self._emptied.pop()
         self._made += 1
         name = f"store{self._made}"
         self.wait(self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        if template == TEMPLATE:
+            self._stores.add(name)
         return name
 
     def drop(self, name: str) -> None:
-        """Drop a database, whoever is still connected."""
+        """Drop a database, whoever is still connected, or keep it empty for the next test."""
+        if name in self._stores and self.wait(self._cleaner.clean(self.cluster.url(name))):
+            self._emptied.append(name)
+            return
         self.wait(self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
     def close(self) -> None:
