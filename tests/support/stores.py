@@ -6,10 +6,12 @@ for a database with an empty store, which is emptied or dropped after the test.
 
 import asyncio
 import os
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -143,10 +145,18 @@ class Stores:
 STORES = Stores()
 
 
+@cache
+def empty_file() -> bytes:
+    """An empty store; copying it takes a tenth of the time of making it."""
+    with tempfile.TemporaryDirectory(prefix="hupan-empty-") as folder:
+        migrate_file(Path(folder) / "hupan.db")
+        return (Path(folder) / "hupan.db").read_bytes()
+
+
 def make_engine(place: Path) -> Database:
     """An open store, empty when the place is named for the first time."""
-    if STORES.engine == "sqlite":
-        migrate_file(place)
+    if STORES.engine == "sqlite" and not place.exists():
+        place.write_bytes(empty_file())
     return open_store(place)
 
 
