@@ -43,8 +43,10 @@ INSTALL = $(PYTHON) -m pip --python "$(VENV)/bin/python" -qq --no-input install
 LOCKED = $(INSTALL) --require-hashes --only-binary :all:
 OURSELVES = $(INSTALL) --no-deps --no-build-isolation --editable .
 
-# Compiled once for the many processes of the tests, whatever the environment says of that.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 2 --dist loadfile --timeout 300
+# Compiled once for the many processes of the tests, whatever the environment says of that. Files are
+# played in the order of tests/conftest.py, not by the number of their tests.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder \
+	--timeout 300
 
 setup: ready-dev
 

@@ -23,6 +23,8 @@ STORELESS = (
     *("guards", "server", "store"),
 )
 """Folders of tests that run once: they touch no store, or choose its engine themselves."""
+LONG_FIRST = ("model", "flows", "faults", "attacks", "cli", "wire", "domain")
+"""Folders in the order of how long their longest file takes."""
 
 
 @pytest.fixture(scope="session")
@@ -168,9 +170,19 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what empties or starts a sandbox for one test out of `make check`."""
+    """Leave what empties or starts a sandbox for one test out of `make check`; long files first.
+
+    At the end of a run the processes share short files, so that none is left alone with a long one.
+    """
     for item in items:
         fixtures: list[str] = getattr(item, "fixturenames", [])
         if {"own_sandbox", "own_wire"} & set(fixtures):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=_length)
+
+
+def _length(item: pytest.Item) -> int:
+    folder = item.path.parent.name
+    return LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
