@@ -48,6 +48,8 @@ OURSELVES = $(INSTALL) --no-deps --no-build-isolation --editable .
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder \
 	--timeout 300
 
+TYPES := .venv/types.txt
+
 setup: ready-dev
 
 serve: ready-runtime
@@ -56,11 +58,13 @@ serve: ready-runtime
 sandbox: ready-runtime
 	@exec $(BIN)/hupan sandbox $(ARGS)
 
+# The types beside the tests: either leaves a core idle at times.
 check: ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(PYTEST) -q -m "not slow and not soak" $(ARGS)
+	@$(BIN)/mypy >$(TYPES) 2>&1 & types=$$!; \
+		$(PYTEST) -q -m "not slow and not soak" $(ARGS); tests=$$?; \
+		wait $$types; types=$$?; cat $(TYPES); exit $$((tests || types))
 
 test: ready-dev
 	$(PYTEST) $(ARGS)
