@@ -155,8 +155,11 @@ def empty_file() -> bytes:
 
 def make_engine(place: Path) -> Database:
     """An open store, empty when the place is named for the first time."""
-    if STORES.engine == "sqlite" and not place.exists():
-        place.write_bytes(empty_file())
+    if STORES.engine == "sqlite":
+        if place.exists():
+            migrate_file(place)
+        else:
+            place.write_bytes(empty_file())
     return open_store(place)
 
 
