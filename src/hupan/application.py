@@ -260,6 +260,7 @@ class Server:
         """Start the background work."""
         self.infrastructure.captcha_pool.start()
         self.infrastructure.outbox_worker.start()
+        self.infrastructure.session_ends.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
         self.housekeeping.start()
@@ -277,6 +278,7 @@ class Server:
             stack.callback(self.infrastructure.password_hasher.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
+            stack.push_async_callback(self.infrastructure.session_ends.stop)
             if self.timekeeping is not None:
                 stack.push_async_callback(self.timekeeping.stop)
             stack.push_async_callback(self.housekeeping.stop)

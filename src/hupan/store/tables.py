@@ -85,6 +85,7 @@ _KEPT_BY_RESET = frozenset({"counters"})
 _KEPT_BY_ERASURE = {
     "coin_entries": "the journal stays, under an id without an account (security J3)",
     "codes": "deleted with the contact that they were sent to",
+    "session_ends": "stays for minutes, until every process has closed what the session held open",
 }
 """Tables with a column `account_id` whose rows outlive their account, and why."""
 
