@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -35,6 +36,8 @@ from hupan.store.postgres_pool import (
     PostgresExecutor,
     PostgresPool,
     connection_failure,
+    fetch_all,
+    fetch_one,
     is_connection_dead,
     is_passed_on,
 )
@@ -100,20 +103,21 @@ class PostgresDatabase:
         )
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        return await self._read(
-            lambda connection: PostgresExecutor(connection).fetch_one(sql, *values)
-        )
+        return await self._read(lambda connection: fetch_one(connection, sql, values), sql, values)
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        return await self._read(
-            lambda connection: PostgresExecutor(connection).fetch_all(sql, *values)
-        )
+        return await self._read(lambda connection: fetch_all(connection, sql, values), sql, values)
 
-    async def _read(self, query: Callable[[Connection], Awaitable[Result]]) -> Result:
+    async def _read(
+        self,
+        query: Callable[[Connection], Awaitable[Result]],
+        sql: str,
+        values: tuple[Value, ...],
+    ) -> Result:
         """Read on any connection; retry once if it was dead already."""
         try:
             try:
-                return await self._pool.use(query)
+                return await self._pool.use(query, sql, values)
             except TimeoutError:
                 raise
             except (
@@ -122,7 +126,7 @@ class PostgresDatabase:
             ) as error:  # or the schema was migrated
                 if is_passed_on(error):
                     raise
-                return await self._pool.use(query)
+                return await self._pool.use(query, sql, values)
         except CONNECTION_FAILURES as error:
             self._failures += 1
             raise connection_failure(error) from error
@@ -168,10 +172,16 @@ class PostgresDatabase:
         connection: Connection,
         work: Callable[[Transaction], Awaitable[Result]],
     ) -> Result:
+        lease = self._pool.lease_of(connection)
         try:
             await connection.execute(self._begin)
-            value = await work(PostgresExecutor(connection))
+            value = await work(
+                PostgresExecutor(connection, partial(self._pool.begin_statement, lease))
+            )
+            lease.begin_commit()
         except BaseException as error:
+            if lease.is_interrupted:  # its connection is being closed
+                raise
             if is_connection_dead(error):
                 self._pool.discard(connection)
                 raise _LostBeforeCommitError(str(error)) from error
