@@ -149,6 +149,7 @@ class LoadRun:
             itertools.cycle(requests), limits.max_requests
         )
         self.is_finished = False
+        self._has_sent = False
         self._started_at = self._last_response_at = time.perf_counter()
         self._ends_at = self._started_at + limits.max_seconds
         self._durations_seconds: list[float] = []
@@ -156,10 +157,13 @@ class LoadRun:
         self._failed = 0
 
     def next_request(self) -> bytes | None:
-        """The request to send; None when the round is over."""
-        request = (
-            next(self._pending_requests, None) if time.perf_counter() < self._ends_at else None
-        )
+        """Return the request to send; None when the round is over.
+
+        Every round sends at least one, even if the machine let this process wait beyond its end.
+        """
+        is_due = not self._has_sent or time.perf_counter() < self._ends_at
+        request = next(self._pending_requests, None) if is_due else None
+        self._has_sent = True
         self.is_finished = self.is_finished or request is None
         return request
 
