@@ -16,11 +16,9 @@ import asyncpg
 from hupan.model import StoreUnavailable
 from hupan.store.database import (
     Conflict,
-    Database,
     DatabaseStats,
     Result,
     Row,
-    StoreRefused,
     Transaction,
     Value,
 )
@@ -41,26 +39,6 @@ from hupan.store.postgres_pool import (
     is_connection_dead,
     is_passed_on,
 )
-
-_COUNT_OTHER_CONNECTIONS = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = 'hupan' AND pid <> pg_backend_pid()
-"""
-
-
-async def ensure_exclusive(database: Database) -> None:
-    """Raise if other Hupan processes are connected to a PostgreSQL store.
-
-    Raises:
-        StoreRefused: servers or commands are connected to it.
-    """
-    row = await database.fetch_one(_COUNT_OTHER_CONNECTIONS)
-    if row is not None and row[0] > 0:
-        raise StoreRefused(
-            f"还有 {row[0]} 个 Hupan 连接在使用该数据库，请先停止",
-            f"{row[0]} connections of Hupan use this store: stop them first",
-        )
-
 
 _log = logging.getLogger("hupan.store")
 MAX_TRANSACTION_ATTEMPTS = 4
