@@ -34,6 +34,7 @@ from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
+from hupan.domain.presence import Presence
 from hupan.domain.provisioning import SandboxAccounts
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
@@ -249,6 +250,7 @@ class Server:
     infrastructure: Infrastructure
     services: Services
     timekeeping: ClockSync | None
+    presence: Presence | None
     housekeeping: Housekeeping
     integrity_checker: IntegrityChecker
     dispatcher: Dispatcher
@@ -263,6 +265,8 @@ class Server:
         self.infrastructure.session_ends.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
+        if self.presence is not None:
+            self.presence.start()
         self.housekeeping.start()
         self.integrity_checker.start()
 
@@ -274,6 +278,8 @@ class Server:
         async with AsyncExitStack() as stack:
             stack.callback(self.access_log.flush)
             stack.push_async_callback(self.infrastructure.database.close)
+            if self.presence is not None:
+                stack.push_async_callback(self.presence.stop)
             stack.callback(self.metrics.close)
             stack.callback(self.infrastructure.password_hasher.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
@@ -303,6 +309,10 @@ async def build_server(
             settings.secret_key_path, database, is_sandbox=environment.is_sandbox
         )
         server = await _assemble_server(settings, environment, database, secret_box)
+        if server.presence is not None:
+            stack.push_async_callback(server.presence.withdraw)
+            await server.presence.announce()
+            await ensure_copy_complete(database)  # a copy may have begun before the announcement
         stack.callback(server.infrastructure.password_hasher.close)
         stack.callback(server.metrics.close)
         await server.metrics.open(list(metrics_sockets))
@@ -332,6 +342,9 @@ async def _assemble_server(
         process_number=process_number,
         web_host_prefix=settings.web_host_prefix,
     )
+    presence = None
+    if settings.is_postgres:  # a file is locked
+        presence = Presence(database, process_number, infrastructure.metric_counters)
     housekeeping = _make_housekeeping(infrastructure, services, timekeeping)
     integrity_checker = IntegrityChecker(
         database,
@@ -347,6 +360,7 @@ async def _assemble_server(
         infrastructure=infrastructure,
         services=services,
         timekeeping=timekeeping,
+        presence=presence,
         housekeeping=housekeeping,
         integrity_checker=integrity_checker,
         dispatcher=dispatcher,

@@ -37,8 +37,6 @@ WALKS: Final[Mapping[str, str]] = {
     "outbox.DELETE_OLDEST_MESSAGES": "sorts messages of one priority, only beyond 10,000",
     "devices.DELETE_OLDEST_IGNORED_MODULES": "sorts the devices of one account, at most 100",
     "devices.DELETE_OLDEST_NOTIFICATION_SETTING": "sorts the devices of one account, at most 100",
-    "copying.begin_copy": OPERATORS,
-    "copying.change": OPERATORS,
     "identity._HAS_COUNTERS": FILES,
     "migrate.read_applied": FILES,
     "tables.list_tables": FILES,

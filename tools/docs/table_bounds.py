@@ -161,7 +161,7 @@ TABLE_BOUNDS = (
     TableBound("group_texts", "operators", 0, _OPERATORS),
     TableBound("group_postings", "operators", 0, _OPERATORS),
     TableBound("listed_bots", "operators", 0, _OPERATORS),
-    TableBound("counters", "operators", 0, "some fixed names"),
+    TableBound("counters", "operators", 0, "some fixed names, one per server process"),
 )
 
 BUFFER_BOUNDS = (
