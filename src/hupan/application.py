@@ -34,8 +34,8 @@ from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
-from hupan.domain.presence import Presence
 from hupan.domain.provisioning import SandboxAccounts
+from hupan.domain.running_servers import Presence
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
 from hupan.localized import localize_error
