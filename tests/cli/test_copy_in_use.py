@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
-from hupan.store import presence
+from hupan.store import running_servers
 from tests.support.client import WireClient
 from tests.support.load_clients import ENVIRONMENT
 from tests.support.servers import Server
@@ -58,7 +58,7 @@ def test_a_store_in_use_is_not_copied(
         with sqlite3.connect(tmp_path / name) as copied:
             assert copied.execute("SELECT id FROM accounts").fetchall() == [(int(account.id),)]
             names = {name for (name,) in copied.execute("SELECT name FROM counters")}
-            assert not [name for name in names if name.startswith(presence.PREFIX)]
+            assert not [name for name in names if name.startswith(running_servers.PREFIX)]
 
 
 def test_no_server_starts_on_half_a_copy(url: str, tmp_path: Path, databases: Databases) -> None:
