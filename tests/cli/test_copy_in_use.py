@@ -48,11 +48,11 @@ def test_a_store_in_use_is_not_copied(
         status, wrong = copy(str(tmp_path / "file" / "hupan.db"), url)
         assert (status, IN_USE in wrong) == (1, True), wrong
         server.kill()
-        monkeypatch.setattr(presence, "WATCH_SECONDS", 2)
+        monkeypatch.setattr(running_servers, "WATCH_SECONDS", 2)
         assert copy(url, str(tmp_path / "of-a-killed-one.db")) == (0, "")
         server.start()
         assert server.stop() == 0
-        monkeypatch.setattr(presence, "WATCH_SECONDS", 10**9)  # there is nothing to watch
+        monkeypatch.setattr(running_servers, "WATCH_SECONDS", 10**9)  # there is nothing to watch
         assert copy(url, str(tmp_path / "of-a-stopped-one.db")) == (0, "")
     for name in ("of-a-killed-one.db", "of-a-stopped-one.db"):
         with sqlite3.connect(tmp_path / name) as copied:

@@ -62,7 +62,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "outbox.HAS_SURPLUS_MESSAGES": OUTBOX,
     "outbox.LEASE_MESSAGES": OUTBOX,
     "outbox.LIST_NEXT_DUE": OUTBOX,
-    "presence.LIST_SERVERS": HOUSEKEEPING,
+    "running_servers.LIST_SERVERS": HOUSEKEEPING,
     "rate_counters.COUNT_COUNTERS": HOUSEKEEPING,
     "rate_counters.DELETE_SURPLUS_COUNTERS": HOUSEKEEPING,
     "rate_counters.LIST_LIMIT_RESETS": "each process reads now and then what operators asked for",
