@@ -8,6 +8,7 @@ from hupan.api import (
     devices,
     discovery,
     invitations,
+    lists,
     login,
     profiles,
 )
@@ -54,4 +55,12 @@ def build_router(services: Services) -> Router:
     router.add(endpoints.get_notification, devices.get_notification)
     router.add(endpoints.set_notification, devices.set_notification)
     router.add(endpoints.cancel_account, deletion.cancel_account)
+    router.add(endpoints.list_conversations, lists.list_conversations)
+    router.add(endpoints.list_contacts, lists.list_contacts)
+    router.add(endpoints.list_friend_requests, lists.list_friend_requests)
+    router.add(endpoints.list_sticky, lists.list_sticky)
+    router.add(endpoints.dismiss_notification, lists.change_conversations)
+    router.add(endpoints.remove_conversation, lists.change_conversations)
+    router.add(endpoints.sort_conversations, lists.change_conversations)
+    router.add(endpoints.get_beta_info, lists.get_beta_info)
     return router

@@ -17,6 +17,7 @@ from hupan.api.codecs import (
     MAX_JSON_BYTES,
     MAX_PROTOBUF_BYTES,
     Codec,
+    FixedJsonCodec,
     JsonCodec,
     ProtobufCodec,
     ProtobufJsonCodec,
@@ -179,7 +180,8 @@ class Route:
 
     Attributes:
         codec: the endpoint's own form.
-        json_codec: the JSON form of a protobuf endpoint with a documented request, else None.
+        json_codec: the JSON form of a protobuf endpoint that has one, else None.
+        needs_json_type: whether the JSON form is chosen only for `application/json`.
         has_body: whether a body is read; a GET has its query instead.
         max_body_bytes: the largest body that is accepted (security I1).
         handle: decodes the body or the query, calls the handler, encodes the response.
@@ -191,6 +193,7 @@ class Route:
     has_body: bool
     max_body_bytes: int
     handle: RawHandler
+    needs_json_type: bool = True
     metrics: EndpointMetrics = field(default_factory=EndpointMetrics)
 
 
@@ -245,6 +248,9 @@ def _build_route(endpoint: Endpoint[Any, Any, Any], handle: RawHandler) -> Route
         json = JsonCodec(endpoint.request, is_query=not is_post)
         return Route(json, None, is_post, MAX_JSON_BYTES, handle)
     codec = ProtobufCodec(endpoint.request, endpoint.response)
+    if endpoint.json_data is not None:
+        fixed = FixedJsonCodec(endpoint.request, endpoint.json_data())
+        return Route(codec, fixed, is_post, MAX_PROTOBUF_BYTES, handle, needs_json_type=False)
     has_json_form = issubclass(endpoint.request, Message)
     json_form = ProtobufJsonCodec(endpoint.request, endpoint.response) if has_json_form else None
     return Route(codec, json_form, is_post, MAX_PROTOBUF_BYTES, handle)

@@ -33,6 +33,7 @@ from hupan.contract.messages.discovery import (
     GroupsRequest,
 )
 from hupan.contract.messages.invitations import InvitationCode, InviteProgress
+from hupan.contract.messages.lists import BetaInfo, FriendRequestList, StickyList
 from hupan.contract.messages.login import CodeLogin, EmailLogin, LoginToken
 from hupan.contract.messages.profiles import (
     Homepage,
@@ -45,10 +46,15 @@ from hupan.contract.messages.profiles import (
 from hupan.contract.notes import Note, Source
 from hupan.contract.pb.hupan_pb2 import (
     Clients,
+    Contacts,
+    Conversations,
     EditAvatar,
     Edited,
     EditNickname,
+    FriendRequests,
     GetUser,
+    ListContacts,
+    ListConversations,
     Medals,
     OwnInfo,
     User,
@@ -137,6 +143,9 @@ class Endpoint(Generic[Access, Request, Response]):
         event: the audit event, None for an endpoint that leaves none.
         secrets: the fields of the request whose type is a secret (messages/fields.py).
         limit: what is counted in addition to failed attempts at secrets.
+        json_data: the type of `data` for a client that sends JSON to a protobuf endpoint, where
+            that client reads another form than wire.md 1.3; its defaults are the response.
+        upstream: whether a message server answers instead where there is one (wire.md 8.5).
     """
 
     surface: Surface
@@ -150,6 +159,8 @@ class Endpoint(Generic[Access, Request, Response]):
     event: AuditEvent | None = field(default=None, kw_only=True)
     secrets: tuple[str, ...] = field(default=(), kw_only=True)
     limit: RequestLimit | None = field(default=None, kw_only=True)
+    json_data: type[Struct] | None = field(default=None, kw_only=True)
+    upstream: bool = field(default=False, kw_only=True)
 
     @property
     def key(self) -> tuple[Surface, str, str]:
@@ -165,6 +176,8 @@ class _Details(TypedDict, total=False):
     event: AuditEvent
     secrets: tuple[str, ...]
     limit: RequestLimit
+    json_data: type[Struct]
+    upstream: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,6 +485,79 @@ web_get_homepage = web.get(
 )
 web_get_own_info = web.get(
     "/v1/user/info", SESSION, IgnoredBody, WebInfo, source="C", notes=notes.WEB_GET_OWN_INFO
+)
+list_conversations = app.post(
+    "/v1/conversation/list",
+    SESSION,
+    ListConversations,
+    Conversations,
+    upstream=True,
+    source="C",
+    notes=notes.EMPTY_LIST,
+)
+list_contacts = app.post(
+    "/v1/friend/address-book-list",
+    SESSION,
+    ListContacts,
+    Contacts,
+    upstream=True,
+    source="C",
+    notes=notes.LIST_CONTACTS,
+)
+list_friend_requests = app.post(
+    "/v1/friend/request-list",
+    SESSION,
+    IgnoredBody,
+    FriendRequests,
+    json_data=FriendRequestList,
+    upstream=True,
+    source="C",
+    notes=notes.LIST_FRIEND_REQUESTS,
+)
+list_sticky = app.post(
+    "/v1/sticky/list",
+    SESSION,
+    IgnoredBody,
+    StickyList,
+    upstream=True,
+    source="C",
+    notes=notes.EMPTY_LIST,
+)
+dismiss_notification = app.post(
+    "/v1/conversation/dismiss-notification",
+    SESSION,
+    IgnoredBody,
+    NoData,
+    upstream=True,
+    source="C",
+    notes=notes.CHANGE_CONVERSATIONS,
+)
+remove_conversation = app.post(
+    "/v1/conversation/remove",
+    SESSION,
+    IgnoredBody,
+    NoData,
+    upstream=True,
+    source="C",
+    notes=notes.CHANGE_CONVERSATIONS,
+)
+sort_conversations = app.post(
+    "/v1/conversation/sort-change",
+    SESSION,
+    IgnoredBody,
+    NoData,
+    upstream=True,
+    source="C",
+    notes=notes.CHANGE_CONVERSATIONS,
+)
+get_beta_info = app.post(
+    "/v1/beta/info",
+    SESSION,
+    IgnoredBody,
+    BetaInfo,
+    upstream=True,
+    source="C",
+    notes=notes.GET_BETA_INFO,
 )
 
 ENDPOINTS: tuple[Endpoint[Any, Any, Any], ...] = tuple(

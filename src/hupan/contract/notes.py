@@ -325,3 +325,46 @@ WEB_GET_OWN_INFO = (
         "此处 `avatarId` 为文本。",
     ),
 )
+EMPTY_LIST = (
+    Note(
+        "D",
+        "Always empty: Hupan keeps accounts, and lists are a message server's ([decision "
+        "39](decisions/0039-first-screen.md)).",
+        "总是为空：湖畔只管理账号，列表属于消息服务器（[决定 "
+        "39](decisions/0039-first-screen.md)）。",
+    ),
+)
+LIST_CONTACTS = (
+    Note(
+        "D",
+        "Three groups (users, groups, bots), each empty; `md5` is that of an empty list, and the "
+        "same `md5` in the request changes nothing ([decision "
+        "39](decisions/0039-first-screen.md)).",
+        "用户、群聊、机器人三组，均为空；`md5` 为空列表的值，请求带有相同的 `md5` 时答复不变"
+        "（[决定 39](decisions/0039-first-screen.md)）。",
+    ),
+)
+LIST_FRIEND_REQUESTS = (
+    Note(
+        "C",
+        "One client sends JSON and reads `data.list`: a body that begins with `{` is answered in "
+        "JSON, whatever its content type.",
+        "有一个客户端发送 JSON 并读取 `data.list`：以 `{` 开头的请求体一律以 JSON 答复，与内容类"
+        "型无关。",
+    ),
+    *EMPTY_LIST,
+)
+CHANGE_CONVERSATIONS = (
+    Note(
+        "D",
+        "Changes nothing: the list of conversations is empty.",
+        "不做任何事：会话列表为空。",
+    ),
+)
+GET_BETA_INFO = (
+    Note(
+        "D",
+        "Always `noapply`.",
+        "总是 `noapply`。",
+    ),
+)
