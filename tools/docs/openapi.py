@@ -15,6 +15,7 @@ from hupan.contract.endpoints import (
     ENDPOINTS,
     SUCCESS_CODE,
     SUCCESS_MESSAGE,
+    AddressedHost,
     Endpoint,
     IgnoredBody,
     NoData,
@@ -46,6 +47,7 @@ _FAILURE: Schema = {
 def openapi_document() -> str:
     """Return the document as JSON."""
     forms = {form for line in ENDPOINTS for form in (line.request, line.response, line.json_data)}
+    forms = {form for form in forms if form and not issubclass(form, AddressedHost)}
     paths: Schema = {}
     for line in ENDPOINTS:
         prefix = "/web" if line.surface == "web" else ""
@@ -55,7 +57,7 @@ def openapi_document() -> str:
         "info": {"title": "Hupan", "version": _VERSION, "license": {"name": "MIT"}},
         "paths": paths,
         "components": {
-            "schemas": {"Failure": _FAILURE, **_schemas(forms - {None})},
+            "schemas": {"Failure": _FAILURE, **_schemas(forms)},
             "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "token"}},
         },
     }
@@ -85,12 +87,12 @@ def _operation(line: Line) -> Schema:
         "operationId": f"{line.surface} {line.method} {line.path.removeprefix('/v1/')}",
         "security": [] if isinstance(line.access, Public) else [{"token": []}],
     }
-    if line.method == "GET":
+    if line.method == "GET" and not issubclass(line.request, IgnoredBody):
         operation["parameters"] = _parameters(line.request)
     elif line.json_data is not None:
         content = {_PROTOBUF: _BYTES, "application/json": {"schema": {"type": "object"}}}
         operation["requestBody"] = {"required": False, "content": content}
-    elif line.request is not IgnoredBody:
+    elif not issubclass(line.request, IgnoredBody):
         operation["requestBody"] = {"required": True, "content": _request_content(line.request)}
     operation["responses"] = {
         "200": {"description": "Any outcome.", "content": _response_content(line)}
@@ -128,7 +130,7 @@ def _response_content(line: Line) -> Schema:
     forms = [_ref("Failure")]
     if line.json_data is not None:
         forms.append(_success(line.json_data))
-    elif line.request is not IgnoredBody:
+    elif not issubclass(line.request, IgnoredBody):
         forms.append(protobuf_schema(line.response))
     return {_PROTOBUF: _BYTES, "application/json": {"schema": {"oneOf": forms}}}
 

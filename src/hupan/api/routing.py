@@ -26,6 +26,7 @@ from hupan.api.context import ClientResolver, RequestContext
 from hupan.api.limits import Attempt, RateLimits
 from hupan.clock import Clock
 from hupan.contract.endpoints import (
+    AddressedHost,
     AllowLoggedOut,
     AuditEvent,
     Endpoint,
@@ -56,7 +57,7 @@ from hupan.errors import Banned, MissingToken, NotSignedIn, VipOnly
 from hupan.geoip import CountryResolver
 from hupan.metrics import EndpointMetrics
 from hupan.model import Caller, Viewer
-from hupan.rules import Adverts
+from hupan.rules import Adverts, ClientInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Services:
     discovery: Discovery
     device_settings: DeviceSettings
     adverts: Adverts
+    client_info: ClientInfo
     client_resolver: ClientResolver
     country_resolver: CountryResolver
     audit_log: AuditLog
@@ -264,7 +266,7 @@ def _build_raw_handler(
     An endpoint that authenticates or changes credentials is audited (security L2).
     """
     guard = _guard_for(endpoint)
-    decode = _ignore_body if endpoint.request is IgnoredBody else _decode_body
+    decode = _DECODERS.get(endpoint.request, _decode_body)
 
     async def handle(codec: Codec, context: RequestContext, body: bytes) -> bytes:
         try:
@@ -272,7 +274,7 @@ def _build_raw_handler(
         except (NotSignedIn, Banned) as refusal:
             services.audit_log.record_token_refused(context, refusal)
             raise
-        response = await handler(services, principal, decode(codec, body))
+        response = await handler(services, principal, decode(codec, context, body))
         return codec.encode(response, context.request_id)
 
     async def handle_audited(
@@ -282,7 +284,7 @@ def _build_raw_handler(
         try:
             async with Attempt(services.rate_limits.attempt_limiters.get(endpoint.path), context):
                 audit_context.principal = await guard(services, context)
-                audit_context.request = decode(codec, body)
+                audit_context.request = decode(codec, context, body)
                 response = await handler(services, audit_context.principal, audit_context.request)
         except Exception as error:
             services.audit_log.record(event, audit_context, error)
@@ -320,11 +322,25 @@ async def _rate_limited_guard(
 _IGNORED_BODY = IgnoredBody()
 
 
-def _ignore_body(codec: Codec, body: bytes) -> IgnoredBody:
+def _ignore_body(codec: Codec, context: RequestContext, body: bytes) -> IgnoredBody:
     """Accept anything for an endpoint without a documented body (wire.md 1.4)."""
-    del codec, body
+    del codec, context, body
     return _IGNORED_BODY
 
 
-def _decode_body(codec: Codec, body: bytes) -> Any:  # noqa: ANN401 - the endpoint's line knows the type
+def _read_host(codec: Codec, context: RequestContext, body: bytes) -> AddressedHost:
+    del codec, body
+    host = next((value for name, value in context.headers if name == b"host"), b"")
+    return AddressedHost(host.decode("latin-1"))
+
+
+def _decode_body(codec: Codec, context: RequestContext, body: bytes) -> Any:  # noqa: ANN401 - the endpoint's line knows the type
+    del context
     return codec.decode(body)
+
+
+_DECODERS: dict[type, Callable[[Codec, RequestContext, bytes], Any]] = {
+    IgnoredBody: _ignore_body,
+    AddressedHost: _read_host,
+}
+"""How a request is read that is no decoded body."""

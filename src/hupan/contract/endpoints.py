@@ -26,15 +26,20 @@ from hupan.contract.messages.devices import (
 )
 from hupan.contract.messages.discovery import (
     AdvertConfig,
+    BotInfo,
+    BotInfoRequest,
     BotList,
     CategoriesRequest,
     CategoryList,
+    GroupInfo,
+    GroupInfoRequest,
     GroupList,
     GroupsRequest,
 )
 from hupan.contract.messages.invitations import InvitationCode, InviteProgress
 from hupan.contract.messages.lists import BetaInfo, FriendRequestList, StickyList
 from hupan.contract.messages.login import CodeLogin, EmailLogin, LoginToken
+from hupan.contract.messages.misc import Distribution, GrayStatus, UploadSizes
 from hupan.contract.messages.profiles import (
     Homepage,
     HomepageRequest,
@@ -43,6 +48,7 @@ from hupan.contract.messages.profiles import (
     RemarkEdit,
     WebInfo,
 )
+from hupan.contract.messages.shop import TaskInfo, VipBenefits, VipProducts
 from hupan.contract.notes import Note, Source
 from hupan.contract.pb.hupan_pb2 import (
     Clients,
@@ -106,6 +112,12 @@ Response = TypeVar("Response", bound=Struct | Message)
 
 class IgnoredBody(Struct):
     """The request of an endpoint without a documented body: anything is accepted (wire.md 1.4)."""
+
+
+class AddressedHost(IgnoredBody):
+    """The host that the client addressed, from its header; body and query are ignored."""
+
+    host: str = ""
 
 
 class NoData(Struct):
@@ -558,6 +570,65 @@ get_beta_info = app.post(
     upstream=True,
     source="C",
     notes=notes.GET_BETA_INFO,
+)
+get_distribution = app.get(
+    "/v1/misc/configure-distribution",
+    SESSION,
+    AddressedHost,
+    Distribution,
+    source="C",
+    notes=notes.GET_DISTRIBUTION,
+)
+get_upload_sizes = app.get(
+    "/v1/misc/setting",
+    PUBLIC,
+    IgnoredBody,
+    UploadSizes,
+    source="C",
+    notes=notes.GET_UPLOAD_SIZES,
+)
+get_gray_status = app.get("/v1/misc/gray-status", PUBLIC, IgnoredBody, GrayStatus, source="C")
+get_task_info = app.post(
+    "/v1/coin/task/my-task-info",
+    SESSION,
+    IgnoredBody,
+    TaskInfo,
+    source="C",
+    notes=notes.GET_TASK_INFO,
+)
+list_vip_products = app.post(
+    "/v1/vip/vip-product-list",
+    SESSION,
+    IgnoredBody,
+    VipProducts,
+    source="C",
+    notes=notes.LIST_VIP,
+)
+list_vip_benefits = app.get(
+    "/v1/vip/vip-benefits-list",
+    SESSION,
+    IgnoredBody,
+    VipBenefits,
+    source="C",
+    notes=notes.LIST_VIP,
+)
+web_get_group = web.post(
+    "/v1/group/group-info",
+    PUBLIC,
+    GroupInfoRequest,
+    GroupInfo,
+    limit="profile_views",
+    source="C",
+    notes=notes.WEB_GET_LISTED,
+)
+web_get_bot = web.post(
+    "/v1/bot/bot-info",
+    PUBLIC,
+    BotInfoRequest,
+    BotInfo,
+    limit="profile_views",
+    source="C",
+    notes=notes.WEB_GET_LISTED,
 )
 
 ENDPOINTS: tuple[Endpoint[Any, Any, Any], ...] = tuple(
