@@ -37,6 +37,7 @@ from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
 from hupan.domain.provisioning import SandboxAccounts
+from hupan.domain.search import SearchFill
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
 from hupan.localized import localize_error
@@ -255,6 +256,7 @@ class Server:
     timekeeping: ClockSync | None
     housekeeping: Housekeeping
     integrity_checker: IntegrityChecker
+    search_fill: BackgroundTask
     dispatcher: Dispatcher
     health: Health
     access_log: AccessLog
@@ -268,6 +270,7 @@ class Server:
             self.timekeeping.start()
         self.housekeeping.start()
         self.integrity_checker.start()
+        self.search_fill.start()
 
     async def stop(self) -> None:
         """Stop the background work and close the store, after every request has its response.
@@ -285,6 +288,7 @@ class Server:
                 stack.push_async_callback(self.timekeeping.stop)
             stack.push_async_callback(self.housekeeping.stop)
             stack.push_async_callback(self.integrity_checker.stop)
+            stack.push_async_callback(self.search_fill.stop)
 
 
 async def build_server(
@@ -351,6 +355,13 @@ async def _assemble_server(
         timekeeping=timekeeping,
         housekeeping=housekeeping,
         integrity_checker=integrity_checker,
+        search_fill=BackgroundTask(
+            "search table",
+            SearchFill(database).run,
+            interval_seconds=SEARCH_FILL_SECONDS,
+            expected_errors=(StoreUnavailable,),
+            count=infrastructure.metric_counters,
+        ),
         dispatcher=dispatcher,
         health=health,
         access_log=access_log,
@@ -380,6 +391,8 @@ def _make_housekeeping(
     )
 
 
+SEARCH_FILL_SECONDS = 0.5
+"""The pause between two changes that make accounts of an older version searchable."""
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 STORE_RETRY_SECONDS = 0.5
 """Seconds between two attempts to open the store."""

@@ -140,6 +140,7 @@ def make_default_visibility(settings: Settings) -> VisibleFields:
         address=settings.show_address,
         last_active=settings.show_last_active,
         country=settings.show_country,
+        search=settings.show_in_search,
     )
 
 

@@ -116,6 +116,14 @@ class PublicAccount(Struct, AccountStatus, frozen=True):
     has_medals: int
 
 
+class FoundAccount(Struct, frozen=True):
+    """An account that a search found."""
+
+    id: AccountId
+    name: str
+    avatar_url: str
+
+
 class Session(Struct, frozen=True):
     """A device's sign-in, unique by account and device id unless that is "" (wire.md 5)."""
 
@@ -176,12 +184,14 @@ class PrivacyChoice(Struct, frozen=True):
         address: province, city and district.
         last_active: when it was last active.
         country: the country of its last sign-in.
+        search: the account itself, to whoever searches for its id or nickname.
     """
 
     birthday: bool | None = None
     address: bool | None = None
     last_active: bool | None = None
     country: bool | None = None
+    search: bool | None = None
 
 
 class Remark(Struct, frozen=True):
@@ -248,6 +258,33 @@ class CoinEntry(Struct, frozen=True):
     counter_account: str
     counter_cents: int
     created_at: int
+
+
+class Product(Struct, frozen=True):
+    """A product of the coin shop.
+
+    Attributes:
+        type: 1 is VIP for `cycle` days.
+        image_urls: the JSON text of a list.
+        price: whole coins.
+        price_vip: for accounts with VIP.
+        withdrawn_at: when it was taken off sale, 0 while it is on sale.
+    """
+
+    id: int
+    name: str
+    type: int
+    cycle: int
+    info: str
+    description: str
+    image_urls: str
+    price: int
+    price_vip: int
+    stock: int
+    sold: int
+    withdrawn_at: int
+    created_at: int
+    updated_at: int
 
 
 class Group(Struct, frozen=True):

@@ -12,6 +12,7 @@ from hupan.admin.coins import CoinAdmin
 from hupan.admin.discovery import DiscoveryAdmin
 from hupan.admin.limits import LimitAdmin
 from hupan.admin.recovery import RecoveryAdmin
+from hupan.admin.shop import ShopAdmin
 from hupan.api.audit import AuditLog
 from hupan.api.context import ClientResolver
 from hupan.api.limits import RateLimitContext, RateLimits
@@ -37,7 +38,9 @@ from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_p
 from hupan.domain.profiles import PersonalDataService, Privacy, ProfileEdits, Profiles, Remarks
 from hupan.domain.provisioning import AccountProvisioner
 from hupan.domain.recovery import AccountRecovery, ContactUndo
+from hupan.domain.search import HomeSearch
 from hupan.domain.sessions import Sessions, Tokens
+from hupan.domain.shop import CoinShop
 from hupan.domain.timekeeping import DayCalendar, load_store_clock
 from hupan.environment import (
     Environment,
@@ -304,7 +307,9 @@ def make_services(infrastructure: Infrastructure) -> Services:
         invitations=infrastructure.invitations,
         devices=Devices(database, clock, make_session_policy(settings)),
         account_deletion=infrastructure.account_deletion,
-        discovery=Discovery(database),
+        discovery=(discovery := Discovery(database)),
+        search=HomeSearch(database, clock, discovery, shows_by_default=settings.show_in_search),
+        shop=CoinShop(database, clock, infrastructure.coins),
         device_settings=DeviceSettings(database, clock),
         adverts=make_adverts(settings),
         client_info=make_client_info(settings),
@@ -405,6 +410,7 @@ class AdminServices:
 
     accounts: AccountAdmin
     coins: CoinAdmin
+    shop: ShopAdmin
     discovery: DiscoveryAdmin
     recovery: RecoveryAdmin
     limits: LimitAdmin
@@ -477,6 +483,7 @@ def _make_admin_services(infrastructure: Infrastructure) -> AdminServices:
             lambda: infrastructure.account_deletion,
         ),
         CoinAdmin(directory, infrastructure.coins),
+        ShopAdmin(CoinShop(database, clock, infrastructure.coins)),
         DiscoveryAdmin(database),
         RecoveryAdmin(
             clock,

@@ -128,5 +128,7 @@ OTHERWISE: Mapping[str, str] = {
     "inviters": "tests/domain/test_invitations.py",
     "coin_entries": "tests/domain/test_profile_edits.py",
     "coin_refusals": "tests/domain/test_maintenance.py",
+    "account_search": "tests/wire/test_search.py",
+    "product_orders": "tests/domain/test_shop.py",
 }
 """Tables whose bound another file of tests reaches."""

@@ -15,6 +15,7 @@ from hupan.domain.maintenance import MAX_RATE_COUNTERS, MAX_SPENT_CAPTCHAS
 from hupan.domain.outbox import MAX_CODES_IN_FLIGHT, MAX_NOTICES_IN_FLIGHT, MAX_QUEUED_MESSAGES
 from hupan.domain.profiles import MAX_REMARKS, MAX_TOTAL_REMARK_CHARACTERS
 from hupan.domain.sessions import MAX_KNOWN_DEVICES
+from hupan.domain.shop import MAX_ORDERS, MAX_PRODUCTS
 from hupan.ratelimit.memory import SLOTS
 from hupan.sandbox.outbox import MAX_CAPTURED_MESSAGES
 from hupan.store.outbox import PRIORITIES
@@ -122,6 +123,16 @@ TABLE_BOUNDS = (
     TableBound("group_texts", "operators", 0, _OPERATORS),
     TableBound("group_postings", "operators", 0, _OPERATORS),
     TableBound("listed_bots", "operators", 0, _OPERATORS),
+    TableBound("account_search", "server", 0, "one for each account"),
+    TableBound(
+        "products", "operators", MAX_PRODUCTS, "written by operators alone; one more is refused"
+    ),
+    TableBound(
+        "product_orders",
+        "account",
+        MAX_ORDERS,
+        "each costs coins; the oldest are forgotten, their entries of the journal stay",
+    ),
     TableBound("counters", "operators", 0, "some fixed names"),
 )
 

@@ -12,6 +12,7 @@ from hupan.api import (
     login,
     misc,
     profiles,
+    search,
     shop,
 )
 from hupan.api.routing import Router, Services
@@ -74,8 +75,12 @@ def _add_first_screen(router: Router) -> None:
     router.add(endpoints.get_distribution, misc.get_distribution)
     router.add(endpoints.get_upload_sizes, misc.get_upload_sizes)
     router.add(endpoints.get_gray_status, misc.get_gray_status)
+    router.add(endpoints.list_products, shop.list_products)
+    router.add(endpoints.get_product, shop.get_product)
+    router.add(endpoints.create_order, shop.create_order)
     router.add(endpoints.get_task_info, shop.get_task_info)
     router.add(endpoints.list_vip_products, shop.list_vip_products)
     router.add(endpoints.list_vip_benefits, shop.list_vip_benefits)
+    router.add(endpoints.home_search, search.home_search)
     router.add(endpoints.web_get_group, discovery.web_get_group)
     router.add(endpoints.web_get_bot, discovery.web_get_bot)

@@ -52,7 +52,9 @@ from hupan.domain.medals import Medals
 from hupan.domain.passwords import PasswordResets
 from hupan.domain.profiles import PersonalDataService, ProfileEdits, Profiles, Remarks
 from hupan.domain.recovery import ContactUndo
+from hupan.domain.search import HomeSearch
 from hupan.domain.sessions import Sessions
+from hupan.domain.shop import CoinShop
 from hupan.errors import Banned, MissingToken, NotSignedIn, VipOnly
 from hupan.geoip import CountryResolver
 from hupan.metrics import EndpointMetrics
@@ -88,6 +90,8 @@ class Services:
     devices: Devices
     account_deletion: AccountDeletion
     discovery: Discovery
+    search: HomeSearch
+    shop: CoinShop
     device_settings: DeviceSettings
     adverts: Adverts
     client_info: ClientInfo
@@ -183,11 +187,11 @@ class Route:
     Attributes:
         codec: the endpoint's own form.
         json_codec: the JSON form of a protobuf endpoint that has one, else None.
-        needs_json_type: whether the JSON form is chosen only for `application/json`.
         has_body: whether a body is read; a GET has its query instead.
         max_body_bytes: the largest body that is accepted (security I1).
         handle: decodes the body or the query, calls the handler, encodes the response.
         metrics: the counters of its requests.
+        needs_json_type: whether the JSON form is chosen only for `application/json`.
     """
 
     codec: Codec
@@ -195,8 +199,8 @@ class Route:
     has_body: bool
     max_body_bytes: int
     handle: RawHandler
-    needs_json_type: bool = True
     metrics: EndpointMetrics = field(default_factory=EndpointMetrics)
+    needs_json_type: bool = True
 
 
 class Router:

@@ -6,14 +6,61 @@ from hupan.api.coins import cents_to_coins
 from hupan.api.routing import Services
 from hupan.contract.endpoints import IgnoredBody
 from hupan.contract.messages.shop import (
+    CreatedOrder,
+    ListedProduct,
+    OrderRequest,
+    ProductDetail,
+    ProductList,
+    ProductRequest,
+    ProductsRequest,
     TaskInfo,
     VipBenefit,
     VipBenefits,
     VipProduct,
     VipProducts,
 )
-from hupan.model import Benefit, Caller, VipOffer
+from hupan.model import Benefit, Caller, Product, VipOffer
 from hupan.rules import CENTS_PER_COIN
+
+
+async def list_products(
+    services: Services, _caller: Caller, request: ProductsRequest
+) -> ProductList:
+    """List one page of the products on sale."""
+    page = await services.shop.list_page(size=request.size, page=request.page)
+    return ProductList([_product(one) for one in page.products], page.total)
+
+
+async def get_product(
+    services: Services, _caller: Caller, request: ProductRequest
+) -> ProductDetail:
+    """Return a product on sale."""
+    return ProductDetail(_product(await services.shop.get(request.id)))
+
+
+async def create_order(services: Services, caller: Caller, request: OrderRequest) -> CreatedOrder:
+    """Buy a piece of a product."""
+    number = await services.shop.order(caller.account.id, request.product_id, request.price)
+    return CreatedOrder(number)
+
+
+def _product(product: Product) -> ListedProduct:
+    return ListedProduct(
+        id=product.id,
+        type=product.type,
+        cycle=product.cycle,
+        info=product.info,
+        name=product.name,
+        image_urls=product.image_urls,
+        price=product.price,
+        price_vip=product.price_vip,
+        stock=product.stock,
+        sale=product.sold,
+        description=product.description,
+        del_time=product.withdrawn_at,
+        create_time=product.created_at,
+        last_update=product.updated_at,
+    )
 
 
 async def get_task_info(_services: Services, caller: Caller, _request: IgnoredBody) -> TaskInfo:

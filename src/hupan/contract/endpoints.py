@@ -48,7 +48,18 @@ from hupan.contract.messages.profiles import (
     RemarkEdit,
     WebInfo,
 )
-from hupan.contract.messages.shop import TaskInfo, VipBenefits, VipProducts
+from hupan.contract.messages.search import HomeSearchRequest, HomeSearchResult
+from hupan.contract.messages.shop import (
+    CreatedOrder,
+    OrderRequest,
+    ProductDetail,
+    ProductList,
+    ProductRequest,
+    ProductsRequest,
+    TaskInfo,
+    VipBenefits,
+    VipProducts,
+)
 from hupan.contract.notes import Note, Source
 from hupan.contract.pb.hupan_pb2 import (
     Clients,
@@ -588,6 +599,30 @@ get_upload_sizes = app.get(
     notes=notes.GET_UPLOAD_SIZES,
 )
 get_gray_status = app.get("/v1/misc/gray-status", PUBLIC, IgnoredBody, GrayStatus, source="C")
+list_products = app.post(
+    "/v1/coin/shop/product-recommend",
+    SESSION,
+    ProductsRequest,
+    ProductList,
+    source="C",
+    notes=notes.COIN_SHOP,
+)
+get_product = app.post(
+    "/v1/coin/shop/product-detail",
+    SESSION,
+    ProductRequest,
+    ProductDetail,
+    source="C",
+    notes=notes.COIN_SHOP,
+)
+create_order = app.post(
+    "/v1/coin/shop/order-create",
+    SESSION,
+    OrderRequest,
+    CreatedOrder,
+    source="C",
+    notes=notes.CREATE_ORDER,
+)
 get_task_info = app.post(
     "/v1/coin/task/my-task-info",
     SESSION,
@@ -611,6 +646,15 @@ list_vip_benefits = app.get(
     VipBenefits,
     source="C",
     notes=notes.LIST_VIP,
+)
+home_search = app.post(
+    "/v1/search/home-search",
+    SESSION,
+    HomeSearchRequest,
+    HomeSearchResult,
+    limit="profile_views",
+    source="C",
+    notes=notes.HOME_SEARCH,
 )
 web_get_group = web.post(
     "/v1/group/group-info",

@@ -426,3 +426,39 @@ WEB_GET_LISTED = (
         "只有发现列表中的资料，没有更多内容。",
     ),
 )
+HOME_SEARCH = (
+    Note(
+        "D",
+        "Users by exact id or the beginning of a nickname, whatever its case; groups and bots as "
+        "in discovery; at most 20 of each. Banned and cancelled accounts and those that hide are "
+        "never found. Each search counts as a profile view ([decision "
+        "39](decisions/0039-first-screen.md)).",
+        "用户按完整编号或昵称开头查找，不分大小写；群聊与机器人同发现列表；各至多 20 个。被封禁、"
+        "已注销或选择隐藏的账号不会被搜到。每次搜索计为一次查看资料（[决定 "
+        "39](decisions/0039-first-screen.md)）。",
+    ),
+    Note(
+        "D",
+        "`name` repeats `nickname`, and `hit` the word; `list` is null where nothing was found.",
+        "`name` 与 `nickname` 相同，`hit` 为所搜的词；没有结果时 `list` 为 null。",
+    ),
+)
+COIN_SHOP = (
+    Note(
+        "D",
+        "The products are the operator's (`hupan product`); `type` 1 is VIP for `cycle` days, and "
+        "the operator delivers all else. Prices are whole coins.",
+        "商品由管理员定义（`hupan product`）；`type` 为 1 即会员 `cycle` 天，其他类型由管理员发放。"
+        "价格为整数金币。",
+    ),
+)
+CREATE_ORDER = (
+    Note(
+        "D",
+        "`price` must be the one that holds for the caller now (1513). An order of the same "
+        "product within ten seconds is the same order, so a repeated request costs nothing "
+        "([decision 39](decisions/0039-first-screen.md)).",
+        "`price` 须为本人当前的价格（1513）；十秒内再次购买同一商品视为同一订单，重复的请求不再"
+        "扣费（[决定 39](decisions/0039-first-screen.md)）。",
+    ),
+)

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from hupan.model import Account, AccountFilter, AccountId
+from hupan.store.account_search import put_new_search_row, update_search_row
 from hupan.store.database import Reader, Row, Transaction
 
 IdentityKind: TypeAlias = Literal["phone", "email", "invitation"]
@@ -73,6 +74,7 @@ async def insert_account(tx: Transaction, account: Account) -> None:
         account.invitation_code,
         account.registered_at,
     )
+    await put_new_search_row(tx, account.id, account.name, account.avatar_url)
 
 
 async def find_identity_owner(reader: Reader, kind: IdentityKind, value: str) -> AccountId | None:
@@ -110,7 +112,10 @@ SET_BAN = "UPDATE accounts SET banned_until = ?2, ban_reason = ?3 WHERE id = ?1"
 
 async def set_ban(tx: Transaction, account: AccountId, until: int, reason: str) -> bool:
     """Set end and reason of a ban, 0 and "" for none; False if there is no such account."""
-    return await tx.execute(SET_BAN, account, until, reason) == 1
+    is_set = await tx.execute(SET_BAN, account, until, reason) == 1
+    if is_set:
+        await update_search_row(tx, account)
+    return is_set
 
 
 _LISTED_ACCOUNT_COLUMNS = f"{ACCOUNT_COLUMNS}, a.erase_at"

@@ -123,6 +123,9 @@ DATA_TABLES = (
     "listed_bots",
     "ignored_modules",
     "notification_settings",
+    "account_search",
+    "products",
+    "product_orders",
 )
 RESET_ACCOUNT_COUNTER = "UPDATE counters SET value = 1000000 WHERE name = 'account'"
 

@@ -5,6 +5,7 @@ coins stays, under an id without an account.
 """
 
 from hupan.model import AccountId
+from hupan.store.account_search import update_search_row
 from hupan.store.accounts import IdentityKind
 from hupan.store.database import Reader, Transaction
 
@@ -24,6 +25,7 @@ ERASED_TABLES = (
     "step_ups",
     "ignored_modules",
     "notification_settings",
+    "product_orders",
 )
 
 SCHEDULE_ERASURE = "UPDATE accounts SET erase_at = ?2 WHERE id = ?1 AND erase_at = 0"
@@ -38,12 +40,16 @@ DELETE_ACCOUNT = "DELETE FROM accounts WHERE id = ?1 AND erase_at > 0 AND erase_
 
 async def schedule_erasure(tx: Transaction, account: AccountId, erase_at: int) -> bool:
     """Mark an account as cancelled and schedule its erasure; False if it was cancelled already."""
-    return await tx.execute(SCHEDULE_ERASURE, account, erase_at) == 1
+    is_changed = await tx.execute(SCHEDULE_ERASURE, account, erase_at) == 1
+    await update_search_row(tx, account)
+    return is_changed
 
 
 async def restore_account(tx: Transaction, account: AccountId, now: int) -> bool:
     """Undo a cancellation; False if there is none, or the erasure is due."""
-    return await tx.execute(RESTORE_ACCOUNT, account, now) == 1
+    is_changed = await tx.execute(RESTORE_ACCOUNT, account, now) == 1
+    await update_search_row(tx, account)
+    return is_changed
 
 
 async def list_due_erasures(reader: Reader, now: int, max_rows: int) -> list[AccountId]:
