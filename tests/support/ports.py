@@ -1,45 +1,48 @@
-"""Free ports of the loopback address."""
+"""Free ports of the loopback address.
 
-import errno
+They lie below the range that the system takes the ports of outgoing connections from, and each
+worker of pytest has a part of its own: a port that was free is not taken before its server starts.
+"""
+
+import itertools
 import os
+import random
 import socket
 from collections.abc import Iterator
 
 LOOPBACK = "127.0.0.1"
-LOWEST, HIGHEST = 10_240, 32_000
-"""Below the ports that the system gives to outgoing connections: none takes one meanwhile."""
-SPREAD = 7_919
+_FIRST, _LAST, _PARTS = 10_000, 32_000, 8
 
 
-def _candidates() -> Iterator[int]:
-    """Each port in turn; processes that run side by side begin far from each other."""
-    width = HIGHEST - LOWEST
-    at = os.getpid() * SPREAD
-    while True:
-        yield LOWEST + at % width
-        at += 1
+def _ports() -> Iterator[int]:
+    """Yield the ports of this process's part over and over, from a random one on."""
+    size = (_LAST - _FIRST) // _PARTS
+    part = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _PARTS
+    first = _FIRST + part * size
+    begin = random.SystemRandom().randrange(size)
+    return (first + (begin + number) % size for number in itertools.count())
 
 
-_CANDIDATES = _candidates()
+_PORTS = _ports()
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on, and none was told before."""
-    while True:
-        port = next(_CANDIDATES)
-        with socket.socket() as probe:
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                continue
-            return port
+    """Return a port of the loopback address that nobody listens on."""
+    return next(port for port in _PORTS if _is_free(port))
 
 
 def ports_in_a_row() -> int:
     """Return the first of two free ports that follow each other."""
-    first, second = free_port(), free_port()
-    while second != first + 1:
-        first, second = second, free_port()
+    first = free_port()
+    while (second := free_port()) != first + 1:
+        first = second
     return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
