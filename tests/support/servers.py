@@ -16,8 +16,8 @@ from tests.support.ports import LOOPBACK, free_port
 from tests.support.running import Running
 from tests.support.stores import STORES
 
-START_SECONDS = 30.0
-STOP_SECONDS = 10.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
 CHEAP_HASHES = {
     "HUPAN_TEST_PROFILE": "true",
     "HUPAN_PASSWORD_MEMORY_KIB": "1024",
