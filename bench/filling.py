@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hupan.crypto import SecretBox, load_or_create_key, sha256_digest
-from hupan.domain.sessions import Tokens
+from hupan.crypto import SecretBox, load_or_create_key
+from hupan.domain.sessions import Tokens, sha256_digest
 from hupan.model import AccountId
 from hupan.rng import SystemRandomSource
 from hupan.store.migrate import migrate_file

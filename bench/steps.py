@@ -24,24 +24,21 @@ import uvloop
 from filling import fill
 from listeners import app as bare_app
 
-from hupan.api.app import Dispatcher
+from hupan.api.app import Dispatcher, Route
 from hupan.api.codecs import JsonCodec, ProtobufCodec
 from hupan.api.codes import create_captcha
-from hupan.api.context import RequestContext
 from hupan.api.profiles import get_own_info, get_user
 from hupan.api.responses import Cors
-from hupan.api.routing import Route
 from hupan.application import Server, build_server
 from hupan.config import load_settings
 from hupan.contract.endpoints import IgnoredBody
 from hupan.contract.pb.hupan_pb2 import Edited, EditNickname, GetUser, OwnInfo, User
-from hupan.crypto import sha256_digest
-from hupan.domain.sessions import Tokens
+from hupan.domain.sessions import Tokens, sha256_digest
 from hupan.domain.text import parse_nickname
 from hupan.environment import make_server_environment
 from hupan.logs import AccessLog
 from hupan.metrics import EndpointMetrics
-from hupan.model import AccountId
+from hupan.model import AccountId, RequestContext
 from hupan.rng import SystemRandomSource
 from hupan.server.connection import ASGIApp, HttpConnection, RequestStarter, ServerLimits
 from hupan.server.uvicorn_parts import Config, ServerState

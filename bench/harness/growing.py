@@ -13,7 +13,7 @@ from bench.harness.stores import Member
 from bench.harness.workload import Workload
 from bench.harness.writes import renames
 from bench.load.requests import LoadRequest, other_account_request, own_account_request
-from hupan.contract.endpoints import list_coin_record
+from hupan.contract.coins import list_coin_record
 
 ACCOUNTS, ROWS = "accounts", "rows of the account"
 SECONDS = 3.0

@@ -15,7 +15,7 @@ from bench.harness.stores import PASSWORD, Member
 from bench.load.requests import LoadRequest, own_account_request
 from bench.load.results import LoadResult, median
 from bench.load.run import LoadLimits
-from hupan.contract.endpoints import email_login
+from hupan.contract.sessions import email_login
 
 SIGN_IN, ARGON2, LIBSODIUM = "password sign-in", "raw argon2", "raw argon2, libsodium"
 IDLE, MEANWHILE = "own info, server idle", "own info, during sign-ins"

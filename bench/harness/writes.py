@@ -13,8 +13,8 @@ from bench.harness.stores import Member, Store
 from bench.harness.workload import Workload
 from bench.load.requests import LoadRequest
 from bench.load.results import median
-from hupan.contract.endpoints import edit_nickname
 from hupan.contract.pb.hupan_pb2 import EditNickname
+from hupan.contract.profiles import edit_nickname
 
 RENAME, BARE, FSYNC = "nickname change", "bare answer (64)", "raw fsync of 4 KiB"
 CLIENTS = 64

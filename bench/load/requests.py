@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hupan.contract.endpoints import create_captcha, get_own_info, get_user
+from hupan.contract.codes import create_captcha
 from hupan.contract.pb.hupan_pb2 import GetUser, OwnInfo
+from hupan.contract.profiles import get_own_info, get_user
 
 HEALTH_PATH = "/healthz"
 
