@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from tests.support.client import WireClient
 from tests.support.postgres import Cluster
-from tests.support.servers import Server
+from tests.support.servers import CHEAP_HASHES, Server
 from tests.support.stores import ENGINES, STORES, Databases, EngineName
 
 # Before `hupan.cli` is imported, here and in every child process.
@@ -111,7 +111,7 @@ def sandboxes() -> Iterator[dict[EngineName, Server]]:
 def sandbox(engine: EngineName, sandboxes: dict[EngineName, Server]) -> Server:
     """One sandbox that all tests share; each test uses numbers and addresses of its own."""
     if engine not in sandboxes:
-        sandboxes[engine] = Server("sandbox").__enter__()
+        sandboxes[engine] = Server("sandbox", environment=CHEAP_HASHES).__enter__()
     return sandboxes[engine]
 
 
@@ -148,7 +148,7 @@ def emptied_sandboxes() -> Iterator[dict[EngineName, Server]]:
 def emptied_sandbox(engine: EngineName, emptied_sandboxes: dict[EngineName, Server]) -> Server:
     """A sandbox for the tests that wind its clock or count what is in it."""
     if engine not in emptied_sandboxes:
-        emptied_sandboxes[engine] = Server("sandbox").__enter__()
+        emptied_sandboxes[engine] = Server("sandbox", environment=CHEAP_HASHES).__enter__()
     return emptied_sandboxes[engine]
 
 

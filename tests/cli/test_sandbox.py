@@ -16,7 +16,7 @@ from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is warned of
 
 

@@ -20,7 +20,7 @@ from typing import Self
 from tests.support import pb
 from tests.support.ports import LOOPBACK
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 OWN_INFO = "user/info"
 _PRIVATE = re.compile(rb"1[0-9]{10}|[a-z0-9.]+@[a-z]+\.example")
 
