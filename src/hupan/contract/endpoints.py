@@ -114,6 +114,8 @@ class Endpoint(Generic[Access, Request, Response]):
         notes: known deviations and decisions.
         event: the audit event, None for an endpoint that leaves none.
         secrets: the fields of the request whose type is a secret (fields.py).
+        harmless: fields, by their name on the wire, whose answer tells nothing that the caller may not
+            know; the names that a guard knows as such need no mention.
         limit: what is counted in addition to failed attempts at secrets.
         sample: a request of the right form, for tests; None where the body is ignored.
     """
@@ -128,6 +130,7 @@ class Endpoint(Generic[Access, Request, Response]):
     notes: tuple[Note, ...] = field(default=(), kw_only=True)
     event: AuditEvent | None = field(default=None, kw_only=True)
     secrets: tuple[str, ...] = field(default=(), kw_only=True)
+    harmless: tuple[str, ...] = field(default=(), kw_only=True)
     limit: RequestLimit | None = field(default=None, kw_only=True)
     sample: Request | None = field(default=None, kw_only=True, compare=False)
 
@@ -144,6 +147,7 @@ class _Details(TypedDict, total=False):
     notes: tuple[Note, ...]
     event: AuditEvent
     secrets: tuple[str, ...]
+    harmless: tuple[str, ...]
     limit: RequestLimit
 
 
