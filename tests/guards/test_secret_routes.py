@@ -40,8 +40,8 @@ OF_CAPTCHAS = {
     ("verification/get-verification-code", "id"),
     ("verification/get-email-verification-code", "id"),
 }
-# Names of fields of which the answer tells nothing that the caller may not know; the `harmless` of a
-# line are further ones.
+# Names of fields of which the answer tells nothing that the caller may not know; the `harmless` of
+# a line are further ones.
 TELLS_NOTHING = {
     *("mobile", "phone", "email"),  # answered alike, known or not (security E1)
     *("typ", "platform", "deviceId", "registrationId", "isOpen", "type", "ignore"),

@@ -114,8 +114,8 @@ class Endpoint(Generic[Access, Request, Response]):
         notes: known deviations and decisions.
         event: the audit event, None for an endpoint that leaves none.
         secrets: the fields of the request whose type is a secret (fields.py).
-        harmless: fields, by their name on the wire, whose answer tells nothing that the caller may not
-            know; the names that a guard knows as such need no mention.
+        harmless: fields, by their name on the wire, whose answer tells nothing that the caller may
+            not know; the names that a guard knows as such need no mention.
         limit: what is counted in addition to failed attempts at secrets.
         sample: a request of the right form, for tests; None where the body is ignored.
     """
