@@ -28,8 +28,8 @@ WALKS: Final[Mapping[str, str]] = {
     "discovery.COUNT_BOTS": "along an index; the list of bots is small",
     "discovery.LIST_BOTS": "along an index, as far as the limit",
     "discovery.LIST_CATEGORIES": "some dozen rows, made by an operator",
-    "medals.LIST_ALL_MEDALS": "some dozen rows, made by an operator; asked by the command line",
-    "medals.LIST_ACCOUNT_MEDALS": "sorts the medals that one account wears",
+    "accounts.LIST_ALL_MEDALS": "some dozen rows, made by an operator; asked by the command line",
+    "accounts.LIST_ACCOUNT_MEDALS": "sorts the medals that one account wears",
     "coins.FIND_INCONSISTENT_ENTRIES": OPERATORS,
     "shop.LIST_PRODUCTS": "at most 500 rows, made by an operator",
     "shop.COUNT_PRODUCTS": "at most 500 rows, made by an operator",
@@ -140,7 +140,7 @@ def erasures() -> Iterator[Statement]:
     """What `erase_account` puts together, for each table."""
     for table in erased_tables():
         sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own
-        yield Statement("deletion.erase_account", sql)
+        yield Statement("accounts.erase_account", sql)
 
 
 def statements() -> dict[str, Statement]:
