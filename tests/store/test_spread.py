@@ -3,9 +3,11 @@
 SQLite's plan tells that each row is found by its distribution column, and the text that all of a
 statement's rows are of one and the same value of it. Each subquery must say so by itself: Citus
 asks every shard for one that is bound to a column of the query around it. Statements that no
-request runs are listed.
+request runs are listed. They may ask many machines, but none may join what lies on several: Citus
+refuses that.
 """
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,10 +17,13 @@ from typing import Final, NamedTuple
 import apsw
 import pytest
 
+import hupan
 from hupan.store import citus
 from hupan.store.migrate import MIGRATIONS_TABLE, list_tables, migrate_file
 from hupan.store.sqlite import connect
-from tests.support.statements import PARAMETER, STATEMENTS
+from tests.support.statements import PARAMETER, STATEMENT, STATEMENTS
+
+SOURCE: Final = Path(hupan.__path__[0])
 
 OUTBOX: Final = "the outbox worker runs it, not a request"
 HOUSEKEEPING: Final = "housekeeping does it once a minute"
@@ -42,6 +47,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "codes.DELETE_SURPLUS_CAPTCHAS": HOUSEKEEPING,
     "codes.PURGE_CAPTCHAS": HOUSEKEEPING,
     "codes.PURGE_CODES": HOUSEKEEPING,
+    "coins.COUNT_ENTRIES_IN_RANGE": CHECK,
     "coins.FIND_INCONSISTENT_BALANCES": CHECK,
     "coins.FIND_INCONSISTENT_ENTRIES": CHECK,
     "coins.PURGE_COIN_REFUSALS": HOUSEKEEPING,
@@ -53,7 +59,13 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "deletion.LIST_DUE_ERASURES": ERASURE,
     "deletion.erase_account": ERASURE,
     "identity._HAS_COUNTERS": FILE,
-    "integrity.ROW_CHECKS": CHECK,
+    "integrity.LIST_BAD_CODES": CHECK,
+    "integrity.LIST_CHECKED_ACCOUNTS": CHECK,
+    "integrity.LIST_CHECKED_IDENTITIES": CHECK,
+    "integrity.LIST_OWNED_IDENTITIES": CHECK,
+    "integrity.LIST_SUSPECT_SESSIONS": CHECK,
+    "integrity.NEXT_ACCOUNT": CHECK,
+    "integrity.NEXT_REFERENCES": CHECK,
     "migrate.ASCII_DOMAIN_READS": OPERATOR,
     "migrate._apply_missing": START,
     "migrate.read_applied": START,
@@ -77,9 +89,15 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
 """Statements that ask more than one machine, and who runs them."""
 
 REFERENCE: Final = re.compile(
-    r"\b(FROM|JOIN|UPDATE|INTO)\s+(\w+)(?:\s+(?!(?:ON|WHERE|SET|ORDER|LEFT|JOIN|LIMIT|GROUP|VALUES"
-    r"|SELECT|DO|UNION)\b)(\w+))?"
+    r"\b(FROM|JOIN|UPDATE|INTO|USING)\s+(?:ONLY\s+)?(\w+)(?:\s+(?:AS\s+)?(?!(?:ON|WHERE|SET|ORDER"
+    r"|LEFT|RIGHT|FULL|INNER|CROSS|NATURAL|JOIN|LIMIT|GROUP|HAVING|WINDOW|VALUES|SELECT|DO|UNION|FROM"
+    r"|USING|RETURNING|FOR|EXCEPT|INTERSECT|AS)\b)(\w+))?"
 )
+FROM_LIST: Final = re.compile(
+    r"\b(?:FROM|USING) \w.*?(?=$| (?:WHERE|GROUP|ORDER|LIMIT|WINDOW|RETURNING|UNION|SET)\b)"
+)
+ARM: Final = re.compile(r"\b(?:UNION|EXCEPT|INTERSECT)\b")
+NO_TEXT: Final = re.compile(r"'[^']*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 EQUAL: Final = re.compile(r"(?:(\w+)\.)?(\w+) = (\?\d+|'[^']*'|\w+\.\w+)(?! [-+])")
 INSERT: Final = re.compile(r"INSERT INTO (\w+) \(([^)]*)\) (VALUES \(|SELECT )(.*)")
 NEW: Final = "the new row"
@@ -177,13 +195,14 @@ def values(sql: str) -> set[str]:
     }
 
 
-def levels(sql: str) -> list[str]:
-    """The statement without its subqueries, and each subquery without those within it."""
-    found, open_brackets = [""], [0]
+def nested(sql: str) -> list[tuple[str, int]]:
+    """The statement without its subqueries, then each of them so, and which one is around it."""
+    found, around, open_brackets = [""], [-1], [0]
     for index, letter in enumerate(sql):
         if letter == "(" and sql[index + 1 :].startswith("SELECT "):
             found[open_brackets[-1]] += "(…)"
             found.append("")
+            around.append(open_brackets[-1])
             open_brackets.append(len(found) - 1)
             continue
         if letter == "(":
@@ -193,7 +212,54 @@ def levels(sql: str) -> list[str]:
             if left != open_brackets[-1]:
                 continue
         found[open_brackets[-1]] += letter
-    return found
+    return list(zip(found, around, strict=True))
+
+
+def levels(sql: str) -> list[str]:
+    """The statement without its subqueries, and each subquery without those within it."""
+    return [text for text, _ in nested(sql)]
+
+
+def crossing(statement: str) -> str:
+    """Why a statement would join rows of several machines, however many it asks; or ""."""
+    sql = flat(NO_TEXT.sub("''", statement))
+    named = {name for name in KEYS if re.search(rf"(?<![\w.]){name}\b", sql)}
+    if len({group(name) for name in named - citus.REFERENCE_TABLES}) > 1:
+        return "tables that do not lie beside each other"
+    known: list[dict[str, str]] = []
+    equal: list[list[tuple[str, str]]] = []
+    for text, parent in nested(sql):
+        outer = known[parent] if parent >= 0 else {}
+        known.append(dict(outer))
+        equal.append(list(equal[parent]) if parent >= 0 else [])
+        for arm in ARM.split(text):
+            joined = FROM_LIST.sub(lambda found: found[0].replace(",", " JOIN"), arm)
+            own = {one.alias: one.table for one in touches(joined) if one.verb != "INTO"}
+            known[-1] |= own
+            equal[-1] += equalities(own, joined)
+            bound = {one for one in set(outer) - set(own) if re.search(rf"\b{one}\.", joined)}
+            if bound and own and " LIMIT " in joined:
+                return "a limit of what is bound to a row around it"
+            if not are_tied({**{one: outer[one] for one in bound}, **own}, equal[-1]):
+                return "a join by what its tables are not distributed by"
+    return ""
+
+
+def equalities(named: Mapping[str, str], sql: str) -> Iterator[tuple[str, str]]:
+    """What is equal to what, by the names of tables; a bare name may be of each that has it."""
+    for alias, name, value in EQUAL.findall(sql):
+        for owner in [alias] if alias else named:
+            if alias or column(named[owner]) == name:
+                yield f"{owner}.{name}", value
+
+
+def are_tied(named: Mapping[str, str], equal: list[tuple[str, str]]) -> bool:
+    """Whether all tables have one and the same value of what they are distributed by."""
+    nodes = {f"{alias}.{column(table)}" for alias, table in named.items()}
+    reached = set(list(nodes)[:1])
+    while more := {one for pair in equal if reached & set(pair) for one in pair} - reached:
+        reached |= more
+    return nodes <= reached
 
 
 def trouble(connection: apsw.Connection, statement: str) -> str:
@@ -270,6 +336,110 @@ def test_what_is_listed_asks_many(connection: apsw.Connection) -> None:
     """A reason that is not needed any more is taken off the list."""
     asking = {found.place for found in STATEMENTS.values() if trouble(connection, found.sql)}
     assert asking == set(OFF_THE_PATH)
+
+
+def test_no_statement_joins_over_the_fence() -> None:
+    """Neither one that a constant holds, nor one that is put together, nor a migration."""
+    found = dict(product_statements())
+    for place in ("integrity.LIST_SUSPECT_SESSIONS", "0013_remark_size.sql", "postgres_pool.py"):
+        assert any(place in name for name in found), place
+    assert {name: crossing(sql) for name, sql in found.items() if crossing(sql)} == {}
+
+
+def product_statements() -> Iterator[tuple[str, str]]:
+    """Every statement of the product by its place: of the store, of other code, of migrations."""
+    yield from ((name, statement.sql) for name, statement in STATEMENTS.items())
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if STATEMENT.match(text := written(node)):
+                yield f"{path.name}:{getattr(node, 'lineno', 0)}", text
+    for path in sorted(SOURCE.rglob("*.sql")):
+        for number, text in enumerate(path.read_text().split(";")):
+            yield f"{path.name}:{number}", text
+
+
+def written(node: ast.AST) -> str:
+    """A text as it stands in the source, with a word for each part that is put in."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(written(one) or "part" for one in node.values)
+    return ""
+
+
+OLD_VIEWER: Final = """
+SELECT s.account_id, s.signed_in_at, s.last_used_at, a.banned_until, a.last_seen_day,
+  EXISTS (SELECT 1 FROM remarks r WHERE r.account_id = s.account_id)
+FROM sessions s JOIN accounts a ON a.id = s.account_id
+WHERE s.account_id = ?1 AND s.token_hash = ?2
+"""
+OLD_SEEN: Final = """
+SELECT a.id, a.name, EXISTS (SELECT 1 FROM account_medals am WHERE am.account_id = a.id),
+  p.introduction
+FROM accounts a LEFT JOIN profiles p ON p.account_id = a.id WHERE a.id = ?1 AND a.erase_at = 0
+"""
+
+
+@pytest.mark.parametrize("sql", [OLD_VIEWER, OLD_SEEN])
+def test_what_asked_every_shard_is_seen(connection: apsw.Connection, sql: str) -> None:
+    """Both cost a request all shards, as their subqueries name no value; mended ones pass."""
+    assert "in each of its subqueries" in trouble(connection, sql)
+    assert trouble(connection, re.sub(r"= (s\.account_id|a\.id)\)", "= ?1)", sql)) == ""
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        (
+            "SELECT i.account_id FROM identities i LEFT JOIN accounts a ON a.id = i.account_id "
+            "WHERE a.id IS NULL LIMIT ?1"
+        ),
+        "SELECT i.value FROM identities i, accounts AS a WHERE a.id = i.account_id",
+        (
+            "SELECT id FROM accounts a WHERE phone <> '' AND NOT EXISTS "
+            "(SELECT 1 FROM identities WHERE account_id = a.id)"
+        ),
+        "SELECT id FROM accounts WHERE id NOT IN (SELECT account_id FROM identities)",
+        (
+            "WITH taken AS (SELECT account_id FROM identities WHERE kind = 'phone') "
+            "SELECT a.id FROM accounts a JOIN taken ON taken.account_id = a.id"
+        ),
+        "UPDATE accounts SET phone = i.value FROM identities i WHERE i.account_id = accounts.id",
+        "UPDATE accounts SET phone = (SELECT value FROM identities WHERE account_id = ?1)",
+        "DELETE FROM sessions USING codes WHERE codes.account_id = sessions.account_id",
+        "INSERT INTO identities (value, account_id) SELECT phone, id FROM accounts",
+        "SELECT phone FROM accounts UNION ALL SELECT target FROM codes",
+        "SELECT a.id FROM remarks r JOIN accounts a ON a.id = r.friend_id",
+        "SELECT a.id FROM accounts a, remarks r WHERE a.name = r.name",
+        "SELECT a.id FROM accounts a WHERE EXISTS (SELECT 1 FROM remarks r WHERE r.name = a.name)",
+        (
+            "SELECT a.id FROM accounts a WHERE a.coin_cents <> (SELECT e.after_cents FROM "
+            "coin_entries e WHERE e.account_id = a.id ORDER BY e.number DESC LIMIT 1)"
+        ),
+    ],
+)
+def test_a_join_over_the_fence_is_seen(sql: str) -> None:
+    """However it is written, and if it asks all machines anyway."""
+    assert crossing(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT s.account_id FROM sessions s LEFT JOIN accounts a ON a.id = s.account_id",
+        "SELECT a.id FROM accounts AS a, sessions s WHERE s.account_id = a.id",
+        "SELECT 1 FROM accounts a WHERE EXISTS (SELECT 1 FROM remarks r WHERE r.account_id = a.id)",
+        "SELECT am.account_id FROM account_medals am JOIN medals m ON m.id = am.medal_id",
+        (
+            "DELETE FROM coin_refusals WHERE (account_id, key) IN "
+            "(SELECT account_id, key FROM coin_refusals LIMIT ?1)"
+        ),
+        "SELECT id FROM accounts UNION ALL SELECT account_id FROM sessions",
+    ],
+)
+def test_what_lies_beside_each_other_may_be_joined(sql: str) -> None:
+    """By what it is distributed by, on all machines at once."""
+    assert crossing(sql) == ""
 
 
 def test_no_insert_asks_for_constants() -> None:
