@@ -233,18 +233,16 @@ class Life:
             made += 1
             new = f"138{client}{made:07}"
             account = await self._world.account_id(phone=new, email=f"{client}-{made}@example.com")
-            await self._change(account, f"139{client}{made:07}", f"{made}")
+            await self._world.sign_in(account)
+            await move(self._world, account, f"139{client}{made:07}")
             other = AccountId(FIRST_ID + CLIENTS * chance.randrange(PEOPLE // CLIENTS) + client)
-            await self._change(other, f"136{client}{made:07}", f"{made}")
+            await self._world.sign_in(other)
+            await self._world.coins.change(coin_change(other, 500, f"{made} earned"))
+            await move(self._world, other, f"136{client}{made:07}")
+            self._changed.set()
+            await self._world.coins.change(coin_change(other, -200, f"{made} spent"))
             await erase(self._world, account)
             self._changed.set()
-
-    async def _change(self, account: AccountId, phone: str, key: str) -> None:
-        await self._world.sign_in(account)
-        await self._world.coins.change(coin_change(account, 500, f"{key} earned"))
-        await move(self._world, account, phone)
-        self._changed.set()
-        await self._world.coins.change(coin_change(account, -200, f"{key} spent"))
 
     async def pass_by(self) -> None:
         """Return once something has changed."""

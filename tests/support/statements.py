@@ -33,6 +33,7 @@ WALKS: Final[Mapping[str, str]] = {
     "integrity.LIST_BAD_CODES": "reads the codes of some minutes, once in a while",
     "integrity.LIST_SUSPECT_SESSIONS": "sorts what is wrong with some of 1,000 accounts",
     "cluster_state.RESET_FUTURE_TIMES": OPERATORS,
+    "outbox.LIST_NEXT_DUE_AT_ONCE": "along an index of at most 30,000 messages a channel",
     "outbox.COUNT_MESSAGES": "along an index of at most 30,000 messages a channel",
     "outbox.DELETE_OLDEST_MESSAGES": "sorts messages of one priority, only beyond 10,000",
     "devices.DELETE_OLDEST_IGNORED_MODULES": "sorts the devices of one account, at most 100",

@@ -26,6 +26,8 @@ _DISTRIBUTE_MIGRATIONS = f"SELECT create_reference_table('{MIGRATIONS_TABLE}')"
 COLOCATION_TABLE = "accounts"
 """Tables distributed by `account_id` are colocated with this one."""
 _HAS_DISTRIBUTED_TABLES = "SELECT to_regclass('pg_dist_partition') IS NOT NULL"
+CODES_TABLE = "codes"
+"""A code and the message with it have the same target: they are beside each other."""
 OnDistributed = Callable[[str, int, int], None]
 """Is called with a table that is about to be distributed, the tables done, and all tables."""
 _HAS_CITUS = "SELECT to_regproc('create_distributed_table') IS NOT NULL"
@@ -53,6 +55,8 @@ def distribution_statements() -> Iterator[tuple[str, str]]:
             yield name, f"SELECT create_reference_table('{name}')"
         elif column == "account_id":
             yield name, _distribution_statement(name, column, f"'{COLOCATION_TABLE}'")
+        elif name == "outbox":
+            yield name, _distribution_statement(name, column, f"'{CODES_TABLE}'")
         else:
             yield name, _distribution_statement(name, column, "'none'")
     yield MIGRATIONS_TABLE, _DISTRIBUTE_MIGRATIONS
