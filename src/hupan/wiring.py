@@ -160,6 +160,7 @@ class Infrastructure:
             NoticeBudget(self.limiter, self.limits.server_notices, self.alerts),
             self.recent_targets,
             lambda: self.database.stats().is_partial,
+            lambda: self.database.stats().is_distributed,
         )
 
     @cached_property

@@ -84,7 +84,7 @@ def test_statements_are_found() -> None:
     assert places >= {
         "sessions.FIND_CALLER",
         "discovery.DELETE_VERSION_ROWS",
-        "integrity.ROW_CHECKS",
+        "integrity.NEXT_REFERENCES",
         "devices.DELETE_OLDEST_IGNORED_MODULES",
         "sqlite.check",
     }

@@ -299,6 +299,7 @@ class PostgresDatabase:
             self._committed_changes,
             self._failures,
             is_partial=self._pool.is_partial,
+            is_distributed=self._pool.is_distributed,
         )
 
     async def close(self) -> None:
