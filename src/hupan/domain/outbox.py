@@ -282,7 +282,6 @@ MAX_CHANGE_SECONDS = 60
 """Longer than a transaction takes from making a message to its commit."""
 MAX_STOP_SECONDS = 3.0
 """How long the server waits for running sends when it stops."""
-DRAIN_PAUSE_SECONDS = 0.001
 _MAX_IN_FLIGHT = {
     CODE_PRIORITY: MAX_CODES_IN_FLIGHT,
     FIRST_NOTIFICATION_PRIORITY: MAX_NOTICES_IN_FLIGHT,
@@ -321,7 +320,9 @@ class OutboxWorker:
             max_retry_seconds=MAX_SLEEP_SECONDS,
             count=count,
         )
-        self._active_rounds = 0  # running calls of _start_due
+        self._round_lock = asyncio.Lock()
+        self._rounds_begun = 0
+        self._is_round_full = False  # more messages may be due than the last round started
         self._budget = budget
         self._over_budget_until: dict[tuple[Channel, int], float] = {}
         self._surplus_checked_at = -SURPLUS_CHECK_SECONDS
@@ -359,12 +360,20 @@ class OutboxWorker:
         return started
 
     async def drain(self) -> None:
-        """Return once nothing is due and nothing is in flight; for senders that never fail."""
-        while await self._start_due() or self._active_rounds or self._in_flight():
+        """Return once what was due at the call was sent; for senders that never fail.
+
+        Callers at the same time share their rounds, and wait for no message that came later.
+        """
+        while True:
+            next_round = self._rounds_begun + 1
+            async with self._round_lock:
+                if self._rounds_begun < next_round:  # no other caller's began after the call
+                    await self._run_locked_round()
+                may_be_due = self._is_round_full
             if in_flight := self._in_flight():
                 await asyncio.wait(in_flight)
-            else:  # another round is reading the store
-                await asyncio.sleep(DRAIN_PAUSE_SECONDS)
+            if not may_be_due:
+                return
 
     async def _run_round(self) -> None:
         await self._wait_for_work()
@@ -403,7 +412,12 @@ class OutboxWorker:
         }
 
     async def _start_due(self) -> int:
-        self._active_rounds += 1
+        async with self._round_lock:
+            return await self._run_locked_round()
+
+    async def _run_locked_round(self) -> int:
+        self._rounds_begun += 1
+        self._is_round_full = self._has_full_channel()
         try:
             if self._is_listing_paused():
                 return await self._start_recent()
@@ -414,8 +428,6 @@ class OutboxWorker:
             report_failure("courier", error, self._count, (StoreUnavailable,))
             self._list_again_at = asyncio.get_running_loop().time() + LISTING_PAUSE_SECONDS
             return await self._start_recent()
-        finally:
-            self._active_rounds -= 1
 
     async def _start_listed(self) -> int:
         began_at = self._clock.now()
@@ -444,11 +456,13 @@ class OutboxWorker:
 
     async def _start_due_of(self, channel: Channel, priority: int, target: str = "") -> int:
         room = self._free_slots(channel, priority)
-        if room <= 0:  # another round took it meanwhile
+        if room <= 0:  # the round has filled it
+            self._is_round_full |= self._has_full_channel()
             return 0
         leased = await self._database.run_transaction(
             lambda tx: self._lease(tx, channel, priority, room, target)
         )
+        self._is_round_full |= len(leased) >= room
         tasks = self._tasks_of(channel, priority)
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -511,6 +525,11 @@ class OutboxWorker:
         if 0 < wait <= BUDGET_RETRY_SECONDS:  # no clock that jumps back makes it longer
             return 0
         return _MAX_IN_FLIGHT[priority] - len(self._tasks_of(channel, priority))
+
+    def _has_full_channel(self) -> bool:
+        return any(len(tasks) >= MAX_CODES_IN_FLIGHT for tasks in self._codes.values()) or any(
+            len(tasks) >= MAX_NOTICES_IN_FLIGHT for tasks in self._notices.values()
+        )
 
     def _in_flight(self) -> set[asyncio.Task[None]]:
         kinds = (*self._codes.values(), *self._notices.values())
