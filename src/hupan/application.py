@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from hupan import __version__
-from hupan.api.app import Dispatcher
+from hupan.api.app import Dispatcher, Route, Services, build_routes
 from hupan.api.codecs import Receive, Scope, Send
 from hupan.api.responses import (
     HEALTHZ_PATH,
@@ -26,8 +26,6 @@ from hupan.api.responses import (
     send_response,
     send_shutting_down,
 )
-from hupan.api.routes import build_router
-from hupan.api.routing import Route, Services
 from hupan.background import DONE, BackgroundTask
 from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
@@ -36,8 +34,8 @@ from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
-from hupan.domain.presence import Presence
 from hupan.domain.provisioning import SandboxAccounts
+from hupan.domain.running_servers import Presence
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
 from hupan.localized import localize_error
@@ -65,8 +63,9 @@ from hupan.server.output import count_dropped_lines
 from hupan.server.serve import SideServer, listen_on_free_port
 from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
-from hupan.store.database import MeasuredDatabase, StoreRefused, delete_all_data
+from hupan.store.database import MeasuredDatabase, StoreRefused
 from hupan.store.outbox import count_messages
+from hupan.store.tables import delete_all_data
 from hupan.wiring import Infrastructure, make_services
 
 METRICS_PATH = "/metrics"
@@ -263,6 +262,7 @@ class Server:
         """Start the background work."""
         self.infrastructure.captcha_pool.start()
         self.infrastructure.outbox_worker.start()
+        self.infrastructure.session_ends.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
         if self.presence is not None:
@@ -284,6 +284,7 @@ class Server:
             stack.callback(self.infrastructure.password_hasher.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
+            stack.push_async_callback(self.infrastructure.session_ends.stop)
             if self.timekeeping is not None:
                 stack.push_async_callback(self.timekeeping.stop)
             stack.push_async_callback(self.housekeeping.stop)
@@ -333,7 +334,7 @@ async def _assemble_server(
     )
     services = make_services(infrastructure)
     access_log = make_access_log(settings)
-    table = build_router(services).table
+    table = build_routes(services)
     dispatcher = Dispatcher(
         table,
         Cors(settings.cors_origins),

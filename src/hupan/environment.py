@@ -20,6 +20,7 @@ from hupan.delivery.smtp import SmtpOptions, SmtpSender
 from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.hash_worker import HashCost
 from hupan.domain.profiles import VisibleFields
+from hupan.domain.sessions import SessionPolicy
 from hupan.geoip import CountryResolver, open_bundled_table, open_mmdb_table
 from hupan.localized import LocalizedText
 from hupan.model import Channel
@@ -34,7 +35,6 @@ from hupan.rules import (
     PasswordRules,
     ProfileEditRules,
     ServerRules,
-    SessionPolicy,
 )
 
 

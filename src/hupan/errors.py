@@ -10,6 +10,8 @@ request, 12xx captchas, codes and limits, 13xx login, 14xx accounts, 15xx coins.
 
 from typing import ClassVar, Literal, TypeAlias
 
+from hupan.model import StoreUnavailable
+
 ResultClass: TypeAlias = Literal["ok", "refused", "unauthenticated", "limited", "error"]
 """The class of an outcome, in the header `x-result` (security D3)."""
 
@@ -377,3 +379,12 @@ class CoinKeyReused(AppError):
 
 APP_ERRORS: tuple[type[AppError], ...] = tuple(AppError.__subclasses__())
 """All of them, in the order of this file."""
+
+
+def to_app_error(error: Exception) -> AppError:
+    """Return the error that a request ends with."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, StoreUnavailable):
+        return Busy() if error.is_busy else StorageFailed()
+    return ServerError()

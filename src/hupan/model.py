@@ -341,3 +341,25 @@ class Limit(Struct, frozen=True):
     max_events: int
     window_seconds: int
     lock_seconds: int = 0
+
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+"""Names in lower case."""
+
+
+class RequestContext(Struct, frozen=True):
+    """One request of a known endpoint.
+
+    Attributes:
+        request_id: its id, also in the log line and in `x-request-id` (wire.md 1.8).
+        token: the token that the client sent, "" for none.
+        english: whether the client prefers messages in English (wire.md 2).
+        headers: as received, names in lower case.
+        peer: the address of the socket's peer, "" for none; `ClientResolver` finds the client's.
+    """
+
+    request_id: int
+    token: str
+    english: bool
+    headers: Headers
+    peer: str

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from hupan.model import Channel, Limit, Session, Viewer
+from hupan.model import Channel, Limit
 
 MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600
@@ -75,31 +75,6 @@ class InvitationRules:
     target_total: int = 100
     inviter_reward_cents: int = 0
     invited_reward_cents: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SessionPolicy:
-    """Lifetime of sessions, and how many an account may have (security T4).
-
-    Attributes:
-        idle_seconds: maximum time without use; only the first request of a day counts as use.
-        absolute_seconds: maximum time since sign-in.
-        max_sessions: per account; one more ends the oldest.
-    """
-
-    idle_seconds: int = 30 * DAY_SECONDS
-    absolute_seconds: int = 180 * DAY_SECONDS
-    max_sessions: int = 10
-
-    def cutoffs(self, now: int) -> tuple[int, int]:
-        """Return the latest times of sign-in and of last use of sessions that have expired."""
-        return now - self.absolute_seconds, now - self.idle_seconds
-
-    def has_expired(self, session: Session | Viewer, now: float) -> bool:
-        return (
-            now >= session.last_used_at + self.idle_seconds
-            or now >= session.signed_in_at + self.absolute_seconds
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+from hupan.addresses import ClientResolver
 from hupan.admin.accounts import AccountAdmin
 from hupan.admin.coins import CoinAdmin
 from hupan.admin.discovery import DiscoveryAdmin
 from hupan.admin.limits import LimitAdmin
 from hupan.admin.recovery import RecoveryAdmin
-from hupan.api.audit import AuditLog
-from hupan.api.context import ClientResolver
-from hupan.api.limits import RateLimitContext, RateLimits
-from hupan.api.routing import Services
+from hupan.api.app import RateLimits, Services
 from hupan.captcha import READABLE_DIGITS, CaptchaPool, CaptchaRenderer
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, SecretBox, load_existing_key
@@ -30,14 +28,14 @@ from hupan.domain.discovery import Discovery
 from hupan.domain.hashing import PasswordHasher
 from hupan.domain.invitations import Invitations
 from hupan.domain.limits import LimitCounters
-from hupan.domain.login import CodeLogins, PasswordLogins
 from hupan.domain.medals import Medals
 from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter, RecentTargets
 from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_passwords
 from hupan.domain.profiles import PersonalDataService, Privacy, ProfileEdits, Profiles, Remarks
 from hupan.domain.provisioning import AccountProvisioner
 from hupan.domain.recovery import AccountRecovery, ContactUndo
-from hupan.domain.sessions import Sessions, Tokens
+from hupan.domain.session_ends import SessionEndFeed
+from hupan.domain.sessions import CodeLogins, PasswordLogins, Sessions, Tokens
 from hupan.domain.timekeeping import DayCalendar, load_store_clock
 from hupan.environment import (
     Environment,
@@ -56,9 +54,10 @@ from hupan.environment import (
 )
 from hupan.errors import AccountCancelled, AppError, InvalidField
 from hupan.localized import LocalizedText
+from hupan.logs import AuditLog
 from hupan.metrics import MetricCounters
 from hupan.opening import OperationRefused, open_for_admin
-from hupan.ratelimit.detector import Alarms, AttackDetector
+from hupan.ratelimit.memory import Alarms, AttackDetector, RateLimitContext
 from hupan.ratelimit.stored import CodeSendLimits, StoredLimiter
 from hupan.ratelimit.table import (
     make_destinations,
@@ -186,6 +185,10 @@ class Infrastructure:
             make_session_policy(self.settings),
             self.notice_queue,
         )
+
+    @cached_property
+    def session_ends(self) -> SessionEndFeed:
+        return SessionEndFeed(self.database, self.metric_counters)
 
     @cached_property
     def accounts(self) -> AccountCreator:

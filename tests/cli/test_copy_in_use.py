@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
-from hupan.store import presence
+from hupan.store import running_servers
 from tests.support.client import WireClient
 from tests.support.load_clients import ENVIRONMENT
 from tests.support.servers import Server
@@ -48,17 +48,17 @@ def test_a_store_in_use_is_not_copied(
         status, wrong = copy(str(tmp_path / "file" / "hupan.db"), url)
         assert (status, IN_USE in wrong) == (1, True), wrong
         server.kill()
-        monkeypatch.setattr(presence, "WATCH_SECONDS", 2)
+        monkeypatch.setattr(running_servers, "WATCH_SECONDS", 2)
         assert copy(url, str(tmp_path / "of-a-killed-one.db")) == (0, "")
         server.start()
         assert server.stop() == 0
-        monkeypatch.setattr(presence, "WATCH_SECONDS", 10**9)  # there is nothing to watch
+        monkeypatch.setattr(running_servers, "WATCH_SECONDS", 10**9)  # there is nothing to watch
         assert copy(url, str(tmp_path / "of-a-stopped-one.db")) == (0, "")
     for name in ("of-a-killed-one.db", "of-a-stopped-one.db"):
         with sqlite3.connect(tmp_path / name) as copied:
             assert copied.execute("SELECT id FROM accounts").fetchall() == [(int(account.id),)]
             names = {name for (name,) in copied.execute("SELECT name FROM counters")}
-            assert not [name for name in names if name.startswith(presence.PREFIX)]
+            assert not [name for name in names if name.startswith(running_servers.PREFIX)]
 
 
 def test_no_server_starts_on_half_a_copy(url: str, tmp_path: Path, databases: Databases) -> None:

@@ -11,8 +11,8 @@ import msgspec
 from google.protobuf.message import Message
 from msgspec import Struct
 
+from hupan.contract import ENDPOINTS
 from hupan.contract.endpoints import (
-    ENDPOINTS,
     SUCCESS_CODE,
     SUCCESS_MESSAGE,
     Endpoint,

@@ -8,7 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from hupan.contract.endpoints import ENDPOINTS, Endpoint
+from hupan.contract import ENDPOINTS
+from hupan.contract.endpoints import Endpoint
 from hupan.errors import APP_ERRORS, AppError
 from tools.docs.forms import describe_message, with_nested_messages
 

@@ -23,9 +23,10 @@ from hupan.store.copying import begin_copy, copy_rows, count_rows, end_copy, get
 from hupan.store.database import Conflict, Database, StoreRefused
 from hupan.store.identity import accept_key, check_store_exists
 from hupan.store.locks import StoreLock
-from hupan.store.migrate import list_tables, load_migrations
-from hupan.store.presence import OnWatch, ensure_no_servers
+from hupan.store.migrate import load_migrations
 from hupan.store.repair import accept_all_pages
+from hupan.store.running_servers import OnWatch, ensure_no_servers
+from hupan.store.tables import list_tables
 from hupan.store.wal import check_wal_intact
 
 OnCopyProgress = Callable[[str, int, int], None]

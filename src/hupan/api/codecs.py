@@ -2,7 +2,7 @@
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
@@ -17,6 +17,7 @@ from msgspec.inspect import IntType, StructType, type_info
 
 from hupan.contract.endpoints import SUCCESS_CODE, SUCCESS_MESSAGE, NoData
 from hupan.errors import BodyTooLarge, InvalidField, UnreadableBody
+from hupan.model import Headers
 
 if api_implementation.Type() != "upb":
     raise ImportError("protobuf without its upb back end is neither safe nor fast (security I6)")
@@ -389,3 +390,47 @@ def _integer_names(request: type) -> frozenset[str]:
     info = type_info(request)
     fields = info.fields if isinstance(info, StructType) else ()
     return frozenset(field.encode_name for field in fields if isinstance(field.type, IntType))
+
+
+def read_token(headers: Headers, header_map: Mapping[bytes, bytes]) -> str:
+    """Return the token of a request (wire.md 1.2): header `token`, else `Authorization: Bearer`.
+
+    Two token headers are joined, which is never a valid token (security T2).
+
+    Args:
+        headers: all headers, names in lower case.
+        header_map: the same as a mapping.
+    """
+    token = header_map.get(b"token", b"")
+    if len(header_map) != len(headers):
+        token = b",".join(value for name, value in headers if name == b"token")
+    if not token:
+        scheme, _, bearer = header_map.get(b"authorization", b"").partition(b" ")
+        token = bearer if scheme.lower() == b"bearer" else b""
+    return token.decode("latin-1")
+
+
+def wants_english(header_map: Mapping[bytes, bytes]) -> bool:
+    """Whether English is the first language in Accept-Language."""
+    return header_map.get(b"accept-language", b"")[:2].lower() == b"en"
+
+
+_MAX_PLATFORM_CHARACTERS = 32
+_PLATFORM_BY_AGENT_PREFIX = ((b"okhttp", "android"), (b"dart", "flutter"), (b"mozilla", "web"))
+
+
+def detect_platform(headers: Headers) -> str:
+    """Return a word of User-Agent: a known platform, else the agent's own name, "" without one.
+
+    The most active client never sends its platform, and its users must recognise the device.
+    """
+    agent = next((value for name, value in headers if name == b"user-agent"), b"")[:256].strip()
+    start = agent.lower()
+    known = next((word for mark, word in _PLATFORM_BY_AGENT_PREFIX if start.startswith(mark)), "")
+    return known or _agent_name(agent)
+
+
+def _agent_name(agent: bytes) -> str:
+    name = (agent.split() or [b""])[0].partition(b"/")[0]
+    plain = "".join(chr(byte) for byte in name if 0x21 <= byte <= 0x7E)  # noqa: PLR2004 - visible ASCII
+    return plain[:_MAX_PLATFORM_CHARACTERS]

@@ -1,8 +1,8 @@
 """Handlers that list categories, groups, recommended bots and advertisements."""
 
-from hupan.api.routing import Services
-from hupan.contract.endpoints import IgnoredBody
-from hupan.contract.messages.discovery import (
+from hupan.api.app import Services, handles
+from hupan.contract import discovery
+from hupan.contract.discovery import (
     AdvertConfig,
     BotList,
     CategoriesRequest,
@@ -12,11 +12,13 @@ from hupan.contract.messages.discovery import (
     ListedBot,
     ListedGroup,
 )
+from hupan.contract.endpoints import IgnoredBody
 from hupan.model import Bot, Caller, Group
 
 CHAT_TYPE_BOT = "3"
 
 
+@handles(discovery.list_categories)
 async def list_categories(
     services: Services, _caller: Caller, _request: CategoriesRequest
 ) -> CategoryList:
@@ -24,6 +26,7 @@ async def list_categories(
     return CategoryList(await services.discovery.categories())
 
 
+@handles(discovery.list_groups)
 async def list_groups(services: Services, _caller: Caller, request: GroupsRequest) -> GroupList:
     """List one page of the groups of a category or a search."""
     found = await services.discovery.groups(
@@ -32,6 +35,7 @@ async def list_groups(services: Services, _caller: Caller, request: GroupsReques
     return GroupList([_group(group) for group in found])
 
 
+@handles(discovery.list_bots)
 async def list_bots(services: Services, _caller: Caller, _request: IgnoredBody) -> BotList:
     """List the recommended bots."""
     return BotList([_bot(bot) for bot in await services.discovery.bots()])
@@ -64,6 +68,7 @@ def _bot(bot: Bot) -> ListedBot:
     )
 
 
+@handles(discovery.get_adverts)
 async def get_adverts(services: Services, caller: Caller, _request: IgnoredBody) -> AdvertConfig:
     """Return whether the client shows advertisements; never for VIP (wire.md 4)."""
     adverts, is_vip = services.adverts, caller.account.is_vip(services.clock.now())

@@ -308,3 +308,9 @@ async def lock_identity(tx: Transaction, identity: IdentityRow) -> bool:
         await tx.fetch_one(FIND_IDENTITY, identity.value, identity.kind, identity.account_id)
         is not None
     )
+
+
+async def next_number(tx: Transaction, sql: str, account: int) -> int:
+    """Return what a query returns as the number of the next row of an account."""
+    row = await tx.fetch_one(sql, account)
+    return 1 if row is None else int(row[0])

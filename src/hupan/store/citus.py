@@ -7,7 +7,7 @@ colocated. Small tables that every request reads are reference tables.
 from collections.abc import Callable, Iterator
 
 from hupan.store.database import Database, StoreRefused
-from hupan.store.migrate import MIGRATIONS_TABLE, list_tables
+from hupan.store.tables import MIGRATIONS_TABLE, list_tables
 
 REFERENCE_TABLES = frozenset(
     {

@@ -7,8 +7,8 @@ mark, and no server serves from it.
 from msgspec import Struct
 
 from hupan.store.database import Database, Reader, Row, StoreRefused, Transaction
-from hupan.store.migrate import Column, Table
-from hupan.store.presence import AFTER_PREFIX, PREFIX
+from hupan.store.running_servers import AFTER_PREFIX, PREFIX
+from hupan.store.tables import Column, Table
 
 ROWS_PER_BATCH = 500
 COPY_MARK_NAME = "being-copied"

@@ -23,8 +23,8 @@ from hupan.background import ensure_task
 from hupan.model import StoreUnavailable
 from hupan.store.citus import distribution_column
 from hupan.store.database import Value
-from hupan.store.migrate import list_tables
 from hupan.store.shard_hash import shard_of
+from hupan.store.tables import list_tables
 
 STALL_SECONDS = 0.3
 """A statement that has run this long, while others wait for a connection, is stalled."""

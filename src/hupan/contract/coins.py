@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from hupan.contract.messages.fields import PageNumber, PageSize
+from hupan.contract.endpoints import SESSION, Note, app, web
+from hupan.contract.fields import PageNumber, PageSize
 
 
 class CoinRecordRequest(Struct):
@@ -40,3 +41,30 @@ class CoinRecordPage(Struct, rename="camel"):
 
     gold_coin_record: list[CoinRecordEntry]
     total: int
+
+
+list_coin_record = app.post(
+    "/v1/user/gold-coin-increase-decrease-record",
+    SESSION,
+    CoinRecordRequest,
+    CoinRecordPage,
+    sample=CoinRecordRequest(size=20, page=1),
+    source="R",
+    notes=(
+        Note(
+            "D",
+            "`id` ascends and is unique within the account only; `size` and `page` are required "
+            "([decision 9](decisions/0009-coin-journal.md)).",
+            "`id` 只在该账号内唯一且递增；`size` 与 `page` 必填（[决定 "
+            "9](decisions/0009-coin-journal.md)）。",
+        ),
+    ),
+)
+web_list_coin_record = web.get(
+    "/v1/user/gold-coin-increase-decrease-record",
+    SESSION,
+    CoinRecordRequest,
+    CoinRecordPage,
+    sample=CoinRecordRequest(size=20, page=1),
+    source="C",
+)

@@ -1,13 +1,15 @@
 """Handlers that log in and out."""
 
-from hupan.api.context import RequestContext, detect_platform
-from hupan.api.routing import Services
+from hupan.api.app import Services, handles
+from hupan.api.codecs import detect_platform
+from hupan.contract import sessions
 from hupan.contract.endpoints import IgnoredBody, NoData
-from hupan.contract.messages.login import CodeLogin, EmailLogin, LoginToken
+from hupan.contract.sessions import CodeLogin, EmailLogin, LoginToken
 from hupan.domain.sessions import Device, parse_device
-from hupan.model import Caller
+from hupan.model import Caller, RequestContext
 
 
+@handles(sessions.code_login)
 async def code_login(services: Services, context: RequestContext, request: CodeLogin) -> LoginToken:
     """Log in with an SMS code."""
     login_device = await _login_device(services, context, request)
@@ -16,6 +18,7 @@ async def code_login(services: Services, context: RequestContext, request: CodeL
     )
 
 
+@handles(sessions.email_login)
 async def email_login(
     services: Services, context: RequestContext, request: EmailLogin
 ) -> LoginToken:
@@ -28,6 +31,7 @@ async def email_login(
     return LoginToken(token)
 
 
+@handles(sessions.logout)
 async def logout(services: Services, caller: Caller | None, _request: IgnoredBody) -> NoData:
     """End the session of the token, whatever device the body names (security T5)."""
     if caller is not None:

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from hupan.domain.presence import LISTINGS_TO_FORGET, Presence
+from hupan.domain.running_servers import LISTINGS_TO_FORGET, Presence
 from hupan.store.database import Database, StoreRefused
 from hupan.store.postgres import PostgresDatabase
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_pool import PostgresPool
-from hupan.store.presence import WATCH_SECONDS, ensure_no_servers, list_servers
+from hupan.store.running_servers import WATCH_SECONDS, ensure_no_servers, list_servers
 from tests.support.stores import Databases
 
 KILLED = 300

@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from hupan.contract.messages.fields import DeviceIdText, ShortText
+from hupan.contract.endpoints import SESSION, VIP, AuditEvent, IgnoredBody, NoData, Note, app
+from hupan.contract.fields import DeviceIdText, ShortText
+from hupan.contract.pb.hupan_pb2 import Clients
 
 RegistrationIdText = Annotated[str, Meta(max_length=512)]
 """The id of an app on a device at a push service; some ids are long."""
@@ -109,3 +111,95 @@ class DeviceLogout(Struct, rename="camel"):
     """
 
     device_id: DeviceIdText
+
+
+list_devices = app.get(
+    "/v1/user/clients",
+    SESSION,
+    IgnoredBody,
+    Clients,
+    source="C",
+    notes=(
+        Note(
+            "D",
+            "Only live sessions, the newest login first.",
+            "只列有效会话，最近登录的在前。",
+        ),
+    ),
+)
+logout_device = app.post(
+    "/v1/user/device-offline",
+    SESSION,
+    DeviceLogout,
+    NoData,
+    event=AuditEvent("device-offline", device="device_id"),
+    sample=DeviceLogout(device_id="elsewhere"),
+    source="C",
+    notes=(
+        Note(
+            "D",
+            "For a device that is unknown or not the caller's, it changes nothing and succeeds.",
+            "设备不属于本人或不存在时不做任何事，答复成功。",
+        ),
+    ),
+)
+get_ignored_modules = app.post(
+    "/v1/user/module-ignore-info",
+    VIP,
+    IgnoredModulesRequest,
+    IgnoredModulesInfo,
+    sample=IgnoredModulesRequest(device_id="elsewhere"),
+    source="R",
+    notes=(
+        Note(
+            "D",
+            "A device without settings has `id` 0 and an empty `ignore`.",
+            "未设置过的设备 `id` 为 0，`ignore` 为空。",
+        ),
+    ),
+)
+set_ignored_modules = app.post(
+    "/v1/user/module-ignore",
+    VIP,
+    IgnoredModulesEdit,
+    NoData,
+    sample=IgnoredModulesEdit(device_id="elsewhere", ignore=",10"),
+    source="R",
+    notes=(
+        Note(
+            "D",
+            "The ids 10, 20 and 30, each at most once; others are refused.",
+            "编号 10、20、30，各一次；其他被拒绝。",
+        ),
+    ),
+)
+get_notification = app.post(
+    "/v1/user/notification-status",
+    SESSION,
+    NotificationRequest,
+    NotificationStatus,
+    sample=NotificationRequest(device_id="elsewhere", registration_id="r"),
+    source="R",
+    notes=(
+        Note(
+            "D",
+            "A device without settings has `id` 0 and `isOpen` 1.",
+            "未设置过的设备 `id` 为 0，`isOpen` 为 1。",
+        ),
+    ),
+)
+set_notification = app.post(
+    "/v1/user/notification-info",
+    SESSION,
+    NotificationEdit,
+    NoData,
+    sample=NotificationEdit(device_id="elsewhere", registration_id="r", is_open=1, type=2),
+    source="R",
+    notes=(
+        Note(
+            "C",
+            "Stores, although the reference's title says that it reads.",
+            "用于保存，尽管文档的标题写作“获取”。",
+        ),
+    ),
+)

@@ -8,7 +8,7 @@ from hupan.background import BackgroundTask
 from hupan.metrics import IncrementMetric, ignore_metric
 from hupan.model import StoreUnavailable
 from hupan.store.database import Database
-from hupan.store.presence import (
+from hupan.store.running_servers import (
     BEAT_SECONDS,
     beat,
     forget_servers,

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from hupan.contract.messages.fields import PageNumber, PageSize, ShortText
+from hupan.contract.endpoints import SESSION, IgnoredBody, Note, app
+from hupan.contract.fields import PageNumber, PageSize, ShortText
 
 KeywordText = Annotated[str, Meta(max_length=32)]
 """The keyword of a search for groups (security I8)."""
@@ -103,3 +104,64 @@ class AdvertConfig(Struct, rename="camel"):
     bottom_height: int
     ios_code_id: str
     is_show: int
+
+
+list_categories = app.post(
+    "/v1/user/recommend-category-list",
+    SESSION,
+    CategoriesRequest,
+    CategoryList,
+    sample=CategoriesRequest(app_channel="default"),
+    source="R",
+)
+list_groups = app.post(
+    "/v1/user/recommend-list",
+    SESSION,
+    GroupsRequest,
+    GroupList,
+    sample=GroupsRequest(category="", keyword="", size=20, page=1),
+    source="R",
+    notes=(
+        Note(
+            "D",
+            "No category means all groups, 精选 the featured ones, an unknown one none. Ordered by "
+            "headcount; for a keyword of three or more characters the list ends after the first "
+            "4,000 candidates ([decision 7](decisions/0007-discovery-search.md)).",
+            "分区为空即全部，“精选”为精选群聊，未知分区为空列表；按人数排列。三个字以上的关键词，列"
+            "表止于前 4000 个候选群聊（[决定 7](decisions/0007-discovery-search.md)）。",
+        ),
+    ),
+)
+list_bots = app.post(
+    "/v1/user/recommend",
+    SESSION,
+    IgnoredBody,
+    BotList,
+    source="R",
+    notes=(
+        Note(
+            "C",
+            "`chatType` and `headcount` are strings, unlike in the list of groups.",
+            "`chatType` 与 `headcount` 为文本，与群聊列表不同。",
+        ),
+        Note(
+            "D",
+            "The 100 bots with the most users; there are no pages.",
+            "使用人数最多的 100 个，不分页。",
+        ),
+    ),
+)
+get_adverts = app.post(
+    "/v1/user/get-user-show-adv",
+    SESSION,
+    IgnoredBody,
+    AdvertConfig,
+    source="R",
+    notes=(
+        Note(
+            "D",
+            "From settings, 0 by default; always 0 for VIP.",
+            "由设置决定，默认 0；对会员总是 0。",
+        ),
+    ),
+)
