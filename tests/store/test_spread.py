@@ -46,6 +46,7 @@ ERASURE: Final = "housekeeping erases cancelled accounts"
 LISTS: Final = "operators list and search accounts"
 
 OFF_THE_PATH: Final[Mapping[str, str]] = {
+    "account_search.LIST_IDS_IN_RANGE": HOUSEKEEPING,
     "accounts.COUNT_ACCOUNTS": LISTS,
     "accounts.FIND_FIRST_REGISTERED_SINCE": LISTS,
     "accounts.FIND_IDS_BY_CONTACT_PREFIX": LISTS,
