@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from hupan import __version__
-from hupan.api.app import Dispatcher
+from hupan.api.app import Dispatcher, Route, Services, build_routes
 from hupan.api.codecs import Receive, Scope, Send
 from hupan.api.responses import (
     HEALTHZ_PATH,
@@ -26,8 +26,6 @@ from hupan.api.responses import (
     send_response,
     send_shutting_down,
 )
-from hupan.api.routes import build_router
-from hupan.api.routing import Route, Services
 from hupan.background import DONE, BackgroundTask
 from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
@@ -37,6 +35,8 @@ from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
 from hupan.domain.provisioning import SandboxAccounts
+from hupan.domain.running_servers import Presence
+from hupan.domain.search import SearchFill
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
 from hupan.localized import localize_error
@@ -64,8 +64,9 @@ from hupan.server.output import count_dropped_lines
 from hupan.server.serve import SideServer, listen_on_free_port
 from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
-from hupan.store.database import MeasuredDatabase, StoreRefused, delete_all_data
+from hupan.store.database import MeasuredDatabase, StoreRefused
 from hupan.store.outbox import count_messages
+from hupan.store.tables import delete_all_data
 from hupan.wiring import Infrastructure, make_services
 
 METRICS_PATH = "/metrics"
@@ -105,7 +106,10 @@ class MetricsApp:
         self._endpoint_metrics = [
             (_endpoint_labels(*key), route.metrics) for key, route in routes.items()
         ]
-        self._endpoint_metrics.append((_endpoint_labels("", "", "other"), dispatcher.unrouted))
+        self._endpoint_metrics += [
+            (_endpoint_labels("", "", "other"), dispatcher.unrouted),
+            (_endpoint_labels("", "", "outside"), dispatcher.outside),
+        ]
         self._infrastructure = infrastructure
         self._lag = EventLoopLag()
         self._side_server: SideServer | None = None
@@ -250,8 +254,10 @@ class Server:
     infrastructure: Infrastructure
     services: Services
     timekeeping: ClockSync | None
+    presence: Presence | None
     housekeeping: Housekeeping
     integrity_checker: IntegrityChecker
+    search_fill: BackgroundTask
     dispatcher: Dispatcher
     health: Health
     access_log: AccessLog
@@ -261,10 +267,14 @@ class Server:
         """Start the background work."""
         self.infrastructure.captcha_pool.start()
         self.infrastructure.outbox_worker.start()
+        self.infrastructure.session_ends.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
+        if self.presence is not None:
+            self.presence.start()
         self.housekeeping.start()
         self.integrity_checker.start()
+        self.search_fill.start()
 
     async def stop(self) -> None:
         """Stop the background work and close the store, after every request has its response.
@@ -274,14 +284,18 @@ class Server:
         async with AsyncExitStack() as stack:
             stack.callback(self.access_log.flush)
             stack.push_async_callback(self.infrastructure.database.close)
+            if self.presence is not None:
+                stack.push_async_callback(self.presence.stop)
             stack.callback(self.metrics.close)
             stack.callback(self.infrastructure.password_hasher.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
+            stack.push_async_callback(self.infrastructure.session_ends.stop)
             if self.timekeeping is not None:
                 stack.push_async_callback(self.timekeeping.stop)
             stack.push_async_callback(self.housekeeping.stop)
             stack.push_async_callback(self.integrity_checker.stop)
+            stack.push_async_callback(self.search_fill.stop)
 
 
 async def build_server(
@@ -302,6 +316,10 @@ async def build_server(
             settings.secret_key_path, database, is_sandbox=environment.is_sandbox
         )
         server = await _assemble_server(settings, environment, database, secret_box)
+        if server.presence is not None:
+            stack.push_async_callback(server.presence.withdraw)
+            await server.presence.announce()
+            await ensure_copy_complete(database)  # a copy may have begun before the announcement
         stack.callback(server.infrastructure.password_hasher.close)
         stack.callback(server.metrics.close)
         await server.metrics.open(list(metrics_sockets))
@@ -323,7 +341,7 @@ async def _assemble_server(
     )
     services = make_services(infrastructure)
     access_log = make_access_log(settings)
-    table = build_router(services).table
+    table = build_routes(services)
     dispatcher = Dispatcher(
         table,
         Cors(settings.cors_origins),
@@ -331,6 +349,9 @@ async def _assemble_server(
         process_number=process_number,
         web_host_prefix=settings.web_host_prefix,
     )
+    presence = None
+    if settings.is_postgres:  # a file is locked
+        presence = Presence(database, process_number, infrastructure.metric_counters)
     housekeeping = _make_housekeeping(infrastructure, services, timekeeping)
     integrity_checker = IntegrityChecker(
         database,
@@ -346,8 +367,16 @@ async def _assemble_server(
         infrastructure=infrastructure,
         services=services,
         timekeeping=timekeeping,
+        presence=presence,
         housekeeping=housekeeping,
         integrity_checker=integrity_checker,
+        search_fill=BackgroundTask(
+            "search table",
+            SearchFill(database).run,
+            interval_seconds=SEARCH_FILL_SECONDS,
+            expected_errors=(StoreUnavailable,),
+            count=infrastructure.metric_counters,
+        ),
         dispatcher=dispatcher,
         health=health,
         access_log=access_log,
@@ -377,6 +406,8 @@ def _make_housekeeping(
     )
 
 
+SEARCH_FILL_SECONDS = 0.5
+"""The pause between two changes that make accounts of an older version searchable."""
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 STORE_RETRY_SECONDS = 0.5
 """Seconds between two attempts to open the store."""

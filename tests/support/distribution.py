@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from hupan.store import citus
-from hupan.store.migrate import list_tables
+from hupan.store.tables import list_tables
 
 SHARDS: Final = 32
 """Of a distributed table, unless Citus is told otherwise."""

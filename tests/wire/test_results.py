@@ -6,16 +6,14 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from hupan.api.app import Dispatcher
+from hupan.api.app import Dispatcher, Route
 from hupan.api.codecs import Codec, JsonCodec, ProtobufCodec
-from hupan.api.context import RequestContext
 from hupan.api.responses import RESULT_HEADERS, Cors, send_not_ready, send_shutting_down
-from hupan.api.routing import Route
 from hupan.contract.endpoints import IgnoredBody
 from hupan.contract.pb.hupan_pb2 import GetUser, OwnInfo
 from hupan.errors import Busy, NotSignedIn, TooManyTries, WrongCode
 from hupan.logs import AccessLog
-from hupan.model import StoreUnavailable
+from hupan.model import RequestContext, StoreUnavailable
 from tests.support import pb
 from tests.support.client import WireClient
 from tests.support.raw_http import exchange, head, post_parts

@@ -27,8 +27,7 @@ from hupan.store.checksums import (
 from hupan.store.coins import find_coin_inconsistencies, find_newest_balance
 from hupan.store.database import Reader, Result, Row, Transaction, Value
 from hupan.store.repair import find_file_faults, find_unexplained_faults
-from hupan.store.sqlite import SqliteExecutor, connect
-from hupan.store.writer import run_sync
+from hupan.store.sqlite import SqliteExecutor, connect, run_sync
 
 MAX_ROW_FAULTS = 100
 """Of each kind; more are neither confirmed nor reported."""
