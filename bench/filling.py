@@ -72,8 +72,14 @@ def fill(
             "last_used_at) VALUES (?1, ?2, 'bench', 'bench', ?3, ?3)",
             sessions(),
         )
-        connection.execute(
-            "UPDATE counters SET value = ?1 WHERE name = 'account'", (FIRST + accounts,)
+        connection.executemany(
+            "INSERT INTO account_search (initial, choice, folded, id, name, avatar_url, "
+            "banned_until) VALUES ('用', 2, ?1, ?2, ?1, '', 0)",
+            ((f"用户{n}", n) for n in range(FIRST, FIRST + accounts)),
         )
+        for name in ("account", "search-filled"):
+            connection.execute(
+                "UPDATE counters SET value = ?2 WHERE name = ?1", (name, FIRST + accounts)
+            )
     connection.close()
     return sample

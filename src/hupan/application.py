@@ -36,6 +36,7 @@ from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
 from hupan.domain.provisioning import SandboxAccounts
 from hupan.domain.running_servers import Presence
+from hupan.domain.search import SearchFill
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
 from hupan.localized import localize_error
@@ -105,7 +106,10 @@ class MetricsApp:
         self._endpoint_metrics = [
             (_endpoint_labels(*key), route.metrics) for key, route in routes.items()
         ]
-        self._endpoint_metrics.append((_endpoint_labels("", "", "other"), dispatcher.unrouted))
+        self._endpoint_metrics += [
+            (_endpoint_labels("", "", "other"), dispatcher.unrouted),
+            (_endpoint_labels("", "", "outside"), dispatcher.outside),
+        ]
         self._infrastructure = infrastructure
         self._lag = EventLoopLag()
         self._side_server: SideServer | None = None
@@ -253,6 +257,7 @@ class Server:
     presence: Presence | None
     housekeeping: Housekeeping
     integrity_checker: IntegrityChecker
+    search_fill: BackgroundTask
     dispatcher: Dispatcher
     health: Health
     access_log: AccessLog
@@ -269,6 +274,7 @@ class Server:
             self.presence.start()
         self.housekeeping.start()
         self.integrity_checker.start()
+        self.search_fill.start()
 
     async def stop(self) -> None:
         """Stop the background work and close the store, after every request has its response.
@@ -289,6 +295,7 @@ class Server:
                 stack.push_async_callback(self.timekeeping.stop)
             stack.push_async_callback(self.housekeeping.stop)
             stack.push_async_callback(self.integrity_checker.stop)
+            stack.push_async_callback(self.search_fill.stop)
 
 
 async def build_server(
@@ -363,6 +370,13 @@ async def _assemble_server(
         presence=presence,
         housekeeping=housekeeping,
         integrity_checker=integrity_checker,
+        search_fill=BackgroundTask(
+            "search table",
+            SearchFill(database).run,
+            interval_seconds=SEARCH_FILL_SECONDS,
+            expected_errors=(StoreUnavailable,),
+            count=infrastructure.metric_counters,
+        ),
         dispatcher=dispatcher,
         health=health,
         access_log=access_log,
@@ -392,6 +406,8 @@ def _make_housekeeping(
     )
 
 
+SEARCH_FILL_SECONDS = 0.5
+"""The pause between two changes that make accounts of an older version searchable."""
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 STORE_RETRY_SECONDS = 0.5
 """Seconds between two attempts to open the store."""

@@ -146,6 +146,14 @@ class UnknownEndpoint(AppError):
     en = "There is no such endpoint"
 
 
+class NotAnAccountEndpoint(AppError):
+    """An endpoint of messages, groups, stickers or the like (wire.md 8.2); HTTP 404."""
+
+    code = 1105
+    zh = "本服务器只提供账号功能，没有此接口"
+    en = "This server has accounts only, not this endpoint"
+
+
 class BodyTooLarge(AppError):
     """The body is larger than 64 KiB (JSON) or 16 KiB (protobuf); HTTP 413."""
 
@@ -354,7 +362,7 @@ class RemarksFull(AppError):
 
 
 class NotEnoughCoins(AppError):
-    """The balance would fall below zero; today only operators can cause this."""
+    """The balance is lower than a price, or would fall below zero."""
 
     code = 1501
     zh = "金币余额不足"
@@ -375,6 +383,38 @@ class CoinKeyReused(AppError):
     code = 1503
     zh = "该金币操作编号已用于其他操作"
     en = "This key was used for another change of coins"
+
+
+class UnknownProduct(AppError):
+    """product-detail or order-create of a product that the shop does not sell."""
+
+    code = 1511
+    zh = "商品不存在或已下架"
+    en = "This product is not on sale"
+
+
+class SoldOut(AppError):
+    """order-create of a product of which no piece is left."""
+
+    code = 1512
+    zh = "商品已售罄"
+    en = "This product is sold out"
+
+
+class PriceChanged(AppError):
+    """order-create with a price that does not hold for the caller now; the message has the price.
+
+    Attributes:
+        price: the one that holds, in whole coins.
+    """
+
+    code = 1513
+    zh = "商品价格已变为{price}金币，请刷新后重试"
+    en = "The price is {price} coins now, look again"
+
+    def __init__(self, price: int) -> None:
+        super().__init__(price)
+        self.price = price
 
 
 APP_ERRORS: tuple[type[AppError], ...] = tuple(AppError.__subclasses__())

@@ -13,6 +13,7 @@ from hupan.admin.coins import CoinAdmin
 from hupan.admin.discovery import DiscoveryAdmin
 from hupan.admin.limits import LimitAdmin
 from hupan.admin.recovery import RecoveryAdmin
+from hupan.admin.shop import ShopAdmin
 from hupan.api.app import RateLimits, Services
 from hupan.captcha import READABLE_DIGITS, CaptchaPool, CaptchaRenderer
 from hupan.config import Settings
@@ -34,12 +35,15 @@ from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_p
 from hupan.domain.profiles import PersonalDataService, Privacy, ProfileEdits, Profiles, Remarks
 from hupan.domain.provisioning import AccountProvisioner
 from hupan.domain.recovery import AccountRecovery, ContactUndo
+from hupan.domain.search import HomeSearch
 from hupan.domain.session_ends import SessionEndFeed
 from hupan.domain.sessions import CodeLogins, PasswordLogins, Sessions, Tokens
+from hupan.domain.shop import CoinShop
 from hupan.domain.timekeeping import DayCalendar, load_store_clock
 from hupan.environment import (
     Environment,
     make_adverts,
+    make_client_info,
     make_contact_parser,
     make_contact_rules,
     make_default_visibility,
@@ -306,19 +310,26 @@ def make_services(infrastructure: Infrastructure) -> Services:
         invitations=infrastructure.invitations,
         devices=Devices(database, clock, make_session_policy(settings)),
         account_deletion=infrastructure.account_deletion,
-        discovery=Discovery(database),
+        discovery=(discovery := Discovery(database)),
+        search=HomeSearch(database, clock, discovery, shows_by_default=settings.show_in_search),
+        shop=CoinShop(database, clock, infrastructure.coins),
         device_settings=DeviceSettings(database, clock),
         adverts=make_adverts(settings),
+        client_info=make_client_info(settings),
         client_resolver=client_resolver,
         country_resolver=make_geoip(settings),
-        audit_log=AuditLog(
-            client_resolver,
-            infrastructure.sessions.account_of,
-            infrastructure.metric_counters,
-            clock,
-        ),
+        audit_log=_make_audit_log(infrastructure, client_resolver),
         rate_limits=_make_rate_limits(infrastructure, client_resolver),
         on_captcha=infrastructure.environment.on_captcha,
+    )
+
+
+def _make_audit_log(infrastructure: Infrastructure, client_resolver: ClientResolver) -> AuditLog:
+    return AuditLog(
+        client_resolver,
+        infrastructure.sessions.account_of,
+        infrastructure.metric_counters,
+        infrastructure.clock,
     )
 
 
@@ -402,6 +413,7 @@ class AdminServices:
 
     accounts: AccountAdmin
     coins: CoinAdmin
+    shop: ShopAdmin
     discovery: DiscoveryAdmin
     recovery: RecoveryAdmin
     limits: LimitAdmin
@@ -474,6 +486,7 @@ def _make_admin_services(infrastructure: Infrastructure) -> AdminServices:
             lambda: infrastructure.account_deletion,
         ),
         CoinAdmin(directory, infrastructure.coins),
+        ShopAdmin(CoinShop(database, clock, infrastructure.coins)),
         DiscoveryAdmin(database),
         RecoveryAdmin(
             clock,

@@ -62,6 +62,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "outbox.HAS_SURPLUS_MESSAGES": OUTBOX,
     "outbox.LEASE_MESSAGES": OUTBOX,
     "outbox.LIST_NEXT_DUE": OUTBOX,
+    "account_search.LIST_IDS_IN_RANGE": HOUSEKEEPING,
     "running_servers.LIST_SERVERS": HOUSEKEEPING,
     "rate_counters.COUNT_COUNTERS": HOUSEKEEPING,
     "rate_counters.DELETE_SURPLUS_COUNTERS": HOUSEKEEPING,

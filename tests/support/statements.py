@@ -31,6 +31,8 @@ WALKS: Final[Mapping[str, str]] = {
     "medals.LIST_ALL_MEDALS": "some dozen rows, made by an operator; asked by the command line",
     "medals.LIST_ACCOUNT_MEDALS": "sorts the medals that one account wears",
     "coins.FIND_INCONSISTENT_ENTRIES": OPERATORS,
+    "shop.LIST_PRODUCTS": "at most 500 rows, made by an operator",
+    "shop.COUNT_PRODUCTS": "at most 500 rows, made by an operator",
     "integrity.ROW_CHECKS": "reads all rows once in a while, in pieces between the requests",
     "cluster_state.RESET_FUTURE_TIMES": OPERATORS,
     "outbox.COUNT_MESSAGES": "along an index of at most 30,000 messages a channel",

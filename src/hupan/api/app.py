@@ -22,8 +22,10 @@ from hupan.api.codecs import (
     JSON_TYPE,
     MAX_JSON_BYTES,
     MAX_PROTOBUF_BYTES,
+    PROTOBUF_TYPE,
     ClientDisconnected,
     Codec,
+    FixedJsonCodec,
     JsonCodec,
     ProtobufCodec,
     ProtobufJsonCodec,
@@ -31,6 +33,7 @@ from hupan.api.codecs import (
     Scope,
     Send,
     encode_json_error,
+    encode_protobuf_error,
     read_body,
     read_token,
     wants_english,
@@ -46,6 +49,7 @@ from hupan.clock import Clock
 from hupan.contract import AREAS, ENDPOINTS
 from hupan.contract.endpoints import (
     SUCCESS_CODE,
+    AddressedHost,
     AllowLoggedOut,
     AuditEvent,
     Endpoint,
@@ -71,12 +75,15 @@ from hupan.domain.medals import Medals
 from hupan.domain.passwords import PasswordResets
 from hupan.domain.profiles import PersonalDataService, ProfileEdits, Profiles, Remarks
 from hupan.domain.recovery import ContactUndo
+from hupan.domain.search import HomeSearch
 from hupan.domain.sessions import CodeLogins, PasswordLogins, Sessions
+from hupan.domain.shop import CoinShop
 from hupan.errors import (
     AppError,
     Banned,
     BodyTooLarge,
     MissingToken,
+    NotAnAccountEndpoint,
     NotSignedIn,
     ResultClass,
     ServerError,
@@ -99,7 +106,7 @@ from hupan.ratelimit.memory import (
     RequestLimiter,
     WindowCounter,
 )
-from hupan.rules import Adverts
+from hupan.rules import Adverts, ClientInfo
 
 _log = logging.getLogger("hupan.api")
 
@@ -184,8 +191,11 @@ class Services:
     devices: Devices
     account_deletion: AccountDeletion
     discovery: Discovery
+    search: HomeSearch
+    shop: CoinShop
     device_settings: DeviceSettings
     adverts: Adverts
+    client_info: ClientInfo
     client_resolver: ClientResolver
     country_resolver: CountryResolver
     audit_log: AuditLog
@@ -277,11 +287,12 @@ class Route:
 
     Attributes:
         codec: the endpoint's own form.
-        json_codec: the JSON form of a protobuf endpoint with a documented request, else None.
+        json_codec: the JSON form of a protobuf endpoint that has one, else None.
         has_body: whether a body is read; a GET has its query instead.
         max_body_bytes: the largest body that is accepted (security I1).
         handle: decodes the body or the query, calls the handler, encodes the response.
         metrics: the counters of its requests.
+        needs_json_type: whether the JSON form is chosen only for `application/json`.
     """
 
     codec: Codec
@@ -290,6 +301,7 @@ class Route:
     max_body_bytes: int
     handle: RawHandler
     metrics: EndpointMetrics = field(default_factory=EndpointMetrics)
+    needs_json_type: bool = True
 
 
 _HANDLERS: dict[tuple[str, str, str], Callable[..., Any]] = {}
@@ -352,6 +364,9 @@ def build_route(
         json = JsonCodec(endpoint.request, is_query=not is_post)
         return Route(json, None, is_post, MAX_JSON_BYTES, handle)
     codec = ProtobufCodec(endpoint.request, endpoint.response)
+    if endpoint.json_data is not None:
+        fixed = FixedJsonCodec(endpoint.request, endpoint.json_data())
+        return Route(codec, fixed, is_post, MAX_PROTOBUF_BYTES, handle, needs_json_type=False)
     has_json_form = issubclass(endpoint.request, Message)
     json_form = ProtobufJsonCodec(endpoint.request, endpoint.response) if has_json_form else None
     return Route(codec, json_form, is_post, MAX_PROTOBUF_BYTES, handle)
@@ -365,7 +380,7 @@ def _build_raw_handler(
     An endpoint that authenticates or changes credentials is audited (security L2).
     """
     guard = _guard_for(endpoint)
-    decode = _ignore_body if endpoint.request is IgnoredBody else _decode_body
+    decode = _DECODERS.get(endpoint.request, _decode_body)
 
     async def handle(codec: Codec, context: RequestContext, body: bytes) -> bytes:
         try:
@@ -373,7 +388,7 @@ def _build_raw_handler(
         except (NotSignedIn, Banned) as refusal:
             services.audit_log.record_token_refused(context, refusal)
             raise
-        response = await handler(services, principal, decode(codec, body))
+        response = await handler(services, principal, decode(codec, context, body))
         return codec.encode(response, context.request_id)
 
     async def handle_audited(
@@ -383,7 +398,7 @@ def _build_raw_handler(
         try:
             async with Attempt(services.rate_limits.attempt_limiters.get(endpoint.path), context):
                 audit_context.principal = await guard(services, context)
-                audit_context.request = decode(codec, body)
+                audit_context.request = decode(codec, context, body)
                 response = await handler(services, audit_context.principal, audit_context.request)
         except Exception as error:
             services.audit_log.record(event, audit_context, error)
@@ -421,14 +436,28 @@ async def _rate_limited_guard(
 _IGNORED_BODY = IgnoredBody()
 
 
-def _ignore_body(codec: Codec, body: bytes) -> IgnoredBody:
+def _ignore_body(codec: Codec, context: RequestContext, body: bytes) -> IgnoredBody:
     """Accept anything for an endpoint without a documented body (wire.md 1.4)."""
-    del codec, body
+    del codec, context, body
     return _IGNORED_BODY
 
 
-def _decode_body(codec: Codec, body: bytes) -> Any:  # noqa: ANN401 - the endpoint's line knows the type
+def _read_host(codec: Codec, context: RequestContext, body: bytes) -> AddressedHost:
+    del codec, body
+    host = next((value for name, value in context.headers if name == b"host"), b"")
+    return AddressedHost(host.decode("latin-1"))
+
+
+def _decode_body(codec: Codec, context: RequestContext, body: bytes) -> Any:  # noqa: ANN401 - the endpoint's line knows the type
+    del context
     return codec.decode(body)
+
+
+_DECODERS: dict[type, Callable[[Codec, RequestContext, bytes], Any]] = {
+    IgnoredBody: _ignore_body,
+    AddressedHost: _read_host,
+}
+"""How a request is read that is no decoded body."""
 
 
 _COMMON_HEADER_LINES: dict[ResultClass, bytes] = {
@@ -462,6 +491,8 @@ def send_direct(
 
 
 _WEB_PREFIX = "/web"
+_OUTSIDE_AREAS = frozenset({"msg", "group", "community", "sticker", "disk", "live"})
+_PROTOBUF_TYPES = (PROTOBUF_TYPE, b"application/protobuf", b"application/octet-stream")
 _REQUEST_IDS_PER_PROCESS = 2**36
 _PROCESS_NUMBERS = 2**17
 
@@ -471,6 +502,7 @@ class Dispatcher:
 
     Attributes:
         unrouted: the counters of requests without an endpoint.
+        outside: those of requests for messages, groups and the like (wire.md 8.2).
     """
 
     def __init__(
@@ -487,6 +519,7 @@ class Dispatcher:
         self._log = log
         self._web_host_prefix = web_host_prefix.encode()
         self.unrouted = EndpointMetrics()
+        self.outside = EndpointMetrics()
         # Unique among the last 131,072 processes of the store, and below 2^53 (wire.md 1.8).
         self._request_ids = count(process_number % _PROCESS_NUMBERS * _REQUEST_IDS_PER_PROCESS + 1)
 
@@ -557,8 +590,23 @@ class Dispatcher:
             ]
             await send_response(204, headers, b"", send)
             return
-        self.unrouted.increment(UnknownEndpoint.result)
-        await self._send_http_error(UnknownEndpoint(), 404, request_id, header_map, send)
+        area = _outside_area(scope["path"])
+        if area:
+            self.outside.increment(NotAnAccountEndpoint.result)
+            failure: AppError = NotAnAccountEndpoint()
+            # The rest of the path is the client's own text.
+            self._log.record(request_id, f"/v1/{area}/*", failure.result, failure.code)
+            if _content_type(header_map) in _PROTOBUF_TYPES:
+                message = failure.message(english=wants_english(header_map))
+                body = encode_protobuf_error(failure.code, message, request_id)
+                await self._send(
+                    404, PROTOBUF_TYPE, body, failure.result, request_id, header_map, send
+                )
+                return
+        else:
+            self.unrouted.increment(UnknownEndpoint.result)
+            failure = UnknownEndpoint()
+        await self._send_http_error(failure, 404, request_id, header_map, send)
 
     async def _send_http_error(
         self,
@@ -608,10 +656,25 @@ class Dispatcher:
 
 
 def _select_codec(route: Route, body: bytes, header_map: Mapping[bytes, bytes]) -> Codec:
-    """Choose the JSON form only where content type and body both say JSON (wire.md 1.3)."""
+    """Choose the JSON form only where content type and body both say JSON (wire.md 1.3).
+
+    For an endpoint whose JSON clients are known, the body alone decides (wire.md 8.2).
+    """
     if route.json_codec is None:
         return route.codec
     if not body.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
         return route.codec
-    content_type = header_map.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    return route.json_codec if content_type == b"application/json" else route.codec
+    if route.needs_json_type and _content_type(header_map) != b"application/json":
+        return route.codec
+    return route.json_codec
+
+
+def _content_type(header_map: Mapping[bytes, bytes]) -> bytes:
+    return header_map.get(b"content-type", b"").partition(b";")[0].strip().lower()
+
+
+def _outside_area(path: str) -> str:
+    """Return the part of the public service that a path belongs to, "" for none of them."""
+    version, _, rest = path.removeprefix(_WEB_PREFIX).removeprefix("/").partition("/")
+    area, slash, name = rest.partition("/")
+    return area if version == "v1" and name and area in _OUTSIDE_AREAS and slash else ""

@@ -14,8 +14,12 @@ from hupan.contract import (
     devices,
     discovery,
     invitations,
+    lists,
+    misc,
     profiles,
+    search,
     sessions,
+    shop,
 )
 from hupan.contract.endpoints import Endpoint
 
@@ -29,6 +33,10 @@ AREAS: tuple[ModuleType, ...] = (
     discovery,
     devices,
     deletion,
+    lists,
+    misc,
+    search,
+    shop,
 )
 """In the order of the documentation; the handlers of each are in `api/`, in a file of its name."""
 

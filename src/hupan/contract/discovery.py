@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from hupan.contract.endpoints import SESSION, IgnoredBody, Note, app
+from hupan.contract.endpoints import PUBLIC, SESSION, IgnoredBody, Note, app, web
 from hupan.contract.fields import PageNumber, PageSize, ShortText
 
 KeywordText = Annotated[str, Meta(max_length=32)]
@@ -106,6 +106,87 @@ class AdvertConfig(Struct, rename="camel"):
     is_show: int
 
 
+class GroupInfoRequest(Struct, rename="camel"):
+    """Requests what is public of a group."""
+
+    group_id: ShortText
+
+
+class PublicGroup(Struct, rename="camel"):
+    """A group of discovery; an unknown one has "" and 0 (wire.md 8.3).
+
+    Attributes:
+        id: the same as `groupId`, as a number.
+        create_by: always "".
+        create_time: unix seconds.
+        avatar_id: always 0.
+        read_history: always 0.
+        category: "" for none.
+        ban_id: 0 when the group is not banned.
+    """
+
+    id: int = 0
+    group_id: str = ""
+    name: str = ""
+    introduction: str = ""
+    create_by: str = ""
+    create_time: int = 0
+    avatar_id: int = 0
+    avatar_url: str = ""
+    headcount: int = 0
+    read_history: int = 0
+    category: str = ""
+    ban_id: int = 0
+
+
+class GroupInfo(Struct):
+    """The group in its wrapper."""
+
+    group: PublicGroup
+
+
+class BotInfoRequest(Struct, rename="camel"):
+    """Requests what is public of a bot."""
+
+    bot_id: ShortText
+
+
+class PublicBot(Struct, rename="camel"):
+    """A bot of discovery; an unknown one has "" and 0 (wire.md 8.3).
+
+    Attributes:
+        id: the same as `botId`, as a number.
+        nickname_id: always 0.
+        avatar_id: always 0.
+        token: always "".
+        link: always "".
+        create_by: always "".
+        create_time: always 0.
+        headcount: number of users.
+        private: 1 if users cannot add it, else 0.
+    """
+
+    id: int = 0
+    bot_id: str = ""
+    nickname: str = ""
+    nickname_id: int = 0
+    avatar_id: int = 0
+    avatar_url: str = ""
+    token: str = ""
+    link: str = ""
+    introduction: str = ""
+    create_by: str = ""
+    create_time: int = 0
+    headcount: int = 0
+    private: int = 0
+
+
+class BotInfo(Struct):
+    """The bot in its wrapper."""
+
+    bot: PublicBot
+
+
 list_categories = app.post(
     "/v1/user/recommend-category-list",
     SESSION,
@@ -164,4 +245,36 @@ get_adverts = app.post(
             "由设置决定，默认 0；对会员总是 0。",
         ),
     ),
+)
+_WEB_GET_LISTED = (
+    Note(
+        "C",
+        "An unknown id is a success with empty strings and 0.",
+        "编号未知时答复成功，文本为空，数字为 0。",
+    ),
+    Note(
+        "D",
+        "What discovery lists; there is no more about a group or a bot here.",
+        "只有发现列表中的资料，没有更多内容。",
+    ),
+)
+web_get_group = web.post(
+    "/v1/group/group-info",
+    PUBLIC,
+    GroupInfoRequest,
+    GroupInfo,
+    limit="profile_views",
+    sample=GroupInfoRequest(group_id="100000001"),
+    source="C",
+    notes=_WEB_GET_LISTED,
+)
+web_get_bot = web.post(
+    "/v1/bot/bot-info",
+    PUBLIC,
+    BotInfoRequest,
+    BotInfo,
+    limit="profile_views",
+    sample=BotInfoRequest(bot_id="10000001"),
+    source="C",
+    notes=_WEB_GET_LISTED,
 )

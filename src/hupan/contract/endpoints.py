@@ -80,6 +80,12 @@ class IgnoredBody(Struct):
     """The request of an endpoint without a documented body: anything is accepted (wire.md 1.4)."""
 
 
+class AddressedHost(IgnoredBody):
+    """The host that the client addressed, from its header; body and query are ignored."""
+
+    host: str = ""
+
+
 class NoData(Struct):
     """The response of an endpoint that returns nothing but success: no `data` key."""
 
@@ -115,6 +121,9 @@ class Endpoint(Generic[Access, Request, Response]):
         event: the audit event, None for an endpoint that leaves none.
         secrets: the fields of the request whose type is a secret (fields.py).
         limit: what is counted in addition to failed attempts at secrets.
+        json_data: the type of `data` for a client that sends JSON to a protobuf endpoint, where
+            that client reads another form than wire.md 1.3; its defaults are the response.
+        upstream: whether a message server answers instead where there is one (wire.md 8.5).
         sample: a request of the right form, for tests; None where the body is ignored.
     """
 
@@ -129,6 +138,8 @@ class Endpoint(Generic[Access, Request, Response]):
     event: AuditEvent | None = field(default=None, kw_only=True)
     secrets: tuple[str, ...] = field(default=(), kw_only=True)
     limit: RequestLimit | None = field(default=None, kw_only=True)
+    json_data: type[Struct] | None = field(default=None, kw_only=True)
+    upstream: bool = field(default=False, kw_only=True)
     sample: Request | None = field(default=None, kw_only=True, compare=False)
 
     @property
@@ -145,6 +156,8 @@ class _Details(TypedDict, total=False):
     event: AuditEvent
     secrets: tuple[str, ...]
     limit: RequestLimit
+    json_data: type[Struct]
+    upstream: bool
 
 
 @dataclass(frozen=True, slots=True)

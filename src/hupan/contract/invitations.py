@@ -17,7 +17,9 @@ class InvitationCode(Struct, rename="camel"):
 
 
 class InviteProgress(Struct, rename="camel"):
-    """How many accounts the caller invited, today and in total, and the targets.
+    """How many accounts registered on the server, today and in total, and its targets.
+
+    With `invite_progress = "account"` these are the accounts that the caller invited.
 
     Attributes:
         current_number_day: since midnight in the server's time zone.
@@ -37,10 +39,18 @@ get_invite_progress = app.post(
     source="C",
     notes=(
         Note(
+            "C",
+            "The numbers are the whole server's: accounts registered today and in all, and the "
+            'targets of the settings. With `invite_progress = "account"` they are the caller\'s '
+            "own invitees.",
+            "数字属于整个服务器：今日与累计注册的账号数，以及设置中的目标。"
+            '`invite_progress = "account"` 时为本人邀请的人数。',
+        ),
+        Note(
             "D",
-            "The targets are settings. No request names an inviter, so an operator links accounts "
-            "when creating them ([decision 8](decisions/0008-invitations.md)).",
-            "目标人数由设置决定。没有请求会指明邀请人，因此由管理员在新建账号时关联（[决定 "
+            "No request names an inviter, so an operator links accounts when creating them "
+            "([decision 8](decisions/0008-invitations.md)).",
+            "没有请求会指明邀请人，因此由管理员在新建账号时关联（[决定 "
             "8](decisions/0008-invitations.md)）。",
         ),
     ),

@@ -18,9 +18,10 @@ REFERENCE_TABLES = frozenset(
         "group_ranks",
         "group_texts",
         "group_postings",
+        "products",
     }
 )
-"""Written by operators only, joined with rows of any account."""
+"""Written by operators, and by each order of a product; read with rows of any account."""
 _DISTRIBUTE_MIGRATIONS = f"SELECT create_reference_table('{MIGRATIONS_TABLE}')"
 """Every machine has the migrations, so that each can be named as a host."""
 COLOCATION_TABLE = "accounts"

@@ -1,6 +1,7 @@
 """Cancelled accounts and everything that is erased with them (security A7)."""
 
 from hupan.model import AccountId
+from hupan.store.account_search import update_search_row
 from hupan.store.accounts import IdentityKind
 from hupan.store.database import Reader, Transaction
 from hupan.store.tables import erased_tables
@@ -17,12 +18,16 @@ DELETE_ACCOUNT = "DELETE FROM accounts WHERE id = ?1 AND erase_at > 0 AND erase_
 
 async def schedule_erasure(tx: Transaction, account: AccountId, erase_at: int) -> bool:
     """Mark an account as cancelled and schedule its erasure; False if it was cancelled already."""
-    return await tx.execute(SCHEDULE_ERASURE, account, erase_at) == 1
+    is_changed = await tx.execute(SCHEDULE_ERASURE, account, erase_at) == 1
+    await update_search_row(tx, account)
+    return is_changed
 
 
 async def restore_account(tx: Transaction, account: AccountId, now: int) -> bool:
     """Undo a cancellation; False if there is none, or the erasure is due."""
-    return await tx.execute(RESTORE_ACCOUNT, account, now) == 1
+    is_changed = await tx.execute(RESTORE_ACCOUNT, account, now) == 1
+    await update_search_row(tx, account)
+    return is_changed
 
 
 async def list_due_erasures(reader: Reader, now: int, max_rows: int) -> list[AccountId]:
