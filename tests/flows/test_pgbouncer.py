@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
-from hupan.store import presence
+from hupan.store import running_servers
 from tests.support.fault_clients import Asker
 from tests.support.invariants import (
     broken_codes,
@@ -106,7 +106,7 @@ def test_a_copy_behind_a_pooler(
         status, told = copy(pooled.url, file)
         assert (status, "湖畔服务进程在使用" in told) == (1, True), told
     assert int(pooled.databases.cluster.sql(sql)) > 0
-    monkeypatch.setattr(presence, "WATCH_SECONDS", 10**9)  # a stopped server is not watched
+    monkeypatch.setattr(running_servers, "WATCH_SECONDS", 10**9)  # a stopped server is not watched
     status, told = copy(pooled.url, file)
     assert (status, "行数与校验和一致" in told) == (0, True), told
     other = pooled.databases.make()
