@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hupan.contract.endpoints import create_captcha, get_own_info, get_user
+from hupan.contract.endpoints import create_captcha, get_own_info, get_user, list_conversations
 from hupan.contract.pb.hupan_pb2 import GetUser, OwnInfo
 
 HEALTH_PATH = "/healthz"
@@ -46,6 +46,11 @@ def captcha_request() -> LoadRequest:
 def own_account_request(token: str) -> LoadRequest:
     """The account that a token belongs to."""
     return LoadRequest(get_own_info.method, get_own_info.path, {"token": token})
+
+
+def conversations_request(token: str) -> LoadRequest:
+    """The list of conversations, for a client that has none."""
+    return LoadRequest(list_conversations.method, list_conversations.path, {"token": token})
 
 
 def own_account_id(answer: bytes) -> str:
