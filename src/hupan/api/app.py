@@ -64,6 +64,10 @@ class Dispatcher:
         # Unique among the last 131,072 processes of the store, and below 2^53 (wire.md 1.8).
         self._request_ids = count(process_number % _PROCESS_NUMBERS * _REQUEST_IDS_PER_PROCESS + 1)
 
+    def next_request_id(self) -> int:
+        """Return an id that no other request has (wire.md 1.8)."""
+        return next(self._request_ids)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request."""
         headers: Headers = scope["headers"]

@@ -48,6 +48,7 @@ from hupan.domain.invitations import Invitations
 from hupan.domain.login import CodeLogins, PasswordLogins
 from hupan.domain.medals import Medals
 from hupan.domain.passwords import PasswordResets
+from hupan.domain.presence import Presence
 from hupan.domain.profiles import PersonalDataService, ProfileEdits, Profiles, Remarks
 from hupan.domain.recovery import ContactUndo
 from hupan.domain.sessions import Sessions
@@ -84,6 +85,7 @@ class Services:
     medals: Medals
     invitations: Invitations
     devices: Devices
+    presence: Presence
     account_deletion: AccountDeletion
     discovery: Discovery
     device_settings: DeviceSettings

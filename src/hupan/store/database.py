@@ -99,6 +99,8 @@ DATA_TABLES = (
     "sessions",
     "left_sessions",
     "session_ends",
+    "sockets",
+    "socket_processes",
     "devices",
     "codes",
     "spent_captchas",
