@@ -154,7 +154,7 @@ BUFFER_BOUNDS = (
         "counts of addresses and accounts", f"{SLOTS} slots of each limit", "two may share a slot"
     ),
     BufferBound("ended sessions that are known", f"{MAX_KNOWN_ENDS}", "the oldest are told again"),
-    BufferBound("sockets", "`sockets_max`, three quarters of the open files", "503"),
+    BufferBound("sockets", "`sockets_max`, and what the limit of open files leaves", "503"),
     BufferBound(
         "what a socket's peer does not read", "64 KiB", "nothing more is read; closed after 10 s"
     ),

@@ -150,8 +150,8 @@ _CHECKS_PER_DEADLINE = 4
 _MAX_PERIOD_SECONDS = 1.0
 # Files other than connections: the store, its log, mail, listening sockets.
 _MAX_OTHER_DESCRIPTORS = 128
-# Of the connections that fit, in percent; the others stay free for requests.
-_SOCKET_SHARE = 75
+# Connections that sockets leave free for requests, where there are enough.
+_CONNECTIONS_FOR_REQUESTS = 256
 # An eviction inspects all connections, so it makes room for several new ones at once.
 _EVICTION_DIVISOR = 32
 
@@ -162,6 +162,12 @@ def max_connections() -> int:
     if soft == resource.RLIM_INFINITY:
         return 1 << 30
     return soft - min(_MAX_OTHER_DESCRIPTORS, soft // 4)
+
+
+def max_sockets() -> int:
+    """Return how many of these connections may be sockets."""
+    most = max_connections()
+    return most - min(_CONNECTIONS_FOR_REQUESTS, most // 4)
 
 
 class ConnectionReaper:
@@ -335,7 +341,7 @@ async def start_accepting(
     connections = cast("set[HttpConnection]", state.connections)
     offered: object = app
     websockets = (
-        WebSockets(offered, loop, WebSocketLimits(), max_connections() * _SOCKET_SHARE // 100)
+        WebSockets(offered, loop, WebSocketLimits(), max_sockets())
         if isinstance(offered, SocketApp)
         else None
     )
