@@ -86,8 +86,9 @@ _SOCKET_CLOSINGS: tuple[tuple[object, str], ...] = (
     (
         POLICY_VIOLATION,
         (
-            f"no login within 10 s, {MAX_FAILED_LOGINS} failed logins, {MAX_INVALID_MESSAGES} invalid "
-            f"messages, 90 s of silence, or {MAX_SOCKETS_PER_ACCOUNT} newer sockets of the account"
+            f"no login within 10 s, {MAX_FAILED_LOGINS} failed logins, "
+            f"{MAX_INVALID_MESSAGES} invalid messages, 90 s of silence, "
+            f"or {MAX_SOCKETS_PER_ACCOUNT} newer sockets of the account"
         ),
     ),
     (TRY_AGAIN_LATER, "the session could not be looked up; connect again"),
