@@ -17,7 +17,7 @@ import pytest
 from tests.support.answers import read_answer
 from tests.support.client import WireClient
 from tests.support.fault_clients import seconds_until_writes
-from tests.support.replicas import Pair
+from tests.support.replicas import Pair, server_on
 from tests.support.servers import Server
 from tests.support.sockets import SocketClient
 from tests.support.stores import STORES
