@@ -9,7 +9,12 @@ from bench.harness.rounds import Plan, Turns
 from bench.harness.servers import Server
 from bench.harness.stores import Member, Store
 from bench.harness.workload import Workload
-from bench.load.requests import LoadRequest, other_account_request, own_account_request
+from bench.load.requests import (
+    LoadRequest,
+    conversations_request,
+    other_account_request,
+    own_account_request,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,12 @@ def lookups(server: Server, members: list[Member], name: str) -> Workload:
 def own_infos(server: Server, members: list[Member], name: str = "own info") -> Workload:
     """Return the workload that requests each member's own info in turn."""
     asked = [own_account_request(member.token) for member in members]
+    return Workload(name, server.port, lambda _round: asked, lambda: server.rss_mb)
+
+
+def conversations(server: Server, members: list[Member], name: str) -> Workload:
+    """The list of conversations of each member in turn."""
+    asked = [conversations_request(member.token) for member in members]
     return Workload(name, server.port, lambda _round: asked, lambda: server.rss_mb)
 
 

@@ -1,15 +1,22 @@
 """Own info and get-user on SQLite, compared with a bare response and a bare look-up."""
 
-from bench.harness.context import Context, bare_answers, get_users, lookups, own_infos
+from bench.harness.context import (
+    Context,
+    bare_answers,
+    conversations,
+    get_users,
+    lookups,
+    own_infos,
+)
 from bench.harness.report import Check, Part, row
 from bench.harness.servers import bare, hupan
 
-OWN, USER = "own info", "get-user"
+OWN, USER, LIST = "own info", "get-user", "conversation/list"
 BARE, UVICORN, LOOKUP = "bare answer", "bare answer, uvicorn itself", "bare SQLite look-up"
 
 
 def reads(context: Context) -> Part:
-    """Alternate five contestants on one core."""
+    """Alternate six contestants on one core."""
     store = context.largest
     members = store.sample.members
     with (
@@ -25,16 +32,18 @@ def reads(context: Context) -> Part:
                 lookups(lookup, members, LOOKUP),
                 own_infos(server, members, OWN),
                 get_users(server, members, USER),
+                conversations(server, members, LIST),
             ]
         )
     limit = found[BARE]
-    rows = [row(limit), *(row(found[name], limit) for name in (UVICORN, LOOKUP, OWN, USER))]
+    rows = [row(limit), *(row(found[name], limit) for name in (UVICORN, LOOKUP, OWN, USER, LIST))]
     of_limit = {one.name: one.of_limit for one in rows}
     return Part(
         rows,
         [
             Check("own info / bare answer", of_limit[OWN], 0.45, is_least=True, aim=0.55),
             Check("get-user / bare answer", of_limit[USER], 0.35, is_least=True, aim=0.45),
+            Check("conversation/list / bare answer", of_limit[LIST], 0.45, is_least=True),
         ],
         notes=[
             (

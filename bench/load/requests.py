@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hupan.contract.codes import create_captcha
+from hupan.contract.lists import list_conversations
 from hupan.contract.pb.hupan_pb2 import GetUser, OwnInfo
 from hupan.contract.profiles import get_own_info, get_user
 
@@ -47,6 +48,11 @@ def captcha_request() -> LoadRequest:
 def own_account_request(token: str) -> LoadRequest:
     """Return a request for the account of a token."""
     return LoadRequest(get_own_info.method, get_own_info.path, {"token": token})
+
+
+def conversations_request(token: str) -> LoadRequest:
+    """Return a request for the list of conversations, without an md5."""
+    return LoadRequest(list_conversations.method, list_conversations.path, {"token": token})
 
 
 def own_account_id(answer: bytes) -> str:

@@ -87,12 +87,14 @@ def test_the_numbers_are_those_of_the_requests(server: Server, port: int) -> Non
             assert wire.own_info(token).code == 1
         assert wire.own_info(JUNK).code == -101
         assert wire.request("GET", "/v1/13900000001").status_code == 404
+        assert wire.request("POST", "/v1/msg/list-message").status_code == 404
         assert wire.request("POST", "/v1/user/captcha", b"x" * 70_000).status_code == 413
     samples = scraped(port)
     assert samples[requests("GET", "/v1/user/info", "ok")] == 3
     assert samples[requests("GET", "/v1/user/info", "unauthenticated")] == 1
     assert samples[requests("POST", "/v1/user/captcha", "refused")] == 1
     assert samples['hupan_requests_total{surface="",endpoint="other",result="refused"}'] == 1
+    assert samples['hupan_requests_total{surface="",endpoint="outside",result="refused"}'] == 1
     labels = 'surface="app",endpoint="GET /v1/user/info"'
     assert samples[f"hupan_request_seconds_count{{{labels}}}"] == 4
     below = [

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.test_failover import seconds_until_writes
-from tests.support.fault_clients import Asker
+from tests.support.fault_clients import Asker, seconds_until_writes
 from tests.support.invariants import (
     broken_codes,
     broken_coins,

@@ -18,6 +18,7 @@ import pytest
 from tests.support.answers import Account, Answer, assert_refused
 from tests.support.channels import CONTACT_CHANNELS, EMAIL, PHONE, ContactChannel, forget, other
 from tests.support.client import WireClient
+from tests.support.stores import EngineName
 
 Channel: TypeAlias = Literal["sms", "email"]
 TOKENS = ("none", "own", "other")
@@ -186,10 +187,14 @@ def assert_worked(wire: WireClient, name: str, whose: str, played: Played) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("request_for", REQUESTS, ids=", ".join)
-def test_cell(wire: WireClient, request_for: tuple[str, str], subtests: pytest.Subtests) -> None:
+def test_cell(
+    wire: WireClient, engine: EngineName, request_for: tuple[str, str], subtests: pytest.Subtests
+) -> None:
     """Each cell of the matrix does what the table says, whatever token came at issue (C8)."""
+    # The token is read before the store is asked: on the second engine each cell is played once.
+    tokens = TOKENS if engine == "sqlite" else TOKENS[-1:]
     for cell in (cell for cell in CELLS if cell[:2] == request_for):
-        for token in TOKENS:
+        for token in tokens:
             with subtests.test(cell=cell, token=token):
                 check_cell(wire, cell, token)
 
