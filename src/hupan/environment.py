@@ -1,5 +1,6 @@
 """The environment of a server: clock, random source, senders, GeoIP, rules from the settings."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -221,6 +222,11 @@ def make_contact_parser(settings: Settings) -> ContactParser:
         allow_international=settings.international_numbers,
         strict_email=settings.email_profile == "strict",
     )
+
+
+def count_hashing_threads(settings: Settings) -> int:
+    """Return the number of passwords hashed in parallel, at least 1."""
+    return settings.password_threads or os.cpu_count() or 1
 
 
 def make_hash_cost(settings: Settings) -> HashCost:

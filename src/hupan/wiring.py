@@ -42,6 +42,7 @@ from hupan.domain.shop import CoinShop
 from hupan.domain.timekeeping import DayCalendar, load_store_clock
 from hupan.environment import (
     Environment,
+    count_hashing_threads,
     make_adverts,
     make_client_info,
     make_contact_parser,
@@ -116,7 +117,7 @@ class Infrastructure:
 
     @cached_property
     def password_hasher(self) -> PasswordHasher:
-        return PasswordHasher(make_hash_cost(self.settings), self.settings.hashing_threads)
+        return PasswordHasher(make_hash_cost(self.settings), count_hashing_threads(self.settings))
 
     @cached_property
     def password_policy(self) -> PasswordPolicy:

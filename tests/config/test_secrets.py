@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from hupan.config import Settings, SettingsError, load_settings
+from hupan.config.load import has_private_mode
 from hupan.config.settings import SETTINGS
-from hupan.config.types import has_private_mode
 
 SOMEBODY = 65_534
 CANARY = "k3-canary-9f"

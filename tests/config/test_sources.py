@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hupan.config import Settings, SettingsError, load_settings, load_with_sources
+from hupan.environment import count_hashing_threads
 
 
 @pytest.fixture(autouse=True)
@@ -232,5 +233,5 @@ def test_paths_that_are_empty_lie_in_the_directory_of_the_data() -> None:
 
 def test_hashing_threads_default_to_the_cores() -> None:
     """0 stands for as many threads as there are cores."""
-    assert load_settings({}, {}).hashing_threads >= 1
-    assert load_settings({}, {"HUPAN_PASSWORD_THREADS": "3"}).hashing_threads == 3
+    assert count_hashing_threads(load_settings({}, {})) >= 1
+    assert count_hashing_threads(load_settings({}, {"HUPAN_PASSWORD_THREADS": "3"})) == 3

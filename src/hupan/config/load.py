@@ -1,6 +1,7 @@
 """Load settings from defaults, file, environment and command line, and report every problem."""
 
 import os
+import stat
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,20 +14,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from hupan.config.settings import SETTINGS, Settings
 from hupan.config.types import (
     NO_PASSWORD_IN_OPTION,
-    PRIVATE_FILE_EXPECTED,
     SECRET_MASK,
     InvalidValue,
-    SecretFileError,
     Setting,
     database_may_contain_password,
-    has_private_mode,
     mask_password,
-    read_secret_file,
 )
 from hupan.localized import LocalizedError, LocalizedText
 from hupan.rules import DAY_SECONDS
 
 _MAX_SHOWN_CHARACTERS = 80
+_GROUP_READ = stat.S_IRGRP
+_ROOT = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,3 +500,57 @@ class _SettingsLoader:
                     rule.expected,
                     format_value(value, secret=False),
                 )
+
+
+PRIVATE_FILE_EXPECTED = LocalizedText(
+    "仅所有者可读写的文件（权限 0600；属主为 root 时可为 0640，由服务的用户组读取）",
+    "a file with mode 0600, or 0640 if root owns it and the service's group reads it",
+)
+
+
+class SecretFileError(Exception):
+    """A file with a secret cannot be used; `expected` completes the sentence "expected …"."""
+
+    def __init__(self, expected: LocalizedText) -> None:
+        super().__init__(expected.en)
+        self.expected = expected
+
+
+def has_private_mode(status: os.stat_result) -> bool:
+    """Return whether only the owner can access a file, or root lets one group read it.
+
+    A user's files often belong to a group that all users share, root's files never do; and root
+    owns what a package or `install -g hupan` puts into /etc.
+    """
+    others = stat.S_IRWXG | stat.S_IRWXO
+    if status.st_uid == _ROOT:
+        others &= ~_GROUP_READ
+    return not status.st_mode & others
+
+
+def read_secret_file(file_name: object) -> str:
+    """Return the text of the file without the trailing line break.
+
+    Raises:
+        SecretFileError: it is not a readable text file, is empty, or other users can read it.
+    """
+    if not isinstance(file_name, str):
+        raise SecretFileError(LocalizedText("文件路径", "the path of a file"))
+    try:
+        # Some editors write a byte order mark.
+        text = _read_private_file(file_name).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise SecretFileError(LocalizedText("可读的文本文件", "a readable text file")) from error
+    if not text.strip():
+        raise SecretFileError(LocalizedText("非空的文件", "a file that is not empty"))
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _read_private_file(file_name: str) -> bytes:
+    path = Path(file_name)
+    if not path.is_file():  # opening a pipe would block forever
+        raise FileNotFoundError(file_name)
+    with path.open("rb") as file:
+        if not has_private_mode(os.fstat(file.fileno())):
+            raise SecretFileError(PRIVATE_FILE_EXPECTED)
+        return file.read()

@@ -4,7 +4,6 @@ The configuration file, the environment, the command line, `hupan config show` a
 are all based on it.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -796,11 +795,6 @@ class Settings(ClientSettings):
     def limits_exempt_ends_at(self) -> int:
         """The end of the exemption in unix seconds, 0 without one."""
         return to_unix_seconds(self.limits_exempt_until) if self.limits_exempt_until else 0
-
-    @property
-    def hashing_threads(self) -> int:
-        """The number of passwords hashed in parallel, at least 1."""
-        return self.password_threads or os.cpu_count() or 1
 
 
 SETTINGS: Mapping[str, Setting] = collect_settings(Settings)
