@@ -7,6 +7,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from hupan.store.database import Row
 from hupan.store.postgres import PostgresDatabase
