@@ -14,9 +14,8 @@ import pytest
 from hupan.domain.contacts import replace_contact
 from hupan.model import AccountId
 from hupan.store import coins, integrity
-from hupan.store.accounts import lock_account
+from hupan.store.accounts import erase_account, lock_account, schedule_erasure
 from hupan.store.database import Database, Result, Row, Transaction, Value
-from hupan.store.deletion import erase_account, schedule_erasure
 from hupan.store.integrity import check_rows
 from tests.support.stores import open_engine
 from tests.support.world import World, coin_change, phone_address

@@ -20,9 +20,8 @@ from hupan.domain.maintenance import (
 )
 from hupan.model import AccountId, StoreUnavailable
 from hupan.rules import DAY_SECONDS, InvitationRules
-from hupan.store.accounts import claim_identity, find_identity_owner
+from hupan.store.accounts import claim_identity, find_identity_owner, schedule_erasure
 from hupan.store.database import Database, Transaction
-from hupan.store.deletion import schedule_erasure
 from hupan.store.integrity import check_rows
 from tests.support.stores import open_engine
 from tests.support.world import NOW, CountingEngine, StandingClock, World, coin_change

@@ -75,7 +75,7 @@ def test_what_is_put_together_is_known() -> None:
         for place, function in functions(module)
         if any(built_in(function))
     }
-    assert built == {*BUILT, "deletion.erase_account"}
+    assert built == {*BUILT, "accounts.erase_account"}
 
 
 def test_statements_are_found() -> None:

@@ -46,6 +46,7 @@ ERASURE: Final = "housekeeping erases cancelled accounts"
 LISTS: Final = "operators list and search accounts"
 
 OFF_THE_PATH: Final[Mapping[str, str]] = {
+    "account_search.LIST_IDS_IN_RANGE": HOUSEKEEPING,
     "accounts.COUNT_ACCOUNTS": LISTS,
     "accounts.FIND_FIRST_REGISTERED_SINCE": LISTS,
     "accounts.FIND_IDS_BY_CONTACT_PREFIX": LISTS,
@@ -65,9 +66,9 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "contacts.PURGE_CONTACT_CHANGES": HOUSEKEEPING,
     "contacts.PURGE_STEP_UPS": HOUSEKEEPING,
     "copying._CLEAR_COUNTERS": OPERATOR,
-    "deletion.LIST_ACCOUNT_IDENTITIES": ERASURE,
-    "deletion.LIST_DUE_ERASURES": ERASURE,
-    "deletion.erase_account": ERASURE,
+    "accounts.LIST_ACCOUNT_IDENTITIES": ERASURE,
+    "accounts.LIST_DUE_ERASURES": ERASURE,
+    "accounts.erase_account": ERASURE,
     "identity._HAS_COUNTERS": FILE,
     "integrity.LIST_BAD_CODES": CHECK,
     "integrity.LIST_CHECKED_ACCOUNTS": CHECK,
@@ -85,7 +86,6 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "outbox.LEASE_MESSAGES": OUTBOX,
     "outbox.LIST_NEXT_DUE": OUTBOX,
     "outbox.LIST_NEXT_DUE_AT_ONCE": OUTBOX,
-    "account_search.LIST_IDS_IN_RANGE": HOUSEKEEPING,
     "running_servers.LIST_SERVERS": HOUSEKEEPING,
     "rate_counters.COUNT_COUNTERS": HOUSEKEEPING,
     "rate_counters.DELETE_SURPLUS_COUNTERS": HOUSEKEEPING,
@@ -93,8 +93,8 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "rate_counters.PURGE_COUNTERS": HOUSEKEEPING,
     "rate_counters.PURGE_LIMIT_RESETS": HOUSEKEEPING,
     "sessions.PURGE_LOGGED_OUT": HOUSEKEEPING,
-    "session_ends.LIST_SESSION_ENDS": "each process reads what ended, while somebody listens",
-    "session_ends.PURGE_SESSION_ENDS": HOUSEKEEPING,
+    "sessions.LIST_SESSION_ENDS": "each process reads what ended, while somebody listens",
+    "sessions.PURGE_SESSION_ENDS": HOUSEKEEPING,
     "sessions.DELETE_FUTURE_SESSIONS": OPERATOR,
     "sessions.PURGE_OLD_SESSIONS": HOUSEKEEPING,
     "sessions.PURGE_UNUSED_SESSIONS": HOUSEKEEPING,
@@ -212,7 +212,8 @@ def product_statements() -> Iterator[tuple[str, str]]:
     yield from ((name, statement.sql) for name, statement in STATEMENTS.items())
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if STATEMENT.match(text := written(node)) and "\\" not in text:  # or it is a pattern
+            # A backslash stands in patterns, which look for statements.
+            if STATEMENT.match(text := written(node)) and "\\" not in text:
                 yield f"{path.name}:{getattr(node, 'lineno', 0)}", text
     for path in sorted(SOURCE.rglob("*.sql")):
         for number, text in enumerate(path.read_text().split(";")):
