@@ -36,7 +36,7 @@ from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
 from hupan.domain.provisioning import SandboxAccounts
-from hupan.domain.running_servers import Presence
+from hupan.domain.running_servers import RunningServer
 from hupan.domain.search import SearchFill
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
@@ -268,7 +268,7 @@ class Server:
     infrastructure: Infrastructure
     services: Services
     timekeeping: ClockSync | None
-    presence: Presence | None
+    running_server: RunningServer | None
     housekeeping: Housekeeping
     integrity_checker: IntegrityChecker
     search_fill: BackgroundTask
@@ -286,8 +286,8 @@ class Server:
         self.infrastructure.presence.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
-        if self.presence is not None:
-            self.presence.start()
+        if self.running_server is not None:
+            self.running_server.start()
         self.housekeeping.start()
         self.integrity_checker.start()
         self.search_fill.start()
@@ -300,8 +300,8 @@ class Server:
         async with AsyncExitStack() as stack:
             stack.callback(self.access_log.flush)
             stack.push_async_callback(self.infrastructure.database.close)
-            if self.presence is not None:
-                stack.push_async_callback(self.presence.stop)
+            if self.running_server is not None:
+                stack.push_async_callback(self.running_server.stop)
             stack.callback(self.metrics.close)
             stack.callback(self.infrastructure.password_hasher.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
@@ -333,9 +333,9 @@ async def build_server(
             settings.secret_key_path, database, is_sandbox=environment.is_sandbox
         )
         server = await _assemble_server(settings, environment, database, secret_box)
-        if server.presence is not None:
-            stack.push_async_callback(server.presence.withdraw)
-            await server.presence.announce()
+        if server.running_server is not None:
+            stack.push_async_callback(server.running_server.withdraw)
+            await server.running_server.announce()
             await ensure_copy_complete(database)  # a copy may have begun before the announcement
         stack.callback(server.infrastructure.password_hasher.close)
         stack.callback(server.metrics.close)
@@ -366,9 +366,9 @@ async def _assemble_server(
         process_number=process_number,
         web_host_prefix=settings.web_host_prefix,
     )
-    presence = None
+    running_server = None
     if settings.is_postgres:  # a file is locked
-        presence = Presence(database, process_number, infrastructure.metric_counters)
+        running_server = RunningServer(database, process_number, infrastructure.metric_counters)
     housekeeping = _make_housekeeping(infrastructure, services, timekeeping)
     integrity_checker = IntegrityChecker(
         database,
@@ -379,21 +379,13 @@ async def _assemble_server(
         is_partial=lambda: database.stats().is_partial,
     )
     health = Health(integrity_checker.check, lambda: database.stats().is_partial)
-    gate = SocketGate(
-        infrastructure.presence,
-        services.client_resolver,
-        services.audit_log,
-        infrastructure.metric_counters,
-        dispatcher.next_request_id,
-        max_sockets=settings.sockets_max,
-        max_per_address=settings.sockets_per_address * settings.limits_enabled,
-    )
+    gate = _make_socket_gate(infrastructure, services, dispatcher)
     metrics = MetricsApp(table, dispatcher, infrastructure, gate)
     return Server(
         infrastructure=infrastructure,
         services=services,
         timekeeping=timekeeping,
-        presence=presence,
+        running_server=running_server,
         housekeeping=housekeeping,
         integrity_checker=integrity_checker,
         search_fill=BackgroundTask(
@@ -408,6 +400,21 @@ async def _assemble_server(
         health=health,
         access_log=access_log,
         metrics=metrics,
+    )
+
+
+def _make_socket_gate(
+    infrastructure: Infrastructure, services: Services, dispatcher: Dispatcher
+) -> SocketGate:
+    settings = infrastructure.settings
+    return SocketGate(
+        infrastructure.presence,
+        services.client_resolver,
+        services.audit_log,
+        infrastructure.metric_counters,
+        dispatcher.next_request_id,
+        max_sockets=settings.sockets_max,
+        max_per_address=settings.sockets_per_address * settings.limits_enabled,
     )
 
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from hupan.domain.running_servers import LISTINGS_TO_FORGET, Presence
+from hupan.domain.running_servers import LISTINGS_TO_FORGET, RunningServer
 from hupan.store.database import Database, StoreRefused
 from hupan.store.postgres import PostgresDatabase
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
@@ -58,14 +58,14 @@ def test_a_running_process_is_seen(databases: Databases) -> None:
     """As soon as it says so again; one that stopped is in nobody's way."""
 
     async def scenario(database: Database) -> None:
-        presence = Presence(database, 7)
+        running_server = RunningServer(database, 7)
         await ensure_no_servers(database, sleep=Sleeps())
-        await presence.announce()
-        sleeps = Sleeps(3, presence.announce)
+        await running_server.announce()
+        sleeps = Sleeps(3, running_server.announce)
         with pytest.raises(StoreRefused, match="1 server process"):
             await ensure_no_servers(database, sleep=sleeps)
         assert sleeps.seconds == 3
-        await presence.withdraw()
+        await running_server.withdraw()
         sleeps = Sleeps()
         await ensure_no_servers(database, sleep=sleeps)
         assert sleeps.seconds == 0
@@ -77,8 +77,8 @@ def test_a_process_that_starts_meanwhile_is_seen(databases: Databases) -> None:
     """While a killed one is watched."""
 
     async def scenario(database: Database) -> None:
-        await Presence(database, 1).announce()
-        sleeps = Sleeps(WATCH_SECONDS, Presence(database, 2).announce)
+        await RunningServer(database, 1).announce()
+        sleeps = Sleeps(WATCH_SECONDS, RunningServer(database, 2).announce)
         with pytest.raises(StoreRefused, match="1 server process"):
             await ensure_no_servers(database, sleep=sleeps)
 
@@ -89,8 +89,8 @@ def test_a_killed_process_is_watched_once(databases: Databases) -> None:
     """Then it is known to have ended; should it only have slept, it is seen again."""
 
     async def scenario(database: Database) -> None:
-        presence = Presence(database, 7)
-        await presence.announce()
+        running_server = RunningServer(database, 7)
+        await running_server.announce()
         watched: list[tuple[int, int]] = []
         sleeps = Sleeps()
         await ensure_no_servers(database, lambda *seconds: watched.append(seconds), sleeps)
@@ -99,9 +99,9 @@ def test_a_killed_process_is_watched_once(databases: Databases) -> None:
         again = Sleeps()
         await ensure_no_servers(database, sleep=again)
         assert again.seconds == 0
-        await presence.announce()
+        await running_server.announce()
         with pytest.raises(StoreRefused):
-            await ensure_no_servers(database, sleep=Sleeps(1, presence.announce))
+            await ensure_no_servers(database, sleep=Sleeps(1, running_server.announce))
 
     play(databases, scenario)
 
@@ -110,9 +110,9 @@ def test_killed_processes_leave_nothing(databases: Databases) -> None:
     """Rows of processes that were killed again and again are removed by one that runs."""
 
     async def scenario(database: Database) -> None:
-        running, other = Presence(database, 1), Presence(database, 2)
+        running, other = RunningServer(database, 1), RunningServer(database, 2)
         for number in range(3, KILLED):
-            await Presence(database, number).announce()
+            await RunningServer(database, number).announce()
         for _ in range(LISTINGS_TO_FORGET + 1):
             await other.announce()
             await running.forget_ended()

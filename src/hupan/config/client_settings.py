@@ -34,6 +34,18 @@ class ClientSettings:
         "WebSocket 的地址，如 wss://chat.example.com/ws；留空则为 public_url 之下的 /ws",
         "URL of the WebSocket, such as wss://chat.example.com/ws; if empty, /ws below public_url",
     )
+    sockets_max: int = CLIENTS(
+        50_000,
+        integer(0, 1_000_000),
+        "每个进程的 WebSocket 连接数上限；还受打开文件数的限制",
+        "Maximum WebSocket connections of each process; the limit of open files bounds them too",
+    )
+    sockets_per_address: int = CLIENTS(
+        500,
+        integer(0, 1_000_000),
+        "每个进程中来自同一 IP 地址的 WebSocket 连接数上限，0 表示不限",
+        "Maximum WebSocket connections of one IP address to each process (0 = any number)",
+    )
     file_limit_mb: int = CLIENTS(
         0,
         _MEGABYTES,

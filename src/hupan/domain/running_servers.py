@@ -25,8 +25,8 @@ LISTINGS_TO_FORGET = 10
 """A process that said nothing in so many listings was killed; its row is removed."""
 
 
-class Presence:
-    """The presence of one process; also removes what killed processes left."""
+class RunningServer:
+    """The running_server of one process; also removes what killed processes left."""
 
     def __init__(
         self, database: Database, process_number: int, count: IncrementMetric = ignore_metric
@@ -36,7 +36,7 @@ class Presence:
         self._beats = 0
         self._seen: dict[str, tuple[int, int]] = {}  # value and how often it was the same
         self._task = BackgroundTask(
-            "presence",
+            "running_server",
             self.run,
             interval_seconds=BEAT_SECONDS,
             expected_errors=(StoreUnavailable,),
