@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hupan.store.deletion import restore_account, schedule_erasure
 from msgspec.structs import replace
 
 from hupan.background import DONE
@@ -12,7 +11,7 @@ from hupan.domain.discovery import Discovery
 from hupan.domain.profiles import Privacy, VisibleFields
 from hupan.domain.search import ACCOUNTS_PER_FILL, HomeSearch, SearchFill
 from hupan.model import Account
-from hupan.store.accounts import set_ban
+from hupan.store.accounts import restore_account, schedule_erasure, set_ban
 from hupan.store.database import Transaction
 from hupan.store.profiles import set_avatar, set_name
 from tests.support.world import NOW, World, open_world
