@@ -99,11 +99,11 @@ async def fill(database: pathlib.Path, coming: Iterator[Group]) -> None:
 
 async def _write_beside(engine: Database, waits: list[float]) -> None:
     async def change(tx: Transaction) -> None:
-        await tx.run("UPDATE counters SET value = value + 1 WHERE name = 'process'")
+        await tx.execute("UPDATE counters SET value = value + 1 WHERE name = 'process'")
 
     while True:
         started = time.monotonic()
-        await engine.change(change)
+        await engine.run_transaction(change)
         waits.append((time.monotonic() - started) * 1e3)
         await asyncio.sleep(0.01)
 

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,6 +16,7 @@ from typing import TypeAlias
 from hupan import __version__
 from hupan.api.app import Dispatcher, Route, Services, build_routes
 from hupan.api.codecs import Receive, Scope, Send
+from hupan.api.presence import SOCKET_PATH, SocketGate
 from hupan.api.responses import (
     HEALTHZ_PATH,
     NO_STORE,
@@ -62,6 +63,7 @@ from hupan.sandbox.seeding import Seeder
 from hupan.server.connection import ServerLimits
 from hupan.server.output import count_dropped_lines
 from hupan.server.serve import SideServer, listen_on_free_port
+from hupan.server.websocket import SocketHandler, SocketRequest, WebSocket
 from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
 from hupan.store.database import MeasuredDatabase, StoreRefused
@@ -75,6 +77,7 @@ _COUNTER_METRICS: Mapping[MetricName, tuple[str, tuple[str, ...], str]] = {
     "messages": ("hupan_messages_total", ("channel", "outcome"), "Messages handed to a sender"),
     "limit_refusals": ("hupan_limit_refusals_total", ("limit",), "Refused by a limit"),
     "alarms": ("hupan_alarms_total", ("alarm",), "Signs of an attack, see the log"),
+    "sockets": ("hupan_sockets_total", ("event",), "What happened to sockets"),
     "background_failures": (
         "hupan_background_failures_total",
         ("task",),
@@ -102,7 +105,9 @@ class MetricsApp:
         routes: Mapping[tuple[str, str, str], Route],
         dispatcher: Dispatcher,
         infrastructure: Infrastructure,
+        gate: SocketGate,
     ) -> None:
+        self._gate = gate
         self._endpoint_metrics = [
             (_endpoint_labels(*key), route.metrics) for key, route in routes.items()
         ]
@@ -159,10 +164,19 @@ class MetricsApp:
                 *make_request_metrics(self._endpoint_metrics),
                 *make_counter_metrics(self._infrastructure.metric_counters),
                 *await _make_infrastructure_metrics(self._infrastructure),
+                *_make_socket_metrics(self._gate),
                 self._lag.histogram(),
                 *process_metrics(),
             ]
         )
+
+
+def _make_socket_metrics(gate: SocketGate) -> Iterator[MetricFamily]:
+    for name, meaning, value in (
+        ("hupan_sockets_open", "Open sockets", gate.open_count),
+        ("hupan_sockets_connected", "Sockets that are logged in", len(gate.presence)),
+    ):
+        yield MetricFamily(name, "gauge", meaning, [({}, value)])
 
 
 def make_request_metrics(
@@ -259,6 +273,7 @@ class Server:
     integrity_checker: IntegrityChecker
     search_fill: BackgroundTask
     dispatcher: Dispatcher
+    gate: SocketGate
     health: Health
     access_log: AccessLog
     metrics: MetricsApp
@@ -268,6 +283,7 @@ class Server:
         self.infrastructure.captcha_pool.start()
         self.infrastructure.outbox_worker.start()
         self.infrastructure.session_ends.start()
+        self.infrastructure.presence.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
         if self.presence is not None:
@@ -290,6 +306,7 @@ class Server:
             stack.callback(self.infrastructure.password_hasher.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
+            stack.push_async_callback(self.infrastructure.presence.stop)
             stack.push_async_callback(self.infrastructure.session_ends.stop)
             if self.timekeeping is not None:
                 stack.push_async_callback(self.timekeeping.stop)
@@ -362,7 +379,16 @@ async def _assemble_server(
         is_partial=lambda: database.stats().is_partial,
     )
     health = Health(integrity_checker.check, lambda: database.stats().is_partial)
-    metrics = MetricsApp(table, dispatcher, infrastructure)
+    gate = SocketGate(
+        infrastructure.presence,
+        services.client_resolver,
+        services.audit_log,
+        infrastructure.metric_counters,
+        dispatcher.next_request_id,
+        max_sockets=settings.sockets_max,
+        max_per_address=settings.sockets_per_address * settings.limits_enabled,
+    )
+    metrics = MetricsApp(table, dispatcher, infrastructure, gate)
     return Server(
         infrastructure=infrastructure,
         services=services,
@@ -378,6 +404,7 @@ async def _assemble_server(
             count=infrastructure.metric_counters,
         ),
         dispatcher=dispatcher,
+        gate=gate,
         health=health,
         access_log=access_log,
         metrics=metrics,
@@ -456,8 +483,16 @@ class Application:
             await send_not_ready(scope["path"], send)
         elif scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
+
+    def is_socket_path(self, path: str) -> bool:
+        """Return whether a path is that of sockets, on whatever host."""
+        return path == SOCKET_PATH
+
+    def open_socket(self, request: SocketRequest, socket: WebSocket) -> SocketHandler | None:
+        """Return the handler of a new socket; None if there is no room, or no store yet."""
+        if self._server is None:
+            return None
+        return self._server.gate.open(request.headers, request.peer, socket)
 
     def _select_app(self, server: Server, path: str) -> ASGIApp:
         if path in (HEALTHZ_PATH, READYZ_PATH):
@@ -616,6 +651,7 @@ def _make_sandbox_routes(
     async def reset_store() -> None:
         await infrastructure.database.run_transaction(delete_all_data)
         infrastructure.memory_limits.reset_all()
+        await infrastructure.presence.recheck_all()
 
     seeding = Seeder(
         sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)

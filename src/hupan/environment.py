@@ -62,6 +62,7 @@ class Environment:
         is_sandbox: whether the store belongs to a sandbox.
         is_operator: whether an operator's command runs: its notices are not limited, and another
             process sends them.
+        process_number: the number of this process among those of the store.
     """
 
     clock: Clock
@@ -71,6 +72,7 @@ class Environment:
     steady_clock: SteadyClock | None = None
     is_sandbox: bool = False
     is_operator: bool = False
+    process_number: int = 0
 
     def for_process(self, process_number: int) -> "Environment":
         """Return the environment of one process.
@@ -79,7 +81,9 @@ class Environment:
         kept, it continues with other numbers.
         """
         return replace(
-            self, random_source=lambda purpose: self.random_source(f"{process_number}/{purpose}")
+            self,
+            random_source=lambda purpose: self.random_source(f"{process_number}/{purpose}"),
+            process_number=process_number,
         )
 
 

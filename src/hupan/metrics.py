@@ -17,12 +17,12 @@ from threading import Lock
 from typing import Literal, Protocol, TypeAlias
 
 MetricName: TypeAlias = Literal[
-    "auth", "messages", "limit_refusals", "alarms", "background_failures"
+    "auth", "messages", "limit_refusals", "alarms", "background_failures", "sockets"
 ]
 """The counters, with their labels in this order:
 
 auth: event, result. messages: channel, outcome. limit_refusals: limit. alarms: alarm.
-background_failures: task.
+background_failures: task. sockets: event.
 """
 
 BUCKET_BOUNDS_SECONDS = (

@@ -31,6 +31,7 @@ from hupan.domain.invitations import Invitations
 from hupan.domain.limits import LimitCounters
 from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter, RecentTargets
 from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_passwords
+from hupan.domain.presence import Presence
 from hupan.domain.profiles import PersonalDataService, Privacy, ProfileEdits, Profiles, Remarks
 from hupan.domain.provisioning import AccountProvisioner
 from hupan.domain.recovery import AccountRecovery, ContactUndo
@@ -196,6 +197,17 @@ class Infrastructure:
         return SessionEndFeed(self.database, self.metric_counters)
 
     @cached_property
+    def presence(self) -> Presence:
+        return Presence(
+            self.database,
+            self.clock,
+            self.sessions,
+            self.session_ends,
+            self.environment.process_number,
+            self.metric_counters,
+        )
+
+    @cached_property
     def accounts(self) -> AccountCreator:
         return AccountCreator(self.clock, self.environment.random_source("accounts"), self.rules)
 
@@ -310,6 +322,7 @@ def make_services(infrastructure: Infrastructure) -> Services:
         medals=infrastructure.medals,
         invitations=infrastructure.invitations,
         devices=Devices(database, clock, make_session_policy(settings)),
+        presence=infrastructure.presence,
         account_deletion=infrastructure.account_deletion,
         discovery=(discovery := Discovery(database)),
         search=HomeSearch(database, clock, discovery, shows_by_default=settings.show_in_search),

@@ -20,9 +20,9 @@ from tests.support.invariants import (
     differences,
     wrong_answers,
 )
-from tests.support.load_clients import ENVIRONMENT, Crowd
+from tests.support.load_clients import Crowd
 from tests.support.postgres import Cluster
-from tests.support.replicas import STORE, Pair, rows_on
+from tests.support.replicas import STORE, Pair, rows_on, server_on
 from tests.support.servers import Server
 
 pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
@@ -37,13 +37,6 @@ def pair() -> Iterator[Pair]:
     """A primary with its synchronous standby."""
     with Pair() as pair:
         yield pair
-
-
-def server_on(pair: Pair, folder: Path, *more: str) -> Server:
-    """A sandbox whose store is on both hosts, whichever takes writes."""
-    places = ("--data-dir", str(folder), "--database", pair.url())
-    environment = {**ENVIRONMENT, "HUPAN_DATABASE_TIMEOUT_SECONDS": "2"}
-    return Server("sandbox", *places, *more, environment=environment)
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))

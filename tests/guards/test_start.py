@@ -23,7 +23,7 @@ HEAVY = {
     "urllib.request": "20 ms; nobody here asks through it",
     "uvicorn.main": "40 ms; its command line and its supervisors",
     "uvicorn.supervisors": "likewise",
-    "websockets": "nothing here speaks it",
+    "websockets.asyncio": "its own listener and client; only its frames are used",
 }
 
 

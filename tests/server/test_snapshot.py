@@ -71,16 +71,13 @@ def test_a_request_sees_what_was_committed_before_it_was_sent(
     async def scenario() -> bytes:
         app = Reading(path)
         listening = socket.create_server(("127.0.0.1", 0))
-        servers, sweeping = await start_accepting(
-            app, [listening], ServerLimits(), ServerState(), {}
-        )
+        accepting = await start_accepting(app, [listening], ServerLimits(), ServerState(), {})
         loop, port = asyncio.get_running_loop(), listening.getsockname()[1]
         try:
             return await asyncio.to_thread(clients, app, loop, port)
         finally:
-            sweeping.stop()
-            for server in servers:
-                server.close()
+            accepting.stop()
+            accepting.close_listeners()
             listening.close()
             await app.engine.close()
 

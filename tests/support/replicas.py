@@ -7,14 +7,17 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from hupan.store.database import Row
 from hupan.store.postgres import PostgresDatabase
 from hupan.store.postgres_dsn import PostgresDsn
 from hupan.store.postgres_pool import PostgresPool
+from tests.support.load_clients import ENVIRONMENT
 from tests.support.ports import LOOPBACK
 from tests.support.postgres import USER, Cluster
 from tests.support.running import Running
+from tests.support.servers import Server
 
 STORE = "lake"
 STANDBY = "standby"
@@ -77,3 +80,10 @@ def rows_on(url: str) -> Callable[[str], list[Row]]:
             await engine.close()
 
     return lambda sql: asyncio.run(ask(sql))
+
+
+def server_on(pair: Pair, folder: Path, *more: str) -> Server:
+    """A sandbox whose store is on both hosts, whichever takes writes."""
+    places = ("--data-dir", str(folder), "--database", pair.url())
+    environment = {**ENVIRONMENT, "HUPAN_DATABASE_TIMEOUT_SECONDS": "2"}
+    return Server("sandbox", *places, *more, environment=environment)

@@ -53,6 +53,7 @@ WALKS: Final[Mapping[str, str]] = {
     "sessions.LIST_SESSION_SUMMARIES": "sorts the sessions of one account, some ten",
     "sessions.TRIM_DEVICES": "sorts the devices of one account, at most 51",
     "sessions.TRIM_LOGGED_OUT": "sorts the signed-out tokens of one account, at most 101",
+    "presence.LIST_PROCESSES": "a row for each process with sockets, once in ten seconds",
     "rate_counters.COUNT_COUNTERS": "along an index, once a minute, on the thread that writes",
     "rate_counters.DELETE_SURPLUS_COUNTERS": (
         "sorts the 2,000 counters that end soonest, beyond two million"

@@ -123,6 +123,8 @@ OTHERWISE: Mapping[str, str] = {
     "tallies": "tests/domain/test_maintenance.py",
     "outbox": "tests/domain/test_outbox.py",
     "session_ends": "tests/domain/test_session_ends.py",
+    "sockets": "tests/domain/test_presence.py",
+    "socket_processes": "tests/domain/test_presence.py",
     "profiles": "tests/domain/test_personal_data.py",
     "remarks": "tests/domain/test_remarks.py",
     "invitation_changes": "tests/domain/test_invitations.py",

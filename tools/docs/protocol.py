@@ -8,8 +8,18 @@ from typing import Any
 
 from msgspec import Struct
 
+from hupan.api.presence import (
+    INVALID_DATA_TEXT,
+    MAX_FAILED_LOGINS,
+    MAX_INVALID_MESSAGES,
+    POLICY_VIOLATION,
+    SESSION_ENDED,
+    SOCKET_PATH,
+    TRY_AGAIN_LATER,
+)
 from hupan.contract import ENDPOINTS
 from hupan.contract.endpoints import Endpoint
+from hupan.domain.presence import MAX_SOCKETS_PER_ACCOUNT
 from hupan.errors import APP_ERRORS, AppError
 from tools.docs.forms import describe_message, with_nested_messages
 
@@ -40,6 +50,51 @@ Generated from the contract by `make docs`; do not edit.
 
 `1` is success. A name in braces stands for a value.
 """
+
+_SOCKET = f"""
+## The socket
+
+`GET {SOCKET_PATH}` with an upgrade to a WebSocket, on any host name. Clients send JSON in text
+frames, the server sends protobuf (`SocketMessage`) in binary frames.
+
+"""
+_INVALID = f"the text `{INVALID_DATA_TEXT.decode()}`"
+_SOCKET_ANSWERS = (
+    ("From the client", "Answer"),
+    ("---", "---"),
+    (
+        '`{"seq", "cmd": "login", "data": {"token"}}`',
+        f"none; a token that is not valid: {_INVALID}",
+    ),
+    (
+        '`{"seq", "cmd": "heartbeat", "data": {}}`',
+        "`heartbeat_ack` with the same `seq`, also before the login",
+    ),
+    (
+        '`{"seq", "cmd": "inputInfo", "data": {"chatId", "input"}}`',
+        "none; `draft_input` to the account's other sockets in this process",
+    ),
+    ("anything but a JSON object", _INVALID),
+)
+_SOCKET_CLOSINGS: tuple[tuple[object, str], ...] = (
+    ("Closed with", "When"),
+    ("---", "---"),
+    (
+        SESSION_ENDED,
+        "the session ended: signed out, replaced, banned, cancelled, new password or contact",
+    ),
+    (1001, "the server stops; connect again"),
+    (
+        POLICY_VIOLATION,
+        (
+            f"no login within 10 s, {MAX_FAILED_LOGINS} failed logins, "
+            f"{MAX_INVALID_MESSAGES} invalid messages, 90 s of silence, "
+            f"or {MAX_SOCKETS_PER_ACCOUNT} newer sockets of the account"
+        ),
+    ),
+    (TRY_AGAIN_LATER, "the session could not be looked up; connect again"),
+    ("1002, 1007, 1009", "a wrong frame, invalid UTF-8, a message above 16 KiB"),
+)
 
 _GROUP_TITLES: dict[int, str] = {
     0: "Below zero: the public service's own",
@@ -82,6 +137,10 @@ def protocol_page() -> str:
         (
             _HEAD,
             *(_codes(group, errors) for group, errors in codes),
+            _SOCKET,
+            *(f"| {sent} | {answer} |\n" for sent, answer in _SOCKET_ANSWERS),
+            "\n",
+            *(f"| {code} | {when} |\n" for code, when in _SOCKET_CLOSINGS),
             _PROTOBUF,
             PROTO.read_text(encoding="utf-8"),
             _JSON,

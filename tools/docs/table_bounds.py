@@ -15,11 +15,13 @@ from pkgutil import resolve_name
 from typing import Literal, TypeAlias, cast
 
 from hupan.addresses import MAX_CACHED_CLIENTS
+from hupan.api.presence import MAX_WAITING_COMMANDS
 from hupan.config import Settings
 from hupan.domain.contacts import MAX_CONTACT_CHANGES
 from hupan.domain.devices import MAX_DEVICES_WITH_SETTINGS as MOST_SET_DEVICES
 from hupan.domain.maintenance import MAX_RATE_COUNTERS, MAX_SPENT_CAPTCHAS
 from hupan.domain.outbox import MAX_CODES_IN_FLIGHT, MAX_NOTICES_IN_FLIGHT, MAX_QUEUED_MESSAGES
+from hupan.domain.presence import MAX_SOCKETS_PER_ACCOUNT
 from hupan.domain.profiles import MAX_REMARKS, MAX_TOTAL_REMARK_CHARACTERS
 from hupan.domain.session_ends import MAX_KNOWN_ENDS, SESSION_END_RETENTION_SECONDS
 from hupan.domain.sessions import MAX_KNOWN_DEVICES
@@ -104,6 +106,13 @@ TABLE_BOUNDS = (
         f"{SESSION_END_RETENTION_SECONDS // 60} minutes",
     ),
     TableBound(
+        "sockets",
+        "account",
+        MAX_SOCKETS_PER_ACCOUNT,
+        "one more closes the oldest; those of a process that is gone are deleted after 5 minutes",
+    ),
+    TableBound("socket_processes", "server", 0, "one for each process; deleted likewise"),
+    TableBound(
         "devices",
         "account",
         MAX_KNOWN_DEVICES,
@@ -176,6 +185,13 @@ BUFFER_BOUNDS = (
         "counts of addresses and accounts", f"{SLOTS} slots of each limit", "two may share a slot"
     ),
     BufferBound("ended sessions that are known", f"{MAX_KNOWN_ENDS}", "the oldest are told again"),
+    BufferBound("sockets", "`sockets_max`, and what the limit of open files leaves", "503"),
+    BufferBound(
+        "what a socket's peer does not read", "64 KiB", "nothing more is read; closed after 10 s"
+    ),
+    BufferBound(
+        "commands of a socket during its login", f"{MAX_WAITING_COMMANDS}", "they do not wait"
+    ),
     BufferBound("pictures drawn ahead", "`captcha_pool`", "no more are drawn"),
     BufferBound("addresses read from headers", f"{MAX_CACHED_CLIENTS}", "they are read again"),
     BufferBound("the sandbox's outbox", f"{MAX_CAPTURED_MESSAGES}", "the oldest are forgotten"),

@@ -73,6 +73,7 @@ from hupan.domain.devices import Devices, DeviceSettings
 from hupan.domain.discovery import Discovery
 from hupan.domain.invitations import Invitations
 from hupan.domain.passwords import PasswordResets
+from hupan.domain.presence import Presence
 from hupan.domain.profiles import PersonalDataService, ProfileEdits, Profiles, Remarks
 from hupan.domain.recovery import ContactUndo
 from hupan.domain.search import HomeSearch
@@ -189,6 +190,7 @@ class Services:
     medals: Medals
     invitations: Invitations
     devices: Devices
+    presence: Presence
     account_deletion: AccountDeletion
     discovery: Discovery
     search: HomeSearch
@@ -522,6 +524,10 @@ class Dispatcher:
         self.outside = EndpointMetrics()
         # Unique among the last 131,072 processes of the store, and below 2^53 (wire.md 1.8).
         self._request_ids = count(process_number % _PROCESS_NUMBERS * _REQUEST_IDS_PER_PROCESS + 1)
+
+    def next_request_id(self) -> int:
+        """Return an id that no other request has (wire.md 1.8)."""
+        return next(self._request_ids)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request."""

@@ -20,15 +20,17 @@ from hupan.model import AccountId, Caller
 
 @handles(devices.list_devices)
 async def list_devices(services: Services, caller: Caller, _request: IgnoredBody) -> Clients:
-    """List the caller's devices with a live session, the newest login first."""
+    """List the caller's devices with a live session: connected ones first, then by their login."""
     sessions = await services.devices.list_live(caller.account.id)
+    since = await services.presence.connected_since(caller.account.id)
+    sessions.sort(key=lambda session: -since.get(session.token_hash, 0))  # newest first, as before
     return Clients(
         client=[
             Clients.Client(
                 user_id=str(session.account_id),
                 platform=session.platform,
                 device_id=session.device_id,
-                login_timestamp=session.signed_in_at,
+                login_timestamp=since.get(session.token_hash, session.signed_in_at),
             )
             for session in sessions
         ]

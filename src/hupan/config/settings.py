@@ -108,6 +108,18 @@ class Settings(ClientSettings):
     cors_origins: tuple[str, ...] = NETWORK(
         ("*",), CORS_ORIGINS, "允许跨域请求的来源", "Origins that may send cross-origin requests"
     )
+    sockets_max: int = NETWORK(
+        50_000,
+        integer(0, 1_000_000),
+        "每个进程的 WebSocket 连接数上限；还受打开文件数的限制",
+        "Maximum WebSocket connections of each process; the limit of open files bounds them too",
+    )
+    sockets_per_address: int = NETWORK(
+        500,
+        integer(0, 1_000_000),
+        "每个进程中来自同一 IP 地址的 WebSocket 连接数上限，0 表示不限",
+        "Maximum WebSocket connections of one IP address to each process (0 = any number)",
+    )
     trusted_proxies: tuple[IPNetwork, ...] = NETWORK(
         (), NETWORKS, "可信反向代理的网段", "Networks of trusted reverse proxies"
     )

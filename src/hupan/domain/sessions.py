@@ -239,7 +239,7 @@ class Sessions:
             NotSignedIn: no live session has this token.
             Banned: the account is banned.
         """
-        account, token_hash = self._session_key(token)
+        account, token_hash = self.session_key(token)
         caller = await find_caller(self._database, account, token_hash)
         if caller is None:
             raise NotSignedIn
@@ -254,7 +254,14 @@ class Sessions:
         Raises:
             NotSignedIn, Banned: as above.
         """
-        account, token_hash = self._session_key(token)
+        return await self.check(*self.session_key(token))
+
+    async def check(self, account: AccountId, token_hash: bytes) -> Viewer:
+        """Like `get_viewer`, for the key of a session; counts as its use.
+
+        Raises:
+            NotSignedIn, Banned: as above.
+        """
         viewer = await find_viewer(self._database, account, token_hash)
         if viewer is None:
             raise NotSignedIn
@@ -304,7 +311,12 @@ class Sessions:
         if recipient:
             await self._notices.enqueue(tx, [recipient], SESSION_ENDED_NOTICE, now=now)
 
-    def _session_key(self, token: str) -> tuple[AccountId, bytes]:
+    def session_key(self, token: str) -> tuple[AccountId, bytes]:
+        """Return account and hash of a token; proves nothing, without a read.
+
+        Raises:
+            NotSignedIn: it is malformed.
+        """
         account = self._tokens.account_of(token)
         if account is None:
             raise NotSignedIn

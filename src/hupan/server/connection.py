@@ -29,6 +29,7 @@ from hupan.server.uvicorn_parts import (
     RequestResponseCycle,
     ServerState,
 )
+from hupan.server.websocket import SocketRequest, WebSocket, WebSockets, accept_upgrade
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,10 @@ def _error_response(status: str) -> bytes:
 _BAD_REQUEST = _error_response("400 Bad Request")
 _URI_TOO_LONG = _error_response("414 URI Too Long")
 _HEAD_TOO_LARGE = _error_response("431 Request Header Fields Too Large")
+_WRONG_UPGRADE = _error_response(
+    "426 Upgrade Required\r\nupgrade: websocket\r\nsec-websocket-version: 13"
+)
+_NO_ROOM = _error_response("503 Service Unavailable\r\nretry-after: 5")
 _UNKNOWN_CODING = _error_response("501 Not Implemented")
 _UNSUPPORTED_VERSION = _error_response("505 HTTP Version Not Supported")
 
@@ -266,11 +271,13 @@ class HttpConnection(HttpToolsProtocol):
         app_state: dict[str, Any],
         starter: RequestStarter,
         on_open: Callable[["HttpConnection"], None],
+        sockets: WebSockets | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state)
         self.logger = _LOGGER
         self._starter = starter
         self._on_open = on_open
+        self._sockets = sockets
         self.url = b""
         self._limits = limits
         self._max_header_bytes = limits.max_header_bytes
@@ -362,6 +369,8 @@ class HttpConnection(HttpToolsProtocol):
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as offer:
                 data = data[offer.args[0] :]
+                if self._open_socket(data):
+                    return
                 self._decline_upgrade()
                 continue
             except httptools.HttpParserError:
@@ -369,6 +378,52 @@ class HttpConnection(HttpToolsProtocol):
             else:
                 self._count_head_bytes(len(data))
             return
+
+    def _open_socket(self, data: bytes) -> bool:
+        """Accept an upgrade to a WebSocket; return False where it is not one, or not asked here.
+
+        Args:
+            data: what has arrived after the request.
+        """
+        sockets, path = self._sockets, self._socket_path()
+        if sockets is None or path is None:
+            return False
+        response = accept_upgrade(path, self.headers)
+        if response is None:
+            self._reject(_WRONG_UPGRADE)
+            return True
+        socket = WebSocket(sockets, self.transport)
+        peer = str(self.client[0]) if self.client else ""
+        handler = sockets.open(SocketRequest(path, self.headers, peer), socket)
+        if handler is None:
+            self._reject(_NO_ROOM)
+            return True
+        self._ignores_input = True
+        self.connections.discard(self)
+        socket.start(handler, response, data)
+        return True
+
+    def _socket_path(self) -> str | None:
+        # None where the request is none for a socket, or an earlier one waits for its response.
+        cycle = self.last_cycle
+        if self._sockets is None or not (cycle is None or cycle.response_complete):
+            return None
+        if self.parser.get_method() != b"GET" or self._wants_other_protocol():
+            return None
+        try:
+            path = unquote(httptools.parse_url(self.url).path.decode("ascii"))
+        except (httptools.HttpParserError, UnicodeDecodeError, AttributeError):
+            return None
+        return path if self._sockets.app.is_socket_path(path) else None
+
+    def _wants_other_protocol(self) -> bool:
+        # A body would be read as frames.
+        named = [value.strip(b" \t").lower() for name, value in self.headers if name == b"upgrade"]
+        has_body = any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0")
+            for name, value in self.headers
+        )
+        return named != [b"websocket"] or has_body
 
     def _decline_upgrade(self) -> None:
         """Parse the headers of an upgrade request again, without the upgrade.

@@ -18,6 +18,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeAlias, cast
 
@@ -31,6 +32,7 @@ from hupan.server.connection import (
     ServerLimits,
 )
 from hupan.server.uvicorn_parts import Config, ServerState
+from hupan.server.websocket import SocketApp, WebSocketLimits, WebSockets
 
 BACKLOG = 2048
 """Connections that wait to be accepted, limited by the system (`net.core.somaxconn`)."""
@@ -266,6 +268,8 @@ _CHECKS_PER_DEADLINE = 4
 _MAX_PERIOD_SECONDS = 1.0
 # Files other than connections: the store, its log, mail, listening sockets.
 _MAX_OTHER_DESCRIPTORS = 128
+# Connections that sockets leave free for requests, where there are enough.
+_CONNECTIONS_FOR_REQUESTS = 256
 # An eviction inspects all connections, so it makes room for several new ones at once.
 _EVICTION_DIVISOR = 32
 
@@ -276,6 +280,12 @@ def max_connections() -> int:
     if soft == resource.RLIM_INFINITY:
         return 1 << 30
     return soft - min(_MAX_OTHER_DESCRIPTORS, soft // 4)
+
+
+def max_sockets() -> int:
+    """Return how many of these connections may be sockets."""
+    most = max_connections()
+    return most - min(_CONNECTIONS_FOR_REQUESTS, most // 4)
 
 
 class ConnectionReaper:
@@ -291,6 +301,7 @@ class ConnectionReaper:
         loop: asyncio.AbstractEventLoop,
         connections: set[HttpConnection],
         capacity: int,
+        sockets: WebSockets | None = None,
     ) -> None:
         """Start nothing yet.
 
@@ -299,6 +310,7 @@ class ConnectionReaper:
             loop: the event loop.
             connections: the open connections, which register themselves.
             capacity: how many may be open before the longest waiting ones are closed.
+            sockets: take descriptors too.
         """
         self._deadlines = {
             Phase.HEAD: limits.header_timeout_seconds,
@@ -312,6 +324,7 @@ class ConnectionReaper:
         self._loop = loop
         self._connections = connections
         self._capacity = capacity
+        self._sockets = sockets
         self._timer: asyncio.TimerHandle | None = None
         # Connections already evicted but not yet removed by the event loop.
         self._evicted: set[HttpConnection] = set()
@@ -332,7 +345,8 @@ class ConnectionReaper:
     def evict(self, new_connection: HttpConnection) -> None:
         """Close the connections that have waited longest, if the capacity is exceeded."""
         self._evicted &= self._connections
-        if len(self._connections) - len(self._evicted) <= self._capacity:
+        socket_count = 0 if self._sockets is None else len(self._sockets)
+        if len(self._connections) - len(self._evicted) + socket_count <= self._capacity:
             return
         spared = {new_connection, *self._evicted}
         now = self._loop.time()
@@ -383,13 +397,13 @@ async def serve(
     if not await _start_unless_stopped(lifespan, stop):
         return True
     state = ServerState()
-    listeners, reaper = await start_accepting(app, sockets, limits, state, lifespan.state)
+    accepting = await start_accepting(app, sockets, limits, state, lifespan.state)
     on_ready()
     await stop.wait()
     # Counted from the signal, which has just arrived.
     stop_requested_at = asyncio.get_running_loop().time()
-    await _drain(listeners, state, stop_requested_at + limits.stop_timeout_seconds * _DRAIN_SHARE)
-    reaper.stop()
+    await _drain(accepting, state, stop_requested_at + limits.stop_timeout_seconds * _DRAIN_SHARE)
+    accepting.stop()
     return await _shut_down(
         lifespan, stop_requested_at + limits.stop_timeout_seconds * _SHUTDOWN_SHARE
     )
@@ -407,21 +421,59 @@ async def _start_unless_stopped(lifespan: Lifespan, stop: asyncio.Event) -> bool
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Accepting:
+    """The listening sockets of one app, and what watches over its connections."""
+
+    listeners: list[asyncio.Server]
+    reaper: ConnectionReaper
+    sockets: WebSockets | None
+
+    def close_listeners(self) -> None:
+        """Accept no more connections."""
+        for listener in self.listeners:
+            listener.close()
+
+    @property
+    def has_sockets(self) -> bool:
+        """Whether a socket is still open."""
+        return bool(self.sockets)
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self.reaper.stop()
+        if self.sockets is not None:
+            self.sockets.stop()
+
+
 async def start_accepting(
     app: ASGIApp,
     sockets: list[socket.socket],
     limits: ServerLimits,
     state: ServerState,
     app_state: dict[str, Any],
-) -> tuple[list[asyncio.Server], ConnectionReaper]:
+) -> Accepting:
     """Accept connections on listening sockets, with a reaper for them."""
     loop = asyncio.get_running_loop()
     # The factory below makes only connections of this class.
     connections = cast("set[HttpConnection]", state.connections)
-    reaper = ConnectionReaper(limits, loop, connections, max_connections())
+    offered: object = app
+    websockets = (
+        WebSockets(offered, loop, WebSocketLimits(), max_sockets())
+        if isinstance(offered, SocketApp)
+        else None
+    )
+    reaper = ConnectionReaper(limits, loop, connections, max_connections(), websockets)
     starter = RequestStarter(app, loop, state.tasks)
     new_connection = functools.partial(
-        HttpConnection, limits, _uvicorn_config(app), state, app_state, starter, reaper.evict
+        HttpConnection,
+        limits,
+        _uvicorn_config(app),
+        state,
+        app_state,
+        starter,
+        reaper.evict,
+        websockets,
     )
     # asyncio calls listen() again, with a backlog of 100 by default.
     listeners = [
@@ -429,7 +481,9 @@ async def start_accepting(
         for listener in sockets
     ]
     reaper.start()
-    return listeners, reaper
+    if websockets is not None:
+        websockets.start()
+    return Accepting(listeners, reaper, websockets)
 
 
 def _uvicorn_config(app: ASGIApp) -> Config:
@@ -444,17 +498,20 @@ def _uvicorn_config(app: ASGIApp) -> Config:
     return config
 
 
-async def _drain(listeners: list[asyncio.Server], state: ServerState, deadline: float) -> None:
+async def _drain(accepting: Accepting, state: ServerState, deadline: float) -> None:
     loop = asyncio.get_running_loop()
-    for listener in listeners:
-        listener.close()
+    accepting.close_listeners()
     await asyncio.sleep(_LAST_READ_SECONDS)
     for connection in tuple(state.connections):
         connection.shutdown()
+    if accepting.sockets is not None:
+        accepting.sockets.close_all()
     incomplete_until = min(loop.time() + _INCOMPLETE_REQUEST_SECONDS, deadline)
-    while (state.connections or state.tasks) and loop.time() < deadline:
+    while (state.connections or state.tasks or accepting.has_sockets) and loop.time() < deadline:
         await asyncio.sleep(_DRAIN_POLL_SECONDS)
         if loop.time() > incomplete_until:
+            if accepting.sockets is not None:
+                accepting.sockets.abort_all()
             _close_incomplete_requests(cast("set[HttpConnection]", state.connections), loop.time())
     if state.tasks:
         _LOGGER.warning("%d requests took too long to end and were cut.", len(state.tasks))
@@ -463,6 +520,9 @@ async def _drain(listeners: list[asyncio.Server], state: ServerState, deadline: 
     await asyncio.sleep(0)
     for connection in tuple(state.connections):
         connection.transport.abort()
+    if accepting.sockets is not None:
+        accepting.sockets.abort_all()
+        await asyncio.sleep(0)
 
 
 def _close_incomplete_requests(connections: set[HttpConnection], now: float) -> None:
@@ -504,20 +564,18 @@ class SideServer:
         self._sockets = sockets
         self._limits = limits
         self._state = ServerState()
-        self._listeners: list[asyncio.Server] = []
-        self._reaper: ConnectionReaper | None = None
+        self._accepting: Accepting | None = None
 
     async def start(self) -> None:
-        self._listeners, self._reaper = await start_accepting(
+        self._accepting = await start_accepting(
             self._app, self._sockets, self._limits, self._state, {}
         )
 
     def stop(self) -> None:
         """Stop at once, even with requests in flight."""
-        for listener in self._listeners:
-            listener.close()
-        if self._reaper is not None:
-            self._reaper.stop()
+        if self._accepting is not None:
+            self._accepting.close_listeners()
+            self._accepting.stop()
         for task in tuple(self._state.tasks):
             task.cancel()
         for connection in tuple(cast("set[HttpConnection]", self._state.connections)):

@@ -22,61 +22,68 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0bhupan.proto\x12\x05hupan\"3\n\x06Status\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\x0b\n\x03msg\x18\x03 \x01(\t\"\xbd\x02\n\x07OwnInfo\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12!\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x13.hupan.OwnInfo.Data\x1a\xef\x01\n\x04\x44\x61ta\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tunknown_3\x18\x03 \x01(\x05\x12\x12\n\navatar_url\x18\x04 \x01(\t\x12\x11\n\tavatar_id\x18\x05 \x01(\x04\x12\r\n\x05phone\x18\x06 \x01(\t\x12\r\n\x05\x65mail\x18\x07 \x01(\t\x12\x0c\n\x04\x63oin\x18\x08 \x01(\x01\x12\x0e\n\x06is_vip\x18\t \x01(\x05\x12\x18\n\x10vip_expired_time\x18\n \x01(\x04\x12$\n\nvip_status\x18\x0b \x01(\x0e\x32\x10.hupan.VipStatus\x12\x17\n\x0finvitation_code\x18\x0c \x01(\t\"/\n\x05Medal\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04sort\x18\x05 \x01(\x04\"D\n\x06Medals\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12\x1b\n\x05medal\x18\x02 \x03(\x0b\x32\x0c.hupan.Medal\"\x1c\n\x0c\x45\x64itNickname\x12\x0c\n\x04name\x18\x03 \x01(\t\"\x19\n\nEditAvatar\x12\x0b\n\x03url\x18\x02 \x01(\t\"\'\n\x06\x45\x64ited\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\"\xa8\x01\n\x07\x43lients\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12%\n\x06\x63lient\x18\x02 \x03(\x0b\x32\x15.hupan.Clients.Client\x1aW\n\x06\x43lient\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08platform\x18\x03 \x01(\t\x12\x11\n\tdevice_id\x18\x04 \x01(\t\x12\x17\n\x0flogin_timestamp\x18\x05 \x01(\x03\"\x15\n\x07GetUser\x12\n\n\x02id\x18\x02 \x01(\t\"M\n\nRemarkInfo\x12\x13\n\x0bremark_name\x18\x01 \x01(\t\x12\x14\n\x0cphone_number\x18\x02 \x01(\t\x12\x14\n\x0c\x65xtra_remark\x18\x03 \x01(\t\"\x9a\x01\n\x0bProfileInfo\x12\x18\n\x10last_active_time\x18\x01 \x01(\t\x12\x14\n\x0cintroduction\x18\x02 \x01(\t\x12\x0e\n\x06gender\x18\x03 \x01(\x05\x12\x1a\n\x12\x62irthday_timestamp\x18\x04 \x01(\x04\x12\x0c\n\x04\x63ity\x18\x05 \x01(\t\x12\x10\n\x08\x64istrict\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\"\xa7\x04\n\x04User\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12\x1e\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x10.hupan.User.Data\x1a\xdf\x03\n\x04\x44\x61ta\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07name_id\x18\x03 \x01(\x04\x12\x12\n\navatar_url\x18\x04 \x01(\t\x12\x11\n\tavatar_id\x18\x05 \x01(\x04\x12\x1b\n\x05medal\x18\x06 \x03(\x0b\x32\x0c.hupan.Medal\x12\x15\n\rregister_time\x18\x07 \x01(\t\x12\x16\n\x0e\x64o_not_disturb\x18\x08 \x01(\x08\x12\x0e\n\x06\x62\x61n_id\x18\t \x01(\x03\x12\x10\n\x08\x62\x61n_time\x18\n \x01(\x04\x12\x12\n\nonline_day\x18\x0b \x01(\x04\x12\x1d\n\x15\x63ontinuous_online_day\x18\x0c \x01(\x04\x12\x0e\n\x06is_vip\x18\r \x01(\x05\x12\x18\n\x10vip_expired_time\x18\x0e \x01(\x04\x12$\n\nvip_status\x18\x0f \x01(\x0e\x32\x10.hupan.VipStatus\x12\x12\n\nis_blocked\x18\x10 \x01(\x08\x12\x0b\n\x03top\x18\x11 \x01(\x08\x12&\n\x0bremark_info\x18\x12 \x01(\x0b\x32\x11.hupan.RemarkInfo\x12(\n\x0cprofile_info\x18\x13 \x01(\x0b\x32\x12.hupan.ProfileInfo\x12\r\n\x05ipGeo\x18\x14 \x01(\t\x12\x12\n\nban_reason\x18\x15 \x01(\t\" \n\x11ListConversations\x12\x0b\n\x03md5\x18\x02 \x01(\t\"\x8b\x01\n\rConversations\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12/\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32!.hupan.Conversations.Conversation\x12\r\n\x05total\x18\x03 \x01(\x05\x12\x0b\n\x03md5\x18\x04 \x01(\t\x1a\x0e\n\x0c\x43onversation\"\x1b\n\x0cListContacts\x12\x0b\n\x03md5\x18\x02 \x01(\t\"\xbc\x01\n\x08\x43ontacts\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12#\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x15.hupan.Contacts.Group\x12\x0b\n\x03md5\x18\x03 \x01(\t\x1a\t\n\x07\x43ontact\x1aT\n\x05Group\x12\x11\n\tlist_name\x18\x01 \x01(\t\x12%\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x17.hupan.Contacts.Contact\x12\x11\n\tchat_type\x18\x03 \x01(\x05\"O\n\x0e\x46riendRequests\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12\r\n\x05total\x18\x03 \x01(\x05\x12\x0f\n\x07pending\x18\x04 \x01(\x05*:\n\tVipStatus\x12\x0c\n\x08VIP_NONE\x10\x00\x12\x0e\n\nVIP_ACTIVE\x10\x01\x12\x0f\n\x0bVIP_EXPIRED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0bhupan.proto\x12\x05hupan\x1a\x19google/protobuf/any.proto\"3\n\x06Status\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\x0b\n\x03msg\x18\x03 \x01(\t\"\xbd\x02\n\x07OwnInfo\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12!\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x13.hupan.OwnInfo.Data\x1a\xef\x01\n\x04\x44\x61ta\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tunknown_3\x18\x03 \x01(\x05\x12\x12\n\navatar_url\x18\x04 \x01(\t\x12\x11\n\tavatar_id\x18\x05 \x01(\x04\x12\r\n\x05phone\x18\x06 \x01(\t\x12\r\n\x05\x65mail\x18\x07 \x01(\t\x12\x0c\n\x04\x63oin\x18\x08 \x01(\x01\x12\x0e\n\x06is_vip\x18\t \x01(\x05\x12\x18\n\x10vip_expired_time\x18\n \x01(\x04\x12$\n\nvip_status\x18\x0b \x01(\x0e\x32\x10.hupan.VipStatus\x12\x17\n\x0finvitation_code\x18\x0c \x01(\t\"/\n\x05Medal\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04sort\x18\x05 \x01(\x04\"D\n\x06Medals\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12\x1b\n\x05medal\x18\x02 \x03(\x0b\x32\x0c.hupan.Medal\"\x1c\n\x0c\x45\x64itNickname\x12\x0c\n\x04name\x18\x03 \x01(\t\"\x19\n\nEditAvatar\x12\x0b\n\x03url\x18\x02 \x01(\t\"\'\n\x06\x45\x64ited\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\"\xa8\x01\n\x07\x43lients\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12%\n\x06\x63lient\x18\x02 \x03(\x0b\x32\x15.hupan.Clients.Client\x1aW\n\x06\x43lient\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08platform\x18\x03 \x01(\t\x12\x11\n\tdevice_id\x18\x04 \x01(\t\x12\x17\n\x0flogin_timestamp\x18\x05 \x01(\x03\"\x15\n\x07GetUser\x12\n\n\x02id\x18\x02 \x01(\t\"M\n\nRemarkInfo\x12\x13\n\x0bremark_name\x18\x01 \x01(\t\x12\x14\n\x0cphone_number\x18\x02 \x01(\t\x12\x14\n\x0c\x65xtra_remark\x18\x03 \x01(\t\"\x9a\x01\n\x0bProfileInfo\x12\x18\n\x10last_active_time\x18\x01 \x01(\t\x12\x14\n\x0cintroduction\x18\x02 \x01(\t\x12\x0e\n\x06gender\x18\x03 \x01(\x05\x12\x1a\n\x12\x62irthday_timestamp\x18\x04 \x01(\x04\x12\x0c\n\x04\x63ity\x18\x05 \x01(\t\x12\x10\n\x08\x64istrict\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\"\xa7\x04\n\x04User\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12\x1e\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x10.hupan.User.Data\x1a\xdf\x03\n\x04\x44\x61ta\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07name_id\x18\x03 \x01(\x04\x12\x12\n\navatar_url\x18\x04 \x01(\t\x12\x11\n\tavatar_id\x18\x05 \x01(\x04\x12\x1b\n\x05medal\x18\x06 \x03(\x0b\x32\x0c.hupan.Medal\x12\x15\n\rregister_time\x18\x07 \x01(\t\x12\x16\n\x0e\x64o_not_disturb\x18\x08 \x01(\x08\x12\x0e\n\x06\x62\x61n_id\x18\t \x01(\x03\x12\x10\n\x08\x62\x61n_time\x18\n \x01(\x04\x12\x12\n\nonline_day\x18\x0b \x01(\x04\x12\x1d\n\x15\x63ontinuous_online_day\x18\x0c \x01(\x04\x12\x0e\n\x06is_vip\x18\r \x01(\x05\x12\x18\n\x10vip_expired_time\x18\x0e \x01(\x04\x12$\n\nvip_status\x18\x0f \x01(\x0e\x32\x10.hupan.VipStatus\x12\x12\n\nis_blocked\x18\x10 \x01(\x08\x12\x0b\n\x03top\x18\x11 \x01(\x08\x12&\n\x0bremark_info\x18\x12 \x01(\x0b\x32\x11.hupan.RemarkInfo\x12(\n\x0cprofile_info\x18\x13 \x01(\x0b\x32\x12.hupan.ProfileInfo\x12\r\n\x05ipGeo\x18\x14 \x01(\t\x12\x12\n\nban_reason\x18\x15 \x01(\t\" \n\x11ListConversations\x12\x0b\n\x03md5\x18\x02 \x01(\t\"\x8b\x01\n\rConversations\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12/\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32!.hupan.Conversations.Conversation\x12\r\n\x05total\x18\x03 \x01(\x05\x12\x0b\n\x03md5\x18\x04 \x01(\t\x1a\x0e\n\x0c\x43onversation\"\x1b\n\x0cListContacts\x12\x0b\n\x03md5\x18\x02 \x01(\t\"\xbc\x01\n\x08\x43ontacts\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12#\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x15.hupan.Contacts.Group\x12\x0b\n\x03md5\x18\x03 \x01(\t\x1a\t\n\x07\x43ontact\x1aT\n\x05Group\x12\x11\n\tlist_name\x18\x01 \x01(\t\x12%\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x17.hupan.Contacts.Contact\x12\x11\n\tchat_type\x18\x03 \x01(\x05\"O\n\x0e\x46riendRequests\x12\x1d\n\x06status\x18\x01 \x01(\x0b\x32\r.hupan.Status\x12\r\n\x05total\x18\x03 \x01(\x05\x12\x0f\n\x07pending\x18\x04 \x01(\x05\"~\n\rSocketMessage\x12\'\n\x04info\x18\x01 \x01(\x0b\x32\x19.hupan.SocketMessage.Info\x12\"\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any\x1a \n\x04Info\x12\x0b\n\x03seq\x18\x01 \x01(\t\x12\x0b\n\x03\x63md\x18\x02 \x01(\t\",\n\nDraftInput\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\t\x12\r\n\x05input\x18\x02 \x01(\t*:\n\tVipStatus\x12\x0c\n\x08VIP_NONE\x10\x00\x12\x0e\n\nVIP_ACTIVE\x10\x01\x12\x0f\n\x0bVIP_EXPIRED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hupan_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VIPSTATUS']._serialized_start=2073
-  _globals['_VIPSTATUS']._serialized_end=2131
-  _globals['_STATUS']._serialized_start=22
-  _globals['_STATUS']._serialized_end=73
-  _globals['_OWNINFO']._serialized_start=76
-  _globals['_OWNINFO']._serialized_end=393
-  _globals['_OWNINFO_DATA']._serialized_start=154
-  _globals['_OWNINFO_DATA']._serialized_end=393
-  _globals['_MEDAL']._serialized_start=395
-  _globals['_MEDAL']._serialized_end=442
-  _globals['_MEDALS']._serialized_start=444
-  _globals['_MEDALS']._serialized_end=512
-  _globals['_EDITNICKNAME']._serialized_start=514
-  _globals['_EDITNICKNAME']._serialized_end=542
-  _globals['_EDITAVATAR']._serialized_start=544
-  _globals['_EDITAVATAR']._serialized_end=569
-  _globals['_EDITED']._serialized_start=571
-  _globals['_EDITED']._serialized_end=610
-  _globals['_CLIENTS']._serialized_start=613
-  _globals['_CLIENTS']._serialized_end=781
-  _globals['_CLIENTS_CLIENT']._serialized_start=694
-  _globals['_CLIENTS_CLIENT']._serialized_end=781
-  _globals['_GETUSER']._serialized_start=783
-  _globals['_GETUSER']._serialized_end=804
-  _globals['_REMARKINFO']._serialized_start=806
-  _globals['_REMARKINFO']._serialized_end=883
-  _globals['_PROFILEINFO']._serialized_start=886
-  _globals['_PROFILEINFO']._serialized_end=1040
-  _globals['_USER']._serialized_start=1043
-  _globals['_USER']._serialized_end=1594
-  _globals['_USER_DATA']._serialized_start=1115
-  _globals['_USER_DATA']._serialized_end=1594
-  _globals['_LISTCONVERSATIONS']._serialized_start=1596
-  _globals['_LISTCONVERSATIONS']._serialized_end=1628
-  _globals['_CONVERSATIONS']._serialized_start=1631
-  _globals['_CONVERSATIONS']._serialized_end=1770
-  _globals['_CONVERSATIONS_CONVERSATION']._serialized_start=1756
-  _globals['_CONVERSATIONS_CONVERSATION']._serialized_end=1770
-  _globals['_LISTCONTACTS']._serialized_start=1772
-  _globals['_LISTCONTACTS']._serialized_end=1799
-  _globals['_CONTACTS']._serialized_start=1802
-  _globals['_CONTACTS']._serialized_end=1990
-  _globals['_CONTACTS_CONTACT']._serialized_start=1895
-  _globals['_CONTACTS_CONTACT']._serialized_end=1904
-  _globals['_CONTACTS_GROUP']._serialized_start=1906
-  _globals['_CONTACTS_GROUP']._serialized_end=1990
-  _globals['_FRIENDREQUESTS']._serialized_start=1992
-  _globals['_FRIENDREQUESTS']._serialized_end=2071
+  _globals['_VIPSTATUS']._serialized_start=2274
+  _globals['_VIPSTATUS']._serialized_end=2332
+  _globals['_STATUS']._serialized_start=49
+  _globals['_STATUS']._serialized_end=100
+  _globals['_OWNINFO']._serialized_start=103
+  _globals['_OWNINFO']._serialized_end=420
+  _globals['_OWNINFO_DATA']._serialized_start=181
+  _globals['_OWNINFO_DATA']._serialized_end=420
+  _globals['_MEDAL']._serialized_start=422
+  _globals['_MEDAL']._serialized_end=469
+  _globals['_MEDALS']._serialized_start=471
+  _globals['_MEDALS']._serialized_end=539
+  _globals['_EDITNICKNAME']._serialized_start=541
+  _globals['_EDITNICKNAME']._serialized_end=569
+  _globals['_EDITAVATAR']._serialized_start=571
+  _globals['_EDITAVATAR']._serialized_end=596
+  _globals['_EDITED']._serialized_start=598
+  _globals['_EDITED']._serialized_end=637
+  _globals['_CLIENTS']._serialized_start=640
+  _globals['_CLIENTS']._serialized_end=808
+  _globals['_CLIENTS_CLIENT']._serialized_start=721
+  _globals['_CLIENTS_CLIENT']._serialized_end=808
+  _globals['_GETUSER']._serialized_start=810
+  _globals['_GETUSER']._serialized_end=831
+  _globals['_REMARKINFO']._serialized_start=833
+  _globals['_REMARKINFO']._serialized_end=910
+  _globals['_PROFILEINFO']._serialized_start=913
+  _globals['_PROFILEINFO']._serialized_end=1067
+  _globals['_USER']._serialized_start=1070
+  _globals['_USER']._serialized_end=1621
+  _globals['_USER_DATA']._serialized_start=1142
+  _globals['_USER_DATA']._serialized_end=1621
+  _globals['_LISTCONVERSATIONS']._serialized_start=1623
+  _globals['_LISTCONVERSATIONS']._serialized_end=1655
+  _globals['_CONVERSATIONS']._serialized_start=1658
+  _globals['_CONVERSATIONS']._serialized_end=1797
+  _globals['_CONVERSATIONS_CONVERSATION']._serialized_start=1783
+  _globals['_CONVERSATIONS_CONVERSATION']._serialized_end=1797
+  _globals['_LISTCONTACTS']._serialized_start=1799
+  _globals['_LISTCONTACTS']._serialized_end=1826
+  _globals['_CONTACTS']._serialized_start=1829
+  _globals['_CONTACTS']._serialized_end=2017
+  _globals['_CONTACTS_CONTACT']._serialized_start=1922
+  _globals['_CONTACTS_CONTACT']._serialized_end=1931
+  _globals['_CONTACTS_GROUP']._serialized_start=1933
+  _globals['_CONTACTS_GROUP']._serialized_end=2017
+  _globals['_FRIENDREQUESTS']._serialized_start=2019
+  _globals['_FRIENDREQUESTS']._serialized_end=2098
+  _globals['_SOCKETMESSAGE']._serialized_start=2100
+  _globals['_SOCKETMESSAGE']._serialized_end=2226
+  _globals['_SOCKETMESSAGE_INFO']._serialized_start=2194
+  _globals['_SOCKETMESSAGE_INFO']._serialized_end=2226
+  _globals['_DRAFTINPUT']._serialized_start=2228
+  _globals['_DRAFTINPUT']._serialized_end=2272
 # @@protoc_insertion_point(module_scope)

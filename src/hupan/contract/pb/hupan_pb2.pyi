@@ -4,6 +4,7 @@ isort:skip_file
 The protobuf messages of the contract: field numbers are what clients rely on (wire.md 3)."""
 
 from collections import abc as _abc
+from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -719,3 +720,77 @@ class FriendRequests(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FriendRequests: _TypeAlias = FriendRequests  # noqa: Y015
+
+@_typing.final
+class SocketMessage(_message.Message):
+    """What the server sends on the socket /ws, each in a binary frame."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Info(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        SEQ_FIELD_NUMBER: _builtins.int
+        CMD_FIELD_NUMBER: _builtins.int
+        seq: _builtins.str
+        """that of the message it answers or passes on"""
+        cmd: _builtins.str
+        """heartbeat_ack, draft_input"""
+        def __init__(
+            self,
+            *,
+            seq: _builtins.str = ...,
+            cmd: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["cmd", b"cmd", "seq", b"seq"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    INFO_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def info(self) -> Global___SocketMessage.Info: ...
+    @_builtins.property
+    def data(self) -> _any_pb2.Any:
+        """of a draft; a heartbeat has none"""
+
+    def __init__(
+        self,
+        *,
+        info: Global___SocketMessage.Info | None = ...,
+        data: _any_pb2.Any | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "info", b"info"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "info", b"info"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SocketMessage: _TypeAlias = SocketMessage  # noqa: Y015
+
+@_typing.final
+class DraftInput(_message.Message):
+    """What another of the account's devices is writing (draft_input)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAT_ID_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    chat_id: _builtins.str
+    input: _builtins.str
+    def __init__(
+        self,
+        *,
+        chat_id: _builtins.str = ...,
+        input: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "input", b"input"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DraftInput: _TypeAlias = DraftInput  # noqa: Y015

@@ -1,0 +1,27 @@
+"""JSON messages that clients send on the socket (wire.md 8.1)."""
+
+from msgspec import Raw, Struct
+
+
+class SocketCommand(Struct):
+    """A text frame.
+
+    `cmd` is `login`, `heartbeat` or `inputInfo`; any other is ignored. `seq` is given back.
+    """
+
+    seq: object = ""
+    cmd: object = ""
+    data: Raw = Raw(b"{}")
+
+
+class SocketLogin(Struct):
+    """The data of `login`: the token alone says who it is, whatever else is sent."""
+
+    token: object = ""
+
+
+class SocketDraft(Struct, rename="camel"):
+    """The data of `inputInfo`: what is being written, for the account's other devices."""
+
+    chat_id: object = ""
+    input: object = ""

@@ -1,0 +1,160 @@
+"""Sockets of a server of several processes, and what happens when one of them, or the store, fails.
+
+Whatever ends a session closes its sockets in every process (security T6); a process that stops says
+so to its clients (R17).
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.answers import read_answer
+from tests.support.client import WireClient
+from tests.support.fault_clients import seconds_until_writes
+from tests.support.replicas import Pair, server_on
+from tests.support.servers import Server
+from tests.support.sockets import SocketClient
+from tests.support.stores import STORES
+from tests.support.two_workers import third_process
+from tests.support.world import World
+
+pytestmark = pytest.mark.slow
+
+ENDED, GOING_AWAY, ABNORMAL = 4001, 1001, 1006
+WORKERS = 4
+SOCKETS = 10
+MOST_TRIES = 200
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the server's data lie."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    """A server of four processes."""
+    arguments = ("--workers", str(WORKERS), "--data-dir", str(folder))
+    with Server("serve", *arguments, environment={"HUPAN_LIMITS_ENABLED": "false"}) as running:
+        yield running
+
+
+def children(server: Server) -> list[int]:
+    """The process ids of the workers."""
+    listed = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    commands = {int(one): Path(f"/proc/{one}/cmdline").read_bytes() for one in listed.split()}
+    return [one for one, command in commands.items() if b"spawn_main" in command]
+
+
+async def signed_in(world: World, sockets: int) -> tuple[str, list[str]]:
+    """An account, and a token for each of its devices."""
+    account = await world.account_id()
+    return str(account), [await world.sign_in(account) for _ in range(sockets)]
+
+
+def devices(wire: WireClient, token: str) -> list[int]:
+    """Since when the account's devices are connected or signed in."""
+    reply = wire.request("GET", "/v1/user/clients", token=token)
+    answer = read_answer(reply.status_code, reply.headers, reply.content)
+    assert answer.message is not None
+    return [one.number(5) for one in answer.message.messages(2)]
+
+
+async def test_a_ban_by_the_command_line_closes_all_sockets(server: Server, folder: Path) -> None:
+    """Ten of them on four processes, by a process that serves nobody (security T6)."""
+    async with third_process(folder) as world:
+        account, tokens = await signed_in(world, SOCKETS)
+        _, (stranger,) = await signed_in(world, 1)
+        sockets = [SocketClient(server.port).log_in(token) for token in tokens]
+        with SocketClient(server.port).log_in(stranger) as other:
+            command = await asyncio.create_subprocess_exec(
+                str(Path(sys.executable).with_name("hupan")),
+                *("account", "ban", account, "--reason", "spam", "--data-dir", str(folder)),
+                env={**os.environ, **STORES.environment(folder)},
+                stdout=asyncio.subprocess.DEVNULL,
+            )
+            assert await command.wait() == 0
+            assert [socket.closed() for socket in sockets] == [ENDED] * SOCKETS
+            other.beat()
+
+
+async def test_a_killed_worker_takes_only_its_own_sockets(server: Server, folder: Path) -> None:
+    """Kill -9 of one of four: the others go on, its clients come back, and nobody stays shown."""
+    async with third_process(folder) as world:
+        _, tokens = await signed_in(world, SOCKETS)
+        sockets = [SocketClient(server.port).log_in(token) for token in tokens]
+        os.kill(children(server)[0], signal.SIGKILL)
+        left = []
+        for socket in sockets:
+            try:
+                socket.beat()
+            except Exception:  # noqa: BLE001 - whichever way the client learns of it
+                assert socket.closed() == ABNORMAL
+            else:
+                left.append(socket)
+        for token in tokens:
+            with SocketClient(server.port).log_in(token):
+                pass
+        for socket in left:
+            socket.beat()
+        assert "Traceback" not in server.output()
+
+
+async def test_a_server_that_stops_says_so(server: Server, folder: Path) -> None:
+    """SIGTERM: every socket is closed with 1001, and clients come back to the next server (R17)."""
+    async with third_process(folder) as world:
+        _, tokens = await signed_in(world, SOCKETS)
+        sockets = [SocketClient(server.port).log_in(token) for token in tokens]
+        assert server.stop() == 0
+        assert [socket.closed() for socket in sockets] == [GOING_AWAY] * SOCKETS
+        assert await world.count("sockets") == 0
+        server.start()
+        for token in tokens:
+            with SocketClient(server.port).log_in(token) as socket:
+                socket.beat()
+        assert "Traceback" not in server.output()
+
+
+async def test_any_process_shows_who_is_connected(server: Server, folder: Path) -> None:
+    """A device is shown first, whichever process it is connected to."""
+    async with third_process(folder) as world:
+        _, tokens = await signed_in(world, 3)
+        long_ago = "UPDATE sessions SET signed_in_at = signed_in_at - 1000"
+        await world.engine.run_transaction(lambda tx: tx.execute(long_ago))
+        with SocketClient(server.port).log_in(tokens[0]):
+            deadline = time.monotonic() + 20
+            agreed = 0
+            while agreed < 2 * WORKERS and time.monotonic() < deadline:
+                with WireClient(server) as wire:
+                    first, *others = devices(wire, tokens[1])
+                    agreed = agreed + 1 if first - max(others) > 900 else 0
+            assert agreed == 2 * WORKERS
+
+
+@pytest.mark.one_engine
+def test_a_store_that_fails_over(tmp_path: Path) -> None:
+    """Sockets stay open and are answered meanwhile; afterwards an end closes them as before."""
+    with Pair() as pair, server_on(pair, tmp_path) as server, WireClient(server) as wire:
+        tokens = [wire.account().token for _ in range(3)]
+        sockets = [SocketClient(server.port).log_in(token) for token in tokens]
+        pair.primary.kill()
+        for socket in sockets:
+            socket.beat()
+        pair.promote()
+        seconds_until_writes(server.port)
+        for socket in sockets:
+            socket.beat()
+        assert wire.post("user/logout", token=tokens[0]).code == 1
+        assert sockets[0].closed() == ENDED
+        with SocketClient(server.port).log_in(tokens[1]) as again:
+            again.beat()
+        for socket in sockets[1:]:
+            socket.beat()
+            socket.connection.close()
