@@ -379,15 +379,7 @@ async def _assemble_server(
         is_partial=lambda: database.stats().is_partial,
     )
     health = Health(integrity_checker.check, lambda: database.stats().is_partial)
-    gate = SocketGate(
-        infrastructure.presence,
-        services.client_resolver,
-        services.audit_log,
-        infrastructure.metric_counters,
-        dispatcher.next_request_id,
-        max_sockets=settings.sockets_max,
-        max_per_address=settings.sockets_per_address * settings.limits_enabled,
-    )
+    gate = _make_gate(infrastructure, services, dispatcher)
     metrics = MetricsApp(table, dispatcher, infrastructure, gate)
     return Server(
         infrastructure=infrastructure,
@@ -408,6 +400,21 @@ async def _assemble_server(
         health=health,
         access_log=access_log,
         metrics=metrics,
+    )
+
+
+def _make_gate(
+    infrastructure: Infrastructure, services: Services, dispatcher: Dispatcher
+) -> SocketGate:
+    settings = infrastructure.settings
+    return SocketGate(
+        infrastructure.presence,
+        services.client_resolver,
+        services.audit_log,
+        infrastructure.metric_counters,
+        dispatcher.next_request_id,
+        max_sockets=settings.sockets_max,
+        max_per_address=settings.sockets_per_address * settings.limits_enabled,
     )
 
 
