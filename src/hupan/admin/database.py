@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from hupan.config import Settings
+from hupan.config.load import masked_database
 from hupan.crypto import KeyFileError, key_fingerprint, load_or_create_key
 from hupan.localized import LocalizedText
 from hupan.model import StoreUnavailable
@@ -64,9 +65,9 @@ async def get_status(settings: Settings) -> StoreStatus:
         applied = max(await read_applied_migrations(settings), default=0)
     except (StoreRefused, StoreUnavailable) as error:
         trouble = error.localized
-        return StoreStatus(engine, settings.masked_database, 0, known, "unreachable", trouble)
+        return StoreStatus(engine, masked_database(settings), 0, known, "unreachable", trouble)
     state = "newer" if applied > known else "current" if applied == known else "behind"
-    return StoreStatus(engine, settings.masked_database, applied, known, state)
+    return StoreStatus(engine, masked_database(settings), applied, known, state)
 
 
 async def migrate_database(settings: Settings) -> int:
@@ -185,7 +186,7 @@ async def copy_database(
     if (
         not source
         or not target
-        or source_settings.masked_database == target_settings.masked_database
+        or masked_database(source_settings) == masked_database(target_settings)
     ):
         raise OperationRefused("请给出两个不同的数据库", "name two different stores")
     on_watch = partial(on_progress, "servers")

@@ -32,6 +32,7 @@ from hupan.cli.run import (
     run_operation,
 )
 from hupan.config import Settings
+from hupan.config.load import masked_database
 from hupan.opening import may_have_store
 
 Result = TypeVar("Result")
@@ -241,7 +242,7 @@ def copy_store(
     action = OperatorAction(
         "operator-database-copy",
         "",
-        {"source": source_settings.masked_database, "aim": target_settings.masked_database},
+        {"source": masked_database(source_settings), "aim": masked_database(target_settings)},
         _audit_folder(target_settings) if target else None,
     )
     with _progress(say("复制", "copying")) as on_progress:
@@ -299,7 +300,7 @@ def _run_on_store(
     describe_result: Callable[[Result], dict[str, object]] = lambda _: {},
 ) -> Result:
     settings = load_settings_or_exit(config, {"database": database, "data_dir": data_dir}).settings
-    action = OperatorAction(event, "", {"aim": settings.masked_database}, _audit_folder(settings))
+    action = OperatorAction(event, "", {"aim": masked_database(settings)}, _audit_folder(settings))
     # Without a store the work says that it is missing; nothing is done that could be recorded.
     is_recorded = event and (event not in _EVENTS_THAT_NEED_A_STORE or may_have_store(settings))
     return run_operation(

@@ -21,6 +21,7 @@ from hupan.cli.run import (
     load_startable_settings_or_exit,
 )
 from hupan.config import Settings
+from hupan.config.load import masked_database
 from hupan.opening import prepared_store
 from hupan.server.connection import ServerLimits
 from hupan.server.workers import run_server
@@ -40,7 +41,7 @@ def print_banner(
     """Print what is served; flushed at once, also into a file or a pipe."""
     fields = [
         *((say("监听地址", "listening"), url) for url in urls),
-        (say("数据库", "data"), settings.masked_database),
+        (say("数据库", "data"), masked_database(settings)),
         (say("验证码", "codes"), codes),
     ]
     width = max(cell_width(name) for name, _ in fields)

@@ -18,6 +18,7 @@ from hupan.config.types import (
     InvalidValue,
     Setting,
     database_may_contain_password,
+    mask_database_url,
     mask_password,
 )
 from hupan.localized import LocalizedError, LocalizedText
@@ -554,3 +555,10 @@ def _read_private_file(file_name: str) -> bytes:
         if not has_private_mode(os.fstat(file.fileno())):
             raise SecretFileError(PRIVATE_FILE_EXPECTED)
         return file.read()
+
+
+def masked_database(settings: Settings) -> str:
+    """Return the database as it may be shown."""
+    if settings.is_postgres:
+        return mask_database_url(settings.database)
+    return str(settings.database_path.absolute())

@@ -39,7 +39,6 @@ from hupan.config.types import (
     integer,
     is_postgres_url,
     lowercase,
-    mask_database_url,
     optional,
     printable_line,
     single_line,
@@ -754,13 +753,6 @@ class Settings(ClientSettings):
     def is_postgres(self) -> bool:
         """Whether the database is on a PostgreSQL server."""
         return is_postgres_url(self.database)
-
-    @property
-    def masked_database(self) -> str:
-        """The database as it may be shown."""
-        if self.is_postgres:
-            return mask_database_url(self.database)
-        return str(self.database_path.absolute())
 
     @property
     def database_path(self) -> Path:
