@@ -16,6 +16,7 @@ from typing import TypeAlias
 from hupan import __version__
 from hupan.api.app import Dispatcher
 from hupan.api.codecs import Receive, Scope, Send
+from hupan.api.media import MediaApp
 from hupan.api.responses import (
     HEALTHZ_PATH,
     NO_STORE,
@@ -101,9 +102,13 @@ class MetricsApp:
         routes: Mapping[tuple[str, str, str], Route],
         dispatcher: Dispatcher,
         infrastructure: Infrastructure,
+        media: MediaApp,
     ) -> None:
         self._endpoint_metrics = [
             (_endpoint_labels(*key), route.metrics) for key, route in routes.items()
+        ]
+        self._endpoint_metrics += [
+            (_endpoint_labels("media", "", part), meter) for part, meter in media.metrics.items()
         ]
         self._endpoint_metrics.append((_endpoint_labels("", "", "other"), dispatcher.unrouted))
         self._infrastructure = infrastructure
@@ -211,6 +216,10 @@ async def _make_infrastructure_metrics(infrastructure: Infrastructure) -> list[M
             "Passwords that wait or are hashed",
             infrastructure.password_hasher.pending_count,
         ),
+        "hupan_picture_queue": (
+            "Uploads that wait or are drawn",
+            infrastructure.redrawer.pending_count,
+        ),
         "hupan_store_queue": ("Changes that wait for their commit", store.pending_changes),
         "hupan_store_partial": ("Whether some accounts cannot be reached", int(store.is_partial)),
         "hupan_store_wal_bytes": ("Write-ahead log of the SQLite file", store.wal_bytes),
@@ -276,6 +285,7 @@ class Server:
             stack.push_async_callback(self.infrastructure.database.close)
             stack.callback(self.metrics.close)
             stack.callback(self.infrastructure.password_hasher.close)
+            stack.callback(self.infrastructure.redrawer.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
             if self.timekeeping is not None:
@@ -323,13 +333,16 @@ async def _assemble_server(
     )
     services = make_services(infrastructure)
     access_log = make_access_log(settings)
+    cors = Cors(settings.cors_origins)
+    media = MediaApp(services, cors, access_log, settings.public_url)
     table = build_router(services).table
     dispatcher = Dispatcher(
         table,
-        Cors(settings.cors_origins),
+        cors,
         access_log,
         process_number=process_number,
         web_host_prefix=settings.web_host_prefix,
+        media=media,
     )
     housekeeping = _make_housekeeping(infrastructure, services, timekeeping)
     integrity_checker = IntegrityChecker(
@@ -341,7 +354,7 @@ async def _assemble_server(
         is_partial=lambda: database.stats().is_partial,
     )
     health = Health(integrity_checker.check, lambda: database.stats().is_partial)
-    metrics = MetricsApp(table, dispatcher, infrastructure)
+    metrics = MetricsApp(table, dispatcher, infrastructure, media)
     return Server(
         infrastructure=infrastructure,
         services=services,
@@ -362,6 +375,7 @@ def _make_housekeeping(
         services.devices.purge_expired,
         services.contact_undo.purge_expired,
         services.account_deletion.erase_due,
+        services.media.delete_due,
         services.rate_limits.detector.check_hour,
         MemoryLimitReset(
             infrastructure.database, infrastructure.clock, infrastructure.memory_limits

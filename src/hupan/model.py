@@ -341,3 +341,17 @@ class Limit(Struct, frozen=True):
     max_events: int
     window_seconds: int
     lock_seconds: int = 0
+
+
+class StoredPicture(Struct, frozen=True):
+    """A picture as it is stored.
+
+    Attributes:
+        name: of its file.
+        start: its first bytes; all of a small one.
+    """
+
+    name: str
+    size: int
+    modified_at: int
+    start: bytes

@@ -32,11 +32,13 @@ from hupan.domain.invitations import Invitations
 from hupan.domain.limits import LimitCounters
 from hupan.domain.login import CodeLogins, PasswordLogins
 from hupan.domain.medals import Medals
+from hupan.domain.media import AvatarPictures, Media, PictureAddresses, UploadTokens
 from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter, RecentTargets
 from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_passwords
 from hupan.domain.profiles import PersonalDataService, Privacy, ProfileEdits, Profiles, Remarks
 from hupan.domain.provisioning import AccountProvisioner
 from hupan.domain.recovery import AccountRecovery, ContactUndo
+from hupan.domain.redrawing import Redrawer
 from hupan.domain.sessions import Sessions, Tokens
 from hupan.domain.timekeeping import DayCalendar, load_store_clock
 from hupan.environment import (
@@ -65,9 +67,11 @@ from hupan.ratelimit.table import (
     make_exemption,
     make_memory_limits,
     make_stored_limits,
+    make_upload_limits,
 )
-from hupan.rules import DAY_SECONDS
+from hupan.rules import DAY_SECONDS, MediaRules
 from hupan.store.database import MeasuredDatabase
+from hupan.store.media_files import LocalPictureFiles
 
 
 class Infrastructure:
@@ -114,6 +118,10 @@ class Infrastructure:
     @cached_property
     def password_hasher(self) -> PasswordHasher:
         return PasswordHasher(make_hash_cost(self.settings), self.settings.hashing_threads)
+
+    @cached_property
+    def redrawer(self) -> Redrawer:
+        return Redrawer()
 
     @cached_property
     def password_policy(self) -> PasswordPolicy:
@@ -293,9 +301,7 @@ def make_services(infrastructure: Infrastructure) -> Services:
         contact_undo=infrastructure.contact_undo,
         sessions=infrastructure.sessions,
         profiles=Profiles(database, clock, infrastructure.day_calendar, infrastructure.privacy),
-        profile_edits=ProfileEdits(
-            database, infrastructure.coins, make_profile_edit_rules(settings)
-        ),
+        profile_edits=_make_profile_edits(infrastructure),
         personal_data=PersonalDataService(database, clock),
         remarks=Remarks(database),
         coins=infrastructure.coins,
@@ -306,6 +312,7 @@ def make_services(infrastructure: Infrastructure) -> Services:
         discovery=Discovery(database),
         device_settings=DeviceSettings(database, clock),
         adverts=make_adverts(settings),
+        media=_make_media(infrastructure),
         client_resolver=client_resolver,
         country_resolver=make_geoip(settings),
         audit_log=AuditLog(
@@ -326,6 +333,36 @@ def _make_captchas(infrastructure: Infrastructure) -> Captchas:
         infrastructure.clock,
         infrastructure.environment.random_source("captchas"),
         infrastructure.rules.captcha_lifetime_seconds,
+    )
+
+
+def _make_media(infrastructure: Infrastructure) -> Media:
+    settings = infrastructure.settings
+    return Media(
+        infrastructure.database,
+        infrastructure.clock,
+        make_session_policy(settings),
+        infrastructure.limiter,
+        LocalPictureFiles(settings.media_path),
+        infrastructure.redrawer,
+        infrastructure.environment.random_source("pictures"),
+        MediaRules(make_upload_limits(settings), settings.pictures_per_account),
+        UploadTokens(infrastructure.secret_box, infrastructure.clock),
+        PictureAddresses(settings.public_url),
+    )
+
+
+def _make_profile_edits(infrastructure: Infrastructure) -> ProfileEdits:
+    settings = infrastructure.settings
+    return ProfileEdits(
+        infrastructure.database,
+        infrastructure.coins,
+        make_profile_edit_rules(settings),
+        AvatarPictures(
+            PictureAddresses(settings.public_url),
+            infrastructure.clock,
+            settings.pictures_per_account,
+        ),
     )
 
 

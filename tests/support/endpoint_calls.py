@@ -62,6 +62,7 @@ CALLS = (
     _post("user/edit-nickname", pb.text(3, "n")),
     _post("user/edit-avatar", pb.text(2, "https://a.example/a.png")),
     Call("GET", "/v1/user/clients"),
+    Call("GET", "/v1/misc/qiniu-token"),
     _post("user/logout"),
     _post("user/recommend-category-list", {"appChannel": "default"}),
     _post("user/recommend-list", {"category": "", "keyword": "", **_PAGE}),

@@ -128,5 +128,7 @@ OTHERWISE: Mapping[str, str] = {
     "inviters": "tests/domain/test_invitations.py",
     "coin_entries": "tests/domain/test_profile_edits.py",
     "coin_refusals": "tests/domain/test_maintenance.py",
+    "pictures": "tests/domain/test_media.py",
+    "picture_removals": "tests/domain/test_media.py",
 }
 """Tables whose bound another file of tests reaches."""

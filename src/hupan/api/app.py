@@ -21,6 +21,7 @@ from hupan.api.codecs import (
 )
 from hupan.api.context import Headers, RequestContext, read_token, wants_english
 from hupan.api.errors import log_and_map_error
+from hupan.api.media import MediaApp
 from hupan.api.responses import (
     NO_STORE,
     RESULT_HEADERS,
@@ -55,8 +56,10 @@ class Dispatcher:
         *,
         process_number: int,
         web_host_prefix: str,
+        media: MediaApp,
     ) -> None:
         self._table = table
+        self._media = media
         self._cors = cors
         self._log = log
         self._web_host_prefix = web_host_prefix.encode()
@@ -71,7 +74,7 @@ class Dispatcher:
         route = self._table.get(self._route_key(scope, header_map))
         request_id = next(self._request_ids)
         if route is None:
-            await self._respond_unrouted(scope, header_map, request_id, send)
+            await self._respond_unrouted(scope, header_map, request_id, receive, send)
             return
         peer = (scope.get("client") or ("",))[0]
         context = RequestContext(
@@ -120,7 +123,12 @@ class Dispatcher:
         await self._send(200, content_type, encoded, result, context.request_id, header_map, send)
 
     async def _respond_unrouted(
-        self, scope: Scope, header_map: Mapping[bytes, bytes], request_id: int, send: Send
+        self,
+        scope: Scope,
+        header_map: Mapping[bytes, bytes],
+        request_id: int,
+        receive: Receive,
+        send: Send,
     ) -> None:
         if is_preflight(scope["method"], header_map):
             headers = [
@@ -130,6 +138,8 @@ class Dispatcher:
                 *self._cors.preflight_headers(header_map),
             ]
             await send_response(204, headers, b"", send)
+            return
+        if await self._media.respond(scope, header_map, request_id, receive, send):
             return
         self.unrouted.increment(UnknownEndpoint.result)
         await self._send_http_error(UnknownEndpoint(), 404, request_id, header_map, send)

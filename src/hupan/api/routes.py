@@ -9,6 +9,7 @@ from hupan.api import (
     discovery,
     invitations,
     login,
+    media,
     profiles,
 )
 from hupan.api.routing import Router, Services
@@ -54,4 +55,5 @@ def build_router(services: Services) -> Router:
     router.add(endpoints.get_notification, devices.get_notification)
     router.add(endpoints.set_notification, devices.set_notification)
     router.add(endpoints.cancel_account, deletion.cancel_account)
+    router.add(endpoints.get_upload_token, media.get_upload_token)
     return router

@@ -47,6 +47,7 @@ from hupan.domain.discovery import Discovery
 from hupan.domain.invitations import Invitations
 from hupan.domain.login import CodeLogins, PasswordLogins
 from hupan.domain.medals import Medals
+from hupan.domain.media import Media
 from hupan.domain.passwords import PasswordResets
 from hupan.domain.profiles import PersonalDataService, ProfileEdits, Profiles, Remarks
 from hupan.domain.recovery import ContactUndo
@@ -88,6 +89,7 @@ class Services:
     discovery: Discovery
     device_settings: DeviceSettings
     adverts: Adverts
+    media: Media
     client_resolver: ClientResolver
     country_resolver: CountryResolver
     audit_log: AuditLog

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hupan.config.media_settings import MediaSettings
 from hupan.config.types import (
     CONTACT_ADDRESSES,
     CONTENT_TYPE,
@@ -29,6 +30,7 @@ from hupan.config.types import (
     OPTIONAL_FILE,
     OPTIONAL_PATH,
     PATH,
+    PUBLIC_URL,
     TIMESTAMP,
     IPNetwork,
     Setting,
@@ -70,7 +72,7 @@ _SECRET = single_line(max_length=4096)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(MediaSettings):
     """The value of every setting, such as `settings.port`.
 
     Durations carry their unit in the name. An empty text means that there is none.
@@ -95,6 +97,13 @@ class Settings:
         HOST_PREFIX,
         "网页版接口的主机名前缀",
         "Prefix of the host names that serve the web API",
+    )
+    public_url: str = NETWORK(
+        "",
+        optional(PUBLIC_URL),
+        "客户端访问本服务器的地址，如 https://chat.example.com；图片等的地址由此生成",
+        "URL at which clients reach this server, such as https://chat.example.com; addresses of "
+        "pictures begin with it",
     )
     cors_origins: tuple[str, ...] = NETWORK(
         ("*",), CORS_ORIGINS, "允许跨域请求的来源", "Origins that may send cross-origin requests"
@@ -762,6 +771,11 @@ class Settings:
     def secret_key_path(self) -> Path:
         """The file of the server's key."""
         return Path(self.secret_key_file) if self.secret_key_file else self.data_dir / "secret.key"
+
+    @property
+    def media_path(self) -> Path:
+        """The folder of uploaded pictures."""
+        return Path(self.media_dir) if self.media_dir else self.data_dir / "media"
 
     @property
     def max_sms_per_day(self) -> int:

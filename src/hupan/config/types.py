@@ -546,6 +546,23 @@ HTTP_URL = SettingType(
     LocalizedText("http 或 https 地址，不含用户名", "an http or https URL without a user name"),
     _parse_http_url,
 )
+
+
+def _parse_public_url(raw: object) -> str:
+    """Parse the base of addresses that others append to."""
+    value = _parse_http_url(raw)
+    if "?" in value or "#" in value or not value.isascii():
+        raise ValueError
+    return value.rstrip("/")
+
+
+PUBLIC_URL = SettingType(
+    LocalizedText(
+        "http 或 https 地址，如 https://chat.example.com，不含用户名与参数",
+        "an http or https URL such as https://chat.example.com, without user name and query",
+    ),
+    _parse_public_url,
+)
 HEADERS = SettingType(
     LocalizedText(
         "请求头的表，名称与值均为文本（环境变量中为 JSON 对象）",

@@ -34,6 +34,7 @@ from hupan.contract.messages.discovery import (
 )
 from hupan.contract.messages.invitations import InvitationCode, InviteProgress
 from hupan.contract.messages.login import CodeLogin, EmailLogin, LoginToken
+from hupan.contract.messages.media import UploadToken
 from hupan.contract.messages.profiles import (
     Homepage,
     HomepageRequest,
@@ -472,6 +473,14 @@ web_get_homepage = web.get(
 )
 web_get_own_info = web.get(
     "/v1/user/info", SESSION, IgnoredBody, WebInfo, source="C", notes=notes.WEB_GET_OWN_INFO
+)
+get_upload_token = app.get(
+    "/v1/misc/qiniu-token",
+    SESSION,
+    IgnoredBody,
+    UploadToken,
+    source="C",
+    notes=notes.GET_UPLOAD_TOKEN,
 )
 
 ENDPOINTS: tuple[Endpoint[Any, Any, Any], ...] = tuple(

@@ -119,6 +119,13 @@ EDIT_NICKNAME = (
 EDIT_AVATAR = (
     Note(
         "D",
+        "The address of an upload of the account is stored as this server's own public address; "
+        "one of this server that is not the account's is refused.",
+        "地址指向本账号上传的图片时，保存为本服务器的公开地址；指向本服务器但不属于本账号的地址"
+        "会被拒绝。",
+    ),
+    Note(
+        "D",
         "An http or https URL of at most 512 characters, stored in normal form; the server "
         "never opens it. A setting can limit the hosts ([decision "
         "11](decisions/0011-profiles.md)).",
@@ -323,5 +330,14 @@ WEB_GET_OWN_INFO = (
         "C",
         "`avatarId` is a string here.",
         "此处 `avatarId` 为文本。",
+    ),
+)
+GET_UPLOAD_TOKEN = (
+    Note(
+        "D",
+        "Valid for ten minutes, for uploads to this server, and only while the session lives; the "
+        "scope is a bucket without a key ([decision 40](decisions/0040-pictures.md)).",
+        "十分钟内有效，仅用于向本服务器上传，且会话须仍有效；`scope` 只含存储空间，不含文件名"
+        "（[决定 40](decisions/0040-pictures.md)）。",
     ),
 )

@@ -123,12 +123,20 @@ DATA_TABLES = (
     "listed_bots",
     "ignored_modules",
     "notification_settings",
+    "pictures",
 )
+# Names of files outlive the rows, for the files have to be deleted, too.
+_KEEP_PICTURE_NAMES = """
+INSERT INTO picture_removals (account_id, name, due_at)
+SELECT account_id, substr(name, 1, 26), 0 FROM pictures WHERE name <> ''
+ON CONFLICT DO NOTHING
+"""
 RESET_ACCOUNT_COUNTER = "UPDATE counters SET value = 1000000 WHERE name = 'account'"
 
 
 async def delete_all_data(tx: Transaction) -> None:
     """Delete all data; ids start over."""
+    await tx.execute(_KEEP_PICTURE_NAMES)
     for table in DATA_TABLES:
         await tx.execute(f"DELETE FROM {table}")
     await tx.execute(RESET_ACCOUNT_COUNTER)

@@ -1,12 +1,13 @@
 """Cancelled accounts and everything that is erased with them (security A7).
 
 A table with a column `account_id` is in `ERASED_TABLES`, or has a reason to be kept: the journal of
-coins stays, under an id without an account.
+coins stays, under an id without an account, and so does the list of files until they are deleted.
 """
 
 from hupan.model import AccountId
 from hupan.store.accounts import IdentityKind
 from hupan.store.database import Reader, Transaction
+from hupan.store.media import remove_all_pictures
 
 ERASED_TABLES = (
     "identities",
@@ -24,6 +25,7 @@ ERASED_TABLES = (
     "step_ups",
     "ignored_modules",
     "notification_settings",
+    "pictures",
 )
 
 SCHEDULE_ERASURE = "UPDATE accounts SET erase_at = ?2 WHERE id = ?1 AND erase_at = 0"
@@ -60,6 +62,7 @@ async def erase_account(tx: Transaction, account: AccountId, now: int) -> bool:
     """Erase a cancelled account that is due, with all its rows; False if it is not due."""
     if not await tx.execute(DELETE_ACCOUNT, account, now):
         return False
+    await remove_all_pictures(tx, account, now)
     for table in ERASED_TABLES:
         await tx.execute(f"DELETE FROM {table} WHERE account_id = ?1", account)
     return True
