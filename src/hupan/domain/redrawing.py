@@ -96,6 +96,11 @@ class Redrawer:
         """The number of uploads waiting or in progress."""
         return self._waiting
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the process, None before the first upload."""
+        return None if self._process is None else self._process.pid
+
     async def redraw(self, source: int, target: int) -> DrawnPicture:
         """Draw an upload anew.
 
@@ -107,7 +112,7 @@ class Redrawer:
             UnknownPictureKind, PictureTooLarge, BrokenPicture: the upload is refused.
             Busy: too many uploads wait, or the process fails.
         """
-        if self._waiting >= MAX_WAITING:
+        if self._closed or self._waiting >= MAX_WAITING:
             raise Busy
         drawing = asyncio.get_running_loop().run_in_executor(
             self._thread, self._run, os.dup(source), os.dup(target)
