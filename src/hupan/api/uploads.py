@@ -174,7 +174,7 @@ class UploadForm:
             kind, options = parse_options_header(bytes(self._header_value))
             if kind != b"form-data":
                 raise UnreadableUpload
-            self._part_name = options.get(b"name", b"").decode("latin-1")
+            self._part_name = options.get(b"name", b"").decode("latin-1") or None
         self._header_name.clear()
         self._header_value.clear()
 

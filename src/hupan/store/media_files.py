@@ -69,8 +69,10 @@ class PictureFiles(Protocol):
 
 
 def open_spool(folder: Path) -> BinaryIO:
-    """Open a file without a name in a folder that is created if it is missing."""
-    folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
+    """Open a file without a name in a folder that is created, with its parent, if it is missing."""
+    if not folder.exists():
+        folder.parent.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
+        folder.mkdir(_FOLDER_MODE, exist_ok=True)
     return tempfile.TemporaryFile(dir=folder)
 
 
