@@ -17,6 +17,7 @@ from hupan.api.context import ClientResolver
 from hupan.api.limits import RateLimitContext, RateLimits
 from hupan.api.routing import Services
 from hupan.captcha import READABLE_DIGITS, CaptchaPool, CaptchaRenderer
+from hupan.clock import SystemClock
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, SecretBox, load_existing_key
 from hupan.domain.accounts import AccountCreator, AccountDirectory, Bans, VipMemberships
@@ -71,7 +72,8 @@ from hupan.ratelimit.table import (
 )
 from hupan.rules import DAY_SECONDS, MediaRules
 from hupan.store.database import MeasuredDatabase
-from hupan.store.media_files import LocalPictureFiles
+from hupan.store.media_files import LocalPictureFiles, PictureFiles
+from hupan.store.s3_files import S3Bucket, S3PictureFiles
 
 
 class Infrastructure:
@@ -343,13 +345,27 @@ def _make_media(infrastructure: Infrastructure) -> Media:
         infrastructure.clock,
         make_session_policy(settings),
         infrastructure.limiter,
-        LocalPictureFiles(settings.media_path),
+        _make_picture_files(infrastructure),
         infrastructure.redrawer,
         infrastructure.environment.random_source("pictures"),
         MediaRules(make_upload_limits(settings), settings.pictures_per_account),
         UploadTokens(infrastructure.secret_box, infrastructure.clock),
         PictureAddresses(settings.public_url),
     )
+
+
+def _make_picture_files(infrastructure: Infrastructure) -> PictureFiles:
+    settings = infrastructure.settings
+    if not settings.media_s3_url:
+        return LocalPictureFiles(settings.media_path)
+    bucket = S3Bucket(
+        settings.media_s3_url,
+        settings.media_s3_bucket,
+        settings.media_s3_region,
+        settings.media_s3_access_key,
+        settings.media_s3_secret_key,
+    )
+    return S3PictureFiles(bucket, settings.media_path, SystemClock())
 
 
 def _make_profile_edits(infrastructure: Infrastructure) -> ProfileEdits:

@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 
-from hupan.config.types import OPTIONAL_PATH, SettingSection, integer
+from hupan.config.types import (
+    HTTP_URL,
+    OPTIONAL_PATH,
+    SettingSection,
+    integer,
+    matching,
+    optional,
+    single_line,
+)
 
 PICTURES = SettingSection("图片", "Pictures")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MediaSettings:
     """Settings of pictures."""
 
@@ -16,6 +24,34 @@ class MediaSettings:
         OPTIONAL_PATH,
         "存放图片的目录；留空则使用数据目录下的 media",
         "Folder of uploaded pictures; if empty, media in the data directory",
+    )
+    media_s3_url: str = PICTURES(
+        "",
+        optional(HTTP_URL),
+        "存放图片的 S3 兼容服务的地址，如 https://s3.example.com；留空则存放于 media_dir",
+        "URL of an S3-compatible service that stores the pictures, such as https://s3.example.com; "
+        "if empty, they are in media_dir",
+    )
+    media_s3_bucket: str = PICTURES(
+        "",
+        optional(
+            matching("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "存储桶名称", "the name of a bucket")
+        ),
+        "存储桶的名称",
+        "Name of the bucket",
+    )
+    media_s3_region: str = PICTURES(
+        "us-east-1", single_line(1, 64), "存储桶所在的区域", "Region of the bucket"
+    )
+    media_s3_access_key: str = PICTURES(
+        "", single_line(max_length=256), "访问存储桶的 Access Key", "Access key of the bucket"
+    )
+    media_s3_secret_key: str = PICTURES(
+        "",
+        single_line(max_length=256),
+        "访问存储桶的 Secret Key",
+        "Secret key of the bucket",
+        secret=True,
     )
     pictures_per_account: int = PICTURES(
         20,
