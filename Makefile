@@ -43,8 +43,12 @@ INSTALL = $(PYTHON) -m pip --python "$(VENV)/bin/python" -qq --no-input install
 LOCKED = $(INSTALL) --require-hashes --only-binary :all:
 OURSELVES = $(INSTALL) --no-deps --no-build-isolation --editable .
 
-# Compiled once for the many processes of the tests, whatever the environment says of that.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 2 --dist loadfile --timeout 300
+# Compiled once for the many processes of the tests, whatever the environment says of that. Files are
+# played in the order of tests/conftest.py, not by the number of their tests.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder \
+	--timeout 300
+
+TYPES := .venv/types.txt
 
 setup: ready-dev
 
@@ -54,11 +58,13 @@ serve: ready-runtime
 sandbox: ready-runtime
 	@exec $(BIN)/hupan sandbox $(ARGS)
 
+# The types beside the tests: either leaves a core idle at times.
 check: ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(PYTEST) -q -m "not slow and not soak" $(ARGS)
+	@$(BIN)/mypy >$(TYPES) 2>&1 & types=$$!; \
+		$(PYTEST) -q -m "not slow and not soak" $(ARGS); tests=$$?; \
+		wait $$types; types=$$?; cat $(TYPES); exit $$((tests || types))
 
 test: ready-dev
 	$(PYTEST) $(ARGS)

@@ -1,11 +1,11 @@
-"""Fills a store with accounts, each with one session, for benches. Much faster than signing up."""
+"""Fills a store with accounts, each with one session. Much faster than signing up."""
 
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hupan.crypto import SecretBox, load_or_create_key, sha256_digest
-from hupan.domain.sessions import Tokens
+from hupan.crypto import SecretBox, load_or_create_key
+from hupan.domain.sessions import Tokens, sha256_digest
 from hupan.model import AccountId
 from hupan.rng import SystemRandomSource
 from hupan.store.migrate import migrate_file
@@ -24,13 +24,13 @@ def fill(
     parts: int = 1000,
     on_progress: Callable[[int], None] = lambda _rows: None,
 ) -> list[tuple[int, str]]:
-    """Makes a store with so many accounts; gives (id, token) of each thousandth part of them.
+    """Create a store with accounts; return (id, token) of an even sample of them.
 
     Args:
-        folder: where; it must have no store yet.
-        accounts: how many.
-        parts: how many of them are given, or up to twice as many.
-        on_progress: is told now and then how many rows were added since; two for each account.
+        folder: must not have a store yet.
+        accounts: the number of accounts.
+        parts: the size of the sample, or up to twice as many.
+        on_progress: is called with the number of rows added since the last call; two per account.
     """
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / "hupan.db"
@@ -72,8 +72,14 @@ def fill(
             "last_used_at) VALUES (?1, ?2, 'bench', 'bench', ?3, ?3)",
             sessions(),
         )
-        connection.execute(
-            "UPDATE counters SET value = ?1 WHERE name = 'account'", (FIRST + accounts,)
+        connection.executemany(
+            "INSERT INTO account_search (initial, choice, folded, id, name, avatar_url, "
+            "banned_until) VALUES ('用', 2, ?1, ?2, ?1, '', 0)",
+            ((f"用户{n}", n) for n in range(FIRST, FIRST + accounts)),
         )
+        for name in ("account", "search-filled"):
+            connection.execute(
+                "UPDATE counters SET value = ?2 WHERE name = ?1", (name, FIRST + accounts)
+            )
     connection.close()
     return sample

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import settings
 
 from tests.support.client import WireClient
 from tests.support.postgres import Cluster
@@ -15,12 +16,19 @@ from tests.support.stores import ENGINES, STORES, Databases, EngineName
 
 # Before `hupan.cli` is imported, here and in every child process.
 os.environ["HUPAN_LANG"] = "zh"
+# Nobody out there is asked; reading the system's roots costs each sender 40 ms.
+os.environ["SSL_CERT_FILE"] = os.devnull
+# What was green stays green, however busy the machine; what looks around is in `make soak`.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
 OUTPUT_TAIL = 6000
 STORELESS = (
     *("bench", "captcha", "config", "delivery", "geoip"),
     *("guards", "server", "store"),
 )
 """Folders of tests that run once: they touch no store, or choose its engine themselves."""
+LONG_FIRST = ("model", "flows", "faults", "attacks", "cli", "wire", "domain")
+"""Folders in the order of how long their longest file takes."""
 
 
 @pytest.fixture(scope="session")
@@ -166,9 +174,19 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what empties or starts a sandbox for one test out of `make check`."""
+    """Leave what empties or starts a sandbox for one test out of `make check`; long files first.
+
+    At the end of a run the processes share short files, so that none is left alone with a long one.
+    """
     for item in items:
         fixtures: list[str] = getattr(item, "fixturenames", [])
         if {"own_sandbox", "own_wire"} & set(fixtures):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=_length)
+
+
+def _length(item: pytest.Item) -> int:
+    folder = item.path.parent.name
+    return LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)

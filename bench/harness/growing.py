@@ -1,4 +1,4 @@
-"""What the same operations cost when the store grows, and when one account has many rows."""
+"""The cost of the same operations in larger stores, and for accounts with many rows."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from bench.harness.stores import Member
 from bench.harness.workload import Workload
 from bench.harness.writes import renames
 from bench.load.requests import LoadRequest, other_account_request, own_account_request
-from hupan.contract.endpoints import list_coin_record
+from hupan.contract.coins import list_coin_record
 
 ACCOUNTS, ROWS = "accounts", "rows of the account"
 SECONDS = 3.0
@@ -22,7 +22,7 @@ OWN, USER, RENAME = "own info", "get-user", "nickname change"
 
 
 def growing(context: Context) -> Part:
-    """Servers on stores of all sizes take turns; then one server, asked by crowded accounts."""
+    """Alternate servers on stores of all sizes; then load accounts that have many rows."""
     by_accounts, by_rows = _by_accounts(context), _by_rows(context)
     (own,) = [one for one in by_accounts if one.name == OWN]
     sizes = sorted(own.per_second)

@@ -13,15 +13,16 @@ a request gets the usual response, and no message is sent.
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from hupan.errors import InvalidField
-from hupan.model import Channel
+from hupan.model import Channel, Headers, RequestContext
 
 _DOT_INSENSITIVE_DOMAINS = ("gmail.com", "googlemail.com")
 
@@ -322,6 +323,91 @@ def iter_origins(network: IpNetwork) -> Iterator[ClientOrigin]:
 _MAINLAND_NUMBER = re.compile(r"1[0-9]{10}")
 _MAINLAND_MOBILE = re.compile(r"1[3-9][0-9]{9}")
 _PREFIX_DIGITS = 7
+
+
+MAX_HOPS = 32
+MAX_ADDRESS_CHARACTERS = 80
+MAX_CACHED_CLIENTS = 4096
+"""Clients whose parsed address is cached; parsing takes longer than the look-up."""
+_MAX_CACHED_CHARACTERS = 128
+_ADDRESS_WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
+
+
+class ClientResolver:
+    """Resolves the address of clients, also behind reverse proxies.
+
+    Args:
+        proxies: the networks of trusted proxies; the header of any other peer is ignored.
+        header: the one header in which trusted proxies send the client's address, "" for none.
+    """
+
+    def __init__(self, proxies: Sequence[IPv4Network | IPv6Network], header: str) -> None:
+        self._proxies = proxies
+        self._header = header.encode()
+        self._resolve_cached = lru_cache(MAX_CACHED_CLIENTS)(self._resolve_uncached)
+
+    def resolve_address(self, context: RequestContext) -> IpAddress | None:
+        """Return the address of the client; None where the socket has none."""
+        return self.resolve_origin(context).address
+
+    def resolve_origin(self, context: RequestContext) -> ClientOrigin:
+        """Return the rightmost hop that is not a trusted proxy, else the socket's peer.
+
+        Hops are read from the right, because an untrusted hop can forge all hops on its left. An
+        unreadable hop, or a list of trusted proxies only, leaves the socket's peer.
+        """
+        forwarded = _single_header(context.headers, self._header) if self._header else b""
+        is_short = len(forwarded) + len(context.peer) <= _MAX_CACHED_CHARACTERS
+        return (self._resolve_cached if is_short else self._resolve_uncached)(
+            context.peer, forwarded
+        )
+
+    def _resolve_uncached(self, peer: str, forwarded: bytes) -> ClientOrigin:
+        return origin_from_address(self._client_address(peer, forwarded))
+
+    def _client_address(self, peer: str, forwarded: bytes) -> IpAddress | None:
+        socket = parse_client_address(peer)
+        if socket is None or not self._header or not self._is_proxy(socket):
+            return socket
+        for text in _last_hops(forwarded):
+            hop = parse_client_address(text)
+            if hop is None:
+                break
+            if not self._is_proxy(hop):
+                return hop
+        return socket
+
+    def _is_proxy(self, address: IpAddress) -> bool:
+        return any(address in network for network in self._proxies)
+
+
+def parse_client_address(text: str) -> IpAddress | None:
+    """Parse an address into one form: without port, brackets and zone, IPv4 never as ::ffff:….
+
+    Returns:
+        None for anything else.
+    """
+    if len(text) > MAX_ADDRESS_CHARACTERS:
+        return None
+    with_port = _ADDRESS_WITH_PORT.fullmatch(text)
+    try:
+        address = ip_address(with_port[1] or with_port[2] if with_port else text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped or IPv6Address(int(address))
+    return address
+
+
+def _single_header(headers: Headers, name: bytes) -> bytes:
+    """Return the value of a header; b"" for a repeated one, which the proxy did not overwrite."""
+    values = [value for header, value in headers if header == name]
+    return values[0] if len(values) == 1 else b""
+
+
+def _last_hops(forwarded: bytes) -> list[str]:
+    hops = forwarded.decode("latin-1").rsplit(",", MAX_HOPS)[-MAX_HOPS:]
+    return [hop.strip(" \t") for hop in reversed(hops)]
 
 
 class SmsDestinations:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from hupan import __version__
-from hupan.api.app import Dispatcher
+from hupan.api.app import Dispatcher, Route, Services, build_routes
 from hupan.api.codecs import Receive, Scope, Send
 from hupan.api.media import MediaApp
 from hupan.api.responses import (
@@ -27,8 +27,6 @@ from hupan.api.responses import (
     send_response,
     send_shutting_down,
 )
-from hupan.api.routes import build_router
-from hupan.api.routing import Route, Services
 from hupan.background import DONE, BackgroundTask
 from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
@@ -38,6 +36,8 @@ from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
 from hupan.domain.provisioning import SandboxAccounts
+from hupan.domain.running_servers import Presence
+from hupan.domain.search import SearchFill
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
 from hupan.localized import localize_error
@@ -65,8 +65,9 @@ from hupan.server.output import count_dropped_lines
 from hupan.server.serve import SideServer, listen_on_free_port
 from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
-from hupan.store.database import MeasuredDatabase, StoreRefused, delete_all_data
+from hupan.store.database import MeasuredDatabase, StoreRefused
 from hupan.store.outbox import count_messages
+from hupan.store.tables import delete_all_data
 from hupan.wiring import Infrastructure, make_services
 
 METRICS_PATH = "/metrics"
@@ -108,9 +109,13 @@ class MetricsApp:
             (_endpoint_labels(*key), route.metrics) for key, route in routes.items()
         ]
         self._endpoint_metrics += [
-            (_endpoint_labels("media", "", part), meter) for part, meter in media.metrics.items()
+            *(
+                (_endpoint_labels("media", "", part), meter)
+                for part, meter in media.metrics.items()
+            ),
+            (_endpoint_labels("", "", "other"), dispatcher.unrouted),
+            (_endpoint_labels("", "", "outside"), dispatcher.outside),
         ]
-        self._endpoint_metrics.append((_endpoint_labels("", "", "other"), dispatcher.unrouted))
         self._infrastructure = infrastructure
         self._lag = EventLoopLag()
         self._side_server: SideServer | None = None
@@ -259,8 +264,10 @@ class Server:
     infrastructure: Infrastructure
     services: Services
     timekeeping: ClockSync | None
+    presence: Presence | None
     housekeeping: Housekeeping
     integrity_checker: IntegrityChecker
+    search_fill: BackgroundTask
     dispatcher: Dispatcher
     health: Health
     access_log: AccessLog
@@ -270,10 +277,14 @@ class Server:
         """Start the background work."""
         self.infrastructure.captcha_pool.start()
         self.infrastructure.outbox_worker.start()
+        self.infrastructure.session_ends.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
+        if self.presence is not None:
+            self.presence.start()
         self.housekeeping.start()
         self.integrity_checker.start()
+        self.search_fill.start()
 
     async def stop(self) -> None:
         """Stop the background work and close the store, after every request has its response.
@@ -283,15 +294,19 @@ class Server:
         async with AsyncExitStack() as stack:
             stack.callback(self.access_log.flush)
             stack.push_async_callback(self.infrastructure.database.close)
+            if self.presence is not None:
+                stack.push_async_callback(self.presence.stop)
             stack.callback(self.metrics.close)
             stack.callback(self.infrastructure.password_hasher.close)
             stack.callback(self.infrastructure.redrawer.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
+            stack.push_async_callback(self.infrastructure.session_ends.stop)
             if self.timekeeping is not None:
                 stack.push_async_callback(self.timekeeping.stop)
             stack.push_async_callback(self.housekeeping.stop)
             stack.push_async_callback(self.integrity_checker.stop)
+            stack.push_async_callback(self.search_fill.stop)
 
 
 async def build_server(
@@ -312,6 +327,10 @@ async def build_server(
             settings.secret_key_path, database, is_sandbox=environment.is_sandbox
         )
         server = await _assemble_server(settings, environment, database, secret_box)
+        if server.presence is not None:
+            stack.push_async_callback(server.presence.withdraw)
+            await server.presence.announce()
+            await ensure_copy_complete(database)  # a copy may have begun before the announcement
         stack.callback(server.infrastructure.password_hasher.close)
         stack.callback(server.metrics.close)
         await server.metrics.open(list(metrics_sockets))
@@ -335,7 +354,7 @@ async def _assemble_server(
     access_log = make_access_log(settings)
     cors = Cors(settings.cors_origins)
     media = MediaApp(services, cors, access_log, settings.public_url)
-    table = build_router(services).table
+    table = build_routes(services)
     dispatcher = Dispatcher(
         table,
         cors,
@@ -344,6 +363,9 @@ async def _assemble_server(
         web_host_prefix=settings.web_host_prefix,
         media=media,
     )
+    presence = None
+    if settings.is_postgres:  # a file is locked
+        presence = Presence(database, process_number, infrastructure.metric_counters)
     housekeeping = _make_housekeeping(infrastructure, services, timekeeping)
     integrity_checker = IntegrityChecker(
         database,
@@ -359,8 +381,16 @@ async def _assemble_server(
         infrastructure=infrastructure,
         services=services,
         timekeeping=timekeeping,
+        presence=presence,
         housekeeping=housekeeping,
         integrity_checker=integrity_checker,
+        search_fill=BackgroundTask(
+            "search table",
+            SearchFill(database).run,
+            interval_seconds=SEARCH_FILL_SECONDS,
+            expected_errors=(StoreUnavailable,),
+            count=infrastructure.metric_counters,
+        ),
         dispatcher=dispatcher,
         health=health,
         access_log=access_log,
@@ -391,6 +421,8 @@ def _make_housekeeping(
     )
 
 
+SEARCH_FILL_SECONDS = 0.5
+"""The pause between two changes that make accounts of an older version searchable."""
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 STORE_RETRY_SECONDS = 0.5
 """Seconds between two attempts to open the store."""

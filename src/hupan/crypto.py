@@ -4,7 +4,6 @@ The key is stored in a file outside the store, so a copy of the store alone reve
 nor a captcha (security C1, P7). Each purpose has its own key, derived from that one.
 """
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -60,11 +59,6 @@ class SecretBox:
         if purpose not in self._ciphers:
             self._ciphers[purpose] = AESGCM(self.derive_key(purpose))
         return self._ciphers[purpose]
-
-
-def sha256_digest(text: str) -> bytes:
-    """Return SHA-256 of a text: the stored form of a token (security T2)."""
-    return hashlib.sha256(text.encode()).digest()
 
 
 def key_fingerprint(key: bytes) -> int:

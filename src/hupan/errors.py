@@ -10,6 +10,8 @@ request, 12xx captchas, codes and limits, 13xx login, 14xx accounts, 15xx coins,
 
 from typing import ClassVar, Literal, TypeAlias
 
+from hupan.model import StoreUnavailable
+
 ResultClass: TypeAlias = Literal["ok", "refused", "unauthenticated", "limited", "error"]
 """The class of an outcome, in the header `x-result` (security D3)."""
 
@@ -142,6 +144,14 @@ class UnknownEndpoint(AppError):
     code = 1104
     zh = "接口不存在"
     en = "There is no such endpoint"
+
+
+class NotAnAccountEndpoint(AppError):
+    """An endpoint of messages, groups, stickers or the like (wire.md 8.2); HTTP 404."""
+
+    code = 1105
+    zh = "本服务器只提供账号功能，没有此接口"
+    en = "This server has accounts only, not this endpoint"
 
 
 class BodyTooLarge(AppError):
@@ -352,7 +362,7 @@ class RemarksFull(AppError):
 
 
 class NotEnoughCoins(AppError):
-    """The balance would fall below zero; today only operators can cause this."""
+    """The balance is lower than a price, or would fall below zero."""
 
     code = 1501
     zh = "金币余额不足"
@@ -373,6 +383,38 @@ class CoinKeyReused(AppError):
     code = 1503
     zh = "该金币操作编号已用于其他操作"
     en = "This key was used for another change of coins"
+
+
+class UnknownProduct(AppError):
+    """product-detail or order-create of a product that the shop does not sell."""
+
+    code = 1511
+    zh = "商品不存在或已下架"
+    en = "This product is not on sale"
+
+
+class SoldOut(AppError):
+    """order-create of a product of which no piece is left."""
+
+    code = 1512
+    zh = "商品已售罄"
+    en = "This product is sold out"
+
+
+class PriceChanged(AppError):
+    """order-create with a price that does not hold for the caller now; the message has the price.
+
+    Attributes:
+        price: the one that holds, in whole coins.
+    """
+
+    code = 1513
+    zh = "商品价格已变为{price}金币，请刷新后重试"
+    en = "The price is {price} coins now, look again"
+
+    def __init__(self, price: int) -> None:
+        super().__init__(price)
+        self.price = price
 
 
 class InvalidUploadToken(AppError):
@@ -468,3 +510,12 @@ class UnknownPicture(AppError):
 
 APP_ERRORS: tuple[type[AppError], ...] = tuple(AppError.__subclasses__())
 """All of them, in the order of this file."""
+
+
+def to_app_error(error: Exception) -> AppError:
+    """Return the error that a request ends with."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, StoreUnavailable):
+        return Busy() if error.is_busy else StorageFailed()
+    return ServerError()

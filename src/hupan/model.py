@@ -5,9 +5,9 @@ three times as fast as a frozen dataclass. The order of the fields is the order 
 """
 
 from enum import IntEnum
-from typing import Literal, NewType, TypeAlias
+from typing import Annotated, Literal, NewType, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hupan.localized import LocalizedError, LocalizedText
 
@@ -116,6 +116,14 @@ class PublicAccount(Struct, AccountStatus, frozen=True):
     has_medals: int
 
 
+class FoundAccount(Struct, frozen=True):
+    """An account that a search found."""
+
+    id: AccountId
+    name: str
+    avatar_url: str
+
+
 class Session(Struct, frozen=True):
     """A device's sign-in, unique by account and device id unless that is "" (wire.md 5)."""
 
@@ -176,12 +184,14 @@ class PrivacyChoice(Struct, frozen=True):
         address: province, city and district.
         last_active: when it was last active.
         country: the country of its last sign-in.
+        search: the account itself, to whoever searches for its id or nickname.
     """
 
     birthday: bool | None = None
     address: bool | None = None
     last_active: bool | None = None
     country: bool | None = None
+    search: bool | None = None
 
 
 class Remark(Struct, frozen=True):
@@ -248,6 +258,33 @@ class CoinEntry(Struct, frozen=True):
     counter_account: str
     counter_cents: int
     created_at: int
+
+
+class Product(Struct, frozen=True):
+    """A product of the coin shop.
+
+    Attributes:
+        type: 1 is VIP for `cycle` days.
+        image_urls: the JSON text of a list.
+        price: whole coins.
+        price_vip: for accounts with VIP.
+        withdrawn_at: when it was taken off sale, 0 while it is on sale.
+    """
+
+    id: int
+    name: str
+    type: int
+    cycle: int
+    info: str
+    description: str
+    image_urls: str
+    price: int
+    price_vip: int
+    stock: int
+    sold: int
+    withdrawn_at: int
+    created_at: int
+    updated_at: int
 
 
 class Group(Struct, frozen=True):
@@ -326,6 +363,41 @@ class NotificationSetting(Struct, frozen=True):
     updated_at: int
 
 
+VipText = Annotated[str, Meta(max_length=1000)]
+VipNumber = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+VipPrice = Annotated[float, Meta(ge=0, le=1_000_000_000)]
+
+
+class VipOffer(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """VIP that the operator sells outside the coin shop."""
+
+    id: VipNumber
+    name: VipText
+    description: VipText = ""
+    price: VipPrice = 0
+    price_original: VipPrice = 0
+    day: VipNumber = 0
+    product_id: VipText = ""
+
+
+class Benefit(Struct, frozen=True, forbid_unknown_fields=True):
+    """What VIP brings, in the operator's words."""
+
+    id: VipNumber
+    name: VipText
+    description: VipText = ""
+    target: VipText = ""
+    sort: VipNumber = 0
+
+
+class VipPage(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """The file that `vip_page_file` names."""
+
+    products: Annotated[tuple[VipOffer, ...], Meta(max_length=100)] = ()
+    benefits: Annotated[tuple[Benefit, ...], Meta(max_length=100)] = ()
+    qr_code_url: VipText = ""
+
+
 class Limit(Struct, frozen=True):
     """A maximum number of events of a subject in a window that opens with the first event.
 
@@ -341,6 +413,28 @@ class Limit(Struct, frozen=True):
     max_events: int
     window_seconds: int
     lock_seconds: int = 0
+
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+"""Names in lower case."""
+
+
+class RequestContext(Struct, frozen=True):
+    """One request of a known endpoint.
+
+    Attributes:
+        request_id: its id, also in the log line and in `x-request-id` (wire.md 1.8).
+        token: the token that the client sent, "" for none.
+        english: whether the client prefers messages in English (wire.md 2).
+        headers: as received, names in lower case.
+        peer: the address of the socket's peer, "" for none; `ClientResolver` finds the client's.
+    """
+
+    request_id: int
+    token: str
+    english: bool
+    headers: Headers
+    peer: str
 
 
 class StoredPicture(Struct, frozen=True):

@@ -7,15 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+from hupan.addresses import ClientResolver
 from hupan.admin.accounts import AccountAdmin
 from hupan.admin.coins import CoinAdmin
 from hupan.admin.discovery import DiscoveryAdmin
 from hupan.admin.limits import LimitAdmin
 from hupan.admin.recovery import RecoveryAdmin
-from hupan.api.audit import AuditLog
-from hupan.api.context import ClientResolver
-from hupan.api.limits import RateLimitContext, RateLimits
-from hupan.api.routing import Services
+from hupan.admin.shop import ShopAdmin
+from hupan.api.app import RateLimits, Services
 from hupan.captcha import READABLE_DIGITS, CaptchaPool, CaptchaRenderer
 from hupan.clock import SystemClock
 from hupan.config import Settings
@@ -31,7 +30,6 @@ from hupan.domain.discovery import Discovery
 from hupan.domain.hashing import PasswordHasher
 from hupan.domain.invitations import Invitations
 from hupan.domain.limits import LimitCounters
-from hupan.domain.login import CodeLogins, PasswordLogins
 from hupan.domain.medals import Medals
 from hupan.domain.media import AvatarPictures, Media, PictureAddresses, UploadTokens
 from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter, RecentTargets
@@ -40,11 +38,15 @@ from hupan.domain.profiles import PersonalDataService, Privacy, ProfileEdits, Pr
 from hupan.domain.provisioning import AccountProvisioner
 from hupan.domain.recovery import AccountRecovery, ContactUndo
 from hupan.domain.redrawing import Redrawer
-from hupan.domain.sessions import Sessions, Tokens
+from hupan.domain.search import HomeSearch
+from hupan.domain.session_ends import SessionEndFeed
+from hupan.domain.sessions import CodeLogins, PasswordLogins, Sessions, Tokens
+from hupan.domain.shop import CoinShop
 from hupan.domain.timekeeping import DayCalendar, load_store_clock
 from hupan.environment import (
     Environment,
     make_adverts,
+    make_client_info,
     make_contact_parser,
     make_contact_rules,
     make_default_visibility,
@@ -59,9 +61,10 @@ from hupan.environment import (
 )
 from hupan.errors import AccountCancelled, AppError, InvalidField
 from hupan.localized import LocalizedText
+from hupan.logs import AuditLog
 from hupan.metrics import MetricCounters
 from hupan.opening import OperationRefused, open_for_admin
-from hupan.ratelimit.detector import Alarms, AttackDetector
+from hupan.ratelimit.memory import Alarms, AttackDetector, RateLimitContext
 from hupan.ratelimit.stored import CodeSendLimits, StoredLimiter
 from hupan.ratelimit.table import (
     make_destinations,
@@ -198,6 +201,10 @@ class Infrastructure:
         )
 
     @cached_property
+    def session_ends(self) -> SessionEndFeed:
+        return SessionEndFeed(self.database, self.metric_counters)
+
+    @cached_property
     def accounts(self) -> AccountCreator:
         return AccountCreator(self.clock, self.environment.random_source("accounts"), self.rules)
 
@@ -311,20 +318,27 @@ def make_services(infrastructure: Infrastructure) -> Services:
         invitations=infrastructure.invitations,
         devices=Devices(database, clock, make_session_policy(settings)),
         account_deletion=infrastructure.account_deletion,
-        discovery=Discovery(database),
+        discovery=(discovery := Discovery(database)),
+        search=HomeSearch(database, clock, discovery, shows_by_default=settings.show_in_search),
+        shop=CoinShop(database, clock, infrastructure.coins),
         device_settings=DeviceSettings(database, clock),
         adverts=make_adverts(settings),
+        client_info=make_client_info(settings),
         media=_make_media(infrastructure),
         client_resolver=client_resolver,
         country_resolver=make_geoip(settings),
-        audit_log=AuditLog(
-            client_resolver,
-            infrastructure.sessions.account_of,
-            infrastructure.metric_counters,
-            clock,
-        ),
+        audit_log=_make_audit_log(infrastructure, client_resolver),
         rate_limits=_make_rate_limits(infrastructure, client_resolver),
         on_captcha=infrastructure.environment.on_captcha,
+    )
+
+
+def _make_audit_log(infrastructure: Infrastructure, client_resolver: ClientResolver) -> AuditLog:
+    return AuditLog(
+        client_resolver,
+        infrastructure.sessions.account_of,
+        infrastructure.metric_counters,
+        infrastructure.clock,
     )
 
 
@@ -452,6 +466,7 @@ class AdminServices:
 
     accounts: AccountAdmin
     coins: CoinAdmin
+    shop: ShopAdmin
     discovery: DiscoveryAdmin
     recovery: RecoveryAdmin
     limits: LimitAdmin
@@ -524,6 +539,7 @@ def _make_admin_services(infrastructure: Infrastructure) -> AdminServices:
             lambda: infrastructure.account_deletion,
         ),
         CoinAdmin(directory, infrastructure.coins),
+        ShopAdmin(CoinShop(database, clock, infrastructure.coins)),
         DiscoveryAdmin(database),
         RecoveryAdmin(
             clock,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hupan.api.audit import TOKEN_REFUSED
-from hupan.contract.endpoints import ENDPOINTS
+from hupan.contract import ENDPOINTS
+from hupan.logs import TOKEN_REFUSED
 from tests.support.answers import Answer
 from tests.support.audit_events import event_of
 from tests.support.channels import EMAIL, PHONE, ContactChannel, forget

@@ -12,7 +12,7 @@ PROGRAM = """
 import threading
 import msgspec
 from hupan.api.codecs import JsonCodec, ProtobufCodec, ProtobufJsonCodec, decode_json
-from hupan.contract.messages.login import CodeLogin
+from hupan.contract.sessions import CodeLogin
 from hupan.contract.pb.hupan_pb2 import GetUser, OwnInfo
 from hupan.errors import InvalidField, UnreadableBody
 

@@ -6,10 +6,8 @@ from typing import Any, TypeAlias, cast
 
 import pytest
 
-from hupan.api.app import Dispatcher
+from hupan.api.app import Dispatcher, Services, build_routes
 from hupan.api.responses import Cors
-from hupan.api.routes import build_router
-from hupan.api.routing import Services
 from hupan.logs import AccessLog
 from tests.support.client import WireClient
 from tests.support.endpoint_calls import CALLS
@@ -105,7 +103,7 @@ class Broken:
 @pytest.mark.parametrize("path", ["/v1/user/captcha", "/v1/user/medal", "/v1/user/edit-nickname"])
 async def test_an_accident_is_told_in_one_sentence(path: str) -> None:
     """An exception of any text ends as the general message and the request's number (L4)."""
-    table = build_router(cast("Services", Broken())).table
+    table = build_routes(cast("Services", Broken()))
     log = AccessLog(None, "text")
     dispatcher = Dispatcher(table, Cors(["*"]), log, process_number=1, web_host_prefix="w.")
     sent: list[Message] = []

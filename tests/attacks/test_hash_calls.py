@@ -7,7 +7,7 @@ import pytest
 from hupan.domain.accounts import Bans
 from hupan.domain.hash_worker import HashCost
 from hupan.domain.hashing import PasswordHasher
-from hupan.domain.login import PasswordLogins
+from hupan.domain.sessions import PasswordLogins
 from hupan.errors import WrongEmailOrPassword
 from hupan.model import Limit
 from hupan.ratelimit.stored import StoredLimiter

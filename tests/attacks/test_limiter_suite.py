@@ -110,6 +110,7 @@ def test_a_hundred_guesses_at_once(guessed: WireClient, path: str) -> None:
     assert victim.try_secret(victim.right()).code == WRONG[held]
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("path", GUESSED)
 def test_whoever_is_limited_learns_nothing(guessed: WireClient, path: str) -> None:
     """Limited or not, known or unknown: every byte of the answers is the same (security E1)."""
@@ -156,6 +157,7 @@ def test_a_captcha_has_one_try(guessed: WireClient, path: str) -> None:
     assert sum(one.code == 1 for one in answers) == 1
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("path", ROUTES)
 def test_one_address_guesses_at_many(watched: WireClient, path: str) -> None:
     """Each guess at another target: the address is stopped, at this endpoint and all (C6)."""
@@ -175,6 +177,7 @@ def test_one_address_guesses_at_many(watched: WireClient, path: str) -> None:
             assert stopped.try_secret("000000").code == FROM_HERE
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("path", GUESSED)
 def test_a_hundred_guesses_at_once_from_one_address(watched: WireClient, path: str) -> None:
     """Of a hundred at as many targets no more are looked at than the address may (C6, R11)."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hupan.contract.endpoints import ENDPOINTS
+from hupan.contract import ENDPOINTS
 from tests.support import pb
 from tests.support.answers import Account
 from tests.support.channels import EMAIL, PHONE

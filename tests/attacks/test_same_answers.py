@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hupan.contract.endpoints import ENDPOINTS
+from hupan.contract import ENDPOINTS
 from tests.support.channels import EMAIL, PHONE
 from tests.support.client import Body, WireClient
 

@@ -17,7 +17,8 @@ DEFAULTS = {
     "address": "default",
     "lastActive": "default",
     "country": "default",
-    "shown": ["birthday", "address", "lastActive", "country"],
+    "search": "default",
+    "shown": ["birthday", "address", "lastActive", "country", "search"],
 }
 
 
@@ -41,7 +42,7 @@ def test_parts_are_set_one_by_one(data: Path) -> None:
         **DEFAULTS,
         "birthday": "hide",
         "lastActive": "hide",
-        "shown": ["address", "country"],
+        "shown": ["address", "country", "search"],
     }
     mixed = told(data, *PRIVACY, "--birthday", "default", "--country", "show", "--address", "hide")
     assert mixed == {
@@ -49,7 +50,7 @@ def test_parts_are_set_one_by_one(data: Path) -> None:
         "address": "hide",
         "lastActive": "hide",
         "country": "show",
-        "shown": ["birthday", "country"],
+        "shown": ["birthday", "country", "search"],
     }
     assert told(data, *PRIVACY) == mixed
 
@@ -57,7 +58,7 @@ def test_parts_are_set_one_by_one(data: Path) -> None:
 def test_the_default_is_the_servers(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part that follows the server is shown as its settings say."""
     monkeypatch.setenv("HUPAN_SHOW_BIRTHDAY", "false")
-    assert told(data, *PRIVACY)["shown"] == ["address", "lastActive", "country"]
+    assert told(data, *PRIVACY)["shown"] == ["address", "lastActive", "country", "search"]
     assert told(data, *PRIVACY, "--birthday", "show")["shown"] == DEFAULTS["shown"]
 
 

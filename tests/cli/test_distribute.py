@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from hupan.cli.main import app
 from hupan.store import citus as spread
-from hupan.store.migrate import list_tables
+from hupan.store.tables import list_tables
 from tests.support.stores import Databases
 
 pytestmark = [pytest.mark.one_engine, pytest.mark.slow]

@@ -27,6 +27,8 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "operator-coins": ("account", "coins", WHO, "--give", "1", "--reason", "fun"),
     "operator-privacy": ("account", "privacy", WHO, "--birthday", "hide"),
     "operator-medal-define": ("medal", "define", "old"),
+    "operator-product-define": ("product", "define", "p", "--price", "5", "--days", "3"),
+    "operator-product-stock": ("product", "stock", "p", "--set", "7"),
     "operator-categories": ("category", "set", "games"),
     "operator-medal": ("account", "medal", WHO, "old"),
     "operator-limits-reset": ("limits", "reset", WHO),

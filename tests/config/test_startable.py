@@ -135,6 +135,7 @@ def edge_values() -> Iterator[tuple[str, str]]:
             yield name, value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 def test_what_check_passes_starts(name: str) -> None:
     """X12: each setting at its edges; what is not refused is built."""

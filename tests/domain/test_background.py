@@ -23,9 +23,9 @@ from hupan.domain.maintenance import IntegrityChecker, OrphanIdentityRepair
 from hupan.domain.recovery import ContactUndo
 from hupan.metrics import MetricCounters
 from hupan.model import StoreUnavailable
-from hupan.ratelimit.detector import AttackDetector
+from hupan.ratelimit.memory import AttackDetector
 from hupan.store.database import StoreRefused
-from hupan.store.writer import Writer
+from hupan.store.sqlite import Writer
 from tests.model.inprocess_server import InProcessServer
 from tests.support.stores import open_engine
 

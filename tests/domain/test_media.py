@@ -21,6 +21,7 @@ from hupan.domain.media import (
 from hupan.domain.profiles import ProfileEdits
 from hupan.domain.redraw_worker import DrawnPicture
 from hupan.domain.redrawing import Redrawer
+from hupan.domain.sessions import SessionPolicy
 from hupan.errors import (
     Banned,
     BrokenPicture,
@@ -35,7 +36,7 @@ from hupan.errors import (
 from hupan.model import AccountId, Limit, Session
 from hupan.ratelimit.stored import StoredLimiter
 from hupan.rng import SystemRandomSource
-from hupan.rules import DAY_SECONDS, MediaRules, ProfileEditRules, SessionPolicy
+from hupan.rules import DAY_SECONDS, MediaRules, ProfileEditRules
 from hupan.store.media_files import LocalPictureFiles
 from tests.support.world import World, open_world
 
@@ -332,7 +333,12 @@ async def test_addresses(tmp_path: Path) -> None:
         for url in (
             *(f"{OURS}k/a.png", f"{OURS}k/a.png?imageView2/2/w/120", f"{OURS}k%2Fa.png"),
             *("http://chat-img.jwznb.com/k/a.png", "https://CHAT-IMG.jwznb.com:443/k/a.png"),
-            *(f"{PUBLIC}/media/k/a.png", public, f"{OURS}media/{name}"),
+            *(
+                "https://chat-go.example/media/k/a.png",
+                f"{PUBLIC}/media/k/a.png",
+                public,
+                f"{OURS}media/{name}",
+            ),
         ):
             await pictures.avatar(account, "https://else.example/b.png")
             assert await pictures.avatar(account, url) == public

@@ -26,7 +26,7 @@ from hupan.domain.outbox import (
 )
 from hupan.metrics import MetricCounters, ignore_metric
 from hupan.model import Limit
-from hupan.ratelimit.detector import Alarms
+from hupan.ratelimit.memory import Alarms
 from hupan.ratelimit.stored import StoredLimiter
 from hupan.rules import NoticeLimits
 from hupan.store.outbox import (

@@ -33,8 +33,12 @@ WHOLE = PersonalDataUpdate(
 KEPT = PersonalData("你好\nHello", 3, 946_656_000, "北京市", "北京城区", "东城区", "110101", NOW)
 # What nobody is shown is not read for others: the place's number, and when it all was saved.
 TOLD_TO_OTHERS = PersonalData("你好\nHello", 3, 946_656_000, "北京市", "北京城区", "东城区")
-HIDDEN = PrivacyChoice(birthday=False, address=False, last_active=False, country=False)
-NOTHING_SHOWN = VisibleFields(birthday=False, address=False, last_active=False, country=False)
+HIDDEN = PrivacyChoice(
+    birthday=False, address=False, last_active=False, country=False, search=False
+)
+NOTHING_SHOWN = VisibleFields(
+    birthday=False, address=False, last_active=False, country=False, search=False
+)
 SET_COUNTRY = "UPDATE accounts SET country = '中国' WHERE id = ?1"
 STRANGER = AccountId(9_999_999)
 

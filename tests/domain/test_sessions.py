@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hupan.crypto import KEY_BYTES, SecretBox
+from hupan.domain.accounts import MAX_ACCOUNT_ID
 from hupan.domain.maintenance import Housekeeping
-from hupan.domain.sessions import MAX_ACCOUNT_ID, Tokens
+from hupan.domain.sessions import SessionPolicy, Tokens
 from hupan.errors import NotSignedIn
 from hupan.model import AccountId
 from hupan.rng import SystemRandomSource
-from hupan.rules import DAY_SECONDS, SessionPolicy
+from hupan.rules import DAY_SECONDS
 from tests.support.world import open_world
 
 ENDED = "notice-session-ended"

@@ -16,10 +16,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 PATHS = ("user/get-user", "user/edit-nickname", "user/edit-avatar", "user/medal", "user/captcha")
 SERVER_ERROR = 1000
-SOME = settings(
-    max_examples=400, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+SOME = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(
+    max_examples=50_000, derandomize=False, deadline=None, suppress_health_check=list(HealthCheck)
 )
-MANY = settings(max_examples=50_000, deadline=None, suppress_health_check=list(HealthCheck))
 
 FIELDS = st.integers(0, 5) | st.integers(0, 2**29)
 PAYLOADS = st.binary(max_size=40) | st.text(max_size=20).map(str.encode)

@@ -16,7 +16,8 @@ import msgspec
 import pytest
 from google.protobuf.message import Message
 
-from hupan.contract.endpoints import ENDPOINTS, Endpoint
+from hupan.contract import ENDPOINTS
+from hupan.contract.endpoints import Endpoint
 from tests.model.inprocess_server import InProcessServer
 from tests.support import pb
 

@@ -29,7 +29,9 @@ def written() -> Callable[..., dict[str, str]]:
 
     def texts(*suffixes: str) -> dict[str, str]:
         below = (path for folder in OURS for path in (ROOT / folder).rglob("*"))
-        paths = [path for path in (*ROOT.iterdir(), *below) if path.is_file()]
+        # In a second working tree `.git` is a file, and names a place of its machine.
+        top = (path for path in ROOT.iterdir() if path.name != ".git")
+        paths = [path for path in (*top, *below) if path.is_file()]
         return {
             path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
             for path in sorted(paths)

@@ -11,6 +11,8 @@ import hupan.store
 
 READS = ("FROM accounts", "JOIN accounts")
 MAY_SEE_THEM = {
+    "account_search.LOCK_NAME": "the search row of a cancelled account is deleted by its name",
+    "account_search.LIST_IDS_IN_RANGE": "ids, of which each is then looked at",
     "accounts.FIND_ACCOUNT_IDENTITIES": "their contacts stay claimed until they are erased",
     "accounts.FIND_FIRST_REGISTERED_SINCE": "operators see them until they are erased",
     "accounts.FIND_IDS_BY_NAME_PREFIX": "operators see them until they are erased",

@@ -13,15 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from hupan.api.audit import AuditContext, AuditLog
-from hupan.api.context import ClientResolver, RequestContext
+from hupan.addresses import ClientResolver
 from hupan.clock import SystemClock
 from hupan.config.settings import SETTINGS
-from hupan.contract.endpoints import ENDPOINTS
+from hupan.contract import ENDPOINTS
 from hupan.errors import NotSignedIn, TooManyTries, WrongCode
-from hupan.logs import JsonFormatter, TextFormatter
+from hupan.logs import AuditContext, AuditLog, JsonFormatter, TextFormatter
 from hupan.metrics import MetricCounters
-from hupan.model import AccountId
+from hupan.model import AccountId, RequestContext
 
 # What fail2ban makes of its tag: an address of either family.
 ADDRESS = r"(?P<address>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+)"

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from hupan.contract.endpoints import ENDPOINTS, Endpoint
+from hupan.contract import ENDPOINTS
+from hupan.contract.endpoints import Endpoint
 from hupan.errors import APP_ERRORS
 from tools.docs.__main__ import PAGES, main
 from tools.docs.compatibility import source_marks

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hupan.config import Settings
-from hupan.contract.endpoints import ENDPOINTS
+from hupan.contract import ENDPOINTS
 from hupan.ratelimit.table import LIMITS
 from tools.docs.limits import limits_page
 

@@ -21,7 +21,7 @@ MAY_SEARCH = {
     "delivery": (13, "blots out private words; reads the operator's own template and headers"),
     "domain": (5, "finds forbidden characters in a text or an address"),
     "logs": (2, "blots out what is private in the text of an accident"),
-    "store": (5, "translates our own statements and schema"),
+    "store": (9, "translates and reads our own statements and schema"),
     "wiring": (1, "turns the name of one of our own fields into that of an option"),
 }
 # `\d`, `\w` and `\s` know every script unless the pattern says ASCII or is of bytes.
@@ -31,7 +31,7 @@ MAY_HAVE_CLASSES = {
     "delivery": (7, "the operator's own patterns; blots out rather more than less"),
     "domain": (1, "the address is ASCII by flag; blanks of every script shall be found"),
     "logs": (1, "blots out rather more than less"),
-    "store": (2, "our own schema"),
+    "store": (5, "our own statements and schema"),
 }
 # Area -> how many statements hold more than constants, and why.
 MAY_PUT_TOGETHER = {

@@ -3,8 +3,8 @@
 The story: fields were found by what they were called. Then one came that was called `proof`.
 """
 
-from hupan.contract.endpoints import ENDPOINTS
-from hupan.contract.messages.fields import secret_fields
+from hupan.contract import ENDPOINTS
+from hupan.contract.fields import secret_fields
 
 
 def test_each_line_names_the_fields_of_a_secret_type() -> None:

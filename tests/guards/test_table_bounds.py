@@ -1,22 +1,21 @@
-"""Every table has a bound in the one list, and each that users can grow has a test (security X5).
+"""Every table has a bound, and each that users can grow has a test of it (security X5).
 
 The story: each sign-in on a new device left a row for ever; nobody had decided that, and nobody had
 asked.
 """
 
-from hupan.store.database import DATA_TABLES as RESET
-from hupan.store.deletion import ERASED_TABLES
-from hupan.store.migrate import list_tables
+from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS
+from hupan.store.tables import data_tables, erased_tables, list_tables
 from tests.support.table_growth import GROWN, OTHERWISE
-from tools.docs.table_bounds import TABLE_BOUNDS
+from tools.docs.table_bounds import TABLE_BOUNDS, TableBound, bounds_in_schema
 
 
 def test_every_table_is_in_the_list_once() -> None:
     """A new table needs a line that says where it ends (security X5)."""
     listed, tables = [one.table for one in TABLE_BOUNDS], [table.name for table in list_tables()]
-    assert set(tables) ^ set(listed) == set(), "say in tools/docs/table_bounds.py where it ends"
+    assert set(tables) ^ set(listed) == set(), "say above CREATE TABLE where it ends"
     assert len(listed) == len(set(listed))
-    assert set(RESET) < {one.table for one in TABLE_BOUNDS}
+    assert set(data_tables()) < {one.table for one in TABLE_BOUNDS}
 
 
 def test_rows_of_users_are_not_called_the_operators_own() -> None:
@@ -27,7 +26,7 @@ def test_rows_of_users_are_not_called_the_operators_own() -> None:
         table.name for table in list_tables() if by_user & {column.name for column in table.columns}
     }
     assert grown & operators == {"account_medals", "limit_resets"}
-    assert set(ERASED_TABLES) - {"account_medals"} <= {
+    assert set(erased_tables()) - {"account_medals"} <= {
         one.table for one in TABLE_BOUNDS if one.per == "account"
     }
 
@@ -36,5 +35,23 @@ def test_every_bound_is_reached_by_a_test() -> None:
     """A line of the list is tried, or says which test does (security X5)."""
     growing = {one.table for one in TABLE_BOUNDS if one.per != "operators"}
     tried = GROWN.keys() | OTHERWISE.keys()
-    assert tried ^ growing == set(), "name the test in tests/support/table_growth.py"
+    assert tried ^ growing == set(), "name the test with the bound"
     assert not GROWN.keys() & OTHERWISE.keys()
+
+
+def test_a_bound_beside_its_table_is_read() -> None:
+    """A number, or the constant that keeps it; a table without one is not in the list (X5)."""
+    sql = """
+-- Notes.
+-- bound: account, store.sessions.MAX_LOGGED_OUT_TOKENS, tests/wire/test_x.py: the oldest goes
+-- More about it.
+CREATE TABLE notes (account_id INTEGER);
+-- bound: operators, 0, -: written by operators alone
+CREATE TABLE places (id INTEGER);
+CREATE TABLE unbounded (id INTEGER);
+"""
+    most, test = MAX_LOGGED_OUT_TOKENS, "tests/wire/test_x.py"
+    assert bounds_in_schema(sql) == [
+        TableBound("notes", "account", most, "the oldest goes", test),
+        TableBound("places", "operators", 0, "written by operators alone"),
+    ]

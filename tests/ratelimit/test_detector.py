@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from hupan.metrics import MetricCounters
-from hupan.ratelimit.detector import (
+from hupan.ratelimit.memory import (
     ATTEMPT_WINDOW,
     MIN_CODES_PER_HOUR,
     REPEAT_SECONDS,

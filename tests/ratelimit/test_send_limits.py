@@ -11,7 +11,7 @@ from hupan.config import Settings
 from hupan.errors import AppError, SendingStopped, TooManyTries
 from hupan.metrics import MetricCounters
 from hupan.model import Limit
-from hupan.ratelimit.detector import Alarms
+from hupan.ratelimit.memory import Alarms
 from hupan.ratelimit.stored import CodeSendLimits, StoredLimiter
 from hupan.ratelimit.table import make_message_budgets
 from hupan.rules import CodeShares, StoredLimits

@@ -5,14 +5,13 @@ from ipaddress import ip_network
 
 import pytest
 
-from hupan.api.audit import MAX_TRACKED_ADDRESSES, AuditContext, AuditLog
-from hupan.api.context import ClientResolver, RequestContext
+from hupan.addresses import ClientResolver
 from hupan.clock import AdjustableClock
 from hupan.contract.endpoints import AuditEvent
 from hupan.errors import Banned, Busy, NotSignedIn, TooManyTries
-from hupan.logs import JsonFormatter, TextFormatter
+from hupan.logs import MAX_TRACKED_ADDRESSES, AuditContext, AuditLog, JsonFormatter, TextFormatter
 from hupan.metrics import MetricCounters
-from hupan.model import AccountId, StoreUnavailable
+from hupan.model import AccountId, RequestContext, StoreUnavailable
 from tests.support.audit_events import read_pairs
 
 pytestmark = pytest.mark.one_engine

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hupan.api.context import MAX_HOPS, ClientResolver, RequestContext, parse_client_address
+from hupan.addresses import MAX_HOPS, ClientResolver, parse_client_address
+from hupan.model import RequestContext
 
 pytestmark = pytest.mark.one_engine
 

@@ -27,8 +27,8 @@ from hupan.api.codecs import (
     format_time,
     is_too_deep,
 )
-from hupan.contract.messages.login import CodeLogin
 from hupan.contract.pb.hupan_pb2 import GetUser, User
+from hupan.contract.sessions import CodeLogin
 from hupan.errors import InvalidField, UnreadableBody
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]

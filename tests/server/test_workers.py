@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -151,6 +152,15 @@ def test_workers_are_safe_from_their_first_moment() -> None:
         assert "with status -1;" not in err
 
 
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """Processes that are started heed SIGHUP, also where `nohup` has the tests ignore it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_terminal_that_is_gone_ends_the_server_gracefully(workers: int) -> None:
     """Nobody is left who could press Ctrl-C; the app still ends well."""

@@ -19,7 +19,7 @@ with atheris.instrument_imports(include=["hupan.api"]):
 from google.protobuf.message import Message
 from msgspec import Struct
 
-from hupan.contract.endpoints import ENDPOINTS
+from hupan.contract import ENDPOINTS
 from hupan.errors import InvalidField, UnreadableBody
 
 

@@ -19,12 +19,13 @@ from msgspec import Struct
 from hupan.model import (
     Account,
     CoinEntry,
+    FoundAccount,
     PersonalData,
     PrivacyChoice,
     PublicAccount,
     Session,
 )
-from hupan.store import accounts, coins, medals, profiles, rate_counters, sessions
+from hupan.store import account_search, accounts, coins, medals, profiles, rate_counters, sessions
 from hupan.store.migrate import migrate_file
 from hupan.store.postgres_dsn import PostgresDsn
 from hupan.store.postgres_pool import Connection, PostgresPool, to_postgres
@@ -60,7 +61,7 @@ SPLIT: Final = (
     Filling(
         "profiles.find_profile_view",
         profiles.FIND_PROFILE_VIEW,
-        fields(PublicAccount) + fields(PersonalData)[:6] + SHOWN,
+        fields(PublicAccount) + fields(PersonalData)[:6] + SHOWN[:4],
     ),
     *(
         Filling("accounts._to_listed_account", sql, (*fields(Account), "erase_at"))
@@ -75,6 +76,16 @@ SPLIT: Final = (
         for sql in (coins.FIND_INCONSISTENT_ENTRIES, coins.FIND_INCONSISTENT_BALANCES)
     ),
     Filling("profiles._to_privacy_choice", profiles.FIND_PRIVACY, SHOWN),
+    Filling(
+        "account_search.search_accounts",
+        account_search.SEARCH_ACCOUNTS,
+        ("folded", *fields(FoundAccount)),
+    ),
+    Filling(
+        "account_search.find_searchable",
+        account_search.FIND_SEARCHED_ACCOUNT,
+        (*fields(FoundAccount), "banned_until", "erase_at", "shows_search"),
+    ),
     Filling(
         "rate_counters.list_counters",
         rate_counters.LIST_COUNTERS,

@@ -16,8 +16,9 @@ import apsw
 import pytest
 
 from hupan.store import citus
-from hupan.store.migrate import MIGRATIONS_TABLE, list_tables, migrate_file
+from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import connect
+from hupan.store.tables import MIGRATIONS_TABLE, list_tables
 from tests.support.statements import PARAMETER, STATEMENTS
 
 OUTBOX: Final = "the outbox worker runs it, not a request"
@@ -47,8 +48,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "coins.PURGE_COIN_REFUSALS": HOUSEKEEPING,
     "contacts.PURGE_CONTACT_CHANGES": HOUSEKEEPING,
     "contacts.PURGE_STEP_UPS": HOUSEKEEPING,
-    "copying.begin_copy": OPERATOR,
-    "copying.change": OPERATOR,
+    "copying._CLEAR_COUNTERS": OPERATOR,
     "deletion.LIST_ACCOUNT_IDENTITIES": ERASURE,
     "deletion.LIST_DUE_ERASURES": ERASURE,
     "deletion.erase_account": ERASURE,
@@ -57,22 +57,29 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "migrate.ASCII_DOMAIN_READS": OPERATOR,
     "migrate._apply_missing": START,
     "migrate.read_applied": START,
-    "migrate._read_table": FILE,
-    "migrate.list_tables": FILE,
     "outbox.COUNT_MESSAGES": "the figures that a monitor asks for",
     "outbox.DELETE_OLDEST_MESSAGES": OUTBOX,
     "outbox.HAS_SURPLUS_MESSAGES": OUTBOX,
     "outbox.LEASE_MESSAGES": OUTBOX,
     "outbox.LIST_NEXT_DUE": OUTBOX,
+    "account_search.LIST_IDS_IN_RANGE": HOUSEKEEPING,
+    "running_servers.LIST_SERVERS": HOUSEKEEPING,
     "rate_counters.COUNT_COUNTERS": HOUSEKEEPING,
     "rate_counters.DELETE_SURPLUS_COUNTERS": HOUSEKEEPING,
     "rate_counters.LIST_LIMIT_RESETS": "each process reads now and then what operators asked for",
     "rate_counters.PURGE_COUNTERS": HOUSEKEEPING,
     "rate_counters.PURGE_LIMIT_RESETS": HOUSEKEEPING,
     "sessions.PURGE_LOGGED_OUT": HOUSEKEEPING,
+    "session_ends.LIST_SESSION_ENDS": "each process reads what ended, while somebody listens",
+    "session_ends.PURGE_SESSION_ENDS": HOUSEKEEPING,
+    "sessions.DELETE_FUTURE_SESSIONS": OPERATOR,
     "sessions.PURGE_OLD_SESSIONS": HOUSEKEEPING,
     "sessions.PURGE_UNUSED_SESSIONS": HOUSEKEEPING,
+    "sqlite._LIST_TABLES": FILE,
+    "sqlite._LIST_TRIGGERS": FILE,
     "sqlite.check": FILE,
+    "tables._read_table": FILE,
+    "tables.list_tables": FILE,
 }
 """Statements that ask more than one machine, and who runs them."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hupan.model import StoreUnavailable
-from hupan.store import wal as log_care
+from hupan.store import sqlite as log_care
 from hupan.store.database import Transaction
 from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import SqliteDatabase

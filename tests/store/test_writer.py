@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from hupan.model import StoreUnavailable
-from hupan.store import writer
+from hupan.store import sqlite
 from hupan.store.database import Conflict, Transaction
 from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import MIN_SQLITE_VERSION, SqliteDatabase, connect
@@ -174,7 +174,7 @@ async def test_too_many_who_wait_are_told_so(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the disk hangs only so many changes wait; the next is refused as busy (R15)."""
-    monkeypatch.setattr(writer, "MAX_PENDING_CHANGES", 5)
+    monkeypatch.setattr(sqlite, "MAX_PENDING_CHANGES", 5)
     begun, over = threading.Event(), threading.Event()
 
     async def hang(tx: Transaction) -> None:

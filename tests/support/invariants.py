@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeAlias
 
-from hupan.crypto import sha256_digest
+from hupan.domain.sessions import sha256_digest
 from hupan.store.database import Row
 from tests.support.fault_clients import Asker
 from tests.support.journal import Facts, Journal

@@ -16,10 +16,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.support.ports import LOOPBACK, free_port
+from tests.support.running import Running
 
 START_SECONDS = 60.0
 USER = "hupan"
@@ -94,7 +93,7 @@ class Binaries:
         return {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
 
 
-class Cluster:
+class Cluster(Running):
     """One PostgreSQL server; ended by its own process id.
 
     Args:
@@ -108,25 +107,6 @@ class Cluster:
         self.port = free_port()
         self._settings = dict(settings)
         self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        """Make the cluster and start it."""
-        try:
-            self.initialise()
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the server and remove its folder."""
-        self.close()
 
     def url(self, database: str = "postgres") -> str:
         """Where one of its databases is found."""
@@ -152,7 +132,9 @@ class Cluster:
         )
 
     def start(self) -> None:
-        """Start the server (again) and wait until it answers."""
+        """Start the server (again) and wait until it answers; its files are made if need be."""
+        if not self.data.exists():
+            self.initialise()
         options = {
             "listen_addresses": LOOPBACK,
             "unix_socket_directories": "",

@@ -7,8 +7,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from hupan.store.database import Row
 from hupan.store.postgres import PostgresDatabase
@@ -16,6 +14,7 @@ from hupan.store.postgres_dsn import PostgresDsn
 from hupan.store.postgres_pool import PostgresPool
 from tests.support.ports import LOOPBACK
 from tests.support.postgres import USER, Cluster
+from tests.support.running import Running
 
 STORE = "lake"
 STANDBY = "standby"
@@ -23,30 +22,12 @@ WAIT_SECONDS = 60.0
 _DURABLE = {"wal_level": "replica", "max_connections": "100", "shared_buffers": "32MB"}
 
 
-class Pair:
+class Pair(Running):
     """A primary, and a standby that has each commit before the client hears of it."""
 
     def __init__(self) -> None:
         self.primary = Cluster(_DURABLE)
         self.standby = Cluster(_DURABLE)
-
-    def __enter__(self) -> Self:
-        """Start both, and wait until commits wait for the standby."""
-        try:
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End both."""
-        self.close()
 
     def url(self) -> str:
         """Both hosts, and the store that is on them."""
@@ -62,8 +43,8 @@ class Pair:
         self.primary.close()
         self.standby.close()
 
-    def _start(self) -> None:
-        self.primary.initialise()
+    def start(self) -> None:
+        """Start both, and wait until commits wait for the standby."""
         self.primary.start()
         self.primary.sql(f"CREATE DATABASE {STORE}")
         self._copy()

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Final, NamedTuple
 
 import hupan.store
-from hupan.store.deletion import ERASED_TABLES
+from hupan.store.tables import erased_tables
 
 STATEMENT: Final = re.compile(r"\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|REPLACE)\s")
 PARAMETER: Final = re.compile(r"\?(\d+)")
@@ -19,31 +19,34 @@ WALK: Final = re.compile(r"SCAN (?!CONSTANT ROW)|USE TEMP B-TREE")
 ANOTHER_ENGINE: Final = re.compile("postgres|citus$")
 # They look at the pages of a file, and at the one row that tells who wrote its log back.
 OF_PAGES: Final = re.compile("wal$|repair$")
+OF_LOG: Final = "commit_counts"
 MIGRATION: Final = "reads all rows once, as a store is brought up to date"
 OPERATORS: Final = "an operator's command reads all rows; no request does"
 FILES: Final = "one row for each file of the migrations, or for each table or column"
 WALKS: Final[Mapping[str, str]] = {
     "migrate.ASCII_DOMAIN_READS": MIGRATION,
-    "database._KEEP_PICTURE_NAMES": "empties the store of a sandbox",
+    "tables._KEEP_PICTURE_NAMES": "empties the store of a sandbox",
     "discovery.COUNT_BOTS": "along an index; the list of bots is small",
     "discovery.LIST_BOTS": "along an index, as far as the limit",
     "discovery.LIST_CATEGORIES": "some dozen rows, made by an operator",
     "medals.LIST_ALL_MEDALS": "some dozen rows, made by an operator; asked by the command line",
     "medals.LIST_ACCOUNT_MEDALS": "sorts the medals that one account wears",
     "coins.FIND_INCONSISTENT_ENTRIES": OPERATORS,
+    "shop.LIST_PRODUCTS": "at most 500 rows, made by an operator",
+    "shop.COUNT_PRODUCTS": "at most 500 rows, made by an operator",
     "integrity.ROW_CHECKS": "reads all rows once in a while, in pieces between the requests",
     "cluster_state.RESET_FUTURE_TIMES": OPERATORS,
     "outbox.COUNT_MESSAGES": "along an index of at most 30,000 messages a channel",
     "outbox.DELETE_OLDEST_MESSAGES": "sorts messages of one priority, only beyond 10,000",
     "devices.DELETE_OLDEST_IGNORED_MODULES": "sorts the devices of one account, at most 100",
     "devices.DELETE_OLDEST_NOTIFICATION_SETTING": "sorts the devices of one account, at most 100",
-    "copying.begin_copy": OPERATORS,
-    "copying.change": OPERATORS,
     "identity._HAS_COUNTERS": FILES,
     "migrate.read_applied": FILES,
-    "migrate.list_tables": FILES,
-    "migrate._read_table": FILES,
+    "tables.list_tables": FILES,
+    "tables._read_table": FILES,
     "sqlite.check": FILES,
+    "sqlite._LIST_TABLES": FILES,
+    "sqlite._LIST_TRIGGERS": FILES,
     "sessions.DELETE_OLDEST_SESSIONS": "sorts the sessions of one account, some ten",
     "sessions.LIST_LIVE_SESSIONS": "sorts the sessions of one account, some ten",
     "sessions.LIST_SESSION_SUMMARIES": "sorts the sessions of one account, some ten",
@@ -64,7 +67,7 @@ BUILT: Final[Mapping[str, str]] = {
     "copying._insert_rows": OPERATORS,
     "identity.claim_store": "looks once whether a new store of a sandbox is empty",
     "devices._delete_oldest_device": "makes two constants, which are looked at",
-    "database.delete_all_data": "empties the store of a sandbox",
+    "tables.delete_all_data": "empties the store of a sandbox",
 }
 """Functions whose statements are put together while they run, and why they are not looked at."""
 
@@ -111,7 +114,7 @@ def constants() -> Iterator[Statement]:
     for module in modules():
         for name, value in vars(module).items():
             for text in texts(value):
-                if STATEMENT.match(text):
+                if STATEMENT.match(text) and OF_LOG not in text:
                     yield Statement(f"{short(module)}.{name}", text)
 
 
@@ -136,7 +139,7 @@ def built_in(function: ast.AST) -> Iterator[ast.JoinedStr]:
 
 def erasures() -> Iterator[Statement]:
     """What `erase_account` puts together, for each table."""
-    for table in ERASED_TABLES:
+    for table in erased_tables():
         sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own
         yield Statement("deletion.erase_account", sql)
 

@@ -1,15 +1,17 @@
 """The store that a test runs on: a SQLite file, or a database of its own on PostgreSQL.
 
 A test names a place, as a path. Under `sqlite` a file lies there; under `postgres` the path stands
-for a database that was copied from an empty store, and is dropped after the test.
+for a database with an empty store, which is emptied or dropped after the test.
 """
 
 import asyncio
 import os
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -22,6 +24,7 @@ from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_migrate import migrate_postgres
 from hupan.store.postgres_pool import PostgresPool
 from hupan.store.sqlite import SqliteDatabase
+from tests.support.cleaning import Cleaner
 from tests.support.postgres import Cluster
 
 EngineName: TypeAlias = Literal["sqlite", "postgres"]
@@ -40,17 +43,27 @@ class Databases:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         self._connection = self.wait(self._prepare())
+        self._cleaner = self.wait(Cleaner.like(cluster.url(TEMPLATE)))
+        self._emptied: list[str] = []
+        self._stores: set[str] = set()
         self._made = 0
 
     def make(self, template: str = TEMPLATE) -> str:
         """Make a database with an empty store in it, or without any; give its name."""
+        if template == TEMPLATE and self._emptied:
+            return self._emptied.pop()
         self._made += 1
         name = f"store{self._made}"
         self.wait(self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        if template == TEMPLATE:
+            self._stores.add(name)
         return name
 
     def drop(self, name: str) -> None:
-        """Drop a database, whoever is still connected."""
+        """Drop a database, whoever is still connected, or keep it empty for the next test."""
+        if name in self._stores and self.wait(self._cleaner.clean(self.cluster.url(name))):
+            self._emptied.append(name)
+            return
         self.wait(self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
     def close(self) -> None:
@@ -132,10 +145,21 @@ class Stores:
 STORES = Stores()
 
 
+@cache
+def empty_file() -> bytes:
+    """An empty store; copying it takes a tenth of the time of making it."""
+    with tempfile.TemporaryDirectory(prefix="hupan-empty-") as folder:
+        migrate_file(Path(folder) / "hupan.db")
+        return (Path(folder) / "hupan.db").read_bytes()
+
+
 def make_engine(place: Path) -> Database:
     """An open store, empty when the place is named for the first time."""
     if STORES.engine == "sqlite":
-        migrate_file(place)
+        if place.exists():
+            migrate_file(place)
+        else:
+            place.write_bytes(empty_file())
     return open_store(place)
 
 

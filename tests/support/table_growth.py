@@ -10,15 +10,16 @@ from hupan.domain.contacts import MAX_CONTACT_CHANGES
 from hupan.domain.devices import MAX_DEVICES_WITH_SETTINGS as MOST_SET_DEVICES
 from hupan.domain.devices import DeviceSettings
 from hupan.domain.invitations import Invitations
-from hupan.domain.sessions import MAX_KNOWN_DEVICES, Device
+from hupan.domain.sessions import MAX_KNOWN_DEVICES, Device, SessionPolicy
 from hupan.domain.timekeeping import DayCalendar
 from hupan.errors import TooManyTries
 from hupan.model import AccountId
-from hupan.rules import InvitationRules, SessionPolicy
+from hupan.rules import InvitationRules
 from hupan.store.contacts import list_contact_changes
 from hupan.store.database import Transaction
 from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS, log_out_number
 from tests.support.world import SHANGHAI, World
+from tools.docs.table_bounds import TABLE_BOUNDS
 
 Grow: TypeAlias = Callable[[World, AccountId], Awaitable[object]]
 PHONE, EMAIL = "13900000001", "own@example.com"
@@ -121,6 +122,7 @@ OTHERWISE: Mapping[str, str] = {
     "spent_captchas": "tests/domain/test_maintenance.py",
     "tallies": "tests/domain/test_maintenance.py",
     "outbox": "tests/domain/test_outbox.py",
+    "session_ends": "tests/domain/test_session_ends.py",
     "profiles": "tests/domain/test_personal_data.py",
     "remarks": "tests/domain/test_remarks.py",
     "invitation_changes": "tests/domain/test_invitations.py",
@@ -128,7 +130,6 @@ OTHERWISE: Mapping[str, str] = {
     "inviters": "tests/domain/test_invitations.py",
     "coin_entries": "tests/domain/test_profile_edits.py",
     "coin_refusals": "tests/domain/test_maintenance.py",
-    "pictures": "tests/domain/test_media.py",
-    "picture_removals": "tests/domain/test_media.py",
+    **{bound.table: bound.test for bound in TABLE_BOUNDS if bound.test},
 }
 """Tables whose bound another file of tests reaches."""

@@ -19,7 +19,6 @@ from hupan.domain.devices import Devices
 from hupan.domain.hash_worker import HashCost
 from hupan.domain.hashing import PasswordHasher
 from hupan.domain.invitations import Invitations
-from hupan.domain.login import CodeLogins
 from hupan.domain.medals import Medals
 from hupan.domain.outbox import NoticeQueue, OutboxWriter
 from hupan.domain.passwords import (
@@ -28,7 +27,7 @@ from hupan.domain.passwords import (
     load_common_passwords,
 )
 from hupan.domain.recovery import ContactUndo
-from hupan.domain.sessions import Device, Sessions, Tokens
+from hupan.domain.sessions import CodeLogins, Device, SessionPolicy, Sessions, Tokens
 from hupan.domain.timekeeping import DayCalendar
 from hupan.errors import AppError, Banned, NotSignedIn
 from hupan.model import NO_ACCOUNT, Account, AccountId, Caller, CoinEntry, CoinType, Limit, Session
@@ -40,7 +39,6 @@ from hupan.rules import (
     InvitationRules,
     PasswordRules,
     ServerRules,
-    SessionPolicy,
     StoredLimits,
 )
 from hupan.store.accounts import find_account, find_identity_owner

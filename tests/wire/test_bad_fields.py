@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from msgspec import Struct
 
 from hupan.api.codecs import JsonCodec, ProtobufJsonCodec
-from hupan.contract.endpoints import ENDPOINTS
+from hupan.contract import ENDPOINTS
 from hupan.errors import InvalidField
 from tests.support.answers import assert_refused, refused_field
 from tests.support.client import WireClient

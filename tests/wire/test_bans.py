@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
-from hupan.contract.endpoints import ENDPOINTS, AllowLoggedOut, RequiredSession, RequiredVip
+from hupan.contract import ENDPOINTS
+from hupan.contract.endpoints import AllowLoggedOut, RequiredSession, RequiredVip
 from tests.support import pb
 from tests.support.answers import JSON_TYPE, Answer, assert_refused, read_answer
 from tests.support.channels import EMAIL, PHONE, forget

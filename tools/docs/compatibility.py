@@ -5,16 +5,16 @@ from typing import Any, Literal, TypeAlias
 
 from google.protobuf.message import Message
 
+from hupan.contract import ENDPOINTS
 from hupan.contract.endpoints import (
-    ENDPOINTS,
     AllowLoggedOut,
     Endpoint,
+    Note,
     OptionalSession,
     Public,
     RequiredSession,
     RequiredVip,
 )
-from hupan.contract.notes import Note
 from tools.docs.general import GENERAL_NOTES
 
 Language: TypeAlias = Literal["en", "zh"]

@@ -13,9 +13,11 @@ from msgspec.inspect import (
     ListType,
     LiteralType,
     Metadata,
+    NoneType,
     StrType,
     StructType,
     Type,
+    UnionType,
     type_info,
 )
 
@@ -66,9 +68,11 @@ def _fields(form: type[Struct]) -> tuple[Field, ...]:
 
 def _nested_messages(form: type[Struct]) -> Iterator[type[Struct]]:
     for field in _fields(form):
-        item = field.type.item_type if isinstance(field.type, ListType) else field.type
-        if isinstance(item, StructType):
-            yield item.cls
+        kinds = field.type.types if isinstance(field.type, UnionType) else (field.type,)
+        for kind in kinds:
+            item = kind.item_type if isinstance(kind, ListType) else kind
+            if isinstance(item, StructType):
+                yield item.cls
 
 
 def _required_text(field: Field) -> str:
@@ -83,6 +87,14 @@ def _describe_type(form: Type | CustomType) -> str:
     """
     if isinstance(form, Metadata):  # a mark for our own code, such as a secret
         form = form.type
+    if isinstance(form, UnionType):
+        return " or ".join(map(_describe_type, form.types))
+    if isinstance(form, NoneType):
+        return "null"
+    return _describe_plain_type(form)
+
+
+def _describe_plain_type(form: Type | CustomType) -> str:
     match form:
         case StructType():
             return f"[{form.cls.__name__}](#{form.cls.__name__.lower()})"

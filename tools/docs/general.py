@@ -1,6 +1,6 @@
 """Notes of the compatibility page that apply to all endpoints."""
 
-from hupan.contract.notes import Note
+from hupan.contract.endpoints import Note
 
 GENERAL_NOTES: tuple[Note, ...] = (
     Note(

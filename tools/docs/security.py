@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -127,6 +128,7 @@ def requirements(root: Path) -> dict[str, str]:
     return {one: rows[one] for one in sorted(rows, key=_order)}
 
 
+@cache
 def shown(root: Path) -> Tests:
     """Which tests cite which id."""
     found: Tests = {}

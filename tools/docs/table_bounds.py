@@ -1,13 +1,20 @@
 """The bounds of every table, queue and buffer (security X5), shown in docs/limits.md.
 
 A guard compares the list with the schema, and a test reaches each bound of a table that users can
-grow.
+grow. A new table has its bound in the schema, in a comment above it:
+
+    -- bound: account, store.sessions.MAX_LOGGED_OUT_TOKENS, tests/wire/test_x.py: the oldest goes
+
+that is whose rows are bounded together, how many there are (a number or the constant that keeps
+it), which test reaches it (`-` for operators' tables), and what keeps it.
 """
 
+import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from pkgutil import resolve_name
+from typing import Literal, TypeAlias, cast
 
-from hupan.api.context import MAX_CACHED_CLIENTS
+from hupan.addresses import MAX_CACHED_CLIENTS
 from hupan.api.media import MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_PER_HOST
 from hupan.config import Settings
 from hupan.domain.contacts import MAX_CONTACT_CHANGES
@@ -16,12 +23,14 @@ from hupan.domain.maintenance import MAX_RATE_COUNTERS, MAX_SPENT_CAPTCHAS
 from hupan.domain.outbox import MAX_CODES_IN_FLIGHT, MAX_NOTICES_IN_FLIGHT, MAX_QUEUED_MESSAGES
 from hupan.domain.profiles import MAX_REMARKS, MAX_TOTAL_REMARK_CHARACTERS
 from hupan.domain.redrawing import MAX_WAITING
+from hupan.domain.session_ends import MAX_KNOWN_ENDS, SESSION_END_RETENTION_SECONDS
 from hupan.domain.sessions import MAX_KNOWN_DEVICES
 from hupan.ratelimit.memory import SLOTS
 from hupan.sandbox.outbox import MAX_CAPTURED_MESSAGES
 from hupan.store.outbox import PRIORITIES
 from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS
-from hupan.store.writer import MAX_PENDING_CHANGES as MOST_CHANGES_WAITING
+from hupan.store.sqlite import MAX_PENDING_CHANGES as MOST_CHANGES_WAITING
+from hupan.store.tables import read_schema_files
 
 BoundScope: TypeAlias = Literal["account", "target", "server", "operators"]
 """Whose rows are bounded together; only operators write the rows of `operators`."""
@@ -34,12 +43,14 @@ class TableBound:
     Attributes:
         max_rows: 0 where it follows from another bound.
         kept_by: what enforces it.
+        test: the test that reaches it; "" where tests/support/table_growth.py says so.
     """
 
     table: str
     per: BoundScope
     max_rows: int
     kept_by: str
+    test: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,28 @@ class BufferBound:
 _SESSIONS = Settings().sessions_per_account
 _OPERATORS = "written by operators alone"
 
+_IN_SCHEMA = re.compile(
+    r"^-- bound: (account|target|server|operators), ([\w.]+), (\S+): (.+)\n"
+    r"(?:--.*\n)*CREATE TABLE (\w+)",
+    re.MULTILINE,
+)
+
+
+def bounds_in_schema(sql: str) -> list[TableBound]:
+    """Return the bounds that stand above the tables of a file of the schema."""
+    return [
+        TableBound(table, cast("BoundScope", per), _read_number(rows), kept_by, test.strip("-"))
+        for per, rows, test, kept_by, table in _IN_SCHEMA.findall(sql)
+    ]
+
+
+def _read_number(text: str) -> int:
+    module, _, name = text.rpartition(".")
+    return int(resolve_name(f"hupan.{module}:{name}")) if module else int(text)
+
+
 TABLE_BOUNDS = (
+    *(bound for _, sql in read_schema_files() for bound in bounds_in_schema(sql)),
     TableBound("accounts", "server", 0, "each costs a code: the budget of codes to strangers"),
     TableBound("identities", "account", 4, "one number, one address, two invitation codes"),
     TableBound(
@@ -65,6 +97,13 @@ TABLE_BOUNDS = (
         "account",
         MAX_LOGGED_OUT_TOKENS,
         "the oldest are forgotten; all after 7 days",
+    ),
+    TableBound(
+        "session_ends",
+        "account",
+        0,
+        "one for each session that ended, and for each live one of a banned account; deleted after "
+        f"{SESSION_END_RETENTION_SECONDS // 60} minutes",
     ),
     TableBound(
         "devices",
@@ -121,6 +160,7 @@ TABLE_BOUNDS = (
         "account",
         Settings().pictures_per_account,
         "`pictures_per_account`: one more drops the oldest that is not the avatar",
+        "tests/domain/test_media.py",
     ),
     TableBound(
         "picture_removals",
@@ -128,6 +168,7 @@ TABLE_BOUNDS = (
         0,
         "one for each picture that was dropped, and each upload for 15 minutes; "
         "deleted with the file",
+        "tests/domain/test_media.py",
     ),
     TableBound("account_medals", "operators", 0, _OPERATORS),
     TableBound("medals", "operators", 0, _OPERATORS),
@@ -137,7 +178,7 @@ TABLE_BOUNDS = (
     TableBound("group_texts", "operators", 0, _OPERATORS),
     TableBound("group_postings", "operators", 0, _OPERATORS),
     TableBound("listed_bots", "operators", 0, _OPERATORS),
-    TableBound("counters", "operators", 0, "some fixed names"),
+    TableBound("counters", "operators", 0, "some fixed names, one per server process"),
 )
 
 BUFFER_BOUNDS = (
@@ -151,6 +192,7 @@ BUFFER_BOUNDS = (
     BufferBound(
         "counts of addresses and accounts", f"{SLOTS} slots of each limit", "two may share a slot"
     ),
+    BufferBound("ended sessions that are known", f"{MAX_KNOWN_ENDS}", "the oldest are told again"),
     BufferBound("pictures drawn ahead", "`captcha_pool`", "no more are drawn"),
     BufferBound(
         "uploads being received",

@@ -27,6 +27,7 @@ PRIVACY_FIELDS = {
     "address": "address",
     "last_active": "lastActive",
     "country": "country",
+    "search": "search",
 }
 """The fields of a privacy choice, and their names in JSON."""
 

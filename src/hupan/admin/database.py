@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, key_fingerprint, load_or_create_key
@@ -22,12 +23,17 @@ from hupan.store.copying import begin_copy, copy_rows, count_rows, end_copy, get
 from hupan.store.database import Conflict, Database, StoreRefused
 from hupan.store.identity import accept_key, check_store_exists
 from hupan.store.locks import StoreLock
-from hupan.store.migrate import list_tables, load_migrations
+from hupan.store.migrate import load_migrations
 from hupan.store.repair import accept_all_pages
+from hupan.store.running_servers import OnWatch, ensure_no_servers
+from hupan.store.tables import list_tables
 from hupan.store.wal import check_wal_intact
 
 OnCopyProgress = Callable[[str, int, int], None]
-"""Is called with a table, its copied rows, and the total of its rows."""
+"""Is called with a table, its copied rows, and the total of its rows.
+
+`servers` stands for a watch whether servers use a store, in seconds.
+"""
 DISTRIBUTION_TIMEOUT_SECONDS = 7 * DAY_SECONDS
 """One statement moves all rows of a table."""
 
@@ -157,8 +163,8 @@ async def copy_database(
 ) -> list[str]:
     """Copy a whole store into an empty one, or continue an interrupted copy.
 
-    No server may use either of them meanwhile: a file is locked against servers; for a PostgreSQL
-    store the operator must ensure it.
+    No server may use either of them meanwhile: a file is locked against servers. None starts on a
+    target, and those that use a PostgreSQL store say so in it, before the copy and at its end.
 
     Args:
         settings: how to connect; their own store is not used unless it is named.
@@ -182,10 +188,15 @@ async def copy_database(
         or source_settings.masked_database == target_settings.masked_database
     ):
         raise OperationRefused("请给出两个不同的数据库", "name two different stores")
+    on_watch = partial(on_progress, "servers")
     try:
         async with (
-            _open_locked(source_settings, create=False, exclusive=True) as source_database,
-            _open_locked(target_settings, create=True, exclusive=True) as target_database,
+            _open_locked(
+                source_settings, create=False, exclusive=True, on_watch=on_watch
+            ) as source_database,
+            _open_locked(
+                target_settings, create=True, exclusive=True, on_watch=on_watch
+            ) as target_database,
         ):
             return await _copy_tables(source_database, target_database, on_progress)
     except Conflict as error:
@@ -226,9 +237,13 @@ async def distribute_database(settings: Settings, on_progress: OnDistributed) ->
 
 @asynccontextmanager
 async def _open_locked(
-    settings: Settings, *, create: bool, exclusive: bool = False
+    settings: Settings,
+    *,
+    create: bool,
+    exclusive: bool = False,
+    on_watch: OnWatch = lambda _passed, _all: None,
 ) -> AsyncIterator[Database]:
-    """Open a store that no server of this machine can use meanwhile."""
+    """Open a store that no server of this machine can use meanwhile; of any, if exclusive."""
     with ExitStack() as stack:
         if create and not settings.is_postgres:
             stack.enter_context(prepared_sqlite_file(settings.database_path))
@@ -239,9 +254,7 @@ async def _open_locked(
         )
         try:
             if settings.is_postgres and exclusive:
-                from hupan.store.postgres import ensure_exclusive  # noqa: PLC0415 - loads asyncpg
-
-                await ensure_exclusive(database)
+                await ensure_no_servers(database, on_watch)
             yield database
         finally:
             await database.close()
@@ -252,6 +265,7 @@ async def _copy_tables(
 ) -> list[str]:
     all_tables = list_tables()
     await begin_copy(target, all_tables)
+    await ensure_no_servers(target)  # one may have started just before the mark was there
     for table in all_tables:
         total, done = await count_rows(source, table), await count_rows(target, table)
         on_progress(table.name, done, total)
@@ -263,6 +277,7 @@ async def _copy_tables(
         for table in all_tables
         if await get_table_totals(source, table) != await get_table_totals(target, table)
     ]
+    await ensure_no_servers(source)  # a copy of what changes meanwhile is not whole
     if not differing:
         await end_copy(target)
     return differing

@@ -2,7 +2,7 @@
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
@@ -16,7 +16,9 @@ from msgspec import Struct
 from msgspec.inspect import IntType, StructType, type_info
 
 from hupan.contract.endpoints import SUCCESS_CODE, SUCCESS_MESSAGE, NoData
+from hupan.contract.pb.hupan_pb2 import Edited
 from hupan.errors import BodyTooLarge, InvalidField, UnreadableBody
+from hupan.model import Headers
 
 if api_implementation.Type() != "upb":
     raise ImportError("protobuf without its upb back end is neither safe nor fast (security I6)")
@@ -180,6 +182,19 @@ class JsonCodec(Generic[Request]):
         return encode_json_error(code, message)
 
 
+class FixedJsonCodec(JsonCodec[Request]):
+    """JSON of a protobuf endpoint whose JSON clients read data of their own, always the same."""
+
+    def __init__(self, request: type[Request], data: Struct) -> None:
+        super().__init__(request)
+        self._data = data
+
+    def encode(self, response: Message, request_id: int) -> bytes:  # type: ignore[override] # not a Struct
+        """Encode the fixed data in the envelope."""
+        del response, request_id
+        return encode_json_success(self._data)
+
+
 class ProtobufCodec(Generic[Request]):
     """Protobuf messages with a `status` (wire.md 3)."""
 
@@ -271,6 +286,13 @@ def encode_json_success(response: Struct) -> bytes:
 def encode_json_error(code: int, message: str) -> bytes:
     """Encode a failure as JSON, without a `data` key (wire.md 1.6)."""
     return _encode_json({"code": code, "msg": message})
+
+
+def encode_protobuf_error(code: int, message: str, request_id: int) -> bytes:
+    """Encode a failure of no endpoint as protobuf: a response with only the status."""
+    response = Edited()
+    set_status(response, code, message, request_id)
+    return response.SerializeToString()
 
 
 def set_status(response: Any, code: int, message: str, request_id: int) -> None:  # noqa: ANN401 - any response
@@ -389,3 +411,47 @@ def _integer_names(request: type) -> frozenset[str]:
     info = type_info(request)
     fields = info.fields if isinstance(info, StructType) else ()
     return frozenset(field.encode_name for field in fields if isinstance(field.type, IntType))
+
+
+def read_token(headers: Headers, header_map: Mapping[bytes, bytes]) -> str:
+    """Return the token of a request (wire.md 1.2): header `token`, else `Authorization: Bearer`.
+
+    Two token headers are joined, which is never a valid token (security T2).
+
+    Args:
+        headers: all headers, names in lower case.
+        header_map: the same as a mapping.
+    """
+    token = header_map.get(b"token", b"")
+    if len(header_map) != len(headers):
+        token = b",".join(value for name, value in headers if name == b"token")
+    if not token:
+        scheme, _, bearer = header_map.get(b"authorization", b"").partition(b" ")
+        token = bearer if scheme.lower() == b"bearer" else b""
+    return token.decode("latin-1")
+
+
+def wants_english(header_map: Mapping[bytes, bytes]) -> bool:
+    """Whether English is the first language in Accept-Language."""
+    return header_map.get(b"accept-language", b"")[:2].lower() == b"en"
+
+
+_MAX_PLATFORM_CHARACTERS = 32
+_PLATFORM_BY_AGENT_PREFIX = ((b"okhttp", "android"), (b"dart", "flutter"), (b"mozilla", "web"))
+
+
+def detect_platform(headers: Headers) -> str:
+    """Return a word of User-Agent: a known platform, else the agent's own name, "" without one.
+
+    The most active client never sends its platform, and its users must recognise the device.
+    """
+    agent = next((value for name, value in headers if name == b"user-agent"), b"")[:256].strip()
+    start = agent.lower()
+    known = next((word for mark, word in _PLATFORM_BY_AGENT_PREFIX if start.startswith(mark)), "")
+    return known or _agent_name(agent)
+
+
+def _agent_name(agent: bytes) -> str:
+    name = (agent.split() or [b""])[0].partition(b"/")[0]
+    plain = "".join(chr(byte) for byte in name if 0x21 <= byte <= 0x7E)  # noqa: PLR2004 - visible ASCII
+    return plain[:_MAX_PLATFORM_CHARACTERS]

@@ -2,12 +2,14 @@
 
 import base64
 
-from hupan.api.context import RequestContext
-from hupan.api.routing import Services
+from hupan.api.app import Services, handles
+from hupan.contract import codes
+from hupan.contract.codes import Captcha, EmailCodeRequest, SmsCodeRequest
 from hupan.contract.endpoints import IgnoredBody, NoData
-from hupan.contract.messages.codes import Captcha, EmailCodeRequest, SmsCodeRequest
+from hupan.model import RequestContext
 
 
+@handles(codes.create_captcha)
 async def create_captcha(
     services: Services, _context: RequestContext, _request: IgnoredBody
 ) -> Captcha:
@@ -18,6 +20,7 @@ async def create_captcha(
     return Captcha(b64s=f"data:image/png;base64,{image}", id=issued.id)
 
 
+@handles(codes.send_sms_code)
 async def send_sms_code(
     services: Services, _context: RequestContext, request: SmsCodeRequest
 ) -> NoData:
@@ -26,6 +29,7 @@ async def send_sms_code(
     return NoData()
 
 
+@handles(codes.send_email_code)
 async def send_email_code(
     services: Services, _context: RequestContext, request: EmailCodeRequest
 ) -> NoData:

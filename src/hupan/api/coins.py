@@ -2,12 +2,14 @@
 
 from decimal import Decimal
 
-from hupan.api.routing import Services
-from hupan.contract.messages.coins import CoinRecordEntry, CoinRecordPage, CoinRecordRequest
+from hupan.api.app import Services, handles
+from hupan.contract import coins
+from hupan.contract.coins import CoinRecordEntry, CoinRecordPage, CoinRecordRequest
 from hupan.model import Caller, CoinEntry
 from hupan.rules import CENTS_PER_COIN
 
 
+@handles(coins.list_coin_record, coins.web_list_coin_record)
 async def list_coin_record(
     services: Services, caller: Caller, request: CoinRecordRequest
 ) -> CoinRecordPage:

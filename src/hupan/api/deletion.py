@@ -1,11 +1,13 @@
 """Handler of account deletion."""
 
-from hupan.api.routing import Services
+from hupan.api.app import Services, handles
+from hupan.contract import deletion
+from hupan.contract.deletion import AccountCancellation
 from hupan.contract.endpoints import NoData
-from hupan.contract.messages.deletion import AccountCancellation
 from hupan.model import Caller
 
 
+@handles(deletion.cancel_account)
 async def cancel_account(
     services: Services, caller: Caller, request: AccountCancellation
 ) -> NoData:

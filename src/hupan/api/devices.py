@@ -1,8 +1,8 @@
 """Handlers of the caller's devices and their settings."""
 
-from hupan.api.routing import Services
-from hupan.contract.endpoints import IgnoredBody, NoData
-from hupan.contract.messages.devices import (
+from hupan.api.app import Services, handles
+from hupan.contract import devices
+from hupan.contract.devices import (
     DeviceLogout,
     IgnoredModulesEdit,
     IgnoredModulesInfo,
@@ -13,10 +13,12 @@ from hupan.contract.messages.devices import (
     NotificationRow,
     NotificationStatus,
 )
+from hupan.contract.endpoints import IgnoredBody, NoData
 from hupan.contract.pb.hupan_pb2 import Clients
 from hupan.model import AccountId, Caller
 
 
+@handles(devices.list_devices)
 async def list_devices(services: Services, caller: Caller, _request: IgnoredBody) -> Clients:
     """List the caller's devices with a live session, the newest login first."""
     sessions = await services.devices.list_live(caller.account.id)
@@ -33,6 +35,7 @@ async def list_devices(services: Services, caller: Caller, _request: IgnoredBody
     )
 
 
+@handles(devices.logout_device)
 async def logout_device(services: Services, caller: Caller, request: DeviceLogout) -> NoData:
     """End the sessions of one of the caller's devices; any other device changes nothing."""
     await services.devices.take_offline(caller.account.id, request.device_id)
@@ -43,6 +46,7 @@ ROW_IDS_PER_ACCOUNT = 128
 """More than the devices with settings of one account; a small factor keeps the ids short."""
 
 
+@handles(devices.get_ignored_modules)
 async def get_ignored_modules(
     services: Services, caller: Caller, request: IgnoredModulesRequest
 ) -> IgnoredModulesInfo:
@@ -59,6 +63,7 @@ async def get_ignored_modules(
     return IgnoredModulesInfo(row)
 
 
+@handles(devices.set_ignored_modules)
 async def set_ignored_modules(
     services: Services, caller: Caller, request: IgnoredModulesEdit
 ) -> NoData:
@@ -68,6 +73,7 @@ async def set_ignored_modules(
     return NoData()
 
 
+@handles(devices.get_notification)
 async def get_notification(
     services: Services, caller: Caller, request: NotificationRequest
 ) -> NotificationStatus:
@@ -90,6 +96,7 @@ async def get_notification(
     return NotificationStatus(row)
 
 
+@handles(devices.set_notification)
 async def set_notification(services: Services, caller: Caller, request: NotificationEdit) -> NoData:
     """Set the notification setting of one of the caller's devices."""
     await services.device_settings.set_notification(

@@ -1,11 +1,13 @@
 """Handlers of the caller's invitation code and invitations."""
 
-from hupan.api.routing import Services
+from hupan.api.app import Services, handles
+from hupan.contract import invitations
 from hupan.contract.endpoints import IgnoredBody, NoData
-from hupan.contract.messages.invitations import InvitationCode, InviteProgress
+from hupan.contract.invitations import InvitationCode, InviteProgress
 from hupan.model import Caller
 
 
+@handles(invitations.change_invitation_code)
 async def change_invitation_code(
     services: Services, caller: Caller, request: InvitationCode
 ) -> NoData:
@@ -14,6 +16,7 @@ async def change_invitation_code(
     return NoData()
 
 
+@handles(invitations.get_invite_progress)
 async def get_invite_progress(
     services: Services, caller: Caller, _request: IgnoredBody
 ) -> InviteProgress:

@@ -22,14 +22,20 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
-from hupan.api.codecs import JSON_TYPE, ClientDisconnected, Receive, Scope, Send
-from hupan.api.context import Headers, RequestContext, wants_english
-from hupan.api.errors import log_and_map_error
+from hupan.api.app import Services, handles, log_and_map_error
+from hupan.api.codecs import (
+    JSON_TYPE,
+    ClientDisconnected,
+    Receive,
+    Scope,
+    Send,
+    wants_english,
+)
 from hupan.api.responses import NO_STORE, RESULT_HEADERS, Cors, send_response
-from hupan.api.routing import Services
 from hupan.api.uploads import MAX_UPLOAD_BYTES, UploadForm
+from hupan.contract import media
 from hupan.contract.endpoints import SUCCESS_CODE, IgnoredBody
-from hupan.contract.messages.media import UploadToken
+from hupan.contract.media import UploadToken
 from hupan.domain.default_avatars import draw_default_avatar
 from hupan.domain.media import (
     CONTENT_TYPES,
@@ -58,7 +64,7 @@ from hupan.errors import (
 )
 from hupan.logs import AccessLog
 from hupan.metrics import EndpointMetrics
-from hupan.model import Caller, StoredPicture
+from hupan.model import Caller, Headers, RequestContext, StoredPicture
 
 RESULT_OK: ResultClass = "ok"
 MediaPart: TypeAlias = Literal["query", "upload", "picture"]
@@ -128,6 +134,7 @@ class _Representation(NamedTuple):
     cache: bytes
 
 
+@handles(media.get_upload_token)
 async def get_upload_token(
     services: Services, caller: Caller, _request: IgnoredBody
 ) -> UploadToken:

@@ -5,24 +5,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec import UnsetType
 
+from hupan.api.app import Services, handles
 from hupan.api.codecs import format_time
 from hupan.api.coins import cents_to_coins
-from hupan.api.context import RequestContext
-from hupan.api.routing import Services
 from hupan.clock import Clock
+from hupan.contract import profiles
 from hupan.contract.endpoints import IgnoredBody, NoData
-from hupan.contract.messages.profiles import (
-    Homepage,
-    HomepageMedal,
-    HomepageRequest,
-    HomepageUser,
-    PersonalData,
-    PersonalDataEdit,
-    PersonalDataResponse,
-    RemarkEdit,
-    WebInfo,
-    WebUser,
-)
 from hupan.contract.pb import hupan_pb2
 from hupan.contract.pb.hupan_pb2 import (
     VIP_ACTIVE,
@@ -36,6 +24,18 @@ from hupan.contract.pb.hupan_pb2 import (
     RemarkInfo,
     User,
 )
+from hupan.contract.profiles import (
+    Homepage,
+    HomepageMedal,
+    HomepageRequest,
+    HomepageUser,
+    PersonalData,
+    PersonalDataEdit,
+    PersonalDataResponse,
+    RemarkEdit,
+    WebInfo,
+    WebUser,
+)
 from hupan.domain.profiles import PersonalDataUpdate, Profile
 from hupan.errors import Banned, InvalidField, UnknownUser
 from hupan.model import (
@@ -46,11 +46,13 @@ from hupan.model import (
     Medal,
     PublicAccount,
     Remark,
+    RequestContext,
     Viewer,
 )
 from hupan.rules import CENTS_PER_COIN
 
 
+@handles(profiles.get_own_info)
 async def get_own_info(services: Services, caller: Caller, _request: IgnoredBody) -> OwnInfo:
     """Return the caller's own account."""
     account = caller.account
@@ -68,6 +70,7 @@ async def get_own_info(services: Services, caller: Caller, _request: IgnoredBody
     return response
 
 
+@handles(profiles.get_user)
 async def get_user(services: Services, viewer: Viewer | None, request: GetUser) -> User:
     """Return the profile that the viewer may see; the remark needs a live session."""
     if not request.id:
@@ -136,12 +139,14 @@ def fill_vip(
     message.vip_status = VIP_ACTIVE if is_vip else VIP_EXPIRED
 
 
+@handles(profiles.edit_nickname)
 async def edit_nickname(services: Services, caller: Caller, request: EditNickname) -> Edited:
     """Change the caller's nickname."""
     await services.profile_edits.change_nickname(caller.account.id, request.name)
     return Edited()
 
 
+@handles(profiles.edit_avatar)
 async def edit_avatar(services: Services, caller: Caller, request: EditAvatar) -> Edited:
     """Change the caller's avatar."""
     await services.profile_edits.change_avatar(caller.account.id, request.url)
@@ -151,6 +156,7 @@ async def edit_avatar(services: Services, caller: Caller, request: EditAvatar) -
 Value = TypeVar("Value")
 
 
+@handles(profiles.save_personal_data)
 async def save_personal_data(
     services: Services, caller: Caller, request: PersonalDataEdit
 ) -> NoData:
@@ -168,6 +174,7 @@ async def save_personal_data(
     return NoData()
 
 
+@handles(profiles.get_personal_data)
 async def get_personal_data(
     services: Services, caller: Caller, _request: IgnoredBody
 ) -> PersonalDataResponse:
@@ -194,6 +201,7 @@ def _value_or_none(value: Value | UnsetType) -> Value | None:
     return None if isinstance(value, UnsetType) else value
 
 
+@handles(profiles.save_remark)
 async def save_remark(services: Services, caller: Caller, request: RemarkEdit) -> NoData:
     """Save a remark about another account."""
     if not request.friend_id:
@@ -203,6 +211,7 @@ async def save_remark(services: Services, caller: Caller, request: RemarkEdit) -
     return NoData()
 
 
+@handles(profiles.list_own_medals)
 async def list_own_medals(
     services: Services, caller: Caller, _request: IgnoredBody
 ) -> hupan_pb2.Medals:
@@ -213,6 +222,7 @@ async def list_own_medals(
     return response
 
 
+@handles(profiles.web_get_homepage)
 async def web_get_homepage(
     services: Services, _context: RequestContext, request: HomepageRequest
 ) -> Homepage:
@@ -240,6 +250,7 @@ async def web_get_homepage(
     )
 
 
+@handles(profiles.web_get_own_info)
 async def web_get_own_info(services: Services, caller: Caller, _request: IgnoredBody) -> WebInfo:
     """Return the caller's own account."""
     account = caller.account

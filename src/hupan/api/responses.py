@@ -5,44 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import get_args
 
 from hupan.api.codecs import JSON_TYPE, Receive, Scope, Send, encode_json_error
-from hupan.api.context import Headers
 from hupan.errors import AppError, ResultClass, ShuttingDown, StorageFailed
-from hupan.model import StoreUnavailable
+from hupan.model import Headers, StoreUnavailable
 
 NO_STORE = (b"cache-control", b"no-store")
 RESULT_HEADERS: dict[ResultClass, tuple[bytes, bytes]] = {
     result: (b"x-result", result.encode()) for result in get_args(ResultClass)
 }
 """The class of the outcome, for proxies that only see HTTP 200 (security D3)."""
-
-_COMMON_HEADER_LINES: dict[ResultClass, bytes] = {
-    result: b"%b: %b\r\n%b: %b\r\n" % (*header, *NO_STORE)
-    for result, header in RESULT_HEADERS.items()
-}
-
-
-def send_direct(
-    send: Send,
-    http_status: int,
-    content_type: bytes,
-    body: bytes,
-    result: ResultClass,
-    request_id: int,
-) -> bool:
-    """Send a response in one step, where the server can; return whether it did (decision 0019).
-
-    No header holds anything that a client sent, so none needs to be checked.
-    """
-    send_at_once = getattr(send, "send_direct", None)
-    if send_at_once is None:
-        return False
-    headers = b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %d\r\n%b" % (
-        content_type,
-        len(body),
-        request_id,
-        _COMMON_HEADER_LINES[result],
-    )
-    return bool(send_at_once(http_status, headers, body))
 
 
 async def send_response(http_status: int, headers: Headers, body: bytes, send: Send) -> None:

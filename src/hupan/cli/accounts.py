@@ -37,6 +37,7 @@ _PRIVACY_COLUMNS: Mapping[str, Column] = {
     "address": Column(say("地区", "Address")),
     "lastActive": ACCOUNT_COLUMNS["lastActiveAt"],
     "country": ACCOUNT_COLUMNS["country"],
+    "search": Column(say("搜索", "Search")),
     "shown": Column(say("他人可见", "Others see")),
 }
 _MAX_ACCOUNT_ID = 9_999_999_999
@@ -410,6 +411,7 @@ def privacy(
     address: ChoiceOption = None,
     last_active: ChoiceOption = None,
     country: ChoiceOption = None,
+    search: ChoiceOption = None,
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
@@ -420,6 +422,7 @@ def privacy(
         "address": address,
         "last_active": last_active,
         "country": country,
+        "search": search,
     }
     choices = {part: choice for part, choice in given.items() if choice is not None}
     event = "operator-privacy" if choices else ""

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "config": "hupan.cli.config:app",
     "account": "hupan.cli.accounts:app",
     "coins": "hupan.cli.coins:app",
+    "product": "hupan.cli.shop:app",
     "medal": "hupan.cli.medals:app",
     "group": "hupan.cli.discovery:groups_app",
     "bot": "hupan.cli.discovery:bots_app",

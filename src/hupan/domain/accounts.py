@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from hupan.addresses import ContactAddress, ContactParser, clean_pasted_id, fold_for_search
 from hupan.clock import Clock
-from hupan.domain.sessions import MAX_ACCOUNT_ID
 from hupan.domain.text import parse_short_line
 from hupan.errors import AccountCancelled, EmailTaken, InvalidField, PhoneTaken, UnknownUser
 from hupan.model import PERMANENT_BAN_END, Account, AccountFilter, AccountId, Medal
@@ -40,8 +39,12 @@ from hupan.store.accounts import (
 from hupan.store.database import Database, Transaction
 from hupan.store.invitations import find_inviter
 from hupan.store.medals import list_account_medals
+from hupan.store.sessions import record_banned_sessions
 
 _WIRE_ACCOUNT_ID = re.compile("[1-9][0-9]{0,14}")
+
+MAX_ACCOUNT_ID = 2**32 - 1
+"""A token carries 32 bits of it (decision 0005)."""
 
 
 def parse_account_id(text: str) -> AccountId:
@@ -164,8 +167,14 @@ class Bans:
             InvalidField: `reason` is not one line of 1 to 200 characters, or `until` is past.
             UnknownUser: there is no such account.
         """
-        ban = parse_ban(reason, "reason", until, int(self._clock.now()))
-        await self._database.run_transaction(lambda tx: apply_ban(tx, account, ban))
+        now = int(self._clock.now())
+        ban = parse_ban(reason, "reason", until, now)
+
+        async def change(tx: Transaction) -> None:
+            await apply_ban(tx, account, ban)
+            await record_banned_sessions(tx, account, now)
+
+        await self._database.run_transaction(change)
         return ban
 
     async def unban(self, account: AccountId) -> None:

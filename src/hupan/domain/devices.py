@@ -3,10 +3,9 @@
 import re
 
 from hupan.clock import Clock
-from hupan.domain.sessions import parse_device_id, parse_device_text
+from hupan.domain.sessions import SessionPolicy, parse_device_id, parse_device_text
 from hupan.errors import InvalidField
 from hupan.model import AccountId, IgnoredModules, NotificationSetting, Session
-from hupan.rules import SessionPolicy
 from hupan.store.accounts import lock_account
 from hupan.store.database import Database, Transaction
 from hupan.store.devices import (
@@ -38,13 +37,15 @@ class Devices:
 
     async def purge_expired(self) -> None:
         """Delete expired sessions (security T4)."""
-        signed_in_until, used_until = self._policy.cutoffs(int(self._clock.now()))
+        now = int(self._clock.now())
+        signed_in_until, used_until = self._policy.cutoffs(now)
         await self._database.run_transaction(
             lambda tx: purge_sessions(
                 tx,
                 signed_in_until=signed_in_until,
                 used_until=used_until,
                 max_rows=PURGE_BATCH_SIZE,
+                now=now,
             )
         )
 

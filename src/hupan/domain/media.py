@@ -27,6 +27,7 @@ from hupan.clock import Clock
 from hupan.crypto import SecretBox
 from hupan.domain.redraw_worker import DrawnPicture
 from hupan.domain.redrawing import Redrawer
+from hupan.domain.sessions import SessionPolicy
 from hupan.errors import (
     Banned,
     Busy,
@@ -41,7 +42,7 @@ from hupan.errors import (
 from hupan.model import Account, AccountId, Caller, Limit, Session, StoredPicture
 from hupan.ratelimit.stored import StoredLimiter
 from hupan.rng import RandomSource
-from hupan.rules import MediaRules, SessionPolicy
+from hupan.rules import MediaRules
 from hupan.store.database import Database, Transaction
 from hupan.store.media import (
     Picture,
@@ -243,20 +244,28 @@ class AvatarPictures:
         path = self._addresses.own_path(url)
         key = public_key_in(url) if path is None else path
         if key is None:
-            return None
+            # Without `public_url`, clients are told the host that they addressed.
+            _, _, key = unquote(url.partition("?")[0]).partition(MEDIA_PATH)
+            return await self._find_own(tx, account, key) if key else None
         if default_avatar_account(key) == str(account.id):
             return ""
-        pictures = await list_pictures(tx, account.id)
-        for picture in pictures:
-            if picture.name and key in (picture.client_key, picture.name):
-                return self._addresses.address(picture.name)
+        address = await self._find_own(tx, account, key)
+        if address is not None:
+            return address
         if path is not None:
             raise InvalidField("url")
         if _KEY.fullmatch(key):
             now = int(self._clock.now())
+            pictures = await list_pictures(tx, account.id)
             await claim_key(tx, account.id, key, now)
             older = [picture for picture in pictures if picture.client_key != key]
             await _drop_surplus(tx, account, older, self._max_pictures, now)
+        return None
+
+    async def _find_own(self, tx: Transaction, account: Account, key: str) -> str | None:
+        for picture in await list_pictures(tx, account.id):
+            if picture.name and key in (picture.client_key, picture.name):
+                return self._addresses.address(picture.name)
         return None
 
 

@@ -30,7 +30,7 @@ from hupan.crypto import SecretBox
 from hupan.delivery.sender import Message, NotSent, OutcomeUnknown, Sender
 from hupan.metrics import IncrementMetric, ignore_metric
 from hupan.model import Channel, Limit, StoreUnavailable
-from hupan.ratelimit.detector import Alarms
+from hupan.ratelimit.memory import Alarms
 from hupan.ratelimit.stored import StoredLimiter, notices_key, spelling_suffix
 from hupan.rng import RandomSource
 from hupan.rules import DAY_SECONDS, HOUR_SECONDS, NoticeLimits

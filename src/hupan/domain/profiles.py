@@ -63,6 +63,7 @@ class VisibleFields(Struct, frozen=True):
     address: bool = True
     last_active: bool = True
     country: bool = True
+    search: bool = True
 
 
 ALL_VISIBLE = VisibleFields()
@@ -104,6 +105,7 @@ class Privacy:
             address=default.address if choice.address is None else choice.address,
             last_active=default.last_active if choice.last_active is None else choice.last_active,
             country=default.country if choice.country is None else choice.country,
+            search=default.search if choice.search is None else choice.search,
         )
 
 

@@ -21,9 +21,10 @@ from hupan.domain.contacts import (
     replace_contact,
 )
 from hupan.domain.outbox import NoticeQueue, OutboxWriter
+from hupan.domain.sessions import SessionPolicy
 from hupan.errors import TooLateToUndo, UnknownUser
 from hupan.model import Account, AccountId, Channel
-from hupan.rules import ContactRules, SessionPolicy
+from hupan.rules import ContactRules
 from hupan.store.accounts import find_password_hash, lock_account, set_password_hash
 from hupan.store.contacts import (
     ContactChange,
@@ -104,7 +105,7 @@ class ContactUndo:
         if not await replace_contact(tx, account, channel, old):
             raise TAKEN_ERRORS[channel]
         await set_changes_undone(tx, account.id, change, now)
-        await delete_sessions(tx, account.id)
+        await delete_sessions(tx, account.id, "contact-changed", now)
         await set_password_hash(tx, account.id, "")
         recipients = [*bound_contacts(account), *filter(None, [old])]
         for target in recipients:
@@ -223,7 +224,7 @@ class AccountRecovery:
             account = await self._lock_account(tx, account_id)
             now = int(self._clock.now())
             if number is None:
-                ended = await log_out_all(tx, account.id, now)
+                ended = await log_out_all(tx, account.id, "operator", now)
             else:
                 ended = await log_out_number(tx, account.id, number, now)
             if ended:
@@ -248,7 +249,7 @@ class AccountRecovery:
             raise LastContact
         if not await change_contact(tx, account, channel, target, is_verified=True, now=now):
             raise TAKEN_ERRORS[channel]
-        await delete_sessions(tx, account.id)
+        await delete_sessions(tx, account.id, "contact-changed", now)
         notice = CONTACT_CHANGED_NOTICES if old else CONTACT_BOUND_NOTICES
         await self._notices.enqueue(tx, bound_contacts(account), notice[channel], now=now)
         if target is not None:
@@ -257,7 +258,7 @@ class AccountRecovery:
     async def _remove_password(self, tx: Transaction, account: Account, now: int) -> bool:
         had_one = bool(await find_password_hash(tx, account.id))
         await set_password_hash(tx, account.id, "")
-        await delete_sessions(tx, account.id)
+        await delete_sessions(tx, account.id, "password-changed", now)
         for target in bound_contacts(account):
             await invalidate_codes(tx, target)
         await self._notices.enqueue(tx, bound_contacts(account), PASSWORD_REMOVED_NOTICE, now=now)

@@ -27,7 +27,7 @@ from hupan.addresses import ContactAddress, SmsDestinations, fold_for_limits, nu
 from hupan.errors import AppError, SendingStopped, TooManyTries
 from hupan.metrics import IncrementMetric, ignore_metric
 from hupan.model import NO_ACCOUNT, AccountId, Channel, Limit
-from hupan.ratelimit.detector import Alarms
+from hupan.ratelimit.memory import Alarms
 from hupan.rules import DAY_SECONDS, StoredLimits
 from hupan.store.accounts import find_identity_owner, lock_account
 from hupan.store.database import Transaction

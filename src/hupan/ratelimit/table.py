@@ -45,7 +45,7 @@ class LimitDefinition:
     Attributes:
         setting: the maximum number of events; 0 is no limit.
         event: what is counted. In the store: a group of `StoredLimits`, or a channel. In memory:
-            `wrong_attempts`, or the `limit` of endpoints in contract/endpoints.py.
+            `wrong_attempts`, or the `limit` of endpoints in `contract/`.
         counted: in the store, exact; or by each process in memory, each request or by its outcome.
         name: its name in the store and in metrics.
         count_setting: the property with the number of events, where the setting has another unit.

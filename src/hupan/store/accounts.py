@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from hupan.model import Account, AccountFilter, AccountId
+from hupan.store.account_search import put_new_search_row, update_search_row
 from hupan.store.database import Reader, Row, Transaction
 
 IdentityKind: TypeAlias = Literal["phone", "email", "invitation"]
@@ -73,6 +74,7 @@ async def insert_account(tx: Transaction, account: Account) -> None:
         account.invitation_code,
         account.registered_at,
     )
+    await put_new_search_row(tx, account.id, account.name, account.avatar_url)
 
 
 async def find_identity_owner(reader: Reader, kind: IdentityKind, value: str) -> AccountId | None:
@@ -110,7 +112,10 @@ SET_BAN = "UPDATE accounts SET banned_until = ?2, ban_reason = ?3 WHERE id = ?1"
 
 async def set_ban(tx: Transaction, account: AccountId, until: int, reason: str) -> bool:
     """Set end and reason of a ban, 0 and "" for none; False if there is no such account."""
-    return await tx.execute(SET_BAN, account, until, reason) == 1
+    is_set = await tx.execute(SET_BAN, account, until, reason) == 1
+    if is_set:
+        await update_search_row(tx, account)
+    return is_set
 
 
 _LISTED_ACCOUNT_COLUMNS = f"{ACCOUNT_COLUMNS}, a.erase_at"
@@ -143,6 +148,8 @@ SELECT account_id FROM identities
 WHERE value >= ?1 AND value < ?2 AND kind <> 'invitation' ORDER BY value LIMIT ?3
 """
 _PREFIX_END = "\U0010ffff"
+NO_ACCOUNT_YET = 1_000_000
+"""The counter of ids before the first account."""
 
 
 class ListedAccount(Struct, frozen=True):
@@ -187,6 +194,17 @@ async def find_first_registered_since(reader: Reader, since: int) -> AccountId |
     """Return the first account that registered at a time or later, or None."""
     row = await reader.fetch_one(FIND_FIRST_REGISTERED_SINCE, since)
     return None if row is None else AccountId(row[0])
+
+
+async def count_registered(reader: Reader, since: int) -> tuple[int, int]:
+    """Return how many accounts registered at a time or later, and how many ever did.
+
+    Ids are consecutive and never reused, so that nothing is counted row by row.
+    """
+    last = await reader.fetch_one(FIND_LAST_ACCOUNT_ID)
+    first = await find_first_registered_since(reader, since)
+    last_id = NO_ACCOUNT_YET if last is None else int(last[0])
+    return (0 if first is None else last_id - first + 1), last_id - NO_ACCOUNT_YET
 
 
 async def find_ids_by_name_prefix(reader: Reader, prefix: str, max_rows: int) -> list[AccountId]:
@@ -308,3 +326,9 @@ async def lock_identity(tx: Transaction, identity: IdentityRow) -> bool:
         await tx.fetch_one(FIND_IDENTITY, identity.value, identity.kind, identity.account_id)
         is not None
     )
+
+
+async def next_number(tx: Transaction, sql: str, account: int) -> int:
+    """Return what a query returns as the number of the next row of an account."""
+    row = await tx.fetch_one(sql, account)
+    return 1 if row is None else int(row[0])

@@ -7,7 +7,7 @@ colocated. Small tables that every request reads are reference tables.
 from collections.abc import Callable, Iterator
 
 from hupan.store.database import Database, StoreRefused
-from hupan.store.migrate import MIGRATIONS_TABLE, list_tables
+from hupan.store.tables import MIGRATIONS_TABLE, list_tables
 
 REFERENCE_TABLES = frozenset(
     {
@@ -18,9 +18,10 @@ REFERENCE_TABLES = frozenset(
         "group_ranks",
         "group_texts",
         "group_postings",
+        "products",
     }
 )
-"""Written by operators only, joined with rows of any account."""
+"""Written by operators, and by each order of a product; read with rows of any account."""
 _DISTRIBUTE_MIGRATIONS = f"SELECT create_reference_table('{MIGRATIONS_TABLE}')"
 """Every machine has the migrations, so that each can be named as a host."""
 COLOCATION_TABLE = "accounts"

@@ -3,7 +3,8 @@
 from msgspec import Struct
 
 from hupan.model import AccountId, Channel, Session
-from hupan.store.database import Reader, Transaction, next_number
+from hupan.store.accounts import next_number
+from hupan.store.database import Reader, Transaction
 
 # A query within an INSERT would cost a distributed database a commit in two phases.
 NEXT_CHANGE_NUMBER = (

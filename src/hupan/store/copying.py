@@ -7,7 +7,8 @@ mark, and no server serves from it.
 from msgspec import Struct
 
 from hupan.store.database import Database, Reader, Row, StoreRefused, Transaction
-from hupan.store.migrate import Column, Table
+from hupan.store.running_servers import AFTER_PREFIX, PREFIX
+from hupan.store.tables import Column, Table
 
 ROWS_PER_BATCH = 500
 COPY_MARK_NAME = "being-copied"
@@ -16,6 +17,8 @@ _SET_COPY_MARK = f"""
 INSERT INTO counters (name, value) VALUES ('{COPY_MARK_NAME}', 1) ON CONFLICT (name) DO NOTHING
 """
 _DELETE_COPY_MARK = f"DELETE FROM counters WHERE name = '{COPY_MARK_NAME}'"
+_IS_COPIED = f"(name < '{PREFIX}' OR name >= '{AFTER_PREFIX}') AND name <> '{COPY_MARK_NAME}'"
+_CLEAR_COUNTERS = f"DELETE FROM counters WHERE {_IS_COPIED}"
 _MODULUS = 1_000_003
 """Sums are of remainders, so that no sum grows past what an integer holds."""
 
@@ -58,7 +61,7 @@ async def begin_copy(target: Database, tables: tuple[Table, ...]) -> None:
             )
 
     async def change(tx: Transaction) -> None:
-        await tx.execute("DELETE FROM counters WHERE name <> ''")
+        await tx.execute(_CLEAR_COUNTERS)
         await tx.execute(_SET_COPY_MARK)
 
     await target.run_transaction(change)
@@ -79,17 +82,15 @@ async def copy_rows(source: Database, target: Database, table: Table) -> int:
 
 
 async def count_rows(reader: Reader, table: Table) -> int:
-    """Return the number of rows of a table, without the copy mark."""
-    row = await reader.fetch_one(f"SELECT count(*) FROM {table.name}{_where_not_copy_mark(table)}")
+    """Return the number of rows of a table, without what belongs to the store itself."""
+    row = await reader.fetch_one(f"SELECT count(*) FROM {table.name}{_where_copied(table)}")
     return 0 if row is None else int(row[0])
 
 
 async def get_table_totals(reader: Reader, table: Table) -> TableTotals:
     """Return the totals of a table; equal rows give equal totals on either engine."""
     sums = ", ".join(_sum(column) for column in table.columns)
-    row = await reader.fetch_one(
-        f"SELECT count(*), {sums} FROM {table.name}{_where_not_copy_mark(table)}"
-    )
+    row = await reader.fetch_one(f"SELECT count(*), {sums} FROM {table.name}{_where_copied(table)}")
     figures = [int(figure) for figure in row or (0,)]
     return TableTotals(figures[0], tuple(figures[1:]))
 
@@ -99,15 +100,14 @@ def _sum(column: Column) -> str:
     return f"coalesce(sum({value} % {_MODULUS}), 0)"
 
 
-def _where_not_copy_mark(table: Table) -> str:
-    return f" WHERE name <> '{COPY_MARK_NAME}'" if table.name == "counters" else ""
+def _where_copied(table: Table) -> str:
+    return f" WHERE {_IS_COPIED}" if table.name == "counters" else ""
 
 
 async def _last_key(target: Database, table: Table) -> Row | None:
     order = ", ".join(f"{column} DESC" for column in table.primary_key)
     sql = (
-        f"SELECT {table.key_list} FROM {table.name}{_where_not_copy_mark(table)} "
-        f"ORDER BY {order} LIMIT 1"
+        f"SELECT {table.key_list} FROM {table.name}{_where_copied(table)} ORDER BY {order} LIMIT 1"
     )
     row = await target.fetch_one(sql)
     return None if row is None else tuple(row)
@@ -115,7 +115,9 @@ async def _last_key(target: Database, table: Table) -> Row | None:
 
 def _next_rows(table: Table, *, after: bool) -> str:
     parameters = ", ".join(f"?{number}" for number in range(1, len(table.primary_key) + 1))
-    condition = f" WHERE ({table.key_list}) > ({parameters})" if after else ""
+    condition = _where_copied(table)
+    if after:
+        condition += f"{' AND' if condition else ' WHERE'} ({table.key_list}) > ({parameters})"
     return (
         f"SELECT {table.column_list} FROM {table.name}{condition} "
         f"ORDER BY {table.key_list} LIMIT {ROWS_PER_BATCH}"

@@ -60,12 +60,6 @@ class Transaction(Reader, Protocol):
         ...
 
 
-async def next_number(tx: Transaction, sql: str, account: int) -> int:
-    """Return what a query returns as the number of the next row of an account."""
-    row = await tx.fetch_one(sql, account)
-    return 1 if row is None else int(row[0])
-
-
 class Database(Reader, Protocol):
     """An open store."""
 
@@ -91,52 +85,3 @@ class MeasuredDatabase(Database, Protocol):
     """An open store that a server works on."""
 
     def stats(self) -> DatabaseStats: ...
-
-
-DATA_TABLES = (
-    "accounts",
-    "identities",
-    "sessions",
-    "left_sessions",
-    "devices",
-    "codes",
-    "spent_captchas",
-    "tallies",
-    "limit_resets",
-    "outbox",
-    "contact_changes",
-    "step_ups",
-    "medals",
-    "account_medals",
-    "profiles",
-    "remarks",
-    "invitation_changes",
-    "invitations",
-    "inviters",
-    "coin_entries",
-    "coin_refusals",
-    "categories",
-    "listed_groups",
-    "group_ranks",
-    "group_texts",
-    "group_postings",
-    "listed_bots",
-    "ignored_modules",
-    "notification_settings",
-    "pictures",
-)
-# Names of files outlive the rows, for the files have to be deleted, too.
-_KEEP_PICTURE_NAMES = """
-INSERT INTO picture_removals (account_id, name, due_at)
-SELECT account_id, substr(name, 1, 26), 0 FROM pictures WHERE name <> ''
-ON CONFLICT DO NOTHING
-"""
-RESET_ACCOUNT_COUNTER = "UPDATE counters SET value = 1000000 WHERE name = 'account'"
-
-
-async def delete_all_data(tx: Transaction) -> None:
-    """Delete all data; ids start over."""
-    await tx.execute(_KEEP_PICTURE_NAMES)
-    for table in DATA_TABLES:
-        await tx.execute(f"DELETE FROM {table}")
-    await tx.execute(RESET_ACCOUNT_COUNTER)

@@ -1,32 +1,11 @@
-"""Cancelled accounts and everything that is erased with them (security A7).
-
-A table with a column `account_id` is in `ERASED_TABLES`, or has a reason to be kept: the journal of
-coins stays, under an id without an account, and so does the list of files until they are deleted.
-"""
+"""Cancelled accounts and everything that is erased with them (security A7)."""
 
 from hupan.model import AccountId
+from hupan.store.account_search import update_search_row
 from hupan.store.accounts import IdentityKind
 from hupan.store.database import Reader, Transaction
 from hupan.store.media import remove_all_pictures
-
-ERASED_TABLES = (
-    "identities",
-    "sessions",
-    "left_sessions",
-    "devices",
-    "account_medals",
-    "invitation_changes",
-    "invitations",
-    "inviters",
-    "coin_refusals",
-    "profiles",
-    "remarks",
-    "contact_changes",
-    "step_ups",
-    "ignored_modules",
-    "notification_settings",
-    "pictures",
-)
+from hupan.store.tables import erased_tables
 
 SCHEDULE_ERASURE = "UPDATE accounts SET erase_at = ?2 WHERE id = ?1 AND erase_at = 0"
 # Only before its time: what is due may be half erased on another process the next moment.
@@ -40,12 +19,16 @@ DELETE_ACCOUNT = "DELETE FROM accounts WHERE id = ?1 AND erase_at > 0 AND erase_
 
 async def schedule_erasure(tx: Transaction, account: AccountId, erase_at: int) -> bool:
     """Mark an account as cancelled and schedule its erasure; False if it was cancelled already."""
-    return await tx.execute(SCHEDULE_ERASURE, account, erase_at) == 1
+    is_changed = await tx.execute(SCHEDULE_ERASURE, account, erase_at) == 1
+    await update_search_row(tx, account)
+    return is_changed
 
 
 async def restore_account(tx: Transaction, account: AccountId, now: int) -> bool:
     """Undo a cancellation; False if there is none, or the erasure is due."""
-    return await tx.execute(RESTORE_ACCOUNT, account, now) == 1
+    is_changed = await tx.execute(RESTORE_ACCOUNT, account, now) == 1
+    await update_search_row(tx, account)
+    return is_changed
 
 
 async def list_due_erasures(reader: Reader, now: int, max_rows: int) -> list[AccountId]:
@@ -63,6 +46,6 @@ async def erase_account(tx: Transaction, account: AccountId, now: int) -> bool:
     if not await tx.execute(DELETE_ACCOUNT, account, now):
         return False
     await remove_all_pictures(tx, account, now)
-    for table in ERASED_TABLES:
+    for table in erased_tables():
         await tx.execute(f"DELETE FROM {table} WHERE account_id = ?1", account)
     return True

@@ -1,7 +1,8 @@
 """Settings that accounts keep per device."""
 
 from hupan.model import AccountId, IgnoredModules, NotificationSetting
-from hupan.store.database import Reader, Transaction, next_number
+from hupan.store.accounts import next_number
+from hupan.store.database import Reader, Transaction
 
 
 def _delete_oldest_device(table: str) -> str:

@@ -12,10 +12,10 @@ from msgspec import Struct
 from hupan.store.checksums import localize_sqlite_error
 from hupan.store.cluster_state import FIND_VALUE, SET_VALUE
 from hupan.store.copying import COPY_MARK_NAME
-from hupan.store.database import DATA_TABLES, Reader, StoreRefused, Transaction
-from hupan.store.sqlite import SqliteExecutor, connect
+from hupan.store.database import Reader, StoreRefused, Transaction
+from hupan.store.sqlite import SqliteExecutor, connect, run_sync
+from hupan.store.tables import data_tables
 from hupan.store.wal import wal_path
-from hupan.store.writer import run_sync
 
 KEY_NAME, SANDBOX_NAME, SERVED_NAME = "key", "sandbox", "process"
 _HAS_COUNTERS = "SELECT 1 FROM sqlite_schema WHERE name = 'counters'"
@@ -182,7 +182,7 @@ async def claim_store(tx: Transaction, key: int, *, is_sandbox: bool) -> None:
     check_same_kind(identity, is_sandbox=is_sandbox)
     check_same_key(identity, key)
     if is_sandbox and not identity.is_sandbox:
-        for table in DATA_TABLES:
+        for table in data_tables():
             if await tx.fetch_one(f"SELECT 1 FROM {table} LIMIT 1"):
                 raise StoreRefused(*_SERVER_STORE_MESSAGE)
         await tx.execute(SET_VALUE, SANDBOX_NAME, 1)

@@ -19,8 +19,7 @@ from hupan.store.checksums import (
 from hupan.store.coins import find_coin_inconsistencies
 from hupan.store.database import Reader
 from hupan.store.repair import find_file_faults, find_unexplained_faults
-from hupan.store.sqlite import SqliteExecutor, connect
-from hupan.store.writer import run_sync
+from hupan.store.sqlite import SqliteExecutor, connect, run_sync
 
 MAX_ROW_FAULTS = 100
 _MAX_ACCOUNT_ID = AccountId(2**63 - 1)

@@ -13,17 +13,15 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import apsw
-from msgspec import Struct
 
 from hupan.addresses import to_ascii_domain
 from hupan.store.checksums import enable_checksums, localize_sqlite_error
 from hupan.store.database import Row, StoreRefused, Value
 from hupan.store.sqlite import connect
+from hupan.store.tables import read_schema_files
 from hupan.store.wal import check_wal_intact
 
 BoundStatement = tuple[str, tuple[Value, ...]]
@@ -153,19 +151,8 @@ class Migration:
 
 
 def load_migrations(engine: str = "sqlite") -> list[Migration]:
-    """All migrations that this version knows, in order.
-
-    `0009_x.sql` is for every database but one with a file of its own, `0009_x.postgres.sql`.
-    """
-    folder = files("hupan.store").joinpath("schema")
-    names = {entry.name for entry in folder.iterdir() if entry.name.endswith(".sql")}
-    shared = sorted(name for name in names if name.count(".") == 1)
-    own = [name.replace(".sql", f".{engine}.sql") for name in shared]
-    texts = [folder.joinpath(o if o in names else n) for n, o in zip(shared, own, strict=True)]
-    return [
-        _parse_migration(name, text.read_text(encoding="utf-8"))
-        for name, text in zip(shared, texts, strict=True)
-    ]
+    """All migrations that this version knows, in order."""
+    return [_parse_migration(name, sql) for name, sql in read_schema_files(engine)]
 
 
 def _parse_migration(file_name: str, sql: str) -> Migration:
@@ -317,57 +304,3 @@ def _back_up_before_migration(
     draft.touch(mode=0o600)
     connection.execute("VACUUM INTO ?1", (str(draft),)).fetchall()
     draft.replace(copy)
-
-
-MIGRATIONS_TABLE = "migrations"
-
-
-class Column(Struct, frozen=True):
-    """A column; its type is `INTEGER`, `TEXT` or `BLOB`, on either engine."""
-
-    name: str
-    type: str
-
-
-class Table(Struct, frozen=True):
-    """A table.
-
-    Attributes:
-        columns: in their order.
-        primary_key: its columns; the first is the distribution column.
-    """
-
-    name: str
-    columns: tuple[Column, ...]
-    primary_key: tuple[str, ...]
-
-    @property
-    def column_list(self) -> str:
-        """All columns, as SQL lists them."""
-        return ", ".join(column.name for column in self.columns)
-
-    @property
-    def key_list(self) -> str:
-        """The primary key, as SQL lists it."""
-        return ", ".join(self.primary_key)
-
-
-@cache
-def list_tables() -> tuple[Table, ...]:
-    """Every table of an up-to-date store by name, but for the journal of migrations."""
-    connection = apsw.Connection(":memory:")
-    for migration in load_migrations():
-        connection.execute(migration.sql).fetchall()
-    listed = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
-    names = [str(row[0]) for row in connection.execute(listed).fetchall()]
-    connection_tables = tuple(_read_table(connection, name) for name in names)
-    connection.close()
-    return connection_tables
-
-
-def _read_table(connection: apsw.Connection, name: str) -> Table:
-    sql = "SELECT name, type, pk FROM pragma_table_info(?1) ORDER BY cid"
-    rows = connection.execute(sql, (name,)).fetchall()
-    columns = tuple(Column(str(row[0]), str(row[1])) for row in rows)
-    in_key = sorted((int(str(row[2])), str(row[0])) for row in rows if row[2])
-    return Table(name, columns, tuple(column for _, column in in_key))

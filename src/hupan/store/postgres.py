@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -15,11 +16,9 @@ import asyncpg
 from hupan.model import StoreUnavailable
 from hupan.store.database import (
     Conflict,
-    Database,
     DatabaseStats,
     Result,
     Row,
-    StoreRefused,
     Transaction,
     Value,
 )
@@ -35,29 +34,11 @@ from hupan.store.postgres_pool import (
     PostgresExecutor,
     PostgresPool,
     connection_failure,
+    fetch_all,
+    fetch_one,
     is_connection_dead,
     is_passed_on,
 )
-
-_COUNT_OTHER_CONNECTIONS = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = 'hupan' AND pid <> pg_backend_pid()
-"""
-
-
-async def ensure_exclusive(database: Database) -> None:
-    """Raise if other Hupan processes are connected to a PostgreSQL store.
-
-    Raises:
-        StoreRefused: servers or commands are connected to it.
-    """
-    row = await database.fetch_one(_COUNT_OTHER_CONNECTIONS)
-    if row is not None and row[0] > 0:
-        raise StoreRefused(
-            f"还有 {row[0]} 个 Hupan 连接在使用该数据库，请先停止",
-            f"{row[0]} connections of Hupan use this store: stop them first",
-        )
-
 
 _log = logging.getLogger("hupan.store")
 MAX_TRANSACTION_ATTEMPTS = 4
@@ -100,20 +81,21 @@ class PostgresDatabase:
         )
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        return await self._read(
-            lambda connection: PostgresExecutor(connection).fetch_one(sql, *values)
-        )
+        return await self._read(lambda connection: fetch_one(connection, sql, values), sql, values)
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        return await self._read(
-            lambda connection: PostgresExecutor(connection).fetch_all(sql, *values)
-        )
+        return await self._read(lambda connection: fetch_all(connection, sql, values), sql, values)
 
-    async def _read(self, query: Callable[[Connection], Awaitable[Result]]) -> Result:
+    async def _read(
+        self,
+        query: Callable[[Connection], Awaitable[Result]],
+        sql: str,
+        values: tuple[Value, ...],
+    ) -> Result:
         """Read on any connection; retry once if it was dead already."""
         try:
             try:
-                return await self._pool.use(query)
+                return await self._pool.use(query, sql, values)
             except TimeoutError:
                 raise
             except (
@@ -122,7 +104,7 @@ class PostgresDatabase:
             ) as error:  # or the schema was migrated
                 if is_passed_on(error):
                     raise
-                return await self._pool.use(query)
+                return await self._pool.use(query, sql, values)
         except CONNECTION_FAILURES as error:
             self._failures += 1
             raise connection_failure(error) from error
@@ -168,10 +150,16 @@ class PostgresDatabase:
         connection: Connection,
         work: Callable[[Transaction], Awaitable[Result]],
     ) -> Result:
+        lease = self._pool.lease_of(connection)
         try:
             await connection.execute(self._begin)
-            value = await work(PostgresExecutor(connection))
+            value = await work(
+                PostgresExecutor(connection, partial(self._pool.begin_statement, lease))
+            )
+            lease.begin_commit()
         except BaseException as error:
+            if lease.is_interrupted:  # its connection is being closed
+                raise
             if is_connection_dead(error):
                 self._pool.discard(connection)
                 raise _LostBeforeCommitError(str(error)) from error

@@ -6,6 +6,7 @@ this one passes a connection on within the same tick.
 
 import asyncio
 import re
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
@@ -17,11 +18,14 @@ from asyncpg.connect_utils import SessionAttribute
 from hupan.background import ensure_task
 from hupan.model import StoreUnavailable
 from hupan.store.database import Result, Row, Value
+from hupan.store.postgres_bulkhead import Bulkhead, Interrupted, Lease
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 FreedConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | None"
 """A released connection, or None for the slot of a closed one."""
+OnStatement: TypeAlias = Callable[[str, tuple[Value, ...]], None]
+"""Is called before each statement of a transaction."""
 CONNECTION_FAILURES = (
     OSError,  # TimeoutError too
     asyncpg.InterfaceError,
@@ -48,6 +52,8 @@ _PASSED_ON_ERRORS = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
 )
+INSPECTION_SECONDS = 0.1
+"""How often connections in use are inspected while requests wait for one."""
 PARTIAL_SECONDS = 30.0
 """How long some accounts count as unreachable after a failure of another machine."""
 _DEAD_CONNECTION_ERRORS = (
@@ -101,50 +107,103 @@ class PostgresPool:
         self._size = size or PoolSize()
         self._tls = dsn.make_ssl_context()
         self._idle: list[Connection] = []
-        self._in_use: set[Connection] = set()
+        self._in_use: dict[Connection, Lease] = {}
         self._count = 0  # idle, in use, and being opened
         self._waiters: deque[asyncio.Future[FreedConnection]] = deque()
         self._last_good_url = ""
         self._last_timeout_at = self._last_partial_failure_at = -1e9
         self._is_distributed = False  # as the first connection found it
         self._has_answered = False  # since the last timeout
+        self._bulkhead = Bulkhead(self._size.max_connections, dsn.statement_timeout_seconds)
+        self._is_inspecting = self._is_closing = False
         self._close_tasks: set[asyncio.Task[None]] = set()
 
-    async def use(self, operation: Callable[[Connection], Awaitable[Result]]) -> Result:
+    async def use(
+        self,
+        operation: Callable[[Connection], Awaitable[Result]],
+        sql: str = "",
+        values: tuple[Value, ...] = (),
+    ) -> Result:
         """Lend a connection; after a connection failure it and the idle ones are closed.
+
+        Args:
+            operation: what is done; it may be interrupted and run again.
+            sql: its first statement, if that is known.
+            values: of the first statement.
 
         Raises:
             StoreUnavailable: none could be opened, or none became free in time.
         """
+        lease = Lease(sql, values)
+        try:
+            try:
+                return await self._lend(operation, lease)
+            except Interrupted:
+                lease = Lease(lease.sql, lease.values)
+                await self._bulkhead.enter(lease)
+                return await self._lend(operation, lease)
+        finally:
+            if lease.is_bounded:
+                self._bulkhead.leave()
+
+    async def _lend(
+        self, operation: Callable[[Connection], Awaitable[Result]], lease: Lease
+    ) -> Result:
+        self._bulkhead.ensure_may_run(lease)
         connection = self._idle.pop() if self._idle else await self._acquire()
-        self._in_use.add(connection)
+        self._in_use[connection] = lease
         freed: FreedConnection = connection
         try:
+            self._bulkhead.ensure_may_run(lease)  # others may have stalled meanwhile
+            lease.started_at = time.monotonic()
             result = await operation(connection)
-        except asyncpg.PostgresError as error:
+        except asyncio.CancelledError:
+            connection.terminate()  # in the middle of a statement
+            raise
+        except Exception as error:
+            if lease.is_interrupted:
+                raise Interrupted from error
+            if isinstance(error, TimeoutError):
+                freed = None
+            self._record_failure(connection, lease, error)
+            raise
+        else:
+            self._has_answered = True
+            self._bulkhead.record_answer(lease)
+            return result
+        finally:
+            del self._in_use[connection]
+            self._release(None if lease.is_interrupted else freed)
+
+    def lease_of(self, connection: Connection) -> Lease:
+        """Return the lease of a connection in use."""
+        return self._in_use[connection]
+
+    def begin_statement(self, lease: Lease, sql: str, values: tuple[Value, ...]) -> None:
+        """Note which statement of a transaction runs next.
+
+        Raises:
+            Interrupted: the transaction must begin again, as that of a suspect.
+        """
+        lease.sql, lease.values = sql, values
+        self._bulkhead.ensure_may_run(lease)
+        lease.started_at = time.monotonic()
+
+    def _record_failure(self, connection: Connection, lease: Lease, error: Exception) -> None:
+        if isinstance(error, TimeoutError):
+            self._bulkhead.record_timeout(lease)
+            self._close_timed_out(connection)
+        elif isinstance(error, asyncpg.PostgresError):
+            if isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError):
+                self._bulkhead.record_timeout(lease)
             if is_connection_dead(error):
                 self.discard(connection)
             elif is_passed_on(error) or (
                 self._is_distributed and isinstance(error, asyncpg.QueryCanceledError)
             ):
                 self._record_partial_failure()
-            raise
-        except TimeoutError:
-            freed = None
-            self._close_timed_out(connection)
-            raise
-        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        elif isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError):
             self.discard(connection)
-            raise
-        except asyncio.CancelledError:
-            connection.terminate()  # in the middle of a statement
-            raise
-        else:
-            self._has_answered = True
-            return result
-        finally:
-            self._in_use.discard(connection)
-            self._release(freed)
 
     @property
     def is_partial(self) -> bool:
@@ -164,6 +223,7 @@ class PostgresPool:
 
     async def close(self) -> None:
         """Wait a while for connections in use, then close all."""
+        self._is_closing = True
         try:
             async with asyncio.timeout(self.dsn.statement_timeout_seconds):
                 while self._in_use:
@@ -193,6 +253,10 @@ class PostgresPool:
 
     async def _wait_for_free(self) -> FreedConnection:
         """Return the next released connection, or None for the slot of a closed one."""
+        if not self._is_inspecting:
+            self._is_inspecting = True
+            loop = asyncio.get_running_loop()
+            loop.call_later(INSPECTION_SECONDS, self._inspect, loop.time() + INSPECTION_SECONDS)
         waiter: asyncio.Future[FreedConnection] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
@@ -201,6 +265,17 @@ class PostgresPool:
             if waiter.done() and not waiter.cancelled():  # released just as the timeout expired
                 self._release(waiter.result())
             raise
+
+    def _inspect(self, due_at: float) -> None:
+        """Interrupt what keeps waiters from their connection, as long as there are any."""
+        loop = asyncio.get_running_loop()
+        self._is_inspecting = bool(self._waiters) and not self._is_closing
+        if not self._is_inspecting:
+            return
+        if loop.time() - due_at < INSPECTION_SECONDS:  # otherwise this process itself was busy
+            for connection in self._bulkhead.choose_stalled(self._in_use.items()):
+                self._close_in_background(connection)
+        loop.call_later(INSPECTION_SECONDS, self._inspect, loop.time() + INSPECTION_SECONDS)
 
     def _release(self, connection: FreedConnection) -> None:
         """Pass a connection, or the slot of a closed one, to the longest waiter."""
@@ -241,6 +316,7 @@ class PostgresPool:
             else:
                 if not self._last_good_url:
                     self._is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
+                    self._bulkhead.is_distributed = self._is_distributed
                 self._last_good_url = url
                 return connection
         raise failure or StoreUnavailable("no host is named")
@@ -278,6 +354,9 @@ class PostgresPool:
         elif self._last_timeout_at - previous_timeout_at < 2 * self.dsn.statement_timeout_seconds:
             self.discard_idle()
         self._has_answered = False
+        self._close_in_background(connection)
+
+    def _close_in_background(self, connection: Connection) -> None:
         close_task = asyncio.ensure_future(self._close_connection(connection))
         self._close_tasks.add(close_task)
         close_task.add_done_callback(self._close_tasks.discard)
@@ -311,16 +390,28 @@ def to_postgres(sql: str) -> str:
 class PostgresExecutor:
     """Runs statements on one connection, in its current transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, begin: OnStatement) -> None:
         self._connection = connection
+        self._begin = begin
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        return cast("Row | None", await self._connection.fetchrow(to_postgres(sql), *values))
+        self._begin(sql, values)
+        return await fetch_one(self._connection, sql, values)
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        return cast("list[Row]", await self._connection.fetch(to_postgres(sql), *values))
+        self._begin(sql, values)
+        return await fetch_all(self._connection, sql, values)
 
     async def execute(self, sql: str, *values: Value) -> int:
+        self._begin(sql, values)
         status = await self._connection.execute(to_postgres(sql), *values)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
+
+
+async def fetch_one(connection: Connection, sql: str, values: tuple[Value, ...]) -> Row | None:
+    return cast("Row | None", await connection.fetchrow(to_postgres(sql), *values))
+
+
+async def fetch_all(connection: Connection, sql: str, values: tuple[Value, ...]) -> list[Row]:
+    return cast("list[Row]", await connection.fetch(to_postgres(sql), *values))

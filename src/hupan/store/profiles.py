@@ -11,6 +11,7 @@ from hupan.model import (
     PublicAccount,
     Remark,
 )
+from hupan.store.account_search import lock_name, update_search_row
 from hupan.store.database import Reader, Row, Transaction
 
 PERSONAL_DATA_COLUMNS = """
@@ -33,7 +34,7 @@ LEFT JOIN profiles p ON p.account_id = a.id
 WHERE a.id = ?1 AND a.erase_at = 0
 """
 FIND_PERSONAL_DATA = f"SELECT {PERSONAL_DATA_COLUMNS} FROM profiles p WHERE p.account_id = ?1"
-FIND_PRIVACY = f"SELECT {PRIVACY_COLUMNS} FROM profiles p WHERE p.account_id = ?1"
+FIND_PRIVACY = f"SELECT {PRIVACY_COLUMNS}, p.shows_search FROM profiles p WHERE p.account_id = ?1"
 FIND_LAST_LOGIN = "SELECT max(last_seen_at) FROM devices WHERE account_id = ?1"
 
 # The number counts changes, so what stays as it is counts nothing.
@@ -56,7 +57,8 @@ WHERE account_id = ?1
 """
 SET_PRIVACY = """
 UPDATE profiles SET
-  shows_birthday = ?2, shows_address = ?3, shows_last_active = ?4, shows_country = ?5
+  shows_birthday = ?2, shows_address = ?3, shows_last_active = ?4, shows_country = ?5,
+  shows_search = ?6
 WHERE account_id = ?1
 """
 
@@ -73,7 +75,7 @@ class ProfileView(Struct, frozen=True):
 
     Attributes:
         data: the personal data that others may see.
-        privacy: what of that the account shows.
+        privacy: what of that the account shows; nothing about searches.
     """
 
     account: PublicAccount
@@ -116,14 +118,21 @@ async def find_last_login(reader: Reader, account: AccountId) -> int | None:
 
 async def set_name(tx: Transaction, account: AccountId, name: str) -> int | None:
     """Rename an account; return how often it was renamed, None if the name is unchanged."""
+    former_name = await lock_name(tx, account)
     row = await tx.fetch_one(SET_NAME, account, name)
-    return None if row is None else int(row[0])
+    if row is None:
+        return None
+    await update_search_row(tx, account, former_name)
+    return int(row[0])
 
 
 async def set_avatar(tx: Transaction, account: AccountId, url: str) -> int | None:
     """Change an avatar; return how often it was changed, None if it is unchanged."""
     row = await tx.fetch_one(SET_AVATAR, account, url)
-    return None if row is None else int(row[0])
+    if row is None:
+        return None
+    await update_search_row(tx, account)
+    return int(row[0])
 
 
 async def update_personal_data(
@@ -164,7 +173,9 @@ async def set_privacy(tx: Transaction, account: AccountId, choice: PrivacyChoice
         _to_flag(choice.address),
         _to_flag(choice.last_active),
         _to_flag(choice.country),
+        _to_flag(choice.search),
     )
+    await update_search_row(tx, account)
 
 
 def _to_privacy_choice(columns: Row) -> PrivacyChoice:

@@ -32,8 +32,8 @@ from hupan.store.checksums import (
 )
 from hupan.store.database import StoreRefused
 from hupan.store.migrate import CREATE_MIGRATIONS_TABLE, load_migrations, read_applied
-from hupan.store.sqlite import connect
-from hupan.store.wal import COMMIT_COUNTS, iterate_wal_frames, wal_checksum
+from hupan.store.sqlite import COMMIT_COUNTS, connect
+from hupan.store.wal import iterate_wal_frames, wal_checksum
 
 SCHEMA_TABLE = "sqlite_schema"
 MAX_STRUCTURE_FAULTS = 100

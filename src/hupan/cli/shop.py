@@ -1,0 +1,157 @@
+"""`hupan product define`, `hupan product list` and `hupan product stock`."""
+
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from hupan.admin.shop import ProductOptions
+from hupan.cli.help import make_group
+from hupan.cli.language import say
+from hupan.cli.output import Column
+from hupan.cli.run import (
+    ConfigOption,
+    DataDirOption,
+    JsonOption,
+    WideOption,
+    print_row,
+    print_rows,
+    run_admin,
+)
+
+_PRODUCT_COLUMNS = {
+    "id": Column(say("编号", "Id")),
+    "name": Column(say("名称", "Name"), wraps=True),
+    "type": Column(say("类型", "Type"), wide_only=True),
+    "days": Column(say("天数", "Days")),
+    "price": Column(say("价格", "Price")),
+    "priceVip": Column(say("会员价", "VIP price")),
+    "stock": Column(say("库存", "Stock")),
+    "sold": Column(say("已售", "Sold")),
+    "onSale": Column(say("在售", "On sale")),
+    "info": Column(say("简介", "Info"), wraps=True, wide_only=True),
+    "description": Column(say("说明", "Description"), wraps=True, wide_only=True),
+    "images": Column(say("图片", "Images"), wraps=True, wide_only=True),
+}
+app = make_group(
+    say(
+        "管理金币商城的商品，可在服务器运行时使用。",
+        "Manage the products of the coin shop, also while the server runs.",
+    ),
+    say("管理金币商城", "Manage the coin shop"),
+)
+NameArgument: TypeAlias = Annotated[
+    str, typer.Argument(help=say("名称。", "Name."), show_default=False)
+]
+
+
+def _option(zh: str, en: str, *names: str, metavar: str | None = None) -> Any:  # noqa: ANN401 - the framework calls its options so
+    return typer.Option(*names, help=say(zh, en), metavar=metavar, show_default=False)
+
+
+@app.command(
+    "define",
+    help=say(
+        "定义商品，或修改同名的商品；未写的选项保持不变。\n\n"
+        "类型 1 为会员，购买后延长 --days 天；其他类型由您自行发放。",
+        "Define a product, or change the existing one of that name; what is not named stays.\n\n"
+        "Type 1 is VIP for --days days. Products of other types are yours to deliver.",
+    ),
+    short_help=say("定义商品", "Define a product"),
+)
+def define(  # noqa: PLR0913 - one for each option
+    *,
+    name: NameArgument,
+    price: Annotated[int | None, _option("价格，整数金币。", "Price in whole coins.")] = None,
+    price_vip: Annotated[
+        int | None, _option("会员价；默认与价格相同。", "Price for VIP. Default: the same.")
+    ] = None,
+    product_type: Annotated[
+        int | None, _option("类型；默认 1（会员）。", "Type. Default: 1 (VIP).", "--type")
+    ] = None,
+    days: Annotated[int | None, _option("会员天数。", "Days of VIP.")] = None,
+    stock: Annotated[int | None, _option("库存件数。", "Pieces in stock.")] = None,
+    info: Annotated[str | None, _option("一行简介。", "One line.")] = None,
+    description: Annotated[str | None, _option("说明。", "Description.")] = None,
+    image: Annotated[
+        list[str] | None,
+        _option("图片地址，可写多次。", "URL of an image; may be repeated.", metavar="URL"),
+    ] = None,
+    on_sale: Annotated[
+        bool | None, _option("上架或下架。", "Whether clients see it.", "--on-sale/--withdrawn")
+    ] = None,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Define a product and print it."""
+    change = ProductOptions(
+        type=product_type,
+        cycle=days,
+        price=price,
+        price_vip=price_vip,
+        stock=stock,
+        info=info,
+        description=description,
+        images=image or None,
+        on_sale=on_sale,
+    )
+    row, settings = run_admin(
+        config,
+        data_dir,
+        lambda services: services.shop.define(name, change),
+        event="operator-product-define",
+        details={"product": name, "price": price, "vip": price_vip, "days": days, "stock": stock},
+    )
+    print_row(row, _PRODUCT_COLUMNS, settings, as_json=as_json)
+
+
+@app.command(
+    "list",
+    help=say("列出全部商品。", "List all products."),
+    short_help=say("列出商品", "List products"),
+)
+def list_products(
+    *,
+    as_json: JsonOption = False,
+    wide: WideOption = False,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print all products."""
+    rows, settings = run_admin(config, data_dir, lambda services: services.shop.list_all())
+    print_rows(rows, _PRODUCT_COLUMNS, settings, as_json=as_json, wide=wide)
+
+
+@app.command(
+    "stock",
+    help=say(
+        "增减商品的库存，或设为某数。", "Add to the stock of a product, take from it, or set it."
+    ),
+    short_help=say("修改库存", "Change the stock"),
+)
+def stock(
+    *,
+    name: NameArgument,
+    add: Annotated[
+        int | None, _option("增加的件数，负数为减少。", "Pieces to add; negative ones are taken.")
+    ] = None,
+    set_to: Annotated[int | None, _option("设为此数。", "Set it to this.", "--set")] = None,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Change the stock of a product and print it.
+
+    Raises:
+        typer.BadParameter: neither or both of the options were given.
+    """
+    if (add is None) == (set_to is None):
+        raise typer.BadParameter(say("--add、--set 须选一个", "one of --add and --set is required"))
+    row, settings = run_admin(
+        config,
+        data_dir,
+        lambda services: services.shop.restock(name, add=add, set_to=set_to),
+        event="operator-product-stock",
+        details={"product": name, "add": add, "set": set_to},
+    )
+    print_row(row, _PRODUCT_COLUMNS, settings, as_json=as_json)

@@ -1,1 +1,0 @@
-"""JSON bodies as msgspec Structs, one file per feature; wire names are camelCase."""

@@ -1,0 +1,241 @@
+"""Bounds how many connections wait for accounts whose machine does not answer.
+
+A machine of a distributed database that falls silent holds each connection that needs it until its
+statement times out; soon they all do, and healthy accounts wait for a connection as well. So, while
+requests wait for a connection, a statement that has no answer for `STALL_SECONDS` is moved among
+the few that may hold one (`Bulkhead.max_connections`), with all others of the same account; beyond
+that number it is interrupted and runs again when there is a place. Slowness alone refuses nothing:
+only after a statement timed out is a request beyond the bound refused at once.
+
+An account is known by the value of the distribution column in its statements. On a distributed
+database, a shard that answers nothing counts as a whole.
+"""
+
+import asyncio
+import re
+import time
+from collections import deque
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TypeAlias, TypeVar
+
+from hupan.background import ensure_task
+from hupan.model import StoreUnavailable
+from hupan.store.citus import distribution_column
+from hupan.store.database import Value
+from hupan.store.shard_hash import shard_of
+from hupan.store.tables import list_tables
+
+STALL_SECONDS = 0.3
+"""A statement that has run this long, while others wait for a connection, is stalled."""
+PROMPT_SECONDS = 0.1
+"""An answer within this time shows that the server is not slow for everybody."""
+CONTRAST_SECONDS = 1.0
+"""How long before a stalled statement a prompt answer still counts."""
+SUSPECT_SECONDS = 30.0
+"""How long an account is suspect after its last stall."""
+MAX_SUSPECTS = 10_000
+MIN_SILENT_ACCOUNTS = 3
+"""So many accounts of a shard without an answer, and none with one, make the shard suspect."""
+CONNECTION_SHARE = 4
+"""One in so many connections may wait for suspects."""
+
+Key: TypeAlias = str | int | bytes
+Holder = TypeVar("Holder")
+_TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+(\w+)")
+_COLUMNS = re.compile(r"INSERT INTO \w+\s*\(([^)]*)\)\s*(?:VALUES \(|SELECT )([^()]*)")
+_PLACEHOLDER = re.compile(r"\?([0-9]+)")
+
+
+class Lease:
+    """The use of a connection by one operation, with the statement that runs now.
+
+    Attributes:
+        sql: "" before the first statement.
+        is_bounded: counts among those that may hold a connection for a suspect.
+        may_interrupt: whether it can be undone and run again.
+        is_interrupted: its connection is being closed.
+    """
+
+    __slots__ = ("is_bounded", "is_interrupted", "may_interrupt", "sql", "started_at", "values")
+
+    def __init__(self, sql: str, values: tuple[Value, ...], *, is_bounded: bool = False) -> None:
+        self.sql = sql
+        self.values = values
+        self.started_at = 0.0
+        self.is_bounded = is_bounded
+        self.may_interrupt = True
+        self.is_interrupted = False
+
+    def begin_commit(self) -> None:
+        """Rule an interruption out: nobody would know whether the commit took place.
+
+        Raises:
+            Interrupted: it has begun.
+        """
+        if self.is_interrupted:
+            raise Interrupted
+        self.may_interrupt = False
+
+
+class Interrupted(Exception):
+    """The operation was undone, and runs again when a suspect may hold a connection."""
+
+
+class Bulkhead:
+    """Knows the suspects, and counts the connections that they hold.
+
+    Args:
+        pool_connections: of the whole pool; with fewer than two, nothing is bounded.
+        timeout_seconds: how long a request waits for a place.
+    """
+
+    def __init__(self, pool_connections: int, timeout_seconds: float) -> None:
+        self.max_connections = max(1, pool_connections // CONNECTION_SHARE)
+        self.is_distributed = False
+        self._is_on = pool_connections > 1
+        self._timeout_seconds = timeout_seconds
+        self._held = 0
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._suspects: dict[Key, float] = {}  # since their last stall; the oldest first
+        self._shards: dict[int, tuple[float, set[Key]]] = {}  # stalled since the last answer
+        self._prompt_at = self._timed_out_at = -1e9
+
+    def ensure_may_run(self, lease: Lease) -> None:
+        """Raise Interrupted if a statement needs a suspect, and its connection is not counted."""
+        is_unbounded = self._suspects and lease.sql and not lease.is_bounded
+        if lease.is_interrupted or (is_unbounded and self._is_suspect(key_of(lease))):
+            raise Interrupted
+
+    async def enter(self, lease: Lease) -> None:
+        """Count a suspect's lease, once there is a place.
+
+        Raises:
+            StoreUnavailable: there is none, and a statement timed out before or does so meanwhile.
+        """
+        if self._held >= self.max_connections:
+            if time.monotonic() - self._timed_out_at < SUSPECT_SECONDS:
+                raise StoreUnavailable("other requests wait for this machine", is_busy=True)
+            await self._wait_for_place()
+        else:
+            self._held += 1
+        lease.is_bounded = True
+
+    def leave(self) -> None:
+        """Pass the place of a lease that ended to the longest waiter."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._held -= 1
+
+    def record_answer(self, lease: Lease) -> None:
+        """Clear the account of a statement that was answered."""
+        now = time.monotonic()
+        if now - lease.started_at < PROMPT_SECONDS:
+            self._prompt_at = now
+        if self._suspects and lease.sql:
+            key = key_of(lease)
+            self._suspects.pop(key, None)
+            self._shards.pop(shard_of(key), None)
+
+    def record_timeout(self, lease: Lease) -> None:
+        """Note that a statement was given up."""
+        if lease.sql and self._is_on:
+            self._timed_out_at = time.monotonic()
+            self._suspect(key_of(lease))
+
+    def choose_stalled(self, leases: Iterable[tuple[Holder, Lease]]) -> list[Holder]:
+        """Count stalled statements, while others wait; return whose are too many.
+
+        If nobody gets a prompt answer, the whole server may be slow: then only the oldest one.
+        """
+        now = time.monotonic()
+        stalled = sorted(
+            (lease.started_at, number, holder, lease)
+            for number, (holder, lease) in enumerate(leases)
+            if self._is_on
+            and lease.sql
+            and lease.may_interrupt
+            and not (lease.is_bounded or lease.is_interrupted)
+            and now - lease.started_at >= STALL_SECONDS
+        )
+        surplus: list[Holder] = []
+        for started_at, _, holder, lease in stalled:
+            self._suspect(key_of(lease))
+            if self._held < self.max_connections:
+                self._held += 1
+                lease.is_bounded = True
+            elif not surplus or self._prompt_at > started_at - CONTRAST_SECONDS:
+                lease.is_interrupted = True
+                surplus.append(holder)
+        return surplus
+
+    def _suspect(self, key: Key) -> None:
+        now = time.monotonic()
+        self._suspects.pop(key, None)
+        if len(self._suspects) >= MAX_SUSPECTS:
+            del self._suspects[next(iter(self._suspects))]
+        self._suspects[key] = now
+        if self.is_distributed:
+            since, keys = self._shards.setdefault(shard_of(key), (now, set()))
+            if len(keys) < MIN_SILENT_ACCOUNTS:
+                keys.add(key)
+            self._shards[shard_of(key)] = since, keys
+
+    def _is_suspect(self, key: Key) -> bool:
+        now = time.monotonic()
+        while self._suspects:
+            oldest = next(iter(self._suspects))
+            if now - self._suspects[oldest] < SUSPECT_SECONDS:
+                break
+            del self._suspects[oldest]
+        if not self._suspects:
+            self._shards.clear()
+        return key in self._suspects or self._is_silent(shard_of(key), now)
+
+    def _is_silent(self, shard: int, now: float) -> bool:
+        since, keys = self._shards.get(shard, (now, ()))
+        return len(keys) >= MIN_SILENT_ACCOUNTS and now - since >= self._timeout_seconds
+
+    async def _wait_for_place(self) -> None:
+        await ensure_task()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await waiter
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():  # passed on just as the timeout expired
+                self.leave()
+            if isinstance(error, TimeoutError):
+                text = "no connection for this machine became free in time"
+                raise StoreUnavailable(text, is_busy=True) from error
+            raise
+
+
+def key_of(lease: Lease) -> Key:
+    """Return what a statement needs an answer for: an account, a target, or all shards."""
+    index = _key_index(lease.sql)
+    value = lease.values[index] if 0 <= index < len(lease.values) else None
+    return lease.sql if value is None else value
+
+
+@lru_cache(maxsize=4096)
+def _key_index(sql: str) -> int:
+    """Return the index of the value of the distribution column; -1 if none is bound."""
+    table = _TABLE.search(sql)
+    if table is None or table[1] not in {known.name for known in list_tables()}:
+        return 0
+    column = distribution_column(table[1])
+    if column is None:
+        return -1
+    if inserted := _COLUMNS.search(sql):
+        names = [name.strip() for name in inserted[1].split(",")]
+        values = inserted[2].split(",")
+        position = names.index(column) if column in names else len(values)
+        bound = _PLACEHOLDER.search(values[position]) if position < len(values) else None
+    else:
+        bound = re.search(rf"\b{column} = \?([0-9]+)", sql)
+    return int(bound[1]) - 1 if bound else -1

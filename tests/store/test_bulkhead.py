@@ -1,0 +1,249 @@
+"""A machine that does not answer holds few connections: healthy accounts are served meanwhile.
+
+A function stands in for the machine: for some accounts it takes longer than any statement may.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+import pytest
+
+from hupan.model import StoreUnavailable
+from hupan.store.accounts import FIND_IDENTITY_OWNER
+from hupan.store.database import Transaction, Value
+from hupan.store.outbox import INSERT_MESSAGE, LEASE_MESSAGES, LEASE_MESSAGES_TO
+from hupan.store.postgres import PostgresDatabase
+from hupan.store.postgres_bulkhead import CONNECTION_SHARE, Bulkhead, Interrupted, Lease, key_of
+from hupan.store.postgres_dsn import PoolSize, PostgresDsn
+from hupan.store.postgres_pool import PostgresPool
+from hupan.store.sessions import FIND_VIEWER, PUT_SESSION
+from hupan.store.shard_hash import SHARDS, hash_bytes, hash_number, shard_of
+from tests.support.stores import Databases
+
+pytestmark = pytest.mark.slow
+
+CONNECTIONS: Final = 8
+BOUND: Final = CONNECTIONS // CONNECTION_SHARE
+WAIT_SECONDS: Final = 60
+HEALTHY, SILENT = range(1, 21), range(101, 117)
+STAND_IN: Final = """
+CREATE TABLE away (id bigint PRIMARY KEY);
+INSERT INTO away SELECT generate_series(101, 116);
+CREATE TABLE purse (id bigint PRIMARY KEY, coins bigint);
+INSERT INTO purse SELECT n, 0 FROM generate_series(1, 200) n;
+CREATE FUNCTION reach(asked bigint) RETURNS bigint LANGUAGE plpgsql VOLATILE COST 100000 AS $$
+BEGIN
+  IF EXISTS (SELECT FROM away WHERE id = asked) THEN PERFORM pg_sleep(60); END IF;
+  RETURN asked;
+END $$;
+"""
+ASK: Final = "SELECT reach(CAST(?1 AS BIGINT))"
+ADD: Final = "UPDATE purse SET coins = coins + 1 WHERE id = ?1"
+SLEEPING: Final = """
+SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()
+"""
+
+
+@pytest.fixture
+def url(databases: Databases) -> Iterator[str]:
+    """A store of its own, behind the stand-in."""
+    name = databases.make()
+    url = databases.cluster.url(name)
+    databases.wait(run(url, STAND_IN))
+    yield url
+    databases.drop(name)
+
+
+async def run(url: str, sql: str) -> object:
+    """Run SQL on a connection of its own; the first value, if there is one."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await (
+            connection.fetchval(sql) if "SELECT count" in sql else connection.execute(sql)
+        )
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def opened(url: str, timeout_seconds: int = 2) -> AsyncIterator[PostgresDatabase]:
+    """The store."""
+    dsn = PostgresDsn(url, statement_timeout_seconds=timeout_seconds)
+    database = PostgresDatabase(PostgresPool(dsn, PoolSize(max_connections=CONNECTIONS)))
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def until(fact: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await fact():  # noqa: ASYNC110 - the server has nothing to wait for
+            await asyncio.sleep(0.05)
+
+
+def ask(database: PostgresDatabase, account: int) -> Awaitable[object]:
+    """Read what is an account's."""
+    return database.fetch_one(ASK, account)
+
+
+def change(database: PostgresDatabase, account: int) -> Awaitable[object]:
+    """Change what is an account's."""
+
+    async def work(tx: Transaction) -> None:
+        await tx.execute(ADD, account)
+        await tx.fetch_one(ASK, account)
+
+    return database.run_transaction(work)
+
+
+@pytest.mark.parametrize("use", [ask, change])
+def test_silent_accounts_hold_few_connections(
+    url: str, use: Callable[[PostgresDatabase, int], Awaitable[object]]
+) -> None:
+    """Others are served, those beyond the bound are refused at once, and all is well afterwards."""
+
+    async def scenario() -> None:
+        async with opened(url, timeout_seconds=4) as database:
+            asked = [asyncio.ensure_future(use(database, account)) for account in SILENT]
+
+            async def are_few() -> bool:
+                await asyncio.gather(*(use(database, account) for account in HEALTHY))
+                return await run(url, SLEEPING) == BOUND
+
+            await until(are_few)
+            found = await asyncio.gather(*asked, return_exceptions=True)
+            assert {type(one) for one in found} == {StoreUnavailable}, found
+
+            waiting = [asyncio.ensure_future(use(database, account)) for account in SILENT[:BOUND]]
+            await until(lambda: is_asleep(url, BOUND))
+            with pytest.raises(StoreUnavailable) as refused:
+                await use(database, SILENT[BOUND])
+            assert refused.value.is_busy
+            assert not any(one.done() for one in waiting)
+            await use(database, HEALTHY[0])
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+            await run(url, "DELETE FROM away")
+            for account in SILENT:
+                await use(database, account)
+            await asyncio.gather(*(use(database, account) for account in (*HEALTHY, *SILENT)))
+
+    asyncio.run(scenario())
+
+
+async def is_asleep(url: str, count: int) -> bool:
+    """Whether so many statements wait for the machine."""
+    return await run(url, SLEEPING) == count
+
+
+def test_a_change_that_begins_again_is_made_once(url: str) -> None:
+    """Interrupted, timed out or successful: a coin is there for each success."""
+
+    async def scenario() -> None:
+        async with opened(url, timeout_seconds=4) as database:
+            account = SILENT[0]
+            changes = [asyncio.ensure_future(change(database, account)) for account in SILENT]
+            changes += [
+                asyncio.ensure_future(change(database, account)) for _ in range(CONNECTIONS)
+            ]
+            await until(lambda: is_asleep(url, BOUND))
+            await run(url, "DELETE FROM away")
+            await run(
+                url,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE wait_event = 'PgSleep' AND datname = current_database()",
+            )
+            found = await asyncio.gather(*changes, return_exceptions=True)
+            assert await run(url, COINS) == sum(one is None for one in found) > 0
+
+    asyncio.run(scenario())
+
+
+COINS: Final = "SELECT count(*) FROM purse, generate_series(1, coins)"
+
+
+def test_slowness_alone_refuses_nothing(url: str) -> None:
+    """A server that is slow for all, and one account that all want, are no fault."""
+
+    async def scenario() -> None:
+        async with opened(url, timeout_seconds=10) as database:
+            slow = "SELECT CAST(?1 AS BIGINT) FROM pg_sleep(0.5)"
+
+            async def hold(tx: Transaction) -> None:
+                await tx.execute(ADD, HEALTHY[0])
+                await tx.fetch_one("SELECT pg_sleep(0.05)")
+
+            count = 4 * CONNECTIONS
+            rows = await asyncio.gather(*(database.fetch_one(slow, n) for n in range(count)))
+            assert [row and row[0] for row in rows] == list(range(count))
+            await asyncio.gather(*(database.run_transaction(hold) for _ in range(count)))
+            assert await run(url, COINS) == count
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("sql", "values", "key"),
+    [
+        (FIND_VIEWER, (7, b"token"), 7),
+        (PUT_SESSION, (7, b"token", 1), 7),
+        (FIND_IDENTITY_OWNER, ("phone", "13800000000"), "13800000000"),
+        (INSERT_MESSAGE, ("13800000000", "id"), "13800000000"),
+        (LEASE_MESSAGES_TO, (1, 2, "sms", 4, 5, "13800000000"), "13800000000"),
+        (LEASE_MESSAGES, (1, 2, "sms", 4, 5), LEASE_MESSAGES),
+        ("SELECT id FROM medals WHERE id = ?1", (3,), "SELECT id FROM medals WHERE id = ?1"),
+        (ASK, (5,), 5),
+        (SLEEPING, (), SLEEPING),
+    ],
+)
+def test_what_a_statement_waits_for(sql: str, values: tuple[Value, ...], key: Value) -> None:
+    """The value of its distribution column; the statement itself where it asks all machines."""
+    assert key_of(Lease(sql, values)) == key
+
+
+def test_shards_are_those_of_the_server(databases: Databases) -> None:
+    """Numbers and texts hash as PostgreSQL has it."""
+    numbers = [0, 1, -1, 1_000_001, 2**31, -(2**40), 2**63 - 1, *range(10**6, 10**6 + 50)]
+    texts = ["", "a", "phone", "13800000000", "someone@mail.example", "湖畔" * 9]
+    texts += ["x" * length for length in range(40)]
+
+    async def ask_server() -> None:
+        connection = await asyncpg.connect(databases.cluster.url())
+        for number in numbers:
+            found = await connection.fetchval("SELECT hashint8($1)", number)
+            assert hash_number(number) == found & 0xFFFFFFFF, number
+        for text in texts:
+            found = await connection.fetchval('SELECT hashtext($1 COLLATE "C")', text)
+            assert hash_bytes(text.encode()) == found & 0xFFFFFFFF, text
+        await connection.close()
+
+    databases.wait(ask_server())
+    assert {shard_of(number) for number in range(10**6, 10**6 + 1000)} == set(range(SHARDS))
+
+
+def test_a_silent_shard_is_suspect_as_a_whole() -> None:
+    """On a distributed database alone, and only until one of its accounts is answered."""
+
+    def may_run(bulkhead: Bulkhead, account: int) -> bool:
+        try:
+            bulkhead.ensure_may_run(Lease(FIND_VIEWER, (account, b"")))
+        except Interrupted:
+            return False
+        return True
+
+    beside = [account for account in range(10_000) if shard_of(account) == shard_of(1)]
+    for is_distributed in (False, True):
+        bulkhead = Bulkhead(CONNECTIONS, timeout_seconds=0)
+        bulkhead.is_distributed = is_distributed
+        for account in beside[:3]:
+            bulkhead.record_timeout(Lease(FIND_VIEWER, (account, b"")))
+        assert may_run(bulkhead, beside[3]) is not is_distributed
+        assert may_run(bulkhead, 2) is (shard_of(2) != shard_of(1))
+        bulkhead.record_answer(Lease(FIND_VIEWER, (beside[3], b"")))
+        assert may_run(bulkhead, beside[3])
+        assert not may_run(bulkhead, beside[0])

@@ -1,0 +1,122 @@
+"""Server processes say in a PostgreSQL store that they run; whoever falls silent is forgotten."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from hupan.domain.running_servers import LISTINGS_TO_FORGET, Presence
+from hupan.store.database import Database, StoreRefused
+from hupan.store.postgres import PostgresDatabase
+from hupan.store.postgres_dsn import PoolSize, PostgresDsn
+from hupan.store.postgres_pool import PostgresPool
+from hupan.store.running_servers import WATCH_SECONDS, ensure_no_servers, list_servers
+from tests.support.stores import Databases
+
+KILLED = 300
+
+Scenario = Callable[[Database], Awaitable[None]]
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    """The store."""
+    database = PostgresDatabase(PostgresPool(PostgresDsn(url), PoolSize(max_connections=2)))
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def play(databases: Databases, scenario: Scenario) -> None:
+    """Run a scenario on a store of its own."""
+    name = databases.make()
+
+    async def run() -> None:
+        async with opened(databases.cluster.url(name)) as database:
+            await scenario(database)
+
+    databases.wait(run())
+    databases.drop(name)
+
+
+class Sleeps:
+    """Seconds that pass at once; a process may say that it runs in one of them."""
+
+    def __init__(self, at: int = 0, act: Callable[[], Awaitable[object]] | None = None) -> None:
+        self.seconds = 0.0
+        self._at, self._act = at, act
+
+    async def __call__(self, seconds: float) -> None:
+        """Let time pass."""
+        self.seconds += seconds
+        if self._act is not None and self.seconds >= self._at:
+            await self._act()
+
+
+def test_a_running_process_is_seen(databases: Databases) -> None:
+    """As soon as it says so again; one that stopped is in nobody's way."""
+
+    async def scenario(database: Database) -> None:
+        presence = Presence(database, 7)
+        await ensure_no_servers(database, sleep=Sleeps())
+        await presence.announce()
+        sleeps = Sleeps(3, presence.announce)
+        with pytest.raises(StoreRefused, match="1 server process"):
+            await ensure_no_servers(database, sleep=sleeps)
+        assert sleeps.seconds == 3
+        await presence.withdraw()
+        sleeps = Sleeps()
+        await ensure_no_servers(database, sleep=sleeps)
+        assert sleeps.seconds == 0
+
+    play(databases, scenario)
+
+
+def test_a_process_that_starts_meanwhile_is_seen(databases: Databases) -> None:
+    """While a killed one is watched."""
+
+    async def scenario(database: Database) -> None:
+        await Presence(database, 1).announce()
+        sleeps = Sleeps(WATCH_SECONDS, Presence(database, 2).announce)
+        with pytest.raises(StoreRefused, match="1 server process"):
+            await ensure_no_servers(database, sleep=sleeps)
+
+    play(databases, scenario)
+
+
+def test_a_killed_process_is_watched_once(databases: Databases) -> None:
+    """Then it is known to have ended; should it only have slept, it is seen again."""
+
+    async def scenario(database: Database) -> None:
+        presence = Presence(database, 7)
+        await presence.announce()
+        watched: list[tuple[int, int]] = []
+        sleeps = Sleeps()
+        await ensure_no_servers(database, lambda *seconds: watched.append(seconds), sleeps)
+        assert sleeps.seconds == WATCH_SECONDS
+        assert watched == [(second, WATCH_SECONDS) for second in range(WATCH_SECONDS)]
+        again = Sleeps()
+        await ensure_no_servers(database, sleep=again)
+        assert again.seconds == 0
+        await presence.announce()
+        with pytest.raises(StoreRefused):
+            await ensure_no_servers(database, sleep=Sleeps(1, presence.announce))
+
+    play(databases, scenario)
+
+
+def test_killed_processes_leave_nothing(databases: Databases) -> None:
+    """Rows of processes that were killed again and again are removed by one that runs."""
+
+    async def scenario(database: Database) -> None:
+        running, other = Presence(database, 1), Presence(database, 2)
+        for number in range(3, KILLED):
+            await Presence(database, number).announce()
+        for _ in range(LISTINGS_TO_FORGET + 1):
+            await other.announce()
+            await running.forget_ended()
+            await running.announce()
+        assert set(await list_servers(database)) == {"server:1", "server:2"}
+
+    play(databases, scenario)
