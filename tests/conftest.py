@@ -5,19 +5,21 @@ import inspect
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.support.client import WireClient
 from tests.support.postgres import Cluster
-from tests.support.servers import Server
+from tests.support.servers import CHEAP_HASHES, Server
 from tests.support.stores import ENGINES, STORES, Databases, EngineName
 
 # Before `hupan.cli` is imported, here and in every child process.
 os.environ["HUPAN_LANG"] = "zh"
-# Nobody out there is asked; reading the system's roots costs each sender 40 ms.
-os.environ["SSL_CERT_FILE"] = os.devnull
+# Nobody out there is asked; reading the system's roots costs each sender 40 ms. The key of this one
+# was thrown away.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "nobody.pem")
 # What was green stays green, however busy the machine; what looks around is in `make soak`.
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
@@ -111,7 +113,7 @@ def sandboxes() -> Iterator[dict[EngineName, Server]]:
 def sandbox(engine: EngineName, sandboxes: dict[EngineName, Server]) -> Server:
     """One sandbox that all tests share; each test uses numbers and addresses of its own."""
     if engine not in sandboxes:
-        sandboxes[engine] = Server("sandbox").__enter__()
+        sandboxes[engine] = Server("sandbox", environment=CHEAP_HASHES).__enter__()
     return sandboxes[engine]
 
 
@@ -148,7 +150,7 @@ def emptied_sandboxes() -> Iterator[dict[EngineName, Server]]:
 def emptied_sandbox(engine: EngineName, emptied_sandboxes: dict[EngineName, Server]) -> Server:
     """A sandbox for the tests that wind its clock or count what is in it."""
     if engine not in emptied_sandboxes:
-        emptied_sandboxes[engine] = Server("sandbox").__enter__()
+        emptied_sandboxes[engine] = Server("sandbox", environment=CHEAP_HASHES).__enter__()
     return emptied_sandboxes[engine]
 
 

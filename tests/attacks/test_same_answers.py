@@ -62,6 +62,7 @@ def test_no_door_is_forgotten() -> None:
     assert taking - {"user/save-user-remarks"} == set(DOORS)
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("path", DOORS)
 def test_known_and_unknown_get_the_same_bytes(
     wire: WireClient, path: str, subtests: pytest.Subtests

@@ -14,7 +14,7 @@ from hupan.captcha import CaptchaImage, CaptchaPool, CaptchaPoolExhausted, Captc
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class StubRenderer:

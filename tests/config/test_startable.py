@@ -368,6 +368,7 @@ VALUES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @drawn(st.dictionaries(st.sampled_from(list(SETTINGS)), VALUES, min_size=1, max_size=6))
 def test_no_values_bring_a_traceback(chosen: dict[str, str]) -> None:
@@ -379,6 +380,7 @@ def test_no_values_bring_a_traceback(chosen: dict[str, str]) -> None:
     find_problems(loaded)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @drawn(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
 def test_no_file_brings_a_traceback(content: bytes) -> None:
@@ -390,6 +392,7 @@ def test_no_file_brings_a_traceback(content: bytes) -> None:
     assert told.exception is None or isinstance(told.exception, SystemExit)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @drawn(
     st.dictionaries(

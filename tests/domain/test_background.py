@@ -29,7 +29,7 @@ from hupan.store.sqlite import Writer
 from tests.model.inprocess_server import InProcessServer
 from tests.support.stores import open_engine
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 SOON_SECONDS = 0.001
 WRITER = "hupan-writer"
 

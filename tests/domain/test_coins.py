@@ -316,7 +316,7 @@ def steps(path: Path, sql: str, *values: int) -> int:
     return taken[0]
 
 
-ROUNDS, SOAK_ROUNDS = 20, 200
+ROUNDS, SOAK_ROUNDS = 8, 200
 CLIENTS = 64
 TRIES = 3
 BALANCE_CENTS = 100_00
@@ -364,6 +364,7 @@ async def spend_at_once(world: World, chance: random.Random) -> None:
     assert await world.row(SUMS, account) == (11, 0, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(SOAK_ROUNDS, marks=pytest.mark.soak)])
 async def test_a_balance_is_spent_exactly_once(tmp_path: Path, rounds: int) -> None:
     """As many requests succeed as the balance allows; each retry gets its first answer (R09)."""

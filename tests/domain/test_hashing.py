@@ -139,12 +139,14 @@ async def test_what_kills_each_process_is_a_failure(monkeypatch: pytest.MonkeyPa
         pool.close()
 
 
+@pytest.mark.slow
 async def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds up one question for so long, the next has a process of its own."""
+    # Also the time that the process has to begin, on a machine that is busy.
+    monkeypatch.setattr(hash_process, "MAX_ANSWER_SECONDS", 5.0)
     pool = PasswordHasher(CHEAP, threads=1)
     try:
         stored = await pool.hash(RIGHT)
-        monkeypatch.setattr(hash_process, "MAX_ANSWER_SECONDS", 0.5)
         (hanging,) = pool.idle_pids
         os.kill(hanging, signal.SIGSTOP)
         with pytest.raises(TimeoutError):

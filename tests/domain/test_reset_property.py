@@ -72,7 +72,7 @@ async def play(world: World, steps: list[Step]) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=STEPS)
 def test_a_hash_changes_with_one_code(tmp_path: Path, steps: list[Step]) -> None:

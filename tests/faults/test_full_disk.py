@@ -19,7 +19,7 @@ from tests.support.stored_accounts import enrol
 
 MEMBERS = 6
 WRITES = 12
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 STORE_UNAVAILABLE = 1001
 LEAST_BYTES = 2048
 """Less than a page: whatever file it is, no page is written to it."""

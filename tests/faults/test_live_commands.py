@@ -14,7 +14,7 @@ from tests.support.load_clients import ENVIRONMENT, Crowd
 from tests.support.servers import Server
 from tests.support.stores import STORES
 
-COMMANDS = 8
+COMMANDS = 4
 COINS = 3
 WAIT_SECONDS = 60.0
 FAILURES = {1000, 1001, 1002, 1003}

@@ -8,6 +8,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.pytest.lazy import get_all_tests
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -40,9 +42,6 @@ def json_alone(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-schema = schemathesis.openapi.from_dict(json_alone(json.loads(DOCUMENT.read_text("utf-8"))))
-
-
 Case: TypeAlias = schemathesis.Case[Any]
 
 
@@ -70,16 +69,27 @@ def caller(sandbox: Server, wire: WireClient) -> Caller:
     return Caller(sandbox, wire)
 
 
-@schema.parametrize()
-@SOME
-def test_some_cases_of_each_endpoint(case: Case, caller: Caller) -> None:
+def play(caller: Caller, subtests: pytest.Subtests, how: settings) -> None:
+    """Sends cases to each endpoint; they are made here, for that takes a second and more."""
+    document = json_alone(json.loads(DOCUMENT.read_text("utf-8")))
+    schema = schemathesis.openapi.from_dict(document)
+
+    def send(case: Case) -> None:
+        caller.send(case)
+
+    for made in get_all_tests(schema=schema, test_func=send, settings=how, given_kwargs={}):
+        assert isinstance(made, Ok)
+        operation, test = made.ok()
+        with subtests.test(operation=operation.label):
+            test()
+
+
+def test_some_cases_of_each_endpoint(caller: Caller, subtests: pytest.Subtests) -> None:
     """Whatever comes is answered by the schema, with no exception behind it."""
-    caller.send(case)
+    play(caller, subtests, SOME)
 
 
 @pytest.mark.soak
-@schema.parametrize()
-@MANY
-def test_many_cases_of_each_endpoint(case: Case, caller: Caller) -> None:
+def test_many_cases_of_each_endpoint(caller: Caller, subtests: pytest.Subtests) -> None:
     """The same, for as long as it takes."""
-    caller.send(case)
+    play(caller, subtests, MANY)

@@ -8,7 +8,8 @@ somebody gave a reason for; and the number of packages only goes down.
 import ast
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -47,12 +48,18 @@ def without_reason(dependencies: list[str], page: str) -> list[str]:
     return [name for name in names(dependencies) if name not in rows]
 
 
+@cache
+def packages() -> Mapping[str, list[str]]:
+    """The packages that bring a module, by its name."""
+    return packages_distributions()
+
+
 def imported(sources: Iterable[str]) -> set[str]:
     """The packages that files import; what no package brings is the standard library's or ours."""
     nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     taken = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
-    brought_by = packages_distributions()
+    brought_by = packages()
     tops = {name.partition(".")[0] for name in plain | taken} - {"hupan"}
     return {package.lower() for top in tops for package in brought_by.get(top, [])}
 

@@ -13,7 +13,7 @@ from hupan.server.output import OutputStream, OutputWriter, count_dropped_lines,
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 SMALL = 1000
 LINE = b"0123456789\n"
 NOTICE = "{} lines dropped: they could not be written"

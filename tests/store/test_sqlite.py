@@ -45,6 +45,7 @@ async def test_a_turn_sees_one_state(database: Path, beside: list[apsw.Connectio
     assert await read() == [(1,), (1,), (2,)]
 
 
+@pytest.mark.slow
 async def test_whoever_changed_sees_the_change(database: Path) -> None:
     """However many others read meanwhile, a read after a change finds what it wrote."""
 

@@ -18,7 +18,7 @@ from hupan.store.wal import wal_path
 from tests.support.other_program import other_program
 from tests.support.sqlite_files import open_file
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 LARGE, SMALL = 2**20, 2**18
 WIDE = "UPDATE accounts SET avatar_url = ?1 WHERE id < 200"
 TOUCH = "UPDATE counters SET value = value + 1 WHERE name = 'process'"

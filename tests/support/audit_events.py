@@ -10,7 +10,7 @@ from tests.support.servers import Server
 
 LINE = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) INFO hupan\.auth (.*)$", re.MULTILINE)
 PAIR = re.compile(r'([a-z]+)=("(?:[^"\\]|\\.)*"|\S+)')
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 
 
 def read_pairs(text: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import sys
 from types import TracebackType
 from typing import Self
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 _APPS = pathlib.Path(__file__).with_name("asgi_apps.py")
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.running import Running
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 USER = "hupan"
 _UNPRIVILEGED = "nobody"
 SPEED = {  # a test's rows need not outlive a power cut

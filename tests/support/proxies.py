@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.support.ports import LOOPBACK, free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-START_SECONDS = 30.0
-STOP_SECONDS = 10.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
 
 NAMES = ("chat-go.jwzhd.com", "chat-web-go.jwzhd.com", "chat-ws-go.jwzhd.com")
 

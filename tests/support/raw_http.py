@@ -9,7 +9,7 @@ from tests.support.answers import Answer, read_answer
 from tests.support.ports import LOOPBACK
 from tests.support.servers import Server
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 
 
 def head(start: str, *headers: str) -> bytes:

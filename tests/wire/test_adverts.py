@@ -42,17 +42,20 @@ def test_shape(wire: WireClient, body: bytes) -> None:
     assert adverts(wire, wire.account().token, body)["isShow"] == 0
 
 
+@pytest.mark.slow
 def test_what_is_set_is_told(board: WireClient) -> None:
     """Ids, height and switch are the operator's (wire.md 4)."""
     whole = {"androidCodeId": "5123", "bottomHeight": 60, "iosCodeId": "i-77", "isShow": 1}
     assert adverts(board, board.account().token) == whole
 
 
+@pytest.mark.slow
 def test_vip_is_shown_none(board: WireClient) -> None:
     """For VIP isShow is 0, with all keys (wire.md 4)."""
     assert adverts(board, board.account(vipDays=3).token)["isShow"] == 0
 
 
+@pytest.mark.slow
 def test_expired_vip_is_shown_them(board: WireClient) -> None:
     """Who was VIP until yesterday is treated like anybody (wire.md 3, 4)."""
     board.set_clock(set=NOW)
@@ -91,18 +94,21 @@ def test_a_server_without_adverts_shows_none(wire: WireClient) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_settings_say_what_is_shown(advertising: WireClient) -> None:
     """To everybody without VIP."""
     token = advertising.account().token
     assert advertising.request("POST", PATH, token=token).content == (GOLDEN % 1).encode()
 
 
+@pytest.mark.slow
 def test_vip_sees_none(advertising: WireClient) -> None:
     """As long as it lasts (wire.md 4)."""
     token = advertising.account(vipDays=1).token
     assert advertising.request("POST", PATH, token=token).content == (GOLDEN % 0).encode()
 
 
+@pytest.mark.slow
 def test_who_is_not_signed_in_is_told_nothing(advertising: WireClient) -> None:
     """It needs a session."""
     for token in (None, "0" * 36):

@@ -120,6 +120,7 @@ def test_asking_for_codes_tells_nothing(bench: WireClient, banned: list[Member])
         )
 
 
+@pytest.mark.slow
 def test_a_reset_does_not_open_it(bench: WireClient, banned: list[Member]) -> None:
     """No new password brings a banned account back (wire.md 2)."""
     for member in banned:
@@ -266,6 +267,7 @@ def test_a_banned_viewer_is_a_stranger(own_wire: WireClient) -> None:
     assert not own_wire.get_user(friend.id, viewer.token).pb_data.has(18)
 
 
+@pytest.mark.slow
 def test_an_operator_bans_while_the_server_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

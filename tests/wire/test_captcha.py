@@ -60,6 +60,7 @@ def test_answer_has_four_digits(wire: WireClient) -> None:
     assert all(re.fullmatch("[2-9]{4}", wire.captcha().answer) for _ in range(10))
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_length_is_a_setting() -> None:
     """With `captcha_length` answers have five or six digits, and sign in all the same (C9)."""

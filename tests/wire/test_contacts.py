@@ -140,6 +140,7 @@ def test_fifty_binds_of_one_target(wire: WireClient, way: ContactChannel) -> Non
     assert told == {target: 1, "": THREADS - 1}
 
 
+@pytest.mark.slow
 def test_fifty_changes_to_one_target(wire: WireClient, way: ContactChannel) -> None:
     """Fifty users change to one target at once: one changes, the others keep theirs (A3)."""
     olds = [way.fresh(wire) for _ in range(THREADS)]

@@ -451,6 +451,7 @@ def discreet() -> Iterator[WireClient]:
         yield client
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_the_server_may_hide_it(discreet: WireClient) -> None:
     """Introduction and gender stay; the owner goes on seeing all (security D4)."""

@@ -292,6 +292,7 @@ def strict() -> Iterator[WireClient]:
         yield client
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_settings_reach_the_edits(strict: WireClient) -> None:
     """The first change of each gives coins of type 4; other hosts are refused."""

@@ -149,6 +149,7 @@ def test_it_listens_on_loopback_alone(sandbox: Server) -> None:
         assert probe.connect_ex(("127.0.0.2", sandbox.port)) != 0
 
 
+@pytest.mark.slow
 def test_serve_has_no_doors(tmp_path: Path) -> None:
     """In `hupan serve` the doors are 404, and health is there (design 8)."""
     with (
@@ -219,6 +220,7 @@ def test_clients_reach_the_api_by_any_name(wire: WireClient) -> None:
         assert reply.json()["code"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_name_is_allowed_by_an_option() -> None:
     """Such as that of a container (web.md W-13)."""
