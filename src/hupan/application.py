@@ -16,6 +16,7 @@ from typing import TypeAlias
 from hupan import __version__
 from hupan.api.app import Dispatcher, Route, Services, build_routes
 from hupan.api.codecs import Receive, Scope, Send
+from hupan.api.media import MediaApp
 from hupan.api.presence import SOCKET_PATH, SocketGate
 from hupan.api.responses import (
     HEALTHZ_PATH,
@@ -106,12 +107,17 @@ class MetricsApp:
         dispatcher: Dispatcher,
         infrastructure: Infrastructure,
         gate: SocketGate,
+        media: MediaApp,
     ) -> None:
         self._gate = gate
         self._endpoint_metrics = [
             (_endpoint_labels(*key), route.metrics) for key, route in routes.items()
         ]
         self._endpoint_metrics += [
+            *(
+                (_endpoint_labels("media", "", part), meter)
+                for part, meter in media.metrics.items()
+            ),
             (_endpoint_labels("", "", "other"), dispatcher.unrouted),
             (_endpoint_labels("", "", "outside"), dispatcher.outside),
         ]
@@ -229,6 +235,10 @@ async def _make_infrastructure_metrics(infrastructure: Infrastructure) -> list[M
             "Passwords that wait or are hashed",
             infrastructure.password_hasher.pending_count,
         ),
+        "hupan_picture_queue": (
+            "Uploads that wait or are drawn",
+            infrastructure.redrawer.pending_count,
+        ),
         "hupan_store_queue": ("Changes that wait for their commit", store.pending_changes),
         "hupan_store_partial": ("Whether some accounts cannot be reached", int(store.is_partial)),
         "hupan_store_wal_bytes": ("Write-ahead log of the SQLite file", store.wal_bytes),
@@ -304,6 +314,7 @@ class Server:
                 stack.push_async_callback(self.running_server.stop)
             stack.callback(self.metrics.close)
             stack.callback(self.infrastructure.password_hasher.close)
+            stack.callback(self.infrastructure.redrawer.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
             stack.push_async_callback(self.infrastructure.presence.stop)
@@ -358,13 +369,16 @@ async def _assemble_server(
     )
     services = make_services(infrastructure)
     access_log = make_access_log(settings)
+    cors = Cors(settings.cors_origins)
+    media = MediaApp(services, cors, access_log, settings.public_url)
     table = build_routes(services)
     dispatcher = Dispatcher(
         table,
-        Cors(settings.cors_origins),
+        cors,
         access_log,
         process_number=process_number,
         web_host_prefix=settings.web_host_prefix,
+        media=media,
     )
     running_server = None
     if settings.is_postgres:  # a file is locked
@@ -380,7 +394,7 @@ async def _assemble_server(
     )
     health = Health(integrity_checker.check, lambda: database.stats().is_partial)
     gate = _make_socket_gate(infrastructure, services, dispatcher)
-    metrics = MetricsApp(table, dispatcher, infrastructure, gate)
+    metrics = MetricsApp(table, dispatcher, infrastructure, gate, media)
     return Server(
         infrastructure=infrastructure,
         services=services,
@@ -425,6 +439,7 @@ def _make_housekeeping(
         services.devices.purge_expired,
         services.contact_undo.purge_expired,
         services.account_deletion.erase_due,
+        services.media.delete_due,
         services.rate_limits.detector.check_hour,
         MemoryLimitReset(
             infrastructure.database, infrastructure.clock, infrastructure.memory_limits

@@ -5,7 +5,7 @@ the docstring of a class says when it occurs. Clients show the message as it is.
 is the `reason` of an auth event, so it is public.
 
 Codes of wire.md come first; ours are positive and grouped by the hundred: 10xx the server, 11xx the
-request, 12xx captchas, codes and limits, 13xx login, 14xx accounts, 15xx coins.
+request, 12xx captchas, codes and limits, 13xx login, 14xx accounts, 15xx coins, 16xx pictures.
 """
 
 from typing import ClassVar, Literal, TypeAlias
@@ -415,6 +415,97 @@ class PriceChanged(AppError):
     def __init__(self, price: int) -> None:
         super().__init__(price)
         self.price = price
+
+
+class InvalidUploadToken(AppError):
+    """An upload without a token, or with a forged or expired one; HTTP 401."""
+
+    code = 1601
+    zh = "上传凭证无效或已过期，请重新获取"
+    en = "The upload token is not valid or has expired: fetch a new one"
+    result = "unauthenticated"
+
+
+class ForbiddenPictureKey(AppError):
+    """An upload with a token that is for another key; HTTP 403."""
+
+    code = 1602
+    zh = "上传凭证不适用于该文件名"
+    en = "The upload token is for another key"
+
+
+class InvalidPictureKey(AppError):
+    """An upload with a key that is too long or has other characters; HTTP 400."""
+
+    code = 1603
+    zh = "文件名非法：至多200个字符，仅限字母、数字和 . _ ~ - / 等"
+    en = "The key is not valid: at most 200 letters, digits and . _ ~ - / = + @ , !"
+
+
+class UnreadableUpload(AppError):
+    """An upload that is not a form of a token, a key and one file, or ends too early; HTTP 400."""
+
+    code = 1604
+    zh = "上传内容无法解析，应为包含 token、key 和 file 的表单"
+    en = "The upload cannot be read: send a form with token, key and file"
+
+
+class UploadTooLarge(AppError):
+    """An upload of more than 8 MiB; HTTP 413."""
+
+    code = 1605
+    zh = "图片过大，至多 8 MB"
+    en = "The picture is too large: at most 8 MB"
+
+
+class UnknownPictureKind(AppError):
+    """An upload that is not PNG, JPEG or WebP, whatever it is called; HTTP 415."""
+
+    code = 1606
+    zh = "仅支持 PNG、JPEG 和 WebP 图片"
+    en = "Only PNG, JPEG and WebP pictures are accepted"
+
+
+class PictureTooLarge(AppError):
+    """An upload with more than 4,096 pixels a side, or 16 million in all; HTTP 422."""
+
+    code = 1607
+    zh = "图片尺寸过大，长和宽至多 4096 像素"
+    en = "The picture has too many pixels: at most 4096 on each side"
+
+
+class BrokenPicture(AppError):
+    """An upload that is damaged, or takes too long to decode; HTTP 422."""
+
+    code = 1608
+    zh = "图片已损坏或无法解码"
+    en = "The picture is damaged and cannot be decoded"
+
+
+class TooManyUploads(AppError):
+    """An account has uploaded as many pictures as it may in a day; HTTP 429."""
+
+    code = 1609
+    zh = "今日上传图片数已达上限，请明天再试"
+    en = "You have uploaded as many pictures as you may today, try again tomorrow"
+    result = "limited"
+
+
+class UploadFailed(AppError):
+    """The folder or bucket of pictures cannot be written; HTTP 503."""
+
+    code = 1610
+    zh = "服务器暂时无法保存图片，请稍后再试"
+    en = "The server cannot store pictures now"
+    result = "error"
+
+
+class UnknownPicture(AppError):
+    """No picture has this address; HTTP 404."""
+
+    code = 1611
+    zh = "图片不存在"
+    en = "There is no such picture"
 
 
 APP_ERRORS: tuple[type[AppError], ...] = tuple(AppError.__subclasses__())

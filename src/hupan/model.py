@@ -435,3 +435,17 @@ class RequestContext(Struct, frozen=True):
     english: bool
     headers: Headers
     peer: str
+
+
+class StoredPicture(Struct, frozen=True):
+    """A picture as it is stored.
+
+    Attributes:
+        name: of its file.
+        start: its first bytes; all of a small one.
+    """
+
+    name: str
+    size: int
+    modified_at: int
+    start: bytes

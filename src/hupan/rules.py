@@ -98,6 +98,18 @@ class ProfileEditRules:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaRules:
+    """How many pictures an account may upload and keep.
+
+    Attributes:
+        max_pictures: of one account; one more drops the oldest that is not its avatar.
+    """
+
+    upload_limits: tuple[Limit, ...] = ()
+    max_pictures: int = 20
+
+
+@dataclass(frozen=True, slots=True)
 class Adverts:
     """Advertisements in clients, if `shown`.
 

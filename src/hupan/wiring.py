@@ -16,6 +16,7 @@ from hupan.admin.recovery import RecoveryAdmin
 from hupan.admin.shop import ShopAdmin
 from hupan.api.app import RateLimits, Services
 from hupan.captcha import READABLE_DIGITS, CaptchaPool, CaptchaRenderer
+from hupan.clock import SystemClock
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, SecretBox, load_existing_key
 from hupan.domain.accounts import AccountCreator, AccountDirectory, Bans, Medals, VipMemberships
@@ -29,12 +30,14 @@ from hupan.domain.discovery import Discovery
 from hupan.domain.hashing import PasswordHasher
 from hupan.domain.invitations import Invitations
 from hupan.domain.limits import LimitCounters
+from hupan.domain.media import AvatarPictures, Media, PictureAddresses, UploadTokens
 from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter, RecentTargets
 from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_passwords
 from hupan.domain.presence import Presence
 from hupan.domain.profiles import PersonalDataService, Privacy, ProfileEdits, Profiles, Remarks
 from hupan.domain.provisioning import AccountProvisioner
 from hupan.domain.recovery import AccountRecovery, ContactUndo
+from hupan.domain.redrawing import Redrawer
 from hupan.domain.search import HomeSearch
 from hupan.domain.session_ends import SessionEndFeed
 from hupan.domain.sessions import CodeLogins, PasswordLogins, Sessions, Tokens
@@ -69,9 +72,12 @@ from hupan.ratelimit.table import (
     make_exemption,
     make_memory_limits,
     make_stored_limits,
+    make_upload_limits,
 )
-from hupan.rules import DAY_SECONDS
+from hupan.rules import DAY_SECONDS, MediaRules
 from hupan.store.database import MeasuredDatabase
+from hupan.store.media_files import LocalPictureFiles, PictureFiles
+from hupan.store.s3_files import S3Bucket, S3PictureFiles
 
 
 class Infrastructure:
@@ -118,6 +124,10 @@ class Infrastructure:
     @cached_property
     def password_hasher(self) -> PasswordHasher:
         return PasswordHasher(make_hash_cost(self.settings), count_hashing_threads(self.settings))
+
+    @cached_property
+    def redrawer(self) -> Redrawer:
+        return Redrawer()
 
     @cached_property
     def password_policy(self) -> PasswordPolicy:
@@ -313,9 +323,7 @@ def make_services(infrastructure: Infrastructure) -> Services:
         contact_undo=infrastructure.contact_undo,
         sessions=infrastructure.sessions,
         profiles=Profiles(database, clock, infrastructure.day_calendar, infrastructure.privacy),
-        profile_edits=ProfileEdits(
-            database, infrastructure.coins, make_profile_edit_rules(settings)
-        ),
+        profile_edits=_make_profile_edits(infrastructure),
         personal_data=PersonalDataService(database, clock),
         remarks=Remarks(database),
         coins=infrastructure.coins,
@@ -330,6 +338,7 @@ def make_services(infrastructure: Infrastructure) -> Services:
         device_settings=DeviceSettings(database, clock),
         adverts=make_adverts(settings),
         client_info=make_client_info(settings),
+        media=_make_media(infrastructure),
         client_resolver=client_resolver,
         country_resolver=make_geoip(settings),
         audit_log=_make_audit_log(infrastructure, client_resolver),
@@ -354,6 +363,50 @@ def _make_captchas(infrastructure: Infrastructure) -> Captchas:
         infrastructure.clock,
         infrastructure.environment.random_source("captchas"),
         infrastructure.rules.captcha_lifetime_seconds,
+    )
+
+
+def _make_media(infrastructure: Infrastructure) -> Media:
+    settings = infrastructure.settings
+    return Media(
+        infrastructure.database,
+        infrastructure.clock,
+        make_session_policy(settings),
+        infrastructure.limiter,
+        _make_picture_files(infrastructure),
+        infrastructure.redrawer,
+        infrastructure.environment.random_source("pictures"),
+        MediaRules(make_upload_limits(settings), settings.pictures_per_account),
+        UploadTokens(infrastructure.secret_box, infrastructure.clock),
+        PictureAddresses(settings.public_url),
+    )
+
+
+def _make_picture_files(infrastructure: Infrastructure) -> PictureFiles:
+    settings = infrastructure.settings
+    if not settings.media_s3_url:
+        return LocalPictureFiles(settings.media_path)
+    bucket = S3Bucket(
+        settings.media_s3_url,
+        settings.media_s3_bucket,
+        settings.media_s3_region,
+        settings.media_s3_access_key,
+        settings.media_s3_secret_key,
+    )
+    return S3PictureFiles(bucket, settings.media_path, SystemClock())
+
+
+def _make_profile_edits(infrastructure: Infrastructure) -> ProfileEdits:
+    settings = infrastructure.settings
+    return ProfileEdits(
+        infrastructure.database,
+        infrastructure.coins,
+        make_profile_edit_rules(settings),
+        AvatarPictures(
+            PictureAddresses(settings.public_url),
+            infrastructure.clock,
+            settings.pictures_per_account,
+        ),
     )
 
 

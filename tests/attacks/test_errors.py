@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, cast
 
 import pytest
 
-from hupan.api.app import Dispatcher, Services, build_routes
+from hupan.api.app import Dispatcher, Services, UnroutedApp, build_routes
 from hupan.api.responses import Cors
 from hupan.logs import AccessLog
 from tests.support.client import WireClient
@@ -105,7 +105,14 @@ async def test_an_accident_is_told_in_one_sentence(path: str) -> None:
     """An exception of any text ends as the general message and the request's number (L4)."""
     table = build_routes(cast("Services", Broken()))
     log = AccessLog(None, "text")
-    dispatcher = Dispatcher(table, Cors(["*"]), log, process_number=1, web_host_prefix="w.")
+    dispatcher = Dispatcher(
+        table,
+        Cors(["*"]),
+        log,
+        process_number=1,
+        web_host_prefix="w.",
+        media=cast("UnroutedApp", None),
+    )
     sent: list[Message] = []
 
     async def receive() -> Message:

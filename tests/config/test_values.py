@@ -71,6 +71,14 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "database_statements": (*NOT_WHOLE, -1, 10_001),
     "database_timeout_seconds": (*NOT_WHOLE, 0, 301),
     "database_connect_seconds": (*NOT_WHOLE, 0, 301),
+    "media_dir": ("a\0", 1),
+    "media_s3_url": ADDRESSES,
+    "media_s3_bucket": ("a", "A" * 4, "a/b", "湖湖湖", 1),
+    "media_s3_region": ("", "a\n", 1),
+    "media_s3_access_key": ("a\nb", LONG, 1),
+    "media_s3_secret_key": ("a\nb", LONG, 1),
+    "pictures_per_account": (*NOT_WHOLE, 0, 1001),
+    "uploads_per_day": (*NOT_WHOLE, -1, 10_000_001),
     "secret_key_file": ("a\n", 1),
     "country_database": ("missing.mmdb", "/", LONG, 1),
     "time_zone": ("", "Asia/Atlantis", "Asia", "../etc/passwd", "/etc/localtime", LONG, "a\0", 8),
@@ -257,6 +265,20 @@ def test_a_bad_secret_in_the_file_is_refused_by_name(
 def test_settings_that_need_each_other(options: Mapping[str, object], name: str) -> None:
     """A setting that another one calls for is named when it is missing."""
     assert refused(options, {}) == [name]
+
+
+def test_a_bucket_needs_its_name_and_keys() -> None:
+    """What is missing beside the address of a bucket is named."""
+    bucket = {
+        "HUPAN_MEDIA_S3_URL": "https://s3.example",
+        "HUPAN_MEDIA_S3_BUCKET": "pictures",
+        "HUPAN_MEDIA_S3_ACCESS_KEY": "key",
+        "HUPAN_MEDIA_S3_SECRET_KEY": "secret",
+    }
+    assert load_settings({}, bucket).media_s3_bucket == "pictures"
+    for name in tuple(bucket)[1:]:
+        environ = {other: value for other, value in bucket.items() if other != name}
+        assert refused({}, environ) == [name.removeprefix("HUPAN_").lower()]
 
 
 def test_settings_that_need_each_other_are_taken_together() -> None:

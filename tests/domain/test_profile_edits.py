@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hupan.domain.coins import MAX_BALANCE_CENTS, CoinChange
+from hupan.domain.media import AvatarPictures, PictureAddresses
 from hupan.domain.profiles import ProfileEdits
 from hupan.errors import InvalidField
 from hupan.model import AccountId, CoinType
@@ -26,7 +27,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def edits(world: World, rules: ProfileEditRules = REWARDED) -> ProfileEdits:
     """The service under test."""
-    return ProfileEdits(world.engine, world.coins, rules)
+    pictures = AvatarPictures(PictureAddresses(""), world.clock, max_pictures=20)
+    return ProfileEdits(world.engine, world.coins, rules, pictures)
 
 
 async def rewards(world: World, account: AccountId) -> list[tuple[CoinType, str, int]]:

@@ -44,6 +44,7 @@ CALLS = [
     Call("/v1/user/edit-nickname", pb.text(3, "n"), form="protobuf"),
     Call("/v1/user/edit-avatar", pb.text(2, "https://a.example/a.png"), form="protobuf"),
     Call("/v1/user/clients", form="protobuf", method="GET"),
+    Call("/v1/misc/qiniu-token", method="GET"),
     Call("/v1/user/recommend-category-list", {"appChannel": "default"}),
     Call("/v1/user/recommend-list", WISH),
     Call("/v1/user/recommend"),

@@ -41,6 +41,7 @@ QUESTIONS = [
     Question("POST", "/v1/user/get-user", pb.text(2, str(FIRST))),
     Question("POST", "/v1/user/get-user-data"),
     Question("GET", "/v1/user/clients"),
+    Question("GET", "/v1/misc/qiniu-token"),
     Question("POST", "/v1/user/medal"),
     Question("POST", "/v1/user/gold-coin-increase-decrease-record", b'{"size":10,"page":1}'),
     Question("POST", "/v1/user/invite/invite-progress"),

@@ -82,6 +82,14 @@ def test_a_head_that_is_refused_has_it(wire: WireClient, start: str, status: int
     assert (found, headers["x-result"]) == (status, "refused")
 
 
+class _NoMedia:
+    """No request is for a picture."""
+
+    async def respond(self, *_request: object) -> bool:
+        """Leave the request to the API."""
+        return False
+
+
 def dispatched(codec: Codec, error: Exception) -> list[tuple[bytes, bytes]]:
     """The headers of the answer when the endpoint fails so."""
 
@@ -91,7 +99,9 @@ def dispatched(codec: Codec, error: Exception) -> list[tuple[bytes, bytes]]:
     route = Route(codec, None, has_body=False, max_body_bytes=0, handle=fails)
     log = AccessLog(None, "text")
     table = {("app", "GET", "/v1/a"): route}
-    dispatcher = Dispatcher(table, Cors(["*"]), log, process_number=1, web_host_prefix="w.")
+    dispatcher = Dispatcher(
+        table, Cors(["*"]), log, process_number=1, web_host_prefix="w.", media=_NoMedia()
+    )
     scope = {"type": "http", "method": "GET", "path": "/v1/a", "headers": []}
     return _headers(dispatcher(scope, _nothing, _collect), 200)
 

@@ -104,6 +104,7 @@ _GROUP_TITLES: dict[int, str] = {
     13: "13xx: login",
     14: "14xx: the account",
     15: "15xx: coins",
+    16: "16xx: pictures",
     44: "44xx: other accounts",
     71: "71xx: bans",
 }

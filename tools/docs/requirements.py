@@ -19,7 +19,6 @@ CORE = (
 )
 
 _NO_CONSOLE = "there is no web console yet; operators use the command line of the machine"
-_NO_UPLOADS = "the server neither accepts nor serves files; an avatar is an external URL"
 _NO_BACKUP = "there is no backup command yet"
 
 # Applies to a part that is not built yet.
@@ -44,8 +43,6 @@ LATER = {
 # Concerns something that this server deliberately does not have.
 NOT_HERE = {
     "U2": "the server fetches no URL from a user, and has no import that could",
-    "U3": _NO_UPLOADS,
-    "U4": _NO_UPLOADS,
     "R18": "there is no shared cache: limits, codes and sessions are only in the database",
     "R19": "there are no replicas: all reads use the one database",
 }

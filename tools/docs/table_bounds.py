@@ -15,6 +15,7 @@ from pkgutil import resolve_name
 from typing import Literal, TypeAlias, cast
 
 from hupan.addresses import MAX_CACHED_CLIENTS
+from hupan.api.media import MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_PER_HOST
 from hupan.api.presence import MAX_WAITING_COMMANDS
 from hupan.config import Settings
 from hupan.domain.contacts import MAX_CONTACT_CHANGES
@@ -23,6 +24,7 @@ from hupan.domain.maintenance import MAX_RATE_COUNTERS, MAX_SPENT_CAPTCHAS
 from hupan.domain.outbox import MAX_CODES_IN_FLIGHT, MAX_NOTICES_IN_FLIGHT, MAX_QUEUED_MESSAGES
 from hupan.domain.presence import MAX_SOCKETS_PER_ACCOUNT
 from hupan.domain.profiles import MAX_REMARKS, MAX_TOTAL_REMARK_CHARACTERS
+from hupan.domain.redrawing import MAX_WAITING
 from hupan.domain.session_ends import MAX_KNOWN_ENDS, SESSION_END_RETENTION_SECONDS
 from hupan.domain.sessions import MAX_KNOWN_DEVICES
 from hupan.ratelimit.memory import SLOTS
@@ -162,6 +164,21 @@ TABLE_BOUNDS = (
     TableBound(
         "notification_settings", "account", MOST_SET_DEVICES, "the device set longest ago goes"
     ),
+    TableBound(
+        "pictures",
+        "account",
+        Settings().pictures_per_account,
+        "`pictures_per_account`: one more drops the oldest that is not the avatar",
+        "tests/domain/test_media.py",
+    ),
+    TableBound(
+        "picture_removals",
+        "account",
+        0,
+        "one for each picture that was dropped, and each upload for 15 minutes; "
+        "deleted with the file",
+        "tests/domain/test_media.py",
+    ),
     TableBound("account_medals", "operators", 0, _OPERATORS),
     TableBound("medals", "operators", 0, _OPERATORS),
     TableBound("categories", "operators", 0, _OPERATORS),
@@ -193,6 +210,12 @@ BUFFER_BOUNDS = (
         "commands of a socket during its login", f"{MAX_WAITING_COMMANDS}", "they do not wait"
     ),
     BufferBound("pictures drawn ahead", "`captcha_pool`", "no more are drawn"),
+    BufferBound(
+        "uploads being received",
+        f"{MAX_UPLOADS_AT_ONCE} of a process, {MAX_UPLOADS_PER_HOST} of an address",
+        "busy (1002)",
+    ),
+    BufferBound("uploads that wait to be drawn", f"{MAX_WAITING}", "busy (1002)"),
     BufferBound("addresses read from headers", f"{MAX_CACHED_CLIENTS}", "they are read again"),
     BufferBound("the sandbox's outbox", f"{MAX_CAPTURED_MESSAGES}", "the oldest are forgotten"),
 )

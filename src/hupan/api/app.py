@@ -12,7 +12,7 @@ from functools import partial
 from importlib import import_module
 from itertools import count
 from time import perf_counter
-from typing import Any, TypeAlias, get_args, overload
+from typing import Any, Protocol, TypeAlias, get_args, overload
 from zoneinfo import ZoneInfo
 
 from google.protobuf.message import Message
@@ -72,6 +72,7 @@ from hupan.domain.deletion import AccountDeletion
 from hupan.domain.devices import Devices, DeviceSettings
 from hupan.domain.discovery import Discovery
 from hupan.domain.invitations import Invitations
+from hupan.domain.media import Media
 from hupan.domain.passwords import PasswordResets
 from hupan.domain.presence import Presence
 from hupan.domain.profiles import PersonalDataService, ProfileEdits, Profiles, Remarks
@@ -198,6 +199,7 @@ class Services:
     device_settings: DeviceSettings
     adverts: Adverts
     client_info: ClientInfo
+    media: Media
     client_resolver: ClientResolver
     country_resolver: CountryResolver
     audit_log: AuditLog
@@ -499,6 +501,21 @@ _REQUEST_IDS_PER_PROCESS = 2**36
 _PROCESS_NUMBERS = 2**17
 
 
+class UnroutedApp(Protocol):
+    """Responds to requests that are for none of the endpoints."""
+
+    async def respond(
+        self,
+        scope: Scope,
+        header_map: Mapping[bytes, bytes],
+        request_id: int,
+        receive: Receive,
+        send: Send,
+    ) -> bool:
+        """Respond to a request if it is for this app; return whether it was."""
+        ...
+
+
 class Dispatcher:
     """The ASGI application of `/v1` on both surfaces.
 
@@ -515,8 +532,10 @@ class Dispatcher:
         *,
         process_number: int,
         web_host_prefix: str,
+        media: UnroutedApp,
     ) -> None:
         self._table = table
+        self._media = media
         self._cors = cors
         self._log = log
         self._web_host_prefix = web_host_prefix.encode()
@@ -536,7 +555,7 @@ class Dispatcher:
         route = self._table.get(self._route_key(scope, header_map))
         request_id = next(self._request_ids)
         if route is None:
-            await self._respond_unrouted(scope, header_map, request_id, send)
+            await self._respond_unrouted(scope, header_map, request_id, receive, send)
             return
         peer = (scope.get("client") or ("",))[0]
         context = RequestContext(
@@ -585,7 +604,12 @@ class Dispatcher:
         await self._send(200, content_type, encoded, result, context.request_id, header_map, send)
 
     async def _respond_unrouted(
-        self, scope: Scope, header_map: Mapping[bytes, bytes], request_id: int, send: Send
+        self,
+        scope: Scope,
+        header_map: Mapping[bytes, bytes],
+        request_id: int,
+        receive: Receive,
+        send: Send,
     ) -> None:
         if is_preflight(scope["method"], header_map):
             headers = [
@@ -595,6 +619,8 @@ class Dispatcher:
                 *self._cors.preflight_headers(header_map),
             ]
             await send_response(204, headers, b"", send)
+            return
+        if await self._media.respond(scope, header_map, request_id, receive, send):
             return
         area = _outside_area(scope["path"])
         if area:

@@ -60,7 +60,7 @@ async def get_own_info(services: Services, caller: Caller, _request: IgnoredBody
     data = response.data  # set in place: protobuf copies a message that is assigned
     data.id = str(account.id)
     data.name = account.name
-    data.avatar_url = account.avatar_url
+    data.avatar_url = avatar_url(services, account)
     data.avatar_id = account.avatar_id
     data.phone = account.phone
     data.email = account.email
@@ -82,7 +82,7 @@ async def get_user(services: Services, viewer: Viewer | None, request: GetUser) 
     data.id = str(account.id)
     data.name = account.name
     data.name_id = account.name_id
-    data.avatar_url = account.avatar_url
+    data.avatar_url = avatar_url(services, account)
     data.avatar_id = account.avatar_id
     for medal in profile.medals:
         data.medal.add(id=medal.id, name=medal.name, sort=medal.sort)
@@ -95,6 +95,11 @@ async def get_user(services: Services, viewer: Viewer | None, request: GetUser) 
     fill_profile(data.profile_info, profile, services.zone)
     data.ipGeo = profile.country
     return response
+
+
+def avatar_url(services: Services, account: Account | PublicAccount) -> str:
+    """Return the address of an account's picture; there is always one (wire.md 8.4)."""
+    return account.avatar_url or services.media.addresses.default_avatar(account.id)
 
 
 def fill_remark(message: RemarkInfo, remark: Remark) -> None:
@@ -234,7 +239,7 @@ async def web_get_homepage(
         HomepageUser(
             user_id=str(account.id),
             nickname=account.name,
-            avatar_url=account.avatar_url,
+            avatar_url=avatar_url(services, account),
             register_time=account.registered_at,
             register_time_text=format_time(account.registered_at, services.zone),
             on_line_day=account.online_days,
@@ -246,7 +251,7 @@ async def web_get_homepage(
 
 
 @handles(profiles.web_get_own_info)
-async def web_get_own_info(_services: Services, caller: Caller, _request: IgnoredBody) -> WebInfo:
+async def web_get_own_info(services: Services, caller: Caller, _request: IgnoredBody) -> WebInfo:
     """Return the caller's own account."""
     account = caller.account
     return WebInfo(
@@ -255,7 +260,7 @@ async def web_get_own_info(_services: Services, caller: Caller, _request: Ignore
             nickname=account.name,
             phone=account.phone,
             avatar_id=str(account.avatar_id),
-            avatar_url=account.avatar_url,
+            avatar_url=avatar_url(services, account),
             gold_coin_amount=cents_to_coins(account.coin_cents),
         )
     )

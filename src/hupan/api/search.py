@@ -21,11 +21,19 @@ async def home_search(
     found = await services.search.search(request.word)
     return HomeSearchResult(
         [
-            SearchHits("用户", [_hit(USER, one, found.word) for one in found.users] or None),
+            SearchHits(
+                "用户", [_user_hit(services, one, found.word) for one in found.users] or None
+            ),
             SearchHits("群组", [_hit(GROUP, one, found.word) for one in found.groups] or None),
             SearchHits("机器人", [_hit(BOT, one, found.word) for one in found.bots] or None),
         ]
     )
+
+
+def _user_hit(services: Services, found: FoundAccount, word: str) -> SearchHit:
+    hit = _hit(USER, found, word)
+    hit.avatar_url = hit.avatar_url or services.media.addresses.default_avatar(found.id)
+    return hit
 
 
 def _hit(kind: int, found: FoundAccount | Group | Bot, word: str) -> SearchHit:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from hupan.config.media_settings import MediaSettings
 from hupan.config.types import (
     HTTP_URL,
     OPTIONAL_FILE,
@@ -18,7 +19,7 @@ _MEGABYTES = integer(0, 10_000)
 
 
 @dataclass(frozen=True, slots=True)
-class ClientSettings:
+class ClientSettings(MediaSettings):
     """The value of each of these settings."""
 
     media_url: str = CLIENTS(

@@ -306,6 +306,14 @@ def _has_time_zone_data() -> bool:
     return _is_time_zone("UTC")
 
 
+def _bucket_rule(name: str) -> ConsistencyRule:
+    return ConsistencyRule(
+        (name, "media_s3_url"),
+        lambda settings: not settings.media_s3_url or bool(getattr(settings, name)),
+        LocalizedText("非空的值（已设置 media_s3_url）", "a value, because media_s3_url is set"),
+    )
+
+
 CONSISTENCY_RULES = (
     ConsistencyRule(
         ("time_zone",),
@@ -351,6 +359,7 @@ CONSISTENCY_RULES = (
         lambda settings: bool(settings.sms_url) or settings.sms_sender != "http",
         LocalizedText("非空的值（sms_sender 为 http）", "an address, because sms_sender is http"),
     ),
+    *map(_bucket_rule, ("media_s3_bucket", "media_s3_access_key", "media_s3_secret_key")),
     ConsistencyRule(  # security C12
         ("sms_countries", "international_numbers"),
         lambda settings: bool(settings.sms_countries) or not settings.international_numbers,

@@ -765,6 +765,11 @@ class Settings(ClientSettings):
         return Path(self.secret_key_file) if self.secret_key_file else self.data_dir / "secret.key"
 
     @property
+    def media_path(self) -> Path:
+        """The folder of uploaded pictures."""
+        return Path(self.media_dir) if self.media_dir else self.data_dir / "media"
+
+    @property
     def max_sms_per_day(self) -> int:
         """The number of SMS that the daily budget allows, 0 for no limit."""
         if not self.sms_budget_cents_per_day:

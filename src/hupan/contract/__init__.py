@@ -15,6 +15,7 @@ from hupan.contract import (
     discovery,
     invitations,
     lists,
+    media,
     misc,
     profiles,
     search,
@@ -37,6 +38,7 @@ AREAS: tuple[ModuleType, ...] = (
     misc,
     search,
     shop,
+    media,
 )
 """In the order of the documentation; the handlers of each are in `api/`, in a file of its name."""
 

@@ -231,6 +231,13 @@ edit_avatar = app.post(
     notes=(
         Note(
             "D",
+            "The address of an upload of the account is stored as this server's own public "
+            "address; one of this server that is not the account's is refused.",
+            "地址指向本账号上传的图片时，保存为本服务器的公开地址；指向本服务器但不属于本账号的"
+            "地址会被拒绝。",
+        ),
+        Note(
+            "D",
             "An http or https URL of at most 512 characters, stored in normal form; the server "
             "never opens it. A setting can limit the hosts ([decision "
             "11](decisions/0011-profiles.md)).",

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from hupan.clock import Clock
 from hupan.domain.accounts import parse_account_id
 from hupan.domain.coins import CoinChange, Coins
+from hupan.domain.media import AvatarPictures
 from hupan.domain.text import is_clean, parse_line, parse_nickname, parse_paragraph
 from hupan.domain.timekeeping import DayCalendar
 from hupan.errors import AppError, Banned, InvalidField, RemarksFull, TooManyRemarks, UnknownUser
@@ -492,9 +493,16 @@ _REWARD_REASONS: dict[EditedField, str] = {"nickname": "首次修改昵称", "av
 class ProfileEdits:
     """Changes nicknames and avatars, and rewards the first change of each."""
 
-    def __init__(self, database: Database, coins: Coins, rules: ProfileEditRules) -> None:
+    def __init__(
+        self,
+        database: Database,
+        coins: Coins,
+        rules: ProfileEditRules,
+        pictures: AvatarPictures,
+    ) -> None:
         self._database = database
         self._coins = coins
+        self._pictures = pictures
         self._avatar_hosts = rules.avatar_hosts
         self._reward_cents: dict[EditedField, int] = {
             "nickname": rules.first_nickname_cents,
@@ -517,12 +525,18 @@ class ProfileEdits:
     async def change_avatar(self, account: AccountId, url: str) -> None:
         """Change an avatar; the current one changes and counts nothing.
 
+        An upload of the account is stored as its public address (wire.md 8.4).
+
         Raises:
             InvalidField: it is not an allowed URL.
         """
-        new = parse_avatar_url(url, "url", self._avatar_hosts)
+        parse_avatar_url(url, "url")
 
         async def change(tx: Transaction) -> None:
+            locked = await lock_account(tx, account)
+            new = None if locked is None else await self._pictures.resolve(tx, locked, url)
+            if new is None:
+                new = parse_avatar_url(url, "url", self._avatar_hosts)
             await self._reward(tx, account, "avatar", await set_avatar(tx, account, new))
 
         await self._database.run_transaction(change)

@@ -189,6 +189,7 @@ LIMITS = (
     _requests("account_views_per_day", "account", DAY_SECONDS, "profile_views"),
     _requests("address_invitation_codes_per_hour", "address", HOUR_SECONDS, "invitation_codes"),
     _requests("account_invitation_codes_per_hour", "account", HOUR_SECONDS, "invitation_codes"),
+    _stored("uploads_per_day", "account", DAY_SECONDS, "uploads"),
 )
 
 
@@ -207,6 +208,11 @@ def make_stored_limits(settings: Settings) -> StoredLimits:
         code_shares={channel: one.shares for channel, one in budgets.items()},
         server_notices={channel: one.notices for channel, one in budgets.items()},
     )
+
+
+def make_upload_limits(settings: Settings) -> tuple[Limit, ...]:
+    """Return the limits on uploads of an account."""
+    return _limits_on(settings, "uploads")
 
 
 def _limits_on(settings: Settings, event: str) -> tuple[Limit, ...]:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from hupan.model import Account, AccountFilter, AccountId, Medal
 from hupan.store.account_search import put_new_search_row, update_search_row
 from hupan.store.database import Reader, Row, Transaction
+from hupan.store.media import remove_all_pictures
 from hupan.store.tables import erased_tables
 
 IdentityKind: TypeAlias = Literal["phone", "email", "invitation"]
@@ -445,6 +446,7 @@ async def erase_account(tx: Transaction, account: AccountId, now: int) -> bool:
     """Erase a cancelled account that is due, with all its rows; False if it is not due."""
     if not await tx.execute(DELETE_ACCOUNT, account, now):
         return False
+    await remove_all_pictures(tx, account, now)
     for table in erased_tables():
         await tx.execute(f"DELETE FROM {table} WHERE account_id = ?1", account)
     return True

@@ -81,9 +81,10 @@ def _read_table(connection: apsw.Connection, name: str) -> Table:
     return Table(name, columns, tuple(column for _, column in in_key))
 
 
-_KEPT_BY_RESET = frozenset({"counters"})
+_KEPT_BY_RESET = frozenset({"counters", "picture_removals"})
 _KEPT_BY_ERASURE = {
     "coin_entries": "the journal stays, under an id without an account (security J3)",
+    "picture_removals": "names of files, until the files are deleted",
     "codes": "deleted with the contact that they were sent to",
     "session_ends": "stays for minutes, until every process has closed what the session held open",
 }
@@ -107,11 +108,18 @@ def erased_tables() -> tuple[str, ...]:
     )
 
 
+# Names of files outlive the rows, for the files have to be deleted, too.
+_KEEP_PICTURE_NAMES = """
+INSERT INTO picture_removals (account_id, name, due_at)
+SELECT account_id, substr(name, 1, 26), 0 FROM pictures WHERE name <> ''
+ON CONFLICT DO NOTHING
+"""
 RESET_ACCOUNT_COUNTER = "UPDATE counters SET value = 1000000 WHERE name = 'account'"
 
 
 async def delete_all_data(tx: Transaction) -> None:
     """Delete all data; ids start over."""
+    await tx.execute(_KEEP_PICTURE_NAMES)
     for table in data_tables():
         await tx.execute(f"DELETE FROM {table}")
     await tx.execute(RESET_ACCOUNT_COUNTER)

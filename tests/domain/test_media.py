@@ -1,0 +1,365 @@
+"""Pictures of accounts: tokens, limits, what is kept, and what is deleted (wire.md 8.4)."""
+
+import io
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from hupan.crypto import KEY_BYTES, SecretBox
+from hupan.domain.media import (
+    LEASE_SECONDS,
+    UPLOAD_TOKEN_SECONDS,
+    AvatarPictures,
+    Media,
+    PictureAddresses,
+    UploadHolder,
+    UploadTokens,
+    content_etag,
+)
+from hupan.domain.profiles import ProfileEdits
+from hupan.domain.redraw_worker import DrawnPicture
+from hupan.domain.redrawing import Redrawer
+from hupan.domain.sessions import SessionPolicy
+from hupan.errors import (
+    Banned,
+    BrokenPicture,
+    Busy,
+    ForbiddenPictureKey,
+    InvalidField,
+    InvalidUploadToken,
+    NotSignedIn,
+    TooManyUploads,
+    UploadFailed,
+)
+from hupan.model import AccountId, Limit, Session
+from hupan.ratelimit.stored import StoredLimiter
+from hupan.rng import SystemRandomSource
+from hupan.rules import DAY_SECONDS, MediaRules, ProfileEditRules
+from hupan.store.media_files import LocalPictureFiles
+from tests.support.world import World, open_world
+
+PUBLIC = "https://chat.example"
+MOST, PER_DAY = 3, 5
+RULES = MediaRules((Limit("uploads-day", PER_DAY, DAY_SECONDS),), MOST)
+OURS = "https://chat-img.jwznb.com/"
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class Copier(Redrawer):
+    """Draws what it is given, or fails as it is told."""
+
+    failure: BaseException | None = None
+
+    async def redraw(self, source: int, target: int) -> DrawnPicture:
+        """Copies."""
+        if self.failure is not None:
+            raise self.failure
+        data = os.pread(source, 1000, 0)
+        os.write(target, data)
+        return DrawnPicture("png", 1, 1, len(data))
+
+
+class CrashingFiles(LocalPictureFiles):
+    """A folder whose process ends right after a file is there."""
+
+    async def put(self, name: str, picture: BinaryIO, content_type: str) -> None:
+        """Stores a picture and ends."""
+        await super().put(name, picture, content_type)
+        raise Crash
+
+
+class Pictures:
+    """The pictures of one store."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world, self.folder = world, folder
+        self.redrawer = Copier()
+        self.tokens = UploadTokens(SecretBox(b"k" * KEY_BYTES), world.clock)
+        self.media = self.media_on(LocalPictureFiles(folder))
+        avatars = AvatarPictures(PictureAddresses(PUBLIC), world.clock, MOST)
+        self.edits = ProfileEdits(world.engine, world.coins, ProfileEditRules(), avatars)
+
+    def media_on(self, files: LocalPictureFiles) -> Media:
+        """The service on a folder."""
+        world = self.world
+        limiter = StoredLimiter(enabled=True)
+        return Media(
+            *(world.engine, world.clock, SessionPolicy(), limiter, files, self.redrawer),
+            *(SystemRandomSource(), RULES, self.tokens, PictureAddresses(PUBLIC)),
+        )
+
+    def holder(self, session: Session, key: str = "") -> UploadHolder:
+        """Whose uploads a token permits."""
+        return self.tokens.verify(self.tokens.issue(session, key))
+
+    async def upload(self, session: Session, key: str, data: bytes = b"pixels") -> None:
+        """Uploads a picture, a second later than the last."""
+        self.world.clock.time += 1
+        with (self.folder.parent / "upload").open("w+b") as file:
+            file.write(data)
+            file.flush()
+            await self.media.store(self.holder(session), key, file)
+
+    async def avatar(self, account: AccountId, url: str) -> str:
+        """Sets an avatar and returns it."""
+        await self.edits.change_avatar(account, url)
+        return (await self.world.reload(account)).avatar_url
+
+    def files(self) -> set[str]:
+        """The names of all files, also of those that are not complete."""
+        return {path.name for path in self.folder.rglob("*") if path.is_file()}
+
+    async def names(self) -> set[str]:
+        """The names in the store."""
+        return {row[0] for row in await self.world.rows("SELECT name FROM pictures")} - {""}
+
+    async def sweep(self) -> None:
+        """Deletes what is due."""
+        await self.media.delete_due()
+
+
+def pictures_of(world: World, tmp_path: Path) -> Pictures:
+    """Pictures in a folder of their own."""
+    return Pictures(world, tmp_path / "media")
+
+
+async def test_a_token_is_good_for_one_session_and_ten_minutes(tmp_path: Path) -> None:
+    """Signed, of one account, for a while; a token for a key permits no other key."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        session = await world.session(await world.account_id())
+        token = pictures.tokens.issue(session)
+        assert pictures.tokens.verify(token) == UploadHolder(
+            session.account_id, session.token_hash, ""
+        )
+        foreign = UploadTokens(SecretBox(b"x" * KEY_BYTES), world.clock)
+        with pytest.raises(InvalidUploadToken):
+            foreign.verify(token)
+        with pytest.raises(ForbiddenPictureKey):
+            await pictures.media.store(pictures.holder(session, "a.png"), "b.png", io.BytesIO())
+        world.clock.time += UPLOAD_TOKEN_SECONDS
+        with pytest.raises(InvalidUploadToken):
+            pictures.tokens.verify(token)
+
+
+async def test_only_who_is_signed_in(tmp_path: Path) -> None:
+    """A banned account and an ended session upload nothing, and are not counted."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        account = await world.account_id()
+        session = await world.session(account)
+        await world.bans.ban(account, until=int(world.clock.time) + 1000, reason="spam")
+        with pytest.raises(Banned):
+            await pictures.upload(session, "a")
+        await world.bans.unban(account)
+        await world.sessions.logout(session)
+        with pytest.raises(NotSignedIn):
+            await pictures.upload(session, "a")
+        assert await world.count("tallies") == await world.count("picture_removals") == 0
+
+
+async def test_a_session_that_ends_meanwhile(tmp_path: Path) -> None:
+    """Who is signed out while the picture is drawn has uploaded nothing."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        session = await world.session(await world.account_id())
+
+        class SignsOut(LocalPictureFiles):
+            async def put(self, name: str, picture: BinaryIO, content_type: str) -> None:
+                await super().put(name, picture, content_type)
+                await world.sessions.logout(session)
+
+        pictures.media = pictures.media_on(SignsOut(pictures.folder))
+        with pytest.raises(NotSignedIn):
+            await pictures.upload(session, "a")
+        assert await pictures.names() == set()
+        world.clock.time += LEASE_SECONDS
+        await pictures.sweep()
+        assert pictures.files() == set()
+
+
+async def test_so_many_a_day(tmp_path: Path) -> None:
+    """The limit counts what is refused as well, and forgets what the server could not store."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        session = await world.session(await world.account_id())
+        for failure, raised in ((Busy(), Busy), (OSError("full"), UploadFailed)):
+            pictures.redrawer.failure = failure
+            for _ in range(PER_DAY):
+                with pytest.raises(raised):
+                    await pictures.upload(session, "a")
+        pictures.redrawer.failure = BrokenPicture()
+        with pytest.raises(BrokenPicture):
+            await pictures.upload(session, "a")
+        pictures.redrawer.failure = None
+        for number in range(PER_DAY - 1):
+            await pictures.upload(session, f"k{number}")
+        with pytest.raises(TooManyUploads):
+            await pictures.upload(session, "a")
+        world.pass_days(1)
+        await pictures.upload(session, "a")
+
+
+async def test_what_an_account_keeps(tmp_path: Path) -> None:
+    """The newest pictures and its avatar, however old; the files of others are deleted (X5)."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        account = await world.account_id()
+        session = await world.session(account)
+        await pictures.upload(session, "avatar.png")
+        shown = await pictures.avatar(account, f"{OURS}avatar.png")
+        for number in range(3 * MOST):
+            if number % (PER_DAY - 1) == 0:
+                world.pass_days(1)
+            await pictures.upload(session, f"{number}.png")
+        await pictures.sweep()
+        kept = {row[0] for row in await world.rows("SELECT client_key FROM pictures")}
+        assert kept == {"avatar.png", f"{3 * MOST - 1}.png", f"{3 * MOST - 2}.png"}
+        assert pictures.files() == await pictures.names()
+        assert shown.rpartition("/")[2] in pictures.files()
+        world.clock.time += LEASE_SECONDS
+        assert await world.count("picture_removals") == 0
+
+
+async def test_claims_are_bounded(tmp_path: Path) -> None:
+    """Avatars elsewhere that hold a key fill no table (X5)."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        account = await world.account_id()
+        for number in range(4 * MOST):
+            world.clock.time += 1
+            await pictures.avatar(account, f"{OURS}{number}.png")
+        assert await world.count("pictures") <= MOST + 1
+
+
+async def test_the_same_key_again(tmp_path: Path) -> None:
+    """Another picture with the same key replaces the first, whose file is deleted."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        session = await world.session(await world.account_id())
+        await pictures.upload(session, "a.png", b"first")
+        await pictures.upload(session, "a.png", b"second")
+        await pictures.sweep()
+        assert len(pictures.files()) == 1
+        found = await pictures.media.find("a.png")
+        assert found is not None
+        assert found.start == b"second"
+
+
+async def test_a_crash_between_file_and_row(tmp_path: Path) -> None:
+    """The file that no row shows is deleted, and not before its upload could have ended."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        session = await world.session(await world.account_id())
+        pictures.media = pictures.media_on(CrashingFiles(pictures.folder))
+        with pytest.raises(Crash):
+            await pictures.upload(session, "a.png")
+        assert len(pictures.files()) == 1
+        await pictures.sweep()
+        assert len(pictures.files()) == 1
+        world.clock.time += LEASE_SECONDS
+        await pictures.sweep()
+        assert pictures.files() == await pictures.names() == set()
+        assert await world.count("picture_removals") == 0
+
+
+async def test_an_upload_that_takes_too_long(tmp_path: Path) -> None:
+    """What may have been deleted already is not shown."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        session = await world.session(await world.account_id())
+
+        class Slow(LocalPictureFiles):
+            async def put(self, name: str, picture: BinaryIO, content_type: str) -> None:
+                await super().put(name, picture, content_type)
+                world.clock.time += LEASE_SECONDS - 60
+
+        pictures.media = pictures.media_on(Slow(pictures.folder))
+        with pytest.raises(UploadFailed):
+            await pictures.upload(session, "a.png")
+        assert await pictures.names() == set()
+
+
+async def test_a_file_that_cannot_be_deleted(tmp_path: Path) -> None:
+    """It is tried again later, and the others are deleted meanwhile."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        session = await world.session(await world.account_id())
+        await pictures.upload(session, "a.png", b"first")
+        (stuck,) = pictures.files()
+        await pictures.upload(session, "a.png", b"second")
+
+        class Refusing(LocalPictureFiles):
+            async def delete(self, stem: str) -> None:
+                raise PermissionError(stem)
+
+        assert await pictures.media_on(Refusing(pictures.folder)).delete_due() == 0
+        assert stuck in pictures.files()
+        world.clock.time += 3600
+        assert await pictures.media.delete_due() == 1
+        assert stuck not in pictures.files()
+
+
+async def test_erased_with_the_account(tmp_path: Path) -> None:
+    """An erased account leaves no file and no row (security A7)."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        account, other = await world.account_id(), await world.account_id()
+        for one in (account, other):
+            await pictures.upload(await world.session(one), "a.png")
+        await world.account_deletion.cancel_by_operator(account)
+        world.pass_days(15)
+        await world.account_deletion.erase_due()
+        await pictures.sweep()
+        assert len(pictures.files()) == 1
+        assert pictures.files() == await pictures.names()
+        assert await world.count("picture_removals") == 0
+
+
+@pytest.mark.one_engine
+async def test_addresses(tmp_path: Path) -> None:
+    """Every address of an own picture becomes its public one; another one of ours is refused."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        account = await world.account_id()
+        await pictures.upload(await world.session(account), "k/a.png")
+        (name,) = await pictures.names()
+        public = f"{PUBLIC}/media/{name}"
+        for url in (
+            *(f"{OURS}k/a.png", f"{OURS}k/a.png?imageView2/2/w/120", f"{OURS}k%2Fa.png"),
+            *("http://chat-img.jwznb.com/k/a.png", "https://CHAT-IMG.jwznb.com:443/k/a.png"),
+            *(
+                "https://chat-go.example/media/k/a.png",
+                f"{PUBLIC}/media/k/a.png",
+                public,
+                f"{OURS}media/{name}",
+            ),
+        ):
+            await pictures.avatar(account, "https://else.example/b.png")
+            assert await pictures.avatar(account, url) == public
+        assert await pictures.avatar(account, f"{PUBLIC}/media/default/{account}.png") == ""
+        for url in (f"{PUBLIC}/media/other.png", f"{PUBLIC}/media/default/1.png"):
+            with pytest.raises(InvalidField):
+                await pictures.avatar(account, url)
+
+
+@pytest.mark.one_engine
+def test_etags() -> None:
+    """The hash is the one that the upload service is known to give."""
+    assert content_etag([]) == "Fto5o-5ea0sNMlW_75VgGJCv2AcJ"
+    assert content_etag([b"\0" * 20, b"\0" * 20]).startswith("l")
+
+
+@pytest.mark.one_engine
+async def test_modes_of_the_folder(tmp_path: Path) -> None:
+    """Nobody else on the machine reads the files."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        await pictures.upload(await world.session(await world.account_id()), "a.png")
+        for path in (pictures.folder, *pictures.folder.rglob("*")):
+            assert path.stat().st_mode & 0o077 == 0
