@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hupan import __version__
 from hupan.api.app import Dispatcher
@@ -260,6 +260,7 @@ class Server:
     def start(self) -> None:
         """Start the background work."""
         self.infrastructure.captcha_pool.start()
+        self.infrastructure.slide_pool.start()
         self.infrastructure.outbox_worker.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
@@ -277,6 +278,7 @@ class Server:
             stack.callback(self.metrics.close)
             stack.callback(self.infrastructure.password_hasher.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
+            stack.callback(self.infrastructure.slide_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
             if self.timekeeping is not None:
                 stack.push_async_callback(self.timekeeping.stop)
@@ -540,7 +542,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> App
         clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
     )
 
-    def record_captcha(captcha: IssuedCaptcha) -> None:
+    def record_captcha(captcha: IssuedCaptcha[Any]) -> None:
         inbox.add("captcha", captcha.id, "captcha", captcha.answer, captcha.answer)
 
     def make_random_source(purpose: str) -> RandomSource:

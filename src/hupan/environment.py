@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from email.utils import parseaddr
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from hupan.addresses import ContactParser
@@ -38,7 +38,7 @@ from hupan.rules import (
 )
 
 
-def _ignore_captcha(_captcha: IssuedCaptcha) -> None:
+def _ignore_captcha(_captcha: IssuedCaptcha[Any]) -> None:
     """Do nothing."""
 
 
@@ -60,7 +60,7 @@ class Environment:
     clock: Clock
     random_source: Callable[[str], RandomSource]
     senders: Mapping[Channel, Sender]
-    on_captcha: Callable[[IssuedCaptcha], None] = _ignore_captcha
+    on_captcha: Callable[[IssuedCaptcha[Any]], None] = _ignore_captcha
     steady_clock: SteadyClock | None = None
     is_sandbox: bool = False
     is_operator: bool = False

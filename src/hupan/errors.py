@@ -195,6 +195,14 @@ class SendingStopped(AppError):
     result = "limited"
 
 
+class CaptchaNotOffered(AppError):
+    """The server does not offer this kind of captcha (setting `captcha_kinds`)."""
+
+    code = 1206
+    zh = "本服务器未启用这种验证码，请换用另一种"
+    en = "This server does not offer this kind of captcha; use the other one"
+
+
 class WrongEmailOrPassword(AppError):
     """email-login where anything is wrong, or too many attempts were (security E1)."""
 

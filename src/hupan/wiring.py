@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -16,11 +16,19 @@ from hupan.api.audit import AuditLog
 from hupan.api.context import ClientResolver
 from hupan.api.limits import RateLimitContext, RateLimits
 from hupan.api.routing import Services
-from hupan.captcha import READABLE_DIGITS, CaptchaPool, CaptchaRenderer
+from hupan.captcha import (
+    READABLE_DIGITS,
+    SLIDE_MAX_X,
+    SLIDE_MIN_X,
+    CaptchaPool,
+    CaptchaRenderer,
+    SlideImages,
+    SlideRenderer,
+)
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, SecretBox, load_existing_key
 from hupan.domain.accounts import AccountCreator, AccountDirectory, Bans, VipMemberships
-from hupan.domain.captchas import Captchas
+from hupan.domain.captchas import CaptchaKind, Captchas
 from hupan.domain.codes import CodeRequests, Codes
 from hupan.domain.coins import Coins
 from hupan.domain.contacts import Contacts, StepUps
@@ -120,7 +128,7 @@ class Infrastructure:
         return PasswordPolicy(load_common_passwords(), make_password_rules(self.settings))
 
     @cached_property
-    def captcha_pool(self) -> CaptchaPool:
+    def captcha_pool(self) -> CaptchaPool[bytes]:
         length = self.settings.captcha_length
         random_source = self.environment.random_source("captcha-answers")
 
@@ -134,6 +142,18 @@ class Infrastructure:
             CaptchaRenderer(secrets.SystemRandom().uniform),  # only the answer follows the seed
             make_answer,
             size=self.settings.captcha_pool,
+            on_failure=partial(self.metric_counters, "background_failures", "pictures"),
+        )
+
+    @cached_property
+    def slide_pool(self) -> CaptchaPool[SlideImages]:
+        """Empty until a client asks for the first: many servers have no such client."""
+        random_source = self.environment.random_source("slide-answers")
+        return CaptchaPool(
+            SlideRenderer(secrets.SystemRandom().uniform, secrets.token_bytes),
+            lambda: str(SLIDE_MIN_X + random_source.randbelow(SLIDE_MAX_X - SLIDE_MIN_X + 1)),
+            size=max(1, self.settings.captcha_pool // 4),  # each takes ten times as long
+            fill_at_start=False,
             on_failure=partial(self.metric_counters, "background_failures", "pictures"),
         )
 
@@ -259,6 +279,13 @@ class Infrastructure:
         )
 
 
+_CAPTCHA_KINDS: Mapping[str, tuple[CaptchaKind, ...]] = {
+    "both": ("picture", "slide"),
+    "picture": ("picture",),
+    "slide": ("slide",),
+}
+
+
 def make_services(infrastructure: Infrastructure) -> Services:
     """Build what the handlers of the API use."""
     settings, database = infrastructure.settings, infrastructure.database
@@ -322,6 +349,8 @@ def make_services(infrastructure: Infrastructure) -> Services:
 def _make_captchas(infrastructure: Infrastructure) -> Captchas:
     return Captchas(
         infrastructure.captcha_pool,
+        infrastructure.slide_pool,
+        _CAPTCHA_KINDS[infrastructure.settings.captcha_kinds],
         infrastructure.secret_box,
         infrastructure.clock,
         infrastructure.environment.random_source("captchas"),

@@ -150,6 +150,7 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     ),
     "code_lifetime_seconds": (*NOT_WHOLE, 0, 601),
     "captcha_lifetime_seconds": (*NOT_WHOLE, 0, 601),
+    "captcha_kinds": ("", "none", "picture,slide", 1),
     "captcha_length": (*NOT_WHOLE, 3, 7),
     "captcha_pool": (*NOT_WHOLE, 0, 10_001),
     "wrong_codes_per_hour": (*NOT_WHOLE, 0, 100_001),

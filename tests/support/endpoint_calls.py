@@ -51,6 +51,7 @@ def _post(path: str, body: Body = b"") -> Call:
 
 CALLS = (
     _post("user/captcha"),
+    _post("captcha/get"),
     _post("verification/get-verification-code", {"mobile": "13911112222", **_SOLVED}),
     _post("verification/get-email-verification-code", {"email": "a@example.com", **_SOLVED}),
     _post("user/verification-login", {"mobile": "13911112222", "captcha": "100000"}),

@@ -9,13 +9,16 @@ from msgspec.inspect import (
     CustomType,
     DecimalType,
     Field,
+    FloatType,
     IntType,
     ListType,
     LiteralType,
     Metadata,
+    NoneType,
     StrType,
     StructType,
     Type,
+    UnionType,
     type_info,
 )
 
@@ -75,7 +78,7 @@ def _required_text(field: Field) -> str:
     return "yes" if field.required else "no"
 
 
-def _describe_type(form: Type | CustomType) -> str:
+def _describe_type(form: Type | CustomType) -> str:  # noqa: PLR0911 - one for each type
     """Describe a type and its bounds.
 
     Raises:
@@ -84,6 +87,10 @@ def _describe_type(form: Type | CustomType) -> str:
     if isinstance(form, Metadata):  # a mark for our own code, such as a secret
         form = form.type
     match form:
+        case UnionType():  # with None, for a field that may be absent
+            return " or ".join(_describe_type(t) for t in form.types if not isinstance(t, NoneType))
+        case FloatType():
+            return "number" + (f", {form.ge:g} to {form.le:g}" if form.le is not None else "")
         case StructType():
             return f"[{form.cls.__name__}](#{form.cls.__name__.lower()})"
         case ListType():

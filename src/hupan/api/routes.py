@@ -19,6 +19,7 @@ def build_router(services: Services) -> Router:
     """Join every endpoint with its handler."""
     router = Router(services)
     router.add(endpoints.create_captcha, codes.create_captcha)
+    router.add(endpoints.create_slide_captcha, codes.create_slide_captcha)
     router.add(endpoints.send_sms_code, codes.send_sms_code)
     router.add(endpoints.send_email_code, codes.send_email_code)
     router.add(endpoints.code_login, login.code_login)

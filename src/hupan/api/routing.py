@@ -92,7 +92,7 @@ class Services:
     country_resolver: CountryResolver
     audit_log: AuditLog
     rate_limits: RateLimits
-    on_captcha: Callable[[IssuedCaptcha], None]
+    on_captcha: Callable[[IssuedCaptcha[Any]], None]
 
 
 async def public(_services: Services, context: RequestContext) -> RequestContext:

@@ -489,6 +489,12 @@ class Settings:
         "图形验证码的位数；有的客户端只能输入四位",
         "Digits of a captcha; some clients accept no more than four",
     )
+    captcha_kinds: Literal["both", "picture", "slide"] = LIMITS(
+        "both",
+        choice("both", "picture", "slide"),
+        "可用的图形验证码：picture 为数字图片，slide 为滑块，both 为两种都可用",
+        "Captchas on offer: picture (digits), slide (a tile to move) or both",
+    )
     captcha_pool: int = LIMITS(
         64, integer(1, 10_000), "预先生成的图形验证码数", "Number of captchas rendered in advance"
     )

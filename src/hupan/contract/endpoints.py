@@ -11,7 +11,12 @@ from google.protobuf.message import Message
 from msgspec import Struct
 
 from hupan.contract import notes
-from hupan.contract.messages.codes import Captcha, EmailCodeRequest, SmsCodeRequest
+from hupan.contract.messages.codes import (
+    Captcha,
+    EmailCodeRequest,
+    SlideCaptcha,
+    SmsCodeRequest,
+)
 from hupan.contract.messages.coins import CoinRecordPage, CoinRecordRequest
 from hupan.contract.messages.contacts import EmailProof, PasswordResetRequest, PhoneProof
 from hupan.contract.messages.deletion import AccountCancellation
@@ -208,13 +213,22 @@ create_captcha = app.post(
     source="R",
     notes=notes.CREATE_CAPTCHA,
 )
+create_slide_captcha = app.post(
+    "/v1/captcha/get",
+    PUBLIC,
+    IgnoredBody,
+    SlideCaptcha,
+    limit="captchas",
+    source="R",
+    notes=notes.CREATE_SLIDE_CAPTCHA,
+)
 send_sms_code = app.post(
     "/v1/verification/get-verification-code",
     PUBLIC,
     SmsCodeRequest,
     NoData,
     event=AuditEvent("code-by-sms", target=("mobile",)),
-    secrets=("code",),
+    secrets=("code", "x"),
     limit="sent_codes",
     source="C",
     notes=notes.SEND_SMS_CODE,
@@ -225,7 +239,7 @@ send_email_code = app.post(
     EmailCodeRequest,
     NoData,
     event=AuditEvent("code-by-email", target=("email",)),
-    secrets=("code",),
+    secrets=("code", "x"),
     limit="sent_codes",
     source="C",
     notes=notes.SEND_EMAIL_CODE,

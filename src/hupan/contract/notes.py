@@ -31,6 +31,17 @@ CREATE_CAPTCHA = (
         "6](decisions/0006-captchas.md)）。",
     ),
 )
+CREATE_SLIDE_CAPTCHA = (
+    Note(
+        "D",
+        "Like the picture: valid for one answer, right or wrong, and for five minutes. Both are "
+        "offered unless `captcha_kinds` names one; an answer without `captcha_type` is one to a "
+        "picture ([decision 38](decisions/0038-slide-captcha.md)).",
+        "与图形验证码一样，只能用一次，答错也作废，五分钟内有效。除非 `captcha_kinds` 只列出一种，"
+        "否则两种都可用；请求中没有 `captcha_type` 时按图形验证码核对"
+        "（[决定 38](decisions/0038-slide-captcha.md)）。",
+    ),
+)
 SEND_SMS_CODE = (
     Note(
         "D",
