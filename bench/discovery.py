@@ -1,12 +1,12 @@
-"""Searches in a list of many groups: first and last pages, common and rare keywords.
+"""Searches in a long list of groups: first and last pages, common and rare keywords.
 
     python bench/discovery.py [GROUPS] [zipf|random] [FOLDER]
 
-Makes a store with a million groups unless told otherwise, in FOLDER or in one that is gone
-afterwards. Their texts are words by Zipf, or random characters, of which the pairs of a long
-keyword mostly stand apart. Then asks each question a hundred times, through the domain, as a
-request would. A folder that holds a store already is not filled again. While the import runs, a
-second engine does what a server does: small durable changes, whose waiting is told.
+Creates a store with a million groups by default, in FOLDER or in a temporary folder. The texts are
+words with a Zipf distribution, or random characters, where the pairs of a long keyword rarely occur
+together. Each query runs a hundred times, through the domain. A folder that already has a store is
+not filled again. During the import, a second connection makes small durable changes, as a server
+does, and reports how long they wait.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ PHRASE = "欢迎来到我们的大家庭"
 
 
 def groups(count: int) -> Iterator[Group]:
-    """Groups with names and introductions of made-up words; few words are frequent, most rare."""
+    """Yield groups with names and introductions of made-up words; few words are frequent."""
     chance = random.Random(7)  # noqa: S311 - a bench that repeats itself
     characters = [chr(0x4E00 + 5 * n) for n in range(CHARACTERS)]
     weights = [1 / (n + 20) for n in range(CHARACTERS)]
@@ -61,7 +61,7 @@ def groups(count: int) -> Iterator[Group]:
 
 
 def random_groups(count: int) -> Iterator[Group]:
-    """Groups with texts of few characters in any order: many candidates, few of which match."""
+    """Yield groups with random texts of few characters: many candidates, few matches."""
     chance = random.Random(7)  # noqa: S311 - a bench that repeats itself
     for group in range(FIRST_ID, FIRST_ID + count):
         name, said = ("".join(chance.choices(FEW, k=chance.randint(2, most))) for most in (12, 60))
@@ -74,7 +74,7 @@ KINDS = {"zipf": groups, "random": random_groups}
 
 
 async def fill(database: pathlib.Path, coming: Iterator[Group]) -> None:
-    """Imports the groups while somebody else writes; tells how long both took."""
+    """Import the groups during other writes; print the duration of both."""
     engine, neighbour = SqliteDatabase(database), SqliteDatabase(database)
     waits: list[float] = []
     writing = asyncio.create_task(_write_beside(neighbour, waits))
@@ -109,7 +109,7 @@ async def _write_beside(engine: Database, waits: list[float]) -> None:
 
 
 async def last_page(discovery: Discovery, category: str, keyword: str) -> int:
-    """The last page that has a group, found by halving within the pages that may be asked for."""
+    """Return the last page that has a group, by bisection."""
     low, high = 1, 10_000
     while low < high:
         middle = (low + high + 1) // 2
@@ -119,7 +119,7 @@ async def last_page(discovery: Discovery, category: str, keyword: str) -> int:
 
 
 async def ask(discovery: Discovery, name: str, category: str, keyword: str, page: int) -> None:
-    """Asks a question many times and prints what it took."""
+    """Run a query repeatedly and print its duration."""
     took: list[float] = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -134,7 +134,7 @@ async def ask(discovery: Discovery, name: str, category: str, keyword: str, page
 
 
 async def measure(database: pathlib.Path) -> None:
-    """Every question on its first and its last page."""
+    """Run every query for its first and its last page."""
     engine = SqliteDatabase(database)
     discovery = Discovery(engine)
     (common,) = [group.name[:2] for group in await discovery.groups("", "", page=1, size=1)]
@@ -170,7 +170,7 @@ async def measure(database: pathlib.Path) -> None:
 
 
 def main() -> None:
-    """Fills a store unless there is one, and asks."""
+    """Create a store if there is none, and run the queries."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with tempfile.TemporaryDirectory() as temporary:
         kind = sys.argv[2] if len(sys.argv) > 2 else "zipf"  # noqa: PLR2004 - the second argument

@@ -1,4 +1,4 @@
-"""Fills a store with accounts, each with one session, for benches. Much faster than signing up."""
+"""Fills a store with accounts, each with one session. Much faster than signing up."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -24,13 +24,13 @@ def fill(
     parts: int = 1000,
     on_progress: Callable[[int], None] = lambda _rows: None,
 ) -> list[tuple[int, str]]:
-    """Makes a store with so many accounts; gives (id, token) of each thousandth part of them.
+    """Create a store with accounts; return (id, token) of an even sample of them.
 
     Args:
-        folder: where; it must have no store yet.
-        accounts: how many.
-        parts: how many of them are given, or up to twice as many.
-        on_progress: is told now and then how many rows were added since; two for each account.
+        folder: must not have a store yet.
+        accounts: the number of accounts.
+        parts: the size of the sample, or up to twice as many.
+        on_progress: is called with the number of rows added since the last call; two per account.
     """
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / "hupan.db"

@@ -1,10 +1,10 @@
-"""Bare answers of three listeners on one core: uvicorn, granian, and ours (uvicorn, bounded).
+"""Bare responses of three listeners on one core: uvicorn, granian, and ours (uvicorn, bounded).
 
     python bench/listeners.py [PYTHON_WITH_GRANIAN] [ROUNDS]
 
-Needs Linux, two cores, `wrk` and `taskset`. The server has core 0, the load core 1; rounds
-alternate, medians count. CPU per request is the server's own (user and system), which other
-work on the machine disturbs least. Idle memory is RSS, all processes of a listener together.
+Requires Linux, two cores, `wrk` and `taskset`. The server runs on core 0, the load on core 1;
+rounds alternate, and medians are reported. CPU per request is the server's user and system time,
+which other work on the machine disturbs least. Idle memory is the RSS of all its processes.
 """
 
 import os
@@ -30,7 +30,7 @@ BODY = {"type": "http.response.body", "body": b'{"code":1,"msg":"success"}'}
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers 26 bytes to everything."""
+    """Respond with 26 bytes to every request."""
     if scope["type"] == "http":
         await send(HEAD)
         await send(BODY)
@@ -41,7 +41,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def command(name: str, granian_python: str) -> list[str]:
-    """How a listener is started."""
+    """Return the command that starts a listener."""
     port = str(PORTS[name])
     if name == "hupan":
         return [sys.executable, __file__, "--serve", port]
@@ -62,13 +62,13 @@ def command(name: str, granian_python: str) -> list[str]:
 
 
 def family(pid: int) -> list[int]:
-    """A process and its descendants."""
+    """Return a process and its descendants."""
     children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
     return [pid, *(found for child in children for found in family(int(child)))]
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a listener so far."""
+    """Return the user and system time of a listener so far."""
     ticks = 0
     for one in family(pid):
         fields = pathlib.Path(f"/proc/{one}/stat").read_text("ascii").rpartition(")")[2].split()
@@ -77,7 +77,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def rss_mb(pid: int) -> float:
-    """Resident memory of a listener."""
+    """Return the resident memory of a listener."""
     pages = [
         int(pathlib.Path(f"/proc/{one}/statm").read_text("ascii").split()[1]) for one in family(pid)
     ]
@@ -85,14 +85,14 @@ def rss_mb(pid: int) -> float:
 
 
 def measure(name: str, pid: int) -> tuple[Round, float]:
-    """One round of load, and the CPU that each answer took, in µs."""
+    """Run one round of load; return it with the CPU time per response in µs."""
     before = cpu_seconds(pid)
     seen = load(PORTS[name])
     return seen, (cpu_seconds(pid) - before) / seen.answered * 1e6
 
 
 def main() -> None:
-    """Measures and prints one line per listener."""
+    """Measure and print one line per listener."""
     granian_python = sys.argv[1] if len(sys.argv) > 1 else ""
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3  # noqa: PLR2004  # the second argument
     names = [name for name in PORTS if name != "granian" or granian_python]
@@ -119,7 +119,7 @@ def main() -> None:
 
 
 def serve(port: int) -> int:
-    """Our own listener with the bounds of production."""
+    """Run our own listener with production limits."""
     return run_server(
         lambda: app,
         host="127.0.0.1",

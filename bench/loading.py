@@ -1,15 +1,15 @@
 """Starts servers on core 0 and loads them with wrk from core 1.
 
-What other benches may rely on; it imports nothing of ours and stays as it is:
+The interface for other benchmarks; it imports nothing of ours and does not change:
 
-    start(command, folder) -> Popen          a server, pinned to core 0, its output thrown away
-    await_start(port)                        returns once GET /healthz is answered, whatever with
-    load(port, *wrk_options) -> Round        4 s of wrk on core 1, 32 connections; a status that is
-                                             not 2xx or a broken connection ends the bench
+    start(command, folder) -> Popen          a server, pinned to core 0, its output discarded
+    await_start(port)                        returns once GET /healthz responds, with any status
+    load(port, *wrk_options) -> Round        4 s of wrk on core 1, 32 connections; a status other
+                                             than 2xx or a broken connection ends the benchmark
     Round(per_second, p99_ms, answered)
-    stop([process, ...])                     ends servers and waits for them
+    stop([process, ...])                     stops servers and waits for them
 
-`bench/harness/` is what `make bench` runs: other generators, refusals counted, medians, a report.
+`make bench` runs `bench/harness/`: other generators, counted refusals, medians, a report.
 """
 
 import re
@@ -23,7 +23,7 @@ START_SECONDS = 30.0
 
 
 class Round(NamedTuple):
-    """What one round of load showed."""
+    """The result of one round of load."""
 
     per_second: float
     p99_ms: float
@@ -31,14 +31,14 @@ class Round(NamedTuple):
 
 
 def start(command: list[str], folder: str | None = None) -> subprocess.Popen[bytes]:
-    """Starts a server on core 0; its log goes nowhere."""
+    """Start a server on core 0; its log is discarded."""
     nowhere = subprocess.DEVNULL
     pinned = ["taskset", "-c", "0", *command]
     return subprocess.Popen(pinned, cwd=folder, stdout=nowhere, stderr=nowhere)  # noqa: S603 - our own words
 
 
 def await_start(port: int) -> None:
-    """Returns when a server answers."""
+    """Wait until a server responds."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -52,7 +52,7 @@ def await_start(port: int) -> None:
 
 
 def load(port: int, *options: str) -> Round:
-    """One round of wrk, 32 connections."""
+    """Run one round of wrk with 32 connections."""
     command = ["taskset", "-c", "1", "wrk", "-t1", "-c32", f"-d{SECONDS}", "--latency", *options]
     said = subprocess.run(  # noqa: S603 - our own words
         [*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, check=True
@@ -68,7 +68,7 @@ def load(port: int, *options: str) -> Round:
 
 
 def stop(running: list[subprocess.Popen[bytes]]) -> None:
-    """Ends the servers."""
+    """Stop the servers."""
     for process in running:
         process.terminate()
     for process in running:

@@ -1,9 +1,10 @@
-"""Own info by token beside a bare answer on the same listener, in one run.
+"""Own info by token compared with a bare response of the same listener, in one run.
 
     python bench/own_info.py [ACCOUNTS] [ROUNDS]
 
-Needs Linux, two cores, `wrk` and `taskset`. Servers have core 0, the load core 1; rounds alternate,
-medians count. The tokens of a thousand accounts, spread over the store, take turns.
+Requires Linux, two cores, `wrk` and `taskset`. Servers run on core 0, the load on core 1; rounds
+alternate, and medians are reported. The tokens of a thousand accounts, spread over the store,
+alternate.
 """
 
 import pathlib
@@ -27,7 +28,7 @@ end
 
 
 def check(token: str) -> None:
-    """Refuses to measure refusals: they come with HTTP 200 as well."""
+    """Raise if the responses are refusals, which have status 200 as well."""
     asked = urllib.request.Request(
         f"http://127.0.0.1:{OWN_PORT}/v1/user/info", headers={"token": token}
     )
@@ -37,7 +38,7 @@ def check(token: str) -> None:
 
 
 def main() -> None:
-    """Measures and prints both rates and their ratio."""
+    """Measure and print both rates and their ratio."""
     accounts = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3  # noqa: PLR2004 - the second argument
     here = pathlib.Path(__file__).parent

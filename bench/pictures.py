@@ -1,4 +1,4 @@
-"""Prints how many captcha pictures one core draws per second, and their mean size in bytes."""
+"""Prints how many captcha pictures one core renders per second, and their mean size in bytes."""
 
 import secrets
 import sys
@@ -11,7 +11,7 @@ ROUNDS = 5
 
 
 def main() -> None:
-    """Draws five rounds of 2,000 pictures and prints each; the first call warms up."""
+    """Render five rounds of 2,000 pictures and print each; the first call warms up."""
     draw = CaptchaRenderer(secrets.SystemRandom().uniform)
     draw("012345")
     draw("6789")

@@ -1,11 +1,11 @@
-"""What each step of a request costs, from the bytes of the request to those of the answer.
+"""The cost of each step of a request, from the bytes of the request to those of the response.
 
     python bench/steps.py [ACCOUNTS] [ROUNDS]
 
-Prints a table in Markdown; `bench/steps.md` holds one. Everything runs in one process, without a
-socket: requests are fed to the listener's connections, whose answers are thrown away. Figures are
-microseconds of CPU of this process, the least of several rounds, for that is what other work on the
-machine disturbs least. What the kernel does for a socket comes on top, on both sides of a ratio.
+Prints a Markdown table; `bench/steps.md` contains one. Everything runs in one process without a
+socket: requests are fed to the listener's connections, whose responses are discarded. Figures are
+microseconds of CPU of this process, the minimum of several rounds, which other work on the machine
+disturbs least. The kernel's work for a socket is not included, on either side of a ratio.
 """
 
 import asyncio
@@ -75,26 +75,26 @@ WHOLE = "**the whole**"
 
 
 class Wire(asyncio.Transport):
-    """The other end of a connection: it takes every byte and keeps the last head."""
+    """The peer of a connection: accepts every byte and keeps the last response head."""
 
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
         self.head = b""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Takes bytes."""
+        """Accept bytes."""
         if data[:5] == b"HTTP/":
             self.head = bytes(data)
 
     def is_closing(self) -> bool:
-        """Never."""
+        """Return False."""
         return False
 
     def pause_reading(self) -> None:
-        """Nothing is read here."""
+        """Do nothing: nothing is read here."""
 
     def resume_reading(self) -> None:
-        """Nothing is read here."""
+        """Do nothing: nothing is read here."""
 
 
 class Door:
@@ -115,7 +115,7 @@ class Door:
             self._connections.append(made)
 
     async def run(self, requests: list[bytes]) -> None:
-        """Sends one request on each connection, and waits until all are answered."""
+        """Send one request on each connection, and wait until all are answered."""
         for connection, request in zip(self._connections, requests, strict=True):
             connection.data_received(request)
         await asyncio.sleep(0)
@@ -125,7 +125,7 @@ class Door:
 
 @dataclass(frozen=True)
 class Place:
-    """What the steps are tried on."""
+    """The objects that the steps run on."""
 
     server: Server
     account: AccountId
@@ -134,19 +134,19 @@ class Place:
     rounds: int
 
     def call(self, step: Step, calls: int = CALLS) -> float:
-        """The microseconds of CPU that one call takes."""
+        """Return the microseconds of CPU of one call."""
         return min(_timed(step, calls) for _ in range(self.rounds * ROUNDS)) / calls / 1e3
 
     def run(self, step: Callable[[], Coroutine[Any, Any, object]], calls: int = CALLS) -> float:
-        """The same for a coroutine that never waits."""
+        """Return the microseconds of CPU of a coroutine that never waits."""
         return self.call(lambda: _finish(step()), calls)
 
     async def max_requests(
         self, apps: list[ASGIApp], path: str, bodies: list[bytes]
     ) -> list[float]:
-        """The microseconds of CPU that one request takes in the whole of each app, by turns.
+        """Return the microseconds of CPU of one request in each app; the apps alternate.
 
-        Bodies take turns too, so that each request changes something; none makes a GET.
+        Bodies alternate too, so that each request changes something; without bodies it is a GET.
         """
         doors = [Door(app) for app in apps]
         every: Sequence[bytes | None] = bodies or [None]
@@ -161,7 +161,7 @@ class Place:
         return [spent / 1e3 for spent in best]
 
     def _bytes(self, path: str, body: bytes | None) -> bytes:
-        """A request as wrk sends it."""
+        """Return a request as wrk sends it."""
         method = "GET" if body is None else "POST"
         length = "" if body is None else f"content-length: {len(body)}\r\n"
         head = (
@@ -194,7 +194,7 @@ def _finish(coroutine: Coroutine[Any, Any, object]) -> object:
 
 
 async def own_info_steps(at: Place) -> Costs:
-    """The steps of `GET /v1/user/info`."""
+    """Return the steps of `GET /v1/user/info`."""
     services, engine = at.server.services, at.server.infrastructure.database
     caller = await services.sessions.get(at.token)
     codec, anything = ProtobufCodec(IgnoredBody, OwnInfo), IgnoredBody()
@@ -222,7 +222,7 @@ async def own_info_steps(at: Place) -> Costs:
 
 
 async def get_user_steps(at: Place) -> Costs:
-    """The steps of `POST /v1/user/get-user`."""
+    """Return the steps of `POST /v1/user/get-user`."""
     services, engine = at.server.services, at.server.infrastructure.database
     viewer = await services.sessions.get_viewer(at.token)
     request = GetUser(id=str(at.account + 1))
@@ -252,7 +252,7 @@ async def get_user_steps(at: Place) -> Costs:
 
 
 async def nickname_steps(at: Place) -> Costs:
-    """The steps of `POST /v1/user/edit-nickname`."""
+    """Return the steps of `POST /v1/user/edit-nickname`."""
     services = at.server.services
     request = EditNickname(name="湖畔的春天")
     body = request.SerializeToString()
@@ -269,7 +269,7 @@ async def nickname_steps(at: Place) -> Costs:
 
 
 async def _change_us(at: Place) -> float:
-    """One of a group of changes that come together; CPU of both threads."""
+    """Return the cost of one change in a group commit; CPU of both threads."""
     edits, best = at.server.services.profile_edits, float("inf")
     for turn in range(at.rounds * 4):
         began = process_time_ns()
@@ -285,7 +285,7 @@ async def _change_us(at: Place) -> float:
 
 
 async def captcha_steps(at: Place) -> Costs:
-    """The steps of `POST /v1/user/captcha` while pictures are ready."""
+    """Return the steps of `POST /v1/user/captcha` while pictures are ready."""
     services, pool = at.server.services, at.server.infrastructure.captcha_pool
     call = RequestContext(1, "", english=False, headers=[], peer="")
     codec, anything = JsonCodec(IgnoredBody), IgnoredBody()
@@ -311,7 +311,7 @@ async def captcha_steps(at: Place) -> Costs:
 
 
 async def shared_steps(at: Place, path: str, bodies: list[bytes]) -> Costs:
-    """What every request goes through; the whole of it comes first."""
+    """Return the steps of every request; the first is the total."""
     log = AccessLog(to_nowhere(), "text")
     noted = at.call(lambda: log.record(1 << 40, path, "ok", 1))
     ours = at.server.dispatcher
@@ -327,7 +327,7 @@ async def shared_steps(at: Place, path: str, bodies: list[bytes]) -> Costs:
 
 
 def empty(path: str, bodies: list[bytes]) -> Dispatcher:
-    """The dispatcher with an endpoint that does nothing."""
+    """Return the dispatcher with an endpoint that does nothing."""
 
     async def answer(*_asked: object) -> bytes:
         return b"." * 120
@@ -341,12 +341,12 @@ def empty(path: str, bodies: list[bytes]) -> Dispatcher:
 
 
 def to_nowhere() -> TextIO:
-    """A stream that is open to the end of the process."""
+    """Return a stream that discards its input, open to the end of the process."""
     return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - nowhere is no path
 
 
 def render(title: str, costs: Costs) -> str:
-    """A table in Markdown: the steps, their sum, the whole."""
+    """Return a Markdown table: the steps, their sum, the total."""
     steps = [cost for cost in costs if cost[0] != WHOLE]
     rows = [
         *steps,
@@ -358,7 +358,7 @@ def render(title: str, costs: Costs) -> str:
 
 
 async def measure(folder: pathlib.Path, sample: list[tuple[int, str]], rounds: int) -> None:
-    """Builds a server and prints a table for each endpoint."""
+    """Build a server and print a table for each endpoint."""
     with contextlib.redirect_stderr(to_nowhere()):  # where the lines of requests go
         server = await build_server(
             load_settings({"data_dir": folder, **ROOMY}, {}), make_server_environment({})
@@ -384,7 +384,7 @@ async def measure(folder: pathlib.Path, sample: list[tuple[int, str]], rounds: i
 
 
 def main() -> None:
-    """Fills a store, measures, prints."""
+    """Fill a store, measure and print."""
     accounts = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5  # noqa: PLR2004 - the second argument
     with tempfile.TemporaryDirectory() as name:

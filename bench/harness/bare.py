@@ -1,4 +1,4 @@
-"""The limits: bare answers on the same listener, alone or behind one look-up, and on uvicorn's.
+"""Upper bounds: bare responses from our listener, with and without a look-up, and uvicorn's.
 
     python -m bench.harness.bare answer PORT
     python -m bench.harness.bare uvicorn PORT
@@ -6,8 +6,8 @@
     python -m bench.harness.bare asyncpg PORT URL
     python -m bench.harness.bare prepared PORT URL
 
-A look-up reads the session and its account by the hash of the token that came, as one joined
-statement, and answers with the name and nothing else: no route, no codec, no rules.
+A look-up reads the session and its account by the hash of the token in one joined statement, and
+responds with the name only: no routing, no codec, no rules.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ WHERE s.account_id = {} AND s.token_hash = {}
 
 
 def head(body: bytes) -> dict[str, Any]:
-    """The start of an answer."""
+    """Return the start of a response."""
     headers = [
         (b"content-type", b"application/json; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
@@ -41,14 +41,14 @@ def head(body: bytes) -> dict[str, Any]:
 
 
 async def take_part_in_life(receive: Receive, send: Send) -> None:
-    """Starts and ends at once when told to."""
+    """Handle the lifespan protocol without doing anything."""
     for stage in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{stage}.complete"})
 
 
 def answer() -> ASGIApp:
-    """26 bytes to everything."""
+    """Respond with 26 bytes to every request."""
     start, end = head(BARE), {"type": "http.response.body", "body": BARE}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +62,7 @@ def answer() -> ASGIApp:
 
 
 def lookup(find: Find) -> ASGIApp:
-    """What is found for the account and the token in the headers `account` and `token`."""
+    """Return what is stored for the headers `account` and `token`."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,7 +78,7 @@ def lookup(find: Find) -> ASGIApp:
 
 
 def sqlite(file: str) -> ASGIApp:
-    """A look-up with the module of the standard library, in the event loop."""
+    """Look up with the module of the standard library, in the event loop."""
     sql = SQL.format("?1", "?2")
     connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, isolation_level=None)
     connection.execute("PRAGMA cache_size = -65536")
@@ -92,7 +92,7 @@ def sqlite(file: str) -> ASGIApp:
 
 
 def asyncpg(url: str) -> ASGIApp:
-    """A look-up through a pool of connections, as asyncpg's documentation shows it."""
+    """Look up through a connection pool, as in asyncpg's documentation."""
     import asyncpg as driver  # noqa: PLC0415 - the other bare answers do without it
 
     sql = SQL.format("$1", "$2")
@@ -112,7 +112,7 @@ def asyncpg(url: str) -> ASGIApp:
 
 
 def prepared(url: str) -> ASGIApp:
-    """A look-up by a statement that was prepared on each of a few connections, and nothing else."""
+    """Look up by a statement that is prepared once per connection."""
     import asyncpg as driver  # noqa: PLC0415 - the other bare answers do without it
 
     sql = SQL.format("$1", "$2")
@@ -138,7 +138,7 @@ def prepared(url: str) -> ASGIApp:
 
 
 def on_uvicorn(port: int) -> None:
-    """The same bare answer on uvicorn as it comes: uvloop and httptools, without an access log."""
+    """Run the bare response on stock uvicorn: uvloop and httptools, without an access log."""
     import uvicorn  # noqa: PLC0415 - the others do without its command line
 
     uvicorn.run(
@@ -153,7 +153,7 @@ def on_uvicorn(port: int) -> None:
 
 
 def main() -> None:
-    """Serves until it is told to end."""
+    """Serve until terminated."""
     kind, port, place = sys.argv[1], int(sys.argv[2]), "".join(sys.argv[3:])
     if kind == "uvicorn":
         on_uvicorn(port)

@@ -1,4 +1,4 @@
-"""Captchas: while the pool holds, and for longer than it does."""
+"""Captchas: the rate while the pool lasts, and after it is empty."""
 
 import time
 
@@ -18,7 +18,7 @@ BARE_SECONDS = 1.0
 
 
 def captchas(context: Context) -> Part:
-    """Steady load on the usual pool; bursts on a large full one, in turn with bare answers."""
+    """Measure a steady load on a pool of default size, and bursts on a large full one."""
     asked, folder = [captcha_request()], context.smallest.folder
     with bare("answer") as answer:
         plain = bare_answers(answer, BARE)
@@ -55,7 +55,7 @@ def captchas(context: Context) -> Part:
 def _in_turn(
     context: Context, plain: Workload, server: Server, most: int
 ) -> tuple[LoadResult, LoadResult]:
-    """Bare answers, then a burst, both while nothing is drawn."""
+    """Measure bare responses, then a burst, both while nothing is rendered."""
     context.on_turn(FULL)
     _await_rest(server)
     before = context.generator.fire(plain.port, plain.questions(0), CONNECTIONS, BARE_SECONDS)
@@ -63,10 +63,10 @@ def _in_turn(
 
 
 def _await_rest(server: Server) -> None:
-    """Returns when the server does nothing any more: then its pool is full.
+    """Wait until the server is idle: its pool is full then.
 
     Raises:
-        RuntimeError: it goes on for too long.
+        RuntimeError: the server does not become idle in time.
     """
     deadline = time.monotonic() + FILL_SECONDS
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""What every part of a run uses."""
+"""Input that every part of a run uses."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from bench.load.requests import LoadRequest, other_account_request, own_account_
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A run under way.
+    """A run in progress.
 
     Attributes:
         stores: by number of accounts, ascending.
-        folder: where files may be made, on the disk of the stores.
-        on_turn: is told what comes next.
+        folder: folder for files, on the disk of the stores.
+        on_turn: is called with the name of the next contestant.
     """
 
     plan: Plan
@@ -30,16 +30,16 @@ class Context:
 
     @property
     def largest(self) -> Store:
-        """The store with the most accounts."""
+        """Return the store with the most accounts."""
         return self.stores[max(self.stores)]
 
     @property
     def smallest(self) -> Store:
-        """The store with the fewest accounts."""
+        """Return the store with the fewest accounts."""
         return self.stores[min(self.stores)]
 
     def turns(self, rounds: int = 0, seconds: float = 0.0, *, warms_up: bool = True) -> Turns:
-        """Rounds as the plan says, or fewer and shorter ones."""
+        """Return the rounds of the plan, or fewer and shorter ones."""
         return Turns(
             self.generator,
             min(rounds or self.plan.rounds, self.plan.rounds),
@@ -50,25 +50,25 @@ class Context:
 
 
 def bare_answers(server: Server, name: str = "bare answer") -> Workload:
-    """GET / again and again."""
+    """Return the workload of GET / requests."""
     asked = [LoadRequest("GET", "/")]
     return Workload(name, server.port, lambda _round: asked, lambda: server.rss_mb)
 
 
 def lookups(server: Server, members: list[Member], name: str) -> Workload:
-    """A look-up of each member's session and account in turn."""
+    """Return the workload that looks up each member's session and account in turn."""
     asked = [LoadRequest("GET", "/", {"account": str(m.id), "token": m.token}) for m in members]
     return Workload(name, server.port, lambda _round: asked, lambda: server.rss_mb)
 
 
 def own_infos(server: Server, members: list[Member], name: str = "own info") -> Workload:
-    """Own info of each member in turn."""
+    """Return the workload that requests each member's own info in turn."""
     asked = [own_account_request(member.token) for member in members]
     return Workload(name, server.port, lambda _round: asked, lambda: server.rss_mb)
 
 
 def get_users(server: Server, members: list[Member], name: str = "get-user") -> Workload:
-    """Each member asks for the one after it."""
+    """Return the workload in which each member requests the next one's profile."""
     pairs = zip(members, [*members[1:], members[0]], strict=True)
     asked = [other_account_request(one.token, str(other.id)) for one, other in pairs]
     return Workload(name, server.port, lambda _round: asked, lambda: server.rss_mb)

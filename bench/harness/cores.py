@@ -1,4 +1,4 @@
-"""Which process runs where: servers on the first core, what loads them on the last."""
+"""CPU affinity: servers run on the first core, load generators on the last."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ CAN_PIN = hasattr(os, "sched_setaffinity")
 
 
 def all_cores() -> list[int]:
-    """The cores that this process may use, ascending."""
+    """Return the cores that this process may use, ascending."""
     return sorted(os.sched_getaffinity(0)) if CAN_PIN else list(range(os.cpu_count() or 1))
 
 
@@ -21,7 +21,7 @@ BOTH = frozenset(CORES[:1] + CORES[-1:])
 
 @contextmanager
 def on(cores: frozenset[int]) -> Iterator[None]:
-    """What is started meanwhile stays on these cores; so does this process until the end."""
+    """Pin this process, and the processes started within the block, to these cores."""
     if not CAN_PIN:
         yield
         return
@@ -36,7 +36,7 @@ def on(cores: frozenset[int]) -> Iterator[None]:
 def start(
     command: Sequence[str], cores: frozenset[int], env: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Starts a server on cores; its output goes nowhere."""
+    """Start a server on the given cores; its output is discarded."""
     nowhere = subprocess.DEVNULL
     with on(cores):
         return subprocess.Popen(  # noqa: S603 - our own words

@@ -1,4 +1,4 @@
-"""What loads a server: wrk; where it is not there autocannon; else that of `bench.load`."""
+"""Load generators: wrk, else autocannon, else `bench.load`."""
 
 import asyncio
 import base64
@@ -32,23 +32,23 @@ _RESULT = re.compile(r"^RESULT (.+)$", re.MULTILINE)
 
 
 class Generator(Protocol):
-    """Asks a server again and again from the core of the load."""
+    """Sends requests repeatedly from the core reserved for load."""
 
     name: str
 
     def fire(
         self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float
     ) -> LoadResult:
-        """One round of so many seconds."""
+        """Run one round of `seconds`."""
         ...
 
     def burst(self, port: int, question: LoadRequest, connections: int, most: int) -> LoadResult:
-        """One round of so many answers."""
+        """Run one round of `count` responses."""
         ...
 
 
 class Told(Struct):
-    """What a program said it saw."""
+    """Output of a load generator."""
 
     answered: int
     status: int
@@ -59,14 +59,14 @@ class Told(Struct):
     p99_ms: float
 
     def seen(self) -> LoadResult:
-        """In our words."""
+        """Return the output as a LoadResult."""
         wrong = self.status + self.refused
         right = self.answered - wrong
         return LoadResult(right, wrong, self.failed, self.seconds, self.p50_ms, self.p99_ms)
 
 
 class Wrk:
-    """wrk, one thread; whole seconds."""
+    """wrk with one thread; whole seconds."""
 
     def __init__(self, scratch: Path) -> None:
         said = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)  # noqa: S607 - found by shutil.which
@@ -76,11 +76,11 @@ class Wrk:
     def fire(
         self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float
     ) -> LoadResult:
-        """One round of at least one second."""
+        """Run one round of at least one second."""
         return self._run(port, questions, connections, max(1, round(seconds)), 0)
 
     def burst(self, port: int, question: LoadRequest, connections: int, most: int) -> LoadResult:
-        """One round of so many answers; time counts until the last of them."""
+        """Run one round of `count` responses; time ends with the last of them."""
         return self._run(port, [question] * 2, connections, BURST_SECONDS, most)
 
     def _run(
@@ -95,7 +95,7 @@ class Wrk:
 
 
 class Autocannon:
-    """autocannon from the registry of npm, in a folder of its own."""
+    """autocannon from npm, installed in a folder of its own."""
 
     name = AUTOCANNON
 
@@ -113,7 +113,7 @@ class Autocannon:
     def fire(
         self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float
     ) -> LoadResult:
-        """One round."""
+        """Run one round."""
         rows = [
             {
                 "method": one.method,
@@ -129,28 +129,28 @@ class Autocannon:
         return _told([*script, url, str(connections), str(seconds), str(self._file)])
 
     def burst(self, port: int, question: LoadRequest, connections: int, most: int) -> LoadResult:
-        """One round of our own generator, as autocannon tells time in whole seconds."""
+        """Run one round of our own generator, because autocannon reports whole seconds only."""
         return own_round(port, [question], LoadLimits(connections, BURST_SECONDS, most))
 
 
 class Own:
-    """The generator of `bench.load`, in this process."""
+    """The load generator of `bench.load`, in this process."""
 
     name = "bench.load"
 
     def fire(
         self, port: int, questions: Sequence[LoadRequest], connections: int, seconds: float
     ) -> LoadResult:
-        """One round."""
+        """Run one round."""
         return own_round(port, questions, LoadLimits(connections, seconds, MOST_REQUESTS))
 
     def burst(self, port: int, question: LoadRequest, connections: int, most: int) -> LoadResult:
-        """One round of so many answers."""
+        """Run one round of `count` responses."""
         return own_round(port, [question], LoadLimits(connections, BURST_SECONDS, most))
 
 
 def own_round(port: int, questions: Sequence[LoadRequest], bounds: LoadLimits) -> LoadResult:
-    """One round of our own generator, on the core of the load."""
+    """Run one round of our own generator on the core reserved for load."""
     place = TargetServer(LOOPBACK, LOOPBACK, port, is_tls=False, prefix="")
     requests = [question.encode(place.authority) for question in questions]
     with on(LOAD), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -158,10 +158,10 @@ def own_round(port: int, questions: Sequence[LoadRequest], bounds: LoadLimits) -
 
 
 def best(scratch: Path, wanted: str = "") -> Generator:
-    """The best generator that is there; installs wrk or autocannon where that can be done.
+    """Return the best available generator; install wrk or autocannon if possible.
 
     Args:
-        scratch: a folder for files of requests and for what is installed.
+        scratch: a folder for request files and installed programs.
         wanted: `wrk`, `autocannon` or `own`, "" for the best.
     """
     if wanted in ("", "wrk") and _has_wrk():
@@ -176,7 +176,7 @@ def best(scratch: Path, wanted: str = "") -> Generator:
 
 
 def _has_wrk() -> bool:
-    """Whether wrk is there, or was to be had from the system's packages."""
+    """Return whether wrk is installed, or could be installed from the system's packages."""
     if shutil.which("wrk"):
         return True
     if os.geteuid() != 0 or not shutil.which("apt-get"):

@@ -1,4 +1,4 @@
-"""What the same operations cost when the store grows, and when one account has many rows."""
+"""The cost of the same operations in larger stores, and for accounts with many rows."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ OWN, USER, RENAME = "own info", "get-user", "nickname change"
 
 
 def growing(context: Context) -> Part:
-    """Servers on stores of all sizes take turns; then one server, asked by crowded accounts."""
+    """Alternate servers on stores of all sizes; then load accounts that have many rows."""
     by_accounts, by_rows = _by_accounts(context), _by_rows(context)
     (own,) = [one for one in by_accounts if one.name == OWN]
     sizes = sorted(own.per_second)

@@ -1,4 +1,4 @@
-"""What a run was made on: the machine and the versions."""
+"""The machine and the library versions of a run."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ _NOT_DURABLE = {"tmpfs", "ramfs", "overlay", "devtmpfs"}
 
 
 def machine(folder: Path) -> Machine:
-    """The machine, and the file system that the stores lie on."""
+    """Return the machine, and the file system of the stores."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return Machine(
         cpu=_cpu(),
@@ -28,7 +28,7 @@ def machine(folder: Path) -> Machine:
 
 
 def versions() -> dict[str, str]:
-    """Python, SQLite and the libraries that matter."""
+    """Return the versions of Python, SQLite and the main libraries."""
     found = {
         "hupan": _version("hupan"),
         "Python": platform.python_version(),
@@ -39,7 +39,7 @@ def versions() -> dict[str, str]:
 
 
 def warnings(made: Machine) -> list[str]:
-    """What makes the figures of this machine say less."""
+    """Return properties of this machine that make its figures less reliable."""
     found = []
     if made.file_system in _NOT_DURABLE:
         found.append(f"the stores lie on {made.file_system}: nothing there outlives a power cut")
@@ -63,7 +63,7 @@ def _cpu() -> str:
 
 
 def _file_system(folder: Path) -> str:
-    """By the mount that is nearest above the folder."""
+    """Return the file system of the nearest mount point above the folder."""
     mounts = Path("/proc/mounts")
     lines = mounts.read_text("utf-8").splitlines() if mounts.exists() else []
     places = [(Path(words[1]), words[2]) for line in lines if (words := line.split())]

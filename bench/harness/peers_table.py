@@ -1,4 +1,4 @@
-"""What `make bench-peers` found, as a part of the page."""
+"""Results of `make bench-peers`, as a section of the page."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ OURS = "Hupan"
 
 
 def peers_table(found: Path) -> str:
-    """Tables in Markdown, of the JSON that `python -m bench.peers --json FILE` wrote."""
+    """Return Markdown tables from the JSON of `python -m bench.peers --json FILE`."""
     told: dict[str, Any] = msgspec.json.decode(found.read_bytes())
     names = [OURS, *(name for name in told["versions"] if name != OURS)]
     lines = [

@@ -1,4 +1,4 @@
-"""The plot of a run: bars beside their targets, and curves of growth."""
+"""The plot of a run: bars with their targets, and growth curves."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ COLOURS = 3
 
 
 def plot(report: Report) -> str:
-    """The whole plot as SVG."""
+    """Return the plot as SVG."""
     parts = [
         svg.words(EDGE, 40, "Hupan beside the limits of the machine", "title"),
         svg.words(EDGE, 62, _where(report), "small"),
@@ -42,7 +42,7 @@ def plot(report: Report) -> str:
 
 
 def _bars(parts: list[str], y: float, head: str, checks: Sequence[Check], most: float) -> float:
-    """Draws bars below each other; gives where the next thing begins."""
+    """Draw bars one below the other; return the y of the next element."""
     parts.append(svg.words(EDGE, y, head, "head"))
     parts.append(svg.words(BAR_END, y, "| target   ¦ aim", "small", "end"))
     y += 14
@@ -75,7 +75,7 @@ def _bar(y: float, check: Check, most: float) -> list[str]:
 
 
 def _charts(parts: list[str], y: float, growths: Sequence[Growth]) -> float:
-    """Draws a chart for each axis, side by side; gives where the drawing ends."""
+    """Draw one chart per axis, side by side; return the y of the end."""
     axes = list(dict.fromkeys(one.axis for one in growths))
     if not axes:
         return y

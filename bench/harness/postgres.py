@@ -1,4 +1,7 @@
-"""Own info on PostgreSQL beside a bare asyncpg look-up; the database has the core of the load."""
+"""Own info on PostgreSQL compared with a bare asyncpg look-up.
+
+The database shares the core of the load.
+"""
 
 import asyncio
 import sqlite3
@@ -23,7 +26,7 @@ _SOME = 20_000
 
 
 def postgres(context: Context) -> Part:
-    """Four contestants and a cluster that is made for them from the development package."""
+    """Alternate four contestants on a cluster started from the development package."""
     if find_spec(PACKAGE) is None:
         return Part(notes=[f"PostgreSQL was not measured: {PACKAGE} is not installed."])
     with on(LOAD):
@@ -71,7 +74,7 @@ def _on(context: Context, url: str) -> Part:
 
 
 async def _copy(store: Store, url: str) -> None:
-    """Moves the rows of the SQLite file over."""
+    """Copy the rows of the SQLite file."""
     source = sqlite3.connect(f"file:{store.file}?mode=ro", uri=True)
     connection = await asyncpg.connect(url)
     try:

@@ -1,11 +1,11 @@
-"""What processes cost: memory and CPU, read from /proc."""
+"""Memory and CPU time of processes, read from /proc."""
 
 import os
 from pathlib import Path
 
 
 def family(pid: int) -> list[int]:
-    """A process and its descendants."""
+    """Return a process and its descendants."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
     if not children.exists():
         return []
@@ -16,13 +16,13 @@ def family(pid: int) -> list[int]:
 
 
 def rss_mb(pid: int) -> float:
-    """Resident memory of a process and its descendants, in MB of 10^6 bytes; 0 where unknown."""
+    """Return the resident memory of a process and its descendants in MB (10^6); 0 if unknown."""
     pages = sum(int(_words(one, "statm")[1]) for one in family(pid))
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and its descendants so far; 0 where unknown."""
+    """Return the user and system time of a process and its descendants so far; 0 if unknown."""
     ticks = 0
     for one in family(pid):
         fields = Path(f"/proc/{one}/stat").read_text("ascii").rpartition(")")[2].split()

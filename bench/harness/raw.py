@@ -1,4 +1,4 @@
-"""The limits of hardware: argon2 on cores, fsync on a disk; each in a process of its own.
+"""Hardware limits: argon2 on all cores, fsync on a disk; each in its own process.
 
 python -m bench.harness.raw argon2 SECONDS THREADS
 python -m bench.harness.raw libsodium SECONDS THREADS
@@ -27,17 +27,17 @@ PAGE_BYTES = 4096
 
 
 def raw_argon2(seconds: float, cores: frozenset[int]) -> LoadResult:
-    """Verifications by the reference implementation, one thread for each core."""
+    """Verify with the reference implementation, one thread per core."""
     return _apart(cores, "argon2", str(seconds), str(len(cores)))
 
 
 def raw_libsodium(seconds: float, cores: frozenset[int]) -> LoadResult:
-    """The same verifications by the implementation that the server uses."""
+    """Verify with the implementation that the server uses."""
     return _apart(cores, "libsodium", str(seconds), str(len(cores)))
 
 
 def raw_fsync(seconds: float, folder: Path, cores: frozenset[int]) -> LoadResult:
-    """4 KiB appended to a file and made durable, one after the other."""
+    """Append 4 KiB to a file and sync it, repeatedly."""
     return _apart(cores, "fsync", str(seconds), str(folder))
 
 
@@ -49,7 +49,7 @@ def _apart(cores: frozenset[int], *arguments: str) -> LoadResult:
 
 
 def _again_and_again(act: Callable[[], object], seconds: float) -> list[float]:
-    """How long each turn took, in seconds."""
+    """Return the duration of each call in seconds."""
     took: list[float] = []
     ends = time.perf_counter() + seconds
     now = time.perf_counter()
@@ -61,7 +61,7 @@ def _again_and_again(act: Callable[[], object], seconds: float) -> list[float]:
 
 
 def _verifications(kind: str, seconds: float, threads: int) -> list[float]:
-    """With the parameters of the server's default, whoever computes."""
+    """Verify with the server's default parameters."""
     stored = argon2id.hash_password(PASSWORD, argon2id.HashCost())
     verify = {"argon2": argon2.PasswordHasher().verify, "libsodium": argon2id.verify_password}[kind]
     with ThreadPoolExecutor(threads) as pool:
@@ -81,7 +81,7 @@ def _fsync(seconds: float, folder: str) -> list[float]:
 
 
 def main() -> None:
-    """Prints what was seen, as JSON."""
+    """Print the result as JSON."""
     kind, seconds, more = sys.argv[1], float(sys.argv[2]), sys.argv[3]
     began = time.perf_counter()
     took = sorted(

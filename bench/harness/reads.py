@@ -1,4 +1,4 @@
-"""Own info and get-user on SQLite, beside a bare answer and a bare look-up."""
+"""Own info and get-user on SQLite, compared with a bare response and a bare look-up."""
 
 from bench.harness.context import Context, bare_answers, get_users, lookups, own_infos
 from bench.harness.report import Check, Part, row
@@ -9,7 +9,7 @@ BARE, UVICORN, LOOKUP = "bare answer", "bare answer, uvicorn itself", "bare SQLi
 
 
 def reads(context: Context) -> Part:
-    """Five contestants, one core."""
+    """Alternate five contestants on one core."""
     store = context.largest
     members = store.sample.members
     with (

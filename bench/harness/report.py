@@ -1,4 +1,4 @@
-"""What a run found: for machines as JSON, and what table, plot and page are made from."""
+"""Results of a run: JSON for programs, and the source of tables, plot and page."""
 
 from msgspec import Struct, field
 
@@ -7,13 +7,13 @@ from bench.load.results import LoadResult
 
 
 class Row(Struct):
-    """One operation, or one limit.
+    """One operation, or one upper bound.
 
     Attributes:
         per_second: the median of `rounds`.
-        memory_mb: of the server, the most after a round; 0 where it was not looked at.
-        limit: the name of the row that this one is held against, "" for none.
-        of_limit: the part of that row's rate, 0 for none.
+        memory_mb: maximum memory of the server after a round; 0 if not measured.
+        limit: the name of the row that this one is compared with, "" for none.
+        of_limit: the ratio to that row's rate, 0 for none.
     """
 
     name: str
@@ -28,11 +28,11 @@ class Row(Struct):
 
 
 class Check(Struct):
-    """A target, and what was seen.
+    """A target and the measured value.
 
     Attributes:
-        is_least: whether the target is the least that will do, and not the most.
-        aim: what would be better still, 0 for none.
+        is_least: whether the target is a minimum; otherwise it is a maximum.
+        aim: an optional better value, 0 for none.
         unit: "" for a ratio.
     """
 
@@ -45,12 +45,12 @@ class Check(Struct):
 
     @property
     def is_met(self) -> bool:
-        """Whether the target is met."""
+        """Return whether the target is met."""
         return self.seen >= self.target if self.is_least else self.seen <= self.target
 
 
 class Growth(Struct):
-    """Rates of one operation while something grows.
+    """Rates of one operation as a size grows.
 
     Attributes:
         axis: what grows: `accounts`, or `rows of the account`.
@@ -63,17 +63,17 @@ class Growth(Struct):
 
     @property
     def loss(self) -> float:
-        """The part of the rate that is lost from the least size to the largest; below 0, gained."""
+        """Return the fraction of the rate lost from the smallest to the largest size."""
         rates = [self.per_second[size] for size in sorted(self.per_second)]
         return 1 - rates[-1] / rates[0] if rates and rates[0] else 0.0
 
 
 class Part(Struct):
-    """What one part of a run found.
+    """Results of one part of a run.
 
     Attributes:
         notes: what was not equal, and how it was measured.
-        failure: why nothing was found, "" when all went well.
+        failure: why there is no result, "" on success.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Part(Struct):
 
 
 class Machine(Struct):
-    """What it was run on."""
+    """The machine of a run."""
 
     cpu: str
     cores: int
@@ -97,11 +97,11 @@ class Report(Struct):
     """A run.
 
     Attributes:
-        when: the day, as YYYY-MM-DD in UTC.
+        when: the date, as YYYY-MM-DD in UTC.
         plan: `full` or `quick`.
-        rounds: how often each contestant had its turn, for `seconds` each.
-        parts: by name, in the order in which they were run.
-        minutes: how long it all took.
+        rounds: the number of turns of each contestant, of `seconds` each.
+        parts: by name, in the order in which they ran.
+        minutes: the duration of the run.
     """
 
     when: str
@@ -117,12 +117,12 @@ class Report(Struct):
 
     @property
     def checks(self) -> list[Check]:
-        """Every target of the run."""
+        """Return every target of the run."""
         return [check for part in self.parts.values() for check in part.checks]
 
 
 def row(measured: Measured, limit: Measured | None = None) -> Row:
-    """The row of what was measured, beside its limit."""
+    """Return the row of a measurement, compared with its limit."""
     made = plain_row(measured.name, measured.seen, list(measured.per_second))
     made.memory_mb = round(measured.memory_mb, 1)
     if limit is not None:
@@ -132,7 +132,7 @@ def row(measured: Measured, limit: Measured | None = None) -> Row:
 
 
 def plain_row(name: str, seen: LoadResult, rounds: list[float]) -> Row:
-    """A row that is held against nothing."""
+    """Return a row that is compared with nothing."""
     return Row(
         name,
         round(seen.responses_per_second, 1),
@@ -144,7 +144,7 @@ def plain_row(name: str, seen: LoadResult, rounds: list[float]) -> Row:
 
 
 def part_of(seen: LoadResult, limit: LoadResult) -> float:
-    """A rate as a part of another one, 0 if that is 0."""
+    """Return a rate as a fraction of another one, 0 if that is 0."""
     return (
         round(seen.responses_per_second / limit.responses_per_second, 3)
         if limit.responses_per_second

@@ -1,4 +1,4 @@
-"""Rounds that take turns: A, B, C, A, B, C …; the first of each warms up and does not count."""
+"""Alternating rounds: A, B, C, A, B, C …; the first round of each warms up and does not count."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ WARM_UP_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How thorough a run is.
+    """The length of a run.
 
     Attributes:
-        rounds: how often each contestant has its turn.
-        seconds: how long one turn is.
+        rounds: the number of turns of each contestant.
+        seconds: the duration of one turn.
         accounts: sizes of the stores, ascending.
-        few: how often where many contestants have their turn.
-        pictures: how large the pool of captchas is.
+        few: the number of turns where there are many contestants.
+        pictures: the size of the captcha pool.
     """
 
     name: str
@@ -39,8 +39,8 @@ class Measured:
     """The medians of one contestant.
 
     Attributes:
-        per_second: of each round, in the order in which they were run.
-        memory_mb: the most that the server had after a round.
+        per_second: of each round, in the order in which they ran.
+        memory_mb: maximum memory of the server after a round.
     """
 
     name: str
@@ -54,8 +54,8 @@ class Turns:
     """Runs contestants in turn.
 
     Attributes:
-        on_turn: is told before each round what comes.
-        warms_up: whether each contestant has a round first that does not count.
+        on_turn: is called before each round with its name.
+        warms_up: whether each contestant starts with a round that does not count.
     """
 
     generator: Generator
@@ -65,7 +65,7 @@ class Turns:
     warms_up: bool = True
 
     def take(self, contestants: Sequence[Workload]) -> dict[str, Measured]:
-        """The medians of all, by name."""
+        """Return the medians of all contestants, by name."""
         for one in contestants if self.warms_up else ():
             self._fire(one, 0, min(self.seconds, WARM_UP_SECONDS))
         found: dict[str, list[LoadResult]] = {one.name: [] for one in contestants}

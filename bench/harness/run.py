@@ -1,12 +1,12 @@
-"""Measures everything: `make bench`, `make bench-quick`.
+"""Run all benchmarks: `make bench`, `make bench-quick`.
 
     python -m bench.harness.run [--quick] [--only reads,writes] [--json FILE] [--svg FILE]
                                 [--docs] [--peers FILE] [--folder .bench]
                                 [--generator wrk|autocannon|own]
 
-Needs Linux. Servers have the first core, the load the last. All of it stays on 127.0.0.1 and ends
-by itself. Stores are kept in the folder, so a second run is quicker. A part that cannot be measured
-says why and ends the run with status 1, once the others had their turn.
+Requires Linux. Servers run on the first core, the load on the last. Everything listens on
+127.0.0.1 and ends by itself. Stores are kept in the folder, so a second run is faster. If a part
+fails, the others still run; the run then reports the reason and exits with status 1.
 """
 
 import argparse
@@ -51,7 +51,7 @@ PARTS: Mapping[str, Callable[[Context], Part]] = {
 
 
 def main() -> None:
-    """Measures, prints the tables and writes what was asked for."""
+    """Run the benchmarks, print the tables and write the requested files."""
     options = _options()
     folder = Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def measure(plan: Plan, only: Sequence[str], folder: Path, generator: str) -> Report:
-    """Runs the parts, with a bar for each."""
+    """Run the parts, with a progress bar for each."""
     began = time.monotonic()
     with _progress() as progress:
         stores = {size: _filled(progress, folder, size) for size in plan.accounts}
@@ -99,7 +99,7 @@ def measure(plan: Plan, only: Sequence[str], folder: Path, generator: str) -> Re
 
 
 def _measured(name: str, context: Context) -> Part:
-    """What a part found, or why it found nothing: the others still count."""
+    """Return the result of a part, or why it has none."""
     try:
         return PARTS[name](context)
     except (RuntimeError, OSError, AssertionError, subprocess.SubprocessError) as error:
@@ -107,7 +107,7 @@ def _measured(name: str, context: Context) -> Part:
 
 
 def write(report: Report, json: Path, svg: Path) -> None:
-    """Writes JSON for machines and the plot, and says where."""
+    """Write JSON and the plot, and print their paths."""
     json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     svg.write_text(plot(report), "utf-8")
     console().print(f"{json}\n{svg}")

@@ -1,4 +1,4 @@
-"""The servers that are measured: ours, and the bare ones beside it."""
+"""The servers under test: ours, and the bare ones to compare with."""
 
 import os
 import socket
@@ -42,10 +42,10 @@ HUPAN = Path(sys.executable).with_name("hupan")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        started_after: seconds from its start to its first answer.
+        started_after: seconds from its start to its first response.
     """
 
     port: int
@@ -54,12 +54,12 @@ class Server:
 
     @property
     def rss_mb(self) -> float:
-        """Its memory now."""
+        """Return its current memory."""
         return rss_mb(self.process.pid)
 
     @property
     def cpu_seconds(self) -> float:
-        """Its CPU time so far."""
+        """Return its CPU time so far."""
         return cpu_seconds(self.process.pid)
 
 
@@ -69,13 +69,13 @@ def hupan(
     settings: Mapping[str, str] | None = None,
     cores: frozenset[int] = SERVER,
 ) -> Iterator[Server]:
-    """`hupan serve` on a store.
+    """Run `hupan serve` on a store.
 
     Args:
         folder: the data.
-        settings: by name, such as {"captcha_pool": "64"}; all others have their defaults,
-            but for limits of one address or account, which are set as high as they go.
-        cores: where it may run.
+        settings: by name, such as {"captcha_pool": "64"}. Others have their defaults, except that
+            limits per address or account are set to their maximum.
+        cores: the cores it may use.
     """
     given = {
         f"HUPAN_{name.upper()}": value for name, value in (ROOMY | dict(settings or {})).items()
@@ -89,7 +89,7 @@ def hupan(
 
 @contextmanager
 def bare(kind: str, place: str = "") -> Iterator[Server]:
-    """A bare answer on the listener of ours, see bare.py."""
+    """Run a bare responder on our listener, see bare.py."""
     port = free_port()
     command = [sys.executable, "-m", "bench.harness.bare", kind, str(port), place]
     with _running(command, port, "/", SERVER, dict(os.environ)) as server:
@@ -97,7 +97,7 @@ def bare(kind: str, place: str = "") -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as one:
         one.bind((LOOPBACK, 0))
         return int(one.getsockname()[1])
@@ -122,7 +122,7 @@ def _running(
 
 
 def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
-    """Returns at the first answer that is 200."""
+    """Wait for the first response with status 200."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Password sign-ins on two cores beside raw argon2, and what own info feels of them."""
+"""Password sign-ins on two cores compared with raw argon2, and their effect on own info."""
 
 import json
 import statistics
@@ -32,7 +32,7 @@ _UNLIMITED = {
 
 
 def signins(context: Context) -> Part:
-    """Raw argon2, an idle server, a busy one; in turn."""
+    """Alternate raw argon2, an idle server and a busy one."""
     members = context.smallest.sample.members
     seconds = max(context.plan.seconds, LEAST_SECONDS)
     names = (ARGON2, LIBSODIUM, SIGN_IN, IDLE, MEANWHILE)
@@ -95,7 +95,7 @@ def _row(name: str, rounds: Sequence[LoadResult]) -> Row:
 def _at_once(
     context: Context, server: Server, members: Sequence[Member], seconds: float
 ) -> tuple[LoadResult, LoadResult]:
-    """Sign-ins, and the own info that is asked for meanwhile."""
+    """Run sign-ins and, at the same time, own-info requests."""
     asked = [_sign_in(member) for member in members]
     with ThreadPoolExecutor(1) as beside:
         load = beside.submit(context.generator.fire, server.port, asked, CLIENTS, seconds)
@@ -112,7 +112,7 @@ def _probe(server: Server, members: Sequence[Member], seconds: float) -> LoadRes
 
 
 def _from(members: Sequence[Member], number: int) -> list[Member]:
-    """The members, beginning with others in each round."""
+    """Return the members, starting at a different one in each round."""
     start = number * len(members) // 3
     return [*members[start:], *members[:start]]
 

@@ -1,4 +1,4 @@
-"""How long a start takes, and what a server needs that has nothing to do."""
+"""Start-up time, and the resources of an idle server."""
 
 import statistics
 import time
@@ -12,7 +12,7 @@ REST_SECONDS = 1.5
 
 
 def starting(context: Context) -> Part:
-    """Starts one after the other, on the largest store; the first one warms the disk."""
+    """Start repeatedly on the largest store; the first start warms the disk cache."""
     seconds: list[float] = []
     memory_mb = 0.0
     for number in range(context.plan.rounds + 1):

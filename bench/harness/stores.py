@@ -1,4 +1,4 @@
-"""Stores full of accounts, kept between runs; one account in some has many rows."""
+"""Stores filled with accounts, kept between runs; some have one account with many rows."""
 
 import hashlib
 import shutil
@@ -21,26 +21,26 @@ _NAMED = "sample.json"
 
 
 class Member(Struct):
-    """An account of a sample, signed in."""
+    """A signed-in account of a sample."""
 
     id: int
     token: str
 
     @property
     def email(self) -> str:
-        """The address it signs in with."""
+        """Return its address for sign-in."""
         return f"u{self.id}@bench.chat"
 
 
 class Sample(Struct):
-    """What a bench knows of a store.
+    """The accounts of a store that a benchmark uses.
 
     Attributes:
-        accounts: how many the store has.
-        members: some of them, spread evenly; they also have addresses and PASSWORD.
-        crowded: by number of rows, an account with so many coin entries, sessions and remarks;
-            `friends` noted about it.
-        made_by: a fingerprint of what filled it.
+        accounts: the number of accounts in the store.
+        members: some of them, evenly spread; they also have addresses and PASSWORD.
+        crowded: by number of rows, an account with that many coin entries, sessions and remarks,
+            and about which `friends` have remarks.
+        made_by: a fingerprint of the code that filled it.
     """
 
     accounts: int
@@ -50,24 +50,24 @@ class Sample(Struct):
 
 
 class Store(Struct):
-    """A folder and what is known of it."""
+    """A folder and its sample."""
 
     folder: Path
     sample: Sample
 
     @property
     def file(self) -> Path:
-        """The SQLite file."""
+        """Return the SQLite file."""
         return self.folder / "hupan.db"
 
 
 def rows_of(accounts: int) -> int:
-    """How many steps of progress filling a store takes."""
+    """Return the number of progress steps of filling a store."""
     return 2 * accounts
 
 
 def kept(folder: Path, accounts: int, on_progress: Callable[[int], None]) -> Store:
-    """The store with so many accounts, filled now unless it was by an earlier run."""
+    """Return the store with that many accounts; fill it unless an earlier run did."""
     place = folder / f"{accounts}-accounts"
     made_by = _fingerprint()
     named = place / _NAMED
@@ -87,14 +87,14 @@ def kept(folder: Path, accounts: int, on_progress: Callable[[int], None]) -> Sto
 
 
 def _fingerprint() -> str:
-    """Changes with the schema and with what fills it."""
+    """Return a hash of the schema and of the code that fills the store."""
     schema = sorted(Path(migrate.__file__).parent.glob("schema/*.sql"))
     files = [*schema, Path(sqlite.__file__), Path(filling.__file__), Path(__file__)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
 def _equip(file: Path, sample: Sample) -> None:
-    """Gives the members their passwords, and the crowded accounts their rows."""
+    """Set the members' passwords, and add rows to the crowded accounts."""
     hashed = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1).hash(PASSWORD)
     connection = sqlite.connect(file)
     with connection:

@@ -1,4 +1,4 @@
-"""A small writer of SVG: shapes, words, and the colours of both themes."""
+"""A small SVG writer: shapes, text, and the colours of both themes."""
 
 from html import escape
 
@@ -30,25 +30,25 @@ polyline { fill: none; stroke-width: 2.5; stroke-linejoin: round; }
 
 
 def drawing(width: int, height: int, parts: list[str]) -> str:
-    """A whole file."""
+    """Return a complete file."""
     start = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
     size = f'width="{width}" height="{height}" role="img">'
     return "\n".join([start + size, f"<style>{STYLE}</style>", *parts, "</svg>", ""])
 
 
 def rect(x: float, y: float, width: float, height: float, kind: str, radius: float = 3) -> str:
-    """A rectangle with round corners."""
+    """Return a rectangle with round corners."""
     place = f'x="{x:g}" y="{y:g}" width="{max(0.0, width):.1f}" height="{height:g}"'
     return f'<rect class="{kind}" {place} rx="{radius:g}"/>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
-    """A straight line."""
+    """Return a straight line."""
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
 def curve(points: list[tuple[float, float]], number: int) -> str:
-    """Points joined by lines, in one of three colours."""
+    """Return a polyline in one of three colours."""
     given = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dots = "".join(
         f'<circle class="dot{number}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in points
@@ -57,6 +57,6 @@ def curve(points: list[tuple[float, float]], number: int) -> str:
 
 
 def words(x: float, y: float, said: str, kind: str = "", anchor: str = "start") -> str:
-    """A line of text."""
+    """Return a line of text."""
     place = f'class="{kind}" x="{x:g}" y="{y:g}" text-anchor="{anchor}"'
     return f"<text {place}>{escape(said)}</text>"

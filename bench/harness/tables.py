@@ -1,4 +1,4 @@
-"""The tables of a run, for people in a terminal."""
+"""The tables of a run in the terminal."""
 
 import sys
 
@@ -24,13 +24,13 @@ _CHECKS = ("目标\nTarget", "所见\nSeen", "要求\nWanted", "理想\nAim", "�
 
 
 def console() -> Console:
-    """Where tables go."""
+    """Return the console for the tables."""
     width = None if sys.stdout.isatty() else PIPE_WIDTH
     return Console(width=width, markup=False, highlight=False, emoji=False)
 
 
 def show(report: Report) -> None:
-    """Prints every table of a run."""
+    """Print every table of a run."""
     out = console()
     out.print(operations(report))
     if growths := [one for part in report.parts.values() for one in part.growths]:
@@ -40,7 +40,7 @@ def show(report: Report) -> None:
 
 
 def operations(report: Report) -> Table:
-    """Each operation beside its limit."""
+    """Return the table of operations and their limits."""
     table = Table(*_HEADS, *_MORE_HEADS, title=_title(report))
     for name, part in report.parts.items():
         if part.rows:
@@ -52,7 +52,7 @@ def operations(report: Report) -> Table:
 
 
 def growth(growths: list[Growth]) -> Table:
-    """Rates by size, of operations along one axis."""
+    """Return the table of rates by size, for operations along one axis."""
     sizes = sorted({size for one in growths for size in one.per_second})
     heads = [f"{size:,}" for size in sizes]
     title = {"accounts": "账号数 accounts"}.get(growths[0].axis, "某账号的行数 rows of the account")
@@ -64,7 +64,7 @@ def growth(growths: list[Growth]) -> Table:
 
 
 def checks(found: list[Check]) -> Table:
-    """Each target with what was seen."""
+    """Return the table of targets and measured values."""
     table = Table(*_CHECKS, title="目标 Targets")
     for one in found:
         cells = (one.name, seen(one), wanted(one), aim(one), "✔" if one.is_met else "✘")
@@ -73,22 +73,22 @@ def checks(found: list[Check]) -> Table:
 
 
 def seen(check: Check) -> str:
-    """What was seen, with its unit."""
+    """Return the measured value with its unit."""
     return _amount(check.seen, check.unit)
 
 
 def wanted(check: Check) -> str:
-    """The target, with its sign."""
+    """Return the target with its sign."""
     return f"{'≥' if check.is_least else '≤'} {_amount(check.target, check.unit)}"
 
 
 def aim(check: Check) -> str:
-    """The aim, "" for none."""
+    """Return the aim, "" for none."""
     return _amount(check.aim, check.unit) if check.aim else ""
 
 
 def _amount(value: float, unit: str) -> str:
-    """Three digits, as more of them would be noise."""
+    """Return three digits: more would be noise."""
     number = f"{value:,.0f}" if abs(value) >= THREE_DIGITS else f"{value:.3g}"
     return f"{number} {unit}".rstrip()
 

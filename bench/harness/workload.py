@@ -1,4 +1,4 @@
-"""What a server is loaded with."""
+"""The load on a server."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ class Workload:
     """One operation on one server.
 
     Attributes:
-        name: what the report calls it.
-        port: where the server listens on 127.0.0.1.
-        questions: gives what is asked in a round, by the number of the round: a write must differ
-            from what an earlier round wrote, or it would change nothing.
-        memory_mb: gives the memory of the server now.
-        connections: how many are open, each with one request under way.
+        name: as it appears in the report.
+        port: the server's port on 127.0.0.1.
+        questions: returns the requests of a round by its number: a write must differ from those of
+            earlier rounds, or it would change nothing.
+        memory_mb: returns the current memory of the server.
+        connections: the number of connections, each with one request in flight.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Nickname changes, each durable before it is answered, beside a bare answer and raw fsync."""
+"""Durable nickname changes, compared with a bare response and with raw fsync."""
 
 import sqlite3
 import time
@@ -22,7 +22,7 @@ MOST_FSYNC_SECONDS = 2.0
 
 
 def writes(context: Context) -> Part:
-    """Three contestants; the disk has nothing else to do."""
+    """Alternate three contestants; nothing else uses the disk."""
     store = context.largest
     turns, seconds = context.turns(), min(context.plan.seconds, MOST_FSYNC_SECONDS)
     fsyncs = [raw_fsync(seconds, context.folder, SERVER) for _ in range(context.plan.rounds)]
@@ -57,7 +57,7 @@ def writes(context: Context) -> Part:
 
 
 def renames(server: Server, members: Sequence[Member], name: str = RENAME) -> Workload:
-    """Each member is renamed in turn, and again with another name when all were."""
+    """Rename each member in turn, then again with another name."""
     stamp = f"{int(time.time()):x}"
 
     def questions(number: int) -> list[LoadRequest]:
@@ -71,7 +71,7 @@ def renames(server: Server, members: Sequence[Member], name: str = RENAME) -> Wo
 
 
 def changes(store: Store) -> int:
-    """How often the members of the sample changed their nicknames so far."""
+    """Return how many times the members changed their nicknames so far."""
     connection = sqlite3.connect(f"file:{store.file}?mode=ro", uri=True)
     marks = ", ".join(str(member.id) for member in store.sample.members)
     sql = f"SELECT sum(name_id) FROM accounts WHERE id IN ({marks})"  # noqa: S608 - numbers of ours

@@ -1,4 +1,4 @@
-"""`python -m bench.load URL`: rounds of the operations take turns, medians count."""
+"""`python -m bench.load URL`: alternate rounds of the operations and print the medians."""
 
 import asyncio
 import sys
@@ -72,7 +72,7 @@ def bench(
         ),
     ] = False,
 ) -> None:
-    """Measures; exits with 1 when the server cannot be measured."""
+    """Run the load; exit with 1 if the server cannot be measured."""
     try:
         place = resolve_target(url)
         _ensure_own_server(place, is_mine=is_mine)
@@ -87,14 +87,14 @@ def bench(
 
 
 class BenchRefused(Exception):
-    """What was asked for is not measured; the text says why."""
+    """The requested load is refused; the text says why."""
 
 
 def _ensure_own_server(place: TargetServer, *, is_mine: bool) -> None:
-    """Loads are for one's own servers.
+    """Refuse to load the server of someone else.
 
     Raises:
-        Refused: the server is elsewhere, and nobody said whose it is.
+        BenchRefused: the server is on another machine, and the option that claims it is missing.
     """
     if not place.is_loopback and not is_mine:
         raise BenchRefused(
@@ -117,10 +117,10 @@ async def _measure(
 
 
 async def _questions(place: TargetServer, token: str, *, limited: bool) -> dict[str, LoadRequest]:
-    """What is measured, each asked once so that no refusals are measured.
+    """Return the requests of each operation, after a test of each one.
 
     Raises:
-        Refused: an answer was none of a server like ours, or the token is not valid.
+        BenchRefused: a response is not that of a Hupan server, or the token is not valid.
     """
     questions = {"healthz": health_request()}
     if token:

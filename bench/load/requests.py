@@ -1,4 +1,4 @@
-"""What servers are asked, ready to be sent."""
+"""The requests of a load, encoded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class LoadRequest:
 
     Attributes:
         path: with the query, if any.
-        headers: all but Host and Content-Length; a secret may be among them.
+        headers: all but Host and Content-Length; may contain a secret.
     """
 
     method: str
@@ -24,7 +24,7 @@ class LoadRequest:
     body: bytes = field(default=b"", repr=False)
 
     def encode(self, authority: str, prefix: str = "") -> bytes:
-        """The bytes that go over an HTTP/1.1 connection to a host."""
+        """Return the bytes of the request for an HTTP/1.1 connection to a host."""
         headers = dict(self.headers)
         if self.method != "GET":
             headers["content-length"] = str(len(self.body))
@@ -34,26 +34,26 @@ class LoadRequest:
 
 
 def health_request() -> LoadRequest:
-    """Whether the server is up: the least that it ever answers."""
+    """Return a request for the health check, the cheapest endpoint."""
     return LoadRequest("GET", HEALTH_PATH)
 
 
 def captcha_request() -> LoadRequest:
-    """A captcha; needs no token."""
+    """Return a request for a captcha; needs no token."""
     return LoadRequest(create_captcha.method, create_captcha.path)
 
 
 def own_account_request(token: str) -> LoadRequest:
-    """The account that a token belongs to."""
+    """Return a request for the account of a token."""
     return LoadRequest(get_own_info.method, get_own_info.path, {"token": token})
 
 
 def own_account_id(answer: bytes) -> str:
-    """The id in the answer to `own_account`."""
+    """Return the id in a response to `own_account_request`."""
     return OwnInfo.FromString(answer).data.id
 
 
 def other_account_request(token: str, account: str) -> LoadRequest:
-    """What an account shows to the one that a token belongs to."""
+    """Return a request for another account's profile."""
     body = GetUser(id=account).SerializeToString()
     return LoadRequest(get_user.method, get_user.path, {"token": token}, body)

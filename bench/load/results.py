@@ -1,4 +1,4 @@
-"""What a round of load showed."""
+"""The result of a round of load."""
 
 import math
 import statistics
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """The answers of one round.
+    """The responses of one round.
 
     Attributes:
-        answered: answers that were right.
-        refused: answers that were not: another status than 200, or `x-result` not `ok`.
-        failed: requests that got no answer, and connections that could not be opened.
-        seconds: how long the round took.
-        p50_ms: half of the answers came within this time.
-        p99_ms: all but a hundredth of them did.
+        answered: successful responses.
+        refused: responses with another status than 200, or whose `x-result` is not `ok`.
+        failed: requests without a response, and connections that could not be opened.
+        seconds: the duration of the round.
+        p50_ms: the median response time.
+        p99_ms: the 99th percentile of the response time.
     """
 
     answered: int
@@ -28,30 +28,30 @@ class LoadResult:
 
     @property
     def responses_per_second(self) -> float:
-        """Right answers in each second."""
+        """Return the successful responses per second."""
         return self.answered / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def errors(self) -> int:
-        """Everything that was no right answer."""
+        """Return the number of requests without a successful response."""
         return self.refused + self.failed
 
 
 def percentile(ordered: Sequence[float], fraction: float) -> float:
-    """The value that a part of all is not above, by the nearest rank; 0 for none.
+    """Return a percentile by the nearest rank; 0 for no values.
 
     Args:
         ordered: values, ascending.
-        fraction: above 0, at most 1.
+        fraction: above 0, up to 1.
     """
     return ordered[math.ceil(fraction * len(ordered)) - 1] if ordered else 0.0
 
 
 def median(results: Sequence[LoadResult]) -> LoadResult:
-    """The medians of rounds; errors add up, so that none is lost.
+    """Return the medians of rounds; errors are added up.
 
     Args:
-        results: at least one.
+        results: one or more.
     """
     responses_per_second = statistics.median(one.responses_per_second for one in results)
     seconds = statistics.median(one.seconds for one in results)

@@ -1,4 +1,4 @@
-"""One connection that asks, waits for the answer, and asks again."""
+"""A load of HTTP requests over a number of connections."""
 
 import asyncio
 import itertools
@@ -19,12 +19,12 @@ RESULT_HEADER = b"x-result"
 
 
 class LoadConnection(asyncio.Protocol):
-    """An HTTP/1.1 connection; ends when there is nothing more to ask, or when the server ends it.
+    """An HTTP/1.1 connection; closes after the last request, or when the server closes it.
 
     Args:
-        next_request: gives the bytes of the next request, None when there is none.
-        on_response: is told the seconds that an answer took, whether it was right, and its body.
-        next_delay_seconds: seconds to wait before the next request.
+        next_request: returns the bytes of the next request, None if there is none.
+        on_response: is called with the seconds of a response, whether it succeeded, and its body.
+        next_delay_seconds: returns the seconds to wait before the next request.
     """
 
     def __init__(
@@ -44,28 +44,28 @@ class LoadConnection(asyncio.Protocol):
         """Done at its end: whether nothing was left unanswered."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asks for the first time."""
+        """Send the first request."""
         self._transport = cast("asyncio.Transport", transport)
         self._send_next()
 
     def data_received(self, data: bytes) -> None:
-        """Takes in a part of an answer; what is no HTTP ends the connection."""
+        """Parse a part of a response; abort the connection if it is not HTTP."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self._transport.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Looks at the header that says how a request went."""
+        """Read the result header."""
         if name.lower() == RESULT_HEADER:
             self._is_success = value == SUCCESS_RESULT
 
     def on_body(self, body: bytes) -> None:
-        """Keeps a part of the body."""
+        """Keep a part of the body."""
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """Notes the answer and asks the next."""
+        """Record the response and send the next request."""
         now = time.perf_counter()
         if self._sent_at is None:  # an answer to nothing
             self._transport.abort()
@@ -83,13 +83,13 @@ class LoadConnection(asyncio.Protocol):
             self._send_next()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Says whether all was answered."""
+        """Record whether every request was answered."""
         del exc
         if not self.record.done():
             self.record.set_result(self._sent_at is None)
 
     def abort(self) -> None:
-        """Ends it now."""
+        """Close the connection now."""
         self._transport.abort()
 
     def _send_next(self) -> None:
@@ -104,11 +104,11 @@ class LoadConnection(asyncio.Protocol):
 
 
 class RequestPacer:
-    """As soon as it may, or so many times in a second, however long answers take.
+    """Paces requests: without a pause, or at a fixed rate that does not depend on response times.
 
     Args:
-        requests_per_second: 0 for as soon as it may.
-        offset: which part of the time between two requests passes before the first, 0 to 1.
+        requests_per_second: 0 for no pause.
+        offset: the fraction of the interval to wait before the first request, 0 to 1.
     """
 
     def __init__(self, requests_per_second: float, offset: float) -> None:
@@ -116,7 +116,7 @@ class RequestPacer:
         self._next_at = time.perf_counter() + offset * self._interval_seconds
 
     def next_delay_seconds(self) -> float:
-        """Seconds until the next request is due; 0 when it is, or was."""
+        """Return the seconds until the next request is due; 0 if it is."""
         if not self._interval_seconds:
             return 0.0
         left = self._next_at - time.perf_counter()
@@ -126,13 +126,13 @@ class RequestPacer:
 
 @dataclass(frozen=True, slots=True)
 class LoadLimits:
-    """Where a round ends, whatever the server does.
+    """The bounds of a round.
 
     Attributes:
-        connections: how many are open at once, each with one request under way.
-        max_seconds: after which no more is asked.
-        max_requests: the most that are asked.
-        requests_per_second: how many are asked in a second, 0 for as many as are answered.
+        connections: the number of connections, each with one request in flight.
+        max_seconds: no request is sent after this time.
+        max_requests: maximum number of requests.
+        requests_per_second: the rate of requests, 0 for no pause between them.
     """
 
     connections: int
@@ -142,13 +142,14 @@ class LoadLimits:
 
 
 class LoadRun:
-    """Shared by the connections of a round, which take turns in one event loop."""
+    """State of a round that its connections share."""
 
     def __init__(self, requests: Sequence[bytes], limits: LoadLimits) -> None:
         self._pending_requests: Iterator[bytes] = itertools.islice(
             itertools.cycle(requests), limits.max_requests
         )
         self.is_finished = False
+        self._has_sent = False
         self._started_at = self._last_response_at = time.perf_counter()
         self._ends_at = self._started_at + limits.max_seconds
         self._durations_seconds: list[float] = []
@@ -156,25 +157,28 @@ class LoadRun:
         self._failed = 0
 
     def next_request(self) -> bytes | None:
-        """The request to send; None when the round is over."""
-        request = (
-            next(self._pending_requests, None) if time.perf_counter() < self._ends_at else None
-        )
+        """Return the request to send; None when the round is over.
+
+        Every round sends at least one, even if the machine let this process wait beyond its end.
+        """
+        is_due = not self._has_sent or time.perf_counter() < self._ends_at
+        request = next(self._pending_requests, None) if is_due else None
+        self._has_sent = True
         self.is_finished = self.is_finished or request is None
         return request
 
     @property
     def remaining_seconds(self) -> float:
-        """Until no more is asked."""
+        """Return the seconds until no more requests are sent."""
         return max(0.0, self._ends_at - time.perf_counter())
 
     @property
     def response_count(self) -> int:
-        """How many came so far, right or not."""
+        """Return the number of responses so far."""
         return len(self._durations_seconds) + self._refused
 
     def record_response(self, seconds: float, is_success: bool, _body: bytes) -> None:
-        """Counts an answer."""
+        """Count a response."""
         self._last_response_at = time.perf_counter()
         if is_success:
             self._durations_seconds.append(seconds)
@@ -182,11 +186,11 @@ class LoadRun:
             self._refused += 1
 
     def record_failure(self) -> None:
-        """Counts a request that is not answered, or a connection that is not to be had."""
+        """Count a request without a response, or a connection that could not be opened."""
         self._failed += 1
 
     def result(self) -> LoadResult:
-        """How it went; time counts until the last answer."""
+        """Return the result; time ends with the last response."""
         took = sorted(self._durations_seconds)
         p50, p99 = (percentile(took, part) * 1e3 for part in (0.5, 0.99))
         seconds = self._last_response_at - self._started_at
@@ -200,12 +204,12 @@ MAX_BROKEN_CONNECTIONS = 3
 
 
 class NoResponse(OSError):
-    """No answer came; the text says why."""
+    """No response arrived; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResponse:
-    """What a single question was answered."""
+    """The response to a single request."""
 
     is_success: bool
     body: bytes
@@ -214,7 +218,7 @@ class LoadResponse:
 async def run_load(
     target: TargetServer, requests: Sequence[bytes], limits: LoadLimits
 ) -> LoadResult:
-    """One round: the requests in turn, again and again, until a bound is met."""
+    """Run one round: cycle through the requests until a bound is reached."""
     load_run = LoadRun(requests, limits)
     await asyncio.gather(
         *(_run_connection(target, load_run, limits, n) for n in range(limits.connections))
@@ -223,10 +227,10 @@ async def run_load(
 
 
 async def send_once(target: TargetServer, request: bytes) -> LoadResponse:
-    """Asks once.
+    """Send one request and return its response.
 
     Raises:
-        Unanswered: the server was not reached, or gave no answer.
+        NoResponse: the server was not reached, or did not respond.
     """
     responses: list[LoadResponse] = []
     coming = iter([request])
@@ -250,7 +254,7 @@ async def send_once(target: TargetServer, request: bytes) -> LoadResponse:
 async def _run_connection(
     target: TargetServer, load_run: LoadRun, limits: LoadLimits, number: int
 ) -> None:
-    """One connection after the other, while they answer."""
+    """Open one connection after another as long as they get responses."""
     pacer = RequestPacer(
         limits.requests_per_second / limits.connections, number / limits.connections
     )
@@ -274,7 +278,7 @@ async def _run_connection(
 
 
 async def _open(target: TargetServer, make: Callable[[], LoadConnection]) -> LoadConnection:
-    """A connection that already asks.
+    """Return a connection that has sent its first request.
 
     Raises:
         OSError: the server was not reached in time.
@@ -289,7 +293,7 @@ async def _open(target: TargetServer, make: Callable[[], LoadConnection]) -> Loa
 
 
 async def _await_end(connection: LoadConnection, seconds: float) -> bool:
-    """Whether it ended with everything answered; ended by force when the time is over."""
+    """Return whether each request got a response; abort the connection when the time is over."""
     try:
         async with asyncio.timeout(seconds):
             return await asyncio.shield(connection.record)

@@ -1,4 +1,4 @@
-"""Where the server is that is measured, and whether that is this machine."""
+"""The address of the server to load."""
 
 import socket
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class InvalidTarget(ValueError):
-    """The URL names no server; the text says why, in Chinese and English."""
+    """The URL is not the address of a server; the text says why, in Chinese and English."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetServer:
-    """A server's address, looked up once so that what was judged is what is loaded.
+    """A server's address, resolved once: the address that was checked is the one loaded.
 
     Attributes:
-        host: the name that was given, for the Host header and for TLS.
-        address: the IP address that it stands for.
+        host: the host name, for the Host header and for TLS.
+        address: its IP address.
         port: the TCP port.
-        is_tls: whether it is spoken to by HTTPS.
-        prefix: what stands before every path, "" or like `/chat`.
+        is_tls: whether it uses HTTPS.
+        prefix: prefix of every path, "" or like `/chat`.
     """
 
     host: str
@@ -32,28 +32,28 @@ class TargetServer:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether connections to it never leave this machine."""
+        """Return whether connections to it never leave this machine."""
         found = ip_address(self.address)
         mapped = getattr(found, "ipv4_mapped", None)
         return (mapped or found).is_loopback
 
     @property
     def authority(self) -> str:
-        """Host and port as they stand in the Host header."""
+        """Return host and port for the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS["https" if self.is_tls else "http"] else self.netloc
 
     @property
     def netloc(self) -> str:
-        """Host and port, always both."""
+        """Return host and port; the port is always included."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def resolve_target(url: str) -> TargetServer:
-    """The server that a URL such as `http://127.0.0.1:8080` names.
+    """Return the server of a URL such as `http://127.0.0.1:8080`.
 
     Raises:
-        NoPlace: it is no such URL, or its host is not known.
+        InvalidTarget: the URL is not valid, or its host is unknown.
     """
     try:
         parts = urlsplit(url)

@@ -1,9 +1,9 @@
-"""Hupan beside what people would pick instead, in one run.
+"""Hupan compared with alternatives, in one run.
 
     python -m bench.peers [--quick] [--json FILE] [--accounts N] [--cache FOLDER] [--only NAME]
 
-Needs Linux, two cores, wrk and taskset; for better-auth Node 20 or newer with npm. README.md tells
-what is done.
+Requires Linux, two cores, wrk and taskset; for better-auth Node 20 or later with npm. README.md
+describes the method.
 """
 
 import argparse
@@ -27,7 +27,7 @@ QUICK = Lengths(rounds=3, seconds=2, warm_up_seconds=1)
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked for."""
+    """Parse the command line."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="rounds of 2 s instead of 5")
@@ -39,7 +39,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Measures, prints and writes."""
+    """Measure, print and write the results."""
     asked = arguments()
     everybody: tuple[Peer, ...] = (Hupan(), FastapiUsers(), DjangoKnox(), Synapse(), BetterAuth())
     peers = tuple(p for p in everybody if not asked.only or p.name in {"Hupan", *asked.only})

@@ -1,4 +1,4 @@
-"""Parts of requests to peers that take bearer tokens and JSON."""
+"""Parts of requests to peers that accept bearer tokens and JSON."""
 
 import json
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def packages(python: Path, *names: str) -> str:
-    """The versions of packages in an environment."""
+    """Return the versions of packages in an environment."""
     asked = f"import importlib.metadata as m; print(*(n + ' ' + m.version(n) for n in {names!r}))"
     return run([str(python), "-c", asked]).strip()
 
 
 def bearer(account: Account, scheme: str = "Bearer") -> dict[str, str]:
-    """The header that says who calls."""
+    """Return the header that authenticates the caller."""
     return {"authorization": f"{scheme} {account.token}"}
 
 
 def packed(value: Mapping[str, object]) -> bytes:
-    """JSON without blanks."""
+    """Return compact JSON."""
     return json.dumps(value, separators=(",", ":")).encode()

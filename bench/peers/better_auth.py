@@ -18,7 +18,7 @@ class BetterAuth:
     )
 
     def prepare(self, cache: Path) -> str:
-        """Installs it; its SQLite module may need a compiler and two minutes."""
+        """Install it; its SQLite module may need a compiler and two minutes."""
         self._cache = cache
         place = node_environment(cache, "better_auth")
         self._server = ["node", str(place / "server.mjs")]
@@ -27,29 +27,29 @@ class BetterAuth:
         return " ".join(f"{name} {version}" for name, version in locked.items()) + f" node {node}"
 
     def command(self, port: int) -> list[str]:
-        """How it is started."""
+        """Return the command that starts it."""
         return ["env", "NODE_ENV=production", *self._server, "serve", str(port)]
 
     def fill(self, folder: Path, count: int) -> list[Account]:
-        """Makes a store."""
+        """Create a store."""
         return accounts_of(self._server, self._cache, folder, count)
 
     def own(self, caller: Account) -> Call:
-        """Its own door."""
+        """Use its own endpoint."""
         path = "/api/auth/get-session"
         return Call("GET", path, bearer(caller), b"", f'"name":"{caller.name}"')
 
     def profile(self, caller: Account, other: Account) -> Call:
-        """A route of ours."""
+        """Use an endpoint that we add."""
         path = f"/profiles/{other.id}"
         return Call("GET", path, bearer(caller), b"", f'"name":"{other.name}"')
 
     def rename(self, caller: Account, name: str) -> Call:
-        """Its own door; its answer has not the name in it."""
+        """Use its own endpoint; the response does not contain the name."""
         headers, body = {**bearer(caller), **JSON}, packed({"name": name})
         return Call("POST", "/api/auth/update-user", headers, body, '"status":true')
 
     def sign_in(self, account: Account) -> Call:
-        """Its own door."""
+        """Use its own endpoint."""
         body = packed({"email": account.login, "password": PASSWORD})
         return Call("POST", "/api/auth/sign-in/email", JSON, body, '"token":"')

@@ -1,4 +1,4 @@
-"""Shows that a server answers rightly before, and keeps what it was told after, it is measured."""
+"""Checks that a server responds correctly before a measurement, and kept its writes after it."""
 
 import time
 import urllib.error
@@ -10,7 +10,7 @@ START_SECONDS = 60.0
 
 
 def answer(port: int, call: Call) -> str:
-    """The text of an answer; "" when it is none, or an error."""
+    """Return the text of a response; "" if there is none, or an error."""
     asked = urllib.request.Request(
         f"http://127.0.0.1:{port}{call.path}", call.body or None, call.headers, method=call.method
     )
@@ -22,10 +22,10 @@ def answer(port: int, call: Call) -> str:
 
 
 def await_own(peer: Peer, port: int, account: Account) -> None:
-    """Returns when a server shows an account to its owner.
+    """Wait until a server returns an account to its owner.
 
     Raises:
-        Unavailable: it does not in a minute.
+        Unavailable: it does not within a minute.
     """
     call, deadline = peer.own(account), time.monotonic() + START_SECONDS
     while call.proof not in answer(port, call):
@@ -35,10 +35,10 @@ def await_own(peer: Peer, port: int, account: Account) -> None:
 
 
 def check(peer: Peer, port: int, caller: Account, other: Account) -> None:
-    """Does each operation once, rightly and, where that must be refused, wrongly.
+    """Run each operation once with valid input and, where applicable, with invalid input.
 
     Raises:
-        Unavailable: an answer is not what it must be.
+        Unavailable: a response is not as expected.
     """
     stranger, renamed = caller._replace(token=other.token[::-1]), caller._replace(name="check")
     right = {
@@ -65,10 +65,10 @@ def check(peer: Peer, port: int, caller: Account, other: Account) -> None:
 
 
 def check_kept(peer: Peer, port: int, accounts: list[Account], names: tuple[str, ...]) -> None:
-    """Every account that was renamed under load bears one of the names.
+    """Check that every account renamed under load has one of the names.
 
     Raises:
-        Unavailable: one does not.
+        Unavailable: one has not.
     """
     for account in accounts:
         known = [peer.profile(account, account._replace(name=name)) for name in names]

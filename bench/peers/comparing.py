@@ -1,4 +1,4 @@
-"""Starts the servers side by side and measures them by turns."""
+"""Starts all servers and measures them in turn."""
 
 import socket
 import statistics
@@ -15,7 +15,7 @@ from bench.peers.peer import Account, Peer, Unavailable
 
 
 class Lengths(NamedTuple):
-    """How long it is measured."""
+    """Durations of the measurements."""
 
     rounds: int
     seconds: int
@@ -23,7 +23,7 @@ class Lengths(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A server that answers rightly."""
+    """A server that passed its check."""
 
     peer: Peer
     versions: str
@@ -36,8 +36,8 @@ class Figure(NamedTuple):
     """Medians over the rounds of an operation on a server.
 
     Attributes:
-        cpu_us: CPU of the server per answer, in microseconds; rate times this is how busy its core
-            was, and well below the whole says that something else was the limit.
+        cpu_us: CPU time of the server per response, in microseconds. Multiplied by the rate it is
+            the load of its core; well below 1, something else was the limit.
     """
 
     per_second: float
@@ -47,7 +47,7 @@ class Figure(NamedTuple):
 
 
 class Comparison:
-    """Servers under load on core 0, one at a time; whatever fails is left out with its reason."""
+    """Loads servers on core 0, one at a time; leaves out those that fail, with the reason."""
 
     def __init__(self, cache: Path, folder: Path, accounts: int, lengths: Lengths) -> None:
         self._cache = cache
@@ -61,7 +61,7 @@ class Comparison:
         self.stats: dict[str, dict[str, Figure]] = {}
 
     def start(self, peer: Peer) -> None:
-        """Installs, fills, starts and checks a server."""
+        """Install, fill, start and check a server."""
         try:
             versions = peer.prepare(self._cache)
             self._running.append(self._started(peer, versions))
@@ -70,12 +70,12 @@ class Comparison:
             self.left_out[peer.name] = str(error)
 
     def measure(self) -> None:
-        """Every operation on every server."""
+        """Run every operation on every server."""
         for operation in OPERATIONS:
             self.stats[operation.name] = self._measured(operation)
 
     def stop(self) -> None:
-        """Ends the servers, each by its own process."""
+        """Stop each server by its process."""
         stop([one.process for one in self._running])
 
     def _started(self, peer: Peer, versions: str) -> Running:
@@ -153,7 +153,7 @@ class Comparison:
 
 
 def _free_port() -> int:
-    """A port that nobody has."""
+    """Return a free port."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         return int(held.getsockname()[1])

@@ -14,7 +14,7 @@ class DjangoKnox:
     unequal = ("another's profile and one's own are views of ours, as the framework has none",)
 
     def prepare(self, cache: Path) -> str:
-        """Installs it."""
+        """Install it."""
         self._cache = cache
         self._python = python_environment(cache, "django_knox")
         return packages(
@@ -22,29 +22,29 @@ class DjangoKnox:
         )
 
     def command(self, port: int) -> list[str]:
-        """How it is started."""
+        """Return the command that starts it."""
         return [*self._app(), "serve", str(port)]
 
     def fill(self, folder: Path, count: int) -> list[Account]:
-        """Makes a store."""
+        """Create a store."""
         return accounts_of(self._app(), self._cache, folder, count)
 
     def own(self, caller: Account) -> Call:
-        """A view of ours."""
+        """Use a view that we add."""
         return Call("GET", "/me", bearer(caller, "Token"), b"", f'"first_name":"{caller.name}"')
 
     def profile(self, caller: Account, other: Account) -> Call:
-        """A view of ours."""
+        """Use a view that we add."""
         path, proof = f"/profiles/{other.id}", f'"first_name":"{other.name}"'
         return Call("GET", path, bearer(caller, "Token"), b"", proof)
 
     def rename(self, caller: Account, name: str) -> Call:
-        """A view of ours."""
+        """Use a view that we add."""
         headers, body = {**bearer(caller, "Token"), **JSON}, packed({"first_name": name})
         return Call("PATCH", "/me", headers, body, f'"first_name":"{name}"')
 
     def sign_in(self, account: Account) -> Call:
-        """The view of knox, with the serializer that its documentation names."""
+        """Use knox's view with the serializer from its documentation."""
         body = packed({"username": account.login, "password": PASSWORD})
         return Call("POST", "/sign-in", JSON, body, '"token":"')
 

@@ -1,4 +1,4 @@
-"""Drives a server with wrk: requests that are ready beforehand, answers that are checked first."""
+"""Drives a server with wrk: requests are prepared, and responses are checked first."""
 
 import itertools
 from collections.abc import Sequence
@@ -34,10 +34,10 @@ end
 def drive(
     port: int, calls: Sequence[Call], script: Path, *, connections: int, seconds: int
 ) -> Round:
-    """One round of load; the calls take turns.
+    """Run one round of load; the calls alternate.
 
     Raises:
-        Unavailable: an answer was an error, or a connection broke.
+        Unavailable: a response was an error, or a connection broke.
     """
     script.write_text(TURNS % _requests(port, calls), "ascii")
     return _load(port, script, connections, seconds)
@@ -46,10 +46,10 @@ def drive(
 def warm_up(
     port: int, calls: Sequence[Call], script: Path, *, connections: int, seconds: int
 ) -> Round:
-    """Likewise, looking into every answer.
+    """Run one round of load and check every response.
 
     Raises:
-        Unavailable: an answer was not a right one, or a connection broke.
+        Unavailable: a response was wrong, or a connection broke.
     """
     proof = _beginning([call.proof for call in calls])
     looking = LOOKING % _lua(proof.encode())
@@ -58,7 +58,7 @@ def warm_up(
 
 
 def _beginning(texts: Sequence[str]) -> str:
-    """What all texts begin with."""
+    """Return the common start of all scripts."""
     alike = itertools.takewhile(lambda same: len(set(same)) == 1, zip(*texts, strict=False))
     return "".join(same[0] for same in alike)
 
@@ -76,7 +76,7 @@ def _requests(port: int, calls: Sequence[Call]) -> str:
 
 
 def _request(port: int, call: Call) -> bytes:
-    """A request as it goes over the wire."""
+    """Return a request as sent over the wire."""
     headers = {"Host": f"127.0.0.1:{port}", **call.headers}
     if call.method != "GET":
         headers["content-length"] = str(len(call.body))
@@ -85,5 +85,5 @@ def _request(port: int, call: Call) -> bytes:
 
 
 def _lua(text: bytes) -> str:
-    """A text of Lua, whatever bytes it has."""
+    """Return a Lua string literal of any bytes."""
     return '"' + "".join(f"\\{byte:03d}" for byte in text) + '"'

@@ -1,11 +1,11 @@
-"""How much CPU a server used: what other work on the machine disturbs least."""
+"""CPU time of a server, the figure least disturbed by other work on the machine."""
 
 import os
 from pathlib import Path
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time so far of a process and its descendants."""
+    """Return the user and system time so far of a process and its descendants."""
     ticks = 0
     for one in _family(pid):
         fields = Path(f"/proc/{one}/stat").read_text("ascii").rpartition(")")[2].split()

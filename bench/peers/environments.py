@@ -1,4 +1,4 @@
-"""Environments of the peers: each its own, locked, below a cache, made once."""
+"""Environments of the peers: separate, locked, cached, and built once."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ LAST_LINES = 3
 
 
 def python_environment(cache: Path, name: str) -> Path:
-    """The interpreter of a virtual environment with what requirements.txt locks.
+    """Return the interpreter of a virtual environment built from requirements.txt.
 
     Raises:
         Unavailable: the registry, a wheel or uv is missing.
@@ -34,7 +34,7 @@ def python_environment(cache: Path, name: str) -> Path:
 
 
 def node_environment(cache: Path, name: str) -> Path:
-    """The folder with a server.mjs and the packages that package-lock.json locks.
+    """Return a folder with server.mjs and the packages of package-lock.json.
 
     Raises:
         Unavailable: Node, the registry or a compiler is missing.
@@ -54,7 +54,7 @@ def node_environment(cache: Path, name: str) -> Path:
 
 
 def accounts_of(command: list[str], cache: Path, folder: Path, count: int) -> list[Account]:
-    """Copies a store that an app filled into a folder, filling it first; gives its accounts.
+    """Copy a filled store of an app into a folder, after filling it if needed; return its accounts.
 
     Raises:
         Unavailable: it failed.
@@ -70,10 +70,10 @@ def accounts_of(command: list[str], cache: Path, folder: Path, count: int) -> li
 
 
 def run(command: list[str], folder: Path | None = None, seconds: float = INSTALL_SECONDS) -> str:
-    """Runs a command to its end; gives what it said.
+    """Run a command to its end; return its output.
 
     Raises:
-        Unavailable: it failed, with the last of what it said, or took too long.
+        Unavailable: it failed (with the end of its output) or timed out.
     """
     try:
         done = subprocess.run(  # noqa: S603 - our own words
@@ -97,5 +97,5 @@ def _mark_made(place: Path, lock: Path) -> None:
 
 
 def _mark(file: Path) -> str:
-    """A file's hash: another lock is another environment, another app another store."""
+    """Return a file's hash: another lock means another environment, another app another store."""
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -19,35 +19,35 @@ class FastapiUsers:
     )
 
     def prepare(self, cache: Path) -> str:
-        """Installs it."""
+        """Install it."""
         self._cache = cache
         self._python = python_environment(cache, "fastapi_users")
         return packages(self._python, "fastapi-users", "fastapi", "uvicorn", "sqlalchemy")
 
     def command(self, port: int) -> list[str]:
-        """How it is started."""
+        """Return the command that starts it."""
         return [*self._app(), "serve", str(port)]
 
     def fill(self, folder: Path, count: int) -> list[Account]:
-        """Makes a store."""
+        """Create a store."""
         return accounts_of(self._app(), self._cache, folder, count)
 
     def own(self, caller: Account) -> Call:
-        """Its own door."""
+        """Use its own endpoint."""
         return Call("GET", "/users/me", bearer(caller), b"", f'"name":"{caller.name}"')
 
     def profile(self, caller: Account, other: Account) -> Call:
-        """A route of ours."""
+        """Use an endpoint that we add."""
         path = f"/profiles/{other.id}"
         return Call("GET", path, bearer(caller), b"", f'"name":"{other.name}"')
 
     def rename(self, caller: Account, name: str) -> Call:
-        """Its own door."""
+        """Use its own endpoint."""
         headers = {**bearer(caller), **JSON}
         return Call("PATCH", "/users/me", headers, packed({"name": name}), f'"name":"{name}"')
 
     def sign_in(self, account: Account) -> Call:
-        """Its own door, which takes a form."""
+        """Use its own endpoint, which takes a form."""
         body = urlencode({"username": account.login, "password": PASSWORD}).encode()
         return Call("POST", "/auth/login", FORM, body, '"access_token":"')
 

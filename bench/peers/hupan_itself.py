@@ -1,4 +1,4 @@
-"""Hupan itself, asked as its peers are."""
+"""Hupan itself, measured like its peers."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ DEVICE = "peers"
 
 
 class Hupan:
-    """`hupan serve` on SQLite with its own limits on."""
+    """`hupan serve` on SQLite with its rate limits on."""
 
     name = "Hupan"
     unequal = (
@@ -28,19 +28,19 @@ class Hupan:
     )
 
     def prepare(self, cache: Path) -> str:
-        """It is there."""
+        """Return its version; it needs no installation."""
         del cache
         return packages(Path(sys.executable), "hupan", "uvicorn", "apsw")
 
     def command(self, port: int) -> list[str]:
-        """How it is started."""
+        """Return the command that starts it."""
         hupan = Path(sys.executable).with_name("hupan")
         serve = [str(hupan), "serve", "--port", str(port), "--data-dir", "."]
         roomy = [f"HUPAN_{name.upper()}={value}" for name, value in ROOMY.items()]
         return ["env", "HUPAN_LOG_LEVEL=warning", *roomy, *serve]
 
     def fill(self, folder: Path, count: int) -> list[Account]:
-        """Makes a store, each account with an address and a password."""
+        """Create a store; each account has an address and a password."""
         sample = fill(folder, count)
         hashed = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
         made = [
@@ -61,23 +61,23 @@ class Hupan:
         return made
 
     def own(self, caller: Account) -> Call:
-        """Own info."""
+        """Use own info."""
         return Call("GET", "/v1/user/info", {"token": caller.token}, b"", caller.name)
 
     def profile(self, caller: Account, other: Account) -> Call:
-        """get-user, which tells medals, days and remarks as well."""
+        """Use get-user, whose response also has medals, days and remarks."""
         body = GetUser(id=other.id).SerializeToString()
         headers = {"token": caller.token, **PROTOBUF}
         return Call("POST", "/v1/user/get-user", headers, body, other.name)
 
     def rename(self, caller: Account, name: str) -> Call:
-        """edit-nickname; its answer has not the name in it."""
+        """Use edit-nickname; the response does not contain the name."""
         body = EditNickname(name=name).SerializeToString()
         headers = {"token": caller.token, **PROTOBUF}
         return Call("POST", "/v1/user/edit-nickname", headers, body, "success")
 
     def sign_in(self, account: Account) -> Call:
-        """email-login, on a device of its own."""
+        """Use email-login, on a separate device."""
         told = {"email": account.login, "password": PASSWORD}
         body = packed({**told, "deviceId": DEVICE, "platform": DEVICE})
         return Call("POST", "/v1/user/email-login", JSON, body, '"token":"')

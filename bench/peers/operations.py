@@ -1,4 +1,4 @@
-"""What is measured: the same five operations of every server."""
+"""The five operations that every server is measured with."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,10 +12,10 @@ class Operation(NamedTuple):
     """An operation under load.
 
     Attributes:
-        calls: the requests that take turns, made of a server, its accounts and a number that no
-            other round has.
-        least_seconds: how long a round is at least, where few answers come in a second.
-        target: how many times the best peer Hupan is to do, 0 for no target.
+        calls: returns the alternating requests for a server, its accounts and a number that is
+            unique to the round.
+        least_seconds: minimum duration of a round, for operations with few responses per second.
+        target: required ratio to the best peer, 0 for no target.
     """
 
     name: str
@@ -34,13 +34,13 @@ def _own_of_few(peer: Peer, accounts: list[Account], _turn: int) -> list[Call]:
 
 
 def _profile(peer: Peer, accounts: list[Account], _turn: int) -> list[Call]:
-    """Of somebody far away in the store."""
+    """Request the profile of an account far away in the store."""
     others = accounts[len(accounts) // 2 :] + accounts[: len(accounts) // 2]
     return [peer.profile(one, other) for one, other in zip(accounts, others, strict=True)]
 
 
 def _rename(peer: Peer, accounts: list[Account], turn: int) -> list[Call]:
-    """Each account by turns to one of two names, so that every request changes something."""
+    """Rename each account to one of two names in turn, so that every request changes something."""
     return [peer.rename(one, name) for name in new_names(turn) for one in accounts]
 
 
@@ -49,7 +49,7 @@ def _sign_in(peer: Peer, accounts: list[Account], _turn: int) -> list[Call]:
 
 
 def new_names(turn: int) -> tuple[str, str]:
-    """The names that the renames of a round give."""
+    """Return the names that the renames of a round use."""
     return f"bench-{turn}-a", f"bench-{turn}-b"
 
 

@@ -1,4 +1,4 @@
-"""What a peer is: a server that is installed, filled, started and asked the same questions."""
+"""Interface of a peer: a server that can be installed, filled, started and measured."""
 
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -20,7 +20,7 @@ class Account(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A request, and what stands in every right answer to it and in no other."""
+    """A request, and a text that is in every correct response to it and in no other."""
 
     method: str
     path: str
@@ -34,37 +34,37 @@ class Peer(Protocol):
 
     @property
     def name(self) -> str:
-        """How it stands in the table."""
+        """Return its name in the table."""
 
     @property
     def unequal(self) -> tuple[str, ...]:
-        """What about it is not equal to the others, a sentence each."""
+        """Return how it differs from the others, one sentence each."""
 
     def prepare(self, cache: Path) -> str:
-        """Installs it below the cache unless it is there already; gives its versions.
+        """Install it in the cache unless it is there already; return its versions.
 
         Raises:
             Unavailable: it cannot be installed or filled.
         """
 
     def fill(self, folder: Path, count: int) -> list[Account]:
-        """Makes a store in an empty folder.
+        """Create a store in an empty folder.
 
         Raises:
-            Unavailable: likewise.
+            Unavailable: it cannot be filled.
         """
 
     def command(self, port: int) -> list[str]:
-        """How it is started, within a folder with a store."""
+        """Return the command that starts it in a folder with a store."""
 
     def own(self, caller: Account) -> Call:
-        """One's own account by token."""
+        """Request the caller's account."""
 
     def profile(self, caller: Account, other: Account) -> Call:
-        """Somebody else's account."""
+        """Request another user's account."""
 
     def rename(self, caller: Account, name: str) -> Call:
-        """Another name for oneself, kept when it is answered."""
+        """Change the caller's name durably."""
 
     def sign_in(self, account: Account) -> Call:
-        """A session for name and password."""
+        """Exchange name and password for a session."""

@@ -1,4 +1,4 @@
-"""The table for people and the same for machines."""
+"""The results as a table, and as JSON."""
 
 import os
 import platform
@@ -21,7 +21,7 @@ ALL_ALIKE = (
 
 @dataclass(frozen=True)
 class Report:
-    """What a comparison found."""
+    """The results of a comparison."""
 
     peers: tuple[Peer, ...]
     accounts: int
@@ -31,7 +31,7 @@ class Report:
     left_out: dict[str, str]
 
     def machine_form(self) -> dict[str, Any]:
-        """For JSON; rates are requests per second, times milliseconds."""
+        """Return the results for JSON: rates in requests per second, times in milliseconds."""
         return {
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
             "python": platform.python_version(),
@@ -44,7 +44,7 @@ class Report:
         }
 
     def text(self) -> str:
-        """A table, the ratios and what was not equal."""
+        """Return a table, the ratios, and how the servers differ."""
         names = [peer.name for peer in self.peers if peer.name in self.versions]
         parts = [
             f"{self.accounts} accounts; {self.lengths.rounds} rounds of {self.lengths.seconds} s",
@@ -64,7 +64,7 @@ class Report:
         return "\n".join(parts)
 
     def ratio(self, operation: Operation) -> tuple[float, str] | None:
-        """Hupan's rate over the best peer's, and who that is; None where one is missing."""
+        """Return Hupan's rate divided by the best peer's, and its name; None if one is missing."""
         figures = self.stats[operation.name]
         peers = {name: one.per_second for name, one in figures.items() if name != OURS}
         if OURS not in figures or not peers:
@@ -106,7 +106,7 @@ class Report:
 
 
 def _share(figure: Figure) -> float:
-    """How much of its core a server used; well below 1 says that it was not the limit."""
+    """Return the load of a server's core; well below 1, the core was not the limit."""
     return figure.per_second * figure.cpu_us / 1e6
 
 

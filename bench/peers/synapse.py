@@ -9,7 +9,7 @@ from bench.peers.peer import PASSWORD, Account, Call
 
 
 class Synapse:
-    """Synapse, the Matrix server, alone."""
+    """Synapse, the Matrix server, without federation."""
 
     name = "Synapse"
     unequal = (
@@ -21,36 +21,36 @@ class Synapse:
     )
 
     def prepare(self, cache: Path) -> str:
-        """Installs it."""
+        """Install it."""
         self._cache = cache
         self._python = python_environment(cache, "synapse")
         return packages(self._python, "matrix-synapse", "twisted")
 
     def command(self, port: int) -> list[str]:
-        """How it is started."""
+        """Return the command that starts it."""
         return [*self._app(), "serve", str(port)]
 
     def fill(self, folder: Path, count: int) -> list[Account]:
-        """Makes a store; a minute for a thousand accounts."""
+        """Create a store; takes a minute for a thousand accounts."""
         return accounts_of(self._app(), self._cache, folder, count)
 
     def own(self, caller: Account) -> Call:
-        """Who is it that calls."""
+        """Use whoami."""
         path, proof = "/_matrix/client/v3/account/whoami", f'"user_id":"{caller.id}"'
         return Call("GET", path, bearer(caller), b"", proof)
 
     def profile(self, caller: Account, other: Account) -> Call:
-        """Name and picture."""
+        """Use the profile: name and picture."""
         path, proof = self._path(other), f'"displayname":"{other.name}"'
         return Call("GET", path, bearer(caller), b"", proof)
 
     def rename(self, caller: Account, name: str) -> Call:
-        """Its answer is empty, so the change is seen in the profile alone."""
+        """Use the profile; the response is empty, so the change only shows in the profile."""
         path, headers = f"{self._path(caller)}/displayname", {**bearer(caller), **JSON}
         return Call("PUT", path, headers, packed({"displayname": name}), "{}")
 
     def sign_in(self, account: Account) -> Call:
-        """By name and password."""
+        """Use the password login."""
         who = {"type": "m.id.user", "user": account.login}
         body = {"type": "m.login.password", "identifier": who, "password": PASSWORD}
         return Call("POST", "/_matrix/client/v3/login", JSON, packed(body), '"access_token":"')

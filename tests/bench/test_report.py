@@ -73,7 +73,7 @@ def test_a_run_measures_everything_without_errors(report: Report) -> None:
     assert [part.failure for part in report.parts.values()] == [""] * 3
     rows = [row for part in report.parts.values() for row in part.rows]
     assert {row.name for row in rows} >= {"own info", "get-user", "nickname change"}
-    assert all(row.per_second > 0 and row.errors == 0 for row in rows)
+    assert [row for row in rows if row.errors or not row.per_second] == []
 
 
 @pytest.mark.slow

@@ -111,7 +111,10 @@ def test_no_text_of_the_program_holds_both_languages() -> None:
         ([], {"HUPAN_LANG": "zh", "LC_ALL": "en_US.UTF-8"}, "ascii", False),
         (["--lang", "en"], {"HUPAN_LANG": "zh"}, "utf-8", True),
         (["--lang=zh", "config"], {"HUPAN_LANG": "en"}, "ascii", False),
-        (["config", "--lang", "en"], {}, "utf-8", False),
+        (["config", "--lang", "en"], {}, "utf-8", True),
+        (["config", "show", "--lang=en", "--json"], {}, "utf-8", True),
+        (["--lang", "en", "config", "--lang", "zh"], {}, "utf-8", False),
+        (["sandbox", "run", "--", "bot", "--lang", "en"], {}, "utf-8", False),
         (["--lang"], {}, "utf-8", False),
     ],
 )
@@ -140,13 +143,27 @@ def test_refusals_are_in_one_language(language: str, said: str, tmp_path: Path) 
     assert bool(CJK.search(done.stderr)) == (language == "zh")
 
 
-def test_a_language_that_is_not_spoken_is_refused() -> None:
-    """Two there are."""
+@pytest.mark.parametrize("arguments", [["--lang", "fr", "version"], ["version", "--lang"]])
+def test_a_language_that_is_not_spoken_is_refused(arguments: list[str]) -> None:
+    """There are two."""
     done = subprocess.run(  # noqa: S603 # our own program, our own arguments
-        [HUPAN, "--lang", "fr", "version"], capture_output=True, text=True, timeout=60, check=False
+        [HUPAN, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
     assert "--lang" in done.stderr
+
+
+def test_the_language_may_stand_after_the_command() -> None:
+    """As any other option may; a program that is started keeps its own."""
+    done = subprocess.run(  # noqa: S603 # our own program, our own arguments
+        [HUPAN, "account", "--lang", "en", "list", "--help"],
+        env={**os.environ, "HUPAN_LANG": "zh"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.startswith("Usage: hupan account list")
 
 
 COMPLETED = {
@@ -154,6 +171,27 @@ COMPLETED = {
     "hupan account sessio": "hupan account sessions",
     "hupan account list --cance": "hupan account list --cancelled",
 }
+
+
+@pytest.mark.parametrize("typed", COMPLETED)
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_are_given_what_completes(shell: str, typed: str) -> None:
+    """What the scripts of `--show-completion` ask, without the shells themselves."""
+    asked = {
+        "_HUPAN_COMPLETE": f"complete_{shell}",
+        "_TYPER_COMPLETE_ARGS": typed,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    done = subprocess.run(  # noqa: S603 # our own program, our own arguments
+        [HUPAN],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    word = COMPLETED[typed].split()[-1]
+    assert re.findall(r"[a-z-]{4,}", done.stdout.replace("_arguments", ""))[0] == word
 
 
 @pytest.mark.skipif(not Path("/bin/bash").exists(), reason="needs bash")

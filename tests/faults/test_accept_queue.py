@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from hupan.server.sockets import BACKLOG
-from tests.support.ports import LOOPBACK, free_port
+from tests.support.ports import LOOPBACK, free_port, ports_in_a_row
 from tests.support.servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
@@ -122,7 +122,7 @@ def test_each_listener_has_the_queue_that_is_meant(tmp_path: Path, mode: str) ->
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_fifteen_hundred_may_wait(tmp_path: Path, workers: str, listener: str) -> None:
     """On each listener; while nobody is let in, none of them is turned away."""
-    metrics_port = free_port()
+    metrics_port = ports_in_a_row()  # one for each worker
     environment = {"HUPAN_METRICS_PORT": str(metrics_port)}
     arguments = ("--data-dir", str(tmp_path), "--workers", workers)
     with (

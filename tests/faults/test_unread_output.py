@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.support.fault_clients import connect
-from tests.support.ports import LOOPBACK, free_port
+from tests.support.ports import LOOPBACK, free_port, ports_in_a_row
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
@@ -31,7 +31,7 @@ class UnreadServer:
     """A server with an output that the test reads when it wants, or never."""
 
     def __init__(self, folder: Path, out: int, *arguments: str) -> None:
-        self.port, self.metrics_port = free_port(), free_port()
+        self.metrics_port, self.port = ports_in_a_row(), free_port()  # one for each worker
         command = [str(Path(sys.executable).with_name("hupan")), *arguments]
         command += ["--port", str(self.port), "--data-dir", str(folder / "data")]
         self.process = subprocess.Popen(  # noqa: S603 - our own executable
@@ -65,7 +65,9 @@ class UnreadServer:
                 client.sendall(ASKING * ROUND)
                 found = b""
                 while found.count(b"HTTP/1.1 ") < ROUND or not found.endswith(b"}"):
-                    found += client.recv(1 << 20)
+                    part = client.recv(1 << 20)
+                    assert part, f"the server ended the connection: {self.process.poll()}"
+                    found += part
 
     def dropped(self) -> int:
         """What its metrics say."""

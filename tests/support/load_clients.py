@@ -162,8 +162,10 @@ class Client:
             reply = self._sign_in(outcome, phone, code)
         if reply.code == 1:
             token = reply.text("token")
-            account = self._asker.own_info(token).data.text(1)
-            self._meet(Member(account, token, phone, code=code))
+            info = self._asker.own_info(token)
+            if info.code != 1:
+                raise NoAnswer("nobody knows whose account it is")
+            self._meet(Member(info.data.text(1), token, phone, code=code))
 
     def sign_in_again(self, member: Member) -> None:
         """The same account on the same device: its old session ends (security T3)."""

@@ -1,26 +1,48 @@
-"""Free ports of the loopback address."""
+"""Free ports of the loopback address.
 
+They lie below the range that the system takes the ports of outgoing connections from, and each
+worker of pytest has a part of its own: a port that was free is not taken before its server starts.
+"""
+
+import itertools
+import os
+import random
 import socket
+from collections.abc import Iterator
 
 LOOPBACK = "127.0.0.1"
+_FIRST, _LAST, _PARTS = 10_000, 32_000, 8
+
+
+def _ports() -> Iterator[int]:
+    """Yield the ports of this process's part over and over, from a random one on."""
+    size = (_LAST - _FIRST) // _PARTS
+    part = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _PARTS
+    first = _FIRST + part * size
+    begin = random.SystemRandom().randrange(size)
+    return (first + (begin + number) % size for number in itertools.count())
+
+
+_PORTS = _ports()
 
 
 def free_port() -> int:
     """Return a port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return next(port for port in _PORTS if _is_free(port))
 
 
 def ports_in_a_row() -> int:
-    """The first of two free ports that follow each other."""
-    while True:
-        port = free_port()
-        with socket.socket() as first, socket.socket() as second:
-            try:
-                first.bind((LOOPBACK, port))
-                second.bind((LOOPBACK, port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
+    """Return the first of two free ports that follow each other."""
+    first = free_port()
+    while (second := free_port()) != first + 1:
+        first = second
+    return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True

@@ -14,7 +14,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageErro
 from typer._click.formatting import HelpFormatter
 from typer.core import TyperGroup
 
-from hupan.cli.language import ENGLISH, say
+from hupan.cli.language import ENGLISH, move_option_first, say
 from hupan.cli.text import cell_width, pad_cells, wrap_cells
 
 _HELP_IN_CHINESE: Final = {
@@ -104,8 +104,10 @@ class RootGroup(TyperGroup):
     def main(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 # as the framework has it
         """Run the command line and exit."""
         options["standalone_mode"] = False
+        given = args[0] if args and args[0] is not None else options.pop("args", None)
+        arguments = move_option_first(sys.argv[1:] if given is None else given)
         try:
-            status = super().main(*args, **options)
+            status = super().main(arguments, *args[1:], **options)
         except typer.Abort:
             typer.echo(say("已取消。", "Cancelled."), err=True)
             sys.exit(1)

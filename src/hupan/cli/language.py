@@ -4,6 +4,7 @@ It is known before the first help text is made, so a module of commands may call
 imported. Log lines are English whatever is chosen here.
 """
 
+import itertools
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,8 @@ def choose_english(arguments: Sequence[str], environ: Mapping[str, str], encodin
             the stream can show it, and no locale is Chinese only there.
     """
     can_show_chinese = encoding.lower().startswith(_CHINESE_ENCODINGS)
-    for name in (_find_option(arguments), environ.get(LANGUAGE_VARIABLE, "")):
+    first, option, *_ = (*move_option_first(arguments), "", "")
+    for name in (option if first == LANGUAGE_OPTION else "", environ.get(LANGUAGE_VARIABLE, "")):
         if language := _language_of(name):
             return not language.startswith("zh")
     for variable in _LOCALE_VARIABLES:
@@ -44,17 +46,27 @@ def _language_of(name: str) -> str:
     return "" if language in _NEUTRAL_LOCALES else language
 
 
-def _find_option(arguments: Sequence[str]) -> str:
-    """Return the value of `--lang`, which stands before the command; "" without one."""
-    found, words = "", iter(arguments)
+def move_option_first(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `--lang` and its value before the command.
+
+    The last one counts. What follows `--` belongs to another program.
+    """
+    own, separator, foreign = list(arguments), [], []
+    if "--" in own:
+        index = own.index("--")
+        own, separator, foreign = own[:index], own[index : index + 1], own[index + 1 :]
+    option: list[str] = []
+    rest: list[str] = []
+    words = iter(own)
     for word in words:
-        if not word.startswith("-"):
-            break
-        if word == LANGUAGE_OPTION:
-            found = next(words, "")
-        elif word.startswith(f"{LANGUAGE_OPTION}="):
-            found = word.partition("=")[2]
-    return found
+        name, equals, value = word.partition("=")
+        if name != LANGUAGE_OPTION:
+            rest.append(word)
+        elif equals:
+            option = [LANGUAGE_OPTION, value]
+        else:
+            option = [LANGUAGE_OPTION, *itertools.islice(words, 1)]
+    return [*option, *rest, *separator, *foreign]
 
 
 ENGLISH: Final = choose_english(

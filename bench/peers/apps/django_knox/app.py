@@ -2,7 +2,7 @@
 
     python app.py fill COUNT PASSWORD | python app.py serve PORT
 
-The store is store.db in the folder that it is run in.
+The store is store.db in the working directory.
 """
 
 import json
@@ -20,7 +20,7 @@ from granian.log import LogLevels
 
 
 def fill(count: int, password: str) -> None:
-    """Makes the store and accounts.json, each account with a session."""
+    """Create the store and accounts.json, with one session per account."""
     django.setup()
     users, tokens = apps.get_model("auth", "User").objects, apps.get_model("knox", "AuthToken")
     call_command("migrate", verbosity=0)
@@ -35,7 +35,7 @@ def fill(count: int, password: str) -> None:
 
 
 def serve(port: int) -> None:
-    """Serves with one worker, as there is one core."""
+    """Serve with one worker, as there is one core."""
     Granian(
         "wsgi:application",
         port=port,

@@ -1,4 +1,4 @@
-"""Django's settings: SQLite, argon2id, nothing that the API does not need."""
+"""Django's settings: SQLite, argon2id, and only what the API needs."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""The API: one's own account, another's profile, signing in."""
+"""The API: own account, another user's profile, sign-in."""
 
 from django.contrib.auth.models import User
 from django.shortcuts import get_object_or_404
@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 
 class Own(ModelSerializer):
-    """One's own account; the name is what may be changed."""
+    """The caller's account; the name can be changed."""
 
     class Meta:
         """The fields."""
@@ -24,7 +24,7 @@ class Own(ModelSerializer):
 
 
 class Public(ModelSerializer):
-    """Somebody else's account."""
+    """Another user's account."""
 
     class Meta:
         """The fields."""
@@ -37,11 +37,11 @@ class Me(APIView):
     """The caller's account."""
 
     def get(self, request: Request) -> Response:
-        """Shows it."""
+        """Return it."""
         return Response(Own(request.user).data)
 
     def patch(self, request: Request) -> Response:
-        """Changes the name."""
+        """Change the name."""
         edit = Own(request.user, data=request.data, partial=True)
         edit.is_valid(raise_exception=True)
         edit.save()
@@ -49,21 +49,21 @@ class Me(APIView):
 
 
 class Profile(APIView):
-    """Another's account, for everybody who is signed in."""
+    """Another user's account, for signed-in callers."""
 
     def get(self, _request: Request, user_id: int) -> Response:
-        """Shows it."""
+        """Return it."""
         return Response(Public(get_object_or_404(User, pk=user_id)).data)
 
 
 class SignIn(LoginView):
-    """Name and password for a token."""
+    """Exchanges name and password for a token."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     def post(self, request: Request) -> Response:
-        """Opens a session."""
+        """Create a session."""
         asked = AuthTokenSerializer(data=request.data, context={"request": request})
         asked.is_valid(raise_exception=True)
         request.user = asked.validated_data["user"]

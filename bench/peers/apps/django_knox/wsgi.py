@@ -1,4 +1,4 @@
-"""What the server serves."""
+"""The WSGI application."""
 
 from django.core.wsgi import get_wsgi_application
 

@@ -2,7 +2,7 @@
 
     python app.py fill COUNT PASSWORD | python app.py serve PORT
 
-The store is store.db in the folder that it is run in.
+The store is store.db in the working directory.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ SESSIONS = async_sessionmaker(ENGINE, expire_on_commit=False)
 
 
 class Table(DeclarativeBase):
-    """The tables."""
+    """Base class of the tables."""
 
 
 class User(SQLAlchemyBaseUserTableUUID, Table):
@@ -57,19 +57,19 @@ Index("users_by_lower_email", func.lower(User.email))
 
 
 class UserRead(schemas.BaseUser[uuid.UUID]):
-    """One's own account."""
+    """The caller's account."""
 
     name: str
 
 
 class UserEdit(schemas.BaseUserUpdate):
-    """What may be changed."""
+    """Fields that can be changed."""
 
     name: str | None = None
 
 
 class Profile(schemas.BaseModel):
-    """Somebody else's account."""
+    """Another user's account."""
 
     id: uuid.UUID
     name: str
@@ -81,13 +81,13 @@ class Users(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
 
 @event.listens_for(ENGINE.sync_engine, "connect")
 def durable(connection: Any, _record: object) -> None:  # noqa: ANN401 - the library's own type
-    """Readers beside a writer, and nothing lost with the power."""
+    """Allow reads during writes, and make each commit durable."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
 
 
 async def session() -> AsyncIterator[AsyncSession]:
-    """One per request."""
+    """Yield one session per request."""
     async with SESSIONS() as one:
         yield one
 
@@ -96,12 +96,12 @@ Session = Annotated[AsyncSession, Depends(session)]
 
 
 async def strategy(one: Session) -> DatabaseStrategy[User, uuid.UUID, Token]:
-    """Tokens in the database."""
+    """Return the strategy that keeps tokens in the database."""
     return DatabaseStrategy(SQLAlchemyAccessTokenDatabase(one, Token), TOKEN_SECONDS)
 
 
 async def manager(one: Session) -> AsyncIterator[Users]:
-    """Accounts in the database."""
+    """Return the user manager."""
     yield Users(SQLAlchemyUserDatabase(one, User), PASSWORDS)
 
 
@@ -116,7 +116,7 @@ async def profile(
     _caller: Annotated[User, Depends(DOORS.current_user(active=True))],
     users: Annotated[Users, Depends(manager)],
 ) -> Profile:
-    """Another's name, for everybody who is signed in."""
+    """Return another user's name to signed-in callers."""
     found = await users.get(user_id)
     return Profile(id=found.id, name=found.name)
 
@@ -126,7 +126,7 @@ app.include_router(DOORS.get_users_router(UserRead, UserEdit), prefix="/users")
 
 
 async def fill(count: int, password: str) -> None:
-    """Makes the store and accounts.json, each account with a session."""
+    """Create the store and accounts.json, with one session per account."""
     async with ENGINE.begin() as connection:
         await connection.run_sync(Table.metadata.create_all)
     hashed = PASSWORDS.hash(password)

@@ -1,8 +1,8 @@
-"""Synapse alone on SQLite: no federation, no limits, log down.
+"""Synapse alone on SQLite: no federation, no limits, minimal logging.
 
     python app.py fill COUNT PASSWORD | python app.py serve PORT
 
-Everything lies in the folder that it is run in.
+Everything is stored in the working directory.
 """
 
 import hmac
@@ -30,7 +30,7 @@ LOG = {"version": 1, "root": {"level": "CRITICAL"}, "disable_existing_loggers": 
 
 
 def configuration(port: int, shared_secret: str) -> dict[str, Any]:
-    """The settings of a server for itself."""
+    """Return the settings of a standalone server."""
     return {
         "server_name": SERVER,
         "listeners": [
@@ -59,7 +59,7 @@ def configuration(port: int, shared_secret: str) -> dict[str, Any]:
 
 
 def command(port: int) -> list[str]:
-    """Writes the settings, which JSON is as good as YAML for; gives how the server is started."""
+    """Write the settings as JSON, a subset of YAML; return the command that starts the server."""
     kept = Path("shared-secret")
     if not kept.exists():
         kept.write_text(secrets.token_hex(), "ascii")
@@ -70,7 +70,7 @@ def command(port: int) -> list[str]:
 
 
 def ask(port: int, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One request, with a body if there is one."""
+    """Send one request, with a body if there is one."""
     sent = None if body is None else json.dumps(body).encode()
     asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", sent)
     with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310 - our own server
@@ -79,7 +79,7 @@ def ask(port: int, path: str, body: dict[str, Any] | None = None) -> dict[str, A
 
 
 def await_start(port: int) -> None:
-    """Returns when the server answers."""
+    """Wait until the server responds."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -93,7 +93,7 @@ def await_start(port: int) -> None:
 
 
 def register(port: int, shared_secret: str, number: int) -> tuple[str, str, str, str]:
-    """Makes an account through the door for operators: id, name, address and token."""
+    """Register an account through the admin API: id, name, address and token."""
     door, name = "/_synapse/admin/v1/register", f"bench-{number}"
     nonce = ask(port, door)["nonce"]
     password = secrets.token_hex()
@@ -105,7 +105,7 @@ def register(port: int, shared_secret: str, number: int) -> tuple[str, str, str,
 
 
 def fill(count: int, password: str) -> None:
-    """Makes the store and accounts.json, each account with a session."""
+    """Create the store and accounts.json, with one session per account."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
@@ -127,7 +127,7 @@ def fill(count: int, password: str) -> None:
 
 
 def _set_passwords(hashed: str) -> None:
-    """Gives everybody one password at the full cost; registering so would take minutes."""
+    """Give all accounts one password at full cost; registering with it would take minutes."""
     connection = sqlite3.connect("store.db")
     with connection:
         connection.execute("UPDATE users SET password_hash = ?", (hashed,))
