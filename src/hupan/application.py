@@ -105,7 +105,10 @@ class MetricsApp:
         self._endpoint_metrics = [
             (_endpoint_labels(*key), route.metrics) for key, route in routes.items()
         ]
-        self._endpoint_metrics.append((_endpoint_labels("", "", "other"), dispatcher.unrouted))
+        self._endpoint_metrics += [
+            (_endpoint_labels("", "", "other"), dispatcher.unrouted),
+            (_endpoint_labels("", "", "outside"), dispatcher.outside),
+        ]
         self._infrastructure = infrastructure
         self._lag = EventLoopLag()
         self._side_server: SideServer | None = None

@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from hupan.addresses import ContactParser
 from hupan.clock import Clock, SteadyClock
@@ -22,19 +25,22 @@ from hupan.domain.hash_worker import HashCost
 from hupan.domain.profiles import VisibleFields
 from hupan.geoip import CountryResolver, open_bundled_table, open_mmdb_table
 from hupan.localized import LocalizedText
-from hupan.model import Channel
+from hupan.model import Channel, VipPage
 from hupan.rng import RandomSource, SystemRandomSource
 from hupan.rules import (
     CENTS_PER_COIN,
     DAY_SECONDS,
     MINUTE_SECONDS,
     Adverts,
+    ClientInfo,
     ContactRules,
     InvitationRules,
     PasswordRules,
     ProfileEditRules,
+    PublicUrls,
     ServerRules,
     SessionPolicy,
+    UploadLimits,
 )
 
 
@@ -115,6 +121,7 @@ def make_invitation_rules(settings: Settings) -> InvitationRules:
         target_total=settings.invitation_target_total,
         inviter_reward_cents=settings.inviter_reward_coins * CENTS_PER_COIN,
         invited_reward_cents=settings.invited_reward_coins * CENTS_PER_COIN,
+        counts_server=settings.invite_progress == "server",
     )
 
 
@@ -159,6 +166,49 @@ def make_adverts(settings: Settings) -> Adverts:
         ios_code_id=settings.adverts_ios_code_id,
         bottom_height=settings.adverts_bottom_height,
     )
+
+
+def make_client_info(settings: Settings) -> ClientInfo:
+    """Return what clients are told; a URL of media ends where a key begins.
+
+    Raises:
+        ValueError, OSError: the VIP page cannot be used.
+    """
+    media = settings.media_url
+    return ClientInfo(
+        PublicUrls(
+            server=settings.public_url,
+            media=f"{media.rstrip('/')}/" if media else "",
+            websocket=settings.websocket_url,
+        ),
+        UploadLimits(
+            file_megabytes=settings.file_limit_mb,
+            image_megabytes=settings.image_limit_mb,
+            video_megabytes=settings.video_limit_mb,
+        ),
+        load_vip_page(settings),
+    )
+
+
+MAX_VIP_PAGE_BYTES = 256 * 1024
+
+
+def load_vip_page(settings: Settings) -> VipPage:
+    """Read the file that the settings name; an empty page without one.
+
+    Raises:
+        ValueError, OSError: the file is too large or is no such page, or cannot be read.
+    """
+    if not settings.vip_page_file:
+        return VipPage()
+    with Path(settings.vip_page_file).open("rb") as file:
+        content = file.read(MAX_VIP_PAGE_BYTES + 1)
+    if len(content) > MAX_VIP_PAGE_BYTES:
+        raise ValueError("the file is too large")
+    try:
+        return msgspec.json.decode(content, type=VipPage)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def make_contact_parser(settings: Settings) -> ContactParser:

@@ -144,6 +144,14 @@ class UnknownEndpoint(AppError):
     en = "There is no such endpoint"
 
 
+class NotAnAccountEndpoint(AppError):
+    """An endpoint of messages, groups, stickers or the like (wire.md 8.2); HTTP 404."""
+
+    code = 1105
+    zh = "本服务器只提供账号功能，没有此接口"
+    en = "This server has accounts only, not this endpoint"
+
+
 class BodyTooLarge(AppError):
     """The body is larger than 64 KiB (JSON) or 16 KiB (protobuf); HTTP 413."""
 

@@ -5,9 +5,9 @@ three times as fast as a frozen dataclass. The order of the fields is the order 
 """
 
 from enum import IntEnum
-from typing import Literal, NewType, TypeAlias
+from typing import Annotated, Literal, NewType, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hupan.localized import LocalizedError, LocalizedText
 
@@ -324,6 +324,41 @@ class NotificationSetting(Struct, frozen=True):
     type: int
     created_at: int
     updated_at: int
+
+
+VipText = Annotated[str, Meta(max_length=1000)]
+VipNumber = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+VipPrice = Annotated[float, Meta(ge=0, le=1_000_000_000)]
+
+
+class VipOffer(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """VIP that the operator sells outside the coin shop."""
+
+    id: VipNumber
+    name: VipText
+    description: VipText = ""
+    price: VipPrice = 0
+    price_original: VipPrice = 0
+    day: VipNumber = 0
+    product_id: VipText = ""
+
+
+class Benefit(Struct, frozen=True, forbid_unknown_fields=True):
+    """What VIP brings, in the operator's words."""
+
+    id: VipNumber
+    name: VipText
+    description: VipText = ""
+    target: VipText = ""
+    sort: VipNumber = 0
+
+
+class VipPage(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """The file that `vip_page_file` names."""
+
+    products: Annotated[tuple[VipOffer, ...], Meta(max_length=100)] = ()
+    benefits: Annotated[tuple[Benefit, ...], Meta(max_length=100)] = ()
+    qr_code_url: VipText = ""
 
 
 class Limit(Struct, frozen=True):

@@ -1,10 +1,12 @@
 """Values that the domain takes from the settings: limits, lifetimes, rewards and policies."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from hupan.model import Channel, Limit, Session, Viewer
+from hupan.model import Channel, Limit, Session, Viewer, VipPage
 
 MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600
@@ -69,12 +71,17 @@ class StoredLimits:
 
 @dataclass(frozen=True, slots=True)
 class InvitationRules:
-    """Invitation targets and rewards; 0 means no reward."""
+    """Invitation targets and rewards; 0 means no reward.
+
+    Attributes:
+        counts_server: whether progress is that of the whole server, not of one account.
+    """
 
     target_day: int = 10
     target_total: int = 100
     inviter_reward_cents: int = 0
     invited_reward_cents: int = 0
+    counts_server: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,68 @@ class Adverts:
     android_code_id: str = ""
     ios_code_id: str = ""
     bottom_height: int = 0
+
+
+_HOST = re.compile(r"([a-zA-Z0-9.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(?::[0-9]{1,5})?")
+_LOCAL_HOST = re.compile(r"localhost|[0-9.]+|\[.*")
+
+
+class AddressedUrls(NamedTuple):
+    """Where clients reach the server, its media and its WebSocket; "" where that is unknown."""
+
+    server: str
+    media: str
+    websocket: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublicUrls:
+    """Where clients reach the server and its parts; "" for what follows from the others.
+
+    Attributes:
+        server: "" for the host that the client addressed.
+        media: where the keys of media follow; "" for `/media/` of the server.
+        websocket: "" for `/ws` of the server.
+    """
+
+    server: str = ""
+    media: str = ""
+    websocket: str = ""
+
+    def addressed_as(self, host: str) -> AddressedUrls:
+        """Return the URLs for a client that sent this Host."""
+        server = self.server or _url_of_host(host)
+        return AddressedUrls(
+            server,
+            self.media or (server and f"{server}/media/"),
+            self.websocket or (server and f"ws{server.removeprefix('http')}/ws"),
+        )
+
+
+def _url_of_host(host: str) -> str:
+    """Return the URL of a host, "" for what is none; names are reached through TLS."""
+    found = _HOST.fullmatch(host)
+    if found is None:
+        return ""
+    return f"{'http' if _LOCAL_HOST.fullmatch(found[1]) else 'https'}://{host}"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """The largest uploads, 0 where none are accepted."""
+
+    file_megabytes: int = 0
+    image_megabytes: int = 8
+    video_megabytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientInfo:
+    """What clients are told about the server (wire.md 8.3)."""
+
+    urls: PublicUrls
+    uploads: UploadLimits
+    vip_page: VipPage
 
 
 @dataclass(frozen=True, slots=True)

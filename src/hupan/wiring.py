@@ -50,6 +50,7 @@ from hupan.domain.timekeeping import DayCalendar, load_store_clock
 from hupan.environment import (
     Environment,
     make_adverts,
+    make_client_info,
     make_contact_parser,
     make_contact_rules,
     make_default_visibility,
@@ -333,16 +334,21 @@ def make_services(infrastructure: Infrastructure) -> Services:
         discovery=Discovery(database),
         device_settings=DeviceSettings(database, clock),
         adverts=make_adverts(settings),
+        client_info=make_client_info(settings),
         client_resolver=client_resolver,
         country_resolver=make_geoip(settings),
-        audit_log=AuditLog(
-            client_resolver,
-            infrastructure.sessions.account_of,
-            infrastructure.metric_counters,
-            clock,
-        ),
+        audit_log=_make_audit_log(infrastructure, client_resolver),
         rate_limits=_make_rate_limits(infrastructure, client_resolver),
         on_captcha=infrastructure.environment.on_captcha,
+    )
+
+
+def _make_audit_log(infrastructure: Infrastructure, client_resolver: ClientResolver) -> AuditLog:
+    return AuditLog(
+        client_resolver,
+        infrastructure.sessions.account_of,
+        infrastructure.metric_counters,
+        infrastructure.clock,
     )
 
 

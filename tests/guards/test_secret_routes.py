@@ -34,6 +34,8 @@ TELLS_OF_OTHERS = {
     ("user/get-user", "id"): "whether an account has this id",
     ("user/homepage", "userId"): "whether an account has this id",
     ("user/save-user-remarks", "friendId"): "whether an account has this id",
+    ("group/group-info", "groupId"): "whether a group has this id",
+    ("bot/bot-info", "botId"): "whether a bot has this id",
     ("user/invite/change-user-invite-code", "code"): "whether an account has this code",
 }
 # The ids of captchas: sealed by the server, and good for one try.
@@ -48,6 +50,8 @@ TELLS_NOTHING = {
     *("name", "url", "introduction", "gender", "birthday", "province", "city", "district"),
     *("locationCode", "others", "size", "page"),
     *("appChannel", "category", "keyword"),  # a public list
+    "md5",  # of a list that is always empty
+    "host",  # the header
 }
 # What looks whether a secret is right -> the files that may, for they count each try.
 COMPARING: Mapping[str, set[str]] = {

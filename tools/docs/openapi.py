@@ -15,6 +15,7 @@ from hupan.contract.endpoints import (
     ENDPOINTS,
     SUCCESS_CODE,
     SUCCESS_MESSAGE,
+    AddressedHost,
     Endpoint,
     IgnoredBody,
     NoData,
@@ -45,7 +46,8 @@ _FAILURE: Schema = {
 
 def openapi_document() -> str:
     """Return the document as JSON."""
-    forms = {form for line in ENDPOINTS for form in (line.request, line.response)}
+    forms = {form for line in ENDPOINTS for form in (line.request, line.response, line.json_data)}
+    forms = {form for form in forms if form and not issubclass(form, AddressedHost)}
     paths: Schema = {}
     for line in ENDPOINTS:
         prefix = "/web" if line.surface == "web" else ""
@@ -62,7 +64,7 @@ def openapi_document() -> str:
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def _schemas(forms: set[type]) -> Schema:
+def _schemas(forms: set[Any]) -> Schema:
     """Return the schemas of the messages; those of responses have no further keys."""
     structs = sorted((form for form in forms if issubclass(form, Struct)), key=lambda f: f.__name__)
     _, found = msgspec.json.schema_components(structs, ref_template=_REFERENCE)
@@ -85,9 +87,12 @@ def _operation(line: Line) -> Schema:
         "operationId": f"{line.surface} {line.method} {line.path.removeprefix('/v1/')}",
         "security": [] if isinstance(line.access, Public) else [{"token": []}],
     }
-    if line.method == "GET":
+    if line.method == "GET" and not issubclass(line.request, IgnoredBody):
         operation["parameters"] = _parameters(line.request)
-    elif line.request is not IgnoredBody:
+    elif line.json_data is not None:
+        content = {_PROTOBUF: _BYTES, "application/json": {"schema": {"type": "object"}}}
+        operation["requestBody"] = {"required": False, "content": content}
+    elif not issubclass(line.request, IgnoredBody):
         operation["requestBody"] = {"required": True, "content": _request_content(line.request)}
     operation["responses"] = {
         "200": {"description": "Any outcome.", "content": _response_content(line)}
@@ -120,15 +125,18 @@ def _request_content(request: type[Struct] | type[Message]) -> Schema:
 def _response_content(line: Line) -> Schema:
     """A protobuf endpoint responds in JSON to a JSON request, or without a token."""
     if not issubclass(line.response, Message):
-        return {"application/json": {"schema": {"oneOf": [_success(line), _ref("Failure")]}}}
+        success = _success(line.response)
+        return {"application/json": {"schema": {"oneOf": [success, _ref("Failure")]}}}
     forms = [_ref("Failure")]
-    if line.request is not IgnoredBody:
+    if line.json_data is not None:
+        forms.append(_success(line.json_data))
+    elif not issubclass(line.request, IgnoredBody):
         forms.append(protobuf_schema(line.response))
     return {_PROTOBUF: _BYTES, "application/json": {"schema": {"oneOf": forms}}}
 
 
-def _success(line: Line) -> Schema:
-    data = {} if line.response is NoData else {"data": _ref(line.response.__name__)}
+def _success(response: type[Struct]) -> Schema:
+    data = {} if response is NoData else {"data": _ref(response.__name__)}
     properties = {"code": {"const": SUCCESS_CODE}, **data, "msg": {"const": SUCCESS_MESSAGE}}
     return {
         "type": "object",

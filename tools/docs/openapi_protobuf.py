@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 _WHOLE = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
 _TYPES: dict[int, dict[str, Any]] = {
     FieldDescriptor.TYPE_STRING: {"type": "string"},
+    FieldDescriptor.TYPE_BOOL: {"type": "boolean"},
     FieldDescriptor.TYPE_DOUBLE: {"type": "number"},
     FieldDescriptor.TYPE_UINT64: _WHOLE,
     FieldDescriptor.TYPE_ENUM: _WHOLE,

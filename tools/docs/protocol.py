@@ -109,8 +109,8 @@ def when(error: type[AppError]) -> str:
 
 def _message_types() -> list[type[Struct]]:
     """Return the JSON messages that have fields, in the order of the endpoints."""
-    forms = (form for line in ENDPOINTS for form in (line.request, line.response))
-    return [form for form in forms if issubclass(form, Struct) and form.__struct_fields__]
+    forms = (form for line in ENDPOINTS for form in (line.request, line.response, line.json_data))
+    return [form for form in forms if form and issubclass(form, Struct) and form.__struct_fields__]
 
 
 def _message_section(form: type[Struct]) -> str:
@@ -125,4 +125,5 @@ def _uses(form: type[Struct], line: Endpoint[Any, Any, Any]) -> list[str]:
     return [
         *([f"Request of {name}"] if line.request is form else []),
         *([f"Response of {name}"] if line.response is form else []),
+        *([f"Response of {name} to JSON"] if line.json_data is form else []),
     ]

@@ -25,6 +25,7 @@ from hupan.delivery.console import ConsoleSender
 from hupan.delivery.sender import Message, NotSent, OutcomeUnknown
 from hupan.delivery.sms import GatewaySender
 from hupan.environment import (
+    load_vip_page,
     make_contact_parser,
     make_email_sender,
     make_geoip,
@@ -294,6 +295,7 @@ def find_problems(settings: Settings, *, with_senders: bool = True) -> list[Unus
     """
     checks: list[Callable[[Settings], Iterator[UnusableSetting]]] = [
         _geoip_problems,
+        _vip_page_problems,
         _store_problems,
         _key_problems,
         _listener_problems,
@@ -319,6 +321,19 @@ def _geoip_problems(settings: Settings) -> Iterator[UnusableSetting]:
         yield UnusableSetting(
             "country_database",
             LocalizedText("MMDB 格式的国家数据库", "a database of countries in the format MMDB"),
+        )
+
+
+def _vip_page_problems(settings: Settings) -> Iterator[UnusableSetting]:
+    try:
+        load_vip_page(settings)
+    except (ValueError, OSError) as error:
+        yield UnusableSetting(
+            "vip_page_file",
+            LocalizedText(
+                f"会员页面的 JSON 文件，含 products、benefits 与 qrCodeUrl（{error}）",
+                f"a JSON file with products, benefits and qrCodeUrl ({error})",
+            ),
         )
 
 

@@ -11,12 +11,14 @@ from time import perf_counter
 
 from hupan.api.codecs import (
     JSON_TYPE,
+    PROTOBUF_TYPE,
     ClientDisconnected,
     Codec,
     Receive,
     Scope,
     Send,
     encode_json_error,
+    encode_protobuf_error,
     read_body,
 )
 from hupan.api.context import Headers, RequestContext, read_token, wants_english
@@ -31,11 +33,20 @@ from hupan.api.responses import (
 )
 from hupan.api.routing import Route
 from hupan.contract.endpoints import SUCCESS_CODE
-from hupan.errors import AppError, BodyTooLarge, MissingToken, ResultClass, UnknownEndpoint
+from hupan.errors import (
+    AppError,
+    BodyTooLarge,
+    MissingToken,
+    NotAnAccountEndpoint,
+    ResultClass,
+    UnknownEndpoint,
+)
 from hupan.logs import AccessLog
 from hupan.metrics import EndpointMetrics
 
 _WEB_PREFIX = "/web"
+_OUTSIDE_AREAS = frozenset({"msg", "group", "community", "sticker", "disk", "live"})
+_PROTOBUF_TYPES = (PROTOBUF_TYPE, b"application/protobuf", b"application/octet-stream")
 _REQUEST_IDS_PER_PROCESS = 2**36
 _PROCESS_NUMBERS = 2**17
 
@@ -45,6 +56,7 @@ class Dispatcher:
 
     Attributes:
         unrouted: the counters of requests without an endpoint.
+        outside: those of requests for messages, groups and the like (wire.md 8.2).
     """
 
     def __init__(
@@ -61,6 +73,7 @@ class Dispatcher:
         self._log = log
         self._web_host_prefix = web_host_prefix.encode()
         self.unrouted = EndpointMetrics()
+        self.outside = EndpointMetrics()
         # Unique among the last 131,072 processes of the store, and below 2^53 (wire.md 1.8).
         self._request_ids = count(process_number % _PROCESS_NUMBERS * _REQUEST_IDS_PER_PROCESS + 1)
 
@@ -131,8 +144,23 @@ class Dispatcher:
             ]
             await send_response(204, headers, b"", send)
             return
-        self.unrouted.increment(UnknownEndpoint.result)
-        await self._send_http_error(UnknownEndpoint(), 404, request_id, header_map, send)
+        area = _outside_area(scope["path"])
+        if area:
+            self.outside.increment(NotAnAccountEndpoint.result)
+            failure: AppError = NotAnAccountEndpoint()
+            # The rest of the path is the client's own text.
+            self._log.record(request_id, f"/v1/{area}/*", failure.result, failure.code)
+            if _content_type(header_map) in _PROTOBUF_TYPES:
+                message = failure.message(english=wants_english(header_map))
+                body = encode_protobuf_error(failure.code, message, request_id)
+                await self._send(
+                    404, PROTOBUF_TYPE, body, failure.result, request_id, header_map, send
+                )
+                return
+        else:
+            self.unrouted.increment(UnknownEndpoint.result)
+            failure = UnknownEndpoint()
+        await self._send_http_error(failure, 404, request_id, header_map, send)
 
     async def _send_http_error(
         self,
@@ -182,10 +210,25 @@ class Dispatcher:
 
 
 def _select_codec(route: Route, body: bytes, header_map: Mapping[bytes, bytes]) -> Codec:
-    """Choose the JSON form only where content type and body both say JSON (wire.md 1.3)."""
+    """Choose the JSON form only where content type and body both say JSON (wire.md 1.3).
+
+    For an endpoint whose JSON clients are known, the body alone decides (wire.md 8.2).
+    """
     if route.json_codec is None:
         return route.codec
     if not body.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
         return route.codec
-    content_type = header_map.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    return route.json_codec if content_type == b"application/json" else route.codec
+    if route.needs_json_type and _content_type(header_map) != b"application/json":
+        return route.codec
+    return route.json_codec
+
+
+def _content_type(header_map: Mapping[bytes, bytes]) -> bytes:
+    return header_map.get(b"content-type", b"").partition(b";")[0].strip().lower()
+
+
+def _outside_area(path: str) -> str:
+    """Return the part of the public service that a path belongs to, "" for none of them."""
+    version, _, rest = path.removeprefix(_WEB_PREFIX).removeprefix("/").partition("/")
+    area, slash, name = rest.partition("/")
+    return area if version == "v1" and name and area in _OUTSIDE_AREAS and slash else ""

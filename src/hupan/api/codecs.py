@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.inspect import IntType, StructType, type_info
 
 from hupan.contract.endpoints import SUCCESS_CODE, SUCCESS_MESSAGE, NoData
+from hupan.contract.pb.hupan_pb2 import Edited
 from hupan.errors import BodyTooLarge, InvalidField, UnreadableBody
 
 if api_implementation.Type() != "upb":
@@ -180,6 +181,19 @@ class JsonCodec(Generic[Request]):
         return encode_json_error(code, message)
 
 
+class FixedJsonCodec(JsonCodec[Request]):
+    """JSON of a protobuf endpoint whose JSON clients read data of their own, always the same."""
+
+    def __init__(self, request: type[Request], data: Struct) -> None:
+        super().__init__(request)
+        self._data = data
+
+    def encode(self, response: Message, request_id: int) -> bytes:  # type: ignore[override] # not a Struct
+        """Encode the fixed data in the envelope."""
+        del response, request_id
+        return encode_json_success(self._data)
+
+
 class ProtobufCodec(Generic[Request]):
     """Protobuf messages with a `status` (wire.md 3)."""
 
@@ -271,6 +285,13 @@ def encode_json_success(response: Struct) -> bytes:
 def encode_json_error(code: int, message: str) -> bytes:
     """Encode a failure as JSON, without a `data` key (wire.md 1.6)."""
     return _encode_json({"code": code, "msg": message})
+
+
+def encode_protobuf_error(code: int, message: str, request_id: int) -> bytes:
+    """Encode a failure of no endpoint as protobuf: a response with only the status."""
+    response = Edited()
+    set_status(response, code, message, request_id)
+    return response.SerializeToString()
 
 
 def set_status(response: Any, code: int, message: str, request_id: int) -> None:  # noqa: ANN401 - any response

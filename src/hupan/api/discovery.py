@@ -1,16 +1,23 @@
 """Handlers that list categories, groups, recommended bots and advertisements."""
 
+from hupan.api.context import RequestContext
 from hupan.api.routing import Services
 from hupan.contract.endpoints import IgnoredBody
 from hupan.contract.messages.discovery import (
     AdvertConfig,
+    BotInfo,
+    BotInfoRequest,
     BotList,
     CategoriesRequest,
     CategoryList,
+    GroupInfo,
+    GroupInfoRequest,
     GroupList,
     GroupsRequest,
     ListedBot,
     ListedGroup,
+    PublicBot,
+    PublicGroup,
 )
 from hupan.model import Bot, Caller, Group
 
@@ -72,4 +79,46 @@ async def get_adverts(services: Services, caller: Caller, _request: IgnoredBody)
         bottom_height=adverts.bottom_height,
         ios_code_id=adverts.ios_code_id,
         is_show=int(adverts.shown and not is_vip),
+    )
+
+
+async def web_get_group(
+    services: Services, _context: RequestContext, request: GroupInfoRequest
+) -> GroupInfo:
+    """Return a listed group; an empty one for an unknown id (wire.md 8.3)."""
+    group = await services.discovery.find_group(request.group_id)
+    if group is None:
+        return GroupInfo(PublicGroup())
+    return GroupInfo(
+        PublicGroup(
+            id=group.id,
+            group_id=str(group.id),
+            name=group.name,
+            introduction=group.introduction,
+            create_time=group.created_at,
+            avatar_url=group.avatar_url,
+            headcount=group.headcount,
+            category=group.category,
+            ban_id=group.ban_id,
+        )
+    )
+
+
+async def web_get_bot(
+    services: Services, _context: RequestContext, request: BotInfoRequest
+) -> BotInfo:
+    """Return a listed bot; an empty one for an unknown id (wire.md 8.3)."""
+    bot = await services.discovery.find_bot(request.bot_id)
+    if bot is None:
+        return BotInfo(PublicBot())
+    return BotInfo(
+        PublicBot(
+            id=bot.id,
+            bot_id=str(bot.id),
+            nickname=bot.name,
+            avatar_url=bot.avatar_url,
+            introduction=bot.introduction,
+            headcount=bot.headcount,
+            private=int(not bot.may_add),
+        )
     )

@@ -8,8 +8,11 @@ from hupan.api import (
     devices,
     discovery,
     invitations,
+    lists,
     login,
+    misc,
     profiles,
+    shop,
 )
 from hupan.api.routing import Router, Services
 from hupan.contract import endpoints
@@ -55,4 +58,25 @@ def build_router(services: Services) -> Router:
     router.add(endpoints.get_notification, devices.get_notification)
     router.add(endpoints.set_notification, devices.set_notification)
     router.add(endpoints.cancel_account, deletion.cancel_account)
+    _add_first_screen(router)
     return router
+
+
+def _add_first_screen(router: Router) -> None:
+    """Join what clients ask for after sign-in (wire.md 8.2, 8.3)."""
+    router.add(endpoints.list_conversations, lists.list_conversations)
+    router.add(endpoints.list_contacts, lists.list_contacts)
+    router.add(endpoints.list_friend_requests, lists.list_friend_requests)
+    router.add(endpoints.list_sticky, lists.list_sticky)
+    router.add(endpoints.dismiss_notification, lists.change_conversations)
+    router.add(endpoints.remove_conversation, lists.change_conversations)
+    router.add(endpoints.sort_conversations, lists.change_conversations)
+    router.add(endpoints.get_beta_info, lists.get_beta_info)
+    router.add(endpoints.get_distribution, misc.get_distribution)
+    router.add(endpoints.get_upload_sizes, misc.get_upload_sizes)
+    router.add(endpoints.get_gray_status, misc.get_gray_status)
+    router.add(endpoints.get_task_info, shop.get_task_info)
+    router.add(endpoints.list_vip_products, shop.list_vip_products)
+    router.add(endpoints.list_vip_benefits, shop.list_vip_benefits)
+    router.add(endpoints.web_get_group, discovery.web_get_group)
+    router.add(endpoints.web_get_bot, discovery.web_get_bot)

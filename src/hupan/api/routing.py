@@ -17,6 +17,7 @@ from hupan.api.codecs import (
     MAX_JSON_BYTES,
     MAX_PROTOBUF_BYTES,
     Codec,
+    FixedJsonCodec,
     JsonCodec,
     ProtobufCodec,
     ProtobufJsonCodec,
@@ -25,6 +26,7 @@ from hupan.api.context import ClientResolver, RequestContext
 from hupan.api.limits import Attempt, RateLimits
 from hupan.clock import Clock
 from hupan.contract.endpoints import (
+    AddressedHost,
     AllowLoggedOut,
     AuditEvent,
     Endpoint,
@@ -55,7 +57,7 @@ from hupan.errors import Banned, MissingToken, NotSignedIn, VipOnly
 from hupan.geoip import CountryResolver
 from hupan.metrics import EndpointMetrics
 from hupan.model import Caller, Viewer
-from hupan.rules import Adverts
+from hupan.rules import Adverts, ClientInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Services:
     discovery: Discovery
     device_settings: DeviceSettings
     adverts: Adverts
+    client_info: ClientInfo
     client_resolver: ClientResolver
     country_resolver: CountryResolver
     audit_log: AuditLog
@@ -179,7 +182,8 @@ class Route:
 
     Attributes:
         codec: the endpoint's own form.
-        json_codec: the JSON form of a protobuf endpoint with a documented request, else None.
+        json_codec: the JSON form of a protobuf endpoint that has one, else None.
+        needs_json_type: whether the JSON form is chosen only for `application/json`.
         has_body: whether a body is read; a GET has its query instead.
         max_body_bytes: the largest body that is accepted (security I1).
         handle: decodes the body or the query, calls the handler, encodes the response.
@@ -191,6 +195,7 @@ class Route:
     has_body: bool
     max_body_bytes: int
     handle: RawHandler
+    needs_json_type: bool = True
     metrics: EndpointMetrics = field(default_factory=EndpointMetrics)
 
 
@@ -245,6 +250,9 @@ def _build_route(endpoint: Endpoint[Any, Any, Any], handle: RawHandler) -> Route
         json = JsonCodec(endpoint.request, is_query=not is_post)
         return Route(json, None, is_post, MAX_JSON_BYTES, handle)
     codec = ProtobufCodec(endpoint.request, endpoint.response)
+    if endpoint.json_data is not None:
+        fixed = FixedJsonCodec(endpoint.request, endpoint.json_data())
+        return Route(codec, fixed, is_post, MAX_PROTOBUF_BYTES, handle, needs_json_type=False)
     has_json_form = issubclass(endpoint.request, Message)
     json_form = ProtobufJsonCodec(endpoint.request, endpoint.response) if has_json_form else None
     return Route(codec, json_form, is_post, MAX_PROTOBUF_BYTES, handle)
@@ -258,7 +266,7 @@ def _build_raw_handler(
     An endpoint that authenticates or changes credentials is audited (security L2).
     """
     guard = _guard_for(endpoint)
-    decode = _ignore_body if endpoint.request is IgnoredBody else _decode_body
+    decode = _DECODERS.get(endpoint.request, _decode_body)
 
     async def handle(codec: Codec, context: RequestContext, body: bytes) -> bytes:
         try:
@@ -266,7 +274,7 @@ def _build_raw_handler(
         except (NotSignedIn, Banned) as refusal:
             services.audit_log.record_token_refused(context, refusal)
             raise
-        response = await handler(services, principal, decode(codec, body))
+        response = await handler(services, principal, decode(codec, context, body))
         return codec.encode(response, context.request_id)
 
     async def handle_audited(
@@ -276,7 +284,7 @@ def _build_raw_handler(
         try:
             async with Attempt(services.rate_limits.attempt_limiters.get(endpoint.path), context):
                 audit_context.principal = await guard(services, context)
-                audit_context.request = decode(codec, body)
+                audit_context.request = decode(codec, context, body)
                 response = await handler(services, audit_context.principal, audit_context.request)
         except Exception as error:
             services.audit_log.record(event, audit_context, error)
@@ -314,11 +322,25 @@ async def _rate_limited_guard(
 _IGNORED_BODY = IgnoredBody()
 
 
-def _ignore_body(codec: Codec, body: bytes) -> IgnoredBody:
+def _ignore_body(codec: Codec, context: RequestContext, body: bytes) -> IgnoredBody:
     """Accept anything for an endpoint without a documented body (wire.md 1.4)."""
-    del codec, body
+    del codec, context, body
     return _IGNORED_BODY
 
 
-def _decode_body(codec: Codec, body: bytes) -> Any:  # noqa: ANN401 - the endpoint's line knows the type
+def _read_host(codec: Codec, context: RequestContext, body: bytes) -> AddressedHost:
+    del codec, body
+    host = next((value for name, value in context.headers if name == b"host"), b"")
+    return AddressedHost(host.decode("latin-1"))
+
+
+def _decode_body(codec: Codec, context: RequestContext, body: bytes) -> Any:  # noqa: ANN401 - the endpoint's line knows the type
+    del context
     return codec.decode(body)
+
+
+_DECODERS: dict[type, Callable[[Codec, RequestContext, bytes], Any]] = {
+    IgnoredBody: _ignore_body,
+    AddressedHost: _read_host,
+}
+"""How a request is read that is no decoded body."""

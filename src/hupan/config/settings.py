@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hupan.config.client_settings import ClientSettings
 from hupan.config.types import (
     CONTACT_ADDRESSES,
     CONTENT_TYPE,
@@ -29,6 +30,7 @@ from hupan.config.types import (
     OPTIONAL_FILE,
     OPTIONAL_PATH,
     PATH,
+    PUBLIC_URL,
     TIMESTAMP,
     IPNetwork,
     Setting,
@@ -61,6 +63,7 @@ LOG = SettingSection("日志", "Log")
 
 _SMALL_COUNT = integer(1, 1000)
 _COUNT = integer(1, 100_000)
+_TARGET = integer(1, 1_000_000_000)
 _LARGE_COUNT_OR_ZERO = integer(0, 10_000_000)
 _PERCENT = integer(0, 100)
 _DAYS = integer(1, 3650)
@@ -70,7 +73,7 @@ _SECRET = single_line(max_length=4096)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(ClientSettings):
     """The value of every setting, such as `settings.port`.
 
     Durations carry their unit in the name. An empty text means that there is none.
@@ -95,6 +98,13 @@ class Settings:
         HOST_PREFIX,
         "网页版接口的主机名前缀",
         "Prefix of the host names that serve the web API",
+    )
+    public_url: str = NETWORK(
+        "",
+        optional(PUBLIC_URL),
+        "客户端访问本服务器的地址，如 https://chat.example.com；图片等的地址由此生成",
+        "URL at which clients reach this server, such as https://chat.example.com; addresses of "
+        "pictures begin with it",
     )
     cors_origins: tuple[str, ...] = NETWORK(
         ("*",), CORS_ORIGINS, "允许跨域请求的来源", "Origins that may send cross-origin requests"
@@ -223,10 +233,10 @@ class Settings:
     )
 
     invitation_target_day: int = INVITATIONS(
-        10, _COUNT, "每个账号每天邀请人数的目标", "Target of invitations per account per day"
+        10, _TARGET, "每日人数的目标（见 invite_progress）", "Target per day (see invite_progress)"
     )
     invitation_target_total: int = INVITATIONS(
-        100, _COUNT, "每个账号邀请总人数的目标", "Target of invitations per account in total"
+        100, _TARGET, "总人数的目标（见 invite_progress）", "Target in total (see invite_progress)"
     )
     inviter_reward_coins: int = INVITATIONS(
         0,

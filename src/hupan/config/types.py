@@ -8,9 +8,10 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar
@@ -486,11 +487,15 @@ def _parse_network(raw: object) -> IPNetwork:
 
 
 def _parse_http_url(raw: object) -> str:
+    return _parse_url(("http", "https"), raw)
+
+
+def _parse_url(schemes: Collection[str], raw: object) -> str:
     """Parse a URL without a user name: a key belongs in a header, since URLs are often logged."""
     value = require_text(raw)
     parts = urlsplit(value)
     if (
-        parts.scheme not in {"http", "https"}
+        parts.scheme not in schemes
         or not parts.hostname
         or parts.username is not None
         or parts.port == 0  # reading `port` raises ValueError where it is no number
@@ -545,6 +550,27 @@ NETWORKS: SettingType[tuple[IPNetwork, ...]] = SettingType(
 HTTP_URL = SettingType(
     LocalizedText("http 或 https 地址，不含用户名", "an http or https URL without a user name"),
     _parse_http_url,
+)
+
+
+def _parse_public_url(raw: object) -> str:
+    """Parse the base of addresses that others append to."""
+    value = _parse_http_url(raw)
+    if "?" in value or "#" in value or not value.isascii():
+        raise ValueError
+    return value.rstrip("/")
+
+
+PUBLIC_URL = SettingType(
+    LocalizedText(
+        "http 或 https 地址，如 https://chat.example.com，不含用户名与参数",
+        "an http or https URL such as https://chat.example.com, without user name and query",
+    ),
+    _parse_public_url,
+)
+WEBSOCKET_URL = SettingType(
+    LocalizedText("ws 或 wss 地址，不含用户名", "a ws or wss URL without a user name"),
+    partial(_parse_url, ("ws", "wss")),
 )
 HEADERS = SettingType(
     LocalizedText(
@@ -762,12 +788,13 @@ class SettingSection:
 
 
 def collect_settings(table: type[Any]) -> dict[str, Setting]:
-    """Return the settings that a dataclass declares, by name and in order.
+    """Return the settings that a dataclass declares, by name and in order; inherited ones last.
 
     Raises:
         KeyError: a field was not declared by a `SettingSection`.
     """
+    own = table.__annotations__
     return {
         declared.name: replace(declared.metadata[_METADATA_KEY], name=declared.name)
-        for declared in fields(table)
+        for declared in sorted(fields(table), key=lambda declared: declared.name not in own)
     }

@@ -31,14 +31,20 @@ from hupan.contract.messages.devices import (
 )
 from hupan.contract.messages.discovery import (
     AdvertConfig,
+    BotInfo,
+    BotInfoRequest,
     BotList,
     CategoriesRequest,
     CategoryList,
+    GroupInfo,
+    GroupInfoRequest,
     GroupList,
     GroupsRequest,
 )
 from hupan.contract.messages.invitations import InvitationCode, InviteProgress
+from hupan.contract.messages.lists import BetaInfo, FriendRequestList, StickyList
 from hupan.contract.messages.login import CodeLogin, EmailLogin, LoginToken
+from hupan.contract.messages.misc import Distribution, GrayStatus, UploadSizes
 from hupan.contract.messages.profiles import (
     Homepage,
     HomepageRequest,
@@ -47,13 +53,19 @@ from hupan.contract.messages.profiles import (
     RemarkEdit,
     WebInfo,
 )
+from hupan.contract.messages.shop import TaskInfo, VipBenefits, VipProducts
 from hupan.contract.notes import Note, Source
 from hupan.contract.pb.hupan_pb2 import (
     Clients,
+    Contacts,
+    Conversations,
     EditAvatar,
     Edited,
     EditNickname,
+    FriendRequests,
     GetUser,
+    ListContacts,
+    ListConversations,
     Medals,
     OwnInfo,
     User,
@@ -107,6 +119,12 @@ class IgnoredBody(Struct):
     """The request of an endpoint without a documented body: anything is accepted (wire.md 1.4)."""
 
 
+class AddressedHost(IgnoredBody):
+    """The host that the client addressed, from its header; body and query are ignored."""
+
+    host: str = ""
+
+
 class NoData(Struct):
     """The response of an endpoint that returns nothing but success: no `data` key."""
 
@@ -142,6 +160,9 @@ class Endpoint(Generic[Access, Request, Response]):
         event: the audit event, None for an endpoint that leaves none.
         secrets: the fields of the request whose type is a secret (messages/fields.py).
         limit: what is counted in addition to failed attempts at secrets.
+        json_data: the type of `data` for a client that sends JSON to a protobuf endpoint, where
+            that client reads another form than wire.md 1.3; its defaults are the response.
+        upstream: whether a message server answers instead where there is one (wire.md 8.5).
     """
 
     surface: Surface
@@ -155,6 +176,8 @@ class Endpoint(Generic[Access, Request, Response]):
     event: AuditEvent | None = field(default=None, kw_only=True)
     secrets: tuple[str, ...] = field(default=(), kw_only=True)
     limit: RequestLimit | None = field(default=None, kw_only=True)
+    json_data: type[Struct] | None = field(default=None, kw_only=True)
+    upstream: bool = field(default=False, kw_only=True)
 
     @property
     def key(self) -> tuple[Surface, str, str]:
@@ -170,6 +193,8 @@ class _Details(TypedDict, total=False):
     event: AuditEvent
     secrets: tuple[str, ...]
     limit: RequestLimit
+    json_data: type[Struct]
+    upstream: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,6 +511,138 @@ web_get_homepage = web.get(
 )
 web_get_own_info = web.get(
     "/v1/user/info", SESSION, IgnoredBody, WebInfo, source="C", notes=notes.WEB_GET_OWN_INFO
+)
+list_conversations = app.post(
+    "/v1/conversation/list",
+    SESSION,
+    ListConversations,
+    Conversations,
+    upstream=True,
+    source="C",
+    notes=notes.EMPTY_LIST,
+)
+list_contacts = app.post(
+    "/v1/friend/address-book-list",
+    SESSION,
+    ListContacts,
+    Contacts,
+    upstream=True,
+    source="C",
+    notes=notes.LIST_CONTACTS,
+)
+list_friend_requests = app.post(
+    "/v1/friend/request-list",
+    SESSION,
+    IgnoredBody,
+    FriendRequests,
+    json_data=FriendRequestList,
+    upstream=True,
+    source="C",
+    notes=notes.LIST_FRIEND_REQUESTS,
+)
+list_sticky = app.post(
+    "/v1/sticky/list",
+    SESSION,
+    IgnoredBody,
+    StickyList,
+    upstream=True,
+    source="C",
+    notes=notes.EMPTY_LIST,
+)
+dismiss_notification = app.post(
+    "/v1/conversation/dismiss-notification",
+    SESSION,
+    IgnoredBody,
+    NoData,
+    upstream=True,
+    source="C",
+    notes=notes.CHANGE_CONVERSATIONS,
+)
+remove_conversation = app.post(
+    "/v1/conversation/remove",
+    SESSION,
+    IgnoredBody,
+    NoData,
+    upstream=True,
+    source="C",
+    notes=notes.CHANGE_CONVERSATIONS,
+)
+sort_conversations = app.post(
+    "/v1/conversation/sort-change",
+    SESSION,
+    IgnoredBody,
+    NoData,
+    upstream=True,
+    source="C",
+    notes=notes.CHANGE_CONVERSATIONS,
+)
+get_beta_info = app.post(
+    "/v1/beta/info",
+    SESSION,
+    IgnoredBody,
+    BetaInfo,
+    upstream=True,
+    source="C",
+    notes=notes.GET_BETA_INFO,
+)
+get_distribution = app.get(
+    "/v1/misc/configure-distribution",
+    SESSION,
+    AddressedHost,
+    Distribution,
+    source="C",
+    notes=notes.GET_DISTRIBUTION,
+)
+get_upload_sizes = app.get(
+    "/v1/misc/setting",
+    PUBLIC,
+    IgnoredBody,
+    UploadSizes,
+    source="C",
+    notes=notes.GET_UPLOAD_SIZES,
+)
+get_gray_status = app.get("/v1/misc/gray-status", PUBLIC, IgnoredBody, GrayStatus, source="C")
+get_task_info = app.post(
+    "/v1/coin/task/my-task-info",
+    SESSION,
+    IgnoredBody,
+    TaskInfo,
+    source="C",
+    notes=notes.GET_TASK_INFO,
+)
+list_vip_products = app.post(
+    "/v1/vip/vip-product-list",
+    SESSION,
+    IgnoredBody,
+    VipProducts,
+    source="C",
+    notes=notes.LIST_VIP,
+)
+list_vip_benefits = app.get(
+    "/v1/vip/vip-benefits-list",
+    SESSION,
+    IgnoredBody,
+    VipBenefits,
+    source="C",
+    notes=notes.LIST_VIP,
+)
+web_get_group = web.post(
+    "/v1/group/group-info",
+    PUBLIC,
+    GroupInfoRequest,
+    GroupInfo,
+    limit="profile_views",
+    source="C",
+    notes=notes.WEB_GET_LISTED,
+)
+web_get_bot = web.post(
+    "/v1/bot/bot-info",
+    PUBLIC,
+    BotInfoRequest,
+    BotInfo,
+    limit="profile_views",
+    source="C",
+    notes=notes.WEB_GET_LISTED,
 )
 
 ENDPOINTS: tuple[Endpoint[Any, Any, Any], ...] = tuple(

@@ -219,10 +219,18 @@ LIST_COIN_RECORD = (
 )
 GET_INVITE_PROGRESS = (
     Note(
+        "C",
+        "The numbers are the whole server's: accounts registered today and in all, and the "
+        'targets of the settings. With `invite_progress = "account"` they are the caller\'s own '
+        "invitees.",
+        "数字属于整个服务器：今日与累计注册的账号数，以及设置中的目标。"
+        '`invite_progress = "account"` 时为本人邀请的人数。',
+    ),
+    Note(
         "D",
-        "The targets are settings. No request names an inviter, so an operator links accounts "
-        "when creating them ([decision 8](decisions/0008-invitations.md)).",
-        "目标人数由设置决定。没有请求会指明邀请人，因此由管理员在新建账号时关联（[决定 "
+        "No request names an inviter, so an operator links accounts when creating them "
+        "([decision 8](decisions/0008-invitations.md)).",
+        "没有请求会指明邀请人，因此由管理员在新建账号时关联（[决定 "
         "8](decisions/0008-invitations.md)）。",
     ),
 )
@@ -334,5 +342,98 @@ WEB_GET_OWN_INFO = (
         "C",
         "`avatarId` is a string here.",
         "此处 `avatarId` 为文本。",
+    ),
+)
+EMPTY_LIST = (
+    Note(
+        "D",
+        "Always empty: Hupan keeps accounts, and lists are a message server's ([decision "
+        "39](decisions/0039-first-screen.md)).",
+        "总是为空：湖畔只管理账号，列表属于消息服务器（[决定 "
+        "39](decisions/0039-first-screen.md)）。",
+    ),
+)
+LIST_CONTACTS = (
+    Note(
+        "D",
+        "Three groups (users, groups, bots), each empty; `md5` is that of an empty list, and the "
+        "same `md5` in the request changes nothing ([decision "
+        "39](decisions/0039-first-screen.md)).",
+        "用户、群聊、机器人三组，均为空；`md5` 为空列表的值，请求带有相同的 `md5` 时答复不变"
+        "（[决定 39](decisions/0039-first-screen.md)）。",
+    ),
+)
+LIST_FRIEND_REQUESTS = (
+    Note(
+        "C",
+        "One client sends JSON and reads `data.list`: a body that begins with `{` is answered in "
+        "JSON, whatever its content type.",
+        "有一个客户端发送 JSON 并读取 `data.list`：以 `{` 开头的请求体一律以 JSON 答复，与内容类"
+        "型无关。",
+    ),
+    *EMPTY_LIST,
+)
+CHANGE_CONVERSATIONS = (
+    Note(
+        "D",
+        "Changes nothing: the list of conversations is empty.",
+        "不做任何事：会话列表为空。",
+    ),
+)
+GET_BETA_INFO = (
+    Note(
+        "D",
+        "Always `noapply`.",
+        "总是 `noapply`。",
+    ),
+)
+GET_DISTRIBUTION = (
+    Note(
+        "D",
+        "From `public_url`, `media_url` and `websocket_url`; without `public_url` from the host "
+        "that the client addressed, with `https` unless that is `localhost` or an IP address.",
+        "由 `public_url`、`media_url` 与 `websocket_url` 决定；未设置 `public_url` 时取客户端所访问"
+        "的主机，`localhost` 与 IP 地址用 `http`，其余用 `https`。",
+    ),
+)
+GET_UPLOAD_SIZES = (
+    Note(
+        "C",
+        "The key `fileeSizeLimitVip` is misspelt on the wire.",
+        "键 `fileeSizeLimitVip` 的拼写即是如此。",
+    ),
+    Note(
+        "D",
+        "From settings, the same with and without VIP; 0 for files and videos by default, which "
+        "Hupan does not accept.",
+        "由设置决定，会员与非会员相同；文件与视频默认为 0，湖畔不接收它们。",
+    ),
+)
+GET_TASK_INFO = (
+    Note(
+        "D",
+        "`avatarEditNumber` and `nicknameEditNumber` are 1 once the caller made such a change, "
+        "since only the first earns coins; the other two are always 0.",
+        "修改过头像或昵称后，`avatarEditNumber` 或 `nicknameEditNumber` 为 1，因为只有首次修改奖励"
+        "金币；另外两个总是 0。",
+    ),
+)
+LIST_VIP = (
+    Note(
+        "D",
+        "From the file `vip_page_file`; empty without it. VIP for coins is sold in the coin shop.",
+        "取自 `vip_page_file` 文件，未设置时为空；以金币购买会员见金币商城。",
+    ),
+)
+WEB_GET_LISTED = (
+    Note(
+        "C",
+        "An unknown id is a success with empty strings and 0.",
+        "编号未知时答复成功，文本为空，数字为 0。",
+    ),
+    Note(
+        "D",
+        "What discovery lists; there is no more about a group or a bot here.",
+        "只有发现列表中的资料，没有更多内容。",
     ),
 )

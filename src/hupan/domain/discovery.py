@@ -32,7 +32,7 @@ from typing import Any, TypeAlias, TypeVar
 from hupan.domain.profiles import parse_avatar_url
 from hupan.domain.text import is_clean, normalize, parse_short_line, visible_length
 from hupan.errors import InvalidField
-from hupan.model import Bot, Group, GroupId
+from hupan.model import Bot, BotId, Group, GroupId
 from hupan.rules import MAX_UNIX_TIME
 from hupan.store.database import Database, Result, Transaction
 from hupan.store.discovery import (
@@ -45,6 +45,8 @@ from hupan.store.discovery import (
     copy_groups,
     count_bots,
     delete_version_rows,
+    find_bot,
+    find_group,
     get_published_version,
     insert_groups,
     insert_postings,
@@ -282,6 +284,7 @@ MAX_KEYWORD_CHARACTERS = 32
 MAX_BOTS = 100
 """The list of bots has no pages."""
 _GROUP_ID = re.compile("[1-9][0-9]{8}")
+_BOT_ID = re.compile("[1-9][0-9]{7}")
 
 
 class Discovery:
@@ -339,6 +342,19 @@ class Discovery:
     async def bots(self) -> list[Bot]:
         """Return the bots with the most users."""
         return await list_bots(self._database, MAX_BOTS)
+
+    async def find_group(self, group_id: str) -> Group | None:
+        """Return the group with an id as clients write it; None for an unknown one."""
+        if not _GROUP_ID.fullmatch(group_id):
+            return None
+        version = await get_published_version(self._database)
+        return await find_group(self._database, version, GroupId(int(group_id)))
+
+    async def find_bot(self, bot_id: str) -> Bot | None:
+        """Return the bot with an id as clients write it; None for an unknown one."""
+        if not _BOT_ID.fullmatch(bot_id):
+            return None
+        return await find_bot(self._database, BotId(int(bot_id)))
 
 
 def _category_ngram(category: str) -> str:

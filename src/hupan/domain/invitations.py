@@ -17,7 +17,12 @@ from hupan.errors import (
 from hupan.model import AccountId, CoinType
 from hupan.ratelimit.stored import unwrap
 from hupan.rules import InvitationRules
-from hupan.store.accounts import claim_identity, find_identity_owner, lock_account
+from hupan.store.accounts import (
+    claim_identity,
+    count_registered,
+    find_identity_owner,
+    lock_account,
+)
 from hupan.store.database import Database, Transaction
 from hupan.store.invitations import (
     get_invited_counts,
@@ -33,7 +38,7 @@ _INVITED_REWARD_REASON = "受邀注册奖励"
 
 
 class InvitationProgress(Struct, frozen=True):
-    """How many accounts were invited, and the targets."""
+    """How many accounts registered or were invited, and the targets."""
 
     today: int
     total: int
@@ -101,9 +106,17 @@ class Invitations:
         await self._reward(tx, account, inviter.id)
 
     async def progress(self, account: AccountId) -> InvitationProgress:
-        """Return how many accounts were invited today, in the server's zone, and in total."""
-        day = self._calendar.today(self._clock.now())
-        today, in_all = await get_invited_counts(self._database, account, day)
+        """Return how many accounts registered today, in the server's zone, and in total.
+
+        Where the rules say so, only those that the account invited (wire.md 4).
+        """
+        now = self._clock.now()
+        if self._rules.counts_server:
+            since = self._calendar.day_start(now)
+            today, in_all = await count_registered(self._database, int(since))
+        else:
+            day = self._calendar.today(now)
+            today, in_all = await get_invited_counts(self._database, account, day)
         return InvitationProgress(today, in_all, self._rules.target_day, self._rules.target_total)
 
     async def _reward(self, tx: Transaction, account: AccountId, inviter: AccountId) -> None:

@@ -143,6 +143,8 @@ SELECT account_id FROM identities
 WHERE value >= ?1 AND value < ?2 AND kind <> 'invitation' ORDER BY value LIMIT ?3
 """
 _PREFIX_END = "\U0010ffff"
+NO_ACCOUNT_YET = 1_000_000
+"""The counter of ids before the first account."""
 
 
 class ListedAccount(Struct, frozen=True):
@@ -187,6 +189,17 @@ async def find_first_registered_since(reader: Reader, since: int) -> AccountId |
     """Return the first account that registered at a time or later, or None."""
     row = await reader.fetch_one(FIND_FIRST_REGISTERED_SINCE, since)
     return None if row is None else AccountId(row[0])
+
+
+async def count_registered(reader: Reader, since: int) -> tuple[int, int]:
+    """Return how many accounts registered at a time or later, and how many ever did.
+
+    Ids are consecutive and never reused, so that nothing is counted row by row.
+    """
+    last = await reader.fetch_one(FIND_LAST_ACCOUNT_ID)
+    first = await find_first_registered_since(reader, since)
+    last_id = NO_ACCOUNT_YET if last is None else int(last[0])
+    return (0 if first is None else last_id - first + 1), last_id - NO_ACCOUNT_YET
 
 
 async def find_ids_by_name_prefix(reader: Reader, prefix: str, max_rows: int) -> list[AccountId]:

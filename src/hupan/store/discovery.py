@@ -25,12 +25,16 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from hupan.model import Bot, Group, GroupId, Overtaken
+from hupan.model import Bot, BotId, Group, GroupId, Overtaken
 from hupan.store.database import Reader, Transaction
 
 LIST_BOTS = """
 SELECT id, name, introduction, avatar_url, headcount, may_add, applies, always_agrees
 FROM listed_bots ORDER BY headcount DESC, id LIMIT ?1
+"""
+FIND_BOT = """
+SELECT id, name, introduction, avatar_url, headcount, may_add, applies, always_agrees
+FROM listed_bots WHERE id = ?1
 """
 COUNT_BOTS = "SELECT count(*) FROM listed_bots"
 PUT_BOT = """
@@ -47,6 +51,11 @@ ON CONFLICT (id) DO UPDATE SET
 async def list_bots(reader: Reader, max_rows: int) -> list[Bot]:
     """Return bots by headcount, then id."""
     return [Bot(*row) for row in await reader.fetch_all(LIST_BOTS, max_rows)]
+
+
+async def find_bot(reader: Reader, bot: BotId) -> Bot | None:
+    row = await reader.fetch_one(FIND_BOT, bot)
+    return None if row is None else Bot(*row)
 
 
 async def count_bots(reader: Reader) -> int:
@@ -203,6 +212,7 @@ SELECT {GROUP_COLUMNS} FROM group_ranks r
 JOIN listed_groups g ON g.edition = r.edition AND g.id = r.group_id
 WHERE r.edition = ?1 AND r.rank IN ({_numbered_parameters(2, MAX_GROUPS_PER_PAGE)}) ORDER BY r.rank
 """
+FIND_GROUP = f"SELECT {GROUP_COLUMNS} FROM listed_groups g WHERE g.edition = ?1 AND g.id = ?2"
 FIND_RANKS_WITH_TEXT = f"""
 SELECT rank FROM group_texts
 WHERE edition = ?1 AND text LIKE ?2 ESCAPE '\\'
@@ -227,6 +237,11 @@ async def list_groups_by_rank(
     return [
         Group(*row) for row in await reader.fetch_all(LIST_GROUPS_BY_RANK, index_version, *padded)
     ]
+
+
+async def find_group(reader: Reader, index_version: int, group: GroupId) -> Group | None:
+    row = await reader.fetch_one(FIND_GROUP, index_version, group)
+    return None if row is None else Group(*row)
 
 
 async def find_ranks_with_text(

@@ -103,3 +103,84 @@ class AdvertConfig(Struct, rename="camel"):
     bottom_height: int
     ios_code_id: str
     is_show: int
+
+
+class GroupInfoRequest(Struct, rename="camel"):
+    """Requests what is public of a group."""
+
+    group_id: ShortText
+
+
+class PublicGroup(Struct, rename="camel"):
+    """A group of discovery; an unknown one has "" and 0 (wire.md 8.3).
+
+    Attributes:
+        id: the same as `groupId`, as a number.
+        create_by: always "".
+        create_time: unix seconds.
+        avatar_id: always 0.
+        read_history: always 0.
+        category: "" for none.
+        ban_id: 0 when the group is not banned.
+    """
+
+    id: int = 0
+    group_id: str = ""
+    name: str = ""
+    introduction: str = ""
+    create_by: str = ""
+    create_time: int = 0
+    avatar_id: int = 0
+    avatar_url: str = ""
+    headcount: int = 0
+    read_history: int = 0
+    category: str = ""
+    ban_id: int = 0
+
+
+class GroupInfo(Struct):
+    """The group in its wrapper."""
+
+    group: PublicGroup
+
+
+class BotInfoRequest(Struct, rename="camel"):
+    """Requests what is public of a bot."""
+
+    bot_id: ShortText
+
+
+class PublicBot(Struct, rename="camel"):
+    """A bot of discovery; an unknown one has "" and 0 (wire.md 8.3).
+
+    Attributes:
+        id: the same as `botId`, as a number.
+        nickname_id: always 0.
+        avatar_id: always 0.
+        token: always "".
+        link: always "".
+        create_by: always "".
+        create_time: always 0.
+        headcount: number of users.
+        private: 1 if users cannot add it, else 0.
+    """
+
+    id: int = 0
+    bot_id: str = ""
+    nickname: str = ""
+    nickname_id: int = 0
+    avatar_id: int = 0
+    avatar_url: str = ""
+    token: str = ""
+    link: str = ""
+    introduction: str = ""
+    create_by: str = ""
+    create_time: int = 0
+    headcount: int = 0
+    private: int = 0
+
+
+class BotInfo(Struct):
+    """The bot in its wrapper."""
+
+    bot: PublicBot

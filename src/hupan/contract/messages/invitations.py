@@ -16,7 +16,9 @@ class InvitationCode(Struct, rename="camel"):
 
 
 class InviteProgress(Struct, rename="camel"):
-    """How many accounts the caller invited, today and in total, and the targets.
+    """How many accounts registered on the server, today and in total, and its targets.
+
+    With `invite_progress = "account"` these are the accounts that the caller invited.
 
     Attributes:
         current_number_day: since midnight in the server's time zone.

@@ -79,6 +79,7 @@ class OwnInfo(_message.Message):
 
         ID_FIELD_NUMBER: _builtins.int
         NAME_FIELD_NUMBER: _builtins.int
+        UNKNOWN_3_FIELD_NUMBER: _builtins.int
         AVATAR_URL_FIELD_NUMBER: _builtins.int
         AVATAR_ID_FIELD_NUMBER: _builtins.int
         PHONE_FIELD_NUMBER: _builtins.int
@@ -90,6 +91,8 @@ class OwnInfo(_message.Message):
         INVITATION_CODE_FIELD_NUMBER: _builtins.int
         id: _builtins.str
         name: _builtins.str
+        unknown_3: _builtins.int
+        """never filled: its meaning is not known"""
         avatar_url: _builtins.str
         avatar_id: _builtins.int
         """how often the avatar was changed"""
@@ -110,6 +113,7 @@ class OwnInfo(_message.Message):
             *,
             id: _builtins.str = ...,
             name: _builtins.str = ...,
+            unknown_3: _builtins.int = ...,
             avatar_url: _builtins.str = ...,
             avatar_id: _builtins.int = ...,
             phone: _builtins.str = ...,
@@ -122,7 +126,7 @@ class OwnInfo(_message.Message):
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["avatar_id", b"avatar_id", "avatar_url", b"avatar_url", "coin", b"coin", "email", b"email", "id", b"id", "invitation_code", b"invitation_code", "is_vip", b"is_vip", "name", b"name", "phone", b"phone", "vip_expired_time", b"vip_expired_time", "vip_status", b"vip_status"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["avatar_id", b"avatar_id", "avatar_url", b"avatar_url", "coin", b"coin", "email", b"email", "id", b"id", "invitation_code", b"invitation_code", "is_vip", b"is_vip", "name", b"name", "phone", b"phone", "unknown_3", b"unknown_3", "vip_expired_time", b"vip_expired_time", "vip_status", b"vip_status"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -421,12 +425,16 @@ class User(_message.Message):
         AVATAR_ID_FIELD_NUMBER: _builtins.int
         MEDAL_FIELD_NUMBER: _builtins.int
         REGISTER_TIME_FIELD_NUMBER: _builtins.int
+        DO_NOT_DISTURB_FIELD_NUMBER: _builtins.int
+        BAN_ID_FIELD_NUMBER: _builtins.int
         BAN_TIME_FIELD_NUMBER: _builtins.int
         ONLINE_DAY_FIELD_NUMBER: _builtins.int
         CONTINUOUS_ONLINE_DAY_FIELD_NUMBER: _builtins.int
         IS_VIP_FIELD_NUMBER: _builtins.int
         VIP_EXPIRED_TIME_FIELD_NUMBER: _builtins.int
         VIP_STATUS_FIELD_NUMBER: _builtins.int
+        IS_BLOCKED_FIELD_NUMBER: _builtins.int
+        TOP_FIELD_NUMBER: _builtins.int
         REMARK_INFO_FIELD_NUMBER: _builtins.int
         PROFILE_INFO_FIELD_NUMBER: _builtins.int
         IPGEO_FIELD_NUMBER: _builtins.int
@@ -440,6 +448,10 @@ class User(_message.Message):
         """how often the avatar was changed"""
         register_time: _builtins.str
         """YYYY-MM-DD hh:mm:ss"""
+        do_not_disturb: _builtins.bool
+        """never filled: a choice of the message server's"""
+        ban_id: _builtins.int
+        """never filled, as ban_time"""
         ban_time: _builtins.int
         """never filled: a banned account is 7100, without data"""
         online_day: _builtins.int
@@ -449,6 +461,10 @@ class User(_message.Message):
         vip_expired_time: _builtins.int
         """unix seconds, 0 for never"""
         vip_status: Global___VipStatus.ValueType
+        is_blocked: _builtins.bool
+        """never filled, as do_not_disturb"""
+        top: _builtins.bool
+        """never filled, as do_not_disturb"""
         ipGeo: _builtins.str
         """country of the last sign-in, "" when not known or not shown"""
         ban_reason: _builtins.str
@@ -471,12 +487,16 @@ class User(_message.Message):
             avatar_id: _builtins.int = ...,
             medal: _abc.Iterable[Global___Medal] | None = ...,
             register_time: _builtins.str = ...,
+            do_not_disturb: _builtins.bool = ...,
+            ban_id: _builtins.int = ...,
             ban_time: _builtins.int = ...,
             online_day: _builtins.int = ...,
             continuous_online_day: _builtins.int = ...,
             is_vip: _builtins.int = ...,
             vip_expired_time: _builtins.int = ...,
             vip_status: Global___VipStatus.ValueType = ...,
+            is_blocked: _builtins.bool = ...,
+            top: _builtins.bool = ...,
             remark_info: Global___RemarkInfo | None = ...,
             profile_info: Global___ProfileInfo | None = ...,
             ipGeo: _builtins.str = ...,
@@ -484,7 +504,7 @@ class User(_message.Message):
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["profile_info", b"profile_info", "remark_info", b"remark_info"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["avatar_id", b"avatar_id", "avatar_url", b"avatar_url", "ban_reason", b"ban_reason", "ban_time", b"ban_time", "continuous_online_day", b"continuous_online_day", "id", b"id", "ipGeo", b"ipGeo", "is_vip", b"is_vip", "medal", b"medal", "name", b"name", "name_id", b"name_id", "online_day", b"online_day", "profile_info", b"profile_info", "register_time", b"register_time", "remark_info", b"remark_info", "vip_expired_time", b"vip_expired_time", "vip_status", b"vip_status"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["avatar_id", b"avatar_id", "avatar_url", b"avatar_url", "ban_id", b"ban_id", "ban_reason", b"ban_reason", "ban_time", b"ban_time", "continuous_online_day", b"continuous_online_day", "do_not_disturb", b"do_not_disturb", "id", b"id", "ipGeo", b"ipGeo", "is_blocked", b"is_blocked", "is_vip", b"is_vip", "medal", b"medal", "name", b"name", "name_id", b"name_id", "online_day", b"online_day", "profile_info", b"profile_info", "register_time", b"register_time", "remark_info", b"remark_info", "top", b"top", "vip_expired_time", b"vip_expired_time", "vip_status", b"vip_status"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -507,3 +527,195 @@ class User(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___User: _TypeAlias = User  # noqa: Y015
+
+@_typing.final
+class ListConversations(_message.Message):
+    """POST /v1/conversation/list"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MD5_FIELD_NUMBER: _builtins.int
+    md5: _builtins.str
+    """that of the list that the client has"""
+    def __init__(
+        self,
+        *,
+        md5: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["md5", b"md5"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConversations: _TypeAlias = ListConversations  # noqa: Y015
+
+@_typing.final
+class Conversations(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Conversation(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    MD5_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """always 0"""
+    md5: _builtins.str
+    """of the bytes of the empty list, in hexadecimal"""
+    @_builtins.property
+    def status(self) -> Global___Status: ...
+    @_builtins.property
+    def data(self) -> _containers.RepeatedCompositeFieldContainer[Global___Conversations.Conversation]:
+        """always empty"""
+
+    def __init__(
+        self,
+        *,
+        status: Global___Status | None = ...,
+        data: _abc.Iterable[Global___Conversations.Conversation] | None = ...,
+        total: _builtins.int = ...,
+        md5: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "md5", b"md5", "status", b"status", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Conversations: _TypeAlias = Conversations  # noqa: Y015
+
+@_typing.final
+class ListContacts(_message.Message):
+    """POST /v1/friend/address-book-list"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MD5_FIELD_NUMBER: _builtins.int
+    md5: _builtins.str
+    """that of the list that the client has"""
+    def __init__(
+        self,
+        *,
+        md5: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["md5", b"md5"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListContacts: _TypeAlias = ListContacts  # noqa: Y015
+
+@_typing.final
+class Contacts(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Contact(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        def __init__(
+            self,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Group(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        LIST_NAME_FIELD_NUMBER: _builtins.int
+        DATA_FIELD_NUMBER: _builtins.int
+        CHAT_TYPE_FIELD_NUMBER: _builtins.int
+        list_name: _builtins.str
+        """用户, 我加入的群聊, 机器人"""
+        chat_type: _builtins.int
+        """1 users, 2 groups, 3 bots"""
+        @_builtins.property
+        def data(self) -> _containers.RepeatedCompositeFieldContainer[Global___Contacts.Contact]:
+            """always empty"""
+
+        def __init__(
+            self,
+            *,
+            list_name: _builtins.str = ...,
+            data: _abc.Iterable[Global___Contacts.Contact] | None = ...,
+            chat_type: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_type", b"chat_type", "data", b"data", "list_name", b"list_name"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    MD5_FIELD_NUMBER: _builtins.int
+    md5: _builtins.str
+    """of the bytes of an empty list, in hexadecimal"""
+    @_builtins.property
+    def status(self) -> Global___Status: ...
+    @_builtins.property
+    def data(self) -> _containers.RepeatedCompositeFieldContainer[Global___Contacts.Group]:
+        """the three groups, in this order"""
+
+    def __init__(
+        self,
+        *,
+        status: Global___Status | None = ...,
+        data: _abc.Iterable[Global___Contacts.Group] | None = ...,
+        md5: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "md5", b"md5", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Contacts: _TypeAlias = Contacts  # noqa: Y015
+
+@_typing.final
+class FriendRequests(_message.Message):
+    """POST /v1/friend/request-list"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """always 0"""
+    pending: _builtins.int
+    """always 0"""
+    @_builtins.property
+    def status(self) -> Global___Status: ...
+    def __init__(
+        self,
+        *,
+        status: Global___Status | None = ...,
+        total: _builtins.int = ...,
+        pending: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pending", b"pending", "status", b"status", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FriendRequests: _TypeAlias = FriendRequests  # noqa: Y015
