@@ -265,6 +265,7 @@ class Server:
         self.infrastructure.captcha_pool.start()
         self.infrastructure.slide_pool.start()
         self.infrastructure.outbox_worker.start()
+        self.infrastructure.session_ends.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
         self.housekeeping.start()
@@ -283,6 +284,7 @@ class Server:
             stack.callback(self.infrastructure.captcha_pool.stop)
             stack.callback(self.infrastructure.slide_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
+            stack.push_async_callback(self.infrastructure.session_ends.stop)
             if self.timekeeping is not None:
                 stack.push_async_callback(self.timekeeping.stop)
             stack.push_async_callback(self.housekeeping.stop)

@@ -45,6 +45,7 @@ from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_p
 from hupan.domain.profiles import PersonalDataService, Privacy, ProfileEdits, Profiles, Remarks
 from hupan.domain.provisioning import AccountProvisioner
 from hupan.domain.recovery import AccountRecovery, ContactUndo
+from hupan.domain.session_ends import SessionEndFeed
 from hupan.domain.sessions import Sessions, Tokens
 from hupan.domain.timekeeping import DayCalendar, load_store_clock
 from hupan.environment import (
@@ -207,6 +208,10 @@ class Infrastructure:
             make_session_policy(self.settings),
             self.notice_queue,
         )
+
+    @cached_property
+    def session_ends(self) -> SessionEndFeed:
+        return SessionEndFeed(self.database, self.metric_counters)
 
     @cached_property
     def accounts(self) -> AccountCreator:

@@ -258,6 +258,7 @@ TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
 COLUMNS = "SELECT name, type FROM pragma_table_info(?1)"
 KEPT = {
     "coin_entries": "the journal stays whole, under an id that leads to nobody",
+    "session_ends": "every process reads it within a second; deleted after some minutes",
 }
 BY_TARGET = {"codes": "found by what was bound, and killed with it"}
 SAMPLES: dict[str, Value] = {"INTEGER": 1, "TEXT": "x", "BLOB": b"x"}

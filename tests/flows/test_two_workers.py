@@ -46,7 +46,11 @@ def sign_in_again(_here: WireClient, token: str, _other: str, world: World) -> N
 def end_all(_here: WireClient, token: str, _other: str, world: World) -> None:
     """The third process ends every session of the account."""
     account = asyncio.run(world.caller(token)).account.id
-    asyncio.run(world.engine.run_transaction(lambda tx: delete_sessions(tx, account)))
+    asyncio.run(
+        world.engine.run_transaction(
+            lambda tx: delete_sessions(tx, account, "operator", int(time.time()))
+        )
+    )
 
 
 def cancel(_here: WireClient, token: str, _other: str, world: World) -> None:

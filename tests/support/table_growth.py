@@ -121,6 +121,7 @@ OTHERWISE: Mapping[str, str] = {
     "spent_captchas": "tests/domain/test_maintenance.py",
     "tallies": "tests/domain/test_maintenance.py",
     "outbox": "tests/domain/test_outbox.py",
+    "session_ends": "tests/domain/test_session_ends.py",
     "profiles": "tests/domain/test_personal_data.py",
     "remarks": "tests/domain/test_remarks.py",
     "invitation_changes": "tests/domain/test_invitations.py",

@@ -14,6 +14,7 @@ from hupan.domain.devices import MAX_DEVICES_WITH_SETTINGS as MOST_SET_DEVICES
 from hupan.domain.maintenance import MAX_RATE_COUNTERS, MAX_SPENT_CAPTCHAS
 from hupan.domain.outbox import MAX_CODES_IN_FLIGHT, MAX_NOTICES_IN_FLIGHT, MAX_QUEUED_MESSAGES
 from hupan.domain.profiles import MAX_REMARKS, MAX_TOTAL_REMARK_CHARACTERS
+from hupan.domain.session_ends import MAX_KNOWN_ENDS, SESSION_END_RETENTION_SECONDS
 from hupan.domain.sessions import MAX_KNOWN_DEVICES
 from hupan.ratelimit.memory import SLOTS
 from hupan.sandbox.outbox import MAX_CAPTURED_MESSAGES
@@ -63,6 +64,13 @@ TABLE_BOUNDS = (
         "account",
         MAX_LOGGED_OUT_TOKENS,
         "the oldest are forgotten; all after 7 days",
+    ),
+    TableBound(
+        "session_ends",
+        "account",
+        0,
+        "one for each session that ended, and for each live one of a banned account; deleted after "
+        f"{SESSION_END_RETENTION_SECONDS // 60} minutes",
     ),
     TableBound(
         "devices",
@@ -136,6 +144,7 @@ BUFFER_BOUNDS = (
     BufferBound(
         "counts of addresses and accounts", f"{SLOTS} slots of each limit", "two may share a slot"
     ),
+    BufferBound("ended sessions that are known", f"{MAX_KNOWN_ENDS}", "the oldest are told again"),
     BufferBound("pictures drawn ahead", "`captcha_pool`", "no more are drawn"),
     BufferBound("addresses read from headers", f"{MAX_CACHED_CLIENTS}", "they are read again"),
     BufferBound("the sandbox's outbox", f"{MAX_CAPTURED_MESSAGES}", "the oldest are forgotten"),

@@ -40,6 +40,7 @@ from hupan.store.accounts import (
 from hupan.store.database import Database, Transaction
 from hupan.store.invitations import find_inviter
 from hupan.store.medals import list_account_medals
+from hupan.store.sessions import record_banned_sessions
 
 _WIRE_ACCOUNT_ID = re.compile("[1-9][0-9]{0,14}")
 
@@ -164,8 +165,14 @@ class Bans:
             InvalidField: `reason` is not one line of 1 to 200 characters, or `until` is past.
             UnknownUser: there is no such account.
         """
-        ban = parse_ban(reason, "reason", until, int(self._clock.now()))
-        await self._database.run_transaction(lambda tx: apply_ban(tx, account, ban))
+        now = int(self._clock.now())
+        ban = parse_ban(reason, "reason", until, now)
+
+        async def change(tx: Transaction) -> None:
+            await apply_ban(tx, account, ban)
+            await record_banned_sessions(tx, account, now)
+
+        await self._database.run_transaction(change)
         return ban
 
     async def unban(self, account: AccountId) -> None:

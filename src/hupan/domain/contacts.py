@@ -294,7 +294,13 @@ class Contacts:
             return needed
         error = await self._claim_contact(tx, caller, target, code, is_verified=True, now=now)
         if error is None:
-            await delete_sessions(tx, account.id, except_token_hash=caller.session.token_hash)
+            await delete_sessions(
+                tx,
+                account.id,
+                "contact-changed",
+                now,
+                except_token_hash=caller.session.token_hash,
+            )
             await self._notices.enqueue(
                 tx, bound_contacts(account), CONTACT_CHANGED_NOTICES[channel], now=now
             )

@@ -167,7 +167,7 @@ class AccountDeletion:
     async def _cancel_account(self, tx: Transaction, account: Account, now: int) -> int:
         erase_at = now + self._erase_after_seconds
         await schedule_erasure(tx, account.id, erase_at)
-        await log_out_all(tx, account.id, now)
+        await log_out_all(tx, account.id, "cancelled", now)
         recipients = bound_contacts(account)
         for target in recipients:
             await invalidate_codes(tx, target)

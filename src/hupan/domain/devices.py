@@ -38,13 +38,15 @@ class Devices:
 
     async def purge_expired(self) -> None:
         """Delete expired sessions (security T4)."""
-        signed_in_until, used_until = self._policy.cutoffs(int(self._clock.now()))
+        now = int(self._clock.now())
+        signed_in_until, used_until = self._policy.cutoffs(now)
         await self._database.run_transaction(
             lambda tx: purge_sessions(
                 tx,
                 signed_in_until=signed_in_until,
                 used_until=used_until,
                 max_rows=PURGE_BATCH_SIZE,
+                now=now,
             )
         )
 

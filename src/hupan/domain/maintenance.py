@@ -20,6 +20,7 @@ from typing import TypeAlias
 
 from hupan.background import BackgroundTask, report_failure
 from hupan.clock import Clock
+from hupan.domain.session_ends import SESSION_END_RETENTION_SECONDS
 from hupan.metrics import IncrementMetric, ignore_metric
 from hupan.model import StoreUnavailable
 from hupan.rules import DAY_SECONDS
@@ -37,6 +38,7 @@ from hupan.store.coins import purge_coin_refusals
 from hupan.store.contacts import purge_step_ups
 from hupan.store.database import Database, StoreRefused, Transaction
 from hupan.store.rate_counters import count_counters, delete_surplus_counters, purge_counters
+from hupan.store.session_ends import purge_session_ends
 from hupan.store.sessions import purge_logged_out
 
 INTEGRITY_POLL_SECONDS = 60.0
@@ -274,6 +276,9 @@ class Housekeeping:
         await self._purge(lambda tx: purge_step_ups(tx, now, PURGE_BATCH_SIZE))
         await self._purge(
             lambda tx: purge_logged_out(tx, now - LOGGED_OUT_RETENTION_SECONDS, PURGE_BATCH_SIZE)
+        )
+        await self._purge(
+            lambda tx: purge_session_ends(tx, now - SESSION_END_RETENTION_SECONDS, PURGE_BATCH_SIZE)
         )
         await self._purge(
             lambda tx: purge_coin_refusals(

@@ -321,7 +321,7 @@ class PasswordResets:
     ) -> None:
         # Sessions and codes end, and every bound contact is notified (security P6).
         await set_password_hash(tx, account.id, hashed)
-        await delete_sessions(tx, account.id)
+        await delete_sessions(tx, account.id, "password-changed", now)
         await delete_counters(tx, password_attempts_key(target.key))
         for bound_target in bound_contacts(account):
             await invalidate_codes(tx, bound_target)

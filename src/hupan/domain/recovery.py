@@ -104,7 +104,7 @@ class ContactUndo:
         if not await replace_contact(tx, account, channel, old):
             raise TAKEN_ERRORS[channel]
         await set_changes_undone(tx, account.id, change, now)
-        await delete_sessions(tx, account.id)
+        await delete_sessions(tx, account.id, "contact-changed", now)
         await set_password_hash(tx, account.id, "")
         recipients = [*bound_contacts(account), *filter(None, [old])]
         for target in recipients:
@@ -223,7 +223,7 @@ class AccountRecovery:
             account = await self._lock_account(tx, account_id)
             now = int(self._clock.now())
             if number is None:
-                ended = await log_out_all(tx, account.id, now)
+                ended = await log_out_all(tx, account.id, "operator", now)
             else:
                 ended = await log_out_number(tx, account.id, number, now)
             if ended:
@@ -248,7 +248,7 @@ class AccountRecovery:
             raise LastContact
         if not await change_contact(tx, account, channel, target, is_verified=True, now=now):
             raise TAKEN_ERRORS[channel]
-        await delete_sessions(tx, account.id)
+        await delete_sessions(tx, account.id, "contact-changed", now)
         notice = CONTACT_CHANGED_NOTICES if old else CONTACT_BOUND_NOTICES
         await self._notices.enqueue(tx, bound_contacts(account), notice[channel], now=now)
         if target is not None:
@@ -257,7 +257,7 @@ class AccountRecovery:
     async def _remove_password(self, tx: Transaction, account: Account, now: int) -> bool:
         had_one = bool(await find_password_hash(tx, account.id))
         await set_password_hash(tx, account.id, "")
-        await delete_sessions(tx, account.id)
+        await delete_sessions(tx, account.id, "password-changed", now)
         for target in bound_contacts(account):
             await invalidate_codes(tx, target)
         await self._notices.enqueue(tx, bound_contacts(account), PASSWORD_REMOVED_NOTICE, now=now)

@@ -233,9 +233,9 @@ class Sessions:
         # Expired sessions do not count. The owner is notified by e-mail, else by SMS.
         signed_in_until, used_until = self._policy.cutoffs(now)
         await delete_expired_sessions(
-            tx, account_id, signed_in_until=signed_in_until, used_until=used_until
+            tx, account_id, signed_in_until=signed_in_until, used_until=used_until, now=now
         )
-        if not await delete_oldest_sessions(tx, account_id, self._policy.max_sessions):
+        if not await delete_oldest_sessions(tx, account_id, self._policy.max_sessions, now):
             return
         account = await find_account(tx, account_id)
         recipient = account and (bound_contact(account, "email") or bound_contact(account, "sms"))

@@ -6,6 +6,7 @@ Each is a row of `counters`.
 from typing import Literal, NamedTuple, TypeAlias
 
 from hupan.store.database import Reader, Transaction
+from hupan.store.sessions import delete_future_sessions
 
 ClockDoubtKind: TypeAlias = Literal["clock-leap", "clock-start"]
 """The doubt: a clock leap that is not followed, or a start after a long pause."""
@@ -31,7 +32,6 @@ RESET_FUTURE_TIMES = (
     "DELETE FROM tallies WHERE ends_at > ?1",
     "DELETE FROM limit_resets WHERE asked_at > ?1",
     "DELETE FROM outbox WHERE due_at > ?1",
-    "DELETE FROM sessions WHERE signed_in_at > ?1",
     "UPDATE sessions SET last_used_at = ?1 WHERE last_used_at > ?1",
 )
 INSERT_VALUE = "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING"
@@ -91,6 +91,7 @@ async def set_clock_back(tx: Transaction, now: int, max_erase_at: int) -> None:
     await tx.execute(SET_VALUE, "clock-sure", now)
     for sql in RESET_FUTURE_TIMES:
         await tx.execute(sql, now)
+    await delete_future_sessions(tx, now)
     await tx.execute(CAP_ERASURE_TIMES, max_erase_at)
 
 

@@ -98,6 +98,7 @@ DATA_TABLES = (
     "identities",
     "sessions",
     "left_sessions",
+    "session_ends",
     "devices",
     "codes",
     "spent_captchas",

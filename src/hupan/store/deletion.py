@@ -1,7 +1,8 @@
 """Cancelled accounts and everything that is erased with them (security A7).
 
 A table with a column `account_id` is in `ERASED_TABLES`, or has a reason to be kept: the journal of
-coins stays, under an id without an account.
+coins stays, under an id without an account, and so do ended sessions for some minutes, until every
+process has read them.
 """
 
 from hupan.model import AccountId

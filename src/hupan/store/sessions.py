@@ -4,7 +4,8 @@ from msgspec import Struct
 
 from hupan.model import Account, AccountId, Caller, Session, Viewer
 from hupan.store.accounts import ACCOUNT_COLUMNS, lock_account
-from hupan.store.database import Reader, Transaction, next_number
+from hupan.store.database import Reader, Transaction
+from hupan.store.session_ends import SessionEndReason, record_session_ends
 
 SESSION_FIELD_COUNT = len(Session.__struct_fields__)
 MAX_LOGGED_OUT_TOKENS = 100
@@ -25,7 +26,7 @@ FROM sessions s JOIN accounts a ON a.id = s.account_id
 WHERE s.account_id = ?1 AND s.token_hash = ?2
 """
 # A query within an INSERT would cost a distributed database a commit in two phases.
-NEXT_SESSION_NUMBER = "SELECT coalesce(max(number), 0) + 1 FROM sessions WHERE account_id = ?1"
+LIST_SESSION_KEYS = "SELECT number, token_hash, device_id FROM sessions WHERE account_id = ?1"
 PUT_SESSION = """
 INSERT INTO sessions
   (account_id, token_hash, device_id, platform, signed_in_at, last_used_at, country, number)
@@ -43,8 +44,13 @@ ON CONFLICT (account_id, device_id) DO UPDATE SET
 """
 SET_COUNTRY = "UPDATE accounts SET country = ?2 WHERE id = ?1 AND country <> ?2"
 HAS_DEVICE = "SELECT 1 FROM devices WHERE account_id = ?1 AND device_id = ?2"
-DELETE_SESSION = "DELETE FROM sessions WHERE account_id = ?1 AND token_hash = ?2"
-DELETE_OTHER_SESSIONS = "DELETE FROM sessions WHERE account_id = ?1 AND token_hash <> ?2"
+_RETURNING_ENDED = "RETURNING account_id, token_hash, device_id"
+DELETE_SESSION = (
+    f"DELETE FROM sessions WHERE account_id = ?1 AND token_hash = ?2 {_RETURNING_ENDED}"
+)
+DELETE_OTHER_SESSIONS = (
+    f"DELETE FROM sessions WHERE account_id = ?1 AND token_hash <> ?2 {_RETURNING_ENDED}"
+)
 INSERT_LOGGED_OUT = """
 INSERT INTO left_sessions (account_id, token_hash, left_at) VALUES (?1, ?2, ?3)
 ON CONFLICT DO NOTHING
@@ -105,6 +111,8 @@ async def put_session(tx: Transaction, session: Session, country: str = "") -> N
 
     One without a device id replaces none: the device is unknown.
     """
+    account, device_id = session.account_id, session.device_id
+    existing = await tx.fetch_all(LIST_SESSION_KEYS, account)
     await tx.execute(
         PUT_SESSION,
         session.account_id,
@@ -114,7 +122,11 @@ async def put_session(tx: Transaction, session: Session, country: str = "") -> N
         session.signed_in_at,
         session.last_used_at,
         country,
-        await next_number(tx, NEXT_SESSION_NUMBER, session.account_id),
+        max((int(number) for number, _, _ in existing), default=0) + 1,
+    )
+    replaced = [(account, token_hash, device) for _, token_hash, device in existing if device]
+    await record_session_ends(
+        tx, [row for row in replaced if row[2] == device_id], "replaced", session.signed_in_at
     )
     await tx.execute(
         PUT_DEVICE,
@@ -144,19 +156,33 @@ async def record_active_day(
 
 
 async def log_out_session(tx: Transaction, session: Session, now: int) -> None:
-    if await tx.execute(DELETE_SESSION, session.account_id, session.token_hash):
+    ended = await tx.fetch_all(DELETE_SESSION, session.account_id, session.token_hash)
+    if await record_session_ends(tx, ended, "signed-out", now):
         await tx.execute(INSERT_LOGGED_OUT, session.account_id, session.token_hash, now)
         await trim_logged_out(tx, session.account_id)
 
 
 async def delete_sessions(
-    tx: Transaction, account: AccountId, *, except_token_hash: bytes = b""
+    tx: Transaction,
+    account: AccountId,
+    reason: SessionEndReason,
+    now: int,
+    *,
+    except_token_hash: bytes = b"",
 ) -> int:
     """Delete an account's sessions, but for that of `except_token_hash`.
 
     Returns how many ended.
     """
-    return await tx.execute(DELETE_OTHER_SESSIONS, account, except_token_hash)
+    ended = await tx.fetch_all(DELETE_OTHER_SESSIONS, account, except_token_hash)
+    return await record_session_ends(tx, ended, reason, now)
+
+
+async def record_banned_sessions(tx: Transaction, account: AccountId, now: int) -> None:
+    """Record that an account's sessions may not be used, for it was banned; they stay."""
+    rows = await tx.fetch_all(LIST_SESSION_KEYS, account)
+    banned = [(account, token_hash, device_id) for _, token_hash, device_id in rows]
+    await record_session_ends(tx, banned, "banned", now)
 
 
 async def is_logged_out(reader: Reader, account: AccountId, token_hash: bytes) -> bool:
@@ -196,33 +222,42 @@ INSERT INTO left_sessions (account_id, token_hash, left_at)
 SELECT account_id, token_hash, ?3 FROM sessions WHERE account_id = ?1 AND number = ?2
 ON CONFLICT DO NOTHING
 """
-DELETE_SESSION_NUMBER = "DELETE FROM sessions WHERE account_id = ?1 AND number = ?2"
+DELETE_SESSION_NUMBER = (
+    f"DELETE FROM sessions WHERE account_id = ?1 AND number = ?2 {_RETURNING_ENDED}"
+)
 LOG_OUT_DEVICE = """
 INSERT INTO left_sessions (account_id, token_hash, left_at)
 SELECT account_id, token_hash, ?3 FROM sessions WHERE account_id = ?1 AND device_id = ?2
 ON CONFLICT DO NOTHING
 """
-DELETE_DEVICE_SESSION = "DELETE FROM sessions WHERE account_id = ?1 AND device_id = ?2"
+DELETE_DEVICE_SESSION = (
+    f"DELETE FROM sessions WHERE account_id = ?1 AND device_id = ?2 {_RETURNING_ENDED}"
+)
 LOG_OUT_ALL = """
 INSERT INTO left_sessions (account_id, token_hash, left_at)
 SELECT account_id, token_hash, ?2 FROM sessions WHERE account_id = ?1
 ON CONFLICT DO NOTHING
 """
-DELETE_EXPIRED_SESSIONS = """
+DELETE_EXPIRED_SESSIONS = f"""
 DELETE FROM sessions WHERE account_id = ?1 AND (signed_in_at <= ?2 OR last_used_at <= ?3)
+{_RETURNING_ENDED}
 """
-DELETE_OLDEST_SESSIONS = """
+DELETE_OLDEST_SESSIONS = f"""
 DELETE FROM sessions WHERE account_id = ?1 AND number <=
   (SELECT number FROM sessions WHERE account_id = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)
+{_RETURNING_ENDED}
 """
-PURGE_OLD_SESSIONS = """
+PURGE_OLD_SESSIONS = f"""
 DELETE FROM sessions WHERE (account_id, token_hash) IN
   (SELECT account_id, token_hash FROM sessions WHERE signed_in_at <= ?1 LIMIT ?2)
+{_RETURNING_ENDED}
 """
-PURGE_UNUSED_SESSIONS = """
+PURGE_UNUSED_SESSIONS = f"""
 DELETE FROM sessions WHERE (account_id, token_hash) IN
   (SELECT account_id, token_hash FROM sessions WHERE last_used_at <= ?1 LIMIT ?2)
+{_RETURNING_ENDED}
 """
+DELETE_FUTURE_SESSIONS = f"DELETE FROM sessions WHERE signed_in_at > ?1 {_RETURNING_ENDED}"
 
 
 async def list_live_sessions(
@@ -258,40 +293,48 @@ async def list_session_summaries(
 
 
 async def log_out_number(tx: Transaction, account: AccountId, number: int, now: int) -> int:
-    """Log out the session with a number; return how many ended."""
+    """Log out the session with a number for an operator; return how many ended."""
     await tx.execute(LOG_OUT_NUMBER, account, number, now)
     await trim_logged_out(tx, account)
-    return await tx.execute(DELETE_SESSION_NUMBER, account, number)
+    ended = await tx.fetch_all(DELETE_SESSION_NUMBER, account, number)
+    return await record_session_ends(tx, ended, "operator", now)
 
 
 async def log_out_device(tx: Transaction, account: AccountId, device_id: str, now: int) -> bool:
     """Log out the session of a device; False if it has none."""
     await tx.execute(LOG_OUT_DEVICE, account, device_id, now)
     await trim_logged_out(tx, account)
-    return await tx.execute(DELETE_DEVICE_SESSION, account, device_id) > 0
+    ended = await tx.fetch_all(DELETE_DEVICE_SESSION, account, device_id)
+    return await record_session_ends(tx, ended, "device-offline", now) > 0
 
 
-async def log_out_all(tx: Transaction, account: AccountId, now: int) -> int:
+async def log_out_all(
+    tx: Transaction, account: AccountId, reason: SessionEndReason, now: int
+) -> int:
     """Log out every session of an account; return their number."""
     await tx.execute(LOG_OUT_ALL, account, now)
     await trim_logged_out(tx, account)
-    return await delete_sessions(tx, account)
+    return await delete_sessions(tx, account, reason, now)
 
 
 async def delete_expired_sessions(
-    tx: Transaction, account: AccountId, *, signed_in_until: int, used_until: int
+    tx: Transaction, account: AccountId, *, signed_in_until: int, used_until: int, now: int
 ) -> None:
     """Delete the sessions of an account opened or last used up to two times."""
-    await tx.execute(DELETE_EXPIRED_SESSIONS, account, signed_in_until, used_until)
+    ended = await tx.fetch_all(DELETE_EXPIRED_SESSIONS, account, signed_in_until, used_until)
+    await record_session_ends(tx, ended, "expired", now)
 
 
-async def delete_oldest_sessions(tx: Transaction, account: AccountId, max_sessions: int) -> int:
+async def delete_oldest_sessions(
+    tx: Transaction, account: AccountId, max_sessions: int, now: int
+) -> int:
     """Keep the newest `max_sessions` of an account; return how many were deleted."""
-    return await tx.execute(DELETE_OLDEST_SESSIONS, account, max_sessions)
+    ended = await tx.fetch_all(DELETE_OLDEST_SESSIONS, account, max_sessions)
+    return await record_session_ends(tx, ended, "too-many-sessions", now)
 
 
 async def purge_sessions(
-    tx: Transaction, *, signed_in_until: int, used_until: int, max_rows: int
+    tx: Transaction, *, signed_in_until: int, used_until: int, max_rows: int, now: int
 ) -> None:
     """Delete sessions of all accounts opened or last used up to two times.
 
@@ -300,6 +343,17 @@ async def purge_sessions(
         signed_in_until: unix seconds.
         used_until: unix seconds.
         max_rows: of each of the two kinds, so that the change stays short.
+        now: unix seconds.
     """
-    await tx.execute(PURGE_OLD_SESSIONS, signed_in_until, max_rows)
-    await tx.execute(PURGE_UNUSED_SESSIONS, used_until, max_rows)
+    for sql, until in (
+        (PURGE_OLD_SESSIONS, signed_in_until),
+        (PURGE_UNUSED_SESSIONS, used_until),
+    ):
+        ended = await tx.fetch_all(sql, until, max_rows)
+        await record_session_ends(tx, ended, "expired", now)
+
+
+async def delete_future_sessions(tx: Transaction, now: int) -> None:
+    """Delete sessions that were opened after now, as a clock was wrong."""
+    ended = await tx.fetch_all(DELETE_FUTURE_SESSIONS, now)
+    await record_session_ends(tx, ended, "expired", now)
