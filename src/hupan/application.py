@@ -28,6 +28,7 @@ from hupan.api.responses import (
 )
 from hupan.api.routes import build_router
 from hupan.api.routing import Route, Services
+from hupan.api.upstream import Upstream
 from hupan.background import DONE, BackgroundTask
 from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
@@ -66,7 +67,7 @@ from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
 from hupan.store.database import MeasuredDatabase, StoreRefused, delete_all_data
 from hupan.store.outbox import count_messages
-from hupan.wiring import Infrastructure, make_services
+from hupan.wiring import Infrastructure, make_services, make_upstream, without_handed_on
 
 METRICS_PATH = "/metrics"
 _COUNTER_METRICS: Mapping[MetricName, tuple[str, tuple[str, ...], str]] = {
@@ -108,6 +109,7 @@ class MetricsApp:
         self._endpoint_metrics += [
             (_endpoint_labels("", "", "other"), dispatcher.unrouted),
             (_endpoint_labels("", "", "outside"), dispatcher.outside),
+            *_upstream_metrics(dispatcher.upstream),
         ]
         self._infrastructure = infrastructure
         self._lag = EventLoopLag()
@@ -246,6 +248,12 @@ def _endpoint_labels(surface: str, method: str, path: str) -> Mapping[str, str]:
     return {"surface": surface, "endpoint": f"{method} {path}".strip()}
 
 
+def _upstream_metrics(
+    upstream: Upstream | None,
+) -> list[tuple[Mapping[str, str], EndpointMetrics]]:
+    return [] if upstream is None else [(_endpoint_labels("", "", "upstream"), upstream.metrics)]
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server with all its parts; `start` and `stop` run on the event loop."""
@@ -280,6 +288,8 @@ class Server:
             stack.callback(self.access_log.flush)
             stack.push_async_callback(self.infrastructure.database.close)
             stack.callback(self.metrics.close)
+            if self.dispatcher.upstream is not None:
+                stack.callback(self.dispatcher.upstream.client.close)
             stack.callback(self.infrastructure.password_hasher.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
             stack.callback(self.infrastructure.slide_pool.stop)
@@ -331,12 +341,14 @@ async def _assemble_server(
     services = make_services(infrastructure)
     access_log = make_access_log(settings)
     table = build_router(services).table
+    upstream = make_upstream(settings, services)
     dispatcher = Dispatcher(
-        table,
+        table if upstream is None else without_handed_on(table),
         Cors(settings.cors_origins),
         access_log,
         process_number=process_number,
         web_host_prefix=settings.web_host_prefix,
+        upstream=upstream,
     )
     housekeeping = _make_housekeeping(infrastructure, services, timekeeping)
     integrity_checker = IntegrityChecker(

@@ -1,5 +1,6 @@
 """The environment of a server: clock, random source, senders, GeoIP, rules from the settings."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ from hupan.rules import (
     SessionPolicy,
     UploadLimits,
 )
+from hupan.upstream import UpstreamClient, UpstreamLimits, parse_upstream
 
 
 def _ignore_captcha(_captcha: IssuedCaptcha[Any]) -> None:
@@ -329,3 +331,28 @@ def make_geoip(settings: Settings) -> CountryResolver:
         return CountryResolver(open_bundled_table)
     countries = open_mmdb_table(settings.country_database)
     return CountryResolver(lambda: countries)
+
+
+MEGABYTE = 1024 * 1024
+
+
+def make_upstream_client(settings: Settings) -> UpstreamClient | None:
+    """Return the client of the message server, None without one (wire.md 8.5).
+
+    Raises:
+        UnusableSetting: `upstream_ca_file` holds no certificate.
+    """
+    if not settings.upstream:
+        return None
+    limits = UpstreamLimits(
+        timeout_seconds=settings.upstream_timeout_seconds,
+        max_seconds=settings.upstream_max_seconds,
+        max_requests=settings.upstream_requests,
+        max_body_bytes=settings.upstream_body_mb * MEGABYTE,
+        max_answer_bytes=settings.upstream_answer_mb * MEGABYTE,
+    )
+    try:
+        return UpstreamClient(parse_upstream(settings.upstream), limits, settings.upstream_ca_file)
+    except (ssl.SSLError, OSError) as error:
+        expected = LocalizedText("PEM 格式的 CA 证书文件", "a PEM file of CA certificates")
+        raise UnusableSetting("upstream_ca_file", expected) from error

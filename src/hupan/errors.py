@@ -112,6 +112,33 @@ class ShuttingDown(AppError):
     result = "error"
 
 
+class UpstreamUnavailable(AppError):
+    """The message server cannot be reached, or its answer is unusable; HTTP 502."""
+
+    code = 1004
+    zh = "消息服务器暂不可用，请稍后再试"
+    en = "The message server is not available, try again later"
+    result = "error"
+
+
+class UpstreamTimedOut(AppError):
+    """The message server did not answer in time; HTTP 504."""
+
+    code = 1005
+    zh = "消息服务器未及时响应，请稍后再试"
+    en = "The message server did not answer in time, try again later"
+    result = "error"
+
+
+class UpstreamOverloaded(AppError):
+    """As many requests as are allowed wait for the message server; HTTP 503."""
+
+    code = 1006
+    zh = "消息服务器繁忙，请稍后再试"
+    en = "The message server is busy, try again later"
+    result = "limited"
+
+
 class InvalidField(AppError):
     """A field is missing, of the wrong type or out of range; the message names it.
 

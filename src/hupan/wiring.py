@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import TypeAlias
+
+from google.protobuf.message import Message
 
 from hupan.admin.accounts import AccountAdmin
 from hupan.admin.coins import CoinAdmin
@@ -15,7 +18,8 @@ from hupan.admin.recovery import RecoveryAdmin
 from hupan.api.audit import AuditLog
 from hupan.api.context import ClientResolver
 from hupan.api.limits import RateLimitContext, RateLimits
-from hupan.api.routing import Services
+from hupan.api.routing import Route, Services
+from hupan.api.upstream import Upstream, UpstreamRules
 from hupan.captcha import (
     READABLE_DIGITS,
     SLIDE_MAX_X,
@@ -26,6 +30,7 @@ from hupan.captcha import (
     SlideRenderer,
 )
 from hupan.config import Settings
+from hupan.contract.endpoints import ENDPOINTS
 from hupan.crypto import KeyFileError, SecretBox, load_existing_key
 from hupan.domain.accounts import AccountCreator, AccountDirectory, Bans, VipMemberships
 from hupan.domain.captchas import CaptchaKind, Captchas
@@ -63,6 +68,7 @@ from hupan.environment import (
     make_profile_edit_rules,
     make_server_rules,
     make_session_policy,
+    make_upstream_client,
 )
 from hupan.errors import AccountCancelled, AppError, InvalidField
 from hupan.localized import LocalizedText
@@ -285,6 +291,7 @@ class Infrastructure:
         )
 
 
+RouteKey: TypeAlias = tuple[str, str, str]
 _CAPTCHA_KINDS: Mapping[str, tuple[CaptchaKind, ...]] = {
     "both": ("picture", "slide"),
     "picture": ("picture",),
@@ -355,6 +362,28 @@ def _make_audit_log(infrastructure: Infrastructure, client_resolver: ClientResol
         infrastructure.metric_counters,
         infrastructure.clock,
     )
+
+
+def make_upstream(settings: Settings, services: Services) -> Upstream | None:
+    """Build what hands requests on to the message server, if there is one (wire.md 8.5)."""
+    client = make_upstream_client(settings)
+    if client is None:
+        return None
+    rules = UpstreamRules(
+        secret=settings.upstream_secret,
+        public_paths=settings.upstream_public_paths,
+        contract_paths={(e.surface, e.path) for e in ENDPOINTS if not e.upstream},
+        protobuf_paths={
+            (e.surface, e.path) for e in ENDPOINTS if e.upstream and issubclass(e.response, Message)
+        },
+    )
+    return Upstream(client, rules, services)
+
+
+def without_handed_on(table: Mapping[RouteKey, Route]) -> dict[RouteKey, Route]:
+    """Return a routing table without the endpoints that a message server answers instead."""
+    handed_on = {endpoint.key for endpoint in ENDPOINTS if endpoint.upstream}
+    return {key: route for key, route in table.items() if key not in handed_on}
 
 
 def _make_captchas(infrastructure: Infrastructure) -> Captchas:

@@ -32,6 +32,7 @@ from hupan.api.responses import (
     send_response,
 )
 from hupan.api.routing import Route
+from hupan.api.upstream import PROTOBUF_TYPES, Upstream
 from hupan.contract.endpoints import SUCCESS_CODE
 from hupan.errors import (
     AppError,
@@ -40,13 +41,23 @@ from hupan.errors import (
     NotAnAccountEndpoint,
     ResultClass,
     UnknownEndpoint,
+    UpstreamOverloaded,
+    UpstreamTimedOut,
+    UpstreamUnavailable,
 )
 from hupan.logs import AccessLog
 from hupan.metrics import EndpointMetrics
 
 _WEB_PREFIX = "/web"
 _OUTSIDE_AREAS = frozenset({"msg", "group", "community", "sticker", "disk", "live"})
-_PROTOBUF_TYPES = (PROTOBUF_TYPE, b"application/protobuf", b"application/octet-stream")
+_UPSTREAM_LABEL = "/v1/*"
+_HTTP_STATUSES: Mapping[type[AppError], int] = {
+    BodyTooLarge: 413,
+    UpstreamUnavailable: 502,
+    UpstreamOverloaded: 503,
+    UpstreamTimedOut: 504,
+}
+"""Of what ends a request that is handed on; all else is 200 (wire.md 1.5)."""
 _REQUEST_IDS_PER_PROCESS = 2**36
 _PROCESS_NUMBERS = 2**17
 
@@ -57,6 +68,7 @@ class Dispatcher:
     Attributes:
         unrouted: the counters of requests without an endpoint.
         outside: those of requests for messages, groups and the like (wire.md 8.2).
+        upstream: hands requests on to a message server, None without one (wire.md 8.5).
     """
 
     def __init__(
@@ -67,8 +79,10 @@ class Dispatcher:
         *,
         process_number: int,
         web_host_prefix: str,
+        upstream: Upstream | None = None,
     ) -> None:
         self._table = table
+        self.upstream = upstream
         self._cors = cors
         self._log = log
         self._web_host_prefix = web_host_prefix.encode()
@@ -81,10 +95,12 @@ class Dispatcher:
         """Respond to one request."""
         headers: Headers = scope["headers"]
         header_map = dict(headers)
-        route = self._table.get(self._route_key(scope, header_map))
+        key = self._route_key(scope, header_map)
+        route = self._table.get(key)
         request_id = next(self._request_ids)
         if route is None:
-            await self._respond_unrouted(scope, header_map, request_id, send)
+            if not await self._hand_on(key, scope, header_map, request_id, receive, send):
+                await self._respond_unrouted(scope, header_map, request_id, send)
             return
         peer = (scope.get("client") or ("",))[0]
         context = RequestContext(
@@ -132,6 +148,52 @@ class Dispatcher:
         self._log.record(context.request_id, scope["path"], result, code)
         await self._send(200, content_type, encoded, result, context.request_id, header_map, send)
 
+    async def _hand_on(
+        self,
+        key: tuple[str, str, str],
+        scope: Scope,
+        header_map: Mapping[bytes, bytes],
+        request_id: int,
+        receive: Receive,
+        send: Send,
+    ) -> bool:
+        """Let the message server respond, where there is one for this path (wire.md 8.5)."""
+        surface, method, path = key
+        upstream = self.upstream
+        if (
+            upstream is None
+            or not upstream.rules.takes(surface, path)
+            or is_preflight(method, header_map)
+        ):
+            return False
+        headers: Headers = scope["headers"]
+        peer = (scope.get("client") or ("",))[0]
+        token, english = read_token(headers, header_map), wants_english(header_map)
+        context = RequestContext(request_id, token, english, headers, peer)
+        started_at = perf_counter()
+        result: ResultClass = "ok"
+        code = SUCCESS_CODE
+        try:
+            await upstream.hand_on(
+                surface, path, scope, context, receive, send, self._cors.headers(header_map)
+            )
+        except Exception as error:  # noqa: BLE001 - every failure has a response of its own
+            failure = log_and_map_error(error, request_id)
+            code, result = failure.code, failure.result
+            is_protobuf = upstream.rules.is_protobuf(surface, path, _content_type(header_map))
+            await self._send_in_form(
+                failure,
+                _HTTP_STATUSES.get(type(failure), 200),
+                # JSON on every endpoint (wire.md 1.7)
+                is_protobuf=is_protobuf and not isinstance(failure, MissingToken),
+                request_id=request_id,
+                header_map=header_map,
+                send=send,
+            )
+        upstream.metrics.observe(result, perf_counter() - started_at)
+        self._log.record(request_id, _UPSTREAM_LABEL, result, code)  # the path is the client's text
+        return True
+
     async def _respond_unrouted(
         self, scope: Scope, header_map: Mapping[bytes, bytes], request_id: int, send: Send
     ) -> None:
@@ -150,17 +212,38 @@ class Dispatcher:
             failure: AppError = NotAnAccountEndpoint()
             # The rest of the path is the client's own text.
             self._log.record(request_id, f"/v1/{area}/*", failure.result, failure.code)
-            if _content_type(header_map) in _PROTOBUF_TYPES:
-                message = failure.message(english=wants_english(header_map))
-                body = encode_protobuf_error(failure.code, message, request_id)
-                await self._send(
-                    404, PROTOBUF_TYPE, body, failure.result, request_id, header_map, send
-                )
-                return
         else:
             self.unrouted.increment(UnknownEndpoint.result)
             failure = UnknownEndpoint()
-        await self._send_http_error(failure, 404, request_id, header_map, send)
+        is_protobuf = bool(area) and _content_type(header_map) in PROTOBUF_TYPES
+        await self._send_in_form(
+            failure,
+            404,
+            is_protobuf=is_protobuf,
+            request_id=request_id,
+            header_map=header_map,
+            send=send,
+        )
+
+    async def _send_in_form(
+        self,
+        failure: AppError,
+        http_status: int,
+        *,
+        is_protobuf: bool,
+        request_id: int,
+        header_map: Mapping[bytes, bytes],
+        send: Send,
+    ) -> None:
+        """Respond about a path that is no endpoint, in the form that its client reads."""
+        if not is_protobuf:
+            await self._send_http_error(failure, http_status, request_id, header_map, send)
+            return
+        message = failure.message(english=wants_english(header_map))
+        body = encode_protobuf_error(failure.code, message, request_id)
+        await self._send(
+            http_status, PROTOBUF_TYPE, body, failure.result, request_id, header_map, send
+        )
 
     async def _send_http_error(
         self,

@@ -46,6 +46,7 @@ from hupan.config.types import (
     single_line,
     to_unix_seconds,
 )
+from hupan.config.upstream_settings import UpstreamSettings
 
 NETWORK = SettingSection("网络", "Network")
 STORAGE = SettingSection("存储", "Storage")
@@ -73,7 +74,7 @@ _SECRET = single_line(max_length=4096)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(ClientSettings):
+class Settings(ClientSettings, UpstreamSettings):
     """The value of every setting, such as `settings.port`.
 
     Durations carry their unit in the name. An empty text means that there is none.
@@ -498,12 +499,6 @@ class Settings(ClientSettings):
         integer(4, 6),
         "图形验证码的位数；有的客户端只能输入四位",
         "Digits of a captcha; some clients accept no more than four",
-    )
-    captcha_kinds: Literal["both", "picture", "slide"] = LIMITS(
-        "both",
-        choice("both", "picture", "slide"),
-        "可用的图形验证码：picture 为数字图片，slide 为滑块，both 为两种都可用",
-        "Captchas on offer: picture (digits), slide (a tile to move) or both",
     )
     captcha_pool: int = LIMITS(
         64, integer(1, 10_000), "预先生成的图形验证码数", "Number of captchas rendered in advance"

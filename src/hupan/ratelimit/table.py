@@ -189,6 +189,8 @@ LIMITS = (
     _requests("account_views_per_day", "account", DAY_SECONDS, "profile_views"),
     _requests("address_invitation_codes_per_hour", "address", HOUR_SECONDS, "invitation_codes"),
     _requests("account_invitation_codes_per_hour", "account", HOUR_SECONDS, "invitation_codes"),
+    _requests("address_upstream_per_minute", "address", MINUTE_SECONDS, "upstream"),
+    _requests("account_upstream_per_minute", "account", MINUTE_SECONDS, "upstream"),
 )
 
 

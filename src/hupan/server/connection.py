@@ -68,6 +68,15 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 class RequestCycle(RequestResponseCycle):
     """One request and its response; an app gets it as its `send`."""
 
+    wait_count = 0
+
+    def restart_wait(self) -> None:
+        """Start the deadline of the current wait again: the peer made progress.
+
+        For large bodies and responses, whose whole time the app bounds.
+        """
+        self.wait_count += 1
+
     async def __call__(self, message: ASGIMessage) -> None:
         await self.send(message)  # type: ignore[arg-type]  # uvicorn's union of typed dicts
 
@@ -294,7 +303,7 @@ class HttpConnection(HttpToolsProtocol):
         self._ignores_input = False
         self._received_eof = False
         self._is_closing = False
-        self._wait_state: tuple[Phase, RequestCycle | None] = (Phase.HEAD, None)
+        self._wait_state: tuple[Phase, RequestCycle | None, int] = (Phase.HEAD, None, 0)
         self._waiting_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -338,7 +347,8 @@ class HttpConnection(HttpToolsProtocol):
         Args:
             now: the loop's time.
         """
-        wait_state = (self.phase, self.last_cycle)
+        cycle = self.last_cycle
+        wait_state = (self.phase, cycle, 0 if cycle is None else cycle.wait_count)
         if wait_state != self._wait_state:
             self._wait_state, self._waiting_since = wait_state, now
         return wait_state[0], now - self._waiting_since
