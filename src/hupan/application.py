@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from hupan import __version__
 from hupan.api.app import Dispatcher
 from hupan.api.codecs import Receive, Scope, Send
+from hupan.api.oauth import OAUTH_PREFIX, OAuthApp
 from hupan.api.responses import (
     HEALTHZ_PATH,
     NO_STORE,
@@ -264,6 +265,7 @@ class Server:
     housekeeping: Housekeeping
     integrity_checker: IntegrityChecker
     dispatcher: Dispatcher
+    oauth: OAuthApp
     health: Health
     access_log: AccessLog
     metrics: MetricsApp
@@ -368,6 +370,7 @@ async def _assemble_server(
         housekeeping=housekeeping,
         integrity_checker=integrity_checker,
         dispatcher=dispatcher,
+        oauth=OAuthApp(services),
         health=health,
         access_log=access_log,
         metrics=metrics,
@@ -450,6 +453,8 @@ class Application:
     def _select_app(self, server: Server, path: str) -> ASGIApp:
         if path in (HEALTHZ_PATH, READYZ_PATH):
             return server.health
+        if path.startswith(OAUTH_PREFIX):
+            return server.oauth
         for prefix, mounted_app in self._mounts.items():
             if path.startswith(prefix):
                 return mounted_app

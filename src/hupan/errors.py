@@ -246,6 +246,30 @@ class WrongEmailOrPassword(AppError):
     en = "The e-mail or the password is wrong"
 
 
+class WrongClientSecret(AppError):
+    """A server asked about a token with a wrong name or secret; HTTP 401, never sent to clients."""
+
+    code = 1303
+    zh = "服务器的名称或密钥错误"
+    en = "The server's name or secret is wrong"
+
+
+class ClientExists(AppError):
+    """A server of that name may ask about tokens already; only operators see it."""
+
+    code = 1304
+    zh = "已有同名的服务器"
+    en = "There is a server of that name already"
+
+
+class UnknownClient(AppError):
+    """No server of that name may ask about tokens; only operators see it."""
+
+    code = 1305
+    zh = "没有这个名称的服务器"
+    en = "There is no server of that name"
+
+
 class SignUpClosed(AppError):
     """verification-login with a new number while sign-up is closed."""
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from google.protobuf.message import Message
 
 from hupan.admin.accounts import AccountAdmin
+from hupan.admin.clients import ClientAdmin
 from hupan.admin.coins import CoinAdmin
 from hupan.admin.discovery import DiscoveryAdmin
 from hupan.admin.limits import LimitAdmin
@@ -34,6 +35,7 @@ from hupan.contract.endpoints import ENDPOINTS
 from hupan.crypto import KeyFileError, SecretBox, load_existing_key
 from hupan.domain.accounts import AccountCreator, AccountDirectory, Bans, VipMemberships
 from hupan.domain.captchas import CaptchaKind, Captchas
+from hupan.domain.clients import Clients
 from hupan.domain.codes import CodeRequests, Codes
 from hupan.domain.coins import Coins
 from hupan.domain.contacts import Contacts, StepUps
@@ -351,6 +353,7 @@ def make_services(infrastructure: Infrastructure) -> Services:
         country_resolver=make_geoip(settings),
         audit_log=_make_audit_log(infrastructure, client_resolver),
         rate_limits=_make_rate_limits(infrastructure, client_resolver),
+        clients=Clients(database, clock),
         on_captcha=infrastructure.environment.on_captcha,
     )
 
@@ -471,6 +474,7 @@ class AdminServices:
     discovery: DiscoveryAdmin
     recovery: RecoveryAdmin
     limits: LimitAdmin
+    clients: ClientAdmin
 
 
 @asynccontextmanager
@@ -552,4 +556,5 @@ def _make_admin_services(infrastructure: Infrastructure) -> AdminServices:
             LimitCounters(database, clock, contact_parser, directory),
             infrastructure.settings,
         ),
+        ClientAdmin(Clients(database, clock)),
     )

@@ -55,6 +55,7 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "upstream_body_mb": (*NOT_WHOLE, 0, 10_001),
     "upstream_answer_mb": (*NOT_WHOLE, 0, 100_001),
     "address_upstream_per_minute": (*NOT_WHOLE, -1, 10_000_001),
+    "address_introspections_per_minute": (*NOT_WHOLE, -1, 10_000_001),
     "account_upstream_per_minute": (*NOT_WHOLE, -1, 10_000_001),
     "show_in_search": FLAGS,
     "cors_origins": (

@@ -56,7 +56,12 @@ TELLS_NOTHING = {
 # What looks whether a secret is right -> the files that may, for they count each try.
 COMPARING: Mapping[str, set[str]] = {
     # Those of argon2id.py are asked through passwords.verify alone, which is the next line's.
-    r"compare_digest\(": {"domain/hash_worker.py", "domain/codes.py", "domain/captchas.py"},
+    r"compare_digest\(": {
+        "domain/hash_worker.py",
+        "domain/codes.py",
+        "domain/captchas.py",
+        "api/oauth.py",
+    },
     r"passwords\.verify\(": {"domain/login.py"},
     r"\bcount_code_attempt\(": {"domain/codes.py"},
     r"\bspend_code\(": {"domain/codes.py"},
@@ -66,6 +71,7 @@ COUNTING: Mapping[str, str] = {
     "domain/codes.py": "self._limiter.take(",
     "domain/login.py": "self._count_attempt(",
     "domain/captchas.py": "spend_captcha(",
+    "api/oauth.py": "async with Attempt(",
 }
 
 

@@ -123,6 +123,7 @@ TABLE_BOUNDS = (
         "notification_settings", "account", MOST_SET_DEVICES, "the device set longest ago goes"
     ),
     TableBound("account_medals", "operators", 0, _OPERATORS),
+    TableBound("introspection_clients", "operators", 0, _OPERATORS),
     TableBound("medals", "operators", 0, _OPERATORS),
     TableBound("categories", "operators", 0, _OPERATORS),
     TableBound("listed_groups", "operators", 0, _OPERATORS),

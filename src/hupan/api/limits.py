@@ -22,6 +22,7 @@ from hupan.errors import (
     TooManyFromHere,
     TooManyTries,
     WrongCaptcha,
+    WrongClientSecret,
     WrongCode,
     WrongEmailOrPassword,
 )
@@ -122,7 +123,9 @@ class RequestLimiter:
 
 AttemptOutcome: TypeAlias = BaseException | None
 AttemptRule: TypeAlias = tuple[InFlightLimit, OriginKey, Callable[[AttemptOutcome], bool]]
-WRONG_SECRET_ERRORS = (WrongCaptcha, WrongCode, WrongEmailOrPassword)
+WRONG_SECRET_ERRORS = (WrongCaptcha, WrongCode, WrongEmailOrPassword, WrongClientSecret)
+INTROSPECT_PATH = "/oauth/introspect"
+"""Takes the secrets of servers (RFC 7662)."""
 
 
 class AttemptLimiter:
@@ -275,6 +278,9 @@ class RateLimits:
             for endpoint in ENDPOINTS
             if endpoint.secrets
         }
+        self.attempt_limiters[INTROSPECT_PATH] = AttemptLimiter(
+            limit_context, limits, detector, (), sends=False
+        )
 
 
 def _rules(

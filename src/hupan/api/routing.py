@@ -40,6 +40,7 @@ from hupan.contract.endpoints import (
     Response,
 )
 from hupan.domain.captchas import Captchas, IssuedCaptcha
+from hupan.domain.clients import Clients
 from hupan.domain.codes import CodeRequests
 from hupan.domain.coins import Coins
 from hupan.domain.contacts import Contacts
@@ -95,6 +96,7 @@ class Services:
     country_resolver: CountryResolver
     audit_log: AuditLog
     rate_limits: RateLimits
+    clients: Clients
     on_captcha: Callable[[IssuedCaptcha[Any]], None]
 
 

@@ -110,6 +110,12 @@ class UpstreamSettings:
         "每个 IP（IPv6 为 /64）每分钟可转发的请求数，0 表示不限",
         "Maximum requests passed on per IP (IPv6: per /64) per minute (0 = unlimited)",
     )
+    address_introspections_per_minute: int = UPSTREAM(
+        6000,
+        _COUNT_OR_ZERO,
+        "每个 IP（IPv6 为 /64）每分钟可查询令牌的次数，0 表示不限",
+        "Maximum tokens that servers ask about per IP (IPv6: per /64) per minute (0 = unlimited)",
+    )
     account_upstream_per_minute: int = UPSTREAM(
         600,
         _COUNT_OR_ZERO,

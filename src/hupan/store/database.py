@@ -108,6 +108,7 @@ DATA_TABLES = (
     "contact_changes",
     "step_ups",
     "medals",
+    "introspection_clients",
     "account_medals",
     "profiles",
     "remarks",

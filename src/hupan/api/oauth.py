@@ -1,0 +1,191 @@
+"""Token introspection for servers beside this one (RFC 7662, wire.md 8.5).
+
+These speak OAuth, not the wire of clients: HTTP statuses and `error` instead of codes.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, unquote_plus
+
+import msgspec
+
+from hupan.api.audit import AuditContext
+from hupan.api.codecs import ClientDisconnected, Receive, Scope, Send, read_body
+from hupan.api.context import Headers, RequestContext
+from hupan.api.limits import INTROSPECT_PATH, Attempt
+from hupan.api.responses import NO_STORE, RESULT_HEADERS, send_response
+from hupan.api.routing import Services
+from hupan.contract.endpoints import AuditEvent
+from hupan.crypto import sha256_digest
+from hupan.errors import (
+    AppError,
+    BodyTooLarge,
+    ResultClass,
+    TooManyFromHere,
+    UnreadableBody,
+    WrongClientSecret,
+)
+from hupan.model import Caller, StoreUnavailable
+
+OAUTH_PREFIX = "/oauth/"
+_MAX_BODY_BYTES = 8 * 1024
+_MAX_FIELDS = 16
+_EVENT = AuditEvent("introspection")
+_TOKEN_CLIENT = "hupan"  # noqa: S105 - every token comes from Hupan's own sign-in
+_NO_CLIENT_HASH = bytes(32)
+_JSON_TYPE = (b"content-type", b"application/json")
+_CHALLENGE = (b"www-authenticate", b'Basic realm="hupan"')
+_RETRY = (b"retry-after", b"60")
+
+
+class OAuthApp:
+    """The ASGI application below `/oauth/`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._limiter = services.rate_limits.request_limiters["introspection"]
+        self._attempts = services.rate_limits.attempt_limiters[INTROSPECT_PATH]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond to one request."""
+        if (scope["method"], scope["path"]) != ("POST", INTROSPECT_PATH):
+            await _send_json(404, {"error": "not_found"}, "refused", send)
+            return
+        context = make_context(scope)
+        try:
+            body = await read_body(receive, send, _MAX_BODY_BYTES)
+            self._limiter.check_origin(context)
+            fields = _parse_form(body)
+            await self.authenticate(context, fields)
+            answer = await self._introspect(fields)
+        except ClientDisconnected:
+            return
+        except (AppError, StoreUnavailable) as error:
+            await send_oauth_error(error, send)
+        else:
+            await _send_json(200, answer, "ok", send)
+
+    async def authenticate(self, context: RequestContext, fields: Mapping[str, str]) -> str:
+        """Return the name of the client that asks.
+
+        Raises:
+            WrongClientSecret: name or secret is wrong, or absent.
+            TooManyFromHere: too many were wrong from this address.
+            UnreadableBody: there are credentials of two kinds.
+        """
+        try:
+            async with Attempt(self._attempts, context):
+                name, secret = _read_credentials(context.headers, fields)
+                client = await self._services.clients.find(name)
+                _check_secret(None if client is None else client.secret_hash, secret)
+        except (WrongClientSecret, TooManyFromHere) as refusal:
+            self._services.audit_log.record(_EVENT, AuditContext(context), refusal)
+            raise
+        return name
+
+    async def _introspect(self, fields: Mapping[str, str]) -> dict[str, object]:
+        token = fields.get("token", "")
+        if not token:
+            raise UnreadableBody
+        caller = await self._services.sessions.inspect(token)
+        return {"active": False} if caller is None else self._describe(caller)
+
+    def _describe(self, caller: Caller) -> dict[str, object]:
+        session, account = caller.session, caller.account
+        return {
+            "active": True,
+            "sub": str(account.id),
+            "username": account.name,
+            "client_id": _TOKEN_CLIENT,
+            "token_type": "Bearer",
+            "iat": session.signed_in_at,
+            "exp": self._services.sessions.expires_at(session),
+            "sid": session.token_hash.hex(),
+            "device_id": session.device_id,
+            "platform": session.platform,
+        }
+
+
+def _check_secret(expected: bytes | None, secret: str) -> None:
+    if not hmac.compare_digest(sha256_digest(secret), expected or _NO_CLIENT_HASH):
+        raise WrongClientSecret
+
+
+def make_context(scope: Scope) -> RequestContext:
+    """Return the context of a request that no client of the wire sends."""
+    peer = (scope.get("client") or ("",))[0]
+    headers: Headers = scope["headers"]
+    return RequestContext(request_id=0, token="", english=True, headers=headers, peer=peer)
+
+
+async def send_oauth_error(error: Exception, send: Send) -> None:
+    """Send an error as OAuth names it (RFC 6749 5.2)."""
+    match error:
+        case WrongClientSecret():
+            await _send_json(401, {"error": "invalid_client"}, "refused", send, _CHALLENGE)
+        case UnreadableBody():
+            await _send_json(400, {"error": "invalid_request"}, "refused", send)
+        case BodyTooLarge():
+            await _send_json(413, {"error": "invalid_request"}, "refused", send)
+        case TooManyFromHere():
+            await _send_json(429, {"error": "slow_down"}, "limited", send, _RETRY)
+        case _:
+            await _send_json(503, {"error": "temporarily_unavailable"}, "error", send, _RETRY)
+
+
+async def _send_json(
+    http_status: int,
+    content: Mapping[str, object],
+    result: ResultClass,
+    send: Send,
+    *more: tuple[bytes, bytes],
+) -> None:
+    body = msgspec.json.encode(content)
+    length = (b"content-length", b"%d" % len(body))
+    headers = [_JSON_TYPE, length, NO_STORE, RESULT_HEADERS[result], *more]
+    await send_response(http_status, headers, body, send)
+
+
+def _parse_form(body: bytes) -> dict[str, str]:
+    """Return the fields of a form; none may be repeated (RFC 6749 3.1).
+
+    Raises:
+        UnreadableBody
+    """
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+    except ValueError as error:  # also UnicodeDecodeError
+        raise UnreadableBody from error
+    if len(dict(pairs)) != len(pairs):
+        raise UnreadableBody
+    return dict(pairs)
+
+
+def _read_credentials(headers: Headers, fields: Mapping[str, str]) -> tuple[str, str]:
+    """Return name and secret, from Basic or from the form, never from both (RFC 6749 2.3.1).
+
+    Raises:
+        WrongClientSecret, UnreadableBody
+    """
+    given = [value for name, value in headers if name == b"authorization"]
+    in_form = "client_secret" in fields
+    if len(given) + in_form > 1:
+        raise UnreadableBody
+    if in_form:
+        return fields.get("client_id", ""), fields["client_secret"]
+    scheme, _, encoded = (given or [b""])[0].partition(b" ")
+    if scheme.lower() != b"basic":
+        raise WrongClientSecret
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise WrongClientSecret from error
+    name, _, secret = text.partition(":")
+    return unquote_plus(name), unquote_plus(secret)
