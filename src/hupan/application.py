@@ -370,7 +370,7 @@ async def _assemble_server(
         housekeeping=housekeeping,
         integrity_checker=integrity_checker,
         dispatcher=dispatcher,
-        oauth=OAuthApp(services),
+        oauth=OAuthApp(services, infrastructure.session_ends),
         health=health,
         access_log=access_log,
         metrics=metrics,

@@ -157,6 +157,69 @@ def test_secrets_are_shown_once(folder: Path, backend: tuple[str, str]) -> None:
     assert not any(secret.encode() in content for content in files)
 
 
+def read_events(
+    wire: WireClient, backend: tuple[str, str], last_id: str = "", *, until: str
+) -> list[dict[str, str]]:
+    """Read the stream until some text has come; return the events with their fields."""
+    events, headers = [], {"last-event-id": last_id} if last_id else {}
+    with wire.http.stream("GET", "/oauth/events", headers=headers, auth=backend) as reply:
+        assert reply.status_code == 200
+        assert reply.headers["content-type"] == "text/event-stream"
+        fields: dict[str, str] = {}
+        for line in reply.iter_lines():
+            name, _, value = line.partition(": ")
+            if not line and fields:
+                events.append(fields)
+                if until in str(fields):
+                    return events
+                fields = {}
+            elif name:
+                fields[name] = value
+    raise AssertionError(events)
+
+
+def test_ends_are_told(folder: Path, wire: WireClient, backend: tuple[str, str]) -> None:
+    """A sign-out, and a ban by a command, come as events that name account, session and cause."""
+    out, banned = wire.account(deviceId="phone 1"), wire.account()
+    sid = ask(wire, {"token": out.token}, backend).json()["sid"]
+    assert wire.post("user/logout", token=out.token).code == 1
+    told(folder, "account", "ban", banned.id, "--reason", "spam")
+    *_, last = read_events(wire, backend, until=banned.id)
+    assert json.loads(last["data"])["reason"] == "banned"
+    first = read_events(wire, backend, until=out.id)[-1]
+    assert first["event"] == "session-end"
+    data = json.loads(first["data"])
+    assert isinstance(data.pop("ended_at"), int)
+    assert data == {"sub": out.id, "sid": sid, "device_id": "phone 1", "reason": "signed-out"}
+
+
+def test_a_stream_is_resumed(wire: WireClient, backend: tuple[str, str]) -> None:
+    """After the last id nothing is missing; after one that is too old a gap is told first."""
+    first, second = wire.account(), wire.account()
+    assert wire.post("user/logout", token=first.token).code == 1
+    last = read_events(wire, backend, until=first.id)[-1]["id"]
+    assert wire.post("user/logout", token=second.token).code == 1
+    resumed = read_events(wire, backend, last, until=second.id)
+    assert "gap" not in [event.get("event") for event in resumed]
+    assert int(resumed[-1]["id"]) >= int(last)
+    assert read_events(wire, backend, "1", until="gap")[-1]["event"] == "gap"
+    wrong = wire.http.get("/oauth/events", headers={"last-event-id": "x"}, auth=backend)
+    assert wrong.status_code == 400
+
+
+def test_streams_are_for_registered_servers(folder: Path, wire: WireClient) -> None:
+    """Without credentials there is none, and a revoked server's stream ends."""
+    assert wire.http.get("/oauth/events").status_code == 401
+    revoked = created(folder, "listener")
+    with wire.http.stream("GET", "/oauth/events", auth=revoked) as reply:
+        lines = reply.iter_lines()
+        assert next(lines) == "retry: 2000"
+        told(folder, "client", "revoke", "listener")
+        with pytest.raises(httpx.RemoteProtocolError):
+            for _ in lines:
+                pass
+
+
 def test_guessing_is_limited(wire: WireClient, backend: tuple[str, str]) -> None:
     """Wrong secrets are recorded, and count as all wrong secrets of an address do (C6, E5, L2)."""
     name, secret = backend

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from hupan.api.context import MAX_CACHED_CLIENTS
+from hupan.api.oauth import MAX_STREAMS
 from hupan.config import Settings
 from hupan.domain.contacts import MAX_CONTACT_CHANGES
 from hupan.domain.devices import MAX_DEVICES_WITH_SETTINGS as MOST_SET_DEVICES
@@ -15,6 +16,7 @@ from hupan.domain.maintenance import MAX_RATE_COUNTERS, MAX_SPENT_CAPTCHAS
 from hupan.domain.outbox import MAX_CODES_IN_FLIGHT, MAX_NOTICES_IN_FLIGHT, MAX_QUEUED_MESSAGES
 from hupan.domain.profiles import MAX_REMARKS, MAX_TOTAL_REMARK_CHARACTERS
 from hupan.domain.session_ends import MAX_KNOWN_ENDS, SESSION_END_RETENTION_SECONDS
+from hupan.domain.session_events import MAX_UNREAD_EVENTS
 from hupan.domain.sessions import MAX_KNOWN_DEVICES
 from hupan.ratelimit.memory import SLOTS
 from hupan.sandbox.outbox import MAX_CAPTURED_MESSAGES
@@ -146,6 +148,12 @@ BUFFER_BOUNDS = (
         "counts of addresses and accounts", f"{SLOTS} slots of each limit", "two may share a slot"
     ),
     BufferBound("ended sessions that are known", f"{MAX_KNOWN_ENDS}", "the oldest are told again"),
+    BufferBound(
+        "streams of ended sessions",
+        f"{MAX_STREAMS}, {MAX_UNREAD_EVENTS} events each",
+        "503; a stream that is further behind ends",
+    ),
+    BufferBound("requests at a message server", "`upstream_requests`", "busy (1006)"),
     BufferBound("pictures drawn ahead", "`captcha_pool`", "no more are drawn"),
     BufferBound("addresses read from headers", f"{MAX_CACHED_CLIENTS}", "they are read again"),
     BufferBound("the sandbox's outbox", f"{MAX_CAPTURED_MESSAGES}", "the oldest are forgotten"),
