@@ -11,12 +11,13 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hupan import __version__
 from hupan.api.app import Dispatcher, Route, Services, build_routes
 from hupan.api.codecs import Receive, Scope, Send
 from hupan.api.media import MediaApp
+from hupan.api.oauth import OAUTH_PREFIX, OAuthApp
 from hupan.api.presence import SOCKET_PATH, SocketGate
 from hupan.api.responses import (
     HEALTHZ_PATH,
@@ -28,6 +29,7 @@ from hupan.api.responses import (
     send_response,
     send_shutting_down,
 )
+from hupan.api.upstream import Upstream
 from hupan.background import DONE, BackgroundTask
 from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
@@ -70,7 +72,7 @@ from hupan.store.copying import ensure_copy_complete
 from hupan.store.database import MeasuredDatabase, StoreRefused
 from hupan.store.outbox import count_messages
 from hupan.store.tables import delete_all_data
-from hupan.wiring import Infrastructure, make_services
+from hupan.wiring import Infrastructure, make_services, make_upstream, without_handed_on
 
 METRICS_PATH = "/metrics"
 _COUNTER_METRICS: Mapping[MetricName, tuple[str, tuple[str, ...], str]] = {
@@ -120,6 +122,7 @@ class MetricsApp:
             ),
             (_endpoint_labels("", "", "other"), dispatcher.unrouted),
             (_endpoint_labels("", "", "outside"), dispatcher.outside),
+            *_upstream_metrics(dispatcher.upstream),
         ]
         self._infrastructure = infrastructure
         self._lag = EventLoopLag()
@@ -271,6 +274,12 @@ def _endpoint_labels(surface: str, method: str, path: str) -> Mapping[str, str]:
     return {"surface": surface, "endpoint": f"{method} {path}".strip()}
 
 
+def _upstream_metrics(
+    upstream: Upstream | None,
+) -> list[tuple[Mapping[str, str], EndpointMetrics]]:
+    return [] if upstream is None else [(_endpoint_labels("", "", "upstream"), upstream.metrics)]
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server with all its parts; `start` and `stop` run on the event loop."""
@@ -283,6 +292,7 @@ class Server:
     integrity_checker: IntegrityChecker
     search_fill: BackgroundTask
     dispatcher: Dispatcher
+    oauth: OAuthApp
     gate: SocketGate
     health: Health
     access_log: AccessLog
@@ -291,6 +301,7 @@ class Server:
     def start(self) -> None:
         """Start the background work."""
         self.infrastructure.captcha_pool.start()
+        self.infrastructure.slide_pool.start()
         self.infrastructure.outbox_worker.start()
         self.infrastructure.session_ends.start()
         self.infrastructure.presence.start()
@@ -313,9 +324,12 @@ class Server:
             if self.running_server is not None:
                 stack.push_async_callback(self.running_server.stop)
             stack.callback(self.metrics.close)
+            if self.dispatcher.upstream is not None:
+                stack.callback(self.dispatcher.upstream.client.close)
             stack.callback(self.infrastructure.password_hasher.close)
             stack.callback(self.infrastructure.redrawer.close)
             stack.callback(self.infrastructure.captcha_pool.stop)
+            stack.callback(self.infrastructure.slide_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
             stack.push_async_callback(self.infrastructure.presence.stop)
             stack.push_async_callback(self.infrastructure.session_ends.stop)
@@ -372,17 +386,16 @@ async def _assemble_server(
     cors = Cors(settings.cors_origins)
     media = MediaApp(services, cors, access_log, settings.public_url)
     table = build_routes(services)
+    upstream = make_upstream(settings, services)
     dispatcher = Dispatcher(
-        table,
+        table if upstream is None else without_handed_on(table),
         cors,
         access_log,
         process_number=process_number,
         web_host_prefix=settings.web_host_prefix,
         media=media,
+        upstream=upstream,
     )
-    running_server = None
-    if settings.is_postgres:  # a file is locked
-        running_server = RunningServer(database, process_number, infrastructure.metric_counters)
     housekeeping = _make_housekeeping(infrastructure, services, timekeeping)
     integrity_checker = IntegrityChecker(
         database,
@@ -399,21 +412,34 @@ async def _assemble_server(
         infrastructure=infrastructure,
         services=services,
         timekeeping=timekeeping,
-        running_server=running_server,
+        running_server=_make_running_server(infrastructure, process_number),
         housekeeping=housekeeping,
         integrity_checker=integrity_checker,
-        search_fill=BackgroundTask(
-            "search table",
-            SearchFill(database).run,
-            interval_seconds=SEARCH_FILL_SECONDS,
-            expected_errors=(StoreUnavailable,),
-            count=infrastructure.metric_counters,
-        ),
+        search_fill=_make_search_fill(infrastructure),
         dispatcher=dispatcher,
+        oauth=OAuthApp(services, infrastructure.session_ends),
         gate=gate,
         health=health,
         access_log=access_log,
         metrics=metrics,
+    )
+
+
+def _make_running_server(
+    infrastructure: Infrastructure, process_number: int
+) -> RunningServer | None:
+    if not infrastructure.settings.is_postgres:  # a file is locked
+        return None
+    return RunningServer(infrastructure.database, process_number, infrastructure.metric_counters)
+
+
+def _make_search_fill(infrastructure: Infrastructure) -> BackgroundTask:
+    return BackgroundTask(
+        "search table",
+        SearchFill(infrastructure.database).run,
+        interval_seconds=SEARCH_FILL_SECONDS,
+        expected_errors=(StoreUnavailable,),
+        count=infrastructure.metric_counters,
     )
 
 
@@ -519,6 +545,8 @@ class Application:
     def _select_app(self, server: Server, path: str) -> ASGIApp:
         if path in (HEALTHZ_PATH, READYZ_PATH):
             return server.health
+        if path.startswith(OAUTH_PREFIX):
+            return server.oauth
         for prefix, mounted_app in self._mounts.items():
             if path.startswith(prefix):
                 return mounted_app
@@ -628,7 +656,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> App
         clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
     )
 
-    def record_captcha(captcha: IssuedCaptcha) -> None:
+    def record_captcha(captcha: IssuedCaptcha[Any]) -> None:
         inbox.add("captcha", captcha.id, "captcha", captcha.answer, captcha.answer)
 
     def make_random_source(purpose: str) -> RandomSource:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -159,7 +159,207 @@ def _render_glyph(digit: str, size: int, stroke: int) -> Image.Image:
     return glyph
 
 
+SLIDE_WIDTH_PIXELS = 300
+SLIDE_HEIGHT_PIXELS = 220
+SLIDE_TILE_PIXELS = 70
+"""Sizes of a slide captcha (wire.md 8.6)."""
+SLIDE_MIN_X, SLIDE_MAX_X = 72, 228
+"""Where the gap can be: never under the tile's place at the start."""
+
+BytesSource = Callable[[int], bytes]
+"""Returns random bytes: `secrets.token_bytes` in a server."""
+
+_JPEG_QUALITY = 75
+_KNOB_PIXELS = 11  # how far a knob of the tile sticks out
+_OVERSAMPLING = 4  # of the outline, so that it has smooth edges
+_MIN_DECOY_DISTANCE = SLIDE_TILE_PIXELS - 8
+_DECOYS, _DECOY_ATTEMPTS = 2, 60
+_SHAPES = 26
+_NOISE_LAYERS = (((10, 8), 0.5), ((22, 16), 0.42), ((60, 44), 0.3))  # cells, share of the whole
+
+_Outline = tuple[int, int, int, int]
+"""Top, right, bottom and left side of a tile: a knob (1), a notch (-1) or neither (0)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlideImages:
+    """The pictures of a slide captcha.
+
+    Attributes:
+        master: a JPEG with the gap and decoys.
+        tile: a PNG of the piece that fits the gap.
+        tile_y: the height at which the tile slides, in pixels.
+        master_size: width and height in pixels.
+        tile_size: width and height in pixels.
+    """
+
+    master: bytes = field(repr=False)
+    tile: bytes = field(repr=False)
+    tile_y: int
+    master_size: tuple[int, int] = (SLIDE_WIDTH_PIXELS, SLIDE_HEIGHT_PIXELS)
+    tile_size: tuple[int, int] = (SLIDE_TILE_PIXELS, SLIDE_TILE_PIXELS)
+
+
+class SlideRenderer:
+    """Renders a tile, and a picture with its gap among others that it does not fit.
+
+    The gap holds another part of the picture, lighter or darker, within a thin outline, and so do
+    the gaps of other shapes. So neither its shade nor its texture nor its outline alone tells where
+    it is; a program that compares the tile's outline with the picture finds it (decision 38).
+    """
+
+    def __init__(self, uniform: UniformSource, random_bytes: BytesSource) -> None:
+        self._uniform = uniform
+        self._random_bytes = random_bytes
+
+    def __call__(self, answer: str) -> SlideImages:
+        """Return the pictures of a gap at `answer` pixels from the left edge.
+
+        Raises:
+            ValueError: the answer is not a number from SLIDE_MIN_X to SLIDE_MAX_X.
+        """
+        x = int(answer) if answer.isascii() and answer.isdigit() else -1
+        if not SLIDE_MIN_X <= x <= SLIDE_MAX_X:
+            raise ValueError("an answer is a number of pixels within the picture")
+        picture = self._draw_background()
+        y = int(self._uniform(10, SLIDE_HEIGHT_PIXELS - SLIDE_TILE_PIXELS - 10))
+        outline = self._choose_outline()
+        mask = _render_outline(outline)
+        master = picture.copy()
+        for place in self._choose_decoy_places(x, y):
+            self._carve_gap(
+                master, picture, _render_outline(self._choose_outline(unlike=outline)), place
+            )
+        self._carve_gap(master, picture, mask, (x, y))
+        return SlideImages(
+            _encode(master, "JPEG", quality=_JPEG_QUALITY),
+            _encode(_cut_tile(picture, mask, (x, y)), "PNG", compress_level=_COMPRESSION_LEVEL),
+            y,
+        )
+
+    def _draw_background(self) -> Image.Image:
+        from PIL import Image, ImageDraw  # noqa: PLC0415 - see TYPE_CHECKING above
+
+        shade = self._noise((5, 4))
+        for cells, share in _NOISE_LAYERS:
+            shade = Image.blend(shade, self._noise(cells), share)
+        channels = [Image.blend(shade, self._noise((6, 5)), self._uniform(0.3, 0.6)) for _ in "rgb"]
+        picture = Image.merge("RGB", channels)
+        draw = ImageDraw.Draw(picture, "RGBA")
+        for _ in range(_SHAPES):
+            self._draw_shape(draw)
+        return picture
+
+    def _noise(self, cells: tuple[int, int]) -> Image.Image:
+        from PIL import Image  # noqa: PLC0415 - see TYPE_CHECKING above
+
+        small = Image.frombytes("L", cells, self._random_bytes(cells[0] * cells[1]))
+        return small.resize((SLIDE_WIDTH_PIXELS, SLIDE_HEIGHT_PIXELS), Image.Resampling.BICUBIC)
+
+    def _draw_shape(self, draw: ImageDraw.ImageDraw) -> None:
+        pick = self._uniform
+        x, y = pick(-20, SLIDE_WIDTH_PIXELS), pick(-20, SLIDE_HEIGHT_PIXELS)
+        width, height = pick(12, 70), pick(12, 70)
+        red, green, blue, alpha = (int(pick(*shade)) for shade in [(0, 255)] * 3 + [(60, 150)])
+        fill = (red, green, blue, alpha)
+        kind = int(pick(0, 2.999))
+        if kind == 0:
+            draw.ellipse((x, y, x + width, y + height), fill=fill)
+        elif kind == 1:
+            draw.polygon([(x + pick(0, width), y + pick(0, height)) for _ in range(4)], fill=fill)
+        else:
+            bend = (x + width, y + pick(-height, height))
+            points = [(x, y), bend, (x + pick(0, 90), y + height)]
+            draw.line(points, fill=fill, width=int(pick(2, 6)))
+
+    def _choose_outline(self, unlike: _Outline | None = None) -> _Outline:
+        """Return an outline with two knobs or notches at least, clearly unlike another one."""
+        while True:
+            top, right, bottom, left = (int(self._uniform(0, 2.999)) - 1 for _ in range(4))
+            outline = (top, right, bottom, left)
+            differences = sum(a != b for a, b in zip(outline, unlike or (2, 2, 2, 2), strict=True))
+            if outline.count(0) <= 2 <= differences:  # noqa: PLR2004 - of the four sides
+                return outline
+
+    def _choose_decoy_places(self, x: int, y: int) -> list[tuple[int, int]]:
+        """Return the places of decoys, at about the height of the gap."""
+        taken = [(x, y)]
+        for _ in range(_DECOY_ATTEMPTS):
+            left = self._uniform(0, SLIDE_WIDTH_PIXELS - SLIDE_TILE_PIXELS)
+            place = int(left), y + int(self._uniform(-10, 10))
+            if all(abs(place[0] - other[0]) >= _MIN_DECOY_DISTANCE for other in taken):
+                taken.append(place)
+            if len(taken) > _DECOYS:
+                break
+        return taken[1:]
+
+    def _carve_gap(
+        self,
+        master: Image.Image,
+        picture: Image.Image,
+        mask: Image.Image,
+        place: tuple[int, int],
+    ) -> None:
+        from PIL import Image, ImageFilter, ImageStat  # noqa: PLC0415 - see TYPE_CHECKING above
+
+        left = int(self._uniform(0, SLIDE_WIDTH_PIXELS - SLIDE_TILE_PIXELS))
+        top = int(self._uniform(0, SLIDE_HEIGHT_PIXELS - SLIDE_TILE_PIXELS))
+        other = _crop_tile(picture, (left, top)).transpose(Image.Transpose.ROTATE_180)
+        # As light as what was there, but for a little: else the shade alone would show the gap.
+        missing = ImageStat.Stat(_crop_tile(picture, place).convert("L"), mask).mean[0]
+        surplus = missing - ImageStat.Stat(other.convert("L"), mask).mean[0]
+        change = surplus + self._uniform(-20, 20)
+        filling = other.point([max(0, min(255, round(v + change))) for v in range(256)] * 3)
+        master.paste(filling, place, mask)
+        edge = mask.filter(ImageFilter.FIND_EDGES).filter(ImageFilter.GaussianBlur(0.7))
+        shade = 20 if missing > 128 else 240  # noqa: PLR2004 - half of the light
+        master.paste((shade, shade, shade), place, edge)
+
+
+def _render_outline(outline: _Outline) -> Image.Image:
+    """Return what of a square belongs to a tile: 255 inside, 0 outside."""
+    from PIL import Image, ImageDraw  # noqa: PLC0415 - see TYPE_CHECKING above
+
+    size = SLIDE_TILE_PIXELS * _OVERSAMPLING
+    low, high, middle = _KNOB_PIXELS * _OVERSAMPLING, size - _KNOB_PIXELS * _OVERSAMPLING, size / 2
+    radius = low - 2 * _OVERSAMPLING
+    large = Image.new("L", (size, size))
+    draw = ImageDraw.Draw(large)
+    draw.rectangle((low, low, high - 1, high - 1), fill=255)
+    sides = zip(((0, -1), (1, 0), (0, 1), (-1, 0)), outline, strict=True)
+    for (dx, dy), kind in sides:
+        distance = middle - low + 2 * kind * _OVERSAMPLING
+        x, y = middle + dx * distance, middle + dy * distance
+        if kind:
+            box = (x - radius, y - radius, x + radius, y + radius)
+            draw.ellipse(box, fill=255 if kind > 0 else 0)
+    return large.resize((SLIDE_TILE_PIXELS, SLIDE_TILE_PIXELS), Image.Resampling.BOX)
+
+
+def _crop_tile(picture: Image.Image, place: tuple[int, int]) -> Image.Image:
+    x, y = place
+    return picture.crop((x, y, x + SLIDE_TILE_PIXELS, y + SLIDE_TILE_PIXELS))
+
+
+def _cut_tile(picture: Image.Image, mask: Image.Image, place: tuple[int, int]) -> Image.Image:
+    from PIL import ImageFilter  # noqa: PLC0415 - see TYPE_CHECKING above
+
+    tile = _crop_tile(picture, place).convert("RGBA")
+    rim = mask.filter(ImageFilter.FIND_EDGES).point([shade // 2 for shade in range(256)])
+    tile.paste((255, 255, 255, 255), (0, 0), rim)
+    tile.putalpha(mask)
+    return tile
+
+
+def _encode(image: Image.Image, form: str, **options: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
 _log = logging.getLogger("hupan.pictures")
+
+Picture = TypeVar("Picture")
 
 _IDLE_DELAY_SECONDS = 0.002  # no waiter: the loop has three quarters of the GIL
 _BUSY_DELAY_SECONDS = 0.0001  # a waiter: just long enough for the loop to get the GIL
@@ -174,29 +374,31 @@ class CaptchaRenderingFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class CaptchaImage:
-    """An answer, and the PNG that shows it."""
+class CaptchaImage(Generic[Picture]):
+    """An answer, and the picture that shows it."""
 
     answer: str = field(repr=False)  # a secret until redeemed, so in no log (security C9)
-    png: bytes = field(repr=False)
+    picture: Picture = field(repr=False)
 
 
-class CaptchaPool:
-    """Up to `size` pictures (3 kB each), rendered ahead by one background thread.
+class CaptchaPool(Generic[Picture]):
+    """Up to `size` pictures, rendered ahead by one background thread.
 
     `render` and `make_answer` are called only in that thread, so a seeded source of answers repeats
-    if nothing else uses it. A refill begins at half the size. `on_failure` is called for each
-    error, in the thread.
+    if nothing else uses it. A refill begins at half the size, and the first one at the start, or
+    with the first request where `fill_at_start` is false. `on_failure` is called for each error, in
+    the thread.
     """
 
     def __init__(
         self,
-        render: Callable[[str], bytes],
+        render: Callable[[str], Picture],
         make_answer: Callable[[], str],
         *,
         size: int = 64,
         max_waiters: int = 256,
         retry_seconds: float = 1.0,
+        fill_at_start: bool = True,
         on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         self._render = render
@@ -204,9 +406,12 @@ class CaptchaPool:
         self._size = size
         self._max_waiters = max_waiters
         self._retry_seconds = retry_seconds
+        self._fill_at_start = fill_at_start
         self._on_failure = on_failure
-        self._ready: deque[CaptchaImage] = deque()  # the thread appends, the loop takes
-        self._waiters: deque[asyncio.Future[CaptchaImage]] = deque()  # changed only by the loop
+        self._ready: deque[CaptchaImage[Picture]] = deque()  # the thread appends, the loop takes
+        self._waiters: deque[asyncio.Future[CaptchaImage[Picture]]] = (
+            deque()  # changed only by the loop
+        )
         self._refill_requested = Event()
         self._stopping = Event()
         self._thread: Thread | None = None
@@ -226,7 +431,8 @@ class CaptchaPool:
             raise RuntimeError("a picture pool starts once")
         loop = asyncio.get_running_loop()
         self._thread = Thread(target=self._run, args=(loop,), name="hupan-pictures", daemon=True)
-        self._refill_requested.set()
+        if self._fill_at_start:
+            self._refill_requested.set()
         self._thread.start()
 
     def stop(self) -> None:
@@ -240,7 +446,7 @@ class CaptchaPool:
             self._thread.join()
         self._reject_waiters(lambda: CaptchaPoolExhausted("the picture pool was stopped"))
 
-    async def take(self) -> CaptchaImage:
+    async def take(self) -> CaptchaImage[Picture]:
         """Return a picture: at once, or when it is rendered if none is ready.
 
         Raises:
@@ -249,7 +455,7 @@ class CaptchaPool:
         """
         if self._stopping.is_set() or self._is_exhausted():
             raise CaptchaPoolExhausted("no picture to be had now")
-        waiter: asyncio.Future[CaptchaImage] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[CaptchaImage[Picture]] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         self._serve_waiters()
         try:

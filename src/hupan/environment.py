@@ -1,13 +1,14 @@
 """The environment of a server: clock, random source, senders, GeoIP, rules from the settings."""
 
 import os
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -43,9 +44,10 @@ from hupan.rules import (
     ServerRules,
     UploadLimits,
 )
+from hupan.upstream import UpstreamClient, UpstreamLimits, parse_upstream
 
 
-def _ignore_captcha(_captcha: IssuedCaptcha) -> None:
+def _ignore_captcha(_captcha: IssuedCaptcha[Any]) -> None:
     """Do nothing."""
 
 
@@ -68,7 +70,7 @@ class Environment:
     clock: Clock
     random_source: Callable[[str], RandomSource]
     senders: Mapping[Channel, Sender]
-    on_captcha: Callable[[IssuedCaptcha], None] = _ignore_captcha
+    on_captcha: Callable[[IssuedCaptcha[Any]], None] = _ignore_captcha
     steady_clock: SteadyClock | None = None
     is_sandbox: bool = False
     is_operator: bool = False
@@ -340,3 +342,28 @@ def make_geoip(settings: Settings) -> CountryResolver:
         return CountryResolver(open_bundled_table)
     countries = open_mmdb_table(settings.country_database)
     return CountryResolver(lambda: countries)
+
+
+MEGABYTE = 1024 * 1024
+
+
+def make_upstream_client(settings: Settings) -> UpstreamClient | None:
+    """Return the client of the message server, None without one (wire.md 8.5).
+
+    Raises:
+        UnusableSetting: `upstream_ca_file` holds no certificate.
+    """
+    if not settings.upstream:
+        return None
+    limits = UpstreamLimits(
+        timeout_seconds=settings.upstream_timeout_seconds,
+        max_seconds=settings.upstream_max_seconds,
+        max_requests=settings.upstream_requests,
+        max_body_bytes=settings.upstream_body_mb * MEGABYTE,
+        max_answer_bytes=settings.upstream_answer_mb * MEGABYTE,
+    )
+    try:
+        return UpstreamClient(parse_upstream(settings.upstream), limits, settings.upstream_ca_file)
+    except (ssl.SSLError, OSError) as error:
+        expected = LocalizedText("PEM 格式的 CA 证书文件", "a PEM file of CA certificates")
+        raise UnusableSetting("upstream_ca_file", expected) from error

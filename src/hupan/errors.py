@@ -114,6 +114,33 @@ class ShuttingDown(AppError):
     result = "error"
 
 
+class UpstreamUnavailable(AppError):
+    """The message server cannot be reached, or its answer is unusable; HTTP 502."""
+
+    code = 1004
+    zh = "消息服务器暂不可用，请稍后再试"
+    en = "The message server is not available, try again later"
+    result = "error"
+
+
+class UpstreamTimedOut(AppError):
+    """The message server did not answer in time; HTTP 504."""
+
+    code = 1005
+    zh = "消息服务器未及时响应，请稍后再试"
+    en = "The message server did not answer in time, try again later"
+    result = "error"
+
+
+class UpstreamOverloaded(AppError):
+    """As many requests as are allowed wait for the message server; HTTP 503."""
+
+    code = 1006
+    zh = "消息服务器繁忙，请稍后再试"
+    en = "The message server is busy, try again later"
+    result = "limited"
+
+
 class InvalidField(AppError):
     """A field is missing, of the wrong type or out of range; the message names it.
 
@@ -205,12 +232,44 @@ class SendingStopped(AppError):
     result = "limited"
 
 
+class CaptchaNotOffered(AppError):
+    """The server does not offer this kind of captcha (setting `captcha_kinds`)."""
+
+    code = 1206
+    zh = "本服务器未启用这种验证码，请换用另一种"
+    en = "This server does not offer this kind of captcha; use the other one"
+
+
 class WrongEmailOrPassword(AppError):
     """email-login where anything is wrong, or too many attempts were (security E1)."""
 
     code = 1301
     zh = "邮箱或密码错误"
     en = "The e-mail or the password is wrong"
+
+
+class WrongClientSecret(AppError):
+    """A server asked about a token with a wrong name or secret; HTTP 401, never sent to clients."""
+
+    code = 1303
+    zh = "服务器的名称或密钥错误"
+    en = "The server's name or secret is wrong"
+
+
+class ClientExists(AppError):
+    """A server of that name may ask about tokens already; only operators see it."""
+
+    code = 1304
+    zh = "已有同名的服务器"
+    en = "There is a server of that name already"
+
+
+class UnknownClient(AppError):
+    """No server of that name may ask about tokens; only operators see it."""
+
+    code = 1305
+    zh = "没有这个名称的服务器"
+    en = "There is no server of that name"
 
 
 class SignUpClosed(AppError):

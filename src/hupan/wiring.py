@@ -2,25 +2,41 @@
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import TypeAlias
+
+from google.protobuf.message import Message
 
 from hupan.addresses import ClientResolver
 from hupan.admin.accounts import AccountAdmin
+from hupan.admin.clients import ClientAdmin
 from hupan.admin.coins import CoinAdmin
 from hupan.admin.discovery import DiscoveryAdmin
 from hupan.admin.limits import LimitAdmin
 from hupan.admin.recovery import RecoveryAdmin
 from hupan.admin.shop import ShopAdmin
-from hupan.api.app import RateLimits, Services
-from hupan.captcha import READABLE_DIGITS, CaptchaPool, CaptchaRenderer
+from hupan.api.app import Route, Services, require_session
+from hupan.api.limits import RateLimits
+from hupan.api.upstream import Upstream, UpstreamCallers, UpstreamRules
+from hupan.captcha import (
+    READABLE_DIGITS,
+    SLIDE_MAX_X,
+    SLIDE_MIN_X,
+    CaptchaPool,
+    CaptchaRenderer,
+    SlideImages,
+    SlideRenderer,
+)
 from hupan.clock import SystemClock
 from hupan.config import Settings
+from hupan.contract import ENDPOINTS
 from hupan.crypto import KeyFileError, SecretBox, load_existing_key
 from hupan.domain.accounts import AccountCreator, AccountDirectory, Bans, Medals, VipMemberships
-from hupan.domain.captchas import Captchas
+from hupan.domain.captchas import CaptchaKind, Captchas
+from hupan.domain.clients import Clients
 from hupan.domain.codes import CodeRequests, Codes
 from hupan.domain.coins import Coins
 from hupan.domain.contacts import Contacts, StepUps
@@ -59,6 +75,7 @@ from hupan.environment import (
     make_profile_edit_rules,
     make_server_rules,
     make_session_policy,
+    make_upstream_client,
 )
 from hupan.errors import AccountCancelled, AppError, InvalidField
 from hupan.localized import LocalizedText
@@ -134,7 +151,7 @@ class Infrastructure:
         return PasswordPolicy(load_common_passwords(), make_password_rules(self.settings))
 
     @cached_property
-    def captcha_pool(self) -> CaptchaPool:
+    def captcha_pool(self) -> CaptchaPool[bytes]:
         length = self.settings.captcha_length
         random_source = self.environment.random_source("captcha-answers")
 
@@ -148,6 +165,18 @@ class Infrastructure:
             CaptchaRenderer(secrets.SystemRandom().uniform),  # only the answer follows the seed
             make_answer,
             size=self.settings.captcha_pool,
+            on_failure=partial(self.metric_counters, "background_failures", "pictures"),
+        )
+
+    @cached_property
+    def slide_pool(self) -> CaptchaPool[SlideImages]:
+        """Empty until a client asks for the first: many servers have no such client."""
+        random_source = self.environment.random_source("slide-answers")
+        return CaptchaPool(
+            SlideRenderer(secrets.SystemRandom().uniform, secrets.token_bytes),
+            lambda: str(SLIDE_MIN_X + random_source.randbelow(SLIDE_MAX_X - SLIDE_MIN_X + 1)),
+            size=max(1, self.settings.captcha_pool // 4),  # each takes ten times as long
+            fill_at_start=False,
             on_failure=partial(self.metric_counters, "background_failures", "pictures"),
         )
 
@@ -289,6 +318,14 @@ class Infrastructure:
         )
 
 
+RouteKey: TypeAlias = tuple[str, str, str]
+_CAPTCHA_KINDS: Mapping[str, tuple[CaptchaKind, ...]] = {
+    "both": ("picture", "slide"),
+    "picture": ("picture",),
+    "slide": ("slide",),
+}
+
+
 def make_services(infrastructure: Infrastructure) -> Services:
     """Build what the handlers of the API use."""
     settings, database = infrastructure.settings, infrastructure.database
@@ -343,6 +380,7 @@ def make_services(infrastructure: Infrastructure) -> Services:
         country_resolver=make_geoip(settings),
         audit_log=_make_audit_log(infrastructure, client_resolver),
         rate_limits=_make_rate_limits(infrastructure, client_resolver),
+        clients=Clients(database, clock),
         on_captcha=infrastructure.environment.on_captcha,
     )
 
@@ -356,9 +394,40 @@ def _make_audit_log(infrastructure: Infrastructure, client_resolver: ClientResol
     )
 
 
+def make_upstream(settings: Settings, services: Services) -> Upstream | None:
+    """Build what hands requests on to the message server, if there is one (wire.md 8.5)."""
+    client = make_upstream_client(settings)
+    if client is None:
+        return None
+    rules = UpstreamRules(
+        secret=settings.upstream_secret,
+        public_paths=settings.upstream_public_paths,
+        contract_paths={(e.surface, e.path) for e in ENDPOINTS if not e.upstream},
+        protobuf_paths={
+            (e.surface, e.path) for e in ENDPOINTS if e.upstream and issubclass(e.response, Message)
+        },
+    )
+    callers = UpstreamCallers(
+        partial(require_session, services),
+        services.rate_limits.request_limiters["upstream"],
+        services.audit_log,
+        services.client_resolver,
+        services.clock,
+    )
+    return Upstream(client, rules, callers)
+
+
+def without_handed_on(table: Mapping[RouteKey, Route]) -> dict[RouteKey, Route]:
+    """Return a routing table without the endpoints that a message server answers instead."""
+    handed_on = {endpoint.key for endpoint in ENDPOINTS if endpoint.upstream}
+    return {key: route for key, route in table.items() if key not in handed_on}
+
+
 def _make_captchas(infrastructure: Infrastructure) -> Captchas:
     return Captchas(
         infrastructure.captcha_pool,
+        infrastructure.slide_pool,
+        _CAPTCHA_KINDS[infrastructure.settings.captcha_kinds],
         infrastructure.secret_box,
         infrastructure.clock,
         infrastructure.environment.random_source("captchas"),
@@ -484,6 +553,7 @@ class AdminServices:
     discovery: DiscoveryAdmin
     recovery: RecoveryAdmin
     limits: LimitAdmin
+    clients: ClientAdmin
 
 
 @asynccontextmanager
@@ -566,4 +636,5 @@ def _make_admin_services(infrastructure: Infrastructure) -> AdminServices:
             LimitCounters(database, clock, contact_parser, directory),
             infrastructure.settings,
         ),
+        ClientAdmin(Clients(database, clock)),
     )

@@ -44,6 +44,7 @@ CELLS: dict[str, dict[str, str]] = {
 """Kind of endpoint -> cell -> the roles that get it."""
 EXCEPTIONS: dict[str, str] = {
     "POST /v1/user/captcha": "public",
+    "POST /v1/captcha/get": "public",
     "POST /v1/verification/get-verification-code": "public",
     "POST /v1/verification/get-email-verification-code": "public",
     "POST /v1/user/verification-login": "public",

@@ -46,7 +46,9 @@ class StubRenderer:
 
 
 @asynccontextmanager
-async def opened(pool: CaptchaPool, renderer: StubRenderer) -> AsyncIterator[CaptchaPool]:
+async def opened(
+    pool: CaptchaPool[bytes], renderer: StubRenderer
+) -> AsyncIterator[CaptchaPool[bytes]]:
     """Starts a pool and stops it in the end, whatever the renderer waits for."""
     pool.start()
     try:
@@ -82,7 +84,7 @@ def run(test: Coroutine[object, object, None]) -> None:
     asyncio.run(asyncio.wait_for(test, PATIENCE_SECONDS))
 
 
-def taking(pool: CaptchaPool, takers: int) -> list[asyncio.Task[CaptchaImage]]:
+def taking(pool: CaptchaPool[bytes], takers: int) -> list[asyncio.Task[CaptchaImage[bytes]]]:
     """Begins to take some pictures at once."""
     return [asyncio.create_task(pool.take()) for _ in range(takers)]
 
@@ -110,7 +112,9 @@ def test_takers_get_different_pictures() -> None:
         async with opened(CaptchaPool(renderer, renderer.answer, size=8), renderer) as pool:
             pictures = await asyncio.gather(*taking(pool, 150))
         assert len({picture.answer for picture in pictures}) == 150
-        assert all(picture.png == b"picture of " + picture.answer.encode() for picture in pictures)
+        assert all(
+            picture.picture == b"picture of " + picture.answer.encode() for picture in pictures
+        )
 
     run(test())
 
@@ -354,3 +358,19 @@ def test_pool_starts_once() -> None:
 def test_picture_does_not_print_its_answer() -> None:
     """A picture that lands in a log or an error shows neither answer nor pixels (C9)."""
     assert repr(CaptchaImage("48392", b"pixels")) == "CaptchaImage()"
+
+
+def test_a_pool_may_wait_for_its_first_taker() -> None:
+    """With `fill_at_start` off nothing is drawn until a picture is asked for."""
+
+    async def story() -> None:
+        renderer = StubRenderer(8)
+        pool = CaptchaPool(renderer, renderer.answer, size=2, fill_at_start=False)
+        async with opened(pool, renderer):
+            await asyncio.sleep(0)
+            assert renderer.drawn == []
+            first = await pool.take()
+            assert first.answer == "10000"
+            await until(lambda: pool.ready_count == 2)
+
+    asyncio.run(story())

@@ -1,9 +1,13 @@
 """The fronts of deploy/ before a real server: nginx and Caddy (security D3, I10, L9)."""
 
+import contextlib
 import json
 import shutil
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,7 +17,7 @@ from tests.support.audit_events import events
 from tests.support.certificates import issue
 from tests.support.client import WireClient
 from tests.support.ports import LOOPBACK
-from tests.support.proxies import FRONTS, NAMES, front
+from tests.support.proxies import FRONTS, MEDIA_NAMES, NAMES, front
 from tests.support.servers import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
@@ -108,6 +112,67 @@ def test_the_name_of_the_socket_ends_here(visit: Visit) -> None:
     assert reply.status_code == 404
     assert "x-request-id" in reply.headers
     assert visit.request("POST", "/v1/user/captcha", host=SOCKET_NAME).json()["code"] == 1
+
+
+@pytest.mark.parametrize("name", MEDIA_NAMES)
+def test_the_names_of_pictures_end_here(visit: Visit, name: str) -> None:
+    """An upload of 8 MiB reaches the server at these names; its answer is the server's (8.4)."""
+    for method, path, body in (("GET", "/a.png", b""), ("POST", "/", b"x" * 8_000_000)):
+        reply = visit.request(method, path, body, host=name)
+        assert "x-result" in reply.headers, (reply.status_code, reply.text[:200])
+
+
+@contextlib.contextmanager
+def upgrading() -> Iterator[int]:
+    """Run a server that accepts one upgrade at /ws and then repeats what it gets."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                head = b""
+                while not head.endswith(b"\r\n\r\n"):
+                    head += connection.recv(4096)
+                asked = {line.strip() for line in head.lower().split(b"\r\n")}
+                assert {b"upgrade: websocket", b"connection: upgrade"} <= asked, head
+                connection.sendall(
+                    b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n"
+                    b"upgrade: websocket\r\n\r\n"
+                )
+                with contextlib.suppress(ConnectionError):  # as a front may end it
+                    while data := connection.recv(4096):
+                        connection.sendall(data)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield int(listener.getsockname()[1])
+        thread.join(10)
+
+
+@pytest.mark.parametrize("program", FRONTS)
+def test_the_socket_passes(program: str, tmp_path: Path) -> None:
+    """An upgrade at /ws is passed on, and then bytes go both ways (wire.md 8.1)."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    issued = issue(tmp_path, SOCKET_NAME)
+    context = ssl.create_default_context(cafile=str(issued.authority))
+    head = (
+        f"GET /ws HTTP/1.1\r\nhost: {SOCKET_NAME}\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+        "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    with (
+        upgrading() as behind,
+        front(program, tmp_path, behind, issued.chain) as port,
+        socket.create_connection((LOOPBACK, port), timeout=15) as plain,
+        context.wrap_socket(plain, server_hostname=SOCKET_NAME) as connection,
+    ):
+        connection.sendall(head.encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += connection.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 101 ")
+        connection.sendall(b"ping")
+        assert connection.recv(4) == b"ping"
 
 
 def test_browsers_may_ask(visit: Visit) -> None:

@@ -48,7 +48,7 @@ class InProcessServer:
         self.postbox = Postbox()
         self._folder = folder
         self._lives = 0
-        self._captcha: IssuedCaptcha | None = None
+        self._captcha: IssuedCaptcha[Any] | None = None
         self._chances: dict[str, RandomSource] = {}
         self._runner = asyncio.Runner()
         self._held = ExitStack()
@@ -155,7 +155,7 @@ class InProcessServer:
         self.run(self.server.stop())
         self._held.close()
 
-    def _show(self, captcha: IssuedCaptcha) -> None:
+    def _show(self, captcha: IssuedCaptcha[Any]) -> None:
         self._captcha = captcha
 
     def _chance(self, purpose: str) -> RandomSource:

@@ -75,7 +75,13 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
 
 
 def _results(code: int) -> set[str]:
-    named = {1: {"ok"}, -101: {"unauthenticated"}, 1001: {"error"}}
+    named = {
+        1: {"ok"},
+        -101: {"unauthenticated"},
+        1001: {"error"},
+        1004: {"error"},
+        1005: {"error"},
+    }
     return named.get(code, {"refused", "limited"})
 
 

@@ -14,6 +14,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 
+MEDIA_NAMES = ("chat-img.jwznb.com", "api.qiniu.com", "upload-z2.qiniup.com")
 NAMES = ("chat-go.jwzhd.com", "chat-web-go.jwzhd.com", "chat-ws-go.jwzhd.com")
 
 
@@ -42,8 +43,9 @@ def nginx(folder: Path, port: int, behind: int, chain: Path) -> Sequence[str]:
 def caddy(folder: Path, port: int, behind: int, chain: Path) -> Sequence[str]:
     """Caddy with our file: the command that runs it."""
     text = (DEPLOY / "caddy/Caddyfile").read_text("utf-8")
-    names = f"{', '.join(NAMES)} {{"
-    addresses = ", ".join(f"https://{name}:{port}" for name in NAMES)
+    all_names = (*NAMES, *MEDIA_NAMES[:2], "*.qiniup.com")
+    names = f"{', '.join(all_names)} {{"
+    addresses = ", ".join(f"https://{name}:{port}" for name in all_names)
     site = _replacer(text)(
         ("{\n\tservers {", "{\n\tadmin off\n\tauto_https disable_redirects\n\tservers {"),
         (names, f"{addresses} {{\n\tbind {LOOPBACK}"),

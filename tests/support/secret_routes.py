@@ -33,6 +33,7 @@ class Route:
         target: the field that names whom it is about.
         bound: whether that must be an account's already, for the right secret to be of use.
         own: whether the account must be the caller's; None where nobody is signed in.
+        also: a field that holds a secret of the same kind in another form of the request.
     """
 
     held: Held
@@ -41,6 +42,7 @@ class Route:
     way: ContactChannel
     bound: bool = False
     own: bool | None = None
+    also: str = ""
 
     def body(self, target: str, secret: str) -> dict[str, object]:
         """A request with a secret; a captcha that nobody was given is a wrong one."""
@@ -51,8 +53,8 @@ class Route:
 
 
 ROUTES: Mapping[str, Route] = {
-    "verification/get-verification-code": Route("captchas", "code", "mobile", PHONE),
-    "verification/get-email-verification-code": Route("captchas", "code", "email", EMAIL),
+    "verification/get-verification-code": Route("captchas", "code", "mobile", PHONE, also="x"),
+    "verification/get-email-verification-code": Route("captchas", "code", "email", EMAIL, also="x"),
     "user/verification-login": Route("codes", "captcha", "mobile", PHONE, bound=True),
     "user/email-login": Route("passwords", "password", "email", EMAIL, bound=True),
     "user/forget-password": Route("codes", "captcha", "email", EMAIL, bound=True),

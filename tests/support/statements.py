@@ -29,6 +29,7 @@ WALKS: Final[Mapping[str, str]] = {
     "discovery.COUNT_BOTS": "along an index; the list of bots is small",
     "discovery.LIST_BOTS": "along an index, as far as the limit",
     "discovery.LIST_CATEGORIES": "some dozen rows, made by an operator",
+    "clients.LIST_CLIENTS": "some dozen rows, made by an operator; asked by the command line",
     "accounts.LIST_ALL_MEDALS": "some dozen rows, made by an operator; asked by the command line",
     "accounts.LIST_ACCOUNT_MEDALS": "sorts the medals that one account wears",
     "coins.FIND_INCONSISTENT_ENTRIES": OPERATORS,

@@ -9,6 +9,7 @@ from msgspec.inspect import (
     CustomType,
     DecimalType,
     Field,
+    FloatType,
     IntType,
     ListType,
     LiteralType,
@@ -91,6 +92,8 @@ def _describe_type(form: Type | CustomType) -> str:
         return " or ".join(map(_describe_type, form.types))
     if isinstance(form, NoneType):
         return "null"
+    if isinstance(form, FloatType):
+        return "number" + (f", {form.ge:g} to {form.le:g}" if form.le is not None else "")
     return _describe_plain_type(form)
 
 

@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias, cast
 
 from hupan.addresses import MAX_CACHED_CLIENTS
 from hupan.api.media import MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_PER_HOST
+from hupan.api.oauth import MAX_STREAMS
 from hupan.api.presence import MAX_WAITING_COMMANDS
 from hupan.config import Settings
 from hupan.domain.contacts import MAX_CONTACT_CHANGES
@@ -26,6 +27,7 @@ from hupan.domain.presence import MAX_SOCKETS_PER_ACCOUNT
 from hupan.domain.profiles import MAX_REMARKS, MAX_TOTAL_REMARK_CHARACTERS
 from hupan.domain.redrawing import MAX_WAITING
 from hupan.domain.session_ends import MAX_KNOWN_ENDS, SESSION_END_RETENTION_SECONDS
+from hupan.domain.session_events import MAX_UNREAD_EVENTS
 from hupan.domain.sessions import MAX_KNOWN_DEVICES
 from hupan.ratelimit.memory import SLOTS
 from hupan.sandbox.outbox import MAX_CAPTURED_MESSAGES
@@ -209,6 +211,12 @@ BUFFER_BOUNDS = (
     BufferBound(
         "commands of a socket during its login", f"{MAX_WAITING_COMMANDS}", "they do not wait"
     ),
+    BufferBound(
+        "streams of ended sessions",
+        f"{MAX_STREAMS}, {MAX_UNREAD_EVENTS} events each",
+        "503; a stream that is further behind ends",
+    ),
+    BufferBound("requests at a message server", "`upstream_requests`", "busy (1006)"),
     BufferBound("pictures drawn ahead", "`captcha_pool`", "no more are drawn"),
     BufferBound(
         "uploads being received",

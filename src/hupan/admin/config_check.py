@@ -30,6 +30,7 @@ from hupan.environment import (
     make_email_sender,
     make_geoip,
     make_sms_sender,
+    make_upstream_client,
     sender_factories,
 )
 from hupan.errors import InvalidField
@@ -295,6 +296,7 @@ def find_problems(settings: Settings, *, with_senders: bool = True) -> list[Unus
     """
     checks: list[Callable[[Settings], Iterator[UnusableSetting]]] = [
         _geoip_problems,
+        _upstream_problems,
         _vip_page_problems,
         _store_problems,
         _key_problems,
@@ -312,6 +314,13 @@ def _sender_problems(settings: Settings) -> Iterator[UnusableSetting]:
             make(settings)
         except UnusableSetting as problem:
             yield problem
+
+
+def _upstream_problems(settings: Settings) -> Iterator[UnusableSetting]:
+    try:
+        make_upstream_client(settings)
+    except UnusableSetting as problem:
+        yield problem
 
 
 def _geoip_problems(settings: Settings) -> Iterator[UnusableSetting]:

@@ -12,7 +12,7 @@ from functools import partial
 from importlib import import_module
 from itertools import count
 from time import perf_counter
-from typing import Any, Protocol, TypeAlias, get_args, overload
+from typing import Any, Protocol, TypeAlias, overload
 from zoneinfo import ZoneInfo
 
 from google.protobuf.message import Message
@@ -38,6 +38,7 @@ from hupan.api.codecs import (
     read_token,
     wants_english,
 )
+from hupan.api.limits import RateLimits
 from hupan.api.responses import (
     NO_STORE,
     RESULT_HEADERS,
@@ -45,6 +46,7 @@ from hupan.api.responses import (
     is_preflight,
     send_response,
 )
+from hupan.api.upstream import PROTOBUF_TYPES, Upstream
 from hupan.clock import Clock
 from hupan.contract import AREAS, ENDPOINTS
 from hupan.contract.endpoints import (
@@ -62,9 +64,9 @@ from hupan.contract.endpoints import (
     RequiredVip,
     Response,
 )
-from hupan.contract.fields import secret_fields
 from hupan.domain.accounts import Medals
 from hupan.domain.captchas import Captchas, IssuedCaptcha
+from hupan.domain.clients import Clients
 from hupan.domain.codes import CodeRequests
 from hupan.domain.coins import Coins
 from hupan.domain.contacts import Contacts
@@ -91,6 +93,9 @@ from hupan.errors import (
     ServerError,
     StorageFailed,
     UnknownEndpoint,
+    UpstreamOverloaded,
+    UpstreamTimedOut,
+    UpstreamUnavailable,
     VipOnly,
     to_app_error,
 )
@@ -99,14 +104,7 @@ from hupan.logs import AccessLog, AuditContext, AuditLog
 from hupan.metrics import EndpointMetrics
 from hupan.model import Caller, Headers, RequestContext, Viewer
 from hupan.ratelimit.memory import (
-    ORIGIN_KEYS,
-    AttackDetector,
     Attempt,
-    AttemptLimiter,
-    MemoryLimits,
-    RateLimitContext,
-    RequestLimiter,
-    WindowCounter,
 )
 from hupan.rules import Adverts, ClientInfo
 
@@ -121,48 +119,6 @@ def log_and_map_error(error: Exception, request_id: int) -> AppError:
     elif isinstance(failure, ServerError):
         _log.error("request=%d failed", request_id, exc_info=error)
     return failure
-
-
-class RateLimits:
-    """The limiters of all endpoints of one process.
-
-    Args:
-        limit_context: what all limiters share.
-        limits: the limits and their counters; without any, every limiter admits all requests.
-        detector: is notified of attempts and codes.
-
-    Attributes:
-        request_limiters: by the `limit` of an endpoint.
-        attempt_limiters: by the path of an endpoint with secrets.
-    """
-
-    def __init__(
-        self, limit_context: RateLimitContext, limits: MemoryLimits, detector: AttackDetector
-    ) -> None:
-        self.detector = detector
-        self.request_limiters: Mapping[RequestLimit, RequestLimiter] = {
-            event: RequestLimiter(
-                limit_context,
-                [
-                    (ORIGIN_KEYS[kind], counter)
-                    for limited, kind, counter in limits.by_origin
-                    if limited == event
-                ],
-                limits.by_account.get(event, WindowCounter()),
-            )
-            for event in get_args(RequestLimit)
-        }
-        self.attempt_limiters = {
-            endpoint.path: AttemptLimiter(
-                limit_context,
-                limits,
-                detector,
-                secret_fields(endpoint.request).values(),
-                sends=endpoint.limit == "sent_codes",
-            )
-            for endpoint in ENDPOINTS
-            if endpoint.secrets
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +160,8 @@ class Services:
     country_resolver: CountryResolver
     audit_log: AuditLog
     rate_limits: RateLimits
-    on_captcha: Callable[[IssuedCaptcha], None]
+    clients: Clients
+    on_captcha: Callable[[IssuedCaptcha[Any]], None]
 
 
 async def public(_services: Services, context: RequestContext) -> RequestContext:
@@ -496,7 +453,14 @@ def send_direct(
 
 _WEB_PREFIX = "/web"
 _OUTSIDE_AREAS = frozenset({"msg", "group", "community", "sticker", "disk", "live"})
-_PROTOBUF_TYPES = (PROTOBUF_TYPE, b"application/protobuf", b"application/octet-stream")
+_UPSTREAM_LABEL = "/v1/*"
+_HTTP_STATUSES: Mapping[type[AppError], int] = {
+    BodyTooLarge: 413,
+    UpstreamUnavailable: 502,
+    UpstreamOverloaded: 503,
+    UpstreamTimedOut: 504,
+}
+"""Of what ends a request that is handed on; all else is 200 (wire.md 1.5)."""
 _REQUEST_IDS_PER_PROCESS = 2**36
 _PROCESS_NUMBERS = 2**17
 
@@ -522,6 +486,7 @@ class Dispatcher:
     Attributes:
         unrouted: the counters of requests without an endpoint.
         outside: those of requests for messages, groups and the like (wire.md 8.2).
+        upstream: hands requests on to a message server, None without one (wire.md 8.5).
     """
 
     def __init__(
@@ -533,8 +498,10 @@ class Dispatcher:
         process_number: int,
         web_host_prefix: str,
         media: UnroutedApp,
+        upstream: Upstream | None = None,
     ) -> None:
         self._table = table
+        self.upstream = upstream
         self._media = media
         self._cors = cors
         self._log = log
@@ -552,10 +519,12 @@ class Dispatcher:
         """Respond to one request."""
         headers: Headers = scope["headers"]
         header_map = dict(headers)
-        route = self._table.get(self._route_key(scope, header_map))
+        key = self._route_key(scope, header_map)
+        route = self._table.get(key)
         request_id = next(self._request_ids)
         if route is None:
-            await self._respond_unrouted(scope, header_map, request_id, receive, send)
+            if not await self._hand_on(key, scope, header_map, request_id, receive, send):
+                await self._respond_unrouted(scope, header_map, request_id, receive, send)
             return
         peer = (scope.get("client") or ("",))[0]
         context = RequestContext(
@@ -603,6 +572,52 @@ class Dispatcher:
         self._log.record(context.request_id, scope["path"], result, code)
         await self._send(200, content_type, encoded, result, context.request_id, header_map, send)
 
+    async def _hand_on(
+        self,
+        key: tuple[str, str, str],
+        scope: Scope,
+        header_map: Mapping[bytes, bytes],
+        request_id: int,
+        receive: Receive,
+        send: Send,
+    ) -> bool:
+        """Let the message server respond, where there is one for this path (wire.md 8.5)."""
+        surface, method, path = key
+        upstream = self.upstream
+        if (
+            upstream is None
+            or not upstream.rules.takes(surface, path)
+            or is_preflight(method, header_map)
+        ):
+            return False
+        headers: Headers = scope["headers"]
+        peer = (scope.get("client") or ("",))[0]
+        token, english = read_token(headers, header_map), wants_english(header_map)
+        context = RequestContext(request_id, token, english, headers, peer)
+        started_at = perf_counter()
+        result: ResultClass = "ok"
+        code = SUCCESS_CODE
+        try:
+            await upstream.hand_on(
+                surface, path, scope, context, receive, send, self._cors.headers(header_map)
+            )
+        except Exception as error:  # noqa: BLE001 - every failure has a response of its own
+            failure = log_and_map_error(error, request_id)
+            code, result = failure.code, failure.result
+            is_protobuf = upstream.rules.is_protobuf(surface, path, _content_type(header_map))
+            await self._send_in_form(
+                failure,
+                _HTTP_STATUSES.get(type(failure), 200),
+                # JSON on every endpoint (wire.md 1.7)
+                is_protobuf=is_protobuf and not isinstance(failure, MissingToken),
+                request_id=request_id,
+                header_map=header_map,
+                send=send,
+            )
+        upstream.metrics.observe(result, perf_counter() - started_at)
+        self._log.record(request_id, _UPSTREAM_LABEL, result, code)  # the path is the client's text
+        return True
+
     async def _respond_unrouted(
         self,
         scope: Scope,
@@ -628,17 +643,38 @@ class Dispatcher:
             failure: AppError = NotAnAccountEndpoint()
             # The rest of the path is the client's own text.
             self._log.record(request_id, f"/v1/{area}/*", failure.result, failure.code)
-            if _content_type(header_map) in _PROTOBUF_TYPES:
-                message = failure.message(english=wants_english(header_map))
-                body = encode_protobuf_error(failure.code, message, request_id)
-                await self._send(
-                    404, PROTOBUF_TYPE, body, failure.result, request_id, header_map, send
-                )
-                return
         else:
             self.unrouted.increment(UnknownEndpoint.result)
             failure = UnknownEndpoint()
-        await self._send_http_error(failure, 404, request_id, header_map, send)
+        is_protobuf = bool(area) and _content_type(header_map) in PROTOBUF_TYPES
+        await self._send_in_form(
+            failure,
+            404,
+            is_protobuf=is_protobuf,
+            request_id=request_id,
+            header_map=header_map,
+            send=send,
+        )
+
+    async def _send_in_form(
+        self,
+        failure: AppError,
+        http_status: int,
+        *,
+        is_protobuf: bool,
+        request_id: int,
+        header_map: Mapping[bytes, bytes],
+        send: Send,
+    ) -> None:
+        """Respond about a path that is no endpoint, in the form that its client reads."""
+        if not is_protobuf:
+            await self._send_http_error(failure, http_status, request_id, header_map, send)
+            return
+        message = failure.message(english=wants_english(header_map))
+        body = encode_protobuf_error(failure.code, message, request_id)
+        await self._send(
+            http_status, PROTOBUF_TYPE, body, failure.result, request_id, header_map, send
+        )
 
     async def _send_http_error(
         self,

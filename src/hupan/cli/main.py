@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "group": "hupan.cli.discovery:groups_app",
     "bot": "hupan.cli.discovery:bots_app",
     "category": "hupan.cli.discovery:categories_app",
+    "client": "hupan.cli.clients:app",
     "limits": "hupan.cli.limits:app",
     "database": "hupan.cli.database:app",
     "version": "hupan.cli.main:version_app",

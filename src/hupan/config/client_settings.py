@@ -72,6 +72,12 @@ class ClientSettings(MediaSettings):
         "Whose numbers the invitation progress shows: server, all accounts registered; account, "
         "those that the caller invited",
     )
+    captcha_kinds: Literal["both", "picture", "slide"] = CLIENTS(
+        "both",
+        choice("both", "picture", "slide"),
+        "可用的图形验证码：picture 为数字图片，slide 为滑块，both 为两种都可用",
+        "Captchas on offer: picture (digits), slide (a tile to move) or both",
+    )
     vip_page_file: str = CLIENTS(
         "",
         OPTIONAL_FILE,

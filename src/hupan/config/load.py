@@ -360,6 +360,11 @@ CONSISTENCY_RULES = (
         LocalizedText("非空的值（sms_sender 为 http）", "an address, because sms_sender is http"),
     ),
     *map(_bucket_rule, ("media_s3_bucket", "media_s3_access_key", "media_s3_secret_key")),
+    ConsistencyRule(
+        ("upstream_secret", "upstream"),
+        lambda settings: bool(settings.upstream_secret) or not settings.upstream,
+        LocalizedText("非空的值（已设置 upstream）", "a key, because upstream is set"),
+    ),
     ConsistencyRule(  # security C12
         ("sms_countries", "international_numbers"),
         lambda settings: bool(settings.sms_countries) or not settings.international_numbers,

@@ -44,6 +44,7 @@ from hupan.config.types import (
     single_line,
     to_unix_seconds,
 )
+from hupan.config.upstream_settings import UpstreamSettings
 
 NETWORK = SettingSection("网络", "Network")
 STORAGE = SettingSection("存储", "Storage")
@@ -71,7 +72,7 @@ _SECRET = single_line(max_length=4096)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(ClientSettings):
+class Settings(ClientSettings, UpstreamSettings):
     """The value of every setting, such as `settings.port`.
 
     Durations carry their unit in the name. An empty text means that there is none.

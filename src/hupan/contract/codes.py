@@ -2,10 +2,17 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from hupan.contract.endpoints import PUBLIC, AuditEvent, IgnoredBody, NoData, Note, app
-from hupan.contract.fields import CaptchaAnswerText, CaptchaIdText, ContactText, PlatformText
+from hupan.contract.fields import (
+    CaptchaAnswerText,
+    CaptchaIdText,
+    ContactText,
+    PlatformText,
+    ShortText,
+    SlidePosition,
+)
 
 
 class Captcha(Struct, rename="camel"):
@@ -20,35 +27,72 @@ class Captcha(Struct, rename="camel"):
     id: str
 
 
+class PixelSize(Struct):
+    """The size of an image in pixels."""
+
+    width: int
+    height: int
+
+
+class SlideCaptcha(Struct):
+    """A slide captcha: a picture with a gap, and the tile that fits it.
+
+    Attributes:
+        id: opaque; valid for one answer, right or wrong.
+        type: always `slide`.
+        master_image: a whole data URL, `data:image/jpeg;base64,…`.
+        master_size: always 300x220.
+        tile_image: a whole data URL, `data:image/png;base64,…`, transparent around the tile.
+        tile_size: always 70x70.
+        tile_y: pixels between the upper edges of picture and tile; the tile slides only sideways.
+    """
+
+    id: str
+    type: Literal["slide"]
+    master_image: str
+    master_size: PixelSize
+    tile_image: str
+    tile_size: PixelSize
+    tile_y: int
+
+
 class SmsCodeRequest(Struct, rename="camel"):
     """Requests a code by SMS.
 
     Attributes:
-        code: the captcha's answer.
+        code: the digits of the picture; needed unless `captcha_type` is `slide`.
         id: the captcha's id.
         platform: ignored.
+        captcha_type: `slide` for the answer to a slide captcha; absent for a picture.
+        x: with `slide`, the pixels between the left edges of picture and tile, within 5.
     """
 
     mobile: ContactText
-    code: CaptchaAnswerText
     id: CaptchaIdText
+    code: CaptchaAnswerText | None = None
     platform: PlatformText = ""
+    captcha_type: ShortText = field(default="", name="captcha_type")
+    x: SlidePosition | None = None
 
 
 class EmailCodeRequest(Struct, rename="camel"):
     """Requests a code by e-mail.
 
     Attributes:
-        code: the captcha's answer.
+        code: the digits of the picture; needed unless `captcha_type` is `slide`.
         id: the captcha's id.
         typ: with `forget_password` the code only sets a password; a widespread client never sends
             it (wire.md 7).
+        captcha_type: `slide` for the answer to a slide captcha; absent for a picture.
+        x: with `slide`, the pixels between the left edges of picture and tile, within 5.
     """
 
     email: ContactText
-    code: CaptchaAnswerText
     id: CaptchaIdText
+    code: CaptchaAnswerText | None = None
     typ: Literal["forget_password", ""] = ""
+    captcha_type: ShortText = field(default="", name="captcha_type")
+    x: SlidePosition | None = None
 
 
 create_captcha = app.post(
@@ -74,13 +118,32 @@ create_captcha = app.post(
         ),
     ),
 )
+create_slide_captcha = app.post(
+    "/v1/captcha/get",
+    PUBLIC,
+    IgnoredBody,
+    SlideCaptcha,
+    limit="captchas",
+    source="R",
+    notes=(
+        Note(
+            "D",
+            "Like the picture: valid for one answer, right or wrong, and for five minutes. Both "
+            "are offered unless `captcha_kinds` names one; an answer without `captcha_type` is one "
+            "to a picture ([decision 38](decisions/0038-slide-captcha.md)).",
+            "与图形验证码一样，只能用一次，答错也作废，五分钟内有效。除非 `captcha_kinds` 只列出一"
+            "种，否则两种都可用；请求中没有 `captcha_type` 时按图形验证码核对（[决定 "
+            "38](decisions/0038-slide-captcha.md)）。",
+        ),
+    ),
+)
 send_sms_code = app.post(
     "/v1/verification/get-verification-code",
     PUBLIC,
     SmsCodeRequest,
     NoData,
     event=AuditEvent("code-by-sms", target=("mobile",)),
-    secrets=("code",),
+    secrets=("code", "x"),
     limit="sent_codes",
     sample=SmsCodeRequest(mobile="13911112222", code="ABCD", id="unknown"),
     source="C",
@@ -100,7 +163,7 @@ send_email_code = app.post(
     EmailCodeRequest,
     NoData,
     event=AuditEvent("code-by-email", target=("email",)),
-    secrets=("code",),
+    secrets=("code", "x"),
     limit="sent_codes",
     sample=EmailCodeRequest(email="a@example.com", code="ABCD", id="unknown"),
     source="C",

@@ -37,11 +37,14 @@ SUCCESS_MESSAGE = "success"
 
 Surface: TypeAlias = Literal["app", "web"]
 Method: TypeAlias = Literal["GET", "POST"]
-RequestLimit: TypeAlias = Literal["captchas", "profile_views", "invitation_codes", "sent_codes"]
+RequestLimit: TypeAlias = Literal[
+    "captchas", "profile_views", "invitation_codes", "sent_codes", "upstream", "introspection"
+]
 """What is limited by address and account in addition to failed attempts at secrets (E4, E5).
 
 `profile_views` are all requests whose response reveals whether an account has an id;
-`invitation_codes` those that reveal whether a code leads to one.
+`invitation_codes` those that reveal whether a code leads to one. `upstream` are requests that are
+handed on to a message server, `introspection` those of servers about tokens; no endpoint has these.
 """
 
 

@@ -6,7 +6,7 @@ The bounds are wide: they keep oversized input out of the rules. The domain chec
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
-from msgspec.inspect import Metadata, StructType, type_info
+from msgspec.inspect import Metadata, StructType, Type, UnionType, type_info
 
 SecretKind: TypeAlias = Literal["captcha", "code", "password", "new password"]
 """What a secret field holds. A new password is set, never compared."""
@@ -19,6 +19,8 @@ CodeText = Annotated[str, Meta(max_length=64, extra={KIND_KEY: "code"})]
 """A code that was sent to a contact."""
 CaptchaAnswerText = Annotated[str, Meta(max_length=64, extra={KIND_KEY: "captcha"})]
 """The answer to a captcha."""
+SlidePosition = Annotated[float, Meta(ge=0, le=10_000, extra={KIND_KEY: "captcha"})]
+"""The answer to a slide captcha, in pixels; a client that scales its picture sends fractions."""
 DeviceIdText = Annotated[str, Meta(max_length=1024)]
 """deviceId: opaque; stored as it is up to 128 characters, as its hash beyond."""
 PlatformText = str
@@ -44,5 +46,11 @@ def secret_fields(request: type[object]) -> dict[str, SecretKind]:
     """Return the fields of a request whose type is a secret, with what they hold."""
     info = type_info(request) if issubclass(request, Struct) else None
     fields = info.fields if isinstance(info, StructType) else ()
-    marks = {f.name: f.type.extra or {} for f in fields if isinstance(f.type, Metadata)}
+    marks = {f.name: _extra(f.type) for f in fields}
     return {name: mark[KIND_KEY] for name, mark in marks.items() if KIND_KEY in mark}
+
+
+def _extra(field_type: Type) -> dict[str, SecretKind]:
+    if isinstance(field_type, UnionType):  # with None, for a field that may be absent
+        return {key: kind for one in field_type.types for key, kind in _extra(one).items()}
+    return (field_type.extra or {}) if isinstance(field_type, Metadata) else {}

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from hupan.addresses import ContactAddress, ContactParser
 from hupan.clock import Clock
 from hupan.crypto import SecretBox
-from hupan.domain.captchas import Captchas
+from hupan.domain.captchas import Captchas, SolvedCaptcha
 from hupan.domain.outbox import DISCARD_PURPOSE, OutboxWriter
 from hupan.errors import AppError, WrongCode
 from hupan.model import NO_ACCOUNT, AccountId, Limit
@@ -155,33 +155,27 @@ class CodeRequests:
         self._limits = limits
         self._notify_worker = notify_worker
 
-    async def send_sms_code(self, mobile: str, captcha_id: str, answer: str) -> None:
+    async def send_sms_code(self, mobile: str, solution: SolvedCaptcha) -> None:
         """Send a code to a phone number.
 
         Raises:
-            InvalidField, WrongCaptcha, TooManyTries, SendingStopped
+            InvalidField, WrongCaptcha, CaptchaNotOffered, TooManyTries, SendingStopped
         """
-        await self._send(
-            self._contact_parser.parse_phone(mobile, "mobile"), captcha_id, answer, reset=False
-        )
+        target = self._contact_parser.parse_phone(mobile, "mobile")
+        await self._send(target, solution, reset=False)
 
-    async def send_email_code(
-        self, email: str, captcha_id: str, answer: str, *, reset: bool
-    ) -> None:
+    async def send_email_code(self, email: str, solution: SolvedCaptcha, *, reset: bool) -> None:
         """Send a code to an address; with `reset`, one that can only reset the owner's password.
 
         Raises:
-            InvalidField, WrongCaptcha, TooManyTries, SendingStopped
+            InvalidField, WrongCaptcha, CaptchaNotOffered, TooManyTries, SendingStopped
         """
-        await self._send(
-            self._contact_parser.parse_email(email, "email"), captcha_id, answer, reset=reset
-        )
+        target = self._contact_parser.parse_email(email, "email")
+        await self._send(target, solution, reset=reset)
 
-    async def _send(
-        self, target: ContactAddress, captcha_id: str, answer: str, *, reset: bool
-    ) -> None:
+    async def _send(self, target: ContactAddress, solution: SolvedCaptcha, *, reset: bool) -> None:
         async def change(tx: Transaction) -> AppError | None:
-            error = await self._captchas.redeem(tx, captcha_id, answer)
+            error = await self._captchas.redeem(tx, solution)
             return error or await self._issue(tx, target, reset=reset)
 
         unwrap(await self._database.run_transaction(change))

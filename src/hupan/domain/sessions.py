@@ -270,6 +270,24 @@ class Sessions:
             await self._record_use(account, token_hash, now)
         return viewer
 
+    async def inspect(self, token: str) -> Caller | None:
+        """Return who has a token, None for a token that no request may use; record no use."""
+        try:
+            account, token_hash = self.session_key(token)
+            caller = await find_caller(self._database, account, token_hash)
+            if caller is not None:
+                self._check_and_is_recorded(caller.session, caller.account, self._clock.now())
+        except (NotSignedIn, Banned):
+            return None
+        return caller
+
+    def expires_at(self, session: Session) -> int:
+        """Return when a session ends if it is not used again (security T4)."""
+        return min(
+            session.last_used_at + self._policy.idle_seconds,
+            session.signed_in_at + self._policy.absolute_seconds,
+        )
+
     async def open(self, tx: Transaction, account: AccountId, device: Device) -> str:
         """Open a session on a device and return its token; the device's old session ends.
 

@@ -22,6 +22,7 @@ from hupan.errors import (
     TooManyFromHere,
     TooManyTries,
     WrongCaptcha,
+    WrongClientSecret,
     WrongCode,
     WrongEmailOrPassword,
 )
@@ -409,7 +410,7 @@ class RequestLimiter:
 
 AttemptOutcome: TypeAlias = BaseException | None
 AttemptRule: TypeAlias = tuple[InFlightLimit, OriginKey, Callable[[AttemptOutcome], bool]]
-WRONG_SECRET_ERRORS = (WrongCaptcha, WrongCode, WrongEmailOrPassword)
+WRONG_SECRET_ERRORS = (WrongCaptcha, WrongCode, WrongEmailOrPassword, WrongClientSecret)
 
 
 class AttemptLimiter:

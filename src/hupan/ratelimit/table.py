@@ -189,6 +189,9 @@ LIMITS = (
     _requests("account_views_per_day", "account", DAY_SECONDS, "profile_views"),
     _requests("address_invitation_codes_per_hour", "address", HOUR_SECONDS, "invitation_codes"),
     _requests("account_invitation_codes_per_hour", "account", HOUR_SECONDS, "invitation_codes"),
+    _requests("address_upstream_per_minute", "address", MINUTE_SECONDS, "upstream"),
+    _requests("address_introspections_per_minute", "address", MINUTE_SECONDS, "introspection"),
+    _requests("account_upstream_per_minute", "account", MINUTE_SECONDS, "upstream"),
     _stored("uploads_per_day", "account", DAY_SECONDS, "uploads"),
 )
 

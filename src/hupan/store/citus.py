@@ -12,6 +12,7 @@ from hupan.store.tables import MIGRATIONS_TABLE, list_tables
 REFERENCE_TABLES = frozenset(
     {
         "medals",
+        "introspection_clients",
         "categories",
         "listed_bots",
         "listed_groups",

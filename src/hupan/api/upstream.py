@@ -1,0 +1,466 @@
+"""Hands requests on to a message server of the operator's own (wire.md 8.5, decision 37).
+
+The message server learns who calls from headers that only this file writes, signed with a key that
+both share. What the client sends as `x-hupan-…`, cookies and its token are left out.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import re
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, unquote_plus
+
+from hupan.addresses import ClientResolver
+from hupan.api.codecs import PROTOBUF_TYPE, ClientDisconnected, Receive, Scope, Send
+from hupan.api.responses import NO_STORE, RESULT_HEADERS
+from hupan.background import ensure_task
+from hupan.clock import Clock
+from hupan.errors import (
+    AppError,
+    Banned,
+    BodyTooLarge,
+    MissingToken,
+    NotSignedIn,
+    UpstreamOverloaded,
+    UpstreamTimedOut,
+    UpstreamUnavailable,
+)
+from hupan.logs import AuditLog
+from hupan.metrics import EndpointMetrics
+from hupan.model import Caller, Headers, RequestContext
+from hupan.ratelimit.memory import RequestLimiter
+from hupan.upstream import (
+    UpstreamBusyError,
+    UpstreamClient,
+    UpstreamError,
+    UpstreamRequest,
+    UpstreamTimeoutError,
+)
+
+_log = logging.getLogger("hupan.upstream")
+
+PROTOBUF_TYPES = (PROTOBUF_TYPE, b"application/protobuf", b"application/octet-stream")
+_HOP_HEADERS = frozenset(
+    {
+        *(b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"),
+        *(b"transfer-encoding", b"content-length", b"expect", b"http2-settings"),
+        *(b"proxy-authenticate", b"proxy-authorization", b"proxy-authentication-info"),
+    }
+)
+_REQUEST_HEADERS_LEFT_OUT = _HOP_HEADERS | {
+    *(b"host", b"cookie", b"token", b"authorization", b"x-request-id"),
+    *(b"forwarded", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip"),
+}
+_ANSWER_HEADERS_LEFT_OUT = _HOP_HEADERS - {b"content-length"} | {
+    *(b"set-cookie", b"server", b"x-request-id", b"x-result"),
+}
+_LEFT_OUT_PREFIXES = (b"x-hupan-", b"x-forwarded-")
+_ANSWER_PREFIXES_LEFT_OUT = (b"x-hupan-", b"access-control-")
+_HEADER_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff]([\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
+_DIGITS = re.compile(rb"[0-9]{1,15}")
+_TOKEN_PARAMETERS = frozenset({"token", "access_token"})
+_VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
+_WITHOUT_BODY = frozenset({204, 304})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRules:
+    """What is handed on, and to whom it is told.
+
+    Attributes:
+        secret: the key of the signature.
+        public_paths: paths that need no session; `*` at the end stands for anything.
+        contract_paths: surface and path of the endpoints that are answered here.
+        protobuf_paths: those that are handed on and whose responses are protobuf.
+    """
+
+    secret: str
+    public_paths: tuple[str, ...]
+    contract_paths: Collection[tuple[str, str]]
+    protobuf_paths: Collection[tuple[str, str]]
+
+    def takes(self, surface: str, path: str) -> bool:
+        """Whether a path is handed on: below /v1, and not one that the contract has."""
+        return (
+            path.startswith("/v1/")
+            and (surface, path) not in self.contract_paths
+            and not _is_ambiguous(path)
+        )
+
+    def is_public(self, path: str) -> bool:
+        """Whether a path needs no session."""
+        return any(
+            path == public or (public.endswith("*") and path.startswith(public[:-1]))
+            for public in self.public_paths
+        )
+
+    def is_protobuf(self, surface: str, path: str, content_type: bytes) -> bool:
+        """Whether an error about a path is protobuf, as its own responses are."""
+        if (surface, path) in self.protobuf_paths:
+            return content_type != b"application/json"
+        return content_type in PROTOBUF_TYPES
+
+
+def _is_ambiguous(path: str) -> bool:
+    """Whether a server could read a decoded path as another one."""
+    return (
+        "\\" in path
+        or "//" in path
+        or not path.isprintable()
+        or any(part in {".", ".."} for part in path.split("/"))
+    )
+
+
+def sign(secret: str, parts: Sequence[str]) -> str:
+    """Return the signature: HMAC-SHA-256 over the parts, each on a line of its own, in hex."""
+    return hmac.digest(secret.encode(), "\n".join(parts).encode(), "sha256").hex()
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCallers:
+    """Recognizes and limits the clients whose requests are handed on.
+
+    Attributes:
+        authenticate: returns the caller, or raises MissingToken, NotSignedIn or Banned.
+    """
+
+    authenticate: Callable[[RequestContext], Awaitable[Caller]]
+    limiter: RequestLimiter
+    audit_log: AuditLog
+    client_resolver: ClientResolver
+    clock: Clock
+
+
+class Upstream:
+    """Hands requests on, and answers back.
+
+    Args:
+        client: connects to the message server.
+        rules: what is handed on.
+        callers: who may be handed on.
+    """
+
+    def __init__(
+        self, client: UpstreamClient, rules: UpstreamRules, callers: UpstreamCallers
+    ) -> None:
+        self.client = client
+        self.rules = rules
+        self.metrics = EndpointMetrics()
+        self._callers = callers
+
+    async def hand_on(
+        self,
+        surface: str,
+        path: str,
+        scope: Scope,
+        context: RequestContext,
+        receive: Receive,
+        send: Send,
+        extra_headers: Headers,
+    ) -> None:
+        """Hand a request on and send the answer.
+
+        Raises:
+            MissingToken, NotSignedIn, Banned: there is no session.
+            TooManyTries, TooManyFromHere: the caller sends too many.
+            UpstreamOverloaded, UpstreamUnavailable, UpstreamTimedOut: there is no answer.
+            BodyTooLarge: the body exceeds the bound.
+        """
+        await ensure_task()
+        now = self._callers.limiter.check_origin(context)
+        caller = await self._authenticate(context, path)
+        self._callers.limiter.check_account(caller, now)
+        relay = _Relay(self.client, scope, receive, send)
+        headers = self._request_headers(surface, scope, context, caller, relay.target)
+        own_headers = [
+            (b"x-request-id", b"%d" % context.request_id),
+            RESULT_HEADERS["ok"],
+            *extra_headers,
+        ]
+        try:
+            async with asyncio.timeout(self.client.limits.max_seconds):
+                await relay.run(headers, own_headers)
+        except ClientDisconnected:
+            return
+        except BodyTooLarge:
+            if not relay.is_started:
+                raise
+        except (UpstreamError, TimeoutError) as error:
+            # Not the error's text: it may quote what the message server sent.
+            _log.warning("request=%d not answered: %s", context.request_id, type(error).__name__)
+            if not relay.is_started:  # else the client sees that the answer was cut
+                raise _failure(error) from error
+
+    async def _authenticate(self, context: RequestContext, path: str) -> Caller | None:
+        is_public = self.rules.is_public(path)
+        try:
+            return await self._callers.authenticate(context)
+        except (MissingToken, NotSignedIn, Banned) as refusal:
+            if not is_public or isinstance(refusal, Banned):
+                if not isinstance(refusal, MissingToken):
+                    self._callers.audit_log.record_token_refused(context, refusal)
+                raise
+            return None
+
+    def _request_headers(
+        self,
+        surface: str,
+        scope: Scope,
+        context: RequestContext,
+        caller: Caller | None,
+        target: bytes,
+    ) -> Headers:
+        """Return what the client sent, without what is left out, and the signed headers."""
+        named = _named_in_connection(context.headers)
+        kept = [
+            (name, value)
+            for name, value in context.headers
+            if name not in _REQUEST_HEADERS_LEFT_OUT
+            and name not in named
+            and not name.startswith(_LEFT_OUT_PREFIXES)
+            and b"_" not in name  # some servers read it as a hyphen
+            and _HEADER_VALUE.fullmatch(value)
+        ]
+        address = self._callers.client_resolver.resolve_address(context)
+        user_id = "" if caller is None else str(caller.account.id)
+        device_id = "" if caller is None else quote(caller.session.device_id, safe="")
+        nickname = "" if caller is None else quote(caller.account.name, safe="")
+        request_id, time = str(context.request_id), str(int(self._callers.clock.now()))
+        signed = (scope["method"], target.decode("ascii"), user_id, time)
+        signature = sign(self.rules.secret, (*signed, device_id, nickname, request_id))
+        own = {
+            "x-forwarded-for": str(address or ""),
+            "x-hupan-surface": surface,
+            "x-hupan-user-id": user_id,
+            "x-hupan-device-id": device_id,
+            "x-hupan-nickname": nickname,
+            "x-hupan-request-id": request_id,
+            "x-hupan-time": time,
+            "x-hupan-signature": signature,
+        }
+        host = (b"host", self.client.address.authority.encode())
+        return [
+            host,
+            *kept,
+            *((name.encode(), value.encode()) for name, value in own.items() if value),
+        ]
+
+
+def _failure(error: Exception) -> AppError:
+    if isinstance(error, UpstreamBusyError):
+        return UpstreamOverloaded()
+    is_late = isinstance(error, UpstreamTimeoutError | TimeoutError)
+    return UpstreamTimedOut() if is_late else UpstreamUnavailable()
+
+
+def _named_in_connection(headers: Headers) -> set[bytes]:
+    """Return the headers that Connection names, which are for the next hop alone."""
+    values = (value for name, value in headers if name == b"connection")
+    return {word.strip(b" \t").lower() for value in values for word in value.split(b",")}
+
+
+def _without_token(query: bytes) -> bytes:
+    """Return a query without parameters that could hold a token, `;` read as `&` too."""
+    return b"&".join(
+        part
+        for part in query.split(b"&")
+        if not any(_is_token_parameter(piece) for piece in part.split(b";"))
+    )
+
+
+def _is_token_parameter(part: bytes) -> bool:
+    name = unquote_plus(part.partition(b"=")[0].decode("latin-1"))
+    return name.strip().lower() in _TOKEN_PARAMETERS
+
+
+class _Relay:
+    """One request that is handed on, and its answer that is handed back."""
+
+    def __init__(self, client: UpstreamClient, scope: Scope, receive: Receive, send: Send) -> None:
+        self._client = client
+        self._limits = client.limits
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._timer: asyncio.Timeout | None = None
+        self.target = _target(scope)
+        self.is_started = False
+
+    async def run(self, headers: Headers, extra_headers: Headers) -> None:
+        """Hand the request on, and its answer back.
+
+        Raises:
+            BodyTooLarge, ClientDisconnected: the request is not complete.
+            UpstreamError: there is no whole answer; `is_started` says whether a part was sent.
+        """
+        framing = self._framing()
+        body = self._read_buffered_body()
+        can_repeat = self._scope["method"] in _SAFE_METHODS and not framing
+        async with self._client.open() as request:
+            try:
+                await self._exchange(request, [*headers, *framing], body, extra_headers)
+            except UpstreamTimeoutError:
+                raise
+            except UpstreamError:  # a kept connection may end in the moment that it is used
+                if not (can_repeat and request.is_reused) or request.has_answer_bytes:
+                    raise
+            else:
+                return
+        async with self._client.open(fresh=True) as request:
+            await self._exchange(request, headers, body, extra_headers)
+
+    def _framing(self) -> Headers:
+        """Return the header that says how the body ends.
+
+        Raises:
+            BodyTooLarge: the body would exceed the bound.
+        """
+        headers = dict(self._scope["headers"])
+        if b"transfer-encoding" in headers:
+            return [(b"transfer-encoding", b"chunked")]
+        length = headers.get(b"content-length", b"")
+        if not length:
+            return []
+        if not _DIGITS.fullmatch(length) or int(length) > self._limits.max_body_bytes:
+            raise BodyTooLarge
+        return [(b"content-length", length)]
+
+    def _read_buffered_body(self) -> bytes | None:
+        """Return the body if all of it has arrived, None if it must be streamed.
+
+        Raises:
+            BodyTooLarge: the body exceeds the bound.
+        """
+        read_buffered = getattr(self._send, "read_buffered_body", None)  # our server's
+        body: bytes | None = None if read_buffered is None else read_buffered()
+        if body is not None and len(body) > self._limits.max_body_bytes:
+            raise BodyTooLarge
+        return body
+
+    async def _exchange(
+        self, request: UpstreamRequest, headers: Headers, body: bytes | None, extra_headers: Headers
+    ) -> None:
+        """Send the request, and hand the answer back while the body is still on its way."""
+        try:
+            async with asyncio.timeout(self._limits.timeout_seconds):
+                await request.send_head(self._scope["method"].encode(), self.target, headers)
+                if body:
+                    await request.send_body(body)
+                if body is not None:
+                    await request.end_body()
+        except TimeoutError as error:
+            raise UpstreamTimeoutError("it takes no request") from error
+        answer = asyncio.create_task(self._hand_back(request, extra_headers))
+        feed = asyncio.create_task(self._feed(request, is_sent=body is not None))
+        try:
+            await asyncio.wait({answer, feed}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                await feed  # it only ends by an error
+            await answer
+        finally:
+            answer.cancel()
+            feed.cancel()
+            await asyncio.gather(answer, feed, return_exceptions=True)
+
+    async def _feed(self, request: UpstreamRequest, *, is_sent: bool) -> None:
+        """Hand the rest of the body on, then wait until the client disconnects.
+
+        Raises:
+            BodyTooLarge, ClientDisconnected
+        """
+        if not is_sent:
+            with contextlib.suppress(UpstreamError):  # it may answer without reading the body
+                await self._stream_body(request)
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        raise ClientDisconnected
+
+    async def _stream_body(self, request: UpstreamRequest) -> None:
+        size, is_more = 0, True
+        while is_more:
+            self._set_deadline(None)  # the listener bounds how long the client takes
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                raise ClientDisconnected
+            self._set_deadline(self._limits.timeout_seconds)
+            self._restart_wait()
+            chunk, is_more = event.get("body", b""), event.get("more_body", False)
+            size += len(chunk)
+            if size > self._limits.max_body_bytes:
+                raise BodyTooLarge
+            if chunk:
+                await request.send_body(chunk)
+        await request.end_body()
+
+    async def _hand_back(self, request: UpstreamRequest, extra_headers: Headers) -> None:
+        try:
+            async with asyncio.timeout(self._limits.timeout_seconds) as self._timer:
+                status, headers = await request.read_head()
+                length = dict(headers).get(b"content-length", b"0")
+                if int(length) > self._limits.max_answer_bytes:
+                    raise UpstreamError("its answer is too large")
+                self.is_started = True
+                kept = _answer_headers(status, headers)
+                await self._send(
+                    {
+                        "type": "http.response.start",
+                        "status": status,
+                        "headers": [*kept, *extra_headers],
+                    }
+                )
+                await self._stream_answer(request, self._timer)
+        except TimeoutError as error:
+            raise UpstreamTimeoutError("it is silent") from error
+
+    async def _stream_answer(self, request: UpstreamRequest, timer: asyncio.Timeout) -> None:
+        size, loop = 0, asyncio.get_running_loop()
+        while True:
+            timer.reschedule(loop.time() + self._limits.timeout_seconds)
+            chunk = await request.read_body()
+            size += len(chunk)
+            if size > self._limits.max_answer_bytes:
+                raise UpstreamError("its answer is too large")
+            timer.reschedule(None)  # the listener bounds how long the client takes
+            self._restart_wait()
+            await self._send(
+                {"type": "http.response.body", "body": chunk, "more_body": bool(chunk)}
+            )
+            if not chunk:
+                return
+
+    def _set_deadline(self, seconds: float | None) -> None:
+        """Say how long the message server may take, until its answer starts."""
+        if self._timer is not None and not self.is_started:
+            now = asyncio.get_running_loop().time()
+            self._timer.reschedule(None if seconds is None else now + seconds)
+
+    def _restart_wait(self) -> None:
+        """Tell our server that the client made progress."""
+        restart = getattr(self._send, "restart_wait", None)
+        if restart is not None:
+            restart()
+
+
+def _target(scope: Scope) -> bytes:
+    """Return path and query as they came, without a token."""
+    query = _without_token(scope.get("query_string", b""))
+    target: bytes = scope["raw_path"] + (b"?" + query if query else b"")
+    return quote(target, safe=_VISIBLE).encode()
+
+
+def _answer_headers(status: int, headers: Headers) -> Headers:
+    """Return what the message server says, without what concerns its connection or is ours."""
+    named = _named_in_connection(headers)
+    left_out = _ANSWER_HEADERS_LEFT_OUT | named
+    if status in _WITHOUT_BODY:
+        left_out |= {b"content-length"}
+    kept = [
+        (name, value)
+        for name, value in headers
+        if name not in left_out and not name.startswith(_ANSWER_PREFIXES_LEFT_OUT)
+    ]
+    return kept if any(name == b"cache-control" for name, _ in kept) else [*kept, NO_STORE]
