@@ -91,6 +91,8 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "media_s3_secret_key": ("a\nb", LONG, 1),
     "pictures_per_account": (*NOT_WHOLE, 0, 1001),
     "uploads_per_day": (*NOT_WHOLE, -1, 10_000_001),
+    "sockets_max": (*NOT_WHOLE, -1, 1_000_001),
+    "sockets_per_address": (*NOT_WHOLE, -1, 1_000_001),
     "secret_key_file": ("a\n", 1),
     "country_database": ("missing.mmdb", "/", LONG, 1),
     "time_zone": ("", "Asia/Atlantis", "Asia", "../etc/passwd", "/etc/localtime", LONG, "a\0", 8),
