@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from types import FrameType
 
@@ -60,6 +61,13 @@ class _Trace:
             threading.setprofile(None)
 
 
+class _IdleServer(Server):
+    """A server without background work, which is no part of a request."""
+
+    def start(self) -> None:
+        """Do nothing."""
+
+
 class _Peer(asyncio.Transport):
     """The other end of a connection; keeps what it is sent."""
 
@@ -84,7 +92,8 @@ async def _sign_in(settings: Settings, trace: _Trace) -> bytes:
     servers: list[Server] = []
 
     async def open_server() -> Server:
-        servers.append(await build_server(settings, make_server_environment({})))
+        server = await build_server(settings, make_server_environment({}))
+        servers.append(_IdleServer(*(getattr(server, part.name) for part in fields(server))))
         return servers[0]
 
     application = Application(open_server)
@@ -102,8 +111,6 @@ async def _sign_in(settings: Settings, trace: _Trace) -> bytes:
     lifespan = asyncio.create_task(application({"type": "lifespan"}, events.get, send))
     await started.wait()
     (server,) = servers
-    await server.infrastructure.outbox_worker.stop()  # their work is no part of the request
-    server.infrastructure.captcha_pool.stop()
     await server.infrastructure.provisioner.create(NewAccount(email=_EMAIL, password=_PASSWORD))
     peer = _Peer()
     connection = HttpConnection(ServerLimits(), config, state, {}, starter, lambda _: None)

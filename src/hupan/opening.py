@@ -4,6 +4,7 @@ A command does not take the server's lock (security R14 b): SQLite lets both wri
 changes must be short. It never migrates, because a running server could not use the store then.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -21,6 +22,7 @@ from hupan.crypto import (
 from hupan.localized import LocalizedError
 from hupan.model import StoreUnavailable
 from hupan.ownership import chown_to_folder_owner
+from hupan.store.citus import is_distributed
 from hupan.store.database import Database, MeasuredDatabase, StoreRefused
 from hupan.store.identity import (
     StoreIdentity,
@@ -33,7 +35,7 @@ from hupan.store.identity import (
     read_identity,
     read_identity_without_writing,
 )
-from hupan.store.integrity import check_file, check_rows
+from hupan.store.integrity import SETTLE_SECONDS, check_file, check_rows
 from hupan.store.locks import StoreLock, check_is_sqlite_file, check_not_open_by_other_path
 from hupan.store.migrate import check_file_current, load_applied_from_file, migrate_file
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
@@ -106,8 +108,13 @@ def make_integrity_check(
 ) -> Callable[[], Awaitable[list[str]]]:
     """Return a function that reads the whole store and returns what is wrong with it."""
     if settings.is_postgres:
-        return lambda: check_rows(database)
+        return partial(_check_server_rows, database)
     return lambda: check_file(settings.database_path)
+
+
+async def _check_server_rows(database: Database) -> list[str]:
+    settle = partial(asyncio.sleep, SETTLE_SECONDS) if await is_distributed(database) else None
+    return await check_rows(database, settle)
 
 
 def make_postgres_dsn(settings: Settings) -> PostgresDsn:

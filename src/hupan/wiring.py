@@ -18,7 +18,7 @@ from hupan.api.app import RateLimits, Services
 from hupan.captcha import READABLE_DIGITS, CaptchaPool, CaptchaRenderer
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, SecretBox, load_existing_key
-from hupan.domain.accounts import AccountCreator, AccountDirectory, Bans, VipMemberships
+from hupan.domain.accounts import AccountCreator, AccountDirectory, Bans, Medals, VipMemberships
 from hupan.domain.captchas import Captchas
 from hupan.domain.codes import CodeRequests, Codes
 from hupan.domain.coins import Coins
@@ -29,7 +29,6 @@ from hupan.domain.discovery import Discovery
 from hupan.domain.hashing import PasswordHasher
 from hupan.domain.invitations import Invitations
 from hupan.domain.limits import LimitCounters
-from hupan.domain.medals import Medals
 from hupan.domain.outbox import NoticeBudget, NoticeQueue, OutboxWorker, OutboxWriter, RecentTargets
 from hupan.domain.passwords import PasswordPolicy, PasswordResets, load_common_passwords
 from hupan.domain.profiles import PersonalDataService, Privacy, ProfileEdits, Profiles, Remarks
@@ -161,6 +160,7 @@ class Infrastructure:
             NoticeBudget(self.limiter, self.limits.server_notices, self.alerts),
             self.recent_targets,
             lambda: self.database.stats().is_partial,
+            lambda: self.database.stats().is_distributed,
         )
 
     @cached_property

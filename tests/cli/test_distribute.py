@@ -36,7 +36,7 @@ ALONE = {
     "accounts by id beside none",
     "identities by value beside none",
     "codes by target beside none",
-    "outbox by target beside none",
+    "outbox by target beside codes",
     "tallies by subject beside none",
     "spent_captchas by id beside none",
     "counters by name beside none",

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hupan.cli.language import choose_english
-from hupan.cli.text import cell_width
+from hupan.cli.language import cell_width, choose_english
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 

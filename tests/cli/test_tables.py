@@ -2,8 +2,8 @@
 
 import pytest
 
+from hupan.cli.language import cell_width, wrap_cells
 from hupan.cli.output import Column, print_table
-from hupan.cli.text import cell_width, wrap_cells
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 

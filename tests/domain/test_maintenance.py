@@ -20,9 +20,8 @@ from hupan.domain.maintenance import (
 )
 from hupan.model import AccountId, StoreUnavailable
 from hupan.rules import DAY_SECONDS, InvitationRules
-from hupan.store.accounts import claim_identity, find_identity_owner
+from hupan.store.accounts import claim_identity, find_identity_owner, schedule_erasure
 from hupan.store.database import Database, Transaction
-from hupan.store.deletion import schedule_erasure
 from hupan.store.integrity import check_rows
 from tests.support.stores import open_engine
 from tests.support.world import NOW, CountingEngine, StandingClock, World, coin_change
@@ -31,12 +30,14 @@ DAY = 86_400
 LEAD = "INSERT INTO identities (kind, value, account_id) VALUES ('phone', '13900000001', ?1)"
 SHOW = "UPDATE accounts SET {} WHERE id = 1000001"
 BREAKS = {
+    "coin_entries: entry 2 ": "DELETE FROM coin_entries WHERE number = 1",
     "coin_entries: the balance": SHOW.format("coin_cents = coin_cents + 1"),
     "accounts: shows a phone number": SHOW.format("phone = '13900000002'"),
     "accounts: shows an address": SHOW.format("email = 'a@example.com'"),
     "accounts: a password hash": SHOW.format("password_hash = 'secret'"),
     "identities: leads to no account": LEAD.replace("?1", "5"),
     "identities: a phone number": LEAD.replace("?1", "1000001"),
+    "identities: an address": LEAD.replace("?1", "1000001").replace("'phone'", "'email'"),
     "sessions: of no account": "INSERT INTO sessions VALUES (5, {hash}, 'd', '', 1, 1, 1, '')",
     "sessions: a hash": "INSERT INTO sessions VALUES (1000001, {short}, 'd', '', 1, 1, 1, '')",
     "codes: more tries": "INSERT INTO codes VALUES ('t', 'sms', 'own', 1, {short}, 6, 9)",
@@ -53,6 +54,7 @@ async def fill(engine: Database) -> None:
     world = World(engine)
     account = await world.bare_account()
     await world.coins.change(coin_change(account, 100, "a"))
+    await world.coins.change(coin_change(account, 100, "b"))
 
 
 @pytest.mark.parametrize("fault", BREAKS)

@@ -157,6 +157,22 @@ async def test_draining_waits_for_no_dead_server(tmp_path: Path) -> None:
     assert [message.code for message in sender.sent] == ["222222"]
 
 
+async def test_many_drain_at_once(tmp_path: Path) -> None:
+    """Each finds its own message sent, more than leave at once, and they share their rounds."""
+    sender = Sender()
+    count = 3 * MAX_CODES_IN_FLIGHT
+    async with open_outbox(tmp_path / "db", sender) as our:
+
+        async def ask(number: int) -> bool:
+            await our.put(f"{number:06}")
+            await our.worker.drain()
+            return f"{number:06}" in {message.code for message in sender.sent}
+
+        async with asyncio.timeout(60):
+            assert all(await asyncio.gather(*(ask(number) for number in range(count))))
+    assert len(sender.sent) == count
+
+
 async def test_a_slow_sender_holds_up_no_other(tmp_path: Path) -> None:
     """An SMS leaves while the mail server hangs on as many mails as it is given (security R07)."""
     mail, sms = Hanging(), Sender()

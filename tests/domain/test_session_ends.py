@@ -26,7 +26,7 @@ from hupan.rng import SeededRandomSource
 from hupan.rules import DAY_SECONDS
 from hupan.store.cluster_state import set_clock_back
 from hupan.store.database import Database, Row, Transaction, Value
-from hupan.store.session_ends import SessionEnd, record_session_ends
+from hupan.store.sessions import SessionEnd, record_session_ends
 from tests.support.stores import STORES, open_store
 from tests.support.world import ERASED_AFTER_DAYS, World, open_world
 

@@ -22,9 +22,9 @@ from hupan.clock import MAX_JUMP_SECONDS, SteadyClock
 from hupan.domain.timekeeping import ClockSync, DayCalendar, load_store_clock
 from hupan.errors import NotSignedIn
 from hupan.model import AccountId
+from hupan.store.accounts import schedule_erasure
 from hupan.store.cluster_state import get_clock_state
 from hupan.store.database import Database, Transaction
-from hupan.store.deletion import schedule_erasure
 from tests.model.inprocess_server import InProcessServer
 from tests.support.stores import open_engine
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hupan.server.sockets import BACKLOG
+from hupan.server.serve import BACKLOG
 from tests.support.ports import LOOPBACK, free_port, ports_in_a_row
 from tests.support.servers import Server
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import WireClient
-from tests.support.fault_clients import Asker, NoAnswer
+from tests.support.fault_clients import Asker, seconds_until_writes
 from tests.support.invariants import (
     broken_codes,
     broken_coins,
@@ -44,20 +44,6 @@ def server_on(pair: Pair, folder: Path, *more: str) -> Server:
     places = ("--data-dir", str(folder), "--database", pair.url())
     environment = {**ENVIRONMENT, "HUPAN_DATABASE_TIMEOUT_SECONDS": "2"}
     return Server("sandbox", *places, *more, environment=environment)
-
-
-def seconds_until_writes(port: int) -> float:
-    """How long it is until the server takes a write."""
-    begin = time.monotonic()
-    while time.monotonic() - begin < WAIT_SECONDS:
-        try:
-            with Asker(port) as asker:
-                asker.door("accounts", {"nickname": "again"})
-        except NoAnswer:
-            time.sleep(0.05)
-        else:
-            return time.monotonic() - begin
-    raise AssertionError("the server does not write again")
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))

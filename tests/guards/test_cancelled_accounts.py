@@ -19,6 +19,10 @@ MAY_SEE_THEM = {
     "accounts.FIND_PASSWORD_HASH": "a right password is told that the account was cancelled",
     "accounts.LOCK_ACCOUNT_ID": "their contacts stay claimed until they are erased",
     "coins.FIND_INCONSISTENT_BALANCES": "balances are audited until they are erased",
+    "integrity.LIST_CHECKED_ACCOUNTS": "their rows are checked until they are erased",
+    "integrity.LIST_SUSPECT_SESSIONS": "their rows are checked until they are erased",
+    "integrity.LOCK_CHECKED_ACCOUNT": "their rows are checked until they are erased",
+    "integrity.NEXT_ACCOUNT": "their rows are checked until they are erased",
     "sessions.FIND_CALLER": "all sessions ended in the change that cancelled",
     "sessions.FIND_VIEWER": "all sessions ended in the change that cancelled",
 }

@@ -44,7 +44,8 @@ OF_CAPTCHAS = {
     ("verification/get-email-verification-code", "id"),
 }
 OF_PRODUCTS = {("coin/shop/product-detail", "id")}
-# Names of fields of which the answer tells nothing that the caller may not know.
+# Names of fields of which the answer tells nothing that the caller may not know; the `harmless` of
+# a line are further ones.
 TELLS_NOTHING = {
     *("mobile", "phone", "email"),  # answered alike, known or not (security E1)
     *("typ", "platform", "deviceId", "registrationId", "isOpen", "type", "ignore"),
@@ -119,7 +120,9 @@ def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
     named = {(path_of(line), name) for line in lines for name in fields(line.request)}
     secrets = {(path_of(line), name) for line in lines for name in line.secrets}
     told = {(path, name) for path, name in named if name in TELLS_NOTHING}
-    return named - secrets - TELLS_OF_OTHERS.keys() - OF_CAPTCHAS - OF_PRODUCTS - told
+    harmless = {(path_of(line), name) for line in lines for name in line.harmless}
+    others = TELLS_OF_OTHERS.keys() | OF_CAPTCHAS | OF_PRODUCTS
+    return named - secrets - harmless - others - told
 
 
 def test_every_field_that_can_be_guessed_counts() -> None:

@@ -22,8 +22,8 @@ from hupan.store.migrate import (
     load_migrations,
     migrate_file,
 )
+from hupan.store.postgres import migrate_postgres
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
-from hupan.store.postgres_migrate import migrate_postgres
 from hupan.store.postgres_pool import PostgresPool
 from hupan.store.sqlite import connect
 from tests.support.stores import Databases

@@ -75,7 +75,7 @@ def test_what_is_put_together_is_known() -> None:
         for place, function in functions(module)
         if any(built_in(function))
     }
-    assert built == {*BUILT, "deletion.erase_account"}
+    assert built == {*BUILT, "accounts.erase_account"}
 
 
 def test_statements_are_found() -> None:
@@ -84,7 +84,7 @@ def test_statements_are_found() -> None:
     assert places >= {
         "sessions.FIND_CALLER",
         "discovery.DELETE_VERSION_ROWS",
-        "integrity.ROW_CHECKS",
+        "integrity.NEXT_REFERENCES",
         "devices.DELETE_OLDEST_IGNORED_MODULES",
         "sqlite.check",
     }

@@ -8,12 +8,12 @@ import pytest
 
 from hupan.store.database import StoreRefused
 from hupan.store.migrate import Migration, load_migrations
-from hupan.store.postgres_dsn import PoolSize, PostgresDsn
-from hupan.store.postgres_migrate import (
+from hupan.store.postgres import (
     fetch_applied_migrations,
     migrate_postgres,
     split_statements,
 )
+from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_pool import Connection, PostgresPool
 from tests.support.stores import Databases
 

@@ -25,7 +25,7 @@ from hupan.model import (
     PublicAccount,
     Session,
 )
-from hupan.store import account_search, accounts, coins, medals, profiles, rate_counters, sessions
+from hupan.store import account_search, accounts, coins, profiles, rate_counters, sessions
 from hupan.store.migrate import migrate_file
 from hupan.store.postgres_dsn import PostgresDsn
 from hupan.store.postgres_pool import Connection, PostgresPool, to_postgres
@@ -183,11 +183,11 @@ def test_each_column_fills_its_field_on_postgresql(databases: Databases) -> None
 def test_a_swap_is_seen(connection: apsw.Connection) -> None:
     """Two columns of one type in each other's place."""
     for filling in FILLINGS:
-        if filling.place == "medals.find_medal":
+        if filling.place == "accounts.find_medal":
             swapped = filling.sql.replace(
                 "m.description, m.image_url", "m.image_url, m.description"
             )
-            assert swapped != medals.FIND_MEDAL
+            assert swapped != accounts.FIND_MEDAL
             assert columns(connection, swapped) != expected(filling)
 
 
@@ -197,8 +197,8 @@ def test_fillings_are_found() -> None:
     assert places >= {
         "accounts.find_account",
         "sessions.find_viewer",
-        "medals.find_medal",
-        "medals.list_all_medals",
+        "accounts.find_medal",
+        "accounts.list_all_medals",
         "outbox.lease_messages",
         "discovery.list_bots",
         "profiles.get_personal_data",

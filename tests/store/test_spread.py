@@ -3,23 +3,38 @@
 SQLite's plan tells that each row is found by its distribution column, and the text that all of a
 statement's rows are of one and the same value of it. Each subquery must say so by itself: Citus
 asks every shard for one that is bound to a column of the query around it. Statements that no
-request runs are listed.
+request runs are listed. They may ask many machines, but none may join what lies on several: Citus
+refuses that.
 """
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import apsw
 import pytest
 
+import hupan
 from hupan.store import citus
 from hupan.store.migrate import migrate_file
 from hupan.store.sqlite import connect
 from hupan.store.tables import MIGRATIONS_TABLE, list_tables
-from tests.support.statements import PARAMETER, STATEMENTS
+from tests.support.distribution import (
+    KEYS,
+    column,
+    crossing,
+    flat,
+    group,
+    levels,
+    touches,
+    values,
+)
+from tests.support.statements import PARAMETER, STATEMENT, STATEMENTS
+
+SOURCE: Final = Path(hupan.__path__[0])
 
 OUTBOX: Final = "the outbox worker runs it, not a request"
 HOUSEKEEPING: Final = "housekeeping does it once a minute"
@@ -31,6 +46,7 @@ ERASURE: Final = "housekeeping erases cancelled accounts"
 LISTS: Final = "operators list and search accounts"
 
 OFF_THE_PATH: Final[Mapping[str, str]] = {
+    "account_search.LIST_IDS_IN_RANGE": HOUSEKEEPING,
     "accounts.COUNT_ACCOUNTS": LISTS,
     "accounts.FIND_FIRST_REGISTERED_SINCE": LISTS,
     "accounts.FIND_IDS_BY_CONTACT_PREFIX": LISTS,
@@ -43,17 +59,24 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "codes.DELETE_SURPLUS_CAPTCHAS": HOUSEKEEPING,
     "codes.PURGE_CAPTCHAS": HOUSEKEEPING,
     "codes.PURGE_CODES": HOUSEKEEPING,
+    "coins.COUNT_ENTRIES_IN_RANGE": CHECK,
     "coins.FIND_INCONSISTENT_BALANCES": CHECK,
     "coins.FIND_INCONSISTENT_ENTRIES": CHECK,
     "coins.PURGE_COIN_REFUSALS": HOUSEKEEPING,
     "contacts.PURGE_CONTACT_CHANGES": HOUSEKEEPING,
     "contacts.PURGE_STEP_UPS": HOUSEKEEPING,
     "copying._CLEAR_COUNTERS": OPERATOR,
-    "deletion.LIST_ACCOUNT_IDENTITIES": ERASURE,
-    "deletion.LIST_DUE_ERASURES": ERASURE,
-    "deletion.erase_account": ERASURE,
+    "accounts.LIST_ACCOUNT_IDENTITIES": ERASURE,
+    "accounts.LIST_DUE_ERASURES": ERASURE,
+    "accounts.erase_account": ERASURE,
     "identity._HAS_COUNTERS": FILE,
-    "integrity.ROW_CHECKS": CHECK,
+    "integrity.LIST_BAD_CODES": CHECK,
+    "integrity.LIST_CHECKED_ACCOUNTS": CHECK,
+    "integrity.LIST_CHECKED_IDENTITIES": CHECK,
+    "integrity.LIST_OWNED_IDENTITIES": CHECK,
+    "integrity.LIST_SUSPECT_SESSIONS": CHECK,
+    "integrity.NEXT_ACCOUNT": CHECK,
+    "integrity.NEXT_REFERENCES": CHECK,
     "migrate.ASCII_DOMAIN_READS": OPERATOR,
     "migrate._apply_missing": START,
     "migrate.read_applied": START,
@@ -62,7 +85,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "outbox.HAS_SURPLUS_MESSAGES": OUTBOX,
     "outbox.LEASE_MESSAGES": OUTBOX,
     "outbox.LIST_NEXT_DUE": OUTBOX,
-    "account_search.LIST_IDS_IN_RANGE": HOUSEKEEPING,
+    "outbox.LIST_NEXT_DUE_AT_ONCE": OUTBOX,
     "running_servers.LIST_SERVERS": HOUSEKEEPING,
     "rate_counters.COUNT_COUNTERS": HOUSEKEEPING,
     "rate_counters.DELETE_SURPLUS_COUNTERS": HOUSEKEEPING,
@@ -70,8 +93,8 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "rate_counters.PURGE_COUNTERS": HOUSEKEEPING,
     "rate_counters.PURGE_LIMIT_RESETS": HOUSEKEEPING,
     "sessions.PURGE_LOGGED_OUT": HOUSEKEEPING,
-    "session_ends.LIST_SESSION_ENDS": "each process reads what ended, while somebody listens",
-    "session_ends.PURGE_SESSION_ENDS": HOUSEKEEPING,
+    "sessions.LIST_SESSION_ENDS": "each process reads what ended, while somebody listens",
+    "sessions.PURGE_SESSION_ENDS": HOUSEKEEPING,
     "sessions.DELETE_FUTURE_SESSIONS": OPERATOR,
     "sessions.PURGE_OLD_SESSIONS": HOUSEKEEPING,
     "sessions.PURGE_UNUSED_SESSIONS": HOUSEKEEPING,
@@ -83,46 +106,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
 }
 """Statements that ask more than one machine, and who runs them."""
 
-REFERENCE: Final = re.compile(
-    r"\b(FROM|JOIN|UPDATE|INTO)\s+(\w+)(?:\s+(?!(?:ON|WHERE|SET|ORDER|LEFT|JOIN|LIMIT|GROUP|VALUES"
-    r"|SELECT|DO|UNION)\b)(\w+))?"
-)
-EQUAL: Final = re.compile(r"(?:(\w+)\.)?(\w+) = (\?\d+|'[^']*'|\w+\.\w+)(?! [-+])")
-INSERT: Final = re.compile(r"INSERT INTO (\w+) \(([^)]*)\) (VALUES \(|SELECT )(.*)")
-NEW: Final = "the new row"
 STEP: Final = re.compile(r"(SEARCH|SCAN) (\w+)(?:.* \((\w+)=\?)?")
-KEYS: Final = {table.name: table.primary_key for table in list_tables()}
-
-
-class Touch(NamedTuple):
-    """A table that a statement names, by the name that it goes by there."""
-
-    verb: str
-    table: str
-    alias: str
-
-
-def flat(sql: str) -> str:
-    """The statement in one line."""
-    return re.sub(r"\s+", " ", sql).replace("( ", "(").strip()
-
-
-def touches(sql: str) -> list[Touch]:
-    """Every distributed table in a statement, as often as it is named."""
-    found = (Touch(verb, table, alias or table) for verb, table, alias in REFERENCE.findall(sql))
-    return [one for one in found if one.table in KEYS and one.table not in citus.REFERENCE_TABLES]
-
-
-def column(table: str) -> str:
-    """What a distributed table is distributed by."""
-    name = citus.distribution_column(table)
-    assert name is not None
-    return name
-
-
-def group(table: str) -> str:
-    """What lies beside each other: all that is an account's, and each other table alone."""
-    return citus.COLOCATION_TABLE if column(table) == "account_id" else table
 
 
 def found_by_value(connection: apsw.Connection, sql: str) -> Counter[str]:
@@ -136,70 +120,6 @@ def found_by_value(connection: apsw.Connection, sql: str) -> Counter[str]:
             key = KEYS[names[step[2]]]
             by = key[0] if step[3] == "rowid" and len(key) == 1 else step[3]
             found[step[2]] += by == column(names[step[2]])
-    return found
-
-
-def parts(text: str) -> list[str]:
-    """What commas part, but for those in brackets; it ends where a bracket closes it, or a word."""
-    found, depth = [""], 0
-    for letter in text:
-        depth += {"(": 1, ")": -1}.get(letter, 0)
-        if depth < 0:
-            break
-        if letter == "," and depth == 0:
-            found.append("")
-        else:
-            found[-1] += letter
-    return [re.split(r" (?:FROM|WHERE|ON CONFLICT)\b", part.strip())[0] for part in found]
-
-
-def links(sql: str) -> Iterator[tuple[str, str]]:
-    """What the distribution columns of a statement are equal to: each other, or values."""
-    named = {touch.alias: touch.table for touch in touches(sql)}
-    for alias, name, value in EQUAL.findall(sql):
-        for owner in [alias] if alias else named:
-            if owner in named and column(named[owner]) == name:
-                yield f"{owner}.{name}", value
-    new = INSERT.match(sql)
-    if new and new[1] in named:
-        given = dict(zip(new[2].split(", "), parts(new[4]), strict=False))
-        value = given.get(column(new[1]), "nothing")
-        yield NEW, value
-        yield from ((NEW, f"{one.alias}.{value}") for one in touches(sql) if one.verb != "INTO")
-
-
-def values(sql: str) -> set[str]:
-    """The values that the distribution columns have, joins followed; "" for one that has none."""
-    nodes = {f"{one.alias}.{column(one.table)}" for one in touches(sql) if one.verb != "INTO"}
-    nodes |= {NEW for one in touches(sql) if one.verb == "INTO"}
-    joined: list[set[str]] = [{node} for node in nodes]
-    for one, other in links(sql):
-        met = [those for those in joined if those & {one, other}]
-        joined = [those for those in joined if those not in met] + [{one, other}.union(*met)]
-    return {
-        value
-        for those in joined
-        if those & nodes
-        for value in [name for name in those if name.startswith(("?", "'"))] or [""]
-    }
-
-
-def levels(sql: str) -> list[str]:
-    """The statement without its subqueries, and each subquery without those within it."""
-    found, open_brackets = [""], [0]
-    for index, letter in enumerate(sql):
-        if letter == "(" and sql[index + 1 :].startswith("SELECT "):
-            found[open_brackets[-1]] += "(…)"
-            found.append("")
-            open_brackets.append(len(found) - 1)
-            continue
-        if letter == "(":
-            open_brackets.append(open_brackets[-1])
-        elif letter == ")":
-            left = open_brackets.pop()
-            if left != open_brackets[-1]:
-                continue
-        found[open_brackets[-1]] += letter
     return found
 
 
@@ -277,6 +197,111 @@ def test_what_is_listed_asks_many(connection: apsw.Connection) -> None:
     """A reason that is not needed any more is taken off the list."""
     asking = {found.place for found in STATEMENTS.values() if trouble(connection, found.sql)}
     assert asking == set(OFF_THE_PATH)
+
+
+def test_no_statement_joins_over_the_fence() -> None:
+    """Neither one that a constant holds, nor one that is put together, nor a migration."""
+    found = dict(product_statements())
+    for place in ("integrity.LIST_SUSPECT_SESSIONS", "0013_remark_size.sql", "postgres_pool.py"):
+        assert any(place in name for name in found), place
+    assert {name: crossing(sql) for name, sql in found.items() if crossing(sql)} == {}
+
+
+def product_statements() -> Iterator[tuple[str, str]]:
+    """Every statement of the product by its place: of the store, of other code, of migrations."""
+    yield from ((name, statement.sql) for name, statement in STATEMENTS.items())
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            # A backslash stands in patterns, which look for statements.
+            if STATEMENT.match(text := written(node)) and "\\" not in text:
+                yield f"{path.name}:{getattr(node, 'lineno', 0)}", text
+    for path in sorted(SOURCE.rglob("*.sql")):
+        for number, text in enumerate(path.read_text().split(";")):
+            yield f"{path.name}:{number}", text
+
+
+def written(node: ast.AST) -> str:
+    """A text as it stands in the source, with a word for each part that is put in."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(written(one) or "part" for one in node.values)
+    return ""
+
+
+OLD_VIEWER: Final = """
+SELECT s.account_id, s.signed_in_at, s.last_used_at, a.banned_until, a.last_seen_day,
+  EXISTS (SELECT 1 FROM remarks r WHERE r.account_id = s.account_id)
+FROM sessions s JOIN accounts a ON a.id = s.account_id
+WHERE s.account_id = ?1 AND s.token_hash = ?2
+"""
+OLD_SEEN: Final = """
+SELECT a.id, a.name, EXISTS (SELECT 1 FROM account_medals am WHERE am.account_id = a.id),
+  p.introduction
+FROM accounts a LEFT JOIN profiles p ON p.account_id = a.id WHERE a.id = ?1 AND a.erase_at = 0
+"""
+
+
+@pytest.mark.parametrize("sql", [OLD_VIEWER, OLD_SEEN])
+def test_what_asked_every_shard_is_seen(connection: apsw.Connection, sql: str) -> None:
+    """Both cost a request all shards, as their subqueries name no value; mended ones pass."""
+    assert "in each of its subqueries" in trouble(connection, sql)
+    assert trouble(connection, re.sub(r"= (s\.account_id|a\.id)\)", "= ?1)", sql)) == ""
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        (
+            "SELECT i.account_id FROM identities i LEFT JOIN accounts a ON a.id = i.account_id "
+            "WHERE a.id IS NULL LIMIT ?1"
+        ),
+        "SELECT i.value FROM identities i, accounts AS a WHERE a.id = i.account_id",
+        (
+            "SELECT id FROM accounts a WHERE phone <> '' AND NOT EXISTS "
+            "(SELECT 1 FROM identities WHERE account_id = a.id)"
+        ),
+        "SELECT id FROM accounts WHERE id NOT IN (SELECT account_id FROM identities)",
+        (
+            "WITH taken AS (SELECT account_id FROM identities WHERE kind = 'phone') "
+            "SELECT a.id FROM accounts a JOIN taken ON taken.account_id = a.id"
+        ),
+        "UPDATE accounts SET phone = i.value FROM identities i WHERE i.account_id = accounts.id",
+        "UPDATE accounts SET phone = (SELECT value FROM identities WHERE account_id = ?1)",
+        "DELETE FROM sessions USING codes WHERE codes.account_id = sessions.account_id",
+        "INSERT INTO identities (value, account_id) SELECT phone, id FROM accounts",
+        "SELECT phone FROM accounts UNION ALL SELECT target FROM codes",
+        "SELECT a.id FROM remarks r JOIN accounts a ON a.id = r.friend_id",
+        "SELECT a.id FROM accounts a, remarks r WHERE a.name = r.name",
+        "SELECT a.id FROM accounts a WHERE EXISTS (SELECT 1 FROM remarks r WHERE r.name = a.name)",
+        (
+            "SELECT a.id FROM accounts a WHERE a.coin_cents <> (SELECT e.after_cents FROM "
+            "coin_entries e WHERE e.account_id = a.id ORDER BY e.number DESC LIMIT 1)"
+        ),
+    ],
+)
+def test_a_join_over_the_fence_is_seen(sql: str) -> None:
+    """However it is written, and if it asks all machines anyway."""
+    assert crossing(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT s.account_id FROM sessions s LEFT JOIN accounts a ON a.id = s.account_id",
+        "SELECT a.id FROM accounts AS a, sessions s WHERE s.account_id = a.id",
+        "SELECT 1 FROM accounts a WHERE EXISTS (SELECT 1 FROM remarks r WHERE r.account_id = a.id)",
+        "SELECT am.account_id FROM account_medals am JOIN medals m ON m.id = am.medal_id",
+        (
+            "DELETE FROM coin_refusals WHERE (account_id, key) IN "
+            "(SELECT account_id, key FROM coin_refusals LIMIT ?1)"
+        ),
+        "SELECT id FROM accounts UNION ALL SELECT account_id FROM sessions",
+    ],
+)
+def test_what_lies_beside_each_other_may_be_joined(sql: str) -> None:
+    """By what it is distributed by, on all machines at once."""
+    assert crossing(sql) == ""
 
 
 def test_no_insert_asks_for_constants() -> None:

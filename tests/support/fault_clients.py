@@ -11,6 +11,7 @@ import json
 import re
 import socket
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,23 @@ class Asker:
         if form.startswith("application/json"):
             return Reply(int(json.loads(content)["code"]), result, content, form)
         return Reply(pb.decode(content).message(1).signed(2), result, content, form)
+
+
+WRITE_WAIT_SECONDS = 60.0
+
+
+def seconds_until_writes(port: int) -> float:
+    """Return the seconds until the server accepts a write."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < WRITE_WAIT_SECONDS:
+        try:
+            with Asker(port) as asker:
+                asker.door("accounts", {"nickname": "again"})
+        except NoAnswer:
+            time.sleep(0.05)
+        else:
+            return time.monotonic() - begin
+    raise AssertionError("the server does not write again")
 
 
 SOCKET_TIMEOUT_SECONDS = 120.0

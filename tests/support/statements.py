@@ -28,13 +28,15 @@ WALKS: Final[Mapping[str, str]] = {
     "discovery.COUNT_BOTS": "along an index; the list of bots is small",
     "discovery.LIST_BOTS": "along an index, as far as the limit",
     "discovery.LIST_CATEGORIES": "some dozen rows, made by an operator",
-    "medals.LIST_ALL_MEDALS": "some dozen rows, made by an operator; asked by the command line",
-    "medals.LIST_ACCOUNT_MEDALS": "sorts the medals that one account wears",
+    "accounts.LIST_ALL_MEDALS": "some dozen rows, made by an operator; asked by the command line",
+    "accounts.LIST_ACCOUNT_MEDALS": "sorts the medals that one account wears",
     "coins.FIND_INCONSISTENT_ENTRIES": OPERATORS,
     "shop.LIST_PRODUCTS": "at most 500 rows, made by an operator",
     "shop.COUNT_PRODUCTS": "at most 500 rows, made by an operator",
-    "integrity.ROW_CHECKS": "reads all rows once in a while, in pieces between the requests",
+    "integrity.LIST_BAD_CODES": "reads the codes of some minutes, once in a while",
+    "integrity.LIST_SUSPECT_SESSIONS": "sorts what is wrong with some of 1,000 accounts",
     "cluster_state.RESET_FUTURE_TIMES": OPERATORS,
+    "outbox.LIST_NEXT_DUE_AT_ONCE": "along an index of at most 30,000 messages a channel",
     "outbox.COUNT_MESSAGES": "along an index of at most 30,000 messages a channel",
     "outbox.DELETE_OLDEST_MESSAGES": "sorts messages of one priority, only beyond 10,000",
     "devices.DELETE_OLDEST_IGNORED_MODULES": "sorts the devices of one account, at most 100",
@@ -140,7 +142,7 @@ def erasures() -> Iterator[Statement]:
     """What `erase_account` puts together, for each table."""
     for table in erased_tables():
         sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own
-        yield Statement("deletion.erase_account", sql)
+        yield Statement("accounts.erase_account", sql)
 
 
 def statements() -> dict[str, Statement]:

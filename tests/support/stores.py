@@ -19,9 +19,8 @@ import asyncpg
 
 from hupan.store.database import Database, DatabaseStats, Result, Row, Transaction, Value
 from hupan.store.migrate import migrate_file
-from hupan.store.postgres import PostgresDatabase
+from hupan.store.postgres import PostgresDatabase, migrate_postgres
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
-from hupan.store.postgres_migrate import migrate_postgres
 from hupan.store.postgres_pool import PostgresPool
 from hupan.store.sqlite import SqliteDatabase
 from tests.support.cleaning import Cleaner

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from hupan.addresses import ContactAddress, ContactParser
 from hupan.crypto import KEY_BYTES, SecretBox
-from hupan.domain.accounts import AccountCreator, Bans, VipMemberships
+from hupan.domain.accounts import AccountCreator, Bans, Medals, VipMemberships
 from hupan.domain.codes import CodePurpose, Codes
 from hupan.domain.coins import CoinChange, Coins
 from hupan.domain.contacts import Contacts, StepUps
@@ -19,7 +19,6 @@ from hupan.domain.devices import Devices
 from hupan.domain.hash_worker import HashCost
 from hupan.domain.hashing import PasswordHasher
 from hupan.domain.invitations import Invitations
-from hupan.domain.medals import Medals
 from hupan.domain.outbox import NoticeQueue, OutboxWriter
 from hupan.domain.passwords import (
     PasswordPolicy,

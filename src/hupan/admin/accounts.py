@@ -10,9 +10,15 @@ from msgspec.structs import replace
 from hupan.addresses import fold_for_search
 from hupan.admin.views import AdminRow, account_detail_row, account_row, parse_time
 from hupan.clock import Clock
-from hupan.domain.accounts import MAX_VIP_DAYS, AccountDirectory, AccountQuery, Bans, VipMemberships
+from hupan.domain.accounts import (
+    MAX_VIP_DAYS,
+    AccountDirectory,
+    AccountQuery,
+    Bans,
+    Medals,
+    VipMemberships,
+)
 from hupan.domain.deletion import AccountDeletion
-from hupan.domain.medals import Medals
 from hupan.domain.passwords import PasswordPolicy
 from hupan.domain.profiles import Privacy
 from hupan.domain.provisioning import AccountProvisioner, NewAccount

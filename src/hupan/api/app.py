@@ -63,6 +63,7 @@ from hupan.contract.endpoints import (
     Response,
 )
 from hupan.contract.fields import secret_fields
+from hupan.domain.accounts import Medals
 from hupan.domain.captchas import Captchas, IssuedCaptcha
 from hupan.domain.codes import CodeRequests
 from hupan.domain.coins import Coins
@@ -71,7 +72,6 @@ from hupan.domain.deletion import AccountDeletion
 from hupan.domain.devices import Devices, DeviceSettings
 from hupan.domain.discovery import Discovery
 from hupan.domain.invitations import Invitations
-from hupan.domain.medals import Medals
 from hupan.domain.passwords import PasswordResets
 from hupan.domain.profiles import PersonalDataService, ProfileEdits, Profiles, Remarks
 from hupan.domain.recovery import ContactUndo

@@ -1,6 +1,7 @@
 """Handlers of the lists that are empty without a message server (wire.md 8.2)."""
 
 import hashlib
+import re
 
 from hupan.api.app import Services, handles
 from hupan.contract import lists
@@ -13,10 +14,12 @@ from hupan.contract.pb.hupan_pb2 import (
     ListContacts,
     ListConversations,
 )
+from hupan.errors import InvalidField
 from hupan.model import Caller
 
 EMPTY_LIST_MD5 = hashlib.md5(b"", usedforsecurity=False).hexdigest()
 """Of the bytes of an empty list: a client compares it with that of the list that it has."""
+_MD5_TEXT = re.compile("[ -~]{0,64}")
 _CONTACT_GROUPS = (("用户", 1), ("我加入的群聊", 2), ("机器人", 3))
 _NO_CONTACTS = Contacts(
     data=[Contacts.Group(list_name=name, chat_type=kind) for name, kind in _CONTACT_GROUPS],
@@ -27,18 +30,25 @@ _STICKY_LIST, _BETA_INFO, _NO_DATA = StickyList(), BetaInfo(), NoData()
 
 @handles(lists.list_conversations)
 async def list_conversations(
-    _services: Services, _caller: Caller, _request: ListConversations
+    _services: Services, _caller: Caller, request: ListConversations
 ) -> Conversations:
     """List no conversations, whatever list the client has."""
+    _check_md5(request.md5)
     return Conversations(md5=EMPTY_LIST_MD5)
 
 
 @handles(lists.list_contacts)
-async def list_contacts(_services: Services, _caller: Caller, _request: ListContacts) -> Contacts:
+async def list_contacts(_services: Services, _caller: Caller, request: ListContacts) -> Contacts:
     """List the three groups of an address book, each empty."""
+    _check_md5(request.md5)
     response = Contacts()
     response.CopyFrom(_NO_CONTACTS)
     return response
+
+
+def _check_md5(text: str) -> None:
+    if not _MD5_TEXT.fullmatch(text):
+        raise InvalidField("md5")
 
 
 @handles(lists.list_friend_requests)

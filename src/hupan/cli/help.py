@@ -14,8 +14,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageErro
 from typer._click.formatting import HelpFormatter
 from typer.core import TyperGroup
 
-from hupan.cli.language import ENGLISH, move_option_first, say
-from hupan.cli.text import cell_width, pad_cells, wrap_cells
+from hupan.cli.language import ENGLISH, cell_width, move_option_first, pad_cells, say, wrap_cells
 
 _HELP_IN_CHINESE: Final = {
     "Options": "选项",

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import typer
 
 from hupan.admin.views import sanitize_for_terminal
-from hupan.cli.language import say_text
-from hupan.cli.text import cell_width, pad_cells, wrap_cells
+from hupan.cli.language import cell_width, pad_cells, say_text, wrap_cells
 from hupan.opening import OperationRefused, StartRefused
 
 _PIPE_SIZE = (240, 24)

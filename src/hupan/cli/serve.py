@@ -12,7 +12,7 @@ from hupan import __version__
 from hupan.admin.config_check import find_warnings
 from hupan.admin.limits import exemption_lines
 from hupan.application import ASGIApp, make_server_application
-from hupan.cli.language import ENGLISH, say, say_text
+from hupan.cli.language import ENGLISH, cell_width, pad_cells, say, say_text
 from hupan.cli.output import exit_on_error
 from hupan.cli.run import (
     ConfigOption,
@@ -20,7 +20,6 @@ from hupan.cli.run import (
     DataDirOption,
     load_startable_settings_or_exit,
 )
-from hupan.cli.text import cell_width, pad_cells
 from hupan.config import Settings
 from hupan.opening import prepared_store
 from hupan.server.connection import ServerLimits

@@ -120,6 +120,8 @@ class Endpoint(Generic[Access, Request, Response]):
         notes: known deviations and decisions.
         event: the audit event, None for an endpoint that leaves none.
         secrets: the fields of the request whose type is a secret (fields.py).
+        harmless: fields, by their name on the wire, whose answer tells nothing that the caller may
+            not know; the names that a guard knows as such need no mention.
         limit: what is counted in addition to failed attempts at secrets.
         json_data: the type of `data` for a client that sends JSON to a protobuf endpoint, where
             that client reads another form than wire.md 1.3; its defaults are the response.
@@ -137,6 +139,7 @@ class Endpoint(Generic[Access, Request, Response]):
     notes: tuple[Note, ...] = field(default=(), kw_only=True)
     event: AuditEvent | None = field(default=None, kw_only=True)
     secrets: tuple[str, ...] = field(default=(), kw_only=True)
+    harmless: tuple[str, ...] = field(default=(), kw_only=True)
     limit: RequestLimit | None = field(default=None, kw_only=True)
     json_data: type[Struct] | None = field(default=None, kw_only=True)
     upstream: bool = field(default=False, kw_only=True)
@@ -155,6 +158,7 @@ class _Details(TypedDict, total=False):
     notes: tuple[Note, ...]
     event: AuditEvent
     secrets: tuple[str, ...]
+    harmless: tuple[str, ...]
     limit: RequestLimit
     json_data: type[Struct]
     upstream: bool

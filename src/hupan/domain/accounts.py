@@ -1,4 +1,4 @@
-"""Account creation, lookup for operators, bans and VIP.
+"""Account creation, lookup for operators, bans, VIP and medals.
 
 A ban is read together with the caller, so it applies at once in every worker (security T6); an
 expired ban has no effect. The sessions of a banned account are kept: its clients get 7100, not
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from hupan.addresses import ContactAddress, ContactParser, clean_pasted_id, fold_for_search
 from hupan.clock import Clock
-from hupan.domain.text import parse_short_line
+from hupan.domain.text import parse_nickname, parse_short_line
 from hupan.errors import AccountCancelled, EmailTaken, InvalidField, PhoneTaken, UnknownUser
 from hupan.model import PERMANENT_BAN_END, Account, AccountFilter, AccountId, Medal
 from hupan.rng import RandomSource
@@ -22,6 +22,7 @@ from hupan.store.accounts import (
     ListedAccount,
     claim_identity,
     count_accounts,
+    define_medal,
     end_vip,
     extend_vip,
     find_first_registered_since,
@@ -29,16 +30,21 @@ from hupan.store.accounts import (
     find_ids_by_contact_prefix,
     find_ids_by_name_prefix,
     find_listed_account,
+    find_medal,
+    get_last_sort,
+    grant_medal,
     insert_account,
+    list_account_medals,
     list_accounts,
+    list_all_medals,
     lock_account,
     next_account_id,
+    revoke_medal,
     set_ban,
     set_vip,
 )
 from hupan.store.database import Database, Transaction
 from hupan.store.invitations import find_inviter
-from hupan.store.medals import list_account_medals
 from hupan.store.sessions import record_banned_sessions
 
 _WIRE_ACCOUNT_ID = re.compile("[1-9][0-9]{0,14}")
@@ -461,3 +467,96 @@ def _query_filter(query: AccountQuery, now: int) -> Callable[[ListedAccount], bo
         return has_status[query.standing] and found.account.registered_at >= query.registered_since
 
     return matches
+
+
+MAX_SORT = 1_000_000
+MAX_DESCRIPTION_CHARACTERS = 200
+_IMAGE_URL = re.compile("https?://[!-~]{1,500}")
+
+
+class Medals:
+    """Defines, grants and revokes medals."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list_for_account(self, account: AccountId) -> list[Medal]:
+        """Return the medals of an account, in their order."""
+        return await list_account_medals(self._database, account)
+
+    async def list_all(self) -> list[Medal]:
+        """Return all medals, in their order."""
+        return await list_all_medals(self._database)
+
+    async def define(
+        self, name: str, sort: int | None = None, description: str = "", image_url: str = ""
+    ) -> Medal:
+        """Define a medal, or change the one with this name.
+
+        Args:
+            name: unique; as long as a nickname.
+            sort: its position, 0 to a million; after all others if omitted.
+            description: one line of at most 200 characters.
+            image_url: an http(s) URL, or "".
+
+        Raises:
+            InvalidField: an argument is invalid.
+        """
+        normalized_name, line = (
+            parse_nickname(name, "name"),
+            parse_short_line(description, "description", max_characters=MAX_DESCRIPTION_CHARACTERS),
+        )
+        if image_url and not _IMAGE_URL.fullmatch(image_url):
+            raise InvalidField("image")
+        if sort is not None and not 0 <= sort <= MAX_SORT:
+            raise InvalidField("sort")
+
+        async def change(tx: Transaction) -> Medal:
+            position = sort if sort is not None else await _next_sort(tx, normalized_name)
+            return await define_medal(tx, normalized_name, position, line, image_url)
+
+        return await self._database.run_transaction(change)
+
+    async def give(self, account: AccountId, name: str) -> Medal:
+        """Grant a medal; granting it twice changes nothing.
+
+        Raises:
+            InvalidField: there is no medal with this `name`.
+            UnknownUser: there is no such account.
+        """
+
+        async def change(tx: Transaction) -> Medal:
+            medal = await _get_medal(tx, account, name)
+            await grant_medal(tx, account, medal)
+            return medal
+
+        return await self._database.run_transaction(change)
+
+    async def remove(self, account: AccountId, name: str) -> Medal:
+        """Revoke a medal, if the account has it.
+
+        Raises:
+            InvalidField: there is no medal with this `name`.
+            UnknownUser: there is no such account.
+        """
+
+        async def change(tx: Transaction) -> Medal:
+            medal = await _get_medal(tx, account, name)
+            await revoke_medal(tx, account, medal)
+            return medal
+
+        return await self._database.run_transaction(change)
+
+
+async def _next_sort(tx: Transaction, name: str) -> int:
+    existing = await find_medal(tx, name)
+    return await get_last_sort(tx) + 1 if existing is None else existing.sort
+
+
+async def _get_medal(tx: Transaction, account: AccountId, name: str) -> Medal:
+    medal = await find_medal(tx, parse_nickname(name, "name"))
+    if medal is None:
+        raise InvalidField("name")
+    if await lock_account(tx, account) is None:
+        raise UnknownUser
+    return medal

@@ -36,6 +36,7 @@ from hupan.store.coins import (
     lock_balance,
 )
 from hupan.store.database import Database, Transaction
+from hupan.store.integrity import walk_account_ids
 
 MAX_BALANCE_CENTS = 10**15 - 1
 """15 digits, the largest balance that a double on the wire represents exactly (D5)."""
@@ -136,7 +137,6 @@ async def record_refusal(tx: Transaction, change: CoinChange, now: int) -> AppEr
     return _REFUSAL_ERRORS[cause]()
 
 
-LAST_ACCOUNT_ID = AccountId(2**63 - 1)
 MAX_COIN_FAULTS = 100
 
 
@@ -212,8 +212,16 @@ class Coins:
         balance is negative, and the current balance is that of the newest entry. Returns at most
         100 faults.
         """
-        first, last = (AccountId(0), LAST_ACCOUNT_ID) if account is None else (account, account)
-        return await find_coin_inconsistencies(self._database, first, last, MAX_COIN_FAULTS)
+        if account is not None:
+            ids = range(account, account + 1)
+            return await find_coin_inconsistencies(self._database, ids, MAX_COIN_FAULTS)
+        found: list[CoinInconsistency] = []
+        async for ids in walk_account_ids(self._database):
+            max_rows = MAX_COIN_FAULTS - len(found)
+            found += await find_coin_inconsistencies(self._database, ids, max_rows)
+            if len(found) >= MAX_COIN_FAULTS:
+                break
+        return found
 
 
 async def _write_entry(

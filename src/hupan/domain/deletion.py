@@ -25,16 +25,17 @@ from hupan.errors import (
 )
 from hupan.model import Account, AccountId, Caller, Channel, Session
 from hupan.ratelimit.stored import reset_attempts, unwrap
-from hupan.store.accounts import find_identity_owner, lock_account
-from hupan.store.codes import revoke_code
-from hupan.store.database import Database, Transaction
-from hupan.store.deletion import (
+from hupan.store.accounts import (
     erase_account,
+    find_identity_owner,
     list_due_erasures,
     list_identities,
+    lock_account,
     restore_account,
     schedule_erasure,
 )
+from hupan.store.codes import revoke_code
+from hupan.store.database import Database, Transaction
 from hupan.store.sessions import lock_caller, log_out_all
 
 ACCOUNT_CANCELLED_NOTICE = "notice-account-cancelled"

@@ -344,14 +344,26 @@ class Discovery:
         return await list_bots(self._database, MAX_BOTS)
 
     async def find_group(self, group_id: str) -> Group | None:
-        """Return the group with an id as clients write it; None for an unknown one."""
+        """Return the group with an id as clients write it; None for an unknown one.
+
+        Raises:
+            InvalidField: the id contains control characters.
+        """
+        if not is_clean(group_id):
+            raise InvalidField("groupId")
         if not _GROUP_ID.fullmatch(group_id):
             return None
         version = await get_published_version(self._database)
         return await find_group(self._database, version, GroupId(int(group_id)))
 
     async def find_bot(self, bot_id: str) -> Bot | None:
-        """Return the bot with an id as clients write it; None for an unknown one."""
+        """Return the bot with an id as clients write it; None for an unknown one.
+
+        Raises:
+            InvalidField: the id contains control characters.
+        """
+        if not is_clean(bot_id):
+            raise InvalidField("botId")
         if not _BOT_ID.fullmatch(bot_id):
             return None
         return await find_bot(self._database, BotId(int(bot_id)))

@@ -38,8 +38,7 @@ from hupan.store.coins import purge_coin_refusals
 from hupan.store.contacts import purge_step_ups
 from hupan.store.database import Database, StoreRefused, Transaction
 from hupan.store.rate_counters import count_counters, delete_surplus_counters, purge_counters
-from hupan.store.session_ends import purge_session_ends
-from hupan.store.sessions import purge_logged_out
+from hupan.store.sessions import purge_logged_out, purge_session_ends
 
 INTEGRITY_POLL_SECONDS = 60.0
 FAULT_COUNT_SECONDS = 1.0

@@ -41,6 +41,7 @@ from hupan.store.outbox import (
     NOTIFICATION_PRIORITY,
     PRIORITIES,
     OutboxMessage,
+    count_messages,
     delete_message,
     delete_oldest_messages,
     delete_unsent_codes,
@@ -73,10 +74,10 @@ class _Asked:
 
 
 class RecentTargets:
-    """Recipients of this process, until the worker has listed the whole outbox again.
+    """Recipients of this process, until their messages are sent or the whole outbox was listed.
 
-    A distributed database with a machine away cannot list its outbox, but answers for each target
-    on the other machines.
+    On a distributed database a listing asks every machine, one target only its own: and with a
+    machine away there is no listing, but an answer for each target on the others.
     """
 
     def __init__(self) -> None:
@@ -87,7 +88,12 @@ class RecentTargets:
         self._asked.pop(target, None)
         if len(self._asked) >= MAX_RECENT_TARGETS:
             del self._asked[next(iter(self._asked))]
-        self._asked[target] = _Asked(now, now, FIRST_RETRY_SECONDS)
+        self._asked[target] = _Asked(now, now, FIRST_TARGET_WAIT_SECONDS)
+
+    def remove(self, target: RecentTarget, added_until: float) -> None:
+        """Drop a target, unless it was added again after a time."""
+        if target in self._asked and self._asked[target].added_at <= added_until:
+            del self._asked[target]
 
     def forget_until(self, time: float) -> None:
         """Drop the targets added until a time."""
@@ -96,6 +102,10 @@ class RecentTargets:
             if self._asked[oldest].added_at > time:
                 return
             del self._asked[oldest]
+
+    def next_at(self) -> float | None:
+        """Return when the next target is to be asked for, None if there is none."""
+        return min((asked.next_at for asked in self._asked.values()), default=None)
 
     def take_due(self, now: float) -> list[RecentTarget]:
         """Return the targets to ask for now; each comes again after twice the time."""
@@ -271,9 +281,13 @@ LEASE_SECONDS = 600
 """Longer than any send takes and any code is valid, so no other server sends the message."""
 FIRST_RETRY_SECONDS = 2
 MAX_SLEEP_SECONDS = 5.0
+LISTING_SECONDS = MAX_SLEEP_SECONDS
+"""How often each process lists the outbox of a distributed database, for what others left."""
 LISTING_PAUSE_SECONDS = 15.0
 """How long targets are asked for one by one after the outbox could not be listed."""
 TARGET_POLL_SECONDS = 1.0
+FIRST_TARGET_WAIT_SECONDS = 0.25
+"""A target may be asked for before its message is committed."""
 MAX_TARGET_WAIT_SECONDS = 60.0
 MAX_RECENT_TARGETS = 10_000
 MAX_TARGETS_AT_ONCE = 4
@@ -282,7 +296,6 @@ MAX_CHANGE_SECONDS = 60
 """Longer than a transaction takes from making a message to its commit."""
 MAX_STOP_SECONDS = 3.0
 """How long the server waits for running sends when it stops."""
-DRAIN_PAUSE_SECONDS = 0.001
 _MAX_IN_FLIGHT = {
     CODE_PRIORITY: MAX_CODES_IN_FLIGHT,
     FIRST_NOTIFICATION_PRIORITY: MAX_NOTICES_IN_FLIGHT,
@@ -304,11 +317,14 @@ class OutboxWorker:
         budget: NoticeBudget | None = None,
         recent_targets: RecentTargets | None = None,
         is_partial: Callable[[], bool] = lambda: False,
+        is_distributed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._is_partial = is_partial
+        self._is_distributed = is_distributed
         self._recent_targets = RecentTargets() if recent_targets is None else recent_targets
         self._list_again_at = -1.0
+        self._has_listed = False  # since surplus was last looked for
         self._count = count
         self._clock = clock
         self._secret_box = secret_box
@@ -321,7 +337,9 @@ class OutboxWorker:
             max_retry_seconds=MAX_SLEEP_SECONDS,
             count=count,
         )
-        self._active_rounds = 0  # running calls of _start_due
+        self._round_lock = asyncio.Lock()
+        self._begun_rounds = self._exhaustive_round = 0
+        self._met_bound = False  # whether the last round may have left something due
         self._budget = budget
         self._over_budget_until: dict[tuple[Channel, int], float] = {}
         self._surplus_checked_at = -SURPLUS_CHECK_SECONDS
@@ -359,26 +377,34 @@ class OutboxWorker:
         return started
 
     async def drain(self) -> None:
-        """Return once nothing is due and nothing is in flight; for senders that never fail."""
-        while await self._start_due() or self._active_rounds or self._in_flight():
+        """Return once everything that is due now was sent; for senders that never fail.
+
+        Any number of callers share a round that begins after their calls: with a round each, one
+        of them would always be running, and nobody would ever find the outbox at rest.
+        """
+        begun = self._begun_rounds
+        self._list_again_at = -1.0
+        while self._exhaustive_round <= begun:
+            async with self._round_lock:
+                if self._exhaustive_round <= begun:
+                    await self._start_round()
             if in_flight := self._in_flight():
                 await asyncio.wait(in_flight)
-            else:  # another round is reading the store
-                await asyncio.sleep(DRAIN_PAUSE_SECONDS)
 
     async def _run_round(self) -> None:
         await self._wait_for_work()
         while await self._start_due():
             pass
-        if not self._is_listing_paused():
+        if self._has_listed or not self._is_listing_paused():
             await self._drop_surplus()
 
     def _is_listing_paused(self) -> bool:
         return asyncio.get_running_loop().time() < self._list_again_at
 
     async def _wait_for_work(self) -> None:
-        delay = TARGET_POLL_SECONDS
-        if not self._is_listing_paused():
+        if self._is_listing_paused():
+            delay = self._seconds_until_target()
+        else:
             try:
                 due = await self._seconds_until_due()
             except StoreUnavailable:
@@ -391,9 +417,18 @@ class OutboxWorker:
                 await self._work_available.wait()
         self._work_available.clear()
 
+    def _seconds_until_target(self) -> float:
+        if not self._is_distributed():
+            return TARGET_POLL_SECONDS
+        until_listing = self._list_again_at - asyncio.get_running_loop().time()
+        next_at = self._recent_targets.next_at()
+        if next_at is None:
+            return until_listing
+        return min(until_listing, next_at - self._clock.now())
+
     async def _seconds_until_due(self) -> dict[tuple[Channel, int], float]:
         # Only what has room to be sent; codes first.
-        due = await list_next_due(self._database)
+        due = await list_next_due(self._database, at_once=self._is_distributed())
         now = self._clock.now()
         return {
             (channel, priority): due[channel, priority] - now
@@ -403,7 +438,25 @@ class OutboxWorker:
         }
 
     async def _start_due(self) -> int:
-        self._active_rounds += 1
+        async with self._round_lock:
+            return await self._start_round()
+
+    async def _start_round(self) -> int:
+        self._begun_rounds += 1
+        number = self._begun_rounds
+        self._met_bound = any(
+            len(self._tasks_of(channel, priority)) >= _MAX_IN_FLIGHT[priority]
+            for channel in self._senders
+            for priority in PRIORITIES
+        )
+        started = await self._start_some()
+        if not self._met_bound:  # all that was due when it began is leased
+            self._exhaustive_round = number
+        elif self._is_distributed() and not self._is_partial():
+            self._list_again_at = -1.0  # as soon as there is room
+        return started
+
+    async def _start_some(self) -> int:
         try:
             if self._is_listing_paused():
                 return await self._start_recent()
@@ -412,10 +465,9 @@ class OutboxWorker:
             if not self._is_partial():
                 raise
             report_failure("courier", error, self._count, (StoreUnavailable,))
+            self._has_listed = False
             self._list_again_at = asyncio.get_running_loop().time() + LISTING_PAUSE_SECONDS
             return await self._start_recent()
-        finally:
-            self._active_rounds -= 1
 
     async def _start_listed(self) -> int:
         began_at = self._clock.now()
@@ -426,6 +478,10 @@ class OutboxWorker:
             if delay <= 0
         ]
         self._recent_targets.forget_until(began_at - MAX_CHANGE_SECONDS)
+        self._has_listed = True
+        if self._is_distributed() and not self._met_bound:
+            wait = min((delay for delay in due.values() if delay > 0), default=LISTING_SECONDS)
+            self._list_again_at = asyncio.get_running_loop().time() + min(wait, LISTING_SECONDS)
         return sum(started)
 
     async def _start_recent(self) -> int:
@@ -449,6 +505,7 @@ class OutboxWorker:
         leased = await self._database.run_transaction(
             lambda tx: self._lease(tx, channel, priority, room, target)
         )
+        self._met_bound = self._met_bound or len(leased) >= room
         tasks = self._tasks_of(channel, priority)
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -488,6 +545,11 @@ class OutboxWorker:
         if now < self._surplus_checked_at + SURPLUS_CHECK_SECONDS:
             return
         self._surplus_checked_at = now
+        self._has_listed = False
+        if self._is_distributed():  # one statement in place of one for each kind
+            counts = await count_messages(self._database)
+            if max(counts.values()) <= MAX_QUEUED_MESSAGES:
+                return
         for channel in self._senders:
             for priority in PRIORITIES:
                 await self._drop_surplus_of(channel, priority)
@@ -528,6 +590,8 @@ class OutboxWorker:
         try:
             if retry_at is None:
                 await self._database.run_transaction(lambda tx: delete_message(tx, row))
+                target = (row.channel, row.priority, row.target)
+                self._recent_targets.remove(target, row.created_at)
             else:
                 await self._database.run_transaction(
                     lambda tx: reschedule_message(tx, row, retry_at)

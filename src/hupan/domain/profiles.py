@@ -34,9 +34,8 @@ from hupan.model import (
 )
 from hupan.ratelimit.stored import unwrap
 from hupan.rules import ProfileEditRules
-from hupan.store.accounts import find_account, lock_account
+from hupan.store.accounts import find_account, list_account_medals, lock_account
 from hupan.store.database import Database, Transaction
-from hupan.store.medals import list_account_medals
 from hupan.store.profiles import (
     ProfileView,
     change_remark_size,

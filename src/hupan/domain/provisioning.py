@@ -18,9 +18,14 @@ from hupan.errors import InvalidField
 from hupan.model import PERMANENT_BAN_END, AccountId, CoinType
 from hupan.ratelimit.stored import unwrap
 from hupan.rules import CENTS_PER_COIN, DAY_SECONDS
-from hupan.store.accounts import find_identity_owner, set_password_hash, set_vip
+from hupan.store.accounts import (
+    find_identity_owner,
+    get_or_define_medal,
+    grant_medal,
+    set_password_hash,
+    set_vip,
+)
 from hupan.store.database import Database, Transaction
-from hupan.store.medals import get_or_define_medal, grant_medal
 
 _DEFAULT_BAN_REASON = "违反相关规定"
 

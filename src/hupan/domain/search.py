@@ -88,7 +88,7 @@ class HomeSearch:
         return [exact, *(one for one in found if one.id != exact.id)][:MAX_HITS]
 
     async def _bots(self, folded: str) -> list[Bot]:
-        exact = await self._discovery.find_bot(folded)
+        exact = await self._discovery.find_bot(folded) if folded.isdecimal() else None
         found = [] if exact is None else [exact]
         for bot in await list_bots(self._database, MAX_SEARCHED_BOTS):
             if len(found) == MAX_HITS:

@@ -13,7 +13,7 @@ from hupan.background import BackgroundTask
 from hupan.metrics import IncrementMetric, ignore_metric
 from hupan.model import AccountId, StoreUnavailable
 from hupan.store.database import Database
-from hupan.store.session_ends import SessionEnd, SessionEndPosition, list_session_ends
+from hupan.store.sessions import SessionEnd, SessionEndPosition, list_session_ends
 
 POLL_SECONDS = 0.3
 SESSION_END_RETENTION_SECONDS = 300

@@ -23,8 +23,15 @@ import uvloop
 from hupan.localized import LocalizedText
 from hupan.server.connection import ASGIApp, ServerLimits
 from hupan.server.output import nonblocking_output
-from hupan.server.serve import StartupFailedError, block_sighup, handle_stop_signals, serve
-from hupan.server.sockets import BindError, listen, socket_urls
+from hupan.server.serve import (
+    BindError,
+    StartupFailedError,
+    block_sighup,
+    handle_stop_signals,
+    listen,
+    serve,
+    socket_urls,
+)
 
 # After a sync the writer needs the GIL, and a busy loop holds it for a whole switch interval:
 # with Python's 5 ms a write waits ten times as long as for its disk (docs/performance.md).

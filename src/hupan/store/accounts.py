@@ -1,4 +1,4 @@
-"""Accounts, the identities that lead to them, bans, VIP and listings for operators.
+"""Accounts: identities, bans, VIP, medals, listings for operators, cancelling and erasure (A7).
 
 Listings include cancelled accounts until they are erased, with their `erase_at`.
 """
@@ -7,9 +7,10 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from hupan.model import Account, AccountFilter, AccountId
+from hupan.model import Account, AccountFilter, AccountId, Medal
 from hupan.store.account_search import put_new_search_row, update_search_row
 from hupan.store.database import Reader, Row, Transaction
+from hupan.store.tables import erased_tables
 
 IdentityKind: TypeAlias = Literal["phone", "email", "invitation"]
 
@@ -332,3 +333,118 @@ async def next_number(tx: Transaction, sql: str, account: int) -> int:
     """Return what a query returns as the number of the next row of an account."""
     row = await tx.fetch_one(sql, account)
     return 1 if row is None else int(row[0])
+
+
+MEDAL_COLUMNS = "m.id, m.name, m.sort, m.description, m.image_url"
+
+LIST_ACCOUNT_MEDALS = f"""
+SELECT {MEDAL_COLUMNS} FROM account_medals am JOIN medals m ON m.id = am.medal_id
+WHERE am.account_id = ?1 ORDER BY m.sort, m.id
+"""
+LIST_ALL_MEDALS = f"SELECT {MEDAL_COLUMNS} FROM medals m ORDER BY m.sort, m.id"
+FIND_MEDAL = f"SELECT {MEDAL_COLUMNS} FROM medals m WHERE m.name = ?1"
+FIND_LAST_SORT = "SELECT COALESCE(max(sort), 0) FROM medals"
+DEFINE_MEDAL = """
+INSERT INTO medals (id, name, sort, description, image_url)
+SELECT COALESCE(max(id), 0) + 1, ?1, ?2, ?3, ?4 FROM medals WHERE true
+ON CONFLICT (name) DO UPDATE SET
+  sort = excluded.sort, description = excluded.description, image_url = excluded.image_url
+RETURNING id, name, sort, description, image_url
+"""
+GRANT_MEDAL = """
+INSERT INTO account_medals (account_id, medal_id) VALUES (?1, ?2)
+ON CONFLICT DO NOTHING
+"""
+REVOKE_MEDAL = "DELETE FROM account_medals WHERE account_id = ?1 AND medal_id = ?2"
+
+
+async def list_account_medals(reader: Reader, account: AccountId) -> list[Medal]:
+    """Return the medals of an account in their order."""
+    return [Medal(*row) for row in await reader.fetch_all(LIST_ACCOUNT_MEDALS, account)]
+
+
+async def list_all_medals(reader: Reader) -> list[Medal]:
+    """Return all medals in their order."""
+    return [Medal(*row) for row in await reader.fetch_all(LIST_ALL_MEDALS)]
+
+
+async def find_medal(reader: Reader, name: str) -> Medal | None:
+    """Return the medal with a name."""
+    row = await reader.fetch_one(FIND_MEDAL, name)
+    return None if row is None else Medal(*row)
+
+
+async def get_last_sort(reader: Reader) -> int:
+    """Return the highest sort position, 0 if there are no medals."""
+    row = await reader.fetch_one(FIND_LAST_SORT)
+    return 0 if row is None else int(row[0])
+
+
+async def define_medal(
+    tx: Transaction, name: str, sort: int, description: str, image_url: str
+) -> Medal:
+    """Create a medal, or change the one with that name."""
+    row = await tx.fetch_one(DEFINE_MEDAL, name, sort, description, image_url)
+    if row is None:
+        raise LookupError("a medal was neither made nor changed")
+    return Medal(*row)
+
+
+async def get_or_define_medal(tx: Transaction, name: str) -> Medal:
+    """Return the medal with a name; create it last in order if there is none."""
+    return await find_medal(tx, name) or await define_medal(
+        tx, name, await get_last_sort(tx) + 1, "", ""
+    )
+
+
+async def grant_medal(tx: Transaction, account: AccountId, medal: Medal) -> bool:
+    """Grant a medal; False if it was granted before."""
+    return await tx.execute(GRANT_MEDAL, account, medal.id) == 1
+
+
+async def revoke_medal(tx: Transaction, account: AccountId, medal: Medal) -> bool:
+    """Revoke a medal; False if the account did not have it."""
+    return await tx.execute(REVOKE_MEDAL, account, medal.id) == 1
+
+
+SCHEDULE_ERASURE = "UPDATE accounts SET erase_at = ?2 WHERE id = ?1 AND erase_at = 0"
+# Only before its time: what is due may be half erased on another process the next moment.
+RESTORE_ACCOUNT = "UPDATE accounts SET erase_at = 0 WHERE id = ?1 AND erase_at > ?2"
+LIST_DUE_ERASURES = """
+SELECT id FROM accounts WHERE erase_at > 0 AND erase_at <= ?1 ORDER BY erase_at LIMIT ?2
+"""
+LIST_ACCOUNT_IDENTITIES = "SELECT kind, value FROM identities WHERE account_id = ?1"
+DELETE_ACCOUNT = "DELETE FROM accounts WHERE id = ?1 AND erase_at > 0 AND erase_at <= ?2"
+
+
+async def schedule_erasure(tx: Transaction, account: AccountId, erase_at: int) -> bool:
+    """Mark an account as cancelled and schedule its erasure; False if it was cancelled already."""
+    is_changed = await tx.execute(SCHEDULE_ERASURE, account, erase_at) == 1
+    await update_search_row(tx, account)
+    return is_changed
+
+
+async def restore_account(tx: Transaction, account: AccountId, now: int) -> bool:
+    """Undo a cancellation; False if there is none, or the erasure is due."""
+    is_changed = await tx.execute(RESTORE_ACCOUNT, account, now) == 1
+    await update_search_row(tx, account)
+    return is_changed
+
+
+async def list_due_erasures(reader: Reader, now: int, max_rows: int) -> list[AccountId]:
+    """Return cancelled accounts whose erasure is due."""
+    return [AccountId(row[0]) for row in await reader.fetch_all(LIST_DUE_ERASURES, now, max_rows)]
+
+
+async def list_identities(reader: Reader, account: AccountId) -> list[tuple[IdentityKind, str]]:
+    """Return the identities of an account."""
+    return [(row[0], row[1]) for row in await reader.fetch_all(LIST_ACCOUNT_IDENTITIES, account)]
+
+
+async def erase_account(tx: Transaction, account: AccountId, now: int) -> bool:
+    """Erase a cancelled account that is due, with all its rows; False if it is not due."""
+    if not await tx.execute(DELETE_ACCOUNT, account, now):
+        return False
+    for table in erased_tables():
+        await tx.execute(f"DELETE FROM {table} WHERE account_id = ?1", account)
+    return True

@@ -6,7 +6,7 @@ colocated. Small tables that every request reads are reference tables.
 
 from collections.abc import Callable, Iterator
 
-from hupan.store.database import Database, StoreRefused
+from hupan.store.database import Database, Reader, StoreRefused
 from hupan.store.tables import MIGRATIONS_TABLE, list_tables
 
 REFERENCE_TABLES = frozenset(
@@ -26,6 +26,9 @@ _DISTRIBUTE_MIGRATIONS = f"SELECT create_reference_table('{MIGRATIONS_TABLE}')"
 """Every machine has the migrations, so that each can be named as a host."""
 COLOCATION_TABLE = "accounts"
 """Tables distributed by `account_id` are colocated with this one."""
+_HAS_DISTRIBUTED_TABLES = "SELECT to_regclass('pg_dist_partition') IS NOT NULL"
+CODES_TABLE = "codes"
+"""A code and the message with it have the same target: they are beside each other."""
 OnDistributed = Callable[[str, int, int], None]
 """Is called with a table that is about to be distributed, the tables done, and all tables."""
 _HAS_CITUS = "SELECT to_regproc('create_distributed_table') IS NOT NULL"
@@ -53,9 +56,17 @@ def distribution_statements() -> Iterator[tuple[str, str]]:
             yield name, f"SELECT create_reference_table('{name}')"
         elif column == "account_id":
             yield name, _distribution_statement(name, column, f"'{COLOCATION_TABLE}'")
+        elif name == "outbox":
+            yield name, _distribution_statement(name, column, f"'{CODES_TABLE}'")
         else:
             yield name, _distribution_statement(name, column, "'none'")
     yield MIGRATIONS_TABLE, _DISTRIBUTE_MIGRATIONS
+
+
+async def is_distributed(reader: Reader) -> bool:
+    """Return whether a PostgreSQL server distributes tables over machines."""
+    row = await reader.fetch_one(_HAS_DISTRIBUTED_TABLES)
+    return row is not None and bool(row[0])
 
 
 async def distribute_tables(database: Database, on_progress: OnDistributed) -> list[str]:

@@ -93,27 +93,44 @@ def _to_coin_entry(row: Row) -> CoinEntry:
     return CoinEntry(account, number, key, CoinType(typ), *rest)
 
 
-# An entry follows the one before it, and its two sides are each other's opposite.
+# An entry follows the one before it, and its two sides are each other's opposite. The first number
+# is that of an entry that was looked at before.
 FIND_INCONSISTENT_ENTRIES = """
 SELECT account_id, number FROM (
   SELECT account_id, number, before_cents, change_cents, after_cents, counter_cents,
     COALESCE(lag(number) OVER journal, 0) AS last_number,
     COALESCE(lag(after_cents) OVER journal, 0) AS last_cents
-  FROM coin_entries WHERE account_id >= ?1 AND account_id <= ?2
+  FROM coin_entries
+  WHERE account_id >= ?1 AND account_id <= ?2 AND number >= ?3 AND number <= ?4
   WINDOW journal AS (PARTITION BY account_id ORDER BY number)
 ) AS chain
-WHERE number <> last_number + 1 OR before_cents <> last_cents
+WHERE number > ?3 AND (number <> last_number + 1 OR before_cents <> last_cents
   OR before_cents + change_cents <> after_cents OR change_cents + counter_cents <> 0
-  OR change_cents = 0 OR after_cents < 0
-ORDER BY account_id, number LIMIT ?3
+  OR change_cents = 0 OR after_cents < 0)
+ORDER BY account_id, number LIMIT ?5
 """
+# Citus refuses a subquery with a limit that is bound to a row around it.
 FIND_INCONSISTENT_BALANCES = """
 SELECT a.id AS account_id, 0 AS number FROM accounts a
-WHERE a.id >= ?1 AND a.id <= ?2 AND a.coin_cents <> COALESCE(
-  (SELECT e.after_cents FROM coin_entries e
-   WHERE e.account_id = a.id ORDER BY e.number DESC LIMIT 1), 0)
+LEFT JOIN (
+  SELECT account_id, max(number) AS number FROM coin_entries
+  WHERE account_id >= ?1 AND account_id <= ?2 GROUP BY account_id
+) AS newest ON newest.account_id = a.id
+LEFT JOIN coin_entries e ON e.account_id = a.id AND e.number = newest.number
+WHERE a.id >= ?1 AND a.id <= ?2 AND a.coin_cents <> COALESCE(e.after_cents, 0)
 ORDER BY a.id LIMIT ?3
 """
+COUNT_ENTRIES_IN_RANGE = """
+SELECT account_id, count(*) FROM coin_entries WHERE account_id >= ?1 AND account_id <= ?2
+GROUP BY account_id ORDER BY account_id
+"""
+FIND_LATER_ENTRY = """
+SELECT number FROM coin_entries WHERE account_id = ?1 AND number > ?2
+ORDER BY number LIMIT 1 OFFSET ?3
+"""
+MAX_ENTRIES_AT_ONCE = 20_000
+"""Entries that one statement reads, unless the newest of one account is looked for."""
+_BEFORE_FIRST, _AFTER_LAST = -(2**63), 2**63 - 1
 
 
 class CoinInconsistency(Struct, frozen=True):
@@ -129,14 +146,68 @@ class CoinInconsistency(Struct, frozen=True):
 
 
 async def find_coin_inconsistencies(
-    reader: Reader, first: AccountId, last: AccountId, max_rows: int
+    reader: Reader, ids: range, max_rows: int
 ) -> list[CoinInconsistency]:
-    """Return up to `max_rows` inconsistencies of each kind in a range of accounts."""
-    rows = [
-        *await reader.fetch_all(FIND_INCONSISTENT_ENTRIES, first, last, max_rows),
-        *await reader.fetch_all(FIND_INCONSISTENT_BALANCES, first, last, max_rows),
-    ]
-    return [CoinInconsistency(*row) for row in rows]
+    """Return up to `max_rows` inconsistencies of the accounts with these ids, in pieces.
+
+    An account and its journal are on one machine, so each statement sees both of one moment.
+
+    Args:
+        reader: the store.
+        ids: consecutive; there are as many rows in memory.
+        max_rows: beyond it the rest is not looked at.
+    """
+    found: list[CoinInconsistency] = []
+    for first, last, count in await _split_by_entries(reader, ids):
+        rows = await reader.fetch_all(FIND_INCONSISTENT_BALANCES, first, last, max_rows)
+        begin = _BEFORE_FIRST
+        while begin < _AFTER_LAST:
+            end = _AFTER_LAST
+            if count > MAX_ENTRIES_AT_ONCE:  # of one account
+                later = await reader.fetch_one(FIND_LATER_ENTRY, first, begin, MAX_ENTRIES_AT_ONCE)
+                end = _AFTER_LAST if later is None else int(later[0])
+            rows += await reader.fetch_all(
+                FIND_INCONSISTENT_ENTRIES, first, last, begin, end, max_rows
+            )
+            begin = end
+        found += [CoinInconsistency(*row) for row in rows]
+        if len(found) >= max_rows:
+            break
+    return found[:max_rows]
+
+
+async def _split_by_entries(reader: Reader, ids: range) -> list[tuple[int, int, int]]:
+    """Return parts of a range, each with its first and last id and its number of entries.
+
+    A part has at most `MAX_ENTRIES_AT_ONCE` entries, or one account.
+    """
+    parts: list[tuple[int, int, int]] = []
+    first, last, total = ids.start, ids.start - 1, 0
+    for account, count in await reader.fetch_all(COUNT_ENTRIES_IN_RANGE, ids.start, ids.stop - 1):
+        if total + count > MAX_ENTRIES_AT_ONCE and last >= first:
+            parts.append((first, last, total))
+            first, total = last + 1, 0
+        if count > MAX_ENTRIES_AT_ONCE:
+            if account > first:
+                parts.append((first, account - 1, 0))
+            parts.append((account, account, count))
+            first, last, total = account + 1, account, 0
+        else:
+            last, total = account, total + count
+    if first < ids.stop:
+        parts.append((first, ids.stop - 1, total))
+    return parts
+
+
+FIND_NEWEST_BALANCE = (
+    "SELECT after_cents FROM coin_entries WHERE account_id = ?1 ORDER BY number DESC LIMIT 1"
+)
+
+
+async def find_newest_balance(reader: Reader, account: AccountId) -> int:
+    """Return the balance that the newest entry of an account left, 0 without entries."""
+    row = await reader.fetch_one(FIND_NEWEST_BALANCE, account)
+    return 0 if row is None else int(row[0])
 
 
 INSERT_COIN_REFUSAL = """

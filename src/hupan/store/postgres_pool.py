@@ -112,7 +112,8 @@ class PostgresPool:
         self._waiters: deque[asyncio.Future[FreedConnection]] = deque()
         self._last_good_url = ""
         self._last_timeout_at = self._last_partial_failure_at = -1e9
-        self._is_distributed = False  # as the first connection found it
+        self.is_distributed = False
+        """As the first connection found it."""
         self._has_answered = False  # since the last timeout
         self._bulkhead = Bulkhead(self._size.max_connections, dsn.statement_timeout_seconds)
         self._is_inspecting = self._is_closing = False
@@ -199,7 +200,7 @@ class PostgresPool:
             if is_connection_dead(error):
                 self.discard(connection)
             elif is_passed_on(error) or (
-                self._is_distributed and isinstance(error, asyncpg.QueryCanceledError)
+                self.is_distributed and isinstance(error, asyncpg.QueryCanceledError)
             ):
                 self._record_partial_failure()
         elif isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError):
@@ -315,8 +316,8 @@ class PostgresPool:
                 failure = failure or error
             else:
                 if not self._last_good_url:
-                    self._is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
-                    self._bulkhead.is_distributed = self._is_distributed
+                    self.is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
+                    self._bulkhead.is_distributed = self.is_distributed
                 self._last_good_url = url
                 return connection
         raise failure or StoreUnavailable("no host is named")
@@ -349,7 +350,7 @@ class PostgresPool:
             self._last_timeout_at,
             asyncio.get_running_loop().time(),
         )
-        if self._is_distributed and self._has_answered:
+        if self.is_distributed and self._has_answered:
             self._record_partial_failure()
         elif self._last_timeout_at - previous_timeout_at < 2 * self.dsn.statement_timeout_seconds:
             self.discard_idle()
