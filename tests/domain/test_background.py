@@ -198,7 +198,7 @@ def writers() -> list[threading.Thread]:
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize(
-    "step", ["ensure_copy_complete", "Infrastructure", "build_router", "MetricsApp"]
+    "step", ["ensure_copy_complete", "Infrastructure", "build_routes", "MetricsApp"]
 )
 def test_a_build_that_fails_closes_what_it_opened(
     served: InProcessServer, step: str, monkeypatch: pytest.MonkeyPatch
