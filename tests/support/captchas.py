@@ -5,8 +5,10 @@ from pathlib import Path
 
 from msgspec import msgpack
 
+from hupan.captcha import UniformSource
 from hupan.crypto import SecretBox, load_or_create_key
 from hupan.domain.captchas import SealedAnswer
+from hupan.rng import SeededRandomSource
 
 
 def solve(folder: Path, captcha_id: str) -> str:
@@ -15,3 +17,9 @@ def solve(folder: Path, captcha_id: str) -> str:
     plain = seal.decrypt("captcha", base64.urlsafe_b64decode(captcha_id))
     assert plain is not None
     return msgpack.decode(plain, type=SealedAnswer).answer
+
+
+def seeded(seed: str) -> UniformSource:
+    """A jitter that repeats itself."""
+    chance = SeededRandomSource(seed)
+    return lambda low, high: low + (high - low) * chance.randbelow(2**32) / 2**32

@@ -50,7 +50,7 @@ class WireClient:
                 base_url=self.server.url,
                 trust_env=False,
                 verify=False,  # noqa: S501 - plain HTTP on loopback; reading the roots costs 20 ms
-                timeout=30,
+                timeout=120,
                 # A connection each: kept ones may be closed by the server just as they are used.
                 limits=httpx.Limits(max_connections=100, max_keepalive_connections=self._kept),
                 # A test that wants compression asks for it; httpx always would.
