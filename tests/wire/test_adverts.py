@@ -10,6 +10,7 @@ import pytest
 from tests.support.client import WireClient
 from tests.support.json_shapes import check_shape, data_of, reply_to
 from tests.support.servers import Server
+from tests.support.stores import EngineName
 
 ADVERTS = "user/get-user-show-adv"
 NOW = 2_000_000_000
@@ -23,8 +24,9 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def board() -> Iterator[WireClient]:
+def board(engine: EngineName) -> Iterator[WireClient]:
     """A sandbox that shows advertisements."""
+    del engine  # the other one has a server of its own
     with Server("sandbox", environment=SETTINGS) as server, WireClient(server) as wire:
         yield wire
 
@@ -79,8 +81,9 @@ GOLDEN = (
 
 
 @pytest.fixture(scope="module")
-def advertising() -> Iterator[WireClient]:
+def advertising(engine: EngineName) -> Iterator[WireClient]:
     """A client of a server that shows advertisements."""
+    del engine  # the other one has a server of its own
     with Server("sandbox", environment=SET) as server, WireClient(server) as wire:
         yield wire
 

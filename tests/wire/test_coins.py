@@ -18,6 +18,7 @@ from tests.support.client import WireClient
 from tests.support.json_shapes import amount, data_of, parts, reply_to, whole_number
 from tests.support.seeding import seed
 from tests.support.servers import Server
+from tests.support.stores import EngineName
 
 RECORD = "user/gold-coin-increase-decrease-record"
 NOW = 2_000_000_000
@@ -53,8 +54,9 @@ def busy(wire: WireClient) -> Account:
 
 
 @pytest.fixture(scope="module")
-def bank() -> Iterator[tuple[WireClient, str]]:
+def bank(engine: EngineName) -> Iterator[tuple[WireClient, str]]:
     """A sandbox for this file alone, and the token of its richest member."""
+    del engine  # the other one has a server of its own
     with Server("sandbox") as server, WireClient(server) as wire:
         tokens = [member.token for member in seed(wire, "coins", 5)]
         yield wire, max(tokens, key=lambda token: page_of(wire, token)[1])

@@ -16,7 +16,7 @@ from tests.support.client import WireClient
 from tests.support.json_shapes import check_shape, data_of, parts, reply_to, text, whole_number
 from tests.support.seeding import seed
 from tests.support.servers import Server
-from tests.support.stores import STORES
+from tests.support.stores import STORES, EngineName
 
 pytestmark = pytest.mark.slow
 
@@ -48,8 +48,9 @@ Groups = list[dict[str, object]]
 
 
 @pytest.fixture(scope="module")
-def lake() -> Iterator[WireClient]:
+def lake(engine: EngineName) -> Iterator[WireClient]:
     """A sandbox with the pack `discovery`, for this file alone."""
+    del engine  # the other one has a server of its own
     with Server("sandbox") as server, WireClient(server) as wire:
         seed(wire, "discovery", 50)
         yield wire
@@ -246,8 +247,9 @@ def hupan(folder: Path, *arguments: str, rows: str = "") -> None:
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireClient]:
+def imported(engine: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireClient]:
     """A running server with three groups and two bots."""
+    del engine  # the other one has a server of its own
     folder = tmp_path_factory.mktemp("lake")
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as wire:
         hupan(folder, "group", "import", "-", "--format", "csv", rows=GROUP_ROWS)

@@ -14,6 +14,7 @@ from tests.support.answers import Account, refused_field
 from tests.support.client import WireClient
 from tests.support.json_shapes import SUCCESS, check_shape, data_of, part, reply_to
 from tests.support.servers import Server
+from tests.support.stores import EngineName
 
 SAVE = "user/save-user-data"
 READ = "user/get-user-data"
@@ -253,8 +254,9 @@ SAVED: dict[str, object] = {
 
 
 @pytest.fixture(scope="module")
-def shy() -> Iterator[WireClient]:
+def shy(engine: EngineName) -> Iterator[WireClient]:
     """A sandbox whose members show little."""
+    del engine  # the other one has a server of its own
     with Server("sandbox", environment=HIDING) as server, WireClient(server) as wire:
         yield wire
 

@@ -11,6 +11,7 @@ from tests.support.client import WireClient
 from tests.support.json_shapes import amount, data_of, parts, reply_to
 from tests.support.parallel import at_once
 from tests.support.servers import Server
+from tests.support.stores import EngineName
 
 NICKNAME, AVATAR = "user/edit-nickname", "user/edit-avatar"
 RECORD, PROGRESS = "user/gold-coin-increase-decrease-record", "user/invite/invite-progress"
@@ -31,8 +32,9 @@ DAY_SECONDS = 86_400
 
 
 @pytest.fixture(scope="module")
-def payer() -> Iterator[WireClient]:
+def payer(engine: EngineName) -> Iterator[WireClient]:
     """A sandbox that rewards."""
+    del engine  # the other one has a server of its own
     with Server("sandbox", environment=SETTINGS) as server, WireClient(server) as wire:
         yield wire
 

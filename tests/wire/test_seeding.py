@@ -15,7 +15,7 @@ from hupan.store.discovery import begin_build
 from tests.support.client import WireClient
 from tests.support.seeding import seed
 from tests.support.servers import Server
-from tests.support.stores import open_store
+from tests.support.stores import EngineName, open_store
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +24,9 @@ PASSWORD = "long enough 湖 1"
 
 
 @pytest.fixture(scope="module")
-def plot() -> Iterator[WireClient]:
+def plot(engine: EngineName) -> Iterator[WireClient]:
     """A sandbox for this file alone."""
+    del engine  # the other one has a server of its own
     with Server("sandbox") as server, WireClient(server) as wire:
         yield wire
 

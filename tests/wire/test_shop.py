@@ -12,7 +12,7 @@ from tests.support.answers import Account, Answer, refused_field
 from tests.support.client import WireClient
 from tests.support.json_shapes import data_of, parts, reply_to
 from tests.support.servers import Server
-from tests.support.stores import STORES
+from tests.support.stores import STORES, EngineName
 
 pytestmark = pytest.mark.slow
 
@@ -66,8 +66,9 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(engine: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A running sandbox whose products a test defines."""
+    del engine  # the other one has a server of its own
     folder = tmp_path_factory.mktemp("shop")
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as wire:
         wire.set_clock(set=NOW)
