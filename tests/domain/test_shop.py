@@ -109,6 +109,20 @@ async def test_a_repetition_is_the_same_order(world: World) -> None:
     assert (await seller.coins.list_page(buyer, size=1, page=1)).entries[0].after_cents == 7000
 
 
+async def test_orders_dated_by_a_wrong_clock_stop_no_other(world: World) -> None:
+    """A clock that was ahead and set back turns no new order into an old one (R09)."""
+    seller = Seller(world)
+    product, buyer = await seller.product(), await seller.buyer(100)
+    world.clock.time += 1_000
+    assert await seller.order(buyer, product) == 1
+    world.clock.time -= 5
+    assert await seller.order(buyer, product) == 1
+    world.clock.time -= 995
+    assert await seller.order(buyer, product) == 2
+    assert await seller.order(buyer, product) == 2
+    assert (await seller.shop.get(product.id)).sold == 2
+
+
 async def test_a_refused_order_may_be_made_later(world: World) -> None:
     """Too few coins leave nothing behind: with more of them the same order is made."""
     seller = Seller(world)

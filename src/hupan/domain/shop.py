@@ -137,7 +137,10 @@ class CoinShop:
         account, now = await lock_account(tx, account_id), int(self._clock.now())
         if account is None:
             raise UnknownUser
-        made = await find_recent_order(tx, account_id, product, now - REPEAT_SECONDS)
+        # Another machine's clock may be ahead, and one that was wrong may have been set back.
+        made = await find_recent_order(
+            tx, account_id, product, now - REPEAT_SECONDS, now + REPEAT_SECONDS
+        )
         if made is not None:
             return made
         found = await lock_product(tx, product)
