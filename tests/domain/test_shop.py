@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from hupan.admin.shop import ShopAdmin
 from hupan.domain.coins import CoinChange, Coins
 from hupan.domain.shop import MAX_ORDERS, MAX_PRODUCTS, CoinShop, ProductChange
 from hupan.errors import (
@@ -18,6 +19,7 @@ from hupan.errors import (
     UnknownProduct,
 )
 from hupan.model import AccountId, CoinType, Product
+from hupan.opening import OperationRefused
 from hupan.store.database import Transaction
 from hupan.store.shop import insert_order
 from tests.support.world import World, open_world
@@ -109,6 +111,20 @@ async def test_a_repetition_is_the_same_order(world: World) -> None:
     assert (await seller.coins.list_page(buyer, size=1, page=1)).entries[0].after_cents == 7000
 
 
+async def test_orders_dated_by_a_wrong_clock_stop_no_other(world: World) -> None:
+    """A clock that was ahead and set back turns no new order into an old one (R09)."""
+    seller = Seller(world)
+    product, buyer = await seller.product(), await seller.buyer(100)
+    world.clock.time += 1_000
+    assert await seller.order(buyer, product) == 1
+    world.clock.time -= 5
+    assert await seller.order(buyer, product) == 1
+    world.clock.time -= 995
+    assert await seller.order(buyer, product) == 2
+    assert await seller.order(buyer, product) == 2
+    assert (await seller.shop.get(product.id)).sold == 2
+
+
 async def test_a_refused_order_may_be_made_later(world: World) -> None:
     """Too few coins leave nothing behind: with more of them the same order is made."""
     seller = Seller(world)
@@ -175,8 +191,25 @@ async def test_no_product_is_half_defined(world: World, field: str, change: Prod
         await seller.shop.define("x", change)
     assert await seller.shop.list_all() == []
     for add, set_to in ((1, None), (None, 1)):
-        with pytest.raises(InvalidField, match="name"):
+        with pytest.raises(UnknownProduct):
             await seller.shop.restock("x", add=add, set_to=set_to)
+
+
+@pytest.mark.one_engine
+async def test_names_are_found_in_each_form(world: World) -> None:
+    """A name that was typed with combining signs is the same name (NFC), for each command."""
+    seller = Seller(world)
+    product = await seller.product("cafe\u0301")
+    assert (await seller.product(" caf\u00e9 ")).id == product.id
+    for name in ("cafe\u0301", " caf\u00e9 "):
+        assert (await seller.shop.restock(name, add=0, set_to=None)).id == product.id
+
+
+@pytest.mark.one_engine
+async def test_operators_are_told_what_to_do(world: World) -> None:
+    """A product that is not there is refused in words of its own."""
+    with pytest.raises(OperationRefused, match="hupan product define"):
+        await ShopAdmin(Seller(world).shop).restock("x", add=1, set_to=None)
 
 
 @pytest.mark.one_engine
@@ -185,8 +218,8 @@ async def test_products_are_bounded(world: World) -> None:
     seller = Seller(world)
     for number in range(MAX_PRODUCTS):
         await seller.product(f"p{number}")
-    with pytest.raises(InvalidField, match="name"):
-        await seller.product("one more")
+    with pytest.raises(OperationRefused, match=str(MAX_PRODUCTS)):
+        await ShopAdmin(seller.shop).define("one more", {"price": 1, "cycle": 1})
     assert (await seller.product("p0", price=3)).price == 3
 
 

@@ -20,7 +20,7 @@ async def change_invitation_code(
 async def get_invite_progress(
     services: Services, caller: Caller, _request: IgnoredBody
 ) -> InviteProgress:
-    """Return how many accounts the caller invited."""
+    """Return how many accounts registered, or how many the caller invited."""
     progress = await services.invitations.progress(caller.account.id)
     return InviteProgress(
         current_number_day=progress.today,

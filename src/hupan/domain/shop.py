@@ -78,6 +78,10 @@ class ProductChange(Struct, frozen=True, kw_only=True):
     on_sale: bool | None = None
 
 
+class ShopFull(Exception):
+    """There are as many products as there may be, also those that were withdrawn."""
+
+
 class ProductPage(Struct, frozen=True):
     """A page of the products on sale, and their number."""
 
@@ -137,7 +141,10 @@ class CoinShop:
         account, now = await lock_account(tx, account_id), int(self._clock.now())
         if account is None:
             raise UnknownUser
-        made = await find_recent_order(tx, account_id, product, now - REPEAT_SECONDS)
+        # Another machine's clock may be ahead, and one that was wrong may have been set back.
+        made = await find_recent_order(
+            tx, account_id, product, now - REPEAT_SECONDS, now + REPEAT_SECONDS
+        )
         if made is not None:
             return made
         found = await lock_product(tx, product)
@@ -171,16 +178,17 @@ class CoinShop:
         """Define a product, or change the one with this name.
 
         Raises:
-            InvalidField: a value is invalid, or a new product has no price, or there are too many.
+            InvalidField: a value is invalid, or a new product has no price.
+            ShopFull: it would be one more than there may be.
         """
-        line = parse_short_line(name, "name", min_characters=1, max_characters=MAX_NAME_CHARACTERS)
+        line = _parse_name(name)
         now = int(self._clock.now())
 
         async def write(tx: Transaction) -> Product:
             former = await lock_product_by_name(tx, line)
             if former is None:
                 if await count_products(tx) >= MAX_PRODUCTS:
-                    raise InvalidField("name")
+                    raise ShopFull
                 former = _new_product(await next_product_id(tx), line, now)
             product = replace(_apply(former, change, now), updated_at=now)
             await put_product(tx, product)
@@ -192,14 +200,16 @@ class CoinShop:
         """Change how many pieces of a product are left.
 
         Raises:
-            InvalidField: there is no product with this name, or the stock would be out of range.
+            InvalidField: the name is invalid, or the stock would be out of range.
+            UnknownProduct: there is none with this name.
         """
+        line = _parse_name(name)
         now = int(self._clock.now())
 
         async def write(tx: Transaction) -> Product:
-            product = await lock_product_by_name(tx, name.strip())
+            product = await lock_product_by_name(tx, line)
             if product is None:
-                raise InvalidField("name")
+                raise UnknownProduct
             stock = product.stock + (add or 0) if set_to is None else set_to
             if not 0 <= stock <= MAX_STOCK:
                 raise InvalidField("set" if add is None else "add")
@@ -216,6 +226,10 @@ async def _deliver(tx: Transaction, account: AccountId, product: Product, now: i
         until = await extend_vip(tx, account, now, product.cycle * DAY_SECONDS)
         if until is None or until > MAX_UNIX_TIME:
             raise InvalidField("productId")
+
+
+def _parse_name(name: str) -> str:
+    return parse_short_line(name, "name", min_characters=1, max_characters=MAX_NAME_CHARACTERS)
 
 
 def _new_product(product: int, name: str, now: int) -> Product:

@@ -26,7 +26,8 @@ ON CONFLICT (id) DO UPDATE SET
 """
 TAKE_PIECE = "UPDATE products SET stock = stock - 1, sold = sold + 1 WHERE id = ?1 AND stock > 0"
 FIND_RECENT_ORDER = """
-SELECT number FROM product_orders WHERE account_id = ?1 AND product_id = ?2 AND ordered_at >= ?3
+SELECT number FROM product_orders
+WHERE account_id = ?1 AND product_id = ?2 AND ordered_at >= ?3 AND ordered_at <= ?4
 ORDER BY ordered_at DESC, number DESC LIMIT 1
 """
 NEXT_ORDER_NUMBER = "SELECT coalesce(max(number), 0) + 1 FROM product_orders WHERE account_id = ?1"
@@ -81,10 +82,10 @@ async def take_piece(tx: Transaction, product: int) -> bool:
 
 
 async def find_recent_order(
-    reader: Reader, account: AccountId, product: int, since: int
+    reader: Reader, account: AccountId, product: int, since: int, until: int
 ) -> int | None:
-    """Return the number of an account's newest order of a product since a time, or None."""
-    row = await reader.fetch_one(FIND_RECENT_ORDER, account, product, since)
+    """Return the number of an account's newest order of a product between two times, or None."""
+    row = await reader.fetch_one(FIND_RECENT_ORDER, account, product, since, until)
     return None if row is None else int(row[0])
 
 
