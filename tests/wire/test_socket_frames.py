@@ -57,6 +57,13 @@ def test_the_upgrade_is_accepted(port: int) -> None:
         assert socket.receive() == (BINARY, ANSWER)  # sent with the request, before its answer
 
 
+def test_many_frames_with_the_request(port: int) -> None:
+    """They may be longer together than the headers of a request may be."""
+    count = 500
+    with RawSocket(port, upgrade() + frame(TEXT, BEAT) * count) as socket:
+        assert [socket.receive() for _ in range(count)] == [(BINARY, ANSWER)] * count
+
+
 def test_after_a_request_on_the_same_connection(port: int) -> None:
     """A connection that served requests may become a socket."""
     with RawSocket(port, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n") as socket:
@@ -76,6 +83,7 @@ def test_after_a_request_on_the_same_connection(port: int) -> None:
         (upgrade("/ws/"), 404),
         (upgrade().replace(b"GET", b"POST", 1), 404),
         (upgrade().replace(b"websocket", b"h2c", 1), 404),
+        (upgrade().replace(b"HTTP/1.1", b"HTTP/1.0", 1), 404),
         (upgrade().replace(b"Upgrade: websocket\r\n", b"", 1), 404),
         (upgrade("/ws", "Content-Length: 4") + b"abcd", 404),
     ],

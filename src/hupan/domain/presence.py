@@ -75,17 +75,22 @@ class Connection:
 
     Attributes:
         number: names it within this process.
-        connected_at: unix seconds.
+        connected_at_ms: unix milliseconds: which of several is the oldest follows from them.
     """
 
-    __slots__ = ("account", "connected_at", "link", "number", "token_hash")
+    __slots__ = ("account", "connected_at_ms", "link", "number", "token_hash")
 
     def __init__(self, link: Link, account: AccountId, token_hash: bytes, number: int) -> None:
         self.link = link
         self.account = account
         self.token_hash = token_hash
         self.number = number
-        self.connected_at = 0
+        self.connected_at_ms = 0
+
+    @property
+    def connected_at(self) -> int:
+        """The same in unix seconds."""
+        return self.connected_at_ms // 1000
 
 
 class Presence:
@@ -215,7 +220,7 @@ class Presence:
             await self._learn_who_lives(others)
         for row in others:
             if self._is_alive(row.process):
-                _note_earliest(since, row.token_hash, row.connected_at)
+                _note_earliest(since, row.token_hash, row.connected_at_ms // 1000)
         return since
 
     async def recheck_all(self) -> None:
@@ -258,7 +263,7 @@ class Presence:
 
     def _connect(self, connection: Connection, caller: Caller) -> None:
         account = caller.account.id
-        connection.connected_at = int(self._clock.now())
+        connection.connected_at_ms = int(self._clock.now() * 1000)
         self._subscribe()
         of_account = self._by_account.setdefault(account, {})
         of_account[connection.number] = self._by_number[connection.number] = connection
@@ -405,13 +410,13 @@ class Presence:
             await delete_socket(tx, account, self._process, connection.number)
         for connection in inserts:
             row = SocketRow(
-                self._process, connection.number, connection.token_hash, connection.connected_at
+                self._process, connection.number, connection.token_hash, connection.connected_at_ms
             )
             await insert_socket(tx, account, row)
         if not inserts:
             return
         rows = [row for row in await list_sockets(tx, account) if self._is_alive(row.process)]
-        rows.sort(key=lambda row: (row.connected_at, row.process, row.number))
+        rows.sort(key=lambda row: (row.connected_at_ms, row.process, row.number))
         for row in rows[: max(0, len(rows) - MAX_SOCKETS_PER_ACCOUNT)]:
             await mark_surplus(tx, account, row.process, row.number)
 

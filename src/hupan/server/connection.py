@@ -287,6 +287,7 @@ class HttpConnection(HttpToolsProtocol):
         self._starter = starter
         self._on_open = on_open
         self._sockets = sockets
+        self._socket: WebSocket | None = None  # took the connection over
         self.url = b""
         self._limits = limits
         self._max_header_bytes = limits.max_header_bytes
@@ -368,7 +369,11 @@ class HttpConnection(HttpToolsProtocol):
             return
         self._chunk_count = 0
         for start in range(0, len(data), _SLICE_BYTES):
-            self._feed(data[start : start + _SLICE_BYTES])
+            end = start + _SLICE_BYTES
+            self._feed(data[start:end])
+            if self._socket is not None:
+                self._socket.data_received(data[end:])
+                return
             if self._chunk_count > _MAX_CHUNKS:
                 self._reject(_BAD_REQUEST)
                 return
@@ -410,6 +415,7 @@ class HttpConnection(HttpToolsProtocol):
             return True
         self._ignores_input = True
         self.connections.discard(self)
+        self._socket = socket
         socket.start(handler, response, data)
         return True
 
@@ -427,13 +433,14 @@ class HttpConnection(HttpToolsProtocol):
         return path if self._sockets.app.is_socket_path(path) else None
 
     def _wants_other_protocol(self) -> bool:
-        # A body would be read as frames.
+        # A body would be read as frames. HTTP/1.0 has no upgrades (RFC 9110 7.8).
         named = [value.strip(b" \t").lower() for name, value in self.headers if name == b"upgrade"]
         has_body = any(
             name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0")
             for name, value in self.headers
         )
-        return named != [b"websocket"] or has_body
+        is_old = self.parser.get_http_version() == "1.0"
+        return is_old or named != [b"websocket"] or has_body
 
     def _decline_upgrade(self) -> None:
         """Parse the headers of an upgrade request again, without the upgrade.

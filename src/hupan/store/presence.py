@@ -40,13 +40,13 @@ class SocketRow(Struct, frozen=True):
     process: int
     number: int
     token_hash: bytes
-    connected_at: int
+    connected_at_ms: int
 
 
 async def insert_socket(tx: Transaction, account: AccountId, row: SocketRow) -> None:
     """Insert a socket, unless it is there."""
     await tx.execute(
-        INSERT_SOCKET, account, row.process, row.number, row.token_hash, row.connected_at
+        INSERT_SOCKET, account, row.process, row.number, row.token_hash, row.connected_at_ms
     )
 
 
