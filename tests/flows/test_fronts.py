@@ -109,8 +109,8 @@ def test_the_name_of_the_socket_ends_here(visit: Visit) -> None:
     """A client that opens its socket sends its token to this server and to no other (wire.md 6)."""
     opening = {"connection": "upgrade", "upgrade": "websocket"}
     reply = visit.request("GET", "/ws", b"", host=SOCKET_NAME, **opening)
-    assert reply.status_code == 404
-    assert "x-request-id" in reply.headers
+    assert reply.status_code == 426  # it lacks the version and the key
+    assert reply.headers["sec-websocket-version"] == "13"
     assert visit.request("POST", "/v1/user/captcha", host=SOCKET_NAME).json()["code"] == 1
 
 
