@@ -29,6 +29,7 @@ pytestmark = pytest.mark.slow
 ENDED, GOING_AWAY, ABNORMAL = 4001, 1001, 1006
 WORKERS = 4
 SOCKETS = 10
+START_SECONDS = 60.0
 MOST_TRIES = 200
 
 
@@ -43,6 +44,10 @@ def server(folder: Path) -> Iterator[Server]:
     """A server of four processes."""
     arguments = ("--workers", str(WORKERS), "--data-dir", str(folder))
     with Server("serve", *arguments, environment={"HUPAN_LIMITS_ENABLED": "false"}) as running:
+        deadline = time.monotonic() + START_SECONDS
+        while running.url not in running.output():  # told once every process is ready
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         yield running
 
 
