@@ -13,6 +13,7 @@ from hupan.admin.database import OnCopyProgress
 from hupan.cli import database as database_commands
 from hupan.cli.main import app
 from hupan.store import copying
+from hupan.store.tables import read_schema_files
 from tests.support.client import WireClient
 from tests.support.load_clients import ENVIRONMENT
 from tests.support.servers import Server
@@ -20,7 +21,7 @@ from tests.support.stores import STORES, EngineName
 
 pytestmark = pytest.mark.slow
 
-NEWEST = 15
+NEWEST = len(read_schema_files())
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

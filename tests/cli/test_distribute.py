@@ -41,6 +41,8 @@ ALONE = {
     "spent_captchas by id beside none",
     "counters by name beside none",
     "limit_resets by subject beside none",
+    "account_search by initial beside none",
+    "socket_processes by process beside none",
 }
 
 
@@ -144,6 +146,8 @@ def test_a_grown_store_takes_its_time(databases: Databases, store: str) -> None:
 def test_no_rows_are_left_on_the_coordinator(databases: Databases, store: str) -> None:
     """Neither of tables distributed now, nor of one where an earlier run was interrupted."""
     run(databases, store, STAND_INS)
+    names = ", ".join(one.name for one in list_tables() if one.name != "counters")
+    run(databases, store, f"TRUNCATE {names}")  # an earlier test's rows may have left their files
     run(databases, store, "INSERT INTO categories (name, position) VALUES ('chat', 1)")
     run(databases, store, "INSERT INTO pg_dist_partition VALUES ('categories')")
     assert distribute(store)[0] == 0

@@ -81,7 +81,8 @@ def test_a_crowd_behind_a_pooler(pooled: Pooled, tmp_path: Path) -> None:
                 assert asker.status("/readyz") == 200
                 time.sleep(0.1)
         assert crowd.wrong == []
-        assert {code for _, code in crowd.answers_by_code} <= {1, 1202}, crowd.answers_by_code
+        # On a machine that is very slow a request may be refused as busy (1002).
+        assert {code for _, code in crowd.answers_by_code} <= {1, 1002, 1202}, crowd.answers_by_code
         rows = rows_on(pooled.databases.cluster.url(pooled.name))
         assert differences(crowd.journal, rows) == []
         assert [*broken_coins(rows), *broken_identities(rows), *broken_codes(rows)] == []

@@ -214,14 +214,20 @@ class Coins:
         """
         if account is not None:
             ids = range(account, account + 1)
-            return await find_coin_inconsistencies(self._database, ids, MAX_COIN_FAULTS)
+            return _by_account(
+                await find_coin_inconsistencies(self._database, ids, MAX_COIN_FAULTS)
+            )
         found: list[CoinInconsistency] = []
         async for ids in walk_account_ids(self._database):
             max_rows = MAX_COIN_FAULTS - len(found)
-            found += await find_coin_inconsistencies(self._database, ids, max_rows)
+            found += _by_account(await find_coin_inconsistencies(self._database, ids, max_rows))
             if len(found) >= MAX_COIN_FAULTS:
                 break
         return found
+
+
+def _by_account(faults: list[CoinInconsistency]) -> list[CoinInconsistency]:
+    return sorted(faults, key=lambda fault: (fault.account_id, fault.number))
 
 
 async def _write_entry(
