@@ -363,3 +363,14 @@ async def test_modes_of_the_folder(tmp_path: Path) -> None:
         await pictures.upload(await world.session(await world.account_id()), "a.png")
         for path in (pictures.folder, *pictures.folder.rglob("*")):
             assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_file_that_became_shorter(tmp_path: Path) -> None:
+    """Its end is an error: whoever sends it would otherwise wait for the rest for ever."""
+    files = LocalPictureFiles(tmp_path / "media")
+    with files.spool() as spooled:
+        spooled.write(b"pixels")
+        await files.put("aa.png", spooled, "image/png")
+    assert await files.read("aa.png", 4) == b"ls"
+    with pytest.raises(OSError, match="shorter"):
+        await files.read("aa.png", 6)
