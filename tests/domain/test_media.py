@@ -374,3 +374,17 @@ async def test_a_file_that_became_shorter(tmp_path: Path) -> None:
     assert await files.read("aa.png", 4) == b"ls"
     with pytest.raises(OSError, match="shorter"):
         await files.read("aa.png", 6)
+
+
+@pytest.mark.one_engine
+async def test_the_name_of_a_deleted_file_is_nobodys_key(tmp_path: Path) -> None:
+    """An address that was given out shows its own picture or none."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        first, other = [await world.session(await world.account_id()) for _ in range(2)]
+        await pictures.upload(first, "a.png")
+        (name,) = await pictures.names()
+        await pictures.upload(first, "a.png")
+        await pictures.sweep()
+        await pictures.upload(other, name)
+        assert await pictures.media.find(name) is None
