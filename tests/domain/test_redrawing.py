@@ -278,6 +278,15 @@ def is_alive(pid: str) -> bool:
     return False
 
 
+async def has_ended(pid: str) -> bool:
+    """Whether a process that was killed ends: at once, though not within the call that kills it."""
+    for _ in range(1000):
+        if not is_alive(pid):
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
 def holds_socket(child: str) -> bool:
     """Whether a child still has what it inherited: uploads of others come by that socket."""
     names = []
@@ -301,7 +310,7 @@ async def test_a_killed_process_leaves_none_that_draws(redrawer: Redrawer) -> No
     os.kill(pid, signal.SIGKILL)
     drawn, data = await drawing
     assert (drawn.width, drawn.size) == (3000, len(data))
-    assert not is_alive(child)
+    assert await has_ended(child)
 
 
 async def test_a_crowd_waits_within_bounds(redrawer: Redrawer) -> None:
@@ -321,3 +330,20 @@ async def test_a_closed_one_refuses(tmp_path: Path) -> None:
     file.write_bytes(picture())
     with file.open("rb") as source, pytest.raises(Busy):
         await redrawer.redraw(source.fileno(), source.fileno())
+
+
+async def test_closing_a_busy_one() -> None:
+    """The upload is refused, and no process stays."""
+    redrawer = Redrawer()
+    await redraw(redrawer, picture())
+    pid = redrawer.pid
+    assert pid is not None
+    drawing = asyncio.create_task(redraw(redrawer, picture(size=(4000, 4000))))
+    while not (child := child_of(pid)):  # noqa: ASYNC110 - of a process
+        await asyncio.sleep(0)
+    os.kill(int(child), signal.SIGSTOP)
+    redrawer.close()
+    with pytest.raises(Busy):
+        await drawing
+    assert await has_ended(child)
+    assert not is_alive(str(pid))

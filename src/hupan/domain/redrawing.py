@@ -39,6 +39,7 @@ class RedrawProcess:
     """A process that redraws one upload after the other."""
 
     def __init__(self) -> None:
+        self._ending = threading.Lock()
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(MAX_ANSWER_SECONDS)
         with theirs:
@@ -77,6 +78,11 @@ class RedrawProcess:
     def close(self) -> None:
         """End the process, and its child that may still draw: they share the open files."""
         self._socket.close()
+        with self._ending:  # by the thread whose upload fails, and by whoever closes everything
+            if self._process.returncode is None:
+                self._end()
+
+    def _end(self) -> None:
         deadline = time.monotonic() + MAX_EXIT_SECONDS
         while not self._has_ended() and time.monotonic() < deadline:
             time.sleep(EXIT_POLL_SECONDS)
