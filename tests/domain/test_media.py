@@ -363,3 +363,28 @@ async def test_modes_of_the_folder(tmp_path: Path) -> None:
         await pictures.upload(await world.session(await world.account_id()), "a.png")
         for path in (pictures.folder, *pictures.folder.rglob("*")):
             assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_file_that_became_shorter(tmp_path: Path) -> None:
+    """Its end is an error: whoever sends it would otherwise wait for the rest for ever."""
+    files = LocalPictureFiles(tmp_path / "media")
+    with files.spool() as spooled:
+        spooled.write(b"pixels")
+        await files.put("aa.png", spooled, "image/png")
+    assert await files.read("aa.png", 4) == b"ls"
+    with pytest.raises(OSError, match="shorter"):
+        await files.read("aa.png", 6)
+
+
+@pytest.mark.one_engine
+async def test_the_name_of_a_deleted_file_is_nobodys_key(tmp_path: Path) -> None:
+    """An address that was given out shows its own picture or none."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        first, other = [await world.session(await world.account_id()) for _ in range(2)]
+        await pictures.upload(first, "a.png")
+        (name,) = await pictures.names()
+        await pictures.upload(first, "a.png")
+        await pictures.sweep()
+        await pictures.upload(other, name)
+        assert await pictures.media.find(name) is None

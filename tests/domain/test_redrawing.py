@@ -1,7 +1,10 @@
 """Uploads that are drawn anew: the corpus of harmful and odd pictures (security U3)."""
 
 import asyncio
+import contextlib
 import os
+import random
+import signal
 import struct
 import tempfile
 import zlib
@@ -141,10 +144,10 @@ async def test_a_photo_stands_upright(redrawer: Redrawer) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "expected"),
-    [("1", "L"), ("L", "L"), ("LA", "RGBA"), ("P", "RGB"), ("RGBA", "RGBA"), ("I;16", "L")],
+    [("1", "L"), ("L", "L"), ("LA", "RGBA"), ("P", "P"), ("RGBA", "RGBA"), ("I;16", "L")],
 )
 async def test_every_mode_of_png(redrawer: Redrawer, mode: str, expected: str) -> None:
-    """Transparency stays; a palette and 16 bits are drawn out."""
+    """Transparency and a palette stay; 16 bits are drawn out."""
     _, data = await redraw(redrawer, encode(Image.new(mode, (20, 20)), "PNG"))
     assert decode(data).mode == expected
 
@@ -154,6 +157,25 @@ async def test_transparency_of_a_palette(redrawer: Redrawer) -> None:
     image = Image.new("P", (20, 20), 0)
     _, data = await redraw(redrawer, encode(image, "PNG", transparency=0))
     assert decode(data).convert("RGBA").getpixel((0, 0))[3] == 0  # type: ignore[index]  # RGBA
+
+
+async def test_a_large_picture_of_few_colours(redrawer: Redrawer) -> None:
+    """Drawn out it would be too large, though neither the upload nor its number of pixels is."""
+    pixels = random.Random(14).randbytes(2048 * 4096)  # noqa: S311 - a test's pixels
+    nibbles = bytes(level & 15 for level in pixels)
+    image = Image.frombytes("P", (2048, 4096), nibbles)
+    image.putpalette(bytes(random.Random(14).randbytes(48)))  # noqa: S311 - as above
+    drawn, data = await redraw(redrawer, encode(image, "PNG", compress_level=1))
+    assert drawn.size == len(data) < 8 * 1024 * 1024
+    assert decode(data).tobytes() == nibbles
+
+
+async def test_a_drawing_that_is_too_large(redrawer: Redrawer) -> None:
+    """It is refused for its size, not as broken."""
+    pixels = random.Random(14).randbytes(3 * 2400 * 2400)  # noqa: S311 - a test's pixels
+    image = Image.frombytes("RGB", (2400, 2400), pixels)
+    with pytest.raises(PictureTooLarge):
+        await redraw(redrawer, encode(image, "PNG", compress_level=0))
 
 
 async def test_print_colours(redrawer: Redrawer) -> None:
@@ -244,6 +266,53 @@ async def test_the_process_is_replaced(redrawer: Redrawer) -> None:
     assert drawn.width == 64
 
 
+def child_of(pid: int) -> str:
+    """Return the id of the child of a process, "" without one."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").strip()
+
+
+def is_alive(pid: str) -> bool:
+    """Whether a process can still do anything."""
+    with contextlib.suppress(FileNotFoundError):
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text("ascii")
+    return False
+
+
+async def has_ended(pid: str) -> bool:
+    """Whether a process that was killed ends: at once, though not within the call that kills it."""
+    for _ in range(1000):
+        if not is_alive(pid):
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+def holds_socket(child: str) -> bool:
+    """Whether a child still has what it inherited: uploads of others come by that socket."""
+    names = []
+    for path in Path(f"/proc/{child}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            names.append(str(path.readlink()))
+    return any(name.startswith("socket:") for name in names)
+
+
+async def test_a_killed_process_leaves_none_that_draws(redrawer: Redrawer) -> None:
+    """Else two would read one upload and write one picture at a time: their files are shared."""
+    await redraw(redrawer, picture())
+    pid = redrawer.pid
+    assert pid is not None
+    drawing = asyncio.create_task(redraw(redrawer, picture(size=(3000, 3000))))
+    while not (child := child_of(pid)):  # noqa: ASYNC110 - of a process
+        await asyncio.sleep(0)
+    while holds_socket(child):  # noqa: ASYNC110 - of a process
+        await asyncio.sleep(0)
+    os.kill(int(child), signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+    drawn, data = await drawing
+    assert (drawn.width, drawn.size) == (3000, len(data))
+    assert await has_ended(child)
+
+
 async def test_a_crowd_waits_within_bounds(redrawer: Redrawer) -> None:
     """Beyond a bound an upload is refused at once, and the others are drawn."""
     uploads = (redraw(redrawer, picture()) for _ in range(MAX_WAITING + 4))
@@ -261,3 +330,20 @@ async def test_a_closed_one_refuses(tmp_path: Path) -> None:
     file.write_bytes(picture())
     with file.open("rb") as source, pytest.raises(Busy):
         await redrawer.redraw(source.fileno(), source.fileno())
+
+
+async def test_closing_a_busy_one() -> None:
+    """The upload is refused, and no process stays."""
+    redrawer = Redrawer()
+    await redraw(redrawer, picture())
+    pid = redrawer.pid
+    assert pid is not None
+    drawing = asyncio.create_task(redraw(redrawer, picture(size=(4000, 4000))))
+    while not (child := child_of(pid)):  # noqa: ASYNC110 - of a process
+        await asyncio.sleep(0)
+    os.kill(int(child), signal.SIGSTOP)
+    redrawer.close()
+    with pytest.raises(Busy):
+        await drawing
+    assert await has_ended(child)
+    assert not is_alive(str(pid))

@@ -15,9 +15,9 @@ from pkgutil import resolve_name
 from typing import Literal, TypeAlias, cast
 
 from hupan.addresses import MAX_CACHED_CLIENTS
-from hupan.api.media import MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_PER_HOST
 from hupan.api.oauth import MAX_STREAMS
 from hupan.api.presence import MAX_WAITING_COMMANDS
+from hupan.api.upload_places import MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_PER_HOST
 from hupan.config import Settings
 from hupan.domain.contacts import MAX_CONTACT_CHANGES
 from hupan.domain.devices import MAX_DEVICES_WITH_SETTINGS as MOST_SET_DEVICES

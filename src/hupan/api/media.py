@@ -16,7 +16,6 @@ mean what they say, and errors of the upload host's form.
 import json
 import logging
 import re
-from collections import Counter
 from collections.abc import Mapping
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -32,6 +31,7 @@ from hupan.api.codecs import (
     wants_english,
 )
 from hupan.api.responses import NO_STORE, RESULT_HEADERS, Cors, send_response
+from hupan.api.upload_places import UploadPlaces
 from hupan.api.uploads import MAX_UPLOAD_BYTES, UploadForm
 from hupan.contract import media
 from hupan.contract.endpoints import SUCCESS_CODE, IgnoredBody
@@ -79,9 +79,6 @@ _BOUNDARY = re.compile(
     rb"multipart/form-data *;(?:.*;)? *boundary=(?:\"([^\"]{1,70})\"|([!-:<-~]{1,70})) *(?:;.*)?",
     re.IGNORECASE,
 )
-MAX_UPLOADS_AT_ONCE = 32
-"""Of one process; each has a file of up to 8 MiB and 512 KiB of memory."""
-MAX_UPLOADS_PER_HOST = 8
 HTTP_STATUSES: Final[Mapping[type[AppError], int]] = {
     UnreadableUpload: 400,
     InvalidPictureKey: 400,
@@ -180,7 +177,7 @@ class MediaApp:
         self._own_upload_host = address.netloc or PUBLIC_UPLOAD_HOST
         if address.path:
             self._own_upload_host += f"{address.path}{MEDIA_PATH}{UPLOAD_PATHS[0]}"
-        self._uploads_by_host: Counter[str] = Counter()
+        self._places = UploadPlaces()
         self.metrics: dict[MediaPart, EndpointMetrics] = {
             "query": EndpointMetrics(),
             "upload": EndpointMetrics(),
@@ -248,24 +245,17 @@ class MediaApp:
         peer = (scope.get("client") or ("",))[0]
         context = RequestContext(request_id, "", english=False, headers=scope["headers"], peer=peer)
         host = self._resolver.resolve_origin(context).host
-        if (
-            self._uploads_by_host.total() >= MAX_UPLOADS_AT_ONCE
-            or self._uploads_by_host[host] >= MAX_UPLOADS_PER_HOST
-        ):
-            raise Busy
-        self._uploads_by_host[host] += 1
         form = UploadForm(
             content_type[1] or content_type[2], self._media.tokens.verify, self._media.spool
         )
+        place = self._places.take(host, form)
         try:
             await form.read(receive, send)
             holder, key, etag, file = form.result()
             await self._media.store(holder, key, file)
         finally:
             form.close()
-            self._uploads_by_host[host] -= 1
-            if not self._uploads_by_host[host]:
-                del self._uploads_by_host[host]
+            self._places.free(place)
         return {"key": key, "hash": etag, "fsize": form.size}
 
     async def _send_picture(self, path: str, header_map: Mapping[bytes, bytes], send: Send) -> None:

@@ -23,6 +23,7 @@ from hupan.domain.media import (
     parse_upload_key,
 )
 from hupan.errors import (
+    Busy,
     InvalidPictureKey,
     InvalidUploadToken,
     UnreadableUpload,
@@ -95,8 +96,27 @@ class UploadForm:
         self._block_digests: list[bytes] = []
         self._holder: UploadHolder | None = None
         self._key: str | None = None
+        self._deadline: asyncio.Timeout | None = None
+        self._is_given_up = False
         self.file: BinaryIO | None = None
         self.size = 0
+        self.received = 0
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the body is being read."""
+        return self._deadline is not None and not self._is_given_up
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether a valid token has arrived."""
+        return self._holder is not None
+
+    def give_up(self) -> None:
+        """Have `read` end now, as busy."""
+        if self._deadline is not None:
+            self._is_given_up = True
+            self._deadline.reschedule(asyncio.get_running_loop().time())
 
     async def read(self, receive: Receive, send: Send) -> None:
         """Read the body.
@@ -105,27 +125,35 @@ class UploadForm:
             ClientDisconnected: the connection ended first.
             TimeoutError: the body takes too long.
             UnreadableUpload, UploadTooLarge, InvalidUploadToken, UploadFailed: it is refused.
+            Busy: it gave its place up.
         """
         await ensure_task()
-        restart_wait = getattr(send, "restart_wait", None)
-        async with asyncio.timeout(MAX_UPLOAD_SECONDS):
-            received, has_more = 0, True
-            while has_more:
-                event = await receive()
-                if event["type"] == "http.disconnect":
-                    raise ClientDisconnected
-                chunk: bytes = event.get("body", b"")
-                has_more = event.get("more_body", False)
-                received += len(chunk)
-                if received > MAX_UPLOAD_BYTES:
-                    raise UploadTooLarge
-                self._parse(chunk)
-                if len(self._pending) >= FLUSH_BYTES or not has_more:
-                    await asyncio.to_thread(self._flush)
-                    if restart_wait is not None:
-                        restart_wait()
+        try:
+            async with asyncio.timeout(MAX_UPLOAD_SECONDS) as self._deadline:
+                await self._read_body(receive, getattr(send, "restart_wait", None))
+        except TimeoutError as error:
+            raise (Busy if self._is_given_up else error) from None
+        finally:
+            self._deadline = None
         if not self._is_complete:
             raise UnreadableUpload
+
+    async def _read_body(self, receive: Receive, restart_wait: Callable[[], None] | None) -> None:
+        has_more = True
+        while has_more:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                raise ClientDisconnected
+            chunk: bytes = event.get("body", b"")
+            has_more = event.get("more_body", False)
+            self.received += len(chunk)
+            if self.received > MAX_UPLOAD_BYTES:
+                raise UploadTooLarge
+            self._parse(chunk)
+            if len(self._pending) >= FLUSH_BYTES or not has_more:
+                await asyncio.to_thread(self._flush)
+                if restart_wait is not None:
+                    restart_wait()
 
     def result(self) -> tuple[UploadHolder, str, str, BinaryIO]:
         """Return whose upload it is, its key, its hash and its file.

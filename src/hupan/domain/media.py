@@ -436,10 +436,8 @@ class Media:
         Raises:
             OSError: it cannot be read.
         """
-        if is_picture_name(path):
-            picture = await self._files.find(path)
-            if picture is not None:
-                return picture
+        if is_picture_name(path):  # never a key, or a deleted picture's address could be taken
+            return await self._files.find(path)
         if not _KEY.fullmatch(path):
             return None
         name = await find_name_by_key(self._database, path)

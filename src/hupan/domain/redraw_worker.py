@@ -41,6 +41,8 @@ WRONG_KIND, TOO_LARGE, BROKEN = "kind", "size", "broken"
 """Why an upload is refused: no PNG, JPEG or WebP; too many pixels; not decodable within bounds."""
 _FORMATS: Final = ("PNG", "JPEG", "WEBP")
 _SIGNATURES: Final = ((b"\x89PNG\r\n\x1a\n", b""), (b"\xff\xd8\xff", b""), (b"RIFF", b"WEBP"))
+_MAX_DESCRIPTORS = 256
+"""The process that forks has a dozen."""
 _ORIENTATION_TAG = 0x0112
 _JPEG_QUALITY, _WEBP_QUALITY = 90, 85
 
@@ -133,15 +135,19 @@ def _strip(image: "Image.Image", extension: str) -> "Image.Image":
     if image.mode.startswith("I;16"):  # a conversion would clip instead of dividing
         image = image.convert("I")
         image = image.point(lambda level: level * (1 / 256)).convert("L")
+    kept: dict[str | tuple[int, int], Any] = {}
     has_alpha = image.has_transparency_data
-    if extension == "jpg":
+    if extension == "png" and image.mode == "P":  # drawn out it would be several times as large
+        mode = "P"
+        kept = {name: image.info[name] for name in ("transparency",) if name in image.info}
+    elif extension == "jpg":
         mode = "L" if image.mode == "L" else "RGB"
     elif image.mode in ("1", "L") and not has_alpha:
         mode = "L"
     else:
         mode = "RGBA" if has_alpha else "RGB"
     stripped = image if image.mode == mode else image.convert(mode)
-    stripped.info = {}
+    stripped.info = kept
     stripped._exif = None  # noqa: SLF001 - else it is written again
     return stripped
 
@@ -200,17 +206,29 @@ def _redraw_and_exit(source: int, target: int, writer: int) -> None:
     status = 1
     try:
         _bound_this_process()
-        os.close(0)
-        with os.fdopen(source, "rb") as upload, os.fdopen(target, "wb") as picture:
-            try:
-                drawn = redraw(upload, picture)
-                result: list[str | int] = [drawn.extension, drawn.width, drawn.height, drawn.size]
-            except RefusedPicture as refusal:
-                result = [str(refusal)]
+        _close_all_but(source, target, writer)
+        # Never closed: what a refusal leaves unwritten would fail once more.
+        upload, picture = os.fdopen(source, "rb"), os.fdopen(target, "wb")
+        try:
+            drawn = redraw(upload, picture)
+            result: list[str | int] = [drawn.extension, drawn.width, drawn.height, drawn.size]
+        except RefusedPicture as refusal:
+            result = [str(refusal)]
         os.write(writer, json.dumps(result).encode())
         status = 0
     finally:
         os._exit(status)  # no cleanup of the parent's state, whatever went wrong
+
+
+def _close_all_but(*kept: int) -> None:
+    """Close what was inherited: by the socket, uploads of others come and results are believed."""
+    os.dup2(1, 2)  # to nowhere
+    os.close(0)
+    start = 3
+    for descriptor in sorted(kept):
+        os.closerange(start, descriptor)
+        start = descriptor + 1
+    os.closerange(start, _MAX_DESCRIPTORS)
 
 
 def _bound_this_process() -> None:

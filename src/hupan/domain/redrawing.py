@@ -5,10 +5,12 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from hupan.domain.redraw_worker import (
@@ -24,7 +26,7 @@ MAX_ANSWER_SECONDS = WALL_SECONDS + 3.0
 MAX_ANSWER_BYTES = 1024
 MAX_WAITING = 16
 """Uploads of a process that wait or are drawn; one more is refused."""
-MAX_EXIT_SECONDS = 0.5
+MAX_EXIT_SECONDS, EXIT_POLL_SECONDS = 0.5, 0.01
 _REFUSALS: dict[str, type[AppError]] = {
     WRONG_KIND: UnknownPictureKind,
     TOO_LARGE: PictureTooLarge,
@@ -37,6 +39,7 @@ class RedrawProcess:
     """A process that redraws one upload after the other."""
 
     def __init__(self) -> None:
+        self._ending = threading.Lock()
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(MAX_ANSWER_SECONDS)
         with theirs:
@@ -44,6 +47,7 @@ class RedrawProcess:
                 [sys.executable, "-P", "-m", "hupan.domain.redraw_worker"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
+                process_group=0,
                 env={
                     name: value
                     for name, value in os.environ.items()
@@ -72,13 +76,25 @@ class RedrawProcess:
         return result
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and its child that may still draw: they share the open files."""
         self._socket.close()
-        try:
-            self._process.wait(MAX_EXIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with self._ending:  # by the thread whose upload fails, and by whoever closes everything
+            if self._process.returncode is None:
+                self._end()
+
+    def _end(self) -> None:
+        deadline = time.monotonic() + MAX_EXIT_SECONDS
+        while not self._has_ended() and time.monotonic() < deadline:
+            time.sleep(EXIT_POLL_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(
+                self.pid, signal.SIGKILL
+            )  # not waited for yet, so the number is still its own
+        self._process.wait()
+
+    def _has_ended(self) -> bool:
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.pid, options) is not None
 
 
 class Redrawer:

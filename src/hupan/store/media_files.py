@@ -50,7 +50,7 @@ class PictureFiles(Protocol):
         ...
 
     async def read(self, name: str, offset: int) -> bytes:
-        """Return up to `CHUNK_BYTES` of a picture.
+        """Return up to `CHUNK_BYTES` of a picture, and never nothing.
 
         Nothing stays open between two calls, however slowly a client reads.
 
@@ -128,7 +128,10 @@ class LocalPictureFiles:
     def _read(self, name: str, offset: int) -> bytes:
         with self._open(name) as file:
             file.seek(offset)
-            return file.read(CHUNK_BYTES)
+            chunk = file.read(CHUNK_BYTES)
+        if not chunk:  # as a bucket does; a reader that waits for the rest would ask for ever
+            raise OSError(f"{name} has become shorter")
+        return chunk
 
     def _open(self, name: str) -> BinaryIO:
         return os.fdopen(os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW), "rb")
