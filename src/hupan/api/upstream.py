@@ -62,7 +62,7 @@ _LEFT_OUT_PREFIXES = (b"x-hupan-", b"x-forwarded-")
 _ANSWER_PREFIXES_LEFT_OUT = (b"x-hupan-", b"access-control-")
 _HEADER_NAME = re.compile(rb"[a-z0-9-]+")
 _HEADER_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff]([\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
-_ENCODED_TWICE = re.compile("%(2[ef]|5c|00)", re.IGNORECASE)
+_ENCODED_TWICE = ("%2e", "%2f", "%5c", "%00")
 _DIGITS = re.compile(rb"[0-9]{1,15}")
 _TOKEN_PARAMETERS = frozenset({"token", "access_token"})
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -114,7 +114,7 @@ def _is_ambiguous(path: str) -> bool:
         "\\" in path
         or "//" in path
         or not path.isprintable()
-        or _ENCODED_TWICE.search(path) is not None
+        or any(code in path.lower() for code in _ENCODED_TWICE)
         or any(part.partition(";")[0] in {".", ".."} for part in path.split("/"))
     )
 
