@@ -138,6 +138,7 @@ def test_token_and_cookies_stay_here(
     """Header token, Authorization, Cookie and token parameters do not arrive (security T8)."""
     path = f"/v1/msg/a?token={member.token}&b=2&To%6Ben=x;access_token=y&c=%20"
     secret = {"authorization": f"Bearer {member.token}", "cookie": f"t={member.token}"}
+    secret["referer"] = f"https://chat.example/?t={member.token}"
     front.request("POST", path, b"x", token=member.token, headers=secret)
     front.request("POST", "/v1/msg/b", b"x", headers=secret)
     assert [request.target for request in arrived] == ["/v1/msg/a?b=2&c=%20", "/v1/msg/b"]

@@ -220,6 +220,7 @@ class Upstream:
     ) -> Headers:
         """Return what the client sent, without what is left out, and the signed headers."""
         named = _named_in_connection(context.headers)
+        token = b"" if caller is None else context.token.encode()
         kept = [
             (name, value)
             for name, value in context.headers
@@ -228,6 +229,7 @@ class Upstream:
             and name not in named
             and not name.startswith(_LEFT_OUT_PREFIXES)
             and _HEADER_VALUE.fullmatch(value)
+            and not (token and token in value)  # as Referer has that of a page
         ]
         address = self._callers.client_resolver.resolve_address(context)
         user_id = "" if caller is None else str(caller.account.id)
