@@ -220,6 +220,20 @@ def test_streams_are_for_registered_servers(folder: Path, wire: WireClient) -> N
                 pass
 
 
+def test_a_stream_does_not_delay_the_end(tmp_path: Path) -> None:
+    """A server that stops ends the streams of ended sessions, instead of waiting for them."""
+    with (
+        Server("sandbox", "--data-dir", str(tmp_path)) as server,
+        WireClient(server) as wire,
+        wire.http.stream("GET", "/oauth/events", auth=created(tmp_path, "reader")) as reply,
+    ):
+        lines = reply.iter_lines()
+        assert next(lines) == "retry: 2000"
+        assert server.stop() == 0
+        assert "took too long" not in server.output()
+        assert "ERROR" not in server.output()
+
+
 def test_guessing_is_limited(wire: WireClient, backend: tuple[str, str]) -> None:
     """Wrong secrets are recorded, and count as all wrong secrets of an address do (C6, E5, L2)."""
     name, secret = backend

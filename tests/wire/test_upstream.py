@@ -111,6 +111,9 @@ def test_no_client_sets_these_headers(
         "X-Hupan-User-Id": "1",
         "x_hupan_user_id": "1",
         "x-hupan_device-id": "other",
+        "x.hupan.user.id": "1",
+        "x-hupan.device-id": "other",
+        "x-original-url": "/admin",
         "x-hupan-admin": "yes",
         "x-forwarded-for": "198.51.100.9",
         "x-forwarded-host": "evil.example",
@@ -120,7 +123,8 @@ def test_no_client_sets_these_headers(
     (request,) = arrived
     assert request.header("x-hupan-user-id") == member.id
     names = [name for name, _ in request.headers]
-    assert not [name for name in names if "_" in name]
+    assert not [name for name in names if "_" in name or "." in name]
+    assert "x-original-url" not in names
     assert "x-hupan-admin" not in names
     assert "x-hupan-device-id" not in names
     assert "x-forwarded-host" not in names
@@ -134,6 +138,7 @@ def test_token_and_cookies_stay_here(
     """Header token, Authorization, Cookie and token parameters do not arrive (security T8)."""
     path = f"/v1/msg/a?token={member.token}&b=2&To%6Ben=x;access_token=y&c=%20"
     secret = {"authorization": f"Bearer {member.token}", "cookie": f"t={member.token}"}
+    secret["referer"] = f"https://chat.example/?t={member.token}"
     front.request("POST", path, b"x", token=member.token, headers=secret)
     front.request("POST", "/v1/msg/b", b"x", headers=secret)
     assert [request.target for request in arrived] == ["/v1/msg/a?b=2&c=%20", "/v1/msg/b"]
@@ -217,6 +222,11 @@ def test_head_has_no_body(front: WireClient, member: Account) -> None:
         ("GET", "/web/v1/user/captcha/../x"),
         ("GET", "/v1/msg/../admin"),
         ("GET", "/v1/msg/%2e%2e/admin"),
+        ("GET", "/v1/msg/..;/admin"),
+        ("GET", "/v1/msg/..%3bx=1/admin"),
+        ("GET", "/v1/msg/%252e%252E/admin"),
+        ("GET", "/v1/msg/..%252fadmin"),
+        ("GET", "/v1/msg/..%255Cadmin"),
         ("GET", "/v1/msg//a"),
         ("GET", "/v1/msg/%5c..%5ca"),
         ("GET", "/v1/msg/%0a"),
@@ -381,15 +391,18 @@ def test_too_many_at_once_are_refused(
     front: WireClient, behind: MessageServer, member: Account
 ) -> None:
     """No more wait for the message server than `upstream_requests`; the next is told so."""
-    head = f"GET /v1/msg/silent HTTP/1.1\r\nhost: a\r\ntoken: {member.token}\r\n\r\n".encode()
-    waiting = [socket.create_connection((LOOPBACK, front.server.port)) for _ in range(20)]
+    until(lambda: behind.busy == 0)
+    lines = ["GET /v1/msg/silent HTTP/1.1", "host: a", "connection: close"]
+    head = "\r\n".join([*lines, f"token: {member.token}", "", ""]).encode()
+    waiting = [socket.create_connection((LOOPBACK, front.server.port), 15) for _ in range(40)]
     try:
-        behind.arrived.clear()
         for connection in waiting:
             connection.sendall(head)
-        until(lambda: len(behind.arrived) == 20)
-        reply = front.request("GET", "/v1/msg/a", token=member.token)
-        assert failure(reply) == (503, BUSY)
+        answers = [connection.makefile("rb").read() for connection in waiting]
+        assert {answer.split()[1] for answer in answers} == {b"503", b"504"}
+        for answer in answers:
+            code = BUSY if answer.split()[1] == b"503" else LATE
+            assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == code
     finally:
         for connection in waiting:
             connection.close()

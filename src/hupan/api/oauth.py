@@ -105,6 +105,9 @@ class OAuthApp:
             await send_oauth_error(error, send)
             return
         await ensure_task()
+        mark_endless = getattr(send, "mark_endless", None)  # our server's
+        if mark_endless is not None:
+            mark_endless()
         self._stream_count += 1
         gone = asyncio.create_task(_wait_for_disconnect(receive))
         try:
@@ -119,21 +122,27 @@ class OAuthApp:
         self, name: str, events: SessionEvents, gone: "asyncio.Task[None]", send: Send
     ) -> None:
         upcoming = asyncio.create_task(events.next())
+        loop = asyncio.get_running_loop()
+        check_at = loop.time() + KEEP_ALIVE_SECONDS
         try:
             await _send_piece(b"retry: 2000\n\n", send)
-            while not (gone.done() or events.is_overrun):
+            while not gone.done():
                 await asyncio.wait(
                     {upcoming, gone},
                     timeout=KEEP_ALIVE_SECONDS,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-                if upcoming.done():
-                    await _send_piece(_format_event(upcoming.result()), send)
-                    upcoming = asyncio.create_task(events.next())
-                elif not gone.done():
-                    if await self._services.clients.find(name) is None:
+                if loop.time() >= check_at or not upcoming.done():
+                    if gone.done() or await self._services.clients.find(name) is None:
                         return
+                    check_at = loop.time() + KEEP_ALIVE_SECONDS
                     await _send_piece(b": alive\n\n", send)
+                if upcoming.done():
+                    event = upcoming.result()
+                    if event is None:
+                        return
+                    await _send_piece(_format_event(event), send)
+                    upcoming = asyncio.create_task(events.next())
         except StoreUnavailable:  # the client comes again, and is checked again
             return
         finally:

@@ -52,6 +52,7 @@ _HOP_HEADERS = frozenset(
 )
 _REQUEST_HEADERS_LEFT_OUT = _HOP_HEADERS | {
     *(b"host", b"cookie", b"token", b"authorization", b"x-request-id"),
+    *(b"x-original-url", b"x-rewrite-url"),  # some servers take it for the path
     *(b"forwarded", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip"),
 }
 _ANSWER_HEADERS_LEFT_OUT = _HOP_HEADERS - {b"content-length"} | {
@@ -59,7 +60,9 @@ _ANSWER_HEADERS_LEFT_OUT = _HOP_HEADERS - {b"content-length"} | {
 }
 _LEFT_OUT_PREFIXES = (b"x-hupan-", b"x-forwarded-")
 _ANSWER_PREFIXES_LEFT_OUT = (b"x-hupan-", b"access-control-")
+_HEADER_NAME = re.compile(rb"[a-z0-9-]+")
 _HEADER_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff]([\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
+_ENCODED_TWICE = ("%2e", "%2f", "%5c", "%00")
 _DIGITS = re.compile(rb"[0-9]{1,15}")
 _TOKEN_PARAMETERS = frozenset({"token", "access_token"})
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -111,7 +114,8 @@ def _is_ambiguous(path: str) -> bool:
         "\\" in path
         or "//" in path
         or not path.isprintable()
-        or any(part in {".", ".."} for part in path.split("/"))
+        or any(code in path.lower() for code in _ENCODED_TWICE)
+        or any(part.partition(";")[0] in {".", ".."} for part in path.split("/"))
     )
 
 
@@ -216,14 +220,16 @@ class Upstream:
     ) -> Headers:
         """Return what the client sent, without what is left out, and the signed headers."""
         named = _named_in_connection(context.headers)
+        token = b"" if caller is None else context.token.encode()
         kept = [
             (name, value)
             for name, value in context.headers
-            if name not in _REQUEST_HEADERS_LEFT_OUT
+            if _HEADER_NAME.fullmatch(name)  # others, such as _ and ., may be read as a hyphen
+            and name not in _REQUEST_HEADERS_LEFT_OUT
             and name not in named
             and not name.startswith(_LEFT_OUT_PREFIXES)
-            and b"_" not in name  # some servers read it as a hyphen
             and _HEADER_VALUE.fullmatch(value)
+            and not (token and token in value)  # as Referer has that of a page
         ]
         address = self._callers.client_resolver.resolve_address(context)
         user_id = "" if caller is None else str(caller.account.id)

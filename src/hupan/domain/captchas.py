@@ -25,6 +25,8 @@ _CAPTCHA_KEY_PURPOSE = "captcha"
 _NONCE_BYTES = 12
 _MAX_CLOCK_SKEW_SECONDS = 60
 """Maximum difference between the clocks of two nodes."""
+_SLIDE_DIGITS = 3
+"""Of a sealed place: the length of an id must not tell whether it is below 100."""
 SLIDE_TOLERANCE_PIXELS = 5
 """How far from the gap a tile may be (wire.md 8.6)."""
 
@@ -116,7 +118,8 @@ class Captchas:
     def _seal(self, kind: CaptchaKind, image: CaptchaImage[Picture]) -> IssuedCaptcha[Picture]:
         expires_at = int(self._clock.now()) + self._lifetime_seconds
         nonce = self._random_source.token_bytes(_NONCE_BYTES)
-        plain = msgpack.encode(SealedAnswer(nonce, image.answer, expires_at, kind))
+        answer = image.answer.zfill(_SLIDE_DIGITS) if kind == "slide" else image.answer
+        plain = msgpack.encode(SealedAnswer(nonce, answer, expires_at, kind))
         captcha_id = base64.urlsafe_b64encode(
             self._secret_box.encrypt(_CAPTCHA_KEY_PURPOSE, plain)
         ).decode()

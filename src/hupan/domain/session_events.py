@@ -44,7 +44,7 @@ class SessionEvents:
         # Ends become visible in another order than they were recorded.
         self._after = last_id - OVERLAP_MS
         self._events: asyncio.Queue[SessionEvent] = asyncio.Queue(MAX_UNREAD_EVENTS)
-        self.is_overrun = False
+        self._is_overrun = False
         if last_id and now - last_id / 1000 > SESSION_END_RETENTION_SECONDS - _GAP_MARGIN_SECONDS:
             self._put(SessionEvent())
 
@@ -62,8 +62,10 @@ class SessionEvents:
         """Listen no more."""
         self._subscription.cancel()
 
-    async def next(self) -> SessionEvent:
-        """Return the next event, as soon as there is one."""
+    async def next(self) -> SessionEvent | None:
+        """Return the next event as soon as there is one; None after one that found no room."""
+        if self._is_overrun and self._events.empty():
+            return None
         return await self._events.get()
 
     def _tell(self, end: SessionEnd) -> None:
@@ -74,7 +76,8 @@ class SessionEvents:
             )
 
     def _put(self, event: SessionEvent) -> None:
-        try:
+        if self._events.full():
+            self._is_overrun = True
+        # Nothing after one that is left out: a reader that resumes would never learn of it.
+        if not self._is_overrun:
             self._events.put_nowait(event)
-        except asyncio.QueueFull:
-            self.is_overrun = True

@@ -70,6 +70,11 @@ class RequestCycle(RequestResponseCycle):
     """One request and its response; an app gets it as its `send`."""
 
     wait_count = 0
+    is_endless = False
+
+    def mark_endless(self) -> None:
+        """Say that the response ends with the connection alone: a server that stops cuts it."""
+        self.is_endless = True
 
     def restart_wait(self) -> None:
         """Start the deadline of the current wait again: the peer made progress.
@@ -693,6 +698,18 @@ class HttpConnection(HttpToolsProtocol):
             return
         self._disconnect_cycle()
         self.transport.close()
+
+    def shutdown(self) -> None:
+        """Close once the response is complete, at once where it never will be."""
+        cycle = self.last_cycle
+        if cycle is None or not cycle.is_endless or cycle.response_complete:
+            super().shutdown()
+            return
+        self._disconnect_cycle()
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def _disconnect_cycle(self) -> None:
         # The app receives http.disconnect.
