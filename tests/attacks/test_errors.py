@@ -49,7 +49,7 @@ STARTS = [
 ]
 
 
-PICTURE = re.compile(rb'"b64s":"[^"]*"')
+PICTURE = re.compile(rb"(?<=base64,)[A-Za-z0-9+/=]+")
 
 
 def tells(headers: dict[str, str], body: bytes) -> list[str]:
