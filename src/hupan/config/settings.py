@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hupan.config.client_settings import ClientSettings
 from hupan.config.types import (
     CONTACT_ADDRESSES,
     CONTENT_TYPE,
@@ -72,7 +71,7 @@ _SECRET = single_line(max_length=4096)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(ClientSettings, UpstreamSettings):
+class Settings(UpstreamSettings):
     """The value of every setting, such as `settings.port`.
 
     Durations carry their unit in the name. An empty text means that there is none.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from hupan.config.client_settings import ClientSettings
 from hupan.config.types import (
     HTTP_URL,
     OPTIONAL_FILE,
@@ -43,8 +44,8 @@ UPSTREAM_PATHS = SettingType(
 )
 
 
-@dataclass(frozen=True)  # without slots: a class inherits from one base with slots at most
-class UpstreamSettings:
+@dataclass(frozen=True, slots=True)
+class UpstreamSettings(ClientSettings):
     """The value of each of these settings."""
 
     upstream: str = UPSTREAM(
