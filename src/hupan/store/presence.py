@@ -10,13 +10,13 @@ from hupan.model import AccountId
 from hupan.store.database import Reader, Transaction
 
 INSERT_SOCKET = """
-INSERT INTO sockets (account_id, process, number, token_hash, connected_at)
+INSERT INTO sockets (account_id, process, number, token_hash, connected_at_ms)
 VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (account_id, process, number) DO NOTHING
 """
 DELETE_SOCKET = "DELETE FROM sockets WHERE account_id = ?1 AND process = ?2 AND number = ?3"
 LIST_SOCKETS = """
-SELECT process, number, token_hash, connected_at FROM sockets WHERE account_id = ?1
+SELECT process, number, token_hash, connected_at_ms FROM sockets WHERE account_id = ?1
 """
 MARK_SURPLUS = """
 UPDATE sockets SET is_surplus = 1 WHERE account_id = ?1 AND process = ?2 AND number = ?3

@@ -4,7 +4,7 @@ CREATE TABLE sockets (
   process INTEGER NOT NULL,
   number INTEGER NOT NULL,
   token_hash BLOB NOT NULL,
-  connected_at INTEGER NOT NULL,
+  connected_at_ms INTEGER NOT NULL,
   is_surplus INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (account_id, process, number)
 ) STRICT, WITHOUT ROWID;

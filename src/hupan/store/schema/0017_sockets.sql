@@ -4,7 +4,7 @@ CREATE TABLE sockets (
   process INTEGER NOT NULL,
   number INTEGER NOT NULL,
   token_hash BLOB NOT NULL,
-  connected_at INTEGER NOT NULL,
+  connected_at_ms INTEGER NOT NULL,
   -- The account has too many: its process is to close it.
   is_surplus INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (account_id, process, number)
