@@ -167,4 +167,5 @@ async def _start(settings: Settings, outside: Environment) -> Server:
     """Without its courier and its housekeeping: those move when the test says so."""
     server = await build_server(settings, outside)
     server.infrastructure.captcha_pool.start()
+    server.infrastructure.slide_pool.start()
     return server
