@@ -124,7 +124,10 @@ def test_show_as_a_table() -> None:
     ("arguments", "names"),
     [
         (["DATA_DIR"], ["data_dir"]),
-        (["sm*_ca_file"], ["smtp_ca_file", "sms_ca_file"]),
+        (
+            ["*_ca_file"],
+            ["database_ca_file", "smtp_ca_file", "sms_ca_file", "upstream_ca_file"],
+        ),
         (["--changed"], ["port", "brand"]),
         (["port", "--changed"], ["port"]),
         (["data_dir", "--changed"], []),

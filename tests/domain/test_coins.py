@@ -316,7 +316,7 @@ def steps(path: Path, sql: str, *values: int) -> int:
     return taken[0]
 
 
-ROUNDS, SOAK_ROUNDS = 8, 200
+ROUNDS, SOAK_ROUNDS = 20, 200
 CLIENTS = 64
 TRIES = 3
 BALANCE_CENTS = 100_00

@@ -21,7 +21,7 @@ from tests.support.stores import STORES
 pytestmark = pytest.mark.slow
 
 ROUNDS_OF_A_TEST = {"sqlite": 15, "postgres": 3}
-ROUNDS = int(os.environ.get("KILL_ROUNDS", "30"))
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "60"))
 SOAK_ROUNDS = int(os.environ.get("SOAK_KILL_ROUNDS", "2000"))
 SOONEST_SECONDS, LATEST_SECONDS = 0.05, 0.5
 LOOKED_AT = 25
