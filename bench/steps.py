@@ -334,7 +334,13 @@ def empty(path: str, bodies: list[bytes]) -> Dispatcher:
         ProtobufCodec(IgnoredBody, OwnInfo), None, bool(bodies), 16384, answer, EndpointMetrics()
     )
     log = AccessLog(None, "text")
-    return Dispatcher({key: route}, Cors([]), log, process_number=1, web_host_prefix="www.")
+
+    async def no_media(*_asked: object) -> None:
+        raise AssertionError("no path of pictures is asked for")
+
+    return Dispatcher(
+        {key: route}, Cors([]), log, process_number=1, web_host_prefix="www.", media=no_media
+    )
 
 
 def to_nowhere() -> TextIO:
