@@ -74,7 +74,6 @@ _TOKEN_PARAMETERS = frozenset(
 """Names of parameters that hold a token, without case and punctuation."""
 _TOKEN_ENDINGS = ("token", "auth", "session", "sessionid", "sid", "key", "credential", "secret")
 """Endings of names whose parameters hold a token if it looks like one of ours."""
-_PUNCTUATION = re.compile(r"[\W_]+")
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MAX_UNQUOTE_ROUNDS = 3
 _REFLECTING_METHODS = frozenset({"TRACE", "TRACK", "CONNECT"})
@@ -316,9 +315,9 @@ def _is_token_parameter(part: bytes, token: str) -> bool:
     if token and token.lower() in text.lower():
         return True
     name, _, value = text.partition("=")
-    plain = _PUNCTUATION.sub("", name).lower()
+    plain = "".join(filter(str.isalnum, name)).lower()
     return plain in _TOKEN_PARAMETERS or (
-        plain.endswith(_TOKEN_ENDINGS) and _TOKEN.search(value) is not None
+        plain.endswith(_TOKEN_ENDINGS) and _TOKEN.fullmatch(value.split(" ")[-1]) is not None
     )
 
 
