@@ -60,6 +60,7 @@ from hupan.model import StoreUnavailable
 from hupan.opening import make_integrity_check, open_secret_box, open_server_database
 from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
 from hupan.rules import DAY_SECONDS, HOUR_SECONDS
+from hupan.sandbox.client_base import ClientBase
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
 from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.seeding import Seeder
@@ -384,7 +385,7 @@ async def _assemble_server(
     services = make_services(infrastructure)
     access_log = make_access_log(settings)
     cors = Cors(settings.cors_origins)
-    media = MediaApp(services, cors, access_log, settings.public_url)
+    media = MediaApp(services, cors, access_log)
     table = build_routes(services)
     upstream = make_upstream(settings, services)
     dispatcher = Dispatcher(
@@ -651,6 +652,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> App
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
     clock = AdjustableClock(SystemClock())
+    client_base = ClientBase()
     printer = CodePrinter(english=options.is_english)
     inbox = MessageCapture(
         clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
@@ -673,6 +675,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> App
             {"sms": inbox, "email": inbox},
             record_captcha,
             is_sandbox=True,
+            client_base=client_base,
         )
         return await build_server(settings, environment, metrics_sockets)
 
@@ -680,7 +683,8 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> App
         return {
             "/sandbox/": SameOriginMiddleware(
                 _make_sandbox_routes(server, clock, inbox).build_app(), options.host_names
-            )
+            ),
+            "/": client_base.wrap(server.dispatcher),
         }
 
     return Application(open_server, make_mounts, retry_store=settings.is_postgres)
