@@ -15,7 +15,7 @@ Handler: TypeAlias = Callable[[httpx.Request], httpx.Response]
 class Awaited:
     """A synchronous object whose methods are awaited; what they return is wrapped as well."""
 
-    def __init__(self, inner: object) -> None:
+    def __init__(self, inner: Any) -> None:  # noqa: ANN401 - either client, a sandbox, a socket
         self.inner = inner
 
     def __repr__(self) -> str:
@@ -25,8 +25,8 @@ class Awaited:
         value = getattr(self.inner, {"aclose": "close"}.get(name, name))
         if not inspect.ismethod(value):
             return wrapped(value)
-        if name == "client":  # the one that does not wait in either
-            return lambda *given: wrapped(value(*given))
+        if name in {"client", "socket"}:  # they do not wait in either
+            return lambda *given, **named: wrapped(value(*given, **named))
 
         async def call(*given: object, **named: object) -> object:
             return wrapped(value(*given, **named))
@@ -34,10 +34,11 @@ class Awaited:
         return call
 
     async def __aenter__(self) -> Self:
+        self.inner.__enter__()
         return self
 
-    async def __aexit__(self, *_error: object) -> None:
-        await self.aclose()
+    async def __aexit__(self, *error: object) -> None:
+        self.inner.__exit__(*error)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "inner":

@@ -11,6 +11,7 @@ import httpx
 
 from hupan_client import calls, messages
 from hupan_client._async.http import AsyncHttp
+from hupan_client._async.socket import AsyncSocket
 from hupan_client.calls import Call
 from hupan_client.core import Core, ServerUrl
 
@@ -75,6 +76,18 @@ class AsyncClient:
     @token.setter
     def token(self, token: str) -> None:
         self._core.token = token
+
+    def socket(
+        self, *, device_id: str = "", platform: str = "", heartbeat_seconds: float = 20.0
+    ) -> AsyncSocket:
+        """Return the socket of this session; it opens when its block begins."""
+        return AsyncSocket(
+            self._core.url.text,
+            self._core.token,
+            device_id=device_id,
+            platform=platform,
+            heartbeat_seconds=heartbeat_seconds,
+        )
 
     async def _send(self, call: Call[Result]) -> Result:
         answer = await self._http.exchange(self._core.build(call))

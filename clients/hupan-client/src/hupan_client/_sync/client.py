@@ -11,6 +11,7 @@ import httpx
 
 from hupan_client import calls, messages
 from hupan_client._sync.http import Http
+from hupan_client._sync.socket import Socket
 from hupan_client.calls import Call
 from hupan_client.core import Core, ServerUrl
 
@@ -75,6 +76,18 @@ class Client:
     @token.setter
     def token(self, token: str) -> None:
         self._core.token = token
+
+    def socket(
+        self, *, device_id: str = "", platform: str = "", heartbeat_seconds: float = 20.0
+    ) -> Socket:
+        """Return the socket of this session; it opens when its block begins."""
+        return Socket(
+            self._core.url.text,
+            self._core.token,
+            device_id=device_id,
+            platform=platform,
+            heartbeat_seconds=heartbeat_seconds,
+        )
 
     def _send(self, call: Call[Result]) -> Result:
         answer = self._http.exchange(self._core.build(call))
