@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from starlette.routing import BaseRoute
+
 from hupan import __version__
 from hupan.api.app import Dispatcher, Route, Services, build_routes
 from hupan.api.codecs import Receive, Scope, Send
@@ -496,7 +498,8 @@ class Application:
 
     Args:
         open_server: builds the server, on the event loop.
-        make_mounts: returns further applications by path prefix; none in `hupan serve`.
+        make_mounts: returns further applications by path prefix, the first that fits; none in
+            `hupan serve`.
         retry_store: whether to start while the store cannot be reached, and retry until it can.
     """
 
@@ -646,7 +649,35 @@ class SandboxOptions:
     is_english: bool = False
 
 
-def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Application:
+@dataclass(frozen=True, slots=True)
+class SandboxParts:
+    """What the tools of a sandbox are built from."""
+
+    server: Server
+    routes: SandboxRoutes
+    clock: AdjustableClock
+    make_random_source: Callable[[str], RandomSource]
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxTools:
+    """Further parts of a sandbox; handed in, since `hupan serve` must not import them.
+
+    Attributes:
+        routes: below `/sandbox/`.
+        wrap: returns the application around the one that chat clients use.
+    """
+
+    routes: Sequence[BaseRoute]
+    wrap: Callable[[ASGIApp], ASGIApp]
+
+
+ToolsFactory: TypeAlias = Callable[[SandboxParts], SandboxTools]
+
+
+def make_sandbox_application(
+    settings: Settings, options: SandboxOptions, make_tools: ToolsFactory
+) -> Application:
     """Return the application, once in the serving process; the store was prepared before."""
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
@@ -677,10 +708,11 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> App
         return await build_server(settings, environment, metrics_sockets)
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
+        routes = _make_sandbox_routes(server, clock, inbox)
+        tools = make_tools(SandboxParts(server, routes, clock, make_random_source))
         return {
-            "/sandbox/": SameOriginMiddleware(
-                _make_sandbox_routes(server, clock, inbox).build_app(), options.host_names
-            )
+            "/sandbox/": SameOriginMiddleware(routes.build_app(tools.routes), options.host_names),
+            "": tools.wrap(server.dispatcher),
         }
 
     return Application(open_server, make_mounts, retry_store=settings.is_postgres)
@@ -713,5 +745,4 @@ def _make_sandbox_routes(
         seeding,
         infrastructure.outbox_worker.drain,
         reset_store,
-        server.housekeeping.purge,
     )
