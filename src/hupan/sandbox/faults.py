@@ -334,32 +334,82 @@ def _describe_code(code: int) -> tuple[LocalizedText, ResultClass]:
     return LocalizedText(known.zh, known.en), known.result
 
 
-@dataclass(frozen=True, slots=True)
+class SocketHandler(Protocol):
+    """What takes the messages of a socket."""
+
+    def receive_text(self, text: bytes) -> None:
+        """Take a text message."""
+        ...
+
+    def receive_binary(self) -> None:
+        """Take note of a binary message."""
+        ...
+
+    def connection_closed(self) -> None:
+        """Take note that the socket is gone."""
+        ...
+
+
+class SandboxApp(Protocol):
+    """The application of a sandbox: requests and sockets."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        ...
+
+    def is_socket_path(self, path: str) -> bool:
+        """Return whether a path is that of sockets."""
+        ...
+
+    def open_socket(self, request: Any, socket: Any) -> SocketHandler | None:  # noqa: ANN401 - types of the listener, which this layer does not import
+        """Return the handler of a new socket; None if there is no room."""
+        ...
+
+
 class FaultInjector:
-    """The ASGI application around the one that handles requests.
+    """The application around that of a sandbox.
 
     Attributes:
-        app: handles the requests.
         faults: the rules.
-        find_account: returns the id of the account whose token a request bears.
-        refuse: responds with an error.
     """
 
-    app: ASGIApp
-    faults: Faults
-    find_account: Callable[[Scope], str | None]
-    refuse: Refuse
+    def __init__(self, app: SandboxApp, faults: Faults) -> None:
+        self.faults = faults
+        self._app = app
+        self._find_account: Callable[[Scope], str | None] | None = None
+        self._refuse: Refuse | None = None
+
+    def attach(self, find_account: Callable[[Scope], str | None], refuse: Refuse) -> None:
+        """Set what an open server provides.
+
+        Args:
+            find_account: returns the id of the account whose token a request bears.
+            refuse: responds with an error.
+        """
+        self._find_account, self._refuse = find_account, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, with its fault if it has one."""
-        fault = None
-        if self.faults:
-            fault = self.faults.choose(scope["path"], lambda: self.find_account(scope))
+        fault = self._choose(scope) if self.faults and scope["type"] == "http" else None
         if fault is None:
-            await self.app(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         scope.setdefault("state", {})["fault"] = fault.number  # for the journal
         await self._inject(fault, scope, receive, send)
+
+    def is_socket_path(self, path: str) -> bool:
+        """Return whether a path is that of sockets."""
+        return self._app.is_socket_path(path)
+
+    def open_socket(self, request: Any, socket: Any) -> SocketHandler | None:  # noqa: ANN401 - as above
+        """Return the handler of a new socket; None if there is no room."""
+        return self._app.open_socket(request, socket)
+
+    def _choose(self, scope: Scope) -> Fault | None:
+        path, find_account = scope["path"], self._find_account
+        if find_account is None or path.startswith(_NEVER_FAULTY):
+            return None
+        return self.faults.choose(path, lambda: find_account(scope))
 
     async def _inject(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         rule = fault.rule
@@ -370,13 +420,13 @@ class FaultInjector:
             connection.cut_off(reset=True)
             return
         if rule.reset == "after":
-            await self.app(scope, receive, _ResetInstead(connection))
+            await self._app(scope, receive, _ResetInstead(connection))
             return
         damaged = _DamagedSend(fault, send, connection)
-        if rule.code is not None:
+        if rule.code is not None and self._refuse is not None:
             status = 200 if rule.http_status is None else rule.http_status
             text, result = _describe_code(rule.code)
-            await self.refuse(
+            await self._refuse(
                 scope,
                 receive,
                 damaged,
@@ -388,7 +438,7 @@ class FaultInjector:
         elif rule.http_status is not None:
             await _send_status(rule.http_status, damaged)
         else:
-            await self.app(scope, receive, damaged)
+            await self._app(scope, receive, damaged)
 
 
 async def _wait(seconds: float, fault: Fault, connection: Connection) -> None:
