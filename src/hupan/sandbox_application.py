@@ -22,9 +22,11 @@ from hupan.environment import Environment
 from hupan.logs import configure_logging
 from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
 from hupan.sandbox.client_base import ClientBase
+from hupan.sandbox.faults import FaultInjector, Faults
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
 from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.seeding import Seeder
+from hupan.sandbox_tools import make_sandbox_tools
 from hupan.store.tables import delete_all_data
 
 
@@ -45,7 +47,7 @@ class SandboxOptions:
     is_english: bool = False
 
 
-def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Application:
+def make_sandbox_application(settings: Settings, options: SandboxOptions) -> FaultInjector:
     """Return the application, once in the serving process; the store was prepared before."""
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
@@ -78,14 +80,16 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> App
         return await build_server(settings, environment, metrics_sockets)
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
+        routes = _make_sandbox_routes(server, clock, inbox)
+        tools = make_sandbox_tools(server, routes, injector)
         return {
-            "/sandbox/": SameOriginMiddleware(
-                _make_sandbox_routes(server, clock, inbox).build_app(), options.host_names
-            ),
+            "/sandbox/": SameOriginMiddleware(routes.build_app(tools), options.host_names),
             "/": client_base.wrap(server.dispatcher),
         }
 
-    return Application(open_server, make_mounts, retry_store=settings.is_postgres)
+    application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
+    injector = FaultInjector(application, Faults(make_random_source))
+    return injector
 
 
 def _ignore_entry(_entry: CapturedMessage) -> None:
@@ -115,5 +119,4 @@ def _make_sandbox_routes(
         seeding,
         infrastructure.outbox_worker.drain,
         reset_store,
-        server.housekeeping.purge,
     )
