@@ -43,7 +43,7 @@ READY := +@$(ONE_AT_A_TIME) $(MAKE) -s --no-print-directory
 INSTALL = $(PYTHON) -m pip --python "$(VENV)/bin/python" -qq --no-input install
 LOCKED = $(INSTALL) --require-hashes --only-binary :all:
 OURSELVES = $(INSTALL) --no-deps --no-build-isolation --editable .
-CLIENTS = --editable clients/hupan-client
+CLIENTS = --editable clients/hupan-client --editable clients/pytest-hupan
 
 # Compiled once for the many processes of the tests, whatever the environment says of that. Files are
 # played in the order of tests/conftest.py, not by the number of their tests.
@@ -159,7 +159,7 @@ $(RUNTIME): pyproject.toml requirements/runtime.txt requirements/build.txt
 	@$(OURSELVES)
 	@touch $@
 
-$(DEV): pyproject.toml clients/hupan-client/pyproject.toml requirements/runtime.txt requirements/dev.txt
+$(DEV): pyproject.toml clients/hupan-client/pyproject.toml clients/pytest-hupan/pyproject.toml requirements/runtime.txt requirements/dev.txt
 	@echo "Setting up .venv with the server's libraries and the tools (half a minute, once)"
 	$(virtual_environment)
 	@$(LOCKED) -r requirements/dev.txt
