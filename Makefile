@@ -15,13 +15,14 @@
 #   make lock      resolve requirements/ anew (UPGRADE=--upgrade to take newer versions)
 #   make proto     generate the protobuf stubs from proto/
 #   make clients   make the synchronous half of the Python clients from the asynchronous one
+#   make dist      wheels and sdists of server, client and pytest plugin, in dist/
 #   make docs      the pages that are generated from the code, in docs/
 #   make wordlist  make the filter of common passwords from wordlists/
 #   make sbom      bill of materials of the server on standard output, as CycloneDX
 #   make audit     known holes of the locked packages, from the public database
 #   make clean     remove what the above made, never data/
 
-.PHONY: clients setup serve sandbox check test soak fuzz bench bench-quick bench-url bench-peers lock proto wordlist docs sbom audit clean ready-runtime ready-dev
+.PHONY: clients dist setup serve sandbox check test soak fuzz bench bench-quick bench-url bench-peers lock proto wordlist docs sbom audit clean ready-runtime ready-dev
 .DEFAULT_GOAL := setup
 
 VENV := $(CURDIR)/.venv
@@ -118,6 +119,9 @@ lock: ready-dev
 proto: ready-dev
 	PATH="$(VENV)/bin:$$PATH" $(BIN)/python -m grpc_tools.protoc -I proto \
 		--python_out=$(STUBS) --mypy_out=$(STUBS) proto/*.proto
+
+dist: ready-dev
+	@$(BIN)/python -m tools.dist
 
 clients: ready-dev
 	$(BIN)/python -m tools.clients
