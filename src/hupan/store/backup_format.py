@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hupan.localized import LocalizedError
+from hupan.rules import MAX_UNIX_TIME
 from hupan.store.copying import MODULUS, TableTotals
 from hupan.store.database import Row
 from hupan.store.tables import Table
@@ -43,6 +44,9 @@ _ORDER = ("manifest", "key", "table", "picture", "end")
 MIN_CONTENT_BYTES, MAX_EXPANSION = 64 * 1024 * 1024, 100
 """More than both, the second times the size of the file, is no backup but a bomb."""
 MAX_LISTED_FAULTS = 100
+_MAX_NAMED_TABLES = 5
+_PLAIN_NAME = re.compile("[a-z][a-z0-9_]{0,50}")  # it may be shown on a terminal
+_VERSION = re.compile("[0-9A-Za-z.+-]{1,40}")
 
 
 class BackupError(LocalizedError):
@@ -332,19 +336,18 @@ class Inspector:
         found = {
             name: TableTotals(self._rows[name], tuple(sums)) for name, sums in self._sums.items()
         }
-        differing = sorted(
-            name
-            for name in found.keys() | end.tables.keys()
-            if found.get(name) != end.tables.get(name)
-        )
-        if differing:
-            names = ", ".join(differing)
-            raise BackupError(
-                f"备份的行数或校验和不一致：{names}",
-                f"rows or sums of the backup do not match: {names}",
-            )
+        if found != end.tables:
+            raise differing_error([name for name in found if found[name] != end.tables.get(name)])
         if (end.pictures, end.picture_bytes) != (self._pictures, self._picture_bytes):
             raise BackupError("备份中的图片不完整", "pictures of the backup are missing")
+
+
+def differing_error(tables: Sequence[str]) -> BackupError:
+    """Return the error about tables whose rows are not those that were counted."""
+    names = ", ".join(sorted(tables)[:_MAX_NAMED_TABLES])
+    return BackupError(
+        f"备份的行数或校验和不一致：{names}", f"rows or sums of the backup do not match: {names}"
+    )
 
 
 def decode_manifest(data: bytes) -> Manifest:
@@ -361,7 +364,13 @@ def decode_manifest(data: bytes) -> Manifest:
         )
     manifest = _decode(data, Manifest)
     types = {column.type for table in manifest.tables for column in table.columns}
-    if not types <= {"INTEGER", "TEXT", "BLOB"}:
+    names = {manifest.engine, *(table.name for table in manifest.tables)}
+    if (
+        not types <= {"INTEGER", "TEXT", "BLOB"}
+        or not all(map(_PLAIN_NAME.fullmatch, names))
+        or not _VERSION.fullmatch(manifest.hupan)
+        or not 0 < manifest.created_at <= MAX_UNIX_TIME
+    ):
         raise _malformed()
     return manifest
 

@@ -30,6 +30,7 @@ from hupan.store.backup_format import (
     End,
     Manifest,
     RowCodec,
+    differing_error,
 )
 from hupan.store.checksums import get_checksum_vfs, localize_sqlite_error
 from hupan.store.copying import (
@@ -247,8 +248,8 @@ def check_restorable(manifest: Manifest) -> list[Migration]:
     newest = max(manifest.migrations, default=0)
     if newest > known[-1].number:
         raise BackupError(
-            f"备份由更新版本的 Hupan 写入（{manifest.hupan[:40]}，迁移 {newest:04}），请升级程序",
-            f"a newer Hupan made this backup ({manifest.hupan[:40]}, migration {newest:04}): "
+            f"备份由更新版本的 Hupan 写入（{manifest.hupan}，迁移 {newest:04}），请升级程序",
+            f"a newer Hupan made this backup ({manifest.hupan}, migration {newest:04}): "
             "upgrade the program",
         )
     had = [migration for migration in known if migration.number <= newest]
@@ -314,10 +315,8 @@ class StagedStore:
                 SqliteExecutor(self._connection), list(self._tables.values())
             )
             if found != end.tables:
-                names = ", ".join(name for name in found if found[name] != end.tables.get(name))
-                raise BackupError(
-                    f"写入后行数或校验和不一致：{names}",
-                    f"rows or sums differ after they were written: {names}",
+                raise differing_error(
+                    [name for name in found if found[name] != end.tables.get(name)]
                 )
             self._connection.close()
             migrate_file(self._path)
