@@ -16,7 +16,7 @@ MODULE = re.compile(r"hupan(\.[a-z_]+)+")
 
 LEAVES = {
     *("model", "errors", "rules", "addresses", "localized", "clock", "rng", "crypto", "metrics"),
-    *("background", "ownership"),
+    *("background", "ownership", "age"),
 }
 """Modules that every layer may import; among each other they do so too."""
 
