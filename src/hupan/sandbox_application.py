@@ -21,9 +21,13 @@ from hupan.domain.provisioning import SandboxAccounts
 from hupan.environment import Environment
 from hupan.logs import configure_logging
 from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
+from hupan.sandbox.decoding import Explainer
+from hupan.sandbox.journal import Journal
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
+from hupan.sandbox.requests import JournalRoutes
 from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.seeding import Seeder
+from hupan.sandbox.tap import JournalTap
 from hupan.store.tables import delete_all_data
 
 
@@ -44,11 +48,13 @@ class SandboxOptions:
     is_english: bool = False
 
 
-def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Application:
+def make_sandbox_application(settings: Settings, options: SandboxOptions) -> JournalTap:
     """Return the application, once in the serving process; the store was prepared before."""
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
     clock = AdjustableClock(SystemClock())
+    journal = Journal()
+    journal_routes = JournalRoutes(journal, Explainer(journal, settings.web_host_prefix))
     printer = CodePrinter(english=options.is_english)
     inbox = MessageCapture(
         clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
@@ -75,13 +81,16 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> App
         return await build_server(settings, environment, metrics_sockets)
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
+        journal.token_account = server.infrastructure.sessions.account_of
+        routes = _make_sandbox_routes(server, clock, inbox, journal)
         return {
             "/sandbox/": SameOriginMiddleware(
-                _make_sandbox_routes(server, clock, inbox).build_app(), options.host_names
+                routes.build_app(journal_routes.build_routes()), options.host_names
             )
         }
 
-    return Application(open_server, make_mounts, retry_store=settings.is_postgres)
+    application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
+    return JournalTap(application, journal, clock)
 
 
 def _ignore_entry(_entry: CapturedMessage) -> None:
@@ -89,7 +98,7 @@ def _ignore_entry(_entry: CapturedMessage) -> None:
 
 
 def _make_sandbox_routes(
-    server: Server, clock: AdjustableClock, inbox: MessageCapture
+    server: Server, clock: AdjustableClock, inbox: MessageCapture, journal: Journal
 ) -> SandboxRoutes:
     infrastructure = server.infrastructure
     sandbox_accounts = SandboxAccounts(
@@ -100,6 +109,7 @@ def _make_sandbox_routes(
         await infrastructure.database.run_transaction(delete_all_data)
         infrastructure.memory_limits.reset_all()
         await infrastructure.presence.recheck_all()
+        journal.clear()
 
     seeding = Seeder(
         sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)

@@ -7,7 +7,7 @@ address cannot be rebound, so it is always accepted.
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hupan.clock import AdjustableClock
@@ -33,7 +33,7 @@ from hupan.sandbox.seeding import PACK_NAMES, PackName, Seeder, max_count
 
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_SHOWN_CHARACTERS = 40
-_RESPONSE_HEADERS = {
+RESPONSE_HEADERS = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
@@ -124,18 +124,22 @@ def query_number(request: Request, name: str, default: float, maximum: float) ->
 
 def json_response(body: object) -> Response:
     return Response(
-        msgspec.json.encode(body), media_type="application/json", headers=_RESPONSE_HEADERS
+        msgspec.json.encode(body), media_type="application/json", headers=RESPONSE_HEADERS
     )
+
+
+def is_english(request: Request) -> bool:
+    """Return whether the client reads English."""
+    return request.headers.get("accept-language", "")[:2].lower() == "en"
 
 
 def error_response(request: Request, http_status: int, zh: str, en: str) -> Response:
     """Return an error in the language of the request."""
-    is_english = request.headers.get("accept-language", "")[:2].lower() == "en"
     return Response(
-        msgspec.json.encode({"error": en if is_english else zh}),
+        msgspec.json.encode({"error": en if is_english(request) else zh}),
         http_status,
         media_type="application/json",
-        headers=_RESPONSE_HEADERS,
+        headers=RESPONSE_HEADERS,
     )
 
 
@@ -283,7 +287,7 @@ class SandboxRoutes:
     delete_everything: Callable[[], Awaitable[None]]
     purge_expired: Callable[[], Awaitable[None]]
 
-    def build_app(self) -> Starlette:
+    def build_app(self, more: Sequence[BaseRoute] = ()) -> Starlette:
         """Return the ASGI application of all routes."""
         return Starlette(
             routes=[
@@ -295,6 +299,7 @@ class SandboxRoutes:
                 Route("/sandbox/seed", handle_errors(self.seed), methods=["POST"]),
                 Route("/sandbox/reset", handle_errors(self.reset), methods=["POST"]),
                 Route("/sandbox/clock", handle_errors(self.set_clock), methods=["POST"]),
+                *more,
             ]
         )
 
