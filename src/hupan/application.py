@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
 from hupan import __version__
 from hupan.api.app import Dispatcher, Route, Services, build_routes
@@ -61,7 +62,7 @@ from hupan.opening import make_integrity_check, open_secret_box, open_server_dat
 from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
 from hupan.rules import DAY_SECONDS, HOUR_SECONDS
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
-from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
+from hupan.sandbox.routes import PAGES_PREFIX, SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.seeding import Seeder
 from hupan.server.connection import ServerLimits
 from hupan.server.output import count_dropped_lines
@@ -496,7 +497,8 @@ class Application:
 
     Args:
         open_server: builds the server, on the event loop.
-        make_mounts: returns further applications by path prefix; none in `hupan serve`.
+        make_mounts: returns further applications by path prefix, `/` for that path alone; none in
+            `hupan serve`.
         retry_store: whether to start while the store cannot be reached, and retry until it can.
     """
 
@@ -548,7 +550,7 @@ class Application:
         if path.startswith(OAUTH_PREFIX):
             return server.oauth
         for prefix, mounted_app in self._mounts.items():
-            if path.startswith(prefix):
+            if path.startswith(prefix) and (prefix != "/" or path == "/"):
                 return mounted_app
         return server.dispatcher
 
@@ -646,7 +648,13 @@ class SandboxOptions:
     is_english: bool = False
 
 
-def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Application:
+PagesFactory: TypeAlias = Callable[[SandboxRoutes, ZoneInfo], ASGIApp]
+"""Makes the pages of the sandbox; handed in, since `hupan serve` must not import them."""
+
+
+def make_sandbox_application(
+    settings: Settings, options: SandboxOptions, make_pages: PagesFactory
+) -> Application:
     """Return the application, once in the serving process; the store was prepared before."""
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
@@ -677,10 +685,15 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> App
         return await build_server(settings, environment, metrics_sockets)
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
+        routes = _make_sandbox_routes(server, clock, inbox)
+        pages = make_pages(routes, server.infrastructure.rules.zone)
+        mounts: dict[str, ASGIApp] = {
+            PAGES_PREFIX: pages,
+            "/sandbox/": routes.build_app(),
+            "/": pages,
+        }
         return {
-            "/sandbox/": SameOriginMiddleware(
-                _make_sandbox_routes(server, clock, inbox).build_app(), options.host_names
-            )
+            prefix: SameOriginMiddleware(app, options.host_names) for prefix, app in mounts.items()
         }
 
     return Application(open_server, make_mounts, retry_store=settings.is_postgres)

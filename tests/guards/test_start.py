@@ -17,6 +17,8 @@ HEAVY = {
     "email_validator": "60 ms; when the first address is read",
     "grpc_tools": "generates code, never runs",
     "httpx": "for tests and the client alone",
+    "hupan.web": "pages are for those commands that show some; the sandbox's never for a server",
+    "jinja2": "40 ms; with the first page",
     "phonenumbers": "30 ms and 10 MB of tables; when the first foreign number is read",
     "rich": "100 ms; typer would bring it",
     "sqlite3": "apsw is used",

@@ -20,6 +20,7 @@ from hupan.cli.output import exit_on_error
 from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
 from hupan.cli.serve import PortOption, listen, print_banner
 from hupan.opening import prepared_store
+from hupan.web.sandbox.app import make_sandbox_pages
 
 FOLDER_PREFIX = "hupan-sandbox-"
 _RUNNING_LOCK = "running.lock"
@@ -156,7 +157,7 @@ def sandbox(
 
         names = _normalize_host_names(settings.host, allow_host or [])
         options = SandboxOptions(seed, names, not quiet, ENGLISH)
-        factory = partial(make_sandbox_application, settings, options)
+        factory = partial(make_sandbox_application, settings, options, make_sandbox_pages)
         with exit_on_error(), prepared_store(settings, is_sandbox=True):
             status = listen(factory, settings, on_listening)
     raise typer.Exit(status)

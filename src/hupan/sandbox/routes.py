@@ -31,11 +31,14 @@ from hupan.model import Overtaken, StoreUnavailable
 from hupan.sandbox.outbox import CapturedChannel, MessageCapture, MessageFilter
 from hupan.sandbox.seeding import PACK_NAMES, PackName, Seeder, max_count
 
+PAGES_PREFIX = "/sandbox/pages"
+"""The pages for people, which are clients of the routes."""
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_SHOWN_CHARACTERS = 40
 _RESPONSE_HEADERS = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
@@ -185,12 +188,33 @@ class SameOriginMiddleware:
 
 
 def _is_same_origin(request: Request, host: str) -> bool:
-    """Return whether the request comes from no page, or from one of the same origin."""
+    """Return whether the request comes from no page, or from one of the same origin.
+
+    A link to a page may stand anywhere: it shows the page to the user and nothing to its origin. A
+    form of a page names no origin (`no-referrer`), which `Sec-Fetch-Site` settles; a browser leaves
+    that out for plain http beyond loopback, and there the form's own token decides (`web.forms`).
+    """
+    is_page = request.url.path == "/" or request.url.path.startswith(PAGES_PREFIX)
+    if is_page and _is_navigation(request):
+        return True
     sites = request.headers.getlist("sec-fetch-site")
     if any(site not in _SAME_ORIGIN_SITES for site in sites):
         return False
-    own = f"{request.url.scheme}://{host.lower()}"
-    return all(origin.lower() == own for origin in request.headers.getlist("origin"))
+    own = [f"{request.url.scheme}://{host.lower()}"]
+    if is_page and (not sites or "same-origin" in sites):
+        own.append("null")
+    return all(origin.lower() in own for origin in request.headers.getlist("origin"))
+
+
+def _is_navigation(request: Request) -> bool:
+    """Return whether a browser goes to a page by a link."""
+    headers = request.headers
+    return (
+        request.method in {"GET", "HEAD"}
+        and headers.getlist("sec-fetch-mode") == ["navigate"]
+        and headers.getlist("sec-fetch-dest") == ["document"]
+        and "origin" not in headers
+    )
 
 
 def _parse_host(host: str) -> str | None:
