@@ -35,6 +35,7 @@ from hupan.background import DONE, BackgroundTask
 from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, SecretBox
+from hupan.domain.accounts import AccountDirectory
 from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.limits import MemoryLimitReset
@@ -648,7 +649,7 @@ class SandboxOptions:
     is_english: bool = False
 
 
-PagesFactory: TypeAlias = Callable[[SandboxRoutes, ZoneInfo], ASGIApp]
+PagesFactory: TypeAlias = Callable[[SandboxRoutes, AccountDirectory, ZoneInfo], ASGIApp]
 """Makes the pages of the sandbox; handed in, since `hupan serve` must not import them."""
 
 
@@ -686,7 +687,9 @@ def make_sandbox_application(
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
         routes = _make_sandbox_routes(server, clock, inbox)
-        pages = make_pages(routes, server.infrastructure.rules.zone)
+        infrastructure = server.infrastructure
+        directory = AccountDirectory(infrastructure.database, infrastructure.contact_parser)
+        pages = make_pages(routes, directory, infrastructure.rules.zone)
         mounts: dict[str, ASGIApp] = {
             PAGES_PREFIX: pages,
             "/sandbox/": routes.build_app(),

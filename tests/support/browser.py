@@ -2,11 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+import axe_playwright_python
 import pytest
 from playwright.sync_api import (
     Browser,
@@ -107,3 +109,25 @@ def _listen(context: BrowserContext, visitor: Visit) -> None:
     context.on("weberror", lambda error: visitor.complaints.append(str(error.error)))
     context.on("dialog", on_dialog)
     visitor.page.on("response", lambda response: visitor.statuses.append(response.status))
+
+
+RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+CONTRAST = {"type": "rule", "values": ["color-contrast"]}
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+RUN_AXE = """async (rules) => {
+  const found = await axe.run(document, {runOnly: rules, resultTypes: ["violations"]});
+  return found.violations.map(({id, nodes}) => `${id}: ${nodes.map((node) => node.html)}`);
+}"""
+
+
+def find_barriers(page: Page, rules: Mapping[str, object]) -> list[str]:
+    """Return what axe finds on an open page (WCAG 2.2 A and AA)."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text("utf-8"))
+    found: list[str] = page.evaluate(RUN_AXE, rules)
+    return found
+
+
+def is_scrolled_sideways(page: Page) -> bool:
+    """Return whether a page is wider than its window."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))

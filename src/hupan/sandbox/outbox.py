@@ -102,6 +102,17 @@ class MessageCapture:
         )
         return list(islice(matching, page_size))
 
+    def newest_code(self) -> CapturedMessage | None:
+        """Return the newest code by SMS or e-mail; it does not count as shown."""
+        return next(
+            (
+                entry
+                for entry in reversed(self._entries)
+                if entry.code and entry.channel in _CHANNEL_NAMES
+            ),
+            None,
+        )
+
     def list_matching(self, message_filter: MessageFilter) -> list[CapturedMessage]:
         """Return the matching messages, newest first, and mark them as shown."""
         found = self._find(message_filter)

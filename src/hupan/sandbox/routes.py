@@ -8,7 +8,7 @@ address cannot be rebound, so it is always accepted.
 
 from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
 from ipaddress import ip_address
@@ -24,12 +24,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hupan.clock import AdjustableClock
-from hupan.domain.provisioning import NewAccount, SandboxAccounts
+from hupan.domain.provisioning import NewAccount, SandboxAccount, SandboxAccounts
 from hupan.domain.sessions import parse_device
 from hupan.errors import Busy, EmailTaken, InvalidField, PhoneTaken
 from hupan.model import Overtaken, StoreUnavailable
+from hupan.sandbox.known_accounts import KnownAccount, KnownAccounts
 from hupan.sandbox.outbox import CapturedChannel, MessageCapture, MessageFilter
-from hupan.sandbox.seeding import PACK_NAMES, PackName, Seeder, max_count
+from hupan.sandbox.seeding import PACK_NAMES, PackName, SeededAccount, Seeder, max_count
 
 PAGES_PREFIX = "/sandbox/pages"
 """The pages for people, which are clients of the routes."""
@@ -306,6 +307,7 @@ class SandboxRoutes:
     deliver_outbox: Callable[[], Awaitable[None]]
     delete_everything: Callable[[], Awaitable[None]]
     purge_expired: Callable[[], Awaitable[None]]
+    known_accounts: KnownAccounts = field(default_factory=KnownAccounts)
 
     def build_app(self) -> Starlette:
         """Return the ASGI application of all routes."""
@@ -340,7 +342,11 @@ class SandboxRoutes:
 
     async def create_account(self, request: Request) -> Response:
         """Create an account: → {id, token}."""
-        body = await read_json_body(request, AccountBody)
+        created = await self.create(await read_json_body(request, AccountBody))
+        return json_response({"id": str(created.id), "token": created.token})
+
+    async def create(self, body: AccountBody) -> SandboxAccount:
+        """Create an account and keep its credentials for the pages."""
         login_device = parse_device(body.device_id, body.platform)
         created = await self.sandbox_accounts.create(
             NewAccount(
@@ -357,26 +363,46 @@ class SandboxRoutes:
             ),
             login_device,
         )
-        return json_response({"id": str(created.id), "token": created.token})
+        self.known_accounts.add(
+            KnownAccount(str(created.id), body.phone, body.email, body.password, created.token)
+        )
+        return created
 
     async def seed(self, request: Request) -> Response:
         """Seed a pack: → [{id, phone, email, password, token}]."""
-        body = await read_json_body(request, SeedBody)
+        return json_response(await self.seed_pack(await read_json_body(request, SeedBody)))
+
+    async def seed_pack(self, body: SeedBody) -> list[SeededAccount]:
+        """Seed a pack and keep the credentials of its accounts for the pages.
+
+        Raises:
+            BadRequest: there is no such pack, or it does not take so many.
+        """
         check_known("value", [body.pack], PACK_NAMES)
         pack = cast("PackName", body.pack)
         if body.number > max_count(pack):
             maximum = max_count(pack)
             raise BadRequest(f"number 须为 1 到 {maximum}", f"number must be 1 to {maximum}")
-        return json_response(await self.seeder.seed(pack, body.number))
+        seeded = await self.seeder.seed(pack, body.number)
+        for one in seeded:
+            self.known_accounts.add(
+                KnownAccount(one.id, one.phone, one.email, one.password, one.token)
+            )
+        return seeded
 
     async def reset(self, request: Request) -> Response:
         """Delete everything: accounts, messages, and the clock's offset."""
         await read_json_body(request, EmptyBody)
+        await self.reset_all()
+        return json_response({})
+
+    async def reset_all(self) -> None:
+        """Delete everything: accounts, messages, and the clock's offset."""
         await self.delete_everything()
         self.seeder.reset()
         self.outbox_messages.clear()
         self.clock.reset()
-        return json_response({})
+        self.known_accounts.clear()
 
     async def set_clock(self, request: Request) -> Response:
         """Set the clock: → {now}; what has expired by then is purged at once."""
@@ -394,6 +420,28 @@ class SandboxRoutes:
         return json_response({"now": int(self.clock.now())})
 
 
+EXPECTED_ERRORS = (
+    *(BadRequest, InvalidField, PhoneTaken, EmailTaken),
+    *(Overtaken, Busy, StoreUnavailable),
+)
+
+
+def describe_error(error: Exception) -> tuple[int, str, str]:
+    """Return the HTTP status and the sentence, in Chinese and English, of an expected error."""
+    match error:
+        case BadRequest():
+            return 400, error.zh, error.en
+        case InvalidField():
+            return 400, f"{error.field} 的值非法", f"the value of {error.field} is not valid"
+        case PhoneTaken() | EmailTaken():
+            field = _CONFLICT_FIELDS[type(error)]
+            return 409, f"{field} 已被使用", f"{field} is taken already"
+        case Overtaken():
+            return 409, "另一个导入已开始", "another import of groups has begun"
+        case _:
+            return 503, "服务器繁忙或无法保存", "the server is busy or cannot store"
+
+
 def handle_errors(handler: Handler) -> Handler:
     """Respond to errors of a route with 400, 409 or 503 and a sentence."""
 
@@ -402,23 +450,8 @@ def handle_errors(handler: Handler) -> Handler:
             if request.method == "POST":
                 check_known("parameter", request.query_params, ())
             return await handler(request)
-        except BadRequest as error:
-            status, zh, en = 400, error.zh, error.en
-        except InvalidField as error:
-            status, zh, en = (
-                400,
-                f"{error.field} 的值非法",
-                f"the value of {error.field} is not valid",
-            )
-        except (PhoneTaken, EmailTaken) as error:
-            field = _CONFLICT_FIELDS[type(error)]
-            status, zh, en = 409, f"{field} 已被使用", f"{field} is taken already"
-        except Overtaken:
-            status, zh, en = 409, "另一个导入已开始", "another import of groups has begun"
-        except (Busy, StoreUnavailable):
-            zh, en = "服务器繁忙或无法保存", "the server is busy or cannot store"
-            status = 503
-        return error_response(request, status, zh, en)
+        except EXPECTED_ERRORS as error:
+            return error_response(request, *describe_error(error))
 
     return handle
 

@@ -9,19 +9,26 @@ first submission led, so a double click acts once (web.md W-9, W-13).
 import asyncio
 import hashlib
 import hmac
+import re
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 from secrets import token_bytes, token_hex
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hupan.localized import LocalizedText
+
 TOKEN_FIELD = "form"  # noqa: S105 - the name of a field
 MAX_FORM_BYTES = 64 * 1024
 MAX_FORM_FIELDS = 64
 MAX_REMEMBERED_FORMS = 1000
 """Submitted forms whose outcome is remembered; the oldest is forgotten."""
+_DECIMAL = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?")
 
 
 class FormRefused(Exception):
@@ -36,6 +43,68 @@ class FormRefused(Exception):
         super().__init__(text)
         self.http_status = http_status
         self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """Why a field of a form is refused; "" is the form as a whole."""
+
+    field: str
+    text: LocalizedText
+
+
+class FieldRefused(Exception):
+    """A field has a value that cannot be taken; the form is shown again with what was typed.
+
+    Attributes:
+        problem: the field, and why.
+        http_status: 400, 409 or 503.
+    """
+
+    def __init__(self, field: str, text: LocalizedText, http_status: int = 400) -> None:
+        super().__init__(text.en)
+        self.problem = FieldProblem(field, text)
+        self.http_status = http_status
+
+
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """What a page shows of a form that was refused; nothing when it is opened.
+
+    Attributes:
+        typed: the fields as they were typed.
+        problem: why they are refused.
+        http_status: of the page.
+    """
+
+    typed: Mapping[str, str] = field(default_factory=dict)
+    problem: FieldProblem | None = None
+    http_status: int = 200
+
+
+def read_decimal(fields: Mapping[str, str], name: str, maximum: int) -> Decimal:
+    """Return a number of a form, 0 for an empty field; full-width digits are taken (web.md W-7).
+
+    Raises:
+        FieldRefused: it is not a number, or not within 0 to `maximum`.
+    """
+    text = unicodedata.normalize("NFKC", fields.get(name, "")).strip()
+    if not text:
+        return Decimal(0)
+    if not _DECIMAL.fullmatch(text) or not 0 <= Decimal(text) <= maximum:
+        raise FieldRefused(
+            name,
+            LocalizedText(f"须为 0 到 {maximum} 之间的数", f"must be a number from 0 to {maximum}"),
+        )
+    return Decimal(text)
+
+
+def read_integer(fields: Mapping[str, str], name: str, maximum: int) -> int:
+    """Like `read_decimal`, for whole numbers."""
+    number = read_decimal(fields, name, maximum)
+    if number != int(number):
+        raise FieldRefused(name, LocalizedText("须为整数", "must be a whole number"))
+    return int(number)
 
 
 async def read_bounded_body(request: Request, max_bytes: int) -> bytes:

@@ -35,7 +35,7 @@ from hupan.web.catalogue import (
     Texts,
     choose_language,
 )
-from hupan.web.forms import FormRefused, Submissions, read_form
+from hupan.web.forms import FieldRefused, FormRefused, FormState, Submissions, read_form
 from hupan.web.headers import PageHeadersMiddleware
 from hupan.web.texts import SHARED_TEXTS
 from hupan.web.times import Times
@@ -45,6 +45,8 @@ _COOKIE_SECONDS = 365 * 24 * 3600
 _log = logging.getLogger("hupan.web")
 Fields: TypeAlias = Mapping[str, str]
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+Show: TypeAlias = Callable[[Request, FormState], Awaitable[Response]]
+Act: TypeAlias = Callable[[Request, Fields], Awaitable[Response]]
 _ERROR_TEXTS = {
     HTTPStatus.NOT_FOUND: "error_not_found",
     HTTPStatus.METHOD_NOT_ALLOWED: "error_wrong_method",
@@ -63,14 +65,6 @@ class NavigationEntry:
 
     name: str
     path: str
-
-
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
-    """Why a field of a form is refused; "" is the form as a whole."""
-
-    field: str
-    text: LocalizedText
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +100,7 @@ class PageSet:
         template: str,
         *,
         page: str,
-        http_status: int = 200,
+        form: FormState,
         **values: object,
     ) -> Response:
         """Return a page.
@@ -115,7 +109,7 @@ class PageSet:
             request: decides the language.
             template: the name of the file below `templates/`.
             page: the name of the entry in the navigation.
-            http_status: of the response.
+            form: what was typed into a refused form, and why it was refused.
             values: what the template shows.
         """
         texts = Texts({**SHARED_TEXTS, **self.texts}, choose_language(request))
@@ -133,15 +127,15 @@ class PageSet:
                     "navigation": self.navigation,
                     "times": Times(self.zone, self.clock.now()),
                     "language_links": _language_links(request),
-                    "form_token": self.submissions.issue,
-                    "problem": None,
-                    "typed": {},
+                    "new_token": self.submissions.issue,
+                    "problem": form.problem,
+                    "typed": form.typed,
                     **self.layout_values(),
                     **values,
                 }
             )
         )
-        return HTMLResponse(body, http_status, headers={"vary": "accept-language, cookie"})
+        return HTMLResponse(body, form.http_status, headers={"vary": "accept-language, cookie"})
 
     def redirect(self, path: str, **query: str) -> Response:
         """Return where the browser goes on after a form, by GET."""
@@ -163,7 +157,7 @@ class PageSet:
             request,
             "error.html",
             page="",
-            http_status=http_status,
+            form=FormState(http_status=http_status),
             sentence=text,
             status=http_status,
             error_id=error_id or token_hex(4),
@@ -179,24 +173,32 @@ class PageSet:
         )
         return PageHeadersMiddleware(app)
 
-    def page(self, path: str, show: Handler) -> Route:
+    def page(self, path: str, show: Show) -> Route:
         """Return the route of a page; a link with a language sets it and leads back."""
 
         async def handle(request: Request) -> Response:
             language = request.query_params.get(LANGUAGE_PARAMETER)
             if language in HTML_LANGUAGES:
                 return self._set_language(request, str(language))
-            return await show(request)
+            return await show(request, FormState())
 
         return Route(path, self._answer_errors(handle), methods=["GET"])
 
-    def action(self, path: str, act: Callable[[Request, Fields], Awaitable[Response]]) -> Route:
-        """Return the route of a form, which acts once."""
+    def action(self, path: str, act: Act, show: Show) -> Route:
+        """Return the route of a form, which acts once; a refused one is shown again."""
 
         async def handle(request: Request) -> Response:
             fields = await read_form(request)
             token = self.submissions.check(fields)
-            outcome = await self.submissions.submit(token, lambda: act(request, fields))
+
+            async def act_or_explain() -> Response:
+                try:
+                    return await act(request, fields)
+                except FieldRefused as refusal:
+                    state = FormState(fields, refusal.problem, refusal.http_status)
+                    return await show(request, state)
+
+            outcome = await self.submissions.submit(token, act_or_explain)
             return RedirectResponse(outcome, 303) if isinstance(outcome, str) else outcome
 
         return Route(path, self._answer_errors(handle), methods=["POST"])
@@ -258,7 +260,7 @@ def _environment() -> Environment:
 def _language_links(request: Request) -> Mapping[str, str]:
     """Return the address of the same page in each language."""
     kept = [pair for pair in request.query_params.multi_items() if pair[0] != LANGUAGE_PARAMETER]
-    path = request.url.path if request.method == "GET" else ""
+    path = request.url.path
     return {
         language: f"{path}?{urlencode([*kept, (LANGUAGE_PARAMETER, language)])}"
         for language in HTML_LANGUAGES

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hupan.sandbox.outbox import CapturedChannel, CapturedMessage, MessageCapture, MessageFilter
+from hupan.web.forms import FormState
 from hupan.web.pages import PageSet
 from hupan.web.sandbox.requests import base_url, positive_number
 
@@ -24,7 +25,7 @@ class OutboxPages:
     outbox_messages: MessageCapture
     deliver_outbox: Callable[[], Awaitable[None]]
 
-    async def show(self, request: Request) -> Response:
+    async def show(self, request: Request, form: FormState) -> Response:
         """Show messages, newest first."""
         await self.deliver_outbox()
         channel = request.query_params.get("channel", "")
@@ -37,10 +38,11 @@ class OutboxPages:
             request,
             "sandbox/outbox.html",
             page="outbox",
+            form=form,
             messages=messages,
             older=self._older_link(message_filter, messages) if found[PAGE_SIZE:] else "",
             channels=CHANNELS,
-            typed={"channel": message_filter.channel, "to": to},
+            wanted={"channel": message_filter.channel, "to": to},
             is_filtered=bool(message_filter.channel or to or below_id),
             base_url=base_url(request),
         )

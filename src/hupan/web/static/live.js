@@ -1,5 +1,5 @@
 // Keeps the live parts of a page current: the server says that something changed, the page asks for
-// itself again and takes over the rows that are new. A row that is in use stays as it is.
+// itself again and takes over what is new. A row that is in use stays as it is.
 const SOON = 80;
 const NOW_AND_THEN = 20_000;
 const root = document.documentElement;
@@ -17,13 +17,22 @@ function inUse(row) {
   );
 }
 
+function replacePart(region, next) {
+  if (region.querySelector("[data-copied]")) return;
+  const active = region.contains(document.activeElement) ? document.activeElement : null;
+  const twin = active?.id || active?.dataset.copy;
+  region.replaceChildren(...next.childNodes);
+  if (!twin) return;
+  const name = CSS.escape(twin);
+  region.querySelector(`#${name}, [data-copy="${name}"]`)?.focus({ preventScroll: true });
+}
+
 function takeOver(region, next) {
   const known = new Map();
   for (const row of region.querySelectorAll("[data-key]")) known.set(row.dataset.key, row);
   if (region.dataset.live !== "rows" || !known.size || !next.querySelector("[data-key]")) {
-    if (region.contains(document.activeElement) && next.childElementCount) return false;
-    region.replaceChildren(...next.childNodes);
-    return next.dataset.live === "rows";
+    replacePart(region, next);
+    return next.querySelector("[data-key]") !== null;
   }
   let isNews = false;
   const rows = [...next.querySelectorAll("[data-key]")];
