@@ -52,10 +52,15 @@ ARROWS: dict[str, set[str]] = {
         *("contract", "delivery", "environment", "opening", "logs"),
     },
     "application": {
-        *("config", "store", "domain", "api", "admin", "sandbox", "captcha", "server", "logs"),
+        *("config", "store", "domain", "api", "admin", "captcha", "server", "logs"),
         *("ratelimit", "delivery", "environment", "opening", "wiring"),
     },
-    "cli": {"config", "admin", "server", "logs", "web.sandbox", *COMPOSITION},
+    "sandbox_tools": {"api", "application", "domain", "environment", "sandbox"},
+    "sandbox_application": {
+        *("config", "store", "domain", "api", "contract", "sandbox", "server", "logs"),
+        *("environment", "application", "sandbox_tools", "web.sandbox"),
+    },
+    "cli": {"config", "admin", "server", "logs", "sandbox_application", *COMPOSITION},
 }
 
 
@@ -141,6 +146,8 @@ def test_every_arrow_is_allowed(modules: dict[str, str]) -> None:
         ("web/pages.py", "from hupan.sandbox.routes import SandboxRoutes"),
         ("sandbox/routes.py", "from hupan.web.pages import PageSet"),
         ("web/sandbox/outbox.py", "from hupan.store.accounts import find_account"),
+        ("sandbox/faults.py", "from hupan.server.connection import RequestCycle"),
+        ("application.py", "from hupan.sandbox.journal import Journal"),
         ("cli/serve.py", "import hupan"),
         ("store/codes.py", "def late():\n    from hupan.model import Account"),
         ("store/codes.py", "if TYPE_CHECKING:\n    from hupan.model import Account"),

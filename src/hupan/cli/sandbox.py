@@ -14,13 +14,12 @@ from typing import Annotated, TypeAlias
 import typer
 
 from hupan.addresses import is_loopback_host
-from hupan.application import SandboxOptions, make_sandbox_application
 from hupan.cli.language import ENGLISH, say
 from hupan.cli.output import exit_on_error
 from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
 from hupan.cli.serve import PortOption, listen, print_banner
 from hupan.opening import prepared_store
-from hupan.web.sandbox.app import make_sandbox_pages
+from hupan.sandbox_application import SandboxOptions, make_sandbox_application
 
 FOLDER_PREFIX = "hupan-sandbox-"
 _RUNNING_LOCK = "running.lock"
@@ -157,7 +156,7 @@ def sandbox(
 
         names = _normalize_host_names(settings.host, allow_host or [])
         options = SandboxOptions(seed, names, not quiet, ENGLISH)
-        factory = partial(make_sandbox_application, settings, options, make_sandbox_pages)
+        factory = partial(make_sandbox_application, settings, options)
         with exit_on_error(), prepared_store(settings, is_sandbox=True):
             status = listen(factory, settings, on_listening)
     raise typer.Exit(status)
