@@ -23,6 +23,7 @@ from hupan.domain.provisioning import SandboxAccounts
 from hupan.environment import Environment
 from hupan.logs import configure_logging
 from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
+from hupan.sandbox.client_base import ClientBase
 from hupan.sandbox.faults import FaultInjector, Faults
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
 from hupan.sandbox.routes import PAGES_PREFIX, SameOriginMiddleware, SandboxRoutes
@@ -54,6 +55,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Fau
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
     clock = AdjustableClock(SystemClock())
+    client_base = ClientBase()
     printer = CodePrinter(english=options.is_english)
     inbox = MessageCapture(
         clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
@@ -76,6 +78,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Fau
             {"sms": inbox, "email": inbox},
             record_captcha,
             is_sandbox=True,
+            client_base=client_base,
         )
         return await build_server(settings, environment, metrics_sockets)
 
@@ -89,7 +92,10 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Fau
         }
         return {
             **{path: SameOriginMiddleware(app, options.host_names) for path, app in mounts.items()},
-            "/": _lead_to_pages(SameOriginMiddleware(pages, options.host_names), server.dispatcher),
+            "/": _lead_to_pages(
+                SameOriginMiddleware(pages, options.host_names),
+                client_base.wrap(server.dispatcher),
+            ),
         }
 
     application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
