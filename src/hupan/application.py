@@ -73,7 +73,13 @@ from hupan.store.copying import ensure_copy_complete
 from hupan.store.database import MeasuredDatabase, StoreRefused
 from hupan.store.outbox import count_messages
 from hupan.store.tables import delete_all_data
-from hupan.wiring import Infrastructure, make_services, make_upstream, without_handed_on
+from hupan.wiring import (
+    Infrastructure,
+    make_services,
+    make_socket_relays,
+    make_upstream,
+    without_handed_on,
+)
 
 METRICS_PATH = "/metrics"
 _COUNTER_METRICS: Mapping[MetricName, tuple[str, tuple[str, ...], str]] = {
@@ -325,6 +331,8 @@ class Server:
             if self.running_server is not None:
                 stack.push_async_callback(self.running_server.stop)
             stack.callback(self.metrics.close)
+            if self.gate.relays is not None:
+                stack.callback(self.gate.relays.close)
             if self.dispatcher.upstream is not None:
                 stack.callback(self.dispatcher.upstream.client.close)
             stack.callback(self.infrastructure.password_hasher.close)
@@ -456,6 +464,7 @@ def _make_socket_gate(
         dispatcher.next_request_id,
         max_sockets=settings.sockets_max,
         max_per_address=settings.sockets_per_address * settings.limits_enabled,
+        relays=make_socket_relays(infrastructure, services, dispatcher.next_request_id),
     )
 
 

@@ -20,7 +20,8 @@ from hupan.admin.recovery import RecoveryAdmin
 from hupan.admin.shop import ShopAdmin
 from hupan.api.app import Route, Services, require_session
 from hupan.api.limits import RateLimits
-from hupan.api.upstream import Upstream, UpstreamCallers, UpstreamRules
+from hupan.api.socket_relay import SocketRelays
+from hupan.api.upstream import CallerSigner, Upstream, UpstreamCallers, UpstreamRules
 from hupan.captcha import (
     READABLE_DIGITS,
     SLIDE_MAX_X,
@@ -76,6 +77,7 @@ from hupan.environment import (
     make_server_rules,
     make_session_policy,
     make_upstream_client,
+    make_upstream_socket,
 )
 from hupan.errors import AccountCancelled, AppError, InvalidField
 from hupan.localized import LocalizedText
@@ -419,6 +421,24 @@ def make_upstream(settings: Settings, services: Services) -> Upstream | None:
         services.clock,
     )
     return Upstream(client, rules, callers)
+
+
+def make_socket_relays(
+    infrastructure: Infrastructure, services: Services, next_request_id: Callable[[], int]
+) -> SocketRelays | None:
+    """Build what hands sockets on to the message server, if it takes them (wire.md 8.5)."""
+    settings = infrastructure.settings
+    address = make_upstream_socket(settings)
+    if address is None:
+        return None
+    return SocketRelays(
+        address,
+        CallerSigner(settings.upstream_secret, services.clock),
+        services.rate_limits.request_limiters["upstream"],
+        next_request_id,
+        infrastructure.metric_counters,
+        max_connecting=settings.upstream_requests,
+    )
 
 
 def without_handed_on(table: Mapping[RouteKey, Route]) -> dict[RouteKey, Route]:

@@ -71,8 +71,10 @@ class SocketClient:
         assert self.receive() == acknowledgement(seq)
 
     def log_in(self, token: str, **more: object) -> Self:
-        """Log in; that is not answered (wire.md 8.1)."""
+        """Log in; that is not answered (wire.md 8.1), but what is no command waits for it."""
         self.send("login", {"token": token, **more})
+        self.connection.send("in its turn")
+        assert self.receive() == INVALID
         self.beat()
         return self
 

@@ -163,8 +163,20 @@ class Presence:
         except StoreUnavailable:
             _log.warning("the sockets of this process stay in the store until they are forgotten")
 
-    async def log_in(self, link: Link, token: str, replaced: Connection | None) -> Connection:
+    async def log_in(
+        self,
+        link: Link,
+        token: str,
+        replaced: Connection | None,
+        on_caller: Callable[[Caller], object] = lambda _caller: None,
+    ) -> Connection:
         """Connect a link to the session of a token, in place of its former one (wire.md 8.1).
+
+        Args:
+            link: the socket.
+            token: of the session.
+            replaced: the former connection of the link.
+            on_caller: is told whose session it is.
 
         Raises:
             NotSignedIn, Banned: as for a request with this token.
@@ -185,6 +197,7 @@ class Presence:
         if replaced is not None:
             self.log_out(replaced)
         self._connect(connection, caller)
+        on_caller(caller)
         return connection
 
     def log_out(self, connection: Connection) -> None:
