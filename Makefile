@@ -7,7 +7,7 @@
 #   make test      all tests
 #   make soak      tests that take hours: a held load, long fuzzing (MINUTES=1 for a short load)
 #   make fuzz      the reading of bodies, by coverage (SECONDS=600)
-#   make bench     Hupan beside the limits of this machine, in 15 minutes (BENCH=bench/pictures.py for
+#   make bench     Hupan beside the limits of this machine, in 15 minutes (BENCH=bench.pictures for
 #                  one of the small ones; ARGS="--only reads", --json FILE, --svg FILE, --docs)
 #   make bench-quick  the same with fewer accounts, in two minutes
 #   make bench-url URL=http://127.0.0.1:8480  a running server, which is only read from
@@ -88,10 +88,10 @@ $(FUZZ): requirements/runtime.txt requirements/fuzz.txt
 	@$(PYTHON) -m pip --python $@/bin/python -qq --no-input install --require-hashes \
 		--only-binary :all: -r requirements/runtime.txt -r requirements/fuzz.txt
 
-BENCH ?= -m bench.harness.run
+BENCH ?= bench.harness.run
 
 bench: ready-dev
-	$(BIN)/python $(BENCH) $(ARGS)
+	$(BIN)/python -m $(BENCH) $(ARGS)
 
 bench-quick: ready-dev
 	$(BIN)/python -m bench.harness.run --quick $(ARGS)
