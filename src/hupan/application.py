@@ -312,6 +312,7 @@ class Server:
         self.infrastructure.outbox_worker.start()
         self.infrastructure.session_ends.start()
         self.infrastructure.presence.start()
+        self.infrastructure.drafts.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
         if self.running_server is not None:
@@ -341,6 +342,7 @@ class Server:
             stack.callback(self.infrastructure.slide_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
             stack.push_async_callback(self.infrastructure.presence.stop)
+            stack.push_async_callback(self.infrastructure.drafts.stop)
             stack.push_async_callback(self.infrastructure.session_ends.stop)
             if self.timekeeping is not None:
                 stack.push_async_callback(self.timekeeping.stop)
@@ -458,6 +460,7 @@ def _make_socket_gate(
     settings = infrastructure.settings
     return SocketGate(
         infrastructure.presence,
+        infrastructure.drafts,
         services.client_resolver,
         services.audit_log,
         infrastructure.metric_counters,

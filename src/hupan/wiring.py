@@ -44,6 +44,7 @@ from hupan.domain.contacts import Contacts, StepUps
 from hupan.domain.deletion import AccountDeletion
 from hupan.domain.devices import Devices, DeviceSettings
 from hupan.domain.discovery import Discovery
+from hupan.domain.drafts import Drafts
 from hupan.domain.hashing import PasswordHasher
 from hupan.domain.invitations import Invitations
 from hupan.domain.limits import LimitCounters
@@ -248,6 +249,16 @@ class Infrastructure:
             self.clock,
             self.sessions,
             self.session_ends,
+            self.environment.process_number,
+            self.metric_counters,
+        )
+
+    @cached_property
+    def drafts(self) -> Drafts:
+        return Drafts(
+            self.database,
+            self.secret_box,
+            self.presence,
             self.environment.process_number,
             self.metric_counters,
         )

@@ -319,6 +319,10 @@ async def test_erased_with_the_account(tmp_path: Path) -> None:
         assert len(pictures.files()) == 1
         assert pictures.files() == await pictures.names()
         assert await world.count("picture_removals") == 0
+        assert await world.rows("SELECT holder FROM picture_keys") == [(other,)]
+        found = await pictures.media.find("a.png")  # the key is the other one's now
+        assert found is not None
+        assert {found.name} == pictures.files()
 
 
 @pytest.mark.one_engine

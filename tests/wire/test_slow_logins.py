@@ -10,6 +10,7 @@ import pytest
 from hupan.addresses import ClientResolver
 from hupan.api import presence as sockets
 from hupan.api.presence import ClientSocket, SocketGate
+from hupan.domain.drafts import Drafts
 from hupan.domain.presence import Connection, Link, Presence
 from hupan.logs import AuditLog
 from hupan.metrics import ignore_metric
@@ -76,6 +77,7 @@ def opened(presence: SlowPresence, peer: Peer) -> ClientSocket:
     """A socket of a gate."""
     gate = SocketGate(
         cast("Presence", presence),
+        cast("Drafts", None),
         ClientResolver((), ""),
         cast("AuditLog", None),
         ignore_metric,

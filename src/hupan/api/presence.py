@@ -11,6 +11,7 @@ from hupan.addresses import ClientOrigin, ClientResolver
 from hupan.api.socket_relay import NORMAL_CLOSURE, SocketRelay, SocketRelays
 from hupan.contract.pb.hupan_pb2 import DraftInput, SocketMessage
 from hupan.contract.presence import SocketCommand, SocketDraft, SocketLogin
+from hupan.domain.drafts import Drafts
 from hupan.domain.presence import Connection, Presence
 from hupan.errors import Banned, NotSignedIn, TooManyFromHere, TooManyTries
 from hupan.logs import AuditLog
@@ -66,6 +67,7 @@ class SocketGate:
 
     Args:
         presence: connects those that log in.
+        drafts: passes drafts on.
         client_resolver: resolves the client's address (security I10).
         audit_log: records tokens that were refused.
         count: counts what happens.
@@ -78,6 +80,7 @@ class SocketGate:
     def __init__(
         self,
         presence: Presence,
+        drafts: Drafts,
         client_resolver: ClientResolver,
         audit_log: AuditLog,
         count: IncrementMetric,
@@ -88,6 +91,7 @@ class SocketGate:
         relays: SocketRelays | None = None,
     ) -> None:
         self.presence = presence
+        self.drafts = drafts
         self.relays = relays
         self.count = count
         self._client_resolver = client_resolver
@@ -280,8 +284,9 @@ class ClientSocket:
             return
         info = SocketMessage.Info(seq=seq, cmd="draft_input")
         message = SocketMessage(info=info)
-        message.data.Pack(DraftInput(chat_id=_text(draft.chat_id), input=_text(draft.input)))
-        self._gate.presence.pass_on(self._connection, message.SerializeToString())
+        chat = _text(draft.chat_id)
+        message.data.Pack(DraftInput(chat_id=chat, input=_text(draft.input)))
+        self._gate.drafts.pass_on(self._connection, chat, message.SerializeToString())
 
     def _begin_login(self, token: str) -> None:
         # One at a time: of those that find no place in the queue only the last one counts.

@@ -21,6 +21,7 @@ from hupan.errors import Banned, NotSignedIn
 from hupan.metrics import IncrementMetric, ignore_metric
 from hupan.model import AccountId, Caller, StoreUnavailable
 from hupan.store.database import Database, Transaction
+from hupan.store.drafts import purge_drafts
 from hupan.store.presence import (
     SocketRow,
     delete_process,
@@ -219,6 +220,19 @@ class Presence:
             if connection is not sender:
                 connection.link.pass_on(message)
 
+    def deliver(self, account: AccountId, message: bytes) -> None:
+        """Send a message of another process to the sockets of an account in this one."""
+        for connection in tuple(self._by_account.get(account, {}).values()):
+            connection.link.pass_on(message)
+
+    async def other_processes(self, account: AccountId) -> set[int]:
+        """Return the other processes to which sockets of an account are connected."""
+        rows = await list_sockets(self._database, account)
+        others = [row for row in rows if row.process != self._process]
+        if others:
+            await self._learn_who_lives(others)
+        return {row.process for row in others if self._is_alive(row.process)}
+
     async def connected_since(self, account: AccountId) -> dict[bytes, int]:
         """Return since when sessions of an account are connected, by the hash of their token."""
         since: dict[bytes, int] = {}
@@ -369,6 +383,7 @@ class Presence:
         change = partial(purge_process_sockets, process=process, max_rows=PURGE_BATCH_SIZE)
         while await self._database.run_transaction(change) == PURGE_BATCH_SIZE:
             pass
+        await self._database.run_transaction(lambda tx: purge_drafts(tx, process))
         await self._database.run_transaction(lambda tx: delete_process(tx, process))
 
     async def _write_changes(self) -> None:
