@@ -38,6 +38,7 @@ from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
+from hupan.domain.media_sweep import PictureSweep
 from hupan.domain.provisioning import SandboxAccounts
 from hupan.domain.running_servers import RunningServer
 from hupan.domain.search import SearchFill
@@ -71,6 +72,7 @@ from hupan.server.websocket import SocketHandler, SocketRequest, WebSocket
 from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
 from hupan.store.database import MeasuredDatabase, StoreRefused
+from hupan.store.media_files import LocalPictureFiles
 from hupan.store.outbox import count_messages
 from hupan.store.tables import delete_all_data
 from hupan.wiring import (
@@ -485,6 +487,12 @@ def _make_housekeeping(
         ).apply_requested,
         OrphanIdentityRepair(infrastructure.database, infrastructure.clock).run,
     ]
+    if isinstance(infrastructure.picture_files, LocalPictureFiles):
+        owner = infrastructure.secret_box.mac("picture-folder").hex()
+        sweep = PictureSweep(
+            infrastructure.database, infrastructure.clock, infrastructure.picture_files, owner
+        )
+        chores.append(sweep.run)
     return Housekeeping(
         infrastructure.database,
         infrastructure.clock,

@@ -150,6 +150,10 @@ class Infrastructure:
         return Redrawer()
 
     @cached_property
+    def picture_files(self) -> PictureFiles:
+        return _make_picture_files(self.settings)
+
+    @cached_property
     def picture_addresses(self) -> PictureAddresses:
         return PictureAddresses(self.settings.public_url, self.environment.client_base)
 
@@ -477,7 +481,7 @@ def _make_media(infrastructure: Infrastructure) -> Media:
         infrastructure.clock,
         make_session_policy(settings),
         infrastructure.limiter,
-        _make_picture_files(infrastructure),
+        infrastructure.picture_files,
         infrastructure.redrawer,
         infrastructure.environment.random_source("pictures"),
         MediaRules(make_upload_limits(settings), settings.pictures_per_account),
@@ -486,8 +490,7 @@ def _make_media(infrastructure: Infrastructure) -> Media:
     )
 
 
-def _make_picture_files(infrastructure: Infrastructure) -> PictureFiles:
-    settings = infrastructure.settings
+def _make_picture_files(settings: Settings) -> PictureFiles:
     if not settings.media_s3_url:
         return LocalPictureFiles(settings.media_path)
     bucket = S3Bucket(

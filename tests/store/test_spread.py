@@ -88,6 +88,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "outbox.LIST_NEXT_DUE": OUTBOX,
     "outbox.LIST_NEXT_DUE_AT_ONCE": OUTBOX,
     "media.LIST_DUE_REMOVALS": HOUSEKEEPING,
+    "media.LIST_NAMES": HOUSEKEEPING,
     "tables._KEEP_PICTURE_NAMES": ERASURE,
     "running_servers.LIST_SERVERS": HOUSEKEEPING,
     "rate_counters.COUNT_COUNTERS": HOUSEKEEPING,

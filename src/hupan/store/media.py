@@ -35,6 +35,12 @@ INSERT INTO picture_removals (account_id, name, due_at) VALUES (?1, ?2, ?3)
 ON CONFLICT (account_id, name) DO UPDATE SET due_at = excluded.due_at
 """
 TAKE_REMOVAL = "DELETE FROM picture_removals WHERE account_id = ?1 AND name = ?2 AND due_at > ?3"
+# A file that is to be deleted later stays so, however often it is found.
+PUT_ORPHAN_REMOVAL = """
+INSERT INTO picture_removals (account_id, name, due_at) VALUES (?1, ?2, ?3)
+ON CONFLICT (account_id, name) DO NOTHING
+"""
+LIST_NAMES = "SELECT name FROM pictures WHERE name >= ?1 AND name < ?2"
 DELETE_REMOVAL = "DELETE FROM picture_removals WHERE account_id = ?1 AND name = ?2"
 LIST_DUE_REMOVALS = """
 SELECT account_id, name FROM picture_removals WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2
@@ -96,6 +102,17 @@ async def delete_picture(tx: Transaction, account: AccountId, client_key: str) -
 async def put_removal(tx: Transaction, account: AccountId, name: str, due_at: int) -> None:
     """Have a file deleted at a time, or at another time than before."""
     await tx.execute(PUT_REMOVAL, account, name, due_at)
+
+
+async def put_orphan_removal(tx: Transaction, account: AccountId, name: str, due_at: int) -> None:
+    """Have a file deleted at a time, unless that has been said before."""
+    await tx.execute(PUT_ORPHAN_REMOVAL, account, name, due_at)
+
+
+async def list_names(reader: Reader, beginning: str) -> set[str]:
+    """Return the names of pictures that begin so."""
+    end = beginning[:-1] + chr(ord(beginning[-1]) + 1)
+    return {str(row[0]) for row in await reader.fetch_all(LIST_NAMES, beginning, end)}
 
 
 async def take_removal(tx: Transaction, account: AccountId, name: str, due_after: int) -> bool:

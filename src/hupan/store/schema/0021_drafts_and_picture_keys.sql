@@ -22,3 +22,6 @@ CREATE TABLE picture_keys (
 CREATE INDEX picture_keys_by_time ON picture_keys (client_key, claimed_at, holder);
 
 DROP INDEX pictures_by_key;
+
+-- Which files of a folder are pictures.
+CREATE INDEX pictures_by_name ON pictures (name);
