@@ -35,6 +35,7 @@ from hupan.config import Settings
 from hupan.crypto import KeyFileError, SecretBox
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
+from hupan.domain.media_sweep import PictureSweep
 from hupan.domain.running_servers import RunningServer
 from hupan.domain.search import SearchFill
 from hupan.domain.timekeeping import ClockSync
@@ -62,8 +63,15 @@ from hupan.server.websocket import SocketHandler, SocketRequest
 from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
 from hupan.store.database import MeasuredDatabase, StoreRefused
+from hupan.store.media_files import LocalPictureFiles
 from hupan.store.outbox import count_messages
-from hupan.wiring import Infrastructure, make_services, make_upstream, without_handed_on
+from hupan.wiring import (
+    Infrastructure,
+    make_services,
+    make_socket_relays,
+    make_upstream,
+    without_handed_on,
+)
 
 METRICS_PATH = "/metrics"
 _COUNTER_METRICS: Mapping[MetricName, tuple[str, tuple[str, ...], str]] = {
@@ -296,6 +304,7 @@ class Server:
         self.infrastructure.outbox_worker.start()
         self.infrastructure.session_ends.start()
         self.infrastructure.presence.start()
+        self.infrastructure.drafts.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
         if self.running_server is not None:
@@ -315,6 +324,8 @@ class Server:
             if self.running_server is not None:
                 stack.push_async_callback(self.running_server.stop)
             stack.callback(self.metrics.close)
+            if self.gate.relays is not None:
+                stack.callback(self.gate.relays.close)
             if self.dispatcher.upstream is not None:
                 stack.callback(self.dispatcher.upstream.client.close)
             stack.callback(self.infrastructure.password_hasher.close)
@@ -323,6 +334,7 @@ class Server:
             stack.callback(self.infrastructure.slide_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
             stack.push_async_callback(self.infrastructure.presence.stop)
+            stack.push_async_callback(self.infrastructure.drafts.stop)
             stack.push_async_callback(self.infrastructure.session_ends.stop)
             if self.timekeeping is not None:
                 stack.push_async_callback(self.timekeeping.stop)
@@ -440,12 +452,14 @@ def _make_socket_gate(
     settings = infrastructure.settings
     return SocketGate(
         infrastructure.presence,
+        infrastructure.drafts,
         services.client_resolver,
         services.audit_log,
         infrastructure.metric_counters,
         dispatcher.next_request_id,
         max_sockets=settings.sockets_max,
         max_per_address=settings.sockets_per_address * settings.limits_enabled,
+        relays=make_socket_relays(infrastructure, services, dispatcher.next_request_id),
     )
 
 
@@ -463,6 +477,12 @@ def _make_housekeeping(
         ).apply_requested,
         OrphanIdentityRepair(infrastructure.database, infrastructure.clock).run,
     ]
+    if isinstance(infrastructure.picture_files, LocalPictureFiles):
+        owner = infrastructure.secret_box.mac("picture-folder").hex()
+        sweep = PictureSweep(
+            infrastructure.database, infrastructure.clock, infrastructure.picture_files, owner
+        )
+        chores.append(sweep.run)
     return Housekeeping(
         infrastructure.database,
         infrastructure.clock,

@@ -44,7 +44,12 @@ from hupan.rules import (
     ServerRules,
     UploadLimits,
 )
-from hupan.upstream import UpstreamClient, UpstreamLimits, parse_upstream
+from hupan.upstream import (
+    UpstreamClient,
+    UpstreamLimits,
+    UpstreamSocketAddress,
+    parse_upstream,
+)
 
 
 def _ignore_captcha(_captcha: IssuedCaptcha[Any]) -> None:
@@ -351,6 +356,37 @@ def make_geoip(settings: Settings) -> CountryResolver:
     return CountryResolver(lambda: countries)
 
 
+UPSTREAM_SOCKET_PATH = "/ws"
+
+
+def make_upstream_socket(settings: Settings) -> UpstreamSocketAddress | None:
+    """Return where the message server takes sockets, None if it takes none (wire.md 8.5).
+
+    Raises:
+        UnusableSetting: `upstream_ca_file` holds no certificate.
+    """
+    url = settings.upstream_ws
+    if not url:
+        return None
+    if url == "true":
+        url = f"ws{settings.upstream.removeprefix('http')}{UPSTREAM_SOCKET_PATH}"
+    tls = None
+    if url.startswith("wss:"):
+        with _naming_the_ca_file():
+            tls = ssl.create_default_context(cafile=settings.upstream_ca_file or None)
+    return UpstreamSocketAddress(url, tls, settings.upstream_timeout_seconds)
+
+
+@contextmanager
+def _naming_the_ca_file() -> Iterator[None]:
+    """Raise UnusableSetting where the file holds no certificate."""
+    try:
+        yield
+    except (ssl.SSLError, OSError) as error:
+        expected = LocalizedText("PEM 格式的 CA 证书文件", "a PEM file of CA certificates")
+        raise UnusableSetting("upstream_ca_file", expected) from error
+
+
 MEGABYTE = 1024 * 1024
 
 
@@ -369,8 +405,5 @@ def make_upstream_client(settings: Settings) -> UpstreamClient | None:
         max_body_bytes=settings.upstream_body_mb * MEGABYTE,
         max_answer_bytes=settings.upstream_answer_mb * MEGABYTE,
     )
-    try:
+    with _naming_the_ca_file():
         return UpstreamClient(parse_upstream(settings.upstream), limits, settings.upstream_ca_file)
-    except (ssl.SSLError, OSError) as error:
-        expected = LocalizedText("PEM 格式的 CA 证书文件", "a PEM file of CA certificates")
-        raise UnusableSetting("upstream_ca_file", expected) from error

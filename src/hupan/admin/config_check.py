@@ -31,6 +31,7 @@ from hupan.environment import (
     make_geoip,
     make_sms_sender,
     make_upstream_client,
+    make_upstream_socket,
     sender_factories,
 )
 from hupan.errors import InvalidField
@@ -319,6 +320,7 @@ def _sender_problems(settings: Settings) -> Iterator[UnusableSetting]:
 def _upstream_problems(settings: Settings) -> Iterator[UnusableSetting]:
     try:
         make_upstream_client(settings)
+        make_upstream_socket(settings)
     except UnusableSetting as problem:
         yield problem
 

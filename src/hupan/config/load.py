@@ -378,6 +378,16 @@ CONSISTENCY_RULES = (
         lambda settings: bool(settings.upstream_secret) or not settings.upstream,
         LocalizedText("非空的值（已设置 upstream）", "a key, because upstream is set"),
     ),
+    ConsistencyRule(
+        ("upstream_secret", "upstream_ws"),
+        lambda settings: bool(settings.upstream_secret) or not settings.upstream_ws,
+        LocalizedText("非空的值（已设置 upstream_ws）", "a key, because upstream_ws is set"),
+    ),
+    ConsistencyRule(
+        ("upstream", "upstream_ws"),
+        lambda settings: bool(settings.upstream) or settings.upstream_ws != "true",
+        LocalizedText("非空的值（upstream_ws 为 true）", "a URL, because upstream_ws is true"),
+    ),
     ConsistencyRule(  # security C12
         ("sms_countries", "international_numbers"),
         lambda settings: bool(settings.sms_countries) or not settings.international_numbers,
