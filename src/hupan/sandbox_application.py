@@ -3,9 +3,14 @@
 `hupan serve` never imports this file, so nothing of a sandbox can be reached in a server.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from hupan.api.codecs import Scope
+from hupan.api.media import match_media
+from hupan.api.responses import Cors
 from hupan.application import (
     Application,
     ASGIApp,
@@ -26,6 +31,7 @@ from hupan.sandbox.journal import Journal
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
 from hupan.sandbox.requests import JournalRoutes
 from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
+from hupan.sandbox.rules import RuleApp, RuleRoutes, Rules
 from hupan.sandbox.seeding import Seeder
 from hupan.sandbox.tap import JournalTap
 from hupan.store.tables import delete_all_data
@@ -54,7 +60,10 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
     metrics_sockets = open_metrics_sockets(settings)
     clock = AdjustableClock(SystemClock())
     journal = Journal()
-    journal_routes = JournalRoutes(journal, Explainer(journal, settings.web_host_prefix))
+    explainer = Explainer(journal, settings.web_host_prefix)
+    rules = Rules()
+    journal_routes = JournalRoutes(journal, explainer, rules.find)
+    rule_routes = RuleRoutes(rules, explainer.serves)
     printer = CodePrinter(english=options.is_english)
     inbox = MessageCapture(
         clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
@@ -82,15 +91,30 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
         journal.token_account = server.infrastructure.sessions.account_of
-        routes = _make_sandbox_routes(server, clock, inbox, journal)
+        routes = _make_sandbox_routes(server, clock, inbox, (journal.clear, rules.clear))
+        more = [*journal_routes.build_routes(), *rule_routes.build_routes()]
         return {
-            "/sandbox/": SameOriginMiddleware(
-                routes.build_app(journal_routes.build_routes()), options.host_names
-            )
+            "/sandbox/": SameOriginMiddleware(routes.build_app(more), options.host_names),
+            "": RuleApp(
+                server.dispatcher,
+                rules,
+                partial(_is_served, explainer),
+                Cors(settings.cors_origins),
+            ),
         }
 
     application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
     return JournalTap(application, journal, clock)
+
+
+def _is_served(explainer: Explainer, scope: Scope) -> bool:
+    """Return whether a request is for an endpoint or a picture."""
+    header_map = dict(scope["headers"])
+    method, path = scope["method"], scope["path"]
+    return (
+        explainer.route_key(method, path, header_map.get(b"host", b"")) in explainer.endpoints
+        or match_media(method, path, header_map) is not None
+    )
 
 
 def _ignore_entry(_entry: CapturedMessage) -> None:
@@ -98,7 +122,10 @@ def _ignore_entry(_entry: CapturedMessage) -> None:
 
 
 def _make_sandbox_routes(
-    server: Server, clock: AdjustableClock, inbox: MessageCapture, journal: Journal
+    server: Server,
+    clock: AdjustableClock,
+    inbox: MessageCapture,
+    clear_more: Sequence[Callable[[], None]],
 ) -> SandboxRoutes:
     infrastructure = server.infrastructure
     sandbox_accounts = SandboxAccounts(
@@ -109,7 +136,8 @@ def _make_sandbox_routes(
         await infrastructure.database.run_transaction(delete_all_data)
         infrastructure.memory_limits.reset_all()
         await infrastructure.presence.recheck_all()
-        journal.clear()
+        for clear in clear_more:
+            clear()
 
     seeding = Seeder(
         sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)
