@@ -375,7 +375,7 @@ async def _assemble_server(
     services = make_services(infrastructure)
     access_log = make_access_log(settings)
     cors = Cors(settings.cors_origins)
-    media = MediaApp(services, cors, access_log, settings.public_url)
+    media = MediaApp(services, cors, access_log)
     table = build_routes(services)
     upstream = make_upstream(settings, services)
     dispatcher = Dispatcher(

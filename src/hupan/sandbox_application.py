@@ -3,7 +3,6 @@
 `hupan serve` never imports this file, so nothing of a sandbox can be reached in a server.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,7 +25,9 @@ from hupan.domain.provisioning import SandboxAccounts
 from hupan.environment import Environment
 from hupan.logs import configure_logging
 from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
+from hupan.sandbox.client_base import ClientBase
 from hupan.sandbox.decoding import Explainer
+from hupan.sandbox.faults import FaultInjector, Faults
 from hupan.sandbox.journal import Journal
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
 from hupan.sandbox.requests import JournalRoutes
@@ -34,6 +35,7 @@ from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.rules import RuleApp, RuleRoutes, Rules
 from hupan.sandbox.seeding import Seeder
 from hupan.sandbox.tap import JournalTap
+from hupan.sandbox_tools import make_sandbox_tools
 from hupan.store.tables import delete_all_data
 
 
@@ -59,6 +61,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
     clock = AdjustableClock(SystemClock())
+    client_base = ClientBase()
     journal = Journal()
     explainer = Explainer(journal, settings.web_host_prefix)
     rules = Rules()
@@ -86,17 +89,23 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
             {"sms": inbox, "email": inbox},
             record_captcha,
             is_sandbox=True,
+            client_base=client_base,
         )
         return await build_server(settings, environment, metrics_sockets)
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
         journal.token_account = server.infrastructure.sessions.account_of
-        routes = _make_sandbox_routes(server, clock, inbox, (journal.clear, rules.clear))
-        more = [*journal_routes.build_routes(), *rule_routes.build_routes()]
+        routes = _make_sandbox_routes(server, clock, inbox)
+        routes.on_reset.extend((journal.clear, rules.clear))
+        tools = [
+            *make_sandbox_tools(server, routes, injector),
+            *journal_routes.build_routes(),
+            *rule_routes.build_routes(),
+        ]
         return {
-            "/sandbox/": SameOriginMiddleware(routes.build_app(more), options.host_names),
-            "": RuleApp(
-                server.dispatcher,
+            "/sandbox/": SameOriginMiddleware(routes.build_app(tools), options.host_names),
+            "/": RuleApp(
+                client_base.wrap(server.dispatcher),
                 rules,
                 partial(_is_served, explainer),
                 Cors(settings.cors_origins),
@@ -104,7 +113,8 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
         }
 
     application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
-    return JournalTap(application, journal, clock)
+    injector = FaultInjector(application, Faults(make_random_source))
+    return JournalTap(injector, journal, clock)
 
 
 def _is_served(explainer: Explainer, scope: Scope) -> bool:
@@ -122,10 +132,7 @@ def _ignore_entry(_entry: CapturedMessage) -> None:
 
 
 def _make_sandbox_routes(
-    server: Server,
-    clock: AdjustableClock,
-    inbox: MessageCapture,
-    clear_more: Sequence[Callable[[], None]],
+    server: Server, clock: AdjustableClock, inbox: MessageCapture
 ) -> SandboxRoutes:
     infrastructure = server.infrastructure
     sandbox_accounts = SandboxAccounts(
@@ -136,8 +143,6 @@ def _make_sandbox_routes(
         await infrastructure.database.run_transaction(delete_all_data)
         infrastructure.memory_limits.reset_all()
         await infrastructure.presence.recheck_all()
-        for clear in clear_more:
-            clear()
 
     seeding = Seeder(
         sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)
@@ -149,5 +154,4 @@ def _make_sandbox_routes(
         seeding,
         infrastructure.outbox_worker.drain,
         reset_store,
-        server.housekeeping.purge,
     )

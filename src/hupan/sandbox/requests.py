@@ -28,9 +28,9 @@ from hupan.sandbox.routes import (
     check_known,
     error_response,
     handle_errors,
-    is_english,
     json_response,
     query_number,
+    wants_english,
 )
 
 KEEP_ALIVE_SECONDS = 10.0
@@ -86,7 +86,7 @@ class JournalRoutes:
         entries = self.journal.list_matching(read_filter(request))
         await ensure_task()  # which a streamed response needs
         return StreamingResponse(
-            self._write_list(entries, english=is_english(request)),
+            self._write_list(entries, english=wants_english(request)),
             media_type="application/json",
             headers=RESPONSE_HEADERS,
         )
@@ -133,7 +133,7 @@ class JournalRoutes:
             return error_response(
                 request, 503, "同时打开的流过多", "too many streams are open; close one"
             )
-        return _EntryStream(self, entry_filter, last_id, english=is_english(request))
+        return _EntryStream(self, entry_filter, last_id, english=wants_english(request))
 
 
 def read_filter(request: Request) -> EntryFilter:
