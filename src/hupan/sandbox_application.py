@@ -20,9 +20,9 @@ from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.provisioning import SandboxAccounts
 from hupan.environment import Environment
 from hupan.logs import configure_logging
-from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
 from hupan.sandbox.faults import FaultInjector, Faults
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
+from hupan.sandbox.randomness import SandboxRandomness
 from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.seeding import Seeder
 from hupan.sandbox_tools import make_sandbox_tools
@@ -59,17 +59,12 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Fau
     def record_captcha(captcha: IssuedCaptcha[Any]) -> None:
         inbox.add("captcha", captcha.id, "captcha", captcha.answer, captcha.answer)
 
-    def make_random_source(purpose: str) -> RandomSource:
-        return (
-            SeededRandomSource(f"{options.seed}/{purpose}")
-            if options.seed
-            else SystemRandomSource()
-        )
+    randomness = SandboxRandomness(options.seed)
 
     async def open_server() -> Server:
         environment = Environment(
             clock,
-            make_random_source,
+            randomness.make_source,
             {"sms": inbox, "email": inbox},
             record_captcha,
             is_sandbox=True,
@@ -78,11 +73,11 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Fau
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
         routes = _make_sandbox_routes(server, clock, inbox)
-        tools = make_sandbox_tools(server, routes, injector)
+        tools = make_sandbox_tools(server, routes, injector, randomness)
         return {"/sandbox/": SameOriginMiddleware(routes.build_app(tools), options.host_names)}
 
     application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
-    injector = FaultInjector(application, Faults(make_random_source))
+    injector = FaultInjector(application, Faults(randomness.make_source))
     return injector
 
 

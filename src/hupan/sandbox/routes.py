@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hupan.clock import AdjustableClock
 from hupan.domain.provisioning import NewAccount, SandboxAccounts
 from hupan.domain.sessions import parse_device
-from hupan.errors import Busy, EmailTaken, InvalidField, PhoneTaken
+from hupan.errors import Busy, EmailTaken, InvalidField, PhoneTaken, UploadFailed
 from hupan.model import Overtaken, StoreUnavailable
 from hupan.sandbox.outbox import CapturedChannel, MessageCapture, MessageFilter
 from hupan.sandbox.seeding import PACK_NAMES, PackName, Seeder, max_count
@@ -44,7 +44,13 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 class BadRequest(Exception):
-    """The request is not valid; the text says why, in Chinese and in English."""
+    """The request is not valid; the text says why, in Chinese and in English.
+
+    Attributes:
+        status: the HTTP status of the response.
+    """
+
+    status = 400
 
     def __init__(self, zh: str, en: str) -> None:
         super().__init__(en)
@@ -136,6 +142,12 @@ def json_response(body: object) -> Response:
     return Response(
         msgspec.json.encode(body), media_type="application/json", headers=_RESPONSE_HEADERS
     )
+
+
+def file_response(content: bytes, media_type: str, name: str) -> Response:
+    """Return a file that a browser saves."""
+    disposition = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=media_type, headers={**_RESPONSE_HEADERS, **disposition})
 
 
 def wants_english(request: Request) -> bool:
@@ -373,7 +385,7 @@ def handle_errors(handler: Handler) -> Handler:
                 check_known("parameter", request.query_params, ())
             return await handler(request)
         except BadRequest as error:
-            status, zh, en = 400, error.zh, error.en
+            status, zh, en = error.status, error.zh, error.en
         except InvalidField as error:
             status, zh, en = (
                 400,
@@ -385,7 +397,7 @@ def handle_errors(handler: Handler) -> Handler:
             status, zh, en = 409, f"{field} 已被使用", f"{field} is taken already"
         except Overtaken:
             status, zh, en = 409, "另一个导入已开始", "another import of groups has begun"
-        except (Busy, StoreUnavailable):
+        except (Busy, UploadFailed, StoreUnavailable, OSError):
             zh, en = "服务器繁忙或无法保存", "the server is busy or cannot store"
             status = 503
         return error_response(request, status, zh, en)
