@@ -458,6 +458,7 @@ _OUTSIDE_AREAS = frozenset({"msg", "group", "community", "sticker", "disk", "liv
 _UPSTREAM_LABEL = "/v1/*"
 _HTTP_STATUSES: Mapping[type[AppError], int] = {
     BodyTooLarge: 413,
+    UnknownEndpoint: 404,
     UpstreamUnavailable: 502,
     UpstreamOverloaded: 503,
     UpstreamTimedOut: 504,
@@ -615,7 +616,7 @@ class Dispatcher:
         upstream = self.upstream
         if (
             upstream is None
-            or not upstream.rules.takes(surface, path)
+            or not upstream.rules.takes(surface, method, path)
             or is_preflight(method, header_map)
         ):
             return False

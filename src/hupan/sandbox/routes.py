@@ -33,7 +33,7 @@ from hupan.sandbox.seeding import PACK_NAMES, PackName, Seeder, max_count
 
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_SHOWN_CHARACTERS = 40
-_RESPONSE_HEADERS = {
+RESPONSE_HEADERS = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
@@ -140,14 +140,14 @@ def query_number(request: Request, name: str, default: float, maximum: float) ->
 
 def json_response(body: object) -> Response:
     return Response(
-        msgspec.json.encode(body), media_type="application/json", headers=_RESPONSE_HEADERS
+        msgspec.json.encode(body), media_type="application/json", headers=RESPONSE_HEADERS
     )
 
 
 def file_response(content: bytes, media_type: str, name: str) -> Response:
     """Return a file that a browser saves."""
     disposition = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=media_type, headers={**_RESPONSE_HEADERS, **disposition})
+    return Response(content, media_type=media_type, headers={**RESPONSE_HEADERS, **disposition})
 
 
 def wants_english(request: Request) -> bool:
@@ -161,7 +161,7 @@ def error_response(request: Request, http_status: int, zh: str, en: str) -> Resp
         msgspec.json.encode({"error": en if wants_english(request) else zh}),
         http_status,
         media_type="application/json",
-        headers=_RESPONSE_HEADERS,
+        headers=RESPONSE_HEADERS,
     )
 
 
