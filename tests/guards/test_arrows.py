@@ -61,7 +61,15 @@ ARROWS: dict[str, set[str]] = {
         *("config", "store", "domain", "api", "contract", "sandbox", "server", "logs"),
         *("environment", "application", "sandbox_tools"),
     },
-    "cli": {"config", "admin", "server", "logs", "sandbox_application", *COMPOSITION},
+    "cli": {
+        "config",
+        "admin",
+        "server",
+        "logs",
+        "sandbox_application",
+        "sandbox.seeding",
+        *COMPOSITION,
+    },
 }
 
 
