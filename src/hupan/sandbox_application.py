@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from hupan.api.codecs import Receive, Scope, Send
 from hupan.application import (
     Application,
     ASGIApp,
@@ -15,6 +16,7 @@ from hupan.application import (
 )
 from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
+from hupan.domain.accounts import AccountDirectory
 from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.provisioning import SandboxAccounts
@@ -27,11 +29,12 @@ from hupan.sandbox.journal import Journal
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
 from hupan.sandbox.randomness import SandboxRandomness
 from hupan.sandbox.requests import JournalRoutes
-from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
+from hupan.sandbox.routes import PAGES_PREFIX, SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.seeding import Seeder
 from hupan.sandbox.tap import JournalTap
 from hupan.sandbox_tools import make_sandbox_tools
 from hupan.store.tables import delete_all_data
+from hupan.web.sandbox.app import make_sandbox_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +86,45 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
         journal.token_account = server.infrastructure.sessions.account_of
         routes = _make_sandbox_routes(server, clock, inbox, journal)
-        tools = make_sandbox_tools(server, routes, injector, randomness)
+        tools = [
+            *make_sandbox_tools(server, routes, injector, randomness),
+            *journal_routes.build_routes(),
+        ]
+        pages = _make_pages(server, routes)
+        mounts: dict[str, ASGIApp] = {
+            PAGES_PREFIX: pages,
+            "/sandbox/": routes.build_app(tools),
+        }
         return {
-            "/sandbox/": SameOriginMiddleware(
-                routes.build_app([*tools, *journal_routes.build_routes()]), options.host_names
+            **{path: SameOriginMiddleware(app, options.host_names) for path, app in mounts.items()},
+            "/": _lead_to_pages(
+                SameOriginMiddleware(pages, options.host_names),
+                client_base.wrap(server.dispatcher),
             ),
-            "/": client_base.wrap(server.dispatcher),
         }
 
     application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
     injector = FaultInjector(application, Faults(randomness.make_source))
     return JournalTap(injector, journal, clock)
+
+
+def _lead_to_pages(pages: ASGIApp, app: ASGIApp) -> ASGIApp:
+    """Return an application that answers `/` by leading to the pages.
+
+    A POST to it uploads a picture (wire.md 8.4).
+    """
+
+    async def select(scope: Scope, receive: Receive, send: Send) -> None:
+        is_page = scope["path"] == "/" and scope["method"] != "POST"
+        await (pages if is_page else app)(scope, receive, send)
+
+    return select
+
+
+def _make_pages(server: Server, routes: SandboxRoutes) -> ASGIApp:
+    infrastructure = server.infrastructure
+    directory = AccountDirectory(infrastructure.database, infrastructure.contact_parser)
+    return make_sandbox_pages(routes, directory, infrastructure.rules.zone)
 
 
 def _ignore_entry(_entry: CapturedMessage) -> None:
