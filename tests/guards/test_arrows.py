@@ -63,7 +63,15 @@ ARROWS: dict[str, set[str]] = {
         *("config", "store", "domain", "api", "contract", "sandbox", "server", "logs"),
         *("environment", "application", "sandbox_tools", "web.sandbox"),
     },
-    "cli": {"config", "admin", "server", "logs", "sandbox_application", *COMPOSITION},
+    "cli": {
+        "config",
+        "admin",
+        "server",
+        "logs",
+        "sandbox_application",
+        "sandbox.seeding",
+        *COMPOSITION,
+    },
 }
 
 

@@ -22,8 +22,10 @@ from hupan.cli.run import (
 )
 from hupan.config import Settings
 from hupan.config.load import masked_database
+from hupan.localized import LocalizedText
 from hupan.opening import prepared_store
 from hupan.server.connection import ServerLimits
+from hupan.server.serve import BindError
 from hupan.server.workers import run_server
 
 HostOption: TypeAlias = Annotated[
@@ -91,7 +93,10 @@ def describe_code_delivery(settings: Settings) -> str:
 
 
 def listen(
-    factory: Callable[[], ASGIApp], settings: Settings, on_listening: Callable[[list[str]], None]
+    factory: Callable[[], ASGIApp],
+    settings: Settings,
+    on_listening: Callable[[list[str]], None],
+    explain: Callable[[BindError], LocalizedText] = lambda error: error.localized,
 ) -> int:
     """Serve until stopped; return the exit status."""
     return run_server(
@@ -102,6 +107,7 @@ def listen(
         limits=ServerLimits(idle_timeout_seconds=settings.connection_idle_seconds),
         on_listening=on_listening,
         english=ENGLISH,
+        explain=explain,
     )
 
 
