@@ -1,6 +1,6 @@
 """Searches in a long list of groups: first and last pages, common and rare keywords.
 
-    python bench/discovery.py [GROUPS] [zipf|random] [FOLDER]
+    python -m bench.discovery [GROUPS] [zipf|random] [FOLDER]
 
 Creates a store with a million groups by default, in FOLDER or in a temporary folder. The texts are
 words with a Zipf distribution, or random characters, where the pairs of a long keyword rarely occur

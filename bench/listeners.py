@@ -1,6 +1,6 @@
 """Bare responses of three listeners on one core: uvicorn, granian, and ours (uvicorn, bounded).
 
-    python bench/listeners.py [PYTHON_WITH_GRANIAN] [ROUNDS]
+    python -m bench.listeners [PYTHON_WITH_GRANIAN] [ROUNDS]
 
 Requires Linux, two cores, `wrk` and `taskset`. The server runs on core 0, the load on core 1;
 rounds alternate, and medians are reported. CPU per request is the server's user and system time,
@@ -12,8 +12,7 @@ import pathlib
 import statistics
 import sys
 
-from loading import Round, await_start, load, start, stop
-
+from bench.loading import Round, await_start, load, start, stop
 from hupan.server.connection import Receive, Scope, Send, ServerLimits
 from hupan.server.workers import run_server
 

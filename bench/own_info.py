@@ -1,6 +1,6 @@
 """Own info by token compared with a bare response of the same listener, in one run.
 
-    python bench/own_info.py [ACCOUNTS] [ROUNDS]
+    python -m bench.own_info [ACCOUNTS] [ROUNDS]
 
 Requires Linux, two cores, `wrk` and `taskset`. Servers run on core 0, the load on core 1; rounds
 alternate, and medians are reported. The tokens of a thousand accounts, spread over the store,
@@ -13,8 +13,8 @@ import sys
 import tempfile
 import urllib.request
 
-from filling import fill
-from loading import Round, await_start, load, start, stop
+from bench.filling import fill
+from bench.loading import Round, await_start, load, start, stop
 
 BARE_PORT, OWN_PORT = 18481, 18482
 SCRIPT = """

@@ -1,6 +1,6 @@
 """The cost of each step of a request, from the bytes of the request to those of the response.
 
-    python bench/steps.py [ACCOUNTS] [ROUNDS]
+    python -m bench.steps [ACCOUNTS] [ROUNDS]
 
 Prints a Markdown table; `bench/steps.md` contains one. Everything runs in one process without a
 socket: requests are fed to the listener's connections, whose responses are discarded. Figures are
@@ -15,15 +15,15 @@ import os
 import pathlib
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import process_time_ns
-from typing import Any, TextIO, TypeAlias
+from typing import TextIO, TypeAlias
 
 import uvloop
-from filling import fill
-from listeners import app as bare_app
 
+from bench.filling import fill
+from bench.listeners import app as bare_app
 from hupan.api.app import Dispatcher, Route
 from hupan.api.codecs import JsonCodec, ProtobufCodec
 from hupan.api.codes import create_captcha
@@ -134,7 +134,7 @@ class Place:
         """Return the microseconds of CPU of one call."""
         return min(_timed(step, calls) for _ in range(self.rounds * ROUNDS)) / calls / 1e3
 
-    def run(self, step: Callable[[], Coroutine[Any, Any, object]], calls: int = CALLS) -> float:
+    def run(self, step: Callable[[], Awaitable[object]], calls: int = CALLS) -> float:
         """Return the microseconds of CPU of a coroutine that never waits."""
         return self.call(lambda: _finish(step()), calls)
 
@@ -182,9 +182,9 @@ def _timed(step: Step, calls: int) -> int:
     return process_time_ns() - began
 
 
-def _finish(coroutine: Coroutine[Any, Any, object]) -> object:
+def _finish(step: Awaitable[object]) -> object:
     try:
-        coroutine.send(None)
+        next(step.__await__())
     except StopIteration as stop:
         return stop.value
     raise RuntimeError("this step waits")
@@ -334,7 +334,17 @@ def empty(path: str, bodies: list[bytes]) -> Dispatcher:
         ProtobufCodec(IgnoredBody, OwnInfo), None, bool(bodies), 16384, answer, EndpointMetrics()
     )
     log = AccessLog(None, "text")
-    return Dispatcher({key: route}, Cors([]), log, process_number=1, web_host_prefix="www.")
+    return Dispatcher(
+        {key: route}, Cors([]), log, process_number=1, web_host_prefix="www.", media=NoPictures()
+    )
+
+
+class NoPictures:
+    """Answers nothing: the one path that is asked for is an endpoint's."""
+
+    async def respond(self, *_request: object) -> bool:
+        """Leave the request to others."""
+        return False
 
 
 def to_nowhere() -> TextIO:

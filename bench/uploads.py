@@ -1,6 +1,6 @@
 """Prints how long the upload of a 2 MB picture takes, and how long the event loop stands still.
 
-`python bench/uploads.py [UPLOADS]` starts a sandbox on loopback, uploads JPEG, PNG and WebP one by
+`python -m bench.uploads [UPLOADS]` starts a sandbox on loopback, uploads JPEG, PNG and WebP one by
 one, and asks for `/healthz` all the while from another process: its longest wait is the stall
 of the loop, together with what the machine adds. The same is printed for an idle server.
 """

@@ -1,6 +1,6 @@
 """What handing a request on to a message server adds, request by request in one run.
 
-    python bench/upstream.py [REQUESTS]
+    python -m bench.upstream [REQUESTS]
 
 Two servers answer at once on this machine: a bare one, and a sandbox with the bare one behind it.
 Requests alternate between them, each over a connection that stays open; medians are reported.
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from loading import await_start, stop
+from bench.loading import await_start, stop
 
 BARE_PORT, OWN_PORT = 18483, 18484
 HOST = "127.0.0.1"
@@ -81,8 +81,8 @@ def main() -> None:
     finally:
         stop(running)
     medians = {name: statistics.median(taken) for name, taken in times.items()}
-    for name, taken in times.items():
-        p99 = statistics.quantiles(taken, n=100)[-1]
+    for name, every in times.items():
+        p99 = statistics.quantiles(every, n=100)[-1]
         sys.stdout.write(f"{name:8} median {medians[name]:.2f} ms  p99 {p99:.2f} ms\n")
     added = medians["through"] - medians["direct"]
     sys.stdout.write(f"{requests} requests: handing on adds {added:.2f} ms at the median\n")

@@ -51,6 +51,10 @@ def _ignore_captcha(_captcha: IssuedCaptcha[Any]) -> None:
     """Do nothing."""
 
 
+def _unknown_base() -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """What differs between a server, a sandbox and an operator's command.
@@ -64,6 +68,8 @@ class Environment:
         is_sandbox: whether the store belongs to a sandbox.
         is_operator: whether an operator's command runs: its notices are not limited, and another
             process sends them.
+        client_base: returns the URL at which the client of the current request reaches the server;
+            "" where only the settings tell.
         process_number: the number of this process among those of the store.
     """
 
@@ -74,6 +80,7 @@ class Environment:
     steady_clock: SteadyClock | None = None
     is_sandbox: bool = False
     is_operator: bool = False
+    client_base: Callable[[], str] = _unknown_base
     process_number: int = 0
 
     def for_process(self, process_number: int) -> "Environment":

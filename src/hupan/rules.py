@@ -126,7 +126,7 @@ class Adverts:
 
 
 _HOST = re.compile(r"([a-zA-Z0-9.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(?::[0-9]{1,5})?")
-_LOCAL_HOST = re.compile(r"localhost|[0-9.]+|\[.*")
+_LOCAL_HOST = re.compile(r"[a-zA-Z0-9-]+|[0-9.]+|\[.*")
 
 
 class AddressedUrls(NamedTuple):
@@ -153,7 +153,7 @@ class PublicUrls:
 
     def addressed_as(self, host: str) -> AddressedUrls:
         """Return the URLs for a client that sent this Host."""
-        server = self.server or _url_of_host(host)
+        server = self.server or url_of_host(host)
         return AddressedUrls(
             server,
             self.media or (server and f"{server}/media/"),
@@ -161,8 +161,8 @@ class PublicUrls:
         )
 
 
-def _url_of_host(host: str) -> str:
-    """Return the URL of a host, "" for what is none; names are reached through TLS."""
+def url_of_host(host: str) -> str:
+    """Return the URL of a host, "" for what is none; names with a dot are reached through TLS."""
     found = _HOST.fullmatch(host)
     if found is None:
         return ""

@@ -144,6 +144,10 @@ class Infrastructure:
         return Redrawer()
 
     @cached_property
+    def picture_addresses(self) -> PictureAddresses:
+        return PictureAddresses(self.settings.public_url, self.environment.client_base)
+
+    @cached_property
     def password_policy(self) -> PasswordPolicy:
         return PasswordPolicy(load_common_passwords(), make_password_rules(self.settings))
 
@@ -444,7 +448,7 @@ def _make_media(infrastructure: Infrastructure) -> Media:
         infrastructure.environment.random_source("pictures"),
         MediaRules(make_upload_limits(settings), settings.pictures_per_account),
         UploadTokens(infrastructure.secret_box, infrastructure.clock),
-        PictureAddresses(settings.public_url),
+        infrastructure.picture_addresses,
     )
 
 
@@ -455,7 +459,7 @@ def _make_profile_edits(infrastructure: Infrastructure) -> ProfileEdits:
         infrastructure.coins,
         make_profile_edit_rules(settings),
         AvatarPictures(
-            PictureAddresses(settings.public_url),
+            infrastructure.picture_addresses,
             infrastructure.clock,
             settings.pictures_per_account,
         ),

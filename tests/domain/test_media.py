@@ -388,3 +388,15 @@ async def test_the_name_of_a_deleted_file_is_nobodys_key(tmp_path: Path) -> None
         await pictures.sweep()
         await pictures.upload(other, name)
         assert await pictures.media.find(name) is None
+
+
+@pytest.mark.one_engine
+def test_addresses_follow_a_public_url_that_is_set_later() -> None:
+    """What was stored without one is shown at it; addresses elsewhere stay (wire.md 8.4)."""
+    account, name = AccountId(1_000_001), f"{'a' * 26}.png"
+    before, after = PictureAddresses(""), PictureAddresses("https://lake.example/chat/")
+    stored = before.address(name)
+    assert (before.shown(account, stored), before.shown(account, "")) == (stored, "")
+    assert after.shown(account, stored) == f"https://lake.example/chat/media/{name}"
+    assert after.shown(account, "").endswith("/chat/media/default/1000001.png")
+    assert after.shown(account, "https://a.example/x.png") == "https://a.example/x.png"

@@ -12,11 +12,19 @@ import asyncpg
 import pytest
 
 from hupan.model import StoreUnavailable
+from hupan.store import postgres_bulkhead
 from hupan.store.accounts import FIND_IDENTITY_OWNER
 from hupan.store.database import Transaction, Value
 from hupan.store.outbox import INSERT_MESSAGE, LEASE_MESSAGES, LEASE_MESSAGES_TO
 from hupan.store.postgres import PostgresDatabase
-from hupan.store.postgres_bulkhead import CONNECTION_SHARE, Bulkhead, Interrupted, Lease, key_of
+from hupan.store.postgres_bulkhead import (
+    CONNECTION_SHARE,
+    PROBES_PERCENT,
+    Bulkhead,
+    Interrupted,
+    Lease,
+    key_of,
+)
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_pool import PostgresPool
 from hupan.store.sessions import FIND_VIEWER, PUT_SESSION
@@ -27,6 +35,7 @@ pytestmark = pytest.mark.slow
 
 CONNECTIONS: Final = 8
 BOUND: Final = CONNECTIONS // CONNECTION_SHARE
+PROBES: Final = CONNECTIONS * PROBES_PERCENT // 100
 WAIT_SECONDS: Final = 60
 HEALTHY, SILENT = range(1, 21), range(101, 117)
 STAND_IN: Final = """
@@ -134,6 +143,64 @@ def test_silent_accounts_hold_few_connections(
             await asyncio.gather(*(use(database, account) for account in (*HEALTHY, *SILENT)))
 
     asyncio.run(scenario())
+
+
+def test_accounts_yet_to_answer_leave_connections_to_the_others(url: str) -> None:
+    """Once some are silent, a crowd of further ones takes a part of the pool at most."""
+
+    async def scenario() -> None:
+        held, began = asyncio.Event(), list[int]()
+        dsn = PostgresDsn(url, statement_timeout_seconds=4)
+        pool = PostgresPool(dsn, PoolSize(max_connections=CONNECTIONS))
+        database = PostgresDatabase(pool)
+
+        async def time_out(_connection: object) -> None:
+            raise TimeoutError
+
+        def hold(account: int) -> Awaitable[None]:
+            async def operation(_connection: object) -> None:
+                began.append(account)
+                await held.wait()
+
+            return pool.use(operation, ASK, (account,))
+
+        with pytest.raises(TimeoutError):
+            await pool.use(time_out, ASK, (SILENT[0],))
+        await ask(database, HEALTHY[0])
+        holders = [asyncio.ensure_future(hold(account)) for account in SILENT]
+
+        async def are_held() -> bool:
+            return len(began) >= PROBES
+
+        await until(are_held)
+        for _ in range(20):
+            await ask(database, HEALTHY[0])
+        assert len(began) <= PROBES + BOUND
+        held.set()
+        await asyncio.gather(*holders, return_exceptions=True)
+        await asyncio.gather(*(ask(database, account) for account in HEALTHY))
+        await database.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_proof_is_void_when_one_who_gave_it_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no more than so many are kept."""
+    monkeypatch.setattr(postgres_bulkhead, "MAX_PROVEN", 2)
+    bulkhead = Bulkhead(CONNECTIONS, timeout_seconds=0)
+    leases = [Lease(FIND_VIEWER, (account, b"")) for account in range(5)]
+
+    def probing() -> list[bool]:
+        return [bulkhead.must_probe(lease) for lease in leases]
+
+    assert probing() == [False] * 5  # nobody is silent
+    bulkhead.record_timeout(leases[0])
+    assert probing() == [False, True, True, True, True]  # a suspect is bounded already
+    for lease in leases[1:4]:
+        bulkhead.record_answer(lease)
+    assert probing() == [False, True, False, False, True]
+    bulkhead.record_timeout(leases[3])
+    assert probing() == [False, True, True, False, True]
 
 
 async def is_asleep(url: str, count: int) -> bool:

@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 
 from tests.support import pb
+from tests.support.answers import read_answer
 from tests.support.client import WireClient
 from tests.support.pictures import (
     IMAGE_HOST,
@@ -56,9 +57,9 @@ def test_golden_steps_by_host(wire: WireClient) -> None:
 
     assert set_avatar(wire, account.token, f"{PUBLIC}avatar/1.jpg") == 1
     address = avatar(wire, account.token)
-    assert address.startswith(f"{PUBLIC}media/")
+    assert address.startswith(f"{wire.server.url}/media/")
     assert address == wire.get_user(account.id).pb_data.text(4)
-    path = address.removeprefix("https://chat-img.jwznb.com")
+    path = address.removeprefix(wire.server.url)
     for query_string in ("", "?imageView2/2/w/120/h/120"):
         shown = wire.request("GET", path + query_string, headers={**IMAGE_HOST, "referer": "x"})
         assert shown.status_code == 200
@@ -74,8 +75,68 @@ def test_steps_by_prefix(wire: WireClient) -> None:
     by_key = wire.request("GET", "/media/k/2.webp")
     assert by_key.headers["content-type"] == "image/webp"
     assert set_avatar(wire, account.token, f"{PUBLIC}k/2.webp") == 1
-    path = avatar(wire, account.token).removeprefix("https://chat-img.jwznb.com")
+    path = avatar(wire, account.token).removeprefix(wire.server.url)
     assert wire.request("GET", path).content == by_key.content
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(
+    ("host", "base"),
+    [
+        ("", ""),
+        ("192.0.2.7:8480", "http://192.0.2.7:8480"),
+        ("[2001:db8::7]:8480", "http://[2001:db8::7]:8480"),
+        ("hupan:8480", "http://hupan:8480"),
+        ("chat.example.com", "https://chat.example.com"),
+    ],
+)
+def test_a_sandbox_has_pictures_as_it_is(wire: WireClient, host: str, base: str) -> None:
+    """Without any setting, each client gets addresses at the host that it addressed."""
+    headers = {"host": host} if host else {}
+    base = base or wire.server.url
+
+    def own_avatar(token: str) -> str:
+        reply = wire.request("GET", "/v1/user/info", token=token, headers=headers)
+        return str(read_answer(reply.status_code, reply.headers, reply.content).pb_data.text(4))
+
+    account = wire.account()
+    assert own_avatar(account.token) == f"{base}/media/default/{account.id}.png"
+    default = wire.request("GET", f"/media/default/{account.id}.png", headers=headers)
+    assert decode(default.content).size == (120, 120)
+    told = wire.request(
+        "GET", "/v1/misc/configure-distribution", token=account.token, headers=headers
+    )
+    image_url = told.json()["data"]["imageUrl"]
+    assert image_url == f"{base}/media/"
+    up = wire.request("GET", "/media/v4/query", headers=headers).json()["up"]["domains"][0]
+    assert up == base.partition("://")[2]
+    token = token_of(wire, account.token)
+    parts = [("token", token.encode()), ("key", b"own.png"), ("file", picture())]
+    assert send_form(wire, parts, path="/", headers={"host": up}).status_code == 200
+
+    def edit(url: str) -> int:
+        body = pb.text(2, url)
+        reply = wire.request(
+            "POST", "/v1/user/edit-avatar", body, token=account.token, headers=headers
+        )
+        return read_answer(reply.status_code, reply.headers, reply.content).code
+
+    assert edit(f"{image_url}own.png") == 1
+    shown = own_avatar(account.token)
+    assert shown.startswith(f"{base}/media/")
+    assert wire.request("GET", shown.removeprefix(base), headers=headers).status_code == 200
+    assert edit(f"{base}/media/somebody-elses.png") == 1100
+    assert edit(f"{base}/media/default/{account.id}.png") == 1
+    assert own_avatar(account.token) == f"{base}/media/default/{account.id}.png"
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("host", ["a b", "a/b", "x" * 300, "a@b"])
+def test_a_host_that_is_none_is_no_address(wire: WireClient, host: str) -> None:
+    """No answer repeats it; the avatar is then unknown."""
+    account = wire.account()
+    reply = wire.request("GET", "/v1/user/info", token=account.token, headers={"host": host})
+    assert host.encode() not in reply.content
 
 
 @pytest.mark.one_engine

@@ -54,8 +54,9 @@ def test_users_by_id_and_beginning(wire: WireClient) -> None:
     one = wire.account(nickname=name)
     for word in (name, name[:2], f" {name[:9]} "):
         assert one.id in ids(wire, token, word)
-    assert search(wire, token, one.id) == golden(user(one, name, "", one.id))
-    assert search(wire, token, name) == golden(user(one, name, "", name))
+    avatar = f"{wire.server.url}/media/default/{one.id}.png"
+    assert search(wire, token, one.id) == golden(user(one, name, avatar, one.id))
+    assert search(wire, token, name) == golden(user(one, name, avatar, name))
     assert one.id not in ids(wire, token, name[1:])
     assert one.id not in ids(wire, token, one.id[:-1])
     assert search(wire, token, "鸬鹚鸬鹚鸬鹚") == golden()

@@ -4,6 +4,7 @@ What only the web surface has, over HTTP (wire.md 4), byte for byte.
 """
 
 import json
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -124,7 +125,9 @@ def test_info(wire: WireClient, host: str) -> None:
     assert (found["userId"], found["nickname"], found["phone"]) == (account.id, "湖畔", phone)
     assert str(amount(found["goldCoinAmount"])) == "55.01"
     own = wire.own_info(account.token).pb_data
-    assert found["avatarUrl"] == own.text(4)
+    assert urlsplit(str(found["avatarUrl"])).path == urlsplit(str(own.text(4))).path
+    base = f"https://{host}" if host else wire.server.url
+    assert found["avatarUrl"] == f"{base}/media/default/{account.id}.png"
     assert found["avatarId"] == str(own.number(5))
 
 
@@ -210,13 +213,14 @@ def test_a_homepage(wire: WireClient) -> None:
     told = json.loads(reply)["data"]["user"]
     medal = told["medals"][0]
     golden = (
-        '{"code":1,"data":{"user":{"userId":"%s","nickname":"湖畔","avatarUrl":"",'
+        '{"code":1,"data":{"user":{"userId":"%s","nickname":"湖畔","avatarUrl":"%s",'
         '"registerTime":%d,"registerTimeText":"%s","onLineDay":0,"continuousOnLineDay":0,'
         '"medals":[{"id":%d,"name":"网页勋章","desc":"","imageUrl":"","sort":%d}],"isVip":1}},'
         '"msg":"success"}'
     )
     of_server = (told["registerTime"], told["registerTimeText"], medal["id"], medal["sort"])
-    assert reply == (golden % (account.id, *of_server)).encode()
+    avatar = f"{wire.server.url}/media/default/{account.id}.png"
+    assert reply == (golden % (account.id, avatar, *of_server)).encode()
 
 
 def test_days_online_are_counted(wire: WireClient) -> None:
@@ -257,10 +261,11 @@ def test_own_info(wire: WireClient) -> None:
     account = wire.account(phone=phone, nickname="湖畔", coins=55.1)
     golden = (
         '{"code":1,"data":{"user":{"userId":"%s","nickname":"湖畔","phone":"%s","avatarId":"0",'
-        '"avatarUrl":"","goldCoinAmount":55.1}},"msg":"success"}'
+        '"avatarUrl":"%s","goldCoinAmount":55.1}},"msg":"success"}'
     )
     reply = wire.request("GET", INFO_PATH, token=account.token)
-    assert reply.content == (golden % (account.id, phone)).encode()
+    avatar = f"{wire.server.url}/media/default/{account.id}.png"
+    assert reply.content == (golden % (account.id, phone, avatar)).encode()
 
 
 @pytest.mark.one_engine

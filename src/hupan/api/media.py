@@ -168,15 +168,11 @@ class MediaApp:
         metrics: the counters of its parts.
     """
 
-    def __init__(self, services: Services, cors: Cors, log: AccessLog, public_url: str) -> None:
+    def __init__(self, services: Services, cors: Cors, log: AccessLog) -> None:
         self._media = services.media
         self._resolver = services.client_resolver
         self._cors = cors
         self._log = log
-        address = urlsplit(public_url)
-        self._own_upload_host = address.netloc or PUBLIC_UPLOAD_HOST
-        if address.path:
-            self._own_upload_host += f"{address.path}{MEDIA_PATH}{UPLOAD_PATHS[0]}"
         self._places = UploadPlaces()
         self.metrics: dict[MediaPart, EndpointMetrics] = {
             "query": EndpointMetrics(),
@@ -223,10 +219,15 @@ class MediaApp:
 
     def _upload_hosts(self, target: MediaTarget) -> dict[str, object]:
         """Return the hosts in both forms that clients read (wire.md 8.4)."""
-        host = PUBLIC_UPLOAD_HOST if target.is_public_host else self._own_upload_host
+        host = PUBLIC_UPLOAD_HOST if target.is_public_host else self._own_upload_host()
         up = {"domains": [host]}
         hosts = [{"region": "z2", "ttl": QUERY_TTL_SECONDS, "up": up}]
         return {"hosts": hosts, "up": up, "ttl": QUERY_TTL_SECONDS}
+
+    def _own_upload_host(self) -> str:
+        address = urlsplit(self._media.addresses.base)
+        host = address.netloc or PUBLIC_UPLOAD_HOST
+        return f"{host}{address.path}{MEDIA_PATH}{UPLOAD_PATHS[0]}" if address.path else host
 
     async def _upload(
         self,

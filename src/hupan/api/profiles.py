@@ -99,7 +99,7 @@ async def get_user(services: Services, viewer: Viewer | None, request: GetUser) 
 
 def avatar_url(services: Services, account: Account | PublicAccount) -> str:
     """Return the address of an account's picture; there is always one (wire.md 8.4)."""
-    return account.avatar_url or services.media.addresses.default_avatar(account.id)
+    return services.media.addresses.shown(account.id, account.avatar_url)
 
 
 def fill_remark(message: RemarkInfo, remark: Remark) -> None:

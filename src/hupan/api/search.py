@@ -32,7 +32,7 @@ async def home_search(
 
 def _user_hit(services: Services, found: FoundAccount, word: str) -> SearchHit:
     hit = _hit(USER, found, word)
-    hit.avatar_url = hit.avatar_url or services.media.addresses.default_avatar(found.id)
+    hit.avatar_url = services.media.addresses.shown(found.id, found.avatar_url)
     return hit
 
 

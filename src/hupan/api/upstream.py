@@ -24,6 +24,7 @@ from hupan.errors import (
     BodyTooLarge,
     MissingToken,
     NotSignedIn,
+    UnknownEndpoint,
     UpstreamOverloaded,
     UpstreamTimedOut,
     UpstreamUnavailable,
@@ -64,7 +65,19 @@ _HEADER_NAME = re.compile(rb"[a-z0-9-]+")
 _HEADER_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff]([\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
 _ENCODED_TWICE = ("%2e", "%2f", "%5c", "%00")
 _DIGITS = re.compile(rb"[0-9]{1,15}")
-_TOKEN_PARAMETERS = frozenset({"token", "access_token"})
+_TOKEN_PARAMETERS = frozenset(
+    {
+        *("token", "accesstoken", "authtoken", "usertoken", "logintoken", "sessiontoken"),
+        *("xtoken", "xauthtoken", "xaccesstoken", "auth", "authorization", "bearer", "jwt"),
+    }
+)
+"""Names of parameters that hold a token, without case and punctuation."""
+_TOKEN_ENDINGS = ("token", "auth", "session", "sessionid", "sid", "key", "credential", "secret")
+"""Endings of names whose parameters hold a token if it looks like one of ours."""
+_TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_MAX_UNQUOTE_ROUNDS = 3
+_REFLECTING_METHODS = frozenset({"TRACE", "TRACK", "CONNECT"})
+"""Their answer may repeat the signed headers (RFC 9110 9.3.8), or opens a tunnel."""
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 _WITHOUT_BODY = frozenset({204, 304})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -86,11 +99,15 @@ class UpstreamRules:
     contract_paths: Collection[tuple[str, str]]
     protobuf_paths: Collection[tuple[str, str]]
 
-    def takes(self, surface: str, path: str) -> bool:
-        """Whether a path is handed on: below /v1, and not one that the contract has."""
+    def takes(self, surface: str, method: str, path: str) -> bool:
+        """Whether a request is handed on: below /v1, and not one that the contract has.
+
+        Nor a path that another server could take for one of the contract's.
+        """
         return (
             path.startswith("/v1/")
-            and (surface, path) not in self.contract_paths
+            and method not in _REFLECTING_METHODS
+            and (surface, _plain_path(path)) not in self.contract_paths
             and not _is_ambiguous(path)
         )
 
@@ -106,6 +123,12 @@ class UpstreamRules:
         if (surface, path) in self.protobuf_paths:
             return content_type != b"application/json"
         return content_type in PROTOBUF_TYPES
+
+
+def _plain_path(path: str) -> str:
+    """Return a path as a lenient server reads it: without case, parameters and final slashes."""
+    segments = [part.partition(";")[0].rstrip(". ") for part in path.split("/")]
+    return "/".join(segments).rstrip("/").lower()
 
 
 def _is_ambiguous(path: str) -> bool:
@@ -171,6 +194,7 @@ class Upstream:
         Raises:
             MissingToken, NotSignedIn, Banned: there is no session.
             TooManyTries, TooManyFromHere: the caller sends too many.
+            UnknownEndpoint: the path contains the token.
             UpstreamOverloaded, UpstreamUnavailable, UpstreamTimedOut: there is no answer.
             BodyTooLarge: the body exceeds the bound.
         """
@@ -178,7 +202,10 @@ class Upstream:
         now = self._callers.limiter.check_origin(context)
         caller = await self._authenticate(context, path)
         self._callers.limiter.check_account(caller, now)
-        relay = _Relay(self.client, scope, receive, send)
+        token = "" if caller is None else context.token
+        if token and token.lower() in _unquote(path).lower():
+            raise UnknownEndpoint
+        relay = _Relay(self.client, scope, receive, send, _target(scope, token))
         headers = self._request_headers(surface, scope, context, caller, relay.target)
         own_headers = [
             (b"x-request-id", b"%d" % context.request_id),
@@ -269,31 +296,54 @@ def _named_in_connection(headers: Headers) -> set[bytes]:
     return {word.strip(b" \t").lower() for value in values for word in value.split(b",")}
 
 
-def _without_token(query: bytes) -> bytes:
-    """Return a query without parameters that could hold a token, `;` read as `&` too."""
+def _without_token(query: bytes, token: str) -> bytes:
+    """Return a query without parameters that could hold a token, `;` read as `&` too.
+
+    Args:
+        query: as it came.
+        token: of the caller, under whatever name; "" for none.
+    """
     return b"&".join(
         part
         for part in query.split(b"&")
-        if not any(_is_token_parameter(piece) for piece in part.split(b";"))
+        if not any(_is_token_parameter(piece, token) for piece in part.split(b";"))
     )
 
 
-def _is_token_parameter(part: bytes) -> bool:
-    name = unquote_plus(part.partition(b"=")[0].decode("latin-1"))
-    return name.strip().lower() in _TOKEN_PARAMETERS
+def _is_token_parameter(part: bytes, token: str) -> bool:
+    text = _unquote(part.decode("latin-1"))
+    if token and token.lower() in text.lower():
+        return True
+    name, _, value = text.partition("=")
+    plain = "".join(filter(str.isalnum, name)).lower()
+    return plain in _TOKEN_PARAMETERS or (
+        plain.endswith(_TOKEN_ENDINGS) and _TOKEN.fullmatch(value.split(" ")[-1]) is not None
+    )
+
+
+def _unquote(text: str) -> str:
+    """Return a text decoded as often as a chain of servers might."""
+    for _ in range(_MAX_UNQUOTE_ROUNDS):
+        decoded = unquote_plus(text)
+        if decoded == text:
+            break
+        text = decoded
+    return text
 
 
 class _Relay:
     """One request that is handed on, and its answer that is handed back."""
 
-    def __init__(self, client: UpstreamClient, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, client: UpstreamClient, scope: Scope, receive: Receive, send: Send, target: bytes
+    ) -> None:
         self._client = client
         self._limits = client.limits
         self._scope = scope
         self._receive = receive
         self._send = send
         self._timer: asyncio.Timeout | None = None
-        self.target = _target(scope)
+        self.target = target
         self.is_started = False
 
     async def run(self, headers: Headers, extra_headers: Headers) -> None:
@@ -451,9 +501,9 @@ class _Relay:
             restart()
 
 
-def _target(scope: Scope) -> bytes:
+def _target(scope: Scope, token: str) -> bytes:
     """Return path and query as they came, without a token."""
-    query = _without_token(scope.get("query_string", b""))
+    query = _without_token(scope.get("query_string", b""), token)
     target: bytes = scope["raw_path"] + (b"?" + query if query else b"")
     return quote(target, safe=_VISIBLE).encode()
 

@@ -63,6 +63,19 @@ def format_warnings(settings: Settings) -> list[str]:
     ]
 
 
+def _picture_notes(settings: Settings) -> list[str]:
+    """Return what an unknown address of this server means for pictures."""
+    if settings.public_url:
+        return []
+    return [
+        say(
+            "提示：设置 public_url 后，没有头像的账号才有默认图片，上传的头像才对所有客户端可见",
+            "note: set public_url to show default pictures, and uploads to clients without "
+            "redirected host names",
+        )
+    ]
+
+
 def describe_code_delivery(settings: Settings) -> str:
     """Return how codes reach users, with a warning where they do not."""
     console = say(
@@ -117,7 +130,8 @@ def serve(
 
     def on_listening(urls: list[str]) -> None:
         codes = describe_code_delivery(settings)
-        print_banner(say("服务器", "server"), urls, settings, codes, format_warnings(settings))
+        notes = [*_picture_notes(settings), *format_warnings(settings)]
+        print_banner(say("服务器", "server"), urls, settings, codes, notes)
 
     factory = partial(make_server_application, settings, english=ENGLISH)
     with exit_on_error(), prepared_store(settings):

@@ -53,10 +53,10 @@ get_distribution = app.get(
         Note(
             "D",
             "From `public_url`, `media_url` and `websocket_url`; without `public_url` from the "
-            "host that the client addressed, with `https` unless that is `localhost` or an IP "
-            "address.",
+            "host that the client addressed, with `https` unless that is an IP address or a name "
+            "without a dot.",
             "由 `public_url`、`media_url` 与 `websocket_url` 决定；未设置 `public_url` 时取客户端"
-            "所访问的主机，`localhost` 与 IP 地址用 `http`，其余用 `https`。",
+            "所访问的主机，IP 地址与不含点的名称用 `http`，其余用 `https`。",
         ),
     ),
 )

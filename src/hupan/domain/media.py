@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import logging
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -165,6 +166,7 @@ def parse_picture_key(text: str) -> str:
 
 PUBLIC_PICTURE_HOST = "chat-img.jwznb.com"
 MEDIA_PATH = "/media/"
+_HOSTLESS_BASE = f"https://{PUBLIC_PICTURE_HOST}{MEDIA_PATH}"
 _STEM_BYTES = 16
 _NAME = re.compile(r"[a-z2-7]{26}\.(?:png|jpg|webp)")
 _DEFAULT_AVATAR = re.compile(r"default/([1-9][0-9]{0,18})\.png")
@@ -173,33 +175,51 @@ _DEFAULT_AVATAR = re.compile(r"default/([1-9][0-9]{0,18})\.png")
 class PictureAddresses:
     """Addresses of pictures.
 
+    Without a base, pictures have the host name that clients have built in, and a client whose name
+    resolution leads that to this server sees them. They are stored so, too, where the base depends
+    on the client.
+
     Args:
-        public_url: of this server, "" if unknown: then pictures keep the host name that clients
-            have built in, and a client whose name resolution leads that to this server sees them.
+        public_url: of this server, "" if unknown.
+        client_base: returns the same for the client of the current request, "" if unknown.
     """
 
-    def __init__(self, public_url: str) -> None:
-        base = public_url.rstrip("/")
-        self._bases: tuple[str, ...] = (
-            *((f"{base}{MEDIA_PATH}",) if base else ()),
-            f"https://{PUBLIC_PICTURE_HOST}{MEDIA_PATH}",
-        )
-        self._default_base = f"{base}{MEDIA_PATH}default/" if base else ""
+    def __init__(self, public_url: str, client_base: Callable[[], str] = lambda: "") -> None:
+        self._public_url = public_url.rstrip("/")
+        self._client_base = client_base
+
+    @property
+    def base(self) -> str:
+        """The URL of this server, "" if unknown."""
+        return self._public_url or self._client_base()
 
     def address(self, name: str) -> str:
-        """Return the public address of a file."""
-        return self._bases[0] + name
+        """Return the address of a file, as it is stored."""
+        return (f"{self._public_url}{MEDIA_PATH}" if self._public_url else _HOSTLESS_BASE) + name
 
-    def default_avatar(self, account: AccountId) -> str:
-        """Return the address of what an account without an avatar has, "" if none is known."""
-        return f"{self._default_base}{account}.png" if self._default_base else ""
+    def shown(self, account: AccountId, avatar_url: str) -> str:
+        """Return the address of an account's picture as a client gets it, "" if none is known."""
+        if avatar_url and not avatar_url.startswith(_HOSTLESS_BASE):
+            return avatar_url
+        base = self.base
+        if not base:
+            return avatar_url
+        name = avatar_url.removeprefix(_HOSTLESS_BASE) or f"default/{account}.png"
+        return f"{base}{MEDIA_PATH}{name}"
 
     def own_path(self, url: str) -> str | None:
         """Return what follows our own prefix in an address, without its query; else None."""
         plain = unquote(url.partition("?")[0])
-        return next(
-            (plain.removeprefix(base) for base in self._bases if plain.startswith(base)), None
-        )
+        bases = (self.address(""), _HOSTLESS_BASE)
+        return next((plain.removeprefix(base) for base in bases if plain.startswith(base)), None)
+
+    def without_client_base(self, url: str) -> str:
+        """Return an address at the client's own base as it is stored, any other one as it is.
+
+        To be called while the request is handled: a transaction does not know the client.
+        """
+        base = f"{self._client_base()}{MEDIA_PATH}"
+        return _HOSTLESS_BASE + url.removeprefix(base) if url.startswith(base) else url
 
 
 def public_key_in(url: str) -> str | None:
@@ -224,10 +244,14 @@ def default_avatar_account(path: str) -> str:
 
 
 class AvatarPictures:
-    """Turns addresses of uploads in edit-avatar into public addresses of their files."""
+    """Turns addresses of uploads in edit-avatar into public addresses of their files.
+
+    Attributes:
+        addresses: of pictures.
+    """
 
     def __init__(self, addresses: PictureAddresses, clock: Clock, max_pictures: int) -> None:
-        self._addresses = addresses
+        self.addresses = addresses
         self._clock = clock
         self._max_pictures = max_pictures
 
@@ -241,11 +265,13 @@ class AvatarPictures:
         Raises:
             InvalidField: it is an address of this server, and not of a picture of this account.
         """
-        path = self._addresses.own_path(url)
+        path = self.addresses.own_path(url)
         key = public_key_in(url) if path is None else path
         if key is None:
             # Without `public_url`, clients are told the host that they addressed.
             _, _, key = unquote(url.partition("?")[0]).partition(MEDIA_PATH)
+            if key and default_avatar_account(key) == str(account.id):
+                return ""
             return await self._find_own(tx, account, key) if key else None
         if default_avatar_account(key) == str(account.id):
             return ""
@@ -265,7 +291,7 @@ class AvatarPictures:
     async def _find_own(self, tx: Transaction, account: Account, key: str) -> str | None:
         for picture in await list_pictures(tx, account.id):
             if picture.name and key in (picture.client_key, picture.name):
-                return self._addresses.address(picture.name)
+                return self.addresses.address(picture.name)
         return None
 
 

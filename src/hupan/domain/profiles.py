@@ -531,6 +531,7 @@ class ProfileEdits:
             InvalidField: it is not an allowed URL.
         """
         parse_avatar_url(url, "url")
+        url = self._pictures.addresses.without_client_base(url)
 
         async def change(tx: Transaction) -> None:
             locked = await lock_account(tx, account)

@@ -12,6 +12,8 @@ import contextlib
 import enum
 import inspect
 import logging
+import socket
+import struct
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
 from dataclasses import dataclass
@@ -120,6 +122,24 @@ class RequestCycle(RequestResponseCycle):
             self.transport.close()
         self.on_response()
         return True
+
+    def cut_off(self, *, reset: bool) -> None:
+        """End the connection in the middle of this request; what the app still sends is dropped.
+
+        Args:
+            reset: whether the peer sees a reset, instead of the end of what was written so far.
+        """
+        if self.disconnected:
+            return
+        self.disconnected = True
+        self.message_event.set()
+        if not reset:
+            self.transport.close()
+            return
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:  # without lingering, a close is a reset
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     async def run_asgi(self, app: ASGIApp) -> None:  # type: ignore[override]  # as above
         """Run an app; respond with 500 if it does not respond."""

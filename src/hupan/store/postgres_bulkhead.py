@@ -3,9 +3,12 @@
 A machine of a distributed database that falls silent holds each connection that needs it until its
 statement times out; soon they all do, and healthy accounts wait for a connection as well. So, while
 requests wait for a connection, a statement that has no answer for `STALL_SECONDS` is moved among
-the few that may hold one (`Bulkhead.max_connections`), with all others of the same account; beyond
+the few that may hold one (a quarter of the pool), with all others of the same account; beyond
 that number it is interrupted and runs again when there is a place. Slowness alone refuses nothing:
 only after a statement timed out is a request beyond the bound refused at once.
+
+As long as there are suspects, accounts that have not answered since share a part of the connections
+(`probes`), so that those still to be found silent do not take them all.
 
 An account is known by the value of the distribution column in its statements. On a distributed
 database, a shard that answers nothing counts as a whole.
@@ -39,6 +42,9 @@ MIN_SILENT_ACCOUNTS = 3
 """So many accounts of a shard without an answer, and none with one, make the shard suspect."""
 CONNECTION_SHARE = 4
 """One in so many connections may wait for suspects."""
+PROBES_PERCENT = 40
+"""So much of the pool is for accounts that have not answered since others fell silent."""
+MAX_PROVEN = 10_000
 
 Key: TypeAlias = str | int | bytes
 Holder = TypeVar("Holder")
@@ -53,17 +59,27 @@ class Lease:
     Attributes:
         sql: "" before the first statement.
         is_bounded: counts among those that may hold a connection for a suspect.
+        is_probe: counts among those whose account is yet to answer.
         may_interrupt: whether it can be undone and run again.
         is_interrupted: its connection is being closed.
     """
 
-    __slots__ = ("is_bounded", "is_interrupted", "may_interrupt", "sql", "started_at", "values")
+    __slots__ = (
+        "is_bounded",
+        "is_interrupted",
+        "is_probe",
+        "may_interrupt",
+        "sql",
+        "started_at",
+        "values",
+    )
 
     def __init__(self, sql: str, values: tuple[Value, ...], *, is_bounded: bool = False) -> None:
         self.sql = sql
         self.values = values
         self.started_at = 0.0
         self.is_bounded = is_bounded
+        self.is_probe = False
         self.may_interrupt = True
         self.is_interrupted = False
 
@@ -82,6 +98,58 @@ class Interrupted(Exception):
     """The operation was undone, and runs again when a suspect may hold a connection."""
 
 
+class Places:
+    """A number of connections, and the requests that wait for one of them, in order."""
+
+    def __init__(self, count: int, timeout_seconds: float) -> None:
+        self.count = count
+        self._timeout_seconds = timeout_seconds
+        self._taken = 0
+        self._waiters: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def has_waiters(self) -> bool:
+        return bool(self._waiters)
+
+    def take(self) -> bool:
+        """Return whether a place was free; it is taken then."""
+        if self._taken >= self.count:
+            return False
+        self._taken += 1
+        return True
+
+    async def wait(self) -> None:
+        """Take a place, once there is one.
+
+        Raises:
+            StoreUnavailable: none became free in time.
+        """
+        if self.take():
+            return
+        await ensure_task()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await waiter
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():  # passed on just as the timeout expired
+                self.leave()
+            if isinstance(error, TimeoutError):
+                text = "no connection for this machine became free in time"
+                raise StoreUnavailable(text, is_busy=True) from error
+            raise
+
+    def leave(self) -> None:
+        """Pass a place to the longest waiter."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._taken -= 1
+
+
 class Bulkhead:
     """Knows the suspects, and counts the connections that they hold.
 
@@ -91,21 +159,26 @@ class Bulkhead:
     """
 
     def __init__(self, pool_connections: int, timeout_seconds: float) -> None:
-        self.max_connections = max(1, pool_connections // CONNECTION_SHARE)
         self.is_distributed = False
+        self.suspects: dict[Key, float] = {}
+        """When each last stalled; the oldest first."""
+        self.probes = Places(max(1, pool_connections * PROBES_PERCENT // 100), timeout_seconds)
+        self._bounded = Places(max(1, pool_connections // CONNECTION_SHARE), timeout_seconds)
         self._is_on = pool_connections > 1
         self._timeout_seconds = timeout_seconds
-        self._held = 0
-        self._waiters: deque[asyncio.Future[None]] = deque()
-        self._suspects: dict[Key, float] = {}  # since their last stall; the oldest first
+        self._proven: dict[Key, None] = {}  # answered since there are suspects; the oldest first
         self._shards: dict[int, tuple[float, set[Key]]] = {}  # stalled since the last answer
         self._prompt_at = self._timed_out_at = -1e9
 
     def ensure_may_run(self, lease: Lease) -> None:
         """Raise Interrupted if a statement needs a suspect, and its connection is not counted."""
-        is_unbounded = self._suspects and lease.sql and not lease.is_bounded
+        is_unbounded = self.suspects and lease.sql and not lease.is_bounded
         if lease.is_interrupted or (is_unbounded and self._is_suspect(key_of(lease))):
             raise Interrupted
+
+    def must_probe(self, lease: Lease) -> bool:
+        """Return whether a statement needs an account that is yet to answer."""
+        return bool(self.suspects and lease.sql) and self._is_unproven(key_of(lease))
 
     async def enter(self, lease: Lease) -> None:
         """Count a suspect's lease, once there is a place.
@@ -113,32 +186,30 @@ class Bulkhead:
         Raises:
             StoreUnavailable: there is none, and a statement timed out before or does so meanwhile.
         """
-        if self._held >= self.max_connections:
+        if not self._bounded.take():
             if time.monotonic() - self._timed_out_at < SUSPECT_SECONDS:
                 raise StoreUnavailable("other requests wait for this machine", is_busy=True)
-            await self._wait_for_place()
-        else:
-            self._held += 1
+            await self._bounded.wait()
         lease.is_bounded = True
 
-    def leave(self) -> None:
-        """Pass the place of a lease that ended to the longest waiter."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-        self._held -= 1
+    def leave(self, lease: Lease) -> None:
+        """Give the place of a lease that ended away."""
+        if lease.is_bounded:
+            self._bounded.leave()
+        if lease.is_probe:
+            self.probes.leave()
 
     def record_answer(self, lease: Lease) -> None:
         """Clear the account of a statement that was answered."""
         now = time.monotonic()
         if now - lease.started_at < PROMPT_SECONDS:
             self._prompt_at = now
-        if self._suspects and lease.sql:
+        if self.suspects and lease.sql:
             key = key_of(lease)
-            self._suspects.pop(key, None)
-            self._shards.pop(shard_of(key), None)
+            self.suspects.pop(key, None)
+            if self._shards:
+                self._shards.pop(shard_of(key), None)
+            self._prove(key)
 
     def record_timeout(self, lease: Lease) -> None:
         """Note that a statement was given up."""
@@ -164,20 +235,30 @@ class Bulkhead:
         surplus: list[Holder] = []
         for started_at, _, holder, lease in stalled:
             self._suspect(key_of(lease))
-            if self._held < self.max_connections:
-                self._held += 1
-                lease.is_bounded = True
+            if self._bounded.take():
+                self.leave(lease)
+                lease.is_bounded, lease.is_probe = True, False
             elif not surplus or self._prompt_at > started_at - CONTRAST_SECONDS:
                 lease.is_interrupted = True
                 surplus.append(holder)
         return surplus
 
+    def _prove(self, key: Key) -> None:
+        if key not in self._proven and len(self._proven) >= MAX_PROVEN:
+            del self._proven[next(iter(self._proven))]
+        self._proven[key] = None
+
+    def _is_unproven(self, key: Key) -> bool:
+        return key not in self._proven and not self._is_suspect(key)
+
     def _suspect(self, key: Key) -> None:
         now = time.monotonic()
-        self._suspects.pop(key, None)
-        if len(self._suspects) >= MAX_SUSPECTS:
-            del self._suspects[next(iter(self._suspects))]
-        self._suspects[key] = now
+        if key in self._proven:  # what others proved may be as old
+            self._proven.clear()
+        self.suspects.pop(key, None)
+        if len(self.suspects) >= MAX_SUSPECTS:
+            del self.suspects[next(iter(self.suspects))]
+        self.suspects[key] = now
         if self.is_distributed:
             since, keys = self._shards.setdefault(shard_of(key), (now, set()))
             if len(keys) < MIN_SILENT_ACCOUNTS:
@@ -186,33 +267,21 @@ class Bulkhead:
 
     def _is_suspect(self, key: Key) -> bool:
         now = time.monotonic()
-        while self._suspects:
-            oldest = next(iter(self._suspects))
-            if now - self._suspects[oldest] < SUSPECT_SECONDS:
+        while self.suspects:
+            oldest = next(iter(self.suspects))
+            if now - self.suspects[oldest] < SUSPECT_SECONDS:
                 break
-            del self._suspects[oldest]
-        if not self._suspects:
+            del self.suspects[oldest]
+        if not self.suspects:
             self._shards.clear()
-        return key in self._suspects or self._is_silent(shard_of(key), now)
+            self._proven.clear()
+        if key in self.suspects:
+            return True
+        return bool(self._shards) and self._is_silent(shard_of(key), now)
 
     def _is_silent(self, shard: int, now: float) -> bool:
         since, keys = self._shards.get(shard, (now, ()))
         return len(keys) >= MIN_SILENT_ACCOUNTS and now - since >= self._timeout_seconds
-
-    async def _wait_for_place(self) -> None:
-        await ensure_task()
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                await waiter
-        except BaseException as error:
-            if waiter.done() and not waiter.cancelled():  # passed on just as the timeout expired
-                self.leave()
-            if isinstance(error, TimeoutError):
-                text = "no connection for this machine became free in time"
-                raise StoreUnavailable(text, is_busy=True) from error
-            raise
 
 
 def key_of(lease: Lease) -> Key:

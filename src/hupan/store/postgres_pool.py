@@ -52,8 +52,10 @@ _PASSED_ON_ERRORS = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
 )
-INSPECTION_SECONDS = 0.1
+INSPECTION_SECONDS = 0.05
 """How often connections in use are inspected while requests wait for one."""
+LAG_SECONDS = 0.1
+"""So late an inspection shows that this process itself was busy."""
 PARTIAL_SECONDS = 30.0
 """How long some accounts count as unreachable after a failure of another machine."""
 _DEAD_CONNECTION_ERRORS = (
@@ -137,15 +139,21 @@ class PostgresPool:
         """
         lease = Lease(sql, values)
         try:
-            try:
-                return await self._lend(operation, lease)
-            except Interrupted:
-                lease = Lease(lease.sql, lease.values)
-                await self._bulkhead.enter(lease)
-                return await self._lend(operation, lease)
+            if self._bulkhead.suspects and self._bulkhead.must_probe(lease):
+                await self._probe(lease)
+            return await self._lend(operation, lease)
+        except Interrupted:
+            self._bulkhead.leave(lease)
+            lease = Lease(lease.sql, lease.values)
+            await self._bulkhead.enter(lease)
+            return await self._lend(operation, lease)
         finally:
-            if lease.is_bounded:
-                self._bulkhead.leave()
+            self._bulkhead.leave(lease)
+
+    async def _probe(self, lease: Lease) -> None:
+        self._start_inspection()
+        await self._bulkhead.probes.wait()
+        lease.is_probe = True
 
     async def _lend(
         self, operation: Callable[[Connection], Awaitable[Result]], lease: Lease
@@ -254,10 +262,7 @@ class PostgresPool:
 
     async def _wait_for_free(self) -> FreedConnection:
         """Return the next released connection, or None for the slot of a closed one."""
-        if not self._is_inspecting:
-            self._is_inspecting = True
-            loop = asyncio.get_running_loop()
-            loop.call_later(INSPECTION_SECONDS, self._inspect, loop.time() + INSPECTION_SECONDS)
+        self._start_inspection()
         waiter: asyncio.Future[FreedConnection] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
@@ -267,13 +272,20 @@ class PostgresPool:
                 self._release(waiter.result())
             raise
 
+    def _start_inspection(self) -> None:
+        if not self._is_inspecting:
+            self._is_inspecting = True
+            loop = asyncio.get_running_loop()
+            loop.call_later(INSPECTION_SECONDS, self._inspect, loop.time() + INSPECTION_SECONDS)
+
     def _inspect(self, due_at: float) -> None:
         """Interrupt what keeps waiters from their connection, as long as there are any."""
         loop = asyncio.get_running_loop()
-        self._is_inspecting = bool(self._waiters) and not self._is_closing
+        has_waiters = bool(self._waiters) or self._bulkhead.probes.has_waiters
+        self._is_inspecting = has_waiters and not self._is_closing
         if not self._is_inspecting:
             return
-        if loop.time() - due_at < INSPECTION_SECONDS:  # otherwise this process itself was busy
+        if loop.time() - due_at < LAG_SECONDS:
             for connection in self._bulkhead.choose_stalled(self._in_use.items()):
                 self._close_in_background(connection)
         loop.call_later(INSPECTION_SECONDS, self._inspect, loop.time() + INSPECTION_SECONDS)
