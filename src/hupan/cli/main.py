@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "client": "hupan.cli.clients:app",
     "limits": "hupan.cli.limits:app",
     "database": "hupan.cli.database:app",
+    "upgrade": "hupan.cli.upgrades:app",
     "backup": "hupan.cli.backups:app",
     "restore": "hupan.cli.backups:restore_app",
     "version": "hupan.cli.main:version_app",

@@ -303,6 +303,14 @@ def check_migrations_known(
             )
 
 
+_COPY_SUFFIX = ".before-"
+
+
+def list_migration_copies(path: Path) -> list[Path]:
+    """Return the copies of a file that migrations kept."""
+    return sorted(path.parent.glob(f"{path.name}{_COPY_SUFFIX}*"))
+
+
 def _back_up_before_migration(
     connection: apsw.Connection, known: list[Migration], path: Path
 ) -> None:
@@ -311,7 +319,7 @@ def _back_up_before_migration(
     missing = [migration.number for migration in known if migration.number not in applied]
     if not applied or not missing:
         return
-    copy = path.with_name(f"{path.name}.before-{missing[0]:04}")
+    copy = path.with_name(f"{path.name}{_COPY_SUFFIX}{missing[0]:04}")
     draft = copy.with_name(f"{copy.name}.part")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
