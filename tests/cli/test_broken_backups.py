@@ -40,9 +40,9 @@ class Sample:
         opened = DecryptingReader(io.BytesIO(self.file), self.key.identity).read()
         with tarfile.open(fileobj=io.BytesIO(opened)) as archive:
             self.members = {
-                member.name: file.read()
+                member.name: content.read()
                 for member in archive.getmembers()
-                if (file := archive.extractfile(member)) is not None
+                if (content := archive.extractfile(member)) is not None
             }
 
     def changed(self, **parts: object) -> bytes:
