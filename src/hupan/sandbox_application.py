@@ -22,10 +22,14 @@ from hupan.environment import Environment
 from hupan.logs import configure_logging
 from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
 from hupan.sandbox.client_base import ClientBase
+from hupan.sandbox.decoding import Explainer
 from hupan.sandbox.faults import FaultInjector, Faults
+from hupan.sandbox.journal import Journal
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
+from hupan.sandbox.requests import JournalRoutes
 from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.seeding import Seeder
+from hupan.sandbox.tap import JournalTap
 from hupan.sandbox_tools import make_sandbox_tools
 from hupan.store.tables import delete_all_data
 
@@ -47,12 +51,14 @@ class SandboxOptions:
     is_english: bool = False
 
 
-def make_sandbox_application(settings: Settings, options: SandboxOptions) -> FaultInjector:
+def make_sandbox_application(settings: Settings, options: SandboxOptions) -> JournalTap:
     """Return the application, once in the serving process; the store was prepared before."""
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
     clock = AdjustableClock(SystemClock())
     client_base = ClientBase()
+    journal = Journal()
+    journal_routes = JournalRoutes(journal, Explainer(journal, settings.web_host_prefix))
     printer = CodePrinter(english=options.is_english)
     inbox = MessageCapture(
         clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
@@ -80,8 +86,9 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Fau
         return await build_server(settings, environment, metrics_sockets)
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
-        routes = _make_sandbox_routes(server, clock, inbox)
-        tools = make_sandbox_tools(server, routes, injector)
+        journal.token_account = server.infrastructure.sessions.account_of
+        routes = _make_sandbox_routes(server, clock, inbox, journal)
+        tools = [*make_sandbox_tools(server, routes, injector), *journal_routes.build_routes()]
         return {
             "/sandbox/": SameOriginMiddleware(routes.build_app(tools), options.host_names),
             "/": client_base.wrap(server.dispatcher),
@@ -89,7 +96,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Fau
 
     application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
     injector = FaultInjector(application, Faults(make_random_source))
-    return injector
+    return JournalTap(injector, journal, clock)
 
 
 def _ignore_entry(_entry: CapturedMessage) -> None:
@@ -97,7 +104,7 @@ def _ignore_entry(_entry: CapturedMessage) -> None:
 
 
 def _make_sandbox_routes(
-    server: Server, clock: AdjustableClock, inbox: MessageCapture
+    server: Server, clock: AdjustableClock, inbox: MessageCapture, journal: Journal
 ) -> SandboxRoutes:
     infrastructure = server.infrastructure
     sandbox_accounts = SandboxAccounts(
@@ -108,6 +115,7 @@ def _make_sandbox_routes(
         await infrastructure.database.run_transaction(delete_all_data)
         infrastructure.memory_limits.reset_all()
         await infrastructure.presence.recheck_all()
+        journal.clear()
 
     seeding = Seeder(
         sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)

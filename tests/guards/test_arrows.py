@@ -42,7 +42,10 @@ ARROWS: dict[str, set[str]] = {
         *("config", "domain", "ratelimit", "store", "delivery"),
         *("environment", "opening"),
     },
-    "sandbox": {"config", "admin", "domain", "delivery.sender", "delivery.texts"},
+    "sandbox": {
+        *("config", "admin", "domain", "delivery.sender", "delivery.texts", "contract"),
+        *("api.codecs", "api.presence", "api.responses", "upstream"),
+    },
     "environment": {"config", "delivery", "domain", "geoip", "captcha", "upstream"},
     "opening": {"config", "store"},
     "wiring": {

@@ -33,7 +33,7 @@ from hupan.sandbox.seeding import PACK_NAMES, PackName, Seeder, max_count
 
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_SHOWN_CHARACTERS = 40
-_RESPONSE_HEADERS = {
+RESPONSE_HEADERS = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
@@ -134,7 +134,7 @@ def query_number(request: Request, name: str, default: float, maximum: float) ->
 
 def json_response(body: object) -> Response:
     return Response(
-        msgspec.json.encode(body), media_type="application/json", headers=_RESPONSE_HEADERS
+        msgspec.json.encode(body), media_type="application/json", headers=RESPONSE_HEADERS
     )
 
 
@@ -149,7 +149,7 @@ def error_response(request: Request, http_status: int, zh: str, en: str) -> Resp
         msgspec.json.encode({"error": en if wants_english(request) else zh}),
         http_status,
         media_type="application/json",
-        headers=_RESPONSE_HEADERS,
+        headers=RESPONSE_HEADERS,
     )
 
 
