@@ -328,6 +328,30 @@ async def test_a_frozen_clock(kind: Kind, emptied_sandbox: Server) -> None:
         assert not (await driver.clock.unfreeze()).frozen
 
 
+async def test_the_journal(kind: Kind, emptied_sandbox: Server) -> None:
+    """It has what was sent and answered, decoded, with what is wrong marked at its place."""
+    async with make_sandbox(kind, emptied_sandbox.url) as driver:
+        await driver.reset()
+        account = await driver.accounts.create(nickname="湖")
+        client = driver.client(account)
+        await client.get_own_info()
+        with pytest.raises(InvalidField):
+            await client.list_groups(size=101)
+        refused, info = await driver.requests.list()
+        assert (info.method, info.path, info.status) == ("GET", "/v1/user/info", 200)
+        assert (info.account, info.result, info.refusal) == (account.id, "ok", None)
+        assert isinstance(info.response.decoded, dict)
+        assert info.response.decoded["data"]["name"] == "湖"
+        assert refused.refusal is not None
+        assert (refused.refusal.name, refused.refusal.code) == ("InvalidField", 1100)
+        marks = {field.path: field.mark for field in refused.request.fields}
+        assert (marks["size"], marks["page"]) == ("outOfRange", "ok")
+        assert await driver.requests.list(result="refused", account=account.id) == (refused,)
+        assert await driver.requests.list("/v1/user/info*") == (info,)
+        await driver.requests.clear()
+        assert await driver.requests.list() == ()
+
+
 async def test_nobody_listens(kind: Kind) -> None:
     """No answer is an error of its own, in words."""
     async with make_client(kind, "http://127.0.0.1:9") as client:

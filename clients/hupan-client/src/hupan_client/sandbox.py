@@ -108,6 +108,74 @@ class Fault(Struct, frozen=True, rename="camel", omit_defaults=True):
     hits: int = 0
 
 
+class JournalField(Struct, frozen=True, rename="camel"):
+    """One field of a body, and what is wrong with it.
+
+    Attributes:
+        path: such as `data.list[0].name`.
+        mark: `ok`, or `unknown`, `wrongType`, `outOfRange`, `missing`, `repeated`, `refused`,
+            `broken`.
+        note: the same as a sentence.
+    """
+
+    path: str
+    mark: str = "ok"
+    note: str = ""
+
+
+class JournalBody(Struct, frozen=True, rename="camel"):
+    """The body of one direction.
+
+    Attributes:
+        form: `json`, `protobuf`, `query`, `text`, `binary`, or `none`.
+        decoded: as JSON, None if it could not be read.
+        fields: all its fields.
+        problem: why it could not be read.
+    """
+
+    form: str
+    size: int
+    decoded: object = None
+    fields: tuple[JournalField, ...] = ()
+    problem: str = ""
+
+
+class JournalRefusal(Struct, frozen=True):
+    """The error that ended a request, and when it occurs."""
+
+    name: str
+    code: int
+    message: str
+    when: str
+
+
+class JournalEntry(Struct, frozen=True, rename="camel"):
+    """One request and its answer, or one message of a socket.
+
+    Attributes:
+        kind: `request`, `rejected`, `message` or `closed`.
+        status: the HTTP status, 0 if there was no answer.
+        result: `ok`, `refused`, `unauthenticated`, `limited` or `error`.
+        curl: a command that sends the same bytes again.
+    """
+
+    id: int
+    kind: str
+    created_at: int
+    duration_ms: float
+    method: str
+    path: str
+    account: str
+    status: int
+    code: int | None
+    result: str
+    refusal: JournalRefusal | None
+    note: str
+    request: JournalBody
+    response: JournalBody
+    curl: str
+
+
 class _Problem(Struct):
     error: str
 

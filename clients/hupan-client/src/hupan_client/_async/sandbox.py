@@ -17,6 +17,7 @@ from hupan_client.sandbox import (
     Channel,
     ClockState,
     Fault,
+    JournalEntry,
     SandboxCore,
     SeededAccount,
     SentMessage,
@@ -180,6 +181,36 @@ class AsyncFaults:
         await self.set()
 
 
+class AsyncRequests:
+    """The journal: what clients sent and what was answered, decoded."""
+
+    def __init__(self, http: AsyncSandboxHttp) -> None:
+        self._http = http
+
+    async def list(
+        self,
+        path: str = "",
+        *,
+        account: str | None = None,
+        result: str | None = None,
+        since: int | None = None,
+    ) -> "tuple[JournalEntry, ...]":
+        """Return the entries, newest first.
+
+        Args:
+            path: whole, or its beginning with `*` at the end; "" for all.
+            account: the id of an account.
+            result: `ok`, `refused`, `unauthenticated`, `limited` or `error`.
+            since: unix seconds of the sandbox's clock.
+        """
+        query = {"path": path, "account": account, "result": result, "since": since}
+        return await self._http.get("requests", tuple[JournalEntry, ...], query)
+
+    async def clear(self) -> None:
+        """Forget all entries."""
+        await self._http.send("DELETE", "requests", dict[str, object])
+
+
 class AsyncSandbox:
     """A running `hupan sandbox`.
 
@@ -196,6 +227,7 @@ class AsyncSandbox:
         outbox: what it would have sent.
         clock: its clock.
         faults: what goes wrong on demand.
+        requests: what clients sent and what was answered.
     """
 
     def __init__(
@@ -215,6 +247,7 @@ class AsyncSandbox:
         self.outbox = AsyncOutbox(self._http)
         self.clock = AsyncClock(self._http)
         self.faults = AsyncFaults(self._http)
+        self.requests = AsyncRequests(self._http)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"

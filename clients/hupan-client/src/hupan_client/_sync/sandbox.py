@@ -17,6 +17,7 @@ from hupan_client.sandbox import (
     Channel,
     ClockState,
     Fault,
+    JournalEntry,
     SandboxCore,
     SeededAccount,
     SentMessage,
@@ -178,6 +179,36 @@ class Faults:
         self.set()
 
 
+class Requests:
+    """The journal: what clients sent and what was answered, decoded."""
+
+    def __init__(self, http: SandboxHttp) -> None:
+        self._http = http
+
+    def list(
+        self,
+        path: str = "",
+        *,
+        account: str | None = None,
+        result: str | None = None,
+        since: int | None = None,
+    ) -> "tuple[JournalEntry, ...]":
+        """Return the entries, newest first.
+
+        Args:
+            path: whole, or its beginning with `*` at the end; "" for all.
+            account: the id of an account.
+            result: `ok`, `refused`, `unauthenticated`, `limited` or `error`.
+            since: unix seconds of the sandbox's clock.
+        """
+        query = {"path": path, "account": account, "result": result, "since": since}
+        return self._http.get("requests", tuple[JournalEntry, ...], query)
+
+    def clear(self) -> None:
+        """Forget all entries."""
+        self._http.send("DELETE", "requests", dict[str, object])
+
+
 class Sandbox:
     """A running `hupan sandbox`.
 
@@ -194,6 +225,7 @@ class Sandbox:
         outbox: what it would have sent.
         clock: its clock.
         faults: what goes wrong on demand.
+        requests: what clients sent and what was answered.
     """
 
     def __init__(
@@ -213,6 +245,7 @@ class Sandbox:
         self.outbox = Outbox(self._http)
         self.clock = Clock(self._http)
         self.faults = Faults(self._http)
+        self.requests = Requests(self._http)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"
