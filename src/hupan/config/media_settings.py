@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hupan.config.sms_settings import CloudSmsSettings
 from hupan.config.types import (
     HTTP_URL,
     OPTIONAL_PATH,
@@ -16,7 +17,7 @@ PICTURES = SettingSection("图片", "Pictures")
 
 
 @dataclass(frozen=True, slots=True)
-class MediaSettings:
+class MediaSettings(CloudSmsSettings):
     """Settings of pictures."""
 
     media_dir: str = PICTURES(
