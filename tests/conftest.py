@@ -25,7 +25,7 @@ settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
 OUTPUT_TAIL = 6000
 STORELESS = (
-    *("bench", "captcha", "config", "delivery", "geoip"),
+    *("bench", "captcha", "clients", "config", "delivery", "geoip"),
     *("guards", "server", "store"),
 )
 """Folders of tests that run once: they touch no store, or choose its engine themselves."""

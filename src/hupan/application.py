@@ -1,4 +1,4 @@
-"""ASGI applications of `hupan serve` and `hupan sandbox`: start, stop, dispatch and `/metrics`.
+"""The ASGI application of a server: start, stop, dispatch and `/metrics`.
 
 `/metrics` has its own listener, so that no rule of a front proxy decides whether it is public. It
 contains nothing of a request, and no label comes from one.
@@ -11,14 +11,14 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from hupan import __version__
 from hupan.api.app import Dispatcher, Route, Services, build_routes
 from hupan.api.codecs import Receive, Scope, Send
 from hupan.api.media import MediaApp
 from hupan.api.oauth import OAUTH_PREFIX, OAuthApp
-from hupan.api.presence import SOCKET_PATH, SocketGate
+from hupan.api.presence import SOCKET_PATH, Socket, SocketGate
 from hupan.api.responses import (
     HEALTHZ_PATH,
     NO_STORE,
@@ -31,14 +31,10 @@ from hupan.api.responses import (
 )
 from hupan.api.upstream import Upstream
 from hupan.background import DONE, BackgroundTask
-from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, SecretBox
-from hupan.domain.captchas import IssuedCaptcha
-from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
-from hupan.domain.provisioning import SandboxAccounts
 from hupan.domain.running_servers import RunningServer
 from hupan.domain.search import SearchFill
 from hupan.domain.timekeeping import ClockSync
@@ -58,21 +54,15 @@ from hupan.metrics import (
 )
 from hupan.model import StoreUnavailable
 from hupan.opening import make_integrity_check, open_secret_box, open_server_database
-from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
 from hupan.rules import DAY_SECONDS, HOUR_SECONDS
-from hupan.sandbox.client_base import ClientBase
-from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
-from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
-from hupan.sandbox.seeding import Seeder
 from hupan.server.connection import ServerLimits
 from hupan.server.output import count_dropped_lines
 from hupan.server.serve import SideServer, listen_on_free_port
-from hupan.server.websocket import SocketHandler, SocketRequest, WebSocket
+from hupan.server.websocket import SocketHandler, SocketRequest
 from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
 from hupan.store.database import MeasuredDatabase, StoreRefused
 from hupan.store.outbox import count_messages
-from hupan.store.tables import delete_all_data
 from hupan.wiring import Infrastructure, make_services, make_upstream, without_handed_on
 
 METRICS_PATH = "/metrics"
@@ -537,7 +527,7 @@ class Application:
         """Return whether a path is that of sockets, on whatever host."""
         return path == SOCKET_PATH
 
-    def open_socket(self, request: SocketRequest, socket: WebSocket) -> SocketHandler | None:
+    def open_socket(self, request: SocketRequest, socket: Socket) -> SocketHandler | None:
         """Return the handler of a new socket; None if there is no room, or no store yet."""
         if self._server is None:
             return None
@@ -628,94 +618,3 @@ def make_server_application(settings: Settings, *, english: bool = False) -> App
         )
 
     return Application(open_server, retry_store=settings.is_postgres)
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxOptions:
-    """Options of a sandbox.
-
-    Attributes:
-        seed: repeats codes, tokens and captchas; "" for random ones.
-        host_names: host names of the sandbox, besides localhost.
-        print_codes: whether codes are printed on the terminal.
-        is_english: whether they are printed in English.
-    """
-
-    seed: str = ""
-    host_names: tuple[str, ...] = ()
-    print_codes: bool = True
-    is_english: bool = False
-
-
-def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Application:
-    """Return the application, once in the serving process; the store was prepared before."""
-    configure_logging(settings.log_level, settings.log_format)
-    metrics_sockets = open_metrics_sockets(settings)
-    clock = AdjustableClock(SystemClock())
-    client_base = ClientBase()
-    printer = CodePrinter(english=options.is_english)
-    inbox = MessageCapture(
-        clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
-    )
-
-    def record_captcha(captcha: IssuedCaptcha[Any]) -> None:
-        inbox.add("captcha", captcha.id, "captcha", captcha.answer, captcha.answer)
-
-    def make_random_source(purpose: str) -> RandomSource:
-        return (
-            SeededRandomSource(f"{options.seed}/{purpose}")
-            if options.seed
-            else SystemRandomSource()
-        )
-
-    async def open_server() -> Server:
-        environment = Environment(
-            clock,
-            make_random_source,
-            {"sms": inbox, "email": inbox},
-            record_captcha,
-            is_sandbox=True,
-            client_base=client_base,
-        )
-        return await build_server(settings, environment, metrics_sockets)
-
-    def make_mounts(server: Server) -> dict[str, ASGIApp]:
-        return {
-            "/sandbox/": SameOriginMiddleware(
-                _make_sandbox_routes(server, clock, inbox).build_app(), options.host_names
-            ),
-            "/": client_base.wrap(server.dispatcher),
-        }
-
-    return Application(open_server, make_mounts, retry_store=settings.is_postgres)
-
-
-def _ignore_entry(_entry: CapturedMessage) -> None:
-    """Do nothing."""
-
-
-def _make_sandbox_routes(
-    server: Server, clock: AdjustableClock, inbox: MessageCapture
-) -> SandboxRoutes:
-    infrastructure = server.infrastructure
-    sandbox_accounts = SandboxAccounts(
-        infrastructure.database, infrastructure.provisioner, infrastructure.sessions
-    )
-
-    async def reset_store() -> None:
-        await infrastructure.database.run_transaction(delete_all_data)
-        infrastructure.memory_limits.reset_all()
-        await infrastructure.presence.recheck_all()
-
-    seeding = Seeder(
-        sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)
-    )
-    return SandboxRoutes(
-        inbox,
-        clock,
-        sandbox_accounts,
-        seeding,
-        infrastructure.outbox_worker.drain,
-        reset_store,
-        server.housekeeping.purge,
-    )

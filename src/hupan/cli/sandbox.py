@@ -14,12 +14,12 @@ from typing import Annotated, TypeAlias
 import typer
 
 from hupan.addresses import is_loopback_host
-from hupan.application import SandboxOptions, make_sandbox_application
 from hupan.cli.language import ENGLISH, say
 from hupan.cli.output import exit_on_error
 from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
 from hupan.cli.serve import PortOption, listen, print_banner
 from hupan.opening import prepared_store
+from hupan.sandbox_application import SandboxOptions, make_sandbox_application
 
 FOLDER_PREFIX = "hupan-sandbox-"
 _RUNNING_LOCK = "running.lock"

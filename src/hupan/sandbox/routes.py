@@ -7,8 +7,8 @@ address cannot be rebound, so it is always accepted.
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
 from ipaddress import ip_address
@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hupan.clock import AdjustableClock
@@ -33,7 +33,7 @@ from hupan.sandbox.seeding import PACK_NAMES, PackName, Seeder, max_count
 
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_SHOWN_CHARACTERS = 40
-_RESPONSE_HEADERS = {
+RESPONSE_HEADERS = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
@@ -52,19 +52,29 @@ class BadRequest(Exception):
         self.en = en
 
 
-async def read_json_body(request: Request, body_type: type[Body]) -> Body:
-    """Return the JSON body of a request; an empty one counts as `{}`, `null` as an absent key.
+async def read_body(request: Request) -> bytes:
+    """Return the body of a request, without a byte order mark.
 
     Raises:
-        BadRequest: it is too large, not JSON, not of this type, or has an unknown key.
+        BadRequest: it is too large.
     """
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise BadRequest("请求体过大", "the body is too large")
+    return body.removeprefix(BOM_UTF8)
+
+
+async def read_json_body(request: Request, body_type: type[Body]) -> Body:
+    """Return the JSON body of a request; an empty one counts as `{}`, `null` as an absent key.
+
+    Raises:
+        BadRequest: it is too large, not JSON, not of this type, or has an unknown key.
+    """
+    body = await read_body(request)
     try:
-        values = msgspec.json.decode(body.removeprefix(BOM_UTF8) or b"{}", type=dict[str, Any])
+        values = msgspec.json.decode(body or b"{}", type=dict[str, Any])
         check_known(
             "key", values, [field.encode_name for field in msgspec.structs.fields(body_type)]
         )
@@ -124,18 +134,22 @@ def query_number(request: Request, name: str, default: float, maximum: float) ->
 
 def json_response(body: object) -> Response:
     return Response(
-        msgspec.json.encode(body), media_type="application/json", headers=_RESPONSE_HEADERS
+        msgspec.json.encode(body), media_type="application/json", headers=RESPONSE_HEADERS
     )
+
+
+def wants_english(request: Request) -> bool:
+    """Return whether a request asks for English."""
+    return request.headers.get("accept-language", "")[:2].lower() == "en"
 
 
 def error_response(request: Request, http_status: int, zh: str, en: str) -> Response:
     """Return an error in the language of the request."""
-    is_english = request.headers.get("accept-language", "")[:2].lower() == "en"
     return Response(
-        msgspec.json.encode({"error": en if is_english else zh}),
+        msgspec.json.encode({"error": en if wants_english(request) else zh}),
         http_status,
         media_type="application/json",
-        headers=_RESPONSE_HEADERS,
+        headers=RESPONSE_HEADERS,
     )
 
 
@@ -258,13 +272,6 @@ class EmptyBody(Struct):
     """The body of POST `/sandbox/reset`."""
 
 
-class ClockBody(Struct):
-    """The body of POST `/sandbox/clock`: one of both."""
-
-    advance: float | None = None
-    set: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class SandboxRoutes:
     """The routes, and what they use.
@@ -272,7 +279,7 @@ class SandboxRoutes:
     Attributes:
         deliver_outbox: delivers everything in the outbox.
         delete_everything: deletes everything that is stored.
-        purge_expired: deletes what has expired, and erases cancelled accounts that are due.
+        on_reset: is called at the end of a reset.
     """
 
     outbox_messages: MessageCapture
@@ -281,10 +288,10 @@ class SandboxRoutes:
     seeder: Seeder
     deliver_outbox: Callable[[], Awaitable[None]]
     delete_everything: Callable[[], Awaitable[None]]
-    purge_expired: Callable[[], Awaitable[None]]
+    on_reset: list[Callable[[], None]] = field(default_factory=list)
 
-    def build_app(self) -> Starlette:
-        """Return the ASGI application of all routes."""
+    def build_app(self, more_routes: Sequence[BaseRoute] = ()) -> Starlette:
+        """Return the ASGI application of all routes, and of those of other files."""
         return Starlette(
             routes=[
                 Route("/sandbox/outbox", handle_errors(self.list_outbox), methods=["GET"]),
@@ -294,7 +301,7 @@ class SandboxRoutes:
                 Route("/sandbox/accounts", handle_errors(self.create_account), methods=["POST"]),
                 Route("/sandbox/seed", handle_errors(self.seed), methods=["POST"]),
                 Route("/sandbox/reset", handle_errors(self.reset), methods=["POST"]),
-                Route("/sandbox/clock", handle_errors(self.set_clock), methods=["POST"]),
+                *more_routes,
             ]
         )
 
@@ -346,28 +353,15 @@ class SandboxRoutes:
         return json_response(await self.seeder.seed(pack, body.number))
 
     async def reset(self, request: Request) -> Response:
-        """Delete everything: accounts, messages, and the clock's offset."""
+        """Delete everything: accounts, messages, faults, and the clock's offset."""
         await read_json_body(request, EmptyBody)
         await self.delete_everything()
         self.seeder.reset()
         self.outbox_messages.clear()
         self.clock.reset()
+        for forget in self.on_reset:
+            forget()
         return json_response({})
-
-    async def set_clock(self, request: Request) -> Response:
-        """Set the clock: → {now}; what has expired by then is purged at once."""
-        body = await read_json_body(request, ClockBody)
-        if (body.advance is None) == (body.set is None):
-            raise BadRequest("advance 或 set 二选一", "give advance or set, one of both")
-        target_time = body.set if body.set is not None else self.clock.now() + (body.advance or 0)
-        if not 0 <= target_time <= MAX_TIME:
-            raise BadRequest(
-                f"时间须在 0 到 {MAX_TIME} 之间",
-                f"the time must lie between 0 and {MAX_TIME}",
-            )
-        self.clock.set(target_time)
-        await self.purge_expired()
-        return json_response({"now": int(self.clock.now())})
 
 
 def handle_errors(handler: Handler) -> Handler:
@@ -375,7 +369,7 @@ def handle_errors(handler: Handler) -> Handler:
 
     async def handle(request: Request) -> Response:
         try:
-            if request.method == "POST":
+            if request.method in ("POST", "PUT", "DELETE"):
                 check_known("parameter", request.query_params, ())
             return await handler(request)
         except BadRequest as error:

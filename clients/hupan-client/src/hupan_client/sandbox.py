@@ -1,0 +1,112 @@
+"""What `hupan sandbox` offers beside the contract: requests and answers, without network."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+from msgspec import Struct
+
+from hupan_client.core import HTTP_OK, JSON_TYPE, ServerUrl, WireAnswer, WireRequest
+from hupan_client.errors import HupanError, UnreadableAnswer
+
+Channel: TypeAlias = Literal["sms", "email", "captcha", "push"]
+Result = TypeVar("Result")
+
+
+class SandboxRefusal(HupanError):
+    """The sandbox did not do it; the text says why.
+
+    Attributes:
+        http_status: 400 for a wrong request, 404 for what is not there, 408 for a wait that ended.
+    """
+
+    def __init__(self, message: str, http_status: int = 400) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+
+class Account(Struct, frozen=True):
+    """An account and the token of a session; `repr` hides the token."""
+
+    id: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Account(id={self.id!r}, token=<hidden>)"
+
+
+class SeededAccount(Struct, frozen=True):
+    """An account of a seed pack; "" for what it has not. `repr` hides password and token."""
+
+    id: str
+    phone: str = ""
+    email: str = ""
+    password: str = ""
+    token: str = ""
+
+    def __repr__(self) -> str:
+        return f"SeededAccount(id={self.id!r}, phone={self.phone!r}, email={self.email!r}, …)"
+
+
+class SentMessage(Struct, frozen=True, rename="camel"):
+    """What the sandbox would have sent; a captcha's `to` is its id, its `code` the answer."""
+
+    id: int
+    channel: Channel
+    to: str
+    purpose: str
+    code: str
+    text: str
+    created_at: int
+
+
+class ClockState(Struct, frozen=True):
+    """The sandbox's time in unix seconds."""
+
+    now: int
+
+
+class _Problem(Struct):
+    error: str
+
+
+class SandboxCore:
+    """Builds the requests of a sandbox and reads its answers."""
+
+    def __init__(self, url: ServerUrl) -> None:
+        self.url = url
+
+    def build(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: Mapping[str, object] | None = None,
+    ) -> WireRequest:
+        """Return a request; parameters that are None or "" are left out."""
+        given = {key: str(value) for key, value in (query or {}).items() if value not in (None, "")}
+        tail = f"?{urlencode(given)}" if given else ""
+        headers = {"accept-language": "en"}
+        content = b""
+        if body is not None:
+            headers["content-type"] = JSON_TYPE
+            content = msgspec.json.encode(body)
+        url = f"{self.url.text}/sandbox/{quote(path)}{tail}"
+        return WireRequest(method, url, headers, content)
+
+    def read(self, answer: WireAnswer, result_type: type[Result]) -> Result:
+        """Return the result.
+
+        Raises:
+            SandboxRefusal: the sandbox says why not.
+            UnreadableAnswer: the answer is not that of a sandbox.
+        """
+        try:
+            if answer.http_status != HTTP_OK:
+                problem = msgspec.json.decode(answer.body, type=_Problem)
+                raise SandboxRefusal(problem.error, answer.http_status)
+            return msgspec.json.decode(answer.body, type=result_type)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            msg = f"HTTP status {answer.http_status}: is {self.url.text} a sandbox? ({error})"
+            raise UnreadableAnswer(msg, answer.http_status) from None

@@ -1,0 +1,130 @@
+"""The ASGI application of `hupan sandbox`: that of a server, and the routes of the sandbox.
+
+`hupan serve` never imports this file, so nothing of a sandbox can be reached in a server.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hupan.application import (
+    Application,
+    ASGIApp,
+    Server,
+    build_server,
+    open_metrics_sockets,
+)
+from hupan.clock import AdjustableClock, SystemClock
+from hupan.config import Settings
+from hupan.domain.captchas import IssuedCaptcha
+from hupan.domain.discovery import DiscoveryImporter
+from hupan.domain.provisioning import SandboxAccounts
+from hupan.environment import Environment
+from hupan.logs import configure_logging
+from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
+from hupan.sandbox.client_base import ClientBase
+from hupan.sandbox.decoding import Explainer
+from hupan.sandbox.faults import FaultInjector, Faults
+from hupan.sandbox.journal import Journal
+from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
+from hupan.sandbox.requests import JournalRoutes
+from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
+from hupan.sandbox.seeding import Seeder
+from hupan.sandbox.tap import JournalTap
+from hupan.sandbox_tools import make_sandbox_tools
+from hupan.store.tables import delete_all_data
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """Options of a sandbox.
+
+    Attributes:
+        seed: repeats codes, tokens and captchas; "" for random ones.
+        host_names: host names of the sandbox, besides localhost.
+        print_codes: whether codes are printed on the terminal.
+        is_english: whether they are printed in English.
+    """
+
+    seed: str = ""
+    host_names: tuple[str, ...] = ()
+    print_codes: bool = True
+    is_english: bool = False
+
+
+def make_sandbox_application(settings: Settings, options: SandboxOptions) -> JournalTap:
+    """Return the application, once in the serving process; the store was prepared before."""
+    configure_logging(settings.log_level, settings.log_format)
+    metrics_sockets = open_metrics_sockets(settings)
+    clock = AdjustableClock(SystemClock())
+    client_base = ClientBase()
+    journal = Journal()
+    journal_routes = JournalRoutes(journal, Explainer(journal, settings.web_host_prefix))
+    printer = CodePrinter(english=options.is_english)
+    inbox = MessageCapture(
+        clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
+    )
+
+    def record_captcha(captcha: IssuedCaptcha[Any]) -> None:
+        inbox.add("captcha", captcha.id, "captcha", captcha.answer, captcha.answer)
+
+    def make_random_source(purpose: str) -> RandomSource:
+        return (
+            SeededRandomSource(f"{options.seed}/{purpose}")
+            if options.seed
+            else SystemRandomSource()
+        )
+
+    async def open_server() -> Server:
+        environment = Environment(
+            clock,
+            make_random_source,
+            {"sms": inbox, "email": inbox},
+            record_captcha,
+            is_sandbox=True,
+            client_base=client_base,
+        )
+        return await build_server(settings, environment, metrics_sockets)
+
+    def make_mounts(server: Server) -> dict[str, ASGIApp]:
+        journal.token_account = server.infrastructure.sessions.account_of
+        routes = _make_sandbox_routes(server, clock, inbox, journal)
+        tools = [*make_sandbox_tools(server, routes, injector), *journal_routes.build_routes()]
+        return {
+            "/sandbox/": SameOriginMiddleware(routes.build_app(tools), options.host_names),
+            "/": client_base.wrap(server.dispatcher),
+        }
+
+    application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
+    injector = FaultInjector(application, Faults(make_random_source))
+    return JournalTap(injector, journal, clock)
+
+
+def _ignore_entry(_entry: CapturedMessage) -> None:
+    """Do nothing."""
+
+
+def _make_sandbox_routes(
+    server: Server, clock: AdjustableClock, inbox: MessageCapture, journal: Journal
+) -> SandboxRoutes:
+    infrastructure = server.infrastructure
+    sandbox_accounts = SandboxAccounts(
+        infrastructure.database, infrastructure.provisioner, infrastructure.sessions
+    )
+
+    async def reset_store() -> None:
+        await infrastructure.database.run_transaction(delete_all_data)
+        infrastructure.memory_limits.reset_all()
+        await infrastructure.presence.recheck_all()
+        journal.clear()
+
+    seeding = Seeder(
+        sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)
+    )
+    return SandboxRoutes(
+        inbox,
+        clock,
+        sandbox_accounts,
+        seeding,
+        infrastructure.outbox_worker.drain,
+        reset_store,
+    )
