@@ -53,7 +53,9 @@ ARROWS: dict[str, set[str]] = {
         *("config", "store", "domain", "api", "admin", "sandbox", "captcha", "server", "logs"),
         *("ratelimit", "delivery", "environment", "opening", "wiring"),
     },
-    "cli": {"config", "admin", "server", "logs", *COMPOSITION},
+    "conformance": set(),
+    "connect": set(),
+    "cli": {"conformance", "connect", "config", "admin", "server", "logs", *COMPOSITION},
 }
 
 

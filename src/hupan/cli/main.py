@@ -25,6 +25,7 @@ from hupan.cli.language import LANGUAGE_OPTION, LANGUAGE_VARIABLE, say
 COMMANDS: Final = {
     "serve": "hupan.cli.serve:app",
     "sandbox": "hupan.cli.sandbox:app",
+    "conformance": "hupan.cli.conformance:app",
     "config": "hupan.cli.config:app",
     "account": "hupan.cli.accounts:app",
     "coins": "hupan.cli.coins:app",
