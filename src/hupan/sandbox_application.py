@@ -28,9 +28,9 @@ from hupan.sandbox.faults import FaultInjector, Faults
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
 from hupan.sandbox.routes import PAGES_PREFIX, SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.seeding import Seeder
-from hupan.sandbox_tools import make_sandbox_tools
+from hupan.sandbox_tools import SandboxTools, make_sandbox_tools
 from hupan.store.tables import delete_all_data
-from hupan.web.sandbox.app import make_sandbox_pages
+from hupan.web.sandbox.app import PageSources, make_sandbox_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,10 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Fau
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
         routes = _make_sandbox_routes(server, clock, inbox)
         tools = make_sandbox_tools(server, routes, injector)
-        pages = _make_pages(server, routes)
+        pages = _make_pages(server, routes, tools)
         mounts: dict[str, ASGIApp] = {
             PAGES_PREFIX: pages,
-            "/sandbox/": routes.build_app(tools),
+            "/sandbox/": routes.build_app(tools.routes),
         }
         return {
             **{path: SameOriginMiddleware(app, options.host_names) for path, app in mounts.items()},
@@ -112,10 +112,17 @@ def _lead_to_pages(pages: ASGIApp, app: ASGIApp) -> ASGIApp:
     return select
 
 
-def _make_pages(server: Server, routes: SandboxRoutes) -> ASGIApp:
+def _make_pages(server: Server, routes: SandboxRoutes, tools: SandboxTools) -> ASGIApp:
     infrastructure = server.infrastructure
-    directory = AccountDirectory(infrastructure.database, infrastructure.contact_parser)
-    return make_sandbox_pages(routes, directory, infrastructure.rules.zone)
+    return make_sandbox_pages(
+        PageSources(
+            routes=routes,
+            directory=AccountDirectory(infrastructure.database, infrastructure.contact_parser),
+            zone=infrastructure.rules.zone,
+            clock=tools.clock,
+            faults=tools.faults,
+        )
+    )
 
 
 def _ignore_entry(_entry: CapturedMessage) -> None:

@@ -1,6 +1,7 @@
 """Builds the tools of `hupan sandbox`: faults, clock and snapshots."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from starlette.routing import BaseRoute, Route
 
@@ -9,14 +10,23 @@ from hupan.application import Server
 from hupan.domain.pending import PendingEvents
 from hupan.environment import make_session_policy
 from hupan.sandbox.clock import SandboxClock
-from hupan.sandbox.faults import FaultInjector
+from hupan.sandbox.faults import FaultInjector, Faults
 from hupan.sandbox.routes import SandboxRoutes, handle_errors
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxTools:
+    """The tools, which routes and pages share."""
+
+    faults: Faults
+    clock: SandboxClock
+    routes: Sequence[BaseRoute]
 
 
 def make_sandbox_tools(
     server: Server, routes: SandboxRoutes, injector: FaultInjector
-) -> Sequence[BaseRoute]:
-    """Connect the tools with an open server; return their routes."""
+) -> SandboxTools:
+    """Connect the tools with an open server."""
     infrastructure, faults = server.infrastructure, injector.faults
 
     def find_account(scope: Scope) -> str | None:
@@ -27,12 +37,13 @@ def make_sandbox_tools(
     injector.attach(find_account, server.dispatcher.refuse)
     routes.on_reset.append(lambda: faults.replace(()))
     clock = _make_clock(server, routes)
-    return [
+    listed = [
         Route("/sandbox/clock", handle_errors(clock.get), methods=["GET"]),
         Route("/sandbox/clock", handle_errors(clock.post), methods=["POST"]),
         Route("/sandbox/faults", handle_errors(faults.get), methods=["GET"]),
         Route("/sandbox/faults", handle_errors(faults.put), methods=["PUT"]),
     ]
+    return SandboxTools(faults, clock, listed)
 
 
 def _make_clock(server: Server, routes: SandboxRoutes) -> SandboxClock:

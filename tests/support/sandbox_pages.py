@@ -1,14 +1,19 @@
 """The pages of the sandbox, and the states in which they are looked at."""
 
+import json
+
 from tests.support.client import WireClient
 
 PREFIX = "/sandbox/pages"
-PAGES = ("/", "/outbox", "/accounts", "/connect", "/reset")
+PAGES = ("/", "/outbox", "/accounts", "/clock", "/faults", "/connect", "/reset")
 """Each page that is opened by a link, below the prefix."""
 REFUSED_FORMS = (
     ("/accounts", "/accounts", {"phone": "1", "nickname": "小湖"}),
     ("/accounts", "/accounts", {"coins": "-1", "email": "a@example.com"}),
     ("/accounts", "/seed", {"number": "a"}),
+    ("/clock", "/clock", {"time": "1999-01-01 00:00"}),
+    ("/faults", "/faults", {"path": "v1", "code": "7100"}),
+    ("/faults", "/faults", {"path": "/v1/*", "nth": "-1"}),
 )
 """Page, action of the form on it, fields: forms whose values are refused."""
 LONGEST_NAME = "W" * 32
@@ -27,6 +32,11 @@ def fill(wire: WireClient) -> None:
         coins=9_999_999,
         vipDays=9,
     )
+    rules = [
+        {"path": f"/v1/{'w' * 200}", "code": 7100},
+        *({"delayMs": 1, "nth": 9} for _ in "12345"),
+    ]
+    wire.request("PUT", "/sandbox/faults", json.dumps(rules).encode())
     for _ in range(30):
         wire.sms_code(wire.fresh_phone())
     wire.ask_email(LONGEST_ADDRESS)
