@@ -24,10 +24,14 @@ from hupan.environment import Environment
 from hupan.logs import configure_logging
 from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
 from hupan.sandbox.client_base import ClientBase
+from hupan.sandbox.decoding import Explainer
 from hupan.sandbox.faults import FaultInjector, Faults
+from hupan.sandbox.journal import Journal
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
+from hupan.sandbox.requests import JournalRoutes
 from hupan.sandbox.routes import PAGES_PREFIX, SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.seeding import Seeder
+from hupan.sandbox.tap import JournalTap
 from hupan.sandbox_tools import SandboxTools, make_sandbox_tools
 from hupan.store.tables import delete_all_data
 from hupan.web.sandbox.app import PageSources, make_sandbox_pages
@@ -50,12 +54,14 @@ class SandboxOptions:
     is_english: bool = False
 
 
-def make_sandbox_application(settings: Settings, options: SandboxOptions) -> FaultInjector:
+def make_sandbox_application(settings: Settings, options: SandboxOptions) -> JournalTap:
     """Return the application, once in the serving process; the store was prepared before."""
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
     clock = AdjustableClock(SystemClock())
     client_base = ClientBase()
+    journal = Journal()
+    journal_routes = JournalRoutes(journal, Explainer(journal, settings.web_host_prefix))
     printer = CodePrinter(english=options.is_english)
     inbox = MessageCapture(
         clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
@@ -83,12 +89,14 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Fau
         return await build_server(settings, environment, metrics_sockets)
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
-        routes = _make_sandbox_routes(server, clock, inbox)
+        journal.token_account = server.infrastructure.sessions.account_of
+        routes = _make_sandbox_routes(server, clock, inbox, journal)
         tools = make_sandbox_tools(server, routes, injector)
-        pages = _make_pages(server, routes, tools)
+        pages = _make_pages(server, routes, tools, journal_routes)
+        listed = [*tools.routes, *journal_routes.build_routes()]
         mounts: dict[str, ASGIApp] = {
             PAGES_PREFIX: pages,
-            "/sandbox/": routes.build_app(tools.routes),
+            "/sandbox/": routes.build_app(listed),
         }
         return {
             **{path: SameOriginMiddleware(app, options.host_names) for path, app in mounts.items()},
@@ -100,7 +108,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Fau
 
     application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
     injector = FaultInjector(application, Faults(make_random_source))
-    return injector
+    return JournalTap(injector, journal, clock)
 
 
 def _lead_to_pages(pages: ASGIApp, app: ASGIApp) -> ASGIApp:
@@ -112,7 +120,9 @@ def _lead_to_pages(pages: ASGIApp, app: ASGIApp) -> ASGIApp:
     return select
 
 
-def _make_pages(server: Server, routes: SandboxRoutes, tools: SandboxTools) -> ASGIApp:
+def _make_pages(
+    server: Server, routes: SandboxRoutes, tools: SandboxTools, journal_routes: JournalRoutes
+) -> ASGIApp:
     infrastructure = server.infrastructure
     return make_sandbox_pages(
         PageSources(
@@ -121,6 +131,7 @@ def _make_pages(server: Server, routes: SandboxRoutes, tools: SandboxTools) -> A
             zone=infrastructure.rules.zone,
             clock=tools.clock,
             faults=tools.faults,
+            journal=journal_routes,
         )
     )
 
@@ -130,7 +141,7 @@ def _ignore_entry(_entry: CapturedMessage) -> None:
 
 
 def _make_sandbox_routes(
-    server: Server, clock: AdjustableClock, inbox: MessageCapture
+    server: Server, clock: AdjustableClock, inbox: MessageCapture, journal: Journal
 ) -> SandboxRoutes:
     infrastructure = server.infrastructure
     sandbox_accounts = SandboxAccounts(
@@ -141,6 +152,7 @@ def _make_sandbox_routes(
         await infrastructure.database.run_transaction(delete_all_data)
         infrastructure.memory_limits.reset_all()
         await infrastructure.presence.recheck_all()
+        journal.clear()
 
     seeding = Seeder(
         sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)

@@ -30,7 +30,6 @@ from hupan.captcha import (
     SlideImages,
     SlideRenderer,
 )
-from hupan.clock import SystemClock
 from hupan.config import Settings
 from hupan.contract import ENDPOINTS
 from hupan.crypto import KeyFileError, SecretBox, load_existing_key
@@ -81,7 +80,7 @@ from hupan.errors import AccountCancelled, AppError, InvalidField
 from hupan.localized import LocalizedText
 from hupan.logs import AuditLog
 from hupan.metrics import MetricCounters
-from hupan.opening import OperationRefused, open_for_admin
+from hupan.opening import OperationRefused, make_picture_files, open_for_admin
 from hupan.ratelimit.memory import Alarms, AttackDetector, RateLimitContext
 from hupan.ratelimit.stored import CodeSendLimits, StoredLimiter
 from hupan.ratelimit.table import (
@@ -93,8 +92,6 @@ from hupan.ratelimit.table import (
 )
 from hupan.rules import DAY_SECONDS, MediaRules
 from hupan.store.database import MeasuredDatabase
-from hupan.store.media_files import LocalPictureFiles, PictureFiles
-from hupan.store.s3_files import S3Bucket, S3PictureFiles
 
 
 class Infrastructure:
@@ -446,27 +443,13 @@ def _make_media(infrastructure: Infrastructure) -> Media:
         infrastructure.clock,
         make_session_policy(settings),
         infrastructure.limiter,
-        _make_picture_files(infrastructure),
+        make_picture_files(settings),
         infrastructure.redrawer,
         infrastructure.environment.random_source("pictures"),
         MediaRules(make_upload_limits(settings), settings.pictures_per_account),
         UploadTokens(infrastructure.secret_box, infrastructure.clock),
         infrastructure.picture_addresses,
     )
-
-
-def _make_picture_files(infrastructure: Infrastructure) -> PictureFiles:
-    settings = infrastructure.settings
-    if not settings.media_s3_url:
-        return LocalPictureFiles(settings.media_path)
-    bucket = S3Bucket(
-        settings.media_s3_url,
-        settings.media_s3_bucket,
-        settings.media_s3_region,
-        settings.media_s3_access_key,
-        settings.media_s3_secret_key,
-    )
-    return S3PictureFiles(bucket, settings.media_path, SystemClock())
 
 
 def _make_profile_edits(infrastructure: Infrastructure) -> ProfileEdits:

@@ -13,7 +13,7 @@ SECRETS = {
     "upstream_secret",
     *("database_password", "smtp_password"),
     *("sms_hmac_secret", "sms_url", "sms_headers", "sms_body"),
-    *("limits_exempt", "media_s3_secret_key"),
+    *("limits_exempt", "media_s3_secret_key", "backup_s3_secret_key", "backup_passphrase"),
 }
 
 

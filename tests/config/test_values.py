@@ -83,6 +83,18 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "database_statements": (*NOT_WHOLE, -1, 10_001),
     "database_timeout_seconds": (*NOT_WHOLE, 0, 301),
     "database_connect_seconds": (*NOT_WHOLE, 0, 301),
+    "backup_hours": (*NOT_WHOLE, -1, 8761),
+    "backup_keep": (*NOT_WHOLE, 0, 10_001),
+    "backup_public_key": ("age1", "AGE-SECRET-KEY-1", f"age1{'q' * 58}", 1),
+    "backup_passphrase": ("a" * 11, "a\n" + "b" * 20, "a" * 1025, 1),
+    "backup_dir": ("a\0", 1),
+    "backup_s3_url": ADDRESSES,
+    "backup_s3_bucket": ("a", "A" * 4, "a/b", "湖湖湖", 1),
+    "backup_s3_region": ("", "a\n", 1),
+    "backup_s3_access_key": ("a\nb", LONG, 1),
+    "backup_s3_secret_key": ("a\nb", LONG, 1),
+    "backup_pictures": FLAGS,
+    "backup_max_age_hours": (*NOT_WHOLE, -1, 8761),
     "media_dir": ("a\0", 1),
     "media_s3_url": ADDRESSES,
     "media_s3_bucket": ("a", "A" * 4, "a/b", "湖湖湖", 1),
@@ -276,6 +288,7 @@ def test_a_bad_secret_in_the_file_is_refused_by_name(
         ({"trusted_proxies": "::1/128"}, "client_ip_header"),
         ({"client_ip_header": "x-real-ip"}, "trusted_proxies"),
         ({"international_numbers": True}, "sms_countries"),
+        ({"backup_hours": 24}, "backup_public_key"),
     ],
 )
 def test_settings_that_need_each_other(options: Mapping[str, object], name: str) -> None:
@@ -283,15 +296,17 @@ def test_settings_that_need_each_other(options: Mapping[str, object], name: str)
     assert refused(options, {}) == [name]
 
 
-def test_a_bucket_needs_its_name_and_keys() -> None:
+@pytest.mark.parametrize("purpose", ["MEDIA", "BACKUP"])
+def test_a_bucket_needs_its_name_and_keys(purpose: str) -> None:
     """What is missing beside the address of a bucket is named."""
     bucket = {
-        "HUPAN_MEDIA_S3_URL": "https://s3.example",
-        "HUPAN_MEDIA_S3_BUCKET": "pictures",
-        "HUPAN_MEDIA_S3_ACCESS_KEY": "key",
-        "HUPAN_MEDIA_S3_SECRET_KEY": "secret",
+        f"HUPAN_{purpose}_S3_URL": "https://s3.example",
+        f"HUPAN_{purpose}_S3_BUCKET": "pictures",
+        f"HUPAN_{purpose}_S3_ACCESS_KEY": "key",
+        f"HUPAN_{purpose}_S3_SECRET_KEY": "secret",
     }
-    assert load_settings({}, bucket).media_s3_bucket == "pictures"
+    settings = load_settings({}, bucket)
+    assert "pictures" in (settings.media_s3_bucket, settings.backup_s3_bucket)
     for name in tuple(bucket)[1:]:
         environ = {other: value for other, value in bucket.items() if other != name}
         assert refused({}, environ) == [name.removeprefix("HUPAN_").lower()]

@@ -16,7 +16,7 @@ MODULE = re.compile(r"hupan(\.[a-z_]+)+")
 
 LEAVES = {
     *("model", "errors", "rules", "addresses", "localized", "clock", "rng", "crypto", "metrics"),
-    *("background", "ownership"),
+    *("background", "ownership", "age"),
 }
 """Modules that every layer may import; among each other they do so too."""
 
@@ -44,7 +44,10 @@ ARROWS: dict[str, set[str]] = {
     },
     "web": {"config", "domain", "admin"},
     "web.sandbox": {"web", "sandbox", "config", "domain", "admin"},
-    "sandbox": {"config", "admin", "domain", "delivery.sender", "delivery.texts"},
+    "sandbox": {
+        *("config", "admin", "domain", "delivery.sender", "delivery.texts", "contract"),
+        *("api.codecs", "api.presence", "api.responses", "upstream"),
+    },
     "environment": {"config", "delivery", "domain", "geoip", "captcha", "upstream"},
     "opening": {"config", "store"},
     "wiring": {

@@ -54,6 +54,8 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "accounts.LIST_ACCOUNTS": LISTS,
     "accounts.LIST_IDENTITIES_IN_RANGE": HOUSEKEEPING,
     "accounts._SELECT_PAGE": LISTS,
+    "backups.END_PENDING": OPERATOR,
+    "backups.END_SESSIONS": OPERATOR,
     "cluster_state.CAP_ERASURE_TIMES": OPERATOR,
     "cluster_state.RESET_FUTURE_TIMES": OPERATOR,
     "codes.DELETE_SURPLUS_CAPTCHAS": HOUSEKEEPING,

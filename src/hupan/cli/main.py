@@ -36,6 +36,8 @@ COMMANDS: Final = {
     "client": "hupan.cli.clients:app",
     "limits": "hupan.cli.limits:app",
     "database": "hupan.cli.database:app",
+    "backup": "hupan.cli.backups:app",
+    "restore": "hupan.cli.backups:restore_app",
     "version": "hupan.cli.main:version_app",
 }
 """The typer app of each command, as `module:name`, in the order of the help."""

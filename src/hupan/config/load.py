@@ -307,10 +307,11 @@ def _has_time_zone_data() -> bool:
 
 
 def _bucket_rule(name: str) -> ConsistencyRule:
+    url = f"{name.partition('_')[0]}_s3_url"
     return ConsistencyRule(
-        (name, "media_s3_url"),
-        lambda settings: not settings.media_s3_url or bool(getattr(settings, name)),
-        LocalizedText("非空的值（已设置 media_s3_url）", "a value, because media_s3_url is set"),
+        (name, url),
+        lambda settings: not getattr(settings, url) or bool(getattr(settings, name)),
+        LocalizedText(f"非空的值（已设置 {url}）", f"a value, because {url} is set"),
     )
 
 
@@ -360,6 +361,18 @@ CONSISTENCY_RULES = (
         LocalizedText("非空的值（sms_sender 为 http）", "an address, because sms_sender is http"),
     ),
     *map(_bucket_rule, ("media_s3_bucket", "media_s3_access_key", "media_s3_secret_key")),
+    *map(_bucket_rule, ("backup_s3_bucket", "backup_s3_access_key", "backup_s3_secret_key")),
+    ConsistencyRule(  # security L6
+        ("backup_public_key", "backup_hours"),
+        lambda settings: (
+            not settings.backup_hours
+            or bool(settings.backup_public_key or settings.backup_passphrase)
+        ),
+        LocalizedText(
+            "公钥，或设置 backup_passphrase（已设置 backup_hours）",
+            "a public key, or backup_passphrase to be set, because backup_hours is set",
+        ),
+    ),
     ConsistencyRule(
         ("upstream_secret", "upstream"),
         lambda settings: bool(settings.upstream_secret) or not settings.upstream,

@@ -770,6 +770,11 @@ class Settings(UpstreamSettings):
         return Path(self.media_dir) if self.media_dir else self.data_dir / "media"
 
     @property
+    def backup_path(self) -> Path:
+        """The folder of backups."""
+        return Path(self.backup_dir) if self.backup_dir else self.data_dir / "backups"
+
+    @property
     def max_sms_per_day(self) -> int:
         """The number of SMS that the daily budget allows, 0 for no limit."""
         if not self.sms_budget_cents_per_day:

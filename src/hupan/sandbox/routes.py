@@ -36,7 +36,7 @@ PAGES_PREFIX = "/sandbox/pages"
 """The pages for people, which are clients of the routes."""
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_SHOWN_CHARACTERS = 40
-_RESPONSE_HEADERS = {
+RESPONSE_HEADERS = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",
@@ -138,7 +138,7 @@ def query_number(request: Request, name: str, default: float, maximum: float) ->
 
 def json_response(body: object) -> Response:
     return Response(
-        msgspec.json.encode(body), media_type="application/json", headers=_RESPONSE_HEADERS
+        msgspec.json.encode(body), media_type="application/json", headers=RESPONSE_HEADERS
     )
 
 
@@ -153,7 +153,7 @@ def error_response(request: Request, http_status: int, zh: str, en: str) -> Resp
         msgspec.json.encode({"error": en if wants_english(request) else zh}),
         http_status,
         media_type="application/json",
-        headers=_RESPONSE_HEADERS,
+        headers=RESPONSE_HEADERS,
     )
 
 

@@ -61,11 +61,16 @@ def read_schema_files(engine: str = "sqlite") -> list[tuple[str, str]]:
 
 
 @cache
-def list_tables() -> tuple[Table, ...]:
-    """Every table of an up-to-date store by name, but for the journal of migrations."""
+def list_tables(newest: str = "") -> tuple[Table, ...]:
+    """Every table of a store by name, but for the journal of migrations.
+
+    Args:
+        newest: the last schema file that was applied to it; "" for an up-to-date store.
+    """
     connection = apsw.Connection(":memory:")
-    for _, sql in read_schema_files():
-        connection.execute(sql).fetchall()
+    for name, sql in read_schema_files():
+        if not newest or name <= newest:
+            connection.execute(sql).fetchall()
     listed = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
     names = [str(row[0]) for row in connection.execute(listed).fetchall()]
     connection_tables = tuple(_read_table(connection, name) for name in names)

@@ -23,10 +23,17 @@ class AsyncHttp:
         url: where the server is.
         timeout: seconds for connecting, and between bytes.
         transport: what sends requests, in place of the network.
+        keeps_connections: False for a connection of its own for each request, so that nothing is
+            left to close.
     """
 
     def __init__(
-        self, url: ServerUrl, timeout: float, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        url: ServerUrl,
+        timeout: float,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        keeps_connections: bool = True,
     ) -> None:
         self.url = url
         self._http = httpx.AsyncClient(
@@ -36,7 +43,10 @@ class AsyncHttp:
             verify=url.is_tls,
             trust_env=not url.is_loopback,
             headers={"user-agent": "hupan-client"},
-            limits=httpx.Limits(keepalive_expiry=KEEP_ALIVE_SECONDS),
+            limits=httpx.Limits(
+                max_keepalive_connections=None if keeps_connections else 0,
+                keepalive_expiry=KEEP_ALIVE_SECONDS,
+            ),
         )
 
     async def aclose(self) -> None:

@@ -155,6 +155,8 @@ class AsyncSandbox:
         url: where it is.
         timeout: seconds for connecting, and between bytes.
         transport: what sends requests, in place of the network.
+        keeps_connections: False for a connection of its own for each request, so that nothing is
+            left to close.
 
     Attributes:
         url: where it is.
@@ -169,10 +171,13 @@ class AsyncSandbox:
         *,
         timeout: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
+        keeps_connections: bool = True,
     ) -> None:
         server = ServerUrl(url)
         self.url = server.text
-        self._http = AsyncSandboxHttp(AsyncHttp(server, timeout, transport))
+        self._http = AsyncSandboxHttp(
+            AsyncHttp(server, timeout, transport, keeps_connections=keeps_connections)
+        )
         self.accounts = AsyncAccounts(self._http)
         self.outbox = AsyncOutbox(self._http)
         self.clock = AsyncClock(self._http)

@@ -153,6 +153,8 @@ class Sandbox:
         url: where it is.
         timeout: seconds for connecting, and between bytes.
         transport: what sends requests, in place of the network.
+        keeps_connections: False for a connection of its own for each request, so that nothing is
+            left to close.
 
     Attributes:
         url: where it is.
@@ -167,10 +169,13 @@ class Sandbox:
         *,
         timeout: float = 30.0,
         transport: httpx.BaseTransport | None = None,
+        keeps_connections: bool = True,
     ) -> None:
         server = ServerUrl(url)
         self.url = server.text
-        self._http = SandboxHttp(Http(server, timeout, transport))
+        self._http = SandboxHttp(
+            Http(server, timeout, transport, keeps_connections=keeps_connections)
+        )
         self.accounts = Accounts(self._http)
         self.outbox = Outbox(self._http)
         self.clock = Clock(self._http)
