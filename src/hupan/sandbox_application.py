@@ -22,12 +22,12 @@ from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.provisioning import SandboxAccounts
 from hupan.environment import Environment
 from hupan.logs import configure_logging
-from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
 from hupan.sandbox.client_base import ClientBase
 from hupan.sandbox.decoding import Explainer
 from hupan.sandbox.faults import FaultInjector, Faults
 from hupan.sandbox.journal import Journal
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
+from hupan.sandbox.randomness import SandboxRandomness
 from hupan.sandbox.requests import JournalRoutes
 from hupan.sandbox.routes import PAGES_PREFIX, SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.seeding import Seeder
@@ -70,17 +70,12 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
     def record_captcha(captcha: IssuedCaptcha[Any]) -> None:
         inbox.add("captcha", captcha.id, "captcha", captcha.answer, captcha.answer)
 
-    def make_random_source(purpose: str) -> RandomSource:
-        return (
-            SeededRandomSource(f"{options.seed}/{purpose}")
-            if options.seed
-            else SystemRandomSource()
-        )
+    randomness = SandboxRandomness(options.seed)
 
     async def open_server() -> Server:
         environment = Environment(
             clock,
-            make_random_source,
+            randomness.make_source,
             {"sms": inbox, "email": inbox},
             record_captcha,
             is_sandbox=True,
@@ -91,7 +86,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
         journal.token_account = server.infrastructure.sessions.account_of
         routes = _make_sandbox_routes(server, clock, inbox, journal)
-        tools = make_sandbox_tools(server, routes, injector)
+        tools = make_sandbox_tools(server, routes, injector, randomness)
         pages = _make_pages(server, routes, tools, journal_routes)
         listed = [*tools.routes, *journal_routes.build_routes()]
         mounts: dict[str, ASGIApp] = {
@@ -107,7 +102,7 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
         }
 
     application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
-    injector = FaultInjector(application, Faults(make_random_source))
+    injector = FaultInjector(application, Faults(randomness.make_source))
     return JournalTap(injector, journal, clock)
 
 
@@ -132,6 +127,7 @@ def _make_pages(
             clock=tools.clock,
             faults=tools.faults,
             journal=journal_routes,
+            snapshots=tools.snapshots,
         )
     )
 

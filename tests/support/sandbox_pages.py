@@ -5,13 +5,24 @@ import json
 from tests.support.client import WireClient
 
 PREFIX = "/sandbox/pages"
-PAGES = ("/", "/outbox", "/accounts", "/clock", "/faults", "/connect", "/reset")
+PAGES = (
+    "/",
+    "/outbox",
+    "/requests",
+    "/accounts",
+    "/clock",
+    "/faults",
+    "/snapshots",
+    "/connect",
+    "/reset",
+)
 """Each page that is opened by a link, below the prefix."""
 REFUSED_FORMS = (
     ("/accounts", "/accounts", {"phone": "1", "nickname": "小湖"}),
     ("/accounts", "/accounts", {"coins": "-1", "email": "a@example.com"}),
     ("/accounts", "/seed", {"number": "a"}),
     ("/clock", "/clock", {"time": "1999-01-01 00:00"}),
+    ("/snapshots", "/snapshots", {"name": "a/b"}),
     ("/faults", "/faults", {"path": "v1", "code": "7100"}),
     ("/faults", "/faults", {"path": "/v1/*", "nth": "-1"}),
 )
@@ -40,3 +51,6 @@ def fill(wire: WireClient) -> None:
     for _ in range(30):
         wire.sms_code(wire.fresh_phone())
     wire.ask_email(LONGEST_ADDRESS)
+    wire.request("POST", f"/sandbox/snapshots/{'w' * 64}")
+    wire.request("GET", f"/v1/{'w' * 500}")
+    wire.request("POST", "/v1/user/email-login", {"email": 1, "w" * 200: "w" * 2000})

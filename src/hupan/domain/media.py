@@ -477,6 +477,38 @@ class Media:
         """
         return await self._files.read(picture.name, offset)
 
+    async def load(self, name: str, max_bytes: int) -> bytes | None:
+        """Return the content of a file, None if it is gone or larger; for snapshots of a sandbox.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        picture = await self._files.find(name)
+        if picture is None or picture.size > max_bytes:
+            return None
+        content = picture.start
+        while len(content) < picture.size:
+            content += await self._files.read(name, len(content))
+        return content
+
+    async def put_back(self, name: str, content: bytes) -> None:
+        """Store a file of a snapshot, unless it is there.
+
+        Raises:
+            UploadFailed: it cannot be stored.
+        """
+        spooled = await asyncio.to_thread(self.spool)
+        try:
+            if await self._files.find(name) is None:
+                await asyncio.to_thread(spooled.write, content)
+                content_type = CONTENT_TYPES[name.rpartition(".")[2]]
+                await self._files.put(name, spooled, content_type)
+        except OSError as error:
+            _log.error("a picture of a snapshot was not stored: %s", error)
+            raise UploadFailed from error
+        finally:
+            spooled.close()
+
     async def delete_due(self) -> int:
         """Delete the files that are due; return their number."""
         now = int(self._clock.now())

@@ -6,7 +6,7 @@ import queue
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Literal, TextIO, TypeAlias
 
@@ -134,6 +134,16 @@ class MessageCapture:
                 self._shown.update(entry.id for entry in fresh)
                 return fresh[0]
         return None
+
+    def export(self) -> list[CapturedMessage]:
+        """Return all messages, oldest first."""
+        return list(self._entries)
+
+    def restore(self, messages: Iterable[CapturedMessage]) -> None:
+        """Replace all messages; ids go on growing, so that none is used twice for two messages."""
+        self.clear()
+        self._entries.extend(messages)
+        self._last_id = max(self._last_id, *(entry.id for entry in self._entries), 0)
 
     def clear(self) -> None:
         self._entries.clear()

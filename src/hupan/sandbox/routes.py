@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hupan.clock import AdjustableClock
 from hupan.domain.provisioning import NewAccount, SandboxAccount, SandboxAccounts
 from hupan.domain.sessions import parse_device
-from hupan.errors import Busy, EmailTaken, InvalidField, PhoneTaken
+from hupan.errors import Busy, EmailTaken, InvalidField, PhoneTaken, UploadFailed
 from hupan.model import Overtaken, StoreUnavailable
 from hupan.sandbox.known_accounts import KnownAccount, KnownAccounts
 from hupan.sandbox.outbox import CapturedChannel, MessageCapture, MessageFilter
@@ -48,7 +48,13 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 class BadRequest(Exception):
-    """The request is not valid; the text says why, in Chinese and in English."""
+    """The request is not valid; the text says why, in Chinese and in English.
+
+    Attributes:
+        status: the HTTP status of the response.
+    """
+
+    status = 400
 
     def __init__(self, zh: str, en: str) -> None:
         super().__init__(en)
@@ -140,6 +146,12 @@ def json_response(body: object) -> Response:
     return Response(
         msgspec.json.encode(body), media_type="application/json", headers=RESPONSE_HEADERS
     )
+
+
+def file_response(content: bytes, media_type: str, name: str) -> Response:
+    """Return a file that a browser saves."""
+    disposition = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=media_type, headers={**RESPONSE_HEADERS, **disposition})
 
 
 def wants_english(request: Request) -> bool:
@@ -416,7 +428,7 @@ class SandboxRoutes:
 
 EXPECTED_ERRORS = (
     *(BadRequest, InvalidField, PhoneTaken, EmailTaken),
-    *(Overtaken, Busy, StoreUnavailable),
+    *(Overtaken, Busy, UploadFailed, StoreUnavailable, OSError),
 )
 
 
@@ -424,7 +436,7 @@ def describe_error(error: Exception) -> tuple[int, str, str]:
     """Return the HTTP status and the sentence, in Chinese and English, of an expected error."""
     match error:
         case BadRequest():
-            return 400, error.zh, error.en
+            return error.status, error.zh, error.en
         case InvalidField():
             return 400, f"{error.field} 的值非法", f"the value of {error.field} is not valid"
         case PhoneTaken() | EmailTaken():

@@ -12,24 +12,30 @@ from starlette.types import ASGIApp
 from hupan.domain.accounts import AccountDirectory
 from hupan.sandbox.clock import SandboxClock
 from hupan.sandbox.faults import Faults
+from hupan.sandbox.requests import JournalRoutes
 from hupan.sandbox.routes import PAGES_PREFIX, SandboxRoutes
+from hupan.sandbox.snapshots import Snapshots
 from hupan.web.assets import load_assets
 from hupan.web.live import ChangeStreams
 from hupan.web.pages import NavigationEntry, PageSet
 from hupan.web.sandbox.accounts import AccountPages
 from hupan.web.sandbox.clock import ClockPages
 from hupan.web.sandbox.faults import FaultPages
+from hupan.web.sandbox.journal import JournalPages
 from hupan.web.sandbox.outbox import OutboxPages
 from hupan.web.sandbox.overview import OverviewPages
 from hupan.web.sandbox.requests import explained
+from hupan.web.sandbox.snapshots import SnapshotPages
 from hupan.web.sandbox.texts import SANDBOX_TEXTS
 
 NAVIGATION = (
     NavigationEntry("overview", "/"),
     NavigationEntry("outbox", "/outbox"),
+    NavigationEntry("requests", "/requests"),
     NavigationEntry("accounts", "/accounts"),
     NavigationEntry("clock", "/clock"),
     NavigationEntry("faults", "/faults"),
+    NavigationEntry("snapshots", "/snapshots"),
     NavigationEntry("connect", "/connect"),
 )
 
@@ -43,6 +49,8 @@ class PageSources:
     zone: ZoneInfo
     clock: SandboxClock
     faults: Faults
+    journal: JournalRoutes
+    snapshots: Snapshots
 
     def layout_values(self) -> Mapping[str, object]:
         """Return the state that every page shows."""
@@ -60,6 +68,7 @@ class PageSources:
         return (
             self.routes.outbox_messages.last_id,
             self.routes.known_accounts.change_count,
+            self.journal.journal.version,
             self.faults.generation,
             self.faults.hit_count,
             clock.is_frozen,
@@ -84,12 +93,17 @@ def make_sandbox_pages(sources: PageSources) -> ASGIApp:
     overview = OverviewPages(pages, routes, accounts)
     clock = ClockPages(pages, sources.clock, sources.zone)
     faults = FaultPages(pages, sources.faults)
+    journal = JournalPages(pages, sources.journal)
+    snapshots = SnapshotPages(pages, sources.snapshots)
     return pages.build_app(
         [
             Route("/changes", ChangeStreams(sources.fingerprint).respond, methods=["GET"]),
             pages.page("/", overview.show),
             pages.page("/connect", overview.show_connect),
             pages.page("/outbox", outbox.show),
+            pages.page("/requests", journal.show),
+            pages.page("/requests/{number:int}", journal.show_entry),
+            pages.action("/requests", explained(journal.clear), journal.show),
             pages.page("/accounts", accounts.show),
             pages.action("/accounts", explained(accounts.create), accounts.show),
             pages.page("/seed", accounts.show),
@@ -100,6 +114,8 @@ def make_sandbox_pages(sources: PageSources) -> ASGIApp:
             pages.action("/clock", explained(clock.move), clock.show),
             pages.page("/faults", faults.show),
             pages.action("/faults", explained(faults.change), faults.show),
+            pages.page("/snapshots", snapshots.show),
+            pages.action("/snapshots", explained(snapshots.change), snapshots.show),
         ],
         [Route("/", _lead_to_pages, methods=["GET"])],
     )
