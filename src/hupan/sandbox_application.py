@@ -107,10 +107,14 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
 
 
 def _lead_to_pages(pages: ASGIApp, app: ASGIApp) -> ASGIApp:
-    """Return an application that answers `/` by leading to the pages."""
+    """Return an application that answers `/` by leading to the pages.
+
+    A POST to it uploads a picture (wire.md 8.4).
+    """
 
     async def select(scope: Scope, receive: Receive, send: Send) -> None:
-        await (pages if scope["path"] == "/" else app)(scope, receive, send)
+        is_page = scope["path"] == "/" and scope["method"] != "POST"
+        await (pages if is_page else app)(scope, receive, send)
 
     return select
 

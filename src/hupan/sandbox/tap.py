@@ -123,7 +123,7 @@ class JournalTap:
             return
         exchange = Exchange(scope, receive, send, self._clock.now())
         try:
-            if not self._is_endpoint(scope):
+            if _is_read_ahead(scope):
                 await exchange.read_ahead()
             await self._app(scope, exchange.receive, exchange)
         except Exception:
@@ -136,9 +136,6 @@ class JournalTap:
         self._journal.record(entry)
         if entry.rule or (entry.status == _NOT_FOUND and entry.path not in _ENDPOINT_PATHS):
             self._journal.count_unserved(entry.method, entry.path, entry.created_at)
-
-    def _is_endpoint(self, scope: Scope) -> bool:
-        return scope["path"] in _ENDPOINT_PATHS
 
     def is_socket_path(self, path: str) -> bool:
         """Return whether a path is that of sockets."""
@@ -195,6 +192,21 @@ def is_own_path(method: str, path: str) -> bool:
     if path == "/":  # a POST may upload a picture
         return method in {"GET", "HEAD"}
     return path.startswith(_OWN_PREFIX) or path in _OWN_PATHS
+
+
+def _is_read_ahead(scope: Scope) -> bool:
+    """Return whether the body is read before the application has seen the request.
+
+    An endpoint reads its own; a long body is refused by its length, so nobody may send it.
+    """
+    if scope["path"] in _ENDPOINT_PATHS or "multipart/form-data" in _content_type(scope["headers"]):
+        return False
+    return _length(scope["headers"]) <= MAX_KEPT_BODY_BYTES
+
+
+def _content_type(headers: Headers) -> str:
+    value = next((value for name, value in headers if name == b"content-type"), b"")
+    return value.decode("latin-1").lower()
 
 
 def _parse_response(response: bytes) -> tuple[int, Payload]:

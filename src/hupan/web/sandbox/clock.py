@@ -14,6 +14,7 @@ from hupan.sandbox.clock import SandboxClock
 from hupan.web.catalogue import choose_language
 from hupan.web.forms import FieldRefused, FormState, read_decimal
 from hupan.web.pages import Fields, PageSet
+from hupan.web.sandbox.requests import about_field
 
 STEPS: Final = (
     ("step_minute", MINUTE_SECONDS),
@@ -61,11 +62,11 @@ class ClockPages:
             case "unfreeze":
                 await self.clock.move(freeze=False)
             case "set":
-                await self.clock.move(to=self._read_time(fields))
+                await about_field("time", self.clock.move(to=self._read_time(fields)))
             case _:
                 unit = UNITS.get(fields.get("unit", ""), 1)
                 amount = float(read_decimal(fields, "amount", MAX_STEP))
-                await self.clock.move(advance=amount * unit)
+                await about_field("amount", self.clock.move(advance=amount * unit))
         return self.pages.redirect("/clock")
 
     def _read_time(self, fields: Fields) -> float:

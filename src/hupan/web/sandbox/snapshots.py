@@ -8,6 +8,7 @@ from starlette.responses import Response
 from hupan.sandbox.snapshots import Snapshots
 from hupan.web.forms import FormState
 from hupan.web.pages import Fields, PageSet
+from hupan.web.sandbox.requests import about_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +44,5 @@ class SnapshotPages:
                 await self.snapshots.delete(name)
                 return self.pages.redirect("/snapshots")
             case _:
-                await self.snapshots.save(name)
+                await about_field("name", self.snapshots.save(name))
                 return self.pages.redirect("/snapshots", saved=name)
