@@ -9,6 +9,7 @@ PAGES = (
     "/",
     "/outbox",
     "/requests",
+    "/rules",
     "/accounts",
     "/clock",
     "/faults",
@@ -23,6 +24,7 @@ REFUSED_FORMS = (
     ("/accounts", "/seed", {"number": "a"}),
     ("/clock", "/clock", {"time": "1999-01-01 00:00"}),
     ("/snapshots", "/snapshots", {"name": "a/b"}),
+    ("/rules", "/rules", {"json": "{", "path": "/v1/x"}),
     ("/faults", "/faults", {"path": "v1", "code": "7100"}),
     ("/faults", "/faults", {"path": "/v1/*", "nth": "-1"}),
 )
@@ -51,6 +53,8 @@ def fill(wire: WireClient) -> None:
     for _ in range(30):
         wire.sms_code(wire.fresh_phone())
     wire.ask_email(LONGEST_ADDRESS)
+    answer = {"path": f"/v1/{'w' * 300}/*", "json": "w" * 300, "status": 201}
+    wire.request("PUT", "/sandbox/rules", json.dumps([answer]).encode())
     wire.request("POST", f"/sandbox/snapshots/{'w' * 64}")
     wire.request("GET", f"/v1/{'w' * 500}")
     wire.request("POST", "/v1/user/email-login", {"email": 1, "w" * 200: "w" * 2000})

@@ -28,7 +28,7 @@ from hupan.sandbox.journal import (
 )
 
 _OWN_PREFIX = "/sandbox/"
-_OWN_PATHS = frozenset({"/", "/sandbox", "/favicon.ico", HEALTHZ_PATH, READYZ_PATH})
+_OWN_PATHS = frozenset({"/sandbox", "/favicon.ico", HEALTHZ_PATH, READYZ_PATH})
 _SWITCHING_PROTOCOLS = 101
 _NOT_FOUND = 404
 _SERVER_ERROR = 500

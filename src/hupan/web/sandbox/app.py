@@ -14,6 +14,7 @@ from hupan.sandbox.clock import SandboxClock
 from hupan.sandbox.faults import Faults
 from hupan.sandbox.requests import JournalRoutes
 from hupan.sandbox.routes import PAGES_PREFIX, SandboxRoutes
+from hupan.sandbox.rules import RuleRoutes
 from hupan.sandbox.snapshots import Snapshots
 from hupan.web.assets import load_assets
 from hupan.web.live import ChangeStreams
@@ -25,6 +26,7 @@ from hupan.web.sandbox.journal import JournalPages
 from hupan.web.sandbox.outbox import OutboxPages
 from hupan.web.sandbox.overview import OverviewPages
 from hupan.web.sandbox.requests import explained
+from hupan.web.sandbox.rules import RulePages
 from hupan.web.sandbox.snapshots import SnapshotPages
 from hupan.web.sandbox.texts import SANDBOX_TEXTS
 
@@ -51,6 +53,7 @@ class PageSources:
     faults: Faults
     journal: JournalRoutes
     snapshots: Snapshots
+    rules: RuleRoutes
 
     def layout_values(self) -> Mapping[str, object]:
         """Return the state that every page shows."""
@@ -69,6 +72,7 @@ class PageSources:
             self.routes.outbox_messages.last_id,
             self.routes.known_accounts.change_count,
             self.journal.journal.version,
+            tuple(one.hits for one in self.rules.rules.active),
             self.faults.generation,
             self.faults.hit_count,
             clock.is_frozen,
@@ -94,6 +98,7 @@ def make_sandbox_pages(sources: PageSources) -> ASGIApp:
     clock = ClockPages(pages, sources.clock, sources.zone)
     faults = FaultPages(pages, sources.faults)
     journal = JournalPages(pages, sources.journal)
+    rules = RulePages(pages, sources.rules)
     snapshots = SnapshotPages(pages, sources.snapshots)
     return pages.build_app(
         [
@@ -104,6 +109,8 @@ def make_sandbox_pages(sources: PageSources) -> ASGIApp:
             pages.page("/requests", journal.show),
             pages.page("/requests/{number:int}", journal.show_entry),
             pages.action("/requests", explained(journal.clear), journal.show),
+            pages.page("/rules", rules.show),
+            pages.action("/rules", explained(rules.change), rules.show),
             pages.page("/accounts", accounts.show),
             pages.action("/accounts", explained(accounts.create), accounts.show),
             pages.page("/seed", accounts.show),

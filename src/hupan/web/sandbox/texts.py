@@ -130,9 +130,32 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "took": LocalizedText("{n} 毫秒", "{n} ms"),
     "unserved": LocalizedText("不在账号模块", "Not an account endpoint"),
     "unserved_text": LocalizedText(
-        "湖畔不提供这些路径。可用 PUT /sandbox/rules 给出回答，或转发到本机的另一个程序。",
-        "Hupan does not serve these paths. PUT /sandbox/rules answers them, or forwards them to "
-        "another program on this machine.",
+        "湖畔不提供这些路径。可以为它们设定答复，或转发到本机的另一个程序。",
+        "Hupan does not serve these paths. Rules answer them, or forward them to another program "
+        "on this machine.",
+    ),
+    "rules_heading": LocalizedText("自定义答复", "Answers for other paths"),
+    "answer_it": LocalizedText("设定答复", "Answer it"),
+    "answer_path": LocalizedText("为 {path} 设定答复", "Answer {path}"),
+    "rule_answer": LocalizedText("答复", "Answer"),
+    "rule_forward": LocalizedText("转发到", "Forward to"),
+    "rule_forward_hint": LocalizedText(
+        "仅限本机，如 http://127.0.0.1:9000", "on this machine only, such as http://127.0.0.1:9000"
+    ),
+    "rule_path_hint": LocalizedText("末尾可用 *", "may end with *"),
+    "rule_method": LocalizedText("方法", "Method"),
+    "rule_method_hint": LocalizedText("留空即任意方法", "empty for any"),
+    "rule_json": LocalizedText("JSON 答复", "Answer as JSON"),
+    "new_rule": LocalizedText("添加规则", "Add a rule"),
+    "clear_rules": LocalizedText("全部清除", "Clear all"),
+    "rules_empty": LocalizedText("没有规则", "No rules"),
+    "rules_empty_next": LocalizedText(
+        "客户端还会访问消息、群聊等路径。加一条规则，让它们得到答复。",
+        "Clients ask for messages and groups, too. Add a rule so that they get an answer.",
+    ),
+    "rules_hint": LocalizedText(
+        "第一条匹配的规则生效。PUT /sandbox/rules 还可返回任意字节。",
+        "The first rule that matches answers. PUT /sandbox/rules can return any bytes, too.",
     ),
     "times_asked": LocalizedText("次数", "Times"),
     "answered_by_rule": LocalizedText("由规则 {n} 回答", "answered by rule {n}"),
