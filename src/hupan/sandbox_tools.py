@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from hupan.api.codecs import Scope, read_token
 from hupan.application import Server
 from hupan.domain.pending import PendingEvents
 from hupan.domain.snapshots import StoreSnapshots
 from hupan.environment import make_session_policy
 from hupan.sandbox.clock import SandboxClock
-from hupan.sandbox.faults import FaultInjector
+from hupan.sandbox.fault_injector import FaultInjector
 from hupan.sandbox.randomness import SandboxRandomness
 from hupan.sandbox.routes import SandboxRoutes, handle_errors
 from hupan.sandbox.snapshots import SnapshotFolder, SnapshotRoutes, Snapshots
@@ -25,12 +24,11 @@ def make_sandbox_tools(
     """Connect the tools with an open server; return their routes."""
     infrastructure, faults = server.infrastructure, injector.faults
 
-    def find_account(scope: Scope) -> str | None:
-        headers = scope["headers"]
-        account = infrastructure.sessions.account_of(read_token(headers, dict(headers)))
+    def account_of(token: str) -> str | None:
+        account = infrastructure.sessions.account_of(token)
         return None if account is None else str(account)
 
-    injector.attach(find_account, server.dispatcher.refuse)
+    injector.attach(account_of, server.dispatcher.refuse)
     restart_random = _make_random_restart(server)
     routes.on_reset.append(lambda: faults.replace(()))
     routes.on_reset.append(lambda: restart_random(randomness.reset))

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import msgspec
 
 from hupan.api.codecs import Receive, Scope, Send
-from hupan.api.presence import Socket
 from hupan.api.responses import HEALTHZ_PATH, READYZ_PATH
 from hupan.clock import Clock
 from hupan.contract import ENDPOINTS
@@ -61,6 +60,18 @@ class SocketHandler(Protocol):
     def receive_binary(self) -> None: ...
 
     def connection_closed(self) -> None: ...
+
+
+class Socket(Protocol):
+    """An open socket of the listener."""
+
+    def confirm(self) -> None: ...
+
+    def send(self, data: bytes, *, is_optional: bool = False) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+    def abort(self) -> None: ...
 
 
 class SocketApplication(Protocol):
@@ -401,6 +412,11 @@ class TappedSocket:
         self._socket.close(code, reason)
         self.record("closed", "out", reason.encode(), code)
 
+    def abort(self) -> None:
+        """End the connection without a word."""
+        self._socket.abort()
+        self.record("closed", "out", b"")
+
     def record(self, kind: Any, direction: Direction, data: bytes, status: int = 0) -> None:  # noqa: ANN401 - one of the kinds
         """Record a message, or the code and reason of a closing."""
         payload = Payload([], data[:MAX_KEPT_BODY_BYTES], len(data))
@@ -431,7 +447,7 @@ class TappedHandler:
     def receive_text(self, text: bytes) -> None:
         """Take a text message."""
         if b"login" in text:
-            self._socket.token = _token_of_login(text) or self._socket.token
+            self._socket.token = token_of_login(text) or self._socket.token
         self._socket.record("message", "in", text)
         self._handler.receive_text(text)
 
@@ -446,7 +462,8 @@ class TappedHandler:
         self._handler.connection_closed()
 
 
-def _token_of_login(text: bytes) -> str:
+def token_of_login(text: bytes) -> str:
+    """Return the token of a login, "" for any other message."""
     try:
         command = _decode_command(text)
         token = _decode_login(command.data).token if command.cmd == "login" else ""
