@@ -4,9 +4,12 @@
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hupan.api.codecs import Receive, Scope, Send
+from hupan.api.media import match_media
+from hupan.api.responses import Cors
 from hupan.application import (
     Application,
     ASGIApp,
@@ -31,11 +34,12 @@ from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
 from hupan.sandbox.randomness import SandboxRandomness
 from hupan.sandbox.requests import JournalRoutes
 from hupan.sandbox.routes import PAGES_PREFIX, SameOriginMiddleware, SandboxRoutes
+from hupan.sandbox.rules import RuleApp, RuleRoutes, Rules
 from hupan.sandbox.seeding import Seeder
 from hupan.sandbox.tap import JournalTap
-from hupan.sandbox_tools import make_sandbox_tools
+from hupan.sandbox_tools import SandboxTools, make_sandbox_tools
 from hupan.store.tables import delete_all_data
-from hupan.web.sandbox.app import make_sandbox_pages
+from hupan.web.sandbox.app import PageSources, make_sandbox_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,10 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
     clock = AdjustableClock(SystemClock())
     client_base = ClientBase()
     journal = Journal()
-    journal_routes = JournalRoutes(journal, Explainer(journal, settings.web_host_prefix))
+    explainer = Explainer(journal, settings.web_host_prefix)
+    rules = Rules()
+    journal_routes = JournalRoutes(journal, explainer, rules.find)
+    rule_routes = RuleRoutes(rules, explainer.serves)
     printer = CodePrinter(english=options.is_english)
     inbox = MessageCapture(
         clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
@@ -86,21 +93,26 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
         journal.token_account = server.infrastructure.sessions.account_of
-        routes = _make_sandbox_routes(server, clock, inbox, journal)
-        tools = [
-            *make_sandbox_tools(server, routes, injector, randomness),
-            *journal_routes.build_routes(),
-        ]
-        pages = _make_pages(server, routes)
+        routes = _make_sandbox_routes(server, clock, inbox)
+        routes.on_reset.extend((journal.clear, rules.clear))
+        tools = make_sandbox_tools(server, routes, injector, randomness)
+        pages = _make_pages(server, routes, tools, journal_routes, rule_routes)
+        listed = [*tools.routes, *journal_routes.build_routes(), *rule_routes.build_routes()]
         mounts: dict[str, ASGIApp] = {
             PAGES_PREFIX: pages,
-            "/sandbox/": routes.build_app(tools),
+            "/sandbox/": routes.build_app(listed),
         }
+        unserved = RuleApp(
+            client_base.wrap(server.dispatcher),
+            rules,
+            partial(_is_served, explainer),
+            Cors(settings.cors_origins),
+        )
         return {
             **{path: SameOriginMiddleware(app, options.host_names) for path, app in mounts.items()},
             "/": _lead_to_pages(
                 SameOriginMiddleware(pages, options.host_names),
-                client_base.wrap(server.dispatcher),
+                unserved,
             ),
         }
 
@@ -122,10 +134,36 @@ def _lead_to_pages(pages: ASGIApp, app: ASGIApp) -> ASGIApp:
     return select
 
 
-def _make_pages(server: Server, routes: SandboxRoutes) -> ASGIApp:
+def _make_pages(
+    server: Server,
+    routes: SandboxRoutes,
+    tools: SandboxTools,
+    journal_routes: JournalRoutes,
+    rule_routes: RuleRoutes,
+) -> ASGIApp:
     infrastructure = server.infrastructure
-    directory = AccountDirectory(infrastructure.database, infrastructure.contact_parser)
-    return make_sandbox_pages(routes, directory, infrastructure.rules.zone)
+    return make_sandbox_pages(
+        PageSources(
+            routes=routes,
+            directory=AccountDirectory(infrastructure.database, infrastructure.contact_parser),
+            zone=infrastructure.rules.zone,
+            clock=tools.clock,
+            faults=tools.faults,
+            journal=journal_routes,
+            snapshots=tools.snapshots,
+            rules=rule_routes,
+        )
+    )
+
+
+def _is_served(explainer: Explainer, scope: Scope) -> bool:
+    """Return whether a request is for an endpoint or a picture."""
+    header_map = dict(scope["headers"])
+    method, path = scope["method"], scope["path"]
+    return (
+        explainer.route_key(method, path, header_map.get(b"host", b"")) in explainer.endpoints
+        or match_media(method, path, header_map) is not None
+    )
 
 
 def _ignore_entry(_entry: CapturedMessage) -> None:
@@ -133,7 +171,7 @@ def _ignore_entry(_entry: CapturedMessage) -> None:
 
 
 def _make_sandbox_routes(
-    server: Server, clock: AdjustableClock, inbox: MessageCapture, journal: Journal
+    server: Server, clock: AdjustableClock, inbox: MessageCapture
 ) -> SandboxRoutes:
     infrastructure = server.infrastructure
     sandbox_accounts = SandboxAccounts(
@@ -144,7 +182,6 @@ def _make_sandbox_routes(
         await infrastructure.database.run_transaction(delete_all_data)
         infrastructure.memory_limits.reset_all()
         await infrastructure.presence.recheck_all()
-        journal.clear()
 
     seeding = Seeder(
         sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)

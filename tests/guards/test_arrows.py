@@ -63,7 +63,11 @@ ARROWS: dict[str, set[str]] = {
         *("config", "store", "domain", "api", "contract", "sandbox", "server", "logs"),
         *("environment", "application", "sandbox_tools", "web.sandbox"),
     },
+    "conformance": set(),
+    "connect": set(),
     "cli": {
+        "conformance",
+        "connect",
         "config",
         "admin",
         "server",

@@ -83,7 +83,12 @@ def describe_code_delivery(settings: Settings) -> str:
     console = say(
         "终端（⚠ 仅打印在此处，不会发给用户）", "console (⚠ printed here, not sent to users)"
     )
-    sms = console if settings.sms_sender == "console" else say("HTTP 网关", "HTTP gateway")
+    sms = {
+        "console": console,
+        "http": say("HTTP 网关", "HTTP gateway"),
+        "aliyun": say("阿里云", "Aliyun"),
+        "tencent": say("腾讯云", "Tencent Cloud"),
+    }[settings.sms_sender]
     email = console if settings.email_sender == "console" else f"SMTP {settings.smtp_host}"
     return (
         sms

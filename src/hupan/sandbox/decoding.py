@@ -160,7 +160,7 @@ class Explainer:
     def __init__(self, journal: Journal, web_host_prefix: str) -> None:
         self._journal = journal
         self._web_host_prefix = web_host_prefix.encode()
-        self._endpoints: dict[tuple[str, str, str], AnyEndpoint] = {
+        self.endpoints: dict[tuple[str, str, str], AnyEndpoint] = {
             endpoint.key: endpoint for endpoint in ENDPOINTS
         }
 
@@ -171,10 +171,15 @@ class Explainer:
         is_web = host.lower().startswith(self._web_host_prefix)
         return ("web" if is_web else "app"), method, path
 
+    def serves(self, method: str | None, path: str) -> bool:
+        """Return whether an endpoint has a path, with any method for None."""
+        methods = ("GET", "POST") if method is None else (method,)
+        return any(self.route_key(one, path, b"") in self.endpoints for one in methods)
+
     def find_endpoint(self, entry: Entry) -> AnyEndpoint | None:
         """Return the endpoint of a request, None where Hupan serves none."""
         key = self.route_key(entry.method, entry.path, entry.request.header(b"host"))
-        return self._endpoints.get(key)
+        return self.endpoints.get(key)
 
     def explain(self, entry: Entry, *, english: bool) -> EntryView:
         """Return what is shown of an entry."""
@@ -227,10 +232,10 @@ class Explainer:
             return _note_about_endpoint(entry, endpoint)
         surface, path = place
         for method in ("GET", "POST"):
-            if (surface, method, path) in self._endpoints:
+            if (surface, method, path) in self.endpoints:
                 return LocalizedText(f"这个路径要用 {method}", f"this path takes {method}")
         other = "app" if surface == "web" else "web"
-        if (other, entry.method, path) in self._endpoints:
+        if (other, entry.method, path) in self.endpoints:
             return LocalizedText(
                 f"这个路径在 {other} 一侧，由 Host 或前缀 /web 决定",
                 f"this path is on the {other} side, which Host or the prefix /web chooses",
