@@ -41,7 +41,7 @@ def make_sandbox_tools(
         return None if account is None else str(account)
 
     injector.attach(account_of, server.dispatcher.refuse)
-    restart_random = _make_random_restart(server)
+    restart_random = _make_random_restart(server, randomness)
     routes.on_reset.append(lambda: faults.replace(()))
     routes.on_reset.append(lambda: restart_random(randomness.reset))
     clock = _make_clock(server, routes)
@@ -88,10 +88,14 @@ def _make_clock(server: Server, routes: SandboxRoutes) -> SandboxClock:
     )
 
 
-def _make_random_restart(server: Server) -> Callable[[Callable[[], None]], None]:
+def _make_random_restart(
+    server: Server, randomness: SandboxRandomness
+) -> Callable[[Callable[[], None]], None]:
     infrastructure = server.infrastructure
 
     def restart(change: Callable[[], None]) -> None:
+        if not randomness.seed:  # nothing repeats, and new pictures take a while to draw
+            return
         # Both pools hold answers that were made ahead.
         infrastructure.captcha_pool.restart(lambda: infrastructure.slide_pool.restart(change))
 
