@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from hupan.api.codecs import Receive, Scope, Send
-from hupan.api.presence import Socket
+from hupan.api.presence import Socket as SentSocket
 from hupan.api.responses import HEALTHZ_PATH, READYZ_PATH
 from hupan.clock import Clock
 from hupan.contract import ENDPOINTS
@@ -68,6 +68,12 @@ class PacedSocketHandler(SocketHandler, Protocol):
     """A handler that must know when the peer reads again."""
 
     def resume_sending(self) -> None: ...
+
+
+class Socket(SentSocket, Protocol):
+    """An open socket of the listener."""
+
+    def abort(self) -> None: ...
 
 
 class SocketApplication(Protocol):
@@ -418,6 +424,11 @@ class TappedSocket:
         self._socket.close(code, reason)
         self.record("closed", "out", reason.encode(), code)
 
+    def abort(self) -> None:
+        """End the connection without a word."""
+        self._socket.abort()
+        self.record("closed", "out", b"")
+
     def record(self, kind: Any, direction: Direction, data: bytes, status: int = 0) -> None:  # noqa: ANN401 - one of the kinds
         """Record a message, or the code and reason of a closing."""
         payload = Payload([], data[:MAX_KEPT_BODY_BYTES], len(data))
@@ -448,7 +459,7 @@ class TappedHandler:
     def receive_text(self, text: bytes) -> None:
         """Take a text message."""
         if b"login" in text:
-            self._socket.token = _token_of_login(text) or self._socket.token
+            self._socket.token = token_of_login(text) or self._socket.token
         self._socket.record("message", "in", text)
         self._handler.receive_text(text)
 
@@ -468,7 +479,8 @@ class TappedHandler:
         self._handler.connection_closed()
 
 
-def _token_of_login(text: bytes) -> str:
+def token_of_login(text: bytes) -> str:
+    """Return the token of a login, "" for any other message."""
     try:
         command = _decode_command(text)
         token = _decode_login(command.data).token if command.cmd == "login" else ""
