@@ -36,9 +36,9 @@ from hupan.sandbox.routes import PAGES_PREFIX, SameOriginMiddleware, SandboxRout
 from hupan.sandbox.rules import RuleApp, RuleRoutes, Rules
 from hupan.sandbox.seeding import Seeder
 from hupan.sandbox.tap import JournalTap
-from hupan.sandbox_tools import make_sandbox_tools
+from hupan.sandbox_tools import SandboxTools, make_sandbox_tools
 from hupan.store.tables import delete_all_data
-from hupan.web.sandbox.app import make_sandbox_pages
+from hupan.web.sandbox.app import PageSources, make_sandbox_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +94,12 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
         journal.token_account = server.infrastructure.sessions.account_of
         routes = _make_sandbox_routes(server, clock, inbox)
         routes.on_reset.extend((journal.clear, rules.clear))
-        tools = [
-            *make_sandbox_tools(server, routes, injector, randomness),
-            *journal_routes.build_routes(),
-            *rule_routes.build_routes(),
-        ]
-        pages = _make_pages(server, routes)
+        tools = make_sandbox_tools(server, routes, injector, randomness)
+        pages = _make_pages(server, routes, tools, journal_routes, rule_routes)
+        listed = [*tools.routes, *journal_routes.build_routes(), *rule_routes.build_routes()]
         mounts: dict[str, ASGIApp] = {
             PAGES_PREFIX: pages,
-            "/sandbox/": routes.build_app(tools),
+            "/sandbox/": routes.build_app(listed),
         }
         unserved = RuleApp(
             client_base.wrap(server.dispatcher),
@@ -136,10 +133,26 @@ def _lead_to_pages(pages: ASGIApp, app: ASGIApp) -> ASGIApp:
     return select
 
 
-def _make_pages(server: Server, routes: SandboxRoutes) -> ASGIApp:
+def _make_pages(
+    server: Server,
+    routes: SandboxRoutes,
+    tools: SandboxTools,
+    journal_routes: JournalRoutes,
+    rule_routes: RuleRoutes,
+) -> ASGIApp:
     infrastructure = server.infrastructure
-    directory = AccountDirectory(infrastructure.database, infrastructure.contact_parser)
-    return make_sandbox_pages(routes, directory, infrastructure.rules.zone)
+    return make_sandbox_pages(
+        PageSources(
+            routes=routes,
+            directory=AccountDirectory(infrastructure.database, infrastructure.contact_parser),
+            zone=infrastructure.rules.zone,
+            clock=tools.clock,
+            faults=tools.faults,
+            journal=journal_routes,
+            snapshots=tools.snapshots,
+            rules=rule_routes,
+        )
+    )
 
 
 def _is_served(explainer: Explainer, scope: Scope) -> bool:

@@ -1,6 +1,7 @@
 """Builds the tools of `hupan sandbox`: faults, clock and snapshots."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from starlette.routing import BaseRoute, Route
 
@@ -10,10 +11,20 @@ from hupan.domain.pending import PendingEvents
 from hupan.domain.snapshots import StoreSnapshots
 from hupan.environment import make_session_policy
 from hupan.sandbox.clock import SandboxClock
-from hupan.sandbox.faults import FaultInjector
+from hupan.sandbox.faults import FaultInjector, Faults
 from hupan.sandbox.randomness import SandboxRandomness
 from hupan.sandbox.routes import SandboxRoutes, handle_errors
 from hupan.sandbox.snapshots import SnapshotFolder, SnapshotRoutes, Snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxTools:
+    """The tools, which routes and pages share."""
+
+    faults: Faults
+    clock: SandboxClock
+    snapshots: Snapshots
+    routes: Sequence[BaseRoute]
 
 
 def make_sandbox_tools(
@@ -21,8 +32,8 @@ def make_sandbox_tools(
     routes: SandboxRoutes,
     injector: FaultInjector,
     randomness: SandboxRandomness,
-) -> Sequence[BaseRoute]:
-    """Connect the tools with an open server; return their routes."""
+) -> SandboxTools:
+    """Connect the tools with an open server."""
     infrastructure, faults = server.infrastructure, injector.faults
 
     def find_account(scope: Scope) -> str | None:
@@ -35,26 +46,30 @@ def make_sandbox_tools(
     routes.on_reset.append(lambda: faults.replace(()))
     routes.on_reset.append(lambda: restart_random(randomness.reset))
     clock = _make_clock(server, routes)
-    snapshots = SnapshotRoutes(_make_snapshots(server, routes, randomness, restart_random))
-    return [
+    snapshots = _make_snapshots(server, routes, randomness, restart_random)
+    snapshot_routes = SnapshotRoutes(snapshots)
+    listed = [
         Route("/sandbox/clock", handle_errors(clock.get), methods=["GET"]),
         Route("/sandbox/clock", handle_errors(clock.post), methods=["POST"]),
         Route("/sandbox/faults", handle_errors(faults.get), methods=["GET"]),
         Route("/sandbox/faults", handle_errors(faults.put), methods=["PUT"]),
-        Route("/sandbox/snapshots", handle_errors(snapshots.list_all), methods=["GET"]),
+        Route("/sandbox/snapshots", handle_errors(snapshot_routes.list_all), methods=["GET"]),
         *(
             Route("/sandbox/snapshots/{name}", handle_errors(handler), methods=[method])
             for method, handler in (
-                ("GET", snapshots.get),
-                ("POST", snapshots.save),
-                ("PUT", snapshots.put),
-                ("DELETE", snapshots.delete),
+                ("GET", snapshot_routes.get),
+                ("POST", snapshot_routes.save),
+                ("PUT", snapshot_routes.put),
+                ("DELETE", snapshot_routes.delete),
             )
         ),
         Route(
-            "/sandbox/snapshots/{name}/restore", handle_errors(snapshots.restore), methods=["POST"]
+            "/sandbox/snapshots/{name}/restore",
+            handle_errors(snapshot_routes.restore),
+            methods=["POST"],
         ),
     ]
+    return SandboxTools(faults, clock, snapshots, listed)
 
 
 def _make_clock(server: Server, routes: SandboxRoutes) -> SandboxClock:
@@ -93,6 +108,7 @@ def _make_snapshots(
     infrastructure = server.infrastructure
 
     async def after_restore() -> None:
+        routes.known_accounts.clear()
         infrastructure.memory_limits.reset_all()
         await infrastructure.presence.recheck_all()
 

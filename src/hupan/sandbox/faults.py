@@ -215,6 +215,11 @@ class Faults:
         """Return how many rules are in force."""
         return len(self._active)
 
+    @property
+    def hit_count(self) -> int:
+        """How often all rules together have fired."""
+        return sum(active.hits for active in self._active)
+
     def list_rules(self) -> list[FaultRule]:
         """Return the rules with their hits."""
         return [msgspec.structs.replace(active.rule, hits=active.hits) for active in self._active]

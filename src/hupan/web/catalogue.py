@@ -63,7 +63,7 @@ class Texts:
     def is_english(self) -> bool:
         return self.language == "en"
 
-    def __call__(self, name: str, **values: object) -> Markup:
+    def __call__(self, name: str, /, **values: object) -> Markup:
         """Return a text with its values, all of them escaped.
 
         Raises:

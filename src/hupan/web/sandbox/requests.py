@@ -1,18 +1,21 @@
 """What pages read of a request besides its form."""
 
 import re
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hupan.errors import EmailTaken, InvalidField, PhoneTaken
 from hupan.localized import LocalizedText
-from hupan.sandbox.routes import EXPECTED_ERRORS, describe_error
+from hupan.sandbox.routes import EXPECTED_ERRORS, BadRequest, describe_error
 from hupan.web.forms import FieldRefused
 from hupan.web.pages import Act, Fields
 
 VALUE_INVALID = LocalizedText("这个值不合要求", "This value is not valid")
 VALUE_TAKEN = LocalizedText("已被另一个账号使用", "Another account uses this already")
+Result = TypeVar("Result")
 _NUMBER = re.compile("[1-9][0-9]{0,14}")
 
 
@@ -25,6 +28,18 @@ def positive_number(request: Request, name: str) -> int:
     """Return a number of the query, 0 if there is none."""
     text = request.query_params.get(name, "")
     return int(text) if _NUMBER.fullmatch(text) else 0
+
+
+async def about_field(field: str, work: Awaitable[Result]) -> Result:
+    """Return what some work returns; if the route would refuse it, that is about a field.
+
+    Raises:
+        FieldRefused: with the sentence of the route.
+    """
+    try:
+        return await work
+    except BadRequest as error:
+        raise FieldRefused(field, LocalizedText(error.zh, error.en), error.status) from error
 
 
 def explained(act: Act) -> Act:
