@@ -19,7 +19,7 @@ from hupan.api.app import Dispatcher, Route, Services, build_routes
 from hupan.api.codecs import Receive, Scope, Send
 from hupan.api.media import MediaApp
 from hupan.api.oauth import OAUTH_PREFIX, OAuthApp
-from hupan.api.presence import SOCKET_PATH, SocketGate
+from hupan.api.presence import SOCKET_PATH, Socket, SocketGate
 from hupan.api.responses import (
     HEALTHZ_PATH,
     NO_STORE,
@@ -60,7 +60,7 @@ from hupan.rules import DAY_SECONDS, HOUR_SECONDS
 from hupan.server.connection import ServerLimits
 from hupan.server.output import count_dropped_lines
 from hupan.server.serve import SideServer, listen_on_free_port
-from hupan.server.websocket import SocketHandler, SocketRequest, WebSocket
+from hupan.server.websocket import SocketHandler, SocketRequest
 from hupan.store.backups import find_last_backup
 from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
@@ -555,7 +555,7 @@ class Application:
         """Return whether a path is that of sockets, on whatever host."""
         return path == SOCKET_PATH
 
-    def open_socket(self, request: SocketRequest, socket: WebSocket) -> SocketHandler | None:
+    def open_socket(self, request: SocketRequest, socket: Socket) -> SocketHandler | None:
         """Return the handler of a new socket; None if there is no room, or no store yet."""
         if self._server is None:
             return None

@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from hupan.api.codecs import Receive, Scope, Send
 from hupan.application import (
     Application,
     ASGIApp,
@@ -15,6 +16,7 @@ from hupan.application import (
 )
 from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
+from hupan.domain.accounts import AccountDirectory
 from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.provisioning import SandboxAccounts
@@ -22,12 +24,17 @@ from hupan.environment import Environment
 from hupan.logs import configure_logging
 from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
 from hupan.sandbox.client_base import ClientBase
+from hupan.sandbox.decoding import Explainer
 from hupan.sandbox.faults import FaultInjector, Faults
+from hupan.sandbox.journal import Journal
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
-from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
+from hupan.sandbox.requests import JournalRoutes
+from hupan.sandbox.routes import PAGES_PREFIX, SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.seeding import Seeder
+from hupan.sandbox.tap import JournalTap
 from hupan.sandbox_tools import make_sandbox_tools
 from hupan.store.tables import delete_all_data
+from hupan.web.sandbox.app import make_sandbox_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +54,14 @@ class SandboxOptions:
     is_english: bool = False
 
 
-def make_sandbox_application(settings: Settings, options: SandboxOptions) -> FaultInjector:
+def make_sandbox_application(settings: Settings, options: SandboxOptions) -> JournalTap:
     """Return the application, once in the serving process; the store was prepared before."""
     configure_logging(settings.log_level, settings.log_format)
     metrics_sockets = open_metrics_sockets(settings)
     clock = AdjustableClock(SystemClock())
     client_base = ClientBase()
+    journal = Journal()
+    journal_routes = JournalRoutes(journal, Explainer(journal, settings.web_host_prefix))
     printer = CodePrinter(english=options.is_english)
     inbox = MessageCapture(
         clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
@@ -80,16 +89,44 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Fau
         return await build_server(settings, environment, metrics_sockets)
 
     def make_mounts(server: Server) -> dict[str, ASGIApp]:
-        routes = _make_sandbox_routes(server, clock, inbox)
-        tools = make_sandbox_tools(server, routes, injector)
+        journal.token_account = server.infrastructure.sessions.account_of
+        routes = _make_sandbox_routes(server, clock, inbox, journal)
+        tools = [*make_sandbox_tools(server, routes, injector), *journal_routes.build_routes()]
+        pages = _make_pages(server, routes)
+        mounts: dict[str, ASGIApp] = {
+            PAGES_PREFIX: pages,
+            "/sandbox/": routes.build_app(tools),
+        }
         return {
-            "/sandbox/": SameOriginMiddleware(routes.build_app(tools), options.host_names),
-            "/": client_base.wrap(server.dispatcher),
+            **{path: SameOriginMiddleware(app, options.host_names) for path, app in mounts.items()},
+            "/": _lead_to_pages(
+                SameOriginMiddleware(pages, options.host_names),
+                client_base.wrap(server.dispatcher),
+            ),
         }
 
     application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
     injector = FaultInjector(application, Faults(make_random_source))
-    return injector
+    return JournalTap(injector, journal, clock)
+
+
+def _lead_to_pages(pages: ASGIApp, app: ASGIApp) -> ASGIApp:
+    """Return an application that answers `/` by leading to the pages.
+
+    A POST to it uploads a picture (wire.md 8.4).
+    """
+
+    async def select(scope: Scope, receive: Receive, send: Send) -> None:
+        is_page = scope["path"] == "/" and scope["method"] != "POST"
+        await (pages if is_page else app)(scope, receive, send)
+
+    return select
+
+
+def _make_pages(server: Server, routes: SandboxRoutes) -> ASGIApp:
+    infrastructure = server.infrastructure
+    directory = AccountDirectory(infrastructure.database, infrastructure.contact_parser)
+    return make_sandbox_pages(routes, directory, infrastructure.rules.zone)
 
 
 def _ignore_entry(_entry: CapturedMessage) -> None:
@@ -97,7 +134,7 @@ def _ignore_entry(_entry: CapturedMessage) -> None:
 
 
 def _make_sandbox_routes(
-    server: Server, clock: AdjustableClock, inbox: MessageCapture
+    server: Server, clock: AdjustableClock, inbox: MessageCapture, journal: Journal
 ) -> SandboxRoutes:
     infrastructure = server.infrastructure
     sandbox_accounts = SandboxAccounts(
@@ -108,6 +145,7 @@ def _make_sandbox_routes(
         await infrastructure.database.run_transaction(delete_all_data)
         infrastructure.memory_limits.reset_all()
         await infrastructure.presence.recheck_all()
+        journal.clear()
 
     seeding = Seeder(
         sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)

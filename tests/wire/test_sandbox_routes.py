@@ -23,6 +23,10 @@ DOORS = [
     ("POST", "/sandbox/reset"),
     ("POST", "/sandbox/seed"),
     ("POST", "/sandbox/clock"),
+    ("GET", "/sandbox/requests"),
+    ("DELETE", "/sandbox/requests"),
+    ("GET", "/sandbox/requests/stream"),
+    ("GET", "/sandbox/requests/unserved"),
 ]
 NOW = 2_000_000_000
 

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 
 import httptools
 
+from hupan.server.rejections import Rejection, RejectionObserver
 from hupan.server.uvicorn_parts import (
     HIGH_WATER_LIMIT,
     STATUS_LINE,
@@ -306,8 +307,10 @@ class HttpConnection(HttpToolsProtocol):
         starter: RequestStarter,
         on_open: Callable[["HttpConnection"], None],
         sockets: WebSockets | None = None,
+        observer: RejectionObserver | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state)
+        self._observer = observer
         self.logger = _LOGGER
         self._starter = starter
         self._on_open = on_open
@@ -414,7 +417,7 @@ class HttpConnection(HttpToolsProtocol):
                 self._decline_upgrade()
                 continue
             except httptools.HttpParserError:
-                self._reject(self._rejection)
+                self._reject(self._rejection, data)
             else:
                 self._count_head_bytes(len(data))
             return
@@ -694,7 +697,7 @@ class HttpConnection(HttpToolsProtocol):
         self._ignores_input = self._received_eof = True
         return self.phase in {Phase.PROCESSING, Phase.WRITE_BLOCKED}
 
-    def _reject(self, response: bytes) -> None:
+    def _reject(self, response: bytes, data: bytes = b"") -> None:
         """Stop reading, let complete requests finish, then send the error and close."""
         phase = self.phase
         self._ignores_input = True
@@ -704,8 +707,26 @@ class HttpConnection(HttpToolsProtocol):
             return
         if phase is not Phase.BODY or not self.cycle.response_started:
             self.transport.write(response)
+            if self._observer is not None:
+                self._report(self._observer, response, data, phase)
         self._disconnect_cycle()
         self._close_gracefully()
+
+    def _report(
+        self, observer: RejectionObserver, response: bytes, data: bytes, phase: Phase
+    ) -> None:
+        is_known = bool(self.url)  # before, the parser names a method that was not sent
+        observer.record_rejection(
+            Rejection(
+                self.parser.get_method().decode("latin-1") if is_known else "",
+                self.url,
+                self.headers if is_known else [],
+                data,
+                str(self.client[0]) if self.client else "",
+                response,
+                cast("dict[str, Any]", self.cycle.scope) if phase is Phase.BODY else None,
+            )
+        )
 
     def time_out(self, phase: Phase) -> None:
         """End a wait that took too long.
