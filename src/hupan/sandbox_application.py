@@ -101,16 +101,17 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
             PAGES_PREFIX: pages,
             "/sandbox/": routes.build_app(listed),
         }
+        unserved = RuleApp(
+            client_base.wrap(server.dispatcher),
+            rules,
+            partial(_is_served, explainer),
+            Cors(settings.cors_origins),
+        )
         return {
             **{path: SameOriginMiddleware(app, options.host_names) for path, app in mounts.items()},
             "/": _lead_to_pages(
                 SameOriginMiddleware(pages, options.host_names),
-                RuleApp(
-                    client_base.wrap(server.dispatcher),
-                    rules,
-                    partial(_is_served, explainer),
-                    Cors(settings.cors_origins),
-                ),
+                unserved,
             ),
         }
 

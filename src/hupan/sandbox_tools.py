@@ -118,6 +118,7 @@ def _make_snapshots(
         routes.clock,
         routes.seeder,
         routes.outbox_messages,
+        routes.known_accounts,
         randomness,
         restart_random,
         infrastructure.outbox_worker.drain,

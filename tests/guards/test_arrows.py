@@ -63,7 +63,19 @@ ARROWS: dict[str, set[str]] = {
         *("config", "store", "domain", "api", "contract", "sandbox", "server", "logs"),
         *("environment", "application", "sandbox_tools", "web.sandbox"),
     },
-    "cli": {"config", "admin", "server", "logs", "sandbox_application", *COMPOSITION},
+    "conformance": set(),
+    "connect": set(),
+    "cli": {
+        "conformance",
+        "connect",
+        "config",
+        "admin",
+        "server",
+        "logs",
+        "sandbox_application",
+        "sandbox.seeding",
+        *COMPOSITION,
+    },
 }
 
 

@@ -26,6 +26,7 @@ SANDBOX: Final = "sorts the few accounts of this kind in a sandbox; no server as
 FILES: Final = "one row for each file of the migrations, or for each table or column"
 WALKS: Final[Mapping[str, str]] = {
     "migrate.ASCII_DOMAIN_READS": MIGRATION,
+    "migrate.PICTURE_KEY_READS": MIGRATION,
     "tables._KEEP_PICTURE_NAMES": "empties the store of a sandbox",
     "snapshots.FORGET_REMOVALS": "restores the pictures of a sandbox, of which there are few",
     "discovery.COUNT_BOTS": "along an index; the list of bots is small",

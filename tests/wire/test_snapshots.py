@@ -200,6 +200,7 @@ def test_a_hostile_file_is_refused(shots: WireClient) -> None:
         signed([header, *rest, columns, json.dumps([1, "\ud800", *row[2:]]).encode()]): "已损坏",
         signed([header, *rest, b'{"picture":"../../x.png","piece":"AAAA"}']): "已损坏",
         signed([header, *rest, b'{"message":{"id":"x"}}']): "消息",
+        signed([header, *rest, b'{"account":{"id":"1"}}']): "消息",
         signed([header, *rest, b"{}"]): "已损坏",
     }
     for file, word in files.items():

@@ -52,6 +52,7 @@ from hupan.store.media import (
     delete_removal,
     find_name_by_key,
     list_due_removals,
+    list_names,
     list_pictures,
     put_picture,
     put_removal,
@@ -330,6 +331,8 @@ LEASE_SECONDS = 15 * 60
 LEASE_MARGIN_SECONDS = 5 * 60
 """A row is refused this long before its file may be deleted: no clocks differ that much."""
 REMOVAL_BATCH_SIZE = 200
+NO_ACCOUNT = AccountId(0)
+"""Of files that no row named when they were found; by now one may."""
 REMOVAL_RETRY_SECONDS = 10 * 60
 CONTENT_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 _log = logging.getLogger("hupan.media")
@@ -516,7 +519,8 @@ class Media:
         deleted = 0
         for account, stem in await list_due_removals(self._database, now, REMOVAL_BATCH_SIZE):
             try:
-                await self._files.delete(stem)
+                if account != NO_ACCOUNT or not await list_names(self._database, stem):
+                    await self._files.delete(stem)
             except OSError as error:
                 _log.error("a picture was not deleted, trying again: %s", error)
                 change = partial(put_removal, account=account, name=stem, due_at=retry_at)

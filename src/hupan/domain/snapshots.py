@@ -1,8 +1,9 @@
 """Snapshots of a sandbox: its data and pictures at one moment, as one file (K-7).
 
 The file is lines of JSON: a header; for each table an object with its columns, then an array for
-each row; an object for each captured message and for each piece of a picture; at last the SHA-256
-of all lines before. Every line is checked before anything is restored.
+each row; an object for each captured message, for the credentials of each account that the sandbox
+made, and for each piece of a picture; at last the SHA-256 of all lines before. Every line is
+checked before anything is restored.
 """
 
 from base64 import b64decode, b64encode
@@ -105,21 +106,24 @@ class Snapshot:
     Attributes:
         tables: the rows of each table.
         messages: that were captured, as JSON objects.
+        credentials: of accounts that the sandbox made, likewise.
         pictures: by file name.
     """
 
     header: SnapshotHeader
     tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     messages: Sequence[dict[str, int | str]] = ()
+    credentials: Sequence[dict[str, str]] = ()
     pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class SnapshotLine(Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """A line that is no row: one of a table with its columns, a message, a piece of a picture."""
+    """A line that is no row: one of the kinds that its fields name."""
 
     table: str = ""
     columns: list[str] = []
     message: dict[str, int | str] = {}
+    account: dict[str, str] = {}
     picture: str = ""
     piece: str = ""
 
@@ -162,6 +166,8 @@ def _lines(snapshot: Snapshot) -> Iterator[bytes]:
             yield from map(_encode, rows)
     for message in snapshot.messages:
         yield _encode(SnapshotLine(message=message))
+    for account in snapshot.credentials:
+        yield _encode(SnapshotLine(account=account))
     for name, content in snapshot.pictures.items():
         for start in range(0, len(content), _CHUNK_BYTES):
             piece = b64encode(content[start : start + _CHUNK_BYTES]).decode()
@@ -239,6 +245,7 @@ class _SnapshotReader:
         self._table: Table | None = None
         self._tables: dict[str, list[Row]] = {}
         self._messages: list[dict[str, int | str]] = []
+        self._credentials: list[dict[str, str]] = []
         self._pictures: dict[str, bytearray] = {}
         self._row_count = 0
 
@@ -260,6 +267,7 @@ class _SnapshotReader:
             self._header,
             self._tables,
             self._messages,
+            self._credentials,
             {name: bytes(content) for name, content in self._pictures.items()},
         )
 
@@ -290,6 +298,8 @@ class _SnapshotReader:
             self._pictures.setdefault(line.picture, bytearray()).extend(piece)
         elif line.message:
             self._messages.append(line.message)
+        elif line.account:
+            self._credentials.append(line.account)
         else:
             raise ValueError("an empty line")
 

@@ -121,7 +121,7 @@ def _parse_rule(number: int, values: dict[str, Any]) -> FaultRule:
 
 
 def _check_rule(rule: FaultRule) -> None:
-    effects = [key for key in _EFFECTS if _value(rule, key) not in (None, False)]
+    effects = [key for key in _EFFECTS if not any(_value(rule, key) is no for no in (None, False))]
     if not effects:
         listed = ", ".join(_EFFECTS)
         raise BadRequest(f"没有规定故障，请给出其一：{listed}", f"no fault; give one of {listed}")
@@ -293,9 +293,18 @@ class Fault:
 
 
 class Connection(Protocol):
-    """What the listener lets a fault do to the connection of a request."""
+    """What the listener lets a fault do to the connection of a request.
 
-    disconnected: bool
+    Attributes:
+        is_endless: whether a server that stops cuts it off.
+    """
+
+    is_endless: bool
+
+    @property
+    def is_peer_gone(self) -> bool:
+        """Whether the client has left."""
+        ...
 
     def cut_off(self, *, reset: bool) -> None:
         """End the connection; what is sent afterwards is dropped."""
@@ -451,9 +460,11 @@ async def _wait(seconds: float, fault: Fault, connection: Connection) -> None:
     await ensure_task()
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    while (left := end - loop.time()) > 0 and not (fault.is_over or connection.disconnected):
+    connection.is_endless = True
+    while (left := end - loop.time()) > 0 and not (fault.is_over or connection.is_peer_gone):
         connection.restart_wait()
         await asyncio.sleep(min(left, _SLICE_SECONDS))
+    connection.is_endless = False
 
 
 _WITHOUT_BODY = (204, 205, 304)
@@ -525,11 +536,13 @@ class _DamagedSend:
         if self._trickle_until is None:
             self._trickle_until = loop.time() + MAX_TRICKLE_SECONDS
         size = max(1, int(bytes_per_second * _SLICE_SECONDS))
-        while len(body) > size and not self._fault.is_over and not self.connection.disconnected:
+        self.connection.is_endless = True
+        while len(body) > size and not self._fault.is_over and not self.connection.is_peer_gone:
             if loop.time() >= self._trickle_until:
                 break
             piece, body = body[:size], body[size:]
             self.restart_wait()
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
             await asyncio.sleep(size / bytes_per_second)
+        self.connection.is_endless = False
         return body

@@ -1,6 +1,7 @@
 """Credentials of accounts that the sandbox itself created, for its pages."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -42,6 +43,16 @@ class KnownAccounts:
     def newest(self) -> KnownAccount | None:
         """Return the account that was created last."""
         return next(reversed(self._by_id.values()), None)
+
+    def export(self) -> list[KnownAccount]:
+        """Return all, the oldest first."""
+        return list(self._by_id.values())
+
+    def restore(self, accounts: Iterable[KnownAccount]) -> None:
+        """Replace all."""
+        self.clear()
+        for account in accounts:
+            self.add(account)
 
     def clear(self) -> None:
         self._by_id.clear()

@@ -27,6 +27,7 @@ from hupan.domain.snapshots import (
     decode_snapshot,
     encode_snapshot,
 )
+from hupan.sandbox.known_accounts import KnownAccount, KnownAccounts
 from hupan.sandbox.outbox import CapturedMessage, MessageCapture
 from hupan.sandbox.randomness import SandboxRandomness
 from hupan.sandbox.routes import (
@@ -185,6 +186,7 @@ class Snapshots:
     clock: AdjustableClock
     seeder: Seeder
     outbox_messages: MessageCapture
+    known_accounts: KnownAccounts
     randomness: SandboxRandomness
     restart_random: Callable[[Callable[[], None]], None]
     deliver_outbox: Callable[[], Awaitable[None]]
@@ -209,7 +211,8 @@ class Snapshots:
                 accounts = len(tables["accounts"])
                 header = self.store.make_header(self._read_state(), accounts, counters)
                 messages = [msgspec.to_builtins(entry) for entry in self.outbox_messages.export()]
-                snapshot = Snapshot(header, tables, messages, pictures)
+                known = [msgspec.to_builtins(one) for one in self.known_accounts.export()]
+                snapshot = Snapshot(header, tables, messages, known, pictures)
                 content = await asyncio.to_thread(encode_snapshot, snapshot)
             except SnapshotTooLarge as error:
                 raise TooLarge(error.localized.zh, error.localized.en) from error
@@ -224,12 +227,13 @@ class Snapshots:
         _check_name(name)
         async with self._lock, self.seeder.lock:
             content = await asyncio.to_thread(self.folder.read, name)
-            snapshot, messages = await asyncio.to_thread(self._decode, content)
+            snapshot, messages, known = await asyncio.to_thread(self._decode, content)
             try:
                 await self.store.restore(snapshot)
             except InvalidSnapshot as error:
                 raise BadRequest(error.localized.zh, error.localized.en) from error
             self._restore_memory(snapshot.header.state, messages)
+            self.known_accounts.restore(known)
             await self.after_restore()
         return _info(name, snapshot.header, len(content))
 
@@ -283,19 +287,20 @@ class Snapshots:
             self.randomness.export(),
         )
 
-    def _decode(self, content: bytes) -> tuple[Snapshot, list[CapturedMessage]]:
+    def _decode(self, content: bytes) -> tuple[Snapshot, list[CapturedMessage], list[KnownAccount]]:
         try:
             snapshot = decode_snapshot(content, self.store.key)
             if not 0 <= snapshot.header.state.now <= MAX_TIME:
                 raise BadRequest("快照的时间超出范围", "the time of the snapshot is out of range")
             messages = msgspec.convert(list(snapshot.messages), type=list[CapturedMessage])
+            known = msgspec.convert(list(snapshot.credentials), type=list[KnownAccount])
         except InvalidSnapshot as error:
             raise BadRequest(error.localized.zh, error.localized.en) from error
         except msgspec.ValidationError as error:
             raise BadRequest(
                 f"快照中的消息无效：{error}", f"a message is not valid: {error}"
             ) from error
-        return snapshot, messages
+        return snapshot, messages, known
 
     def _restore_memory(self, state: SandboxState, messages: list[CapturedMessage]) -> None:
         self.clock.reset()

@@ -42,7 +42,7 @@ from hupan.store.copying import (
 )
 from hupan.store.database import Database, Reader, Row, StoreRefused, Transaction
 from hupan.store.media_files import PictureFiles
-from hupan.store.migrate import Migration, load_migrations, migrate_file
+from hupan.store.migrate import Migration, list_migration_copies, load_migrations, migrate_file
 from hupan.store.sqlite import SqliteExecutor, connect
 from hupan.store.tables import Table, list_tables, read_schema_files
 
@@ -350,7 +350,7 @@ class StagedStore:
         flush_path(self._path)
 
     def _remove_copies(self) -> None:
-        for copy in self._path.parent.glob(f"{self._path.name}.before-*"):
+        for copy in list_migration_copies(self._path):
             copy.unlink()
 
 

@@ -61,10 +61,119 @@ class SentMessage(Struct, frozen=True, rename="camel"):
     created_at: int
 
 
+class PendingItem(Struct, frozen=True):
+    """What happens when the clock shows `at`."""
+
+    at: int
+    what: str
+
+
 class ClockState(Struct, frozen=True):
-    """The sandbox's time in unix seconds."""
+    """The sandbox's time in unix seconds, and what is pending."""
 
     now: int
+    frozen: bool = False
+    pending: tuple[PendingItem, ...] = ()
+
+
+class Fault(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What goes wrong, and for which requests.
+
+    Attributes:
+        path: such as `/v1/user/info`; one that ends in `*` matches what begins so.
+        account: the id of the account whose token the request bears.
+        nth: only the nth request that matches.
+        probability: of each request that matches, from 0 to 1.
+        code: the answer is this error, and nothing is done.
+        http_status: likewise an HTTP status.
+        delay_ms: milliseconds before anything is done.
+        reset: the connection breaks `before` anything is done, or `after` it is kept.
+        truncate: bytes of the answer before the connection ends.
+        garble: the bytes of the answer are changed.
+        trickle: bytes of the answer that are sent in a second.
+        hits: how often it has happened.
+    """
+
+    path: str | None = None
+    account: str | None = None
+    nth: int | None = None
+    probability: float | None = None
+    code: int | None = None
+    http_status: int | None = None
+    delay_ms: int | None = None
+    reset: Literal["before", "after"] | None = None
+    truncate: int | None = None
+    garble: bool = False
+    trickle: int | None = None
+    hits: int = 0
+
+
+class JournalField(Struct, frozen=True, rename="camel"):
+    """One field of a body, and what is wrong with it.
+
+    Attributes:
+        path: such as `data.list[0].name`.
+        mark: `ok`, or `unknown`, `wrongType`, `outOfRange`, `missing`, `repeated`, `refused`,
+            `broken`.
+        note: the same as a sentence.
+    """
+
+    path: str
+    mark: str = "ok"
+    note: str = ""
+
+
+class JournalBody(Struct, frozen=True, rename="camel"):
+    """The body of one direction.
+
+    Attributes:
+        form: `json`, `protobuf`, `query`, `text`, `binary`, or `none`.
+        decoded: as JSON, None if it could not be read.
+        fields: all its fields.
+        problem: why it could not be read.
+    """
+
+    form: str
+    size: int
+    decoded: object = None
+    fields: tuple[JournalField, ...] = ()
+    problem: str = ""
+
+
+class JournalRefusal(Struct, frozen=True):
+    """The error that ended a request, and when it occurs."""
+
+    name: str
+    code: int
+    message: str
+    when: str
+
+
+class JournalEntry(Struct, frozen=True, rename="camel"):
+    """One request and its answer, or one message of a socket.
+
+    Attributes:
+        kind: `request`, `rejected`, `message` or `closed`.
+        status: the HTTP status, 0 if there was no answer.
+        result: `ok`, `refused`, `unauthenticated`, `limited` or `error`.
+        curl: a command that sends the same bytes again.
+    """
+
+    id: int
+    kind: str
+    created_at: int
+    duration_ms: float
+    method: str
+    path: str
+    account: str
+    status: int
+    code: int | None
+    result: str
+    refusal: JournalRefusal | None
+    note: str
+    request: JournalBody
+    response: JournalBody
+    curl: str
 
 
 class _Problem(Struct):

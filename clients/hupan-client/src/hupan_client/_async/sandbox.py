@@ -16,6 +16,8 @@ from hupan_client.sandbox import (
     Account,
     Channel,
     ClockState,
+    Fault,
+    JournalEntry,
     SandboxCore,
     SeededAccount,
     SentMessage,
@@ -134,18 +136,79 @@ class AsyncOutbox:
 
 
 class AsyncClock:
-    """The sandbox's clock."""
+    """The sandbox's clock; it never goes back but by a reset or a snapshot."""
 
     def __init__(self, http: AsyncSandboxHttp) -> None:
         self._http = http
 
+    async def get(self) -> ClockState:
+        """Return the time, and what is pending."""
+        return await self._http.get("clock", ClockState, {})
+
     async def advance(self, seconds: float) -> ClockState:
-        """Wind the clock forward; what is due by then happens at once."""
+        """Wind the clock forward; all that is due by then has happened when this returns."""
         return await self._http.send("POST", "clock", ClockState, {"advance": seconds})
 
     async def set(self, unix_seconds: float) -> ClockState:
-        """Set the clock to a time."""
+        """Wind the clock forward to a time."""
         return await self._http.send("POST", "clock", ClockState, {"set": unix_seconds})
+
+    async def freeze(self) -> ClockState:
+        """Stop the clock."""
+        return await self._http.send("POST", "clock", ClockState, {"freeze": True})
+
+    async def unfreeze(self) -> ClockState:
+        """Let the clock run on."""
+        return await self._http.send("POST", "clock", ClockState, {"freeze": False})
+
+
+class AsyncFaults:
+    """What goes wrong on demand."""
+
+    def __init__(self, http: AsyncSandboxHttp) -> None:
+        self._http = http
+
+    async def set(self, *faults: Fault) -> tuple[Fault, ...]:
+        """Replace all faults; of those that match a request the first one acts."""
+        return await self._http.send("PUT", "faults", tuple[Fault, ...], faults)
+
+    async def list(self) -> "tuple[Fault, ...]":
+        """Return the faults, with how often each has happened."""
+        return await self._http.get("faults", tuple[Fault, ...], {})
+
+    async def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        await self.set()
+
+
+class AsyncRequests:
+    """The journal: what clients sent and what was answered, decoded."""
+
+    def __init__(self, http: AsyncSandboxHttp) -> None:
+        self._http = http
+
+    async def list(
+        self,
+        path: str = "",
+        *,
+        account: str | None = None,
+        result: str | None = None,
+        since: int | None = None,
+    ) -> "tuple[JournalEntry, ...]":
+        """Return the entries, newest first.
+
+        Args:
+            path: whole, or its beginning with `*` at the end; "" for all.
+            account: the id of an account.
+            result: `ok`, `refused`, `unauthenticated`, `limited` or `error`.
+            since: unix seconds of the sandbox's clock.
+        """
+        query = {"path": path, "account": account, "result": result, "since": since}
+        return await self._http.get("requests", tuple[JournalEntry, ...], query)
+
+    async def clear(self) -> None:
+        """Forget all entries."""
+        await self._http.send("DELETE", "requests", dict[str, object])
 
 
 class AsyncSandbox:
@@ -163,6 +226,8 @@ class AsyncSandbox:
         accounts: makes accounts.
         outbox: what it would have sent.
         clock: its clock.
+        faults: what goes wrong on demand.
+        requests: what clients sent and what was answered.
     """
 
     def __init__(
@@ -181,6 +246,8 @@ class AsyncSandbox:
         self.accounts = AsyncAccounts(self._http)
         self.outbox = AsyncOutbox(self._http)
         self.clock = AsyncClock(self._http)
+        self.faults = AsyncFaults(self._http)
+        self.requests = AsyncRequests(self._http)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"
@@ -226,5 +293,5 @@ class AsyncSandbox:
         return await self._http.send("POST", "seed", tuple[SeededAccount, ...], body)
 
     async def reset(self) -> None:
-        """Delete everything, and set the clock back."""
+        """Delete everything, set the clock back and let nothing go wrong."""
         await self._http.send("POST", "reset", dict[str, object], {})
