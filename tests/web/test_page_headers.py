@@ -129,7 +129,7 @@ def test_pages_of_other_sites_see_nothing(http: httpx.Client) -> None:
 def test_a_form_of_another_site_does_nothing(http: httpx.Client, headers: dict[str, str]) -> None:
     """Without a token of this process nothing is deleted, whatever the browser says (W-13)."""
     before = http.post("/sandbox/accounts", content=b"{}").json()
-    for token in ({}, {"form": "0.0"}):
+    for token in ({"form": ""}, {"form": "0.0"}):
         reply = http.post(f"{PAGES}/reset", data=token, headers=headers)
         assert reply.status_code == 403
     found = http.get(f"{PAGES}/accounts?search={before['id']}").text
