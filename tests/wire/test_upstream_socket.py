@@ -36,12 +36,12 @@ KEY = "a key that both servers share"
 NORMAL, GOING_AWAY, POLICY, LATER, ENDED = 1000, 1001, 1008, 1013, 4001
 
 
-def settings_for(url: str) -> dict[str, str]:
+def settings_for(url: str, timeout_seconds: int = 60) -> dict[str, str]:
     """The settings of a server in front of a message server."""
     return {
         "HUPAN_UPSTREAM_WS": url,
         "HUPAN_UPSTREAM_SECRET": KEY,
-        "HUPAN_UPSTREAM_TIMEOUT_SECONDS": "1",
+        "HUPAN_UPSTREAM_TIMEOUT_SECONDS": str(timeout_seconds),
     }
 
 
@@ -260,26 +260,40 @@ SCRIPTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def hostile() -> Iterator[tuple[WireClient, list[Callable[[socket.socket, bytes], None]]]]:
-    """A client of a sandbox in front of a message server that does the last of a list."""
-    scripts: list[Callable[[socket.socket, bytes], None]] = []
+Script = Callable[[socket.socket, bytes], None]
+
+
+def behind_scripts(timeout_seconds: int) -> Iterator[tuple[WireClient, list[Script]]]:
+    """Run a sandbox in front of a message server that does the last of a list."""
+    scripts: list[Script] = []
 
     def run_last(connection: socket.socket, head: bytes) -> None:
         scripts[-1](connection, head)
 
     with (
         raw_server(run_last) as url,
-        Server("sandbox", environment=settings_for(url)) as server,
+        Server("sandbox", environment=settings_for(url, timeout_seconds)) as server,
         WireClient(server) as wire,
     ):
         yield wire, scripts
 
 
+@pytest.fixture(scope="module")
+def hostile() -> Iterator[tuple[WireClient, list[Script]]]:
+    """A client of a sandbox that waits for a message server for a second."""
+    yield from behind_scripts(1)
+
+
+@pytest.fixture(scope="module")
+def slow() -> Iterator[tuple[WireClient, list[Script]]]:
+    """The same, and it waits for as long as a busy machine may need."""
+    yield from behind_scripts(60)
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_hostile_message_server(
-    hostile: tuple[WireClient, list[Callable[[socket.socket, bytes], None]]],
-    script: Callable[[socket.socket, bytes], None],
+    hostile: tuple[WireClient, list[Script]],
+    script: Script,
 ) -> None:
     """Whatever it does instead of taking sockets: clients are told to come back later."""
     wire, scripts = hostile
@@ -293,10 +307,10 @@ def test_a_hostile_message_server(
 
 
 def test_a_client_that_reads_nothing(
-    hostile: tuple[WireClient, list[Callable[[socket.socket, bytes], None]]],
+    slow: tuple[WireClient, list[Script]],
 ) -> None:
     """The message server is read no faster than its client reads, and nothing is lost."""
-    wire, scripts = hostile
+    wire, scripts = slow
     blocked, released = threading.Event(), threading.Event()
     sent: list[int] = []
 
@@ -325,10 +339,10 @@ def test_a_client_that_reads_nothing(
 
 
 def test_one_that_reads_nothing(
-    hostile: tuple[WireClient, list[Callable[[socket.socket, bytes], None]]],
+    slow: tuple[WireClient, list[Script]],
 ) -> None:
     """What waits for it is bounded; beyond that the client is told to come back later."""
-    wire, scripts = hostile
+    wire, scripts = slow
     scripts.append(lambda connection, head: connection.sendall(accept(head)))
     with RawSocket(wire.server.port) as client:
         login = json.dumps({"seq": "1", "cmd": "login", "data": {"token": wire.account().token}})

@@ -279,11 +279,15 @@ class SocketRelay(asyncio.BufferedProtocol):
             self._cancel_timer()
 
     def _handle_events(self) -> None:
-        for event in self._framing.events_received():
-            if isinstance(event, Response):
-                self._handle_response()
-            else:
-                self._handle_frame(cast("Frame", event))
+        try:
+            for event in self._framing.events_received():
+                if isinstance(event, Response):
+                    self._handle_response()
+                else:
+                    self._handle_frame(cast("Frame", event))
+        except Exception:  # noqa: BLE001 - whatever a client's side does wrong, others go on
+            _log.exception("a message for a socket failed")
+            self._fail("a message could not be delivered")
         self._flush()
         if self._framing.handshake_exc is not None:
             self._fail("it does not open a socket")

@@ -187,6 +187,7 @@ class PictureAddresses:
 
     def __init__(self, public_url: str, client_base: Callable[[], str] = lambda: "") -> None:
         self._public_url = public_url.rstrip("/")
+        self._public_base = f"{self._public_url}{MEDIA_PATH}" if self._public_url else ""
         self._client_base = client_base
 
     @property
@@ -196,17 +197,21 @@ class PictureAddresses:
 
     def address(self, name: str) -> str:
         """Return the address of a file, as it is stored."""
-        return (f"{self._public_url}{MEDIA_PATH}" if self._public_url else _HOSTLESS_BASE) + name
+        return (self._public_base or _HOSTLESS_BASE) + name
 
     def shown(self, account: AccountId, avatar_url: str) -> str:
         """Return the address of an account's picture as a client gets it, "" if none is known."""
         if avatar_url and not avatar_url.startswith(_HOSTLESS_BASE):
             return avatar_url
-        base = self.base
+        base = self._public_base
         if not base:
-            return avatar_url
-        name = avatar_url.removeprefix(_HOSTLESS_BASE) or f"default/{account}.png"
-        return f"{base}{MEDIA_PATH}{name}"
+            client_base = self._client_base()
+            if not client_base:
+                return avatar_url
+            base = f"{client_base}{MEDIA_PATH}"
+        if not avatar_url:
+            return f"{base}default/{account}.png"
+        return base + avatar_url.removeprefix(_HOSTLESS_BASE)
 
     def own_path(self, url: str) -> str | None:
         """Return what follows our own prefix in an address, without its query; else None."""

@@ -8,7 +8,7 @@ those that it gets, also where a fault or a rule answers. Requests that run with
 from collections import deque
 from collections.abc import Awaitable, Callable
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -61,6 +61,13 @@ class SocketHandler(Protocol):
     def receive_binary(self) -> None: ...
 
     def connection_closed(self) -> None: ...
+
+
+@runtime_checkable
+class PacedSocketHandler(SocketHandler, Protocol):
+    """A handler that must know when the peer reads again."""
+
+    def resume_sending(self) -> None: ...
 
 
 class SocketApplication(Protocol):
@@ -396,6 +403,16 @@ class TappedSocket:
         self._socket.send(data, is_optional=is_optional)
         self.record("message", "out", data)
 
+    def send_text(self, text: bytes) -> None:
+        """Send a text message."""
+        self._socket.send_text(text)
+        self.record("message", "out", text)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the peer is slow to read."""
+        return self._socket.is_blocked
+
     def close(self, code: int, reason: str) -> None:
         """Begin to close."""
         self._socket.close(code, reason)
@@ -439,6 +456,11 @@ class TappedHandler:
         """Take note of a binary message, whose bytes the listener drops."""
         self._socket.record("message", "in", b"")
         self._handler.receive_binary()
+
+    def resume_sending(self) -> None:
+        """Take note that the peer reads again."""
+        if isinstance(self._handler, PacedSocketHandler):
+            self._handler.resume_sending()
 
     def connection_closed(self) -> None:
         """Take note that the socket is gone."""
