@@ -1,6 +1,7 @@
 """Sixty texts in each field that a page shows: text stays text (web.md W-12)."""
 
-from urllib.parse import urlencode
+import json
+from urllib.parse import quote, urlencode
 
 import pytest
 from playwright.sync_api import Browser
@@ -86,3 +87,34 @@ def test_searches_and_refused_forms_show_text_as_text(
                     page.evaluate(SUBMIT, [form, names, text])
                 assert page.locator("#problem").count() == 1
                 assert page.evaluate(READ, [form, names]) == [text] * len(names)
+
+
+def test_requests_and_rules_show_text_as_text(
+    browser: Browser, shown_sandbox: Server, shown_wire: WireClient
+) -> None:
+    """In path, query, header and body of a request, in rules and faults: text is text (W-12)."""
+    lines = joined(CHARACTERS_OF_A_FIELD)
+    assert shown_wire.request("DELETE", "/sandbox/requests").is_success
+    for text in lines:
+        path = f"/v1/user/email-login/{quote(text, safe='')}?{urlencode({'q': text})}"
+        body = {text: text, "email": text, "deviceId": [text]}
+        shown_wire.request("POST", path, body, headers={"x-text": text})
+        shown_wire.request("POST", "/v1/user/email-login", body, headers={"x-text": text})
+    rules = [{"path": f"/v1/{number}/*", "json": text} for number, text in enumerate(lines)]
+    assert shown_wire.request("PUT", "/sandbox/rules", json.dumps(rules).encode()).is_success
+    faults = [{"path": f"/v1/{text.replace('?', '').replace('*', '')}", "nth": 1} for text in lines]
+    faults = [{**fault, "code": 1100} for fault in faults]
+    assert shown_wire.request("PUT", "/sandbox/faults", json.dumps(faults).encode()).is_success
+    entries = shown_wire.http.get("/sandbox/requests").json()
+    assert len(entries) == 2 * len(lines)
+    with visit(browser, shown_sandbox.url) as visitor:
+        for path in ("/requests", "/rules", "/faults"):
+            page = visitor.open(PREFIX + path)
+            assert page.locator("#content").locator("img, svg, iframe, style, base").count() == 0
+        for entry in entries:
+            page = visitor.open(f"{PREFIX}/requests/{entry['id']}")
+            shown = page.locator("#content").text_content() or ""
+            sent = dict(entry["request"]["headers"])["x-text"]
+            assert sent in lines
+            assert sent in shown
+            assert page.locator("#content").locator("img, svg, iframe, style, base").count() == 0

@@ -25,6 +25,7 @@ COMMON = {
 }
 ELSEWHERE = {"sec-fetch-site": "cross-site"}
 LINK = {**ELSEWHERE, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+TOKEN = re.compile(r'name="form" value="([^"]+)"')
 ASSET = re.compile(rf'(?:href|src)="({PAGES}/static/[^"]+)"')
 
 
@@ -46,6 +47,7 @@ def http(sandbox: Server) -> Iterator[httpx.Client]:
         ("GET", f"{PAGES}/static/x/none.js", 404),
         ("POST", f"{PAGES}/outbox", 405),
         ("DELETE", "/", 405),
+        ("POST", f"{PAGES}/clock", 400),
     ],
 )
 def test_every_answer_has_the_headers(
@@ -112,6 +114,35 @@ def test_pages_of_other_sites_see_nothing(http: httpx.Client) -> None:
         assert http.get(path, headers=ELSEWHERE).status_code == 403
     assert http.get("/sandbox/outbox", headers=LINK).status_code == 403
     assert http.get("/sandbox/outbox", headers={"origin": "null"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": "null"},
+        {"origin": "null", "sec-fetch-site": "same-origin"},
+        {"origin": "null", "sec-fetch-site": "cross-site"},
+        {"origin": "http://evil.example"},
+    ],
+)
+def test_a_form_of_another_site_does_nothing(http: httpx.Client, headers: dict[str, str]) -> None:
+    """Without a token of this process nothing is deleted, whatever the browser says (W-13)."""
+    before = http.post("/sandbox/accounts", content=b"{}").json()
+    for token in ({"form": ""}, {"form": "0.0"}):
+        reply = http.post(f"{PAGES}/reset", data=token, headers=headers)
+        assert reply.status_code == 403
+    found = http.get(f"{PAGES}/accounts?search={before['id']}").text
+    assert f"a{before['id']}" in found
+
+
+def test_a_form_of_a_page_is_taken_by_its_token(http: httpx.Client) -> None:
+    """A browser names no origin, and to plain http beyond loopback no site either (W-13)."""
+    for headers in ({"origin": "null"}, {"origin": "null", "sec-fetch-site": "same-origin"}):
+        token = TOKEN.findall(http.get(f"{PAGES}/clock").text)[0]
+        reply = http.post(f"{PAGES}/clock", data={"form": token, "amount": "0"}, headers=headers)
+        assert reply.status_code == 303
+        assert reply.headers["content-security-policy"] == POLICY
 
 
 def test_a_refusal_carries_headers_too(http: httpx.Client) -> None:

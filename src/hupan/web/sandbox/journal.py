@@ -17,7 +17,7 @@ from hupan.web.forms import FormState
 from hupan.web.pages import Fields, PageSet
 from hupan.web.sandbox.requests import positive_number
 
-PAGE_SIZE: Final = 30
+PAGE_SIZE: Final = 20
 MAX_UNSERVED: Final = 20
 MAX_SHOWN_FIELDS: Final = 100
 MAX_SHOWN_CHARACTERS: Final = 8000

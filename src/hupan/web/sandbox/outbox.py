@@ -13,7 +13,7 @@ from hupan.web.forms import FormState
 from hupan.web.pages import PageSet
 from hupan.web.sandbox.requests import base_url, positive_number
 
-PAGE_SIZE: Final = 50
+PAGE_SIZE: Final = 30
 CHANNELS: Final[tuple[str, ...]] = get_args(CapturedChannel)
 
 

@@ -259,6 +259,9 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "用密码登录，或直接把令牌放进请求头 token。",
         "Sign in with the password, or send the token in the header named token.",
     ),
+    "one_account_token": LocalizedText(
+        "把令牌放进请求头 token 即可。", "Send the token in the header named token."
+    ),
     "one_account_signed_up": LocalizedText(
         "该账号由客户端注册；沙盒只知道自己创建的账号的令牌。",
         "A client signed up with it; the sandbox knows the tokens only of accounts it created.",
