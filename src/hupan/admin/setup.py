@@ -1,6 +1,7 @@
 """The first configuration of a server: its questions, its file, and the unit and front that fit.
 
-Nothing is overwritten: only a file without any setting is replaced, as a package installs it.
+Nothing is overwritten: only a file that says no more than the data directory is replaced, as a
+package installs it.
 """
 
 import grp
@@ -26,6 +27,7 @@ SYSTEM_CONFIG: Final = Path("/etc/hupan/hupan.toml")
 CHANNELS: Final = ("email", "sms")
 FRONTS: Final = ("none", "nginx", "caddy")
 _ROOT_USER_ID: Final = 0
+_SHIPPED: Final = {"data_dir"}
 _PRIVATE_MODE, _GROUP_MODE = 0o600, 0o640
 _HEADING: Final = LocalizedText(
     "湖畔的设置，由 hupan setup 写入。全部设置见 hupan config show。",
@@ -218,7 +220,7 @@ def check_is_unused(path: Path) -> None:
         SetupRefused: there is one.
     """
     try:
-        is_empty = path.is_file() and not tomllib.loads(path.read_text("utf-8"))
+        is_empty = path.is_file() and tomllib.loads(path.read_text("utf-8")).keys() <= _SHIPPED
     except FileNotFoundError:
         return
     except (OSError, ValueError):
