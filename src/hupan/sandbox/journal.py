@@ -8,8 +8,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from types import TracebackType
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Literal, Protocol, Self, TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
@@ -27,7 +28,6 @@ MAX_QUEUED_ENTRIES = 100
 """Entries that wait for a subscriber; it is told when it missed some."""
 MAX_UNSERVED_PATHS = 500
 _ENTRY_OVERHEAD_BYTES = 1024
-_HEADER_OVERHEAD_BYTES = 160
 _MAX_ACCOUNT_ID = 10**8
 """Any text of the form of a token names an account, mostly one with a larger id than there are."""
 
@@ -62,12 +62,11 @@ class Payload:
         """Return the value of a header, b"" without one."""
         return next((value for known, value in self.headers if known == name), b"")
 
-    def kept_bytes(self) -> int:
-        """Return about how much memory it takes."""
-        headers = sum(
-            len(name) + len(value) + _HEADER_OVERHEAD_BYTES for name, value in self.headers
-        )
-        return headers + len(self.body)
+
+def parse_headers(lines: bytes) -> Headers:
+    """Return the headers of whole lines."""
+    pairs = (line.partition(b":") for line in lines.split(b"\r\n") if line)
+    return [(name.lower(), value.strip()) for name, _, value in pairs]
 
 
 @dataclass(slots=True)
@@ -106,8 +105,8 @@ class Entry:
     rule: int = 0
     fault: int = 0
     is_incomplete: bool = False
-    id: int = 0
     token: str = ""
+    id: int = 0
 
     @property
     def result(self) -> str:
@@ -121,8 +120,32 @@ class Entry:
 
     def kept_bytes(self) -> int:
         """Return about how much memory it takes."""
-        payloads = self.request.kept_bytes() + self.response.kept_bytes()
-        return _ENTRY_OVERHEAD_BYTES + len(self.target) + payloads
+        bodies = len(self.request.body) + len(self.response.body)
+        heads = count_bytes(self.request.headers) + count_bytes(self.response.headers)
+        return _ENTRY_OVERHEAD_BYTES + bodies + heads + len(self.target)
+
+    def to_entry(self) -> "Entry":
+        """Return itself."""
+        return self
+
+
+def count_bytes(headers: Headers) -> int:
+    """Return the length of all names and values."""
+    return sum(map(len, chain.from_iterable(headers)))
+
+
+class Recorded(Protocol):
+    """What the journal keeps: an entry, or what one can be made from when it is looked at."""
+
+    id: int
+
+    def kept_bytes(self) -> int:
+        """Return about how much memory it takes."""
+        ...
+
+    def to_entry(self) -> Entry:
+        """Return the entry."""
+        ...
 
 
 class EntryFilter(Struct, frozen=True):
@@ -231,8 +254,7 @@ class Journal:
 
     def __init__(self) -> None:
         self.token_account: TokenAccount = lambda _token: None
-        self._entries: deque[Entry] = deque()
-        self._sizes: deque[int] = deque()
+        self._records: deque[tuple[int, Recorded]] = deque()  # each with its size
         self._last_id = 0
         self._unserved: dict[tuple[str, str], UnservedPath] = {}
         self.size_bytes = 0
@@ -241,26 +263,28 @@ class Journal:
         self.subscribers: set[Subscription] = set()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._records)
 
     def next_id(self) -> int:
         """Return an id that no other entry has."""
         self._last_id += 1
         return self._last_id
 
-    def record(self, entry: Entry) -> None:
+    def record(self, recorded: Recorded) -> None:
         """Keep an entry; the oldest go where there are too many, or they are too large."""
-        entry.id = entry.id or self.next_id()
-        size = entry.kept_bytes()
-        self._entries.append(entry)
-        self._sizes.append(size)
+        if not recorded.id:
+            self._last_id = recorded.id = self._last_id + 1
+        size = recorded.kept_bytes()
+        records = self._records
+        records.append((size, recorded))
         self.size_bytes += size
-        while len(self._entries) > MAX_ENTRIES or self.size_bytes > MAX_JOURNAL_BYTES:
-            self._entries.popleft()
-            self.size_bytes -= self._sizes.popleft()
+        while len(records) > MAX_ENTRIES or self.size_bytes > MAX_JOURNAL_BYTES:
+            self.size_bytes -= records.popleft()[0]
         self.version += 1
-        for subscriber in self.subscribers:
-            subscriber.offer(entry)
+        if self.subscribers:
+            entry = recorded.to_entry()
+            for subscriber in self.subscribers:
+                subscriber.offer(entry)
 
     def count_unserved(self, method: str, path: str, now: float) -> None:
         """Count a request for a path that Hupan does not serve; of too many the oldest goes."""
@@ -286,22 +310,25 @@ class Journal:
             below_id: only those with a smaller id; 0 for all.
         """
         found: list[Entry] = []
-        for entry in reversed(self._entries):
-            if below_id and entry.id >= below_id:
+        for _, recorded in reversed(self._records):
+            if below_id and recorded.id >= below_id:
                 continue
             if len(found) >= limit:
                 break
+            entry = recorded.to_entry()
             if self.matches(entry, entry_filter):
                 found.append(entry)
         return found
 
     def list_after(self, last_id: int) -> Iterator[Entry]:
         """Return the kept entries with a larger id, oldest first."""
-        return (entry for entry in tuple(self._entries) if entry.id > last_id)
+        kept = tuple(self._records)
+        return (one.to_entry() for _, one in kept if one.id > last_id)
 
     def find(self, entry_id: int) -> Entry | None:
         """Return an entry that is still kept."""
-        return next((entry for entry in self._entries if entry.id == entry_id), None)
+        found = (one.to_entry() for _, one in self._records if one.id == entry_id)
+        return next(found, None)
 
     def matches(self, entry: Entry, entry_filter: EntryFilter) -> bool:
         """Return whether an entry is asked for."""
@@ -333,8 +360,7 @@ class Journal:
 
     def clear(self) -> None:
         """Forget everything; ids go on."""
-        self._entries.clear()
-        self._sizes.clear()
+        self._records.clear()
         self._unserved.clear()
         self.size_bytes = self.unserved_count = 0
         self.version += 1
