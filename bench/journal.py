@@ -3,8 +3,9 @@
     python -m bench.journal [ROUNDS]
 
 Two sandboxes run on core 0, one without the journal. Requests for own info and for a profile go to
-them in batches of 50 on one connection, alternating; medians of the rounds are reported. Memory is
-the RSS of the sandbox with the journal after 20,000 and after 100,000 requests more.
+them in batches of 50 on one connection, alternating. Reported are medians of the rounds, and the
+CPU time of the sandboxes, which other work on the machine disturbs least. Memory is the RSS of the
+sandbox with the journal after 20,000 and after 100,000 requests more.
 """
 
 import json
@@ -30,7 +31,7 @@ from hupan.server.workers import run_server
 
 HOST = "127.0.0.1"
 PORTS = {"without": 18487, "with": 18488}
-BATCH, BATCHES = 50, 200
+BATCH, BATCHES = 50, 60
 SUCCESS = b"x-result: ok\r\n"
 PROFILE = b"\x12\x071000001"  # field 2: the first account
 
@@ -93,6 +94,12 @@ def ask(port: int, request: bytes, batches: int) -> float:
     return batches * BATCH / (time.perf_counter() - began)
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the user and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def rss_bytes(pid: int) -> int:
     """Return the resident memory of a process."""
     pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
@@ -120,12 +127,19 @@ def main() -> None:
         requests = {kind: requests_of(make_account(port)) for kind, port in PORTS.items()}
         for name in requests["with"]:
             rates: dict[str, list[float]] = {kind: [] for kind in PORTS}
-            for _ in range(rounds + 1):  # the first one warms up
+            cpu = dict.fromkeys(PORTS, 0.0)
+            for round_number in range(rounds + 1):
                 for kind, found in rates.items():
+                    before = cpu_seconds(running[kind].pid)
                     found.append(ask(PORTS[kind], requests[kind][name], BATCHES))
+                    if round_number:  # the first one warms up
+                        cpu[kind] += cpu_seconds(running[kind].pid) - before
             medians = {kind: statistics.median(found[1:]) for kind, found in rates.items()}
+            micros = {kind: 1e6 * used / rounds / BATCHES / BATCH for kind, used in cpu.items()}
             share = 100 * medians["with"] / medians["without"]
-            print(f"{name}: {medians}, {share:.1f} %")
+            by_cpu = 100 * micros["without"] / micros["with"]
+            print(f"{name}: {medians} per second, {share:.1f} %")
+            print(f"{name}: {micros} us of CPU each, {by_cpu:.1f} %")
         own_info, pid = requests["with"]["own info"], running["with"].pid
         for batches in (400, 2000):
             ask(PORTS["with"], own_info, batches)

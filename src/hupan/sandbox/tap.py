@@ -24,8 +24,9 @@ from hupan.sandbox.journal import (
     Direction,
     Entry,
     Journal,
+    PackedRequest,
     Payload,
-    count_bytes,
+    pack_headers,
     parse_headers,
 )
 
@@ -33,8 +34,6 @@ _OWN_PREFIX = "/sandbox/"
 _OWN_PATHS = frozenset({"/sandbox", "/favicon.ico", HEALTHZ_PATH, READYZ_PATH})
 _SWITCHING_PROTOCOLS = 101
 _NOT_FOUND = 404
-_KEPT_OVERHEAD_BYTES = 2048
-"""Of a request besides its bodies and the headers that the client sent."""
 _SERVER_ERROR = 500
 _decode_command = msgspec.json.Decoder(SocketCommand).decode
 _decode_login = msgspec.json.Decoder(SocketLogin).decode
@@ -138,8 +137,7 @@ class JournalTap:
             exchange.status = exchange.status or _SERVER_ERROR  # the listener's
             raise
         finally:
-            exchange.end()
-            self._journal.record(exchange)
+            self._journal.record_request(exchange.pack())
             if not is_endpoint:
                 self._count_unserved(scope, exchange)
 
@@ -215,10 +213,8 @@ def _parse_response(response: bytes) -> tuple[int, Payload]:
 class Exchange:
     """One request on its way; stands for the listener's `send` and passes everything on."""
 
-    id = 0
     status = 0
     headers: Headers | bytes = b""
-    _ended_at = 0.0
     _body: bytes | bytearray = b""
     _body_size = 0
     _response: bytes | bytearray = b""
@@ -302,52 +298,38 @@ class Exchange:
         if restart_wait is not None:
             restart_wait()
 
-    def end(self) -> None:
-        """Take note that the request is over; let go of its connection."""
-        self._ended_at = perf_counter()
+    def pack(self) -> PackedRequest:
+        """Return what is kept of the request."""
+        scope, headers = self._scope, self.headers
         if not self._body_size:  # no one has read it
             self._keep_body(bytes(getattr(self._send, "body", b"")))
-        self._send = None
-        self._receive = _nothing
-        self._ahead = ()
-
-    def kept_bytes(self) -> int:
-        """Return about how much memory it takes, with the headers of the request."""
+        query: bytes = scope["query_string"]
+        target: bytes = scope["raw_path"]
+        state = scope["state"]
+        if "rejection" in state and not self.status:
+            self.status, headers = state["rejection"]
+        client = scope["client"]
+        is_lines = isinstance(headers, bytes)
         return (
-            _KEPT_OVERHEAD_BYTES
-            + len(self._body)
-            + len(self._response)
-            + count_bytes(self._scope["headers"])
-        )
-
-    def to_entry(self) -> Entry:
-        """Return the entry."""
-        scope, headers, status = self._scope, self.headers, self.status
-        query: bytes = scope.get("query_string", b"")
-        target: bytes = scope.get("raw_path") or scope["path"].encode()
-        state = scope.get("state", {})
-        if "rejection" in state and not status:
-            status, headers = state["rejection"]
-        sent: Headers = scope["headers"]
-        size = max(self._body_size, _length(sent))
-        received = parse_headers(headers) if isinstance(headers, bytes) else headers
-        return Entry(
-            "request",
             self.created_at,
             scope["method"],
             target + b"?" + query if query else target,
             scope["path"],
-            scope.get("http_version", "1.1"),
-            (scope.get("client") or ("",))[0],
-            scope.get("server") or ("127.0.0.1", 0),
-            Payload(sent, bytes(self._body), size),
-            Payload(received, bytes(self._response), self._response_size),
-            status,
-            self._ended_at - self._started_at,
-            rule=state.get("rule", 0),
-            fault=state.get("fault", 0),
-            is_incomplete=not self._is_complete,
-            id=self.id,
+            scope["http_version"],
+            client[0] if client else "",
+            scope["server"] or ("127.0.0.1", 0),
+            self.status,
+            perf_counter() - self._started_at,
+            state.get("rule", 0),
+            state.get("fault", 0),
+            not self._is_complete,
+            pack_headers(scope["headers"]),
+            self._body if type(self._body) is bytes else bytes(self._body),
+            self._body_size,
+            headers if isinstance(headers, bytes) else pack_headers(headers),
+            is_lines,
+            self._response if type(self._response) is bytes else bytes(self._response),
+            self._response_size,
         )
 
     def _keep_body(self, chunk: bytes) -> None:
@@ -359,10 +341,6 @@ class Exchange:
         self._response = _append(self._response, chunk)
 
 
-async def _nothing() -> Any:  # noqa: ANN401 - an ASGI event
-    return {"type": "http.disconnect"}
-
-
 def _append(kept: bytes | bytearray, chunk: bytes) -> bytes | bytearray:
     """Return what is kept of a body; most bodies are one chunk, which is not copied."""
     if not kept:
@@ -372,12 +350,6 @@ def _append(kept: bytes | bytearray, chunk: bytes) -> bytes | bytearray:
     grown = kept if isinstance(kept, bytearray) else bytearray(kept)
     grown += chunk[: MAX_KEPT_BODY_BYTES - len(grown)]
     return grown
-
-
-def _length(headers: Headers) -> int:
-    """Return the length that a request says its body has."""
-    value = next((value for name, value in headers if name == b"content-length"), b"0")
-    return int(value) if value.isdigit() else 0
 
 
 class TappedSocket:
