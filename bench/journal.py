@@ -31,7 +31,7 @@ from hupan.server.workers import run_server
 
 HOST = "127.0.0.1"
 PORTS = {"without": 18487, "with": 18488}
-BATCH, BATCHES = 50, 60
+BATCH, BATCHES = 50, 40
 SUCCESS = b"x-result: ok\r\n"
 PROFILE = b"\x12\x071000001"  # field 2: the first account
 
