@@ -17,12 +17,13 @@
 #   make clients   make the synchronous half of the Python clients from the asynchronous one
 #   make dist      wheels and sdists of server, client and pytest plugin, in dist/
 #   make docs      the pages that are generated from the code, in docs/
+#   make screenshots  each page of the sandbox in screenshots/, and those of the READMEs
 #   make wordlist  make the filter of common passwords from wordlists/
 #   make sbom      bill of materials of the server on standard output, as CycloneDX
 #   make audit     known holes of the locked packages, from the public database
 #   make clean     remove what the above made, never data/
 
-.PHONY: clients dist setup serve sandbox check test soak fuzz bench bench-quick bench-url bench-peers lock proto wordlist docs sbom audit clean ready-runtime ready-dev
+.PHONY: clients dist setup serve sandbox check test soak fuzz bench bench-quick bench-url bench-peers lock proto wordlist screenshots docs sbom audit clean ready-runtime ready-dev
 .DEFAULT_GOAL := setup
 
 VENV := $(CURDIR)/.venv
@@ -128,6 +129,9 @@ clients: ready-dev
 
 docs: ready-dev
 	$(BIN)/python -m tools.docs
+
+screenshots: ready-dev
+	$(BIN)/python -m tools.screenshots
 
 wordlist: ready-dev
 	$(BIN)/python -m wordlists.make

@@ -29,7 +29,7 @@ STORELESS = (
     *("guards", "server", "store"),
 )
 """Folders of tests that run once: they touch no store, or choose its engine themselves."""
-LONG_FIRST = ("model", "flows", "faults", "attacks", "cli", "wire", "domain")
+LONG_FIRST = ("model", "flows", "web", "faults", "attacks", "cli", "wire", "domain")
 """Folders in the order of how long their longest file takes."""
 
 

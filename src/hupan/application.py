@@ -7,6 +7,7 @@ contains nothing of a request, and no label comes from one.
 import asyncio
 import contextlib
 import logging
+import pickle
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -33,8 +34,10 @@ from hupan.api.upstream import Upstream
 from hupan.background import DONE, BackgroundTask
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, SecretBox
+from hupan.domain.backups import BackupSchedule, run_backup_process
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
+from hupan.domain.media_sweep import PictureSweep
 from hupan.domain.running_servers import RunningServer
 from hupan.domain.search import SearchFill
 from hupan.domain.timekeeping import ClockSync
@@ -59,11 +62,19 @@ from hupan.server.connection import ServerLimits
 from hupan.server.output import count_dropped_lines
 from hupan.server.serve import SideServer, listen_on_free_port
 from hupan.server.websocket import SocketHandler, SocketRequest
+from hupan.store.backups import find_last_backup
 from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
 from hupan.store.database import MeasuredDatabase, StoreRefused
+from hupan.store.media_files import LocalPictureFiles
 from hupan.store.outbox import count_messages
-from hupan.wiring import Infrastructure, make_services, make_upstream, without_handed_on
+from hupan.wiring import (
+    Infrastructure,
+    make_services,
+    make_socket_relays,
+    make_upstream,
+    without_handed_on,
+)
 
 METRICS_PATH = "/metrics"
 _COUNTER_METRICS: Mapping[MetricName, tuple[str, tuple[str, ...], str]] = {
@@ -214,8 +225,10 @@ def make_counter_metrics(metric_counters: MetricCounters) -> list[MetricFamily]:
 
 async def _make_infrastructure_metrics(infrastructure: Infrastructure) -> list[MetricFamily]:
     outbox: dict[str, int] = {}
+    last_backup = 0
     try:
         outbox = await count_messages(infrastructure.database)
+        last_backup = await find_last_backup(infrastructure.database)
     except StoreUnavailable:
         if not infrastructure.database.stats().is_partial:
             raise
@@ -235,6 +248,10 @@ async def _make_infrastructure_metrics(infrastructure: Infrastructure) -> list[M
         ),
         "hupan_store_queue": ("Changes that wait for their commit", store.pending_changes),
         "hupan_store_partial": ("Whether some accounts cannot be reached", int(store.is_partial)),
+        "hupan_backup_timestamp_seconds": (
+            "When the newest backup was made, 0 for never",
+            last_backup,
+        ),
         "hupan_store_wal_bytes": ("Write-ahead log of the SQLite file", store.wal_bytes),
     }
     totals = {
@@ -281,6 +298,7 @@ class Server:
     running_server: RunningServer | None
     housekeeping: Housekeeping
     integrity_checker: IntegrityChecker
+    backups: BackupSchedule
     search_fill: BackgroundTask
     dispatcher: Dispatcher
     oauth: OAuthApp
@@ -296,12 +314,14 @@ class Server:
         self.infrastructure.outbox_worker.start()
         self.infrastructure.session_ends.start()
         self.infrastructure.presence.start()
+        self.infrastructure.drafts.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
         if self.running_server is not None:
             self.running_server.start()
         self.housekeeping.start()
         self.integrity_checker.start()
+        self.backups.start()
         self.search_fill.start()
 
     async def stop(self) -> None:
@@ -315,6 +335,8 @@ class Server:
             if self.running_server is not None:
                 stack.push_async_callback(self.running_server.stop)
             stack.callback(self.metrics.close)
+            if self.gate.relays is not None:
+                stack.callback(self.gate.relays.close)
             if self.dispatcher.upstream is not None:
                 stack.callback(self.dispatcher.upstream.client.close)
             stack.callback(self.infrastructure.password_hasher.close)
@@ -323,11 +345,13 @@ class Server:
             stack.callback(self.infrastructure.slide_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
             stack.push_async_callback(self.infrastructure.presence.stop)
+            stack.push_async_callback(self.infrastructure.drafts.stop)
             stack.push_async_callback(self.infrastructure.session_ends.stop)
             if self.timekeeping is not None:
                 stack.push_async_callback(self.timekeeping.stop)
             stack.push_async_callback(self.housekeeping.stop)
             stack.push_async_callback(self.integrity_checker.stop)
+            stack.push_async_callback(self.backups.stop)
             stack.push_async_callback(self.search_fill.stop)
 
 
@@ -396,7 +420,8 @@ async def _assemble_server(
         infrastructure.metric_counters,
         is_partial=lambda: database.stats().is_partial,
     )
-    health = Health(integrity_checker.check, lambda: database.stats().is_partial)
+    backups = _make_backup_schedule(infrastructure)
+    health = Health(integrity_checker.check, lambda: database.stats().is_partial, backups.is_stale)
     gate = _make_socket_gate(infrastructure, services, dispatcher)
     metrics = MetricsApp(table, dispatcher, infrastructure, gate, media)
     return Server(
@@ -406,6 +431,7 @@ async def _assemble_server(
         running_server=_make_running_server(infrastructure, process_number),
         housekeeping=housekeeping,
         integrity_checker=integrity_checker,
+        backups=backups,
         search_fill=_make_search_fill(infrastructure),
         dispatcher=dispatcher,
         oauth=OAuthApp(services, infrastructure.session_ends),
@@ -424,6 +450,20 @@ def _make_running_server(
     return RunningServer(infrastructure.database, process_number, infrastructure.metric_counters)
 
 
+def _make_backup_schedule(infrastructure: Infrastructure) -> BackupSchedule:
+    """Schedule backups of a server; the data of a sandbox is disposable."""
+    settings = infrastructure.settings
+    hours = 0 if infrastructure.environment.is_sandbox else settings.backup_hours
+    return BackupSchedule(
+        infrastructure.database,
+        infrastructure.clock,
+        lambda: run_backup_process(pickle.dumps(settings)),
+        every_seconds=hours * HOUR_SECONDS,
+        max_age_seconds=settings.backup_max_age_hours * HOUR_SECONDS,
+        count=infrastructure.metric_counters,
+    )
+
+
 def _make_search_fill(infrastructure: Infrastructure) -> BackgroundTask:
     return BackgroundTask(
         "search table",
@@ -440,12 +480,14 @@ def _make_socket_gate(
     settings = infrastructure.settings
     return SocketGate(
         infrastructure.presence,
+        infrastructure.drafts,
         services.client_resolver,
         services.audit_log,
         infrastructure.metric_counters,
         dispatcher.next_request_id,
         max_sockets=settings.sockets_max,
         max_per_address=settings.sockets_per_address * settings.limits_enabled,
+        relays=make_socket_relays(infrastructure, services, dispatcher.next_request_id),
     )
 
 
@@ -463,6 +505,12 @@ def _make_housekeeping(
         ).apply_requested,
         OrphanIdentityRepair(infrastructure.database, infrastructure.clock).run,
     ]
+    if isinstance(infrastructure.picture_files, LocalPictureFiles):
+        owner = infrastructure.secret_box.mac("picture-folder").hex()
+        sweep = PictureSweep(
+            infrastructure.database, infrastructure.clock, infrastructure.picture_files, owner
+        )
+        chores.append(sweep.run)
     return Housekeeping(
         infrastructure.database,
         infrastructure.clock,

@@ -101,6 +101,11 @@ class AdjustableClock:
         """Whether time stands still until it is moved."""
         return self._frozen_at is not None
 
+    @property
+    def lead_seconds(self) -> float:
+        """How far it is ahead of its source; negative if it is behind."""
+        return self.now() - self._source.now()
+
     def now(self) -> float:
         if self._frozen_at is not None:
             return self._frozen_at

@@ -14,6 +14,7 @@ from pathlib import Path
 from hupan.clock import SystemClock
 from hupan.config import Settings
 from hupan.crypto import (
+    SANDBOX_KEY,
     KeyFileError,
     SecretBox,
     key_fingerprint,
@@ -265,7 +266,7 @@ def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[
         check_store_exists(settings.database_path, key_path)
         create_folder(key_path.parent)
         with prepared_sqlite_file(settings.database_path, check):
-            load_or_create_key(key_path)
+            load_or_create_key(key_path, SANDBOX_KEY if is_sandbox else b"")
             yield
     except (StoreRefused, KeyFileError, OSError) as error:
         raise StartRefused.wrap(error) from error
@@ -340,7 +341,7 @@ async def open_secret_box(key_path: Path, database: Database, *, is_sandbox: boo
     identity = await read_identity(database)
     check_same_kind(identity, is_sandbox=is_sandbox)
     check_key_exists(identity, key_path)
-    secret = load_or_create_key(key_path)
+    secret = load_or_create_key(key_path, SANDBOX_KEY if is_sandbox else b"")
     await database.run_transaction(
         lambda tx: claim_store(tx, key_fingerprint(secret), is_sandbox=is_sandbox)
     )

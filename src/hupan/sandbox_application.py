@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hupan.api.codecs import Scope
+from hupan.api.codecs import Receive, Scope, Send
 from hupan.api.media import match_media
 from hupan.api.responses import Cors
 from hupan.application import (
@@ -19,24 +19,27 @@ from hupan.application import (
 )
 from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
+from hupan.domain.accounts import AccountDirectory
 from hupan.domain.captchas import IssuedCaptcha
 from hupan.domain.discovery import DiscoveryImporter
 from hupan.domain.provisioning import SandboxAccounts
 from hupan.environment import Environment
 from hupan.logs import configure_logging
-from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
 from hupan.sandbox.client_base import ClientBase
 from hupan.sandbox.decoding import Explainer
-from hupan.sandbox.faults import FaultInjector, Faults
+from hupan.sandbox.fault_injector import FaultInjector
+from hupan.sandbox.faults import Faults
 from hupan.sandbox.journal import Journal
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
+from hupan.sandbox.randomness import SandboxRandomness
 from hupan.sandbox.requests import JournalRoutes
-from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
+from hupan.sandbox.routes import PAGES_PREFIX, SameOriginMiddleware, SandboxRoutes
 from hupan.sandbox.rules import RuleApp, RuleRoutes, Rules
 from hupan.sandbox.seeding import Seeder
 from hupan.sandbox.tap import JournalTap
-from hupan.sandbox_tools import make_sandbox_tools
+from hupan.sandbox_tools import SandboxTools, make_sandbox_tools
 from hupan.store.tables import delete_all_data
+from hupan.web.sandbox.app import PageSources, make_sandbox_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +78,12 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
     def record_captcha(captcha: IssuedCaptcha[Any]) -> None:
         inbox.add("captcha", captcha.id, "captcha", captcha.answer, captcha.answer)
 
-    def make_random_source(purpose: str) -> RandomSource:
-        return (
-            SeededRandomSource(f"{options.seed}/{purpose}")
-            if options.seed
-            else SystemRandomSource()
-        )
+    randomness = SandboxRandomness(options.seed)
 
     async def open_server() -> Server:
         environment = Environment(
             clock,
-            make_random_source,
+            randomness.make_source,
             {"sms": inbox, "email": inbox},
             record_captcha,
             is_sandbox=True,
@@ -97,24 +95,65 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
         journal.token_account = server.infrastructure.sessions.account_of
         routes = _make_sandbox_routes(server, clock, inbox)
         routes.on_reset.extend((journal.clear, rules.clear))
-        tools = [
-            *make_sandbox_tools(server, routes, injector),
-            *journal_routes.build_routes(),
-            *rule_routes.build_routes(),
-        ]
+        tools = make_sandbox_tools(server, routes, injector, randomness)
+        pages = _make_pages(server, routes, tools, journal_routes, rule_routes)
+        listed = [*tools.routes, *journal_routes.build_routes(), *rule_routes.build_routes()]
+        mounts: dict[str, ASGIApp] = {
+            PAGES_PREFIX: pages,
+            "/sandbox/": routes.build_app(listed),
+        }
+        unserved = RuleApp(
+            client_base.wrap(server.dispatcher),
+            rules,
+            partial(_is_served, explainer),
+            Cors(settings.cors_origins),
+        )
         return {
-            "/sandbox/": SameOriginMiddleware(routes.build_app(tools), options.host_names),
-            "/": RuleApp(
-                client_base.wrap(server.dispatcher),
-                rules,
-                partial(_is_served, explainer),
-                Cors(settings.cors_origins),
+            **{path: SameOriginMiddleware(app, options.host_names) for path, app in mounts.items()},
+            "/": _lead_to_pages(
+                SameOriginMiddleware(pages, options.host_names),
+                unserved,
             ),
         }
 
     application = Application(open_server, make_mounts, retry_store=settings.is_postgres)
-    injector = FaultInjector(application, Faults(make_random_source))
+    injector = FaultInjector(application, Faults(randomness.make_source))
     return JournalTap(injector, journal, clock)
+
+
+def _lead_to_pages(pages: ASGIApp, app: ASGIApp) -> ASGIApp:
+    """Return an application that answers `/` by leading to the pages.
+
+    A POST to it uploads a picture (wire.md 8.4).
+    """
+
+    async def select(scope: Scope, receive: Receive, send: Send) -> None:
+        is_page = scope["path"] == "/" and scope["method"] != "POST"
+        await (pages if is_page else app)(scope, receive, send)
+
+    return select
+
+
+def _make_pages(
+    server: Server,
+    routes: SandboxRoutes,
+    tools: SandboxTools,
+    journal_routes: JournalRoutes,
+    rule_routes: RuleRoutes,
+) -> ASGIApp:
+    infrastructure = server.infrastructure
+    return make_sandbox_pages(
+        PageSources(
+            routes=routes,
+            directory=AccountDirectory(infrastructure.database, infrastructure.contact_parser),
+            zone=infrastructure.rules.zone,
+            clock=tools.clock,
+            faults=tools.faults,
+            journal=journal_routes,
+            snapshots=tools.snapshots,
+            rules=rule_routes,
+        )
+    )
 
 
 def _is_served(explainer: Explainer, scope: Scope) -> bool:

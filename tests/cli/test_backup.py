@@ -1,5 +1,6 @@
 """`hupan backup` and `hupan restore`, from and to either engine (security L6, R20)."""
 
+import asyncio
 import json
 import os
 import stat
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from hupan.store.sqlite import connect
 from tests.support.backups import PASSPHRASE, BackupKey, contents, invoke, succeed
 from tests.support.client import WireClient
 from tests.support.invariants import broken, rows_of, snapshot
@@ -18,9 +20,10 @@ from tests.support.journal import Facts
 from tests.support.load_clients import ENVIRONMENT
 from tests.support.pictures import picture, upload
 from tests.support.servers import Server
-from tests.support.stores import STORES, EngineName
+from tests.support.stores import STORES, EngineName, open_engine
 
 pytestmark = pytest.mark.slow
+FORGET_LAST = "DELETE FROM migrations WHERE number = (SELECT max(number) FROM migrations)"
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,6 +49,15 @@ def client_of(data: Path) -> Iterator[WireClient]:
 def at(data: Path) -> list[str]:
     """The options of a store of the tested engine."""
     return ["--data-dir", str(data), *STORES.options(data)]
+
+
+def settle(data: Path) -> None:
+    """Create a store with one account."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in STORES.environment(data).items():
+            patch.setenv(name, value)
+        succeed("database", "migrate", "--data-dir", str(data))
+        succeed("account", "create", "--phone", "13900000001", "--data-dir", str(data))
 
 
 def lasting(facts: Facts) -> Facts:
@@ -120,8 +132,7 @@ def test_from_one_engine_to_the_other(tmp_path: Path, key: BackupKey) -> None:
 def test_nothing_is_overwritten(tmp_path: Path, key: BackupKey) -> None:
     """A store, a log without one, another key and a database in use are left as they are."""
     data, file = tmp_path / "data", tmp_path / "a.age"
-    with client_of(data) as wire:
-        wire.account(phone=wire.fresh_phone())
+    settle(data)
     succeed("backup", "create", str(file), *at(data))
     assert "exists already" in invoke("backup", "create", str(file), *at(data)).stderr
     refused = invoke("restore", str(file), "--key-file", str(key.file), *at(data))
@@ -155,8 +166,7 @@ def test_a_passphrase_and_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """A backup can be opened without Hupan, by passphrase and by key."""
     monkeypatch.setenv("HUPAN_BACKUP_PASSPHRASE", PASSPHRASE)
     data, file = tmp_path / "data", tmp_path / "a.age"
-    succeed("database", "migrate", "--data-dir", str(data))
-    succeed("account", "create", "--data-dir", str(data), "--phone", "13900000001")
+    settle(data)
     succeed("backup", "create", str(file), "--data-dir", str(data))
     key = BackupKey(tmp_path)
     monkeypatch.setenv("HUPAN_BACKUP_PUBLIC_KEY", key.public)
@@ -204,3 +214,89 @@ def test_root_gives_its_files_away(tmp_path: Path, key: BackupKey) -> None:
     assert {file.stat().st_uid, file.parent.stat().st_uid} == {owner}
     succeed("restore", str(file), "--key-file", str(key.file), "--data-dir", str(copy))
     assert {path.stat().st_uid for path in copy.rglob("*")} == {owner}
+
+
+def test_a_store_of_another_version_is_left_alone(
+    engine: EngineName, tmp_path: Path, key: BackupKey
+) -> None:
+    """A target is not migrated to find out that it is not empty."""
+    data, other, file = tmp_path / "data", tmp_path / "other", tmp_path / "a.age"
+    settle(data)
+    settle(other)
+    succeed("backup", "create", str(file), *at(data))
+    if engine == "postgres":
+        forget_last_migration(other)
+    before = json.loads(succeed("database", "status", "--json", *at(other)))
+    refused = invoke("restore", str(file), "--key-file", str(key.file), *at(other))
+    assert refused.exit_code == 1
+    assert json.loads(succeed("database", "status", "--json", *at(other))) == before
+
+
+def forget_last_migration(folder: Path) -> None:
+    """Make a store look like one of an older version."""
+
+    async def change() -> None:
+        async with open_engine(folder / "hupan.db") as store:
+            await store.run_transaction(lambda tx: tx.execute(FORGET_LAST))
+
+    asyncio.run(change())
+
+
+@pytest.mark.one_engine
+def test_unsound_rows_are_named(tmp_path: Path, key: BackupKey) -> None:
+    """A backup keeps what is wrong, and a restore of it must be wanted."""
+    data, file, copy = tmp_path / "data", tmp_path / "a.age", tmp_path / "copy"
+    settle(data)
+    connection = connect(data / "hupan.db")
+    connection.execute("DELETE FROM identities WHERE kind = 'phone'").fetchall()
+    connection.close()
+    made = invoke("backup", "create", str(file), *at(data))
+    assert (made.exit_code, "accounts: shows a phone number" in made.stderr) == (0, True)
+    options = ["--key-file", str(key.file), *at(copy)]
+    refused = invoke("restore", str(file), *options)
+    assert (refused.exit_code, "--accept-faults" in refused.stderr) == (1, True)
+    assert contents(copy) == ["hupan.db.lock", "operators.log"]
+    assert invoke("restore", str(file), "--accept-faults", *options).exit_code == 0
+    assert (copy / "hupan.db").exists()
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("moment", ["take_rows", "take_picture", "finish", "publish"])
+def test_a_killed_restore_is_done_again(
+    tmp_path: Path, key: BackupKey, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """What it left is no store that a server would start on, and the next one takes its place."""
+    data, file, copy = tmp_path / "data", tmp_path / "a.age", tmp_path / "copy"
+    settle(data)
+    name = "abcdefghijklmnopqrstuvwxyz.png"
+    (data / "media" / "ab").mkdir(parents=True)
+    (data / "media" / "ab" / name).write_bytes(b"picture")
+    connection = connect(data / "hupan.db")
+    connection.execute(
+        "INSERT INTO pictures VALUES (1000001, 'k', ?1, 7, 1, 1)", (name,)
+    ).fetchall()
+    connection.close()
+    succeed("backup", "create", str(file), *at(data))
+    options = ["restore", str(file), "--key-file", str(key.file), *at(copy)]
+    with monkeypatch.context() as killed:
+        killed.setattr(f"hupan.admin.restores._Restore.{moment}", _die)
+        killed.setattr("hupan.admin.restores._Restore.undo", _leave)
+        assert isinstance(invoke(*options).exception, KilledError)
+    assert not (copy / "hupan.db").exists()
+    succeed(*options)
+    assert (copy / "media" / "ab" / name).read_bytes() == b"picture"
+    assert [entry for entry in contents(copy) if "restoring" in entry or "draft" in entry] == [
+        "media/drafts"
+    ]
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+def _die(*_: object) -> None:
+    raise KilledError
+
+
+async def _leave(*_: object) -> None:
+    """Undo nothing: a killed process does not."""

@@ -3,11 +3,20 @@
 from decimal import Decimal
 
 import pytest
-from hupan_client import AsyncClient, AsyncSandbox, Refusal, SandboxRefusal, messages
+from hupan_client import (
+    AsyncClient,
+    AsyncSandbox,
+    ConnectionFailed,
+    Fault,
+    Refusal,
+    SandboxRefusal,
+    messages,
+)
 from hupan_client.errors import (
     AccountCancelled,
     AccountRefusal,
     Banned,
+    Busy,
     InvalidField,
     NotSignedIn,
     UnknownUser,
@@ -277,6 +286,93 @@ async def test_clock_and_reset(kind: Kind, emptied_sandbox: Server) -> None:
         with pytest.raises(NotSignedIn):
             await driver.client(seeded[0]).get_own_info()
         assert (await driver.clock.advance(0)).now < 4_000_000_000
+
+
+async def test_faults(kind: Kind, emptied_sandbox: Server) -> None:
+    """They go wrong as they were told, count, and are gone after a reset."""
+    async with make_sandbox(kind, emptied_sandbox.url) as driver:
+        await driver.reset()
+        client = driver.client(await driver.accounts.create())
+        refused = Fault(path="/v1/user/info", nth=2, code=1002)
+        told = await driver.faults.set(refused, Fault(path="/v1/user/get-user", reset="after"))
+        assert told[0] == refused
+        await client.get_own_info()
+        with pytest.raises(Busy):
+            await client.get_own_info()
+        with pytest.raises(ConnectionFailed):
+            await client.get_user("1")
+        assert [fault.hits for fault in await driver.faults.list()] == [1, 1]
+        with pytest.raises(SandboxRefusal, match="rule 1"):
+            await driver.faults.set(Fault(path="/v1/user/info"))
+        await driver.faults.clear()
+        assert await driver.faults.list() == ()
+        await driver.faults.set(Fault(code=1002))
+        await driver.reset()
+        assert await driver.faults.list() == ()
+
+
+async def test_a_frozen_clock(kind: Kind, emptied_sandbox: Server) -> None:
+    """It stands until it is advanced, and lists what is pending."""
+    async with make_sandbox(kind, emptied_sandbox.url) as driver:
+        await driver.reset()
+        frozen = await driver.clock.freeze()
+        assert frozen.frozen
+        await driver.accounts.create(ban_days=1)
+        now = (await driver.clock.get()).now
+        assert now == frozen.now
+        pending = (await driver.clock.get()).pending
+        assert now + 86_400 in [item.at for item in pending]
+        assert (await driver.clock.advance(90)).now == now + 90
+        with pytest.raises(SandboxRefusal):
+            await driver.clock.set(now)
+        assert not (await driver.clock.unfreeze()).frozen
+
+
+async def test_the_journal(kind: Kind, emptied_sandbox: Server) -> None:
+    """It has what was sent and answered, decoded, with what is wrong marked at its place."""
+    async with make_sandbox(kind, emptied_sandbox.url) as driver:
+        await driver.reset()
+        account = await driver.accounts.create(nickname="湖")
+        client = driver.client(account)
+        await client.get_own_info()
+        with pytest.raises(InvalidField):
+            await client.list_groups(size=101)
+        refused, info = await driver.requests.list()
+        assert (info.method, info.path, info.status) == ("GET", "/v1/user/info", 200)
+        assert (info.account, info.result, info.refusal) == (account.id, "ok", None)
+        assert isinstance(info.response.decoded, dict)
+        assert info.response.decoded["data"]["name"] == "湖"
+        assert refused.refusal is not None
+        assert (refused.refusal.name, refused.refusal.code) == ("InvalidField", 1100)
+        marks = {field.path: field.mark for field in refused.request.fields}
+        assert (marks["size"], marks["page"]) == ("outOfRange", "ok")
+        assert await driver.requests.list(result="refused", account=account.id) == (refused,)
+        assert await driver.requests.list("/v1/user/info*") == (info,)
+        await driver.requests.clear()
+        assert await driver.requests.list() == ()
+
+
+async def test_snapshots(kind: Kind, emptied_sandbox: Server) -> None:
+    """What was saved comes back, also from a file, whatever happened in between."""
+    async with make_sandbox(kind, emptied_sandbox.url) as driver:
+        await driver.reset()
+        name = f"before-{kind}"
+        client = driver.client(await driver.accounts.create(nickname="湖"))
+        saved = await driver.snapshots.save(name)
+        assert (saved.name, saved.accounts) == (name, 1)
+        assert saved in await driver.snapshots.list()
+        content = await driver.snapshots.read_file(name)
+        await driver.snapshots.delete(name)
+        await client.edit_nickname("畔")
+        await driver.snapshots.add_file(name, content)
+        await driver.snapshots.restore(name)
+        assert (await client.get_own_info()).name == "湖"
+        await driver.snapshots.delete(name)
+        for missing in (name, "?", "a b"):
+            with pytest.raises(SandboxRefusal):
+                await driver.snapshots.restore(missing)
+        with pytest.raises(ValueError, match="needs a name"):
+            await driver.snapshots.save("..")
 
 
 async def test_nobody_listens(kind: Kind) -> None:

@@ -57,6 +57,23 @@ def test_hangs(hupan) -> None:
     os.rename("url.txt.new", "url.txt")
     time.sleep(600)
 """
+FAILING = """
+def test_fails(hupan) -> None:
+    client = hupan.sign_in("13800138000")
+    client.edit_nickname("湖" * 3)
+    try:
+        client.list_groups(size=101)
+    finally:
+        assert client.get_user("1")
+
+
+def test_passes(hupan) -> None:
+    hupan.sign_in()
+
+
+def test_fails_without_it(hupan_url) -> None:
+    raise AssertionError
+"""
 pytestmark = pytest.mark.slow
 
 
@@ -102,6 +119,19 @@ def test_a_run_that_does_not_use_it_imports_nothing(tmp_path: Path) -> None:
     """Neither client nor server is imported, and no sandbox starts."""
     status, output = run(tmp_path, UNUSED)
     assert status == 0, output
+
+
+def test_a_failed_test_shows_its_requests(tmp_path: Path) -> None:
+    """In their order, decoded, with the account, the refusal and the field that is wrong."""
+    status, output = run(tmp_path, FAILING)
+    assert status == 1
+    assert output.count("Requests to the sandbox") == 1
+    shown = output.partition("Requests to the sandbox")[2]
+    assert "POST /v1/user/edit-nickname as 1000001 → 200 ok" in shown
+    assert 'sent {"name": "湖湖湖"}' in shown
+    assert "sent size: outOfRange" in shown
+    assert "4402 UnknownUser" in shown
+    assert shown.index("/v1/user/captcha") < shown.index("/v1/user/get-user")
 
 
 def test_further_arguments(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hupan_client.errors import (
     UnreadableAnswer,
 )
 from hupan_client.links import is_redirected
-from hupan_client.sockets import Draft, HeartbeatAck, OtherMessage, SocketCore
+from hupan_client.sockets import Draft, HeartbeatAck, OtherMessage, SocketCore, SocketMessage
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
@@ -147,6 +147,34 @@ async def receive_one(kind: Kind, url: str) -> object:
     def receive() -> object:
         with Socket(url, TOKEN, heartbeat_seconds=0.05) as socket:
             return socket.receive()
+
+    return await asyncio.to_thread(receive)
+
+
+async def test_a_loop_ends_with_the_socket(kind: Kind) -> None:
+    """It has each message, and ends when the server closes normally."""
+    frame = bytes.fromhex("0a0b0a01371206707573685f6d")
+
+    async def send_two(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send(frame)
+        await connection.send(frame)
+        await connection.close(1000)
+
+    async with serve(send_two, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert await receive_all(kind, url) == [OtherMessage("7", "push_m", "", b"")] * 2
+
+
+async def receive_all(kind: Kind, url: str) -> list[SocketMessage]:
+    """Return the messages of a loop over a socket."""
+    if kind == "async":
+        async with AsyncSocket(url, TOKEN) as socket:
+            return [message async for message in socket]
+
+    def receive() -> list[SocketMessage]:
+        with Socket(url, TOKEN) as socket:
+            return list(socket)
 
     return await asyncio.to_thread(receive)
 

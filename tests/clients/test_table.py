@@ -6,12 +6,14 @@ had methods for endpoints that were gone, and none for those that its users aske
 
 import ast
 import inspect
-from pathlib import Path
+import sys
+import tomllib
 from typing import Any
 
 import pytest
 from hupan_client import AsyncClient, AsyncSandbox, Client, Sandbox, calls, errors
 from hupan_client.calls import Call
+from packaging.requirements import Requirement
 
 from hupan.contract import AREAS
 from hupan.contract.endpoints import AllowLoggedOut, Endpoint, Public
@@ -103,15 +105,30 @@ def test_no_error_is_left_over() -> None:
     assert {one.__name__ for one in errors.refusal_types()} == known - {"MissingToken"}
 
 
-def test_the_client_does_not_import_the_server() -> None:
-    """It is installed without the server, and its mistakes are its own."""
-    imported: set[str] = set()
-    for path in (ROOT / "clients/hupan-client/src").rglob("*.py"):
+def imported(package: str) -> set[str]:
+    """The top packages that a project below clients/ imports."""
+    found: set[str] = set()
+    for path in (ROOT / "clients" / package / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
-                imported |= {alias.name.partition(".")[0] for alias in node.names}
+                found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
-                imported.add(str(node.module).partition(".")[0])
-    assert "hupan_client" in imported
-    assert "hupan" not in imported
-    assert Path(errors.__file__).is_relative_to(ROOT)
+                found.add(str(node.module).partition(".")[0])
+    return found - set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize(
+    ("package", "libraries"),
+    [
+        ("hupan-client", {"httpx", "msgspec", "websockets"}),
+        ("pytest-hupan", {"hupan", "hupan_client", "pytest"}),
+    ],
+)
+def test_what_is_needed_is_declared(package: str, libraries: set[str]) -> None:
+    """Three libraries each, with bounds; the client is installed without the server."""
+    text = (ROOT / "clients" / package / "pyproject.toml").read_text("utf-8")
+    needed = [Requirement(one) for one in tomllib.loads(text)["project"]["dependencies"]]
+    assert {one.name.replace("-", "_") for one in needed} == libraries
+    assert all(one.specifier for one in needed)
+    own = package.replace("-", "_")
+    assert imported(package) - {own} == libraries - {"hupan"}  # which is run, not imported

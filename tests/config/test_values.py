@@ -46,6 +46,7 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "invite_progress": ("", "everybody", 1),
     "vip_page_file": ("missing.json", "/", 1),
     "upstream": (*ADDRESSES, "http://a/b", "http://a?b", "http://a#b", "http://湖.example"),
+    "upstream_ws": ("ws://", "ws://u:p@a", "ws://a#b", "ws://湖.example", "ftp://a", "yes", 1),
     "upstream_secret": ("short", "a\nb" * 8, LONG, 1),
     "upstream_ca_file": ("missing.pem", "/", 1),
     "upstream_public_paths": ("/", "/v2/a", "/v1/*/a", "/v1/a?b", "v1/a", 1),
@@ -173,6 +174,13 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "sms_answer_charset": ("", "utf-7", 1),
     "sms_timeout_seconds": (*NOT_WHOLE, 0, 301),
     "sms_ca_file": ("missing.pem", 1),
+    "sms_access_key": ("a\nb", "x" * 129, 1),
+    "sms_secret_key": ("a\nb", LONG, 1),
+    "sms_sign_name": ("a\nb", "x" * 65, 1),
+    "sms_templates": ("x", "[]", '{"code": 1}', '{"a b": "c"}', {"code": 1}, "[" * 9999, 1),
+    "sms_template_params": ("text", "a b=code", "=code", ["code", 1], 1),
+    "sms_app_id": ("a\nb", "1" * 33, 1),
+    "sms_region": ("", "a\nb", "x" * 65, 1),
     "password_memory_kib": (*NOT_WHOLE, 7, 19_455, 2**40),
     "password_passes": (*NOT_WHOLE, 0, 1, 101),
     "password_threads": (*NOT_WHOLE, 257),
@@ -285,6 +293,8 @@ def test_a_bad_secret_in_the_file_is_refused_by_name(
         ({"email_sender": "smtp", "smtp_host": "a"}, "smtp_from"),
         ({"sms_sender": "http"}, "sms_url"),
         ({"upstream": "http://127.0.0.1:9000"}, "upstream_secret"),
+        ({"upstream_ws": "ws://127.0.0.1:9000"}, "upstream_secret"),
+        ({"upstream_ws": True, "upstream_secret": "0123456789abcdef"}, "upstream"),
         ({"trusted_proxies": "::1/128"}, "client_ip_header"),
         ({"client_ip_header": "x-real-ip"}, "trusted_proxies"),
         ({"international_numbers": True}, "sms_countries"),
@@ -309,6 +319,23 @@ def test_a_bucket_needs_its_name_and_keys(purpose: str) -> None:
     assert "pictures" in (settings.media_s3_bucket, settings.backup_s3_bucket)
     for name in tuple(bucket)[1:]:
         environ = {other: value for other, value in bucket.items() if other != name}
+        assert refused({}, environ) == [name.removeprefix("HUPAN_").lower()]
+
+
+@pytest.mark.parametrize("sender", ["aliyun", "tencent"])
+def test_a_cloud_needs_its_key_and_templates(sender: str) -> None:
+    """What is missing beside a provider of SMS is named."""
+    cloud = {
+        "HUPAN_SMS_SENDER": sender,
+        "HUPAN_SMS_ACCESS_KEY": "key",
+        "HUPAN_SMS_SECRET_KEY": "secret",
+        "HUPAN_SMS_TEMPLATES": '{"code": "1"}',
+    }
+    if sender == "tencent":
+        cloud["HUPAN_SMS_APP_ID"] = "1400006666"
+    assert load_settings({}, cloud).sms_templates == {"code": "1"}
+    for name in tuple(cloud)[1:]:
+        environ = {other: value for other, value in cloud.items() if other != name}
         assert refused({}, environ) == [name.removeprefix("HUPAN_").lower()]
 
 

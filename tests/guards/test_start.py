@@ -17,6 +17,8 @@ HEAVY = {
     "email_validator": "60 ms; when the first address is read",
     "grpc_tools": "generates code, never runs",
     "httpx": "for tests and the client alone",
+    "hupan.web": "pages are for those commands that show some; the sandbox's never for a server",
+    "jinja2": "40 ms; with the first page",
     "hupan.sandbox": "shows codes and tokens: no server can have it (K-3)",
     "hupan.sandbox_application": "likewise",
     "phonenumbers": "30 ms and 10 MB of tables; when the first foreign number is read",

@@ -26,7 +26,9 @@ SANDBOX: Final = "sorts the few accounts of this kind in a sandbox; no server as
 FILES: Final = "one row for each file of the migrations, or for each table or column"
 WALKS: Final[Mapping[str, str]] = {
     "migrate.ASCII_DOMAIN_READS": MIGRATION,
+    "migrate.PICTURE_KEY_READS": MIGRATION,
     "tables._KEEP_PICTURE_NAMES": "empties the store of a sandbox",
+    "snapshots.FORGET_REMOVALS": "restores the pictures of a sandbox, of which there are few",
     "discovery.COUNT_BOTS": "along an index; the list of bots is small",
     "discovery.LIST_BOTS": "along an index, as far as the limit",
     "discovery.LIST_CATEGORIES": "some dozen rows, made by an operator",
@@ -78,6 +80,9 @@ BUILT: Final[Mapping[str, str]] = {
     "backups.ensure_empty": OPERATORS,
     "identity.claim_store": "looks once whether a new store of a sandbox is empty",
     "devices._delete_oldest_device": "makes two constants, which are looked at",
+    "snapshots.read_tables": "copies the store of a sandbox",
+    "snapshots.replace_tables": "empties the store of a sandbox",
+    "snapshots._insert_sql": "fills the store of a sandbox",
     "tables.delete_all_data": "empties the store of a sandbox",
 }
 """Functions whose statements are put together while they run, and why they are not looked at."""

@@ -1,6 +1,7 @@
 """Backups: made while the server runs, checked by reading them back, and restored (security L6)."""
 
 import os
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -182,7 +183,8 @@ async def create_backup(settings: Settings, path: Path | None = None) -> BackupS
     with refusing():
         place = make_backup_place(settings)
         name = make_backup_name(created_at) if path is None else path.name
-        draft = place.draft_path(name) if path is None else path.with_name(f".{name}.part")
+        draft_name = f".hupan-{secrets.token_hex(8)}.part"
+        draft = (place.draft_folder() if path is None else path.parent) / draft_name
         if path is not None:
             ensure_free(path)
         _remove_leftovers(settings.data_dir, draft.parent)
@@ -251,7 +253,7 @@ async def _write(
         key_fingerprint(secret),
     )
     pictures = make_picture_files(settings) if settings.backup_pictures else None
-    scratch = settings.data_dir / f".backup-{os.getpid()}.db"
+    scratch = settings.data_dir / f".backup-{secrets.token_hex(8)}.db"
     writer = EncryptingWriter(file, recipient)
 
     async def write(reader: Reader) -> None:

@@ -19,7 +19,13 @@ from hupan.admin.backups import (
 from hupan.age import Opener
 from hupan.config import Settings
 from hupan.crypto import key_fingerprint, load_existing_key
-from hupan.opening import create_folder, make_picture_files, open_server_database
+from hupan.opening import (
+    create_folder,
+    make_picture_files,
+    open_current_database,
+    open_server_database,
+    read_applied_migrations,
+)
 from hupan.ownership import chown_new_file, chown_tree
 from hupan.store.backup_format import ArchiveReader, BackupError, Manifest, Member
 from hupan.store.backup_places import move_without_overwriting
@@ -64,6 +70,9 @@ async def prepare_restore(settings: Settings, file: BinaryIO, opener: Opener) ->
     """
     with refusing():
         _ensure_nothing_there(settings)
+        if settings.is_postgres and await read_applied_migrations(settings):
+            async with _opened_target(settings):
+                pass  # it is empty; one without tables gets them only with the rows
         summary = await verify_backup(file, opener)
         _ensure_same_key_or_none(settings, summary.manifest)
         _ensure_room(settings, summary)
@@ -217,12 +226,28 @@ async def _reserved_target(settings: Settings) -> AsyncIterator[Database | None]
         finally:
             lock.release()
         return
-    database = await open_server_database(
-        replace(settings, database_timeout_seconds=STATEMENT_TIMEOUT_SECONDS)
+    async with _opened_target(settings) as database:
+        if database is not None:
+            await ensure_no_servers(database)
+        yield database
+
+
+@asynccontextmanager
+async def _opened_target(settings: Settings) -> AsyncIterator[Database | None]:
+    """Open an empty database of a server, which gets the tables; None for a file.
+
+    A store that is there already is not migrated, whatever its version.
+    """
+    if not settings.is_postgres:
+        yield None
+        return
+    patient = replace(settings, database_timeout_seconds=STATEMENT_TIMEOUT_SECONDS)
+    has_store = bool(await read_applied_migrations(patient))
+    database = await (
+        open_current_database(patient) if has_store else open_server_database(patient)
     )
     try:
         await ensure_empty(database)
-        await ensure_no_servers(database)
         yield database
     finally:
         await database.close()

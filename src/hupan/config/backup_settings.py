@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hupan.age import InvalidKeyError, parse_public_key
+from hupan.config.sms_settings import CloudSmsSettings
 from hupan.config.types import (
     HTTP_URL,
     OPTIONAL_PATH,
@@ -38,7 +39,7 @@ PUBLIC_KEY = SettingType(
 
 
 @dataclass(frozen=True, slots=True)
-class BackupSettings:
+class BackupSettings(CloudSmsSettings):
     """Settings of backups."""
 
     backup_hours: int = BACKUPS(

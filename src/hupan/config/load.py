@@ -306,6 +306,17 @@ def _has_time_zone_data() -> bool:
     return _is_time_zone("UTC")
 
 
+def _cloud_rule(name: str, *senders: str) -> ConsistencyRule:
+    return ConsistencyRule(
+        (name, "sms_sender"),
+        lambda settings: settings.sms_sender not in senders or bool(getattr(settings, name)),
+        LocalizedText(
+            f"非空的值（sms_sender 为 {' 或 '.join(senders)}）",
+            f"a value, because sms_sender is {' or '.join(senders)}",
+        ),
+    )
+
+
 def _bucket_rule(name: str) -> ConsistencyRule:
     url = f"{name.partition('_')[0]}_s3_url"
     return ConsistencyRule(
@@ -360,6 +371,10 @@ CONSISTENCY_RULES = (
         lambda settings: bool(settings.sms_url) or settings.sms_sender != "http",
         LocalizedText("非空的值（sms_sender 为 http）", "an address, because sms_sender is http"),
     ),
+    _cloud_rule("sms_access_key", "aliyun", "tencent"),
+    _cloud_rule("sms_secret_key", "aliyun", "tencent"),
+    _cloud_rule("sms_templates", "aliyun", "tencent"),
+    _cloud_rule("sms_app_id", "tencent"),
     *map(_bucket_rule, ("media_s3_bucket", "media_s3_access_key", "media_s3_secret_key")),
     *map(_bucket_rule, ("backup_s3_bucket", "backup_s3_access_key", "backup_s3_secret_key")),
     ConsistencyRule(  # security L6
@@ -377,6 +392,16 @@ CONSISTENCY_RULES = (
         ("upstream_secret", "upstream"),
         lambda settings: bool(settings.upstream_secret) or not settings.upstream,
         LocalizedText("非空的值（已设置 upstream）", "a key, because upstream is set"),
+    ),
+    ConsistencyRule(
+        ("upstream_secret", "upstream_ws"),
+        lambda settings: bool(settings.upstream_secret) or not settings.upstream_ws,
+        LocalizedText("非空的值（已设置 upstream_ws）", "a key, because upstream_ws is set"),
+    ),
+    ConsistencyRule(
+        ("upstream", "upstream_ws"),
+        lambda settings: bool(settings.upstream) or settings.upstream_ws != "true",
+        LocalizedText("非空的值（upstream_ws 为 true）", "a URL, because upstream_ws is true"),
     ),
     ConsistencyRule(  # security C12
         ("sms_countries", "international_numbers"),

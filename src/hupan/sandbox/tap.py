@@ -8,12 +8,12 @@ those that it gets, also where a fault or a rule answers. Requests that run with
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from hupan.api.codecs import Receive, Scope, Send
-from hupan.api.presence import Socket
+from hupan.api.presence import Socket as SentSocket
 from hupan.api.responses import HEALTHZ_PATH, READYZ_PATH
 from hupan.clock import Clock
 from hupan.contract import ENDPOINTS
@@ -64,6 +64,19 @@ class SocketHandler(Protocol):
     def receive_binary(self) -> None: ...
 
     def connection_closed(self) -> None: ...
+
+
+@runtime_checkable
+class PacedSocketHandler(SocketHandler, Protocol):
+    """A handler that must know when the peer reads again."""
+
+    def resume_sending(self) -> None: ...
+
+
+class Socket(SentSocket, Protocol):
+    """An open socket of the listener."""
+
+    def abort(self) -> None: ...
 
 
 class SocketApplication(Protocol):
@@ -130,7 +143,7 @@ class JournalTap:
             return
         exchange = Exchange(scope, receive, send, self._clock.now())
         try:
-            if not is_endpoint:
+            if not is_endpoint and _is_read_ahead(scope):
                 await exchange.read_ahead()
             await self.app(scope, exchange.receive, exchange)
         except Exception:
@@ -201,6 +214,27 @@ def is_own_path(method: str, path: str) -> bool:
     if path == "/":  # a POST may upload a picture
         return method in {"GET", "HEAD"}
     return path.startswith(_OWN_PREFIX) or path in _OWN_PATHS
+
+
+def _is_read_ahead(scope: Scope) -> bool:
+    """Return whether the body is read before the application has seen the request.
+
+    Endpoints read their own. A long body is refused by its length, so nobody may send it.
+    """
+    if "multipart/form-data" in _content_type(scope["headers"]):
+        return False
+    return _length(scope["headers"]) <= MAX_KEPT_BODY_BYTES
+
+
+def _length(headers: Headers) -> int:
+    """Return the length that a request says its body has."""
+    value = next((value for name, value in headers if name == b"content-length"), b"0")
+    return int(value) if value.isdigit() else 0
+
+
+def _content_type(headers: Headers) -> str:
+    value = next((value for name, value in headers if name == b"content-type"), b"")
+    return value.decode("latin-1").lower()
 
 
 def _parse_response(response: bytes) -> tuple[int, Payload]:
@@ -371,10 +405,25 @@ class TappedSocket:
         self._socket.send(data, is_optional=is_optional)
         self.record("message", "out", data)
 
+    def send_text(self, text: bytes) -> None:
+        """Send a text message."""
+        self._socket.send_text(text)
+        self.record("message", "out", text)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the peer is slow to read."""
+        return self._socket.is_blocked
+
     def close(self, code: int, reason: str) -> None:
         """Begin to close."""
         self._socket.close(code, reason)
         self.record("closed", "out", reason.encode(), code)
+
+    def abort(self) -> None:
+        """End the connection without a word."""
+        self._socket.abort()
+        self.record("closed", "out", b"")
 
     def record(self, kind: Any, direction: Direction, data: bytes, status: int = 0) -> None:  # noqa: ANN401 - one of the kinds
         """Record a message, or the code and reason of a closing."""
@@ -406,7 +455,7 @@ class TappedHandler:
     def receive_text(self, text: bytes) -> None:
         """Take a text message."""
         if b"login" in text:
-            self._socket.token = _token_of_login(text) or self._socket.token
+            self._socket.token = token_of_login(text) or self._socket.token
         self._socket.record("message", "in", text)
         self._handler.receive_text(text)
 
@@ -415,13 +464,19 @@ class TappedHandler:
         self._socket.record("message", "in", b"")
         self._handler.receive_binary()
 
+    def resume_sending(self) -> None:
+        """Take note that the peer reads again."""
+        if isinstance(self._handler, PacedSocketHandler):
+            self._handler.resume_sending()
+
     def connection_closed(self) -> None:
         """Take note that the socket is gone."""
         self._socket.record("closed", "in", b"")
         self._handler.connection_closed()
 
 
-def _token_of_login(text: bytes) -> str:
+def token_of_login(text: bytes) -> str:
+    """Return the token of a login, "" for any other message."""
     try:
         command = _decode_command(text)
         token = _decode_login(command.data).token if command.cmd == "login" else ""

@@ -124,6 +124,12 @@ class RequestCycle(RequestResponseCycle):
         self.on_response()
         return True
 
+    @property
+    def is_peer_gone(self) -> bool:
+        """Whether the peer has closed its side; clients do so only when they wait no longer."""
+        protocol = self.transport.get_protocol()
+        return self.disconnected or (isinstance(protocol, HttpConnection) and protocol.received_eof)
+
     def cut_off(self, *, reset: bool) -> None:
         """End the connection in the middle of this request; what the app still sends is dropped.
 
@@ -337,7 +343,7 @@ class HttpConnection(HttpToolsProtocol):
         self._is_first_in_read = True
         self._rejection = _BAD_REQUEST
         self._ignores_input = False
-        self._received_eof = False
+        self.received_eof = False
         self._is_closing = False
         self._wait_state: tuple[Phase, RequestCycle | None, int] = (Phase.HEAD, None, 0)
         self._waiting_since = 0.0
@@ -694,7 +700,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never wants to stay open
         """Stay open while a peer that has finished sending still waits for responses."""
-        self._ignores_input = self._received_eof = True
+        self._ignores_input = self.received_eof = True
         return self.phase in {Phase.PROCESSING, Phase.WRITE_BLOCKED}
 
     def _reject(self, response: bytes, data: bytes = b"") -> None:
@@ -762,7 +768,7 @@ class HttpConnection(HttpToolsProtocol):
     def _close_gracefully(self) -> None:
         # Closing with unread bytes would reset the connection and could lose the response.
         self._is_closing = True
-        if self._received_eof:
+        if self.received_eof:
             self.transport.close()
         elif not self.transport.is_closing():
             self.transport.write_eof()

@@ -69,8 +69,8 @@ def select_surplus(backups: Sequence[StoredBackup], keep: int) -> list[StoredBac
 class BackupPlace(Protocol):
     """Where backups are stored. Every method blocks and may raise OSError."""
 
-    def draft_path(self, name: str) -> Path:
-        """Return where a backup is written before it is stored; the folder exists."""
+    def draft_folder(self) -> Path:
+        """Return the folder in which a backup is written before it is stored; it exists."""
         ...
 
     def store(self, draft: Path, name: str) -> str:
@@ -96,9 +96,9 @@ class FolderPlace:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def draft_path(self, name: str) -> Path:
+    def draft_folder(self) -> Path:
         make_private_folder(self._folder)
-        return self._folder / f".{name}.part"
+        return self._folder
 
     def store(self, draft: Path, name: str) -> str:
         path = self._folder / name
@@ -140,9 +140,9 @@ class BucketPlace:
         self._draft_folder = draft_folder
         self._client = S3Client(bucket, clock)
 
-    def draft_path(self, name: str) -> Path:
+    def draft_folder(self) -> Path:
         make_private_folder(self._draft_folder)
-        return self._draft_folder / f".{name}.part"
+        return self._draft_folder
 
     def store(self, draft: Path, name: str) -> str:
         size, sha256 = draft.stat().st_size, _hash_file(draft)
@@ -173,7 +173,7 @@ class BucketPlace:
         return found
 
     def fetch(self, name: str) -> Path:
-        path = self.draft_path(f"{name}.{secrets.token_hex(4)}")
+        path = self.draft_folder() / f".hupan-{secrets.token_hex(8)}.part"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             response = self._client.request("GET", name, {}, is_streamed=True)
             expect_status(response, _OK)

@@ -122,9 +122,14 @@ ON CONFLICT DO NOTHING
 RESET_ACCOUNT_COUNTER = "UPDATE counters SET value = 1000000 WHERE name = 'account'"
 
 
+async def remove_all_files(tx: Transaction) -> None:
+    """Have the files of all pictures deleted."""
+    await tx.execute(_KEEP_PICTURE_NAMES)
+
+
 async def delete_all_data(tx: Transaction) -> None:
     """Delete all data; ids start over."""
-    await tx.execute(_KEEP_PICTURE_NAMES)
+    await remove_all_files(tx)
     for table in data_tables():
         await tx.execute(f"DELETE FROM {table}")
     await tx.execute(RESET_ACCOUNT_COUNTER)

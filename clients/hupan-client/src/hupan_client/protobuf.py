@@ -47,6 +47,7 @@ def decode_message(message_type: type[Message], data: bytes, depth: int = 0) -> 
         raise NotProtobuf("nested too deeply")
     fields = _fields_of(message_type)
     values: dict[str, Any] = {}
+    lists: dict[str, list[object]] = {}
     for number, wire_type, value in _split(data):
         field = fields.get(number)
         if field is None:
@@ -54,10 +55,11 @@ def decode_message(message_type: type[Message], data: bytes, depth: int = 0) -> 
         if wire_type != field.wire_type:
             raise NotProtobuf(f"field {number} has wire type {wire_type}")
         decoded = field.decode(value, depth)
-        values[field.name] = (
-            (*values.get(field.name, ()), decoded) if field.is_repeated else decoded
-        )
-    return message_type(**values)
+        if field.is_repeated:
+            lists.setdefault(field.name, []).append(decoded)
+        else:
+            values[field.name] = decoded
+    return message_type(**values, **{name: tuple(found) for name, found in lists.items()})
 
 
 class _Field(NamedTuple):

@@ -1,9 +1,11 @@
 """The fixtures `hupan` and `hupan_async`: an empty sandbox for each test.
 
+What clients sent to the sandbox during a test that fails is part of its report.
+
 A run that uses neither pays for this file alone, so what costs time is imported by who needs it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,7 +40,7 @@ def _hupan_session(hupan_url: str) -> "Iterator[Sandbox]":
 
 @pytest.fixture
 def hupan(_hupan_session: "Sandbox") -> "Sandbox":
-    """An empty sandbox: `url`, `accounts`, `outbox`, `clock`, `client()`, `sign_in()`."""
+    """An empty sandbox: `url`, `accounts`, `outbox`, `clock`, `faults`, `requests`."""
     _hupan_session.reset()
     return _hupan_session
 
@@ -49,3 +51,17 @@ def hupan_async(hupan: "Sandbox") -> "AsyncSandbox":
     from hupan_client import AsyncSandbox  # noqa: PLC0415 - see above
 
     return AsyncSandbox(hupan.url, keeps_connections=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the journal of the sandbox to the report of a test that fails."""
+    report = yield
+    fixtures: dict[str, object] = getattr(item, "funcargs", {})
+    if report.failed and call.when == "call" and "hupan" in fixtures:
+        from pytest_hupan.journal import describe_requests  # noqa: PLC0415 - see above
+
+        report.sections.append(("Requests to the sandbox", describe_requests(fixtures["hupan"])))
+    return report

@@ -13,12 +13,17 @@ from hupan_client._async.client import AsyncClient
 from hupan_client._async.http import AsyncHttp
 from hupan_client.core import ServerUrl
 from hupan_client.sandbox import (
+    MAX_SANDBOX_BYTES,
     Account,
     Channel,
     ClockState,
+    Fault,
+    JournalEntry,
     SandboxCore,
     SeededAccount,
     SentMessage,
+    Snapshot,
+    snapshot_path,
 )
 
 _GRACE_SECONDS = 10.0
@@ -134,18 +139,110 @@ class AsyncOutbox:
 
 
 class AsyncClock:
-    """The sandbox's clock."""
+    """The sandbox's clock; it never goes back but by a reset or a snapshot."""
 
     def __init__(self, http: AsyncSandboxHttp) -> None:
         self._http = http
 
+    async def get(self) -> ClockState:
+        """Return the time, and what is pending."""
+        return await self._http.get("clock", ClockState, {})
+
     async def advance(self, seconds: float) -> ClockState:
-        """Wind the clock forward; what is due by then happens at once."""
+        """Wind the clock forward; all that is due by then has happened when this returns."""
         return await self._http.send("POST", "clock", ClockState, {"advance": seconds})
 
     async def set(self, unix_seconds: float) -> ClockState:
-        """Set the clock to a time."""
+        """Wind the clock forward to a time."""
         return await self._http.send("POST", "clock", ClockState, {"set": unix_seconds})
+
+    async def freeze(self) -> ClockState:
+        """Stop the clock."""
+        return await self._http.send("POST", "clock", ClockState, {"freeze": True})
+
+    async def unfreeze(self) -> ClockState:
+        """Let the clock run on."""
+        return await self._http.send("POST", "clock", ClockState, {"freeze": False})
+
+
+class AsyncFaults:
+    """What goes wrong on demand."""
+
+    def __init__(self, http: AsyncSandboxHttp) -> None:
+        self._http = http
+
+    async def set(self, *faults: Fault) -> tuple[Fault, ...]:
+        """Replace all faults; of those that match a request the first one acts."""
+        return await self._http.send("PUT", "faults", tuple[Fault, ...], faults)
+
+    async def list(self) -> "tuple[Fault, ...]":
+        """Return the faults, with how often each has happened."""
+        return await self._http.get("faults", tuple[Fault, ...], {})
+
+    async def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        await self.set()
+
+
+class AsyncRequests:
+    """The journal: what clients sent and what was answered, decoded."""
+
+    def __init__(self, http: AsyncSandboxHttp) -> None:
+        self._http = http
+
+    async def list(
+        self,
+        path: str = "",
+        *,
+        account: str | None = None,
+        result: str | None = None,
+        since: int | None = None,
+    ) -> "tuple[JournalEntry, ...]":
+        """Return the entries, newest first.
+
+        Args:
+            path: whole, or its beginning with `*` at the end; "" for all.
+            account: the id of an account.
+            result: `ok`, `refused`, `unauthenticated`, `limited` or `error`.
+            since: unix seconds of the sandbox's clock.
+        """
+        query = {"path": path, "account": account, "result": result, "since": since}
+        return await self._http.get("requests", tuple[JournalEntry, ...], query)
+
+    async def clear(self) -> None:
+        """Forget all entries."""
+        await self._http.send("DELETE", "requests", dict[str, object])
+
+
+class AsyncSnapshots:
+    """Saved states of the sandbox."""
+
+    def __init__(self, http: AsyncSandboxHttp) -> None:
+        self._http = http
+
+    async def save(self, name: str) -> Snapshot:
+        """Save the state: data, pictures, clock and seed."""
+        return await self._http.send("POST", snapshot_path(name), Snapshot)
+
+    async def restore(self, name: str) -> Snapshot:
+        """Return to a saved state."""
+        return await self._http.send("POST", f"{snapshot_path(name)}/restore", Snapshot)
+
+    async def list(self) -> "tuple[Snapshot, ...]":
+        """Return the saved states."""
+        return await self._http.get("snapshots", tuple[Snapshot, ...], {})
+
+    async def delete(self, name: str) -> None:
+        """Delete a saved state."""
+        await self._http.send("DELETE", snapshot_path(name), dict[str, object])
+
+    async def read_file(self, name: str) -> bytes:
+        """Return a saved state as a file, for another sandbox."""
+        return await self._http.get(snapshot_path(name), bytes, {})
+
+    async def add_file(self, name: str, content: bytes) -> Snapshot:
+        """Take a saved state from a file."""
+        return await self._http.send("PUT", snapshot_path(name), Snapshot, content)
 
 
 class AsyncSandbox:
@@ -163,6 +260,9 @@ class AsyncSandbox:
         accounts: makes accounts.
         outbox: what it would have sent.
         clock: its clock.
+        faults: what goes wrong on demand.
+        requests: what clients sent and what was answered.
+        snapshots: saved states.
     """
 
     def __init__(
@@ -176,11 +276,20 @@ class AsyncSandbox:
         server = ServerUrl(url)
         self.url = server.text
         self._http = AsyncSandboxHttp(
-            AsyncHttp(server, timeout, transport, keeps_connections=keeps_connections)
+            AsyncHttp(
+                server,
+                timeout,
+                transport,
+                keeps_connections=keeps_connections,
+                max_answer_bytes=MAX_SANDBOX_BYTES,
+            )
         )
         self.accounts = AsyncAccounts(self._http)
         self.outbox = AsyncOutbox(self._http)
         self.clock = AsyncClock(self._http)
+        self.faults = AsyncFaults(self._http)
+        self.requests = AsyncRequests(self._http)
+        self.snapshots = AsyncSnapshots(self._http)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"
@@ -226,5 +335,5 @@ class AsyncSandbox:
         return await self._http.send("POST", "seed", tuple[SeededAccount, ...], body)
 
     async def reset(self) -> None:
-        """Delete everything, and set the clock back."""
+        """Delete everything, set the clock back and let nothing go wrong."""
         await self._http.send("POST", "reset", dict[str, object], {})

@@ -13,12 +13,17 @@ from hupan_client._sync.client import Client
 from hupan_client._sync.http import Http
 from hupan_client.core import ServerUrl
 from hupan_client.sandbox import (
+    MAX_SANDBOX_BYTES,
     Account,
     Channel,
     ClockState,
+    Fault,
+    JournalEntry,
     SandboxCore,
     SeededAccount,
     SentMessage,
+    Snapshot,
+    snapshot_path,
 )
 
 _GRACE_SECONDS = 10.0
@@ -132,18 +137,110 @@ class Outbox:
 
 
 class Clock:
-    """The sandbox's clock."""
+    """The sandbox's clock; it never goes back but by a reset or a snapshot."""
 
     def __init__(self, http: SandboxHttp) -> None:
         self._http = http
 
+    def get(self) -> ClockState:
+        """Return the time, and what is pending."""
+        return self._http.get("clock", ClockState, {})
+
     def advance(self, seconds: float) -> ClockState:
-        """Wind the clock forward; what is due by then happens at once."""
+        """Wind the clock forward; all that is due by then has happened when this returns."""
         return self._http.send("POST", "clock", ClockState, {"advance": seconds})
 
     def set(self, unix_seconds: float) -> ClockState:
-        """Set the clock to a time."""
+        """Wind the clock forward to a time."""
         return self._http.send("POST", "clock", ClockState, {"set": unix_seconds})
+
+    def freeze(self) -> ClockState:
+        """Stop the clock."""
+        return self._http.send("POST", "clock", ClockState, {"freeze": True})
+
+    def unfreeze(self) -> ClockState:
+        """Let the clock run on."""
+        return self._http.send("POST", "clock", ClockState, {"freeze": False})
+
+
+class Faults:
+    """What goes wrong on demand."""
+
+    def __init__(self, http: SandboxHttp) -> None:
+        self._http = http
+
+    def set(self, *faults: Fault) -> tuple[Fault, ...]:
+        """Replace all faults; of those that match a request the first one acts."""
+        return self._http.send("PUT", "faults", tuple[Fault, ...], faults)
+
+    def list(self) -> "tuple[Fault, ...]":
+        """Return the faults, with how often each has happened."""
+        return self._http.get("faults", tuple[Fault, ...], {})
+
+    def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        self.set()
+
+
+class Requests:
+    """The journal: what clients sent and what was answered, decoded."""
+
+    def __init__(self, http: SandboxHttp) -> None:
+        self._http = http
+
+    def list(
+        self,
+        path: str = "",
+        *,
+        account: str | None = None,
+        result: str | None = None,
+        since: int | None = None,
+    ) -> "tuple[JournalEntry, ...]":
+        """Return the entries, newest first.
+
+        Args:
+            path: whole, or its beginning with `*` at the end; "" for all.
+            account: the id of an account.
+            result: `ok`, `refused`, `unauthenticated`, `limited` or `error`.
+            since: unix seconds of the sandbox's clock.
+        """
+        query = {"path": path, "account": account, "result": result, "since": since}
+        return self._http.get("requests", tuple[JournalEntry, ...], query)
+
+    def clear(self) -> None:
+        """Forget all entries."""
+        self._http.send("DELETE", "requests", dict[str, object])
+
+
+class Snapshots:
+    """Saved states of the sandbox."""
+
+    def __init__(self, http: SandboxHttp) -> None:
+        self._http = http
+
+    def save(self, name: str) -> Snapshot:
+        """Save the state: data, pictures, clock and seed."""
+        return self._http.send("POST", snapshot_path(name), Snapshot)
+
+    def restore(self, name: str) -> Snapshot:
+        """Return to a saved state."""
+        return self._http.send("POST", f"{snapshot_path(name)}/restore", Snapshot)
+
+    def list(self) -> "tuple[Snapshot, ...]":
+        """Return the saved states."""
+        return self._http.get("snapshots", tuple[Snapshot, ...], {})
+
+    def delete(self, name: str) -> None:
+        """Delete a saved state."""
+        self._http.send("DELETE", snapshot_path(name), dict[str, object])
+
+    def read_file(self, name: str) -> bytes:
+        """Return a saved state as a file, for another sandbox."""
+        return self._http.get(snapshot_path(name), bytes, {})
+
+    def add_file(self, name: str, content: bytes) -> Snapshot:
+        """Take a saved state from a file."""
+        return self._http.send("PUT", snapshot_path(name), Snapshot, content)
 
 
 class Sandbox:
@@ -161,6 +258,9 @@ class Sandbox:
         accounts: makes accounts.
         outbox: what it would have sent.
         clock: its clock.
+        faults: what goes wrong on demand.
+        requests: what clients sent and what was answered.
+        snapshots: saved states.
     """
 
     def __init__(
@@ -174,11 +274,20 @@ class Sandbox:
         server = ServerUrl(url)
         self.url = server.text
         self._http = SandboxHttp(
-            Http(server, timeout, transport, keeps_connections=keeps_connections)
+            Http(
+                server,
+                timeout,
+                transport,
+                keeps_connections=keeps_connections,
+                max_answer_bytes=MAX_SANDBOX_BYTES,
+            )
         )
         self.accounts = Accounts(self._http)
         self.outbox = Outbox(self._http)
         self.clock = Clock(self._http)
+        self.faults = Faults(self._http)
+        self.requests = Requests(self._http)
+        self.snapshots = Snapshots(self._http)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"
@@ -222,5 +331,5 @@ class Sandbox:
         return self._http.send("POST", "seed", tuple[SeededAccount, ...], body)
 
     def reset(self) -> None:
-        """Delete everything, and set the clock back."""
+        """Delete everything, set the clock back and let nothing go wrong."""
         self._http.send("POST", "reset", dict[str, object], {})

@@ -1,0 +1,131 @@
+"""The table of checks, what a check reports, and the run over all of them."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from hupan.conformance.protobuf import Malformed
+from hupan.conformance.target import OutOfTime, Unreachable
+from hupan.conformance.world import Answer, CannotCheck, World
+from hupan.localized import LocalizedText
+
+Level: TypeAlias = Literal["must", "should", "known"]
+Status: TypeAlias = Literal["passed", "failed", "skipped"]
+_MAX_SHOWN = 120
+RULES_PAGE: Final = "docs/wire-rules.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is not as the rule says.
+
+    Attributes:
+        key: its name, the same in every run.
+    """
+
+    key: str
+    expected: str
+    got: str
+
+
+@dataclass(slots=True)
+class Probe:
+    """Collects the problems of one check."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def same(self, key: str, got: object, expected: object) -> None:
+        """Report a value that is not the expected one; `True` is not 1."""
+        if got != expected or isinstance(got, bool) is not isinstance(expected, bool):
+            self._add(key, expected, got)
+
+    def that(self, key: str, holds: object, expected: str, got: object) -> None:
+        """Report a condition that does not hold."""
+        if not holds:
+            self._add(key, expected, got)
+
+    def code(self, key: str, answer: Answer, expected: int = 1) -> None:
+        """Report an answer with another code."""
+        if answer.code != expected:
+            self._add(key, f"code {expected}", f"code {answer.code} {answer.msg}")
+
+    def refused(self, key: str, answer: Answer) -> None:
+        """Report an answer that is no refusal with a code of its own."""
+        if answer.code <= 1:
+            self._add(key, "a positive code above 1", f"code {answer.code} {answer.msg}")
+
+    def _add(self, key: str, expected: object, got: object) -> None:
+        self.problems.append(Problem(key, _show(expected), _show(got)))
+
+
+def _show(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+Body: TypeAlias = Callable[[World, Probe], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule, and how a server is held to it."""
+
+    id: str
+    level: Level
+    rule: str
+    title: LocalizedText
+    body: Body
+
+
+CHECKS: Final[dict[str, Check]] = {}
+
+
+def check(name: str, level: Level, rule: str, zh: str, en: str) -> Callable[[Body], Body]:
+    """Add a check to the table."""
+
+    def add(body: Body) -> Body:
+        CHECKS[name] = Check(name, level, rule, LocalizedText(zh, en), body)
+        return body
+
+    return add
+
+
+_NO_REASON: Final = LocalizedText("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a check went.
+
+    Attributes:
+        reason: why it was skipped.
+    """
+
+    check: Check
+    status: Status
+    seconds: float
+    problems: tuple[Problem, ...] = ()
+    reason: LocalizedText = _NO_REASON
+
+
+def run_checks(world: World, checks: Iterable[Check]) -> list[Outcome]:
+    """Run the checks, one after another."""
+    return [_run_check(world, one) for one in checks]
+
+
+def _run_check(world: World, one: Check) -> Outcome:
+    probe, start = Probe(), time.monotonic()
+    reason = _NO_REASON
+    try:
+        one.body(world, probe)
+    except (CannotCheck, OutOfTime) as error:
+        reason = error.localized
+    except (Malformed, Unreachable, TimeoutError) as error:
+        probe.that(
+            "form", holds=False, expected="an answer in the form of the rule", got=str(error)
+        )
+    seconds = time.monotonic() - start
+    if probe.problems:
+        return Outcome(one, "failed", seconds, tuple(probe.problems))
+    return Outcome(one, "skipped" if reason.en else "passed", seconds, (), reason)

@@ -1,0 +1,194 @@
+"""The server under test: its address, and one request after another, byte by byte.
+
+The public service's names are refused before anything is resolved: it is not ours to probe.
+"""
+
+import http.client
+import re
+import ssl
+import time
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from hupan.localized import LocalizedError
+
+PUBLIC_SERVICE = ("jwzhd.com", "jwznb.com", "yhchat.com", "qiniu.com", "qiniup.com", "qiniucdn.com")
+"""The domains of the public service and of its storage."""
+MAX_ANSWER_BYTES = 4 << 20
+_REQUEST_SECONDS = 10.0
+_HOST = re.compile(r"[0-9a-z_](?:[0-9a-z_.-]*[0-9a-z_])?|[0-9a-f:.]+")
+
+
+class BadTarget(LocalizedError):
+    """The address cannot be used; the text says why."""
+
+
+class Unreachable(LocalizedError):
+    """The server does not answer, or not in HTTP."""
+
+
+class OutOfTime(LocalizedError):
+    """The time for all checks is used up."""
+
+    def __init__(self) -> None:
+        super().__init__("时间已用完", "the time is used up")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An HTTP address: its scheme, host, port and the path before `/v1`."""
+
+    secure: bool
+    host: str
+    port: int
+    prefix: str
+
+    @property
+    def authority(self) -> str:
+        """What a client sends as Host."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address without a trailing slash."""
+        return f"{'https' if self.secure else 'http'}://{self.authority}{self.prefix}"
+
+
+def parse_target(url: str) -> Target:
+    """Read an address.
+
+    Raises:
+        BadTarget: it is not one, or one of the public service.
+    """
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        host, port = unicodedata.normalize("NFKC", parts.hostname or ""), parts.port
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    host = host.replace("。", ".").rstrip(".").lower()  # the ideographic full stop of host names
+    refuse_public_name(host)
+    if (
+        parts.scheme not in ("http", "https")
+        or not _HOST.fullmatch(host)
+        or parts.username is not None
+        or parts.query
+        or parts.fragment
+    ):
+        raise BadTarget(
+            f"无法识别地址 {url[:80]!a}：请使用 http://主机:端口",
+            f"{url[:80]!a} is not an address: use http://host:port",
+        )
+    secure = parts.scheme == "https"
+    return Target(secure, host, port or (443 if secure else 80), parts.path.rstrip("/"))
+
+
+def refuse_public_name(host: str) -> None:
+    """Raise BadTarget for a name of the public service.
+
+    Raises:
+        BadTarget: it is one.
+    """
+    for domain in PUBLIC_SERVICE:
+        if host == domain or host.endswith(f".{domain}"):
+            raise BadTarget(
+                f"{host} 属于公共服务，本工具不会访问它：请填写自己的服务器的地址",
+                f"{host} belongs to the public service, which is never contacted: give the "
+                "address of a server of your own",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as it came."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """Return the values of a header, joined; "" if there is none."""
+        return ", ".join(value for key, value in self.headers if key.lower() == name)
+
+
+@dataclass(slots=True)
+class Wire:
+    """Sends requests as they stand, each over its own connection.
+
+    Attributes:
+        ca_file: certificates to trust besides the system's.
+        deadline: the monotonic time at which everything ends.
+    """
+
+    target: Target
+    ca_file: str = ""
+    deadline: float = field(default_factory=lambda: time.monotonic() + 60)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send one request; no header is added but Host and Content-Length.
+
+        Raises:
+            OutOfTime: no time is left.
+            Unreachable: nobody answers, or not in HTTP.
+        """
+        return self.send_raw(method, self.target.prefix + path, body, headers or {})
+
+    def send_raw(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Reply:
+        """Send a request to a path as it stands, outside the prefix too."""
+        connection = self._connect(self.seconds_left())
+        given = {name.lower(): value for name, value in headers.items()}
+        given.setdefault("host", self.target.authority)
+        if body is not None or method == "POST":
+            given["content-length"] = str(len(body or b""))
+        try:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for name, value in given.items():
+                connection.putheader(name, value.encode())
+            connection.endheaders(body or None)
+            response = connection.getresponse()
+            content = response.read(MAX_ANSWER_BYTES)
+            return Reply(response.status, tuple(response.getheaders()), content)
+        except (OSError, http.client.HTTPException) as error:
+            reason = str(error) or type(error).__name__
+            raise Unreachable(
+                f"{self.target.url} 没有以 HTTP 应答：{reason}",
+                f"{self.target.url} does not answer in HTTP: {reason}",
+            ) from error
+        finally:
+            connection.close()
+
+    def seconds_left(self) -> float:
+        """Return how long one request may take.
+
+        Raises:
+            OutOfTime: no time is left.
+        """
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise OutOfTime
+        return min(left, _REQUEST_SECONDS)
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return what verifies the server's certificate."""
+        context = ssl.create_default_context()
+        if self.ca_file:
+            context.load_verify_locations(self.ca_file)
+        return context
+
+    def _connect(self, seconds: float) -> http.client.HTTPConnection:
+        host, port = self.target.host, self.target.port
+        if self.target.secure:
+            return http.client.HTTPSConnection(
+                host, port, timeout=seconds, context=self.tls_context()
+            )
+        return http.client.HTTPConnection(host, port, timeout=seconds)

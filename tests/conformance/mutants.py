@@ -1,0 +1,185 @@
+"""Defects of a server, planted between it and the checks: what it would answer with them."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from hupan.conformance.target import Reply, Wire
+from tests.support import pb
+
+Fields: TypeAlias = list[tuple[int, int, int | bytes]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a check sends."""
+
+    method: str
+    path: str
+    body: bytes | None
+    headers: dict[str, str]
+
+    def is_for(self, path: str) -> bool:
+        """Whether it is for a path, whatever its query."""
+        return self.path.partition("?")[0] == path
+
+
+Send: TypeAlias = Callable[[Request], Reply]
+Mutate: TypeAlias = Callable[[Request, Send], Reply]
+
+
+@dataclass(slots=True)
+class MutatedWire(Wire):
+    """A wire to a server with a defect."""
+
+    mutate: Mutate = field(default=lambda request, send: send(request))
+
+    def send_raw(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Any,  # noqa: ANN401 - as it comes
+    ) -> Reply:
+        """Let the defect see the request, and the server if the defect asks it."""
+        if path.startswith("/sandbox/"):
+            return Wire.send_raw(self, method, path, body, headers)
+        request = Request(method, path, body, dict(headers))
+        return self.mutate(
+            request,
+            lambda r: Wire.send_raw(self, r.method, r.path, r.body, r.headers),
+        )
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A defect, and the check that is to find it."""
+
+    name: str
+    found_by: str
+    mutate: Mutate
+
+
+def on_reply(path: str, change: Callable[[Reply], Reply]) -> Mutate:
+    """Change every answer of a path; "" is every path."""
+
+    def mutate(request: Request, send: Send) -> Reply:
+        reply = send(request)
+        return change(reply) if not path or request.is_for(path) else reply
+
+    return mutate
+
+
+def on_request(path: str, change: Callable[[Request], Request]) -> Mutate:
+    """Change every request for a path."""
+
+    def mutate(request: Request, send: Send) -> Reply:
+        return send(change(request) if not path or request.is_for(path) else request)
+
+    return mutate
+
+
+def in_json(path: str, change: Callable[[dict[str, Any]], object]) -> Mutate:
+    """Change the JSON of a path's answers in place."""
+
+    def edit(reply: Reply) -> Reply:
+        values = json.loads(reply.body)
+        change(values)
+        return replace(reply, body=json.dumps(values).encode())
+
+    return on_reply(path, edit)
+
+
+def in_data(
+    path: str, change: Callable[[Fields], Iterable[tuple[int, int, int | bytes]]], at: int = 2
+) -> Mutate:
+    """Change the fields of a message inside a path's answers."""
+
+    def edit(reply: Reply) -> Reply:
+        if b"protobuf" not in reply.header("content-type").encode():
+            return reply
+        outer = [
+            (n, kind, rewrite(value) if n == at and isinstance(value, bytes) else value)
+            for n, kind, value in pb.decode(reply.body).fields
+        ]
+        return replace(reply, body=write(outer))
+
+    def rewrite(value: bytes) -> bytes:
+        return write(change(list(pb.decode(value).fields)))
+
+    def write(fields: Iterable[tuple[int, int, int | bytes]]) -> bytes:
+        return b"".join(map(_field, fields))
+
+    return on_reply(path, edit)
+
+
+def in_message(path: str, change: Callable[[Fields], Fields]) -> Mutate:
+    """Change the outermost fields of a path's answers."""
+
+    def edit(reply: Reply) -> Reply:
+        fields = change(list(pb.decode(reply.body).fields))
+        return replace(reply, body=b"".join(map(_field, fields)))
+
+    return on_reply(path, edit)
+
+
+def _field(entry: tuple[int, int, int | bytes]) -> bytes:
+    number, kind, value = entry
+    if isinstance(value, int):
+        return pb.number(number, value)
+    return (
+        pb.varint(number << 3 | pb.FIXED64) + value
+        if kind == pb.FIXED64
+        else pb.delimited(number, value)
+    )
+
+
+def without(*numbers: int) -> Callable[[Fields], Fields]:
+    """Leave fields out."""
+    return lambda fields: [entry for entry in fields if entry[0] not in numbers]
+
+
+def moved(old: int, new: int) -> Callable[[Fields], Fields]:
+    """Give a field another number."""
+    return lambda fields: [(new if n == old else n, kind, value) for n, kind, value in fields]
+
+
+def put(number: int, value: int | bytes) -> Callable[[Fields], Fields]:
+    """Replace the value of a field, or add it."""
+    kind = pb.VARINT if isinstance(value, int) else pb.LENGTH
+    return lambda fields: [*without(number)(fields), (number, kind, value)]
+
+
+def header(name: str, value: str | None) -> Callable[[Reply], Reply]:
+    """Replace a header, or leave it out."""
+
+    def change(reply: Reply) -> Reply:
+        kept = tuple((k, v) for k, v in reply.headers if k.lower() != name)
+        return replace(reply, headers=kept if value is None else (*kept, (name, value)))
+
+    return change
+
+
+def status(code: int) -> Callable[[Reply], Reply]:
+    """Answer with another HTTP status."""
+    return lambda reply: replace(reply, status=code)
+
+
+def swap_body(old: str, new: str) -> Callable[[Reply], Reply]:
+    """Replace text in the body."""
+    return lambda reply: replace(reply, body=reply.body.replace(old.encode(), new.encode()))
+
+
+def first_answer_again(path: str) -> Mutate:
+    """Answer a path always as it was answered first: nothing is spent by its use."""
+    kept: list[Reply] = []
+
+    def mutate(request: Request, send: Send) -> Reply:
+        if not request.is_for(path):
+            return send(request)
+        if not kept:
+            kept.append(send(request))
+        return kept[0]
+
+    return mutate

@@ -1,0 +1,150 @@
+"""Which servers are refused, what a report says, and what a baseline lets pass (kit K-10)."""
+
+import json
+import socket
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from typer.testing import CliRunner
+
+from hupan.cli.main import app
+from hupan.conformance.checks import Check, Outcome, Probe, run_checks
+from hupan.conformance.report import (
+    BadBaseline,
+    new_failures,
+    read_baseline,
+    to_json,
+    to_junit,
+)
+from hupan.conformance.suite import ALL_CHECKS
+from hupan.conformance.target import BadTarget, Wire, parse_target
+from hupan.conformance.world import Supplies, World
+from hupan.localized import LocalizedText
+
+pytestmark = pytest.mark.one_engine
+
+NOBODY = "http://127.0.0.1:1"
+PUBLIC = [
+    "https://chat-go.jwzhd.com",
+    "chat-web-go.jwzhd.com",
+    "http://CHAT-WS-GO.JWZHD.COM.:8080/v1",
+    "http://me@chat-go.jwzhd.com",
+    "http://chat-go。jwzhd。com",
+    "http://ｊｗｚｈｄ.com",
+    "https://chat-img.jwznb.com",
+    "https://api.qiniu.com",
+    "https://upload-z2.qiniup.com",
+]
+
+
+def failing(*keys: str) -> Check:
+    """A check that finds these problems."""
+
+    def body(_world: World, probe: Probe) -> None:
+        for key in keys:
+            probe.same(key, "\x00<got>", "expected")
+
+    return Check("c", "must", "wire.md 1.1", LocalizedText("检查", "a check"), body)
+
+
+def outcome_of(check: Check) -> Outcome:
+    """Run one check that needs no server."""
+    [outcome] = run_checks(World(Wire(parse_target(NOBODY))), [check])
+    return outcome
+
+
+@pytest.mark.parametrize("url", PUBLIC)
+def test_the_public_service_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However its name is written, nothing is resolved and nothing is sent."""
+
+    def forbidden(*_args: object, **_more: object) -> None:
+        raise AssertionError("a packet")
+
+    monkeypatch.setattr(socket, "getaddrinfo", forbidden)
+    monkeypatch.setattr(socket, "create_connection", forbidden)
+    result = CliRunner().invoke(app, ["conformance", url])
+    assert result.exit_code == 2
+    assert "公共服务" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://a", "http://", "http://a:99999", "http://a b", "http://a/?q"]
+)
+def test_no_address(url: str) -> None:
+    """What is no address is refused before anything is sent."""
+    with pytest.raises(BadTarget):
+        parse_target(url)
+
+
+def test_an_address_keeps_its_prefix() -> None:
+    """A server may lie below a path."""
+    assert parse_target("HTTPS://[::1]:8443/a/").url == "https://[::1]:8443/a"
+
+
+def test_nobody_listens() -> None:
+    """A server that is not there is no pass: status 2, in one sentence."""
+    result = CliRunner().invoke(app, ["conformance", NOBODY])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "没有以 HTTP 应答" in result.stderr
+
+
+def test_a_baseline_fails_on_what_is_new() -> None:
+    """The same problem again is none; another one of the same check is."""
+    before = json.dumps(to_json(NOBODY, [outcome_of(failing("a"))])).encode()
+    known = read_baseline(before)
+    assert new_failures([outcome_of(failing("a"))], known) == []
+    assert new_failures([outcome_of(failing())], known) == []
+    assert len(new_failures([outcome_of(failing("a", "b"))], known)) == 1
+    assert len(new_failures([outcome_of(failing("a"))], {})) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"format":1}',
+        b'{"format":2,"checks":[]}',
+        b"\xff",
+        b"[" * 100_000,
+    ],
+)
+def test_no_baseline(content: bytes) -> None:
+    """What is no report is refused in one sentence."""
+    with pytest.raises(BadBaseline):
+        read_baseline(content)
+
+
+def test_junit() -> None:
+    """A failed must is a failure, in XML that any reader takes."""
+    content = to_junit(NOBODY, [outcome_of(failing("a")), outcome_of(failing())], english=True)
+    suite = ET.fromstring(content)  # noqa: S314 - our own
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    [failure] = suite.iter("failure")
+    assert failure.text == "a: expected ≠ <got>"
+
+
+def test_every_check_has_its_rule() -> None:
+    """Each is of one group and cites the protocol; there are many."""
+    assert len(ALL_CHECKS) > 80
+    assert all(check.rule.startswith("wire.md ") for check in ALL_CHECKS)
+    assert {check.level for check in ALL_CHECKS} == {"must", "should", "known"}
+
+
+def test_codes_from_a_command(tmp_path: Path) -> None:
+    """A command is told channel and receiver, and prints the code."""
+    script = tmp_path / "code.py"
+    script.write_text("import sys; print(sys.argv[1], sys.argv[2], len(sys.stdin.buffer.read()))")
+    world = World(Wire(parse_target(NOBODY)), Supplies(f"{sys.executable} {script}"))
+    assert world.code("captcha", "id", "data:image/png;base64,aaaa") == "captcha id 3"
+
+
+def test_musts_without_codes_are_no_pass() -> None:
+    """A run that cannot sign in says so for each check."""
+    world = World(Wire(parse_target(NOBODY)), Supplies("false", ["13800138000"]))
+    outcomes = run_checks(world, [check for check in ALL_CHECKS if check.id == "code-once"])
+    assert [outcome.status for outcome in outcomes] != ["passed"]
