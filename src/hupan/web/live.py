@@ -5,6 +5,7 @@ and a page that is open costs one comparison per interval.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Hashable
 
 from starlette.requests import Request
@@ -18,6 +19,7 @@ MAX_STREAMS = 32
 """Open streams of a server; a further page shows what is new when it is loaded again."""
 CHECK_SECONDS = 0.25
 KEEP_ALIVE_SECONDS = 5.0
+_STATE_CHARACTERS = 16
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
@@ -36,15 +38,26 @@ class ChangeStreams:
     def open_count(self) -> int:
         return self._count
 
-    async def respond(self, _request: Request) -> Response:
+    def state(self) -> str:
+        """Return a short name of what a page shows that is rendered now."""
+        return hashlib.sha256(repr(self._fingerprint()).encode()).hexdigest()[:_STATE_CHARACTERS]
+
+    async def respond(self, request: Request) -> Response:
         """Return a stream, or 503 if there are too many."""
         await ensure_task()
         if self._count >= MAX_STREAMS:
             return Response("", 503, headers={"retry-after": "30"}, media_type="text/plain")
-        return _Stream(self)
+        return _Stream(self, request.query_params.get("seen", ""))
 
-    async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send changes until the client disconnects or the server stops."""
+    async def run(self, scope: Scope, receive: Receive, send: Send, seen: str) -> None:
+        """Send changes until the client disconnects or the server stops.
+
+        Args:
+            scope: of the request.
+            receive: of the request.
+            send: of the request.
+            seen: the state that the page was rendered from; another one is a change at once.
+        """
         scope[MARK_ENDLESS]()
         self._count += 1
         gone = asyncio.create_task(_wait_for_disconnect(receive))
@@ -52,19 +65,18 @@ class ChangeStreams:
             await send(
                 {"type": "http.response.start", "status": 200, "headers": [*_STREAM_HEADERS]}
             )
-            await self._send_changes(gone, send)
+            await self._send_changes(gone, send, seen)
         finally:
             self._count -= 1
             gone.cancel()
 
-    async def _send_changes(self, gone: "asyncio.Task[None]", send: Send) -> None:
+    async def _send_changes(self, gone: "asyncio.Task[None]", send: Send, seen: str) -> None:
         await _send_piece(b"retry: 1000\n\n", send)
-        seen = self._fingerprint()
         quiet_seconds = 0.0
         while not gone.done():
             await asyncio.wait({gone}, timeout=CHECK_SECONDS)
             quiet_seconds += CHECK_SECONDS
-            current = self._fingerprint()
+            current = self.state()
             if current != seen:
                 await _send_piece(b"data: changed\n\n", send)
             elif quiet_seconds >= KEEP_ALIVE_SECONDS:
@@ -75,12 +87,13 @@ class ChangeStreams:
 
 
 class _Stream(Response):
-    def __init__(self, streams: ChangeStreams) -> None:
+    def __init__(self, streams: ChangeStreams, seen: str) -> None:
         super().__init__()
         self._streams = streams
+        self._seen = seen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._streams.run(scope, receive, send)
+        await self._streams.run(scope, receive, send, self._seen)
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:

@@ -59,7 +59,6 @@ class PageSources:
         """Return the state that every page shows."""
         clock = self.clock.clock
         return {
-            "is_live": True,
             "is_frozen": clock.is_frozen,
             "clock_lead": clock.lead_seconds,
             "fault_count": len(self.faults),
@@ -83,6 +82,7 @@ class PageSources:
 def make_sandbox_pages(sources: PageSources) -> ASGIApp:
     """Return the application of `/` and of all that is below the prefix of the pages."""
     routes = sources.routes
+    changes = ChangeStreams(sources.fingerprint)
     pages = PageSet(
         load_assets(PAGES_PREFIX),
         "sandbox/layout.html",
@@ -90,7 +90,7 @@ def make_sandbox_pages(sources: PageSources) -> ASGIApp:
         NAVIGATION,
         routes.clock,
         sources.zone,
-        sources.layout_values,
+        lambda: {**sources.layout_values(), "state": changes.state()},
     )
     outbox = OutboxPages(pages, routes.outbox_messages, routes.deliver_outbox)
     accounts = AccountPages(pages, routes, sources.directory)
@@ -102,7 +102,7 @@ def make_sandbox_pages(sources: PageSources) -> ASGIApp:
     snapshots = SnapshotPages(pages, sources.snapshots)
     return pages.build_app(
         [
-            Route("/changes", ChangeStreams(sources.fingerprint).respond, methods=["GET"]),
+            Route("/changes", changes.respond, methods=["GET"]),
             pages.page("/", overview.show),
             pages.page("/connect", overview.show_connect),
             pages.page("/outbox", outbox.show),

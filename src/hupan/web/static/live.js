@@ -99,7 +99,7 @@ function later(pause) {
 function connect() {
   if (stream || document.hidden) return;
   stream = new EventSource(root.dataset.changes);
-  stream.onopen = () => later(SOON);
+  stream.onopen = () => later(NOW_AND_THEN);
   stream.onmessage = () => later(SOON);
 }
 
