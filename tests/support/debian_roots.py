@@ -89,4 +89,4 @@ class PackagedServer(Server):
             *(*machine.entry(), *AS_SERVICE, *command),
             *("--port", str(self.port)),
         ]
-        self._environment = {"PATH": "/usr/bin:/bin", "HUPAN_LANG": "en"}
+        self._environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HUPAN_LANG": "en"}
