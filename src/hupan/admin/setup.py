@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import re
+import sys
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -311,8 +312,8 @@ def _not_writable(path: Path, error: OSError) -> SetupRefused:
 
 def deploy_file(name: str) -> str:
     """Return a file of deploy/: of the installed package, else of the checkout."""
-    package = Path(__file__).parents[1]
-    for folder in (package / "deploy", package.parents[1] / "deploy"):
+    checkout, installed = Path(__file__).parents[3], Path(sys.prefix) / "share/hupan"
+    for folder in (checkout / "deploy", installed / "deploy"):
         if (folder / name).is_file():
             return (folder / name).read_text("utf-8")
     raise SetupRefused(
