@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -18,6 +18,7 @@ from hupan.application import SandboxOptions, make_sandbox_application
 from hupan.cli.language import ENGLISH, say
 from hupan.cli.output import exit_on_error
 from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
+from hupan.cli.sandbox_run import RUN_HELP, run, tls_front
 from hupan.cli.serve import PortOption, listen, print_banner
 from hupan.opening import prepared_store
 
@@ -96,10 +97,27 @@ AllowHostOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+TlsOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--tls",
+        help=say(
+            "另以本机证书提供 TLS 1.2 与 1.3（见 hupan connect）。",
+            "Also serve TLS 1.2 and 1.3, with a certificate of this machine (see hupan connect).",
+        ),
+    ),
+]
+TlsPortOption: TypeAlias = Annotated[
+    int, typer.Option(help=say("--tls 的端口。", "Port of --tls."), min=0, max=65535)
+]
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.command("run", help=RUN_HELP, short_help=say("在沙盒旁运行程序", "Run a program beside it"))(
+    run
+)
 
 
-@app.command(
+@app.callback(
+    invoke_without_command=True,
     help=say(
         "运行沙盒：真实的服务器，但数据用完即弃，“发出”的验证码可在 /sandbox/outbox 查看。",
         "Run a sandbox: the real server on throw-away data. GET /sandbox/outbox lists the codes it "
@@ -107,7 +125,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
     ),
     short_help=say("运行沙盒", "Run a sandbox"),
 )
-def sandbox(
+def sandbox(  # noqa: PLR0913 - an option each
+    context: typer.Context,
     *,
     host: SandboxHostOption = None,
     port: PortOption = None,
@@ -132,9 +151,13 @@ def sandbox(
             "--quiet", help=say("不在终端打印验证码。", "Do not print codes on the terminal.")
         ),
     ] = False,
+    tls: TlsOption = False,
+    tls_port: TlsPortOption = 8443,
     config: ConfigOption = None,
 ) -> None:
     """Serve; exit with 1 when the sandbox cannot start."""
+    if context.invoked_subcommand is not None:
+        return
     for name in allow_host or []:
         _check_host_name(name)
     with _choose_data_folder(data_dir) as folder:
@@ -153,11 +176,13 @@ def sandbox(
         def on_listening(urls: list[str]) -> None:
             print_banner(say("沙盒", "sandbox"), urls, settings, f"{urls[0]}/sandbox/outbox")
             _warn_if_exposed(settings.host)
+            if tls:
+                typer.echo(f"  TLS {stack.enter_context(tls_front(tls_port, urls[0]))}")
 
         names = _normalize_host_names(settings.host, allow_host or [])
         options = SandboxOptions(seed, names, not quiet, ENGLISH)
         factory = partial(make_sandbox_application, settings, options)
-        with exit_on_error(), prepared_store(settings, is_sandbox=True):
+        with ExitStack() as stack, exit_on_error(), prepared_store(settings, is_sandbox=True):
             status = listen(factory, settings, on_listening)
     raise typer.Exit(status)
 
