@@ -55,7 +55,8 @@ ARROWS: dict[str, set[str]] = {
     },
     "conformance": set(),
     "connect": set(),
-    "cli": {"conformance", "connect", "config", "admin", "server", "logs", *COMPOSITION},
+    "doctor": {"conformance", "connect", "config", "admin"},
+    "cli": {"conformance", "connect", "doctor", "config", "admin", "server", "logs", *COMPOSITION},
 }
 
 

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "serve": "hupan.cli.serve:app",
     "sandbox": "hupan.cli.sandbox:app",
     "conformance": "hupan.cli.conformance:app",
+    "doctor": "hupan.cli.doctor:app",
     "config": "hupan.cli.config:app",
     "account": "hupan.cli.accounts:app",
     "coins": "hupan.cli.coins:app",
