@@ -14,13 +14,16 @@
 #   make bench-peers  Hupan beside what people would pick instead (ARGS="--quick" for a shorter run)
 #   make lock      resolve requirements/ anew (UPGRADE=--upgrade to take newer versions)
 #   make proto     generate the protobuf stubs from proto/
+#   make clients   make the synchronous half of the Python clients from the asynchronous one
+#   make dist      wheels and sdists of server, client and pytest plugin, in dist/
 #   make docs      the pages that are generated from the code, in docs/
+#   make screenshots  each page of the sandbox in screenshots/, and those of the READMEs
 #   make wordlist  make the filter of common passwords from wordlists/
 #   make sbom      bill of materials of the server on standard output, as CycloneDX
 #   make audit     known holes of the locked packages, from the public database
 #   make clean     remove what the above made, never data/
 
-.PHONY: setup serve sandbox check test soak fuzz bench bench-quick bench-url bench-peers lock proto wordlist docs sbom audit clean ready-runtime ready-dev
+.PHONY: clients dist setup serve sandbox check test soak fuzz bench bench-quick bench-url bench-peers lock proto wordlist screenshots docs sbom audit clean ready-runtime ready-dev
 .DEFAULT_GOAL := setup
 
 VENV := $(CURDIR)/.venv
@@ -42,6 +45,7 @@ READY := +@$(ONE_AT_A_TIME) $(MAKE) -s --no-print-directory
 INSTALL = $(PYTHON) -m pip --python "$(VENV)/bin/python" -qq --no-input install
 LOCKED = $(INSTALL) --require-hashes --only-binary :all:
 OURSELVES = $(INSTALL) --no-deps --no-build-isolation --editable .
+CLIENTS = --editable clients/hupan-client --editable clients/pytest-hupan
 
 # Compiled once for the many processes of the tests, whatever the environment says of that. Files are
 # played in the order of tests/conftest.py, not by the number of their tests.
@@ -117,8 +121,17 @@ proto: ready-dev
 	PATH="$(VENV)/bin:$$PATH" $(BIN)/python -m grpc_tools.protoc -I proto \
 		--python_out=$(STUBS) --mypy_out=$(STUBS) proto/*.proto
 
+dist: ready-dev
+	@$(BIN)/python -m tools.dist
+
+clients: ready-dev
+	$(BIN)/python -m tools.clients
+
 docs: ready-dev
 	$(BIN)/python -m tools.docs
+
+screenshots: ready-dev
+	$(BIN)/python -m tools.screenshots
 
 wordlist: ready-dev
 	$(BIN)/python -m wordlists.make
@@ -154,11 +167,11 @@ $(RUNTIME): pyproject.toml requirements/runtime.txt requirements/build.txt
 	@$(OURSELVES)
 	@touch $@
 
-$(DEV): pyproject.toml requirements/runtime.txt requirements/dev.txt
+$(DEV): pyproject.toml clients/hupan-client/pyproject.toml clients/pytest-hupan/pyproject.toml requirements/runtime.txt requirements/dev.txt
 	@echo "Setting up .venv with the server's libraries and the tools (half a minute, once)"
 	$(virtual_environment)
 	@$(LOCKED) -r requirements/dev.txt
-	@$(OURSELVES)
+	@$(OURSELVES) $(CLIENTS)
 	@touch $(RUNTIME) $@
 
 # Without pip inside, for Debian's python3 cannot put one there unless python3-venv is installed.

@@ -25,11 +25,11 @@ settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
 OUTPUT_TAIL = 6000
 STORELESS = (
-    *("bench", "captcha", "config", "delivery", "geoip"),
+    *("bench", "captcha", "clients", "config", "delivery", "geoip"),
     *("guards", "server", "store"),
 )
 """Folders of tests that run once: they touch no store, or choose its engine themselves."""
-LONG_FIRST = ("model", "flows", "faults", "attacks", "cli", "wire", "domain")
+LONG_FIRST = ("model", "flows", "web", "faults", "attacks", "cli", "wire", "domain")
 """Folders in the order of how long their longest file takes."""
 
 

@@ -1,3 +1,3 @@
 """Hupan (湖畔): the account server for Yunhu-compatible chat that you run yourself."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

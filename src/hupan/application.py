@@ -1,4 +1,4 @@
-"""ASGI applications of `hupan serve` and `hupan sandbox`: start, stop, dispatch and `/metrics`.
+"""The ASGI application of a server: start, stop, dispatch and `/metrics`.
 
 `/metrics` has its own listener, so that no rule of a front proxy decides whether it is public. It
 contains nothing of a request, and no label comes from one.
@@ -7,18 +7,19 @@ contains nothing of a request, and no label comes from one.
 import asyncio
 import contextlib
 import logging
+import pickle
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from hupan import __version__
 from hupan.api.app import Dispatcher, Route, Services, build_routes
 from hupan.api.codecs import Receive, Scope, Send
 from hupan.api.media import MediaApp
 from hupan.api.oauth import OAUTH_PREFIX, OAuthApp
-from hupan.api.presence import SOCKET_PATH, SocketGate
+from hupan.api.presence import SOCKET_PATH, Socket, SocketGate
 from hupan.api.responses import (
     HEALTHZ_PATH,
     NO_STORE,
@@ -31,14 +32,12 @@ from hupan.api.responses import (
 )
 from hupan.api.upstream import Upstream
 from hupan.background import DONE, BackgroundTask
-from hupan.clock import AdjustableClock, SystemClock
 from hupan.config import Settings
 from hupan.crypto import KeyFileError, SecretBox
-from hupan.domain.captchas import IssuedCaptcha
-from hupan.domain.discovery import DiscoveryImporter
+from hupan.domain.backups import BackupSchedule, run_backup_process
 from hupan.domain.limits import MemoryLimitReset
 from hupan.domain.maintenance import Chore, Housekeeping, IntegrityChecker, OrphanIdentityRepair
-from hupan.domain.provisioning import SandboxAccounts
+from hupan.domain.media_sweep import PictureSweep
 from hupan.domain.running_servers import RunningServer
 from hupan.domain.search import SearchFill
 from hupan.domain.timekeeping import ClockSync
@@ -58,22 +57,24 @@ from hupan.metrics import (
 )
 from hupan.model import StoreUnavailable
 from hupan.opening import make_integrity_check, open_secret_box, open_server_database
-from hupan.rng import RandomSource, SeededRandomSource, SystemRandomSource
 from hupan.rules import DAY_SECONDS, HOUR_SECONDS
-from hupan.sandbox.client_base import ClientBase
-from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
-from hupan.sandbox.routes import SameOriginMiddleware, SandboxRoutes
-from hupan.sandbox.seeding import Seeder
 from hupan.server.connection import ServerLimits
 from hupan.server.output import count_dropped_lines
 from hupan.server.serve import SideServer, listen_on_free_port
-from hupan.server.websocket import SocketHandler, SocketRequest, WebSocket
+from hupan.server.websocket import SocketHandler, SocketRequest
+from hupan.store.backups import find_last_backup
 from hupan.store.cluster_state import next_process_number
 from hupan.store.copying import ensure_copy_complete
 from hupan.store.database import MeasuredDatabase, StoreRefused
+from hupan.store.media_files import LocalPictureFiles
 from hupan.store.outbox import count_messages
-from hupan.store.tables import delete_all_data
-from hupan.wiring import Infrastructure, make_services, make_upstream, without_handed_on
+from hupan.wiring import (
+    Infrastructure,
+    make_services,
+    make_socket_relays,
+    make_upstream,
+    without_handed_on,
+)
 
 METRICS_PATH = "/metrics"
 _COUNTER_METRICS: Mapping[MetricName, tuple[str, tuple[str, ...], str]] = {
@@ -224,8 +225,10 @@ def make_counter_metrics(metric_counters: MetricCounters) -> list[MetricFamily]:
 
 async def _make_infrastructure_metrics(infrastructure: Infrastructure) -> list[MetricFamily]:
     outbox: dict[str, int] = {}
+    last_backup = 0
     try:
         outbox = await count_messages(infrastructure.database)
+        last_backup = await find_last_backup(infrastructure.database)
     except StoreUnavailable:
         if not infrastructure.database.stats().is_partial:
             raise
@@ -245,6 +248,10 @@ async def _make_infrastructure_metrics(infrastructure: Infrastructure) -> list[M
         ),
         "hupan_store_queue": ("Changes that wait for their commit", store.pending_changes),
         "hupan_store_partial": ("Whether some accounts cannot be reached", int(store.is_partial)),
+        "hupan_backup_timestamp_seconds": (
+            "When the newest backup was made, 0 for never",
+            last_backup,
+        ),
         "hupan_store_wal_bytes": ("Write-ahead log of the SQLite file", store.wal_bytes),
     }
     totals = {
@@ -291,6 +298,7 @@ class Server:
     running_server: RunningServer | None
     housekeeping: Housekeeping
     integrity_checker: IntegrityChecker
+    backups: BackupSchedule
     search_fill: BackgroundTask
     dispatcher: Dispatcher
     oauth: OAuthApp
@@ -306,12 +314,14 @@ class Server:
         self.infrastructure.outbox_worker.start()
         self.infrastructure.session_ends.start()
         self.infrastructure.presence.start()
+        self.infrastructure.drafts.start()
         if self.timekeeping is not None:
             self.timekeeping.start()
         if self.running_server is not None:
             self.running_server.start()
         self.housekeeping.start()
         self.integrity_checker.start()
+        self.backups.start()
         self.search_fill.start()
 
     async def stop(self) -> None:
@@ -325,6 +335,8 @@ class Server:
             if self.running_server is not None:
                 stack.push_async_callback(self.running_server.stop)
             stack.callback(self.metrics.close)
+            if self.gate.relays is not None:
+                stack.callback(self.gate.relays.close)
             if self.dispatcher.upstream is not None:
                 stack.callback(self.dispatcher.upstream.client.close)
             stack.callback(self.infrastructure.password_hasher.close)
@@ -333,11 +345,13 @@ class Server:
             stack.callback(self.infrastructure.slide_pool.stop)
             stack.push_async_callback(self.infrastructure.outbox_worker.stop)
             stack.push_async_callback(self.infrastructure.presence.stop)
+            stack.push_async_callback(self.infrastructure.drafts.stop)
             stack.push_async_callback(self.infrastructure.session_ends.stop)
             if self.timekeeping is not None:
                 stack.push_async_callback(self.timekeeping.stop)
             stack.push_async_callback(self.housekeeping.stop)
             stack.push_async_callback(self.integrity_checker.stop)
+            stack.push_async_callback(self.backups.stop)
             stack.push_async_callback(self.search_fill.stop)
 
 
@@ -406,7 +420,8 @@ async def _assemble_server(
         infrastructure.metric_counters,
         is_partial=lambda: database.stats().is_partial,
     )
-    health = Health(integrity_checker.check, lambda: database.stats().is_partial)
+    backups = _make_backup_schedule(infrastructure)
+    health = Health(integrity_checker.check, lambda: database.stats().is_partial, backups.is_stale)
     gate = _make_socket_gate(infrastructure, services, dispatcher)
     metrics = MetricsApp(table, dispatcher, infrastructure, gate, media)
     return Server(
@@ -416,6 +431,7 @@ async def _assemble_server(
         running_server=_make_running_server(infrastructure, process_number),
         housekeeping=housekeeping,
         integrity_checker=integrity_checker,
+        backups=backups,
         search_fill=_make_search_fill(infrastructure),
         dispatcher=dispatcher,
         oauth=OAuthApp(services, infrastructure.session_ends),
@@ -434,6 +450,20 @@ def _make_running_server(
     return RunningServer(infrastructure.database, process_number, infrastructure.metric_counters)
 
 
+def _make_backup_schedule(infrastructure: Infrastructure) -> BackupSchedule:
+    """Schedule backups of a server; the data of a sandbox is disposable."""
+    settings = infrastructure.settings
+    hours = 0 if infrastructure.environment.is_sandbox else settings.backup_hours
+    return BackupSchedule(
+        infrastructure.database,
+        infrastructure.clock,
+        lambda: run_backup_process(pickle.dumps(settings)),
+        every_seconds=hours * HOUR_SECONDS,
+        max_age_seconds=settings.backup_max_age_hours * HOUR_SECONDS,
+        count=infrastructure.metric_counters,
+    )
+
+
 def _make_search_fill(infrastructure: Infrastructure) -> BackgroundTask:
     return BackgroundTask(
         "search table",
@@ -450,12 +480,14 @@ def _make_socket_gate(
     settings = infrastructure.settings
     return SocketGate(
         infrastructure.presence,
+        infrastructure.drafts,
         services.client_resolver,
         services.audit_log,
         infrastructure.metric_counters,
         dispatcher.next_request_id,
         max_sockets=settings.sockets_max,
         max_per_address=settings.sockets_per_address * settings.limits_enabled,
+        relays=make_socket_relays(infrastructure, services, dispatcher.next_request_id),
     )
 
 
@@ -473,6 +505,12 @@ def _make_housekeeping(
         ).apply_requested,
         OrphanIdentityRepair(infrastructure.database, infrastructure.clock).run,
     ]
+    if isinstance(infrastructure.picture_files, LocalPictureFiles):
+        owner = infrastructure.secret_box.mac("picture-folder").hex()
+        sweep = PictureSweep(
+            infrastructure.database, infrastructure.clock, infrastructure.picture_files, owner
+        )
+        chores.append(sweep.run)
     return Housekeeping(
         infrastructure.database,
         infrastructure.clock,
@@ -537,7 +575,7 @@ class Application:
         """Return whether a path is that of sockets, on whatever host."""
         return path == SOCKET_PATH
 
-    def open_socket(self, request: SocketRequest, socket: WebSocket) -> SocketHandler | None:
+    def open_socket(self, request: SocketRequest, socket: Socket) -> SocketHandler | None:
         """Return the handler of a new socket; None if there is no room, or no store yet."""
         if self._server is None:
             return None
@@ -628,94 +666,3 @@ def make_server_application(settings: Settings, *, english: bool = False) -> App
         )
 
     return Application(open_server, retry_store=settings.is_postgres)
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxOptions:
-    """Options of a sandbox.
-
-    Attributes:
-        seed: repeats codes, tokens and captchas; "" for random ones.
-        host_names: host names of the sandbox, besides localhost.
-        print_codes: whether codes are printed on the terminal.
-        is_english: whether they are printed in English.
-    """
-
-    seed: str = ""
-    host_names: tuple[str, ...] = ()
-    print_codes: bool = True
-    is_english: bool = False
-
-
-def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Application:
-    """Return the application, once in the serving process; the store was prepared before."""
-    configure_logging(settings.log_level, settings.log_format)
-    metrics_sockets = open_metrics_sockets(settings)
-    clock = AdjustableClock(SystemClock())
-    client_base = ClientBase()
-    printer = CodePrinter(english=options.is_english)
-    inbox = MessageCapture(
-        clock, settings.brand, printer.print_code if options.print_codes else _ignore_entry
-    )
-
-    def record_captcha(captcha: IssuedCaptcha[Any]) -> None:
-        inbox.add("captcha", captcha.id, "captcha", captcha.answer, captcha.answer)
-
-    def make_random_source(purpose: str) -> RandomSource:
-        return (
-            SeededRandomSource(f"{options.seed}/{purpose}")
-            if options.seed
-            else SystemRandomSource()
-        )
-
-    async def open_server() -> Server:
-        environment = Environment(
-            clock,
-            make_random_source,
-            {"sms": inbox, "email": inbox},
-            record_captcha,
-            is_sandbox=True,
-            client_base=client_base,
-        )
-        return await build_server(settings, environment, metrics_sockets)
-
-    def make_mounts(server: Server) -> dict[str, ASGIApp]:
-        return {
-            "/sandbox/": SameOriginMiddleware(
-                _make_sandbox_routes(server, clock, inbox).build_app(), options.host_names
-            ),
-            "/": client_base.wrap(server.dispatcher),
-        }
-
-    return Application(open_server, make_mounts, retry_store=settings.is_postgres)
-
-
-def _ignore_entry(_entry: CapturedMessage) -> None:
-    """Do nothing."""
-
-
-def _make_sandbox_routes(
-    server: Server, clock: AdjustableClock, inbox: MessageCapture
-) -> SandboxRoutes:
-    infrastructure = server.infrastructure
-    sandbox_accounts = SandboxAccounts(
-        infrastructure.database, infrastructure.provisioner, infrastructure.sessions
-    )
-
-    async def reset_store() -> None:
-        await infrastructure.database.run_transaction(delete_all_data)
-        infrastructure.memory_limits.reset_all()
-        await infrastructure.presence.recheck_all()
-
-    seeding = Seeder(
-        sandbox_accounts, infrastructure.coins, DiscoveryImporter(infrastructure.database)
-    )
-    return SandboxRoutes(
-        inbox,
-        clock,
-        sandbox_accounts,
-        seeding,
-        infrastructure.outbox_worker.drain,
-        reset_store,
-        server.housekeeping.purge,
-    )

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -414,6 +414,8 @@ class CaptchaPool(Generic[Picture]):
         )
         self._refill_requested = Event()
         self._stopping = Event()
+        self._restarting = Lock()
+        self._restarts = 0
         self._thread: Thread | None = None
 
     @property
@@ -434,6 +436,15 @@ class CaptchaPool(Generic[Picture]):
         if self._fill_at_start:
             self._refill_requested.set()
         self._thread.start()
+
+    def restart(self, change: Callable[[], None]) -> None:
+        """Drop all pictures and change the source of answers, before the next answer is made."""
+        with self._restarting:
+            self._restarts += 1
+            self._ready.clear()
+            change()
+        if self._fill_at_start or self._waiters:
+            self._refill_requested.set()
 
     def stop(self) -> None:
         """Stop the thread, waiting at most for its current picture; reject all waiters.
@@ -500,8 +511,12 @@ class CaptchaPool(Generic[Picture]):
     def _render_one(self, loop: asyncio.AbstractEventLoop) -> float:
         """Render one picture; return the seconds to rest afterwards."""
         try:
-            answer = self._make_answer()
-            self._ready.append(CaptchaImage(answer, self._render(answer)))
+            with self._restarting:
+                number, answer = self._restarts, self._make_answer()
+            image = CaptchaImage(answer, self._render(answer))
+            with self._restarting:
+                if number == self._restarts:
+                    self._ready.append(image)
         except Exception as error:  # noqa: BLE001 - else any fault of a drawer would end the pool
             self._report(loop, error)
             return self._retry_seconds

@@ -89,22 +89,50 @@ class SteadyClock:
 
 
 class AdjustableClock:
-    """A clock with an offset from another one."""
+    """A clock with an offset from another one; it can be frozen."""
 
     def __init__(self, source: Clock) -> None:
         self._source = source
         self._offset_seconds = 0.0
+        self._frozen_at: float | None = None
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether time stands still until it is moved."""
+        return self._frozen_at is not None
+
+    @property
+    def lead_seconds(self) -> float:
+        """How far it is ahead of its source; negative if it is behind."""
+        return self.now() - self._source.now()
 
     def now(self) -> float:
+        if self._frozen_at is not None:
+            return self._frozen_at
         return self._source.now() + self._offset_seconds
 
     def advance(self, seconds: float) -> None:
         """Move the clock by some seconds, ahead or back."""
-        self._offset_seconds += seconds
+        self.set(self.now() + seconds)
 
     def set(self, unix_seconds: float) -> None:
-        self._offset_seconds = unix_seconds - self._source.now()
+        """Continue from a time, or stand there if the clock is frozen."""
+        if self._frozen_at is None:
+            self._offset_seconds = unix_seconds - self._source.now()
+        else:
+            self._frozen_at = unix_seconds
+
+    def freeze(self) -> None:
+        """Stand still."""
+        self._frozen_at = self.now()
+
+    def unfreeze(self) -> None:
+        """Continue from where the clock stands."""
+        now = self.now()
+        self._frozen_at = None
+        self.set(now)
 
     def reset(self) -> None:
-        """Remove the offset."""
+        """Remove the offset, and run."""
+        self._frozen_at = None
         self._offset_seconds = 0.0

@@ -4,6 +4,7 @@ The key is stored in a file outside the store, so a copy of the store alone reve
 nor a captcha (security C1, P7). Each purpose has its own key, derived from that one.
 """
 
+import hashlib
 import hmac
 import os
 import secrets
@@ -79,23 +80,31 @@ def load_existing_key(path: Path) -> bytes:
     return load_or_create_key(path)
 
 
-def load_or_create_key(path: Path) -> bytes:
+SANDBOX_KEY = hashlib.sha256(b"the key of every new sandbox").digest()
+"""Known to all, like everything in a sandbox; so a snapshot is valid in another one."""
+
+
+def load_or_create_key(path: Path, new_key: bytes = b"") -> bytes:
     """Read the key file; create it if it does not exist.
+
+    Args:
+        path: of the file.
+        new_key: what a new file holds; a random key if empty.
 
     Raises:
         KeyFileError: others can read it (security L3), or it contains no key.
     """
     try:
-        return _read_or_create_key(path)
+        return _read_or_create_key(path, new_key)
     except OSError as error:
         raise KeyFileError(
             f"无法使用密钥文件 {path}：{error}", f"cannot use the key file {path}: {error}"
         ) from error
 
 
-def _read_or_create_key(path: Path) -> bytes:
+def _read_or_create_key(path: Path, new_key: bytes) -> bytes:
     if not path.exists():
-        _create_key_file(path)
+        _create_key_file(path, new_key or secrets.token_bytes(KEY_BYTES))
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(
             f"密钥文件权限过宽，应为 0600：{path}", f"the key file must have mode 0600: {path}"
@@ -109,12 +118,12 @@ def _read_or_create_key(path: Path) -> bytes:
     return key
 
 
-def _create_key_file(path: Path) -> None:
+def _create_key_file(path: Path, key: bytes) -> None:
     """Write a new key under another name first, so that a half-written key is never read."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         chown_to_folder_owner(file.fileno(), path.parent)
-        file.write(secrets.token_bytes(KEY_BYTES))
+        file.write(key)
         file.flush()
         os.fsync(file.fileno())
     try:

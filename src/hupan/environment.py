@@ -1,6 +1,7 @@
 """The environment of a server: clock, random source, senders, GeoIP, rules from the settings."""
 
 import os
+import secrets
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from hupan.config.load import UnusableSetting
 from hupan.delivery.console import ConsoleSender
 from hupan.delivery.sender import InvalidOption, Sender
 from hupan.delivery.sms import GatewaySender
+from hupan.delivery.sms_clouds import CloudOptions, CloudSender
 from hupan.delivery.sms_options import GatewayOptions, SuccessRule
 from hupan.delivery.smtp import SmtpOptions, SmtpSender
 from hupan.domain.captchas import IssuedCaptcha
@@ -44,7 +46,12 @@ from hupan.rules import (
     ServerRules,
     UploadLimits,
 )
-from hupan.upstream import UpstreamClient, UpstreamLimits, parse_upstream
+from hupan.upstream import (
+    UpstreamClient,
+    UpstreamLimits,
+    UpstreamSocketAddress,
+    parse_upstream,
+)
 
 
 def _ignore_captcha(_captcha: IssuedCaptcha[Any]) -> None:
@@ -258,7 +265,9 @@ def make_senders(settings: Settings, *, english: bool = False) -> dict[Channel, 
     }
 
 
-def make_sms_sender(settings: Settings, *, english: bool = False) -> GatewaySender | ConsoleSender:
+def make_sms_sender(
+    settings: Settings, *, english: bool = False
+) -> GatewaySender | CloudSender | ConsoleSender:
     """Return the sender of SMS messages.
 
     Raises:
@@ -267,6 +276,8 @@ def make_sms_sender(settings: Settings, *, english: bool = False) -> GatewaySend
     with _naming_the_setting("sms"):
         if settings.sms_sender == "console":
             return ConsoleSender(brand=settings.brand, english=english)
+        if settings.sms_sender in {"aliyun", "tencent"}:
+            return _make_cloud_sender(settings)
         options = GatewayOptions(
             url=settings.sms_url,
             body="" if settings.sms_method == "GET" else settings.sms_body,
@@ -286,6 +297,23 @@ def make_sms_sender(settings: Settings, *, english: bool = False) -> GatewaySend
             ca_file=settings.sms_ca_file,
         )
         return GatewaySender(options, time.time, settings.brand)
+
+
+def _make_cloud_sender(settings: Settings) -> CloudSender:
+    options = CloudOptions(
+        provider="aliyun" if settings.sms_sender == "aliyun" else "tencent",
+        access_key=settings.sms_access_key,
+        secret_key=settings.sms_secret_key,
+        sign_name=settings.sms_sign_name or settings.brand,
+        templates=settings.sms_templates,
+        template_params=settings.sms_template_params,
+        app_id=settings.sms_app_id,
+        region=settings.sms_region,
+        url=settings.sms_url,
+        timeout_seconds=settings.sms_timeout_seconds,
+        ca_file=settings.sms_ca_file,
+    )
+    return CloudSender(options, time.time, lambda: secrets.token_hex(16))
 
 
 def make_email_sender(settings: Settings, *, english: bool = False) -> SmtpSender | ConsoleSender:
@@ -351,6 +379,37 @@ def make_geoip(settings: Settings) -> CountryResolver:
     return CountryResolver(lambda: countries)
 
 
+UPSTREAM_SOCKET_PATH = "/ws"
+
+
+def make_upstream_socket(settings: Settings) -> UpstreamSocketAddress | None:
+    """Return where the message server takes sockets, None if it takes none (wire.md 8.5).
+
+    Raises:
+        UnusableSetting: `upstream_ca_file` holds no certificate.
+    """
+    url = settings.upstream_ws
+    if not url:
+        return None
+    if url == "true":
+        url = f"ws{settings.upstream.removeprefix('http')}{UPSTREAM_SOCKET_PATH}"
+    tls = None
+    if url.startswith("wss:"):
+        with _naming_the_ca_file():
+            tls = ssl.create_default_context(cafile=settings.upstream_ca_file or None)
+    return UpstreamSocketAddress(url, tls, settings.upstream_timeout_seconds)
+
+
+@contextmanager
+def _naming_the_ca_file() -> Iterator[None]:
+    """Raise UnusableSetting where the file holds no certificate."""
+    try:
+        yield
+    except (ssl.SSLError, OSError) as error:
+        expected = LocalizedText("PEM 格式的 CA 证书文件", "a PEM file of CA certificates")
+        raise UnusableSetting("upstream_ca_file", expected) from error
+
+
 MEGABYTE = 1024 * 1024
 
 
@@ -369,8 +428,5 @@ def make_upstream_client(settings: Settings) -> UpstreamClient | None:
         max_body_bytes=settings.upstream_body_mb * MEGABYTE,
         max_answer_bytes=settings.upstream_answer_mb * MEGABYTE,
     )
-    try:
+    with _naming_the_ca_file():
         return UpstreamClient(parse_upstream(settings.upstream), limits, settings.upstream_ca_file)
-    except (ssl.SSLError, OSError) as error:
-        expected = LocalizedText("PEM 格式的 CA 证书文件", "a PEM file of CA certificates")
-        raise UnusableSetting("upstream_ca_file", expected) from error

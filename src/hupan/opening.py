@@ -11,8 +11,10 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
+from hupan.clock import SystemClock
 from hupan.config import Settings
 from hupan.crypto import (
+    SANDBOX_KEY,
     KeyFileError,
     SecretBox,
     key_fingerprint,
@@ -22,8 +24,10 @@ from hupan.crypto import (
 from hupan.localized import LocalizedError
 from hupan.model import StoreUnavailable
 from hupan.ownership import chown_to_folder_owner
+from hupan.store.backup_places import BackupPlace, BucketPlace, FolderPlace
+from hupan.store.backups import copy_file, opened_copy, remove_file
 from hupan.store.citus import is_distributed
-from hupan.store.database import Database, MeasuredDatabase, StoreRefused
+from hupan.store.database import Database, MeasuredDatabase, Reader, Result, StoreRefused
 from hupan.store.identity import (
     StoreIdentity,
     check_key_exists,
@@ -37,9 +41,11 @@ from hupan.store.identity import (
 )
 from hupan.store.integrity import SETTLE_SECONDS, check_file, check_rows
 from hupan.store.locks import StoreLock, check_is_sqlite_file, check_not_open_by_other_path
+from hupan.store.media_files import LocalPictureFiles, PictureFiles
 from hupan.store.migrate import check_file_current, load_applied_from_file, migrate_file
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.repair import repair_before_start, repair_while_serving
+from hupan.store.s3_files import S3Bucket, S3PictureFiles
 from hupan.store.sqlite import SqliteDatabase
 from hupan.store.wal import check_wal_intact
 
@@ -115,6 +121,64 @@ def make_integrity_check(
 async def _check_server_rows(database: Database) -> list[str]:
     settle = partial(asyncio.sleep, SETTLE_SECONDS) if await is_distributed(database) else None
     return await check_rows(database, settle)
+
+
+async def read_snapshot(
+    settings: Settings,
+    database: Database,
+    scratch: Path,
+    work: Callable[[Reader], Awaitable[Result]],
+) -> Result:
+    """Read a store in use as it is at one moment.
+
+    Args:
+        settings: of the store.
+        database: the open store.
+        scratch: where a file is copied to meanwhile, which must not exist.
+        work: reads the rows.
+
+    Raises:
+        BackupError: a page is damaged, or the disk failed.
+        StoreRefused: the rows lie on several machines.
+    """
+    if not settings.is_postgres:
+        try:
+            copy_file(settings.database_path, scratch)
+            with opened_copy(scratch) as reader:
+                return await work(reader)
+        finally:
+            remove_file(scratch)
+    from hupan.store.postgres import read_postgres_snapshot  # noqa: PLC0415 - loads asyncpg
+
+    return await read_postgres_snapshot(database, work)
+
+
+def make_picture_files(settings: Settings) -> PictureFiles:
+    """Return where the settings put uploaded pictures."""
+    if not settings.media_s3_url:
+        return LocalPictureFiles(settings.media_path)
+    bucket = S3Bucket(
+        settings.media_s3_url,
+        settings.media_s3_bucket,
+        settings.media_s3_region,
+        settings.media_s3_access_key,
+        settings.media_s3_secret_key,
+    )
+    return S3PictureFiles(bucket, settings.media_path, SystemClock())
+
+
+def make_backup_place(settings: Settings) -> BackupPlace:
+    """Return where the settings put backups."""
+    if not settings.backup_s3_url:
+        return FolderPlace(settings.backup_path)
+    bucket = S3Bucket(
+        settings.backup_s3_url,
+        settings.backup_s3_bucket,
+        settings.backup_s3_region,
+        settings.backup_s3_access_key,
+        settings.backup_s3_secret_key,
+    )
+    return BucketPlace(bucket, settings.data_dir, SystemClock())
 
 
 def make_postgres_dsn(settings: Settings) -> PostgresDsn:
@@ -196,13 +260,13 @@ def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[
             # A URL with too weak TLS is refused before anything else happens. Every node needs
             # the same key, so it is created only when the store turns out to have none.
             make_postgres_dsn(settings).make_ssl_context()
-            _create_folder(key_path.parent)
+            create_folder(key_path.parent)
             yield
             return
         check_store_exists(settings.database_path, key_path)
-        _create_folder(key_path.parent)
+        create_folder(key_path.parent)
         with prepared_sqlite_file(settings.database_path, check):
-            load_or_create_key(key_path)
+            load_or_create_key(key_path, SANDBOX_KEY if is_sandbox else b"")
             yield
     except (StoreRefused, KeyFileError, OSError) as error:
         raise StartRefused.wrap(error) from error
@@ -252,7 +316,7 @@ def prepared_sqlite_file(
     Raises:
         StoreRefused: another server has the store, or it cannot be used.
     """
-    _create_folder(database_path.parent)
+    create_folder(database_path.parent)
     check_is_sqlite_file(database_path)
     lock = StoreLock(database_path)
     try:
@@ -277,14 +341,19 @@ async def open_secret_box(key_path: Path, database: Database, *, is_sandbox: boo
     identity = await read_identity(database)
     check_same_kind(identity, is_sandbox=is_sandbox)
     check_key_exists(identity, key_path)
-    secret = load_or_create_key(key_path)
+    secret = load_or_create_key(key_path, SANDBOX_KEY if is_sandbox else b"")
     await database.run_transaction(
         lambda tx: claim_store(tx, key_fingerprint(secret), is_sandbox=is_sandbox)
     )
     return SecretBox(secret)
 
 
-def _create_folder(folder: Path) -> None:
+def create_folder(folder: Path) -> None:
+    """Create a folder that only its owner can read, unless it exists.
+
+    Raises:
+        StoreRefused: it cannot be created.
+    """
     try:
         if not folder.exists():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -25,3 +25,36 @@ def chown_to_folder_owner(descriptor: int, folder: Path) -> None:
     owner = folder.stat()
     if owner.st_uid != 0:
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def chown_new_file(descriptor: int, path: Path) -> None:
+    """Give an open file of root's to the owner of the folder that its path names.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    chown_to_folder_owner(descriptor, path.absolute().parent)
+
+
+def chown_tree(folder: Path) -> None:
+    """Give what root created in a folder, and the folder itself, to the owner of its parent.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    if os.geteuid() != 0 or not folder.exists():
+        return
+    _chown_path(folder, os.O_DIRECTORY)
+    for root, folders, files in os.walk(folder):
+        for name in folders:
+            _chown_path(Path(root) / name, os.O_DIRECTORY)
+        for name in files:
+            _chown_path(Path(root) / name, 0)
+
+
+def _chown_path(path: Path, flags: int) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | flags)
+    try:
+        chown_to_folder_owner(descriptor, path.absolute().parent)
+    finally:
+        os.close(descriptor)

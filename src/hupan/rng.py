@@ -31,6 +31,15 @@ class SeededRandomSource:
         self._seed = seed.encode()
         self._counter = 0
 
+    @property
+    def position(self) -> int:
+        """How far the sequence has come."""
+        return self._counter
+
+    def move_to(self, position: int) -> None:
+        """Continue from a position."""
+        self._counter = position
+
     def token_bytes(self, size: int) -> bytes:
         """Return the next bytes of the sequence."""
         blocks = b"".join(self._block() for _ in range(-(-size // 32)))

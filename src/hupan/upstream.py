@@ -62,6 +62,21 @@ def parse_upstream(url: str) -> UpstreamAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamSocketAddress:
+    """Where the message server takes sockets.
+
+    Attributes:
+        url: with the scheme ws or wss.
+        tls: None without.
+        timeout_seconds: to connect and to open the socket.
+    """
+
+    url: str
+    tls: ssl.SSLContext | None
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamLimits:
     """Bounds of the requests that are handed on.
 

@@ -20,7 +20,8 @@ from hupan.admin.recovery import RecoveryAdmin
 from hupan.admin.shop import ShopAdmin
 from hupan.api.app import Route, Services, require_session
 from hupan.api.limits import RateLimits
-from hupan.api.upstream import Upstream, UpstreamCallers, UpstreamRules
+from hupan.api.socket_relay import SocketRelays
+from hupan.api.upstream import CallerSigner, Upstream, UpstreamCallers, UpstreamRules
 from hupan.captcha import (
     READABLE_DIGITS,
     SLIDE_MAX_X,
@@ -30,7 +31,6 @@ from hupan.captcha import (
     SlideImages,
     SlideRenderer,
 )
-from hupan.clock import SystemClock
 from hupan.config import Settings
 from hupan.contract import ENDPOINTS
 from hupan.crypto import KeyFileError, SecretBox, load_existing_key
@@ -43,6 +43,7 @@ from hupan.domain.contacts import Contacts, StepUps
 from hupan.domain.deletion import AccountDeletion
 from hupan.domain.devices import Devices, DeviceSettings
 from hupan.domain.discovery import Discovery
+from hupan.domain.drafts import Drafts
 from hupan.domain.hashing import PasswordHasher
 from hupan.domain.invitations import Invitations
 from hupan.domain.limits import LimitCounters
@@ -76,12 +77,13 @@ from hupan.environment import (
     make_server_rules,
     make_session_policy,
     make_upstream_client,
+    make_upstream_socket,
 )
 from hupan.errors import AccountCancelled, AppError, InvalidField
 from hupan.localized import LocalizedText
 from hupan.logs import AuditLog
 from hupan.metrics import MetricCounters
-from hupan.opening import OperationRefused, open_for_admin
+from hupan.opening import OperationRefused, make_picture_files, open_for_admin
 from hupan.ratelimit.memory import Alarms, AttackDetector, RateLimitContext
 from hupan.ratelimit.stored import CodeSendLimits, StoredLimiter
 from hupan.ratelimit.table import (
@@ -93,8 +95,7 @@ from hupan.ratelimit.table import (
 )
 from hupan.rules import DAY_SECONDS, MediaRules
 from hupan.store.database import MeasuredDatabase
-from hupan.store.media_files import LocalPictureFiles, PictureFiles
-from hupan.store.s3_files import S3Bucket, S3PictureFiles
+from hupan.store.media_files import PictureFiles
 
 
 class Infrastructure:
@@ -145,6 +146,10 @@ class Infrastructure:
     @cached_property
     def redrawer(self) -> Redrawer:
         return Redrawer()
+
+    @cached_property
+    def picture_files(self) -> PictureFiles:
+        return make_picture_files(self.settings)
 
     @cached_property
     def picture_addresses(self) -> PictureAddresses:
@@ -246,6 +251,16 @@ class Infrastructure:
             self.clock,
             self.sessions,
             self.session_ends,
+            self.environment.process_number,
+            self.metric_counters,
+        )
+
+    @cached_property
+    def drafts(self) -> Drafts:
+        return Drafts(
+            self.database,
+            self.secret_box,
+            self.presence,
             self.environment.process_number,
             self.metric_counters,
         )
@@ -421,6 +436,24 @@ def make_upstream(settings: Settings, services: Services) -> Upstream | None:
     return Upstream(client, rules, callers)
 
 
+def make_socket_relays(
+    infrastructure: Infrastructure, services: Services, next_request_id: Callable[[], int]
+) -> SocketRelays | None:
+    """Build what hands sockets on to the message server, if it takes them (wire.md 8.5)."""
+    settings = infrastructure.settings
+    address = make_upstream_socket(settings)
+    if address is None:
+        return None
+    return SocketRelays(
+        address,
+        CallerSigner(settings.upstream_secret, services.clock),
+        services.rate_limits.request_limiters["upstream"],
+        next_request_id,
+        infrastructure.metric_counters,
+        max_connecting=settings.upstream_requests,
+    )
+
+
 def without_handed_on(table: Mapping[RouteKey, Route]) -> dict[RouteKey, Route]:
     """Return a routing table without the endpoints that a message server answers instead."""
     handed_on = {endpoint.key for endpoint in ENDPOINTS if endpoint.upstream}
@@ -446,27 +479,13 @@ def _make_media(infrastructure: Infrastructure) -> Media:
         infrastructure.clock,
         make_session_policy(settings),
         infrastructure.limiter,
-        _make_picture_files(infrastructure),
+        infrastructure.picture_files,
         infrastructure.redrawer,
         infrastructure.environment.random_source("pictures"),
         MediaRules(make_upload_limits(settings), settings.pictures_per_account),
         UploadTokens(infrastructure.secret_box, infrastructure.clock),
         infrastructure.picture_addresses,
     )
-
-
-def _make_picture_files(infrastructure: Infrastructure) -> PictureFiles:
-    settings = infrastructure.settings
-    if not settings.media_s3_url:
-        return LocalPictureFiles(settings.media_path)
-    bucket = S3Bucket(
-        settings.media_s3_url,
-        settings.media_s3_bucket,
-        settings.media_s3_region,
-        settings.media_s3_access_key,
-        settings.media_s3_secret_key,
-    )
-    return S3PictureFiles(bucket, settings.media_path, SystemClock())
 
 
 def _make_profile_edits(infrastructure: Infrastructure) -> ProfileEdits:

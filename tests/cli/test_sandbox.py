@@ -1,16 +1,25 @@
 """`hupan sandbox` as it is started: its address, its folder, what it prints."""
 
 import io
+import json
+import os
+import queue
+import socket
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
 from hupan.cli.sandbox import FOLDER_PREFIX, remove_abandoned_folders, temporary_data_folder
+from hupan.cli.sandbox_start import open_browser
 from hupan.sandbox.outbox import MAX_QUEUED_LINES, CapturedMessage, CodePrinter
+from hupan.sandbox.seeding import PACK_NAMES
 from tests.support.client import WireClient
 from tests.support.servers import Server
 
@@ -125,3 +134,94 @@ def test_a_folder_in_use_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (left / "hupan.db.lock").touch()
     remove_abandoned_folders(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def start(*arguments: str, lang: str = "en") -> "subprocess.Popen[str]":
+    """Start a sandbox as a program would."""
+    return subprocess.Popen(  # noqa: S603 - our own executable
+        [str(Path(sys.executable).with_name("hupan")), "sandbox", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "HUPAN_LANG": lang},
+    )
+
+
+def test_it_says_three_things_to_act_on() -> None:
+    """The pages, the base URL, how to sign in, and nothing opens by itself (K-1)."""
+    for lang, words in (("en", ("pages", "base URL", "sign in")), ("zh", ("页面", "接口", "登录"))):
+        process = start(lang=lang)
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(5)]
+        process.terminate()
+        process.communicate(timeout=WAIT_SECONDS)
+        for line, word in zip(lines[1:4], words, strict=True):
+            assert word in line
+            assert "http://127.0.0.1:" in line
+
+
+def test_programs_read_where_it_runs(tmp_path: Path) -> None:
+    """One line of JSON when it is ready, and the same in a file that goes with it (K-1)."""
+    ready = tmp_path / "ready.json"
+    ready.write_text("of an earlier one")
+    process = start("--json", "--ready-file", str(ready), "--seed", "lake")
+    assert process.stdout is not None
+    facts = json.loads(process.stdout.readline())
+    assert httpx.get(facts["url"] + "/readyz").status_code == 200
+    assert facts["pages"] == facts["url"] + "/"
+    assert facts["outbox"] == facts["url"] + "/sandbox/outbox"
+    assert (facts["pid"], facts["seed"]) == (process.pid, "lake")
+    assert facts["url"].endswith(f":{facts['port']}")
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not ready.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert json.loads(ready.read_text()) == facts
+    process.terminate()
+    rest, _ = process.communicate(timeout=WAIT_SECONDS)
+    assert rest == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ready_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """Before anything starts, and a folder is left as it is (K-1)."""
+    for path in (tmp_path, tmp_path / "nowhere" / "ready.json"):
+        result = CliRunner().invoke(app, ["sandbox", "--ready-file", str(path)])
+        assert result.exit_code == 2
+        assert "--ready-file" in result.stderr
+    assert tmp_path.is_dir()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens")
+def test_a_taken_port_says_who_has_it() -> None:
+    """And that --port 0 chooses another one (K-1)."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for lang, words in (
+            ("en", ("by process", "chooses")),
+            ("zh", ("占用者为进程", "自动选择")),
+        ):
+            process = start("--port", str(port), lang=lang)
+            _, said = process.communicate(timeout=WAIT_SECONDS)
+            assert process.returncode == 1
+            assert f" {os.getpid()} " in said.replace("（", " ")
+            assert all(word in said for word in (*words, "--port 0", str(port)))
+            assert said.count("\n") == 1
+
+
+def test_packs_are_named_in_the_help() -> None:
+    """So that nobody has to look for them (K-1)."""
+    said = CliRunner().invoke(app, ["sandbox", "--help"]).stdout
+    assert all(pack in said for pack in PACK_NAMES)
+
+
+def test_a_browser_is_opened_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a machine without one says so instead of failing (K-1)."""
+    opened: queue.Queue[str] = queue.Queue()
+
+    def note(url: str) -> bool:
+        opened.put(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", note)
+    open_browser("http://127.0.0.1:1/")
+    assert opened.get(timeout=WAIT_SECONDS) == "http://127.0.0.1:1/"

@@ -12,8 +12,8 @@ CANARY = "k3-canary-9f"
 SECRETS = {
     "upstream_secret",
     *("database_password", "smtp_password"),
-    *("sms_hmac_secret", "sms_url", "sms_headers", "sms_body"),
-    *("limits_exempt", "media_s3_secret_key"),
+    *("sms_hmac_secret", "sms_secret_key", "sms_url", "sms_headers", "sms_body"),
+    *("limits_exempt", "media_s3_secret_key", "backup_s3_secret_key", "backup_passphrase"),
 }
 
 

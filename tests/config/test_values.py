@@ -46,6 +46,7 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "invite_progress": ("", "everybody", 1),
     "vip_page_file": ("missing.json", "/", 1),
     "upstream": (*ADDRESSES, "http://a/b", "http://a?b", "http://a#b", "http://湖.example"),
+    "upstream_ws": ("ws://", "ws://u:p@a", "ws://a#b", "ws://湖.example", "ftp://a", "yes", 1),
     "upstream_secret": ("short", "a\nb" * 8, LONG, 1),
     "upstream_ca_file": ("missing.pem", "/", 1),
     "upstream_public_paths": ("/", "/v2/a", "/v1/*/a", "/v1/a?b", "v1/a", 1),
@@ -83,6 +84,18 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "database_statements": (*NOT_WHOLE, -1, 10_001),
     "database_timeout_seconds": (*NOT_WHOLE, 0, 301),
     "database_connect_seconds": (*NOT_WHOLE, 0, 301),
+    "backup_hours": (*NOT_WHOLE, -1, 8761),
+    "backup_keep": (*NOT_WHOLE, 0, 10_001),
+    "backup_public_key": ("age1", "AGE-SECRET-KEY-1", f"age1{'q' * 58}", 1),
+    "backup_passphrase": ("a" * 11, "a\n" + "b" * 20, "a" * 1025, 1),
+    "backup_dir": ("a\0", 1),
+    "backup_s3_url": ADDRESSES,
+    "backup_s3_bucket": ("a", "A" * 4, "a/b", "湖湖湖", 1),
+    "backup_s3_region": ("", "a\n", 1),
+    "backup_s3_access_key": ("a\nb", LONG, 1),
+    "backup_s3_secret_key": ("a\nb", LONG, 1),
+    "backup_pictures": FLAGS,
+    "backup_max_age_hours": (*NOT_WHOLE, -1, 8761),
     "media_dir": ("a\0", 1),
     "media_s3_url": ADDRESSES,
     "media_s3_bucket": ("a", "A" * 4, "a/b", "湖湖湖", 1),
@@ -161,6 +174,13 @@ BAD_VALUES: Mapping[str, tuple[object, ...]] = {
     "sms_answer_charset": ("", "utf-7", 1),
     "sms_timeout_seconds": (*NOT_WHOLE, 0, 301),
     "sms_ca_file": ("missing.pem", 1),
+    "sms_access_key": ("a\nb", "x" * 129, 1),
+    "sms_secret_key": ("a\nb", LONG, 1),
+    "sms_sign_name": ("a\nb", "x" * 65, 1),
+    "sms_templates": ("x", "[]", '{"code": 1}', '{"a b": "c"}', {"code": 1}, "[" * 9999, 1),
+    "sms_template_params": ("text", "a b=code", "=code", ["code", 1], 1),
+    "sms_app_id": ("a\nb", "1" * 33, 1),
+    "sms_region": ("", "a\nb", "x" * 65, 1),
     "password_memory_kib": (*NOT_WHOLE, 7, 19_455, 2**40),
     "password_passes": (*NOT_WHOLE, 0, 1, 101),
     "password_threads": (*NOT_WHOLE, 257),
@@ -273,9 +293,12 @@ def test_a_bad_secret_in_the_file_is_refused_by_name(
         ({"email_sender": "smtp", "smtp_host": "a"}, "smtp_from"),
         ({"sms_sender": "http"}, "sms_url"),
         ({"upstream": "http://127.0.0.1:9000"}, "upstream_secret"),
+        ({"upstream_ws": "ws://127.0.0.1:9000"}, "upstream_secret"),
+        ({"upstream_ws": True, "upstream_secret": "0123456789abcdef"}, "upstream"),
         ({"trusted_proxies": "::1/128"}, "client_ip_header"),
         ({"client_ip_header": "x-real-ip"}, "trusted_proxies"),
         ({"international_numbers": True}, "sms_countries"),
+        ({"backup_hours": 24}, "backup_public_key"),
     ],
 )
 def test_settings_that_need_each_other(options: Mapping[str, object], name: str) -> None:
@@ -283,17 +306,36 @@ def test_settings_that_need_each_other(options: Mapping[str, object], name: str)
     assert refused(options, {}) == [name]
 
 
-def test_a_bucket_needs_its_name_and_keys() -> None:
+@pytest.mark.parametrize("purpose", ["MEDIA", "BACKUP"])
+def test_a_bucket_needs_its_name_and_keys(purpose: str) -> None:
     """What is missing beside the address of a bucket is named."""
     bucket = {
-        "HUPAN_MEDIA_S3_URL": "https://s3.example",
-        "HUPAN_MEDIA_S3_BUCKET": "pictures",
-        "HUPAN_MEDIA_S3_ACCESS_KEY": "key",
-        "HUPAN_MEDIA_S3_SECRET_KEY": "secret",
+        f"HUPAN_{purpose}_S3_URL": "https://s3.example",
+        f"HUPAN_{purpose}_S3_BUCKET": "pictures",
+        f"HUPAN_{purpose}_S3_ACCESS_KEY": "key",
+        f"HUPAN_{purpose}_S3_SECRET_KEY": "secret",
     }
-    assert load_settings({}, bucket).media_s3_bucket == "pictures"
+    settings = load_settings({}, bucket)
+    assert "pictures" in (settings.media_s3_bucket, settings.backup_s3_bucket)
     for name in tuple(bucket)[1:]:
         environ = {other: value for other, value in bucket.items() if other != name}
+        assert refused({}, environ) == [name.removeprefix("HUPAN_").lower()]
+
+
+@pytest.mark.parametrize("sender", ["aliyun", "tencent"])
+def test_a_cloud_needs_its_key_and_templates(sender: str) -> None:
+    """What is missing beside a provider of SMS is named."""
+    cloud = {
+        "HUPAN_SMS_SENDER": sender,
+        "HUPAN_SMS_ACCESS_KEY": "key",
+        "HUPAN_SMS_SECRET_KEY": "secret",
+        "HUPAN_SMS_TEMPLATES": '{"code": "1"}',
+    }
+    if sender == "tencent":
+        cloud["HUPAN_SMS_APP_ID"] = "1400006666"
+    assert load_settings({}, cloud).sms_templates == {"code": "1"}
+    for name in tuple(cloud)[1:]:
+        environ = {other: value for other, value in cloud.items() if other != name}
         assert refused({}, environ) == [name.removeprefix("HUPAN_").lower()]
 
 

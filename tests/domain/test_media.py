@@ -18,6 +18,7 @@ from hupan.domain.media import (
     UploadTokens,
     content_etag,
 )
+from hupan.domain.media_sweep import GRACE_SECONDS, MIN_AGE_SECONDS, PictureSweep
 from hupan.domain.profiles import ProfileEdits
 from hupan.domain.redraw_worker import DrawnPicture
 from hupan.domain.redrawing import Redrawer
@@ -37,7 +38,8 @@ from hupan.model import AccountId, Limit, Session
 from hupan.ratelimit.stored import StoredLimiter
 from hupan.rng import SystemRandomSource
 from hupan.rules import DAY_SECONDS, MediaRules, ProfileEditRules
-from hupan.store.media_files import LocalPictureFiles
+from hupan.store.media import put_picture
+from hupan.store.media_files import DRAFTS_FOLDER, LocalPictureFiles
 from tests.support.world import World, open_world
 
 PUBLIC = "https://chat.example"
@@ -319,6 +321,10 @@ async def test_erased_with_the_account(tmp_path: Path) -> None:
         assert len(pictures.files()) == 1
         assert pictures.files() == await pictures.names()
         assert await world.count("picture_removals") == 0
+        assert await world.rows("SELECT holder FROM picture_keys") == [(other,)]
+        found = await pictures.media.find("a.png")  # the key is the other one's now
+        assert found is not None
+        assert {found.name} == pictures.files()
 
 
 @pytest.mark.one_engine
@@ -400,3 +406,116 @@ def test_addresses_follow_a_public_url_that_is_set_later() -> None:
     assert after.shown(account, stored) == f"https://lake.example/chat/media/{name}"
     assert after.shown(account, "").endswith("/chat/media/default/1000001.png")
     assert after.shown(account, "https://a.example/x.png") == "https://a.example/x.png"
+
+
+class SweptPictures:
+    """The pictures of one store, with a folder that is swept."""
+
+    def __init__(self, world: World, pictures: Pictures, owner: str = "this store") -> None:
+        self.world, self.pictures = world, pictures
+        self.folders = LocalPictureFiles(pictures.folder)
+        self.sweep = PictureSweep(world.engine, world.clock, self.folders, owner)
+
+    def put_file(self, name: str, age_seconds: float, folder: str = "") -> str:
+        """Write a file of a certain age; return its name."""
+        path = self.pictures.folder / (folder or name[:2]) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"pixels")
+        self.set_age(path, age_seconds)
+        return name
+
+    def set_age(self, path: Path, age_seconds: float) -> None:
+        """Let a file be so old."""
+        written_at = self.world.clock.time - age_seconds
+        os.utime(path, (written_at, written_at))
+
+    async def upload(self) -> str:
+        """Upload a picture, long ago; return the name of its file."""
+        account = await self.world.account_id()
+        await self.pictures.upload(await self.world.session(account), "a.png")
+        name = (await self.pictures.names()).pop()
+        self.set_age(self.pictures.folder / name[:2] / name, 10 * MIN_AGE_SECONDS)
+        return name
+
+    async def all_folders(self) -> int:
+        """Sweep every folder, whatever was swept before; return how many files were found."""
+        self.sweep = PictureSweep(
+            *(self.world.engine, self.world.clock, self.folders, self.sweep.owner)
+        )
+        found = await self.sweep.run()
+        while self.sweep.is_within_a_pass:
+            found += await self.sweep.run()
+        return found
+
+
+STRAY, YOUNG, DRAFT = (f"{letter * 26}.png" for letter in "xyz")
+
+
+async def test_files_without_rows_are_deleted_after_a_week(tmp_path: Path) -> None:
+    """What a restored database does not know; never a young file, another one, or one in use."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        swept = SweptPictures(world, pictures)
+        kept = await swept.upload()
+        swept.put_file(STRAY, MIN_AGE_SECONDS + 60)
+        swept.put_file(YOUNG, MIN_AGE_SECONDS - 60)
+        swept.put_file(DRAFT, MIN_AGE_SECONDS + 60, DRAFTS_FOLDER)
+        swept.put_file("notes.txt", MIN_AGE_SECONDS + 60, "xx")
+        await swept.all_folders()  # claims the folder
+        assert await swept.all_folders() == 2
+        world.clock.time += GRACE_SECONDS - 60
+        swept.set_age(pictures.folder / "yy" / YOUNG, 0)
+        assert await swept.all_folders() == 2  # and does not put it off
+        await pictures.sweep()
+        assert pictures.files() >= {STRAY, DRAFT}
+        world.clock.time += 120
+        await pictures.sweep()
+        assert pictures.files() == {kept, YOUNG, "notes.txt", "owner"}
+        assert await world.count("picture_removals") == 0
+
+
+async def test_a_file_whose_row_comes_back_stays(tmp_path: Path) -> None:
+    """As one that was being uploaded while a clock was wrong."""
+    async with open_world(tmp_path / "db") as world:
+        swept = SweptPictures(world, pictures := pictures_of(world, tmp_path))
+        await swept.upload()
+        swept.put_file(STRAY, 2 * MIN_AGE_SECONDS)
+        await swept.all_folders()
+        assert await swept.all_folders() == 1
+        account = await world.account_id()
+        await world.engine.run_transaction(lambda tx: put_picture(tx, account, "k", STRAY, 6, 1))
+        world.clock.time += GRACE_SECONDS + 60
+        await pictures.sweep()
+        assert STRAY in pictures.files()
+        assert await world.count("picture_removals") == 0
+
+
+async def test_a_folder_of_another_store_is_left_alone(tmp_path: Path) -> None:
+    """Neither one that nothing of this store is in, nor one that another store has claimed."""
+    async with open_world(tmp_path / "db") as world:
+        pictures = pictures_of(world, tmp_path)
+        swept = SweptPictures(world, pictures)
+        swept.put_file(STRAY, 2 * MIN_AGE_SECONDS)
+        assert [await swept.all_folders() for _ in range(2)] == [0, 0]
+        (pictures.folder / "owner").write_text("another store")
+        await swept.upload()
+        assert [await swept.all_folders() for _ in range(2)] == [0, 0]
+
+
+async def test_rows_without_files_are_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They stay, for the file may come back; the address is a 404 until then."""
+    async with open_world(tmp_path / "db") as world:
+        swept = SweptPictures(world, pictures := pictures_of(world, tmp_path))
+        name = await swept.upload()
+        swept.put_file(f"{name[:2]}{'q' * 24}.png", 0)
+        await swept.all_folders()
+        account = await world.account_id()
+        gone = f"{name[:2]}{'r' * 24}.png"
+        await world.engine.run_transaction(lambda tx: put_picture(tx, account, "k", gone, 6, 1))
+        assert await pictures.media.find("k") is None
+        await swept.all_folders()
+        await swept.sweep.run()
+        assert "pictures=1 have no file" in caplog.text
+        assert gone in await pictures.names()

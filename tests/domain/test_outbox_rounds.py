@@ -81,6 +81,10 @@ class SeenTransaction:
         self._statements.append(sql)
         return await self._tx.execute(sql, *values)
 
+    async def lock_tables(self, *names: str) -> None:
+        """Hold off others."""
+        await self._tx.lock_tables(*names)
+
 
 @contextmanager
 def distributed(our: OutboxHarness, sender: Sender | Hanging) -> Iterator[SeenEngine]:

@@ -11,6 +11,7 @@ import pytest
 from tests.support.answers import Answer, Letter
 from tests.support.client import WireClient
 from tests.support.servers import Server
+from tests.support.sockets import SocketClient
 from tests.support.stores import Databases
 
 pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
@@ -141,3 +142,15 @@ def test_request_ids_never_meet(nodes: Nodes) -> None:
     """Ids of requests are unique over all nodes (wire.md 1.8)."""
     answers = nodes.at_once(lambda wire, _: wire.get_user("1"))
     assert len({answer.request_id for answer in answers}) == AT_ONCE
+
+
+def test_drafts_reach_sockets_at_other_nodes(nodes: Nodes) -> None:
+    """What is written at one node is seen at the others, whichever the sockets are at."""
+    account = nodes[0].account()
+    readers = [SocketClient(wire.server.port).log_in(account.token) for wire in nodes.clients]
+    with SocketClient(nodes[0].server.port).log_in(account.token) as writer:
+        for reader in readers:
+            assert "你好".encode() in reader.next_draft(writer, "你好")
+        writer.beat()  # and got none itself
+    for reader in readers:
+        reader.connection.close()

@@ -143,6 +143,21 @@ async def test_any_process_shows_who_is_connected(server: Server, folder: Path) 
             assert agreed == 2 * WORKERS
 
 
+async def test_drafts_reach_every_process(server: Server, folder: Path) -> None:
+    """Wherever the account's other sockets are; the store keeps no draft (wire.md 8.1)."""
+    async with third_process(folder) as world:
+        _, tokens = await signed_in(world, SOCKETS)
+        writer, *readers = (SocketClient(server.port).log_in(token) for token in tokens)
+        for reader in readers:
+            assert b"draft_input" in reader.next_draft(writer, "x")
+        deadline = time.monotonic() + 20
+        while await world.count("drafts"):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        for socket in (writer, *readers):
+            socket.connection.close()
+
+
 @pytest.mark.one_engine
 def test_a_store_that_fails_over(tmp_path: Path) -> None:
     """Sockets stay open and are answered meanwhile; afterwards an end closes them as before."""

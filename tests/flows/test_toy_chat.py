@@ -1,5 +1,6 @@
-"""The example of docs/message-server.md, run as the page says."""
+"""The examples of docs/message-server.md, run as the page says."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,24 +11,29 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from tests.support.client import WireClient
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.servers import Server
+from tests.support.sockets import PATIENCE_SECONDS, SocketClient
 
 pytestmark = pytest.mark.one_engine
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "toy_chat.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 KEY = "a key that both servers share"
 
 
 @contextmanager
-def toy_chat() -> Iterator[str]:
-    """Run the example; return its URL."""
+def example(name: str) -> Iterator[str]:
+    """Run an example; return its URL."""
     port = free_port()
     environment = {**os.environ, "HUPAN_UPSTREAM_SECRET": KEY}
     process = subprocess.Popen(  # noqa: S603 - our own example
-        [sys.executable, str(EXAMPLE), str(port)], env=environment, stderr=subprocess.DEVNULL
+        [sys.executable, str(EXAMPLES / name), str(port)],
+        env=environment,
+        stderr=subprocess.DEVNULL,
     )
     url = f"http://{LOOPBACK}:{port}"
     try:
@@ -45,14 +51,15 @@ def toy_chat() -> Iterator[str]:
         process.wait(10)
 
 
-def test_the_example_is_short() -> None:
+@pytest.mark.parametrize("name", ["toy_chat.py", "toy_room.py"])
+def test_an_example_is_short(name: str) -> None:
     """It has 60 lines at most."""
-    assert len(EXAMPLE.read_text().splitlines()) <= 60
+    assert len((EXAMPLES / name).read_text().splitlines()) <= 60
 
 
 def test_two_people_talk() -> None:
     """What one says the other reads; a stranger, a forged and a repeated request do nothing."""
-    with toy_chat() as url:
+    with example("toy_chat.py") as url:
         settings = {"HUPAN_UPSTREAM": url, "HUPAN_UPSTREAM_SECRET": KEY}
         with (
             Server("sandbox", environment=settings) as server,
@@ -69,3 +76,27 @@ def test_two_people_talk() -> None:
         for headers in ({}, forged):
             reply = httpx.get(f"{url}/v1/msg/recent", headers=headers, trust_env=False)
             assert reply.status_code == 403
+
+
+def test_two_people_talk_over_the_socket() -> None:
+    """What one says both get, at once; a socket that Hupan did not sign is refused."""
+    with example("toy_room.py") as url:
+        socket_url = url.replace("http", "ws") + "/ws"
+        settings = {"HUPAN_UPSTREAM_WS": socket_url, "HUPAN_UPSTREAM_SECRET": KEY}
+        with Server("sandbox", environment=settings) as server, WireClient(server) as wire:
+            speaker = wire.account(nickname="湖 & 畔")
+            listener = wire.account(nickname="listener")
+            with (
+                SocketClient(server.port).log_in(speaker.token) as one,
+                SocketClient(server.port).log_in(listener.token) as other,
+            ):
+                other.send("say", "I am here")  # and so it is in the room
+                assert json.loads(other.connection.recv(timeout=PATIENCE_SECONDS)) == {
+                    "from": "listener",
+                    "said": "I am here",
+                }
+                one.send("say", {"text": "你好"})
+                heard = {"from": "湖 & 畔", "said": {"text": "你好"}}
+                assert json.loads(other.connection.recv(timeout=PATIENCE_SECONDS)) == heard
+        with pytest.raises(InvalidStatus):
+            connect(socket_url, proxy=None).__enter__()

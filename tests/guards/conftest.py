@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = ("src", "tests", "bench", "docs", "proto", ".ci", ".github")
+OURS = ("src", "clients", "tests", "bench", "docs", "proto", ".ci", ".github")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ MODULE = re.compile(r"hupan(\.[a-z_]+)+")
 
 LEAVES = {
     *("model", "errors", "rules", "addresses", "localized", "clock", "rng", "crypto", "metrics"),
-    *("background", "ownership"),
+    *("background", "ownership", "age"),
 }
 """Modules that every layer may import; among each other they do so too."""
 
@@ -42,7 +42,12 @@ ARROWS: dict[str, set[str]] = {
         *("config", "domain", "ratelimit", "store", "delivery"),
         *("environment", "opening"),
     },
-    "sandbox": {"config", "admin", "domain", "delivery.sender", "delivery.texts"},
+    "web": {"config", "domain", "admin"},
+    "web.sandbox": {"web", "sandbox", "config", "domain", "admin"},
+    "sandbox": {
+        *("config", "admin", "domain", "delivery.sender", "delivery.texts", "contract"),
+        *("api.codecs", "api.presence", "api.responses", "upstream"),
+    },
     "environment": {"config", "delivery", "domain", "geoip", "captcha", "upstream"},
     "opening": {"config", "store"},
     "wiring": {
@@ -50,13 +55,29 @@ ARROWS: dict[str, set[str]] = {
         *("contract", "delivery", "environment", "opening", "logs"),
     },
     "application": {
-        *("config", "store", "domain", "api", "admin", "sandbox", "captcha", "server", "logs"),
+        *("config", "store", "domain", "api", "admin", "captcha", "server", "logs"),
         *("ratelimit", "delivery", "environment", "opening", "wiring"),
+    },
+    "sandbox_tools": {"api", "application", "domain", "environment", "sandbox"},
+    "sandbox_application": {
+        *("config", "store", "domain", "api", "contract", "sandbox", "server", "logs"),
+        *("environment", "application", "sandbox_tools", "web.sandbox"),
     },
     "conformance": set(),
     "connect": set(),
     "doctor": {"conformance", "connect", "config", "admin"},
-    "cli": {"conformance", "connect", "doctor", "config", "admin", "server", "logs", *COMPOSITION},
+    "cli": {
+        "conformance",
+        "connect",
+        "doctor",
+        "config",
+        "admin",
+        "server",
+        "logs",
+        "sandbox_application",
+        "sandbox.seeding",
+        *COMPOSITION,
+    },
 }
 
 
@@ -80,12 +101,19 @@ def named(tree: ast.Module) -> list[tuple[int, str]]:
     return [(text.lineno, str(text.value)) for text in texts if MODULE.fullmatch(str(text.value))]
 
 
+def layer_of(path: str) -> str:
+    """The layer of a file: its first folder, or its second where that has arrows of its own."""
+    names = path.removesuffix(".py").split("/")
+    inner = ".".join(names[:2])
+    return inner if inner in ARROWS else names[0]
+
+
 def wrong_arrows(path: str, source: str) -> list[str]:
     """What is wrong with the imports of the file at a path below src/hupan.
 
     A late import says why on its line, for ruff.
     """
-    layer = path.removesuffix(".py").split("/")[0]
+    layer = layer_of(path)
     if layer not in ARROWS:
         return [f"{path}: {layer} is no layer yet; give it a line in ARROWS"]
     allowed = [f"hupan.{name}." for name in (layer, "__version__", *LEAVES, *ARROWS[layer])]
@@ -131,6 +159,12 @@ def test_every_arrow_is_allowed(modules: dict[str, str]) -> None:
         ("api/sessions.py", "from hupan.store.codes import find_code"),
         ("client/login.py", "from hupan.models import Account"),
         ("application.py", "from hupan.cli.serve import serve"),
+        ("application.py", "from hupan.web.sandbox.app import make_sandbox_pages"),
+        ("web/pages.py", "from hupan.sandbox.routes import SandboxRoutes"),
+        ("sandbox/routes.py", "from hupan.web.pages import PageSet"),
+        ("web/sandbox/outbox.py", "from hupan.store.accounts import find_account"),
+        ("sandbox/faults.py", "from hupan.server.connection import RequestCycle"),
+        ("application.py", "from hupan.sandbox.journal import Journal"),
         ("cli/serve.py", "import hupan"),
         ("store/codes.py", "def late():\n    from hupan.model import Account"),
         ("store/codes.py", "if TYPE_CHECKING:\n    from hupan.model import Account"),
@@ -158,6 +192,7 @@ def test_a_wrong_arrow_is_seen(path: str, source: str) -> None:
         ("domain/sessions.py", "from hupan.delivery import sender"),
         ("cli/main.py", "from hupan import __version__"),
         ("application.py", "from hupan.api.app import Dispatcher"),
+        ("web/sandbox/outbox.py", "from hupan.sandbox.outbox import MessageCapture"),
         ("cli/main.py", 'FILES = {"serve": "hupan.cli.serve"}\nimport_module(FILES["serve"])'),
         ("config/paths.py", 'import hupandas, os\nname = "hupan.db"'),
     ],

@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-LOCKED_PACKAGES_AT_RUN_TIME = 35  # security L5 aims at 25; docs/decisions/0002 says what is above
+LOCKED_PACKAGES_AT_RUN_TIME = 37  # security L5 aims at 25; docs/decisions/0002 says what is above
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
 # Whose classes, modules or ways we stand on that no release promises to keep: they may change with
 # any minor version, and then it is ours to look before it is taken.

@@ -21,7 +21,7 @@ MAY_SEARCH = {
     "delivery": (13, "blots out private words; reads the operator's own template and headers"),
     "domain": (5, "finds forbidden characters in a text or an address"),
     "logs": (2, "blots out what is private in the text of an accident"),
-    "store": (9, "translates and reads our own statements and schema"),
+    "store": (11, "translates and reads our own statements and schema; lists the names of backups"),
     "wiring": (1, "turns the name of one of our own fields into that of an option"),
 }
 # `\d`, `\w` and `\s` know every script unless the pattern says ASCII or is of bytes.
@@ -35,7 +35,7 @@ MAY_HAVE_CLASSES = {
 }
 # Area -> how many statements hold more than constants, and why.
 MAY_PUT_TOGETHER = {
-    "store": (3, "copies whole tables: the names are those of our own schema"),
+    "store": (8, "copies, fills and locks whole tables: the names are those of our own schema"),
 }
 SEARCHING = {"search", "match", "findall", "finditer", "sub", "subn", "split"}
 CLASSES = re.compile(r"\\[dDwWsSbB]|(?<!\\)\$$")

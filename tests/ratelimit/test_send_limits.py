@@ -196,6 +196,9 @@ def test_every_target_costs_the_same(tmp_path: Path) -> None:
             self.statements += 1
             return await self._tx.execute(sql, *values)
 
+        async def lock_tables(self, *names: str) -> None:
+            await self._tx.lock_tables(*names)
+
     async def scenario(on: Sending) -> None:
         async def cost(address: str, *, has_account: bool) -> int:
             target = TARGETS.parse_phone(address, "")

@@ -255,3 +255,35 @@ def test_old_sessions_are_numbered(database: Path) -> None:
     numbered = connection.execute(NUMBERED).fetchall()
     assert numbered == [(1, "a", 1), (1, "b", 2), (1, "c", 3), (2, "a", 1)]
     connection.close()
+
+
+BEFORE_KEYS = 20
+OLD_PICTURES = """
+INSERT INTO pictures (account_id, client_key, name, size, claimed_at, uploaded_at)
+VALUES (1, 'a.png', 'x.png', 1, 30, 40), (2, 'a.png', 'y.png', 1, 20, 50), (2, 'b', '', 0, 7, 7);
+"""
+KEYS = "SELECT client_key, holder, claimed_at FROM picture_keys ORDER BY client_key, claimed_at"
+KEPT_KEYS = [("a.png", 2, 20), ("a.png", 1, 30), ("b", 2, 7)]
+
+
+def test_keys_of_old_pictures_have_the_same_holders(database: Path) -> None:
+    """Whoever had a key first still has it."""
+    migrate_file(database, [known for known in load_migrations() if known.number <= BEFORE_KEYS])
+    connection = connect(database)
+    connection.execute(OLD_PICTURES).fetchall()
+    migrate_file(database)
+    assert connection.execute(KEYS).fetchall() == KEPT_KEYS
+    connection.close()
+
+
+@pytest.mark.slow
+async def test_keys_of_old_pictures_on_postgres(url: str) -> None:
+    """The same there."""
+    pool = PostgresPool(PostgresDsn(url), PoolSize(max_connections=2))
+    known = [one for one in load_migrations("postgres") if one.number <= BEFORE_KEYS]
+    await migrate_postgres(pool, known)
+    await pool.use(lambda connection: connection.execute(OLD_PICTURES))
+    await migrate_postgres(pool)
+    rows = await pool.use(lambda connection: connection.fetch(KEYS))
+    assert [tuple(row) for row in rows] == KEPT_KEYS
+    await pool.close()

@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from hupan.clock import SystemClock
 from hupan.store.media_files import CHUNK_BYTES
-from hupan.store.s3_files import S3Bucket, S3PictureFiles, sign
+from hupan.store.s3_files import S3Bucket, S3Client, S3PictureFiles, sign
 from tests.support.ports import LOOPBACK
 
 NAME = "abcdefghijklmnopqrstuvwxyz.png"
@@ -30,11 +30,11 @@ def server() -> Iterator[ThreadedMotoServer]:
 
 
 @pytest.fixture(scope="module")
-def bucket(server: ThreadedMotoServer, tmp_path_factory: pytest.TempPathFactory) -> S3Bucket:
+def bucket(server: ThreadedMotoServer) -> S3Bucket:
     """A bucket on that server."""
     host, port = server.get_host_and_port()
     bucket = S3Bucket(f"http://{host}:{port}", "pictures", "us-east-1", "AKIDEXAMPLE", "secret")
-    made = files_in(bucket, tmp_path_factory.mktemp("spool"))._request("PUT", "", {})  # noqa: SLF001 - makes the bucket
+    made = S3Client(bucket, SystemClock()).request("PUT", "", {})
     assert made.status == 200
     return bucket
 
@@ -72,13 +72,16 @@ async def test_a_bucket_that_is_not_there(bucket: S3Bucket, tmp_path: Path) -> N
         await files_in(gone, tmp_path).find(NAME)
 
 
+@pytest.mark.parametrize("query", ["", "list-type=2&prefix=hupan-"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_the_signature(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_signature(method: str, query: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the one that Amazon's own library makes."""
     bucket = S3Bucket("https://s3.example.com:9000", "pictures", "eu-west-1", "AKID", "secret/+")
     now = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: now.replace(tzinfo=None))
-    request = AWSRequest(method, f"{bucket.url}/pictures/{NAME}", {"X-Amz-Content-SHA256": EMPTY})
+    request = AWSRequest(
+        method, f"{bucket.url}/pictures/{NAME}?{query}", {"X-Amz-Content-SHA256": EMPTY}
+    )
     S3SigV4Auth(Credentials("AKID", "secret/+"), "s3", "eu-west-1").add_auth(request)
-    ours = sign(bucket, method, f"/pictures/{NAME}", EMPTY, now)
+    ours = sign(bucket, method, f"/pictures/{NAME}", EMPTY, now, query)
     assert ours["authorization"] == request.headers["Authorization"]

@@ -42,6 +42,7 @@ CHECK: Final = "a look at all rows, or what a repair of them asks; once in a whi
 OPERATOR: Final = "an operator's command"
 START: Final = "the start of a server, or a migration"
 FILE: Final = "of a SQLite file"
+SANDBOX: Final = "for the clock and the snapshots of a sandbox; no server runs it"
 ERASURE: Final = "housekeeping erases cancelled accounts"
 LISTS: Final = "operators list and search accounts"
 
@@ -54,6 +55,8 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "accounts.LIST_ACCOUNTS": LISTS,
     "accounts.LIST_IDENTITIES_IN_RANGE": HOUSEKEEPING,
     "accounts._SELECT_PAGE": LISTS,
+    "backups.END_PENDING": OPERATOR,
+    "backups.END_SESSIONS": OPERATOR,
     "cluster_state.CAP_ERASURE_TIMES": OPERATOR,
     "cluster_state.RESET_FUTURE_TIMES": OPERATOR,
     "codes.DELETE_SURPLUS_CAPTCHAS": HOUSEKEEPING,
@@ -78,6 +81,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "integrity.NEXT_ACCOUNT": CHECK,
     "integrity.NEXT_REFERENCES": CHECK,
     "migrate.ASCII_DOMAIN_READS": OPERATOR,
+    "migrate.PICTURE_KEY_READS": START,
     "migrate._apply_missing": START,
     "migrate.read_applied": START,
     "outbox.COUNT_MESSAGES": "the figures that a monitor asks for",
@@ -86,8 +90,8 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "outbox.LEASE_MESSAGES": OUTBOX,
     "outbox.LIST_NEXT_DUE": OUTBOX,
     "outbox.LIST_NEXT_DUE_AT_ONCE": OUTBOX,
-    "media.FIND_NAME_BY_KEY": "a picture by the key of its upload; clients keep it for a day",
     "media.LIST_DUE_REMOVALS": HOUSEKEEPING,
+    "media.LIST_NAMES": HOUSEKEEPING,
     "tables._KEEP_PICTURE_NAMES": ERASURE,
     "running_servers.LIST_SERVERS": HOUSEKEEPING,
     "rate_counters.COUNT_COUNTERS": HOUSEKEEPING,
@@ -96,6 +100,15 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "rate_counters.PURGE_COUNTERS": HOUSEKEEPING,
     "rate_counters.PURGE_LIMIT_RESETS": HOUSEKEEPING,
     "sessions.PURGE_LOGGED_OUT": HOUSEKEEPING,
+    "pending.LIST_BAN_ENDS": SANDBOX,
+    "pending.LIST_CODE_ENDS": SANDBOX,
+    "pending.LIST_ERASURES": SANDBOX,
+    "pending.LIST_MESSAGES": SANDBOX,
+    "pending.LIST_REMOVALS": SANDBOX,
+    "pending.LIST_SESSIONS_BY_SIGN_IN": SANDBOX,
+    "pending.LIST_SESSIONS_BY_USE": SANDBOX,
+    "pending.LIST_STEP_UP_ENDS": SANDBOX,
+    "pending.LIST_VIP_ENDS": SANDBOX,
     "presence.LIST_PROCESSES": "a process with sockets reads it once in ten seconds",
     "presence.LIST_SURPLUS": "a process with sockets reads it once in two seconds",
     "presence.PURGE_PROCESS_SOCKETS": HOUSEKEEPING,
@@ -104,6 +117,8 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "sessions.DELETE_FUTURE_SESSIONS": OPERATOR,
     "sessions.PURGE_OLD_SESSIONS": HOUSEKEEPING,
     "sessions.PURGE_UNUSED_SESSIONS": HOUSEKEEPING,
+    "snapshots.FORGET_REMOVALS": SANDBOX,
+    "snapshots.LIST_COUNTERS": SANDBOX,
     "sqlite._LIST_TABLES": FILE,
     "sqlite._LIST_TRIGGERS": FILE,
     "sqlite.check": FILE,

@@ -80,6 +80,11 @@ class Journal:
                 if its_kind == kind and values == {value}
             ]
 
+    def possible(self) -> dict[Key, frozenset[Value]]:
+        """What each fact may be now: more than one value while a write of it is under way."""
+        with self._lock:
+            return {key: frozenset(values) for key, values in self._possible.items()}
+
     def drain_touched(self) -> set[Key]:
         """The keys that were written since the last call."""
         with self._lock:

@@ -1,5 +1,6 @@
 """A client of the socket `/ws`, and frames byte by byte for what a library would not send."""
 
+import contextlib
 import json
 import socket
 from types import TracebackType
@@ -12,6 +13,7 @@ from tests.support import pb
 from tests.support.ports import LOOPBACK
 
 PATIENCE_SECONDS = 20.0
+MOST_DRAFTS = 20
 INVALID = "数据不合法".encode()
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 1.3
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -71,10 +73,22 @@ class SocketClient:
         assert self.receive() == acknowledgement(seq)
 
     def log_in(self, token: str, **more: object) -> Self:
-        """Log in; that is not answered (wire.md 8.1)."""
+        """Log in; that is not answered (wire.md 8.1), but what is no command waits for it."""
         self.send("login", {"token": token, **more})
+        self.connection.send("in its turn")
+        assert self.receive() == INVALID
         self.beat()
         return self
+
+    def next_draft(self, writer: "SocketClient", text: str) -> bytes:
+        """Let another socket write, again and again, until its draft is here; return it."""
+        for _ in range(MOST_DRAFTS):
+            writer.send("inputInfo", {"chatId": "c", "input": text})
+            with contextlib.suppress(TimeoutError):
+                message = self.connection.recv(timeout=PATIENCE_SECONDS / MOST_DRAFTS)
+                assert isinstance(message, bytes)
+                return message
+        raise AssertionError("no draft came")
 
     def closed(self) -> int:
         """Wait until the server closes it; return the code."""

@@ -22,10 +22,13 @@ OF_PAGES: Final = re.compile("wal$|repair$")
 OF_LOG: Final = "commit_counts"
 MIGRATION: Final = "reads all rows once, as a store is brought up to date"
 OPERATORS: Final = "an operator's command reads all rows; no request does"
+SANDBOX: Final = "sorts the few accounts of this kind in a sandbox; no server asks for it"
 FILES: Final = "one row for each file of the migrations, or for each table or column"
 WALKS: Final[Mapping[str, str]] = {
     "migrate.ASCII_DOMAIN_READS": MIGRATION,
+    "migrate.PICTURE_KEY_READS": MIGRATION,
     "tables._KEEP_PICTURE_NAMES": "empties the store of a sandbox",
+    "snapshots.FORGET_REMOVALS": "restores the pictures of a sandbox, of which there are few",
     "discovery.COUNT_BOTS": "along an index; the list of bots is small",
     "discovery.LIST_BOTS": "along an index, as far as the limit",
     "discovery.LIST_CATEGORIES": "some dozen rows, made by an operator",
@@ -55,6 +58,8 @@ WALKS: Final[Mapping[str, str]] = {
     "sessions.LIST_SESSION_SUMMARIES": "sorts the sessions of one account, some ten",
     "sessions.TRIM_DEVICES": "sorts the devices of one account, at most 51",
     "sessions.TRIM_LOGGED_OUT": "sorts the signed-out tokens of one account, at most 101",
+    "pending.LIST_BAN_ENDS": SANDBOX,
+    "pending.LIST_VIP_ENDS": SANDBOX,
     "presence.LIST_PROCESSES": "a row for each process with sockets, once in ten seconds",
     "rate_counters.COUNT_COUNTERS": "along an index, once a minute, on the thread that writes",
     "rate_counters.DELETE_SURPLUS_COUNTERS": (
@@ -68,9 +73,16 @@ BUILT: Final[Mapping[str, str]] = {
     "copying.get_table_totals": OPERATORS,
     "copying._last_key": OPERATORS,
     "copying._next_rows": OPERATORS,
-    "copying._insert_rows": OPERATORS,
+    "copying.make_insert": OPERATORS,
+    "backups.__init__": OPERATORS,
+    "backups.change": OPERATORS,
+    "backups.copy_into": OPERATORS,
+    "backups.ensure_empty": OPERATORS,
     "identity.claim_store": "looks once whether a new store of a sandbox is empty",
     "devices._delete_oldest_device": "makes two constants, which are looked at",
+    "snapshots.read_tables": "copies the store of a sandbox",
+    "snapshots.replace_tables": "empties the store of a sandbox",
+    "snapshots._insert_sql": "fills the store of a sandbox",
     "tables.delete_all_data": "empties the store of a sandbox",
 }
 """Functions whose statements are put together while they run, and why they are not looked at."""

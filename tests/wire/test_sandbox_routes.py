@@ -23,6 +23,12 @@ DOORS = [
     ("POST", "/sandbox/reset"),
     ("POST", "/sandbox/seed"),
     ("POST", "/sandbox/clock"),
+    ("GET", "/sandbox/requests"),
+    ("DELETE", "/sandbox/requests"),
+    ("GET", "/sandbox/requests/stream"),
+    ("GET", "/sandbox/requests/unserved"),
+    ("GET", "/sandbox/rules"),
+    ("PUT", "/sandbox/rules"),
 ]
 NOW = 2_000_000_000
 
@@ -168,6 +174,11 @@ ROUTES = [
     ("POST", "/sandbox/seed"),
     ("POST", "/sandbox/reset"),
     ("POST", "/sandbox/clock"),
+    ("GET", "/sandbox/requests"),
+    ("DELETE", "/sandbox/requests"),
+    ("GET", "/sandbox/requests/stream"),
+    ("GET", "/sandbox/rules"),
+    ("PUT", "/sandbox/rules"),
     ("GET", "/sandbox/nowhere"),
 ]
 FOREIGN = [

@@ -19,7 +19,6 @@ CORE = (
 )
 
 _NO_CONSOLE = "there is no web console yet; operators use the command line of the machine"
-_NO_BACKUP = "there is no backup command yet"
 
 # Applies to a part that is not built yet.
 LATER = {
@@ -33,8 +32,6 @@ LATER = {
     "W3": _NO_CONSOLE,
     "W4": _NO_CONSOLE,
     "W6": "there is no CSV export yet",
-    "L6": _NO_BACKUP,
-    "R20": _NO_BACKUP,
     "R25": "faults are injected into real processes instead; there is no simulated world yet",
     "R26": "measured by hand for now",
     "R28": "the load of R15 covers three times the peak, not reconnecting after an outage",

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias, cast
 from hupan.addresses import MAX_CACHED_CLIENTS
 from hupan.api.oauth import MAX_STREAMS
 from hupan.api.presence import MAX_WAITING_COMMANDS
+from hupan.api.socket_relay import MAX_MESSAGE_BYTES, MAX_WAITING_BYTES
 from hupan.api.upload_places import MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_PER_HOST
 from hupan.config import Settings
 from hupan.domain.contacts import MAX_CONTACT_CHANGES
@@ -217,6 +218,16 @@ BUFFER_BOUNDS = (
         "503; a stream that is further behind ends",
     ),
     BufferBound("requests at a message server", "`upstream_requests`", "busy (1006)"),
+    BufferBound(
+        "what a socket's message server does not read",
+        f"{MAX_WAITING_BYTES // 1024} KiB",
+        "the socket is closed (1013)",
+    ),
+    BufferBound(
+        "a message of the message server on a socket",
+        f"{MAX_MESSAGE_BYTES // 1024} KiB",
+        "the socket is closed (1013)",
+    ),
     BufferBound("pictures drawn ahead", "`captcha_pool`", "no more are drawn"),
     BufferBound(
         "uploads being received",

@@ -24,6 +24,7 @@ from hupan.crypto import KeyFileError, load_or_create_key
 from hupan.delivery.console import ConsoleSender
 from hupan.delivery.sender import Message, NotSent, OutcomeUnknown
 from hupan.delivery.sms import GatewaySender
+from hupan.delivery.sms_clouds import CloudSender
 from hupan.environment import (
     load_vip_page,
     make_contact_parser,
@@ -31,6 +32,7 @@ from hupan.environment import (
     make_geoip,
     make_sms_sender,
     make_upstream_client,
+    make_upstream_socket,
     sender_factories,
 )
 from hupan.errors import InvalidField
@@ -135,7 +137,7 @@ async def send_trial_message(settings: Settings, channel: Channel, address: str)
     seconds = settings.code_lifetime_seconds
     message = Message(message_id, channel, address, "code", TRIAL_CODE, int(time.time()), seconds)
     try:
-        if isinstance(sender, GatewaySender):
+        if isinstance(sender, GatewaySender | CloudSender):
             return TrialResult(
                 to, await sender.send_and_report(message, needs_reply=True), is_sent=True
             )
@@ -172,7 +174,7 @@ def _limit_warnings(settings: Settings) -> Iterator[LocalizedText]:
             "limits_enabled is false: codes and passwords can be guessed without end, and SMS cost "
             "without bound",
         )
-    if settings.sms_sender == "http" and not settings.sms_budget_cents_per_day:
+    if settings.sms_sender != "console" and not settings.sms_budget_cents_per_day:
         yield LocalizedText(
             "sms_budget_cents_per_day 为 0：短信费用没有上限",
             "sms_budget_cents_per_day is 0: SMS cost without bound",
@@ -319,6 +321,7 @@ def _sender_problems(settings: Settings) -> Iterator[UnusableSetting]:
 def _upstream_problems(settings: Settings) -> Iterator[UnusableSetting]:
     try:
         make_upstream_client(settings)
+        make_upstream_socket(settings)
     except UnusableSetting as problem:
         yield problem
 

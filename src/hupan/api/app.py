@@ -7,6 +7,7 @@ several delete the stored token on a 401 (wire.md 1.5).
 import logging
 from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -100,6 +101,7 @@ from hupan.errors import (
     to_app_error,
 )
 from hupan.geoip import CountryResolver
+from hupan.localized import LocalizedText
 from hupan.logs import AccessLog, AuditContext, AuditLog
 from hupan.metrics import EndpointMetrics
 from hupan.model import Caller, Headers, RequestContext, Viewer
@@ -572,6 +574,33 @@ class Dispatcher:
         route.metrics.observe(result, perf_counter() - started_at)
         self._log.record(context.request_id, scope["path"], result, code)
         await self._send(200, content_type, encoded, result, context.request_id, header_map, send)
+
+    async def refuse(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        code: int,
+        text: LocalizedText,
+        result: ResultClass,
+        http_status: int,
+    ) -> None:
+        """Respond with a code in the form of the path's endpoint, and handle nothing."""
+        header_map = dict(scope["headers"])
+        route = self._table.get(self._route_key(scope, header_map))
+        request_id = next(self._request_ids)
+        message = text.text(english=wants_english(header_map))
+        content_type, encoded = JSON_TYPE, encode_json_error(code, message)
+        if route is not None:
+            body = b""
+            if route.has_body:
+                with suppress(ClientDisconnected, BodyTooLarge):
+                    body = await read_body(receive, send, route.max_body_bytes)
+            codec = _select_codec(route, body, header_map)
+            content_type = codec.content_type
+            encoded = codec.encode_error(code, message, request_id)
+        await self._send(http_status, content_type, encoded, result, request_id, header_map, send)
 
     async def _hand_on(
         self,

@@ -8,13 +8,15 @@ from typing import Protocol
 import msgspec
 
 from hupan.addresses import ClientOrigin, ClientResolver
+from hupan.api.socket_relay import NORMAL_CLOSURE, SocketRelay, SocketRelays
 from hupan.contract.pb.hupan_pb2 import DraftInput, SocketMessage
 from hupan.contract.presence import SocketCommand, SocketDraft, SocketLogin
+from hupan.domain.drafts import Drafts
 from hupan.domain.presence import Connection, Presence
-from hupan.errors import Banned, NotSignedIn
+from hupan.errors import Banned, NotSignedIn, TooManyFromHere, TooManyTries
 from hupan.logs import AuditLog
 from hupan.metrics import IncrementMetric
-from hupan.model import Headers, RequestContext, StoreUnavailable
+from hupan.model import Caller, Headers, RequestContext, StoreUnavailable
 
 SOCKET_PATH = "/ws"
 INVALID_DATA_TEXT = "数据不合法".encode()
@@ -22,8 +24,13 @@ INVALID_DATA_TEXT = "数据不合法".encode()
 MAX_FAILED_LOGINS = 3
 MAX_INVALID_MESSAGES = 5
 MAX_WAITING_COMMANDS = 32
+HEARTBEAT_WAIT_SECONDS = 0.5
+"""How long a heartbeat waits for a login: a client reconnects after a second without an answer."""
 SESSION_ENDED, POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 4001, 1008, 1011, 1013
+GOING_AWAY = 1001
 """Codes of closing frames."""
+_OWN_COMMANDS = frozenset({"login", "heartbeat", "inputinfo"})
+"""Never handed on, in whatever case: a message server could take them for what they look like."""
 _log = logging.getLogger("hupan.presence")
 _decode_command = msgspec.json.Decoder(SocketCommand).decode
 _decode_login = msgspec.json.Decoder(SocketLogin).decode
@@ -41,6 +48,15 @@ class Socket(Protocol):
         """Send a binary message; an optional one is dropped where the peer is slow to read."""
         ...
 
+    def send_text(self, text: bytes) -> None:
+        """Send a text message."""
+        ...
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the peer is slow to read."""
+        ...
+
     def close(self, code: int, reason: str) -> None:
         """Begin to close."""
         ...
@@ -51,17 +67,20 @@ class SocketGate:
 
     Args:
         presence: connects those that log in.
+        drafts: passes drafts on.
         client_resolver: resolves the client's address (security I10).
         audit_log: records tokens that were refused.
         count: counts what happens.
         next_request_id: numbers the logins in the log.
         max_sockets: of this process.
         max_per_address: of one address; 0 for any number.
+        relays: hand sockets on to a message server; None without one (wire.md 8.5).
     """
 
     def __init__(
         self,
         presence: Presence,
+        drafts: Drafts,
         client_resolver: ClientResolver,
         audit_log: AuditLog,
         count: IncrementMetric,
@@ -69,8 +88,11 @@ class SocketGate:
         *,
         max_sockets: int,
         max_per_address: int,
+        relays: SocketRelays | None = None,
     ) -> None:
         self.presence = presence
+        self.drafts = drafts
+        self.relays = relays
         self.count = count
         self._client_resolver = client_resolver
         self._audit_log = audit_log
@@ -125,10 +147,14 @@ class ClientSocket:
         "_gate",
         "_invalid_messages",
         "_is_closing",
+        "_is_login_slow",
         "_next_token",
         "_origin",
+        "_relay",
         "_socket",
         "_task",
+        "_timer",
+        "_token",
         "_waiting",
     )
 
@@ -138,7 +164,10 @@ class ClientSocket:
         self._origin = origin
         self._connection: Connection | None = None
         self._failed_logins = self._invalid_messages = 0
-        self._is_closing = False
+        self._is_closing = self._is_login_slow = False
+        self._relay: SocketRelay | None = None
+        self._token = b""  # only where it must not be handed on
+        self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._next_token: str | None = None
         self._waiting: list[bytes] = []
@@ -147,11 +176,15 @@ class ClientSocket:
         """Take a command; what is no JSON object is answered as invalid.
 
         While a login is looked up, commands wait: they are taken in the order in which they came.
+        Only heartbeats do not wait for long.
         """
-        if self._task is not None and len(self._waiting) < MAX_WAITING_COMMANDS:
-            self._waiting.append(text)
-        else:
+        if self._task is None or len(self._waiting) >= MAX_WAITING_COMMANDS:
             self._take(text)
+        elif not (self._is_login_slow and self._take_heartbeat(text)):
+            self._waiting.append(text)
+            if self._timer is None and not self._is_login_slow:
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(HEARTBEAT_WAIT_SECONDS, self._take_heartbeats)
 
     def _take(self, text: bytes) -> None:
         try:
@@ -162,8 +195,32 @@ class ClientSocket:
                 self._begin_login(_read_token(command.data))
             elif command.cmd == "inputInfo":
                 self._pass_draft(_text(command.seq), command.data)
+            elif self._relay is not None:
+                self._hand_on(self._relay, command.cmd, text)
         except (msgspec.MsgspecError, RecursionError, ValueError):
             self.receive_binary()
+
+    def _take_heartbeats(self) -> None:
+        """Answer the heartbeats that wait for a slow login."""
+        self._timer, self._is_login_slow = None, True
+        self._waiting = [text for text in self._waiting if not self._take_heartbeat(text)]
+
+    def _take_heartbeat(self, text: bytes) -> bool:
+        """Answer a heartbeat; return whether it was one."""
+        try:
+            command = _decode_command(text)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            return False  # is refused in its turn
+        if command.cmd == "heartbeat":
+            self._acknowledge(_text(command.seq))
+            return True
+        return False
+
+    def _hand_on(self, relay: SocketRelay, cmd: object, text: bytes) -> None:
+        """Let the message server have a command that is not ours, unless it holds the token."""
+        is_ours = not isinstance(cmd, str) or cmd.strip().lower() in _OWN_COMMANDS
+        if not is_ours and self._token not in text.lower():
+            relay.send(text)
 
     def receive_binary(self) -> None:
         """Answer a message that is no JSON object; some of them close the socket."""
@@ -176,7 +233,29 @@ class ClientSocket:
             return
         self._socket, self._next_token, self._waiting = None, None, []
         self._gate.leave(self._origin)
+        self._close_relay(GOING_AWAY, "the client is gone")
         self._disconnect()
+
+    def deliver(self, message: bytes, *, is_text: bool) -> bool:
+        """Send what the message server says; return whether more may follow at once."""
+        socket = self._socket
+        if socket is None:
+            return True
+        if is_text:
+            socket.send_text(message)
+        else:
+            socket.send(message)
+        return not socket.is_blocked
+
+    def resume_sending(self) -> None:
+        """Let the message server say more, for the client reads again."""
+        if self._relay is not None:
+            self._relay.resume()
+
+    def relay_ended(self, code: int, reason: str) -> None:
+        """Close it, for the message server has closed or failed."""
+        self._relay = None
+        self._close(code, reason)
 
     def end(self) -> None:
         """Close it, for its session has ended (security T6)."""
@@ -205,8 +284,9 @@ class ClientSocket:
             return
         info = SocketMessage.Info(seq=seq, cmd="draft_input")
         message = SocketMessage(info=info)
-        message.data.Pack(DraftInput(chat_id=_text(draft.chat_id), input=_text(draft.input)))
-        self._gate.presence.pass_on(self._connection, message.SerializeToString())
+        chat = _text(draft.chat_id)
+        message.data.Pack(DraftInput(chat_id=chat, input=_text(draft.input)))
+        self._gate.drafts.pass_on(self._connection, chat, message.SerializeToString())
 
     def _begin_login(self, token: str) -> None:
         # One at a time: of those that find no place in the queue only the last one counts.
@@ -219,14 +299,25 @@ class ClientSocket:
             while (token := self._next_token) is not None:
                 self._next_token = None
                 await self._try_login(token)
+                self._note_login_done()
                 while self._waiting and self._next_token is None:
                     self._take(self._waiting.pop(0))
         finally:
+            self._note_login_done()
             self._task = None
 
+    def _note_login_done(self) -> None:
+        self._is_login_slow = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     async def _try_login(self, token: str) -> None:
+        callers: list[Caller] = []
         try:
-            connection = await self._gate.presence.log_in(self, token, self._connection)
+            connection = await self._gate.presence.log_in(
+                self, token, self._connection, callers.append
+            )
         except (NotSignedIn, Banned) as refusal:
             self._gate.count("sockets", "login-refused")
             self._gate.record_refusal(self._origin, refusal)
@@ -239,12 +330,30 @@ class ClientSocket:
             self._close(INTERNAL_ERROR, "")
         else:
             self._gate.count("sockets", "login")
-            self._connection = connection
+            former, self._connection = self._connection, connection
             self._failed_logins = 0
             if self._socket is None or self._is_closing:  # meanwhile
                 self._disconnect()
-            else:
-                self._socket.confirm()
+                return
+            self._socket.confirm()
+            is_same = former is not None and former.token_hash == connection.token_hash
+            if self._gate.relays is not None and not (is_same and self._relay):
+                self._open_relay(self._gate.relays, callers[0], token)
+
+    def _open_relay(self, relays: SocketRelays, caller: Caller, token: str) -> None:
+        """Hand the socket on to the message server (wire.md 8.5)."""
+        self._close_relay(NORMAL_CLOSURE, "another session")
+        try:
+            self._relay = relays.open(caller, self._origin, self)
+        except (TooManyFromHere, TooManyTries):
+            self._close(TRY_AGAIN_LATER, "too many sockets in a short time")
+        else:
+            self._token = token.lower().encode()
+
+    def _close_relay(self, code: int, reason: str) -> None:
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            relay.close(code, reason)
 
     def _refuse(self, is_last: bool, reason: str) -> None:
         if self._socket is not None:
@@ -254,6 +363,7 @@ class ClientSocket:
 
     def _close(self, code: int, reason: str) -> None:
         self._is_closing, self._next_token, self._waiting = True, None, []
+        self._close_relay(code, reason)
         self._disconnect()
         if self._socket is not None:
             self._socket.close(code, reason)

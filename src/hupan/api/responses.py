@@ -132,10 +132,14 @@ class Health:
     """The ASGI application of `/healthz` and `/readyz`."""
 
     def __init__(
-        self, check: Callable[[], Awaitable[None]], is_partial: Callable[[], bool]
+        self,
+        check: Callable[[], Awaitable[None]],
+        is_partial: Callable[[], bool],
+        is_backup_stale: Callable[[], Awaitable[bool]],
     ) -> None:
         self._check = check
         self._is_partial = is_partial
+        self._is_backup_stale = is_backup_stale
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request."""
@@ -150,8 +154,12 @@ class Health:
     async def _send_readiness(self, send: Send) -> None:
         try:
             await self._check()
+            is_backup_stale = await self._is_backup_stale()
         except StoreUnavailable:
             await send_json(503, b'{"status":"store unavailable"}', "error", send)
+            return
+        if is_backup_stale:
+            await send_json(503, b'{"status":"backup too old"}', "error", send)
         else:
             status = b"some accounts unavailable" if self._is_partial() else b"ready"
             await send_json(200, b'{"status":"%b"}' % status, "ok", send)

@@ -147,6 +147,41 @@ def sign(secret: str, parts: Sequence[str]) -> str:
     return hmac.digest(secret.encode(), "\n".join(parts).encode(), "sha256").hex()
 
 
+class CallerSigner:
+    """Makes the headers that say who calls, which the message server can check."""
+
+    def __init__(self, secret: str, clock: Clock) -> None:
+        self._secret = secret
+        self._clock = clock
+
+    def headers(
+        self,
+        surface: str,
+        method: str,
+        target: str,
+        caller: Caller | None,
+        request_id: int,
+        address: str,
+    ) -> Headers:
+        """Return the headers of one request; those without a value are left out."""
+        user_id = "" if caller is None else str(caller.account.id)
+        device_id = "" if caller is None else quote(caller.session.device_id, safe="")
+        nickname = "" if caller is None else quote(caller.account.name, safe="")
+        time = str(int(self._clock.now()))
+        signed = (method, target, user_id, time, device_id, nickname, str(request_id))
+        own = {
+            "x-forwarded-for": address,
+            "x-hupan-surface": surface,
+            "x-hupan-user-id": user_id,
+            "x-hupan-device-id": device_id,
+            "x-hupan-nickname": nickname,
+            "x-hupan-request-id": str(request_id),
+            "x-hupan-time": time,
+            "x-hupan-signature": sign(self._secret, signed),
+        }
+        return [(name.encode(), value.encode()) for name, value in own.items() if value]
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamCallers:
     """Recognizes and limits the clients whose requests are handed on.
@@ -178,6 +213,7 @@ class Upstream:
         self.rules = rules
         self.metrics = EndpointMetrics()
         self._callers = callers
+        self._signer = CallerSigner(rules.secret, callers.clock)
 
     async def hand_on(
         self,
@@ -259,28 +295,15 @@ class Upstream:
             and not (token and token in value)  # as Referer has that of a page
         ]
         address = self._callers.client_resolver.resolve_address(context)
-        user_id = "" if caller is None else str(caller.account.id)
-        device_id = "" if caller is None else quote(caller.session.device_id, safe="")
-        nickname = "" if caller is None else quote(caller.account.name, safe="")
-        request_id, time = str(context.request_id), str(int(self._callers.clock.now()))
-        signed = (scope["method"], target.decode("ascii"), user_id, time)
-        signature = sign(self.rules.secret, (*signed, device_id, nickname, request_id))
-        own = {
-            "x-forwarded-for": str(address or ""),
-            "x-hupan-surface": surface,
-            "x-hupan-user-id": user_id,
-            "x-hupan-device-id": device_id,
-            "x-hupan-nickname": nickname,
-            "x-hupan-request-id": request_id,
-            "x-hupan-time": time,
-            "x-hupan-signature": signature,
-        }
-        host = (b"host", self.client.address.authority.encode())
-        return [
-            host,
-            *kept,
-            *((name.encode(), value.encode()) for name, value in own.items() if value),
-        ]
+        own = self._signer.headers(
+            surface,
+            scope["method"],
+            target.decode("ascii"),
+            caller,
+            context.request_id,
+            str(address or ""),
+        )
+        return [(b"host", self.client.address.authority.encode()), *kept, *own]
 
 
 def _failure(error: Exception) -> AppError:

@@ -25,6 +25,7 @@ from hupan.cli.language import LANGUAGE_OPTION, LANGUAGE_VARIABLE, say
 COMMANDS: Final = {
     "serve": "hupan.cli.serve:app",
     "sandbox": "hupan.cli.sandbox:app",
+    "setup": "hupan.cli.setup:app",
     "conformance": "hupan.cli.conformance:app",
     "doctor": "hupan.cli.doctor:app",
     "config": "hupan.cli.config:app",
@@ -38,6 +39,9 @@ COMMANDS: Final = {
     "client": "hupan.cli.clients:app",
     "limits": "hupan.cli.limits:app",
     "database": "hupan.cli.database:app",
+    "upgrade": "hupan.cli.upgrades:app",
+    "backup": "hupan.cli.backups:app",
+    "restore": "hupan.cli.backups:restore_app",
     "version": "hupan.cli.main:version_app",
 }
 """The typer app of each command, as `module:name`, in the order of the help."""

@@ -14,13 +14,15 @@ from typing import Annotated, TypeAlias
 import typer
 
 from hupan.addresses import is_loopback_host
-from hupan.application import SandboxOptions, make_sandbox_application
 from hupan.cli.language import ENGLISH, say
 from hupan.cli.output import exit_on_error
 from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
 from hupan.cli.sandbox_run import RUN_HELP, run, tls_front
-from hupan.cli.serve import PortOption, listen, print_banner
+from hupan.cli.sandbox_start import Announcement, explain_taken_port, ready_file
+from hupan.cli.serve import PortOption, listen
 from hupan.opening import prepared_store
+from hupan.sandbox.seeding import PACK_NAMES
+from hupan.sandbox_application import SandboxOptions, make_sandbox_application
 
 FOLDER_PREFIX = "hupan-sandbox-"
 _RUNNING_LOCK = "running.lock"
@@ -110,6 +112,30 @@ TlsOption: TypeAlias = Annotated[
 TlsPortOption: TypeAlias = Annotated[
     int, typer.Option(help=say("--tls 的端口。", "Port of --tls."), min=0, max=65535)
 ]
+OpenOption: TypeAlias = Annotated[
+    bool, typer.Option("--open", help=say("在浏览器中打开页面。", "Open the pages in a browser."))
+]
+StartJsonOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help=say(
+            "就绪后只输出一行 JSON，供程序读取；不打印验证码。",
+            "Print one line of JSON once it is ready, for programs, and no codes.",
+        ),
+    ),
+]
+ReadyFileOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--ready-file",
+        help=say(
+            "就绪后写入同样 JSON 的文件，停止时删除。",
+            "File that gets the same JSON once it is ready, and goes when it stops.",
+        ),
+        show_default=False,
+    ),
+]
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 app.command("run", help=RUN_HELP, short_help=say("在沙盒旁运行程序", "Run a program beside it"))(
     run
@@ -119,9 +145,10 @@ app.command("run", help=RUN_HELP, short_help=say("在沙盒旁运行程序", "Ru
 @app.callback(
     invoke_without_command=True,
     help=say(
-        "运行沙盒：真实的服务器，但数据用完即弃，“发出”的验证码可在 /sandbox/outbox 查看。",
-        "Run a sandbox: the real server on throw-away data. GET /sandbox/outbox lists the codes it "
-        '"sent".',
+        "运行沙盒：真实的服务器，但数据用完即弃。其页面显示“发出”的验证码与每个请求。"
+        f"POST /sandbox/seed 可载入数据包：{'、'.join(PACK_NAMES)}。",
+        'Run a sandbox: the real server on throw-away data. Its pages show the codes it "sent" and '
+        f"every request. POST /sandbox/seed loads packs of data: {', '.join(PACK_NAMES)}.",
     ),
     short_help=say("运行沙盒", "Run a sandbox"),
 )
@@ -153,6 +180,9 @@ def sandbox(  # noqa: PLR0913 - an option each
     ] = False,
     tls: TlsOption = False,
     tls_port: TlsPortOption = 8443,
+    open_page: OpenOption = False,
+    json_output: StartJsonOption = False,
+    ready: ReadyFileOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Serve; exit with 1 when the sandbox cannot start."""
@@ -160,7 +190,8 @@ def sandbox(  # noqa: PLR0913 - an option each
         return
     for name in allow_host or []:
         _check_host_name(name)
-    with _choose_data_folder(data_dir) as folder:
+    announcement = Announcement(as_json=json_output, ready_file=ready, opens_page=open_page)
+    with ready_file(ready), _choose_data_folder(data_dir) as folder:
         given = {
             "host": host or "127.0.0.1",
             "port": port,
@@ -174,16 +205,17 @@ def sandbox(  # noqa: PLR0913 - an option each
         settings = load_startable_settings_or_exit(config, given, with_senders=False).settings
 
         def on_listening(urls: list[str]) -> None:
-            print_banner(say("沙盒", "sandbox"), urls, settings, f"{urls[0]}/sandbox/outbox")
+            announcement.make(urls, settings, seed)
             _warn_if_exposed(settings.host)
             if tls:
-                typer.echo(f"  TLS {stack.enter_context(tls_front(tls_port, urls[0]))}")
+                typer.echo(f"  TLS {stack.enter_context(tls_front(tls_port, urls[0]))}", err=True)
 
         names = _normalize_host_names(settings.host, allow_host or [])
-        options = SandboxOptions(seed, names, not quiet, ENGLISH)
+        options = SandboxOptions(seed, names, not (quiet or json_output), ENGLISH)
         factory = partial(make_sandbox_application, settings, options)
         with ExitStack() as stack, exit_on_error(), prepared_store(settings, is_sandbox=True):
-            status = listen(factory, settings, on_listening)
+            explain = partial(explain_taken_port, settings.port)
+            status = listen(factory, settings, on_listening, explain)
     raise typer.Exit(status)
 
 

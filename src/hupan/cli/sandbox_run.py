@@ -1,7 +1,7 @@
 """`hupan sandbox run`: starts a program whose built-in host names reach a sandbox."""
 
+import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,8 +18,6 @@ from hupan.connect.authority import Authority, default_folder, prepare_authority
 from hupan.connect.environment import client_environment
 from hupan.connect.front import LOOPBACK, Front
 
-_URL = re.compile(rf"http://{re.escape(LOOPBACK)}:([0-9]+)")
-_MAX_BANNER_LINES = 200
 _STOP_SECONDS = 30
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 RUN_HELP = say(
@@ -73,7 +71,7 @@ def _sandbox() -> Iterator[int]:
     Raises:
         typer.Exit: with 1, when it does not start; it has said why.
     """
-    arguments = ["sandbox", "--port", "0", "--quiet", "--host", LOOPBACK]
+    arguments = ["sandbox", "--port", "0", "--json", "--host", LOOPBACK]
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "hupan", *arguments],
         stdin=subprocess.DEVNULL,
@@ -99,9 +97,9 @@ def _sandbox() -> Iterator[int]:
 
 
 def _read_port(process: "subprocess.Popen[str]") -> int:
-    for _, line in zip(range(_MAX_BANNER_LINES), process.stdout or (), strict=False):
-        for found in filter(None, map(_URL.fullmatch, line.split())):
-            return int(found[1])
+    first = process.stdout.readline() if process.stdout else ""
+    if first:
+        return int(json.loads(first)["port"])
     typer.echo(say("沙盒没有启动", "the sandbox did not start"), err=True)
     raise typer.Exit(1)
 

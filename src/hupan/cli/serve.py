@@ -22,8 +22,10 @@ from hupan.cli.run import (
 )
 from hupan.config import Settings
 from hupan.config.load import masked_database
+from hupan.localized import LocalizedText
 from hupan.opening import prepared_store
 from hupan.server.connection import ServerLimits
+from hupan.server.serve import BindError
 from hupan.server.workers import run_server
 
 HostOption: TypeAlias = Annotated[
@@ -81,7 +83,12 @@ def describe_code_delivery(settings: Settings) -> str:
     console = say(
         "终端（⚠ 仅打印在此处，不会发给用户）", "console (⚠ printed here, not sent to users)"
     )
-    sms = console if settings.sms_sender == "console" else say("HTTP 网关", "HTTP gateway")
+    sms = {
+        "console": console,
+        "http": say("HTTP 网关", "HTTP gateway"),
+        "aliyun": say("阿里云", "Aliyun"),
+        "tencent": say("腾讯云", "Tencent Cloud"),
+    }[settings.sms_sender]
     email = console if settings.email_sender == "console" else f"SMTP {settings.smtp_host}"
     return (
         sms
@@ -91,7 +98,10 @@ def describe_code_delivery(settings: Settings) -> str:
 
 
 def listen(
-    factory: Callable[[], ASGIApp], settings: Settings, on_listening: Callable[[list[str]], None]
+    factory: Callable[[], ASGIApp],
+    settings: Settings,
+    on_listening: Callable[[list[str]], None],
+    explain: Callable[[BindError], LocalizedText] = lambda error: error.localized,
 ) -> int:
     """Serve until stopped; return the exit status."""
     return run_server(
@@ -102,6 +112,7 @@ def listen(
         limits=ServerLimits(idle_timeout_seconds=settings.connection_idle_seconds),
         on_listening=on_listening,
         english=ENGLISH,
+        explain=explain,
     )
 
 

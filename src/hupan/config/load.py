@@ -306,11 +306,23 @@ def _has_time_zone_data() -> bool:
     return _is_time_zone("UTC")
 
 
-def _bucket_rule(name: str) -> ConsistencyRule:
+def _cloud_rule(name: str, *senders: str) -> ConsistencyRule:
     return ConsistencyRule(
-        (name, "media_s3_url"),
-        lambda settings: not settings.media_s3_url or bool(getattr(settings, name)),
-        LocalizedText("非空的值（已设置 media_s3_url）", "a value, because media_s3_url is set"),
+        (name, "sms_sender"),
+        lambda settings: settings.sms_sender not in senders or bool(getattr(settings, name)),
+        LocalizedText(
+            f"非空的值（sms_sender 为 {' 或 '.join(senders)}）",
+            f"a value, because sms_sender is {' or '.join(senders)}",
+        ),
+    )
+
+
+def _bucket_rule(name: str) -> ConsistencyRule:
+    url = f"{name.partition('_')[0]}_s3_url"
+    return ConsistencyRule(
+        (name, url),
+        lambda settings: not getattr(settings, url) or bool(getattr(settings, name)),
+        LocalizedText(f"非空的值（已设置 {url}）", f"a value, because {url} is set"),
     )
 
 
@@ -359,11 +371,37 @@ CONSISTENCY_RULES = (
         lambda settings: bool(settings.sms_url) or settings.sms_sender != "http",
         LocalizedText("非空的值（sms_sender 为 http）", "an address, because sms_sender is http"),
     ),
+    _cloud_rule("sms_access_key", "aliyun", "tencent"),
+    _cloud_rule("sms_secret_key", "aliyun", "tencent"),
+    _cloud_rule("sms_templates", "aliyun", "tencent"),
+    _cloud_rule("sms_app_id", "tencent"),
     *map(_bucket_rule, ("media_s3_bucket", "media_s3_access_key", "media_s3_secret_key")),
+    *map(_bucket_rule, ("backup_s3_bucket", "backup_s3_access_key", "backup_s3_secret_key")),
+    ConsistencyRule(  # security L6
+        ("backup_public_key", "backup_hours"),
+        lambda settings: (
+            not settings.backup_hours
+            or bool(settings.backup_public_key or settings.backup_passphrase)
+        ),
+        LocalizedText(
+            "公钥，或设置 backup_passphrase（已设置 backup_hours）",
+            "a public key, or backup_passphrase to be set, because backup_hours is set",
+        ),
+    ),
     ConsistencyRule(
         ("upstream_secret", "upstream"),
         lambda settings: bool(settings.upstream_secret) or not settings.upstream,
         LocalizedText("非空的值（已设置 upstream）", "a key, because upstream is set"),
+    ),
+    ConsistencyRule(
+        ("upstream_secret", "upstream_ws"),
+        lambda settings: bool(settings.upstream_secret) or not settings.upstream_ws,
+        LocalizedText("非空的值（已设置 upstream_ws）", "a key, because upstream_ws is set"),
+    ),
+    ConsistencyRule(
+        ("upstream", "upstream_ws"),
+        lambda settings: bool(settings.upstream) or settings.upstream_ws != "true",
+        LocalizedText("非空的值（upstream_ws 为 true）", "a URL, because upstream_ws is true"),
     ),
     ConsistencyRule(  # security C12
         ("sms_countries", "international_numbers"),

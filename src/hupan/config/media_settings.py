@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from hupan.config.backup_settings import BUCKET_NAME, BackupSettings
 from hupan.config.types import (
     HTTP_URL,
     OPTIONAL_PATH,
     SettingSection,
     integer,
-    matching,
     optional,
     single_line,
 )
@@ -16,7 +16,7 @@ PICTURES = SettingSection("图片", "Pictures")
 
 
 @dataclass(frozen=True, slots=True)
-class MediaSettings:
+class MediaSettings(BackupSettings):
     """Settings of pictures."""
 
     media_dir: str = PICTURES(
@@ -34,9 +34,7 @@ class MediaSettings:
     )
     media_s3_bucket: str = PICTURES(
         "",
-        optional(
-            matching("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "存储桶名称", "the name of a bucket")
-        ),
+        optional(BUCKET_NAME),
         "存储桶的名称",
         "Name of the bucket",
     )

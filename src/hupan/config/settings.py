@@ -307,11 +307,12 @@ class Settings(UpstreamSettings):
         "Height of the ad at the bottom, in the client's own unit",
     )
 
-    sms_sender: Literal["console", "http"] = DELIVERY(
+    sms_sender: Literal["console", "http", "aliyun", "tencent"] = DELIVERY(
         "console",
-        choice("console", "http"),
-        "短信发送方式：console 打印到终端，http 通过短信网关发送",
-        "How SMS are sent: console prints them, http uses an SMS gateway",
+        choice("console", "http", "aliyun", "tencent"),
+        "短信发送方式：console 打印到终端，http 通过短信网关，aliyun 与 tencent 通过阿里云与腾讯云",
+        "How SMS are sent: console prints them, http uses an SMS gateway, aliyun and tencent use "
+        "Aliyun and Tencent Cloud",
     )
     email_sender: Literal["console", "smtp"] = DELIVERY(
         "console",
@@ -350,7 +351,11 @@ class Settings(UpstreamSettings):
     )
 
     sms_url: str = SMS(
-        "", optional(HTTP_URL), "短信网关的地址", "URL of the SMS gateway", secret=True
+        "",
+        optional(HTTP_URL),
+        "短信网关的地址，使用阿里云或腾讯云时可留空",
+        "URL of the SMS gateway; Aliyun and Tencent Cloud need none",
+        secret=True,
     )
     sms_method: Literal["POST", "PUT", "GET"] = SMS(
         "POST",
@@ -768,6 +773,11 @@ class Settings(UpstreamSettings):
     def media_path(self) -> Path:
         """The folder of uploaded pictures."""
         return Path(self.media_dir) if self.media_dir else self.data_dir / "media"
+
+    @property
+    def backup_path(self) -> Path:
+        """The folder of backups."""
+        return Path(self.backup_dir) if self.backup_dir else self.data_dir / "backups"
 
     @property
     def max_sms_per_day(self) -> int:

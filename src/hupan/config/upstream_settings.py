@@ -7,6 +7,7 @@ from hupan.config.client_settings import ClientSettings
 from hupan.config.types import (
     HTTP_URL,
     OPTIONAL_FILE,
+    WEBSOCKET_URL,
     SettingSection,
     SettingType,
     integer,
@@ -37,6 +38,29 @@ UPSTREAM_URL = SettingType(
     ),
     _parse_upstream_url,
 )
+
+
+def _parse_upstream_socket(raw: object) -> str:
+    """Parse the URL of a socket in ASCII, or `true` for /ws of the message server."""
+    if raw is True or raw == "true":
+        return "true"
+    if raw is False or raw in {"false", ""}:
+        return ""
+    if isinstance(raw, str) and raw.startswith(("http://", "https://")):
+        raw = f"ws{raw.removeprefix('http')}"
+    value = WEBSOCKET_URL.parse(raw)
+    parts = urlsplit(value)
+    if not value.isascii() or "#" in value or not value.isprintable():
+        raise ValueError
+    return value if parts.path else parts._replace(path="/ws").geturl()
+
+
+UPSTREAM_SOCKET = SettingType(
+    LocalizedText(
+        "true、false，或 ws:// 或 wss:// 开头的地址", "true, false, or a URL with ws or wss"
+    ),
+    _parse_upstream_socket,
+)
 _UPSTREAM_PATH = matching(r"/v1/[A-Za-z0-9._~/-]*\*?", "路径", "a path")
 UPSTREAM_PATHS = SettingType(
     LocalizedText("以 /v1/ 开头的路径列表", "paths that begin with /v1/"),
@@ -54,6 +78,14 @@ class UpstreamSettings(ClientSettings):
         "消息服务器的地址，如 http://127.0.0.1:9000；本服务器没有的 /v1 接口转发至此，留空则不转发",
         "URL of a message server such as http://127.0.0.1:9000, which gets requests below /v1 that "
         "this server does not answer; if empty, there is none",
+    )
+    upstream_ws: str = UPSTREAM(
+        "",
+        UPSTREAM_SOCKET,
+        "消息服务器的 WebSocket 地址，如 ws://127.0.0.1:9000/ws；true 为 upstream 之下的 /ws；"
+        "留空则不转发 WebSocket",
+        "URL at the message server to which the WebSocket of clients is passed on, such as "
+        "ws://127.0.0.1:9000/ws; true stands for /ws of upstream; if empty, it is not",
     )
     upstream_secret: str = UPSTREAM(
         "",

@@ -19,7 +19,7 @@ from hupan.delivery.sender import (
     check_sms_message,
     create_tls_context,
 )
-from hupan.delivery.sms_options import GatewayOptions
+from hupan.delivery.sms_options import GatewayAddress, GatewayOptions
 from hupan.delivery.texts import DEFAULT_BRAND, render, require_brand, sanitize_reply
 
 if TYPE_CHECKING:
@@ -166,8 +166,84 @@ _MAX_CONCURRENT_CALLS = 4
 _TOO_MANY_REQUESTS = 429
 
 
+class GatewayTransport:
+    """Makes the calls to one gateway, each on its own connection; no redirect and no proxy.
+
+    Args:
+        address: where to connect.
+        timeout_seconds: for one call, from connecting to the response.
+        ca_file: PEM file of the only trusted authorities; empty for the system's.
+
+    Raises:
+        InvalidOption: the ca_file is not valid.
+    """
+
+    def __init__(self, address: GatewayAddress, timeout_seconds: float, ca_file: str) -> None:
+        self._address = address
+        self._timeout_seconds = timeout_seconds
+        self._tls = create_tls_context(ca_file)
+        # Bounded, so that a gateway that hangs occupies only these threads (R07).
+        self._executor = ThreadPoolExecutor(
+            _MAX_CONCURRENT_CALLS, thread_name_prefix="hupan-gateway"
+        )
+        # So that a call's time starts with the call, not while it waits for a thread.
+        self._slots = asyncio.Semaphore(_MAX_CONCURRENT_CALLS)
+
+    async def call(self, build_request: Callable[[], GatewayRequest]) -> GatewayResponse:
+        """Build one request when its turn comes, so that its timestamp is right, and send it.
+
+        Raises:
+            NotSent: the gateway is unreachable.
+            OutcomeUnknown: the request was sent, but no response came.
+        """
+        await self._acquire_slot()
+        try:
+            outcome = await self._run(GatewayCall(self._new_connection(), build_request()))
+        finally:
+            self._slots.release()
+        if not isinstance(outcome, GatewayResponse):
+            raise outcome
+        return outcome
+
+    def close(self) -> None:
+        """Release the threads; a running call ends by its own deadline."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _acquire_slot(self) -> None:
+        try:
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            # The server stops: this one was not sent, and must not count as unknown (R17).
+            raise NotSent("its turn did not come", is_retryable=True) from None
+
+    async def _run(self, call: GatewayCall) -> GatewayResponse | NotSent | OutcomeUnknown:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await loop.run_in_executor(self._executor, call.run)
+        except TimeoutError:
+            if call.abort():
+                unknown = OutcomeUnknown("the gateway did not answer in time")
+                return call.decided_response or unknown
+            return NotSent("the gateway was not reached in time", is_retryable=True)
+        finally:
+            # Even if the call is cancelled: the thread must not outlive it.
+            call.abort()
+
+    def _new_connection(self) -> "HTTPConnection":
+        from urllib3.connection import (  # noqa: PLC0415  costs start time where no gateway is used
+            HTTPConnection,
+            HTTPSConnection,
+        )
+
+        target, seconds = self._address, self._timeout_seconds
+        if target.scheme == "http":
+            return HTTPConnection(target.host, target.port, timeout=seconds)
+        return HTTPSConnection(target.host, target.port, timeout=seconds, ssl_context=self._tls)
+
+
 class GatewaySender:
-    """Sends each SMS by one HTTP request; follows no redirect and uses no proxy.
+    """Sends each SMS by one HTTP request.
 
     Every request has `Idempotency-Key` (the message's id) and `X-Timestamp` (unix seconds); with a
     secret also a signature, see `sign_body`.
@@ -188,13 +264,9 @@ class GatewaySender:
         self._now = now
         self._brand = require_brand(brand)
         self._templates = options.templates()
-        self._tls = create_tls_context(options.ca_file)
-        # Bounded, so that a gateway that hangs occupies only these threads (R07).
-        self._executor = ThreadPoolExecutor(
-            _MAX_CONCURRENT_CALLS, thread_name_prefix="hupan-gateway"
+        self._transport = GatewayTransport(
+            options.address(), options.timeout_seconds, options.ca_file
         )
-        # So that a call's time starts with the call, not while it waits for a thread.
-        self._slots = asyncio.Semaphore(_MAX_CONCURRENT_CALLS)
 
     async def send(self, message: Message) -> None:
         """Send one SMS; beyond four at once, calls wait.
@@ -212,14 +284,9 @@ class GatewaySender:
             NotSent, OutcomeUnknown: as in `send`.
         """
         check_sms_message(message)
-        await self._acquire_slot()
-        request = self._build_request(message, needs_reply=needs_reply)
-        try:
-            outcome = await self._run_call(GatewayCall(self._new_connection(), request))
-        finally:
-            self._slots.release()
-        if not isinstance(outcome, GatewayResponse):
-            raise outcome
+        outcome = await self._transport.call(
+            lambda: self._build_request(message, needs_reply=needs_reply)
+        )
         body = self._options.success.decode(outcome.body, outcome.content_type)
         reply = sanitize_reply(body, [message.to, message.code, *self._options.secrets()])
         failure = self._find_failure(outcome, body, reply)
@@ -229,40 +296,7 @@ class GatewaySender:
 
     async def close(self) -> None:
         """Release the threads; a running call ends by its own deadline."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
-    async def _acquire_slot(self) -> None:
-        try:
-            await self._slots.acquire()
-        except asyncio.CancelledError:
-            # The server stops: this one was not sent, and must not count as unknown (R17).
-            raise NotSent("its turn did not come", is_retryable=True) from None
-
-    async def _run_call(self, call: GatewayCall) -> GatewayResponse | NotSent | OutcomeUnknown:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._options.timeout_seconds):
-                return await loop.run_in_executor(self._executor, call.run)
-        except TimeoutError:
-            if call.abort():
-                unknown = OutcomeUnknown("the gateway did not answer in time")
-                return call.decided_response or unknown
-            return NotSent("the gateway was not reached in time", is_retryable=True)
-        finally:
-            # Even if the call is cancelled: the thread must not outlive it.
-            call.abort()
-
-    def _new_connection(self) -> "HTTPConnection":
-        from urllib3.connection import (  # noqa: PLC0415  costs start time where no gateway is used
-            HTTPConnection,
-            HTTPSConnection,
-        )
-
-        target = self._options.address()
-        seconds = self._options.timeout_seconds
-        if target.scheme == "http":
-            return HTTPConnection(target.host, target.port, timeout=seconds)
-        return HTTPSConnection(target.host, target.port, timeout=seconds, ssl_context=self._tls)
+        self._transport.close()
 
     def _build_request(self, message: Message, *, needs_reply: bool) -> GatewayRequest:
         timestamp = str(int(self._now()))
@@ -306,14 +340,18 @@ class GatewaySender:
         status, is_truncated = response.status, len(response.body) >= MAX_RESPONSE_BYTES
         suffix = f": {reply}" if reply else ""
         if not 200 <= status < 300:  # noqa: PLR2004  every 2xx is a success, as HTTP says
-            is_retryable = status == _TOO_MANY_REQUESTS or status >= 500  # noqa: PLR2004  every 5xx, as HTTP says
-            return NotSent(f"the gateway answered {status}{suffix}", is_retryable)
+            return NotSent(f"the gateway answered {status}{suffix}", is_retryable_status(status))
         if (is_truncated and self._options.success.needs_body) or not self._options.success.matches(
             body
         ):
             text = f"the gateway answered {status} without what counts as a success{suffix}"
             return NotSent(text, is_retryable=False)
         return None
+
+
+def is_retryable_status(status: int) -> bool:
+    """Return whether a later attempt may succeed: 429 and every 5xx."""
+    return status == _TOO_MANY_REQUESTS or status >= 500  # noqa: PLR2004  every 5xx, as HTTP says
 
 
 def sign_body(secret: str, timestamp: str, body: bytes) -> str:

@@ -280,6 +280,13 @@ class GatewayAddress:
     port: int
 
 
+def gateway_address(url: str) -> GatewayAddress:
+    """Return where a URL that `require_gateway_url` accepts leads."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return GatewayAddress(parts.scheme, parts.hostname or "", port)
+
+
 @dataclass(frozen=True, slots=True)
 class RequestTemplates:
     """The templates of one request."""
@@ -339,7 +346,7 @@ class GatewayOptions:
         )
         require_option(_is_utf8(self.hmac_secret), "hmac_secret", "UTF-8 文本", "text in UTF-8")
         require_option(_is_utf8(self.success.text), "success_text", "UTF-8 文本", "text in UTF-8")
-        _require_url(self.url)
+        require_gateway_url(self.url)
         self._require_headers()
         self._require_body(self.templates().body)
 
@@ -355,9 +362,7 @@ class GatewayOptions:
         return [value for value in (self.hmac_secret, *values) if value and "{" not in value]
 
     def address(self) -> GatewayAddress:
-        parts = urlsplit(self.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return GatewayAddress(parts.scheme, parts.hostname or "", port)
+        return gateway_address(self.url)
 
     def templates(self) -> RequestTemplates:
         """Return the url's path and query, the headers and the body as templates."""
@@ -445,7 +450,12 @@ def _require_header(field_name: str, name: str) -> None:
     )
 
 
-def _require_url(url: str) -> None:
+def require_gateway_url(url: str) -> None:
+    """Accept https, and http for a loopback host.
+
+    Raises:
+        InvalidOption: it is none of them.
+    """
     require_option(
         _is_printable_ascii(url) and " " not in url,
         "url",

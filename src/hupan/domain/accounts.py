@@ -409,6 +409,17 @@ class AccountDirectory:
             accounts[: query.page_size], total, has_more=len(accounts) > query.page_size
         )
 
+    async def list_newest(self, below_id: int, page_size: int) -> list[ListedAccount]:
+        """Return the newest accounts below an id, 0 for all; counts nothing, however many exist."""
+        return await list_accounts(
+            self._database,
+            "any",
+            below_id=below_id or _MAX_TYPED_ACCOUNT_ID + 1,
+            min_id=0,
+            max_rows=page_size,
+            now=0,
+        )
+
     async def _search(self, query: AccountQuery, below: int, now: int) -> AccountPage:
         ids, is_truncated = await self._search_ids(_parse_search(query.search))
         matches = _query_filter(query, now)

@@ -52,6 +52,7 @@ from hupan.store.media import (
     delete_removal,
     find_name_by_key,
     list_due_removals,
+    list_names,
     list_pictures,
     put_picture,
     put_removal,
@@ -186,6 +187,7 @@ class PictureAddresses:
 
     def __init__(self, public_url: str, client_base: Callable[[], str] = lambda: "") -> None:
         self._public_url = public_url.rstrip("/")
+        self._public_base = f"{self._public_url}{MEDIA_PATH}" if self._public_url else ""
         self._client_base = client_base
 
     @property
@@ -195,17 +197,21 @@ class PictureAddresses:
 
     def address(self, name: str) -> str:
         """Return the address of a file, as it is stored."""
-        return (f"{self._public_url}{MEDIA_PATH}" if self._public_url else _HOSTLESS_BASE) + name
+        return (self._public_base or _HOSTLESS_BASE) + name
 
     def shown(self, account: AccountId, avatar_url: str) -> str:
         """Return the address of an account's picture as a client gets it, "" if none is known."""
         if avatar_url and not avatar_url.startswith(_HOSTLESS_BASE):
             return avatar_url
-        base = self.base
+        base = self._public_base
         if not base:
-            return avatar_url
-        name = avatar_url.removeprefix(_HOSTLESS_BASE) or f"default/{account}.png"
-        return f"{base}{MEDIA_PATH}{name}"
+            client_base = self._client_base()
+            if not client_base:
+                return avatar_url
+            base = f"{client_base}{MEDIA_PATH}"
+        if not avatar_url:
+            return f"{base}default/{account}.png"
+        return base + avatar_url.removeprefix(_HOSTLESS_BASE)
 
     def own_path(self, url: str) -> str | None:
         """Return what follows our own prefix in an address, without its query; else None."""
@@ -330,6 +336,8 @@ LEASE_SECONDS = 15 * 60
 LEASE_MARGIN_SECONDS = 5 * 60
 """A row is refused this long before its file may be deleted: no clocks differ that much."""
 REMOVAL_BATCH_SIZE = 200
+NO_ACCOUNT = AccountId(0)
+"""Of files that no row named when they were found; by now one may."""
 REMOVAL_RETRY_SECONDS = 10 * 60
 CONTENT_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 _log = logging.getLogger("hupan.media")
@@ -477,6 +485,38 @@ class Media:
         """
         return await self._files.read(picture.name, offset)
 
+    async def load(self, name: str, max_bytes: int) -> bytes | None:
+        """Return the content of a file, None if it is gone or larger; for snapshots of a sandbox.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        picture = await self._files.find(name)
+        if picture is None or picture.size > max_bytes:
+            return None
+        content = picture.start
+        while len(content) < picture.size:
+            content += await self._files.read(name, len(content))
+        return content
+
+    async def put_back(self, name: str, content: bytes) -> None:
+        """Store a file of a snapshot, unless it is there.
+
+        Raises:
+            UploadFailed: it cannot be stored.
+        """
+        spooled = await asyncio.to_thread(self.spool)
+        try:
+            if await self._files.find(name) is None:
+                await asyncio.to_thread(spooled.write, content)
+                content_type = CONTENT_TYPES[name.rpartition(".")[2]]
+                await self._files.put(name, spooled, content_type)
+        except OSError as error:
+            _log.error("a picture of a snapshot was not stored: %s", error)
+            raise UploadFailed from error
+        finally:
+            spooled.close()
+
     async def delete_due(self) -> int:
         """Delete the files that are due; return their number."""
         now = int(self._clock.now())
@@ -484,7 +524,8 @@ class Media:
         deleted = 0
         for account, stem in await list_due_removals(self._database, now, REMOVAL_BATCH_SIZE):
             try:
-                await self._files.delete(stem)
+                if account != NO_ACCOUNT or not await list_names(self._database, stem):
+                    await self._files.delete(stem)
             except OSError as error:
                 _log.error("a picture was not deleted, trying again: %s", error)
                 change = partial(put_removal, account=account, name=stem, due_at=retry_at)

@@ -21,6 +21,7 @@ from hupan.errors import Banned, NotSignedIn
 from hupan.metrics import IncrementMetric, ignore_metric
 from hupan.model import AccountId, Caller, StoreUnavailable
 from hupan.store.database import Database, Transaction
+from hupan.store.drafts import purge_drafts
 from hupan.store.presence import (
     SocketRow,
     delete_process,
@@ -163,8 +164,20 @@ class Presence:
         except StoreUnavailable:
             _log.warning("the sockets of this process stay in the store until they are forgotten")
 
-    async def log_in(self, link: Link, token: str, replaced: Connection | None) -> Connection:
+    async def log_in(
+        self,
+        link: Link,
+        token: str,
+        replaced: Connection | None,
+        on_caller: Callable[[Caller], object] = lambda _caller: None,
+    ) -> Connection:
         """Connect a link to the session of a token, in place of its former one (wire.md 8.1).
+
+        Args:
+            link: the socket.
+            token: of the session.
+            replaced: the former connection of the link.
+            on_caller: is told whose session it is.
 
         Raises:
             NotSignedIn, Banned: as for a request with this token.
@@ -185,6 +198,7 @@ class Presence:
         if replaced is not None:
             self.log_out(replaced)
         self._connect(connection, caller)
+        on_caller(caller)
         return connection
 
     def log_out(self, connection: Connection) -> None:
@@ -205,6 +219,19 @@ class Presence:
         for connection in tuple(self._by_account.get(sender.account, {}).values()):
             if connection is not sender:
                 connection.link.pass_on(message)
+
+    def deliver(self, account: AccountId, message: bytes) -> None:
+        """Send a message of another process to the sockets of an account in this one."""
+        for connection in tuple(self._by_account.get(account, {}).values()):
+            connection.link.pass_on(message)
+
+    async def other_processes(self, account: AccountId) -> set[int]:
+        """Return the other processes to which sockets of an account are connected."""
+        rows = await list_sockets(self._database, account)
+        others = [row for row in rows if row.process != self._process]
+        if others:
+            await self._learn_who_lives(others)
+        return {row.process for row in others if self._is_alive(row.process)}
 
     async def connected_since(self, account: AccountId) -> dict[bytes, int]:
         """Return since when sessions of an account are connected, by the hash of their token."""
@@ -356,6 +383,7 @@ class Presence:
         change = partial(purge_process_sockets, process=process, max_rows=PURGE_BATCH_SIZE)
         while await self._database.run_transaction(change) == PURGE_BATCH_SIZE:
             pass
+        await self._database.run_transaction(lambda tx: purge_drafts(tx, process))
         await self._database.run_transaction(lambda tx: delete_process(tx, process))
 
     async def _write_changes(self) -> None:

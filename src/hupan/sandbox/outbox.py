@@ -6,7 +6,8 @@ import queue
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Literal, TextIO, TypeAlias
 
 from msgspec import Struct
@@ -85,6 +86,33 @@ class MessageCapture:
             if not waiter.done():
                 waiter.set_result(None)
 
+    @property
+    def last_id(self) -> int:
+        """The id of the newest message, 0 before the first."""
+        return self._last_id
+
+    def list_page(
+        self, message_filter: MessageFilter, below_id: int, page_size: int
+    ) -> list[CapturedMessage]:
+        """Return the newest matching messages below an id, 0 for all; none counts as shown."""
+        matching = (
+            entry
+            for entry in reversed(self._entries)
+            if (not below_id or entry.id < below_id) and message_filter.matches(entry)
+        )
+        return list(islice(matching, page_size))
+
+    def newest_code(self) -> CapturedMessage | None:
+        """Return the newest code by SMS or e-mail; it does not count as shown."""
+        return next(
+            (
+                entry
+                for entry in reversed(self._entries)
+                if entry.code and entry.channel in _CHANNEL_NAMES
+            ),
+            None,
+        )
+
     def list_matching(self, message_filter: MessageFilter) -> list[CapturedMessage]:
         """Return the matching messages, newest first, and mark them as shown."""
         found = self._find(message_filter)
@@ -106,6 +134,16 @@ class MessageCapture:
                 self._shown.update(entry.id for entry in fresh)
                 return fresh[0]
         return None
+
+    def export(self) -> list[CapturedMessage]:
+        """Return all messages, oldest first."""
+        return list(self._entries)
+
+    def restore(self, messages: Iterable[CapturedMessage]) -> None:
+        """Replace all messages; ids go on growing, so that none is used twice for two messages."""
+        self.clear()
+        self._entries.extend(messages)
+        self._last_id = max(self._last_id, *(entry.id for entry in self._entries), 0)
 
     def clear(self) -> None:
         self._entries.clear()

@@ -7,8 +7,8 @@ address cannot be rebound, so it is always accepted.
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
 from ipaddress import ip_address
@@ -20,22 +20,26 @@ from msgspec import Meta, Struct
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hupan.clock import AdjustableClock
-from hupan.domain.provisioning import NewAccount, SandboxAccounts
+from hupan.domain.provisioning import NewAccount, SandboxAccount, SandboxAccounts
 from hupan.domain.sessions import parse_device
-from hupan.errors import Busy, EmailTaken, InvalidField, PhoneTaken
+from hupan.errors import Busy, EmailTaken, InvalidField, PhoneTaken, UploadFailed
 from hupan.model import Overtaken, StoreUnavailable
+from hupan.sandbox.known_accounts import KnownAccount, KnownAccounts
 from hupan.sandbox.outbox import CapturedChannel, MessageCapture, MessageFilter
-from hupan.sandbox.seeding import PACK_NAMES, PackName, Seeder, max_count
+from hupan.sandbox.seeding import PACK_NAMES, PackName, SeededAccount, Seeder, max_count
 
+PAGES_PREFIX = "/sandbox/pages"
+"""The pages for people, which are clients of the routes."""
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_SHOWN_CHARACTERS = 40
-_RESPONSE_HEADERS = {
+RESPONSE_HEADERS = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
@@ -44,12 +48,32 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 class BadRequest(Exception):
-    """The request is not valid; the text says why, in Chinese and in English."""
+    """The request is not valid; the text says why, in Chinese and in English.
+
+    Attributes:
+        status: the HTTP status of the response.
+    """
+
+    status = 400
 
     def __init__(self, zh: str, en: str) -> None:
         super().__init__(en)
         self.zh = zh
         self.en = en
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body of a request, without a byte order mark.
+
+    Raises:
+        BadRequest: it is too large.
+    """
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise BadRequest("请求体过大", "the body is too large")
+    return body.removeprefix(BOM_UTF8)
 
 
 async def read_json_body(request: Request, body_type: type[Body]) -> Body:
@@ -58,13 +82,9 @@ async def read_json_body(request: Request, body_type: type[Body]) -> Body:
     Raises:
         BadRequest: it is too large, not JSON, not of this type, or has an unknown key.
     """
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise BadRequest("请求体过大", "the body is too large")
+    body = await read_body(request)
     try:
-        values = msgspec.json.decode(body.removeprefix(BOM_UTF8) or b"{}", type=dict[str, Any])
+        values = msgspec.json.decode(body or b"{}", type=dict[str, Any])
         check_known(
             "key", values, [field.encode_name for field in msgspec.structs.fields(body_type)]
         )
@@ -124,18 +144,28 @@ def query_number(request: Request, name: str, default: float, maximum: float) ->
 
 def json_response(body: object) -> Response:
     return Response(
-        msgspec.json.encode(body), media_type="application/json", headers=_RESPONSE_HEADERS
+        msgspec.json.encode(body), media_type="application/json", headers=RESPONSE_HEADERS
     )
+
+
+def file_response(content: bytes, media_type: str, name: str) -> Response:
+    """Return a file that a browser saves."""
+    disposition = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=media_type, headers={**RESPONSE_HEADERS, **disposition})
+
+
+def wants_english(request: Request) -> bool:
+    """Return whether a request asks for English."""
+    return request.headers.get("accept-language", "")[:2].lower() == "en"
 
 
 def error_response(request: Request, http_status: int, zh: str, en: str) -> Response:
     """Return an error in the language of the request."""
-    is_english = request.headers.get("accept-language", "")[:2].lower() == "en"
     return Response(
-        msgspec.json.encode({"error": en if is_english else zh}),
+        msgspec.json.encode({"error": en if wants_english(request) else zh}),
         http_status,
         media_type="application/json",
-        headers=_RESPONSE_HEADERS,
+        headers=RESPONSE_HEADERS,
     )
 
 
@@ -185,12 +215,33 @@ class SameOriginMiddleware:
 
 
 def _is_same_origin(request: Request, host: str) -> bool:
-    """Return whether the request comes from no page, or from one of the same origin."""
+    """Return whether the request comes from no page, or from one of the same origin.
+
+    A link to a page may stand anywhere: it shows the page to the user and nothing to its origin. A
+    form of a page names no origin (`no-referrer`), which `Sec-Fetch-Site` settles; a browser leaves
+    that out for plain http beyond loopback, and there the form's own token decides (`web.forms`).
+    """
+    is_page = request.url.path == "/" or request.url.path.startswith(PAGES_PREFIX)
+    if is_page and _is_navigation(request):
+        return True
     sites = request.headers.getlist("sec-fetch-site")
     if any(site not in _SAME_ORIGIN_SITES for site in sites):
         return False
-    own = f"{request.url.scheme}://{host.lower()}"
-    return all(origin.lower() == own for origin in request.headers.getlist("origin"))
+    own = [f"{request.url.scheme}://{host.lower()}"]
+    if is_page and (not sites or "same-origin" in sites):
+        own.append("null")
+    return all(origin.lower() in own for origin in request.headers.getlist("origin"))
+
+
+def _is_navigation(request: Request) -> bool:
+    """Return whether a browser goes to a page by a link."""
+    headers = request.headers
+    return (
+        request.method in {"GET", "HEAD"}
+        and headers.getlist("sec-fetch-mode") == ["navigate"]
+        and headers.getlist("sec-fetch-dest") == ["document"]
+        and "origin" not in headers
+    )
 
 
 def _parse_host(host: str) -> str | None:
@@ -258,13 +309,6 @@ class EmptyBody(Struct):
     """The body of POST `/sandbox/reset`."""
 
 
-class ClockBody(Struct):
-    """The body of POST `/sandbox/clock`: one of both."""
-
-    advance: float | None = None
-    set: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class SandboxRoutes:
     """The routes, and what they use.
@@ -272,7 +316,7 @@ class SandboxRoutes:
     Attributes:
         deliver_outbox: delivers everything in the outbox.
         delete_everything: deletes everything that is stored.
-        purge_expired: deletes what has expired, and erases cancelled accounts that are due.
+        on_reset: is called at the end of a reset.
     """
 
     outbox_messages: MessageCapture
@@ -281,10 +325,11 @@ class SandboxRoutes:
     seeder: Seeder
     deliver_outbox: Callable[[], Awaitable[None]]
     delete_everything: Callable[[], Awaitable[None]]
-    purge_expired: Callable[[], Awaitable[None]]
+    on_reset: list[Callable[[], None]] = field(default_factory=list)
+    known_accounts: KnownAccounts = field(default_factory=KnownAccounts)
 
-    def build_app(self) -> Starlette:
-        """Return the ASGI application of all routes."""
+    def build_app(self, more_routes: Sequence[BaseRoute] = ()) -> Starlette:
+        """Return the ASGI application of all routes, and of those of other files."""
         return Starlette(
             routes=[
                 Route("/sandbox/outbox", handle_errors(self.list_outbox), methods=["GET"]),
@@ -294,7 +339,7 @@ class SandboxRoutes:
                 Route("/sandbox/accounts", handle_errors(self.create_account), methods=["POST"]),
                 Route("/sandbox/seed", handle_errors(self.seed), methods=["POST"]),
                 Route("/sandbox/reset", handle_errors(self.reset), methods=["POST"]),
-                Route("/sandbox/clock", handle_errors(self.set_clock), methods=["POST"]),
+                *more_routes,
             ]
         )
 
@@ -316,7 +361,11 @@ class SandboxRoutes:
 
     async def create_account(self, request: Request) -> Response:
         """Create an account: → {id, token}."""
-        body = await read_json_body(request, AccountBody)
+        created = await self.create(await read_json_body(request, AccountBody))
+        return json_response({"id": str(created.id), "token": created.token})
+
+    async def create(self, body: AccountBody) -> SandboxAccount:
+        """Create an account and keep its credentials for the pages."""
         login_device = parse_device(body.device_id, body.platform)
         created = await self.sandbox_accounts.create(
             NewAccount(
@@ -333,41 +382,70 @@ class SandboxRoutes:
             ),
             login_device,
         )
-        return json_response({"id": str(created.id), "token": created.token})
+        self.known_accounts.add(
+            KnownAccount(str(created.id), body.phone, body.email, body.password, created.token)
+        )
+        return created
 
     async def seed(self, request: Request) -> Response:
         """Seed a pack: → [{id, phone, email, password, token}]."""
-        body = await read_json_body(request, SeedBody)
+        return json_response(await self.seed_pack(await read_json_body(request, SeedBody)))
+
+    async def seed_pack(self, body: SeedBody) -> list[SeededAccount]:
+        """Seed a pack and keep the credentials of its accounts for the pages.
+
+        Raises:
+            BadRequest: there is no such pack, or it does not take so many.
+        """
         check_known("value", [body.pack], PACK_NAMES)
         pack = cast("PackName", body.pack)
         if body.number > max_count(pack):
             maximum = max_count(pack)
             raise BadRequest(f"number 须为 1 到 {maximum}", f"number must be 1 to {maximum}")
-        return json_response(await self.seeder.seed(pack, body.number))
+        seeded = await self.seeder.seed(pack, body.number)
+        for one in seeded:
+            self.known_accounts.add(
+                KnownAccount(one.id, one.phone, one.email, one.password, one.token)
+            )
+        return seeded
 
     async def reset(self, request: Request) -> Response:
-        """Delete everything: accounts, messages, and the clock's offset."""
+        """Delete everything: accounts, messages, faults, and the clock's offset."""
         await read_json_body(request, EmptyBody)
+        await self.reset_all()
+        return json_response({})
+
+    async def reset_all(self) -> None:
+        """Delete everything: accounts, messages, faults, and the clock's offset."""
         await self.delete_everything()
         self.seeder.reset()
         self.outbox_messages.clear()
         self.clock.reset()
-        return json_response({})
+        self.known_accounts.clear()
+        for forget in self.on_reset:
+            forget()
 
-    async def set_clock(self, request: Request) -> Response:
-        """Set the clock: → {now}; what has expired by then is purged at once."""
-        body = await read_json_body(request, ClockBody)
-        if (body.advance is None) == (body.set is None):
-            raise BadRequest("advance 或 set 二选一", "give advance or set, one of both")
-        target_time = body.set if body.set is not None else self.clock.now() + (body.advance or 0)
-        if not 0 <= target_time <= MAX_TIME:
-            raise BadRequest(
-                f"时间须在 0 到 {MAX_TIME} 之间",
-                f"the time must lie between 0 and {MAX_TIME}",
-            )
-        self.clock.set(target_time)
-        await self.purge_expired()
-        return json_response({"now": int(self.clock.now())})
+
+EXPECTED_ERRORS = (
+    *(BadRequest, InvalidField, PhoneTaken, EmailTaken),
+    *(Overtaken, Busy, UploadFailed, StoreUnavailable, OSError),
+)
+
+
+def describe_error(error: Exception) -> tuple[int, str, str]:
+    """Return the HTTP status and the sentence, in Chinese and English, of an expected error."""
+    match error:
+        case BadRequest():
+            return error.status, error.zh, error.en
+        case InvalidField():
+            return 400, f"{error.field} 的值非法", f"the value of {error.field} is not valid"
+        case PhoneTaken() | EmailTaken():
+            field = _CONFLICT_FIELDS[type(error)]
+            return 409, f"{field} 已被使用", f"{field} is taken already"
+        case Overtaken():
+            return 409, "另一个导入已开始", "another import of groups has begun"
+        case _:
+            return 503, "服务器繁忙或无法保存", "the server is busy or cannot store"
 
 
 def handle_errors(handler: Handler) -> Handler:
@@ -375,26 +453,11 @@ def handle_errors(handler: Handler) -> Handler:
 
     async def handle(request: Request) -> Response:
         try:
-            if request.method == "POST":
+            if request.method in ("POST", "PUT", "DELETE"):
                 check_known("parameter", request.query_params, ())
             return await handler(request)
-        except BadRequest as error:
-            status, zh, en = 400, error.zh, error.en
-        except InvalidField as error:
-            status, zh, en = (
-                400,
-                f"{error.field} 的值非法",
-                f"the value of {error.field} is not valid",
-            )
-        except (PhoneTaken, EmailTaken) as error:
-            field = _CONFLICT_FIELDS[type(error)]
-            status, zh, en = 409, f"{field} 已被使用", f"{field} is taken already"
-        except Overtaken:
-            status, zh, en = 409, "另一个导入已开始", "another import of groups has begun"
-        except (Busy, StoreUnavailable):
-            zh, en = "服务器繁忙或无法保存", "the server is busy or cannot store"
-            status = 503
-        return error_response(request, status, zh, en)
+        except EXPECTED_ERRORS as error:
+            return error_response(request, *describe_error(error))
 
     return handle
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from itertools import cycle, islice
 from typing import Literal, TypeAlias, get_args
 
@@ -185,6 +186,21 @@ class Seeder:
                 await self._seed_discovery(count or DEFAULT_GROUP_COUNT)
                 count = 0
             return await self._create_accounts(pack, count or len(PACKS[pack]))
+
+    @property
+    def lock(self) -> asyncio.Lock:
+        """Held while something is seeded."""
+        return self._seed_lock
+
+    def export(self) -> dict[str, int]:
+        """Return the numbers that seeding continues from."""
+        packs: dict[str, int] = dict(self._last_numbers.items())
+        return packs | {"groups": self._groups, "bots": self._bots}
+
+    def restore(self, numbers: Mapping[str, int]) -> None:
+        """Continue from other numbers."""
+        self._last_numbers = Counter({pack: numbers.get(pack, 0) for pack in PACK_NAMES})
+        self._groups, self._bots = numbers.get("groups", 0), numbers.get("bots", 0)
 
     def reset(self) -> None:
         """Start again with the first of everything."""

@@ -12,6 +12,8 @@ import contextlib
 import enum
 import inspect
 import logging
+import socket
+import struct
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from urllib.parse import unquote
 
 import httptools
 
+from hupan.server.rejections import Rejection, RejectionObserver
 from hupan.server.uvicorn_parts import (
     HIGH_WATER_LIMIT,
     STATUS_LINE,
@@ -120,6 +123,30 @@ class RequestCycle(RequestResponseCycle):
             self.transport.close()
         self.on_response()
         return True
+
+    @property
+    def is_peer_gone(self) -> bool:
+        """Whether the peer has closed its side; clients do so only when they wait no longer."""
+        protocol = self.transport.get_protocol()
+        return self.disconnected or (isinstance(protocol, HttpConnection) and protocol.received_eof)
+
+    def cut_off(self, *, reset: bool) -> None:
+        """End the connection in the middle of this request; what the app still sends is dropped.
+
+        Args:
+            reset: whether the peer sees a reset, instead of the end of what was written so far.
+        """
+        if self.disconnected:
+            return
+        self.disconnected = True
+        self.message_event.set()
+        if not reset:
+            self.transport.close()
+            return
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:  # without lingering, a close is a reset
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     async def run_asgi(self, app: ASGIApp) -> None:  # type: ignore[override]  # as above
         """Run an app; respond with 500 if it does not respond."""
@@ -286,8 +313,10 @@ class HttpConnection(HttpToolsProtocol):
         starter: RequestStarter,
         on_open: Callable[["HttpConnection"], None],
         sockets: WebSockets | None = None,
+        observer: RejectionObserver | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state)
+        self._observer = observer
         self.logger = _LOGGER
         self._starter = starter
         self._on_open = on_open
@@ -314,7 +343,7 @@ class HttpConnection(HttpToolsProtocol):
         self._is_first_in_read = True
         self._rejection = _BAD_REQUEST
         self._ignores_input = False
-        self._received_eof = False
+        self.received_eof = False
         self._is_closing = False
         self._wait_state: tuple[Phase, RequestCycle | None, int] = (Phase.HEAD, None, 0)
         self._waiting_since = 0.0
@@ -394,7 +423,7 @@ class HttpConnection(HttpToolsProtocol):
                 self._decline_upgrade()
                 continue
             except httptools.HttpParserError:
-                self._reject(self._rejection)
+                self._reject(self._rejection, data)
             else:
                 self._count_head_bytes(len(data))
             return
@@ -671,10 +700,10 @@ class HttpConnection(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never wants to stay open
         """Stay open while a peer that has finished sending still waits for responses."""
-        self._ignores_input = self._received_eof = True
+        self._ignores_input = self.received_eof = True
         return self.phase in {Phase.PROCESSING, Phase.WRITE_BLOCKED}
 
-    def _reject(self, response: bytes) -> None:
+    def _reject(self, response: bytes, data: bytes = b"") -> None:
         """Stop reading, let complete requests finish, then send the error and close."""
         phase = self.phase
         self._ignores_input = True
@@ -684,8 +713,26 @@ class HttpConnection(HttpToolsProtocol):
             return
         if phase is not Phase.BODY or not self.cycle.response_started:
             self.transport.write(response)
+            if self._observer is not None:
+                self._report(self._observer, response, data, phase)
         self._disconnect_cycle()
         self._close_gracefully()
+
+    def _report(
+        self, observer: RejectionObserver, response: bytes, data: bytes, phase: Phase
+    ) -> None:
+        is_known = bool(self.url)  # before, the parser names a method that was not sent
+        observer.record_rejection(
+            Rejection(
+                self.parser.get_method().decode("latin-1") if is_known else "",
+                self.url,
+                self.headers if is_known else [],
+                data,
+                str(self.client[0]) if self.client else "",
+                response,
+                cast("dict[str, Any]", self.cycle.scope) if phase is Phase.BODY else None,
+            )
+        )
 
     def time_out(self, phase: Phase) -> None:
         """End a wait that took too long.
@@ -721,7 +768,7 @@ class HttpConnection(HttpToolsProtocol):
     def _close_gracefully(self) -> None:
         # Closing with unread bytes would reset the connection and could lose the response.
         self._is_closing = True
-        if self._received_eof:
+        if self.received_eof:
             self.transport.close()
         elif not self.transport.is_closing():
             self.transport.write_eof()

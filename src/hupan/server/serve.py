@@ -31,6 +31,7 @@ from hupan.server.connection import (
     RequestStarter,
     ServerLimits,
 )
+from hupan.server.rejections import RejectionObserver
 from hupan.server.uvicorn_parts import Config, ServerState
 from hupan.server.websocket import SocketApp, WebSocketLimits, WebSockets
 
@@ -474,6 +475,7 @@ async def start_accepting(
         starter,
         reaper.evict,
         websockets,
+        offered if isinstance(offered, RejectionObserver) else None,
     )
     # asyncio calls listen() again, with a backlog of 100 by default.
     listeners = [

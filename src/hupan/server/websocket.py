@@ -78,6 +78,15 @@ class SocketHandler(Protocol):
 
 
 @runtime_checkable
+class PacedSocketHandler(SocketHandler, Protocol):
+    """A handler that sends of its own accord, and so must know when the peer is slow."""
+
+    def resume_sending(self) -> None:
+        """Take note that the peer reads again."""
+        ...
+
+
+@runtime_checkable
 class SocketApp(Protocol):
     """An app that takes sockets as well as requests."""
 
@@ -264,6 +273,18 @@ class WebSocket(asyncio.Protocol):
         if not self._is_receiving:
             self._flush()
 
+    def send_text(self, text: bytes) -> None:
+        """Send a text message, unless the socket is closing."""
+        if self._framing.state is State.OPEN:
+            self._framing.send_text(text)
+            if not self._is_receiving:
+                self._flush()
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether more waits for the peer than it reads."""
+        return self in self._sockets.blocked
+
     def close(self, code: int, reason: str) -> None:
         """Begin to close, unless that has begun."""
         if self._framing.state is State.OPEN:
@@ -330,6 +351,8 @@ class WebSocket(asyncio.Protocol):
             self._sockets.loop.call_soon(self._read_rest)
         else:
             self._transport.resume_reading()
+        if isinstance(self._handler, PacedSocketHandler):
+            self._handler.resume_sending()
 
     def _handle_events(self) -> None:
         self._is_receiving = True

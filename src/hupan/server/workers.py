@@ -287,6 +287,7 @@ def run_server(  # what a server needs to know; all by name
     limits: ServerLimits,
     on_listening: Callable[[list[str]], None],
     english: bool = False,
+    explain: Callable[[BindError], LocalizedText] = lambda error: error.localized,
 ) -> int:
     """Serve until SIGTERM or SIGINT; a second one ends the process at once.
 
@@ -302,6 +303,7 @@ def run_server(  # what a server needs to know; all by name
         limits: the limits of peers, and the duration of the shutdown.
         on_listening: is called once with the URLs, when requests are served.
         english: the language of that line.
+        explain: returns what it says about an address that cannot be used.
 
     Returns:
         The exit status: 0 after a graceful stop, 1 if it could not start or stop without an error.
@@ -322,7 +324,10 @@ def run_server(  # what a server needs to know; all by name
             return run_process(
                 factory(), sockets, limits, lambda: on_listening(found), _listen_for_signals
             )
-        except (BindError, StartupFailedError) as refusal:
+        except BindError as refusal:
+            _print_error(explain(refusal), english=english)
+            return 1
+        except StartupFailedError as refusal:
             _print_error(refusal.localized, english=english)
             return 1
 

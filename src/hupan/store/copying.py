@@ -19,7 +19,7 @@ INSERT INTO counters (name, value) VALUES ('{COPY_MARK_NAME}', 1) ON CONFLICT (n
 _DELETE_COPY_MARK = f"DELETE FROM counters WHERE name = '{COPY_MARK_NAME}'"
 _IS_COPIED = f"(name < '{PREFIX}' OR name >= '{AFTER_PREFIX}') AND name <> '{COPY_MARK_NAME}'"
 _CLEAR_COUNTERS = f"DELETE FROM counters WHERE {_IS_COPIED}"
-_MODULUS = 1_000_003
+MODULUS = 1_000_003
 """Sums are of remainders, so that no sum grows past what an integer holds."""
 
 
@@ -74,11 +74,15 @@ async def end_copy(target: Database) -> None:
 
 async def copy_rows(source: Database, target: Database, table: Table) -> int:
     """Copy the next rows of a table; return their number, 0 at the end."""
-    last = await _last_key(target, table)
-    rows = await source.fetch_all(_next_rows(table, after=last is not None), *(last or ()))
+    rows = await fetch_next_rows(source, table, await _last_key(target, table))
     if rows:
-        await target.run_transaction(lambda tx: _insert_rows(tx, table, rows))
+        await target.run_transaction(lambda tx: insert_rows(tx, table, rows))
     return len(rows)
+
+
+async def fetch_next_rows(source: Reader, table: Table, last: Row | None) -> list[Row]:
+    """Return the rows after a primary key, or the first ones; [] at the end."""
+    return await source.fetch_all(_next_rows(table, after=last is not None), *(last or ()))
 
 
 async def count_rows(reader: Reader, table: Table) -> int:
@@ -97,7 +101,7 @@ async def get_table_totals(reader: Reader, table: Table) -> TableTotals:
 
 def _sum(column: Column) -> str:
     value = column.name if column.type == "INTEGER" else f"length({column.name})"
-    return f"coalesce(sum({value} % {_MODULUS}), 0)"
+    return f"coalesce(sum({value} % {MODULUS}), 0)"
 
 
 def _where_copied(table: Table) -> str:
@@ -124,8 +128,13 @@ def _next_rows(table: Table, *, after: bool) -> str:
     )
 
 
-async def _insert_rows(tx: Transaction, table: Table, rows: list[Row]) -> None:
-    parameters = ", ".join(f"?{number}" for number in range(1, len(table.columns) + 1))
-    sql = f"INSERT INTO {table.name} ({table.column_list}) VALUES ({parameters})"
+async def insert_rows(tx: Transaction, table: Table, rows: list[Row]) -> None:
+    sql = make_insert(table)
     for row in rows:
         await tx.execute(sql, *row)
+
+
+def make_insert(table: Table) -> str:
+    """Return the statement that inserts a row; its parameters are the columns in their order."""
+    parameters = ", ".join(f"?{number}" for number in range(1, len(table.columns) + 1))
+    return f"INSERT INTO {table.name} ({table.column_list}) VALUES ({parameters})"

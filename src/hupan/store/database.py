@@ -61,6 +61,10 @@ class Transaction(Reader, Protocol):
         """Execute a statement that returns no rows; return the number of affected rows."""
         ...
 
+    async def lock_tables(self, *names: str) -> None:
+        """Let no other transaction write to tables until this one ends; all of it is seen here."""
+        ...
+
 
 class Database(Reader, Protocol):
     """An open store."""

@@ -9,9 +9,15 @@ LIST_PICTURES = """
 SELECT client_key, name, size, uploaded_at FROM pictures WHERE account_id = ?1
 """
 # Who had a key first keeps it: another account cannot replace what a shared address shows.
-FIND_NAME_BY_KEY = """
-SELECT name FROM pictures WHERE client_key = ?1 ORDER BY claimed_at, account_id LIMIT 1
+FIND_KEY_HOLDER = """
+SELECT holder FROM picture_keys WHERE client_key = ?1 ORDER BY claimed_at, holder LIMIT 1
 """
+FIND_NAME = "SELECT name FROM pictures WHERE account_id = ?1 AND client_key = ?2"
+PUT_KEY = """
+INSERT INTO picture_keys (client_key, holder, claimed_at) VALUES (?1, ?2, ?3)
+ON CONFLICT (client_key, holder) DO NOTHING
+"""
+DELETE_KEY = "DELETE FROM picture_keys WHERE client_key = ?1 AND holder = ?2"
 PUT_PICTURE = """
 INSERT INTO pictures (account_id, client_key, name, size, claimed_at, uploaded_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?5)
@@ -29,6 +35,12 @@ INSERT INTO picture_removals (account_id, name, due_at) VALUES (?1, ?2, ?3)
 ON CONFLICT (account_id, name) DO UPDATE SET due_at = excluded.due_at
 """
 TAKE_REMOVAL = "DELETE FROM picture_removals WHERE account_id = ?1 AND name = ?2 AND due_at > ?3"
+# A file that is to be deleted later stays so, however often it is found.
+PUT_ORPHAN_REMOVAL = """
+INSERT INTO picture_removals (account_id, name, due_at) VALUES (?1, ?2, ?3)
+ON CONFLICT (account_id, name) DO NOTHING
+"""
+LIST_NAMES = "SELECT name FROM pictures WHERE name >= ?1 AND name < ?2"
 DELETE_REMOVAL = "DELETE FROM picture_removals WHERE account_id = ?1 AND name = ?2"
 LIST_DUE_REMOVALS = """
 SELECT account_id, name FROM picture_removals WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2
@@ -61,7 +73,10 @@ async def list_pictures(reader: Reader, account: AccountId) -> list[Picture]:
 
 async def find_name_by_key(reader: Reader, client_key: str) -> str:
     """Return the file of the account that had a key first, "" for none."""
-    row = await reader.fetch_one(FIND_NAME_BY_KEY, client_key)
+    holder = await reader.fetch_one(FIND_KEY_HOLDER, client_key)
+    if holder is None:
+        return ""
+    row = await reader.fetch_one(FIND_NAME, holder[0], client_key)
     return "" if row is None else str(row[0])
 
 
@@ -70,20 +85,34 @@ async def put_picture(
 ) -> None:
     """Insert a picture; it replaces the account's own one with this key."""
     await tx.execute(PUT_PICTURE, account, client_key, name, size, now)
+    await tx.execute(PUT_KEY, client_key, account, now)
 
 
 async def claim_key(tx: Transaction, account: AccountId, client_key: str, now: int) -> None:
     """Hold a key for an account, unless the account has a picture with it."""
     await tx.execute(CLAIM_KEY, account, client_key, now)
+    await tx.execute(PUT_KEY, client_key, account, now)
 
 
 async def delete_picture(tx: Transaction, account: AccountId, client_key: str) -> None:
     await tx.execute(DELETE_PICTURE, account, client_key)
+    await tx.execute(DELETE_KEY, client_key, account)
 
 
 async def put_removal(tx: Transaction, account: AccountId, name: str, due_at: int) -> None:
     """Have a file deleted at a time, or at another time than before."""
     await tx.execute(PUT_REMOVAL, account, name, due_at)
+
+
+async def put_orphan_removal(tx: Transaction, account: AccountId, name: str, due_at: int) -> None:
+    """Have a file deleted at a time, unless that has been said before."""
+    await tx.execute(PUT_ORPHAN_REMOVAL, account, name, due_at)
+
+
+async def list_names(reader: Reader, beginning: str) -> set[str]:
+    """Return the names of pictures that begin so."""
+    end = beginning[:-1] + chr(ord(beginning[-1]) + 1)
+    return {str(row[0]) for row in await reader.fetch_all(LIST_NAMES, beginning, end)}
 
 
 async def take_removal(tx: Transaction, account: AccountId, name: str, due_after: int) -> bool:
@@ -102,7 +131,8 @@ async def list_due_removals(reader: Reader, now: int, max_rows: int) -> list[tup
 
 
 async def remove_all_pictures(tx: Transaction, account: AccountId, now: int) -> None:
-    """Have the files of an account deleted now; the rows of its pictures stay."""
+    """Have the files of an account deleted now, and release its keys; the other rows stay."""
     for picture in await list_pictures(tx, account):
+        await tx.execute(DELETE_KEY, picture.client_key, account)
         if picture.name:
             await put_removal(tx, account, picture.stem, now)

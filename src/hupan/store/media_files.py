@@ -7,8 +7,10 @@ renamed, and the folder is flushed too. So what was acknowledged outlives a powe
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -17,7 +19,10 @@ from hupan.model import StoredPicture
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _FAN_OUT_CHARACTERS = 2
 """A folder for each beginning of a name: at most 1,024, each with few enough files."""
-_DRAFTS = "drafts"
+DRAFTS_FOLDER = "drafts"
+_OWNER_FILE = "owner"
+_NAME = re.compile(r"[a-z2-7]{26}\.(?:png|jpg|webp)")
+_FOLDER = re.compile(rf"[a-z2-7]{{{_FAN_OUT_CHARACTERS}}}|{DRAFTS_FOLDER}")
 CHUNK_BYTES = 128 * 1024
 _COPY_BYTES = 1024 * 1024
 EXTENSIONS = ("png", "jpg", "webp")
@@ -68,6 +73,30 @@ class PictureFiles(Protocol):
         ...
 
 
+class PictureFolders(Protocol):
+    """Folders of pictures, as far as they can be listed."""
+
+    async def list_folders(self) -> list[str]:
+        """Return the folders that there are: the beginnings of names, and that of drafts."""
+        ...
+
+    async def list_files(self, folder: str, max_files: int) -> dict[str, int]:
+        """Return the names of pictures in a folder, and when each was written.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        ...
+
+    async def belongs_to(self, owner: str, *, may_claim: bool) -> bool:
+        """Return whether the folders belong to a store; one that may can claim them first.
+
+        Raises:
+            OSError: that cannot be read.
+        """
+        ...
+
+
 def open_spool(folder: Path) -> BinaryIO:
     """Open a file without a name in a folder that is created, with its parent, if it is missing."""
     if not folder.exists():
@@ -81,7 +110,7 @@ class LocalPictureFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._drafts = folder / _DRAFTS
+        self._drafts = folder / DRAFTS_FOLDER
 
     def spool(self) -> BinaryIO:
         return open_spool(self._drafts)
@@ -98,6 +127,44 @@ class LocalPictureFiles:
 
     async def delete(self, stem: str) -> None:
         await asyncio.to_thread(self._delete, stem)
+
+    async def list_folders(self) -> list[str]:
+        return await asyncio.to_thread(self._list_folders)
+
+    async def list_files(self, folder: str, max_files: int) -> dict[str, int]:
+        return await asyncio.to_thread(self._list_files, folder, max_files)
+
+    async def belongs_to(self, owner: str, *, may_claim: bool) -> bool:
+        return await asyncio.to_thread(self._belongs_to, owner, may_claim)
+
+    def _list_folders(self) -> list[str]:
+        try:
+            names = [path.name for path in self._folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if _FOLDER.fullmatch(name))
+
+    def _list_files(self, folder: str, max_files: int) -> dict[str, int]:
+        files = {}
+        with os.scandir(self._folder / folder) as entries:
+            for entry in islice(entries, max_files):
+                if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                    with contextlib.suppress(FileNotFoundError):
+                        files[entry.name] = int(entry.stat(follow_symlinks=False).st_mtime)
+        return files
+
+    def _belongs_to(self, owner: str, may_claim: bool) -> bool:
+        path = self._folder / _OWNER_FILE
+        try:
+            return path.read_text("ascii") == owner
+        except FileNotFoundError:
+            if not may_claim:
+                return False
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(owner)
+        return False  # the next round reads what is there
 
     def _path(self, name: str) -> Path:
         return self._folder / name[:_FAN_OUT_CHARACTERS] / name

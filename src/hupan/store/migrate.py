@@ -103,6 +103,18 @@ def ascii_domain_statements(rows: Sequence[Sequence[Row]], now: int) -> Iterator
         )
 
 
+PICTURE_KEY_READS = ("SELECT client_key, account_id, claimed_at FROM pictures",)
+_INSERT_PICTURE_KEY = (
+    "INSERT INTO picture_keys (client_key, holder, claimed_at) VALUES (?1, ?2, ?3)"
+)
+
+
+def picture_key_statements(rows: Sequence[Sequence[Row]], _now: int) -> Iterator[BoundStatement]:
+    """Fill the keys of the pictures that there are: the tables are on different machines."""
+    for client_key, account, claimed_at in rows[0]:
+        yield _INSERT_PICTURE_KEY, (client_key, account, claimed_at)
+
+
 CREATE_MIGRATIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS migrations (
   number INTEGER PRIMARY KEY,
@@ -128,6 +140,7 @@ class MigrationStep:
 
 MIGRATION_STEPS: Mapping[tuple[int, str], MigrationStep] = {
     (10, "ascii_domains"): MigrationStep(ASCII_DOMAIN_READS, ascii_domain_statements),
+    (21, "drafts_and_picture_keys"): MigrationStep(PICTURE_KEY_READS, picture_key_statements),
 }
 
 
@@ -290,6 +303,14 @@ def check_migrations_known(
             )
 
 
+_COPY_SUFFIX = ".before-"
+
+
+def list_migration_copies(path: Path) -> list[Path]:
+    """Return the copies of a file that migrations kept."""
+    return sorted(path.parent.glob(f"{path.name}{_COPY_SUFFIX}*"))
+
+
 def _back_up_before_migration(
     connection: apsw.Connection, known: list[Migration], path: Path
 ) -> None:
@@ -298,7 +319,7 @@ def _back_up_before_migration(
     missing = [migration.number for migration in known if migration.number not in applied]
     if not applied or not missing:
         return
-    copy = path.with_name(f"{path.name}.before-{missing[0]:04}")
+    copy = path.with_name(f"{path.name}{_COPY_SUFFIX}{missing[0]:04}")
     draft = copy.with_name(f"{copy.name}.part")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)

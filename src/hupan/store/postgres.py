@@ -20,7 +20,9 @@ import asyncpg
 from hupan.model import StoreUnavailable
 from hupan.store.database import (
     Conflict,
+    Database,
     DatabaseStats,
+    Reader,
     Result,
     Row,
     StoreRefused,
@@ -284,6 +286,33 @@ class PostgresDatabase:
             raise StoreUnavailable("the transaction had failed, and was rolled back")
         return value
 
+    async def read_snapshot(self, work: Callable[[Reader], Awaitable[Result]]) -> Result:
+        """Run reads that all see the same moment, on one connection.
+
+        Raises:
+            StoreRefused: the rows lie on several machines, which share no such moment.
+            StoreUnavailable: a read failed.
+        """
+        try:
+            return await self._pool.use(lambda connection: self._read_once(connection, work))
+        except CONNECTION_FAILURES as error:
+            raise connection_failure(error) from error
+        except asyncpg.PostgresError as error:
+            raise statement_failure(error) from error
+
+    async def _read_once(
+        self, connection: Connection, work: Callable[[Reader], Awaitable[Result]]
+    ) -> Result:
+        if self._pool.is_distributed:
+            raise StoreRefused(
+                "分布式数据库的各台机器没有共同的快照，请用 PostgreSQL 自己的工具备份",
+                "the machines of a distributed database share no snapshot: back it up with "
+                "PostgreSQL's own tools",
+            )
+        begin = partial(self._pool.begin_statement, self._pool.lease_of(connection))
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            return await work(PostgresExecutor(connection, begin))
+
     async def check(self) -> None:
         """Query a server that accepts writes; raise StoreUnavailable on failure."""
         row: Any = await self.fetch_one("SELECT pg_is_in_recovery()")
@@ -326,6 +355,15 @@ async def open_postgres(dsn: PostgresDsn, size: PoolSize, *, migrate: bool) -> P
         await pool.close()
         raise
     return PostgresDatabase(pool)
+
+
+async def read_postgres_snapshot(
+    database: Database, work: Callable[[Reader], Awaitable[Result]]
+) -> Result:
+    """Run reads of a store on PostgreSQL that all see the same moment."""
+    if not isinstance(database, PostgresDatabase):
+        raise TypeError(type(database).__name__)
+    return await database.read_snapshot(work)
 
 
 async def load_applied_migrations(dsn: PostgresDsn, size: PoolSize) -> dict[int, str]:

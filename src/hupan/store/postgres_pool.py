@@ -421,6 +421,10 @@ class PostgresExecutor:
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
+    async def lock_tables(self, *names: str) -> None:
+        """Wait for transactions that write to the tables, and hold off later ones."""
+        await self.execute(f"LOCK TABLE {', '.join(names)} IN EXCLUSIVE MODE")
+
 
 async def fetch_one(connection: Connection, sql: str, values: tuple[Value, ...]) -> Row | None:
     return cast("Row | None", await connection.fetchrow(to_postgres(sql), *values))

@@ -1,4 +1,4 @@
-"""Files of uploaded pictures in an S3-compatible bucket.
+"""An S3-compatible bucket, and the files of uploaded pictures in it.
 
 Requests are signed with version 4 of Amazon's signature over method, path, host, time and content:
 60 lines instead of an SDK of 20 MB. The bucket is private; pictures are read through this server.
@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 8
 TIMEOUT_SECONDS = 20.0
 _OK, _CREATED, _NO_CONTENT, _PARTIAL, _NOT_FOUND = 200, 201, 204, 206, 404
+_STREAMED_BYTES = 1024 * 1024
 _ALGORITHM = "AWS4-HMAC-SHA256"
-_EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _CACHE_CONTROL = "public, max-age=31536000, immutable"
 
 
@@ -47,7 +48,7 @@ class S3Bucket:
 
 
 def sign(
-    bucket: S3Bucket, method: str, path: str, content_sha256: str, now: datetime
+    bucket: S3Bucket, method: str, path: str, content_sha256: str, now: datetime, query: str = ""
 ) -> dict[str, str]:
     """Return the headers that sign a request, host included.
 
@@ -57,6 +58,7 @@ def sign(
         path: escaped, with the bucket.
         content_sha256: of the body, in hex.
         now: in UTC.
+        query: escaped, its parameters sorted by name.
     """
     time = now.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{time[:8]}/{bucket.region}/s3/aws4_request"
@@ -67,7 +69,7 @@ def sign(
     }
     names = ";".join(headers)
     lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-    request = f"{method}\n{path}\n\n{lines}\n{names}\n{content_sha256}"
+    request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{content_sha256}"
     hashed = hashlib.sha256(request.encode()).hexdigest()
     key = f"AWS4{bucket.secret_key}".encode()
     for part in scope.split("/"):
@@ -79,14 +81,80 @@ def sign(
     return {**headers, "authorization": authorization}
 
 
+class S3Client:
+    """Sends signed requests about the objects of a bucket; safe for threads."""
+
+    def __init__(self, bucket: S3Bucket, clock: Clock) -> None:
+        self._bucket = bucket
+        self._clock = clock
+        self._pool: PoolManager | None = None
+
+    def request(
+        self,
+        method: str,
+        name: str,
+        headers: Mapping[str, str],
+        body: BinaryIO | None = None,
+        content_sha256: str = EMPTY_SHA256,
+        *,
+        query: str = "",
+        is_streamed: bool = False,
+    ) -> "BaseHTTPResponse":
+        """Send a request; with `is_streamed`, the content of the response is still to be read.
+
+        Raises:
+            OSError: the service does not answer.
+        """
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - costs start time without a bucket
+
+        bucket = self._bucket
+        address = urlsplit(bucket.url)
+        path = f"{address.path.rstrip('/')}/{quote(bucket.name)}/{name}"
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        signed = sign(bucket, method, path, content_sha256, now, query)
+        url = f"{address.scheme}://{address.netloc}{path}{'?' if query else ''}{query}"
+        try:
+            return self._open_pool().request(
+                method,
+                url,
+                body=body,
+                headers={**headers, **signed},
+                redirect=False,
+                preload_content=not is_streamed,
+            )
+        except HTTPError as error:
+            raise OSError(f"the bucket does not answer: {error}") from error
+
+    def stream(self, response: "BaseHTTPResponse") -> Iterator[bytes]:
+        """Yield the content of a streamed response.
+
+        Raises:
+            OSError: its end is missing.
+        """
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - see above
+
+        try:
+            yield from response.stream(_STREAMED_BYTES)
+        except HTTPError as error:
+            raise OSError(f"the bucket does not answer: {error}") from error
+
+    def _open_pool(self) -> "PoolManager":
+        if self._pool is None:
+            from urllib3 import PoolManager, Timeout  # noqa: PLC0415 - see above
+
+            timeout = Timeout(connect=TIMEOUT_SECONDS / 4, read=TIMEOUT_SECONDS)
+            self._pool = PoolManager(
+                maxsize=MAX_CONNECTIONS, block=True, timeout=timeout, retries=False
+            )
+        return self._pool
+
+
 class S3PictureFiles:
     """Pictures in a bucket; uploads wait in a local folder until they are drawn."""
 
     def __init__(self, bucket: S3Bucket, spool_folder: Path, clock: Clock) -> None:
-        self._bucket = bucket
+        self._client = S3Client(bucket, clock)
         self._spool_folder = spool_folder
-        self._clock = clock
-        self._pool: PoolManager | None = None
 
     def spool(self) -> BinaryIO:
         return open_spool(self._spool_folder)
@@ -114,60 +182,27 @@ class S3PictureFiles:
             "content-length": str(size),
             "cache-control": _CACHE_CONTROL,
         }
-        response = self._request("PUT", name, headers, picture, hashed.hexdigest())
-        _expect(response, _OK, _CREATED)
+        response = self._client.request("PUT", name, headers, picture, hashed.hexdigest())
+        expect_status(response, _OK, _CREATED)
 
     def _find(self, name: str) -> StoredPicture | None:
-        response = self._request("GET", name, _range_header(0))
+        response = self._client.request("GET", name, _range_header(0))
         if response.status == _NOT_FOUND:
             return None
-        _expect(response, _OK, _PARTIAL)
+        expect_status(response, _OK, _PARTIAL)
         return StoredPicture(
             name, _whole_size(response), _modified_at(response.headers), response.data
         )
 
     def _read(self, name: str, offset: int) -> bytes:
-        response = self._request("GET", name, _range_header(offset))
-        _expect(response, _PARTIAL)
+        response = self._client.request("GET", name, _range_header(offset))
+        expect_status(response, _PARTIAL)
         return response.data
 
     def _delete(self, stem: str) -> None:
         for extension in EXTENSIONS:
-            response = self._request("DELETE", f"{stem}.{extension}", {})
-            _expect(response, _OK, _NO_CONTENT, _NOT_FOUND)
-
-    def _request(
-        self,
-        method: str,
-        name: str,
-        headers: Mapping[str, str],
-        body: BinaryIO | None = None,
-        content_sha256: str = _EMPTY_SHA256,
-    ) -> "BaseHTTPResponse":
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - costs start time without a bucket
-
-        bucket = self._bucket
-        address = urlsplit(bucket.url)
-        path = f"{address.path.rstrip('/')}/{quote(bucket.name)}/{name}"
-        now = datetime.fromtimestamp(self._clock.now(), UTC)
-        signed = sign(bucket, method, path, content_sha256, now)
-        url = f"{address.scheme}://{address.netloc}{path}"
-        try:
-            return self._open_pool().request(
-                method, url, body=body, headers={**headers, **signed}, redirect=False
-            )
-        except HTTPError as error:
-            raise OSError(f"the bucket of pictures does not answer: {error}") from error
-
-    def _open_pool(self) -> "PoolManager":
-        if self._pool is None:
-            from urllib3 import PoolManager, Timeout  # noqa: PLC0415 - see above
-
-            timeout = Timeout(connect=TIMEOUT_SECONDS / 4, read=TIMEOUT_SECONDS)
-            self._pool = PoolManager(
-                maxsize=MAX_CONNECTIONS, block=True, timeout=timeout, retries=False
-            )
-        return self._pool
+            response = self._client.request("DELETE", f"{stem}.{extension}", {})
+            expect_status(response, _OK, _NO_CONTENT, _NOT_FOUND)
 
 
 def _range_header(offset: int) -> dict[str, str]:
@@ -186,6 +221,6 @@ def _modified_at(headers: "HTTPHeaderDict") -> int:
         return 0
 
 
-def _expect(response: "BaseHTTPResponse", *statuses: int) -> None:
+def expect_status(response: "BaseHTTPResponse", *statuses: int) -> None:
     if response.status not in statuses:
-        raise OSError(f"the bucket of pictures answered with HTTP status {response.status}")
+        raise OSError(f"the bucket answered with HTTP status {response.status}")

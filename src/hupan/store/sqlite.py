@@ -561,6 +561,9 @@ class SqliteExecutor:
         self.fetch_rows(sql, values)
         return self._connection.changes()
 
+    async def lock_tables(self, *names: str) -> None:
+        """Do nothing: there is one writer."""
+
     def fetch_rows(self, sql: str, values: tuple[Value, ...]) -> list[Row]:
         """Run a statement; on corruption the log names its tables (security R05)."""
         try:

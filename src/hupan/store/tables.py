@@ -61,11 +61,16 @@ def read_schema_files(engine: str = "sqlite") -> list[tuple[str, str]]:
 
 
 @cache
-def list_tables() -> tuple[Table, ...]:
-    """Every table of an up-to-date store by name, but for the journal of migrations."""
+def list_tables(newest: str = "") -> tuple[Table, ...]:
+    """Every table of a store by name, but for the journal of migrations.
+
+    Args:
+        newest: the last schema file that was applied to it; "" for an up-to-date store.
+    """
     connection = apsw.Connection(":memory:")
-    for _, sql in read_schema_files():
-        connection.execute(sql).fetchall()
+    for name, sql in read_schema_files():
+        if not newest or name <= newest:
+            connection.execute(sql).fetchall()
     listed = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
     names = [str(row[0]) for row in connection.execute(listed).fetchall()]
     connection_tables = tuple(_read_table(connection, name) for name in names)
@@ -117,9 +122,14 @@ ON CONFLICT DO NOTHING
 RESET_ACCOUNT_COUNTER = "UPDATE counters SET value = 1000000 WHERE name = 'account'"
 
 
+async def remove_all_files(tx: Transaction) -> None:
+    """Have the files of all pictures deleted."""
+    await tx.execute(_KEEP_PICTURE_NAMES)
+
+
 async def delete_all_data(tx: Transaction) -> None:
     """Delete all data; ids start over."""
-    await tx.execute(_KEEP_PICTURE_NAMES)
+    await remove_all_files(tx)
     for table in data_tables():
         await tx.execute(f"DELETE FROM {table}")
     await tx.execute(RESET_ACCOUNT_COUNTER)

@@ -1,0 +1,141 @@
+"""The socket `/ws`, asynchronous.
+
+The synchronous one is made from this file: `make clients`.
+"""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from hupan_client._async.link import AsyncLink
+from hupan_client.core import ServerUrl
+from hupan_client.errors import ConnectionFailed, SocketClosed
+from hupan_client.sockets import (
+    HEARTBEAT_SECONDS,
+    NORMAL_CLOSURE,
+    SocketCore,
+    SocketMessage,
+)
+
+_WITHOUT_END = float("inf")
+
+
+class AsyncSocket:
+    """A socket that logs in when its block begins.
+
+    Heartbeats are sent while `receive` waits, so keep receiving. The server does not answer a login
+    that succeeds; one that fails is a `SocketRefused` at the next `receive`.
+
+    Args:
+        url: where the server is.
+        token: of a session; it stands in no `repr` and no log.
+        device_id: goes into the login and into drafts.
+        platform: goes into the login.
+        user_id: goes into the login; the token alone says who it is.
+        timeout: seconds for connecting.
+        heartbeat_seconds: between heartbeats.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        device_id: str = "",
+        platform: str = "",
+        user_id: str = "",
+        timeout: float = 30.0,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    ) -> None:
+        self._url = ServerUrl(url)
+        self._core = SocketCore(heartbeat_seconds)
+        self._login = self._core.login(token, device_id, platform, user_id)
+        self._device_id = device_id
+        self._timeout = timeout
+        self._open_link: AsyncLink | None = None
+
+    def __repr__(self) -> str:
+        state = "open" if self._open_link else "closed"
+        return f"<{type(self).__name__} of {self._url.text}, {state}>"
+
+    async def __aenter__(self) -> Self:
+        self._open_link = await AsyncLink.open(self._url, self._timeout)
+        self._core.start(time.monotonic())
+        await self._open_link.send(self._login)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close it."""
+        link, self._open_link = self._open_link, None
+        if link is not None:
+            await link.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SocketMessage:
+        try:
+            return await self.receive()
+        except SocketClosed as closed:
+            if closed.code == NORMAL_CLOSURE:
+                raise StopAsyncIteration from None
+            raise
+
+    async def receive(self, within: float = _WITHOUT_END) -> SocketMessage:
+        """Return the next message.
+
+        Args:
+            within: seconds to wait.
+
+        Raises:
+            TimeoutError: none came in time.
+            SocketRefused: the server did not accept the token or a message.
+            SessionEnded: the session has ended.
+            SocketClosed: the socket is closed for another reason.
+        """
+        ends_at = time.monotonic() + within
+        while True:
+            now = time.monotonic()
+            wait = min(self._core.seconds_left(now), max(0.0, ends_at - now))
+            frame = await self._link.receive(wait)
+            if frame is not None:
+                message = self._core.read(frame)
+                if message is not None:
+                    return message
+            elif time.monotonic() >= ends_at:
+                raise TimeoutError("no message came in time")
+            else:
+                await self._beat()
+
+    async def send_heartbeat(self) -> str:
+        """Send a heartbeat and return its seq, which a `HeartbeatAck` gives back."""
+        seq, message = self._core.heartbeat()
+        await self._link.send(message)
+        return seq
+
+    async def send_draft(self, chat_id: str, text: str) -> None:
+        """Show what is being written to the account's other devices."""
+        await self._link.send(self._core.draft(chat_id, text, self._device_id))
+
+    async def _beat(self) -> None:
+        now = time.monotonic()
+        if self._core.seconds_left(now) > 0:
+            return
+        message = self._core.beat(now)
+        if message is None:
+            raise ConnectionFailed("the server does not answer heartbeats", is_timeout=True)
+        await self._link.send(message)
+
+    @property
+    def _link(self) -> AsyncLink:
+        if self._open_link is None:
+            raise SocketClosed("the socket is not open")
+        return self._open_link

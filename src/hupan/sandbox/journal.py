@@ -1,0 +1,342 @@
+"""Keeps the last requests and socket messages of the sandbox, with their bytes (K-3).
+
+Nothing is decoded when an entry is recorded: a client under test must not become slower because its
+traffic is looked at. `decoding.py` explains an entry when it is shown.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Literal, Self, TypeAlias, get_args
+
+import msgspec
+from msgspec import Struct
+
+from hupan.api.codecs import read_token
+from hupan.errors import ResultClass
+from hupan.model import Headers
+
+MAX_ENTRIES = 1000
+MAX_JOURNAL_BYTES = 16 * 1024 * 1024
+MAX_KEPT_BODY_BYTES = 256 * 1024
+"""Of each body and each message; an entry says where it was cut."""
+MAX_SUBSCRIBERS = 32
+MAX_QUEUED_ENTRIES = 100
+"""Entries that wait for a subscriber; it is told when it missed some."""
+MAX_UNSERVED_PATHS = 500
+_ENTRY_OVERHEAD_BYTES = 1024
+_HEADER_OVERHEAD_BYTES = 160
+_MAX_ACCOUNT_ID = 10**8
+"""Any text of the form of a token names an account, mostly one with a larger id than there are."""
+
+_MAX_TOKEN_RESPONSE_BYTES = 512
+
+EntryKind: TypeAlias = Literal["request", "rejected", "message", "closed"]
+"""`rejected` never reached an endpoint; `message` and `closed` are of a socket."""
+Direction: TypeAlias = Literal["in", "out"]
+RESULT_CLASSES: tuple[ResultClass, ...] = get_args(ResultClass)
+TokenAccount: TypeAlias = Callable[[str], int | None]
+
+
+@dataclass(slots=True)
+class Payload:
+    """Headers and body of one direction.
+
+    Attributes:
+        headers: names in lower case.
+        body: its first bytes.
+        size: of the whole body.
+    """
+
+    headers: Headers = field(default_factory=list)
+    body: bytes = b""
+    size: int = 0
+
+    @property
+    def is_truncated(self) -> bool:
+        return self.size > len(self.body)
+
+    def header(self, name: bytes) -> bytes:
+        """Return the value of a header, b"" without one."""
+        return next((value for known, value in self.headers if known == name), b"")
+
+    def kept_bytes(self) -> int:
+        """Return about how much memory it takes."""
+        headers = sum(
+            len(name) + len(value) + _HEADER_OVERHEAD_BYTES for name, value in self.headers
+        )
+        return headers + len(self.body)
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request with its response, or one message of a socket.
+
+    Attributes:
+        id: ascending; 0 before it is recorded.
+        created_at: the sandbox's time when the request began.
+        seconds: from there to the end of the response.
+        target: path and query as they were sent.
+        path: decoded, without the query.
+        status: 0 if no response was sent.
+        server: the address on which the request came in.
+        socket: the id of the request that opened the socket, 0 for none.
+        direction: of a message: `in` is from the client.
+        rule: the number of the rule of `/sandbox/rules` that answered, 0 for none.
+        fault: the number of the fault that acted, 0 for none.
+        is_incomplete: whether the client was gone, or the connection was cut, before the end.
+    """
+
+    kind: EntryKind
+    created_at: float
+    method: str = ""
+    target: bytes = b""
+    path: str = ""
+    http_version: str = "1.1"
+    peer: str = ""
+    server: tuple[str, int] = ("127.0.0.1", 0)
+    request: Payload = field(default_factory=Payload)
+    response: Payload = field(default_factory=Payload)
+    status: int = 0
+    seconds: float = 0.0
+    socket: int = 0
+    direction: Direction = "in"
+    rule: int = 0
+    fault: int = 0
+    is_incomplete: bool = False
+    id: int = 0
+    token: str = ""
+
+    @property
+    def result(self) -> str:
+        """The class of the outcome: what the server said, else what the HTTP status means."""
+        said = self.response.header(b"x-result").decode("latin-1")
+        if said in RESULT_CLASSES:
+            return said
+        if self.kind == "message" or self.status in range(100, 400):
+            return "ok"
+        return "error" if self.status >= 500 or not self.status else "refused"  # noqa: PLR2004 - HTTP
+
+    def kept_bytes(self) -> int:
+        """Return about how much memory it takes."""
+        payloads = self.request.kept_bytes() + self.response.kept_bytes()
+        return _ENTRY_OVERHEAD_BYTES + len(self.target) + payloads
+
+
+class EntryFilter(Struct, frozen=True):
+    """Which entries are asked for; empty and 0 match all.
+
+    Attributes:
+        path: whole, or its beginning with `*` at the end.
+        result: a class of outcomes.
+        since: the earliest time.
+    """
+
+    path: str = ""
+    account: str = ""
+    result: str = ""
+    since: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UnservedPath:
+    """A path that Hupan does not serve, and how often it was asked for."""
+
+    method: str
+    path: str
+    count: int
+    last_at: float
+
+
+class _TokenData(Struct):
+    token: str = ""
+
+
+class _TokenResponse(Struct):
+    data: _TokenData | None = None
+
+
+_decode_token_response = msgspec.json.Decoder(_TokenResponse).decode
+
+
+def _issued_token(body: bytes) -> str:
+    """Return the token in the response to a login, "" in any other."""
+    if b'"token"' not in body[:_MAX_TOKEN_RESPONSE_BYTES]:
+        return ""
+    try:
+        data = _decode_token_response(body[:_MAX_TOKEN_RESPONSE_BYTES]).data
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+    return "" if data is None else data.token
+
+
+class Subscription:
+    """Entries as they are recorded, for one reader; used as a context manager."""
+
+    def __init__(self, journal: "Journal") -> None:
+        self._journal = journal
+        self._queue: deque[Entry] = deque()
+        self._event = asyncio.Event()
+        self._missed = False
+        self._cleared = False
+
+    def __enter__(self) -> Self:
+        self._journal.subscribers.add(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._journal.subscribers.discard(self)
+
+    def offer(self, entry: Entry) -> None:
+        """Queue an entry; drop the oldest if too many wait."""
+        if len(self._queue) >= MAX_QUEUED_ENTRIES:
+            self._queue.popleft()
+            self._missed = True
+        self._queue.append(entry)
+        self._event.set()
+
+    def note_cleared(self) -> None:
+        """Take note that the journal was emptied."""
+        self._queue.clear()
+        self._missed, self._cleared = False, True
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Wait until there is something to take."""
+        await self._event.wait()
+
+    def take(self) -> "tuple[list[Entry], bool, bool]":
+        """Return what is new: entries, oldest first; whether some are missing; whether cleared."""
+        taken = list(self._queue), self._missed, self._cleared
+        self._queue.clear()
+        self._missed = self._cleared = False
+        self._event.clear()
+        return taken
+
+
+class Journal:
+    """The last entries, and how often each path was asked for that Hupan does not serve.
+
+    Attributes:
+        token_account: returns the account that a token would belong to; set once the store is open.
+        version: grows with each change, for pages that show what is new.
+    """
+
+    def __init__(self) -> None:
+        self.token_account: TokenAccount = lambda _token: None
+        self._entries: deque[Entry] = deque()
+        self._sizes: deque[int] = deque()
+        self._last_id = 0
+        self._unserved: dict[tuple[str, str], UnservedPath] = {}
+        self.size_bytes = 0
+        self.version = 0
+        self.unserved_count = 0
+        self.subscribers: set[Subscription] = set()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def next_id(self) -> int:
+        """Return an id that no other entry has."""
+        self._last_id += 1
+        return self._last_id
+
+    def record(self, entry: Entry) -> None:
+        """Keep an entry; the oldest go where there are too many, or they are too large."""
+        entry.id = entry.id or self.next_id()
+        size = entry.kept_bytes()
+        self._entries.append(entry)
+        self._sizes.append(size)
+        self.size_bytes += size
+        while len(self._entries) > MAX_ENTRIES or self.size_bytes > MAX_JOURNAL_BYTES:
+            self._entries.popleft()
+            self.size_bytes -= self._sizes.popleft()
+        self.version += 1
+        for subscriber in self.subscribers:
+            subscriber.offer(entry)
+
+    def count_unserved(self, method: str, path: str, now: float) -> None:
+        """Count a request for a path that Hupan does not serve; of too many the oldest goes."""
+        self.unserved_count += 1
+        before = self._unserved.pop((method, path), None)
+        if before is None and len(self._unserved) >= MAX_UNSERVED_PATHS:
+            self._unserved.pop(next(iter(self._unserved)))
+        count = 1 if before is None else before.count + 1
+        self._unserved[method, path] = UnservedPath(method, path, count, now)
+
+    def list_unserved(self) -> list[UnservedPath]:
+        """Return these paths, the most frequent first."""
+        return sorted(self._unserved.values(), key=lambda one: (-one.count, one.path, one.method))
+
+    def list_matching(
+        self, entry_filter: EntryFilter, *, limit: int = MAX_ENTRIES, below_id: int = 0
+    ) -> list[Entry]:
+        """Return matching entries, newest first.
+
+        Args:
+            entry_filter: which ones.
+            limit: how many at most.
+            below_id: only those with a smaller id; 0 for all.
+        """
+        found: list[Entry] = []
+        for entry in reversed(self._entries):
+            if below_id and entry.id >= below_id:
+                continue
+            if len(found) >= limit:
+                break
+            if self.matches(entry, entry_filter):
+                found.append(entry)
+        return found
+
+    def list_after(self, last_id: int) -> Iterator[Entry]:
+        """Return the kept entries with a larger id, oldest first."""
+        return (entry for entry in tuple(self._entries) if entry.id > last_id)
+
+    def find(self, entry_id: int) -> Entry | None:
+        """Return an entry that is still kept."""
+        return next((entry for entry in self._entries if entry.id == entry_id), None)
+
+    def matches(self, entry: Entry, entry_filter: EntryFilter) -> bool:
+        """Return whether an entry is asked for."""
+        path = entry_filter.path
+        if path and not (
+            entry.path == path or (path[-1] == "*" and entry.path.startswith(path[:-1]))
+        ):
+            return False
+        return (
+            entry_filter.result in ("", entry.result)
+            and entry.created_at >= entry_filter.since
+            and entry_filter.account in ("", self.account_of(entry))
+        )
+
+    def account_of(self, entry: Entry) -> str:
+        """Return the id of the account that a request was made for, "" if that is not known."""
+        if entry.result == "unauthenticated":
+            return ""
+        headers = entry.request.headers
+        token = entry.token or read_token(headers, dict(headers))
+        if not token:  # a login
+            token = _issued_token(entry.response.body)
+        return self.account_of_token(token)
+
+    def account_of_token(self, token: str) -> str:
+        """Return the id of the account of a token, "" for a text that is none."""
+        account = self.token_account(token) if token else None
+        return str(account) if account is not None and 0 < account < _MAX_ACCOUNT_ID else ""
+
+    def clear(self) -> None:
+        """Forget everything; ids go on."""
+        self._entries.clear()
+        self._sizes.clear()
+        self._unserved.clear()
+        self.size_bytes = self.unserved_count = 0
+        self.version += 1
+        for subscriber in self.subscribers:
+            subscriber.note_cleared()

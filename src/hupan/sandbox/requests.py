@@ -1,0 +1,250 @@
+"""The routes of the journal: `/sandbox/requests` as a list and as server-sent events (K-3)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from hupan.background import ensure_task
+from hupan.sandbox.decoding import EntryView, Explainer
+from hupan.sandbox.journal import (
+    MAX_SUBSCRIBERS,
+    RESULT_CLASSES,
+    Entry,
+    EntryFilter,
+    Journal,
+    Subscription,
+)
+from hupan.sandbox.routes import (
+    MAX_TIME,
+    RESPONSE_HEADERS,
+    BadRequest,
+    check_known,
+    error_response,
+    handle_errors,
+    json_response,
+    query_number,
+    wants_english,
+)
+
+KEEP_ALIVE_SECONDS = 10.0
+_FILTERS = ("path", "account", "result", "since")
+_MAX_ID = 2**53
+_RETRY = b"retry: 1000\n\n"
+
+
+class UnservedPathView(Struct, frozen=True, rename="camel"):
+    """A path that Hupan does not serve."""
+
+    method: str
+    path: str
+    count: int
+    last_at: int
+    rule: int
+
+
+class UnservedView(Struct, frozen=True, rename="camel"):
+    """The requests for paths that Hupan does not serve, grouped."""
+
+    count: int
+    paths: list[UnservedPathView]
+
+
+@dataclass(slots=True)
+class JournalRoutes:
+    """The routes, and what pages use of them.
+
+    Attributes:
+        find_rule: returns the number of the rule that answers a method and path, 0 for none.
+    """
+
+    journal: Journal
+    explainer: Explainer
+    find_rule: Callable[[str, str], int] = lambda _method, _path: 0
+
+    def build_routes(self) -> list[BaseRoute]:
+        """Return the routes."""
+        return [
+            Route("/sandbox/requests", handle_errors(self.list_entries), methods=["GET"]),
+            Route("/sandbox/requests", handle_errors(self.clear), methods=["DELETE"]),
+            Route("/sandbox/requests/stream", handle_errors(self.stream), methods=["GET"]),
+            Route("/sandbox/requests/unserved", handle_errors(self.show_unserved), methods=["GET"]),
+        ]
+
+    def explain(self, entries: list[Entry], *, english: bool) -> list[EntryView]:
+        """Return what is shown of entries."""
+        return [self.explainer.explain(entry, english=english) for entry in entries]
+
+    async def list_entries(self, request: Request) -> Response:
+        """Return the entries, newest first, one at a time: all of them can be large."""
+        entries = self.journal.list_matching(read_filter(request))
+        await ensure_task()  # which a streamed response needs
+        return StreamingResponse(
+            self._write_list(entries, english=wants_english(request)),
+            media_type="application/json",
+            headers=RESPONSE_HEADERS,
+        )
+
+    async def _write_list(self, entries: list[Entry], *, english: bool) -> AsyncIterator[bytes]:
+        separator = b"["
+        for entry in entries:
+            yield separator + msgspec.json.encode(self.explainer.explain(entry, english=english))
+            separator = b","
+            await asyncio.sleep(0)  # others have their turn
+        yield b"]" if entries else b"[]"
+
+    async def clear(self, request: Request) -> Response:
+        """Forget all entries."""
+        check_known("parameter", request.query_params, ())
+        self.journal.clear()
+        return json_response({})
+
+    async def show_unserved(self, request: Request) -> Response:
+        """Return the paths that Hupan does not serve, with their counts."""
+        check_known("parameter", request.query_params, ())
+        return json_response(self.list_unserved())
+
+    def list_unserved(self) -> UnservedView:
+        """Return the paths that Hupan does not serve, the most frequent first."""
+        paths = [
+            UnservedPathView(
+                one.method,
+                one.path,
+                one.count,
+                int(one.last_at),
+                self.find_rule(one.method, one.path),
+            )
+            for one in self.journal.list_unserved()
+        ]
+        return UnservedView(self.journal.unserved_count, paths)
+
+    async def stream(self, request: Request) -> Response:
+        """Return matching entries as they are recorded; 503 if there are too many streams."""
+        entry_filter = read_filter(request)
+        last_id = _read_last_id(request)
+        await ensure_task()
+        if len(self.journal.subscribers) >= MAX_SUBSCRIBERS:
+            return error_response(
+                request, 503, "同时打开的流过多", "too many streams are open; close one"
+            )
+        return _EntryStream(self, entry_filter, last_id, english=wants_english(request))
+
+
+def read_filter(request: Request) -> EntryFilter:
+    """Return which entries a request asks for.
+
+    Raises:
+        BadRequest: a parameter is unknown, or has no such value.
+    """
+    query = request.query_params
+    check_known("parameter", query, _FILTERS)
+    result = query.get("result", "")
+    check_known("value", [result], ("", *RESULT_CLASSES))
+    path = query.get("path", "")
+    if path and not path.startswith("/"):
+        raise BadRequest(
+            "path 须以 / 开头，可以 * 结尾", "path must begin with /; it may end with *"
+        )
+    return EntryFilter(
+        path, query.get("account", ""), result, query_number(request, "since", 0, MAX_TIME)
+    )
+
+
+def _read_last_id(request: Request) -> int | None:
+    """Return the id of the last event that a client has, which comes again; None if it is new.
+
+    Raises:
+        BadRequest: it is no id.
+    """
+    text = request.headers.get("last-event-id", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text[:20]) < _MAX_ID):
+        raise BadRequest("Last-Event-ID 须为事件的编号", "Last-Event-ID must be the id of an event")
+    return int(text)
+
+
+class _EntryStream(Response):
+    """Server-sent events: `request` with an entry, `missed` and `cleared` without."""
+
+    def __init__(
+        self,
+        routes: JournalRoutes,
+        entry_filter: EntryFilter,
+        last_id: int | None,
+        *,
+        english: bool,
+    ) -> None:
+        super().__init__(media_type="text/event-stream")
+        self._routes = routes
+        self._filter = entry_filter
+        self._last_id = last_id
+        self._english = english
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events until the client disconnects or the server stops."""
+        mark_endless = scope.get("state", {}).get("mark_endless")
+        if mark_endless is not None:
+            mark_endless()
+        headers = {
+            **RESPONSE_HEADERS,
+            "content-type": "text/event-stream",
+            "x-accel-buffering": "no",
+        }
+        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        gone = asyncio.create_task(_wait_for_disconnect(receive))
+        with Subscription(self._routes.journal) as subscription:
+            try:
+                await send({"type": "http.response.start", "status": 200, "headers": encoded})
+                await _send_piece(_RETRY, send)
+                if self._last_id is not None:
+                    for entry in self._routes.journal.list_after(self._last_id):
+                        await self._send_entry(entry, send)
+                await self._send_new(subscription, gone, send)
+            finally:
+                gone.cancel()
+
+    async def _send_new(
+        self, subscription: Subscription, gone: "asyncio.Task[None]", send: Send
+    ) -> None:
+        while not gone.done():
+            waiting = asyncio.create_task(subscription.wait())
+            try:
+                await asyncio.wait(
+                    {waiting, gone},
+                    timeout=KEEP_ALIVE_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+            finally:
+                waiting.cancel()
+            entries, has_missed, is_cleared = subscription.take()
+            if is_cleared:
+                await _send_piece(b"event: cleared\ndata: {}\n\n", send)
+            if has_missed:
+                await _send_piece(b"event: missed\ndata: {}\n\n", send)
+            for entry in entries:
+                await self._send_entry(entry, send)
+            if not (entries or has_missed or is_cleared):
+                await _send_piece(b": alive\n\n", send)
+
+    async def _send_entry(self, entry: Entry, send: Send) -> None:
+        if not self._routes.journal.matches(entry, self._filter):
+            return
+        view = self._routes.explainer.explain(entry, english=self._english)
+        data = msgspec.json.encode(view)  # on one line
+        await _send_piece(b"event: request\nid: %d\ndata: %b\n\n" % (entry.id, data), send)
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send_piece(piece: bytes, send: Send) -> None:
+    await send({"type": "http.response.body", "body": piece, "more_body": True})

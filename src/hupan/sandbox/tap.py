@@ -1,0 +1,489 @@
+"""The application of the sandbox with its journal around it (K-3).
+
+It stands between the listener and the application, so it sees the bytes that a client sent and
+those that it gets, also where a fault or a rule answers. Requests that run without a task
+(docs/decisions/0019-begun-at-once.md) go on doing so.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from hupan.api.codecs import Receive, Scope, Send
+from hupan.api.presence import Socket as SentSocket
+from hupan.api.responses import HEALTHZ_PATH, READYZ_PATH
+from hupan.clock import Clock
+from hupan.contract import ENDPOINTS
+from hupan.contract.presence import SocketCommand, SocketLogin
+from hupan.model import Headers
+from hupan.sandbox.journal import (
+    MAX_KEPT_BODY_BYTES,
+    Direction,
+    Entry,
+    Journal,
+    Payload,
+)
+
+_OWN_PREFIX = "/sandbox/"
+_OWN_PATHS = frozenset({"/sandbox", "/favicon.ico", HEALTHZ_PATH, READYZ_PATH})
+_SWITCHING_PROTOCOLS = 101
+_NOT_FOUND = 404
+_SERVER_ERROR = 500
+_decode_command = msgspec.json.Decoder(SocketCommand).decode
+_decode_login = msgspec.json.Decoder(SocketLogin).decode
+_ENDPOINT_PATHS = frozenset(
+    prefix + endpoint.path for endpoint in ENDPOINTS for prefix in ("", "/web")
+)
+Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class OpeningRequest(Protocol):
+    """The request that asks for a socket, as the listener describes it."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def headers(self) -> Headers: ...
+
+    @property
+    def peer(self) -> str: ...
+
+
+class SocketHandler(Protocol):
+    """What takes the messages of a socket."""
+
+    def receive_text(self, text: bytes) -> None: ...
+
+    def receive_binary(self) -> None: ...
+
+    def connection_closed(self) -> None: ...
+
+
+@runtime_checkable
+class PacedSocketHandler(SocketHandler, Protocol):
+    """A handler that must know when the peer reads again."""
+
+    def resume_sending(self) -> None: ...
+
+
+class Socket(SentSocket, Protocol):
+    """An open socket of the listener."""
+
+    def abort(self) -> None: ...
+
+
+class SocketApplication(Protocol):
+    """An application of requests and sockets."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def is_socket_path(self, path: str) -> bool: ...
+
+    def open_socket(self, request: Any, socket: Any) -> SocketHandler | None: ...  # noqa: ANN401 - the listener's types, which no layer but it imports
+
+
+class Rejection(Protocol):
+    """A request that the listener refused, as it describes it."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def target(self) -> bytes: ...
+
+    @property
+    def headers(self) -> Headers: ...
+
+    @property
+    def data(self) -> bytes: ...
+
+    @property
+    def peer(self) -> str: ...
+
+    @property
+    def response(self) -> bytes: ...
+
+    @property
+    def scope(self) -> Scope | None: ...
+
+
+class JournalTap:
+    """Records what passes, and lets it pass unchanged.
+
+    Args:
+        app: the application of the sandbox.
+        journal: keeps what passed.
+        clock: the sandbox's own.
+    """
+
+    def __init__(self, app: SocketApplication, journal: Journal, clock: Clock) -> None:
+        self._app = app
+        self._journal = journal
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one request pass."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if is_own_path(scope["method"], scope["path"]):
+            scope.setdefault("state", {})["mark_endless"] = getattr(send, "mark_endless", None)
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send, self._clock.now())
+        try:
+            if _is_read_ahead(scope):
+                await exchange.read_ahead()
+            await self._app(scope, exchange.receive, exchange)
+        except Exception:
+            exchange.status = exchange.status or _SERVER_ERROR  # the listener's
+            raise
+        finally:
+            self._record(exchange.make_entry())
+
+    def _record(self, entry: Entry) -> None:
+        self._journal.record(entry)
+        if entry.rule or (entry.status == _NOT_FOUND and entry.path not in _ENDPOINT_PATHS):
+            self._journal.count_unserved(entry.method, entry.path, entry.created_at)
+
+    def is_socket_path(self, path: str) -> bool:
+        """Return whether a path is that of sockets."""
+        return self._app.is_socket_path(path)
+
+    def open_socket(self, request: OpeningRequest, socket: Socket) -> SocketHandler | None:
+        """Return the handler of a new socket, which records its messages."""
+        entry = Entry(
+            "request",
+            self._clock.now(),
+            method="GET",
+            target=request.path.encode(),
+            path=request.path,
+            peer=request.peer,
+            request=Payload(request.headers),
+            id=self._journal.next_id(),
+        )
+        tapped = TappedSocket(self._journal, self._clock, socket, entry)
+        handler = self._app.open_socket(request, tapped)
+        if handler is None:
+            return None  # the listener refuses it, and reports that
+        entry.status = _SWITCHING_PROTOCOLS
+        self._journal.record(entry)
+        return TappedHandler(tapped, handler)
+
+    def record_rejection(self, rejection: Rejection) -> None:
+        """Record a request that the listener refused before the application saw the whole of it."""
+        status, response = _parse_response(rejection.response)
+        if rejection.scope is not None:  # its entry is made when it ends, or it starts only now
+            state = rejection.scope.setdefault("state", {})
+            state["rejection"] = status, response.headers
+            return
+        target = rejection.target
+        path = target.partition(b"?")[0].decode("latin-1")
+        self._journal.record(
+            Entry(
+                "rejected",
+                self._clock.now(),
+                method=rejection.method,
+                target=target,
+                path=path,
+                peer=rejection.peer,
+                request=Payload(
+                    rejection.headers, rejection.data[:MAX_KEPT_BODY_BYTES], len(rejection.data)
+                ),
+                response=response,
+                status=status,
+            )
+        )
+
+
+def is_own_path(method: str, path: str) -> bool:
+    """Return whether a request is for the sandbox itself, so that the journal leaves it out."""
+    if path == "/":  # a POST may upload a picture
+        return method in {"GET", "HEAD"}
+    return path.startswith(_OWN_PREFIX) or path in _OWN_PATHS
+
+
+def _is_read_ahead(scope: Scope) -> bool:
+    """Return whether the body is read before the application has seen the request.
+
+    An endpoint reads its own; a long body is refused by its length, so nobody may send it.
+    """
+    if scope["path"] in _ENDPOINT_PATHS or "multipart/form-data" in _content_type(scope["headers"]):
+        return False
+    return _length(scope["headers"]) <= MAX_KEPT_BODY_BYTES
+
+
+def _content_type(headers: Headers) -> str:
+    value = next((value for name, value in headers if name == b"content-type"), b"")
+    return value.decode("latin-1").lower()
+
+
+def _parse_response(response: bytes) -> tuple[int, Payload]:
+    head, _, body = response.partition(b"\r\n\r\n")
+    line, *lines = head.split(b"\r\n")
+    status = line.split(b" ")[1] if line.startswith(b"HTTP/") else b"0"
+    return int(status), Payload(parse_header_lines(lines), body, len(body))
+
+
+def parse_header_lines(lines: list[bytes]) -> Headers:
+    """Return the headers of whole lines."""
+    pairs = (line.partition(b":") for line in lines if line)
+    return [(name.lower(), value.strip()) for name, _, value in pairs]
+
+
+class Exchange:
+    """One request on its way; stands for the listener's `send` and passes everything on."""
+
+    __slots__ = (
+        "_ahead",
+        "_body",
+        "_body_size",
+        "_is_complete",
+        "_receive",
+        "_response",
+        "_response_size",
+        "_scope",
+        "_send",
+        "_started_at",
+        "connection",
+        "created_at",
+        "headers",
+        "status",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, now: float) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._started_at = perf_counter()
+        self._ahead: deque[Any] = deque()
+        self._body: bytes | bytearray = b""
+        self._body_size = 0
+        self._response: bytes | bytearray = b""
+        self._response_size = 0
+        self._is_complete = False
+        self.connection: Any = getattr(send, "connection", send)
+        self.created_at = now
+        self.headers: Headers | bytes = []
+        self.status = 0
+
+    async def read_ahead(self) -> None:
+        """Read the beginning of the body: no endpoint will, and it is all that is known.
+
+        The application gets it all the same.
+        """
+        is_partial = True
+        while is_partial and len(self._body) < MAX_KEPT_BODY_BYTES:
+            event = await self._read()
+            self._ahead.append(event)
+            is_partial = event["type"] == "http.request" and event.get("more_body", False)
+
+    async def receive(self) -> Any:  # noqa: ANN401 - an ASGI event
+        """Return the next event of the request."""
+        return self._ahead.popleft() if self._ahead else await self._read()
+
+    async def _read(self) -> Any:  # noqa: ANN401 - an ASGI event
+        event = await self._receive()
+        if event["type"] == "http.request":
+            self._keep_body(event.get("body", b""))
+        return event
+
+    def read_buffered_body(self) -> bytes | None:
+        """Return the body if all of it has arrived."""
+        read_buffered = getattr(self._send, "read_buffered_body", None)
+        if read_buffered is None or self._ahead:
+            return None
+        body: bytes | None = read_buffered()
+        if body is not None:
+            self._keep_body(body)
+        return body
+
+    def send_direct(self, http_status: int, headers: bytes, body: bytes) -> bool:
+        """Send a whole response without waiting; return False if that is not possible."""
+        send_direct = getattr(self._send, "send_direct", None)
+        if send_direct is None or not send_direct(http_status, headers, body):
+            return False
+        self.status, self.headers, self._is_complete = http_status, headers, True
+        self._keep_response(body)
+        return True
+
+    async def __call__(self, message: Any) -> None:  # noqa: ANN401 - an ASGI event
+        """Send a part of the response."""
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message.get("headers", ()))
+        elif message["type"] == "http.response.body":
+            self._keep_response(message.get("body", b""))
+            self._is_complete = not message.get("more_body", False)
+        await self._send(message)
+
+    def mark_endless(self) -> None:
+        """Say that the response ends with the connection alone."""
+        mark_endless = getattr(self._send, "mark_endless", None)
+        if mark_endless is not None:
+            mark_endless()
+
+    def restart_wait(self) -> None:
+        """Start the deadline of the peer again."""
+        restart_wait = getattr(self._send, "restart_wait", None)
+        if restart_wait is not None:
+            restart_wait()
+
+    def make_entry(self) -> Entry:
+        """Return what is recorded of the request."""
+        scope, headers = self._scope, self.headers
+        if not self._body_size:  # no one has read it
+            self._keep_body(bytes(getattr(self._send, "body", b"")))
+        query: bytes = scope.get("query_string", b"")
+        target: bytes = scope.get("raw_path") or scope["path"].encode()
+        state = scope.get("state", {})
+        if "rejection" in state and not self.status:
+            self.status, headers = state["rejection"]
+        if isinstance(headers, bytes):
+            headers = parse_header_lines(headers.split(b"\r\n"))
+        return Entry(
+            "request",
+            self.created_at,
+            scope["method"],
+            target + b"?" + query if query else target,
+            scope["path"],
+            scope.get("http_version", "1.1"),
+            (scope.get("client") or ("",))[0],
+            tuple(scope.get("server") or ("127.0.0.1", 0))[:2],
+            Payload(
+                scope["headers"], bytes(self._body), max(self._body_size, _length(scope["headers"]))
+            ),
+            Payload(headers, bytes(self._response), self._response_size),
+            self.status,
+            perf_counter() - self._started_at,
+            rule=state.get("rule", 0),
+            fault=state.get("fault", 0),
+            is_incomplete=not self._is_complete,
+        )
+
+    def _keep_body(self, chunk: bytes) -> None:
+        self._body_size += len(chunk)
+        self._body = _append(self._body, chunk)
+
+    def _keep_response(self, chunk: bytes) -> None:
+        self._response_size += len(chunk)
+        self._response = _append(self._response, chunk)
+
+
+def _append(kept: bytes | bytearray, chunk: bytes) -> bytes | bytearray:
+    """Return what is kept of a body; most bodies are one chunk, which is not copied."""
+    if not kept:
+        return chunk if len(chunk) <= MAX_KEPT_BODY_BYTES else chunk[:MAX_KEPT_BODY_BYTES]
+    if not chunk or len(kept) >= MAX_KEPT_BODY_BYTES:
+        return kept
+    grown = kept if isinstance(kept, bytearray) else bytearray(kept)
+    grown += chunk[: MAX_KEPT_BODY_BYTES - len(grown)]
+    return grown
+
+
+def _length(headers: Headers) -> int:
+    """Return the length that a request says its body has."""
+    value = next((value for name, value in headers if name == b"content-length"), b"0")
+    return int(value) if value.isdigit() else 0
+
+
+class TappedSocket:
+    """A socket that records what is sent on it."""
+
+    def __init__(self, journal: Journal, clock: Clock, socket: Socket, opening: Entry) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._socket = socket
+        self._opening = opening
+        self.token = ""
+
+    def confirm(self) -> None:
+        """Lift the deadline of the login."""
+        self._socket.confirm()
+
+    def send(self, data: bytes, *, is_optional: bool = False) -> None:
+        """Send a message."""
+        self._socket.send(data, is_optional=is_optional)
+        self.record("message", "out", data)
+
+    def send_text(self, text: bytes) -> None:
+        """Send a text message."""
+        self._socket.send_text(text)
+        self.record("message", "out", text)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the peer is slow to read."""
+        return self._socket.is_blocked
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin to close."""
+        self._socket.close(code, reason)
+        self.record("closed", "out", reason.encode(), code)
+
+    def abort(self) -> None:
+        """End the connection without a word."""
+        self._socket.abort()
+        self.record("closed", "out", b"")
+
+    def record(self, kind: Any, direction: Direction, data: bytes, status: int = 0) -> None:  # noqa: ANN401 - one of the kinds
+        """Record a message, or the code and reason of a closing."""
+        payload = Payload([], data[:MAX_KEPT_BODY_BYTES], len(data))
+        opening = self._opening
+        self._journal.record(
+            Entry(
+                kind,
+                self._clock.now(),
+                path=opening.path,
+                peer=opening.peer,
+                request=payload if direction == "in" else Payload(),
+                response=payload if direction == "out" else Payload(),
+                status=status,
+                socket=opening.id,
+                direction=direction,
+                token=self.token,
+            )
+        )
+
+
+class TappedHandler:
+    """Records the messages of a client and passes them on."""
+
+    def __init__(self, socket: TappedSocket, handler: SocketHandler) -> None:
+        self._socket = socket
+        self._handler = handler
+
+    def receive_text(self, text: bytes) -> None:
+        """Take a text message."""
+        if b"login" in text:
+            self._socket.token = token_of_login(text) or self._socket.token
+        self._socket.record("message", "in", text)
+        self._handler.receive_text(text)
+
+    def receive_binary(self) -> None:
+        """Take note of a binary message, whose bytes the listener drops."""
+        self._socket.record("message", "in", b"")
+        self._handler.receive_binary()
+
+    def resume_sending(self) -> None:
+        """Take note that the peer reads again."""
+        if isinstance(self._handler, PacedSocketHandler):
+            self._handler.resume_sending()
+
+    def connection_closed(self) -> None:
+        """Take note that the socket is gone."""
+        self._socket.record("closed", "in", b"")
+        self._handler.connection_closed()
+
+
+def token_of_login(text: bytes) -> str:
+    """Return the token of a login, "" for any other message."""
+    try:
+        command = _decode_command(text)
+        token = _decode_login(command.data).token if command.cmd == "login" else ""
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return ""
+    return token if isinstance(token, str) else ""

@@ -1,0 +1,92 @@
+"""Tells an open page that what it shows has changed; it then asks for itself again.
+
+A stream looks at a cheap fingerprint of what can change. So nothing that changes knows of pages,
+and a page that is open costs one comparison per interval.
+"""
+
+import asyncio
+from collections.abc import Callable, Hashable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from hupan.background import ensure_task
+from hupan.web.headers import MARK_ENDLESS
+
+MAX_STREAMS = 32
+"""Open streams of a server; a further page shows what is new when it is loaded again."""
+CHECK_SECONDS = 0.25
+KEEP_ALIVE_SECONDS = 5.0
+_STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class ChangeStreams:
+    """Server-sent events without content: one for each change of the fingerprint."""
+
+    def __init__(self, fingerprint: Callable[[], Hashable]) -> None:
+        self._fingerprint = fingerprint
+        self._count = 0
+
+    @property
+    def open_count(self) -> int:
+        return self._count
+
+    async def respond(self, _request: Request) -> Response:
+        """Return a stream, or 503 if there are too many."""
+        await ensure_task()
+        if self._count >= MAX_STREAMS:
+            return Response("", 503, headers={"retry-after": "30"}, media_type="text/plain")
+        return _Stream(self)
+
+    async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send changes until the client disconnects or the server stops."""
+        scope[MARK_ENDLESS]()
+        self._count += 1
+        gone = asyncio.create_task(_wait_for_disconnect(receive))
+        try:
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [*_STREAM_HEADERS]}
+            )
+            await self._send_changes(gone, send)
+        finally:
+            self._count -= 1
+            gone.cancel()
+
+    async def _send_changes(self, gone: "asyncio.Task[None]", send: Send) -> None:
+        await _send_piece(b"retry: 1000\n\n", send)
+        seen = self._fingerprint()
+        quiet_seconds = 0.0
+        while not gone.done():
+            await asyncio.wait({gone}, timeout=CHECK_SECONDS)
+            quiet_seconds += CHECK_SECONDS
+            current = self._fingerprint()
+            if current != seen:
+                await _send_piece(b"data: changed\n\n", send)
+            elif quiet_seconds >= KEEP_ALIVE_SECONDS:
+                await _send_piece(b": alive\n\n", send)
+            else:
+                continue
+            seen, quiet_seconds = current, 0.0
+
+
+class _Stream(Response):
+    def __init__(self, streams: ChangeStreams) -> None:
+        super().__init__()
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._streams.run(scope, receive, send)
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send_piece(piece: bytes, send: Send) -> None:
+    await send({"type": "http.response.body", "body": piece, "more_body": True})

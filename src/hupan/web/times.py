@@ -1,0 +1,54 @@
+"""Times as pages show them: absolute in the server's zone, and relative to its clock (W-6)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from hupan.rules import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
+from hupan.web.catalogue import Texts
+
+_UNITS = (
+    ("days", DAY_SECONDS),
+    ("hours", HOUR_SECONDS),
+    ("minutes", MINUTE_SECONDS),
+    ("seconds", 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Formats unix times.
+
+    Attributes:
+        zone: the server's time zone.
+        now: the server's time, which is not that of the machine in a sandbox.
+    """
+
+    zone: ZoneInfo
+    now: float
+
+    def absolute(self, unix_seconds: float) -> str:
+        """Return a time such as `2026-11-26 12:00:05`."""
+        moment = datetime.fromtimestamp(int(unix_seconds), self.zone)
+        return moment.replace(tzinfo=None).isoformat(" ")
+
+    def machine(self, unix_seconds: float) -> str:
+        """Return a time for `<time datetime>`."""
+        moment = datetime.fromtimestamp(int(unix_seconds), UTC)
+        return moment.replace(tzinfo=None).isoformat() + "Z"
+
+    def field(self, unix_seconds: float) -> str:
+        """Return a time as the value of `<input type="datetime-local">`."""
+        moment = datetime.fromtimestamp(int(unix_seconds), self.zone)
+        return moment.replace(tzinfo=None).isoformat()
+
+    def relative(self, unix_seconds: float, texts: Texts) -> Markup:
+        """Return how long ago a time was, or in how long it comes."""
+        distance = int(unix_seconds) - int(self.now)
+        for unit, seconds in _UNITS:
+            if abs(distance) >= seconds:
+                name = f"{unit}_ahead" if distance > 0 else f"{unit}_ago"
+                return texts(name, n=abs(distance) // seconds)
+        return texts("just_now")

@@ -1,0 +1,111 @@
+"""A token stands in no repr, log or traceback of the client, and no POST is sent twice."""
+
+import logging
+import socketserver
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from hupan_client import Account, AsyncClient, Client, HupanError, SeededAccount
+from hupan_client.calls import code_login, email_login
+from hupan_client.core import Core, ServerUrl
+from hupan_client.errors import ConnectionFailed
+from hupan_client.messages import LoginToken, UploadToken
+
+from tests.support.both_clients import KINDS, Kind, make_client
+
+TOKEN = "0f0e0d0c-0b0a-4908-8706-050403020100"
+URL = "http://127.0.0.1:8480"
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Which of the two."""
+    kind: Kind = request.param
+    return kind
+
+
+def test_no_repr_has_a_secret() -> None:
+    """Clients, requests, tokens and accounts hide it (security L1)."""
+    core = Core(ServerUrl(URL), TOKEN)
+    shown = [
+        Client(URL, TOKEN),
+        AsyncClient(URL, TOKEN),
+        core,
+        core.build(email_login("a@b.c", TOKEN)),
+        email_login("a@b.c", TOKEN),
+        code_login("1", TOKEN),
+        LoginToken(TOKEN),
+        UploadToken(TOKEN),
+        Account("1", TOKEN),
+        SeededAccount("1", password=TOKEN, token=TOKEN),
+        Client(URL, TOKEN).socket(),
+    ]
+    assert all(TOKEN not in f"{one!r} {one}" for one in shown)
+
+
+@contextmanager
+def closing_server() -> Iterator[tuple[str, list[bytes]]]:
+    """A server that reads a request and closes the connection without an answer."""
+    received: list[bytes] = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            received.append(self.rfile.readline())
+            while self.rfile.readline().strip():
+                pass
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", received
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+async def test_a_post_is_sent_once(kind: Kind) -> None:
+    """It may have been carried out; a GET is sent once more, and then no more."""
+    with closing_server() as (url, received):
+        async with make_client(kind, url) as client:
+            with pytest.raises(ConnectionFailed) as failed:
+                await client.email_login("a@b.c", "p")
+            assert (len(received), failed.value.is_timeout) == (1, False)
+            with pytest.raises(ConnectionFailed):
+                await client.get_own_info()
+            assert [line.split()[0] for line in received] == [b"POST", b"GET", b"GET"]
+
+
+async def test_a_timeout_is_one(kind: Kind) -> None:
+    """Nothing is sent again after it, and the error says that it was one."""
+    sent: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        raise httpx.ReadTimeout("too slow", request=request)
+
+    async with make_client(kind, URL, handler) as client:
+        with pytest.raises(ConnectionFailed) as failed:
+            await client.get_own_info()
+    assert (len(sent), failed.value.is_timeout) == (1, True)
+
+
+async def test_no_log_has_the_token(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
+    """At the lowest level of every library, and with the variables of a traceback (security L1)."""
+    caplog.set_level(logging.DEBUG)
+    with closing_server() as (url, received):
+        async with make_client(kind, url, token=TOKEN) as client:
+            for use in (client.get_own_info, client.logout):
+                with pytest.raises(HupanError) as failed:
+                    await use()
+                told = traceback.TracebackException.from_exception(
+                    failed.value, capture_locals=True
+                )
+                assert TOKEN not in "".join(told.format())
+    assert received
+    assert caplog.text
+    assert TOKEN not in caplog.text

@@ -1,0 +1,86 @@
+"""Scheduled backups: one process makes them when they are due (security L6)."""
+
+from pathlib import Path
+
+import pytest
+
+from hupan.domain.backups import GRACE_SECONDS, RETRY_SECONDS, BackupFailedError, BackupSchedule
+from hupan.rules import DAY_SECONDS, HOUR_SECONDS
+from hupan.store.backups import set_last_backup
+from hupan.store.database import Database
+from tests.support.stores import open_engine
+from tests.support.world import StandingClock
+
+
+class Maker:
+    """Makes a backup, as the process does, or fails."""
+
+    def __init__(self, store: Database, clock: StandingClock) -> None:
+        self._store = store
+        self._clock = clock
+        self.made = 0
+        self.fails = False
+
+    async def __call__(self) -> str:
+        """Make one."""
+        if self.fails:
+            raise BackupFailedError("the disk is full")
+        self.made += 1
+        now = int(self._clock.now())
+        await self._store.run_transaction(lambda tx: set_last_backup(tx, now))
+        return "there"
+
+
+def schedule(store: Database, clock: StandingClock, make: Maker) -> BackupSchedule:
+    """A daily schedule, that of one process."""
+    return BackupSchedule(
+        store, clock, make, every_seconds=DAY_SECONDS, max_age_seconds=2 * DAY_SECONDS
+    )
+
+
+async def test_a_backup_is_made_when_it_is_due(tmp_path: Path) -> None:
+    """At once on a new store, then once a day, by one of two processes."""
+    clock = StandingClock()
+    async with open_engine(tmp_path / "hupan.db") as store:
+        make = Maker(store, clock)
+        first, second = schedule(store, clock, make), schedule(store, clock, make)
+        assert [await first.run_when_due(), await second.run_when_due()] == [True, False]
+        clock.time += DAY_SECONDS - 1
+        assert not await first.run_when_due()
+        clock.time += 1
+        assert [await second.run_when_due(), await first.run_when_due()] == [True, False]
+        assert make.made == 2
+
+
+async def test_a_failed_backup_is_tried_again(tmp_path: Path) -> None:
+    """After an hour, by whichever process; until then nobody tries."""
+    clock = StandingClock()
+    async with open_engine(tmp_path / "hupan.db") as store:
+        make = Maker(store, clock)
+        make.fails = True
+        first, second = schedule(store, clock, make), schedule(store, clock, make)
+        with pytest.raises(BackupFailedError):
+            await first.run_when_due()
+        clock.time += RETRY_SECONDS - 1
+        make.fails = False
+        assert not await second.run_when_due()
+        clock.time += 1
+        assert await second.run_when_due()
+
+
+async def test_an_old_backup_makes_a_server_unready(tmp_path: Path) -> None:
+    """An hour after the start, unless there is a newer one, or no age is set."""
+    clock = StandingClock()
+    async with open_engine(tmp_path / "hupan.db") as store:
+        make = Maker(store, clock)
+        one = schedule(store, clock, make)
+        any_age = BackupSchedule(store, clock, make, every_seconds=HOUR_SECONDS, max_age_seconds=0)
+        assert not await one.is_stale()
+        clock.time += GRACE_SECONDS
+        assert await one.is_stale()
+        assert not await any_age.is_stale()
+        await make()
+        clock.time += 2 * DAY_SECONDS
+        assert not await one.is_stale()
+        clock.time += 1
+        assert await one.is_stale()

@@ -1,0 +1,60 @@
+"""The pages of the sandbox, and the states in which they are looked at."""
+
+import json
+
+from tests.support.client import WireClient
+
+PREFIX = "/sandbox/pages"
+PAGES = (
+    "/",
+    "/outbox",
+    "/requests",
+    "/rules",
+    "/accounts",
+    "/clock",
+    "/faults",
+    "/snapshots",
+    "/connect",
+    "/reset",
+)
+"""Each page that is opened by a link, below the prefix."""
+REFUSED_FORMS = (
+    ("/accounts", "/accounts", {"phone": "1", "nickname": "小湖"}),
+    ("/accounts", "/accounts", {"coins": "-1", "email": "a@example.com"}),
+    ("/accounts", "/seed", {"number": "a"}),
+    ("/clock", "/clock", {"time": "1999-01-01 00:00"}),
+    ("/snapshots", "/snapshots", {"name": "a/b"}),
+    ("/rules", "/rules", {"json": "{", "path": "/v1/x"}),
+    ("/faults", "/faults", {"path": "v1", "code": "7100"}),
+    ("/faults", "/faults", {"path": "/v1/*", "nth": "-1"}),
+)
+"""Page, action of the form on it, fields: forms whose values are refused."""
+LONGEST_NAME = "W" * 32
+LONGEST_ADDRESS = f"{'w' * 63}@{'w' * 60}.{'w' * 60}.example"
+
+
+def fill(wire: WireClient) -> None:
+    """Bring something onto each page, the longest texts that are taken among it."""
+    for pack in ("vip", "banned", "coins", "unicode"):
+        wire.request("POST", "/sandbox/seed", {"pack": pack, "number": 8})
+    wire.account(
+        nickname=LONGEST_NAME,
+        email=LONGEST_ADDRESS,
+        password="p" * 64,
+        banReason="W" * 200,
+        coins=9_999_999,
+        vipDays=9,
+    )
+    rules = [
+        {"path": f"/v1/{'w' * 200}", "code": 7100},
+        *({"delayMs": 1, "nth": 9} for _ in "12345"),
+    ]
+    wire.request("PUT", "/sandbox/faults", json.dumps(rules).encode())
+    for _ in range(30):
+        wire.sms_code(wire.fresh_phone())
+    wire.ask_email(LONGEST_ADDRESS)
+    answer = {"path": f"/v1/{'w' * 300}/*", "json": "w" * 300, "status": 201}
+    wire.request("PUT", "/sandbox/rules", json.dumps([answer]).encode())
+    wire.request("POST", f"/sandbox/snapshots/{'w' * 64}")
+    wire.request("GET", f"/v1/{'w' * 500}")
+    wire.request("POST", "/v1/user/email-login", {"email": 1, "w" * 200: "w" * 2000})

@@ -1,0 +1,209 @@
+"""What every page of the sandbox meets: barriers, width, keyboard, weight (W-3 to W-5, W-11).
+
+One visit serves many checks: a page is loaded once for each language and state, then shown in both
+schemes and widths.
+"""
+
+from collections.abc import Sequence
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.support.browser import (
+    CONTRAST,
+    NARROW,
+    RULES,
+    WIDE,
+    Language,
+    find_barriers,
+    is_scrolled_sideways,
+    visit,
+)
+from tests.support.client import WireClient
+from tests.support.sandbox_pages import PAGES, PREFIX, REFUSED_FORMS, fill
+from tests.support.servers import Server
+
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
+
+MAX_BYTES, MAX_REQUESTS = 60_000, 12
+# A long list is the same row again and again.
+FEW_ROWS = "document.querySelectorAll('[data-key]:nth-child(n + 4)').forEach((row) => row.remove())"
+LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
+
+
+def look(page: Page, name: str) -> list[str]:
+    """Return what is wrong with an open page, in both widths and schemes.
+
+    Colours are the same in both languages, so the dark ones are looked at in Chinese.
+    """
+    faults = []
+    for width in (WIDE, NARROW):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme="light")
+        faults += find_barriers(page, RULES)
+        if is_scrolled_sideways(page):
+            faults.append("scrolls sideways")
+        if name.startswith("zh"):
+            page.emulate_media(color_scheme="dark")
+            faults += find_barriers(page, CONTRAST)
+    return [f"{name}: {fault}" for fault in faults]
+
+
+def look_at_all(browser: Browser, url: str, paths: Sequence[str]) -> list[str]:
+    """Return what is wrong with any of these pages, in both languages."""
+    faults = []
+    for language in LANGUAGES:
+        with visit(browser, url, language=language) as visitor:
+            visitor.page.route("**/changes", lambda route: route.abort())  # rows stay as they are
+            for path in paths:
+                page = visitor.open(PREFIX + path)
+                expect(page.locator("html")).to_have_attribute("lang", language)
+                page.evaluate(FEW_ROWS)
+                faults += look(page, f"{language} {path}")
+    return faults
+
+
+@pytest.fixture(scope="module")
+def filled(shown_wire: WireClient) -> WireClient:
+    """The sandbox with something on each page."""
+    fill(shown_wire)
+    return shown_wire
+
+
+def test_empty_pages_have_no_barriers(browser: Browser, shown_sandbox: Server) -> None:
+    """Nothing is there yet: axe finds nothing, in each language, scheme and width (W-3, W-10)."""
+    assert look_at_all(browser, shown_sandbox.url, PAGES) == []
+
+
+def test_full_pages_have_no_barriers(
+    browser: Browser, shown_sandbox: Server, filled: WireClient
+) -> None:
+    """Rows and the longest texts: no barrier, nothing scrolls sideways at 320 px (W-3, W-5)."""
+    listed = filled.http.get("/sandbox/requests", params={"result": "refused"}).json()
+    entries = [f"/requests/{entry['id']}" for entry in listed]
+    assert len(entries) == 2
+    assert look_at_all(browser, shown_sandbox.url, [*PAGES, *entries]) == []
+
+
+def form_with(page: Page, action: str, name: str) -> Locator:
+    """Return the form with an action and a field to type into."""
+    field = page.locator(f"[name={name}]:not([type=hidden])")
+    return page.locator(f"form[method=post][action='{PREFIX}{action}']").filter(has=field)
+
+
+def open_details(page: Page) -> None:
+    """Open everything that is folded."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_refused_forms_have_no_barriers(
+    browser: Browser, shown_sandbox: Server, language: Language
+) -> None:
+    """A refusal is in text, keeps what was typed and takes the focus (W-3, W-9)."""
+    faults = []
+    with visit(browser, shown_sandbox.url, language=language) as visitor:
+        visitor.page.route("**/changes", lambda route: route.abort())
+        for path, action, fields in REFUSED_FORMS:
+            page = visitor.open(PREFIX + path)
+            open_details(page)
+            form = form_with(page, action, next(iter(fields)))
+            for name, value in fields.items():
+                form.locator(f"[name={name}]").fill(value)
+            form.locator("button").last.click()
+            expect(page.locator("#problem")).to_be_focused()
+            assert page.title().startswith({"zh-CN": "错误：", "en": "Error: "}[language])
+            for name, value in fields.items():
+                expect(form.locator(f"[name={name}]")).to_have_value(value)
+            wrong = page.locator("[aria-invalid=true]")
+            assert wrong.count() == int(action != "/faults" or "nth" in fields)
+            for one in wrong.all():
+                note = one.get_attribute("aria-describedby")
+                expect(page.locator(f"#{note}")).to_be_visible()
+            page.evaluate(FEW_ROWS)
+            faults += look(page, f"{language} {path}") if language == "zh-CN" else []
+        page = visitor.open(f"{PREFIX}/nothing")
+        faults += look(page, f"{language} not found")
+    assert faults == []
+
+
+FOCUSED = """() => {
+  const element = document.activeElement;
+  if (!element || element === document.body) return null;
+  const box = element.getBoundingClientRect();
+  const style = getComputedStyle(element);
+  const x = Math.min(Math.max(box.left + 3, 0), innerWidth - 1);
+  const top = document.elementFromPoint(x, Math.max(box.top, 0) + Math.min(box.height, 8) / 2);
+  return {
+    index: [...document.querySelectorAll("*")].indexOf(element),
+    name: element.outerHTML.slice(0, 80),
+    isSeen: box.bottom > 0 && box.top < innerHeight && box.width > 0,
+    isOutlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+    isCovered: !(top && (element.contains(top) || top.contains(element))),
+    isSkipLink: element.classList.contains("skip"),
+  };
+}"""
+FOCUSABLE = "a[href], button:not([disabled]), input:not([type=hidden]), select, textarea, summary"
+
+COUNT_FOCUSABLE = """(names) =>
+[...document.querySelectorAll(names)].filter((element) => element.checkVisibility()).length"""
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_keyboard_reaches_everything(
+    browser: Browser, shown_sandbox: Server, filled: WireClient, path: str
+) -> None:
+    """By Tab alone: the skip link first, then everything, each visibly and uncovered (W-4)."""
+    del filled
+    with visit(browser, shown_sandbox.url) as visitor:
+        page = visitor.open(PREFIX + path)
+        open_details(page)
+        page.evaluate(FEW_ROWS)
+        expected = page.evaluate(COUNT_FOCUSABLE, FOCUSABLE)
+        seen: dict[int, str] = {}
+        faults: list[str] = []
+        for step in range(expected + 5):
+            page.keyboard.press("Tab")
+            focused = page.evaluate(FOCUSED)
+            if focused is None or focused["index"] in seen:
+                break
+            seen[focused["index"]] = focused["name"]
+            if step == 0 and not focused["isSkipLink"]:
+                faults.append("the skip link is not first")
+            if not focused["isSeen"] or not focused["isOutlined"] or focused["isCovered"]:
+                faults.append(str(focused))
+        assert faults == []
+        assert len(seen) >= expected
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_light(
+    browser: Browser, shown_sandbox: Server, filled: WireClient, path: str
+) -> None:
+    """At most 60 kB and 12 requests with everything, all from this server (W-11)."""
+    del filled
+    with visit(browser, shown_sandbox.url) as visitor:
+        page = visitor.open(PREFIX + path)
+        entries = page.evaluate(
+            "[...performance.getEntriesByType('navigation'),"
+            " ...performance.getEntriesByType('resource')]"
+            ".map((entry) => [entry.name, entry.encodedBodySize])"
+        )
+        assert 3 <= len(entries) <= MAX_REQUESTS
+        assert all(name.startswith(shown_sandbox.url) for name, _ in entries)
+        assert 5_000 < sum(size for _, size in entries) <= MAX_BYTES
+
+
+def test_no_preference_loses_anything(
+    browser: Browser, shown_sandbox: Server, filled: WireClient
+) -> None:
+    """Forced colours keep borders, reduced motion has no animation (W-5)."""
+    del filled
+    with visit(browser, shown_sandbox.url) as visitor:
+        visitor.page.emulate_media(forced_colors="active", reduced_motion="reduce")
+        page = visitor.open(f"{PREFIX}/outbox")
+        for where in ("nav a[aria-current]", ".badge", "button"):
+            border = f"getComputedStyle(document.querySelector('{where}')).borderLeftStyle"
+            assert page.evaluate(border) == "solid"
+        style = "row.classList.add('new'), getComputedStyle(row.cells[0]).animationName"
+        assert page.evaluate(f"(row => ({style}))(document.querySelector('[data-key]'))") == "none"

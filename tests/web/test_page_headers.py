@@ -1,0 +1,186 @@
+"""What every answer of the pages carries, and who may ask for one (web.md W-1, W-13)."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.support.client import WireClient
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.one_engine
+
+PAGES = "/sandbox/pages"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+COMMON = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+ELSEWHERE = {"sec-fetch-site": "cross-site"}
+LINK = {**ELSEWHERE, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+TOKEN = re.compile(r'name="form" value="([^"]+)"')
+ASSET = re.compile(rf'(?:href|src)="({PAGES}/static/[^"]+)"')
+
+
+@pytest.fixture
+def http(sandbox: Server) -> Iterator[httpx.Client]:
+    """A visitor without cookies."""
+    with httpx.Client(base_url=sandbox.url, trust_env=False, timeout=60) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 303),
+        ("GET", f"{PAGES}/outbox", 200),
+        ("GET", f"{PAGES}/outbox?lang=en", 303),
+        ("GET", f"{PAGES}/nothing", 404),
+        ("GET", f"{PAGES}-not", 404),
+        ("GET", f"{PAGES}/static/x/none.js", 404),
+        ("POST", f"{PAGES}/outbox", 405),
+        ("DELETE", "/", 405),
+        ("POST", f"{PAGES}/clock", 400),
+    ],
+)
+def test_every_answer_has_the_headers(
+    http: httpx.Client, method: str, path: str, status: int
+) -> None:
+    """Pages, redirects, files and errors (web.md W-1)."""
+    reply = http.request(method, path)
+    assert reply.status_code == status
+    assert reply.headers["content-security-policy"] == POLICY
+    assert {name: reply.headers.get(name) for name in COMMON} == COMMON
+    assert "set-cookie" not in reply.headers or "HttpOnly" in reply.headers["set-cookie"]
+
+
+def test_files_are_kept_under_their_hash(http: httpx.Client) -> None:
+    """A file is kept for good by the name of its content, and not by another (web.md W-11)."""
+    files = ASSET.findall(http.get(f"{PAGES}/outbox").text)
+    assert len(files) >= 3
+    for path in files:
+        reply = http.get(path)
+        assert reply.status_code == 200
+        assert "immutable" in reply.headers["cache-control"]
+        assert reply.headers["content-security-policy"] == POLICY
+        old = http.get(re.sub(r"/static/\w+/", "/static/0/", path))
+        assert old.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("headers", "language"),
+    [
+        ({}, "zh-CN"),
+        ({"accept-language": "en-GB,en;q=0.9,zh;q=0.8"}, "en"),
+        ({"accept-language": "de,zh-TW;q=0.5,en;q=0.4"}, "zh-CN"),
+        ({"accept-language": "en;q=x,zh;q=-1,*"}, "zh-CN"),
+        ({"accept-language": "en", "cookie": "hupan_lang=zh"}, "zh-CN"),
+        ({"cookie": "hupan_lang=en"}, "en"),
+        ({"cookie": 'hupan_lang="><script>'}, "zh-CN"),
+    ],
+)
+def test_the_language_of_a_page(http: httpx.Client, headers: dict[str, str], language: str) -> None:
+    """By cookie, else by Accept-Language, else Chinese (web.md W-6)."""
+    reply = http.get(f"{PAGES}/outbox", headers=headers)
+    assert f'<html lang="{language}"' in reply.text
+    assert reply.headers["vary"] == "accept-language, cookie"
+
+
+def test_a_link_sets_the_language(http: httpx.Client) -> None:
+    """A link with a language leads back to the same page without it (web.md W-6)."""
+    reply = http.get(f"{PAGES}/outbox?to=%C3%A9&lang=en")
+    assert (reply.status_code, reply.headers["location"]) == (303, f"{PAGES}/outbox?to=%C3%A9")
+    assert reply.headers["set-cookie"].startswith("hupan_lang=en;")
+    assert "lang" not in http.get(f"{PAGES}/outbox?lang=xx").headers.get("location", "")
+
+
+def test_pages_of_other_sites_see_nothing(http: httpx.Client) -> None:
+    """A link from elsewhere opens a page; nothing else from elsewhere gets through (W-13)."""
+    for path in ("/", f"{PAGES}/outbox"):
+        assert http.get(path, headers=LINK).status_code < 400
+        assert http.get(path, headers=ELSEWHERE).status_code == 403
+        assert http.get(path, headers=LINK | {"sec-fetch-dest": "iframe"}).status_code == 403
+        assert http.get(path, headers=LINK | {"host": "evil.example"}).status_code == 403
+        assert http.get(path, headers={"origin": "http://evil.example"}).status_code == 403
+    assert http.post(f"{PAGES}/outbox", headers=LINK).status_code == 403
+    for path in ("/sandbox/outbox", f"{PAGES}/changes"):
+        assert http.get(path, headers=ELSEWHERE).status_code == 403
+    assert http.get("/sandbox/outbox", headers=LINK).status_code == 403
+    assert http.get("/sandbox/outbox", headers={"origin": "null"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": "null"},
+        {"origin": "null", "sec-fetch-site": "same-origin"},
+        {"origin": "null", "sec-fetch-site": "cross-site"},
+        {"origin": "http://evil.example"},
+    ],
+)
+def test_a_form_of_another_site_does_nothing(http: httpx.Client, headers: dict[str, str]) -> None:
+    """Without a token of this process nothing is deleted, whatever the browser says (W-13)."""
+    before = http.post("/sandbox/accounts", content=b"{}").json()
+    for token in ({"form": ""}, {"form": "0.0"}):
+        reply = http.post(f"{PAGES}/reset", data=token, headers=headers)
+        assert reply.status_code == 403
+    found = http.get(f"{PAGES}/accounts?search={before['id']}").text
+    assert f"a{before['id']}" in found
+
+
+def test_a_form_of_a_page_is_taken_by_its_token(http: httpx.Client) -> None:
+    """A browser names no origin, and to plain http beyond loopback no site either (W-13)."""
+    for headers in ({"origin": "null"}, {"origin": "null", "sec-fetch-site": "same-origin"}):
+        token = TOKEN.findall(http.get(f"{PAGES}/clock").text)[0]
+        reply = http.post(f"{PAGES}/clock", data={"form": token, "amount": "0"}, headers=headers)
+        assert reply.status_code == 303
+        assert reply.headers["content-security-policy"] == POLICY
+
+
+def test_a_refusal_carries_headers_too(http: httpx.Client) -> None:
+    """The routes and the refusal of a strange host are not kept, framed or sniffed (web.md W-1)."""
+    for reply in (
+        http.get(f"{PAGES}/outbox", headers={"host": "evil.example"}),
+        http.get("/sandbox/outbox"),
+        http.post("/sandbox/clock", content=b"{"),
+    ):
+        assert {name: reply.headers.get(name) for name in COMMON} == COMMON
+        assert reply.headers["content-security-policy"] == (
+            "default-src 'none'; frame-ancestors 'none'"
+        )
+
+
+@pytest.mark.slow
+def test_a_server_has_no_pages() -> None:
+    """In `hupan serve` nothing of the sandbox exists (design 8)."""
+    with Server("serve") as server, WireClient(server) as client:
+        for path in ("/", f"{PAGES}/outbox", f"{PAGES}/changes", "/sandbox/outbox"):
+            reply = client.http.get(path)
+            assert reply.status_code == 404
+            assert "text/html" not in reply.headers.get("content-type", "")
+
+
+def test_streams_are_bounded(http: httpx.Client) -> None:
+    """The thirty-third stream is refused, and a closed one makes room (web.md W-1)."""
+    streams = [http.stream("GET", f"{PAGES}/changes") for _ in range(32)]
+    replies = [stream.__enter__() for stream in streams]
+    try:
+        assert {reply.status_code for reply in replies} == {200}
+        assert replies[0].headers["content-security-policy"] == POLICY
+        assert http.get(f"{PAGES}/changes").status_code == 503
+    finally:
+        for stream in streams:
+            stream.__exit__(None, None, None)
+    for _ in range(100):
+        with http.stream("GET", f"{PAGES}/changes") as reply:
+            if reply.status_code == 200:
+                return
+    pytest.fail("no room after all streams were closed")
