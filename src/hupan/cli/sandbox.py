@@ -104,8 +104,8 @@ TlsOption: TypeAlias = Annotated[
     typer.Option(
         "--tls",
         help=say(
-            "另以本机证书提供 TLS 1.2 与 1.3（见 hupan connect）。",
-            "Also serve TLS 1.2 and 1.3, with a certificate of this machine (see hupan connect).",
+            "另以本机证书提供 TLS 1.2 与 1.3（见 docs/connect.md）。",
+            "Also serve TLS 1.2 and 1.3, with a certificate of this machine (docs/connect.md).",
         ),
     ),
 ]
@@ -136,6 +136,22 @@ ReadyFileOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+SeedOption: TypeAlias = Annotated[
+    str,
+    typer.Option(help=say("用种子重现验证码与令牌。", "Seed that repeats codes and tokens.")),
+]
+QuietOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", help=say("不在终端打印验证码。", "Do not print codes on the terminal.")
+    ),
+]
+KeptDataOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help=say("保留数据的目录。", "Directory to keep the data in."), show_default=False
+    ),
+]
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 app.command("run", help=RUN_HELP, short_help=say("在沙盒旁运行程序", "Run a program beside it"))(
     run
@@ -157,27 +173,14 @@ def sandbox(  # noqa: PLR0913 - an option each
     *,
     host: SandboxHostOption = None,
     port: PortOption = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help=say("保留数据的目录。", "Directory to keep the data in."), show_default=False
-        ),
-    ] = None,
+    data_dir: KeptDataOption = None,
     database: DatabaseOption = None,
     limits: Annotated[
         bool, typer.Option("--limits", help=say("启用频率限制。", "Enforce the rate limits."))
     ] = False,
-    seed: Annotated[
-        str,
-        typer.Option(help=say("用种子重现验证码与令牌。", "Seed that repeats codes and tokens.")),
-    ] = "",
+    seed: SeedOption = "",
     allow_host: AllowHostOption = None,
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet", help=say("不在终端打印验证码。", "Do not print codes on the terminal.")
-        ),
-    ] = False,
+    quiet: QuietOption = False,
     tls: TlsOption = False,
     tls_port: TlsPortOption = 8443,
     open_page: OpenOption = False,
