@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from hupan.clock import Clock
 from hupan.ownership import chown_to_folder_owner
+from hupan.rules import DAY_SECONDS, MAX_UNIX_TIME
 from hupan.store.s3_files import S3Bucket, S3Client, expect_status
 
 _NAME = re.compile(r"hupan-([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{6}\.tar\.gz\.age")
@@ -55,10 +56,10 @@ def parse_backup_time(name: str) -> int | None:
     if found is None:
         return None
     try:
-        time = datetime.strptime(found[1], _TIME_FORMAT).replace(tzinfo=UTC)
+        time = int(datetime.strptime(found[1], _TIME_FORMAT).replace(tzinfo=UTC).timestamp())
     except ValueError:
         return None
-    return int(time.timestamp())
+    return time if DAY_SECONDS < time < MAX_UNIX_TIME - DAY_SECONDS else None  # in any zone
 
 
 def select_surplus(backups: Sequence[StoredBackup], keep: int) -> list[StoredBackup]:
