@@ -15,12 +15,14 @@ from hupan.clock import Clock
 from hupan.metrics import IncrementMetric, ignore_metric
 from hupan.model import StoreUnavailable
 from hupan.rules import HOUR_SECONDS
-from hupan.store.backups import claim_backup, find_last_backup
+from hupan.store.backups import claim_backup, find_last_backup, hold_claim
 from hupan.store.database import Database
 
 POLL_SECONDS = 10.0
 RETRY_SECONDS = HOUR_SECONDS
 """After a backup that failed, or whose process was killed."""
+HOLD_SECONDS = RETRY_SECONDS / 6
+"""So often the process that makes a backup says so, lest another begins one, too."""
 GRACE_SECONDS = HOUR_SECONDS
 """So long a server that just started counts as ready, however old the newest backup is."""
 MAX_OUTPUT_BYTES = 64 * 1024
@@ -41,6 +43,7 @@ class BackupSchedule:
         make_backup: makes one, and deletes old ones.
         every_seconds: the interval; 0 for none.
         max_age_seconds: of the newest backup; 0 for any.
+        hold_seconds: between two signs that a backup is still being made.
         count: counts failures.
     """
 
@@ -52,6 +55,7 @@ class BackupSchedule:
         *,
         every_seconds: int,
         max_age_seconds: int,
+        hold_seconds: float = HOLD_SECONDS,
         count: IncrementMetric = ignore_metric,
     ) -> None:
         self._database = database
@@ -59,6 +63,8 @@ class BackupSchedule:
         self._make_backup = make_backup
         self._every_seconds = every_seconds
         self._max_age_seconds = max_age_seconds
+        self._hold_seconds = hold_seconds
+        self._count = count
         self._started_at = clock.now()
         self._task = BackgroundTask(
             "backup",
@@ -90,8 +96,26 @@ class BackupSchedule:
             lambda tx: claim_backup(tx, now, self._every_seconds, RETRY_SECONDS)
         ):
             return False
-        _log.info("backup: made %s", await self._make_backup())
+        _log.info("backup: made %s", await self._make_and_hold())
         return True
+
+    async def _make_and_hold(self) -> str:
+        holding = BackgroundTask(
+            "backup-claim",
+            self._hold_claim,
+            interval_seconds=self._hold_seconds,
+            expected_errors=(StoreUnavailable,),
+            count=self._count,
+        )
+        holding.start()
+        try:
+            return await self._make_backup()
+        finally:
+            await holding.stop()
+
+    async def _hold_claim(self) -> None:
+        now = int(self._clock.now())
+        await self._database.run_transaction(lambda tx: hold_claim(tx, now))
 
     async def is_stale(self) -> bool:
         """Return whether the newest backup is older than the operator allows."""
