@@ -1,5 +1,6 @@
 """A server that makes backups by itself, into a folder and into a bucket (security L6)."""
 
+import asyncio
 import io
 import pickle
 import time
@@ -137,6 +138,43 @@ async def test_pictures_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
         assert found is not None
         assert found.size == len(picture)
     assert (tmp_path / "copy0" / "media" / "aa" / PICTURE).read_bytes() == picture
+
+
+async def test_a_stopped_backup_leaves_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that stops meanwhile ends it; the copy of the database does not stay for a day."""
+    key, data = BackupKey(tmp_path), tmp_path / "data"
+    is_asked, may_end, is_over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr("hupan.domain.backups.END_SECONDS", PATIENCE_SECONDS)
+
+    async def stall(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_asked.set()
+        await may_end.wait()
+        writer.close()
+        await writer.wait_closed()
+        is_over.set()
+
+    async with await asyncio.start_server(stall, LOOPBACK, 0) as server:
+        url = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+        plain = replace(load_settings({"data_dir": str(data)}, {}), backup_public_key=key.public)
+        settings = in_bucket(plain, S3Bucket(url, "pictures", "us-east-1", "AKIDEXAMPLE", "secret"))
+        await migrate_database(settings)
+        load_or_create_key(settings.secret_key_path)
+        connection = connect(settings.database_path)
+        connection.execute(INSERT_PICTURE, (PICTURE, 7)).fetchall()
+        connection.close()
+        making = asyncio.create_task(run_backup_process(pickle.dumps(settings)))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await is_asked.wait()
+        assert [name for name in contents(data) if ".backup-" in name or ".hupan-" in name]
+        making.cancel()
+        await asyncio.sleep(0)  # the process is told to end
+        may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        await is_over.wait()
+        assert [name for name in contents(data) if ".backup-" in name or ".hupan-" in name] == []
 
 
 def in_bucket(settings: Settings, bucket: S3Bucket) -> Settings:

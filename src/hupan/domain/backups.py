@@ -26,6 +26,8 @@ HOLD_SECONDS = RETRY_SECONDS / 6
 GRACE_SECONDS = HOUR_SECONDS
 """So long a server that just started counts as ready, however old the newest backup is."""
 MAX_OUTPUT_BYTES = 64 * 1024
+END_SECONDS = 2.0
+"""So long a process may remove its files before it is killed; less than a task has to stop."""
 _WORKER = "hupan.admin.backup_worker"
 _log = logging.getLogger("hupan.backups")
 
@@ -149,9 +151,17 @@ async def run_backup_process(settings: bytes) -> str:
         output, _ = await process.communicate(settings)
     finally:
         if process.returncode is None:
-            process.kill()
-            await process.wait()
+            await _end_process(process)
     lines = output[-MAX_OUTPUT_BYTES:].decode("utf-8", "replace").strip().splitlines() or [""]
     if process.returncode:
         raise BackupFailedError(lines[-1] or f"exit status {process.returncode}")
     return lines[-1]
+
+
+async def _end_process(process: asyncio.subprocess.Process) -> None:
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), END_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
