@@ -1,6 +1,7 @@
 """A server that makes backups by itself, into a folder and into a bucket (security L6)."""
 
 import asyncio
+import hashlib
 import io
 import pickle
 import time
@@ -20,7 +21,7 @@ from hupan.config import Settings, load_settings
 from hupan.crypto import load_or_create_key
 from hupan.domain.backups import BackupFailedError, run_backup_process
 from hupan.opening import make_backup_place, make_picture_files
-from hupan.store.backup_places import make_backup_name
+from hupan.store.backup_places import BucketPlace, make_backup_name
 from hupan.store.s3_files import S3Bucket, S3Client
 from hupan.store.sqlite import connect
 from tests.support.backups import BackupKey, contents, succeed
@@ -107,6 +108,24 @@ async def test_backups_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
         summary = await verify_backup(file, key.identity)
     assert summary.accounts == 0
     assert [entry for entry in contents(data) if entry.endswith((".part", ".age"))] == []
+
+
+def test_a_download_that_fails_leaves_no_file(
+    bucket: S3Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is not there, and one without an end: the disk does not fill up."""
+    place, name = BucketPlace(bucket, tmp_path, SystemClock()), make_backup_name(1_600_000_000)
+    with pytest.raises(OSError, match="404"):
+        place.fetch(name)
+    content = io.BytesIO(bytes(2000))
+    sha256 = hashlib.sha256(bytes(2000)).hexdigest()
+    client = S3Client(bucket, SystemClock())
+    assert client.request("PUT", name, {}, content, sha256).status == 200
+    monkeypatch.setattr("hupan.store.backup_places.MAX_OBJECT_BYTES", 1999)
+    with pytest.raises(OSError, match="more than"):
+        place.fetch(name)
+    assert contents(tmp_path) == []
+    place.delete(name)
 
 
 async def test_pictures_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:

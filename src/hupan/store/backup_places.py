@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -176,10 +176,11 @@ class BucketPlace:
     def fetch(self, name: str) -> Path:
         path = self.draft_folder() / f".hupan-{secrets.token_hex(8)}.part"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            response = self._client.request("GET", name, {}, is_streamed=True)
-            expect_status(response, _OK)
-            for piece in self._client.stream(response):
-                file.write(piece)
+            try:
+                self._download(name, file)
+            except BaseException:
+                path.unlink()
+                raise
         return path
 
     def release(self, path: Path) -> None:
@@ -187,6 +188,14 @@ class BucketPlace:
 
     def delete(self, name: str) -> None:
         expect_status(self._client.request("DELETE", name, {}), _OK, 204, 404)
+
+    def _download(self, name: str, file: BinaryIO) -> None:
+        response = self._client.request("GET", name, {}, is_streamed=True)
+        expect_status(response, _OK)
+        for piece in self._client.stream(response):
+            file.write(piece)
+            if file.tell() > MAX_OBJECT_BYTES:
+                raise OSError("the bucket returns more than a backup that it could have stored")
 
     def _list_page(self, token: str) -> str:
         query = f"list-type=2&prefix={_PREFIX}"
