@@ -1,4 +1,4 @@
-"""What follows the end of an archive, and moments that no calendar shows (security L6)."""
+"""Ends and moments of archives that others made, and which backups are kept (security L6)."""
 
 import io
 import tracemalloc
@@ -14,7 +14,7 @@ from hupan.store.backup_format import (
     BackupError,
     decode_manifest,
 )
-from hupan.store.backup_places import parse_backup_time
+from hupan.store.backup_places import StoredBackup, parse_backup_time, select_surplus
 
 MEGABYTE = 1024 * 1024
 
@@ -82,3 +82,12 @@ def test_a_file_with_such_a_moment_is_no_backup(time: str) -> None:
     """It is neither listed nor deleted."""
     assert parse_backup_time("hupan-20261126T120000Z-0123ab.tar.gz.age") == 1_795_694_400
     assert parse_backup_time(f"hupan-{time}-0123ab.tar.gz.age") is None
+
+
+def test_the_backup_just_made_stays() -> None:
+    """Also after a clock that was wrong, whose backups look newer."""
+    backups = [StoredBackup(name, 1, time) for name, time in (("b", 90), ("a", 95), ("now", 10))]
+    assert [one.name for one in select_surplus(backups, 1, "now")] == ["b", "a"]
+    assert [one.name for one in select_surplus(backups, 2, "now")] == ["b"]
+    assert [one.name for one in select_surplus(backups, 2)] == ["now"]
+    assert select_surplus(backups, 3, "now") == []

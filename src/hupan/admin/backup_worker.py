@@ -27,7 +27,7 @@ def main(source: BinaryIO) -> int:
         raise TypeError(type(settings).__name__)
     try:
         summary = asyncio.run(create_backup(settings))
-        deleted = delete_old_backups(settings)
+        deleted = delete_old_backups(settings, summary)
     except OperationRefused as error:
         sys.stdout.write(f"{error}\n")
         return 1

@@ -62,9 +62,17 @@ def parse_backup_time(name: str) -> int | None:
     return time if DAY_SECONDS < time < MAX_UNIX_TIME - DAY_SECONDS else None  # in any zone
 
 
-def select_surplus(backups: Sequence[StoredBackup], keep: int) -> list[StoredBackup]:
-    """Return the oldest backups beyond a number."""
-    return sorted(backups, key=lambda backup: (backup.created_at, backup.name))[:-keep]
+def select_surplus(
+    backups: Sequence[StoredBackup], keep: int, made: str = ""
+) -> list[StoredBackup]:
+    """Return the oldest backups beyond a number, but never the one just made.
+
+    It can be the oldest by its name: while the clock was wrong, others got a time to come.
+    """
+    ordered = sorted(
+        backups, key=lambda backup: (backup.name == made, backup.created_at, backup.name)
+    )
+    return ordered[:-keep]
 
 
 class BackupPlace(Protocol):
