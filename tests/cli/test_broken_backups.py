@@ -4,6 +4,7 @@ import gzip
 import io
 import random
 import tarfile
+import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hupan.admin.backups import Checker, read_backup
 from hupan.age import DecryptingReader, Identity
-from hupan.store.backup_format import ArchiveWriter
+from hupan.store.backup_format import PART_BYTES, ArchiveWriter
+from hupan.store.database import Row
 from tests.support.backups import PASSPHRASE, BackupKey, contents, invoke, succeed
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
@@ -223,3 +226,42 @@ def test_a_bomb_takes_no_memory(sample: Sample, tmp_path: Path) -> None:
         tracemalloc.stop()
     assert (done.exit_code, "解压后过大" in done.stderr) == (1, True)
     assert peak < FLAT_BYTES
+
+
+class _LargestTaken(Checker):
+    """Counts the rows that it is given at once."""
+
+    rows = 0
+
+    def take_rows(self, table: str, rows: list[Row]) -> None:
+        """Count them."""
+        super().take_rows(table, rows)
+        self.rows = max(self.rows, len(rows))
+
+
+async def test_many_short_rows_are_not_in_memory_at_once(sample: Sample) -> None:
+    """Whoever has the public key chooses table and rows, which take far more than their text."""
+    table = {"name": "a", "columns": [{"name": "a", "type": "TEXT"}], "primary_key": ["a"]}
+    manifest = {**msgspec.json.decode(sample.members["backup.json"]), "tables": [table]}
+    count, row = 400_000, b'["a"]\n'
+    members = {
+        "backup.json": msgspec.json.encode(manifest),
+        "secret.key": sample.members["secret.key"],
+        "tables/a/000000.jsonl": row * count,
+        "end.json": msgspec.json.encode(
+            {
+                "tables": {"a": {"rows": count, "sums": [count]}},
+                "pictures": 0,
+                "picture_bytes": 0,
+                "missing_pictures": 0,
+                "faults": [],
+            }
+        ),
+    }
+    taken = _LargestTaken()
+    with tempfile.TemporaryFile() as file:
+        file.write(sample.encrypt(members))
+        file.seek(0)
+        summary = await read_backup(file, sample.key.identity, taken, "there")
+    assert summary.end.tables["a"].rows == count
+    assert 0 < taken.rows <= 2 * PART_BYTES // len(row)

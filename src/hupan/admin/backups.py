@@ -37,6 +37,7 @@ from hupan.ownership import chown_new_file
 from hupan.rules import DAY_SECONDS
 from hupan.store.backup_format import (
     FORMAT,
+    PART_BYTES,
     ArchiveReader,
     ArchiveWriter,
     BackupError,
@@ -306,7 +307,8 @@ async def read_backup(
     sink.begin(manifest, secret)
     while (member := archive.next_member()).kind != "end":
         if member.kind == "table":
-            sink.take_rows(member.name, inspector.decode_rows(member.name, archive.read_all()))
+            for lines in _split_lines(archive):
+                sink.take_rows(member.name, inspector.decode_rows(member.name, lines))
         elif member.kind == "picture":
             inspector.count_picture(member.size)
             await sink.take_picture(member, archive)
@@ -314,6 +316,15 @@ async def read_backup(
     archive.finish()
     inspector.check_end(end)
     return BackupSummary(place, size, manifest, end)
+
+
+def _split_lines(archive: ArchiveReader) -> Iterator[bytes]:
+    """Yield the lines of a member, about a megabyte at a time: short rows take much memory."""
+    rest = b""
+    while piece := archive.read(PART_BYTES):
+        lines, end, rest = (rest + piece).rpartition(b"\n")
+        yield lines + end
+    yield rest
 
 
 def _read_member(archive: ArchiveReader, kind: str) -> bytes:
