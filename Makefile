@@ -16,6 +16,8 @@
 #   make proto     generate the protobuf stubs from proto/
 #   make clients   make the synchronous half of the Python clients from the asynchronous one
 #   make dist      wheels and sdists of server, client and pytest plugin, in dist/
+#   make packages  a Debian package, in dist/ (needs dpkg-deb)
+#   make test-packages  install, upgrade and purge it on fresh machines (as root, needs mmdebstrap)
 #   make docs      the pages that are generated from the code, in docs/
 #   make screenshots  each page of the sandbox in screenshots/, and those of the READMEs
 #   make wordlist  make the filter of common passwords from wordlists/
@@ -23,7 +25,7 @@
 #   make audit     known holes of the locked packages, from the public database
 #   make clean     remove what the above made, never data/
 
-.PHONY: clients dist setup serve sandbox check test soak fuzz bench bench-quick bench-url bench-peers lock proto wordlist screenshots docs sbom audit clean ready-runtime ready-dev
+.PHONY: clients dist packages test-packages setup serve sandbox check test soak fuzz bench bench-quick bench-url bench-peers lock proto wordlist screenshots docs sbom audit clean ready-runtime ready-dev
 .DEFAULT_GOAL := setup
 
 VENV := $(CURDIR)/.venv
@@ -123,6 +125,13 @@ proto: ready-dev
 
 dist: ready-dev
 	@$(BIN)/python -m tools.dist
+
+packages: ready-dev
+	$(BIN)/python -m tools.packages
+
+# Minutes, and root: not a part of `make test`.
+test-packages: ready-dev
+	$(BIN)/pytest -n 0 -m soak --timeout 0 tests/packages $(ARGS)
 
 clients: ready-dev
 	$(BIN)/python -m tools.clients

@@ -27,7 +27,8 @@ from hupan.environment import Environment
 from hupan.logs import configure_logging
 from hupan.sandbox.client_base import ClientBase
 from hupan.sandbox.decoding import Explainer
-from hupan.sandbox.faults import FaultInjector, Faults
+from hupan.sandbox.fault_injector import FaultInjector
+from hupan.sandbox.faults import Faults
 from hupan.sandbox.journal import Journal
 from hupan.sandbox.outbox import CapturedMessage, CodePrinter, MessageCapture
 from hupan.sandbox.randomness import SandboxRandomness

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute, Route
 
-from hupan.api.codecs import Scope, read_token
 from hupan.application import Server
 from hupan.domain.pending import PendingEvents
 from hupan.domain.snapshots import StoreSnapshots
 from hupan.environment import make_session_policy
 from hupan.sandbox.clock import SandboxClock
-from hupan.sandbox.faults import FaultInjector, Faults
+from hupan.sandbox.fault_injector import FaultInjector
+from hupan.sandbox.faults import Faults
 from hupan.sandbox.randomness import SandboxRandomness
 from hupan.sandbox.routes import SandboxRoutes, handle_errors
 from hupan.sandbox.snapshots import SnapshotFolder, SnapshotRoutes, Snapshots
@@ -36,13 +36,12 @@ def make_sandbox_tools(
     """Connect the tools with an open server."""
     infrastructure, faults = server.infrastructure, injector.faults
 
-    def find_account(scope: Scope) -> str | None:
-        headers = scope["headers"]
-        account = infrastructure.sessions.account_of(read_token(headers, dict(headers)))
+    def account_of(token: str) -> str | None:
+        account = infrastructure.sessions.account_of(token)
         return None if account is None else str(account)
 
-    injector.attach(find_account, server.dispatcher.refuse)
-    restart_random = _make_random_restart(server)
+    injector.attach(account_of, server.dispatcher.refuse)
+    restart_random = _make_random_restart(server, randomness)
     routes.on_reset.append(lambda: faults.replace(()))
     routes.on_reset.append(lambda: restart_random(randomness.reset))
     clock = _make_clock(server, routes)
@@ -89,10 +88,14 @@ def _make_clock(server: Server, routes: SandboxRoutes) -> SandboxClock:
     )
 
 
-def _make_random_restart(server: Server) -> Callable[[Callable[[], None]], None]:
+def _make_random_restart(
+    server: Server, randomness: SandboxRandomness
+) -> Callable[[Callable[[], None]], None]:
     infrastructure = server.infrastructure
 
     def restart(change: Callable[[], None]) -> None:
+        if not randomness.seed:  # nothing repeats, and new pictures take a while to draw
+            return
         # Both pools hold answers that were made ahead.
         infrastructure.captcha_pool.restart(lambda: infrastructure.slide_pool.restart(change))
 

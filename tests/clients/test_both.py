@@ -352,6 +352,29 @@ async def test_the_journal(kind: Kind, emptied_sandbox: Server) -> None:
         assert await driver.requests.list() == ()
 
 
+async def test_snapshots(kind: Kind, emptied_sandbox: Server) -> None:
+    """What was saved comes back, also from a file, whatever happened in between."""
+    async with make_sandbox(kind, emptied_sandbox.url) as driver:
+        await driver.reset()
+        name = f"before-{kind}"
+        client = driver.client(await driver.accounts.create(nickname="湖"))
+        saved = await driver.snapshots.save(name)
+        assert (saved.name, saved.accounts) == (name, 1)
+        assert saved in await driver.snapshots.list()
+        content = await driver.snapshots.read_file(name)
+        await driver.snapshots.delete(name)
+        await client.edit_nickname("畔")
+        await driver.snapshots.add_file(name, content)
+        await driver.snapshots.restore(name)
+        assert (await client.get_own_info()).name == "湖"
+        await driver.snapshots.delete(name)
+        for missing in (name, "?", "a b"):
+            with pytest.raises(SandboxRefusal):
+                await driver.snapshots.restore(missing)
+        with pytest.raises(ValueError, match="needs a name"):
+            await driver.snapshots.save("..")
+
+
 async def test_nobody_listens(kind: Kind) -> None:
     """No answer is an error of its own, in words."""
     async with make_client(kind, "http://127.0.0.1:9") as client:

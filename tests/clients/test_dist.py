@@ -68,7 +68,7 @@ def test_the_parts_have_one_version() -> None:
 
 
 def test_the_server_stands_alone(dist: Path, tmp_path: Path) -> None:
-    """With the locked packages and without a checkout, the sandbox answers and stops."""
+    """With the locked packages and without a checkout, the sandbox and its pages answer."""
     environment = EmptyEnvironment(tmp_path / "environment", locked_packages())
     environment.install(wheel(dist, "hupan"))
     assert __version__ in environment.run("hupan", "--version")
@@ -77,6 +77,8 @@ def test_the_server_stands_alone(dist: Path, tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as sandbox:  # noqa: S603 - our own
         try:
             await_health(f"http://127.0.0.1:{port}/healthz", sandbox)
+            page = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False, follow_redirects=True)
+            assert (page.status_code, "<html" in page.text) == (200, True)
         finally:
             sandbox.terminate()
     assert sandbox.returncode == 0

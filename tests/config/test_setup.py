@@ -160,10 +160,11 @@ def test_a_link_to_nowhere_is_not_followed() -> None:
     assert not Path("elsewhere").exists()
 
 
-def test_a_file_without_settings_is_replaced() -> None:
-    """A package installs a file of comments."""
+@pytest.mark.parametrize("content", ["# hupan setup\n", 'data_dir = "/var/lib/hupan"\n'])
+def test_the_file_of_a_package_is_replaced(content: str) -> None:
+    """A package installs a file that names the data directory alone."""
     CONFIG.parent.mkdir()
-    CONFIG.write_text("# hupan setup writes this file\n", "utf-8")
+    CONFIG.write_text(content, "utf-8")
     status, told = set_up("--yes", "--host-name", "chat.example.com", "--front", "none")
     assert status == 0, told
     assert written() == {"public_url": "https://chat.example.com"}
@@ -241,13 +242,12 @@ def test_the_unit_of_a_package() -> None:
 
 def test_the_unit_of_a_person() -> None:
     """Other folders may be written, and names that systemd would read are quoted."""
-    home = Path("/home/lin")
+    home = Path("/home") / "lin"
     unit = make_unit(home / "bin/hupan", home / "a b.toml", home / "100%", PERSON)
     assert (
-        'ExecStart=/home/lin/bin/hupan serve --config "/home/lin/a b.toml" '
-        "--data-dir /home/lin/100%%\n"
+        f'ExecStart={home}/bin/hupan serve --config "{home}/a b.toml" --data-dir {home}/100%%\n'
     ) in unit
-    assert "\nReadWritePaths=/home/lin/100%%\nWorkingDirectory=/home/lin/100%%\n" in unit
+    assert f"\nReadWritePaths={home}/100%%\nWorkingDirectory={home}/100%%\n" in unit
     assert "\nUser=lin\n" in unit
     assert "\nProtectHome=no\n" in unit
     assert "StateDirectory" not in unit

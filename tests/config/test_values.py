@@ -294,7 +294,6 @@ def test_a_bad_secret_in_the_file_is_refused_by_name(
         ({"sms_sender": "http"}, "sms_url"),
         ({"upstream": "http://127.0.0.1:9000"}, "upstream_secret"),
         ({"upstream_ws": "ws://127.0.0.1:9000"}, "upstream_secret"),
-        ({"upstream_ws": True, "upstream_secret": "0123456789abcdef"}, "upstream"),
         ({"trusted_proxies": "::1/128"}, "client_ip_header"),
         ({"client_ip_header": "x-real-ip"}, "trusted_proxies"),
         ({"international_numbers": True}, "sms_countries"),
@@ -304,6 +303,12 @@ def test_a_bad_secret_in_the_file_is_refused_by_name(
 def test_settings_that_need_each_other(options: Mapping[str, object], name: str) -> None:
     """A setting that another one calls for is named when it is missing."""
     assert refused(options, {}) == [name]
+
+
+def test_sockets_at_the_message_server_need_its_address() -> None:
+    """`true` stands for the address of `upstream`."""
+    environ = {"HUPAN_UPSTREAM_SECRET": "0123456789abcdef"}
+    assert refused({"upstream_ws": True}, environ) == ["upstream"]
 
 
 @pytest.mark.parametrize("purpose", ["MEDIA", "BACKUP"])

@@ -11,15 +11,17 @@ import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
-from hupan.admin.backups import opened_backup, verify_backup
+from hupan.admin.backups import create_backup, opened_backup, verify_backup
 from hupan.admin.database import migrate_database
+from hupan.admin.restores import RestoreOptions, prepare_restore, restore_backup
 from hupan.clock import SystemClock
-from hupan.config import load_settings
+from hupan.config import Settings, load_settings
 from hupan.crypto import load_or_create_key
 from hupan.domain.backups import BackupFailedError, run_backup_process
-from hupan.opening import make_backup_place
+from hupan.opening import make_backup_place, make_picture_files
 from hupan.store.backup_places import make_backup_name
 from hupan.store.s3_files import S3Bucket, S3Client
+from hupan.store.sqlite import connect
 from tests.support.backups import BackupKey, contents, succeed
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.servers import Server
@@ -27,6 +29,8 @@ from tests.support.servers import Server
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 METRIC = "hupan_backup_timestamp_seconds"
 PATIENCE_SECONDS = 90.0
+PICTURE = f"{'a' * 26}.png"
+INSERT_PICTURE = "INSERT INTO pictures VALUES (1, ?1, ?1, ?2, 1, 1)"
 
 
 def last_backup(port: int) -> float:
@@ -102,3 +106,45 @@ async def test_backups_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
         summary = await verify_backup(file, key.identity)
     assert summary.accounts == 0
     assert [entry for entry in contents(data) if entry.endswith((".part", ".age"))] == []
+
+
+async def test_pictures_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
+    """They are read from the bucket of pictures, and restored into a folder or a bucket."""
+    key, data, file = BackupKey(tmp_path), tmp_path / "data", tmp_path / "a.age"
+    picture = bytes(range(256)) * 1200
+    plain = replace(load_settings({"data_dir": str(data)}, {}), backup_public_key=key.public)
+    settings = in_bucket(plain, bucket)
+    await migrate_database(settings)
+    load_or_create_key(settings.secret_key_path)
+    files = make_picture_files(settings)
+    with files.spool() as spooled:
+        spooled.write(picture)
+        await files.put(PICTURE, spooled, "image/png")
+    connection = connect(settings.database_path)
+    connection.execute(INSERT_PICTURE, (PICTURE, len(picture))).fetchall()
+    connection.execute(INSERT_PICTURE, (f"{'b' * 26}.png", 7)).fetchall()
+    connection.close()
+    end = (await create_backup(settings, file)).end
+    assert (end.pictures, end.picture_bytes, end.missing_pictures) == (1, len(picture), 1)
+    await files.delete(PICTURE.removesuffix(".png"))
+    for target in (plain, settings):
+        copy = replace(target, data_dir=tmp_path / f"copy{len(target.media_s3_url)}")
+        with file.open("rb") as opened:
+            await prepare_restore(copy, opened, key.identity)
+            options = RestoreOptions(accept_faults=True)
+            await restore_backup(copy, opened, key.identity, options)
+        found = await make_picture_files(copy).find(PICTURE)
+        assert found is not None
+        assert found.size == len(picture)
+    assert (tmp_path / "copy0" / "media" / "aa" / PICTURE).read_bytes() == picture
+
+
+def in_bucket(settings: Settings, bucket: S3Bucket) -> Settings:
+    """The settings of a server whose pictures are in a bucket."""
+    return replace(
+        settings,
+        media_s3_url=bucket.url,
+        media_s3_bucket=bucket.name,
+        media_s3_access_key=bucket.access_key,
+        media_s3_secret_key=bucket.secret_key,
+    )

@@ -65,9 +65,11 @@ ARROWS: dict[str, set[str]] = {
     },
     "conformance": set(),
     "connect": set(),
+    "doctor": {"conformance", "connect", "config", "admin"},
     "cli": {
         "conformance",
         "connect",
+        "doctor",
         "config",
         "admin",
         "server",

@@ -16,6 +16,7 @@ import pytest
 MAY_SEARCH = {
     "addresses": (8, "blots out contacts in an operator's reason; strips separators of a number"),
     "api": (1, "finds the name of a field in the library's own message"),
+    "admin": (5, "writes the host name into our own unit and files of proxies"),
     "cli": (2, "measures the terminal's words; puts help texts into the chosen language"),
     "config": (13, "finds forbidden parts and passwords in a setting; reads an address in pieces"),
     "delivery": (13, "blots out private words; reads the operator's own template and headers"),
@@ -26,6 +27,7 @@ MAY_SEARCH = {
 }
 # `\d`, `\w` and `\s` know every script unless the pattern says ASCII or is of bytes.
 MAY_HAVE_CLASSES = {
+    "admin": (2, "our own files of proxies and units"),
     "cli": (2, "our own help texts"),
     "config": (2, "takes rather too much for an address than too little"),
     "delivery": (7, "the operator's own patterns; blots out rather more than less"),

@@ -1,6 +1,7 @@
 """The first configuration of a server: its questions, its file, and the unit and front that fit.
 
-Nothing is overwritten: only a file without any setting is replaced, as a package installs it.
+Nothing is overwritten: only a file that says no more than the data directory is replaced, as a
+package installs it.
 """
 
 import grp
@@ -8,6 +9,7 @@ import json
 import os
 import pwd
 import re
+import sys
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -26,6 +28,7 @@ SYSTEM_CONFIG: Final = Path("/etc/hupan/hupan.toml")
 CHANNELS: Final = ("email", "sms")
 FRONTS: Final = ("none", "nginx", "caddy")
 _ROOT_USER_ID: Final = 0
+_SHIPPED: Final = {"data_dir"}
 _PRIVATE_MODE, _GROUP_MODE = 0o600, 0o640
 _HEADING: Final = LocalizedText(
     "湖畔的设置，由 hupan setup 写入。全部设置见 hupan config show。",
@@ -218,7 +221,7 @@ def check_is_unused(path: Path) -> None:
         SetupRefused: there is one.
     """
     try:
-        is_empty = path.is_file() and not tomllib.loads(path.read_text("utf-8"))
+        is_empty = path.is_file() and tomllib.loads(path.read_text("utf-8")).keys() <= _SHIPPED
     except FileNotFoundError:
         return
     except (OSError, ValueError):
@@ -309,8 +312,8 @@ def _not_writable(path: Path, error: OSError) -> SetupRefused:
 
 def deploy_file(name: str) -> str:
     """Return a file of deploy/: of the installed package, else of the checkout."""
-    package = Path(__file__).parents[1]
-    for folder in (package / "deploy", package.parents[1] / "deploy"):
+    checkout, installed = Path(__file__).parents[3], Path(sys.prefix) / "share/hupan"
+    for folder in (checkout / "deploy", installed / "deploy"):
         if (folder / name).is_file():
             return (folder / name).read_text("utf-8")
     raise SetupRefused(

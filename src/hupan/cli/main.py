@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "sandbox": "hupan.cli.sandbox:app",
     "setup": "hupan.cli.setup:app",
     "conformance": "hupan.cli.conformance:app",
+    "doctor": "hupan.cli.doctor:app",
     "config": "hupan.cli.config:app",
     "account": "hupan.cli.accounts:app",
     "coins": "hupan.cli.coins:app",

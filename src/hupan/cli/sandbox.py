@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -17,6 +17,7 @@ from hupan.addresses import is_loopback_host
 from hupan.cli.language import ENGLISH, say
 from hupan.cli.output import exit_on_error
 from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
+from hupan.cli.sandbox_run import RUN_HELP, run, tls_front
 from hupan.cli.sandbox_start import Announcement, explain_taken_port, ready_file
 from hupan.cli.serve import PortOption, listen
 from hupan.opening import prepared_store
@@ -98,6 +99,19 @@ AllowHostOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+TlsOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--tls",
+        help=say(
+            "另以本机证书提供 TLS 1.2 与 1.3（见 docs/connect.md）。",
+            "Also serve TLS 1.2 and 1.3, with a certificate of this machine (docs/connect.md).",
+        ),
+    ),
+]
+TlsPortOption: TypeAlias = Annotated[
+    int, typer.Option(help=say("--tls 的端口。", "Port of --tls."), min=0, max=65535)
+]
 OpenOption: TypeAlias = Annotated[
     bool, typer.Option("--open", help=say("在浏览器中打开页面。", "Open the pages in a browser."))
 ]
@@ -122,10 +136,30 @@ ReadyFileOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+SeedOption: TypeAlias = Annotated[
+    str,
+    typer.Option(help=say("用种子重现验证码与令牌。", "Seed that repeats codes and tokens.")),
+]
+QuietOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", help=say("不在终端打印验证码。", "Do not print codes on the terminal.")
+    ),
+]
+KeptDataOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help=say("保留数据的目录。", "Directory to keep the data in."), show_default=False
+    ),
+]
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.command("run", help=RUN_HELP, short_help=say("在沙盒旁运行程序", "Run a program beside it"))(
+    run
+)
 
 
-@app.command(
+@app.callback(
+    invoke_without_command=True,
     help=say(
         "运行沙盒：真实的服务器，但数据用完即弃。其页面显示“发出”的验证码与每个请求。"
         f"POST /sandbox/seed 可载入数据包：{'、'.join(PACK_NAMES)}。",
@@ -134,37 +168,29 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
     ),
     short_help=say("运行沙盒", "Run a sandbox"),
 )
-def sandbox(  # noqa: PLR0913 - each is an option of the command
+def sandbox(  # noqa: PLR0913 - an option each
+    context: typer.Context,
     *,
     host: SandboxHostOption = None,
     port: PortOption = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help=say("保留数据的目录。", "Directory to keep the data in."), show_default=False
-        ),
-    ] = None,
+    data_dir: KeptDataOption = None,
     database: DatabaseOption = None,
     limits: Annotated[
         bool, typer.Option("--limits", help=say("启用频率限制。", "Enforce the rate limits."))
     ] = False,
-    seed: Annotated[
-        str,
-        typer.Option(help=say("用种子重现验证码与令牌。", "Seed that repeats codes and tokens.")),
-    ] = "",
+    seed: SeedOption = "",
     allow_host: AllowHostOption = None,
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet", help=say("不在终端打印验证码。", "Do not print codes on the terminal.")
-        ),
-    ] = False,
+    quiet: QuietOption = False,
+    tls: TlsOption = False,
+    tls_port: TlsPortOption = 8443,
     open_page: OpenOption = False,
     json_output: StartJsonOption = False,
     ready: ReadyFileOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Serve; exit with 1 when the sandbox cannot start."""
+    if context.invoked_subcommand is not None:
+        return
     for name in allow_host or []:
         _check_host_name(name)
     announcement = Announcement(as_json=json_output, ready_file=ready, opens_page=open_page)
@@ -184,11 +210,13 @@ def sandbox(  # noqa: PLR0913 - each is an option of the command
         def on_listening(urls: list[str]) -> None:
             announcement.make(urls, settings, seed)
             _warn_if_exposed(settings.host)
+            if tls:
+                typer.echo(f"  TLS {stack.enter_context(tls_front(tls_port, urls[0]))}", err=True)
 
         names = _normalize_host_names(settings.host, allow_host or [])
         options = SandboxOptions(seed, names, not (quiet or json_output), ENGLISH)
         factory = partial(make_sandbox_application, settings, options)
-        with exit_on_error(), prepared_store(settings, is_sandbox=True):
+        with ExitStack() as stack, exit_on_error(), prepared_store(settings, is_sandbox=True):
             explain = partial(explain_taken_port, settings.port)
             status = listen(factory, settings, on_listening, explain)
     raise typer.Exit(status)

@@ -281,8 +281,8 @@ def _check_text(text: str, expected: Any) -> tuple[Mark, LocalizedText | None]: 
 
 _VARINT, _FIXED64, _BYTES, _GROUP, _GROUP_END, _FIXED32 = range(6)
 _WIRE_NAMES = ("varint", "fixed64", "bytes", "group", "end of group", "fixed32")
-_MAX_VARINT_BYTES = 10
-_MAX_FIELD_NUMBER = 2**29 - 1
+_MAX_VARINT_BYTES, _MAX_TAG_BYTES = 10, 5
+_MAX_TAG = 2**32
 _FD = FieldDescriptor
 _WIRE_TYPES = {
     **dict.fromkeys((_FD.TYPE_DOUBLE, _FD.TYPE_FIXED64, _FD.TYPE_SFIXED64), _FIXED64),
@@ -306,9 +306,9 @@ class _Reader:
         self.at = start
         self.end = end
 
-    def varint(self) -> int:
+    def varint(self, max_bytes: int = _MAX_VARINT_BYTES) -> int:
         value = 0
-        for index in range(_MAX_VARINT_BYTES):
+        for index in range(max_bytes):
             if self.at >= self.end:
                 raise _Broken(
                     f"在第 {self.at} 字节处，数字没有写完",
@@ -374,11 +374,11 @@ class _ProtobufReader:
         seen: dict[int, Field] = {}
         while reader.at < reader.end:
             start = reader.at
-            tag = reader.varint()
+            tag = reader.varint(_MAX_TAG_BYTES)
             number, wire = tag >> 3, tag & 7
-            if wire == _GROUP_END and number == group:
+            if group and wire == _GROUP_END and number == group:
                 return
-            if wire > _FIXED32 or wire == _GROUP_END or not 1 <= number <= _MAX_FIELD_NUMBER:
+            if wire > _FIXED32 or wire == _GROUP_END or tag >= _MAX_TAG or not (number or group):
                 raise _Broken(
                     f"第 {start} 字节处不是字段的开头", f"no field begins at byte {start}"
                 )

@@ -6,14 +6,14 @@ those that it gets, also where a fault or a rule answers. Requests that run with
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from hupan.api.codecs import Receive, Scope, Send
-from hupan.api.presence import Socket
+from hupan.api.presence import Socket as SentSocket
 from hupan.api.responses import HEALTHZ_PATH, READYZ_PATH
 from hupan.clock import Clock
 from hupan.contract import ENDPOINTS
@@ -24,7 +24,10 @@ from hupan.sandbox.journal import (
     Direction,
     Entry,
     Journal,
+    PackedRequest,
     Payload,
+    pack_headers,
+    parse_headers,
 )
 
 _OWN_PREFIX = "/sandbox/"
@@ -70,6 +73,12 @@ class PacedSocketHandler(SocketHandler, Protocol):
     def resume_sending(self) -> None: ...
 
 
+class Socket(SentSocket, Protocol):
+    """An open socket of the listener."""
+
+    def abort(self) -> None: ...
+
+
 class SocketApplication(Protocol):
     """An application of requests and sockets."""
 
@@ -108,45 +117,51 @@ class Rejection(Protocol):
 class JournalTap:
     """Records what passes, and lets it pass unchanged.
 
+    Attributes:
+        app: the application of the sandbox, without the journal.
+
     Args:
-        app: the application of the sandbox.
+        app: likewise.
         journal: keeps what passed.
         clock: the sandbox's own.
     """
 
     def __init__(self, app: SocketApplication, journal: Journal, clock: Clock) -> None:
-        self._app = app
+        self.app = app
         self._journal = journal
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request pass."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
-        if is_own_path(scope["method"], scope["path"]):
+        is_endpoint = scope["path"] in _ENDPOINT_PATHS
+        if not is_endpoint and is_own_path(scope["method"], scope["path"]):
             scope.setdefault("state", {})["mark_endless"] = getattr(send, "mark_endless", None)
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send, self._clock.now())
         try:
-            if _is_read_ahead(scope):
+            if not is_endpoint and _is_read_ahead(scope):
                 await exchange.read_ahead()
-            await self._app(scope, exchange.receive, exchange)
+            await self.app(scope, exchange.receive, exchange)
         except Exception:
             exchange.status = exchange.status or _SERVER_ERROR  # the listener's
             raise
         finally:
-            self._record(exchange.make_entry())
+            self._journal.record_request(exchange.pack())
+            if not is_endpoint:
+                self._count_unserved(scope, exchange)
 
-    def _record(self, entry: Entry) -> None:
-        self._journal.record(entry)
-        if entry.rule or (entry.status == _NOT_FOUND and entry.path not in _ENDPOINT_PATHS):
-            self._journal.count_unserved(entry.method, entry.path, entry.created_at)
+    def _count_unserved(self, scope: Scope, exchange: "Exchange") -> None:
+        is_answered = scope.get("state", {}).get("rule", 0)
+        if is_answered or exchange.status == _NOT_FOUND:
+            self._journal.count_unserved(scope["method"], scope["path"], exchange.created_at)
 
     def is_socket_path(self, path: str) -> bool:
         """Return whether a path is that of sockets."""
-        return self._app.is_socket_path(path)
+        return self.app.is_socket_path(path)
 
     def open_socket(self, request: OpeningRequest, socket: Socket) -> SocketHandler | None:
         """Return the handler of a new socket, which records its messages."""
@@ -161,7 +176,7 @@ class JournalTap:
             id=self._journal.next_id(),
         )
         tapped = TappedSocket(self._journal, self._clock, socket, entry)
-        handler = self._app.open_socket(request, tapped)
+        handler = self.app.open_socket(request, tapped)
         if handler is None:
             return None  # the listener refuses it, and reports that
         entry.status = _SWITCHING_PROTOCOLS
@@ -204,11 +219,17 @@ def is_own_path(method: str, path: str) -> bool:
 def _is_read_ahead(scope: Scope) -> bool:
     """Return whether the body is read before the application has seen the request.
 
-    An endpoint reads its own; a long body is refused by its length, so nobody may send it.
+    Endpoints read their own. A long body is refused by its length, so nobody may send it.
     """
-    if scope["path"] in _ENDPOINT_PATHS or "multipart/form-data" in _content_type(scope["headers"]):
+    if "multipart/form-data" in _content_type(scope["headers"]):
         return False
     return _length(scope["headers"]) <= MAX_KEPT_BODY_BYTES
+
+
+def _length(headers: Headers) -> int:
+    """Return the length that a request says its body has."""
+    value = next((value for name, value in headers if name == b"content-length"), b"0")
+    return int(value) if value.isdigit() else 0
 
 
 def _content_type(headers: Headers) -> str:
@@ -218,67 +239,52 @@ def _content_type(headers: Headers) -> str:
 
 def _parse_response(response: bytes) -> tuple[int, Payload]:
     head, _, body = response.partition(b"\r\n\r\n")
-    line, *lines = head.split(b"\r\n")
+    line, _, lines = head.partition(b"\r\n")
     status = line.split(b" ")[1] if line.startswith(b"HTTP/") else b"0"
-    return int(status), Payload(parse_header_lines(lines), body, len(body))
-
-
-def parse_header_lines(lines: list[bytes]) -> Headers:
-    """Return the headers of whole lines."""
-    pairs = (line.partition(b":") for line in lines if line)
-    return [(name.lower(), value.strip()) for name, _, value in pairs]
+    return int(status), Payload(parse_headers(lines), body, len(body))
 
 
 class Exchange:
     """One request on its way; stands for the listener's `send` and passes everything on."""
 
-    __slots__ = (
-        "_ahead",
-        "_body",
-        "_body_size",
-        "_is_complete",
-        "_receive",
-        "_response",
-        "_response_size",
-        "_scope",
-        "_send",
-        "_started_at",
-        "connection",
-        "created_at",
-        "headers",
-        "status",
-    )
+    status = 0
+    headers: Headers | bytes = b""
+    _body: bytes | bytearray = b""
+    _body_size = 0
+    _response: bytes | bytearray = b""
+    _response_size = 0
+    _is_complete = False
+    _ahead: Sequence[Any] = ()
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, now: float) -> None:
         self._scope = scope
         self._receive = receive
-        self._send = send
-        self._started_at = perf_counter()
-        self._ahead: deque[Any] = deque()
-        self._body: bytes | bytearray = b""
-        self._body_size = 0
-        self._response: bytes | bytearray = b""
-        self._response_size = 0
-        self._is_complete = False
-        self.connection: Any = getattr(send, "connection", send)
+        self._send: Any = send
         self.created_at = now
-        self.headers: Headers | bytes = []
-        self.status = 0
+        self._started_at = perf_counter()
+
+    @property
+    def connection(self) -> Any:  # noqa: ANN401 - the listener's
+        """What a fault cuts off."""
+        return getattr(self._send, "connection", self._send)
 
     async def read_ahead(self) -> None:
         """Read the beginning of the body: no endpoint will, and it is all that is known.
 
         The application gets it all the same.
         """
+        self._ahead = ahead = deque[Any]()
         is_partial = True
         while is_partial and len(self._body) < MAX_KEPT_BODY_BYTES:
             event = await self._read()
-            self._ahead.append(event)
+            ahead.append(event)
             is_partial = event["type"] == "http.request" and event.get("more_body", False)
 
     async def receive(self) -> Any:  # noqa: ANN401 - an ASGI event
         """Return the next event of the request."""
-        return self._ahead.popleft() if self._ahead else await self._read()
+        if isinstance(self._ahead, deque) and self._ahead:
+            return self._ahead.popleft()
+        return await self._read()
 
     async def _read(self) -> Any:  # noqa: ANN401 - an ASGI event
         event = await self._receive()
@@ -326,36 +332,38 @@ class Exchange:
         if restart_wait is not None:
             restart_wait()
 
-    def make_entry(self) -> Entry:
-        """Return what is recorded of the request."""
+    def pack(self) -> PackedRequest:
+        """Return what is kept of the request."""
         scope, headers = self._scope, self.headers
         if not self._body_size:  # no one has read it
             self._keep_body(bytes(getattr(self._send, "body", b"")))
-        query: bytes = scope.get("query_string", b"")
-        target: bytes = scope.get("raw_path") or scope["path"].encode()
-        state = scope.get("state", {})
+        query: bytes = scope["query_string"]
+        target: bytes = scope["raw_path"]
+        state = scope["state"]
         if "rejection" in state and not self.status:
             self.status, headers = state["rejection"]
-        if isinstance(headers, bytes):
-            headers = parse_header_lines(headers.split(b"\r\n"))
-        return Entry(
-            "request",
+        client = scope["client"]
+        is_lines = isinstance(headers, bytes)
+        return (
             self.created_at,
             scope["method"],
             target + b"?" + query if query else target,
             scope["path"],
-            scope.get("http_version", "1.1"),
-            (scope.get("client") or ("",))[0],
-            tuple(scope.get("server") or ("127.0.0.1", 0))[:2],
-            Payload(
-                scope["headers"], bytes(self._body), max(self._body_size, _length(scope["headers"]))
-            ),
-            Payload(headers, bytes(self._response), self._response_size),
+            scope["http_version"],
+            client[0] if client else "",
+            scope["server"] or ("127.0.0.1", 0),
             self.status,
             perf_counter() - self._started_at,
-            rule=state.get("rule", 0),
-            fault=state.get("fault", 0),
-            is_incomplete=not self._is_complete,
+            state.get("rule", 0),
+            state.get("fault", 0),
+            not self._is_complete,
+            pack_headers(scope["headers"]),
+            self._body if type(self._body) is bytes else bytes(self._body),
+            self._body_size,
+            headers if isinstance(headers, bytes) else pack_headers(headers),
+            is_lines,
+            self._response if type(self._response) is bytes else bytes(self._response),
+            self._response_size,
         )
 
     def _keep_body(self, chunk: bytes) -> None:
@@ -376,12 +384,6 @@ def _append(kept: bytes | bytearray, chunk: bytes) -> bytes | bytearray:
     grown = kept if isinstance(kept, bytearray) else bytearray(kept)
     grown += chunk[: MAX_KEPT_BODY_BYTES - len(grown)]
     return grown
-
-
-def _length(headers: Headers) -> int:
-    """Return the length that a request says its body has."""
-    value = next((value for name, value in headers if name == b"content-length"), b"0")
-    return int(value) if value.isdigit() else 0
 
 
 class TappedSocket:
@@ -418,6 +420,11 @@ class TappedSocket:
         self._socket.close(code, reason)
         self.record("closed", "out", reason.encode(), code)
 
+    def abort(self) -> None:
+        """End the connection without a word."""
+        self._socket.abort()
+        self.record("closed", "out", b"")
+
     def record(self, kind: Any, direction: Direction, data: bytes, status: int = 0) -> None:  # noqa: ANN401 - one of the kinds
         """Record a message, or the code and reason of a closing."""
         payload = Payload([], data[:MAX_KEPT_BODY_BYTES], len(data))
@@ -448,7 +455,7 @@ class TappedHandler:
     def receive_text(self, text: bytes) -> None:
         """Take a text message."""
         if b"login" in text:
-            self._socket.token = _token_of_login(text) or self._socket.token
+            self._socket.token = token_of_login(text) or self._socket.token
         self._socket.record("message", "in", text)
         self._handler.receive_text(text)
 
@@ -468,7 +475,8 @@ class TappedHandler:
         self._handler.connection_closed()
 
 
-def _token_of_login(text: bytes) -> str:
+def token_of_login(text: bytes) -> str:
+    """Return the token of a login, "" for any other message."""
     try:
         command = _decode_command(text)
         token = _decode_login(command.data).token if command.cmd == "login" else ""

@@ -32,7 +32,11 @@ from hupan.store.backup_format import (
     RowCodec,
     differing_error,
 )
-from hupan.store.checksums import get_checksum_vfs, localize_sqlite_error
+from hupan.store.checksums import (
+    get_checksum_vfs,
+    localize_sqlite_error,
+    reserve_checksum_bytes,
+)
 from hupan.store.copying import (
     TableTotals,
     fetch_next_rows,
@@ -100,9 +104,11 @@ def copy_file(source: Path, copy: Path) -> None:
     reading = connect(source)
     try:
         create_private_file(copy)
+        _begin_with_checksums(copy)
         writing = apsw.Connection(str(copy), vfs=get_checksum_vfs())
         try:
             writing.execute("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF").fetchall()
+            writing.pragma("schema_version")  # reads the first page
             with writing.backup("main", reading, "main") as backup:
                 backup.step()
         finally:
@@ -111,6 +117,19 @@ def copy_file(source: Path, copy: Path) -> None:
         raise _sqlite_error(error) from error
     finally:
         reading.close()
+
+
+def _begin_with_checksums(copy: Path) -> None:
+    """Write the first page of an empty file, which tells the VFS to sum all others.
+
+    A copy larger than the page cache is not written in the order of its pages.
+    """
+    connection = apsw.Connection(str(copy), vfs=get_checksum_vfs())
+    try:
+        reserve_checksum_bytes(connection)
+        connection.execute("PRAGMA user_version = 1").fetchall()
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What `hupan sandbox` offers beside the contract: requests and answers, without network."""
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -12,6 +12,8 @@ from hupan_client.errors import HupanError, UnreadableAnswer
 
 Channel: TypeAlias = Literal["sms", "email", "captcha", "push"]
 Result = TypeVar("Result")
+MAX_SANDBOX_BYTES = 256 * 1024 * 1024
+"""Of a whole journal, decoded, or of the file of a snapshot."""
 
 
 class SandboxRefusal(HupanError):
@@ -108,6 +110,21 @@ class Fault(Struct, frozen=True, rename="camel", omit_defaults=True):
     hits: int = 0
 
 
+class Snapshot(Struct, frozen=True, rename="camel"):
+    """A saved state of the sandbox.
+
+    Attributes:
+        now: the time that the sandbox returns to.
+        size: bytes of its file.
+    """
+
+    name: str
+    saved_at: int
+    now: int
+    accounts: int
+    size: int
+
+
 class JournalField(Struct, frozen=True, rename="camel"):
     """One field of a body, and what is wrong with it.
 
@@ -180,6 +197,13 @@ class _Problem(Struct):
     error: str
 
 
+def snapshot_path(name: str) -> str:
+    """Return the path of a snapshot; the sandbox says what a name may be."""
+    if name.strip(".") == "":
+        raise ValueError("a snapshot needs a name")
+    return f"snapshots/{quote(name, safe='')}"
+
+
 class SandboxCore:
     """Builds the requests of a sandbox and reads its answers."""
 
@@ -199,9 +223,10 @@ class SandboxCore:
         headers = {"accept-language": "en"}
         content = b""
         if body is not None:
-            headers["content-type"] = JSON_TYPE
-            content = msgspec.json.encode(body)
-        url = f"{self.url.text}/sandbox/{quote(path)}{tail}"
+            is_file = isinstance(body, bytes)
+            headers["content-type"] = "application/octet-stream" if is_file else JSON_TYPE
+            content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        url = f"{self.url.text}/sandbox/{path}{tail}"
         return WireRequest(method, url, headers, content)
 
     def read(self, answer: WireAnswer, result_type: type[Result]) -> Result:
@@ -215,6 +240,8 @@ class SandboxCore:
             if answer.http_status != HTTP_OK:
                 problem = msgspec.json.decode(answer.body, type=_Problem)
                 raise SandboxRefusal(problem.error, answer.http_status)
+            if result_type is bytes:
+                return cast("Result", answer.body)
             return msgspec.json.decode(answer.body, type=result_type)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             msg = f"HTTP status {answer.http_status}: is {self.url.text} a sandbox? ({error})"

@@ -42,7 +42,6 @@ def _hupan_session(hupan_url: str) -> "Iterator[Sandbox]":
 def hupan(_hupan_session: "Sandbox") -> "Sandbox":
     """An empty sandbox: `url`, `accounts`, `outbox`, `clock`, `faults`, `requests`."""
     _hupan_session.reset()
-    _hupan_session.requests.clear()
     return _hupan_session
 
 

@@ -25,6 +25,7 @@ class AsyncHttp:
         transport: what sends requests, in place of the network.
         keeps_connections: False for a connection of its own for each request, so that nothing is
             left to close.
+        max_answer_bytes: more is not read.
     """
 
     def __init__(
@@ -34,8 +35,10 @@ class AsyncHttp:
         transport: httpx.AsyncBaseTransport | None = None,
         *,
         keeps_connections: bool = True,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self.url = url
+        self._max_answer_bytes = max_answer_bytes
         self._http = httpx.AsyncClient(
             transport=transport,
             timeout=timeout,
@@ -78,7 +81,7 @@ class AsyncHttp:
             ) as response:
                 async for chunk in response.aiter_bytes():
                     body += chunk
-                    if len(body) > MAX_ANSWER_BYTES:
+                    if len(body) > self._max_answer_bytes:
                         raise AnswerTooLarge("the answer is too large", response.status_code)
         except httpx.HTTPError as error:
             # Without its cause, whose request has the token in its headers.

@@ -13,6 +13,7 @@ from hupan_client._async.client import AsyncClient
 from hupan_client._async.http import AsyncHttp
 from hupan_client.core import ServerUrl
 from hupan_client.sandbox import (
+    MAX_SANDBOX_BYTES,
     Account,
     Channel,
     ClockState,
@@ -21,6 +22,8 @@ from hupan_client.sandbox import (
     SandboxCore,
     SeededAccount,
     SentMessage,
+    Snapshot,
+    snapshot_path,
 )
 
 _GRACE_SECONDS = 10.0
@@ -211,6 +214,37 @@ class AsyncRequests:
         await self._http.send("DELETE", "requests", dict[str, object])
 
 
+class AsyncSnapshots:
+    """Saved states of the sandbox."""
+
+    def __init__(self, http: AsyncSandboxHttp) -> None:
+        self._http = http
+
+    async def save(self, name: str) -> Snapshot:
+        """Save the state: data, pictures, clock and seed."""
+        return await self._http.send("POST", snapshot_path(name), Snapshot)
+
+    async def restore(self, name: str) -> Snapshot:
+        """Return to a saved state."""
+        return await self._http.send("POST", f"{snapshot_path(name)}/restore", Snapshot)
+
+    async def list(self) -> "tuple[Snapshot, ...]":
+        """Return the saved states."""
+        return await self._http.get("snapshots", tuple[Snapshot, ...], {})
+
+    async def delete(self, name: str) -> None:
+        """Delete a saved state."""
+        await self._http.send("DELETE", snapshot_path(name), dict[str, object])
+
+    async def read_file(self, name: str) -> bytes:
+        """Return a saved state as a file, for another sandbox."""
+        return await self._http.get(snapshot_path(name), bytes, {})
+
+    async def add_file(self, name: str, content: bytes) -> Snapshot:
+        """Take a saved state from a file."""
+        return await self._http.send("PUT", snapshot_path(name), Snapshot, content)
+
+
 class AsyncSandbox:
     """A running `hupan sandbox`.
 
@@ -228,6 +262,7 @@ class AsyncSandbox:
         clock: its clock.
         faults: what goes wrong on demand.
         requests: what clients sent and what was answered.
+        snapshots: saved states.
     """
 
     def __init__(
@@ -241,13 +276,20 @@ class AsyncSandbox:
         server = ServerUrl(url)
         self.url = server.text
         self._http = AsyncSandboxHttp(
-            AsyncHttp(server, timeout, transport, keeps_connections=keeps_connections)
+            AsyncHttp(
+                server,
+                timeout,
+                transport,
+                keeps_connections=keeps_connections,
+                max_answer_bytes=MAX_SANDBOX_BYTES,
+            )
         )
         self.accounts = AsyncAccounts(self._http)
         self.outbox = AsyncOutbox(self._http)
         self.clock = AsyncClock(self._http)
         self.faults = AsyncFaults(self._http)
         self.requests = AsyncRequests(self._http)
+        self.snapshots = AsyncSnapshots(self._http)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"

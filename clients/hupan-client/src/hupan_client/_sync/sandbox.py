@@ -13,6 +13,7 @@ from hupan_client._sync.client import Client
 from hupan_client._sync.http import Http
 from hupan_client.core import ServerUrl
 from hupan_client.sandbox import (
+    MAX_SANDBOX_BYTES,
     Account,
     Channel,
     ClockState,
@@ -21,6 +22,8 @@ from hupan_client.sandbox import (
     SandboxCore,
     SeededAccount,
     SentMessage,
+    Snapshot,
+    snapshot_path,
 )
 
 _GRACE_SECONDS = 10.0
@@ -209,6 +212,37 @@ class Requests:
         self._http.send("DELETE", "requests", dict[str, object])
 
 
+class Snapshots:
+    """Saved states of the sandbox."""
+
+    def __init__(self, http: SandboxHttp) -> None:
+        self._http = http
+
+    def save(self, name: str) -> Snapshot:
+        """Save the state: data, pictures, clock and seed."""
+        return self._http.send("POST", snapshot_path(name), Snapshot)
+
+    def restore(self, name: str) -> Snapshot:
+        """Return to a saved state."""
+        return self._http.send("POST", f"{snapshot_path(name)}/restore", Snapshot)
+
+    def list(self) -> "tuple[Snapshot, ...]":
+        """Return the saved states."""
+        return self._http.get("snapshots", tuple[Snapshot, ...], {})
+
+    def delete(self, name: str) -> None:
+        """Delete a saved state."""
+        self._http.send("DELETE", snapshot_path(name), dict[str, object])
+
+    def read_file(self, name: str) -> bytes:
+        """Return a saved state as a file, for another sandbox."""
+        return self._http.get(snapshot_path(name), bytes, {})
+
+    def add_file(self, name: str, content: bytes) -> Snapshot:
+        """Take a saved state from a file."""
+        return self._http.send("PUT", snapshot_path(name), Snapshot, content)
+
+
 class Sandbox:
     """A running `hupan sandbox`.
 
@@ -226,6 +260,7 @@ class Sandbox:
         clock: its clock.
         faults: what goes wrong on demand.
         requests: what clients sent and what was answered.
+        snapshots: saved states.
     """
 
     def __init__(
@@ -239,13 +274,20 @@ class Sandbox:
         server = ServerUrl(url)
         self.url = server.text
         self._http = SandboxHttp(
-            Http(server, timeout, transport, keeps_connections=keeps_connections)
+            Http(
+                server,
+                timeout,
+                transport,
+                keeps_connections=keeps_connections,
+                max_answer_bytes=MAX_SANDBOX_BYTES,
+            )
         )
         self.accounts = Accounts(self._http)
         self.outbox = Outbox(self._http)
         self.clock = Clock(self._http)
         self.faults = Faults(self._http)
         self.requests = Requests(self._http)
+        self.snapshots = Snapshots(self._http)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"

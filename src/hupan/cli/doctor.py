@@ -1,0 +1,111 @@
+"""`hupan doctor`: says why clients do not get along with a server, and what helps."""
+
+import platform
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from hupan import __version__
+from hupan.cli.conformance import CaFileOption
+from hupan.cli.language import say, say_text
+from hupan.cli.output import print_json
+from hupan.cli.run import ConfigOption, JsonOption
+from hupan.conformance.target import BadTarget, Target, Wire, parse_target
+from hupan.doctor.checks import Finding, examine_server
+from hupan.doctor.local import examine_settings
+
+_MAX_SECONDS = 60.0
+_MARKS = {"ok": "✓", "failed": "✗", "skipped": "–"}
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(
+    help=say(
+        "检查设置与正在运行的服务器（含前端），对每个问题给出原因与办法。拒绝访问公共服务。"
+        "有问题时退出状态为 1。",
+        "Look at the settings and at a running server with what stands before it; name the cause "
+        "of each problem, and what helps. The public service is refused. Exit status 1 when "
+        "something is wrong.",
+    ),
+    short_help=say("诊断服务器", "Find out what is wrong with a server"),
+)
+def doctor(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="[URL]",
+            help=say("服务器的地址；省略则只检查设置。", "Address; only settings without it."),
+            show_default=False,
+        ),
+    ] = "",
+    *,
+    as_json: JsonOption = False,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report",
+            help=say(
+                "输出可附在问题反馈中的报告，不含秘密。",
+                "Print a report for bug reports, no secrets.",
+            ),
+        ),
+    ] = False,
+    ca_file: CaFileOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Run all checks; exit with 1 when one fails."""
+    target = _parse_or_exit(url)
+    findings = examine_settings(config)
+    if target is not None:
+        wire = Wire(target, str(ca_file or ""), time.monotonic() + _MAX_SECONDS)
+        findings += examine_server(wire)
+    if as_json:
+        print_json([_to_json(finding) for finding in findings])
+    elif report:
+        _print_report(findings)
+    else:
+        for finding in findings:
+            _print_finding(finding)
+    raise typer.Exit(any(finding.status == "failed" for finding in findings))
+
+
+def _parse_or_exit(url: str) -> Target | None:
+    try:
+        return parse_target(url) if url else None
+    except BadTarget as error:
+        typer.echo(say_text(error.localized), err=True)
+        raise typer.Exit(2) from error
+
+
+def _to_json(finding: Finding) -> dict[str, str]:
+    advice = finding.advice
+    return {
+        "id": finding.id,
+        "status": finding.status,
+        "title": say_text(advice.title),
+        "detail": finding.detail,
+        "cause": say_text(advice.cause),
+        "fix": say_text(advice.fix),
+        "link": advice.page,
+    }
+
+
+def _print_finding(finding: Finding) -> None:
+    advice = finding.advice
+    detail = f"  {finding.detail}" if finding.detail else ""
+    typer.echo(f"{_MARKS[finding.status]} {finding.id}  {say_text(advice.title)}{detail}")
+    if finding.status == "failed":
+        cause, fix = say_text(advice.cause), say_text(advice.fix)
+        typer.echo(say(f"    可能的原因：{cause}", f"    likely cause: {cause}"))
+        typer.echo(say(f"    办法：{fix}", f"    what helps: {fix}"))
+        typer.echo(say(f"    详见 {advice.page}", f"    see {advice.page}"))
+
+
+def _print_report(findings: Sequence[Finding]) -> None:
+    """Print versions and results alone: details may name hosts and files."""
+    system = f"{platform.system()} {platform.machine()}"
+    typer.echo(f"hupan {__version__} (Python {platform.python_version()}, {system})")
+    for finding in findings:
+        typer.echo(f"{finding.status:8}{finding.id}")

@@ -1,0 +1,145 @@
+"""`hupan sandbox run`: starts a program whose built-in host names reach a sandbox."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from hupan.cli.language import LANGUAGE_VARIABLE, say
+from hupan.connect.authority import Authority, default_folder, prepare_authority
+from hupan.connect.environment import client_environment
+from hupan.connect.front import LOOPBACK, Front
+
+_STOP_SECONDS = 30
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
+RUN_HELP = say(
+    "在沙盒旁运行程序：内置的域名（聊天、图片）都到达沙盒，其他域名被拒绝。无需 root 或 hosts "
+    "文件。退出状态即该程序的。",
+    "Run a program beside a sandbox: the host names that it has built in reach the sandbox, and "
+    "every other name is refused. Needs neither root nor a hosts file. The exit status is the "
+    "program's.",
+)
+
+
+def run(
+    command: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="-- COMMAND…", help=say("程序及其参数。", "The program and its arguments.")
+        ),
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--authority",
+            metavar="FOLDER",
+            help=say("证书的目录。", "Folder of the certificates."),
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Run a sandbox and the command; exit as the command does."""
+    authority = prepare_authority(folder or default_folder())
+    with (
+        _sandbox() as port,
+        Front(port, authority.server_context(), proxy=True, on_refused=_say_refused) as front,
+    ):
+        codes = f"http://{LOOPBACK}:{port}/sandbox/outbox"
+        typer.echo(say(f"沙盒：验证码见 {codes}", f"sandbox: codes at {codes}"), err=True)
+        status = _run_command(command, client_environment(os.environ, front.port, port, authority))
+    raise typer.Exit(status)
+
+
+def _say_refused(name: str) -> None:
+    typer.echo(
+        say(f"沙盒：已拒绝连接 {name}", f"sandbox: refused a connection to {name}"), err=True
+    )
+
+
+@contextmanager
+def _sandbox() -> Iterator[int]:
+    """Run a sandbox on a port of the system's choice, and return the port.
+
+    Raises:
+        typer.Exit: with 1, when it does not start; it has said why.
+    """
+    arguments = ["sandbox", "--port", "0", "--json", "--host", LOOPBACK]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "hupan", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, LANGUAGE_VARIABLE: say("zh", "en"), "PYTHONUNBUFFERED": "1"},
+        process_group=0,  # Ctrl-C is the command's
+    )
+    try:
+        port = _read_port(process)
+        # What it prints from now on is of no use to anybody, but must not block it.
+        threading.Thread(target=_drain, args=(process,), name="sandbox", daemon=True).start()
+        yield port
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _read_port(process: "subprocess.Popen[str]") -> int:
+    first = process.stdout.readline() if process.stdout else ""
+    if first:
+        return int(json.loads(first)["port"])
+    typer.echo(say("沙盒没有启动", "the sandbox did not start"), err=True)
+    raise typer.Exit(1)
+
+
+def _drain(process: "subprocess.Popen[str]") -> None:
+    for _ in process.stdout or ():
+        pass
+
+
+def _run_command(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run the command and return its exit status, as a shell would."""
+    try:
+        process = subprocess.Popen(command, env=environment)  # noqa: S603 - the user's own command
+    except FileNotFoundError:
+        _cannot_run(command, _NOT_FOUND, say("找不到该程序", "there is no such program"))
+    except OSError as error:
+        _cannot_run(command, _NOT_EXECUTABLE, error.strerror or str(error))
+    previous = {
+        number: signal.signal(number, lambda sent, _frame: process.send_signal(sent))
+        for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    # The terminal sends Ctrl-C to the command as well; the sandbox stays until it has ended.
+    previous[signal.SIGINT] = signal.signal(signal.SIGINT, lambda _sent, _frame: None)
+    try:
+        status = process.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    return status if status >= 0 else 128 - status
+
+
+def _cannot_run(command: list[str], status: int, reason: str) -> NoReturn:
+    typer.echo(f"{ascii(command[0])[1:-1]}: {reason}", err=True)
+    raise typer.Exit(status)
+
+
+@contextmanager
+def tls_front(port: int, sandbox_url: str, authority: Authority | None = None) -> Iterator[str]:
+    """Serve TLS before a sandbox; return its address."""
+    context = (authority or prepare_authority(default_folder())).server_context()
+    sandbox_port = int(sandbox_url.rpartition(":")[2])
+    with Front(sandbox_port, context, proxy=False, port=port) as front:
+        yield f"https://localhost:{front.port}"

@@ -1,0 +1,1 @@
+"""Aims clients at a sandbox: their host names, a certificate that they trust, and a proxy."""

@@ -1,0 +1,367 @@
+"""The checks of a running server and of what stands before it."""
+
+import email.utils
+import json
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
+
+from hupan.conformance.target import OutOfTime, Reply, Unreachable, Wire
+from hupan.connect.names import CHAT_NAMES
+from hupan.localized import LocalizedText
+
+Status: TypeAlias = Literal["ok", "failed", "skipped"]
+_MAX_CLOCK_SECONDS = 60
+_SMALL_BODY, _LARGE_BODY = 60_000, 70_000
+_MAX_SHOWN = 120
+_OK, _NOT_FOUND, _TOO_LARGE = 200, 404, 413
+_NO_ENDPOINT = 1104
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a failure means: its cause, what helps, and the page about it."""
+
+    title: LocalizedText
+    cause: LocalizedText
+    fix: LocalizedText
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one check went; `detail` is what was seen, never a secret."""
+
+    id: str
+    status: Status
+    detail: str
+    advice: Advice
+
+
+class NotApplicable(Exception):
+    """The check does not concern this server."""
+
+
+class Failed(Exception):
+    """The check found something wrong; the text is what was seen."""
+
+
+Examine: TypeAlias = Callable[[Wire], str]
+CHECKS: Final[dict[str, tuple[Examine, Advice]]] = {}
+
+
+def _check(
+    name: str, title: tuple[str, str], cause: tuple[str, str], fix: tuple[str, str], page: str
+) -> Callable[[Examine], Examine]:
+    def add(examine: Examine) -> Examine:
+        texts = (LocalizedText(*title), LocalizedText(*cause), LocalizedText(*fix))
+        CHECKS[name] = (examine, Advice(*texts, page))
+        return examine
+
+    return add
+
+
+def examine_server(wire: Wire) -> list[Finding]:
+    """Run all checks; once nobody listens, the others are skipped."""
+    findings: list[Finding] = []
+    for name, (examine, advice) in CHECKS.items():
+        is_down = any(found.id == "listener" and found.status == "failed" for found in findings)
+        if is_down:
+            findings.append(Finding(name, "skipped", "", advice))
+        else:
+            findings.append(Finding(name, *_examine(wire, examine), advice))
+    return findings
+
+
+def _examine(wire: Wire, examine: Examine) -> tuple[Status, str]:
+    try:
+        return "ok", examine(wire)[:_MAX_SHOWN]
+    except (NotApplicable, OutOfTime) as reason:
+        return "skipped", str(reason)
+    except (Failed, Unreachable, OSError, ValueError, WebSocketException) as error:
+        return "failed", (str(error) or type(error).__name__)[:_MAX_SHOWN]
+
+
+def _expect(holds: object, seen: object) -> None:
+    if not holds:
+        raise Failed(str(seen))
+
+
+_OPERATIONS = "docs/operations.md"
+
+
+@_check(
+    "name",
+    ("主机名可解析", "the host name resolves"),
+    ("DNS 或 hosts 文件中没有该域名", "neither DNS nor the hosts file has the name"),
+    ("添加 DNS 记录或 hosts 行", "add a DNS record or a hosts line"),
+    _OPERATIONS,
+)
+def _name(wire: Wire) -> str:
+    target = wire.target
+    found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    return ", ".join(sorted({str(entry[4][0]) for entry in found}))
+
+
+@_check(
+    "chain",
+    ("证书可信", "the certificate is trusted"),
+    (
+        "证书过期、域名不符，或不信任其签发者",
+        "it ended, is for another name, or its issuer is unknown",
+    ),
+    (
+        "换用有效证书，或用 --ca-file 给出签发者",
+        "use a valid one, or name its issuer with --ca-file",
+    ),
+    _OPERATIONS,
+)
+def _chain(wire: Wire) -> str:
+    certificate = _handshake(wire, wire.tls_context())
+    return str(certificate.get("notAfter", ""))
+
+
+@_check(
+    "certificate-names",
+    ("证书包含客户端内置的域名", "the certificate is for the names in clients"),
+    ("证书缺少其中某个域名", "one of the names is missing in it"),
+    ("为全部三个域名签发证书", "issue it for all three names"),
+    _OPERATIONS,
+)
+def _certificate_names(wire: Wire) -> str:
+    entries = _handshake(wire, wire.tls_context()).get("subjectAltName", ())
+    pairs = entries if isinstance(entries, tuple) else ()
+    names = {entry[1] for entry in pairs if isinstance(entry, tuple)}
+    missing = [name for name in CHAT_NAMES if name not in names]
+    _expect(not missing, ", ".join(missing))
+    return ", ".join(CHAT_NAMES)
+
+
+@_check(
+    "tls-1.2",
+    ("支持 TLS 1.2", "TLS 1.2 is on"),
+    (
+        "前端只允许 TLS 1.3，而有的旧客户端没有",
+        "the front allows 1.3 alone, which an old client lacks",
+    ),
+    ("在前端启用 TLS 1.2", "turn TLS 1.2 on in the front"),
+    _OPERATIONS,
+)
+def _tls_1_2(wire: Wire) -> str:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # another check looks
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    _handshake(wire, context)
+    return "TLSv1.2"
+
+
+def _handshake(wire: Wire, context: ssl.SSLContext) -> dict[str, object]:
+    target = wire.target
+    if not target.secure:
+        raise NotApplicable
+    address = (target.host, target.port)
+    with (
+        socket.create_connection(address, wire.seconds_left()) as plain,
+        context.wrap_socket(plain, server_hostname=target.host) as connection,
+    ):
+        return {**(connection.getpeercert() or {})}
+
+
+@_check(
+    "listener",
+    ("有湖畔在监听", "Hupan listens there"),
+    ("服务器没有运行，或地址属于别的程序", "the server does not run, or another program is there"),
+    ("启动服务器，并检查端口与前端的转发", "start the server; check the port and the front"),
+    _OPERATIONS,
+)
+def _listener(wire: Wire) -> str:
+    status = wire.send("GET", "/healthz").status
+    captcha = json.loads(wire.send("POST", "/v1/user/captcha").body)
+    _expect(status == _OK and captcha.get("code") == 1, f"HTTP {status}")
+    return wire.target.url
+
+
+@_check(
+    "host",
+    ("前端保留 Host", "the front keeps Host"),
+    (
+        "前端改写了 Host，web 与图片域名因此失效",
+        "it rewrites Host, so names of web and pictures fail",
+    ),
+    ("nginx：proxy_set_header Host $host", "nginx: proxy_set_header Host $host"),
+    _OPERATIONS,
+)
+def _host(wire: Wire) -> str:
+    headers = {"host": "chat-web-go.jwzhd.com"}
+    status = wire.send("GET", "/v1/user/homepage?userId=0", None, headers).status
+    _expect(status == _OK, f"HTTP {status}")
+    return ""
+
+
+@_check(
+    "x-result",
+    ("前端保留 x-result", "the front keeps x-result"),
+    ("前端删除了应答头，日志与封禁工具看不到结果", "it drops headers that log and ban tools read"),
+    (
+        "不要在前端隐藏 x-result 与 x-request-id",
+        "do not hide x-result and x-request-id in the front",
+    ),
+    _OPERATIONS,
+)
+def _x_result(wire: Wire) -> str:
+    reply = _without_token(wire)
+    _expect(reply.header("x-result") == "unauthenticated", reply.header("x-result"))
+    return "unauthenticated"
+
+
+@_check(
+    "token",
+    ("令牌到达服务器", "tokens reach the server"),
+    ("前端删除了 token 请求头", "the front drops the header token"),
+    ("让前端转发所有请求头", "let the front pass on every header"),
+    _OPERATIONS,
+)
+def _token(wire: Wire) -> str:
+    reply = wire.send("GET", "/v1/user/info", None, {"token": "doctor"})
+    kind = reply.header("content-type")
+    _expect(kind == "application/x-protobuf", kind)  # a missing token would be JSON
+    return ""
+
+
+@_check(
+    "error-pages",
+    ("前端不替换错误应答", "the front leaves errors alone"),
+    ("前端用自己的页面替换了 404", "it replaces 404 by a page of its own"),
+    ("nginx：proxy_intercept_errors off", "nginx: proxy_intercept_errors off"),
+    _OPERATIONS,
+)
+def _error_pages(wire: Wire) -> str:
+    reply = wire.send("GET", "/v1/user/no-such-path")
+    code = json.loads(reply.body).get("code")
+    _expect((reply.status, code) == (_NOT_FOUND, _NO_ENDPOINT), f"HTTP {reply.status}, {code}")
+    return ""
+
+
+@_check(
+    "cors",
+    ("浏览器可跨源访问", "browsers may call it"),
+    ("前端自行应答 OPTIONS，或 cors_origins 不含该来源", "the front answers OPTIONS itself"),
+    ("让前端转发 OPTIONS；检查 cors_origins", "pass OPTIONS on; look at cors_origins"),
+    "docs/settings.md",
+)
+def _cors(wire: Wire) -> str:
+    asked = {"origin": "https://client.example", "access-control-request-method": "GET"}
+    reply = wire.send("OPTIONS", "/v1/user/info", None, asked)
+    allowed = reply.header("access-control-allow-headers").lower()
+    _expect("token" in allowed, allowed or f"HTTP {reply.status}")
+    return reply.header("access-control-allow-origin")
+
+
+@_check(
+    "socket",
+    ("WebSocket 可连接", "the WebSocket opens"),
+    ("前端没有转发 Upgrade", "the front does not pass Upgrade on"),
+    ("按 deploy/ 中的示例配置 /ws", "set up /ws as the files in deploy/ do"),
+    _OPERATIONS,
+)
+def _socket(wire: Wire) -> str:
+    target = wire.target
+    scheme, context = ("wss", wire.tls_context()) if target.secure else ("ws", None)
+    with connect(
+        f"{scheme}://{target.authority}{target.prefix}/ws",
+        ssl=context,
+        compression=None,
+        proxy=None,
+        open_timeout=wire.seconds_left(),
+        close_timeout=1,
+    ) as opened:
+        opened.send('{"seq": "1", "cmd": "heartbeat", "data": {}}')
+        answer = opened.recv(timeout=wire.seconds_left())
+    _expect(b"heartbeat_ack" in answer if isinstance(answer, bytes) else False, "another answer")
+    return "heartbeat_ack"
+
+
+@_check(
+    "clock",
+    ("时钟一致", "the clocks agree"),
+    ("服务器或本机的时钟偏差超过一分钟", "one of the clocks is more than a minute off"),
+    ("启用 NTP", "turn NTP on"),
+    _OPERATIONS,
+)
+def _clock(wire: Wire) -> str:
+    told = wire.send("GET", "/healthz").header("date")
+    if not told:
+        raise NotApplicable
+    seconds = email.utils.parsedate_to_datetime(told).timestamp() - time.time()
+    _expect(abs(seconds) <= _MAX_CLOCK_SECONDS, f"{seconds:+.0f} s")
+    return f"{seconds:+.0f} s"
+
+
+@_check(
+    "body-passes",
+    ("60 KB 的请求可通过", "bodies of 60 KB pass"),
+    ("前端的请求体上限过低", "the front's limit is too low"),
+    ("nginx：client_max_body_size 9m", "nginx: client_max_body_size 9m"),
+    _OPERATIONS,
+)
+def _body_passes(wire: Wire) -> str:
+    status = _send_body(wire, _SMALL_BODY)
+    _expect(status == _OK, f"HTTP {status}")
+    return f"HTTP {status}"
+
+
+@_check(
+    "body-bound",
+    ("过大的请求被拒绝", "bodies that are too large are refused"),
+    ("前端改写了 413，或应答的不是湖畔", "the front changes 413, or it is not Hupan"),
+    ("不要在前端改写状态码", "leave status codes alone in the front"),
+    _OPERATIONS,
+)
+def _body_bound(wire: Wire) -> str:
+    status = _send_body(wire, _LARGE_BODY)
+    _expect(status == _TOO_LARGE, f"HTTP {status}")
+    return f"HTTP {status}"
+
+
+def _send_body(wire: Wire, size: int) -> int:
+    body = b'{"captcha":"' + b"0" * size + b'"}'
+    return wire.send("POST", "/v1/user/verification-login", body).status
+
+
+@_check(
+    "compression",
+    ("未要求则不压缩", "nothing is compressed unasked"),
+    (
+        "前端总是压缩，而有的客户端不会解压",
+        "the front always compresses; one client cannot inflate",
+    ),
+    ("nginx：gzip 只在 Accept-Encoding 要求时", "compress only for Accept-Encoding"),
+    _OPERATIONS,
+)
+def _compression(wire: Wire) -> str:
+    encoding = wire.send("POST", "/v1/user/captcha").header("content-encoding")
+    _expect(not encoding, encoding)
+    return ""
+
+
+@_check(
+    "cache",
+    ("前端不缓存应答", "the front caches nothing"),
+    ("前端缓存了带 no-store 的应答", "the front caches answers with no-store"),
+    ("关闭 /v1 的缓存", "turn its cache off for /v1"),
+    _OPERATIONS,
+)
+def _cache(wire: Wire) -> str:
+    first, second = (_without_token(wire).header("x-request-id") for _ in range(2))
+    _expect(first != second or not first, "the same x-request-id twice")
+    return ""
+
+
+def _without_token(wire: Wire) -> Reply:
+    return wire.send("GET", "/v1/user/info")

@@ -1,0 +1,29 @@
+"""docs/install.md: the commands that need no root work in the order of the page."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hupan.cli.main import app
+from hupan.store.migrate import migrate_file
+
+pytestmark = pytest.mark.one_engine
+
+PAGE = (Path(__file__).parents[2] / "docs/install.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_commands_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R20: what is written is what works."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HUPAN_DATABASE", raising=False)
+    lines = [line for block in BLOCKS for line in block.splitlines()]
+    assert {line.split()[0] for line in lines} == {"hupan"}
+    for line in lines:
+        done = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert done.exit_code == 0, f"{line}\n{done.output}"
+        if line.startswith("hupan config check"):  # where the page has the server started
+            migrate_file(tmp_path / "data/hupan.db")

@@ -1,0 +1,126 @@
+"""What a sandbox's authority can vouch for, and how long (kit K-11)."""
+
+import datetime as dt
+import ipaddress
+import shutil
+import ssl
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from hupan.connect.authority import Authority, prepare_authority
+from hupan.connect.names import KNOWN_NAMES
+
+pytestmark = pytest.mark.one_engine
+
+NOW = dt.datetime.now(dt.UTC)
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority, just made."""
+    return prepare_authority(tmp_path_factory.mktemp("connect") / "authority")
+
+
+def handshake(chain: Path, trusted: Path, name: str) -> None:
+    """Shake hands in memory: a client that asks for a name, and whoever shows a chain."""
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(chain)
+    client_context = ssl.create_default_context(cafile=str(trusted))
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context.wrap_bio(to_client, to_server, server_hostname=name)
+    server = server_context.wrap_bio(to_server, to_client, server_side=True)
+    for side in (client, server, client):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+
+
+def forged(authority: Authority, name: str, folder: Path) -> Path:
+    """A leaf for another name, signed with the authority's own key."""
+    issuer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+    issuer_key = serialization.load_pem_private_key(authority.key.read_bytes(), None)
+    assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    try:
+        other: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        other = x509.DNSName(name)
+    leaf = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(issuer.subject)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(NOW - DAY)
+        .not_valid_after(NOW + DAY)
+        .add_extension(x509.SubjectAlternativeName([other]), critical=False)
+        .sign(issuer_key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "forged.pem"
+    path.write_bytes(leaf.public_bytes(pem) + private)
+    return path
+
+
+@pytest.mark.parametrize("name", [*KNOWN_NAMES, "localhost", "127.0.0.1", "::1"])
+def test_known_names_are_accepted(authority: Authority, name: str) -> None:
+    """By Python, without a system's own roots."""
+    handshake(authority.chain, authority.certificate, name)
+
+
+@pytest.mark.parametrize("name", ["example.com", "jwzhd.com", "www.jwzhd.com", "192.0.2.1"])
+def test_its_key_is_of_no_use_for_other_names(
+    authority: Authority, name: str, tmp_path: Path
+) -> None:
+    """Even with the key, Python refuses a certificate for another name."""
+    with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
+        handshake(forged(authority, name, tmp_path), authority.certificate, name)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_openssl_agrees(authority: Authority, tmp_path: Path) -> None:
+    """Under its strictest rules the leaf is right, and one for example.com is not."""
+    verify = ["openssl", "verify", "-x509_strict", "-CAfile", str(authority.certificate)]
+    right = subprocess.run([*verify, str(authority.chain)], capture_output=True, check=False)  # noqa: S603 - our own files
+    assert right.returncode == 0, right.stderr
+    other = [*verify[:2], *verify[3:], str(forged(authority, "example.com", tmp_path))]
+    wrong = subprocess.run(other, capture_output=True, check=False)  # noqa: S603 - our own files
+    assert b"permitted subtree violation" in wrong.stdout + wrong.stderr
+
+
+def test_constraints_are_critical(authority: Authority) -> None:
+    """A runtime that does not know them refuses the authority."""
+    certificate = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+    assert certificate.extensions.get_extension_for_class(x509.NameConstraints).critical
+    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    assert lifetime <= dt.timedelta(days=825)
+
+
+def test_nobody_else_reads_the_key(authority: Authority) -> None:
+    """The folder and its files are the owner's."""
+    assert stat.S_IMODE(authority.folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in authority.folder.iterdir()} == {0o600}
+
+
+def test_what_ends_soon_is_renewed(tmp_path: Path) -> None:
+    """A leaf lives 90 days, and a new one is made while the old one still lives."""
+    folder = tmp_path / "authority"
+    first = prepare_authority(folder).chain.read_bytes()
+    root = Authority(folder).certificate.read_bytes()
+    assert prepare_authority(folder, NOW + 30 * DAY).chain.read_bytes() == first
+    assert prepare_authority(folder, NOW + 70 * DAY).chain.read_bytes() != first
+    assert Authority(folder).certificate.read_bytes() == root
+    prepare_authority(folder, NOW + 800 * DAY)
+    assert Authority(folder).certificate.read_bytes() != root

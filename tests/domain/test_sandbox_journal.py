@@ -1,0 +1,135 @@
+"""The journal within its bounds, and bodies taken apart as the server's own decoders do (K-3)."""
+
+import re
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from google.protobuf.message import DecodeError, Message
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hupan.contract import ENDPOINTS
+from hupan.errors import APP_ERRORS
+from hupan.sandbox.decoding import RULE_ANCHORS
+from hupan.sandbox.fields import decode_json, decode_protobuf, walk
+from hupan.sandbox.journal import (
+    MAX_ENTRIES,
+    MAX_JOURNAL_BYTES,
+    MAX_KEPT_BODY_BYTES,
+    MAX_QUEUED_ENTRIES,
+    MAX_UNSERVED_PATHS,
+    Entry,
+    EntryFilter,
+    Journal,
+    PackedRequest,
+    Payload,
+    Subscription,
+)
+
+pytestmark = pytest.mark.one_engine
+REQUESTS = [e.request for e in ENDPOINTS if issubclass(e.request, Message)]
+RESPONSES = [e.response for e in ENDPOINTS if issubclass(e.response, Message)]
+
+
+def packed(number: int) -> PackedRequest:
+    """A request as the tap leaves it."""
+    head, body = b"host\0h%d" % number, b"body %d" % number
+    lines = b"x-result: ok\r\n"
+    place = (b"/v1/%d" % number, f"/v1/{number}", "1.1", "127.0.0.1", ("127.0.0.1", 1))
+    told = (200, 0.5, 0, 0, False, head, body, len(body), lines, True, body, len(body))
+    return (float(number), "POST", *place, *told)
+
+
+def test_a_hundred_thousand_requests_keep_memory_flat() -> None:
+    """The journal has 1,000 entries, and as much memory after 100,000 as after 5,000 (K-3)."""
+    journal = Journal()
+    tracemalloc.start()
+    try:
+        for number in range(5_000):
+            journal.record_request(packed(number))
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(5_000, 100_000):
+            journal.record_request(packed(number))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(journal) == MAX_ENTRIES
+    assert after - before < 256 * 1024
+    newest, *_, oldest = journal.list_matching(EntryFilter())
+    assert (newest.path, oldest.path) == ("/v1/99999", "/v1/99000")
+    assert newest.request.headers == [(b"host", b"h99999")]
+    assert newest.result == "ok"
+
+
+def test_large_bodies_push_out_more() -> None:
+    """The kept bytes are bounded, too (K-3)."""
+    journal = Journal()
+    for _ in range(200):
+        body = b"x" * MAX_KEPT_BODY_BYTES
+        journal.record(Entry("request", 0, request=Payload([], body, 2 * len(body))))
+        assert journal.size_bytes <= MAX_JOURNAL_BYTES
+    assert 50 < len(journal) < 70
+    assert all(one.request.is_truncated for one in journal.list_matching(EntryFilter()))
+
+
+def test_paths_are_bounded() -> None:
+    """Of too many paths those go that were not asked for lately, and the sum stays right (K-4)."""
+    journal = Journal()
+    for number in range(3 * MAX_UNSERVED_PATHS):
+        journal.count_unserved("GET", "/kept", number)
+        journal.count_unserved("GET", f"/v1/{number}", number)
+    listed = journal.list_unserved()
+    assert len(listed) == MAX_UNSERVED_PATHS
+    assert (listed[0].path, listed[0].count) == ("/kept", 3 * MAX_UNSERVED_PATHS)
+    assert journal.unserved_count == 6 * MAX_UNSERVED_PATHS
+
+
+def test_a_reader_who_is_slow_is_told() -> None:
+    """What waits for a subscriber is bounded; it learns that it missed something (K-3)."""
+    journal = Journal()
+    with Subscription(journal) as subscription:
+        for number in range(MAX_QUEUED_ENTRIES + 1):
+            journal.record_request(packed(number))
+        entries, has_missed, is_cleared = subscription.take()
+        assert (len(entries), has_missed, is_cleared) == (MAX_QUEUED_ENTRIES, True, False)
+        assert subscription.take() == ([], False, False)
+    assert journal.subscribers == set()
+
+
+def test_each_code_leads_to_its_rule(root: Path) -> None:
+    """The link of a refusal leads to a heading of the page, for every code there is (K-3)."""
+    text = (root / "docs/protocol.md").read_text("utf-8")
+    headings = re.findall("^### (.+)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}
+    for error in APP_ERRORS:
+        assert RULE_ANCHORS[0 if error.code < 0 else error.code // 100] in slugs, error
+
+
+@pytest.fixture
+def root() -> Path:
+    """The top of the checkout."""
+    return Path(__file__).parents[2]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(REQUESTS + RESPONSES), st.binary(max_size=60))
+def test_protobuf_is_broken_where_the_library_says_so(message: type[Message], body: bytes) -> None:
+    """What the server's decoder refuses has a problem or a mark, and all else is read (K-3)."""
+    decoded = decode_protobuf(body, message)
+    try:
+        message.FromString(body)
+    except DecodeError:
+        marks = {one.mark for _, _, one in walk(decoded.fields)}
+        assert decoded.problem is not None or marks & {"wrongType", "broken"}
+    else:
+        assert decoded.problem is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=80))
+def test_any_bytes_are_taken_apart(body: bytes) -> None:
+    """No body is so odd that the journal fails on it (K-3)."""
+    for message in (None, REQUESTS[0]):
+        decode_protobuf(body, message).plain()
+    decode_json(body, None).plain()

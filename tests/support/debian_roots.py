@@ -1,0 +1,92 @@
+"""Fresh Debian machines in folders, and servers of the package that run in them."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support.servers import Server
+
+ROOT = Path(__file__).parents[2]
+IMAGE = ROOT / "build/debian-root.tar"
+MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
+INCLUDED = "python3,ca-certificates,tzdata,passwd,init-system-helpers"
+DATA = Path("var/lib/hupan")
+AS_SERVICE = ("setpriv", "--reuid", "hupan", "--regid", "hupan", "--init-groups")
+
+
+def can_make_roots() -> bool:
+    """Whether this machine has what it takes."""
+    return os.geteuid() == 0 and bool(shutil.which("mmdebstrap") and shutil.which("dpkg-deb"))
+
+
+class Machine:
+    """One machine: a folder that commands see as their root."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder
+        if not IMAGE.exists():
+            IMAGE.parent.mkdir(exist_ok=True)
+            partial = IMAGE.with_suffix(".part.tar")
+            options = ("--variant=apt", f"--include={INCLUDED}", "bookworm", partial, MIRROR)
+            subprocess.run(["mmdebstrap", *options], check=True)  # noqa: S603, S607  Debian's own
+            partial.rename(IMAGE)
+        folder.mkdir()
+        subprocess.run(["tar", "-C", folder, "-xf", IMAGE], check=True)  # noqa: S603, S607  tar
+
+    def run(
+        self, *command: str, status: int = 0, environment: Mapping[str, str] | None = None
+    ) -> str:
+        """Run a command in it; return both outputs."""
+        done = subprocess.run(  # noqa: S603  the commands of a test
+            [*self.entry(), *command],
+            env={
+                "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                "HUPAN_LANG": "en",
+                **(environment or {}),
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == status, done.stdout
+        return done.stdout
+
+    def entry(self) -> tuple[str, ...]:
+        """What makes a command see the machine."""
+        return ("chroot", str(self.root))
+
+    def install(self, package: Path) -> str:
+        """Install a package or upgrade to it."""
+        shutil.copyfile(package, self.root / "tmp/hupan.deb")
+        return self.run("dpkg", "-i", "/tmp/hupan.deb")  # noqa: S108  of the machine in the folder
+
+    def status_of(self, name: str) -> os.stat_result:
+        """Owner and mode of a file in it."""
+        return (self.root / name).stat()
+
+    def user(self) -> tuple[int, str]:
+        """Number and shell of the service's user."""
+        fields = self.run("getent", "passwd", "hupan").strip().split(":")
+        return int(fields[2]), fields[6]
+
+
+class PackagedServer(Server):
+    """The service as its unit starts it."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__("serve")
+        self._home = Path(tempfile.mkdtemp(prefix="hupan-package-"))
+        unit = (machine.root / "usr/lib/systemd/system/hupan.service").read_text("utf-8")
+        (start,) = (line for line in unit.splitlines() if line.startswith("ExecStart="))
+        command = start.removeprefix("ExecStart=").split()
+        self._log = self._home / "output.txt"
+        self._command = [
+            *(*machine.entry(), *AS_SERVICE, *command),
+            *("--port", str(self.port)),
+        ]
+        self._environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HUPAN_LANG": "en"}

@@ -1,0 +1,1 @@
+"""Builds what operators install: `make packages`."""
