@@ -229,6 +229,17 @@ def test_root_sets_up_for_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\nUser=hupan\n" in told
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sets up for another user")
+def test_a_folder_of_root_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check, as root, would find nothing, and the service could not start."""
+    monkeypatch.setattr("hupan.cli.setup.find_service_account", lambda: SERVICE)
+    Path("data").mkdir()
+    status, told = set_up("--yes")
+    assert (status, "chown -R hupan: " in told, CONFIG.exists()) == (1, True, False)
+    os.chown("data", SERVICE.uid, SERVICE.gid)
+    assert set_up("--yes")[0] == 0
+
+
 def test_the_unit_of_a_package() -> None:
     """With the folders of a package it is the file of deploy/, but for the program."""
     program, data = Path("/usr/bin/hupan"), admin_setup.SYSTEM_DATA_DIR
@@ -261,3 +272,8 @@ def test_the_front_has_the_host_name(front: str) -> None:
     assert "jwzhd" not in text
     assert text.count("{") == text.count("}")
     assert "jwzhd" in make_front(front, "")
+
+
+def test_a_front_with_a_port_is_found_by_its_name() -> None:
+    """To nginx, a port is no part of a name."""
+    assert "server_name chat.example.com;" in make_front("nginx", "chat.example.com:8443")

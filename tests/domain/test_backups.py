@@ -1,12 +1,13 @@
 """Scheduled backups: one process makes them when they are due (security L6)."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from hupan.domain.backups import GRACE_SECONDS, RETRY_SECONDS, BackupFailedError, BackupSchedule
 from hupan.rules import DAY_SECONDS, HOUR_SECONDS
-from hupan.store.backups import set_last_backup
+from hupan.store.backups import CLAIMED_NAME, set_last_backup
 from hupan.store.database import Database
 from tests.support.stores import open_engine
 from tests.support.world import StandingClock
@@ -66,6 +67,44 @@ async def test_a_failed_backup_is_tried_again(tmp_path: Path) -> None:
         assert not await second.run_when_due()
         clock.time += 1
         assert await second.run_when_due()
+
+
+async def test_a_backup_that_takes_hours_is_made_once(tmp_path: Path) -> None:
+    """The process that makes it says so now and then; no other one begins meanwhile."""
+    clock, is_begun, may_end = StandingClock(), asyncio.Event(), asyncio.Event()
+    async with open_engine(tmp_path / "hupan.db") as store:
+        make = Maker(store, clock)
+
+        async def make_slowly() -> str:
+            is_begun.set()
+            await may_end.wait()
+            return await make()
+
+        first = BackupSchedule(
+            store,
+            clock,
+            make_slowly,
+            every_seconds=DAY_SECONDS,
+            max_age_seconds=0,
+            hold_seconds=0.01,
+        )
+        making = asyncio.create_task(first.run_when_due())
+        await is_begun.wait()
+        clock.time += 3 * RETRY_SECONDS
+        async with asyncio.timeout(60):
+            while await _claimed_at(store) != int(clock.now()):  # noqa: ASYNC110 - the store tells
+                await asyncio.sleep(0.01)
+        clock.time += RETRY_SECONDS - 1
+        assert not await schedule(store, clock, make).run_when_due()
+        may_end.set()
+        assert await making
+        assert make.made == 1
+
+
+async def _claimed_at(store: Database) -> int:
+    row = await store.fetch_one("SELECT value FROM counters WHERE name = ?1", CLAIMED_NAME)
+    assert row is not None
+    return int(row[0])
 
 
 async def test_an_old_backup_makes_a_server_unready(tmp_path: Path) -> None:

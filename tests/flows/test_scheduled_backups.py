@@ -1,5 +1,7 @@
 """A server that makes backups by itself, into a folder and into a bucket (security L6)."""
 
+import asyncio
+import hashlib
 import io
 import pickle
 import time
@@ -19,7 +21,7 @@ from hupan.config import Settings, load_settings
 from hupan.crypto import load_or_create_key
 from hupan.domain.backups import BackupFailedError, run_backup_process
 from hupan.opening import make_backup_place, make_picture_files
-from hupan.store.backup_places import make_backup_name
+from hupan.store.backup_places import BucketPlace, make_backup_name
 from hupan.store.s3_files import S3Bucket, S3Client
 from hupan.store.sqlite import connect
 from tests.support.backups import BackupKey, contents, succeed
@@ -108,6 +110,24 @@ async def test_backups_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
     assert [entry for entry in contents(data) if entry.endswith((".part", ".age"))] == []
 
 
+def test_a_download_that_fails_leaves_no_file(
+    bucket: S3Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is not there, and one without an end: the disk does not fill up."""
+    place, name = BucketPlace(bucket, tmp_path, SystemClock()), make_backup_name(1_600_000_000)
+    with pytest.raises(OSError, match="404"):
+        place.fetch(name)
+    content = io.BytesIO(bytes(2000))
+    sha256 = hashlib.sha256(bytes(2000)).hexdigest()
+    client = S3Client(bucket, SystemClock())
+    assert client.request("PUT", name, {}, content, sha256).status == 200
+    monkeypatch.setattr("hupan.store.backup_places.MAX_OBJECT_BYTES", 1999)
+    with pytest.raises(OSError, match="more than"):
+        place.fetch(name)
+    assert contents(tmp_path) == []
+    place.delete(name)
+
+
 async def test_pictures_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
     """They are read from the bucket of pictures, and restored into a folder or a bucket."""
     key, data, file = BackupKey(tmp_path), tmp_path / "data", tmp_path / "a.age"
@@ -137,6 +157,43 @@ async def test_pictures_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
         assert found is not None
         assert found.size == len(picture)
     assert (tmp_path / "copy0" / "media" / "aa" / PICTURE).read_bytes() == picture
+
+
+async def test_a_stopped_backup_leaves_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that stops meanwhile ends it; the copy of the database does not stay for a day."""
+    key, data = BackupKey(tmp_path), tmp_path / "data"
+    is_asked, may_end, is_over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr("hupan.domain.backups.END_SECONDS", PATIENCE_SECONDS)
+
+    async def stall(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_asked.set()
+        await may_end.wait()
+        writer.close()
+        await writer.wait_closed()
+        is_over.set()
+
+    async with await asyncio.start_server(stall, LOOPBACK, 0) as server:
+        url = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+        plain = replace(load_settings({"data_dir": str(data)}, {}), backup_public_key=key.public)
+        settings = in_bucket(plain, S3Bucket(url, "pictures", "us-east-1", "AKIDEXAMPLE", "secret"))
+        await migrate_database(settings)
+        load_or_create_key(settings.secret_key_path)
+        connection = connect(settings.database_path)
+        connection.execute(INSERT_PICTURE, (PICTURE, 7)).fetchall()
+        connection.close()
+        making = asyncio.create_task(run_backup_process(pickle.dumps(settings)))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await is_asked.wait()
+        assert [name for name in contents(data) if ".backup-" in name or ".hupan-" in name]
+        making.cancel()
+        await asyncio.sleep(0)  # the process is told to end
+        may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        await is_over.wait()
+        assert [name for name in contents(data) if ".backup-" in name or ".hupan-" in name] == []
 
 
 def in_bucket(settings: Settings, bucket: S3Bucket) -> Settings:

@@ -7,7 +7,9 @@ is, or why there is none.
 import asyncio
 import os
 import pickle
+import signal
 import sys
+from types import FrameType
 from typing import BinaryIO
 
 from hupan.admin.backups import create_backup, delete_old_backups
@@ -25,7 +27,7 @@ def main(source: BinaryIO) -> int:
         raise TypeError(type(settings).__name__)
     try:
         summary = asyncio.run(create_backup(settings))
-        deleted = delete_old_backups(settings)
+        deleted = delete_old_backups(settings, summary)
     except OperationRefused as error:
         sys.stdout.write(f"{error}\n")
         return 1
@@ -33,6 +35,12 @@ def main(source: BinaryIO) -> int:
     return 0
 
 
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    """End, and remove the copy of the database and the draft on the way."""
+    sys.exit(1)
+
+
 if __name__ == "__main__":
     os.nice(NICENESS)
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main(sys.stdin.buffer))

@@ -334,15 +334,21 @@ def list_backups(settings: Settings) -> list[StoredBackup]:
     return sorted(found, key=lambda backup: (backup.created_at, backup.name), reverse=True)
 
 
-def delete_old_backups(settings: Settings) -> int:
+def delete_old_backups(settings: Settings, made: BackupSummary) -> int:
     """Delete the oldest backups beyond those to keep; return how many were deleted.
+
+    Args:
+        settings: where backups are, and how many to keep.
+        made: just now; it stays.
 
     Raises:
         OperationRefused: they cannot be listed or deleted.
     """
     with refusing():
         place = make_backup_place(settings)
-        surplus = select_surplus(place.list_backups(), settings.backup_keep)
+        surplus = select_surplus(
+            place.list_backups(), settings.backup_keep, made.place.rpartition("/")[2]
+        )
         for backup in surplus:
             place.delete(backup.name)
     return len(surplus)

@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import re
+import stat
 import sys
 import tempfile
 import tomllib
@@ -280,7 +281,7 @@ def make_data_folder(folder: Path, account: ServiceAccount) -> None:
     """Create the data directory for the server's user; an existing one stays as it is.
 
     Raises:
-        SetupRefused: it cannot be made.
+        SetupRefused: it cannot be made, or that user could not write it.
     """
     try:
         _make_folder(folder, account, is_data=True)
@@ -290,6 +291,8 @@ def make_data_folder(folder: Path, account: ServiceAccount) -> None:
 
 def _make_folder(folder: Path, account: ServiceAccount, *, is_data: bool) -> None:
     if folder.is_dir():
+        if is_data:
+            _check_is_writable(folder, account)
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
@@ -300,6 +303,23 @@ def _make_folder(folder: Path, account: ServiceAccount, *, is_data: bool) -> Non
     else:
         os.chown(folder, _ROOT_USER_ID, account.gid)
         folder.chmod(0o750)
+
+
+def _check_is_writable(folder: Path, account: ServiceAccount) -> None:
+    """Refuse a folder that root may write and the server's user may not."""
+    status = folder.stat()
+    is_writable = (
+        status.st_uid == account.uid
+        or (status.st_gid == account.gid and status.st_mode & stat.S_IWGRP)
+        or status.st_mode & stat.S_IWOTH
+    )
+    if account.is_own and not is_writable:
+        raise SetupRefused(
+            f"用户 {account.name} 无法写入 {folder}：请执行 chown -R {account.name}: {folder}，"
+            "或换一个目录",
+            f"the user {account.name} cannot write {folder}: run chown -R {account.name}: "
+            f"{folder}, or choose another folder",
+        )
 
 
 def _not_writable(path: Path, error: OSError) -> SetupRefused:
@@ -366,8 +386,8 @@ def make_front(front: str, host_name: str) -> str:
     """Return the configuration of nginx or Caddy; without a host name with those of clients."""
     if front == "nginx":
         text = deploy_file("nginx/hupan.conf")
-        if host_name:
-            text = re.sub(r"server_name [^;]*;", f"server_name {host_name};", text)
+        if name := host_name.partition(":")[0]:  # without its port
+            text = re.sub(r"server_name [^;]*;", f"server_name {name};", text)
         return text
     text = deploy_file("caddy/Caddyfile")
     if host_name:

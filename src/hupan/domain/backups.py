@@ -15,15 +15,19 @@ from hupan.clock import Clock
 from hupan.metrics import IncrementMetric, ignore_metric
 from hupan.model import StoreUnavailable
 from hupan.rules import HOUR_SECONDS
-from hupan.store.backups import claim_backup, find_last_backup
+from hupan.store.backups import claim_backup, find_last_backup, hold_claim
 from hupan.store.database import Database
 
 POLL_SECONDS = 10.0
 RETRY_SECONDS = HOUR_SECONDS
 """After a backup that failed, or whose process was killed."""
+HOLD_SECONDS = RETRY_SECONDS / 6
+"""So often the process that makes a backup says so, lest another begins one, too."""
 GRACE_SECONDS = HOUR_SECONDS
 """So long a server that just started counts as ready, however old the newest backup is."""
 MAX_OUTPUT_BYTES = 64 * 1024
+END_SECONDS = 2.0
+"""So long a process may remove its files before it is killed; less than a task has to stop."""
 _WORKER = "hupan.admin.backup_worker"
 _log = logging.getLogger("hupan.backups")
 
@@ -41,6 +45,7 @@ class BackupSchedule:
         make_backup: makes one, and deletes old ones.
         every_seconds: the interval; 0 for none.
         max_age_seconds: of the newest backup; 0 for any.
+        hold_seconds: between two signs that a backup is still being made.
         count: counts failures.
     """
 
@@ -52,6 +57,7 @@ class BackupSchedule:
         *,
         every_seconds: int,
         max_age_seconds: int,
+        hold_seconds: float = HOLD_SECONDS,
         count: IncrementMetric = ignore_metric,
     ) -> None:
         self._database = database
@@ -59,6 +65,8 @@ class BackupSchedule:
         self._make_backup = make_backup
         self._every_seconds = every_seconds
         self._max_age_seconds = max_age_seconds
+        self._hold_seconds = hold_seconds
+        self._count = count
         self._started_at = clock.now()
         self._task = BackgroundTask(
             "backup",
@@ -90,8 +98,26 @@ class BackupSchedule:
             lambda tx: claim_backup(tx, now, self._every_seconds, RETRY_SECONDS)
         ):
             return False
-        _log.info("backup: made %s", await self._make_backup())
+        _log.info("backup: made %s", await self._make_and_hold())
         return True
+
+    async def _make_and_hold(self) -> str:
+        holding = BackgroundTask(
+            "backup-claim",
+            self._hold_claim,
+            interval_seconds=self._hold_seconds,
+            expected_errors=(StoreUnavailable,),
+            count=self._count,
+        )
+        holding.start()
+        try:
+            return await self._make_backup()
+        finally:
+            await holding.stop()
+
+    async def _hold_claim(self) -> None:
+        now = int(self._clock.now())
+        await self._database.run_transaction(lambda tx: hold_claim(tx, now))
 
     async def is_stale(self) -> bool:
         """Return whether the newest backup is older than the operator allows."""
@@ -125,9 +151,17 @@ async def run_backup_process(settings: bytes) -> str:
         output, _ = await process.communicate(settings)
     finally:
         if process.returncode is None:
-            process.kill()
-            await process.wait()
+            await _end_process(process)
     lines = output[-MAX_OUTPUT_BYTES:].decode("utf-8", "replace").strip().splitlines() or [""]
     if process.returncode:
         raise BackupFailedError(lines[-1] or f"exit status {process.returncode}")
     return lines[-1]
+
+
+async def _end_process(process: asyncio.subprocess.Process) -> None:
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), END_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hupan.localized import LocalizedError
-from hupan.rules import MAX_UNIX_TIME
+from hupan.rules import DAY_SECONDS, MAX_UNIX_TIME
 from hupan.store.copying import MODULUS, TableTotals
 from hupan.store.database import Row
 from hupan.store.tables import Table
@@ -210,7 +210,7 @@ class ArchiveReader:
         """
         self.skip()
         rest = self._take(2 * _BLOCK_BYTES)
-        while not self._gzip.eof and self._expand():
+        while not (self._buffer or self._gzip.eof) and self._expand():
             pass
         is_over = self._gzip.eof and not self._gzip.unused_data and not self._source.read(1)
         if any(rest) or self._buffer or not is_over:
@@ -369,7 +369,7 @@ def decode_manifest(data: bytes) -> Manifest:
         not types <= {"INTEGER", "TEXT", "BLOB"}
         or not all(map(_PLAIN_NAME.fullmatch, names))
         or not _VERSION.fullmatch(manifest.hupan)
-        or not 0 < manifest.created_at <= MAX_UNIX_TIME
+        or not DAY_SECONDS < manifest.created_at < MAX_UNIX_TIME - DAY_SECONDS  # in any zone
     ):
         raise _malformed()
     return manifest

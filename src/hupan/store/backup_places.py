@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import quote
 
 from msgspec import Struct
 
 from hupan.clock import Clock
 from hupan.ownership import chown_to_folder_owner
+from hupan.rules import DAY_SECONDS, MAX_UNIX_TIME
 from hupan.store.s3_files import S3Bucket, S3Client, expect_status
 
 _NAME = re.compile(r"hupan-([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{6}\.tar\.gz\.age")
@@ -55,15 +56,23 @@ def parse_backup_time(name: str) -> int | None:
     if found is None:
         return None
     try:
-        time = datetime.strptime(found[1], _TIME_FORMAT).replace(tzinfo=UTC)
+        time = int(datetime.strptime(found[1], _TIME_FORMAT).replace(tzinfo=UTC).timestamp())
     except ValueError:
         return None
-    return int(time.timestamp())
+    return time if DAY_SECONDS < time < MAX_UNIX_TIME - DAY_SECONDS else None  # in any zone
 
 
-def select_surplus(backups: Sequence[StoredBackup], keep: int) -> list[StoredBackup]:
-    """Return the oldest backups beyond a number."""
-    return sorted(backups, key=lambda backup: (backup.created_at, backup.name))[:-keep]
+def select_surplus(
+    backups: Sequence[StoredBackup], keep: int, made: str = ""
+) -> list[StoredBackup]:
+    """Return the oldest backups beyond a number, but never the one just made.
+
+    It can be the oldest by its name: while the clock was wrong, others got a time to come.
+    """
+    ordered = sorted(
+        backups, key=lambda backup: (backup.name == made, backup.created_at, backup.name)
+    )
+    return ordered[:-keep]
 
 
 class BackupPlace(Protocol):
@@ -175,10 +184,11 @@ class BucketPlace:
     def fetch(self, name: str) -> Path:
         path = self.draft_folder() / f".hupan-{secrets.token_hex(8)}.part"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            response = self._client.request("GET", name, {}, is_streamed=True)
-            expect_status(response, _OK)
-            for piece in self._client.stream(response):
-                file.write(piece)
+            try:
+                self._download(name, file)
+            except BaseException:
+                path.unlink()
+                raise
         return path
 
     def release(self, path: Path) -> None:
@@ -186,6 +196,14 @@ class BucketPlace:
 
     def delete(self, name: str) -> None:
         expect_status(self._client.request("DELETE", name, {}), _OK, 204, 404)
+
+    def _download(self, name: str, file: BinaryIO) -> None:
+        response = self._client.request("GET", name, {}, is_streamed=True)
+        expect_status(response, _OK)
+        for piece in self._client.stream(response):
+            file.write(piece)
+            if file.tell() > MAX_OBJECT_BYTES:
+                raise OSError("the bucket returns more than a backup that it could have stored")
 
     def _list_page(self, token: str) -> str:
         query = f"list-type=2&prefix={_PREFIX}"

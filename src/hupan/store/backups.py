@@ -58,6 +58,7 @@ INSERT INTO counters (name, value) VALUES ('{CLAIMED_NAME}', ?1)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
 WHERE counters.value <= ?2 OR counters.value > ?1
 """
+HOLD_CLAIM = f"UPDATE counters SET value = ?1 WHERE name = '{CLAIMED_NAME}'"
 FIND_LAST_BACKUP = f"SELECT value FROM counters WHERE name = '{LAST_BACKUP_NAME}'"
 SET_LAST_BACKUP = f"""
 INSERT INTO counters (name, value) VALUES ('{LAST_BACKUP_NAME}', ?1)
@@ -93,6 +94,11 @@ async def claim_backup(
     if now - interval_seconds < await find_last_backup(tx) <= now:
         return False
     return await tx.execute(CLAIM_BACKUP, now, now - retry_seconds) == 1
+
+
+async def hold_claim(tx: Transaction, now: int) -> None:
+    """Say that the backup that was claimed is still being made."""
+    await tx.execute(HOLD_CLAIM, now)
 
 
 def copy_file(source: Path, copy: Path) -> None:
