@@ -32,6 +32,7 @@ MAX_SHOWN_CHARACTERS = 2000
 _MAX_DEPTH = 32
 _EXPECTED = re.compile(r"Expected (.+?)(?:, got (.+?))?(?: - at `.*`)?")
 _INTEGER = re.compile("-?[0-9]+")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @dataclass(slots=True)
@@ -140,10 +141,28 @@ def decode_json(body: bytes, message: type[Struct] | None) -> Decoded:
         )
     except (ValueError, RecursionError) as error:
         return _unreadable(f"不是 JSON：{error}", f"not JSON: {error}")
+    problem = None
+    if _ESCAPED_SURROGATE.search(text):
+        whole = _without_lone_surrogates(value)
+        problem = None if whole == value else _LONE_SURROGATE
+        value = whole
     if not isinstance(value, _Pairs):
-        problem = LocalizedText("须为 JSON 对象", "it must be a JSON object")
-        return Decoded(value=_to_plain(value), problem=problem if message else None)
-    return Decoded(_object_fields(value, message))
+        if message is not None:
+            problem = LocalizedText("须为 JSON 对象", "it must be a JSON object")
+        return Decoded(value=_to_plain(value), problem=problem)
+    return Decoded(_object_fields(value, message), problem)
+
+
+def _without_lone_surrogates(value: Json) -> Json:
+    """Write halves of surrogate pairs, which no text can hold, as the escapes that they were."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, _Pairs):
+        return _Pairs(
+            (_without_lone_surrogates(name), _without_lone_surrogates(inner))
+            for name, inner in value
+        )
+    return list(map(_without_lone_surrogates, value)) if isinstance(value, list) else value
 
 
 def _refuse_constant(name: str) -> Json:
@@ -176,6 +195,10 @@ def _object_fields(pairs: _Pairs, message: type[Struct] | None) -> list[Field]:
     return fields
 
 
+_LONE_SURROGATE = LocalizedText(
+    "文本中有不成对的代理项（如 \\ud800），不是合法的 Unicode",
+    "a text holds half of a surrogate pair, such as \\ud800, which is not Unicode",
+)
 _REPEATED = LocalizedText("重复出现，以最后一个为准", "it occurs again; the last one counts")
 _UNKNOWN = LocalizedText(
     "接口没有这个字段，已忽略", "the endpoint has no such field; it is ignored"
