@@ -229,9 +229,7 @@ def _is_read_ahead(scope: Scope) -> bool:
 
 def _length(headers: Headers) -> int:
     """Return the length that a request says its body has."""
-    return parse_length(
-        next((value for name, value in headers if name == b"content-length"), b"")
-    )
+    return parse_length(next((value for name, value in headers if name == b"content-length"), b""))
 
 
 def _content_type(headers: Headers) -> str:
