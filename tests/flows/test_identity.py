@@ -120,7 +120,7 @@ def test_a_lost_store_is_told(tmp_path: Path) -> None:
 
 
 def test_the_key_of_a_sandbox_is_no_servers(tmp_path: Path) -> None:
-    """Everybody knows it, so it protects no code of a server, whatever else is in place (X9, C1)."""
+    """Everybody knows it, so it protects no code of a server, whatever else is there (X9, C1)."""
     with Server("sandbox", "--data-dir", str(tmp_path), environment=ENVIRONMENT):
         pass
     for file in tmp_path.glob("hupan.db*"):

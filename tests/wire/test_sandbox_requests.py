@@ -79,7 +79,10 @@ def test_protobuf_that_breaks_off_is_read_up_to_there(own_wire: WireClient) -> N
     (entry,) = listed(own_wire)
     assert entry["request"]["fields"][0]["value"] == "whole"
     assert list(marks(entry["request"]).values())[-1] == "broken"
-    assert "32 bytes" in entry["request"]["problem"]
+    assert "field 3 takes 32 bytes" in entry["request"]["problem"]
+    (entry,) = own_wire.http.get("/sandbox/requests", headers={"accept-language": "zh"}).json()
+    assert "字段 3 需要 32 字节" in entry["request"]["problem"]
+    assert "field" not in entry["request"]["problem"]
     assert entry["refusal"]["name"] == "UnreadableBody"
 
 
@@ -305,6 +308,13 @@ def test_curl_replays_the_same_bytes(own_wire: WireClient, body: bytes) -> None:
     left_out = [["connection", "close"]]
     headers = [h for h in first["request"]["headers"] if h not in left_out]
     assert sorted(sent["headers"]) == sorted(headers)
+
+
+@pytest.mark.parametrize("last", ["-1", "x", "0" * 5000, str(2**53)])
+def test_what_is_no_id_of_an_event_is_refused(own_wire: WireClient, last: str) -> None:
+    """A stream goes on after an event that there was (K-3)."""
+    reply = own_wire.http.get("/sandbox/requests/stream", headers={"last-event-id": last})
+    assert reply.status_code == 400
 
 
 def test_unserved_paths_are_counted(own_wire: WireClient) -> None:

@@ -344,12 +344,13 @@ class _Reader:
                 return value & (2**64 - 1)
         raise _Broken(f"第 {self.at} 字节处的数字过长", f"a number is too long at byte {self.at}")
 
-    def take(self, size: int, what: str) -> bytes:
+    def take(self, size: int, number: int) -> bytes:
+        """Return the next bytes, which belong to the field of a number."""
         if size > self.end - self.at:
             left = self.end - self.at
             raise _Broken(
-                f"第 {self.at} 字节处，{what} 需要 {size} 字节，只剩 {left} 字节",
-                f"at byte {self.at}, {what} takes {size} bytes and {left} are left",
+                f"第 {self.at} 字节处，字段 {number} 需要 {size} 字节，只剩 {left} 字节",
+                f"at byte {self.at}, field {number} takes {size} bytes and {left} are left",
             )
         taken = self.data[self.at : self.at + size]
         self.at += size
@@ -453,7 +454,6 @@ class _ProtobufReader:
     def _read_value(
         self, reader: _Reader, known: FieldDescriptor | None, one: Field, wire: int, depth: int
     ) -> None:
-        what = f"字段/field {one.number}"
         if wire == _VARINT:
             one.value = _read_integer(reader.varint(), known)
         elif wire == _GROUP:
@@ -462,7 +462,7 @@ class _ProtobufReader:
         elif wire == _BYTES:
             size = reader.varint()
             start = reader.at
-            data = reader.take(size, what)
+            data = reader.take(size, one.number)
             if known is not None and known.message_type is not None:
                 one.fields = []
                 inner = _Reader(reader.data, start, start + size)
@@ -471,7 +471,7 @@ class _ProtobufReader:
             else:
                 one.value = _read_bytes(data, known, one)
         else:
-            one.value = _read_fixed(reader.take(8 if wire == _FIXED64 else 4, what), known)
+            one.value = _read_fixed(reader.take(8 if wire == _FIXED64 else 4, one.number), known)
 
     def _open_any(self, message: Descriptor, one: Field, depth: int) -> None:
         """Take apart what an `Any` holds, where its type is known."""
