@@ -29,6 +29,8 @@ Json: TypeAlias = Any
 MAX_FIELDS = 1000
 """Fields of one body; what follows is left out."""
 MAX_SHOWN_CHARACTERS = 2000
+MAX_PATH_CHARACTERS = 200
+"""Of a name and of a path: each field has its own, so long names would come back many times."""
 _MAX_DEPTH = 32
 _EXPECTED = re.compile(r"Expected (.+?)(?:, got (.+?))?(?: - at `.*`)?")
 _INTEGER = re.compile("-?[0-9]+")
@@ -104,7 +106,9 @@ def walk(
 ) -> Iterator[tuple[str, int, Field]]:
     """Return all fields with their path and depth, in the order of the body."""
     for one in fields:
-        own = f"{path}.{one.name}" if path and not one.name.startswith("[") else path + one.name
+        name = one.name[:MAX_PATH_CHARACTERS]
+        own = f"{path}.{name}" if path and not name.startswith("[") else path + name
+        own = own[:MAX_PATH_CHARACTERS]
         yield own, depth, one
         if one.fields:
             yield from walk(one.fields, own, depth + 1)
