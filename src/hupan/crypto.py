@@ -84,6 +84,21 @@ SANDBOX_KEY = hashlib.sha256(b"the key of every new sandbox").digest()
 """Known to all, like everything in a sandbox; so a snapshot is valid in another one."""
 
 
+def check_key_is_secret(path: Path, key: bytes) -> None:
+    """Refuse a sandbox's key for a server: it would let anybody decrypt codes and captchas.
+
+    Raises:
+        KeyFileError: a sandbox created the key file.
+    """
+    if key == SANDBOX_KEY:
+        raise KeyFileError(
+            f"密钥文件 {path} 来自沙盒，人人都知道其内容，不能用于正式服务；"
+            "请删除它，或换一个数据目录",
+            f"a sandbox made the key file {path}, so everybody knows what it holds: delete it, or "
+            "name another data directory",
+        )
+
+
 def load_or_create_key(path: Path, new_key: bytes = b"") -> bytes:
     """Read the key file; create it if it does not exist.
 

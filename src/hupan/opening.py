@@ -17,6 +17,7 @@ from hupan.crypto import (
     SANDBOX_KEY,
     KeyFileError,
     SecretBox,
+    check_key_is_secret,
     key_fingerprint,
     load_existing_key,
     load_or_create_key,
@@ -229,7 +230,10 @@ async def _check_key(settings: Settings, database: Database) -> None:
     if not key_path.exists() and (identity.key_fingerprint or identity.is_served):
         return  # commands that need it report it themselves
     try:
-        check_same_key(identity, key_fingerprint(load_or_create_key(key_path)))
+        secret = load_or_create_key(key_path)
+        if not identity.is_sandbox:
+            check_key_is_secret(key_path, secret)
+        check_same_key(identity, key_fingerprint(secret))
     except (KeyFileError, OSError) as error:
         raise OperationRefused.wrap(error) from error
 
@@ -295,7 +299,10 @@ def _check_identity(key_path: Path, is_sandbox: bool, identity: StoreIdentity) -
     check_same_kind(identity, is_sandbox=is_sandbox)
     check_key_exists(identity, key_path)
     if key_path.exists():
-        check_same_key(identity, key_fingerprint(load_existing_key(key_path)))
+        secret = load_existing_key(key_path)
+        if not is_sandbox:
+            check_key_is_secret(key_path, secret)
+        check_same_key(identity, key_fingerprint(secret))
 
 
 def _accept_any_identity(_identity: StoreIdentity) -> None:
@@ -342,6 +349,8 @@ async def open_secret_box(key_path: Path, database: Database, *, is_sandbox: boo
     check_same_kind(identity, is_sandbox=is_sandbox)
     check_key_exists(identity, key_path)
     secret = load_or_create_key(key_path, SANDBOX_KEY if is_sandbox else b"")
+    if not is_sandbox:
+        check_key_is_secret(key_path, secret)
     await database.run_transaction(
         lambda tx: claim_store(tx, key_fingerprint(secret), is_sandbox=is_sandbox)
     )

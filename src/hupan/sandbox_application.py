@@ -124,11 +124,11 @@ def make_sandbox_application(settings: Settings, options: SandboxOptions) -> Jou
 def _lead_to_pages(pages: ASGIApp, app: ASGIApp) -> ASGIApp:
     """Return an application that answers `/` by leading to the pages.
 
-    A POST to it uploads a picture (wire.md 8.4).
+    A POST to it uploads a picture (wire.md 8.4), and a browser may ask before it does.
     """
 
     async def select(scope: Scope, receive: Receive, send: Send) -> None:
-        is_page = scope["path"] == "/" and scope["method"] != "POST"
+        is_page = scope["path"] == "/" and scope["method"] not in ("POST", "OPTIONS")
         await (pages if is_page else app)(scope, receive, send)
 
     return select

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Final
 
 import httpx
 import pytest
@@ -147,6 +148,9 @@ def start(*arguments: str, lang: str = "en") -> "subprocess.Popen[str]":
     )
 
 
+TERMINAL_COLUMNS: Final = 80
+
+
 def test_it_says_three_things_to_act_on() -> None:
     """The pages, the base URL, how to sign in, and nothing opens by itself (K-1)."""
     for lang, words in (("en", ("pages", "base URL", "sign in")), ("zh", ("页面", "接口", "登录"))):
@@ -157,7 +161,8 @@ def test_it_says_three_things_to_act_on() -> None:
         process.communicate(timeout=WAIT_SECONDS)
         for line, word in zip(lines[1:4], words, strict=True):
             assert word in line
-            assert "http://127.0.0.1:" in line
+        assert all("http://127.0.0.1:" in line for line in lines[1:3])
+        assert all(len(line) <= TERMINAL_COLUMNS for line in lines[:4])
 
 
 def test_programs_read_where_it_runs(tmp_path: Path) -> None:

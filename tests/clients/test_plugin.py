@@ -74,6 +74,15 @@ def test_passes(hupan) -> None:
 def test_fails_without_it(hupan_url) -> None:
     raise AssertionError
 """
+CLOSING = """
+def test_fails(hupan) -> None:
+    hupan.close()
+    raise AssertionError
+
+
+def test_passes(hupan) -> None:
+    hupan.sign_in()
+"""
 pytestmark = pytest.mark.slow
 
 
@@ -132,6 +141,14 @@ def test_a_failed_test_shows_its_requests(tmp_path: Path) -> None:
     assert "sent size: outOfRange" in shown
     assert "4402 UnknownUser" in shown
     assert shown.index("/v1/user/captcha") < shown.index("/v1/user/get-user")
+
+
+def test_a_test_that_closes_its_sandbox(tmp_path: Path) -> None:
+    """Its report says so, and the tests behind it have theirs."""
+    status, output = run(tmp_path, CLOSING)
+    assert status == 1
+    assert "1 failed, 1 passed" in output
+    assert "The journal cannot be read" in output
 
 
 def test_further_arguments(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from hupan.cli.main import app
 from hupan.config import Settings, SettingsError, load_settings
 from hupan.config.settings import SETTINGS
 from hupan.environment import make_senders, make_server_environment
-from hupan.opening import prepared_store
+from hupan.opening import StartRefused, check_store_and_key, prepared_store
 from tests.support.certificates import issue
 from tests.support.ports import free_port
 
@@ -415,3 +415,16 @@ def test_no_type_brings_a_traceback(chosen: dict[str, object]) -> None:
     except SettingsError:
         return
     find_problems(loaded)
+
+
+def test_the_key_of_a_sandbox_starts_no_server(tmp_path: Path) -> None:
+    """Neither check nor start takes it, also where the sandbox had no time to claim the store."""
+    loaded = load_settings({"data_dir": str(tmp_path)}, {})
+    with prepared_store(loaded, is_sandbox=True):
+        pass
+    with pytest.raises(StartRefused, match="a sandbox made the key file"), prepared_store(loaded):
+        pass
+    with pytest.raises(StartRefused, match="a sandbox made the key file"):
+        check_store_and_key(loaded)
+    with prepared_store(loaded, is_sandbox=True):
+        pass

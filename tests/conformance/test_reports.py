@@ -1,8 +1,13 @@
 """Which servers are refused, what a report says, and what a baseline lets pass (kit K-10)."""
 
+import contextlib
 import json
 import socket
+import socketserver
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,12 +24,14 @@ from hupan.conformance.report import (
     to_junit,
 )
 from hupan.conformance.suite import ALL_CHECKS
-from hupan.conformance.target import BadTarget, Wire, parse_target
+from hupan.conformance.target import BadTarget, Unreachable, Wire, parse_target
 from hupan.conformance.world import Supplies, World
+from hupan.doctor.checks import CHECKS, examine_server
 from hupan.localized import LocalizedText
 
 pytestmark = pytest.mark.one_engine
 
+SOME_CHECKS = ("json-error", "captcha-needed", "messages", "own-info", "code-once")
 NOBODY = "http://127.0.0.1:1"
 PUBLIC = [
     "https://chat-go.jwzhd.com",
@@ -37,6 +44,14 @@ PUBLIC = [
     "https://api.qiniu.com",
     "https://upload-z2.qiniup.com",
 ]
+NONSENSE = [
+    b"[]",
+    b'"x"',
+    b"[" * 100_000,
+    b'{"code":1,"data":[1],"msg":"\\ud800\\u001b[2J"}',
+    b'{"code":1203,"data":{"token":1,"list":[1]},"msg":"\\u001b[31m"}',
+]
+JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 
 
 def failing(*keys: str) -> Check:
@@ -53,6 +68,76 @@ def outcome_of(check: Check) -> Outcome:
     """Run one check that needs no server."""
     [outcome] = run_checks(World(Wire(parse_target(NOBODY))), [check])
     return outcome
+
+
+@contextlib.contextmanager
+def hostile_server(answer: bytes) -> Iterator[str]:
+    """Answer every request with the same bytes, and end no connection; return the URL."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                self.connection.recv(65536)
+                self.connection.sendall(answer)
+                while self.connection.recv(65536):
+                    pass
+
+    class Hostile(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Hostile(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("body", NONSENSE)
+def test_a_server_that_answers_nonsense(body: bytes) -> None:
+    """Every check of both tools goes on, and what is shown is text for a terminal."""
+    with hostile_server(JSON_HEAD % len(body) + body) as url:
+        wire = Wire(parse_target(url))
+        outcomes = run_checks(World(wire), [one for one in ALL_CHECKS if one.id in SOME_CHECKS])
+        findings = examine_server(wire)
+    assert len(outcomes) == len(SOME_CHECKS)
+    assert any(outcome.status == "failed" for outcome in outcomes)
+    assert [finding.id for finding in findings] == list(CHECKS)
+    shown = [problem.got for outcome in outcomes for problem in outcome.problems]
+    shown += [text for outcome in outcomes for text in (outcome.reason.zh, outcome.reason.en)]
+    assert all(text.isprintable() for text in [*shown, *(one.detail for one in findings)])
+
+
+def test_a_server_that_drips() -> None:
+    """An answer that goes on byte by byte ends at the time of all checks."""
+    dripping = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        with server.accept()[0] as connection, contextlib.suppress(OSError):
+            connection.sendall(JSON_HEAD % 1000)
+            while not dripping.wait(0.05):
+                connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        try:
+            target = parse_target(f"http://127.0.0.1:{server.getsockname()[1]}")
+            with pytest.raises(Unreachable):
+                Wire(target, "", time.monotonic() + 1).send("GET", "/healthz")
+        finally:
+            dripping.set()
+            thread.join()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/湖", "http://127.0.0.1/a b"])
+def test_a_path_that_no_request_can_have(url: str) -> None:
+    """It is refused in one sentence."""
+    with pytest.raises(BadTarget):
+        parse_target(url)
 
 
 @pytest.mark.parametrize("url", PUBLIC)
@@ -125,7 +210,7 @@ def test_junit() -> None:
     suite = ET.fromstring(content)  # noqa: S314 - our own
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     [failure] = suite.iter("failure")
-    assert failure.text == "a: expected ≠ <got>"
+    assert failure.text == r"a: expected ≠ \x00<got>"
 
 
 def test_every_check_has_its_rule() -> None:

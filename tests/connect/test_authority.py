@@ -6,6 +6,8 @@ import shutil
 import ssl
 import stat
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,26 @@ def test_what_ends_soon_is_renewed(tmp_path: Path) -> None:
     assert Authority(folder).certificate.read_bytes() == root
     prepare_authority(folder, NOW + 800 * DAY)
     assert Authority(folder).certificate.read_bytes() != root
+
+
+@pytest.mark.parametrize("damage", ["authority.pem", "authority-key.pem", "leaf.pem"])
+def test_files_that_do_not_belong_together(damage: str, tmp_path: Path) -> None:
+    """What a run that was killed leaves behind is made anew, as is what cannot be read."""
+    one, other = (prepare_authority(tmp_path / name) for name in ("one", "other"))
+    for content in ((other.folder / damage).read_bytes(), b"x"):
+        (one.folder / damage).write_bytes(content)
+        handshake(prepare_authority(one.folder).chain, one.certificate, "localhost")
+
+
+def test_several_that_start_at_once(tmp_path: Path) -> None:
+    """They make one authority between them."""
+    folder, barrier = tmp_path / "authority", threading.Barrier(8)
+
+    def prepare(_: int) -> bytes:
+        barrier.wait()
+        return prepare_authority(folder).chain.read_bytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        chains = set(pool.map(prepare, range(8)))
+    assert len(chains) == 1
+    handshake(Authority(folder).chain, Authority(folder).certificate, "localhost")

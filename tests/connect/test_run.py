@@ -1,10 +1,14 @@
 """`hupan sandbox run`: built-in host names reach a sandbox, all others nobody (kit K-11)."""
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -60,3 +64,28 @@ def test_no_such_program(tmp_path: Path) -> None:
     done = run(tmp_path, "no-such-program-here")
     assert done.returncode == 127
     assert "no-such-program-here: there is no such program" in done.stderr
+
+
+def test_a_run_that_is_killed_leaves_no_sandbox(tmp_path: Path) -> None:
+    """The sandbox ends with it, though nobody could tell it to."""
+    script = "import os, sys; print(os.environ['HUPAN_SANDBOX_URL'], flush=True); sys.stdin.read()"
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [
+            *(HUPAN, "sandbox", "run", "--authority", str(tmp_path / "authority"), "--"),
+            *(sys.executable, "-c", script),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        url = urlsplit(process.stdout.readline().strip())
+        process.kill()
+        process.wait(SECONDS)
+    deadline = time.monotonic() + SECONDS
+    with contextlib.suppress(ConnectionRefusedError):
+        while time.monotonic() < deadline:
+            socket.create_connection((url.hostname, url.port)).close()
+            time.sleep(0.05)
+        pytest.fail("the sandbox goes on")

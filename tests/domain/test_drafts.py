@@ -163,6 +163,30 @@ async def test_what_waited_for_too_long_is_not_shown(tmp_path: Path) -> None:
             await process.engine.close()
 
 
+async def test_what_came_after_the_last_socket_is_not_kept_for_the_next(tmp_path: Path) -> None:
+    """It is deleted in time, so a device that comes back later does not show it."""
+    place = tmp_path / "hupan.db"
+    async with open_world(place) as world:
+        one, two = (Process(world, place, number) for number in (1, 2))
+        account = await world.account_id()
+        _, sender = await one.connect(await world.sign_in(account))
+        _, leaving = await two.connect(await world.sign_in(account))
+        await rounds(one, two)
+        one.drafts.pass_on(sender, "c", b"old")
+        two.presence.log_out(leaving)
+        await rounds(one)
+        assert len(await content(world.engine)) == 1
+        await rounds(two)
+        assert await content(world.engine) == []
+        two.time += 3600
+        await rounds(two)
+        far, _ = await two.connect(await world.sign_in(account))
+        await rounds(two)
+        assert far.messages == []
+        for process in (one, two):
+            await process.engine.close()
+
+
 async def test_what_is_held_and_what_waits_is_bounded(tmp_path: Path) -> None:
     """Beyond the bounds drafts are dropped; a process that is gone keeps none (security X5)."""
     place = tmp_path / "hupan.db"

@@ -163,8 +163,8 @@ def test_the_machines_zone_says_nothing(zone: str) -> None:
     """
     with Server("sandbox", environment={"TZ": zone}) as server, WireClient(server) as client:
         for at, text in (
-            (1_772_953_200, "2026-03-08 15:00:00"),  # 2026-03-08 07:00 UTC, 03:00 in New York
-            (1_793_512_800, "2026-11-01 14:00:00"),  # 2026-11-01 06:00 UTC, 01:00 once more
+            (1_805_007_600, "2027-03-14 15:00:00"),  # 2027-03-14 07:00 UTC, 03:00 in New York
+            (1_825_567_200, "2027-11-07 14:00:00"),  # 2027-11-07 06:00 UTC, 01:00 once more
         ):
             client.set_clock(set=at)
             shown = client.get_user(client.account().id).pb_data.text(7)

@@ -119,6 +119,20 @@ def test_a_lost_store_is_told(tmp_path: Path) -> None:
     serve(tmp_path)
 
 
+def test_the_key_of_a_sandbox_is_no_servers(tmp_path: Path) -> None:
+    """Everybody knows it, so it protects no code of a server, whatever else is there (X9, C1)."""
+    with Server("sandbox", "--data-dir", str(tmp_path), environment=ENVIRONMENT):
+        pass
+    for file in tmp_path.glob("hupan.db*"):
+        file.unlink()
+    assert hupan(tmp_path, "database", "create")[0] == 0
+    assert "人人都知道" in is_refused("serve", tmp_path)
+    status, said = hupan(tmp_path, "database", "accept-key")
+    assert (status, "人人都知道" in said) == (1, True)
+    (tmp_path / "secret.key").unlink()
+    serve(tmp_path)
+
+
 def test_a_hard_link_reaches_no_second_server(tmp_path: Path) -> None:
     """Nor a command, which would write another log (X9, R14)."""
     one, other = tmp_path / "one", tmp_path / "other"

@@ -58,6 +58,27 @@ def test_every_answer_has_the_headers(
     assert reply.status_code == status
     assert reply.headers["content-security-policy"] == POLICY
     assert {name: reply.headers.get(name) for name in COMMON} == COMMON
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/sandbox/outbox", 200),
+        ("GET", "/sandbox/nothing", 404),
+        ("PATCH", "/sandbox/outbox", 405),
+        ("PUT", "/sandbox/faults", 400),
+    ],
+)
+def test_every_answer_of_a_route_has_the_headers(
+    http: httpx.Client, method: str, path: str, status: int
+) -> None:
+    """Also where there is no such route or method, which is said in one language (web.md W-1)."""
+    reply = http.request(method, path, headers={"accept-language": "en"})
+    assert reply.status_code == status
+    assert reply.headers["content-security-policy"].startswith("default-src 'none'")
+    assert {name: reply.headers.get(name) for name in COMMON} == COMMON
+    assert reply.text.isascii()
+    assert ("allow" in reply.headers) == (status == 405)
     assert "set-cookie" not in reply.headers or "HttpOnly" in reply.headers["set-cookie"]
 
 

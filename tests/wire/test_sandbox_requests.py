@@ -79,7 +79,10 @@ def test_protobuf_that_breaks_off_is_read_up_to_there(own_wire: WireClient) -> N
     (entry,) = listed(own_wire)
     assert entry["request"]["fields"][0]["value"] == "whole"
     assert list(marks(entry["request"]).values())[-1] == "broken"
-    assert "32 bytes" in entry["request"]["problem"]
+    assert "field 3 takes 32 bytes" in entry["request"]["problem"]
+    (entry,) = own_wire.http.get("/sandbox/requests", headers={"accept-language": "zh"}).json()
+    assert "字段 3 需要 32 字节" in entry["request"]["problem"]
+    assert "field" not in entry["request"]["problem"]
     assert entry["refusal"]["name"] == "UnreadableBody"
 
 
@@ -100,6 +103,7 @@ def test_a_refusal_by_a_rule_marks_its_field(own_wire: WireClient) -> None:
         (b"[" * 20_000, "nested too deep"),
         (b'{"email": NaN}', "not JSON: NaN"),
         (b'{"email": %s}' % (b"9" * 5000), "not JSON"),
+        (rb'{"email": "\ud800", "\udfff": [{"a": "\uD83D"}]}', "half of a surrogate pair"),
     ],
 )
 def test_a_body_that_is_no_json_says_where(own_wire: WireClient, body: bytes, problem: str) -> None:
@@ -108,6 +112,25 @@ def test_a_body_that_is_no_json_says_where(own_wire: WireClient, body: bytes, pr
     (entry,) = listed(own_wire)
     assert problem in entry["request"]["problem"]
     assert entry["request"]["size"] == len(body)
+
+
+def test_a_pair_of_surrogates_is_a_character(own_wire: WireClient) -> None:
+    """Escapes that belong together are shown as the character that they stand for (K-3)."""
+    own_wire.post("user/email-login", rb'{"email": "\ud83d\ude00"}')
+    (entry,) = listed(own_wire)
+    assert (entry["request"]["decoded"], entry["request"]["problem"]) == ({"email": "😀"}, "")
+
+
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/user/email-login"])
+def test_a_length_full_of_zeros_breaks_nothing(
+    own_wire: WireClient, sandbox_server: Server, path: str
+) -> None:
+    """A length may begin with more zeros than a number may have digits (K-3)."""
+    sent = raw_http.head(f"POST {path} HTTP/1.1", "content-length: " + "0" * 5000 + "2")
+    status, _, _ = raw_http.exchange(sandbox_server, sent, b"{}")
+    assert status in (200, 404)
+    (entry,) = listed(own_wire)
+    assert (entry["path"], entry["request"]["size"]) == (path, 2)
 
 
 def test_filters_narrow_the_journal(own_wire: WireClient) -> None:
@@ -285,6 +308,13 @@ def test_curl_replays_the_same_bytes(own_wire: WireClient, body: bytes) -> None:
     left_out = [["connection", "close"]]
     headers = [h for h in first["request"]["headers"] if h not in left_out]
     assert sorted(sent["headers"]) == sorted(headers)
+
+
+@pytest.mark.parametrize("last", ["-1", "x", "0" * 5000, str(2**53)])
+def test_what_is_no_id_of_an_event_is_refused(own_wire: WireClient, last: str) -> None:
+    """A stream goes on after an event that there was (K-3)."""
+    reply = own_wire.http.get("/sandbox/requests/stream", headers={"last-event-id": last})
+    assert reply.status_code == 400
 
 
 def test_unserved_paths_are_counted(own_wire: WireClient) -> None:

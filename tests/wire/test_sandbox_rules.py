@@ -6,10 +6,13 @@ import sys
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 
 from hupan.sandbox.routes import BadRequest
-from hupan.sandbox.rules import forward, parse_forward
+from hupan.sandbox.rules import Rule as HupanRule
+from hupan.sandbox.rules import RuleRoutes, Rules, forward, parse_forward
 from hupan.upstream import UpstreamClient, UpstreamLimits
 from tests.support.client import WireClient
 from tests.support.http_servers import Gateway, serving
@@ -259,6 +262,33 @@ def test_no_address_but_loopback_is_taken(url: str) -> None:
 def test_loopback_is_taken_as_a_literal(url: str, hosts: list[str]) -> None:
     """No name is left that a name server could answer for (K-4)."""
     assert [one.host for one in parse_forward(url)] == hosts
+
+
+@pytest.mark.parametrize(
+    ("peer", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("::1", 200),
+        ("::ffff:127.0.0.1", 200),
+        ("192.0.2.9", 403),
+        ("::ffff:192.0.2.9", 403),
+    ],
+)
+def test_a_forward_is_set_on_this_machine_alone(peer: str, status: int) -> None:
+    """With --host 0.0.0.0 nobody on the network reaches what listens on loopback (K-4, K-14)."""
+    rules = Rules()
+    app = Starlette(routes=RuleRoutes(rules, lambda _method, _path: False).build_routes())
+
+    async def set_rules(*wanted: Rule) -> int:
+        transport = httpx.ASGITransport(app, client=(peer, 5000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+            return (await client.put("/sandbox/rules", json=wanted)).status_code
+
+    plain, forwarded = {"path": "/a", "json": 1}, {"path": SEND, "forward": "http://127.0.0.1:9"}
+    assert asyncio.run(set_rules(plain)) == 200
+    assert asyncio.run(set_rules(plain, forwarded)) == status
+    rules.replace([HupanRule(path=SEND, forward="http://127.0.0.1:9")])
+    assert asyncio.run(set_rules(plain, forwarded)) == 200  # it is in force already
 
 
 CONNECTED: list[tuple[str, object]] = []

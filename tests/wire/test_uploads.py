@@ -158,6 +158,9 @@ def test_too_much(wire: WireClient, token: str) -> None:
     start = head("POST /media/upload HTTP/1.1", kind, f"content-length: {1 << 40}")
     status, _, body = exchange(wire.server, start)
     assert (status, json.loads(body)["code"]) == (413, 1605)
+    start = head("POST /media/upload HTTP/1.1", kind, "content-length: " + "0" * 5000 + "1")
+    status, _, body = exchange(wire.server, start, b"-")
+    assert (status, json.loads(body)["code"]) == (400, 1604)
 
 
 def test_the_session_must_live(wire: WireClient) -> None:
@@ -286,6 +289,16 @@ def test_browsers_may_upload(wire: WireClient, token: str) -> None:
         "OPTIONS", "/media/upload", headers={**origin, "access-control-request-method": "POST"}
     )
     assert preflight.status_code == 204
+    at_root = wire.request(
+        "OPTIONS",
+        "/",
+        headers={
+            **origin,
+            "host": "upload-z2.qiniup.com",
+            "access-control-request-method": "POST",
+        },
+    )
+    assert at_root.status_code == 204
     parts: list[Part] = [("token", token_of(wire, token).encode()), ("file", PNG)]
     sent = send_form(wire, parts, headers=origin)
     assert sent.headers["access-control-allow-origin"] == "*"

@@ -1,5 +1,6 @@
 """The socket of a client, handed on to a message server (wire.md 8.5, decision 37)."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -336,6 +337,30 @@ def test_a_client_that_reads_nothing(
         for number in sent:
             assert client.receive() == (BINARY, number.to_bytes(2) * 30_000)
         released.set()
+
+
+def test_one_that_goes_on_talking(
+    slow: tuple[WireClient, list[Script]],
+) -> None:
+    """Once the client is gone its connection ends, though the closing frame is not answered."""
+    wire, scripts = slow
+    ended = threading.Event()
+
+    def talk_on(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(accept(head))
+        with contextlib.suppress(OSError):
+            while not ended.wait(0.1):
+                connection.sendall(frame(BINARY, b"x", mask=b""))
+        ended.set()
+
+    scripts.append(talk_on)
+    try:
+        with SocketClient(wire.server.port) as client:
+            client.send("login", {"token": wire.account().token})
+            assert client.receive() == b"x"
+        assert ended.wait(30)
+    finally:
+        ended.set()
 
 
 def test_one_that_reads_nothing(

@@ -7,7 +7,12 @@ from functools import partial
 
 from hupan.config import Settings
 from hupan.config.load import masked_database
-from hupan.crypto import KeyFileError, key_fingerprint, load_or_create_key
+from hupan.crypto import (
+    KeyFileError,
+    check_key_is_secret,
+    key_fingerprint,
+    load_or_create_key,
+)
 from hupan.localized import LocalizedText
 from hupan.model import StoreUnavailable
 from hupan.opening import (
@@ -22,7 +27,7 @@ from hupan.rules import DAY_SECONDS
 from hupan.store.citus import OnDistributed, distribute_tables
 from hupan.store.copying import begin_copy, copy_rows, count_rows, end_copy, get_table_totals
 from hupan.store.database import Conflict, Database, StoreRefused
-from hupan.store.identity import accept_key, check_store_exists
+from hupan.store.identity import accept_key, check_store_exists, read_identity
 from hupan.store.locks import StoreLock
 from hupan.store.migrate import load_migrations
 from hupan.store.repair import accept_all_pages
@@ -133,6 +138,8 @@ async def adopt_key(settings: Settings) -> None:
     try:
         async with _open_locked(settings, create=False, exclusive=True) as database:
             secret = load_or_create_key(settings.secret_key_path)
+            if not (await read_identity(database)).is_sandbox:
+                check_key_is_secret(settings.secret_key_path, secret)
             await database.run_transaction(lambda tx: accept_key(tx, key_fingerprint(secret)))
     except (StoreRefused, StoreUnavailable, KeyFileError, OSError) as error:
         raise OperationRefused.wrap(error) from error

@@ -240,7 +240,7 @@ class MediaApp:
         content_type = _BOUNDARY.fullmatch(header_map.get(b"content-type", b""))
         if content_type is None:
             raise UnreadableUpload
-        length = header_map.get(b"content-length", b"")
+        length = header_map.get(b"content-length", b"").lstrip(b"0")  # a head may be full of them
         if length.isdigit() and int(length) > MAX_UPLOAD_BYTES:
             raise UploadTooLarge
         peer = (scope.get("client") or ("",))[0]

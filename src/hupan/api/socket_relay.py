@@ -158,7 +158,7 @@ class SocketRelay(asyncio.BufferedProtocol):
         self._waiting_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._message: bytearray | None = None
-        self._is_text = self._has_begun = False
+        self._is_text = self._has_begun = self._is_ending = False
 
     def start(self) -> None:
         """Connect."""
@@ -356,8 +356,11 @@ class SocketRelay(asyncio.BufferedProtocol):
             self.abort()
 
     def _end_within(self, seconds: float) -> None:
+        if self._is_ending:  # whatever else it says moves the end no further
+            return
         self._cancel_timer()
         if self._transport is not None:
+            self._is_ending = True
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(seconds, self._transport.abort)
 

@@ -73,8 +73,8 @@ def _sandbox() -> Iterator[int]:
     """
     arguments = ["sandbox", "--port", "0", "--json", "--host", LOOPBACK]
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "hupan", *arguments],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-m", "hupan.cli.sandbox_child", *arguments],
+        stdin=subprocess.PIPE,  # held open: the sandbox ends with this process
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",

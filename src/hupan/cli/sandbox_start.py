@@ -37,10 +37,7 @@ def local_url(url: str) -> str:
 def print_start(urls: list[str], settings: Settings) -> None:
     """Print three lines to act on, and where the data is; flushed at once, also into a pipe."""
     base = local_url(urls[0])
-    how = say(
-        f"用任意手机号获取验证码，验证码显示在此处与 {base}{OUTBOX_PATH}",
-        f"ask for a code with any phone number; codes appear here and at {base}{OUTBOX_PATH}",
-    )
+    how = say("手机号任意，验证码见页面", "with any phone number; the pages show the code")
     fields = [
         (say("页面", "pages"), f"{base}/"),
         *((say("接口地址", "base URL"), url) for url in urls),

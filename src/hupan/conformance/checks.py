@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from hupan.conformance.protobuf import Malformed
-from hupan.conformance.target import OutOfTime, Unreachable
+from hupan.conformance.target import OutOfTime, Unreachable, printable
 from hupan.conformance.world import Answer, CannotCheck, World
 from hupan.localized import LocalizedText
 
@@ -60,7 +60,7 @@ class Probe:
 
 
 def _show(value: object) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    text = printable(value if isinstance(value, str) else repr(value))
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
@@ -120,11 +120,14 @@ def _run_check(world: World, one: Check) -> Outcome:
     try:
         one.body(world, probe)
     except (CannotCheck, OutOfTime) as error:
-        reason = error.localized
+        reason = LocalizedText(printable(error.localized.zh), printable(error.localized.en))
     except (Malformed, Unreachable, TimeoutError) as error:
         probe.that(
             "form", holds=False, expected="an answer in the form of the rule", got=str(error)
         )
+    except Exception as error:  # noqa: BLE001 - whatever a server says, the other checks go on
+        seen = f"{type(error).__name__}: {error}"
+        probe.that("form", holds=False, expected="an answer in the form of the rule", got=seen)
     seconds = time.monotonic() - start
     if probe.problems:
         return Outcome(one, "failed", seconds, tuple(probe.problems))

@@ -3,9 +3,12 @@
 The public service's names are refused before anything is resolved: it is not ours to probe.
 """
 
+import contextlib
 import http.client
 import re
+import socket
 import ssl
+import threading
 import time
 import unicodedata
 from collections.abc import Mapping
@@ -18,6 +21,7 @@ PUBLIC_SERVICE = ("jwzhd.com", "jwznb.com", "yhchat.com", "qiniu.com", "qiniup.c
 """The domains of the public service and of its storage."""
 MAX_ANSWER_BYTES = 4 << 20
 _REQUEST_SECONDS = 10.0
+_PATH = re.compile(r"[!-~]*")
 _HOST = re.compile(r"[0-9a-z_](?:[0-9a-z_.-]*[0-9a-z_])?|[0-9a-f:.]+")
 
 
@@ -73,6 +77,7 @@ def parse_target(url: str) -> Target:
     if (
         parts.scheme not in ("http", "https")
         or not _HOST.fullmatch(host)
+        or not _PATH.fullmatch(parts.path)
         or parts.username is not None
         or parts.query
         or parts.fragment
@@ -83,6 +88,11 @@ def parse_target(url: str) -> Target:
         )
     secure = parts.scheme == "https"
     return Target(secure, host, port or (443 if secure else 80), parts.path.rstrip("/"))
+
+
+def printable(text: str) -> str:
+    """Return what a server said as a terminal may show it: control characters are escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def refuse_public_name(host: str) -> None:
@@ -145,26 +155,35 @@ class Wire:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Reply:
         """Send a request to a path as it stands, outside the prefix too."""
-        connection = self._connect(self.seconds_left())
+        seconds = self.seconds_left()
+        connection, ends_at = self._connect(seconds), time.monotonic() + seconds
+        cut: threading.Timer | None = None
         given = {name.lower(): value for name, value in headers.items()}
         given.setdefault("host", self.target.authority)
         if body is not None or method == "POST":
             given["content-length"] = str(len(body or b""))
         try:
+            connection.connect()
+            cut = threading.Timer(seconds, _cut, [connection.sock])  # for one that only drips
+            cut.start()
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in given.items():
                 connection.putheader(name, value.encode())
             connection.endheaders(body or None)
             response = connection.getresponse()
             content = response.read(MAX_ANSWER_BYTES)
+            if time.monotonic() >= ends_at:
+                raise TimeoutError("the answer did not end in time")
             return Reply(response.status, tuple(response.getheaders()), content)
         except (OSError, http.client.HTTPException) as error:
-            reason = str(error) or type(error).__name__
+            reason = printable(str(error) or type(error).__name__)
             raise Unreachable(
                 f"{self.target.url} 没有以 HTTP 应答：{reason}",
                 f"{self.target.url} does not answer in HTTP: {reason}",
             ) from error
         finally:
+            if cut is not None:
+                cut.cancel()
             connection.close()
 
     def seconds_left(self) -> float:
@@ -192,3 +211,9 @@ class Wire:
                 host, port, timeout=seconds, context=self.tls_context()
             )
         return http.client.HTTPConnection(host, port, timeout=seconds)
+
+
+def _cut(connection: socket.socket) -> None:
+    """End a connection that another thread reads."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, which is not for threads

@@ -4,16 +4,20 @@ Its name constraints are critical, so a runtime that does not understand them re
 steals its key can pretend to be a sandbox, and nothing else.
 """
 
+import contextlib
 import datetime as dt
+import fcntl
 import ipaddress
 import os
 import ssl
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -77,20 +81,47 @@ def prepare_authority(folder: Path, now: dt.datetime | None = None) -> Authority
     """Return the authority of a folder; make or renew what is missing or ends soon."""
     authority, time = Authority(folder), now or dt.datetime.now(dt.UTC)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _is_valid(authority.certificate, time) or not authority.key.exists():
-        _make_authority(authority, time)
-        authority.chain.unlink(missing_ok=True)
-    if not _is_valid(authority.chain, time):
-        _make_leaf(authority, time)
+    with _locked(folder):  # several sandboxes may start at once
+        if not _is_authority_valid(authority, time):
+            _make_authority(authority, time)
+        if not _is_leaf_valid(authority, time):
+            _make_leaf(authority, time)
     return authority
 
 
-def _is_valid(path: Path, now: dt.datetime) -> bool:
-    """Return whether a certificate is there and does not end soon."""
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_authority_valid(authority: Authority, now: dt.datetime) -> bool:
+    """Return whether certificate and key are there, belong together, and do not end soon."""
+    try:
+        certificate = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+        key = serialization.load_pem_private_key(authority.key.read_bytes(), None)
+    except (OSError, ValueError, TypeError):  # TypeError: the key has a password
         return False
+    is_pair = key.public_key() == certificate.public_key()
+    return is_pair and authority.trust_store.exists() and _is_current(certificate, now)
+
+
+def _is_leaf_valid(authority: Authority, now: dt.datetime) -> bool:
+    """Return whether the leaf is there, of this authority, and does not end soon."""
+    try:
+        leaf = x509.load_pem_x509_certificate(authority.chain.read_bytes())
+        issuer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+        leaf.verify_directly_issued_by(issuer)
+    except (OSError, ValueError, TypeError, InvalidSignature):
+        return False
+    return _is_current(leaf, now)
+
+
+def _is_current(certificate: x509.Certificate, now: dt.datetime) -> bool:
     ends = certificate.not_valid_after_utc
     return certificate.not_valid_before_utc <= now and now + RENEW_DAYS * _DAY < ends
 

@@ -30,6 +30,8 @@ HELD_SECONDS = 0.8
 """How long a draft is kept for processes whose sockets the store does not know yet."""
 STALE_SECONDS = 5.0
 """After so long without a round, what waits is too old to be shown."""
+LINGER_SECONDS = 10.0
+"""How long others may still send to this process after its last socket is gone."""
 MAX_HELD = 256
 MAX_ACCOUNTS_PER_ROUND = 64
 MAX_DRAFTS_PER_ROUND = 200
@@ -81,6 +83,7 @@ class Drafts:
         self._held: dict[tuple[int, str], _Draft] = {}
         self._seen: dict[int, int] = {}
         self._read_at: float | None = None
+        self._ends_at = -1.0  # of the time to linger
         self._task = BackgroundTask(
             "drafts",
             self.run_round,
@@ -122,7 +125,9 @@ class Drafts:
         """
         now = self._time()
         self._held = {key: one for key, one in self._held.items() if one.expires_at > now}
-        if not len(self._presence):
+        if len(self._presence):
+            self._ends_at = now + LINGER_SECONDS
+        elif now >= self._ends_at:
             self._read_at = None
             self._seen.clear()
             return

@@ -16,6 +16,7 @@ from hupan.localized import LocalizedText
 from hupan.sandbox.curl import replay_command
 from hupan.sandbox.fields import (
     MAX_FIELDS,
+    MAX_PATH_CHARACTERS,
     MAX_SHOWN_CHARACTERS,
     Decoded,
     Field,
@@ -58,7 +59,7 @@ class FieldView(Struct, frozen=True, rename="camel", omit_defaults=True):
     """One field of a body, in the order of the body.
 
     Attributes:
-        path: where it is, such as `data.list[0].name`.
+        path: where it is, such as `data.list[0].name`; the beginning of a long one.
         mark: what is wrong with it: `unknown`, `wrongType`, `outOfRange`, `missing`, `repeated`,
             `refused` by the rules, or `broken`.
         number: of protobuf.
@@ -454,7 +455,7 @@ def _view_payload(payload: Payload, form: str, decoded: Decoded, *, english: boo
     fields = [
         FieldView(
             path,
-            one.name,
+            one.name[:MAX_PATH_CHARACTERS],
             depth,
             _shorten(one.value),
             one.mark,

@@ -29,9 +29,12 @@ Json: TypeAlias = Any
 MAX_FIELDS = 1000
 """Fields of one body; what follows is left out."""
 MAX_SHOWN_CHARACTERS = 2000
+MAX_PATH_CHARACTERS = 200
+"""Of a name and of a path: each field has its own, so long names would come back many times."""
 _MAX_DEPTH = 32
 _EXPECTED = re.compile(r"Expected (.+?)(?:, got (.+?))?(?: - at `.*`)?")
 _INTEGER = re.compile("-?[0-9]+")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @dataclass(slots=True)
@@ -103,7 +106,9 @@ def walk(
 ) -> Iterator[tuple[str, int, Field]]:
     """Return all fields with their path and depth, in the order of the body."""
     for one in fields:
-        own = f"{path}.{one.name}" if path and not one.name.startswith("[") else path + one.name
+        name = one.name[:MAX_PATH_CHARACTERS]
+        own = f"{path}.{name}" if path and not name.startswith("[") else path + name
+        own = own[:MAX_PATH_CHARACTERS]
         yield own, depth, one
         if one.fields:
             yield from walk(one.fields, own, depth + 1)
@@ -140,10 +145,28 @@ def decode_json(body: bytes, message: type[Struct] | None) -> Decoded:
         )
     except (ValueError, RecursionError) as error:
         return _unreadable(f"不是 JSON：{error}", f"not JSON: {error}")
+    problem = None
+    if _ESCAPED_SURROGATE.search(text):
+        whole = _without_lone_surrogates(value)
+        problem = None if whole == value else _LONE_SURROGATE
+        value = whole
     if not isinstance(value, _Pairs):
-        problem = LocalizedText("须为 JSON 对象", "it must be a JSON object")
-        return Decoded(value=_to_plain(value), problem=problem if message else None)
-    return Decoded(_object_fields(value, message))
+        if message is not None:
+            problem = LocalizedText("须为 JSON 对象", "it must be a JSON object")
+        return Decoded(value=_to_plain(value), problem=problem)
+    return Decoded(_object_fields(value, message), problem)
+
+
+def _without_lone_surrogates(value: Json) -> Json:
+    """Write halves of surrogate pairs, which no text can hold, as the escapes that they were."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, _Pairs):
+        return _Pairs(
+            (_without_lone_surrogates(name), _without_lone_surrogates(inner))
+            for name, inner in value
+        )
+    return list(map(_without_lone_surrogates, value)) if isinstance(value, list) else value
 
 
 def _refuse_constant(name: str) -> Json:
@@ -176,6 +199,10 @@ def _object_fields(pairs: _Pairs, message: type[Struct] | None) -> list[Field]:
     return fields
 
 
+_LONE_SURROGATE = LocalizedText(
+    "文本中有不成对的代理项（如 \\ud800），不是合法的 Unicode",
+    "a text holds half of a surrogate pair, such as \\ud800, which is not Unicode",
+)
 _REPEATED = LocalizedText("重复出现，以最后一个为准", "it occurs again; the last one counts")
 _UNKNOWN = LocalizedText(
     "接口没有这个字段，已忽略", "the endpoint has no such field; it is ignored"
@@ -321,12 +348,13 @@ class _Reader:
                 return value & (2**64 - 1)
         raise _Broken(f"第 {self.at} 字节处的数字过长", f"a number is too long at byte {self.at}")
 
-    def take(self, size: int, what: str) -> bytes:
+    def take(self, size: int, number: int) -> bytes:
+        """Return the next bytes, which belong to the field of a number."""
         if size > self.end - self.at:
             left = self.end - self.at
             raise _Broken(
-                f"第 {self.at} 字节处，{what} 需要 {size} 字节，只剩 {left} 字节",
-                f"at byte {self.at}, {what} takes {size} bytes and {left} are left",
+                f"第 {self.at} 字节处，字段 {number} 需要 {size} 字节，只剩 {left} 字节",
+                f"at byte {self.at}, field {number} takes {size} bytes and {left} are left",
             )
         taken = self.data[self.at : self.at + size]
         self.at += size
@@ -430,7 +458,6 @@ class _ProtobufReader:
     def _read_value(
         self, reader: _Reader, known: FieldDescriptor | None, one: Field, wire: int, depth: int
     ) -> None:
-        what = f"字段/field {one.number}"
         if wire == _VARINT:
             one.value = _read_integer(reader.varint(), known)
         elif wire == _GROUP:
@@ -439,7 +466,7 @@ class _ProtobufReader:
         elif wire == _BYTES:
             size = reader.varint()
             start = reader.at
-            data = reader.take(size, what)
+            data = reader.take(size, one.number)
             if known is not None and known.message_type is not None:
                 one.fields = []
                 inner = _Reader(reader.data, start, start + size)
@@ -448,7 +475,7 @@ class _ProtobufReader:
             else:
                 one.value = _read_bytes(data, known, one)
         else:
-            one.value = _read_fixed(reader.take(8 if wire == _FIXED64 else 4, what), known)
+            one.value = _read_fixed(reader.take(8 if wire == _FIXED64 else 4, one.number), known)
 
     def _open_any(self, message: Descriptor, one: Field, depth: int) -> None:
         """Take apart what an `Any` holds, where its type is known."""

@@ -32,6 +32,7 @@ _MAX_ACCOUNT_ID = 10**8
 """Any text of the form of a token names an account, mostly one with a larger id than there are."""
 
 _MAX_TOKEN_RESPONSE_BYTES = 512
+_MAX_LENGTH_DIGITS = 20
 
 EntryKind: TypeAlias = Literal["request", "rejected", "message", "closed"]
 """`rejected` never reached an endpoint; `message` and `closed` are of a socket."""
@@ -216,8 +217,13 @@ def unpack_request(entry_id: int, packed: PackedRequest) -> Entry:
 
 def _declared_length(payload: Payload) -> int:
     """Return the length that a request says its body has."""
-    value = payload.header(b"content-length")
-    return int(value) if value.isdigit() else 0
+    return parse_length(payload.header(b"content-length"))
+
+
+def parse_length(value: bytes) -> int:
+    """Return a length, 0 for what is none; zeros may come first, and as many as a head holds."""
+    digits = value.lstrip(b"0")
+    return int(digits) if digits.isdigit() and len(digits) <= _MAX_LENGTH_DIGITS else 0
 
 
 class EntryFilter(Struct, frozen=True):

@@ -165,7 +165,8 @@ def _read_last_id(request: Request) -> int | None:
     text = request.headers.get("last-event-id", "")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and int(text[:20]) < _MAX_ID):
+    is_short = len(text) <= len(str(_MAX_ID))
+    if not (is_short and text.isascii() and text.isdigit() and int(text) < _MAX_ID):
         raise BadRequest("Last-Event-ID 须为事件的编号", "Last-Event-ID must be the id of an event")
     return int(text)
 

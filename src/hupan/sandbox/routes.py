@@ -7,7 +7,7 @@ address cannot be rebound, so it is always accepted.
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -340,7 +341,8 @@ class SandboxRoutes:
                 Route("/sandbox/seed", handle_errors(self.seed), methods=["POST"]),
                 Route("/sandbox/reset", handle_errors(self.reset), methods=["POST"]),
                 *more_routes,
-            ]
+            ],
+            exception_handlers={HTTPException: _explain_http_error},
         )
 
     async def list_outbox(self, request: Request) -> Response:
@@ -426,6 +428,20 @@ class SandboxRoutes:
             forget()
 
 
+async def _explain_http_error(request: Request, error: Exception) -> Response:
+    """Respond where no route has the path or the method, with the headers of all responses."""
+    if not isinstance(error, HTTPException):
+        raise error
+    zh, en = _HTTP_ERRORS.get(error.status_code, ("无法处理这个请求", "the request is refused"))
+    response = error_response(request, error.status_code, zh, en)
+    response.headers.update(error.headers or {})
+    return response
+
+
+_HTTP_ERRORS: Mapping[int, BilingualText] = {
+    404: ("沙盒没有这个接口", "the sandbox has no such route"),
+    405: ("沙盒的这个接口不接受这种方法", "this route of the sandbox takes another method"),
+}
 EXPECTED_ERRORS = (
     *(BadRequest, InvalidField, PhoneTaken, EmailTaken),
     *(Overtaken, Busy, UploadFailed, StoreUnavailable, OSError),

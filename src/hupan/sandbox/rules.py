@@ -331,16 +331,46 @@ class RuleRoutes:
             body += chunk
             if len(body) > MAX_BODY_BYTES:
                 raise BadRequest("请求体过大", "the body is too large")
-        self.replace(body)
+        self.replace(body, request)
         return json_response(self.rules.list_rules())
 
-    def replace(self, body: bytes) -> None:
+    def replace(self, body: bytes, request: Request) -> None:
         """Replace the rules by those of a JSON array.
 
         Raises:
-            BadRequest: it is none, or a rule is not valid.
+            BadRequest: it is none, or a rule is not valid or forwards to where this client may not.
         """
-        self.rules.replace(parse_rules(body, self.is_served))
+        rules = parse_rules(body, self.is_served)
+        former = {one.rule.forward for one in self.rules.active}
+        if not _is_local(request):
+            for number, rule in enumerate(rules, 1):
+                if rule.forward not in (None, *former):
+                    raise ForwardFromElsewhere(number)
+        self.rules.replace(rules)
+
+
+class ForwardFromElsewhere(BadRequest):
+    """A client of another machine would reach what listens on this one's loopback alone."""
+
+    status = 403
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"第 {number} 条规则：forward 只能在运行沙盒的机器上设置",
+            f"rule {number}: set forward on the machine on which the sandbox runs",
+        )
+
+
+def _is_local(request: Request) -> bool:
+    """Return whether the client is on this machine."""
+    if request.client is None:
+        return True
+    try:
+        address = ip_address(request.client.host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 class RuleApp:

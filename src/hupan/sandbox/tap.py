@@ -28,6 +28,7 @@ from hupan.sandbox.journal import (
     Payload,
     pack_headers,
     parse_headers,
+    parse_length,
 )
 
 _OWN_PREFIX = "/sandbox/"
@@ -228,8 +229,7 @@ def _is_read_ahead(scope: Scope) -> bool:
 
 def _length(headers: Headers) -> int:
     """Return the length that a request says its body has."""
-    value = next((value for name, value in headers if name == b"content-length"), b"0")
-    return int(value) if value.isdigit() else 0
+    return parse_length(next((value for name, value in headers if name == b"content-length"), b""))
 
 
 def _content_type(headers: Headers) -> str:

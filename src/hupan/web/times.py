@@ -1,7 +1,7 @@
 """Times as pages show them: absolute in the server's zone, and relative to its clock (W-6)."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -15,6 +15,15 @@ _UNITS = (
     ("minutes", MINUTE_SECONDS),
     ("seconds", 1),
 )
+
+
+_LAST_SECOND = 253_402_214_400
+"""In the last day that a date can name; what comes later is shown as this."""
+
+
+def _moment(unix_seconds: float, zone: tzinfo) -> datetime:
+    shown = datetime.fromtimestamp(min(int(unix_seconds), _LAST_SECOND), zone)
+    return shown.replace(tzinfo=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +40,15 @@ class Times:
 
     def absolute(self, unix_seconds: float) -> str:
         """Return a time such as `2026-11-26 12:00:05`."""
-        moment = datetime.fromtimestamp(int(unix_seconds), self.zone)
-        return moment.replace(tzinfo=None).isoformat(" ")
+        return _moment(unix_seconds, self.zone).isoformat(" ")
 
     def machine(self, unix_seconds: float) -> str:
         """Return a time for `<time datetime>`."""
-        moment = datetime.fromtimestamp(int(unix_seconds), UTC)
-        return moment.replace(tzinfo=None).isoformat() + "Z"
+        return _moment(unix_seconds, UTC).isoformat() + "Z"
 
     def field(self, unix_seconds: float) -> str:
         """Return a time as the value of `<input type="datetime-local">`."""
-        moment = datetime.fromtimestamp(int(unix_seconds), self.zone)
-        return moment.replace(tzinfo=None).isoformat()
+        return _moment(unix_seconds, self.zone).isoformat()
 
     def relative(self, unix_seconds: float, texts: Texts) -> Markup:
         """Return how long ago a time was, or in how long it comes."""

@@ -30,19 +30,14 @@ def hupan_url(pytestconfig: pytest.Config) -> Iterator[str]:
         yield process.url
 
 
-@pytest.fixture(scope="session")
-def _hupan_session(hupan_url: str) -> "Iterator[Sandbox]":
+@pytest.fixture
+def hupan(hupan_url: str) -> "Iterator[Sandbox]":
+    """An empty sandbox: `url`, `accounts`, `outbox`, `clock`, `faults`, `requests`."""
     from hupan_client import Sandbox  # noqa: PLC0415 - see above
 
-    with Sandbox(hupan_url) as sandbox:
+    with Sandbox(hupan_url) as sandbox:  # of this test alone, which may close it
+        sandbox.reset()
         yield sandbox
-
-
-@pytest.fixture
-def hupan(_hupan_session: "Sandbox") -> "Sandbox":
-    """An empty sandbox: `url`, `accounts`, `outbox`, `clock`, `faults`, `requests`."""
-    _hupan_session.reset()
-    return _hupan_session
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """The journal: requests and socket messages, live, each taken apart on a page of its own."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
+from markupsafe import escape
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,9 +21,14 @@ from hupan.web.sandbox.requests import positive_number
 
 PAGE_SIZE: Final = 20
 MAX_UNSERVED: Final = 20
-MAX_SHOWN_FIELDS: Final = 100
-MAX_SHOWN_CHARACTERS: Final = 8000
-"""Of a body as it was sent; the route has the rest."""
+MAX_TEXT_BYTES: Final = 5000
+"""Of a body as it was sent, in a page; the route has the rest (web.md W-11)."""
+MAX_FIELD_BYTES: Final = 8000
+MAX_HEADER_BYTES: Final = 3000
+MAX_VALUE_CHARACTERS: Final = 400
+_ROW_BYTES: Final = 200
+MAX_LINK_CHARACTERS: Final = 500
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class JournalPages:
             wanted=wanted,
             results=RESULT_CLASSES,
             is_filtered=bool(path or account or wanted.result or below_id),
+            max_link=MAX_LINK_CHARACTERS,
             unserved=self.routes.list_unserved().paths[:MAX_UNSERVED],
             base_url=f"{request.url.scheme}://{request.headers['host']}",
         )
@@ -69,8 +77,9 @@ class JournalPages:
             form=form,
             entry=views[0],
             value_text=_value_text,
-            max_fields=MAX_SHOWN_FIELDS,
-            max_characters=MAX_SHOWN_CHARACTERS,
+            fields_of=_light_fields,
+            headers_of=_light_headers,
+            cut=_cut,
         )
 
     async def clear(self, _request: Request, _fields: Fields) -> Response:
@@ -81,6 +90,45 @@ class JournalPages:
     def _explain(self, request: Request, ids: list[int]) -> list[EntryView]:
         entries = [entry for one in ids if (entry := self.routes.journal.find(one)) is not None]
         return self.routes.explain(entries, english=choose_language(request) == "en")
+
+
+def _size(text: str) -> int:
+    """Return the bytes that a text takes in a page."""
+    return len(escape(text).encode())
+
+
+def _cut(text: str) -> str:
+    """Return as much of a text as a page has room for."""
+    text = text[:MAX_TEXT_BYTES]
+    while (size := _size(text)) > MAX_TEXT_BYTES:
+        text = text[: len(text) * MAX_TEXT_BYTES // size - 1]
+    return text
+
+
+def _light(parts: Iterable[tuple[_Part, int]], max_bytes: int) -> list[_Part]:
+    """Return the first parts, which together take no more bytes than given."""
+    shown: list[_Part] = []
+    for part, size in parts:
+        max_bytes -= size
+        if max_bytes < 0:
+            break
+        shown.append(part)
+    return shown
+
+
+def _light_fields(fields: Sequence[FieldView]) -> list[FieldView]:
+    sizes = (
+        _size(f"{one.path}{one.name}{_value_text(one)[:MAX_VALUE_CHARACTERS]}{one.note}")
+        for one in fields
+    )
+    return _light(
+        ((one, size + _ROW_BYTES) for one, size in zip(fields, sizes, strict=True)), MAX_FIELD_BYTES
+    )
+
+
+def _light_headers(headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    shown = [(name, value[:MAX_VALUE_CHARACTERS]) for name, value in headers]
+    return _light(((one, _size("".join(one)) + _ROW_BYTES // 4) for one in shown), MAX_HEADER_BYTES)
 
 
 def _value_text(field: FieldView) -> str:

@@ -51,7 +51,7 @@ class RulePages:
             rules=[ShownRule(rule) for rule in self.routes.rules.list_rules()],
         )
 
-    async def change(self, _request: Request, fields: Fields) -> Response:
+    async def change(self, request: Request, fields: Fields) -> Response:
         """Add, remove or clear rules, as PUT `/sandbox/rules` does."""
         kept = self.routes.rules.list_rules()
         match fields.get("act"):
@@ -64,7 +64,7 @@ class RulePages:
             case _:
                 encoded = [Raw(msgspec.json.encode(one)) for one in kept]
                 encoded.append(Raw(msgspec.json.encode(_read_rule(fields))))
-        self.routes.replace(msgspec.json.encode(encoded))
+        self.routes.replace(msgspec.json.encode(encoded), request)
         return self.pages.redirect("/rules")
 
 
