@@ -22,6 +22,7 @@ MAY_SEARCH = {
     "delivery": (13, "blots out private words; reads the operator's own template and headers"),
     "domain": (5, "finds forbidden characters in a text or an address"),
     "logs": (2, "blots out what is private in the text of an accident"),
+    "sandbox": (1, "finds half of a surrogate pair in the JSON that a list shows"),
     "store": (11, "translates and reads our own statements and schema; lists the names of backups"),
     "wiring": (1, "turns the name of one of our own fields into that of an option"),
 }
