@@ -184,6 +184,24 @@ def test_a_passphrase_and_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.one_engine
+@pytest.mark.usefixtures("key")
+def test_what_killed_commands_left_is_removed(tmp_path: Path) -> None:
+    """After a day: copies of the database are as private as it is, and as large."""
+    data, file = tmp_path / "data", tmp_path / "a.age"
+    succeed("database", "migrate", "--data-dir", str(data))
+    (data / "secret.key").write_bytes(bytes(range(32)))
+    (data / "secret.key").chmod(0o600)
+    names = (".backup-1.db", ".backup-1.db-wal", ".upgrade-1.db", ".hupan-1.part")
+    for name in names:
+        (data / name).write_bytes(b"x")
+        os.utime(data / name, (1, 1))
+        (data / name.replace("1", "2")).write_bytes(b"x")
+    succeed("backup", "create", str(file), "--data-dir", str(data))
+    left = [name for name in contents(data) if name.startswith((".backup", ".upgrade", ".hupan"))]
+    assert left == sorted(name.replace("1", "2") for name in names)
+
+
+@pytest.mark.one_engine
 def test_backups_are_always_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a key or a passphrase none is made, and a passphrase is no option (security L6)."""
     data = tmp_path / "data"

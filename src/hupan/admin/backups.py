@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -204,12 +204,13 @@ async def create_backup(settings: Settings, path: Path | None = None) -> BackupS
 
 
 def _remove_leftovers(*folders: Path) -> None:
-    """Remove what backups left that were killed at least a day ago."""
+    """Remove what backups and trials of upgrades left that were killed at least a day ago."""
     for folder in folders:
-        for pattern in (".backup-*.db*", ".hupan-*.part"):
+        for pattern in (".backup-*.db*", ".upgrade-*.db*", ".hupan-*.part"):
             for path in folder.glob(pattern):
-                if path.stat().st_mtime < time.time() - DAY_SECONDS:
-                    path.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):  # another backup removes them, too
+                    if path.stat().st_mtime < time.time() - DAY_SECONDS:
+                        path.unlink()
 
 
 async def _write_and_check(
