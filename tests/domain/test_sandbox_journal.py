@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError, Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hupan.clock import SystemClock
 from hupan.contract import ENDPOINTS
 from hupan.errors import APP_ERRORS
 from hupan.sandbox.decoding import RULE_ANCHORS
@@ -26,6 +27,7 @@ from hupan.sandbox.journal import (
     Payload,
     Subscription,
 )
+from hupan.sandbox.outbox import MAX_CAPTURED_MESSAGES, MessageCapture, MessageFilter
 
 pytestmark = pytest.mark.one_engine
 REQUESTS = [e.request for e in ENDPOINTS if issubclass(e.request, Message)]
@@ -133,3 +135,13 @@ def test_any_bytes_are_taken_apart(body: bytes) -> None:
     for message in (None, REQUESTS[0]):
         decode_protobuf(body, message).plain()
     decode_json(body, None).plain()
+
+
+def test_what_was_shown_is_forgotten_with_its_message() -> None:
+    """The outbox remembers no more messages as shown than it keeps (X6)."""
+    capture = MessageCapture(SystemClock(), "湖畔")
+    for _ in range(3):
+        for number in range(MAX_CAPTURED_MESSAGES // 2):
+            capture.add("sms", str(number), "login", "1", "")
+        capture.list_matching(MessageFilter())
+    assert len(vars(capture)["_shown"]) == MAX_CAPTURED_MESSAGES

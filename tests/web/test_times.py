@@ -17,4 +17,5 @@ def test_what_no_date_can_name_is_shown_as_the_last_day(zone: str) -> None:
     for shown in (times.absolute, times.machine, times.field):
         assert shown(MAX_TIME + 36_500 * 86_400) == shown(MAX_TIME + 73_000 * 86_400)
         assert shown(2**62).startswith("9999-12-31")
+        assert shown(-(2**62)).startswith(("1969-12-31", "1970-01-01"))
         assert shown(MAX_TIME).startswith(("9998-12-30", "9998-12-31", "9999-01-01"))

@@ -196,6 +196,7 @@ def test_other_paths_never_fail(wire: WireClient) -> None:
     """A rule for everything leaves health and the sandbox's own routes alone (K-5)."""
     put(wire, {"reset": "before"})
     assert wire.http.get("/healthz").status_code == 200
+    assert wire.http.get("/").headers["location"] == "/sandbox/pages/"
     assert wire.http.get("/readyz").status_code == 200
     assert wire.http.get("/sandbox/outbox").status_code == 200
     assert wire.http.put("/sandbox/faults", content=b"[]").json() == []
@@ -234,6 +235,7 @@ BAD: list[tuple[Any, str]] = [
     ([{"delayMs": 600_001}], "第 1 条"),
     ([{"code": 1002}, {"httpStatus": 600}], "第 2 条"),
     ([{"httpStatus": 100}], "第 1 条"),
+    ([{"httpStatus": 204, "code": 1001}], "没有响应体"),
     ([{"code": 2**31}], "第 1 条"),
     ([{"code": "1002"}], "第 1 条"),
     ([{"probability": 1.5, "code": 1}], "第 1 条"),

@@ -14,9 +14,9 @@ from hupan.api.codecs import read_token
 from hupan.background import ensure_task
 from hupan.errors import APP_ERRORS, ResultClass
 from hupan.localized import LocalizedText
-from hupan.sandbox.faults import NEVER_FAULTY, SOCKET_PATH, Fault, Faults
+from hupan.sandbox.faults import NEVER_FAULTY, SOCKET_PATH, WITHOUT_BODY, Fault, Faults
 from hupan.sandbox.socket_faults import FaultyHandler, FaultySocket
-from hupan.sandbox.tap import SocketHandler
+from hupan.sandbox.tap import SocketHandler, is_own_path
 
 Scope: TypeAlias = MutableMapping[str, Any]
 ASGIMessage: TypeAlias = MutableMapping[str, Any]
@@ -151,6 +151,8 @@ class FaultInjector:
         path, headers = scope["path"], scope["headers"]
         if self._refuse is None or path == SOCKET_PATH or path.startswith(NEVER_FAULTY):
             return None
+        if is_own_path(scope["method"], path):  # `/` leads to the pages
+            return None
         return self.faults.choose(
             path, lambda: self._account_of(read_token(headers, dict(headers)))
         )
@@ -197,15 +199,12 @@ async def _wait(seconds: float, fault: Fault, connection: Connection) -> None:
     connection.is_endless = False
 
 
-_WITHOUT_BODY = (204, 205, 304)
-
-
 async def _send_status(http_status: int, send: Send) -> None:
     try:
         phrase = http.HTTPStatus(http_status).phrase
     except ValueError:
         phrase = "Fault"
-    body = b"" if http_status in _WITHOUT_BODY else f"{http_status} {phrase}\n".encode()
+    body = b"" if http_status in WITHOUT_BODY else f"{http_status} {phrase}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
     if http_status not in (204, 304):
         headers.append((b"content-length", b"%d" % len(body)))

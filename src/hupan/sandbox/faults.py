@@ -28,6 +28,8 @@ _MAX_PATH_CHARACTERS = 2048
 NEVER_FAULTY = ("/sandbox", "/oauth", "/healthz", "/readyz", "/metrics")
 _ACCOUNT_ID = re.compile("[1-9][0-9]{0,18}")
 _CHANCES = 2**53
+WITHOUT_BODY = (204, 205, 304)
+"""Statuses of responses that have no body."""
 _GARBLED_START = 0x87
 """Begins no JSON, no UTF-8 and no protobuf field (wire type 7), whatever is added in bits 3, 4."""
 
@@ -113,6 +115,11 @@ def _check_rule(rule: FaultRule) -> None:
         raise BadRequest(
             f"reset 之后没有响应，不能与 {on_response[0]} 同用",
             f"after reset there is no response, so it excludes {on_response[0]}",
+        )
+    if rule.code is not None and rule.http_status in WITHOUT_BODY:
+        raise BadRequest(
+            f"状态 {rule.http_status} 没有响应体，不能与 code 同用",
+            f"a response of status {rule.http_status} has no body, so it excludes code",
         )
     if rule.account is not None and not _ACCOUNT_ID.fullmatch(str(rule.account)):
         raise BadRequest("account 须为账号 ID（数字）", "account must be the id of an account")

@@ -80,6 +80,8 @@ class MessageCapture:
         self._last_id += 1
         now = int(self._clock.now())
         entry = CapturedMessage(self._last_id, channel, to, purpose, code, text, now)
+        if len(self._entries) == MAX_CAPTURED_MESSAGES:
+            self._shown.discard(self._entries[0].id)  # it is forgotten now
         self._entries.append(entry)
         self._on_message(entry)
         for waiter in self._waiters:

@@ -240,6 +240,7 @@ class _EntryStream(Response):
         view = self._routes.explainer.explain(entry, english=self._english)
         data = msgspec.json.encode(view)  # on one line
         await _send_piece(b"event: request\nid: %d\ndata: %b\n\n" % (entry.id, data), send)
+        await asyncio.sleep(0)  # others have their turn
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:

@@ -418,14 +418,18 @@ class SandboxRoutes:
         return json_response({})
 
     async def reset_all(self) -> None:
-        """Delete everything: accounts, messages, faults, and the clock's offset."""
-        await self.delete_everything()
-        self.seeder.reset()
-        self.outbox_messages.clear()
-        self.clock.reset()
-        self.known_accounts.clear()
-        for forget in self.on_reset:
-            forget()
+        """Delete everything: accounts, messages, faults, and the clock's offset.
+
+        What is being seeded, saved or restored comes first: half of it would stay.
+        """
+        async with self.seeder.lock:
+            await self.delete_everything()
+            self.seeder.reset()
+            self.outbox_messages.clear()
+            self.clock.reset()
+            self.known_accounts.clear()
+            for forget in self.on_reset:
+                forget()
 
 
 async def _explain_http_error(request: Request, error: Exception) -> Response:

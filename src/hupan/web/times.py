@@ -22,7 +22,7 @@ _LAST_SECOND = 253_402_214_400
 
 
 def _moment(unix_seconds: float, zone: tzinfo) -> datetime:
-    shown = datetime.fromtimestamp(min(int(unix_seconds), _LAST_SECOND), zone)
+    shown = datetime.fromtimestamp(max(0, min(int(unix_seconds), _LAST_SECOND)), zone)
     return shown.replace(tzinfo=None)
 
 
