@@ -3,6 +3,7 @@
 import datetime as dt
 import ipaddress
 import shutil
+import socket
 import ssl
 import stat
 import subprocess
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from hupan.connect.authority import Authority, prepare_authority
+from hupan.connect.front import Front
 from hupan.connect.names import KNOWN_NAMES
 
 pytestmark = pytest.mark.one_engine
@@ -149,3 +151,18 @@ def test_several_that_start_at_once(tmp_path: Path) -> None:
         chains = set(pool.map(prepare, range(8)))
     assert len(chains) == 1
     handshake(Authority(folder).chain, Authority(folder).certificate, "localhost")
+
+
+@pytest.mark.parametrize("line", [b"GET http://chat-go.jwzhd.com/ a b", b"GET", b"CONNECT x"])
+def test_what_is_no_request(
+    authority: Authority, line: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The proxy closes the connection or refuses it, and nothing is said about its code."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as behind,
+        Front(behind.getsockname()[1], authority.server_context(), proxy=True) as front,
+        socket.create_connection(("127.0.0.1", front.port), 20) as client,
+    ):
+        client.sendall(line + b"\r\n\r\n")
+        assert client.recv(100)[:12] in {b"", b"HTTP/1.1 403"}
+    assert not caplog.records

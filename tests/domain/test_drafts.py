@@ -8,6 +8,7 @@ from hupan.domain.drafts import (
     MAX_DRAFTS_FOR_PROCESS,
     MAX_DRAFTS_PER_ROUND,
     MAX_HELD,
+    MAX_HELD_OF_ACCOUNT,
     STALE_SECONDS,
     Drafts,
 )
@@ -192,22 +193,41 @@ async def test_what_is_held_and_what_waits_is_bounded(tmp_path: Path) -> None:
     place = tmp_path / "hupan.db"
     async with open_world(place) as world:
         one, two = (Process(world, place, number) for number in (1, 2))
-        account = await world.account_id()
-        _, sender = await one.connect(await world.sign_in(account))
-        far, _ = await two.connect(await world.sign_in(account))
+        accounts = [await world.account_id() for _ in range(MAX_HELD // MAX_HELD_OF_ACCOUNT)]
+        senders = [(await one.connect(await world.sign_in(each)))[1] for each in accounts]
+        far = [(await two.connect(await world.sign_in(each)))[0] for each in accounts]
         for start in range(0, 2 * MAX_DRAFTS_FOR_PROCESS, MAX_HELD):
-            for number in range(start, start + MAX_HELD + 10):
-                one.drafts.pass_on(sender, f"chat {number}", b"x")
+            for number in range(MAX_HELD_OF_ACCOUNT + 10):
+                for each in senders:
+                    one.drafts.pass_on(each, f"chat {start + number}", b"x")
             await rounds(one, one)
             one.time += HELD_SECONDS
         assert await world.count("drafts") == MAX_DRAFTS_FOR_PROCESS
         await rounds(two)
-        assert len(far.messages) == MAX_DRAFTS_PER_ROUND
+        assert sum(len(link.messages) for link in far) == MAX_DRAFTS_PER_ROUND
         assert await world.count("drafts") == MAX_DRAFTS_FOR_PROCESS - MAX_DRAFTS_PER_ROUND
         await set_alive(world, two.number, FORGET_MS + 1000)
         one.time += RENEW_SECONDS
         await one.presence.run_round()
         assert await world.count("drafts") == 0
+        for process in (one, two):
+            await process.engine.close()
+
+
+async def test_one_account_leaves_room_for_others(tmp_path: Path) -> None:
+    """However many chats it writes in, drafts of other accounts travel."""
+    place = tmp_path / "hupan.db"
+    async with open_world(place) as world:
+        one, two = (Process(world, place, number) for number in (1, 2))
+        greedy, account = await world.account_id(), await world.account_id()
+        flooders = [(await one.connect(await world.sign_in(greedy)))[1] for _ in range(2)]
+        _, sender = await one.connect(await world.sign_in(account))
+        far, _ = await two.connect(await world.sign_in(account))
+        for number in range(2 * MAX_HELD):
+            one.drafts.pass_on(flooders[number % 2], f"chat {number}", b"x")
+        one.drafts.pass_on(sender, "c", b"seen")
+        await rounds(one, two)
+        assert far.messages == [b"seen"]
         for process in (one, two):
             await process.engine.close()
 

@@ -314,3 +314,37 @@ def test_a_silent_shard_is_suspect_as_a_whole() -> None:
         bulkhead.record_answer(Lease(FIND_VIEWER, (beside[3], b"")))
         assert may_run(bulkhead, beside[3])
         assert not may_run(bulkhead, beside[0])
+
+
+class SilentConnection:
+    """A connection to a server that answers nothing."""
+
+    is_terminated = False
+
+    async def fetchval(self, _sql: str) -> object:
+        """Give up."""
+        raise TimeoutError
+
+    def terminate(self) -> None:
+        """Close it."""
+        self.is_terminated = True
+
+
+def test_a_first_connection_that_does_not_answer_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes connections and answers nothing is not left with them."""
+    opened: list[SilentConnection] = []
+
+    async def connect(*_arguments: object, **_options: object) -> SilentConnection:
+        opened.append(SilentConnection())
+        return opened[-1]
+
+    async def use() -> None:
+        pool = PostgresPool(PostgresDsn("postgresql://u@localhost/x?sslmode=disable"))
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await pool.use(lambda connection: connection.fetchval("SELECT 1"))
+        await pool.close()
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    asyncio.run(use())
+    assert [connection.is_terminated for connection in opened] == [True, True]

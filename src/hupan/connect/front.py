@@ -96,8 +96,8 @@ class Front:
         try:
             async with self._open:
                 with contextlib.suppress(
-                    OSError, EOFError, TimeoutError, asyncio.LimitOverrunError
-                ):
+                    OSError, EOFError, ValueError, asyncio.LimitOverrunError
+                ):  # ValueError: no request line
                     await self._serve(reader, writer)
         finally:
             writer.close()

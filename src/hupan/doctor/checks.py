@@ -19,6 +19,7 @@ Status: TypeAlias = Literal["ok", "failed", "skipped"]
 _MAX_CLOCK_SECONDS = 60
 _SMALL_BODY, _LARGE_BODY = 60_000, 70_000
 _MAX_SHOWN = 120
+_BEFORE_OTHERS = ("chain", "listener")
 _OK, _NOT_FOUND, _TOO_LARGE = 200, 404, 413
 _NO_ENDPOINT = 1104
 
@@ -67,11 +68,10 @@ def _check(
 
 
 def examine_server(wire: Wire) -> list[Finding]:
-    """Run all checks; once nobody listens, the others are skipped."""
+    """Run all checks; once nobody listens or the certificate is not trusted, skip the others."""
     findings: list[Finding] = []
     for name, (examine, advice) in CHECKS.items():
-        is_down = any(found.id == "listener" and found.status == "failed" for found in findings)
-        if is_down:
+        if any(found.id in _BEFORE_OTHERS and found.status == "failed" for found in findings):
             findings.append(Finding(name, "skipped", "", advice))
         else:
             findings.append(Finding(name, *_examine(wire, examine), advice))
@@ -164,9 +164,12 @@ def _handshake(wire: Wire, context: ssl.SSLContext) -> dict[str, object]:
     target = wire.target
     if not target.secure:
         raise NotApplicable
-    address = (target.host, target.port)
+    try:
+        plain = socket.create_connection((target.host, target.port), wire.seconds_left())
+    except OSError as error:  # `name` and `listener` say so
+        raise NotApplicable from error
     with (
-        socket.create_connection(address, wire.seconds_left()) as plain,
+        plain,
         context.wrap_socket(plain, server_hostname=target.host) as connection,
     ):
         return {**(connection.getpeercert() or {})}

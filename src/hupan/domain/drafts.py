@@ -33,6 +33,8 @@ STALE_SECONDS = 5.0
 LINGER_SECONDS = 10.0
 """How long others may still send to this process after its last socket is gone."""
 MAX_HELD = 256
+MAX_HELD_OF_ACCOUNT = 64
+"""An account that writes in hundreds of chats at once leaves room for others."""
 MAX_ACCOUNTS_PER_ROUND = 64
 MAX_DRAFTS_PER_ROUND = 200
 MAX_DRAFTS_FOR_PROCESS = 1000
@@ -112,7 +114,8 @@ class Drafts:
         self._presence.pass_on(sender, message)
         key = (sender.number, chat)
         self._held.pop(key, None)
-        if len(self._held) < MAX_HELD:
+        of_account = sum(one.account == sender.account for one in self._held.values())
+        if len(self._held) < MAX_HELD and of_account < MAX_HELD_OF_ACCOUNT:
             self._last_number += 1
             expires_at = self._time() + HELD_SECONDS
             self._held[key] = _Draft(sender.account, message, self._last_number, expires_at)

@@ -328,11 +328,19 @@ class PostgresPool:
                 failure = failure or error
             else:
                 if not self._last_good_url:
-                    self.is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
-                    self._bulkhead.is_distributed = self.is_distributed
+                    await self._examine(connection)
                 self._last_good_url = url
                 return connection
         raise failure or StoreUnavailable("no host is named")
+
+    async def _examine(self, connection: Connection) -> None:
+        """Find out whether the database is distributed; end a connection that does not answer."""
+        try:
+            self.is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
+        except BaseException:
+            connection.terminate()
+            raise
+        self._bulkhead.is_distributed = self.is_distributed
 
     async def _connect(self, url: str) -> Connection:
         return await asyncpg.connect(
