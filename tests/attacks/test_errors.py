@@ -29,7 +29,7 @@ BODIES: list[bytes] = [
 ]
 STARTS = [
     *(
-        "GET / HTTP/1.1",
+        "GET /nothing HTTP/1.1",
         "GET /v1/nothing HTTP/1.1",
         "GET /v1/user/info HTTP/9.9",
         "BREW / HTTP/1.1",

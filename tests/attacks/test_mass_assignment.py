@@ -91,13 +91,23 @@ def looks(wire: WireClient, who: Account) -> dict[str, object]:
     read = {path: wire.post(path, {"size": 20, "page": 1}, token=who.token) for path in READS}
     return {
         # 12 is the invitation code, 10 and 14 tell when VIP ends: seconds may lie between the two.
-        "own": [field for field in own.fields if field[0] not in {1, 10, 12}],
+        "own": _without_id(own, who, {1, 10, 12}),
         "vip": own.number(10) // 86_400,
-        "public": [field for field in public.fields if field[0] not in {1, 3, 7, 14, 19}],
+        "public": _without_id(public, who, {1, 3, 7, 14, 19}),
         "introduced": public.message(19).fields[1:],
         "devices": len(devices.messages(2)),
         **{path: _plain(answer.data) for path, answer in read.items()},
     }
+
+
+def _without_id(message: pb.Message, who: Account, left_out: set[int]) -> list[object]:
+    """The fields of a message; the default picture is named after the account (wire.md 8.4)."""
+    own, none = f"/{who.id}.png".encode(), b"/.png"
+    return [
+        (number, kind, value.replace(own, none) if isinstance(value, bytes) else value)
+        for number, kind, value in message.fields
+        if number not in left_out
+    ]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
