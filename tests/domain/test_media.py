@@ -8,6 +8,7 @@ from typing import BinaryIO
 import pytest
 
 from hupan.crypto import KEY_BYTES, SecretBox
+from hupan.domain import media_sweep
 from hupan.domain.media import (
     LEASE_SECONDS,
     UPLOAD_TOKEN_SECONDS,
@@ -519,3 +520,20 @@ async def test_rows_without_files_are_reported(
         await swept.sweep.run()
         assert "pictures=1 have no file" in caplog.text
         assert gone in await pictures.names()
+
+
+async def test_files_beyond_those_that_are_listed_are_not_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a very full folder only a part is looked at."""
+    monkeypatch.setattr(media_sweep, "MAX_FILES_PER_FOLDER", 1)
+    async with open_world(tmp_path / "db") as world:
+        swept = SweptPictures(world, pictures_of(world, tmp_path))
+        name = await swept.upload()
+        account, other = await world.account_id(), f"{name[:2]}{'r' * 24}.png"
+        await world.engine.run_transaction(lambda tx: put_picture(tx, account, "k", other, 6, 1))
+        swept.put_file(other, 0)
+        await swept.all_folders()  # the folder is this store's from now on
+        await swept.all_folders()
+        await swept.sweep.run()
+        assert "have no file" not in caplog.text

@@ -74,7 +74,8 @@ class PictureSweep:
             return 0
         if known - files.keys():  # or it was written meanwhile
             files |= await self._folders.list_files(folder, MAX_FILES_PER_FOLDER)
-        self._missing += len(known - files.keys())
+        if len(files) < MAX_FILES_PER_FOLDER:  # else the file may be one of those not listed
+            self._missing += len(known - files.keys())
         latest = self._clock.now() - MIN_AGE_SECONDS
         orphans = [name for name, at in files.items() if name not in known and at < latest]
         due_at = int(self._clock.now()) + GRACE_SECONDS
