@@ -205,3 +205,11 @@ def test_streams_are_bounded(http: httpx.Client) -> None:
             if reply.status_code == 200:
                 return
     pytest.fail("no room after all streams were closed")
+
+
+@pytest.mark.parametrize("answer", ["{", "[" * 5000 + "]" * 5000, "9" * 5000, '"\\ud800"'])
+def test_an_answer_that_is_no_json_is_refused(http: httpx.Client, answer: str) -> None:
+    """The form is shown again, whatever stands in it (web.md W-9)."""
+    token = TOKEN.findall(http.get(f"{PAGES}/rules").text)[0]
+    fields = {"form": token, "path": "/v1/none", "json": answer}
+    assert http.post(f"{PAGES}/rules", data=fields).status_code == 400
