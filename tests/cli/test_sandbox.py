@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from hupan.cli.main import app
 from hupan.cli.sandbox import FOLDER_PREFIX, remove_abandoned_folders, temporary_data_folder
-from hupan.cli.sandbox_start import open_browser
+from hupan.cli.sandbox_start import open_browser, ready_file
 from hupan.sandbox.outbox import MAX_QUEUED_LINES, CapturedMessage, CodePrinter
 from hupan.sandbox.seeding import PACK_NAMES
 from tests.support.client import WireClient
@@ -185,6 +185,15 @@ def test_programs_read_where_it_runs(tmp_path: Path) -> None:
     rest, _ = process.communicate(timeout=WAIT_SECONDS)
     assert rest == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["not JSON", "[]", '{"pid": 1}'])
+def test_what_another_wrote_to_a_ready_file_stays(tmp_path: Path, content: str) -> None:
+    """The end of a sandbox is no accident, and takes its own file alone (K-1)."""
+    path = tmp_path / "ready.json"
+    with ready_file(path):
+        path.write_text(content)
+    assert path.read_text() == content
 
 
 def test_a_ready_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ COMMON = {
 ELSEWHERE = {"sec-fetch-site": "cross-site"}
 LINK = {**ELSEWHERE, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 TOKEN = re.compile(r'name="form" value="([^"]+)"')
+STATE = re.compile(r'data-changes="[^"]+seen=([^"]+)"')
 ASSET = re.compile(rf'(?:href|src)="({PAGES}/static/[^"]+)"')
 
 
@@ -205,3 +206,21 @@ def test_streams_are_bounded(http: httpx.Client) -> None:
             if reply.status_code == 200:
                 return
     pytest.fail("no room after all streams were closed")
+
+
+@pytest.mark.parametrize("answer", ["{", "[" * 5000 + "]" * 5000, "9" * 5000, '"\\ud800"'])
+def test_an_answer_that_is_no_json_is_refused(http: httpx.Client, answer: str) -> None:
+    """The form is shown again, whatever stands in it (web.md W-9)."""
+    token = TOKEN.findall(http.get(f"{PAGES}/rules").text)[0]
+    fields = {"form": token, "path": "/v1/none", "json": answer}
+    assert http.post(f"{PAGES}/rules", data=fields).status_code == 400
+
+
+def test_an_open_page_learns_of_other_rules(http: httpx.Client) -> None:
+    """As many as before, and none has answered yet (K-2)."""
+    seen = set()
+    for path in ("/v1/one", "/v1/other"):
+        http.put("/sandbox/rules", json=[{"path": path, "json": 1}])
+        seen.update(STATE.findall(http.get(f"{PAGES}/rules").text))
+    http.put("/sandbox/rules", json=[])
+    assert len(seen) == 2

@@ -130,7 +130,7 @@ def ready_file(path: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):
+        with suppress(OSError, ValueError, AttributeError):  # another file may stand there by now
             if json.loads(path.read_text("utf-8")).get("pid") == os.getpid():
                 path.unlink()
 

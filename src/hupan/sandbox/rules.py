@@ -282,9 +282,14 @@ def _activate(rule: Rule) -> ActiveRule:
 
 @dataclass(slots=True)
 class Rules:
-    """The rules in force; of those that match the first one answers."""
+    """The rules in force; of those that match the first one answers.
+
+    Attributes:
+        generation: grows with each change, for pages that show what is new.
+    """
 
     active: list[ActiveRule] = field(default_factory=list)
+    generation: int = 0
 
     def list_rules(self) -> list[Rule]:
         """Return the rules with their hits."""
@@ -293,10 +298,12 @@ class Rules:
     def replace(self, rules: Sequence[Rule]) -> None:
         """Set other rules; hits are counted from 0."""
         self.active = [_activate(rule) for rule in rules]
+        self.generation += 1
 
     def clear(self) -> None:
         """Remove all rules."""
         self.active = []
+        self.generation += 1
 
     def find(self, method: str, path: str) -> int:
         """Return the number of the rule that answers a method and path, 0 for none."""

@@ -71,6 +71,7 @@ class PageSources:
             self.routes.outbox_messages.last_id,
             self.routes.known_accounts.change_count,
             self.journal.journal.version,
+            self.rules.rules.generation,
             tuple(one.hits for one in self.rules.rules.active),
             self.faults.generation,
             self.faults.hit_count,

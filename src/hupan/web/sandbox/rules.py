@@ -82,7 +82,7 @@ def _read_rule(fields: Fields) -> dict[str, object]:
         text = fields.get("json", "") or "{}"
         try:
             msgspec.json.decode(text)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise FieldRefused("json", NOT_JSON) from error
         rule["json"] = Raw(text.encode())
     return rule
