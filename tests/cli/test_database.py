@@ -13,7 +13,7 @@ from hupan.admin.database import OnCopyProgress
 from hupan.cli import database as database_commands
 from hupan.cli.main import app
 from hupan.store import copying
-from hupan.store.tables import read_schema_files
+from hupan.store.tables import list_tables, read_schema_files
 from tests.support.client import WireClient
 from tests.support.load_clients import ENVIRONMENT
 from tests.support.servers import Server
@@ -114,7 +114,7 @@ def test_a_copy_goes_on_where_it_broke_off(
     lived_in(tmp_path)
     source, target = places(engine, tmp_path)
     monkeypatch.setattr(copying, "ROWS_PER_BATCH", 20)
-    monkeypatch.setattr(database_commands, "_progress", Breaking(every=41).bar)
+    monkeypatch.setattr(database_commands, "_progress", Breaking(every=len(list_tables()) + 5).bar)
     broken = 0
     while broken < 50:
         done = CliRunner().invoke(app, ["database", "copy", source, target])

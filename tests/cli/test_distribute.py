@@ -43,6 +43,8 @@ ALONE = {
     "limit_resets by subject beside none",
     "account_search by initial beside none",
     "socket_processes by process beside none",
+    "drafts by process beside none",
+    "picture_keys by client_key beside none",
 }
 
 
