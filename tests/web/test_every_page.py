@@ -28,6 +28,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 MAX_BYTES, MAX_REQUESTS = 60_000, 12
 # A long list is the same row again and again.
 FEW_ROWS = "document.querySelectorAll('[data-key]:nth-child(n + 4)').forEach((row) => row.remove())"
+# A text that is wider than its box lies under the button next to it.
+COVERED = """[...document.querySelectorAll('.copyable code:not(.clip)')].some(
+  (code) => code.scrollWidth > code.clientWidth + 1
+)"""
 LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
 
 
@@ -43,6 +47,8 @@ def look(page: Page, name: str) -> list[str]:
         faults += find_barriers(page, RULES)
         if is_scrolled_sideways(page):
             faults.append("scrolls sideways")
+        if page.evaluate(COVERED):
+            faults.append("a button covers what it copies")
         if name.startswith("zh"):
             page.emulate_media(color_scheme="dark")
             faults += find_barriers(page, CONTRAST)

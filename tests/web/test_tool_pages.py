@@ -88,7 +88,7 @@ def test_a_fault_is_added_and_removed(visitor: Visit, shown_wire: WireClient) ->
     page.locator("[name=path]").fill("/v1/user/*")
     page.locator("[name=httpStatus]").fill("503")
     page.get_by_role("button", name="添加").click()
-    expect(page.locator("#status")).to_contain_text("生效中：1")
+    expect(page.locator("#status")).to_contain_text("1 条生效")
     rule = {"path": "/v1/user/*", "httpStatus": 503}
     assert shown_wire.http.get("/sandbox/faults").json() == [{**rule, "hits": 0}]
     assert shown_wire.request("POST", "/v1/user/captcha").status_code == 503

@@ -20,7 +20,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "status_label": LocalizedText("沙盒状态", "State of the sandbox"),
     "status_clock": LocalizedText("沙盒时间", "Sandbox time"),
     "status_faults": LocalizedText("故障", "Faults"),
-    "faults_active": LocalizedText("生效中：{n}", "{n} active"),
+    "faults_active": LocalizedText("{n} 条生效", "{n} active"),
     "faults_none": LocalizedText("无", "none"),
     "clock_frozen": LocalizedText("已冻结", "frozen"),
     "clock_ahead": LocalizedText("快于真实时间", "ahead of real time"),
@@ -28,15 +28,14 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "real_time": LocalizedText("真实时间", "Real time"),
     "clock_advance": LocalizedText("拨快", "Move ahead"),
     "clock_advance_hint": LocalizedText(
-        "途中到期的事会按顺序发生，完成后才返回；时钟不会倒退。",
-        "Everything that falls due on the way happens in order, before this returns. The clock "
-        "never goes back.",
+        "这段时间内到期的事会依次发生，全部完成后才返回；时钟不能往回拨。",
+        "Everything due in between happens first, in order. The clock never goes back.",
     ),
     "step_minute": LocalizedText("1 分钟", "1 min"),
     "step_five_minutes": LocalizedText("5 分钟", "5 min"),
-    "step_hour": LocalizedText("1 小时", "1 h"),
-    "step_day": LocalizedText("1 天", "1 d"),
-    "step_month": LocalizedText("30 天", "30 d"),
+    "step_hour": LocalizedText("1 小时", "1 hour"),
+    "step_day": LocalizedText("1 天", "1 day"),
+    "step_month": LocalizedText("30 天", "30 days"),
     "amount": LocalizedText("时长", "How long"),
     "unit": LocalizedText("单位", "Unit"),
     "unit_seconds": LocalizedText("秒", "seconds"),
@@ -48,24 +47,25 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "freeze": LocalizedText("冻结时钟", "Freeze the clock"),
     "unfreeze": LocalizedText("让时钟继续走", "Let the clock run"),
     "freeze_hint": LocalizedText(
-        "冻结后时间不再流逝，验证码不会过期，直到拨动它。",
-        "While frozen, no time passes and no code expires, until the clock is moved.",
+        "冻结后时间停住，验证码不会过期，除非手动拨快。",
+        "While frozen, no time passes and no code expires until you move the clock.",
     ),
-    "pending": LocalizedText("将要发生", "Pending"),
+    "pending": LocalizedText("将要发生的事", "Coming up"),
     "pending_what": LocalizedText("事件", "What"),
     "pending_when": LocalizedText("时间", "When"),
     "pending_empty": LocalizedText("没有等待中的事", "Nothing is pending"),
     "pending_empty_next": LocalizedText(
         "验证码失效、封禁结束、会员到期、注销账号的删除等会列在这里。",
-        "Codes that expire, bans and VIP that end, accounts to be erased are listed here.",
+        "Codes that expire, bans and VIP that end and accounts to be erased are listed here.",
     ),
-    "pending_go": LocalizedText("拨到这时", "Go there"),
+    "pending_go": LocalizedText("拨到此时", "Go to this time"),
     "pending_go_to": LocalizedText("拨到“{what}”时", "Go to the time when {what}"),
     "remove_fault": LocalizedText("移除第 {n} 条规则", "Remove rule {n}"),
     "new_fault": LocalizedText("添加故障", "Add a fault"),
     "fault_where": LocalizedText("作用于", "Where"),
-    "fault_what": LocalizedText("故障", "What happens"),
-    "fault_hits": LocalizedText("命中", "Hits"),
+    "fault_when": LocalizedText("触发条件", "When it applies"),
+    "fault_what": LocalizedText("故障表现", "What happens"),
+    "fault_hits": LocalizedText("命中次数", "Hits"),
     "fault_any": LocalizedText("所有请求", "every request"),
     "fault_path": LocalizedText("路径", "Path"),
     "fault_path_hint": LocalizedText(
@@ -73,22 +73,22 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "such as /v1/user/*; empty for all",
     ),
     "fault_account": LocalizedText("账号 ID", "Account id"),
-    "fault_nth": LocalizedText("仅第几次", "Only the nth"),
+    "fault_account_hint": LocalizedText("留空为全部", "empty for all"),
+    "fault_nth": LocalizedText("仅第 N 次", "Only the nth request"),
+    "fault_nth_hint": LocalizedText("如 3；留空为每次", "such as 3; empty for each"),
     "fault_probability": LocalizedText("概率", "Probability"),
-    "fault_probability_hint": LocalizedText("0 到 1", "0 to 1"),
+    "fault_probability_hint": LocalizedText("0 到 1；留空为 1", "0 to 1; empty for 1"),
     "fault_code": LocalizedText("错误码", "Error code"),
-    "fault_code_hint": LocalizedText(
-        "用接口自己的格式回答", "answered in the form of the endpoint"
-    ),
+    "fault_code_hint": LocalizedText("以接口自身的格式返回", "in the format of the endpoint"),
     "fault_status": LocalizedText("HTTP 状态", "HTTP status"),
-    "fault_delay": LocalizedText("延迟（毫秒）", "Delay in ms"),
+    "fault_delay": LocalizedText("延迟（毫秒）", "Delay (ms)"),
     "fault_reset": LocalizedText("断开连接", "Reset the connection"),
     "fault_reset_no": LocalizedText("不断开", "no"),
     "fault_reset_before": LocalizedText("处理之前", "before it is handled"),
     "fault_reset_after": LocalizedText("保存之后", "after its change is kept"),
-    "fault_truncate": LocalizedText("截断于（字节）", "Cut after bytes"),
-    "fault_trickle": LocalizedText("每秒字节数", "Bytes per second"),
-    "fault_garble": LocalizedText("打乱响应内容", "Garble the response"),
+    "fault_truncate": LocalizedText("只发送前若干字节", "Cut off after (bytes)"),
+    "fault_trickle": LocalizedText("限速（字节/秒）", "Speed limit (bytes per second)"),
+    "fault_garble": LocalizedText("损坏响应内容", "Garble the response"),
     "add": LocalizedText("添加", "Add"),
     "remove": LocalizedText("移除", "Remove"),
     "clear_faults": LocalizedText("全部清除", "Clear all"),
@@ -98,8 +98,8 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "Add a rule to see how a client copes with errors, delays and broken connections.",
     ),
     "faults_hint": LocalizedText(
-        "增减规则会重新计数。同样的规则可用 PUT /sandbox/faults 设置。",
-        "Counts start anew with each change. PUT /sandbox/faults sets the same rules.",
+        "增删规则后会重新计数。也可用 PUT /sandbox/faults 设置同样的规则。",
+        "Adding or removing a rule resets the counts. PUT /sandbox/faults sets the same rules.",
     ),
     "path": LocalizedText("路径", "Path"),
     "account_id": LocalizedText("账号 ID", "Account id"),
@@ -128,11 +128,10 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "message_out": LocalizedText("发往客户端", "to the client"),
     "no_response": LocalizedText("无响应", "no response"),
     "took": LocalizedText("{n} 毫秒", "{n} ms"),
-    "unserved": LocalizedText("不在账号模块", "Not an account endpoint"),
+    "unserved": LocalizedText("湖畔不提供的路径", "Paths that Hupan does not serve"),
     "unserved_text": LocalizedText(
-        "湖畔不提供这些路径。可以为它们设定答复，或转发到本机的另一个程序。",
-        "Hupan does not serve these paths. Rules answer them, or forward them to another program "
-        "on this machine.",
+        "可以为它们设定答复，或转发到本机的另一个程序。",
+        "Rules answer them, or forward them to another program on this machine.",
     ),
     "rules_heading": LocalizedText("自定义答复", "Answers for other paths"),
     "answer_it": LocalizedText("设定答复", "Answer it"),
@@ -142,9 +141,10 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "rule_forward_hint": LocalizedText(
         "仅限本机，如 http://127.0.0.1:9000", "on this machine only, such as http://127.0.0.1:9000"
     ),
-    "rule_path_hint": LocalizedText("末尾可用 *", "may end with *"),
+    "rule_path_hint": LocalizedText("如 /v1/message/*", "such as /v1/message/*"),
     "rule_method": LocalizedText("方法", "Method"),
-    "rule_method_hint": LocalizedText("留空即任意方法", "empty for any"),
+    "rule_method_hint": LocalizedText("留空为任意方法", "empty for any"),
+    "rule_status_hint": LocalizedText("留空为 200", "empty for 200"),
     "rule_json": LocalizedText("JSON 答复", "Answer as JSON"),
     "new_rule": LocalizedText("添加规则", "Add a rule"),
     "clear_rules": LocalizedText("全部清除", "Clear all"),
@@ -154,8 +154,8 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "Clients ask for messages and groups, too. Add a rule so that they get an answer.",
     ),
     "rules_hint": LocalizedText(
-        "第一条匹配的规则生效。PUT /sandbox/rules 还可返回任意字节。",
-        "The first rule that matches answers. PUT /sandbox/rules can return any bytes, too.",
+        "按顺序匹配，第一条匹配的规则生效。PUT /sandbox/rules 还可返回任意字节。",
+        "The first matching rule answers. PUT /sandbox/rules can also return arbitrary bytes.",
     ),
     "times_asked": LocalizedText("次数", "Times"),
     "answered_by_rule": LocalizedText("由规则 {n} 回答", "answered by rule {n}"),
@@ -179,7 +179,8 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "mark_repeated": LocalizedText("重复", "repeated"),
     "mark_refused": LocalizedText("被拒绝", "refused"),
     "mark_broken": LocalizedText("无法解析", "broken"),
-    "headers": LocalizedText("头部", "Headers"),
+    "headers_request": LocalizedText("请求头", "Headers"),
+    "headers_response": LocalizedText("响应头", "Headers"),
     "raw_body": LocalizedText("原始内容", "Raw body"),
     "raw_base64": LocalizedText("原始内容（base64）", "Raw body (base64)"),
     "no_body": LocalizedText("没有内容", "no body"),
@@ -187,11 +188,11 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "body_size": LocalizedText("{n} 字节", "{n} bytes"),
     "more_fields": LocalizedText("只显示前 {n} 个字段", "only the first {n} fields are shown"),
     "back_to_requests": LocalizedText("返回请求列表", "Back to the requests"),
-    "snapshot_new": LocalizedText("保存当前状态", "Save the present state"),
+    "snapshot_new": LocalizedText("保存当前状态", "Save the current state"),
     "snapshot_name": LocalizedText("名称", "Name"),
     "snapshot_name_hint": LocalizedText(
-        "字母、数字、点、横线、下划线；同名快照会被替换",
-        "letters, digits, dots, dashes, underscores; replaces one of the same name",
+        "可用字母、数字、点、横线、下划线；同名快照会被替换",
+        "letters, digits, dots, dashes, underscores; a snapshot of the same name is replaced",
     ),
     "save": LocalizedText("保存", "Save"),
     "restore": LocalizedText("恢复", "Restore"),
@@ -201,9 +202,9 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "download": LocalizedText("下载", "Download"),
     "download_named": LocalizedText("下载快照 {name}", "Download the snapshot {name}"),
     "snapshot_saved": LocalizedText("快照已保存：{name}", "Saved as {name}"),
-    "snapshot_restored": LocalizedText("已恢复到快照：{name}", "The sandbox is again as in {name}"),
+    "snapshot_restored": LocalizedText("已恢复到快照：{name}", "Restored the snapshot {name}"),
     "snapshot": LocalizedText("快照", "Snapshot"),
-    "snapshot_time": LocalizedText("其中的时间", "Time in it"),
+    "snapshot_time": LocalizedText("沙盒时间", "Sandbox time"),
     "snapshot_accounts": LocalizedText("账号数", "Accounts"),
     "snapshot_size": LocalizedText("大小", "Size"),
     "kilobytes": LocalizedText("{n} kB", "{n} kB"),
@@ -214,8 +215,8 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "pictures and the clock.",
     ),
     "snapshots_file_hint": LocalizedText(
-        "下载的文件可用 PUT /sandbox/snapshots/名称 放回，也可用于另一个沙盒。",
-        "PUT /sandbox/snapshots/NAME takes a downloaded file back, in another sandbox too.",
+        "下载的文件可用 PUT /sandbox/snapshots/名称 上传，也可上传到另一个沙盒。",
+        "Upload a downloaded file with PUT /sandbox/snapshots/NAME, to this sandbox or another.",
     ),
     "filter_label": LocalizedText("筛选消息", "Filter messages"),
     "filter": LocalizedText("筛选", "Filter"),
@@ -231,9 +232,10 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "code": LocalizedText("验证码", "Code"),
     "no_code": LocalizedText("无", "none"),
     "message": LocalizedText("内容", "Message"),
+    "captcha_answer": LocalizedText("图形验证码的答案", "Answer to the picture"),
     "purpose": LocalizedText("用途", "Purpose"),
     "time": LocalizedText("时间", "Time"),
-    "outbox_empty": LocalizedText("还没有发出任何消息", "Nothing was sent yet"),
+    "outbox_empty": LocalizedText("还没有发出任何消息", "Nothing sent yet"),
     "outbox_empty_next": LocalizedText(
         "客户端请求验证码后，短信、邮件与图形验证码的答案会立即出现在这里。可用这条命令试试：",
         "As soon as a client asks for a code, the text message, the e-mail or the answer of the "
@@ -276,11 +278,15 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "reset_done": LocalizedText("沙盒已清空。", "The sandbox is empty again."),
     "reset_everything": LocalizedText("清空沙盒", "Delete everything"),
     "reset_question": LocalizedText(
-        "所有账号、会话、消息和验证码都会被删除，沙盒时间恢复为真实时间。此操作无法撤销。",
-        "All accounts, sessions, messages and codes will be deleted, and the clock returns to the "
-        "real time. This cannot be undone.",
+        "所有账号、会话、消息、验证码、请求记录、故障和自定义答复都会被删除，"
+        "沙盒时间恢复为真实时间。快照会保留。此操作无法撤销。",
+        "All accounts, sessions, messages, codes, requests, faults and rules will be deleted, and "
+        "the clock returns to the real time. Snapshots are kept. This cannot be undone.",
     ),
-    "keep": LocalizedText("保留，返回", "Keep everything"),
+    "reset_snapshot": LocalizedText(
+        "以后还想回到现在？请先保存快照：", "To come back to this state, save it first:"
+    ),
+    "keep": LocalizedText("不清空，返回", "Keep everything"),
     "account": LocalizedText("账号", "Account"),
     "contacts": LocalizedText("手机号与邮箱", "Phone and e-mail"),
     "sign_in_with": LocalizedText("密码与令牌", "Password and token"),
@@ -290,10 +296,9 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "banned": LocalizedText("已封禁", "Banned"),
     "cancelled": LocalizedText("已注销", "Cancelled"),
     "search_label": LocalizedText("查找账号", "Find accounts"),
-    "search": LocalizedText("查找", "Search"),
     "find": LocalizedText("查找", "Find"),
-    "search_hint": LocalizedText(
-        "ID，或昵称、手机号、邮箱的开头", "id, or start of name, phone, e-mail"
+    "search_by": LocalizedText(
+        "ID，或昵称、手机号、邮箱的开头", "Id, or start of name, phone or e-mail"
     ),
     "accounts_empty": LocalizedText("还没有账号", "No account yet"),
     "accounts_empty_next": LocalizedText(
@@ -321,7 +326,7 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     "invited_by": LocalizedText("邀请码", "Invitation code"),
     "invited_by_hint": LocalizedText("另一个账号的", "of another account"),
     "ban_days": LocalizedText("封禁天数", "Days banned"),
-    "ban_reason": LocalizedText("封禁原因", "Reason of the ban"),
+    "ban_reason": LocalizedText("封禁原因", "Reason for the ban"),
     "ban_reason_hint": LocalizedText(
         "有原因而无天数即永久封禁", "a reason without days bans for good"
     ),
@@ -345,17 +350,24 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     ),
     "connect_sign_in": LocalizedText("像客户端一样登录", "Sign in as a client does"),
     "connect_sign_in_text": LocalizedText(
-        "依次：图形验证码，短信验证码，令牌。", "A captcha, a code by SMS, a token, in this order."
+        "依次获取图形验证码、短信验证码和令牌。",
+        "First a captcha, then a code by SMS, then a token.",
     ),
     "connect_client": LocalizedText("已有客户端", "Existing clients"),
+    "connect_run_text": LocalizedText(
+        "最简单的做法是让沙盒启动客户端，不需要 root 或 hosts 文件：",
+        "Simplest: let the sandbox start the client, without root or a hosts file:",
+    ),
     "connect_client_text": LocalizedText(
-        "它们内置了下列主机名，须用 HTTPS 访问。"
-        "让这些名字指向这台机器，并在沙盒前面放一个带证书的反向代理：",
-        "They have these host names built in and use HTTPS. Let the names lead to this machine, "
-        "and put a reverse proxy with a certificate in front of the sandbox:",
+        "否则：客户端内置了下列域名，并且只用 HTTPS 访问。"
+        "请把这些域名解析到本机，并在沙盒前面部署带证书的反向代理：",
+        "Otherwise: clients have these host names built in and use HTTPS. Point the names at this "
+        "machine, and put a reverse proxy with a certificate in front of the sandbox:",
     ),
     "connect_client_hint": LocalizedText(
-        "nginx 与 Caddy 的配置文件在 deploy/ 目录，步骤见 docs/operations.zh-CN.md。",
-        "Files for nginx and Caddy are in deploy/, the steps are in docs/operations.md.",
+        "哪些客户端可用见 docs/connect.zh-CN.md；nginx 与 Caddy 的配置文件在 deploy/ 目录，"
+        "步骤见 docs/operations.zh-CN.md。",
+        "docs/connect.md says which clients work. Files for nginx and Caddy are in deploy/, the "
+        "steps are in docs/operations.md.",
     ),
 }
