@@ -138,7 +138,7 @@ class MessageServer:
             "endless-head": lambda to: self._pour(to, b"HTTP/1.1 200 OK\r\n", b"x-a: " + PIECE),
             "endless": lambda to: self._pour(to, b"HTTP/1.1 200 OK\r\n\r\n", PIECE),
             "stalled": self._stall,
-            "early": lambda to: to.raw(b"HTTP/1.1 409 No\r\ncontent-length: 2\r\n\r\nno"),
+            "early": self._refuse_early,
             "unread": self._hold,
             "chatty": lambda to: to.raw(
                 b"HTTP/1.1 200 OK\r\nserver: toy\r\nset-cookie: a=b\r\nx-hupan-user-id: 1\r\n"
@@ -180,6 +180,12 @@ class MessageServer:
         """Read nothing and say nothing."""
         to.close_connection = True
         self._released.wait(30)
+
+    def _refuse_early(self, to: _Handler) -> None:
+        """Answer before the body was read, and close as servers do: once the peer stops sending."""
+        to.raw(b"HTTP/1.1 409 No\r\ncontent-length: 2\r\n\r\nno")
+        with contextlib.suppress(OSError):
+            to.rfile.read()
 
     def _stall(self, to: _Handler) -> None:
         """Begin to answer, and say no more."""

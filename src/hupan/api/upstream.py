@@ -427,10 +427,11 @@ class _Relay:
         try:
             async with asyncio.timeout(self._limits.timeout_seconds):
                 await request.send_head(self._scope["method"].encode(), self.target, headers)
-                if body:
-                    await request.send_body(body)
-                if body is not None:
-                    await request.end_body()
+                with contextlib.suppress(UpstreamError):  # it may answer without reading the body
+                    if body:
+                        await request.send_body(body)
+                    if body is not None:
+                        await request.end_body()
         except TimeoutError as error:
             raise UpstreamTimeoutError("it takes no request") from error
         answer = asyncio.create_task(self._hand_back(request, extra_headers))
