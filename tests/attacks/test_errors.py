@@ -29,7 +29,7 @@ BODIES: list[bytes] = [
 ]
 STARTS = [
     *(
-        "GET /nothing HTTP/1.1",
+        "GET / HTTP/1.1",
         "GET /v1/nothing HTTP/1.1",
         "GET /v1/user/info HTTP/9.9",
         "BREW / HTTP/1.1",
@@ -54,9 +54,8 @@ PICTURE = re.compile(rb"(?<=base64,)[A-Za-z0-9+/=]+")
 
 def tells(headers: dict[str, str], body: bytes) -> list[str]:
     """What an answer gives away."""
-    text = "\n".join(
-        [*(f"{name}: {value}" for name, value in headers.items()), body.decode("latin-1")]
-    )
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    text = "\n".join([*lines, body.decode("latin-1")]).replace("'none'", "")  # of a page's policy
     found = [match[0] for match in TELLTALE.finditer(text)]
     return found + [name for name in ("server", "x-powered-by", "via") if name in headers]
 
