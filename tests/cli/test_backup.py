@@ -216,7 +216,7 @@ def test_backups_are_always_encrypted(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.one_engine
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_root_gives_its_files_away(tmp_path: Path, key: BackupKey) -> None:
+def test_files_of_root_belong_to_the_owner(tmp_path: Path, key: BackupKey) -> None:
     """What `sudo hupan` creates belongs to the owner of the folder."""
     data, copy, owner = tmp_path / "data", tmp_path / "copy", 65534
     with (

@@ -87,8 +87,8 @@ def test_paths_are_bounded() -> None:
     assert journal.unserved_count == 6 * MAX_UNSERVED_PATHS
 
 
-def test_a_reader_who_is_slow_is_told() -> None:
-    """What waits for a subscriber is bounded; it learns that it missed something (K-3)."""
+def test_a_slow_reader_learns_that_it_missed_entries() -> None:
+    """The queue of a subscriber is bounded; it learns that it missed entries (K-3)."""
     journal = Journal()
     with Subscription(journal) as subscription:
         for number in range(MAX_QUEUED_ENTRIES + 1):

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 @dataclass
 class Run:
-    """A recorded run: what was done to the disk, and when each change was acknowledged.
+    """A recorded run: the disk's acts, and when each change was acknowledged.
 
     Attributes:
         told: after how many acts an account and a key were answered.

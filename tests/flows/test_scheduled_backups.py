@@ -188,7 +188,7 @@ async def test_a_stopped_backup_leaves_no_files(
             await is_asked.wait()
         assert [name for name in contents(data) if ".backup-" in name or ".hupan-" in name]
         making.cancel()
-        await asyncio.sleep(0)  # the process is told to end
+        await asyncio.sleep(0)  # the process gets its signal
         may_end.set()
         with pytest.raises(asyncio.CancelledError):
             await making

@@ -116,7 +116,7 @@ def allowed(reasons: dict[str, tuple[int, str]]) -> dict[str, int]:
 
 
 def test_patterns_match_whole_texts(modules: dict[str, str]) -> None:
-    """Whatever decides about a text does so with `fullmatch`; the rest is counted (security I7)."""
+    """A decision about a text uses `fullmatch`; other uses are counted (security I7)."""
     assert by_area(modules, searches) == allowed(MAY_SEARCH)
 
 
@@ -159,6 +159,6 @@ def test_a_class_of_all_scripts_is_seen(source: str) -> None:
     ],
 )
 def test_a_statement_of_values_is_seen(source: str) -> None:
-    """Put together by whatever means."""
+    """SQL with values in its text is found, in every way of building it."""
     assert list(put_together(source))
     assert not list(put_together("tx.execute(f'SELECT {COLUMNS} FROM t', id)"))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from botocore.auth import S3SigV4Auth  # type: ignore[import-untyped]  # it ships no types
-from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]  # likewise
-from botocore.credentials import Credentials  # type: ignore[import-untyped]  # likewise
+from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]  # botocore has no types
+from botocore.credentials import Credentials  # type: ignore[import-untyped]  # botocore has no types
 from moto.server import ThreadedMotoServer
 
 from hupan.clock import SystemClock

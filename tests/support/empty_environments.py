@@ -1,4 +1,4 @@
-"""Virtual environments that have nothing but the packages of a lock, made without network."""
+"""Virtual environments that have only the packages of a lock, made without network."""
 
 import os
 import re
@@ -56,7 +56,7 @@ class EmptyEnvironment:
         for file in package.files or ():
             source = Path(str(package.locate_file(file)))
             if ".." in file.parts or not source.is_file():
-                continue  # a command, or compiled by nobody yet
+                continue  # a command, or not compiled yet
             target = self.packages / file
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():

@@ -375,7 +375,7 @@ def test_one_that_reads_nothing(
         said = frame(TEXT, json.dumps({"cmd": "say", "data": "x" * 15_000}).encode())
         for _ in range(4000):
             if select.select([client.connection], [], [], 0)[0]:
-                break  # break  # it is closing, and may send no more
+                break  # it is closing, and may send no more
             client.send(said)
         assert client.close_code() == LATER
 
