@@ -372,7 +372,7 @@ def medal(
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Give or take a medal and print the account."""
+    """Grant or remove a medal and print the account."""
     result = run_admin(
         config,
         data_dir,

@@ -84,7 +84,7 @@ def _sandbox() -> Iterator[int]:
     )
     try:
         port = _read_port(process)
-        # What it prints from now on is of no use to anybody, but must not block it.
+        # What it prints from now on is not used, but must not block it.
         threading.Thread(target=_drain, args=(process,), name="sandbox", daemon=True).start()
         yield port
     finally:

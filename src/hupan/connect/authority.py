@@ -1,7 +1,7 @@
-"""A certificate authority of one's own that can vouch for the known names and this machine alone.
+"""A local certificate authority that can only vouch for the known names and this machine.
 
-Its name constraints are critical, so a runtime that does not understand them refuses it. Whoever
-steals its key can pretend to be a sandbox, and nothing else.
+Its name constraints are critical, so a runtime that does not understand them refuses it. A thief
+of its key can pretend to be a sandbox, and nothing else.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class Authority:
     """The files of an authority.
 
     Attributes:
-        certificate: what clients are told to trust.
+        certificate: what clients are to trust.
         chain: a leaf for the known names, with its key: what a sandbox shows.
         trust_store: the certificate for Java.
     """

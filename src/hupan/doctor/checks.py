@@ -68,7 +68,7 @@ def _check(
 
 
 def examine_server(wire: Wire) -> list[Finding]:
-    """Run all checks; once nobody listens or the certificate is not trusted, skip the others."""
+    """Run all checks; without a listener or a trusted certificate, skip the others."""
     findings: list[Finding] = []
     for name, (examine, advice) in CHECKS.items():
         if any(found.id in _BEFORE_OTHERS and found.status == "failed" for found in findings):
@@ -83,7 +83,7 @@ def _examine(wire: Wire, examine: Examine) -> tuple[Status, str]:
         return "ok", printable(examine(wire))[:_MAX_SHOWN]
     except (NotApplicable, OutOfTime) as reason:
         return "skipped", str(reason)
-    except Exception as error:  # noqa: BLE001 - whatever a front answers, the other checks go on
+    except Exception as error:  # noqa: BLE001 - the other checks go on after any answer
         return "failed", printable(str(error) or type(error).__name__)[:_MAX_SHOWN]
 
 

@@ -321,7 +321,7 @@ class PostgresDatabase:
             raise StoreUnavailable("the server is a standby")
 
     def stats(self) -> DatabaseStats:
-        """Return counters; each change is a commit of its own."""
+        """Return counters; each change is a separate commit."""
         return DatabaseStats(
             self._pending_changes,
             self._committed_changes,

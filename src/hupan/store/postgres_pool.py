@@ -360,7 +360,7 @@ class PostgresPool:
         self.discard_idle()
 
     def _close_timed_out(self, connection: Connection) -> None:
-        """Close a connection whose statement timed out, after the server was told to cancel it.
+        """Close a connection whose statement timed out, after the request to cancel it.
 
         Otherwise a commit that waits for a standby would hold its connection slot for ever. Two
         timeouts in quick succession mean that the host is at fault, unless the database is
