@@ -173,11 +173,11 @@ class DifferentialRun:
 
     def _hear(self) -> None:
         """Check that exactly the model's recipients got one notice each, and no code."""
-        told, self.world.told = self.world.told, []
+        notified, self.world.notified = self.world.notified, []
         letters = self.served.letters()
         assert not any(letter.code for letter in letters)
         came = sorted(letter.to.lower() for letter in letters)
-        assert came == sorted(told), f"told {came}, but promised {told}"
+        assert came == sorted(notified), f"notified {came}, but promised {notified}"
 
     def _look_at_devices(self, visit: Visit) -> None:
         message = self.served.get("user/clients", visit.token).message

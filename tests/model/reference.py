@@ -39,7 +39,7 @@ class World:
     Attributes:
         owners: the account of each number and address; so none is shared (security J4).
         visits: by token, every one that ever was.
-        told: recipients of notices since this was last emptied, in the form that is compared.
+        notified: recipients of notices since this was last emptied, in the form that is compared.
         ended: sessions that ended since this was last emptied.
     """
 
@@ -49,7 +49,7 @@ class World:
         self.owners: dict[Target, Person] = {}
         self.visits: dict[str, Visit] = {}
         self.codes: CodeBook[Person] = CodeBook()
-        self.told: list[str] = []
+        self.notified: list[str] = []
         self.ended: list[Visit] = []
 
     def pass_time(self, seconds: int) -> None:
@@ -318,7 +318,7 @@ class World:
         visit.ending, visit.left_at = "left", self.now
 
     def _notify(self, *targets: str) -> None:
-        self.told.extend(sorted({typed.lower() for typed in targets}))
+        self.notified.extend(sorted({typed.lower() for typed in targets}))
 
     def _is_near_idle(self, visit: Visit) -> bool:
         return not visit.ending and visit.idle_days(self.now) == IDLE_DAYS

@@ -98,15 +98,15 @@ class Line(asyncio.Protocol):
 class Switchboard:
     """Lines to one port; those without a request are free."""
 
-    def __init__(self, port: int, tell: Callable[[Answered], None]) -> None:
+    def __init__(self, port: int, on_answer: Callable[[Answered], None]) -> None:
         """Opens nothing yet.
 
         Args:
             port: of the loopback address.
-            tell: called with every answer, before its line is free again.
+            on_answer: called with every answer, before its line is free again.
         """
         self._port = port
-        self._finish = tell
+        self._on_answer = on_answer
         self._lines: set[Line] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self.free: deque[Line] = deque()
@@ -126,7 +126,7 @@ class Switchboard:
         self.on_free(line)
 
     def _answered(self, line: Line, answered: Answered) -> None:
-        self._finish(answered)
+        self._on_answer(answered)
         if line.is_open:
             self.on_free(line)
         else:

@@ -50,6 +50,7 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 async def test_an_old_file_gets_checksums(database: Path) -> None:
     """The next start rewrites an older file, with checksums and all its rows."""
     old(database)

@@ -76,6 +76,7 @@ async def test_a_writer_sees_its_change(database: Path) -> None:
     assert all(await read())
 
 
+@pytest.mark.slow
 async def test_an_acknowledged_change_is_seen_by_other_servers(database: Path) -> None:
     """A change that one server acknowledged is seen by a later request to another one."""
 

@@ -1,7 +1,7 @@
 """Bound phone numbers and e-mail addresses: binding, change and step-up (security A1-A3, D1, D2).
 
 A first binding needs no proof, because clients have no step for it. So an unverified one does not
-prove who owns the account: while it can be undone, anything reached through it, such as a fresh
+prove ownership of the account: while it can be undone, anything reached through it, such as a fresh
 session, does not authorize changes of the other, older contact.
 """
 
