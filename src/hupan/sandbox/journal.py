@@ -25,7 +25,7 @@ MAX_KEPT_BODY_BYTES = 256 * 1024
 """Of each body and each message; an entry says where it was cut."""
 MAX_SUBSCRIBERS = 32
 MAX_QUEUED_ENTRIES = 100
-"""Entries that wait for a subscriber; it is told when it missed some."""
+"""Entries that wait for a subscriber; it learns when it missed some."""
 MAX_UNSERVED_PATHS = 500
 _ENTRY_OVERHEAD_BYTES = 1024
 _MAX_ACCOUNT_ID = 10**8
