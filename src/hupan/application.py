@@ -42,7 +42,7 @@ from hupan.domain.running_servers import RunningServer
 from hupan.domain.search import SearchFill
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
-from hupan.localized import localize_error
+from hupan.library_errors import localize_error
 from hupan.logs import AccessLog, configure_logging, make_access_log
 from hupan.metrics import (
     PROMETHEUS_CONTENT_TYPE,

@@ -22,6 +22,7 @@ from hupan.crypto import (
     load_existing_key,
     load_or_create_key,
 )
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedError
 from hupan.model import StoreUnavailable
 from hupan.ownership import chown_to_folder_owner
@@ -368,8 +369,10 @@ def create_folder(folder: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _set_folder_owner(folder)
     except OSError as error:
+        reason = localize_reason(error)
         raise StoreRefused(
-            f"无法创建目录 {folder}：{error}", f"cannot create the folder {folder}: {error}"
+            f"无法创建目录 {folder}：{reason.zh}",
+            f"cannot create the folder {folder}: {reason.en}",
         ) from error
 
 
@@ -393,7 +396,8 @@ def _create_private_file(database_path: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
+        reason = localize_reason(error)
         raise StoreRefused(
-            f"无法写入数据库 {database_path}：{error}",
-            f"cannot write the store {database_path}: {error}",
+            f"无法写入数据库 {database_path}：{reason.zh}",
+            f"cannot write the store {database_path}: {reason.en}",
         ) from error

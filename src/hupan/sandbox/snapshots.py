@@ -27,6 +27,7 @@ from hupan.domain.snapshots import (
     decode_snapshot,
     encode_snapshot,
 )
+from hupan.library_errors import localize_reason
 from hupan.sandbox.known_accounts import KnownAccount, KnownAccounts
 from hupan.sandbox.outbox import CapturedMessage, MessageCapture
 from hupan.sandbox.randomness import SandboxRandomness
@@ -313,8 +314,9 @@ class Snapshots:
         except InvalidSnapshot as error:
             raise BadRequest(error.localized.zh, error.localized.en) from error
         except msgspec.ValidationError as error:
+            reason = localize_reason(error)
             raise BadRequest(
-                f"快照中的消息无效：{error}", f"a message is not valid: {error}"
+                f"快照中的消息无效：{reason.zh}", f"a message is not valid: {reason.en}"
             ) from error
         return snapshot, messages, known
 

@@ -9,10 +9,9 @@ from starlette.responses import Response
 
 from hupan.errors import EmailTaken, InvalidField, PhoneTaken
 from hupan.localized import LocalizedText
-from hupan.sandbox.routes import EXPECTED_ERRORS, BadRequest, describe_error
+from hupan.sandbox.routes import EXPECTED_ERRORS, BadRequest, describe_error, explain_field
 from hupan.web.forms import FieldRefused
 
-VALUE_INVALID = LocalizedText("这个值不合要求", "This value is not valid")
 VALUE_TAKEN = LocalizedText("已被另一个账号使用", "Another account uses this already")
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -51,7 +50,7 @@ def explained(
         try:
             return await act(*args, **kwargs)
         except InvalidField as error:
-            raise FieldRefused(error.field, VALUE_INVALID) from error
+            raise FieldRefused(error.field, explain_field(error.field)) from error
         except (PhoneTaken, EmailTaken) as error:
             field = "phone" if isinstance(error, PhoneTaken) else "email"
             raise FieldRefused(field, VALUE_TAKEN, 409) from error
