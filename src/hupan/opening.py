@@ -265,6 +265,8 @@ def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[
             # A URL with too weak TLS is refused before anything else happens. Every node needs
             # the same key, so it is created only when the store turns out to have none.
             make_postgres_dsn(settings).make_ssl_context()
+            if not is_sandbox:
+                _check_key_file(key_path)
             create_folder(key_path.parent)
             yield
             return
@@ -280,7 +282,7 @@ def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[
 def check_store_and_key(settings: Settings) -> None:
     """Check, as the start of a server would, that store and key belong together.
 
-    Changes nothing. A PostgreSQL store is not checked, because it may be out of reach.
+    Changes nothing. Of a PostgreSQL store, which may be out of reach, only the key is checked.
 
     Raises:
         StartRefused: the store is a sandbox's, or store or key is missing or does not match.
@@ -288,12 +290,19 @@ def check_store_and_key(settings: Settings) -> None:
     database_path, key_path = settings.database_path, settings.secret_key_path
     try:
         if settings.is_postgres:
+            _check_key_file(key_path)
             return
         check_store_exists(database_path, key_path)
         if database_path.exists() and (identity := read_identity_without_writing(database_path)):
             _check_identity(key_path, is_sandbox=False, identity=identity)
     except (StoreRefused, KeyFileError, OSError) as error:
         raise StartRefused.wrap(error) from error
+
+
+def _check_key_file(key_path: Path) -> None:
+    """Refuse a sandbox's key before the database is asked; a missing one may still be created."""
+    if key_path.exists():
+        check_key_is_secret(key_path, load_existing_key(key_path))
 
 
 def _check_identity(key_path: Path, is_sandbox: bool, identity: StoreIdentity) -> None:
