@@ -37,3 +37,7 @@ class LocalizedError(Exception):
 
         text = localize_error(error)
         return cls(text.zh, text.en)
+
+
+class LocalizedOSError(LocalizedError, OSError):
+    """What a storage cannot do, said by us instead of the system."""

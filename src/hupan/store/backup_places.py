@@ -18,6 +18,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from hupan.clock import Clock
+from hupan.localized import LocalizedOSError
 from hupan.ownership import chown_to_folder_owner
 from hupan.rules import DAY_SECONDS, MAX_UNIX_TIME
 from hupan.store.s3_files import S3Bucket, S3Client, expect_status
@@ -156,7 +157,10 @@ class BucketPlace:
     def store(self, draft: Path, name: str) -> str:
         size, sha256 = draft.stat().st_size, _hash_file(draft)
         if size > MAX_OBJECT_BYTES:
-            raise OSError(f"the backup has {size} bytes, more than a bucket takes: use backup_dir")
+            raise LocalizedOSError(
+                f"备份有 {size} 字节，超过存储桶的上限：请改用 backup_dir",
+                f"the backup has {size} bytes, more than a bucket takes: use backup_dir",
+            )
         with draft.open("rb") as file:
             response = self._client.request(
                 "PUT", name, {"content-length": str(size)}, file, sha256.hex()
@@ -203,7 +207,10 @@ class BucketPlace:
         for piece in self._client.stream(response):
             file.write(piece)
             if file.tell() > MAX_OBJECT_BYTES:
-                raise OSError("the bucket returns more than a backup that it could have stored")
+                raise LocalizedOSError(
+                    "存储桶返回的内容超过它能存下的备份",
+                    "the bucket returns more than a backup that it could have stored",
+                )
 
     def _list_page(self, token: str) -> str:
         query = f"list-type=2&prefix={_PREFIX}"
@@ -215,7 +222,9 @@ class BucketPlace:
         for piece in self._client.stream(response):
             page += piece
             if len(page) > _MAX_LIST_BYTES:
-                raise OSError("the bucket answers with too long a list")
+                raise LocalizedOSError(
+                    "存储桶返回的列表过长", "the bucket answers with too long a list"
+                )
         return page.decode("utf-8", "replace")
 
     def _compare(self, name: str, sha256: bytes) -> None:
@@ -226,7 +235,9 @@ class BucketPlace:
         for piece in self._client.stream(response):
             found.update(piece)
         if found.digest() != sha256:
-            raise OSError("the bucket returns another content than was stored")
+            raise LocalizedOSError(
+                "存储桶返回的内容与所存的不同", "the bucket returns another content than was stored"
+            )
 
 
 def _hash_file(path: Path) -> bytes:
@@ -247,9 +258,9 @@ def make_private_folder(folder: Path) -> None:
 
 
 def ensure_free(path: Path) -> None:
-    """Raise FileExistsError if there is something at a path."""
+    """Raise OSError if there is something at a path."""
     if path.exists() or path.is_symlink():
-        raise FileExistsError(f"{path} exists already")
+        raise LocalizedOSError(f"{path} 已存在", f"{path} exists already")
 
 
 def move_without_overwriting(source: Path, target: Path) -> None:

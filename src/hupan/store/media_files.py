@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from hupan.localized import LocalizedOSError
 from hupan.model import StoredPicture
 
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
@@ -197,7 +198,7 @@ class LocalPictureFiles:
             file.seek(offset)
             chunk = file.read(CHUNK_BYTES)
         if not chunk:  # as a bucket does; a reader that waits for the rest would ask for ever
-            raise OSError(f"{name} has become shorter")
+            raise LocalizedOSError(f"{name} 变短了", f"{name} has become shorter")
         return chunk
 
     def _open(self, name: str) -> BinaryIO:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote, urlsplit
 
 from hupan.clock import Clock
+from hupan.localized import LocalizedOSError
 from hupan.model import StoredPicture
 from hupan.store.media_files import CHUNK_BYTES, EXTENSIONS, open_spool
 
@@ -123,7 +124,9 @@ class S3Client:
                 preload_content=not is_streamed,
             )
         except HTTPError as error:
-            raise OSError(f"the bucket does not answer: {error}") from error
+            raise LocalizedOSError(
+                f"存储桶没有应答（{type(error).__name__}）", f"the bucket does not answer: {error}"
+            ) from error
 
     def stream(self, response: "BaseHTTPResponse") -> Iterator[bytes]:
         """Yield the content of a streamed response.
@@ -136,7 +139,9 @@ class S3Client:
         try:
             yield from response.stream(_STREAMED_BYTES)
         except HTTPError as error:
-            raise OSError(f"the bucket does not answer: {error}") from error
+            raise LocalizedOSError(
+                f"存储桶没有应答（{type(error).__name__}）", f"the bucket does not answer: {error}"
+            ) from error
 
     def _open_pool(self) -> "PoolManager":
         if self._pool is None:
@@ -223,4 +228,7 @@ def _modified_at(headers: "HTTPHeaderDict") -> int:
 
 def expect_status(response: "BaseHTTPResponse", *statuses: int) -> None:
     if response.status not in statuses:
-        raise OSError(f"the bucket answered with HTTP status {response.status}")
+        raise LocalizedOSError(
+            f"存储桶的应答为 HTTP 状态 {response.status}",
+            f"the bucket answered with HTTP status {response.status}",
+        )
