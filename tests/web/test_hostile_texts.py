@@ -4,7 +4,7 @@ import json
 from urllib.parse import quote, urlencode
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, FilePayload
 
 from tests.support.browser import visit
 from tests.support.client import WireClient
@@ -110,17 +110,16 @@ def test_searches_and_refused_forms_show_text_as_text(
                 page.evaluate(SUBMIT, [form, names, everything])
             assert page.locator("#problem").count() == 1, path
             assert page.evaluate(READ, [form, names]) == [everything] * len(names), path
-        uploaded = {
-            "name": f"{everything.replace('/', '').replace(chr(0), '')[:200]}.snapshot",
-            "mimeType": "text/plain",
-            "buffer": everything.encode(),
-        }
+        file = FilePayload(
+            name=f"{everything.replace('/', '')[:200]}.snapshot",
+            mimeType="text/plain",
+            buffer=everything.encode(),
+        )
         page = visitor.open(f"{PREFIX}/snapshots")
         upload = page.locator("form[enctype]")
-        upload.locator("[type=file]").set_input_files(uploaded)
-        form.locator("[name=upload-name]").evaluate(
-            "(field, text) => field.value = text", everything
-        )
+        name_field = upload.locator("[name=upload-name]")
+        upload.locator("[type=file]").set_input_files(file)
+        name_field.evaluate("(field, text) => field.value = text", everything)
         upload.locator("button").click()
         assert page.locator("#problem").count() == 1
         assert name_field.input_value() == everything
