@@ -27,7 +27,7 @@ MAY_SEARCH = {
         2,
         "finds half of a surrogate pair in the JSON that a list shows; fills messages of our own",
     ),
-    "store": (11, "translates and reads our own statements and schema; lists the names of backups"),
+    "store": (14, "translates and reads our own statements and schema; reads lists of buckets"),
     "wiring": (1, "turns the name of one of our own fields into that of an option"),
 }
 # `\d`, `\w` and `\s` know every script unless the pattern says ASCII or is of bytes.

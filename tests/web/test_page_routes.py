@@ -18,8 +18,8 @@ from hupan.web.pages import PageSet
 from hupan.web.sandbox.app import NAVIGATION
 from hupan.web.sandbox.texts import SANDBOX_TEXTS
 from tests.support.client import WireClient
-from tests.support.sandbox_pages import PAGES, PREFIX, fill
-from tests.web.test_page_headers import COMMON, POLICY
+from tests.support.sandbox_pages import COMMON_HEADERS as COMMON
+from tests.support.sandbox_pages import PAGES, POLICY, PREFIX, fill
 
 pytestmark = pytest.mark.one_engine
 

@@ -10,10 +10,8 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from html import unescape
 from pathlib import Path
 from typing import BinaryIO, Protocol
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -28,14 +26,8 @@ _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 _PREFIX = "hupan-"
 MAX_OBJECT_BYTES = 5 * 10**9
 """What one request can store in a bucket; larger backups need a folder."""
-_MAX_LIST_PAGES, _MAX_LIST_BYTES = 100, 4 * 1024 * 1024
+_MAX_LISTED = 100_000
 _OK = 200
-_OBJECT = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
-_OBJECT_KEY, _OBJECT_SIZE = (
-    re.compile(r"<Key>([^<]*)</Key>"),
-    re.compile(r"<Size>([0-9]{1,15})</Size>"),
-)
-_NEXT_TOKEN = re.compile(r"<NextContinuationToken>([^<]{1,2048})</NextContinuationToken>")
 
 
 class StoredBackup(Struct, frozen=True):
@@ -171,19 +163,9 @@ class BucketPlace:
         return f"{self._bucket.url.rstrip('/')}/{self._bucket.name}/{name}"
 
     def list_backups(self) -> list[StoredBackup]:
-        found, token = [], ""
-        for _ in range(_MAX_LIST_PAGES):
-            text = self._list_page(token)
-            for entry in _OBJECT.findall(text):
-                key, size = _OBJECT_KEY.search(entry), _OBJECT_SIZE.search(entry)
-                time = parse_backup_time(unescape(key[1])) if key else None
-                if key and size and time is not None:
-                    found.append(StoredBackup(key[1], int(size[1]), time))
-            more = _NEXT_TOKEN.search(text)
-            if more is None:
-                break
-            token = unescape(more[1])
-        return found
+        listed = self._client.list_objects(_PREFIX, _MAX_LISTED)
+        timed = [(one, parse_backup_time(one.name)) for one in listed]
+        return [StoredBackup(one.name, one.size, at) for one, at in timed if at is not None]
 
     def fetch(self, name: str) -> Path:
         path = self.draft_folder() / f".hupan-{secrets.token_hex(8)}.part"
@@ -211,21 +193,6 @@ class BucketPlace:
                     "存储桶返回的内容超过它能存下的备份",
                     "the bucket returns more than a backup that it could have stored",
                 )
-
-    def _list_page(self, token: str) -> str:
-        query = f"list-type=2&prefix={_PREFIX}"
-        if token:
-            query = f"continuation-token={quote(token, safe='')}&{query}"
-        response = self._client.request("GET", "", {}, query=query, is_streamed=True)
-        expect_status(response, _OK)
-        page = bytearray()
-        for piece in self._client.stream(response):
-            page += piece
-            if len(page) > _MAX_LIST_BYTES:
-                raise LocalizedOSError(
-                    "存储桶返回的列表过长", "the bucket answers with too long a list"
-                )
-        return page.decode("utf-8", "replace")
 
     def _compare(self, name: str, sha256: bytes) -> None:
         """Raise OSError unless the bucket returns what was stored."""
