@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from hupan.cli.language import LANGUAGE_VARIABLE, say
-from hupan.connect.authority import Authority, default_folder, prepare_authority
+from hupan.cli.sandbox_tls import own_authority
 from hupan.connect.environment import client_environment
 from hupan.connect.front import LOOPBACK, Front
 
@@ -47,7 +47,7 @@ def run(
     ] = None,
 ) -> None:
     """Run a sandbox and the command; exit as the command does."""
-    authority = prepare_authority(folder or default_folder())
+    authority = own_authority(folder)
     with (
         _sandbox() as port,
         Front(port, authority.server_context(), proxy=True, on_refused=_say_refused) as front,
@@ -134,12 +134,3 @@ def _run_command(command: list[str], environment: Mapping[str, str]) -> int:
 def _cannot_run(command: list[str], status: int, reason: str) -> NoReturn:
     typer.echo(f"{ascii(command[0])[1:-1]}: {reason}", err=True)
     raise typer.Exit(status)
-
-
-@contextmanager
-def tls_front(port: int, sandbox_url: str, authority: Authority | None = None) -> Iterator[str]:
-    """Serve TLS before a sandbox; return its address."""
-    context = (authority or prepare_authority(default_folder())).server_context()
-    sandbox_port = int(sandbox_url.rpartition(":")[2])
-    with Front(sandbox_port, context, proxy=False, port=port) as front:
-        yield f"https://localhost:{front.port}"

@@ -37,12 +37,6 @@ _DAY = dt.timedelta(days=1)
 _PEM = serialization.Encoding.PEM
 
 
-def default_folder() -> Path:
-    """Return the folder of this user's authority."""
-    base = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "hupan/connect"
-
-
 @dataclass(frozen=True, slots=True)
 class Authority:
     """The files of an authority.
@@ -157,9 +151,7 @@ def _make_authority(authority: Authority, now: dt.datetime) -> None:
     )
     trusted = [pkcs12.PKCS12Certificate(certificate, b"hupan")]
     _write(authority.trust_store, pkcs12.serialize_java_truststore(trusted, encryption))
-    _write(
-        authority.certificate, certificate.public_bytes(_PEM)
-    )
+    _write(authority.certificate, certificate.public_bytes(_PEM))
 
 
 def _make_leaf(authority: Authority, now: dt.datetime) -> None:
