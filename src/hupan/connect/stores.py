@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
 from hupan.connect.authority import AUTHORITY_NAME, TRUST_STORE_PASSWORD
 from hupan.connect.files import FileContent
 
 NSS_FILES: Final = ("cert9.db", "key4.db", "pkcs11.txt")
 JAVA_ALIAS: Final = "hupan-sandbox"
+SYSTEM_JAVA_ALIAS: Final = "debian:hupan-sandbox.pem"
 _JAVA_STORE = Path("lib/security/cacerts")
 _SECONDS = 120
 _MAX_STORES = 50
@@ -182,7 +186,9 @@ def _is_trusted(certutil: str, database: tuple[str, ...], certificate: bytes) ->
     )
 
 
-def change_java(keytool: str, before: FileContent, certificate: bytes | None) -> FileContent:
+def change_java(
+    keytool: str, before: FileContent, certificate: bytes | None, alias: str = JAVA_ALIAS
+) -> FileContent:
     """Return what a trust store becomes; without a certificate, ours is taken out.
 
     Raises:
@@ -190,7 +196,7 @@ def change_java(keytool: str, before: FileContent, certificate: bytes | None) ->
     """
     with _copies({"cacerts": before, "before": before}) as copy:
         store, own_file = copy / "cacerts", copy / "own.pem"
-        own = ("-keystore", str(store), "-storepass", TRUST_STORE_PASSWORD, "-alias", JAVA_ALIAS)
+        own = ("-keystore", str(store), "-storepass", TRUST_STORE_PASSWORD, "-alias", alias)
         is_there = _succeeds((keytool, "-list", *own))
         if certificate is None and is_there:
             run_tool((keytool, "-delete", *own))
@@ -208,6 +214,12 @@ def java_certificates(keytool: str, path: Path) -> list[str]:
     """Return the fingerprints of what a trust store holds, as Java reads it without a password."""
     listed = run_tool((keytool, "-list", "-keystore", str(path)))
     return sorted(line.rpartition(" ")[2] for line in listed.splitlines() if "(SHA-256)" in line)
+
+
+def fingerprint(certificate: bytes) -> str:
+    """Return the fingerprint of a PEM certificate as keytool prints it."""
+    digest = x509.load_pem_x509_certificate(certificate).fingerprint(hashes.SHA256())
+    return digest.hex(":").upper()
 
 
 def bundle_certificates(data: bytes) -> list[bytes]:

@@ -21,11 +21,13 @@ from hupan.connect.plan import Places, holder_of
 from hupan.connect.record import Entry, Part, Record, RecordFolder
 from hupan.connect.stores import (
     NSS_FILES,
+    SYSTEM_JAVA_ALIAS,
     SystemStore,
     ToolFailed,
     bundle_certificates,
     change_java,
     change_nss,
+    fingerprint,
     java_certificates,
 )
 from hupan.localized import LocalizedText, localize_error
@@ -225,40 +227,52 @@ class _Undoing:
         if system is None:
             return
         system.run_update()
+        own = folder.result(entries[-1])  # the certificate: it was recorded first
         for entry in entries:
             if not entry.after:
-                self._put_back_made(folder, entry, system)
+                self._put_back_made(folder, entry, system, own.data if own else b"")
         _put_back_links(system, links)
 
-    def _put_back_made(self, folder: RecordFolder, entry: Entry, system: SystemStore) -> None:
-        """Put back a file that the command made, if it would make it of the same certificates."""
+    def _put_back_made(
+        self, folder: RecordFolder, entry: Entry, system: SystemStore, own: bytes
+    ) -> None:
+        """Put back a file that the command made, if it holds the same certificates but for ours."""
         path, before = Path(entry.path), folder.backup(entry)
         current = read_file(path)
-        if before is None or current == before:
+        if before is None or current is None or current == before:
             return
-        if current is not None and current.data == before.data:
-            is_same = True
-        elif path == system.keystore:
-            keytool = _found("keytool", self.places.keytool)
-            kept = java_certificates(keytool, folder.path_of(entry.before))
-            is_same = current is not None and java_certificates(keytool, path) == kept
+        if path != system.keystore:
+            is_same = bundle_certificates(current.data) == bundle_certificates(before.data)
+        elif self.places.keytool is None:
+            is_same = False
         else:
-            is_same = current is not None and bundle_certificates(
-                current.data
-            ) == bundle_certificates(before.data)
+            listed = java_certificates(self.places.keytool, path)
+            kept = java_certificates(self.places.keytool, folder.path_of(entry.before))
+            is_same = {*listed} - {fingerprint(own)} == {*kept} - {fingerprint(own)}
         if is_same:
             self._restore(entry, before)
-        else:
-            self._note(
-                path,
-                "含有安装后新增的证书，由系统重新生成",
-                "has certificates that came since; the system has made it anew",
-            )
+            return
+        if path == system.keystore:
+            self._strip_system_keystore(path)
+        self._note(
+            path,
+            "含有安装后新增的证书，只去掉了我们的",
+            "has certificates that came since; only ours was taken out",
+        )
+
+    def _strip_system_keystore(self, path: Path) -> None:
+        """Take out what the system's command leaves in the trust store of Java."""
+        before = read_file(path)
+        if before is not None and self.places.keytool is not None:
+            after = change_java(self.places.keytool, before, None, SYSTEM_JAVA_ALIAS)
+            if after != before:
+                write_file(path, after)
 
     def strip_system(self, system: SystemStore) -> None:
         """Take the certificate out where no record says how it was before."""
         system.certificate.unlink()
         system.run_update()
+        self._strip_system_keystore(system.keystore)
         self.undone.restored.append(system.certificate)
 
 
