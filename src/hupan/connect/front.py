@@ -92,6 +92,8 @@ class Front:
                     OSError, EOFError, ValueError, asyncio.LimitOverrunError
                 ):  # ValueError: no request line
                     await self._serve(reader, writer)
+        except asyncio.CancelledError:
+            pass  # the front ends; Python 3.11 would print the end of each connection
         finally:
             writer.close()
 

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from hupan.connect.files import (
 Part = Literal["hosts", "system", "browsers", "java"]
 PARTS: Final[tuple[Part, ...]] = ("hosts", "system", "browsers", "java")
 _MODE, _FOLDER_MODE = 0o600, 0o700
+_WAIT_SECONDS, _POLL_SECONDS = 30.0, 0.1
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -75,13 +77,26 @@ class RecordFolder:
         Raises:
             ConnectRefused: it belongs to another user, or another process is at it.
         """
-        self.make()
-        self.check_owner()
-        descriptor = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, _MODE)
+        descriptor = self._open_lock()
         try:
-            _lock(descriptor)
             yield
         finally:
+            os.close(descriptor)
+
+    def _open_lock(self) -> int:
+        """Return the locked file, open; not one that another process removed meanwhile."""
+        path = self.path / "lock"
+        while True:
+            self.make()
+            self.check_owner()
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, _MODE)
+            try:
+                _lock(descriptor)
+                if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
+                    return descriptor
+            except ConnectRefused:
+                os.close(descriptor)
+                raise
             os.close(descriptor)
 
     def make(self) -> None:
@@ -180,10 +195,18 @@ class RecordFolder:
 
 
 def _lock(descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ConnectRefused(
-            "另一个 hupan connect 正在运行，请稍后再试",
-            "another hupan connect is running; try again when it has ended",
-        ) from error
+    """Wait until no other process, and no tool of a killed one, is at it."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise ConnectRefused(
+                    "另一个 hupan connect 正在运行，请稍后再试",
+                    "another hupan connect is running; try again when it has ended",
+                ) from error
+            time.sleep(_POLL_SECONDS)
+        else:
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 - the library's own way
+            return

@@ -74,6 +74,8 @@ class SystemStore:
         Raises:
             ToolFailed: the command refused.
         """
+        # What a killed one left would be continued, with the certificates of then.
+        self.bundle.with_name(f"{self.bundle.name}.new").unlink(missing_ok=True)
         run_tool(self.update)
 
     def links(self) -> dict[str, str]:
@@ -210,10 +212,10 @@ def change_java(
         return FileContent(store.read_bytes(), before.mode, before.uid, before.gid)
 
 
-def java_certificates(keytool: str, path: Path) -> list[str]:
+def java_certificates(keytool: str, path: Path) -> set[str]:
     """Return the fingerprints of what a trust store holds, as Java reads it without a password."""
     listed = run_tool((keytool, "-list", "-keystore", str(path)))
-    return sorted(line.rpartition(" ")[2] for line in listed.splitlines() if "(SHA-256)" in line)
+    return {line.rpartition(" ")[2] for line in listed.splitlines() if "(SHA-256)" in line}
 
 
 def fingerprint(certificate: bytes) -> str:
@@ -222,9 +224,9 @@ def fingerprint(certificate: bytes) -> str:
     return digest.hex(":").upper()
 
 
-def bundle_certificates(data: bytes) -> list[bytes]:
+def bundle_certificates(data: bytes) -> set[bytes]:
     """Return the certificates in a PEM file, in whatever order they stand there."""
-    return sorted(b"".join(block.split()) for block in _PEM_BLOCK.findall(data))
+    return {b"".join(block.split()) for block in _PEM_BLOCK.findall(data)}
 
 
 @contextmanager
@@ -269,6 +271,7 @@ def run_tool(command: Sequence[str]) -> str:
             capture_output=True,
             timeout=_SECONDS,
             check=False,
+            close_fds=False,  # a tool that outlives this process keeps the lock of the record
             env={**environment, "LC_ALL": "C", "PATH": _tool_path()},
         )
     except (OSError, subprocess.TimeoutExpired) as error:

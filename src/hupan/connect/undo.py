@@ -248,7 +248,7 @@ class _Undoing:
         else:
             listed = java_certificates(self.places.keytool, path)
             kept = java_certificates(self.places.keytool, folder.path_of(entry.before))
-            is_same = {*listed} - {fingerprint(own)} == {*kept} - {fingerprint(own)}
+            is_same = listed - {fingerprint(own)} == kept - {fingerprint(own)}
         if is_same:
             self._restore(entry, before)
             return
