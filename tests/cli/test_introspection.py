@@ -12,7 +12,7 @@ from tests.support.client import WireClient
 from tests.support.console import refused, run, told, written
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 PATH = "/oauth/introspect"
 STRANGER = "11111111-2222-3333-4444-555555555555"

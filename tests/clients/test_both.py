@@ -142,6 +142,7 @@ async def test_edits(driver: AsyncSandbox) -> None:
         assert (await client.get_own_info()).invitation_code == f"LAKE{other.id}"
 
 
+@pytest.mark.slow
 async def test_contacts_and_password(driver: AsyncSandbox, wire: WireClient) -> None:
     """Binding, changing, a first password, signing in with it, and cancelling the account."""
     async with driver:

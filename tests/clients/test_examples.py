@@ -16,6 +16,7 @@ from hupan_client.errors import SessionEnded, WrongCode
 
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "clients/hupan-client/examples"
 TOLD = {

@@ -106,6 +106,7 @@ async def test_two_devices(kind: Kind, sandbox: Server) -> None:
                 assert (draft.chat_id, draft.input) == ("9", "湖")
 
 
+@pytest.mark.slow
 async def test_the_end_of_a_session(kind: Kind, sandbox: Server) -> None:
     """A sign-out ends the sockets with an error of its own, and a wrong token is refused."""
     async with make_sandbox(kind, sandbox.url) as driver:

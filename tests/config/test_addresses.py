@@ -208,6 +208,7 @@ def test_no_part_that_may_be_a_password_is_printed(
         assert CANARY not in written(*command, value=value), value
 
 
+@pytest.mark.slow
 def test_nothing_is_made_under_the_name_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """X12: no folder and no file has a password in its name after a refused start."""
     monkeypatch.setattr("hupan.cli.serve.listen", None)  # a start that is not refused fails here
@@ -217,6 +218,7 @@ def test_nothing_is_made_under_the_name_of_an_address(monkeypatch: pytest.Monkey
         assert [str(path) for path in Path().rglob("*")] == [], value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [URLS, REFUSED], ids=["addresses", "refused"])
 def test_a_password_is_refused_on_the_command_line(values: tuple[str, ...]) -> None:
     """X12, L3: `ps` shows it to everybody; the message says where it belongs."""
@@ -244,6 +246,7 @@ def test_a_copy_takes_no_password_either(at: int) -> None:
     assert "HUPAN_DATABASE_PASSWORD" in told.output + told.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value", [f"postgresql://u:{CANARY}@h/db", f"host=h password={CANARY}"], ids=["URL", "words"]
 )

@@ -111,6 +111,7 @@ def test_a_server_that_answers_nonsense(body: bytes) -> None:
     assert all(text.isprintable() for text in [*shown, *(one.detail for one in findings)])
 
 
+@pytest.mark.slow
 def test_a_server_that_drips() -> None:
     """An answer that goes on byte by byte ends at the time of all checks."""
     dripping = threading.Event()

@@ -307,6 +307,7 @@ def test_an_unlisted_host_is_refused(subtests: pytest.Subtests) -> None:
             parse_avatar_url(text, FIELD, ALLOWED)
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.text(max_size=60),

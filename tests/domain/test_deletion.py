@@ -221,6 +221,7 @@ async def test_wrong_passwords_of_the_past_are_forgotten(tmp_path: Path) -> None
         assert left == {others, f"send:email:{EMAIL.lower()}:"}
 
 
+@pytest.mark.slow
 async def test_many_erasures_and_two_who_erase(tmp_path: Path) -> None:
     """More accounts than one round takes are all erased, also by two processes at once."""
     async with open_world(tmp_path / "db") as world:

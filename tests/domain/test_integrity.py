@@ -249,6 +249,7 @@ class Life:
         await self._changed.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("looks", [LOOKS, pytest.param(SOAK_LOOKS, marks=pytest.mark.soak)])
 async def test_a_store_in_use_shows_no_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int

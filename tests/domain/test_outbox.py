@@ -393,6 +393,7 @@ def addresses(number: int) -> list[ContactAddress]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 async def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_path: Path) -> None:
     """A mail takes seconds and 10,000 notices wait: a code is taken within five seconds (X4)."""

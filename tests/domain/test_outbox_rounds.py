@@ -152,6 +152,7 @@ async def test_a_code_costs_few_remote_statements(tmp_path: Path) -> None:
     assert [message.code for message in sender.sent] == ["123456"]
 
 
+@pytest.mark.slow
 async def test_what_others_left_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ended has left a message: another one finds it when it next lists all."""
     sender = Sender()

@@ -54,6 +54,7 @@ async def test_what_is_stored_tells_its_parameters(pool: PasswordHasher) -> None
     assert len(match[1]) == 22
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(password=st.text(min_size=1, max_size=80).filter(lambda text: text.isprintable()))
 def test_exact_bytes_count(cheap_pool: PasswordHasher, password: str) -> None:
@@ -72,6 +73,7 @@ async def test_risen_parameters_ask_for_a_new_hash(pool: PasswordHasher) -> None
     old.close()
 
 
+@pytest.mark.slow
 async def test_nobody_costs_what_somebody_costs(
     pool: PasswordHasher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +93,7 @@ async def test_nobody_costs_what_somebody_costs(
     assert [one.rsplit("$", 2)[0] for one in seen] == [stored.rsplit("$", 2)[0]] * 5
 
 
+@pytest.mark.slow
 async def test_a_full_queue_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the threads and eight waiting for each, and after too long a wait, it is Busy (P5)."""
     pool = PasswordHasher(CHEAP, threads=1)
@@ -175,6 +178,7 @@ def test_decent_passwords(password: str) -> None:
     assert not is_weak(password)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALPHABETS)
 def test_false_alarms(name: str) -> None:
     """Of four thousand random passwords of nine characters at most one in a thousand is lost."""
@@ -254,6 +258,7 @@ def test_any_text_is_judged(password: str) -> None:
     is_weak(password, password[:3], "用户1000001")
 
 
+@pytest.mark.slow
 @given(st.sets(st.text(min_size=1), min_size=1, max_size=200))
 def test_the_filter_misses_nothing(entries: set[str]) -> None:
     """Every entry of the list is found."""
@@ -261,6 +266,7 @@ def test_the_filter_misses_nothing(entries: set[str]) -> None:
     assert all(entry in common for entry in entries)
 
 
+@pytest.mark.slow
 def test_the_filter_is_seldom_wrong() -> None:
     """Of a hundred thousand texts that are no entries it takes at most 20 for one."""
     common = load_common_passwords()

@@ -209,6 +209,7 @@ async def ban(world: World, account: AccountId, token: str) -> None:
     await world.bans.ban(account, "spam")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [sign_out, ban])
 async def test_the_end_of_a_session_closes_its_sockets(
     tmp_path: Path, way: Callable[[World, AccountId, str], Awaitable[None]]

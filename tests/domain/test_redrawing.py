@@ -159,6 +159,7 @@ async def test_transparency_of_a_palette(redrawer: Redrawer) -> None:
     assert decode(data).convert("RGBA").getpixel((0, 0))[3] == 0  # type: ignore[index]  # RGBA
 
 
+@pytest.mark.slow
 async def test_a_large_picture_of_few_colours(redrawer: Redrawer) -> None:
     """Drawn out it would be too large, though neither the upload nor its number of pixels is."""
     pixels = random.Random(14).randbytes(2048 * 4096)  # noqa: S311 - a test's pixels
@@ -170,6 +171,7 @@ async def test_a_large_picture_of_few_colours(redrawer: Redrawer) -> None:
     assert decode(data).tobytes() == nibbles
 
 
+@pytest.mark.slow
 async def test_a_drawing_that_is_too_large(redrawer: Redrawer) -> None:
     """It is refused for its size, not as broken."""
     pixels = random.Random(14).randbytes(3 * 2400 * 2400)  # noqa: S311 - a test's pixels
@@ -296,6 +298,7 @@ def holds_socket(child: str) -> bool:
     return any(name.startswith("socket:") for name in names)
 
 
+@pytest.mark.slow
 async def test_a_killed_process_leaves_none_that_draws(redrawer: Redrawer) -> None:
     """Else two would read one upload and write one picture at a time: their files are shared."""
     await redraw(redrawer, picture())
@@ -313,6 +316,7 @@ async def test_a_killed_process_leaves_none_that_draws(redrawer: Redrawer) -> No
     assert await has_ended(child)
 
 
+@pytest.mark.slow
 async def test_a_crowd_waits_within_bounds(redrawer: Redrawer) -> None:
     """Beyond a bound an upload is refused at once, and the others are drawn."""
     uploads = (redraw(redrawer, picture()) for _ in range(MAX_WAITING + 4))
@@ -332,6 +336,7 @@ async def test_a_closed_one_refuses(tmp_path: Path) -> None:
         await redrawer.redraw(source.fileno(), source.fileno())
 
 
+@pytest.mark.slow
 async def test_closing_a_busy_one() -> None:
     """The upload is refused, and no process stays."""
     redrawer = Redrawer()

@@ -212,6 +212,7 @@ async def test_operators_are_told_what_to_do(world: World) -> None:
         await ShopAdmin(Seller(world).shop).restock("x", add=1, set_to=None)
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 async def test_products_are_bounded(world: World) -> None:
     """One more than the most is refused, changes of those that exist are not (security X5)."""
@@ -223,6 +224,7 @@ async def test_products_are_bounded(world: World) -> None:
     assert (await seller.product("p0", price=3)).price == 3
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 async def test_orders_are_bounded(world: World) -> None:
     """The oldest orders of an account are forgotten; numbers go on (security X5)."""

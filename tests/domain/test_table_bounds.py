@@ -64,6 +64,7 @@ async def test_many_at_one_moment_push_out_no_newcomer(tmp_path: Path) -> None:
         assert await world.count("devices") <= MAX_KNOWN_DEVICES + 1
 
 
+@pytest.mark.slow
 async def test_what_an_operator_signs_out_is_bounded_too(tmp_path: Path) -> None:
     """One session after the other, by its number (security X5)."""
     async with open_world(tmp_path / "hupan.db") as world:
@@ -78,6 +79,7 @@ async def test_what_an_operator_signs_out_is_bounded_too(tmp_path: Path) -> None
         assert await world.count("left_sessions") == MAX_LOGGED_OUT_TOKENS
 
 
+@pytest.mark.slow
 async def test_a_token_that_signed_out_lately_does_so_again(tmp_path: Path) -> None:
     """However often an account signs out, its last tokens are remembered (security T5, X5)."""
     async with open_world(tmp_path / "hupan.db") as world:

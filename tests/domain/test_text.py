@@ -329,6 +329,7 @@ def test_plain_characters_are_clean_by_the_rules_for_all(monkeypatch: pytest.Mon
     assert visible_length(every) == len(every)
 
 
+@pytest.mark.slow
 def test_every_ideograph_is_a_letter() -> None:
     """Chinese of all planes is taken, whatever the tables of this Python know (U5, wire.md 4)."""
     planes = [

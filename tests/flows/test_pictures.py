@@ -13,7 +13,7 @@ from tests.support.pictures import BOUNDARY, decode, encode, form, picture, toke
 from tests.support.raw_http import exchange, head
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 PUBLIC = "https://lake.example/chat"
 SLOW_PIECES = 6
 

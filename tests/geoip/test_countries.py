@@ -92,6 +92,7 @@ def test_what_is_no_code_has_no_name(code: str) -> None:
     assert named(Fixed(code), "8.8.8.8") == ""
 
 
+@pytest.mark.slow
 def test_every_code_has_a_name_in_chinese(bundled: BundledCountryTable) -> None:
     """All 249 of ISO 3166-1, each once, and every one that the bundled table knows."""
     assert len(COUNTRY_NAMES) == len(set(COUNTRY_NAMES.values())) == 249

@@ -20,6 +20,7 @@ from hupan.contract.endpoints import Endpoint, IgnoredBody
 from hupan.errors import APP_ERRORS, AppError, ResultClass
 from hupan.store.migrate import load_migrations
 from hupan.store.tables import data_tables
+from tests.support.syntax import nodes_of
 
 Line = Endpoint[Any, Any, Any]
 KEPT = {"counters", "migrations", "picture_removals"}
@@ -44,7 +45,7 @@ def test_no_other_file_repeats_a_path(modules: dict[str, str]) -> None:
 
 def literals(source: str) -> list[str]:
     """The strings of a file that are no docstrings."""
-    nodes = list(ast.walk(ast.parse(source)))
+    nodes = nodes_of(source)
     prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     texts = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in prose]
     return [text.value for text in texts if isinstance(text.value, str)]

@@ -17,6 +17,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from tests.support.syntax import nodes_of
+
 LOCKED_PACKAGES_AT_RUN_TIME = 37  # security L5 aims at 25; docs/decisions/0002 says what is above
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
 # Whose classes, modules or ways we stand on that no release promises to keep: they may change with
@@ -56,7 +58,7 @@ def packages() -> Mapping[str, list[str]]:
 
 def imported(sources: Iterable[str]) -> set[str]:
     """The packages that files import; what no package brings is the standard library's or ours."""
-    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    nodes = [node for source in sources for node in nodes_of(source)]
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     taken = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
     brought_by = packages()
@@ -68,7 +70,7 @@ def inner_parts(sources: Iterable[str]) -> set[str]:
     """The packages of which files import a part that is not offered to anybody."""
     found: set[str] = set()
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes_of(source):
             if isinstance(node, ast.ImportFrom) and not node.level:
                 words = [*str(node.module).split("."), *(alias.name for alias in node.names)]
             elif isinstance(node, ast.Import):

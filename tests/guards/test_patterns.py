@@ -8,9 +8,11 @@ could be sorted by any column put the column's name, as it came, into its query.
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
+
+from tests.support.syntax import nodes_of
 
 # Area -> how often a pattern there may search, or match a beginning, and why.
 MAY_SEARCH = {
@@ -47,11 +49,11 @@ EXECUTING = {"execute", "fetch_one", "fetch_all", "fetch_rows", "fetch", "fetchv
 CONSTANT = re.compile(r"_?[A-Z][A-Z_]*|_?table|_?columns?")
 
 
-def patterns(tree: ast.Module) -> set[str]:
+def patterns(nodes: Iterable[ast.AST]) -> set[str]:
     """The names that compiled patterns have in a file."""
     return {
         target.id
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Assign) and "re.compile" in ast.unparse(node.value)
         for target in node.targets
         if isinstance(target, ast.Name)
@@ -60,14 +62,14 @@ def patterns(tree: ast.Module) -> set[str]:
 
 def searches(source: str) -> int:
     """How often a pattern is used in a way that leaves part of the text unseen."""
-    tree = ast.parse(source)
-    names = {"re", *patterns(tree)}
+    nodes = nodes_of(source)
+    names = {"re", *patterns(nodes)}
     return sum(
         isinstance(node, ast.Attribute)
         and node.attr in SEARCHING
         and isinstance(node.value, ast.Name)
         and node.value.id in names
-        for node in ast.walk(tree)
+        for node in nodes
     )
 
 
@@ -77,7 +79,7 @@ def classes(source: str) -> int:
         isinstance(part, ast.Constant)
         and isinstance(part.value, str)
         and CLASSES.search(part.value) is not None
-        for node in ast.walk(ast.parse(source))
+        for node in nodes_of(source)
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re.") and node.args
         for part in ast.walk(node.args[0])
     )
@@ -85,7 +87,7 @@ def classes(source: str) -> int:
 
 def put_together(source: str) -> Iterator[str]:
     """The statements of a file that hold more than constants of our own."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         if node.func.attr not in EXECUTING or not node.args:

@@ -10,6 +10,8 @@ import re
 
 import pytest
 
+from tests.support.syntax import nodes_of
+
 # Path below src/hupan -> why it may be foreseeable there.
 MAY_USE_RANDOM: dict[str, str] = {}
 
@@ -27,14 +29,14 @@ def roots_imported(node: ast.AST) -> set[str]:
 
 def uses_random(source: str) -> bool:
     """Whether the foreseeable generator of the standard library, or numpy's, is imported."""
-    nodes = ast.walk(ast.parse(source))
+    nodes = nodes_of(source)
     return any(roots_imported(node) & {"random", "numpy.random"} for node in nodes)
 
 
 def literal_codes(path: str, source: str) -> list[str]:
     """The literals that are six digits and nothing else."""
     faults = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str | bytes):
             continue
         text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")

@@ -108,6 +108,7 @@ def test_a_clock_that_goes_back_silences_nobody(audit: AuditHarness) -> None:
     assert len(audit.lines) == 2
 
 
+@pytest.mark.slow
 def test_many_addresses_fill_no_memory(audit: AuditHarness) -> None:
     """The one that was silent for longest is forgotten first."""
     for number in range(MAX_TRACKED_ADDRESSES + 1):

@@ -147,6 +147,7 @@ def test_who_is_spoken_for_cannot_choose(client: object, said: list[str]) -> Non
         assert told(LISTED, PROXY, ", ".join([*said, str(client)])) == str(seen)
 
 
+@pytest.mark.slow
 @given(st.ip_addresses(v=4), st.integers(0, 99_999))
 def test_forms_of_one_address_are_one(address: object, port: int) -> None:
     """With a port, in brackets, in IPv6."""

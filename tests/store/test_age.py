@@ -53,6 +53,7 @@ def decrypt(file: bytes, opener: Passphrase | Identity = PASSPHRASE) -> bytes:
     return DecryptingReader(io.BytesIO(file), opener).read()
 
 
+@pytest.mark.slow
 def test_a_file_of_the_program_age_is_read() -> None:
     """By passphrase and by key (security L6)."""
     assert decrypt(BY_PASSPHRASE) == b"lake\n"

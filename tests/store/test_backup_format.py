@@ -38,6 +38,7 @@ class _Bytes(io.RawIOBase):
         return self.file.write(data)
 
 
+@pytest.mark.slow
 def test_a_bomb_behind_the_end_takes_no_memory() -> None:
     """An archive that goes on after its end is refused before the rest is expanded."""
     target = _Bytes()

@@ -50,6 +50,7 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 async def test_an_old_file_is_given_sums(database: Path) -> None:
     """The next start writes an older file anew, with sums and with all its rows."""
     old(database)

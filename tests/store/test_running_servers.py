@@ -13,6 +13,7 @@ from hupan.store.postgres_pool import PostgresPool
 from hupan.store.running_servers import WATCH_SECONDS, ensure_no_servers, list_servers
 from tests.support.stores import Databases
 
+pytestmark = pytest.mark.slow
 KILLED = 300
 
 Scenario = Callable[[Database], Awaitable[None]]

@@ -44,6 +44,7 @@ def files_in(bucket: S3Bucket, folder: Path) -> S3PictureFiles:
     return S3PictureFiles(bucket, folder, SystemClock())
 
 
+@pytest.mark.slow
 async def test_a_picture_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
     """It is stored, found, read in pieces and deleted."""
     files = files_in(bucket, tmp_path)

@@ -220,6 +220,7 @@ def test_what_is_listed_asks_many(connection: apsw.Connection) -> None:
     assert asking == set(OFF_THE_PATH)
 
 
+@pytest.mark.slow
 def test_no_statement_joins_over_the_fence() -> None:
     """Neither one that a constant holds, nor one that is put together, nor a migration."""
     found = dict(product_statements())

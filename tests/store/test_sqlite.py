@@ -74,6 +74,7 @@ async def test_whoever_changed_sees_the_change(database: Path) -> None:
     assert all(await read())
 
 
+@pytest.mark.slow
 async def test_whoever_was_told_sees_the_change(database: Path) -> None:
     """A change that one server answered is seen by a request that reaches another one later."""
 

@@ -54,6 +54,7 @@ async def fill(engine: SqliteDatabase, path: Path) -> None:
         await engine.run_transaction(lambda tx, text=text: tx.execute(WIDE, text))  # type: ignore[misc] # bound now
 
 
+@pytest.mark.slow
 async def test_a_log_that_a_reader_held_shrinks_when_it_is_gone(
     database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

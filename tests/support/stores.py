@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
+import apsw
 import asyncpg
 
 from hupan.store.database import Database, DatabaseStats, Result, Row, Transaction, Value
@@ -22,7 +23,7 @@ from hupan.store.migrate import migrate_file
 from hupan.store.postgres import PostgresDatabase, migrate_postgres
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_pool import PostgresPool
-from hupan.store.sqlite import SqliteDatabase
+from hupan.store.sqlite import SqliteDatabase, WalMaintenance, connect
 from tests.support.cleaning import Cleaner
 from tests.support.postgres import Cluster
 
@@ -148,8 +149,19 @@ STORES = Stores()
 def empty_file() -> bytes:
     """An empty store; copying it takes a tenth of the time of making it."""
     with tempfile.TemporaryDirectory(prefix="hupan-empty-") as folder:
-        migrate_file(Path(folder) / "hupan.db")
-        return (Path(folder) / "hupan.db").read_bytes()
+        place = Path(folder) / "hupan.db"
+        migrate_file(place)
+        connection = connect(place)
+        WalMaintenance(place, connection, lambda: False).close()  # adds the triggers of a server
+        connection.close()
+        return place.read_bytes()
+
+
+def connect_without_syncs(place: Path) -> apsw.Connection:
+    """Open a file whose commits do not wait for the disk: nothing here outlives its test."""
+    connection = connect(place)
+    connection.execute("PRAGMA synchronous = OFF").fetchall()
+    return connection
 
 
 def make_engine(place: Path) -> Database:
@@ -168,7 +180,7 @@ def open_store(place: Path) -> Database:
         assert STORES.databases is not None
         STORES.opened.append(LoopDatabase(STORES.url(place), STORES.databases))
         return STORES.opened[-1]
-    return SqliteDatabase(place)
+    return SqliteDatabase(place, connect_without_syncs)
 
 
 @asynccontextmanager

@@ -64,6 +64,7 @@ def test_missing_field_is_named(wire: WireClient, path: str, field: str) -> None
     assert refused_field(wire.post(path, {**body, field: None})) == field
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_wrong_type_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
     """A field of the wrong type is named, required or not (wire.md 2)."""
@@ -99,6 +100,7 @@ def test_far_too_long_is_refused(wire: WireClient, path: str, field: str) -> Non
     assert_refused(wire.post(path, {**whole_body(wire, path), field: "1" * 60_000}))
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_what_is_no_number_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
     """A phone number is `1` and ten ASCII digits, and nothing else (wire.md 5, security I7)."""

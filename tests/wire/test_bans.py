@@ -69,6 +69,7 @@ def test_get_user_in_the_json_form(bench: WireClient, banned: list[Member]) -> N
         assert "data" not in value
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_token(bench: WireClient, banned: list[Member], subtests: pytest.Subtests) -> None:
     """A token of a banned account is 7100 in the endpoint's own form (wire.md 1.7, 2)."""
@@ -97,6 +98,7 @@ def test_sign_in_by_password(bench: WireClient, banned: list[Member]) -> None:
         assert (answer.code, answer.msg, answer.data) == (7100, BANNED, None)
 
 
+@pytest.mark.slow
 def test_wrong_secrets_tell_nothing(bench: WireClient, banned: list[Member]) -> None:
     """With a wrong secret a banned account looks like any other (security E3)."""
     free = bench.fresh_phone()
@@ -130,6 +132,7 @@ def test_a_reset_does_not_open_it(bench: WireClient, banned: list[Member]) -> No
             assert bench.email_login(member.email, password).code > 1
 
 
+@pytest.mark.slow
 def test_its_number_stays_taken(bench: WireClient, banned: list[Member]) -> None:
     """Nobody else can bind the number or the address of a banned account (security A3)."""
     for member in banned:
@@ -185,6 +188,7 @@ def test_no_endpoint_is_forgotten() -> None:
     assert opened <= called
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vip_days", [0, 3])
 def test_every_endpoint_refuses(wire: WireClient, vip_days: int, subtests: pytest.Subtests) -> None:
     """A token of a banned account is 7100 in the endpoint's own form, before VIP and body."""

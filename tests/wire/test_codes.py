@@ -55,6 +55,7 @@ def test_wrong_captcha_sends_nothing(wire: WireClient) -> None:
     assert wire.list_outbox("sms", silent) == []
 
 
+@pytest.mark.slow
 def test_codes_differ(wire: WireClient) -> None:
     """Codes are drawn by chance, and no universal one exists (security C1)."""
     codes = {wire.sms_code(wire.fresh_phone()) for _ in range(10)}

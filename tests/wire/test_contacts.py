@@ -131,6 +131,7 @@ def test_a_taken_target_frees_no_code(wire: WireClient, way: ContactChannel) -> 
     assert way.bound(wire, second.token) == ""
 
 
+@pytest.mark.slow
 def test_fifty_binds_of_one_target(wire: WireClient, way: ContactChannel) -> None:
     """Fifty users bind one target with one code at once: one binding (security R10, A3, C7)."""
     accounts, target = [half_bound(wire, way) for _ in range(THREADS)], way.fresh(wire)
@@ -153,6 +154,7 @@ def test_fifty_changes_to_one_target(wire: WireClient, way: ContactChannel) -> N
     assert sum(now == old for now, old in zip(kept, olds, strict=True)) == THREADS - 1
 
 
+@pytest.mark.slow
 def test_one_user_binds_one_of_many(wire: WireClient, way: ContactChannel) -> None:
     """One user who binds ten targets at once has one of them, and the rest stay free (A3)."""
     account, targets = half_bound(wire, way), [way.fresh(wire) for _ in range(10)]

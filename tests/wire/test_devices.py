@@ -171,6 +171,7 @@ def test_sessions_end_after_half_a_year(own_wire: WireClient) -> None:
     assert own_wire.own_info(token).code == -101
 
 
+@pytest.mark.slow
 def test_the_eleventh_device_ends_the_oldest(own_wire: WireClient) -> None:
     """An account has ten sessions; one more ends the oldest (security T4)."""
     phone, email = own_wire.fresh_phone(), own_wire.fresh_email()

@@ -34,6 +34,7 @@ def socket(wire: WireClient) -> Iterator[SocketClient]:
     wire.http.put("/sandbox/faults", content=b"[]")
 
 
+@pytest.mark.slow
 def test_a_delay_keeps_the_order(wire: WireClient, socket: SocketClient) -> None:
     """Messages after a delayed one wait for it (K-5)."""
     put(wire, {"delayMs": 200, "nth": 1}, {"delayMs": 100, "nth": 3})

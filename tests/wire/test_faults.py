@@ -183,6 +183,7 @@ def test_a_response_trickles(wire: WireClient) -> None:
     assert len(pieces) > 1
 
 
+@pytest.mark.slow
 def test_a_delay_passes(wire: WireClient) -> None:
     """The response comes later, and is the right one (K-5)."""
     put(wire, {"path": CAPTCHA, "delayMs": 300})

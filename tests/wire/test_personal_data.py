@@ -414,6 +414,7 @@ def test_keys_that_are_absent_stay(wire: WireClient, part: dict[str, object]) ->
     assert parts_of(own_record(wire, token)) == WHOLE_RECORD | saved
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_bad_value_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
     """1100 with the wire name, and nothing of the request is kept."""

@@ -173,6 +173,7 @@ def test_depth_of_groups(wire: WireClient, depth: int, *, fits: bool) -> None:
     assert wire.server.is_running
 
 
+@pytest.mark.slow
 def test_random_bytes_break_nothing(wire: WireClient) -> None:
     """Whatever arrives, the answer is a well-formed refusal (security I6)."""
     chance = random.Random(20_240_601)  # noqa: S311 - a repeatable corpus, not a secret

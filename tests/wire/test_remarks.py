@@ -251,6 +251,7 @@ def test_oneself_is_no_friend(wire: WireClient) -> None:
     assert refused_field(answer) == "friendId"
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_bad_value_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
     """Missing, null, of a wrong type, too long or disturbing: 1100 with the wire name."""

@@ -91,6 +91,7 @@ def test_wait_returns_the_next_message(wire: WireClient) -> None:
     assert message["code"] in codes
 
 
+@pytest.mark.slow
 def test_wait_ends(wire: WireClient) -> None:
     """A wait for what never comes ends by itself (design 8)."""
     params = {"channel": "sms", "to": wire.fresh_phone(), "timeout": "1"}

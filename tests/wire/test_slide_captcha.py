@@ -168,6 +168,7 @@ def test_clients_of_pictures_see_no_change(wire: WireClient) -> None:
         assert wire.post(SMS, body).code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("kind", "refused", "works"), [("picture", GET, "user/captcha"), ("slide", "user/captcha", GET)]

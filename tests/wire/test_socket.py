@@ -186,6 +186,7 @@ def cancel(wire: WireClient, token: str, phone: str) -> None:
     assert wire.post("user/cancel-user", body, token=token).code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [sign_out, take_offline, sign_in_again, cancel])
 def test_the_end_of_a_session_closes_its_sockets(
     port: int, wire: WireClient, way: Callable[[WireClient, str, str], None]

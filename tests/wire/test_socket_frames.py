@@ -179,6 +179,7 @@ def test_binary_is_refused(port: int) -> None:
         assert socket.receive() == (BINARY, INVALID)
 
 
+@pytest.mark.slow
 def test_sockets_that_vanish_leave_nothing(port: int, wire: WireClient) -> None:
     """Half of them with a reset, in the middle of a frame; the account can connect again."""
     token = wire.account().token

@@ -152,6 +152,7 @@ def test_two_token_headers_are_refused(wire: WireClient) -> None:
         assert refused(two_headers(wire.server, first, second)), (first, second)
 
 
+@pytest.mark.slow
 def test_token_shape_and_chance(wire: WireClient) -> None:
     """Tokens look like UUIDs in lower-case hex, and share nothing (wire.md 5, security T1)."""
     tokens = [wire.account().token for _ in range(50)]

@@ -57,6 +57,7 @@ def changed(wire: WireClient, way: ContactChannel, token: str) -> Answer:
     return way.change(wire, token, target, way.code(wire, target))
 
 
+@pytest.mark.slow
 @ways
 def test_a_stolen_token_takes_no_account_over(own_wire: WireClient, way: ContactChannel) -> None:
     """A fresh session is no proof for the older target; a code to it is (security D2)."""

@@ -19,7 +19,7 @@ from tests.support.message_servers import Arrived, MessageServer
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 KEY = "a key that both servers share"
 SETTINGS = {

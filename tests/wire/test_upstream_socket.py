@@ -31,7 +31,7 @@ from tests.support.sockets import (
     frame,
 )
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 KEY = "a key that both servers share"
 NORMAL, GOING_AWAY, POLICY, LATER, ENDED = 1000, 1001, 1008, 1013, 4001

@@ -31,6 +31,7 @@ from hupan.cli.run import (
     JsonOption,
     load_settings_or_exit,
     run_operation,
+    undone_by_signals,
 )
 from hupan.config import Settings
 
@@ -151,7 +152,7 @@ def verify(
 ) -> None:
     """Check a backup; exit with 1 when it cannot be restored."""
     settings = load_settings_or_exit(config, {"data_dir": data_dir}).settings
-    with exit_on_error():
+    with exit_on_error(), undone_by_signals():
         opener = choose_opener(settings, key_file)
         with opened_backup(settings, file) as opened:
             summary = asyncio.run(verify_backup(opened, opener))
@@ -218,7 +219,7 @@ def restore(
     """Restore a backup; exit with 1 and leave nothing when it cannot be."""
     settings = load_settings_or_exit(config, {"data_dir": data_dir, "database": database}).settings
     options = RestoreOptions(keep_sessions=keep_sessions, accept_faults=accept_faults)
-    with exit_on_error():
+    with exit_on_error(), undone_by_signals():
         opener = choose_opener(settings, key_file)
         with opened_backup(settings, file) as opened:
             summary = asyncio.run(prepare_restore(settings, opened, opener))

@@ -3,9 +3,21 @@
 import asyncio
 import os
 import pwd
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+import signal
+import threading
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -153,12 +165,38 @@ def run_operation(
     Raises:
         typer.Exit: with 1, when it is refused; the reason is printed on standard error.
     """
-    with exit_on_error():
+    with exit_on_error(), undone_by_signals():
         if action is None:
             return asyncio.run(work())
         return run_audited(
             settings, current_operator(), action, lambda: asyncio.run(work()), describe_result
         )
+
+
+@contextmanager
+def undone_by_signals() -> Iterator[None]:
+    """End the command at SIGTERM and SIGHUP as at Ctrl-C: what it began is undone, drafts go.
+
+    Raises:
+        SystemExit: at a signal, with the status that a shell gives it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, _exit_by_signal)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) == signal.SIG_DFL  # nohup ignores SIGHUP
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit_by_signal(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def run_admin(
