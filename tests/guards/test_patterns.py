@@ -20,6 +20,7 @@ MAY_SEARCH = {
     "api": (1, "finds the name of a field in the library's own message"),
     "admin": (5, "writes the host name into our own unit and files of proxies"),
     "cli": (2, "measures the terminal's words; puts help texts into the chosen language"),
+    "connect": (1, "takes the certificates out of the system's own bundle"),
     "config": (13, "finds forbidden parts and passwords in a setting; reads an address in pieces"),
     "delivery": (13, "blots out private words; reads the operator's own template and headers"),
     "domain": (5, "finds forbidden characters in a text or an address"),
