@@ -86,8 +86,9 @@ class Machine:
             "UV_OFFLINE": "1",
             "UV_NO_INDEX": "1",
             "UV_FIND_LINKS": str(self.index),
-            "UV_PYTHON": str(python / f"python{sys.version_info.major}.{sys.version_info.minor}"),
             "UV_PYTHON_DOWNLOADS": "never",
+            # No UV_PYTHON: uv would install into that one, which is the machine's.
+            "PIP_REQUIRE_VIRTUALENV": "1",
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.index),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
