@@ -276,7 +276,7 @@ class PostgresDatabase:
             )
             lease.begin_commit()
         except BaseException as error:
-            if lease.is_interrupted:  # its connection is being closed
+            if lease.interruption:  # and rolled back
                 raise
             if is_connection_dead(error):
                 self._pool.discard(connection)
