@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedError
 from hupan.ownership import chown_to_folder_owner
 
@@ -112,8 +113,10 @@ def load_or_create_key(path: Path, new_key: bytes = b"") -> bytes:
     try:
         return _read_or_create_key(path, new_key)
     except OSError as error:
+        reason = localize_reason(error)
         raise KeyFileError(
-            f"无法使用密钥文件 {path}：{error}", f"cannot use the key file {path}: {error}"
+            f"无法使用密钥文件 {path}：{reason.zh}",
+            f"cannot use the key file {path}: {reason.en}",
         ) from error
 
 

@@ -38,7 +38,8 @@ class StoreUnavailable(LocalizedError):
     """
 
     def __init__(self, reason: str | LocalizedText = "", *, is_busy: bool = False) -> None:
-        text = LocalizedText(reason, reason) if isinstance(reason, str) else reason
+        zh = "繁忙，请稍后重试" if is_busy else "无法完成读写"
+        text = LocalizedText(zh, reason) if isinstance(reason, str) else reason
         super().__init__(text.zh, text.en)
         self.is_busy = is_busy
 

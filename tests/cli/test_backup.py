@@ -136,7 +136,7 @@ def test_nothing_is_overwritten(tmp_path: Path, key: BackupKey) -> None:
     data, file = tmp_path / "data", tmp_path / "a.age"
     settle(data)
     succeed("backup", "create", str(file), *at(data))
-    assert "exists already" in invoke("backup", "create", str(file), *at(data)).stderr
+    assert "已存在" in invoke("backup", "create", str(file), *at(data)).stderr
     refused = invoke("restore", str(file), "--key-file", str(key.file), *at(data))
     assert (refused.exit_code, "不会覆盖" in refused.stderr) == (1, True)
     other = tmp_path / "other"

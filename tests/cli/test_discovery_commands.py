@@ -454,7 +454,7 @@ def test_a_file_that_is_not_there() -> None:
     status, _, problems = run("group", "import", "none.csv")
     assert (status, problems) == (
         1,
-        "无法读取 none.csv：No such file or directory\n",
+        "无法读取 none.csv：文件或目录不存在\n",
     )
 
 

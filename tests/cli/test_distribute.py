@@ -136,7 +136,7 @@ def test_a_grown_store_takes_its_time(databases: Databases, store: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HUPAN_DATABASE_TIMEOUT_SECONDS", "1")
         status, _, wrong = distribute(store)
-        assert (status, "no room" in wrong) == (1, True)
+        assert (status, "资源不足（53100）" in wrong) == (1, True)
         spread_before = run(databases, store, "SELECT logicalrelid::text FROM pg_dist_partition")
         assert "accounts" in spread_before
         run(databases, store, "DROP TRIGGER hold ON calls")

@@ -46,7 +46,7 @@ def test_a_full_disk(folder: Path, command: str) -> None:
     assert status == 1
     assert len(told.splitlines()) == 1
     assert told.startswith("系统错误：")
-    assert "No space left" in told
+    assert "磁盘空间不足" in told
     assert shell(folder, f'"$HUPAN" {command} > /dev/full 2> /dev/full')[0] == 1
 
 
@@ -90,7 +90,7 @@ def test_bytes_that_are_no_text(folder: Path) -> None:
 def test_what_no_command_expected(folder: Path) -> None:
     """Any error of the system is a line; a mistake of ours still shows where it is."""
     for error, last in (
-        ("OSError(5, 'Input/output error')", "系统错误：[Errno 5] Input/output"),
+        ("OSError(5, 'Input/output error')", "系统错误：读写错误"),
         ("ZeroDivisionError('ours')", "ZeroDivisionError: ours"),
     ):
         script = (

@@ -19,6 +19,7 @@ from hupan.application import build_server
 from hupan.cli.main import app
 from hupan.config import Settings, SettingsError, load_settings
 from hupan.config.settings import SETTINGS
+from hupan.crypto import SANDBOX_KEY, load_or_create_key
 from hupan.environment import make_senders, make_server_environment
 from hupan.opening import StartRefused, check_store_and_key, prepared_store
 from tests.support.certificates import issue
@@ -417,9 +418,15 @@ def test_no_type_brings_a_traceback(chosen: dict[str, object]) -> None:
     find_problems(loaded)
 
 
-def test_the_key_of_a_sandbox_starts_no_server(tmp_path: Path) -> None:
-    """Neither check nor start takes it, also where the sandbox had no time to claim the store."""
-    loaded = load_settings({"data_dir": str(tmp_path)}, {})
+@pytest.mark.parametrize("database", ["", "postgresql://u@127.0.0.1:1/none?sslmode=disable"])
+def test_the_key_of_a_sandbox_starts_no_server(tmp_path: Path, database: str) -> None:
+    """Neither check nor start takes it on either engine, also before the store is claimed."""
+    path = tmp_path / "hupan.key"
+    loaded = load_settings(
+        {"data_dir": str(tmp_path), "database": database, "secret_key_file": str(path)}, {}
+    )
+    if database:  # the sandbox writes its key once the database answers
+        load_or_create_key(path, SANDBOX_KEY)
     with prepared_store(loaded, is_sandbox=True):
         pass
     with pytest.raises(StartRefused, match="a sandbox made the key file"), prepared_store(loaded):

@@ -40,7 +40,7 @@ from hupan.ratelimit.stored import StoredLimiter
 from hupan.rng import SystemRandomSource
 from hupan.rules import DAY_SECONDS, MediaRules, ProfileEditRules
 from hupan.store.media import put_picture
-from hupan.store.media_files import DRAFTS_FOLDER, LocalPictureFiles
+from hupan.store.media_files import DRAFTS_FOLDER, LocalPictureFiles, PictureFiles
 from tests.support.world import World, open_world
 
 PUBLIC = "https://chat.example"
@@ -87,7 +87,7 @@ class Pictures:
         avatars = AvatarPictures(PictureAddresses(PUBLIC), world.clock, MOST)
         self.edits = ProfileEdits(world.engine, world.coins, ProfileEditRules(), avatars)
 
-    def media_on(self, files: LocalPictureFiles) -> Media:
+    def media_on(self, files: PictureFiles) -> Media:
         """The service on a folder."""
         world = self.world
         limiter = StoredLimiter(enabled=True)

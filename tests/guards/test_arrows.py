@@ -19,7 +19,7 @@ MODULE = re.compile(r"hupan(\.[a-z_]+)+")
 
 LEAVES = {
     *("model", "errors", "rules", "addresses", "localized", "clock", "rng", "crypto", "metrics"),
-    *("background", "ownership", "age"),
+    *("background", "ownership", "age", "library_errors"),
 }
 """Modules that every layer may import; among each other they do so too."""
 

@@ -20,12 +20,17 @@ MAY_SEARCH = {
     "api": (1, "finds the name of a field in the library's own message"),
     "admin": (5, "writes the host name into our own unit and files of proxies"),
     "cli": (2, "measures the terminal's words; puts help texts into the chosen language"),
+    "connect": (1, "takes the certificates out of the system's own bundle"),
     "config": (13, "finds forbidden parts and passwords in a setting; reads an address in pieces"),
     "delivery": (13, "blots out private words; reads the operator's own template and headers"),
     "domain": (5, "finds forbidden characters in a text or an address"),
+    "library_errors": (1, "puts blanks between the scripts of our own words"),
     "logs": (2, "blots out what is private in the text of an accident"),
-    "sandbox": (1, "finds half of a surrogate pair in the JSON that a list shows"),
-    "store": (11, "translates and reads our own statements and schema; lists the names of backups"),
+    "sandbox": (
+        2,
+        "finds half of a surrogate pair in the JSON that a list shows; fills messages of our own",
+    ),
+    "store": (14, "translates and reads our own statements and schema; reads lists of buckets"),
     "wiring": (1, "turns the name of one of our own fields into that of an option"),
 }
 # `\d`, `\w` and `\s` know every script unless the pattern says ASCII or is of bytes.

@@ -210,6 +210,87 @@ async def is_asleep(url: str, count: int) -> bool:
     return await run(url, SLEEPING) == count
 
 
+async def crowd(database: PostgresDatabase) -> None:
+    """More healthy requests than there are connections, for a while."""
+    slow = "SELECT CAST(?1 AS BIGINT) FROM pg_sleep(0.05)"
+    await asyncio.gather(*(database.fetch_one(slow, account) for account in HEALTHY))
+
+
+CONNECTED: Final = """
+SELECT array_agg(pid ORDER BY pid) FROM pg_stat_activity
+WHERE application_name = 'hupan' AND datname = current_database()
+"""
+
+
+@pytest.mark.parametrize("use", [ask, change])
+def test_what_is_interrupted_keeps_its_connection(
+    url: str, use: Callable[[PostgresDatabase, int], Awaitable[object]]
+) -> None:
+    """Its session and its prepared statements cost more than the statement that is ended."""
+
+    async def scenario() -> None:
+        async with opened(url, timeout_seconds=30) as database:
+            await crowd(database)
+            before = await database.fetch_one(CONNECTED)
+            assert before is not None
+            assert len(before[0]) == CONNECTIONS
+            asked = [asyncio.ensure_future(use(database, account)) for account in SILENT]
+
+            async def are_few() -> bool:
+                await crowd(database)
+                return await run(url, SLEEPING) == BOUND
+
+            await until(are_few)
+            assert not any(one.done() for one in asked)
+            assert await database.fetch_one(CONNECTED) == before
+            await run(url, "DELETE FROM away")
+            await run(url, WAKE)
+            await asyncio.gather(*asked, return_exceptions=True)
+            await asyncio.gather(*(use(database, account) for account in (*HEALTHY, *SILENT)))
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_heeds_no_cancel_request_is_closed(url: str) -> None:
+    """A coordinator may itself wait for the machine that does not answer."""
+
+    async def scenario() -> None:
+        await run(url, DEAF)
+        async with opened(url, timeout_seconds=30) as database:
+            asked = [asyncio.ensure_future(ask(database, account)) for account in SILENT]
+
+            async def are_few() -> bool:
+                await crowd(database)
+                return await run(url, SLEEPING) == BOUND
+
+            await until(are_few)
+            await run(url, "DELETE FROM away")
+            await run(url, WAKE)
+            await asyncio.gather(*asked, return_exceptions=True)
+            await asyncio.gather(*(ask(database, account) for account in (*HEALTHY, *SILENT)))
+
+    asyncio.run(scenario())
+
+
+DEAF: Final = """
+CREATE OR REPLACE FUNCTION reach(asked bigint) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  IF EXISTS (SELECT FROM away WHERE id = asked) THEN
+    BEGIN
+      PERFORM pg_sleep(60);
+    EXCEPTION WHEN query_canceled THEN
+      PERFORM pg_sleep(60);
+    END;
+  END IF;
+  RETURN asked;
+END $$;
+"""
+WAKE: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE wait_event = 'PgSleep' AND datname = current_database()"
+)
+
+
 def test_a_change_that_begins_again_is_made_once(url: str) -> None:
     """Interrupted, timed out or successful: a coin is there for each success."""
 
@@ -222,11 +303,7 @@ def test_a_change_that_begins_again_is_made_once(url: str) -> None:
             ]
             await until(lambda: is_asleep(url, BOUND))
             await run(url, "DELETE FROM away")
-            await run(
-                url,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE wait_event = 'PgSleep' AND datname = current_database()",
-            )
+            await run(url, WAKE)
             found = await asyncio.gather(*changes, return_exceptions=True)
             assert await run(url, COINS) == sum(one is None for one in found) > 0
 

@@ -146,7 +146,7 @@ def test_an_authority_that_is_not_trusted(door: Door, tmp_path: Path) -> None:
         text = refusal(door.url("?sslmode=verify-full"), authority)
         assert "certificate verify failed" in text
     told = status(door.url("?sslmode=verify-full"), database_password=CANARY)
-    assert (told["state"], "certificate verify failed" in told["trouble"]) == ("unreachable", True)
+    assert (told["state"], "证书不受信任" in told["trouble"]) == ("unreachable", True)
 
 
 def test_a_certificate_for_another_name(other_door: Door) -> None:
@@ -218,7 +218,7 @@ def test_a_wrong_password(door: Door) -> None:
         door.url("?sslmode=verify-full", login=f"lake:not{CANARY}"),
         database_ca_file=str(door.authority),
     )
-    assert (told["state"], "password" in told["trouble"]) == ("unreachable", True)
+    assert (told["state"], "密码" in told["trouble"]) == ("unreachable", True)
     assert "••••" in told["place"]
 
 

@@ -7,22 +7,13 @@ import httpx
 import pytest
 
 from tests.support.client import WireClient
+from tests.support.sandbox_pages import COMMON_HEADERS as COMMON
+from tests.support.sandbox_pages import POLICY
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.one_engine
 
 PAGES = "/sandbox/pages"
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
-)
-COMMON = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
 ELSEWHERE = {"sec-fetch-site": "cross-site"}
 LINK = {**ELSEWHERE, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 TOKEN = re.compile(r'name="form" value="([^"]+)"')

@@ -202,7 +202,7 @@ FOREIGN = [
 @pytest.mark.one_engine
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_a_foreign_page_is_refused(wire: WireClient, headers: dict[str, str]) -> None:
-    """Each route, also to read, answers 403 in words and does nothing (web.md W-13)."""
+    """Each route, also to read, answers 403 in words and does nothing (web.md W-13, K-14)."""
     account = wire.account()
     for method, path in ROUTES:
         reply = wire.http.request(method, path, headers=headers, content=b"")
@@ -217,7 +217,7 @@ def test_a_foreign_page_is_refused(wire: WireClient, headers: dict[str, str]) ->
 @pytest.mark.one_engine
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "192.0.2.7"])
 def test_own_names_are_served(wire: WireClient, name: str) -> None:
-    """Localhost, and addresses of digits, which no name server can turn elsewhere (W-13)."""
+    """Localhost, and addresses of digits, which no name server can turn elsewhere (W-13, K-14)."""
     host = f"{name}:{wire.server.port}"
     own = {"host": host, "origin": f"http://{host}".lower(), "sec-fetch-site": "same-origin"}
     for headers in ({"host": host}, own, {"host": host, "sec-fetch-site": "none"}):

@@ -20,6 +20,7 @@ from typing import Final
 
 from hupan.config.settings import SETTINGS
 from hupan.config.types import HOST
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedText
 from hupan.opening import OperationRefused
 
@@ -323,9 +324,10 @@ def _check_is_writable(folder: Path, account: ServiceAccount) -> None:
 
 
 def _not_writable(path: Path, error: OSError) -> SetupRefused:
+    reason = localize_reason(error)
     return SetupRefused(
-        f"无法写入 {path}（{error.strerror}）：请换一个目录，或以能写入它的用户运行",
-        f"{path} cannot be written ({error.strerror}): choose another folder, or run this as a "
+        f"无法写入 {path}（{reason.zh}）：请换一个目录，或以能写入它的用户运行",
+        f"{path} cannot be written ({reason.en}): choose another folder, or run this as a "
         "user who may write there",
     )
 

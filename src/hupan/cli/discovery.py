@@ -25,6 +25,7 @@ from hupan.cli.help import make_group
 from hupan.cli.language import say
 from hupan.cli.output import Column, print_json, print_table
 from hupan.cli.run import AdminCommand, admin_command, admin_list_command
+from hupan.library_errors import localize_reason
 from hupan.wiring import AdminServices
 
 FileArgument: TypeAlias = Annotated[
@@ -117,8 +118,12 @@ def open_input(path: Path) -> Iterator[BinaryIO]:
     try:
         file = path.open("rb")
     except OSError as error:
+        reason = localize_reason(error)
         typer.echo(
-            say(f"无法读取 {path}：{error.strerror}", f"cannot read {path}: {error.strerror}"),
+            say(
+                f"无法读取 {path}：{reason.zh}",
+                f"cannot read {path}: {reason.en}",
+            ),
             err=True,
         )
         raise typer.Exit(1) from error
