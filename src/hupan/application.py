@@ -573,7 +573,7 @@ class Application:
             await self._run_lifespan(receive, send)
 
     def is_socket_path(self, path: str) -> bool:
-        """Return whether a path is that of sockets, on whatever host."""
+        """Return whether a path is that of sockets, on any host."""
         return path == SOCKET_PATH
 
     def open_socket(self, request: SocketRequest, socket: Socket) -> SocketHandler | None:

@@ -86,7 +86,7 @@ SANDBOX_KEY = hashlib.sha256(b"the key of every new sandbox").digest()
 
 
 def check_key_is_secret(path: Path, key: bytes) -> None:
-    """Refuse a sandbox's key for a server: it would let anybody decrypt codes and captchas.
+    """Refuse a sandbox's key for a server: the key is public and would decrypt codes and captchas.
 
     Raises:
         KeyFileError: a sandbox created the key file.

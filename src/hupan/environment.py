@@ -76,7 +76,7 @@ class Environment:
         is_operator: whether an operator's command runs: its notices are not limited, and another
             process sends them.
         client_base: returns the URL at which the client of the current request reaches the server;
-            "" where only the settings tell.
+            "" where only the settings say it.
         process_number: the number of this process among those of the store.
     """
 
@@ -191,7 +191,7 @@ def make_adverts(settings: Settings) -> Adverts:
 
 
 def make_client_info(settings: Settings) -> ClientInfo:
-    """Return what clients are told; a URL of media ends where a key begins.
+    """Return what clients get; a URL of media ends where a key begins.
 
     Raises:
         ValueError, OSError: the VIP page cannot be used.

@@ -185,7 +185,7 @@ class PrivacyChoice(Struct, frozen=True):
         address: province, city and district.
         last_active: when it was last active.
         country: the country of its last sign-in.
-        search: the account itself, to whoever searches for its id or nickname.
+        search: the account itself, to users that search for its id or nickname.
     """
 
     birthday: bool | None = None

@@ -394,11 +394,11 @@ def _set_folder_owner(folder: Path) -> None:
 
 
 def _create_private_file(database_path: Path) -> None:
-    """Create a store that only its owner can read; SQLite gives its other files the same mode."""
+    """Create a store that only its owner can read; SQLite copies the mode to its other files."""
     try:
         resolved_path = (
             database_path.resolve()
-        )  # what lies elsewhere belongs to whom that folder does
+        )  # a file elsewhere belongs to the owner of its folder
         descriptor = os.open(resolved_path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             chown_to_folder_owner(descriptor, resolved_path.parent)

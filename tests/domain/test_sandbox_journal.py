@@ -42,6 +42,7 @@ def packed(number: int) -> PackedRequest:
     return (float(number), "POST", *place, *told)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_requests_keep_memory_flat() -> None:
     """The journal has 1,000 entries, and as much memory after 100,000 as after 5,000 (K-3)."""
     journal = Journal()
@@ -151,6 +152,7 @@ def root() -> Path:
     return Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(REQUESTS + RESPONSES), st.binary(max_size=60))
 def test_protobuf_is_broken_where_the_library_says_so(message: type[Message], body: bytes) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from botocore.auth import S3SigV4Auth  # type: ignore[import-untyped]  # it ships no types
-from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]  # likewise
-from botocore.credentials import Credentials  # type: ignore[import-untyped]  # likewise
+from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]  # botocore has no types
+from botocore.credentials import Credentials  # type: ignore[import-untyped]  # botocore has no types
 from moto.server import ThreadedMotoServer
 
 from hupan.clock import SystemClock
@@ -39,6 +39,7 @@ def files_in(bucket: S3Bucket, folder: Path) -> S3PictureFiles:
     return S3PictureFiles(bucket, folder, SystemClock())
 
 
+@pytest.mark.slow
 async def test_a_picture_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
     """It is stored, found, read in pieces and deleted."""
     files = files_in(bucket, tmp_path)

@@ -91,6 +91,7 @@ def test_wait_returns_the_next_message(wire: WireClient) -> None:
     assert message["code"] in codes
 
 
+@pytest.mark.slow
 def test_wait_ends(wire: WireClient) -> None:
     """A wait for what never comes ends by itself (design 8)."""
     params = {"channel": "sms", "to": wire.fresh_phone(), "timeout": "1"}
@@ -149,7 +150,7 @@ def test_servers_share_nothing(wire: WireClient, own_wire: WireClient) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers on all of 127/8")
 def test_it_listens_on_loopback_alone(sandbox: Server) -> None:
-    """Unless told otherwise the sandbox binds 127.0.0.1 (design 8)."""
+    """By default the sandbox binds 127.0.0.1 (design 8)."""
     with socket.socket() as probe:
         probe.settimeout(5)
         assert probe.connect_ex(("127.0.0.2", sandbox.port)) != 0

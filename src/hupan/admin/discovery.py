@@ -164,7 +164,7 @@ def _decode_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
 
 
 def _read_utf8_lines(file: BinaryIO, encoding: Encoding) -> Iterator[bytes]:
-    """Yield the lines in UTF-8, whatever the encoding of the file; truncated if too long."""
+    """Yield the lines in UTF-8, from any encoding of the file; truncated if too long."""
     if encoding == "utf-8":
         while line := file.readline(MAX_LINE_BYTES + 1):
             yield line

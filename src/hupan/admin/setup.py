@@ -191,7 +191,7 @@ class ServiceAccount:
     """The user that the server runs as.
 
     Attributes:
-        is_own: whether it is another one than the user who sets up: root sets up for the service.
+        is_own: whether it is not the user that runs the setup: root sets up for the service.
     """
 
     name: str
@@ -257,7 +257,7 @@ def write_draft(path: Path, text: str, account: ServiceAccount) -> Path:
 
 
 def publish_draft(draft: Path, path: Path) -> None:
-    """Give the draft its name, unless a file with settings has it by now.
+    """Rename the draft, unless a file with settings has the name by now.
 
     Raises:
         SetupRefused: it has, or the folder cannot be written.
@@ -393,7 +393,7 @@ def make_front(front: str, host_name: str) -> str:
         return text
     text = deploy_file("caddy/Caddyfile")
     if host_name:
-        # Caddy has a certificate issued for a name of one's own.
+        # Caddy has a certificate issued for a name of the operator's.
         text = re.sub(r"^\S+(?:, \S+)+ \{$", f"{host_name} {{", text, flags=re.MULTILINE)
         text = re.sub(r"^\t#[^\n]*authority[^\n]*\n\ttls [^\n]*\n\n?", "", text, flags=re.MULTILINE)
     return text

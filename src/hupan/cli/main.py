@@ -25,6 +25,7 @@ from hupan.cli.language import LANGUAGE_OPTION, LANGUAGE_VARIABLE, say
 COMMANDS: Final = {
     "serve": "hupan.cli.serve:app",
     "sandbox": "hupan.cli.sandbox:app",
+    "connect": "hupan.cli.connect:app",
     "setup": "hupan.cli.setup:app",
     "conformance": "hupan.cli.conformance:app",
     "doctor": "hupan.cli.doctor:app",

@@ -173,7 +173,7 @@ def open_browser(url: str) -> None:
 
 
 def explain_taken_port(port: int, error: BindError) -> LocalizedText:
-    """Return why a sandbox cannot listen, and for a port in use who has it and what to do."""
+    """Return why a sandbox cannot listen, and for a port in use its owner and what to do."""
     text = error.localized
     if getattr(error.__cause__, "errno", None) != errno.EADDRINUSE:
         return text
@@ -192,7 +192,7 @@ _PROC = Path("/proc")
 
 
 def find_listener(port: int) -> tuple[int, str] | None:
-    """Return number and name of a process that listens on a port, where the system tells."""
+    """Return number and name of a process that listens on a port, where the system shows it."""
     inodes = set(_listening_inodes(port))
     if not inodes:
         return None

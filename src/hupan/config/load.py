@@ -534,7 +534,7 @@ class _SettingsLoader:
                 InvalidSetting(name, given.source.description, error.expected, value)
             )
         except ValueError as error:
-            # An invalid URL is not shown at all: nobody can tell where its password is.
+            # An invalid URL is not shown at all: it is unclear where its password is.
             is_hidden = setting.secret or setting.name == "database"
             value = format_value(given.raw, secret=is_hidden)
             expected = error.expected if isinstance(error, InvalidValue) else setting.expected

@@ -148,7 +148,7 @@ class Wire:
 
         Raises:
             OutOfTime: no time is left.
-            Unreachable: nobody answers, or not in HTTP.
+            Unreachable: no answer, or not in HTTP.
         """
         return self.send_raw(method, self.target.prefix + path, body, headers or {})
 

@@ -1,7 +1,7 @@
 """Files of pictures that no row names, in folders or in a bucket: remains of a restored database.
 
 A file is not deleted at once. Its name is stored with a time of deletion a week ahead, in the
-database that does not know it: an operator who restores another one within this week loses nothing.
+database that does not know it: restoring another one within this week loses nothing.
 No file younger than a day counts, so none that is being uploaded. A folder is swept only by the
 store that it belongs to, which a file in it names; likewise a bucket. Rows without files are
 reported, and stay.
@@ -28,7 +28,7 @@ class PictureSweep:
 
     Args:
         database: the store.
-        clock: tells how old files are.
+        clock: determines the age of files.
         folders: of pictures.
         owner: names this store in the folder.
 

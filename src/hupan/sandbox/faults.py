@@ -44,7 +44,7 @@ class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
         nth: only the nth request that matches path and account.
         probability: of each request that matches.
         code: the response is this error in the endpoint's form, and nothing is handled.
-        http_status: likewise an HTTP status, with the error of `code` or a line of plain text.
+        http_status: the HTTP status, with the error of `code` or a line of plain text.
         delay_ms: milliseconds before the request is handled.
         reset: the connection is reset `before` the request is handled, or `after` its change is
             kept.
@@ -229,7 +229,7 @@ class Faults:
         return [msgspec.structs.replace(active.rule, hits=active.hits) for active in self._active]
 
     def replace(self, rules: Sequence[FaultRule]) -> None:
-        """Set other rules; counts and chances start anew, and nothing goes on waiting."""
+        """Replace the rules; counters and chances restart, and delays end."""
         self.generation += 1
         self._active = [
             ActiveRule(

@@ -43,7 +43,7 @@ class Field:
     """One field of a body.
 
     Attributes:
-        value: None for one that has fields of its own.
+        value: None for one that has fields.
         number: of protobuf, 0 for none.
         note: what is wrong with it.
         fields: of an object or a message; of a list, its items.

@@ -402,7 +402,7 @@ class SandboxRoutes:
         """Seed a pack and keep the credentials of its accounts for the pages.
 
         Raises:
-            BadRequest: there is no such pack, or it does not take so many.
+            BadRequest: there is no such pack, or the number is too large for it.
         """
         check_known("value", [body.pack], PACK_NAMES)
         pack = cast("PackName", body.pack)

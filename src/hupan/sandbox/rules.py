@@ -1,7 +1,7 @@
 """Answers for paths that Hupan does not serve: fixed ones, or those of a program on loopback (K-4).
 
-A forward reaches nothing but this machine: its address is a literal loopback address, or localhost,
-which stands for 127.0.0.1 and ::1 here whatever a name server says. Redirects are not followed.
+A forward reaches only this machine: its address is a literal loopback address, or localhost,
+which stands for 127.0.0.1 and ::1 here regardless of name servers. Redirects are not followed.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Snapshots by name: kept as files, saved, restored, listed, handed out and taken in (K-7)."""
+"""Snapshots by name: kept as files, saved, restored, listed, downloaded and uploaded (K-7)."""
 
 import asyncio
 import os

@@ -123,7 +123,7 @@ class JournalTap:
         app: the application of the sandbox, without the journal.
 
     Args:
-        app: likewise.
+        app: as above.
         journal: keeps what passed.
         clock: the sandbox's own.
     """
@@ -224,7 +224,7 @@ def is_own_path(method: str, path: str) -> bool:
 def _is_read_ahead(scope: Scope) -> bool:
     """Return whether the body is read before the application has seen the request.
 
-    Endpoints read their own. A long body is refused by its length, so nobody may send it.
+    Endpoints read their own. A long body is refused by its length, so it need not be sent.
     """
     if "multipart/form-data" in _content_type(scope["headers"]):
         return False

@@ -231,7 +231,7 @@ def ensure_free(path: Path) -> None:
 
 
 def move_without_overwriting(source: Path, target: Path) -> None:
-    """Give a file its final name, durably, unless that is taken.
+    """Rename a file to its final name, durably, unless that is taken.
 
     Raises:
         FileExistsError: it is.

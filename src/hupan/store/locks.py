@@ -1,4 +1,4 @@
-"""Lock on a SQLite file: one server per file, whatever path it is opened by (security R14).
+"""Lock on a SQLite file: one server per file, under any path (security R14).
 
 There are two locks. The lock file next to the store exists before the store does, and detects
 another server with the same path. The lock on the store itself detects one with another path, such
@@ -49,7 +49,7 @@ class StoreLock:
     """
 
     def __init__(self, database: Path) -> None:
-        real = database.resolve()  # whatever symbolic links lead there
+        real = database.resolve()  # through all symbolic links
         self.path = path = real.with_name(f"{real.name}.lock")
         try:
             self._lock_descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

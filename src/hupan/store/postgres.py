@@ -276,7 +276,7 @@ class PostgresDatabase:
             )
             lease.begin_commit()
         except BaseException as error:
-            if lease.is_interrupted:  # its connection is being closed
+            if lease.interruption:  # and rolled back
                 raise
             if is_connection_dead(error):
                 self._pool.discard(connection)
@@ -323,7 +323,7 @@ class PostgresDatabase:
             raise StoreUnavailable("the server is a standby")
 
     def stats(self) -> DatabaseStats:
-        """Return counters; each change is a commit of its own."""
+        """Return counters; each change is a separate commit."""
         return DatabaseStats(
             self._pending_changes,
             self._committed_changes,

@@ -8,9 +8,9 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import lru_cache
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
@@ -56,6 +56,8 @@ _PASSED_ON_ERRORS = (
 )
 INSPECTION_SECONDS = 0.05
 """How often connections in use are inspected while requests wait for one."""
+CANCEL_SECONDS = 0.5
+"""So long an interrupted statement may take to end; then its connection is closed."""
 LAG_SECONDS = 0.1
 """So late an inspection shows that this process itself was busy."""
 PARTIAL_SECONDS = 30.0
@@ -148,7 +150,8 @@ class PostgresPool:
         self._has_answered = False  # since the last timeout
         self._bulkhead = Bulkhead(self._size.max_connections, dsn.statement_timeout_seconds)
         self._is_inspecting = self._is_closing = False
-        self._close_tasks: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        """End a statement or a connection."""
 
     async def use(
         self,
@@ -199,7 +202,7 @@ class PostgresPool:
             connection.terminate()  # in the middle of a statement
             raise
         except Exception as error:
-            if lease.is_interrupted:
+            if lease.interruption:
                 raise Interrupted from error
             if isinstance(error, TimeoutError):
                 freed = None
@@ -211,7 +214,10 @@ class PostgresPool:
             return result
         finally:
             del self._in_use[connection]
-            self._release(None if lease.is_interrupted else freed)
+            if lease.interruption:
+                lease.interruption.set()  # and it passes the connection on
+            else:
+                self._release(freed)
 
     def lease_of(self, connection: Connection) -> Lease:
         """Return the lease of a connection in use."""
@@ -269,11 +275,11 @@ class PostgresPool:
         except TimeoutError:
             for connection in self._in_use:
                 connection.terminate()
+        await asyncio.gather(*self._ending)
         for connection in self._idle:
             await self._close_connection(connection)
         self._count -= len(self._idle)
         self._idle.clear()
-        await asyncio.gather(*self._close_tasks)
 
     async def _acquire(self) -> Connection:
         """Return a connection that was just opened or released."""
@@ -315,8 +321,8 @@ class PostgresPool:
         if not self._is_inspecting:
             return
         if loop.time() - due_at < LAG_SECONDS:
-            for connection in self._bulkhead.choose_stalled(self._in_use.items()):
-                self._close_in_background(connection)
+            for connection, ended in self._bulkhead.choose_stalled(self._in_use.items()):
+                self._keep(self._interrupt(connection, ended))
         loop.call_later(INSPECTION_SECONDS, self._inspect, loop.time() + INSPECTION_SECONDS)
 
     def _release(self, connection: FreedConnection) -> None:
@@ -389,7 +395,7 @@ class PostgresPool:
         self.discard_idle()
 
     def _close_timed_out(self, connection: Connection) -> None:
-        """Close a connection whose statement timed out, after the server was told to cancel it.
+        """Close a connection whose statement timed out, after the request to cancel it.
 
         Otherwise a commit that waits for a standby would hold its connection slot for ever. Two
         timeouts in quick succession mean that the host is at fault, unless the database is
@@ -404,12 +410,36 @@ class PostgresPool:
         elif self._last_timeout_at - previous_timeout_at < 2 * self.dsn.statement_timeout_seconds:
             self.discard_idle()
         self._has_answered = False
-        self._close_in_background(connection)
+        self._keep(self._close_connection(connection))
 
-    def _close_in_background(self, connection: Connection) -> None:
-        close_task = asyncio.ensure_future(self._close_connection(connection))
-        self._close_tasks.add(close_task)
-        close_task.add_done_callback(self._close_tasks.discard)
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _interrupt(self, connection: Connection, ended: asyncio.Event) -> None:
+        """Cancel what runs on a connection, then pass it on with its session and statements.
+
+        A cancel request ends whatever runs when it arrives. So nothing else begins on the
+        connection before the server has acted on the request.
+        """
+        sent = asyncio.get_running_loop().create_future()
+        # asyncpg has no other way to end a statement that somebody else awaits.
+        send = cast("Any", connection)._cancel_current_command  # noqa: SLF001
+        try:
+            async with asyncio.timeout(CANCEL_SECONDS):
+                send(sent)
+                await sent
+                await ended.wait()
+                if not connection.is_closed() and connection.is_in_transaction():
+                    await connection.execute("ROLLBACK")
+        except Exception:  # noqa: BLE001 - a connection in an unknown state is of no use
+            await self._close_connection(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        finally:
+            self._release(connection)
 
     async def _close_connection(self, connection: Connection) -> None:
         try:

@@ -5,7 +5,7 @@ that is how a power cut during the last commit looks. But each commit is synced 
 begins: where two whole commits follow a wrong frame, the frame was valid once, and the commits
 after it were acknowledged (security R05, J1).
 
-Each frame has SQLite's own checksum, whatever program wrote it: a page of the file that equals a
+Each frame has SQLite's own checksum, from any program: a page of the file that equals a
 valid frame is as it was written (security X8).
 """
 
