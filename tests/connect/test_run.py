@@ -92,7 +92,9 @@ def test_node(tmp_path: Path) -> None:
 def test_the_log_of_the_sandbox(tmp_path: Path) -> None:
     """It is kept in a file, if one is named; without, it stands not between the command's lines."""
     log = tmp_path / "log"
-    script = "import urllib.request as r; r.urlopen('https://chat-go.jwzhd.com/v1/misc/gray-status')"
+    script = (
+        "import urllib.request as r; r.urlopen('https://chat-go.jwzhd.com/v1/misc/gray-status')"
+    )
     done = run(tmp_path, sys.executable, "-c", script, options=("--log", str(log)))
     assert len(done.stderr.splitlines()) == 1
     assert "/v1/misc/gray-status" in log.read_text("utf-8")
