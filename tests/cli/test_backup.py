@@ -136,7 +136,7 @@ def test_nothing_is_overwritten(tmp_path: Path, key: BackupKey) -> None:
     data, file = tmp_path / "data", tmp_path / "a.age"
     settle(data)
     succeed("backup", "create", str(file), *at(data))
-    assert "exists already" in invoke("backup", "create", str(file), *at(data)).stderr
+    assert "已存在" in invoke("backup", "create", str(file), *at(data)).stderr
     refused = invoke("restore", str(file), "--key-file", str(key.file), *at(data))
     assert (refused.exit_code, "不会覆盖" in refused.stderr) == (1, True)
     other = tmp_path / "other"
@@ -218,7 +218,7 @@ def test_backups_are_always_encrypted(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.one_engine
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_root_gives_its_files_away(tmp_path: Path, key: BackupKey) -> None:
+def test_files_of_root_belong_to_the_owner(tmp_path: Path, key: BackupKey) -> None:
     """What `sudo hupan` creates belongs to the owner of the folder."""
     data, copy, owner = tmp_path / "data", tmp_path / "copy", 65534
     with (

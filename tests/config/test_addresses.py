@@ -176,7 +176,7 @@ def test_a_path_stays_a_path(subtests: pytest.Subtests) -> None:
 
 
 def test_an_address_is_read_as_one(subtests: pytest.Subtests) -> None:
-    """X12: whatever the case of its scheme; the store layer takes it for PostgreSQL too."""
+    """X12: the case of the scheme does not matter; the store layer treats it as PostgreSQL too."""
     for value in URLS:
         with subtests.test(value=value):
             settings = loaded(value).settings
@@ -266,7 +266,7 @@ def test_no_folder_is_named_after_an_address(name: str) -> None:
 
 
 def test_settings_do_not_show_their_address() -> None:
-    """X12, L1: a traceback with the settings in it gives nothing away."""
+    """X12, L1: a traceback with the settings in it reveals nothing."""
     settings = Settings(database=f"postgresql://u:{CANARY}@h/db")
     assert CANARY not in repr(settings)
     assert masked_database(settings) == f"postgresql://{SECRET_MASK}@h/db"

@@ -33,7 +33,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 def handshake(chain: Path, trusted: Path, name: str) -> None:
-    """Shake hands in memory: a client that asks for a name, and whoever shows a chain."""
+    """Shake hands in memory: a client that asks for a name, and a server with a chain."""
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(chain)
     client_context = ssl.create_default_context(cafile=str(trusted))
@@ -97,8 +97,8 @@ def test_the_trusted_key_is_gone(authority: Authority) -> None:
         assert key.public_key() != trusted
 
 
-def test_nobody_else_reads_the_key(authority: Authority) -> None:
-    """The folder and its files are the owner's."""
+def test_only_the_owner_reads_the_key(authority: Authority) -> None:
+    """Only the owner can read the folder and its files."""
     assert stat.S_IMODE(authority.folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in authority.folder.iterdir()} == {0o600}
 
@@ -117,7 +117,7 @@ def test_what_ends_soon_is_renewed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["authority.pem", "issuer.pem", "issuer-key.pem", "leaf.pem"])
 def test_files_that_do_not_belong_together(damage: str, tmp_path: Path) -> None:
-    """What a run that was killed leaves behind is made anew, as is what cannot be read."""
+    """Files of a killed run are replaced, as are unreadable ones."""
     one, other = (prepare_authority(tmp_path / name) for name in ("one", "other"))
     for content in ((other.folder / damage).read_bytes(), b"x"):
         (one.folder / damage).write_bytes(content)

@@ -1,4 +1,4 @@
-"""`hupan sandbox run`: built-in host names reach a sandbox, all others nobody (kit K-11)."""
+"""`hupan sandbox run`: only built-in host names reach a sandbox (kit K-11)."""
 
 import contextlib
 import os
@@ -124,7 +124,7 @@ def test_no_such_program(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_killed_leaves_no_sandbox(tmp_path: Path) -> None:
-    """The sandbox ends with it, though nobody could tell it to."""
+    """The sandbox ends with it, without any signal."""
     script = "import os, sys; print(os.environ['HUPAN_SANDBOX_URL'], flush=True); sys.stdin.read()"
     process = subprocess.Popen(  # noqa: S603 - our own program
         [

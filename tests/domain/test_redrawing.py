@@ -1,4 +1,4 @@
-"""Uploads that are drawn anew: the corpus of harmful and odd pictures (security U3)."""
+"""Redrawn uploads: the corpus of harmful and odd pictures (security U3)."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, rows: bytes = b"", *extra: bytes) -> bytes:
-    """A grey PNG that claims a size, whatever its pixels are."""
+    """Return a grey PNG that claims a size, independent of its pixels."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     parts = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(rows))]
     return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IEND", b"")])
@@ -100,7 +100,7 @@ def redrawer() -> Iterator[Redrawer]:
 
 
 async def redraw(redrawer: Redrawer, data: bytes) -> tuple[DrawnPicture, bytes]:
-    """Draws an upload anew; returns what was drawn and the file."""
+    """Redraw an upload; return the result and the file."""
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as target:
         source.write(data)
         source.flush()
@@ -220,7 +220,7 @@ async def test_a_polyglot_in_a_comment(redrawer: Redrawer) -> None:
 
 @pytest.mark.parametrize("name", OTHER_KINDS)
 async def test_another_kind_is_refused(redrawer: Redrawer, name: str) -> None:
-    """By content, whatever the file is called."""
+    """The kind is found by content, not by the file's name."""
     with pytest.raises(UnknownPictureKind):
         await redraw(redrawer, OTHER_KINDS[name])
 
@@ -260,7 +260,7 @@ async def test_the_largest_picture(redrawer: Redrawer, kind: str) -> None:
 
 
 async def test_the_process_is_replaced(redrawer: Redrawer) -> None:
-    """A killed process costs the next upload nothing but a start."""
+    """After a kill the next upload only needs a new process."""
     await redraw(redrawer, picture())
     assert redrawer.pid is not None
     os.kill(redrawer.pid, 9)

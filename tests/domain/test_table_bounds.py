@@ -1,4 +1,4 @@
-"""Whoever goes on and on fills no table: each bound of docs/limits.md is reached (security X5)."""
+"""Repeated requests fill no table: each bound of docs/limits.md is reached (security X5)."""
 
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.support.world import open_world
 
 @pytest.mark.parametrize("table", GROWN)
 async def test_a_table_ends_where_the_list_says(tmp_path: Path, table: str) -> None:
-    """Whatever an account does again and again leaves it so many rows (security X5)."""
+    """Repeating a request leaves an account as many rows as the list says (security X5)."""
     grow, most = GROWN[table]
 
     async with open_world(tmp_path / "hupan.db") as world:
@@ -54,7 +54,7 @@ async def test_the_devices_in_use_are_remembered(tmp_path: Path) -> None:
 
 
 async def test_many_at_one_moment_push_out_no_newcomer(tmp_path: Path) -> None:
-    """The device that signs in now is known, whatever its name and however many there are (C5)."""
+    """The newest device stays known, with any name and any number of devices (C5)."""
     async with open_world(tmp_path / "hupan.db") as world:
         account = (await world.account(phone=PHONE)).id
         for number in range(MAX_KNOWN_DEVICES + MORE):

@@ -44,7 +44,7 @@ def wait_until(is_so: Callable[[], object]) -> None:
 
 
 class Balancer:
-    """An nginx that is told anew which nodes there are, as `systemctl reload nginx` does."""
+    """An nginx that reloads its list of nodes, as `systemctl reload nginx` does."""
 
     def __init__(self, folder: Path, nodes: list[int], chain: Path) -> None:
         self.port = free_port()

@@ -195,7 +195,7 @@ class Stalled:
         assert self.drafts()
 
     async def end(self) -> None:
-        """Close the connection of whoever waits."""
+        """Close the waiting connection."""
         self._may_end.set()
         await self._is_over.wait()
 
@@ -221,7 +221,7 @@ async def test_a_stopped_backup_leaves_no_files(
         making = asyncio.create_task(run_backup_process(pickle.dumps(settings)))
         await stalled.wait_until_asked()
         making.cancel()
-        await asyncio.sleep(0)  # the process is told to end
+        await asyncio.sleep(0)  # the process gets its signal
         ending = asyncio.create_task(stalled.end())
         with pytest.raises(asyncio.CancelledError):
             await making

@@ -89,8 +89,8 @@ def test_every_error_is_listed() -> None:
     assert {error.__module__ for error in APP_ERRORS} == {AppError.__module__}
 
 
-def test_codes_are_told_apart() -> None:
-    """No two errors share a code, but for the two numbers that wire.md 2 gives twice."""
+def test_codes_are_unique() -> None:
+    """No two errors share a code, except the two numbers that wire.md 2 uses twice."""
     codes = Counter(error.code for error in APP_ERRORS)
     assert {code for code, times in codes.items() if times > 1} == {-101, 1100}
 

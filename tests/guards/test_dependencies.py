@@ -1,8 +1,8 @@
 """Every library has a reason, a version and a hash (security L5).
 
 The story: a poisoned release of a well-known scanner ran in the build of another project and took
-its publishing token with it. What we install is what was read and locked; what is locked is what
-somebody gave a reason for; and the number of packages only goes down.
+its publishing token with it. What we install is what was read and locked; each locked package has
+a reason; and the number of packages only goes down.
 """
 
 import ast
@@ -67,7 +67,7 @@ def imported(sources: Iterable[str]) -> set[str]:
 
 
 def inner_parts(sources: Iterable[str]) -> set[str]:
-    """The packages of which files import a part that is not offered to anybody."""
+    """Return the packages of which files import a private part."""
     found: set[str] = set()
     for source in sources:
         for node in nodes_of(source):
@@ -135,7 +135,7 @@ def test_what_we_stand_on_is_held(
 
 
 def test_inner_parts_are_known(modules: dict[str, str]) -> None:
-    """Whoever imports one says here what it is."""
+    """Every import of a private part is listed here with its reason."""
     own = [text for path, text in modules.items() if "contract/pb/" not in path]
     assert inner_parts(own) <= set(STOOD_ON)
 
@@ -147,7 +147,7 @@ def test_the_locks_agree(locks: dict[str, dict[str, str]]) -> None:
 
 
 def test_the_build_backend_is_the_locked_one(root: Path, locks: dict[str, dict[str, str]]) -> None:
-    """A build that somebody else starts uses the same hatchling as ours."""
+    """A build outside of the project uses the same hatchling as ours."""
     build = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["build-system"]
     assert build["requires"] == [f"hatchling=={locks['build']['hatchling']}"]
 

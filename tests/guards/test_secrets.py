@@ -68,12 +68,12 @@ def test_no_code_is_written_down(modules: dict[str, str]) -> None:
     ],
 )
 def test_random_is_seen(source: str) -> None:
-    """Whatever way it is imported."""
+    """Every way of importing it is found."""
     assert uses_random(source)
 
 
 def test_secrets_is_not_random() -> None:
-    """The generator that nobody foresees is welcome, and so is our own module of any name."""
+    """The unpredictable generator is allowed, and so is our own module of any name."""
     assert not uses_random("import secrets\nfrom hupan.rng import Chance")
 
 
@@ -82,7 +82,7 @@ def test_secrets_is_not_random() -> None:
     ['code = "666666"', "if code == '000000': pass", 'code = b"123456"', 'f(code=f"987654")'],
 )
 def test_a_literal_code_is_seen(source: str) -> None:
-    """Whatever kind of literal it is."""
+    """Every kind of literal is found."""
     assert len(literal_codes("a.py", source)) == 1
 
 

@@ -34,7 +34,7 @@ def long_files(files: dict[str, str]) -> list[str]:
 
 
 def test_no_file_is_too_long(written: Written) -> None:
-    """No source file, in whatever language, has more than 800 lines."""
+    """No source file of any language has more than 800 lines."""
     files = written(".py", ".sql", ".html", ".css")
     assert long_files({path: text for path, text in files.items() if path.startswith("src")}) == []
 

@@ -10,7 +10,7 @@ from hupan.store.locks import StoreLock, check_is_sqlite_file, check_not_open_by
 
 @pytest.mark.slow
 def test_a_second_server_is_refused_until_the_first_ends(database: Path) -> None:
-    """The second holder is told that the store is in use (security R14)."""
+    """The second holder gets the refusal that the store is in use (security R14)."""
     first = StoreLock(database)
     with pytest.raises(StoreRefused, match="another Hupan"):
         StoreLock(database)
@@ -31,14 +31,14 @@ def test_a_link_is_the_same_store(database: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_of_something_else_is_left_alone(database: Path) -> None:
-    """A file that is no store is refused before anything lies beside it."""
+    """A file that is no store is refused before a file is created next to it."""
     database.write_text("root:x:0:0\n", "utf-8")
     with pytest.raises(StoreRefused, match="not a store"):
         check_is_sqlite_file(database)
     assert [file.name for file in database.parent.iterdir()] == [database.name]
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """A missing folder is a refusal, not a crash."""
     with pytest.raises(StoreRefused, match="cannot write"):
         StoreLock(tmp_path / "nowhere" / "hupan.db")

@@ -1,7 +1,7 @@
-"""The store that a test runs on: a SQLite file, or a database of its own on PostgreSQL.
+"""The store that a test runs on: a SQLite file, or a separate database on PostgreSQL.
 
-A test names a place, as a path. Under `sqlite` a file lies there; under `postgres` the path stands
-for a database with an empty store, which is emptied or dropped after the test.
+A test names a path. Under `sqlite` it is a file; under `postgres` the path stands for a database
+with an empty store, which is emptied or dropped after the test.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Databases:
         self._made = 0
 
     def make(self, template: str = TEMPLATE) -> str:
-        """Make a database with an empty store in it, or without any; give its name."""
+        """Make a database with an empty store in it, or without any; return its name."""
         if template == TEMPLATE and self._emptied:
             return self._emptied.pop()
         self._made += 1
@@ -60,7 +60,7 @@ class Databases:
         return name
 
     def drop(self, name: str) -> None:
-        """Drop a database, whoever is still connected, or keep it empty for the next test."""
+        """Drop a database with all its connections, or keep it empty for the next test."""
         if name in self._stores and self.wait(self._cleaner.clean(self.cluster.url(name))):
             self._emptied.append(name)
             return
@@ -104,7 +104,7 @@ class Stores:
         return self.databases.cluster.url(self.names[place])
 
     def options(self, data_dir: Path | None) -> list[str]:
-        """What a server's command line says of the store, beside the folder of its data."""
+        """Return the options of a server's command line for the store, besides the data folder."""
         if self.engine == "sqlite":
             return []
         if set_already := os.environ.get("HUPAN_DATABASE"):
@@ -120,7 +120,7 @@ class Stores:
         return {"HUPAN_DATABASE": options[1]} if options else {}
 
     def setting(self, place: Path) -> str:
-        """The setting `database` of a server in this process; "" for a file beside its data."""
+        """Return the setting `database` of a server in this process; "" for a file by its data."""
         return "" if self.engine == "sqlite" else self.url(place)
 
     def forget(self, place: Path) -> None:

@@ -182,7 +182,7 @@ def whole(form: type[Struct]) -> dict[str, object]:
 
 @pytest.mark.one_engine
 def test_null_reads_like_absence(subtests: pytest.Subtests) -> None:
-    """Each optional field of each endpoint, whatever else the body holds."""
+    """`null` reads like absence in each optional field of each endpoint, next to other fields."""
     for null in NULLS:
         for form, field in OPTIONAL_FIELDS:
             with subtests.test(null=null, form=form, field=field):
@@ -195,7 +195,7 @@ def test_null_reads_like_absence(subtests: pytest.Subtests) -> None:
 
 @pytest.mark.one_engine
 def test_required_null_is_named(subtests: pytest.Subtests) -> None:
-    """In a field that must be there `null` is refused, beside optional ones that are null too."""
+    """`null` in a required field is refused, also next to optional fields that are null."""
     for form in FORMS.values():
         with subtests.test(form=form):
             nulls = dict.fromkeys(
@@ -229,8 +229,8 @@ def test_nulls_change_nothing(wire: WireClient) -> None:
 
 
 @pytest.mark.one_engine
-def test_null_beside_a_wrong_field_names_the_wrong_one(wire: WireClient) -> None:
-    """What is wrong is named, not what is null."""
+def test_null_next_to_a_wrong_field_names_the_wrong_one(wire: WireClient) -> None:
+    """The refusal names the wrong field, not the null one."""
     body = {"mobile": wire.fresh_phone(), "captcha": 5, "deviceId": None, "platform": None}
     assert refused_field(wire.post("user/verification-login", body)) == "captcha"
 

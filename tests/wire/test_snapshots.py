@@ -131,7 +131,7 @@ def test_pictures_come_back(shots: WireClient) -> None:
 
 @pytest.mark.slow
 def test_a_snapshot_is_a_file(shots: WireClient) -> None:
-    """GET gives what PUT takes, also in another sandbox, where its sessions are valid (K-7)."""
+    """PUT accepts what GET returned, also in another sandbox, and its sessions are valid (K-7)."""
     account = shots.account(nickname="travels")
     done(call(shots, "POST", "trip"))
     reply = call(shots, "GET", "trip")
@@ -169,7 +169,7 @@ def changed(header: bytes, **values: object) -> bytes:
 
 
 def test_a_hostile_file_is_refused(shots: WireClient) -> None:
-    """Whatever is wrong with it: a sentence, and nothing has changed (K-7)."""
+    """Every damaged file is refused with a sentence, and nothing changes (K-7)."""
     account = shots.account()
     done(call(shots, "POST", "good"))
     good = call(shots, "GET", "good").content
@@ -224,7 +224,7 @@ def test_a_hostile_file_is_refused(shots: WireClient) -> None:
 
 @pytest.mark.slow
 def test_a_restore_is_seen_whole(shots: WireClient) -> None:
-    """Requests that run beside it find the account before or after, never without it (K-7)."""
+    """Concurrent requests find the account before or after, never without it (K-7)."""
     account = shots.account()
     done(call(shots, "POST", "whole"))
     others = [shots.account() for _ in range(3)]

@@ -205,7 +205,7 @@ def sandbox(  # noqa: PLR0913 - an option each
             "host": host or "127.0.0.1",
             "port": port,
             "data_dir": folder,
-            "database": database or "",  # never the store of a server, whatever its settings say
+            "database": database or "",  # never the store of a server, regardless of its settings
             "secret_key_file": "",
             "workers": 1,
             "limits_enabled": limits,

@@ -14,10 +14,11 @@ from typing import IO, Annotated, NoReturn
 
 import typer
 
-from hupan.cli.language import LANGUAGE_VARIABLE, say
+from hupan.cli.language import LANGUAGE_VARIABLE, say, say_text
 from hupan.cli.sandbox_tls import own_authority
 from hupan.connect.environment import Ports, client_environment
 from hupan.connect.front import LOOPBACK, Front
+from hupan.library_errors import localize_reason
 
 _STOP_SECONDS = 30
 _MAX_SHOWN_LINES = 50
@@ -165,7 +166,7 @@ def _run_command(command: list[str], environment: Mapping[str, str]) -> int:
     except FileNotFoundError:
         _cannot_run(command, _NOT_FOUND, say("找不到该程序", "there is no such program"))
     except OSError as error:
-        _cannot_run(command, _NOT_EXECUTABLE, error.strerror or str(error))
+        _cannot_run(command, _NOT_EXECUTABLE, say_text(localize_reason(error)))
     previous = {
         number: signal.signal(number, lambda sent, _frame: process.send_signal(sent))
         for number in (signal.SIGTERM, signal.SIGHUP)

@@ -14,6 +14,7 @@ from hupan.connect.authority import Authority, prepare_authority
 from hupan.connect.front import LOOPBACK, MAX_CONNECTIONS, Front
 from hupan.connect.names import is_loopback_address
 from hupan.connect.user import default_folder, find_user
+from hupan.library_errors import localize_reason
 
 
 def own_authority(folder: Path | None) -> Authority:
@@ -51,12 +52,12 @@ def open_tls_listener(host: str, port: int) -> socket.socket:
         )
         cause: OSError = error
     except OSError as error:
+        reason = localize_reason(error)
         number, name = find_listener(port) or (0, "")
         holder = say(f"（进程 {number} {name}）", f" (process {number} {name})") if number else ""
         text = say(
-            f"无法监听 {host}:{port}{holder}：{error.strerror}；用 --tls-port 选择其他端口",
-            f"cannot listen on {host}:{port}{holder}: {error.strerror}; choose another with "
-            "--tls-port",
+            f"无法监听 {host}:{port}{holder}：{reason.zh}；用 --tls-port 选择其他端口",
+            f"cannot listen on {host}:{port}{holder}: {reason.en}; choose another with --tls-port",
         )
         cause = error
     typer.echo(text, err=True)

@@ -1,4 +1,4 @@
-"""A certificate authority of one's own that can vouch for the known names and this machine alone.
+"""A local certificate authority that can only vouch for the known names and this machine.
 
 There are two certificates. Clients trust the authority, whose key signs once and is never stored.
 What it signed is the issuer, whose key stays and signs leaves. Critical name constraints stand in

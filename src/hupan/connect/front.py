@@ -1,4 +1,4 @@
-"""What stands before a sandbox on loopback: a proxy for the known names, and TLS of its own.
+"""What stands before a sandbox on loopback: a proxy for the known names, and its TLS.
 
 The proxy answers CONNECT as the named host itself, with the authority's leaf, and passes what is
 said within to the sandbox. It refuses every other name, so no packet leaves the machine.
@@ -26,7 +26,7 @@ _HOP_HEADERS = ("connection", "proxy-connection", "keep-alive", "proxy-authoriza
 
 
 class Front:
-    """Listens on loopback, in a thread of its own.
+    """Listens on loopback, in a separate thread.
 
     Args:
         sandbox_port: where the sandbox listens.

@@ -32,7 +32,8 @@ from hupan.connect.stores import (
     fingerprint,
     java_certificates,
 )
-from hupan.localized import LocalizedText, localize_error
+from hupan.library_errors import localize_error
+from hupan.localized import LocalizedText
 
 
 @dataclass(slots=True)

@@ -8,14 +8,16 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import lru_cache
-from typing import TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from hupan.background import ensure_task
+from hupan.library_errors import localize_reason
+from hupan.localized import LocalizedText
 from hupan.model import StoreUnavailable
 from hupan.store.database import Result, Row, Value
 from hupan.store.postgres_bulkhead import Bulkhead, Interrupted, Lease
@@ -54,6 +56,8 @@ _PASSED_ON_ERRORS = (
 )
 INSPECTION_SECONDS = 0.05
 """How often connections in use are inspected while requests wait for one."""
+CANCEL_SECONDS = 0.5
+"""So long an interrupted statement may take to end; then its connection is closed."""
 LAG_SECONDS = 0.1
 """So late an inspection shows that this process itself was busy."""
 PARTIAL_SECONDS = 30.0
@@ -95,7 +99,34 @@ def connection_failure(error: BaseException) -> StoreUnavailable:
     A server that ended a statement itself works, and is only busy.
     """
     is_busy = isinstance(error, asyncpg.LockNotAvailableError | asyncpg.QueryCanceledError)
-    return StoreUnavailable(str(error) or type(error).__name__, is_busy=is_busy)
+    return StoreUnavailable(localize_postgres_error(error), is_busy=is_busy)
+
+
+_POSTGRES_ERRORS: Final[Mapping[str, str]] = {
+    "28": "用户名或密码不对，或不允许从这里连接",
+    "3D": "没有这个数据库",
+    "42501": "权限不足",
+    "53300": "连接过多",
+    "53": "资源不足",
+    "55P03": "等待锁超时",
+    "57014": "语句超时",
+    "57P": "正在启动或关闭",
+}
+"""By SQLSTATE or its beginning."""
+
+
+def localize_postgres_error(error: BaseException) -> LocalizedText:
+    """Return what PostgreSQL or the way to it reports; some errors of asyncpg have no text."""
+    en = str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        return LocalizedText(localize_reason(error).zh, en)
+    state = getattr(error, "sqlstate", None)
+    if not isinstance(state, str):
+        return LocalizedText(f"连接失败（{type(error).__name__}）", en)
+    for begin, zh in _POSTGRES_ERRORS.items():
+        if state.startswith(begin):
+            return LocalizedText(f"{zh}（{state}）", en)
+    return LocalizedText(f"PostgreSQL 报告错误 {state}", en)
 
 
 _IS_DISTRIBUTED = "SELECT to_regclass('pg_dist_partition') IS NOT NULL"
@@ -119,7 +150,8 @@ class PostgresPool:
         self._has_answered = False  # since the last timeout
         self._bulkhead = Bulkhead(self._size.max_connections, dsn.statement_timeout_seconds)
         self._is_inspecting = self._is_closing = False
-        self._close_tasks: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        """End a statement or a connection."""
 
     async def use(
         self,
@@ -170,7 +202,7 @@ class PostgresPool:
             connection.terminate()  # in the middle of a statement
             raise
         except Exception as error:
-            if lease.is_interrupted:
+            if lease.interruption:
                 raise Interrupted from error
             if isinstance(error, TimeoutError):
                 freed = None
@@ -182,7 +214,10 @@ class PostgresPool:
             return result
         finally:
             del self._in_use[connection]
-            self._release(None if lease.is_interrupted else freed)
+            if lease.interruption:
+                lease.interruption.set()  # and it passes the connection on
+            else:
+                self._release(freed)
 
     def lease_of(self, connection: Connection) -> Lease:
         """Return the lease of a connection in use."""
@@ -240,11 +275,11 @@ class PostgresPool:
         except TimeoutError:
             for connection in self._in_use:
                 connection.terminate()
+        await asyncio.gather(*self._ending)
         for connection in self._idle:
             await self._close_connection(connection)
         self._count -= len(self._idle)
         self._idle.clear()
-        await asyncio.gather(*self._close_tasks)
 
     async def _acquire(self) -> Connection:
         """Return a connection that was just opened or released."""
@@ -286,8 +321,8 @@ class PostgresPool:
         if not self._is_inspecting:
             return
         if loop.time() - due_at < LAG_SECONDS:
-            for connection in self._bulkhead.choose_stalled(self._in_use.items()):
-                self._close_in_background(connection)
+            for connection, ended in self._bulkhead.choose_stalled(self._in_use.items()):
+                self._keep(self._interrupt(connection, ended))
         loop.call_later(INSPECTION_SECONDS, self._inspect, loop.time() + INSPECTION_SECONDS)
 
     def _release(self, connection: FreedConnection) -> None:
@@ -360,7 +395,7 @@ class PostgresPool:
         self.discard_idle()
 
     def _close_timed_out(self, connection: Connection) -> None:
-        """Close a connection whose statement timed out, after the server was told to cancel it.
+        """Close a connection whose statement timed out, after the request to cancel it.
 
         Otherwise a commit that waits for a standby would hold its connection slot for ever. Two
         timeouts in quick succession mean that the host is at fault, unless the database is
@@ -375,12 +410,36 @@ class PostgresPool:
         elif self._last_timeout_at - previous_timeout_at < 2 * self.dsn.statement_timeout_seconds:
             self.discard_idle()
         self._has_answered = False
-        self._close_in_background(connection)
+        self._keep(self._close_connection(connection))
 
-    def _close_in_background(self, connection: Connection) -> None:
-        close_task = asyncio.ensure_future(self._close_connection(connection))
-        self._close_tasks.add(close_task)
-        close_task.add_done_callback(self._close_tasks.discard)
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _interrupt(self, connection: Connection, ended: asyncio.Event) -> None:
+        """Cancel what runs on a connection, then pass it on with its session and statements.
+
+        A cancel request ends whatever runs when it arrives. So nothing else begins on the
+        connection before the server has acted on the request.
+        """
+        sent = asyncio.get_running_loop().create_future()
+        # asyncpg has no other way to end a statement that somebody else awaits.
+        send = cast("Any", connection)._cancel_current_command  # noqa: SLF001
+        try:
+            async with asyncio.timeout(CANCEL_SECONDS):
+                send(sent)
+                await sent
+                await ended.wait()
+                if not connection.is_closed() and connection.is_in_transaction():
+                    await connection.execute("ROLLBACK")
+        except Exception:  # noqa: BLE001 - a connection in an unknown state is of no use
+            await self._close_connection(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        finally:
+            self._release(connection)
 
     async def _close_connection(self, connection: Connection) -> None:
         try:
