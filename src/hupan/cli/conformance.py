@@ -13,7 +13,7 @@ from hupan.cli.run import JsonOption
 from hupan.conformance.checks import RULES_PAGE, Level, Outcome, run_checks
 from hupan.conformance.report import BadBaseline, new_failures, read_baseline, to_json, to_junit
 from hupan.conformance.suite import ALL_CHECKS
-from hupan.conformance.target import BadTarget, Unreachable, Wire, parse_target
+from hupan.conformance.target import BadTarget, Unreachable, Wire, parse_target, reach
 from hupan.conformance.world import Supplies, World
 
 _MAX_SECONDS = 60.0
@@ -112,7 +112,7 @@ def conformance(
         known = read_baseline(baseline.read_bytes()) if baseline else None
         target = parse_target(url)
         wire = Wire(target, str(ca_file or ""), time.monotonic() + _MAX_SECONDS)
-        wire.send("GET", "/healthz")
+        reach(wire)
     except (BadBaseline, BadTarget, Unreachable) as error:
         _cannot_run(say_text(error.localized))
     supplies = Supplies(code_command, [*(phone or [])], [*(email or [])])

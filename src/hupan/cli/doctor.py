@@ -3,6 +3,8 @@
 import platform
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +14,7 @@ from hupan.cli.conformance import CaFileOption
 from hupan.cli.language import say, say_text
 from hupan.cli.output import print_json
 from hupan.cli.run import ConfigOption, JsonOption
-from hupan.conformance.target import BadTarget, Target, Wire, parse_target
+from hupan.conformance.target import BadTarget, Unreachable, Wire, parse_target, reach
 from hupan.doctor.checks import Finding, examine_server
 from hupan.doctor.local import examine_settings
 
@@ -56,10 +58,9 @@ def doctor(
     config: ConfigOption = None,
 ) -> None:
     """Run all checks; exit with 1 when one fails."""
-    target = _parse_or_exit(url)
+    wire = _reach_or_exit(url, ca_file) if url else None
     findings = examine_settings(config)
-    if target is not None:
-        wire = Wire(target, str(ca_file or ""), time.monotonic() + _MAX_SECONDS)
+    if wire is not None:
         findings += examine_server(wire)
     if as_json:
         print_json([_to_json(finding) for finding in findings])
@@ -71,12 +72,16 @@ def doctor(
     raise typer.Exit(any(finding.status == "failed" for finding in findings))
 
 
-def _parse_or_exit(url: str) -> Target | None:
+def _reach_or_exit(url: str, ca_file: Path | None) -> Wire:
+    """Return the way to a server; whether anybody answers there is for the checks to say."""
     try:
-        return parse_target(url) if url else None
+        wire = Wire(parse_target(url), str(ca_file or ""), time.monotonic() + _MAX_SECONDS)
+        with suppress(Unreachable):
+            reach(wire)
     except BadTarget as error:
         typer.echo(say_text(error.localized), err=True)
         raise typer.Exit(2) from error
+    return wire
 
 
 def _to_json(finding: Finding) -> dict[str, str]:
