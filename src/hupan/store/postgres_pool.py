@@ -426,7 +426,9 @@ class PostgresPool:
                 if not connection.is_closed() and connection.is_in_transaction():
                     await connection.execute("ROLLBACK")
         except Exception:  # noqa: BLE001 - a connection in an unknown state is of no use
-            await self._close_connection(connection)
+            if not sent.done():  # closing it sends the request again
+                await self._close_connection(connection)
+            connection.terminate()
         except BaseException:
             connection.terminate()
             raise
