@@ -49,7 +49,7 @@ class Asker:
         self.slowest_ms: Counter[str] = Counter()
 
     async def run(self, clients: int, until: float) -> None:
-        """Ask until a time, from so many connections."""
+        """Ask until a time, from this number of connections."""
         await asyncio.gather(*(self._ask(number, clients, until) for number in range(clients)))
 
     async def _ask(self, number: int, clients: int, until: float) -> None:

@@ -38,7 +38,8 @@ class StoreUnavailable(LocalizedError):
     """
 
     def __init__(self, reason: str | LocalizedText = "", *, is_busy: bool = False) -> None:
-        text = LocalizedText(reason, reason) if isinstance(reason, str) else reason
+        zh = "繁忙，请稍后重试" if is_busy else "无法完成读写"
+        text = LocalizedText(zh, reason) if isinstance(reason, str) else reason
         super().__init__(text.zh, text.en)
         self.is_busy = is_busy
 
@@ -184,7 +185,7 @@ class PrivacyChoice(Struct, frozen=True):
         address: province, city and district.
         last_active: when it was last active.
         country: the country of its last sign-in.
-        search: the account itself, to whoever searches for its id or nickname.
+        search: the account itself, to users that search for its id or nickname.
     """
 
     birthday: bool | None = None

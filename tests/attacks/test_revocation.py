@@ -57,7 +57,7 @@ def changes_phone(owner: Owner) -> None:
 
 
 def changes_email(owner: Owner) -> None:
-    """The address is changed likewise."""
+    """Change the e-mail address."""
     owner.change(EMAIL, "later@example.com", email_address("later@example.com"))
 
 

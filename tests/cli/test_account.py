@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_an_account_is_made_and_found(data: Path) -> None:
-    """By its id, its number and its address, in whatever case; a program gets JSON."""
+    """By its id, its number and its address, in any case; a program gets JSON."""
     made = told(
         data,
         *("account", "create", "--phone", "13900000001", "--email", "Lin@example.com"),
@@ -38,7 +38,7 @@ def test_an_account_is_made_and_found(data: Path) -> None:
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("who", ["1", "1000002", "13900000009", "nobody@example.com", "@", "", "x"])
-def test_nobody_is_nobody(data: Path, who: str) -> None:
+def test_an_unknown_account(data: Path, who: str) -> None:
     """An unknown account is one sentence, and status 1."""
     assert "该用户不存在" in refused(data, "account", "show", who)
 
@@ -51,7 +51,7 @@ def listed(data: Path, *arguments: str) -> list[str]:
 
 
 def test_accounts_are_listed_page_by_page(data: Path) -> None:
-    """The newest first; how many there are, and how to go on, is told beside the list."""
+    """The newest come first; the total and the next page are named on standard error."""
     for number in range(5):
         told(data, "account", "create", "--nickname", f"第{number}个")
     first = run(data, "account", "list", "--limit", "2", "--json")
@@ -70,7 +70,7 @@ def test_accounts_are_listed_page_by_page(data: Path) -> None:
 
 
 def test_accounts_are_searched(data: Path) -> None:
-    """By the beginning of a nickname, a number or an address, in whatever case, or by the id."""
+    """By the beginning of a nickname, a number or an address, in any case, or by the id."""
     for phone, email, name in (
         ("13900000001", "Lin@example.com", "湖边"),
         ("13900000002", "wang@example.com", "湖畔"),
@@ -224,7 +224,7 @@ def test_help_of_coins(data: Path) -> None:
 def test_a_user_without_an_entry(
     data: Path, monkeypatch: pytest.MonkeyPatch, refusal: Exception
 ) -> None:
-    """Is named by its number in the journal; nobody asks for it where nothing is written."""
+    """The journal has the number of a user without a name; without a write it is not looked up."""
     told(data, "account", "create")
     asked = []
 

@@ -17,7 +17,7 @@ STALE_SECONDS = 16 * 60
 
 
 def listed(data: Path, who: str) -> list[dict[str, object]]:
-    """The changes of an account, as a program is told them."""
+    """Return the changes of an account, from the JSON output."""
     rows: list[dict[str, object]] = json.loads(
         run(data, "account", "contacts", who, "--json").stdout
     )
@@ -25,7 +25,7 @@ def listed(data: Path, who: str) -> list[dict[str, object]]:
 
 
 def test_a_change_is_seen_and_undone(tmp_path: Path) -> None:
-    """Beside a running server: sessions end at once, and the old number is back."""
+    """With a running server sessions end at once, and the old number is back."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         old, new, email = client.fresh_phone(), client.fresh_phone(), client.fresh_email()
@@ -75,7 +75,7 @@ def test_nothing_to_undo(data: Path, who: str, number: str) -> None:
     assert run(data, "account", "undo", "1000001", "0").exit_code == 2
 
 
-def test_what_somebody_has_by_now_is_not_taken(tmp_path: Path) -> None:
+def test_a_number_with_a_new_owner_is_not_taken(tmp_path: Path) -> None:
     """The refusal says so, and nothing is changed."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_an_account_is_gone_at_once(data: Path) -> None:
-    """Nobody changes it any more; its number is free only after the delay."""
+    """It cannot be changed any more; its number is free only after the delay."""
     made = told(data, "account", "create", "--phone", "13900000001", "--nickname", "湖边")
     row = told(data, "account", "delete", "13900000001", "--yes")
     assert (row["id"], row["nickname"]) == (made["id"], "湖边")
@@ -44,7 +44,7 @@ def test_a_cancelled_account_is_shown_as_such(data: Path) -> None:
 
 
 def test_a_cancelled_account_comes_back(tmp_path: Path) -> None:
-    """Until it is erased, by an operator; the owner is told and signs in anew (security A7)."""
+    """An operator restores it before its erasure; its owner is notified, signs in (security A7)."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone = client.fresh_phone()
@@ -72,7 +72,7 @@ def test_an_erased_account_does_not_come_back(tmp_path: Path) -> None:
 
 
 def test_it_asks_first(data: Path) -> None:
-    """Whoever does not say yes deletes nothing."""
+    """Without a yes nothing is deleted."""
     told(data, "account", "create", "--phone", "13900000001")
     for answer in ("", "n\n"):
         result = run(data, "account", "delete", "13900000001", stdin=answer)
@@ -84,7 +84,7 @@ def test_it_asks_first(data: Path) -> None:
 
 
 def test_a_running_server_knows_at_once(tmp_path: Path) -> None:
-    """The next request with a token of the account is refused, and its owner is told (T6)."""
+    """The next request with a token of the account is refused, and its owner is notified (T6)."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone = client.fresh_phone()

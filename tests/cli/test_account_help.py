@@ -1,4 +1,4 @@
-"""How operators help who lost phone, e-mail or password (security A2, T6, T7)."""
+"""How operators help users that lost phone, e-mail or password (security A2, T6, T7)."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def letters(client: WireClient, phone: str) -> set[str]:
 
 
 def test_a_lost_number_is_replaced(tmp_path: Path) -> None:
-    """Sessions end at once, everybody bound is told, and it can be undone (security A2, T6)."""
+    """Sessions end at once, every contact is notified, and it can be undone (security A2, T6)."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         old, new, email = client.fresh_phone(), client.fresh_phone(), client.fresh_email()
@@ -67,7 +67,7 @@ def test_a_lost_address_is_replaced(data: Path) -> None:
 
 
 def test_what_cannot_be_bound(data: Path) -> None:
-    """Somebody else's, what is no number, and the last one is not taken away (security A3, A6)."""
+    """Another's contact, a malformed one and removing the last are refused (security A3, A6)."""
     told(data, "account", "create", "--phone", "13900000001")
     told(data, "account", "create", "--phone", "13900000002", "--email", "lin@example.com")
     assert "已被使用" in refused(data, "account", "set-phone", "1000001", "13900000002")
@@ -100,7 +100,7 @@ def test_a_reset_is_started(tmp_path: Path) -> None:
 
 
 def test_a_password_is_removed(tmp_path: Path) -> None:
-    """It opens nothing any more, all sessions end, all that is bound is told (security T6)."""
+    """It opens nothing any more, all sessions end, every contact is notified (security T6)."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone, email = client.fresh_phone(), client.fresh_email()
@@ -122,7 +122,7 @@ def test_there_is_nothing_to_reset_by(data: Path) -> None:
 
 
 def test_devices_are_seen_and_signed_out(tmp_path: Path) -> None:
-    """One by its number, or all; no token is shown, and the owner is told (security T6, T7)."""
+    """One by its number, or all; no token is shown, and the owner is notified (security T6, T7)."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone = client.fresh_phone()

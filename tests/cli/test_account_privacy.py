@@ -63,6 +63,6 @@ def test_the_default_is_the_servers(data: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_cannot_be(data: Path) -> None:
-    """Nobody's privacy is one sentence; another word is a wrong command line."""
+    """An unknown account is one sentence; another word is a wrong command line."""
     assert "该用户不存在" in refused(data, "account", "privacy", "1000009", "--birthday", "hide")
     assert run(data, *PRIVACY, "--birthday", "maybe").exit_code == 2

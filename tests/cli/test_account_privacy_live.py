@@ -1,4 +1,4 @@
-"""`hupan account privacy` beside a server (security D4)."""
+"""`hupan account privacy` with a running server (security D4)."""
 
 from pathlib import Path
 

@@ -12,7 +12,7 @@ from tests.support.client import WireClient
 from tests.support.console import refused, run, told, written
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 PATH = "/oauth/introspect"
 STRANGER = "11111111-2222-3333-4444-555555555555"
@@ -178,7 +178,7 @@ def read_events(
     raise AssertionError(events)
 
 
-def test_ends_are_told(folder: Path, wire: WireClient, backend: tuple[str, str]) -> None:
+def test_ends_are_sent(folder: Path, wire: WireClient, backend: tuple[str, str]) -> None:
     """A sign-out, and a ban by a command, come as events that name account, session and cause."""
     out, banned = wire.account(deviceId="phone 1"), wire.account()
     sid = ask(wire, {"token": out.token}, backend).json()["sid"]
@@ -194,7 +194,7 @@ def test_ends_are_told(folder: Path, wire: WireClient, backend: tuple[str, str])
 
 
 def test_a_stream_is_resumed(wire: WireClient, backend: tuple[str, str]) -> None:
-    """After the last id nothing is missing; after one that is too old a gap is told first."""
+    """After the last id nothing is missing; after one that is too old a gap is sent first."""
     first, second = wire.account(), wire.account()
     assert wire.post("user/logout", token=first.token).code == 1
     last = read_events(wire, backend, until=first.id)[-1]["id"]

@@ -1,4 +1,4 @@
-"""`hupan limits`: the table, what is counted of somebody, and how it is forgotten (security C5)."""
+"""`hupan limits`: the table, the counters of an account, and their reset (security C5)."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ OWN_DEVICE = "0f" * 32
 
 
 def rows(data: Path, *arguments: str) -> list[dict[str, object]]:
-    """What is counted, as a program is told it."""
+    """Return the counters, from the JSON output."""
     result = run(data, "limits", "show", *arguments, "--json")
     assert result.exit_code == 0, result.output
     told: list[dict[str, object]] = json.loads(result.stdout)
@@ -71,7 +71,7 @@ def counted(data: Path) -> Path:
 
 @pytest.mark.one_engine
 def test_every_limit_is_shown(data: Path) -> None:
-    """Who, what, how many, how long, where it is kept; for people in words (E5)."""
+    """Subject, event, number, window and place of each limit; for people in words (E5)."""
     shown = told(data, "limits", "show")
     limits = shown["limits"]
     assert isinstance(limits, list)
@@ -94,7 +94,7 @@ def test_limits_that_are_off_are_shown_so(data: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.one_engine
 def test_exempt_targets_are_shown_masked(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With their end, for whoever reads the table need not learn the numbers (security L1)."""
+    """They are shown with their end, but masked: readers need not see the numbers (security L1)."""
     until = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + HOUR))
     monkeypatch.setenv("HUPAN_LIMITS_EXEMPT", f"{PHONE}, {EMAIL}")
     monkeypatch.setenv("HUPAN_LIMITS_EXEMPT_UNTIL", until)
@@ -107,8 +107,8 @@ def test_exempt_targets_are_shown_masked(data: Path, monkeypatch: pytest.MonkeyP
     assert PHONE not in table
 
 
-def test_how_far_somebody_has_come(counted: Path) -> None:
-    """Of a number, an address, or all that is bound to an account; a full count is told."""
+def test_counters_of_a_target_or_an_account(counted: Path) -> None:
+    """Counters of a number, an address, or all contacts of an account; a full one is marked."""
     of_phone = rows(counted, f"+86{PHONE}")
     assert [(row["name"], row["count"], row["most"], row["full"]) for row in of_phone] == [
         ("wrong-codes-hour", 3, 10, False),
@@ -151,7 +151,7 @@ def test_a_reset_of_an_address_is_asked_for(data: Path, target: str) -> None:
 
 
 def test_a_reset_is_written_down_masked(counted: Path) -> None:
-    """Who had what forgotten (security L1, L2)."""
+    """The line names the reset target, masked (security L1, L2)."""
     run(counted, "limits", "reset", PHONE)
     line = events((counted / "operators.log").read_text("utf-8"))[-1]
     assert (line["event"], line["target"]) == ("operator-limits-reset", "139****0001")

@@ -1,4 +1,4 @@
-"""What operators do is written down beside the data (security L2)."""
+"""Operators' acts are logged next to the data (security L2)."""
 
 import errno
 import json
@@ -36,7 +36,7 @@ ACTS: Mapping[str, tuple[str, ...]] = {
 
 
 def test_every_act_is_written_down(data: Path) -> None:
-    """Who did what to whom; a number is masked, and a password is nowhere (security L1, L2)."""
+    """Operator, act and account are logged; numbers masked, passwords missing (security L1, L2)."""
     create = ("account", "create", "--phone", PHONE, "--email", EMAIL, "--password")
     told(data, *create, stdin=f"{PASSWORD}\n")
     for arguments in ACTS.values():
@@ -123,7 +123,7 @@ def test_a_refusal_names_its_reason(data: Path) -> None:
 
 
 def test_no_act_without_its_line(data: Path) -> None:
-    """Where the file cannot be written, nothing is done, and why is told (security L2)."""
+    """If the file cannot be written, nothing is done, and the reason is shown (security L2)."""
     told(data, "account", "create")
     (data / "operators.log").unlink()
     (data / "operators.log").symlink_to(data / "elsewhere")
@@ -181,7 +181,7 @@ def test_a_line_says_what_was_done(data: Path) -> None:
 
 
 def test_a_pasted_number_is_masked(data: Path) -> None:
-    """What a number or an address becomes, in whatever form it was typed (security L1)."""
+    """A number or address is masked in every form it was typed in (security L1)."""
     told(data, "account", "create", "--phone", PHONE)
     for pasted in ("+86 139-0000-0002", "１３９００００００02"):
         told(data, "account", "set-phone", WHO, pasted)
@@ -192,7 +192,7 @@ def test_a_pasted_number_is_masked(data: Path) -> None:
     ]
 
 
-def test_free_text_names_nobody(data: Path) -> None:
+def test_free_text_is_masked(data: Path) -> None:
     """A number or an address within a reason is masked, and a long one is cut (security L1)."""
     told(data, "account", "create")
     why = f"asked from {PHONE} and {EMAIL}\n" + "x" * 1000
@@ -212,8 +212,10 @@ def test_an_act_is_written_down_before_it_is_done(data: Path) -> None:
     assert "account" not in begun
 
 
-def test_the_operator_is_who_the_kernel_says(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the environment claims is at most told beside it (security L2)."""
+def test_the_operator_is_the_user_of_the_kernel(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment's claims are at most logged next to the kernel's user (security L2)."""
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "somebody")
     monkeypatch.setenv("SUDO_USER", "alice")
@@ -228,7 +230,7 @@ def test_the_operator_is_who_the_kernel_says(data: Path, monkeypatch: pytest.Mon
 
 
 def test_a_cut_line_forges_no_other(data: Path) -> None:
-    """After a disk that was full in the middle of a line the next one begins anew."""
+    """After a line that a full disk cut off the next one starts on a new line."""
     (data / "operators.log").write_text("2026-01-01T00:00:00Z INFO hupan.auth event=oper", "utf-8")
     told(data, "account", "create")
     assert [line["event"] for line in all_lines(data)[1:]] == ["operator-create"] * 2
@@ -251,7 +253,7 @@ def test_a_full_disk_stops_the_act(data: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.one_engine
 def test_work_on_a_whole_store_is_written_down(tmp_path: Path) -> None:
-    """`database migrate` and `copy` too, beside the file that they are about (security L2)."""
+    """`database migrate` and `copy` are logged too, next to the file they change (security L2)."""
     assert run(tmp_path, "database", "migrate").exit_code == 0
     (line,) = written(tmp_path)
     assert (line["event"], line["result"]) == ("operator-database-migrate", "ok")
@@ -283,8 +285,8 @@ def test_a_store_that_is_made_or_accepted_is_written_down(tmp_path: Path) -> Non
 
 @pytest.mark.one_engine
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, who alone may make files for another")
-def test_root_locks_nobody_out(tmp_path: Path) -> None:
-    """What a command of root's makes in a service's folder belongs to the service (security L3)."""
+def test_root_does_not_lock_the_service_out(tmp_path: Path) -> None:
+    """What a command of root creates in a service's folder belongs to the service (security L3)."""
     folder = tmp_path / "data"
     folder.mkdir()
     os.chown(folder, NOBODY, NOBODY)
@@ -305,10 +307,10 @@ def test_root_locks_nobody_out(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, who alone may make files for another")
 @pytest.mark.parametrize("name", ["operators.log", "hupan.db", "hupan.db.lock"])
 @pytest.mark.parametrize("link", [os.link, os.symlink])
-def test_root_gives_no_file_of_its_own_away(
+def test_files_of_root_keep_their_owner(
     tmp_path: Path, link: Callable[[Path, Path], None], name: str
 ) -> None:
-    """A name that the service makes for a file of root's does not get it that file (L3)."""
+    """A link that the service makes to a file of root does not change its owner (L3)."""
     folder, own = tmp_path / "data", tmp_path / "own"
     folder.mkdir()
     own.touch(0o600)

@@ -31,8 +31,8 @@ def protobuf(path: str, body: bytes = b"", content_type: str = PROTOBUF) -> Step
     return Step("POST", path, body, PROTOBUF_TYPE, headers)
 
 
-def told(path: str, body: Body = b"", content_type: str = JSON) -> Step:
-    """A JSON request."""
+def json_step(path: str, body: Body = b"", content_type: str = JSON) -> Step:
+    """Return the step of a JSON request."""
     headers = {"content-type": content_type} if content_type else {}
     return Step("POST", path, body, JSON_TYPE, headers)
 
@@ -44,22 +44,22 @@ MOBILE = (
     Step("GET", "/v1/user/info", answered=PROTOBUF_TYPE),
     Step("GET", "/v1/misc/configure-distribution"),
     protobuf("/v1/conversation/list"),
-    told("/v1/sticky/list"),
+    json_step("/v1/sticky/list"),
     protobuf("/v1/friend/address-book-list", pb.text(2, "")),
     protobuf("/v1/friend/request-list"),
-    told("/v1/user/module-ignore-info", {"deviceId": "d"}),
-    told(
+    json_step("/v1/user/module-ignore-info", {"deviceId": "d"}),
+    json_step(
         "/v1/user/notification-info",
         {"deviceId": "d", "registrationId": "r", "isOpen": 1, "type": 2},
     ),
-    told("/v1/user/get-user-show-adv"),
-    told("/v1/beta/info"),
-    told("/v1/coin/task/my-task-info"),
-    told("/v1/vip/vip-product-list"),
+    json_step("/v1/user/get-user-show-adv"),
+    json_step("/v1/beta/info"),
+    json_step("/v1/coin/task/my-task-info"),
+    json_step("/v1/vip/vip-product-list"),
     Step("GET", "/v1/vip/vip-benefits-list"),
-    told("/v1/coin/shop/product-recommend", {"size": 20, "page": 1}),
-    told("/v1/user/invite/invite-progress"),
-    told("/v1/conversation/dismiss-notification", {"chatId": "1"}),
+    json_step("/v1/coin/shop/product-recommend", {"size": 20, "page": 1}),
+    json_step("/v1/user/invite/invite-progress"),
+    json_step("/v1/conversation/dismiss-notification", {"chatId": "1"}),
     protobuf("/v1/conversation/list", pb.text(2, NO_LIST)),
     protobuf("/v1/friend/address-book-list", pb.text(2, NO_LIST)),
 )
@@ -68,20 +68,20 @@ DESKTOP = (
     Step("GET", "/v1/user/info", answered=PROTOBUF_TYPE),
     protobuf("/v1/conversation/list", pb.text(2, ""), JSON),
     protobuf("/v1/friend/address-book-list", pb.text(2, ""), JSON),
-    told("/v1/friend/request-list", {"size": 20, "page": 1}, "text/plain"),
-    told("/v1/sticky/list", b"{}", ""),
-    told("/v1/search/home-search", {"word": "湖"}, "text/plain"),
-    told("/v1/conversation/remove", {"chatId": "1"}, ""),
-    told("/v1/conversation/sort-change", {"chatId": "1", "sort": 1}, ""),
+    json_step("/v1/friend/request-list", {"size": 20, "page": 1}, "text/plain"),
+    json_step("/v1/sticky/list", b"{}", ""),
+    json_step("/v1/search/home-search", {"word": "湖"}, "text/plain"),
+    json_step("/v1/conversation/remove", {"chatId": "1"}, ""),
+    json_step("/v1/conversation/sort-change", {"chatId": "1", "sort": 1}, ""),
 )
-# A client of the web surface beside the app's: JSON forms of protobuf endpoints, two profiles.
+# A client of the web surface next to the app's: JSON forms of protobuf endpoints, two profiles.
 BROWSER = (
-    told("/v1/conversation/list", {"md5": ""}),
-    told("/v1/friend/address-book-list", {"md5": NO_LIST}),
-    told("/v1/friend/request-list", {"size": 20, "page": 1}),
+    json_step("/v1/conversation/list", {"md5": ""}),
+    json_step("/v1/friend/address-book-list", {"md5": NO_LIST}),
+    json_step("/v1/friend/request-list", {"size": 20, "page": 1}),
     Step("GET", "/web/v1/user/info"),
-    told("/web/v1/group/group-info", {"groupId": "123456789"}),
-    told("/web/v1/bot/bot-info", {"botId": "12345678"}),
+    json_step("/web/v1/group/group-info", {"groupId": "123456789"}),
+    json_step("/web/v1/bot/bot-info", {"botId": "12345678"}),
 )
 
 

@@ -1,4 +1,4 @@
-"""A guard: whoever reads accounts passes over those that were cancelled (security A7).
+"""A guard: every statement that reads accounts skips cancelled ones (security A7).
 
 A statement that forgets it would go on showing a cancelled account until it is erased.
 """

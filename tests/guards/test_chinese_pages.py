@@ -1,7 +1,7 @@
-"""A Chinese page says what its English twin says.
+"""A Chinese page says what its English counterpart says.
 
 The story: a page for operators was translated once. The English one got a new command and a new
-metric, the Chinese one did not; an operator who read it ran the command of the year before.
+metric, the Chinese one did not; an operator that read it ran the command of the year before.
 """
 
 import re

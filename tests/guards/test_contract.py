@@ -20,6 +20,7 @@ from hupan.contract.endpoints import Endpoint, IgnoredBody
 from hupan.errors import APP_ERRORS, AppError, ResultClass
 from hupan.store.migrate import load_migrations
 from hupan.store.tables import data_tables
+from tests.support.syntax import nodes_of
 
 Line = Endpoint[Any, Any, Any]
 KEPT = {"counters", "migrations", "picture_removals"}
@@ -44,7 +45,7 @@ def test_no_other_file_repeats_a_path(modules: dict[str, str]) -> None:
 
 def literals(source: str) -> list[str]:
     """The strings of a file that are no docstrings."""
-    nodes = list(ast.walk(ast.parse(source)))
+    nodes = nodes_of(source)
     prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     texts = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in prose]
     return [text.value for text in texts if isinstance(text.value, str)]
@@ -88,8 +89,8 @@ def test_every_error_is_listed() -> None:
     assert {error.__module__ for error in APP_ERRORS} == {AppError.__module__}
 
 
-def test_codes_are_told_apart() -> None:
-    """No two errors share a code, but for the two numbers that wire.md 2 gives twice."""
+def test_codes_are_unique() -> None:
+    """No two errors share a code, except the two numbers that wire.md 2 uses twice."""
     codes = Counter(error.code for error in APP_ERRORS)
     assert {code for code, times in codes.items() if times > 1} == {-101, 1100}
 

@@ -1,7 +1,7 @@
-"""Helpers of tests are in tests/support; a test module is imported by nobody.
+"""Helpers of tests are in tests/support; no file imports a test module.
 
-The story: eighteen modules took their helpers from the tests of something else. Whoever moved or
-changed those tests broke others, and fixtures came along that nobody had asked for.
+The story: eighteen modules took their helpers from the tests of something else. Moving or changing
+those tests broke others, and unwanted fixtures came along.
 """
 
 import ast

@@ -36,7 +36,7 @@ def test_a_page_without_a_place_for_the_table_is_refused() -> None:
 
 
 def test_every_alarm_is_explained(page: str, modules: dict[str, str]) -> None:
-    """Whatever rings stands on the page, and nothing else does."""
+    """The page lists the alarms of the code, and no other."""
     pattern = re.compile(r'\.raise_alarm\(\s*"([^"]+)"')
     raised = {name for text in modules.values() for name in pattern.findall(text)}
     assert raised
@@ -44,7 +44,7 @@ def test_every_alarm_is_explained(page: str, modules: dict[str, str]) -> None:
 
 
 def test_the_table_prints_the_defaults_of_the_settings(page: str) -> None:
-    """What stands beside a setting's name is that setting's own default, in its own unit."""
+    """Each setting is printed with its default, in its unit."""
     cells = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \|", page, re.MULTILINE))
     defaults = {
         line.setting: str(getattr(Settings(), line.setting) or "unlimited") for line in LIMITS

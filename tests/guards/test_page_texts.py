@@ -1,7 +1,7 @@
 """Texts of pages: none missing, none unused, each in its language (web.md W-6).
 
 The story: a page was translated by hand, template by template. A button that was added later stayed
-English on the Chinese page, and nobody who could read both ever opened it.
+English on the Chinese page, and no reader of both languages ever opened it.
 """
 
 import re

@@ -80,3 +80,15 @@ def test_every_page_is_in_the_index(root: Path, pages: dict[str, str], name: str
     linked = set(re.findall(r"\]\(([a-z][^)/]*)\)", pages[name]))
     twins = {file.replace(".zh-CN", "") for file in linked}
     assert {file.replace(".zh-CN", "") for file in files} - {"README.md"} <= twins
+
+
+def test_no_page_promises_an_index() -> None:
+    """No index carries Hupan: a name there is nobody's, or belongs to somebody else."""
+    promise = re.compile(
+        r"(?:install|uvx)\s(?:-\S+\s)*(?:pytest-)?hupan(?:-client)?(?![-_*.\w/])|pypi\.org/project/"
+    )
+    assert promise.search("pip install -q hupan-client\n")
+    root = Path(__file__).parents[2]
+    pages = [*root.glob("*.md"), *root.glob("docs/*.md"), *root.glob("clients/*/README.md")]
+    assert len(pages) > 20
+    assert [str(page) for page in pages if promise.search(page.read_text("utf-8"))] == []

@@ -1,8 +1,8 @@
 """The pages on security say what the tests say, in both languages.
 
-The story: a list of defences was kept by hand beside the code. Each line had been true on the day
+The story: a list of defences was kept by hand next to the code. Each line had been true on the day
 that it was written; when one of the tests behind them went away in a clean-up, its line stayed, and
-the gap was found by somebody else.
+an outsider found the gap.
 """
 
 import re
@@ -61,7 +61,7 @@ def test_the_figures_of_a_soak_run_are_the_same_in_chinese(root: Path) -> None:
     assert last_cells.findall(english) == last_cells.findall(chinese)
 
 
-def test_a_soak_run_that_missed_nothing_is_told_in_chinese(root: Path) -> None:
+def test_a_soak_run_that_missed_nothing_in_chinese(root: Path) -> None:
     """The word for nothing is Chinese, and nothing is in code."""
     english = (root / "docs" / "soak.md").read_text("utf-8")
     clean = re.sub(

@@ -1,7 +1,6 @@
 """Every table has a bound, and each that users can grow has a test of it (security X5).
 
-The story: each sign-in on a new device left a row for ever; nobody had decided that, and nobody had
-asked.
+The story: each sign-in on a new device left a row for ever, without a decision that it should.
 """
 
 from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS
@@ -39,8 +38,8 @@ def test_every_bound_is_reached_by_a_test() -> None:
     assert not GROWN.keys() & OTHERWISE.keys()
 
 
-def test_a_bound_beside_its_table_is_read() -> None:
-    """A number, or the constant that keeps it; a table without one is not in the list (X5)."""
+def test_a_bound_next_to_its_table_is_read() -> None:
+    """A bound is a number or a constant; a table without one is not in the list (X5)."""
     sql = """
 -- Notes.
 -- bound: account, store.sessions.MAX_LOGGED_OUT_TOKENS, tests/wire/test_x.py: the oldest goes

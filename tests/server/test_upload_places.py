@@ -1,4 +1,4 @@
-"""Who gives a place up where all are taken by uploads that hardly move (wire.md 8.4)."""
+"""Which upload loses its slot where slow uploads hold all of them (wire.md 8.4)."""
 
 import asyncio
 import tempfile

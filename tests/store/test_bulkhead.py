@@ -58,7 +58,7 @@ SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname =
 
 @pytest.fixture
 def url(databases: Databases) -> Iterator[str]:
-    """A store of its own, behind the stand-in."""
+    """Yield a separate store, behind the stand-in."""
     name = databases.make()
     url = databases.cluster.url(name)
     databases.wait(run(url, STAND_IN))
@@ -67,7 +67,7 @@ def url(databases: Databases) -> Iterator[str]:
 
 
 async def run(url: str, sql: str) -> object:
-    """Run SQL on a connection of its own; the first value, if there is one."""
+    """Run SQL on a new connection; return the first value, if there is one."""
     connection = await asyncpg.connect(url)
     try:
         return await (
@@ -184,8 +184,10 @@ def test_accounts_yet_to_answer_leave_connections_to_the_others(url: str) -> Non
     asyncio.run(scenario())
 
 
-def test_a_proof_is_void_when_one_who_gave_it_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And no more than so many are kept."""
+def test_a_proof_is_void_when_a_proven_account_falls_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A timeout of a proven account voids the proofs, and their number is bounded."""
     monkeypatch.setattr(postgres_bulkhead, "MAX_PROVEN", 2)
     bulkhead = Bulkhead(CONNECTIONS, timeout_seconds=0)
     leases = [Lease(FIND_VIEWER, (account, b"")) for account in range(5)]
@@ -193,7 +195,7 @@ def test_a_proof_is_void_when_one_who_gave_it_falls_silent(monkeypatch: pytest.M
     def probing() -> list[bool]:
         return [bulkhead.must_probe(lease) for lease in leases]
 
-    assert probing() == [False] * 5  # nobody is silent
+    assert probing() == [False] * 5  # no account is silent
     bulkhead.record_timeout(leases[0])
     assert probing() == [False, True, True, True, True]  # a suspect is bounded already
     for lease in leases[1:4]:
@@ -204,7 +206,7 @@ def test_a_proof_is_void_when_one_who_gave_it_falls_silent(monkeypatch: pytest.M
 
 
 async def is_asleep(url: str, count: int) -> bool:
-    """Whether so many statements wait for the machine."""
+    """Return whether this number of statements waits for the machine."""
     return await run(url, SLEEPING) == count
 
 
@@ -399,7 +401,7 @@ class SilentConnection:
     is_terminated = False
 
     async def fetchval(self, _sql: str) -> object:
-        """Give up."""
+        """Time out."""
         raise TimeoutError
 
     def terminate(self) -> None:

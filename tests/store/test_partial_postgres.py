@@ -71,7 +71,7 @@ DISTRIBUTED = "CREATE TABLE pg_dist_partition (logicalrelid regclass PRIMARY KEY
 
 
 async def run(url: str, sql: str) -> None:
-    """Run SQL on a connection of its own."""
+    """Run SQL on a new connection."""
     connection = await asyncpg.connect(url)
     await connection.execute(sql)
     await connection.close()
@@ -79,7 +79,7 @@ async def run(url: str, sql: str) -> None:
 
 @pytest.fixture
 def url(databases: Databases) -> Iterator[str]:
-    """A store of its own, behind the stand-ins."""
+    """Yield a separate store, behind the stand-ins."""
     name = databases.make()
     url = databases.cluster.url(name)
 
@@ -109,7 +109,7 @@ async def refusals(*asked: Awaitable[object]) -> list[StoreUnavailable]:
 
 
 async def backends(database: PostgresDatabase, count: int) -> set[int]:
-    """The processes of the server that answer so many statements at once."""
+    """Return the server processes that answer this number of concurrent statements."""
 
     async def ask() -> int:
         row = await database.fetch_one("SELECT pg_backend_pid() FROM pg_sleep(0.1)")
@@ -281,7 +281,7 @@ async def send(
 
 
 def test_a_row_in_doubt_costs_no_connection() -> None:
-    """A prepared transaction that nobody ends: changes that meet it are refused as busy."""
+    """Changes that meet an abandoned prepared transaction are refused as busy."""
     with Cluster({**SPEED, "max_prepared_transactions": "4"}) as cluster:
         cluster.sql("CREATE TABLE purse (id bigint PRIMARY KEY, coins bigint)")
         cluster.sql("INSERT INTO purse SELECT n, 0 FROM generate_series(1, 3) n")

@@ -20,7 +20,7 @@ def run(data: Path, *arguments: str, stdin: str = "") -> Result:
 
 
 def told(data: Path, *arguments: str, stdin: str = "") -> Told:
-    """What a command that succeeds tells a program."""
+    """Return the JSON output of a command that succeeds."""
     result = run(data, *arguments, "--json", stdin=stdin)
     assert result.exit_code == 0, result.output
     told: Told = json.loads(result.stdout)

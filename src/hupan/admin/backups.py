@@ -98,7 +98,7 @@ class BackupSummary:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Raise OperationRefused for whatever keeps a backup from being made, read or restored."""
+    """Raise OperationRefused for errors of making, reading and restoring backups."""
     try:
         yield
     except _FAILURES as error:
@@ -106,7 +106,7 @@ def refusing() -> Iterator[None]:
 
 
 def choose_recipient(settings: Settings) -> Recipient:
-    """Return who can decrypt new backups.
+    """Return the recipient that can decrypt new backups.
 
     Raises:
         OperationRefused: neither a public key nor a passphrase is set.
@@ -173,7 +173,7 @@ async def create_backup(settings: Settings, path: Path | None = None) -> BackupS
     A server may run at the same time.
 
     Args:
-        settings: of the store, and who can decrypt the backup.
+        settings: of the store, and the recipient of the backup.
         path: the file to write, which must not exist; None for a new name where the settings say.
 
     Raises:

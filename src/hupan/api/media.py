@@ -203,7 +203,7 @@ class MediaApp:
                 await self._send_picture(target.path, header_map, send)
         except ClientDisconnected:
             return True
-        except Exception as error:  # noqa: BLE001 - every failure has a response of its own
+        except Exception as error:  # noqa: BLE001 - every failure has its response
             is_late = isinstance(error, TimeoutError)
             failure = UnreadableUpload() if is_late else log_and_map_error(error, request_id)
             status = 408 if is_late else HTTP_STATUSES.get(type(failure), 500)

@@ -139,7 +139,7 @@ class SocketGate:
 
 
 class ClientSocket:
-    """The messages of one socket, and who it is."""
+    """The messages of one socket, and its account."""
 
     __slots__ = (
         "_connection",
@@ -175,7 +175,7 @@ class ClientSocket:
     def receive_text(self, text: bytes) -> None:
         """Take a command; what is no JSON object is answered as invalid.
 
-        While a login is looked up, commands wait: they are taken in the order in which they came.
+        While a login is looked up, commands wait: they are processed in order of arrival.
         Only heartbeats do not wait for long.
         """
         if self._task is None or len(self._waiting) >= MAX_WAITING_COMMANDS:

@@ -1,8 +1,8 @@
 """Hands sockets of clients on to a message server (wire.md 8.5, decision 37).
 
-Logins, heartbeats and drafts stay here. Each client's socket has one of its own at the message
+Logins, heartbeats and drafts stay here. Each client's socket has one at the message
 server, which is opened with the signed headers of a request. Both sides may be slow or hostile:
-what waits for either of them is bounded, and whatever goes wrong closes both.
+each queue is bounded, and any failure closes both.
 """
 
 import asyncio
@@ -285,7 +285,7 @@ class SocketRelay(asyncio.BufferedProtocol):
                     self._handle_response()
                 else:
                     self._handle_frame(cast("Frame", event))
-        except Exception:  # noqa: BLE001 - whatever a client's side does wrong, others go on
+        except Exception:  # noqa: BLE001 - a failure of one client's side must not affect others
             _log.exception("a message for a socket failed")
             self._fail("a message could not be delivered")
         self._flush()
@@ -332,7 +332,7 @@ class SocketRelay(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _handle_end(self) -> None:
-        """Hand the message server's closing frame on, if its code is one that it may give."""
+        """Forward the message server's closing frame, if its code is allowed."""
         received = self._framing.close_rcvd
         self._end_within(CLOSE_SECONDS)
         if received is None or self._peer is None:
@@ -356,7 +356,7 @@ class SocketRelay(asyncio.BufferedProtocol):
             self.abort()
 
     def _end_within(self, seconds: float) -> None:
-        if self._is_ending:  # whatever else it says moves the end no further
+        if self._is_ending:  # later messages do not move the end
             return
         self._cancel_timer()
         if self._transport is not None:

@@ -1,7 +1,7 @@
 """Places for the uploads that a process reads at once.
 
-Where all are taken, the slowest upload gives its place up: whoever holds places with uploads that
-hardly move keeps nobody else from uploading.
+If all are taken, the slowest upload loses its place: a client that holds places with uploads that
+hardly progress does not prevent others from uploading.
 """
 
 import time
@@ -27,7 +27,7 @@ class UploadPlace:
 
 
 class UploadPlaces:
-    """The places of a process, so many of them for one host."""
+    """The places of a process, with a bound per host."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now

@@ -1,7 +1,6 @@
 """`hupan backup`: create, list, verify, new-key; and `hupan restore`."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -20,10 +19,16 @@ from hupan.admin.backups import (
     verify_backup,
 )
 from hupan.admin.restores import RestoreOptions, prepare_restore, restore_backup
-from hupan.admin.views import sanitize_for_terminal
 from hupan.cli.help import make_group
 from hupan.cli.language import say
-from hupan.cli.output import Column, exit_on_error, print_fields, print_json, print_table
+from hupan.cli.output import (
+    Column,
+    exit_on_error,
+    print_faults,
+    print_fields,
+    print_json,
+    print_table,
+)
 from hupan.cli.run import (
     ConfigOption,
     DatabaseOption,
@@ -31,6 +36,7 @@ from hupan.cli.run import (
     JsonOption,
     load_settings_or_exit,
     run_operation,
+    undone_by_signals,
 )
 from hupan.config import Settings
 
@@ -151,7 +157,7 @@ def verify(
 ) -> None:
     """Check a backup; exit with 1 when it cannot be restored."""
     settings = load_settings_or_exit(config, {"data_dir": data_dir}).settings
-    with exit_on_error():
+    with exit_on_error(), undone_by_signals():
         opener = choose_opener(settings, key_file)
         with opened_backup(settings, file) as opened:
             summary = asyncio.run(verify_backup(opened, opener))
@@ -218,7 +224,7 @@ def restore(
     """Restore a backup; exit with 1 and leave nothing when it cannot be."""
     settings = load_settings_or_exit(config, {"data_dir": data_dir, "database": database}).settings
     options = RestoreOptions(keep_sessions=keep_sessions, accept_faults=accept_faults)
-    with exit_on_error():
+    with exit_on_error(), undone_by_signals():
         opener = choose_opener(settings, key_file)
         with opened_backup(settings, file) as opened:
             summary = asyncio.run(prepare_restore(settings, opened, opener))
@@ -229,7 +235,7 @@ def restore(
                 lambda _: {"accounts": summary.accounts},
             )
     _print_summary(summary, settings, as_json=False)
-    _print_faults(faults)
+    print_faults(faults)
     _print_next_steps(settings, options)
 
 
@@ -287,12 +293,7 @@ def _warn_about(summary: BackupSummary) -> None:
             say(f"⚠ {missing} 张图片的文件缺失", f"⚠ files of {missing} pictures are missing"),
             err=True,
         )
-    _print_faults(faults)
-
-
-def _print_faults(faults: Sequence[str]) -> None:
-    for fault in map(sanitize_for_terminal, faults):
-        typer.echo(say(f"⚠ 不完好：{fault}", f"⚠ not sound: {fault}"), err=True)
+    print_faults(faults)
 
 
 def _format_time(time: int, settings: Settings) -> str:

@@ -201,7 +201,7 @@ def _send_and_report(settings: Settings, channel: Channel, address: str) -> bool
 
 
 def _print_failure(zh: str, en: str, reply: str = "") -> None:
-    """Print why; the reply of the other end, in whatever language, has its own line."""
+    """Print the reason; the reply of the other end, in any language, has its own line."""
     typer.echo("\n".join(filter(None, (say(zh, en), reply))), err=True)
 
 

@@ -17,8 +17,9 @@ from hupan.addresses import is_loopback_host
 from hupan.cli.language import ENGLISH, say
 from hupan.cli.output import exit_on_error
 from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
-from hupan.cli.sandbox_run import RUN_HELP, run, tls_front
+from hupan.cli.sandbox_run import RUN_HELP, run
 from hupan.cli.sandbox_start import Announcement, explain_taken_port, ready_file
+from hupan.cli.sandbox_tls import open_tls_listener, tls_front
 from hupan.cli.serve import PortOption, listen
 from hupan.opening import prepared_store
 from hupan.sandbox.seeding import PACK_NAMES
@@ -112,6 +113,9 @@ TlsOption: TypeAlias = Annotated[
 TlsPortOption: TypeAlias = Annotated[
     int, typer.Option(help=say("--tls 的端口。", "Port of --tls."), min=0, max=65535)
 ]
+TlsHostOption: TypeAlias = Annotated[
+    str, typer.Option(help=say("--tls 的本机地址。", "Loopback address of --tls."))
+]
 OpenOption: TypeAlias = Annotated[
     bool, typer.Option("--open", help=say("在浏览器中打开页面。", "Open the pages in a browser."))
 ]
@@ -182,6 +186,7 @@ def sandbox(  # noqa: PLR0913 - an option each
     allow_host: AllowHostOption = None,
     quiet: QuietOption = False,
     tls: TlsOption = False,
+    tls_host: TlsHostOption = "127.0.0.1",
     tls_port: TlsPortOption = 8443,
     open_page: OpenOption = False,
     json_output: StartJsonOption = False,
@@ -193,13 +198,14 @@ def sandbox(  # noqa: PLR0913 - an option each
         return
     for name in allow_host or []:
         _check_host_name(name)
+    listeners = [open_tls_listener(tls_host, tls_port)] if tls else []
     announcement = Announcement(as_json=json_output, ready_file=ready, opens_page=open_page)
     with ready_file(ready), _choose_data_folder(data_dir) as folder:
         given = {
             "host": host or "127.0.0.1",
             "port": port,
             "data_dir": folder,
-            "database": database or "",  # never the store of a server, whatever its settings say
+            "database": database or "",  # never the store of a server, regardless of its settings
             "secret_key_file": "",
             "workers": 1,
             "limits_enabled": limits,
@@ -210,8 +216,8 @@ def sandbox(  # noqa: PLR0913 - an option each
         def on_listening(urls: list[str]) -> None:
             announcement.make(urls, settings, seed)
             _warn_if_exposed(settings.host)
-            if tls:
-                typer.echo(f"  TLS {stack.enter_context(tls_front(tls_port, urls[0]))}", err=True)
+            for listener in listeners:
+                typer.echo(f"  TLS {stack.enter_context(tls_front(listener, urls[0]))}", err=True)
 
         names = _normalize_host_names(settings.host, allow_host or [])
         options = SandboxOptions(seed, names, not (quiet or json_output), ENGLISH)

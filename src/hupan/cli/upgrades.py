@@ -1,6 +1,5 @@
 """`hupan upgrade`: what an upgrade of the database will do, and the upgrade itself."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -9,9 +8,8 @@ import typer
 from hupan.admin.audit import OperatorAction
 from hupan.admin.database import migrate_database
 from hupan.admin.upgrades import UpgradePlan, plan_upgrade
-from hupan.admin.views import sanitize_for_terminal
 from hupan.cli.language import say, say_text
-from hupan.cli.output import print_fields, print_json
+from hupan.cli.output import print_faults, print_fields, print_json
 from hupan.cli.run import (
     ConfigOption,
     DatabaseOption,
@@ -61,7 +59,7 @@ def upgrade(
     else:
         _print_plan(plan)
     if plan.faults:
-        _print_faults(plan.faults)
+        print_faults(plan.faults)
         raise typer.Exit(1)
 
 
@@ -84,8 +82,3 @@ def _describe_duration(plan: UpgradePlan) -> str:
         seconds = f"{max(plan.seconds, 0.1):.1f}"
         return say(f"约 {seconds} 秒（已在副本上试运行）", f"about {seconds} s (tried on a copy)")
     return say_text(plan.untried) if plan.untried else "—"
-
-
-def _print_faults(faults: Sequence[str]) -> None:
-    for fault in map(sanitize_for_terminal, faults):
-        typer.echo(say(f"⚠ 不完好：{fault}", f"⚠ not sound: {fault}"), err=True)

@@ -1,17 +1,21 @@
 """The checks of a running server and of what stands before it."""
 
+import contextlib
 import email.utils
 import json
+import secrets
 import socket
 import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from cryptography import x509
 from websockets.sync.client import connect
 
-from hupan.conformance.target import OutOfTime, Reply, Wire, printable
+from hupan.conformance.target import OutOfTime, Reply, Unreachable, Wire, printable
 from hupan.connect.names import CHAT_NAMES
 from hupan.localized import LocalizedText
 
@@ -19,6 +23,9 @@ Status: TypeAlias = Literal["ok", "failed", "skipped"]
 _MAX_CLOCK_SECONDS = 60
 _SMALL_BODY, _LARGE_BODY = 60_000, 70_000
 _MAX_SHOWN = 120
+_MAX_OWN_AUTHORITIES = 8
+_MAX_HOSTS_CHARACTERS = 4 << 20
+HOSTS_FILE = Path("/etc/hosts")
 _BEFORE_OTHERS = ("chain", "listener")
 _OK, _NOT_FOUND, _TOO_LARGE = 200, 404, 413
 _NO_ENDPOINT = 1104
@@ -68,7 +75,7 @@ def _check(
 
 
 def examine_server(wire: Wire) -> list[Finding]:
-    """Run all checks; once nobody listens or the certificate is not trusted, skip the others."""
+    """Run all checks; without a listener or a trusted certificate, skip the others."""
     findings: list[Finding] = []
     for name, (examine, advice) in CHECKS.items():
         if any(found.id in _BEFORE_OTHERS and found.status == "failed" for found in findings):
@@ -83,7 +90,7 @@ def _examine(wire: Wire, examine: Examine) -> tuple[Status, str]:
         return "ok", printable(examine(wire))[:_MAX_SHOWN]
     except (NotApplicable, OutOfTime) as reason:
         return "skipped", str(reason)
-    except Exception as error:  # noqa: BLE001 - whatever a front answers, the other checks go on
+    except Exception as error:  # noqa: BLE001 - the other checks go on after any answer
         return "failed", printable(str(error) or type(error).__name__)[:_MAX_SHOWN]
 
 
@@ -106,6 +113,35 @@ def _name(wire: Wire) -> str:
     target = wire.target
     found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     return ", ".join(sorted({str(entry[4][0]) for entry in found}))
+
+
+@_check(
+    "hosts",
+    ("hosts 文件包含全部三个域名", "the hosts file has all three names"),
+    (
+        "有的域名没有指向服务器：客户端会把令牌发给公共服务",
+        "one of them is not redirected, so clients send their token to the public service",
+    ),
+    ("为三个域名各添加一行，地址相同", "add a line for each of the three, with the same address"),
+    "docs/connect.md",
+)
+def _hosts(_wire: Wire) -> str:
+    addresses: dict[str, str] = {}
+    try:
+        text = HOSTS_FILE.read_text("utf-8", "replace")[:_MAX_HOSTS_CHARACTERS]
+    except OSError as error:
+        raise NotApplicable from error
+    for line in text.splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        for name in names:
+            addresses.setdefault(name.lower(), address)  # the first line counts
+    if not any(name in addresses for name in CHAT_NAMES):
+        raise NotApplicable
+    missing = [name for name in CHAT_NAMES if name not in addresses]
+    _expect(not missing, ", ".join(missing))
+    seen = {addresses[name] for name in CHAT_NAMES}
+    _expect(len(seen) == 1, ", ".join(f"{addresses[name]} {name}" for name in CHAT_NAMES))
+    return seen.pop()
 
 
 @_check(
@@ -140,6 +176,49 @@ def _certificate_names(wire: Wire) -> str:
     missing = [name for name in CHAT_NAMES if name not in names]
     _expect(not missing, ", ".join(missing))
     return ", ".join(CHAT_NAMES)
+
+
+@_check(
+    "name-constraints",
+    ("证书颁发机构只能签发已知域名", "the authority can vouch for the known names alone"),
+    (
+        "--ca-file 中的机构没有关键的名称约束：拿到其密钥就能冒充任何网站",
+        "one in --ca-file has no critical name constraints: its key can pretend to be any site",
+    ),
+    (
+        "改用 hupan sandbox --tls 的机构，或签发带 nameConstraints 的机构",
+        "use the authority of hupan sandbox --tls, or make one with nameConstraints",
+    ),
+    "docs/connect.md",
+)
+def _name_constraints(wire: Wire) -> str:
+    if not wire.target.secure or not wire.ca_file:
+        raise NotApplicable
+    found = x509.load_pem_x509_certificates(Path(wire.ca_file).read_bytes())
+    authorities = [certificate for certificate in found if _is_authority(certificate)]
+    if not 0 < len(authorities) <= _MAX_OWN_AUTHORITIES:
+        raise NotApplicable  # a bundle of public ones, or the server's own certificate
+    permitted = {one.subject.rfc4514_string(): _permitted_names(one) for one in authorities}
+    free = [subject for subject, names in permitted.items() if not names]
+    _expect(not free, ", ".join(free))
+    return ", ".join(name for names in permitted.values() for name in names)
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return certificate.issuer == certificate.subject
+
+
+def _permitted_names(certificate: x509.Certificate) -> list[str]:
+    """Return what the critical name constraints permit; [] if there are none."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.NameConstraints)
+    except x509.ExtensionNotFound:
+        return []
+    subtrees = found.value.permitted_subtrees or [] if found.critical else []
+    return [str(subtree.value) for subtree in subtrees]
 
 
 @_check(
@@ -248,6 +327,45 @@ def _error_pages(wire: Wire) -> str:
     code = json.loads(reply.body).get("code")
     _expect((reply.status, code) == (_NOT_FOUND, _NO_ENDPOINT), f"HTTP {reply.status}, {code}")
     return ""
+
+
+@_check(
+    "retries",
+    ("前端不重发 POST", "the front sends no POST twice"),
+    (
+        "连接中断后前端重发了 POST，同一操作会执行两次",
+        "after a broken connection it sends a POST again, which is then carried out twice",
+    ),
+    (
+        "nginx：从 proxy_next_upstream 中去掉 non_idempotent",
+        "nginx: leave non_idempotent out of proxy_next_upstream",
+    ),
+    _OPERATIONS,
+)
+def _retries(wire: Wire) -> str:
+    """Break the connection of one POST, by a fault that no other request can meet."""
+    if _faults(wire, "GET") != []:
+        raise NotApplicable  # no sandbox, or one whose faults are somebody else's
+    path = f"/v1/doctor/{secrets.token_hex(8)}"
+    _faults(wire, "PUT", [{"path": path, "reset": "before"}])
+    try:
+        with contextlib.suppress(Unreachable):
+            wire.send("POST", path, b"{}")
+        hits = [fault.get("hits") for fault in _faults(wire, "GET") or []]
+    finally:
+        _faults(wire, "PUT", [])
+    _expect(hits == [1], f"POST: {hits}")
+    return ""
+
+
+def _faults(wire: Wire, method: str, faults: object = None) -> list[dict[str, object]] | None:
+    """Read or replace the faults of a sandbox; return None where there is none."""
+    body = None if faults is None else json.dumps(faults).encode()
+    reply = wire.send(method, "/sandbox/faults", body)
+    if reply.status != _OK or not reply.header("content-type").startswith("application/json"):
+        return None
+    answer = json.loads(reply.body)
+    return answer if isinstance(answer, list) else None
 
 
 @_check(

@@ -1,7 +1,7 @@
 """The archive inside a backup: a gzipped tar file whose members have a fixed order and bounds.
 
-`backup.json`, `secret.key`, the rows of each table as JSON lines, the pictures, `end.json`. Whoever
-reads it must not trust it: with a public key anybody can make one. So each name, type and length is
+`backup.json`, `secret.key`, the rows of each table as JSON lines, the pictures, `end.json`. Its
+reader must not trust it: the holder of a public key can make one. So each name, type and length is
 checked before its content is read, and memory does not grow with the archive (decision 45).
 """
 

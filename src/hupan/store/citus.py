@@ -79,7 +79,7 @@ async def distribute_tables(database: Database, on_progress: OnDistributed) -> l
 
     Args:
         database: without a short timeout.
-        on_progress: is told which table is being distributed.
+        on_progress: called with the table that is being distributed.
 
     Raises:
         StoreRefused: the server has no Citus; it says what is missing.

@@ -263,7 +263,7 @@ async def _read_claims(tx: Transaction, account: AccountId) -> tuple[list[Row], 
 
 
 async def check_file(path: Path) -> list[str]:
-    """Check every page and the rows, on a thread and a connection of its own.
+    """Check every page and the rows, on a separate thread and connection.
 
     Returns:
         The faults, without any user data.
@@ -299,7 +299,7 @@ def _check_connection(path: Path, connection: apsw.Connection) -> list[str]:
 
 
 class _FileRows(SqliteExecutor):
-    """Rows of a file through a connection of its own; a transaction sees one moment."""
+    """Rows of a file through a separate connection; a transaction sees one moment."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         super().__init__(connection)

@@ -84,7 +84,7 @@ class Lease:
         self.interruption: asyncio.Event | None = None
 
     def begin_commit(self) -> None:
-        """Rule an interruption out: nobody would know whether the commit took place.
+        """Rule an interruption out: it would be unknown whether the commit took place.
 
         Raises:
             Interrupted: it has begun.
@@ -193,7 +193,7 @@ class Bulkhead:
         lease.is_bounded = True
 
     def leave(self, lease: Lease) -> None:
-        """Give the place of a lease that ended away."""
+        """Release the place of a lease that ended."""
         if lease.is_bounded:
             self._bounded.leave()
         if lease.is_probe:
@@ -224,7 +224,7 @@ class Bulkhead:
 
         With each comes what is set when its operation ended.
 
-        If nobody gets a prompt answer, the whole server may be slow: then only the oldest one.
+        If no account gets a prompt answer, the whole server may be slow: then only the oldest one.
         """
         now = time.monotonic()
         stalled = sorted(

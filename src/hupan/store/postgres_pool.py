@@ -8,14 +8,16 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from hupan.background import ensure_task
+from hupan.library_errors import localize_reason
+from hupan.localized import LocalizedText
 from hupan.model import StoreUnavailable
 from hupan.store.database import Result, Row, Value
 from hupan.store.postgres_bulkhead import Bulkhead, Interrupted, Lease
@@ -105,7 +107,34 @@ def connection_failure(error: BaseException) -> StoreUnavailable:
     A server that ended a statement itself works, and is only busy.
     """
     is_busy = isinstance(error, asyncpg.LockNotAvailableError | asyncpg.QueryCanceledError)
-    return StoreUnavailable(str(error) or type(error).__name__, is_busy=is_busy)
+    return StoreUnavailable(localize_postgres_error(error), is_busy=is_busy)
+
+
+_POSTGRES_ERRORS: Final[Mapping[str, str]] = {
+    "28": "用户名或密码不对，或不允许从这里连接",
+    "3D": "没有这个数据库",
+    "42501": "权限不足",
+    "53300": "连接过多",
+    "53": "资源不足",
+    "55P03": "等待锁超时",
+    "57014": "语句超时",
+    "57P": "正在启动或关闭",
+}
+"""By SQLSTATE or its beginning."""
+
+
+def localize_postgres_error(error: BaseException) -> LocalizedText:
+    """Return what PostgreSQL or the way to it reports; some errors of asyncpg have no text."""
+    en = str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        return LocalizedText(localize_reason(error).zh, en)
+    state = getattr(error, "sqlstate", None)
+    if not isinstance(state, str):
+        return LocalizedText(f"连接失败（{type(error).__name__}）", en)
+    for begin, zh in _POSTGRES_ERRORS.items():
+        if state.startswith(begin):
+            return LocalizedText(f"{zh}（{state}）", en)
+    return LocalizedText(f"PostgreSQL 报告错误 {state}", en)
 
 
 _IS_DISTRIBUTED = "SELECT to_regclass('pg_dist_partition') IS NOT NULL"
@@ -387,7 +416,7 @@ class PostgresPool:
         self.discard_idle()
 
     def _close_timed_out(self, connection: Connection) -> None:
-        """Close a connection whose statement timed out, after the server was told to cancel it.
+        """Close a connection whose statement timed out, after the request to cancel it.
 
         Otherwise a commit that waits for a standby would hold its connection slot for ever. Two
         timeouts in quick succession mean that the host is at fault, unless the database is

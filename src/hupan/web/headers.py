@@ -23,7 +23,7 @@ MARK_ENDLESS = "hupan.mark_endless"
 
 @dataclass(frozen=True, slots=True)
 class PageHeadersMiddleware:
-    """Adds the headers to whatever an application answers; an answer without a rule is not kept."""
+    """Adds the headers to every answer of an application; an answer without a rule is not kept."""
 
     app: ASGIApp
 
