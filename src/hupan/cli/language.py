@@ -1,7 +1,7 @@
 """The language of the terminal, Chinese or English, and the width of its text in cells.
 
-Every line is in one language. It is known before the first help text is made, so a module of
-commands may call `say` while it is imported. Log lines are English whatever is chosen here.
+Every line is in one language. The language is known before the first help text is made, so a
+module of commands may call `say` while it is imported. Log lines are always in English.
 """
 
 import itertools
