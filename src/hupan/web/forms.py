@@ -143,7 +143,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 class Submissions:
-    """Signs the tokens of forms, and lets each token act once."""
+    """Signs the tokens of forms and accepts each token once."""
 
     def __init__(self) -> None:
         self._key = token_bytes(32)
