@@ -1,19 +1,17 @@
-"""What `make dist` builds: the same bytes each time, and whole without the checkout."""
+"""What `make dist` builds: the same bytes each time, and whole without the checkout (kit K-1)."""
 
+import json
 import subprocess
 import tarfile
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from hupan import __version__
-from tests.support.empty_environments import EmptyEnvironment, closure, locked_packages
-from tests.support.ports import free_port
+from tests.support.wheelhouse import Machine
 from tools.dist import PROJECTS, build, main
 
-START_SECONDS = 120
 NAMES = ("hupan", "hupan_client", "pytest_hupan")
 BOT_TEST = """
 import hupan_client
@@ -67,58 +65,66 @@ def test_the_parts_have_one_version() -> None:
         assert text.count("src/hupan/__init__.py") == 1
 
 
-def test_the_server_stands_alone(dist: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """A machine whose index has what the packages say they need, and no more."""
+    return Machine(tmp_path_factory.mktemp("machine"), ["hupan", "hupan-client", "pytest-hupan"])
+
+
+def environment(machine: Machine, dist: Path, folder: Path, *names: str) -> Path:
+    """An environment with some of the wheels; return the folder of its commands."""
+    machine.run("uv", "venv", "-q", folder)
+    wheels = [wheel(dist, name) for name in names]
+    machine.run("uv", "pip", "install", "-q", "--python", folder / "bin/python", *wheels)
+    return folder / "bin"
+
+
+def test_the_server_stands_alone(dist: Path, machine: Machine, tmp_path: Path) -> None:
     """With the locked packages and without a checkout, the sandbox and its pages answer."""
-    environment = EmptyEnvironment(tmp_path / "environment", locked_packages())
-    environment.install(wheel(dist, "hupan"))
-    assert __version__ in environment.run("hupan", "--version")
-    port = free_port()
-    command = [str(environment.bin / "hupan"), "sandbox", "--port", str(port), "--quiet"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as sandbox:  # noqa: S603 - our own
+    commands = environment(machine, dist, tmp_path / "environment", "hupan")
+    command = [str(commands / "hupan"), "sandbox", "--port", "0", "--json"]
+    with subprocess.Popen(  # noqa: S603 - our own
+        command, cwd=tmp_path, env=machine.environment, stdout=subprocess.PIPE, text=True
+    ) as sandbox:
         try:
-            await_health(f"http://127.0.0.1:{port}/healthz", sandbox)
-            page = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False, follow_redirects=True)
+            assert sandbox.stdout is not None
+            told = json.loads(sandbox.stdout.readline())
+            page = httpx.get(told["pages"], trust_env=False, follow_redirects=True)
             assert (page.status_code, "<html" in page.text) == (200, True)
+            machine.run(commands / "hupan", "conformance", told["url"])
+            machine.run(commands / "hupan", "doctor", told["url"])
         finally:
             sandbox.terminate()
-    assert sandbox.returncode == 0
+    assert (sandbox.returncode, told["version"]) == (0, __version__)
 
 
-def await_health(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a server answers."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        assert process.poll() is None
-        try:
-            assert httpx.get(url, trust_env=False).is_success
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("the sandbox does not answer")
+def test_it_runs_without_being_installed(dist: Path, machine: Machine) -> None:
+    """`uvx` runs the wheel in an environment that it throws away."""
+    shown = machine.run("uvx", "-q", "--from", wheel(dist, "hupan"), "hupan", "--version")
+    assert __version__ in shown
+    assert not (machine.commands / "hupan").exists()
 
 
-def test_the_client_stands_alone(dist: Path, tmp_path: Path) -> None:
+def test_the_client_stands_alone(dist: Path, machine: Machine, tmp_path: Path) -> None:
     """It needs three libraries, and neither the server nor protobuf."""
-    needed = closure(["httpx", "msgspec", "websockets"])
-    assert not needed & {"hupan", "protobuf"}
-    environment = EmptyEnvironment(tmp_path / "environment", needed)
-    environment.install(wheel(dist, "hupan_client"))
-    shown = environment.run(
-        "python", "-c", "from hupan_client import *; print(Client('http://127.0.0.1:1'))"
+    commands = environment(machine, dist, tmp_path / "environment", "hupan_client")
+    python = commands / "python"
+    installed = machine.run("uv", "pip", "freeze", "-q", "--python", python).lower()
+    assert {line.split("==")[0].split(" @ ")[0] for line in installed.splitlines()} == {
+        *("hupan-client", "httpx", "msgspec", "websockets"),
+        *("anyio", "certifi", "h11", "httpcore", "idna", "typing-extensions"),  # of httpx
+    }
+    shown = machine.run(
+        python, "-c", "from hupan_client import *; print(Client('http://127.0.0.1:1'))"
     )
     assert shown == "<Client of http://127.0.0.1:1, without a token>\n"
 
 
-def test_the_plugin_is_found(dist: Path, tmp_path: Path) -> None:
+def test_the_plugin_is_found(dist: Path, machine: Machine, tmp_path: Path) -> None:
     """Installing the three wheels is all that a project has to do."""
-    needed = locked_packages() | closure(["httpx", "pytest"])
-    environment = EmptyEnvironment(tmp_path / "environment", needed)
-    environment.install(*(wheel(dist, name) for name in NAMES))
+    commands = environment(machine, dist, tmp_path / "environment", *NAMES)
     project = tmp_path / "project"
     project.mkdir()
     (project / "test_bot.py").write_text(BOT_TEST, "utf-8")
-    output = environment.run(
-        "python", "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", folder=project
-    )
-    assert "1 passed" in output
+    pytest_run = ("-m", "pytest", "-W", "error", "-p", "no:cacheprovider")
+    assert "1 passed" in machine.run(commands / "python", *pytest_run, folder=project)

@@ -1,21 +1,18 @@
 """The examples of the client and of the pages about it run as they stand."""
 
-import asyncio
-import contextlib
-import inspect
 import re
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
-from typing import ClassVar
 
-import hupan_client
 import pytest
-from hupan_client import AsyncSandbox, Client, ConnectionFailed, Sandbox
-from hupan_client.errors import SessionEnded, WrongCode
+from hupan_client import Account, Client, Sandbox
 
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "clients/hupan-client/examples"
 TOLD = {
@@ -44,47 +41,6 @@ def test_it_runs(path: Path, sandbox: Server) -> None:
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-class MyClient:
-    """The client of the page: what it is said to do."""
-
-    opened: ClassVar[list[Client]] = []
-
-    def __init__(self, url: str, token: str = "") -> None:
-        self._client = Client(url, token)
-        self.opened.append(self._client)
-        self.captcha_id = self._client.create_captcha().id
-        self._answer = self._phone = ""
-        self.is_signed_in = False
-
-    def greeting(self) -> str:
-        return f"你好，{self._client.get_own_info().name}"
-
-    def type_captcha(self, answer: str) -> None:
-        self._answer = answer
-
-    def request_code(self, phone: str) -> None:
-        self._phone = phone
-        self._client.send_sms_code(phone, self.captcha_id, self._answer)
-
-    def type_code(self, code: str) -> None:
-        self._client.code_login(self._phone, code)
-        self.is_signed_in = True
-
-    def rename(self, name: str) -> None:
-        with contextlib.suppress(ConnectionFailed):
-            self._client.edit_nickname(name)
-
-
-NAMES = {
-    "MyBot": MyClient,
-    "MyClient": MyClient,
-    "pytest": pytest,
-    **{name: getattr(hupan_client, name) for name in hupan_client.__all__},
-    "WrongCode": WrongCode,
-    "SessionEnded": SessionEnded,
-}
-
-
 def examples(page: str) -> list[str]:
     """The Python blocks of a page."""
     return BLOCK.findall((ROOT / page).read_text("utf-8"))
@@ -97,35 +53,41 @@ def test_the_readme_begins_with_three_lines(
     """The first example of both READMEs is three lines, and they sign in."""
     example = examples(page)[0]
     assert len(example.replace("\n\n", "\n").splitlines()) == 3
-    namespace: dict[str, object] = {}
-    exec(example.replace("http://127.0.0.1:8480", emptied_sandbox.url), namespace)  # noqa: S102 - our own page
-    vars(namespace["client"])["_http"].close()
+    vars(play(example, emptied_sandbox)["client"])["_http"].close()
     assert "phone='13800138000'" in capsys.readouterr().out
 
 
-def test_the_page_on_testing(emptied_sandbox: Server) -> None:
-    """Each test of the page passes on an empty sandbox."""
-    passed = []
-    for example in examples("docs/testing-clients.md"):
-        namespace: dict[str, object] = dict(NAMES)
-        exec(example, namespace)  # noqa: S102 - our own page
-        for name in set(namespace) - set(NAMES):
-            if name.startswith("test_"):
-                play(namespace[name], emptied_sandbox)
-                passed.append(name)
-    assert len(passed) == 5
+def test_the_page_of_the_client(
+    emptied_sandbox: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its examples follow each other: a first sign-in, a login by e-mail, a socket."""
+    first, by_email, on_a_socket = examples("clients/hupan-client/README.md")
+    with Sandbox(emptied_sandbox.url) as driver:
+        driver.reset()
+        driver.accounts.create(email="li@example.com", password="lake at seven", nickname="李")
+        namespace = play(first, emptied_sandbox)
+        play(by_email, emptied_sandbox)
+        client = namespace["client"]
+        assert isinstance(client, Client)
+        ending = threading.Thread(target=end_session, args=(driver, client.token))
+        ending.start()
+        exec(on_a_socket, namespace)  # noqa: S102 - our own page
+        ending.join()
+        vars(client)["_http"].close()
+    assert re.fullmatch(r"OwnInfo\(.*\)\n李\nsigned out\n", capsys.readouterr().out)
 
 
-def play(test: object, server: Server) -> None:
-    """Run a test of the page as the plugin does."""
-    assert callable(test)
-    with Sandbox(server.url) as driver:
-        driver.reset()
-        MyClient.opened.clear()
-        if not inspect.iscoroutinefunction(test):
-            test(hupan=driver)
-        else:
-            asyncio.run(test(hupan_async=AsyncSandbox(server.url, keeps_connections=False)))
-        driver.reset()
-    for client in MyClient.opened:
-        client.close()
+def end_session(driver: Sandbox, token: str) -> None:
+    """Log out once the journal has the login of the example's socket."""
+    deadline = time.monotonic() + 60
+    while not driver.requests.list("/ws") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    driver.client(Account("", token)).logout()
+
+
+def play(example: str, server: Server) -> dict[str, object]:
+    """Run an example against a server and return its names."""
+    namespace: dict[str, object] = {}
+    text = re.sub(r"https?://(127\.0\.0\.1:8480|chat\.example\.com)", server.url, example)
+    exec(text, namespace)  # noqa: S102 - our own page
+    return namespace

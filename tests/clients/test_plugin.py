@@ -1,6 +1,7 @@
-"""The pytest plugin, in runs of pytest of its own."""
+"""The pytest plugin, in separate runs of pytest."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+ROOT = Path(__file__).parents[2]
+FLAGS = re.DOTALL | re.MULTILINE
 RUN_SECONDS = 120
 USING = """
 import asyncio
@@ -62,7 +65,7 @@ def test_fails(hupan) -> None:
     client = hupan.sign_in("13800138000")
     client.edit_nickname("湖" * 3)
     try:
-        client.list_groups(size=101)
+        client.list_groups(size=200)
     finally:
         assert client.get_user("1")
 
@@ -141,6 +144,9 @@ def test_a_failed_test_shows_its_requests(tmp_path: Path) -> None:
     assert "sent size: outOfRange" in shown
     assert "4402 UnknownUser" in shown
     assert shown.index("/v1/user/captcha") < shown.index("/v1/user/get-user")
+    for page in ("docs/testing-clients.md", "docs/testing-clients.zh-CN.md"):
+        (example,) = re.findall(r"^```text\n(.*?)^```", (ROOT / page).read_text("utf-8"), FLAGS)
+        assert example in shown
 
 
 def test_a_test_that_closes_its_sandbox(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_server_starts_with_the_defaults() -> None:
 
 
 def test_every_question_has_a_default() -> None:
-    """An operator who only presses return gets the defaults."""
+    """An operator that only presses return gets the defaults."""
     status, told = set_up(answers="\n" * 20)
     assert status == 0, told
     assert written() == {}
@@ -113,7 +113,7 @@ def test_answers() -> None:
 
 
 def test_a_sender_that_is_not_complete_stays_on_the_console() -> None:
-    """A missing answer keeps no server from starting, and is told."""
+    """A missing answer does not prevent the start, and is reported."""
     status, told = set_up("--yes", "--set", "sms_sender=aliyun", "--set", "email_sender=smtp")
     assert status == 0, told
     assert told.count("stays console") == 2
@@ -153,7 +153,7 @@ def test_a_file_with_settings_is_not_overwritten(content: str) -> None:
 
 
 def test_a_link_to_nowhere_is_not_followed() -> None:
-    """L3: whoever prepared a link does not choose where the secrets go."""
+    """L3: a prepared link does not choose where the secrets go."""
     CONFIG.parent.mkdir()
     CONFIG.symlink_to(Path("elsewhere").absolute())
     assert set_up("--yes")[0] == 1

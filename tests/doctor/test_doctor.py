@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hupan_client import Fault, Sandbox
 from typer.testing import CliRunner
 
 from hupan.cli.main import app
-from hupan.conformance.target import Reply, parse_target
+from hupan.conformance.target import Reply, Unreachable, parse_target
 from hupan.connect.authority import Authority, prepare_authority
 from hupan.connect.front import Front
+from hupan.connect.names import CHAT_NAMES
 from hupan.doctor import checks
 from hupan.doctor.checks import CHECKS, examine_server
 from hupan.doctor.local import examine_settings
@@ -39,7 +41,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """An authority of its own."""
+    """Return a new authority."""
     return prepare_authority(tmp_path_factory.mktemp("doctor") / "authority")
 
 
@@ -86,6 +88,14 @@ def no_limit(request: Request, send: Send) -> Reply:
     return status(200)(send(request)) if request.is_for(LOGIN) else send(request)
 
 
+def sent_again(request: Request, send: Send) -> Reply:
+    """Send a request once more after its connection broke."""
+    try:
+        return send(request)
+    except Unreachable:
+        return send(request)
+
+
 DEFECTS: list[tuple[str, Mutate]] = [
     ("host", host_rewritten),
     ("x-result", on_reply("", header("x-result", None))),
@@ -104,6 +114,7 @@ DEFECTS: list[tuple[str, Mutate]] = [
     ("body-bound", no_limit),
     ("compression", on_reply("", header("content-encoding", "gzip"))),
     ("cache", first_again),
+    ("retries", sent_again),
 ]
 
 
@@ -134,7 +145,7 @@ def test_name(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_listener(scheme: str) -> None:
-    """A port where nobody listens: the rest is not looked at."""
+    """A port without a listener: the other checks are skipped."""
     assert failed(f"{scheme}://127.0.0.1:{free_port()}") == ["listener"]
 
 
@@ -149,7 +160,7 @@ def test_socket(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tls(server: Server, authority: Authority) -> None:
-    """A sandbox with TLS of its own has no problem."""
+    """A sandbox with its TLS has no problem."""
     with Front(server.port, authority.server_context(), proxy=False) as front:
         assert failed(f"https://localhost:{front.port}", as_is, str(authority.certificate)) == []
 
@@ -165,14 +176,51 @@ def test_tls_1_2(server: Server, authority: Authority) -> None:
 
 def test_certificate_names(server: Server, tmp_path: Path) -> None:
     """A certificate without the names that clients have built in."""
-    issued = issue(tmp_path, "localhost")
+    issued = issue(tmp_path, "localhost", permitted=["localhost"])
     with Front(server.port, issued.server_context(), proxy=False) as front:
         url = f"https://localhost:{front.port}"
         assert failed(url, as_is, str(issued.authority)) == ["certificate-names"]
 
 
+def test_name_constraints(server: Server, tmp_path: Path) -> None:
+    """An authority that could vouch for any site."""
+    issued = issue(tmp_path, "localhost", *CHAT_NAMES)
+    with Front(server.port, issued.server_context(), proxy=False) as front:
+        url = f"https://localhost:{front.port}"
+        assert failed(url, as_is, str(issued.authority)) == ["name-constraints"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "127.0.0.1 localhost\n192.0.2.1 chat-go.jwzhd.com chat-web-go.jwzhd.com",
+        "192.0.2.1 chat-go.jwzhd.com CHAT-web-go.jwzhd.com\n192.0.2.2\tchat-ws-go.jwzhd.com # x",
+        "192.0.2.1 chat-go.jwzhd.com chat-web-go.jwzhd.com\n# 192.0.2.1 chat-ws-go.jwzhd.com",
+    ],
+)
+def test_hosts(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> None:
+    """A hosts file that redirects some of the three names only."""
+    hosts = tmp_path / "hosts"
+    monkeypatch.setattr(checks, "HOSTS_FILE", hosts)
+    hosts.write_text(lines)
+    assert failed(server.url) == ["hosts"]
+    hosts.write_text("".join(f"192.0.2.1 {name}\n" for name in CHAT_NAMES))
+    assert failed(server.url) == []
+
+
+def test_the_faults_of_others_stay(server: Server) -> None:
+    """A sandbox that is in use keeps its faults, and none is left behind."""
+    with Sandbox(server.url) as driver:
+        assert failed(server.url) == []
+        assert driver.faults.list() == ()
+        told = driver.faults.set(Fault(path="/v1/nobody", code=1002))
+        assert failed(server.url) == []
+        assert driver.faults.list() == told
+        driver.faults.clear()
+
+
 def test_chain(server: Server, authority: Authority) -> None:
-    """An authority that nobody trusts."""
+    """An untrusted authority is reported."""
     with Front(server.port, authority.server_context(), proxy=False) as front:
         assert failed(f"https://localhost:{front.port}") == ["chain"]
 

@@ -93,5 +93,5 @@ def test_a_day(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_same_package_twice(package: Path, tmp_path: Path) -> None:
-    """L5: the same checkout gives the same bytes."""
+    """L5: the same checkout builds the same bytes."""
     assert build_deb(tmp_path).read_bytes() == package.read_bytes()

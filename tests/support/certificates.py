@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,11 +29,15 @@ class Issued:
         return context
 
 
-def issue(folder: Path, host: str) -> Issued:
-    """Make an authority and a certificate for `host`, a name or an IP address."""
+def issue(folder: Path, *hosts: str, permitted: Sequence[str] = ()) -> Issued:
+    """Make an authority and a certificate for hosts, which are names or IP addresses.
+
+    With `permitted`, the authority can vouch for these names alone.
+    """
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    authority = _certificate("authority", authority_key, "authority", authority_key, None)
-    leaf = _certificate(host, key, "authority", authority_key, _alternative_name(host))
+    authority = _certificate("authority", authority_key, "authority", authority_key, (), permitted)
+    names = [_alternative_name(host) for host in hosts]
+    leaf = _certificate(hosts[0], key, "authority", authority_key, names)
     pem = serialization.Encoding.PEM
     private = key.private_bytes(
         pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -55,10 +60,11 @@ def _certificate(
     key: ec.EllipticCurvePrivateKey,
     issuer: str,
     issuer_key: ec.EllipticCurvePrivateKey,
-    alternative: x509.GeneralName | None,
+    alternatives: Sequence[x509.GeneralName],
+    permitted: Sequence[str] = (),
 ) -> x509.Certificate:
     now = dt.datetime.now(dt.UTC)
-    is_authority = alternative is None
+    is_authority = not alternatives
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
@@ -75,8 +81,11 @@ def _certificate(
             critical=False,
         )
     )
-    if alternative is not None:
-        builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+    if alternatives:
+        builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+    if permitted:
+        constraints = x509.NameConstraints([x509.DNSName(name) for name in permitted], None)
+        builder = builder.add_extension(constraints, critical=True)
     return builder.sign(issuer_key, hashes.SHA256())
 
 

@@ -63,7 +63,7 @@ def lay_out(root: Path, version: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         path.chmod(0o644)
-    # Until postinst gives it to the service's group.
+    # Until postinst assigns it to the service's group.
     (root / "etc/hupan/hupan.toml").chmod(0o640)
     for name in SCRIPTS:
         shutil.copyfile(debian / name, root / "DEBIAN" / name)

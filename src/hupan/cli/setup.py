@@ -52,11 +52,11 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
         "首次配置：逐项提问（直接回车即用默认值），写入配置文件，并显示适用的 systemd 单元与"
         "前置代理配置。\n\n已有设置的配置文件不会被覆盖。密码与密钥从环境变量 HUPAN_*、"
         "由 --set NAME_file=文件 指定的文件或不回显的输入读取，不能写在命令行中。",
-        "Write the first configuration: asks (an empty answer takes the default), writes the file "
-        "and shows the systemd unit and the proxy configuration that fit.\n\n"
-        "A file that has settings is never overwritten. Passwords and keys come from the variables "
-        "HUPAN_*, from a file named by --set NAME_file=FILE, or from hidden input, never from the "
-        "command line.",
+        "Write the first configuration: ask for each value (an empty answer takes the default), "
+        "write the file, and show a matching systemd unit and proxy configuration.\n\n"
+        "A file that has settings is never overwritten. Passwords and keys come from environment "
+        "variables HUPAN_*, from a file named by --set NAME_file=FILE, or from hidden input, "
+        "never from the command line.",
     ),
     short_help=say("首次配置", "Write the first configuration"),
 )

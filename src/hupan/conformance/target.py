@@ -13,8 +13,10 @@ import time
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedError
 
 PUBLIC_SERVICE = ("jwzhd.com", "jwznb.com", "yhchat.com", "qiniu.com", "qiniup.com", "qiniucdn.com")
@@ -147,7 +149,7 @@ class Wire:
 
         Raises:
             OutOfTime: no time is left.
-            Unreachable: nobody answers, or not in HTTP.
+            Unreachable: no answer, or not in HTTP.
         """
         return self.send_raw(method, self.target.prefix + path, body, headers or {})
 
@@ -176,10 +178,10 @@ class Wire:
                 raise TimeoutError("the answer did not end in time")
             return Reply(response.status, tuple(response.getheaders()), content)
         except (OSError, http.client.HTTPException) as error:
-            reason = printable(str(error) or type(error).__name__)
+            reason = localize_reason(error)
             raise Unreachable(
-                f"{self.target.url} 没有以 HTTP 应答：{reason}",
-                f"{self.target.url} does not answer in HTTP: {reason}",
+                f"{self.target.url} 没有以 HTTP 应答：{printable(reason.zh)}",
+                f"{self.target.url} does not answer in HTTP: {printable(reason.en)}",
             ) from error
         finally:
             if cut is not None:
@@ -211,6 +213,28 @@ class Wire:
                 host, port, timeout=seconds, context=self.tls_context()
             )
         return http.client.HTTPConnection(host, port, timeout=seconds)
+
+
+def reach(wire: Wire) -> None:
+    """Send a first request, unless its way leads to the public service.
+
+    A name may be another one for a server there, and a server may send its callers there.
+
+    Raises:
+        BadTarget: it leads there.
+        Unreachable: nobody answers, or not in HTTP.
+    """
+    target = wire.target
+    with contextlib.suppress(OSError, UnicodeError):  # the request says what is wrong
+        found = socket.getaddrinfo(
+            target.host, target.port, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME
+        )
+        # A name of the public service in a hosts file is an alias for a server of one's own.
+        if any(ip_address(str(entry[4][0])).is_global for entry in found):
+            refuse_public_name(found[0][3].rstrip(".").lower())
+    location = wire.send("GET", "/healthz").header("location")
+    with contextlib.suppress(ValueError):
+        refuse_public_name((urlsplit(location).hostname or "").rstrip("."))
 
 
 def _cut(connection: socket.socket) -> None:
