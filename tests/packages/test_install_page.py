@@ -209,7 +209,7 @@ def podman(image: Image) -> Iterator[Podman]:
 
 @pytest.mark.skipif(not shutil.which("podman"), reason="needs podman")
 def test_container(podman: Podman) -> None:
-    """R20: the image is loaded, set up, published, backed up and stopped as the page says."""
+    """R20: the image is loaded, set up, published, backed up and restored as the page says."""
     after: dict[str, Callable[[], None]] = {"run --detach": lambda: use(podman)}
     played = 0
     for line in commands("Container"):
@@ -223,6 +223,9 @@ def test_container(podman: Podman) -> None:
     assert played == len(after)
     assert (podman.folder / "lake.backup").read_bytes().startswith(b"age-encryption.org/v1")
     assert '"ExitCode": 0' in podman.run("inspect", "hupan")
+    (start,) = (line for line in commands("Container") if "run --detach" in line)
+    asked = ("run", "--rm", "--volume", "restored:/var/lib/hupan", shlex.split(start)[-1])
+    assert PHONE in podman.run(*asked, "account", "list", "--json")
 
 
 def use(podman: Podman) -> None:
