@@ -105,7 +105,7 @@ def with_system(places: Places, machine: Path) -> Places:
 
 def installed(places: Places, *parts: Part) -> bool:
     """Install, and return whether something was changed."""
-    return install(places, HERE, parts or PARTS, lambda _path: None).is_changed
+    return install(places, HERE, parts or PARTS).is_changed
 
 
 def states(places: Places) -> set[str]:
@@ -209,7 +209,7 @@ def test_another_address(places: Places, machine: Path) -> None:
     """The lines of the first are undone before the second come."""
     before = snapshot(machine)
     installed(places)
-    install(places, "127.0.0.9", PARTS, lambda _path: None)
+    install(places, "127.0.0.9", PARTS)
     assert "127.0.0.1 chat" not in places.hosts.read_text("utf-8")
     undo(places)
     assert snapshot(machine) == before
@@ -230,6 +230,37 @@ def test_browsers(places: Places, machine: Path) -> None:
     assert not installed(places)
     undo(places)
     assert snapshot(machine) == before
+
+
+@needs_certutil
+def test_one_part_alone(places: Places, machine: Path) -> None:
+    """Parts are installed and undone one by one, too."""
+    places = with_browsers(places)
+    before = snapshot(machine)
+    assert installed(places, "hosts")
+    only_hosts = snapshot(machine)
+    assert installed(places, "browsers")
+    undo(places, ["browsers"])
+    assert snapshot(machine) == only_hosts
+    assert undo(places, ["java"]) is None
+    assert snapshot(machine) == only_hosts
+    undo(places, ["hosts"])
+    assert snapshot(machine) == before
+    assert not (places.authority.folder / "installed").exists()
+
+
+@needs_certutil
+def test_a_database_with_a_password(places: Places, machine: Path) -> None:
+    """It is left alone, with what its tool says."""
+    places = with_browsers(places)
+    for name, text in (("old", "\n"), ("new", "secret-1\n")):
+        (machine / name).write_text(text)
+    files = ["-f", str(machine / "old"), "-@", str(machine / "new")]
+    change = [str(CERTUTIL), "-W", "-d", f"sql:{places.nss[1]}", *files]
+    subprocess.run(change, check=True, capture_output=True)  # noqa: S603 - Debian's
+    done = install(places, HERE, PARTS)
+    assert [step.state for step in done.steps if step.part == "browsers"] == ["present", "skipped"]
+    undo(places)
 
 
 @needs_certutil
