@@ -124,7 +124,7 @@ def test_showing_touches_nothing(places: Places, machine: Path) -> None:
 
 
 def test_hosts_file(places: Places, machine: Path) -> None:
-    """Lines are added; mode and owner stay; twice is once; undo gives the same bytes."""
+    """Lines are added; mode and owner stay; twice is once; undo restores the same bytes."""
     before = snapshot(machine)
     assert installed(places)
     text = places.hosts.read_text("utf-8")
@@ -219,7 +219,7 @@ def test_another_address(places: Places, machine: Path) -> None:
 
 @needs_certutil
 def test_browsers(places: Places, machine: Path) -> None:
-    """Databases trust the authority for servers; undo gives the same bytes, and no new database."""
+    """Databases trust the authority for servers; undo restores the same bytes, no new database."""
     places = with_browsers(places)
     before = snapshot(machine)
     assert installed(places)
@@ -308,7 +308,7 @@ def test_a_browser_that_runs(places: Places) -> None:
 
 @needs_debian
 def test_system(places: Places, machine: Path) -> None:
-    """Debian's tool adds the certificate to its bundle; undo gives the same files and links."""
+    """Debian's tool adds the certificate to its bundle; undo restores the same files and links."""
     places = with_system(places, machine)
     assert places.system is not None
     before = snapshot(machine)
@@ -386,7 +386,7 @@ def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_killed_at_any_point(
     places: Places, machine: Path, killed_at: Callable[[int], None]
 ) -> None:
-    """Whatever has been done by then, undo puts it back, and so it does when killed itself."""
+    """After a kill at any point undo restores everything, also when killed itself."""
     places = with_browsers(with_system(places, machine))
     before, number, is_killed = snapshot(machine), 0, True
     while is_killed:

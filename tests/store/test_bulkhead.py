@@ -14,6 +14,7 @@ import pytest
 from hupan.model import StoreUnavailable
 from hupan.store import postgres_bulkhead
 from hupan.store.accounts import FIND_IDENTITY_OWNER
+from hupan.store.citus import SHARDS, hash_bytes, hash_number, shard_of
 from hupan.store.database import Transaction, Value
 from hupan.store.outbox import INSERT_MESSAGE, LEASE_MESSAGES, LEASE_MESSAGES_TO
 from hupan.store.postgres import PostgresDatabase
@@ -28,7 +29,6 @@ from hupan.store.postgres_bulkhead import (
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_pool import PostgresPool
 from hupan.store.sessions import FIND_VIEWER, PUT_SESSION
-from hupan.store.shard_hash import SHARDS, hash_bytes, hash_number, shard_of
 from tests.support.stores import Databases
 
 pytestmark = pytest.mark.slow

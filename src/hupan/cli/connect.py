@@ -200,7 +200,7 @@ def _undo(places: Places, parts: Sequence[Part], *, as_json: bool) -> None:
 
 
 def _variables(places: Places, steps: Sequence[Step]) -> dict[str, str]:
-    """Return what runtimes with roots of their own must be told."""
+    """Return the settings of runtimes with separate roots."""
     has_bundle = any(step.part == "system" and step.state != "skipped" for step in steps)
     path = places.system.bundle if places.system and has_bundle else places.authority.certificate
     bundle = str(path)

@@ -33,7 +33,7 @@ class Front:
         context: the TLS side of the known names.
         proxy: take CONNECT first; otherwise TLS begins at once.
         listener: a socket that listens on loopback; without one, the system chooses a port.
-        on_refused: told of a name that is not known.
+        on_refused: called with a name that is not known.
     """
 
     def __init__(

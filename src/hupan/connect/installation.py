@@ -32,7 +32,7 @@ def check_rights(places: Places, steps: Sequence[Step], command: Sequence[str]) 
     Args:
         places: what there is.
         steps: what is to be done.
-        command: what somebody with the rights would run.
+        command: what a user with the rights would run.
 
     Raises:
         ConnectRefused: a file cannot be written; the text names the command.

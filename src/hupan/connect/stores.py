@@ -225,7 +225,7 @@ def fingerprint(certificate: bytes) -> str:
 
 
 def bundle_certificates(data: bytes) -> set[bytes]:
-    """Return the certificates in a PEM file, in whatever order they stand there."""
+    """Return the certificates in a PEM file, in any order."""
     return {b"".join(block.split()) for block in _PEM_BLOCK.findall(data)}
 
 

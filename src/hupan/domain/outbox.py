@@ -209,7 +209,7 @@ MINOR_NOTICE_LIMITS: Mapping[str, tuple[Limit, ...]] = {
         Limit("target-notices-day", 3, DAY_SECONDS),
     ),
 }
-"""Notices of kinds that do not change who can enter an account; they are never first."""
+"""Notices of kinds that do not change access to an account; they are never first."""
 
 
 def notice_limits(purpose: str) -> tuple[Limit, ...]:

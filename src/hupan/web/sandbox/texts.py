@@ -196,6 +196,10 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     ),
     "save": LocalizedText("保存", "Save"),
     "restore": LocalizedText("恢复", "Restore"),
+    "restore_hint": LocalizedText(
+        "恢复会替换当前的全部数据；要保留现在的状态，请先保存。",
+        "Restoring replaces all data there is now. Save the current state first to keep it.",
+    ),
     "restore_named": LocalizedText("恢复快照 {name}", "Restore the snapshot {name}"),
     "delete": LocalizedText("删除", "Delete"),
     "delete_named": LocalizedText("删除快照 {name}", "Delete the snapshot {name}"),
