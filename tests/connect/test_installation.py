@@ -22,7 +22,7 @@ from hupan.connect.installation import check_rights, install
 from hupan.connect.names import KNOWN_NAMES
 from hupan.connect.plan import Places, survey
 from hupan.connect.record import PARTS, Part
-from hupan.connect.stores import SystemStore, find_certutil, find_keytool
+from hupan.connect.stores import SystemStore, find_certutil, find_keytool, find_nss_folders
 from hupan.connect.undo import undo
 from hupan.connect.user import User
 
@@ -232,6 +232,23 @@ def test_browsers(places: Places, machine: Path) -> None:
     assert not installed(places)
     undo(places)
     assert snapshot(machine) == before
+
+
+def test_where_browsers_keep_their_databases(tmp_path: Path) -> None:
+    """Each profile of Firefox, of whatever package; Chromium's where there is one."""
+    profiles = [
+        ".mozilla/firefox/a.default",
+        ".config/mozilla/firefox/b.default-esr",
+        "snap/firefox/common/.mozilla/firefox/c",
+        ".var/app/org.mozilla.firefox/.mozilla/firefox/d",
+        ".pki/nssdb",
+    ]
+    for profile in profiles:
+        (tmp_path / profile).mkdir(parents=True)
+        (tmp_path / profile / "cert9.db").touch()
+    (tmp_path / ".mozilla/firefox/Crash Reports").mkdir()
+    found = find_nss_folders(tmp_path, "")
+    assert sorted(found) == sorted(tmp_path / profile for profile in profiles)
 
 
 @needs_certutil
