@@ -2,7 +2,7 @@
 
     python -m bench.home_search [ACCOUNTS] [GROUPS] [FOLDER]
 
-Makes a store with a million accounts and groups unless told otherwise, in FOLDER or in one that is
+Makes a store with a million accounts and groups by default, in FOLDER or in one that is
 gone afterwards, and asks each question a thousand times. A folder that holds a store already is
 not filled again.
 """

@@ -32,7 +32,7 @@ def check(token: str) -> None:
     asked = urllib.request.Request(
         f"http://127.0.0.1:{OWN_PORT}/v1/user/info", headers={"token": token}
     )
-    with urllib.request.urlopen(asked, timeout=5) as answer:  # noqa: S310 - likewise
+    with urllib.request.urlopen(asked, timeout=5) as answer:  # noqa: S310 - as above
         if answer.headers["x-result"] != "ok":
             raise SystemExit(answer.headers["x-result"])
 

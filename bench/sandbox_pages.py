@@ -2,7 +2,7 @@
 
     python -m bench.sandbox_pages [ACCOUNTS] [ROUNDS]
 
-Fills a sandbox with a million accounts unless told otherwise and asks for each page in turn, then
+Fills a sandbox with a million accounts by default and asks for each page in turn, then
 does the same with an empty sandbox, which gets 100 accounts for a snapshot. The least and the
 median of the rounds are printed in milliseconds, over one kept connection on loopback.
 """

@@ -1,10 +1,11 @@
 """The rate of healthy accounts while others' machine does not answer, on plain PostgreSQL.
 
-    python -m bench.silent_accounts [ROUNDS] [SECONDS]
+    python -m bench.silent_accounts [ROUNDS] [SECONDS] [silent|lost]
 
 A view stands in for the machine: a row of `sessions` that belongs to an account in `away` comes
-later than any statement may take. Rounds with and without it alternate; medians count. The clients
-of the healthy accounts ask without a pause, those of the others `OTHERS_PER_SECOND` each.
+later than any statement may take, or is answered with 08006 as by a coordinator that lost it.
+Rounds with and without it alternate; medians count, and the ratio of each pair is shown. The
+clients of the healthy accounts ask without a pause, those of the others `OTHERS_PER_SECOND` each.
 """
 
 import asyncio
@@ -24,9 +25,12 @@ HEALTHY, OTHERS = 16, 64
 OTHER_CLIENTS: Final = 16
 OTHERS_PER_SECOND: Final = 20
 STAND_IN: Final = """
-CREATE TABLE away (id bigint PRIMARY KEY);
+CREATE TABLE away (id bigint PRIMARY KEY, is_lost boolean);
 CREATE FUNCTION reach(asked bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE COST 100000 AS $$
 BEGIN
+  IF EXISTS (SELECT FROM away WHERE id = asked AND is_lost) THEN
+    RAISE EXCEPTION 'connection to the remote node failed' USING ERRCODE = '08006';
+  END IF;
   IF EXISTS (SELECT FROM away WHERE id = asked) THEN PERFORM pg_sleep(60); END IF;
   RETURN true;
 END $$;
@@ -45,7 +49,7 @@ class Asker:
         self.slowest_ms: Counter[str] = Counter()
 
     async def run(self, clients: int, until: float) -> None:
-        """Ask until a time, from so many connections."""
+        """Ask until a time, from this number of connections."""
         await asyncio.gather(*(self._ask(number, clients, until) for number in range(clients)))
 
     async def _ask(self, number: int, clients: int, until: float) -> None:
@@ -87,6 +91,9 @@ def main() -> None:
     """Measure and print both rates and their ratio."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0  # noqa: PLR2004 - the second argument
+    fault = sys.argv[3] if len(sys.argv) > 3 else "silent"  # noqa: PLR2004 - the third argument
+    if fault not in ("silent", "lost"):
+        sys.exit("the third argument is silent or lost")
     environment = {"HUPAN_LIMITS_ENABLED": "false", "HUPAN_LOG_LEVEL": "error"}
     with (
         Cluster(_DURABLE) as cluster,
@@ -97,18 +104,22 @@ def main() -> None:
         cluster.sql(STAND_IN)
         healthy = [one["token"] for one in made[:HEALTHY]]
         others = [one["token"] for one in made[HEALTHY:]]
-        ids = ", ".join(f"({one['id']})" for one in made[HEALTHY:])
+        ids = ", ".join(f"({one['id']}, {fault == 'lost'})" for one in made[HEALTHY:])
         measure(server.port, healthy, others, 2.0)
-        rates: dict[str, list[float]] = {"all answer": [], "others silent": []}
+        rates: dict[str, list[float]] = {"all answer": [], f"others {fault}": []}
         for _ in range(rounds):
             for name, found in rates.items():
-                if name == "others silent":
+                if name != "all answer":
                     cluster.sql(f"INSERT INTO away VALUES {ids}")  # noqa: S608 - numbers
                 rate, told = measure(server.port, healthy, others, seconds)
                 cluster.sql("DELETE FROM away")
                 found.append(rate)
                 sys.stdout.write(f"{name:14} {rate:7.0f} /s  {told}\n")
-                time.sleep(2 if name == "others silent" else 0)
+                time.sleep(0 if name == "all answer" else 2)
+        pairs = " ".join(
+            f"{after / before:.2f}" for before, after in zip(*rates.values(), strict=True)
+        )
+        sys.stdout.write(f"ratios of the pairs: {pairs}\n")
         before, after = (statistics.median(found) for found in rates.values())
         sys.stdout.write(
             f"healthy accounts: {before:.0f} /s, {after:.0f} /s: {after / before:.2f}\n"

@@ -1,8 +1,8 @@
-"""Sockets: memory and cost of idle ones, heartbeats beside a bare echo, and how soon a ban closes.
+"""Sockets: memory and cost of idle ones, heartbeats next to a bare echo, and how soon a ban closes.
 
     python -m bench.sockets [--sockets 20000] [--seconds 4] [--database URL]
 
-Each part starts a server of its own on loopback, with limits off, and ends it. There are no more
+Each part starts a server on loopback, with limits off, and ends it. There are no more
 sockets than `ulimit -Hn` allows.
 """
 
@@ -168,7 +168,7 @@ def processor_seconds(process: int) -> float:
 async def rate(clients: list[Client], first: bytes, seconds: float, process: int) -> float:
     """Answers per second of the server's processor time.
 
-    So whatever else this machine does takes nothing from either side. Each client sends again as
+    So other work of this machine affects neither side. Each client sends again as
     soon as an answer has come.
     """
     for client in clients:
@@ -207,7 +207,7 @@ async def keep_beating(sockets: list[Client]) -> None:
 
 
 async def idle(count: int, seconds: float) -> None:
-    """Open idle sockets, each logged in, and ask for own info beside them."""
+    """Open idle sockets, each logged in, and measure own info next to them."""
     with running("sandbox") as (port, process):
         tokens = [make_token(port) for _ in range(-(-count // PER_ACCOUNT))]
         alone = [await own_info_rate(port, tokens[0], seconds, process) for _ in range(ROUNDS)]
@@ -233,7 +233,7 @@ async def idle(count: int, seconds: float) -> None:
 
 
 class Echo(asyncio.Protocol):
-    """What the same library does with frames and nothing else: give each back."""
+    """What the same library does with frames and nothing else: return each."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the upgrade."""
@@ -266,7 +266,7 @@ def serve_echo(port: int) -> None:
 
 
 async def heartbeats(seconds: float) -> None:
-    """Heartbeats beside the bare echo, alternating."""
+    """Heartbeats and the bare echo, alternating."""
     port = free_port()
     echo = multiprocessing.get_context("spawn").Process(
         target=serve_echo, args=(port,), daemon=True

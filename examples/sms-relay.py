@@ -24,7 +24,7 @@ def deliver(to: str, text: str) -> bool:
 
 
 def is_from_hupan(secret: bytes, timestamp: str, signature: str, body: bytes) -> bool:
-    """Return whether the request is fresh, and whoever signed it knows the secret."""
+    """Return whether the request is fresh, and its signer knows the secret."""
     expected = hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     is_signed = hmac.compare_digest(expected.encode(), signature.encode())
     return is_signed and abs(time.time() - int(timestamp)) <= MAX_AGE_SECONDS

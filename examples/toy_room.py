@@ -25,7 +25,7 @@ seen: deque[str] = deque(maxlen=10_000)
 
 
 def check(connection: ServerConnection, request: Request) -> Response | None:
-    """Refuse whatever Hupan did not sign just now, and an old request once more."""
+    """Refuse what Hupan did not sign just now, and repeated requests."""
     values = [request.headers.get(f"x-hupan-{name}", "") for name in SIGNED]
     text = "\n".join(["GET", request.path, *values]).encode()
     expected = hmac.new(SECRET, text, hashlib.sha256).hexdigest()
@@ -38,7 +38,7 @@ def check(connection: ServerConnection, request: Request) -> Response | None:
 
 
 async def talk(connection: ServerConnection) -> None:
-    """Tell everybody what one of them says."""
+    """Send a message of one member to all."""
     headers = connection.request.headers if connection.request else {}
     sender = unquote(headers["x-hupan-nickname"])
     room: Server = connection.server

@@ -15,7 +15,7 @@ CLEAN, HOLES, NOT_LOOKED_AT = 0, 1, 2
 
 
 def audit(tool: str, lock: Path) -> int:
-    """Looks at one lock and says what came of it; gives the exit status."""
+    """Audit one lock and print the result; return the exit status."""
     ran = subprocess.run(  # noqa: S603 - a tool of our own lock, with fixed arguments
         [tool, "--requirement", lock, "--require-hashes", "--disable-pip", "--format", "json"],
         capture_output=True,
@@ -32,7 +32,7 @@ def audit(tool: str, lock: Path) -> int:
 
 
 def told(name: str, found: Sequence[dict[str, Any]]) -> int:
-    """Says what was found in a lock; gives the exit status."""
+    """Print the findings of a lock; return the exit status."""
     passed_over = [one["name"] for one in found if "skip_reason" in one]
     holes = [(one, hole) for one in found for hole in one.get("vulns", [])]
     for one, hole in holes:

@@ -1,6 +1,7 @@
 """Fixtures that start real servers, and both engines for every test that touches a store."""
 
 import asyncio
+import gc
 import inspect
 import os
 from collections.abc import Generator, Iterator
@@ -44,7 +45,7 @@ def databases() -> Iterator[Databases]:
 
 @pytest.fixture(scope="session", autouse=True)
 def engine(request: pytest.FixtureRequest) -> Iterator[EngineName]:
-    """The engine that the tests run on: whatever opens a store or starts a server asks it."""
+    """Set the engine of the tests, which every opened store and started server reads."""
     STORES.engine = getattr(request, "param", "sqlite")
     if STORES.engine == "postgres":
         STORES.databases = request.getfixturevalue("databases")
@@ -79,9 +80,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("engine", engines, indirect=True, scope="session")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without looking for garbage: what is collected stays, and is not looked at again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a test that is a coroutine in an event loop of its own."""
+    """Run a test that is a coroutine in a new event loop."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments: dict[str, object] = pyfuncitem.funcargs
@@ -111,7 +123,7 @@ def sandboxes() -> Iterator[dict[EngineName, Server]]:
 
 @pytest.fixture(scope="session")
 def sandbox(engine: EngineName, sandboxes: dict[EngineName, Server]) -> Server:
-    """One sandbox that all tests share; each test uses numbers and addresses of its own."""
+    """Return the sandbox that all tests share; each test uses new numbers and addresses."""
     if engine not in sandboxes:
         sandboxes[engine] = Server("sandbox", environment=CHEAP_HASHES).__enter__()
     return sandboxes[engine]
@@ -166,7 +178,7 @@ def own_wire(emptied_sandbox: Server) -> Iterator[WireClient]:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what the server wrote beside a failure."""
+    """Show the server's output with a failure."""
     report = yield
     fixtures: dict[str, object] = getattr(item, "funcargs", {})
     if report.failed:

@@ -1,6 +1,6 @@
 """Builds what is released: wheels and sdists of server, client and pytest plugin (`make dist`).
 
-The same checkout gives the same bytes, wherever and whenever it is built.
+The same checkout builds the same bytes, at any place and time.
 """
 
 import os
@@ -18,7 +18,7 @@ def build(project: Path, directory: Path, *targets: str) -> None:
     subprocess.run(  # noqa: S603 - our own tool
         [Path(sys.executable).with_name("hatchling"), "build", "-d", directory.resolve(), *options],
         cwd=project,
-        # Whatever the machine says: the backend's own constant time.
+        # Independent of the machine: the backend's constant time.
         env={key: text for key, text in os.environ.items() if key != "SOURCE_DATE_EPOCH"},
         stdout=subprocess.DEVNULL,
         check=True,

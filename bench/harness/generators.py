@@ -95,7 +95,7 @@ class Wrk:
 
 
 class Autocannon:
-    """autocannon from npm, installed in a folder of its own."""
+    """autocannon from npm, installed in a separate folder."""
 
     name = AUTOCANNON
 

@@ -91,7 +91,7 @@ class BenchRefused(Exception):
 
 
 def _ensure_own_server(place: TargetServer, *, is_mine: bool) -> None:
-    """Refuse to load the server of someone else.
+    """Refuse to load the server of another operator.
 
     Raises:
         BenchRefused: the server is on another machine, and the option that claims it is missing.

@@ -134,7 +134,7 @@ class Comparison:
             seen = drive(one.port, calls, self._script, connections=clients, seconds=seconds)
             used = cpu_seconds(one.process.pid) - before
             if seen.answered == 0:
-                raise Unavailable("no answer came within a round")  # noqa: TRY301 - likewise left out
+                raise Unavailable("no answer came within a round")  # noqa: TRY301 - left out, too
             if operation is RENAME:
                 # Of those that had a turn; the first request of all is one that wrk never sends.
                 renamed = one.accounts[1 : 1 + seen.answered // 2 : 50]

@@ -84,7 +84,7 @@ class Identity:
         )
 
     def secret_text(self) -> str:
-        """Return the text to keep in a file: whoever has it decrypts."""
+        """Return the text to keep in a file: its holder can decrypt."""
         return _bech32_encode(IDENTITY_PREFIX, self.raw).upper()
 
 
@@ -126,7 +126,7 @@ class EncryptingWriter(io.RawIOBase):
 
     Args:
         target: takes the encrypted file; stays open.
-        recipient: who can decrypt it.
+        recipient: the key or passphrase that decrypts it.
         log_n: the cost of a passphrase.
     """
 

@@ -42,7 +42,7 @@ from hupan.domain.running_servers import RunningServer
 from hupan.domain.search import SearchFill
 from hupan.domain.timekeeping import ClockSync
 from hupan.environment import Environment, make_senders, make_server_environment
-from hupan.localized import localize_error
+from hupan.library_errors import localize_error
 from hupan.logs import AccessLog, configure_logging, make_access_log
 from hupan.metrics import (
     PROMETHEUS_CONTENT_TYPE,
@@ -68,6 +68,7 @@ from hupan.store.copying import ensure_copy_complete
 from hupan.store.database import MeasuredDatabase, StoreRefused
 from hupan.store.media_files import LocalPictureFiles
 from hupan.store.outbox import count_messages
+from hupan.store.s3_files import S3PictureFiles
 from hupan.wiring import (
     Infrastructure,
     make_services,
@@ -505,7 +506,7 @@ def _make_housekeeping(
         ).apply_requested,
         OrphanIdentityRepair(infrastructure.database, infrastructure.clock).run,
     ]
-    if isinstance(infrastructure.picture_files, LocalPictureFiles):
+    if isinstance(infrastructure.picture_files, LocalPictureFiles | S3PictureFiles):
         owner = infrastructure.secret_box.mac("picture-folder").hex()
         sweep = PictureSweep(
             infrastructure.database, infrastructure.clock, infrastructure.picture_files, owner
@@ -572,7 +573,7 @@ class Application:
             await self._run_lifespan(receive, send)
 
     def is_socket_path(self, path: str) -> bool:
-        """Return whether a path is that of sockets, on whatever host."""
+        """Return whether a path is that of sockets, on any host."""
         return path == SOCKET_PATH
 
     def open_socket(self, request: SocketRequest, socket: Socket) -> SocketHandler | None:

@@ -204,7 +204,7 @@ class SlideRenderer:
     """Renders a tile, and a picture with its gap among others that it does not fit.
 
     The gap holds another part of the picture, lighter or darker, within a thin outline, and so do
-    the gaps of other shapes. So neither its shade nor its texture nor its outline alone tells where
+    the gaps of other shapes. So neither its shade nor its texture nor its outline alone shows where
     it is; a program that compares the tile's outline with the picture finds it (decision 38).
     """
 

@@ -34,7 +34,7 @@ def _monotonic_source() -> Callable[[], float]:
 
 
 class SteadyClock:
-    """A clock that never goes back, whatever the machine's clock does (security R08, L7, X10).
+    """A clock that never goes back, even if the machine's clock does (security R08, L7, X10).
 
     It keeps the largest lead that the machine's clock ever had over a monotonic one. So it follows
     a jump ahead of up to an hour. A longer one is a leap, which it follows only after

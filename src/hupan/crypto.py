@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedError
 from hupan.ownership import chown_to_folder_owner
 
@@ -85,7 +86,7 @@ SANDBOX_KEY = hashlib.sha256(b"the key of every new sandbox").digest()
 
 
 def check_key_is_secret(path: Path, key: bytes) -> None:
-    """Refuse a sandbox's key for a server: it would let anybody decrypt codes and captchas.
+    """Refuse a sandbox's key for a server: the key is public and would decrypt codes and captchas.
 
     Raises:
         KeyFileError: a sandbox created the key file.
@@ -112,8 +113,10 @@ def load_or_create_key(path: Path, new_key: bytes = b"") -> bytes:
     try:
         return _read_or_create_key(path, new_key)
     except OSError as error:
+        reason = localize_reason(error)
         raise KeyFileError(
-            f"无法使用密钥文件 {path}：{error}", f"cannot use the key file {path}: {error}"
+            f"无法使用密钥文件 {path}：{reason.zh}",
+            f"cannot use the key file {path}: {reason.en}",
         ) from error
 
 

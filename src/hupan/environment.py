@@ -29,7 +29,7 @@ from hupan.domain.hash_worker import HashCost
 from hupan.domain.profiles import VisibleFields
 from hupan.domain.sessions import SessionPolicy
 from hupan.geoip import CountryResolver, open_bundled_table, open_mmdb_table
-from hupan.localized import LocalizedText
+from hupan.localized import LocalizedError, LocalizedText
 from hupan.model import Channel, VipPage
 from hupan.rng import RandomSource, SystemRandomSource
 from hupan.rules import (
@@ -76,7 +76,7 @@ class Environment:
         is_operator: whether an operator's command runs: its notices are not limited, and another
             process sends them.
         client_base: returns the URL at which the client of the current request reaches the server;
-            "" where only the settings tell.
+            "" where only the settings say it.
         process_number: the number of this process among those of the store.
     """
 
@@ -191,7 +191,7 @@ def make_adverts(settings: Settings) -> Adverts:
 
 
 def make_client_info(settings: Settings) -> ClientInfo:
-    """Return what clients are told; a URL of media ends where a key begins.
+    """Return what clients get; a URL of media ends where a key begins.
 
     Raises:
         ValueError, OSError: the VIP page cannot be used.
@@ -212,6 +212,10 @@ def make_client_info(settings: Settings) -> ClientInfo:
     )
 
 
+class UnusableVipPage(LocalizedError, ValueError):
+    """The file of the VIP page is too large, or is no such page."""
+
+
 MAX_VIP_PAGE_BYTES = 256 * 1024
 
 
@@ -219,18 +223,20 @@ def load_vip_page(settings: Settings) -> VipPage:
     """Read the file that the settings name; an empty page without one.
 
     Raises:
-        ValueError, OSError: the file is too large or is no such page, or cannot be read.
+        UnusableVipPage: the file is too large, or is no such page.
+        OSError: it cannot be read.
     """
     if not settings.vip_page_file:
         return VipPage()
     with Path(settings.vip_page_file).open("rb") as file:
         content = file.read(MAX_VIP_PAGE_BYTES + 1)
     if len(content) > MAX_VIP_PAGE_BYTES:
-        raise ValueError("the file is too large")
+        kilobytes = MAX_VIP_PAGE_BYTES // 1024
+        raise UnusableVipPage(f"超过 {kilobytes} KB", f"larger than {kilobytes} KB")
     try:
         return msgspec.json.decode(content, type=VipPage)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(str(error)) from error
+        raise UnusableVipPage.wrap(error) from error
 
 
 def make_contact_parser(settings: Settings) -> ContactParser:

@@ -518,7 +518,7 @@ class UploadTooLarge(AppError):
 
 
 class UnknownPictureKind(AppError):
-    """An upload that is not PNG, JPEG or WebP, whatever it is called; HTTP 415."""
+    """An upload that is not PNG, JPEG or WebP, under any name; HTTP 415."""
 
     code = 1606
     zh = "仅支持 PNG、JPEG 和 WebP 图片"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol, TypeAlias
 
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedError
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
@@ -357,9 +358,10 @@ def open_mmdb_table(path: str) -> MmdbCountryTable:
     try:
         return MmdbCountryTable(open_database(path, MODE_MEMORY), InvalidDatabaseError)
     except (InvalidDatabaseError, OSError, ValueError) as error:
+        reason = localize_reason(error)
         raise CountryDatabaseError(
-            f"无法读取 IP 归属地数据库 {path}：{error}",
-            f"cannot read the database of countries {path}: {error}",
+            f"无法读取 IP 归属地数据库 {path}：{reason.zh}",
+            f"cannot read the database of countries {path}: {reason.en}",
         ) from error
 
 

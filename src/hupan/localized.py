@@ -33,12 +33,11 @@ class LocalizedError(Exception):
     @classmethod
     def wrap(cls, error: Exception) -> Self:
         """Return an error of this class with the text of another error."""
+        from hupan.library_errors import localize_error  # noqa: PLC0415 - loads decoders
+
         text = localize_error(error)
         return cls(text.zh, text.en)
 
 
-def localize_error(error: Exception) -> LocalizedText:
-    """Return the text of an error; the system's own words are the same in both languages."""
-    if isinstance(error, LocalizedError):
-        return error.localized
-    return LocalizedText(str(error), str(error))
+class LocalizedOSError(LocalizedError, OSError):
+    """What a storage cannot do, said by us instead of the system."""

@@ -38,7 +38,8 @@ class StoreUnavailable(LocalizedError):
     """
 
     def __init__(self, reason: str | LocalizedText = "", *, is_busy: bool = False) -> None:
-        text = LocalizedText(reason, reason) if isinstance(reason, str) else reason
+        zh = "繁忙，请稍后重试" if is_busy else "无法完成读写"
+        text = LocalizedText(zh, reason) if isinstance(reason, str) else reason
         super().__init__(text.zh, text.en)
         self.is_busy = is_busy
 
@@ -143,7 +144,7 @@ class Caller(Struct, frozen=True):
 
 
 class Viewer(Struct, frozen=True):
-    """What of a viewer's session and account decides whether it may view others.
+    """The columns of a session and its account that decide whether the viewer may view others.
 
     Attributes:
         has_remarks: 1 if the account has remarks about others, else 0.
@@ -184,7 +185,7 @@ class PrivacyChoice(Struct, frozen=True):
         address: province, city and district.
         last_active: when it was last active.
         country: the country of its last sign-in.
-        search: the account itself, to whoever searches for its id or nickname.
+        search: the account itself, to users that search for its id or nickname.
     """
 
     birthday: bool | None = None
@@ -391,7 +392,7 @@ class Benefit(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VipPage(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """The file that `vip_page_file` names."""
+    """The content of the file that `vip_page_file` names."""
 
     products: Annotated[tuple[VipOffer, ...], Meta(max_length=100)] = ()
     benefits: Annotated[tuple[Benefit, ...], Meta(max_length=100)] = ()

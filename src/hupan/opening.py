@@ -22,6 +22,7 @@ from hupan.crypto import (
     load_existing_key,
     load_or_create_key,
 )
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedError
 from hupan.model import StoreUnavailable
 from hupan.ownership import chown_to_folder_owner
@@ -264,6 +265,8 @@ def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[
             # A URL with too weak TLS is refused before anything else happens. Every node needs
             # the same key, so it is created only when the store turns out to have none.
             make_postgres_dsn(settings).make_ssl_context()
+            if not is_sandbox:
+                _check_key_file(key_path)
             create_folder(key_path.parent)
             yield
             return
@@ -279,7 +282,7 @@ def prepared_store(settings: Settings, *, is_sandbox: bool = False) -> Iterator[
 def check_store_and_key(settings: Settings) -> None:
     """Check, as the start of a server would, that store and key belong together.
 
-    Changes nothing. A PostgreSQL store is not checked, because it may be out of reach.
+    Changes nothing. Of a PostgreSQL store, which may be out of reach, only the key is checked.
 
     Raises:
         StartRefused: the store is a sandbox's, or store or key is missing or does not match.
@@ -287,12 +290,19 @@ def check_store_and_key(settings: Settings) -> None:
     database_path, key_path = settings.database_path, settings.secret_key_path
     try:
         if settings.is_postgres:
+            _check_key_file(key_path)
             return
         check_store_exists(database_path, key_path)
         if database_path.exists() and (identity := read_identity_without_writing(database_path)):
             _check_identity(key_path, is_sandbox=False, identity=identity)
     except (StoreRefused, KeyFileError, OSError) as error:
         raise StartRefused.wrap(error) from error
+
+
+def _check_key_file(key_path: Path) -> None:
+    """Refuse a sandbox's key before the database is asked; a missing one may still be created."""
+    if key_path.exists():
+        check_key_is_secret(key_path, load_existing_key(key_path))
 
 
 def _check_identity(key_path: Path, is_sandbox: bool, identity: StoreIdentity) -> None:
@@ -368,8 +378,10 @@ def create_folder(folder: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _set_folder_owner(folder)
     except OSError as error:
+        reason = localize_reason(error)
         raise StoreRefused(
-            f"无法创建目录 {folder}：{error}", f"cannot create the folder {folder}: {error}"
+            f"无法创建目录 {folder}：{reason.zh}",
+            f"cannot create the folder {folder}: {reason.en}",
         ) from error
 
 
@@ -382,18 +394,19 @@ def _set_folder_owner(folder: Path) -> None:
 
 
 def _create_private_file(database_path: Path) -> None:
-    """Create a store that only its owner can read; SQLite gives its other files the same mode."""
+    """Create a store that only its owner can read; SQLite copies the mode to its other files."""
     try:
         resolved_path = (
             database_path.resolve()
-        )  # what lies elsewhere belongs to whom that folder does
+        )  # a file elsewhere belongs to the owner of its folder
         descriptor = os.open(resolved_path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             chown_to_folder_owner(descriptor, resolved_path.parent)
         finally:
             os.close(descriptor)
     except OSError as error:
+        reason = localize_reason(error)
         raise StoreRefused(
-            f"无法写入数据库 {database_path}：{error}",
-            f"cannot write the store {database_path}: {error}",
+            f"无法写入数据库 {database_path}：{reason.zh}",
+            f"cannot write the store {database_path}: {reason.en}",
         ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def chown_to_folder_owner(descriptor: int, folder: Path) -> None:
-    """Give an open file of root's to the owner of its folder.
+    """Make the owner of its folder the owner of an open file of root's.
 
     It must have been opened without following a link (`O_NOFOLLOW`): otherwise the folder's owner
     could name any file of root's in it.
@@ -28,7 +28,7 @@ def chown_to_folder_owner(descriptor: int, folder: Path) -> None:
 
 
 def chown_new_file(descriptor: int, path: Path) -> None:
-    """Give an open file of root's to the owner of the folder that its path names.
+    """Make the owner of the folder in its path the owner of an open file of root's.
 
     Raises:
         OSError: the system refuses.
@@ -37,7 +37,7 @@ def chown_new_file(descriptor: int, path: Path) -> None:
 
 
 def chown_tree(folder: Path) -> None:
-    """Give what root created in a folder, and the folder itself, to the owner of its parent.
+    """Make the owner of the parent the owner of a folder and of what root created in it.
 
     Raises:
         OSError: the system refuses.

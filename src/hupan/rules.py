@@ -180,7 +180,7 @@ class UploadLimits:
 
 @dataclass(frozen=True, slots=True)
 class ClientInfo:
-    """What clients are told about the server (wire.md 8.3)."""
+    """What clients learn about the server (wire.md 8.3)."""
 
     urls: PublicUrls
     uploads: UploadLimits

@@ -145,7 +145,7 @@ class UpstreamRequest:
         await self._send(h11.Data(data=chunk))
 
     async def end_body(self) -> None:
-        """Tell that the body is complete.
+        """Mark the body as complete.
 
         Raises:
             UpstreamError: it cannot be sent.

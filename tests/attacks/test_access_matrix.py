@@ -1,8 +1,8 @@
-"""Who may call what: roles and their states, endpoint by endpoint (security Z1).
+"""Roles and states of callers, endpoint by endpoint (security Z1).
 
 An endpoint needs the token of a live session, unless it is listed here as an exception (wire.md 4).
-For each kind of endpoint `CELLS` says what a role gets: `open` where the guard lets it pass,
-whatever the rest of the request leads to, else the code that it is refused with.
+For each kind of endpoint `CELLS` says what a role gets: `open` where the guard passes it, even if
+the rest of the request fails, else the code of the refusal.
 """
 
 from collections.abc import Callable
@@ -70,7 +70,7 @@ def expected(key: str, role: str) -> str:
 
 
 def nobody(_wire: WireClient) -> None:
-    """No token at all."""
+    """Return no token at all."""
 
 
 def junk(_wire: WireClient) -> str:
@@ -89,12 +89,12 @@ def vip(wire: WireClient) -> str:
 
 
 def banned(wire: WireClient) -> str:
-    """A user who is banned, whatever else he has."""
+    """Return the token of a banned user with VIP."""
     return wire.account(banDays=1, vipDays=3).token
 
 
 def cancelled(wire: WireClient) -> str:
-    """A user who cancelled the account."""
+    """Return the token of a user that cancelled the account."""
     phone = wire.fresh_phone()
     token = wire.account(phone=phone, vipDays=3).token
     assert PHONE.cancel(wire, token, phone, PHONE.code(wire, phone)).code == 1
@@ -170,7 +170,7 @@ def test_what_ends_a_session_spares_the_others(wire: WireClient) -> None:
 
 
 class Broken:
-    """Services of which nothing works: whatever is asked of them is an accident."""
+    """Services of which nothing works: every use raises."""
 
     def __getattr__(self, name: str) -> object:
         """No service is there.
@@ -187,7 +187,7 @@ class Unguarded:
 
 @pytest.mark.one_engine
 def test_a_route_without_a_guard_does_not_start() -> None:
-    """Deny by default: a line whose access nobody guards stops the start (security Z1)."""
+    """Deny by default: an endpoint without an access guard stops the start (security Z1)."""
     access = cast("Any", Unguarded())
     line: Endpoint[Any, Any, Any] = Endpoint(
         "app", "POST", "/v1/new", access, IgnoredBody, NoData, source="D"
@@ -198,7 +198,7 @@ def test_a_route_without_a_guard_does_not_start() -> None:
 
 @pytest.mark.one_engine
 async def test_an_accident_in_a_guard_is_no_way_in() -> None:
-    """A guard that fails, fails closed: nobody is served (security Z1)."""
+    """A guard that raises, fails closed: no request is served (security Z1)."""
     table = build_routes(cast("Services", Broken()))
     guarded = [line for line in ENDPOINTS if not isinstance(line.access, Public)]
     assert len(guarded) > 25

@@ -47,7 +47,7 @@ OPEN_DOORS = list(DOORS)[:3]
 
 
 def taken(wire: WireClient, path: str, texts: list[str], token: str | None) -> dict[str, int]:
-    """Which texts a door does not refuse by the field's name, with the code that it gives."""
+    """Return the texts that an endpoint does not refuse by field name, with their codes."""
     codes = {
         text: wire.post(path, {"email": text, **DOORS[path]}, token=token).code for text in texts
     }

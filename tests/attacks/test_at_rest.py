@@ -48,7 +48,7 @@ def on_disk(folder: Path) -> bytes:
 
 
 @pytest.mark.one_engine
-def test_no_secret_lies_in_the_store_or_the_log(tmp_path: Path) -> None:
+def test_no_secret_is_in_the_store_or_the_log(tmp_path: Path) -> None:
     """Passwords, tokens and messages with codes are in no file, neither mid-way nor at the end."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as wire:
@@ -62,8 +62,8 @@ def test_no_secret_lies_in_the_store_or_the_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.one_engine
-def test_files_and_arguments_tell_nobody_else(tmp_path: Path) -> None:
-    """Files are the owner's alone, and no secret stands among the arguments of a process (L3)."""
+def test_files_and_arguments_are_private(tmp_path: Path) -> None:
+    """Only the owner reads the files, and no argument of a process has a secret (L3)."""
     folder = tmp_path / "data"
     environment = {"HUPAN_SMTP_PASSWORD": OF_THE_OPERATOR, "HUPAN_SMS_HMAC_SECRET": OF_THE_OPERATOR}
     server = Server("serve", "--data-dir", str(folder), environment=environment)

@@ -1,4 +1,4 @@
-"""Whatever authenticates or changes credentials leaves one line, whatever it ends with (L2, D3)."""
+"""Every authentication and change of credentials leaves one line, with any result (L2, D3)."""
 
 import hashlib
 import re
@@ -30,7 +30,7 @@ NO_SECRETS = {"/v1/user/invite/change-user-invite-code"}  # its `code` is what o
 
 @dataclass(frozen=True)
 class ExpectedEvent:
-    """What a line must say beside time, address and request.
+    """The content of a line besides time, address and request.
 
     Attributes:
         target: as it is masked, `-` for none.
@@ -218,8 +218,8 @@ def test_each_outcome_has_its_line(wire: WireClient, deed: str) -> None:
 
 
 @pytest.mark.one_engine
-def test_a_token_that_opens_nothing_is_told(own_sandbox: Server) -> None:
-    """Once for each address and minute, with how many there were (security L2)."""
+def test_an_invalid_token_is_logged(own_sandbox: Server) -> None:
+    """An invalid token is logged once per address and minute, with their number (security L2)."""
     with WireClient(own_sandbox) as wire:
         first = wire.own_info(JUNK)
         for _ in range(5):

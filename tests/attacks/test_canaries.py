@@ -100,8 +100,8 @@ def ports(request: pytest.FixtureRequest) -> Iterator[tuple[Server, int]]:
         yield server, port
 
 
-def test_no_secret_is_told(ports: tuple[Server, int]) -> None:
-    """Every route at every log level: not in the log, not in a metric, not in an answer (L1)."""
+def test_no_secret_is_shown(ports: tuple[Server, int]) -> None:
+    """On every route and log level no secret is in the log, a metric or an answer (L1)."""
     server, port = ports
     with WireClient(server) as wire:
         watched = RecordedServer(wire)
@@ -128,8 +128,8 @@ def _words_of_digits(text: str) -> list[str]:
     return re.findall(r"(?<![0-9A-Za-z])[0-9]{6}(?![0-9A-Za-z])", text)
 
 
-def test_a_store_that_fails_tells_no_secret(tmp_path: Path) -> None:
-    """Exceptions in every route, by a store that lost its tables: still nothing (L1, L4)."""
+def test_a_store_that_fails_shows_no_secret(tmp_path: Path) -> None:
+    """Exceptions in every route, caused by missing tables, show no secret either (L1, L4)."""
     with (
         Server("sandbox", "--quiet", "--data-dir", str(tmp_path)) as server,
         WireClient(server) as wire,

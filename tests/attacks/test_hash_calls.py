@@ -85,8 +85,8 @@ async def test_each_failure_verifies_once_and_reads_alike(
             assert len(verified) == 1, name
 
 
-async def test_an_old_short_password_signs_in_and_is_hashed_anew(tmp_path: Path) -> None:
-    """Length is asked when a password is set, never at sign-in; old hashes are renewed (P1, P4)."""
+async def test_an_old_short_password_signs_in_and_is_hashed_again(tmp_path: Path) -> None:
+    """Length is checked when a password is set, not at sign-in; old hashes are renewed (P1, P4)."""
     async with open_world(tmp_path / "hupan.db", limits=LIMITS) as world:
         account = await world.account(email="old@example.com")
         imported = PasswordHasher(HashCost(memory_kib=16, passes=2), 1)

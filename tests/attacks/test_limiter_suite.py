@@ -1,4 +1,4 @@
-"""One suite over every endpoint that takes a secret: guesses end, and tell nothing (C5, E1, E5)."""
+"""Guesses at every endpoint that accepts a secret are limited, and learn nothing (C5, E1, E5)."""
 
 from collections.abc import Iterator
 
@@ -50,7 +50,7 @@ def guessed(engine: EngineName) -> Iterator[WireClient]:
 
 @pytest.fixture(scope="module")
 def watched(engine: EngineName) -> Iterator[WireClient]:
-    """A client of a sandbox that limits wrong secrets of an address, whatever the target."""
+    """Yield a client of a sandbox that limits wrong secrets per address, for any target."""
     del engine
     limits = {**UNBOUND, "HUPAN_ADDRESS_WRONG_TRIES_PER_HOUR": str(ADDRESS_TRIES)}
     with Server("sandbox", "--limits", environment=limits) as server, WireClient(server) as wire:
@@ -113,7 +113,7 @@ def test_a_hundred_guesses_at_once(guessed: WireClient, path: str) -> None:
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", GUESSED)
-def test_whoever_is_limited_learns_nothing(guessed: WireClient, path: str) -> None:
+def test_a_limited_client_learns_nothing(guessed: WireClient, path: str) -> None:
     """Limited or not, known or unknown: every byte of the answers is the same (security E1)."""
     seen = set()
     for victim in (mark(guessed, path), _turned(guessed, path)):

@@ -1,8 +1,8 @@
 """What a stranger can do to the owner of a target, sentence by sentence of docs/limits.md (X11).
 
-The story: ten wrong codes, from a stranger who had solved no captcha and guessed at no live code,
-kept the owner of an address from resetting the password for an hour. And the page about limits said
-that strangers cannot lock anybody out.
+The attack: ten wrong codes, from a stranger without a solved captcha and without a live code, kept
+the owner of an address from resetting the password for an hour. And the page about limits said that
+strangers cannot lock an owner out.
 """
 
 import threading
@@ -114,7 +114,7 @@ def test_a_live_code_and_none_are_answered_alike(wire: WireClient) -> None:
 
 
 def test_guesses_at_a_binding_do_not_stop_a_reset(wire: WireClient) -> None:
-    """Nor those at a reset a change of the owner's: each has tries of its own (X11)."""
+    """Nor do guesses at a reset stop a change: each has separate attempts (X11)."""
     email = wire.fresh_email()
     owner = wire.account(email=email)
     stranger = wire.account()
@@ -203,7 +203,7 @@ def test_spellings_of_a_mailbox_share_its_limits(
 
 @pytest.mark.one_engine
 def test_spellings_of_a_mailbox_are_sent_one_code() -> None:
-    """Within a minute, whatever the spelling (X11, C11)."""
+    """All spellings get one code a minute together (X11, C11)."""
     with limited() as wire:
         here = Elsewhere(wire, OWNER)
         assert here.ask_email("victim@gmail.com").code == 1
@@ -213,7 +213,7 @@ def test_spellings_of_a_mailbox_are_sent_one_code() -> None:
 
 
 def test_many_right_sign_ins_at_once_are_no_wrong_ones(wire: WireClient) -> None:
-    """Forty at once: some may be told that the server is busy, none that it is wrong (X3)."""
+    """Of forty at once some may be answered Busy, none as wrong (X3)."""
     email = wire.fresh_email()
     wire.account(email=email, password=PASSWORD)
     answers = at_once(lambda _: sign_in(wire, email, PASSWORD), range(40))
@@ -236,7 +236,7 @@ def test_right_secrets_at_once_do_not_fill_the_limit_of_an_address() -> None:
 
 @pytest.mark.one_engine
 def test_right_sign_ins_are_limited_too() -> None:
-    """The next one is told so; wrong ones and strangers learn nothing of it (X3, E1, E3)."""
+    """The next one is refused; wrong ones and strangers do not notice it (X3, E1, E3)."""
     with limited({**OFF, "sign_ins_per_hour": "3"}) as wire:
         email = wire.fresh_email()
         wire.account(email=email, password=PASSWORD)
@@ -280,7 +280,7 @@ def test_one_account_does_not_keep_another_out() -> None:
 @pytest.mark.parametrize(
     ("addresses", "passed"),
     [
-        ([f"2001:db8:1:{at:x}::1" for at in range(150)], 90),  # a /56, each a /64 of its own
+        ([f"2001:db8:1:{at:x}::1" for at in range(150)], 90),  # a /56, each a separate /64
         ([f"2001:db8:1:{at * 256:x}::1" for at in range(150)], 120),  # a /48, each a /56
         ([f"203.0.113.{at % 200}" for at in range(601)], 600),  # a /24 of IPv4
     ],
@@ -309,7 +309,7 @@ def test_looks_and_captchas_of_a_48() -> None:
 
 @pytest.mark.one_engine
 def test_invitation_codes_cannot_be_tried_through() -> None:
-    """Ten attempts an hour of an account, thirty of an address: each tells whether one is taken."""
+    """An account has ten attempts an hour, an address thirty: each reveals a taken code."""
     with limited() as wire:
         taken = wire.account()
         assert wire.post(PATH, {"code": "LAKE"}, token=taken.token).code == 1

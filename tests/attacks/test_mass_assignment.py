@@ -84,13 +84,13 @@ def twin(wire: WireClient) -> Account:
 
 
 def looks(wire: WireClient, who: Account) -> dict[str, object]:
-    """All that can be read of an account, by itself and by a stranger, but for who it is."""
+    """Return all that the account and a stranger can read of it, except its identity."""
     own = wire.own_info(who.token).pb_data
     public = wire.get_user(who.id).pb_data
     devices = pb.decode(wire.request("GET", "/v1/user/clients", token=who.token).content)
     read = {path: wire.post(path, {"size": 20, "page": 1}, token=who.token) for path in READS}
     return {
-        # 12 is the invitation code, 10 and 14 tell when VIP ends: seconds may lie between the two.
+        # 12 is the invitation code, 10 and 14 are the end of VIP: the two may differ by seconds.
         "own": _without_id(own, who, {1, 10, 12}),
         "vip": own.number(10) // 86_400,
         "public": _without_id(public, who, {1, 3, 7, 14, 19}),
@@ -172,7 +172,7 @@ def test_protobuf_takes_its_own_fields_alone(wire: WireClient, call: Call) -> No
 
 
 def test_a_right_code_carries_nothing_else_in(wire: WireClient) -> None:
-    """What binds, changes, resets or signs in does that alone, whatever comes with it (Z3)."""
+    """A bind, change, reset or sign-in does only that, with any extra fields (Z3)."""
     seen = []
     for foreign in ({}, every_name()):
         who, phone, email = twin(wire), wire.fresh_phone(), wire.fresh_email()

@@ -1,4 +1,4 @@
-"""Nothing that a stranger writes gets into a message that somebody else reads (security U8)."""
+"""No text of a stranger gets into a message to another person (security U8)."""
 
 import re
 
@@ -32,7 +32,7 @@ def without_code(text: str) -> str:
 
 
 def test_headers_change_no_message(wire: WireClient) -> None:
-    """Whatever Host and its kin claim, texts are those of an honest request (security U8)."""
+    """With any Host and similar headers, texts are those of an honest request (security U8)."""
     told: dict[str, set[str]] = {"sms": set(), "email": set(), "reset": set()}
     for headers in ({}, FORGED, {**FORGED, "host": "chat-go.evil.example"}):
         phone, email = wire.fresh_phone(), wire.fresh_email()

@@ -1,8 +1,8 @@
-"""Who asks about a number or an address learns nothing from the answer (security E1).
+"""The answer reveals nothing about a number or an address (security E1).
 
-Twenty pairs at each door: the same request for a target that has an account and for one that has
-none. Every byte of body and headers is compared, but for the request's id and the date. The doors
-speak JSON alone; as no protobuf endpoint takes a target, none can tell.
+Twenty pairs at each endpoint: the same request for a target with and without an account. Every
+byte of body and headers is compared, except the request's id and the date. These endpoints use
+JSON only; no protobuf endpoint has a target.
 """
 
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def test_no_door_is_forgotten() -> None:
         for line in ENDPOINTS
         if fields & set(getattr(line.request, "__struct_encode_fields__", ()))
     }
-    # What is noted about a friend's number is one's own text, and nobody is asked.
+    # A remark about a friend's number is the writer's own text, and no account is read.
     assert taking - {"user/save-user-remarks"} == set(DOORS)
 
 

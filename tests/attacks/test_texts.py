@@ -1,6 +1,6 @@
-r"""One text, one verdict: whatever form and field it comes in (security U5).
+r"""One text, one verdict: in every form and field (security U5).
 
-A NUL in any text: PostgreSQL cannot keep one, SQLite would, and neither is asked to.
+A NUL in any text: PostgreSQL cannot store one, SQLite would, and neither is asked to.
 
 It comes as `\u0000` in JSON, as a byte in protobuf, and as `%00` in a query.
 """
@@ -86,7 +86,7 @@ def test_forms_and_fields_agree(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_what_is_taken_is_kept_in_one_form(wire: WireClient) -> None:
-    """Composed, trimmed, and the same to everybody who reads it (security U5)."""
+    """Accepted text is composed, trimmed, and the same for every reader (security U5)."""
     who = wire.account()
     for text, kept in CORPUS.items():
         if kept is not None:
@@ -155,7 +155,7 @@ def test_a_nul_is_refused(wire: WireClient, subtests: pytest.Subtests) -> None:
 
 @pytest.mark.parametrize("path", ["homepage?userId=1%00", "gold-coin-increase-decrease-record?%00"])
 def test_a_nul_in_a_query_is_no_failure(wire: WireClient, path: str) -> None:
-    """It leads to nobody, or is not looked at."""
+    """It finds no user, or is ignored."""
     reply = Call("GET", f"/web/v1/user/{path}").reply(wire, wire.account().token)
     assert reply.status_code == 200
     assert reply.json()["code"] not in FAILED

@@ -1,4 +1,4 @@
-"""What is close to a token, or was seen by somebody, opens nothing (security T1, T2, T9)."""
+"""What is close to a token, or was shown to others, opens nothing (security T1, T2, T9)."""
 
 import base64
 import hashlib
@@ -91,7 +91,7 @@ def test_two_halves_of_two_tokens(wire: WireClient) -> None:
     assert [text for text in crossed if opens(wire, text)] == []
 
 
-def test_what_lies_in_the_store_is_no_token(wire: WireClient) -> None:
+def test_what_is_stored_is_no_token(wire: WireClient) -> None:
     """Hashes of a token, in any writing, open nothing (security T2)."""
     token = wire.account().token
     hashes = [hashlib.new(name, token.encode()) for name in ("sha256", "sha1", "md5", "blake2s")]
@@ -101,7 +101,7 @@ def test_what_lies_in_the_store_is_no_token(wire: WireClient) -> None:
     assert [text for text in texts if opens(wire, text)] == []
 
 
-def test_what_is_told_to_anybody_is_no_token(wire: WireClient) -> None:
+def test_what_is_public_is_no_token(wire: WireClient) -> None:
     """Ids, numbers, captchas, codes, invitation codes and operators' names are no sessions (T9)."""
     phone = wire.fresh_phone()
     account, captcha = wire.account(phone=phone), wire.captcha()

@@ -17,7 +17,7 @@ LONG = 60.0
 
 @pytest.fixture
 def server() -> Iterator[StubServer]:
-    """A server that answers as it is told."""
+    """Yield a server that answers as its paths say."""
     with StubServer() as answering:
         yield answering
 
@@ -51,20 +51,20 @@ def test_refusals_are_no_answers(server: StubServer) -> None:
     assert (seen.answered, seen.refused, seen.failed) == (20, 20, 0)
 
 
-def test_a_connection_that_ends_is_opened_anew(server: StubServer) -> None:
-    """A server that ends connections after an answer is asked on new ones."""
+def test_a_connection_that_ends_is_replaced(server: StubServer) -> None:
+    """A connection that the server closed after an answer is replaced."""
     seen = load(server.port, ["/closing"], LoadLimits(2, LONG, 10))
     assert (seen.answered, seen.errors) == (10, 0)
 
 
-def test_who_never_answers_is_given_up(server: StubServer) -> None:
-    """Each connection is tried three times; each question without an answer is counted."""
+def test_a_server_that_never_answers_is_given_up(server: StubServer) -> None:
+    """Each connection is tried three times; each request without an answer is counted."""
     seen = load(server.port, ["/silent"], LoadLimits(2, LONG, 1_000))
     assert (seen.answered, seen.failed, len(server.requests)) == (0, 6, 6)
 
 
-def test_nobody_there() -> None:
-    """A port that nobody listens on fails at once, and a question says so."""
+def test_no_listener() -> None:
+    """A port without a listener fails at once, with an error for a single request."""
     port = free_port()
     assert load(port, ["/"], LoadLimits(1, LONG, 5)).failed == 3
     with pytest.raises(NoResponse):
@@ -87,7 +87,7 @@ def test_time_ends_a_round(server: StubServer) -> None:
 
 
 def test_a_pace_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests are due at even times; who is late goes on at once, and catches up."""
+    """Requests are due at even times; a late one is sent at once, and catches up."""
     now = [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
     pace = RequestPacer(requests_per_second=2.0, offset=0.5)
@@ -124,19 +124,19 @@ async def test_a_question_brings_its_body(server: StubServer) -> None:
     ],
 )
 def test_this_machine_is_known(url: str, authority: str, prefix: str) -> None:
-    """A loopback address is this machine, in whatever form a URL has it."""
+    """A loopback address is this machine, in every form of a URL."""
     place = resolve_target(url)
     assert (place.authority, place.prefix, place.is_loopback) == (authority, prefix, True)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "[2001:db8::1]", "0.0.0.0", "[::ffff:192.0.2.1]"])  # noqa: S104 - nobody listens there
 def test_another_machine_is_another(host: str) -> None:
-    """An address that is none of loopback may be somebody else's."""
+    """An address outside of loopback may be another machine."""
     assert not resolve_target(f"http://{host}:8480").is_loopback
 
 
 def test_the_address_is_judged_and_not_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that leads elsewhere is elsewhere, whatever it is called."""
+    """The address counts, not the name."""
     elsewhere = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 8480))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_given, **_more: elsewhere)
     place = resolve_target("http://localhost:8480")

@@ -25,15 +25,15 @@ def seen(per_second: float) -> LoadResult:
     return LoadResult(round(per_second), 0, 0, 1.0, 1.0, 2.0)
 
 
-def test_a_row_stands_beside_its_limit() -> None:
-    """Its part of the limit is the ratio of the medians."""
+def test_a_row_names_its_limit() -> None:
+    """The part of the limit is the ratio of the medians."""
     limit = Measured("bare", seen(400), (390.0, 400.0), 30.0)
     made = row(Measured("own info", seen(100), (100.0,), 60.0), limit)
     assert (made.limit, made.of_limit, made.per_second) == ("bare", 0.25, 100.0)
 
 
 def test_nothing_is_no_part_of_nothing() -> None:
-    """A limit that answered nothing gives no ratio."""
+    """A limit that answered nothing has no ratio."""
     assert part_of(seen(100), seen(0)) == 0.0
 
 
@@ -46,8 +46,8 @@ def test_a_target_is_met_when_it_is_reached(*, value: float, is_least: bool, is_
     assert Check("", value, 0.45, is_least=is_least).is_met is is_met
 
 
-def test_growth_is_measured_from_least_to_largest() -> None:
-    """What is lost is a part of the rate at the least size, whatever lies between."""
+def test_growth_is_measured_from_smallest_to_largest() -> None:
+    """The loss is relative to the rate at the smallest size, ignoring sizes in between."""
     assert Growth("", "", {1_000_000: 90.0, 1_000: 100.0, 100_000: 50.0}).loss == pytest.approx(0.1)
 
 
@@ -77,8 +77,8 @@ def test_a_run_measures_everything_without_errors(report: Report) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_tells_growth(report: Report) -> None:
-    """Along accounts and along the rows of one account."""
+def test_a_run_reports_growth(report: Report) -> None:
+    """A run reports growth along accounts and along the rows of one account."""
     sizes = {one.axis: sorted(one.per_second) for one in report.parts["growth"].growths}
     assert sizes == {"accounts": [60, 120], "rows of the account": [1, 100, 10_000]}
     assert "at the largest" in plot(report)
@@ -152,8 +152,8 @@ PEERS = {
 }
 
 
-def test_the_page_tells_the_run(tmp_path: Path) -> None:
-    """Targets, operations, growth, the machine, what failed and what was not equal."""
+def test_the_page_describes_the_run(tmp_path: Path) -> None:
+    """The page has targets, operations, growth, the machine, failures and inequalities."""
     text = page(a_report(), tmp_path / "none", tmp_path / "none")
     assert "| own info / bare answer | 0.5 | ≥ 0.45 | 0.55 | yes |" in text
     assert "| start <of> it | 0.9 s | ≤ 0.6 s | 0.3 s | **no** |" in text

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 class StubGenerator:
-    """A generator that asks nobody: the rate of each round is the length of its paths."""
+    """A generator without a server: the rate of each round is the length of its paths."""
 
     name = "told"
 
@@ -65,7 +65,7 @@ def test_contestants_take_turns() -> None:
 
 @pytest.fixture
 def server() -> Iterator[StubServer]:
-    """A server that answers as it is told."""
+    """Yield a server that answers as its paths say."""
     with StubServer() as answering:
         yield answering
 
@@ -91,7 +91,7 @@ def test_generators_see_refusals(name: str, server: StubServer, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["wrk", "own"])
 def test_a_burst_ends_with_its_last_answer(name: str, server: StubServer, tmp_path: Path) -> None:
-    """So many answers come, those under way with them; time counts until the last."""
+    """All requested answers come, those in flight too; time counts until the last."""
     if name == "wrk" and not shutil.which("wrk"):
         pytest.skip("wrk is not installed")
     seen = make(name, tmp_path).burst(server.port, LoadRequest("GET", "/ok"), 2, 20)

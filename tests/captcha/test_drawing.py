@@ -1,4 +1,4 @@
-"""What a captcha picture is, and what it does not give away."""
+"""What a captcha picture is, and what it does not reveal."""
 
 import io
 import re
@@ -131,7 +131,7 @@ def test_ink_stands_out_from_the_paper(draw: CaptchaRenderer, answer: str) -> No
 
 
 def test_digits_look_different() -> None:
-    """With equal jitter two different digits give different ink, at least 2 % of the sheet."""
+    """With equal jitter two different digits differ in at least 2 % of the picture."""
     sheets = [ink(CaptchaRenderer(seeded("a"))(digit * 4)) for digit in READABLE_DIGITS]
     for place, sheet in enumerate(sheets):
         for other in sheets[place + 1 :]:

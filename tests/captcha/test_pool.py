@@ -1,4 +1,4 @@
-"""What the pool of pictures promises to those who take one."""
+"""What the pool of pictures guarantees to its callers."""
 
 import asyncio
 import logging
@@ -49,7 +49,7 @@ class StubRenderer:
 async def opened(
     pool: CaptchaPool[bytes], renderer: StubRenderer
 ) -> AsyncIterator[CaptchaPool[bytes]]:
-    """Starts a pool and stops it in the end, whatever the renderer waits for."""
+    """Start a pool and stop it in the end, even if the renderer still waits."""
     pool.start()
     try:
         yield pool
@@ -80,7 +80,7 @@ def hold_the_loop_until(true: Callable[[], bool]) -> None:
 
 
 def run(test: Coroutine[object, object, None]) -> None:
-    """Runs a test on a loop of its own, bounded in time."""
+    """Run a test on a new loop, bounded in time."""
     asyncio.run(asyncio.wait_for(test, PATIENCE_SECONDS))
 
 
@@ -90,7 +90,7 @@ def taking(pool: CaptchaPool[bytes], takers: int) -> list[asyncio.Task[CaptchaIm
 
 
 def test_ready_picture_is_taken_without_waiting() -> None:
-    """When a picture is ready, taking it does not even give up the turn of the event loop."""
+    """Taking a ready picture does not even yield to the event loop."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=4)
@@ -105,7 +105,7 @@ def test_ready_picture_is_taken_without_waiting() -> None:
 
 
 def test_takers_get_different_pictures() -> None:
-    """Of many who take at once each gets a picture of its own, with the answer it shows."""
+    """Each of many concurrent callers gets a different picture, with the answer it shows."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=200)
@@ -136,7 +136,7 @@ def test_taker_waits_at_an_empty_pool_and_the_loop_runs_on() -> None:
 
 
 def test_takers_are_served_in_their_order() -> None:
-    """Who waits longest gets the first picture."""
+    """The caller that waits longest gets the first picture."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=0)
@@ -196,7 +196,7 @@ def test_pool_of_one_is_refilled() -> None:
 
 
 def test_too_many_waiters_are_refused() -> None:
-    """Beyond the bound a taker is refused at once, and those who wait are still served."""
+    """Beyond the bound a caller is refused at once, and those that wait are still served."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=0)
@@ -250,7 +250,7 @@ def test_waiter_cancelled_as_its_picture_comes_is_passed_over() -> None:
 
 
 def test_failure_reaches_the_waiters_and_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    """A drawer's failure is raised at all who wait; later the same thread draws again."""
+    """A failure is raised in all waiting callers; later the same thread draws again."""
 
     async def test() -> None:
         renderer = StubRenderer(allowed=0)

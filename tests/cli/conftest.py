@@ -1,4 +1,4 @@
-"""The store of the commands: in the folder of each test, or a database of its own."""
+"""The store of the commands: in the folder of each test, or a separate database."""
 
 from pathlib import Path
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.channels import EMAIL, PHONE
 from tests.support.client import WireClient
-from tests.support.console import refused, run, told
+from tests.support.console import call, refused, run
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
@@ -17,7 +17,7 @@ STALE_SECONDS = 16 * 60
 
 
 def listed(data: Path, who: str) -> list[dict[str, object]]:
-    """The changes of an account, as a program is told them."""
+    """Return the changes of an account, from the JSON output."""
     rows: list[dict[str, object]] = json.loads(
         run(data, "account", "contacts", who, "--json").stdout
     )
@@ -25,7 +25,7 @@ def listed(data: Path, who: str) -> list[dict[str, object]]:
 
 
 def test_a_change_is_seen_and_undone(tmp_path: Path) -> None:
-    """Beside a running server: sessions end at once, and the old number is back."""
+    """With a running server sessions end at once, and the old number is back."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         old, new, email = client.fresh_phone(), client.fresh_phone(), client.fresh_email()
@@ -45,7 +45,7 @@ def test_a_change_is_seen_and_undone(tmp_path: Path) -> None:
         assert (binding["number"], binding["contact"], binding["old"]) == (2, "email", "")
         table = run(folder, "account", "contacts", account.id).stdout
         assert all(word in table for word in (old, new, email, "是"))
-        restored = told(folder, "account", "undo", account.id, "1")
+        restored = call(folder, "account", "undo", account.id, "1")
         assert (restored["phone"], restored["email"]) == (old, email)
         assert client.own_info(account.token).code == -101
         assert isinstance(listed(folder, account.id)[1]["undoneAt"], int)
@@ -63,19 +63,19 @@ def test_a_binding_without_proof_is_marked(tmp_path: Path) -> None:
         (binding,) = listed(folder, account.id)
         assert binding["proven"] is False
         assert "否" in run(folder, "account", "contacts", account.id).stdout
-        assert told(folder, "account", "undo", phone, "1")["email"] == ""
+        assert call(folder, "account", "undo", phone, "1")["email"] == ""
 
 
 @pytest.mark.parametrize(("who", "number"), [("1000001", "1"), ("13900000009", "1")])
 def test_nothing_to_undo(data: Path, who: str, number: str) -> None:
     """An account or a change that is not there is one sentence, and status 1."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     refused(data, "account", "undo", who, number)
     assert listed(data, "1000001") == []
     assert run(data, "account", "undo", "1000001", "0").exit_code == 2
 
 
-def test_what_somebody_has_by_now_is_not_taken(tmp_path: Path) -> None:
+def test_a_number_with_a_new_owner_is_not_taken(tmp_path: Path) -> None:
     """The refusal says so, and nothing is changed."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:

@@ -1,6 +1,7 @@
 """`hupan backup` and `hupan restore`, from and to either engine (security L6, R20)."""
 
 import asyncio
+import errno
 import json
 import os
 import stat
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from hupan.store.backup_places import move_without_overwriting
 from hupan.store.sqlite import connect
 from tests.support.backups import PASSPHRASE, BackupKey, contents, invoke, succeed
 from tests.support.client import WireClient
@@ -134,7 +136,7 @@ def test_nothing_is_overwritten(tmp_path: Path, key: BackupKey) -> None:
     data, file = tmp_path / "data", tmp_path / "a.age"
     settle(data)
     succeed("backup", "create", str(file), *at(data))
-    assert "exists already" in invoke("backup", "create", str(file), *at(data)).stderr
+    assert "已存在" in invoke("backup", "create", str(file), *at(data)).stderr
     refused = invoke("restore", str(file), "--key-file", str(key.file), *at(data))
     assert (refused.exit_code, "不会覆盖" in refused.stderr) == (1, True)
     other = tmp_path / "other"
@@ -216,7 +218,7 @@ def test_backups_are_always_encrypted(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.one_engine
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_root_gives_its_files_away(tmp_path: Path, key: BackupKey) -> None:
+def test_files_of_root_belong_to_the_owner(tmp_path: Path, key: BackupKey) -> None:
     """What `sudo hupan` creates belongs to the owner of the folder."""
     data, copy, owner = tmp_path / "data", tmp_path / "copy", 65534
     with (
@@ -306,6 +308,35 @@ def test_a_killed_restore_is_done_again(
     assert [entry for entry in contents(copy) if "restoring" in entry or "draft" in entry] == [
         "media/drafts"
     ]
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("moment", [1, 2])
+def test_a_disk_that_fails_at_the_end(
+    tmp_path: Path, key: BackupKey, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    """No key stays without its store, and no store without its key (L6).
+
+    The folder cannot be written to the disk: first when the key has its name, then the store.
+    """
+    data, file, copy = tmp_path / "data", tmp_path / "a.age", tmp_path / "copy"
+    settle(data)
+    succeed("backup", "create", str(file), *at(data))
+    options = ["restore", str(file), "--key-file", str(key.file), *at(copy)]
+    moves: list[Path] = []
+
+    def move(source: Path, target: Path) -> None:
+        move_without_overwriting(source, target)
+        moves.append(target)
+        if len(moves) == moment:
+            raise OSError(errno.EIO, "the disk failed")
+
+    with monkeypatch.context() as failing:
+        failing.setattr("hupan.admin.restores.move_without_overwriting", move)
+        assert invoke(*options).exit_code == 1
+    assert moves == [copy / "secret.key", copy / "hupan.db"][:moment]
+    assert contents(copy) == ["hupan.db.lock", "operators.log"]
+    succeed(*options)
 
 
 class KilledError(Exception):

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 @pytest.fixture
 def server() -> Iterator[StubServer]:
-    """A server that answers as it is told."""
+    """Yield a server that answers as its paths say."""
     with StubServer() as answering:
         yield answering
 
@@ -51,7 +51,7 @@ def test_the_most_requests_are_kept(server: StubServer) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "ftp://127.0.0.1", "nonsense"])
-def test_what_cannot_be_measured_is_told(url: str) -> None:
+def test_what_cannot_be_measured_is_reported(url: str) -> None:
     """A sentence, and status 1."""
     result = bench(url)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -66,7 +66,7 @@ def test_a_token_with_a_line_break_is_refused(server: StubServer) -> None:
 
 
 def test_refusals_are_not_measured(sandbox: Server) -> None:
-    """A token that is not valid ends the command, and no figure is told."""
+    """An invalid token ends the command, without any figure."""
     result = bench(sandbox.url, "--token", "nonsense", "--seconds", "1")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "nonsense" not in result.stderr

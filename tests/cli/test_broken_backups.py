@@ -91,7 +91,7 @@ def flipped(sample: Sample) -> Iterator[tuple[str, bytes]]:
 
 
 def of_others(sample: Sample) -> Iterator[tuple[str, bytes]]:
-    """Of another version, or made by somebody who has the public key."""
+    """Yield backups of another version, or made by an attacker with the public key."""
     members, end = sample.members, len(sample.members) - 1
     items = list(members.items())
     accounts = "tables/accounts/000000.jsonl"
@@ -240,7 +240,7 @@ class _LargestTaken(Checker):
 
 
 async def test_many_short_rows_are_not_in_memory_at_once(sample: Sample) -> None:
-    """Whoever has the public key chooses table and rows, which take far more than their text."""
+    """The holder of the public key chooses rows, which need far more memory than their text."""
     table = {"name": "a", "columns": [{"name": "a", "type": "TEXT"}], "primary_key": ["a"]}
     manifest = {**msgspec.json.decode(sample.members["backup.json"]), "tables": [table]}
     count, row = 400_000, b'["a"]\n'

@@ -64,7 +64,7 @@ def test_check_names_the_file() -> None:
     assert (status, told) == (0, "OK 设置正确：mine.toml\n")
 
 
-def test_check_tells_every_problem() -> None:
+def test_check_reports_every_problem() -> None:
     """All problems stand on standard error, a line each; the status is 1."""
     Path("hupan.toml").write_text("[smtp]\nprot = 1\n", encoding="utf-8")
     status, told, problems = run("config", "check", HUPAN_PORT="x", HUPAN_BRAND="")
@@ -145,7 +145,7 @@ def test_show_some_settings(arguments: list[str], names: list[str]) -> None:
 
 
 def test_show_refuses_a_name_that_no_setting_has() -> None:
-    """A misspelt name is told by the exit status."""
+    """The exit status reveals a misspelt name."""
     status, told, problems = run("config", "show", "prot")
     assert (status, told, problems) == (1, "", "没有符合条件的设置\n")
 

@@ -19,7 +19,7 @@ IN_USE = "1 个湖畔服务进程在使用"
 
 
 def copy(source: str, target: str) -> tuple[int, str]:
-    """Run the command; give its exit status and what it wrote of faults."""
+    """Run the command; return its exit status and standard error."""
     done = CliRunner().invoke(app, ["database", "copy", source, target])
     return done.exit_code, done.stderr
 

@@ -25,7 +25,7 @@ NEWEST = len(read_schema_files())
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    """Run `hupan database`; give its exit status and what it wrote."""
+    """Run `hupan database`; return its exit status and its output."""
     done = CliRunner().invoke(app, ["database", *arguments])
     return done.exit_code, done.stdout, done.stderr
 

@@ -193,7 +193,7 @@ def test_problems_for_programs() -> None:
     ],
 )  # fmt: skip
 def test_bad_objects_are_named(line: str | bytes, place: str) -> None:
-    """Whatever stands on a line of JSON, it is named and never an accident."""
+    """Every bad line of JSON is named and never an accident."""
     status, _, problems = run("group", "import", written("g.jsonl", line))
     assert status == 1
     assert problems.splitlines()[0].startswith(f"第 1 行{place[1:]}：")
@@ -252,7 +252,7 @@ def test_json_lines_with_a_mark() -> None:
 )
 @pytest.mark.parametrize("command", ["group", "bot"])
 def test_no_rows_are_no_import(command: str, name: str, text: str) -> None:
-    """A file without rows is most likely a mistake: it is told, and the status is 1."""
+    """A file without rows is most likely a mistake: it is reported, and the status is 1."""
     if command == "bot":
         text = text.replace(",category", "")
     status, told, problems = run(command, "import", written(name, text))
@@ -265,7 +265,7 @@ def test_no_rows_are_no_import(command: str, name: str, text: str) -> None:
 @pytest.mark.usefixtures("_store")
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that cannot be read")
 def test_a_file_that_cannot_be_read_on() -> None:
-    """A folder, or a file whose reading fails, is told in words and nothing is kept."""
+    """A folder, or a file whose reading fails, is reported and nothing is kept."""
     Path("folder.csv").mkdir()
     for name in ("folder.csv", "/proc/self/mem"):
         for form in ("csv", "jsonl"):
@@ -302,8 +302,8 @@ def test_another_encoding_is_named_once(encoding: str, name: str, form: str) -> 
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 @pytest.mark.parametrize("encoding", ["gbk", "utf-16"])
-def test_another_encoding_is_read_when_told(encoding: str) -> None:
-    """A spreadsheet's own encoding goes in with --encoding; a wrong one is named."""
+def test_another_encoding_is_read_with_the_option(encoding: str) -> None:
+    """A spreadsheet's encoding is read with --encoding; a wrong one is named."""
     name = written("g.csv", GBK.encode(encoding))
     assert run("group", "import", name, "--encoding", encoding)[0] == 0
     assert len(listed("--size", "100")) == 100
@@ -363,7 +363,7 @@ def test_empty_rows_are_passed_over() -> None:
 
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
-def test_a_problem_of_many_rows_is_told_once() -> None:
+def test_a_problem_of_many_rows_is_reported_once() -> None:
     """With the first lines and their number; kinds that differ in each row are bounded, too."""
     rows = HEAD + "".join(f"{n},西湖,5,\n" for n in range(1000, 3000))
     status, _, problems = run("group", "import", written("g.csv", rows))
@@ -450,11 +450,11 @@ def test_without_a_store_of_this_version(arguments: list[str]) -> None:
 @pytest.mark.one_engine
 @pytest.mark.usefixtures("_store")
 def test_a_file_that_is_not_there() -> None:
-    """Is told plainly."""
+    """A missing file is reported plainly."""
     status, _, problems = run("group", "import", "none.csv")
     assert (status, problems) == (
         1,
-        "无法读取 none.csv：No such file or directory\n",
+        "无法读取 none.csv：文件或目录不存在\n",
     )
 
 

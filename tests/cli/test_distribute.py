@@ -50,14 +50,14 @@ ALONE = {
 
 @pytest.fixture
 def store(databases: Databases) -> Iterator[str]:
-    """The URL of a store of its own."""
+    """Yield the URL of a separate store."""
     name = databases.make()
     yield databases.cluster.url(name)
     databases.drop(name)
 
 
 def run(databases: Databases, url: str, sql: str) -> list[str]:
-    """Run SQL on a store; the first column of what it gives."""
+    """Run SQL on a store; return the first column of the result."""
 
     async def ask() -> list[str]:
         connection = await asyncpg.connect(url)
@@ -94,7 +94,7 @@ def test_a_file_cannot_be_spread(tmp_path: Path) -> None:
 
 
 def test_each_table_is_spread_once(databases: Databases, store: str) -> None:
-    """The accounts first, all that is an account's beside them; a second run has nothing to do."""
+    """The accounts first, then the tables of accounts with them; a second run has nothing to do."""
     run(databases, store, STAND_INS)
     status, told, wrong = distribute(store)
     assert (status, wrong) == (0, "")
@@ -136,7 +136,7 @@ def test_a_grown_store_takes_its_time(databases: Databases, store: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HUPAN_DATABASE_TIMEOUT_SECONDS", "1")
         status, _, wrong = distribute(store)
-        assert (status, "no room" in wrong) == (1, True)
+        assert (status, "资源不足（53100）" in wrong) == (1, True)
         spread_before = run(databases, store, "SELECT logicalrelid::text FROM pg_dist_partition")
         assert "accounts" in spread_before
         run(databases, store, "DROP TRIGGER hold ON calls")

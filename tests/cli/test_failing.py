@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def shell(folder: Path, script: str) -> tuple[int, bytes, str]:
-    """What a line of the shell gives: status, standard output, standard error."""
+    """Return status, standard output and standard error of a shell command."""
     done = subprocess.run(  # noqa: S603 - our own program, our own arguments
         ["/bin/sh", "-c", script],
         cwd=folder,
@@ -41,12 +41,12 @@ def shell(folder: Path, script: str) -> tuple[int, bytes, str]:
     "command", ["version", "account list", "account list --json", "group list --json", "--help"]
 )
 def test_a_full_disk(folder: Path, command: str) -> None:
-    """What cannot be written is told in one line, and the status is 1."""
+    """A failed write is reported in one line, and the status is 1."""
     status, _, told = shell(folder, f'"$HUPAN" {command} > /dev/full')
     assert status == 1
     assert len(told.splitlines()) == 1
     assert told.startswith("系统错误：")
-    assert "No space left" in told
+    assert "磁盘空间不足" in told
     assert shell(folder, f'"$HUPAN" {command} > /dev/full 2> /dev/full')[0] == 1
 
 
@@ -54,7 +54,7 @@ def test_a_full_disk(folder: Path, command: str) -> None:
     "command", ["config show", "config show --json", "account list", "version"]
 )
 def test_a_reader_that_went_away(folder: Path, command: str) -> None:
-    """A pipe that nobody reads any more ends a command quietly."""
+    """A closed pipe ends a command quietly."""
     script = f'("$HUPAN" {command}; echo "status $?" >&2) | true'
     status, _, told = shell(folder, script)
     assert status == 0
@@ -66,7 +66,7 @@ def test_a_reader_that_went_away(folder: Path, command: str) -> None:
     "command", ["account list", "account list --json", "group import - --format csv"]
 )
 def test_streams_that_are_closed(folder: Path, command: str, closed: str) -> None:
-    """Whoever starts a command may give it no streams."""
+    """A command may be started without streams."""
     status, _, told = shell(folder, f'"$HUPAN" {command} {closed} </dev/null')
     assert status == int("import" in command)
     assert "Traceback" not in told
@@ -90,7 +90,7 @@ def test_bytes_that_are_no_text(folder: Path) -> None:
 def test_what_no_command_expected(folder: Path) -> None:
     """Any error of the system is a line; a mistake of ours still shows where it is."""
     for error, last in (
-        ("OSError(5, 'Input/output error')", "系统错误：[Errno 5] Input/output"),
+        ("OSError(5, 'Input/output error')", "系统错误：读写错误"),
         ("ZeroDivisionError('ours')", "ZeroDivisionError: ours"),
     ):
         script = (

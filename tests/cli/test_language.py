@@ -1,4 +1,4 @@
-"""One language in every line of the terminal, and who chooses it."""
+"""One language in every line of the terminal, and how it is chosen."""
 
 import ast
 import json
@@ -117,7 +117,7 @@ def test_no_text_of_the_program_holds_both_languages() -> None:
         (["--lang"], {}, "utf-8", False),
     ],
 )
-def test_who_chooses_the_language(
+def test_how_the_language_is_chosen(
     arguments: list[str], environment: dict[str, str], encoding: str, english: bool
 ) -> None:
     """The option, then HUPAN_LANG, then the locale; Chinese where the terminal can show it."""

@@ -1,4 +1,4 @@
-"""`hupan limits`: the table, what is counted of somebody, and how it is forgotten (security C5)."""
+"""`hupan limits`: the table, the counters of an account, and their reset (security C5)."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from hupan.ratelimit.stored import (
 from hupan.ratelimit.table import LIMITS
 from hupan.store.database import Transaction
 from tests.support.audit_events import events
-from tests.support.console import refused, run, told
+from tests.support.console import call, refused, run
 from tests.support.stores import STORES, open_store
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ OWN_DEVICE = "0f" * 32
 
 
 def rows(data: Path, *arguments: str) -> list[dict[str, object]]:
-    """What is counted, as a program is told it."""
+    """Return the counters, from the JSON output."""
     result = run(data, "limits", "show", *arguments, "--json")
     assert result.exit_code == 0, result.output
     told: list[dict[str, object]] = json.loads(result.stdout)
@@ -60,7 +60,7 @@ def count(data: Path, subject: str, limit: Limit, times: int) -> None:
 @pytest.fixture
 def counted(data: Path) -> Path:
     """A store in which an account and a stranger's number have come some way."""
-    told(data, "account", "create", "--phone", PHONE, "--email", EMAIL)
+    call(data, "account", "create", "--phone", PHONE, "--email", EMAIL)
     count(data, sends_key("sms", PHONE), SENDS, 5)
     count(data, code_attempts_key("sms", PHONE), CODES, 3)
     count(data, code_attempts_key("sms", PHONE) + OWN_DEVICE, CODES, 1)
@@ -71,8 +71,8 @@ def counted(data: Path) -> Path:
 
 @pytest.mark.one_engine
 def test_every_limit_is_shown(data: Path) -> None:
-    """Who, what, how many, how long, where it is kept; for people in words (E5)."""
-    shown = told(data, "limits", "show")
+    """Subject, event, number, window and place of each limit; for people in words (E5)."""
+    shown = call(data, "limits", "show")
     limits = shown["limits"]
     assert isinstance(limits, list)
     assert [row["setting"] for row in limits] == [line.setting for line in LIMITS]
@@ -87,18 +87,18 @@ def test_every_limit_is_shown(data: Path) -> None:
 def test_limits_that_are_off_are_shown_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `limits_enabled = false` nothing is limited, and the table says so."""
     monkeypatch.setenv("HUPAN_LIMITS_ENABLED", "false")
-    limits = told(data, "limits", "show")["limits"]
+    limits = call(data, "limits", "show")["limits"]
     assert isinstance(limits, list)
     assert {row["most"] for row in limits} == {0}
 
 
 @pytest.mark.one_engine
 def test_exempt_targets_are_shown_masked(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With their end, for whoever reads the table need not learn the numbers (security L1)."""
+    """They are shown with their end, but masked: readers need not see the numbers (security L1)."""
     until = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + HOUR))
     monkeypatch.setenv("HUPAN_LIMITS_EXEMPT", f"{PHONE}, {EMAIL}")
     monkeypatch.setenv("HUPAN_LIMITS_EXEMPT_UNTIL", until)
-    assert told(data, "limits", "show")["exempt"] == [
+    assert call(data, "limits", "show")["exempt"] == [
         {"target": "139****0001", "until": until, "inForce": True},
         {"target": "l***@example.com", "until": until, "inForce": True},
     ]
@@ -107,8 +107,8 @@ def test_exempt_targets_are_shown_masked(data: Path, monkeypatch: pytest.MonkeyP
     assert PHONE not in table
 
 
-def test_how_far_somebody_has_come(counted: Path) -> None:
-    """Of a number, an address, or all that is bound to an account; a full count is told."""
+def test_counters_of_a_target_or_an_account(counted: Path) -> None:
+    """Counters of a number, an address, or all contacts of an account; a full one is marked."""
     of_phone = rows(counted, f"+86{PHONE}")
     assert [(row["name"], row["count"], row["most"], row["full"]) for row in of_phone] == [
         ("wrong-codes-hour", 3, 10, False),
@@ -126,14 +126,14 @@ def test_how_far_somebody_has_come(counted: Path) -> None:
 
 def test_a_reset_of_an_account_forgets_what_is_bound_to_it(counted: Path) -> None:
     """All counts of its number and its address end, those of others stay."""
-    assert told(counted, "limits", "reset", "1000001")["forgotten"] == 4
+    assert call(counted, "limits", "reset", "1000001")["forgotten"] == 4
     assert rows(counted, "1000001") == []
     assert [row["count"] for row in rows(counted, OTHER)] == [4]
 
 
 def test_a_reset_of_one_target(counted: Path) -> None:
     """The number alone; the address of the same account keeps its counts."""
-    assert told(counted, "limits", "reset", PHONE)["forgotten"] == 3
+    assert call(counted, "limits", "reset", PHONE)["forgotten"] == 3
     assert rows(counted, PHONE) == []
     assert [row["count"] for row in rows(counted, EMAIL)] == [2]
 
@@ -143,7 +143,7 @@ def test_a_reset_of_one_target(counted: Path) -> None:
 )
 def test_a_reset_of_an_address_is_asked_for(data: Path, target: str) -> None:
     """What processes count in memory they forget when they next look."""
-    assert told(data, "limits", "reset", target) == {"target": target, "forgotten": 0}
+    assert call(data, "limits", "reset", target) == {"target": target, "forgotten": 0}
     begun, line = events((data / "operators.log").read_text("utf-8"))
     assert begun["result"] == "begun"
     assert (line["event"], line["result"]) == ("operator-limits-reset", "ok")
@@ -151,7 +151,7 @@ def test_a_reset_of_an_address_is_asked_for(data: Path, target: str) -> None:
 
 
 def test_a_reset_is_written_down_masked(counted: Path) -> None:
-    """Who had what forgotten (security L1, L2)."""
+    """The line names the reset target, masked (security L1, L2)."""
     run(counted, "limits", "reset", PHONE)
     line = events((counted / "operators.log").read_text("utf-8"))[-1]
     assert (line["event"], line["target"]) == ("operator-limits-reset", "139****0001")
@@ -171,5 +171,5 @@ def test_notices_are_shown_with_their_limits_and_forgotten(data: Path) -> None:
     count(data, subject + SESSION_ENDED_NOTICE, notice_limits(SESSION_ENDED_NOTICE)[0], 1)
     shown = sorted((row["count"], row["most"], row["full"]) for row in rows(data, EMAIL))
     assert shown == [(1, 1, True), (5, 5, True)]
-    told(data, "limits", "reset", EMAIL)
+    call(data, "limits", "reset", EMAIL)
     assert rows(data, EMAIL) == []

@@ -1,4 +1,4 @@
-"""What operators do is written down beside the data (security L2)."""
+"""Operators' acts are logged next to the data (security L2)."""
 
 import errno
 import json
@@ -12,7 +12,7 @@ import pytest
 
 from hupan.cli.main import app
 from hupan.model import Overtaken
-from tests.support.console import PASSWORD, all_lines, refused, run, runner, told, written
+from tests.support.console import PASSWORD, all_lines, call, refused, run, runner, written
 
 pytestmark = pytest.mark.slow
 
@@ -36,9 +36,9 @@ ACTS: Mapping[str, tuple[str, ...]] = {
 
 
 def test_every_act_is_written_down(data: Path) -> None:
-    """Who did what to whom; a number is masked, and a password is nowhere (security L1, L2)."""
+    """Operator, act and account are logged; numbers masked, passwords missing (security L1, L2)."""
     create = ("account", "create", "--phone", PHONE, "--email", EMAIL, "--password")
-    told(data, *create, stdin=f"{PASSWORD}\n")
+    call(data, *create, stdin=f"{PASSWORD}\n")
     for arguments in ACTS.values():
         assert run(data, *arguments).exit_code == 0
     expected = ["operator-create", *ACTS]
@@ -70,7 +70,7 @@ def test_an_import_that_another_one_overtook_is_written_down(
 
 def test_the_end_of_an_account_is_written_down(data: Path) -> None:
     """And the undoing of a change, well or not (security L2)."""
-    told(data, "account", "create", "--phone", PHONE)
+    call(data, "account", "create", "--phone", PHONE)
     refused(data, "account", "undo", WHO, "1")
     run(data, "account", "delete", PHONE, "--yes")
     created, undone, deleted = written(data)
@@ -98,7 +98,7 @@ def test_imports_are_written_down(data: Path, tmp_path: Path) -> None:
 
 def test_looking_is_not_written_down(data: Path) -> None:
     """Lists, records and what holds now leave no line."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     for arguments in [
         ("account", "show", WHO),
         ("account", "list"),
@@ -123,13 +123,13 @@ def test_a_refusal_names_its_reason(data: Path) -> None:
 
 
 def test_no_act_without_its_line(data: Path) -> None:
-    """Where the file cannot be written, nothing is done, and why is told (security L2)."""
-    told(data, "account", "create")
+    """If the file cannot be written, nothing is done, and the reason is shown (security L2)."""
+    call(data, "account", "create")
     (data / "operators.log").unlink()
     (data / "operators.log").symlink_to(data / "elsewhere")
     assert "operators.log" in refused(data, "account", "ban", WHO, "--reason", "spam")
     assert not (data / "elsewhere").exists()
-    assert told(data, "account", "show", WHO)["banned"] is False
+    assert call(data, "account", "show", WHO)["banned"] is False
 
 
 @pytest.mark.one_engine
@@ -148,7 +148,7 @@ def test_an_id_is_shown(data: Path, who: str) -> None:
 
 def test_a_line_says_what_was_done(data: Path) -> None:
     """Reason, end, amount and medal of an act, and what came of it (security L2)."""
-    told(data, "account", "create", "--nickname", "\u6e56\u8fb9", "--vip-days", "3")
+    call(data, "account", "create", "--nickname", "\u6e56\u8fb9", "--vip-days", "3")
     run(data, "medal", "define", "old", "--sort", "4")
     ban = ("account", "ban", WHO, "--reason", "spam again")
     run(data, *ban, "--until", "2100-01-01T00:00Z")
@@ -181,10 +181,10 @@ def test_a_line_says_what_was_done(data: Path) -> None:
 
 
 def test_a_pasted_number_is_masked(data: Path) -> None:
-    """What a number or an address becomes, in whatever form it was typed (security L1)."""
-    told(data, "account", "create", "--phone", PHONE)
+    """A number or address is masked in every form it was typed in (security L1)."""
+    call(data, "account", "create", "--phone", PHONE)
     for pasted in ("+86 139-0000-0002", "１３９００００００02"):
-        told(data, "account", "set-phone", WHO, pasted)
+        call(data, "account", "set-phone", WHO, pasted)
     refused(data, "account", "set-email", WHO, "lin@中文.com")
     assert [line["to"] for line in written(data)[1:]] == [
         *["139****0002"] * 2,
@@ -192,9 +192,9 @@ def test_a_pasted_number_is_masked(data: Path) -> None:
     ]
 
 
-def test_free_text_names_nobody(data: Path) -> None:
+def test_free_text_is_masked(data: Path) -> None:
     """A number or an address within a reason is masked, and a long one is cut (security L1)."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     why = f"asked from {PHONE} and {EMAIL}\n" + "x" * 1000
     run(data, "account", "coins", WHO, "--give", "1", "--reason", why)
     text = (data / "operators.log").read_text("utf-8")
@@ -205,19 +205,21 @@ def test_free_text_names_nobody(data: Path) -> None:
 
 def test_an_act_is_written_down_before_it_is_done(data: Path) -> None:
     """Its first line is there before, and both have one number (security L2)."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     begun, done = all_lines(data)
     assert (begun["result"], done["result"]) == ("begun", "ok")
     assert begun["act"] == done["act"]
     assert "account" not in begun
 
 
-def test_the_operator_is_who_the_kernel_says(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the environment claims is at most told beside it (security L2)."""
+def test_the_operator_is_the_user_of_the_kernel(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment's claims are at most logged next to the kernel's user (security L2)."""
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "somebody")
     monkeypatch.setenv("SUDO_USER", "alice")
-    told(data, "account", "create")
+    call(data, "account", "create")
     run(data, "account", "coins", WHO, "--give", "1", "--reason", "fun")
     (line, _) = written(data)
     me = pwd.getpwuid(os.getuid()).pw_name
@@ -228,16 +230,16 @@ def test_the_operator_is_who_the_kernel_says(data: Path, monkeypatch: pytest.Mon
 
 
 def test_a_cut_line_forges_no_other(data: Path) -> None:
-    """After a disk that was full in the middle of a line the next one begins anew."""
+    """After a line that a full disk cut off the next one starts on a new line."""
     (data / "operators.log").write_text("2026-01-01T00:00:00Z INFO hupan.auth event=oper", "utf-8")
-    told(data, "account", "create")
+    call(data, "account", "create")
     assert [line["event"] for line in all_lines(data)[1:]] == ["operator-create"] * 2
 
 
 @pytest.mark.one_engine
 def test_a_full_disk_stops_the_act(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is done where the first line cannot be written whole (security L2)."""
-    told(data, "account", "create")
+    call(data, "account", "create")
 
     def write(_descriptor: int, _text: bytes) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -246,12 +248,12 @@ def test_a_full_disk_stops_the_act(data: Path, monkeypatch: pytest.MonkeyPatch) 
         patched.setattr("hupan.admin.audit.os.write", write)
         text = refused(data, "account", "ban", WHO, "--reason", "spam")
     assert "operators.log" in text
-    assert told(data, "account", "show", WHO)["banned"] is False
+    assert call(data, "account", "show", WHO)["banned"] is False
 
 
 @pytest.mark.one_engine
 def test_work_on_a_whole_store_is_written_down(tmp_path: Path) -> None:
-    """`database migrate` and `copy` too, beside the file that they are about (security L2)."""
+    """`database migrate` and `copy` are logged too, next to the file they change (security L2)."""
     assert run(tmp_path, "database", "migrate").exit_code == 0
     (line,) = written(tmp_path)
     assert (line["event"], line["result"]) == ("operator-database-migrate", "ok")
@@ -283,13 +285,13 @@ def test_a_store_that_is_made_or_accepted_is_written_down(tmp_path: Path) -> Non
 
 @pytest.mark.one_engine
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, who alone may make files for another")
-def test_root_locks_nobody_out(tmp_path: Path) -> None:
-    """What a command of root's makes in a service's folder belongs to the service (security L3)."""
+def test_root_does_not_lock_the_service_out(tmp_path: Path) -> None:
+    """What a command of root creates in a service's folder belongs to the service (security L3)."""
     folder = tmp_path / "data"
     folder.mkdir()
     os.chown(folder, NOBODY, NOBODY)
     assert run(folder, "database", "migrate").exit_code == 0
-    told(folder, "account", "create", "--phone", PHONE)
+    call(folder, "account", "create", "--phone", PHONE)
     run(folder, "account", "delete", PHONE, "--yes")  # which needs, and makes, the server's key
     made = {path.name: path.stat().st_uid for path in folder.iterdir()}
     assert set(made) >= {"operators.log", "hupan.db", "hupan.db.lock", "secret.key"}
@@ -305,10 +307,10 @@ def test_root_locks_nobody_out(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, who alone may make files for another")
 @pytest.mark.parametrize("name", ["operators.log", "hupan.db", "hupan.db.lock"])
 @pytest.mark.parametrize("link", [os.link, os.symlink])
-def test_root_gives_no_file_of_its_own_away(
+def test_files_of_root_keep_their_owner(
     tmp_path: Path, link: Callable[[Path, Path], None], name: str
 ) -> None:
-    """A name that the service makes for a file of root's does not get it that file (L3)."""
+    """A link that the service makes to a file of root does not change its owner (L3)."""
     folder, own = tmp_path / "data", tmp_path / "own"
     folder.mkdir()
     own.touch(0o600)

@@ -31,7 +31,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is warned of
 
 
 def says(server: Server, text: str) -> bool:
-    """Whether a server writes a text; it does so beside its answers."""
+    """Return whether a server writes a text, which may come after its answers."""
     deadline = time.monotonic() + WAIT_SECONDS
     while text not in server.output() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -39,7 +39,7 @@ def says(server: Server, text: str) -> bool:
 
 
 def test_an_open_address_is_warned_of() -> None:
-    """Whoever can reach it reads the codes, which the start says aloud (design 8)."""
+    """The start warns that any client that reaches it reads the codes (design 8)."""
     with Server("sandbox", "--host", EVERYWHERE) as server:
         assert says(server, "任何人都可读取全部验证码")
     with Server("sandbox", "--host", EVERYWHERE, environment={"HUPAN_LANG": "en"}) as server:
@@ -48,14 +48,14 @@ def test_an_open_address_is_warned_of() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_loopback_address_is_not(host: str) -> None:
-    """By default, too, nobody else reaches it."""
+    """A loopback address, the default too, has no warning."""
     with Server("sandbox", "--host", host) as server:
         assert "⚠" not in server.output()
 
 
 @pytest.mark.parametrize("name", ["box:8480", "*", "http://box", "湖.example", ""])
 def test_an_allowed_host_is_a_name(name: str) -> None:
-    """What no `Host` will ever say is not taken in silence."""
+    """A value that no `Host` can have is refused."""
     result = CliRunner().invoke(app, ["sandbox", "--allow-host", name])
     assert result.exit_code == 2
     assert "须为不带端口的主机名" in result.stderr
@@ -206,8 +206,8 @@ def test_a_ready_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens")
-def test_a_taken_port_says_who_has_it() -> None:
-    """And that --port 0 chooses another one (K-1)."""
+def test_a_port_in_use_names_its_process() -> None:
+    """It names the process, and that --port 0 chooses another one (K-1)."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         for lang, words in (
@@ -223,7 +223,7 @@ def test_a_taken_port_says_who_has_it() -> None:
 
 
 def test_packs_are_named_in_the_help() -> None:
-    """So that nobody has to look for them (K-1)."""
+    """The help lists all packs (K-1)."""
     said = CliRunner().invoke(app, ["sandbox", "--help"]).stdout
     assert all(pack in said for pack in PACK_NAMES)
 

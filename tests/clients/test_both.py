@@ -88,7 +88,7 @@ async def test_signing_in(driver: AsyncSandbox, wire: WireClient) -> None:
 
 
 async def test_an_account_with_everything(driver: AsyncSandbox, wire: WireClient) -> None:
-    """What the sandbox gives an account is what the client reads."""
+    """The client reads all that the sandbox grants an account."""
     async with driver:
         phone, email = wire.fresh_phone(), wire.fresh_email()
         account = await driver.accounts.create(
@@ -146,6 +146,7 @@ async def test_edits(driver: AsyncSandbox) -> None:
         assert (await client.get_own_info()).invitation_code == f"LAKE{other.id}"
 
 
+@pytest.mark.slow
 async def test_contacts_and_password(driver: AsyncSandbox, wire: WireClient) -> None:
     """Binding, changing, a first password, signing in with it, and cancelling the account."""
     async with driver:
@@ -182,7 +183,7 @@ async def test_a_first_phone(driver: AsyncSandbox, wire: WireClient) -> None:
 
 
 async def test_refusals(driver: AsyncSandbox, wire: WireClient) -> None:
-    """Each is its own class, with its code and both texts, whatever the form of the answer."""
+    """Each is its own class, with its code and both texts, in every form of the answer."""
     async with driver:
         client = driver.client(await driver.accounts.create())
         banned = await driver.accounts.create(ban_days=3, ban_reason="刷屏")
@@ -278,7 +279,7 @@ async def test_discovery_and_shop(driver: AsyncSandbox, wire: WireClient) -> Non
 
 
 async def test_clock_and_reset(kind: Kind, emptied_sandbox: Server) -> None:
-    """The clock goes where it is told, and a reset leaves nothing."""
+    """The clock is set as requested, and a reset leaves nothing."""
     async with make_sandbox(kind, emptied_sandbox.url) as driver:
         await driver.reset()
         seeded = await driver.seed("vip")
@@ -293,7 +294,7 @@ async def test_clock_and_reset(kind: Kind, emptied_sandbox: Server) -> None:
 
 
 async def test_faults(kind: Kind, emptied_sandbox: Server) -> None:
-    """They go wrong as they were told, count, and are gone after a reset."""
+    """They occur as requested, count, and are gone after a reset."""
     async with make_sandbox(kind, emptied_sandbox.url) as driver:
         await driver.reset()
         client = driver.client(await driver.accounts.create())
@@ -412,7 +413,7 @@ async def test_the_journal(kind: Kind, emptied_sandbox: Server) -> None:
 
 
 async def test_snapshots(kind: Kind, emptied_sandbox: Server) -> None:
-    """What was saved comes back, also from a file, whatever happened in between."""
+    """A snapshot restores what was saved, also from a file, after any changes."""
     async with make_sandbox(kind, emptied_sandbox.url) as driver:
         await driver.reset()
         name = f"before-{kind}"
@@ -434,8 +435,8 @@ async def test_snapshots(kind: Kind, emptied_sandbox: Server) -> None:
             await driver.snapshots.save("..")
 
 
-async def test_nobody_listens(kind: Kind) -> None:
-    """No answer is an error of its own, in words."""
+async def test_no_listener(kind: Kind) -> None:
+    """No answer is a separate error, with a message."""
     async with make_client(kind, "http://127.0.0.1:9") as client:
         with pytest.raises(Exception, match=r"no answer from http://127\.0\.0\.1:9: ConnectError"):
             await client.get_own_info()

@@ -12,6 +12,7 @@ from hupan_client import Account, Client, Sandbox
 
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "clients/hupan-client/examples"
 TOLD = {

@@ -307,7 +307,7 @@ async def test_protobuf(kind: Kind, name: str) -> None:
 
 @pytest.mark.parametrize("name", JSON_GOLDENS)
 async def test_json(kind: Kind, name: str) -> None:
-    """Keys as in wire.md 4; a key that nobody knows is ignored."""
+    """Keys as in wire.md 4; an unknown key is ignored."""
     golden = JSON_GOLDENS[name]
     data = f', "data": {golden.answer}' if golden.answer else ""
     answer = f'{{"code": 1, "msg": "success"{data}}}'.encode()
@@ -463,7 +463,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("name", UNREADABLE)
 async def test_what_is_no_answer(kind: Kind, name: str) -> None:
-    """Whatever another server, a proxy or a fault sends is one error of its own."""
+    """Anything else that a server, a proxy or a fault sends is one separate error."""
     body, content_type, status = UNREADABLE[name]
     async with make_client(kind, URL, answering(body, content_type, status)) as client:
         with pytest.raises(UnreadableAnswer) as unreadable:

@@ -1,4 +1,4 @@
-"""The client's protobuf: what the reference writes it reads, and garbage is an error of its own."""
+"""The client's protobuf: it reads what the reference writes, and garbage is a separate error."""
 
 import struct
 
@@ -49,7 +49,7 @@ def test_we_write_what_the_reference_reads(text: str) -> None:
 @example(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
 @example(b"\x09" + struct.pack("<d", float("nan")))
 def test_garbage_is_an_error_or_a_message(data: bytes) -> None:
-    """No other error than one, whatever comes."""
+    """Any bytes decode or raise that one error."""
     for message_type in (OwnInfo, User, Contacts):
         try:
             decode_message(message_type, data)

@@ -106,8 +106,9 @@ async def test_two_devices(kind: Kind, sandbox: Server) -> None:
                 assert (draft.chat_id, draft.input) == ("9", "湖")
 
 
+@pytest.mark.slow
 async def test_the_end_of_a_session(kind: Kind, sandbox: Server) -> None:
-    """A sign-out ends the sockets with an error of its own, and a wrong token is refused."""
+    """A sign-out ends the sockets with a separate error, and a wrong token is refused."""
     async with make_sandbox(kind, sandbox.url) as driver:
         client = driver.client(await driver.accounts.create())
         async with client.socket() as socket, client.socket() as other:
@@ -208,7 +209,7 @@ async def test_redirects_are_not_followed(kind: Kind) -> None:
         ("https://[::1]:8443/sub", "[::1]:8443", "/sub/ws"),
     ],
 )
-def test_who_was_named(url: str, host: str, path: str) -> None:
+def test_is_redirected(url: str, host: str, path: str) -> None:
     """A request to the host and path of the URL is not redirected, any other is."""
     server = ServerUrl(url)
     assert not is_redirected(Request(path, Headers(Host=host)), server)
@@ -218,7 +219,7 @@ def test_who_was_named(url: str, host: str, path: str) -> None:
 
 
 async def test_a_token_is_in_no_log(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever the program logs, and whatever the library would log of frames."""
+    """Neither the program nor the library's log of frames logs a token."""
     caplog.set_level(logging.DEBUG)
 
     async def close(connection: ServerConnection) -> None:

@@ -1,7 +1,7 @@
 """The client has one method for each line of the contract's table, and sends what the line says.
 
-The story: a client library of a neighbour was written by hand beside its server. A year later it
-had methods for endpoints that were gone, and none for those that its users asked for most.
+The story: a client library of another project was written by hand next to its server. A year
+later it had methods for endpoints that were gone, and none for those that its users asked for most.
 """
 
 import ast

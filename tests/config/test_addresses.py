@@ -176,7 +176,7 @@ def test_a_path_stays_a_path(subtests: pytest.Subtests) -> None:
 
 
 def test_an_address_is_read_as_one(subtests: pytest.Subtests) -> None:
-    """X12: whatever the case of its scheme; the store layer takes it for PostgreSQL too."""
+    """X12: the case of the scheme does not matter; the store layer treats it as PostgreSQL too."""
     for value in URLS:
         with subtests.test(value=value):
             settings = loaded(value).settings
@@ -208,6 +208,7 @@ def test_no_part_that_may_be_a_password_is_printed(
         assert CANARY not in written(*command, value=value), value
 
 
+@pytest.mark.slow
 def test_nothing_is_made_under_the_name_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """X12: no folder and no file has a password in its name after a refused start."""
     monkeypatch.setattr("hupan.cli.serve.listen", None)  # a start that is not refused fails here
@@ -217,6 +218,7 @@ def test_nothing_is_made_under_the_name_of_an_address(monkeypatch: pytest.Monkey
         assert [str(path) for path in Path().rglob("*")] == [], value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [URLS, REFUSED], ids=["addresses", "refused"])
 def test_a_password_is_refused_on_the_command_line(values: tuple[str, ...]) -> None:
     """X12, L3: `ps` shows it to everybody; the message says where it belongs."""
@@ -244,6 +246,7 @@ def test_a_copy_takes_no_password_either(at: int) -> None:
     assert "HUPAN_DATABASE_PASSWORD" in told.output + told.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value", [f"postgresql://u:{CANARY}@h/db", f"host=h password={CANARY}"], ids=["URL", "words"]
 )
@@ -263,7 +266,7 @@ def test_no_folder_is_named_after_an_address(name: str) -> None:
 
 
 def test_settings_do_not_show_their_address() -> None:
-    """X12, L1: a traceback with the settings in it gives nothing away."""
+    """X12, L1: a traceback with the settings in it reveals nothing."""
     settings = Settings(database=f"postgresql://u:{CANARY}@h/db")
     assert CANARY not in repr(settings)
     assert masked_database(settings) == f"postgresql://{SECRET_MASK}@h/db"

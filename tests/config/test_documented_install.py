@@ -67,7 +67,7 @@ def passes_as_service(path: Path) -> bool:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become the service's user")
 def test_the_user_of_the_service_can_read_it() -> None:
-    """X12: what `hupan config check` asks passes for that user, who is in its group alone."""
+    """X12: `hupan config check` passes for that user, which is only in its group."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o711)

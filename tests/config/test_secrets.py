@@ -38,7 +38,7 @@ def refusal(environ: dict[str, str], **options: object) -> str:
 
 
 def test_what_is_secret() -> None:
-    """Passwords, keys, whole numbers, and whatever of the gateway may hold one (security L1)."""
+    """Passwords, keys, whole numbers, and each gateway setting that may hold one (security L1)."""
     assert {name for name, setting in SETTINGS.items() if setting.secret} == SECRETS
 
 
@@ -70,7 +70,7 @@ def test_a_later_source_wins_whether_it_is_a_file_or_not() -> None:
 
 
 def test_a_secret_and_its_file_in_one_source_are_refused() -> None:
-    """Nobody has to guess which of the two counts."""
+    """Setting both in one source is refused, so that it is clear which one counts."""
     private("password", CANARY)
     told = refusal({"HUPAN_SMTP_PASSWORD": "x", "HUPAN_SMTP_PASSWORD_FILE": "password"})
     assert "smtp_password: expected to be set once in a source" in told
@@ -80,7 +80,7 @@ def test_a_secret_and_its_file_in_one_source_are_refused() -> None:
 def test_a_file_that_others_may_touch_is_refused(mode: int) -> None:
     """The file of a secret is its owner's alone (security L3)."""
     private("password", CANARY, mode)
-    if os.geteuid() == 0:  # what root owns has a rule of its own
+    if os.geteuid() == 0:  # a separate rule applies to what root owns
         os.chown("password", SOMEBODY, SOMEBODY)
     told = refusal({"HUPAN_SMTP_PASSWORD_FILE": "password"})
     assert "smtp_password_file: expected a file with mode 0600" in told
@@ -154,7 +154,7 @@ def test_a_bad_secret_is_not_shown(name: str) -> None:
 
 
 def test_settings_do_not_show_their_secrets() -> None:
-    """A log line or a traceback with the settings in it gives nothing away."""
+    """A log line or a traceback with the settings in it reveals nothing."""
     settings = load_settings(
         {},
         {
@@ -171,7 +171,7 @@ def test_settings_do_not_show_their_secrets() -> None:
 
 
 def test_no_secret_has_a_default_that_works() -> None:
-    """A server nobody configured holds no password or key that others know (security L3)."""
+    """An unconfigured server has no password or key that others know (security L3)."""
     defaults = Settings()
     assert (defaults.smtp_password, defaults.sms_hmac_secret, defaults.sms_url) == ("", "", "")
     assert not defaults.sms_headers

@@ -83,8 +83,8 @@ def test_a_refusal_is_shown_with_its_words() -> None:
     assert PASSWORD not in told
 
 
-def test_a_gateway_out_of_reach_is_told() -> None:
-    """R07: nothing listens there."""
+def test_a_gateway_out_of_reach_is_reported() -> None:
+    """R07: a gateway without a listener is reported as out of reach."""
     status, told = run("--sms", PHONE, **gateway_settings(free_port()))
     assert (status, "out of reach" in told) == (1, True)
 
@@ -101,8 +101,8 @@ def test_a_mail_goes_out_from_the_name_that_was_set() -> None:
     assert ADDRESS not in told
 
 
-def test_a_mail_that_is_refused_is_told() -> None:
-    """R07: the mail server's own words, with the address masked."""
+def test_a_refused_mail_is_reported() -> None:
+    """R07: the mail server's own words are shown, with the address masked."""
     with mail_server(Sink(rcpt=f"550 5.1.1 <{ADDRESS}> no such mailbox")) as settings:
         status, told = run("--email", ADDRESS, **settings)
     assert status == 1

@@ -73,7 +73,7 @@ def test_a_server_starts_with_the_defaults() -> None:
 
 
 def test_every_question_has_a_default() -> None:
-    """An operator who only presses return gets the defaults."""
+    """An operator that only presses return gets the defaults."""
     status, told = set_up(answers="\n" * 20)
     assert status == 0, told
     assert written() == {}
@@ -113,7 +113,7 @@ def test_answers() -> None:
 
 
 def test_a_sender_that_is_not_complete_stays_on_the_console() -> None:
-    """A missing answer keeps no server from starting, and is told."""
+    """A missing answer does not prevent the start, and is reported."""
     status, told = set_up("--yes", "--set", "sms_sender=aliyun", "--set", "email_sender=smtp")
     assert status == 0, told
     assert told.count("stays console") == 2
@@ -153,7 +153,7 @@ def test_a_file_with_settings_is_not_overwritten(content: str) -> None:
 
 
 def test_a_link_to_nowhere_is_not_followed() -> None:
-    """L3: whoever prepared a link does not choose where the secrets go."""
+    """L3: a prepared link does not choose where the secrets go."""
     CONFIG.parent.mkdir()
     CONFIG.symlink_to(Path("elsewhere").absolute())
     assert set_up("--yes")[0] == 1
@@ -277,3 +277,30 @@ def test_the_front_has_the_host_name(front: str) -> None:
 def test_a_front_with_a_port_is_found_by_its_name() -> None:
     """To nginx, a port is no part of a name."""
     assert "server_name chat.example.com;" in make_front("nginx", "chat.example.com:8443")
+
+
+def test_a_container_has_no_unit() -> None:
+    """What is shown fits: no unit, and a word on the proxy, which is not on the same machine."""
+    front = ("--host-name", "chat.example.com", "--front", "nginx")
+    status, told = set_up("--yes", *front, container="oci", HUPAN_LANG="en")
+    assert status == 0, told
+    assert "hupan.service" not in told
+    assert "systemctl" not in told
+    assert "server_name chat.example.com" in told
+    assert "--set trusted_proxies=NETWORK" in told
+    CONFIG.unlink()
+    network = ("--set", "trusted_proxies=10.88.0.0/16")
+    status, told = set_up("--yes", *front, *network, container="oci", HUPAN_LANG="en")
+    assert status == 0, told
+    assert "trusted_proxies=NETWORK" not in told
+    assert written()["trusted_proxies"] == ["10.88.0.0/16"]
+
+
+@pytest.mark.parametrize("answers", [(), ("\n" * 20,)])
+def test_a_data_directory_of_the_environment(answers: tuple[str, ...]) -> None:
+    """It is taken without a question, because the server would take it from there, too."""
+    arguments = ("setup", "--config", str(CONFIG), *(() if answers else ("--yes",)))
+    folder = str(Path("elsewhere").absolute())
+    status, told = run(*arguments, answers="".join(answers), HUPAN_DATA_DIR=folder)
+    assert status == 0, told
+    assert tomllib.loads(CONFIG.read_text("utf-8"))["data_dir"] == folder

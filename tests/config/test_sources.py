@@ -194,7 +194,7 @@ def test_other_variables_are_left_alone() -> None:
     assert load_settings({}, {"PORT": "x", "HUPANPORT": "x"}) == Settings()
 
 
-def test_all_problems_are_told_together() -> None:
+def test_all_problems_are_reported_together() -> None:
     """Problems of every source come in one message, Chinese before English, one line each."""
     write("port = 'x'\n")
     with pytest.raises(SettingsError) as caught:
@@ -222,8 +222,8 @@ def test_messages_are_safe_to_print() -> None:
     assert len(told) < 1000
 
 
-def test_paths_that_are_empty_lie_in_the_directory_of_the_data() -> None:
-    """Store and key lie in the directory of the data unless told otherwise."""
+def test_empty_paths_are_in_the_data_directory() -> None:
+    """By default store and key are in the data directory."""
     settings = load_settings({}, {"HUPAN_DATA_DIR": "d"})
     assert settings.database_path == Path("d/hupan.db")
     assert settings.secret_key_path == Path("d/secret.key")

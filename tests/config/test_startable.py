@@ -19,6 +19,7 @@ from hupan.application import build_server
 from hupan.cli.main import app
 from hupan.config import Settings, SettingsError, load_settings
 from hupan.config.settings import SETTINGS
+from hupan.crypto import SANDBOX_KEY, load_or_create_key
 from hupan.environment import make_senders, make_server_environment
 from hupan.opening import StartRefused, check_store_and_key, prepared_store
 from tests.support.certificates import issue
@@ -246,10 +247,10 @@ def lose_store() -> None:
 
 
 @pytest.mark.parametrize("fault", [lose_key, change_key, lose_store])
-def test_check_tells_of_store_and_key_as_the_start_does(
+def test_check_reports_store_and_key_as_the_start_does(
     fault: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """X9, X12: the same words and status, and the check makes nothing."""
+    """X9, X12: message and status are the same, and the check creates nothing."""
     monkeypatch.setattr("hupan.cli.serve.listen", lambda *_: 0)
     given = {"data_dir": "data"}
     starts(load_settings({}, environ(given)))
@@ -293,7 +294,7 @@ WARNED = [
 
 
 @pytest.mark.parametrize(("given", "word"), WARNED)
-def test_what_is_dangerous_is_told(
+def test_what_is_dangerous_is_reported(
     given: dict[str, str], word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """X12, L3: at the start and by `config check`, whose status stays 0."""
@@ -324,7 +325,7 @@ def test_nothing_is_warned_of_without_a_reason() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder of another user")
 def test_a_folder_of_another_user_that_all_may_write_is_refused() -> None:
-    """L3: there anybody may put a store of their own in the place of ours."""
+    """L3: in such a folder any user could replace our store."""
     Path("theirs").mkdir()
     os.chown("theirs", 65_534, 65_534)
     Path("theirs").chmod(0o777)
@@ -335,8 +336,8 @@ def test_a_folder_of_another_user_that_all_may_write_is_refused() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder of another user")
 @pytest.mark.parametrize(("uid", "name"), [(65_534, "nobody"), (54_321, "54321")])
-def test_root_is_told_whose_server_it_checks(uid: int, name: str) -> None:
-    """X12: what root may read, the user of the service may not."""
+def test_root_learns_whose_server_it_checks(uid: int, name: str) -> None:
+    """X12: root may read what the user of the service may not."""
     Path("data").mkdir(mode=0o700)
     os.chown("data", uid, uid)
     status, told = checked({"data_dir": "data"})
@@ -372,7 +373,7 @@ VALUES = st.one_of(
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @drawn(st.dictionaries(st.sampled_from(list(SETTINGS)), VALUES, min_size=1, max_size=6))
 def test_no_values_bring_a_traceback(chosen: dict[str, str]) -> None:
-    """X12: whatever stands in the environment is taken or refused by name."""
+    """X12: every environment is accepted, or refused by name."""
     try:
         loaded = load_settings({}, environ(chosen))
     except SettingsError:
@@ -384,7 +385,7 @@ def test_no_values_bring_a_traceback(chosen: dict[str, str]) -> None:
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @drawn(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
 def test_no_file_brings_a_traceback(content: bytes) -> None:
-    """X12: whatever the file holds."""
+    """X12: no content of the file causes a traceback."""
     Path("hupan.toml").write_bytes(content)
     Path("hupan.toml").chmod(0o600)
     told = CliRunner().invoke(app, ["config", "check"])
@@ -417,9 +418,15 @@ def test_no_type_brings_a_traceback(chosen: dict[str, object]) -> None:
     find_problems(loaded)
 
 
-def test_the_key_of_a_sandbox_starts_no_server(tmp_path: Path) -> None:
-    """Neither check nor start takes it, also where the sandbox had no time to claim the store."""
-    loaded = load_settings({"data_dir": str(tmp_path)}, {})
+@pytest.mark.parametrize("database", ["", "postgresql://u@127.0.0.1:1/none?sslmode=disable"])
+def test_the_key_of_a_sandbox_starts_no_server(tmp_path: Path, database: str) -> None:
+    """Neither check nor start takes it on either engine, also before the store is claimed."""
+    path = tmp_path / "hupan.key"
+    loaded = load_settings(
+        {"data_dir": str(tmp_path), "database": database, "secret_key_file": str(path)}, {}
+    )
+    if database:  # the sandbox writes its key once the database answers
+        load_or_create_key(path, SANDBOX_KEY)
     with prepared_store(loaded, is_sandbox=True):
         pass
     with pytest.raises(StartRefused, match="a sandbox made the key file"), prepared_store(loaded):

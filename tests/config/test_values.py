@@ -258,7 +258,7 @@ def test_every_setting_has_values_that_are_refused() -> None:
 
 
 def test_bad_text_is_refused_by_name(subtests: pytest.Subtests) -> None:
-    """Text that does not fit names its setting, whatever characters it is made of."""
+    """Text that does not fit names its setting, with any characters."""
     for name in BAD_VALUES:
         with subtests.test(name=name):
             for value in BAD_VALUES[name]:
@@ -313,7 +313,7 @@ def test_sockets_at_the_message_server_need_its_address() -> None:
 
 @pytest.mark.parametrize("purpose", ["MEDIA", "BACKUP"])
 def test_a_bucket_needs_its_name_and_keys(purpose: str) -> None:
-    """What is missing beside the address of a bucket is named."""
+    """The missing settings of a bucket are named."""
     bucket = {
         f"HUPAN_{purpose}_S3_URL": "https://s3.example",
         f"HUPAN_{purpose}_S3_BUCKET": "pictures",
@@ -329,7 +329,7 @@ def test_a_bucket_needs_its_name_and_keys(purpose: str) -> None:
 
 @pytest.mark.parametrize("sender", ["aliyun", "tencent"])
 def test_a_cloud_needs_its_key_and_templates(sender: str) -> None:
-    """What is missing beside a provider of SMS is named."""
+    """The missing settings of an SMS provider are named."""
     cloud = {
         "HUPAN_SMS_SENDER": sender,
         "HUPAN_SMS_ACCESS_KEY": "key",
@@ -360,8 +360,8 @@ def test_settings_that_need_each_other_are_taken_together() -> None:
     assert settings.smtp_from == "湖畔 <no-reply@mail.example>"
 
 
-def test_a_rule_about_a_value_that_could_not_be_read_is_not_told() -> None:
-    """One mistake gives one problem."""
+def test_a_rule_about_an_unreadable_value_is_not_reported() -> None:
+    """One mistake causes one problem."""
     assert refused({"email_sender": "smtp", "smtp_from": "a@b", "smtp_host": "a b"}, {}) == [
         "smtp_host"
     ]
@@ -374,8 +374,8 @@ def test_weak_hashing_is_for_tests_alone() -> None:
     assert load_settings({**weak, "test_profile": True}, {}).password_memory_kib == 8
 
 
-def test_missing_time_zone_data_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system knows no time zone at all, the message says what to install."""
+def test_missing_time_zone_data_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without time zone data the message says what to install."""
     monkeypatch.setitem(sys.modules, "tzdata", None)
     zoneinfo.reset_tzpath(to=[])
     zoneinfo.ZoneInfo.clear_cache()

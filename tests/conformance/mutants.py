@@ -26,7 +26,7 @@ class Request:
     headers: dict[str, str]
 
     def is_for(self, path: str) -> bool:
-        """Whether it is for a path, whatever its query."""
+        """Return whether it is for a path, with any query."""
         return self.path.partition("?")[0] == path
 
 
@@ -182,7 +182,7 @@ def without(*numbers: int) -> Callable[[Fields], Fields]:
 
 
 def moved(old: int, new: int) -> Callable[[Fields], Fields]:
-    """Give a field another number."""
+    """Return a change that moves a field to another number."""
     return lambda fields: [(new if n == old else n, kind, value) for n, kind, value in fields]
 
 

@@ -132,6 +132,7 @@ def test_a_server_that_answers_nonsense(body: bytes) -> None:
     assert all(text.isprintable() for text in [*shown, *(one.detail for one in findings)])
 
 
+@pytest.mark.slow
 def test_a_server_that_drips() -> None:
     """An answer that goes on byte by byte ends at the time of all checks."""
     dripping = threading.Event()
@@ -262,8 +263,8 @@ def test_an_address_keeps_its_prefix() -> None:
     assert parse_target("HTTPS://[::1]:8443/a/").url == "https://[::1]:8443/a"
 
 
-def test_nobody_listens() -> None:
-    """A server that is not there is no pass: status 2, in one sentence."""
+def test_no_listener() -> None:
+    """A missing server is no pass: status 2, in one sentence."""
     result = CliRunner().invoke(app, ["conformance", NOBODY])
     assert (result.exit_code, result.stdout) == (2, "")
     assert "没有以 HTTP 应答" in result.stderr
@@ -315,7 +316,7 @@ def test_every_check_has_its_rule() -> None:
 
 
 def test_codes_from_a_command(tmp_path: Path) -> None:
-    """A command is told channel and receiver, and prints the code."""
+    """A command gets channel and receiver, and prints the code."""
     script = tmp_path / "code.py"
     script.write_text("import sys; print(sys.argv[1], sys.argv[2], len(sys.stdin.buffer.read()))")
     world = World(Wire(parse_target(NOBODY)), Supplies(f"{sys.executable} {script}"))

@@ -1,7 +1,6 @@
 """What a sandbox's authority can vouch for, and how long (kit K-11)."""
 
 import datetime as dt
-import ipaddress
 import shutil
 import socket
 import ssl
@@ -13,13 +12,13 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hupan.connect.authority import Authority, prepare_authority
 from hupan.connect.front import Front
 from hupan.connect.names import KNOWN_NAMES
+from tests.support.forged_leaves import forge_leaf
 
 pytestmark = pytest.mark.one_engine
 
@@ -34,7 +33,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 def handshake(chain: Path, trusted: Path, name: str) -> None:
-    """Shake hands in memory: a client that asks for a name, and whoever shows a chain."""
+    """Shake hands in memory: a client that asks for a name, and a server with a chain."""
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(chain)
     client_context = ssl.create_default_context(cafile=str(trusted))
@@ -46,36 +45,6 @@ def handshake(chain: Path, trusted: Path, name: str) -> None:
             side.do_handshake()
         except ssl.SSLWantReadError:
             continue
-
-
-def forged(authority: Authority, name: str, folder: Path) -> Path:
-    """A leaf for another name, signed with the authority's own key."""
-    issuer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
-    issuer_key = serialization.load_pem_private_key(authority.key.read_bytes(), None)
-    assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)
-    key = ec.generate_private_key(ec.SECP256R1())
-    try:
-        other: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        other = x509.DNSName(name)
-    leaf = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(issuer.subject)
-        .public_key(key.public_key())
-        .serial_number(7)
-        .not_valid_before(NOW - DAY)
-        .not_valid_after(NOW + DAY)
-        .add_extension(x509.SubjectAlternativeName([other]), critical=False)
-        .sign(issuer_key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path = folder / "forged.pem"
-    path.write_bytes(leaf.public_bytes(pem) + private)
-    return path
 
 
 @pytest.mark.parametrize("name", [*KNOWN_NAMES, "localhost", "127.0.0.1", "::1"])
@@ -90,30 +59,46 @@ def test_its_key_is_of_no_use_for_other_names(
 ) -> None:
     """Even with the key, Python refuses a certificate for another name."""
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
-        handshake(forged(authority, name, tmp_path), authority.certificate, name)
+        handshake(forge_leaf(authority, tmp_path, name), authority.certificate, name)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_openssl_agrees(authority: Authority, tmp_path: Path) -> None:
     """Under its strictest rules the leaf is right, and one for example.com is not."""
-    verify = ["openssl", "verify", "-x509_strict", "-CAfile", str(authority.certificate)]
-    right = subprocess.run([*verify, str(authority.chain)], capture_output=True, check=False)  # noqa: S603 - our own files
-    assert right.returncode == 0, right.stderr
-    other = [*verify[:2], *verify[3:], str(forged(authority, "example.com", tmp_path))]
-    wrong = subprocess.run(other, capture_output=True, check=False)  # noqa: S603 - our own files
-    assert b"permitted subtree violation" in wrong.stdout + wrong.stderr
+    trust = ["-CAfile", str(authority.certificate), "-untrusted", str(authority.issuer)]
+    right = ["openssl", "verify", "-x509_strict", *trust, str(authority.chain)]
+    done = subprocess.run(right, capture_output=True, check=False)  # noqa: S603 - our own files
+    assert done.returncode == 0, done.stderr
+    wrong = ["openssl", "verify", *trust, str(forge_leaf(authority, tmp_path, "example.com"))]
+    done = subprocess.run(wrong, capture_output=True, check=False)  # noqa: S603 - our own files
+    assert b"permitted subtree violation" in done.stdout + done.stderr
 
 
 def test_constraints_are_critical(authority: Authority) -> None:
     """A runtime that does not know them refuses the authority."""
-    certificate = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
-    assert certificate.extensions.get_extension_for_class(x509.NameConstraints).critical
-    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    assert lifetime <= dt.timedelta(days=825)
+    for path in (authority.certificate, authority.issuer):
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        assert certificate.extensions.get_extension_for_class(x509.NameConstraints).critical
+        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        assert list(purposes) == [ExtendedKeyUsageOID.SERVER_AUTH]  # no mail, no programs
+        lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+        assert lifetime <= dt.timedelta(days=825)
 
 
-def test_nobody_else_reads_the_key(authority: Authority) -> None:
-    """The folder and its files are the owner's."""
+def test_the_trusted_key_is_gone(authority: Authority) -> None:
+    """No file has the key of what clients trust; Java would take anything that it signs."""
+    trusted = x509.load_pem_x509_certificate(authority.certificate.read_bytes()).public_key()
+    texts = {path: path.read_bytes() for path in authority.folder.iterdir()}
+    private = [path for path, text in texts.items() if b"PRIVATE KEY" in text]
+    assert sorted(private) == [authority.key, authority.chain]
+    for path in private:
+        begin = texts[path].index(b"-----BEGIN PRIVATE KEY")
+        key = serialization.load_pem_private_key(texts[path][begin:], None)
+        assert key.public_key() != trusted
+
+
+def test_only_the_owner_reads_the_key(authority: Authority) -> None:
+    """Only the owner can read the folder and its files."""
     assert stat.S_IMODE(authority.folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in authority.folder.iterdir()} == {0o600}
 
@@ -130,9 +115,9 @@ def test_what_ends_soon_is_renewed(tmp_path: Path) -> None:
     assert Authority(folder).certificate.read_bytes() != root
 
 
-@pytest.mark.parametrize("damage", ["authority.pem", "authority-key.pem", "leaf.pem"])
+@pytest.mark.parametrize("damage", ["authority.pem", "issuer.pem", "issuer-key.pem", "leaf.pem"])
 def test_files_that_do_not_belong_together(damage: str, tmp_path: Path) -> None:
-    """What a run that was killed leaves behind is made anew, as is what cannot be read."""
+    """Files of a killed run are replaced, as are unreadable ones."""
     one, other = (prepare_authority(tmp_path / name) for name in ("one", "other"))
     for content in ((other.folder / damage).read_bytes(), b"x"):
         (one.folder / damage).write_bytes(content)

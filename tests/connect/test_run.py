@@ -1,4 +1,4 @@
-"""`hupan sandbox run`: built-in host names reach a sandbox, all others nobody (kit K-11)."""
+"""`hupan sandbox run`: only built-in host names reach a sandbox (kit K-11)."""
 
 import contextlib
 import os
@@ -31,15 +31,41 @@ sys.exit(7)
 """
 
 
-def run(tmp_path: Path, *command: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command beside a sandbox."""
+NODE = """
+const https = require("https"), tls = require("tls");
+const get = (url) => new Promise((done) =>
+  https.get(url, (r) => done(r.statusCode)).on("error", (e) => done(e.code)));
+const open = (port, host) => new Promise((done) => {
+  const socket = tls.connect(port, host, () => done(socket.authorized));
+  socket.on("error", (error) => done(error.code));
+});
+(async () => {
+  console.log((await fetch("https://chat-go.jwzhd.com/healthz")).status);
+  console.log((await fetch("http://chat-web-go.jwzhd.com/healthz")).status);
+  console.log(await get("https://chat-img.jwznb.com/healthz"));
+  console.log(await open(443, "CHAT-WS-GO.jwzhd.com."));
+  console.log(await open(443, "192.0.2.1"));
+  console.log(await fetch("https://example.com/").catch(() => "refused"));
+  console.log(await get("https://jwzhd.com/") === 200);
+  console.log((await fetch(process.env.HUPAN_SANDBOX_URL + "/healthz")).status);
+  console.log(process.env.NODE_OPTIONS.endsWith("--no-warnings"));
+  process.exit(3);
+})();
+"""
+
+
+def run(
+    tmp_path: Path, *command: str, options: tuple[str, ...] = (), **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command with a sandbox."""
+    start = (HUPAN, "sandbox", "run", "--authority", str(tmp_path / "authority"))
     return subprocess.run(  # noqa: S603 - our own program
-        [HUPAN, "sandbox", "run", "--authority", str(tmp_path / "authority"), "--", *command],
+        [*start, *options, "--", *command],
         capture_output=True,
         text=True,
         timeout=SECONDS,
         check=False,
-        env={**os.environ, "HUPAN_LANG": "en"},
+        env={**os.environ, "HUPAN_LANG": "en", **variables},
     )
 
 
@@ -49,7 +75,38 @@ def test_clients_reach_the_sandbox(tmp_path: Path) -> None:
     expected = ["200", "200", '{"code":1,"data":{"status":0},"msg":"success"}', "1", "refused"]
     assert done.stdout.splitlines() == [*expected, "[]"], done.stderr
     assert done.returncode == 7
-    assert "refused a connection to example.com" in done.stderr
+    codes, refused = done.stderr.splitlines()
+    assert codes.startswith("sandbox: codes at http://127.0.0.1:")
+    assert refused == "sandbox: refused a connection to example.com"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_node(tmp_path: Path) -> None:
+    """Fetch, https and bare sockets of any Node reach the sandbox, and nothing else by the web."""
+    done = run(tmp_path, "node", "-e", NODE, NODE_OPTIONS="--no-warnings")
+    expected = ["200", "200", "200", "true", "ECONNREFUSED", "refused", "false", "200", "true"]
+    assert done.stdout.splitlines() == expected, done.stderr
+    assert done.returncode == 3
+
+
+def test_the_log_of_the_sandbox(tmp_path: Path) -> None:
+    """It is kept in a file, if one is named; without, it stands not between the command's lines."""
+    log = tmp_path / "log"
+    script = (
+        "import urllib.request as r; r.urlopen('https://chat-go.jwzhd.com/v1/misc/gray-status')"
+    )
+    done = run(tmp_path, sys.executable, "-c", script, options=("--log", str(log)))
+    assert len(done.stderr.splitlines()) == 1
+    assert "/v1/misc/gray-status" in log.read_text("utf-8")
+
+
+def test_a_sandbox_that_does_not_start(tmp_path: Path) -> None:
+    """Why is said, and the command is not run."""
+    done = run(tmp_path, "echo", "ran", HUPAN_PORT="x")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "expected a whole number" in done.stderr
+    assert "the sandbox did not start" in done.stderr
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -67,7 +124,7 @@ def test_no_such_program(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_killed_leaves_no_sandbox(tmp_path: Path) -> None:
-    """The sandbox ends with it, though nobody could tell it to."""
+    """The sandbox ends with it, without any signal."""
     script = "import os, sys; print(os.environ['HUPAN_SANDBOX_URL'], flush=True); sys.stdin.read()"
     process = subprocess.Popen(  # noqa: S603 - our own program
         [

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 
 def printed(message: Message) -> str:
-    """Print one message and give back what stands on the terminal."""
+    """Print one message and return the output."""
     stream = io.StringIO()
     send(ConsoleSender(stream), message)
     return stream.getvalue()
@@ -38,7 +38,7 @@ def printed(message: Message) -> str:
     ],
 )
 def test_message_is_one_readable_line(message: Message, line: str) -> None:
-    """Whoever runs the server reads channel, target and code at one glance."""
+    """Channel, target and code stand on one line."""
     assert printed(message) == line
 
 
@@ -73,7 +73,7 @@ def test_default_is_the_standard_output(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_closed_stream_is_not_sent() -> None:
-    """A terminal that went away is told as not sent, without quoting the line."""
+    """A closed terminal is reported as not sent, without quoting the line."""
     stream = io.StringIO()
     stream.close()
     with pytest.raises(NotSent) as refused:

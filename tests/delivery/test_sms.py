@@ -48,7 +48,7 @@ def sender(url: str, **changes: object) -> GatewaySender:
 
 
 def deliver(gateway: Gateway, message: Message, path: str = "/send", **changes: object) -> Seen:
-    """Send one message and give back the one request that came in."""
+    """Send one message and return the one request that arrived."""
     with serving(gateway) as port:
         send(sender(f"http://{HOST}:{port}{path}", **changes), message)
     (seen,) = gateway.seen
@@ -188,7 +188,7 @@ def test_what_is_no_success(rule: SuccessRule, body: bytes) -> None:
 
 
 def test_an_answer_that_is_cut_off_is_no_success() -> None:
-    """R07: what is left of it may look like one; nobody knows whether the SMS leaves."""
+    """R07: the rest of it may look like a success, and the SMS may or may not leave."""
 
     def talk(connection: socket.socket) -> None:
         connection.recv(65_536)
@@ -229,7 +229,7 @@ def test_an_answer_is_read_by_its_charset(content_type: str, charset: str, encod
 
 
 def test_the_words_of_a_gateway_stand_in_the_log_without_secrets(subtests: pytest.Subtests) -> None:
-    """L1, R07: the reason is told on one short line; number, code and keys are masked."""
+    """L1, R07: the reason is logged on one short line; number, code and keys are masked."""
     for status in [200, 403, 500]:
         for said in [
             f"{PHONE}",
@@ -336,7 +336,7 @@ def test_certificate_of_another_name_is_refused(tmp_path: Path, host: str) -> No
 
 
 def test_unknown_authority_is_refused(tmp_path: Path) -> None:
-    """A certificate that nobody trusted vouches for ends the talk (security L9)."""
+    """A certificate of an untrusted authority ends the connection (security L9)."""
     gateway = Gateway()
     with (
         serving(gateway, issue(tmp_path, HOST).server_context()) as port,
@@ -347,8 +347,8 @@ def test_unknown_authority_is_refused(tmp_path: Path) -> None:
     assert gateway.seen == []
 
 
-def test_nobody_listens() -> None:
-    """A gateway that is down is worth another try."""
+def test_no_listener() -> None:
+    """A gateway that is down is retried."""
     with socket.create_server((HOST, 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(NotSent) as refused:
@@ -471,7 +471,7 @@ def waiting_requests(listener: socket.socket) -> list[bytes]:
 
 
 async def test_cancelled_call_frees_its_thread() -> None:
-    """A call that is cancelled hangs up at once, whatever its time-out."""
+    """A cancelled call hangs up at once, with any time-out."""
     arrived = threading.Event()
 
     def script(connection: socket.socket) -> None:
@@ -509,7 +509,7 @@ def malformed(connection: socket.socket) -> None:
     until_hang_up(connection)
 
 
-def test_log_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_has_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     """At the lowest level no log holds the URL, which may hold the code (security C13)."""
     with caplog.at_level(logging.DEBUG), talking(malformed) as port:
         send(sender(f"http://{HOST}:{port}/?code={{code}}&to={{to}}"), sms())

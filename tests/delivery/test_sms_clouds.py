@@ -45,7 +45,7 @@ def options(provider: str, **changes: object) -> CloudOptions:
 
 
 def deliver(cloud: Cloud, message: Message, **changes: object) -> Seen:
-    """Send one message and give back the one request that came in."""
+    """Send one message and return the one request that arrived."""
     with serving_cloud(cloud) as url:
         made = CloudSender(
             options(cloud.provider, url=url, **changes), lambda: NOW, lambda: "3156853299f313e2"
@@ -170,7 +170,7 @@ def template_in(seen: Seen) -> tuple[str, object]:
 def test_a_template_by_purpose(
     provider: str, message: Message, templates: Mapping[str, str], template: str
 ) -> None:
-    """A reset is as a code unless it has a template of its own; a notice has no variables."""
+    """A reset uses the template of a code unless it has another; a notice has no variables."""
     found, parameters = template_in(deliver(Cloud(provider), message, templates=templates))
     assert found == template
     assert bool(parameters) == bool(message.code)

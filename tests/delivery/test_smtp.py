@@ -142,7 +142,7 @@ def test_certificate_of_another_name_is_refused(
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
 def test_unknown_authority_is_refused(tmp_path: Path, security: SmtpSecurity) -> None:
-    """A certificate that nobody trusted vouches for ends the talk (security L9)."""
+    """A certificate of an untrusted authority ends the connection (security L9)."""
     issued, sink = issue(tmp_path, HOST), Sink()
     inner = issued.server_context() if security == "starttls" else None
     outer = issued.server_context() if security == "tls" else None
@@ -184,8 +184,8 @@ def test_refusal_of_the_server_decides(sink: Sink, *, again: bool) -> None:
     assert refusal(refused) is again
 
 
-async def test_nobody_listens() -> None:
-    """A server that is down is worth another try."""
+async def test_no_listener() -> None:
+    """A server that is down is retried."""
     server = await asyncio.get_running_loop().create_server(asyncio.Protocol, HOST, 0)
     port: int = server.sockets[0].getsockname()[1]
     server.close()
@@ -212,7 +212,7 @@ def test_tar_pit_ends_at_the_deadline() -> None:
 
 
 async def take_mail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """Talk up to the end of the mail's body and give it back, not yet answered."""
+    """Talk up to the end of the mail's body and return it, not yet answered."""
     writer.write(b"220 mail.test\r\n")
     while not (await reader.readline()).startswith(b"DATA"):
         writer.write(b"250 OK\r\n")
@@ -314,7 +314,7 @@ async def test_unfit_id_is_refused(key: str) -> None:
     assert refusal(refused) is False
 
 
-def test_log_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_has_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     """At the lowest level no log of the client side holds the code (security C13)."""
     with caplog.at_level(logging.DEBUG):
         deliver(smtpd(Sink()), mail())
@@ -362,7 +362,7 @@ def test_plaintext_beyond_loopback_needs_consent() -> None:
 
 
 def test_unreadable_authority_is_refused(tmp_path: Path) -> None:
-    """A ca_file that is missing or no PEM is told at start, not at the first mail."""
+    """A ca_file that is missing or no PEM is refused at start, not at the first mail."""
     (tmp_path / "junk.pem").write_text("junk")
     for name in ("missing.pem", "junk.pem"):
         with pytest.raises(ValueError, match=r"^ca_file: "):

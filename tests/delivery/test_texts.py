@@ -38,7 +38,7 @@ UCS2_SEGMENT = 70
 
 
 def code_of(purpose: str) -> str:
-    """Give the code a message of this purpose carries."""
+    """Return the code that a message of this purpose has."""
     return "" if purpose.startswith("notice-") else CODE
 
 
@@ -49,7 +49,7 @@ def test_every_purpose_has_words() -> None:
 
 @pytest.mark.parametrize("purpose", sorted(PURPOSES))
 def test_sms_is_one_signed_segment(purpose: str) -> None:
-    """An SMS begins with the signature, fits one segment of 70 and tells no target."""
+    """An SMS begins with the signature, fits one segment of 70 and names no target."""
     text = render(sms(purpose=purpose, code=code_of(purpose)), "湖畔")
     assert text.subject == ""
     assert text.body.startswith("【湖畔】")
@@ -113,7 +113,7 @@ def test_brand_with_braces_is_itself() -> None:
 
 
 def test_message_repr_keeps_secrets() -> None:
-    """A message that ends up in a log tells neither code nor target (security C13, L1)."""
+    """A message that ends up in a log shows neither code nor target (security C13, L1)."""
     assert repr(sms()) == "Message(id='m-1', channel='sms', purpose='code')"
 
 
@@ -148,7 +148,7 @@ LONG = 60_000
     ],
 )
 def test_what_is_private_is_masked_however_it_is_written(said: str) -> None:
-    """C13, L1: nothing but the mask, and what stood around it, is left."""
+    """C13, L1: only the mask and the surrounding text remain."""
     left = sanitize_reply(f"no: {said} !", [NUMBER, SENT_CODE, KEY])
     assert "***" in left
     assert not set(left) - set("no: *+=86[]\"'!"), left

@@ -41,7 +41,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """An authority of its own."""
+    """Return a new authority."""
     return prepare_authority(tmp_path_factory.mktemp("doctor") / "authority")
 
 
@@ -145,7 +145,7 @@ def test_name(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_listener(scheme: str) -> None:
-    """A port where nobody listens: the rest is not looked at."""
+    """A port without a listener: the other checks are skipped."""
     assert failed(f"{scheme}://127.0.0.1:{free_port()}") == ["listener"]
 
 
@@ -160,7 +160,7 @@ def test_socket(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tls(server: Server, authority: Authority) -> None:
-    """A sandbox with TLS of its own has no problem."""
+    """A sandbox with its TLS has no problem."""
     with Front(server.port, authority.server_context(), proxy=False) as front:
         assert failed(f"https://localhost:{front.port}", as_is, str(authority.certificate)) == []
 
@@ -220,7 +220,7 @@ def test_the_faults_of_others_stay(server: Server) -> None:
 
 
 def test_chain(server: Server, authority: Authority) -> None:
-    """An authority that nobody trusts."""
+    """An untrusted authority is reported."""
     with Front(server.port, authority.server_context(), proxy=False) as front:
         assert failed(f"https://localhost:{front.port}") == ["chain"]
 

@@ -32,8 +32,8 @@ async def test_a_ban_ends_by_itself(world: World) -> None:
     assert not banned.is_banned(NOW + 60)
 
 
-async def test_a_ban_for_good(world: World) -> None:
-    """Without an end it never ends, and its end can still be told over the wire (wire.md 1.10)."""
+async def test_a_permanent_ban(world: World) -> None:
+    """A ban without an end is permanent, and its end fits the wire (wire.md 1.10)."""
     account = await world.account()
     await world.bans.ban(account.id, "垃圾广告")
     banned = await world.reload(account.id)
@@ -64,15 +64,15 @@ async def test_a_reason_is_one_line(world: World, reason: str) -> None:
 
 
 @pytest.mark.parametrize("until", [NOW, NOW - 1, 0, -1, PERMANENT_BAN_END + 1])
-async def test_an_end_lies_ahead(world: World, until: int) -> None:
-    """A ban that would have ended already is refused."""
+async def test_a_ban_ends_in_the_future(world: World, until: int) -> None:
+    """A ban whose end has passed is refused."""
     account = await world.account()
     with pytest.raises(InvalidField) as refused:
         await world.bans.ban(account.id, "x", until=until)
     assert refused.value.field == "until"
 
 
-async def test_nobody_is_banned_by_mistake(world: World) -> None:
+async def test_no_account_is_banned_by_mistake(world: World) -> None:
     """An unknown account is refused, and no other one is touched."""
     account = await world.account()
     with pytest.raises(UnknownUser):
@@ -96,15 +96,15 @@ async def test_days_are_added_to_what_is_left(world: World) -> None:
     assert await world.vip.extend(account.id, 1) == NOW + 11 * DAY_SECONDS
 
 
-async def test_two_who_give_at_once_both_give(world: World) -> None:
-    """No day is lost."""
+async def test_concurrent_extensions_add_up(world: World) -> None:
+    """Concurrent extensions all count; no day is lost."""
     account = await world.account()
     await asyncio.gather(*(world.vip.extend(account.id, 1) for _ in range(20)))
     assert (await world.reload(account.id)).vip_until == NOW + 20 * DAY_SECONDS
 
 
 async def test_an_end_is_set_or_brought_forward(world: World) -> None:
-    """Whatever was left; an end that is now leaves an account whose VIP has expired."""
+    """The end is set for any remaining time; an end at this moment means that VIP has expired."""
     account = await world.account()
     await world.vip.end(account.id)
     assert (await world.reload(account.id)).vip_until == 0
@@ -135,7 +135,7 @@ async def test_bounds(world: World) -> None:
     assert (await world.reload(account.id)).vip_until == MAX_UNIX_TIME
 
 
-async def test_nobody_has_no_vip(world: World) -> None:
+async def test_an_unknown_account_has_no_vip(world: World) -> None:
     """An unknown account is refused."""
     for given in (
         world.vip.extend(NOBODY, 1),

@@ -244,6 +244,6 @@ def test_no_value_forges_a_line_or_a_field(fields: dict[str, str]) -> None:
 
 @given(st.text())
 def test_a_masked_target_is_short_of_its_secret(target: str) -> None:
-    """Whatever is given, no run of more than four of its digits is shown before a domain."""
+    """A masked contact shows at most four digits at either end, for every input."""
     shown = mask_contact(target).partition("@")[0]
     assert len(shown) <= len("+861****0001")

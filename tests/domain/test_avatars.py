@@ -261,8 +261,8 @@ def test_a_good_address_is_kept_as_it_is(subtests: pytest.Subtests) -> None:
             assert parse_avatar_url(text, FIELD) == text
 
 
-def test_an_address_is_written_anew(subtests: pytest.Subtests) -> None:
-    """One form for scheme, host and port; escapes for what is not ASCII."""
+def test_a_url_is_normalised(subtests: pytest.Subtests) -> None:
+    """Scheme, host and port have one form; what is not ASCII is escaped."""
     for text, kept in WRITTEN_ANEW:
         with subtests.test(text=text, kept=kept):
             assert parse_avatar_url(text, FIELD) == kept
@@ -307,6 +307,7 @@ def test_an_unlisted_host_is_refused(subtests: pytest.Subtests) -> None:
             parse_avatar_url(text, FIELD, ALLOWED)
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.text(max_size=60),

@@ -35,7 +35,7 @@ WRITER = "hupan-writer"
 
 
 class OddError(Exception):
-    """An error that nobody expects."""
+    """An error that no code expects."""
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +95,7 @@ def test_a_task_goes_on_after_an_error(
 @pytest.mark.one_engine
 @pytest.mark.parametrize("phase", ["work", "pause", "never started", "ended", "deaf"])
 def test_a_stop_is_never_blocked(phase: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever a task is at, a stop ends it; one that does not hear is left behind (X7)."""
+    """A stop ends a task in every phase; one that ignores it is left behind (X7)."""
     begun = threading.Event()
 
     async def work() -> object:
@@ -222,7 +222,7 @@ def test_a_build_that_fails_closes_what_it_opened(
 def test_waiting_for_the_store_goes_on(
     served: InProcessServer, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever happens at a try, the next one follows, and the server ends in order (X7)."""
+    """After any error of one attempt the next one follows, and the server ends in order (X7)."""
     monkeypatch.setattr("hupan.application.STORE_RETRY_SECONDS", SOON_SECONDS)
     tries, parts = [0], served.server.infrastructure
     built: list[Server] = []

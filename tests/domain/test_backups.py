@@ -54,7 +54,7 @@ async def test_a_backup_is_made_when_it_is_due(tmp_path: Path) -> None:
 
 
 async def test_a_failed_backup_is_tried_again(tmp_path: Path) -> None:
-    """After an hour, by whichever process; until then nobody tries."""
+    """Any process retries it after an hour, and none before."""
     clock = StandingClock()
     async with open_engine(tmp_path / "hupan.db") as store:
         make = Maker(store, clock)

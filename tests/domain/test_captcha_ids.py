@@ -1,4 +1,4 @@
-"""What the id of a captcha tells about its answer: nothing (security C9)."""
+"""The id of a captcha reveals nothing about its answer (security C9)."""
 
 from typing import cast
 

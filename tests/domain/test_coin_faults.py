@@ -38,7 +38,7 @@ async def fill(world: World) -> None:
 
 @pytest.mark.parametrize(("sql", "number"), BREAKS)
 async def test_every_break_is_found(tmp_path: Path, sql: str, number: int) -> None:
-    """Whatever is wrong with an entry or a balance is told with its place."""
+    """Every fault of an entry or a balance is reported with its place."""
     path = tmp_path / "hupan.db"
     async with open_world(path) as world:
         await fill(world)

@@ -48,7 +48,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 async def test_an_entry_carries_both_of_its_sides(world: World) -> None:
-    """An entry says what was before, changed and after, why, by whom, and where it came from."""
+    """An entry has the balance before and after, the change, reason, actor and counter account."""
     account = await world.bare_account(5501)
     change = CoinChange(
         account=account,
@@ -79,7 +79,7 @@ async def test_an_entry_carries_both_of_its_sides(world: World) -> None:
 
 @pytest.mark.parametrize("typ", CoinType)
 async def test_every_type_has_a_counter_account(world: World, typ: CoinType) -> None:
-    """Whatever coins are given for, they come from an account of the journal."""
+    """Coins of every type come from an account of the journal."""
     change = replace(coin_change(await world.bare_account(), 1, "key"), typ=typ)
     entry = await world.coins.change(change)
     assert (entry.typ, entry.counter_cents) == (typ, -1)
@@ -88,7 +88,7 @@ async def test_every_type_has_a_counter_account(world: World, typ: CoinType) -> 
 
 
 async def test_a_key_acts_once(world: World) -> None:
-    """A change that comes again gets the first entry, whatever happened in between."""
+    """A repeated change returns the first entry, after any other changes."""
     account = await world.bare_account(100)
     first = await world.coins.change(coin_change(account, -70, "buy"))
     await world.coins.change(coin_change(account, -30, "rest"))
@@ -150,8 +150,8 @@ async def test_a_balance_has_two_ends(world: World) -> None:
     assert await world.coins.list_faults() == []
 
 
-async def test_nobody_has_no_coins(world: World) -> None:
-    """A change for an account that does not exist is refused and leaves no entry."""
+async def test_an_unknown_account_has_no_coins(world: World) -> None:
+    """A change for an unknown account is refused and leaves no entry."""
     stranger = AccountId(999_999_999)
     assert await world.coin_answer(coin_change(stranger, 1, "key")) is UnknownUser
     assert (await world.coins.list_page(stranger, size=1, page=1)).total == 0
@@ -197,7 +197,7 @@ async def test_texts_are_kept_in_one_form(world: World) -> None:
 
 
 async def test_a_refusal_within_a_change_leaves_the_rest_of_it(world: World) -> None:
-    """Whoever posts within a change decides what a refusal means for it."""
+    """A refusal is returned, so the surrounding change decides what it means."""
     account = await world.bare_account(10)
 
     async def change(tx: Transaction) -> list[CoinEntry | AppError]:

@@ -60,7 +60,7 @@ class Purse:
 
 
 def line(answer: CoinEntry | type[AppError]) -> Answer:
-    """An answer as the model gives it."""
+    """Return an answer in the form of the model."""
     if not isinstance(answer, CoinEntry):
         return answer
     return answer.number, answer.key, answer.before_cents, answer.change_cents, answer.after_cents

@@ -1,8 +1,8 @@
-"""The end of an account: who may cancel, what answers meanwhile, what is left (D1, A4, A7).
+"""Account deletion: allowed callers, answers meanwhile, what remains (D1, A4, A7).
 
-Nothing of an erased account is left but the journal of coins (security A4, A7).
+Only the journal of coins remains of an erased account (security A4, A7).
 
-The tables are read from the schema, so one that a feature adds and the erasure forgets is found.
+The tables are read from the schema, so a new table that the erasure forgets is found.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ async def sign_in(world: World, phone: str, kind: CodePurpose, owner: AccountId)
 
 @pytest.mark.parametrize("by", ["phone", "email"])
 async def test_an_own_code_of_either_channel_cancels(tmp_path: Path, by: str) -> None:
-    """All sessions end in the change that cancels, and both channels are told."""
+    """The cancellation ends all sessions, and notifies both channels."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone=PHONE, email=EMAIL)
         tokens = [await world.sign_in(account) for _ in range(3)]
@@ -60,7 +60,7 @@ async def test_an_own_code_of_either_channel_cancels(tmp_path: Path, by: str) ->
 async def test_only_an_own_code_of_ones_own_target_cancels(
     tmp_path: Path, whose: str, kind: CodePurpose
 ) -> None:
-    """Every other class, and every other target, is refused alike and cancels nobody (D1, C8)."""
+    """Any other purpose or target is refused with the same answer and cancels nothing (D1, C8)."""
     async with open_world(tmp_path / "db") as world:
         mine = await world.account_id(phone=PHONE)
         other = await world.account_id(phone="13900000002")
@@ -78,7 +78,7 @@ async def test_only_an_own_code_of_ones_own_target_cancels(
 
 
 async def test_a_code_of_a_former_owner_cancels_nothing(tmp_path: Path) -> None:
-    """A code that was made for another account is refused, whoever has the number now (D1)."""
+    """A code made for another account is refused, even if the caller owns the number now (D1)."""
     async with open_world(tmp_path / "db") as world:
         mine = await world.account_id(phone=PHONE)
         session = (await world.caller(await world.sign_in(mine))).session
@@ -101,7 +101,7 @@ async def test_wrong_guesses_use_the_code_up(tmp_path: Path) -> None:
 
 
 async def test_guesses_at_anothers_target_touch_nothing(tmp_path: Path) -> None:
-    """Who names another's number neither guesses at its code nor uses its tries up."""
+    """Naming another account's number neither tests its code nor uses up its attempts."""
     async with open_world(tmp_path / "db") as world:
         await world.account_id(phone=PHONE)
         other = await world.account_id(phone="13900000002")
@@ -137,7 +137,7 @@ async def test_live_codes_die_with_the_account(tmp_path: Path) -> None:
         assert await world.rows("SELECT 1 FROM codes") == []
 
 
-async def test_a_sign_in_meanwhile_is_told_why_once_the_code_was_right(tmp_path: Path) -> None:
+async def test_a_right_code_meanwhile_is_answered_with_the_reason(tmp_path: Path) -> None:
     """Until the erasure the number makes no new account; a wrong code learns nothing (E3)."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone=PHONE)
@@ -152,7 +152,7 @@ async def test_a_sign_in_meanwhile_is_told_why_once_the_code_was_right(tmp_path:
 
 
 async def test_after_the_erasure_the_number_starts_from_nothing(tmp_path: Path) -> None:
-    """A new account with an id of its own; an own code of the old one opens nothing (A4)."""
+    """A new account has a new id, and a code of the old one opens nothing (A4)."""
     async with open_world(tmp_path / "db") as world:
         old = await world.account_id(phone=PHONE, email=EMAIL)
         await world.cancel(old, PHONE)
@@ -204,7 +204,7 @@ async def test_guesses_of_the_past_are_forgotten(tmp_path: Path) -> None:
 
 
 async def test_wrong_passwords_of_the_past_are_forgotten(tmp_path: Path) -> None:
-    """Who registers the address next is not locked out by guesses at the last owner's password."""
+    """The next owner of the address is not locked out by guesses at the old password."""
 
     async def count(subject: str, tx: Transaction) -> None:
         await try_increment(tx, subject, Limit("any", 20, LONG_AFTER), 0)
@@ -221,8 +221,9 @@ async def test_wrong_passwords_of_the_past_are_forgotten(tmp_path: Path) -> None
         assert left == {others, f"send:email:{EMAIL.lower()}:"}
 
 
-async def test_many_erasures_and_two_who_erase(tmp_path: Path) -> None:
-    """More accounts than one round takes are all erased, also by two processes at once."""
+@pytest.mark.slow
+async def test_many_erasures_by_two_processes(tmp_path: Path) -> None:
+    """More accounts than one batch are all erased, also by two processes at once."""
     async with open_world(tmp_path / "db") as world:
         accounts = [
             await world.account_id(email=f"{n}@example.com") for n in range(ERASE_BATCH_SIZE + 5)
@@ -241,7 +242,7 @@ async def test_many_erasures_and_two_who_erase(tmp_path: Path) -> None:
 
 
 async def test_an_operator_ends_an_account_without_a_code(tmp_path: Path) -> None:
-    """Its owner is told as always; ending it twice, or one that never was, is refused."""
+    """Its owner is notified; ending it twice, or an unknown account, is refused."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(email=EMAIL)
         token = await world.sign_in(account)
@@ -287,7 +288,7 @@ async def tables_with(world: World, account: AccountId) -> set[str]:
 
 
 async def put_samples(world: World, table: str, account: AccountId) -> None:
-    """Writes a row of an account into a table, whatever its columns are."""
+    """Insert a row of an account into a table with any columns."""
     names_and_types = await columns(world, table)
     names = ", ".join(name for name, _ in names_and_types)
     places = ", ".join(f"?{n}" for n in range(1, len(names_and_types) + 1))
@@ -324,8 +325,8 @@ async def test_every_row_is_erased(tmp_path: Path) -> None:
 
 
 @pytest.mark.one_engine
-async def test_the_journal_of_coins_stays_and_names_nobody(tmp_path: Path) -> None:
-    """Entries outlive their account, each still with both of its sides (security J3)."""
+async def test_the_journal_of_coins_stays_without_names(tmp_path: Path) -> None:
+    """Entries outlive their account, each still with both sides (security J3)."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone=ERASED_PHONE)
         coins = Coins(world.engine, world.clock)

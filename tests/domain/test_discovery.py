@@ -29,7 +29,7 @@ SMALL_BLOCK = 64
 
 
 def run(folder: Path, scenario: Scenario) -> None:
-    """Plays a scenario on a store of its own."""
+    """Run a scenario on an empty store."""
 
     async def play() -> None:
         engine = make_engine(folder / "hupan.db")
@@ -73,7 +73,7 @@ KEYWORDS = (
 @pytest.mark.usefixtures("_small_blocks")
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_every_page_of_every_search(tmp_path: Path, size: int) -> None:
-    """Page by page, each category and keyword gives just what matches, by headcount, then id."""
+    """Each category and keyword returns the matches page by page, by headcount, then id."""
     groups = crowd(300)
 
     async def scenario(discovery: Discovery, listings: DiscoveryImporter) -> None:
@@ -277,7 +277,7 @@ async def editions(engine: Database) -> set[int]:
 
 
 def unwatched(_done: int, _count: int) -> None:
-    """Nobody watches."""
+    """Ignore progress."""
 
 
 def test_a_draft_is_not_seen(database: Path) -> None:
@@ -344,7 +344,7 @@ def test_what_a_killed_import_left_is_forgotten(database: Path) -> None:
 
 
 def test_the_same_again_changes_nothing(database: Path) -> None:
-    """Putting the same groups twice gives the same list (idempotent on ids)."""
+    """Importing the same groups twice results in the same list (idempotent on ids)."""
 
     async def scenario() -> None:
         engine = make_engine(database)

@@ -32,7 +32,7 @@ class Link:
         raise AssertionError
 
     def give_way(self) -> None:
-        """No test opens too many."""
+        """Fail, since no test opens too many."""
         raise AssertionError
 
     def pass_on(self, message: bytes) -> None:
@@ -41,7 +41,7 @@ class Link:
 
 
 class Process:
-    """The sockets and drafts of one process, on a connection of its own to the store."""
+    """The sockets and drafts of one process, on a separate connection to the store."""
 
     def __init__(self, world: World, place: Path, number: int, box: SecretBox = BOX) -> None:
         self.engine = open_store(place)

@@ -3,8 +3,8 @@
 The queue of password hashes is bounded, and fair among accounts and addresses (X3, P5).
 Argon2id by libsodium is the argon2id of the reference implementation (security P4; RFC 9106).
 
-The story: one account signed in rightly on 32 connections. No limit counted it, for nothing was
-wrong, and the owner of another account was told 48 times of 57 that the server was busy.
+The attack: one account signed in correctly on 32 connections. No limit counted it, for nothing was
+wrong, and the owner of another account was answered 48 times of 57 that the server was busy.
 """
 
 import asyncio
@@ -94,8 +94,8 @@ def test_an_interrupt_at_the_terminal_is_the_servers(process: HashProcess) -> No
     assert process.verify(stored, RIGHT)
 
 
-def test_no_memory_is_told_and_is_no_wrong_password(process: HashProcess) -> None:
-    """A failure of the machine is none of who signs in."""
+def test_no_memory_is_an_error_and_no_wrong_password(process: HashProcess) -> None:
+    """Lack of memory raises an error of its kind, never a wrong password."""
     stored = process.hash(RIGHT, CHEAP)
     resource.prlimit(process.pid, resource.RLIMIT_AS, (1 << 28, 1 << 28))
     with pytest.raises(OSError, match="no memory") as caught:
@@ -141,7 +141,7 @@ async def test_what_kills_each_process_is_a_failure(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.slow
 async def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It holds up one question for so long, the next has a process of its own."""
+    """It delays one request up to the timeout; the next one gets a new process."""
     # Also the time that the process has to begin, on a machine that is busy.
     monkeypatch.setattr(hash_process, "MAX_ANSWER_SECONDS", 5.0)
     pool = PasswordHasher(CHEAP, threads=1)
@@ -159,7 +159,7 @@ async def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_closing_ends_what_hangs() -> None:
-    """Whoever asks a process that was ended by `close` hears Busy, and no other is begun (R17)."""
+    """A request whose process `close` ended gets Busy, and no new process starts (R17)."""
     pool = PasswordHasher(CHEAP, threads=1)
 
     async def ask_and_close() -> list[int]:
@@ -213,7 +213,7 @@ async def hold(queue: HashQueue, client: HashClient, order: list[HashClient]) ->
 
 @pytest.mark.parametrize("crowd", CROWDS)
 async def test_a_single_request_goes_before_a_crowd(crowd: str) -> None:
-    """Whoever fills the queue, another's request is let in among the next few (security X3)."""
+    """With a queue filled by one client, another's request is let in within a few (security X3)."""
 
     async def scenario() -> tuple[list[HashClient], list[object]]:
         queue, order = HashQueue(AT_ONCE, WAITING, 60.0), list[HashClient]()
@@ -230,7 +230,7 @@ async def test_a_single_request_goes_before_a_crowd(crowd: str) -> None:
 
 
 async def test_at_most_two_of_an_account_and_of_an_address_are_let_in() -> None:
-    """However many come, and in whatever order; and the whole is bounded (security X3, P5)."""
+    """The bound holds for any number and order, and the whole is bounded (security X3, P5)."""
     under_way: Counter[str] = Counter()
     highest: Counter[str] = Counter()
     queue_lengths = []
@@ -257,8 +257,8 @@ async def test_at_most_two_of_an_account_and_of_an_address_are_let_in() -> None:
     assert max(queue_lengths) <= AT_ONCE + WAITING
 
 
-async def test_a_client_that_goes_away_gives_its_turn_back() -> None:
-    """While it waits, at the moment it is let in, and while it is hashed: none is lost (P5)."""
+async def test_a_client_that_disconnects_returns_its_slot() -> None:
+    """A slot is returned after a disconnect while waiting, while let in and while hashing (P5)."""
     for steps in range(6):
         queue, order = HashQueue(1, WAITING, 60.0), list[HashClient]()
         tasks = [
@@ -273,8 +273,8 @@ async def test_a_client_that_goes_away_gives_its_turn_back() -> None:
         await asyncio.wait_for(hold(queue, VICTIM, order), 10)
 
 
-async def test_who_waits_too_long_is_refused() -> None:
-    """Busy, and the queue forgets it (security P5)."""
+async def test_a_request_that_waits_too_long_is_refused() -> None:
+    """A request that waits too long gets Busy, and leaves the queue (security P5)."""
     queue = HashQueue(1, WAITING, 0.01)
     async with queue.slot(VICTIM):
         with pytest.raises(Busy):
@@ -306,7 +306,7 @@ def test_what_the_reference_wrote_is_read(password: str, salt: bytes, passes: in
 
 
 def test_two_hashes_of_one_password_differ() -> None:
-    """Each has a salt of its own."""
+    """Each has a separate salt."""
     assert hash_password(REFERENCE_PASSWORD, CHEAP) != hash_password(REFERENCE_PASSWORD, CHEAP)
 
 

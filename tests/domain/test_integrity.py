@@ -32,7 +32,7 @@ FAR_IDS = (-(2**63), -7, 5, 2_500_000, 2**63 - 1)
 
 
 class SeenStore:
-    """A store that tells how many rows a statement gave, and lets something happen after one."""
+    """A store that reports the number of rows of a statement, and can call a hook after one."""
 
     def __init__(self, store: Database) -> None:
         self._store = store
@@ -62,7 +62,7 @@ async def write(store: Database, sql: str, *values: Value) -> None:
 
 
 async def move(world: World, account: AccountId, phone: str) -> None:
-    """Give an account another number, as a change by its owner does."""
+    """Change the number of an account, as its owner does."""
 
     async def change(tx: Transaction) -> None:
         found = await lock_account(tx, account)
@@ -83,7 +83,7 @@ async def erase(world: World, account: AccountId) -> None:
 
 
 async def test_rows_of_any_account_are_found(tmp_path: Path) -> None:
-    """Whatever id they lead to, the first and the last that there can be among them."""
+    """Orphan rows of every id are found, the first and the last possible ones among them."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         await World(engine).bare_account()
         for number, account in enumerate(FAR_IDS):
@@ -98,7 +98,7 @@ async def test_rows_of_any_account_are_found(tmp_path: Path) -> None:
 
 
 async def test_a_look_reads_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No statement gives more rows than its bound, however many lead to one account."""
+    """No statement returns more rows than its bound, even if many lead to one account."""
     monkeypatch.setattr(integrity, "IDS_PER_RANGE", 4)
     monkeypatch.setattr(integrity, "IDENTITIES_PER_READ", 3)
     monkeypatch.setattr(integrity, "MAX_SUSPECTS", 5)
@@ -145,7 +145,7 @@ async def test_a_long_journal_is_read_in_pieces(
 async def test_faults_of_a_kind_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A store that is wrong throughout is told by some rows of each kind, the rare ones too."""
+    """A damaged store is reported by some rows of each kind, rare kinds included."""
     monkeypatch.setattr(integrity, "MAX_ROW_FAULTS", 2)
     async with open_engine(tmp_path / "hupan.db") as engine:
         world = World(engine)
@@ -249,6 +249,7 @@ class Life:
         await self._changed.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("looks", [LOOKS, pytest.param(SOAK_LOOKS, marks=pytest.mark.soak)])
 async def test_a_store_in_use_shows_no_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int

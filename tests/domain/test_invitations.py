@@ -1,4 +1,4 @@
-"""Invitation codes and who invited whom (decision 0008)."""
+"""Invitation codes and invitations (decision 0008)."""
 
 import asyncio
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ async def test_a_code_has_one_owner(world: World) -> None:
 
 
 async def test_fifty_ask_for_one_code(world: World) -> None:
-    """Whoever comes first has it, and nobody else (security A3)."""
+    """The first request gets the code, and no other (security A3)."""
     accounts = [await world.account() for _ in range(50)]
     ends = await asyncio.gather(*(refusal(world, one.id, "WANTED") for one in accounts))
     assert ends.count(None) == 1
@@ -124,23 +124,23 @@ async def test_an_invited_account_is_linked(world: World) -> None:
     assert progress == InvitationProgress(1, 1, 3, 30)
 
 
-async def test_progress_begins_anew_each_day(world: World) -> None:
-    """A day ends at midnight in the server's zone, the whole count never."""
+async def test_progress_restarts_each_day(world: World) -> None:
+    """The count of a day restarts at midnight in the server's zone, the total never."""
     inviter = await world.account()
 
-    async def told(at: int, guests: int) -> tuple[int, int]:
+    async def progress_at(at: int, guests: int) -> tuple[int, int]:
         world.clock.time = float(at)
         for _ in range(guests):
             await world.account(invited_by=inviter.invitation_code)
         progress = await world.invitations.progress(inviter.id)
         return progress.today, progress.total
 
-    assert await told(NOW, 0) == (0, 0)
-    assert await told(NOW, 2) == (2, 2)
-    assert await told(NOW - 4 * 60 + DAY_SECONDS - 1, 1) == (3, 3)
-    assert await told(NOW - 4 * 60 + DAY_SECONDS, 0) == (0, 3)
-    assert await told(NOW + DAY_SECONDS, 1) == (1, 4)
-    assert await told(NOW + 9 * DAY_SECONDS, 0) == (0, 4)
+    assert await progress_at(NOW, 0) == (0, 0)
+    assert await progress_at(NOW, 2) == (2, 2)
+    assert await progress_at(NOW - 4 * 60 + DAY_SECONDS - 1, 1) == (3, 3)
+    assert await progress_at(NOW - 4 * 60 + DAY_SECONDS, 0) == (0, 3)
+    assert await progress_at(NOW + DAY_SECONDS, 1) == (1, 4)
+    assert await progress_at(NOW + 9 * DAY_SECONDS, 0) == (0, 4)
 
 
 async def test_former_codes_still_invite(world: World) -> None:
@@ -153,8 +153,8 @@ async def test_former_codes_still_invite(world: World) -> None:
     assert (await world.invitations.progress(inviter.id)).total == 2
 
 
-async def test_a_code_that_invites_nobody_makes_no_account(world: World) -> None:
-    """Unknown codes, no codes and codes of the banned refuse the whole change."""
+async def test_an_invalid_code_makes_no_account(world: World) -> None:
+    """Unknown codes, malformed codes and codes of banned accounts refuse the whole change."""
     banned = await world.account()
     await world.bans.ban(banned.id, "刷屏")
     for code in ("NOBODYS", "!", banned.invitation_code):

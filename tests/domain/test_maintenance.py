@@ -1,7 +1,7 @@
-"""The store is looked at now and then, and what is found turns readiness red (security R05).
+"""The store is checked now and then, and a fault turns readiness red (security R05).
 
-A claim that was left half-way is given back, and no other one ever is.
-Deleting what has expired: all of it, in changes that hold up nobody (security X5).
+An orphan claim is released, and no other one ever is.
+Expired rows are deleted completely, in changes that block no other request (security X5).
 """
 
 import asyncio
@@ -59,7 +59,7 @@ async def fill(engine: Database) -> None:
 
 @pytest.mark.parametrize("fault", BREAKS)
 async def test_what_is_wrong_is_found(tmp_path: Path, fault: str) -> None:
-    """Each kind of fault is told by its table, and nobody's data with it."""
+    """Each kind of fault is reported by its table, without personal data."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         await fill(engine)
         soundness = parts(engine, StandingClock())
@@ -78,7 +78,7 @@ async def test_what_is_wrong_is_found(tmp_path: Path, fault: str) -> None:
 
 
 async def test_every_process_knows_and_it_ends(tmp_path: Path) -> None:
-    """What one process found all of them tell, until a look finds nothing any more."""
+    """All processes report a fault that one process found, until a check finds nothing."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         await fill(engine)
         first, second = (parts(engine, StandingClock()) for _ in range(2))
@@ -108,7 +108,7 @@ async def test_one_process_looks_once_a_day(tmp_path: Path) -> None:
         assert not await second.run_when_due()
         clock.time += 1
         assert await second.run_when_due()
-        clock.time -= 10 * DAY  # a clock that was ahead stops nobody from looking
+        clock.time -= 10 * DAY  # a clock that was ahead does not stop the checks
         assert await first.run_when_due()
 
 
@@ -178,10 +178,10 @@ async def test_what_is_borne_out_stays(tmp_path: Path) -> None:
         ("invitation", "NOTSHOWN", False),
     ],
 )
-async def test_what_leads_to_nobody_is_released(
+async def test_an_orphan_is_released(
     tmp_path: Path, kind: str, value: str, *, is_of_nobody: bool
 ) -> None:
-    """Not at the first look, nor too soon after it, but then; and whoever comes may have it."""
+    """An orphan is released at a later check, not the first, and can be claimed again."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         lake = Lake(engine)
         account = await lake.settle()
@@ -206,8 +206,8 @@ async def test_what_was_repaired_meanwhile_stays(tmp_path: Path) -> None:
         assert (await lake.claims.run(), await lake.count()) == (0, 2)
 
 
-async def test_what_somebody_else_claimed_meanwhile_stays(tmp_path: Path) -> None:
-    """The broken claim is gone, and the same number leads to somebody who shows it."""
+async def test_a_claim_of_another_account_meanwhile_stays(tmp_path: Path) -> None:
+    """A number that another account claimed meanwhile stays with it."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         lake = Lake(engine)
         account = (await lake.world.account()).id
@@ -226,7 +226,7 @@ async def test_what_somebody_else_claimed_meanwhile_stays(tmp_path: Path) -> Non
 
 
 async def test_all_claims_come_up(tmp_path: Path) -> None:
-    """Two processes share the walk through four thousand ids, and begin anew at its end."""
+    """Two processes share the walk through four thousand ids, and restart at its end."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         lake = Lake(engine)
         await lake.settle()
@@ -259,7 +259,7 @@ EXPIRED = {
     " SELECT ?1 - 604800, ?2, 1, 'x', 1, 2, 'x', '', 'server'"
     " WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE token_hash = ?3)",
 }
-"""How a row is written that ends at a time: its number, the time, and bytes of its own."""
+"""How a row is written that ends at a time: its number, the time, and unique bytes."""
 
 
 async def fill_table(engine: Database, table: str, rows: int, ends_at: int, first: int = 0) -> None:
@@ -294,7 +294,7 @@ def play(path: Path, scenario: Callable[[CountingEngine, Housekeeping], Awaitabl
 def test_what_has_expired_goes_in_small_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
-    """Whatever piled up is deleted in one round, so many rows a change; the rest stays (X5)."""
+    """Expired rows are deleted in one round, a batch per change; the rest stays (X5)."""
     monkeypatch.setattr(housekeeping, "PURGE_BATCH_SIZE", AT_ONCE)
 
     async def scenario(engine: CountingEngine, keeping: Housekeeping) -> None:
@@ -327,7 +327,7 @@ def test_one_round_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_spent_captchas_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that expired stay for a day, so many at most, the newest; live ones all do (X5, C9)."""
+    """Expired ones stay for a day, the newest up to a bound; live ones all stay (X5, C9)."""
     monkeypatch.setattr(housekeeping, "MAX_SPENT_CAPTCHAS", 30)
 
     async def scenario(engine: CountingEngine, keeping: Housekeeping) -> None:
@@ -344,10 +344,10 @@ def test_spent_captchas_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     play(tmp_path / "hupan.db", scenario)
 
 
-def test_counts_are_bounded_and_a_flood_frees_nobody(
+def test_counters_are_bounded_and_a_flood_resets_no_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counts of targets without number push each other out, and none that holds back (X5, C5)."""
+    """New counters push old ones out, except those that block (X5, C5)."""
     monkeypatch.setattr(housekeeping, "MAX_RATE_COUNTERS", 30)
     monkeypatch.setattr(housekeeping, "PURGE_BATCH_SIZE", AT_ONCE)
 

@@ -1,4 +1,4 @@
-"""Medals: which there are, who wears which, in which order."""
+"""Medals: their definitions, their wearers, their order."""
 
 import asyncio
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ async def test_a_name_is_one_medal(world: World) -> None:
 
 
 async def test_medals_are_worn_in_their_order(world: World) -> None:
-    """By `sort`, whatever the order in which they were given; twice is once."""
+    """Medals are ordered by `sort`, whichever was granted first; twice is once."""
     account, other = await world.account(), await world.account()
     for name, sort in (("丙", 3), ("甲", 1), ("乙", 2)):
         await world.medals.define(name, sort)
@@ -50,7 +50,7 @@ async def test_medals_are_worn_in_their_order(world: World) -> None:
 
 
 async def test_what_cannot_be(world: World) -> None:
-    """A medal that was never defined is not given, and nobody wears one."""
+    """An undefined medal is not granted, nor any medal to an unknown account."""
     account = await world.account()
     await world.medals.define("甲")
     for act in (world.medals.give, world.medals.remove):

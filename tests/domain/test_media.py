@@ -40,7 +40,7 @@ from hupan.ratelimit.stored import StoredLimiter
 from hupan.rng import SystemRandomSource
 from hupan.rules import DAY_SECONDS, MediaRules, ProfileEditRules
 from hupan.store.media import put_picture
-from hupan.store.media_files import DRAFTS_FOLDER, LocalPictureFiles
+from hupan.store.media_files import DRAFTS_FOLDER, LocalPictureFiles, PictureFiles
 from tests.support.world import World, open_world
 
 PUBLIC = "https://chat.example"
@@ -54,7 +54,7 @@ class Crash(BaseException):
 
 
 class Copier(Redrawer):
-    """Draws what it is given, or fails as it is told."""
+    """A drawer that copies its input, or fails on request."""
 
     failure: BaseException | None = None
 
@@ -87,7 +87,7 @@ class Pictures:
         avatars = AvatarPictures(PictureAddresses(PUBLIC), world.clock, MOST)
         self.edits = ProfileEdits(world.engine, world.coins, ProfileEditRules(), avatars)
 
-    def media_on(self, files: LocalPictureFiles) -> Media:
+    def media_on(self, files: PictureFiles) -> Media:
         """The service on a folder."""
         world = self.world
         limiter = StoredLimiter(enabled=True)
@@ -150,7 +150,7 @@ async def test_a_token_is_good_for_one_session_and_ten_minutes(tmp_path: Path) -
             pictures.tokens.verify(token)
 
 
-async def test_only_who_is_signed_in(tmp_path: Path) -> None:
+async def test_an_upload_needs_a_session(tmp_path: Path) -> None:
     """A banned account and an ended session upload nothing, and are not counted."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
@@ -167,7 +167,7 @@ async def test_only_who_is_signed_in(tmp_path: Path) -> None:
 
 
 async def test_a_session_that_ends_meanwhile(tmp_path: Path) -> None:
-    """Who is signed out while the picture is drawn has uploaded nothing."""
+    """A session that ends while the picture is drawn has uploaded nothing."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         session = await world.session(await world.account_id())
@@ -357,14 +357,14 @@ async def test_addresses(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 def test_etags() -> None:
-    """The hash is the one that the upload service is known to give."""
+    """The hash is the one that the upload service is known to return."""
     assert content_etag([]) == "Fto5o-5ea0sNMlW_75VgGJCv2AcJ"
     assert content_etag([b"\0" * 20, b"\0" * 20]).startswith("l")
 
 
 @pytest.mark.one_engine
 async def test_modes_of_the_folder(tmp_path: Path) -> None:
-    """Nobody else on the machine reads the files."""
+    """No other user of the machine can read the files."""
     async with open_world(tmp_path / "db") as world:
         pictures = pictures_of(world, tmp_path)
         await pictures.upload(await world.session(await world.account_id()), "a.png")
@@ -373,7 +373,7 @@ async def test_modes_of_the_folder(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_became_shorter(tmp_path: Path) -> None:
-    """Its end is an error: whoever sends it would otherwise wait for the rest for ever."""
+    """A short read is an error: its reader would otherwise wait for the rest for ever."""
     files = LocalPictureFiles(tmp_path / "media")
     with files.spool() as spooled:
         spooled.write(b"pixels")
@@ -439,7 +439,7 @@ class SweptPictures:
         return name
 
     async def all_folders(self) -> int:
-        """Sweep every folder, whatever was swept before; return how many files were found."""
+        """Sweep every folder, swept ones too; return how many files were found."""
         self.sweep = PictureSweep(
             *(self.world.engine, self.world.clock, self.folders, self.sweep.owner)
         )

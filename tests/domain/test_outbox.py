@@ -256,7 +256,7 @@ def budget(counts: MetricCounters | None = None) -> NoticeBudget:
 
 
 def person(number: int) -> ContactAddress:
-    """Somebody's address."""
+    """Return the e-mail address of a person by number."""
     return ContactAddress("email", f"p{number}@example.com", f"p{number}@example.com")
 
 
@@ -287,7 +287,7 @@ async def test_notices_of_one_kind_that_wait_are_one(tmp_path: Path) -> None:
 
 
 async def test_one_that_is_under_way_does_not_stand_for_a_later_change(tmp_path: Path) -> None:
-    """What a sender was given may have left before: the next change is told too (security A2)."""
+    """A message in flight may have left before: the next change sends another (security A2)."""
     sender = Sender(NotSent("down", is_retryable=True))
     async with open_outbox(tmp_path / "db", sender) as our:
         await our.notify(CHANGED, MAIL)
@@ -297,12 +297,12 @@ async def test_one_that_is_under_way_does_not_stand_for_a_later_change(tmp_path:
     assert len(sender.sent) == 2
 
 
-async def test_a_target_is_told_a_kind_some_times_a_day(tmp_path: Path) -> None:
-    """A change five times a day, an ended session once an hour and three times a day (X4)."""
+async def test_a_target_gets_a_kind_some_times_a_day(tmp_path: Path) -> None:
+    """A change is sent five times a day, an ended session once an hour, three times a day (X4)."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
 
-        async def told(purpose: str, times: int, every: float) -> int:
+        async def count_sent(purpose: str, times: int, every: float) -> int:
             before = len(sender.sent)
             for _ in range(times):
                 await our.notify(purpose, MAIL)
@@ -310,18 +310,18 @@ async def test_a_target_is_told_a_kind_some_times_a_day(tmp_path: Path) -> None:
                 our.clock.time += every
             return len(sender.sent) - before
 
-        assert await told(CHANGED, 20, 60) == 5
-        assert await told(RESET, 20, 60) == 5  # no kind uses another's up
-        assert await told(SESSION_ENDED_NOTICE, 10, 60) == 1
+        assert await count_sent(CHANGED, 20, 60) == 5
+        assert await count_sent(RESET, 20, 60) == 5  # no kind uses another's up
+        assert await count_sent(SESSION_ENDED_NOTICE, 10, 60) == 1
         our.clock.time += HOUR
-        assert await told(SESSION_ENDED_NOTICE, 10, HOUR) == 2
+        assert await count_sent(SESSION_ENDED_NOTICE, 10, HOUR) == 2
         our.clock.time += DAY
-        assert await told(CHANGED, 1, 0) == 1
-        assert await told(SESSION_ENDED_NOTICE, 1, 0) == 1
+        assert await count_sent(CHANGED, 1, 0) == 1
+        assert await count_sent(SESSION_ENDED_NOTICE, 1, 0) == 1
 
 
 async def test_another_spelling_takes_no_first_notice_away(tmp_path: Path) -> None:
-    """Spellings share the limits, but each is told once: it may be another's mailbox (A2, X11)."""
+    """Spellings share limits, but each gets a first notice: it may be another mailbox (A2, X11)."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         other = ContactAddress("email", "mail+x@example.com", "mail+x@example.com")
@@ -349,8 +349,8 @@ async def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) 
             await all_sent(our)
         assert [message.purpose for message in sender.sent[4:]] == ["code"] * 3
         await all_sent(our, DAY)
-        told = [message.to for message in sender.sent if message.purpose == CHANGED]
-        assert sorted(told) == [f"p{number}@example.com" for number in range(7)]
+        recipients = [message.to for message in sender.sent if message.purpose == CHANGED]
+        assert sorted(recipients) == [f"p{number}@example.com" for number in range(7)]
 
 
 async def test_a_flood_of_other_notices_hides_no_change(tmp_path: Path) -> None:
@@ -393,6 +393,7 @@ def addresses(number: int) -> list[ContactAddress]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 async def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_path: Path) -> None:
     """A mail takes seconds and 10,000 notices wait: a code is taken within five seconds (X4)."""
@@ -441,7 +442,7 @@ async def _until_any(codes: list[str]) -> None:
 
 
 async def test_notices_that_hang_leave_all_places_of_codes_free(tmp_path: Path) -> None:
-    """Notices hold two sends of a channel; as many codes as ever are sent beside them (X4)."""
+    """Notices hold two sends of a channel; codes still have all of theirs (X4)."""
     mail = Hanging()
     async with open_outbox(tmp_path / "db", mail) as our:
         await our.fill(50, FIRST_NOTIFICATION_PRIORITY)
@@ -458,7 +459,7 @@ async def test_notices_that_hang_leave_all_places_of_codes_free(tmp_path: Path) 
 
 
 async def test_a_batch_begins_with_codes_and_ends_with_minor_notices(tmp_path: Path) -> None:
-    """What is due together leaves by priority, whatever was written first (security X4)."""
+    """Messages due together leave by priority, not by age (security X4)."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         await our.notify("notice-session-ended", MAIL)

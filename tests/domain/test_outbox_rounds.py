@@ -1,7 +1,7 @@
-"""How the courier looks for messages: in shared rounds, and rarely at all machines.
+"""How the outbox worker looks for messages: in shared rounds, and rarely on all machines.
 
-Everybody who waits until the outbox is empty shares the rounds of the others. On a distributed
-database a listing asks each machine; a message of this process is asked for by its target alone.
+All callers that wait until the outbox is empty share rounds. On a distributed database a listing
+asks each machine; a message of this process is read by its target alone.
 """
 
 import asyncio
@@ -103,8 +103,8 @@ def distributed(our: OutboxHarness, sender: Sender | Hanging) -> Iterator[SeenEn
     yield seen
 
 
-async def test_who_waits_shares_rounds(tmp_path: Path) -> None:
-    """However many wait until everything is sent, they need a round or two, not one each."""
+async def test_waiting_callers_share_rounds(tmp_path: Path) -> None:
+    """Any number of waiting callers needs a round or two, not one each."""
     sender = Sender()
     async with open_outbox(tmp_path / "db", sender) as our:
         seen = SeenEngine(our.engine)
@@ -116,8 +116,8 @@ async def test_who_waits_shares_rounds(tmp_path: Path) -> None:
     assert rounds <= 2
 
 
-async def test_who_waits_sees_all_that_was_due(tmp_path: Path) -> None:
-    """More than are sent at a time, and what was put while others waited already."""
+async def test_waiting_callers_see_all_that_was_due(tmp_path: Path) -> None:
+    """Each caller sees its message sent, with more than fit in flight and some added later."""
     sender = Sender()
     number = 2 * MAX_CODES_IN_FLIGHT + 1
     async with open_outbox(tmp_path / "db", sender) as our:
@@ -152,6 +152,7 @@ async def test_a_code_costs_few_remote_statements(tmp_path: Path) -> None:
     assert [message.code for message in sender.sent] == ["123456"]
 
 
+@pytest.mark.slow
 async def test_what_others_left_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ended has left a message: another one finds it when it next lists all."""
     sender = Sender()
@@ -209,7 +210,7 @@ async def test_a_queue_is_listed_as_it_shrinks(
 async def test_surplus_is_dropped_there_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One count tells whether any kind has too many; then the oldest of that kind go."""
+    """One count finds a kind with too many; then the oldest of that kind go."""
     assert MAX_QUEUED_MESSAGES > 5
     monkeypatch.setattr(courier, "MAX_QUEUED_MESSAGES", 5)
     sender = Hanging()

@@ -46,7 +46,7 @@ def cheap_pool() -> Iterator[PasswordHasher]:
     pool.close()
 
 
-async def test_what_is_stored_tells_its_parameters(pool: PasswordHasher) -> None:
+async def test_what_is_stored_has_its_parameters(pool: PasswordHasher) -> None:
     """argon2id, 19 MiB, two passes, one lane, a salt of 16 bytes (P4)."""
     stored = await pool.hash("correct horse")
     match = re.fullmatch(r"\$argon2id\$v=19\$m=19456,t=2,p=1\$([^$]+)\$[^$]+", stored)
@@ -54,10 +54,11 @@ async def test_what_is_stored_tells_its_parameters(pool: PasswordHasher) -> None
     assert len(match[1]) == 22
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(password=st.text(min_size=1, max_size=80).filter(lambda text: text.isprintable()))
 def test_exact_bytes_count(cheap_pool: PasswordHasher, password: str) -> None:
-    """What was set verifies, and nothing beside it does: no trimming, no cutting (P2)."""
+    """Only the exact password verifies: no trimming, no truncation (P2)."""
     stored = asyncio.run(cheap_pool.hash(password))
     assert asyncio.run(cheap_pool.verify(stored, password))
     for other in (password + "x", password + " ", password[:-1], password.swapcase() + "x"):
@@ -72,7 +73,8 @@ async def test_risen_parameters_ask_for_a_new_hash(pool: PasswordHasher) -> None
     old.close()
 
 
-async def test_nobody_costs_what_somebody_costs(
+@pytest.mark.slow
+async def test_an_unknown_account_costs_as_much_as_a_known_one(
     pool: PasswordHasher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a hash, one verification of the same parameters is done, and fails (E2)."""
@@ -91,6 +93,7 @@ async def test_nobody_costs_what_somebody_costs(
     assert [one.rsplit("$", 2)[0] for one in seen] == [stored.rsplit("$", 2)[0]] * 5
 
 
+@pytest.mark.slow
 async def test_a_full_queue_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the threads and eight waiting for each, and after too long a wait, it is Busy (P5)."""
     pool = PasswordHasher(CHEAP, threads=1)
@@ -175,6 +178,7 @@ def test_decent_passwords(password: str) -> None:
     assert not is_weak(password)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALPHABETS)
 def test_false_alarms(name: str) -> None:
     """Of four thousand random passwords of nine characters at most one in a thousand is lost."""
@@ -243,17 +247,18 @@ def test_words_of_the_context(password: str, words: tuple[str, ...]) -> None:
         *(("湖畔的第三棵柳树", ()), ("dongfangyu under elms", ("dongfangyu",))),
     ],
 )
-def test_words_beside_enough_else(password: str, words: tuple[str, ...]) -> None:
-    """A password may hold such a word if the rest would do alone; short words are none."""
+def test_words_next_to_enough_else(password: str, words: tuple[str, ...]) -> None:
+    """A password may contain such a word if the rest is strong enough; short words do not count."""
     assert not is_weak(password, *words)
 
 
 @given(st.text(min_size=8, max_size=128))
 def test_any_text_is_judged(password: str) -> None:
-    """Whatever the characters, the answer is yes or no (security P2)."""
+    """For any characters the answer is yes or no (security P2)."""
     is_weak(password, password[:3], "用户1000001")
 
 
+@pytest.mark.slow
 @given(st.sets(st.text(min_size=1), min_size=1, max_size=200))
 def test_the_filter_misses_nothing(entries: set[str]) -> None:
     """Every entry of the list is found."""
@@ -261,6 +266,7 @@ def test_the_filter_misses_nothing(entries: set[str]) -> None:
     assert all(entry in common for entry in entries)
 
 
+@pytest.mark.slow
 def test_the_filter_is_seldom_wrong() -> None:
     """Of a hundred thousand texts that are no entries it takes at most 20 for one."""
     common = load_common_passwords()

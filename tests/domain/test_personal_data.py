@@ -1,4 +1,4 @@
-"""What accounts tell of themselves, and what of it others see (wire.md 4, security D4)."""
+"""Personal data, and what of it others see (wire.md 4, security D4)."""
 
 import asyncio
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ WHOLE = PersonalDataUpdate(
     location_code="110101",
 )
 KEPT = PersonalData("你好\nHello", 3, 946_656_000, "北京市", "北京城区", "东城区", "110101", NOW)
-# What nobody is shown is not read for others: the place's number, and when it all was saved.
+# What is shown to no one is not read for others: the place's number, and when it all was saved.
 TOLD_TO_OTHERS = PersonalData("你好\nHello", 3, 946_656_000, "北京市", "北京城区", "东城区")
 HIDDEN = PrivacyChoice(
     birthday=False, address=False, last_active=False, country=False, search=False
@@ -45,7 +45,7 @@ STRANGER = AccountId(9_999_999)
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """A store of its own."""
+    """Return a world with an empty store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
@@ -55,8 +55,8 @@ def keeper(world: World) -> PersonalDataService:
     return PersonalDataService(world.engine, world.clock)
 
 
-async def told(world: World) -> Account:
-    """An account that told everything."""
+async def account_with_data(world: World) -> Account:
+    """Return an account with all data saved."""
     account = await world.account()
     await keeper(world).save(account.id, WHOLE)
     await world.engine.run_transaction(lambda tx: tx.execute(SET_COUNTRY, account.id))
@@ -64,7 +64,7 @@ async def told(world: World) -> Account:
 
 
 def viewer_of(account: AccountId) -> Viewer:
-    """Who looks with a session."""
+    """Return a viewer with a session."""
     return Viewer(account, NOW, NOW, 0, 0, has_remarks=0)
 
 
@@ -78,8 +78,8 @@ async def seen(
     return await profiles.show(str(account.id), looks)
 
 
-async def test_a_fresh_account_told_nothing(world: World) -> None:
-    """All values are there; the times are those of its making."""
+async def test_a_fresh_account_has_no_data(world: World) -> None:
+    """All values are empty; the times are those of the account's creation."""
     own = await keeper(world).get(await world.account())
     assert own.data == PersonalData()
     assert (own.saved_at, own.last_sign_in_at) == (NOW, NOW)
@@ -110,7 +110,7 @@ async def test_what_is_not_given_stays(
     world: World, edit: PersonalDataUpdate, changed: dict[str, object]
 ) -> None:
     """An edit of some values leaves all others, "" and 0 take a value back."""
-    account = await told(world)
+    account = await account_with_data(world)
     world.clock.time += 60
     await keeper(world).save(account.id, edit)
     data = (await keeper(world).get(account)).data
@@ -125,7 +125,7 @@ async def test_what_is_not_given_stays(
 
 async def test_an_empty_edit_is_none(world: World) -> None:
     """Not even the time of saving changes."""
-    account = await told(world)
+    account = await account_with_data(world)
     world.clock.time += 60
     await keeper(world).save(account.id, PersonalDataUpdate())
     assert (await keeper(world).get(account)).data == KEPT
@@ -170,7 +170,7 @@ async def test_what_cannot_be_is_named_and_nothing_saved(
     world: World, edit: PersonalDataUpdate, field: str
 ) -> None:
     """One bad value refuses the whole edit."""
-    account = await told(world)
+    account = await account_with_data(world)
     with pytest.raises(InvalidField) as refusal:
         await keeper(world).save(account.id, edit)
     assert refusal.value.field == field
@@ -178,11 +178,9 @@ async def test_what_cannot_be_is_named_and_nothing_saved(
 
 
 @pytest.mark.parametrize("viewer", [None, STRANGER])
-async def test_all_is_shown_where_nobody_chose_otherwise(
-    world: World, viewer: AccountId | None
-) -> None:
+async def test_all_is_shown_without_a_choice(world: World, viewer: AccountId | None) -> None:
     """A server that shows all shows all of an account without a choice."""
-    account = await told(world)
+    account = await account_with_data(world)
     profile = await seen(world, account, viewer, VisibleFields())
     assert profile.data == TOLD_TO_OTHERS
     assert (profile.last_active_at, profile.country) == (NOW, "中国")
@@ -192,7 +190,7 @@ async def test_all_is_shown_where_nobody_chose_otherwise(
 @pytest.mark.parametrize("by", ["the account", "the server"])
 async def test_what_is_hidden_is_not_there(world: World, viewer: AccountId | None, by: str) -> None:
     """Birthday, place, last activity and country go; the introduction and gender stay."""
-    account = await told(world)
+    account = await account_with_data(world)
     if by == "the account":
         await Privacy(world.engine, VisibleFields()).update_choice(account.id, lambda _: HIDDEN)
     shown = VisibleFields() if by == "the account" else NOTHING_SHOWN
@@ -203,7 +201,7 @@ async def test_what_is_hidden_is_not_there(world: World, viewer: AccountId | Non
 
 async def test_the_owner_sees_all(world: World) -> None:
     """What one hides, one hides from others."""
-    account = await told(world)
+    account = await account_with_data(world)
     await Privacy(world.engine, VisibleFields()).update_choice(account.id, lambda _: HIDDEN)
     profile = await seen(world, account, account.id, NOTHING_SHOWN)
     assert profile.data == TOLD_TO_OTHERS
@@ -221,7 +219,7 @@ def test_a_choice_goes_before_the_servers_setting(world: World, part: str) -> No
 
 
 async def test_a_choice_is_kept_and_saves_leave_it(world: World) -> None:
-    """It can be read back and replaced, and lives beside what is told."""
+    """A choice can be read and replaced, and is independent of the saved data."""
     privacy = Privacy(world.engine, VisibleFields())
     account = (await world.account()).id
     assert await privacy.get_choice(account) == PrivacyChoice()

@@ -1,6 +1,6 @@
-"""Who is connected, in which process, and for how long that is believed (wire.md 8.1).
+"""Connected accounts: in which process, and for how long that counts (wire.md 8.1).
 
-A process that was killed leaves nobody connected; an account has ten sockets in all (security X5).
+A killed process leaves no account connected; an account has up to ten sockets (security X5).
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Link:
         self.closed = "ended"
 
     def give_way(self) -> None:
-        """The account has too many."""
+        """Close as surplus, since the account has too many."""
         self.closed = "surplus"
 
     def pass_on(self, message: bytes) -> None:
@@ -48,7 +48,7 @@ class Link:
 
 
 class Process:
-    """The presence of one process, on a connection of its own to the store."""
+    """The presence of one process, on a separate connection to the store."""
 
     def __init__(self, world: World, place: Path, number: int) -> None:
         self.world = world
@@ -99,8 +99,8 @@ async def set_alive(world: World, number: int, ago_ms: int) -> None:
     await world.engine.run_transaction(lambda tx: tx.execute(sql, number, ago_ms))
 
 
-async def test_other_processes_see_who_is_connected(tmp_path: Path) -> None:
-    """Since when, until the socket is gone; the process itself sees it at once."""
+async def test_other_processes_see_connections(tmp_path: Path) -> None:
+    """Other processes see the time of the connection until it ends; its own sees it at once."""
     async with open_world(tmp_path / "hupan.db") as world:
         one, two = (Process(world, tmp_path / "hupan.db", number) for number in (1, 2))
         account = await world.account_id()
@@ -135,8 +135,8 @@ async def test_a_socket_that_comes_and_goes_is_never_written(tmp_path: Path) -> 
         await close(one)
 
 
-async def test_a_killed_process_has_nobody_connected(tmp_path: Path) -> None:
-    """Its rows are not believed after some time, and deleted after some more."""
+async def test_a_killed_process_has_no_connections(tmp_path: Path) -> None:
+    """Its rows count for some time, and are deleted after some more."""
     async with open_world(tmp_path / "hupan.db") as world:
         killed, next_one = (Process(world, tmp_path / "hupan.db", number) for number in (1, 2))
         account = await world.account_id()
@@ -157,7 +157,7 @@ async def test_a_killed_process_has_nobody_connected(tmp_path: Path) -> None:
 
 
 async def test_a_process_that_stops_takes_its_rows_along(tmp_path: Path) -> None:
-    """Nobody is connected to it any more."""
+    """A stopped process leaves no rows."""
     async with open_world(tmp_path / "hupan.db") as world:
         one = Process(world, tmp_path / "hupan.db", 1)
         await one.connect(await world.sign_in(await world.account_id()))
@@ -209,6 +209,7 @@ async def ban(world: World, account: AccountId, token: str) -> None:
     await world.bans.ban(account, "spam")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [sign_out, ban])
 async def test_the_end_of_a_session_closes_its_sockets(
     tmp_path: Path, way: Callable[[World, AccountId, str], Awaitable[None]]
@@ -229,8 +230,8 @@ async def test_the_end_of_a_session_closes_its_sockets(
         await close(*processes)
 
 
-async def test_an_end_of_the_past_closes_nobody(tmp_path: Path) -> None:
-    """A ban that is over ended the sockets of then, not those of a login after it."""
+async def test_an_end_of_the_past_closes_no_later_login(tmp_path: Path) -> None:
+    """A past ban ended the sockets of that time, not those of a later login."""
     async with open_world(tmp_path / "hupan.db") as world:
         one = Process(world, tmp_path / "hupan.db", 1)
         account = await world.account_id()
@@ -244,7 +245,7 @@ async def test_an_end_of_the_past_closes_nobody(tmp_path: Path) -> None:
 
 
 async def test_a_session_is_looked_up_again_now_and_then(tmp_path: Path) -> None:
-    """What no feed told is found; a look counts as use, so that no connected session expires."""
+    """A missed end is found later; a lookup counts as use, so no connected session expires."""
     async with open_world(tmp_path / "hupan.db") as world:
         one = Process(world, tmp_path / "hupan.db", 1)
         account = await world.account_id()
@@ -263,8 +264,8 @@ async def test_a_session_is_looked_up_again_now_and_then(tmp_path: Path) -> None
         await close(one)
 
 
-async def test_a_token_that_is_none_connects_nobody(tmp_path: Path) -> None:
-    """Malformed, unknown, or signed out."""
+async def test_an_invalid_token_connects_nothing(tmp_path: Path) -> None:
+    """A malformed, unknown or signed-out token connects nothing."""
     async with open_world(tmp_path / "hupan.db") as world:
         one = Process(world, tmp_path / "hupan.db", 1)
         token = await world.sign_in(await world.account_id())

@@ -20,7 +20,7 @@ PICTURE = "https://img.example.com/a.png"
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """A store of its own."""
+    """Return a world with an empty store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
@@ -81,7 +81,7 @@ async def test_keeping_the_first_name_is_no_change(world: World) -> None:
 
 
 async def test_a_later_change_is_not_rewarded(world: World) -> None:
-    """Turning rewards on pays nobody whose first change lies behind."""
+    """Enabling rewards pays nothing to accounts whose first change is past."""
     account = (await world.account()).id
     await edits(world, ProfileEditRules()).change_nickname(account, "湖")
     assert await rewards(world, account) == []

@@ -18,7 +18,7 @@ Scenario = Callable[[World], Awaitable[None]]
 
 
 def run(tmp_path: Path, scenario: Scenario) -> None:
-    """Play a scenario on a store of its own."""
+    """Run a scenario on an empty store."""
 
     async def played(world: World) -> None:
         await scenario(world)
@@ -33,7 +33,7 @@ async def change(world: World, session: Session, phone: str) -> None:
 
 
 async def owners(world: World) -> list[AccountId | None]:
-    """Whom the three numbers belong to."""
+    """Return the owners of the three numbers."""
     return [await find_identity_owner(world.engine, "phone", phone) for phone in (OLD, NEW, THIRD)]
 
 
@@ -63,8 +63,8 @@ def test_it_restores_and_revokes(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
-def test_both_sides_are_told(tmp_path: Path) -> None:
-    """Whoever had the account and whoever has it again learn of it, each once."""
+def test_both_sides_are_notified(tmp_path: Path) -> None:
+    """The owner before and the owner after get one notice each."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD, email="a@example.com")
@@ -144,7 +144,7 @@ def test_the_last_of_two_changes(tmp_path: Path) -> None:
 
 
 def test_a_number_that_is_free_again(tmp_path: Path) -> None:
-    """What somebody else has by now is not taken from them; once they left it, it is given back."""
+    """A number of another account is not taken; once that account left it, it is restored."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD)
@@ -177,8 +177,8 @@ def test_a_first_binding(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
-def test_a_number_that_somebody_has_by_now(tmp_path: Path) -> None:
-    """It is not taken away from its new owner, and nothing at all is changed."""
+def test_a_number_with_a_new_owner(tmp_path: Path) -> None:
+    """It stays with its new owner, and nothing at all changes."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD)
@@ -193,7 +193,7 @@ def test_a_number_that_somebody_has_by_now(tmp_path: Path) -> None:
 
 
 def test_back_by_hand(tmp_path: Path) -> None:
-    """Who changed back already can still have the sessions of that time ended."""
+    """After a change back by hand the sessions of that time can still be ended."""
 
     async def scenario(world: World) -> None:
         account = await world.account(phone=OLD)

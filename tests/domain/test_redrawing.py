@@ -1,4 +1,4 @@
-"""Uploads that are drawn anew: the corpus of harmful and odd pictures (security U3)."""
+"""Redrawn uploads: the corpus of harmful and odd pictures (security U3)."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, rows: bytes = b"", *extra: bytes) -> bytes:
-    """A grey PNG that claims a size, whatever its pixels are."""
+    """Return a grey PNG that claims a size, independent of its pixels."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     parts = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(rows))]
     return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IEND", b"")])
@@ -100,7 +100,7 @@ def redrawer() -> Iterator[Redrawer]:
 
 
 async def redraw(redrawer: Redrawer, data: bytes) -> tuple[DrawnPicture, bytes]:
-    """Draws an upload anew; returns what was drawn and the file."""
+    """Redraw an upload; return the result and the file."""
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as target:
         source.write(data)
         source.flush()
@@ -159,6 +159,7 @@ async def test_transparency_of_a_palette(redrawer: Redrawer) -> None:
     assert decode(data).convert("RGBA").getpixel((0, 0))[3] == 0  # type: ignore[index]  # RGBA
 
 
+@pytest.mark.slow
 async def test_a_large_picture_of_few_colours(redrawer: Redrawer) -> None:
     """Drawn out it would be too large, though neither the upload nor its number of pixels is."""
     pixels = random.Random(14).randbytes(2048 * 4096)  # noqa: S311 - a test's pixels
@@ -170,6 +171,7 @@ async def test_a_large_picture_of_few_colours(redrawer: Redrawer) -> None:
     assert decode(data).tobytes() == nibbles
 
 
+@pytest.mark.slow
 async def test_a_drawing_that_is_too_large(redrawer: Redrawer) -> None:
     """It is refused for its size, not as broken."""
     pixels = random.Random(14).randbytes(3 * 2400 * 2400)  # noqa: S311 - a test's pixels
@@ -218,7 +220,7 @@ async def test_a_polyglot_in_a_comment(redrawer: Redrawer) -> None:
 
 @pytest.mark.parametrize("name", OTHER_KINDS)
 async def test_another_kind_is_refused(redrawer: Redrawer, name: str) -> None:
-    """By content, whatever the file is called."""
+    """The kind is found by content, not by the file's name."""
     with pytest.raises(UnknownPictureKind):
         await redraw(redrawer, OTHER_KINDS[name])
 
@@ -258,7 +260,7 @@ async def test_the_largest_picture(redrawer: Redrawer, kind: str) -> None:
 
 
 async def test_the_process_is_replaced(redrawer: Redrawer) -> None:
-    """A killed process costs the next upload nothing but a start."""
+    """After a kill the next upload only needs a new process."""
     await redraw(redrawer, picture())
     assert redrawer.pid is not None
     os.kill(redrawer.pid, 9)
@@ -296,6 +298,7 @@ def holds_socket(child: str) -> bool:
     return any(name.startswith("socket:") for name in names)
 
 
+@pytest.mark.slow
 async def test_a_killed_process_leaves_none_that_draws(redrawer: Redrawer) -> None:
     """Else two would read one upload and write one picture at a time: their files are shared."""
     await redraw(redrawer, picture())
@@ -313,6 +316,7 @@ async def test_a_killed_process_leaves_none_that_draws(redrawer: Redrawer) -> No
     assert await has_ended(child)
 
 
+@pytest.mark.slow
 async def test_a_crowd_waits_within_bounds(redrawer: Redrawer) -> None:
     """Beyond a bound an upload is refused at once, and the others are drawn."""
     uploads = (redraw(redrawer, picture()) for _ in range(MAX_WAITING + 4))
@@ -332,6 +336,7 @@ async def test_a_closed_one_refuses(tmp_path: Path) -> None:
         await redrawer.redraw(source.fileno(), source.fileno())
 
 
+@pytest.mark.slow
 async def test_closing_a_busy_one() -> None:
     """The upload is refused, and no process stays."""
     redrawer = Redrawer()

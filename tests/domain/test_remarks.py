@@ -19,7 +19,7 @@ WHOLE = Remark("老王", "138 0013 8000", OTHERS)
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """A store of its own."""
+    """Return a world with an empty store."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
@@ -69,8 +69,8 @@ async def test_a_remark_that_says_nothing_is_forgotten(world: World) -> None:
         (listed(("<b>", '"\\')), '[{"key":"<b>","value":"\\"\\\\"}]'),
     ],
 )
-async def test_others_are_written_anew(world: World, text: str, kept: str) -> None:
-    """Key and value alone, without blanks between; "" when nothing is left."""
+async def test_others_are_normalised(world: World, text: str, kept: str) -> None:
+    """Only key and value are kept, without blanks between; "" when nothing is left."""
     one, two = [(await world.account()).id for _ in range(2)]
     await Remarks(world.engine).save(one, str(two), Remark("n", "", text))
     assert await noted(world, one, two) == Remark("n", "", kept)
@@ -130,15 +130,15 @@ async def test_what_cannot_be_is_named_and_nothing_kept(
 
 
 @pytest.mark.parametrize("friend", ["", "0", "-1", "a", "01000001", "9" * 15, "9" * 40, "１"])
-async def test_nobody_can_be_noted(world: World, friend: str) -> None:
-    """An id that nobody has is an unknown user, whatever it looks like."""
+async def test_an_unknown_user_cannot_be_noted(world: World, friend: str) -> None:
+    """An unknown id of any form is an unknown user."""
     one = (await world.account()).id
     with pytest.raises(UnknownUser):
         await Remarks(world.engine).save(one, friend, WHOLE)
 
 
-async def test_nobody_notes_about_oneself(world: World) -> None:
-    """A friend is somebody else."""
+async def test_the_own_account_cannot_be_noted(world: World) -> None:
+    """A remark about the own account is refused."""
     one = (await world.account()).id
     with pytest.raises(InvalidField, match="friendId"):
         await Remarks(world.engine).save(one, str(one), WHOLE)

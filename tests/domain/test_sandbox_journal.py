@@ -18,7 +18,6 @@ from hupan.sandbox.journal import (
     MAX_ENTRIES,
     MAX_JOURNAL_BYTES,
     MAX_KEPT_BODY_BYTES,
-    MAX_QUEUED_ENTRIES,
     MAX_UNSERVED_PATHS,
     Entry,
     EntryFilter,
@@ -43,6 +42,7 @@ def packed(number: int) -> PackedRequest:
     return (float(number), "POST", *place, *told)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_requests_keep_memory_flat() -> None:
     """The journal has 1,000 entries, and as much memory after 100,000 as after 5,000 (K-3)."""
     journal = Journal()
@@ -87,16 +87,54 @@ def test_paths_are_bounded() -> None:
     assert journal.unserved_count == 6 * MAX_UNSERVED_PATHS
 
 
-def test_a_reader_who_is_slow_is_told() -> None:
-    """What waits for a subscriber is bounded; it learns that it missed something (K-3)."""
+def taken(subscription: Subscription) -> list[str]:
+    """All that a reader can take now: paths of entries, and news."""
+    found = []
+    while (news := subscription.take()) is not None:
+        found.append(news.path if isinstance(news, Entry) else news)
+    return found
+
+
+def test_a_slow_reader_learns_that_it_missed_entries() -> None:
+    """It gets what is kept, and learns that it missed something, or that all was cleared (K-3)."""
     journal = Journal()
+    journal.record_request(packed(0))
     with Subscription(journal) as subscription:
-        for number in range(MAX_QUEUED_ENTRIES + 1):
+        assert taken(subscription) == []
+        for number in range(1, MAX_ENTRIES + 2):
             journal.record_request(packed(number))
-        entries, has_missed, is_cleared = subscription.take()
-        assert (len(entries), has_missed, is_cleared) == (MAX_QUEUED_ENTRIES, True, False)
-        assert subscription.take() == ([], False, False)
+        first, *rest = taken(subscription)
+        assert first == "missed"
+        assert rest == [f"/v1/{number}" for number in range(2, MAX_ENTRIES + 2)]
+        journal.record_request(packed(1))
+        journal.clear()
+        journal.record_request(packed(2))
+        assert taken(subscription) == ["cleared", "/v1/2"]
     assert journal.subscribers == set()
+
+
+@pytest.mark.parametrize(
+    ("last_id", "found"),
+    [
+        (0, ["/v1/0", "/v1/1", "/late", "/v1/2"]),
+        (1, ["/v1/1", "/late", "/v1/2"]),
+        (4, ["/late", "/v1/2"]),
+        (2, ["/v1/2"]),
+        (3, ["/v1/1", "/late", "/v1/2"]),
+        (5, []),
+        (99, []),
+    ],
+)
+def test_a_reader_that_returns_goes_on(last_id: int, found: list[str]) -> None:
+    """After its last event, also where an earlier id was recorded later (design 8)."""
+    journal = Journal()
+    journal.record_request(packed(0))
+    opened, _ = journal.next_id(), journal.next_id()
+    journal.record_request(packed(1))
+    journal.record(Entry("closed", 0, path="/late", id=opened))
+    journal.record_request(packed(2))
+    with Subscription(journal, last_id) as subscription:
+        assert taken(subscription) == found
 
 
 def test_each_code_leads_to_its_rule(root: Path) -> None:
@@ -114,6 +152,7 @@ def root() -> Path:
     return Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(REQUESTS + RESPONSES), st.binary(max_size=60))
 def test_protobuf_is_broken_where_the_library_says_so(message: type[Message], body: bytes) -> None:

@@ -52,7 +52,7 @@ async def rows(world: World) -> int:
 
 
 async def test_accounts_choose_to_be_found(world: World) -> None:
-    """A choice holds whatever the server's setting, which decides for all others (D4)."""
+    """A choice overrides the server's setting, which applies to all others (D4)."""
     plain = await named(world, "heron one")
     shown = await named(world, "heron two")
     hidden = await named(world, "heron three")

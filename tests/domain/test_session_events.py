@@ -16,14 +16,14 @@ pytestmark = pytest.mark.one_engine
 
 
 class Feed(SessionEndFeed):
-    """A feed that tells what a test wants."""
+    """A feed that delivers what a test sends."""
 
     tell: OnSessionEnd
 
     def subscribe(
         self, on_end: OnSessionEnd, on_gap: Callable[[], None] = lambda: None
     ) -> SessionEndSubscription:
-        """Keep who listens."""
+        """Keep the subscriber's function."""
         self.tell = on_end
         return super().subscribe(on_end, on_gap)
 

@@ -86,7 +86,7 @@ async def test_an_expired_session_is_refused_without_a_write(tmp_path: Path) -> 
 
 
 async def test_one_too_many_ends_the_oldest(tmp_path: Path) -> None:
-    """Of eleven sessions opened within one second the first has ended, and its owner is told."""
+    """Of eleven sessions opened in one second the first has ended, and its owner is notified."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone="13900000001", email="Who@example.com")
         tokens = [await world.sign_in(account) for _ in range(13)]
@@ -94,8 +94,8 @@ async def test_one_too_many_ends_the_oldest(tmp_path: Path) -> None:
         assert await world.recipients(ENDED) == ["Who@example.com"]
 
 
-async def test_who_has_no_address_is_told_by_sms(tmp_path: Path) -> None:
-    """The notice goes to the number where there is no address, and nowhere without both."""
+async def test_an_account_without_an_address_is_notified_by_sms(tmp_path: Path) -> None:
+    """Without an e-mail address the notice goes to the number; without both there is none."""
     async with open_world(tmp_path / "db") as world:
         for account in [await world.account_id(phone="13900000001"), await world.account_id()]:
             for _ in range(11):
@@ -117,7 +117,7 @@ async def test_a_device_that_signs_in_again_ends_no_other(tmp_path: Path) -> Non
 
 
 async def test_expired_sessions_take_no_place(tmp_path: Path) -> None:
-    """Sessions that are over end none that live, though they were opened later, nor are told of."""
+    """Expired sessions end no live one, even if they were opened later, and cause no notice."""
     async with open_world(tmp_path / "db") as world:
         account = await world.account_id(phone="13900000001")
         used = await world.sign_in(account)
@@ -213,7 +213,7 @@ def test_a_token_leads_to_its_account(account: int) -> None:
 @pytest.mark.one_engine
 @given(st.text(max_size=60))
 def test_other_text_leads_nowhere(text: str) -> None:
-    """Whatever has not the shape of a token names no account, and never fails."""
+    """Text without the shape of a token names no account, and raises nothing."""
     assert SHAPE.fullmatch(text) or TOKENS.account_of(text) is None
 
 

@@ -49,7 +49,7 @@ class Seller:
         return await self.shop.define(name, change)
 
     async def buyer(self, coins: int) -> AccountId:
-        """An account with so many coins."""
+        """Return an account with the given coins."""
         account = (await self.world.account()).id
         await self.coins.change(
             CoinChange(
@@ -97,7 +97,7 @@ async def test_the_last_ten_pieces(world: World) -> None:
 
 
 async def test_a_repetition_is_the_same_order(world: World) -> None:
-    """Within ten seconds, whatever price it names; later it is another order (R09)."""
+    """Within ten seconds, with any price, it is the same order; later another (R09)."""
     seller = Seller(world)
     product, other = await seller.product(), await seller.product("年卡")
     buyer = await seller.buyer(100)
@@ -142,7 +142,7 @@ async def test_a_refused_order_may_be_made_later(world: World) -> None:
 
 
 async def test_prices_follow_vip(world: World) -> None:
-    """Who has VIP pays the price for VIP, from the order on that brought it (wire.md 8.3)."""
+    """A VIP pays the VIP price, from the order after the one that granted VIP (wire.md 8.3)."""
     seller = Seller(world)
     product, buyer = await seller.product(price_vip=7), await seller.buyer(100)
     assert await seller.order(buyer, product, 7) is PriceChanged
@@ -206,12 +206,13 @@ async def test_names_are_found_in_each_form(world: World) -> None:
 
 
 @pytest.mark.one_engine
-async def test_operators_are_told_what_to_do(world: World) -> None:
-    """A product that is not there is refused in words of its own."""
+async def test_the_refusal_names_the_command(world: World) -> None:
+    """The refusal of an unknown product names the command that defines one."""
     with pytest.raises(OperationRefused, match="hupan product define"):
         await ShopAdmin(Seller(world).shop).restock("x", add=1, set_to=None)
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 async def test_products_are_bounded(world: World) -> None:
     """One more than the most is refused, changes of those that exist are not (security X5)."""
@@ -223,6 +224,7 @@ async def test_products_are_bounded(world: World) -> None:
     assert (await seller.product("p0", price=3)).price == 3
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 async def test_orders_are_bounded(world: World) -> None:
     """The oldest orders of an account are forgotten; numbers go on (security X5)."""

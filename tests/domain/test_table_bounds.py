@@ -1,4 +1,4 @@
-"""Whoever goes on and on fills no table: each bound of docs/limits.md is reached (security X5)."""
+"""Repeated requests fill no table: each bound of docs/limits.md is reached (security X5)."""
 
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.support.world import open_world
 
 @pytest.mark.parametrize("table", GROWN)
 async def test_a_table_ends_where_the_list_says(tmp_path: Path, table: str) -> None:
-    """Whatever an account does again and again leaves it so many rows (security X5)."""
+    """Repeating a request leaves an account as many rows as the list says (security X5)."""
     grow, most = GROWN[table]
 
     async with open_world(tmp_path / "hupan.db") as world:
@@ -54,7 +54,7 @@ async def test_the_devices_in_use_are_remembered(tmp_path: Path) -> None:
 
 
 async def test_many_at_one_moment_push_out_no_newcomer(tmp_path: Path) -> None:
-    """The device that signs in now is known, whatever its name and however many there are (C5)."""
+    """The newest device stays known, with any name and any number of devices (C5)."""
     async with open_world(tmp_path / "hupan.db") as world:
         account = (await world.account(phone=PHONE)).id
         for number in range(MAX_KNOWN_DEVICES + MORE):
@@ -64,6 +64,7 @@ async def test_many_at_one_moment_push_out_no_newcomer(tmp_path: Path) -> None:
         assert await world.count("devices") <= MAX_KNOWN_DEVICES + 1
 
 
+@pytest.mark.slow
 async def test_what_an_operator_signs_out_is_bounded_too(tmp_path: Path) -> None:
     """One session after the other, by its number (security X5)."""
     async with open_world(tmp_path / "hupan.db") as world:
@@ -78,6 +79,7 @@ async def test_what_an_operator_signs_out_is_bounded_too(tmp_path: Path) -> None
         assert await world.count("left_sessions") == MAX_LOGGED_OUT_TOKENS
 
 
+@pytest.mark.slow
 async def test_a_token_that_signed_out_lately_does_so_again(tmp_path: Path) -> None:
     """However often an account signs out, its last tokens are remembered (security T5, X5)."""
     async with open_world(tmp_path / "hupan.db") as world:

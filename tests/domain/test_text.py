@@ -329,8 +329,9 @@ def test_plain_characters_are_clean_by_the_rules_for_all(monkeypatch: pytest.Mon
     assert visible_length(every) == len(every)
 
 
+@pytest.mark.slow
 def test_every_ideograph_is_a_letter() -> None:
-    """Chinese of all planes is taken, whatever the tables of this Python know (U5, wire.md 4)."""
+    """Chinese of all planes is accepted, even if Python's tables do not know it (U5, wire.md 4)."""
     planes = [
         *(range(0x3400, 0x4DC0), range(0x4E00, 0xA000)),
         *(range(0x20000, 0x2FFFE), range(0x30000, 0x3FFFE)),

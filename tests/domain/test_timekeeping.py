@@ -98,7 +98,7 @@ def test_no_order_of_jumps_turns_it_back(steps: list[tuple[int, int]]) -> None:
 
 
 async def test_a_restart_goes_on_from_the_latest_time(tmp_path: Path) -> None:
-    """What was over before a restart is over after it, whatever the clock says then (R08)."""
+    """What had ended before a restart stays ended, with any wall clock (R08)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine = Machine()
         clock = await begin(engine, machine)
@@ -202,7 +202,7 @@ def test_odd_days(zone: str, first: str, last: str) -> None:
     moments=st.lists(st.floats(0, 4_000_000_000), min_size=2, max_size=10),
 )
 def test_what_is_remembered_is_right(zone: str, moments: list[float]) -> None:
-    """In whatever order moments are asked for, each gets the date of its wall clock."""
+    """Moments in any order each get the date of the wall clock."""
     days, tz = DayCalendar(ZoneInfo(zone)), ZoneInfo(zone)
     for moment in moments:
         date = datetime.fromtimestamp(moment, UTC).astimezone(tz).date()
@@ -233,7 +233,7 @@ class Process:
         return self
 
     async def command_time(self) -> float:
-        """The time that a command beside it has."""
+        """Return the time that a command of the same store has."""
         return (await load_store_clock(self.engine, self.machine.clock())).now()
 
 
@@ -252,7 +252,7 @@ async def live(seconds: int, *processes: Process) -> None:
 async def test_a_leap_that_does_not_last(
     tmp_path: Path, leap: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """For 75 s, as for 59 minutes: told, and followed by neither server nor command (X10)."""
+    """For 75 s as for 59 minutes it is logged, and neither server nor command follows (X10)."""
     with caplog.at_level(logging.WARNING, "hupan.clock"):
         async with open_engine(tmp_path / "hupan.db") as engine:
             one = await Process(engine, Machine()).begin()
@@ -276,7 +276,7 @@ async def test_a_leap_that_does_not_last(
 
 
 async def test_commands_know_of_a_leap_at_once(tmp_path: Path) -> None:
-    """The clock is looked at every few seconds, the store told once a minute or of a leap (X10)."""
+    """The clock is checked every few seconds, the store updated each minute or on a leap (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         one = await Process(engine, Machine()).begin()
         one.machine.pass_time(30)
@@ -351,7 +351,7 @@ async def test_what_a_wrong_time_promised(tmp_path: Path) -> None:
 
 
 async def test_a_leap_does_not_become_true_by_a_restart(tmp_path: Path) -> None:
-    """Nor does it begin anew: what lasted before a restart counts (X10)."""
+    """A restart neither accepts it nor restarts its time: what lasted before counts (X10)."""
     async with open_engine(tmp_path / "hupan.db") as engine:
         machine = Machine()
         one = await Process(engine, machine).begin()
@@ -455,7 +455,7 @@ def signed_up(served: InProcessServer, mobile: str) -> str:
     return served.post("user/verification-login", body).text("token")
 
 
-def test_a_leap_ends_no_session_and_erases_nobody(served: InProcessServer) -> None:
+def test_a_leap_ends_no_session_and_erases_no_account(served: InProcessServer) -> None:
     """Ten years ahead for 75 s, with the housekeeping of a whole server; an hour does (X10)."""
     machine, parts = Machine(), served.server.infrastructure
     served.clock.time = machine.wall

@@ -44,7 +44,7 @@ def processes(pid: int) -> list[int]:
 
 @contextmanager
 def standing_still(pid: int) -> Iterator[None]:
-    """A server that lets nobody in for a while."""
+    """Stop a server's processes, so that it accepts nothing for a while."""
     stopped = processes(pid)
     for one in stopped:
         os.kill(one, signal.SIGSTOP)
@@ -82,7 +82,7 @@ def connected(port: int, opened: contextlib.ExitStack) -> int:
 
 
 def backlogs() -> dict[int, int]:
-    """How many may wait at each listening port of IPv4, as the kernel tells it."""
+    """Return the backlog of each listening port of IPv4, as the kernel reports it."""
     ask = struct.pack("=BBBxI48x", socket.AF_INET, socket.IPPROTO_TCP, 0, 1 << TCP_LISTEN)
     head = struct.pack("=IHHII", 16 + len(ask), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0)
     found: dict[int, int] = {}
@@ -121,7 +121,7 @@ def test_each_listener_has_the_queue_that_is_meant(tmp_path: Path, mode: str) ->
 @pytest.mark.parametrize("listener", ["own", "metrics"])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_fifteen_hundred_may_wait(tmp_path: Path, workers: str, listener: str) -> None:
-    """On each listener; while nobody is let in, none of them is turned away."""
+    """On each listener; while none is accepted, none of them is refused."""
     metrics_port = ports_in_a_row()  # one for each worker
     environment = {"HUPAN_METRICS_PORT": str(metrics_port)}
     arguments = ("--data-dir", str(tmp_path), "--workers", workers)

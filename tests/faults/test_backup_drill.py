@@ -33,7 +33,7 @@ def at(data: Path) -> list[str]:
 
 
 def await_writes(journal: Journal, more: int) -> None:
-    """Wait until so many more writes were acknowledged."""
+    """Wait until this number of further writes was acknowledged."""
     goal, deadline = journal.acknowledged + more, time.monotonic() + WAIT_SECONDS
     while journal.acknowledged < goal:
         assert time.monotonic() < deadline, "no work was answered"

@@ -52,12 +52,12 @@ def kept_wire(sandbox: Server) -> Iterator[WireClient]:
 
 @pytest.fixture(scope="module")
 def token(kept_wire: WireClient) -> str:
-    """A session of somebody."""
+    """Return the token of a session."""
     return kept_wire.account().token
 
 
 def send(wire: WireClient, token: str, path: str, body: bytes, content_type: str) -> None:
-    """Sends a body; the answer keeps every rule of the wire and tells of no fault of ours."""
+    """Send a body and check that the answer keeps every rule of the wire and is no server error."""
     headers = {"content-type": content_type} if content_type else {}
     reply = wire.request("POST", f"/v1/{path}", body, token=token, headers=headers)
     assert reply.headers["x-result"] in {"ok", "refused"}
@@ -74,7 +74,7 @@ def send(wire: WireClient, token: str, path: str, body: bytes, content_type: str
 def test_some_bodies(
     kept_wire: WireClient, token: str, path: str, body: bytes, content_type: str
 ) -> None:
-    """Whatever the bytes, the answer is one of the contract's."""
+    """For any bytes the answer is one of the contract's."""
     send(kept_wire, token, path, body, content_type)
 
 

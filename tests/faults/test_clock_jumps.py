@@ -1,4 +1,4 @@
-"""Jumps of the machine's clock revive nothing and lock nobody out for longer (security R08, L7)."""
+"""Jumps of the machine's clock revive nothing and lock no account for longer (security R08, L7)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ class JumpingClock:
 
     @property
     def time(self) -> float:
-        """What it tells."""
+        """Return its time."""
         return self.now()
 
     def pass_time(self, seconds: float) -> None:
@@ -64,7 +64,7 @@ def served(tmp_path: Path, clock: JumpingClock) -> Iterator[InProcessServer]:
 
 
 def code(served: InProcessServer, solved: dict[str, object] | None = None) -> str:
-    """Asks for a code and gives what arrives."""
+    """Request a code and return it."""
     body = {"mobile": PHONE, **(solved or served.solved())}
     assert served.post("verification/get-verification-code", body).code == 1
     return served.letters()[0].code
@@ -136,7 +136,7 @@ def test_a_jump_ahead_and_back(served: InProcessServer, clock: JumpingClock, sec
 
 @pytest.mark.parametrize("seconds", [*(-back for back in BACK), *AHEAD])
 async def test_a_full_window_ends(tmp_path: Path, seconds: int) -> None:
-    """Whoever was locked out is let in again when the window is over, and never later (R08, C5)."""
+    """A locked-out account is let in again when the window is over, and never later (R08, C5)."""
     clock, limits = JumpingClock(), [Limit("tries", 3, DAY)]
     limiter = StoredLimiter(enabled=True)
 

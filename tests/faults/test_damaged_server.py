@@ -26,10 +26,10 @@ def pages(database: Path) -> list[int]:
     return found
 
 
-def test_damage_is_told_and_the_rest_is_served(tmp_path: Path) -> None:
-    """Whoever's row is damaged is told that it fails, others are served, nobody reads of others.
+def test_damage_is_reported_and_the_rest_is_served(tmp_path: Path) -> None:
+    """Requests for a damaged row fail, others are served, and no answer mixes accounts.
 
-    The process goes on, `/readyz` is red, and the log names the table and nobody's number.
+    The process goes on, `/readyz` is red, and the log names the table without a number.
     """
     folder = tmp_path / "data"
     tokens = enrol(folder, MEMBERS)
@@ -68,7 +68,7 @@ def ask_all(server: Server, tokens: dict[str, str]) -> Counter[int]:
 
 
 def test_a_damaged_log_ends_the_start(tmp_path: Path) -> None:
-    """Commits that a start would drop are told of, and the start is refused: once, for good."""
+    """Commits that a start would drop are reported, and the start is refused once."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server:
         with Asker(server.port) as asker:

@@ -173,7 +173,7 @@ def met(folder: Path, files: Files) -> list[list[Row]] | None:
 
 
 def damage(folder: Path, store: Store, do: Damage, times: int) -> Counter[str]:
-    """Damages a store again and again: each time it is told, or the rows read as they were."""
+    """Damage a store repeatedly: each time it is reported, or the rows are read as they were."""
     chance = random.Random(5)  # noqa: S311 - where it strikes
     seen: Counter[str] = Counter()
     for number in range(times):
@@ -201,13 +201,13 @@ def test_flips_in_the_log(tmp_path: Path, killed: Store) -> None:
 
 
 def test_flips_in_the_index_of_the_log(tmp_path: Path, killed: Store) -> None:
-    """What lies in shared memory is made anew at a start, whatever it holds (R05)."""
+    """The shared-memory index is rebuilt at a start, for any content (R05)."""
     assert damage(tmp_path, killed, flipping(f"{NAME}-shm"), 20) == {"harmless": 20}
 
 
 @pytest.mark.parametrize("do", [zeroing(NAME), truncating])
 def test_lost_pages(tmp_path: Path, stopped: Store, do: Damage) -> None:
-    """Pages that are gone, or read as zeros, are told (R05)."""
+    """Missing or zeroed pages are reported (R05)."""
     seen = damage(tmp_path, stopped, do, FLIPS // 4)
     assert seen["told"] > FLIPS / 20, seen
 
@@ -220,7 +220,7 @@ def test_lost_pages_of_the_log(tmp_path: Path, killed: Store) -> None:
 def test_the_log_names_the_table_and_no_secret(
     tmp_path: Path, stopped: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An operator reads where the damage lies, and nobody's data (R05, L1)."""
+    """The log says where the damage is, without personal data (R05, L1)."""
     caplog.set_level(logging.DEBUG, "hupan")
     damage(tmp_path, stopped, flipping_rows(stopped), FLIPS // 4)
     assert "damage found in coin_entries" in caplog.text

@@ -22,13 +22,13 @@ WRITES = 12
 WAIT_SECONDS = 60.0
 STORE_UNAVAILABLE = 1001
 LEAST_BYTES = 2048
-"""Less than a page: whatever file it is, no page is written to it."""
+"""Less than a page: no page is written to any file."""
 SMALL = """mount -t tmpfs -o size=3m tmpfs "$0" && cp -a "$1"/. "$0" && shift 1 && exec "$@" """
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 
 class Writers:
-    """Members that change their names, each after the other's answer, and what they were told."""
+    """Accounts that change their names one after the other, and the answers."""
 
     def __init__(self, server: Server, tokens: dict[str, str]) -> None:
         self.server = server
@@ -83,7 +83,7 @@ def suffer(writers: Writers, fill: Callable[[], None], free: Callable[[], None])
     assert set(codes) <= {1, STORE_UNAVAILABLE}
     writers.check()
     with Asker(writers.server.port) as asker:
-        # Where the log begins anew a small change still fits, and the server is ready for it.
+        # Where the log restarts a small change still fits, and the server is ready for it.
         assert asker.status("/readyz") == 503 or 1 in codes
         assert asker.status("/healthz") == 200
     free()
@@ -94,7 +94,7 @@ def suffer(writers: Writers, fill: Callable[[], None], free: Callable[[], None])
 
 
 def test_files_that_cannot_grow(tmp_path: Path) -> None:
-    """The log of requests included, no file grows: EFBIG, told as SQLITE_IOERR_WRITE (R03)."""
+    """No file grows, the log included: EFBIG, reported as SQLITE_IOERR_WRITE (R03)."""
     folder = tmp_path / "data"
     tokens = enrol(folder, MEMBERS)
     with Server("serve", "--data-dir", str(folder)) as server:
@@ -118,7 +118,7 @@ def _unlimit(pid: int, most: tuple[int, int]) -> None:
 
 
 def may_mount() -> bool:
-    """Whether this user may mount a file system that nobody else sees."""
+    """Return whether this user may mount a private file system."""
     tried = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
     try:
         return subprocess.run(tried, check=False, capture_output=True).returncode == 0  # noqa: S603 - a fixed command
@@ -128,7 +128,7 @@ def may_mount() -> bool:
 
 @pytest.mark.skipif(not may_mount(), reason="needs the right to mount, as root has it")
 def test_no_space_left(tmp_path: Path) -> None:
-    """A file system of three megabytes that is full: ENOSPC, told as SQLITE_FULL (R03)."""
+    """A file system of three megabytes is full: ENOSPC, reported as SQLITE_FULL (R03)."""
     source, folder = tmp_path / "source", tmp_path / "data"
     tokens = enrol(source, MEMBERS)
     folder.mkdir()

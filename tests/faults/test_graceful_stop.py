@@ -76,7 +76,7 @@ def test_what_was_not_sent_is_kept(tmp_path: Path) -> None:
             our.request_code("verification/get-verification-code")
         until(lambda: gateway.open == GATEWAY_THREADS)
         assert our.server.stop() == 0
-        # Whether those left that were being told to the gateway, nobody knows.
+        # Messages that were in flight to the gateway may or may not have left.
         assert our.waiting() == 40 - GATEWAY_THREADS
 
 

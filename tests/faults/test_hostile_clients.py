@@ -60,7 +60,7 @@ def drip(sockets: list[socket.socket], piece: bytes) -> None:
             one.sendall(piece)
 
 
-def test_slow_sockets_keep_nobody_out(own_wire: WireClient) -> None:
+def test_slow_sockets_block_no_request(own_wire: WireClient) -> None:
     """Four hundred sockets of four slow kinds: each ends, and good requests are answered."""
     server, account = own_wire.server, own_wire.account()
     base = size(server.process.pid).descriptors
@@ -89,7 +89,7 @@ def test_slow_sockets_keep_nobody_out(own_wire: WireClient) -> None:
 
 @pytest.mark.parametrize("said", [b"", KINDS["half a head"], KINDS["half a body"]])
 def test_two_thousand_sockets_and_few_files(said: bytes) -> None:
-    """A process that may open 256 files meets 2,000 sockets, and serves who asks all the while."""
+    """A process limited to 256 files gets 2,000 sockets, and still answers requests."""
     with contextlib.ExitStack() as opened:
         with files(FILES):
             server = opened.enter_context(Server("sandbox"))
@@ -209,8 +209,8 @@ def test_a_bomb_of_messages(wire: WireClient) -> None:
     assert after.resident_kib - before.resident_kib <= BOMBED_MIB * 1024
 
 
-def test_pipelined_requests_hold_nobody_up(wire: WireClient) -> None:
-    """A thousand requests in one go on a connection: others are answered between them."""
+def test_pipelined_requests_delay_no_other(wire: WireClient) -> None:
+    """A thousand pipelined requests: other connections are answered in between."""
     account = wire.account()
     request = f"GET /v1/user/info HTTP/1.1\r\nhost: a\r\ntoken: {account.token}\r\n\r\n".encode()
     with connect(wire.server.port) as greedy:

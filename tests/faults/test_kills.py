@@ -56,7 +56,7 @@ class Kills:
             time.sleep(0.01)
 
     def check(self) -> None:
-        """Holds store and answers against what the clients were told."""
+        """Compare store and answers with the journal of the clients."""
         assert differences(self.crowd.journal, self.rows) == []
         assert broken(self.rows) == []
         assert self.crowd.wrong == []
@@ -65,7 +65,7 @@ class Kills:
             assert wrong_answers(asker, live=live, ended=ended) == []
 
     def run(self, rounds: int) -> None:
-        """So many kills; each must have fallen into work, and some into a request."""
+        """Kill this number of times; each must hit work, and some a request."""
         with self.server:
             for _ in range(rounds):
                 self.strike()
@@ -80,7 +80,7 @@ class Kills:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(ROUNDS // ROUNDS_OF_A_TEST["sqlite"]))
 def test_nothing_answered_is_lost(tmp_path: Path, part: int) -> None:
-    """After each kill the store is what the clients were told, and sound (security R01)."""
+    """After each kill the store has all acknowledged writes, and is consistent (security R01)."""
     Kills(tmp_path / "data", seed=part).run(ROUNDS_OF_A_TEST[STORES.engine])
 
 

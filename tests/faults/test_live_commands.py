@@ -1,4 +1,4 @@
-"""Commands of an operator beside a server (security R14 b, J7)."""
+"""Operators' commands during a running server (security R14 b, J7)."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ COMMANDS = 4
 COINS = 3
 WAIT_SECONDS = 60.0
 FAILURES = {1000, 1001, 1002, 1003}
-"""What a client is told of a server that cannot."""
+"""What a client gets from a server that cannot."""
 pytestmark = [pytest.mark.slow]
 
 
@@ -34,7 +34,7 @@ def run(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
 
 
 def operate(folder: Path, port: int, journal: Journal, key: str) -> None:
-    """An operator gives coins to a new member, and then the same once more."""
+    """Grant coins to a new account by command, and then the same once more."""
     with Asker(port) as asker:
         made = asker.door("accounts", {"coins": 1})
     assert isinstance(made, dict)
@@ -47,8 +47,8 @@ def operate(folder: Path, port: int, journal: Journal, key: str) -> None:
     journal.believe({("coins", who): f"2:{100 + COINS * 100}"})
 
 
-def test_commands_beside_a_server(tmp_path: Path) -> None:
-    """Both write for a while: nobody hears of a busy store, and nothing is lost (R14 b, J1-J7)."""
+def test_commands_during_a_server(tmp_path: Path) -> None:
+    """Both write for a while: no request is refused as busy, nothing is lost (R14 b, J1-J7)."""
     folder, crowd = tmp_path / "data", Crowd(seed=7)
     with Server("sandbox", "--data-dir", str(folder), environment=ENVIRONMENT) as server:
         with crowd.at_work(server.port):
@@ -58,7 +58,7 @@ def test_commands_beside_a_server(tmp_path: Path) -> None:
 
 
 def check(server: Server, crowd: Crowd, folder: Path) -> None:
-    """Holds everything against what the clients were told."""
+    """Compare everything with the journal of the clients."""
     rows = rows_of(folder / "hupan.db")
     assert not FAILURES & {code for _, code in crowd.answers_by_code}, crowd.answers_by_code
     assert crowd.journal.acknowledged > 100

@@ -1,4 +1,4 @@
-"""The loop that answers everybody is not held up by anybody (security R27)."""
+"""No request blocks the event loop (security R27)."""
 
 import time
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def test_hashing_leaves_the_loop_free(own_wire: WireClient) -> None:
 
 
 @pytest.mark.soak
-def test_two_hundred_sign_ins_stall_nobody(own_wire: WireClient) -> None:
+def test_two_hundred_sign_ins_stall_no_other_request(own_wire: WireClient) -> None:
     """Of a thousand probes during 200 sign-ins one may take longer than 50 ms."""
     with signing_in(own_wire, MANY_SIGN_INS) as running:
         took = sorted(probes(own_wire.server, running))

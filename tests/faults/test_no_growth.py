@@ -19,7 +19,7 @@ GROWN_MIB, MANY_GROWN_MIB = 6, 4
 
 
 def at_rest(wire: WireClient) -> Size:
-    """The size of a server that nobody asks anything: alike twice in a row."""
+    """Return the size of an idle server, measured twice alike."""
     before = size(wire.server.process.pid)
     while True:
         time.sleep(0.1)
@@ -65,8 +65,8 @@ def load(wire: WireClient, token: str, requests: int) -> None:
                 answers += connection.recv(65536)
 
 
-def test_nothing_stays_of_who_has_gone(own_wire: WireClient) -> None:
-    """After hundreds of connections of each fate, descriptors and threads are as before."""
+def test_nothing_stays_of_closed_connections(own_wire: WireClient) -> None:
+    """After hundreds of connections of each kind, descriptors and threads are as before."""
     token = own_wire.account().token
     base = warmed(own_wire, token)
     for _ in range(ROUNDS):

@@ -22,7 +22,7 @@ FAILED, WRONG = 1000, 1301
 
 
 def sign_in(wire: WireClient, password: str = PASSWORD) -> object:
-    """Tries to; gives the code of the answer, which may be a failure's."""
+    """Try to sign in; return the code of the answer, which may be a failure's."""
     return wire.request("POST", LOGIN, {"email": EMAIL, "password": password}).json()["code"]
 
 
@@ -37,7 +37,7 @@ def children(pid: int) -> list[int]:
 
 @contextlib.contextmanager
 def childless(pid: int) -> Iterator[None]:
-    """Kills whatever a process begins, as a machine does that has no memory left."""
+    """Kill every child of a process, as a machine without memory does."""
     is_over = threading.Event()
 
     def hunt() -> None:
@@ -56,7 +56,7 @@ def childless(pid: int) -> Iterator[None]:
 
 
 def test_a_failure_is_no_wrong_password() -> None:
-    """However often it fails, the owner is not told of a wrong password and not locked out."""
+    """Repeated failures neither answer "wrong password" nor lock the owner out."""
     with Server("sandbox", "--limits") as server, WireClient(server) as wire:
         wire.account(email=EMAIL, password=PASSWORD)
         with childless(server.process.pid):

@@ -29,20 +29,20 @@ pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 @dataclass
 class Run:
-    """A recorded run: what was done to the disk, and when each change was acknowledged.
+    """A recorded run: the disk's acts, and when each change was acknowledged.
 
     Attributes:
-        told: after how many acts an account and a key were answered.
+        acknowledged: after how many acts an account and a key were answered.
     """
 
     disk: Disk
-    told: list[tuple[int, AccountId, str]] = field(default_factory=list)
+    acknowledged: list[tuple[int, AccountId, str]] = field(default_factory=list)
 
     async def client(self, world: World, account: AccountId) -> None:
         """Changes a balance again and again."""
         for number in range(CHANGES):
             await world.coins.change(coin_change(account, 100, str(number)))
-            self.told.append((len(self.disk.acts), account, str(number)))
+            self.acknowledged.append((len(self.disk.acts), account, str(number)))
 
     async def play(self, path: Path, open_file: Callable[[Path], apsw.Connection]) -> None:
         """Several clients at once, so that commits are of groups."""
@@ -86,7 +86,9 @@ def lost(run: Run, acts: int, files: dict[str, bytes], folder: Path) -> int:
 
         assert broken_coins(rows) == []
         kept = set(rows("SELECT account_id, key FROM coin_entries"))
-        return sum((account, key) not in kept for at, account, key in run.told if at <= acts)
+        return sum(
+            (account, key) not in kept for at, account, key in run.acknowledged if at <= acts
+        )
     finally:
         connection.close()
         for file in folder.iterdir():
@@ -97,7 +99,7 @@ def cut_often(run: Run, folder: Path, cuts: int, seed: int) -> tuple[Counter[str
     """Cuts at random points; where they fell, and how many of them lost something."""
     chance = random.Random(seed)  # noqa: S311 - where to cut
     folder.mkdir()
-    begin = min(at for at, _, _ in run.told)
+    begin = min(at for at, _, _ in run.acknowledged)
     fell: Counter[str] = Counter()
     losses = 0
     for _ in range(cuts):

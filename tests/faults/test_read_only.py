@@ -1,4 +1,4 @@
-"""A disk that can only be read: told at the start, and while running nothing is kept (R04)."""
+"""A read-only disk: refused at the start; while running nothing is written (R04)."""
 
 import os
 import shutil
@@ -74,9 +74,9 @@ def test_a_folder_that_is_read_only(folder: Path) -> None:
 
 
 def test_a_disk_that_becomes_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reads are served, writes are refused, `/readyz` tells it, and all of it ends by itself (R04).
+    """Reads are served, writes are refused, `/readyz` is red, and all of it ends by itself (R04).
 
-    A store that says SQLITE_READONLY to every change, as it does when its disk was mounted anew.
+    A store that answers SQLITE_READONLY to every change, as it does after its disk was remounted.
     """
     connections: list[apsw.Connection] = []
 

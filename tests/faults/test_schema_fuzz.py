@@ -46,7 +46,7 @@ Case: TypeAlias = schemathesis.Case[Any]
 
 
 class Caller:
-    """A VIP who comes back with a new account whenever a case has ended the old one."""
+    """A VIP that returns with a new account whenever a case has ended the old one."""
 
     def __init__(self, server: Server, wire: WireClient) -> None:
         self._server = server
@@ -85,7 +85,7 @@ def play(caller: Caller, subtests: pytest.Subtests, how: settings) -> None:
 
 
 def test_some_cases_of_each_endpoint(caller: Caller, subtests: pytest.Subtests) -> None:
-    """Whatever comes is answered by the schema, with no exception behind it."""
+    """Every case is answered by the schema, without an exception."""
     play(caller, subtests, SOME)
 
 

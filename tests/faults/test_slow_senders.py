@@ -41,7 +41,7 @@ def test_codes_are_promised_while_all_mail_hangs(tmp_path: Path, talk: Talk) -> 
 
 
 def test_codes_are_promised_while_the_gateway_hangs(tmp_path: Path) -> None:
-    """A gateway that never answers holds four threads, whatever waits behind them."""
+    """A gateway that never answers holds four threads, with any number of messages waiting."""
     with failing(silent_gateway) as gateway, asking(tmp_path, gateway.port) as our:
         our.wire.post("user/captcha")
         threads = size(our.server.process.pid).threads
@@ -93,7 +93,7 @@ def test_a_refusal_for_now_is_tried_until_the_code_is_dead(tmp_path: Path) -> No
 
 
 def test_a_server_that_is_down_gets_its_mail_later(tmp_path: Path) -> None:
-    """Nobody listens; a restart later each code that still lives arrives, once."""
+    """Without a listener mails wait; after a restart each valid code arrives, once."""
     port = free_port()
     with asking(tmp_path, port) as our:
         for _ in range(CODES):

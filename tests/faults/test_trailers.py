@@ -23,7 +23,7 @@ FLOOD = b"a:b\r\n" * 10_000
 
 @pytest.fixture(scope="module")
 def metrics_port() -> int:
-    """Where the metrics are told."""
+    """Return the port of the metrics."""
     return free_port()
 
 
@@ -77,8 +77,8 @@ def test_five_seconds_of_trailers(
     assert memory(server) - before < 16 * MIB
 
 
-def test_a_token_in_a_trailer_signs_nobody_in(server: Server) -> None:
-    """What was not said in the head was not said."""
+def test_a_token_in_a_trailer_is_ignored(server: Server) -> None:
+    """Only a token in the head counts."""
     with WireClient(server) as wire:
         token = wire.account().token
     for trailer in (f"token: {token}", f"authorization: Bearer {token}"):
@@ -90,7 +90,7 @@ def test_a_token_in_a_trailer_signs_nobody_in(server: Server) -> None:
 
 
 def test_a_trailer_names_no_client(server: Server) -> None:
-    """Wrong tries count where the front said, whatever the trailers claim (security I10)."""
+    """Wrong attempts count for the address in the head, not in trailers (security I10)."""
     body = json.dumps({"mobile": "13900000001", "captcha": "1", "deviceId": "d", "platform": "x"})
     classes = set()
     for number in range(80):

@@ -1,4 +1,4 @@
-"""A server whose output nobody reads goes on (security X6)."""
+"""A server whose output is not read goes on (security X6)."""
 
 import os
 import pty
@@ -97,8 +97,8 @@ COMMANDS = [("sandbox",), ("serve",), ("serve", "--workers", "2")]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_pipe_that_nobody_reads(tmp_path: Path, command: Sequence[str]) -> None:
-    """Every request is answered, and the server ends when it is told to."""
+def test_a_pipe_without_a_reader(tmp_path: Path, command: Sequence[str]) -> None:
+    """Every request is answered, and the server ends on SIGTERM."""
     reader, writer = os.pipe()
     with running(tmp_path, writer, command) as server:
         server.send(REQUESTS)
@@ -110,7 +110,7 @@ def test_a_pipe_that_nobody_reads(tmp_path: Path, command: Sequence[str]) -> Non
 
 
 def test_lines_are_written_or_counted(tmp_path: Path) -> None:
-    """Once somebody reads, what was kept comes in its order, with the number of what was not."""
+    """Once the pipe is read, kept lines come in order, with the number of dropped ones."""
     reader, writer = os.pipe()
     with running(tmp_path, writer, ("sandbox",)) as server:
         os.close(writer)

@@ -83,7 +83,7 @@ def settle(wire: WireClient, base: int) -> None:
 
 
 def write_at_once(folder: Path) -> None:
-    """Begins to write from another process's place: nobody holds the store."""
+    """Begin a write from another connection: the store is not locked."""
     with contextlib.closing(apsw.Connection(str(folder / "hupan.db"))) as store:
         store.set_busy_timeout(5000)
         store.execute("BEGIN IMMEDIATE").fetchall()

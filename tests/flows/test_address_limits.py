@@ -55,8 +55,8 @@ def test_two_hundred_guesses_at_once_from_one_address(wire: WireClient) -> None:
     assert here.guess(apart(161)).code == TOO_MANY_FROM_HERE
 
 
-def test_spraying_from_many_addresses_rings_an_alarm(wire: WireClient) -> None:
-    """Six guesses of each of 200 addresses meet no limit, and an alarm tells of them (C6)."""
+def test_spraying_from_many_addresses_raises_an_alarm(wire: WireClient) -> None:
+    """Six guesses of each of 200 addresses meet no limit, but raise an alarm (C6)."""
     for number in range(1002):
         answer = Elsewhere(wire, f"198.51.{number // 200}.{number % 200}").guess(apart(number))
         assert answer.code == WRONG_CODE
@@ -82,7 +82,7 @@ def test_wrong_secrets_of_every_kind_count_together(wire: WireClient) -> None:
 
 
 def test_an_address_of_ipv6_is_a_whole_64(wire: WireClient) -> None:
-    """Who has a /64 has one count, and the next /64 another (security C6)."""
+    """A /64 has one counter, and the next /64 another (security C6)."""
     for number in range(60):
         one = Elsewhere(wire, f"2001:db8:0:1::{number:x}")
         assert one.guess(apart(number)).code == WRONG_CODE
@@ -164,7 +164,7 @@ def test_looking_at_users(wire: WireClient) -> None:
 
 
 def test_looking_at_users_from_everywhere(wire: WireClient) -> None:
-    """An account looks 60 times a minute, whatever its address and its session (security E4)."""
+    """An account has 60 views a minute, from all addresses and sessions together (security E4)."""
     phone = apart(1)
     wire.account(phone=phone)
     token = wire.signed_in(phone, deviceId="one")
@@ -173,7 +173,7 @@ def test_looking_at_users_from_everywhere(wire: WireClient) -> None:
     assert Elsewhere(wire, "10.2.1.1").get_user("7", token).code == TOO_MANY
     empty = {"friendId": "7", "name": "", "phone": "", "others": ""}
     remark = wire.post("user/save-user-remarks", empty, token=token)
-    assert remark.code == TOO_MANY  # it would tell whether there is such a user
+    assert remark.code == TOO_MANY  # it would reveal whether there is such a user
     wire.set_clock(advance=61)
     token = wire.signed_in(phone, deviceId="one")
     assert Elsewhere(wire, "10.2.1.1").get_user("7", token).code == 4402
@@ -192,7 +192,7 @@ def test_looking_at_users_for_a_day() -> None:
 
 
 def test_a_limit_can_be_raised_and_switched_off() -> None:
-    """For those who share an address with many: 0 is no limit; both captchas count as one (C10)."""
+    """For addresses shared by many clients: 0 is no limit; both captchas count as one (C10)."""
     off = {"address_views_per_minute": "0", "address_captchas_per_minute": "35"}
     with limited(off) as wire:
         here = Elsewhere(wire, HERE)
@@ -214,7 +214,7 @@ def test_a_sandbox_that_starts_over_has_counted_nothing(wire: WireClient) -> Non
         assert wire.request("POST", "/sandbox/reset").status_code == 200
 
 
-def test_a_sandbox_limits_nobody_by_itself(own_wire: WireClient) -> None:
+def test_a_sandbox_has_no_limits_by_default(own_wire: WireClient) -> None:
     """Limits are off in a sandbox without `--limits`."""
     assert {own_wire.get_user("7").code for _ in range(100)} == {4402}
     assert {own_wire.sign_in(apart(n), "100000").code for n in range(100)} == {WRONG_CODE}

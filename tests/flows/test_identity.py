@@ -86,8 +86,8 @@ def test_what_a_sandbox_seeded_is_never_served(tmp_path: Path) -> None:
     assert "这是沙盒的数据库" in is_refused("serve", copy.parent)
 
 
-def test_a_lost_key_is_told(tmp_path: Path) -> None:
-    """A store that was restored without its key starts no server until it is told to (X9)."""
+def test_a_lost_key_is_refused(tmp_path: Path) -> None:
+    """A store that was restored without its key starts no server before `accept-key` (X9)."""
     serve(tmp_path)
     key = tmp_path / "secret.key"
     own = key.read_bytes()
@@ -106,8 +106,8 @@ def test_a_lost_key_is_told(tmp_path: Path) -> None:
     assert key.read_bytes() != own
 
 
-def test_a_lost_store_is_told(tmp_path: Path) -> None:
-    """Where a key lies alone, no new store is made without being told to (X9)."""
+def test_a_lost_store_is_refused(tmp_path: Path) -> None:
+    """Next to a key without its store, no new store is created before `database create` (X9)."""
     serve(tmp_path)
     (tmp_path / "hupan.db").rename(tmp_path / "aside.db")
     assert "hupan database create" in is_refused("serve", tmp_path)
@@ -120,7 +120,7 @@ def test_a_lost_store_is_told(tmp_path: Path) -> None:
 
 
 def test_the_key_of_a_sandbox_is_no_servers(tmp_path: Path) -> None:
-    """Everybody knows it, so it protects no code of a server, whatever else is there (X9, C1)."""
+    """It is public, so a server refuses it in every case (X9, C1)."""
     with Server("sandbox", "--data-dir", str(tmp_path), environment=ENVIRONMENT):
         pass
     for file in tmp_path.glob("hupan.db*"):
@@ -147,7 +147,7 @@ def test_a_hard_link_reaches_no_second_server(tmp_path: Path) -> None:
 
 
 def test_a_store_that_was_moved_away_answers_no_success(tmp_path: Path) -> None:
-    """A running server says that it is not ready, loudly, and answers nobody (X9)."""
+    """A running server says that it is not ready, loudly, and answers no request (X9)."""
     folder = tmp_path / "data"
     with Server("serve", "--data-dir", str(folder)) as server, WireClient(server) as wire:
         assert wire.request("GET", "/readyz").status_code == 200

@@ -49,7 +49,7 @@ def test_sends_to_a_number(limited: WireClient) -> None:
 
 
 def guess(client: WireClient, phone: str, times: int, **device: str) -> str:
-    """Sends a code and makes wrong guesses at it; gives the code."""
+    """Request a code and guess wrong; return the code."""
     code = client.sms_code(phone)
     for _ in range(times):
         assert client.sign_in(phone, client.wrong_code(code), **device).code == WRONG_CODE
@@ -70,7 +70,7 @@ def test_guesses_over_resends(limited: WireClient) -> None:
 
 
 def test_strangers_cannot_lock_the_owner_out(limited: WireClient) -> None:
-    """A device that signed in before has guesses of its own (C5)."""
+    """A device that signed in before has separate attempts (C5)."""
     phone = limited.fresh_phone()
     limited.signed_in(phone, deviceId="the owner's")
     for _ in range(3):
@@ -117,7 +117,7 @@ def reset(folder: Path, who: str) -> None:
 
 @pytest.mark.one_engine
 def test_addresses_and_accounts_are_forgotten_in_the_servers_memory(tmp_path: Path) -> None:
-    """Of an address, of a network, of an account: what it counts, and nobody else's."""
+    """A reset clears the counters of one address, network or account only."""
     arguments = ("--limits", "--data-dir", str(tmp_path))
     with (
         Server("sandbox", *arguments, environment=BEHIND_A_PROXY) as server,

@@ -1,7 +1,7 @@
-"""Limits under a hundred requests at once, with one, two and four processes (security R11).
+"""Limits under a hundred concurrent requests, with one, two and four processes (security R11).
 
-What the store counts is exact, whatever the number of processes. What processes count in memory is
-exact in each of them, so that a limit of an address is at most as many times as high as there are
+What the store counts is exact, for any number of processes. What processes count in memory is
+exact in each of them, so that a limit of an address is up to as many times higher as there are
 processes: docs/limits.md says so.
 """
 
@@ -47,7 +47,7 @@ SETTINGS = {
 
 
 class Crowd:
-    """Clients of one server, each of its own address unless it is told another (security I10)."""
+    """Clients of one server, each with a different address by default (security I10)."""
 
     def __init__(self, wire: WireClient, folder: Path, gateway: Gateway) -> None:
         self.wire = wire
@@ -76,7 +76,7 @@ class Crowd:
         return self.post("user/verification-login", body, address)
 
     def codes(self, phone: str, number: int) -> list[str]:
-        """The codes that the gateway was given for a number, once there are so many."""
+        """Return the codes that the gateway got for a number, once there are enough."""
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
             told = [json.loads(seen.body) for seen in list(self._gateway.seen)]
@@ -101,7 +101,7 @@ class Crowd:
 
 @contextmanager
 def crowd(folder: Path, workers: int) -> Iterator[Crowd]:
-    """Clients of a server with so many processes, and a gateway that takes its messages."""
+    """Yield clients of a server with this number of processes, and a gateway for its messages."""
     gateway = Gateway()
     with serving(gateway) as port:
         environment = {**SETTINGS, "HUPAN_SMS_URL": f"http://127.0.0.1:{port}/sms"}
@@ -181,7 +181,7 @@ def tries_of_one_address(clients: Crowd, workers: int) -> None:
 
 
 def reset(clients: Crowd) -> None:
-    """What the store counts of a number is forgotten beside the processes, at once."""
+    """Check that the command resets the store's counters of a number at once."""
     assert clients.send(SENT_TO, clients.solved()).code == TOO_MANY
     hupan = str(Path(sys.executable).with_name("hupan"))
     command = [hupan, "limits", "reset", SENT_TO, "--data-dir", str(clients.folder)]

@@ -1,4 +1,4 @@
-"""What a server tells at `/metrics`, on a listener of its own (decision 0015)."""
+"""`/metrics`, on a separate listener (decision 0015)."""
 
 import contextlib
 import re
@@ -48,8 +48,8 @@ def total(port: int, name: str, count: int = 1) -> float:
     return sum(scraped(port + worker).get(name, 0) for worker in range(count))
 
 
-def tells_soon(port: int) -> None:
-    """Waits for a worker that begins later than the one that answers already."""
+def await_metrics(port: int) -> None:
+    """Wait for a worker that starts later than the one that answers already."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         with contextlib.suppress(httpx.TransportError):
@@ -66,13 +66,13 @@ def requests(method: str, path: str, result: str) -> str:
 
 @pytest.fixture
 def port() -> int:
-    """Where metrics are told."""
+    """Return the port of the metrics."""
     return ports_in_a_row()
 
 
 @pytest.fixture
 def server(tmp_path: Path, port: int) -> Iterator[Server]:
-    """A sandbox that tells its metrics."""
+    """Yield a sandbox with metrics."""
     environment = {"HUPAN_METRICS_PORT": str(port)}
     with Server("sandbox", "--data-dir", str(tmp_path), environment=environment) as server:
         yield server
@@ -116,8 +116,8 @@ def test_the_numbers_are_those_of_the_requests(server: Server, port: int) -> Non
 
 
 @pytest.mark.one_engine
-def test_every_process_tells_its_own(tmp_path: Path, port: int) -> None:
-    """Two workers have two ports, and the sum of what they tell is what was asked."""
+def test_every_process_has_its_own_metrics(tmp_path: Path, port: int) -> None:
+    """Two workers have two ports, and the sum of their counters is the number of requests."""
     environment = {"HUPAN_METRICS_PORT": str(port)}
     arguments = ("--workers", "2", "--data-dir", str(tmp_path))
     name = requests("GET", "/v1/user/info", "unauthenticated")
@@ -125,11 +125,11 @@ def test_every_process_tells_its_own(tmp_path: Path, port: int) -> None:
         with WireClient(server) as wire:
             for _ in range(20):
                 assert wire.own_info(JUNK).code == -101
-        tells_soon(port + 1)
+        await_metrics(port + 1)
         assert total(port, name, 2) == 20
 
 
-def test_nobody_listens_unless_told(tmp_path: Path) -> None:
+def test_no_listener_by_default(tmp_path: Path) -> None:
     """Without the setting there is no further listener, and the API has no such path."""
     with Server("serve", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
         assert wire.request("GET", "/metrics").status_code == 404
@@ -143,8 +143,8 @@ def test_nobody_listens_unless_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.one_engine
-def test_other_paths_tell_nothing(server: Server, port: int) -> None:
-    """On the listener of the metrics there is one path, and one method."""
+def test_other_paths_are_not_found(server: Server, port: int) -> None:
+    """The listener of the metrics has one path, and one method."""
     assert server.is_running
     with httpx.Client(base_url=f"http://{LOOPBACK}:{port}", trust_env=False) as http:
         assert http.get("/").status_code == 404
@@ -155,8 +155,8 @@ def test_other_paths_tell_nothing(server: Server, port: int) -> None:
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_an_address_that_is_taken_is_told(tmp_path: Path, port: int, workers: str) -> None:
-    """The server does not start, and says which port."""
+def test_a_port_in_use_is_reported(tmp_path: Path, port: int, workers: str) -> None:
+    """The server does not start, and names the port."""
     environment = {"HUPAN_METRICS_PORT": str(port)}
     arguments = ("--workers", workers, "--data-dir", str(tmp_path))
     last = port + int(workers) - 1

@@ -29,7 +29,7 @@ LOOKED_AT = 60
 
 
 def await_writes(crowd: Crowd) -> None:
-    """Wait until the crowd was told of some more writes."""
+    """Wait until some more writes of the crowd were acknowledged."""
     deadline, before = time.monotonic() + WAIT_SECONDS, crowd.journal.acknowledged
     while crowd.journal.acknowledged < before + WRITES:
         assert time.monotonic() < deadline, "nothing is written"

@@ -65,7 +65,7 @@ def pooled(databases: Databases) -> Iterator[Pooled]:
 
 
 def copy(source: str, target: str) -> tuple[int, str]:
-    """Run `hupan database copy` as set for a pooler; give its exit status and what it wrote."""
+    """Run `hupan database copy` as set for a pooler; return its exit status and output."""
     done = CliRunner().invoke(
         app, ["database", "copy", source, target], env={"HUPAN_DATABASE_STATEMENTS": "0"}
     )
@@ -73,7 +73,7 @@ def copy(source: str, target: str) -> tuple[int, str]:
 
 
 def test_a_crowd_behind_a_pooler(pooled: Pooled, tmp_path: Path) -> None:
-    """32 clients sign in, bind, rename, note and sign out; what they were told is stored (J1)."""
+    """32 clients sign in, bind, rename, note and sign out; acknowledged writes are stored (J1)."""
     crowd = Crowd()
     with pooled.server(tmp_path) as server:
         with crowd.at_work(server.port, CLIENTS), Asker(server.port) as asker:

@@ -13,14 +13,14 @@ from tests.support.pictures import BOUNDARY, decode, encode, form, picture, toke
 from tests.support.raw_http import exchange, head
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 PUBLIC = "https://lake.example/chat"
 SLOW_PIECES = 6
 
 
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireClient]:
-    """A client of a server with an address of its own."""
+    """Yield a client of a server with a public URL."""
     folder: Path = tmp_path_factory.mktemp("public")
     environment = {
         "HUPAN_PUBLIC_URL": PUBLIC,
@@ -36,7 +36,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireClient]:
 
 
 def test_there_is_always_a_picture(public: WireClient) -> None:
-    """Whoever has no avatar has one made from the id, in every answer."""
+    """An account without an avatar has one made from the id, in every answer."""
     account = public.account()
     address = f"{PUBLIC}/media/default/{account.id}.png"
     assert public.own_info(account.token).pb_data.text(4) == address

@@ -3,9 +3,13 @@
 import asyncio
 import hashlib
 import io
+import os
 import pickle
+import signal
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,41 +163,97 @@ async def test_pictures_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
     assert (tmp_path / "copy0" / "media" / "aa" / PICTURE).read_bytes() == picture
 
 
+class Stalled:
+    """A store whose pictures are in a bucket that takes requests and answers none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.key = BackupKey(folder)
+        self.is_asked, self._may_end, self._is_over = (asyncio.Event() for _ in range(3))
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[Settings]:
+        """Yield the settings of the store."""
+        async with await asyncio.start_server(self._stall, LOOPBACK, 0) as server:
+            url = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+            plain = load_settings({"data_dir": str(self.data)}, {})
+            settings = in_bucket(
+                replace(plain, backup_public_key=self.key.public),
+                S3Bucket(url, "pictures", "us-east-1", "AKIDEXAMPLE", "secret"),
+            )
+            await migrate_database(settings)
+            load_or_create_key(settings.secret_key_path)
+            connection = connect(settings.database_path)
+            connection.execute(INSERT_PICTURE, (PICTURE, 7)).fetchall()
+            connection.close()
+            yield settings
+
+    async def wait_until_asked(self) -> None:
+        """Wait until a backup has begun, which leaves drafts."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self.is_asked.wait()
+        assert self.drafts()
+
+    async def end(self) -> None:
+        """Close the waiting connection."""
+        self._may_end.set()
+        await self._is_over.wait()
+
+    def drafts(self) -> list[str]:
+        """The files of a backup that is being made."""
+        return [name for name in contents(self.data) if ".backup-" in name or ".hupan-" in name]
+
+    async def _stall(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.is_asked.set()
+        await self._may_end.wait()
+        writer.close()
+        await writer.wait_closed()
+        self._is_over.set()
+
+
 async def test_a_stopped_backup_leaves_no_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that stops meanwhile ends it; the copy of the database does not stay for a day."""
-    key, data = BackupKey(tmp_path), tmp_path / "data"
-    is_asked, may_end, is_over = asyncio.Event(), asyncio.Event(), asyncio.Event()
     monkeypatch.setattr("hupan.domain.backups.END_SECONDS", PATIENCE_SECONDS)
-
-    async def stall(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        is_asked.set()
-        await may_end.wait()
-        writer.close()
-        await writer.wait_closed()
-        is_over.set()
-
-    async with await asyncio.start_server(stall, LOOPBACK, 0) as server:
-        url = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
-        plain = replace(load_settings({"data_dir": str(data)}, {}), backup_public_key=key.public)
-        settings = in_bucket(plain, S3Bucket(url, "pictures", "us-east-1", "AKIDEXAMPLE", "secret"))
-        await migrate_database(settings)
-        load_or_create_key(settings.secret_key_path)
-        connection = connect(settings.database_path)
-        connection.execute(INSERT_PICTURE, (PICTURE, 7)).fetchall()
-        connection.close()
+    stalled = Stalled(tmp_path)
+    async with stalled.run() as settings:
         making = asyncio.create_task(run_backup_process(pickle.dumps(settings)))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await is_asked.wait()
-        assert [name for name in contents(data) if ".backup-" in name or ".hupan-" in name]
+        await stalled.wait_until_asked()
         making.cancel()
-        await asyncio.sleep(0)  # the process is told to end
-        may_end.set()
+        await asyncio.sleep(0)  # the process gets its signal
+        ending = asyncio.create_task(stalled.end())
         with pytest.raises(asyncio.CancelledError):
             await making
-        await is_over.wait()
-        assert [name for name in contents(data) if ".backup-" in name or ".hupan-" in name] == []
+        await ending
+        assert stalled.drafts() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+async def test_a_command_that_is_ended_leaves_no_files(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Whether `kill`, a closed terminal or Ctrl-C ends it."""
+    stalled = Stalled(tmp_path)
+    async with stalled.run() as settings:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "hupan", "backup", "create", "--data-dir", str(stalled.data)),
+            env={
+                **os.environ,
+                "HUPAN_BACKUP_PUBLIC_KEY": stalled.key.public,
+                "HUPAN_MEDIA_S3_URL": settings.media_s3_url,
+                "HUPAN_MEDIA_S3_BUCKET": settings.media_s3_bucket,
+                "HUPAN_MEDIA_S3_ACCESS_KEY": settings.media_s3_access_key,
+                "HUPAN_MEDIA_S3_SECRET_KEY": settings.media_s3_secret_key,
+            },
+        )
+        await stalled.wait_until_asked()
+        process.send_signal(number)
+        ending = asyncio.create_task(stalled.end())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert await process.wait() == 128 + number
+        await ending
+        assert stalled.drafts() == []
 
 
 def in_bucket(settings: Settings, bucket: S3Bucket) -> Settings:

@@ -1,6 +1,6 @@
-"""What the server sends in all, and to whom it never does (security C11, C12).
+"""What the server sends in total, and what it never sends (security C11, C12).
 
-Notices over HTTP: whoever signs in again and again floods nobody (security X4).
+Notices over HTTP: repeated sign-ins flood no owner (security X4).
 """
 
 import pytest
@@ -18,7 +18,7 @@ ABROAD = {"international_numbers": "true", "sms_countries": "HK, US"}
 
 
 def from_everywhere(number: int, wire: WireClient) -> Elsewhere:
-    """A client in a network of its own."""
+    """Return a client in the network of a number."""
     return Elsewhere(wire, f"198.{18 + number // 200}.{number % 200}.1")
 
 
@@ -59,7 +59,7 @@ PARTS = {"sms_budget_cents_per_day": "100", "emails_per_day": "20"}
 
 
 @pytest.mark.parametrize("channel", ["sms", "email"])
-def test_who_asks_is_answered_alike_whatever_is_spent(channel: str) -> None:
+def test_answers_are_the_same_at_any_budget(channel: str) -> None:
     """Pairs with and without an account, while parts of the budget are spent (security E1, X4)."""
     is_sms = channel == "sms"
 
@@ -103,7 +103,7 @@ def test_an_owner_signs_in_after_strangers_spent_all_they_may() -> None:
 
 
 def test_notices_are_within_the_budget() -> None:
-    """SMS that tell of changes count: four of twenty leave, the others the next day (X4, C11)."""
+    """Notices by SMS count: four of twenty leave, the others the next day (X4, C11)."""
     with limited({"sms_budget_cents_per_day": "100"}) as wire:
         phones = [apart(number) for number in range(8)]
         for number, phone in enumerate(phones):
@@ -119,7 +119,7 @@ def test_notices_are_within_the_budget() -> None:
         assert len(sent(wire, *phones)) == 8
 
 
-def test_numbers_beside_each_other() -> None:
+def test_adjacent_numbers() -> None:
     """Of numbers that share seven digits nine are sent a code in ten minutes (security C12)."""
     with limited() as wire:
         block = [f"1390000{number:04d}" for number in range(12)]
@@ -147,8 +147,8 @@ def test_numbers_that_cost_are_sent_nothing() -> None:
             assert from_everywhere(n, wire).ask_sms(number).code == TOO_MANY  # as real ones are
 
 
-def test_codes_that_nobody_uses_ring_an_alarm() -> None:
-    """Fifty codes of an hour and hardly one used: the log tells (security C12)."""
+def test_unused_codes_raise_an_alarm() -> None:
+    """Fifty codes of an hour and hardly one used raise an alarm in the log (security C12)."""
     with limited() as wire:
         for number in range(50):
             assert from_everywhere(number, wire).ask_sms(apart(number)).code == 1
@@ -162,7 +162,7 @@ SIGN_INS = 16
 
 
 def ended(wire: WireClient) -> int:
-    """How often the owner was told that a device was signed out."""
+    """Return how many notices of an ended session the owner got."""
     return sum("Device signed out" in letter.text for letter in wire.list_outbox("email", OWNER))
 
 
@@ -174,8 +174,8 @@ def sign_in(wire: WireClient, first: int) -> None:
         assert answer.code == 1
 
 
-def test_sign_ins_without_end_are_told_once_an_hour() -> None:
-    """From the eleventh session on each ends another one; the owner is told once an hour (X4)."""
+def test_sign_ins_without_end_are_notified_once_an_hour() -> None:
+    """From the eleventh session on each ends another one; one notice an hour is sent (X4)."""
     with limited() as wire:
         wire.account(email=OWNER, password=PASSWORD)
         sign_in(wire, 0)

@@ -1,6 +1,6 @@
-"""`hupan serve` as its operator meets it.
+"""`hupan serve` from its operator's view.
 
-The end of a server: what has come whole is answered, nobody waits for what has not.
+The end of a server: complete requests are answered, incomplete ones do not delay it.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def ask(client: WireClient, folder: Path, path: str, **target: str) -> int:
-    """Asks for a code with a solved captcha; gives the code of the answer."""
+    """Request a code with a solved captcha; return the code of the answer."""
     captcha_id = client.post("user/captcha").text("id")
     answer = solve(folder, captcha_id)
     return client.post(path, {**target, "code": answer, "id": captcha_id}).code
@@ -220,7 +220,7 @@ def test_two_processes_serve_one_store(folder: Path) -> None:
 PATIENCE_SECONDS = 7.5
 
 
-def test_half_a_body_holds_nobody_up() -> None:
+def test_half_a_body_does_not_delay_the_stop() -> None:
     """A client that never sends the rest of its body is closed; the server ends at once (R17)."""
     with Server("sandbox") as server, socket.create_connection(("127.0.0.1", server.port)) as half:
         half.sendall(b"POST /v1/user/captcha HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc")
@@ -233,8 +233,8 @@ def test_half_a_body_holds_nobody_up() -> None:
         assert "Traceback" not in server.output()
 
 
-def test_a_long_poll_is_told() -> None:
-    """Whoever waits for a message when the server stops gets 503 in the contract's form."""
+def test_a_long_poll_is_answered() -> None:
+    """A long poll that waits when the server stops gets 503 in the contract's form."""
     with Server("sandbox") as server, ThreadPoolExecutor(1) as pool, WireClient(server) as client:
         waiting = pool.submit(client.http.get, "/sandbox/outbox/wait?timeout=60")
         asyncio.run(asyncio.sleep(0.5))

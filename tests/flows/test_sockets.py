@@ -1,6 +1,6 @@
-"""Sockets of a server of several processes, and what happens when one of them, or the store, fails.
+"""Sockets of a server of several processes, and failures of a process or the store.
 
-Whatever ends a session closes its sockets in every process (security T6); a process that stops says
+The end of a session closes its sockets in every process (security T6); a process that stops says
 so to its clients (R17).
 """
 
@@ -45,7 +45,7 @@ def server(folder: Path) -> Iterator[Server]:
     arguments = ("--workers", str(WORKERS), "--data-dir", str(folder))
     with Server("serve", *arguments, environment={"HUPAN_LIMITS_ENABLED": "false"}) as running:
         deadline = time.monotonic() + START_SECONDS
-        while running.url not in running.output():  # told once every process is ready
+        while running.url not in running.output():  # printed once every process is ready
             assert time.monotonic() < deadline
             time.sleep(0.05)
         yield running
@@ -73,7 +73,7 @@ def devices(wire: WireClient, token: str) -> list[int]:
 
 
 async def test_a_ban_by_the_command_line_closes_all_sockets(server: Server, folder: Path) -> None:
-    """Ten of them on four processes, by a process that serves nobody (security T6)."""
+    """Ten sockets on four processes, by a process that is no server (security T6)."""
     async with third_process(folder) as world:
         account, tokens = await signed_in(world, SOCKETS)
         _, (stranger,) = await signed_in(world, 1)
@@ -91,7 +91,7 @@ async def test_a_ban_by_the_command_line_closes_all_sockets(server: Server, fold
 
 
 async def test_a_killed_worker_takes_only_its_own_sockets(server: Server, folder: Path) -> None:
-    """Kill -9 of one of four: the others go on, its clients come back, and nobody stays shown."""
+    """Kill -9 of one of four: the others go on, its clients come back, and no row stays."""
     async with third_process(folder) as world:
         _, tokens = await signed_in(world, SOCKETS)
         sockets = [SocketClient(server.port).log_in(token) for token in tokens]
@@ -127,8 +127,8 @@ async def test_a_server_that_stops_says_so(server: Server, folder: Path) -> None
         assert "Traceback" not in server.output()
 
 
-async def test_any_process_shows_who_is_connected(server: Server, folder: Path) -> None:
-    """A device is shown first, whichever process it is connected to."""
+async def test_any_process_shows_connected_devices(server: Server, folder: Path) -> None:
+    """A connected device is shown first, by any process."""
     async with third_process(folder) as world:
         _, tokens = await signed_in(world, 3)
         long_ago = "UPDATE sessions SET signed_in_at = signed_in_at - 1000"

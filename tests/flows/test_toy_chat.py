@@ -19,7 +19,7 @@ from tests.support.ports import LOOPBACK, free_port
 from tests.support.servers import Server
 from tests.support.sockets import PATIENCE_SECONDS, SocketClient
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KEY = "a key that both servers share"

@@ -125,7 +125,7 @@ class Load:
         assert client.sign_in(f"139{chance.randrange(10**8):08}", "000000").code == 1202
 
     def leave(self, client: WireClient, _chance: random.Random) -> None:
-        """Signs out: a write; afterwards the token is refused by whoever is asked."""
+        """Sign out: a write; afterwards every process refuses the token."""
         if len(self.fresh) > CLIENTS:
             token = self.fresh.pop()
             assert client.post("user/logout", token=token).code == 1

@@ -74,14 +74,14 @@ def test_the_bundled_table_knows_no_ipv6(bundled: BundledCountryTable) -> None:
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_private_addresses_lie_nowhere(address: str) -> None:
-    """An address that is not routed has no country, whatever a table says; it is not asked."""
+def test_private_addresses_have_no_country(address: str) -> None:
+    """A private address has no country, and is not looked up."""
     codes = Fixed("CN")
     assert named(codes, address) == ""
     assert codes.lookups == []
 
 
-def test_nothing_lies_nowhere() -> None:
+def test_no_address_has_no_country() -> None:
     """Without an address there is no country."""
     assert named(Fixed("CN"), None) == ""
 
@@ -92,6 +92,7 @@ def test_what_is_no_code_has_no_name(code: str) -> None:
     assert named(Fixed(code), "8.8.8.8") == ""
 
 
+@pytest.mark.slow
 def test_every_code_has_a_name_in_chinese(bundled: BundledCountryTable) -> None:
     """All 249 of ISO 3166-1, each once, and every one that the bundled table knows."""
     assert len(COUNTRY_NAMES) == len(set(COUNTRY_NAMES.values())) == 249

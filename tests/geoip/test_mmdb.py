@@ -17,7 +17,7 @@ GEOLITE: Value = {
 
 
 def code_in(path: Path, address: str) -> str:
-    """The code that a file tells of an address."""
+    """Return the code that a file has for an address."""
     return open_mmdb_table(str(path)).country_code(ip_address(address))
 
 
@@ -68,7 +68,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
-    """Likewise."""
+    """A missing file is refused, too."""
     with pytest.raises(ValueError, match="cannot read the database of countries"):
         open_mmdb_table(str(tmp_path / "gone.mmdb"))
 
@@ -87,8 +87,8 @@ def test_a_damaged_record_is_no_country(
     assert "the database of countries is damaged" in caplog.text
 
 
-def test_a_file_written_anew_breaks_nothing(tmp_path: Path) -> None:
-    """An open database stays what it was, whatever becomes of its file."""
+def test_a_rewritten_file_breaks_nothing(tmp_path: Path) -> None:
+    """An open database is not affected by changes of its file."""
     path = write_mmdb(tmp_path / "x.mmdb", {"1.0.0.0/8": {"country_code": "AU"}})
     codes = open_mmdb_table(str(path))
     path.write_bytes(b"")

@@ -9,6 +9,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from tests.support.syntax import nodes_of
+
 
 def is_about_coins(path: str) -> bool:
     """Whether a file's name says that it is about coins."""
@@ -18,7 +20,7 @@ def is_about_coins(path: str) -> bool:
 def floats(source: str) -> list[int]:
     """The lines that write a float, name the type, or divide with a fraction."""
     lines: list[int] = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         is_float = (
             (isinstance(node, ast.Constant) and isinstance(node.value, float))
             or (isinstance(node, ast.Name) and node.id == "float")

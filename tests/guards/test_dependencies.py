@@ -1,8 +1,8 @@
 """Every library has a reason, a version and a hash (security L5).
 
 The story: a poisoned release of a well-known scanner ran in the build of another project and took
-its publishing token with it. What we install is what was read and locked; what is locked is what
-somebody gave a reason for; and the number of packages only goes down.
+its publishing token with it. What we install is what was read and locked; each locked package has
+a reason; and the number of packages only goes down.
 """
 
 import ast
@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from tests.support.syntax import nodes_of
 
 LOCKED_PACKAGES_AT_RUN_TIME = 37  # security L5 aims at 25; docs/decisions/0002 says what is above
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
@@ -56,7 +58,7 @@ def packages() -> Mapping[str, list[str]]:
 
 def imported(sources: Iterable[str]) -> set[str]:
     """The packages that files import; what no package brings is the standard library's or ours."""
-    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    nodes = [node for source in sources for node in nodes_of(source)]
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     taken = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
     brought_by = packages()
@@ -65,10 +67,10 @@ def imported(sources: Iterable[str]) -> set[str]:
 
 
 def inner_parts(sources: Iterable[str]) -> set[str]:
-    """The packages of which files import a part that is not offered to anybody."""
+    """Return the packages of which files import a private part."""
     found: set[str] = set()
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes_of(source):
             if isinstance(node, ast.ImportFrom) and not node.level:
                 words = [*str(node.module).split("."), *(alias.name for alias in node.names)]
             elif isinstance(node, ast.Import):
@@ -112,7 +114,7 @@ def test_every_runtime_library_has_its_reason(root: Path, dependencies: list[str
     """Each dependency in pyproject.toml has its row in decision 0002."""
     page = (root / "docs/decisions/0002-runtime-libraries.md").read_text("utf-8")
     assert dependencies
-    assert without_reason(dependencies, page) == []
+    assert without_reason(dependencies, page) == [], "give the library a row in decision 2"
 
 
 def test_what_is_declared_is_imported(modules: dict[str, str], dependencies: list[str]) -> None:
@@ -133,7 +135,7 @@ def test_what_we_stand_on_is_held(
 
 
 def test_inner_parts_are_known(modules: dict[str, str]) -> None:
-    """Whoever imports one says here what it is."""
+    """Every import of a private part is listed here with its reason."""
     own = [text for path, text in modules.items() if "contract/pb/" not in path]
     assert inner_parts(own) <= set(STOOD_ON)
 
@@ -145,7 +147,7 @@ def test_the_locks_agree(locks: dict[str, dict[str, str]]) -> None:
 
 
 def test_the_build_backend_is_the_locked_one(root: Path, locks: dict[str, dict[str, str]]) -> None:
-    """A build that somebody else starts uses the same hatchling as ours."""
+    """A build outside of the project uses the same hatchling as ours."""
     build = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["build-system"]
     assert build["requires"] == [f"hatchling=={locks['build']['hatchling']}"]
 

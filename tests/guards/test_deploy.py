@@ -78,7 +78,7 @@ def lines_of() -> Callable[[str, object], list[str]]:
 
 def banned(patterns: list[re.Pattern[str]], line: str) -> str | None:
     """The address that a line counts against."""
-    # As in a file, after its time was cut out; and as in the journal, after who wrote it.
+    # As in a file, after its time was cut out; and as in the journal, after the process name.
     without_time = re.sub(r'^\{"time": [0-9]+|^\S+Z', "", line)
     texts = [line, without_time, f"host hupan[42]: {line}"]
     found = [{m["address"] for p in patterns if (m := p.search(text))} for text in texts]
@@ -103,7 +103,7 @@ def test_a_wrong_guess_counts(
 def test_what_is_no_guess_does_not_count(
     patterns: list[re.Pattern[str]], lines_of: Callable[[str, object], list[str]], event: str
 ) -> None:
-    """A client with a stale token shuts nobody out."""
+    """A client with a stale token blocks no address."""
     for line in lines_of(event, WrongCode()):
         assert banned(patterns, line) is None
 
@@ -120,7 +120,7 @@ def test_successes_and_our_own_failures_do_not_count(
 
 
 def test_a_line_within_a_line_does_not_count(patterns: list[re.Pattern[str]]) -> None:
-    """Text that somebody sent cannot shut out another address."""
+    """Text of a request cannot block another address."""
     forged = "INFO hupan.auth event=sign-in-by-password result=refused address=192.0.2.1 target=x"
     for line in (
         f"2026-01-01T00:00:00Z ERROR hupan.api request=1 failed {forged}",
@@ -141,8 +141,8 @@ def test_the_pages_name_settings_that_exist(root: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_page_tells_of_each_file(root: Path, name: str) -> None:
-    """What lies in deploy/ is told, and what is told lies there."""
+def test_the_page_names_each_file(root: Path, name: str) -> None:
+    """The page names all files of deploy/, and only those."""
     page = (root / name).read_text("utf-8")
     files = {
         path.relative_to(root).as_posix() for path in (root / "deploy").rglob("*") if path.is_file()

@@ -1,8 +1,8 @@
 """The pages about the contract say what the contract says.
 
 The story: a page on compatibility was written by hand, once. Two releases later it promised an
-endpoint that was gone and kept silent about three that were new; nobody had lied, nobody looked.
-And a comment that cites a rule by its number tells a newcomer nothing once the rule is nowhere.
+endpoint that was gone and omitted three that were new; no check had looked. And a comment that
+cites a rule by its number does not help a newcomer once the rule is nowhere.
 """
 
 import re
@@ -72,13 +72,13 @@ def test_a_page_that_is_not_made_is_refused(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_every_endpoint_has_its_row_and_source(root: Path) -> None:
-    """Each line of the table stands on both pages, with who says so."""
+    """Each line of the table stands on both pages, with its source."""
     for name in ("compatibility", "compatibility.zh-CN"):
         page = (root / "docs" / f"{name}.md").read_text("utf-8")
         for line in ENDPOINTS:
             start = f"| {line.surface} | {line.method} | `{line.path}` |"
             rows = [row for row in page.splitlines() if row.startswith(start)]
-            assert len(rows) == 1
+            assert len(rows) == 1, "run make docs"
             assert rows[0].endswith(f"| {source_marks(line)} |")
 
 
@@ -91,12 +91,12 @@ def test_every_note_stands_in_both_languages(subtests: pytest.Subtests) -> None:
 
 
 def test_every_error_says_when_it_occurs(root: Path, subtests: pytest.Subtests) -> None:
-    """The page on the protocol has a row of its own for each error."""
+    """The page on the protocol has a row for each error."""
     for error in APP_ERRORS:
         with subtests.test(error=error):
             page = (root / "docs" / "protocol.md").read_text("utf-8")
-            assert when(error)
-            assert page.count(f"\n| {error.code} | {when(error)} |") == 1
+            assert when(error), "say in the docstring of the error when it occurs"
+            assert page.count(f"\n| {error.code} | {when(error)} |") == 1, "run make docs"
 
 
 def test_every_message_is_on_the_page(root: Path) -> None:
@@ -108,7 +108,7 @@ def test_every_message_is_on_the_page(root: Path) -> None:
 
 
 def test_an_attribute_that_is_gone_is_seen() -> None:
-    """A docstring that tells of a field that its message has no more is no page."""
+    """A docstring that describes a field that its message no longer has is refused."""
 
     class Gone(Struct):
         """A message.
@@ -130,7 +130,9 @@ def test_every_citation_is_explained(root: Path, written: Callable[..., dict[str
     texts = written(".py", ".sql", ".proto")
     del texts["tests/guards/test_documents.py"]
     cited = {path: citations(text) - known for path, text in texts.items()}
-    assert {path: ids for path, ids in cited.items() if ids} == {}
+    assert {path: ids for path, ids in cited.items() if ids} == {}, (
+        "explain the rule in docs/wire-rules.md, or correct the citation"
+    )
 
 
 def test_the_rules_stay_a_compact_list(root: Path) -> None:

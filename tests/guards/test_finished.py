@@ -1,6 +1,6 @@
-"""What is not built does not exist, and what is written holds on every machine.
+"""What is not built does not exist, and what is written is true on every machine.
 
-The story: a server answered "ok" to a call for a year before somebody found the note in its body
+The story: a server answered "ok" to a call for a year before a reader found the note in its body
 that said it was to be written. And a start-up script that named its author's home directory worked
 on the author's machine, in each of his tests, and nowhere else.
 """
@@ -28,7 +28,7 @@ def faults(pattern: re.Pattern[str], path: str, text: str) -> list[str]:
 def test_nothing_is_left_to_do_or_bound_to_a_machine(
     pattern: re.Pattern[str], written: Callable[..., dict[str, str]]
 ) -> None:
-    """No file says that something is still to be done, or names a path of somebody's machine."""
+    """No file says that something is still to be done, or names a path of one machine."""
     texts = written(*TEXT)
     del texts[ITSELF]
     assert {"Makefile", ".ci/run", "pyproject.toml"} <= texts.keys()

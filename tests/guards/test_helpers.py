@@ -1,7 +1,7 @@
-"""Helpers of tests are in tests/support; a test module is imported by nobody.
+"""Helpers of tests are in tests/support; no file imports a test module.
 
-The story: eighteen modules took their helpers from the tests of something else. Whoever moved or
-changed those tests broke others, and fixtures came along that nobody had asked for.
+The story: eighteen modules took their helpers from the tests of something else. Moving or changing
+those tests broke others, and unwanted fixtures came along.
 """
 
 import ast
@@ -35,7 +35,7 @@ def test_no_test_module_is_imported() -> None:
         for path in TESTS.rglob("*.py")
         if (names := imported_tests(path.read_text()))
     }
-    assert found == {}
+    assert found == {}, "move what is shared to tests/support"
 
 
 @pytest.mark.parametrize(

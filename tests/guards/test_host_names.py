@@ -35,8 +35,8 @@ def incomplete(texts: dict[str, str]) -> list[str]:
     return [path for path, text in naming.items() if not all(name in text for name in OTHERS)]
 
 
-def test_whoever_names_one_names_all(written: Callable[..., dict[str, str]], root: Path) -> None:
-    """Pages, hosts lines, fronts and the commands for a certificate (wire.md 6)."""
+def test_host_names_are_complete(written: Callable[..., dict[str, str]], root: Path) -> None:
+    """Pages, hosts lines, fronts and commands for a certificate name all host names (wire.md 6)."""
     texts = {path: (root / path).read_text("utf-8") for path in NAMED_IN}
     pages = {path: text for path, text in written(".md").items() if "decisions" not in path}
     assert all(FIRST in text for text in texts.values())

@@ -23,7 +23,7 @@ def page(root: Path) -> str:
 
 def test_the_table_is_that_of_the_program(page: str) -> None:
     """`make docs` changes nothing."""
-    assert limits_page(page) == page
+    assert limits_page(page) == page, "run make docs"
     assert [line.setting for line in LIMITS] == re.findall(
         r"^\| `([a-z_]+)` \|", page, re.MULTILINE
     )
@@ -36,15 +36,16 @@ def test_a_page_without_a_place_for_the_table_is_refused() -> None:
 
 
 def test_every_alarm_is_explained(page: str, modules: dict[str, str]) -> None:
-    """Whatever rings stands on the page, and nothing else does."""
+    """The page lists the alarms of the code, and no other."""
     pattern = re.compile(r'\.raise_alarm\(\s*"([^"]+)"')
     raised = {name for text in modules.values() for name in pattern.findall(text)}
     assert raised
-    assert raised == set(re.findall(r"^\| `([a-z]+-[a-z-]+)` \|", page, re.MULTILINE))
+    explained = set(re.findall(r"^\| `([a-z]+-[a-z-]+)` \|", page, re.MULTILINE))
+    assert raised == explained, "give the alarm a row in docs/limits.md"
 
 
 def test_the_table_prints_the_defaults_of_the_settings(page: str) -> None:
-    """What stands beside a setting's name is that setting's own default, in its own unit."""
+    """Each setting is printed with its default, in its unit."""
     cells = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \|", page, re.MULTILINE))
     defaults = {
         line.setting: str(getattr(Settings(), line.setting) or "unlimited") for line in LIMITS
@@ -57,5 +58,7 @@ def test_every_limit_in_memory_is_used() -> None:
     named = {endpoint.limit for endpoint in ENDPOINTS if endpoint.limit}
     defined = {limit.event for limit in LIMITS if not limit.exact}
     no_endpoints = {"upstream", "introspection"}
-    assert defined - {"wrong_attempts"} - no_endpoints == named
+    assert defined - {"wrong_attempts"} - no_endpoints == named, (
+        "a limit needs a line in ratelimit/table.py, and an endpoint with this `limit`"
+    )
     assert "wrong_attempts" in defined

@@ -32,7 +32,7 @@ def test_each_metric_exists(root: Path, name: str) -> None:
 
 
 def test_the_board_is_whole(root: Path) -> None:
-    """Each panel has a number, a place and a query of its own, from the chosen source."""
+    """Each panel has a unique number, a place and a query, from the chosen source."""
     board = json.loads((root / BOARD).read_text("utf-8"))
     panels = board["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)

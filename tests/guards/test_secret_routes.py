@@ -1,8 +1,8 @@
-"""Every endpoint that takes a secret is in the inventory, and what it takes is limited (E5).
+"""Every endpoint that accepts a secret is in the inventory, and limits it (E5).
 
 The story: sign-in was locked after ten wrong passwords, in a version that many ran. Then "check the
-old password before a change" became an endpoint of its own. It asked the same question, counted
-nothing, and answered four thousand times a second.
+old password before a change" became an endpoint. It asked the same question, counted nothing, and
+answered four thousand times a second.
 """
 
 import re
@@ -30,7 +30,7 @@ NO_SECRETS = {
     ("verification/get-verification-code", "captcha_type"): "says what `x` is",
     ("verification/get-email-verification-code", "captcha_type"): "says what `x` is",
 }
-# Endpoint and field -> what of others its answer tells, so that every request counts (`limit`).
+# Endpoint and field -> what its answer reveals of others, so that every request counts (`limit`).
 TELLS_OF_OTHERS = {
     ("user/get-user", "id"): "whether an account has this id",
     ("user/homepage", "userId"): "whether an account has this id",
@@ -46,7 +46,7 @@ OF_CAPTCHAS = {
     ("verification/get-email-verification-code", "id"),
 }
 OF_PRODUCTS = {("coin/shop/product-detail", "id")}
-# Names of fields of which the answer tells nothing that the caller may not know; the `harmless` of
+# Names of fields whose answer reveals nothing that the caller may not know; the `harmless` of
 # a line are further ones.
 TELLS_NOTHING = {
     *("mobile", "phone", "email"),  # answered alike, known or not (security E1)
@@ -107,7 +107,7 @@ def test_every_secret_is_in_the_inventory() -> None:
     """A field whose name is that of a secret is among the `secrets` of its line (E5)."""
     assert secrets_of(ENDPOINTS) == {
         (path_of(line), name) for line in ENDPOINTS for name in line.secrets
-    }
+    }, "name the field in `secrets` of its line, or say in NO_SECRETS why it is no secret"
 
 
 def test_every_endpoint_of_the_inventory_is_tried() -> None:
@@ -125,11 +125,11 @@ def test_every_endpoint_of_the_inventory_is_tried() -> None:
         for field in (route.secret, route.also)
         if field
     }
-    assert tried == guessed
+    assert tried == guessed, "say in tests/support/secret_routes.py how to guess at the field"
 
 
 def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
-    """Endpoints, each with a field of which nobody said what its answer tells."""
+    """Return endpoints with fields that no list describes."""
     named = {(path_of(line), name) for line in lines for name in fields(line.request)}
     secrets = {(path_of(line), name) for line in lines for name in line.secrets}
     told = {(path, name) for path, name in named if name in TELLS_NOTHING}
@@ -139,34 +139,43 @@ def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
 
 
 def test_every_field_that_can_be_guessed_counts() -> None:
-    """A field is a secret, or its requests count, or its answer tells nothing (E4, E5)."""
-    assert unknown_fields(ENDPOINTS) == set()
+    """A field is a secret, or its requests count, or its answer reveals nothing (E4, E5)."""
+    assert unknown_fields(ENDPOINTS) == set(), (
+        "say on the endpoint's line what an answer reveals: give a field that can be guessed a "
+        "secret type of contract/fields.py and name it in `secrets`; name it in `harmless` if the "
+        "caller learns nothing from it; else set `limit` and add the field to TELLS_OF_OTHERS"
+    )
     looked_at = {
         path_of(line) for line in ENDPOINTS if line.limit in {"profile_views", "invitation_codes"}
     }
-    assert {path for path, _ in TELLS_OF_OTHERS} == looked_at
+    assert {path for path, _ in TELLS_OF_OTHERS} == looked_at, (
+        "an endpoint in TELLS_OF_OTHERS, and no other, has the limit `profile_views` or "
+        "`invitation_codes` on its line"
+    )
 
 
 def test_a_new_field_is_named() -> None:
-    """One that asks for a voucher, and that nobody thought of, makes the guard fail."""
+    """A new field, such as a voucher, that no list describes makes the guard fail."""
 
     class Voucher(Struct):
         voucher: str
 
     line = replace(ENDPOINTS[0], path="/v1/user/redeem", request=Voucher)
-    assert unknown_fields((*ENDPOINTS, line)) == {("user/redeem", "voucher")}
+    assert unknown_fields((line,)) == {("user/redeem", "voucher")}
 
 
 def test_passwords_are_hashed_in_turn(modules: dict[str, str]) -> None:
-    """Whatever hashes or verifies waits for its turn, so none fills the pool (X3, P5)."""
+    """Every hash or verification waits in the queue, so none fills the pool (X3, P5)."""
     asking = re.compile(r"_passwords\.(?:hash|verify)\(")
     found = {path for path, text in modules.items() if asking.search(text)}
     assert found
-    assert [path for path in sorted(found) if "_passwords.slot(" not in modules[path]] == []
+    assert [path for path in sorted(found) if "_passwords.slot(" not in modules[path]] == [], (
+        "hash within `async with self._passwords.slot(…)`"
+    )
 
 
 def test_a_new_endpoint_is_seen() -> None:
-    """One that takes a password and that nobody thought of makes the inventory fail."""
+    """A new endpoint with a password that is not listed makes the inventory fail."""
 
     class OldPassword(Struct):
         old_password: str
@@ -197,7 +206,9 @@ def test_secrets_are_compared_where_they_are_counted(modules: dict[str, str], wh
         for path, text in modules.items()
         if path.startswith(("domain/", "api/")) and re.search(rf"(?<!def ){what}", text)
     }
-    assert found == COMPARING[what]
+    assert found == COMPARING[what], (
+        "count the attempt before the comparison, and add the file to COMPARING and COUNTING"
+    )
 
 
 @pytest.mark.parametrize("path", COUNTING)

@@ -10,6 +10,8 @@ import re
 
 import pytest
 
+from tests.support.syntax import nodes_of
+
 # Path below src/hupan -> why it may be foreseeable there.
 MAY_USE_RANDOM: dict[str, str] = {}
 
@@ -27,14 +29,14 @@ def roots_imported(node: ast.AST) -> set[str]:
 
 def uses_random(source: str) -> bool:
     """Whether the foreseeable generator of the standard library, or numpy's, is imported."""
-    nodes = ast.walk(ast.parse(source))
+    nodes = nodes_of(source)
     return any(roots_imported(node) & {"random", "numpy.random"} for node in nodes)
 
 
 def literal_codes(path: str, source: str) -> list[str]:
     """The literals that are six digits and nothing else."""
     faults = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str | bytes):
             continue
         text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
@@ -45,7 +47,9 @@ def literal_codes(path: str, source: str) -> list[str]:
 
 def test_random_is_used_only_where_listed(modules: dict[str, str]) -> None:
     """`random` is imported in the files of the list, each with its reason, and nowhere else."""
-    assert {path for path, text in modules.items() if uses_random(text)} == set(MAY_USE_RANDOM)
+    assert {path for path, text in modules.items() if uses_random(text)} == set(MAY_USE_RANDOM), (
+        "take the RandomSource of rng.py, or say in MAY_USE_RANDOM why not"
+    )
     assert all(MAY_USE_RANDOM.values())
 
 
@@ -66,12 +70,12 @@ def test_no_code_is_written_down(modules: dict[str, str]) -> None:
     ],
 )
 def test_random_is_seen(source: str) -> None:
-    """Whatever way it is imported."""
+    """Every way of importing it is found."""
     assert uses_random(source)
 
 
 def test_secrets_is_not_random() -> None:
-    """The generator that nobody foresees is welcome, and so is our own module of any name."""
+    """The unpredictable generator is allowed, and so is our own module of any name."""
     assert not uses_random("import secrets\nfrom hupan.rng import Chance")
 
 
@@ -80,7 +84,7 @@ def test_secrets_is_not_random() -> None:
     ['code = "666666"', "if code == '000000': pass", 'code = b"123456"', 'f(code=f"987654")'],
 )
 def test_a_literal_code_is_seen(source: str) -> None:
-    """Whatever kind of literal it is."""
+    """Every kind of literal is found."""
     assert len(literal_codes("a.py", source)) == 1
 
 

@@ -1,4 +1,4 @@
-"""What `hupan serve` does without until somebody needs it: its start stays quick, its memory small.
+"""`hupan serve` does not import what it may never need: its start stays quick, its memory small.
 
 Measured with `python -X importtime -c "import hupan.cli.serve"`, warm, on one core.
 """
@@ -46,5 +46,5 @@ def test_a_heavy_module_is_loaded_when_it_is_needed(loaded: frozenset[str], modu
 
 
 def test_the_server_is_looked_at(loaded: frozenset[str]) -> None:
-    """The modules that are told are those of the server."""
+    """The listed modules are those of the server."""
     assert loaded >= {"hupan.application", "hupan.server.workers", "apsw", "uvloop"}

@@ -26,7 +26,7 @@ PINNED = re.compile(r"(?:\./\S+|[^@\s]+@[0-9a-f]{40})")
 
 
 def unpinned(workflow: str) -> list[str]:
-    """The actions of a workflow that somebody else can change."""
+    """Return the actions of a workflow that their author can change."""
     return [action for action in USES.findall(workflow) if not PINNED.fullmatch(action)]
 
 
@@ -100,5 +100,5 @@ HOLE = {"id": "PYSEC-1", "fix_versions": ["2"]}
     ],
 )
 def test_an_audit_that_saw_nothing_is_not_clean(found: list[dict[str, Any]], status: int) -> None:
-    """A database out of reach is told apart from a lock without holes (security L5)."""
+    """An unreachable database is not reported as a lock without vulnerabilities (security L5)."""
     assert told("runtime.txt", found) == status

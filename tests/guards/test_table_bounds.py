@@ -1,7 +1,6 @@
 """Every table has a bound, and each that users can grow has a test of it (security X5).
 
-The story: each sign-in on a new device left a row for ever; nobody had decided that, and nobody had
-asked.
+The story: each sign-in on a new device left a row for ever, without a decision that it should.
 """
 
 from hupan.store.sessions import MAX_LOGGED_OUT_TOKENS
@@ -13,7 +12,10 @@ from tools.docs.table_bounds import TABLE_BOUNDS, TableBound, bounds_in_schema
 def test_every_table_is_in_the_list_once() -> None:
     """A new table needs a line that says where it ends (security X5)."""
     listed, tables = [one.table for one in TABLE_BOUNDS], [table.name for table in list_tables()]
-    assert set(tables) ^ set(listed) == set(), "say above CREATE TABLE where it ends"
+    assert set(tables) ^ set(listed) == set(), (
+        "write above CREATE TABLE `-- bound: account, MAX_ROWS, tests/….py: what enforces it` "
+        "(CONTRIBUTING.md, Add a table)"
+    )
     assert len(listed) == len(set(listed))
     assert set(data_tables()) < {one.table for one in TABLE_BOUNDS}
 
@@ -25,22 +27,24 @@ def test_rows_of_users_are_not_called_the_operators_own() -> None:
     grown = {
         table.name for table in list_tables() if by_user & {column.name for column in table.columns}
     }
-    assert grown & operators == {"account_medals", "limit_resets"}
+    assert grown & operators == {"account_medals", "limit_resets"}, (
+        "a table with a column of users is bounded per account, target or server"
+    )
     assert set(erased_tables()) - {"account_medals"} <= {
         one.table for one in TABLE_BOUNDS if one.per == "account"
-    }
+    }, "a table with a column `account_id` is bounded per account"
 
 
 def test_every_bound_is_reached_by_a_test() -> None:
     """A line of the list is tried, or says which test does (security X5)."""
     growing = {one.table for one in TABLE_BOUNDS if one.per != "operators"}
     tried = GROWN.keys() | OTHERWISE.keys()
-    assert tried ^ growing == set(), "name the test with the bound"
+    assert tried ^ growing == set(), "name in the `-- bound:` line the test that reaches the bound"
     assert not GROWN.keys() & OTHERWISE.keys()
 
 
-def test_a_bound_beside_its_table_is_read() -> None:
-    """A number, or the constant that keeps it; a table without one is not in the list (X5)."""
+def test_a_bound_next_to_its_table_is_read() -> None:
+    """A bound is a number or a constant; a table without one is not in the list (X5)."""
     sql = """
 -- Notes.
 -- bound: account, store.sessions.MAX_LOGGED_OUT_TOKENS, tests/wire/test_x.py: the oldest goes

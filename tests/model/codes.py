@@ -18,7 +18,7 @@ class Target(NamedTuple):
 
 
 def target(typed: str) -> Target:
-    """The target that somebody typed."""
+    """Return the target of typed text."""
     if "@" in typed:
         return Target("email", typed.lower())
     return Target("sms", typed.removeprefix("+86"))
@@ -35,7 +35,7 @@ class Code(Generic[Owner]):
     """A code; of class OWN it has an owner, of class NEW none (security D1).
 
     Attributes:
-        resets: asked for with `forget_password`, so it may do nothing but reset.
+        resets: requested with `forget_password`, so it may only reset.
         text: six digits; "" while none arrived.
     """
 

@@ -1,4 +1,4 @@
-"""The server beside the model: the same operation on both, and equal answers."""
+"""The server and the model: the same operation on both, and equal answers."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -80,7 +80,7 @@ class DifferentialRun:
             self.sent.setdefault(target(typed), []).append(letter.code)
 
     def text(self, typed: str, guess: str) -> str:
-        """What somebody enters as the code of a target: right, wrong, stale, or another's."""
+        """Return the code that is entered for a target: right, wrong, stale, or another's."""
         to = target(typed)
         live, sent = self.world.codes.live, self.sent.get(to, [])
         right = live[to].text if to in live else ""
@@ -172,12 +172,12 @@ class DifferentialRun:
         self.look(token)
 
     def _hear(self) -> None:
-        """Exactly who is to be told something is told it, once, and by no code."""
-        told, self.world.told = self.world.told, []
+        """Check that exactly the model's recipients got one notice each, and no code."""
+        notified, self.world.notified = self.world.notified, []
         letters = self.served.letters()
         assert not any(letter.code for letter in letters)
         came = sorted(letter.to.lower() for letter in letters)
-        assert came == sorted(told), f"told {came}, but promised {told}"
+        assert came == sorted(notified), f"notified {came}, but promised {notified}"
 
     def _look_at_devices(self, visit: Visit) -> None:
         message = self.served.get("user/clients", visit.token).message

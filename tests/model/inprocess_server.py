@@ -1,4 +1,4 @@
-"""The real server in this process, on a file of its own: spoken to as the listener does."""
+"""The real server in this process, on a separate file: called as the listener does."""
 
 import asyncio
 import json

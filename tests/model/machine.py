@@ -38,7 +38,7 @@ asked = st.sampled_from([*["plain"] * 5, "late", "no", "no", "reset", "reset", "
 mostly = st.sampled_from([True, True, True, False])
 bound = st.sampled_from(["typed", "free", "free", "taken"])
 changed = st.sampled_from(["bound", "bound", "free", "free", "free", "taken", "typed"])
-"""What a binding or a change is to: what the caller has, what nobody has, what somebody has."""
+"""What a binding or a change is to: what the caller has, what is free, what another has."""
 before = st.sampled_from(["nothing", "nothing", "wait", "prove phone", "prove email"])
 """What a change comes after: a wait makes a session old, a proof is made of what is bound."""
 turns = st.integers(0, 5)
@@ -77,27 +77,27 @@ class Machine(RuleBasedStateMachine):
 
     @rule(typed=targets, resets=st.booleans())
     def run(self, typed: str, resets: bool) -> None:
-        """Somebody asks for a code."""
+        """Request a code."""
         self.both.request_code(typed, resets=resets and "@" in typed)
 
     @rule(phone=phones, own=mostly, turn=turns, device=devices, guess=guesses, ask=asked)
     def sign_in_by_code(
         self, phone: str, own: bool, turn: int, device: str, guess: str, ask: str
     ) -> None:
-        """Somebody signs in with a number, mostly one that is bound."""
+        """Sign in with a number, mostly one that is bound."""
         phone = self._person(turn % 2).bound["sms"] if own else phone
         self._sign_in(phone, device, guess, ask)
 
     @rule(phone=phones, guess=guesses, tries=st.sampled_from([2, 5, 6, 7]))
     def try_many(self, phone: str, guess: str, tries: int) -> None:
-        """Somebody guesses at a new code, and then comes with the right one."""
+        """Guess at a new code, and then use the right one."""
         self.both.request_code(phone, resets=False)
         for at in range(tries):
             self._sign_in(phone, "", "wrong" if at < tries - 1 else guess, "no")
 
     @rule(email=emails, password=passwords, device=devices, known=mostly)
     def sign_in_by_password(self, email: str, password: str, device: str, known: bool) -> None:
-        """Somebody signs in with an address, mostly with a password that was set."""
+        """Sign in with an address, mostly with a password that was set."""
         protected = [person for person in self.world.people if person.password]
         if known and protected:
             email, password = protected[-1].bound.get("email", email), protected[-1].password
@@ -110,7 +110,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(email=emails, own=mostly, password=passwords, guess=guesses, ask=asked)
     def reset_password(self, email: str, own: bool, password: str, guess: str, ask: str) -> None:
-        """Somebody sets a password, mostly one of an address that is bound."""
+        """Set a password, mostly one of an address that is bound."""
         bound = [one.bound["email"] for one in self.world.people if "email" in one.bound]
         email = bound[-1] if own and bound else email
         text = self._text(email, guess, ask)
@@ -122,7 +122,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(phone=phones, own=mostly, turn=turns)
     def sign_in_everywhere(self, phone: str, own: bool, turn: int) -> None:
-        """Somebody signs in on one device after the other, which is one more than may be."""
+        """Sign in on one device after the other, one more than allowed."""
         phone = self._person(turn % 2).bound["sms"] if own else phone
         for device in DEVICES:
             self._sign_in(phone, device, "right", "plain")
@@ -131,7 +131,7 @@ class Machine(RuleBasedStateMachine):
     def bind(
         self, who: tuple[str, int], typed: str, to: str, late: bool, guess: str, ask: str
     ) -> None:
-        """Somebody binds a number or an address, mostly not just after signing in."""
+        """Bind a number or an address, mostly not just after signing in."""
         token = self._token(who)
         typed = self._pick(token, typed, to)
         if late:
@@ -143,7 +143,7 @@ class Machine(RuleBasedStateMachine):
     def change(
         self, who: tuple[str, int], typed: str, to: str, first: str, guess: str, ask: str
     ) -> None:
-        """Somebody proves what is bound, or changes it, mostly to what is free."""
+        """Prove what is bound, or change it, mostly to what is free."""
         token = self._token(who)
         if first != "nothing":
             self.both.pass_time(NOT_FRESH_SECONDS)
@@ -156,7 +156,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=whoever, typed=targets, own=mostly, guess=guesses, ask=asked)
     def cancel(self, who: tuple[str, int], typed: str, own: bool, guess: str, ask: str) -> None:
-        """Somebody cancels the account."""
+        """Cancel the account."""
         token = self._token(who)
         typed = self._bound(token, typed) if own else typed
         text = self._text(typed, guess, ask)
@@ -164,13 +164,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=whoever)
     def sign_out(self, who: tuple[str, int]) -> None:
-        """Somebody signs out, perhaps again."""
+        """Sign out, perhaps again."""
         token = self._token(who)
         self.both.do(lambda: self.world.sign_out(token), "user/logout", b"", token)
 
     @rule(who=whoever, device=devices)
     def end_device(self, who: tuple[str, int], device: str) -> None:
-        """Somebody takes a device offline."""
+        """Take a device offline."""
         token, body = self._token(who), {"deviceId": device}
         self.both.do(
             lambda: self.world.end_device(token, device), "user/device-offline", body, token
@@ -178,13 +178,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=whoever, name=st.sampled_from(["小明", "Ann", "Eve 🌊"]))
     def rename(self, who: tuple[str, int], name: str) -> None:
-        """Somebody takes another nickname."""
+        """Change the nickname."""
         token, body = self._token(who), b"\x1a" + bytes([len(name.encode())]) + name.encode()
         self.both.do(lambda: self.world.rename(token, name), "user/edit-nickname", body, token)
 
     @rule(who=whoever)
     def look(self, who: tuple[str, int]) -> None:
-        """Somebody looks at the own account."""
+        """Read the own account."""
         self.both.look(self._token(who))
 
     @rule(turn=turns, key=st.sampled_from("abcde"), cents=st.sampled_from([-250, -1, 1, 199, 250]))
@@ -215,7 +215,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: any(one.erase_at for one in self.world.people))
     @rule(then_tidy=mostly)
     def wait_for_erasure(self, then_tidy: bool) -> None:
-        """The delay of who cancelled passes; until housekeeping comes by, nothing is free."""
+        """Let the delay of a cancellation pass; before housekeeping nothing is free."""
         self.both.pass_time(ERASED_AFTER_SECONDS + SECONDS_BESIDE_A_DAY)
         if then_tidy:
             self._tidy()
@@ -269,7 +269,7 @@ class Machine(RuleBasedStateMachine):
         return self.both.text(typed, guess)
 
     def _token(self, who: tuple[str, int]) -> str:
-        """A token of the wanted kind; before a living one is missed, somebody signs in."""
+        """Return a token of the wanted kind; where no live one is left, sign in."""
         kind, turn = who
         if kind == "nobody":
             return ""
@@ -279,7 +279,7 @@ class Machine(RuleBasedStateMachine):
         return tokens[turn % len(tokens)]
 
     def _phone_that_opens(self, turn: int) -> str:
-        """The number of somebody who may sign in, else one that is free."""
+        """Return the number of an account that may sign in, else one that is free."""
         people = [one for one in self.world.people if self.world.may_enter(one)]
         return (
             people[turn % len(people)].bound["sms"] if people else self._of(PHONES[0], taken=False)
@@ -299,7 +299,7 @@ class Machine(RuleBasedStateMachine):
         return self._of(typed, taken=False) if to == "free" else typed
 
     def _of(self, typed: str, *, taken: bool) -> str:
-        """A target of the same kind that somebody or nobody has; the target when there is none."""
+        """Return a target of the same kind, taken or free; the target itself if there is none."""
         kind = EMAILS if "@" in typed else PHONES
         return next((one for one in kind if (target(one) in self.world.owners) == taken), typed)
 

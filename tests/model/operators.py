@@ -29,7 +29,7 @@ def ban(served: InProcessServer, who: str, until: int) -> int:
 
 
 def change_coins(served: InProcessServer, who: str, key: str, cents: int, typ: int) -> Line | int:
-    """Gives or takes coins: the line of the journal, or the code of the refusal."""
+    """Grant or take coins: return the line of the journal, or the code of the refusal."""
     parts = served.server.infrastructure
 
     async def act() -> Line:
@@ -49,7 +49,7 @@ def change_coins(served: InProcessServer, who: str, key: str, cents: int, typ: i
 
 
 def assert_sound(served: InProcessServer) -> None:
-    """What must hold of the store whatever was asked of it (security J3, J4, J5)."""
+    """Check the invariants of the store after any operations (security J3, J4, J5)."""
     coins: Coins = served.server.infrastructure.coins
     assert served.run(coins.list_faults()) == []
     assert served.rows(BROKEN) == []

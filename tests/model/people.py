@@ -22,7 +22,7 @@ class Person:
     """An account.
 
     Attributes:
-        id: "" until the server told it.
+        id: "" until the server returned it.
         bound: number and address as they are shown.
         doubted_until: of what was bound without proof: as long as that can be undone.
         password: "" while none was set.
@@ -48,7 +48,7 @@ class Visit:
     Attributes:
         used_day: of its last request.
         proofs: until when it has proved to hold what is bound (security D2).
-        ending: how, "" while it lives; only `left` is told success when it signs out again (T5).
+        ending: how, "" while it lives; only `left` gets success when it signs out again (T5).
     """
 
     token: str

@@ -10,7 +10,7 @@ REFUSED_SECONDS = 7 * 86_400
 
 
 class Line(NamedTuple):
-    """A line of the journal as the wire tells it; amounts in hundredths of a coin."""
+    """A line of the journal as on the wire; amounts in hundredths of a coin."""
 
     number: int
     typ: int

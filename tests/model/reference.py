@@ -1,7 +1,7 @@
-"""The whole server in dictionaries: what wire.md and security.md promise, and nothing of how.
+"""The whole server in dictionaries: what wire.md and security.md promise, without the how.
 
-A method is one operation: it gives what the operation gives, or raises the failure that the client
-is told. Where the two pages leave the order of refusals open, decision 0012 has it.
+A method is one operation: it returns its result, or raises the failure that the client gets.
+Where the two pages leave the order of refusals open, decision 0012 has it.
 """
 
 from hupan import errors
@@ -34,12 +34,12 @@ class Refused(Exception):
 
 
 class World:
-    """Everybody.
+    """All accounts.
 
     Attributes:
-        owners: who has which number and address; so nobody shares one (security J4).
+        owners: the account of each number and address; so none is shared (security J4).
         visits: by token, every one that ever was.
-        told: where notices went since this was last emptied, in the form that is compared.
+        notified: recipients of notices since this was last emptied, in the form that is compared.
         ended: sessions that ended since this was last emptied.
     """
 
@@ -49,7 +49,7 @@ class World:
         self.owners: dict[Target, Person] = {}
         self.visits: dict[str, Visit] = {}
         self.codes: CodeBook[Person] = CodeBook()
-        self.told: list[str] = []
+        self.notified: list[str] = []
         self.ended: list[Visit] = []
 
     def pass_time(self, seconds: int) -> None:
@@ -105,7 +105,7 @@ class World:
         return self._let_in(person)
 
     def open(self, person: Person, device: str, token: str) -> None:
-        """The session of who was let in: it replaces that of its device, and the oldest of many.
+        """Open a session: it replaces that of its device, and the oldest of many.
 
         One without a device replaces none (wire.md 5).
         """
@@ -116,7 +116,7 @@ class World:
         self.visits[token] = Visit(token, person, device, self.now, day_of(self.now))
         for visit in self.living(person)[MOST_VISITS:]:
             self._end(visit)
-            self._tell(person.bound.get("email") or person.bound["sms"])
+            self._notify(person.bound.get("email") or person.bound["sms"])
 
     def reset_password(self, email: str, text: str, password: str) -> None:
         """Sets a password; every session and every live code ends (security P6)."""
@@ -129,7 +129,7 @@ class World:
         for visit in self.living(person):
             self._end(visit)
         self._kill_codes(person)
-        self._tell(*person.bound.values())
+        self._notify(*person.bound.values())
 
     def bind(self, token: str, typed: str, text: str) -> None:
         """Binds a first number or address, perhaps without proof of what was bound before."""
@@ -140,7 +140,7 @@ class World:
         self._take(person, typed, text)
         if not self._vouches(visit, OTHER[to.channel]):
             person.doubted_until[to.channel] = self.now + UNDO_SECONDS
-        self._tell(*person.bound.values())
+        self._notify(*person.bound.values())
 
     def change(self, token: str, typed: str, text: str) -> None:
         """Proves what is bound, or changes it once that was proved (security D2)."""
@@ -160,7 +160,7 @@ class World:
         for other in self.living(person):
             if other is not visit:
                 self._end(other)
-        self._tell(old, *person.bound.values())
+        self._notify(old, *person.bound.values())
 
     def cancel(self, token: str, typed: str, text: str) -> None:
         """Cancels the account: its sessions end now, its data go later (security A7)."""
@@ -173,7 +173,7 @@ class World:
         for visit in self.living(person):
             self._leave(visit)
         self._kill_codes(person)
-        self._tell(*person.bound.values())
+        self._notify(*person.bound.values())
 
     def sign_out(self, token: str) -> None:
         """Ends the session; a second time is success as well (security T5)."""
@@ -203,13 +203,13 @@ class World:
         return known
 
     def known(self, person: Person) -> Person:
-        """An account that others can find: one that was cancelled is nobody any more."""
+        """Return an account that others can find: a cancelled one cannot be found any more."""
         if person.erase_at:
             raise Refused(errors.UnknownUser)
         return person
 
     def changeable(self, person: Person) -> Person:
-        """An account that an operator can change; one that was cancelled is told apart."""
+        """Return an account that an operator can change; a cancelled one is refused as such."""
         if person.erase_at and not person.is_erased:
             raise Refused(errors.AccountCancelled)
         return self.known(person)
@@ -219,7 +219,7 @@ class World:
         self.changeable(person).banned_until = until
 
     def change_coins(self, person: Person, key: str, cents: int, typ: int) -> Line:
-        """Gives or takes coins."""
+        """Grant or take coins."""
         line = self.changeable(person).purse.change(key, cents, typ, self.now)
         if not isinstance(line, Line):
             raise Refused(line)
@@ -245,7 +245,7 @@ class World:
         return code
 
     def _let_in(self, person: Person) -> Person:
-        """Told only after the secret was right (security E3)."""
+        """Check deletion and ban, only after the secret was right (security E3)."""
         if person.erase_at:
             raise Refused(errors.AccountCancelled)
         if person.banned_until > self.now:
@@ -269,7 +269,7 @@ class World:
         return self.now < visit.signed_in_at + FRESH_SECONDS
 
     def _vouches(self, visit: Visit, older: Channel) -> bool:
-        """Whether who binds a second target holds the first."""
+        """Return whether the caller of a second binding holds the first contact."""
         if self.now < visit.person.doubted_until.get(older, 0):
             return False
         return self._is_fresh(visit) or self._has_proved(visit, older)
@@ -317,8 +317,8 @@ class World:
         self._end(visit)
         visit.ending, visit.left_at = "left", self.now
 
-    def _tell(self, *targets: str) -> None:
-        self.told.extend(sorted({typed.lower() for typed in targets}))
+    def _notify(self, *targets: str) -> None:
+        self.notified.extend(sorted({typed.lower() for typed in targets}))
 
     def _is_near_idle(self, visit: Visit) -> bool:
         return not visit.ending and visit.idle_days(self.now) == IDLE_DAYS

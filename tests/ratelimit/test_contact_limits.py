@@ -74,7 +74,7 @@ async def test_ten_wrong_guesses_an_hour(tmp_path: Path, name: str) -> None:
 
 
 async def test_strangers_do_not_lock_the_owner_out(tmp_path: Path) -> None:
-    """Whoever guesses at a number elsewhere leaves the owner's device its own budget (C5)."""
+    """Guesses from another account leave the owner's device its budget (C5)."""
     async with open_world(tmp_path / "hupan.db", limits=LIMITS) as world:
         owner = await world.account(phone=OWN_PHONE)
         session = await world.session(owner.id)
@@ -91,7 +91,7 @@ async def test_strangers_do_not_lock_the_owner_out(tmp_path: Path) -> None:
 
 
 async def test_a_new_password_forgets_wrong_ones(tmp_path: Path) -> None:
-    """Who forgot a password and tried many is let in with the one that was set."""
+    """After a reset the owner signs in with the new password, in spite of wrong attempts."""
     async with open_world(tmp_path / "hupan.db", limits=LIMITS) as world:
         await world.account(email=OWN_EMAIL)
         counted = "INSERT INTO tallies (subject, name, count, ends_at) VALUES (?1, ?2, 20, ?3)"

@@ -68,7 +68,7 @@ def test_old_tries_are_forgotten() -> None:
     assert watched.rung("wrong-tries") == calm
 
 
-async def test_codes_that_nobody_uses_ring() -> None:
+async def test_unused_codes_raise_an_alarm() -> None:
     """Fewer than a fifth of an hour's codes used: the alarm of toll fraud (security C12)."""
     watched = DetectorHarness()
     for used, expected in ((MIN_CODES_PER_HOUR // 5, 0), (MIN_CODES_PER_HOUR // 5 - 1, 1)):

@@ -79,7 +79,7 @@ async def test_what_is_not_counted(tmp_path: Path, subject: str, taken: int) -> 
 
 
 async def test_five_tries_kill_a_code_of_theirs_too(tmp_path: Path) -> None:
-    """A code has five tries and is good once, whoever it was sent to (security C2, C3)."""
+    """A code has five attempts and works once, for exempt targets too (security C2, C3)."""
     limiter = StoredLimiter(enabled=True, exemption=Exemption(all_keys("sms", PHONE), 2**40))
     async with open_world(tmp_path / "hupan.db") as world:
         world.codes = Codes(SecretBox(b"k" * 32), SeededRandomSource("codes"), limiter, LIMITS, 300)
@@ -111,16 +111,16 @@ def test_without_an_end_nothing_is_exempt() -> None:
     assert "limits_exempt_until is not set" in line.en
 
 
-def test_an_end_that_is_past_is_told() -> None:
-    """The server starts all the same: an exemption that ran out is no reason to stand still."""
+def test_an_end_that_is_past_is_reported() -> None:
+    """The server starts all the same: an expired exemption is no reason to stop."""
     its = settings(PHONE)
     assert [one["inForce"] for one in exemption_rows(its, ENDS_AT - 1)] == [True]
     assert [one["inForce"] for one in exemption_rows(its, ENDS_AT)] == [False]
     assert "is past" in exemption_lines(its, ENDS_AT)[0].en
 
 
-def test_what_is_in_force_is_told_masked() -> None:
-    """How many, until when, and which of them this server takes from nobody (security L1)."""
+def test_what_is_in_force_is_shown_masked() -> None:
+    """Number, end and masked targets of the exemption are shown (security L1)."""
     lines = exemption_lines(settings(PHONE, EMAIL, "+85291234567"), ENDS_AT - 1)
     assert len(lines) == 2
     assert lines[0].en == f"⚠ 2 exempt from limits until {UNTIL}"

@@ -41,15 +41,15 @@ def test_as_many_as_the_limit_pass_in_a_window() -> None:
 
 
 @pytest.mark.parametrize("jump", [-MINUTE, -(10**9), 10**9])
-def test_a_clock_that_jumps_locks_nobody_out(jump: int) -> None:
-    """Another window is another count, wherever the clock went (security R08)."""
+def test_a_clock_that_jumps_keeps_no_block(jump: int) -> None:
+    """Another window has another counter, after any jump of the clock (security R08)."""
     flood = WindowCounter(LIMIT)
     assert taken(flood, "a", 9, NOW) == 5
     assert taken(flood, "a", 9, NOW + jump) == 5
 
 
 def test_no_crowd_of_keys_starts_one_over() -> None:
-    """Who comes under a hundred thousand other keys in between is still refused (security C6)."""
+    """A key stays blocked even after 100,000 other keys were counted (security C6)."""
     flood = WindowCounter(LIMIT)
     assert taken(flood, "mine", 5) == 5
     for number in range(100_000):
@@ -71,22 +71,22 @@ def test_no_limit_lets_everything_pass() -> None:
 
 
 def test_memory_does_not_grow_with_keys() -> None:
-    """A window has its slots, whoever comes (security C6, R16)."""
+    """A window has a fixed number of slots, for any number of keys (security C6, R16)."""
     flood = WindowCounter(LIMIT)
     for number in range(2000):
         flood.take(secrets.token_hex(8), NOW + number // 100 * MINUTE)
     assert [len(window.slots) for window in flood._windows] == [SLOTS]  # noqa: SLF001 - its size
 
 
-def test_a_crowd_refuses_hardly_anybody_wrongly() -> None:
-    """Ten thousand keys with a third of what they may: hardly one of them meets the limit."""
+def test_a_crowd_causes_hardly_any_wrong_refusal() -> None:
+    """Of ten thousand keys at a third of their limit hardly one meets it."""
     flood = WindowCounter(Limit("looks", 15, MINUTE))
     refused = sum(5 - taken(flood, secrets.token_hex(8), 5) for _ in range(10_000))
     assert refused < 50  # a thousandth; most often none
 
 
 def test_forgetting_one_key() -> None:
-    """Who was refused is let in again, and others stay where they are."""
+    """A reset key is let in again, and others keep their counters."""
     flood = WindowCounter(LIMIT)
     taken(flood, "a", 5)
     taken(flood, "b", 5)
@@ -108,8 +108,8 @@ def test_what_is_under_way_counts_until_it_has_ended() -> None:
     assert [held.try_enter("a", NOW + MINUTE) for _ in range(100)].count(True) == 4
 
 
-async def test_who_finds_the_limit_filled_by_others_under_way_waits_for_them() -> None:
-    """Right ones make room, wrong ones do not, and nobody waits for ever (C6, X11)."""
+async def test_an_attempt_waits_for_others_in_flight() -> None:
+    """Right attempts make room, wrong ones do not, and each wait ends (C6, X11)."""
 
     async def scenario(*, wrong: bool) -> list[bool]:
         held, clock = InFlightLimit(LIMIT), StandingClock()
@@ -127,8 +127,8 @@ async def test_who_finds_the_limit_filled_by_others_under_way_waits_for_them() -
     assert (await scenario(wrong=True)).count(True) == LIMIT.max_events
 
 
-async def test_who_waits_for_one_that_hangs_is_refused_and_forgotten() -> None:
-    """After its time, and when its client is gone (C6)."""
+async def test_an_attempt_behind_one_that_hangs_is_refused_and_forgotten() -> None:
+    """A waiting attempt ends after its time, and when its client is gone (C6)."""
     held, clock = (
         InFlightLimit(Limit("tries", 1, MINUTE), max_wait_seconds=0.01),
         StandingClock(),
@@ -144,7 +144,7 @@ async def test_who_waits_for_one_that_hangs_is_refused_and_forgotten() -> None:
 
 
 def test_nothing_is_kept_of_requests_that_ended() -> None:
-    """Only who is under way is remembered by name."""
+    """Only requests in flight are kept by name."""
     held = InFlightLimit(LIMIT)
     for number in range(1000):
         held.try_enter(str(number), NOW)
@@ -170,7 +170,7 @@ def test_what_an_address_is_counted_under(
 
 
 def test_no_address_is_an_origin_too() -> None:
-    """Whoever comes without one is counted together, never let pass (security I10)."""
+    """Clients without an address share a counter, and are never exempt (security I10)."""
     assert origin_from_address(None) == ClientOrigin(None, "", "", "")
     assert taken(WindowCounter(LIMIT), origin_from_address(None).host, 9) == 5
 

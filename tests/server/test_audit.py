@@ -66,10 +66,10 @@ def audit(caplog: pytest.LogCaptureFixture) -> AuditHarness:
         (RuntimeError("13900000001"), "error", "1000"),
     ],
 )
-def test_limits_and_accidents_are_told(
+def test_limits_and_accidents_are_logged(
     audit: AuditHarness, error: Exception, result: str, code: str
 ) -> None:
-    """By their class and code; never by the text of an exception (security L2)."""
+    """Errors are logged by class and code, never by the text of an exception (security L2)."""
     audit.events.record(ACT, AuditContext(call("192.0.2.1")), error)
     (line,) = audit.lines
     assert (line["result"], line["code"], line["reason"]) == (result, code, type(error).__name__)
@@ -100,14 +100,15 @@ def test_refused_tokens_are_gathered(audit: AuditHarness) -> None:
     )
 
 
-def test_a_clock_that_goes_back_silences_nobody(audit: AuditHarness) -> None:
-    """The line is due then too (security R08)."""
+def test_a_clock_that_goes_back_silences_no_line(audit: AuditHarness) -> None:
+    """After the clock went back the line is due, too (security R08)."""
     audit.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
     audit.clock.advance(-3600)
     audit.events.record_token_refused(call("192.0.2.1"), NotSignedIn())
     assert len(audit.lines) == 2
 
 
+@pytest.mark.slow
 def test_many_addresses_fill_no_memory(audit: AuditHarness) -> None:
     """The one that was silent for longest is forgotten first."""
     for number in range(MAX_TRACKED_ADDRESSES + 1):

@@ -18,10 +18,10 @@ SINGLE = ClientResolver(NETWORKS, "x-real-ip")
 NOBODY = ClientResolver([], "")
 
 
-def told(
+def resolved(
     addresses: ClientResolver, peer: str, *lines: str | bytes, header: str = "x-forwarded-for"
 ) -> str | None:
-    """The address of a request from a peer, with these lines of a header."""
+    """Return the address of a request from a peer, with these lines of a header."""
     raw = [line if isinstance(line, bytes) else line.encode("latin-1") for line in lines]
     headers = [(b"host", b"a"), *((header.encode(), line) for line in raw)]
     address = addresses.resolve_address(
@@ -53,7 +53,7 @@ def told(
 )
 def test_the_rightmost_untrusted_hop_is_the_client(lines: list[str], address: str) -> None:
     """What stands left of it is its own word."""
-    assert told(LISTED, PROXY, *lines) == address
+    assert resolved(LISTED, PROXY, *lines) == address
 
 
 UNUSABLE_LINES: list[list[str | bytes]] = [
@@ -96,57 +96,58 @@ UNUSABLE_LINES: list[list[str | bytes]] = [
 ]
 
 
-def test_what_names_nobody_leaves_the_socket(subtests: pytest.Subtests) -> None:
-    """Empty, unreadable, endless, said twice, or proxies alone: the socket's other end it is."""
+def test_an_unusable_header_leaves_the_peer(subtests: pytest.Subtests) -> None:
+    """Empty, unreadable, endless, repeated, or only proxies: the peer's address counts."""
     for lines in UNUSABLE_LINES:
         with subtests.test(lines=lines):
-            assert told(LISTED, PROXY, *lines) == PROXY
+            assert resolved(LISTED, PROXY, *lines) == PROXY
 
 
 @pytest.mark.parametrize("peer", [CLIENT, "2001:db8::9", "127.0.0.2", "9.255.255.255"])
 def test_only_trusted_proxies_are_heard(peer: str) -> None:
-    """Whoever else sends the header speaks for itself (security, lesson 15)."""
-    assert told(LISTED, peer, STRANGER) == peer
+    """The header of any other peer is ignored (security, lesson 15)."""
+    assert resolved(LISTED, peer, STRANGER) == peer
 
 
 @pytest.mark.parametrize("peer", [PROXY, f"::ffff:{PROXY}", "fd00::1", "fd00::1%eth0", "127.0.0.1"])
 def test_a_trusted_proxy_is_known_in_every_form(peer: str) -> None:
     """IPv4 in IPv6 and zones hide no proxy."""
-    assert told(LISTED, peer, STRANGER) == STRANGER
+    assert resolved(LISTED, peer, STRANGER) == STRANGER
 
 
 def test_no_header_is_read_unless_it_is_the_one() -> None:
     """Neither without the settings nor under another name."""
-    assert told(NOBODY, "127.0.0.1", STRANGER) == "127.0.0.1"
-    assert told(SINGLE, PROXY, STRANGER) == PROXY
-    assert told(LISTED, PROXY, STRANGER, header="forwarded") == PROXY
-    assert told(SINGLE, PROXY, CLIENT, header="x-real-ip") == CLIENT
+    assert resolved(NOBODY, "127.0.0.1", STRANGER) == "127.0.0.1"
+    assert resolved(SINGLE, PROXY, STRANGER) == PROXY
+    assert resolved(LISTED, PROXY, STRANGER, header="forwarded") == PROXY
+    assert resolved(SINGLE, PROXY, CLIENT, header="x-real-ip") == CLIENT
 
 
 @pytest.mark.parametrize("peer", ["", "socket", "/run/hupan.sock"])
 def test_a_socket_without_address_has_none(peer: str) -> None:
-    """Nobody there is trusted, so nothing is believed."""
-    assert told(LISTED, peer, STRANGER) is None
+    """Without an address no peer is trusted, so no header is read."""
+    assert resolved(LISTED, peer, STRANGER) is None
 
 
 @given(st.lists(st.binary(max_size=60), max_size=5), st.text(max_size=20))
 def test_bytes_never_break_it(lines: list[bytes], peer: str) -> None:
-    """Whatever comes is an address or the socket's, never an error (security, lesson 14)."""
+    """Any header results in an address or the peer's, never an error (security, lesson 14)."""
     for end in (PROXY, CLIENT, peer):
-        address = told(LISTED, end, *lines)
+        address = resolved(LISTED, end, *lines)
         assert address is None or str(ip_address(address)) == address
-    assert told(LISTED, CLIENT, *lines) == CLIENT
+    assert resolved(LISTED, CLIENT, *lines) == CLIENT
 
 
 @given(st.ip_addresses(), st.lists(st.sampled_from(["a", "", STRANGER, PROXY])))
-def test_who_is_spoken_for_cannot_choose(client: object, said: list[str]) -> None:
-    """A proxy that appends decides, whatever the client wrote before."""
+def test_a_client_of_a_proxy_cannot_choose(client: object, said: list[str]) -> None:
+    """The address that a proxy appends decides, after anything that the client wrote."""
     seen = parse_client_address(str(client))
     assert seen is not None
     if not any(seen in network for network in NETWORKS):
-        assert told(LISTED, PROXY, ", ".join([*said, str(client)])) == str(seen)
+        assert resolved(LISTED, PROXY, ", ".join([*said, str(client)])) == str(seen)
 
 
+@pytest.mark.slow
 @given(st.ip_addresses(v=4), st.integers(0, 99_999))
 def test_forms_of_one_address_are_one(address: object, port: int) -> None:
     """With a port, in brackets, in IPv6."""

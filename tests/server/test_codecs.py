@@ -1,7 +1,7 @@
 """The codecs under arbitrary bytes: a message, or one of two refusals, never anything else.
 
 The query of a GET is read as strictly as a body (wire.md 1.4, security I3, I5).
-Times as text are those of the server's zone, whatever its clocks do (wire.md 1.11).
+Times as text are those of the server's zone, also at a change of its clocks (wire.md 1.11).
 """
 
 import json
@@ -176,7 +176,7 @@ def test_a_query_fills_the_request(query: bytes, wanted: Wanted) -> None:
 
 
 def test_what_is_no_number_in_range_is_named(subtests: pytest.Subtests) -> None:
-    """A number is written in ASCII digits alone and lies in its range."""
+    """A number is in ASCII digits and in its range; anything else is refused by name."""
     for value in [*NOT_A_NUMBER, "0", "-1", "101", str(2**31), str(2**63), "9" * 30]:
         with subtests.test(value=value):
             with pytest.raises(InvalidField) as refused:

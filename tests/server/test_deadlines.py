@@ -97,8 +97,8 @@ def test_a_request_that_takes_the_app_long_is_waited_for(impatient: Listening) -
     assert peer.run("/a").startswith("/a ")
 
 
-def test_an_answer_that_nobody_reads_is_dropped(impatient: Listening) -> None:
-    """A peer that asks for 16 MiB and reads none of it loses the connection."""
+def test_an_unread_answer_is_dropped(impatient: Listening) -> None:
+    """A peer that requests 16 MiB and reads none of it loses the connection."""
     peer = impatient.connect().say(b"GET /big HTTP/1.1\r\nhost: a\r\n\r\n" * 4)
     while True:
         try:
@@ -123,8 +123,8 @@ def test_only_the_deadline_of_its_own_wait_counts() -> None:
 @pytest.mark.parametrize(
     "first_word", [b"", b"GET /a HTTP/1.1\r\nhost", HEAD, b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n"]
 )
-def test_many_who_wait_do_not_shut_out_who_asks(first_word: bytes) -> None:
-    """Past what the process may open, those that wait longest make room (security R22)."""
+def test_many_idle_connections_do_not_block_requests(first_word: bytes) -> None:
+    """Beyond the file limit, the connections that wait longest make room (security R22)."""
     with Listening(files=64) as running:
         waiting = [running.connect().say(first_word) for _ in range(150)]
         assert running.connect().run("/a").startswith("/a 0 ")

@@ -42,7 +42,7 @@ def filled() -> tuple[int, int, int]:
 
 
 def read(reader: int, count: int) -> bytes:
-    """So many bytes."""
+    """Read this number of bytes."""
     found = b""
     while len(found) < count:
         found += os.read(reader, count - len(found))
@@ -56,8 +56,8 @@ def rest(reader: int) -> bytes:
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_what_nobody_reads_is_dropped_and_told(waits: bool) -> None:
-    """In order, with the number where the gap is; whether the pipe itself would block or not."""
+def test_unread_lines_are_dropped_and_counted(waits: bool) -> None:
+    """Lines are dropped in order, with their number at the gap, on blocking pipes and others."""
     reader, writer, held = filled()
     os.set_blocking(writer, waits)
     outlet = OutputWriter(writer, SMALL)
@@ -77,8 +77,8 @@ def test_what_nobody_reads_is_dropped_and_told(waits: bool) -> None:
     assert said[-1] == LINE.decode().strip()
 
 
-def test_the_gap_is_told_without_another_line() -> None:
-    """Once somebody reads, the number is there."""
+def test_the_gap_is_written_without_another_line() -> None:
+    """The number of dropped lines is written once the pipe is read again."""
     reader, writer, held = filled()
     outlet = OutputWriter(writer, SMALL)
     assert outlet.enqueue(b"a" * SMALL + b"\n")
@@ -91,7 +91,7 @@ def test_the_gap_is_told_without_another_line() -> None:
 
 
 def test_a_full_disk_costs_lines_alone() -> None:
-    """Each is counted; nobody hears of an error."""
+    """Each dropped line is counted, without an error."""
     full = os.open("/dev/full", os.O_WRONLY)
     outlet = OutputWriter(full)
     for number in range(10):
@@ -130,8 +130,8 @@ def test_the_end_does_not_wait_for_ever() -> None:
     os.close(reader)
 
 
-def test_who_must_know_is_told() -> None:
-    """A code on the console that could not be kept is tried again, so it is an error there."""
+def test_a_stream_can_raise_on_drop() -> None:
+    """A code on the console that was dropped is sent again, so it is an error there."""
     reader, writer, _ = filled()
     outlet = OutputWriter(writer, SMALL)
     with os.fdopen(os.dup(writer), "w") as before:

@@ -56,8 +56,8 @@ def test_an_offer_in_slices_is_read_once(listening: Listening) -> None:
     assert [peer.answer()[1].split()[:2] for _ in range(10)] == [["/a", "5000"]] * 10
 
 
-def test_who_waits_to_be_asked_for_the_body_is_asked(listening: Listening) -> None:
-    """An offer beside `Expect: 100-continue`."""
+def test_an_offer_with_expect_is_continued(listening: Listening) -> None:
+    """An offer of a protocol next to `Expect: 100-continue` is answered with 100."""
     head = b"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\nexpect: 100-continue\r\n"
     peer = listening.connect().say(head + OFFERS[0] + b"\r\n")
     assert peer.answer()[0] == 100

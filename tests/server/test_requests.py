@@ -35,8 +35,8 @@ def test_a_body_that_comes_later_is_waited_for(listening: Listening) -> None:
     assert peer.run("/once/c") == "/once/c 0 here"
 
 
-def test_who_expects_a_word_first_gets_it(listening: Listening) -> None:
-    """100-continue is said before the body is read."""
+def test_expect_is_answered_with_continue(listening: Listening) -> None:
+    """100-continue is sent before the body is read."""
     peer = listening.connect().say(POST % (b"a", 2, b"expect: 100-continue\r\n"))
     assert peer.answer() == (100, "")
     assert peer.say(b"12").answer() == (200, "/once/a 2 waited")
@@ -58,7 +58,7 @@ def test_pipelined_requests_are_answered_in_order(listening: Listening) -> None:
         b"GET /once/a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
     ],
 )
-def test_the_last_request_is_told_so(listening: Listening, head: bytes) -> None:
+def test_the_last_answer_says_close(listening: Listening, head: bytes) -> None:
     """The answer says that the connection ends, and it does."""
     said = listening.connect().say(head).rest()
     assert said == (
@@ -85,8 +85,8 @@ def test_a_peer_that_does_not_read_is_waited_for() -> None:
             assert (status, len(body)) == (200, 1 << 20)
 
 
-def test_a_request_that_its_peer_left_answers_nobody(listening: Listening) -> None:
-    """Others go on."""
+def test_an_abandoned_request_affects_no_other(listening: Listening) -> None:
+    """A peer that disconnects in its request does not affect others."""
     peer = listening.connect().say(POST % (b"a", 4, b""))
     peer.connection.close()
     assert listening.connect().run("/once/b") == "/once/b 0 here"
@@ -95,16 +95,16 @@ def test_a_request_that_its_peer_left_answers_nobody(listening: Listening) -> No
 @pytest.mark.parametrize(
     "path", [b"/once/a", b"/wait/0.3", b"/wait/0.3 HTTP/1.1\r\nhost: a\r\n\r\nPOST /b"]
 )
-def test_who_has_said_all_still_hears_the_answer(listening: Listening, path: bytes) -> None:
-    """A peer may close its half before it is answered; then the other half is closed too."""
+def test_a_half_closed_peer_still_gets_the_answer(listening: Listening, path: bytes) -> None:
+    """A peer may close its half before the answer; then the other half is closed too."""
     peer = listening.connect().say(b"POST " + path + b" HTTP/1.1\r\nhost: a\r\n\r\n")
     peer.connection.shutdown(socket.SHUT_WR)
     said = peer.rest()
     assert said.count(b"HTTP/1.1 200 OK") == path.count(b"/1.1") + 1
 
 
-def test_who_stops_inside_a_request_hears_nothing(listening: Listening) -> None:
-    """What is not whole will never be."""
+def test_an_incomplete_request_gets_no_answer(listening: Listening) -> None:
+    """An incomplete request whose peer half-closes gets no answer."""
     peer = listening.connect().say(POST % (b"a", 4, b"") + b"12")
     peer.connection.shutdown(socket.SHUT_WR)
     assert peer.rest() == b""

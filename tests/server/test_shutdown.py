@@ -28,7 +28,7 @@ def test_requests_in_flight_get_their_whole_reply(number: signal.Signals) -> Non
         assert running.end() == (0, "app ended\n")
 
 
-def test_nobody_new_is_let_in() -> None:
+def test_new_connections_are_refused() -> None:
     """While replies are finished, a new connection is refused."""
     with Listening() as running:
         busy = running.connect().say(GET % b"/wait/0.5")

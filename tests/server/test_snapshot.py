@@ -47,7 +47,7 @@ def asking(path: str) -> bytes:
 def test_a_request_sees_what_was_committed_before_it_was_sent(
     tmp_path: Path, pipelined: int
 ) -> None:
-    """Also if somebody's pipelined request begins in the same turn as another one's look."""
+    """Also if a pipelined request starts in the same tick as another connection's read."""
     path = tmp_path / "t.db"
     other_process = connect(path)
     other_process.execute("CREATE TABLE t (v); INSERT INTO t VALUES (1)")

@@ -73,7 +73,7 @@ def link_local() -> str | None:
 
 @pytest.mark.skipif(link_local() is None, reason="the machine has no such address")
 def test_an_address_may_have_a_zone() -> None:
-    """It is listened on, told as it stands in a URL, and answers."""
+    """The server listens on it, prints it as a URL, and answers there."""
     address = str(link_local())
     with Listening(host=f"127.0.0.1,{address}") as running:
         assert running.urls[1].startswith(f"http://[{address.replace('%', '%25')}]:")

@@ -39,8 +39,8 @@ def memory(running: Listening) -> int:
     return int(statm.split()[1]) * 4096
 
 
-def told(peer: Peer) -> str:
-    """The answer; a refusal ends the connection."""
+def answer_of(peer: Peer) -> str:
+    """Return the answer; a refusal ends the connection."""
     status, said = peer.answer()
     if status != 200:
         assert peer.rest() == b""
@@ -67,7 +67,7 @@ def test_a_trailer_is_no_header(listening: Listening, trailer: bytes) -> None:
     in_one, in_bytes = listening.connect().say(request * 2), listening.connect()
     for byte in request:
         in_bytes.say(byte.to_bytes())
-    assert [told(in_one), told(in_one), told(in_bytes)] == [SEEN] * 3
+    assert [answer_of(in_one), answer_of(in_one), answer_of(in_bytes)] == [SEEN] * 3
     for peer in (in_one, in_bytes):
         assert peer.run("/next", body=b"12").startswith("/next 2 ")
 
@@ -78,16 +78,16 @@ def test_the_bounds_of_the_next_head_are_whole(listening: Listening) -> None:
     peer = listening.connect()
     for _ in range(5):
         peer.say(HEAD + b"0\r\n" + trailers + b"\r\n")
-        assert told(peer) == SEEN
+        assert answer_of(peer) == SEEN
     peer.say(HEAD[:-2] + b"content-length: 1\r\n\r\n")
-    assert told(peer) == "400"
+    assert answer_of(peer) == "400"
 
 
 @pytest.mark.parametrize(("count", "outcome"), [(62, SEEN), (63, "400")])
 def test_trailers_count_as_headers(listening: Listening, count: int, outcome: str) -> None:
     """Head and trailers together are 64 at most."""
     trailers = b"".join(b"x%d: y\r\n" % number for number in range(count))
-    assert told(listening.connect().say(HEAD + b"0\r\n" + trailers + b"\r\n")) == outcome
+    assert answer_of(listening.connect().say(HEAD + b"0\r\n" + trailers + b"\r\n")) == outcome
 
 
 @pytest.mark.parametrize(("more", "outcome"), [(0, SEEN), (1, "400")])
@@ -95,7 +95,7 @@ def test_trailers_are_counted_in_bytes(listening: Listening, more: int, outcome:
     """Head and trailers together are 16 KiB at most."""
     filler = 16384 - len(HEAD) - len(b"x: \r\n") + more
     peer = listening.connect().say(HEAD).say(b"0\r\n")
-    assert told(peer.say(b"x: " + b"y" * filler + b"\r\n\r\n")) == outcome
+    assert answer_of(peer.say(b"x: " + b"y" * filler + b"\r\n\r\n")) == outcome
 
 
 # It is looked at once for 4 KiB that were read.
@@ -110,17 +110,17 @@ def test_extensions_are_counted_in_bytes(
         length += b"01"  # a length with zeros in front of it
     request = HEAD + length + (b"" if filler == b"0" else b"1") + b"\r\nx\r\n0\r\n\r\n"
     assert len(request) == 16384 + more + 1  # the body is not counted
-    assert told(listening.connect().say(request)) == outcome
+    assert answer_of(listening.connect().say(request)) == outcome
     halves = listening.connect().say(request[:9000])
-    assert told(halves.say(request[9000:])) == outcome
+    assert answer_of(halves.say(request[9000:])) == outcome
 
 
 def test_long_offers_in_a_row(listening: Listening) -> None:
-    """A head that is read anew without its offer counts once."""
+    """A head that is parsed again without its offer counts once."""
     offer = b"POST /a HTTP/1.1\r\nhost: a\r\nupgrade: h2c\r\nconnection: upgrade\r\n"
     request = offer + b"x: " + b"y" * 15000 + b"\r\ncontent-length: 2\r\n\r\nab"
     peer = listening.connect().say(request * 3)
-    assert [told(peer).split()[:2] for _ in range(3)] == [["/a", "2"]] * 3
+    assert [answer_of(peer).split()[:2] for _ in range(3)] == [["/a", "2"]] * 3
 
 
 @pytest.mark.parametrize("path", [b"/headers", b"/once/a"])
@@ -132,30 +132,30 @@ def test_what_has_no_end_is_refused(listening: Listening, kind: str, path: bytes
     with contextlib.suppress(ConnectionError):
         for _ in range(20):
             peer.say(more)
-    assert told(peer) == "400"
+    assert answer_of(peer) == "400"
 
 
 def test_many_chunks_in_one_read_are_bounded(listening: Listening) -> None:
-    """Nobody holds up the loop with requests in a row that are in thousands of pieces each."""
+    """Pipelined requests in thousands of chunks do not block the loop."""
     request = HEAD + b"1\r\nx\r\n" * 2000 + b"0\r\n\r\n"
     peer = listening.connect()
     with contextlib.suppress(ConnectionError):
         peer.say(request * 40)
     answers = peer.rest()
     assert 1 <= answers.count(b"HTTP/1.1 200 OK") < 40
-    assert told(listening.connect().say(request)) == SEEN
+    assert answer_of(listening.connect().say(request)) == SEEN
 
 
 def test_blank_lines_after_a_request_are_bounded(listening: Listening) -> None:
     """Line ends between requests are passed over, but not without end."""
     peer = listening.connect()
     peer.say(b"\r\n" * 100 + HEAD + b"0\r\n\r\n" + b"\r\n" * 100)
-    assert told(peer) == SEEN
+    assert answer_of(peer) == SEEN
     assert peer.run("/next").startswith("/next 0 ")
     with contextlib.suppress(ConnectionError):
         for _ in range(20):
             peer.say(b"\r\n" * 1000)
-    assert told(peer) == "400"
+    assert answer_of(peer) == "400"
 
 
 def test_a_body_is_not_counted(listening: Listening) -> None:
@@ -163,7 +163,7 @@ def test_a_body_is_not_counted(listening: Listening) -> None:
     chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     head = HEAD.replace(b"/headers", b"/a")
     peer = listening.connect().say(head + chunk * 256 + b"0\r\n\r\n")
-    assert told(peer).startswith(f"/a {MIB} ")
+    assert answer_of(peer).startswith(f"/a {MIB} ")
     assert peer.run("/b", body=b"x" * MIB).startswith(f"/b {MIB} ")
 
 

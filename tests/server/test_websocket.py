@@ -122,7 +122,7 @@ class App:
         return bool(path)
 
     def open_socket(self, request: SocketRequest, socket: WebSocket) -> SocketHandler:
-        """Give it a handler."""
+        """Return a handler."""
         del request
         return Handler(socket)
 
@@ -163,7 +163,7 @@ class Host:
 
 
 def test_a_silent_socket_is_closed() -> None:
-    """After 90 s without anything; whatever comes starts the time anew."""
+    """It is closed after 90 s of silence; every message restarts the time."""
     host = Host()
     for _ in range(3):
         host.pass_time(LIMITS.silent_seconds - 2)
@@ -184,8 +184,8 @@ def test_a_ping_is_no_silence() -> None:
 
 
 @pytest.mark.parametrize(("confirmed", "code"), [(True, 0), (False, POLICY)])
-def test_a_socket_that_says_not_who_it_is_is_closed(confirmed: bool, code: int) -> None:
-    """After 10 s, however often it beats."""
+def test_a_socket_without_a_login_is_closed(confirmed: bool, code: int) -> None:
+    """Without a login it is closed after 10 s, in spite of heartbeats."""
     host = Host(confirmed=confirmed)
     for _ in range(3):
         host.pass_time(3)
@@ -236,7 +236,7 @@ def test_a_long_read_is_taken_in_turns() -> None:
 
 
 def test_the_rest_of_a_long_read_waits_for_a_slow_peer() -> None:
-    """It is not answered into a buffer that nobody empties."""
+    """Messages are not answered while the write buffer is full."""
     host = Host()
     host.say(b"x" * 100, times=200)
     host.socket.pause_writing()
@@ -250,14 +250,14 @@ def test_the_rest_of_a_long_read_waits_for_a_slow_peer() -> None:
 
 
 def test_a_handler_that_fails_costs_one_socket() -> None:
-    """It is closed, and told that it is not its fault."""
+    """Its socket is closed with an internal error."""
     host = Host()
     host.say(b"fail")
     assert host.transport.close_code == INTERNAL
 
 
-def test_a_lost_connection_is_told_once() -> None:
-    """And nothing is left of it."""
+def test_a_lost_connection_is_handled_once() -> None:
+    """The handler is called once, and nothing remains."""
     host = Host(confirmed=False)
     host.socket.connection_lost(None)
     host.socket.connection_lost(None)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 def workers_seen(running: Listening, enough: int) -> set[int]:
-    """The process ids that answer, once there are so many; bounded in tries."""
+    """Return the process ids that answer, once there are enough; bounded in attempts."""
     seen: set[int] = set()
     for _ in range(int(PATIENCE_SECONDS * 100)):
         seen.add(int(running.connect().run("/wait/0.01").split()[2]))
@@ -118,7 +118,7 @@ def test_one_process_goes_on() -> None:
 
 
 def test_parent_and_workers_go_on() -> None:
-    """Whichever of them is told."""
+    """The signal ends neither parent nor worker."""
     with Listening(workers=2) as running:
         workers = workers_seen(running, 2)
         peers = [running.connect().say(ASKING) for _ in range(4)]
@@ -134,7 +134,7 @@ def test_parent_and_workers_go_on() -> None:
 
 
 def test_workers_are_safe_from_their_first_moment() -> None:
-    """A whole group that is told while workers start loses none of them."""
+    """Signals to the whole group while workers start end none of them."""
     with Listening(workers=2) as running:
         victim, survivor = workers_seen(running, 2)
         os.kill(victim, signal.SIGKILL)
@@ -163,7 +163,7 @@ def hangup() -> Iterator[None]:
 @pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_terminal_that_is_gone_ends_the_server_gracefully(workers: int) -> None:
-    """Nobody is left who could press Ctrl-C; the app still ends well."""
+    """Without a terminal to press Ctrl-C on, the app still ends well."""
     master, terminal = pty.openpty()
     script = asgi_apps.__file__
     process = subprocess.Popen(  # noqa: S603 - our own script

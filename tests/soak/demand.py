@@ -1,4 +1,4 @@
-"""How much is asked: as fast as answers come, or at a rate that waits for nobody."""
+"""The load: as fast as answers come, or at a fixed rate."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ _TICK_SECONDS = 0.001
 
 
 async def closed(board: Switchboard, next_request: Callable[[], Request], seconds: float) -> None:
-    """Asks on each free line anew as soon as its answer has come: what a server can do at most."""
+    """Send again on each line as soon as its answer has come: the maximum rate of a server."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     over = asyncio.Event()
@@ -63,7 +63,7 @@ class Arrivals:
             await asyncio.sleep(_TICK_SECONDS)
 
     async def settle(self) -> None:
-        """Returns when nobody waits any more."""
+        """Return when no request waits any more."""
         loop = asyncio.get_running_loop()
         while self._waiting or not self._board.is_quiet:
             self._forget_late(loop.time())

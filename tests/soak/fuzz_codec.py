@@ -1,12 +1,12 @@
 """Every reader of bodies, fed by coverage: `make fuzz` (security R23).
 
-A reader gives a request or refuses; any other end is a finding, and the engine keeps its bytes.
+A reader returns a request or refuses; any other end is a finding, and the engine keeps its bytes.
 """
 
 import sys
 from collections.abc import Callable
 
-import atheris  # type: ignore[import-untyped]  # it is in an environment of its own
+import atheris  # type: ignore[import-untyped]  # it is in a separate environment
 
 with atheris.instrument_imports(include=["hupan.api"]):
     from hupan.api.codecs import (

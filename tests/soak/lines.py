@@ -1,4 +1,4 @@
-"""Connections that ask as fast as they are told to, and time each answer."""
+"""Connections that send requests at a given rate, and time each answer."""
 
 import asyncio
 import re
@@ -52,13 +52,13 @@ class Line(asyncio.Protocol):
         self._transport = transport
 
     def send(self, request: Request, due_at: float) -> None:
-        """Sends a request; the answer is told to `on_answer`."""
+        """Send a request; the answer is passed to `on_answer`."""
         assert self._transport is not None
         self._asked = (request, due_at, self._loop.time())
         self._transport.write(request.wire)
 
     def data_received(self, data: bytes) -> None:
-        """Takes in an answer, in one piece or in many."""
+        """Read an answer, in one piece or in many."""
         self._held += data
         end = self._held.find(_HEAD_END)
         if end < 0:
@@ -69,13 +69,13 @@ class Line(asyncio.Protocol):
         outcome = _OUTCOME.search(self._held, 0, end)
         is_ok = self._held.startswith(b"HTTP/1.1 200 ") and outcome is not None
         self._held = b""
-        self._tell(outcome[1].decode() if is_ok and outcome is not None else "other")
+        self._finish(outcome[1].decode() if is_ok and outcome is not None else "other")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Whoever waits for an answer hears that none will come."""
+        """Report that no answer will come to a waiting request."""
         del error
         if self._asked is not None:
-            self._tell("broken")
+            self._finish("broken")
 
     def close(self) -> None:
         """Hangs up."""
@@ -88,7 +88,7 @@ class Line(asyncio.Protocol):
         """Whether it can still be asked on."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def _tell(self, outcome: str) -> None:
+    def _finish(self, outcome: str) -> None:
         assert self._asked is not None
         request, due_at, sent_at = self._asked
         self._asked = None
@@ -96,24 +96,24 @@ class Line(asyncio.Protocol):
 
 
 class Switchboard:
-    """Lines to one port; those that nobody asks on are free."""
+    """Lines to one port; those without a request are free."""
 
-    def __init__(self, port: int, tell: Callable[[Answered], None]) -> None:
+    def __init__(self, port: int, on_answer: Callable[[Answered], None]) -> None:
         """Opens nothing yet.
 
         Args:
             port: of the loopback address.
-            tell: hears of every answer, before the line that brought it is free again.
+            on_answer: called with every answer, before its line is free again.
         """
         self._port = port
-        self._tell = tell
+        self._on_answer = on_answer
         self._lines: set[Line] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self.free: deque[Line] = deque()
         self.on_free: Callable[[Line], None] = self.free.append
 
     async def open(self, count: int) -> None:
-        """Opens lines until there are so many."""
+        """Open lines up to this number."""
         while len(self._lines) < count:
             await self._open_one()
 
@@ -126,7 +126,7 @@ class Switchboard:
         self.on_free(line)
 
     def _answered(self, line: Line, answered: Answered) -> None:
-        self._tell(answered)
+        self._on_answer(answered)
         if line.is_open:
             self.on_free(line)
         else:
@@ -141,7 +141,7 @@ class Switchboard:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nobody waits for an answer."""
+        """Return whether no request waits for an answer."""
         return len(self.free) == len(self._lines) and not self._opening
 
     def close(self) -> None:

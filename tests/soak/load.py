@@ -1,10 +1,10 @@
-"""70 % of what the server can do, held; three times as much, survived (R15).
+"""70 % of the server's capacity, sustained; three times as much, survived (R15).
 
-`python -m tests.soak.load --minutes 15 --out soak.json`: starts a server of its own on one core,
-loads it from the others, prints what it saw and ends with 1 when a bound was missed. The machine
-should have nothing else to do: `cores_busy_with_others` tells whether it had.
+`python -m tests.soak.load --minutes 15 --out soak.json`: starts a server on one core, loads it from
+the others, prints what it saw and ends with 1 when a bound was missed. The machine should be idle
+otherwise: `cores_busy_with_others` shows whether it was.
 
-The peak is what sixteen clients get that ask without a pause; more of them get more, for commits
+The peak is what sixteen clients get that send without a pause; more of them get more, for commits
 are shared then, but that is no load that comes at random moments.
 """
 
@@ -140,7 +140,7 @@ class Run:
 
 
 def main(arguments: list[str]) -> int:
-    """Runs it; gives the exit status."""
+    """Run the load; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.load")
     parser.add_argument("--minutes", type=float, default=15.0, help="how long the load is held")
     parser.add_argument("--overload-seconds", type=float, default=OVERLOAD_SECONDS)

@@ -1,8 +1,8 @@
-"""Whether the time of an answer tells who is there (security E2).
+"""The time of an answer does not reveal accounts (security E2).
 
 Three hundred pairs, interleaved: a target with an account and one without, the same request. The
 chance that a known one takes longer than an unknown one (the area under the curve) must be one half
-but for five hundredths, and the medians within five of a hundred. Two runs of three decide, for a
+within five hundredths, and the medians within five of a hundred. Two runs of three decide, for a
 loaded machine is not steady.
 """
 
@@ -30,13 +30,13 @@ def by_password(wire: WireClient, email: str) -> None:
 
 
 def by_reset(wire: WireClient, email: str) -> None:
-    """Sets a password with a code that nobody sent."""
+    """Set a password with a code that was never sent."""
     body = {"email": email, "captcha": "100000", "password": PASSWORD}
     assert wire.post("user/forget-password", body).code == 1202
 
 
 def by_code(wire: WireClient, phone: str) -> None:
-    """Signs in with a code that nobody sent."""
+    """Sign in with a code that was never sent."""
     assert wire.sign_in(phone, "100000").code == 1202
 
 
@@ -64,7 +64,7 @@ def seconds(wire: WireClient, knock: Knock, target: str) -> float:
 
 
 def is_even(wire: WireClient, name: str, serials: "count[int]") -> bool:
-    """One run: whether known and unknown targets cannot be told apart."""
+    """Return whether known and unknown targets are indistinguishable in one run."""
     knock, kind, fields = QUESTIONS[name]
     times: dict[bool, list[float]] = {True: [], False: []}
     for pair in range(WARM_UP + PAIRS):
@@ -85,7 +85,7 @@ def is_even(wire: WireClient, name: str, serials: "count[int]") -> bool:
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_time_tells_nothing(name: str) -> None:
+def test_time_reveals_nothing(name: str) -> None:
     """Known and unknown targets take the same time, in two runs of three (security E2)."""
     serials = count(1)
     with Server("sandbox") as server, WireClient(server, kept=1) as wire:

@@ -53,6 +53,7 @@ def decrypt(file: bytes, opener: Passphrase | Identity = PASSPHRASE) -> bytes:
     return DecryptingReader(io.BytesIO(file), opener).read()
 
 
+@pytest.mark.slow
 def test_a_file_of_the_program_age_is_read() -> None:
     """By passphrase and by key (security L6)."""
     assert decrypt(BY_PASSPHRASE) == b"lake\n"
@@ -80,7 +81,7 @@ def test_what_is_no_key_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 200_000])
 def test_what_was_encrypted_is_decrypted(size: int) -> None:
-    """Whatever its length, by either way."""
+    """Data of any length, with passphrase and key."""
     data = bytes(range(251)) * (size // 251 + 1)
     data = data[:size]
     assert decrypt(encrypt(data, PASSPHRASE)) == data

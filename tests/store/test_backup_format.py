@@ -38,6 +38,7 @@ class _Bytes(io.RawIOBase):
         return self.file.write(data)
 
 
+@pytest.mark.slow
 def test_a_bomb_behind_the_end_takes_no_memory() -> None:
     """An archive that goes on after its end is refused before the rest is expanded."""
     target = _Bytes()
@@ -62,7 +63,7 @@ def test_a_bomb_behind_the_end_takes_no_memory() -> None:
 
 @pytest.mark.parametrize("moment", [0, 1, 253_402_300_799])
 def test_a_moment_that_some_zone_cannot_show_is_refused(moment: int) -> None:
-    """Whoever made the backup chose it, and it is shown in the zone of the settings."""
+    """The author of the backup chose the time, and it is shown in the zone of the settings."""
     manifest = {
         "format": 1,
         "hupan": "0.1.0",

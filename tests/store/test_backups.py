@@ -19,6 +19,7 @@ SELECT n, 'k', 1, printf('%.*c', 4000, 'x'), '', '', 1, '', 1 FROM numbers
 """Eight megabytes, more than SQLite keeps in memory while it copies."""
 
 
+@pytest.mark.slow
 async def test_a_large_copy_is_whole(tmp_path: Path, database: Path) -> None:
     """Each page has its checksum, also one that was written before the first; writes go on."""
     migrate_file(database)

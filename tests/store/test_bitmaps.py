@@ -1,5 +1,6 @@
 """Sets of places are kept and worked on without loss."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ SETS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(SETS)
 def test_what_is_packed_comes_out(places: set[int]) -> None:
     """Few places or many, none at all or all of them."""
@@ -36,6 +38,7 @@ def test_both_forms_hold_the_same() -> None:
         )
 
 
+@pytest.mark.slow
 @given(SETS, st.integers(0, 70_000), st.integers(0, 120))
 def test_a_page_is_a_slice(places: set[int], skip: int, most: int) -> None:
     """Skipping and bounding is what slicing the ascending places would be."""

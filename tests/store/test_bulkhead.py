@@ -14,6 +14,7 @@ import pytest
 from hupan.model import StoreUnavailable
 from hupan.store import postgres_bulkhead
 from hupan.store.accounts import FIND_IDENTITY_OWNER
+from hupan.store.citus import SHARDS, hash_bytes, hash_number, shard_of
 from hupan.store.database import Transaction, Value
 from hupan.store.outbox import INSERT_MESSAGE, LEASE_MESSAGES, LEASE_MESSAGES_TO
 from hupan.store.postgres import PostgresDatabase
@@ -28,7 +29,6 @@ from hupan.store.postgres_bulkhead import (
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_pool import PostgresPool
 from hupan.store.sessions import FIND_VIEWER, PUT_SESSION
-from hupan.store.shard_hash import SHARDS, hash_bytes, hash_number, shard_of
 from tests.support.stores import Databases
 
 pytestmark = pytest.mark.slow
@@ -58,7 +58,7 @@ SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname =
 
 @pytest.fixture
 def url(databases: Databases) -> Iterator[str]:
-    """A store of its own, behind the stand-in."""
+    """Yield a separate store, behind the stand-in."""
     name = databases.make()
     url = databases.cluster.url(name)
     databases.wait(run(url, STAND_IN))
@@ -67,7 +67,7 @@ def url(databases: Databases) -> Iterator[str]:
 
 
 async def run(url: str, sql: str) -> object:
-    """Run SQL on a connection of its own; the first value, if there is one."""
+    """Run SQL on a new connection; return the first value, if there is one."""
     connection = await asyncpg.connect(url)
     try:
         return await (
@@ -184,8 +184,10 @@ def test_accounts_yet_to_answer_leave_connections_to_the_others(url: str) -> Non
     asyncio.run(scenario())
 
 
-def test_a_proof_is_void_when_one_who_gave_it_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And no more than so many are kept."""
+def test_a_proof_is_void_when_a_proven_account_falls_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A timeout of a proven account voids the proofs, and their number is bounded."""
     monkeypatch.setattr(postgres_bulkhead, "MAX_PROVEN", 2)
     bulkhead = Bulkhead(CONNECTIONS, timeout_seconds=0)
     leases = [Lease(FIND_VIEWER, (account, b"")) for account in range(5)]
@@ -193,7 +195,7 @@ def test_a_proof_is_void_when_one_who_gave_it_falls_silent(monkeypatch: pytest.M
     def probing() -> list[bool]:
         return [bulkhead.must_probe(lease) for lease in leases]
 
-    assert probing() == [False] * 5  # nobody is silent
+    assert probing() == [False] * 5  # no account is silent
     bulkhead.record_timeout(leases[0])
     assert probing() == [False, True, True, True, True]  # a suspect is bounded already
     for lease in leases[1:4]:
@@ -204,8 +206,89 @@ def test_a_proof_is_void_when_one_who_gave_it_falls_silent(monkeypatch: pytest.M
 
 
 async def is_asleep(url: str, count: int) -> bool:
-    """Whether so many statements wait for the machine."""
+    """Return whether this number of statements waits for the machine."""
     return await run(url, SLEEPING) == count
+
+
+async def crowd(database: PostgresDatabase) -> None:
+    """More healthy requests than there are connections, for a while."""
+    slow = "SELECT CAST(?1 AS BIGINT) FROM pg_sleep(0.05)"
+    await asyncio.gather(*(database.fetch_one(slow, account) for account in HEALTHY))
+
+
+CONNECTED: Final = """
+SELECT array_agg(pid ORDER BY pid) FROM pg_stat_activity
+WHERE application_name = 'hupan' AND datname = current_database()
+"""
+
+
+@pytest.mark.parametrize("use", [ask, change])
+def test_what_is_interrupted_keeps_its_connection(
+    url: str, use: Callable[[PostgresDatabase, int], Awaitable[object]]
+) -> None:
+    """Its session and its prepared statements cost more than the statement that is ended."""
+
+    async def scenario() -> None:
+        async with opened(url, timeout_seconds=30) as database:
+            await crowd(database)
+            before = await database.fetch_one(CONNECTED)
+            assert before is not None
+            assert len(before[0]) == CONNECTIONS
+            asked = [asyncio.ensure_future(use(database, account)) for account in SILENT]
+
+            async def are_few() -> bool:
+                await crowd(database)
+                return await run(url, SLEEPING) == BOUND
+
+            await until(are_few)
+            assert not any(one.done() for one in asked)
+            assert await database.fetch_one(CONNECTED) == before
+            await run(url, "DELETE FROM away")
+            await run(url, WAKE)
+            await asyncio.gather(*asked, return_exceptions=True)
+            await asyncio.gather(*(use(database, account) for account in (*HEALTHY, *SILENT)))
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_heeds_no_cancel_request_is_closed(url: str) -> None:
+    """A coordinator may itself wait for the machine that does not answer."""
+
+    async def scenario() -> None:
+        await run(url, DEAF)
+        async with opened(url, timeout_seconds=30) as database:
+            asked = [asyncio.ensure_future(ask(database, account)) for account in SILENT]
+
+            async def are_few() -> bool:
+                await crowd(database)
+                return await run(url, SLEEPING) == BOUND
+
+            await until(are_few)
+            await run(url, "DELETE FROM away")
+            await run(url, WAKE)
+            await asyncio.gather(*asked, return_exceptions=True)
+            await asyncio.gather(*(ask(database, account) for account in (*HEALTHY, *SILENT)))
+
+    asyncio.run(scenario())
+
+
+DEAF: Final = """
+CREATE OR REPLACE FUNCTION reach(asked bigint) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  IF EXISTS (SELECT FROM away WHERE id = asked) THEN
+    BEGIN
+      PERFORM pg_sleep(60);
+    EXCEPTION WHEN query_canceled THEN
+      PERFORM pg_sleep(60);
+    END;
+  END IF;
+  RETURN asked;
+END $$;
+"""
+WAKE: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE wait_event = 'PgSleep' AND datname = current_database()"
+)
 
 
 def test_a_change_that_begins_again_is_made_once(url: str) -> None:
@@ -220,11 +303,7 @@ def test_a_change_that_begins_again_is_made_once(url: str) -> None:
             ]
             await until(lambda: is_asleep(url, BOUND))
             await run(url, "DELETE FROM away")
-            await run(
-                url,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE wait_event = 'PgSleep' AND datname = current_database()",
-            )
+            await run(url, WAKE)
             found = await asyncio.gather(*changes, return_exceptions=True)
             assert await run(url, COINS) == sum(one is None for one in found) > 0
 
@@ -322,7 +401,7 @@ class SilentConnection:
     is_terminated = False
 
     async def fetchval(self, _sql: str) -> object:
-        """Give up."""
+        """Time out."""
         raise TimeoutError
 
     def terminate(self) -> None:

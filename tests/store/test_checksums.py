@@ -50,8 +50,9 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-async def test_an_old_file_is_given_sums(database: Path) -> None:
-    """The next start writes an older file anew, with sums and with all its rows."""
+@pytest.mark.slow
+async def test_an_old_file_gets_checksums(database: Path) -> None:
+    """The next start rewrites an older file, with checksums and all its rows."""
     old(database)
     assert form(database) == 0
     assert migrate_file(database) == []
@@ -73,7 +74,7 @@ def test_a_new_file_has_them(database: Path) -> None:
 
 
 async def test_a_look_finds_a_flip(database: Path) -> None:
-    """A look at the whole file tells of damage that no reading met; nobody's data are in it."""
+    """A check of the whole file reports damage that no read met, without personal data."""
     migrate_file(database)
     connection = connect(database)
     connection.execute(ACCOUNT, ("7",)).fetchall()

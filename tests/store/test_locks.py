@@ -8,8 +8,9 @@ from hupan.store.database import StoreRefused
 from hupan.store.locks import StoreLock, check_is_sqlite_file, check_not_open_by_other_path
 
 
+@pytest.mark.slow
 def test_a_second_server_is_refused_until_the_first_ends(database: Path) -> None:
-    """The second holder is told that the store is in use (security R14)."""
+    """The second holder gets the refusal that the store is in use (security R14)."""
     first = StoreLock(database)
     with pytest.raises(StoreRefused, match="another Hupan"):
         StoreLock(database)
@@ -17,6 +18,7 @@ def test_a_second_server_is_refused_until_the_first_ends(database: Path) -> None
     StoreLock(database).release()
 
 
+@pytest.mark.slow
 def test_a_link_is_the_same_store(database: Path, tmp_path: Path) -> None:
     """A second server that comes through a link is refused all the same."""
     database.touch()
@@ -29,19 +31,20 @@ def test_a_link_is_the_same_store(database: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_of_something_else_is_left_alone(database: Path) -> None:
-    """A file that is no store is refused before anything lies beside it."""
+    """A file that is no store is refused before a file is created next to it."""
     database.write_text("root:x:0:0\n", "utf-8")
     with pytest.raises(StoreRefused, match="not a store"):
         check_is_sqlite_file(database)
     assert [file.name for file in database.parent.iterdir()] == [database.name]
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """A missing folder is a refusal, not a crash."""
     with pytest.raises(StoreRefused, match="cannot write"):
         StoreLock(tmp_path / "nowhere" / "hupan.db")
 
 
+@pytest.mark.slow
 def test_a_hard_link_is_the_same_store(database: Path, tmp_path: Path) -> None:
     """A second server that comes by another name of the file is refused all the same (R14, X9)."""
     database.touch()
@@ -60,6 +63,7 @@ def test_a_hard_link_is_the_same_store(database: Path, tmp_path: Path) -> None:
     StoreLock(link).release()
 
 
+@pytest.mark.slow
 def test_a_new_file_is_locked_once_it_is_there(database: Path, tmp_path: Path) -> None:
     """The lock on the file is taken when it was made (R14)."""
     first = StoreLock(database)

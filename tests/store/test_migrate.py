@@ -107,7 +107,7 @@ def test_a_cut_at_any_statement_leaves_old_or_new(
 
 
 def test_a_file_that_is_no_database_is_refused(database: Path) -> None:
-    """Whatever else lies there is left alone."""
+    """The file stays unchanged."""
     database.write_bytes(b"not a database" * 1000)
     with pytest.raises(StoreRefused):
         migrate_file(database)

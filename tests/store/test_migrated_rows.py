@@ -84,7 +84,7 @@ def old_file(path: Path) -> apsw.Connection:
 def test_rows_are_brought_to_the_ascii_form(
     database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who has the ASCII form keeps it; the other account loses nothing else and is told of."""
+    """The account with the ASCII form keeps it; the other loses only the address, and is logged."""
     connection = old_file(database)
     migrate_file(database)
     assert [connection.execute(sql).fetchall() for sql in LOOKS] == AFTER
@@ -96,7 +96,7 @@ def test_rows_are_brought_to_the_ascii_form(
 
 @sqlite_only
 def test_of_two_in_unicode_the_oldest_keeps_it(database: Path) -> None:
-    """Where nobody has the ASCII form the older of two accounts keeps it (U7)."""
+    """Without an ASCII form the older of two accounts keeps it (U7)."""
     connection = old_file(database)
     connection.execute(
         "DELETE FROM identities WHERE account_id = 2;"
@@ -267,7 +267,7 @@ KEPT_KEYS = [("a.png", 2, 20), ("a.png", 1, 30), ("b", 2, 7)]
 
 
 def test_keys_of_old_pictures_have_the_same_holders(database: Path) -> None:
-    """Whoever had a key first still has it."""
+    """The first account of a key still has it."""
     migrate_file(database, [known for known in load_migrations() if known.number <= BEFORE_KEYS])
     connection = connect(database)
     connection.execute(OLD_PICTURES).fetchall()

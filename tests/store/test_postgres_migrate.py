@@ -1,4 +1,4 @@
-"""Migrations on PostgreSQL: whole or not at all, once, whoever runs them (R12, R13)."""
+"""Migrations on PostgreSQL: whole or not at all, once, by any process (R12, R13)."""
 
 import asyncio
 from collections.abc import Iterator
@@ -97,7 +97,7 @@ async def test_nodes_that_migrate_at_once(url: str) -> None:
 
 
 async def test_an_older_version_on_a_newer_store(url: str) -> None:
-    """It is refused, and told why; the store is as it was (R13)."""
+    """It is refused with the reason; the store is unchanged (R13)."""
     pool = await opened(url)
     await migrate_postgres(pool)
     with pytest.raises(StoreRefused, match="newer Hupan"):
@@ -110,7 +110,7 @@ async def test_an_older_version_on_a_newer_store(url: str) -> None:
 
 
 async def test_names_are_compared_by_their_bytes(databases: Databases) -> None:
-    """Every column of text has the collation "C", whatever the cluster's is."""
+    """Every column of text has the collation "C", on a cluster with any other."""
     name = databases.make()
     pool = await opened(databases.cluster.url(name))
     other = await pool.use(

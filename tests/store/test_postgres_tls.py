@@ -26,7 +26,7 @@ from tests.support.postgres import Cluster
 from tests.support.servers import Server
 from tests.support.tls_proxy import TlsFront
 
-# asyncpg gives up a refused connection and does not wait for its end, and the loop ends before it.
+# asyncpg gives up a refused connection without waiting for its end, and the loop ends before it.
 ABANDONED = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 pytestmark = [pytest.mark.slow, ABANDONED]
 
@@ -42,7 +42,7 @@ host all lake 127.0.0.1/32 scram-sha-256
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A server that is reached by TLS alone, and who vouches for it."""
+    """A server that is reached by TLS only, and its authority."""
 
     front: TlsFront
     authority: Path
@@ -112,7 +112,7 @@ def refusal(url: str, authority: Path | str = "", password: str = CANARY) -> str
 
 
 def status(url: str, **environment: str) -> dict[str, str]:
-    """What `hupan database status` tells."""
+    """Return the output of `hupan database status`."""
     variables = {f"HUPAN_{name.upper()}": value for name, value in environment.items()}
     told = subprocess.run(  # noqa: S603 - our own executable, arguments of our own
         [Path(sys.executable).with_name("hupan"), "database", "status", "--json"],
@@ -140,17 +140,17 @@ def test_the_right_certificate_and_password(door: Door) -> None:
 
 
 def test_an_authority_that_is_not_trusted(door: Door, tmp_path: Path) -> None:
-    """Neither the system's nor somebody else's will do, and the text says what is wrong."""
+    """Neither the system's nor another authority is accepted, and the text says what is wrong."""
     stranger = issue(tmp_path, LOOPBACK).authority
     for authority in ("", stranger):
         text = refusal(door.url("?sslmode=verify-full"), authority)
         assert "certificate verify failed" in text
     told = status(door.url("?sslmode=verify-full"), database_password=CANARY)
-    assert (told["state"], "certificate verify failed" in told["trouble"]) == ("unreachable", True)
+    assert (told["state"], "证书不受信任" in told["trouble"]) == ("unreachable", True)
 
 
 def test_a_certificate_for_another_name(other_door: Door) -> None:
-    """A trusted authority vouched for somebody else."""
+    """A certificate of a trusted authority for another name is refused."""
     text = refusal(other_door.url("?sslmode=verify-full"), other_door.authority)
     assert "certificate is not valid" in text
 
@@ -163,7 +163,7 @@ def test_a_server_without_tls(cluster: Cluster, tmp_path: Path) -> None:
 
 
 def test_no_tls_is_taken_at_its_word(door: Door) -> None:
-    """`disable` begins no TLS, so a server that asks for it lets nobody in."""
+    """`disable` starts no TLS, so a server that requires it refuses."""
     before = door.front.refused
     refusal(door.url("?sslmode=disable"))
     assert door.front.refused > before
@@ -203,7 +203,7 @@ def test_another_machine_is_checked_unasked(host: str, *, is_checked: bool) -> N
 
 
 def test_an_authority_that_is_no_file(tmp_path: Path) -> None:
-    """It is told by its path."""
+    """The refusal names its path."""
     broken = tmp_path / "ca.pem"
     broken.write_text("not a certificate")
     with pytest.raises(StoreRefused, match=r"cannot read the CA file .*ca\.pem"):
@@ -211,14 +211,14 @@ def test_an_authority_that_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_wrong_password(door: Door) -> None:
-    """PostgreSQL's word for it is told, and no password."""
+    """PostgreSQL's message is shown, and no password."""
     text = refusal(door.url("?sslmode=verify-full"), door.authority, "wrong-" + CANARY[:3])
     assert "password authentication failed" in text
     told = status(
         door.url("?sslmode=verify-full", login=f"lake:not{CANARY}"),
         database_ca_file=str(door.authority),
     )
-    assert (told["state"], "password" in told["trouble"]) == ("unreachable", True)
+    assert (told["state"], "密码" in told["trouble"]) == ("unreachable", True)
     assert "••••" in told["place"]
 
 

@@ -1,7 +1,7 @@
 """The columns of each SELECT are the fields of the record that it fills, in their order.
 
-A row fills its record by position, so two columns of one type that changed places would be told by
-nothing else. The pairs are found: a call `Record(*row)` in a function that runs one statement.
+A row fills its record by position, so two columns of one type that changed places would go
+unnoticed. The pairs are found: a call `Record(*row)` in a function that runs one statement.
 """
 
 import ast

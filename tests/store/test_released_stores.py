@@ -153,6 +153,7 @@ def test_a_check_says_what_an_upgrade_does(tmp_path: Path) -> None:
     assert "无需升级" in succeed("upgrade", "--check", *here)
 
 
+@pytest.mark.slow
 def test_a_backup_of_an_older_store_is_restored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""What another SQLite program copied or wrote opens; damage is told apart from it (security X8)."""
+"""Files that another SQLite program copied or wrote open; damage is recognised (security X8)."""
 
 import asyncio
 import shutil
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.one_engine
 
 
 async def arrive(engine: SqliteDatabase, number: int) -> None:
-    """Somebody signs up."""
+    """Sign an account up."""
 
     async def change(tx: Transaction) -> None:
         await tx.execute(ARRIVE, number, f"lake-{number}")
@@ -82,7 +82,7 @@ def backed_up(source: Path, target: Path) -> None:
 
 
 def vacuumed_into(source: Path, target: Path) -> None:
-    """A copy that is made anew."""
+    """Copy with VACUUM INTO."""
     with program(source) as connection:
         connection.execute("VACUUM INTO ?", (str(target),))
 
@@ -184,7 +184,7 @@ def flip(path: Path, text: bytes) -> None:
     path.write_bytes(content)
 
 
-def test_damage_in_a_copy_is_told(store: Path, tmp_path: Path) -> None:
+def test_damage_in_a_copy_is_refused(store: Path, tmp_path: Path) -> None:
     """A flip in a copy whose other pages have their checksums is no other program's work (X8)."""
     copy = tmp_path / "copy.db"
     backed_up(store, copy)
@@ -195,8 +195,8 @@ def test_damage_in_a_copy_is_told(store: Path, tmp_path: Path) -> None:
     assert copy.read_bytes() == before
 
 
-def test_a_damaged_schema_is_told(store: Path) -> None:
-    """A wrong checksum of the schema is mended only where the schema is the right one (X8)."""
+def test_a_damaged_schema_is_refused(store: Path) -> None:
+    """A wrong checksum of the schema is repaired only where the schema is the right one (X8)."""
     content = store.read_bytes()
     store.write_bytes(content.replace(b"password_hash", b"password_hush"))
     with pytest.raises(StoreRefused, match="is damaged"):
@@ -215,8 +215,8 @@ def test_a_lost_sector_is_no_missing_checksum(store: Path, tmp_path: Path) -> No
         repair_before_start(copy)
 
 
-def test_an_operator_accepts_what_nothing_tells(store: Path) -> None:
-    """A row that another program changed in place may be damage: it is told, and accepted (X8)."""
+def test_an_operator_accepts_ambiguous_changes(store: Path) -> None:
+    """A row that another program changed may be damage: it is reported, then accepted (X8)."""
     with program(store) as connection:
         connection.execute("DROP TRIGGER commit_counts_accounts_update")
     repair_before_start(store)
@@ -249,8 +249,10 @@ def test_a_damaged_structure_is_never_accepted(store: Path) -> None:
         accept_all_pages(store)
 
 
-def beside(store: Path, work: Callable[[SqliteDatabase, OtherProgram], Awaitable[None]]) -> None:
-    """A server, and another program on the same file."""
+def run_with_other_program(
+    store: Path, work: Callable[[SqliteDatabase, OtherProgram], Awaitable[None]]
+) -> None:
+    """Run a server and another program on the same file."""
 
     async def live() -> None:
         engine = SqliteDatabase(store)
@@ -264,8 +266,8 @@ def beside(store: Path, work: Callable[[SqliteDatabase, OtherProgram], Awaitable
     assert asyncio.run(check_file(store)) == []
 
 
-def test_another_program_writes_beside_a_server(store: Path) -> None:
-    """Its tables, its rows and its checkpoints take no server down (X8)."""
+def test_another_program_writes_during_a_server(store: Path) -> None:
+    """Its tables, its rows and its checkpoints stop no server (X8)."""
 
     async def work(engine: SqliteDatabase, other: OtherProgram) -> None:
         await arrive(engine, ACCOUNTS)
@@ -279,24 +281,25 @@ def test_another_program_writes_beside_a_server(store: Path) -> None:
             other.run("PRAGMA wal_checkpoint(PASSIVE)")
             other.run("UPDATE _litestream_seq SET seq = seq + 1")
             assert await engine.fetch_one(NAME, number) == (f"lake-{number}",)
+        await asyncio.sleep(0)  # a read ends with its tick, and until then the log is in use
         other.run("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    beside(store, work)
+    run_with_other_program(store, work)
 
 
 def test_a_change_meets_what_another_program_wrote_back(store: Path) -> None:
-    """The writer mends as a reader does, and nobody hears of it (X8)."""
+    """The writer repairs as a reader does, without an error for the caller (X8)."""
 
     async def work(engine: SqliteDatabase, other: OtherProgram) -> None:
         for number in range(ACCOUNTS, ACCOUNTS + 5):
             await arrive(engine, number)
             other.run("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    beside(store, work)
+    run_with_other_program(store, work)
 
 
-def test_damage_beside_a_server_is_still_told(store: Path) -> None:
-    """A page that no program wrote so is not mended: it stays damaged (R05)."""
+def test_damage_during_a_server_is_still_reported(store: Path) -> None:
+    """A page that no program wrote like that is not repaired: it stays damaged (R05)."""
     flip(store, b"lake-7")
 
     async def live() -> None:

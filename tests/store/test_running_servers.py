@@ -1,4 +1,4 @@
-"""Server processes say in a PostgreSQL store that they run; whoever falls silent is forgotten."""
+"""Server processes register in a PostgreSQL store while they run; silent ones are forgotten."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +13,7 @@ from hupan.store.postgres_pool import PostgresPool
 from hupan.store.running_servers import WATCH_SECONDS, ensure_no_servers, list_servers
 from tests.support.stores import Databases
 
+pytestmark = pytest.mark.slow
 KILLED = 300
 
 Scenario = Callable[[Database], Awaitable[None]]
@@ -29,7 +30,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
 
 
 def play(databases: Databases, scenario: Scenario) -> None:
-    """Run a scenario on a store of its own."""
+    """Run a scenario on a separate store."""
     name = databases.make()
 
     async def run() -> None:
@@ -55,7 +56,7 @@ class Sleeps:
 
 
 def test_a_running_process_is_seen(databases: Databases) -> None:
-    """As soon as it says so again; one that stopped is in nobody's way."""
+    """A process counts once it announces itself again; a stopped one does not."""
 
     async def scenario(database: Database) -> None:
         running_server = RunningServer(database, 7)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from botocore.auth import S3SigV4Auth  # type: ignore[import-untyped]  # it ships no types
-from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]  # likewise
-from botocore.credentials import Credentials  # type: ignore[import-untyped]  # likewise
+from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]  # botocore has no types
+from botocore.credentials import Credentials  # type: ignore[import-untyped]  # botocore has no types
 from moto.server import ThreadedMotoServer
 
 from hupan.clock import SystemClock
 from hupan.store.media_files import CHUNK_BYTES
-from hupan.store.s3_files import S3Bucket, S3Client, S3PictureFiles, sign
+from hupan.store.s3_files import S3Bucket, S3PictureFiles, sign
+from tests.support.buckets import bucket_server, make_bucket
 from tests.support.ports import LOOPBACK
 
 NAME = "abcdefghijklmnopqrstuvwxyz.png"
@@ -23,20 +24,14 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 @pytest.fixture(scope="module")
 def server() -> Iterator[ThreadedMotoServer]:
     """A server of the protocol on loopback."""
-    server = ThreadedMotoServer(ip_address=LOOPBACK, port=0, verbose=False)
-    server.start()
-    yield server
-    server.stop()
+    with bucket_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def bucket(server: ThreadedMotoServer) -> S3Bucket:
     """A bucket on that server."""
-    host, port = server.get_host_and_port()
-    bucket = S3Bucket(f"http://{host}:{port}", "pictures", "us-east-1", "AKIDEXAMPLE", "secret")
-    made = S3Client(bucket, SystemClock()).request("PUT", "", {})
-    assert made.status == 200
-    return bucket
+    return make_bucket(server, "pictures")
 
 
 def files_in(bucket: S3Bucket, folder: Path) -> S3PictureFiles:
@@ -44,6 +39,7 @@ def files_in(bucket: S3Bucket, folder: Path) -> S3PictureFiles:
     return S3PictureFiles(bucket, folder, SystemClock())
 
 
+@pytest.mark.slow
 async def test_a_picture_in_a_bucket(bucket: S3Bucket, tmp_path: Path) -> None:
     """It is stored, found, read in pieces and deleted."""
     files = files_in(bucket, tmp_path)

@@ -1,10 +1,9 @@
-"""A spread database answers each request from one machine at a time: proven on every statement.
+"""A distributed database answers each request from one machine at a time, for every statement.
 
-SQLite's plan tells that each row is found by its distribution column, and the text that all of a
-statement's rows are of one and the same value of it. Each subquery must say so by itself: Citus
-asks every shard for one that is bound to a column of the query around it. Statements that no
-request runs are listed. They may ask many machines, but none may join what lies on several: Citus
-refuses that.
+SQLite's plan shows that each row is found by its distribution column, and the text that all rows
+of a statement have the same value of it. Each subquery must say so by itself: Citus asks every
+shard for one that is bound to a column of the outer query. Statements outside of requests are
+listed. They may ask many machines, but none may join rows on several: Citus refuses that.
 """
 
 import ast
@@ -125,7 +124,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "tables._read_table": FILE,
     "tables.list_tables": FILE,
 }
-"""Statements that ask more than one machine, and who runs them."""
+"""Statements that ask more than one machine, and their callers."""
 
 STEP: Final = re.compile(r"(SEARCH|SCAN) (\w+)(?:.* \((\w+)=\?)?")
 
@@ -173,7 +172,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
 
 
 def test_keys_begin_with_what_is_distributed_by() -> None:
-    """Rows of an account lie beside it; what is claimed lies where its value is looked up."""
+    """Rows of an account are on its machine; a claim is where its value is looked up."""
     for table in list_tables():
         if table.name in citus.REFERENCE_TABLES:
             continue
@@ -208,7 +207,7 @@ def test_what_is_unique_is_so_within_a_machine(connection: apsw.Connection) -> N
 
 
 def test_a_statement_asks_one_machine(connection: apsw.Connection) -> None:
-    """A new one that does not is listed with who runs it, or written otherwise."""
+    """A statement that asks several is listed with its caller, or rewritten."""
     for name, (place, sql) in STATEMENTS.items():
         if place not in OFF_THE_PATH:
             assert trouble(connection, sql) == "", name
@@ -220,6 +219,7 @@ def test_what_is_listed_asks_many(connection: apsw.Connection) -> None:
     assert asking == set(OFF_THE_PATH)
 
 
+@pytest.mark.slow
 def test_no_statement_joins_over_the_fence() -> None:
     """Neither one that a constant holds, nor one that is put together, nor a migration."""
     found = dict(product_statements())
@@ -320,8 +320,8 @@ def test_a_join_over_the_fence_is_seen(sql: str) -> None:
         "SELECT id FROM accounts UNION ALL SELECT account_id FROM sessions",
     ],
 )
-def test_what_lies_beside_each_other_may_be_joined(sql: str) -> None:
-    """By what it is distributed by, on all machines at once."""
+def test_colocated_rows_may_be_joined(sql: str) -> None:
+    """A join by the distribution column is allowed, on all machines at once."""
     assert crossing(sql) == ""
 
 
@@ -403,5 +403,5 @@ def test_many_machines_are_seen(connection: apsw.Connection, sql: str) -> None:
     ],
 )
 def test_one_machine_is_seen(connection: apsw.Connection, sql: str) -> None:
-    """What lies beside each other may be joined, and what is everywhere with anything."""
+    """Colocated tables may be joined, and reference tables with any other."""
     assert trouble(connection, sql) == ""

@@ -20,23 +20,25 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value
 
 
 @pytest.fixture
-def beside() -> Iterator[list[apsw.Connection]]:
-    """Connections of another process, closed at the end."""
+def other_connections() -> Iterator[list[apsw.Connection]]:
+    """Yield a list for connections of another process, closed at the end."""
     opened: list[apsw.Connection] = []
     yield opened
     for connection in opened:
         connection.close()
 
 
-async def test_a_turn_sees_one_state(database: Path, beside: list[apsw.Connection]) -> None:
+async def test_a_turn_sees_one_state(
+    database: Path, other_connections: list[apsw.Connection]
+) -> None:
     """What is kept between two reads of one turn is seen by the next turn, not by the second."""
 
     async def read() -> list[object]:
         async with open_file(database) as engine:
-            beside.append(connect(database))
+            other_connections.append(connect(database))
             seen: list[object] = []
             for value in (1, 2):
-                beside[0].execute(SET, (value,)).fetchall()
+                other_connections[0].execute(SET, (value,)).fetchall()
                 seen.append(await engine.fetch_one(READ))
             await asyncio.sleep(0)
             seen.append(await engine.fetch_one(READ))
@@ -46,8 +48,8 @@ async def test_a_turn_sees_one_state(database: Path, beside: list[apsw.Connectio
 
 
 @pytest.mark.slow
-async def test_whoever_changed_sees_the_change(database: Path) -> None:
-    """However many others read meanwhile, a read after a change finds what it wrote."""
+async def test_a_writer_sees_its_change(database: Path) -> None:
+    """During many other reads, a read after a change finds what it wrote."""
 
     async def read() -> list[bool]:
         async with open_file(database) as engine:
@@ -74,8 +76,9 @@ async def test_whoever_changed_sees_the_change(database: Path) -> None:
     assert all(await read())
 
 
-async def test_whoever_was_told_sees_the_change(database: Path) -> None:
-    """A change that one server answered is seen by a request that reaches another one later."""
+@pytest.mark.slow
+async def test_an_acknowledged_change_is_seen_by_other_servers(database: Path) -> None:
+    """A change that one server acknowledged is seen by a later request to another one."""
 
     async def read() -> list[bool]:
         async with open_file(database) as first, open_file(database) as second:
@@ -93,17 +96,19 @@ async def test_whoever_was_told_sees_the_change(database: Path) -> None:
     assert all(await read())
 
 
-async def test_nothing_is_held_between_turns(database: Path, beside: list[apsw.Connection]) -> None:
-    """An idle server keeps no state of the store alive: the log can be emptied beside it."""
+async def test_nothing_is_held_between_ticks(
+    database: Path, other_connections: list[apsw.Connection]
+) -> None:
+    """An idle server holds no snapshot of the store: another process can truncate the log."""
 
     async def empty() -> object:
         async with open_file(database) as engine:
-            beside.append(connect(database))
-            beside[0].execute(SET, (1,)).fetchall()
+            other_connections.append(connect(database))
+            other_connections[0].execute(SET, (1,)).fetchall()
             await engine.fetch_one(READ)
             await asyncio.sleep(0)
-            beside[0].set_busy_timeout(0)
-            rows = beside[0].execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            other_connections[0].set_busy_timeout(0)
+            rows = other_connections[0].execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             return rows[0][0]
 
     assert await empty() == 0

@@ -1,4 +1,4 @@
-"""The write-ahead log is written back and kept small, whatever reads beside it (security R03)."""
+"""The write-ahead log is checkpointed and kept small, in spite of other readers (security R03)."""
 
 import asyncio
 import logging
@@ -54,10 +54,11 @@ async def fill(engine: SqliteDatabase, path: Path) -> None:
         await engine.run_transaction(lambda tx, text=text: tx.execute(WIDE, text))  # type: ignore[misc] # bound now
 
 
+@pytest.mark.slow
 async def test_a_log_that_a_reader_held_shrinks_when_it_is_gone(
     database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told while it is large, counted, and cut without a restart (R03)."""
+    """It is logged while large, counted, and truncated without a restart (R03)."""
     monkeypatch.setattr(log_care, "LARGE_WAL_BYTES", LARGE)
     monkeypatch.setattr(log_care, "TRUNCATE_WAL_BYTES", SMALL)
     caplog.set_level(logging.INFO, "hupan.store")

@@ -19,12 +19,12 @@ GET = "SELECT value FROM counters WHERE name = ?1"
 
 
 async def put(engine: SqliteDatabase, name: str, value: int) -> int:
-    """Keeps a number under a name; gives how many rows that changed."""
+    """Store a number under a name; return the number of changed rows."""
     return await engine.run_transaction(lambda tx: tx.execute(PUT, name, value))
 
 
 def kept(path: Path, name: str) -> int | None:
-    """What a name holds, read through a connection of its own."""
+    """Return the value of a name, read through a new connection."""
     rows = connect(path).execute(GET, (name,)).fetchall()
     return int(str(rows[0][0])) if rows else None
 
@@ -92,8 +92,8 @@ async def test_a_change_may_wait_for_nothing_else(database: Path) -> None:
         assert kept(database, "a") is None
 
 
-async def test_a_failing_disk_is_told_and_then_forgotten(database: Path) -> None:
-    """When the store cannot grow, changes raise StoreUnavailable; with room again they are kept."""
+async def test_a_failing_disk_is_reported_until_it_works(database: Path) -> None:
+    """When the store cannot grow, changes raise StoreUnavailable; with room again they succeed."""
     async with open_file(database) as engine:
         pages = await engine.fetch_one("PRAGMA page_count")
         assert pages is not None
@@ -170,10 +170,10 @@ def test_every_commit_is_synced(database: Path) -> None:
     assert apsw.SQLITE_VERSION_NUMBER >= MIN_SQLITE_VERSION  # security D8
 
 
-async def test_too_many_who_wait_are_told_so(
+async def test_too_many_waiting_changes_are_refused(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the disk hangs only so many changes wait; the next is refused as busy (R15)."""
+    """While the disk hangs a bounded number of changes waits; the next is refused as busy (R15)."""
     monkeypatch.setattr(sqlite, "MAX_PENDING_CHANGES", 5)
     begun, over = threading.Event(), threading.Event()
 

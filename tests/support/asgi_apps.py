@@ -52,9 +52,9 @@ async def _at_once(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def app(refusal: str, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the path, the length of the body and its process id; `/wait/<s>` waits first.
+    """Answer with the path, the length of the body and the process id; `/wait/<s>` waits first.
 
-    `/big` answers with 16 MiB; `/once/` answers in one step; `/headers` with what it was told.
+    `/big` answers with 16 MiB; `/once/` answers in one step; `/headers` with the received headers.
     """
     if scope["type"] == "lifespan":
         await _lifespan(receive, send, refusal)
@@ -87,7 +87,7 @@ def make(refusal: str) -> ASGIApp:
     return functools.partial(app, refusal)
 
 
-def _told(urls: list[str]) -> None:
+def _print_urls(urls: list[str]) -> None:
     sys.stdout.write(json.dumps(urls) + "\n")
     sys.stdout.flush()
 
@@ -104,7 +104,7 @@ def main() -> int:
         port=said.get("port", 0),
         workers=said.get("workers", 1),
         limits=ServerLimits(**said.get("limits", {})),
-        on_listening=_told,
+        on_listening=_print_urls,
     )
 
 

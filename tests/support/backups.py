@@ -1,4 +1,4 @@
-"""Backups for tests: a key, the commands, and archives with whatever content."""
+"""Backups for tests: a key, the commands, and archives of any content."""
 
 import io
 from collections.abc import Callable, Iterable
@@ -34,7 +34,7 @@ class BackupKey:
         return self.encrypt_archive(write)
 
     def encrypt_archive(self, write: Callable[[ArchiveWriter], None]) -> bytes:
-        """A backup with whatever is written."""
+        """Return a backup of what the function writes."""
         target = io.BytesIO()
         writer = EncryptingWriter(target, self.identity.public_key)
         write(ArchiveWriter(writer))

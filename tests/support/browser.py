@@ -46,7 +46,7 @@ def open_browser() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """One visitor of the pages: a window of its own, and what the browser complained about.
+    """A visitor of the pages: a separate window, and the complaints of the browser.
 
     Attributes:
         page: the open page.

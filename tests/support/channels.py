@@ -1,4 +1,4 @@
-"""The two ways to reach a member, a phone and an e-mail, so that one test tells of both."""
+"""The two channels to an account, phone and e-mail, so that one test covers both."""
 
 import re
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ CANCEL = "user/cancel-user"
 
 @dataclass(frozen=True)
 class ContactChannel:
-    """A way: its endpoints and where own info tells of it (wire.md 3, 4).
+    """A channel: its endpoints and its place in own info (wire.md 3, 4).
 
     Attributes:
-        field: the key of requests, of the sandbox's door and of the outbox's targets.
+        field: the key of requests, of the sandbox's routes and of the outbox's targets.
         place: the field number in own info.
     """
 
@@ -56,7 +56,7 @@ class ContactChannel:
         return wire.post(CANCEL, {self.field: target, "captcha": code}, token=token)
 
     def bound(self, wire: WireClient, token: str) -> str:
-        """Return what own info tells as bound."""
+        """Return the bound contact of own info."""
         return wire.own_info(token).pb_data.text(self.place)
 
 

@@ -1,8 +1,8 @@
-"""Databases of PostgreSQL that a test has left: emptied, they serve the next one.
+"""Used databases of PostgreSQL: emptied, they serve the next test.
 
-A new database is three hundred files, which takes longer than most tests do. It is made anew only
-where the last test did more than change rows: where the schema is another, where somebody is still
-connected, or where the files have grown.
+A new database is three hundred files, which takes longer than most tests do. It is created again
+only where the last test did more than change rows: where the schema differs, where a connection is
+still open, or where the files have grown.
 """
 
 import asyncio

@@ -35,7 +35,7 @@ class CodeRequests:
         self._numbers = itertools.count()
 
     def request_code(self, path: str = MAIL) -> None:
-        """Asks for one code to somebody new; it is promised whatever the sender does."""
+        """Request one code for a new target; the answer is a success with any sender."""
         number = next(self._numbers)
         captcha_id = self.wire.post("user/captcha").text("id")
         target = {"mobile": f"138{number:08}"} if path == SMS else {"email": f"a{number}@b.example"}

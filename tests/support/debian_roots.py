@@ -14,6 +14,7 @@ IMAGE = ROOT / "build/debian-root.tar"
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 INCLUDED = "python3,ca-certificates,tzdata,passwd,init-system-helpers"
 DATA = Path("var/lib/hupan")
+CONFIG = "etc/hupan/hupan.toml"
 AS_SERVICE = ("setpriv", "--reuid", "hupan", "--regid", "hupan", "--init-groups")
 
 
@@ -64,6 +65,44 @@ class Machine:
         """Install a package or upgrade to it."""
         shutil.copyfile(package, self.root / "tmp/hupan.deb")
         return self.run("dpkg", "-i", "/tmp/hupan.deb")  # noqa: S108  of the machine in the folder
+
+    def hupan(
+        self, *arguments: str, status: int = 0, environment: Mapping[str, str] | None = None
+    ) -> str:
+        """Run a command of the package; return both outputs."""
+        own = {"HUPAN_CONFIG": f"/{CONFIG}", **(environment or {})}
+        return self.run("hupan", *arguments, status=status, environment=own)
+
+    def serve(self) -> "PackagedServer":
+        """Return the service, not started yet."""
+        return PackagedServer(self)
+
+    @property
+    def keys(self) -> Path:
+        """The folder with the secret key."""
+        return self.root / DATA
+
+    def place_of(self, name: str) -> str:
+        """Return the path at which a command in it finds a file."""
+        return f"/srv/{name}"
+
+    def get(self, name: str) -> bytes:
+        """Take a file."""
+        return (self.root / "srv" / name).read_bytes()
+
+    def put(self, name: str, data: bytes) -> None:
+        """Bring a file."""
+        (self.root / "srv" / name).write_bytes(data)
+
+    def lose(self) -> None:
+        """Purge the package; then the machine is gone with all that is on it."""
+        self.run("dpkg", "--purge", "hupan")
+        self.close()
+
+    def close(self) -> None:
+        """Remove the machine, unless it is lost already."""
+        if self.root.exists():
+            shutil.rmtree(self.root)
 
     def status_of(self, name: str) -> os.stat_result:
         """Owner and mode of a file in it."""

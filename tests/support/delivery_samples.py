@@ -27,12 +27,12 @@ def mail(
 
 
 def send(sender: Sender, message: Message) -> None:
-    """Send one message in a loop of its own."""
+    """Send one message in a new event loop."""
     asyncio.run(_send_and_close(sender, message))
 
 
 def assert_discreet(error: NotSent | OutcomeUnknown) -> None:
-    """Check that neither the error nor what it is chained to tells a secret (security L1)."""
+    """Check that neither the error nor its chain shows a secret (security L1)."""
     assert error.__cause__ is None
     assert error.__context__ is None
     told = "".join(traceback.format_exception(error)) + error.reason
@@ -41,7 +41,7 @@ def assert_discreet(error: NotSent | OutcomeUnknown) -> None:
 
 
 def refusal(error: pytest.ExceptionInfo[NotSent]) -> bool:
-    """Check a refusal's discretion and tell whether another try may work."""
+    """Check a refusal's discretion and return whether another attempt may work."""
     assert_discreet(error.value)
     return error.value.is_retryable
 

@@ -1,4 +1,4 @@
-"""Which rows of a distributed database a statement asks for, told from its text."""
+"""Find the rows of a distributed database that a statement asks for, from its text."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from hupan.store import citus
 from hupan.store.tables import list_tables
 
 SHARDS: Final = 32
-"""Of a distributed table, unless Citus is told otherwise."""
+"""Of a distributed table, by default."""
 REFERENCE: Final = re.compile(
     r"\b(FROM|JOIN|UPDATE|INTO|USING)\s+(?:ONLY\s+)?(\w+)(?:\s+(?:AS\s+)?(?!(?:ON|WHERE|SET|ORDER"
     r"|LEFT|RIGHT|FULL|INNER|CROSS|NATURAL|JOIN|LIMIT|GROUP|HAVING|WINDOW|VALUES|SELECT|DO|UNION|FROM"
@@ -52,7 +52,7 @@ def column(table: str) -> str:
 
 
 def group(table: str) -> str:
-    """What lies beside each other: all that is an account's, and each other table alone."""
+    """Return the colocation group: all tables of accounts together, each other table alone."""
     return citus.COLOCATION_TABLE if column(table) == "account_id" else table
 
 

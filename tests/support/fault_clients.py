@@ -32,7 +32,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of `/v1`: HTTP 200 in either form, whatever its code.
+    """An answer of `/v1`: HTTP 200 in either form, with any code.
 
     Attributes:
         result: the header of its class (security D3).
@@ -79,7 +79,7 @@ class Asker:
     def raw(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> tuple[int, str, str, bytes]:
-        """Send one request; give its status, type, class of result and body.
+        """Send one request; return its status, type, class of result and body.
 
         Raises:
             NoAnswer: there was none, or not a whole one.
@@ -175,9 +175,10 @@ def post(
 
 
 def accepted(port: int) -> int:
-    """How many open connections to a port its server has taken (Linux; an inode is a taken one's).
+    """Return how many open connections to a port its server has accepted (Linux).
 
-    Its descriptors tell less: others come and go, such as the one of an answer just given.
+    An inode means accepted. Its descriptors are less reliable: others come and go, such as
+    that of an answer.
     """
     local = f"{int.from_bytes(socket.inet_aton(LOOPBACK), 'little'):08X}:{port:04X}"
     rows = [row.split() for row in Path("/proc/net/tcp").read_text("ascii").splitlines()]

@@ -20,7 +20,7 @@ PLAIN = Group(
 
 
 def group(number: int, **values: object) -> Group:
-    """A group with an id of its own."""
+    """Return a group with the id of a number."""
     return replace(PLAIN, id=GroupId(100_000_000 + number), **values)
 
 

@@ -54,7 +54,7 @@ def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
 
 @contextmanager
 def serving(gateway: Gateway, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Serve until the block ends; gives the port."""
+    """Serve until the block ends; yield the port."""
     with ThreadingHTTPServer((HOST, 0), _handler(gateway)) as server:
         if tls is not None:
             server.socket = tls.wrap_socket(
@@ -71,7 +71,7 @@ def serving(gateway: Gateway, tls: ssl.SSLContext | None = None) -> Iterator[int
 
 @contextmanager
 def talking(script: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Give one connection to `script`; it ends when the client hangs up, or after 10 seconds."""
+    """Pass one connection to `script`; it ends when the client hangs up, or after 10 seconds."""
     with socket.create_server((HOST, 0)) as listener:
         listener.settimeout(10)
 

@@ -120,7 +120,7 @@ def broken_file(rows: Rows) -> list[str]:
 
 
 def differences(journal: Journal, rows: Rows) -> list[str]:
-    """J1, J2, and J6 as far as the store tells: what was acknowledged against what is there."""
+    """Compare acknowledged writes with the store: J1, J2, and J6 as far as the store shows."""
     return journal.differences(snapshot(rows))
 
 

@@ -1,9 +1,9 @@
-"""What clients were told: every acknowledged write, to be held against the store after a fault.
+"""A journal of every acknowledged write, to compare with the store after a fault.
 
 A fact is a key and a value, such as `("name", "1000001") -> "湖畔"`; None is nothing.
 While a write is under way, and for ever when its answer never came, a fact may have one of several
-values (security J2). Whoever reads the store afterwards must find one of them, and every write that
-was acknowledged leaves just one (security J1).
+values (security J2). A later reader of the store must find one of them, and every acknowledged
+write leaves just one (security J1).
 """
 
 import threading
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 Key: TypeAlias = tuple[str, str]
-"""What kind of fact, and of whom or what: see `tests.support.invariants.snapshot`."""
+"""What kind of fact, and its subject: see `tests.support.invariants.snapshot`."""
 Value: TypeAlias = str | int | None
 Facts: TypeAlias = dict[Key, Value]
 

@@ -1,4 +1,4 @@
-"""A listener in a process of its own, and a peer that says raw bytes to it."""
+"""A listener in a separate process, and a peer that sends raw bytes to it."""
 
 import json
 import pathlib

@@ -1,7 +1,7 @@
-"""Clients that do mixed work on a sandbox and write down each answer, until they are told to end.
+"""Clients that do mixed work on a sandbox and record each answer, until they are stopped.
 
-Every member of the crowd belongs to one client. One whose request was never answered is let go, for
-nobody knows how it stands; the journal goes on holding both possibilities against the store.
+Every member of the crowd belongs to one client. One whose request was never answered is dropped,
+since its state is unknown; the journal still compares both possibilities with the store.
 """
 
 import random
@@ -67,7 +67,7 @@ class Crowd:
     """What all clients of one test share.
 
     Attributes:
-        journal: what they were told.
+        journal: the acknowledged writes.
         seed: which requests come, and in which order for each client.
         tokens: every token that was ever handed out, by its key in the journal.
         answers_by_code: how often each request got each code.
@@ -110,7 +110,7 @@ class Crowd:
 
 
 class Client:
-    """One of the crowd: a thread with a connection of its own."""
+    """One of the crowd: a thread with its connection."""
 
     def __init__(self, crowd: Crowd, number: int) -> None:
         self.crowd = crowd
@@ -122,7 +122,7 @@ class Client:
         self._asker = Asker(0)
 
     def run(self, port: int, over: threading.Event) -> None:
-        """Works until the end; whatever breaks off is tried no second time."""
+        """Work until the end; a request that breaks off is not retried."""
         with Asker(port) as self._asker:
             for _ in range(MOST_REQUESTS):
                 if over.is_set():
@@ -145,7 +145,7 @@ class Client:
         self.members.append(member)
 
     def arrive(self) -> None:
-        """Makes an account through the door, on a session of its own."""
+        """Create an account by the sandbox's route, on a new session."""
         phone = self._fresh_phone()
         with self.journal.write({("phone", phone): "taken"}) as outcome:
             made = self._asker.door("accounts", {"phone": phone, "deviceId": "d", "coins": 5})
@@ -214,7 +214,7 @@ class Client:
             self._done("bind", outcome, self._post("user/bing-email", body, member))
 
     def look(self, member: Member) -> None:
-        """Reads the own account: the session lives, and nothing of others is told (J8)."""
+        """Read the own account: the session is valid, and other accounts are not shown (J8)."""
         reply = self._asker.own_info(member.token)
         self._count("look", reply)
         if reply.code == 1 and reply.private() - member.private:

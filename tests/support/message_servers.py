@@ -48,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
     owner: "MessageServer"
 
     def handle_one_request(self) -> None:
-        """Read a request line, and answer whatever the method is."""
+        """Read a request line, and answer every method."""
         with contextlib.suppress(OSError):
             self.raw_requestline = self.rfile.readline(65537)
             if not self.raw_requestline:

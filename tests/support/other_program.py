@@ -1,4 +1,4 @@
-"""Another SQLite program on the same file, in a process of its own.
+"""Another SQLite program on the same file, in a separate process.
 
 Within one process two copies of the library would see none of each other's locks, and closing a
 file of one would drop those of the other.
@@ -21,13 +21,13 @@ connection.close()
 
 
 class OtherProgram:
-    """Runs statements when it is told to."""
+    """Runs statements on request."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     def run(self, sql: str) -> list[list[object]]:
-        """Runs one and gives its rows."""
+        """Run a statement and return its rows."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{json.dumps(sql)}\n")

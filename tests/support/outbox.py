@@ -1,4 +1,4 @@
-"""An outbox with its worker, on a store of its own, and senders that do as they are told."""
+"""An outbox with its worker, on a separate store, and senders that behave as set."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -36,7 +36,7 @@ class HandClock:
 
 
 class Sender:
-    """Fails as it is told, then sends."""
+    """Fails as set, then sends."""
 
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
@@ -81,14 +81,14 @@ class OutboxHarness:
         )
 
     async def notify(self, purpose: str, *targets: ContactAddress) -> None:
-        """Has targets told something."""
+        """Enqueue a notification for each target."""
         now = int(self.clock.now())
         await self.engine.run_transaction(
             lambda tx: self.notices.enqueue(tx, targets, purpose, now=now)
         )
 
     async def fill(self, number: int, priority: int, channel: Channel = "email") -> None:
-        """Put many notices into the outbox, each to somebody else."""
+        """Put many notices into the outbox, each to another target."""
         now = int(self.clock.now())
 
         async def change(tx: Transaction) -> None:
@@ -118,7 +118,7 @@ class OutboxHarness:
 async def open_outbox(
     path: Path, sender: Sender, budget: NoticeBudget | None = None
 ) -> AsyncIterator[OutboxHarness]:
-    """An open_outbox on a store of its own."""
+    """Yield an OutboxHarness on a separate store."""
     async with open_engine(path) as engine:
         yield OutboxHarness(engine, sender, budget)
 

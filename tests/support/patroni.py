@@ -155,7 +155,7 @@ class Patroni:
         return f"postgresql://{USER}@{LOOPBACK}:{self._leader().port}/{STORE}"
 
     def sql(self, statement: str, database: str = STORE) -> str:
-        """Run a statement on the primary; what it told."""
+        """Run a statement on the primary; return its output."""
         url = f"postgresql://{USER}@{LOOPBACK}:{self._leader().port}/{database}"
         return self._binaries.run("psql", "-X", "-A", "-t", "-d", url, "-c", statement).strip()
 

@@ -93,7 +93,7 @@ class PgBouncer:
         return f"postgresql://{USER}@{LOOPBACK}:{self.port}/{database}"
 
     def command(self, command: str) -> str:
-        """Run a command of its console; what it told."""
+        """Run a command of its console; return its output."""
         return self._cluster.binaries.run(
             "psql", "-X", "-A", "-t", "-d", self.url("pgbouncer"), "-c", command
         )

@@ -1,7 +1,7 @@
 """Free ports of the loopback address.
 
-They lie below the range that the system takes the ports of outgoing connections from, and each
-worker of pytest has a part of its own: a port that was free is not taken before its server starts.
+They are below the range that the system takes the ports of outgoing connections from, and each
+worker of pytest has a separate part: a port that was free is not taken before its server starts.
 """
 
 import itertools
@@ -27,7 +27,7 @@ _PORTS = _ports()
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
+    """Return a port of the loopback address without a listener."""
     return next(port for port in _PORTS if _is_free(port))
 
 

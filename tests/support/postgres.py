@@ -119,7 +119,7 @@ class Cluster(Running):
         return self._process
 
     def sql(self, statement: str, database: str = "postgres") -> str:
-        """Run a statement as an operator would; what it told."""
+        """Run a statement as an operator would; return its output."""
         return self.binaries.run(
             "psql", "-X", "-A", "-t", "-d", self.url(database), "-c", statement
         ).strip()

@@ -35,7 +35,7 @@ class Disk:
     acts: list[Act] = field(default_factory=list)
 
     def image(self, acts: int, chance: random.Random) -> dict[str, bytes]:
-        """The files after a cut behind so many acts."""
+        """Return the files after a power cut behind this number of acts."""
         kept: dict[str, bytearray] = {}
         pending: dict[str, list[Act]] = defaultdict(list)
         for act in self.acts[:acts]:
@@ -92,7 +92,7 @@ class RecordedFile(apsw.VFSFile):
         super().xTruncate(newsize)
 
     def xSync(self, flags: int) -> None:  # noqa: ARG002, N802 - apsw names both
-        """Write down; the machine itself need not sync, for nobody cuts its power."""
+        """Record the sync; the machine itself need not sync, since its power is not cut."""
         self._disk.acts.append(Act(self._name, "sync"))
 
 

@@ -48,11 +48,11 @@ class Elsewhere:
         return self.post("user/verification-login", {"mobile": mobile, "captcha": code})
 
     def get_user(self, user_id: str, token: str = "anything") -> Answer:  # noqa: S107 - no token
-        """Look at somebody."""
+        """Request a user's profile."""
         return self.post("user/get-user", pb.text(2, user_id), token)
 
     def homepage(self, user_id: str) -> Answer:
-        """Look at somebody on the web."""
+        """Request a user's homepage on the web."""
         reply = self.wire.request(
             "GET", f"/web/v1/user/homepage?userId={user_id}", headers={HEADER: self.address}
         )

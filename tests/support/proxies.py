@@ -1,4 +1,4 @@
-"""The fronts of deploy/, each as a process of its own on the loopback address."""
+"""The fronts of deploy/, each as a separate process on the loopback address."""
 
 import shutil
 import socket
@@ -65,7 +65,7 @@ FRONTS: dict[str, Callable[[Path, int, int, Path], Sequence[str]]] = {
 
 @contextmanager
 def front(name: str, folder: Path, behind: int, chain: Path) -> Iterator[int]:
-    """A front before a server; gives its port."""
+    """Run a front before a server; yield its port."""
     port = free_port()
     command = FRONTS[name](folder, port, behind, chain)
     program = shutil.which(command[0])

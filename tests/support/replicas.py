@@ -1,6 +1,6 @@
 """A PostgreSQL server with a synchronous standby: real processes on loopback.
 
-Asks a PostgreSQL store for rows, beside the servers that use it.
+Reads rows of a PostgreSQL store next to the servers that use it.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class Pair(Running):
         self.primary.sql(f"CREATE DATABASE {STORE}")
         self._copy()
         self.standby.start()
-        # After the copy: the standby, once promoted, must wait for nobody.
+        # After the copy: the standby, once promoted, must not wait for another one.
         self.primary.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}'")
         self.primary.sql("SELECT pg_reload_conf()")
         deadline = time.monotonic() + WAIT_SECONDS

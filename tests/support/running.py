@@ -1,4 +1,4 @@
-"""What runs beside a test: started by `with`, and closed at its end or where the start fails."""
+"""What runs during a test: started by `with`, and closed at its end or where the start fails."""
 
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Running(ABC):
-    """Starts when its block begins, and is closed whatever happens."""
+    """Starts when its block begins, and is closed in every case."""
 
     @abstractmethod
     def start(self) -> None:

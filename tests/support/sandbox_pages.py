@@ -29,6 +29,18 @@ REFUSED_FORMS = (
     ("/faults", "/faults", {"path": "/v1/*", "nth": "-1"}),
 )
 """Page, action of the form on it, fields: forms whose values are refused."""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+COMMON_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+"""What every answer carries (web.md W-1)."""
 LONGEST_NAME = "W" * 32
 LONGEST_ADDRESS = f"{'w' * 63}@{'w' * 60}.{'w' * 60}.example"
 

@@ -28,11 +28,11 @@ class Route:
     """One endpoint.
 
     Attributes:
-        held: what its secret is held by.
-        secret: the field that holds it.
-        target: the field that names whom it is about.
-        bound: whether that must be an account's already, for the right secret to be of use.
-        own: whether the account must be the caller's; None where nobody is signed in.
+        held: the table or memory of its secret.
+        secret: the field of the secret.
+        target: the field of the account's contact.
+        bound: whether the target must be an account's already, for the right secret to be of use.
+        own: whether the account must be the caller's; None where there is no session.
         also: a field that holds a secret of the same kind in another form of the request.
     """
 
@@ -45,7 +45,7 @@ class Route:
     also: str = ""
 
     def body(self, target: str, secret: str) -> dict[str, object]:
-        """A request with a secret; a captcha that nobody was given is a wrong one."""
+        """Return a request with a secret; an unknown captcha is a wrong one."""
         if self.held == "captchas":
             return {self.target: target, self.secret: secret, "id": "unknown"}
         password = {"password": PASSWORD} if self.secret == "captcha" and self.way is EMAIL else {}
@@ -68,7 +68,7 @@ ROUTES: Mapping[str, Route] = {
 
 @dataclass
 class Mark:
-    """Somebody whose secret is guessed at one endpoint, and the caller who guesses."""
+    """An account whose secret is guessed at one endpoint, and the caller that guesses."""
 
     wire: WireClient
     path: str
@@ -99,7 +99,7 @@ class Mark:
 
 
 def mark(wire: WireClient, path: str) -> Mark:
-    """Somebody fresh, as the endpoint needs them."""
+    """Return a fresh account as the endpoint needs it."""
     route = ROUTES[path]
     way, target = route.way, route.way.fresh(wire)
     password = {"password": PASSWORD} if route.held == "passwords" else {}

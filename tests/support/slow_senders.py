@@ -56,7 +56,7 @@ class Failing:
 
 @contextmanager
 def failing(talk: Talk, port: int = 0) -> Iterator[Failing]:
-    """Runs one; what it was told goes on being counted until the block ends."""
+    """Run a failing server; its counters go on until the block ends."""
     sender, ready = Failing(talk), threading.Event()
     sender.port = port
     loop, over = asyncio.new_event_loop(), asyncio.Event()

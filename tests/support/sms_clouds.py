@@ -116,7 +116,7 @@ class Cloud:
 
 @contextmanager
 def serving_cloud(cloud: Cloud) -> Iterator[str]:
-    """Serve until the block ends; gives the URL."""
+    """Serve until the block ends; yield the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -69,7 +69,7 @@ class Accounts:
 
 
 def options(port: int, **changes: object) -> SmtpOptions:
-    """Make options for a test server; plain unless told otherwise."""
+    """Make options for a test server; plain by default."""
     fields: dict[str, object] = {"security": "none", "timeout_seconds": 5.0} | changes
     return SmtpOptions(host=HOST, port=port, sender=FROM, **fields)  # type: ignore[arg-type]  # the fields vary by test
 
@@ -95,7 +95,7 @@ class Connections:
             ended.set()
 
         protocol.connection_made = made  # type: ignore[method-assign]  # to see the life of a foreign class
-        protocol.connection_lost = lost  # type: ignore[method-assign]  # likewise
+        protocol.connection_lost = lost  # type: ignore[method-assign]  # as above
         return protocol
 
     async def all_ended(self) -> None:

@@ -122,7 +122,7 @@ def upgrade(path: str = "/ws", *headers: str, host: str = LOOPBACK, version: int
 
 
 class RawSocket:
-    """A connection that sends whatever bytes a test wants."""
+    """A connection that sends any bytes that a test wants."""
 
     def __init__(self, port: int, request: bytes = b"") -> None:
         self.connection = socket.create_connection((LOOPBACK, port), timeout=PATIENCE_SECONDS)

@@ -17,7 +17,7 @@ PARAMETER: Final = re.compile(r"\?(\d+)")
 # A row of constants is no table, and `SEARCH` is a look-up in an index.
 WALK: Final = re.compile(r"SCAN (?!CONSTANT ROW)|USE TEMP B-TREE")
 ANOTHER_ENGINE: Final = re.compile("postgres|citus$")
-# They look at the pages of a file, and at the one row that tells who wrote its log back.
+# They read the pages of a file, and the one row that names the last writer of its log.
 OF_PAGES: Final = re.compile("wal$|repair$")
 OF_LOG: Final = "commit_counts"
 MIGRATION: Final = "reads all rows once, as a store is brought up to date"

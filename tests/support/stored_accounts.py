@@ -9,7 +9,7 @@ from tests.support.world import open_world
 
 
 def enrol(folder: Path, number: int) -> dict[str, str]:
-    """Makes a store, a key and so many accounts with numbers of their own; phone -> token."""
+    """Create a store, a key and accounts with different numbers; return the tokens by phone."""
     folder.mkdir(mode=0o700, exist_ok=True)
     tokens = {}
     with open_world(

@@ -1,7 +1,7 @@
-"""The store that a test runs on: a SQLite file, or a database of its own on PostgreSQL.
+"""The store that a test runs on: a SQLite file, or a separate database on PostgreSQL.
 
-A test names a place, as a path. Under `sqlite` a file lies there; under `postgres` the path stands
-for a database with an empty store, which is emptied or dropped after the test.
+A test names a path. Under `sqlite` it is a file; under `postgres` the path stands for a database
+with an empty store, which is emptied or dropped after the test.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
+import apsw
 import asyncpg
 
 from hupan.store.database import Database, DatabaseStats, Result, Row, Transaction, Value
@@ -22,7 +23,7 @@ from hupan.store.migrate import migrate_file
 from hupan.store.postgres import PostgresDatabase, migrate_postgres
 from hupan.store.postgres_dsn import PoolSize, PostgresDsn
 from hupan.store.postgres_pool import PostgresPool
-from hupan.store.sqlite import SqliteDatabase
+from hupan.store.sqlite import SqliteDatabase, WalMaintenance, connect
 from tests.support.cleaning import Cleaner
 from tests.support.postgres import Cluster
 
@@ -48,7 +49,7 @@ class Databases:
         self._made = 0
 
     def make(self, template: str = TEMPLATE) -> str:
-        """Make a database with an empty store in it, or without any; give its name."""
+        """Make a database with an empty store in it, or without any; return its name."""
         if template == TEMPLATE and self._emptied:
             return self._emptied.pop()
         self._made += 1
@@ -59,7 +60,7 @@ class Databases:
         return name
 
     def drop(self, name: str) -> None:
-        """Drop a database, whoever is still connected, or keep it empty for the next test."""
+        """Drop a database with all its connections, or keep it empty for the next test."""
         if name in self._stores and self.wait(self._cleaner.clean(self.cluster.url(name))):
             self._emptied.append(name)
             return
@@ -103,7 +104,7 @@ class Stores:
         return self.databases.cluster.url(self.names[place])
 
     def options(self, data_dir: Path | None) -> list[str]:
-        """What a server's command line says of the store, beside the folder of its data."""
+        """Return the options of a server's command line for the store, besides the data folder."""
         if self.engine == "sqlite":
             return []
         if set_already := os.environ.get("HUPAN_DATABASE"):
@@ -119,7 +120,7 @@ class Stores:
         return {"HUPAN_DATABASE": options[1]} if options else {}
 
     def setting(self, place: Path) -> str:
-        """The setting `database` of a server in this process; "" for a file beside its data."""
+        """Return the setting `database` of a server in this process; "" for a file by its data."""
         return "" if self.engine == "sqlite" else self.url(place)
 
     def forget(self, place: Path) -> None:
@@ -148,8 +149,19 @@ STORES = Stores()
 def empty_file() -> bytes:
     """An empty store; copying it takes a tenth of the time of making it."""
     with tempfile.TemporaryDirectory(prefix="hupan-empty-") as folder:
-        migrate_file(Path(folder) / "hupan.db")
-        return (Path(folder) / "hupan.db").read_bytes()
+        place = Path(folder) / "hupan.db"
+        migrate_file(place)
+        connection = connect(place)
+        WalMaintenance(place, connection, lambda: False).close()  # adds the triggers of a server
+        connection.close()
+        return place.read_bytes()
+
+
+def connect_without_syncs(place: Path) -> apsw.Connection:
+    """Open a file whose commits do not wait for the disk: nothing here outlives its test."""
+    connection = connect(place)
+    connection.execute("PRAGMA synchronous = OFF").fetchall()
+    return connection
 
 
 def make_engine(place: Path) -> Database:
@@ -168,7 +180,7 @@ def open_store(place: Path) -> Database:
         assert STORES.databases is not None
         STORES.opened.append(LoopDatabase(STORES.url(place), STORES.databases))
         return STORES.opened[-1]
-    return SqliteDatabase(place)
+    return SqliteDatabase(place, connect_without_syncs)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""A server in the test's own process that answers HTTP as it is told."""
+"""A server in the test's process that answers HTTP as its paths say."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -46,7 +46,7 @@ def process_of(client: WireClient) -> int:
 
 @contextmanager
 def one_of_each(server: Server) -> Iterator[tuple[WireClient, WireClient]]:
-    """Two clients, each with a connection kept open to a process of its own."""
+    """Yield two clients, each with a kept-alive connection to a different process."""
     with ExitStack() as stack:
         found: dict[int, WireClient] = {}
         for _ in range(MOST_CONNECTIONS):

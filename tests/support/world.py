@@ -307,7 +307,7 @@ class World:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Close it in an event loop of its own."""
+        """Close it in a new event loop."""
         asyncio.run(self.__aexit__())
 
     async def __aenter__(self) -> Self:

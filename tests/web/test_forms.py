@@ -1,6 +1,7 @@
 """Forms act once, within bounds, and only for pages of this server (web.md W-9, W-13)."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from starlette.requests import Request
@@ -9,19 +10,25 @@ from starlette.responses import RedirectResponse, Response
 from hupan.web.forms import (
     MAX_FORM_BYTES,
     MAX_REMEMBERED_FORMS,
+    MAX_UPLOADING,
     TOKEN_FIELD,
+    FieldRefused,
     FormRefused,
     Submissions,
+    Upload,
+    Uploads,
     read_form,
 )
+from hupan.web.sandbox.snapshots import name_from_file
 
 pytestmark = pytest.mark.one_engine
 FORM = b"application/x-www-form-urlencoded"
 
 
-def form_request(body: bytes, content_type: bytes = FORM) -> Request:
+def form_request(body: bytes, content_type: bytes = FORM, piece_bytes: int = 1000) -> Request:
     """A request with this body, in pieces."""
-    pieces = [body[index : index + 1000] for index in range(0, len(body), 1000)] or [b""]
+    starts = range(0, len(body), piece_bytes)
+    pieces = [body[start : start + piece_bytes] for start in starts] or [b""]
 
     async def receive() -> dict[str, object]:
         piece = pieces.pop(0)
@@ -118,3 +125,108 @@ async def test_what_is_remembered_is_bounded() -> None:
         await submissions.submit(token, succeed)
     assert isinstance(await submissions.submit(tokens[0], succeed), Response)
     assert await submissions.submit(tokens[-1], succeed) == "/done"
+
+
+MULTIPART = b"multipart/form-data; boundary=b"
+
+
+def part(options: str, content: bytes) -> bytes:
+    """One part of a form with files."""
+    return b"--b\r\ncontent-disposition: form-data; %b\r\n\r\n%b\r\n" % (
+        options.encode(),
+        content,
+    )
+
+
+def file_request(*parts: bytes, end: bytes = b"--b--\r\n", piece_bytes: int = 1000) -> Request:
+    """A request with a form that has files."""
+    return form_request(b"".join(parts) + end, MULTIPART, piece_bytes)
+
+
+async def test_a_file_is_read() -> None:
+    """Byte by byte, its fields before or after it; the name is as the browser sends it (K-7)."""
+    content = bytes(range(256)) + b"\r\n--"
+    parts = (part('name="a"', " 湖 ".encode()), part('name="file"; filename="湖.x"', content))
+    for order in (parts, parts[::-1]):
+        read = await Uploads().read_form(file_request(*order, piece_bytes=1), 1000)
+        assert read == ({"a": "湖"}, Upload("湖.x", content))
+    assert await Uploads().read_form(file_request(parts[0]), 10) == ({"a": "湖"}, Upload("", b""))
+
+
+async def test_a_file_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the bound is taken, one byte more is refused, and so is what never ends (K-7)."""
+    monkeypatch.setattr("hupan.web.forms.MAX_DISCARDED_BYTES", 100_000)
+    bound = 1_000_000
+    for size, is_taken in ((bound, True), (bound + 1, False), (bound + 10_000_000, False)):
+        request = file_request(part('name="file"; filename="a"', bytes(size)), piece_bytes=1 << 16)
+        if is_taken:
+            assert len((await Uploads().read_form(request, bound))[1].content) == size
+            continue
+        with pytest.raises(FieldRefused) as refusal:
+            await Uploads().read_form(request, bound)
+        assert (refusal.value.problem.field, refusal.value.http_status) == ("file", 413)
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda: form_request(b"a=1"),
+        lambda: form_request(b"--b--", b"multipart/form-data"),
+        lambda: form_request(b"--b--", b"multipart/form-data; boundary="),
+        lambda: file_request(b"nonsense"),
+        lambda: file_request(part('name="file"; filename="a"', b"1"), end=b""),
+        lambda: file_request(part('nome="a"', b"1")),
+        lambda: file_request(part('name="a"', b"1" * (MAX_FORM_BYTES + 1))),
+        lambda: file_request(*(part(f'name="{number}"', b"1") for number in range(65))),
+        lambda: file_request(*(part('name="file"; filename="a"', b"1") for _ in "12")),
+        lambda: file_request(b"--b\r\n" + b"x: y\r\n" * 100_000),
+    ],
+)
+async def test_a_form_with_a_file_that_cannot_be_taken(
+    request_of: Callable[[], Request],
+) -> None:
+    """No form, no boundary, cut short, no name, too much of anything (K-7, W-9)."""
+    with pytest.raises(FormRefused) as refusal:
+        await Uploads().read_form(request_of(), 1_000_000)
+    assert refusal.value.http_status == 400
+
+
+async def test_few_files_are_received_at_a_time() -> None:
+    """Each takes memory; when one is done or its client is gone, another may come (K-7)."""
+    uploads = Uploads()
+
+    async def never() -> dict[str, object]:
+        await asyncio.Event().wait()
+        return {}
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", MULTIPART)]}
+    stuck = [
+        asyncio.create_task(uploads.read_form(Request(scope, never), 10))
+        for _ in range(MAX_UPLOADING)
+    ]
+    await asyncio.sleep(0)
+    small = part('name="file"; filename="a"', b"1")
+    with pytest.raises(FormRefused) as refusal:
+        await uploads.read_form(file_request(small), 10)
+    assert refusal.value.http_status == 503
+    for task in stuck:
+        task.cancel()
+    await asyncio.gather(*stuck, return_exceptions=True)
+    assert (await uploads.read_form(file_request(small), 10))[1].content == b"1"
+
+
+@pytest.mark.parametrize(
+    ("file_name", "name"),
+    [
+        ("start.snapshot", "start"),
+        ("C:\\my files\\start (1).snapshot", "start-1"),
+        ("../../etc/passwd", "passwd"),
+        ("湖边.snapshot", ""),
+        ("湖 v2.snapshot", "v2"),
+        ("w" * 80, "w" * 64),
+        ("..", ""),
+    ],
+)
+def test_the_name_of_a_snapshot_comes_from_its_file(file_name: str, name: str) -> None:
+    """What no name may hold becomes a dash; nothing leads elsewhere (K-7)."""
+    assert name_from_file(file_name) == name

@@ -4,7 +4,7 @@ import json
 from urllib.parse import quote, urlencode
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, FilePayload
 
 from tests.support.browser import visit
 from tests.support.client import WireClient
@@ -25,6 +25,22 @@ FORMS = (
     ),
 )
 """Forms that refuse the texts and show them again."""
+OTHER_FORMS = (
+    ("/seed", f"form[action='{PREFIX}/seed']", ["number"]),
+    ("/clock", "form:has(#amount)", ["amount"]),
+    ("/clock", "form:has(#time)", ["time"]),
+    (
+        "/faults",
+        "form:has(#nth)",
+        [
+            *("path", "account", "nth", "probability", "code"),
+            *("httpStatus", "delayMs", "truncate", "trickle"),
+        ],
+    ),
+    ("/rules", "form:has(#json)", ["path", "method", "status", "forward", "json"]),
+    ("/snapshots", "form:has(#name)", ["name"]),
+)
+"""The same in all other forms, where all texts come at once."""
 SUBMIT = """([form, names, value]) => {
   const element = document.querySelector(form);
   for (const name of names) element.elements[name].value = value;
@@ -87,6 +103,26 @@ def test_searches_and_refused_forms_show_text_as_text(
                     page.evaluate(SUBMIT, [form, names, text])
                 assert page.locator("#problem").count() == 1
                 assert page.evaluate(READ, [form, names]) == [text] * len(names)
+        (everything,) = joined(len("".join(PAYLOADS)) + len(PAYLOADS))
+        for path, form, names in OTHER_FORMS:
+            page = visitor.open(PREFIX + path)
+            with page.expect_navigation(wait_until="domcontentloaded"):
+                page.evaluate(SUBMIT, [form, names, everything])
+            assert page.locator("#problem").count() == 1, path
+            assert page.evaluate(READ, [form, names]) == [everything] * len(names), path
+        file = FilePayload(
+            name=f"{everything.replace('/', '')[:200]}.snapshot",
+            mimeType="text/plain",
+            buffer=everything.encode(),
+        )
+        page = visitor.open(f"{PREFIX}/snapshots")
+        upload = page.locator("form[enctype]")
+        name_field = upload.locator("[name=upload-name]")
+        upload.locator("[type=file]").set_input_files(file)
+        name_field.evaluate("(field, text) => field.value = text", everything)
+        upload.locator("button").click()
+        assert page.locator("#problem").count() == 1
+        assert name_field.input_value() == everything
 
 
 def test_requests_and_rules_show_text_as_text(

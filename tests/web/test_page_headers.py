@@ -1,4 +1,4 @@
-"""What every answer of the pages carries, and who may ask for one (web.md W-1, W-13)."""
+"""Headers of every answer of the pages, and the requests they accept (web.md W-1, W-13)."""
 
 import re
 from collections.abc import Iterator
@@ -7,22 +7,13 @@ import httpx
 import pytest
 
 from tests.support.client import WireClient
+from tests.support.sandbox_pages import COMMON_HEADERS as COMMON
+from tests.support.sandbox_pages import POLICY
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.one_engine
 
 PAGES = "/sandbox/pages"
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
-)
-COMMON = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
 ELSEWHERE = {"sec-fetch-site": "cross-site"}
 LINK = {**ELSEWHERE, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 TOKEN = re.compile(r'name="form" value="([^"]+)"')
@@ -149,7 +140,7 @@ def test_pages_of_other_sites_see_nothing(http: httpx.Client) -> None:
     ],
 )
 def test_a_form_of_another_site_does_nothing(http: httpx.Client, headers: dict[str, str]) -> None:
-    """Without a token of this process nothing is deleted, whatever the browser says (W-13)."""
+    """Without a token of this process nothing is deleted, with any headers (W-13)."""
     before = http.post("/sandbox/accounts", content=b"{}").json()
     for token in ({"form": ""}, {"form": "0.0"}):
         reply = http.post(f"{PAGES}/reset", data=token, headers=headers)
@@ -210,7 +201,7 @@ def test_streams_are_bounded(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize("answer", ["{", "[" * 5000 + "]" * 5000, "9" * 5000, '"\\ud800"'])
 def test_an_answer_that_is_no_json_is_refused(http: httpx.Client, answer: str) -> None:
-    """The form is shown again, whatever stands in it (web.md W-9)."""
+    """The form is shown again for any text that is no JSON (web.md W-9)."""
     token = TOKEN.findall(http.get(f"{PAGES}/rules").text)[0]
     fields = {"form": token, "path": "/v1/none", "json": answer}
     assert http.post(f"{PAGES}/rules", data=fields).status_code == 400

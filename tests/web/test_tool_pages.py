@@ -1,6 +1,8 @@
 """Requests, answers, clock, faults and snapshots by hand, with and without script (K-2, W-2)."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -99,8 +101,10 @@ def test_a_fault_is_added_and_removed(visitor: Visit, shown_wire: WireClient) ->
     assert shown_wire.http.get("/sandbox/faults").json() == []
 
 
-def test_a_snapshot_brings_the_state_back(visitor: Visit, shown_wire: WireClient) -> None:
-    """Saved, restored, taken along and deleted by hand (K-7)."""
+def test_a_snapshot_brings_the_state_back(
+    visitor: Visit, shown_wire: WireClient, tmp_path: Path
+) -> None:
+    """Saved, restored, taken along, deleted and uploaded again by hand (K-7)."""
     kept = shown_wire.account()
     page = visitor.open(f"{PREFIX}/snapshots")
     page.locator("[name=name]:visible").fill("start")
@@ -113,10 +117,48 @@ def test_a_snapshot_brings_the_state_back(visitor: Visit, shown_wire: WireClient
     assert shown_wire.own_info(gone.token).code == -101
     with page.expect_download() as download:
         page.get_by_role("link", name="下载快照 start").click()
-    assert download.value.suggested_filename.startswith("start")
+    assert download.value.suggested_filename == "start.snapshot"
+    file = tmp_path / "start.snapshot"
+    download.value.save_as(file)
     page.get_by_role("button", name="删除快照 start").click()
     expect(page.get_by_text("还没有快照")).to_be_visible()
     assert shown_wire.http.get("/sandbox/snapshots").json() == []
+
+    form = page.locator("form[enctype]")
+    form.locator("[type=file]").set_input_files(file)
+    form.locator("button").click()
+    expect(page.locator(".done")).to_contain_text("start")
+    form.locator("[type=file]").set_input_files(file)
+    form.locator("[name=upload-name]").fill("other")
+    form.locator("button").click()
+    expect(page.locator(".done")).to_contain_text("other")
+    kept_files = [shown_wire.http.get(f"/sandbox/snapshots/{n}") for n in ("start", "other")]
+    assert [reply.content for reply in kept_files] == [file.read_bytes()] * 2
+    for name in ("start", "other"):
+        page.get_by_role("button", name=f"删除快照 {name}").click()
+    expect(page.get_by_text("还没有快照")).to_be_visible()
+
+
+def test_a_file_that_is_no_snapshot_is_refused(visitor: Visit, tmp_path: Path) -> None:
+    """Foreign, without a usable name, with a wrong one, too large: a sentence (K-7, W-9)."""
+    page = visitor.open(f"{PREFIX}/snapshots")
+    form = page.locator("form[enctype]")
+    for name, typed, size, field, sentence in (
+        ("a.snapshot", "", 10, "file", "这不是快照"),
+        ("湖.snapshot", "", 10, "upload-name", "请填写名称"),
+        ("a.snapshot", "a b", 10, "upload-name", "1 到 64 个字母"),
+        ("a.snapshot", "", 0, "file", "请选择快照文件"),
+        ("a.snapshot", "", 70 * 2**20, "file", "文件最多 64 MB"),
+    ):
+        file = tmp_path / name
+        file.write_bytes(bytes(size))
+        form.locator("[type=file]").set_input_files(file)
+        form.locator("[name=upload-name]").fill(typed)
+        form.locator("button").click()
+        expect(page.locator("#problem")).to_contain_text(sentence)
+        expect(page.locator(f"#{field}-note")).to_contain_text(sentence)
+        expect(page).to_have_title(re.compile("^错误："))
+    expect(page.get_by_text("还没有快照")).to_be_visible()
 
 
 def test_requests_appear_by_themselves(

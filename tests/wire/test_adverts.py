@@ -26,7 +26,7 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def board(engine: EngineName) -> Iterator[WireClient]:
     """A sandbox that shows advertisements."""
-    del engine  # the other one has a server of its own
+    del engine  # the other engine has a separate server
     with Server("sandbox", environment=SETTINGS) as server, WireClient(server) as wire:
         yield wire
 
@@ -45,8 +45,8 @@ def test_shape(wire: WireClient, body: bytes) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_set_is_told(board: WireClient) -> None:
-    """Ids, height and switch are the operator's (wire.md 4)."""
+def test_returns_what_is_set(board: WireClient) -> None:
+    """The response has the ids, height and switch that the operator set (wire.md 4)."""
     whole = {"androidCodeId": "5123", "bottomHeight": 60, "iosCodeId": "i-77", "isShow": 1}
     assert adverts(board, board.account().token) == whole
 
@@ -58,8 +58,8 @@ def test_vip_is_shown_none(board: WireClient) -> None:
 
 
 @pytest.mark.slow
-def test_expired_vip_is_shown_them(board: WireClient) -> None:
-    """Who was VIP until yesterday is treated like anybody (wire.md 3, 4)."""
+def test_expired_vip_sees_them(board: WireClient) -> None:
+    """An account whose VIP ended yesterday sees adverts again (wire.md 3, 4)."""
     board.set_clock(set=NOW)
     token = board.account(vipDays=1).token
     assert adverts(board, token)["isShow"] == 0
@@ -83,7 +83,7 @@ GOLDEN = (
 @pytest.fixture(scope="module")
 def advertising(engine: EngineName) -> Iterator[WireClient]:
     """A client of a server that shows advertisements."""
-    del engine  # the other one has a server of its own
+    del engine  # the other engine has a separate server
     with Server("sandbox", environment=SET) as server, WireClient(server) as wire:
         yield wire
 
@@ -112,7 +112,7 @@ def test_vip_sees_none(advertising: WireClient) -> None:
 
 
 @pytest.mark.slow
-def test_who_is_not_signed_in_is_told_nothing(advertising: WireClient) -> None:
+def test_needs_a_session(advertising: WireClient) -> None:
     """It needs a session."""
     for token in (None, "0" * 36):
         reply = advertising.request("POST", PATH, token=token)

@@ -64,6 +64,7 @@ def test_missing_field_is_named(wire: WireClient, path: str, field: str) -> None
     assert refused_field(wire.post(path, {**body, field: None})) == field
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_wrong_type_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
     """A field of the wrong type is named, required or not (wire.md 2)."""
@@ -99,6 +100,7 @@ def test_far_too_long_is_refused(wire: WireClient, path: str, field: str) -> Non
     assert_refused(wire.post(path, {**whole_body(wire, path), field: "1" * 60_000}))
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_what_is_no_number_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
     """A phone number is `1` and ten ASCII digits, and nothing else (wire.md 5, security I7)."""
@@ -180,7 +182,7 @@ def whole(form: type[Struct]) -> dict[str, object]:
 
 @pytest.mark.one_engine
 def test_null_reads_like_absence(subtests: pytest.Subtests) -> None:
-    """Each optional field of each endpoint, whatever else the body holds."""
+    """`null` reads like absence in each optional field of each endpoint, next to other fields."""
     for null in NULLS:
         for form, field in OPTIONAL_FIELDS:
             with subtests.test(null=null, form=form, field=field):
@@ -193,7 +195,7 @@ def test_null_reads_like_absence(subtests: pytest.Subtests) -> None:
 
 @pytest.mark.one_engine
 def test_required_null_is_named(subtests: pytest.Subtests) -> None:
-    """In a field that must be there `null` is refused, beside optional ones that are null too."""
+    """`null` in a required field is refused, also next to optional fields that are null."""
     for form in FORMS.values():
         with subtests.test(form=form):
             nulls = dict.fromkeys(
@@ -227,8 +229,8 @@ def test_nulls_change_nothing(wire: WireClient) -> None:
 
 
 @pytest.mark.one_engine
-def test_null_beside_a_wrong_field_names_the_wrong_one(wire: WireClient) -> None:
-    """What is wrong is named, not what is null."""
+def test_null_next_to_a_wrong_field_names_the_wrong_one(wire: WireClient) -> None:
+    """The refusal names the wrong field, not the null one."""
     body = {"mobile": wire.fresh_phone(), "captcha": 5, "deviceId": None, "platform": None}
     assert refused_field(wire.post("user/verification-login", body)) == "captcha"
 

@@ -134,7 +134,7 @@ def test_deep_nests_break_nothing(wire: WireClient, subtests: pytest.Subtests) -
 
 
 def test_deep_nests_in_a_logout(wire: WireClient, subtests: pytest.Subtests) -> None:
-    """Signing out lives through a deep nest too, whatever it makes of it (security I4)."""
+    """The server survives a logout with deeply nested JSON (security I4)."""
     for name in nests():
         with subtests.test(name=name):
             wire.post("user/logout", nests()[name], token=wire.account().token)

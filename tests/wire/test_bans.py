@@ -35,7 +35,7 @@ CENTURY_SECONDS = 100 * 366 * 86_400
 @pytest.fixture(scope="module")
 def bench(engine: EngineName) -> Iterator[WireClient]:
     """A sandbox for this file alone."""
-    del engine  # the other one has a server of its own
+    del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         yield wire
 
@@ -69,6 +69,7 @@ def test_get_user_in_the_json_form(bench: WireClient, banned: list[Member]) -> N
         assert "data" not in value
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_token(bench: WireClient, banned: list[Member], subtests: pytest.Subtests) -> None:
     """A token of a banned account is 7100 in the endpoint's own form (wire.md 1.7, 2)."""
@@ -83,7 +84,7 @@ def test_token(bench: WireClient, banned: list[Member], subtests: pytest.Subtest
 
 
 def test_sign_in_by_code(bench: WireClient, banned: list[Member]) -> None:
-    """The right code tells that the account is banned, and gives no token (wire.md 2)."""
+    """The right code answers that the account is banned, without a token (wire.md 2)."""
     for member in banned:
         code = PHONE.code(bench, member.phone)
         answer = bench.sign_in(member.phone, code)
@@ -91,13 +92,14 @@ def test_sign_in_by_code(bench: WireClient, banned: list[Member]) -> None:
 
 
 def test_sign_in_by_password(bench: WireClient, banned: list[Member]) -> None:
-    """The right password tells it too (wire.md 2)."""
+    """The right password answers that the account is banned (wire.md 2)."""
     for member in banned:
         answer = bench.email_login(member.email, member.password)
         assert (answer.code, answer.msg, answer.data) == (7100, BANNED, None)
 
 
-def test_wrong_secrets_tell_nothing(bench: WireClient, banned: list[Member]) -> None:
+@pytest.mark.slow
+def test_wrong_secrets_reveal_nothing(bench: WireClient, banned: list[Member]) -> None:
     """With a wrong secret a banned account looks like any other (security E3)."""
     free = bench.fresh_phone()
     stranger = bench.email_login(bench.fresh_email(), "wrong password 1").body
@@ -108,8 +110,8 @@ def test_wrong_secrets_tell_nothing(bench: WireClient, banned: list[Member]) -> 
         assert bench.sign_in(member.phone, code).body == wrong
 
 
-def test_asking_for_codes_tells_nothing(bench: WireClient, banned: list[Member]) -> None:
-    """Asking for a code is answered as for any other target (security E1)."""
+def test_asking_for_codes_reveals_nothing(bench: WireClient, banned: list[Member]) -> None:
+    """A request for a code is answered as for any other target (security E1)."""
     for member in banned:
         assert (
             PHONE.request_code(bench, member.phone).body
@@ -130,8 +132,9 @@ def test_a_reset_does_not_open_it(bench: WireClient, banned: list[Member]) -> No
             assert bench.email_login(member.email, password).code > 1
 
 
+@pytest.mark.slow
 def test_its_number_stays_taken(bench: WireClient, banned: list[Member]) -> None:
-    """Nobody else can bind the number or the address of a banned account (security A3)."""
+    """No other account can bind the number or the address of a banned account (security A3)."""
     for member in banned:
         late = bench.account()
         for way, target in ((PHONE, member.phone), (EMAIL, member.email)):
@@ -185,6 +188,7 @@ def test_no_endpoint_is_forgotten() -> None:
     assert opened <= called
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vip_days", [0, 3])
 def test_every_endpoint_refuses(wire: WireClient, vip_days: int, subtests: pytest.Subtests) -> None:
     """A token of a banned account is 7100 in the endpoint's own form, before VIP and body."""
@@ -207,7 +211,7 @@ def test_the_json_form_refuses(wire: WireClient, path: str) -> None:
 
 
 def test_sign_in_by_code_is_refused(wire: WireClient) -> None:
-    """A right code is told of the ban, a wrong one what everybody is told (E3)."""
+    """A right code is answered with the ban, a wrong one like any wrong code (E3)."""
     banned, other = wire.fresh_phone(), wire.fresh_phone()
     wire.account(phone=banned, banDays=1)
     wire.account(phone=other)
@@ -219,7 +223,7 @@ def test_sign_in_by_code_is_refused(wire: WireClient) -> None:
 
 
 def test_sign_in_by_password_is_refused(wire: WireClient) -> None:
-    """A right password is told of the ban, a wrong one what everybody is told (E3)."""
+    """A right password is answered with the ban, a wrong one like any wrong password (E3)."""
     banned, other = wire.fresh_email(), wire.fresh_email()
     wire.account(email=banned, password=PASSWORD, banReason="刷屏")
     wire.account(email=other, password=PASSWORD)
@@ -275,7 +279,7 @@ def test_a_banned_viewer_is_a_stranger(tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_operator_bans_while_the_server_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`hupan account ban` holds from the next request on, `unban` likewise (T6)."""
+    """`hupan account ban` and `unban` take effect from the next request on (T6)."""
     data = ["--data-dir", str(tmp_path)]
     for name, value in STORES.environment(tmp_path).items():
         monkeypatch.setenv(name, value)

@@ -107,7 +107,7 @@ def test_claim_that_is_no_length(wire: WireClient, claim: str) -> None:
 
 
 def test_length_and_chunks_together(wire: WireClient) -> None:
-    """Content-Length beside chunks never lets a second request in (security I9)."""
+    """Content-Length with a chunked body never lets a second request in (security I9)."""
     smuggled = b"0\r\n\r\nGET /v1/user/info HTTP/1.1\r\nhost: a\r\n\r\n"
     start = (
         b"POST /v1/user/captcha HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n"
@@ -117,7 +117,7 @@ def test_length_and_chunks_together(wire: WireClient) -> None:
     assert status in {0, 400, 413}
 
 
-def test_half_a_body_harms_nobody(wire: WireClient) -> None:
+def test_half_a_body_delays_no_one_else(wire: WireClient) -> None:
     """A client that stays silent in its body does not keep others waiting (security I2)."""
     start = head("POST /v1/user/email-login HTTP/1.1", "content-length: 1000")
     address = ("127.0.0.1", wire.server.port)

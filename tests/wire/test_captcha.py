@@ -74,7 +74,7 @@ def test_length_is_a_setting() -> None:
 
 
 def leaks(wire: WireClient) -> bool:
-    """Whether one captcha tells its answer in its id, its headers or its picture's text."""
+    """Return whether a captcha's answer stands in its id, its headers or its picture's bytes."""
     reply = wire.post("user/captcha")
     captcha_id = reply.text("id")
     answer = wire.list_outbox("captcha", captcha_id)[0].code
@@ -165,7 +165,7 @@ def test_lifetime_ends_after_five_minutes(own_wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_refused_captcha_is_not_a_bad_parameter(wire: WireClient) -> None:
-    """A wrong answer has a code of its own, one that names no field (wire.md 2)."""
+    """A wrong answer has its own code, which names no field (wire.md 2)."""
     captcha = wire.captcha()
     wrong = wire.post(SMS, {"mobile": wire.fresh_phone(), "code": captcha.wrong, "id": captcha.id})
     assert wrong.code not in {1, 1100}

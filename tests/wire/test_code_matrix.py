@@ -1,12 +1,8 @@
-"""What a code may do, cell by cell (security C8, D1).
+"""What a code may do is decided when it is issued (security C8, D1, wire.md 7).
 
-What a code may do is decided when it is issued (security D1, C8, wire.md 7).
-
-A code is asked for while its target is bound, free, about to be released or released; with no
-token, the caller's own or somebody else's; then used for its target, for another one, or by
-somebody else. A cell that `WORKS` does not list must refuse and change nothing.
-
-Each code is tried where it must do nothing, on an account that must not change.
+A code is requested while its target is bound, free, about to be released or released; with no
+token, the caller's token or another account's; then used for its target or another one, by its
+owner or another account. A cell that `WORKS` does not list must refuse and change nothing.
 """
 
 from collections.abc import Callable
@@ -96,7 +92,7 @@ CELLS = [(*request, state, use) for request in REQUESTS for state in STATES for 
 
 
 def fresh(wire: WireClient, channel: Channel) -> str:
-    """Return a target that nobody has used."""
+    """Return a target that no account has used."""
     return wire.fresh_phone() if channel == "sms" else wire.fresh_email()
 
 
@@ -190,7 +186,7 @@ def assert_worked(wire: WireClient, name: str, whose: str, played: Played) -> No
 def test_cell(
     wire: WireClient, engine: EngineName, request_for: tuple[str, str], subtests: pytest.Subtests
 ) -> None:
-    """Each cell of the matrix does what the table says, whatever token came at issue (C8)."""
+    """Each cell of the matrix does what the table says, with every kind of token at issue (C8)."""
     # The token is read before the store is asked: on the second engine each cell is played once.
     tokens = TOKENS if engine == "sqlite" else TOKENS[-1:]
     for cell in (cell for cell in CELLS if cell[:2] == request_for):
@@ -213,7 +209,7 @@ def check_cell(wire: WireClient, cell: tuple[str, str, str, str], token: str) ->
 
 @pytest.mark.slow
 def test_the_table_names_cells_alone() -> None:
-    """A line of the table that is no cell would be tested by nobody."""
+    """The table names existing cells only: another line would be tested by no cell."""
     assert set(WORKS) <= set(CELLS)
 
 
@@ -235,7 +231,7 @@ OWN = {
     "sms": {"verification-login", "change-phone-check", "cancel-user by phone"},
     "email": {"forget-password", "change-email-check", "cancel-user by email"},
 }
-# What a code of a free target may do with the token of a member who has both bound.
+# What a code of a free target may do with the token of an account that has both bound.
 NEW_ONES = {"sms": {"verification-login", "change-phone-check"}, "email": {"change-email-check"}}
 TARGETLESS = {"sms": "verification-login", "email": "forget-password"}
 ways = pytest.mark.parametrize("way", CONTACT_CHANNELS, ids=["phone", "email"])
@@ -367,7 +363,7 @@ def test_code_of_a_released_target(
 def test_token_at_issue_changes_nothing(
     wire: WireClient, way: ContactChannel, kind: str, subtests: pytest.Subtests
 ) -> None:
-    """A token sent along with the request for a code gives its holder nothing (C8, D1)."""
+    """A token sent with the request for a code grants its holder nothing (C8, D1)."""
     for sent in ["foreign", "stale", "stray"]:
         with subtests.test(sent=sent):
             holder, stale = Member(wire), wire.account().token

@@ -50,11 +50,12 @@ def test_wrong_captcha_sends_nothing(wire: WireClient) -> None:
     silent, marker = wire.fresh_phone(), wire.fresh_phone()
     captcha = wire.captcha()
     assert_refused(wire.post(SMS, {"mobile": silent, "code": captcha.wrong, "id": captcha.id}))
-    # Messages leave in the order they were asked for, so the marker's tells that nothing waits.
+    # Messages leave in the order of their requests: the marker shows that nothing waits.
     wire.sms_code(marker)
     assert wire.list_outbox("sms", silent) == []
 
 
+@pytest.mark.slow
 def test_codes_differ(wire: WireClient) -> None:
     """Codes are drawn by chance, and no universal one exists (security C1)."""
     codes = {wire.sms_code(wire.fresh_phone()) for _ in range(10)}

@@ -56,7 +56,7 @@ def busy(wire: WireClient) -> Account:
 @pytest.fixture(scope="module")
 def bank(engine: EngineName) -> Iterator[tuple[WireClient, str]]:
     """A sandbox for this file alone, and the token of its richest member."""
-    del engine  # the other one has a server of its own
+    del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         tokens = [member.token for member in seed(wire, "coins", 5)]
         yield wire, max(tokens, key=lambda token: page_of(wire, token)[1])
@@ -152,8 +152,8 @@ def test_time_is_the_servers(own_wire: WireClient) -> None:
     assert 0 <= whole_number(entries[0]["createTime"]) - NOW < 60
 
 
-def test_everybody_sees_his_own(wire: WireClient) -> None:
-    """Nobody's entries stand in another's list, whatever the body says (security J8, Z3)."""
+def test_lists_only_own_entries(wire: WireClient) -> None:
+    """A list has only the caller's entries, also if the body names another (security J8, Z3)."""
     rich, poor = wire.account(coins=100), wire.account()
     body: dict[str, object] = {"size": 100, "page": 1, "userId": rich.id}
     data = data_of(reply_to(wire, RECORD, body, token=poor.token), "goldCoinRecord", "total")
@@ -247,8 +247,8 @@ def test_the_second_page_of_one_entry_is_empty(wire: WireClient) -> None:
     assert data == {"goldCoinRecord": [], "total": 1}
 
 
-def test_nobody_reads_another_record(wire: WireClient) -> None:
-    """An account sees its own entries alone, whatever ids the request names."""
+def test_the_record_of_another_account_is_not_readable(wire: WireClient) -> None:
+    """An account sees only its own entries, even if the request names other ids."""
     rich, poor = wire.account(coins=5), wire.account()
     body = {**FIRST_PAGE, "userId": rich.id}
     assert wire.post(PATH, body, token=poor.token).data == {"goldCoinRecord": [], "total": 0}

@@ -111,8 +111,8 @@ def test_other_sessions_end(wire: WireClient, way: ContactChannel) -> None:
 
 
 @ways
-def test_old_and_new_are_told(wire: WireClient, way: ContactChannel) -> None:
-    """Both the old target and the new one hear of a change at once (security D2, A2)."""
+def test_old_and_new_are_notified(wire: WireClient, way: ContactChannel) -> None:
+    """Both the old target and the new one are notified of a change (security D2, A2)."""
     old, target = way.fresh(wire), way.fresh(wire)
     account = wire.account(**{way.field: old})
     assert way.change(wire, account.token, target, way.code(wire, target)).code == 1
@@ -121,13 +121,13 @@ def test_old_and_new_are_told(wire: WireClient, way: ContactChannel) -> None:
 
 
 @ways
-def test_a_refused_change_tells_nobody(wire: WireClient, way: ContactChannel) -> None:
-    """Nothing changed, so no notice leaves (security A2)."""
+def test_a_refused_change_is_not_notified(wire: WireClient, way: ContactChannel) -> None:
+    """A refused change changes nothing and sends no notice (security A2)."""
     old, target = way.fresh(wire), way.fresh(wire)
     account = wire.account(**{way.field: old})
     wrong = wire.wrong_code(way.code(wire, target))
     assert_refused(way.change(wire, account.token, target, wrong))
-    # Messages leave in the order they were asked for, so the marker's tells that nothing waits.
+    # Messages leave in the order of their requests: the marker shows that nothing waits.
     way.code(wire, way.fresh(wire))
     assert wire.list_outbox(way.channel, old) == []
 
@@ -201,7 +201,7 @@ class Kind:
     number: int
 
     def fresh(self, wire: WireClient) -> str:
-        """Return a target that nobody has used."""
+        """Return a target that no account has used."""
         return wire.fresh_phone() if self.channel == "sms" else wire.fresh_email()
 
     def code(self, wire: WireClient, target: str) -> str:
@@ -251,7 +251,7 @@ def test_a_bound_number_signs_in(wire: WireClient) -> None:
 
 @BOTH
 def test_binding_twice(wire: WireClient, kind: Kind) -> None:
-    """Who has something bound is told to change it, and the code is not used up."""
+    """A second binding is refused with a hint to change it, and the code is not used up."""
     first, second = kind.fresh(wire), kind.fresh(wire)
     who = wire.account(**{kind.name: first})
     code = kind.code(wire, second)
@@ -265,7 +265,7 @@ def test_binding_twice(wire: WireClient, kind: Kind) -> None:
 
 @BOTH
 def test_changing_nothing(wire: WireClient, kind: Kind) -> None:
-    """Who has nothing bound cannot change it, and the code is not used up."""
+    """A change without a binding is refused, and the code is not used up."""
     who, target = wire.account(), kind.fresh(wire)
     code = kind.code(wire, target)
     told = {"phone": (1405, "尚未绑定手机号")}.get(kind.name, (1406, "尚未绑定邮箱"))
@@ -275,8 +275,8 @@ def test_changing_nothing(wire: WireClient, kind: Kind) -> None:
 
 
 @BOTH
-def test_somebody_elses(wire: WireClient, kind: Kind) -> None:
-    """That a target is taken is told only after its code was right (security E3)."""
+def test_a_target_of_another_account(wire: WireClient, kind: Kind) -> None:
+    """The answer says that a target is taken only after a right code (security E3)."""
     target = kind.fresh(wire)
     owner, who = wire.account(**{kind.name: target}), wire.account()
     code = kind.code(wire, target)
@@ -399,7 +399,7 @@ def test_a_change_ends_other_sessions(wire: WireClient, kind: Kind) -> None:
 
 
 @BOTH
-def test_everybody_bound_is_told_of_a_change(wire: WireClient, kind: Kind) -> None:
+def test_every_contact_is_notified_of_a_change(wire: WireClient, kind: Kind) -> None:
     """The old target, the new one and the other contact each get one notice (security A2)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     who, new = wire.account(phone=phone, email=email), kind.fresh(wire)
@@ -415,8 +415,8 @@ def test_everybody_bound_is_told_of_a_change(wire: WireClient, kind: Kind) -> No
     assert email not in told
 
 
-def test_everybody_bound_is_told_of_a_binding(wire: WireClient) -> None:
-    """Whoever has the number learns that an address was added, and the address too."""
+def test_every_contact_is_notified_of_a_binding(wire: WireClient) -> None:
+    """The bound number and the added address each get a notice of the binding."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     who = wire.account(phone=phone)
     assert (
@@ -449,7 +449,7 @@ def test_a_released_number_starts_from_nothing(wire: WireClient) -> None:
 
 
 def test_an_address_has_no_case(wire: WireClient) -> None:
-    """The address that is bound is proved in whatever case it is written (wire.md 5)."""
+    """The case in which a bound address is written does not matter (wire.md 5)."""
     email = wire.fresh_email()
     who = wire.account(email=email)
     code = EMAIL_KIND.code(wire, email)
@@ -473,7 +473,7 @@ def test_a_country_code_is_dropped(wire: WireClient) -> None:
 @pytest.mark.parametrize("value", [None, 5, "", "no target", "x" * 400, ["a"]])
 @pytest.mark.parametrize("step", ["bind", "change"])
 def test_bad_targets(wire: WireClient, kind: Kind, step: str, value: object) -> None:
-    """What is no target is 1100 with the field's name, whatever is bound."""
+    """A malformed target is 1100 with the field's name, with and without a binding."""
     path = kind.bind if step == "bind" else kind.change
     who = wire.account(**({} if step == "bind" else {kind.name: kind.fresh(wire)}))
     answer = wire.post(path, {kind.name: value, "captcha": "123456"}, token=who.token)

@@ -19,7 +19,7 @@ def half_bound(wire: WireClient, way: ContactChannel) -> Account:
 
 
 def test_first_binding(wire: WireClient, way: ContactChannel) -> None:
-    """A code that went to the new target binds it, and own info tells it (wire.md 4)."""
+    """A code that went to the new target binds it, and own info shows it (wire.md 4)."""
     account, target = half_bound(wire, way), way.fresh(wire)
     body = {way.field: target, "captcha": way.code(wire, target)}
     assert reply_to(wire, way.bind_path, body, token=account.token) == SUCCESS
@@ -39,7 +39,7 @@ def test_target_is_bound_in_its_plain_form(wire: WireClient, way: ContactChannel
 
 
 def test_second_binding_is_refused(wire: WireClient, way: ContactChannel) -> None:
-    """Who has one bound is told so, and keeps it (wire.md 2, 4)."""
+    """A second binding is refused, and the first stays (wire.md 2, 4)."""
     first, second = way.fresh(wire), way.fresh(wire)
     account = wire.account(**{way.field: first})
     assert_refused(way.bind(wire, account.token, second, way.code(wire, second)))
@@ -47,7 +47,7 @@ def test_second_binding_is_refused(wire: WireClient, way: ContactChannel) -> Non
 
 
 def test_change_needs_a_binding(wire: WireClient, way: ContactChannel) -> None:
-    """Who has none bound has nothing to change (wire.md 2, 4)."""
+    """A change without a binding is refused, unlike a second binding (wire.md 2, 4)."""
     account, target = half_bound(wire, way), way.fresh(wire)
     refusal = way.change(wire, account.token, target, way.code(wire, target))
     assert_refused(refusal)
@@ -69,8 +69,8 @@ def test_anothers_target_is_refused(wire: WireClient, way: ContactChannel) -> No
 
 
 @pytest.mark.parametrize("act", ["bind", "change"])
-def test_wrong_code_tells_nothing(wire: WireClient, way: ContactChannel, act: str) -> None:
-    """With a wrong code a taken and a free target get one answer, to the byte (E1, E3)."""
+def test_wrong_code_reveals_nothing(wire: WireClient, way: ContactChannel, act: str) -> None:
+    """With a wrong code a taken and a free target get the same answer, to the byte (E1, E3)."""
     seen: list[tuple[bytes, list[tuple[str, str]]]] = []
     for taken in (True, False):
         target = way.fresh(wire)
@@ -131,6 +131,7 @@ def test_a_taken_target_frees_no_code(wire: WireClient, way: ContactChannel) -> 
     assert way.bound(wire, second.token) == ""
 
 
+@pytest.mark.slow
 def test_fifty_binds_of_one_target(wire: WireClient, way: ContactChannel) -> None:
     """Fifty users bind one target with one code at once: one binding (security R10, A3, C7)."""
     accounts, target = [half_bound(wire, way) for _ in range(THREADS)], way.fresh(wire)
@@ -153,8 +154,9 @@ def test_fifty_changes_to_one_target(wire: WireClient, way: ContactChannel) -> N
     assert sum(now == old for now, old in zip(kept, olds, strict=True)) == THREADS - 1
 
 
+@pytest.mark.slow
 def test_one_user_binds_one_of_many(wire: WireClient, way: ContactChannel) -> None:
-    """One user who binds ten targets at once has one of them, and the rest stay free (A3)."""
+    """One user that binds ten targets at once gets one of them; the others stay free (A3)."""
     account, targets = half_bound(wire, way), [way.fresh(wire) for _ in range(10)]
     codes = [(target, way.code(wire, target)) for target in targets]
 

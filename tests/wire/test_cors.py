@@ -88,7 +88,7 @@ def test_no_cookie_is_set(wire: WireClient) -> None:
 
 
 def test_what_is_asked_for_is_granted_too(wire: WireClient) -> None:
-    """Headers that libraries add, beside the four (wire.md 1.9, security W5)."""
+    """Headers that libraries add are granted besides the four (wire.md 1.9, security W5)."""
     wanted = "content-type, X-Requested-With,x-trace.id, token"
     reply = preflight(wire, "/v1/user/captcha", "POST", ORIGINS[0], wanted)
     granted = names(reply, "access-control-allow-headers")
@@ -113,7 +113,7 @@ def test_what_is_no_list_of_names_is_not_repeated(wire: WireClient, wanted: str)
 
 
 def test_a_json_form_may_begin_with_a_mark(wire: WireClient) -> None:
-    """A protobuf endpoint is told by its type and its first brace, a mark or not (wire.md 1.3)."""
+    """JSON is recognised by type and first brace, also after a byte order mark (wire.md 1.3)."""
     me = wire.account()
     headers = {"content-type": "application/json"}
     for mark in (b"", b"\xef\xbb\xbf"):
@@ -153,7 +153,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("origin", SAME)
 def test_the_usual_port_may_be_left_out(origin: str) -> None:
-    """In the list or by the client; what it wrote is what it is told."""
+    """The default port may be missing in list or request; the answer repeats the request."""
     told = dict(LISTED.headers({b"origin": origin.encode()}))
     assert told[b"access-control-allow-origin"] == origin.encode()
     assert told[b"vary"] == b"origin"

@@ -22,18 +22,18 @@ CHINA, HONG_KONG, PRIVATE, IPV6 = "223.5.5.5", "202.81.252.1", "192.168.1.1", "2
 @pytest.fixture(scope="module")
 def proxied(engine: EngineName) -> Iterator[WireClient]:
     """A client that is a trusted proxy of its server."""
-    del engine  # the other one has a server of its own
+    del engine  # the other engine has a separate server
     with Server("sandbox", environment=BEHIND_A_PROXY) as server, WireClient(server) as wire:
         yield wire
 
 
 def country(wire: WireClient, user_id: str) -> str:
-    """What anybody is shown."""
+    """Return the country that other users see."""
     return wire.get_user(user_id).pb_data.text(20)
 
 
 def sign_in(wire: WireClient, mobile: str, address: str) -> str:
-    """Sign in from an address; give the account's id."""
+    """Sign in from an address and return the account's id."""
     body = {"mobile": mobile, "captcha": wire.sms_code(mobile)}
     answer = wire.post("user/verification-login", body, headers={"x-forwarded-for": address})
     return wire.own_info(answer.text("token")).pb_data.text(1)
@@ -59,8 +59,8 @@ def test_it_is_that_of_the_last_sign_in(proxied: WireClient) -> None:
     assert country(proxied, user_id) == "中国香港"
 
 
-def test_a_password_tells_it_too(proxied: WireClient) -> None:
-    """The other way to sign in; one that fails changes nothing."""
+def test_a_password_sets_it_too(proxied: WireClient) -> None:
+    """A sign-in by password sets it too; a failed one changes nothing."""
     email, password = proxied.fresh_email(), "correct horse"
     account = proxied.account(email=email, password=password)
     assert country(proxied, account.id) == ""
@@ -73,8 +73,8 @@ def test_a_password_tells_it_too(proxied: WireClient) -> None:
 
 
 @pytest.mark.one_engine
-def test_nobody_chooses_it_without_a_proxy(wire: WireClient) -> None:
-    """The header of a stranger is not read (security I10)."""
+def test_no_client_chooses_it_without_a_proxy(wire: WireClient) -> None:
+    """The header of an untrusted peer is ignored (security I10)."""
     for header in ("x-forwarded-for", "x-real-ip", "forwarded", "client-ip"):
         mobile = wire.fresh_phone()
         body = {"mobile": mobile, "captcha": wire.sms_code(mobile)}

@@ -79,7 +79,7 @@ def test_an_old_session_deletes_with_the_code(own_wire: WireClient, way: Contact
 
 @ways
 def test_the_target_stays_taken_for_a_while(wire: WireClient, way: ContactChannel) -> None:
-    """Until the data is erased nobody else has the number or the address (security A7)."""
+    """Until the data is erased no other account can bind number or address (security A7)."""
     target, late = way.fresh(wire), wire.account()
     account = wire.account(**{way.field: target})
     assert way.cancel(wire, account.token, target, way.code(wire, target)).code == 1
@@ -176,8 +176,8 @@ WRONG_CODE = '{"code":1202,"msg":"验证码错误或已失效"}'
 SMS_NOTICE = "【湖畔】您的账号已注销。如非本人操作，请尽快联系管理员。"
 
 
-def test_every_bound_channel_is_told(wire: WireClient) -> None:
-    """Who cancels by one channel is told on both (security A2)."""
+def test_every_bound_channel_is_notified(wire: WireClient) -> None:
+    """A cancellation by one channel is notified on both (security A2)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email)
     assert EMAIL.cancel(wire, account.token, email, EMAIL.code(wire, email)).code == 1
@@ -199,8 +199,8 @@ def test_it_answers_like_one_that_never_was(wire: WireClient) -> None:
     assert wire.post("user/logout", token=account.token).code == 1
 
 
-def test_who_knows_the_secret_is_told_why(wire: WireClient) -> None:
-    """Sign-in says that the account was cancelled, after a right secret and not before (E3)."""
+def test_a_right_secret_is_answered_with_the_reason(wire: WireClient) -> None:
+    """Sign-in says that the account was cancelled only after a right secret (E3)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, password=OWN_PASSWORD)
     assert PHONE.cancel(wire, account.token, phone, PHONE.code(wire, phone)).code == 1
@@ -214,8 +214,8 @@ def test_who_knows_the_secret_is_told_why(wire: WireClient) -> None:
     assert wire.email_login(email, OWN_PASSWORD + "!").code == 1301
 
 
-def test_a_reset_of_its_password_is_told_likewise(wire: WireClient) -> None:
-    """A right code for a new password sets none (security A7)."""
+def test_a_reset_of_its_password_is_answered_with_the_reason(wire: WireClient) -> None:
+    """A right code for a new password is answered with the reason and sets none (security A7)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, password=OWN_PASSWORD)
     assert PHONE.cancel(wire, account.token, phone, PHONE.code(wire, phone)).code == 1
@@ -245,8 +245,8 @@ def test_one_of_both_is_named(wire: WireClient, named: dict[str, object], field:
     assert reply.json() == {"code": 1100, "msg": f"请求参数错误，{field}字段值非法"}
 
 
-def test_an_empty_one_beside_the_other_is_none(wire: WireClient) -> None:
-    """A client that always sends both keys leaves one empty."""
+def test_an_empty_target_is_none(wire: WireClient) -> None:
+    """An empty key counts as absent: some clients always send both."""
     email = wire.fresh_email()
     account = wire.account(email=email)
     body = {"phone": "", "email": email, "captcha": EMAIL.code(wire, email)}
@@ -255,7 +255,7 @@ def test_an_empty_one_beside_the_other_is_none(wire: WireClient) -> None:
 
 
 def test_anothers_target_reads_like_a_wrong_code(wire: WireClient) -> None:
-    """Whether a number is somebody's, nobody's or one's own is not told (security E1)."""
+    """The answer is the same for a taken number, a free one and a wrong code (security E1)."""
     mine, his = wire.fresh_phone(), wire.fresh_phone()
     token = wire.account(phone=mine).token
     wire.account(phone=his)

@@ -68,7 +68,7 @@ def test_modules_need_vip(wire: WireClient, path: str, body: Row) -> None:
 
 
 def test_modules_end_with_vip(own_wire: WireClient) -> None:
-    """Who was VIP until yesterday has it no more (wire.md 2)."""
+    """An account whose VIP ended yesterday has them no more (wire.md 2)."""
     own_wire.set_clock(set=NOW)
     token = own_wire.account(vipDays=1).token
     assert ignore(own_wire, token, ",10") == SUCCESS
@@ -274,7 +274,7 @@ def test_a_registration_may_be_long_and_a_device_nameless(wire: WireClient) -> N
 
 @pytest.mark.one_engine
 def test_vip_is_asked_before_the_body_is_read(wire: WireClient) -> None:
-    """Without VIP the answer is -1, whatever the body holds; notifications need none."""
+    """Without VIP the answer is -1 for any body; notifications need none."""
     token = wire.account().token
     refused = '{"code":-1,"msg":"功能仅限VIP用户使用"}'.encode()
     for path in (READ, WRITE):

@@ -87,7 +87,7 @@ def test_device_without_a_name_stands_too(wire: WireClient) -> None:
 
 
 def test_offline_without_a_name_ends_all_that_have_none(wire: WireClient) -> None:
-    """The deviceId "" means every session without one: nothing tells them apart (wire.md 5)."""
+    """The deviceId "" means every session without one: they are indistinguishable (wire.md 5)."""
     phone = wire.fresh_phone()
     named, one, two = (wire.signed_in(phone, deviceId=name) for name in ("d", "", ""))
     assert reply_to(wire, OFFLINE, {"deviceId": ""}, token=named) == SUCCESS
@@ -171,6 +171,7 @@ def test_sessions_end_after_half_a_year(own_wire: WireClient) -> None:
     assert own_wire.own_info(token).code == -101
 
 
+@pytest.mark.slow
 def test_the_eleventh_device_ends_the_oldest(own_wire: WireClient) -> None:
     """An account has ten sessions; one more ends the oldest (security T4)."""
     phone, email = own_wire.fresh_phone(), own_wire.fresh_email()
@@ -268,7 +269,7 @@ def test_sessions_without_an_id_are_bounded(wire: WireClient) -> None:
 def test_agent_names_a_silent_client(
     wire: WireClient, platform: dict[str, object], agent: str, word: str
 ) -> None:
-    """Where a client sends no platform its User-Agent gives a word, 32 characters at most (4)."""
+    """Without a platform the User-Agent yields one word of up to 32 characters (4)."""
     phone = wire.fresh_phone()
     body = {"mobile": phone, "captcha": wire.sms_code(phone), "deviceId": "d", **platform}
     answer = wire.post("user/verification-login", body, headers={"user-agent": agent})
@@ -283,7 +284,7 @@ LONGEST = "设" * 128
 
 @pytest.mark.parametrize("name", ["never seen", "", LONGEST, "' OR 1=1 --", "%", "\u202eabc"])
 def test_an_unknown_device_is_a_success_that_ends_nothing(wire: WireClient, name: str) -> None:
-    """Whether there is such a device is told to nobody; what cannot be is ended already."""
+    """An unknown device id is a success that ends nothing, so the answer reveals no devices."""
     token = wire.account(deviceId="mine").token
     assert (
         wire.request("POST", OFFLINE_PATH, {"deviceId": name}, token=token).content == SUCCESS_BYTES

@@ -50,7 +50,7 @@ Groups = list[dict[str, object]]
 @pytest.fixture(scope="module")
 def lake(engine: EngineName) -> Iterator[WireClient]:
     """A sandbox with the pack `discovery`, for this file alone."""
-    del engine  # the other one has a server of its own
+    del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         seed(wire, "discovery", 50)
         yield wire
@@ -164,7 +164,7 @@ def test_keyword_finds_inside_texts(lake: WireClient, token: str, key: str) -> N
 
 @pytest.mark.parametrize("keyword", ["%", "_", "\\", "' or 1=1 --", '"', "*", "a OR b", "%%", "__"])
 def test_keyword_is_plain_text(lake: WireClient, token: str, keyword: str) -> None:
-    """No character of a keyword has a meaning of its own (security I8)."""
+    """No character of a keyword has a special meaning (security I8)."""
     name, _ = full_category(lake, token)
     for category in (name, keyword):
         hits = groups(lake, token, category=category, keyword=keyword)
@@ -172,7 +172,7 @@ def test_keyword_is_plain_text(lake: WireClient, token: str, keyword: str) -> No
 
 
 def test_unfound_is_an_empty_list(lake: WireClient, token: str) -> None:
-    """What nobody wrote finds nothing (wire.md 4)."""
+    """A keyword without a match returns an empty list (wire.md 4)."""
     name, _ = full_category(lake, token)
     assert groups(lake, token, category=name, keyword="\u9f98\u9f98\u9f98") == []
 
@@ -249,7 +249,7 @@ def hupan(folder: Path, *arguments: str, rows: str = "") -> None:
 @pytest.fixture(scope="module")
 def imported(engine: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireClient]:
     """A running server with three groups and two bots."""
-    del engine  # the other one has a server of its own
+    del engine  # the other engine has a separate server
     folder = tmp_path_factory.mktemp("lake")
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as wire:
         hupan(folder, "group", "import", "-", "--format", "csv", rows=GROUP_ROWS)
@@ -362,6 +362,6 @@ def test_the_channel_is_asked_for(imported: WireClient, imported_token: str) -> 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", [CATEGORY_LIST, GROUP_LIST, BOT_LIST])
 @pytest.mark.parametrize("token", [None, "", "12345678-1234-1234-1234-123456789012"])
-def test_only_who_signed_in_discovers(imported: WireClient, path: str, token: str | None) -> None:
-    """Without a valid token nothing is told (wire.md 1.7)."""
+def test_discovery_needs_a_session(imported: WireClient, path: str, token: str | None) -> None:
+    """Without a valid token the answer is -101 (wire.md 1.7)."""
     assert imported.post(path, {**ALL, "appChannel": "default"}, token=token).code == -101

@@ -1,4 +1,4 @@
-"""Every refusal has a code of its own and its words in both languages (wire.md 2).
+"""Every refusal has its own code and its message in both languages (wire.md 2).
 
 Chinese by default, English when asked (wire.md 2).
 """
@@ -73,7 +73,7 @@ def second_invitation(wire: WireClient, headers: Headers) -> Answer:
 
 
 def no_such_user(wire: WireClient, headers: Headers) -> Answer:
-    """Ask for nobody."""
+    """Request an unknown user."""
     return wire.post("user/get-user", b"\x12\x0f" + b"9" * 15, token="x", headers=headers)
 
 
@@ -117,7 +117,7 @@ def test_both_ways_are_refused(
 
 
 def test_step_up_has_its_own_code(own_wire: WireClient) -> None:
-    """Who must confirm the old number first is told so, not that the code is wrong (D2)."""
+    """A change that needs the old number confirmed first has its own code (D2)."""
     own_wire.set_clock(set=NOW)
     token = own_wire.account(phone=own_wire.fresh_phone()).token
     own_wire.set_clock(set=NOW + 3600)

@@ -154,7 +154,7 @@ def test_cancel_by_email_names_it(wire: WireClient, token: str, email: object) -
 
 @pytest.mark.parametrize("extra", [{}, {"phone": None}, {"email": None}])
 def test_cancel_needs_one_of_both(wire: WireClient, token: str, extra: dict[str, object]) -> None:
-    """Who names neither phone nor e-mail is told so (wire.md 4 cancel-user)."""
+    """A request without phone and e-mail names the missing field (wire.md 4 cancel-user)."""
     answer = wire.post("user/cancel-user", {"captcha": "123456", **extra}, token=token)
     assert refused_field(answer) in {"phone", "email"}
 

@@ -101,7 +101,7 @@ def test_wrong_token_in_the_json_form(wire: WireClient, subtests: pytest.Subtest
 
 
 def check_accepted(call: Call, reply: httpx.Response) -> None:
-    """Check that a valid token got past the door, whatever the rest of the request led to."""
+    """Check that a valid token passed authentication, even if the request failed later."""
     answer = read_answer(reply.status_code, reply.headers, reply.content)
     assert answer.code != -101, call
     assert answer.form == call.form

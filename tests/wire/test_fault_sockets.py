@@ -28,12 +28,13 @@ def hits(wire: WireClient) -> list[int]:
 
 @pytest.fixture
 def socket(wire: WireClient) -> Iterator[SocketClient]:
-    """A socket nobody is logged in on; no rule stays."""
+    """Return a socket without a login, and remove all rules afterwards."""
     with SocketClient(wire.server.port) as client:
         yield client
     wire.http.put("/sandbox/faults", content=b"[]")
 
 
+@pytest.mark.slow
 def test_a_delay_keeps_the_order(wire: WireClient, socket: SocketClient) -> None:
     """Messages after a delayed one wait for it (K-5)."""
     put(wire, {"delayMs": 200, "nth": 1}, {"delayMs": 100, "nth": 3})

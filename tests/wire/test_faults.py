@@ -57,7 +57,7 @@ def test_a_code_comes_in_the_form_of_the_endpoint(wire: WireClient) -> None:
 
 
 def test_an_unknown_code_has_a_text_too(wire: WireClient) -> None:
-    """Clients show the message as it is, whatever the code (K-5)."""
+    """Every code has a message, since clients show the message as it is (K-5)."""
     put(wire, {"path": CAPTCHA, "code": 987654, "httpStatus": 503})
     reply = wire.http.post(CAPTCHA)
     assert (reply.status_code, reply.json()["code"]) == (503, 987654)
@@ -109,8 +109,8 @@ def test_a_rule_is_for_one_account(wire: WireClient) -> None:
     assert hits(wire) == [1]
 
 
-def test_setting_rules_starts_anew(wire: WireClient) -> None:
-    """What GET returns can be put again; counts begin at 0 (K-5)."""
+def test_setting_rules_resets_the_hits(wire: WireClient) -> None:
+    """The result of GET can be PUT again; hits restart at 0 (K-5)."""
     rule = {"path": CAPTCHA, "nth": 1, "code": 1002}
     put(wire, rule)
     assert wire.http.post(CAPTCHA).json()["code"] == 1002
@@ -183,6 +183,7 @@ def test_a_response_trickles(wire: WireClient) -> None:
     assert len(pieces) > 1
 
 
+@pytest.mark.slow
 def test_a_delay_passes(wire: WireClient) -> None:
     """The response comes later, and is the right one (K-5)."""
     put(wire, {"path": CAPTCHA, "delayMs": 300})

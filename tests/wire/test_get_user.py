@@ -1,4 +1,4 @@
-"""Anybody's public account (wire.md 3 get-user, 4 user/get-user, security D4)."""
+"""The public account (wire.md 3 get-user, 4 user/get-user, security D4)."""
 
 import pytest
 
@@ -66,7 +66,7 @@ def test_fields(wire: WireClient, fields: dict[str, object]) -> None:
         assert all(value < 2**53 for _, _, value in data.fields if isinstance(value, int))
 
 
-def test_nothing_private_is_told(wire: WireClient) -> None:
+def test_nothing_private_is_shown(wire: WireClient) -> None:
     """Phone, e-mail and token of a user stand in no public answer (security D4, J8)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, password="long enough 1")
@@ -148,8 +148,8 @@ def test_new_account_is_found_at_once(wire: WireClient) -> None:
 @pytest.mark.parametrize(
     "user_id", ["a", "-1", "0", "1", "1.0", "1e7", "9" * 19, "9" * 40, "x" * 500, "' or 1=1 --"]
 )
-def test_odd_ids_find_nobody(wire: WireClient, user_id: str) -> None:
-    """What is no user's id is an unknown id or a bad one, never an accident (wire.md 2)."""
+def test_odd_ids_find_no_user(wire: WireClient, user_id: str) -> None:
+    """A malformed user id is answered as unknown or bad, never with an accident (wire.md 2)."""
     assert wire.get_user(user_id).code in {4402, 1100}
 
 

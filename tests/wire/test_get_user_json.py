@@ -31,7 +31,7 @@ def body_for(user_id: str) -> bytes:
 
 
 def result_code(reply: httpx.Response) -> int:
-    """Return the code of a JSON reply, in the message's status or beside the msg."""
+    """Return the code of a JSON reply, in the message's status or next to the msg."""
     assert reply.headers["content-type"] == JSON_TYPE
     value = reply.json()
     status = value.get("status", value)

@@ -63,7 +63,7 @@ def success(reply: httpx.Response) -> bytes:
     ],
 )
 def test_protobuf_lists(wire: WireClient, token: str, path: str, tail: bytes, body: bytes) -> None:
-    """Whatever the client has, the list is empty, byte for byte (wire.md 8.2)."""
+    """The list is empty for every client, byte for byte (wire.md 8.2)."""
     for content_type in ("", "application/x-protobuf", "application/json"):
         reply = ask(wire, token, path, body, content_type)
         assert (reply.status_code, reply.headers["content-type"]) == (200, PROTOBUF_TYPE)
@@ -121,7 +121,7 @@ def test_broken_protobuf_is_refused(wire: WireClient, token: str, path: str, bod
 def test_friend_requests_of_a_json_client(
     wire: WireClient, token: str, content_type: str, body: bytes
 ) -> None:
-    """The client that sends JSON reads data.list, whatever type it names (wire.md 8.2)."""
+    """A client that sends JSON reads data.list, with any content type (wire.md 8.2)."""
     reply = ask(wire, token, REQUESTS, body, content_type)
     assert (reply.status_code, reply.headers["content-type"]) == (200, JSON_TYPE)
     assert reply.content == LIST
@@ -198,7 +198,7 @@ def test_near_outside_is_unknown(wire: WireClient, path: str) -> None:
 
 
 def test_every_list_needs_a_token(wire: WireClient) -> None:
-    """A list of nobody is none: without a token -101 in JSON (wire.md 1.7)."""
+    """Without a token the answer is -101 in JSON (wire.md 1.7)."""
     for path in (CONVERSATIONS, CONTACTS, REQUESTS, "/v1/sticky/list", "/v1/beta/info"):
         for body in (b"", b"{}"):
             assert wire.request("POST", path, body).json() == {"code": -101, "msg": "未登录"}

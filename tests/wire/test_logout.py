@@ -20,7 +20,7 @@ UNNAMED: list[dict[str, object] | bytes] = [
 
 @pytest.mark.parametrize("body", UNNAMED)
 def test_it_ends_the_tokens_session(wire: WireClient, body: dict[str, object] | bytes) -> None:
-    """Whatever the body names, the presented token's session ends, and no other (T5)."""
+    """It ends the session of the token and no other, even if the body names another (T5)."""
     phone = wire.fresh_phone()
     one, two = (wire.signed_in(phone, deviceId=device) for device in ("one", "two"))
     reply = wire.request("POST", "/v1/user/logout", body, token=one)
@@ -49,7 +49,7 @@ def test_own_other_device_stays(wire: WireClient) -> None:
 
 
 def test_second_logout_is_success(wire: WireClient) -> None:
-    """A client that signs out twice is told success twice (security T5)."""
+    """A client that signs out twice gets success twice (security T5)."""
     token = wire.signed_in(wire.fresh_phone())
     assert wire.post("user/logout", token=token).code == 1
     assert wire.post("user/logout", {"device-id": "x"}, token=token).code == 1
@@ -58,7 +58,7 @@ def test_second_logout_is_success(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("token", [None, ""])
 def test_without_a_token_nothing_ends(wire: WireClient, token: str | None) -> None:
-    """Without a token nobody is signed in, and nothing ends (wire.md 1.7)."""
+    """Without a token the answer is -101 and no session ends (wire.md 1.7)."""
     session = wire.signed_in(wire.fresh_phone(), deviceId="kept")
     answer = wire.post("user/logout", {"device-id": "kept"}, token=token)
     assert (answer.form, answer.code) == ("json", -101)

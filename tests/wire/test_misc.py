@@ -197,7 +197,7 @@ def test_unknown_groups_and_bots(wire: WireClient, unknown: str) -> None:
 
 
 def test_groups_and_bots_of_discovery(own_wire: WireClient) -> None:
-    """What discovery lists is told in full, by Host and by prefix (wire.md 8.3)."""
+    """A group or bot of discovery is returned in full, by Host and by prefix (wire.md 8.3)."""
     seed(own_wire, "discovery", 5)
     token = own_wire.account().token
     wish = {"category": "", "keyword": "", "size": 1, "page": 1}

@@ -11,7 +11,7 @@ DAY_SECONDS = 86_400
 FIELDS = {1: 2, 2: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 1, 9: 0, 10: 0, 11: 0, 12: 2}
 
 
-def test_seeded_account_is_told_whole(wire: WireClient) -> None:
+def test_seeded_account_is_returned_whole(wire: WireClient) -> None:
     """Every field that the account has stands under its number (wire.md 3)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email, nickname="测试用户", coins=123, vipDays=30)
@@ -75,7 +75,7 @@ def test_integers_stay_small(wire: WireClient) -> None:
 
 
 def test_each_token_sees_its_own(wire: WireClient) -> None:
-    """Nobody sees another's account (security J8)."""
+    """No token returns another account (security J8)."""
     accounts = [wire.account(phone=wire.fresh_phone()) for _ in range(5)]
     told = [wire.own_info(account.token).pb_data.text(1) for account in accounts]
     assert told == [account.id for account in accounts]

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("bound", [True, False])
 @pytest.mark.parametrize("device", ["same", ""])
-def test_one_code_gives_one_token(wire: WireClient, device: str, *, bound: bool) -> None:
+def test_one_code_returns_one_token(wire: WireClient, device: str, *, bound: bool) -> None:
     """One code used 50 times at once signs in once, to one account (security C7, R10)."""
     phone = wire.fresh_phone()
     owner = wire.account(phone=phone, deviceId="door").id if bound else ""
@@ -53,7 +53,7 @@ def test_one_captcha_buys_one_message(wire: WireClient) -> None:
         phones,
     )
     winner(answers)
-    # Messages leave in the order they were asked for, so the marker's tells that nothing waits.
+    # Messages leave in the order of their requests: the marker shows that nothing waits.
     wire.sms_code(wire.fresh_phone())
     assert sum(len(wire.list_outbox("sms", phone)) for phone in phones) == 1
 

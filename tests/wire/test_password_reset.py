@@ -77,8 +77,8 @@ def test_live_codes_die(wire: WireClient) -> None:
     assert wire.sign_in(phone, PHONE.code(wire, phone)).code == 1
 
 
-def test_every_bound_way_is_told(wire: WireClient) -> None:
-    """Phone and e-mail both hear of a reset, and neither is told the password (P6)."""
+def test_every_contact_is_notified(wire: WireClient) -> None:
+    """Phone and e-mail both get a notice of a reset, without the password (P6)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     wire.account(phone=phone, email=email, password=OLD)
     assert forget(wire, email, EMAIL.code(wire, email), NEW).code == 1
@@ -261,8 +261,8 @@ def test_every_session_and_code_ends(wire: WireClient) -> None:
 
 
 @pytest.mark.slow
-def test_everybody_bound_is_told(wire: WireClient) -> None:
-    """Number and address each get one notice, and the password is in neither (P6, P7)."""
+def test_every_contact_gets_one_notice(wire: WireClient) -> None:
+    """Number and address each get one notice, without the password (P6, P7)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     wire.account(phone=phone, email=email)
     assert reset(wire, email, code_for(wire, email)).code == 1
@@ -337,7 +337,7 @@ def test_weak_passwords(wire: WireClient, password: str) -> None:
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_password_made_of_the_account(wire: WireClient) -> None:
-    """Name and number make no password; that is told only after a right code (P3, E3)."""
+    """A password made of name or number is refused, but only after a right code (P3, E3)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     wire.account(phone=phone, email=email, nickname="Lakewalker")
     code = code_for(wire, email)
@@ -405,7 +405,7 @@ def test_half_characters(wire: WireClient) -> None:
 
 @pytest.mark.slow
 def test_a_banned_account(wire: WireClient) -> None:
-    """That an account is banned is told only after a right code; its password stays (E3)."""
+    """A ban is mentioned only after a right code; the password stays (E3)."""
     email = wire.fresh_email()
     wire.account(email=email, password="old and forgotten", banDays=5)
     code = code_for(wire, email)

@@ -1,7 +1,6 @@
-"""What a member tells of himself (wire.md 4 save-user-data, get-user-data).
+"""Personal data over HTTP (wire.md 3 profile_info, wire.md 4 save-user-data, get-user-data).
 
-What others see of a member (security D4, wire.md 3 profile_info).
-What accounts tell of themselves over HTTP (wire.md 3 profile_info, 4 save-user-data).
+What others see of an account (security D4, wire.md 3 profile_info).
 """
 
 import json
@@ -117,7 +116,7 @@ def test_birthday_zero_is_unset(wire: WireClient) -> None:
 
 
 @pytest.mark.parametrize("birthday", [-1, -86_400, -1_293_868_800, -2_208_988_800])
-def test_who_was_born_before_1970(wire: WireClient, birthday: int) -> None:
+def test_a_birthday_before_1970(wire: WireClient, birthday: int) -> None:
     """A birthday from 1900 on is kept; others see 0, for the field is unsigned (wire.md 4)."""
     account = wire.account()
     assert reply_to(wire, SAVE, {"birthday": birthday}, token=account.token) == SUCCESS
@@ -187,7 +186,7 @@ def test_a_refused_field_saves_none(wire: WireClient) -> None:
 
 
 def test_others_see_introduction_and_gender(wire: WireClient) -> None:
-    """In get-user profile_info tells introduction and gender under 2 and 3 (wire.md 3)."""
+    """In get-user profile_info has introduction and gender under 2 and 3 (wire.md 3)."""
     account = wire.account()
     saved: dict[str, object] = {"introduction": "湖畔的人", "gender": 2}
     assert reply_to(wire, SAVE, saved, token=account.token) == SUCCESS
@@ -231,7 +230,7 @@ def test_body_sets_nothing_else(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_no_country_for_a_private_address(wire: WireClient) -> None:
-    """A sign-in from a private address tells no country (wire.md 3 ipGeo)."""
+    """A sign-in from a private address sets no country (wire.md 3 ipGeo)."""
     account = wire.account(phone=wire.fresh_phone())
     assert wire.get_user(account.id).pb_data.text(20) == ""
 
@@ -256,13 +255,13 @@ SAVED: dict[str, object] = {
 @pytest.fixture(scope="module")
 def shy(engine: EngineName) -> Iterator[WireClient]:
     """A sandbox whose members show little."""
-    del engine  # the other one has a server of its own
+    del engine  # the other engine has a separate server
     with Server("sandbox", environment=HIDING) as server, WireClient(server) as wire:
         yield wire
 
 
-def told(wire: WireClient) -> Account:
-    """Return a member who told all of himself."""
+def account_with_data(wire: WireClient) -> Account:
+    """Return an account with all personal data saved."""
     account = wire.account(phone=wire.fresh_phone())
     assert wire.post("user/save-user-data", SAVED, token=account.token).code == 1
     return account
@@ -274,8 +273,8 @@ def profile(wire: WireClient, account: Account, token: str) -> pb.Message:
 
 
 def test_shown_by_default(wire: WireClient) -> None:
-    """Unless the server or the member hides it, all that was told is shown (wire.md 3)."""
-    account = told(wire)
+    """Unless the server or the account hides it, all saved data is shown (wire.md 3)."""
+    account = account_with_data(wire)
     for token in ("x", wire.account().token, account.token):
         seen = profile(wire, account, token)
         assert (seen.text(2), seen.number(3), seen.number(4)) == ("湖畔的人", 2, 1_231_231_230)
@@ -286,7 +285,7 @@ def test_shown_by_default(wire: WireClient) -> None:
 
 def test_hidden_from_others(shy: WireClient) -> None:
     """What is hidden stands in no answer to others, in no form (security D4)."""
-    account = told(shy)
+    account = account_with_data(shy)
     for token in ("x", shy.account().token):
         seen = profile(shy, account, token)
         assert seen.kinds() == {2: pb.LENGTH, 3: pb.VARINT}
@@ -301,9 +300,9 @@ def test_hidden_from_others(shy: WireClient) -> None:
         assert shy.get_user(account.id, token=token).pb_data.text(20) == ""
 
 
-def test_one_always_sees_oneself(shy: WireClient) -> None:
-    """The member himself reads all that he told (wire.md 4 get-user-data)."""
-    account = told(shy)
+def test_an_account_always_sees_its_own_data(shy: WireClient) -> None:
+    """An account reads all its own data (wire.md 4 get-user-data)."""
+    account = account_with_data(shy)
     data = shy.post("user/get-user-data", token=account.token).data
     assert data is not None
     own = data["data"]
@@ -315,7 +314,7 @@ def test_one_always_sees_oneself(shy: WireClient) -> None:
 
 def test_codes_of_places_stay_private(wire: WireClient) -> None:
     """The locationCode has no place in get-user (wire.md 3)."""
-    account = told(wire)
+    account = account_with_data(wire)
     assert b"330106" not in wire.get_user(account.id).body
 
 
@@ -353,7 +352,7 @@ WRONG_TYPES = [
 
 
 def own_record(wire: WireClient, token: str) -> dict[str, object]:
-    """What get-user-data tells, its keys and their types checked."""
+    """Return the data of get-user-data, its keys and types checked."""
     answer = wire.post(GET, b"", token=token)
     assert answer.code == 1
     assert answer.data is not None
@@ -414,6 +413,7 @@ def test_keys_that_are_absent_stay(wire: WireClient, part: dict[str, object]) ->
     assert parts_of(own_record(wire, token)) == WHOLE_RECORD | saved
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_bad_value_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
     """1100 with the wire name, and nothing of the request is kept."""

@@ -1,4 +1,4 @@
-"""Names, pictures and what a member tells of himself (wire.md 3, 4, security U1, U5).
+"""Names, avatars and personal data (wire.md 3, 4, security U1, U5).
 
 Changing nickname and avatar over HTTP (wire.md 3, 4).
 """
@@ -28,7 +28,7 @@ def picture(wire: WireClient, account: Account, url: str) -> Answer:
 
 
 def success(answer: Answer) -> bytes:
-    """Return the bytes of an answer {1 status} that tells success."""
+    """Return the bytes of a successful answer {1 status}."""
     status = b"\x08" + pb.varint(answer.request_id) + bytes.fromhex("1001 1a07 73756363657373")
     return b"\x0a" + pb.varint(len(status)) + status
 
@@ -216,7 +216,7 @@ FAILED = "请求参数错误，{}字段值非法"
 
 
 def assert_done(answer: Answer) -> None:
-    """Nothing but the status of a success, to the byte."""
+    """Check that the answer is only the status of a success, to the byte."""
     status = b"\x08" + pb.varint(answer.request_id) + bytes.fromhex("1001 1a07 73756363657373")
     assert answer.body == b"\x0a" + pb.varint(len(status)) + status
 
@@ -234,7 +234,7 @@ def test_the_nickname_changes(wire: WireClient) -> None:
 
 
 def test_the_avatar_changes(wire: WireClient) -> None:
-    """The address is kept written anew, with its query; avatar_id counts it."""
+    """The URL is stored in its normal form, with its query; avatar_id counts the changes."""
     account = wire.account()
     assert_done(wire.post(EDIT_AVATAR, pb.text(2, PICTURE), token=account.token))
     own = wire.own_info(account.token).pb_data
@@ -295,7 +295,7 @@ def strict() -> Iterator[WireClient]:
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_settings_reach_the_edits(strict: WireClient) -> None:
-    """The first change of each gives coins of type 4; other hosts are refused."""
+    """The first change of each grants coins of type 4; other hosts are refused."""
     token = strict.account(coins=1).token
     for name in ("湖", "畔"):
         assert_done(strict.post(EDIT_NICKNAME, pb.text(3, name), token=token))

@@ -67,7 +67,7 @@ class ReadTester:
         return self._server.infrastructure.database.stats().committed_changes
 
     async def send(self, question: Question, token: str | None = None) -> Mapping[bytes, bytes]:
-        """Send a request; give the headers of the answer."""
+        """Send a request and return the headers of the answer."""
         said: list[Any] = []
 
         async def receive() -> dict[str, Any]:

@@ -63,8 +63,8 @@ def test_json_form_shows_them(wire: WireClient) -> None:
     assert (info["remark_name"], info["phone_number"]) == ("老王", "123")
 
 
-def test_nobody_else_sees_them(wire: WireClient) -> None:
-    """A remark is its writer's alone: no friend, member or stranger sees it (security D4)."""
+def test_no_other_account_sees_them(wire: WireClient) -> None:
+    """Only the writer of a remark sees it: no friend, member or stranger (security D4)."""
     caller, friend, third = (wire.account() for _ in range(3))
     assert save(wire, caller, friend.id, others=OTHERS_TEXT).code == 1
     for token in ("x", friend.token, third.token):
@@ -164,7 +164,7 @@ def test_a_pasted_number(wire: WireClient, around: tuple[str, str]) -> None:
 
 
 def test_body_cannot_speak_for_another(wire: WireClient) -> None:
-    """The writer is the token's holder, whatever the body says (security Z3)."""
+    """The writer is the token's holder, even if the body names another (security Z3)."""
     caller, friend, victim = (wire.account() for _ in range(3))
     assert save(wire, caller, friend.id, userId=victim.id, ownerId=victim.id).code == 1
     assert remark(wire, friend, victim.token).fields == ()
@@ -190,8 +190,8 @@ def seen(wire: WireClient, user_id: str, token: str) -> tuple[str, str, str]:
     return info.text(1), info.text(2), info.text(3)
 
 
-def test_only_who_noted_it_sees_it(wire: WireClient) -> None:
-    """remark_info comes to the caller's own token; to no other, and to no stranger."""
+def test_only_the_writer_sees_it(wire: WireClient) -> None:
+    """remark_info is returned to the writer's token only."""
     one, two, other = wire.account(), wire.account(), wire.account()
     body = json.dumps({"friendId": two.id, **REMARK}, ensure_ascii=False).encode()
     assert wire.post(SAVE, body, token=one.token).body == DONE
@@ -251,6 +251,7 @@ def test_oneself_is_no_friend(wire: WireClient) -> None:
     assert refused_field(answer) == "friendId"
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_bad_value_is_named(wire: WireClient, subtests: pytest.Subtests) -> None:
     """Missing, null, of a wrong type, too long or disturbing: 1100 with the wire name."""

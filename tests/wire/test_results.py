@@ -1,4 +1,4 @@
-"""Every answer tells its class in a header, for proxies that see HTTP 200 alone (security D3)."""
+"""A header has the class of every answer, for proxies that see only HTTP 200 (security D3)."""
 
 import asyncio
 from collections.abc import MutableMapping

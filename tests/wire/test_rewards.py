@@ -34,7 +34,7 @@ DAY_SECONDS = 86_400
 @pytest.fixture(scope="module")
 def payer(engine: EngineName) -> Iterator[WireClient]:
     """A sandbox that rewards."""
-    del engine  # the other one has a server of its own
+    del engine  # the other engine has a separate server
     with Server("sandbox", environment=SETTINGS) as server, WireClient(server) as wire:
         yield wire
 
@@ -134,7 +134,7 @@ def test_invitations_at_once_are_all_counted(payer: WireClient) -> None:
 
 
 def test_a_day_ends_at_midnight(payer: WireClient) -> None:
-    """The day's number starts anew at midnight of the server's zone, the total goes on (5)."""
+    """The day's number restarts at midnight of the server's zone; the total continues (5)."""
     payer.set_clock(set=NOW)
     inviter = payer.account()
     payer.account(invitedBy=code_of(payer, inviter))

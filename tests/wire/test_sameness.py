@@ -28,7 +28,7 @@ def headers_of(answer: Answer, *left_out: str) -> list[tuple[str, str]]:
 
 
 def by_code(wire: WireClient, phone: str) -> Answer:
-    """Sign in to a number with a code that nobody sent."""
+    """Sign in to a number with a code that was never sent."""
     return wire.sign_in(phone, "000001", deviceId="d", platform="web")
 
 
@@ -61,7 +61,7 @@ def ask_sms_badly(wire: WireClient, phone: str) -> Answer:
     "request_for", [by_code, by_wrong_code, by_dead_code, ask_sms, ask_sms_badly]
 )
 def test_phones(wire: WireClient, request_for: Request) -> None:
-    """Nothing tells a number with an account from one without (security E1)."""
+    """A number with an account is answered like one without (security E1)."""
     for _ in range(PAIRS):
         known, unknown = wire.fresh_phone(), wire.fresh_phone()
         wire.account(phone=known)
@@ -106,7 +106,7 @@ def ask_reset_badly(wire: WireClient, email: str) -> Answer:
     [by_password, by_empty_password, by_long_password, ask_email, ask_reset, ask_reset_badly],
 )
 def test_addresses(wire: WireClient, request_for: Request, fields: dict[str, object]) -> None:
-    """Nothing tells an address with an account from one without (security E1)."""
+    """An address with an account is answered like one without (security E1)."""
     for _ in range(PAIRS):
         known, unknown = wire.fresh_email(), wire.fresh_email()
         wire.account(email=known, **fields)

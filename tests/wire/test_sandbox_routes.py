@@ -91,6 +91,7 @@ def test_wait_returns_the_next_message(wire: WireClient) -> None:
     assert message["code"] in codes
 
 
+@pytest.mark.slow
 def test_wait_ends(wire: WireClient) -> None:
     """A wait for what never comes ends by itself (design 8)."""
     params = {"channel": "sms", "to": wire.fresh_phone(), "timeout": "1"}
@@ -149,7 +150,7 @@ def test_servers_share_nothing(wire: WireClient, own_wire: WireClient) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers on all of 127/8")
 def test_it_listens_on_loopback_alone(sandbox: Server) -> None:
-    """Unless told otherwise the sandbox binds 127.0.0.1 (design 8)."""
+    """By default the sandbox binds 127.0.0.1 (design 8)."""
     with socket.socket() as probe:
         probe.settimeout(5)
         assert probe.connect_ex(("127.0.0.2", sandbox.port)) != 0
@@ -201,7 +202,7 @@ FOREIGN = [
 @pytest.mark.one_engine
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_a_foreign_page_is_refused(wire: WireClient, headers: dict[str, str]) -> None:
-    """Each route, also to read, answers 403 in words and does nothing (web.md W-13)."""
+    """Each route, also to read, answers 403 in words and does nothing (web.md W-13, K-14)."""
     account = wire.account()
     for method, path in ROUTES:
         reply = wire.http.request(method, path, headers=headers, content=b"")
@@ -216,7 +217,7 @@ def test_a_foreign_page_is_refused(wire: WireClient, headers: dict[str, str]) ->
 @pytest.mark.one_engine
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "192.0.2.7"])
 def test_own_names_are_served(wire: WireClient, name: str) -> None:
-    """Localhost, and addresses of digits, which no name server can turn elsewhere (W-13)."""
+    """Localhost, and addresses of digits, which no name server can turn elsewhere (W-13, K-14)."""
     host = f"{name}:{wire.server.port}"
     own = {"host": host, "origin": f"http://{host}".lower(), "sec-fetch-site": "same-origin"}
     for headers in ({"host": host}, own, {"host": host, "sec-fetch-site": "none"}):

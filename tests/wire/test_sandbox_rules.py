@@ -275,7 +275,7 @@ def test_loopback_is_taken_as_a_literal(url: str, hosts: list[str]) -> None:
     ],
 )
 def test_a_forward_is_set_on_this_machine_alone(peer: str, status: int) -> None:
-    """With --host 0.0.0.0 nobody on the network reaches what listens on loopback (K-4, K-14)."""
+    """With --host 0.0.0.0 no peer on the network reaches what listens on loopback (K-4, K-14)."""
     rules = Rules()
     app = Starlette(routes=RuleRoutes(rules, lambda _method, _path: False).build_routes())
 
@@ -302,7 +302,7 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def test_no_packet_leaves_for_another_host() -> None:
-    """Whatever a rule says, a forward connects to loopback alone and asks no name server (K-4)."""
+    """For every rule a forward connects to loopback only and asks no name server (K-4)."""
     sys.addaudithook(_audit)
     CONNECTED.clear()
 

@@ -79,7 +79,7 @@ def test_case_and_form_do_not_count(own_wire: WireClient, nickname: str, word: s
     assert ids(own_wire, token, word) == [one.id]
 
 
-def test_what_changes_is_found_anew(wire: WireClient) -> None:
+def test_changes_are_found_at_once(wire: WireClient) -> None:
     """A new nickname or avatar is found at once, the old one no more."""
     token, one = wire.account().token, wire.account(nickname="first name of mine")
     renamed = f"second {wire.fresh_phone()}"
@@ -142,6 +142,6 @@ def test_bad_words_are_named(wire: WireClient, word: object) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("word", ["%", "_", "\\", "'", '"', "*", "a OR b", "0", "9" * 32, "-1"])
 def test_words_are_plain_text(wire: WireClient, word: str) -> None:
-    """No character has a meaning of its own (security I8)."""
+    """No character of a word has a special meaning (security I8)."""
     data = data_of(reply_to(wire, SEARCH, {"word": word}, token=wire.account().token), "list")
     assert all(part({"x": one}, "x") for one in parts(data, "list"))

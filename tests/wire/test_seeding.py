@@ -26,7 +26,7 @@ PASSWORD = "long enough 湖 1"
 @pytest.fixture(scope="module")
 def plot(engine: EngineName) -> Iterator[WireClient]:
     """A sandbox for this file alone."""
-    del engine  # the other one has a server of its own
+    del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         yield wire
 
@@ -50,8 +50,8 @@ def test_every_pack_goes_in(garden: WireClient, pack: str) -> None:
 @pytest.mark.slow
 @pytest.mark.one_engine
 @pytest.mark.parametrize("pack", PACKS)
-def test_a_pack_tells_its_accounts(garden: WireClient, pack: str) -> None:
-    """The answer lists the accounts that were made, each with what opens it (design 8)."""
+def test_a_pack_lists_its_accounts(garden: WireClient, pack: str) -> None:
+    """The answer lists the created accounts, each with its secrets (design 8)."""
     members = seed(garden, pack, 5)
     assert members
     assert len({member.id for member in members}) == len(members)
@@ -73,7 +73,7 @@ def test_vip_pack_has_every_state(garden: WireClient) -> None:
 
 @pytest.mark.slow
 def test_coins_pack_has_coins(garden: WireClient) -> None:
-    """The pack `coins` has somebody with coins (design 8)."""
+    """The pack `coins` has an account with coins (design 8)."""
     told = [garden.own_info(member.token).pb_data for member in seed(garden, "coins", 5)]
     assert any(data.double(8) > 0 for data in told)
 
@@ -231,7 +231,7 @@ Planted = list[dict[str, str]]
 
 
 def plant(wire: WireClient, pack: str, number: int | None = None) -> Planted:
-    """Plant a pack, as it is or so many of it, and return what was made."""
+    """Seed a pack, in its usual size or in the given one, and return the accounts."""
     body: dict[str, object] = {"pack": pack} if number is None else {"pack": pack, "number": number}
     reply = wire.request("POST", "/sandbox/seed", body)
     assert reply.status_code == 200, reply.text
@@ -252,7 +252,7 @@ def progress(wire: WireClient, token: str) -> tuple[object, object]:
 
 
 @pytest.mark.parametrize("pack", SIZES)
-def test_a_pack_tells_how_to_sign_in(wire: WireClient, pack: str) -> None:
+def test_a_pack_has_all_ways_to_sign_in(wire: WireClient, pack: str) -> None:
     """Each account of a pack has a number, an address, a password and a session."""
     made = plant(wire, pack)
     assert len(made) == SIZES[pack]
@@ -345,7 +345,7 @@ def test_packs_go_on_after_another_start(tmp_path: Path) -> None:
 
 
 def test_the_number_of_discovery_is_that_of_groups(own_wire: WireClient) -> None:
-    """It adds so many groups to those that are listed, and one account."""
+    """It adds this number of groups to the listed ones, and one account."""
     assert len(plant(own_wire, "discovery", 250)) == 1
     token = own_wire.account().token
     assert count_groups(own_wire, token) == 250
@@ -460,7 +460,7 @@ def test_bans_at_the_door(own_wire: WireClient) -> None:
 
 
 def test_guests_at_the_door(own_wire: WireClient) -> None:
-    """Whoever came, by a code or not, is counted among the server's (wire.md 4)."""
+    """Every new account counts among the server's, with an invitation code or not (wire.md 4)."""
     own_wire.set_clock(set=NOW)
     inviter = own_wire.account()
     code = code_of(own_wire, inviter.token)

@@ -68,7 +68,7 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(engine: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A running sandbox whose products a test defines."""
-    del engine  # the other one has a server of its own
+    del engine  # the other engine has a separate server
     folder = tmp_path_factory.mktemp("shop")
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as wire:
         wire.set_clock(set=NOW)
@@ -143,7 +143,7 @@ def test_vip_is_bought(shop: Shop) -> None:
 
 
 def test_refusals_change_nothing(shop: Shop) -> None:
-    """A wrong price, too few coins and an empty shelf are told apart, and cost nothing."""
+    """A wrong price, too few coins and no stock have different codes, and cost nothing."""
     shop.product("define", "徽章", "--type", "2", "--price", "10", "--stock", "1")
     product = shop.product_id("徽章")
     poor, rich = shop.wire.account(coins=9.99), shop.wire.account(coins=30)

@@ -1,4 +1,4 @@
-"""The slide captcha beside the picture (wire.md 8.6, security C9, C10)."""
+"""The slide captcha, next to the picture captcha (wire.md 8.6, security C9, C10)."""
 
 import base64
 import io
@@ -77,7 +77,7 @@ def test_answer_has_exactly_these_fields(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_answer_is_nowhere_in_the_reply(wire: WireClient) -> None:
-    """Neither id nor height tells the answer, and no two captchas are alike (security C9, C13)."""
+    """Neither id nor height has the answer, and no two captchas are alike (security C9, C13)."""
     slides = [slide(wire) for _ in range(8)]
     assert len({one.id for one in slides}) == 8
     assert len({one.x for one in slides}) > 4
@@ -162,12 +162,13 @@ def test_absent_answers_are_named(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_clients_of_pictures_see_no_change(wire: WireClient) -> None:
-    """A picture's code counts whatever else an old client sends along (wire.md 1.4)."""
+    """A picture's code counts with every extra field that an old client sends (wire.md 1.4)."""
     for extra in ({}, {"captcha_type": ""}, {"captcha_type": "image", "x": 1}):
         body = {"mobile": wire.fresh_phone(), **wire.solved(), **extra}
         assert wire.post(SMS, body).code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("kind", "refused", "works"), [("picture", GET, "user/captcha"), ("slide", "user/captcha", GET)]

@@ -112,6 +112,7 @@ def test_groups_come_back(shots: WireClient) -> None:
     assert listed() == before
 
 
+@pytest.mark.slow
 def test_pictures_come_back(shots: WireClient) -> None:
     """Their files too, after a reset has deleted them (K-7)."""
     account = shots.account()
@@ -128,8 +129,9 @@ def test_pictures_come_back(shots: WireClient) -> None:
     assert shots.http.get("/media/shot.png").content == seen.content
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_a_file(shots: WireClient) -> None:
-    """GET gives what PUT takes, also in another sandbox, where its sessions are valid (K-7)."""
+    """PUT accepts what GET returned, also in another sandbox, and its sessions are valid (K-7)."""
     account = shots.account(nickname="travels")
     done(call(shots, "POST", "trip"))
     reply = call(shots, "GET", "trip")
@@ -167,7 +169,7 @@ def changed(header: bytes, **values: object) -> bytes:
 
 
 def test_a_hostile_file_is_refused(shots: WireClient) -> None:
-    """Whatever is wrong with it: a sentence, and nothing has changed (K-7)."""
+    """Every damaged file is refused with a sentence, and nothing changes (K-7)."""
     account = shots.account()
     done(call(shots, "POST", "good"))
     good = call(shots, "GET", "good").content
@@ -220,8 +222,9 @@ def test_a_hostile_file_is_refused(shots: WireClient) -> None:
     assert shots.own_info(account.token).code == 1
 
 
+@pytest.mark.slow
 def test_a_restore_is_seen_whole(shots: WireClient) -> None:
-    """Requests that run beside it find the account before or after, never without it (K-7)."""
+    """Concurrent requests find the account before or after, never without it (K-7)."""
     account = shots.account()
     done(call(shots, "POST", "whole"))
     others = [shots.account() for _ in range(3)]

@@ -1,6 +1,6 @@
 """Presence: the socket's messages, its login, drafts, and how it ends (wire.md 8.1).
 
-Whatever ends a session closes its sockets (security T6), and none stays open beyond a bound (X1).
+The end of a session closes its sockets (security T6), and none stays open beyond a bound (X1).
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def test_golden_draft(port: int, wire: WireClient) -> None:
 
 @pytest.mark.parametrize("host", ["chat-ws-go.example.com", "chat-ws-go.jwzhd.com:443", "a.test"])
 def test_any_host_leads_to_it(port: int, host: str) -> None:
-    """By its own host name, and by the path on whatever host (wire.md 8.1)."""
+    """The socket is reachable by its own host name, and by the path on any host (wire.md 8.1)."""
     with RawSocket(port, upgrade(host=host)) as socket:
         assert socket.head.startswith(b"HTTP/1.1 101 ")
 
@@ -66,10 +66,10 @@ def test_a_draft_is_the_accounts_own(port: int, wire: WireClient) -> None:
 
 
 @pytest.mark.parametrize("more", [{}, {"userId": "token"}, {"platform": "Fuchsia", "deviceId": 7}])
-def test_the_token_alone_says_who_it_is(
+def test_the_token_alone_identifies_the_account(
     port: int, wire: WireClient, more: dict[str, object]
 ) -> None:
-    """Whatever else is sent or missing: the login is not answered, and the account is online."""
+    """With any other field sent or missing, the login is not answered and the account is online."""
     account = wire.account()
     more = {name: account.token if value == "token" else value for name, value in more.items()}
     with (
@@ -109,7 +109,7 @@ def test_a_second_login_replaces_the_first(port: int, wire: WireClient) -> None:
 
 
 def test_a_thousand_logins_at_once(port: int, wire: WireClient) -> None:
-    """They are taken in their order, and the socket still is one of the account."""
+    """They are processed in order, and the socket still belongs to the account."""
     token = wire.account().token
     with SocketClient(port) as socket:
         for _ in range(1000):
@@ -186,6 +186,7 @@ def cancel(wire: WireClient, token: str, phone: str) -> None:
     assert wire.post("user/cancel-user", body, token=token).code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [sign_out, take_offline, sign_in_again, cancel])
 def test_the_end_of_a_session_closes_its_sockets(
     port: int, wire: WireClient, way: Callable[[WireClient, str, str], None]

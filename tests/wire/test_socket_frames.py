@@ -42,12 +42,12 @@ def port(sandbox: Server) -> int:
 
 
 def padded(size: int) -> bytes:
-    """A heartbeat of so many bytes."""
+    """Return a heartbeat of the given size in bytes."""
     return BEAT + b" " * (size - len(BEAT))
 
 
 def test_the_upgrade_is_accepted(port: int) -> None:
-    """With the digest of the key, and without compression, whatever is offered."""
+    """The answer has the digest of the key, and no compression even if offered."""
     request = upgrade("/ws?v=1", "Sec-WebSocket-Extensions: permessage-deflate")
     with RawSocket(port, request + frame(TEXT, BEAT)) as socket:
         head = socket.head.decode().lower()
@@ -89,7 +89,7 @@ def test_after_a_request_on_the_same_connection(port: int) -> None:
     ],
 )
 def test_an_upgrade_that_is_none(sandbox: Server, request_: bytes, status: int) -> None:
-    """A wrong handshake is told so; on any other path an offer is ignored (RFC 9110 7.8)."""
+    """A wrong handshake is refused; on any other path an offer is ignored (RFC 9110 7.8)."""
     found, headers, _ = exchange(sandbox, request_)
     assert found == status
     assert headers["x-result"]
@@ -179,6 +179,7 @@ def test_binary_is_refused(port: int) -> None:
         assert socket.receive() == (BINARY, INVALID)
 
 
+@pytest.mark.slow
 def test_sockets_that_vanish_leave_nothing(port: int, wire: WireClient) -> None:
     """Half of them with a reset, in the middle of a frame; the account can connect again."""
     token = wire.account().token

@@ -38,7 +38,7 @@ def test_medals_stand_without_a_wrapper(wire: WireClient, body: bytes) -> None:
 
 
 def test_no_medals_is_a_status(wire: WireClient) -> None:
-    """Who has no medal gets the status alone (wire.md 3)."""
+    """An account without a medal gets only the status (wire.md 3)."""
     answer = wire.post(MEDAL, token=wire.account().token)
     assert answer.body == status_of(answer)
 
@@ -58,7 +58,7 @@ def test_medals_are_sorted(wire: WireClient) -> None:
 
 
 def test_same_medal_is_the_same_for_all(wire: WireClient) -> None:
-    """A medal has one id, whoever wears it (wire.md 3)."""
+    """A medal has the same id on every account (wire.md 3)."""
     ids = {
         wire.get_user(wire.account(medals=["同一枚"]).id).pb_data.messages(6)[0].number(1)
         for _ in range(3)
@@ -76,14 +76,14 @@ def test_invite_progress(wire: WireClient, body: bytes) -> None:
 
 
 def test_invitation_codes_are_unique(wire: WireClient) -> None:
-    """Every account has a code of its own (wire.md 3)."""
+    """Every account has its own code (wire.md 3)."""
     codes = [invite_code(wire, wire.account().token) for _ in range(20)]
     assert len(set(codes)) == 20
     assert all(codes)
 
 
 def free_code(wire: WireClient) -> str:
-    """Return a code of the usual form that nobody has: one turned round."""
+    """Return an unused code of the usual form: an existing one reversed."""
     code = invite_code(wire, wire.account().token)
     while code == code[::-1]:
         code = invite_code(wire, wire.account().token)

@@ -1,4 +1,4 @@
-"""How a token travels, and that nothing but the whole token opens anything (wire.md 1.2, T2)."""
+"""How a token travels, and that only the whole token is accepted (wire.md 1.2, T2)."""
 
 import itertools
 
@@ -16,7 +16,7 @@ NOT_SIGNED_IN_TAIL = bytes.fromhex("10 9bffffffffffffffff01 1a09 e69caae799bbe5b
 
 
 def refused(answer: Answer) -> bool:
-    """Whether the answer says that nobody is signed in."""
+    """Return whether the answer says that there is no session."""
     return answer.code == -101 and answer.msg == NOT_SIGNED_IN
 
 
@@ -54,7 +54,7 @@ def test_bearer_is_a_fallback(wire: WireClient) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("scheme", ["Basic {}", "{}", "Token {}", "Bearer{}", "Bearer x{}"])
 def test_other_authorization_is_no_token(wire: WireClient, scheme: str) -> None:
-    """Nothing but Bearer and the whole token is a fallback (wire.md 1.2)."""
+    """Only Bearer with the whole token is a fallback (wire.md 1.2)."""
     token = wire.account().token
     assert refused(wire.own_info(None, headers={"authorization": scheme.format(token)}))
 
@@ -146,12 +146,13 @@ def two_headers(server: Server, first: str, second: str) -> Answer:
 
 @pytest.mark.one_engine
 def test_two_token_headers_are_refused(wire: WireClient) -> None:
-    """Two token headers are no token, whatever they hold (security T2)."""
+    """Two token headers are refused, with any values (security T2)."""
     mine, other = tokens_of(wire)
     for first, second in itertools.permutations([mine, other, UNKNOWN_TOKEN], 2):
         assert refused(two_headers(wire.server, first, second)), (first, second)
 
 
+@pytest.mark.slow
 def test_token_shape_and_chance(wire: WireClient) -> None:
     """Tokens look like UUIDs in lower-case hex, and share nothing (wire.md 5, security T1)."""
     tokens = [wire.account().token for _ in range(50)]

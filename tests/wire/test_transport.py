@@ -38,7 +38,7 @@ def typed(content_type: str | None) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_json_is_read_whatever_its_type(wire: WireClient, content_type: str | None) -> None:
+def test_json_is_read_under_every_type(wire: WireClient, content_type: str | None) -> None:
     """A JSON endpoint reads JSON under every Content-Type and under none (wire.md 1.3)."""
     phone = wire.fresh_phone()
     body = {"mobile": phone, "captcha": wire.sms_code(phone), "deviceId": "d", "platform": "web"}
@@ -48,7 +48,7 @@ def test_json_is_read_whatever_its_type(wire: WireClient, content_type: str | No
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_protobuf_is_read_whatever_its_type(wire: WireClient, content_type: str | None) -> None:
+def test_protobuf_is_read_under_every_type(wire: WireClient, content_type: str | None) -> None:
     """A protobuf endpoint reads protobuf under every Content-Type and under none (wire.md 1.3)."""
     account = wire.account(nickname="湖")
     answer = wire.post(

@@ -1,7 +1,7 @@
-"""A first binding that nobody proved opens no other door (security D2, A1).
+"""A first binding without proof grants nothing else (security D2, A1).
 
-The story: somebody with an old token bound an address of their own, which asks for no proof, set
-a password through it, signed in with that, and so had a session young enough to change the number.
+The attack: a thief with an old token binds their own address, which needs no proof, sets a password
+through it, signs in with that, and so has a session that is young enough to change the number.
 """
 
 import pytest
@@ -35,7 +35,7 @@ def bind(wire: WireClient, way: ContactChannel, token: str) -> str:
 
 
 def robbed(wire: WireClient, way: ContactChannel) -> tuple[Account, str, str]:
-    """An account with a target, a stale token, and what a thief bound with it beside the target."""
+    """Return an account with a target, its stale token, and the target that a thief bound."""
     old = way.fresh(wire)
     wire.set_clock(set=NOW)
     account = wire.account(**{way.field: old}, deviceId="mine")
@@ -44,7 +44,7 @@ def robbed(wire: WireClient, way: ContactChannel) -> tuple[Account, str, str]:
 
 
 def fresh_session(wire: WireClient, way: ContactChannel, target: str) -> str:
-    """Sign in by a target alone, as whoever reads its messages can."""
+    """Sign in by a target alone, as any reader of its messages can."""
     if way is PHONE:
         return wire.signed_in(target, deviceId="theirs")
     assert forget(wire, target, EMAIL.code(wire, target), PASSWORD).code == 1
@@ -57,6 +57,7 @@ def changed(wire: WireClient, way: ContactChannel, token: str) -> Answer:
     return way.change(wire, token, target, way.code(wire, target))
 
 
+@pytest.mark.slow
 @ways
 def test_a_stolen_token_takes_no_account_over(own_wire: WireClient, way: ContactChannel) -> None:
     """A fresh session is no proof for the older target; a code to it is (security D2)."""
@@ -108,8 +109,8 @@ def test_strangers_learn_nothing_of_it(own_wire: WireClient, way: ContactChannel
     )
 
 
-def test_the_older_channel_is_told_of_the_password(own_wire: WireClient) -> None:
-    """The number hears that an address was bound, and that a password was set (security P6)."""
+def test_the_older_channel_is_notified_of_the_password(own_wire: WireClient) -> None:
+    """The number is notified of the bound address and of the new password (security P6)."""
     _, phone, theirs = robbed(own_wire, PHONE)
     assert "已绑定新邮箱" in notice_to(own_wire, PHONE, phone).text
     fresh_session(own_wire, EMAIL, theirs)

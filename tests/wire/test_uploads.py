@@ -125,7 +125,7 @@ def test_types_that_are_no_form(wire: WireClient, content_type: str) -> None:
 
 @pytest.mark.one_engine
 def test_quoted_boundary(wire: WireClient, token: str) -> None:
-    """The boundary may stand in quotes, and other parameters beside it."""
+    """The boundary may stand in quotes, with other parameters."""
     parts: list[Part] = [("token", token_of(wire, token).encode()), ("file", PNG)]
     headers = {"content-type": f'Multipart/Form-Data; charset=utf-8; boundary="{BOUNDARY}"'}
     assert wire.request("POST", "/media/upload", form(parts), headers=headers).status_code == 200
@@ -178,7 +178,7 @@ def test_the_session_must_live(wire: WireClient) -> None:
 
 
 def test_a_key_of_another_account(wire: WireClient) -> None:
-    """Who had a key first keeps what its address shows; both avatars show their own picture."""
+    """The first account of a key keeps what its URL shows; both avatars show their own picture."""
     mine, other = wire.account(), wire.account()
     key = f"shared/{mine.id}.png"
     url = f"https://chat-img.jwznb.com/{key}"
@@ -263,7 +263,7 @@ def test_how_a_picture_is_shown(wire: WireClient, token: str) -> None:
     ],
 )
 def test_pictures_that_are_not_there(wire: WireClient, path: str) -> None:
-    """Any other path is 404, whatever is in it."""
+    """Any other path is 404, with any content."""
     reply = wire.request("GET", f"/media/{path}")
     assert (reply.status_code, reply.json()["code"]) == (404, 1611)
     for method in ("POST", "PUT", "DELETE"):

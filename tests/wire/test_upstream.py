@@ -1,4 +1,4 @@
-"""A message server behind this one (wire.md 8.5): who calls, what is left out, what goes wrong."""
+"""A message server behind this one (wire.md 8.5): caller headers, filtered headers, failures."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ from tests.support.message_servers import Arrived, MessageServer
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 KEY = "a key that both servers share"
 SETTINGS = {
@@ -94,7 +94,7 @@ def test_the_caller_is_named_and_signed(
     assert request.header("host") == behind.url.removeprefix("http://")
 
 
-def test_device_of_the_session_is_told(front: WireClient, arrived: list[Arrived]) -> None:
+def test_device_of_the_session_is_sent(front: WireClient, arrived: list[Arrived]) -> None:
     """The device id is the one of the sign-in, percent-encoded."""
     phone = front.fresh_phone()
     token = front.signed_in(phone, deviceId="a b/湖", platform="web")
@@ -106,7 +106,7 @@ def test_device_of_the_session_is_told(front: WireClient, arrived: list[Arrived]
 def test_no_client_sets_these_headers(
     front: WireClient, member: Account, arrived: list[Arrived]
 ) -> None:
-    """Whatever a client sends as x-hupan-, in any case and with underscores, is dropped."""
+    """A client's x-hupan- header is dropped, in any case and with underscores."""
     forged = {
         "X-Hupan-User-Id": "1",
         "x_hupan_user_id": "1",
@@ -289,8 +289,8 @@ def test_lists_come_from_the_message_server(
     assert [request.target for request in arrived] == [f"/v1/{path}" for path in paths]
 
 
-def test_web_surface_is_told(front: WireClient, member: Account, arrived: list[Arrived]) -> None:
-    """By prefix the path keeps it; by host name a header tells (wire.md 1.1)."""
+def test_web_surface_is_sent(front: WireClient, member: Account, arrived: list[Arrived]) -> None:
+    """A prefix stays in the path; a host name becomes a header (wire.md 1.1)."""
     front.request("GET", "/web/v1/msg/a", token=member.token)
     front.request("GET", "/v1/msg/a", token=member.token, headers={"host": "chat-web-go.x"})
     assert [request.target for request in arrived] == ["/web/v1/msg/a", "/v1/msg/a"]
@@ -422,7 +422,7 @@ def test_an_answer_may_come_before_the_body_ends(front: WireClient, member: Acco
 def test_too_many_at_once_are_refused(
     front: WireClient, behind: MessageServer, member: Account
 ) -> None:
-    """No more wait for the message server than `upstream_requests`; the next is told so."""
+    """At most `upstream_requests` wait for the message server; the next one is refused."""
     until(lambda: behind.busy == 0)
     lines = ["GET /v1/msg/silent HTTP/1.1", "host: a", "connection: close"]
     head = "\r\n".join([*lines, f"token: {member.token}", "", ""]).encode()
@@ -442,7 +442,7 @@ def test_too_many_at_once_are_refused(
 
 
 def test_a_message_server_that_is_gone() -> None:
-    """Nobody listens: a 502 that says so, at once, and the account's own endpoints work."""
+    """Without a listener the answer is 502 at once, and the account's own endpoints work."""
     environment = {**SETTINGS, "HUPAN_UPSTREAM": f"http://{LOOPBACK}:{free_port()}"}
     with Server("sandbox", environment=environment) as server, WireClient(server) as wire:
         account = wire.account()

@@ -31,7 +31,7 @@ from tests.support.sockets import (
     frame,
 )
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
 
 KEY = "a key that both servers share"
 NORMAL, GOING_AWAY, POLICY, LATER, ENDED = 1000, 1001, 1008, 1013, 4001
@@ -116,7 +116,7 @@ def test_commands_and_answers_pass(front: WireClient, behind: SocketServer, port
 
 
 def test_our_own_commands_stay_here(front: WireClient, behind: SocketServer, port: int) -> None:
-    """Login, heartbeat, draft, what looks like them, junk, and whatever holds the token."""
+    """Login, heartbeat, draft, look-alikes, junk and messages with the token are not relayed."""
     token = front.account().token
     with SocketClient(port).log_in(token) as client, SocketClient(port).log_in(token) as other:
         opened, second = behind.next(), behind.next()
@@ -296,7 +296,7 @@ def test_a_hostile_message_server(
     hostile: tuple[WireClient, list[Script]],
     script: Script,
 ) -> None:
-    """Whatever it does instead of taking sockets: clients are told to come back later."""
+    """If it misbehaves instead of accepting sockets, clients are closed with "try later"."""
     wire, scripts = hostile
     scripts.append(script)
     token = wire.account().token
@@ -366,7 +366,7 @@ def test_one_that_goes_on_talking(
 def test_one_that_reads_nothing(
     slow: tuple[WireClient, list[Script]],
 ) -> None:
-    """What waits for it is bounded; beyond that the client is told to come back later."""
+    """The queue to it is bounded; beyond that the client is closed with "try later"."""
     wire, scripts = slow
     scripts.append(lambda connection, head: connection.sendall(accept(head)))
     with RawSocket(wire.server.port) as client:
@@ -375,13 +375,13 @@ def test_one_that_reads_nothing(
         said = frame(TEXT, json.dumps({"cmd": "say", "data": "x" * 15_000}).encode())
         for _ in range(4000):
             if select.select([client.connection], [], [], 0)[0]:
-                break  # it is told, and may say no more
+                break  # it is closing, and may send no more
             client.send(said)
         assert client.close_code() == LATER
 
 
 def test_one_that_is_gone(tmp_path: Path) -> None:
-    """Nobody listens there: heartbeats are answered until the client is told."""
+    """Without a listener heartbeats are answered until the client is closed."""
     url = f"ws://{LOOPBACK}:{free_port()}/ws"
     arguments = ("--data-dir", str(tmp_path))
     with (
@@ -397,7 +397,7 @@ def test_one_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_server_that_stops(behind: SocketServer) -> None:
-    """Both sides are told."""
+    """Both sides are closed as going away."""
     with Server("sandbox", environment=settings_for(behind.url)) as server:
         with WireClient(server) as wire:
             client = SocketClient(server.port).log_in(wire.account().token)

@@ -24,7 +24,7 @@ def test_answer_is_exactly_a_token(wire: WireClient) -> None:
 
 
 def test_unknown_number_becomes_an_account(wire: WireClient) -> None:
-    """A new number gets an account of its own, with the number and nothing else (wire.md 4)."""
+    """A new number gets a new account, with the number and nothing else (wire.md 4)."""
     phone = wire.fresh_phone()
     data = wire.own_info(wire.signed_in(phone)).pb_data
     assert data.text(6) == phone
@@ -99,10 +99,10 @@ def test_other_device_has_its_own_session(wire: WireClient) -> None:
 
 @pytest.mark.parametrize("first", [{}, {"deviceId": ""}, {"deviceId": None}])
 @pytest.mark.parametrize("second", [{}, {"deviceId": ""}, {"deviceId": None}])
-def test_no_device_is_a_device_of_its_own(
+def test_no_device_is_a_separate_device(
     wire: WireClient, first: dict[str, object], second: dict[str, object]
 ) -> None:
-    """A sign-in with no deviceId, absent, null or "", pushes nobody out (wire.md 5, T3)."""
+    """A sign-in with no deviceId, absent, null or "", ends no other session (wire.md 5, T3)."""
     phone = wire.fresh_phone()
     tokens = [wire.signed_in(phone, **extra) for extra in ({"deviceId": "d"}, first, second)]
     assert [wire.own_info(token).code for token in tokens] == [1, 1, 1]
@@ -153,8 +153,8 @@ def test_body_sets_nothing_else(wire: WireClient) -> None:
 
 
 @pytest.mark.one_engine
-def test_without_a_code_nobody_signs_in(wire: WireClient) -> None:
-    """A number that nobody asked a code for has none (wire.md 4)."""
+def test_without_a_code_there_is_no_sign_in(wire: WireClient) -> None:
+    """A number without a requested code has none (wire.md 4)."""
     known = wire.fresh_phone()
     wire.account(phone=known)
     for phone in (known, wire.fresh_phone()):

@@ -46,7 +46,7 @@ def user(reply: httpx.Response) -> dict[str, object]:
 
 
 def homepage(wire: WireClient, user_id: str, host: str = "") -> dict[str, object]:
-    """Return somebody's homepage, whose keys are exact."""
+    """Return a user's homepage, whose keys are exact."""
     found = user(get(wire, f"homepage?userId={user_id}", host))
     assert set(found) == HOMEPAGE
     for key in ("userId", "nickname", "avatarUrl", "registerTimeText"):
@@ -61,7 +61,7 @@ def homepage(wire: WireClient, user_id: str, host: str = "") -> dict[str, object
 
 @by_both
 def test_homepage(wire: WireClient, host: str) -> None:
-    """Anybody may read a homepage, with all keys (wire.md 4)."""
+    """A homepage is readable without a token, with all keys (wire.md 4)."""
     account = wire.account(nickname="湖畔", vipDays=3, medals=["测试勋章", "二"])
     found = homepage(wire, account.id, host)
     assert (found["userId"], found["nickname"], found["isVip"]) == (account.id, "湖畔", 1)
@@ -95,7 +95,7 @@ def test_unknown_homepage_is_empty(wire: WireClient, host: str, user_id: str) ->
     assert found["medals"] == []
 
 
-def test_homepage_tells_nothing_private(wire: WireClient) -> None:
+def test_homepage_shows_nothing_private(wire: WireClient) -> None:
     """Phone and e-mail stand in no homepage (security D4, J8)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(phone=phone, email=email)
@@ -234,13 +234,13 @@ def test_days_online_are_counted(wire: WireClient) -> None:
 @pytest.mark.parametrize(
     "user_id", ["", "0", "1", "999999999999999", "9" * 64, "abc", "-1", "1e6", "%20", "%E6%B9%96"]
 )
-def test_nobodys_homepage_is_empty(wire: WireClient, user_id: str) -> None:
-    """An id that nobody has, or can have, is a success all the same (wire.md 4)."""
+def test_the_homepage_of_an_unknown_id_is_empty(wire: WireClient, user_id: str) -> None:
+    """An unknown or impossible id is a success all the same (wire.md 4)."""
     assert wire.request("GET", f"{HOMEPAGE_PATH}?userId={user_id}").content == NOBODY
 
 
-def test_a_banned_account_is_shown_as_nobody(wire: WireClient) -> None:
-    """Neither its name nor that it is banned; the code 7100 is get-user's (wire.md 2)."""
+def test_a_banned_account_is_shown_as_unknown(wire: WireClient) -> None:
+    """Neither its name nor its ban is shown; the code 7100 is get-user's (wire.md 2)."""
     account = wire.account(nickname="坏人", banReason="广告")
     assert wire.request("GET", f"{HOMEPAGE_PATH}?userId={account.id}").content == NOBODY
     assert wire.get_user(account.id).code == 7100

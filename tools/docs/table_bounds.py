@@ -18,7 +18,7 @@ from hupan.addresses import MAX_CACHED_CLIENTS
 from hupan.api.oauth import MAX_STREAMS
 from hupan.api.presence import MAX_WAITING_COMMANDS
 from hupan.api.socket_relay import MAX_MESSAGE_BYTES, MAX_WAITING_BYTES
-from hupan.api.upload_places import MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_PER_HOST
+from hupan.api.uploads import MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_PER_HOST
 from hupan.config import Settings
 from hupan.domain.contacts import MAX_CONTACT_CHANGES
 from hupan.domain.devices import MAX_DEVICES_WITH_SETTINGS as MOST_SET_DEVICES

@@ -12,7 +12,7 @@ from tools.packages.tree import ROOT, install_tree, python_version, run, source_
 
 SCRIPTS: Final = ("postinst", "prerm", "postrm")
 _DEPENDS: Final = (
-    *("libc6", "ca-certificates", "tzdata", "passwd"),
+    *("libc6", "libstdc++6", "zlib1g", "ca-certificates", "tzdata", "passwd"),
     "init-system-helpers (>= 1.54)",
 )
 _CONTROL: Final = """\
@@ -63,7 +63,7 @@ def lay_out(root: Path, version: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         path.chmod(0o644)
-    # Until postinst gives it to the service's group.
+    # Until postinst assigns it to the service's group.
     (root / "etc/hupan/hupan.toml").chmod(0o640)
     for name in SCRIPTS:
         shutil.copyfile(debian / name, root / "DEBIAN" / name)

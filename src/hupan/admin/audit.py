@@ -19,6 +19,7 @@ from typing import TypeVar
 from hupan.addresses import format_log_fields, mask_contact, mask_contacts_in
 from hupan.admin.discovery import ImportResult
 from hupan.config import Settings
+from hupan.library_errors import localize_reason
 from hupan.model import PERMANENT_BAN_END
 from hupan.opening import OperationRefused, may_have_store
 from hupan.ownership import chown_to_folder_owner
@@ -152,9 +153,10 @@ def _write_end(log: int, fields: dict[str, str]) -> None:
 
 
 def _unwritable_error(path: Path, error: OSError) -> OperationRefused:
+    reason = localize_reason(error)
     return OperationRefused(
-        f"无法写入操作记录 {path}，未执行：{error.strerror}",
-        f"cannot write {path}, so nothing was done: {error.strerror}",
+        f"无法写入操作记录 {path}，未执行：{reason.zh}",
+        f"cannot write {path}, so nothing was done: {reason.en}",
     )
 
 

@@ -26,6 +26,7 @@ from hupan.delivery.sender import Message, NotSent, OutcomeUnknown
 from hupan.delivery.sms import GatewaySender
 from hupan.delivery.sms_clouds import CloudSender
 from hupan.environment import (
+    UnusableVipPage,
     load_vip_page,
     make_contact_parser,
     make_email_sender,
@@ -36,6 +37,7 @@ from hupan.environment import (
     sender_factories,
 )
 from hupan.errors import InvalidField
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedText
 from hupan.model import Channel
 from hupan.opening import make_postgres_dsn
@@ -55,8 +57,9 @@ def find_folder_problem(folder: Path) -> LocalizedText | None:
             return LocalizedText(f"目录，而 {path} 是文件", f"a folder, but {path} is a file")
         may_write = os.access(path, os.W_OK | os.X_OK)
     except OSError as error:
+        reason = localize_reason(error)
         return LocalizedText(
-            f"可用的目录（{error.strerror}）", f"a folder that can be used ({error.strerror})"
+            f"可用的目录（{reason.zh}）", f"a folder that can be used ({reason.en})"
         )
     if not may_write:
         return LocalizedText(
@@ -339,12 +342,13 @@ def _geoip_problems(settings: Settings) -> Iterator[UnusableSetting]:
 def _vip_page_problems(settings: Settings) -> Iterator[UnusableSetting]:
     try:
         load_vip_page(settings)
-    except (ValueError, OSError) as error:
+    except (UnusableVipPage, OSError) as error:
+        reason = localize_reason(error)
         yield UnusableSetting(
             "vip_page_file",
             LocalizedText(
-                f"会员页面的 JSON 文件，含 products、benefits 与 qrCodeUrl（{error}）",
-                f"a JSON file with products, benefits and qrCodeUrl ({error})",
+                f"会员页面的 JSON 文件，含 products、benefits 与 qrCodeUrl（{reason.zh}）",
+                f"a JSON file with products, benefits and qrCodeUrl ({reason.en})",
             ),
         )
 

@@ -221,7 +221,7 @@ async def distribute_database(settings: Settings, on_progress: OnDistributed) ->
 
     Args:
         settings: of the server; the timeout of its statements does not apply.
-        on_progress: is told which table is being distributed.
+        on_progress: called with the table that is being distributed.
 
     Raises:
         OperationRefused: the store is a file, or the server cannot do it.

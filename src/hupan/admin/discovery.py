@@ -26,6 +26,7 @@ from hupan.domain.discovery import (
     parse_group,
 )
 from hupan.errors import InvalidField
+from hupan.library_errors import localize_reason
 from hupan.model import Bot, Group, Overtaken
 from hupan.opening import OperationRefused
 from hupan.store.database import Database
@@ -120,9 +121,9 @@ def read_rows(
         yield error.problem
         return
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = localize_reason(error)
         raise OperationRefused(
-            f"无法读取文件：{reason}", f"cannot read the file: {reason}"
+            f"无法读取文件：{reason.zh}", f"cannot read the file: {reason.en}"
         ) from error
     if not count:
         yield ImportProblem(1, "", "没有可导入的行", "there is no row to import")
@@ -163,7 +164,7 @@ def _decode_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
 
 
 def _read_utf8_lines(file: BinaryIO, encoding: Encoding) -> Iterator[bytes]:
-    """Yield the lines in UTF-8, whatever the encoding of the file; truncated if too long."""
+    """Yield the lines in UTF-8, from any encoding of the file; truncated if too long."""
     if encoding == "utf-8":
         while line := file.readline(MAX_LINE_BYTES + 1):
             yield line
@@ -463,7 +464,7 @@ class RecordReader(Generic[Record]):
 async def _stage_groups(
     reader: RecordReader[Group], build: GroupIndexBuild, on_read: Callable[[], None]
 ) -> None:
-    """Store the records while there are no problems; then only collect further problems."""
+    """Store the records; after the first problem, only collect further problems."""
     groups = iter(reader)
     while batch := list(islice(groups, BATCH_ROWS)):
         if not reader.problems:

@@ -28,12 +28,11 @@ from hupan.opening import (
 )
 from hupan.ownership import chown_new_file, chown_tree
 from hupan.store.backup_format import ArchiveReader, BackupError, Manifest, Member
-from hupan.store.backup_places import move_without_overwriting
+from hupan.store.backup_places import ensure_free, move_without_overwriting
 from hupan.store.backups import (
     StagedStore,
     copy_into,
     ensure_empty,
-    flush_path,
     opened_copy,
     remove_file,
 )
@@ -180,7 +179,12 @@ class _Restore:
             os.close(descriptor)
         if settings.database_path.exists():  # and is empty
             settings.database_path.unlink()
-        move_without_overwriting(self._staged, settings.database_path)
+        try:
+            move_without_overwriting(self._staged, settings.database_path)
+        except OSError:
+            if not self._staged.exists():  # it has its name, but not for certain
+                remove_file(settings.database_path)
+            raise
 
     async def undo(self) -> None:
         """Remove what was created."""
@@ -205,14 +209,17 @@ class _Restore:
     def _write_key(self, path: Path) -> None:
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
-            chown_new_file(file.fileno(), draft)
-            file.write(self._secret)
-            file.flush()
-            os.fsync(file.fileno())
-        self._created_key = True
-        move_without_overwriting(draft, path)
-        flush_path(path.parent)
+        try:
+            with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
+                chown_new_file(file.fileno(), draft)
+                file.write(self._secret)
+                file.flush()
+                os.fsync(file.fileno())
+            ensure_free(path)
+            self._created_key = True
+            move_without_overwriting(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 @asynccontextmanager
@@ -236,7 +243,7 @@ async def _reserved_target(settings: Settings) -> AsyncIterator[Database | None]
 async def _opened_target(settings: Settings) -> AsyncIterator[Database | None]:
     """Open an empty database of a server, which gets the tables; None for a file.
 
-    A store that is there already is not migrated, whatever its version.
+    A store that is there already is not migrated, of any version.
     """
     if not settings.is_postgres:
         yield None

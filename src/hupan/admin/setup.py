@@ -20,6 +20,7 @@ from typing import Final
 
 from hupan.config.settings import SETTINGS
 from hupan.config.types import HOST
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedText
 from hupan.opening import OperationRefused
 
@@ -190,7 +191,7 @@ class ServiceAccount:
     """The user that the server runs as.
 
     Attributes:
-        is_own: whether it is another one than the user who sets up: root sets up for the service.
+        is_own: whether it is not the user that runs the setup: root sets up for the service.
     """
 
     name: str
@@ -256,7 +257,7 @@ def write_draft(path: Path, text: str, account: ServiceAccount) -> Path:
 
 
 def publish_draft(draft: Path, path: Path) -> None:
-    """Give the draft its name, unless a file with settings has it by now.
+    """Rename the draft, unless a file with settings has the name by now.
 
     Raises:
         SetupRefused: it has, or the folder cannot be written.
@@ -323,9 +324,10 @@ def _check_is_writable(folder: Path, account: ServiceAccount) -> None:
 
 
 def _not_writable(path: Path, error: OSError) -> SetupRefused:
+    reason = localize_reason(error)
     return SetupRefused(
-        f"无法写入 {path}（{error.strerror}）：请换一个目录，或以能写入它的用户运行",
-        f"{path} cannot be written ({error.strerror}): choose another folder, or run this as a "
+        f"无法写入 {path}（{reason.zh}）：请换一个目录，或以能写入它的用户运行",
+        f"{path} cannot be written ({reason.en}): choose another folder, or run this as a "
         "user who may write there",
     )
 
@@ -391,7 +393,7 @@ def make_front(front: str, host_name: str) -> str:
         return text
     text = deploy_file("caddy/Caddyfile")
     if host_name:
-        # Caddy has a certificate issued for a name of one's own.
+        # Caddy has a certificate issued for a name of the operator's.
         text = re.sub(r"^\S+(?:, \S+)+ \{$", f"{host_name} {{", text, flags=re.MULTILINE)
         text = re.sub(r"^\t#[^\n]*authority[^\n]*\n\ttls [^\n]*\n\n?", "", text, flags=re.MULTILINE)
     return text

@@ -197,7 +197,7 @@ async def require_vip(services: Services, context: RequestContext) -> Caller:
 
 
 async def allow_logged_out(services: Services, context: RequestContext) -> Caller | None:
-    """Return the caller who logs out; None when the token's session was logged out before.
+    """Return the caller that logs out; None when the token's session was logged out before.
 
     Raises:
         MissingToken, NotSignedIn, Banned: as for `require_session`.
@@ -563,7 +563,7 @@ class Dispatcher:
         code = SUCCESS_CODE
         try:
             encoded = await route.handle(codec, context, body)
-        except Exception as error:  # noqa: BLE001 - every failure has a response of its own
+        except Exception as error:  # noqa: BLE001 - every failure has its response
             failure = log_and_map_error(error, context.request_id)
             message = failure.message(english=context.english)
             code, result = failure.code, failure.result
@@ -631,7 +631,7 @@ class Dispatcher:
             await upstream.hand_on(
                 surface, path, scope, context, receive, send, self._cors.headers(header_map)
             )
-        except Exception as error:  # noqa: BLE001 - every failure has a response of its own
+        except Exception as error:  # noqa: BLE001 - every failure has its response
             failure = log_and_map_error(error, request_id)
             code, result = failure.code, failure.result
             is_protobuf = upstream.rules.is_protobuf(surface, path, _content_type(header_map))

@@ -73,7 +73,7 @@ async def read_body(receive: Receive, send: Send, max_bytes: int) -> bytes:
     """Read the whole body.
 
     Raises:
-        BodyTooLarge: at the first byte beyond the limit, whatever Content-Length says.
+        BodyTooLarge: at the first byte beyond the limit, regardless of Content-Length.
         ClientDisconnected: the connection ended first.
     """
     read_buffered = getattr(send, "read_buffered_body", None)  # our server's, decision 0019
@@ -150,7 +150,7 @@ class Codec(Protocol):
         """
         ...
 
-    def encode(self, response: Any, request_id: int) -> bytes:  # noqa: ANN401 - likewise
+    def encode(self, response: Any, request_id: int) -> bytes:  # noqa: ANN401 - as above
         """Encode the response of a success."""
         ...
 

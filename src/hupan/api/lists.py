@@ -32,7 +32,7 @@ _STICKY_LIST, _BETA_INFO, _NO_DATA = StickyList(), BetaInfo(), NoData()
 async def list_conversations(
     _services: Services, _caller: Caller, request: ListConversations
 ) -> Conversations:
-    """List no conversations, whatever list the client has."""
+    """List no conversations, regardless of the client's list."""
     _check_md5(request.md5)
     return Conversations(md5=EMPTY_LIST_MD5)
 

@@ -1,4 +1,4 @@
-"""Token introspection and ended sessions for servers beside this one (RFC 7662, wire.md 8.5).
+"""Token introspection and ended sessions for other servers of the operator (RFC 7662, wire.md 8.5).
 
 These speak OAuth, not the wire of clients: HTTP statuses and `error` instead of codes.
 """

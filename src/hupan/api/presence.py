@@ -30,7 +30,7 @@ SESSION_ENDED, POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 4001, 1008, 1
 GOING_AWAY = 1001
 """Codes of closing frames."""
 _OWN_COMMANDS = frozenset({"login", "heartbeat", "inputinfo"})
-"""Never handed on, in whatever case: a message server could take them for what they look like."""
+"""Never relayed, in any case: a message server could mistake them for real ones."""
 _log = logging.getLogger("hupan.presence")
 _decode_command = msgspec.json.Decoder(SocketCommand).decode
 _decode_login = msgspec.json.Decoder(SocketLogin).decode
@@ -139,7 +139,7 @@ class SocketGate:
 
 
 class ClientSocket:
-    """The messages of one socket, and who it is."""
+    """The messages of one socket, and its account."""
 
     __slots__ = (
         "_connection",
@@ -175,7 +175,7 @@ class ClientSocket:
     def receive_text(self, text: bytes) -> None:
         """Take a command; what is no JSON object is answered as invalid.
 
-        While a login is looked up, commands wait: they are taken in the order in which they came.
+        While a login is looked up, commands wait: they are processed in order of arrival.
         Only heartbeats do not wait for long.
         """
         if self._task is None or len(self._waiting) >= MAX_WAITING_COMMANDS:

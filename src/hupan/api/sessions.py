@@ -33,7 +33,7 @@ async def email_login(
 
 @handles(sessions.logout)
 async def logout(services: Services, caller: Caller | None, _request: IgnoredBody) -> NoData:
-    """End the session of the token, whatever device the body names (security T5)."""
+    """End the session of the token, regardless of the device in the body (security T5)."""
     if caller is not None:
         await services.sessions.logout(caller.session)
     return NoData()

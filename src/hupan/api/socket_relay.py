@@ -1,8 +1,8 @@
 """Hands sockets of clients on to a message server (wire.md 8.5, decision 37).
 
-Logins, heartbeats and drafts stay here. Each client's socket has one of its own at the message
+Logins, heartbeats and drafts stay here. Each client's socket has one at the message
 server, which is opened with the signed headers of a request. Both sides may be slow or hostile:
-what waits for either of them is bounded, and whatever goes wrong closes both.
+each queue is bounded, and any failure closes both.
 """
 
 import asyncio
@@ -27,6 +27,11 @@ MAX_MESSAGE_BYTES = 256 * 1024
 """Of one message of the message server."""
 MAX_WAITING_BYTES = 128 * 1024
 """What may wait for the message server, of one socket."""
+MAX_HELD_BYTES = 32 * 1024 * 1024
+"""Of all relays of this process, in both directions: some hundred sockets at their own bound. A
+message server that hangs must not take the memory of clients that use none of it."""
+_KEPT_SHARE = 0.75
+"""What may be left after some were closed, so that the next message does not close others."""
 BLOCKED_SECONDS = 10.0
 """How long the message server may read nothing."""
 CLOSE_SECONDS = 0.7
@@ -71,6 +76,7 @@ class SocketRelays:
         next_request_id: numbers the relays.
         count: counts what happens.
         max_connecting: how many connect at a time; others wait.
+        max_held_bytes: what all relays may hold.
     """
 
     def __init__(
@@ -82,6 +88,7 @@ class SocketRelays:
         count: IncrementMetric,
         *,
         max_connecting: int,
+        max_held_bytes: int = MAX_HELD_BYTES,
     ) -> None:
         self.address = address
         self.uri: WebSocketURI = parse_uri(address.url)
@@ -91,7 +98,9 @@ class SocketRelays:
         self._signer = signer
         self._limiter = limiter
         self._next_request_id = next_request_id
+        self._max_held_bytes = max_held_bytes
         self._relays: set[SocketRelay] = set()
+        self.held_bytes = 0
         self._logged_at = -LOG_SECONDS
 
     def __len__(self) -> int:
@@ -123,6 +132,29 @@ class SocketRelays:
     def forget(self, relay: "SocketRelay") -> None:
         """Drop a relay whose connection is gone."""
         self._relays.discard(relay)
+        self.hold(relay, 0)
+
+    def hold(self, relay: "SocketRelay", size: int) -> None:
+        """Note what a relay holds; close those that hold most if all of them hold too much.
+
+        A transport does not say when it has written a little, so the sum is an upper bound, which
+        is counted again before a relay is closed for it.
+        """
+        self.held_bytes += size - relay.held_bytes
+        relay.held_bytes = size
+        if self.held_bytes > self._max_held_bytes:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        for relay in self._relays:
+            relay.held_bytes = relay.measure()
+        self.held_bytes = sum(relay.held_bytes for relay in self._relays)
+        if self.held_bytes <= self._max_held_bytes:
+            return
+        for relay in sorted(self._relays, key=lambda one: one.held_bytes, reverse=True):
+            if self.held_bytes <= self._max_held_bytes * _KEPT_SHARE:
+                break
+            relay.give_up()
 
     def close(self) -> None:
         """End every connection at once."""
@@ -156,6 +188,8 @@ class SocketRelay(asyncio.BufferedProtocol):
         self._opened: asyncio.Future[None] | None = None
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
+        self._partial_bytes = 0
+        self.held_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._message: bytearray | None = None
         self._is_text = self._has_begun = self._is_ending = False
@@ -163,6 +197,13 @@ class SocketRelay(asyncio.BufferedProtocol):
     def start(self) -> None:
         """Connect."""
         self._task = asyncio.ensure_future(self._connect())
+        self._task.add_done_callback(self._end_connecting)
+
+    def _end_connecting(self, _task: "asyncio.Task[None]") -> None:
+        """Drop a relay that did not connect, also if it was aborted before it began."""
+        self._task = None
+        if self._transport is None:
+            self._relays.forget(self)
 
     def send(self, text: bytes) -> None:
         """Send a text message, as soon as the message server is connected."""
@@ -177,6 +218,18 @@ class SocketRelay(asyncio.BufferedProtocol):
             self._fail("it does not take what clients send")
         else:
             self._waiting.append(text)
+            self._relays.hold(self, self.measure())
+
+    def measure(self) -> int:
+        """Return the bytes that wait here for either side, or for the rest of their message."""
+        written = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        message = 0 if self._message is None else len(self._message)
+        return self._waiting_bytes + written + message + self._partial_bytes
+
+    def give_up(self) -> None:
+        """End both sides, for all relays together hold too much."""
+        self._fail("too much waits for it")
+        self.abort()
 
     def resume(self) -> None:
         """Read again, for the client reads again."""
@@ -186,7 +239,7 @@ class SocketRelay(asyncio.BufferedProtocol):
     def close(self, code: int, reason: str) -> None:
         """Close, for the client's side has ended."""
         self._peer = None
-        self._waiting.clear()
+        self._drop_waiting()
         if self._framing.state is State.OPEN:
             self._framing.send_close(code, reason)
             self.resume()  # its answer would not be read
@@ -198,6 +251,9 @@ class SocketRelay(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """End the connection, or the attempt to connect, at once."""
         self._peer = None
+        self._drop_waiting()
+        self._message, self._partial_bytes = None, 0
+        self._relays.hold(self, 0)
         if self._task is not None:
             self._task.cancel()
         if self._transport is not None:
@@ -221,10 +277,6 @@ class SocketRelay(asyncio.BufferedProtocol):
             self._fail("it does not answer in time")
         except (OSError, ValueError) as error:  # a host name that is none is a ValueError
             self._fail(f"it cannot be reached: {type(error).__name__}")
-        finally:
-            self._task = None
-            if self._transport is None:
-                self._relays.forget(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the request that asks for a socket."""
@@ -251,6 +303,7 @@ class SocketRelay(asyncio.BufferedProtocol):
             return
         self._has_begun = True
         self._framing.receive_data(data)
+        self._partial_bytes += nbytes
         self._handle_events()
 
     def eof_received(self) -> None:
@@ -275,17 +328,19 @@ class SocketRelay(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         """Stop waiting for it to read."""
+        self._relays.hold(self, self.measure())
         if self._peer is not None:
             self._cancel_timer()
 
     def _handle_events(self) -> None:
         try:
             for event in self._framing.events_received():
+                self._partial_bytes = 0  # up to what one read brings
                 if isinstance(event, Response):
                     self._handle_response()
                 else:
                     self._handle_frame(cast("Frame", event))
-        except Exception:  # noqa: BLE001 - whatever a client's side does wrong, others go on
+        except Exception:  # noqa: BLE001 - a failure of one client's side must not affect others
             _log.exception("a message for a socket failed")
             self._fail("a message could not be delivered")
         self._flush()
@@ -300,7 +355,8 @@ class SocketRelay(asyncio.BufferedProtocol):
         self._relays.count("sockets", "relayed")
         if self._opened is not None and not self._opened.done():
             self._opened.set_result(None)
-        waiting, self._waiting = self._waiting, []
+        waiting = self._waiting
+        self._drop_waiting()
         for text in waiting:
             self._framing.send_text(text)
 
@@ -332,7 +388,7 @@ class SocketRelay(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _handle_end(self) -> None:
-        """Hand the message server's closing frame on, if its code is one that it may give."""
+        """Forward the message server's closing frame, if its code is allowed."""
         received = self._framing.close_rcvd
         self._end_within(CLOSE_SECONDS)
         if received is None or self._peer is None:
@@ -346,7 +402,7 @@ class SocketRelay(asyncio.BufferedProtocol):
     def _fail(self, reason: str) -> None:
         """End both sides, for the message server is gone, too slow, or sends nonsense."""
         peer, self._peer = self._peer, None
-        self._waiting.clear()
+        self._drop_waiting()
         if self._opened is not None and not self._opened.done():
             self._opened.cancel()
         if peer is not None:
@@ -356,7 +412,7 @@ class SocketRelay(asyncio.BufferedProtocol):
             self.abort()
 
     def _end_within(self, seconds: float) -> None:
-        if self._is_ending:  # whatever else it says moves the end no further
+        if self._is_ending:  # later messages do not move the end
             return
         self._cancel_timer()
         if self._transport is not None:
@@ -381,3 +437,7 @@ class SocketRelay(asyncio.BufferedProtocol):
                 transport.write_eof()
         if transport.get_write_buffer_size() > MAX_WAITING_BYTES:
             transport.abort()
+        self._relays.hold(self, self.measure())
+
+    def _drop_waiting(self) -> None:
+        self._waiting, self._waiting_bytes = [], 0

@@ -1,6 +1,6 @@
-"""Hands requests on to a message server of the operator's own (wire.md 8.5, decision 37).
+"""Forwards requests to the operator's message server (wire.md 8.5, decision 37).
 
-The message server learns who calls from headers that only this file writes, signed with a key that
+The message server learns the caller from headers that only this file writes, signed with a key that
 both share. What the client sends as `x-hupan-…`, cookies and its token are left out.
 """
 
@@ -85,7 +85,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRules:
-    """What is handed on, and to whom it is told.
+    """What is forwarded, and with which signature.
 
     Attributes:
         secret: the key of the signature.
@@ -143,12 +143,12 @@ def _is_ambiguous(path: str) -> bool:
 
 
 def sign(secret: str, parts: Sequence[str]) -> str:
-    """Return the signature: HMAC-SHA-256 over the parts, each on a line of its own, in hex."""
+    """Return the signature: HMAC-SHA-256 over the parts, one per line, in hex."""
     return hmac.digest(secret.encode(), "\n".join(parts).encode(), "sha256").hex()
 
 
 class CallerSigner:
-    """Makes the headers that say who calls, which the message server can check."""
+    """Makes the headers that identify the caller, which the message server can verify."""
 
     def __init__(self, secret: str, clock: Clock) -> None:
         self._secret = secret
@@ -203,7 +203,7 @@ class Upstream:
     Args:
         client: connects to the message server.
         rules: what is handed on.
-        callers: who may be handed on.
+        callers: callers whose requests may be forwarded.
     """
 
     def __init__(
@@ -324,7 +324,7 @@ def _without_token(query: bytes, token: str) -> bytes:
 
     Args:
         query: as it came.
-        token: of the caller, under whatever name; "" for none.
+        token: of the caller, under any name; "" for none.
     """
     return b"&".join(
         part
@@ -519,7 +519,7 @@ class _Relay:
             self._timer.reschedule(None if seconds is None else now + seconds)
 
     def _restart_wait(self) -> None:
-        """Tell our server that the client made progress."""
+        """Notify our server that the client made progress."""
         restart = getattr(self._send, "restart_wait", None)
         if restart is not None:
             restart()

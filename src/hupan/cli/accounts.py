@@ -14,15 +14,10 @@ from hupan.cli.output import Column
 from hupan.cli.recovery import contact_commands, deletion_commands, recovery_commands
 from hupan.cli.run import (
     ACCOUNT_COLUMNS,
-    ConfigOption,
-    DataDirOption,
-    JsonOption,
+    AdminCommand,
     WhoArgument,
-    WideOption,
-    print_account,
-    print_row,
-    print_rows,
-    run_admin,
+    admin_command,
+    admin_list_command,
 )
 
 _LIST_COLUMNS: Mapping[str, Column] = {
@@ -104,17 +99,10 @@ privacy_commands = typer.Typer(rich_markup_mode=None)
     ),
     short_help=say("查看账号", "Show an account"),
 )
-def show(
-    *,
-    who: WhoArgument,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@admin_command
+def show(command: AdminCommand, *, who: WhoArgument) -> None:
     """Print one account."""
-    print_account(
-        run_admin(config, data_dir, lambda services: services.accounts.show(who)), as_json=as_json
-    )
+    command.print_account(command.run(lambda services: services.accounts.show(who)))
 
 
 @app.command(
@@ -129,7 +117,9 @@ def show(
     ),
     short_help=say("列出账号", "List accounts"),
 )
-def list_accounts(  # noqa: PLR0913 # each one is an option
+@admin_list_command
+def list_accounts(
+    command: AdminCommand,
     *,
     find: FindOption = "",
     banned: Annotated[
@@ -149,10 +139,6 @@ def list_accounts(  # noqa: PLR0913 # each one is an option
             min=1, max=10_000, help=say("列出的账号数上限。", "Maximum number of accounts.")
         ),
     ] = 100,
-    as_json: JsonOption = False,
-    wide: WideOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Print a page of accounts; their number goes to standard error."""
     selected: dict[Literal["banned", "vip", "cancelled"], bool] = {
@@ -169,12 +155,10 @@ def list_accounts(  # noqa: PLR0913 # each one is an option
             )
         )
     standing: Literal["any", "banned", "vip", "cancelled"] = chosen[0] if chosen else "any"
-    page, settings = run_admin(
-        config,
-        data_dir,
+    page = command.run(
         lambda services: services.accounts.list_page(find, standing, since, after, limit),
     )
-    print_rows(page.rows, _LIST_COLUMNS, settings, as_json=as_json, wide=wide)
+    command.print_rows(page.rows, _LIST_COLUMNS)
     _print_page_summary(page)
 
 
@@ -200,7 +184,9 @@ def _print_page_summary(page: AccountRowPage) -> None:
     ),
     short_help=say("新建账号", "Create an account"),
 )
+@admin_command
 def create(
+    command: AdminCommand,
     *,
     phone: Annotated[str, typer.Option(help=say("手机号。", "Phone number."))] = "",
     email: Annotated[str, typer.Option(help=say("邮箱。", "E-mail address."))] = "",
@@ -220,15 +206,10 @@ def create(
     invited_by: Annotated[
         str, typer.Option(help=say("邀请人的邀请码。", "Invitation code of the inviter."))
     ] = "",
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Create an account and print it."""
     new_password = _read_password() if password else ""
-    result = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.accounts.create(
             phone=phone,
             email=email,
@@ -241,7 +222,7 @@ def create(
         subject=phone or email,
         details={"nickname": nickname, "days": vip_days or None, "inviter": invited_by},
     )
-    print_account(result, as_json=as_json)
+    command.print_account(row)
 
 
 def _read_password() -> str:
@@ -272,27 +253,24 @@ def _read_password() -> str:
     ),
     short_help=say("封禁账号", "Ban an account"),
 )
+@admin_command
 def ban(
+    command: AdminCommand,
     *,
     who: WhoArgument,
     reason: Annotated[str, typer.Option(help=say("原因。", "Reason."), show_default=False)],
     days: DaysOption = None,
     until: UntilOption = None,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Ban an account and print it."""
     _at_most_one(days is not None, until is not None)
-    result = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.accounts.ban(who, reason, days, until),
         event="operator-ban",
         subject=who,
         details={"why": reason, "days": days, "until": until},
     )
-    print_account(result, as_json=as_json)
+    command.print_account(row)
 
 
 @status_commands.command(
@@ -303,22 +281,15 @@ def ban(
     ),
     short_help=say("解除封禁", "Lift a ban"),
 )
-def unban(
-    *,
-    who: WhoArgument,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@admin_command
+def unban(command: AdminCommand, *, who: WhoArgument) -> None:
     """Lift a ban and print the account."""
-    result = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.accounts.unban(who),
         event="operator-unban",
         subject=who,
     )
-    print_account(result, as_json=as_json)
+    command.print_account(row)
 
 
 @status_commands.command(
@@ -329,28 +300,25 @@ def unban(
     ),
     short_help=say("延长、设置或结束会员", "Extend, set or end VIP"),
 )
+@admin_command
 def vip(
+    command: AdminCommand,
     *,
     who: WhoArgument,
     days: DaysOption = None,
     until: UntilOption = None,
     end: Annotated[bool, typer.Option("--end", help=say("立即结束。", "End it now."))] = False,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Set or end VIP and print the account."""
     if not _at_most_one(days is not None, until is not None, end):
         raise typer.BadParameter("--days | --until | --end")
-    result = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.accounts.set_vip(who, days, until),
         event="operator-vip",
         subject=who,
         details={"days": days, "until": "now" if end else until},
     )
-    print_account(result, as_json=as_json)
+    command.print_account(row)
 
 
 @status_commands.command(
@@ -361,27 +329,24 @@ def vip(
     ),
     short_help=say("授予或收回勋章", "Give or take back a medal"),
 )
+@admin_command
 def medal(
+    command: AdminCommand,
     *,
     who: WhoArgument,
     name: Annotated[
         str, typer.Argument(help=say("勋章名称。", "Name of the medal."), show_default=False)
     ],
     take: Annotated[bool, typer.Option("--take", help=say("收回。", "Take it back."))] = False,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
-    """Give or take a medal and print the account."""
-    result = run_admin(
-        config,
-        data_dir,
+    """Grant or remove a medal and print the account."""
+    row = command.run(
         lambda services: services.accounts.set_medal(who, name, take=take),
         event="operator-medal",
         subject=who,
         details={"medal": name, "do": "take" if take else "give"},
     )
-    print_account(result, as_json=as_json)
+    command.print_account(row)
 
 
 def _at_most_one(*given: bool) -> bool:
@@ -404,7 +369,9 @@ def _at_most_one(*given: bool) -> bool:
     ),
     short_help=say("查看或设置隐私", "Show or set privacy"),
 )
+@admin_command
 def privacy(
+    command: AdminCommand,
     *,
     who: WhoArgument,
     birthday: ChoiceOption = None,
@@ -412,9 +379,6 @@ def privacy(
     last_active: ChoiceOption = None,
     country: ChoiceOption = None,
     search: ChoiceOption = None,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Print what others see, after the choices are set."""
     given = {
@@ -426,15 +390,13 @@ def privacy(
     }
     choices = {part: choice for part, choice in given.items() if choice is not None}
     event = "operator-privacy" if choices else ""
-    row, settings = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.accounts.set_visibility(who, choices),
         event=event,
         subject=who,
         details={part.replace("_", ""): choice for part, choice in choices.items()},
     )
-    print_row(row, _PRIVACY_COLUMNS, settings, as_json=as_json)
+    command.print_row(row, _PRIVACY_COLUMNS)
 
 
 for _commands in (

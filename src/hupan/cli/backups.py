@@ -1,7 +1,6 @@
 """`hupan backup`: create, list, verify, new-key; and `hupan restore`."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -20,10 +19,16 @@ from hupan.admin.backups import (
     verify_backup,
 )
 from hupan.admin.restores import RestoreOptions, prepare_restore, restore_backup
-from hupan.admin.views import sanitize_for_terminal
 from hupan.cli.help import make_group
 from hupan.cli.language import say
-from hupan.cli.output import Column, exit_on_error, print_fields, print_json, print_table
+from hupan.cli.output import (
+    Column,
+    exit_on_error,
+    print_faults,
+    print_fields,
+    print_json,
+    print_table,
+)
 from hupan.cli.run import (
     ConfigOption,
     DatabaseOption,
@@ -31,6 +36,7 @@ from hupan.cli.run import (
     JsonOption,
     load_settings_or_exit,
     run_operation,
+    undone_by_signals,
 )
 from hupan.config import Settings
 
@@ -51,13 +57,14 @@ KeyFileOption: TypeAlias = Annotated[
         "--key-file",
         help=say(
             "私钥文件；用口令加密的备份则由 HUPAN_BACKUP_PASSPHRASE 给出口令。",
-            "File of the private key; a passphrase is given by HUPAN_BACKUP_PASSPHRASE instead.",
+            "File of the private key. For a backup with a passphrase, set HUPAN_BACKUP_PASSPHRASE "
+            "instead.",
         ),
         show_default=False,
     ),
 ]
 app = make_group(
-    say("备份：创建、列出、校验。", "Backups: create, list, verify."),
+    say("创建、列出、校验备份。", "Create, list and verify backups."),
     say("备份数据", "Back up the data"),
 )
 restore_app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -69,7 +76,7 @@ restore_app = typer.Typer(add_completion=False, rich_markup_mode=None)
         "Back up database, key and pictures while the server runs. The backup is encrypted, and "
         "checked by reading it back.",
     ),
-    short_help=say("创建备份", "Make a backup"),
+    short_help=say("创建备份", "Create a backup"),
 )
 def create(
     *,
@@ -151,7 +158,7 @@ def verify(
 ) -> None:
     """Check a backup; exit with 1 when it cannot be restored."""
     settings = load_settings_or_exit(config, {"data_dir": data_dir}).settings
-    with exit_on_error():
+    with exit_on_error(), undone_by_signals():
         opener = choose_opener(settings, key_file)
         with opened_backup(settings, file) as opened:
             summary = asyncio.run(verify_backup(opened, opener))
@@ -164,10 +171,10 @@ def verify(
     help=say(
         "生成一对密钥：私钥写入文件，公钥打印出来，填入 backup_public_key。"
         "私钥请存放在服务器以外，丢失后备份无法解密。",
-        "Make a pair of keys: the private one is written to a file, the public one is printed, for "
+        "Create a key pair: the private key is written to a file, the public one is printed, for "
         "backup_public_key. Store the private one elsewhere; without it no backup can be read.",
     ),
-    short_help=say("生成密钥", "Make a pair of keys"),
+    short_help=say("生成密钥", "Create a key pair"),
 )
 def new_key(
     file: Annotated[
@@ -209,16 +216,14 @@ def restore(
     ] = False,
     accept_faults: Annotated[
         bool,
-        typer.Option(
-            help=say("即使备份中有不完好的行也恢复。", "Restore even rows that are not sound.")
-        ),
+        typer.Option(help=say("备份中有损坏的行时也恢复。", "Restore damaged rows too.")),
     ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Restore a backup; exit with 1 and leave nothing when it cannot be."""
     settings = load_settings_or_exit(config, {"data_dir": data_dir, "database": database}).settings
     options = RestoreOptions(keep_sessions=keep_sessions, accept_faults=accept_faults)
-    with exit_on_error():
+    with exit_on_error(), undone_by_signals():
         opener = choose_opener(settings, key_file)
         with opened_backup(settings, file) as opened:
             summary = asyncio.run(prepare_restore(settings, opened, opener))
@@ -229,7 +234,7 @@ def restore(
                 lambda _: {"accounts": summary.accounts},
             )
     _print_summary(summary, settings, as_json=False)
-    _print_faults(faults)
+    print_faults(faults)
     _print_next_steps(settings, options)
 
 
@@ -287,12 +292,7 @@ def _warn_about(summary: BackupSummary) -> None:
             say(f"⚠ {missing} 张图片的文件缺失", f"⚠ files of {missing} pictures are missing"),
             err=True,
         )
-    _print_faults(faults)
-
-
-def _print_faults(faults: Sequence[str]) -> None:
-    for fault in map(sanitize_for_terminal, faults):
-        typer.echo(say(f"⚠ 不完好：{fault}", f"⚠ not sound: {fault}"), err=True)
+    print_faults(faults)
 
 
 def _format_time(time: int, settings: Settings) -> str:

@@ -7,14 +7,7 @@ import typer
 from hupan.cli.help import make_group
 from hupan.cli.language import say
 from hupan.cli.output import Column
-from hupan.cli.run import (
-    ConfigOption,
-    DataDirOption,
-    JsonOption,
-    print_row,
-    print_rows,
-    run_admin,
-)
+from hupan.cli.run import AdminCommand, admin_command
 
 _COLUMNS = {
     "name": Column(say("名称", "Name")),
@@ -44,22 +37,15 @@ app = make_group(
     ),
     short_help=say("登记服务器", "Register a server"),
 )
-def create(
-    *,
-    name: NameArgument,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@admin_command
+def create(command: AdminCommand, *, name: NameArgument) -> None:
     """Create a client and print its secret."""
-    row, settings = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.clients.create(name),
         event="operator-client-create",
         details={"client": name},
     )
-    print_row(row, _COLUMNS, settings, as_json=as_json)
+    command.print_row(row, _COLUMNS)
 
 
 @app.command(
@@ -67,15 +53,11 @@ def create(
     help=say("列出已登记的服务器。", "List the registered servers."),
     short_help=say("列出服务器", "List servers"),
 )
-def list_clients(
-    *,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@admin_command
+def list_clients(command: AdminCommand) -> None:
     """Print all clients."""
-    rows, settings = run_admin(config, data_dir, lambda services: services.clients.list_all())
-    print_rows(rows, _COLUMNS, settings, as_json=as_json)
+    rows = command.run(lambda services: services.clients.list_all())
+    command.print_rows(rows, _COLUMNS)
 
 
 @app.command(
@@ -83,19 +65,12 @@ def list_clients(
     help=say("撤销一个服务器的登记，立即生效。", "Revoke a server, at once."),
     short_help=say("撤销登记", "Revoke a server"),
 )
-def revoke(
-    *,
-    name: NameArgument,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@admin_command
+def revoke(command: AdminCommand, *, name: NameArgument) -> None:
     """Revoke a client."""
-    row, settings = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.clients.revoke(name),
         event="operator-client-revoke",
         details={"client": name},
     )
-    print_row(row, _COLUMNS, settings, as_json=as_json)
+    command.print_row(row, _COLUMNS)

@@ -11,15 +11,11 @@ from hupan.cli.help import make_group
 from hupan.cli.language import say
 from hupan.cli.output import Column
 from hupan.cli.run import (
-    ConfigOption,
-    DataDirOption,
-    JsonOption,
+    AdminCommand,
     WhoArgument,
-    WideOption,
+    admin_command,
+    admin_list_command,
     current_operator_name,
-    print_row,
-    print_rows,
-    run_admin,
 )
 from hupan.wiring import AdminServices
 
@@ -45,7 +41,9 @@ account_commands = typer.Typer(rich_markup_mode=None)
     ),
     short_help=say("查看、发放或扣除金币", "List, give or take coins"),
 )
+@admin_list_command
 def coins(
+    command: AdminCommand,
     *,
     who: WhoArgument,
     give: Annotated[
@@ -64,10 +62,6 @@ def coins(
         int,
         typer.Option(min=1, max=100, help=say("列出的记录数上限。", "Maximum number of entries.")),
     ] = 20,
-    as_json: JsonOption = False,
-    wide: WideOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Print the entries of the journal, or the one that was made."""
     if give is not None and take is not None:
@@ -88,13 +82,11 @@ def coins(
 
     event = "" if give is None and take is None else "operator-coins"
     details = {"give": give, "take": take, "why": reason, "key": key}
-    result, settings = run_admin(
-        config, data_dir, change_or_list, event=event, subject=who, details=details
-    )
+    result = command.run(change_or_list, event=event, subject=who, details=details)
     if isinstance(result, list):
-        print_rows(result, _ENTRY_COLUMNS, settings, as_json=as_json, wide=wide)
+        command.print_rows(result, _ENTRY_COLUMNS)
     else:
-        print_row(result, _ENTRY_COLUMNS, settings, as_json=as_json)
+        command.print_row(result, _ENTRY_COLUMNS)
 
 
 def parse_amount(text: str) -> Decimal:
@@ -143,7 +135,9 @@ def _coins() -> None:
     ),
     short_help=say("核对金币流水", "Check the coin journal"),
 )
+@admin_command
 def check(
+    command: AdminCommand,
     *,
     who: Annotated[
         str | None,
@@ -152,21 +146,18 @@ def check(
             show_default=False,
         ),
     ] = None,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Print the faults.
 
     Raises:
         typer.Exit: with 1, when there are any.
     """
-    rows, settings = run_admin(config, data_dir, lambda services: services.coins.find_faults(who))
-    if as_json:
-        print_rows(rows, _FAULT_COLUMNS, settings, as_json=True)
+    rows = command.run(lambda services: services.coins.find_faults(who))
+    if command.as_json:
+        command.print_rows(rows, _FAULT_COLUMNS)
     elif rows:
         readable = [{**row, "fault": _FAULT_LABELS[str(row["fault"])]} for row in rows]
-        print_rows(readable, _FAULT_COLUMNS, settings, as_json=False)
+        command.print_rows(readable, _FAULT_COLUMNS)
     else:
         typer.echo(say("没有差错。", "No faults."))
     if rows:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -30,6 +30,7 @@ from hupan.cli.run import (
     JsonOption,
     load_settings_or_exit,
     run_operation,
+    with_shared_options,
 )
 from hupan.config import Settings
 from hupan.config.load import masked_database
@@ -59,21 +60,60 @@ app = make_group(
 )
 
 
+@dataclass
+class _StoreCommand:
+    """One run of a command on the store itself."""
+
+    database: str | None
+    data_dir: Path | None
+    config: Path | None
+    as_json: bool = False
+
+    def run(
+        self,
+        work: Callable[[Settings], Coroutine[Any, Any, Result]],
+        event: str = "",
+        describe_result: Callable[[Result], dict[str, object]] = lambda _: {},
+    ) -> Result:
+        settings = load_settings_or_exit(
+            self.config, {"database": self.database, "data_dir": self.data_dir}
+        ).settings
+        aim = {"aim": masked_database(settings)}
+        action = OperatorAction(event, "", aim, _audit_folder(settings))
+        # Without a store the work says that it is missing; nothing is done that could be recorded.
+        is_recorded = event and (event not in _EVENTS_THAT_NEED_A_STORE or may_have_store(settings))
+        return run_operation(
+            settings, lambda: work(settings), action if is_recorded else None, describe_result
+        )
+
+
+def _audit_folder(settings: Settings) -> Path:
+    """Return where operations on a whole store are recorded: next to its file, or with the data."""
+    return settings.data_dir if settings.is_postgres else settings.database_path.parent
+
+
+_store_command = with_shared_options(
+    _StoreCommand, database=DatabaseOption, data_dir=DataDirOption, config=ConfigOption
+)
+_store_json_command = with_shared_options(
+    _StoreCommand,
+    as_json=JsonOption,
+    database=DatabaseOption,
+    data_dir=DataDirOption,
+    config=ConfigOption,
+)
+
+
 @app.command(
     "status",
     help=say("显示数据库的位置与版本。", "Show the location and the version of the database."),
     short_help=say("查看状态", "Show the status"),
 )
-def show_status(
-    *,
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@_store_json_command
+def show_status(command: _StoreCommand) -> None:
     """Print the status; exit with 1 when the store cannot be reached."""
-    status = _run_on_store(database, data_dir, config, get_status)
-    if as_json:
+    status = command.run(get_status)
+    if command.as_json:
         print_json(asdict(status) | {"trouble": say_text(status.trouble) if status.trouble else ""})
     else:
         _print_status(status)
@@ -98,17 +138,10 @@ def _print_status(status: StoreStatus) -> None:
     help=say("升级数据库到本版本。", "Migrate the database to this version."),
     short_help=say("升级到本版本", "Migrate to this version"),
 )
-def migrate_store(
-    *,
-    database: DatabaseOption = None,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@_store_command
+def migrate_store(command: _StoreCommand) -> None:
     """Apply the missing migrations."""
-    count = _run_on_store(
-        database,
-        data_dir,
-        config,
+    count = command.run(
         migrate_database,
         "operator-database-migrate",
         lambda count: {"applied": count},
@@ -124,14 +157,10 @@ def migrate_store(
     ),
     short_help=say("新建空数据库", "Create an empty database"),
 )
-def create_store(
-    *,
-    database: DatabaseOption = None,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@_store_command
+def create_store(command: _StoreCommand) -> None:
     """Create an empty store, also where a key exists already."""
-    _run_on_store(database, data_dir, config, create_database, "operator-database-create")
+    command.run(create_database, "operator-database-create")
     typer.echo(say("已新建空数据库", "an empty database was created"))
 
 
@@ -144,17 +173,10 @@ def create_store(
     ),
     short_help=say("接受其他程序的写入", "Accept the writes of another program"),
 )
-def accept_store_writes(
-    *,
-    database: DatabaseOption = None,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@_store_command
+def accept_store_writes(command: _StoreCommand) -> None:
     """Accept the present contents of the file."""
-    is_done = _run_on_store(
-        database,
-        data_dir,
-        config,
+    is_done = command.run(
         accept_writes,
         "operator-database-accept-writes",
         lambda is_done: {"accepted": str(is_done).lower()},
@@ -171,19 +193,15 @@ def accept_store_writes(
     help=say(
         "密钥文件丢失或更换后，让数据库使用现有密钥（没有则新建）；此前的登录与验证码将失效；"
         "须先停止服务器。",
-        "After the key file was lost or replaced, make the database use the present one, or a new "
+        "After the key file was lost or replaced, make the database use the current one, or a new "
         "one; earlier sessions and codes end. Stop the server first.",
     ),
-    short_help=say("接受现有密钥", "Accept the present key"),
+    short_help=say("接受现有密钥", "Accept the current key"),
 )
-def accept_store_key(
-    *,
-    database: DatabaseOption = None,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@_store_command
+def accept_store_key(command: _StoreCommand) -> None:
     """Make the present key that of the store."""
-    _run_on_store(database, data_dir, config, adopt_key, "operator-database-accept-key")
+    command.run(adopt_key, "operator-database-accept-key")
     typer.echo(
         say(
             "密钥已记入数据库；此前的登录与验证码均已失效",
@@ -200,16 +218,11 @@ def accept_store_key(
     ),
     short_help=say("检查是否完好", "Check the integrity"),
 )
-def check_store(
-    *,
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@_store_json_command
+def check_store(command: _StoreCommand) -> None:
     """Print the faults of the store; exit with 1 when there are any."""
-    faults = _run_on_store(database, data_dir, config, check_database)
-    if as_json:
+    faults = command.run(check_database)
+    if command.as_json:
         print_json(faults)
     else:
         typer.echo("\n".join(faults) or say("完好", "intact"))
@@ -271,46 +284,17 @@ def copy_store(
     help=say("在 Citus 协调节点上分布各表。", "Distribute the tables of a Citus coordinator."),
     short_help=say("分布到多台机器", "Distribute over several machines"),
 )
-def distribute_store(
-    *,
-    database: DatabaseOption = None,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@_store_command
+def distribute_store(command: _StoreCommand) -> None:
     """Distribute the tables and print their names."""
     with _progress(say("分布", "distributing")) as on_progress:
-        tables = _run_on_store(
-            database,
-            data_dir,
-            config,
+        tables = command.run(
             lambda settings: distribute_database(settings, on_progress),
             "operator-database-distribute",
             lambda tables: {"tables": ",".join(tables)},
         )
     count, names = len(tables), ", ".join(tables) or "—"
     typer.echo(say(f"已分布 {count} 个表：{names}", f"{count} tables distributed: {names}"))
-
-
-def _run_on_store(
-    database: str | None,
-    data_dir: Path | None,
-    config: Path | None,
-    work: Callable[[Settings], Coroutine[Any, Any, Result]],
-    event: str = "",
-    describe_result: Callable[[Result], dict[str, object]] = lambda _: {},
-) -> Result:
-    settings = load_settings_or_exit(config, {"database": database, "data_dir": data_dir}).settings
-    action = OperatorAction(event, "", {"aim": masked_database(settings)}, _audit_folder(settings))
-    # Without a store the work says that it is missing; nothing is done that could be recorded.
-    is_recorded = event and (event not in _EVENTS_THAT_NEED_A_STORE or may_have_store(settings))
-    return run_operation(
-        settings, lambda: work(settings), action if is_recorded else None, describe_result
-    )
-
-
-def _audit_folder(settings: Settings) -> Path:
-    """Return where operations on a whole store are recorded: next to its file, or with the data."""
-    return settings.data_dir if settings.is_postgres else settings.database_path.parent
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """`hupan group`, `hupan bot` and `hupan category`: list and import for discovery."""
 
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,11 +20,12 @@ from hupan.admin.discovery import (
     InputRows,
     read_rows,
 )
-from hupan.admin.views import sanitize_for_terminal
+from hupan.admin.views import AdminRow, sanitize_for_terminal
 from hupan.cli.help import make_group
 from hupan.cli.language import say
 from hupan.cli.output import Column, print_json, print_table
-from hupan.cli.run import ConfigOption, DataDirOption, JsonOption, WideOption, run_admin
+from hupan.cli.run import AdminCommand, admin_command, admin_list_command
+from hupan.library_errors import localize_reason
 from hupan.wiring import AdminServices
 
 FileArgument: TypeAlias = Annotated[
@@ -59,14 +60,13 @@ def make_import_command(
 ) -> Callable[..., None]:
     """Return the command that imports rows with these columns."""
 
+    @admin_command
     def import_rows(
+        command: AdminCommand,
         *,
         file: FileArgument,
         form: FormatOption = None,
         encoding: EncodingOption = "utf-8",
-        as_json: JsonOption = False,
-        data_dir: DataDirOption = None,
-        config: ConfigOption = None,
     ) -> None:
         """Import all rows of a file, or none, and print the result."""
         known = choose_format_or_exit(file, form)
@@ -76,14 +76,12 @@ def make_import_command(
         ):
             lines = read_rows(source, known, columns, encoding)
 
-            imported, _ = run_admin(
-                config,
-                data_dir,
+            imported = command.run(
                 lambda services: import_function(services.discovery, lines, on_read, on_indexed),
                 event=event,
                 details={"file": file.name},
             )
-        print_import_result(imported, as_json=as_json)
+        print_import_result(imported, as_json=command.as_json)
 
     return import_rows
 
@@ -120,8 +118,12 @@ def open_input(path: Path) -> Iterator[BinaryIO]:
     try:
         file = path.open("rb")
     except OSError as error:
+        reason = localize_reason(error)
         typer.echo(
-            say(f"无法读取 {path}：{error.strerror}", f"cannot read {path}: {error.strerror}"),
+            say(
+                f"无法读取 {path}：{reason.zh}",
+                f"cannot read {path}: {reason.en}",
+            ),
             err=True,
         )
         raise typer.Exit(1) from error
@@ -261,19 +263,11 @@ groups_app.command(
     help=say("按使用人数列出推荐的机器人。", "List the recommended bots by headcount."),
     short_help=say("列出机器人", "List bots"),
 )
-def list_bots(
-    *,
-    as_json: JsonOption = False,
-    wide: WideOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@admin_list_command
+def list_bots(command: AdminCommand) -> None:
     """Print the bots as a table, or as a JSON array."""
-    bots, _ = run_admin(config, data_dir, lambda services: services.discovery.list_bots())
-    if as_json:
-        print_json(bots)
-    else:
-        print_table(_BOT_COLUMNS, bots, wide=wide)
+    bots = command.run(lambda services: services.discovery.list_bots())
+    _print_list(command, bots, _BOT_COLUMNS)
 
 
 @groups_app.command(
@@ -281,7 +275,9 @@ def list_bots(
     help=say("按人数列出群聊。", "List groups by headcount."),
     short_help=say("列出群聊", "List groups"),
 )
+@admin_list_command
 def list_groups(
+    command: AdminCommand,
     *,
     category: Annotated[str, typer.Option(help=say("分区。", "Category."))] = "",
     keyword: Annotated[str, typer.Option(help=say("关键词或群号。", "Keyword or id."))] = "",
@@ -289,21 +285,21 @@ def list_groups(
     size: Annotated[
         int, typer.Option(min=1, max=100, help=say("每页数量。", "Groups per page."))
     ] = 30,
-    as_json: JsonOption = False,
-    wide: WideOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Print one page as a table, or as a JSON array."""
-    groups, _ = run_admin(
-        config,
-        data_dir,
+    groups = command.run(
         lambda services: services.discovery.list_groups(category, keyword, page=page, size=size),
     )
-    if as_json:
-        print_json(groups)
+    _print_list(command, groups, _GROUP_COLUMNS)
+
+
+def _print_list(
+    command: AdminCommand, rows: Sequence[AdminRow], columns: Mapping[str, Column]
+) -> None:
+    if command.as_json:
+        print_json(rows)
     else:
-        print_table(_GROUP_COLUMNS, groups, wide=wide)
+        print_table(columns, rows, wide=command.wide)
 
 
 @categories_app.callback()
@@ -320,14 +316,13 @@ def _category() -> None:
     ),
     short_help=say("设置分区", "Set the categories"),
 )
+@admin_command
 def set_categories(
+    command: AdminCommand,
     *,
     names: Annotated[
         list[str] | None, typer.Argument(help=say("分区名称。", "Names of categories."))
     ] = None,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Replace the categories and print the present ones."""
 
@@ -336,10 +331,10 @@ def set_categories(
         return await services.discovery.list_categories()
 
     named = ", ".join(names or []) or "default"
-    categories, _ = run_admin(
-        config, data_dir, replace_categories, event="operator-categories", details={"names": named}
+    categories = command.run(
+        replace_categories, event="operator-categories", details={"names": named}
     )
-    if as_json:
+    if command.as_json:
         print_json(categories)
     else:
         typer.echo("\n".join(categories))

@@ -25,20 +25,23 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command(
     help=say(
-        "检查设置与正在运行的服务器（含前端），对每个问题给出原因与办法。拒绝访问公共服务。"
+        "检查设置与正在运行的服务器（含前置代理），对每个问题给出原因与办法。拒绝访问公共服务。"
         "有问题时退出状态为 1。",
-        "Look at the settings and at a running server with what stands before it; name the cause "
-        "of each problem, and what helps. The public service is refused. Exit status 1 when "
-        "something is wrong.",
+        "Check the settings, and a running server with the proxy in front of it; print the cause "
+        "of each problem and how to fix it. The public service is refused. The exit status is 1 "
+        "if there is a problem.",
     ),
-    short_help=say("诊断服务器", "Find out what is wrong with a server"),
+    short_help=say("诊断服务器", "Diagnose a server"),
 )
 def doctor(
     url: Annotated[
         str,
         typer.Argument(
             metavar="[URL]",
-            help=say("服务器的地址；省略则只检查设置。", "Address; only settings without it."),
+            help=say(
+                "服务器的地址；省略则只检查设置。",
+                "Address of the server; without it, only the settings are checked.",
+            ),
             show_default=False,
         ),
     ] = "",
@@ -50,7 +53,7 @@ def doctor(
             "--report",
             help=say(
                 "输出可附在问题反馈中的报告，不含秘密。",
-                "Print a report for bug reports, no secrets.",
+                "Print a report for a bug report; it contains no secrets.",
             ),
         ),
     ] = False,

@@ -1,7 +1,7 @@
 """Help and usage errors in the language of the terminal, wrapped by cells.
 
 typer says its own words in English only. What it says around our texts is translated here; what
-it may say elsewhere (a message of a rare type of parameter) stays English, on a line of its own.
+it may say elsewhere (a message of a rare type of parameter) stays English, on a separate line.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The language of the terminal, Chinese or English, and the width of its text in cells.
 
 Every line is in one language. It is known before the first help text is made, so a module of
-commands may call `say` while it is imported. Log lines are English whatever is chosen here.
+commands may call `say` while it is imported. Log lines are always English.
 """
 
 import itertools
@@ -97,7 +97,7 @@ _CHUNK = re.compile(
 
 
 def cell_width(text: str) -> int:
-    """Return the number of cells that a text takes in a line."""
+    """Return the number of cells that a text occupies in a line."""
     if text.isascii():
         return len(text)
     return sum(map(_character_width, text))

@@ -9,17 +9,7 @@ from hupan.admin.limits import exemption_lines, exemption_rows, limit_rows
 from hupan.cli.help import make_group
 from hupan.cli.language import say, say_text
 from hupan.cli.output import Column, print_json, print_table
-from hupan.cli.run import (
-    ConfigOption,
-    DataDirOption,
-    JsonOption,
-    WideOption,
-    format_yes_no,
-    load_settings_or_exit,
-    print_row,
-    print_rows,
-    run_admin,
-)
+from hupan.cli.run import AdminCommand, admin_command, admin_list_command, format_yes_no
 from hupan.config import Settings
 from hupan.localized import LocalizedText
 
@@ -94,7 +84,9 @@ def _say_values(row: dict[str, object]) -> dict[str, object]:
     ),
     short_help=say("列出限制或查看计数", "List the limits, or show counters"),
 )
+@admin_list_command
 def show(
+    command: AdminCommand,
     *,
     target: Annotated[
         str | None,
@@ -103,19 +95,13 @@ def show(
             show_default=False,
         ),
     ] = None,
-    as_json: JsonOption = False,
-    wide: WideOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Print every limit, for which no store is needed; or the counters of a target."""
     if target is None:
-        print_limits(load_settings_or_exit(config, {}).settings, as_json=as_json, wide=wide)
+        print_limits(command.settings, as_json=command.as_json, wide=command.wide)
         return
-    rows, settings = run_admin(
-        config, data_dir, lambda services: services.limits.list_counters(target)
-    )
-    print_rows(rows, _COUNTER_COLUMNS, settings, as_json=as_json, wide=wide)
+    rows = command.run(lambda services: services.limits.list_counters(target))
+    command.print_rows(rows, _COUNTER_COLUMNS)
 
 
 @app.command(
@@ -129,7 +115,9 @@ def show(
     ),
     short_help=say("清除计数", "Clear counters"),
 )
+@admin_command
 def reset(
+    command: AdminCommand,
     *,
     target: Annotated[
         str,
@@ -141,16 +129,11 @@ def reset(
             show_default=False,
         ),
     ],
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Clear counters and print how many there were."""
-    row, settings = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.limits.reset(target),
         event="operator-limits-reset",
         subject=target,
     )
-    print_row(row, _RESET_COLUMNS, settings, as_json=as_json)
+    command.print_row(row, _RESET_COLUMNS)

@@ -25,6 +25,7 @@ from hupan.cli.language import LANGUAGE_OPTION, LANGUAGE_VARIABLE, say
 COMMANDS: Final = {
     "serve": "hupan.cli.serve:app",
     "sandbox": "hupan.cli.sandbox:app",
+    "connect": "hupan.cli.connect:app",
     "setup": "hupan.cli.setup:app",
     "conformance": "hupan.cli.conformance:app",
     "doctor": "hupan.cli.doctor:app",
@@ -101,7 +102,7 @@ def _hupan(
             LANGUAGE_OPTION,
             help=say(
                 f"终端的语言；默认由 {LANGUAGE_VARIABLE}、LC_ALL、LC_MESSAGES、LANG 决定。",
-                f"Language of the terminal. Default: by {LANGUAGE_VARIABLE}, LC_ALL, LC_MESSAGES "
+                f"Language of the terminal. Default: from {LANGUAGE_VARIABLE}, LC_ALL, LC_MESSAGES "
                 "or LANG.",
             ),
             show_default=False,
@@ -166,7 +167,10 @@ def _exit_with_error(error: OSError) -> NoReturn:
     """Print the error, unless the reader of the output is gone."""
     if not isinstance(error, BrokenPipeError):
         with contextlib.suppress(OSError):
-            typer.echo(say(f"系统错误：{error}", f"System error: {error}"), err=True)
+            from hupan.library_errors import localize_error  # noqa: PLC0415 - loads decoders
+
+            reason = localize_error(error)
+            typer.echo(say(f"系统错误：{reason.zh}", f"System error: {reason.en}"), err=True)
     # Python would fail again, with a traceback, when it flushes what is still buffered.
     for stream in (sys.stdout, sys.stderr):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

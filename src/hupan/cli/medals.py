@@ -7,15 +7,7 @@ import typer
 from hupan.cli.help import make_group
 from hupan.cli.language import say
 from hupan.cli.output import Column
-from hupan.cli.run import (
-    ConfigOption,
-    DataDirOption,
-    JsonOption,
-    WideOption,
-    print_row,
-    print_rows,
-    run_admin,
-)
+from hupan.cli.run import AdminCommand, admin_command, admin_list_command
 
 _MEDAL_COLUMNS = {
     "id": Column(say("编号", "Id")),
@@ -40,7 +32,9 @@ app = make_group(
     ),
     short_help=say("定义勋章", "Define a medal"),
 )
+@admin_command
 def define(
+    command: AdminCommand,
     *,
     name: Annotated[str, typer.Argument(help=say("名称。", "Name."), show_default=False)],
     sort: Annotated[
@@ -53,19 +47,14 @@ def define(
     image: Annotated[
         str, typer.Option(metavar="URL", help=say("图片地址。", "URL of the image."))
     ] = "",
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Define a medal and print it."""
-    row, settings = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.accounts.define_medal(name, sort, description, image),
         event="operator-medal-define",
         details={"medal": name, "sort": sort, "description": description, "image": image},
     )
-    print_row(row, _MEDAL_COLUMNS, settings, as_json=as_json)
+    command.print_row(row, _MEDAL_COLUMNS)
 
 
 @app.command(
@@ -73,13 +62,8 @@ def define(
     help=say("按顺序列出全部勋章。", "List all medals in their order."),
     short_help=say("列出勋章", "List medals"),
 )
-def list_medals(
-    *,
-    as_json: JsonOption = False,
-    wide: WideOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@admin_list_command
+def list_medals(command: AdminCommand) -> None:
     """Print all medals."""
-    rows, settings = run_admin(config, data_dir, lambda services: services.accounts.list_medals())
-    print_rows(rows, _MEDAL_COLUMNS, settings, as_json=as_json, wide=wide)
+    rows = command.run(lambda services: services.accounts.list_medals())
+    command.print_rows(rows, _MEDAL_COLUMNS)

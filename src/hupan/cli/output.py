@@ -9,7 +9,7 @@ from typing import NamedTuple
 import typer
 
 from hupan.admin.views import sanitize_for_terminal
-from hupan.cli.language import cell_width, pad_cells, say_text, wrap_cells
+from hupan.cli.language import cell_width, pad_cells, say, say_text, wrap_cells
 from hupan.opening import OperationRefused, StartRefused
 
 _PIPE_SIZE = (240, 24)
@@ -58,6 +58,12 @@ def print_fields(fields: Sequence[tuple[str, object]]) -> None:
     typer.echo(
         _format_fields([(name, sanitize_for_terminal(str(value))) for name, value in fields])
     )
+
+
+def print_faults(faults: Iterable[str]) -> None:
+    """Print a line for each fault on standard error."""
+    for fault in map(sanitize_for_terminal, faults):
+        typer.echo(say(f"⚠ 不完好：{fault}", f"⚠ not sound: {fault}"), err=True)
 
 
 def print_json(value: object) -> None:

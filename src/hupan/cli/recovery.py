@@ -1,6 +1,5 @@
 """`hupan account`: contacts, undo, delete, restore, set-phone, set-email, password, sessions."""
 
-from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -10,17 +9,11 @@ from hupan.cli.language import say
 from hupan.cli.output import Column
 from hupan.cli.run import (
     ACCOUNT_COLUMNS,
-    ConfigOption,
-    DataDirOption,
-    JsonOption,
+    AdminCommand,
     WhoArgument,
-    WideOption,
-    print_account,
-    print_row,
-    print_rows,
-    run_admin,
+    admin_command,
+    admin_list_command,
 )
-from hupan.config import Settings
 from hupan.model import Channel
 
 _CONTACT_COLUMNS = {
@@ -80,19 +73,11 @@ deletion_commands = typer.Typer(rich_markup_mode=None)
     ),
     short_help=say("查看换绑记录", "List contact changes"),
 )
-def contacts(
-    *,
-    who: WhoArgument,
-    as_json: JsonOption = False,
-    wide: WideOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@admin_list_command
+def contacts(command: AdminCommand, *, who: WhoArgument) -> None:
     """Print the changes of an account."""
-    rows, settings = run_admin(
-        config, data_dir, lambda services: services.recovery.list_contact_changes(who)
-    )
-    print_rows(rows, _CONTACT_COLUMNS, settings, as_json=as_json, wide=wide)
+    rows = command.run(lambda services: services.recovery.list_contact_changes(who))
+    command.print_rows(rows, _CONTACT_COLUMNS)
 
 
 @contact_commands.command(
@@ -104,7 +89,9 @@ def contacts(
     ),
     short_help=say("撤销换绑", "Undo a contact change"),
 )
+@admin_command
 def undo(
+    command: AdminCommand,
     *,
     who: WhoArgument,
     number: Annotated[
@@ -116,20 +103,15 @@ def undo(
             show_default=False,
         ),
     ],
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Undo a change and print the account."""
-    result = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.recovery.undo_contact_change(who, number),
         event="operator-undo",
         subject=who,
         details={"change": number},
     )
-    print_account(result, as_json=as_json)
+    command.print_account(row)
 
 
 @recovery_commands.command(
@@ -141,21 +123,20 @@ def undo(
     ),
     short_help=say("换绑手机号", "Set the phone number"),
 )
+@admin_command
 def set_phone(
+    command: AdminCommand,
     *,
     who: WhoArgument,
     number: Annotated[
         str | None, typer.Argument(help=say("新手机号。", "New phone number."), show_default=False)
     ] = None,
     remove: RemoveOption = False,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Bind a number and print the account."""
     _check_new_or_remove(number, remove=remove)
-    result = _set_contact(config, data_dir, who, "sms", number)
-    print_account(result, as_json=as_json)
+    row = _set_contact(command, who, "sms", number)
+    command.print_account(row)
 
 
 @recovery_commands.command(
@@ -167,29 +148,24 @@ def set_phone(
     ),
     short_help=say("换绑邮箱", "Set the e-mail address"),
 )
+@admin_command
 def set_email(
+    command: AdminCommand,
     *,
     who: WhoArgument,
     address: Annotated[
         str | None, typer.Argument(help=say("新邮箱。", "New e-mail address."), show_default=False)
     ] = None,
     remove: RemoveOption = False,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Bind an address and print the account."""
     _check_new_or_remove(address, remove=remove)
-    result = _set_contact(config, data_dir, who, "email", address)
-    print_account(result, as_json=as_json)
+    row = _set_contact(command, who, "email", address)
+    command.print_account(row)
 
 
-def _set_contact(
-    config: Path | None, data_dir: Path | None, who: str, channel: Channel, new: str | None
-) -> tuple[AdminRow, Settings]:
-    return run_admin(
-        config,
-        data_dir,
+def _set_contact(command: AdminCommand, who: str, channel: Channel, new: str | None) -> AdminRow:
+    return command.run(
         lambda services: services.recovery.set_contact(who, channel, new),
         event="operator-set-phone" if channel == "sms" else "operator-set-email",
         subject=who,
@@ -213,7 +189,9 @@ def _check_new_or_remove(contact: str | None, *, remove: bool) -> None:
     ),
     short_help=say("重设密码", "Start a password reset"),
 )
+@admin_command
 def password(
+    command: AdminCommand,
     *,
     who: WhoArgument,
     remove: Annotated[
@@ -226,20 +204,15 @@ def password(
             ),
         ),
     ] = False,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Send a code for a new password and print what was done."""
-    row, settings = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.recovery.start_password_reset(who, remove=remove),
         event="operator-password",
         subject=who,
         details={"do": "remove" if remove else ""},
     )
-    print_row(row, _RESET_COLUMNS, settings, as_json=as_json)
+    command.print_row(row, _RESET_COLUMNS)
 
 
 @recovery_commands.command(
@@ -251,19 +224,11 @@ def password(
     ),
     short_help=say("列出登录中的设备", "List signed-in devices"),
 )
-def sessions(
-    *,
-    who: WhoArgument,
-    as_json: JsonOption = False,
-    wide: WideOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@admin_list_command
+def sessions(command: AdminCommand, *, who: WhoArgument) -> None:
     """Print the sessions of an account."""
-    rows, settings = run_admin(
-        config, data_dir, lambda services: services.recovery.list_sessions(who)
-    )
-    print_rows(rows, _SESSION_COLUMNS, settings, as_json=as_json, wide=wide)
+    rows = command.run(lambda services: services.recovery.list_sessions(who))
+    command.print_rows(rows, _SESSION_COLUMNS)
 
 
 @recovery_commands.command(
@@ -274,7 +239,9 @@ def sessions(
     ),
     short_help=say("让设备下线", "Sign out devices"),
 )
+@admin_command
 def sign_out(
+    command: AdminCommand,
     *,
     who: WhoArgument,
     number: Annotated[
@@ -286,20 +253,15 @@ def sign_out(
             show_default=False,
         ),
     ] = None,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """End sessions and print how many."""
-    row, settings = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.recovery.sign_out(who, number),
         event="operator-sign-out",
         subject=who,
         details={"number": number},
     )
-    print_row(row, _SIGNED_OUT_COLUMNS, settings, as_json=as_json)
+    command.print_row(row, _SIGNED_OUT_COLUMNS)
 
 
 @deletion_commands.command(
@@ -311,13 +273,12 @@ def sign_out(
     ),
     short_help=say("注销账号", "Delete an account"),
 )
+@admin_command
 def delete(
+    command: AdminCommand,
     *,
     who: WhoArgument,
     yes: Annotated[bool, typer.Option("--yes", help=say("不再询问。", "Do not ask."))] = False,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Delete an account and print when it is erased."""
     if not yes:
@@ -329,14 +290,12 @@ def delete(
             abort=True,
             err=True,
         )
-    row, settings = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.accounts.delete(who),
         event="operator-delete",
         subject=who,
     )
-    print_row(row, _DELETION_COLUMNS, settings, as_json=as_json)
+    command.print_row(row, _DELETION_COLUMNS)
 
 
 @deletion_commands.command(
@@ -348,19 +307,12 @@ def delete(
     ),
     short_help=say("恢复账号", "Restore an account"),
 )
-def restore(
-    *,
-    who: WhoArgument,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@admin_command
+def restore(command: AdminCommand, *, who: WhoArgument) -> None:
     """Restore an account and print it."""
-    result = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.accounts.restore(who),
         event="operator-restore",
         subject=who,
     )
-    print_account(result, as_json=as_json)
+    command.print_account(row)

@@ -1,11 +1,26 @@
 """Runs admin operations for commands: loads settings, records the operation, prints the result."""
 
 import asyncio
+import inspect
 import os
 import pwd
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+import signal
+import threading
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property, wraps
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -153,7 +168,7 @@ def run_operation(
     Raises:
         typer.Exit: with 1, when it is refused; the reason is printed on standard error.
     """
-    with exit_on_error():
+    with exit_on_error(), undone_by_signals():
         if action is None:
             return asyncio.run(work())
         return run_audited(
@@ -161,39 +176,153 @@ def run_operation(
         )
 
 
-def run_admin(
-    config: Path | None,
-    data_dir: Path | None,
-    work: Callable[[AdminServices], Awaitable[Result]],
-    *,
-    event: str = "",
-    subject: str = "",
-    details: Mapping[str, object] | None = None,
-) -> tuple[Result, Settings]:
-    """Run an operation of the admin services; a server may run at the same time.
-
-    Args:
-        config: the configuration file.
-        data_dir: the data directory.
-        work: the operation.
-        event: the name of the recorded event; "" for an operation that changes nothing.
-        subject: the account it is about, as the operator named it.
-        details: more to record of what was asked for.
-
-    Returns:
-        What the operation returned, and the settings.
+@contextmanager
+def undone_by_signals() -> Iterator[None]:
+    """End the command at SIGTERM and SIGHUP as at Ctrl-C: what it began is undone, drafts go.
 
     Raises:
-        typer.Exit: with 1, when it is refused; the reason is printed on standard error.
+        SystemExit: at a signal, with the status that a shell reports.
     """
-    action = OperatorAction(event, subject, details or {}) if event else None
-    settings = load_settings_or_exit(config, {"data_dir": data_dir}).settings
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, _exit_by_signal)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) == signal.SIG_DFL  # nohup ignores SIGHUP
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
-    async def run() -> Result:
-        async with open_admin_services(settings) as services:
-            return await work(services)
 
-    return run_operation(settings, run, action), settings
+def _exit_by_signal(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+@dataclass
+class AdminCommand:
+    """One run of a command of the admin services; a server may run at the same time.
+
+    Attributes:
+        as_json: whether to print JSON, for programs.
+        data_dir: the data directory.
+        config: the configuration file.
+        wide: whether to print all columns.
+    """
+
+    as_json: bool
+    data_dir: Path | None
+    config: Path | None
+    wide: bool = False
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Return the settings.
+
+        Raises:
+            typer.Exit: with 1, when a value cannot be used.
+        """
+        return load_settings_or_exit(self.config, {"data_dir": self.data_dir}).settings
+
+    def run(
+        self,
+        work: Callable[[AdminServices], Awaitable[Result]],
+        *,
+        event: str = "",
+        subject: str = "",
+        details: Mapping[str, object] | None = None,
+    ) -> Result:
+        """Run an operation.
+
+        Args:
+            work: the operation.
+            event: the name of the recorded event; "" for an operation that changes nothing.
+            subject: the account it is about, as the operator named it.
+            details: more to record of what was asked for.
+
+        Raises:
+            typer.Exit: with 1, when it is refused; the reason is printed on standard error.
+        """
+        action = OperatorAction(event, subject, details or {}) if event else None
+        settings = self.settings
+
+        async def run() -> Result:
+            async with open_admin_services(settings) as services:
+                return await work(services)
+
+        return run_operation(settings, run, action)
+
+    def print_rows(self, rows: Sequence[AdminRow], columns: Mapping[str, Column]) -> None:
+        """Print a list: a table for people, a JSON array of all values for programs."""
+        if self.as_json:
+            print_json(rows)
+        else:
+            zone = ZoneInfo(self.settings.time_zone)
+            print_table(columns, [_format_row(row, zone) for row in rows], wide=self.wide)
+
+    def print_row(self, row: AdminRow, columns: Mapping[str, Column]) -> None:
+        """Print one row: a line for each value, or a JSON object."""
+        if self.as_json:
+            print_json(row)
+            return
+        readable = _format_row(row, ZoneInfo(self.settings.time_zone))
+        print_fields([(column.heading, readable[key]) for key, column in columns.items()])
+
+    def print_account(self, row: AdminRow) -> None:
+        """Print one account."""
+        self.print_row(row, ACCOUNT_COLUMNS)
+
+
+def with_shared_options(
+    make_command: Callable[..., object], **shared: object
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds options to a command, in this order, behind its own.
+
+    Args:
+        make_command: returns the first argument of the command, from the values of the options.
+        shared: the types of the options by parameter; without a value a flag is False, others None.
+    """
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if option in (JsonOption, WideOption) else None,
+            annotation=option,
+        )
+        for name, option in shared.items()
+    ]
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def command(**given: object) -> None:
+            own = {name: value for name, value in given.items() if name not in shared}
+            function(make_command(**{name: given[name] for name in shared}), **own)
+
+        signature = inspect.signature(function)
+        parameters = [*list(signature.parameters.values())[1:], *added]
+        # The framework makes the options from these two.
+        command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # PEP 362
+        command.__annotations__ = {one.name: one.annotation for one in parameters}
+        return command
+
+    return decorate
+
+
+admin_command = with_shared_options(
+    AdminCommand, as_json=JsonOption, data_dir=DataDirOption, config=ConfigOption
+)
+"""Adds the options that all commands of the admin services share."""
+admin_list_command = with_shared_options(
+    AdminCommand,
+    as_json=JsonOption,
+    wide=WideOption,
+    data_dir=DataDirOption,
+    config=ConfigOption,
+)
+"""Adds the same options, and `--wide`."""
 
 
 _TIME_KEYS = (
@@ -201,33 +330,6 @@ _TIME_KEYS = (
     *("changedAt", "undoneAt", "endsAt", "signedInAt", "lastUsedAt"),
 )
 _EMPTY_CELL = "—"
-
-
-def print_rows(
-    rows: Sequence[AdminRow],
-    columns: Mapping[str, Column],
-    settings: Settings,
-    *,
-    as_json: bool,
-    wide: bool = False,
-) -> None:
-    """Print a list: a table for people, a JSON array of all values for programs."""
-    if as_json:
-        print_json(rows)
-    else:
-        zone = ZoneInfo(settings.time_zone)
-        print_table(columns, [_format_row(row, zone) for row in rows], wide=wide)
-
-
-def print_row(
-    row: AdminRow, columns: Mapping[str, Column], settings: Settings, *, as_json: bool
-) -> None:
-    """Print one row: a line for each value, or a JSON object."""
-    if as_json:
-        print_json(row)
-        return
-    readable = _format_row(row, ZoneInfo(settings.time_zone))
-    print_fields([(column.heading, readable[key]) for key, column in columns.items()])
 
 
 def format_yes_no(*, value: bool) -> str:
@@ -291,9 +393,3 @@ ACCOUNT_COLUMNS: Mapping[str, Column] = {
     "lastActiveAt": Column(say("最近活跃", "Last active")),
     "erasedAt": Column(say("已注销，清除时间", "Cancelled, erased at"), wide_only=True),
 }
-
-
-def print_account(result: tuple[AdminRow, Settings], *, as_json: bool) -> None:
-    """Print one account."""
-    row, settings = result
-    print_row(row, ACCOUNT_COLUMNS, settings, as_json=as_json)

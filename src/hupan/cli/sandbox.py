@@ -17,8 +17,9 @@ from hupan.addresses import is_loopback_host
 from hupan.cli.language import ENGLISH, say
 from hupan.cli.output import exit_on_error
 from hupan.cli.run import ConfigOption, DatabaseOption, load_startable_settings_or_exit
-from hupan.cli.sandbox_run import RUN_HELP, run, tls_front
+from hupan.cli.sandbox_run import RUN_HELP, run
 from hupan.cli.sandbox_start import Announcement, explain_taken_port, ready_file
+from hupan.cli.sandbox_tls import open_tls_listener, tls_front
 from hupan.cli.serve import PortOption, listen
 from hupan.opening import prepared_store
 from hupan.sandbox.seeding import PACK_NAMES
@@ -93,8 +94,8 @@ AllowHostOption: TypeAlias = Annotated[
         metavar="NAME",
         help=say(
             "除 localhost 与 IP 地址外，允许访问 /sandbox 的主机名，可多次使用。",
-            "Host name by which /sandbox may be used, besides localhost and IP addresses; "
-            "repeatable.",
+            "Another host name at which /sandbox is available, in addition to localhost and IP "
+            "addresses; repeatable.",
         ),
         show_default=False,
     ),
@@ -104,13 +105,16 @@ TlsOption: TypeAlias = Annotated[
     typer.Option(
         "--tls",
         help=say(
-            "另以本机证书提供 TLS 1.2 与 1.3（见 docs/connect.md）。",
+            "另以本机证书提供 TLS 1.2 与 1.3（见 docs/connect.zh-CN.md）。",
             "Also serve TLS 1.2 and 1.3, with a certificate of this machine (docs/connect.md).",
         ),
     ),
 ]
 TlsPortOption: TypeAlias = Annotated[
     int, typer.Option(help=say("--tls 的端口。", "Port of --tls."), min=0, max=65535)
+]
+TlsHostOption: TypeAlias = Annotated[
+    str, typer.Option(help=say("--tls 的本机地址。", "Loopback address of --tls."))
 ]
 OpenOption: TypeAlias = Annotated[
     bool, typer.Option("--open", help=say("在浏览器中打开页面。", "Open the pages in a browser."))
@@ -121,7 +125,7 @@ StartJsonOption: TypeAlias = Annotated[
         "--json",
         help=say(
             "就绪后只输出一行 JSON，供程序读取；不打印验证码。",
-            "Print one line of JSON once it is ready, for programs, and no codes.",
+            "Print one line of JSON once the sandbox is ready, for programs, and no codes.",
         ),
     ),
 ]
@@ -131,14 +135,17 @@ ReadyFileOption: TypeAlias = Annotated[
         "--ready-file",
         help=say(
             "就绪后写入同样 JSON 的文件，停止时删除。",
-            "File that gets the same JSON once it is ready, and goes when it stops.",
+            "File for the same JSON; it is written once the sandbox is ready, and deleted when it "
+            "stops.",
         ),
         show_default=False,
     ),
 ]
 SeedOption: TypeAlias = Annotated[
     str,
-    typer.Option(help=say("用种子重现验证码与令牌。", "Seed that repeats codes and tokens.")),
+    typer.Option(
+        help=say("用种子重现验证码与令牌。", "Seed that makes codes and tokens repeatable.")
+    ),
 ]
 QuietOption: TypeAlias = Annotated[
     bool,
@@ -153,9 +160,9 @@ KeptDataOption: TypeAlias = Annotated[
     ),
 ]
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-app.command("run", help=RUN_HELP, short_help=say("在沙盒旁运行程序", "Run a program beside it"))(
-    run
-)
+app.command(
+    "run", help=RUN_HELP, short_help=say("让程序连接沙盒运行", "Run a program against a sandbox")
+)(run)
 
 
 @app.callback(
@@ -182,6 +189,7 @@ def sandbox(  # noqa: PLR0913 - an option each
     allow_host: AllowHostOption = None,
     quiet: QuietOption = False,
     tls: TlsOption = False,
+    tls_host: TlsHostOption = "127.0.0.1",
     tls_port: TlsPortOption = 8443,
     open_page: OpenOption = False,
     json_output: StartJsonOption = False,
@@ -193,13 +201,14 @@ def sandbox(  # noqa: PLR0913 - an option each
         return
     for name in allow_host or []:
         _check_host_name(name)
+    listeners = [open_tls_listener(tls_host, tls_port)] if tls else []
     announcement = Announcement(as_json=json_output, ready_file=ready, opens_page=open_page)
     with ready_file(ready), _choose_data_folder(data_dir) as folder:
         given = {
             "host": host or "127.0.0.1",
             "port": port,
             "data_dir": folder,
-            "database": database or "",  # never the store of a server, whatever its settings say
+            "database": database or "",  # never the store of a server, regardless of its settings
             "secret_key_file": "",
             "workers": 1,
             "limits_enabled": limits,
@@ -210,8 +219,8 @@ def sandbox(  # noqa: PLR0913 - an option each
         def on_listening(urls: list[str]) -> None:
             announcement.make(urls, settings, seed)
             _warn_if_exposed(settings.host)
-            if tls:
-                typer.echo(f"  TLS {stack.enter_context(tls_front(tls_port, urls[0]))}", err=True)
+            for listener in listeners:
+                typer.echo(f"  TLS {stack.enter_context(tls_front(listener, urls[0]))}", err=True)
 
         names = _normalize_host_names(settings.host, allow_host or [])
         options = SandboxOptions(seed, names, not (quiet or json_output), ENGLISH)

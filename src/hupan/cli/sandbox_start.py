@@ -20,6 +20,7 @@ from hupan.admin.limits import exemption_lines
 from hupan.cli.language import cell_width, pad_cells, say, say_text
 from hupan.config import Settings
 from hupan.config.load import masked_database
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedText
 from hupan.server.serve import BindError
 
@@ -121,10 +122,11 @@ def ready_file(path: Path | None) -> Iterator[None]:
         draft.touch(exist_ok=False)
         draft.unlink()
     except OSError as error:
+        reason = localize_reason(error)
         raise typer.BadParameter(
             say(
-                f"无法写入 --ready-file {path}：{error}",
-                f"cannot write --ready-file {path}: {error}",
+                f"无法写入 --ready-file {path}：{reason.zh}",
+                f"cannot write --ready-file {path}: {reason.en}",
             )
         ) from error
     try:
@@ -142,8 +144,12 @@ def write_ready_file(path: Path, values: Mapping[str, object]) -> None:
         draft.write_text(json.dumps(values) + "\n", "utf-8")
         draft.rename(path)
     except OSError as error:  # the sandbox runs all the same
+        reason = localize_reason(error)
         sys.stderr.write(
-            say(f"无法写入 {path}：{error}\n", f"the file {path} cannot be written: {error}\n")
+            say(
+                f"无法写入 {path}：{reason.zh}\n",
+                f"the file {path} cannot be written: {reason.en}\n",
+            )
         )
 
 
@@ -167,7 +173,7 @@ def open_browser(url: str) -> None:
 
 
 def explain_taken_port(port: int, error: BindError) -> LocalizedText:
-    """Return why a sandbox cannot listen, and for a port in use who has it and what to do."""
+    """Return why a sandbox cannot listen, and for a port in use its owner and what to do."""
     text = error.localized
     if getattr(error.__cause__, "errno", None) != errno.EADDRINUSE:
         return text
@@ -186,7 +192,7 @@ _PROC = Path("/proc")
 
 
 def find_listener(port: int) -> tuple[int, str] | None:
-    """Return number and name of a process that listens on a port, where the system tells."""
+    """Return number and name of a process that listens on a port, where the system shows it."""
     inodes = set(_listening_inodes(port))
     if not inodes:
         return None

@@ -8,15 +8,7 @@ from hupan.admin.shop import ProductOptions
 from hupan.cli.help import make_group
 from hupan.cli.language import say
 from hupan.cli.output import Column
-from hupan.cli.run import (
-    ConfigOption,
-    DataDirOption,
-    JsonOption,
-    WideOption,
-    print_row,
-    print_rows,
-    run_admin,
-)
+from hupan.cli.run import AdminCommand, admin_command, admin_list_command
 
 _PRODUCT_COLUMNS = {
     "id": Column(say("编号", "Id")),
@@ -58,7 +50,9 @@ def _option(zh: str, en: str, *names: str, metavar: str | None = None) -> Any:  
     ),
     short_help=say("定义商品", "Define a product"),
 )
+@admin_command
 def define(  # noqa: PLR0913 - one for each option
+    command: AdminCommand,
     *,
     name: NameArgument,
     price: Annotated[int | None, _option("价格，整数金币。", "Price in whole coins.")] = None,
@@ -79,9 +73,6 @@ def define(  # noqa: PLR0913 - one for each option
     on_sale: Annotated[
         bool | None, _option("上架或下架。", "Whether clients see it.", "--on-sale/--withdrawn")
     ] = None,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Define a product and print it."""
     change = ProductOptions(
@@ -95,14 +86,12 @@ def define(  # noqa: PLR0913 - one for each option
         images=image or None,
         on_sale=on_sale,
     )
-    row, settings = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.shop.define(name, change),
         event="operator-product-define",
         details={"product": name, "price": price, "vip": price_vip, "days": days, "stock": stock},
     )
-    print_row(row, _PRODUCT_COLUMNS, settings, as_json=as_json)
+    command.print_row(row, _PRODUCT_COLUMNS)
 
 
 @app.command(
@@ -110,16 +99,11 @@ def define(  # noqa: PLR0913 - one for each option
     help=say("列出全部商品。", "List all products."),
     short_help=say("列出商品", "List products"),
 )
-def list_products(
-    *,
-    as_json: JsonOption = False,
-    wide: WideOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-) -> None:
+@admin_list_command
+def list_products(command: AdminCommand) -> None:
     """Print all products."""
-    rows, settings = run_admin(config, data_dir, lambda services: services.shop.list_all())
-    print_rows(rows, _PRODUCT_COLUMNS, settings, as_json=as_json, wide=wide)
+    rows = command.run(lambda services: services.shop.list_all())
+    command.print_rows(rows, _PRODUCT_COLUMNS)
 
 
 @app.command(
@@ -129,16 +113,15 @@ def list_products(
     ),
     short_help=say("修改库存", "Change the stock"),
 )
+@admin_command
 def stock(
+    command: AdminCommand,
     *,
     name: NameArgument,
     add: Annotated[
         int | None, _option("增加的件数，负数为减少。", "Pieces to add; negative ones are taken.")
     ] = None,
     set_to: Annotated[int | None, _option("设为此数。", "Set it to this.", "--set")] = None,
-    as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Change the stock of a product and print it.
 
@@ -147,11 +130,9 @@ def stock(
     """
     if (add is None) == (set_to is None):
         raise typer.BadParameter(say("--add、--set 须选一个", "one of --add and --set is required"))
-    row, settings = run_admin(
-        config,
-        data_dir,
+    row = command.run(
         lambda services: services.shop.restock(name, add=add, set_to=set_to),
         event="operator-product-stock",
         details={"product": name, "add": add, "set": set_to},
     )
-    print_row(row, _PRODUCT_COLUMNS, settings, as_json=as_json)
+    command.print_row(row, _PRODUCT_COLUMNS)

@@ -1,6 +1,5 @@
 """`hupan upgrade`: what an upgrade of the database will do, and the upgrade itself."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -9,9 +8,8 @@ import typer
 from hupan.admin.audit import OperatorAction
 from hupan.admin.database import migrate_database
 from hupan.admin.upgrades import UpgradePlan, plan_upgrade
-from hupan.admin.views import sanitize_for_terminal
 from hupan.cli.language import say, say_text
-from hupan.cli.output import print_fields, print_json
+from hupan.cli.output import print_faults, print_fields, print_json
 from hupan.cli.run import (
     ConfigOption,
     DatabaseOption,
@@ -28,9 +26,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
     help=say(
         "升级数据库到本版本（hupan serve 启动时也会升级）。加上 --check 则只说明将做什么、需多久："
         "在副本上试运行，不改动数据库，服务器可同时运行。",
-        "Upgrade the database to this version, as the start of hupan serve does. With --check, say "
-        "only what will be done and how long it takes: it is tried on a copy, the database is not "
-        "changed, and a server may run.",
+        "Upgrade the database to this version, as hupan serve does when it starts. With --check, "
+        "only print what the upgrade does and how long it takes: it runs on a copy, the database "
+        "is not changed, and the server may run.",
     ),
     short_help=say("升级数据库", "Upgrade the database"),
 )
@@ -61,7 +59,7 @@ def upgrade(
     else:
         _print_plan(plan)
     if plan.faults:
-        _print_faults(plan.faults)
+        print_faults(plan.faults)
         raise typer.Exit(1)
 
 
@@ -84,8 +82,3 @@ def _describe_duration(plan: UpgradePlan) -> str:
         seconds = f"{max(plan.seconds, 0.1):.1f}"
         return say(f"约 {seconds} 秒（已在副本上试运行）", f"about {seconds} s (tried on a copy)")
     return say_text(plan.untried) if plan.untried else "—"
-
-
-def _print_faults(faults: Sequence[str]) -> None:
-    for fault in map(sanitize_for_terminal, faults):
-        typer.echo(say(f"⚠ 不完好：{fault}", f"⚠ not sound: {fault}"), err=True)

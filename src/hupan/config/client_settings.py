@@ -1,4 +1,4 @@
-"""The settings of what clients are told after sign-in (wire.md 8.3); `Settings` inherits them."""
+"""Settings of what clients get after sign-in (wire.md 8.3); `Settings` inherits them."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -21,6 +21,7 @@ from hupan.config.types import (
     mask_database_url,
     mask_password,
 )
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedError, LocalizedText
 from hupan.rules import DAY_SECONDS
 
@@ -185,14 +186,14 @@ def values_from_file(path: Path) -> RawValues:
             # Some editors write a byte order mark.
             table = tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
-        readable = LocalizedText(
-            f"可读的文件（{error.strerror}）", f"a readable file ({error.strerror})"
-        )
+        reason = localize_reason(error)
+        readable = LocalizedText(f"可读的文件（{reason.zh}）", f"a readable file ({reason.en})")
         yield InvalidSetting("config", origin.description, readable)
         return
     except (ValueError, RecursionError) as error:
-        reason = escape_unprintable(str(error))
-        toml = LocalizedText(f"有效的 TOML（{reason}）", f"valid TOML ({reason})")
+        reason = localize_reason(error)
+        shown = escape_unprintable(reason.en)
+        toml = LocalizedText(f"有效的 TOML（{reason.zh}）", f"valid TOML ({shown})")
         yield InvalidSetting("config", origin.description, toml)
         return
     for name, raw in _flatten_table(table):
@@ -533,7 +534,7 @@ class _SettingsLoader:
                 InvalidSetting(name, given.source.description, error.expected, value)
             )
         except ValueError as error:
-            # An invalid URL is not shown at all: nobody can tell where its password is.
+            # An invalid URL is not shown at all: it is unclear where its password is.
             is_hidden = setting.secret or setting.name == "database"
             value = format_value(given.raw, secret=is_hidden)
             expected = error.expected if isinstance(error, InvalidValue) else setting.expected

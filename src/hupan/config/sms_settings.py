@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hupan.config.limit_settings import LimitSettings
 from hupan.config.types import (
     HEADERS,
     SettingSection,
@@ -35,7 +36,7 @@ SMS_TEMPLATE_PARAMS = SettingType(
 
 
 @dataclass(frozen=True, slots=True)
-class CloudSmsSettings:
+class CloudSmsSettings(LimitSettings):
     """Settings of SMS that a cloud provider sends."""
 
     sms_access_key: str = CLOUD_SMS(

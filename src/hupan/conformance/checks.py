@@ -51,7 +51,7 @@ class Probe:
             self._add(key, f"code {expected}", f"code {answer.code} {answer.msg}")
 
     def refused(self, key: str, answer: Answer) -> None:
-        """Report an answer that is no refusal with a code of its own."""
+        """Report an answer that is no refusal with its own code."""
         if answer.code <= 1:
             self._add(key, "a positive code above 1", f"code {answer.code} {answer.msg}")
 
@@ -125,7 +125,7 @@ def _run_check(world: World, one: Check) -> Outcome:
         probe.that(
             "form", holds=False, expected="an answer in the form of the rule", got=str(error)
         )
-    except Exception as error:  # noqa: BLE001 - whatever a server says, the other checks go on
+    except Exception as error:  # noqa: BLE001 - the other checks go on after any answer
         seen = f"{type(error).__name__}: {error}"
         probe.that("form", holds=False, expected="an answer in the form of the rule", got=seen)
     seconds = time.monotonic() - start

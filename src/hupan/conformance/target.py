@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedError
 
 PUBLIC_SERVICE = ("jwzhd.com", "jwznb.com", "yhchat.com", "qiniu.com", "qiniup.com", "qiniucdn.com")
@@ -148,7 +149,7 @@ class Wire:
 
         Raises:
             OutOfTime: no time is left.
-            Unreachable: nobody answers, or not in HTTP.
+            Unreachable: no answer, or not in HTTP.
         """
         return self.send_raw(method, self.target.prefix + path, body, headers or {})
 
@@ -177,10 +178,10 @@ class Wire:
                 raise TimeoutError("the answer did not end in time")
             return Reply(response.status, tuple(response.getheaders()), content)
         except (OSError, http.client.HTTPException) as error:
-            reason = printable(str(error) or type(error).__name__)
+            reason = localize_reason(error)
             raise Unreachable(
-                f"{self.target.url} 没有以 HTTP 应答：{reason}",
-                f"{self.target.url} does not answer in HTTP: {reason}",
+                f"{self.target.url} 没有以 HTTP 应答：{printable(reason.zh)}",
+                f"{self.target.url} does not answer in HTTP: {printable(reason.en)}",
             ) from error
         finally:
             if cut is not None:

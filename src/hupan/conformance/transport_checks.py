@@ -7,7 +7,7 @@ from hupan.conformance.checks import Probe, check
 from hupan.conformance.world import JSON_TYPE, PROTOBUF_TYPE, World
 
 UNKNOWN_ID = "999999999999999"
-DEAD_TOKEN = "01234567-89ab-4cde-8f01-23456789abcd"  # noqa: S105 - nobody's
+DEAD_TOKEN = "01234567-89ab-4cde-8f01-23456789abcd"  # noqa: S105 - of no session
 BOUND = 1 << 53
 NO_CODE = "0" * 6
 _ALLOWED_HEADERS = {"token", "content-type", "device-id", "authorization"}

@@ -29,7 +29,7 @@ class CannotCheck(LocalizedError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer with its code, whatever its form."""
+    """An answer with its code, in either form."""
 
     reply: Reply
     values: Mapping[str, Any]

@@ -1,7 +1,9 @@
-"""A certificate authority of one's own that can vouch for the known names and this machine alone.
+"""A local certificate authority that can only vouch for the known names and this machine.
 
-Its name constraints are critical, so a runtime that does not understand them refuses it. Whoever
-steals its key can pretend to be a sandbox, and nothing else.
+There are two certificates. Clients trust the authority, whose key signs once and is never stored.
+What it signed is the issuer, whose key stays and signs leaves. Critical name constraints stand in
+both, so a runtime that does not understand them refuses the issuer; Java reads no constraints in
+what it trusts, only those below. The issuer's key can pretend to be a sandbox, and nothing else.
 """
 
 import contextlib
@@ -29,15 +31,10 @@ AUTHORITY_DAYS: Final = 825
 LEAF_DAYS: Final = 90
 RENEW_DAYS: Final = 30
 TRUST_STORE_PASSWORD: Final = "changeit"  # noqa: S105 - the one of every such file: it has no secret
-_AUTHORITY_NAME = "Hupan sandbox authority (this machine only)"
+AUTHORITY_NAME: Final = "Hupan sandbox authority (this machine only)"
+_ISSUER_NAME = "Hupan sandbox issuer (this machine only)"
 _DAY = dt.timedelta(days=1)
 _PEM = serialization.Encoding.PEM
-
-
-def default_folder() -> Path:
-    """Return the folder of this user's authority."""
-    base = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "hupan/connect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +42,9 @@ class Authority:
     """The files of an authority.
 
     Attributes:
-        certificate: what clients are told to trust.
-        chain: a leaf for the known names, with its key: what a sandbox shows.
+        certificate: what clients are to trust; its key is gone.
+        issuer: what signs leaves, with `key`.
+        chain: a leaf for the known names, the issuer and the leaf's key: what a sandbox shows.
         trust_store: the certificate for Java.
     """
 
@@ -55,6 +53,10 @@ class Authority:
     @property
     def certificate(self) -> Path:
         return self.folder / "authority.pem"
+
+    @property
+    def issuer(self) -> Path:
+        return self.folder / "issuer.pem"
 
     @property
     def chain(self) -> Path:
@@ -66,7 +68,7 @@ class Authority:
 
     @property
     def key(self) -> Path:
-        return self.folder / "authority-key.pem"
+        return self.folder / "issuer-key.pem"
 
     def server_context(self) -> ssl.SSLContext:
         """Return the TLS side of a server: TLS 1.2, which an old client needs, and 1.3."""
@@ -100,13 +102,15 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _is_authority_valid(authority: Authority, now: dt.datetime) -> bool:
-    """Return whether certificate and key are there, belong together, and do not end soon."""
+    """Return whether certificates and key are there, belong together, and do not end soon."""
     try:
         certificate = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+        issuer = x509.load_pem_x509_certificate(authority.issuer.read_bytes())
+        issuer.verify_directly_issued_by(certificate)
         key = serialization.load_pem_private_key(authority.key.read_bytes(), None)
-    except (OSError, ValueError, TypeError):  # TypeError: the key has a password
+    except (OSError, ValueError, TypeError, InvalidSignature):  # TypeError: it has a password
         return False
-    is_pair = key.public_key() == certificate.public_key()
+    is_pair = key.public_key() == issuer.public_key()
     return is_pair and authority.trust_store.exists() and _is_current(certificate, now)
 
 
@@ -114,7 +118,7 @@ def _is_leaf_valid(authority: Authority, now: dt.datetime) -> bool:
     """Return whether the leaf is there, of this authority, and does not end soon."""
     try:
         leaf = x509.load_pem_x509_certificate(authority.chain.read_bytes())
-        issuer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+        issuer = x509.load_pem_x509_certificate(authority.issuer.read_bytes())
         leaf.verify_directly_issued_by(issuer)
     except (OSError, ValueError, TypeError, InvalidSignature):
         return False
@@ -127,21 +131,17 @@ def _is_current(certificate: x509.Certificate, now: dt.datetime) -> bool:
 
 
 def _make_authority(authority: Authority, now: dt.datetime) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subtrees: list[x509.GeneralName] = [
-        *map(x509.DNSName, (*KNOWN_NAMES, *LOCAL_NAMES)),
-        *(x509.IPAddress(ipaddress.ip_network(address)) for address in LOCAL_ADDRESSES),
-    ]
-    certificate = (
-        _begin(_AUTHORITY_NAME, key, now, AUTHORITY_DAYS)
-        .issuer_name(_name(_AUTHORITY_NAME))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.NameConstraints(subtrees, None), critical=True)
-        .add_extension(_usage(is_authority=True), critical=True)
-        .sign(key, hashes.SHA256())
+    root_key, issuer_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    root = _constrain(_begin(AUTHORITY_NAME, root_key, now, AUTHORITY_DAYS), path_length=1)
+    certificate = root.issuer_name(_name(AUTHORITY_NAME)).sign(root_key, hashes.SHA256())
+    draft = _constrain(_begin(_ISSUER_NAME, issuer_key, now, AUTHORITY_DAYS), path_length=0)
+    issuer = (
+        draft.issuer_name(certificate.subject)
+        .add_extension(_key_of(root_key), critical=False)
+        .sign(root_key, hashes.SHA256())
     )
-    _write(authority.key, _private_bytes(key))
-    _write(authority.certificate, certificate.public_bytes(_PEM))
+    _write(authority.key, _private_bytes(issuer_key))
+    _write(authority.issuer, issuer.public_bytes(_PEM))
     encryption = (
         serialization.PrivateFormat.PKCS12.encryption_builder()
         .kdf_rounds(10_000)
@@ -151,10 +151,11 @@ def _make_authority(authority: Authority, now: dt.datetime) -> None:
     )
     trusted = [pkcs12.PKCS12Certificate(certificate, b"hupan")]
     _write(authority.trust_store, pkcs12.serialize_java_truststore(trusted, encryption))
+    _write(authority.certificate, certificate.public_bytes(_PEM))
 
 
 def _make_leaf(authority: Authority, now: dt.datetime) -> None:
-    issuer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+    issuer = x509.load_pem_x509_certificate(authority.issuer.read_bytes())
     issuer_key = serialization.load_pem_private_key(authority.key.read_bytes(), None)
     if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
         raise TypeError("the authority's key is of another kind")
@@ -170,13 +171,29 @@ def _make_leaf(authority: Authority, now: dt.datetime) -> None:
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(_usage(is_authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
-            critical=False,
-        )
+        .add_extension(_key_of(issuer_key), critical=False)
         .sign(issuer_key, hashes.SHA256())
     )
-    _write(authority.chain, certificate.public_bytes(_PEM) + _private_bytes(key))
+    chain = certificate.public_bytes(_PEM) + issuer.public_bytes(_PEM)
+    _write(authority.chain, chain + _private_bytes(key))
+
+
+def _constrain(draft: x509.CertificateBuilder, path_length: int) -> x509.CertificateBuilder:
+    """Let a certificate sign for servers of the known names and this machine alone."""
+    subtrees: list[x509.GeneralName] = [
+        *map(x509.DNSName, (*KNOWN_NAMES, *LOCAL_NAMES)),
+        *(x509.IPAddress(ipaddress.ip_network(address)) for address in LOCAL_ADDRESSES),
+    ]
+    return (
+        draft.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+        .add_extension(x509.NameConstraints(subtrees, None), critical=True)
+        .add_extension(_usage(is_authority=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    )
+
+
+def _key_of(issuer_key: ec.EllipticCurvePrivateKey) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
 
 
 def _begin(

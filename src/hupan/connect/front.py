@@ -1,4 +1,4 @@
-"""What stands before a sandbox on loopback: a proxy for the known names, and TLS of its own.
+"""What stands before a sandbox on loopback: a proxy for the known names, and its TLS.
 
 The proxy answers CONNECT as the named host itself, with the authority's leaf, and passes what is
 said within to the sandbox. It refuses every other name, so no packet leaves the machine.
@@ -6,6 +6,7 @@ said within to the sandbox. It refuses every other name, so no packet leaves the
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -25,14 +26,14 @@ _HOP_HEADERS = ("connection", "proxy-connection", "keep-alive", "proxy-authoriza
 
 
 class Front:
-    """Listens on loopback, in a thread of its own.
+    """Listens on loopback, in a separate thread.
 
     Args:
         sandbox_port: where the sandbox listens.
         context: the TLS side of the known names.
         proxy: take CONNECT first; otherwise TLS begins at once.
-        port: where to listen; 0 lets the system choose.
-        on_refused: told of a name that is not known.
+        listener: a socket that listens on loopback; without one, the system chooses a port.
+        on_refused: called with a name that is not known.
     """
 
     def __init__(
@@ -41,10 +42,11 @@ class Front:
         context: ssl.SSLContext,
         *,
         proxy: bool,
-        port: int = 0,
+        listener: socket.socket | None = None,
         on_refused: Callable[[str], None] = lambda _name: None,
     ) -> None:
-        self.port = port
+        self._listener = listener or socket.create_server((LOOPBACK, 0))
+        self.port: int = self._listener.getsockname()[1]
         self._sandbox_port = sandbox_port
         self._context = context
         self._serve = self._serve_proxy if proxy else self._serve_tls
@@ -54,19 +56,10 @@ class Front:
         self._thread = threading.Thread(target=self._loop.run_forever, name="front", daemon=True)
 
     def __enter__(self) -> Self:
-        """Listen.
-
-        Raises:
-            OSError: the port cannot be used.
-        """
+        """Listen."""
         self._thread.start()
-        begin = asyncio.start_server(self._accept, LOOPBACK, self.port, limit=_MAX_HEAD_BYTES)
-        try:
-            self._server = asyncio.run_coroutine_threadsafe(begin, self._loop).result()
-        except OSError:
-            self._end_thread()
-            raise
-        self.port = self._server.sockets[0].getsockname()[1]
+        begin = asyncio.start_server(self._accept, sock=self._listener, limit=_MAX_HEAD_BYTES)
+        self._server = asyncio.run_coroutine_threadsafe(begin, self._loop).result()
         return self
 
     def __exit__(
@@ -99,6 +92,8 @@ class Front:
                     OSError, EOFError, ValueError, asyncio.LimitOverrunError
                 ):  # ValueError: no request line
                     await self._serve(reader, writer)
+        except asyncio.CancelledError:
+            pass  # the front ends; Python 3.11 would print the end of each connection
         finally:
             writer.close()
 

@@ -1,5 +1,6 @@
 """The host names that clients have built in (wire.md 6, 8.4)."""
 
+import ipaddress
 from typing import Final
 
 CHAT_NAMES: Final = ("chat-go.jwzhd.com", "chat-web-go.jwzhd.com", "chat-ws-go.jwzhd.com")
@@ -11,3 +12,11 @@ PICTURE_NAMES: Final = (
 KNOWN_NAMES: Final = (*CHAT_NAMES, *PICTURE_NAMES)
 LOCAL_NAMES: Final = ("localhost",)
 LOCAL_ADDRESSES: Final = ("127.0.0.1", "::1")
+
+
+def is_loopback_address(text: str) -> bool:
+    """Return whether a text is an address of this machine alone."""
+    try:
+        return ipaddress.ip_address(text).is_loopback
+    except ValueError:
+        return False

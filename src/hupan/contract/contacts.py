@@ -117,7 +117,7 @@ reset_password = app.post(
     sample=PasswordResetRequest(
         email="a@example.com",
         captcha="12345",
-        password="the lake at seven",  # noqa: S106 - of nobody
+        password="the lake at seven",  # noqa: S106 - of no account
     ),
     source="R",
     notes=(

@@ -90,7 +90,7 @@ class AddressedHost(IgnoredBody):
 
 
 class NoData(Struct):
-    """The response of an endpoint that returns nothing but success: no `data` key."""
+    """The response of an endpoint that returns only success: no `data` key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +116,14 @@ class Endpoint(Generic[Access, Request, Response]):
         surface: the server that the client addresses, of two (wire.md 1.1).
         method: the only HTTP method that is routed.
         path: the whole path, always static.
-        access: who may call.
+        access: the callers that are allowed.
         request: the type of the body, or of the query of a GET.
         response: the type of `data` (JSON) or of the whole response (protobuf).
         source: where the endpoint comes from.
         notes: known deviations and decisions.
         event: the audit event, None for an endpoint that leaves none.
         secrets: the fields of the request whose type is a secret (fields.py).
-        harmless: fields, by their name on the wire, whose answer tells nothing that the caller may
+        harmless: fields, by their name on the wire, whose answer shows nothing that the caller may
             not know; the names that a guard knows as such need no mention.
         limit: what is counted in addition to failed attempts at secrets.
         json_data: the type of `data` for a client that sends JSON to a protobuf endpoint, where

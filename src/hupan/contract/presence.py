@@ -15,7 +15,7 @@ class SocketCommand(Struct):
 
 
 class SocketLogin(Struct):
-    """The data of `login`: the token alone says who it is, whatever else is sent."""
+    """The data of `login`: the token alone identifies the account, regardless of other fields."""
 
     token: object = ""
 

@@ -90,7 +90,7 @@ email_login = app.post(
     secrets=("password",),
     sample=EmailLogin(
         email="a@example.com",
-        password="no such one",  # noqa: S106 - of nobody
+        password="no such one",  # noqa: S106 - of no account
     ),
     source="R",
     notes=(

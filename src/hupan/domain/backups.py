@@ -1,4 +1,4 @@
-"""Scheduled backups: one process of a store makes them, in a process of its own.
+"""Scheduled backups: one process of a store makes them, in a separate process.
 
 Compressing and encrypting would keep the event loop from its requests, so a child does it, at a
 lower priority. It gets the settings on its standard input: they contain secrets.
@@ -41,7 +41,7 @@ class BackupSchedule:
 
     Args:
         database: the store.
-        clock: tells when a backup is due.
+        clock: determines when a backup is due.
         make_backup: makes one, and deletes old ones.
         every_seconds: the interval; 0 for none.
         max_age_seconds: of the newest backup; 0 for any.
@@ -130,7 +130,7 @@ class BackupSchedule:
 
 
 async def run_backup_process(settings: bytes) -> str:
-    """Make a backup in a process of its own; return where it is.
+    """Make a backup in a separate process; return where it is.
 
     Args:
         settings: those of the server, pickled.

@@ -1,4 +1,4 @@
-"""Servers beside this one that may ask about tokens: create, list, revoke (wire.md 8.5)."""
+"""Other servers of the operator that may ask about tokens: create, list, revoke (wire.md 8.5)."""
 
 import re
 import secrets

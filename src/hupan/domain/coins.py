@@ -61,7 +61,7 @@ class CoinChange(Struct, frozen=True, kw_only=True):
     """A request to change a balance.
 
     Attributes:
-        change_cents: hundredths of a coin, positive to give and negative to take; never 0.
+        change_cents: hundredths of a coin, positive to grant and negative to deduct; never 0.
         typ: what it is for, as numbered on the wire.
         reason: shown to the owner of the account.
         remark: further details, "" for none.
@@ -155,7 +155,7 @@ class Coins:
         self._clock = clock
 
     async def change(self, change: CoinChange) -> CoinEntry:
-        """Change a balance in a transaction of its own.
+        """Change a balance in a separate transaction.
 
         Raises:
             InvalidField: a field is invalid; named as the attribute.

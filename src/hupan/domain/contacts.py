@@ -1,7 +1,7 @@
 """Bound phone numbers and e-mail addresses: binding, change and step-up (security A1-A3, D1, D2).
 
 A first binding needs no proof, because clients have no step for it. So an unverified one does not
-prove who owns the account: while it can be undone, whatever is reached through it, such as a fresh
+prove ownership of the account: while it can be undone, anything reached through it, such as a fresh
 session, does not authorize changes of the other, older contact.
 """
 
@@ -362,7 +362,7 @@ class Contacts:
 def _find_binding_error(
     redeemed: Code, owner: AccountId | None, channel: Channel
 ) -> AppError | None:
-    # Only after a right code does anybody learn that a contact is taken (security D1, E3).
+    # A caller learns that a contact is taken only after a right code (security D1, E3).
     if redeemed.purpose in ("own", "new") and owner is not None:
         return TAKEN_ERRORS[channel]()
     return None if redeemed.purpose == "new" else WrongCode()

@@ -4,7 +4,7 @@ To cancel, the owner needs the account's token and a code sent to a contact whil
 the account (security D1); a contact that was bound without proof will not do. All sessions end in
 the same transaction, and from then on the account behaves as if it did not exist. It is erased
 after a delay, and only then are its phone number and address free again; a later registration with
-them starts from nothing, under a new id. Until then a sign-in is told why it is refused, but only
+them starts from nothing, under a new id. Until then a refused sign-in gets the reason, but only
 after a right code or password (E3).
 """
 
@@ -145,7 +145,7 @@ class AccountDeletion:
     async def _find_cancel_error(
         self, tx: Transaction, caller: Caller, target: ContactAddress, code: str, now: int
     ) -> AppError | None:
-        # A contact of another account is refused before its code is checked, so nobody can guess at
+        # A contact of another account is refused before its code is checked, so none can guess at
         # that code here or use its attempts up. Missing proof is reported at once, as for a change.
         account = caller.account.id
         if await find_identity_owner(tx, target.identity_kind, target.key) != account:

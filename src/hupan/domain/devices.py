@@ -52,7 +52,7 @@ class Devices:
     async def take_offline(self, account: AccountId, device_id: str) -> None:
         """Log a device out, even the calling one.
 
-        Sessions without a device id cannot be told apart: "" ends all of them.
+        Sessions without a device id are indistinguishable: "" ends all of them.
 
         A device id grants nothing: only the account's own devices are searched (security T8).
 

@@ -2,7 +2,7 @@
 
 They travel by the store, as ends of sessions do, so every process is reached: a worker, a node, and
 also through a pooler. Drafts are a hint: a later one replaces an earlier one, what exceeds a bound
-is dropped, and nobody waits for them. In the store they are encrypted, and deleted once they are
+is dropped, and no request awaits them. In the store they are encrypted, and deleted once they are
 read.
 """
 

@@ -133,7 +133,7 @@ def _lower_priority() -> None:
 
 
 def _answer(request: list[str | int]) -> str | bool | None:
-    # None tells the server that there is no memory.
+    # None means that there is no memory.
     try:
         return _compute(request)
     except (RuntimeError, MemoryError):

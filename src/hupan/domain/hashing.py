@@ -32,7 +32,7 @@ MAX_ADMITTED_PER_KEY = 2
 
 @dataclass(frozen=True, slots=True)
 class HashClient:
-    """The client for whom a password is hashed.
+    """The client whose password is hashed.
 
     Attributes:
         target: key of the account's contact, whether or not the account exists.
@@ -266,7 +266,7 @@ class HashProcessPool:
         try:
             return self._run_on(question, self._take_process())
         except ConnectionError:
-            # Whatever killed it may have killed all idle processes, so use a new one.
+            # What killed it may have killed all idle processes, so use a new one.
             return self._run_on(question, self._start_process())
 
     def close(self) -> None:

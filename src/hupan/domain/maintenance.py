@@ -52,11 +52,11 @@ class IntegrityChecker:
 
     Args:
         database: the store.
-        clock: tells when a check is due.
+        clock: determines when a check is due.
         find_faults: reads all rows off the event loop and describes faults without user data.
         every_seconds: the interval; 0 for never.
         count: counts checks that failed to run.
-        is_partial: tells whether a machine behind the store failed, and the store did not.
+        is_partial: returns whether a machine behind the store failed, and the store did not.
     """
 
     def __init__(
@@ -208,8 +208,8 @@ class Housekeeping:
 
     Args:
         database: the store.
-        clock: tells what has expired.
-        chores: further work, each in small transactions of its own.
+        clock: determines what has expired.
+        chores: further work, each in small separate transactions.
         count: counts errors.
         may_purge: whether the clock can be trusted; nothing is purged otherwise (security X10).
     """

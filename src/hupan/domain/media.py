@@ -1,6 +1,6 @@
 """Uploaded pictures: tokens, keys, addresses, storage and deletion (wire.md 8.4, security U3).
 
-A client names its upload by a key of its own; the file has a random name, and only that is public.
+A client chooses the key of its upload; the file has a random name, and only that is public.
 An account has a key for itself: two accounts may use the same one, and the address that contains
 the key shows the picture of the account that had it first, so no account can replace what another
 one's address shows.
@@ -274,7 +274,7 @@ class AvatarPictures:
         path = self.addresses.own_path(url)
         key = public_key_in(url) if path is None else path
         if key is None:
-            # Without `public_url`, clients are told the host that they addressed.
+            # Without `public_url`, clients get the host that they addressed.
             _, _, key = unquote(url.partition("?")[0]).partition(MEDIA_PATH)
             if key and default_avatar_account(key) == str(account.id):
                 return ""
@@ -393,7 +393,7 @@ class Media:
             raise UploadFailed from error
 
     async def store(self, holder: UploadHolder, key: str, upload: BinaryIO) -> None:
-        """Draw an upload anew and store it under a key of the account; durable when this returns.
+        """Redraw an upload and store it under a key of the account; durable when this returns.
 
         Raises:
             NotSignedIn, Banned: the session has ended, or the account is banned.

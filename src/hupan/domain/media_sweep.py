@@ -1,9 +1,10 @@
-"""Files of pictures that no row names: remains of a restored database.
+"""Files of pictures that no row names, in folders or in a bucket: remains of a restored database.
 
 A file is not deleted at once. Its name is stored with a time of deletion a week ahead, in the
-database that does not know it: an operator who restores another one within this week loses nothing.
+database that does not know it: restoring another one within this week loses nothing.
 No file younger than a day counts, so none that is being uploaded. A folder is swept only by the
-store that it belongs to, which a file in it names. Rows without files are reported, and stay.
+store that it belongs to, which a file in it names; so does a bucket. Rows without files are
+reported, and stay.
 """
 
 import logging
@@ -16,7 +17,6 @@ from hupan.store.database import Database
 from hupan.store.media import list_names, put_orphan_removal
 from hupan.store.media_files import DRAFTS_FOLDER, PictureFolders
 
-FOLDERS_PER_ROUND = 8
 MIN_AGE_SECONDS = DAY_SECONDS
 GRACE_SECONDS = 7 * DAY_SECONDS
 MAX_FILES_PER_FOLDER = 20_000
@@ -28,7 +28,7 @@ class PictureSweep:
 
     Args:
         database: the store.
-        clock: tells how old files are.
+        clock: determines the age of files.
         folders: of pictures.
         owner: names this store in the folder.
 
@@ -60,16 +60,16 @@ class PictureSweep:
         if not self._pending:
             self._report_missing()
             self._pending = await self._folders.list_folders()
-        current, self._pending = (
-            self._pending[:FOLDERS_PER_ROUND],
-            self._pending[FOLDERS_PER_ROUND:],
-        )
+        count = self._folders.folders_per_round
+        current, self._pending = self._pending[:count], self._pending[count:]
         return sum([await self._sweep(folder) for folder in current])
 
     async def _sweep(self, folder: str) -> int:
         files = await self._folders.list_files(folder, MAX_FILES_PER_FOLDER)
         # Read after the files: an upload writes its row behind its file.
         known = set() if folder == DRAFTS_FOLDER else await list_names(self._database, folder)
+        if not files and not known:
+            return 0
         if not await self._folders.belongs_to(self.owner, may_claim=bool(known & files.keys())):
             return 0
         if known - files.keys():  # or it was written meanwhile

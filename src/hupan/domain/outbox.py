@@ -2,10 +2,10 @@
 
 Codes in the outbox are encrypted. Notices count against the server's daily budget when they are
 sent: if it is spent, they wait for the next day. Half of the budget is reserved for the first
-notice of a kind to a contact in a day, so that nobody hides a change of an account behind a flood
+notice of a kind to a contact in a day, so that a change of an account is not hidden behind a flood
 of other notices.
 
-Notices of one kind to one contact are limited, so whoever can cause them cannot flood anybody. But
+Notices of one kind to one contact are limited, so an attacker that causes them cannot flood it. But
 each change of how an account can be entered must be reported at least once: the first notice of
 such a kind to a contact in a day has priority over all others, also in the budget.
 
@@ -209,7 +209,7 @@ MINOR_NOTICE_LIMITS: Mapping[str, tuple[Limit, ...]] = {
         Limit("target-notices-day", 3, DAY_SECONDS),
     ),
 }
-"""Notices of kinds that do not change who can enter an account; they are never first."""
+"""Notices of kinds that do not change access to an account; they are never first."""
 
 
 def notice_limits(purpose: str) -> tuple[Limit, ...]:
@@ -251,7 +251,7 @@ class NoticeQueue:
     ) -> None:
         # Unless one that waits says the same, or there were too many.
         subject = notices_key(target.channel, target.key) + purpose
-        # Per spelling: at some hosts the others are mailboxes of other people, who must not use up
+        # Per spelling: at some hosts the others belong to other people: these must not use up
         # the one notice that the owner gets at least (security A2).
         is_first = purpose not in MINOR_NOTICE_LIMITS and await self._limiter.take_optional(
             tx, subject + spelling_suffix(target.key), FIRST_NOTICE_OF_DAY, now
@@ -367,7 +367,7 @@ class OutboxWorker:
                 report_failure("courier", error, self._count)
 
     def notify(self) -> None:
-        """Tell the worker that a message may be due."""
+        """Notify the worker that a message may be due."""
         self._work_available.set()
 
     async def send_due(self) -> int:
@@ -380,7 +380,7 @@ class OutboxWorker:
         """Return once everything that is due now was sent; for senders that never fail.
 
         Any number of callers share a round that begins after their calls: with a round each, one
-        of them would always be running, and nobody would ever find the outbox at rest.
+        of them would always be running, and no caller would ever find the outbox at rest.
         """
         begun = self._begun_rounds
         self._list_again_at = -1.0

@@ -112,7 +112,7 @@ _MIN_DISTINCT_CHARACTERS = 3
 
 
 def is_common_pattern(text: str) -> bool:
-    """Return whether a text in lower case is nothing but a pattern."""
+    """Return whether a text in lower case is only a pattern."""
     return (
         _is_date_or_mobile(text)
         or len(set(text)) < _MIN_DISTINCT_CHARACTERS

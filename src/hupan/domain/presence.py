@@ -1,8 +1,8 @@
 """Presence: which sessions are connected by a socket, in this process and in the others.
 
 This process knows its own sockets at once. The store has those of all processes, written in batches
-behind the sockets: nobody waits for these rows, and they only tell who is connected. Whether a
-session is valid is asked where sessions are: at the login, whenever the feed tells that it ended,
+after the fact: no request waits for these rows, and they only show connections. Whether a
+session is valid is asked where sessions are: at the login, whenever the feed reports its end,
 and every ten minutes.
 """
 
@@ -99,9 +99,9 @@ class Presence:
 
     Args:
         database: the store.
-        clock: tells since when somebody is connected.
-        sessions: tells whether a session is valid.
-        session_ends: tells when one ends.
+        clock: the time of connections.
+        sessions: looks sessions up.
+        session_ends: the feed of ended sessions.
         process: the number of this process.
         count: counts what happens to sockets, and rounds that failed.
         time: seconds of a clock that never jumps.
@@ -177,7 +177,7 @@ class Presence:
             link: the socket.
             token: of the session.
             replaced: the former connection of the link.
-            on_caller: is told whose session it is.
+            on_caller: called with the session's account.
 
         Raises:
             NotSignedIn, Banned: as for a request with this token.
@@ -331,7 +331,7 @@ class Presence:
 
         Args:
             connection: the connection.
-            is_told: whether the feed told its end, which is believed while the store is away.
+            is_told: whether the feed reported its end, which is believed while the store is away.
         """
         try:
             await self._sessions.check(connection.account, connection.token_hash)

@@ -34,7 +34,7 @@ class NewAccount(Struct, frozen=True, kw_only=True):
     """A requested account; "" and 0 omit a property.
 
     Attributes:
-        vip_days: VIP from now on; if negative, it ended so many days ago.
+        vip_days: VIP from now on; if negative, it ended that number of days ago.
         ban_days: banned from now on; a reason without days bans permanently.
         invited_by: the invitation code of another account.
     """

@@ -162,7 +162,7 @@ class AccountRecovery:
     ) -> None:
         """Bind, replace or remove a contact.
 
-        All sessions end, because somebody else may have the lost contact. The change can be undone
+        All sessions end, because the lost contact may be in other hands. The change can be undone
         like one made by the owner. Setting exactly what is bound changes nothing.
 
         Raises:

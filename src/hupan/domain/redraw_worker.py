@@ -1,4 +1,4 @@
-"""Draws uploaded pictures anew, each in a process of its own with bounds (security U3).
+"""Redraws uploaded pictures, each in a separate process with bounds (security U3).
 
 `python -m hupan.domain.redraw_worker` receives pairs of open files on its standard input, a socket:
 one to read the upload from, one to write the picture to. For each pair it forks. The child sets its
@@ -66,7 +66,7 @@ class DrawnPicture:
 
 
 def redraw(source: BinaryIO, target: BinaryIO) -> DrawnPicture:
-    """Draw a picture anew: the same pixels, and nothing else of the upload.
+    """Redraw a picture: the same pixels, and nothing else of the upload.
 
     Format, size and number of pixels are checked before anything is decoded. Of an animation the
     first frame is drawn. A photo is turned as its metadata says, and then loses all of them.
@@ -217,7 +217,7 @@ def _redraw_and_exit(source: int, target: int, writer: int) -> None:
         os.write(writer, json.dumps(result).encode())
         status = 0
     finally:
-        os._exit(status)  # no cleanup of the parent's state, whatever went wrong
+        os._exit(status)  # no cleanup of the parent's state, after any error
 
 
 def _close_all_but(*kept: int) -> None:

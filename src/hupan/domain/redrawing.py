@@ -78,7 +78,7 @@ class RedrawProcess:
     def close(self) -> None:
         """End the process, and its child that may still draw: they share the open files."""
         self._socket.close()
-        with self._ending:  # by the thread whose upload fails, and by whoever closes everything
+        with self._ending:  # by the thread whose upload fails, and by `close`
             if self._process.returncode is None:
                 self._end()
 
@@ -118,7 +118,7 @@ class Redrawer:
         return None if self._process is None else self._process.pid
 
     async def redraw(self, source: int, target: int) -> DrawnPicture:
-        """Draw an upload anew.
+        """Redraw an upload.
 
         Args:
             source: the open upload, read from its start.

@@ -43,7 +43,7 @@ class HomeSearch:
 
     Args:
         database: the store.
-        clock: decides who is banned.
+        clock: determines bans that have ended.
         discovery: finds the groups.
         shows_by_default: whether accounts that made no choice are found.
     """

@@ -1,8 +1,8 @@
 """The feed of ended sessions: each process learns within a second what ended in any of them.
 
-Whoever ends a session writes a row in the same transaction; here they are read, some times a second
-and only while somebody listens. A poll needs nothing but the store: it works for a command line
-beside the server, for several nodes and through a pooler (docs/decisions/0036-presence.md).
+The end of a session is a row of the same transaction; here they are read, a few times a second
+and only while there are subscribers. A poll needs only the store: it works for a command line
+next to a server, for several nodes and through a pooler (docs/decisions/0036-presence.md).
 """
 
 import asyncio
@@ -21,10 +21,10 @@ SESSION_END_RETENTION_SECONDS = 300
 OVERLAP_MS = 5_000
 """Read again before the newest known row: a change commits after it has recorded the end."""
 FULL_READ_SECONDS = 30.0
-"""How often every row is read again, whatever the store's clock did meanwhile."""
+"""How often every row is read again, in case the store's clock jumped."""
 ROWS_PER_READ = 500
 MAX_KNOWN_ENDS = 100_000
-"""Ends that a process remembers; one that it forgot may be told again."""
+"""Ends that a process remembers; one that it forgot may be delivered again."""
 
 OnSessionEnd: TypeAlias = Callable[[SessionEnd], None]
 
@@ -34,10 +34,10 @@ def _ignore_gap() -> None:
 
 
 class SessionEndSubscription:
-    """Somebody who is told of ended sessions until `cancel`.
+    """A subscriber to ended sessions, until `cancel`.
 
     Args:
-        on_end: is told each end at least once, also those of the last minutes before.
+        on_end: is called with each end at least once, also those of the last minutes before.
         on_gap: is called if ends may have been missed, as the store was away for too long.
     """
 
@@ -54,12 +54,12 @@ class SessionEndSubscription:
         subscriptions.add(self)
 
     def cancel(self) -> None:
-        """Tell nothing any more."""
+        """End the subscription."""
         self._subscriptions.discard(self)
 
 
 class SessionEndFeed:
-    """Reads ended sessions and tells the subscribers of this process.
+    """Reads ended sessions and calls the subscribers of this process.
 
     Args:
         database: the store.
@@ -100,11 +100,11 @@ class SessionEndFeed:
     def subscribe(
         self, on_end: OnSessionEnd, on_gap: Callable[[], None] = _ignore_gap
     ) -> SessionEndSubscription:
-        """Tell of ended sessions from now on, beginning with those of the last minutes."""
+        """Subscribe to ended sessions from now on, beginning with those of the last minutes."""
         return SessionEndSubscription(self._subscriptions, on_end, on_gap)
 
     async def poll(self) -> None:
-        """Read what is new, and tell it; without subscribers do nothing.
+        """Read new ends, and deliver them; without subscribers do nothing.
 
         Raises:
             StoreUnavailable: the store cannot be read; the next poll reads all rows.

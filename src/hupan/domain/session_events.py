@@ -1,4 +1,4 @@
-"""Ended sessions as a stream for one reader, who may resume it at another process (wire.md 8.5)."""
+"""Ended sessions as a stream for one reader, resumable at another process (wire.md 8.5)."""
 
 import asyncio
 from types import TracebackType
@@ -34,7 +34,7 @@ class SessionEvents:
     """Context manager of one stream; each end is delivered at least once.
 
     Args:
-        feed: tells the ends of all processes.
+        feed: delivers the ends of all processes.
         last_id: of the last event that the reader has, 0 for none.
         now: unix seconds, to know whether the reader was away for too long.
     """

@@ -271,7 +271,7 @@ class Sessions:
         return viewer
 
     async def inspect(self, token: str) -> Caller | None:
-        """Return who has a token, None for a token that no request may use; record no use."""
+        """Return the caller of a token, None if no request may use it; record no use."""
         try:
             account, token_hash = self.session_key(token)
             caller = await find_caller(self._database, account, token_hash)
@@ -305,7 +305,7 @@ class Sessions:
         return token
 
     async def logout(self, session: Session) -> None:
-        """End the session of the request, whatever else the request names (security T5)."""
+        """End the session of the request, regardless of other fields (security T5)."""
         now = int(self._clock.now())
         await self._database.run_transaction(lambda tx: log_out_session(tx, session, now))
 
@@ -347,7 +347,7 @@ class Sessions:
         # one method, because every request calls it.
         if self._policy.has_expired(session, now):
             raise NotSignedIn
-        if account.banned_until > now:
+        if account.banned_until > now:  # `is_banned`, which a Viewer does not have
             raise Banned
         if account.last_seen_day < self._calendar.today(now):
             return False
@@ -489,7 +489,7 @@ class PasswordLogins:
         async def change(tx: Transaction) -> str | AppError:
             account = await lock_account(tx, owner)  # before counters (decision 0017)
             await self._uncount_attempt(tx, counted)
-            # Reported only after the right password, so nobody else learns it (E1, E3).
+            # Reported only after the right password, so no other caller learns it (E1, E3).
             now, subject = int(self._clock.now()), sign_ins_key(target.key)
             if not await self._limiter.take(tx, subject, self._sign_ins, now):
                 return TooManyTries()

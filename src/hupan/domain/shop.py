@@ -122,7 +122,7 @@ class CoinShop:
         """Buy a piece of a product; return the number of the order.
 
         Args:
-            account: who buys.
+            account: the buyer.
             product: its id.
             price: the price that the client showed.
 

@@ -83,8 +83,8 @@ class SnapshotHeader(Struct, frozen=True, rename="camel"):
 
     Attributes:
         hupan: the version that wrote it.
-        schema: tells versions of the tables apart.
-        key: tells the keys of sandboxes apart, without which no session of a snapshot is valid.
+        schema: identifies the version of the tables.
+        key: identifies the key of the sandbox, without which no session of a snapshot is valid.
         accounts: their number.
         counters: of the store.
     """
@@ -106,7 +106,7 @@ class Snapshot:
     Attributes:
         tables: the rows of each table.
         messages: that were captured, as JSON objects.
-        credentials: of accounts that the sandbox made, likewise.
+        credentials: of accounts that the sandbox made, as JSON objects.
         pictures: by file name.
     """
 
@@ -314,7 +314,7 @@ class StoreSnapshots:
 
     @property
     def key(self) -> str:
-        """What tells the key of this sandbox from that of another."""
+        """Return what identifies the key of this sandbox."""
         return self.secret_box.mac(_FORMAT).hex()[:16]
 
     def make_header(self, state: SandboxState, accounts: int, counters: Counters) -> SnapshotHeader:

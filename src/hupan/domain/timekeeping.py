@@ -4,7 +4,7 @@ A day begins at midnight in the server's zone (wire.md 5, online_day).
 
 A system clock that leaps ahead by more than an hour is doubted: a running server follows it only
 after the leap has lasted an hour and no process on another machine is sure of another time. A
-server that starts cannot tell a leap from its downtime. It follows up to 30 days at once, but
+server that starts cannot separate a leap from downtime. It follows up to 30 days at once, but
 purges nothing for an hour; a larger leap is treated as in a running server.
 """
 
@@ -142,7 +142,7 @@ class ClockSync:
         """Start no earlier than the store's latest time.
 
         Args:
-            trust_clock: the system clock is right even if it is behind or far ahead: whatever was
+            trust_clock: the system clock is right even if it is behind or far ahead: all that was
                 set to end later, such as a session, ends now.
         """
         wall = int(self._clock.now())

@@ -1,6 +1,6 @@
 """Limits that are counted in the store: attempts and sent messages of a contact.
 
-They are exact, whatever the number of processes and parallel requests.
+They are exact, for any number of processes and parallel requests.
 
 A wrong guess must be counted although it is refused (security C4), so inside a transaction a
 refusal is returned, not raised: the transaction commits, and `unwrap` raises it afterwards.
@@ -13,7 +13,7 @@ protect the contact.
 A contact is counted in its folded form, so that all spellings of a mailbox share one limit (X11).
 
 Messages are counted in the transaction that sends them (security C11, C12). A part of the daily
-messages is reserved for contacts with an account, so strangers who use up the rest stop no owner
+messages is reserved for contacts with an account, so strangers that use up the rest stop no owner
 (X4). All callers get the same response: once the rest is used up, a code to a number without an
 account is reported as sent but not sent (E1, decision 0028).
 """
@@ -242,7 +242,7 @@ async def reset_attempts(tx: Transaction, channel: Channel, key: str) -> None:
 ACCOUNT_SHARE_LIMIT = Limit("account-sends-day", 3, DAY_SECONDS)
 """Codes of one contact per day from the share reserved for accounts; more use the other share.
 
-So an attacker who knows many numbers with accounts uses up little of it.
+So an attacker that knows many numbers with accounts uses up little of it.
 """
 
 
@@ -289,7 +289,7 @@ class CodeSendLimits:
     async def _take_from_budget(
         self, tx: Transaction, channel: Channel, now: int, *, is_for_account: bool
     ) -> bool | AppError:
-        # The same number of statements runs for every contact, whatever the outcome (security E2).
+        # The same number of statements runs for every contact, with any outcome (security E2).
         subject, server_limits = f"sent:{channel}", self._limits.server_code_sends.get(channel, ())
         if await self._limiter.is_full(tx, subject, server_limits, now):
             return self._limit_reached(channel)

@@ -1,6 +1,6 @@
 """The URL at which a client reaches the sandbox: that of the host which it addressed.
 
-A sandbox has pictures without any setting, on whatever port and behind whatever name. `hupan serve`
+A sandbox has pictures without any setting, on any port and behind any name. `hupan serve`
 needs `public_url` instead.
 """
 

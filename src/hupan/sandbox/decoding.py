@@ -1,5 +1,6 @@
 """Explains an entry of the journal by the contract: fields, refusal, rule (K-3)."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
@@ -104,7 +105,7 @@ class RefusalView(Struct, frozen=True, rename="camel"):
 
     Attributes:
         name: as in events and in the log.
-        when: when it occurs.
+        when: when it occurs, in the language of the reader.
         link: the part of the documentation that lists it.
     """
 
@@ -207,7 +208,7 @@ class Explainer:
             status=entry.status,
             code=code,
             result=entry.result,
-            refusal=None if refusal is None else _view_refusal(*refusal),
+            refusal=None if refusal is None else _view_refusal(refusal, english=english),
             note=self._note(entry, endpoint, (surface, path)).text(english),
             rule=entry.rule,
             fault=entry.fault,
@@ -298,7 +299,7 @@ def _decode_json_form(body: bytes, request: type[Message]) -> Decoded:
                 ),
             )
         elif not isinstance(one.value, str) and (one.fields is not None or one.value is not None):
-            one.mark, one.note = "wrongType", LocalizedText("应为字符串", "expected a string")
+            one.mark, one.note = "wrongType", LocalizedText("须为文本", "must be a text")
         one.number = known.get(one.name, 0)
     return decoded
 
@@ -430,21 +431,30 @@ def _named_field(error: type[AppError], message: str) -> str | None:
 
 def _mark_refused(request: Decoded, refusal: _Refusal) -> None:
     """Mark the field that a refusal names, unless its form is wrong already."""
-    error, _, message, name = refusal
+    error, _, _, name = refusal
     if not issubclass(error, InvalidField):
         return
     field = request.find(name)
-    note = LocalizedText(message, message)
+    note = LocalizedText(_fill(error.zh, name), _fill(error.en, name))
     if field is None:
         request.fields.append(Field(name, mark="missing", note=note))
     elif field.mark in ("ok", "repeated"):
         field.mark, field.note = "refused", note
 
 
-def _view_refusal(error: type[AppError], code: int, message: str, field: str) -> RefusalView:
-    del field
+def _fill(template: str, field: str) -> str:
+    """Return the message of an error; what only the error itself knows is left out."""
+    return _PLACEHOLDER.sub("…", template.replace("{field}", field))
+
+
+_PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
+
+
+def _view_refusal(refusal: _Refusal, *, english: bool) -> RefusalView:
+    error, code, message, field = refusal
     group = 0 if code < 0 else code // 100
-    when = " ".join((error.__doc__ or "").partition("\n\n")[0].split())
+    documented = " ".join((error.__doc__ or "").partition("\n\n")[0].split())
+    when = documented if english else _fill(error.zh, field)
     return RefusalView(
         error.__name__, code, message, when, f"{PROTOCOL_PAGE}#{RULE_ANCHORS.get(group, 'codes')}"
     )

@@ -11,13 +11,14 @@ Faults concern what chat clients call: `/v1`, `/web/v1` and pictures. Health, `/
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hupan.library_errors import localize_reason
 from hupan.rng import RandomSource
 from hupan.sandbox.routes import BadRequest, check_known, json_response, read_body
 
@@ -31,7 +32,7 @@ _CHANCES = 2**53
 WITHOUT_BODY = (204, 205, 304)
 """Statuses of responses that have no body."""
 _GARBLED_START = 0x87
-"""Begins no JSON, no UTF-8 and no protobuf field (wire type 7), whatever is added in bits 3, 4."""
+"""Begins no JSON, no UTF-8 and no protobuf field (wire type 7), with any bits 3 and 4."""
 
 
 class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -43,7 +44,7 @@ class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
         nth: only the nth request that matches path and account.
         probability: of each request that matches.
         code: the response is this error in the endpoint's form, and nothing is handled.
-        http_status: likewise an HTTP status, with the error of `code` or a line of plain text.
+        http_status: the HTTP status, with the error of `code` or a line of plain text.
         delay_ms: milliseconds before the request is handled.
         reset: the connection is reset `before` the request is handled, or `after` its change is
             kept.
@@ -69,6 +70,7 @@ class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
 
 
 _RULE_KEYS = tuple(known.encode_name for known in msgspec.structs.fields(FaultRule))
+RESETS: Final = ("before", "after")
 _EFFECTS = ("code", "httpStatus", "delayMs", "reset", "truncate", "garble", "trickle")
 _OF_RESPONSES = ("code", "httpStatus", "truncate", "garble", "trickle")
 
@@ -82,9 +84,10 @@ def parse_rules(body: bytes) -> list[FaultRule]:
     try:
         listed = msgspec.json.decode(body, type=list[dict[str, Any]])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        reason = localize_reason(error)
         raise BadRequest(
-            f"请求体须为规则的 JSON 数组：{error}",
-            f"the body must be a JSON array of rules: {error}",
+            f"请求体须为规则的 JSON 数组：{reason.zh}",
+            f"the body must be a JSON array of rules: {reason.en}",
         ) from error
     if len(listed) > MAX_RULES:
         raise BadRequest(f"规则最多 {MAX_RULES} 条", f"there can be at most {MAX_RULES} rules")
@@ -95,12 +98,17 @@ def _parse_rule(number: int, values: dict[str, Any]) -> FaultRule:
     given = {key: value for key, value in values.items() if value is not None}
     try:
         check_known("key", given, _RULE_KEYS)
+        if isinstance(given.get("reset"), str):
+            check_known("value", [given["reset"]], RESETS)
         rule = msgspec.convert(given, type=FaultRule)
         _check_rule(rule)
     except BadRequest as error:
         raise BadRequest(f"第 {number} 条规则：{error.zh}", f"rule {number}: {error.en}") from error
     except msgspec.MsgspecError as error:
-        raise BadRequest(f"第 {number} 条规则：{error}", f"rule {number}: {error}") from error
+        reason = localize_reason(error)
+        raise BadRequest(
+            f"第 {number} 条规则：{reason.zh}", f"rule {number}: {reason.en}"
+        ) from error
     account = None if rule.account is None else str(rule.account)
     return msgspec.structs.replace(rule, account=account, hits=None, garble=rule.garble or None)
 
@@ -221,7 +229,7 @@ class Faults:
         return [msgspec.structs.replace(active.rule, hits=active.hits) for active in self._active]
 
     def replace(self, rules: Sequence[FaultRule]) -> None:
-        """Set other rules; counts and chances start anew, and nothing goes on waiting."""
+        """Replace the rules; counters and chances restart, and delays end."""
         self.generation += 1
         self._active = [
             ActiveRule(

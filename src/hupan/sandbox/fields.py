@@ -20,7 +20,8 @@ from google.protobuf.message import Message
 from msgspec import Struct
 
 from hupan.api.codecs import MAX_QUERY_PARAMETERS, is_too_deep
-from hupan.localized import LocalizedText
+from hupan.library_errors import localize_reason
+from hupan.localized import LocalizedError, LocalizedText
 
 Mark: TypeAlias = Literal[
     "ok", "unknown", "wrongType", "outOfRange", "missing", "repeated", "refused", "broken"
@@ -32,7 +33,7 @@ MAX_SHOWN_CHARACTERS = 2000
 MAX_PATH_CHARACTERS = 200
 """Of a name and of a path: each field has its own, so long names would come back many times."""
 _MAX_DEPTH = 32
-_EXPECTED = re.compile(r"Expected (.+?)(?:, got (.+?))?(?: - at `.*`)?")
+_WRONG_TYPE = re.compile(r"Expected .+, got .+")
 _INTEGER = re.compile("-?[0-9]+")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -42,7 +43,7 @@ class Field:
     """One field of a body.
 
     Attributes:
-        value: None for one that has fields of its own.
+        value: None for one that has fields.
         number: of protobuf, 0 for none.
         note: what is wrong with it.
         fields: of an object or a message; of a list, its items.
@@ -137,14 +138,10 @@ def decode_json(body: bytes, message: type[Struct] | None) -> Decoded:
         text = "{}"
     try:
         value = json.loads(text, object_pairs_hook=_Pairs, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        where = f"{error.lineno}:{error.colno}"
-        return _unreadable(
-            f"不是 JSON，位置 {where}（行:列）：{error.msg}",
-            f"not JSON at {where} (line:column): {error.msg}",
-        )
     except (ValueError, RecursionError) as error:
-        return _unreadable(f"不是 JSON：{error}", f"not JSON: {error}")
+        is_understood = isinstance(error, (json.JSONDecodeError, RecursionError, _NoJsonNumber))
+        reason = localize_reason(error) if is_understood else _BAD_NUMBER
+        return _unreadable(f"不是 JSON：{reason.zh}", f"not JSON: {reason.en}")
     problem = None
     if _ESCAPED_SURROGATE.search(text):
         whole = _without_lone_surrogates(value)
@@ -155,6 +152,10 @@ def decode_json(body: bytes, message: type[Struct] | None) -> Decoded:
             problem = LocalizedText("须为 JSON 对象", "it must be a JSON object")
         return Decoded(value=_to_plain(value), problem=problem)
     return Decoded(_object_fields(value, message), problem)
+
+
+_BAD_NUMBER = LocalizedText("有不可用的数字", "it has a number that cannot be")
+"""One of thousands of digits."""
 
 
 def _without_lone_surrogates(value: Json) -> Json:
@@ -169,8 +170,12 @@ def _without_lone_surrogates(value: Json) -> Json:
     return list(map(_without_lone_surrogates, value)) if isinstance(value, list) else value
 
 
+class _NoJsonNumber(LocalizedError, ValueError):
+    """A word that Python takes for a number."""
+
+
 def _refuse_constant(name: str) -> Json:
-    raise ValueError(name)
+    raise _NoJsonNumber(f"{name} 不是数字", f"{name} is no number")
 
 
 def _unreadable(zh: str, en: str) -> Decoded:
@@ -242,21 +247,16 @@ def _check(value: Json, expected: Any, one: Field) -> tuple[Mark, LocalizedText 
             return "ok", None  # its own fields say what is wrong
     try:
         msgspec.json.decode(msgspec.json.encode(_to_plain(value)), type=expected)
-    except (msgspec.ValidationError, ValueError, OverflowError) as error:
-        return _explain(str(error))
+    except msgspec.ValidationError as error:
+        return _explain(error)
+    except (ValueError, OverflowError):
+        return "outOfRange", LocalizedText("数字超出范围", "the number is out of range")
     return "ok", None
 
 
-def _explain(error: str) -> tuple[Mark, LocalizedText]:
-    found = _EXPECTED.fullmatch(error)
-    if found is None:
-        return "wrongType", LocalizedText(error, error)
-    expected, got = (part.replace("`", "") if part else "" for part in found.groups())
-    if not got:
-        return "outOfRange", LocalizedText(f"应为 {expected}", f"expected {expected}")
-    return "wrongType", LocalizedText(
-        f"应为 {expected}，收到 {got}", f"expected {expected}, got {got}"
-    )
+def _explain(error: msgspec.ValidationError) -> tuple[Mark, LocalizedText]:
+    is_bound = _WRONG_TYPE.fullmatch(str(error)) is None and str(error).startswith("Expected")
+    return "outOfRange" if is_bound else "wrongType", localize_reason(error)
 
 
 def _to_plain(value: Json) -> Json:
@@ -275,7 +275,17 @@ def decode_query(query: bytes, message: type[Struct] | None) -> Decoded:
             max_num_fields=MAX_QUERY_PARAMETERS,
         )
     except ValueError as error:
-        return _unreadable(f"查询参数无法解析：{error}", f"the query cannot be read: {error}")
+        reason = (
+            LocalizedText("不是 UTF-8", "it is not UTF-8")
+            if isinstance(error, UnicodeError)
+            else LocalizedText(
+                f"参数多于 {MAX_QUERY_PARAMETERS} 个",
+                f"it has more than {MAX_QUERY_PARAMETERS} parameters",
+            )
+        )
+        return _unreadable(
+            f"查询参数无法解析：{reason.zh}", f"the query cannot be read: {reason.en}"
+        )
     known = {} if message is None else {f.encode_name: f for f in msgspec.structs.fields(message)}
     last = {name: index for index, (name, _) in enumerate(pairs)}
     fields = []
@@ -300,9 +310,9 @@ def _check_text(text: str, expected: Any) -> tuple[Mark, LocalizedText | None]: 
     try:
         value = msgspec.convert(text, expected, strict=False)
     except msgspec.ValidationError as error:
-        return _explain(str(error))
+        return _explain(error)
     if isinstance(value, int) and not isinstance(value, bool) and not _INTEGER.fullmatch(text):
-        return "wrongType", LocalizedText("应为整数", "expected an integer")
+        return "wrongType", LocalizedText("须为整数", "must be a whole number")
     return "ok", None
 
 

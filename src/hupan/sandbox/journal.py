@@ -6,7 +6,7 @@ traffic is looked at. `decoding.py` explains an entry when it is shown.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 from types import TracebackType
@@ -24,8 +24,6 @@ MAX_JOURNAL_BYTES = 16 * 1024 * 1024
 MAX_KEPT_BODY_BYTES = 256 * 1024
 """Of each body and each message; an entry says where it was cut."""
 MAX_SUBSCRIBERS = 32
-MAX_QUEUED_ENTRIES = 100
-"""Entries that wait for a subscriber; it is told when it missed some."""
 MAX_UNSERVED_PATHS = 500
 _ENTRY_OVERHEAD_BYTES = 1024
 _MAX_ACCOUNT_ID = 10**8
@@ -273,15 +271,24 @@ def _issued_token(body: bytes) -> str:
     return "" if data is None else data.token
 
 
-class Subscription:
-    """Entries as they are recorded, for one reader; used as a context manager."""
+News: TypeAlias = Literal["missed", "cleared"]
+"""What a reader learns besides entries: some are gone, or all of them."""
 
-    def __init__(self, journal: "Journal") -> None:
+
+class Subscription:
+    """Entries as they are recorded, for one reader; used as a context manager.
+
+    It remembers where the reader is and holds no entry, so a slow one takes no memory.
+
+    Args:
+        last_id: of the last entry that the reader has; None for one that is new.
+    """
+
+    def __init__(self, journal: "Journal", last_id: int | None = None) -> None:
         self._journal = journal
-        self._queue: deque[Entry] = deque()
         self._event = asyncio.Event()
-        self._missed = False
-        self._cleared = False
+        self._position = journal.end if last_id is None else journal.position_after(last_id)
+        self._cleared_at = journal.cleared_at
 
     def __enter__(self) -> Self:
         self._journal.subscribers.add(self)
@@ -295,31 +302,29 @@ class Subscription:
     ) -> None:
         self._journal.subscribers.discard(self)
 
-    def offer(self, entry: Entry) -> None:
-        """Queue an entry; drop the oldest if too many wait."""
-        if len(self._queue) >= MAX_QUEUED_ENTRIES:
-            self._queue.popleft()
-            self._missed = True
-        self._queue.append(entry)
-        self._event.set()
-
-    def note_cleared(self) -> None:
-        """Take note that the journal was emptied."""
-        self._queue.clear()
-        self._missed, self._cleared = False, True
+    def notify(self) -> None:
+        """Wake the reader: there is something to take."""
         self._event.set()
 
     async def wait(self) -> None:
-        """Wait until there is something to take."""
+        """Wait until there may be something to take."""
         await self._event.wait()
 
-    def take(self) -> "tuple[list[Entry], bool, bool]":
-        """Return what is new: entries, oldest first; whether some are missing; whether cleared."""
-        taken = list(self._queue), self._missed, self._cleared
-        self._queue.clear()
-        self._missed = self._cleared = False
-        self._event.clear()
-        return taken
+    def take(self) -> "Entry | News | None":
+        """Return what is next; None if the reader has everything."""
+        journal = self._journal
+        if self._cleared_at != journal.cleared_at:
+            self._cleared_at = journal.cleared_at
+            self._position = max(self._position, journal.cleared_at)
+            return "cleared"
+        if self._position < journal.start:
+            self._position = journal.start
+            return "missed"
+        if self._position >= journal.end:
+            self._event.clear()
+            return None
+        self._position += 1
+        return journal.entry_at(self._position - 1)
 
 
 def _to_entry(entry_id: int, kept: Entry | PackedRequest) -> Entry:
@@ -332,6 +337,9 @@ class Journal:
     Attributes:
         token_account: returns the account that a token would belong to; set once the store is open.
         version: grows with each change, for pages that show what is new.
+        start: the position of the first entry that is kept; each has the position after the one
+            before it, also when others are gone.
+        cleared_at: the position of the first entry after the journal was emptied.
     """
 
     def __init__(self) -> None:
@@ -340,12 +348,33 @@ class Journal:
         self._last_id = 0
         self._unserved: dict[tuple[str, str], UnservedPath] = {}
         self.size_bytes = 0
+        self.start = self.cleared_at = 0
         self.version = 0
         self.unserved_count = 0
         self.subscribers: set[Subscription] = set()
 
     def __len__(self) -> int:
         return len(self._records)
+
+    @property
+    def end(self) -> int:
+        """The position of the next entry."""
+        return self.start + len(self._records)
+
+    def entry_at(self, position: int) -> Entry:
+        """Return the entry at a position that is kept."""
+        entry_id, _, kept = self._records[position - self.start]
+        return _to_entry(entry_id, kept)
+
+    def position_after(self, last_id: int) -> int:
+        """Return the position after an entry; where it is gone, that of the first newer one."""
+        newer = self.end
+        for index, (entry_id, _, _) in enumerate(self._records):
+            if entry_id == last_id:
+                return self.start + index + 1
+            if entry_id > last_id:
+                newer = min(newer, self.start + index)
+        return newer
 
     def next_id(self) -> int:
         """Return an id that no other entry has."""
@@ -372,11 +401,10 @@ class Journal:
         self.size_bytes += size
         while len(records) > MAX_ENTRIES or self.size_bytes > MAX_JOURNAL_BYTES:
             self.size_bytes -= records.popleft()[1]
+            self.start += 1
         self.version += 1
-        if self.subscribers:
-            entry = _to_entry(entry_id, kept)
-            for subscriber in self.subscribers:
-                subscriber.offer(entry)
+        for subscriber in self.subscribers:
+            subscriber.notify()
 
     def count_unserved(self, method: str, path: str, now: float) -> None:
         """Count a request for a path that Hupan does not serve; of too many the oldest goes."""
@@ -411,11 +439,6 @@ class Journal:
             if self.matches(entry, entry_filter):
                 found.append(entry)
         return found
-
-    def list_after(self, last_id: int) -> Iterator[Entry]:
-        """Return the kept entries with a larger id, oldest first."""
-        records = tuple(self._records)
-        return (_to_entry(one, kept) for one, _, kept in records if one > last_id)
 
     def find(self, entry_id: int) -> Entry | None:
         """Return an entry that is still kept."""
@@ -452,9 +475,10 @@ class Journal:
 
     def clear(self) -> None:
         """Forget everything; ids go on."""
+        self.start = self.cleared_at = self.end
         self._records.clear()
         self._unserved.clear()
         self.size_bytes = self.unserved_count = 0
         self.version += 1
         for subscriber in self.subscribers:
-            subscriber.note_cleared()
+            subscriber.notify()

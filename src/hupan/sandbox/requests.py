@@ -1,13 +1,14 @@
 """The routes of the journal: `/sandbox/requests` as a list and as server-sent events (K-3)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
@@ -21,6 +22,7 @@ from hupan.sandbox.journal import (
     Journal,
     Subscription,
 )
+from hupan.sandbox.readers import Readers
 from hupan.sandbox.routes import (
     MAX_TIME,
     RESPONSE_HEADERS,
@@ -37,6 +39,7 @@ KEEP_ALIVE_SECONDS = 10.0
 _FILTERS = ("path", "account", "result", "since")
 _MAX_ID = 2**53
 _RETRY = b"retry: 1000\n\n"
+SendPiece: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 
 class UnservedPathView(Struct, frozen=True, rename="camel"):
@@ -67,6 +70,7 @@ class JournalRoutes:
     journal: Journal
     explainer: Explainer
     find_rule: Callable[[str, str], int] = lambda _method, _path: 0
+    readers: Readers = field(default_factory=Readers)
 
     def build_routes(self) -> list[BaseRoute]:
         """Return the routes."""
@@ -83,21 +87,9 @@ class JournalRoutes:
 
     async def list_entries(self, request: Request) -> Response:
         """Return the entries, newest first, one at a time: all of them can be large."""
-        entries = self.journal.list_matching(read_filter(request))
+        found = self.journal.list_matching(read_filter(request))
         await ensure_task()  # which a streamed response needs
-        return StreamingResponse(
-            self._write_list(entries, english=wants_english(request)),
-            media_type="application/json",
-            headers=RESPONSE_HEADERS,
-        )
-
-    async def _write_list(self, entries: list[Entry], *, english: bool) -> AsyncIterator[bytes]:
-        separator = b"["
-        for entry in entries:
-            yield separator + msgspec.json.encode(self.explainer.explain(entry, english=english))
-            separator = b","
-            await asyncio.sleep(0)  # others have their turn
-        yield b"]" if entries else b"[]"
+        return _EntryList(self, [entry.id for entry in found], english=wants_english(request))
 
     async def clear(self, request: Request) -> Response:
         """Forget all entries."""
@@ -171,6 +163,40 @@ def _read_last_id(request: Request) -> int | None:
     return int(text)
 
 
+class _EntryList(Response):
+    """A JSON list of entries; those that are gone before their turn are left out."""
+
+    def __init__(self, routes: JournalRoutes, ids: list[int], *, english: bool) -> None:
+        super().__init__(media_type="application/json", headers=RESPONSE_HEADERS)
+        del self.headers["content-length"]
+        self._routes = routes
+        self._ids = ids
+        self._english = english
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send one entry after the other."""
+        del receive
+        await send({"type": "http.response.start", "status": 200, "headers": [*self.raw_headers]})
+        begin = b"["
+        for one in self._ids:
+            piece = self._encode(begin, one)
+            if piece:
+                await self._routes.readers.send(piece, scope, send)
+                begin = b","
+                await asyncio.sleep(0)  # others have their turn
+        end = b"[]" if begin == b"[" else b"]"
+        await send({"type": "http.response.body", "body": end, "more_body": False})
+
+    def _encode(self, begin: bytes, entry_id: int) -> bytes:
+        """Return an entry as JSON, b"" if it is gone; nothing else of it outlives this."""
+        entry = self._routes.journal.find(entry_id)
+        if entry is None:
+            return b""
+        return begin + msgspec.json.encode(
+            self._routes.explainer.explain(entry, english=self._english)
+        )
+
+
 class _EntryStream(Response):
     """Server-sent events: `request` with an entry, `missed` and `cleared` without."""
 
@@ -200,53 +226,58 @@ class _EntryStream(Response):
         }
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
         gone = asyncio.create_task(_wait_for_disconnect(receive))
-        with Subscription(self._routes.journal) as subscription:
+
+        async def send_piece(piece: bytes) -> None:
+            await self._routes.readers.send(piece, scope, send)
+
+        with Subscription(self._routes.journal, self._last_id) as subscription:
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": encoded})
-                await _send_piece(_RETRY, send)
-                if self._last_id is not None:
-                    for entry in self._routes.journal.list_after(self._last_id):
-                        await self._send_entry(entry, send)
-                await self._send_new(subscription, gone, send)
+                await send_piece(_RETRY)
+                await self._send_all(subscription, gone, send_piece)
             finally:
                 gone.cancel()
 
-    async def _send_new(
-        self, subscription: Subscription, gone: "asyncio.Task[None]", send: Send
+    async def _send_all(
+        self, subscription: Subscription, gone: "asyncio.Task[None]", send_piece: SendPiece
     ) -> None:
         while not gone.done():
-            waiting = asyncio.create_task(subscription.wait())
-            try:
-                await asyncio.wait(
-                    {waiting, gone},
-                    timeout=KEEP_ALIVE_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-            finally:
-                waiting.cancel()
-            entries, has_missed, is_cleared = subscription.take()
-            if is_cleared:
-                await _send_piece(b"event: cleared\ndata: {}\n\n", send)
-            if has_missed:
-                await _send_piece(b"event: missed\ndata: {}\n\n", send)
-            for entry in entries:
-                await self._send_entry(entry, send)
-            if not (entries or has_missed or is_cleared):
-                await _send_piece(b": alive\n\n", send)
+            piece = self._take(subscription)
+            if piece:
+                await send_piece(piece)
+            if piece is not None:
+                await asyncio.sleep(0)  # others have their turn
+            elif not await self._wait(subscription, gone):
+                await send_piece(b": alive\n\n")
 
-    async def _send_entry(self, entry: Entry, send: Send) -> None:
-        if not self._routes.journal.matches(entry, self._filter):
-            return
-        view = self._routes.explainer.explain(entry, english=self._english)
+    def _take(self, subscription: Subscription) -> bytes | None:
+        """Return what is next as an event, b"" if it was not asked for, None if there is nothing.
+
+        Nothing else of an entry outlives this: a reader may be slow.
+        """
+        news = subscription.take()
+        if news is None:
+            return None
+        if not isinstance(news, Entry):
+            return b"event: %b\ndata: {}\n\n" % news.encode()
+        if not self._routes.journal.matches(news, self._filter):
+            return b""
+        view = self._routes.explainer.explain(news, english=self._english)
         data = msgspec.json.encode(view)  # on one line
-        await _send_piece(b"event: request\nid: %d\ndata: %b\n\n" % (entry.id, data), send)
-        await asyncio.sleep(0)  # others have their turn
+        return b"event: request\nid: %d\ndata: %b\n\n" % (news.id, data)
+
+    async def _wait(self, subscription: Subscription, gone: "asyncio.Task[None]") -> bool:
+        """Wait for news or the end of the connection; return whether there was any."""
+        waiting = asyncio.create_task(subscription.wait())
+        try:
+            done, _ = await asyncio.wait(
+                {waiting, gone}, timeout=KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            waiting.cancel()
+        return bool(done)
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _send_piece(piece: bytes, send: Send) -> None:
-    await send({"type": "http.response.body", "body": piece, "more_body": True})

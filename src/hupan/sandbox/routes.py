@@ -25,9 +25,13 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hupan.clock import AdjustableClock
+from hupan.domain.accounts import MAX_BAN_REASON_CHARACTERS
 from hupan.domain.provisioning import NewAccount, SandboxAccount, SandboxAccounts
 from hupan.domain.sessions import parse_device
+from hupan.domain.text import MAX_NICKNAME_CHARACTERS
 from hupan.errors import Busy, EmailTaken, InvalidField, PhoneTaken, UploadFailed
+from hupan.library_errors import localize_reason
+from hupan.localized import LocalizedText
 from hupan.model import Overtaken, StoreUnavailable
 from hupan.sandbox.known_accounts import KnownAccount, KnownAccounts
 from hupan.sandbox.outbox import CapturedChannel, MessageCapture, MessageFilter
@@ -91,8 +95,9 @@ async def read_json_body(request: Request, body_type: type[Body]) -> Body:
         )
         return msgspec.convert({k: v for k, v in values.items() if v is not None}, type=body_type)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        reason = localize_reason(error)
         raise BadRequest(
-            f"请求体不符合要求：{error}", f"the body cannot be taken: {error}"
+            f"请求体不符合要求：{reason.zh}", f"the body cannot be taken: {reason.en}"
         ) from error
 
 
@@ -116,7 +121,7 @@ def _unknown_name(what: str, name: str, known: list[str]) -> BadRequest:
         name.lower().replace("_", ""), [candidate.lower() for candidate in known], 1
     )
     nearest = next((name for name in known if near and name.lower() == near[0]), "")
-    listed = ", ".join(known)
+    listed = ", ".join(filter(None, known))
     zh, en = f"没有这个{kind}：{name}", f"there is no such {what}: {name}"
     if nearest:
         zh, en = f"{zh}；是否指 {nearest}？", f"{en}; did you mean {nearest}?"
@@ -137,8 +142,8 @@ def query_number(request: Request, name: str, default: float, maximum: float) ->
         value = -1.0
     if not 0 <= value <= maximum:
         raise BadRequest(
-            f"{name} 须为 0 到 {maximum:g} 之间的数",
-            f"{name} must be a number from 0 to {maximum:g}",
+            f"{name} 须为 0 到 {maximum:.15g} 之间的数",
+            f"{name} must be a number from 0 to {maximum:.15g}",
         )
     return value
 
@@ -397,7 +402,7 @@ class SandboxRoutes:
         """Seed a pack and keep the credentials of its accounts for the pages.
 
         Raises:
-            BadRequest: there is no such pack, or it does not take so many.
+            BadRequest: there is no such pack, or the number is too large for it.
         """
         check_known("value", [body.pack], PACK_NAMES)
         pack = cast("PackName", body.pack)
@@ -452,13 +457,51 @@ EXPECTED_ERRORS = (
 )
 
 
+_FIELD_RULES: Mapping[str, LocalizedText] = {
+    "phone": LocalizedText(
+        "须为完整的手机号，如 13912345678；其他国家的号码以 + 和国家代码开头",
+        "must be a whole mobile number such as 13912345678; those of other countries begin with + "
+        "and the country's code",
+    ),
+    "email": LocalizedText(
+        "须为邮箱地址，如 a@example.com", "must be an e-mail address such as a@example.com"
+    ),
+    "nickname": LocalizedText(
+        f"须为一行不超过 {MAX_NICKNAME_CHARACTERS} 个字符的文本",
+        f"must be one line of at most {MAX_NICKNAME_CHARACTERS} characters",
+    ),
+    "medals": LocalizedText(
+        f"中的每一项须为一行不超过 {MAX_NICKNAME_CHARACTERS} 个字符的文本",
+        f"must each be one line of at most {MAX_NICKNAME_CHARACTERS} characters",
+    ),
+    "password": LocalizedText("过长，或含有不可用的字符", "is too long, or no text"),
+    "coins": LocalizedText(
+        "须为不小于 0、最多两位小数的数", "must be a number from 0 on with at most two decimals"
+    ),
+    "banReason": LocalizedText(
+        f"须为一行不超过 {MAX_BAN_REASON_CHARACTERS} 个字符的文本",
+        f"must be one line of at most {MAX_BAN_REASON_CHARACTERS} characters",
+    ),
+    "invitedBy": LocalizedText(
+        "须为已有账号的邀请码", "must be the invitation code of an account that is there"
+    ),
+}
+_OTHER_FIELD = LocalizedText("过长，或含有不可用的字符", "is too long, or has unusable characters")
+
+
+def explain_field(field: str) -> LocalizedText:
+    """Return what a field of an account may hold."""
+    return _FIELD_RULES.get(field, _OTHER_FIELD)
+
+
 def describe_error(error: Exception) -> tuple[int, str, str]:
     """Return the HTTP status and the sentence, in Chinese and English, of an expected error."""
     match error:
         case BadRequest():
             return error.status, error.zh, error.en
         case InvalidField():
-            return 400, f"{error.field} 的值非法", f"the value of {error.field} is not valid"
+            rule = explain_field(error.field)
+            return 400, f"{error.field} {rule.zh}", f"{error.field} {rule.en}"
         case PhoneTaken() | EmailTaken():
             field = _CONFLICT_FIELDS[type(error)]
             return 409, f"{field} 已被使用", f"{field} is taken already"

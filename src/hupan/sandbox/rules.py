@@ -1,7 +1,7 @@
 """Answers for paths that Hupan does not serve: fixed ones, or those of a program on loopback (K-4).
 
-A forward reaches nothing but this machine: its address is a literal loopback address, or localhost,
-which stands for 127.0.0.1 and ::1 here whatever a name server says. Redirects are not followed.
+A forward reaches only this machine: its address is a literal loopback address, or localhost,
+which stands for 127.0.0.1 and ::1 here regardless of name servers. Redirects are not followed.
 """
 
 import asyncio
@@ -39,6 +39,7 @@ from hupan.errors import (
     UpstreamTimedOut,
     UpstreamUnavailable,
 )
+from hupan.library_errors import localize_reason
 from hupan.model import Headers
 from hupan.sandbox.routes import (
     MAX_BODY_BYTES,
@@ -122,9 +123,10 @@ def parse_rules(body: bytes, is_served: "IsServed") -> list[Rule]:
         listed = msgspec.json.decode(body, type=list[dict[str, Raw]])
         body.decode()
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        reason = localize_reason(error)
         raise BadRequest(
-            f"请求体须为规则的 JSON 数组：{error}",
-            f"the body must be a JSON array of rules: {error}",
+            f"请求体须为规则的 JSON 数组：{reason.zh}",
+            f"the body must be a JSON array of rules: {reason.en}",
         ) from error
     if len(listed) > MAX_RULES:
         raise BadRequest(f"规则最多 {MAX_RULES} 条", f"there can be at most {MAX_RULES} rules")
@@ -144,7 +146,10 @@ def _parse_rule(number: int, values: dict[str, Raw], is_served: IsServed) -> Rul
     except BadRequest as error:
         raise BadRequest(f"第 {number} 条规则：{error.zh}", f"rule {number}: {error.en}") from error
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise BadRequest(f"第 {number} 条规则：{error}", f"rule {number}: {error}") from error
+        reason = localize_reason(error)
+        raise BadRequest(
+            f"第 {number} 条规则：{reason.zh}", f"rule {number}: {reason.en}"
+        ) from error
     return msgspec.structs.replace(rule, hits=None)
 
 

@@ -1,4 +1,4 @@
-"""Snapshots by name: kept as files, saved, restored, listed, handed out and taken in (K-7)."""
+"""Snapshots by name: kept as files, saved, restored, listed, downloaded and uploaded (K-7)."""
 
 import asyncio
 import os
@@ -27,6 +27,7 @@ from hupan.domain.snapshots import (
     decode_snapshot,
     encode_snapshot,
 )
+from hupan.library_errors import localize_reason
 from hupan.sandbox.known_accounts import KnownAccount, KnownAccounts
 from hupan.sandbox.outbox import CapturedMessage, MessageCapture
 from hupan.sandbox.randomness import SandboxRandomness
@@ -44,8 +45,10 @@ from hupan.sandbox.seeding import Seeder
 MAX_SNAPSHOTS = 100
 MAX_TOTAL_BYTES = 512 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SUFFIX, _DRAFT_PREFIX = ".snapshot", ".draft-"
+MAX_NAME_CHARACTERS = 64
+SNAPSHOT_SUFFIX = ".snapshot"
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME_CHARACTERS - 1}}}")
+_DRAFT_PREFIX = ".draft-"
 _CONTENT_TYPE = "application/x-ndjson"
 
 
@@ -74,6 +77,17 @@ class UnknownSnapshot(BadRequest):
         super().__init__(f"没有名为 {name} 的快照", f"there is no snapshot {name}")
 
 
+class InvalidName(BadRequest):
+    """The name of a snapshot is not a plain one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "快照名须为 1 到 64 个字母、数字、点、横线或下划线，以字母或数字开头",
+            "the name of a snapshot has 1 to 64 letters, digits, dots, dashes and underscores, and "
+            "begins with a letter or digit",
+        )
+
+
 class TooLarge(BadRequest):
     """A snapshot is larger than may be."""
 
@@ -94,7 +108,10 @@ class SnapshotFolder:
 
     def list_names(self) -> list[str]:
         """Return the names in their order."""
-        names = (path.name.removesuffix(_SUFFIX) for path in self._folder.glob(f"*{_SUFFIX}"))
+        names = (
+            path.name.removesuffix(SNAPSHOT_SUFFIX)
+            for path in self._folder.glob(f"*{SNAPSHOT_SUFFIX}")
+        )
         return sorted(name for name in names if _NAME.fullmatch(name))
 
     def read(self, name: str) -> bytes:
@@ -162,7 +179,7 @@ class SnapshotFolder:
             )
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}{_SUFFIX}"
+        return self._folder / f"{name}{SNAPSHOT_SUFFIX}"
 
     def _flush(self) -> None:
         descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -297,8 +314,9 @@ class Snapshots:
         except InvalidSnapshot as error:
             raise BadRequest(error.localized.zh, error.localized.en) from error
         except msgspec.ValidationError as error:
+            reason = localize_reason(error)
             raise BadRequest(
-                f"快照中的消息无效：{error}", f"a message is not valid: {error}"
+                f"快照中的消息无效：{reason.zh}", f"a message is not valid: {reason.en}"
             ) from error
         return snapshot, messages, known
 
@@ -319,11 +337,7 @@ def _info(name: str, header: SnapshotHeader, size: int) -> SnapshotInfo:
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise BadRequest(
-            "快照名须为 1 到 64 个字母、数字、点、横线或下划线，以字母或数字开头",
-            "the name of a snapshot has 1 to 64 letters, digits, dots, dashes and underscores, and "
-            "begins with a letter or digit",
-        )
+        raise InvalidName
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +366,7 @@ class SnapshotRoutes:
         check_known("parameter", request.query_params, ())
         name = request.path_params["name"]
         content = await self.snapshots.get(name)
-        return file_response(content, _CONTENT_TYPE, f"{name}{_SUFFIX}")
+        return file_response(content, _CONTENT_TYPE, f"{name}{SNAPSHOT_SUFFIX}")
 
     async def put(self, request: Request) -> Response:
         """Keep a file that GET returned: → {name, savedAt, now, accounts, size}."""

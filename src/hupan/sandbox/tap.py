@@ -7,6 +7,7 @@ those that it gets, also where a fault or a rule answers. Requests that run with
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, Protocol, runtime_checkable
 
@@ -122,7 +123,7 @@ class JournalTap:
         app: the application of the sandbox, without the journal.
 
     Args:
-        app: likewise.
+        app: as above.
         journal: keeps what passed.
         clock: the sandbox's own.
     """
@@ -139,7 +140,10 @@ class JournalTap:
             return
         is_endpoint = scope["path"] in _ENDPOINT_PATHS
         if not is_endpoint and is_own_path(scope["method"], scope["path"]):
-            scope.setdefault("state", {})["mark_endless"] = getattr(send, "mark_endless", None)
+            state = scope.setdefault("state", {})
+            state["mark_endless"] = getattr(send, "mark_endless", None)
+            cut_off = getattr(send, "cut_off", None)
+            state["cut_off"] = None if cut_off is None else partial(cut_off, reset=True)
             await self.app(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send, self._clock.now())
@@ -220,7 +224,7 @@ def is_own_path(method: str, path: str) -> bool:
 def _is_read_ahead(scope: Scope) -> bool:
     """Return whether the body is read before the application has seen the request.
 
-    Endpoints read their own. A long body is refused by its length, so nobody may send it.
+    Endpoints read their own. A long body is refused by its length, so it need not be sent.
     """
     if "multipart/form-data" in _content_type(scope["headers"]):
         return False

@@ -1,4 +1,4 @@
-"""What the listener tells an app about requests that it refused by itself."""
+"""What the listener reports to an app about requests that it refused by itself."""
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass

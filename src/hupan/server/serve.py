@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeAlias, cast
 
+from hupan.library_errors import localize_reason
 from hupan.localized import LocalizedError
 from hupan.server.connection import (
     ASGIApp,
@@ -146,9 +147,10 @@ def _bind_error(error: Exception, host: str, port: int) -> BindError:
             f"{host} is not an address of this machine",
         ),
     }
+    reason = localize_reason(error)
     other = (
-        f"无法监听 {host} 端口 {port}：{error.strerror}",
-        f"cannot listen on {host} port {port}: {error.strerror}",
+        f"无法监听 {host} 端口 {port}：{reason.zh}",
+        f"cannot listen on {host} port {port}: {reason.en}",
     )
     return BindError(*reasons.get(error.errno or 0, other))
 

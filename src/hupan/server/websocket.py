@@ -79,7 +79,7 @@ class SocketHandler(Protocol):
 
 @runtime_checkable
 class PacedSocketHandler(SocketHandler, Protocol):
-    """A handler that sends of its own accord, and so must know when the peer is slow."""
+    """A handler that sends without being asked, and so must know when the peer is slow."""
 
     def resume_sending(self) -> None:
         """Take note that the peer reads again."""
@@ -255,7 +255,7 @@ class WebSocket(asyncio.Protocol):
             self.data_received(data)
 
     def confirm(self) -> None:
-        """Lift the first deadline: the peer has said who it is."""
+        """Lift the first deadline: the peer has logged in."""
         self._sockets.unconfirmed.pop(self, None)
 
     def send(self, data: bytes, *, is_optional: bool = False) -> None:
@@ -329,7 +329,7 @@ class WebSocket(asyncio.Protocol):
         self._handle_events()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the handler, once."""
+        """Call the handler, once."""
         del exc
         self._sockets.forget(self)
         handler, self._handler = self._handler, None
@@ -359,7 +359,7 @@ class WebSocket(asyncio.Protocol):
         try:
             for frame in self._framing.events_received():
                 self._handle_frame(cast("Frame", frame))
-        except Exception:  # noqa: BLE001 - whatever a handler does wrong, others go on
+        except Exception:  # noqa: BLE001 - an error of one handler must not affect others
             _log.exception("a message of a socket failed")
             self.close(INTERNAL_ERROR, "")
         finally:

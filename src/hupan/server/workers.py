@@ -50,14 +50,14 @@ def run_process(
     on_ready: Callable[[], None],
     listen_for_stop: StopListener,
 ) -> int:
-    """Serve an app until it is told to stop.
+    """Serve an app until it gets a signal to stop.
 
     Args:
         app: handles the requests.
         sockets: listening sockets; closed at the end.
         limits: the limits of peers, and the duration of the shutdown.
         on_ready: is called once requests are served.
-        listen_for_stop: returns a context in which this process can be told to stop.
+        listen_for_stop: returns a context in which this process can be stopped.
 
     Returns:
         The exit status.

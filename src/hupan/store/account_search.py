@@ -1,4 +1,4 @@
-"""Accounts by the beginning of their nickname: a table of its own, read by one statement.
+"""Accounts by the beginning of their nickname: a separate table, read by one statement.
 
 Each change of what it shows writes it in the same transaction. A row has all that a hit shows, so
 that a search needs no row of an account, which may be stored on another machine.

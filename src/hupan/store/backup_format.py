@@ -1,7 +1,7 @@
 """The archive inside a backup: a gzipped tar file whose members have a fixed order and bounds.
 
-`backup.json`, `secret.key`, the rows of each table as JSON lines, the pictures, `end.json`. Whoever
-reads it must not trust it: with a public key anybody can make one. So each name, type and length is
+`backup.json`, `secret.key`, the rows of each table as JSON lines, the pictures, `end.json`. Its
+reader must not trust it: the holder of a public key can make one. So each name, type and length is
 checked before its content is read, and memory does not grow with the archive (decision 45).
 """
 
@@ -25,7 +25,7 @@ FORMAT = 1
 MANIFEST_NAME, KEY_NAME, END_NAME = "backup.json", "secret.key", "end.json"
 TABLE_FOLDER, PICTURE_FOLDER = "tables", "media"
 PART_BYTES = 1024 * 1024
-"""A member with rows ends after so many bytes."""
+"""A member with rows ends after this number of bytes."""
 _BLOCK_BYTES = 512
 _PIECE_BYTES = 64 * 1024
 _KIND = re.compile(

@@ -10,14 +10,13 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from html import unescape
 from pathlib import Path
 from typing import BinaryIO, Protocol
-from urllib.parse import quote
 
 from msgspec import Struct
 
 from hupan.clock import Clock
+from hupan.localized import LocalizedOSError
 from hupan.ownership import chown_to_folder_owner
 from hupan.rules import DAY_SECONDS, MAX_UNIX_TIME
 from hupan.store.s3_files import S3Bucket, S3Client, expect_status
@@ -27,14 +26,8 @@ _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 _PREFIX = "hupan-"
 MAX_OBJECT_BYTES = 5 * 10**9
 """What one request can store in a bucket; larger backups need a folder."""
-_MAX_LIST_PAGES, _MAX_LIST_BYTES = 100, 4 * 1024 * 1024
+_MAX_LISTED = 100_000
 _OK = 200
-_OBJECT = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
-_OBJECT_KEY, _OBJECT_SIZE = (
-    re.compile(r"<Key>([^<]*)</Key>"),
-    re.compile(r"<Size>([0-9]{1,15})</Size>"),
-)
-_NEXT_TOKEN = re.compile(r"<NextContinuationToken>([^<]{1,2048})</NextContinuationToken>")
 
 
 class StoredBackup(Struct, frozen=True):
@@ -156,7 +149,10 @@ class BucketPlace:
     def store(self, draft: Path, name: str) -> str:
         size, sha256 = draft.stat().st_size, _hash_file(draft)
         if size > MAX_OBJECT_BYTES:
-            raise OSError(f"the backup has {size} bytes, more than a bucket takes: use backup_dir")
+            raise LocalizedOSError(
+                f"备份有 {size} 字节，超过存储桶的上限：请改用 backup_dir",
+                f"the backup has {size} bytes, more than a bucket takes: use backup_dir",
+            )
         with draft.open("rb") as file:
             response = self._client.request(
                 "PUT", name, {"content-length": str(size)}, file, sha256.hex()
@@ -167,19 +163,9 @@ class BucketPlace:
         return f"{self._bucket.url.rstrip('/')}/{self._bucket.name}/{name}"
 
     def list_backups(self) -> list[StoredBackup]:
-        found, token = [], ""
-        for _ in range(_MAX_LIST_PAGES):
-            text = self._list_page(token)
-            for entry in _OBJECT.findall(text):
-                key, size = _OBJECT_KEY.search(entry), _OBJECT_SIZE.search(entry)
-                time = parse_backup_time(unescape(key[1])) if key else None
-                if key and size and time is not None:
-                    found.append(StoredBackup(key[1], int(size[1]), time))
-            more = _NEXT_TOKEN.search(text)
-            if more is None:
-                break
-            token = unescape(more[1])
-        return found
+        listed = self._client.list_objects(_PREFIX, _MAX_LISTED)
+        timed = [(one, parse_backup_time(one.name)) for one in listed]
+        return [StoredBackup(one.name, one.size, at) for one, at in timed if at is not None]
 
     def fetch(self, name: str) -> Path:
         path = self.draft_folder() / f".hupan-{secrets.token_hex(8)}.part"
@@ -203,20 +189,10 @@ class BucketPlace:
         for piece in self._client.stream(response):
             file.write(piece)
             if file.tell() > MAX_OBJECT_BYTES:
-                raise OSError("the bucket returns more than a backup that it could have stored")
-
-    def _list_page(self, token: str) -> str:
-        query = f"list-type=2&prefix={_PREFIX}"
-        if token:
-            query = f"continuation-token={quote(token, safe='')}&{query}"
-        response = self._client.request("GET", "", {}, query=query, is_streamed=True)
-        expect_status(response, _OK)
-        page = bytearray()
-        for piece in self._client.stream(response):
-            page += piece
-            if len(page) > _MAX_LIST_BYTES:
-                raise OSError("the bucket answers with too long a list")
-        return page.decode("utf-8", "replace")
+                raise LocalizedOSError(
+                    "存储桶返回的内容超过它能存下的备份",
+                    "the bucket returns more than a backup that it could have stored",
+                )
 
     def _compare(self, name: str, sha256: bytes) -> None:
         """Raise OSError unless the bucket returns what was stored."""
@@ -226,7 +202,9 @@ class BucketPlace:
         for piece in self._client.stream(response):
             found.update(piece)
         if found.digest() != sha256:
-            raise OSError("the bucket returns another content than was stored")
+            raise LocalizedOSError(
+                "存储桶返回的内容与所存的不同", "the bucket returns another content than was stored"
+            )
 
 
 def _hash_file(path: Path) -> bytes:
@@ -247,13 +225,13 @@ def make_private_folder(folder: Path) -> None:
 
 
 def ensure_free(path: Path) -> None:
-    """Raise FileExistsError if there is something at a path."""
+    """Raise OSError if there is something at a path."""
     if path.exists() or path.is_symlink():
-        raise FileExistsError(f"{path} exists already")
+        raise LocalizedOSError(f"{path} 已存在", f"{path} exists already")
 
 
 def move_without_overwriting(source: Path, target: Path) -> None:
-    """Give a file its final name, durably, unless that is taken.
+    """Rename a file to its final name, durably, unless that is taken.
 
     Raises:
         FileExistsError: it is.

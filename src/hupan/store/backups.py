@@ -126,7 +126,7 @@ def copy_file(source: Path, copy: Path) -> None:
 
 
 def _begin_with_checksums(copy: Path) -> None:
-    """Write the first page of an empty file, which tells the VFS to sum all others.
+    """Write the first page of an empty file, which makes the VFS add checksums to all others.
 
     A copy larger than the page cache is not written in the order of its pages.
     """

@@ -124,7 +124,7 @@ def localize_sqlite_error(error: apsw.Error) -> LocalizedText:
             if kind is not apsw.IOError:
                 return text
             return LocalizedText(f"{text.zh}（{code}）", f"{text.en} ({code})")
-    return LocalizedText(str(error), str(error))
+    return LocalizedText(f"SQLite 报告错误 {code}", str(error) or f"SQLite error {code}")
 
 
 def get_table_names(sql: str) -> str:

@@ -92,7 +92,7 @@ async def count_rows(reader: Reader, table: Table) -> int:
 
 
 async def get_table_totals(reader: Reader, table: Table) -> TableTotals:
-    """Return the totals of a table; equal rows give equal totals on either engine."""
+    """Return the totals of a table; equal rows have equal totals on either engine."""
     sums = ", ".join(_sum(column) for column in table.columns)
     row = await reader.fetch_one(f"SELECT count(*), {sums} FROM {table.name}{_where_copied(table)}")
     figures = [int(figure) for figure in row or (0,)]

@@ -46,5 +46,5 @@ async def delete_drafts(tx: Transaction, process: int, source: int, number: int)
 
 
 async def purge_drafts(tx: Transaction, process: int) -> None:
-    """Delete whatever waits for a process."""
+    """Delete all drafts that wait for a process."""
     await tx.execute(PURGE_DRAFTS, process)

@@ -191,5 +191,5 @@ async def claim_store(tx: Transaction, key: int, *, is_sandbox: bool) -> None:
 
 
 async def accept_key(tx: Transaction, key: int) -> None:
-    """Make a key the store's own, whatever it was."""
+    """Make a key the store's own, in place of any other."""
     await tx.execute(SET_VALUE, KEY_NAME, key)

@@ -1,4 +1,4 @@
-"""Lock on a SQLite file: one server per file, whatever path it is opened by (security R14).
+"""Lock on a SQLite file: one server per file, under any path (security R14).
 
 There are two locks. The lock file next to the store exists before the store does, and detects
 another server with the same path. The lock on the store itself detects one with another path, such
@@ -11,6 +11,7 @@ import os
 import time
 from pathlib import Path
 
+from hupan.library_errors import localize_reason
 from hupan.ownership import chown_to_folder_owner
 from hupan.store.database import StoreRefused
 
@@ -31,8 +32,10 @@ def check_is_sqlite_file(database: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
+        reason = localize_reason(error)
         raise StoreRefused(
-            f"无法读写数据库 {database}：{error}", f"cannot read and write {database}: {error}"
+            f"无法读写数据库 {database}：{reason.zh}",
+            f"cannot read and write {database}: {reason.en}",
         ) from error
     if begin not in (b"", _SQLITE_MAGIC):
         raise StoreRefused(f"该文件不是数据库：{database}", f"this file is not a store: {database}")
@@ -46,14 +49,16 @@ class StoreLock:
     """
 
     def __init__(self, database: Path) -> None:
-        real = database.resolve()  # whatever symbolic links lead there
+        real = database.resolve()  # through all symbolic links
         self.path = path = real.with_name(f"{real.name}.lock")
         try:
             self._lock_descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             chown_to_folder_owner(self._lock_descriptor, path.parent)
         except OSError as error:
+            reason = localize_reason(error)
             raise StoreRefused(
-                f"无法写入目录 {path.parent}：{error}", f"cannot write to {path.parent}: {error}"
+                f"无法写入目录 {path.parent}：{reason.zh}",
+                f"cannot write to {path.parent}: {reason.en}",
             ) from error
         try:
             _acquire_lock(self._lock_descriptor)
@@ -76,9 +81,10 @@ class StoreLock:
             file = os.open(self._database, os.O_RDWR)
         except OSError as error:
             self.release()
+            reason = localize_reason(error)
             raise StoreRefused(
-                f"无法读写数据库 {self._database}：{error}",
-                f"cannot read and write {self._database}: {error}",
+                f"无法读写数据库 {self._database}：{reason.zh}",
+                f"cannot read and write {self._database}: {reason.en}",
             ) from error
         try:
             _acquire_lock(file)

@@ -8,7 +8,7 @@ from hupan.store.database import Reader, Transaction
 LIST_PICTURES = """
 SELECT client_key, name, size, uploaded_at FROM pictures WHERE account_id = ?1
 """
-# Who had a key first keeps it: another account cannot replace what a shared address shows.
+# The first account of a key keeps it: another account cannot replace what a shared address shows.
 FIND_KEY_HOLDER = """
 SELECT holder FROM picture_keys WHERE client_key = ?1 ORDER BY claimed_at, holder LIMIT 1
 """

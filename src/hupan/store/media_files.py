@@ -14,14 +14,16 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from hupan.localized import LocalizedOSError
 from hupan.model import StoredPicture
 
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _FAN_OUT_CHARACTERS = 2
 """A folder for each beginning of a name: at most 1,024, each with few enough files."""
 DRAFTS_FOLDER = "drafts"
-_OWNER_FILE = "owner"
-_NAME = re.compile(r"[a-z2-7]{26}\.(?:png|jpg|webp)")
+OWNER_FILE = "owner"
+"""Names the store that pictures belong to; no picture has this name."""
+PICTURE_NAME = re.compile(r"[a-z2-7]{26}\.(?:png|jpg|webp)")
 _FOLDER = re.compile(rf"[a-z2-7]{{{_FAN_OUT_CHARACTERS}}}|{DRAFTS_FOLDER}")
 CHUNK_BYTES = 128 * 1024
 _COPY_BYTES = 1024 * 1024
@@ -55,9 +57,9 @@ class PictureFiles(Protocol):
         ...
 
     async def read(self, name: str, offset: int) -> bytes:
-        """Return up to `CHUNK_BYTES` of a picture, and never nothing.
+        """Return the next bytes of a picture: at least one, at most `CHUNK_BYTES`.
 
-        Nothing stays open between two calls, however slowly a client reads.
+        No file stays open between two calls, however slowly a client reads.
 
         Raises:
             OSError: it cannot be read.
@@ -74,10 +76,16 @@ class PictureFiles(Protocol):
 
 
 class PictureFolders(Protocol):
-    """Folders of pictures, as far as they can be listed."""
+    """Folders of pictures, as far as they can be listed.
+
+    Attributes:
+        folders_per_round: how many are looked through in a minute.
+    """
+
+    folders_per_round: int
 
     async def list_folders(self) -> list[str]:
-        """Return the folders that there are: the beginnings of names, and that of drafts."""
+        """Return the folders that there may be: the beginnings of names, and that of drafts."""
         ...
 
     async def list_files(self, folder: str, max_files: int) -> dict[str, int]:
@@ -107,6 +115,8 @@ def open_spool(folder: Path) -> BinaryIO:
 
 class LocalPictureFiles:
     """Pictures in a folder of this machine, or of a file server that all machines mount."""
+
+    folders_per_round = 8
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -148,13 +158,13 @@ class LocalPictureFiles:
         files = {}
         with os.scandir(self._folder / folder) as entries:
             for entry in islice(entries, max_files):
-                if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                if PICTURE_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     with contextlib.suppress(FileNotFoundError):
                         files[entry.name] = int(entry.stat(follow_symlinks=False).st_mtime)
         return files
 
     def _belongs_to(self, owner: str, may_claim: bool) -> bool:
-        path = self._folder / _OWNER_FILE
+        path = self._folder / OWNER_FILE
         try:
             return path.read_text("ascii") == owner
         except FileNotFoundError:
@@ -197,7 +207,7 @@ class LocalPictureFiles:
             file.seek(offset)
             chunk = file.read(CHUNK_BYTES)
         if not chunk:  # as a bucket does; a reader that waits for the rest would ask for ever
-            raise OSError(f"{name} has become shorter")
+            raise LocalizedOSError(f"{name} 变短了", f"{name} has become shorter")
         return chunk
 
     def _open(self, name: str) -> BinaryIO:

@@ -40,12 +40,12 @@ SELECT due_at, account_id FROM picture_removals WHERE due_at > ?1 ORDER BY due_a
 
 
 async def list_code_ends(reader: Reader, after: int, max_rows: int) -> list[Row]:
-    """Return when codes expire, and to whom they were sent."""
+    """Return when codes expire, and their recipients."""
     return await reader.fetch_all(LIST_CODE_ENDS, after, max_rows)
 
 
 async def list_messages(reader: Reader, after: int, max_rows: int) -> list[Row]:
-    """Return when messages are tried again, and to whom they go."""
+    """Return when messages are tried again, and their recipients."""
     return [
         row
         for channel in ("sms", "email")

@@ -48,6 +48,7 @@ from hupan.store.postgres_pool import (
     fetch_one,
     is_connection_dead,
     is_passed_on,
+    localize_postgres_error,
     to_postgres,
 )
 
@@ -93,9 +94,10 @@ async def migrate_postgres(
             lambda connection: _apply_missing(connection, known, pool.dsn.display_url)
         )
     except (*CONNECTION_FAILURES, asyncpg.PostgresError) as error:
+        reason = localize_postgres_error(error)
         raise StoreRefused(
-            f"无法升级数据库 {pool.dsn.display_url}：{error}",
-            f"cannot migrate {pool.dsn.display_url}: {error}",
+            f"无法升级数据库 {pool.dsn.display_url}：{reason.zh}",
+            f"cannot migrate {pool.dsn.display_url}: {reason.en}",
         ) from error
 
 
@@ -274,7 +276,7 @@ class PostgresDatabase:
             )
             lease.begin_commit()
         except BaseException as error:
-            if lease.is_interrupted:  # its connection is being closed
+            if lease.interruption:  # and rolled back
                 raise
             if is_connection_dead(error):
                 self._pool.discard(connection)
@@ -287,10 +289,10 @@ class PostgresDatabase:
         return value
 
     async def read_snapshot(self, work: Callable[[Reader], Awaitable[Result]]) -> Result:
-        """Run reads that all see the same moment, on one connection.
+        """Run reads on one connection, in one snapshot.
 
         Raises:
-            StoreRefused: the rows lie on several machines, which share no such moment.
+            StoreRefused: the rows are on several machines, which share no snapshot.
             StoreUnavailable: a read failed.
         """
         try:
@@ -321,7 +323,7 @@ class PostgresDatabase:
             raise StoreUnavailable("the server is a standby")
 
     def stats(self) -> DatabaseStats:
-        """Return counters; each change is a commit of its own."""
+        """Return counters; each change is a separate commit."""
         return DatabaseStats(
             self._pending_changes,
             self._committed_changes,

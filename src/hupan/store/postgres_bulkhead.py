@@ -4,7 +4,7 @@ A machine of a distributed database that falls silent holds each connection that
 statement times out; soon they all do, and healthy accounts wait for a connection as well. So, while
 requests wait for a connection, a statement that has no answer for `STALL_SECONDS` is moved among
 the few that may hold one (a quarter of the pool), with all others of the same account; beyond
-that number it is interrupted and runs again when there is a place. Slowness alone refuses nothing:
+that number it is cancelled and runs again when there is a place. Slowness alone refuses nothing:
 only after a statement timed out is a request beyond the bound refused at once.
 
 As long as there are suspects, accounts that have not answered since share a part of the connections
@@ -24,12 +24,11 @@ from typing import TypeAlias, TypeVar
 
 from hupan.background import ensure_task
 from hupan.model import StoreUnavailable
-from hupan.store.citus import distribution_column
+from hupan.store.citus import distribution_column, shard_of
 from hupan.store.database import Value
-from hupan.store.shard_hash import shard_of
 from hupan.store.tables import list_tables
 
-STALL_SECONDS = 0.3
+STALL_SECONDS = 0.15
 """A statement that has run this long, while others wait for a connection, is stalled."""
 PROMPT_SECONDS = 0.1
 """An answer within this time shows that the server is not slow for everybody."""
@@ -39,9 +38,9 @@ SUSPECT_SECONDS = 30.0
 """How long an account is suspect after its last stall."""
 MAX_SUSPECTS = 10_000
 MIN_SILENT_ACCOUNTS = 3
-"""So many accounts of a shard without an answer, and none with one, make the shard suspect."""
+"""This number of accounts of a shard without an answer, and none with one, make it suspect."""
 CONNECTION_SHARE = 4
-"""One in so many connections may wait for suspects."""
+"""One in this number of connections may wait for suspects."""
 PROBES_PERCENT = 40
 """So much of the pool is for accounts that have not answered since others fell silent."""
 MAX_PROVEN = 10_000
@@ -61,12 +60,12 @@ class Lease:
         is_bounded: counts among those that may hold a connection for a suspect.
         is_probe: counts among those whose account is yet to answer.
         may_interrupt: whether it can be undone and run again.
-        is_interrupted: its connection is being closed.
+        interruption: if its statement is being cancelled; is set when the operation ended.
     """
 
     __slots__ = (
+        "interruption",
         "is_bounded",
-        "is_interrupted",
         "is_probe",
         "may_interrupt",
         "sql",
@@ -81,15 +80,15 @@ class Lease:
         self.is_bounded = is_bounded
         self.is_probe = False
         self.may_interrupt = True
-        self.is_interrupted = False
+        self.interruption: asyncio.Event | None = None
 
     def begin_commit(self) -> None:
-        """Rule an interruption out: nobody would know whether the commit took place.
+        """Rule an interruption out: it would be unknown whether the commit took place.
 
         Raises:
             Interrupted: it has begun.
         """
-        if self.is_interrupted:
+        if self.interruption:
             raise Interrupted
         self.may_interrupt = False
 
@@ -173,7 +172,7 @@ class Bulkhead:
     def ensure_may_run(self, lease: Lease) -> None:
         """Raise Interrupted if a statement needs a suspect, and its connection is not counted."""
         is_unbounded = self.suspects and lease.sql and not lease.is_bounded
-        if lease.is_interrupted or (is_unbounded and self._is_suspect(key_of(lease))):
+        if lease.interruption or (is_unbounded and self._is_suspect(key_of(lease))):
             raise Interrupted
 
     def must_probe(self, lease: Lease) -> bool:
@@ -193,7 +192,7 @@ class Bulkhead:
         lease.is_bounded = True
 
     def leave(self, lease: Lease) -> None:
-        """Give the place of a lease that ended away."""
+        """Release the place of a lease that ended."""
         if lease.is_bounded:
             self._bounded.leave()
         if lease.is_probe:
@@ -217,10 +216,14 @@ class Bulkhead:
             self._timed_out_at = time.monotonic()
             self._suspect(key_of(lease))
 
-    def choose_stalled(self, leases: Iterable[tuple[Holder, Lease]]) -> list[Holder]:
+    def choose_stalled(
+        self, leases: Iterable[tuple[Holder, Lease]]
+    ) -> list[tuple[Holder, asyncio.Event]]:
         """Count stalled statements, while others wait; return whose are too many.
 
-        If nobody gets a prompt answer, the whole server may be slow: then only the oldest one.
+        With each comes what is set when its operation ended.
+
+        If no account gets a prompt answer, the whole server may be slow: then only the oldest one.
         """
         now = time.monotonic()
         stalled = sorted(
@@ -229,18 +232,18 @@ class Bulkhead:
             if self._is_on
             and lease.sql
             and lease.may_interrupt
-            and not (lease.is_bounded or lease.is_interrupted)
+            and not (lease.is_bounded or lease.interruption)
             and now - lease.started_at >= STALL_SECONDS
         )
-        surplus: list[Holder] = []
+        surplus: list[tuple[Holder, asyncio.Event]] = []
         for started_at, _, holder, lease in stalled:
             self._suspect(key_of(lease))
             if self._bounded.take():
                 self.leave(lease)
                 lease.is_bounded, lease.is_probe = True, False
             elif not surplus or self._prompt_at > started_at - CONTRAST_SECONDS:
-                lease.is_interrupted = True
-                surplus.append(holder)
+                lease.interruption = asyncio.Event()
+                surplus.append((holder, lease.interruption))
         return surplus
 
     def _prove(self, key: Key) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from hupan.library_errors import localize_reason
 from hupan.store.database import StoreRefused
 
 _SSL_MODES = ("disable", "verify-full")
@@ -82,9 +83,10 @@ class PostgresDsn:
         try:
             return ssl.create_default_context(cafile=self.ca_file or None)
         except (OSError, ssl.SSLError) as error:
+            reason = localize_reason(error)
             raise StoreRefused(
-                f"无法读取 CA 证书 {Path(self.ca_file)}：{error}",
-                f"cannot read the CA file {Path(self.ca_file)}: {error}",
+                f"无法读取 CA 证书 {Path(self.ca_file)}：{reason.zh}",
+                f"cannot read the CA file {Path(self.ca_file)}: {reason.en}",
             ) from error
 
     def _sslmode(self) -> str:

@@ -8,14 +8,16 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import lru_cache
-from typing import TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from hupan.background import ensure_task
+from hupan.library_errors import localize_reason
+from hupan.localized import LocalizedText
 from hupan.model import StoreUnavailable
 from hupan.store.database import Result, Row, Value
 from hupan.store.postgres_bulkhead import Bulkhead, Interrupted, Lease
@@ -51,9 +53,14 @@ _PASSED_ON_ERRORS = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
+_REMOTE_CONTEXT = "while executing command on "
+"""How Citus' context begins where another machine refused a statement."""
 INSPECTION_SECONDS = 0.05
 """How often connections in use are inspected while requests wait for one."""
+CANCEL_SECONDS = 0.5
+"""So long an interrupted statement may take to end; then its connection is closed."""
 LAG_SECONDS = 0.1
 """So late an inspection shows that this process itself was busy."""
 PARTIAL_SECONDS = 30.0
@@ -77,15 +84,20 @@ def is_connection_dead(error: BaseException) -> bool:
 
 
 def is_passed_on(error: BaseException) -> bool:
-    """Return whether a Citus coordinator reports that another machine is lost.
+    """Return whether a Citus coordinator reports that another machine is lost, or a standby.
 
     What ends the connection itself is FATAL, or raised by asyncpg and without a severity. A pooler
-    reports its own failures as violations of the protocol.
+    reports its own failures as violations of the protocol. That a server is a standby may hold of
+    the coordinator too, unless the context names another machine.
     """
     return (
         isinstance(error, _PASSED_ON_ERRORS)
         and not isinstance(error, asyncpg.ProtocolViolationError)
         and (error.severity_en or error.severity) == "ERROR"
+        and (
+            not isinstance(error, asyncpg.ReadOnlySQLTransactionError)
+            or _REMOTE_CONTEXT in (error.context or "")
+        )
     )
 
 
@@ -95,7 +107,34 @@ def connection_failure(error: BaseException) -> StoreUnavailable:
     A server that ended a statement itself works, and is only busy.
     """
     is_busy = isinstance(error, asyncpg.LockNotAvailableError | asyncpg.QueryCanceledError)
-    return StoreUnavailable(str(error) or type(error).__name__, is_busy=is_busy)
+    return StoreUnavailable(localize_postgres_error(error), is_busy=is_busy)
+
+
+_POSTGRES_ERRORS: Final[Mapping[str, str]] = {
+    "28": "用户名或密码不对，或不允许从这里连接",
+    "3D": "没有这个数据库",
+    "42501": "权限不足",
+    "53300": "连接过多",
+    "53": "资源不足",
+    "55P03": "等待锁超时",
+    "57014": "语句超时",
+    "57P": "正在启动或关闭",
+}
+"""By SQLSTATE or its beginning."""
+
+
+def localize_postgres_error(error: BaseException) -> LocalizedText:
+    """Return what PostgreSQL or the way to it reports; some errors of asyncpg have no text."""
+    en = str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        return LocalizedText(localize_reason(error).zh, en)
+    state = getattr(error, "sqlstate", None)
+    if not isinstance(state, str):
+        return LocalizedText(f"连接失败（{type(error).__name__}）", en)
+    for begin, zh in _POSTGRES_ERRORS.items():
+        if state.startswith(begin):
+            return LocalizedText(f"{zh}（{state}）", en)
+    return LocalizedText(f"PostgreSQL 报告错误 {state}", en)
 
 
 _IS_DISTRIBUTED = "SELECT to_regclass('pg_dist_partition') IS NOT NULL"
@@ -111,7 +150,8 @@ class PostgresPool:
         self._idle: list[Connection] = []
         self._in_use: dict[Connection, Lease] = {}
         self._count = 0  # idle, in use, and being opened
-        self._waiters: deque[asyncio.Future[FreedConnection]] = deque()
+        self._waiters: deque[tuple[asyncio.Future[FreedConnection], float]] = deque()
+        """With the time until which each waits; the longest waiter first."""
         self._last_good_url = ""
         self._last_timeout_at = self._last_partial_failure_at = -1e9
         self.is_distributed = False
@@ -119,7 +159,8 @@ class PostgresPool:
         self._has_answered = False  # since the last timeout
         self._bulkhead = Bulkhead(self._size.max_connections, dsn.statement_timeout_seconds)
         self._is_inspecting = self._is_closing = False
-        self._close_tasks: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        """End a statement or a connection."""
 
     async def use(
         self,
@@ -148,7 +189,8 @@ class PostgresPool:
             await self._bulkhead.enter(lease)
             return await self._lend(operation, lease)
         finally:
-            self._bulkhead.leave(lease)
+            if lease.is_bounded or lease.is_probe:
+                self._bulkhead.leave(lease)
 
     async def _probe(self, lease: Lease) -> None:
         self._start_inspection()
@@ -158,19 +200,21 @@ class PostgresPool:
     async def _lend(
         self, operation: Callable[[Connection], Awaitable[Result]], lease: Lease
     ) -> Result:
-        self._bulkhead.ensure_may_run(lease)
+        if self._bulkhead.suspects:
+            self._bulkhead.ensure_may_run(lease)
         connection = self._idle.pop() if self._idle else await self._acquire()
         self._in_use[connection] = lease
         freed: FreedConnection = connection
         try:
-            self._bulkhead.ensure_may_run(lease)  # others may have stalled meanwhile
+            if self._bulkhead.suspects:
+                self._bulkhead.ensure_may_run(lease)  # others may have stalled meanwhile
             lease.started_at = time.monotonic()
             result = await operation(connection)
         except asyncio.CancelledError:
             connection.terminate()  # in the middle of a statement
             raise
         except Exception as error:
-            if lease.is_interrupted:
+            if lease.interruption:
                 raise Interrupted from error
             if isinstance(error, TimeoutError):
                 freed = None
@@ -182,7 +226,10 @@ class PostgresPool:
             return result
         finally:
             del self._in_use[connection]
-            self._release(None if lease.is_interrupted else freed)
+            if lease.interruption:
+                lease.interruption.set()  # and it passes the connection on
+            else:
+                self._release(freed)
 
     def lease_of(self, connection: Connection) -> Lease:
         """Return the lease of a connection in use."""
@@ -240,36 +287,41 @@ class PostgresPool:
         except TimeoutError:
             for connection in self._in_use:
                 connection.terminate()
+        await asyncio.gather(*self._ending)
         for connection in self._idle:
             await self._close_connection(connection)
         self._count -= len(self._idle)
         self._idle.clear()
-        await asyncio.gather(*self._close_tasks)
 
     async def _acquire(self) -> Connection:
         """Return a connection that was just opened or released."""
-        await ensure_task()
         freed = None
         if self._count < self._size.max_connections:
             self._count += 1
         else:
             try:
-                async with asyncio.timeout(self.dsn.statement_timeout_seconds):
-                    freed = await self._wait_for_free()
+                freed = await self._wait_for_free()
             except TimeoutError as error:
                 raise StoreUnavailable("no connection became free in time", is_busy=True) from error
         return freed or await self._open()
 
     async def _wait_for_free(self) -> FreedConnection:
-        """Return the next released connection, or None for the slot of a closed one."""
+        """Return the next released connection, or None for the slot of a closed one.
+
+        The inspection ends the wait: a timer for each would cost as much as a statement.
+
+        Raises:
+            TimeoutError: nothing was released in time.
+        """
         self._start_inspection()
-        waiter: asyncio.Future[FreedConnection] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[FreedConnection] = loop.create_future()
+        self._waiters.append((waiter, loop.time() + self.dsn.statement_timeout_seconds))
         try:
             return await waiter
         except BaseException:
-            if waiter.done() and not waiter.cancelled():  # released just as the timeout expired
-                self._release(waiter.result())
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._release(waiter.result())  # it came just as the caller left
             raise
 
     def _start_inspection(self) -> None:
@@ -281,13 +333,16 @@ class PostgresPool:
     def _inspect(self, due_at: float) -> None:
         """Interrupt what keeps waiters from their connection, as long as there are any."""
         loop = asyncio.get_running_loop()
-        has_waiters = bool(self._waiters) or self._bulkhead.probes.has_waiters
-        self._is_inspecting = has_waiters and not self._is_closing
+        while self._waiters and self._waiters[0][1] <= loop.time():
+            waiter, _ = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(TimeoutError())
+        self._is_inspecting = bool(self._waiters) or self._bulkhead.probes.has_waiters
         if not self._is_inspecting:
             return
-        if loop.time() - due_at < LAG_SECONDS:
-            for connection in self._bulkhead.choose_stalled(self._in_use.items()):
-                self._close_in_background(connection)
+        if loop.time() - due_at < LAG_SECONDS and not self._is_closing:
+            for connection, ended in self._bulkhead.choose_stalled(self._in_use.items()):
+                self._keep(self._interrupt(connection, ended))
         loop.call_later(INSPECTION_SECONDS, self._inspect, loop.time() + INSPECTION_SECONDS)
 
     def _release(self, connection: FreedConnection) -> None:
@@ -295,7 +350,7 @@ class PostgresPool:
         if connection is not None and not _terminate_if_in_transaction(connection):
             connection = None
         while self._waiters:
-            waiter = self._waiters.popleft()
+            waiter, _ = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(connection)
                 return
@@ -307,6 +362,7 @@ class PostgresPool:
     async def _open(self) -> Connection:
         """Connect to the host that accepts writes, in a slot that is counted already."""
         try:
+            await ensure_task()
             return await self._connect_to_primary()
         except BaseException as error:
             self._release(None)
@@ -360,7 +416,7 @@ class PostgresPool:
         self.discard_idle()
 
     def _close_timed_out(self, connection: Connection) -> None:
-        """Close a connection whose statement timed out, after the server was told to cancel it.
+        """Close a connection whose statement timed out, after the request to cancel it.
 
         Otherwise a commit that waits for a standby would hold its connection slot for ever. Two
         timeouts in quick succession mean that the host is at fault, unless the database is
@@ -375,12 +431,38 @@ class PostgresPool:
         elif self._last_timeout_at - previous_timeout_at < 2 * self.dsn.statement_timeout_seconds:
             self.discard_idle()
         self._has_answered = False
-        self._close_in_background(connection)
+        self._keep(self._close_connection(connection))
 
-    def _close_in_background(self, connection: Connection) -> None:
-        close_task = asyncio.ensure_future(self._close_connection(connection))
-        self._close_tasks.add(close_task)
-        close_task.add_done_callback(self._close_tasks.discard)
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _interrupt(self, connection: Connection, ended: asyncio.Event) -> None:
+        """Cancel what runs on a connection, then pass it on with its session and statements.
+
+        A cancel request ends any statement that runs when it arrives. So nothing else begins on the
+        connection before the server has acted on the request.
+        """
+        sent = asyncio.get_running_loop().create_future()
+        # asyncpg has no other way to end a statement that another task awaits.
+        send = cast("Any", connection)._cancel_current_command  # noqa: SLF001
+        try:
+            async with asyncio.timeout(CANCEL_SECONDS):
+                send(sent)
+                await sent
+                await ended.wait()
+                if not connection.is_closed() and connection.is_in_transaction():
+                    await connection.execute("ROLLBACK")
+        except Exception:  # noqa: BLE001 - a connection in an unknown state is of no use
+            if not sent.done():  # closing it sends the request again
+                await self._close_connection(connection)
+            connection.terminate()
+        except BaseException:
+            connection.terminate()
+            raise
+        finally:
+            self._release(connection)
 
     async def _close_connection(self, connection: Connection) -> None:
         try:

@@ -2,7 +2,7 @@
 
 A checkpoint computes page checksums. Another program that makes a checkpoint, or writes pages
 itself, computes none: a new page has no checksum, any other page has an old one. Decision 0018
-tells such pages from damaged ones:
+distinguishes such pages from damaged ones:
 
 - the schema is compared with what the migrations make, and needs no checksum;
 - pages of foreign tables and free pages hold none of our data;

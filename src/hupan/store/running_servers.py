@@ -1,6 +1,6 @@
 """Server processes that use a PostgreSQL store, as rows of `counters` that say they are alive.
 
-Connections tell nothing of them behind a pooler. Each process raises its own counter again and
+Behind a pooler connections do not show them. Each process raises its own counter again and
 again, so whether it runs is seen without any clock.
 """
 

@@ -8,17 +8,27 @@ import asyncio
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from html import unescape
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote, urlsplit
 
 from hupan.clock import Clock
+from hupan.localized import LocalizedOSError
 from hupan.model import StoredPicture
-from hupan.store.media_files import CHUNK_BYTES, EXTENSIONS, open_spool
+from hupan.store.media_files import (
+    CHUNK_BYTES,
+    EXTENSIONS,
+    OWNER_FILE,
+    PICTURE_NAME,
+    open_spool,
+)
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager
@@ -29,6 +39,17 @@ _OK, _CREATED, _NO_CONTENT, _PARTIAL, _NOT_FOUND = 200, 201, 204, 206, 404
 _STREAMED_BYTES = 1024 * 1024
 _ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+_PRECONDITION_FAILED, _NOT_IMPLEMENTED = 412, 501
+_MAX_LIST_BYTES = 4 * 1024 * 1024
+"""Of a page, which has 1,000 names of at most 1,024 bytes."""
+_PAGE_OBJECTS = 1000
+_MAX_OWNER_BYTES = 1024
+_OBJECT = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
+_KEY = re.compile(r"<Key>([^<]*)</Key>")
+_SIZE = re.compile(r"<Size>([0-9]{1,15})</Size>")
+_MODIFIED = re.compile(r"<LastModified>([0-9TZ:.+-]{16,40})</LastModified>")
+_NEXT_TOKEN = re.compile(r"<NextContinuationToken>([^<]{1,2048})</NextContinuationToken>")
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _CACHE_CONTROL = "public, max-age=31536000, immutable"
 
 
@@ -45,6 +66,15 @@ class S3Bucket:
     region: str
     access_key: str
     secret_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class S3Object:
+    """What a list says of an object; `modified_at` is None where that cannot be read."""
+
+    name: str
+    size: int
+    modified_at: int | None
 
 
 def sign(
@@ -123,7 +153,9 @@ class S3Client:
                 preload_content=not is_streamed,
             )
         except HTTPError as error:
-            raise OSError(f"the bucket does not answer: {error}") from error
+            raise LocalizedOSError(
+                f"存储桶没有应答（{type(error).__name__}）", f"the bucket does not answer: {error}"
+            ) from error
 
     def stream(self, response: "BaseHTTPResponse") -> Iterator[bytes]:
         """Yield the content of a streamed response.
@@ -136,7 +168,43 @@ class S3Client:
         try:
             yield from response.stream(_STREAMED_BYTES)
         except HTTPError as error:
-            raise OSError(f"the bucket does not answer: {error}") from error
+            raise LocalizedOSError(
+                f"存储桶没有应答（{type(error).__name__}）", f"the bucket does not answer: {error}"
+            ) from error
+
+    def list_objects(self, prefix: str, max_objects: int) -> Iterator[S3Object]:
+        """Yield the objects whose names begin so, page by page.
+
+        Raises:
+            OSError: the service does not answer, or with more than a page.
+        """
+        token = ""
+        while max_objects > 0:
+            text = self._list_page(prefix, min(max_objects, _PAGE_OBJECTS), token)
+            for entry in _OBJECT.findall(text):
+                key, size = _KEY.search(entry), _SIZE.search(entry)
+                if key and size:
+                    yield S3Object(unescape(key[1]), int(size[1]), _listed_time(entry))
+            more = _NEXT_TOKEN.search(text)
+            if more is None:
+                return
+            token = unescape(more[1])
+            max_objects -= _PAGE_OBJECTS
+
+    def _list_page(self, prefix: str, max_objects: int, token: str) -> str:
+        query = f"list-type=2&max-keys={max_objects}&prefix={quote(prefix, safe='')}"
+        if token:
+            query = f"continuation-token={quote(token, safe='')}&{query}"
+        response = self.request("GET", "", {}, query=query, is_streamed=True)
+        expect_status(response, _OK)
+        page = bytearray()
+        for piece in self.stream(response):
+            page += piece
+            if len(page) > _MAX_LIST_BYTES:
+                raise LocalizedOSError(
+                    "存储桶返回的列表过长", "the bucket answers with too long a list"
+                )
+        return page.decode("utf-8", "replace")
 
     def _open_pool(self) -> "PoolManager":
         if self._pool is None:
@@ -151,6 +219,8 @@ class S3Client:
 
 class S3PictureFiles:
     """Pictures in a bucket; uploads wait in a local folder until they are drawn."""
+
+    folders_per_round = 1  # a request each, which providers charge for
 
     def __init__(self, bucket: S3Bucket, spool_folder: Path, clock: Clock) -> None:
         self._client = S3Client(bucket, clock)
@@ -170,6 +240,46 @@ class S3PictureFiles:
 
     async def delete(self, stem: str) -> None:
         await asyncio.to_thread(self._delete, stem)
+
+    async def list_folders(self) -> list[str]:
+        """Return all beginnings of names: a bucket has no folders."""
+        return [first + second for first in _BASE32 for second in _BASE32]
+
+    async def list_files(self, folder: str, max_files: int) -> dict[str, int]:
+        return await asyncio.to_thread(self._list_files, folder, max_files)
+
+    async def belongs_to(self, owner: str, *, may_claim: bool) -> bool:
+        return await asyncio.to_thread(self._belongs_to, owner, may_claim)
+
+    def _list_files(self, folder: str, max_files: int) -> dict[str, int]:
+        return {
+            one.name: one.modified_at
+            for one in self._client.list_objects(folder, max_files)
+            if one.modified_at is not None
+            and one.name.startswith(folder)  # regardless of how the service reads the prefix
+            and PICTURE_NAME.fullmatch(one.name)
+        }
+
+    def _belongs_to(self, owner: str, may_claim: bool) -> bool:
+        response = self._client.request("GET", OWNER_FILE, {"range": f"bytes=0-{_MAX_OWNER_BYTES}"})
+        if response.status != _NOT_FOUND:
+            expect_status(response, _OK, _PARTIAL)
+            return response.data == owner.encode()
+        if may_claim:
+            self._claim(owner.encode())
+        return False  # the next round reads what is there
+
+    def _claim(self, owner: bytes) -> None:
+        """Write whose the pictures are, unless another store was faster."""
+        for condition in ({"if-none-match": "*"}, {}):
+            headers = {"content-length": str(len(owner)), **condition}
+            hashed = hashlib.sha256(owner).hexdigest()
+            response = self._client.request("PUT", OWNER_FILE, headers, BytesIO(owner), hashed)
+            if response.status == _PRECONDITION_FAILED:
+                return
+            if response.status != _NOT_IMPLEMENTED:  # by services that know no such condition
+                break
+        expect_status(response, _OK, _CREATED)
 
     def _put(self, name: str, picture: BinaryIO, content_type: str) -> None:
         size, hashed = picture.seek(0, os.SEEK_END), hashlib.sha256()
@@ -221,6 +331,19 @@ def _modified_at(headers: "HTTPHeaderDict") -> int:
         return 0
 
 
+def _listed_time(entry: str) -> int | None:
+    found = _MODIFIED.search(entry)
+    if found is None:
+        return None
+    try:
+        return int(datetime.fromisoformat(found[1]).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
 def expect_status(response: "BaseHTTPResponse", *statuses: int) -> None:
     if response.status not in statuses:
-        raise OSError(f"the bucket answered with HTTP status {response.status}")
+        raise LocalizedOSError(
+            f"存储桶的应答为 HTTP 状态 {response.status}",
+            f"the bucket answered with HTTP status {response.status}",
+        )

@@ -36,7 +36,7 @@ def snapshot_tables() -> tuple[Table, ...]:
 
 @cache
 def schema_digest() -> str:
-    """Return what tells one version of these tables from another, on either engine."""
+    """Return a digest that identifies the version of these tables, on either engine."""
     digest = sha256()
     for table in snapshot_tables():
         columns = ",".join(f"{column.name} {column.type}" for column in table.columns)

@@ -142,7 +142,7 @@ class WalMaintenance:
         connection.set_wal_hook(self._on_wal_commit)
 
     def count_commit(self) -> None:
-        """Change, within the commit, the page that shows who checkpointed the log."""
+        """Change, within the commit, the page that shows which program checkpointed the log."""
         if self._counts_commits:
             self._connection.execute(_COUNT_COMMIT).fetchall()
 

@@ -48,7 +48,7 @@ class Table(Struct, frozen=True):
 def read_schema_files(engine: str = "sqlite") -> list[tuple[str, str]]:
     """Return name and SQL of every file in `schema/` for an engine, in order.
 
-    `0009_x.sql` is for every database but one with a file of its own, `0009_x.postgres.sql`.
+    `0009_x.sql` is for every database but one with a separate file, `0009_x.postgres.sql`.
     """
     folder = files("hupan.store").joinpath("schema")
     names = {entry.name for entry in folder.iterdir() if entry.name.endswith(".sql")}

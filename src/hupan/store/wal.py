@@ -5,7 +5,7 @@ that is how a power cut during the last commit looks. But each commit is synced 
 begins: where two whole commits follow a wrong frame, the frame was valid once, and the commits
 after it were acknowledged (security R05, J1).
 
-Each frame has SQLite's own checksum, whatever program wrote it: a page of the file that equals a
+Each frame has SQLite's own checksum, from any program: a page of the file that equals a
 valid frame is as it was written (security X8).
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from struct import iter_unpack, unpack
 from typing import NamedTuple
 
+from hupan.library_errors import localize_reason
 from hupan.store.database import StoreRefused
 
 _FILE_HEADER_BYTES = 100
@@ -43,7 +44,11 @@ def check_wal_intact(database: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreRefused(f"无法读取 {path}：{error}", f"cannot read {path}: {error}") from error
+        reason = localize_reason(error)
+        raise StoreRefused(
+            f"无法读取 {path}：{reason.zh}",
+            f"cannot read {path}: {reason.en}",
+        ) from error
     if lost:
         raise StoreRefused(
             f"预写日志 {path} 已损坏，继续启动会丢失其后已确认的 {lost} 次提交，请恢复备份。"
@@ -72,8 +77,10 @@ def _check_not_truncated(database: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
+        reason = localize_reason(error)
         raise StoreRefused(
-            f"无法读取 {database}：{error}", f"cannot read {database}: {error}"
+            f"无法读取 {database}：{reason.zh}",
+            f"cannot read {database}: {reason.en}",
         ) from error
     if size and _is_truncated(header, size):
         raise StoreRefused(

@@ -12,12 +12,13 @@ import hmac
 import re
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from secrets import token_bytes, token_hex
 from urllib.parse import parse_qsl
 
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,6 +27,10 @@ from hupan.localized import LocalizedText
 TOKEN_FIELD = "form"  # noqa: S105 - the name of a field
 MAX_FORM_BYTES = 64 * 1024
 MAX_FORM_FIELDS = 64
+MAX_UPLOADING = 2
+"""Files that are received at a time; each takes up to its bound of memory."""
+MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+"""What is read of a body after its bound: a browser shows the answer only after it sent it all."""
 MAX_REMEMBERED_FORMS = 1000
 """Submitted forms whose outcome is remembered; the oldest is forgotten."""
 _DECIMAL = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?")
@@ -142,8 +147,104 @@ async def read_form(request: Request) -> dict[str, str]:
     return {name: value.strip() for name, value in pairs}
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file of a form; without a name and content where none was chosen."""
+
+    name: str
+    content: bytes
+
+
+class Uploads:
+    """Reads forms with one file, within bounds."""
+
+    def __init__(self) -> None:
+        self._free = MAX_UPLOADING
+
+    async def read_form(self, request: Request, max_bytes: int) -> tuple[dict[str, str], Upload]:
+        """Return the fields of a form, and the file in its field `file`.
+
+        Raises:
+            FieldRefused: the file is larger than `max_bytes`.
+            FormRefused: it is not the body of such a form, or other files are being received.
+        """
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            raise FormRefused(400, "form_unreadable")
+        if not self._free:
+            raise FormRefused(503, "error_busy")
+        self._free -= 1
+        try:
+            return await _read_upload_form(request, max_bytes)
+        finally:
+            self._free += 1
+
+
+class _UploadParser(MultiPartParser):
+    """Refuses a body that ends early, which the library takes."""
+
+    def __init__(self, request: Request, max_bytes: int) -> None:
+        super().__init__(
+            request.headers,
+            self._read_stream(request, max_bytes),
+            max_files=1,
+            max_fields=MAX_FORM_FIELDS,
+            max_part_size=MAX_FORM_BYTES,
+        )
+        self._is_complete = False
+
+    def on_end(self) -> None:
+        self._is_complete = True
+
+    async def _read_stream(self, request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+        """Yield the body of a form with a file of `max_bytes`.
+
+        Raises:
+            FieldRefused: the file must be larger.
+            FormRefused: the body ends early.
+        """
+        received, max_received = 0, max_bytes + MAX_FORM_BYTES
+        async for chunk in request.stream():
+            received += len(chunk)
+            if received <= max_received:
+                yield chunk
+            elif received > max_received + MAX_DISCARDED_BYTES:
+                break
+        if received > max_received:
+            raise _file_too_large(max_bytes)
+        if not self._is_complete:
+            raise FormRefused(400, "form_unreadable")
+
+
+async def _read_upload_form(request: Request, max_bytes: int) -> tuple[dict[str, str], Upload]:
+    try:
+        form = await _UploadParser(request, max_bytes).parse()
+    except (MultiPartException, UnicodeError) as error:
+        raise FormRefused(400, "form_unreadable") from error
+    fields, upload = {}, Upload("", b"")
+    try:
+        for name, value in form.multi_items():
+            if isinstance(value, str):
+                fields[name] = value.strip()
+            elif name == "file":
+                upload = Upload(value.filename or "", await value.read())
+    finally:
+        await form.close()
+    if len(upload.content) > max_bytes:
+        raise _file_too_large(max_bytes)
+    return fields, upload
+
+
+def _file_too_large(max_bytes: int) -> FieldRefused:
+    megabytes = max_bytes // 2**20
+    return FieldRefused(
+        "file",
+        LocalizedText(f"文件最多 {megabytes} MB", f"The file may have at most {megabytes} MB"),
+        413,
+    )
+
+
 class Submissions:
-    """Signs the tokens of forms, and lets each token act once."""
+    """Signs the tokens of forms and accepts each token once."""
 
     def __init__(self) -> None:
         self._key = token_bytes(32)

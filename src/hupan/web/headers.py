@@ -18,12 +18,12 @@ PAGE_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 MARK_ENDLESS = "hupan.mark_endless"
-"""The key of a scope: tells our server that a response has no end and holds up no stop."""
+"""The key of a scope: marks a response without an end, which does not delay a stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageHeadersMiddleware:
-    """Adds the headers to whatever an application answers; an answer without a rule is not kept."""
+    """Adds the headers to every answer of an application; an answer without a rule is not kept."""
 
     app: ASGIApp
 

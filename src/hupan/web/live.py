@@ -1,4 +1,4 @@
-"""Tells an open page that what it shows has changed; it then asks for itself again.
+"""Notifies an open page that its content has changed; the page then reloads itself.
 
 A stream looks at a cheap fingerprint of what can change. So nothing that changes knows of pages,
 and a page that is open costs one comparison per interval.

@@ -35,7 +35,15 @@ from hupan.web.catalogue import (
     Texts,
     choose_language,
 )
-from hupan.web.forms import FieldRefused, FormRefused, FormState, Submissions, read_form
+from hupan.web.forms import (
+    FieldRefused,
+    FormRefused,
+    FormState,
+    Submissions,
+    Upload,
+    Uploads,
+    read_form,
+)
 from hupan.web.headers import PageHeadersMiddleware
 from hupan.web.texts import SHARED_TEXTS
 from hupan.web.times import Times
@@ -47,6 +55,7 @@ Fields: TypeAlias = Mapping[str, str]
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 Show: TypeAlias = Callable[[Request, FormState], Awaitable[Response]]
 Act: TypeAlias = Callable[[Request, Fields], Awaitable[Response]]
+ActOnFile: TypeAlias = Callable[[Request, Fields, Upload], Awaitable[Response]]
 _ERROR_TEXTS = {
     HTTPStatus.NOT_FOUND: "error_not_found",
     HTTPStatus.METHOD_NOT_ALLOWED: "error_wrong_method",
@@ -89,6 +98,7 @@ class PageSet:
     zone: ZoneInfo
     layout_values: Callable[[], Mapping[str, object]]
     submissions: Submissions = field(default_factory=Submissions)
+    uploads: Uploads = field(default_factory=Uploads)
 
     @property
     def prefix(self) -> str:
@@ -189,19 +199,35 @@ class PageSet:
 
         async def handle(request: Request) -> Response:
             fields = await read_form(request)
-            token = self.submissions.check(fields)
-
-            async def act_or_explain() -> Response:
-                try:
-                    return await act(request, fields)
-                except FieldRefused as refusal:
-                    state = FormState(fields, refusal.problem, refusal.http_status)
-                    return await show(request, state)
-
-            outcome = await self.submissions.submit(token, act_or_explain)
-            return RedirectResponse(outcome, 303) if isinstance(outcome, str) else outcome
+            return await self._submit(request, fields, lambda: act(request, fields), show)
 
         return Route(path, self._answer_errors(handle), methods=["POST"])
+
+    def file_action(self, path: str, act: ActOnFile, show: Show, max_bytes: int) -> Route:
+        """Return the route of a form with a file of at most `max_bytes` in its field `file`."""
+
+        async def handle(request: Request) -> Response:
+            try:
+                fields, upload = await self.uploads.read_form(request, max_bytes)
+            except FieldRefused as refusal:
+                return await show(request, FormState({}, refusal.problem, refusal.http_status))
+            return await self._submit(request, fields, lambda: act(request, fields, upload), show)
+
+        return Route(path, self._answer_errors(handle), methods=["POST"])
+
+    async def _submit(
+        self, request: Request, fields: Fields, act: Callable[[], Awaitable[Response]], show: Show
+    ) -> Response:
+        token = self.submissions.check(fields)
+
+        async def act_or_explain() -> Response:
+            try:
+                return await act()
+            except FieldRefused as refusal:
+                return await show(request, FormState(fields, refusal.problem, refusal.http_status))
+
+        outcome = await self.submissions.submit(token, act_or_explain)
+        return RedirectResponse(outcome, 303) if isinstance(outcome, str) else outcome
 
     def _answer_errors(self, handler: Handler) -> Handler:
         async def handle(request: Request) -> Response:

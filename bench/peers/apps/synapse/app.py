@@ -127,7 +127,7 @@ def fill(count: int, password: str) -> None:
 
 
 def _set_passwords(hashed: str) -> None:
-    """Give all accounts one password at full cost; registering with it would take minutes."""
+    """Set one password for all accounts at full cost; registering with it would take minutes."""
     connection = sqlite3.connect("store.db")
     with connection:
         connection.execute("UPDATE users SET password_hash = ?", (hashed,))

@@ -49,7 +49,7 @@ class Call(Generic[Result]):
 
 
 def _read_nothing(_data: bytes) -> None:
-    """Read the answer of an endpoint that returns nothing but success."""
+    """Read the answer of an endpoint that returns only success."""
 
 
 def _reader(data_type: type[Result]) -> Callable[[bytes], Result]:

@@ -2,7 +2,7 @@
 
 `HupanError` is the root. Below it are `ConnectionFailed` (no answer came), `UnreadableAnswer` (an
 answer came that is not the contract's) and `Refusal`: the server understood and said no. Each code
-has a class of its own, below the class of its hundred, so one `except` takes as much as you want.
+has its class, below the class of its hundred, so one `except` catches as much as you want.
 No error carries a token, a password or a body.
 """
 
@@ -612,7 +612,7 @@ class UploadTooLarge(PictureRefusal):
 
 
 class UnknownPictureKind(PictureRefusal):
-    """An upload that is not PNG, JPEG or WebP, whatever it is called; HTTP 415."""
+    """An upload that is not PNG, JPEG or WebP, under any name; HTTP 415."""
 
     code = 1606
     zh = "仅支持 PNG、JPEG 和 WebP 图片"

@@ -1,4 +1,4 @@
-"""What `hupan sandbox` offers beside the contract: requests and answers, without network."""
+"""What `hupan sandbox` offers besides the contract: requests and answers, without network."""
 
 from collections.abc import Mapping
 from typing import Literal, TypeAlias, TypeVar, cast
@@ -87,7 +87,7 @@ class Fault(Struct, frozen=True, rename="camel", omit_defaults=True):
         nth: only the nth request that matches.
         probability: of each request that matches, from 0 to 1.
         code: the answer is this error, and nothing is done.
-        http_status: likewise an HTTP status.
+        http_status: the answer has this HTTP status.
         delay_ms: milliseconds before anything is done.
         reset: the connection breaks `before` anything is done, or `after` it is kept.
         truncate: bytes of the answer before the connection ends.

@@ -100,7 +100,7 @@ class SocketCore:
         self._unanswered = ""
 
     def login(self, token: str, device_id: str, platform: str, user_id: str) -> str:
-        """Return the message that logs in; the token alone says who it is."""
+        """Return the message that logs in; the token alone identifies the account."""
         data = {
             "userId": user_id,
             "token": token,

@@ -2,7 +2,7 @@
 
 What clients sent to the sandbox during a test that fails is part of its report.
 
-A run that uses neither pays for this file alone, so what costs time is imported by who needs it.
+A run that uses neither imports this file only: slow imports stand where they are needed.
 """
 
 from collections.abc import Generator, Iterator

@@ -1,1 +1,1 @@
-"""The pages of `hupan sandbox`: what it sent, who is in it, how to reach it."""
+"""The pages of `hupan sandbox`: its messages, its accounts, how to reach it."""

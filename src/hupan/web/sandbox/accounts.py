@@ -19,7 +19,7 @@ from hupan.web.forms import FormState, read_decimal, read_integer
 from hupan.web.pages import Fields, PageSet
 from hupan.web.sandbox.requests import positive_number
 
-PAGE_SIZE: Final = 30
+PAGE_SIZE: Final = 25
 MAX_DAYS: Final = 36_500
 MAX_COINS: Final = 10**12
 MAX_SEEDED: Final = 100_000

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from hupan.domain.accounts import AccountDirectory
+from hupan.domain.snapshots import MAX_SNAPSHOT_BYTES
 from hupan.sandbox.clock import SandboxClock
 from hupan.sandbox.faults import Faults
 from hupan.sandbox.requests import JournalRoutes
@@ -124,6 +125,10 @@ def make_sandbox_pages(sources: PageSources) -> ASGIApp:
             pages.action("/faults", explained(faults.change), faults.show),
             pages.page("/snapshots", snapshots.show),
             pages.action("/snapshots", explained(snapshots.change), snapshots.show),
+            pages.page("/snapshots/file", snapshots.show),
+            pages.file_action(
+                "/snapshots/file", explained(snapshots.upload), snapshots.show, MAX_SNAPSHOT_BYTES
+            ),
         ],
         [Route("/", _lead_to_pages, methods=["GET"])],
     )

@@ -7,13 +7,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hupan.sandbox.faults import FaultRule, Faults, parse_rules
+from hupan.sandbox.faults import RESETS, FaultRule, Faults, parse_rules
 from hupan.web.forms import FormState, read_decimal, read_integer
 from hupan.web.pages import Fields, PageSet
 
 MAX_NUMBER: Final = 2**31 - 1
 NUMBERS: Final = ("nth", "code", "httpStatus", "delayMs", "truncate", "trickle")
-RESETS: Final = ("before", "after")
 SHOWN: Final = (
     *("nth", "probability", "code", "httpStatus", "delayMs"),
     *("reset", "truncate", "garble", "trickle"),
@@ -58,7 +57,7 @@ def _read_rule(fields: Fields) -> dict[str, object]:
     """Return the rule of the form; empty fields are absent.
 
     Raises:
-        FieldRefused: a number is none.
+        FieldRefused: a field contains no number.
     """
     rule: dict[str, object] = {
         name: fields[name] for name in ("path", "account", "reset") if fields.get(name)

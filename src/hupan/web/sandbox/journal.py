@@ -1,4 +1,4 @@
-"""The journal: requests and socket messages, live, each taken apart on a page of its own."""
+"""The journal: requests and socket messages, live, each decoded on a separate page."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ class JournalPages:
 
 
 def _size(text: str) -> int:
-    """Return the bytes that a text takes in a page."""
+    """Return the bytes that a text occupies in a page."""
     return len(escape(text).encode())
 
 

@@ -19,7 +19,7 @@ CHANNELS: Final[tuple[str, ...]] = get_args(CapturedChannel)
 
 @dataclass(frozen=True, slots=True)
 class OutboxPages:
-    """The page of messages; looking at it takes none away from those who wait for one."""
+    """The page of messages; viewing it takes none from waiting requests."""
 
     pages: PageSet
     outbox_messages: MessageCapture

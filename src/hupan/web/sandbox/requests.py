@@ -1,21 +1,20 @@
 """What pages read of a request besides its form."""
 
 import re
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hupan.errors import EmailTaken, InvalidField, PhoneTaken
 from hupan.localized import LocalizedText
-from hupan.sandbox.routes import EXPECTED_ERRORS, BadRequest, describe_error
+from hupan.sandbox.routes import EXPECTED_ERRORS, BadRequest, describe_error, explain_field
 from hupan.web.forms import FieldRefused
-from hupan.web.pages import Act, Fields
 
-VALUE_INVALID = LocalizedText("这个值不合要求", "This value is not valid")
 VALUE_TAKEN = LocalizedText("已被另一个账号使用", "Another account uses this already")
 Result = TypeVar("Result")
+Parameters = ParamSpec("Parameters")
 _NUMBER = re.compile("[1-9][0-9]{0,14}")
 
 
@@ -42,14 +41,16 @@ async def about_field(field: str, work: Awaitable[Result]) -> Result:
         raise FieldRefused(field, LocalizedText(error.zh, error.en), error.status) from error
 
 
-def explained(act: Act) -> Act:
+def explained(
+    act: Callable[Parameters, Awaitable[Response]],
+) -> Callable[Parameters, Awaitable[Response]]:
     """Return a form's action whose expected errors name the field they are about."""
 
-    async def act_or_explain(request: Request, fields: Fields) -> Response:
+    async def act_or_explain(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Response:
         try:
-            return await act(request, fields)
+            return await act(*args, **kwargs)
         except InvalidField as error:
-            raise FieldRefused(error.field, VALUE_INVALID) from error
+            raise FieldRefused(error.field, explain_field(error.field)) from error
         except (PhoneTaken, EmailTaken) as error:
             field = "phone" if isinstance(error, PhoneTaken) else "email"
             raise FieldRefused(field, VALUE_TAKEN, 409) from error

@@ -196,13 +196,17 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
     ),
     "save": LocalizedText("保存", "Save"),
     "restore": LocalizedText("恢复", "Restore"),
+    "restore_hint": LocalizedText(
+        "恢复会替换当前的全部数据；要保留现在的状态，请先保存。",
+        "Restoring replaces all data there is now. Save the current state first to keep it.",
+    ),
     "restore_named": LocalizedText("恢复快照 {name}", "Restore the snapshot {name}"),
     "delete": LocalizedText("删除", "Delete"),
     "delete_named": LocalizedText("删除快照 {name}", "Delete the snapshot {name}"),
     "download": LocalizedText("下载", "Download"),
     "download_named": LocalizedText("下载快照 {name}", "Download the snapshot {name}"),
-    "snapshot_saved": LocalizedText("快照已保存：{name}", "Saved as {name}"),
-    "snapshot_restored": LocalizedText("已恢复到快照：{name}", "Restored the snapshot {name}"),
+    "snapshot_was_saved": LocalizedText("快照已保存：{name}", "Saved as {name}"),
+    "snapshot_was_restored": LocalizedText("已恢复到快照：{name}", "Restored the snapshot {name}"),
     "snapshot": LocalizedText("快照", "Snapshot"),
     "snapshot_time": LocalizedText("沙盒时间", "Sandbox time"),
     "snapshot_accounts": LocalizedText("账号数", "Accounts"),
@@ -215,9 +219,15 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "pictures and the clock.",
     ),
     "snapshots_file_hint": LocalizedText(
-        "下载的文件可用 PUT /sandbox/snapshots/名称 上传，也可上传到另一个沙盒。",
-        "Upload a downloaded file with PUT /sandbox/snapshots/NAME, to this sandbox or another.",
+        "下载的文件可以上传到这个沙盒，也可以上传到另一个；名称留空则取自文件名。",
+        "A downloaded file can be uploaded to this sandbox or to another. An empty name is taken "
+        "from that of the file.",
     ),
+    "snapshot_upload": LocalizedText("上传快照文件", "Upload the file of a snapshot"),
+    "snapshot_file": LocalizedText("文件", "File"),
+    "snapshot_upload_name": LocalizedText("名称（可留空）", "Name (optional)"),
+    "snapshot_was_uploaded": LocalizedText("快照已上传：{name}", "Uploaded as {name}"),
+    "upload": LocalizedText("上传", "Upload"),
     "filter_label": LocalizedText("筛选消息", "Filter messages"),
     "filter": LocalizedText("筛选", "Filter"),
     "show_all": LocalizedText("显示全部", "Show all"),
@@ -359,15 +369,14 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "Simplest: let the sandbox start the client, without root or a hosts file:",
     ),
     "connect_client_text": LocalizedText(
-        "否则：客户端内置了下列域名，并且只用 HTTPS 访问。"
-        "请把这些域名解析到本机，并在沙盒前面部署带证书的反向代理：",
-        "Otherwise: clients have these host names built in and use HTTPS. Point the names at this "
-        "machine, and put a reverse proxy with a certificate in front of the sandbox:",
+        "否则：客户端内置了下列域名，并且只用 HTTPS 访问。hupan connect 显示如何把它们指向本机，"
+        "hupan connect --install 执行，--undo 恢复原状；然后用 --tls --tls-port 443 启动沙盒：",
+        "Otherwise: clients have these host names built in and use HTTPS. hupan connect shows how "
+        "to lead them to this machine, hupan connect --install does it and --undo takes it back; "
+        "then start the sandbox with --tls --tls-port 443:",
     ),
     "connect_client_hint": LocalizedText(
-        "哪些客户端可用见 docs/connect.zh-CN.md；nginx 与 Caddy 的配置文件在 deploy/ 目录，"
-        "步骤见 docs/operations.zh-CN.md。",
-        "docs/connect.md says which clients work. Files for nginx and Caddy are in deploy/, the "
-        "steps are in docs/operations.md.",
+        "哪些客户端可用见 docs/connect.zh-CN.md；其他机器见 docs/operations.zh-CN.md。",
+        "docs/connect.md says which clients work; for other machines see docs/operations.md.",
     ),
 }

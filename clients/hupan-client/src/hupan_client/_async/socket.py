@@ -31,7 +31,7 @@ class AsyncSocket:
         token: of a session; it stands in no `repr` and no log.
         device_id: goes into the login and into drafts.
         platform: goes into the login.
-        user_id: goes into the login; the token alone says who it is.
+        user_id: goes into the login; the token alone identifies the account.
         timeout: seconds for connecting.
         heartbeat_seconds: between heartbeats.
     """
@@ -116,7 +116,7 @@ class AsyncSocket:
                 await self._beat()
 
     async def send_heartbeat(self) -> str:
-        """Send a heartbeat and return its seq, which a `HeartbeatAck` gives back."""
+        """Send a heartbeat and return its seq, which a `HeartbeatAck` repeats."""
         seq, message = self._core.heartbeat()
         await self._link.send(message)
         return seq

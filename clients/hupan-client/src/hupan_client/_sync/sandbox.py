@@ -275,7 +275,7 @@ class Sandbox:
         url: where it is.
         timeout: seconds for connecting, and between bytes.
         transport: what sends requests, in place of the network.
-        keeps_connections: False for a connection of its own for each request, so that nothing is
+        keeps_connections: False for a new connection for each request, so that nothing is
             left to close.
 
     Attributes:
