@@ -1,4 +1,4 @@
-"""Defects of a first screen, of pictures and of the socket (wire.md 8), and of sign-ins."""
+"""Defects of a first screen, of pictures and of the socket (wire.md 8.1 to 8.4), of sign-ins."""
 
 import json
 from collections.abc import Callable

@@ -19,7 +19,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for ot
 @needs_root
 def test_the_user_who_called_sudo() -> None:
     """Their home has the authority, whatever root's variables say."""
-    environ = {"SUDO_UID": str(NOBODY.pw_uid), "XDG_DATA_HOME": "/root/data"}
+    environ = {"SUDO_UID": str(NOBODY.pw_uid), "XDG_DATA_HOME": "/srv/data"}
     user = find_user(environ)
     assert (user.uid, user.gid, user.is_other) == (NOBODY.pw_uid, NOBODY.pw_gid, True)
     assert default_folder(user, environ) == Path(NOBODY.pw_dir, ".local/share/hupan/connect")

@@ -1,4 +1,4 @@
-"""What a client asks in the second after it signed in, in its order (wire.md 8)."""
+"""What a client asks in the second after it signed in, in its order (wire.md 8.1 to 8.4)."""
 
 from dataclasses import dataclass, field
 
