@@ -68,10 +68,16 @@ def install_tree(root: Path) -> None:
     compile_folder(packages, root)
 
 
-def _install_packages(packages: Path) -> None:
+def find_pip() -> list[str]:
+    """Return the command of pip: that of the running Python, else the system's."""
     pip = [sys.executable, "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:  # noqa: S603
         pip = [str(SYSTEM_PYTHON), "-m", "pip"]
+    return pip
+
+
+def _install_packages(packages: Path) -> None:
+    pip = find_pip()
     options = ("-qq", "--no-input", "install", "--no-compile", "--target", packages)
     lock = ROOT / "requirements/runtime.txt"
     locked = ("--require-hashes", "--only-binary", ":all:", "-r", lock)
