@@ -54,7 +54,7 @@ STRANGER, OWNER = "203.0.113.9", "198.51.100.7"
 
 @pytest.fixture(scope="module")
 def wire(engine: EngineName) -> Iterator[WireClient]:
-    """A sandbox in which targets alone are limited."""
+    """Yield a sandbox in which targets alone are limited."""
     del engine
     with limited(OFF) as client:
         yield client

@@ -33,14 +33,14 @@ FOREIGN = ("hupan-20261126T120000Z-abcdef.tar.gz.age", "xyz/photo.png", f"xy{'A'
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ThreadedMotoServer]:
-    """A server of the protocol."""
+    """Yield a server of the protocol."""
     with bucket_server() as server:
         yield server
 
 
 @pytest.fixture
 def bucket(server: ThreadedMotoServer, request: pytest.FixtureRequest) -> S3Bucket:
-    """A bucket of one test."""
+    """Return a bucket of one test."""
     return make_bucket(server, request.node.name.replace("_", "-").replace("[", "-").strip("]"))
 
 
@@ -67,7 +67,7 @@ class SweptBucket:
         )
 
     def names(self) -> set[str]:
-        """All objects."""
+        """Return all objects."""
         return {one.name for one in self.client.list_objects("", 10_000)}
 
     async def sweep(self, beginning: str = "xy") -> int:

@@ -39,12 +39,12 @@ class SeenEngine:
         self.check, self.close = engine.check, engine.close
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        """The first row."""
+        """Return the first row."""
         self.statements.append(sql)
         return await self._engine.fetch_one(sql, *values)
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row."""
+        """Return every row."""
         self.statements.append(sql)
         await asyncio.sleep(0)
         return await self._engine.fetch_all(sql, *values)
@@ -67,17 +67,17 @@ class SeenTransaction:
         self._statements = engine.statements
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        """The first row."""
+        """Return the first row."""
         self._statements.append(sql)
         return await self._tx.fetch_one(sql, *values)
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row."""
+        """Return every row."""
         self._statements.append(sql)
         return await self._tx.fetch_all(sql, *values)
 
     async def execute(self, sql: str, *values: Value) -> int:
-        """The number of rows."""
+        """Return the number of rows."""
         self._statements.append(sql)
         return await self._tx.execute(sql, *values)
 
@@ -88,7 +88,7 @@ class SeenTransaction:
 
 @contextmanager
 def distributed(our: OutboxHarness, sender: Sender | Hanging) -> Iterator[SeenEngine]:
-    """An outbox as on a distributed database."""
+    """Yield an outbox as on a distributed database."""
     seen, recent = SeenEngine(our.engine), RecentTargets()
     our.engine = seen
     our.messages = OutboxWriter(our.secret_box, SystemRandomSource(), recent)

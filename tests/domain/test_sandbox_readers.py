@@ -40,14 +40,14 @@ class Reader:
             await self.is_cut.wait()
 
     def request(self, path: str) -> Request:
-        """A request of this client for the journal."""
+        """Return a request of this client for the journal."""
         state = {"cut_off": self.is_cut.set}
         scope = {"type": "http", "method": "GET", "path": path, "headers": [], "state": state}
         return Request({**scope, "query_string": b""})
 
 
 def large_entry(number: int) -> Entry:
-    """An entry with bodies of the largest size, which no other has."""
+    """Return an entry with bodies of the largest size, which no other has."""
     body = number.to_bytes(4, "big") * (MAX_KEPT_BODY_BYTES // 4)
     return Entry("request", 0, "POST", b"/v1/x", "/v1/x", request=Payload([], body, len(body)))
 

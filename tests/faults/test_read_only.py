@@ -122,7 +122,7 @@ def _set(connections: list[apsw.Connection], state: str) -> None:
 
 
 def _ready(served: InProcessServer) -> int:
-    """The status of `/readyz`."""
+    """Return the status of `/readyz`."""
     statuses: list[int] = []
 
     async def send(event: MutableMapping[str, Any]) -> None:

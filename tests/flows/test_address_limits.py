@@ -29,7 +29,7 @@ PAGE_KIB = 4
 
 @pytest.fixture
 def wire() -> Iterator[WireClient]:
-    """A sandbox with every limit as it is by default."""
+    """Yield a sandbox with every limit as it is by default."""
     with limited() as client:
         yield client
 
@@ -100,7 +100,7 @@ def test_an_address_that_cannot_be_read_is_the_proxys(wire: WireClient, said: st
 
 
 def resident_mib(wire: WireClient) -> float:
-    """The memory that the server holds, as the system counts it."""
+    """Return the memory that the server holds, as the system counts it."""
     pages = Path(f"/proc/{wire.server.process.pid}/statm").read_text().split()[1]
     return int(pages) * PAGE_KIB / 1024
 

@@ -28,7 +28,7 @@ class Step:
 
 
 def protobuf(path: str, body: bytes = b"", content_type: str = PROTOBUF) -> Step:
-    """A protobuf request, under the type that the client names."""
+    """Return a protobuf request, under the type that the client names."""
     headers = {"content-type": content_type} if content_type else {}
     return Step("POST", path, body, PROTOBUF_TYPE, headers)
 

@@ -22,7 +22,7 @@ TOO_MANY, WRONG_CODE = 1203, 1202
 
 @pytest.fixture
 def limited() -> Iterator[WireClient]:
-    """A client of a sandbox that enforces limits."""
+    """Yield a client of a sandbox that enforces limits."""
     with Server("sandbox", "--limits") as server, WireClient(server) as client:
         yield client
 

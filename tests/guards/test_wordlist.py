@@ -15,7 +15,7 @@ FEWEST = 100_000  # security P3
 
 @pytest.fixture(scope="module")
 def listed() -> set[str]:
-    """The entries of the list."""
+    """Return the entries of the list."""
     return entries()
 
 

@@ -79,7 +79,7 @@ async def run(url: str, sql: str) -> object:
 
 @asynccontextmanager
 async def opened(url: str, timeout_seconds: int = 2) -> AsyncIterator[PostgresDatabase]:
-    """The store."""
+    """Yield the store."""
     dsn = PostgresDsn(url, statement_timeout_seconds=timeout_seconds)
     database = PostgresDatabase(PostgresPool(dsn, PoolSize(max_connections=CONNECTIONS)))
     try:

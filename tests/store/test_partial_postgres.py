@@ -90,7 +90,7 @@ def url(databases: Databases) -> Iterator[str]:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[tuple[PostgresDatabase, PostgresPool]]:
-    """The store, with a second for each statement."""
+    """Yield the store, with a second for each statement."""
     dsn = PostgresDsn(url, statement_timeout_seconds=1)
     pool = PostgresPool(dsn, PoolSize(max_connections=CONNECTIONS))
     database = PostgresDatabase(pool)

@@ -65,11 +65,11 @@ class StubConnection:
         self._is_in_transaction = False
 
     def is_closed(self) -> bool:
-        """Whether it is."""
+        """Return whether it is."""
         return self not in self._server.open
 
     def is_in_transaction(self) -> bool:
-        """Whether one is open, failed or not."""
+        """Return whether one is open, failed or not."""
         return self._is_in_transaction
 
     def terminate(self) -> None:

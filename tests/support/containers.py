@@ -40,7 +40,7 @@ _MOUNTS: Sequence[Mapping[str, object]] = (
 
 
 def can_run_containers() -> bool:
-    """Whether this machine has what it takes."""
+    """Return whether this machine has what it takes."""
     programs = ("mmdebstrap", "buildah", "runc", "strip")
     return os.geteuid() == 0 and all(map(shutil.which, programs))
 
