@@ -16,8 +16,9 @@
 #   make proto     generate the protobuf stubs from proto/
 #   make clients   make the synchronous half of the Python clients from the asynchronous one
 #   make dist      wheels and sdists of server, client and pytest plugin, in dist/
-#   make packages  a Debian package, in dist/ (needs dpkg-deb)
-#   make test-packages  install, upgrade and purge it on fresh machines (as root, needs mmdebstrap)
+#   make packages  all that operators install, in dist/: wheels, a Debian package, an image (ARGS=deb
+#                  for one kind; on Debian 12, needs binutils, buildah and mmdebstrap, and root)
+#   make test-packages  install, run, upgrade and purge them on fresh machines (as root, needs runc too)
 #   make docs      the pages that are generated from the code, in docs/
 #   make screenshots  each page of the sandbox in screenshots/, and those of the READMEs
 #   make wordlist  make the filter of common passwords from wordlists/
@@ -127,7 +128,7 @@ dist: ready-dev
 	@$(BIN)/python -m tools.dist
 
 packages: ready-dev
-	$(BIN)/python -m tools.packages
+	@$(BIN)/python -m tools.packages $(ARGS)
 
 # Minutes, and root: not a part of `make test`.
 test-packages: ready-dev

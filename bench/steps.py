@@ -65,7 +65,7 @@ REQUESTS = 640
 CALLS = 1_000
 ROUNDS = 10
 PICTURES = 48
-"""So many of the pool's 64 are ready when captchas are measured."""
+"""This number of the pool's 64 is ready when captchas are measured."""
 Step: TypeAlias = Callable[[], object]
 Costs: TypeAlias = list[tuple[str, str, float]]
 WHOLE = "**the whole**"

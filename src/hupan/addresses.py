@@ -267,7 +267,7 @@ IpNetwork: TypeAlias = IPv4Network | IPv6Network
 HOST_PREFIX_BITS = {4: 32, 6: 64}
 """The prefix length of one host, by IP version."""
 WIDEST_PREFIX_BITS = {4: 24, 6: 48}
-"""The widest network that has counters of its own, by IP version."""
+"""The widest network that has separate counters, by IP version."""
 
 
 class ClientOrigin(Struct, frozen=True):

@@ -144,7 +144,7 @@ class Caller(Struct, frozen=True):
 
 
 class Viewer(Struct, frozen=True):
-    """What of a viewer's session and account decides whether it may view others.
+    """The columns of a session and its account that decide whether the viewer may view others.
 
     Attributes:
         has_remarks: 1 if the account has remarks about others, else 0.
@@ -392,7 +392,7 @@ class Benefit(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VipPage(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """The file that `vip_page_file` names."""
+    """The content of the file that `vip_page_file` names."""
 
     products: Annotated[tuple[VipOffer, ...], Meta(max_length=100)] = ()
     benefits: Annotated[tuple[Benefit, ...], Meta(max_length=100)] = ()

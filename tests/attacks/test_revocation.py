@@ -11,7 +11,7 @@ from hupan.addresses import ContactAddress
 from hupan.model import NO_ACCOUNT, AccountId
 from tests.support.channels import EMAIL, PHONE, ContactChannel, forget
 from tests.support.client import WireClient
-from tests.support.console import run, told
+from tests.support.console import call, run
 from tests.support.servers import Server
 from tests.support.two_workers import folder, one_of_each, server, third_process
 from tests.support.world import World, email_address, phone_address
@@ -71,7 +71,7 @@ def undone(owner: Owner) -> None:
     """An operator undoes a change that came first."""
     owner.change(PHONE, "13911118888", phone_address("13911118888"))
     owner.stolen = asyncio.run(owner.world.sign_in(owner.id, "stolen again"))
-    told(owner.folder, "account", "undo", str(owner.id), "1")
+    call(owner.folder, "account", "undo", str(owner.id), "1")
 
 
 def deleted(owner: Owner) -> None:
@@ -81,7 +81,7 @@ def deleted(owner: Owner) -> None:
 
 def banned(owner: Owner) -> None:
     """An operator bans it."""
-    told(owner.folder, "account", "ban", str(owner.id), "--reason", "spam")
+    call(owner.folder, "account", "ban", str(owner.id), "--reason", "spam")
 
 
 TRIGGERS: tuple[Callable[[Owner], None], ...] = (

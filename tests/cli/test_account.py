@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from hupan.cli.main import app
-from tests.support.console import PASSWORD, refused, run, runner, told
+from tests.support.console import PASSWORD, call, refused, run, runner
 
 pytestmark = pytest.mark.slow
 
 
 def test_an_account_is_made_and_found(data: Path) -> None:
     """By its id, its number and its address, in any case; a program gets JSON."""
-    made = told(
+    made = call(
         data,
         *("account", "create", "--phone", "13900000001", "--email", "Lin@example.com"),
         *("--nickname", "湖边", "--vip-days", "3"),
@@ -30,7 +30,7 @@ def test_an_account_is_made_and_found(data: Path) -> None:
             "１０００００１",
         ),
     ):
-        assert told(data, "account", "show", who) == made
+        assert call(data, "account", "show", who) == made
     table = run(data, "account", "show", "1000001").stdout
     for word in ("湖边", "13900000001", "Lin@example.com", "至 "):
         assert word in table
@@ -53,7 +53,7 @@ def listed(data: Path, *arguments: str) -> list[str]:
 def test_accounts_are_listed_page_by_page(data: Path) -> None:
     """The newest come first; the total and the next page are named on standard error."""
     for number in range(5):
-        told(data, "account", "create", "--nickname", f"第{number}个")
+        call(data, "account", "create", "--nickname", f"第{number}个")
     first = run(data, "account", "list", "--limit", "2", "--json")
     assert [row["nickname"] for row in json.loads(first.stdout)] == ["第4个", "第3个"]
     assert "共 5 个" in first.stderr
@@ -76,7 +76,7 @@ def test_accounts_are_searched(data: Path) -> None:
         ("13900000002", "wang@example.com", "湖畔"),
         ("13700000003", "lin.b@example.com", "山上"),
     ):
-        told(data, *("account", "create", "--phone", phone, "--email", email, "--nickname", name))
+        call(data, *("account", "create", "--phone", phone, "--email", email, "--nickname", name))
     assert listed(data, "--find", "湖") == ["湖畔", "湖边"]
     assert listed(data, "--find", "湖边") == ["湖边"]
     assert listed(data, "--find", "139") == ["湖畔", "湖边"]
@@ -86,7 +86,7 @@ def test_accounts_are_searched(data: Path) -> None:
     assert listed(data, "--find", "1000003") == ["山上"]
     assert listed(data, "--find", "139", "--limit", "1") == ["湖畔"]
     assert listed(data, "--find", "139", "--after", "1000002") == ["湖边"]
-    told(data, "account", "ban", "1000002", "--reason", "x")
+    call(data, "account", "ban", "1000002", "--reason", "x")
     assert listed(data, "--find", "139", "--banned") == ["湖畔"]
     for nobody in ("边", "%", "_", "'", "x" * 100):
         assert listed(data, "--find", nobody) == []
@@ -97,7 +97,7 @@ def test_accounts_are_searched(data: Path) -> None:
 @pytest.mark.parametrize("name", ["王\U0002ebf0", "می\u200cخواهم", "👩\u200d👧", "邉\U000e0102"])
 def test_every_nickname_is_shown_and_found(data: Path, name: str) -> None:
     """Also one with joiners, or with an ideograph that this Python does not know (wire.md 4)."""
-    told(data, "account", "create", "--nickname", name)
+    call(data, "account", "create", "--nickname", name)
     assert listed(data, "--find", name) == [name]
     assert name in run(data, "account", "list").stdout
 
@@ -105,11 +105,11 @@ def test_every_nickname_is_shown_and_found(data: Path, name: str) -> None:
 def test_accounts_are_filtered(data: Path) -> None:
     """Banned ones, those with VIP, those since a time; one kind at once."""
     for number in range(4):
-        told(data, "account", "create", "--nickname", f"第{number}个")
-    told(data, "account", "ban", "1000002", "--reason", "x")
-    told(data, "account", "ban", "1000003", "--reason", "x")
-    told(data, "account", "unban", "1000003")
-    told(data, "account", "vip", "1000004", "--days", "2")
+        call(data, "account", "create", "--nickname", f"第{number}个")
+    call(data, "account", "ban", "1000002", "--reason", "x")
+    call(data, "account", "ban", "1000003", "--reason", "x")
+    call(data, "account", "unban", "1000003")
+    call(data, "account", "vip", "1000004", "--days", "2")
     assert listed(data, "--banned") == ["第1个"]
     assert listed(data, "--vip") == ["第3个"]
     assert listed(data, "--since", "2020-01-01") == ["第3个", "第2个", "第1个", "第0个"]
@@ -122,15 +122,15 @@ def test_accounts_are_filtered(data: Path) -> None:
 
 def test_bans(data: Path) -> None:
     """For good, for days, until a time in the server's zone; the reason is asked for."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     ban = ("account", "ban", "1000001", "--reason", "刷屏")
-    banned = told(data, *ban)
+    banned = call(data, *ban)
     assert (banned["banned"], banned["bannedUntil"], banned["banReason"]) == (True, None, "刷屏")
     assert "永久" in run(data, "account", "show", "1000001").stdout
-    assert told(data, *ban, "--until", "2100-01-01")["bannedUntil"] == 4_102_416_000
-    assert told(data, *ban, "--until", "2100-01-01T00:00Z")["bannedUntil"] == 4_102_444_800
-    assert told(data, *ban, "--days", "1")["banned"] is True
-    free = told(data, "account", "unban", "1000001")
+    assert call(data, *ban, "--until", "2100-01-01")["bannedUntil"] == 4_102_416_000
+    assert call(data, *ban, "--until", "2100-01-01T00:00Z")["bannedUntil"] == 4_102_444_800
+    assert call(data, *ban, "--days", "1")["banned"] is True
+    free = call(data, "account", "unban", "1000001")
     assert (free["banned"], free["bannedUntil"], free["banReason"]) == (False, None, "")
     assert "until" in refused(data, *ban, "--until", "2020-01-01")
     assert "2026-12-31" in refused(data, *ban, "--until", "tomorrow")
@@ -138,18 +138,18 @@ def test_bans(data: Path) -> None:
     assert "reason" in refused(data, "account", "ban", "1000001", "--reason", " ")
     assert run(data, "account", "ban", "1000001").exit_code == 2
     assert run(data, *ban, "--days", "1", "--until", "2100-01-01").exit_code == 2
-    assert told(data, "account", "show", "1000001") == free
+    assert call(data, "account", "show", "1000001") == free
 
 
 def test_vip(data: Path) -> None:
     """Days are added, an end is set, or it ends now; one of the three."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     vip = ("account", "vip", "1000001")
-    first, second = (told(data, *vip, "--days", "2")["vipUntil"] for _ in range(2))
+    first, second = (call(data, *vip, "--days", "2")["vipUntil"] for _ in range(2))
     assert isinstance(first, int)
     assert second == first + 2 * 86_400
-    assert told(data, *vip, "--until", "2100-01-01")["vipUntil"] == 4_102_416_000
-    ended = told(data, *vip, "--end")
+    assert call(data, *vip, "--until", "2100-01-01")["vipUntil"] == 4_102_416_000
+    ended = call(data, *vip, "--end")
     assert ended["vip"] is False
     assert "已过期 " in run(data, "account", "show", "1000001").stdout
     assert run(data, *vip).exit_code == 2
@@ -159,11 +159,11 @@ def test_vip(data: Path) -> None:
 
 def test_medals(data: Path) -> None:
     """A medal is defined once, changed by its name, given and taken away."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     assert "define" in refused(data, "account", "medal", "1000001", "元老")
-    told(data, "medal", "define", "贡献者")
-    told(data, "medal", "define", "元老", "--sort", "0")
-    changed = told(data, "medal", "define", "元老", "--sort", "9", "--description", "最早")
+    call(data, "medal", "define", "贡献者")
+    call(data, "medal", "define", "元老", "--sort", "0")
+    changed = call(data, "medal", "define", "元老", "--sort", "9", "--description", "最早")
     assert changed == {
         "id": 2,
         "name": "元老",
@@ -173,16 +173,16 @@ def test_medals(data: Path) -> None:
     }
     listed = json.loads(run(data, "medal", "list", "--json").stdout)
     assert [row["name"] for row in listed] == ["贡献者", "元老"]
-    assert told(data, "account", "medal", "1000001", "元老")["medals"] == ["元老"]
-    assert told(data, "account", "medal", "1000001", "贡献者")["medals"] == ["贡献者", "元老"]
-    assert told(data, "account", "medal", "1000001", "元老", "--take")["medals"] == ["贡献者"]
+    assert call(data, "account", "medal", "1000001", "元老")["medals"] == ["元老"]
+    assert call(data, "account", "medal", "1000001", "贡献者")["medals"] == ["贡献者", "元老"]
+    assert call(data, "account", "medal", "1000001", "元老", "--take")["medals"] == ["贡献者"]
 
 
 def test_invitations(data: Path) -> None:
     """A new account is linked to the owner of a code, or is not made."""
-    inviter = told(data, "account", "create")
+    inviter = call(data, "account", "create")
     code = str(inviter["invitationCode"]).lower()
-    guest = told(data, "account", "create", "--invited-by", code)
+    guest = call(data, "account", "create", "--invited-by", code)
     assert (inviter["invitedBy"], guest["invitedBy"]) == (None, "1000001")
     assert "--vip-days" in refused(data, "account", "create", "--vip-days", "-1")
     assert "--invited-by" in refused(data, "account", "create", "--invited-by", "NOBODY")
@@ -191,16 +191,16 @@ def test_invitations(data: Path) -> None:
 
 def test_coins(data: Path) -> None:
     """Given and taken with a reason, once for each key, and never below nothing."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     coins = ("account", "coins", "1000001")
     give = (*coins, "--give", "12.34", "--reason", "活动", "--key", "k1")
     for _ in range(2):
-        entry = told(data, *give)
+        entry = call(data, *give)
         assert (entry["number"], entry["change"], entry["after"]) == (1, 12.34, 12.34)
         assert str(entry["actor"]).startswith("operator:")
-    take = told(data, *coins, "--take", "2.34", "--reason", "兑换")
+    take = call(data, *coins, "--take", "2.34", "--reason", "兑换")
     assert (take["number"], take["change"], take["after"], take["typ"]) == (2, -2.34, 10, 6)
-    assert told(data, "account", "show", "1000001")["coins"] == 10
+    assert call(data, "account", "show", "1000001")["coins"] == 10
     assert "金币余额不足" in refused(data, *coins, "--take", "10.01", "--reason", "x")
     for amount in ("0", "-1", "0.001", "nan", "sNaN", "inf", "1e400", "1e999999", "1e-999999"):
         for option in ("--give", "--take"):
@@ -225,7 +225,7 @@ def test_a_user_without_an_entry(
     data: Path, monkeypatch: pytest.MonkeyPatch, refusal: Exception
 ) -> None:
     """The journal has the number of a user without a name; without a write it is not looked up."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     asked = []
 
     def nameless(_uid: int) -> None:
@@ -236,7 +236,7 @@ def test_a_user_without_an_entry(
     coins = ("account", "coins", "1000001")
     assert run(data, *coins, "--json").stdout == "[]\n"
     assert not asked
-    entry = told(data, *coins, "--give", "1", "--reason", "x")
+    entry = call(data, *coins, "--give", "1", "--reason", "x")
     assert entry["actor"] == f"operator:{os.getuid()}"
 
 
@@ -263,7 +263,7 @@ def test_a_password_comes_by_standard_input(data: Path) -> None:
 
 def test_what_is_taken_stays(data: Path) -> None:
     """A number or an address that has an owner makes no second account."""
-    told(data, "account", "create", "--phone", "13900000001", "--email", "lin@example.com")
+    call(data, "account", "create", "--phone", "13900000001", "--email", "lin@example.com")
     assert "手机号" in refused(data, "account", "create", "--phone", "13900000001")
     assert "邮箱" in refused(data, "account", "create", "--email", "LIN@example.com")
     assert "phone" in refused(data, "account", "create", "--phone", "123")
@@ -279,8 +279,8 @@ def test_a_store_must_be_there(tmp_path: Path) -> None:
 
 def test_an_international_domain_is_one_address(data: Path) -> None:
     """It is kept in its ASCII form; an operator finds it by either form (U7)."""
-    made = told(data, "account", "create", "--email", "Lin@xn--fiq228c.com")
+    made = call(data, "account", "create", "--email", "Lin@xn--fiq228c.com")
     assert made["email"] == "Lin@xn--fiq228c.com"
     for who in ("lin@中文.com", "LIN@XN--FIQ228C.COM"):
-        assert told(data, "account", "show", who) == made
+        assert call(data, "account", "show", who) == made
     assert refused(data, "account", "create", "--email", "lin@Xn--fiq228c.com")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.channels import EMAIL, PHONE
 from tests.support.client import WireClient
-from tests.support.console import refused, run, told
+from tests.support.console import call, refused, run
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
@@ -45,7 +45,7 @@ def test_a_change_is_seen_and_undone(tmp_path: Path) -> None:
         assert (binding["number"], binding["contact"], binding["old"]) == (2, "email", "")
         table = run(folder, "account", "contacts", account.id).stdout
         assert all(word in table for word in (old, new, email, "是"))
-        restored = told(folder, "account", "undo", account.id, "1")
+        restored = call(folder, "account", "undo", account.id, "1")
         assert (restored["phone"], restored["email"]) == (old, email)
         assert client.own_info(account.token).code == -101
         assert isinstance(listed(folder, account.id)[1]["undoneAt"], int)
@@ -63,13 +63,13 @@ def test_a_binding_without_proof_is_marked(tmp_path: Path) -> None:
         (binding,) = listed(folder, account.id)
         assert binding["proven"] is False
         assert "否" in run(folder, "account", "contacts", account.id).stdout
-        assert told(folder, "account", "undo", phone, "1")["email"] == ""
+        assert call(folder, "account", "undo", phone, "1")["email"] == ""
 
 
 @pytest.mark.parametrize(("who", "number"), [("1000001", "1"), ("13900000009", "1")])
 def test_nothing_to_undo(data: Path, who: str, number: str) -> None:
     """An account or a change that is not there is one sentence, and status 1."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     refused(data, "account", "undo", who, number)
     assert listed(data, "1000001") == []
     assert run(data, "account", "undo", "1000001", "0").exit_code == 2

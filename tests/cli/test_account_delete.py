@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import WireClient
-from tests.support.console import refused, run, told
+from tests.support.console import call, refused, run
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.slow
 
 def test_an_account_is_gone_at_once(data: Path) -> None:
     """It cannot be changed any more; its number is free only after the delay."""
-    made = told(data, "account", "create", "--phone", "13900000001", "--nickname", "湖边")
-    row = told(data, "account", "delete", "13900000001", "--yes")
+    made = call(data, "account", "create", "--phone", "13900000001", "--nickname", "湖边")
+    row = call(data, "account", "delete", "13900000001", "--yes")
     assert (row["id"], row["nickname"]) == (made["id"], "湖边")
     assert isinstance(row["erasedAt"], int)
     assert isinstance(made["registeredAt"], int)
@@ -28,10 +28,10 @@ def test_an_account_is_gone_at_once(data: Path) -> None:
 
 def test_a_cancelled_account_is_shown_as_such(data: Path) -> None:
     """With the date on which it is erased, alone and in lists (security A7)."""
-    told(data, "account", "create", "--phone", "13900000001")
-    told(data, "account", "create", "--phone", "13900000002")
-    erased_at = told(data, "account", "delete", "13900000001", "--yes")["erasedAt"]
-    shown = told(data, "account", "show", "13900000001")
+    call(data, "account", "create", "--phone", "13900000001")
+    call(data, "account", "create", "--phone", "13900000002")
+    erased_at = call(data, "account", "delete", "13900000001", "--yes")["erasedAt"]
+    shown = call(data, "account", "show", "13900000001")
     assert (shown["cancelled"], shown["erasedAt"]) == (True, erased_at)
     assert "已注销" in run(data, "account", "show", "1000001").stdout
     rows = json.loads(run(data, "account", "list", "--json").stdout)
@@ -49,10 +49,10 @@ def test_a_cancelled_account_comes_back(tmp_path: Path) -> None:
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone = client.fresh_phone()
         account = client.account(phone=phone, coins=3)
-        told(folder, "account", "delete", phone, "--yes")
+        call(folder, "account", "delete", phone, "--yes")
         assert client.sign_in(phone, client.sms_code(phone)).code == 1421
         before = {letter.id for letter in client.list_outbox("sms", phone)}
-        restored = told(folder, "account", "restore", phone)
+        restored = call(folder, "account", "restore", phone)
         assert (restored["id"], restored["erasedAt"], restored["coins"]) == (account.id, None, 3)
         assert "您的账号已恢复" in client.next_letter("sms", phone, before).text
         assert client.own_info(account.token).code == -101
@@ -66,21 +66,21 @@ def test_an_erased_account_does_not_come_back(tmp_path: Path) -> None:
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone = client.fresh_phone()
         account = client.account(phone=phone)
-        told(folder, "account", "delete", phone, "--yes")
+        call(folder, "account", "delete", phone, "--yes")
         client.set_clock(advance=15 * 86_400 + 1)
         assert "该用户不存在" in refused(folder, "account", "restore", account.id)
 
 
 def test_it_asks_first(data: Path) -> None:
     """Without a yes nothing is deleted."""
-    told(data, "account", "create", "--phone", "13900000001")
+    call(data, "account", "create", "--phone", "13900000001")
     for answer in ("", "n\n"):
         result = run(data, "account", "delete", "13900000001", stdin=answer)
         assert result.exit_code == 1
         assert "无法恢复" in result.stderr
-    assert told(data, "account", "show", "13900000001")["id"] == "1000001"
+    assert call(data, "account", "show", "13900000001")["id"] == "1000001"
     assert run(data, "account", "delete", "13900000001", stdin="y\n").exit_code == 0
-    assert told(data, "account", "show", "13900000001")["cancelled"] is True
+    assert call(data, "account", "show", "13900000001")["cancelled"] is True
 
 
 def test_a_running_server_knows_at_once(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_running_server_knows_at_once(tmp_path: Path) -> None:
         phone = client.fresh_phone()
         account = client.account(phone=phone)
         assert client.own_info(account.token).code == 1
-        told(folder, "account", "delete", phone, "--yes")
+        call(folder, "account", "delete", phone, "--yes")
         assert client.own_info(account.token).code == -101
         assert client.get_user(account.id).code == 4402
         assert "您的账号已注销" in client.next_letter("sms", phone, set()).text

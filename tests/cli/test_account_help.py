@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.channels import forget
 from tests.support.client import WireClient
-from tests.support.console import refused, run, told, written
+from tests.support.console import call, refused, run, written
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def test_a_lost_number_is_replaced(tmp_path: Path) -> None:
         old, new, email = client.fresh_phone(), client.fresh_phone(), client.fresh_email()
         account = client.account(phone=old, email=email)
         assert client.own_info(account.token).code == 1
-        assert told(folder, "account", "set-phone", account.id, f"+86{new}")["phone"] == new
+        assert call(folder, "account", "set-phone", account.id, f"+86{new}")["phone"] == new
         assert client.own_info(account.token).code == -101
         assert "手机号已更换" in client.next_letter("sms", old, set()).text
         assert "手机号已更换" in client.next_letter("email", email, set()).text
@@ -45,22 +45,22 @@ def test_a_lost_number_is_replaced(tmp_path: Path) -> None:
         assert client.own_info(client.signed_in(new)).pb_data.text(1) == account.id
         (change,) = rows(folder, "account", "contacts", account.id)
         assert (change["old"], change["new"], change["undoneAt"]) == (old, new, None)
-        assert told(folder, "account", "undo", account.id, "1")["phone"] == old
+        assert call(folder, "account", "undo", account.id, "1")["phone"] == old
         assert written(folder)[0]["to"] == f"{new[:3]}****{new[-4:]}"
         assert new not in (folder / "operators.log").read_text("utf-8")
 
 
 def test_a_lost_address_is_replaced(data: Path) -> None:
     """Or bound for the first time, or taken away; the same again changes nothing (security A2)."""
-    told(data, "account", "create", "--phone", "13900000001")
-    first = told(data, "account", "set-email", "1000001", "Lin@example.com")
+    call(data, "account", "create", "--phone", "13900000001")
+    first = call(data, "account", "set-email", "1000001", "Lin@example.com")
     assert first["email"] == "Lin@example.com"
-    assert told(data, "account", "set-email", "1000001", "Lin@example.com") == first
+    assert call(data, "account", "set-email", "1000001", "Lin@example.com") == first
     assert len(rows(data, "account", "contacts", "1000001")) == 1
     assert (
-        told(data, "account", "set-email", "1000001", "w@example.com")["email"] == "w@example.com"
+        call(data, "account", "set-email", "1000001", "w@example.com")["email"] == "w@example.com"
     )
-    assert told(data, "account", "set-email", "1000001", "--remove")["email"] == ""
+    assert call(data, "account", "set-email", "1000001", "--remove")["email"] == ""
     assert [row["new"] for row in rows(data, "account", "contacts", "1000001")] == [
         *("", "w@example.com", "Lin@example.com"),
     ]
@@ -68,14 +68,14 @@ def test_a_lost_address_is_replaced(data: Path) -> None:
 
 def test_what_cannot_be_bound(data: Path) -> None:
     """Another's contact, a malformed one and removing the last are refused (security A3, A6)."""
-    told(data, "account", "create", "--phone", "13900000001")
-    told(data, "account", "create", "--phone", "13900000002", "--email", "lin@example.com")
+    call(data, "account", "create", "--phone", "13900000001")
+    call(data, "account", "create", "--phone", "13900000002", "--email", "lin@example.com")
     assert "已被使用" in refused(data, "account", "set-phone", "1000001", "13900000002")
     assert "已被使用" in refused(data, "account", "set-email", "1000001", "LIN@example.com")
     assert "手机号" in refused(data, "account", "set-phone", "1000001", "12")
     assert "邮箱" in refused(data, "account", "set-email", "1000001", "a@b@c")
     assert "唯一" in refused(data, "account", "set-phone", "1000001", "--remove")
-    assert told(data, "account", "show", "1000001")["phone"] == "13900000001"
+    assert call(data, "account", "show", "1000001")["phone"] == "13900000001"
     assert run(data, "account", "set-phone", "1000001").exit_code == 2
     assert run(data, "account", "set-phone", "1000001", "13900000003", "--remove").exit_code == 2
     assert {line["result"] for line in written(data)[2:]} == {"refused"}
@@ -87,7 +87,7 @@ def test_a_reset_is_started(tmp_path: Path) -> None:
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone, email = client.fresh_phone(), client.fresh_email()
         account = client.account(phone=phone, email=email, password=PASSWORD)
-        row = told(folder, "account", "password", account.id)
+        row = call(folder, "account", "password", account.id)
         assert (row["removed"], row["sent"]) == (False, True)
         assert client.own_info(account.token).code == 1
         code = client.next_letter("email", email, set()).code
@@ -105,7 +105,7 @@ def test_a_password_is_removed(tmp_path: Path) -> None:
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone, email = client.fresh_phone(), client.fresh_email()
         account = client.account(phone=phone, email=email, password=PASSWORD)
-        row = told(folder, "account", "password", account.id, "--remove")
+        row = call(folder, "account", "password", account.id, "--remove")
         assert (row["removed"], row["sent"]) == (True, True)
         assert client.own_info(account.token).code == -101
         assert client.email_login(email, PASSWORD).code > 1
@@ -115,9 +115,9 @@ def test_a_password_is_removed(tmp_path: Path) -> None:
 
 def test_there_is_nothing_to_reset_by(data: Path) -> None:
     """Without an address no code can be sent; the password can be removed all the same."""
-    told(data, "account", "create", "--phone", "13900000001")
+    call(data, "account", "create", "--phone", "13900000001")
     assert "set-email" in refused(data, "account", "password", "1000001")
-    row = told(data, "account", "password", "1000001", "--remove")
+    row = call(data, "account", "password", "1000001", "--remove")
     assert (row["removed"], row["sent"]) == (False, False)
 
 
@@ -137,11 +137,11 @@ def test_devices_are_seen_and_signed_out(tmp_path: Path) -> None:
         table = run(folder, "account", "sessions", phone).stdout
         assert account.token not in table + json.dumps([first, second])
         number, codes = str(first["number"]), letters(client, phone)
-        assert told(folder, "account", "sign-out", phone, "--number", number)["ended"] == 1
+        assert call(folder, "account", "sign-out", phone, "--number", number)["ended"] == 1
         assert "管理员已将您账号的设备下线" in client.next_letter("sms", phone, codes).text
         assert client.own_info(account.token).code == -101
         assert client.own_info(other).code == 1
         assert number in refused(folder, "account", "sign-out", phone, "--number", number)
-        assert told(folder, "account", "sign-out", phone)["ended"] == 1
+        assert call(folder, "account", "sign-out", phone)["ended"] == 1
         assert client.own_info(other).code == -101
-        assert told(folder, "account", "sign-out", phone)["ended"] == 0
+        assert call(folder, "account", "sign-out", phone)["ended"] == 0

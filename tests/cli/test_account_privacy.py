@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.console import refused, run, told
+from tests.support.console import call, refused, run
 
 pytestmark = pytest.mark.slow
 
@@ -25,26 +25,26 @@ DEFAULTS = {
 @pytest.fixture(autouse=True)
 def _account(data: Path) -> None:
     """An account that chose nothing."""
-    told(data, "account", "create", "--nickname", "湖边")
+    call(data, "account", "create", "--nickname", "湖边")
 
 
 def test_it_is_shown(data: Path) -> None:
     """Without options nothing is set; a person reads it as a table."""
-    assert told(data, *PRIVACY) == DEFAULTS
+    assert call(data, *PRIVACY) == DEFAULTS
     table = run(data, *PRIVACY).stdout
     assert all(word in table for word in ("生日", "default", "他人可见", "lastActive"))
 
 
 def test_parts_are_set_one_by_one(data: Path) -> None:
     """What is not named stays as it was; default follows the server's setting again."""
-    hidden = told(data, *PRIVACY, "--birthday", "hide", "--last-active", "hide")
+    hidden = call(data, *PRIVACY, "--birthday", "hide", "--last-active", "hide")
     assert hidden == {
         **DEFAULTS,
         "birthday": "hide",
         "lastActive": "hide",
         "shown": ["address", "country", "search"],
     }
-    mixed = told(data, *PRIVACY, "--birthday", "default", "--country", "show", "--address", "hide")
+    mixed = call(data, *PRIVACY, "--birthday", "default", "--country", "show", "--address", "hide")
     assert mixed == {
         **DEFAULTS,
         "address": "hide",
@@ -52,14 +52,14 @@ def test_parts_are_set_one_by_one(data: Path) -> None:
         "country": "show",
         "shown": ["birthday", "country", "search"],
     }
-    assert told(data, *PRIVACY) == mixed
+    assert call(data, *PRIVACY) == mixed
 
 
 def test_the_default_is_the_servers(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part that follows the server is shown as its settings say."""
     monkeypatch.setenv("HUPAN_SHOW_BIRTHDAY", "false")
-    assert told(data, *PRIVACY)["shown"] == ["address", "lastActive", "country", "search"]
-    assert told(data, *PRIVACY, "--birthday", "show")["shown"] == DEFAULTS["shown"]
+    assert call(data, *PRIVACY)["shown"] == ["address", "lastActive", "country", "search"]
+    assert call(data, *PRIVACY, "--birthday", "show")["shown"] == DEFAULTS["shown"]
 
 
 def test_what_cannot_be(data: Path) -> None:

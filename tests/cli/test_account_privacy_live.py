@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import WireClient
-from tests.support.console import told
+from tests.support.console import call
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
@@ -20,5 +20,5 @@ def test_a_running_server_knows_at_once(tmp_path: Path) -> None:
         saved = client.post("user/save-user-data", body, token=account.token)
         assert saved.code == 1, saved.msg
         before = client.get_user(account.id, token=viewer).body
-        told(folder, "account", "privacy", account.id, "--birthday", "hide")
+        call(folder, "account", "privacy", account.id, "--birthday", "hide")
         assert client.get_user(account.id, token=viewer).body != before

@@ -6,7 +6,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.support.console import refused, run, told
+from tests.support.console import call, refused, run
 
 pytestmark = pytest.mark.slow
 
@@ -18,9 +18,9 @@ CHECK = ("coins", "check")
 def _coins(data: Path) -> None:
     """Two accounts with two entries each."""
     for account in ("1000001", "1000002"):
-        told(data, "account", "create")
+        call(data, "account", "create")
         for coins in ("5", "2.5"):
-            told(data, "account", "coins", account, "--give", coins, "--reason", "活动")
+            call(data, "account", "coins", account, "--give", coins, "--reason", "活动")
 
 
 def spoil(data: Path, sql: str) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.support.client import WireClient
-from tests.support.console import refused, run, told, written
+from tests.support.console import call, refused, run, written
 from tests.support.servers import Server
 
 pytestmark = [pytest.mark.one_engine, pytest.mark.slow]
@@ -130,7 +130,7 @@ def test_revoked_servers_are_refused(folder: Path, wire: WireClient) -> None:
     """From the next request on, also if one of the same name is made."""
     first = created(folder, "short-lived")
     assert ask(wire, {"token": STRANGER}, first).status_code == 200
-    told(folder, "client", "revoke", "short-lived")
+    call(folder, "client", "revoke", "short-lived")
     assert ask(wire, {"token": STRANGER}, first).status_code == 401
     second = created(folder, "short-lived")
     assert ask(wire, {"token": STRANGER}, first).status_code == 401
@@ -183,7 +183,7 @@ def test_ends_are_sent(folder: Path, wire: WireClient, backend: tuple[str, str])
     out, banned = wire.account(deviceId="phone 1"), wire.account()
     sid = ask(wire, {"token": out.token}, backend).json()["sid"]
     assert wire.post("user/logout", token=out.token).code == 1
-    told(folder, "account", "ban", banned.id, "--reason", "spam")
+    call(folder, "account", "ban", banned.id, "--reason", "spam")
     *_, last = read_events(wire, backend, until=banned.id)
     assert json.loads(last["data"])["reason"] == "banned"
     first = read_events(wire, backend, until=out.id)[-1]
@@ -214,7 +214,7 @@ def test_streams_are_for_registered_servers(folder: Path, wire: WireClient) -> N
     with wire.http.stream("GET", "/oauth/events", auth=revoked) as reply:
         lines = reply.iter_lines()
         assert next(lines) == "retry: 2000"
-        told(folder, "client", "revoke", "listener")
+        call(folder, "client", "revoke", "listener")
         with pytest.raises(httpx.RemoteProtocolError):
             for _ in lines:
                 pass

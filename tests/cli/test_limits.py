@@ -19,7 +19,7 @@ from hupan.ratelimit.stored import (
 from hupan.ratelimit.table import LIMITS
 from hupan.store.database import Transaction
 from tests.support.audit_events import events
-from tests.support.console import refused, run, told
+from tests.support.console import call, refused, run
 from tests.support.stores import STORES, open_store
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ def count(data: Path, subject: str, limit: Limit, times: int) -> None:
 @pytest.fixture
 def counted(data: Path) -> Path:
     """A store in which an account and a stranger's number have come some way."""
-    told(data, "account", "create", "--phone", PHONE, "--email", EMAIL)
+    call(data, "account", "create", "--phone", PHONE, "--email", EMAIL)
     count(data, sends_key("sms", PHONE), SENDS, 5)
     count(data, code_attempts_key("sms", PHONE), CODES, 3)
     count(data, code_attempts_key("sms", PHONE) + OWN_DEVICE, CODES, 1)
@@ -72,7 +72,7 @@ def counted(data: Path) -> Path:
 @pytest.mark.one_engine
 def test_every_limit_is_shown(data: Path) -> None:
     """Subject, event, number, window and place of each limit; for people in words (E5)."""
-    shown = told(data, "limits", "show")
+    shown = call(data, "limits", "show")
     limits = shown["limits"]
     assert isinstance(limits, list)
     assert [row["setting"] for row in limits] == [line.setting for line in LIMITS]
@@ -87,7 +87,7 @@ def test_every_limit_is_shown(data: Path) -> None:
 def test_limits_that_are_off_are_shown_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `limits_enabled = false` nothing is limited, and the table says so."""
     monkeypatch.setenv("HUPAN_LIMITS_ENABLED", "false")
-    limits = told(data, "limits", "show")["limits"]
+    limits = call(data, "limits", "show")["limits"]
     assert isinstance(limits, list)
     assert {row["most"] for row in limits} == {0}
 
@@ -98,7 +98,7 @@ def test_exempt_targets_are_shown_masked(data: Path, monkeypatch: pytest.MonkeyP
     until = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + HOUR))
     monkeypatch.setenv("HUPAN_LIMITS_EXEMPT", f"{PHONE}, {EMAIL}")
     monkeypatch.setenv("HUPAN_LIMITS_EXEMPT_UNTIL", until)
-    assert told(data, "limits", "show")["exempt"] == [
+    assert call(data, "limits", "show")["exempt"] == [
         {"target": "139****0001", "until": until, "inForce": True},
         {"target": "l***@example.com", "until": until, "inForce": True},
     ]
@@ -126,14 +126,14 @@ def test_counters_of_a_target_or_an_account(counted: Path) -> None:
 
 def test_a_reset_of_an_account_forgets_what_is_bound_to_it(counted: Path) -> None:
     """All counts of its number and its address end, those of others stay."""
-    assert told(counted, "limits", "reset", "1000001")["forgotten"] == 4
+    assert call(counted, "limits", "reset", "1000001")["forgotten"] == 4
     assert rows(counted, "1000001") == []
     assert [row["count"] for row in rows(counted, OTHER)] == [4]
 
 
 def test_a_reset_of_one_target(counted: Path) -> None:
     """The number alone; the address of the same account keeps its counts."""
-    assert told(counted, "limits", "reset", PHONE)["forgotten"] == 3
+    assert call(counted, "limits", "reset", PHONE)["forgotten"] == 3
     assert rows(counted, PHONE) == []
     assert [row["count"] for row in rows(counted, EMAIL)] == [2]
 
@@ -143,7 +143,7 @@ def test_a_reset_of_one_target(counted: Path) -> None:
 )
 def test_a_reset_of_an_address_is_asked_for(data: Path, target: str) -> None:
     """What processes count in memory they forget when they next look."""
-    assert told(data, "limits", "reset", target) == {"target": target, "forgotten": 0}
+    assert call(data, "limits", "reset", target) == {"target": target, "forgotten": 0}
     begun, line = events((data / "operators.log").read_text("utf-8"))
     assert begun["result"] == "begun"
     assert (line["event"], line["result"]) == ("operator-limits-reset", "ok")
@@ -171,5 +171,5 @@ def test_notices_are_shown_with_their_limits_and_forgotten(data: Path) -> None:
     count(data, subject + SESSION_ENDED_NOTICE, notice_limits(SESSION_ENDED_NOTICE)[0], 1)
     shown = sorted((row["count"], row["most"], row["full"]) for row in rows(data, EMAIL))
     assert shown == [(1, 1, True), (5, 5, True)]
-    told(data, "limits", "reset", EMAIL)
+    call(data, "limits", "reset", EMAIL)
     assert rows(data, EMAIL) == []

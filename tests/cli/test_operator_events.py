@@ -12,7 +12,7 @@ import pytest
 
 from hupan.cli.main import app
 from hupan.model import Overtaken
-from tests.support.console import PASSWORD, all_lines, refused, run, runner, told, written
+from tests.support.console import PASSWORD, all_lines, call, refused, run, runner, written
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ ACTS: Mapping[str, tuple[str, ...]] = {
 def test_every_act_is_written_down(data: Path) -> None:
     """Operator, act and account are logged; numbers masked, passwords missing (security L1, L2)."""
     create = ("account", "create", "--phone", PHONE, "--email", EMAIL, "--password")
-    told(data, *create, stdin=f"{PASSWORD}\n")
+    call(data, *create, stdin=f"{PASSWORD}\n")
     for arguments in ACTS.values():
         assert run(data, *arguments).exit_code == 0
     expected = ["operator-create", *ACTS]
@@ -70,7 +70,7 @@ def test_an_import_that_another_one_overtook_is_written_down(
 
 def test_the_end_of_an_account_is_written_down(data: Path) -> None:
     """And the undoing of a change, well or not (security L2)."""
-    told(data, "account", "create", "--phone", PHONE)
+    call(data, "account", "create", "--phone", PHONE)
     refused(data, "account", "undo", WHO, "1")
     run(data, "account", "delete", PHONE, "--yes")
     created, undone, deleted = written(data)
@@ -98,7 +98,7 @@ def test_imports_are_written_down(data: Path, tmp_path: Path) -> None:
 
 def test_looking_is_not_written_down(data: Path) -> None:
     """Lists, records and what holds now leave no line."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     for arguments in [
         ("account", "show", WHO),
         ("account", "list"),
@@ -124,12 +124,12 @@ def test_a_refusal_names_its_reason(data: Path) -> None:
 
 def test_no_act_without_its_line(data: Path) -> None:
     """If the file cannot be written, nothing is done, and the reason is shown (security L2)."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     (data / "operators.log").unlink()
     (data / "operators.log").symlink_to(data / "elsewhere")
     assert "operators.log" in refused(data, "account", "ban", WHO, "--reason", "spam")
     assert not (data / "elsewhere").exists()
-    assert told(data, "account", "show", WHO)["banned"] is False
+    assert call(data, "account", "show", WHO)["banned"] is False
 
 
 @pytest.mark.one_engine
@@ -148,7 +148,7 @@ def test_an_id_is_shown(data: Path, who: str) -> None:
 
 def test_a_line_says_what_was_done(data: Path) -> None:
     """Reason, end, amount and medal of an act, and what came of it (security L2)."""
-    told(data, "account", "create", "--nickname", "\u6e56\u8fb9", "--vip-days", "3")
+    call(data, "account", "create", "--nickname", "\u6e56\u8fb9", "--vip-days", "3")
     run(data, "medal", "define", "old", "--sort", "4")
     ban = ("account", "ban", WHO, "--reason", "spam again")
     run(data, *ban, "--until", "2100-01-01T00:00Z")
@@ -182,9 +182,9 @@ def test_a_line_says_what_was_done(data: Path) -> None:
 
 def test_a_pasted_number_is_masked(data: Path) -> None:
     """A number or address is masked in every form it was typed in (security L1)."""
-    told(data, "account", "create", "--phone", PHONE)
+    call(data, "account", "create", "--phone", PHONE)
     for pasted in ("+86 139-0000-0002", "１３９００００００02"):
-        told(data, "account", "set-phone", WHO, pasted)
+        call(data, "account", "set-phone", WHO, pasted)
     refused(data, "account", "set-email", WHO, "lin@中文.com")
     assert [line["to"] for line in written(data)[1:]] == [
         *["139****0002"] * 2,
@@ -194,7 +194,7 @@ def test_a_pasted_number_is_masked(data: Path) -> None:
 
 def test_free_text_is_masked(data: Path) -> None:
     """A number or an address within a reason is masked, and a long one is cut (security L1)."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     why = f"asked from {PHONE} and {EMAIL}\n" + "x" * 1000
     run(data, "account", "coins", WHO, "--give", "1", "--reason", why)
     text = (data / "operators.log").read_text("utf-8")
@@ -205,7 +205,7 @@ def test_free_text_is_masked(data: Path) -> None:
 
 def test_an_act_is_written_down_before_it_is_done(data: Path) -> None:
     """Its first line is there before, and both have one number (security L2)."""
-    told(data, "account", "create")
+    call(data, "account", "create")
     begun, done = all_lines(data)
     assert (begun["result"], done["result"]) == ("begun", "ok")
     assert begun["act"] == done["act"]
@@ -219,7 +219,7 @@ def test_the_operator_is_the_user_of_the_kernel(
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "somebody")
     monkeypatch.setenv("SUDO_USER", "alice")
-    told(data, "account", "create")
+    call(data, "account", "create")
     run(data, "account", "coins", WHO, "--give", "1", "--reason", "fun")
     (line, _) = written(data)
     me = pwd.getpwuid(os.getuid()).pw_name
@@ -232,14 +232,14 @@ def test_the_operator_is_the_user_of_the_kernel(
 def test_a_cut_line_forges_no_other(data: Path) -> None:
     """After a line that a full disk cut off the next one starts on a new line."""
     (data / "operators.log").write_text("2026-01-01T00:00:00Z INFO hupan.auth event=oper", "utf-8")
-    told(data, "account", "create")
+    call(data, "account", "create")
     assert [line["event"] for line in all_lines(data)[1:]] == ["operator-create"] * 2
 
 
 @pytest.mark.one_engine
 def test_a_full_disk_stops_the_act(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is done where the first line cannot be written whole (security L2)."""
-    told(data, "account", "create")
+    call(data, "account", "create")
 
     def write(_descriptor: int, _text: bytes) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -248,7 +248,7 @@ def test_a_full_disk_stops_the_act(data: Path, monkeypatch: pytest.MonkeyPatch) 
         patched.setattr("hupan.admin.audit.os.write", write)
         text = refused(data, "account", "ban", WHO, "--reason", "spam")
     assert "operators.log" in text
-    assert told(data, "account", "show", WHO)["banned"] is False
+    assert call(data, "account", "show", WHO)["banned"] is False
 
 
 @pytest.mark.one_engine
@@ -291,7 +291,7 @@ def test_root_does_not_lock_the_service_out(tmp_path: Path) -> None:
     folder.mkdir()
     os.chown(folder, NOBODY, NOBODY)
     assert run(folder, "database", "migrate").exit_code == 0
-    told(folder, "account", "create", "--phone", PHONE)
+    call(folder, "account", "create", "--phone", PHONE)
     run(folder, "account", "delete", PHONE, "--yes")  # which needs, and makes, the server's key
     made = {path.name: path.stat().st_uid for path in folder.iterdir()}
     assert set(made) >= {"operators.log", "hupan.db", "hupan.db.lock", "secret.key"}

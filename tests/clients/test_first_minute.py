@@ -1,4 +1,4 @@
-"""From nothing to a sign-in from somebody else's client, by the README alone (kit K-15)."""
+"""From nothing to a sign-in from another author's client, by the README alone (kit K-15)."""
 
 import re
 import subprocess

@@ -277,3 +277,30 @@ def test_the_front_has_the_host_name(front: str) -> None:
 def test_a_front_with_a_port_is_found_by_its_name() -> None:
     """To nginx, a port is no part of a name."""
     assert "server_name chat.example.com;" in make_front("nginx", "chat.example.com:8443")
+
+
+def test_a_container_has_no_unit() -> None:
+    """What is shown fits: no unit, and a word on the proxy, which is not on the same machine."""
+    front = ("--host-name", "chat.example.com", "--front", "nginx")
+    status, told = set_up("--yes", *front, container="oci", HUPAN_LANG="en")
+    assert status == 0, told
+    assert "hupan.service" not in told
+    assert "systemctl" not in told
+    assert "server_name chat.example.com" in told
+    assert "--set trusted_proxies=NETWORK" in told
+    CONFIG.unlink()
+    network = ("--set", "trusted_proxies=10.88.0.0/16")
+    status, told = set_up("--yes", *front, *network, container="oci", HUPAN_LANG="en")
+    assert status == 0, told
+    assert "trusted_proxies=NETWORK" not in told
+    assert written()["trusted_proxies"] == ["10.88.0.0/16"]
+
+
+@pytest.mark.parametrize("answers", [(), ("\n" * 20,)])
+def test_a_data_directory_of_the_environment(answers: tuple[str, ...]) -> None:
+    """It is taken without a question, because the server would take it from there, too."""
+    arguments = ("setup", "--config", str(CONFIG), *(() if answers else ("--yes",)))
+    folder = str(Path("elsewhere").absolute())
+    status, told = run(*arguments, answers="".join(answers), HUPAN_DATA_DIR=folder)
+    assert status == 0, told
+    assert tomllib.loads(CONFIG.read_text("utf-8"))["data_dir"] == folder

@@ -1,9 +1,14 @@
 """Defects of a server, planted between it and the checks: what it would answer with them."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
+
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close
+from websockets.sync.client import ClientConnection, connect
 
 from hupan.conformance.target import Reply, Wire
 from tests.support import pb
@@ -53,12 +58,48 @@ class MutatedWire(Wire):
 
 
 @dataclass(frozen=True)
+class SocketDefect:
+    """What becomes of the frames of a socket, and of the code that closes it."""
+
+    sent: Callable[[str], str] = lambda frame: frame
+    received: Callable[[bytes], bytes | str] = lambda frame: frame
+    close_code: int = 0
+
+    @contextmanager
+    def connect(self, url: str, **options: Any) -> Iterator["DefectiveSocket"]:  # noqa: ANN401 - as they come
+        """Open a socket with this defect."""
+        with connect(url, **options) as connection:
+            yield DefectiveSocket(connection, self)
+
+
+@dataclass(frozen=True)
+class DefectiveSocket:
+    """A socket whose server has a defect."""
+
+    connection: ClientConnection
+    defect: SocketDefect
+
+    def send(self, frame: str) -> None:
+        self.connection.send(self.defect.sent(frame))
+
+    def recv(self, timeout: float) -> bytes | str:
+        """Return a frame as the defect leaves it."""
+        try:
+            frame = self.connection.recv(timeout=timeout)
+        except ConnectionClosedError as closed:
+            if self.defect.close_code:
+                raise ConnectionClosedError(Close(self.defect.close_code, ""), None) from closed
+            raise
+        return self.defect.received(frame) if isinstance(frame, bytes) else frame
+
+
+@dataclass(frozen=True)
 class Mutant:
     """A defect, and the check that is to find it."""
 
     name: str
     found_by: str
-    mutate: Mutate
+    defect: Mutate | SocketDefect
 
 
 def on_reply(path: str, change: Callable[[Reply], Reply]) -> Mutate:

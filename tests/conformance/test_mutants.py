@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from hupan.conformance import screen_checks
 from hupan.conformance.checks import run_checks
 from hupan.conformance.suite import ALL_CHECKS
 from hupan.conformance.target import Reply, Wire, parse_target
@@ -17,6 +18,7 @@ from tests.conformance.mutants import (
     MutatedWire,
     Request,
     Send,
+    SocketDefect,
     first_answer_again,
     header,
     in_data,
@@ -30,6 +32,7 @@ from tests.conformance.mutants import (
     swap_body,
     without,
 )
+from tests.conformance.screen_mutants import SCREEN_MUTANTS
 from tests.support import pb
 from tests.support.servers import CHEAP_HASHES, Server
 
@@ -304,6 +307,7 @@ MUTANTS = [
     ),
     Mutant("cancel does nothing", "cancel", nothing_done("/v1/user/cancel-user")),
     Mutant("ban hidden", "banned", in_data(USER, put(2, 4402), at=1)),
+    *SCREEN_MUTANTS,
 ]
 ALICE: list[Account] = []
 
@@ -316,19 +320,23 @@ def url() -> Iterator[str]:
         yield server.url
 
 
-def problems_of(url: str, mutant: Mutant) -> list[object]:
+def problems_of(url: str, mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What the mutant's check finds."""
-    wire = MutatedWire(parse_target(url), "", time.monotonic() + 60, mutant.mutate)
-    world = World(wire)
+    target, ends_at = parse_target(url), time.monotonic() + 60
+    if isinstance(mutant.defect, SocketDefect):
+        monkeypatch.setattr(screen_checks, "connect", mutant.defect.connect)
+        world = World(Wire(target, "", ends_at))
+    else:
+        world = World(MutatedWire(target, "", ends_at, mutant.defect))
     world.__dict__["alice"] = ALICE[0]  # the account that a whole run has made by then
     [outcome] = run_checks(world, [BY_ID[mutant.found_by]])
     return [*outcome.problems]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
-def test_a_mutant_is_found(url: str, mutant: Mutant) -> None:
+def test_a_mutant_is_found(url: str, mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check that is responsible reports the defect."""
-    assert problems_of(url, mutant) != []
+    assert problems_of(url, mutant, monkeypatch) != []
 
 
 def test_a_sandbox_conforms(url: str) -> None:
@@ -342,3 +350,8 @@ def test_a_sandbox_conforms(url: str) -> None:
 def test_there_are_enough() -> None:
     """Forty defects and more, no name twice."""
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 40
+
+
+def test_every_check_finds_something() -> None:
+    """A check that no defect fails checks nothing; the length of a captcha is not on the wire."""
+    assert {mutant.found_by for mutant in MUTANTS} == set(BY_ID) - {"captcha-length"}

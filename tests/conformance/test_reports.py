@@ -7,13 +7,17 @@ import socketserver
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from hupan.cli import conformance as cli
 from hupan.cli.main import app
 from hupan.conformance.checks import Check, Outcome, Probe, run_checks
 from hupan.conformance.report import (
@@ -24,10 +28,20 @@ from hupan.conformance.report import (
     to_junit,
 )
 from hupan.conformance.suite import ALL_CHECKS
-from hupan.conformance.target import BadTarget, Unreachable, Wire, parse_target
+from hupan.conformance.target import BadTarget, Reply, Unreachable, Wire, parse_target
 from hupan.conformance.world import Supplies, World
 from hupan.doctor.checks import CHECKS, examine_server
 from hupan.localized import LocalizedText
+from tests.conformance.mutants import (
+    Mutate,
+    MutatedWire,
+    Request,
+    Send,
+    on_reply,
+    status,
+    swap_body,
+)
+from tests.support.servers import CHEAP_HASHES, Server
 
 pytestmark = pytest.mark.one_engine
 
@@ -52,6 +66,13 @@ NONSENSE = [
     b'{"code":1203,"data":{"token":1,"list":[1]},"msg":"\\u001b[31m"}',
 ]
 JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A sandbox."""
+    with Server("sandbox", "--quiet", environment=CHEAP_HASHES) as server:
+        yield server
 
 
 def failing(*keys: str) -> Check:
@@ -155,6 +176,79 @@ def test_the_public_service_is_refused(url: str, monkeypatch: pytest.MonkeyPatch
     assert "公共服务" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["conformance", "doctor"])
+def test_a_name_that_leads_to_the_public_service(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An alias of it is refused; one in a hosts file leads to a server of one's own."""
+    seen: list[str] = []
+
+    def connect(*_args: object, **_more: object) -> None:
+        seen.append("a packet")
+        raise ConnectionRefusedError
+
+    def alias(address: str) -> None:
+        found = (socket.AF_INET, socket.SOCK_STREAM, 6, "CHAT-go.jwzhd.com.", (address, 80))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: [found])
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    alias("93.184.216.34")
+    result = CliRunner().invoke(app, [command, "http://alias.example"])
+    assert (result.exit_code, seen, result.stdout) == (2, [], "")
+    assert "公共服务" in result.stderr
+    alias("192.168.1.2")
+    assert "公共服务" not in CliRunner().invoke(app, [command, "http://alias.example"]).stderr
+    assert seen
+
+
+@pytest.mark.parametrize("command", ["conformance", "doctor"])
+@pytest.mark.parametrize("location", ["https://chat-go.jwzhd.com/", "//CHAT-go.jwzhd.com.:443/x"])
+def test_a_server_that_redirects_to_the_public_service(command: str, location: str) -> None:
+    """It is not looked at any further."""
+    answer = f"HTTP/1.1 301 Moved\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"
+    with hostile_server(answer.encode()) as url:
+        result = CliRunner().invoke(app, [command, url])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "公共服务" in result.stderr
+
+
+def behind(defect: Mutate, send: Send) -> Send:
+    """Put a defect before a server."""
+    return lambda request: defect(request, send)
+
+
+def test_a_run_with_a_baseline(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken server fails; compared with itself it passes, and fails on what is new alone."""
+    some = [one for one in ALL_CHECKS if one.id in ("unknown-path", "no-token", "messages")]
+    monkeypatch.setattr(cli, "ALL_CHECKS", some)
+    baseline, junit = tmp_path / "before.json", tmp_path / "junit.xml"
+
+    def run(*defects: Mutate, arguments: Sequence[str]) -> Result:
+        def mutate(request: Request, send: Send) -> Reply:
+            for defect in defects:
+                send = behind(defect, send)
+            return send(request)
+
+        monkeypatch.setattr(cli, "Wire", partial(MutatedWire, mutate=mutate))
+        return CliRunner().invoke(app, ["conformance", server.url, *arguments])
+
+    not_404 = on_reply("/v1/user/no-such-path", status(200))
+    english = on_reply("", swap_body("未登录", "Sign in"))
+    assert run(arguments=[]).exit_code == 0
+    broken = run(not_404, arguments=["--json", "--junit", str(junit)])
+    assert broken.exit_code == 1
+    baseline.write_text(broken.stdout)
+    compared = ["--baseline", str(baseline)]
+    assert run(not_404, arguments=compared).exit_code == 0
+    assert run(arguments=compared).exit_code == 0
+    new = run(not_404, english, arguments=compared)
+    assert new.exit_code == 1
+    assert new.stdout.splitlines()[-1] == "与基线相比新的不符：messages"
+    assert ET.parse(junit).getroot().get("failures") == "1"  # noqa: S314 - our own
+
+
 @pytest.mark.parametrize(
     "url", ["", "ftp://a", "http://", "http://a:99999", "http://a b", "http://a/?q"]
 )
@@ -227,6 +321,32 @@ def test_codes_from_a_command(tmp_path: Path) -> None:
     script.write_text("import sys; print(sys.argv[1], sys.argv[2], len(sys.stdin.buffer.read()))")
     world = World(Wire(parse_target(NOBODY)), Supplies(f"{sys.executable} {script}"))
     assert world.code("captcha", "id", "data:image/png;base64,aaaa") == "captcha id 3"
+
+
+def test_a_run_with_codes_from_a_command(server: Server, tmp_path: Path) -> None:
+    """A server without a sandbox's routes is held to the same, with numbers of the tester's own."""
+
+    class Served(Wire):
+        """A way to a server that has no sandbox."""
+
+        def send_raw(self, method: str, path: str, *rest: Any) -> Reply:  # noqa: ANN401 - as they come
+            found = super().send_raw(method, path, *rest)
+            return replace(found, status=404) if path.startswith("/sandbox/") else found
+
+    script = tmp_path / "code.py"
+    script.write_text(
+        "import json, sys, urllib.request\n"
+        f"url = '{server.url}/sandbox/outbox/wait'\n"
+        "url += '?channel=' + sys.argv[1] + '&to=' + sys.argv[2]\n"
+        "print(json.load(urllib.request.urlopen(url))['code'])\n"
+    )
+    supplies = Supplies(f"{sys.executable} {script}", ["13800138000"])
+    world = World(Served(parse_target(server.url)), supplies)
+    some = [one for one in ALL_CHECKS if one.id in ("code-once", "get-user-vip", "logout")]
+    outcomes = {one.check.id: one for one in run_checks(world, some)}
+    assert outcomes["code-once"].status == "passed"
+    assert "--phone" in outcomes["logout"].reason.en
+    assert "only a sandbox" in outcomes["get-user-vip"].reason.en
 
 
 def test_musts_without_codes_are_no_pass() -> None:

@@ -37,7 +37,7 @@ def test_there_and_back(found: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_file(found: bytes) -> None:
-    """Whatever a file holds is kept."""
+    """Any content of the file is kept."""
     added = add_lines(found, HERE, KNOWN_NAMES)
     assert added.startswith(found)
     assert remove_lines(added, ended=not found or found.endswith(b"\n")) == found

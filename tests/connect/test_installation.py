@@ -11,7 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from hupan.cli.connect import app
 from hupan.connect import files, plan
 from hupan.connect.authority import AUTHORITY_NAME, Authority
 from hupan.connect.files import ConnectRefused
@@ -20,7 +22,7 @@ from hupan.connect.installation import check_rights, install
 from hupan.connect.names import KNOWN_NAMES
 from hupan.connect.plan import Places, survey
 from hupan.connect.record import PARTS, Part
-from hupan.connect.stores import SystemStore, find_certutil, find_keytool
+from hupan.connect.stores import SystemStore, find_certutil, find_keytool, find_nss_folders
 from hupan.connect.undo import undo
 from hupan.connect.user import User
 
@@ -105,7 +107,7 @@ def with_system(places: Places, machine: Path) -> Places:
 
 def installed(places: Places, *parts: Part) -> bool:
     """Install, and return whether something was changed."""
-    return install(places, HERE, parts or PARTS, lambda _path: None).is_changed
+    return install(places, HERE, parts or PARTS).is_changed
 
 
 def states(places: Places) -> set[str]:
@@ -122,7 +124,7 @@ def test_showing_touches_nothing(places: Places, machine: Path) -> None:
 
 
 def test_hosts_file(places: Places, machine: Path) -> None:
-    """Lines are added; mode and owner stay; twice is once; undo gives the same bytes."""
+    """Lines are added; mode and owner stay; twice is once; undo restores the same bytes."""
     before = snapshot(machine)
     assert installed(places)
     text = places.hosts.read_text("utf-8")
@@ -209,7 +211,7 @@ def test_another_address(places: Places, machine: Path) -> None:
     """The lines of the first are undone before the second come."""
     before = snapshot(machine)
     installed(places)
-    install(places, "127.0.0.9", PARTS, lambda _path: None)
+    install(places, "127.0.0.9", PARTS)
     assert "127.0.0.1 chat" not in places.hosts.read_text("utf-8")
     undo(places)
     assert snapshot(machine) == before
@@ -217,7 +219,7 @@ def test_another_address(places: Places, machine: Path) -> None:
 
 @needs_certutil
 def test_browsers(places: Places, machine: Path) -> None:
-    """Databases trust the authority for servers; undo gives the same bytes, and no new database."""
+    """Databases trust the authority for servers; undo restores the same bytes, no new database."""
     places = with_browsers(places)
     before = snapshot(machine)
     assert installed(places)
@@ -230,6 +232,54 @@ def test_browsers(places: Places, machine: Path) -> None:
     assert not installed(places)
     undo(places)
     assert snapshot(machine) == before
+
+
+def test_where_browsers_keep_their_databases(tmp_path: Path) -> None:
+    """Each profile of Firefox, of whatever package; Chromium's where there is one."""
+    profiles = [
+        ".mozilla/firefox/a.default",
+        ".config/mozilla/firefox/b.default-esr",
+        "snap/firefox/common/.mozilla/firefox/c",
+        ".var/app/org.mozilla.firefox/.mozilla/firefox/d",
+        ".pki/nssdb",
+    ]
+    for profile in profiles:
+        (tmp_path / profile).mkdir(parents=True)
+        (tmp_path / profile / "cert9.db").touch()
+    (tmp_path / ".mozilla/firefox/Crash Reports").mkdir()
+    found = find_nss_folders(tmp_path, "")
+    assert sorted(found) == sorted(tmp_path / profile for profile in profiles)
+
+
+@needs_certutil
+def test_one_part_alone(places: Places, machine: Path) -> None:
+    """Parts are installed and undone one by one, too."""
+    places = with_browsers(places)
+    before = snapshot(machine)
+    assert installed(places, "hosts")
+    only_hosts = snapshot(machine)
+    assert installed(places, "browsers")
+    undo(places, ["browsers"])
+    assert snapshot(machine) == only_hosts
+    assert undo(places, ["java"]) is None
+    assert snapshot(machine) == only_hosts
+    undo(places, ["hosts"])
+    assert snapshot(machine) == before
+    assert not (places.authority.folder / "installed").exists()
+
+
+@needs_certutil
+def test_a_database_with_a_password(places: Places, machine: Path) -> None:
+    """It is left alone, with what its tool says."""
+    places = with_browsers(places)
+    for name, text in (("old", "\n"), ("new", "secret-1\n")):
+        (machine / name).write_text(text)
+    files = ["-f", str(machine / "old"), "-@", str(machine / "new")]
+    change = [str(CERTUTIL), "-W", "-d", f"sql:{places.nss[1]}", *files]
+    subprocess.run(change, check=True, capture_output=True)  # noqa: S603 - Debian's
+    done = install(places, HERE, PARTS)
+    assert [step.state for step in done.steps if step.part == "browsers"] == ["present", "skipped"]
+    undo(places)
 
 
 @needs_certutil
@@ -275,7 +325,7 @@ def test_a_browser_that_runs(places: Places) -> None:
 
 @needs_debian
 def test_system(places: Places, machine: Path) -> None:
-    """Debian's tool adds the certificate to its bundle; undo gives the same files and links."""
+    """Debian's tool adds the certificate to its bundle; undo restores the same files and links."""
     places = with_system(places, machine)
     assert places.system is not None
     before = snapshot(machine)
@@ -353,11 +403,11 @@ def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_killed_at_any_point(
     places: Places, machine: Path, killed_at: Callable[[int], None]
 ) -> None:
-    """Whatever has been done by then, undo puts it back, and so it does when killed itself."""
+    """After a kill at any point undo restores everything, also when killed itself."""
     places = with_browsers(with_system(places, machine))
     before, number, is_killed = snapshot(machine), 0, True
     while is_killed:
-        number += 1
+        number += 3  # every third: each kind of point is among them
         killed_at(number)
         try:
             is_killed = not installed(places)
@@ -445,14 +495,15 @@ def test_the_command(machine: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--install", "--undo"], "exclude each other"),
-        (["--install", "--json"], "add --yes"),
-        (["--address", "192.0.2.1"], "loopback"),
-        (["--only", "windows"], "is none of hosts, system, browsers, java"),
+        (["--install", "--undo"], "--undo"),
+        (["--install", "--json"], "--yes"),
+        (["--address", "192.0.2.1"], "'192.0.2.1'"),
+        (["--only", "windows"], "'windows'"),
     ],
 )
 def test_wrong_options(machine: Path, options: list[str], text: str) -> None:
     """They are refused before anything is looked at."""
-    done = run(machine, *options)
-    assert done.returncode == 2
-    assert text in " ".join(done.stderr.split())
+    hosts = ["--hosts-file", str(machine / "missing")]
+    done = CliRunner().invoke(app, [*options, *hosts])
+    assert done.exit_code == 2
+    assert text in done.output

@@ -57,7 +57,7 @@ const open = (port, host) => new Promise((done) => {
 def run(
     tmp_path: Path, *command: str, options: tuple[str, ...] = (), **variables: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command beside a sandbox."""
+    """Run a command with a sandbox."""
     start = (HUPAN, "sandbox", "run", "--authority", str(tmp_path / "authority"))
     return subprocess.run(  # noqa: S603 - our own program
         [*start, *options, "--", *command],

@@ -114,7 +114,7 @@ def test_openssl(authority: Authority, targets: list[Target]) -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_node(authority: Authority, targets: list[Target]) -> None:
-    """Node, told by `NODE_EXTRA_CA_CERTS`."""
+    """Node, configured by `NODE_EXTRA_CA_CERTS`."""
     trust = {"NODE_EXTRA_CA_CERTS": str(authority.certificate)}
     assert run("node", str(STACKS / "trust.cjs"), *words(targets), environment=trust) == EXPECTED
 

@@ -95,7 +95,7 @@ def taken(subscription: Subscription) -> list[str]:
     return found
 
 
-def test_a_reader_who_is_slow_is_told() -> None:
+def test_a_slow_reader_learns_that_it_missed_entries() -> None:
     """It gets what is kept, and learns that it missed something, or that all was cleared (K-3)."""
     journal = Journal()
     journal.record_request(packed(0))
@@ -125,7 +125,7 @@ def test_a_reader_who_is_slow_is_told() -> None:
         (99, []),
     ],
 )
-def test_a_reader_who_comes_again_goes_on(last_id: int, found: list[str]) -> None:
+def test_a_reader_that_returns_goes_on(last_id: int, found: list[str]) -> None:
     """After its last event, also where an earlier id was recorded later (design 8)."""
     journal = Journal()
     journal.record_request(packed(0))

@@ -1,4 +1,4 @@
-"""Readers of the journal who read slowly, or not at all (K-3, web.md W-1).
+"""Slow readers of the journal, and those that stopped reading (K-3, web.md W-1).
 
 The story: each open stream kept a hundred entries of up to half a megabyte. Thirty-two tabs that
 hung in the debugger took a gigabyte.
@@ -66,7 +66,7 @@ async def open_stream(routes: JournalRoutes, reader: Reader) -> asyncio.Task[Non
 
 
 async def test_the_slowest_reader_is_cut_off() -> None:
-    """Where more waits than may, the one who has not read for longest goes (K-3)."""
+    """Beyond the bound the reader that has not read for longest is closed (K-3)."""
     readers, clients = Readers(100), [Reader(0) for _ in range(3)]
     waiting = []
     for client in clients[:2]:

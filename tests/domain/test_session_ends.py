@@ -247,7 +247,7 @@ async def test_a_second_ban_is_received_again(tmp_path: Path) -> None:
             await feed.poll()
             assert listener.hashes == [session.token_hash] * number
             await world.bans.unban(session.account_id)
-            await asyncio.sleep(0.002)  # ends are told apart by the millisecond
+            await asyncio.sleep(0.002)  # ends differ by the millisecond
 
 
 async def test_a_late_subscriber_receives_the_last_minutes(tmp_path: Path) -> None:

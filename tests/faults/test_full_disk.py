@@ -22,7 +22,7 @@ WRITES = 12
 WAIT_SECONDS = 60.0
 STORE_UNAVAILABLE = 1001
 LEAST_BYTES = 2048
-"""Less than a page: whatever file it is, no page is written to it."""
+"""Less than a page: no page is written to any file."""
 SMALL = """mount -t tmpfs -o size=3m tmpfs "$0" && cp -a "$1"/. "$0" && shift 1 && exec "$@" """
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 

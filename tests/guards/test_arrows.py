@@ -117,7 +117,7 @@ def wrong_arrows(path: str, source: str) -> list[str]:
     """
     layer = layer_of(path)
     if layer not in ARROWS:
-        return [f"{path}: {layer} is no layer yet; give it a line in ARROWS"]
+        return [f"{path}: {layer} is no layer yet: add it to ARROWS and to CONTRIBUTING.md"]
     allowed = [f"hupan.{name}." for name in (layer, "__version__", *LEAVES, *ARROWS[layer])]
     nodes, lines = nodes_of(source), source.splitlines()
     imports = (node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))

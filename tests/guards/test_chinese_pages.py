@@ -90,17 +90,17 @@ def texts(root: Path, page: str) -> tuple[str, str]:
 def test_the_twins_have_the_same_shape(texts: tuple[str, str]) -> None:
     """As many headings, each as deep, and tables whose rows are about the same."""
     english, chinese = texts
-    assert levels(english) == levels(chinese)
-    assert subjects(english) == subjects(chinese)
+    assert levels(english) == levels(chinese), "change the headings of both twins"
+    assert subjects(english) == subjects(chinese), "change the tables of both twins"
 
 
 @TWINS
 def test_the_twins_have_the_same_commands(page: str, texts: tuple[str, str]) -> None:
     """Blocks of code differ in their comments alone; the text names the same."""
     english, chinese = texts
-    assert commands(english) == commands(chinese)
+    assert commands(english) == commands(chinese), "change the code blocks of both twins"
     if page not in NAMES_DIFFER:
-        assert names(english) ^ names(chinese) == set()
+        assert names(english) ^ names(chinese) == set(), "name the same in both twins"
 
 
 @TWINS
@@ -115,7 +115,9 @@ def test_each_twin_leads_to_the_other(page: str, texts: tuple[str, str]) -> None
 @TWINS
 def test_a_chinese_page_leads_to_chinese_pages(root: Path, page: str) -> None:
     """Wherever there is one; and to headings that are there."""
-    assert wrong_links(root / f"{page}{CHINESE}") == []
+    assert wrong_links(root / f"{page}{CHINESE}") == [], (
+        "link the Chinese page, and a heading that it has"
+    )
 
 
 def test_what_was_added_to_one_twin_is_seen() -> None:

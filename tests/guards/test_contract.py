@@ -29,7 +29,9 @@ KEPT = {"counters", "migrations", "picture_removals"}
 def test_every_endpoint_has_a_handler() -> None:
     """A line of the contract needs a handler in `api/`, in the file of its area."""
     table = build_routes(None)  # type: ignore[arg-type] # services are not asked while routing
-    assert set(table) == {line.key for line in ENDPOINTS}, "join a handler to it by @handles"
+    assert set(table) == {line.key for line in ENDPOINTS}, (
+        "join a handler in `api/` to its line by @handles(…)"
+    )
 
 
 def test_no_other_file_repeats_a_path(modules: dict[str, str]) -> None:
@@ -40,7 +42,9 @@ def test_no_other_file_repeats_a_path(modules: dict[str, str]) -> None:
         for path, source in modules.items()
         if not path.startswith(("contract/", "conformance/", "doctor/"))  # they ask any server
     }
-    assert {path: texts for path, texts in quoted.items() if texts} == {}
+    assert {path: texts for path, texts in quoted.items() if texts} == {}, (
+        "put what concerns one endpoint on its line in `contract/`"
+    )
 
 
 def literals(source: str) -> list[str]:
@@ -63,15 +67,14 @@ def test_every_request_has_a_sample(subtests: pytest.Subtests) -> None:
     for line in ENDPOINTS:
         with subtests.test(line=line):
             assert (line.sample is None) == issubclass(line.request, IgnoredBody), (
-                "give it a sample"
+                "give the line a `sample`, unless its body is ignored"
             )
 
 
 def test_no_endpoint_stands_twice() -> None:
     """Surface, method and path name one endpoint."""
-    assert [
-        key for key, times in Counter(line.key for line in ENDPOINTS).items() if times > 1
-    ] == []
+    times = Counter(line.key for line in ENDPOINTS)
+    assert [key for key, number in times.items() if number > 1] == []
 
 
 def test_every_endpoint_has_a_golden(subtests: pytest.Subtests) -> None:
@@ -80,7 +83,9 @@ def test_every_endpoint_has_a_golden(subtests: pytest.Subtests) -> None:
         with subtests.test(line=line):
             here = Path(__file__).parents[1] / "wire"
             written = "\n".join(file.read_text("utf-8") for file in here.glob("*.py"))
-            assert line.path.removeprefix("/v1/") in written, "add a golden file to tests/wire"
+            assert line.path.removeprefix("/v1/") in written, (
+                "add to tests/wire a test that sends the bytes of a request to this path"
+            )
 
 
 def test_every_error_is_listed() -> None:
@@ -92,7 +97,9 @@ def test_every_error_is_listed() -> None:
 def test_codes_are_unique() -> None:
     """No two errors share a code, except the two numbers that wire.md 2 uses twice."""
     codes = Counter(error.code for error in APP_ERRORS)
-    assert {code for code, times in codes.items() if times > 1} == {-101, 1100}
+    assert {code for code, times in codes.items() if times > 1} == {-101, 1100}, (
+        "choose a code that no other error has"
+    )
 
 
 def test_every_error_speaks_both_languages(subtests: pytest.Subtests) -> None:
@@ -125,4 +132,6 @@ def test_the_reset_forgets_no_table() -> None:
     """Every table of the schema is emptied by the sandbox's reset, or kept for a reason."""
     sql = "\n".join(migration.sql for migration in load_migrations())
     made = set(re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", sql, re.MULTILINE))
-    assert made - KEPT == set(data_tables())
+    assert made - KEPT == set(data_tables()), (
+        "a table that a reset keeps is in `_KEPT_BY_RESET` of store/tables.py, and in KEPT here"
+    )

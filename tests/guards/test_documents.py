@@ -78,7 +78,7 @@ def test_every_endpoint_has_its_row_and_source(root: Path) -> None:
         for line in ENDPOINTS:
             start = f"| {line.surface} | {line.method} | `{line.path}` |"
             rows = [row for row in page.splitlines() if row.startswith(start)]
-            assert len(rows) == 1
+            assert len(rows) == 1, "run make docs"
             assert rows[0].endswith(f"| {source_marks(line)} |")
 
 
@@ -95,8 +95,8 @@ def test_every_error_says_when_it_occurs(root: Path, subtests: pytest.Subtests) 
     for error in APP_ERRORS:
         with subtests.test(error=error):
             page = (root / "docs" / "protocol.md").read_text("utf-8")
-            assert when(error)
-            assert page.count(f"\n| {error.code} | {when(error)} |") == 1
+            assert when(error), "say in the docstring of the error when it occurs"
+            assert page.count(f"\n| {error.code} | {when(error)} |") == 1, "run make docs"
 
 
 def test_every_message_is_on_the_page(root: Path) -> None:
@@ -130,7 +130,9 @@ def test_every_citation_is_explained(root: Path, written: Callable[..., dict[str
     texts = written(".py", ".sql", ".proto")
     del texts["tests/guards/test_documents.py"]
     cited = {path: citations(text) - known for path, text in texts.items()}
-    assert {path: ids for path, ids in cited.items() if ids} == {}
+    assert {path: ids for path, ids in cited.items() if ids} == {}, (
+        "explain the rule in docs/wire-rules.md, or correct the citation"
+    )
 
 
 def test_the_rules_stay_a_compact_list(root: Path) -> None:

@@ -35,7 +35,7 @@ def test_no_test_module_is_imported() -> None:
         for path in TESTS.rglob("*.py")
         if (names := imported_tests(path.read_text()))
     }
-    assert found == {}
+    assert found == {}, "move what is shared to tests/support"
 
 
 @pytest.mark.parametrize(

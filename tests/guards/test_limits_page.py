@@ -23,7 +23,7 @@ def page(root: Path) -> str:
 
 def test_the_table_is_that_of_the_program(page: str) -> None:
     """`make docs` changes nothing."""
-    assert limits_page(page) == page
+    assert limits_page(page) == page, "run make docs"
     assert [line.setting for line in LIMITS] == re.findall(
         r"^\| `([a-z_]+)` \|", page, re.MULTILINE
     )
@@ -40,7 +40,8 @@ def test_every_alarm_is_explained(page: str, modules: dict[str, str]) -> None:
     pattern = re.compile(r'\.raise_alarm\(\s*"([^"]+)"')
     raised = {name for text in modules.values() for name in pattern.findall(text)}
     assert raised
-    assert raised == set(re.findall(r"^\| `([a-z]+-[a-z-]+)` \|", page, re.MULTILINE))
+    explained = set(re.findall(r"^\| `([a-z]+-[a-z-]+)` \|", page, re.MULTILINE))
+    assert raised == explained, "give the alarm a row in docs/limits.md"
 
 
 def test_the_table_prints_the_defaults_of_the_settings(page: str) -> None:
@@ -57,5 +58,7 @@ def test_every_limit_in_memory_is_used() -> None:
     named = {endpoint.limit for endpoint in ENDPOINTS if endpoint.limit}
     defined = {limit.event for limit in LIMITS if not limit.exact}
     no_endpoints = {"upstream", "introspection"}
-    assert defined - {"wrong_attempts"} - no_endpoints == named
+    assert defined - {"wrong_attempts"} - no_endpoints == named, (
+        "a limit needs a line in ratelimit/table.py, and an endpoint with this `limit`"
+    )
     assert "wrong_attempts" in defined

@@ -47,7 +47,7 @@ def unwritten(templates: Mapping[str, str]) -> set[str]:
 def test_no_text_is_missing(templates: dict[str, str]) -> None:
     """Each name in a template is in the catalogue; each joined name has members (W-6)."""
     assert templates
-    assert unwritten(templates) == set()
+    assert unwritten(templates) == set(), "add the text to web/texts.py or web/sandbox/texts.py"
     beginnings = {name for text in templates.values() for name in JOINED_CALL.findall(text)}
     assert {one for one in beginnings if not any(name.startswith(one) for name in ALL)} == set()
 
@@ -67,7 +67,7 @@ def test_no_text_is_unused(templates: dict[str, str], modules: dict[str, str]) -
         for end in ("ago", "ahead")
     }
     unused = {name for name in set(ALL) - used - named if not name.startswith(beginnings)}
-    assert unused == set()
+    assert unused == set(), "delete the text from its catalogue"
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
@@ -89,7 +89,9 @@ def test_no_name_is_in_two_catalogues() -> None:
 def test_templates_hold_no_words(templates: dict[str, str]) -> None:
     """What people read is in the catalogue; only languages name themselves (W-6)."""
     found = {name: bare_words(text) for name, text in templates.items()}
-    assert {name: words for name, words in found.items() if words} == {}
+    assert {name: words for name, words in found.items() if words} == {}, (
+        "move the words to a catalogue, and show them with t(…)"
+    )
 
 
 def bare_words(template: str) -> list[str]:

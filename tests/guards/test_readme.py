@@ -42,7 +42,7 @@ def test_every_endpoint_of_the_sandbox_is_listed(
     sandbox = [text for path, text in modules.items() if path.startswith("sandbox")]
     routes = {route for text in sandbox for route in ROUTE.findall(text)}
     assert routes
-    assert set(LISTED_ROUTE.findall(pages[name])) == routes
+    assert set(LISTED_ROUTE.findall(pages[name])) == routes, "change the table of the README"
     for field in fields(AccountBody):
         assert f"{field.encode_name}?" in pages[name]
     for pack in get_args(PackName):
@@ -53,7 +53,7 @@ def test_every_endpoint_of_the_sandbox_is_listed(
 def test_every_group_of_commands_is_listed(pages: dict[str, str], name: str) -> None:
     """Each group of commands of `hupan` is on the page."""
     missing = {command for command in COMMANDS if f"hupan {command}" not in pages[name]}
-    assert missing <= {"bench", "version"}
+    assert missing <= {"bench", "version"}, "give the command a row in both READMEs"
 
 
 @pytest.mark.parametrize("name", COMMAND_PAGES)
@@ -70,7 +70,7 @@ def test_every_command_is_listed(pages: dict[str, str], name: str) -> None:
             commands.add(first)  # `hupan sandbox` runs by itself too
     listed = set(re.findall(r"^hupan ([a-z]+(?: [a-z-]+)?)(?=\s|$)", pages[name], re.MULTILINE))
     found = {line if line in commands else line.split()[0] for line in listed}
-    assert found == commands - {"bench"}
+    assert found == commands - {"bench"}, "give the command a line in docs/commands.md and its twin"
 
 
 @pytest.mark.parametrize("name", INDEXES)
@@ -79,11 +79,12 @@ def test_every_page_is_in_the_index(root: Path, pages: dict[str, str], name: str
     files = {path.name for path in (root / "docs").iterdir() if path.suffix in {".md", ".json"}}
     linked = set(re.findall(r"\]\(([a-z][^)/]*)\)", pages[name]))
     twins = {file.replace(".zh-CN", "") for file in linked}
-    assert {file.replace(".zh-CN", "") for file in files} - {"README.md"} <= twins
+    pages_there = {file.replace(".zh-CN", "") for file in files} - {"README.md"}
+    assert pages_there <= twins, "link the page in docs/README.md and its twin"
 
 
 def test_no_page_promises_an_index() -> None:
-    """No index carries Hupan: a name there is nobody's, or belongs to somebody else."""
+    """No index carries Hupan: a name there is free, or belongs to another project."""
     promise = re.compile(
         r"(?:install|uvx)\s(?:-\S+\s)*(?:pytest-)?hupan(?:-client)?(?![-_*.\w/])|pypi\.org/project/"
     )

@@ -107,7 +107,7 @@ def test_every_secret_is_in_the_inventory() -> None:
     """A field whose name is that of a secret is among the `secrets` of its line (E5)."""
     assert secrets_of(ENDPOINTS) == {
         (path_of(line), name) for line in ENDPOINTS for name in line.secrets
-    }
+    }, "name the field in `secrets` of its line, or say in NO_SECRETS why it is no secret"
 
 
 def test_every_endpoint_of_the_inventory_is_tried() -> None:
@@ -125,7 +125,7 @@ def test_every_endpoint_of_the_inventory_is_tried() -> None:
         for field in (route.secret, route.also)
         if field
     }
-    assert tried == guessed
+    assert tried == guessed, "say in tests/support/secret_routes.py how to guess at the field"
 
 
 def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
@@ -140,11 +140,18 @@ def unknown_fields(lines: tuple[Line, ...]) -> set[tuple[str, str]]:
 
 def test_every_field_that_can_be_guessed_counts() -> None:
     """A field is a secret, or its requests count, or its answer reveals nothing (E4, E5)."""
-    assert unknown_fields(ENDPOINTS) == set()
+    assert unknown_fields(ENDPOINTS) == set(), (
+        "say on the endpoint's line what an answer reveals: give a field that can be guessed a "
+        "secret type of contract/fields.py and name it in `secrets`; name it in `harmless` if the "
+        "caller learns nothing from it; else set `limit` and add the field to TELLS_OF_OTHERS"
+    )
     looked_at = {
         path_of(line) for line in ENDPOINTS if line.limit in {"profile_views", "invitation_codes"}
     }
-    assert {path for path, _ in TELLS_OF_OTHERS} == looked_at
+    assert {path for path, _ in TELLS_OF_OTHERS} == looked_at, (
+        "an endpoint in TELLS_OF_OTHERS, and no other, has the limit `profile_views` or "
+        "`invitation_codes` on its line"
+    )
 
 
 def test_a_new_field_is_named() -> None:
@@ -154,7 +161,7 @@ def test_a_new_field_is_named() -> None:
         voucher: str
 
     line = replace(ENDPOINTS[0], path="/v1/user/redeem", request=Voucher)
-    assert unknown_fields((*ENDPOINTS, line)) == {("user/redeem", "voucher")}
+    assert unknown_fields((line,)) == {("user/redeem", "voucher")}
 
 
 def test_passwords_are_hashed_in_turn(modules: dict[str, str]) -> None:
@@ -162,7 +169,9 @@ def test_passwords_are_hashed_in_turn(modules: dict[str, str]) -> None:
     asking = re.compile(r"_passwords\.(?:hash|verify)\(")
     found = {path for path, text in modules.items() if asking.search(text)}
     assert found
-    assert [path for path in sorted(found) if "_passwords.slot(" not in modules[path]] == []
+    assert [path for path in sorted(found) if "_passwords.slot(" not in modules[path]] == [], (
+        "hash within `async with self._passwords.slot(…)`"
+    )
 
 
 def test_a_new_endpoint_is_seen() -> None:
@@ -197,7 +206,9 @@ def test_secrets_are_compared_where_they_are_counted(modules: dict[str, str], wh
         for path, text in modules.items()
         if path.startswith(("domain/", "api/")) and re.search(rf"(?<!def ){what}", text)
     }
-    assert found == COMPARING[what]
+    assert found == COMPARING[what], (
+        "count the attempt before the comparison, and add the file to COMPARING and COUNTING"
+    )
 
 
 @pytest.mark.parametrize("path", COUNTING)

@@ -47,7 +47,9 @@ def literal_codes(path: str, source: str) -> list[str]:
 
 def test_random_is_used_only_where_listed(modules: dict[str, str]) -> None:
     """`random` is imported in the files of the list, each with its reason, and nowhere else."""
-    assert {path for path, text in modules.items() if uses_random(text)} == set(MAY_USE_RANDOM)
+    assert {path for path, text in modules.items() if uses_random(text)} == set(MAY_USE_RANDOM), (
+        "take the RandomSource of rng.py, or say in MAY_USE_RANDOM why not"
+    )
     assert all(MAY_USE_RANDOM.values())
 
 

@@ -29,7 +29,9 @@ FIGURE = re.compile(r"[0-9]+(?:,[0-9]{3})*")
 
 def test_every_requirement_and_reason_stands_in_chinese(root: Path) -> None:
     """Each has its sentence, and none is of an id that is gone."""
-    assert security_zh.REQUIREMENTS.keys() == requirements(root).keys()
+    assert security_zh.REQUIREMENTS.keys() == requirements(root).keys(), (
+        "give the requirement its Chinese sentence in tools/docs/security_zh.py"
+    )
     assert (security_zh.LATER.keys(), security_zh.NOT_HERE.keys(), security_zh.REMARKS.keys()) == (
         LATER.keys(),
         NOT_HERE.keys(),
@@ -45,7 +47,7 @@ def test_a_requirement_has_the_same_figures_in_both_languages(root: Path) -> Non
         for one, text in requirements(root).items()
         if sorted(FIGURE.findall(text)) != sorted(FIGURE.findall(security_zh.REQUIREMENTS[one]))
     }
-    assert other == {}
+    assert other == {}, "change the figure in tools/docs/security_zh.py too"
 
 
 def test_the_figures_of_a_soak_run_are_the_same_in_chinese(root: Path) -> None:
@@ -74,13 +76,17 @@ def test_every_requirement_has_a_test_or_a_reason(root: Path) -> None:
     """A row of the core or among the faults to survive never stands empty."""
     texts, tests = requirements(root), shown(root)
     assert set(texts) >= set(CORE)
-    assert [one for one in texts if not state(one, tests)] == []
+    assert [one for one in texts if not state(one, tests)] == [], (
+        "cite the requirement in the docstring of the test that covers it"
+    )
 
 
 def test_no_test_shows_what_is_no_requirement(root: Path) -> None:
     """An id that a test cites stands among the requirements."""
     texts = requirements(root)
-    assert {one: list(files) for one, files in shown(root).items() if one not in texts} == {}
+    assert {one: list(files) for one, files in shown(root).items() if one not in texts} == {}, (
+        "add the requirement to docs/wire-rules.md, or correct the citation"
+    )
 
 
 def test_a_reason_is_given_where_it_is_needed_alone(root: Path) -> None:

@@ -35,7 +35,7 @@ def test_the_stubs_are_those_of_the_proto_files(root: Path, tmp_path: Path) -> N
     """`make proto` would change nothing."""
     made = generate(root / "proto", tmp_path / "made")
     assert made
-    assert texts(root / "src/hupan/contract/pb") == made
+    assert texts(root / "src/hupan/contract/pb") == made, "run make proto"
 
 
 def test_another_field_number_is_seen(root: Path, tmp_path: Path) -> None:

@@ -12,7 +12,10 @@ from tools.docs.table_bounds import TABLE_BOUNDS, TableBound, bounds_in_schema
 def test_every_table_is_in_the_list_once() -> None:
     """A new table needs a line that says where it ends (security X5)."""
     listed, tables = [one.table for one in TABLE_BOUNDS], [table.name for table in list_tables()]
-    assert set(tables) ^ set(listed) == set(), "say above CREATE TABLE where it ends"
+    assert set(tables) ^ set(listed) == set(), (
+        "write above CREATE TABLE `-- bound: account, MAX_ROWS, tests/….py: what enforces it` "
+        "(CONTRIBUTING.md, Add a table)"
+    )
     assert len(listed) == len(set(listed))
     assert set(data_tables()) < {one.table for one in TABLE_BOUNDS}
 
@@ -24,17 +27,19 @@ def test_rows_of_users_are_not_called_the_operators_own() -> None:
     grown = {
         table.name for table in list_tables() if by_user & {column.name for column in table.columns}
     }
-    assert grown & operators == {"account_medals", "limit_resets"}
+    assert grown & operators == {"account_medals", "limit_resets"}, (
+        "a table with a column of users is bounded per account, target or server"
+    )
     assert set(erased_tables()) - {"account_medals"} <= {
         one.table for one in TABLE_BOUNDS if one.per == "account"
-    }
+    }, "a table with a column `account_id` is bounded per account"
 
 
 def test_every_bound_is_reached_by_a_test() -> None:
     """A line of the list is tried, or says which test does (security X5)."""
     growing = {one.table for one in TABLE_BOUNDS if one.per != "operators"}
     tried = GROWN.keys() | OTHERWISE.keys()
-    assert tried ^ growing == set(), "name the test with the bound"
+    assert tried ^ growing == set(), "name in the `-- bound:` line the test that reaches the bound"
     assert not GROWN.keys() & OTHERWISE.keys()
 
 

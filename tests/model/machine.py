@@ -38,7 +38,7 @@ asked = st.sampled_from([*["plain"] * 5, "late", "no", "no", "reset", "reset", "
 mostly = st.sampled_from([True, True, True, False])
 bound = st.sampled_from(["typed", "free", "free", "taken"])
 changed = st.sampled_from(["bound", "bound", "free", "free", "free", "taken", "typed"])
-"""What a binding or a change is to: what the caller has, what nobody has, what somebody has."""
+"""What a binding or a change is to: what the caller has, what is free, what another has."""
 before = st.sampled_from(["nothing", "nothing", "wait", "prove phone", "prove email"])
 """What a change comes after: a wait makes a session old, a proof is made of what is bound."""
 turns = st.integers(0, 5)

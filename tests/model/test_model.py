@@ -19,7 +19,7 @@ OPERATIONS = 10_000
 SECONDS_TO_SHRINK = 600
 """A run takes some seconds; hypothesis looks up to five minutes for the shortest failing one."""
 SEED = "HUPAN_MODEL_SEED"
-"""Names the environment's variable that plays another run; the seed is printed beside a failure."""
+"""Names the environment's variable that plays another run; the seed is printed with a failure."""
 DEFAULT_SEED = "by the lake"
 """What the suite plays, so that a run that was green stays green; others are for looking around."""
 ROUNDS = 13
@@ -67,7 +67,7 @@ SOMEWHERE = {
     errors.EmailNotBound.code,
     errors.ProofNeeded.code,
 }
-"""Likewise, whatever was asked."""
+"""As above, after any operations."""
 LOOKS = ("user/info", "user/get-user")
 """What the machine asks to compare; it does not count as an operation."""
 

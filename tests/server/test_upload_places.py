@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from hupan.api.codecs import Receive
-from hupan.api.upload_places import (
+from hupan.api.uploads import (
     GRACE_SECONDS,
     MAX_UPLOADS_AT_ONCE,
     MAX_UPLOADS_PER_HOST,
+    UploadForm,
     UploadPlaces,
 )
-from hupan.api.uploads import UploadForm
 from hupan.domain.media import UploadHolder
 from hupan.errors import Busy
 from hupan.model import AccountId

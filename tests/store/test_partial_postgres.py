@@ -137,6 +137,34 @@ def test_a_loss_that_is_passed_on_ends_no_connection(url: str) -> None:
     asyncio.run(scenario())
 
 
+def test_a_standby_elsewhere_ends_no_connection(url: str) -> None:
+    """A worker was demoted; were it the coordinator, no connection could be used any more."""
+
+    async def scenario() -> None:
+        await run(url, DEMOTED)
+        async with opened(url) as (database, _):
+            before = await backends(database, CONNECTIONS)
+            await refusals(database.run_transaction(lambda tx: tx.fetch_one(ASK_DEMOTED)))
+            assert database.stats().is_partial
+            assert await backends(database, CONNECTIONS) == before
+            await refusals(database.fetch_one("SELECT demoted()"))
+            assert await backends(database, CONNECTIONS) & before == set()
+
+    asyncio.run(scenario())
+
+
+DEMOTED = """
+CREATE FUNCTION demoted() RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'cannot execute UPDATE in a read-only transaction' USING ERRCODE = '25006';
+END $$;
+CREATE FUNCTION "while executing command on 10.0.0.2:5432"() RETURNS bigint LANGUAGE plpgsql
+AS $$ BEGIN RETURN demoted(); END $$;
+"""
+"""The name of a function is part of the context of an error, where Citus names the machine."""
+ASK_DEMOTED = 'SELECT "while executing command on 10.0.0.2:5432"()'
+
+
 def test_a_slow_server_is_no_lost_machine(url: str) -> None:
     """A timeout on a database that is not distributed says nothing of other machines."""
 
@@ -184,36 +212,72 @@ def test_codes_leave_while_others_cannot(url: str) -> None:
         await run(url, DISTRIBUTED + ";" + OUTBOX_AWAY)
         async with opened(url) as (database, pool):
             await database.check()
-            secret_box, clock, sender = SecretBox(bytes(KEY_BYTES)), SystemClock(), Sender()
-            recent = RecentTargets()
-            writer = OutboxWriter(secret_box, SystemRandomSource(), recent)
-            worker = OutboxWorker(
-                database,
-                clock,
-                secret_box,
-                {"sms": sender},
-                recent_targets=recent,
-                is_partial=lambda: pool.is_partial,
-            )
-            now = int(clock.now())
-            for phone in (LOST_PHONE, SILENT_PHONE, HEALTHY_PHONE):
-                target = ContactAddress("sms", phone, phone)
-                message = writer.make_notice(target, "notice-phone-changed", 1, now=now)
-                values = (message.target, message.id, message.channel, message.purpose, b"")
-                times = (message.created_at, message.expires_at, message.priority)
-
-                async def insert(tx: Transaction, row: tuple[Value, ...] = values + times) -> int:
-                    return await tx.execute(INSERT_ROW, *row)
-
-                await database.run_transaction(insert)
-            worker.start()
-            async with asyncio.timeout(30):
-                while not sender.sent:  # noqa: ASYNC110 - the sender has nothing to wait for
-                    await asyncio.sleep(0.05)
-            assert [message.to for message in sender.sent] == [HEALTHY_PHONE]
-            await worker.stop()
+            phones = LOST_PHONE, SILENT_PHONE, HEALTHY_PHONE
+            assert await send(database, pool, phones) == [HEALTHY_PHONE]
 
     asyncio.run(scenario())
+
+
+def test_a_crowd_that_asks_for_a_lost_machine_delays_no_other(url: str) -> None:
+    """Others are answered and their codes leave, on the same connections as before."""
+
+    async def scenario() -> None:
+        await run(url, DISTRIBUTED + ";" + OUTBOX_AWAY)
+        async with opened(url) as (database, pool):
+            before = await backends(database, CONNECTIONS)
+            is_over = asyncio.Event()
+
+            async def insist() -> int:
+                refused = 0
+                while not is_over.is_set():
+                    await refusals(database.fetch_one(ASK, LOST))
+                    await refusals(database.run_transaction(lambda tx: tx.fetch_one(ASK, LOST)))
+                    refused += 2
+                return refused
+
+            crowd = [asyncio.ensure_future(insist()) for _ in range(3 * CONNECTIONS)]
+            for account in range(3, 103):
+                assert await database.fetch_one(ASK, account) == (account,)
+            assert await send(database, pool, (LOST_PHONE, HEALTHY_PHONE)) == [HEALTHY_PHONE]
+            is_over.set()
+            assert min(await asyncio.gather(*crowd)) > 0
+            assert await backends(database, CONNECTIONS) == before
+
+    asyncio.run(scenario())
+
+
+async def send(
+    database: PostgresDatabase, pool: PostgresPool, phones: tuple[str, ...]
+) -> list[str]:
+    """Write messages to phones and send what can be; return the first recipients."""
+    secret_box, clock, sender = SecretBox(bytes(KEY_BYTES)), SystemClock(), Sender()
+    recent = RecentTargets()
+    writer = OutboxWriter(secret_box, SystemRandomSource(), recent)
+    worker = OutboxWorker(
+        database,
+        clock,
+        secret_box,
+        {"sms": sender},
+        recent_targets=recent,
+        is_partial=lambda: pool.is_partial,
+    )
+    now = int(clock.now())
+    for phone in phones:
+        target = ContactAddress("sms", phone, phone)
+        message = writer.make_notice(target, "notice-phone-changed", 1, now=now)
+        values = (message.target, message.id, message.channel, message.purpose, b"")
+        times = (message.created_at, message.expires_at, message.priority)
+
+        async def insert(tx: Transaction, row: tuple[Value, ...] = values + times) -> int:
+            return await tx.execute(INSERT_ROW, *row)
+
+        await database.run_transaction(insert)
+    worker.start()
+    async with asyncio.timeout(30):
+        while not sender.sent:  # noqa: ASYNC110 - the sender has nothing to wait for
+            await asyncio.sleep(0.05)
+    await worker.stop()
+    return [message.to for message in sender.sent]
 
 
 def test_a_row_in_doubt_costs_no_connection() -> None:

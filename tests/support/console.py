@@ -11,7 +11,7 @@ from tests.support.audit_events import events
 
 runner = CliRunner()
 PASSWORD = "herons stand in the reeds"
-Told = dict[str, object]
+JsonObject = dict[str, object]
 
 
 def run(data: Path, *arguments: str, stdin: str = "") -> Result:
@@ -19,12 +19,12 @@ def run(data: Path, *arguments: str, stdin: str = "") -> Result:
     return runner.invoke(app, [*arguments, "--data-dir", str(data)], input=stdin)
 
 
-def told(data: Path, *arguments: str, stdin: str = "") -> Told:
+def call(data: Path, *arguments: str, stdin: str = "") -> JsonObject:
     """Return the JSON output of a command that succeeds."""
     result = run(data, *arguments, "--json", stdin=stdin)
     assert result.exit_code == 0, result.output
-    told: Told = json.loads(result.stdout)
-    return told
+    output: JsonObject = json.loads(result.stdout)
+    return output
 
 
 def refused(data: Path, *arguments: str, stdin: str = "") -> str:

@@ -85,7 +85,7 @@ def _alternative(name: str) -> x509.GeneralName:
 
 @contextmanager
 def tls_server(chain: Path) -> Iterator[int]:
-    """Serve one page to everybody who takes a chain; return the port."""
+    """Serve one page to every client that accepts a chain; yield the port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 Key: TypeAlias = tuple[str, str]
-"""What kind of fact, and of whom or what: see `tests.support.invariants.snapshot`."""
+"""What kind of fact, and its subject: see `tests.support.invariants.snapshot`."""
 Value: TypeAlias = str | int | None
 Facts: TypeAlias = dict[Key, Value]
 

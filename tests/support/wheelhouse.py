@@ -109,5 +109,5 @@ class Machine:
         return done.stdout
 
     def shell(self, script: str, folder: Path | None = None) -> str:
-        """Run the lines of a page in a shell, as somebody who copies them does."""
+        """Run the lines of a page in a shell, as a reader that copies them does."""
         return self.run("sh", "-euc", script, folder=folder)

@@ -56,7 +56,7 @@ def headers_of(http: httpx.Client, method: str, url: str) -> httpx.Headers:
 
 
 def test_every_route_has_the_headers(own_wire: WireClient) -> None:
-    """Each page, form and route, whatever the method; the form too large, too (web.md W-1)."""
+    """Each page, form and route, with every method; the form too large, too (web.md W-1)."""
     declared = page_routes()
     assert {entry.path for entry in NAVIGATION} <= {path for _, path in declared}
     assert len(declared) >= 20

@@ -12,7 +12,7 @@ from tools.packages.tree import ROOT, install_tree, python_version, run, source_
 
 SCRIPTS: Final = ("postinst", "prerm", "postrm")
 _DEPENDS: Final = (
-    *("libc6", "ca-certificates", "tzdata", "passwd"),
+    *("libc6", "libstdc++6", "zlib1g", "ca-certificates", "tzdata", "passwd"),
     "init-system-helpers (>= 1.54)",
 )
 _CONTROL: Final = """\

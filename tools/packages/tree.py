@@ -14,6 +14,11 @@ ROOT: Final = Path(__file__).parents[2]
 HOME: Final = Path("usr/lib/hupan")
 SYSTEM_PYTHON: Final = Path("/usr/bin/python3")
 _UNIT_PROGRAM: Final = "/opt/hupan/.venv/bin/hupan"
+# What libraries ship for developers.
+_UNNEEDED_FOLDERS: Final = ("apsw/tests",)
+_UNNEEDED_SUFFIXES: Final = frozenset({".c", ".h", ".pxd", ".pyi", ".pyx"})
+# Its parts were tied together by rewriting them, which `strip` may undo.
+_NOT_STRIPPED: Final = frozenset({"PIL", "pillow.libs"})
 _SCRIPT: Final = """\
 #!/usr/lib/hupan/bin/python3 -P
 import sys
@@ -55,16 +60,24 @@ def install_tree(root: Path) -> None:
         f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {version}\n", "utf-8"
     )
     _write_program(home / "bin/hupan", _SCRIPT)
-    (root / "usr/bin").mkdir(parents=True)
+    (root / "usr/bin").mkdir(parents=True, exist_ok=True)
     (root / "usr/bin/hupan").symlink_to("../lib/hupan/bin/hupan")
     _install_packages(packages)
-    _compile(packages, root)
+    _remove_unneeded(packages)
+    _strip(packages)
+    compile_folder(packages, root)
 
 
-def _install_packages(packages: Path) -> None:
+def find_pip() -> list[str]:
+    """Return the command of pip: that of the running Python, else the system's."""
     pip = [sys.executable, "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:  # noqa: S603
         pip = [str(SYSTEM_PYTHON), "-m", "pip"]
+    return pip
+
+
+def _install_packages(packages: Path) -> None:
+    pip = find_pip()
     options = ("-qq", "--no-input", "install", "--no-compile", "--target", packages)
     lock = ROOT / "requirements/runtime.txt"
     locked = ("--require-hashes", "--only-binary", ":all:", "-r", lock)
@@ -83,14 +96,29 @@ def _install_packages(packages: Path) -> None:
         path.write_text("".join(sorted(kept)), "utf-8")
 
 
-def _compile(packages: Path, root: Path) -> None:
+def _remove_unneeded(packages: Path) -> None:
+    for name in _UNNEEDED_FOLDERS:
+        shutil.rmtree(packages / name)
+    for path in packages.rglob("*"):
+        if path.suffix in _UNNEEDED_SUFFIXES:
+            path.unlink()
+
+
+def _strip(packages: Path) -> None:
+    """Take what only a debugger reads out of compiled libraries: a fifth of the whole tree."""
+    for path in sorted(packages.rglob("*.so*")):
+        if path.relative_to(packages).parts[0] not in _NOT_STRIPPED:
+            run("strip", "--strip-debug", path)
+
+
+def compile_folder(folder: Path, root: Path) -> None:
     """Compile once, checked against nothing: the files belong to root and change with a package."""
     program = (
         "import compileall, py_compile, sys; "
         "sys.exit(not compileall.compile_dir(sys.argv[1], quiet=2, stripdir=sys.argv[2], "
         "prependdir='/', invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH))"
     )
-    run(SYSTEM_PYTHON, "-c", program, packages, root, env={"PYTHONHASHSEED": "0"})
+    run(SYSTEM_PYTHON, "-c", program, folder, root, env={"PYTHONHASHSEED": "0"})
 
 
 def _write_program(path: Path, text: str) -> None:

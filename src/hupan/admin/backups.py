@@ -106,7 +106,7 @@ def refusing() -> Iterator[None]:
 
 
 def choose_recipient(settings: Settings) -> Recipient:
-    """Return the recipient that can decrypt new backups.
+    """Return the recipient of new backups: a public key or a passphrase.
 
     Raises:
         OperationRefused: neither a public key nor a passphrase is set.
@@ -168,16 +168,17 @@ def create_key(path: Path) -> str:
 
 
 async def create_backup(settings: Settings, path: Path | None = None) -> BackupSummary:
-    """Make a backup of the store, its key and its pictures, and read it back.
+    """Create a backup of the store, its key and its pictures, and read it back.
 
     A server may run at the same time.
 
     Args:
-        settings: of the store, and the recipient of the backup.
-        path: the file to write, which must not exist; None for a new name where the settings say.
+        settings: of the store, and the public key or passphrase of the backup.
+        path: the file to write, which must not exist; None for a new name in `backup_dir` or the
+            bucket.
 
     Raises:
-        OperationRefused: it cannot be made; nothing is left of it.
+        OperationRefused: the backup cannot be created; no part of it is left.
     """
     recipient = choose_recipient(settings)
     created_at = int(time.time())

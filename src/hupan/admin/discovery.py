@@ -464,7 +464,7 @@ class RecordReader(Generic[Record]):
 async def _stage_groups(
     reader: RecordReader[Group], build: GroupIndexBuild, on_read: Callable[[], None]
 ) -> None:
-    """Store the records while there are no problems; then only collect further problems."""
+    """Store the records; after the first problem, only collect further problems."""
     groups = iter(reader)
     while batch := list(islice(groups, BATCH_ROWS)):
         if not reader.problems:

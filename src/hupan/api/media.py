@@ -31,8 +31,7 @@ from hupan.api.codecs import (
     wants_english,
 )
 from hupan.api.responses import NO_STORE, RESULT_HEADERS, Cors, send_response
-from hupan.api.upload_places import UploadPlaces
-from hupan.api.uploads import MAX_UPLOAD_BYTES, UploadForm
+from hupan.api.uploads import MAX_UPLOAD_BYTES, UploadForm, UploadPlaces
 from hupan.contract import media
 from hupan.contract.endpoints import SUCCESS_CODE, IgnoredBody
 from hupan.contract.media import UploadToken
@@ -107,7 +106,7 @@ _SAFE_HEADERS: Headers = [
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"referrer-policy", b"no-referrer"),
 ]
-"""A picture is a picture and never a page, whatever a browser is told (security U4)."""
+"""A picture is a picture and never a page, for every browser (security U4)."""
 
 
 class MediaTarget(NamedTuple):

@@ -30,7 +30,7 @@ SESSION_ENDED, POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 4001, 1008, 1
 GOING_AWAY = 1001
 """Codes of closing frames."""
 _OWN_COMMANDS = frozenset({"login", "heartbeat", "inputinfo"})
-"""Never handed on, in whatever case: a message server could take them for what they look like."""
+"""Never relayed, in any case: a message server could mistake them for real ones."""
 _log = logging.getLogger("hupan.presence")
 _decode_command = msgspec.json.Decoder(SocketCommand).decode
 _decode_login = msgspec.json.Decoder(SocketLogin).decode

@@ -2,11 +2,16 @@
 
 Every part is bounded before it is used, and the file goes to the disk as it arrives. A token that
 precedes the file is checked before the file is read.
+
+A process reads a bounded number of uploads at once. If all places are taken, the slowest upload
+loses its place: a client that holds places with uploads that hardly progress does not prevent
+others from uploading.
 """
 
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -30,6 +35,11 @@ from hupan.errors import (
     UploadTooLarge,
 )
 
+MAX_UPLOADS_AT_ONCE = 32
+"""Of one process; each has a file of up to 8 MiB and 512 KiB of memory."""
+MAX_UPLOADS_PER_HOST = 8
+GRACE_SECONDS = 1.0
+"""A younger upload keeps its place."""
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_FIELDS_BYTES = 64 * 1024
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 2 * MAX_FIELDS_BYTES
@@ -264,3 +274,59 @@ class UploadForm:
             if self._block_bytes == ETAG_BLOCK_BYTES:
                 self._block_digests.append(self._block.digest())
                 self._block, self._block_bytes = hashlib.sha1(), 0  # noqa: S324 - as above
+
+
+class UploadPlace:
+    """The place of one upload."""
+
+    def __init__(self, host: str, form: UploadForm, taken_at: float) -> None:
+        self.host = host
+        self.form = form
+        self.taken_at = taken_at
+
+
+class UploadPlaces:
+    """The places of a process, with a bound per host."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._places: set[UploadPlace] = set()
+
+    def take(self, host: str, form: UploadForm) -> UploadPlace:
+        """Take a place, perhaps that of another upload.
+
+        Raises:
+            Busy: none is free, and none of the others is slow.
+        """
+        now = self._now()
+        rivals = [place for place in self._places if place.host == host]
+        if len(rivals) < MAX_UPLOADS_PER_HOST:
+            rivals = list(self._places) if len(self._places) >= MAX_UPLOADS_AT_ONCE else []
+        if rivals:
+            self._free_slowest(rivals, now)
+        place = UploadPlace(host, form, now)
+        self._places.add(place)
+        return place
+
+    def free(self, place: UploadPlace) -> None:
+        """Return a place; does nothing where it was given up."""
+        self._places.discard(place)
+
+    def _free_slowest(self, rivals: list[UploadPlace], now: float) -> None:
+        slow = [
+            place
+            for place in rivals
+            if place.form.is_reading and now - place.taken_at >= GRACE_SECONDS
+        ]
+        if not slow:
+            raise Busy
+        # A stranger before an account: a token that came first is known already.
+        slowest = min(
+            slow,
+            key=lambda place: (
+                place.form.is_signed_in,
+                place.form.received / (now - place.taken_at),
+            ),
+        )
+        self._places.discard(slowest)
+        slowest.form.give_up()

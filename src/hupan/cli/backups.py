@@ -57,13 +57,14 @@ KeyFileOption: TypeAlias = Annotated[
         "--key-file",
         help=say(
             "私钥文件；用口令加密的备份则由 HUPAN_BACKUP_PASSPHRASE 给出口令。",
-            "File of the private key; a passphrase is given by HUPAN_BACKUP_PASSPHRASE instead.",
+            "File of the private key. For a backup with a passphrase, set HUPAN_BACKUP_PASSPHRASE "
+            "instead.",
         ),
         show_default=False,
     ),
 ]
 app = make_group(
-    say("备份：创建、列出、校验。", "Backups: create, list, verify."),
+    say("创建、列出、校验备份。", "Create, list and verify backups."),
     say("备份数据", "Back up the data"),
 )
 restore_app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -75,7 +76,7 @@ restore_app = typer.Typer(add_completion=False, rich_markup_mode=None)
         "Back up database, key and pictures while the server runs. The backup is encrypted, and "
         "checked by reading it back.",
     ),
-    short_help=say("创建备份", "Make a backup"),
+    short_help=say("创建备份", "Create a backup"),
 )
 def create(
     *,
@@ -170,10 +171,10 @@ def verify(
     help=say(
         "生成一对密钥：私钥写入文件，公钥打印出来，填入 backup_public_key。"
         "私钥请存放在服务器以外，丢失后备份无法解密。",
-        "Make a pair of keys: the private one is written to a file, the public one is printed, for "
+        "Create a key pair: the private key is written to a file, the public one is printed, for "
         "backup_public_key. Store the private one elsewhere; without it no backup can be read.",
     ),
-    short_help=say("生成密钥", "Make a pair of keys"),
+    short_help=say("生成密钥", "Create a key pair"),
 )
 def new_key(
     file: Annotated[
@@ -215,9 +216,7 @@ def restore(
     ] = False,
     accept_faults: Annotated[
         bool,
-        typer.Option(
-            help=say("即使备份中有不完好的行也恢复。", "Restore even rows that are not sound.")
-        ),
+        typer.Option(help=say("备份中有损坏的行时也恢复。", "Restore damaged rows too.")),
     ] = False,
     config: ConfigOption = None,
 ) -> None:

@@ -43,8 +43,8 @@ app = make_group(
         "查看或检查设置。\n\n"
         "取值依次来自默认值、配置文件、环境变量 HUPAN_* 与命令行参数，后者优先。",
         "Show or check the settings.\n\n"
-        "Values come from the defaults, the file, the variables HUPAN_* and the options; a later "
-        "source wins.",
+        "Values come from the defaults, the file, environment variables HUPAN_* and the options; "
+        "a later source wins.",
     ),
     say("查看或检查设置", "Show or check the settings"),
 )

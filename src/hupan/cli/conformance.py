@@ -13,7 +13,7 @@ from hupan.cli.run import JsonOption
 from hupan.conformance.checks import RULES_PAGE, Level, Outcome, run_checks
 from hupan.conformance.report import BadBaseline, new_failures, read_baseline, to_json, to_junit
 from hupan.conformance.suite import ALL_CHECKS
-from hupan.conformance.target import BadTarget, Unreachable, Wire, parse_target
+from hupan.conformance.target import BadTarget, Unreachable, Wire, parse_target, reach
 from hupan.conformance.world import Supplies, World
 
 _MAX_SECONDS = 60.0
@@ -49,8 +49,8 @@ BaselineOption: TypeAlias = Annotated[
     typer.Option(
         metavar="FILE",
         help=say(
-            "以前 --json 的输出：只有新的不符才失败。",
-            "Output of an earlier --json: only what fails newly is a failure.",
+            "以前 --json 的输出；只有新出现的不符才算失败。",
+            "Output of an earlier --json; only new failures count.",
         ),
         show_default=False,
     ),
@@ -72,7 +72,7 @@ PhoneOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NUMBER",
-        help=say("自己的手机号，可多次使用。", "Number of your own; repeatable."),
+        help=say("自己的手机号，可多次使用。", "Phone number that you own; repeatable."),
         show_default=False,
     ),
 ]
@@ -80,7 +80,7 @@ EmailOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         metavar="ADDRESS",
-        help=say("自己的邮箱，可多次使用。", "Address of your own; repeatable."),
+        help=say("自己的邮箱，可多次使用。", "E-mail address that you own; repeatable."),
         show_default=False,
     ),
 ]
@@ -89,12 +89,12 @@ EmailOption: TypeAlias = Annotated[
 @app.command(
     help=say(
         "从外部检查服务器是否遵守协议。沙盒无需其他选项；其他服务器需要 --code-command、--phone 与 "
-        "--email。拒绝访问公共服务。退出状态：0 全部“必须”通过；1 有“必须”不符；2 未能全部检查。",
-        "Hold a server to the protocol, from outside. A sandbox needs no options; another server "
-        "needs --code-command, --phone and --email. The public service is refused. Exit status: "
-        "0 every must holds, 1 a must fails, 2 not every must could be checked.",
+        "--email。拒绝访问公共服务。退出状态：0 必须遵守的要求全部通过；1 有不符；2 有的未能检查。",
+        "Check a server against the protocol, from outside. A sandbox needs no options; another "
+        "server needs --code-command, --phone and --email. The public service is refused. Exit "
+        "status: 0 if every requirement is met, 1 if one is not, 2 if one could not be checked.",
     ),
-    short_help=say("检查服务器是否遵守协议", "Hold a server to the protocol"),
+    short_help=say("检查服务器是否遵守协议", "Check a server against the protocol"),
 )
 def conformance(
     url: UrlArgument = "http://127.0.0.1:8480",
@@ -112,7 +112,7 @@ def conformance(
         known = read_baseline(baseline.read_bytes()) if baseline else None
         target = parse_target(url)
         wire = Wire(target, str(ca_file or ""), time.monotonic() + _MAX_SECONDS)
-        wire.send("GET", "/healthz")
+        reach(wire)
     except (BadBaseline, BadTarget, Unreachable) as error:
         _cannot_run(say_text(error.localized))
     supplies = Supplies(code_command, [*(phone or [])], [*(email or [])])

@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from hupan.admin.views import sanitize_for_terminal
 from hupan.cli.language import pad_cells, say, say_text
 from hupan.cli.output import print_json
 from hupan.cli.run import JsonOption
@@ -22,6 +23,7 @@ from hupan.connect.undo import undo
 from hupan.connect.user import default_folder, find_user
 
 _HTTPS = 443
+_STATE_WIDTH, _PART_WIDTH = 10, 19
 _PARTS: Final[Mapping[Part, str]] = {
     "hosts": say("hosts 文件", "hosts file"),
     "system": say("系统证书", "system certificates"),
@@ -92,10 +94,10 @@ def connect(
     authority = Authority((folder or default_folder(user, os.environ)).absolute())
     places = find_places(user, authority, hosts_file.absolute(), os.environ)
     with _exit_when_refused():
-        if undoes:
-            _undo(places, as_json=as_json)
-            return
         parts = _choose_parts(only or [])
+        if undoes:
+            _undo(places, parts, as_json=as_json)
+            return
         steps = survey(places, address, parts)
         if not installs:
             _show(places, address, steps, "planned", as_json=as_json)
@@ -103,10 +105,11 @@ def connect(
             _show(places, address, steps, "unchanged", as_json=as_json)
         else:
             check_rights(places, steps, _repeated_command(authority.folder))
-            if not yes:
+            if not as_json:
                 _print_steps(places, steps)
+            if not yes:
                 _confirm()
-            done = install(places, address, parts, lambda _path: None)
+            done = install(places, address, parts)
             state = "installed" if done.is_changed else "unchanged"
             _show(places, address, done.steps, state, as_json=as_json)
 
@@ -172,8 +175,8 @@ def _confirm() -> None:
         raise typer.Exit(1)
 
 
-def _undo(places: Places, *, as_json: bool) -> None:
-    undone = undo(places)
+def _undo(places: Places, parts: Sequence[Part], *, as_json: bool) -> None:
+    undone = undo(places, parts)
     if as_json:
         print_json(
             {
@@ -196,9 +199,11 @@ def _undo(places: Places, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _variables(places: Places) -> dict[str, str]:
-    """Return what runtimes with roots of their own must be told."""
-    bundle = str(places.system.bundle if places.system else places.authority.certificate)
+def _variables(places: Places, steps: Sequence[Step]) -> dict[str, str]:
+    """Return the settings of runtimes with separate roots."""
+    has_bundle = any(step.part == "system" and step.state != "skipped" for step in steps)
+    path = places.system.bundle if places.system and has_bundle else places.authority.certificate
+    bundle = str(path)
     return {
         "NODE_EXTRA_CA_CERTS": str(places.authority.certificate),
         "REQUESTS_CA_BUNDLE": bundle,
@@ -222,14 +227,16 @@ def _show(
                 "names": list(KNOWN_NAMES),
                 "authority": str(places.authority.certificate),
                 "steps": [_to_json(step) for step in steps],
-                "variables": _variables(places),
+                "variables": _variables(places, steps),
                 "next": _next_command(address),
             }
         )
         return
-    _print_steps(places, steps)
-    for name, value in _variables(places).items():
-        typer.echo(f"    export {name}={value}")
+    if state == "installed":
+        for step in steps:
+            _print_step(step)
+    else:
+        _print_steps(places, steps)
     if state == "planned":
         typer.echo(
             say(
@@ -258,12 +265,20 @@ def _print_steps(places: Places, steps: Sequence[Step]) -> None:
     certificate = places.authority.certificate
     typer.echo(say(f"证书：{certificate}", f"certificate: {certificate}"))
     for step in steps:
-        reason = f"  {say_text(step.reason)}" if step.reason else ""
-        state = pad_cells(_STATES[step.state], 10)
-        typer.echo(f"  {state}  {_PARTS[step.part]}  {step.path}{reason}")
+        _print_step(step)
     typer.echo(
         say(
             "以下运行时自带证书，需由您自己设置：",
             "these runtimes have roots of their own and need to be told by you:",
         )
     )
+    for name, value in _variables(places, steps).items():
+        typer.echo(f"    export {name}={value}")
+
+
+def _print_step(step: Step) -> None:
+    reason = f"  {sanitize_for_terminal(say_text(step.reason))}" if step.reason else ""
+    state = pad_cells(_STATES[step.state], _STATE_WIDTH)
+    path = sanitize_for_terminal(str(step.path))
+    part = pad_cells(_PARTS[step.part], _PART_WIDTH)
+    typer.echo(f"  {state}  {part}  {path}{reason}")

@@ -193,10 +193,10 @@ def accept_store_writes(command: _StoreCommand) -> None:
     help=say(
         "密钥文件丢失或更换后，让数据库使用现有密钥（没有则新建）；此前的登录与验证码将失效；"
         "须先停止服务器。",
-        "After the key file was lost or replaced, make the database use the present one, or a new "
+        "After the key file was lost or replaced, make the database use the current one, or a new "
         "one; earlier sessions and codes end. Stop the server first.",
     ),
-    short_help=say("接受现有密钥", "Accept the present key"),
+    short_help=say("接受现有密钥", "Accept the current key"),
 )
 @_store_command
 def accept_store_key(command: _StoreCommand) -> None:

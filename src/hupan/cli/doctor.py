@@ -3,6 +3,8 @@
 import platform
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +14,7 @@ from hupan.cli.conformance import CaFileOption
 from hupan.cli.language import say, say_text
 from hupan.cli.output import print_json
 from hupan.cli.run import ConfigOption, JsonOption
-from hupan.conformance.target import BadTarget, Target, Wire, parse_target
+from hupan.conformance.target import BadTarget, Unreachable, Wire, parse_target, reach
 from hupan.doctor.checks import Finding, examine_server
 from hupan.doctor.local import examine_settings
 
@@ -23,20 +25,23 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command(
     help=say(
-        "检查设置与正在运行的服务器（含前端），对每个问题给出原因与办法。拒绝访问公共服务。"
+        "检查设置与正在运行的服务器（含前置代理），对每个问题给出原因与办法。拒绝访问公共服务。"
         "有问题时退出状态为 1。",
-        "Look at the settings and at a running server with what stands before it; name the cause "
-        "of each problem, and what helps. The public service is refused. Exit status 1 when "
-        "something is wrong.",
+        "Check the settings, and a running server with the proxy in front of it; print the cause "
+        "of each problem and how to fix it. The public service is refused. The exit status is 1 "
+        "if there is a problem.",
     ),
-    short_help=say("诊断服务器", "Find out what is wrong with a server"),
+    short_help=say("诊断服务器", "Diagnose a server"),
 )
 def doctor(
     url: Annotated[
         str,
         typer.Argument(
             metavar="[URL]",
-            help=say("服务器的地址；省略则只检查设置。", "Address; only settings without it."),
+            help=say(
+                "服务器的地址；省略则只检查设置。",
+                "Address of the server; without it, only the settings are checked.",
+            ),
             show_default=False,
         ),
     ] = "",
@@ -48,7 +53,7 @@ def doctor(
             "--report",
             help=say(
                 "输出可附在问题反馈中的报告，不含秘密。",
-                "Print a report for bug reports, no secrets.",
+                "Print a report for a bug report; it contains no secrets.",
             ),
         ),
     ] = False,
@@ -56,10 +61,9 @@ def doctor(
     config: ConfigOption = None,
 ) -> None:
     """Run all checks; exit with 1 when one fails."""
-    target = _parse_or_exit(url)
+    wire = _reach_or_exit(url, ca_file) if url else None
     findings = examine_settings(config)
-    if target is not None:
-        wire = Wire(target, str(ca_file or ""), time.monotonic() + _MAX_SECONDS)
+    if wire is not None:
         findings += examine_server(wire)
     if as_json:
         print_json([_to_json(finding) for finding in findings])
@@ -71,12 +75,16 @@ def doctor(
     raise typer.Exit(any(finding.status == "failed" for finding in findings))
 
 
-def _parse_or_exit(url: str) -> Target | None:
+def _reach_or_exit(url: str, ca_file: Path | None) -> Wire:
+    """Return the way to a server; the checks find out whether it answers."""
     try:
-        return parse_target(url) if url else None
+        wire = Wire(parse_target(url), str(ca_file or ""), time.monotonic() + _MAX_SECONDS)
+        with suppress(Unreachable):
+            reach(wire)
     except BadTarget as error:
         typer.echo(say_text(error.localized), err=True)
         raise typer.Exit(2) from error
+    return wire
 
 
 def _to_json(finding: Finding) -> dict[str, str]:

@@ -102,7 +102,7 @@ def _hupan(
             LANGUAGE_OPTION,
             help=say(
                 f"终端的语言；默认由 {LANGUAGE_VARIABLE}、LC_ALL、LC_MESSAGES、LANG 决定。",
-                f"Language of the terminal. Default: by {LANGUAGE_VARIABLE}, LC_ALL, LC_MESSAGES "
+                f"Language of the terminal. Default: from {LANGUAGE_VARIABLE}, LC_ALL, LC_MESSAGES "
                 "or LANG.",
             ),
             show_default=False,

@@ -94,8 +94,8 @@ AllowHostOption: TypeAlias = Annotated[
         metavar="NAME",
         help=say(
             "除 localhost 与 IP 地址外，允许访问 /sandbox 的主机名，可多次使用。",
-            "Host name by which /sandbox may be used, besides localhost and IP addresses; "
-            "repeatable.",
+            "Another host name at which /sandbox is available, in addition to localhost and IP "
+            "addresses; repeatable.",
         ),
         show_default=False,
     ),
@@ -105,7 +105,7 @@ TlsOption: TypeAlias = Annotated[
     typer.Option(
         "--tls",
         help=say(
-            "另以本机证书提供 TLS 1.2 与 1.3（见 docs/connect.md）。",
+            "另以本机证书提供 TLS 1.2 与 1.3（见 docs/connect.zh-CN.md）。",
             "Also serve TLS 1.2 and 1.3, with a certificate of this machine (docs/connect.md).",
         ),
     ),
@@ -125,7 +125,7 @@ StartJsonOption: TypeAlias = Annotated[
         "--json",
         help=say(
             "就绪后只输出一行 JSON，供程序读取；不打印验证码。",
-            "Print one line of JSON once it is ready, for programs, and no codes.",
+            "Print one line of JSON once the sandbox is ready, for programs, and no codes.",
         ),
     ),
 ]
@@ -135,14 +135,17 @@ ReadyFileOption: TypeAlias = Annotated[
         "--ready-file",
         help=say(
             "就绪后写入同样 JSON 的文件，停止时删除。",
-            "File that gets the same JSON once it is ready, and goes when it stops.",
+            "File for the same JSON; it is written once the sandbox is ready, and deleted when it "
+            "stops.",
         ),
         show_default=False,
     ),
 ]
 SeedOption: TypeAlias = Annotated[
     str,
-    typer.Option(help=say("用种子重现验证码与令牌。", "Seed that repeats codes and tokens.")),
+    typer.Option(
+        help=say("用种子重现验证码与令牌。", "Seed that makes codes and tokens repeatable.")
+    ),
 ]
 QuietOption: TypeAlias = Annotated[
     bool,
@@ -157,9 +160,9 @@ KeptDataOption: TypeAlias = Annotated[
     ),
 ]
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-app.command("run", help=RUN_HELP, short_help=say("在沙盒旁运行程序", "Run a program beside it"))(
-    run
-)
+app.command(
+    "run", help=RUN_HELP, short_help=say("让程序连接沙盒运行", "Run a program against a sandbox")
+)(run)
 
 
 @app.callback(

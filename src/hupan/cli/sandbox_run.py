@@ -24,11 +24,11 @@ _STOP_SECONDS = 30
 _MAX_SHOWN_LINES = 50
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 RUN_HELP = say(
-    "在沙盒旁运行程序：内置的域名（聊天、图片）都到达沙盒，其他域名被拒绝。无需 root 或 hosts "
-    "文件。退出状态即该程序的。",
-    "Run a program beside a sandbox: the host names that it has built in reach the sandbox, and "
-    "every other name is refused. Needs neither root nor a hosts file. The exit status is the "
-    "program's.",
+    "让程序连接沙盒运行：其内置的域名（聊天、图片）都指向沙盒，其他域名被拒绝。无需 root 或 "
+    "hosts 文件。退出状态即该程序的退出状态。",
+    "Run a program against a sandbox: its built-in host names (chat, pictures) lead to the "
+    "sandbox, and every other name is refused. Needs neither root nor a hosts file. The exit "
+    "status is the program's.",
 )
 
 
@@ -93,7 +93,7 @@ def _sandbox(log: Path | None) -> Iterator[int]:
         process = _start_sandbox(errors)
         try:
             port = _read_port(process)
-            # What it prints from now on is of no use to anybody, but must not block it.
+            # What it prints from now on is not used, but must not block it.
             threading.Thread(target=_drain, args=(process,), name="sandbox", daemon=True).start()
             yield port
         finally:

@@ -39,6 +39,8 @@ from hupan.config.settings import SETTINGS
 from hupan.model import Channel
 
 _ROOT_USER_ID: Final = 0
+_CONTAINER_VARIABLE: Final = "container"
+"""Set in containers, by systemd's convention; the image sets it, too."""
 _SENDER_NAMES: Final[Mapping[Channel, str]] = {"email": "email_sender", "sms": "sms_sender"}
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -50,11 +52,11 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
         "首次配置：逐项提问（直接回车即用默认值），写入配置文件，并显示适用的 systemd 单元与"
         "前置代理配置。\n\n已有设置的配置文件不会被覆盖。密码与密钥从环境变量 HUPAN_*、"
         "由 --set NAME_file=文件 指定的文件或不回显的输入读取，不能写在命令行中。",
-        "Write the first configuration: asks (an empty answer takes the default), writes the file "
-        "and shows the systemd unit and the proxy configuration that fit.\n\n"
-        "A file that has settings is never overwritten. Passwords and keys come from the variables "
-        "HUPAN_*, from a file named by --set NAME_file=FILE, or from hidden input, never from the "
-        "command line.",
+        "Write the first configuration: ask for each value (an empty answer takes the default), "
+        "write the file, and show a matching systemd unit and proxy configuration.\n\n"
+        "A file that has settings is never overwritten. Passwords and keys come from environment "
+        "variables HUPAN_*, from a file named by --set NAME_file=FILE, or from hidden input, "
+        "never from the command line.",
     ),
     short_help=say("首次配置", "Write the first configuration"),
 )
@@ -112,6 +114,7 @@ def setup(
         _report_incomplete(drop_incomplete_senders(answers))
         settings = _write(path, answers, data_dir, account)
     _report_file(path, data_dir)
+    _warn_of_container(settings, proxy)
     asked: dict[Channel, str | None] = {"email": test_email, "sms": test_sms}
     tests = [_send_test(settings, channel, asked[channel], is_asking=not yes) for channel in asked]
     _show_files(path, data_dir, account, proxy, host)
@@ -181,7 +184,10 @@ def _ask_data_dir(answers: dict[str, object], *, is_asking: bool) -> Path:
     is_root = os.geteuid() == _ROOT_USER_ID
     default = str(SYSTEM_DATA_DIR if is_root else Path("data").absolute())
     if "data_dir" not in answers:
-        raw = _prompt(say("数据目录", "Data directory"), default) if is_asking else default
+        # The server would take it from there, regardless of the file.
+        given = os.environ.get(f"{ENVIRONMENT_PREFIX}DATA_DIR", "")
+        is_open = is_asking and not given
+        raw = _prompt(say("数据目录", "Data directory"), default) if is_open else given or default
         answers["data_dir"] = raw
     folder = Path(str(answers.pop("data_dir"))).absolute()
     others = dict(answers)
@@ -306,9 +312,31 @@ def _send_test(settings: Settings, channel: Channel, asked: str | None, *, is_as
     return bool(sent.is_sent)
 
 
+def _is_in_container() -> bool:
+    return bool(os.environ.get(_CONTAINER_VARIABLE))
+
+
+def _warn_of_container(settings: Settings, front: str) -> None:
+    """Say where the proxy is missing: requests reach a container from its network's gateway."""
+    is_local = all(network.is_loopback for network in settings.trusted_proxies)
+    if front != "none" and is_local and _is_in_container():
+        typer.echo(
+            say(
+                "⚠ 在容器外的代理并非来自 127.0.0.1：请用 --set trusted_proxies=网段 指定容器网络的"
+                "网关，否则所有客户端会被视为同一地址",
+                "⚠ to a container, a proxy outside of it is not 127.0.0.1: name the gateway of the "
+                "container's network with --set trusted_proxies=NETWORK, or all clients count as "
+                "one address",
+            ),
+            err=True,
+        )
+
+
 def _show_files(
     path: Path, data_dir: Path, account: ServiceAccount, front: str, host_name: str
 ) -> None:
+    """Show the unit and the configuration of the front; a container has no unit."""
+    is_in_container = _is_in_container()
     if account.uid == _ROOT_USER_ID:
         typer.echo(
             say(
@@ -322,14 +350,18 @@ def _show_files(
         )
     program = Path(shutil.which(sys.argv[0]) or sys.argv[0]).absolute()
     with exit_on_error():
-        unit = make_unit(program, path, data_dir, account)
-        typer.echo(f"\n# /etc/systemd/system/hupan.service\n{unit}")
+        if not is_in_container:
+            unit = make_unit(program, path, data_dir, account)
+            typer.echo(f"\n# /etc/systemd/system/hupan.service\n{unit}")
         if front != "none":
             place = {
                 "nginx": "/etc/nginx/conf.d/hupan.conf",
                 "caddy": "/etc/caddy/Caddyfile",
             }[front]
             typer.echo(f"# {place}\n{make_front(front, host_name)}")
+    if is_in_container:
+        typer.echo(say("接下来：启动容器", "Next: start the container"))
+        return
     typer.echo(
         say(
             f"接下来：hupan config check --config {path}，然后 systemctl enable --now hupan",

@@ -2,8 +2,9 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
@@ -16,8 +17,16 @@ from hupan.conformance.world import World
 
 _INVALID = "数据不合法".encode()
 _ENDED = 4001
+_MAX_DRAFTS, _DRAFT_SECONDS = 30, 0.1
 _MD5_CHARACTERS = 32
 _TOKEN_PARTS = 3
+_PICTURE_HOST = "chat-img.jwznb.com"
+_BOUNDARY = "boundary7MA4YWxk"
+_FORM_TYPE = {"content-type": f"multipart/form-data; boundary={_BOUNDARY}"}
+_PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAA"
+    "D0lEQVR4nGNgaGgAIQgFABoOBAH77Fo+AAAAAElFTkSuQmCC"
+)
 _GROUPS = [("用户", 1), ("我加入的群聊", 2), ("机器人", 3)]
 
 
@@ -134,6 +143,40 @@ def _upload_token(world: World, probe: Probe) -> None:
     check_types(probe, "policy: ", policy, {"scope": str, "deadline": int})
 
 
+@check("pictures", "should", "wire.md 8.4", "四步更换头像", "an avatar in four steps, by host")
+def _pictures(world: World, probe: Probe) -> None:
+    account, key = world.sign_up(), f"check/{secrets.token_hex(8)}.png"
+    token = str(world.call("GET", "misc/qiniu-token", token=account.token).data.get("token"))
+    query = f"/v4/query?ak={token.partition(':')[0]}&bucket=b"
+    hosts = json.loads(world.wire.send("GET", query, None, {"host": "api.qiniu.com"}).body)
+    domain = hosts["up"]["domains"][0]
+    probe.same("both forms", hosts["hosts"][0]["up"]["domains"][0], domain)
+    fields = {"token": token.encode(), "key": key.encode(), "file": _PICTURE}
+    uploaded = world.wire.send("POST", "/", _form(fields), {"host": domain, **_FORM_TYPE})
+    told = json.loads(uploaded.body)
+    probe.same("upload", (told.get("key"), told.get("fsize")), (key, len(_PICTURE)))
+    refused = world.wire.send(
+        "POST", "/", _form({**fields, "token": b"a:b:c"}), {"host": domain, **_FORM_TYPE}
+    )
+    probe.that("wrong token", "error" in json.loads(refused.body), "{error}", refused.status)
+    address = f"https://{_PICTURE_HOST}/{key}"
+    probe.code("avatar", world.post("user/edit-avatar", pb.text(2, address), account.token))
+    sized = f"/{key}?imageView2/2/w/120/h/120"
+    shown = world.wire.send("GET", sized, None, {"host": _PICTURE_HOST, "referer": "https://x/"})
+    kind = shown.header("content-type")
+    probe.that("picture", kind.startswith("image/"), "an image", f"{shown.status} {kind}")
+
+
+def _form(fields: Mapping[str, bytes]) -> bytes:
+    """Return a multipart form."""
+    body = b""
+    for name, content in fields.items():
+        file = '; filename="a.png"' if name == "file" else ""
+        head = f'--{_BOUNDARY}\r\ncontent-disposition: form-data; name="{name}"{file}\r\n\r\n'
+        body += head.encode() + content + b"\r\n"
+    return body + f"--{_BOUNDARY}--\r\n".encode()
+
+
 @check("heartbeat", "must", "wire.md 8.1", "登录前也应答心跳", "a heartbeat is answered at once")
 def _heartbeat(world: World, probe: Probe) -> None:
     with _socket(world) as socket:
@@ -157,13 +200,7 @@ def _socket_refusal(world: World, probe: Probe) -> None:
 @check("draft", "must", "wire.md 8.1", "草稿转给其他连接", "a draft goes to the other sockets")
 def _draft(world: World, probe: Probe) -> None:
     with _socket(world) as one, _socket(world) as other:
-        for socket in (one, other):
-            _send(socket, "login", {"token": world.alice.token})
-            _send(socket, "heartbeat", {}, "1")
-            acknowledged = _receive(world, socket)
-            probe.that("login", b"heartbeat_ack" in acknowledged, "silence", acknowledged)
-        _send(one, "inputInfo", {"chatId": "7", "input": "你好", "deviceId": "d"}, "9")
-        message = pb.decode(_receive(world, other))
+        message = pb.decode(_send_draft(world, world.alice.token, one, other))
         probe.same(
             "info", (message.message(1).text(1), message.message(1).text(2)), ("9", "draft_input")
         )
@@ -171,13 +208,25 @@ def _draft(world: World, probe: Probe) -> None:
         probe.same("draft", (draft.text(1), draft.text(2)), ("7", "你好"))
 
 
+def _send_draft(world: World, token: str, one: ClientConnection, other: ClientConnection) -> bytes:
+    """Log two sockets in; return the first draft of one that reaches the other.
+
+    A login is not answered, so drafts are sent until both are logged in.
+    """
+    for socket in (one, other):
+        _send(socket, "login", {"token": token})
+    for _ in range(_MAX_DRAFTS):
+        _send(one, "inputInfo", {"chatId": "7", "input": "你好", "deviceId": "d"}, "9")
+        with suppress(TimeoutError):
+            return _receive(world, other, _DRAFT_SECONDS)
+    raise pb.Malformed("no draft came")
+
+
 @check("socket-end", "must", "wire.md 8.1", "会话结束则断开", "an ended session closes its sockets")
 def _socket_end(world: World, probe: Probe) -> None:
     account = world.sign_up()
-    with _socket(world) as socket:
-        _send(socket, "login", {"token": account.token})
-        _send(socket, "heartbeat", {}, "1")
-        _receive(world, socket)
+    with _socket(world) as socket, _socket(world) as other:
+        _send_draft(world, account.token, socket, other)
         world.post("user/logout", None, account.token)
         try:
             socket.recv(timeout=min(2, world.wire.seconds_left()))
@@ -211,9 +260,9 @@ def _send(socket: ClientConnection, cmd: str, data: object, seq: str = "1") -> N
     socket.send(json.dumps({"seq": seq, "cmd": cmd, "data": data}, ensure_ascii=False))
 
 
-def _receive(world: World, socket: ClientConnection) -> bytes:
+def _receive(world: World, socket: ClientConnection, within: float = 60) -> bytes:
     """Return the next message, which is binary."""
-    message = socket.recv(timeout=world.wire.seconds_left())
+    message = socket.recv(timeout=min(within, world.wire.seconds_left()))
     if isinstance(message, str):
         raise pb.Malformed(f"a text frame: {message[:40]!r}")
     return message

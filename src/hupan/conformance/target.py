@@ -13,6 +13,7 @@ import time
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from hupan.library_errors import localize_reason
@@ -212,6 +213,28 @@ class Wire:
                 host, port, timeout=seconds, context=self.tls_context()
             )
         return http.client.HTTPConnection(host, port, timeout=seconds)
+
+
+def reach(wire: Wire) -> None:
+    """Send a first request, unless its way leads to the public service.
+
+    A name may be another one for a server there, and a server may send its callers there.
+
+    Raises:
+        BadTarget: it leads there.
+        Unreachable: no answer, or not in HTTP.
+    """
+    target = wire.target
+    with contextlib.suppress(OSError, UnicodeError):  # the request says what is wrong
+        found = socket.getaddrinfo(
+            target.host, target.port, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME
+        )
+        # A name of the public service in a hosts file is an alias for the operator's server.
+        if any(ip_address(str(entry[4][0])).is_global for entry in found):
+            refuse_public_name(found[0][3].rstrip(".").lower())
+    location = wire.send("GET", "/healthz").header("location")
+    with contextlib.suppress(ValueError):
+        refuse_public_name((urlsplit(location).hostname or "").rstrip("."))
 
 
 def _cut(connection: socket.socket) -> None:

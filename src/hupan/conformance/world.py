@@ -20,7 +20,7 @@ JSON_TYPE = "application/json; charset=utf-8"
 PROTOBUF_TYPE = "application/x-protobuf"
 _COMMAND_SECONDS = 30.0
 _OUTBOX_LOOKS, _OUTBOX_SECONDS = 50, 0.1
-_LIMITED_CODES = range(1203, 1206)
+LIMITED_CODES = range(1203, 1206)
 
 
 class CannotCheck(LocalizedError):
@@ -268,15 +268,20 @@ class World:
         Raises:
             CannotCheck: none is sent.
         """
-        return self._code_of(self.request_sms(phone), "sms", phone)
+        return self.code_of(self.request_sms(phone), "sms", phone)
 
     def email_code(self, email: str, **more: object) -> str:
         """Ask for a code by e-mail and return it."""
-        return self._code_of(self.request_email(email, **more), "email", email)
+        return self.code_of(self.request_email(email, **more), "email", email)
 
-    def _code_of(self, answer: Answer, channel: str, to: str) -> str:
+    def code_of(self, answer: Answer, channel: str, to: str) -> str:
+        """Return the code that a request for one was answered with.
+
+        Raises:
+            CannotCheck: none is sent.
+        """
         if answer.code != 1:
-            limited = "（频率限制）" if answer.code in _LIMITED_CODES else ""
+            limited = "（频率限制）" if answer.code in LIMITED_CODES else ""
             raise CannotCheck(
                 f"服务器没有发送验证码{limited}：{answer.code} {answer.msg}",
                 f"the server sends no code: {answer.code} {answer.msg}",

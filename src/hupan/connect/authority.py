@@ -42,7 +42,7 @@ class Authority:
     """The files of an authority.
 
     Attributes:
-        certificate: what clients are told to trust; its key is gone.
+        certificate: what clients are to trust; its key is gone.
         issuer: what signs leaves, with `key`.
         chain: a leaf for the known names, the issuer and the leaf's key: what a sandbox shows.
         trust_store: the certificate for Java.

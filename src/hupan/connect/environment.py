@@ -43,7 +43,7 @@ def client_environment(
     kept = {name: value for name, value in environ.items() if not name.lower().endswith("_proxy")}
     proxies = {
         variant: proxy
-        for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+        for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "WSS_PROXY", "WS_PROXY")
         for variant in (name, name.lower())
     }
     return {

@@ -1,4 +1,4 @@
-"""What stands before a sandbox on loopback: a proxy for the known names, and its TLS.
+"""The proxy in front of a sandbox on loopback, for the known names, with its TLS.
 
 The proxy answers CONNECT as the named host itself, with the authority's leaf, and passes what is
 said within to the sandbox. It refuses every other name, so no packet leaves the machine.
@@ -33,7 +33,7 @@ class Front:
         context: the TLS side of the known names.
         proxy: take CONNECT first; otherwise TLS begins at once.
         listener: a socket that listens on loopback; without one, the system chooses a port.
-        on_refused: told of a name that is not known.
+        on_refused: called with a name that is not known.
     """
 
     def __init__(

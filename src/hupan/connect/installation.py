@@ -1,7 +1,7 @@
 """`hupan connect --install`: shows, records, changes; what fails half-way is put back at once."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def check_rights(places: Places, steps: Sequence[Step], command: Sequence[str]) 
     Args:
         places: what there is.
         steps: what is to be done.
-        command: what somebody with the rights would run.
+        command: what a user with the rights would run.
 
     Raises:
         ConnectRefused: a file cannot be written; the text names the command.
@@ -49,16 +49,13 @@ def check_rights(places: Places, steps: Sequence[Step], command: Sequence[str]) 
         )
 
 
-def install(
-    places: Places, address: str, parts: Sequence[Part], announce: Callable[[Path], None]
-) -> Installed:
+def install(places: Places, address: str, parts: Sequence[Part]) -> Installed:
     """Aim the known names at an address, and trust the authority.
 
     Args:
         places: what there is.
         address: where the sandbox listens.
         parts: what is changed.
-        announce: told of each file before it is changed.
 
     Raises:
         ConnectRefused: something cannot be changed; everything is as it was.
@@ -80,7 +77,7 @@ def install(
         changes = list(find_changes(places, steps, address, skipped))
         if changes:
             earlier = record or Record(digest, address)
-            _apply(places, folder, earlier, changes, announce)
+            _apply(places, folder, earlier, changes)
         elif record is None:
             folder.clear()
     ready = {step.path: Step(step.part, step.path, "present") for step in steps}
@@ -92,7 +89,6 @@ def _apply(
     folder: RecordFolder,
     earlier: Record,
     changes: Sequence[Change],
-    announce: Callable[[Path], None],
 ) -> None:
     entries = tuple(_record_change(folder, change) for change in changes)
     paths = {entry.path for entry in entries}
@@ -102,9 +98,7 @@ def _apply(
     folder.save(Record(earlier.authority, earlier.address, (*kept, *entries), links))
     try:
         for change, entry in zip(changes, entries, strict=True):
-            if change.after is not None:
-                announce(change.path)
-                _write(places, change, entry)
+            _write(places, change, entry)
         if places.system and is_system:
             places.system.run_update()
     except (OSError, ToolFailed, ConnectRefused, KeyboardInterrupt) as error:

@@ -74,7 +74,7 @@ def find_places(
     return Places(
         user,
         authority,
-        hosts.resolve(),
+        Path(os.path.realpath(hosts)),  # unlike resolve(), it takes a link to itself
         system,
         find_nss_folders(user.home, search_path),
         find_java_stores(user.home, environ, system.made if system else None),
@@ -129,9 +129,11 @@ def _certificate_bytes(places: Places) -> bytes:
     """Return the certificate as stores hold it; b"" where none is made yet."""
     with places.user.rights():
         content = read_file(places.authority.certificate)
-    if content is None:
+    try:
+        certificate = x509.load_pem_x509_certificate(content.data if content else b"")
+    except ValueError:  # none, or a damaged one: another is made
         return b""
-    return x509.load_pem_x509_certificate(content.data).public_bytes(Encoding.DER)
+    return certificate.public_bytes(Encoding.DER)
 
 
 def _hosts_step(places: Places, address: str) -> Step:
@@ -143,7 +145,7 @@ def _hosts_step(places: Places, address: str) -> Step:
 
 def _system_step(places: Places) -> Step:
     if places.system is None:
-        return Step("system", Path("/"), "skipped", _NO_SYSTEM_STORE)
+        return Step("system", Path("/etc/ssl/certs"), "skipped", _NO_SYSTEM_STORE)
     path = places.system.certificate
     current = read_file(path)
     with places.user.rights():

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import structs
+
 from hupan.connect.files import (
     ConnectRefused,
     FileContent,
@@ -18,7 +20,7 @@ from hupan.connect.files import (
 )
 from hupan.connect.hosts import remove_lines
 from hupan.connect.plan import Places, holder_of
-from hupan.connect.record import Entry, Part, Record, RecordFolder
+from hupan.connect.record import PARTS, Entry, Part, Record, RecordFolder
 from hupan.connect.stores import (
     NSS_FILES,
     SYSTEM_JAVA_ALIAS,
@@ -58,8 +60,12 @@ class Undone:
             raise ConnectRefused(text.zh, text.en)
 
 
-def undo(places: Places) -> Undone | None:
+def undo(places: Places, parts: Sequence[Part] = PARTS) -> Undone | None:
     """Undo an installation; where its record is lost, take out what carries our names.
+
+    Args:
+        places: what there is.
+        parts: what is undone; the others stay as they are.
 
     Returns:
         None where there is nothing to undo.
@@ -69,20 +75,25 @@ def undo(places: Places) -> Undone | None:
     """
     folder = RecordFolder(places.authority.folder)
     if not folder.exists():
-        return undo_traces(places)
+        return undo_traces(places, parts)
     with folder.locked():
         record = folder.load()
         if record is None:  # nothing was changed yet, or everything is undone
             folder.clear()
-            return undo_traces(places)
-        return undo_record(places, folder, record)
+            return undo_traces(places, parts)
+        undone = undo_record(places, folder, record, parts)
+        return undone if undone != Undone() else None
 
 
-def undo_record(places: Places, folder: RecordFolder, record: Record) -> Undone:
-    """Undo everything that a record names, and forget what is undone."""
-    undone, remaining = undo_entries(places, folder, record)
-    if remaining:
-        folder.save(Record(record.authority, record.address, remaining, record.links))
+def undo_record(
+    places: Places, folder: RecordFolder, record: Record, parts: Sequence[Part] = PARTS
+) -> Undone:
+    """Undo what a record names, and forget what is undone."""
+    chosen = tuple(entry for entry in record.entries if entry.part in parts)
+    others = tuple(entry for entry in record.entries if entry.part not in parts)
+    undone, remaining = undo_entries(places, folder, structs.replace(record, entries=chosen))
+    if remaining or others:
+        folder.save(structs.replace(record, entries=(*others, *remaining)))
     else:
         folder.clear()
     return undone
@@ -106,22 +117,21 @@ def undo_entries(
     return undoing.undone, tuple(reversed(remaining))
 
 
-def undo_traces(places: Places) -> Undone | None:
+def undo_traces(places: Places, parts: Sequence[Part]) -> Undone | None:
     """Take out what carries our names, where no record says how it was before."""
     undoing = _Undoing(places, Undone())
-    with undoing.kept_failure(places.hosts):
-        undoing.strip("hosts", places.hosts)
-    if places.system is not None and places.system.certificate.exists():
+    if places.system is not None and "system" in parts and places.system.certificate.exists():
         with undoing.kept_failure(places.system.certificate):
             undoing.strip_system(places.system)
-    for folder in places.nss:
-        if places.certutil is not None:
-            with undoing.kept_failure(folder):
-                undoing.strip("browsers", folder)
-    for path in places.java:
-        if places.keytool is not None:
+    found: dict[Part, Sequence[Path]] = {
+        "hosts": [places.hosts],
+        "browsers": places.nss if places.certutil else (),
+        "java": places.java if places.keytool else (),
+    }
+    for part, paths in found.items():
+        for path in paths if part in parts else ():
             with undoing.kept_failure(path):
-                undoing.strip("java", path)
+                undoing.strip(part, path)
     return undoing.undone if undoing.undone != Undone() else None
 
 

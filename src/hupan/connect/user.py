@@ -1,4 +1,4 @@
-"""For whom the authority is made: the user who called sudo, not root."""
+"""The user of the authority: the one that called sudo, not root."""
 
 import os
 import pwd
@@ -42,7 +42,7 @@ class User:
 
 
 def find_user(environ: Mapping[str, str]) -> User:
-    """Return the user who called sudo, where root runs by it; otherwise the one who runs this."""
+    """Return the user that called sudo, if root runs by it; otherwise that of this process."""
     uid = environ.get("SUDO_UID", "")
     if os.geteuid() == _ROOT and uid.isdecimal() and int(uid) != _ROOT:
         try:

@@ -106,7 +106,7 @@ class SmtpOptions:
         return [secret for secret in (self.user, self.password) if secret]
 
     def _require_encryption(self) -> None:
-        """Keep codes, and above all passwords, off unencrypted networks (security L9)."""
+        """Refuse to send codes or a password over an unencrypted network (security L9)."""
         if self.security != "none" or is_loopback_host(self.host):
             return
         require_option(

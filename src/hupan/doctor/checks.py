@@ -1,4 +1,4 @@
-"""The checks of a running server and of what stands before it."""
+"""The checks of a running server and of the proxy in front of it."""
 
 import contextlib
 import email.utils
@@ -225,10 +225,10 @@ def _permitted_names(certificate: x509.Certificate) -> list[str]:
     "tls-1.2",
     ("支持 TLS 1.2", "TLS 1.2 is on"),
     (
-        "前端只允许 TLS 1.3，而有的旧客户端没有",
-        "the front allows 1.3 alone, which an old client lacks",
+        "前置代理只允许 TLS 1.3，而有的旧客户端没有",
+        "the proxy allows TLS 1.3 only, which an old client lacks",
     ),
-    ("在前端启用 TLS 1.2", "turn TLS 1.2 on in the front"),
+    ("在前置代理启用 TLS 1.2", "turn TLS 1.2 on in the proxy"),
     _OPERATIONS,
 )
 def _tls_1_2(wire: Wire) -> str:
@@ -258,7 +258,7 @@ def _handshake(wire: Wire, context: ssl.SSLContext) -> dict[str, object]:
     "listener",
     ("有湖畔在监听", "Hupan listens there"),
     ("服务器没有运行，或地址属于别的程序", "the server does not run, or another program is there"),
-    ("启动服务器，并检查端口与前端的转发", "start the server; check the port and the front"),
+    ("启动服务器，并检查端口与前置代理的转发", "start the server; check the port and the proxy"),
     _OPERATIONS,
 )
 def _listener(wire: Wire) -> str:
@@ -270,9 +270,9 @@ def _listener(wire: Wire) -> str:
 
 @_check(
     "host",
-    ("前端保留 Host", "the front keeps Host"),
+    ("前置代理保留 Host", "the proxy keeps Host"),
     (
-        "前端改写了 Host，web 与图片域名因此失效",
+        "前置代理改写了 Host，web 与图片域名因此失效",
         "it rewrites Host, so names of web and pictures fail",
     ),
     ("nginx：proxy_set_header Host $host", "nginx: proxy_set_header Host $host"),
@@ -287,11 +287,14 @@ def _host(wire: Wire) -> str:
 
 @_check(
     "x-result",
-    ("前端保留 x-result", "the front keeps x-result"),
-    ("前端删除了应答头，日志与封禁工具看不到结果", "it drops headers that log and ban tools read"),
+    ("前置代理保留 x-result", "the proxy keeps x-result"),
     (
-        "不要在前端隐藏 x-result 与 x-request-id",
-        "do not hide x-result and x-request-id in the front",
+        "前置代理删除了应答头，日志与封禁工具看不到结果",
+        "the proxy drops headers that log and ban tools read",
+    ),
+    (
+        "不要在前置代理隐藏 x-result 与 x-request-id",
+        "do not hide x-result and x-request-id in the proxy",
     ),
     _OPERATIONS,
 )
@@ -304,8 +307,8 @@ def _x_result(wire: Wire) -> str:
 @_check(
     "token",
     ("令牌到达服务器", "tokens reach the server"),
-    ("前端删除了 token 请求头", "the front drops the header token"),
-    ("让前端转发所有请求头", "let the front pass on every header"),
+    ("前置代理删除了 token 请求头", "the proxy drops the header `token`"),
+    ("让前置代理转发所有请求头", "let the proxy pass on every header"),
     _OPERATIONS,
 )
 def _token(wire: Wire) -> str:
@@ -317,8 +320,8 @@ def _token(wire: Wire) -> str:
 
 @_check(
     "error-pages",
-    ("前端不替换错误应答", "the front leaves errors alone"),
-    ("前端用自己的页面替换了 404", "it replaces 404 by a page of its own"),
+    ("前置代理不替换错误应答", "the proxy leaves errors alone"),
+    ("前置代理用自己的页面替换了 404", "the proxy replaces 404 by a page of its own"),
     ("nginx：proxy_intercept_errors off", "nginx: proxy_intercept_errors off"),
     _OPERATIONS,
 )
@@ -331,9 +334,9 @@ def _error_pages(wire: Wire) -> str:
 
 @_check(
     "retries",
-    ("前端不重发 POST", "the front sends no POST twice"),
+    ("前置代理不重发 POST", "the proxy sends no POST twice"),
     (
-        "连接中断后前端重发了 POST，同一操作会执行两次",
+        "连接中断后前置代理重发了 POST，同一操作会执行两次",
         "after a broken connection it sends a POST again, which is then carried out twice",
     ),
     (
@@ -345,7 +348,7 @@ def _error_pages(wire: Wire) -> str:
 def _retries(wire: Wire) -> str:
     """Break the connection of one POST, by a fault that no other request can meet."""
     if _faults(wire, "GET") != []:
-        raise NotApplicable  # no sandbox, or one whose faults are somebody else's
+        raise NotApplicable  # no sandbox, or one whose faults another client set
     path = f"/v1/doctor/{secrets.token_hex(8)}"
     _faults(wire, "PUT", [{"path": path, "reset": "before"}])
     try:
@@ -371,8 +374,8 @@ def _faults(wire: Wire, method: str, faults: object = None) -> list[dict[str, ob
 @_check(
     "cors",
     ("浏览器可跨源访问", "browsers may call it"),
-    ("前端自行应答 OPTIONS，或 cors_origins 不含该来源", "the front answers OPTIONS itself"),
-    ("让前端转发 OPTIONS；检查 cors_origins", "pass OPTIONS on; look at cors_origins"),
+    ("前置代理自行应答 OPTIONS，或 cors_origins 不含该来源", "the proxy answers OPTIONS itself"),
+    ("让前置代理转发 OPTIONS；检查 cors_origins", "pass OPTIONS on; look at cors_origins"),
     "docs/settings.md",
 )
 def _cors(wire: Wire) -> str:
@@ -386,7 +389,7 @@ def _cors(wire: Wire) -> str:
 @_check(
     "socket",
     ("WebSocket 可连接", "the WebSocket opens"),
-    ("前端没有转发 Upgrade", "the front does not pass Upgrade on"),
+    ("前置代理没有转发 Upgrade", "the proxy does not pass Upgrade on"),
     ("按 deploy/ 中的示例配置 /ws", "set up /ws as the files in deploy/ do"),
     _OPERATIONS,
 )
@@ -426,7 +429,7 @@ def _clock(wire: Wire) -> str:
 @_check(
     "body-passes",
     ("60 KB 的请求可通过", "bodies of 60 KB pass"),
-    ("前端的请求体上限过低", "the front's limit is too low"),
+    ("前置代理的请求体上限过低", "the proxy's limit is too low"),
     ("nginx：client_max_body_size 9m", "nginx: client_max_body_size 9m"),
     _OPERATIONS,
 )
@@ -439,8 +442,8 @@ def _body_passes(wire: Wire) -> str:
 @_check(
     "body-bound",
     ("过大的请求被拒绝", "bodies that are too large are refused"),
-    ("前端改写了 413，或应答的不是湖畔", "the front changes 413, or it is not Hupan"),
-    ("不要在前端改写状态码", "leave status codes alone in the front"),
+    ("前置代理改写了 413，或应答的不是湖畔", "the proxy changes 413, or it is not Hupan"),
+    ("不要在前置代理改写状态码", "leave status codes alone in the proxy"),
     _OPERATIONS,
 )
 def _body_bound(wire: Wire) -> str:
@@ -458,8 +461,8 @@ def _send_body(wire: Wire, size: int) -> int:
     "compression",
     ("未要求则不压缩", "nothing is compressed unasked"),
     (
-        "前端总是压缩，而有的客户端不会解压",
-        "the front always compresses; one client cannot inflate",
+        "前置代理总是压缩，而有的客户端不会解压",
+        "the proxy always compresses; one client cannot inflate",
     ),
     ("nginx：gzip 只在 Accept-Encoding 要求时", "compress only for Accept-Encoding"),
     _OPERATIONS,
@@ -472,8 +475,8 @@ def _compression(wire: Wire) -> str:
 
 @_check(
     "cache",
-    ("前端不缓存应答", "the front caches nothing"),
-    ("前端缓存了带 no-store 的应答", "the front caches answers with no-store"),
+    ("前置代理不缓存应答", "the proxy caches nothing"),
+    ("前置代理缓存了带 no-store 的应答", "the proxy caches answers with no-store"),
     ("关闭 /v1 的缓存", "turn its cache off for /v1"),
     _OPERATIONS,
 )

@@ -39,7 +39,7 @@ _ADVICE: Final = {
         "docs/operations.md",
     ),
     "client-address": Advice(
-        LocalizedText("前端传来客户端地址", "the front tells the client's address"),
+        LocalizedText("前置代理传来客户端地址", "the proxy passes the client's address on"),
         LocalizedText(
             "未设置 trusted_proxies，所有客户端看起来是同一个地址",
             "trusted_proxies is not set, so all clients look like one",
@@ -68,7 +68,7 @@ def examine_settings(config: Path | None) -> list[Finding]:
         wrong = _group_by_area(problem.name for problem in error.problems)
         return _findings(wrong, "skipped")  # nothing else was looked at
     wrong = _group_by_area(problem.name for problem in find_problems(settings))
-    if _is_front_unknown(settings):
+    if _trusts_no_proxy(settings):
         wrong["client-address"] = {"trusted_proxies"}
     return _findings(wrong, "ok")
 
@@ -93,8 +93,8 @@ def _findings(wrong: Mapping[str, Collection[str]], otherwise: Status) -> list[F
     ]
 
 
-def _is_front_unknown(settings: Settings) -> bool:
-    """Return whether a server that only a front can reach believes no front."""
+def _trusts_no_proxy(settings: Settings) -> bool:
+    """Return whether a server that only a proxy can reach trusts no proxy."""
     return bool(
         settings.public_url and is_loopback_host(settings.host) and not settings.trusted_proxies
     )

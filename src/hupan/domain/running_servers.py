@@ -22,7 +22,7 @@ MAX_STOP_SECONDS = 2.0
 BEATS_PER_LISTING = 12
 """Once a minute the other processes are listed."""
 LISTINGS_TO_FORGET = 10
-"""A process that said nothing in so many listings was killed; its row is removed."""
+"""A process that was silent for this number of listings was killed; its row is removed."""
 
 
 class RunningServer:

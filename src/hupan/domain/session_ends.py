@@ -21,10 +21,10 @@ SESSION_END_RETENTION_SECONDS = 300
 OVERLAP_MS = 5_000
 """Read again before the newest known row: a change commits after it has recorded the end."""
 FULL_READ_SECONDS = 30.0
-"""How often every row is read again, whatever the store's clock did meanwhile."""
+"""How often every row is read again, in case the store's clock jumped."""
 ROWS_PER_READ = 500
 MAX_KNOWN_ENDS = 100_000
-"""Ends that a process remembers; one that it forgot may be told again."""
+"""Ends that a process remembers; one that it forgot may be delivered again."""
 
 OnSessionEnd: TypeAlias = Callable[[SessionEnd], None]
 

@@ -347,7 +347,7 @@ class Sessions:
         # one method, because every request calls it.
         if self._policy.has_expired(session, now):
             raise NotSignedIn
-        if account.banned_until > now:
+        if account.banned_until > now:  # `is_banned`, which a Viewer does not have
             raise Banned
         if account.last_seen_day < self._calendar.today(now):
             return False

@@ -77,7 +77,9 @@ _TALL_SCRIPT_MARK = re.compile(
 
 
 def parse_nickname(text: str, field: str) -> str:
-    """Normalize a nickname: NFC, trimmed, 1 to 32 visible characters, 128 bytes.
+    """Normalize a nickname or the name of a medal: NFC, trimmed, 1 to 32 visible characters.
+
+    It has at most 128 bytes.
 
     Raises:
         InvalidField: it is empty, too long, or contains forbidden characters.

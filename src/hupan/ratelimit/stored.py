@@ -242,7 +242,7 @@ async def reset_attempts(tx: Transaction, channel: Channel, key: str) -> None:
 ACCOUNT_SHARE_LIMIT = Limit("account-sends-day", 3, DAY_SECONDS)
 """Codes of one contact per day from the share reserved for accounts; more use the other share.
 
-So an attacker who knows many numbers with accounts uses up little of it.
+So an attacker that knows many numbers with accounts uses up little of it.
 """
 
 

@@ -18,7 +18,7 @@ _PLAIN_IN_PRINTF = frozenset(
 _HEADER_NAME = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]+")
 _METHOD = re.compile(r"[A-Z]+(-[A-Z]+)*")
 _WRITTEN_BY_CURL = (b"accept", b"user-agent", b"content-type")
-"""Headers that curl adds by itself, unless it is told not to."""
+"""Headers that curl adds by itself, unless an option prevents it."""
 _LEFT_OUT = frozenset({b"content-length", b"transfer-encoding", b"expect", b"connection"})
 """Headers about the connection and the length, which curl's own say."""
 _UPGRADE = b"upgrade"

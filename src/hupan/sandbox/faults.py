@@ -32,7 +32,7 @@ _CHANCES = 2**53
 WITHOUT_BODY = (204, 205, 304)
 """Statuses of responses that have no body."""
 _GARBLED_START = 0x87
-"""Begins no JSON, no UTF-8 and no protobuf field (wire type 7), whatever is added in bits 3, 4."""
+"""Begins no JSON, no UTF-8 and no protobuf field (wire type 7), with any bits 3 and 4."""
 
 
 class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):

@@ -111,7 +111,7 @@ class FaultyHandler:
             self._handler.resume_sending()
 
     def connection_closed(self) -> None:
-        """Drop what is delayed."""
+        """Discard the delayed messages."""
         if self._timer is not None:
             self._timer.cancel()
         self._held.clear()

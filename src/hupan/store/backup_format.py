@@ -25,7 +25,7 @@ FORMAT = 1
 MANIFEST_NAME, KEY_NAME, END_NAME = "backup.json", "secret.key", "end.json"
 TABLE_FOLDER, PICTURE_FOLDER = "tables", "media"
 PART_BYTES = 1024 * 1024
-"""A member with rows ends after so many bytes."""
+"""A member with rows ends after this number of bytes."""
 _BLOCK_BYTES = 512
 _PIECE_BYTES = 64 * 1024
 _KIND = re.compile(

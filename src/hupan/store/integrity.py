@@ -91,15 +91,15 @@ NEXT_REFERENCES = (
 
 
 class CheckedStore(Reader, Protocol):
-    """What a check of the rows needs of a store."""
+    """The part of a store that a check of its rows uses."""
 
     async def run_transaction(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
-        """Run `work` on rows of one moment, or with each row that it locks held."""
+        """Run `work` in one transaction, whose reads share a snapshot or lock their rows."""
         ...
 
 
 async def walk_account_ids(reader: Reader) -> AsyncIterator[range]:
-    """Yield ranges of ids that together hold every row of an account, damaged ones too."""
+    """Yield ranges of ids that cover every row of an account, even a damaged one."""
     first = _MIN_ID
     while (start := await _find_next_id(reader, first)) is not None:
         ids = range(start, min(start + IDS_PER_RANGE, _MAX_ID + 1))

@@ -57,9 +57,9 @@ class PictureFiles(Protocol):
         ...
 
     async def read(self, name: str, offset: int) -> bytes:
-        """Return up to `CHUNK_BYTES` of a picture, and never nothing.
+        """Return the next bytes of a picture: at least one, at most `CHUNK_BYTES`.
 
-        Nothing stays open between two calls, however slowly a client reads.
+        No file stays open between two calls, however slowly a client reads.
 
         Raises:
             OSError: it cannot be read.

@@ -289,10 +289,10 @@ class PostgresDatabase:
         return value
 
     async def read_snapshot(self, work: Callable[[Reader], Awaitable[Result]]) -> Result:
-        """Run reads that all see the same moment, on one connection.
+        """Run reads on one connection, in one snapshot.
 
         Raises:
-            StoreRefused: the rows lie on several machines, which share no such moment.
+            StoreRefused: the rows are on several machines, which share no snapshot.
             StoreUnavailable: a read failed.
         """
         try:

@@ -24,9 +24,8 @@ from typing import TypeAlias, TypeVar
 
 from hupan.background import ensure_task
 from hupan.model import StoreUnavailable
-from hupan.store.citus import distribution_column
+from hupan.store.citus import distribution_column, shard_of
 from hupan.store.database import Value
-from hupan.store.shard_hash import shard_of
 from hupan.store.tables import list_tables
 
 STALL_SECONDS = 0.15
@@ -39,9 +38,9 @@ SUSPECT_SECONDS = 30.0
 """How long an account is suspect after its last stall."""
 MAX_SUSPECTS = 10_000
 MIN_SILENT_ACCOUNTS = 3
-"""So many accounts of a shard without an answer, and none with one, make the shard suspect."""
+"""This number of accounts of a shard without an answer, and none with one, make it suspect."""
 CONNECTION_SHARE = 4
-"""One in so many connections may wait for suspects."""
+"""One in this number of connections may wait for suspects."""
 PROBES_PERCENT = 40
 """So much of the pool is for accounts that have not answered since others fell silent."""
 MAX_PROVEN = 10_000

@@ -53,7 +53,10 @@ _PASSED_ON_ERRORS = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
+_REMOTE_CONTEXT = "while executing command on "
+"""How Citus' context begins where another machine refused a statement."""
 INSPECTION_SECONDS = 0.05
 """How often connections in use are inspected while requests wait for one."""
 CANCEL_SECONDS = 0.5
@@ -81,15 +84,20 @@ def is_connection_dead(error: BaseException) -> bool:
 
 
 def is_passed_on(error: BaseException) -> bool:
-    """Return whether a Citus coordinator reports that another machine is lost.
+    """Return whether a Citus coordinator reports that another machine is lost, or a standby.
 
     What ends the connection itself is FATAL, or raised by asyncpg and without a severity. A pooler
-    reports its own failures as violations of the protocol.
+    reports its own failures as violations of the protocol. That a server is a standby may hold of
+    the coordinator too, unless the context names another machine.
     """
     return (
         isinstance(error, _PASSED_ON_ERRORS)
         and not isinstance(error, asyncpg.ProtocolViolationError)
         and (error.severity_en or error.severity) == "ERROR"
+        and (
+            not isinstance(error, asyncpg.ReadOnlySQLTransactionError)
+            or _REMOTE_CONTEXT in (error.context or "")
+        )
     )
 
 
@@ -142,7 +150,8 @@ class PostgresPool:
         self._idle: list[Connection] = []
         self._in_use: dict[Connection, Lease] = {}
         self._count = 0  # idle, in use, and being opened
-        self._waiters: deque[asyncio.Future[FreedConnection]] = deque()
+        self._waiters: deque[tuple[asyncio.Future[FreedConnection], float]] = deque()
+        """With the time until which each waits; the longest waiter first."""
         self._last_good_url = ""
         self._last_timeout_at = self._last_partial_failure_at = -1e9
         self.is_distributed = False
@@ -180,7 +189,8 @@ class PostgresPool:
             await self._bulkhead.enter(lease)
             return await self._lend(operation, lease)
         finally:
-            self._bulkhead.leave(lease)
+            if lease.is_bounded or lease.is_probe:
+                self._bulkhead.leave(lease)
 
     async def _probe(self, lease: Lease) -> None:
         self._start_inspection()
@@ -190,12 +200,14 @@ class PostgresPool:
     async def _lend(
         self, operation: Callable[[Connection], Awaitable[Result]], lease: Lease
     ) -> Result:
-        self._bulkhead.ensure_may_run(lease)
+        if self._bulkhead.suspects:
+            self._bulkhead.ensure_may_run(lease)
         connection = self._idle.pop() if self._idle else await self._acquire()
         self._in_use[connection] = lease
         freed: FreedConnection = connection
         try:
-            self._bulkhead.ensure_may_run(lease)  # others may have stalled meanwhile
+            if self._bulkhead.suspects:
+                self._bulkhead.ensure_may_run(lease)  # others may have stalled meanwhile
             lease.started_at = time.monotonic()
             result = await operation(connection)
         except asyncio.CancelledError:
@@ -283,28 +295,33 @@ class PostgresPool:
 
     async def _acquire(self) -> Connection:
         """Return a connection that was just opened or released."""
-        await ensure_task()
         freed = None
         if self._count < self._size.max_connections:
             self._count += 1
         else:
             try:
-                async with asyncio.timeout(self.dsn.statement_timeout_seconds):
-                    freed = await self._wait_for_free()
+                freed = await self._wait_for_free()
             except TimeoutError as error:
                 raise StoreUnavailable("no connection became free in time", is_busy=True) from error
         return freed or await self._open()
 
     async def _wait_for_free(self) -> FreedConnection:
-        """Return the next released connection, or None for the slot of a closed one."""
+        """Return the next released connection, or None for the slot of a closed one.
+
+        The inspection ends the wait: a timer for each would cost as much as a statement.
+
+        Raises:
+            TimeoutError: nothing was released in time.
+        """
         self._start_inspection()
-        waiter: asyncio.Future[FreedConnection] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[FreedConnection] = loop.create_future()
+        self._waiters.append((waiter, loop.time() + self.dsn.statement_timeout_seconds))
         try:
             return await waiter
         except BaseException:
-            if waiter.done() and not waiter.cancelled():  # released just as the timeout expired
-                self._release(waiter.result())
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._release(waiter.result())  # it came just as the caller left
             raise
 
     def _start_inspection(self) -> None:
@@ -316,11 +333,14 @@ class PostgresPool:
     def _inspect(self, due_at: float) -> None:
         """Interrupt what keeps waiters from their connection, as long as there are any."""
         loop = asyncio.get_running_loop()
-        has_waiters = bool(self._waiters) or self._bulkhead.probes.has_waiters
-        self._is_inspecting = has_waiters and not self._is_closing
+        while self._waiters and self._waiters[0][1] <= loop.time():
+            waiter, _ = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(TimeoutError())
+        self._is_inspecting = bool(self._waiters) or self._bulkhead.probes.has_waiters
         if not self._is_inspecting:
             return
-        if loop.time() - due_at < LAG_SECONDS:
+        if loop.time() - due_at < LAG_SECONDS and not self._is_closing:
             for connection, ended in self._bulkhead.choose_stalled(self._in_use.items()):
                 self._keep(self._interrupt(connection, ended))
         loop.call_later(INSPECTION_SECONDS, self._inspect, loop.time() + INSPECTION_SECONDS)
@@ -330,7 +350,7 @@ class PostgresPool:
         if connection is not None and not _terminate_if_in_transaction(connection):
             connection = None
         while self._waiters:
-            waiter = self._waiters.popleft()
+            waiter, _ = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(connection)
                 return
@@ -342,6 +362,7 @@ class PostgresPool:
     async def _open(self) -> Connection:
         """Connect to the host that accepts writes, in a slot that is counted already."""
         try:
+            await ensure_task()
             return await self._connect_to_primary()
         except BaseException as error:
             self._release(None)
@@ -420,11 +441,11 @@ class PostgresPool:
     async def _interrupt(self, connection: Connection, ended: asyncio.Event) -> None:
         """Cancel what runs on a connection, then pass it on with its session and statements.
 
-        A cancel request ends whatever runs when it arrives. So nothing else begins on the
+        A cancel request ends any statement that runs when it arrives. So nothing else begins on the
         connection before the server has acted on the request.
         """
         sent = asyncio.get_running_loop().create_future()
-        # asyncpg has no other way to end a statement that somebody else awaits.
+        # asyncpg has no other way to end a statement that another task awaits.
         send = cast("Any", connection)._cancel_current_command  # noqa: SLF001
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
@@ -434,7 +455,9 @@ class PostgresPool:
                 if not connection.is_closed() and connection.is_in_transaction():
                     await connection.execute("ROLLBACK")
         except Exception:  # noqa: BLE001 - a connection in an unknown state is of no use
-            await self._close_connection(connection)
+            if not sent.done():  # closing it sends the request again
+                await self._close_connection(connection)
+            connection.terminate()
         except BaseException:
             connection.terminate()
             raise

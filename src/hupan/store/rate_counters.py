@@ -48,7 +48,13 @@ _DEVICE_SEPARATOR = "#"
 
 
 class RateCounter(Struct, frozen=True):
-    """How many events of a subject were counted against a limit, and when the window ends."""
+    """The counter of a subject in the current window of a limit.
+
+    Attributes:
+        name: of the limit.
+        count: the events so far.
+        ends_at: the end of the window, in unix seconds.
+    """
 
     subject: str
     name: str

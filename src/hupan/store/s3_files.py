@@ -256,7 +256,7 @@ class S3PictureFiles:
             one.name: one.modified_at
             for one in self._client.list_objects(folder, max_files)
             if one.modified_at is not None
-            and one.name.startswith(folder)  # whatever the service makes of the prefix
+            and one.name.startswith(folder)  # regardless of how the service reads the prefix
             and PICTURE_NAME.fullmatch(one.name)
         }
 

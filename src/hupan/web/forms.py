@@ -244,7 +244,7 @@ def _file_too_large(max_bytes: int) -> FieldRefused:
 
 
 class Submissions:
-    """Signs the tokens of forms, and lets each token act once."""
+    """Signs the tokens of forms and accepts each token once."""
 
     def __init__(self) -> None:
         self._key = token_bytes(32)

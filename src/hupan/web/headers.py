@@ -18,7 +18,7 @@ PAGE_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 MARK_ENDLESS = "hupan.mark_endless"
-"""The key of a scope: tells our server that a response has no end and holds up no stop."""
+"""The key of a scope: marks a response without an end, which does not delay a stop."""
 
 
 @dataclass(frozen=True, slots=True)

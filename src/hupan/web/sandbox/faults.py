@@ -57,7 +57,7 @@ def _read_rule(fields: Fields) -> dict[str, object]:
     """Return the rule of the form; empty fields are absent.
 
     Raises:
-        FieldRefused: a number is none.
+        FieldRefused: a field contains no number.
     """
     rule: dict[str, object] = {
         name: fields[name] for name in ("path", "account", "reset") if fields.get(name)

@@ -369,15 +369,14 @@ SANDBOX_TEXTS: Final[Mapping[str, LocalizedText]] = {
         "Simplest: let the sandbox start the client, without root or a hosts file:",
     ),
     "connect_client_text": LocalizedText(
-        "否则：客户端内置了下列域名，并且只用 HTTPS 访问。"
-        "请把这些域名解析到本机，并在沙盒前面部署带证书的反向代理：",
-        "Otherwise: clients have these host names built in and use HTTPS. Point the names at this "
-        "machine, and put a reverse proxy with a certificate in front of the sandbox:",
+        "否则：客户端内置了下列域名，并且只用 HTTPS 访问。hupan connect 显示如何把它们指向本机，"
+        "hupan connect --install 执行，--undo 恢复原状；然后用 --tls --tls-port 443 启动沙盒：",
+        "Otherwise: clients have these host names built in and use HTTPS. hupan connect shows how "
+        "to lead them to this machine, hupan connect --install does it and --undo takes it back; "
+        "then start the sandbox with --tls --tls-port 443:",
     ),
     "connect_client_hint": LocalizedText(
-        "哪些客户端可用见 docs/connect.zh-CN.md；nginx 与 Caddy 的配置文件在 deploy/ 目录，"
-        "步骤见 docs/operations.zh-CN.md。",
-        "docs/connect.md says which clients work. Files for nginx and Caddy are in deploy/, the "
-        "steps are in docs/operations.md.",
+        "哪些客户端可用见 docs/connect.zh-CN.md；其他机器见 docs/operations.zh-CN.md。",
+        "docs/connect.md says which clients work; for other machines see docs/operations.md.",
     ),
 }

@@ -124,7 +124,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "tables._read_table": FILE,
     "tables.list_tables": FILE,
 }
-"""Statements that ask more than one machine, and who runs them."""
+"""Statements that ask more than one machine, and their callers."""
 
 STEP: Final = re.compile(r"(SEARCH|SCAN) (\w+)(?:.* \((\w+)=\?)?")
 
