@@ -235,7 +235,7 @@ def test_browsers(places: Places, machine: Path) -> None:
 
 
 def test_where_browsers_keep_their_databases(tmp_path: Path) -> None:
-    """Each profile of Firefox, of whatever package; Chromium's where there is one."""
+    """Each profile of Firefox, of any package; Chromium's where there is one."""
     profiles = [
         ".mozilla/firefox/a.default",
         ".config/mozilla/firefox/b.default-esr",
