@@ -56,7 +56,7 @@ class Round(NamedTuple):
 
 
 class Tree:
-    """A checkout that serves a store of its own.
+    """A checkout that serves a separate store.
 
     Args:
         checkout: its folder.

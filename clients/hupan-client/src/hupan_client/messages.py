@@ -38,7 +38,7 @@ class UploadToken(Struct, frozen=True):
 
 
 class UploadedPicture(Struct, frozen=True, rename={"size": "fsize"}):
-    """A picture that the server has drawn anew and kept.
+    """A picture that the server has redrawn and stored.
 
     Attributes:
         key: the name that the client gave it.
