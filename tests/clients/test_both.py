@@ -350,7 +350,7 @@ async def test_rules(kind: Kind, emptied_sandbox: Server) -> None:
 
 
 async def test_pictures(driver: AsyncSandbox) -> None:
-    """A picture is uploaded and becomes an avatar that anybody can fetch (wire.md 8.4)."""
+    """A picture is uploaded and becomes an avatar that is public (wire.md 8.4)."""
     async with driver:
         account = await driver.accounts.create()
         client = driver.client(account)

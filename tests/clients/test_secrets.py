@@ -68,7 +68,7 @@ def walk_packages(package: ModuleType) -> Iterator[pkgutil.ModuleInfo]:
 
 
 def test_no_class_shows_its_secret() -> None:
-    """Whatever class gets a field for a token or a password hides it (security L1)."""
+    """Every class with a field for a token or a password hides it (security L1)."""
     classes = secret_classes()
     assert {LoginToken, UploadToken, Account, SeededAccount} < set(classes)
     for one in classes:

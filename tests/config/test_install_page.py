@@ -7,13 +7,24 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from hupan import __version__
 from hupan.cli.main import app
 from hupan.store.migrate import migrate_file
 
 pytestmark = pytest.mark.one_engine
 
-PAGE = (Path(__file__).parents[2] / "docs/install.md").read_text("utf-8")
+PAGES = Path(__file__).parents[2] / "docs"
+PAGE = (PAGES / "install.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_both_languages_have_the_same_commands() -> None:
+    """R20: and they name the packages of this version."""
+    chinese = PAGES / "install.zh-CN.md"
+    blocks = re.compile(r"^```(?:sh|text)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    assert blocks.findall(chinese.read_text("utf-8")) == blocks.findall(PAGE)
+    named = set(re.findall(r"\bhupan[_:-](\d+\.\d+\.\d+)", PAGE))
+    assert named == {__version__}
 
 
 def test_the_commands_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from hupan.domain.outbox import (
 )
 from hupan.rng import SystemRandomSource
 from hupan.store.database import Database, Result, Row, Transaction, Value
-from hupan.store.outbox import FIRST_NOTIFICATION_PRIORITY, insert_message
+from hupan.store.outbox import FIRST_NOTICE_PRIORITY, insert_message
 from tests.support.distribution import SHARDS, remote_statements
 from tests.support.outbox import MAIL, PHONE, Hanging, OutboxHarness, Sender, open_outbox
 
@@ -178,7 +178,7 @@ async def test_a_message_that_is_not_yet_there_is_asked_for_again(tmp_path: Path
             await our.worker.send_due()
             now = int(our.clock.now())
             message = our.messages.make_notice(
-                MAIL, "notice-phone-changed", FIRST_NOTIFICATION_PRIORITY, now=now
+                MAIL, "notice-phone-changed", FIRST_NOTICE_PRIORITY, now=now
             )
             assert await our.worker.send_due() == 0
             await our.engine.run_transaction(lambda tx: insert_message(tx, message))
@@ -216,10 +216,10 @@ async def test_surplus_is_dropped_there_too(
     sender = Hanging()
     async with open_outbox(tmp_path / "db", sender) as our:
         with distributed(our, sender):
-            await our.fill(30, FIRST_NOTIFICATION_PRIORITY)
+            await our.fill(30, FIRST_NOTICE_PRIORITY)
             our.worker.start()
             async with asyncio.timeout(30):
-                while len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) > 5:
+                while len(await our.waiting(FIRST_NOTICE_PRIORITY)) > 5:
                     our.worker.notify()
                     await asyncio.sleep(0.05)
             sender.go.set()

@@ -4,13 +4,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]
-IMAGE = ROOT / "build/debian-root.tar"
+_IMAGES = ROOT / "build"
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 INCLUDED = "python3,ca-certificates,tzdata,passwd,init-system-helpers"
 DATA = Path("var/lib/hupan")
@@ -24,21 +24,31 @@ def can_make_roots() -> bool:
 
 
 class Machine:
-    """One machine: a folder that commands see as their root."""
+    """One machine: a folder that commands see as their root.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        packages: those of Debian that it has besides what ours needs.
+    """
+
+    def __init__(self, folder: Path, *packages: str) -> None:
         self.root = folder
-        if not IMAGE.exists():
-            IMAGE.parent.mkdir(exist_ok=True)
-            partial = IMAGE.with_suffix(".part.tar")
-            options = ("--variant=apt", f"--include={INCLUDED}", "bookworm", partial, MIRROR)
+        image = _IMAGES / f"{'-'.join(('debian-root', *packages))}.tar"
+        if not image.exists():
+            image.parent.mkdir(exist_ok=True)
+            partial = image.with_suffix(".part.tar")
+            included = ",".join((INCLUDED, *packages))
+            options = ("--variant=apt", f"--include={included}", "bookworm", partial, MIRROR)
             subprocess.run(["mmdebstrap", *options], check=True)  # noqa: S603, S607  Debian's own
-            partial.rename(IMAGE)
+            partial.rename(image)
         folder.mkdir()
-        subprocess.run(["tar", "-C", folder, "-xf", IMAGE], check=True)  # noqa: S603, S607  tar
+        subprocess.run(["tar", "-C", folder, "-xf", image], check=True)  # noqa: S603, S607  tar
 
     def run(
-        self, *command: str, status: int = 0, environment: Mapping[str, str] | None = None
+        self,
+        *command: str,
+        status: int = 0,
+        environment: Mapping[str, str] | None = None,
+        answers: str = "",
     ) -> str:
         """Run a command in it; return both outputs."""
         done = subprocess.run(  # noqa: S603  the commands of a test
@@ -48,7 +58,7 @@ class Machine:
                 "HUPAN_LANG": "en",
                 **(environment or {}),
             },
-            stdin=subprocess.DEVNULL,
+            input=answers,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -115,17 +125,18 @@ class Machine:
 
 
 class PackagedServer(Server):
-    """The service as its unit starts it."""
+    """The service as its unit starts it, or another command that serves."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, command: Sequence[str] = ()) -> None:
         super().__init__("serve")
         self._home = Path(tempfile.mkdtemp(prefix="hupan-package-"))
-        unit = (machine.root / "usr/lib/systemd/system/hupan.service").read_text("utf-8")
-        (start,) = (line for line in unit.splitlines() if line.startswith("ExecStart="))
-        command = start.removeprefix("ExecStart=").split()
         self._log = self._home / "output.txt"
-        self._command = [
-            *(*machine.entry(), *AS_SERVICE, *command),
-            *("--port", str(self.port)),
-        ]
+        command = command or _command_of_unit(machine.root)
+        self._command = [*machine.entry(), *command, "--port", str(self.port)]
         self._environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HUPAN_LANG": "en"}
+
+
+def _command_of_unit(root: Path) -> tuple[str, ...]:
+    unit = (root / "usr/lib/systemd/system/hupan.service").read_text("utf-8")
+    (start,) = (line for line in unit.splitlines() if line.startswith("ExecStart="))
+    return (*AS_SERVICE, *start.removeprefix("ExecStart=").split())

@@ -28,15 +28,16 @@ _AVATAR = 4
 _CHANGING = ("lastActiveAt",)
 
 
-class Place(Protocol):
-    """A machine with the package on it.
-
-    Attributes:
-        keys: the folder with the secret key of the server, which can be read from outside.
-    """
+class HasKeys(Protocol):
+    """Where a server keeps its secret key."""
 
     @property
-    def keys(self) -> Path: ...
+    def keys(self) -> Path:
+        """The folder, which can be read from outside."""
+
+
+class Place(HasKeys, Protocol):
+    """A machine with the package on it."""
 
     def hupan(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
         """Run a command of the package; return what it says."""
@@ -58,7 +59,7 @@ class Place(Protocol):
 
 
 def sign_in_all(
-    place: Place, server: Server, client: WireClient, phones: Sequence[str]
+    place: HasKeys, server: Server, client: WireClient, phones: Sequence[str]
 ) -> dict[str, str]:
     """Sign in with codes that the terminal shows; return the tokens of the numbers.
 

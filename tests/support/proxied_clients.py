@@ -1,4 +1,4 @@
-"""Plays many addresses: a sandbox that believes its one proxy, and requests that name a client."""
+"""Clients of many addresses: a sandbox with one trusted proxy, and requests that name a client."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ BEHIND_A_PROXY = {"HUPAN_TRUSTED_PROXIES": "127.0.0.1/32", "HUPAN_CLIENT_IP_HEAD
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class ProxiedClient:
     """A client at some address."""
 
     wire: WireClient

@@ -14,7 +14,7 @@ ROOT: Final = Path(__file__).parents[2]
 HOME: Final = Path("usr/lib/hupan")
 SYSTEM_PYTHON: Final = Path("/usr/bin/python3")
 _UNIT_PROGRAM: Final = "/opt/hupan/.venv/bin/hupan"
-# What libraries ship for those who build upon them or try them.
+# What libraries ship for developers.
 _UNNEEDED_FOLDERS: Final = ("apsw/tests",)
 _UNNEEDED_SUFFIXES: Final = frozenset({".c", ".h", ".pxd", ".pyi", ".pyx"})
 # Its parts were tied together by rewriting them, which `strip` may undo.
@@ -68,10 +68,16 @@ def install_tree(root: Path) -> None:
     compile_folder(packages, root)
 
 
-def _install_packages(packages: Path) -> None:
+def find_pip() -> list[str]:
+    """Return the command of pip: that of the running Python, else the system's."""
     pip = [sys.executable, "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:  # noqa: S603
         pip = [str(SYSTEM_PYTHON), "-m", "pip"]
+    return pip
+
+
+def _install_packages(packages: Path) -> None:
+    pip = find_pip()
     options = ("-qq", "--no-input", "install", "--no-compile", "--target", packages)
     lock = ROOT / "requirements/runtime.txt"
     locked = ("--require-hashes", "--only-binary", ":all:", "-r", lock)
