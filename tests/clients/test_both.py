@@ -321,6 +321,7 @@ def fetch(method: str, url: str) -> httpx.Response:
     return httpx.request(method, url, trust_env=False)
 
 
+@pytest.mark.slow
 async def test_rules(kind: Kind, emptied_sandbox: Server) -> None:
     """Paths that Hupan does not serve are counted, and answered as a rule says."""
     async with make_sandbox(kind, emptied_sandbox.url) as driver:
@@ -349,6 +350,7 @@ async def test_rules(kind: Kind, emptied_sandbox: Server) -> None:
         assert await driver.rules.list() == ()
 
 
+@pytest.mark.slow
 async def test_pictures(driver: AsyncSandbox) -> None:
     """A picture is uploaded and becomes an avatar that is public (wire.md 8.4)."""
     async with driver:

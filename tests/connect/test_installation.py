@@ -472,6 +472,7 @@ def run(machine: Path, *options: str, answer: str = "") -> "subprocess.Completed
     )
 
 
+@pytest.mark.slow
 def test_the_command(machine: Path) -> None:
     """It shows, asks, installs and undoes; programs get JSON and are asked nothing."""
     before = snapshot(machine)

@@ -86,6 +86,7 @@ async def test_the_slowest_reader_is_cut_off() -> None:
     assert readers.unread_bytes == 0
 
 
+@pytest.mark.slow
 async def test_stalled_readers_keep_memory_flat() -> None:
     """Thirty streams stop at different entries, and lists too; a good reader gets all (K-3)."""
     journal = Journal()

@@ -244,6 +244,7 @@ async def hold_all(pool: PostgresPool, held: list[asyncio.Event]) -> None:
         await asyncio.gather(*(hold(event) for event in held))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_no_place_is_lost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no statement but the stalled one meets a cancel request; no commit is interrupted."""
@@ -263,6 +264,7 @@ def test_no_place_is_lost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["answered"] > 0
 
 
+@pytest.mark.slow
 def test_a_wait_for_a_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """As busy, while the connection is held; later there is one again."""
     monkeypatch.setattr(asyncpg, "connect", Server(0).connect)

@@ -68,6 +68,7 @@ async def test_a_bucket_that_is_not_there(bucket: S3Bucket, tmp_path: Path) -> N
         await files_in(gone, tmp_path).find(NAME)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["", "list-type=2&prefix=hupan-"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_the_signature(method: str, query: str, monkeypatch: pytest.MonkeyPatch) -> None:
