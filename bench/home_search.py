@@ -56,7 +56,7 @@ async def ask(file: pathlib.Path, accounts: int) -> None:
 
 
 async def measure(search: HomeSearch, word: str) -> tuple[float, float]:
-    """The milliseconds of one search: by the clock, and of the processor."""
+    """Return the milliseconds of one search: by the clock, and of the processor."""
     start, used = time.perf_counter(), time.process_time()
     await search.search(word)
     return (time.perf_counter() - start) * 1000, (time.process_time() - used) * 1000
@@ -79,7 +79,7 @@ async def fill_groups(file: pathlib.Path, count: int) -> None:
 
 
 def quantile(times: Sequence[float]) -> float:
-    """The time that 99 of 100 stay below."""
+    """Return the time that 99 of 100 stay below."""
     return sorted(times)[int(len(times) * 0.99)]
 
 

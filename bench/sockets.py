@@ -57,7 +57,7 @@ MOST_SECONDS = 10.0
 
 
 def frame(message: object) -> bytes:
-    """A text frame as a client sends it."""
+    """Return a text frame as a client sends it."""
     payload = json.dumps(message).encode()
     masked = bytes(byte ^ MASK[at % 4] for at, byte in enumerate(payload))
     size = len(payload)
@@ -66,7 +66,7 @@ def frame(message: object) -> bytes:
 
 
 def login(token: str) -> bytes:
-    """The frame of a login, which is not answered."""
+    """Return the frame of a login, which is not answered."""
     return frame({"seq": "1", "cmd": "login", "data": {"token": token}})
 
 
@@ -74,7 +74,7 @@ BEAT = frame({"seq": "1234567", "cmd": "heartbeat", "data": {}})
 
 
 def free_port() -> int:
-    """A port that is free now."""
+    """Return a port that is free now."""
     with socket.create_server((HOST, 0)) as listener:
         return int(listener.getsockname()[1])
 
@@ -111,7 +111,7 @@ def resident_mb(process: int) -> float:
 
 
 def make_token(port: int) -> str:
-    """A new account's token."""
+    """Return a new account's token."""
     request = urllib.request.Request(
         f"http://{HOST}:{port}/sandbox/accounts", b"{}", {"content-type": "application/json"}
     )

@@ -56,7 +56,7 @@ class Round(NamedTuple):
 
 
 class Tree:
-    """A checkout that serves a store of its own.
+    """A checkout that serves a separate store.
 
     Args:
         checkout: its folder.
@@ -140,7 +140,7 @@ def seconds_of(pid: int) -> float:
 
 
 def compare(name: str, unit: str, rounds: list[list[Round]], of: Callable[[Round], float]) -> str:
-    """The other checkout's figure, this one's, and their ratio."""
+    """Return the other checkout's figure, this one's, and their ratio."""
     other, this = ([of(one) for one in found] for found in rounds)
     least = min(this) / min(other)
     pairs = statistics.median(after / before for before, after in zip(other, this, strict=True))

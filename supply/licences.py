@@ -14,7 +14,7 @@ programs.
 
 
 def page() -> str:
-    """The page."""
+    """Return the page."""
     found, ours = packages(), direct()
     rows = []
     for package in found:

@@ -57,7 +57,7 @@ class Package:
 
 
 def packages() -> list[Package]:
-    """Every package of the lock, by name."""
+    """Return every package of the lock, by name."""
     pins = _PIN.findall(LOCK.read_text("utf-8"))
     names = {name for name, *_ in pins}
     return [
@@ -74,13 +74,13 @@ def packages() -> list[Package]:
 
 
 def direct() -> list[str]:
-    """The packages that the server itself asks for."""
+    """Return the packages that the server itself asks for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     return sorted(canonicalize_name(Requirement(one).name) for one in project["dependencies"])
 
 
 def licence(name: str) -> str:
-    """The licence of an installed package, by SPDX.
+    """Return the licence of an installed package, by SPDX.
 
     Raises:
         KeyError: it says something that is not known so far.

@@ -17,7 +17,7 @@ _ROOT = "hupan"
 
 
 def sbom() -> dict[str, Any]:
-    """The bill."""
+    """Return the bill."""
     found = packages()
     refs = {package.name: _purl(package) for package in found}
     serial = uuid.uuid5(uuid.NAMESPACE_OID, hashlib.sha256(LOCK.read_bytes()).hexdigest())

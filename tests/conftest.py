@@ -36,7 +36,7 @@ LONG_FIRST = ("model", "flows", "web", "faults", "attacks", "cli", "wire", "doma
 
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Databases]:
-    """A PostgreSQL server for the tests of this process, started when first asked for."""
+    """Yield a PostgreSQL server for the tests of this process, started when first asked for."""
     with Cluster() as cluster:
         databases = Databases(cluster)
         yield databases
@@ -116,7 +116,7 @@ def _sandboxes() -> Iterator[dict[EngineName, Server]]:
 
 @pytest.fixture(scope="session")
 def sandboxes() -> Iterator[dict[EngineName, Server]]:
-    """The shared sandboxes, one for each engine, started when first asked for."""
+    """Yield the shared sandboxes, one for each engine, started when first asked for."""
     with _sandboxes() as running:
         yield running
 
@@ -131,14 +131,14 @@ def sandbox(engine: EngineName, sandboxes: dict[EngineName, Server]) -> Server:
 
 @pytest.fixture
 def own_sandbox() -> Iterator[Server]:
-    """A sandbox for one test alone, which may stop it or look at its process."""
+    """Yield a sandbox for one test alone, which may stop it or look at its process."""
     with Server("sandbox") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def clients() -> Iterator[dict[EngineName, WireClient]]:
-    """The clients of the shared sandboxes: each counts on, so no number comes twice."""
+    """Yield the clients of the shared sandboxes: each counts on, so no number comes twice."""
     known: dict[EngineName, WireClient] = {}
     yield known
     for client in known.values():
@@ -147,20 +147,20 @@ def clients() -> Iterator[dict[EngineName, WireClient]]:
 
 @pytest.fixture(scope="session")
 def wire(engine: EngineName, sandbox: Server, clients: dict[EngineName, WireClient]) -> WireClient:
-    """A stranger's client of the shared sandbox."""
+    """Return a stranger's client of the shared sandbox."""
     return clients.setdefault(engine, WireClient(sandbox))
 
 
 @pytest.fixture(scope="session")
 def emptied_sandboxes() -> Iterator[dict[EngineName, Server]]:
-    """The sandboxes that are emptied for each test, one for each engine."""
+    """Yield the sandboxes that are emptied for each test, one for each engine."""
     with _sandboxes() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def emptied_sandbox(engine: EngineName, emptied_sandboxes: dict[EngineName, Server]) -> Server:
-    """A sandbox for the tests that wind its clock or count what is in it."""
+    """Return a sandbox for the tests that wind its clock or count what is in it."""
     if engine not in emptied_sandboxes:
         emptied_sandboxes[engine] = Server("sandbox", environment=CHEAP_HASHES).__enter__()
     return emptied_sandboxes[engine]
@@ -168,7 +168,7 @@ def emptied_sandbox(engine: EngineName, emptied_sandboxes: dict[EngineName, Serv
 
 @pytest.fixture
 def own_wire(emptied_sandbox: Server) -> Iterator[WireClient]:
-    """A stranger's client of a sandbox with nothing in it, whose clock the test may wind."""
+    """Yield a stranger's client of a sandbox with nothing in it, whose clock the test may wind."""
     with WireClient(emptied_sandbox) as client:
         assert client.request("POST", "/sandbox/reset").is_success
         yield client

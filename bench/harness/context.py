@@ -73,7 +73,7 @@ def own_infos(server: Server, members: list[Member], name: str = "own info") -> 
 
 
 def conversations(server: Server, members: list[Member], name: str) -> Workload:
-    """The list of conversations of each member in turn."""
+    """Return the list of conversations of each member in turn."""
     asked = [conversations_request(member.token) for member in members]
     return Workload(name, server.port, lambda _round: asked, lambda: server.rss_mb)
 

@@ -47,6 +47,7 @@ class StoredLimits:
     """Every limit that is counted in the store; none applies unless `enabled`.
 
     Attributes:
+        wrong_codes: per contact, from one device of the owner or from all other clients.
         wrong_passwords: per contact, from one network or one device of the owner.
         wrong_passwords_all_networks: per contact, from all networks together.
         sign_ins: correct passwords per contact.

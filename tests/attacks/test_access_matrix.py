@@ -64,7 +64,7 @@ EXCEPTIONS: dict[str, str] = {
 
 
 def expected(key: str, role: str) -> str:
-    """The cell of an endpoint and a role."""
+    """Return the cell of an endpoint and a role."""
     cells = CELLS[EXCEPTIONS.get(key, "session")]
     return next(cell for cell, roles in cells.items() if role in roles.split())
 
@@ -74,17 +74,17 @@ def nobody(_wire: WireClient) -> None:
 
 
 def junk(_wire: WireClient) -> str:
-    """A token that never was."""
+    """Return a token that never was."""
     return "01234567-89ab-4cde-8f01-23456789abcd"
 
 
 def member(wire: WireClient) -> str:
-    """A user like any other."""
+    """Return a user like any other."""
     return wire.account().token
 
 
 def vip(wire: WireClient) -> str:
-    """A user with VIP."""
+    """Return a user with VIP."""
     return wire.account(vipDays=3).token
 
 
@@ -102,7 +102,7 @@ def cancelled(wire: WireClient) -> str:
 
 
 def replaced(wire: WireClient) -> str:
-    """A session whose device signed in again."""
+    """Return a session whose device signed in again."""
     phone = wire.fresh_phone()
     token = wire.account(phone=phone, deviceId="one", vipDays=3).token
     wire.signed_in(phone, deviceId="one")
@@ -110,7 +110,7 @@ def replaced(wire: WireClient) -> str:
 
 
 def left(wire: WireClient) -> str:
-    """A session that signed out."""
+    """Return a session that signed out."""
     token = wire.account(vipDays=3).token
     assert wire.post("user/logout", token=token).code == 1
     return token

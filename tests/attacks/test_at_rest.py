@@ -43,7 +43,7 @@ def scene(wire: WireClient) -> tuple[list[str], list[str]]:
 
 
 def on_disk(folder: Path) -> bytes:
-    """Every byte of every file below a folder."""
+    """Return every byte of every file below a folder."""
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
@@ -99,7 +99,7 @@ def test_two_fresh_installs_share_no_secret(tmp_path: Path) -> None:
 
 
 def children(process: int) -> list[int]:
-    """The processes that a process started."""
+    """Return the processes that a process started."""
     folders = [folder for folder in Path("/proc").iterdir() if folder.name.isdigit()]
     return [int(folder.name) for folder in folders if _parent(folder) == process]
 

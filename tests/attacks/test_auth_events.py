@@ -47,7 +47,7 @@ class ExpectedEvent:
 
 
 def seen(phone: str) -> str:
-    """A number as logs may show it."""
+    """Return a number as logs may show it."""
     return f"{phone[:3]}****{phone[-4:]}"
 
 
@@ -65,7 +65,7 @@ def sign_in_by_code(wire: WireClient) -> list[ExpectedEvent]:
 
 
 def sign_in_by_password(wire: WireClient) -> list[ExpectedEvent]:
-    """A right password, a wrong one, a banned account."""
+    """Return a right password, a wrong one, a banned account."""
     email, name = wire.fresh_email(), "sign-in-by-password"
     account = wire.account(email=email, password=PASSWORD)
     banned = wire.fresh_email()
@@ -82,7 +82,7 @@ def sign_in_by_password(wire: WireClient) -> list[ExpectedEvent]:
 
 
 def ask(way: ContactChannel, name: str) -> Callable[[WireClient], list[ExpectedEvent]]:
-    """A code is asked for with a right captcha, with a wrong one, with a strange target."""
+    """Return a code is asked for with a right captcha, with a wrong one, with a strange target."""
 
     def asked(wire: WireClient) -> list[ExpectedEvent]:
         target = way.fresh(wire)
@@ -114,14 +114,14 @@ def sign_out(wire: WireClient) -> list[ExpectedEvent]:
 
 
 def device_offline(wire: WireClient) -> list[ExpectedEvent]:
-    """The device that is named, not the one that asks."""
+    """Return the device that is named, not the one that asks."""
     account = wire.account(deviceId="mine")
     answer = wire.post("user/device-offline", {"deviceId": DEVICE}, token=account.token)
     return [ExpectedEvent("device-offline", "ok", answer, account=account.id, device=MARK)]
 
 
 def password_reset(wire: WireClient) -> list[ExpectedEvent]:
-    """A wrong code, a right one."""
+    """Return a wrong code and a right one."""
     email, name = wire.fresh_email(), "password-reset"
     wire.account(email=email)
     mask = f"{email[0]}***@example.com"
@@ -134,7 +134,7 @@ def password_reset(wire: WireClient) -> list[ExpectedEvent]:
 
 
 def bind(way: ContactChannel, name: str) -> Callable[[WireClient], list[ExpectedEvent]]:
-    """A wrong code, a right one."""
+    """Return a wrong code and a right one."""
 
     def bound(wire: WireClient) -> list[ExpectedEvent]:
         account, target = wire.account(deviceId=DEVICE), way.fresh(wire)

@@ -57,7 +57,7 @@ class RecordedServer:
             self.answers.append(headers + "\n" + response.read().decode("latin-1"))
 
     def live(self) -> tuple[list[str], list[str]]:
-        """Every act with what it needs, right and wrong: the codes, and the tokens."""
+        """Return every act with what it needs, right and wrong: the codes, and the tokens."""
         wire, phone, email = self.wire, PHONES[0], EMAILS[0]
         wire.account(phone=phone, email=email, password=FIRST, vipDays=3)
         codes = [wire.sms_code(phone)]
@@ -89,7 +89,7 @@ class RecordedServer:
 
 @pytest.fixture(params=LOGS, ids="-".join)
 def ports(request: pytest.FixtureRequest) -> Iterator[tuple[Server, int]]:
-    """A sandbox that logs at one level in one form, and its port of metrics."""
+    """Yield a sandbox that logs at one level in one form, and its port of metrics."""
     (level, form), port = request.param, ports_in_a_row()
     environment = {
         "HUPAN_LOG_LEVEL": level,

@@ -35,14 +35,14 @@ BOMBS: list[tuple[str, bytes]] = [
 
 @pytest.fixture
 def flooded() -> Iterator[WireClient]:
-    """A sandbox that hashes two passwords at once."""
+    """Yield a sandbox that hashes two passwords at once."""
     environment = {"HUPAN_PASSWORD_THREADS": str(HASHES_AT_ONCE)}
     with Server("sandbox", environment=environment) as server, WireClient(server) as client:
         yield client
 
 
 def resident_mib(wire: WireClient) -> float:
-    """The memory that the server holds, as the system counts it."""
+    """Return the memory that the server holds, as the system counts it."""
     pages = Path(f"/proc/{wire.server.process.pid}/statm").read_text().split()[1]
     return int(pages) * PAGE_KIB / 1024
 

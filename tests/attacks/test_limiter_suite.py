@@ -42,7 +42,7 @@ UNBOUND = {
 
 @pytest.fixture(scope="module")
 def guessed(engine: EngineName) -> Iterator[WireClient]:
-    """A client of a sandbox that limits wrong secrets of a target."""
+    """Yield a client of a sandbox that limits wrong secrets of a target."""
     del engine
     with Server("sandbox", "--limits", environment=UNBOUND) as server, WireClient(server) as wire:
         yield wire

@@ -21,7 +21,7 @@ from tests.support.proxied_clients import (
     TOO_MANY_FROM_HERE,
     WRONG_CODE,
     WRONG_PASSWORD,
-    Elsewhere,
+    ProxiedClient,
     apart,
     limited,
 )
@@ -54,7 +54,7 @@ STRANGER, OWNER = "203.0.113.9", "198.51.100.7"
 
 @pytest.fixture(scope="module")
 def wire(engine: EngineName) -> Iterator[WireClient]:
-    """A sandbox in which targets alone are limited."""
+    """Yield a sandbox in which targets alone are limited."""
     del engine
     with limited(OFF) as client:
         yield client
@@ -71,7 +71,7 @@ def sign_in(
 ) -> Answer:
     """Sign in with a password from an address."""
     body = {"email": email, "password": password, **device}
-    return Elsewhere(wire, address).post("user/email-login", body)
+    return ProxiedClient(wire, address).post("user/email-login", body)
 
 
 def test_guesses_without_a_live_code_cost_the_owner_nothing(wire: WireClient) -> None:
@@ -205,7 +205,7 @@ def test_spellings_of_a_mailbox_share_its_limits(
 def test_spellings_of_a_mailbox_are_sent_one_code() -> None:
     """All spellings get one code a minute together (X11, C11)."""
     with limited() as wire:
-        here = Elsewhere(wire, OWNER)
+        here = ProxiedClient(wire, OWNER)
         assert here.ask_email("victim@gmail.com").code == 1
         for spelling in ("victim+1@gmail.com", "v.ictim@gmail.com", "VICTIM@googlemail.com"):
             assert here.ask_email(spelling).code == TOO_MANY
@@ -225,7 +225,7 @@ def test_many_right_sign_ins_at_once_are_no_wrong_ones(wire: WireClient) -> None
 def test_right_secrets_at_once_do_not_fill_the_limit_of_an_address() -> None:
     """They wait for each other; those that are wrong still fill it (C6, X11)."""
     with limited({**OFF, "address_wrong_tries_per_hour": "5"}) as wire:
-        here = Elsewhere(wire, OWNER)
+        here = ProxiedClient(wire, OWNER)
         codes = {phone: PHONE.code(wire, phone) for phone in map(apart, range(40))}
         answers = at_once(lambda phone: here.guess(phone, codes[phone]), list(codes))
         assert {answer.code for answer in answers} == {1}
@@ -289,18 +289,19 @@ def test_wrong_tries_of_a_wider_network(addresses: list[str], passed: int) -> No
     """A guess from each host of a network: it is stopped, the next one is not (C6, X11)."""
     with limited() as wire:
         codes = [
-            Elsewhere(wire, address).guess(apart(at)).code for at, address in enumerate(addresses)
+            ProxiedClient(wire, address).guess(apart(at)).code
+            for at, address in enumerate(addresses)
         ]
         assert codes == [WRONG_CODE] * passed + [TOO_MANY_FROM_HERE] * (len(codes) - passed)
-        assert Elsewhere(wire, "2001:db8:2::1").guess(apart(9999)).code == WRONG_CODE
-        assert Elsewhere(wire, "203.0.114.1").guess(apart(9998)).code == WRONG_CODE
+        assert ProxiedClient(wire, "2001:db8:2::1").guess(apart(9999)).code == WRONG_CODE
+        assert ProxiedClient(wire, "203.0.114.1").guess(apart(9998)).code == WRONG_CODE
 
 
 @pytest.mark.one_engine
 def test_looks_and_captchas_of_a_48() -> None:
     """Each /64 of a /48 is a host, and all of them together have a limit (C10, E4)."""
     with limited() as wire:
-        hosts = [Elsewhere(wire, f"2001:db8:1:{at * 256:x}::1") for at in range(130)]
+        hosts = [ProxiedClient(wire, f"2001:db8:1:{at * 256:x}::1") for at in range(130)]
         looks = [host.get_user("7").code for host in hosts]
         assert looks == [4402] * 120 + [TOO_MANY_FROM_HERE] * 10
         captchas = [hosts[at % 130].post("user/captcha").code for at in range(310)]
@@ -313,7 +314,7 @@ def test_invitation_codes_cannot_be_tried_through() -> None:
     with limited() as wire:
         taken = wire.account()
         assert wire.post(PATH, {"code": "LAKE"}, token=taken.token).code == 1
-        here, codes = Elsewhere(wire, OWNER), []
+        here, codes = ProxiedClient(wire, OWNER), []
         for _ in range(4):
             token = wire.account().token
             codes.append([here.post(PATH, {"code": "LAKE"}, token=token).code for _ in range(11)])
@@ -322,4 +323,4 @@ def test_invitation_codes_cannot_be_tried_through() -> None:
         assert codes[0] == [took] * 10 + [TOO_MANY]
         assert TOO_MANY_FROM_HERE in codes[2]
         assert set(codes[3]) == {TOO_MANY_FROM_HERE}
-        assert Elsewhere(wire, STRANGER).post(PATH, {"code": "LAKE"}, token=token).code == took
+        assert ProxiedClient(wire, STRANGER).post(PATH, {"code": "LAKE"}, token=token).code == took

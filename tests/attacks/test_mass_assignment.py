@@ -138,7 +138,7 @@ def test_json_takes_its_own_fields_alone(wire: WireClient, subtests: pytest.Subt
 
 
 def _without(foreign: dict[str, object], call: Call) -> dict[str, object]:
-    """The names that the endpoint does not know."""
+    """Return the names that the endpoint does not know."""
     path = call.path.removeprefix("/web")
     own = {
         name

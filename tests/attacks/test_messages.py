@@ -27,7 +27,7 @@ FORGED = {
 
 
 def without_code(text: str) -> str:
-    """A message with its digits blotted out."""
+    """Return a message with its digits blotted out."""
     return re.sub("[0-9]", "#", text)
 
 

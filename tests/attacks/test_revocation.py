@@ -33,7 +33,7 @@ class Owner:
         self.stolen = asyncio.run(world.sign_in(self.id, "stolen"))
 
     def code(self, target: ContactAddress, *, bound: bool = True) -> str:
-        """A code as if it had been asked for."""
+        """Return a code as if it had been asked for."""
         self.world.clock.time = time.time()
         owner = self.id if bound else NO_ACCOUNT
         return asyncio.run(self.world.issue(target, "own" if bound else "new", owner))

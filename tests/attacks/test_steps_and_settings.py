@@ -28,7 +28,7 @@ PATTERNS = [
 
 
 def stale(wire: WireClient, way: ContactChannel) -> tuple[Account, str]:
-    """A member whose session is sixteen minutes old."""
+    """Return a member whose session is sixteen minutes old."""
     target = way.fresh(wire)
     account = wire.account(**{way.field: target})
     wire.set_clock(advance=STALE_SECONDS)

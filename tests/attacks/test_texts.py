@@ -45,12 +45,12 @@ TOO_LONG = ("n" * 33, "湖" * 33, "👩‍👩‍👧" * 20, "n" * 129)
 
 
 def in_protobuf(wire: WireClient, who: Account, text: str) -> int:
-    """The code that a nickname gets as protobuf."""
+    """Return the code that a nickname gets as protobuf."""
     return wire.post(NICKNAME, pb.text(3, text), token=who.token).code
 
 
 def in_json(wire: WireClient, who: Account, text: str) -> int:
-    """The code that a nickname gets in the JSON form of the same message."""
+    """Return the code that a nickname gets in the JSON form of the same message."""
     headers = {"content-type": "application/json"}
     reply = wire.request(
         "POST", f"/v1/{NICKNAME}", {"name": text}, token=who.token, headers=headers
@@ -60,12 +60,12 @@ def in_json(wire: WireClient, who: Account, text: str) -> int:
 
 
 def as_introduction(wire: WireClient, who: Account, text: str) -> int:
-    """The code that a line about oneself gets."""
+    """Return the code that a line about oneself gets."""
     return wire.post("user/save-user-data", {"city": text}, token=who.token).code
 
 
 def as_remark(wire: WireClient, who: Account, text: str) -> int:
-    """The code that a name for a friend gets."""
+    """Return the code that a name for a friend gets."""
     body = {"friendId": who.id, "name": text, "phone": "", "others": ""}
     return wire.post("user/save-user-remarks", body, token=wire.account().token).code
 
@@ -124,7 +124,7 @@ FULLER = (
 
 
 def with_nul(call: Call) -> dict[str, Call]:
-    """The call with a NUL in one text, by the name of the text."""
+    """Return the call with a NUL in one text, by the name of the text."""
     if isinstance(call.body, dict):
         texts = {name: value for name, value in call.body.items() if isinstance(value, str)}
         return {

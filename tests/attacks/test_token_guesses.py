@@ -20,7 +20,7 @@ TOKEN_BITS = 128
 
 
 def opens(wire: WireClient, token: str | bytes) -> bool:
-    """Whether a text opens anything that needs a session."""
+    """Return whether a text opens anything that needs a session."""
     return wire.own_info(token).code != -101
 
 
@@ -56,7 +56,7 @@ def in_another_case(token: str) -> Iterator[str]:
 
 
 def written_otherwise(token: str) -> Iterator[str | bytes]:
-    """The same bits in other writing, and digits of other scripts."""
+    """Yield the same bits in other writing, and digits of other scripts."""
     raw = bytes.fromhex(token.replace("-", ""))
     yield raw.hex()
     yield base64.b64encode(raw)

@@ -23,7 +23,7 @@ def server() -> Iterator[StubServer]:
 
 
 def load(port: int, paths: list[str], bounds: LoadLimits) -> LoadResult:
-    """A round of requests to a server of this machine."""
+    """Return a round of requests to a server of this machine."""
     place = TargetServer(LOOPBACK, LOOPBACK, port, is_tls=False, prefix="")
     asked = [LoadRequest("GET", path).encode(place.authority) for path in paths]
     return asyncio.run(run_load(place, asked, bounds))

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def seen(per_second: float) -> LoadResult:
-    """A round of a second."""
+    """Return a round of a second."""
     return LoadResult(round(per_second), 0, 0, 1.0, 1.0, 2.0)
 
 
@@ -62,7 +62,7 @@ TINY = Plan("tiny", rounds=1, seconds=0.3, accounts=(60, 120), few=1, captcha_po
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """A run on tiny stores, by our own generator."""
+    """Return a run on tiny stores, by our own generator."""
     folder: Path = tmp_path_factory.mktemp("bench")
     return measure(TINY, ["reads", "writes", "growth"], folder, "own")
 
@@ -88,7 +88,7 @@ SPAN = BAR_END - LABELS
 
 
 def drawn() -> Element:
-    """The plot of a run, read as XML."""
+    """Return the plot of a run, read as XML."""
     return ET.fromstring(plot(a_report()))  # noqa: S314 - our own output
 
 

@@ -32,7 +32,7 @@ class StubGenerator:
         return LoadResult(10 * len(questions[0].path), 0, 0, 1.0, 1.0, 2.0)
 
     def burst(self, port: int, question: LoadRequest, connections: int, most: int) -> LoadResult:
-        """The same."""
+        """Return the same."""
         return self.fire(port, [question], connections, most)
 
 
@@ -71,7 +71,7 @@ def server() -> Iterator[StubServer]:
 
 
 def make(name: str, scratch: Path) -> Generator:
-    """A generator that is there without being installed."""
+    """Return a generator that is there without being installed."""
     return Wrk(scratch) if name == "wrk" else Own()
 
 

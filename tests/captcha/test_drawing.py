@@ -20,18 +20,18 @@ ANSWERS = [digit * length for length in (4, 5, 6) for digit in "0123456789"]
 
 @pytest.fixture
 def draw() -> CaptchaRenderer:
-    """A drawer whose pictures are the same in each run: none fails by chance."""
+    """Return a drawer whose pictures are the same in each run: none fails by chance."""
     return CaptchaRenderer(seeded("by the lake"))
 
 
 def shades(png: bytes) -> bytes:
-    """The picture's pixels in grey, row by row, 0 to 255."""
+    """Return the picture's pixels in grey, row by row, 0 to 255."""
     with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
         return picture.convert("L").tobytes()
 
 
 def ink(png: bytes) -> bytes:
-    """The picture's pixels in black and white, row by row: 1 where there is ink."""
+    """Return the picture's pixels in black and white, row by row: 1 where there is ink."""
     grey = shades(png)
     middle = (min(grey) + max(grey)) // 2
     return bytes(shade < middle for shade in grey)
@@ -55,13 +55,13 @@ def blank(png: bytes) -> bytes:
 
 
 def drawn_share(png: bytes) -> float:
-    """The share of the pixels that digits and waves turned round, 0 to 1."""
+    """Return the share of the pixels that digits and waves turned round, 0 to 1."""
     pairs = zip(ink(png), blank(png), strict=True)
     return sum(a != b for a, b in pairs) / (SIZE[0] * SIZE[1])
 
 
 def chunks(png: bytes) -> list[bytes]:
-    """The names of a PNG's chunks, in order."""
+    """Return the names of a PNG's chunks, in order."""
     names, place = [], 8
     while place < len(png):
         names.append(png[place + 4 : place + 8])
@@ -146,7 +146,7 @@ def test_picture_does_not_fall_apart_into_digits(draw: CaptchaRenderer) -> None:
 
 
 def pieces(sheet: bytes) -> list[str]:
-    """The runs of columns with ink that are wider than a speck."""
+    """Return the runs of columns with ink that are wider than a speck."""
     columns = "".join("#" if any(sheet[x :: SIZE[0]]) else " " for x in range(SIZE[0]))
     return re.findall("#{7,}", columns)
 

@@ -28,7 +28,7 @@ class StubRenderer:
         self.threads: set[str] = set()
 
     def answer(self) -> str:
-        """The next of the answers 10000, 10001, and so on."""
+        """Return the next of the answers 10000, 10001, and so on."""
         return str(next(self._numbers))
 
     def allow(self, pictures: int) -> None:

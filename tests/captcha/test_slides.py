@@ -94,7 +94,7 @@ SCRIPTS = [darkest, lightest, flattest, oddest, straightest]
 
 
 def is_found(finder: Finder, images: SlideImages, x: int) -> bool:
-    """Whether the best place by a score is the gap."""
+    """Return whether the best place by a score is the gap."""
     master, mask = read(images)
     y = images.tile_y
     scores = {at: finder(master.crop((at, y, at + TILE, y + TILE)), mask) for at in PLACES}

@@ -22,6 +22,6 @@ def _database(
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder with a store that is up to date and empty."""
+    """Return a folder with a store that is up to date and empty."""
     migrate_file(tmp_path / "hupan.db")
     return tmp_path

@@ -44,7 +44,7 @@ def test_an_unknown_account(data: Path, who: str) -> None:
 
 
 def listed(data: Path, *arguments: str) -> list[str]:
-    """The nicknames of a list, as programs see them."""
+    """Return the nicknames of a list, as programs see them."""
     result = run(data, "account", "list", *arguments, "--json")
     assert result.exit_code == 0, result.output
     return [row["nickname"] for row in json.loads(result.stdout)]

@@ -18,7 +18,7 @@ NEW_PASSWORD = "a heron left the reeds"
 
 
 def rows(data: Path, *arguments: str) -> list[dict[str, object]]:
-    """A list as programs see it."""
+    """Return a list as programs see it."""
     result = run(data, *arguments, "--json")
     assert result.exit_code == 0, result.output
     found: list[dict[str, object]] = json.loads(result.stdout)
@@ -26,7 +26,7 @@ def rows(data: Path, *arguments: str) -> list[dict[str, object]]:
 
 
 def letters(client: WireClient, phone: str) -> set[str]:
-    """The messages to a number so far."""
+    """Return the messages to a number so far."""
     return {letter.id for letter in client.list_outbox("sms", phone)}
 
 

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BackupKey:
-    """A key that the settings name."""
+    """Return a key that the settings name."""
     monkeypatch.delenv("HUPAN_DATABASE", raising=False)
     key = BackupKey(tmp_path)
     monkeypatch.setenv("HUPAN_BACKUP_PUBLIC_KEY", key.public)
@@ -40,7 +40,7 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BackupKey:
 
 @contextmanager
 def client_of(data: Path) -> Iterator[WireClient]:
-    """A client of a server on a folder."""
+    """Yield a client of a server on a folder."""
     with (
         Server("sandbox", "--data-dir", str(data), environment=ENVIRONMENT) as server,
         WireClient(server) as wire,
@@ -49,7 +49,7 @@ def client_of(data: Path) -> Iterator[WireClient]:
 
 
 def at(data: Path) -> list[str]:
-    """The options of a store of the tested engine."""
+    """Return the options of a store of the tested engine."""
     return ["--data-dir", str(data), *STORES.options(data)]
 
 

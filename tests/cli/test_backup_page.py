@@ -41,7 +41,7 @@ def test_the_page_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def words(line: str, folder: Path) -> list[str]:
-    """The arguments of a command; FILE is the name of a backup that was made."""
+    """Return the arguments of a command; FILE is the name of a backup that was made."""
     program, *arguments = shlex.split(line)
     assert program == "hupan"
     made = [name for name in contents(folder) if name.endswith(".age")]

@@ -49,12 +49,12 @@ class Sample:
             }
 
     def changed(self, **parts: object) -> bytes:
-        """The backup with another value in its manifest."""
+        """Return the backup with another value in its manifest."""
         manifest = {**msgspec.json.decode(self.members["backup.json"]), **parts}
         return self.encrypt({**self.members, "backup.json": msgspec.json.encode(manifest)})
 
     def with_end(self, change: Callable[[dict[str, object]], object]) -> bytes:
-        """The backup with another end."""
+        """Return the backup with another end."""
         end = msgspec.json.decode(self.members["end.json"])
         change(end)
         return self.encrypt({**self.members, "end.json": msgspec.json.encode(end)})
@@ -148,7 +148,7 @@ def of_others(sample: Sample) -> Iterator[tuple[str, bytes]]:
 
 
 def _raw(sample: Sample, content: bytes) -> bytes:
-    """A backup whose decrypted content is this."""
+    """Return a backup whose decrypted content is this."""
 
     def write(archive: ArchiveWriter) -> None:
         archive._target.write(content)  # noqa: SLF001 - past what the class would write

@@ -40,7 +40,7 @@ def run(*arguments: str, **variables: str) -> tuple[int, str, str]:
 
 
 def hupan(*arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
-    """The same through the installed program."""
+    """Return the same through the installed program."""
     return subprocess.run(  # noqa: S603 # our own program, our own arguments
         [HUPAN, *arguments],
         env={**os.environ, **variables},

@@ -26,7 +26,7 @@ def copy(source: str, target: str) -> tuple[int, str]:
 
 @pytest.fixture
 def url(databases: Databases) -> Iterator[str]:
-    """An empty store."""
+    """Yield an empty store."""
     name = databases.make()
     yield databases.cluster.url(name)
     databases.drop(name)

@@ -31,7 +31,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
 
 
 def places(engine: EngineName, tmp_path: Path) -> tuple[str, str]:
-    """A store of this engine, and one of the other, to copy into."""
+    """Return a store of this engine, and one of the other, to copy into."""
     file = str(tmp_path / "copies" / "hupan.db")
     if engine == "sqlite":
         return str(tmp_path / "data" / "hupan.db"), file

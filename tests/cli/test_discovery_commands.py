@@ -45,13 +45,13 @@ def run(*arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
 
 
 def written(name: str, text: str | bytes) -> str:
-    """A file in the current folder."""
+    """Return a file in the current folder."""
     Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
     return name
 
 
 def listed(*more: str) -> list[dict[str, object]]:
-    """The groups, as programs see them."""
+    """Return the groups, as programs see them."""
     status, told, _ = run("group", "list", "--json", *more)
     assert status == 0
     rows: list[dict[str, object]] = json.loads(told)

@@ -17,7 +17,7 @@ FULL = Path("/dev/full")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a store where the default settings have it."""
+    """Return a folder with a store where the default settings have it."""
     (tmp_path / "data").mkdir()
     migrate_file(tmp_path / "data" / "hupan.db")
     return tmp_path

@@ -59,7 +59,7 @@ def count(data: Path, subject: str, limit: Limit, times: int) -> None:
 
 @pytest.fixture
 def counted(data: Path) -> Path:
-    """A store in which an account and a stranger's number have come some way."""
+    """Return a store in which an account and a stranger's number have come some way."""
     call(data, "account", "create", "--phone", PHONE, "--email", EMAIL)
     count(data, sends_key("sms", PHONE), SENDS, 5)
     count(data, code_attempts_key("sms", PHONE), CODES, 3)

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import httpx
 import pytest
 from hupan_client import (
     AsyncClient,
@@ -9,6 +10,7 @@ from hupan_client import (
     ConnectionFailed,
     Fault,
     Refusal,
+    Rule,
     SandboxRefusal,
     messages,
 )
@@ -19,6 +21,7 @@ from hupan_client.errors import (
     Busy,
     InvalidField,
     NotSignedIn,
+    PictureRefusal,
     UnknownUser,
     VipOnly,
     WeakPassword,
@@ -29,6 +32,7 @@ from hupan_client.errors import (
 
 from tests.support.both_clients import KINDS, Kind, make_client, make_sandbox
 from tests.support.client import WireClient
+from tests.support.pictures import decode, picture
 from tests.support.servers import Server
 
 PASSWORD = "a lake at seven in the morning"
@@ -310,6 +314,63 @@ async def test_faults(kind: Kind, emptied_sandbox: Server) -> None:
         await driver.faults.set(Fault(code=1002))
         await driver.reset()
         assert await driver.faults.list() == ()
+
+
+def fetch(method: str, url: str) -> httpx.Response:
+    """Send a request as a client does that is not this one."""
+    return httpx.request(method, url, trust_env=False)
+
+
+@pytest.mark.slow
+async def test_rules(kind: Kind, emptied_sandbox: Server) -> None:
+    """Paths that Hupan does not serve are counted, and answered as a rule says."""
+    async with make_sandbox(kind, emptied_sandbox.url) as driver:
+        await driver.reset()
+        await driver.requests.clear()
+        path = "/v1/msg/list-message"
+        assert fetch("POST", f"{driver.url}{path}").status_code == 404
+        rule = Rule("/v1/msg/*", method="POST", status=201, json={"list": [None]})
+        assert await driver.rules.set(rule, Rule("/v1/x", bytes_base64="aHU=")) == (
+            rule,
+            Rule("/v1/x", bytes_base64="aHU="),
+        )
+        answer = fetch("POST", f"{driver.url}{path}")
+        assert (answer.status_code, answer.json()) == (201, {"list": [None]})
+        assert fetch("GET", f"{driver.url}/v1/x").content == b"hu"
+        assert [one.hits for one in await driver.rules.list()] == [1, 1]
+        unserved = await driver.requests.unserved()
+        seen = {(one.method, one.path): (one.count, one.rule) for one in unserved.paths}
+        assert seen["POST", path] == (2, 1)
+        assert unserved.count >= 2
+        with pytest.raises(SandboxRefusal, match="rule 1"):
+            await driver.rules.set(Rule("/v1/user/info", json={}))
+        await driver.rules.set(Rule("/v1/x", json=None))
+        assert fetch("GET", f"{driver.url}/v1/x").json() is None
+        await driver.rules.clear()
+        assert await driver.rules.list() == ()
+
+
+@pytest.mark.slow
+async def test_pictures(driver: AsyncSandbox) -> None:
+    """A picture is uploaded and becomes an avatar that is public (wire.md 8.4)."""
+    async with driver:
+        account = await driver.accounts.create()
+        client = driver.client(account)
+        address = await client.upload_picture(picture("JPEG"), f"avatars/{account.id}.jpg")
+        await client.edit_avatar(address)
+        shown = (await client.get_user(account.id)).avatar_url
+        found = fetch("GET", shown)
+        assert decode(found.content).size == (64, 48)
+        assert await client.upload_picture(picture("PNG")) != await client.upload_picture(
+            picture("PNG")
+        )
+        for content, key in ((b"no picture", "a.png"), (picture("PNG"), "湖.png")):
+            with pytest.raises(PictureRefusal) as refused:
+                await client.upload_picture(content, key)
+            assert refused.value.http_status != 200
+        client.token = ""
+        with pytest.raises(NotSignedIn):
+            await client.upload_picture(picture("PNG"))
 
 
 async def test_a_frozen_clock(kind: Kind, emptied_sandbox: Server) -> None:

@@ -326,6 +326,62 @@ async def test_the_token_stays_home(kind: Kind) -> None:
     assert "authorization" not in request.headers
 
 
+UPLOAD_ANSWERS = {
+    "/v1/misc/qiniu-token": {"code": 1, "msg": "success", "data": {"token": "a:b:c"}},
+    "/media/upload": {"key": "k/1.png", "hash": "h", "fsize": 3},
+    "/v1/misc/configure-distribution": {
+        "code": 1,
+        "msg": "success",
+        "data": {
+            **dict.fromkeys(["audioUrl", "fileUrl", "serverUrl", "shareUrl", "videoUrl"], ""),
+            "imageUrl": "https://chat.example/media/",
+            "websocketUrl": "",
+        },
+    },
+}
+
+
+async def test_uploads(kind: Kind) -> None:
+    """A form of token, key and file, without the session's token (wire.md 8.4)."""
+    sent: dict[str, httpx.Request] = {}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent[request.url.path] = request
+        return httpx.Response(200, json=UPLOAD_ANSWERS[request.url.path])
+
+    async with make_client(kind, URL, handler, token=TOKEN) as client:
+        address = await client.upload_picture(b"\xff\r\n", "k/1.png")
+    assert address == "https://chat.example/media/k/1.png"
+    request = sent["/media/upload"]
+    assert "token" not in request.headers
+    kind_of_body, _, boundary = request.headers["content-type"].partition("; boundary=")
+    assert (request.method, kind_of_body, boundary != "") == ("POST", "multipart/form-data", True)
+    named = "content-disposition: form-data; name="
+    expected = (
+        f'--{boundary}\r\n{named}"token"\r\n\r\na:b:c\r\n'
+        f'--{boundary}\r\n{named}"key"\r\n\r\nk/1.png\r\n'
+        f'--{boundary}\r\n{named}"file"; filename="picture"\r\n'
+        "content-type: application/octet-stream\r\n\r\n"
+    )
+    assert request.content == expected.encode() + b"\xff\r\n" + f"\r\n--{boundary}--\r\n".encode()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"error": 1}', b'{"key": 1}', b"[" * 5000])
+@pytest.mark.parametrize("status", [200, 401])
+async def test_an_upload_that_is_not_answered(kind: Kind, body: bytes, status: int) -> None:
+    """What is neither a success nor an error of an upload host is unreadable."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/media/upload":
+            return httpx.Response(status, content=body)
+        return httpx.Response(200, json=UPLOAD_ANSWERS[request.url.path])
+
+    async with make_client(kind, URL, handler, token=TOKEN) as client:
+        with pytest.raises(UnreadableAnswer) as unreadable:
+            await client.upload_picture(b"x", "k")
+    assert unreadable.value.http_status == status
+
+
 REFUSALS: list[tuple[Any, int, str, dict[str, object]]] = [
     (NotSignedIn, -101, "未登录", {"en": "Not signed in"}),
     (InvalidField, 1100, "请求参数错误，`size`字段值非法", {"field": "size"}),

@@ -1,13 +1,18 @@
 """A token stands in no repr, log or traceback of the client, and no POST is sent twice."""
 
+import importlib
 import logging
+import pkgutil
 import socketserver
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 import httpx
+import hupan_client
+import msgspec
 import pytest
 from hupan_client import Account, AsyncClient, Client, HupanError, SeededAccount
 from hupan_client.calls import code_login, email_login
@@ -36,6 +41,7 @@ def test_no_repr_has_a_secret() -> None:
         AsyncClient(URL, TOKEN),
         core,
         core.build(email_login("a@b.c", TOKEN)),
+        core.build_upload(UploadToken(TOKEN), "k", b""),
         email_login("a@b.c", TOKEN),
         code_login("1", TOKEN),
         LoginToken(TOKEN),
@@ -45,6 +51,32 @@ def test_no_repr_has_a_secret() -> None:
         Client(URL, TOKEN).socket(),
     ]
     assert all(TOKEN not in f"{one!r} {one}" for one in shown)
+
+
+def secret_classes() -> list[type[msgspec.Struct]]:
+    """Every class of the package that has a field for a token or a password."""
+    modules = [importlib.import_module(one.name) for one in walk_packages(hupan_client)]
+    found = {one for module in modules for one in vars(module).values() if isinstance(one, type)}
+    structs = [
+        one for one in found if issubclass(one, msgspec.Struct) and one is not msgspec.Struct
+    ]
+    return [one for one in structs if {"token", "password"} & set(one.__struct_fields__)]
+
+
+def walk_packages(package: ModuleType) -> Iterator[pkgutil.ModuleInfo]:
+    return pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+
+
+def test_no_class_shows_its_secret() -> None:
+    """Every class with a field for a token or a password hides it (security L1)."""
+    classes = secret_classes()
+    assert {LoginToken, UploadToken, Account, SeededAccount} < set(classes)
+    for one in classes:
+        texts = {field.name: TOKEN for field in msgspec.structs.fields(one) if field.type is str}
+        value = msgspec.convert({**dict.fromkeys(one.__struct_fields__, 0), **texts}, one)
+        hidden = {name: TOKEN for name in ("token", "password") if name in texts}
+        rest = {name: "x" for name in texts if name not in hidden}
+        assert TOKEN not in repr(msgspec.structs.replace(value, **rest)), one
 
 
 @contextmanager

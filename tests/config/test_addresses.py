@@ -155,7 +155,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def loaded(value: str) -> LoadedSettings:
-    """The settings with this value of `database` in the environment."""
+    """Return the settings with this value of `database` in the environment."""
     return load_with_sources({}, {"HUPAN_DATABASE": value})
 
 

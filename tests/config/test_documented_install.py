@@ -17,7 +17,7 @@ SECRETS = {"smtp.password": "p", "sms.secret": "s"}
 
 
 def example() -> str:
-    """The `hupan.toml` of the README."""
+    """Return the `hupan.toml` of the README."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     return text[text.index('email_sender = "smtp"') :].partition("```")[0]
 

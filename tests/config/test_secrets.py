@@ -23,7 +23,7 @@ def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def private(name: str, text: str, mode: int = 0o600) -> Path:
-    """A file with this mode."""
+    """Return a file with this mode."""
     path = Path(name)
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
@@ -31,7 +31,7 @@ def private(name: str, text: str, mode: int = 0o600) -> Path:
 
 
 def refusal(environ: dict[str, str], **options: object) -> str:
-    """The message with which these are refused."""
+    """Return the message with which these are refused."""
     with pytest.raises(SettingsError) as caught:
         load_settings(options, environ)
     return str(caught.value)

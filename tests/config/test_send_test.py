@@ -30,7 +30,7 @@ def run(*arguments: str, **environment: str) -> tuple[int, str]:
 
 
 def gateway_settings(port: int, **more: str) -> dict[str, str]:
-    """The settings of a test gateway."""
+    """Return the settings of a test gateway."""
     return {
         "HUPAN_SMS_SENDER": "http",
         "HUPAN_SMS_URL": f"http://{HOST}:{port}/send?key={PASSWORD}",
@@ -40,7 +40,7 @@ def gateway_settings(port: int, **more: str) -> dict[str, str]:
 
 @contextmanager
 def mail_server(sink: Sink) -> Iterator[dict[str, str]]:
-    """A mail server in a thread, and the settings for it."""
+    """Yield a mail server in a thread, and the settings for it."""
     port = free_port()
     controller = Controller(sink, hostname=HOST, port=port)
     controller.start()

@@ -51,7 +51,7 @@ def test_a_server_starts_with_each_block(block: str) -> None:
 
 @contextmanager
 def relay(port: int) -> Iterator[None]:
-    """The command of the page, on another port."""
+    """Yield the command of the page, on another port."""
     (line,) = re.findall(r"^python3 (examples/sms-relay.py .*)$", PAGE, re.MULTILINE)
     program, *options = line.replace("8090", str(port)).split()
     with subprocess.Popen(  # noqa: S603  the page's own command

@@ -14,14 +14,14 @@ def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(text: str, name: str = "hupan.toml") -> Path:
-    """A file with this text."""
+    """Return a file with this text."""
     path = Path(name)
     path.write_text(text, encoding="utf-8")
     return path
 
 
 def problem(environ: dict[str, str]) -> str:
-    """The message with which these variables are refused."""
+    """Return the message with which these variables are refused."""
     with pytest.raises(SettingsError) as caught:
         load_settings({}, environ)
     return str(caught.value)

@@ -108,7 +108,7 @@ def environ(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def refused_names(given: Mapping[str, str]) -> list[str]:
-    """The settings that `config check` complains about, by its own exit status and words."""
+    """Return the settings that `config check` complains about, by its own exit status and words."""
     told = CliRunner().invoke(app, ["config", "check"], env=environ(given))
     assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
     english = [line for line in told.stderr.splitlines() if ": expected " in line]

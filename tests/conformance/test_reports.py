@@ -217,6 +217,7 @@ def behind(defect: Mutate, send: Send) -> Send:
     return lambda request: defect(request, send)
 
 
+@pytest.mark.slow
 def test_a_run_with_a_baseline(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,6 +324,7 @@ def test_codes_from_a_command(tmp_path: Path) -> None:
     assert world.code("captcha", "id", "data:image/png;base64,aaaa") == "captcha id 3"
 
 
+@pytest.mark.slow
 def test_a_run_with_codes_from_a_command(server: Server, tmp_path: Path) -> None:
     """A server without a sandbox's routes is held to the same, with numbers of the tester's own."""
 

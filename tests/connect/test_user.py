@@ -1,4 +1,4 @@
-"""For whom the authority is made under sudo (kit K-11)."""
+"""The user of the authority under sudo (kit K-11)."""
 
 import os
 import pwd
@@ -17,8 +17,8 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for ot
 
 
 @needs_root
-def test_the_user_who_called_sudo() -> None:
-    """Their home has the authority, whatever root's variables say."""
+def test_the_user_that_called_sudo() -> None:
+    """Their home has the authority, with any variables of root."""
     environ = {"SUDO_UID": str(NOBODY.pw_uid), "XDG_DATA_HOME": "/srv/data"}
     user = find_user(environ)
     assert (user.uid, user.gid, user.is_other) == (NOBODY.pw_uid, NOBODY.pw_gid, True)
@@ -34,7 +34,7 @@ def test_no_such_user(uid: str) -> None:
 
 @needs_root
 def test_root_has_the_rights_of_the_user(tmp_path: Path) -> None:
-    """Within, it writes what the user may write, and gives what it makes to the user."""
+    """Within, it writes what the user may write, and its files belong to the user."""
     (tmp_path / "home").mkdir()
     os.chown(tmp_path / "home", NOBODY.pw_uid, NOBODY.pw_gid)
     for parent in (tmp_path, *tmp_path.parents[:3]):
@@ -52,7 +52,7 @@ def test_root_has_the_rights_of_the_user(tmp_path: Path) -> None:
 
 @needs_root
 def test_a_record_of_another_user(tmp_path: Path) -> None:
-    """Root does not write what somebody else's record says."""
+    """Root does not write what another user's record says."""
     folder = RecordFolder(tmp_path)
     folder.path.mkdir()
     os.chown(folder.path, NOBODY.pw_uid, NOBODY.pw_gid)

@@ -1,4 +1,4 @@
-"""From `hupan connect` to a client that knows nothing of it, on a machine of its own (kit K-11)."""
+"""From `hupan connect` to a client that knows nothing of it, on a separate machine (kit K-11)."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.one_engine
 HUPAN = str(Path(sys.executable).with_name("hupan"))
 UNSHARE = ("unshare", "--mount", "--net")
 HOSTS = b"127.0.0.1 localhost"
-# Mounts and a network of its own: its port 443 and its hosts file are nobody else's.
+# Separate mounts and network: its port 443 and its hosts file are private.
 SCRIPT = f"""
 mount --bind hosts /etc/hosts
 {sys.executable} -c 'import fcntl, socket, struct
@@ -36,7 +36,7 @@ cat /etc/hosts
 
 
 def can_unshare() -> bool:
-    """Whether this process may have mounts and a network of its own."""
+    """Return whether this process may have separate mounts and a network."""
     if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("curl"):
         return False
     command = [*UNSHARE, "true"]
@@ -72,7 +72,7 @@ def test_an_unmodified_client(tmp_path: Path) -> None:
 def test_a_port_without_the_right(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The refusal names the command that gives it."""
+    """The refusal names the command that grants it."""
 
     def refuse(*_arguments: object, **_options: object) -> socket.socket:
         raise PermissionError(13, "Permission denied")
@@ -85,7 +85,7 @@ def test_a_port_without_the_right(
 
 
 def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
-    """The refusal names who has it, and the option for another."""
+    """The refusal names its process, and the option for another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(typer.Exit):

@@ -145,7 +145,7 @@ def test_a_code_through_tencent(to: str, number: str) -> None:
 
 
 def template_in(seen: Seen) -> tuple[str, object]:
-    """The template of a request and its variables."""
+    """Return the template of a request and its variables."""
     if seen.body:
         fields = json.loads(seen.body)
         return fields["TemplateId"], fields["TemplateParamSet"]

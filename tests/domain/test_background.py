@@ -49,7 +49,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def served(tmp_path: Path, _short_pauses: None) -> Iterator[InProcessServer]:
-    """A server in this process."""
+    """Yield a server in this process."""
     served = InProcessServer(tmp_path / "served")
     yield served
     served.close()
@@ -192,7 +192,7 @@ def test_a_stop_closes_everything(
 
 
 def writers() -> list[threading.Thread]:
-    """The threads of stores that are open in this process."""
+    """Return the threads of stores that are open in this process."""
     return [thread for thread in threading.enumerate() if thread.name == WRITER]
 
 

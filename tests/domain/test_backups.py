@@ -33,7 +33,7 @@ class Maker:
 
 
 def schedule(store: Database, clock: StandingClock, make: Maker) -> BackupSchedule:
-    """A daily schedule, that of one process."""
+    """Return a daily schedule, that of one process."""
     return BackupSchedule(
         store, clock, make, every_seconds=DAY_SECONDS, max_age_seconds=2 * DAY_SECONDS
     )

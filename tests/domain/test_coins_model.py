@@ -46,7 +46,7 @@ class Purse:
         return self.lines[-1][4] if self.lines else 0
 
     def change(self, key: str, cents: int) -> Answer:
-        """The answer that a change must get."""
+        """Return the answer that a change must get."""
         if key in self.answers:
             asked, answer = self.answers[key]
             return answer if asked == cents else CoinKeyReused

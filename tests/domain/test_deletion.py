@@ -267,7 +267,7 @@ SAMPLES: dict[str, Value] = {"INTEGER": 1, "TEXT": "x", "BLOB": b"x"}
 
 
 async def tables_of_accounts(world: World) -> list[str]:
-    """Every table with a column `account_id`."""
+    """Return every table with a column `account_id`."""
     names = [row[0] for row in await world.rows(TABLES)]
     return [name for name in names if "account_id" in dict(await columns(world, name))]
 
@@ -278,7 +278,7 @@ async def columns(world: World, table: str) -> list[tuple[str, str]]:
 
 
 async def tables_with(world: World, account: AccountId) -> set[str]:
-    """The tables in which an account has a row."""
+    """Return the tables in which an account has a row."""
     found = set()
     for table in await tables_of_accounts(world):
         sql = f"SELECT 1 FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own schema

@@ -90,7 +90,7 @@ def test_every_page_of_every_search(tmp_path: Path, size: int) -> None:
 
 
 async def pages_of(discovery: Discovery, keyword: str, size: int, count: int) -> list[list[Group]]:
-    """The first pages of a keyword, each of which is there."""
+    """Return the first pages of a keyword, each of which is there."""
     return [
         await discovery.groups("", keyword, page=page, size=size) for page in range(1, count + 1)
     ]
@@ -253,7 +253,7 @@ TABLES = ("listed_groups", "group_ranks", "group_texts", "group_postings")
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """A store that lists one group."""
+    """Return a store that lists one group."""
     path = tmp_path / "hupan.db"
 
     async def fill() -> None:
@@ -266,12 +266,12 @@ def database(tmp_path: Path) -> Path:
 
 
 async def shown(engine: Database) -> list[Group]:
-    """All groups."""
+    """Return all groups."""
     return await Discovery(engine).groups("", "", page=1, size=100)
 
 
 async def editions(engine: Database) -> set[int]:
-    """The editions that have rows."""
+    """Return the editions that have rows."""
     rows = [await engine.fetch_all(f"SELECT DISTINCT edition FROM {table}") for table in TABLES]  # noqa: S608 - our own names
     return {row[0] for some in rows for row in some}
 

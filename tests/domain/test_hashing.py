@@ -48,7 +48,7 @@ def process() -> Iterator[HashProcess]:
 
 
 def lives(pid: int) -> bool:
-    """Whether a process is there and not only waited for."""
+    """Return whether a process is there and not only waited for."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

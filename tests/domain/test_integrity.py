@@ -40,11 +40,11 @@ class SeenStore:
         self.after: dict[str, Callable[[], Awaitable[object]]] = {}
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        """The first row."""
+        """Return the first row."""
         return await self._store.fetch_one(sql, *values)
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row."""
+        """Return every row."""
         rows = await self._store.fetch_all(sql, *values)
         self.most_rows = max(self.most_rows, len(rows))
         if sql in self.after:

@@ -104,7 +104,7 @@ BODIES = [
 
 
 def error_of(work: Callable[[], object]) -> Exception:
-    """The error that some work ends with."""
+    """Return the error that some work ends with."""
     with pytest.raises(Exception) as caught:  # noqa: PT011 - any of them
         work()
     return caught.value

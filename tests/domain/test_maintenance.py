@@ -130,7 +130,7 @@ class Lake:
         self.claims = OrphanIdentityRepair(engine, self.world.clock)
 
     async def settle(self) -> AccountId:
-        """The account, with a number, an address, and a second invitation code."""
+        """Return the account, with a number, an address, and a second invitation code."""
 
         async def change(tx: Transaction) -> AccountId:
             account = await self.world.accounts.create(tx, phone=PHONE, email=EMAIL)

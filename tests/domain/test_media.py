@@ -88,7 +88,7 @@ class Pictures:
         self.edits = ProfileEdits(world.engine, world.coins, ProfileEditRules(), avatars)
 
     def media_on(self, files: PictureFiles) -> Media:
-        """The service on a folder."""
+        """Return the service on a folder."""
         world = self.world
         limiter = StoredLimiter(enabled=True)
         return Media(
@@ -114,11 +114,11 @@ class Pictures:
         return (await self.world.reload(account)).avatar_url
 
     def files(self) -> set[str]:
-        """The names of all files, also of those that are not complete."""
+        """Return the names of all files, also of those that are not complete."""
         return {path.name for path in self.folder.rglob("*") if path.is_file()}
 
     async def names(self) -> set[str]:
-        """The names in the store."""
+        """Return the names in the store."""
         return {row[0] for row in await self.world.rows("SELECT name FROM pictures")} - {""}
 
     async def sweep(self) -> None:

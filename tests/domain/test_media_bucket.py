@@ -33,14 +33,14 @@ FOREIGN = ("hupan-20261126T120000Z-abcdef.tar.gz.age", "xyz/photo.png", f"xy{'A'
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ThreadedMotoServer]:
-    """A server of the protocol."""
+    """Yield a server of the protocol."""
     with bucket_server() as server:
         yield server
 
 
 @pytest.fixture
 def bucket(server: ThreadedMotoServer, request: pytest.FixtureRequest) -> S3Bucket:
-    """A bucket of one test."""
+    """Return a bucket of one test."""
     return make_bucket(server, request.node.name.replace("_", "-").replace("[", "-").strip("]"))
 
 
@@ -67,7 +67,7 @@ class SweptBucket:
         )
 
     def names(self) -> set[str]:
-        """All objects."""
+        """Return all objects."""
         return {one.name for one in self.client.list_objects("", 10_000)}
 
     async def sweep(self, beginning: str = "xy") -> int:
@@ -87,6 +87,7 @@ class SweptBucket:
 SHA256_OF_X = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 
 
+@pytest.mark.slow
 async def test_objects_without_rows_are_deleted_after_a_week(
     bucket: S3Bucket, tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ async def test_objects_without_rows_are_deleted_after_a_week(
         assert await world.count("picture_removals") == 0
 
 
+@pytest.mark.slow
 async def test_a_bucket_of_another_store_is_left_alone(bucket: S3Bucket, tmp_path: Path) -> None:
     """Neither one that nothing of this store is in, nor one that another store has claimed."""
     async with open_world(tmp_path / "db") as world:
@@ -128,6 +130,7 @@ async def test_a_bucket_of_another_store_is_left_alone(bucket: S3Bucket, tmp_pat
         assert await swept.files.belongs_to("other", may_claim=False)
 
 
+@pytest.mark.slow
 async def test_long_lists_come_in_pages(
     bucket: S3Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +152,7 @@ async def test_long_lists_come_in_pages(
         assert sorted(await swept.files.list_files("xy", 100)) == names
 
 
+@pytest.mark.slow
 async def test_a_bucket_that_is_away_deletes_nothing(tmp_path: Path) -> None:
     """It is an error of this round (wire.md 8.4)."""
     async with open_world(tmp_path / "db") as world:

@@ -31,8 +31,8 @@ from hupan.ratelimit.stored import StoredLimiter
 from hupan.rules import NoticeLimits
 from hupan.store.outbox import (
     CODE_PRIORITY,
-    FIRST_NOTIFICATION_PRIORITY,
-    NOTIFICATION_PRIORITY,
+    FIRST_NOTICE_PRIORITY,
+    NOTICE_PRIORITY,
     lease_messages,
 )
 from tests.support.outbox import (
@@ -274,8 +274,8 @@ async def test_notices_of_one_kind_that_wait_are_one(tmp_path: Path) -> None:
             our.clock.time += 1
             await our.notify(CHANGED, MAIL, PHONE)
             await our.notify(RESET, MAIL)
-        assert len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) == 3
-        assert await our.waiting(NOTIFICATION_PRIORITY) == []
+        assert len(await our.waiting(FIRST_NOTICE_PRIORITY)) == 3
+        assert await our.waiting(NOTICE_PRIORITY) == []
         told_at = int(our.clock.now())
         await all_sent(our)
     assert {(m.to, m.purpose) for m in sender.sent} == {
@@ -367,7 +367,7 @@ async def test_a_flood_of_other_notices_hides_no_change(tmp_path: Path) -> None:
         await our.notify(CHANGED, MAIL)
         await all_sent(our)
         assert len(sender.sent) == 3
-        assert MAIL.address in await our.waiting(NOTIFICATION_PRIORITY)
+        assert MAIL.address in await our.waiting(NOTICE_PRIORITY)
 
 
 async def test_another_try_counts_once(tmp_path: Path) -> None:
@@ -418,8 +418,8 @@ async def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_pa
     ):
         mail = SmtpSender(options(server.sockets[0].getsockname()[1], timeout_seconds=30.0))
         our.worker = OutboxWorker(our.engine, our.clock, our.secret_box, {"email": mail})
-        await our.fill(MANY // 2, NOTIFICATION_PRIORITY)
-        await our.fill(MANY // 2, FIRST_NOTIFICATION_PRIORITY)
+        await our.fill(MANY // 2, NOTICE_PRIORITY)
+        await our.fill(MANY // 2, FIRST_NOTICE_PRIORITY)
         our.worker.start()
         await asyncio.sleep(0.5)
         await our.put(to=ContactAddress("email", "code@example.com", "code@example.com"))
@@ -428,10 +428,7 @@ async def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_pa
             await _until_any(codes)
         await our.worker.stop()
         assert (
-            len(
-                await our.waiting(NOTIFICATION_PRIORITY)
-                + await our.waiting(FIRST_NOTIFICATION_PRIORITY)
-            )
+            len(await our.waiting(NOTICE_PRIORITY) + await our.waiting(FIRST_NOTICE_PRIORITY))
             > MANY - 100
         )
 
@@ -445,7 +442,7 @@ async def test_notices_that_hang_leave_all_places_of_codes_free(tmp_path: Path) 
     """Notices hold two sends of a channel; codes still have all of theirs (X4)."""
     mail = Hanging()
     async with open_outbox(tmp_path / "db", mail) as our:
-        await our.fill(50, FIRST_NOTIFICATION_PRIORITY)
+        await our.fill(50, FIRST_NOTICE_PRIORITY)
         our.worker.start()
         our.worker.notify()
         await until(lambda: mail.tries == MAX_NOTICES_IN_FLIGHT)
@@ -488,16 +485,16 @@ async def test_surplus_is_dropped_from_each_priority_alone(
     async with open_outbox(tmp_path / "db", mail) as our:
         for target in addresses(3):
             await our.put(to=target)
-        await our.fill(4, FIRST_NOTIFICATION_PRIORITY)
+        await our.fill(4, FIRST_NOTICE_PRIORITY)
         our.clock.time += 60
-        await our.fill(2500, NOTIFICATION_PRIORITY)
+        await our.fill(2500, NOTICE_PRIORITY)
         our.worker.start()
         our.worker.notify()
         async with asyncio.timeout(30):
-            while len(await our.waiting(NOTIFICATION_PRIORITY)) > 5:
+            while len(await our.waiting(NOTICE_PRIORITY)) > 5:
                 our.worker.notify()
                 await asyncio.sleep(0.05)
         assert len(await our.waiting(CODE_PRIORITY)) == 3
-        assert len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) == 4
+        assert len(await our.waiting(FIRST_NOTICE_PRIORITY)) == 4
         mail.go.set()
         await our.worker.stop()

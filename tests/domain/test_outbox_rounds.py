@@ -23,7 +23,7 @@ from hupan.domain.outbox import (
 )
 from hupan.rng import SystemRandomSource
 from hupan.store.database import Database, Result, Row, Transaction, Value
-from hupan.store.outbox import FIRST_NOTIFICATION_PRIORITY, insert_message
+from hupan.store.outbox import FIRST_NOTICE_PRIORITY, insert_message
 from tests.support.distribution import SHARDS, remote_statements
 from tests.support.outbox import MAIL, PHONE, Hanging, OutboxHarness, Sender, open_outbox
 
@@ -39,12 +39,12 @@ class SeenEngine:
         self.check, self.close = engine.check, engine.close
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        """The first row."""
+        """Return the first row."""
         self.statements.append(sql)
         return await self._engine.fetch_one(sql, *values)
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row."""
+        """Return every row."""
         self.statements.append(sql)
         await asyncio.sleep(0)
         return await self._engine.fetch_all(sql, *values)
@@ -67,17 +67,17 @@ class SeenTransaction:
         self._statements = engine.statements
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        """The first row."""
+        """Return the first row."""
         self._statements.append(sql)
         return await self._tx.fetch_one(sql, *values)
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row."""
+        """Return every row."""
         self._statements.append(sql)
         return await self._tx.fetch_all(sql, *values)
 
     async def execute(self, sql: str, *values: Value) -> int:
-        """The number of rows."""
+        """Return the number of rows."""
         self._statements.append(sql)
         return await self._tx.execute(sql, *values)
 
@@ -88,7 +88,7 @@ class SeenTransaction:
 
 @contextmanager
 def distributed(our: OutboxHarness, sender: Sender | Hanging) -> Iterator[SeenEngine]:
-    """An outbox as on a distributed database."""
+    """Yield an outbox as on a distributed database."""
     seen, recent = SeenEngine(our.engine), RecentTargets()
     our.engine = seen
     our.messages = OutboxWriter(our.secret_box, SystemRandomSource(), recent)
@@ -178,7 +178,7 @@ async def test_a_message_that_is_not_yet_there_is_asked_for_again(tmp_path: Path
             await our.worker.send_due()
             now = int(our.clock.now())
             message = our.messages.make_notice(
-                MAIL, "notice-phone-changed", FIRST_NOTIFICATION_PRIORITY, now=now
+                MAIL, "notice-phone-changed", FIRST_NOTICE_PRIORITY, now=now
             )
             assert await our.worker.send_due() == 0
             await our.engine.run_transaction(lambda tx: insert_message(tx, message))
@@ -216,10 +216,10 @@ async def test_surplus_is_dropped_there_too(
     sender = Hanging()
     async with open_outbox(tmp_path / "db", sender) as our:
         with distributed(our, sender):
-            await our.fill(30, FIRST_NOTIFICATION_PRIORITY)
+            await our.fill(30, FIRST_NOTICE_PRIORITY)
             our.worker.start()
             async with asyncio.timeout(30):
-                while len(await our.waiting(FIRST_NOTIFICATION_PRIORITY)) > 5:
+                while len(await our.waiting(FIRST_NOTICE_PRIORITY)) > 5:
                     our.worker.notify()
                     await asyncio.sleep(0.05)
             sender.go.set()

@@ -129,7 +129,7 @@ ALPHABETS = {
 
 
 def is_weak(password: str, *words: str) -> bool:
-    """Whether a password is refused as weak."""
+    """Return whether a password is refused as weak."""
     try:
         STRENGTH.check(password, *words)
     except WeakPassword:

@@ -51,7 +51,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def keeper(world: World) -> PersonalDataService:
-    """The service that saves."""
+    """Return the service that saves."""
     return PersonalDataService(world.engine, world.clock)
 
 

@@ -89,7 +89,7 @@ async def close(*processes: Process) -> None:
 
 
 async def token_hash(world: World, token: str) -> bytes:
-    """The key of a session."""
+    """Return the key of a session."""
     return (await world.caller(token)).session.token_hash
 
 

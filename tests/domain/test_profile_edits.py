@@ -26,7 +26,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def edits(world: World, rules: ProfileEditRules = REWARDED) -> ProfileEdits:
-    """The service under test."""
+    """Return the service under test."""
     pictures = AvatarPictures(PictureAddresses(""), world.clock, max_pictures=20)
     return ProfileEdits(world.engine, world.coins, rules, pictures)
 

@@ -34,7 +34,7 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) run\n%%EOF\n"
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
-    """A chunk of a PNG."""
+    """Return a chunk of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
@@ -70,7 +70,7 @@ BROKEN = {
 
 
 def with_metadata(kind: str) -> bytes:
-    """A picture with everything that a file can carry besides its pixels."""
+    """Return a picture with everything that a file can carry besides its pixels."""
     image = Image.new("RGB", (40, 30), "teal")
     exif = Image.Exif()
     exif[0x010E] = exif[0x9286] = SECRET.decode()
@@ -274,7 +274,7 @@ def child_of(pid: int) -> str:
 
 
 def is_alive(pid: str) -> bool:
-    """Whether a process can still do anything."""
+    """Return whether a process can still do anything."""
     with contextlib.suppress(FileNotFoundError):
         return " Z " not in Path(f"/proc/{pid}/stat").read_text("ascii")
     return False
@@ -290,7 +290,7 @@ async def has_ended(pid: str) -> bool:
 
 
 def holds_socket(child: str) -> bool:
-    """Whether a child still has what it inherited: uploads of others come by that socket."""
+    """Return whether a child still has what it inherited: uploads of others come by that socket."""
     names = []
     for path in Path(f"/proc/{child}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile

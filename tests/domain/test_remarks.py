@@ -30,7 +30,7 @@ async def noted(world: World, account: AccountId, friend: AccountId) -> Remark |
 
 
 def listed(*pairs: tuple[str, str]) -> str:
-    """The JSON text of a list of key and value."""
+    """Return the JSON text of a list of key and value."""
     return json.dumps([{"key": key, "value": value} for key, value in pairs], ensure_ascii=False)
 
 

@@ -33,13 +33,13 @@ _names = itertools.count()
 
 
 async def hashes(world: World) -> list[str]:
-    """The hashes of all accounts."""
+    """Return the hashes of all accounts."""
     rows = await world.engine.fetch_all("SELECT password_hash FROM accounts ORDER BY id")
     return [str(row[0]) for row in rows]
 
 
 async def live(world: World) -> dict[str, str]:
-    """The class of each live code by its target."""
+    """Return the class of each live code by its target."""
     rows = await world.engine.fetch_all("SELECT target, class FROM codes")
     return {str(row[0]): str(row[1]) for row in rows}
 

@@ -34,7 +34,7 @@ RESPONSES = [e.response for e in ENDPOINTS if issubclass(e.response, Message)]
 
 
 def packed(number: int) -> PackedRequest:
-    """A request as the tap leaves it."""
+    """Return a request as the tap leaves it."""
     head, body = b"host\0h%d" % number, b"body %d" % number
     lines = b"x-result: ok\r\n"
     place = (b"/v1/%d" % number, f"/v1/{number}", "1.1", "127.0.0.1", ("127.0.0.1", 1))
@@ -88,7 +88,7 @@ def test_paths_are_bounded() -> None:
 
 
 def taken(subscription: Subscription) -> list[str]:
-    """All that a reader can take now: paths of entries, and news."""
+    """Return all that a reader can take now: paths of entries, and news."""
     found = []
     while (news := subscription.take()) is not None:
         found.append(news.path if isinstance(news, Entry) else news)
@@ -148,7 +148,7 @@ def test_each_code_leads_to_its_rule(root: Path) -> None:
 
 @pytest.fixture
 def root() -> Path:
-    """The top of the checkout."""
+    """Return the top of the checkout."""
     return Path(__file__).parents[2]
 
 

@@ -40,14 +40,14 @@ class Reader:
             await self.is_cut.wait()
 
     def request(self, path: str) -> Request:
-        """A request of this client for the journal."""
+        """Return a request of this client for the journal."""
         state = {"cut_off": self.is_cut.set}
         scope = {"type": "http", "method": "GET", "path": path, "headers": [], "state": state}
         return Request({**scope, "query_string": b""})
 
 
 def large_entry(number: int) -> Entry:
-    """An entry with bodies of the largest size, which no other has."""
+    """Return an entry with bodies of the largest size, which no other has."""
     body = number.to_bytes(4, "big") * (MAX_KEPT_BODY_BYTES // 4)
     return Entry("request", 0, "POST", b"/v1/x", "/v1/x", request=Payload([], body, len(body)))
 
@@ -86,6 +86,7 @@ async def test_the_slowest_reader_is_cut_off() -> None:
     assert readers.unread_bytes == 0
 
 
+@pytest.mark.slow
 async def test_stalled_readers_keep_memory_flat() -> None:
     """Thirty streams stop at different entries, and lists too; a good reader gets all (K-3)."""
     journal = Journal()

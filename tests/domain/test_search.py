@@ -31,14 +31,14 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 async def found(world: World, word: str, *, by_default: bool = True) -> list[int]:
-    """The ids of the users that a word finds."""
+    """Return the ids of the users that a word finds."""
     discovery = Discovery(world.engine)
     search = HomeSearch(world.engine, world.clock, discovery, shows_by_default=by_default)
     return [one.id for one in (await search.search(word)).users]
 
 
 async def named(world: World, name: str) -> Account:
-    """A new account with a nickname."""
+    """Return a new account with a nickname."""
     account = await world.account()
     await world.engine.run_transaction(lambda tx: set_name(tx, account.id, name))
     return account

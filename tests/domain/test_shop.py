@@ -30,7 +30,7 @@ COUNT_ORDERS = "SELECT count(*), min(number), max(number) FROM product_orders WH
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """A store and a clock that stands still."""
+    """Yield a store and a clock that stands still."""
     with open_world(tmp_path / "hupan.db") as world:
         yield world
 
@@ -65,7 +65,7 @@ class Seller:
     async def order(
         self, account: AccountId, product: Product, price: int = PRICE
     ) -> int | type[AppError]:
-        """The number of the order, or how it was refused."""
+        """Return the number of the order, or how it was refused."""
         try:
             return await self.shop.order(account, product.id, price)
         except AppError as refused:

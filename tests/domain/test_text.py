@@ -210,7 +210,7 @@ def test_every_nickname_that_is_taken(text: str) -> None:
 
 
 def has_a_place(character: str, before: str) -> bool:
-    """Whether a character is of no refused category, or stands in or behind an emoji."""
+    """Return whether a character is of no refused category, or stands in or behind an emoji."""
     if "\U0001f000" <= character <= "\U0001faff":
         return True
     if "\U00017000" <= character <= "\U0003fffd":

@@ -46,7 +46,7 @@ class Machine:
         self.counted = 0.0
 
     def clock(self) -> SteadyClock:
-        """The clock of a new process."""
+        """Return the clock of a new process."""
         return SteadyClock(lambda: self.wall, lambda: self.counted)
 
     def pass_time(self, seconds: float) -> None:
@@ -56,7 +56,7 @@ class Machine:
 
 
 async def begin(engine: Database, machine: Machine, *, trusting: bool = False) -> SteadyClock:
-    """A process starts."""
+    """Return a process starts."""
     clock = machine.clock()
     await ClockSync(engine, clock).initialize(trust_clock=trusting)
     return clock
@@ -152,7 +152,7 @@ ZONES = [
 
 
 def at(text: str, zone: str) -> float:
-    """The unix seconds of a wall clock."""
+    """Return the unix seconds of a wall clock."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
 
 
@@ -441,14 +441,14 @@ async def test_one_wrong_node_does_not_lead_the_others(
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[InProcessServer]:
-    """A server in this process."""
+    """Yield a server in this process."""
     served = InProcessServer(tmp_path / "served")
     yield served
     served.close()
 
 
 def signed_up(served: InProcessServer, mobile: str) -> str:
-    """The token of a new account."""
+    """Return the token of a new account."""
     body = {"mobile": mobile, **served.solved()}
     assert served.post("verification/get-verification-code", body).code == 1
     body = {"mobile": mobile, "captcha": served.letters()[0].code, "deviceId": "d"}
@@ -507,5 +507,5 @@ async def tidy(server: Server) -> None:
 
 
 async def exists(engine: Database, account: AccountId) -> bool:
-    """Whether an account is still there."""
+    """Return whether an account is still there."""
     return await engine.fetch_one("SELECT 1 FROM accounts WHERE id = ?1", account) is not None

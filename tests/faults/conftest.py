@@ -10,6 +10,6 @@ from tests.support.servers import Server
 
 @pytest.fixture
 def own_wire(own_sandbox: Server) -> Iterator[WireClient]:
-    """A stranger's client of the test's own sandbox."""
+    """Yield a stranger's client of the test's own sandbox."""
     with WireClient(own_sandbox) as client:
         yield client

@@ -31,7 +31,7 @@ SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 
 
 def processes(pid: int) -> list[int]:
-    """A process and those that it began."""
+    """Return a process and those that it began."""
     told = subprocess.run(  # noqa: S603 - our own arguments
         ["ps", "-o", "pid=", "--ppid", str(pid)],  # noqa: S607 - that of the system
         capture_output=True,

@@ -28,7 +28,7 @@ LOOKED_AT = 25
 
 
 def at(data: Path) -> list[str]:
-    """The options of a store of the tested engine."""
+    """Return the options of a store of the tested engine."""
     return ["--data-dir", str(data), *STORES.options(data)]
 
 

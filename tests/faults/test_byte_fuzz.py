@@ -45,7 +45,7 @@ TYPES = st.sampled_from(["", "application/x-protobuf", "application/json", "text
 
 @pytest.fixture(scope="module")
 def kept_wire(sandbox: Server) -> Iterator[WireClient]:
-    """A client whose connections stay open."""
+    """Yield a client whose connections stay open."""
     with WireClient(sandbox, kept=1) as client:
         yield client
 

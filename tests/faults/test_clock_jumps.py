@@ -48,7 +48,7 @@ class JumpingClock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> JumpingClock:
-    """The clock of the server of this test."""
+    """Return the clock of the server of this test."""
     clock = JumpingClock()
     monkeypatch.setattr("tests.model.inprocess_server.StandingClock", lambda: clock)
     return clock
@@ -56,7 +56,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> JumpingClock:
 
 @pytest.fixture
 def served(tmp_path: Path, clock: JumpingClock) -> Iterator[InProcessServer]:
-    """A server on that clock."""
+    """Yield a server on that clock."""
     assert clock.now() == NOW
     served = InProcessServer(tmp_path / "served")
     yield served
@@ -71,13 +71,13 @@ def code(served: InProcessServer, solved: dict[str, object] | None = None) -> st
 
 
 def sign_in(served: InProcessServer, text: str) -> int:
-    """The answer to a code; with 1 the account is signed in on another device each time."""
+    """Return the answer to a code; with 1 the account is signed in on another device each time."""
     body = {"mobile": PHONE, "captcha": text, "deviceId": text}
     return served.post("user/verification-login", body).code
 
 
 def token_of(served: InProcessServer) -> str:
-    """The token of a new session."""
+    """Return the token of a new session."""
     body = {"mobile": PHONE, "captcha": code(served), "deviceId": "d"}
     return served.post("user/verification-login", body).text("token")
 

@@ -46,7 +46,7 @@ def fill(path: Path, vfs: str) -> None:
 
 
 def look(path: Path) -> tuple[list[Row], list[Row]]:
-    """The schema of a file, and its accounts; the file is sound (J7)."""
+    """Return the schema of a file, and its accounts; the file is sound (J7)."""
     connection = connect(path, "unix")
     try:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

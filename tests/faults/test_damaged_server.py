@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 
 def pages(database: Path) -> list[int]:
-    """The pages that hold accounts and sessions."""
+    """Return the pages that hold accounts and sessions."""
     connection = apsw.Connection(str(database), vfs="unix")
     found = [int(str(row[0])) for row in connection.execute(LEAVES).fetchall()]
     connection.close()
@@ -56,7 +56,7 @@ def test_damage_is_reported_and_the_rest_is_served(tmp_path: Path) -> None:
 
 
 def ask_all(server: Server, tokens: dict[str, str]) -> Counter[int]:
-    """Every member looks at the own account."""
+    """Return every member looks at the own account."""
     codes = Counter[int]()
     with Asker(server.port) as asker:
         for phone, token in tokens.items():

@@ -74,12 +74,12 @@ async def fill(world: World) -> None:
 
 
 async def read(engine: SqliteDatabase) -> list[list[Row]]:
-    """All rows that matter."""
+    """Return all rows that matter."""
     return [await engine.fetch_all(sql) for sql in READ]
 
 
 def make(folder: Path, *, closed: bool) -> Store:
-    """A store that was stopped in order, or one that was killed and has all in its log."""
+    """Return a store that was stopped in order, or one that was killed and has all in its log."""
     migrate_file(folder / NAME)
     engine = SqliteDatabase(folder / NAME)
     asyncio.run(fill(World(engine)))
@@ -147,7 +147,7 @@ def truncating(files: Files, chance: random.Random) -> Files:
 
 
 def met(folder: Path, files: Files) -> list[list[Row]] | None:
-    """The rows that a server would read after a start; None when it says that it cannot."""
+    """Return the rows that a server would read after a start; None when it says that it cannot."""
     for file in folder.iterdir():
         file.unlink()
     for name, content in files.items():
@@ -230,7 +230,7 @@ def test_the_log_names_the_table_and_no_secret(
 
 
 def running(sql: str) -> Callable[[Transaction], Awaitable[int]]:
-    """A change of one statement."""
+    """Return a change of one statement."""
 
     async def change(tx: Transaction) -> int:
         return await tx.execute(sql)

@@ -48,7 +48,7 @@ class Writers:
                     self.names[phone] = name
 
     def write_all(self) -> list[int]:
-        """All members at once; the codes of the answers, one for each request."""
+        """Return all members at once; the codes of the answers, one for each request."""
         self.codes = []
         with ThreadPoolExecutor(MEMBERS) as pool:
             for part in [pool.submit(self.write, phone, WRITES) for phone in self.tokens]:
@@ -146,7 +146,7 @@ def test_no_space_left(tmp_path: Path) -> None:
 
 
 def _grows(descriptor: int) -> bool:
-    """Whether another bit fits."""
+    """Return whether another bit fits."""
     try:
         return os.write(descriptor, bytes(4096)) > 0
     except OSError:

@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def served(port: int) -> socket.socket:
-    """A connection that the server has taken, not just its system."""
+    """Return a connection that the server has taken, not just its system."""
     connection = connect(port)
     connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
     answer = b""
@@ -34,7 +34,7 @@ def served(port: int) -> socket.socket:
 
 
 def renaming(token: str, name: str) -> bytes:
-    """A whole request that changes the nickname."""
+    """Return a whole request that changes the nickname."""
     return b"".join(post("user/edit-nickname", pb.text(3, name), token))
 
 

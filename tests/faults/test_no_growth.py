@@ -30,7 +30,7 @@ def at_rest(wire: WireClient) -> Size:
 
 
 def warmed(wire: WireClient, token: str) -> Size:
-    """The size after a first round of everything, when pools are full and caches warm."""
+    """Return the size after a first round of everything, when pools are full and caches warm."""
     for _ in range(100):
         come_and_go(wire, token)
     load(wire, token, 1_000)

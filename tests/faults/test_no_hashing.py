@@ -27,7 +27,7 @@ def sign_in(wire: WireClient, password: str = PASSWORD) -> object:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process began (Linux)."""
+    """Return the processes that a process began (Linux)."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(OSError):

@@ -29,7 +29,7 @@ def metrics_port() -> int:
 
 @pytest.fixture(scope="module")
 def server(metrics_port: int) -> Iterator[Server]:
-    """A sandbox behind a front, with limits and metrics."""
+    """Yield a sandbox behind a front, with limits and metrics."""
     environment = {**FRONT, "HUPAN_METRICS_PORT": str(metrics_port)}
     with Server("sandbox", "--limits", environment=environment) as server:
         yield server
@@ -42,7 +42,7 @@ def memory(server: Server) -> int:
 
 
 def chunked(path: str, body: bytes, *trailers: str, host: str = "a") -> bytes:
-    """A whole request in one chunk, with trailers; the connection ends with its answer."""
+    """Return a whole request in one chunk, with trailers; the connection ends with its answer."""
     head = f"POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n"
     head += "content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
     piece = b"%x\r\n%b\r\n" % (len(body), body) if body else b""

@@ -44,7 +44,7 @@ class UnreadServer:
         )
 
     def healthy(self) -> bool:
-        """Whether it answers."""
+        """Return whether it answers."""
         try:
             url = f"http://{LOOPBACK}:{self.port}/healthz"
             return httpx.get(url, trust_env=False, timeout=5).status_code == 200
@@ -83,7 +83,7 @@ class UnreadServer:
 
 @contextmanager
 def running(folder: Path, out: int, arguments: Sequence[str]) -> Iterator[UnreadServer]:
-    """A server that answers; it is gone afterwards."""
+    """Yield a server that answers; it is gone afterwards."""
     server = UnreadServer(folder, out, *arguments)
     try:
         server.await_health()

@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wire(folder: Path) -> Iterator[WireClient]:
-    """A client of a sandbox whose store the test may look at."""
+    """Yield a client of a sandbox whose store the test may look at."""
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         yield client
         assert server.is_running
@@ -115,7 +115,7 @@ def test_a_write_is_done_or_not(wire: WireClient, folder: Path, phase: str) -> N
 
 
 def seen(wire: WireClient, account: Account) -> tuple[str, int]:
-    """The nickname, and how often it was changed."""
+    """Return the nickname, and how often it was changed."""
     data = wire.get_user(account.id).pb_data
     return data.text(2), data.number(3)
 

@@ -88,7 +88,7 @@ Ask: TypeAlias = Callable[[], None]
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[InProcessServer]:
-    """A server in this process."""
+    """Yield a server in this process."""
     served = InProcessServer(tmp_path / "served")
     yield served
     served.close()
@@ -96,7 +96,7 @@ def served(tmp_path: Path) -> Iterator[InProcessServer]:
 
 @pytest.fixture
 def longest(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The processor time of the longest step of the loop so far, in a list of one."""
+    """Return the processor time of the longest step of the loop so far, in a list of one."""
     found = [0.0]
     run = asyncio.Handle._run  # noqa: SLF001 - what the loop calls for each of its steps
 
@@ -112,7 +112,7 @@ def longest(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def token_of(served: InProcessServer) -> str:
-    """The token of an account."""
+    """Return the token of an account."""
     mobile = "13900000001"
     body = {"mobile": mobile, **served.solved()}
     assert served.post("verification/get-verification-code", body).code == 1
@@ -127,7 +127,7 @@ def asked(
     body: bytes,
     *headers: tuple[bytes, bytes],
 ) -> Ask:
-    """A request as a call."""
+    """Return a request as a call."""
     is_get = endpoint.method == "GET"
 
     async def receive() -> dict[str, object]:
@@ -170,14 +170,14 @@ def texts_of_fields(served: InProcessServer, token: bytes) -> Iterator[tuple[str
 
 
 def fields_of(endpoint: Endpoint[Any, Any, Any]) -> list[tuple[str, int]]:
-    """The texts of a request: name on the wire, and number."""
+    """Return the texts of a request: name on the wire, and number."""
     if issubclass(endpoint.request, Message):
         return [(field.name, field.number) for field in endpoint.request.DESCRIPTOR.fields]
     return [(field.encode_name, 0) for field in msgspec.structs.fields(endpoint.request)]
 
 
 def good(endpoint: Endpoint[Any, Any, Any]) -> dict[str, object]:
-    """A body that is right in form, so that the field under test is looked at."""
+    """Return a body that is right in form, so that the field under test is looked at."""
     values: dict[str, object] = {
         "mobile": "13900000001",
         "phone": "13900000001",

@@ -34,7 +34,7 @@ LOOKED_AT = 60
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    """A primary with its synchronous standby."""
+    """Yield a primary with its synchronous standby."""
     with Pair() as pair:
         yield pair
 

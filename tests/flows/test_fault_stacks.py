@@ -125,7 +125,7 @@ CLIENTS: dict[str, Callable[[str], list[str]]] = {
 
 @pytest.fixture(scope="module")
 def faulty() -> Iterator[WireClient]:
-    """A sandbox whose responses may fail."""
+    """Yield a sandbox whose responses may fail."""
     with Server("sandbox", environment=CHEAP_HASHES) as server, WireClient(server) as wire:
         yield wire
 

@@ -28,7 +28,7 @@ class Step:
 
 
 def protobuf(path: str, body: bytes = b"", content_type: str = PROTOBUF) -> Step:
-    """A protobuf request, under the type that the client names."""
+    """Return a protobuf request, under the type that the client names."""
     headers = {"content-type": content_type} if content_type else {}
     return Step("POST", path, body, PROTOBUF_TYPE, headers)
 
@@ -116,8 +116,7 @@ def ask(wire: WireClient, step: Step, token: str) -> None:
 def test_an_evening_with_a_client(wire: WireClient) -> None:
     """Signed in by code, socket, lists, a draft, an avatar by the four steps, signed out (8.1-8.4).
 
-    The socket stays open beside everything, as it does in a client: it is told at once when the
-    session ends.
+    The socket stays open meanwhile, as in a client, and is closed at once when the session ends.
     """
     phone = wire.fresh_phone()
     wire.account(phone=phone, vipDays=3)  # one of the first lists is for VIPs alone

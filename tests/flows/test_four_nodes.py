@@ -27,7 +27,7 @@ class Nodes:
         self.clients = clients
 
     def __getitem__(self, number: int) -> WireClient:
-        """A client of one of the nodes, counted round and round."""
+        """Return a client of one of the nodes, counted round and round."""
         return self.clients[number % NODES]
 
     def code(self, phone: str) -> str:
@@ -72,7 +72,7 @@ def _server(places: tuple[str, ...]) -> Server:
 
 
 def winners(answers: list[Answer]) -> list[Answer]:
-    """The successes."""
+    """Return the successes."""
     return [answer for answer in answers if answer.code == 1]
 
 

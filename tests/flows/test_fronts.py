@@ -49,7 +49,7 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A sandbox that trusts a front on this machine."""
+    """Yield a sandbox that trusts a front on this machine."""
     with Server("sandbox", environment=BEHIND) as server:
         yield server
 
@@ -58,7 +58,7 @@ def server() -> Iterator[Server]:
 def visit(
     request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Visit]:
-    """A visitor of each front that is installed."""
+    """Yield a visitor of each front that is installed."""
     if shutil.which(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
     folder = tmp_path_factory.mktemp("front")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import WireClient
-from tests.support.proxied_clients import BEHIND_A_PROXY, Elsewhere, apart, begin_an_hour
+from tests.support.proxied_clients import BEHIND_A_PROXY, ProxiedClient, apart, begin_an_hour
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ TOO_MANY, WRONG_CODE = 1203, 1202
 
 @pytest.fixture
 def limited() -> Iterator[WireClient]:
-    """A client of a sandbox that enforces limits."""
+    """Yield a client of a sandbox that enforces limits."""
     with Server("sandbox", "--limits") as server, WireClient(server) as client:
         yield client
 
@@ -124,16 +124,16 @@ def test_addresses_and_accounts_are_forgotten_in_the_servers_memory(tmp_path: Pa
         WireClient(server) as wire,
     ):
         begin_an_hour(wire)
-        here, beside = Elsewhere(wire, HERE), Elsewhere(wire, BESIDE)
+        here, beside = ProxiedClient(wire, HERE), ProxiedClient(wire, BESIDE)
         account = wire.account()
         for number in range(60):
             assert here.guess(apart(number)).code == CODE_IS_WRONG
             assert beside.guess(apart(number)).code == CODE_IS_WRONG
-            far = Elsewhere(wire, f"198.51.{number}.1")
+            far = ProxiedClient(wire, f"198.51.{number}.1")
             assert far.get_user("7", account.token).code == NOBODY
         for one in (here, beside):
             assert one.guess(apart(1)).code == TOO_MANY_FROM_HERE
-        elsewhere = Elsewhere(wire, "192.0.2.1")
+        elsewhere = ProxiedClient(wire, "192.0.2.1")
         assert elsewhere.get_user("7", account.token).code == TOO_MANY_REQUESTS
         reset(tmp_path, HERE)
         wire.set_clock(advance=0)  # what is looked at each minute is looked at now
@@ -156,7 +156,7 @@ def test_a_reset_is_done_once(tmp_path: Path) -> None:
         WireClient(server) as wire,
     ):
         begin_an_hour(wire)
-        here = Elsewhere(wire, HERE)
+        here = ProxiedClient(wire, HERE)
         reset(tmp_path, HERE)
         wire.set_clock(advance=0)
         for number in range(60):

@@ -62,7 +62,7 @@ class Crowd:
         return self.wire.post(path, body, headers={"x-forwarded-for": address or of_its_own})
 
     def solved(self) -> dict[str, object]:
-        """The fields that carry a solved captcha."""
+        """Return the fields that carry a solved captcha."""
         captcha_id = self.post("user/captcha", {}).text("id")
         return {"id": captcha_id, "code": solve(self.folder, captcha_id)}
 
@@ -87,7 +87,7 @@ class Crowd:
         raise AssertionError(f"fewer than {number} messages came")
 
     def counted(self, sql: str, *values: str) -> list[int]:
-        """The first column of some rows of the store."""
+        """Return the first column of some rows of the store."""
 
         async def read() -> list[int]:
             engine = open_store(self.folder / "hupan.db")

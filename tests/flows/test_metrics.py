@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def scraped(port: int) -> dict[str, float]:
-    """Every sample of one process by its name and labels; each line is of the format."""
+    """Return every sample of one process by its name and labels; each line is of the format."""
     reply = httpx.get(
         f"http://{LOOPBACK}:{port}/metrics",
         trust_env=False,
@@ -44,7 +44,7 @@ def scraped(port: int) -> dict[str, float]:
 
 
 def total(port: int, name: str, count: int = 1) -> float:
-    """A sample, added up over the processes."""
+    """Return a sample, added up over the processes."""
     return sum(scraped(port + worker).get(name, 0) for worker in range(count))
 
 
@@ -60,7 +60,7 @@ def await_metrics(port: int) -> None:
 
 
 def requests(method: str, path: str, result: str) -> str:
-    """The name of a counter of requests."""
+    """Return the name of a counter of requests."""
     return f'hupan_requests_total{{surface="app",endpoint="{method} {path}",result="{result}"}}'
 
 

@@ -49,7 +49,7 @@ class Pooled:
         return self.bouncer.url(self.name)
 
     def server(self, folder: Path) -> Server:
-        """A sandbox on the store, set as docs/postgresql.md says."""
+        """Return a sandbox on the store, set as docs/postgresql.md says."""
         environment = {**ENVIRONMENT, "HUPAN_DATABASE_STATEMENTS": "0"}
         places = ("--data-dir", str(folder), "--database", self.url)
         return Server("sandbox", *places, environment=environment)
@@ -57,7 +57,7 @@ class Pooled:
 
 @pytest.fixture
 def pooled(databases: Databases) -> Iterator[Pooled]:
-    """A pooler of this test alone."""
+    """Yield a pooler of this test alone."""
     name = databases.make()
     with PgBouncer(databases.cluster) as bouncer:
         yield Pooled(bouncer, databases, name)

@@ -141,7 +141,7 @@ class Visitors:
 
 
 def node(folder: Path, database: str) -> Server:
-    """A node that keeps its own folder, with the key of all."""
+    """Return a node that keeps its own folder, with the key of all."""
     options = ("--data-dir", str(folder), "--database", database)
     return Server("serve", *options, environment=CHEAP_HASHES | {"HUPAN_LIMITS_ENABLED": "false"})
 

@@ -72,7 +72,7 @@ def test_a_server_makes_its_backups(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[S3Bucket]:
-    """An empty bucket on a real server of the protocol."""
+    """Yield an empty bucket on a real server of the protocol."""
     server = ThreadedMotoServer(ip_address=LOOPBACK, port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -200,7 +200,7 @@ class Stalled:
         await self._is_over.wait()
 
     def drafts(self) -> list[str]:
-        """The files of a backup that is being made."""
+        """Return the files of a backup that is being made."""
         return [name for name in contents(self.data) if ".backup-" in name or ".hupan-" in name]
 
     async def _stall(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -237,6 +237,7 @@ async def test_a_command_that_is_ended_leaves_no_files(
     stalled = Stalled(tmp_path)
     async with stalled.run() as settings:
         process = await asyncio.create_subprocess_exec(
+            *("env", "--default-signal"),  # whoever runs the tests may ignore some
             *(sys.executable, "-m", "hupan", "backup", "create", "--data-dir", str(stalled.data)),
             env={
                 **os.environ,
@@ -257,7 +258,7 @@ async def test_a_command_that_is_ended_leaves_no_files(
 
 
 def in_bucket(settings: Settings, bucket: S3Bucket) -> Settings:
-    """The settings of a server whose pictures are in a bucket."""
+    """Return the settings of a server whose pictures are in a bucket."""
     return replace(
         settings,
         media_s3_url=bucket.url,

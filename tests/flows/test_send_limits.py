@@ -8,7 +8,7 @@ import pytest
 from tests.support.channels import EMAIL
 from tests.support.client import WireClient
 from tests.support.parallel import at_once
-from tests.support.proxied_clients import SENDING_STOPPED, TOO_MANY, Elsewhere, apart, limited
+from tests.support.proxied_clients import SENDING_STOPPED, TOO_MANY, ProxiedClient, apart, limited
 
 pytestmark = pytest.mark.slow
 
@@ -17,9 +17,9 @@ SMS = "verification/get-verification-code"
 ABROAD = {"international_numbers": "true", "sms_countries": "HK, US"}
 
 
-def from_everywhere(number: int, wire: WireClient) -> Elsewhere:
+def from_everywhere(number: int, wire: WireClient) -> ProxiedClient:
     """Return a client in the network of a number."""
-    return Elsewhere(wire, f"198.{18 + number // 200}.{number % 200}.1")
+    return ProxiedClient(wire, f"198.{18 + number // 200}.{number % 200}.1")
 
 
 def sent(wire: WireClient, *numbers: str) -> list[str]:

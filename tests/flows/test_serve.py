@@ -44,7 +44,7 @@ def ask(client: WireClient, folder: Path, path: str, **target: str) -> int:
 
 
 def printed(server: Server, phone: str) -> str:
-    """The code for a number, as it stands on the terminal."""
+    """Return the code for a number, as it stands on the terminal."""
     for _ in range(500):
         if found := re.search(rf"{phone}.*?(\d{{6}})", server.output()):
             return found[1]
@@ -149,7 +149,7 @@ class Mailbox:
 
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
-    """A real mail server on loopback, and its port."""
+    """Yield a real mail server on loopback, and its port."""
     box, port = Mailbox(), free_port()
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()

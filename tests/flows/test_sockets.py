@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[Server]:
-    """A server of four processes."""
+    """Yield a server of four processes."""
     arguments = ("--workers", str(WORKERS), "--data-dir", str(folder))
     with Server("serve", *arguments, environment={"HUPAN_LIMITS_ENABLED": "false"}) as running:
         deadline = time.monotonic() + START_SECONDS
@@ -52,14 +52,14 @@ def server(folder: Path) -> Iterator[Server]:
 
 
 def children(server: Server) -> list[int]:
-    """The process ids of the workers."""
+    """Return the process ids of the workers."""
     listed = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
     commands = {int(one): Path(f"/proc/{one}/cmdline").read_bytes() for one in listed.split()}
     return [one for one, command in commands.items() if b"spawn_main" in command]
 
 
 async def signed_in(world: World, sockets: int) -> tuple[str, list[str]]:
-    """An account, and a token for each of its devices."""
+    """Return an account, and a token for each of its devices."""
     account = await world.account_id()
     return str(account), [await world.sign_in(account) for _ in range(sockets)]
 

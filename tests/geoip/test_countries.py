@@ -25,7 +25,7 @@ PRIVATE = [
 
 @pytest.fixture(scope="module")
 def bundled() -> BundledCountryTable:
-    """The table that comes with the server."""
+    """Return the table that comes with the server."""
     return open_bundled_table()
 
 
@@ -37,13 +37,13 @@ class Fixed:
         self.lookups: list[IPAddress] = []
 
     def country_code(self, address: IPAddress) -> str:
-        """The answer."""
+        """Return the answer."""
         self.lookups.append(address)
         return self.answer
 
 
 def named(codes: Fixed | BundledCountryTable, address: str | None) -> str:
-    """The name of the country of an address."""
+    """Return the name of the country of an address."""
     asked = None if address is None else ip_address(address)
     return asyncio.run(CountryResolver(lambda: codes).country(asked))
 

@@ -11,7 +11,7 @@ OURS = ("src", "clients", "tests", "bench", "docs", "proto", ".ci", ".github")
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """The top of the checkout."""
+    """Return the top of the checkout."""
     return ROOT
 
 

@@ -30,7 +30,7 @@ MAY_SEE_THEM = {
 
 
 def statements() -> Iterator[tuple[str, str]]:
-    """Every SQL text of the store: `module.NAME` and the text."""
+    """Yield every SQL text of the store: `module.NAME` and the text."""
     for module in pkgutil.iter_modules(hupan.store.__path__):
         for name, value in vars(import_module(f"hupan.store.{module.name}")).items():
             if isinstance(value, str) and name.isupper():

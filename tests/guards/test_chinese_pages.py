@@ -53,7 +53,7 @@ def subjects(text: str) -> list[str]:
 
 
 def names(text: str) -> set[str]:
-    """The settings, metrics, options and commands that the text of a page names."""
+    """Return the settings, metrics, options and commands that the text of a page names."""
     return {name for code in CODE.findall(BLOCK.sub("", text)) for name in NAME.findall(code)}
 
 
@@ -81,7 +81,7 @@ def wrong_links(page: Path) -> list[str]:
 
 @pytest.fixture
 def texts(root: Path, page: str) -> tuple[str, str]:
-    """A page in English and in Chinese."""
+    """Return a page in English and in Chinese."""
     english, chinese = (root / f"{page}{end}" for end in (".md", CHINESE))
     return english.read_text("utf-8"), chinese.read_text("utf-8")
 

@@ -13,12 +13,12 @@ from tests.support.syntax import nodes_of
 
 
 def is_about_coins(path: str) -> bool:
-    """Whether a file's name says that it is about coins."""
+    """Return whether a file's name says that it is about coins."""
     return PurePosixPath(path).name.startswith("coin")
 
 
 def floats(source: str) -> list[int]:
-    """The lines that write a float, name the type, or divide with a fraction."""
+    """Return the lines that write a float, name the type, or divide with a fraction."""
     lines: list[int] = []
     for node in nodes_of(source):
         is_float = (

@@ -48,7 +48,7 @@ def test_no_other_file_repeats_a_path(modules: dict[str, str]) -> None:
 
 
 def literals(source: str) -> list[str]:
-    """The strings of a file that are no docstrings."""
+    """Return the strings of a file that are no docstrings."""
     nodes = nodes_of(source)
     prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     texts = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in prose]

@@ -35,24 +35,24 @@ NAME = re.compile(r"^[A-Za-z0-9-]+")
 
 
 def pins(lock: str) -> dict[str, str]:
-    """The version of each package in a lock."""
+    """Return the version of each package in a lock."""
     return dict(PIN.findall(lock))
 
 
 def names(dependencies: list[str]) -> list[str]:
-    """The packages that are asked for, without their versions."""
+    """Return the packages that are asked for, without their versions."""
     return [match[0] for one in dependencies if (match := NAME.match(one))]
 
 
 def without_reason(dependencies: list[str], page: str) -> list[str]:
-    """The dependencies that have no row of their own in the table of the decision."""
+    """Return the dependencies that have no row of their own in the table of the decision."""
     rows = set(re.findall(r"^\| (\S+) \| [^\s|]", page, re.MULTILINE))
     return [name for name in names(dependencies) if name not in rows]
 
 
 @cache
 def packages() -> Mapping[str, list[str]]:
-    """The packages that bring a module, by its name."""
+    """Return the packages that bring a module, by its name."""
     return packages_distributions()
 
 
@@ -92,7 +92,7 @@ def is_held(dependency: str, locked: str) -> bool:
 
 
 def disagreements(one: dict[str, str], other: dict[str, str]) -> list[str]:
-    """The packages of one lock that the other has not, or has in another version."""
+    """Return the packages of one lock that the other has not, or has in another version."""
     return [name for name, version in one.items() if other.get(name) != version]
 
 
@@ -105,7 +105,7 @@ def dependencies(root: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def locks(root: Path) -> dict[str, dict[str, str]]:
-    """The pins of each lock by its name."""
+    """Return the pins of each lock by its name."""
     paths = (root / "requirements").glob("*.txt")
     return {path.stem: pins(path.read_text("utf-8")) for path in paths}
 

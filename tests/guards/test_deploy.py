@@ -32,7 +32,7 @@ SETTING = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
 
 @pytest.fixture(scope="module")
 def patterns() -> list[re.Pattern[str]]:
-    """The failregex of the filter, as Python reads it."""
+    """Return the failregex of the filter, as Python reads it."""
     path = Path(__file__).parents[2] / "deploy/fail2ban/filter.d/hupan.conf"
     parser = configparser.RawConfigParser(default_section="none")
     parser.read_string(path.read_text("utf-8"))
@@ -77,7 +77,7 @@ def lines_of() -> Callable[[str, object], list[str]]:
 
 
 def banned(patterns: list[re.Pattern[str]], line: str) -> str | None:
-    """The address that a line counts against."""
+    """Return the address that a line counts against."""
     # As in a file, after its time was cut out; and as in the journal, after the process name.
     without_time = re.sub(r'^\{"time": [0-9]+|^\S+Z', "", line)
     texts = [line, without_time, f"host hupan[42]: {line}"]

@@ -34,7 +34,7 @@ ROW = re.compile(r"^\| ([^|]+?) \|", re.MULTILINE)
 
 
 def in_runs(text: str) -> Iterator[str]:
-    """The ids that a text cites, those between the ends of a range included."""
+    """Yield the ids that a text cites, those between the ends of a range included."""
     for run in SECURITY.findall(text):
         for first, last in re.findall(rf"({ID})(?:-({ID}))?", run):
             until = int(last[1:]) if last else int(first[1:])
@@ -54,7 +54,7 @@ def citations(text: str) -> set[str]:
 
 
 def entries(page: str) -> set[str]:
-    """The ids that a page explains: the first cells of its rows."""
+    """Return the ids that a page explains: the first cells of its rows."""
     return set(ROW.findall(page))
 
 

@@ -17,7 +17,7 @@ from tools.docs.limits import limits_page
 
 @pytest.fixture(scope="module")
 def page(root: Path) -> str:
-    """The page."""
+    """Return the page."""
     return (root / "docs" / "limits.md").read_text("utf-8")
 
 

@@ -17,7 +17,7 @@ ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#")
 
 
 def dead_links(page: Path, text: str) -> list[str]:
-    """The relative links of a page that lead to no file or folder."""
+    """Return the relative links of a page that lead to no file or folder."""
     prose = CODE.sub("", text)
     targets = [*INLINE.findall(prose), *REFERENCE.findall(prose)]
     relative = [target for target in targets if not ELSEWHERE.match(target)]

@@ -18,7 +18,7 @@ DECLARED = re.compile(r'"((?:hupan|process)_[a-z_]+)"')
 
 
 def metrics_of(root: Path) -> set[str]:
-    """The names of all metrics, as the source declares them."""
+    """Return the names of all metrics, as the source declares them."""
     texts = (path.read_text("utf-8") for path in (root / "src/hupan").rglob("*.py"))
     return {name for text in texts for name in DECLARED.findall(text)}
 

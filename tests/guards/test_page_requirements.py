@@ -21,7 +21,7 @@ RANGE = re.compile(r"\b([WK])-([0-9]+) to [WK]-([0-9]+)\b")
 
 
 def named_ids(text: str) -> set[str]:
-    """The ids in a docstring, those between two included."""
+    """Return the ids in a docstring, those between two included."""
     found = set(ID.findall(text))
     for letter, first, last in RANGE.findall(text):
         found |= {f"{letter}-{number}" for number in range(int(first), int(last) + 1)}
@@ -30,7 +30,7 @@ def named_ids(text: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def shown(root: Path) -> set[str]:
-    """The ids that docstrings of tests name."""
+    """Return the ids that docstrings of tests name."""
     found: set[str] = set()
     for path in (root / "tests").rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

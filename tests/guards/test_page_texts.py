@@ -40,7 +40,7 @@ def templates(root: Path) -> dict[str, str]:
 
 
 def unwritten(templates: Mapping[str, str]) -> set[str]:
-    """The names of texts in templates that no catalogue has."""
+    """Return the names of texts in templates that no catalogue has."""
     return {name for text in templates.values() for name in CALL.findall(text)} - set(ALL)
 
 
@@ -95,7 +95,7 @@ def test_templates_hold_no_words(templates: dict[str, str]) -> None:
 
 
 def bare_words(template: str) -> list[str]:
-    """The words between the tags of a template."""
+    """Return the words between the tags of a template."""
     text = TAG.sub(" ", template)
     return [
         word

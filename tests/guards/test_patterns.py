@@ -54,7 +54,7 @@ CONSTANT = re.compile(r"_?[A-Z][A-Z_]*|_?table|_?columns?")
 
 
 def patterns(nodes: Iterable[ast.AST]) -> set[str]:
-    """The names that compiled patterns have in a file."""
+    """Return the names that compiled patterns have in a file."""
     return {
         target.id
         for node in nodes
@@ -90,7 +90,7 @@ def classes(source: str) -> int:
 
 
 def put_together(source: str) -> Iterator[str]:
-    """The statements of a file that hold more than constants of our own."""
+    """Yield the statements of a file that hold more than constants of our own."""
     for node in nodes_of(source):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
@@ -118,7 +118,7 @@ def by_area(modules: dict[str, str], count: Callable[[str], int]) -> dict[str, i
 
 
 def allowed(reasons: dict[str, tuple[int, str]]) -> dict[str, int]:
-    """The numbers alone."""
+    """Return the numbers alone."""
     return {area: number for area, (number, _) in reasons.items()}
 
 

@@ -14,6 +14,7 @@ from typer import Context
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from hupan import __version__
 from hupan.cli.main import COMMANDS, app
 from hupan.sandbox.routes import AccountBody
 from hupan.sandbox.seeding import PackName
@@ -81,6 +82,16 @@ def test_every_page_is_in_the_index(root: Path, pages: dict[str, str], name: str
     twins = {file.replace(".zh-CN", "") for file in linked}
     pages_there = {file.replace(".zh-CN", "") for file in files} - {"README.md"}
     assert pages_there <= twins, "link the page in docs/README.md and its twin"
+
+
+def test_the_readme_shows_this_version() -> None:
+    """What the sandbox prints at its start is printed by this version."""
+    root = Path(__file__).parents[2]
+    shown = [
+        re.findall(r"^(?:Hupan|湖畔) (\S+) · ", page.read_text("utf-8"), re.MULTILINE)
+        for page in map(root.joinpath, NAMES)
+    ]
+    assert shown == [[__version__]] * 2
 
 
 def test_no_page_promises_an_index() -> None:

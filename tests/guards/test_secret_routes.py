@@ -80,7 +80,7 @@ COUNTING: Mapping[str, str] = {
 
 
 def fields(form: type) -> list[str]:
-    """The names of a request's fields on the wire."""
+    """Return the names of a request's fields on the wire."""
     if issubclass(form, Struct):
         return list(form.__struct_encode_fields__)
     descriptor: Any = getattr(form, "DESCRIPTOR", None)
@@ -88,7 +88,7 @@ def fields(form: type) -> list[str]:
 
 
 def path_of(line: Line) -> str:
-    """The path without its version."""
+    """Return the path without its version."""
     return line.path.removeprefix("/v1/")
 
 

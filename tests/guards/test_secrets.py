@@ -28,13 +28,13 @@ def roots_imported(node: ast.AST) -> set[str]:
 
 
 def uses_random(source: str) -> bool:
-    """Whether the foreseeable generator of the standard library, or numpy's, is imported."""
+    """Return whether the foreseeable generator of the standard library, or numpy's, is imported."""
     nodes = nodes_of(source)
     return any(roots_imported(node) & {"random", "numpy.random"} for node in nodes)
 
 
 def literal_codes(path: str, source: str) -> list[str]:
-    """The literals that are six digits and nothing else."""
+    """Return the literals that are six digits and nothing else."""
     faults = []
     for node in nodes_of(source):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str | bytes):

@@ -14,7 +14,7 @@ Written = Callable[..., dict[str, str]]
 
 
 def long_functions(path: str, source: str) -> list[str]:
-    """The functions and methods that are past the limit."""
+    """Return the functions and methods that are past the limit."""
     functions = (
         node
         for node in nodes_of(source)
@@ -28,7 +28,7 @@ def long_functions(path: str, source: str) -> list[str]:
 
 
 def long_files(files: dict[str, str]) -> list[str]:
-    """The files that are past the limit."""
+    """Return the files that are past the limit."""
     lengths = {path: len(text.splitlines()) for path, text in files.items()}
     return [f"{path} has {length} lines" for path, length in lengths.items() if length > FILE_LINES]
 

@@ -33,7 +33,7 @@ HEAVY = {
 
 @pytest.fixture(scope="module")
 def loaded() -> frozenset[str]:
-    """The modules that are there before `hupan serve` reads its settings."""
+    """Return the modules that are there before `hupan serve` reads its settings."""
     program = "import sys, hupan.cli.main, hupan.cli.serve; print(*sys.modules)"
     command = [sys.executable, "-c", program]
     return frozenset(subprocess.check_output(command, text=True).split())  # noqa: S603 - our words

@@ -27,7 +27,7 @@ def generate(source: Path, target: Path) -> dict[str, str]:
 
 
 def texts(folder: Path) -> dict[str, str]:
-    """The generated files of a folder, by name."""
+    """Return the generated files of a folder, by name."""
     return {path.name: path.read_text("utf-8") for path in folder.glob("*_pb2.py*")}
 
 

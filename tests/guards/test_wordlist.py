@@ -15,10 +15,11 @@ FEWEST = 100_000  # security P3
 
 @pytest.fixture(scope="module")
 def listed() -> set[str]:
-    """The entries of the list."""
+    """Return the entries of the list."""
     return entries()
 
 
+@pytest.mark.slow
 def test_the_filter_is_that_of_the_list(listed: set[str]) -> None:
     """`make wordlist` would change nothing."""
     assert TARGET.name == FILTER_FILE
@@ -32,6 +33,7 @@ def test_the_list_is_long_enough(listed: set[str]) -> None:
     assert all(entry == entry.lower() for entry in listed)
 
 
+@pytest.mark.slow
 def test_a_missing_entry_is_seen(listed: set[str]) -> None:
     """One entry less makes another filter."""
     fewer = build_filter(sorted(listed)[: -8 * BITS_PER_ENTRY])

@@ -58,7 +58,7 @@ class CodeBook(Generic[Owner]):
         self.live: dict[Target, Code[Owner]] = {}
 
     def issue(self, to: Target, owner: Owner | None, *, resets: bool, now: int) -> Code[Owner]:
-        """A new code; it kills the old one."""
+        """Return a new code; it kills the old one."""
         code = Code(owner, resets, now + LIFETIME_SECONDS)
         self.live[to] = code
         return code

@@ -23,7 +23,7 @@ NO_CODE = "000000"
 
 
 def outcome(promise: Callable[[], Promised]) -> tuple[int, Promised | None]:
-    """The code that the model promises, and what comes with a success."""
+    """Return the code that the model promises, and what comes with a success."""
     try:
         return 1, promise()
     except Refused as refused:

@@ -111,7 +111,7 @@ class InProcessServer:
         return self.run(self._request("GET", f"/v1/{path}", b"", token))
 
     def solved(self) -> dict[str, object]:
-        """The two fields that carry a solved captcha."""
+        """Return the two fields that carry a solved captcha."""
         assert self.post("user/captcha").code == 1
         assert self._captcha is not None
         return {"code": self._captcha.answer, "id": self._captcha.id}
@@ -123,7 +123,7 @@ class InProcessServer:
         return letters
 
     def rows(self, sql: str) -> list[Row]:
-        """The rows of a query."""
+        """Return the rows of a query."""
         return self.run(self.server.infrastructure.database.fetch_all(sql))
 
     async def _request(self, method: str, path: str, body: bytes, token: str) -> Answer:

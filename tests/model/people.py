@@ -13,7 +13,7 @@ SHANGHAI_SECONDS = 8 * 3600
 
 
 def day_of(now: int) -> int:
-    """The day in the server's zone."""
+    """Return the day in the server's zone."""
     return (now + SHANGHAI_SECONDS) // DAY
 
 
@@ -61,7 +61,7 @@ class Visit:
     left_at: int = 0
 
     def is_alive(self, now: int) -> bool:
-        """Whether it may be used (security T4)."""
+        """Return whether it may be used (security T4)."""
         is_over = now >= self.signed_in_at + ABSOLUTE_SECONDS or self.idle_days(now) >= IDLE_DAYS
         return not self.ending and not is_over
 

@@ -33,7 +33,7 @@ class Purse:
         return self.lines[-1].after if self.lines else 0
 
     def change(self, key: str, cents: int, typ: int, now: int) -> Line | type[AppError]:
-        """The line of a change, the same whenever its key comes; or why there is none."""
+        """Return the line of a change, the same whenever its key comes; or why there is none."""
         if key in self.done:
             line = self.done[key]
             return line if (line.change, line.typ) == (cents, typ) else CoinKeyReused

@@ -69,12 +69,12 @@ class World:
         return visit
 
     def living(self, person: Person) -> list[Visit]:
-        """The sessions of an account, newest first."""
+        """Return the sessions of an account, newest first."""
         visits = [visit for visit in self.visits.values() if visit.person is person]
         return [visit for visit in reversed(visits) if visit.is_alive(self.now)]
 
     def may_enter(self, person: Person) -> bool:
-        """Whether a right secret opens a session."""
+        """Return whether a right secret opens a session."""
         return not person.erase_at and person.banned_until <= self.now
 
     def request_code(self, typed: str, *, resets: bool) -> Code[Person]:
@@ -196,7 +196,7 @@ class World:
         person.name = name
 
     def show(self, person: Person) -> Person:
-        """An account that everybody may see, as get-user does."""
+        """Return an account that everybody may see, as get-user does."""
         known = self.known(person)
         if known.banned_until > self.now:
             raise Refused(errors.Banned)

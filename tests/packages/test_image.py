@@ -90,7 +90,7 @@ def test_a_start_that_is_ended(host: ContainerHost) -> None:
 
 
 def test_a_day(image: Image, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """R20: the day of the Debian package, with containers; each machine has a user of its own."""
+    """R20: the day of the Debian package, with containers; each machine has another user."""
     one, other = (
         ContainerHost(image, root, tmp_path / name, any_user()) for name in ("one", "other")
     )
@@ -98,7 +98,7 @@ def test_a_day(image: Image, root: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_same_image_twice(image: Image, tmp_path: Path) -> None:
-    """L5: the same checkout and the same packages of Debian give the same digest."""
+    """L5: the same checkout and the same packages of Debian result in the same digest."""
     again = Image(build_image(tmp_path))
     assert again.digest == image.digest
     assert again.archive.read_bytes() == image.archive.read_bytes()

@@ -127,7 +127,7 @@ def test_tools(python_machine: Machine, tool: str) -> None:
 
 
 class Podman:
-    """podman with a storage of its own, within the limits of the process that runs the tests."""
+    """podman with separate storage, within the limits of the process that runs the tests."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -194,7 +194,7 @@ class PublishedServer(Server):
 
 @pytest.fixture
 def podman(image: Image) -> Iterator[Podman]:
-    """Podman beside the archive of the page, on a short path: it makes sockets there."""
+    """Return Podman next to the archive of the page, on a short path: it makes sockets there."""
     folder = Path(tempfile.mkdtemp(prefix="hupan-podman-"))
     (folder / "dist").mkdir()
     shutil.copy(image.archive, folder / "dist")

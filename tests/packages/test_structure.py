@@ -106,7 +106,7 @@ def test_configuration_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_folders_of_the_image(tmp_path: Path) -> None:
-    """L3: any user with group 0 may write the volume, and nobody anything that stays besides."""
+    """L3: any user with group 0 may write the volume, and none anything that stays besides."""
     image.lay_out(tmp_path)
     assert mode(tmp_path / image.VOLUME.lstrip("/")) == 0o770
     assert mode(tmp_path / "tmp") == 0o1777

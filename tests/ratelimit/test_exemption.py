@@ -35,7 +35,7 @@ LIMITS = StoredLimits(enabled=True, wrong_codes=ONCE, wrong_passwords=ONCE, code
 
 
 def settings(*exempt: str, until: str = UNTIL) -> Settings:
-    """The settings of a server with such targets."""
+    """Return the settings of a server with such targets."""
     return Settings(limits_exempt=exempt, limits_exempt_until=until)
 
 

@@ -27,7 +27,7 @@ class Still:
 
 
 def call(peer: str, header: str = "") -> RequestContext:
-    """A request from an address, perhaps by way of a proxy."""
+    """Return a request from an address, perhaps by way of a proxy."""
     headers = [(b"x-real-ip", header.encode())] if header else []
     return RequestContext(7, "", english=False, headers=headers, peer=peer)
 

@@ -13,14 +13,14 @@ HEAD = b"GET /a HTTP/1.1\r\nhost: a\r\n"
 
 @pytest.fixture(scope="module")
 def listening() -> Iterator[Listening]:
-    """A listener with the bounds of production, for all tests here."""
+    """Yield a listener with the bounds of production, for all tests here."""
     with Listening() as running:
         yield running
         assert running.connect().run("/still-there").startswith("/still-there 0 ")
 
 
 def refused(listening: Listening, data: bytes) -> bytes:
-    """The status line of the only answer to these bytes, after which the server closed."""
+    """Return the status line of the only answer to these bytes, after which the server closed."""
     rest = listening.connect().say(data).rest()
     assert rest.count(b"HTTP/1.1 ") == 1
     assert b"connection: close\r\n" in rest

@@ -45,7 +45,7 @@ GET_USER_JSON = ProtobufJsonCodec(GetUser, User)
 
 
 def refusal_of(codec: Codec, body: bytes) -> str | None:
-    """The field that is refused, "" for a body that cannot be read, None for a request."""
+    """Return the field that is refused, "" for a body that cannot be read, None for a request."""
     try:
         codec.decode(body)
     except InvalidField as refusal:

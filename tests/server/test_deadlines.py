@@ -15,7 +15,7 @@ HEAD = b"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Listening]:
-    """A listener for which each kind of wait is short."""
+    """Yield a listener for which each kind of wait is short."""
     limits = {
         "header_timeout_seconds": SHORT,
         "body_timeout_seconds": SHORT,

@@ -28,7 +28,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def filled() -> tuple[int, int, int]:
-    """A pipe into which nothing goes any more: both ends, and how many bytes are in it."""
+    """Return a pipe into which nothing goes any more: both ends, and how many bytes are in it."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     count = 0
@@ -50,7 +50,7 @@ def read(reader: int, count: int) -> bytes:
 
 
 def rest(reader: int) -> bytes:
-    """All that comes until the other end is closed."""
+    """Return all that comes until the other end is closed."""
     with os.fdopen(reader, "rb") as stream:
         return stream.read()
 

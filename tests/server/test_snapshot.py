@@ -39,7 +39,7 @@ class Reading:
 
 
 def asking(path: str) -> bytes:
-    """A request."""
+    """Return a request."""
     return f"GET {path} HTTP/1.1\r\nhost: a\r\n\r\n".encode()
 
 

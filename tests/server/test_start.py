@@ -35,7 +35,7 @@ def test_a_name_may_stand_for_several_addresses() -> None:
 
 
 def answers_at(url: str) -> bool:
-    """Whether a request there is answered."""
+    """Return whether a request there is answered."""
     host, _, port = url.removeprefix("http://").rpartition(":")
     address = (host.strip("[]").replace("%25", "%"), int(port))
     with socket.create_connection(address, PATIENCE_SECONDS) as client:
@@ -62,7 +62,7 @@ def test_several_addresses_may_be_named(workers: int) -> None:
 
 
 def link_local() -> str | None:
-    """An address of this machine that is one only together with its interface."""
+    """Return an address of this machine that is one only together with its interface."""
     try:
         rows = Path("/proc/net/if_inet6").read_text("ascii").splitlines()
     except OSError:

@@ -27,7 +27,7 @@ ENDLESS = {
 
 @pytest.fixture(scope="module")
 def listening() -> Iterator[Listening]:
-    """A listener with the bounds of production, for all tests here."""
+    """Yield a listener with the bounds of production, for all tests here."""
     with Listening() as running:
         yield running
         assert running.connect().run("/still-there").startswith("/still-there 0 ")

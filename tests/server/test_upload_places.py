@@ -23,13 +23,13 @@ HOSTS = MAX_UPLOADS_AT_ONCE // MAX_UPLOADS_PER_HOST
 
 
 def new_form() -> UploadForm:
-    """A form of a client whose every token is good."""
+    """Return a form of a client whose every token is good."""
     holder = UploadHolder(AccountId(1), b"", "")
     return UploadForm(BOUNDARY.encode(), lambda _: holder, tempfile.TemporaryFile)
 
 
 def stuck_after(body: bytes) -> Receive:
-    """A body of which nothing comes after its beginning."""
+    """Return a body of which nothing comes after its beginning."""
     events = [{"type": "http.request", "body": body, "more_body": True}]
 
     async def receive() -> dict[str, object]:

@@ -31,7 +31,7 @@ class Loop:
         self.soon: list[Callable[[], None]] = []
 
     def time(self) -> float:
-        """The time that the test has set."""
+        """Return the time that the test has set."""
         return self.now
 
     def call_later(self, delay: float, work: Callable[[], None]) -> asyncio.TimerHandle:
@@ -56,7 +56,7 @@ class Transport:
         """Nothing follows from it."""
 
     def is_closing(self) -> bool:
-        """Whether it was aborted."""
+        """Return whether it was aborted."""
         return self.is_aborted
 
     def pause_reading(self) -> None:

@@ -40,7 +40,7 @@ QUICK_LOG_N = 4
 
 
 def encrypt(data: bytes, recipient: Passphrase | PublicKey) -> bytes:
-    """A file; a passphrase is cheap."""
+    """Return a file; a passphrase is cheap."""
     target = io.BytesIO()
     writer = EncryptingWriter(target, recipient, log_n=QUICK_LOG_N)
     writer.write(data)

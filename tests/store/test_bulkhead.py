@@ -79,7 +79,7 @@ async def run(url: str, sql: str) -> object:
 
 @asynccontextmanager
 async def opened(url: str, timeout_seconds: int = 2) -> AsyncIterator[PostgresDatabase]:
-    """The store."""
+    """Yield the store."""
     dsn = PostgresDsn(url, statement_timeout_seconds=timeout_seconds)
     database = PostgresDatabase(PostgresPool(dsn, PoolSize(max_connections=CONNECTIONS)))
     try:
@@ -252,18 +252,18 @@ def test_what_is_interrupted_keeps_its_connection(
 
 
 def test_a_connection_that_heeds_no_cancel_request_is_closed(url: str) -> None:
-    """A coordinator may itself wait for the machine that does not answer."""
+    """A coordinator may itself wait for the machine that does not answer; others are served."""
 
     async def scenario() -> None:
         await run(url, DEAF)
         async with opened(url, timeout_seconds=30) as database:
             asked = [asyncio.ensure_future(ask(database, account)) for account in SILENT]
 
-            async def are_few() -> bool:
+            async def are_left() -> bool:
                 await crowd(database)
-                return await run(url, SLEEPING) == BOUND
+                return await run(url, SLEEPING) == len(SILENT)
 
-            await until(are_few)
+            await until(are_left)
             await run(url, "DELETE FROM away")
             await run(url, WAKE)
             await asyncio.gather(*asked, return_exceptions=True)

@@ -16,7 +16,7 @@ SECOND = Migration(
 
 
 def tables(path: Path) -> set[str]:
-    """The tables of a file."""
+    """Return the tables of a file."""
     rows = connect(path).execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     return {str(name) for (name,) in rows}
 

@@ -73,7 +73,7 @@ sqlite_only = pytest.mark.one_engine
 
 
 def old_file(path: Path) -> apsw.Connection:
-    """A file of the version before, with addresses in both forms."""
+    """Return a file of the version before, with addresses in both forms."""
     migrate_file(path, BEFORE)
     connection = connect(path)
     connection.execute(OLD.replace("'m'", "x'6d'").replace("'c', 1", "x'63', 1")).fetchall()
@@ -204,7 +204,7 @@ SIZES = "SELECT id, remark_size FROM accounts ORDER BY id"
 
 @pytest.fixture
 def url(databases: Databases) -> Iterator[str]:
-    """An empty database, without a store in it."""
+    """Yield an empty database, without a store in it."""
     name = databases.make(template="template1")
     yield databases.cluster.url(name)
     databases.drop(name)

@@ -90,7 +90,7 @@ def url(databases: Databases) -> Iterator[str]:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[tuple[PostgresDatabase, PostgresPool]]:
-    """The store, with a second for each statement."""
+    """Yield the store, with a second for each statement."""
     dsn = PostgresDsn(url, statement_timeout_seconds=1)
     pool = PostgresPool(dsn, PoolSize(max_connections=CONNECTIONS))
     database = PostgresDatabase(pool)
@@ -218,7 +218,7 @@ def test_codes_leave_while_others_cannot(url: str) -> None:
     asyncio.run(scenario())
 
 
-def test_a_crowd_that_asks_for_a_lost_machine_holds_up_nobody(url: str) -> None:
+def test_a_crowd_that_asks_for_a_lost_machine_delays_no_other(url: str) -> None:
     """Others are answered and their codes leave, on the same connections as before."""
 
     async def scenario() -> None:
@@ -249,7 +249,7 @@ def test_a_crowd_that_asks_for_a_lost_machine_holds_up_nobody(url: str) -> None:
 async def send(
     database: PostgresDatabase, pool: PostgresPool, phones: tuple[str, ...]
 ) -> list[str]:
-    """Write messages to phones and send what can be; whom the first ones reached."""
+    """Write messages to phones and send what can be; return the first recipients."""
     secret_box, clock, sender = SecretBox(bytes(KEY_BYTES)), SystemClock(), Sender()
     recent = RecentTargets()
     writer = OutboxWriter(secret_box, SystemRandomSource(), recent)

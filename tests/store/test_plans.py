@@ -28,7 +28,7 @@ from tests.support.statements import (
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
-    """An empty store: the planner then goes by the shape of tables and indices alone."""
+    """Yield an empty store: the planner then goes by the shape of tables and indices alone."""
     path: Path = tmp_path_factory.mktemp("plans") / "hupan.db"
     migrate_file(path)
     opened = connect(path)
@@ -37,7 +37,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
 
 
 def walks(connection: apsw.Connection, sql: str) -> list[str]:
-    """The steps of a plan that read a whole table, or sort."""
+    """Return the steps of a plan that read a whole table, or sort."""
     unbound = (None,) * max(map(int, PARAMETER.findall(sql)), default=0)
     plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", unbound).fetchall()
     return [str(step[3]) for step in plan if WALK.match(str(step[3]))]

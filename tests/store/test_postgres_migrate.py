@@ -33,7 +33,7 @@ def cuts() -> Iterator[list[Migration]]:
 
 @pytest.fixture
 def url(databases: Databases) -> Iterator[str]:
-    """An empty database, without a store in it."""
+    """Yield an empty database, without a store in it."""
     name = databases.make(template="template1")
     yield databases.cluster.url(name)
     databases.drop(name)
@@ -45,7 +45,7 @@ async def _prepare(statement: str, connection: Connection) -> None:
 
 
 async def opened(url: str) -> PostgresPool:
-    """A pool of few connections."""
+    """Return a pool of few connections."""
     return PostgresPool(PostgresDsn(url), PoolSize(max_connections=4))
 
 

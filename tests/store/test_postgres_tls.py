@@ -61,7 +61,7 @@ def _nothing_is_left() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A server that asks `lake` for a password."""
+    """Yield a server that asks `lake` for a password."""
     cluster = Cluster(SPEED)
     try:
         cluster.initialise()
@@ -75,7 +75,7 @@ def cluster() -> Iterator[Cluster]:
 
 @contextmanager
 def open_door(cluster: Cluster, folder: Path, name: str) -> Iterator[Door]:
-    """A way to it with a certificate for a name or an address."""
+    """Yield a way to it with a certificate for a name or an address."""
     issued = issue(folder, name)
     with TlsFront(cluster.port, issued.server_context()) as front:
         yield Door(front, issued.authority)
@@ -83,14 +83,14 @@ def open_door(cluster: Cluster, folder: Path, name: str) -> Iterator[Door]:
 
 @pytest.fixture(scope="module")
 def door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """A server with a certificate for the address that it listens on."""
+    """Yield a server with a certificate for the address that it listens on."""
     with open_door(cluster, tmp_path_factory.mktemp("right"), LOOPBACK) as door:
         yield door
 
 
 @pytest.fixture(scope="module")
 def other_door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """A server with a certificate for another name."""
+    """Yield a server with a certificate for another name."""
     with open_door(cluster, tmp_path_factory.mktemp("other"), ELSEWHERE) as door:
         yield door
 

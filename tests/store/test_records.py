@@ -51,7 +51,7 @@ class Filling(NamedTuple):
 
 
 def fields(record: type[Struct]) -> tuple[str, ...]:
-    """The fields of a record in their order."""
+    """Return the fields of a record in their order."""
     return record.__struct_fields__
 
 
@@ -96,7 +96,7 @@ SPLIT: Final = (
 
 
 def filled(module: ModuleType, function: ast.AST) -> Iterator[ast.Call]:
-    """The calls in a function that make something of a row."""
+    """Yield the calls in a function that make something of a row."""
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and any(isinstance(one, ast.Starred) for one in node.args):
             made = getattr(module, getattr(node.func, "id", ""), None)
@@ -105,7 +105,7 @@ def filled(module: ModuleType, function: ast.AST) -> Iterator[ast.Call]:
 
 
 def statements(module: ModuleType, function: ast.AST) -> list[str]:
-    """The statements in constants that a function names."""
+    """Return the statements in constants that a function names."""
     names = dict.fromkeys(
         node.id for node in ast.walk(function) if isinstance(node, ast.Name) and node.id.isupper()
     )
@@ -116,7 +116,7 @@ def statements(module: ModuleType, function: ast.AST) -> list[str]:
 
 
 def fillings() -> Iterator[Filling]:
-    """Every statement that fills a record, with the fields."""
+    """Yield every statement that fills a record, with the fields."""
     yield from SPLIT
     split = {filling.place for filling in SPLIT}
     for module in modules():
@@ -134,14 +134,14 @@ FILLINGS: Final = tuple(fillings())
 
 
 def expected(filling: Filling) -> list[str]:
-    """The names that the columns of a statement must have."""
+    """Return the names that the columns of a statement must have."""
     named = {field: column for column, field in RENAMED.items() if column in filling.sql}
     return [named.get(field, field) for field in filling.fields]
 
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
-    """An empty store that is up to date."""
+    """Yield an empty store that is up to date."""
     path: Path = tmp_path_factory.mktemp("records") / "hupan.db"
     migrate_file(path)
     opened = connect(path)
@@ -150,7 +150,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
 
 
 def columns(connection: apsw.Connection, sql: str) -> list[str]:
-    """The names of what SQLite returns."""
+    """Return the names of what SQLite returns."""
     return [str(name) for name, _ in apsw.ext.query_info(connection, sql).description]
 
 

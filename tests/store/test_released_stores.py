@@ -43,7 +43,7 @@ async def lasting(reader: Reader) -> list[list[Row]]:
 
 
 def released_file(release: str, path: Path) -> Path:
-    """A store as a version left it."""
+    """Return a store as a version left it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.write_bytes(gzip.decompress((FOLDER / f"{release}.db.gz").read_bytes()))
     path.chmod(0o600)
@@ -101,7 +101,7 @@ async def test_a_server_is_taken_to_this_version(release: str, databases: Databa
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """The content of each file; the lock is empty."""
+    """Return the content of each file; the lock is empty."""
     return {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
         for name in contents(folder)

@@ -43,7 +43,7 @@ async def arrive(engine: SqliteDatabase, number: int) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """A store on which people have been, as a server left it."""
+    """Return a store on which people have been, as a server left it."""
     path = tmp_path / "hupan.db"
     migrate_file(path)
 
@@ -64,7 +64,7 @@ def program(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def running(*statements: str) -> Change:
-    """A program that works on a copy of the file."""
+    """Return a program that works on a copy of the file."""
 
     def change(source: Path, target: Path) -> None:
         shutil.copy(source, target)

@@ -21,7 +21,7 @@ Scenario = Callable[[Database], Awaitable[None]]
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Database]:
-    """The store."""
+    """Yield the store."""
     database = PostgresDatabase(PostgresPool(PostgresDsn(url), PoolSize(max_connections=2)))
     try:
         yield database

@@ -23,19 +23,19 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ThreadedMotoServer]:
-    """A server of the protocol on loopback."""
+    """Yield a server of the protocol on loopback."""
     with bucket_server() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def bucket(server: ThreadedMotoServer) -> S3Bucket:
-    """A bucket on that server."""
+    """Return a bucket on that server."""
     return make_bucket(server, "pictures")
 
 
 def files_in(bucket: S3Bucket, folder: Path) -> S3PictureFiles:
-    """The files of a bucket."""
+    """Return the files of a bucket."""
     return S3PictureFiles(bucket, folder, SystemClock())
 
 
@@ -68,6 +68,7 @@ async def test_a_bucket_that_is_not_there(bucket: S3Bucket, tmp_path: Path) -> N
         await files_in(gone, tmp_path).find(NAME)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["", "list-type=2&prefix=hupan-"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_the_signature(method: str, query: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,12 +27,12 @@ pytestmark = pytest.mark.one_engine
 
 
 def touch(tx: Transaction) -> Awaitable[int]:
-    """A small change."""
+    """Return a small change."""
     return tx.execute(TOUCH)
 
 
 async def until(condition: Callable[[], bool]) -> bool:
-    """Whether something comes to be within a bound."""
+    """Return whether something comes to be within a bound."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110 # of another thread
         await asyncio.sleep(0.02)

@@ -83,7 +83,7 @@ async def app(refusal: str, scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def make(refusal: str) -> ASGIApp:
-    """An app that refuses to start when there is a refusal."""
+    """Return an app that refuses to start when there is a refusal."""
     return functools.partial(app, refusal)
 
 

@@ -14,18 +14,18 @@ WAIT_SECONDS = 60.0
 
 
 def read_pairs(text: str) -> dict[str, str]:
-    """The fields of a line; `-` is read as it stands."""
+    """Return the fields of a line; `-` is read as it stands."""
     pairs = PAIR.findall(text)
     return {key: json.loads(value) if value[0] == '"' else value for key, value in pairs}
 
 
 def events(text: str) -> list[dict[str, str]]:
-    """Every event in a log, oldest first, each with the time of its line."""
+    """Return every event in a log, oldest first, each with the time of its line."""
     return [{"time": at, **read_pairs(pairs)} for at, pairs in LINE.findall(text)]
 
 
 def event_of(server: Server, answer: Answer) -> Mapping[str, str]:
-    """The one event of the request that an answer belongs to."""
+    """Return the one event of the request that an answer belongs to."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         mine = [e for e in events(server.output()) if e.get("request") == str(answer.request_id)]

@@ -24,7 +24,7 @@ class BackupKey:
         self.public = str(self.identity.public_key)
 
     def encrypt(self, members: Iterable[tuple[str, bytes]]) -> bytes:
-        """A backup with these members."""
+        """Return a backup with these members."""
 
         def write(archive: ArchiveWriter) -> None:
             for name, data in members:
@@ -55,5 +55,5 @@ def succeed(*arguments: str) -> str:
 
 
 def contents(folder: Path) -> list[str]:
-    """Every path below a folder."""
+    """Return every path below a folder."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))

@@ -4,7 +4,7 @@ from bench.harness.report import Check, Growth, Machine, Part, Report, Row
 
 
 def a_report() -> Report:
-    """A run with one target met, one missed, and growth along one axis."""
+    """Return a run with one target met, one missed, and growth along one axis."""
     reads = Part(
         [
             Row("bare answer", 40_000.0, 0.7, 1.5, 0, [39_000.0, 40_000.0, 41_000.0], 30.0),

@@ -12,7 +12,7 @@ from hupan.rng import SeededRandomSource
 
 
 def solve(folder: Path, captcha_id: str) -> str:
-    """The answer of a captcha."""
+    """Return the answer of a captcha."""
     seal = SecretBox(load_or_create_key(folder / "secret.key"))
     plain = seal.decrypt("captcha", base64.urlsafe_b64decode(captcha_id))
     assert plain is not None
@@ -20,6 +20,6 @@ def solve(folder: Path, captcha_id: str) -> str:
 
 
 def seeded(seed: str) -> UniformSource:
-    """A jitter that repeats itself."""
+    """Return a jitter that repeats itself."""
     chance = SeededRandomSource(seed)
     return lambda low, high: low + (high - low) * chance.randbelow(2**32) / 2**32

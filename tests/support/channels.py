@@ -71,7 +71,7 @@ def other(way: ContactChannel) -> ContactChannel:
 
 
 def is_code(letter: Letter) -> bool:
-    """Whether a message carries a code, and is not a notice."""
+    """Return whether a message carries a code, and is not a notice."""
     return bool(SIX_DIGITS.fullmatch(letter.code or ""))
 
 

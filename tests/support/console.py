@@ -37,7 +37,7 @@ def refused(data: Path, *arguments: str, stdin: str = "") -> str:
 
 
 def all_lines(data: Path) -> list[dict[str, str]]:
-    """The lines of operators so far, also those that an act begins with."""
+    """Return the lines of operators so far, also those that an act begins with."""
     return events((data / "operators.log").read_text("utf-8"))
 
 

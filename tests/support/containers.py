@@ -40,7 +40,7 @@ _MOUNTS: Sequence[Mapping[str, object]] = (
 
 
 def can_run_containers() -> bool:
-    """Whether this machine has what it takes."""
+    """Return whether this machine has what it takes."""
     programs = ("mmdebstrap", "buildah", "runc", "strip")
     return os.geteuid() == 0 and all(map(shutil.which, programs))
 
@@ -67,7 +67,7 @@ class Image:
 
     @cached_property
     def descriptor(self) -> dict[str, Any]:
-        """Whatever names the image."""
+        """Return the manifest entry of the image."""
         (found,) = json.loads(self._members["index.json"])["manifests"]
         return dict(found)
 
@@ -113,7 +113,7 @@ class ContainerHost:
 
     Args:
         root: the unpacked image.
-        uid: the user that the containers get; group 0, as runtimes give to a user without a name.
+        uid: the user of the containers; group 0, as runtimes assign to a user without a name.
     """
 
     def __init__(self, image: Image, root: Path, folder: Path, uid: int) -> None:
@@ -160,14 +160,14 @@ class ContainerHost:
     def hupan(
         self, *arguments: str, status: int = 0, environment: Mapping[str, str] | None = None
     ) -> str:
-        """Run a command of Hupan in a container of its own; return both outputs."""
+        """Run a command of Hupan in a new container; return both outputs."""
         command = [*self._image.config["Entrypoint"], *arguments]
         return self.run(*command, status=status, environment=environment)
 
     def run(
         self, *command: str, status: int = 0, environment: Mapping[str, str] | None = None
     ) -> str:
-        """Run any program of the image in a container of its own; return both outputs."""
+        """Run any program of the image in a new container; return both outputs."""
         done = subprocess.run(  # noqa: S603  the commands of a test
             self.bundle(command, environment or {}),
             stdin=subprocess.DEVNULL,

@@ -19,7 +19,7 @@ AS_SERVICE = ("setpriv", "--reuid", "hupan", "--regid", "hupan", "--init-groups"
 
 
 def can_make_roots() -> bool:
-    """Whether this machine has what it takes."""
+    """Return whether this machine has what it takes."""
     return os.geteuid() == 0 and bool(shutil.which("mmdebstrap") and shutil.which("dpkg-deb"))
 
 

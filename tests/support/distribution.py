@@ -34,12 +34,12 @@ class Touch(NamedTuple):
 
 
 def flat(sql: str) -> str:
-    """The statement in one line."""
+    """Return the statement in one line."""
     return re.sub(r"\s+", " ", sql).replace("( ", "(").strip()
 
 
 def touches(sql: str) -> list[Touch]:
-    """Every distributed table in a statement, as often as it is named."""
+    """Return every distributed table in a statement, as often as it is named."""
     found = (Touch(verb, table, alias or table) for verb, table, alias in REFERENCE.findall(sql))
     return [one for one in found if one.table in KEYS and one.table not in citus.REFERENCE_TABLES]
 
@@ -122,7 +122,7 @@ def nested(sql: str) -> list[tuple[str, int]]:
 
 
 def levels(sql: str) -> list[str]:
-    """The statement without its subqueries, and each subquery without those within it."""
+    """Return the statement without its subqueries, and each subquery without those within it."""
     return [text for text, _ in nested(sql)]
 
 
@@ -160,7 +160,7 @@ def equalities(named: Mapping[str, str], sql: str) -> Iterator[tuple[str, str]]:
 
 
 def are_tied(named: Mapping[str, str], equal: list[tuple[str, str]]) -> bool:
-    """Whether all tables have one and the same value of what they are distributed by."""
+    """Return whether all tables have one and the same value of what they are distributed by."""
     nodes = {f"{alias}.{column(table)}" for alias, table in named.items()}
     reached = set(list(nodes)[:1])
     while more := {one for pair in equal if reached & set(pair) for one in pair} - reached:

@@ -49,11 +49,11 @@ class Reply:
         return pb.decode(self.body).message(2)
 
     def text(self, key: str) -> str:
-        """A string of the JSON data of a success."""
+        """Return a string of the JSON data of a success."""
         return str(json.loads(self.body)["data"][key])
 
     def private(self) -> set[str]:
-        """Every number and address of a test's members that stands in it (security J8)."""
+        """Return every number and address of a test's members that stands in it (security J8)."""
         return {found.decode() for found in _PRIVATE.findall(self.body)}
 
 
@@ -108,7 +108,7 @@ class Asker:
         return self._read("GET", OWN_INFO, b"", token)
 
     def status(self, path: str) -> int:
-        """The HTTP status of a path such as `/readyz`."""
+        """Return the HTTP status of a path such as `/readyz`."""
         return self.raw("GET", path)[0]
 
     def door(self, path: str, body: Mapping[str, object] | None = None) -> object:
@@ -193,7 +193,7 @@ def vanish(connection: socket.socket) -> None:
 
 
 def rest(connection: socket.socket) -> bytes:
-    """All that comes until the other side closes."""
+    """Return all that comes until the other side closes."""
     found = b""
     with connection, contextlib.suppress(ConnectionError):
         while data := connection.recv(65536):
@@ -202,7 +202,7 @@ def rest(connection: socket.socket) -> bytes:
 
 
 def is_whole(answer: bytes) -> bool:
-    """Whether these bytes are one answer with all of its body."""
+    """Return whether these bytes are one answer with all of its body."""
     head, _, body = answer.partition(b"\r\n\r\n")
     words = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
     return head.startswith(b"HTTP/1.1 ") and len(body) == int(words[b"content-length"])

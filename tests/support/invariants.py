@@ -22,7 +22,7 @@ Rows: TypeAlias = Callable[[str], list[Row]]
 
 
 def rows_of(place: Path) -> Rows:
-    """The rows of a store while its server runs, or while none does."""
+    """Return the rows of a store while its server runs, or while none does."""
 
     async def ask(sql: str) -> list[Row]:
         async with open_engine(place) as engine:
@@ -37,7 +37,7 @@ def session_key(token: str) -> tuple[str, str]:
 
 
 def snapshot(rows: Rows) -> Facts:
-    """All facts of a store.
+    """Return all facts of a store.
 
     ("phone" | "email", target) -> "taken"; ("name", account id) -> nickname;
     ("coins", account id) -> "entries:cents"; ("session", hash in hex) -> account id;

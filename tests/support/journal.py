@@ -86,7 +86,7 @@ class Journal:
             return {key: frozenset(values) for key, values in self._possible.items()}
 
     def drain_touched(self) -> set[Key]:
-        """The keys that were written since the last call."""
+        """Return the keys that were written since the last call."""
         with self._lock:
             touched, self._touched = self._touched, set()
             return touched

@@ -30,12 +30,12 @@ class Listening:
         return self.process.stdout.readline()
 
     def err_line(self) -> str:
-        """The next line on stderr; waits for it."""
+        """Return the next line on stderr; waits for it."""
         assert self.process.stderr is not None
         return self.process.stderr.readline().rstrip()
 
     def connect(self) -> "Peer":
-        """A new connection to it."""
+        """Return a new connection to it."""
         port = int(self.urls[0].rpartition(":")[2])
         peer = Peer(socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS))
         self._peers.append(peer)
@@ -84,7 +84,7 @@ class Peer:
         return self.say(head.encode() + body).answer()[1]
 
     def answer(self) -> tuple[int, str]:
-        """The next answer: its status and its body."""
+        """Return the next answer: its status and its body."""
         while b"\r\n\r\n" not in self._held:
             self._more()
         head, _, self._held = self._held.partition(b"\r\n\r\n")
@@ -96,7 +96,7 @@ class Peer:
         return int(head.split(b" ")[1]), body.decode()
 
     def rest(self) -> bytes:
-        """All that comes until the server closes; a server that does not is a timeout."""
+        """Return all that comes until the server closes; a server that does not is a timeout."""
         try:
             while data := self.connection.recv(65536):
                 self._held += data

@@ -86,7 +86,7 @@ class Crowd:
 
     @contextmanager
     def at_work(self, port: int, clients: int = CLIENTS) -> Iterator[None]:
-        """The clients work as long as the block lasts."""
+        """Yield the clients work as long as the block lasts."""
         over = threading.Event()
         while len(self.clients) < clients:
             self.clients.append(Client(self, len(self.clients)))
@@ -264,7 +264,7 @@ class Client:
         return self._letter(channel, target)
 
     def _letter(self, channel: str, to: str) -> str:
-        """The newest code to a target; a kill takes the messages of a sandbox with it."""
+        """Return the newest code to a target; a kill takes the messages of a sandbox with it."""
         letters = self._asker.door(f"outbox?channel={channel}&to={quote(to)}")
         assert isinstance(letters, list)
         if not letters:

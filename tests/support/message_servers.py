@@ -212,7 +212,7 @@ class MessageServer:
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Whether the other side has closed; what it sent is left unread."""
+    """Return whether the other side has closed; what it sent is left unread."""
     flags = socket.MSG_PEEK | socket.MSG_DONTWAIT
     try:
         return not connection.recv(1, flags)

@@ -66,7 +66,7 @@ class MmdbWriter:
 
 
 def encoded(value: Value) -> bytes:
-    """A value as its data section has it."""
+    """Return a value as its data section has it."""
     if isinstance(value, Mapping):
         pairs = b"".join(encoded(name) + encoded(part) for name, part in value.items())
         return bytes([_MAP << 5 | len(value)]) + pairs

@@ -38,7 +38,7 @@ class OtherProgram:
 
 @contextmanager
 def other_program(path: Path) -> Iterator[OtherProgram]:
-    """A program that has the file open, and closes it at the end."""
+    """Yield a program that has the file open, and closes it at the end."""
     with subprocess.Popen(  # noqa: S603 # our own interpreter and text
         [sys.executable, "-c", _WORKING, str(path)],
         stdin=subprocess.PIPE,

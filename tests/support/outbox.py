@@ -31,7 +31,7 @@ class HandClock:
         self.time = float(NOW)
 
     def now(self) -> float:
-        """The time it was set to."""
+        """Return the time it was set to."""
         return self.time
 
 
@@ -104,7 +104,7 @@ class OutboxHarness:
         await self.engine.run_transaction(change)
 
     async def waiting(self, priority: int = CODE_PRIORITY) -> list[str]:
-        """The targets of messages of a priority, in the order in which they are due."""
+        """Return the targets of messages of a priority, in the order in which they are due."""
         sql = "SELECT target FROM outbox WHERE priority = ?1 ORDER BY due_at, created_at, target"
         return [row[0] for row in await self.engine.fetch_all(sql, priority)]
 

@@ -151,7 +151,7 @@ class Patroni:
         return f"postgresql://{USER}@{hosts}/{STORE}"
 
     def leader_url(self) -> str:
-        """The store on the primary."""
+        """Return the store on the primary."""
         return f"postgresql://{USER}@{LOOPBACK}:{self._leader().port}/{STORE}"
 
     def sql(self, statement: str, database: str = STORE) -> str:
@@ -180,7 +180,7 @@ class Patroni:
         self.await_fact(lambda: sorted(self.roles().values()) == ["leader", "sync_standby"])
 
     def roles(self) -> dict[str, str]:
-        """The role of each node that runs, as Patroni sees it; {} if none answers."""
+        """Return the role of each node that runs, as Patroni sees it; {} if none answers."""
         for node in self.nodes:
             with suppress(httpx.TransportError, ValueError, KeyError):
                 members = httpx.get(f"{node.rest_url}/cluster", timeout=5).json()["members"]

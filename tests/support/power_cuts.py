@@ -106,7 +106,7 @@ class RecordedVFS(apsw.VFS):
     def xOpen(  # noqa: N802 - apsw names it
         self, name: str | apsw.URIFilename | None, flags: list[int]
     ) -> apsw.VFSFile:
-        """A file of the store; temporary ones have no name, and no power either."""
+        """Return a file of the store; temporary ones have no name, and no power either."""
         if name is None:
             return apsw.VFSFile("unix", name, flags)
         return RecordedFile(self._disk, name, flags)
@@ -119,7 +119,7 @@ class RecordedVFS(apsw.VFS):
 
 @contextmanager
 def recorded() -> Iterator[tuple[str, Disk]]:
-    """The name of a VFS, and the disk that it writes down on."""
+    """Yield the name of a VFS, and the disk that it writes down on."""
     disk = Disk()
     vfs = RecordedVFS("hupan-power", disk)
     try:

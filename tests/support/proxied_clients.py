@@ -1,4 +1,4 @@
-"""Plays many addresses: a sandbox that believes its one proxy, and requests that name a client."""
+"""Clients of many addresses: a sandbox with one trusted proxy, and requests that name a client."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ BEHIND_A_PROXY = {"HUPAN_TRUSTED_PROXIES": "127.0.0.1/32", "HUPAN_CLIENT_IP_HEAD
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class ProxiedClient:
     """A client at some address."""
 
     wire: WireClient
@@ -28,7 +28,7 @@ class Elsewhere:
         return self.wire.post(path, body, token=token, headers={HEADER: self.address})
 
     def solved(self) -> dict[str, object]:
-        """The two fields of a captcha that was fetched and solved here."""
+        """Return the two fields of a captcha that was fetched and solved here."""
         captcha_id = self.post("user/captcha").text("id")
         answer = self.wire.list_outbox("captcha", captcha_id)[0].code
         return {"id": captcha_id, "code": answer}
@@ -61,7 +61,7 @@ class Elsewhere:
 
 @contextmanager
 def limited(settings: Mapping[str, str] | None = None) -> Iterator[WireClient]:
-    """A client of a sandbox that enforces limits, its clock at the beginning of an hour."""
+    """Yield a client of a sandbox that enforces limits, its clock at the beginning of an hour."""
     given = {f"HUPAN_{name.upper()}": value for name, value in (settings or {}).items()}
     with (
         Server("sandbox", "--limits", environment={**BEHIND_A_PROXY, **given}) as server,
@@ -78,5 +78,5 @@ def begin_an_hour(wire: WireClient) -> None:
 
 
 def apart(number: int) -> str:
-    """A phone number that shares its first seven digits with no other one of these."""
+    """Return a phone number that shares its first seven digits with no other one of these."""
     return f"13{number:05d}0000"

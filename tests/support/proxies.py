@@ -19,7 +19,7 @@ NAMES = ("chat-go.jwzhd.com", "chat-web-go.jwzhd.com", "chat-ws-go.jwzhd.com")
 
 
 def nginx(folder: Path, port: int, behind: int, chain: Path) -> Sequence[str]:
-    """The nginx of the system with our file: the command that runs it."""
+    """Return the nginx of the system with our file: the command that runs it."""
     text = (DEPLOY / "nginx/hupan.conf").read_text("utf-8")
     site = _replacer(text)(
         ("listen 443 ssl;", f"listen {LOOPBACK}:{port} ssl;"),

@@ -70,7 +70,7 @@ class Pair(Running):
 
 
 def rows_on(url: str) -> Callable[[str], list[Row]]:
-    """The rows of a query, as tuples."""
+    """Return the rows of a query, as tuples."""
 
     async def ask(sql: str) -> list[Row]:
         engine = PostgresDatabase(PostgresPool(PostgresDsn(url)))
@@ -83,7 +83,7 @@ def rows_on(url: str) -> Callable[[str], list[Row]]:
 
 
 def server_on(pair: Pair, folder: Path, *more: str) -> Server:
-    """A sandbox whose store is on both hosts, whichever takes writes."""
+    """Return a sandbox whose store is on both hosts, whichever takes writes."""
     places = ("--data-dir", str(folder), "--database", pair.url())
     environment = {**ENVIRONMENT, "HUPAN_DATABASE_TIMEOUT_SECONDS": "2"}
     return Server("sandbox", *places, *more, environment=environment)

@@ -86,7 +86,7 @@ class Mark:
         return self.wire.post(self.path, self.route.body(self.target, secret), token=self.token)
 
     def right(self) -> str:
-        """The secret that opens; a new one where it is a code."""
+        """Return the secret that opens; a new one where it is a code."""
         if self.route.held == "passwords":
             return PASSWORD
         return self.route.way.code(self.wire, self.target)

@@ -34,7 +34,7 @@ def _authorization(seen: Seen, scheme: str) -> dict[str, str]:
 
 
 def aliyun_accepts(seen: Seen) -> bool:
-    """Whether the signature fits what came in, and covers all that must be signed."""
+    """Return whether the signature fits what came in, and covers all that must be signed."""
     given = _authorization(seen, "ACS3-HMAC-SHA256")
     names = given["SignedHeaders"].split(";")
     must = {"host"} | {name for name in seen.headers if name.startswith("x-acs-")}
@@ -56,7 +56,7 @@ def aliyun_accepts(seen: Seen) -> bool:
 
 
 def tencent_accepts(seen: Seen) -> bool:
-    """Whether the signature fits what came in."""
+    """Return whether the signature fits what came in."""
     given = _authorization(seen, "TC3-HMAC-SHA256")
     key_id, date, service, ending = given["Credential"].split("/")
     stamp = int(seen.headers["x-tc-timestamp"])

@@ -22,7 +22,7 @@ MASK = b"\x01\x02\x03\x04"
 
 
 def acknowledgement(seq: str) -> bytes:
-    """The bytes that answer a heartbeat (wire.md 8.1)."""
+    """Return the bytes that answer a heartbeat (wire.md 8.1)."""
     return pb.delimited(1, pb.text(1, seq) + pb.text(2, "heartbeat_ack"))
 
 
@@ -100,7 +100,7 @@ class SocketClient:
 
 
 def frame(opcode: int, payload: bytes, *, is_last: bool = True, mask: bytes = MASK) -> bytes:
-    """A frame as a client sends it; without a mask it is wrong."""
+    """Return a frame as a client sends it; without a mask it is wrong."""
     head = bytes([opcode | (0x80 if is_last else 0)])
     bit = 0x80 if mask else 0
     size = len(payload)
@@ -115,7 +115,7 @@ def frame(opcode: int, payload: bytes, *, is_last: bool = True, mask: bytes = MA
 
 
 def upgrade(path: str = "/ws", *headers: str, host: str = LOOPBACK, version: int = 13) -> bytes:
-    """The request that asks for a socket."""
+    """Return the request that asks for a socket."""
     lines = [f"GET {path} HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade"]
     lines += [f"Sec-WebSocket-Key: {KEY}", f"Sec-WebSocket-Version: {version}", *headers, "", ""]
     return "\r\n".join(lines).encode()

@@ -10,7 +10,7 @@ from hupan.store.sqlite import SqliteDatabase
 
 @asynccontextmanager
 async def open_file(path: Path) -> AsyncIterator[SqliteDatabase]:
-    """An engine on a file that is up to date."""
+    """Yield an engine on a file that is up to date."""
     migrate_file(path)
     engine = SqliteDatabase(path)
     try:

@@ -96,14 +96,14 @@ class Statement(NamedTuple):
 
 
 def modules() -> Iterator[ModuleType]:
-    """The modules of the store that SQLite runs."""
+    """Yield the modules of the store that SQLite runs."""
     for found in pkgutil.iter_modules(hupan.store.__path__):
         if not ANOTHER_ENGINE.match(found.name) and not OF_PAGES.match(found.name):
             yield importlib.import_module(f"hupan.store.{found.name}")
 
 
 def texts(value: object) -> Iterator[str]:
-    """Every text in a constant."""
+    """Yield every text in a constant."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -114,19 +114,19 @@ def texts(value: object) -> Iterator[str]:
 
 
 def functions(module: ModuleType) -> Iterator[tuple[str, ast.AST]]:
-    """The functions of a module, methods too, by name."""
+    """Yield the functions of a module, methods too, by name."""
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield f"{short(module)}.{node.name}", node
 
 
 def short(module: ModuleType) -> str:
-    """The last part of a module's name."""
+    """Return the last part of a module's name."""
     return module.__name__.rpartition(".")[2]
 
 
 def constants() -> Iterator[Statement]:
-    """The statements in constants, with what their f-strings stand for."""
+    """Yield the statements in constants, with what their f-strings stand for."""
     for module in modules():
         for name, value in vars(module).items():
             for text in texts(value):
@@ -135,7 +135,7 @@ def constants() -> Iterator[Statement]:
 
 
 def inline() -> Iterator[Statement]:
-    """The statements that stand whole within functions."""
+    """Yield the statements that stand whole within functions."""
     for module in modules():
         for place, function in functions(module):
             parts = {id(part) for node in built_in(function) for part in ast.walk(node)}
@@ -145,7 +145,7 @@ def inline() -> Iterator[Statement]:
 
 
 def built_in(function: ast.AST) -> Iterator[ast.JoinedStr]:
-    """The statements that a function puts together."""
+    """Yield the statements that a function puts together."""
     for node in ast.walk(function):
         if isinstance(node, ast.JoinedStr):
             first = node.values[0]
@@ -161,7 +161,7 @@ def erasures() -> Iterator[Statement]:
 
 
 def statements() -> dict[str, Statement]:
-    """Every statement once, by a name for the test's report."""
+    """Return every statement once, by a name for the test's report."""
     whole = (found for found in inline() if STATEMENT.match(found.sql))
     found = dict.fromkeys([*constants(), *whole, *erasures()])
     return {f"{n}-{statement.place}": statement for n, statement in enumerate(found)}

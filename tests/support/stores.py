@@ -147,7 +147,7 @@ STORES = Stores()
 
 @cache
 def empty_file() -> bytes:
-    """An empty store; copying it takes a tenth of the time of making it."""
+    """Return an empty store; copying it takes a tenth of the time of making it."""
     with tempfile.TemporaryDirectory(prefix="hupan-empty-") as folder:
         place = Path(folder) / "hupan.db"
         migrate_file(place)
@@ -165,7 +165,7 @@ def connect_without_syncs(place: Path) -> apsw.Connection:
 
 
 def make_engine(place: Path) -> Database:
-    """An open store, empty when the place is named for the first time."""
+    """Return an open store, empty when the place is named for the first time."""
     if STORES.engine == "sqlite":
         if place.exists():
             migrate_file(place)
@@ -175,7 +175,7 @@ def make_engine(place: Path) -> Database:
 
 
 def open_store(place: Path) -> Database:
-    """An open store that was made before, which a server may have open too."""
+    """Return an open store that was made before, which a server may have open too."""
     if STORES.engine == "postgres":
         assert STORES.databases is not None
         STORES.opened.append(LoopDatabase(STORES.url(place), STORES.databases))
@@ -185,7 +185,7 @@ def open_store(place: Path) -> Database:
 
 @asynccontextmanager
 async def open_engine(place: Path) -> AsyncIterator[Database]:
-    """An open store, closed at the end."""
+    """Yield an open store, closed at the end."""
     engine = make_engine(place)
     try:
         yield engine
@@ -201,11 +201,11 @@ class LoopDatabase:
         self._engine = PostgresDatabase(PostgresPool(PostgresDsn(url), PoolSize(max_connections=8)))
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
-        """The first row, or None."""
+        """Return the first row, or None."""
         return await self._there(self._engine.fetch_one(sql, *values))
 
     async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
-        """Every row."""
+        """Return every row."""
         return await self._there(self._engine.fetch_all(sql, *values))
 
     async def run_transaction(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:

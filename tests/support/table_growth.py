@@ -33,7 +33,7 @@ async def end_one(account: AccountId, number: int, now: int, tx: Transaction) ->
 
 
 def on(number: int) -> Device:
-    """A device."""
+    """Return a device."""
     return Device(f"device {number}", "android")
 
 

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[Server]:
-    """A server of two processes on one SQLite file."""
+    """Yield a server of two processes on one SQLite file."""
     arguments = ("--workers", "2", "--data-dir", str(folder))
     unlimited = {"HUPAN_LIMITS_ENABLED": "false"}  # the load comes from one address
     with Server("serve", *arguments, environment=unlimited) as running:
@@ -40,7 +40,7 @@ def third_process(folder: Path) -> World:
 
 
 def process_of(client: WireClient) -> int:
-    """The number of the process that a client's one connection leads to (wire.md 1.8)."""
+    """Return the number of the process that a client's one connection leads to (wire.md 1.8)."""
     return client.post("user/medal").request_id // REQUESTS_OF_A_PROCESS
 
 

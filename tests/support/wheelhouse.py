@@ -21,7 +21,7 @@ _OWN = ("PYTHON", "PYTEST", "VIRTUAL_ENV", "COV", "UV_", "PIP_", "XDG_")
 
 
 def closure(names: Iterable[str]) -> set[str]:
-    """The packages, and all that they need on this system."""
+    """Return the packages, and all that they need on this system."""
     found: set[str] = set()
     left = list(names)
     while left:

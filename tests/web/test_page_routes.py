@@ -55,6 +55,7 @@ def headers_of(http: httpx.Client, method: str, url: str) -> httpx.Headers:
         return reply.headers
 
 
+@pytest.mark.slow
 def test_every_route_has_the_headers(own_wire: WireClient) -> None:
     """Each page, form and route, with every method; the form too large, too (web.md W-1)."""
     declared = page_routes()
@@ -138,6 +139,7 @@ FORM = re.compile(rf'<form method="post" action="{PREFIX}([^"]*)".*?</form>', re
 ACT = re.compile(r'name="act" value="([^"]*)"')
 
 
+@pytest.mark.slow
 def test_every_button_has_a_route(own_wire: WireClient) -> None:
     """What a page can do a program can do, by the route next to the form (K-2)."""
     fill(own_wire)

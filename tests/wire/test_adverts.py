@@ -25,7 +25,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def board(engine: EngineName) -> Iterator[WireClient]:
-    """A sandbox that shows advertisements."""
+    """Yield a sandbox that shows advertisements."""
     del engine  # the other engine has a separate server
     with Server("sandbox", environment=SETTINGS) as server, WireClient(server) as wire:
         yield wire
@@ -82,7 +82,7 @@ GOLDEN = (
 
 @pytest.fixture(scope="module")
 def advertising(engine: EngineName) -> Iterator[WireClient]:
-    """A client of a server that shows advertisements."""
+    """Yield a client of a server that shows advertisements."""
     del engine  # the other engine has a separate server
     with Server("sandbox", environment=SET) as server, WireClient(server) as wire:
         yield wire

@@ -174,7 +174,7 @@ NULLS = ["null", " null", "\n\tnull "]
 
 
 def whole(form: type[Struct]) -> dict[str, object]:
-    """A body with each field that must be there, and nothing that fits its rules."""
+    """Return a body with each field that must be there, and nothing that fits its rules."""
     shapes = msgspec.json.schema_components([form])[1][form.__name__]["properties"]
     names = [field.encode_name for field in msgspec.structs.fields(form) if field.required]
     return {name: "1" if shapes[name].get("type") == "string" else 1 for name in names}

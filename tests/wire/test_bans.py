@@ -34,7 +34,7 @@ CENTURY_SECONDS = 100 * 366 * 86_400
 
 @pytest.fixture(scope="module")
 def bench(engine: EngineName) -> Iterator[WireClient]:
-    """A sandbox for this file alone."""
+    """Yield a sandbox for this file alone."""
     del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         yield wire
@@ -42,7 +42,7 @@ def bench(engine: EngineName) -> Iterator[WireClient]:
 
 @pytest.fixture(scope="module")
 def banned(bench: WireClient) -> list[Member]:
-    """The accounts of the pack `banned`."""
+    """Return the accounts of the pack `banned`."""
     members = seed(bench, "banned", 5)
     assert members
     return members

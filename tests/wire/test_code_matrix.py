@@ -37,7 +37,7 @@ class Door:
     needs: bool = True
 
     def body(self, target: str, code: str) -> dict[str, object]:
-        """The request with a code for a target."""
+        """Return the request with a code for a target."""
         return {self.field: target, "captcha": code, "password": PASSWORD}
 
 
@@ -251,7 +251,7 @@ class Member:
         )
 
     def is_unchanged(self) -> bool:
-        """Whether session, targets and password are what they were."""
+        """Return whether session, targets and password are what they were."""
         bound = {way.channel: way.bound(self.wire, self.account.token) for way in CONTACT_CHANNELS}
         login = self.wire.email_login(self.targets["email"], OLD_PASSWORD, deviceId="check")
         return bound == self.targets and login.code == 1

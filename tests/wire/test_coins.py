@@ -55,7 +55,7 @@ def busy(wire: WireClient) -> Account:
 
 @pytest.fixture(scope="module")
 def bank(engine: EngineName) -> Iterator[tuple[WireClient, str]]:
-    """A sandbox for this file alone, and the token of its richest member."""
+    """Yield a sandbox for this file alone, and the token of its richest member."""
     del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         tokens = [member.token for member in seed(wire, "coins", 5)]

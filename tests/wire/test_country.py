@@ -21,7 +21,7 @@ CHINA, HONG_KONG, PRIVATE, IPV6 = "223.5.5.5", "202.81.252.1", "192.168.1.1", "2
 
 @pytest.fixture(scope="module")
 def proxied(engine: EngineName) -> Iterator[WireClient]:
-    """A client that is a trusted proxy of its server."""
+    """Yield a client that is a trusted proxy of its server."""
     del engine  # the other engine has a separate server
     with Server("sandbox", environment=BEHIND_A_PROXY) as server, WireClient(server) as wire:
         yield wire

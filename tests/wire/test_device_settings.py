@@ -205,7 +205,7 @@ UNKNOWN_MODULES = [
 
 
 def post(wire: WireClient, path: str, body: dict[str, object], token: str) -> bytes:
-    """The bytes of an answer."""
+    """Return the bytes of an answer."""
     return wire.request("POST", path, body, token=token).content
 
 

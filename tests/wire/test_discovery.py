@@ -49,7 +49,7 @@ Groups = list[dict[str, object]]
 
 @pytest.fixture(scope="module")
 def lake(engine: EngineName) -> Iterator[WireClient]:
-    """A sandbox with the pack `discovery`, for this file alone."""
+    """Yield a sandbox with the pack `discovery`, for this file alone."""
     del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         seed(wire, "discovery", 50)
@@ -58,7 +58,7 @@ def lake(engine: EngineName) -> Iterator[WireClient]:
 
 @pytest.fixture(scope="module")
 def token(lake: WireClient) -> str:
-    """A member's token."""
+    """Return a member's token."""
     return lake.account().token
 
 
@@ -142,7 +142,7 @@ def test_exact_id_finds_its_group(lake: WireClient, token: str) -> None:
 
 
 def says(group: dict[str, object], keyword: str) -> bool:
-    """Whether a keyword matches name, introduction or exact id."""
+    """Return whether a keyword matches name, introduction or exact id."""
     texts = (text(group["nickname"]), text(group["introduction"]))
     return group["chatId"] == keyword or any(keyword.lower() in told.lower() for told in texts)
 
@@ -248,7 +248,7 @@ def hupan(folder: Path, *arguments: str, rows: str = "") -> None:
 
 @pytest.fixture(scope="module")
 def imported(engine: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireClient]:
-    """A running server with three groups and two bots."""
+    """Yield a running server with three groups and two bots."""
     del engine  # the other engine has a separate server
     folder = tmp_path_factory.mktemp("lake")
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as wire:
@@ -260,7 +260,7 @@ def imported(engine: EngineName, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def imported_token(imported: WireClient) -> str:
-    """A member's token."""
+    """Return a member's token."""
     return imported.account().token
 
 

@@ -11,7 +11,7 @@ EMAIL = "verification/get-email-verification-code"
 
 
 def nothing_was_sent(wire: WireClient, email: str) -> bool:
-    """Whether no mail waits or left for an address.
+    """Return whether no mail waits or left for an address.
 
     Messages leave in the order they were asked for, so a marker's arrival settles it.
     """

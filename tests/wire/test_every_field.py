@@ -94,7 +94,7 @@ every_field = pytest.mark.parametrize("field", FIELDS, ids=str)
 
 @pytest.fixture
 def token(wire: WireClient) -> str:
-    """A token that every endpoint takes."""
+    """Return a token that every endpoint takes."""
     return wire.account(vipDays=3).token
 
 

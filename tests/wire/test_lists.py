@@ -28,7 +28,7 @@ OTHER_MD5 = "0123456789abcdef0123456789abcdef"
 
 @pytest.fixture(scope="module")
 def token(wire: WireClient) -> str:
-    """A member's token."""
+    """Return a member's token."""
     return wire.account().token
 
 
@@ -41,7 +41,7 @@ def ask(
 
 
 def success(reply: httpx.Response) -> bytes:
-    """The status of a protobuf success, with the id that the reply's header has."""
+    """Return the status of a protobuf success, with the id that the reply's header has."""
     status = b"\x08" + pb.varint(int(reply.headers["x-request-id"])) + b"\x10\x01\x1a\x07success"
     return b"\x0a" + pb.varint(len(status)) + status
 

@@ -76,7 +76,7 @@ def test_no_odd_host_comes_back(wire: WireClient, host: str) -> None:
 
 @pytest.fixture(scope="module")
 def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireClient]:
-    """A sandbox whose addresses, sizes and VIP page are the operator's."""
+    """Yield a sandbox whose addresses, sizes and VIP page are the operator's."""
     page = tmp_path_factory.mktemp("vip") / "page.json"
     page.write_text(json.dumps(VIP_PAGE), "utf-8")
     environment = {

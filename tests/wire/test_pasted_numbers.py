@@ -14,12 +14,12 @@ FORMS = [
 
 
 def pasted(form: str, phone: str) -> str:
-    """A number as it comes from elsewhere."""
+    """Return a number as it comes from elsewhere."""
     return form.format(phone[:3], phone[3:7], phone[7:])
 
 
 def in_full_width(phone: str) -> str:
-    """A number as it is typed with a Chinese keyboard."""
+    """Return a number as it is typed with a Chinese keyboard."""
     return phone.translate({code: code + 0xFEE0 for code in range(0x30, 0x3A)})
 
 

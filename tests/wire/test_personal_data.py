@@ -254,7 +254,7 @@ SAVED: dict[str, object] = {
 
 @pytest.fixture(scope="module")
 def shy(engine: EngineName) -> Iterator[WireClient]:
-    """A sandbox whose members show little."""
+    """Yield a sandbox whose members show little."""
     del engine  # the other engine has a separate server
     with Server("sandbox", environment=HIDING) as server, WireClient(server) as wire:
         yield wire
@@ -446,7 +446,7 @@ def test_a_fresh_account_has_a_profile_too(wire: WireClient) -> None:
 
 @pytest.fixture
 def discreet() -> Iterator[WireClient]:
-    """A server that shows little of accounts that made no choice."""
+    """Yield a server that shows little of accounts that made no choice."""
     names = ("BIRTHDAY", "ADDRESS", "LAST_ACTIVE", "COUNTRY")
     settings = {f"HUPAN_SHOW_{name}": "false" for name in names}
     with Server("sandbox", environment=settings) as server, WireClient(server) as client:

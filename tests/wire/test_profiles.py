@@ -282,7 +282,7 @@ def test_broken_bytes_are_refused(wire: WireClient, path: str, body: bytes) -> N
 
 @pytest.fixture
 def strict() -> Iterator[WireClient]:
-    """A server that rewards first changes and takes avatars of one host."""
+    """Yield a server that rewards first changes and takes avatars of one host."""
     settings = {
         "HUPAN_FIRST_NICKNAME_COINS": "3",
         "HUPAN_FIRST_AVATAR_COINS": "2",

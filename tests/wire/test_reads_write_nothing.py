@@ -91,7 +91,7 @@ class ReadTester:
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[ReadTester]:
-    """A server on a new store."""
+    """Yield a server on a new store."""
     settings = Settings(data_dir=folder, database=STORES.setting(folder))
     if not settings.is_postgres:
         migrate_file(settings.database_path)

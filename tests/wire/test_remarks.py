@@ -185,7 +185,7 @@ BAD_VALUES = [(field, value) for field, values in BAD.items() for value in value
 
 
 def seen(wire: WireClient, user_id: str, token: str) -> tuple[str, str, str]:
-    """The three parts of remark_info."""
+    """Return the three parts of remark_info."""
     info = wire.get_user(user_id, token=token).pb_data.message(18)
     return info.text(1), info.text(2), info.text(3)
 

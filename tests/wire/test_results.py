@@ -91,7 +91,7 @@ class _NoMedia:
 
 
 def dispatched(codec: Codec, error: Exception) -> list[tuple[bytes, bytes]]:
-    """The headers of the answer when the endpoint fails so."""
+    """Return the headers of the answer when the endpoint fails so."""
 
     async def fails(_codec: Codec, _call: RequestContext, _body: bytes) -> bytes:
         raise error

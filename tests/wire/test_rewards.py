@@ -33,7 +33,7 @@ DAY_SECONDS = 86_400
 
 @pytest.fixture(scope="module")
 def payer(engine: EngineName) -> Iterator[WireClient]:
-    """A sandbox that rewards."""
+    """Yield a sandbox that rewards."""
     del engine  # the other engine has a separate server
     with Server("sandbox", environment=SETTINGS) as server, WireClient(server) as wire:
         yield wire

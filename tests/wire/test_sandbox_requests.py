@@ -20,12 +20,12 @@ Entry = dict[str, Any]
 
 @pytest.fixture
 def sandbox_server(emptied_sandbox: Server) -> Server:
-    """The server of `own_wire`."""
+    """Return the server of `own_wire`."""
     return emptied_sandbox
 
 
 def listed(wire: WireClient, **filters: str) -> list[Entry]:
-    """The journal in English, newest first."""
+    """Return the journal in English, newest first."""
     reply = wire.http.get("/sandbox/requests", params=filters, headers={"accept-language": "en"})
     assert reply.status_code == 200, reply.text
     entries: list[Entry] = reply.json()

@@ -148,7 +148,7 @@ def test_rules_are_bounded(own_wire: WireClient) -> None:
 
 @pytest.fixture
 def gateway() -> Iterator[tuple[Gateway, int]]:
-    """A program on this machine, and its port."""
+    """Yield a program on this machine, and its port."""
     running = Gateway()
     with serving(running) as port:
         yield running, port

@@ -15,7 +15,7 @@ NOW = 2_000_000_000
 
 
 def golden(*users: str) -> str:
-    """The whole answer where only users are found."""
+    """Return the whole answer where only users are found."""
     found = f"[{','.join(users)}]" if users else "null"
     return (
         f'{{"code":1,"data":{{"list":[{{"title":"用户","list":{found}}},'
@@ -24,7 +24,7 @@ def golden(*users: str) -> str:
 
 
 def user(account: Account, nickname: str, avatar: str, word: str) -> str:
-    """A user as it is written."""
+    """Return a user as it is written."""
     return (
         f'{{"friendId":"{account.id}","friendType":1,"nickname":"{nickname}","name":"{nickname}",'
         f'"avatarUrl":"{avatar}","hit":"{word}"}}'

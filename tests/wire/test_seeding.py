@@ -25,7 +25,7 @@ PASSWORD = "long enough 湖 1"
 
 @pytest.fixture(scope="module")
 def plot(engine: EngineName) -> Iterator[WireClient]:
-    """A sandbox for this file alone."""
+    """Yield a sandbox for this file alone."""
     del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         yield wire
@@ -389,7 +389,7 @@ def test_an_import_that_begins_while_groups_are_planted(tmp_path: Path) -> None:
 
 
 async def draft_number(engine: Database) -> int:
-    """The number of the newest draft of the list."""
+    """Return the number of the newest draft of the list."""
     row = await engine.fetch_one("SELECT value FROM counters WHERE name = 'groups-draft'")
     assert row is not None
     return int(row[0])

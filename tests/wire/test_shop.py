@@ -67,7 +67,7 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def shop(engine: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A running sandbox whose products a test defines."""
+    """Yield a running sandbox whose products a test defines."""
     del engine  # the other engine has a separate server
     folder = tmp_path_factory.mktemp("shop")
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as wire:

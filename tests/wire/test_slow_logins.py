@@ -69,12 +69,12 @@ class Peer:
 
 
 def command(cmd: str, seq: str, **data: str) -> bytes:
-    """A text frame's content."""
+    """Return a text frame's content."""
     return json.dumps({"seq": seq, "cmd": cmd, "data": data}).encode()
 
 
 def opened(presence: SlowPresence, peer: Peer) -> ClientSocket:
-    """A socket of a gate."""
+    """Return a socket of a gate."""
     gate = SocketGate(
         cast("Presence", presence),
         cast("Drafts", None),

@@ -22,7 +22,7 @@ def call(wire: WireClient, method: str, name: str = "", content: bytes = b"") ->
 
 
 def done(reply: httpx.Response) -> dict[str, object]:
-    """The answer of a route that did what it was asked."""
+    """Return the answer of a route that did what it was asked."""
     assert reply.status_code == 200, reply.text
     answer: dict[str, object] = reply.json()
     return answer
@@ -30,7 +30,7 @@ def done(reply: httpx.Response) -> dict[str, object]:
 
 @pytest.fixture
 def shots(own_wire: WireClient) -> Iterator[WireClient]:
-    """A sandbox with nothing in it, not even snapshots."""
+    """Yield a sandbox with nothing in it, not even snapshots."""
     for info in call(own_wire, "GET").json():
         done(call(own_wire, "DELETE", info["name"]))
     yield own_wire
@@ -158,13 +158,13 @@ def test_a_name_is_plain(wire: WireClient, name: str) -> None:
 
 
 def signed(lines: list[bytes]) -> bytes:
-    """A file with the right sum."""
+    """Return a file with the right sum."""
     body = b"".join(line + b"\n" for line in lines)
     return body + json.dumps({"sha256": sha256(body).hexdigest()}).encode() + b"\n"
 
 
 def changed(header: bytes, **values: object) -> bytes:
-    """The first line with other values."""
+    """Return the first line with other values."""
     return json.dumps({**json.loads(header), **values}).encode()
 
 

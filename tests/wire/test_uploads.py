@@ -25,7 +25,7 @@ FORM = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 @pytest.fixture(scope="module")
 def token(wire: WireClient) -> str:
-    """A session."""
+    """Return a session."""
     return wire.account().token
 
 

@@ -38,7 +38,7 @@ NORMAL, GOING_AWAY, POLICY, LATER, ENDED = 1000, 1001, 1008, 1013, 4001
 
 
 def settings_for(url: str, timeout_seconds: int = 60) -> dict[str, str]:
-    """The settings of a server in front of a message server."""
+    """Return the settings of a server in front of a message server."""
     return {
         "HUPAN_UPSTREAM_WS": url,
         "HUPAN_UPSTREAM_SECRET": KEY,
@@ -48,14 +48,14 @@ def settings_for(url: str, timeout_seconds: int = 60) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def behind() -> Iterator[SocketServer]:
-    """A message server."""
+    """Yield a message server."""
     with SocketServer() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def front(behind: SocketServer) -> Iterator[WireClient]:
-    """A client of a sandbox in front of it."""
+    """Yield a client of a sandbox in front of it."""
     with (
         Server("sandbox", environment=settings_for(behind.url)) as server,
         WireClient(server) as wire,
@@ -281,13 +281,13 @@ def behind_scripts(timeout_seconds: int) -> Iterator[tuple[WireClient, list[Scri
 
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[tuple[WireClient, list[Script]]]:
-    """A client of a sandbox that waits for a message server for a second."""
+    """Yield a client of a sandbox that waits for a message server for a second."""
     yield from behind_scripts(1)
 
 
 @pytest.fixture(scope="module")
 def slow() -> Iterator[tuple[WireClient, list[Script]]]:
-    """The same, and it waits for as long as a busy machine may need."""
+    """Yield the same, and it waits for as long as a busy machine may need."""
     yield from behind_scripts(60)
 
 

@@ -19,7 +19,7 @@ GENERAL_NOTES: tuple[Note, ...] = (
     ),
     Note(
         "C",
-        "The endpoint determines how a body is decoded, whatever its Content-Type. Unknown keys "
+        "The endpoint determines how a body is decoded, not its Content-Type. Unknown keys "
         "and fields are ignored.",
         "请求体如何解析由接口决定，与 Content-Type 无关；未知的键与字段被忽略。",
     ),

@@ -123,7 +123,7 @@ def _request_content(request: type[Struct] | type[Message]) -> Schema:
 
 
 def _response_content(line: Line) -> Schema:
-    """A protobuf endpoint responds in JSON to a JSON request, or without a token."""
+    """Return a protobuf endpoint responds in JSON to a JSON request, or without a token."""
     if not issubclass(line.response, Message):
         success = _success(line.response)
         return {"application/json": {"schema": {"oneOf": [success, _ref("Failure")]}}}

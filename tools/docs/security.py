@@ -144,7 +144,7 @@ def shown(root: Path) -> Tests:
 
 
 def cited(text: str) -> set[str]:
-    """The ids that a docstring cites, those between the ends of a range included."""
+    """Return the ids that a docstring cites, those between the ends of a range included."""
     plain = re.sub(r"\s+", " ", text)
     found = set()
     for bracket, run in _BRACKETS.findall(plain):
@@ -155,7 +155,7 @@ def cited(text: str) -> set[str]:
 
 
 def state(one: str, tests: Tests, edition: Edition = ENGLISH) -> str:
-    """The last cell of a row; "" for what has neither a test nor a reason."""
+    """Return the last cell of a row; "" for what has neither a test nor a reason."""
     tested, later, not_here, awaited = edition.states
     if one in tests:
         remark = edition.remarks.get(one)
@@ -168,7 +168,7 @@ def state(one: str, tests: Tests, edition: Edition = ENGLISH) -> str:
 
 
 def page(texts: dict[str, str], tests: Tests, soak: str, edition: Edition = ENGLISH) -> str:
-    """The whole page."""
+    """Return the whole page."""
     parts = [edition.head]
     head = [f"| {' | '.join(edition.columns)} |", "|---|---|---|---|"]
     for letter, title in edition.groups.items():
@@ -183,7 +183,7 @@ def page(texts: dict[str, str], tests: Tests, soak: str, edition: Edition = ENGL
 
 
 def soak_in_chinese(soak: str) -> str:
-    """The figures of docs/soak.md with Chinese words around them."""
+    """Return the figures of docs/soak.md with Chinese words around them."""
     cells = [row.strip("| ").split(" | ") for row in soak.splitlines() if row.startswith("| ")]
     rows = [
         f"| {' | '.join((*zh.PHASES[phase], *_others_in_chinese(figures)))} |\n"
@@ -200,7 +200,7 @@ def soak_in_chinese(soak: str) -> str:
 
 
 def _others_in_chinese(figures: list[str]) -> list[str]:
-    """The cells of one phase: what was no success is named as the load names it."""
+    """Return the cells of one phase: what was no success is named as the load names it."""
     seconds, good, others, *times = figures
     return [seconds, good, "无" if others == "none" else f"`{others}`", *times]
 

@@ -116,7 +116,7 @@ TABLE_BOUNDS = (
         MAX_SOCKETS_PER_ACCOUNT,
         "one more closes the oldest; those of a process that is gone are deleted after 5 minutes",
     ),
-    TableBound("socket_processes", "server", 0, "one for each process; deleted likewise"),
+    TableBound("socket_processes", "server", 0, "one for each process; deleted as above"),
     TableBound(
         "devices",
         "account",
@@ -204,7 +204,9 @@ BUFFER_BOUNDS = (
     BufferBound(
         "counts of addresses and accounts", f"{SLOTS} slots of each limit", "two may share a slot"
     ),
-    BufferBound("ended sessions that are known", f"{MAX_KNOWN_ENDS}", "the oldest are told again"),
+    BufferBound(
+        "ended sessions that are known", f"{MAX_KNOWN_ENDS}", "the oldest are delivered again"
+    ),
     BufferBound("sockets", "`sockets_max`, and what the limit of open files leaves", "503"),
     BufferBound(
         "what a socket's peer does not read", "64 KiB", "nothing more is read; closed after 10 s"

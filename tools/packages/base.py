@@ -52,7 +52,7 @@ CERTIFICATES: Final = "etc/ssl/certs/ca-certificates.crt"
 
 
 def install_base(root: Path) -> None:
-    """Put it into a folder that does not exist yet: the same packages give the same bytes.
+    """Put it into a folder that does not exist yet: the same packages result in the same bytes.
 
     Raises:
         ValueError: this machine's Python is not that of the image.

@@ -15,7 +15,7 @@ from tools.packages.tree import ROOT, install_tree, run, source_date
 VOLUME: Final = "/var/lib/hupan"
 PORT: Final = 8480
 UID: Final = 65532
-# Any user that a runtime chooses has group 0. The server makes a folder of its own below.
+# Any user that a runtime chooses has group 0. The server creates its folder below.
 _VOLUME_MODE: Final = 0o770
 _FILES: Final[Mapping[str, str]] = {
     "etc/passwd": (

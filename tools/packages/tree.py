@@ -14,7 +14,7 @@ ROOT: Final = Path(__file__).parents[2]
 HOME: Final = Path("usr/lib/hupan")
 SYSTEM_PYTHON: Final = Path("/usr/bin/python3")
 _UNIT_PROGRAM: Final = "/opt/hupan/.venv/bin/hupan"
-# What libraries ship for those who build upon them or try them.
+# What libraries ship for developers.
 _UNNEEDED_FOLDERS: Final = ("apsw/tests",)
 _UNNEEDED_SUFFIXES: Final = frozenset({".c", ".h", ".pxd", ".pyi", ".pyx"})
 # Its parts were tied together by rewriting them, which `strip` may undo.

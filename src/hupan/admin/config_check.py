@@ -369,7 +369,7 @@ def _store_problems(settings: Settings) -> Iterator[UnusableSetting]:
                 folder_name,
                 LocalizedText(
                     f"只有一个用户可写的目录（{folder} 属于其他用户，且任何人可写）",
-                    f"a folder of this user's own ({folder} is another user's, and everybody may "
+                    f"a folder of this user's own ({folder} is another user's, and all users may "
                     "write there)",
                 ),
             )

@@ -103,7 +103,7 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def is_too_deep(body: bytes) -> bool:
-    """Whether brackets are nested deeper than 16, more than 4,096 pairs, or unbalanced.
+    """Return whether brackets are nested deeper than 16, more than 4,096 pairs, or unbalanced.
 
     On a thread with a small stack, deep nesting ends the process inside the decoder, where nothing
     can be caught, so this check comes first. Each step is one call for the whole body: a loop over
@@ -432,7 +432,7 @@ def read_token(headers: Headers, header_map: Mapping[bytes, bytes]) -> str:
 
 
 def wants_english(header_map: Mapping[bytes, bytes]) -> bool:
-    """Whether English is the first language in Accept-Language."""
+    """Return whether English is the first language in Accept-Language."""
     return header_map.get(b"accept-language", b"")[:2].lower() == b"en"
 
 

@@ -344,7 +344,7 @@ class MediaApp:
 
 
 def _is_unchanged(shown: _Representation, header_map: Mapping[bytes, bytes]) -> bool:
-    """Whether the client has this picture already (RFC 9110 13.1)."""
+    """Return whether the client has this picture already (RFC 9110 13.1)."""
     tags = header_map.get(b"if-none-match")
     if tags is not None:
         listed = [tag.strip().removeprefix(b"W/") for tag in tags[:1024].split(b",")]

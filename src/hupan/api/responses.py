@@ -106,7 +106,7 @@ def _allowed_headers(header_map: Mapping[bytes, bytes]) -> bytes:
 
 
 def is_preflight(method: str, header_map: Mapping[bytes, bytes]) -> bool:
-    """Whether a request is a preflight."""
+    """Return whether a request is a preflight."""
     return (
         method == "OPTIONS"
         and b"origin" in header_map

@@ -100,7 +100,7 @@ class UpstreamRules:
     protobuf_paths: Collection[tuple[str, str]]
 
     def takes(self, surface: str, method: str, path: str) -> bool:
-        """Whether a request is handed on: below /v1, and not one that the contract has.
+        """Return whether a request is handed on: below /v1, and not one that the contract has.
 
         Nor a path that another server could take for one of the contract's.
         """
@@ -112,14 +112,14 @@ class UpstreamRules:
         )
 
     def is_public(self, path: str) -> bool:
-        """Whether a path needs no session."""
+        """Return whether a path needs no session."""
         return any(
             path == public or (public.endswith("*") and path.startswith(public[:-1]))
             for public in self.public_paths
         )
 
     def is_protobuf(self, surface: str, path: str, content_type: bytes) -> bool:
-        """Whether an error about a path is protobuf, as its own responses are."""
+        """Return whether an error about a path is protobuf, as its own responses are."""
         if (surface, path) in self.protobuf_paths:
             return content_type != b"application/json"
         return content_type in PROTOBUF_TYPES
@@ -132,7 +132,7 @@ def _plain_path(path: str) -> str:
 
 
 def _is_ambiguous(path: str) -> bool:
-    """Whether a server could read a decoded path as another one."""
+    """Return whether a server could read a decoded path as another one."""
     return (
         "\\" in path
         or "//" in path

@@ -199,9 +199,11 @@ def _undo(places: Places, parts: Sequence[Part], *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _variables(places: Places) -> dict[str, str]:
+def _variables(places: Places, steps: Sequence[Step]) -> dict[str, str]:
     """Return the settings of runtimes with separate roots."""
-    bundle = str(places.system.bundle if places.system else places.authority.certificate)
+    has_bundle = any(step.part == "system" and step.state != "skipped" for step in steps)
+    path = places.system.bundle if places.system and has_bundle else places.authority.certificate
+    bundle = str(path)
     return {
         "NODE_EXTRA_CA_CERTS": str(places.authority.certificate),
         "REQUESTS_CA_BUNDLE": bundle,
@@ -225,7 +227,7 @@ def _show(
                 "names": list(KNOWN_NAMES),
                 "authority": str(places.authority.certificate),
                 "steps": [_to_json(step) for step in steps],
-                "variables": _variables(places),
+                "variables": _variables(places, steps),
                 "next": _next_command(address),
             }
         )
@@ -270,7 +272,7 @@ def _print_steps(places: Places, steps: Sequence[Step]) -> None:
             "these runtimes have roots of their own and need to be told by you:",
         )
     )
-    for name, value in _variables(places).items():
+    for name, value in _variables(places, steps).items():
         typer.echo(f"    export {name}={value}")
 
 

@@ -76,7 +76,7 @@ def doctor(
 
 
 def _reach_or_exit(url: str, ca_file: Path | None) -> Wire:
-    """Return the way to a server; whether anybody answers there is for the checks to say."""
+    """Return the way to a server; the checks find out whether it answers."""
     try:
         wire = Wire(parse_target(url), str(ca_file or ""), time.monotonic() + _MAX_SECONDS)
         with suppress(Unreachable):

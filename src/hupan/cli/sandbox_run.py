@@ -114,8 +114,10 @@ def _open_log(log: Path | None) -> Iterator[int | IO[bytes]]:
     try:
         file = log.open("ab")
     except OSError as error:
+        reason = localize_reason(error)
         raise typer.BadParameter(
-            say(f"无法写入 {log}：{error}", f"cannot write {log}: {error}"), param_hint="--log"
+            say(f"无法写入 {log}：{reason.zh}", f"cannot write {log}: {reason.en}"),
+            param_hint="--log",
         ) from error
     with file:
         yield file

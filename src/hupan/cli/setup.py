@@ -184,7 +184,7 @@ def _ask_data_dir(answers: dict[str, object], *, is_asking: bool) -> Path:
     is_root = os.geteuid() == _ROOT_USER_ID
     default = str(SYSTEM_DATA_DIR if is_root else Path("data").absolute())
     if "data_dir" not in answers:
-        # The server would take it from there, whatever the file says.
+        # The server would take it from there, regardless of the file.
         given = os.environ.get(f"{ENVIRONMENT_PREFIX}DATA_DIR", "")
         is_open = is_asking and not given
         raw = _prompt(say("数据目录", "Data directory"), default) if is_open else given or default

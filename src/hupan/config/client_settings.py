@@ -51,19 +51,19 @@ class ClientSettings(MediaSettings):
         0,
         _MEGABYTES,
         "告知客户端的文件大小上限（MB），0 表示不接收",
-        "Maximum size of files in MB that clients are told (0 = none are accepted)",
+        "Maximum size of files in MB that is announced to clients (0 = none are accepted)",
     )
     image_limit_mb: int = CLIENTS(
         8,
         _MEGABYTES,
         "告知客户端的图片大小上限（MB），0 表示不接收",
-        "Maximum size of pictures in MB that clients are told (0 = none are accepted)",
+        "Maximum size of pictures in MB that is announced to clients (0 = none are accepted)",
     )
     video_limit_mb: int = CLIENTS(
         0,
         _MEGABYTES,
         "告知客户端的视频大小上限（MB），0 表示不接收",
-        "Maximum size of videos in MB that clients are told (0 = none are accepted)",
+        "Maximum size of videos in MB that is announced to clients (0 = none are accepted)",
     )
     invite_progress: Literal["server", "account"] = CLIENTS(
         "server",

@@ -114,7 +114,7 @@ def require_text(raw: object) -> str:
 
 
 def integer(min_value: int, max_value: int) -> SettingType[int]:
-    """An integer within bounds, both included."""
+    """Return an integer within bounds, both included."""
 
     def read(raw: object) -> int:
         if isinstance(raw, str) and _DIGITS.fullmatch(raw):
@@ -194,14 +194,14 @@ def matching(pattern: str, zh: str, en: str) -> SettingType[str]:
 
 
 def lowercase(setting_type: SettingType[str]) -> SettingType[str]:
-    """The same type, converted to lower case."""
+    """Return the same type, converted to lower case."""
     return SettingType(
         setting_type.expected, lambda raw: setting_type.parse(require_text(raw).lower())
     )
 
 
 def optional(setting_type: SettingType[str]) -> SettingType[str]:
-    """The same type, or "" for none."""
+    """Return the same type, or "" for none."""
     expected = LocalizedText(
         f"{setting_type.expected.zh}，或留空", f"{setting_type.expected.en}, or empty"
     )

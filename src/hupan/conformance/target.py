@@ -222,14 +222,14 @@ def reach(wire: Wire) -> None:
 
     Raises:
         BadTarget: it leads there.
-        Unreachable: nobody answers, or not in HTTP.
+        Unreachable: no answer, or not in HTTP.
     """
     target = wire.target
     with contextlib.suppress(OSError, UnicodeError):  # the request says what is wrong
         found = socket.getaddrinfo(
             target.host, target.port, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME
         )
-        # A name of the public service in a hosts file is an alias for a server of one's own.
+        # A name of the public service in a hosts file is an alias for the operator's server.
         if any(ip_address(str(entry[4][0])).is_global for entry in found):
             refuse_public_name(found[0][3].rstrip(".").lower())
     location = wire.send("GET", "/healthz").header("location")

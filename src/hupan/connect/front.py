@@ -1,4 +1,4 @@
-"""What stands before a sandbox on loopback: a proxy for the known names, and its TLS.
+"""The proxy in front of a sandbox on loopback, for the known names, with its TLS.
 
 The proxy answers CONNECT as the named host itself, with the authority's leaf, and passes what is
 said within to the sandbox. It refuses every other name, so no packet leaves the machine.

@@ -11,6 +11,8 @@ from hupan.connect.plan import Change, Places, Step, find_changes, survey, unwri
 from hupan.connect.record import PARTS, Entry, Part, Record, RecordFolder
 from hupan.connect.stores import ToolFailed
 from hupan.connect.undo import undo_entries, undo_record
+from hupan.library_errors import localize_error
+from hupan.localized import LocalizedText
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,21 @@ def _apply(
             folder.save(earlier)
         else:
             folder.clear()
+        reason = _explain(error)
         raise ConnectRefused(
-            f"安装未完成，已恢复原状：{error}",
-            f"the installation failed and was taken back: {error}",
+            f"安装未完成，已恢复原状：{reason.zh}",
+            f"the installation failed and was taken back: {reason.en}",
         ) from error
+
+
+def _explain(
+    error: OSError | ToolFailed | ConnectRefused | KeyboardInterrupt,
+) -> LocalizedText:
+    if isinstance(error, KeyboardInterrupt):
+        return LocalizedText("被中断", "interrupted")
+    if isinstance(error, ToolFailed):  # its own words, in its language
+        return LocalizedText(str(error), str(error))
+    return localize_error(error)
 
 
 def _take_back(places: Places, folder: RecordFolder, record: Record) -> None:

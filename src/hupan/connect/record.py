@@ -19,6 +19,7 @@ from hupan.connect.files import (
     sync_folder,
     write_file,
 )
+from hupan.library_errors import localize_reason
 
 Part = Literal["hosts", "system", "browsers", "java"]
 PARTS: Final[tuple[Part, ...]] = ("hosts", "system", "browsers", "java")
@@ -142,9 +143,10 @@ class RecordFolder:
         try:
             return msgspec.json.decode(content.data, type=Record)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            reason = localize_reason(error)
             raise ConnectRefused(
-                f"{self._record} 已损坏，备份在同一目录中：{error}",
-                f"{self._record} is damaged; the backups are in the same folder: {error}",
+                f"{self._record} 已损坏，备份在同一目录中：{reason.zh}",
+                f"{self._record} is damaged; the backups are in the same folder: {reason.en}",
             ) from error
 
     def save(self, record: Record) -> None:

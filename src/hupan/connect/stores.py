@@ -97,16 +97,17 @@ def find_system_store(search_path: str) -> SystemStore | None:
 def find_nss_folders(home: Path, search_path: str) -> list[Path]:
     """Return the folders of NSS databases of a user; Chromium's also where it is yet to be made."""
     chromium = home / ".pki/nssdb"
-    firefox = (".mozilla/firefox", "snap/firefox/common/.mozilla/firefox")
-    flatpak = ".var/app/org.mozilla.firefox/.mozilla/firefox"
+    own = (".mozilla/firefox", ".config/mozilla/firefox")  # the second since Firefox 147
+    packaged = ("snap/firefox/common", ".var/app/org.mozilla.firefox")
+    firefox = [*own, *(f"{base}/{path}" for base in packaged for path in own)]
     found = [
         *home.glob("snap/chromium/current/.pki/nssdb/cert9.db"),
         *home.glob(".local/share/pki/nssdb/cert9.db"),
-        *(path for base in (*firefox, flatpak) for path in home.glob(f"{base}/*/cert9.db")),
+        *(path for base in firefox for path in home.glob(f"{base}/*/cert9.db")),
     ]
     has_chromium = any(shutil.which(name, path=search_path) for name in _CHROMIUM)
-    own = [chromium] if has_chromium or (chromium / "cert9.db").exists() else []
-    return [*own, *sorted(path.parent for path in found)][:_MAX_STORES]
+    first = [chromium] if has_chromium or (chromium / "cert9.db").exists() else []
+    return [*first, *sorted(path.parent for path in found)][:_MAX_STORES]
 
 
 def find_java_stores(home: Path, environ: Mapping[str, str], made: Path | None) -> list[Path]:

@@ -101,7 +101,7 @@ list_friend_requests = app.post(
         Note(
             "C",
             "One client sends JSON and reads `data.list`: a body that begins with `{` is answered "
-            "in JSON, whatever its content type.",
+            "in JSON, under any content type.",
             "有一个客户端发送 JSON 并读取 `data.list`：以 `{` 开头的请求体一律以 JSON 答复，与内容"
             "类型无关。",
         ),

@@ -67,7 +67,7 @@ home_search = app.post(
     notes=(
         Note(
             "D",
-            "Users by exact id or the beginning of a nickname, whatever its case; groups and bots "
+            "Users by exact id or the beginning of a nickname, in any case; groups and bots "
             "as in discovery; at most 20 of each. Banned and cancelled accounts and those that "
             "hide are never found. Each search counts as a profile view ([decision "
             "39](decisions/0039-first-screen.md)).",

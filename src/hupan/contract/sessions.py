@@ -113,8 +113,8 @@ logout = app.post(
     notes=(
         Note(
             "D",
-            "Ends the session of the token, whatever device the body names. It succeeds again with "
-            "a token that has already logged out.",
+            "Ends the session of the token, regardless of the device in the body. It succeeds "
+            "again with a token that has already logged out.",
             "结束该令牌的会话，与请求体中的设备无关；已退出的令牌再次退出仍答复成功。",
         ),
     ),

@@ -130,7 +130,7 @@ MESSAGE_TEMPLATES: Final[dict[str, MessageTemplate]] = {
         body_zh="您的验证码是：{code}\n\n{minutes} 分钟内有效，只能使用一次，请勿告诉任何人。\n"
         "如果不是您本人操作，请忽略本邮件。",
         body_en="Your verification code is: {code}\n\nIt is valid for {minutes} minutes and works "
-        "once. Tell it to nobody.\nIf you did not ask for it, ignore this message.",
+        "once. Do not share it.\nIf you did not ask for it, ignore this message.",
     ),
     "reset": MessageTemplate(
         sms="【{brand}】您正在重设密码，验证码 {code}，{minutes} 分钟内有效。请勿告诉他人。",
@@ -139,7 +139,7 @@ MESSAGE_TEMPLATES: Final[dict[str, MessageTemplate]] = {
         "{minutes} 分钟内有效，只能使用一次，请勿告诉任何人。\n"
         "如果不是您本人操作，请忽略本邮件，密码不会改变。",
         body_en="Your code for a new password is: {code}\n\nIt is valid for {minutes} minutes and "
-        "works once. Tell it to nobody.\nIf you did not ask for it, ignore this message: your "
+        "works once. Do not share it.\nIf you did not ask for it, ignore this message: your "
         "password stays as it is.",
     ),
     "notice-phone-changed": _notice_template(

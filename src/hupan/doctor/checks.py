@@ -1,4 +1,4 @@
-"""The checks of a running server and of what stands before it."""
+"""The checks of a running server and of the proxy in front of it."""
 
 import contextlib
 import email.utils

@@ -2,9 +2,9 @@
 
 A file is not deleted at once. Its name is stored with a time of deletion a week ahead, in the
 database that does not know it: restoring another one within this week loses nothing.
-No file younger than a day counts, so none that is being uploaded. A folder is swept only by the
-store that it belongs to, which a file in it names; so does a bucket. Rows without files are
-reported, and stay.
+No file younger than a day counts, so none that is being uploaded. A folder or a bucket is swept
+only by the store that it belongs to, which a file in it names. Rows without files are reported, and
+stay.
 """
 
 import logging

@@ -37,8 +37,8 @@ from hupan.rules import DAY_SECONDS, HOUR_SECONDS, NoticeLimits
 from hupan.store.database import Database, Transaction
 from hupan.store.outbox import (
     CODE_PRIORITY,
-    FIRST_NOTIFICATION_PRIORITY,
-    NOTIFICATION_PRIORITY,
+    FIRST_NOTICE_PRIORITY,
+    NOTICE_PRIORITY,
     PRIORITIES,
     OutboxMessage,
     count_messages,
@@ -50,7 +50,7 @@ from hupan.store.outbox import (
     lease_messages,
     lease_messages_to,
     list_next_due,
-    renew_pending_notification,
+    renew_pending_notice,
     reschedule_message,
     return_lease,
 )
@@ -192,7 +192,7 @@ class NoticeBudget:
         budgets = self._limits.get(channel)
         if budgets is None:
             return True
-        limits = budgets.first if priority == FIRST_NOTIFICATION_PRIORITY else budgets.other
+        limits = budgets.first if priority == FIRST_NOTICE_PRIORITY else budgets.other
         if await self._limiter.take(tx, f"notices:{channel}", limits, now):
             return True
         self._alarms.raise_alarm("notices-stopped", channel=channel)
@@ -256,9 +256,9 @@ class NoticeQueue:
         is_first = purpose not in MINOR_NOTICE_LIMITS and await self._limiter.take_optional(
             tx, subject + spelling_suffix(target.key), FIRST_NOTICE_OF_DAY, now
         )
-        priority = FIRST_NOTIFICATION_PRIORITY if is_first else NOTIFICATION_PRIORITY
+        priority = FIRST_NOTICE_PRIORITY if is_first else NOTICE_PRIORITY
         message = self._outbox.make_notice(target, purpose, priority, now=now)
-        if await renew_pending_notification(tx, message):
+        if await renew_pending_notice(tx, message):
             return
         is_within = await self._limiter.take(tx, subject, notice_limits(purpose), now)
         if is_first or is_within:
@@ -298,8 +298,8 @@ MAX_STOP_SECONDS = 3.0
 """How long the server waits for running sends when it stops."""
 _MAX_IN_FLIGHT = {
     CODE_PRIORITY: MAX_CODES_IN_FLIGHT,
-    FIRST_NOTIFICATION_PRIORITY: MAX_NOTICES_IN_FLIGHT,
-    NOTIFICATION_PRIORITY: MAX_NOTICES_IN_FLIGHT,
+    FIRST_NOTICE_PRIORITY: MAX_NOTICES_IN_FLIGHT,
+    NOTICE_PRIORITY: MAX_NOTICES_IN_FLIGHT,
 }
 _log = logging.getLogger("hupan.courier")
 

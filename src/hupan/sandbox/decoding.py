@@ -279,7 +279,7 @@ def _decode_body(payload: Payload, endpoint: AnyEndpoint) -> tuple[str, Decoded]
 
 
 def _is_json_form(payload: Payload, endpoint: AnyEndpoint) -> bool:
-    """Whether the body is the JSON form of a protobuf message (wire.md 1.3)."""
+    """Return whether the body is the JSON form of a protobuf message (wire.md 1.3)."""
     is_object = payload.body.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
     return is_object and (
         endpoint.json_data is not None or _content_type(payload) == "application/json"

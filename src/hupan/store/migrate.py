@@ -164,7 +164,7 @@ class Migration:
 
 
 def load_migrations(engine: str = "sqlite") -> list[Migration]:
-    """All migrations that this version knows, in order."""
+    """Return all migrations that this version knows, in order."""
     return [_parse_migration(name, sql) for name, sql in read_schema_files(engine)]
 
 

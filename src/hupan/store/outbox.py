@@ -7,9 +7,9 @@ from msgspec import Struct
 from hupan.model import Channel
 from hupan.store.database import Reader, Transaction
 
-CODE_PRIORITY, FIRST_NOTIFICATION_PRIORITY, NOTIFICATION_PRIORITY = 0, 1, 2
-"""Priorities: a code, the first notification of its kind for a target on a day, any other one."""
-PRIORITIES = (CODE_PRIORITY, FIRST_NOTIFICATION_PRIORITY, NOTIFICATION_PRIORITY)
+CODE_PRIORITY, FIRST_NOTICE_PRIORITY, NOTICE_PRIORITY = 0, 1, 2
+"""Priorities: a code, the first notice of its kind to a target on a day, any other one."""
+PRIORITIES = (CODE_PRIORITY, FIRST_NOTICE_PRIORITY, NOTICE_PRIORITY)
 
 INSERT_MESSAGE = """
 INSERT INTO outbox
@@ -100,8 +100,8 @@ async def insert_message(tx: Transaction, message: OutboxMessage) -> None:
     )
 
 
-async def renew_pending_notification(tx: Transaction, message: OutboxMessage) -> bool:
-    """Let a pending notification stand for a new one of its kind; False if none is pending."""
+async def renew_pending_notice(tx: Transaction, message: OutboxMessage) -> bool:
+    """Renew a pending notice in place of a new one of its kind; False if none is pending."""
     return (
         await tx.execute(
             RENEW_PENDING_NOTIFICATION,

@@ -62,7 +62,7 @@ def read_schema_files(engine: str = "sqlite") -> list[tuple[str, str]]:
 
 @cache
 def list_tables(newest: str = "") -> tuple[Table, ...]:
-    """Every table of a store by name, but for the journal of migrations.
+    """Return every table of a store by name, but for the journal of migrations.
 
     Args:
         newest: the last schema file that was applied to it; "" for an up-to-date store.

@@ -13,7 +13,7 @@ from hupan_client._sync.client import Client
 from hupan_client._sync.sandbox import Sandbox
 from hupan_client._sync.socket import Socket
 from hupan_client.errors import ConnectionFailed, HupanError, Refusal, UnreadableAnswer
-from hupan_client.sandbox import Account, Fault, SandboxRefusal, SeededAccount, SentMessage
+from hupan_client.sandbox import Account, Fault, Rule, SandboxRefusal, SeededAccount, SentMessage
 
 __all__ = [
     "Account",
@@ -25,6 +25,7 @@ __all__ = [
     "Fault",
     "HupanError",
     "Refusal",
+    "Rule",
     "Sandbox",
     "SandboxRefusal",
     "SeededAccount",

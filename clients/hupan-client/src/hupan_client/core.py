@@ -4,6 +4,7 @@ A `Core` knows the address, the token and the language. It turns a `Call` into a
 an answer into the result of the call or an error.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -15,7 +16,7 @@ from msgspec import Struct
 
 from hupan_client.calls import Call, Form
 from hupan_client.errors import Refusal, UnreadableAnswer, find_refusal_type
-from hupan_client.messages import LoginToken
+from hupan_client.messages import LoginToken, UploadedPicture, UploadToken
 from hupan_client.protobuf import NotProtobuf, decode_message
 
 SUCCESS_CODE = 1
@@ -23,6 +24,7 @@ HTTP_OK = 200
 _MAX_ID_DIGITS = 16
 JSON_TYPE = "application/json"
 PROTOBUF_TYPE = "application/x-protobuf"
+UPLOAD_PATH = "/media/upload"
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 3.0
 """Shorter than a server keeps an idle connection: a POST is not sent on one that just closes."""
@@ -77,6 +79,13 @@ class _JsonEnvelope(Struct, frozen=True):
     data: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _UploadError(Struct, frozen=True):
+    error: str
+    code: int
+
+
+_decode_uploaded = msgspec.json.Decoder(UploadedPicture).decode
+_decode_upload_error = msgspec.json.Decoder(_UploadError).decode
 _decode_json = msgspec.json.Decoder(_JsonEnvelope).decode
 
 
@@ -151,6 +160,37 @@ class Core:
             headers["token"] = self._token
         url = f"{self.url.text}{prefix}{call.path}{query}"
         return WireRequest(call.method, url, headers, call.body)
+
+    def build_upload(self, upload: UploadToken, key: str, picture: bytes) -> WireRequest:
+        """Return the request that uploads a picture (wire.md 8.4); it has no token of a session."""
+        boundary = secrets.token_hex(16)
+        fields = (("token", "", upload.token.encode()), ("key", "", key.encode()))
+        file = ("file", '; filename="picture"\r\ncontent-type: application/octet-stream', picture)
+        body = bytearray()
+        for name, more, content in (*fields, file):
+            head = f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"{more}\r\n\r\n'
+            body += head.encode() + content + b"\r\n"
+        headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+        if self.language:
+            headers["accept-language"] = self.language
+        body += f"--{boundary}--\r\n".encode()
+        return WireRequest("POST", f"{self.url.text}{UPLOAD_PATH}", headers, bytes(body))
+
+    def read_upload(self, answer: WireAnswer) -> UploadedPicture:
+        """Return what was uploaded.
+
+        Raises:
+            Refusal: the server did not take it.
+            UnreadableAnswer: the answer is not that of an upload.
+        """
+        try:
+            if answer.http_status == HTTP_OK:
+                return _decode_uploaded(answer.body)
+            failure = _decode_upload_error(answer.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            msg = f"the answer to an upload is not the contract's: {error}"
+            raise UnreadableAnswer(msg, answer.http_status) from None
+        raise _refusal(failure.code, failure.error, answer)
 
     def read(self, call: Call[Result], answer: WireAnswer) -> Result:
         """Return the result of a call, and keep or drop the token that it is about.

@@ -37,6 +37,20 @@ class UploadToken(Struct, frozen=True):
         return "UploadToken(token=<hidden>)"
 
 
+class UploadedPicture(Struct, frozen=True, rename={"size": "fsize"}):
+    """A picture that the server has redrawn and stored.
+
+    Attributes:
+        key: the name that the client gave it.
+        hash: of what was sent, as the upload host of the public service computes it.
+        size: bytes that were sent.
+    """
+
+    key: str
+    hash: str
+    size: int
+
+
 class Captcha(Struct, frozen=True):
     """A captcha image and its id.
 
@@ -372,7 +386,7 @@ class PublicGroup(Struct, frozen=True, rename="camel"):
 
 
 class PublicBot(Struct, frozen=True, rename="camel"):
-    """What is public of a bot; an unknown one has "" and 0."""
+    """What is public of a bot; an unknown one has "" and 0. `repr` hides the token."""
 
     id: int = 0
     bot_id: str = ""
@@ -387,6 +401,9 @@ class PublicBot(Struct, frozen=True, rename="camel"):
     create_time: int = 0
     headcount: int = 0
     private: int = 0
+
+    def __repr__(self) -> str:
+        return f"PublicBot(bot_id={self.bot_id!r}, nickname={self.nickname!r}, token=<hidden>, …)"
 
 
 class IgnoredModules(Struct, frozen=True, rename="camel"):

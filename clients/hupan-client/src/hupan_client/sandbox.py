@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from hupan_client.core import HTTP_OK, JSON_TYPE, ServerUrl, WireAnswer, WireRequest
 from hupan_client.errors import HupanError, UnreadableAnswer
@@ -108,6 +108,51 @@ class Fault(Struct, frozen=True, rename="camel", omit_defaults=True):
     garble: bool = False
     trickle: int | None = None
     hits: int = 0
+
+
+class Rule(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What is answered where Hupan has no endpoint: JSON, bytes, or what another program says.
+
+    Attributes:
+        path: such as `/v1/msg/list-message`; one that ends in `*` matches what begins so.
+        method: None for any.
+        status: the HTTP status, 200 if it is None.
+        json: the answer as JSON.
+        bytes_base64: the answer as bytes.
+        content_type: of the answer.
+        forward: a program on the sandbox's machine, such as `http://127.0.0.1:9000`.
+        hits: how often it has answered.
+    """
+
+    path: str
+    method: Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"] | None = None
+    status: int | None = None
+    json: object = UNSET
+    bytes_base64: str | None = None
+    content_type: str | None = None
+    forward: str | None = None
+    hits: int = 0
+
+
+class UnservedPath(Struct, frozen=True, rename="camel"):
+    """A path that clients ask for and that Hupan does not serve.
+
+    Attributes:
+        rule: which rule answers it, counted from 1; 0 for none.
+    """
+
+    method: str
+    path: str
+    count: int
+    last_at: int
+    rule: int
+
+
+class UnservedPaths(Struct, frozen=True):
+    """All of them, the most frequent first, and how many requests that were."""
+
+    count: int
+    paths: tuple[UnservedPath, ...]
 
 
 class Snapshot(Struct, frozen=True, rename="camel"):

@@ -100,7 +100,7 @@ class OwnInfo(_message.Message):
         phone: _builtins.str
         """"" when none is bound"""
         email: _builtins.str
-        """likewise"""
+        """as above"""
         coin: _builtins.float
         """at most two decimals"""
         is_vip: _builtins.int
@@ -387,7 +387,7 @@ class ProfileInfo(_message.Message):
     gender: _builtins.int
     """1 male, 2 female, 3 other"""
     birthday_timestamp: _builtins.int
-    """unix seconds, 0 when not told or not shown"""
+    """unix seconds, 0 when not set or not shown"""
     city: _builtins.str
     district: _builtins.str
     address: _builtins.str

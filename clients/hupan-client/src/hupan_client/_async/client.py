@@ -3,9 +3,11 @@
 The synchronous one is made from this file: `make clients`.
 """
 
+import secrets
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Literal, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -365,6 +367,19 @@ class AsyncClient:
     async def get_upload_token(self) -> messages.UploadToken:
         """Return what permits uploads of pictures."""
         return await self._send(calls.get_upload_token())
+
+    async def upload_picture(self, picture: bytes, key: str | None = None) -> str:
+        """Upload a PNG, JPEG or WebP and return its address, which `edit_avatar` takes.
+
+        Args:
+            picture: the bytes of the file.
+            key: its name at the server in ASCII, such as `avatars/me.png`; None for a random one.
+        """
+        upload = await self.get_upload_token()
+        name = secrets.token_hex(16) if key is None else key
+        answer = await self._http.exchange(self._core.build_upload(upload, name, picture))
+        uploaded = self._core.read_upload(answer)
+        return (await self.get_distribution()).image_url + quote(uploaded.key)
 
     async def list_products(self, page: int = 1, size: int = 20) -> messages.ProductPage:
         """Return one page of the products of the coin shop."""

@@ -19,10 +19,12 @@ from hupan_client.sandbox import (
     ClockState,
     Fault,
     JournalEntry,
+    Rule,
     SandboxCore,
     SeededAccount,
     SentMessage,
     Snapshot,
+    UnservedPaths,
     snapshot_path,
 )
 
@@ -184,6 +186,25 @@ class AsyncFaults:
         await self.set()
 
 
+class AsyncRules:
+    """Answers for paths that Hupan does not serve, such as those of messages."""
+
+    def __init__(self, http: AsyncSandboxHttp) -> None:
+        self._http = http
+
+    async def set(self, *rules: Rule) -> tuple[Rule, ...]:
+        """Replace all rules; of those that match a request the first one answers."""
+        return await self._http.send("PUT", "rules", tuple[Rule, ...], rules)
+
+    async def list(self) -> "tuple[Rule, ...]":
+        """Return the rules, with how often each has answered."""
+        return await self._http.get("rules", tuple[Rule, ...], {})
+
+    async def clear(self) -> None:
+        """Let every such path be 404 again."""
+        await self.set()
+
+
 class AsyncRequests:
     """The journal: what clients sent and what was answered, decoded."""
 
@@ -208,6 +229,10 @@ class AsyncRequests:
         """
         query = {"path": path, "account": account, "result": result, "since": since}
         return await self._http.get("requests", tuple[JournalEntry, ...], query)
+
+    async def unserved(self) -> UnservedPaths:
+        """Return the paths that Hupan does not serve, with how often clients asked for them."""
+        return await self._http.get("requests/unserved", UnservedPaths, {})
 
     async def clear(self) -> None:
         """Forget all entries."""
@@ -261,6 +286,7 @@ class AsyncSandbox:
         outbox: what it would have sent.
         clock: its clock.
         faults: what goes wrong on demand.
+        rules: answers for paths that Hupan does not serve.
         requests: what clients sent and what was answered.
         snapshots: saved states.
     """
@@ -288,6 +314,7 @@ class AsyncSandbox:
         self.outbox = AsyncOutbox(self._http)
         self.clock = AsyncClock(self._http)
         self.faults = AsyncFaults(self._http)
+        self.rules = AsyncRules(self._http)
         self.requests = AsyncRequests(self._http)
         self.snapshots = AsyncSnapshots(self._http)
 

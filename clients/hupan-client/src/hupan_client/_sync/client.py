@@ -3,9 +3,11 @@
 Made from its asynchronous twin by `make clients`: change that one.
 """
 
+import secrets
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Literal, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -361,6 +363,19 @@ class Client:
     def get_upload_token(self) -> messages.UploadToken:
         """Return what permits uploads of pictures."""
         return self._send(calls.get_upload_token())
+
+    def upload_picture(self, picture: bytes, key: str | None = None) -> str:
+        """Upload a PNG, JPEG or WebP and return its address, which `edit_avatar` takes.
+
+        Args:
+            picture: the bytes of the file.
+            key: its name at the server in ASCII, such as `avatars/me.png`; None for a random one.
+        """
+        upload = self.get_upload_token()
+        name = secrets.token_hex(16) if key is None else key
+        answer = self._http.exchange(self._core.build_upload(upload, name, picture))
+        uploaded = self._core.read_upload(answer)
+        return (self.get_distribution()).image_url + quote(uploaded.key)
 
     def list_products(self, page: int = 1, size: int = 20) -> messages.ProductPage:
         """Return one page of the products of the coin shop."""

@@ -19,10 +19,12 @@ from hupan_client.sandbox import (
     ClockState,
     Fault,
     JournalEntry,
+    Rule,
     SandboxCore,
     SeededAccount,
     SentMessage,
     Snapshot,
+    UnservedPaths,
     snapshot_path,
 )
 
@@ -182,6 +184,25 @@ class Faults:
         self.set()
 
 
+class Rules:
+    """Answers for paths that Hupan does not serve, such as those of messages."""
+
+    def __init__(self, http: SandboxHttp) -> None:
+        self._http = http
+
+    def set(self, *rules: Rule) -> tuple[Rule, ...]:
+        """Replace all rules; of those that match a request the first one answers."""
+        return self._http.send("PUT", "rules", tuple[Rule, ...], rules)
+
+    def list(self) -> "tuple[Rule, ...]":
+        """Return the rules, with how often each has answered."""
+        return self._http.get("rules", tuple[Rule, ...], {})
+
+    def clear(self) -> None:
+        """Let every such path be 404 again."""
+        self.set()
+
+
 class Requests:
     """The journal: what clients sent and what was answered, decoded."""
 
@@ -206,6 +227,10 @@ class Requests:
         """
         query = {"path": path, "account": account, "result": result, "since": since}
         return self._http.get("requests", tuple[JournalEntry, ...], query)
+
+    def unserved(self) -> UnservedPaths:
+        """Return the paths that Hupan does not serve, with how often clients asked for them."""
+        return self._http.get("requests/unserved", UnservedPaths, {})
 
     def clear(self) -> None:
         """Forget all entries."""
@@ -259,6 +284,7 @@ class Sandbox:
         outbox: what it would have sent.
         clock: its clock.
         faults: what goes wrong on demand.
+        rules: answers for paths that Hupan does not serve.
         requests: what clients sent and what was answered.
         snapshots: saved states.
     """
@@ -286,6 +312,7 @@ class Sandbox:
         self.outbox = Outbox(self._http)
         self.clock = Clock(self._http)
         self.faults = Faults(self._http)
+        self.rules = Rules(self._http)
         self.requests = Requests(self._http)
         self.snapshots = Snapshots(self._http)
 

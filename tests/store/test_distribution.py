@@ -163,7 +163,7 @@ def trouble(connection: apsw.Connection, statement: str) -> str:
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
-    """An empty store that is up to date."""
+    """Yield an empty store that is up to date."""
     path: Path = tmp_path_factory.mktemp("spread") / "hupan.db"
     migrate_file(path)
     opened = connect(path)
@@ -242,7 +242,7 @@ def product_statements() -> Iterator[tuple[str, str]]:
 
 
 def written(node: ast.AST) -> str:
-    """A text as it stands in the source, with a word for each part that is put in."""
+    """Return a text as it stands in the source, with a word for each part that is put in."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     if isinstance(node, ast.JoinedStr):
