@@ -74,7 +74,7 @@ class Machine:
     def install(self, package: Path) -> str:
         """Install a package or upgrade to it."""
         shutil.copyfile(package, self.root / "tmp/hupan.deb")
-        return self.run("dpkg", "-i", "/tmp/hupan.deb")  # noqa: S108  of the machine in the folder
+        return self.run("dpkg", "--force-unsafe-io", "-i", "/tmp/hupan.deb")  # noqa: S108  of the machine in the folder
 
     def hupan(
         self, *arguments: str, status: int = 0, environment: Mapping[str, str] | None = None

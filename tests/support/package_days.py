@@ -82,7 +82,8 @@ def sign_in_all(
 def _everything(place: Place, client: WireClient, tokens: Mapping[str, str]) -> dict[str, Any]:
     """Return what operators and clients see of all accounts; of a picture its digest."""
     listed = place.hupan("account", "list", "--json", "--limit", "10000")
-    told, _ = json.JSONDecoder().raw_decode(listed)  # a count follows
+    # The count on the other output comes before or after.
+    told, _ = json.JSONDecoder().raw_decode(listed[listed.index("[") :])
     accounts: dict[str, Any] = {account["id"]: account for account in told}
     for account in accounts.values():
         for name in _CHANGING:
