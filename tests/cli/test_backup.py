@@ -339,6 +339,25 @@ def test_a_disk_that_fails_at_the_end(
     succeed(*options)
 
 
+@pytest.mark.one_engine
+def test_a_key_that_appears_at_the_end(
+    tmp_path: Path, key: BackupKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused restore leaves a key alone that another process put there meanwhile (L6)."""
+    data, file, copy = tmp_path / "data", tmp_path / "a.age", tmp_path / "copy"
+    settle(data)
+    succeed("backup", "create", str(file), *at(data))
+
+    def move(source: Path, target: Path) -> None:
+        target.write_bytes(b"another's")
+        move_without_overwriting(source, target)
+
+    monkeypatch.setattr("hupan.admin.restores.move_without_overwriting", move)
+    assert invoke("restore", str(file), "--key-file", str(key.file), *at(copy)).exit_code == 1
+    assert contents(copy) == ["hupan.db.lock", "operators.log", "secret.key"]
+    assert (copy / "secret.key").read_bytes() == b"another's"
+
+
 class KilledError(Exception):
     """Stands for the end of the process."""
 

@@ -133,7 +133,7 @@ class Visitors:
             reply.read()
             if reply.getheader("x-result") != "ok":
                 self.failures.append(f"{path}: {reply.status} {reply.getheader('x-result')}")
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             self.failures.append(f"{path}: {error!r}")
         finally:
             connection.close()

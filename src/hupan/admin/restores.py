@@ -219,7 +219,9 @@ class _Restore:
             self._created_key = True
             move_without_overwriting(draft, path)
         finally:
-            draft.unlink(missing_ok=True)
+            if draft.exists():  # a key that has the name by now is not ours
+                self._created_key = False
+                draft.unlink()
 
 
 @asynccontextmanager

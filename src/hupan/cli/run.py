@@ -199,6 +199,10 @@ def undone_by_signals() -> Iterator[None]:
 
 
 def _exit_by_signal(number: int, _frame: FrameType | None) -> None:
+    # A closed terminal sends several: the next ones must not end what undoes the command.
+    for other in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(other) is _exit_by_signal:
+            signal.signal(other, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 
