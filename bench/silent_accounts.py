@@ -115,12 +115,16 @@ def main() -> None:
                 cluster.sql("DELETE FROM away")
                 found.append(rate)
                 sys.stdout.write(f"{name:14} {rate:7.0f} /s  {told}\n")
-                time.sleep(0 if name == "all answer" else 2)
+                time.sleep(
+                    2 if fault == "silent" else 0
+                )  # after both: a rest makes machines faster
         pairs = " ".join(
             f"{after / before:.2f}" for before, after in zip(*rates.values(), strict=True)
         )
         sys.stdout.write(f"ratios of the pairs: {pairs}\n")
         before, after = (statistics.median(found) for found in rates.values())
+        middle = statistics.median(b / a for a, b in zip(*rates.values(), strict=True))
+        sys.stdout.write(f"median of the pairs: {middle:.2f}\n")
         sys.stdout.write(
             f"healthy accounts: {before:.0f} /s, {after:.0f} /s: {after / before:.2f}\n"
         )

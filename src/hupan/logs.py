@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import math
 import re
 import sys
 import time
@@ -35,6 +36,7 @@ from hupan.model import AccountId, Caller, RequestContext, Viewer
 from hupan.server.output import OutputStream
 
 ACCESS_LOG_FLUSH_SECONDS = 0.2
+STORE_FAILURE_LOG_SECONDS = 1.0
 
 
 class AccessLog:
@@ -190,6 +192,28 @@ class AuditLog:
 
     def _address(self, context: RequestContext) -> str:
         return str(self._client_resolver.resolve_address(context) or "")
+
+
+class StoreFailureLog:
+    """At most one line a second for the requests that the store failed.
+
+    A line for each would cost a third of what such a request costs, and healthy accounts pay for it
+    while a machine behind the database is lost. The access log has a line for each anyway.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._requests = 0
+        self._next_at = -math.inf
+
+    def record(self, request_id: int, error: Exception) -> None:
+        self._requests += 1
+        now = time.monotonic()
+        if now >= self._next_at:
+            text = "request=%d the store is not available: %s (failed since the last line: %d)"
+            self._logger.error(text, request_id, error, self._requests)
+            self._requests = 0
+            self._next_at = now + STORE_FAILURE_LOG_SECONDS
 
 
 def device_fingerprint(device_id: str) -> str:

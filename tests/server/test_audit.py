@@ -9,7 +9,14 @@ from hupan.addresses import ClientResolver
 from hupan.clock import AdjustableClock
 from hupan.contract.endpoints import AuditEvent
 from hupan.errors import Banned, Busy, NotSignedIn, TooManyTries
-from hupan.logs import MAX_TRACKED_ADDRESSES, AuditContext, AuditLog, JsonFormatter, TextFormatter
+from hupan.logs import (
+    MAX_TRACKED_ADDRESSES,
+    AuditContext,
+    AuditLog,
+    JsonFormatter,
+    StoreFailureLog,
+    TextFormatter,
+)
 from hupan.metrics import MetricCounters
 from hupan.model import AccountId, RequestContext, StoreUnavailable
 from tests.support.audit_events import read_pairs
@@ -135,3 +142,18 @@ def test_a_traceback_quotes_nothing_private(form: logging.Formatter) -> None:
     assert "KeyError" in text
     assert "test_a_traceback_quotes_nothing_private" in text
     assert [secret for secret in secrets if secret in text] == []
+
+
+def test_failures_of_the_store_have_one_line_a_second(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tells how many requests failed (security X6)."""
+    moments = iter([100.0] * 500 + [101.5, 101.6])
+    monkeypatch.setattr("hupan.logs.time.monotonic", lambda: next(moments))
+    log = StoreFailureLog(logging.getLogger("hupan.api"))
+    for number in range(1, 503):
+        log.record(number, StoreUnavailable("the node is lost"))
+    assert [record.getMessage().replace("request=", "") for record in caplog.records] == [
+        "1 the store is not available: the node is lost (failed since the last line: 1)",
+        "501 the store is not available: the node is lost (failed since the last line: 500)",
+    ]

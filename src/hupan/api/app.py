@@ -102,7 +102,7 @@ from hupan.errors import (
 )
 from hupan.geoip import CountryResolver
 from hupan.localized import LocalizedText
-from hupan.logs import AccessLog, AuditContext, AuditLog
+from hupan.logs import AccessLog, AuditContext, AuditLog, StoreFailureLog
 from hupan.metrics import EndpointMetrics
 from hupan.model import Caller, Headers, RequestContext, Viewer
 from hupan.ratelimit.memory import (
@@ -111,13 +111,14 @@ from hupan.ratelimit.memory import (
 from hupan.rules import Adverts, ClientInfo
 
 _log = logging.getLogger("hupan.api")
+_store_failure_log = StoreFailureLog(_log)
 
 
 def log_and_map_error(error: Exception, request_id: int) -> AppError:
     """Return the error that a request ends with, and log a fault of the server."""
     failure = to_app_error(error)
     if isinstance(failure, StorageFailed):
-        _log.error("request=%d the store is not available: %s", request_id, error)
+        _store_failure_log.record(request_id, error)
     elif isinstance(failure, ServerError):
         _log.error("request=%d failed", request_id, exc_info=error)
     return failure
