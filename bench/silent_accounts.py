@@ -1,9 +1,10 @@
 """The rate of healthy accounts while others' machine does not answer, on plain PostgreSQL.
 
-    python -m bench.silent_accounts [ROUNDS] [SECONDS] [silent|lost]
+    python -m bench.silent_accounts [ROUNDS] [SECONDS] [silent|lost|both]
 
 A view stands in for the machine: a row of `sessions` that belongs to an account in `away` comes
-later than any statement may take, or is answered with 08006 as by a coordinator that lost it.
+later than any statement may take, or is answered with 08006 as by a coordinator that lost it;
+`both` is one half each.
 Rounds with and without it alternate; medians count, and the ratio of each pair is shown. The
 clients of the healthy accounts ask without a pause, those of the others `OTHERS_PER_SECOND` each.
 """
@@ -92,8 +93,8 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0  # noqa: PLR2004 - the second argument
     fault = sys.argv[3] if len(sys.argv) > 3 else "silent"  # noqa: PLR2004 - the third argument
-    if fault not in ("silent", "lost"):
-        sys.exit("the third argument is silent or lost")
+    if fault not in ("silent", "lost", "both"):
+        sys.exit("the third argument is silent, lost or both")
     environment = {"HUPAN_LIMITS_ENABLED": "false", "HUPAN_LOG_LEVEL": "error"}
     with (
         Cluster(_DURABLE) as cluster,
@@ -104,7 +105,11 @@ def main() -> None:
         cluster.sql(STAND_IN)
         healthy = [one["token"] for one in made[:HEALTHY]]
         others = [one["token"] for one in made[HEALTHY:]]
-        ids = ", ".join(f"({one['id']}, {fault == 'lost'})" for one in made[HEALTHY:])
+        is_lost = {"silent": [False], "lost": [True], "both": [True, False]}[fault]
+        ids = ", ".join(
+            f"({one['id']}, {is_lost[number % len(is_lost)]})"
+            for number, one in enumerate(made[HEALTHY:])
+        )
         measure(server.port, healthy, others, 2.0)
         rates: dict[str, list[float]] = {"all answer": [], f"others {fault}": []}
         for _ in range(rounds):
