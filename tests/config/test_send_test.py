@@ -122,7 +122,7 @@ def test_both_channels_at_once() -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "status", "word"),
     [
-        ((), {}, 2, "name --sms or --email"),
+        ((), {}, 2, "use --sms or --email"),
         (("--sms", "x"), {}, 2, "--sms is not valid"),
         (("--email", "x"), {}, 2, "--email is not valid"),
         (("--sms", PHONE), {}, 1, "sms_sender is console"),

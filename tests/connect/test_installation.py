@@ -478,7 +478,7 @@ def test_the_command(machine: Path) -> None:
     before = snapshot(machine)
     shown = run(machine)
     assert shown.returncode == 0
-    assert "nothing was changed; hupan connect --install does the above" in shown.stdout
+    assert "nothing was changed; hupan connect --install makes these changes" in shown.stdout
     assert run(machine, "--install", answer="n\n").returncode == 1
     assert snapshot(machine) == before
     assert run(machine, "--install", answer="y\n").returncode == 0

@@ -155,7 +155,7 @@ class _Restore:
             raise BackupError(
                 f"备份中的数据不完好（{len(faults)} 处：{shown}）；"
                 "若没有更好的备份，请加上 --accept-faults",
-                f"the rows of the backup are not sound ({len(faults)} faults: {shown}); without a "
+                f"the rows of the backup are damaged ({len(faults)} faults: {shown}); without a "
                 "better backup, add --accept-faults",
             )
         return faults

@@ -82,7 +82,7 @@ AfterOption: TypeAlias = Annotated[
 app = make_group(
     say(
         "管理账号，可在服务器运行时使用。账号用编号、手机号或邮箱指明。",
-        "Manage accounts, also while the server runs. Name an account by its id, phone number or "
+        "Manage accounts; the server can be running. Name an account by its id, phone number or "
         "e-mail address.",
     ),
     say("管理账号", "Manage accounts"),
@@ -197,7 +197,7 @@ def create(
             "--password",
             help=say(
                 "设置密码：在终端中询问，否则读取标准输入的第一行。",
-                "Set a password: asked for on a terminal, else read from the first line of "
+                "Set a password: prompted for on a terminal, else read from the first line of "
                 "standard input.",
             ),
         ),
@@ -325,9 +325,9 @@ def vip(
     "medal",
     help=say(
         "授予或收回已定义的勋章。",
-        "Give or take back a defined medal.",
+        "Award or revoke a defined medal.",
     ),
-    short_help=say("授予或收回勋章", "Give or take back a medal"),
+    short_help=say("授予或收回勋章", "Award or revoke a medal"),
 )
 @admin_command
 def medal(
@@ -337,7 +337,7 @@ def medal(
     name: Annotated[
         str, typer.Argument(help=say("勋章名称。", "Name of the medal."), show_default=False)
     ],
-    take: Annotated[bool, typer.Option("--take", help=say("收回。", "Take it back."))] = False,
+    take: Annotated[bool, typer.Option("--take", help=say("收回。", "Revoke it."))] = False,
 ) -> None:
     """Grant or remove a medal and print the account."""
     row = command.run(
@@ -363,7 +363,7 @@ def _at_most_one(*given: bool) -> bool:
     help=say(
         "显示或设置他人能看到该账号的哪些资料；不写选项则只显示。\n\n"
         "show 显示，hide 隐藏，default 跟随服务器设置。本人始终可见。",
-        "Show or set what others see of an account; without options it is only shown.\n\n"
+        "Show or set what others see of an account; without options, only show it.\n\n"
         "show, hide, or default, which follows the server's settings. The user always sees "
         "everything.",
     ),

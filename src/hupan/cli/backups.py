@@ -73,8 +73,8 @@ restore_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command(
     help=say(
         "备份数据库、密钥与图片；服务器可同时运行。备份会加密并回读校验。",
-        "Back up database, key and pictures while the server runs. The backup is encrypted, and "
-        "checked by reading it back.",
+        "Back up the database, key and pictures; the server can be running. The backup is "
+        "encrypted, then checked by reading it back.",
     ),
     short_help=say("创建备份", "Create a backup"),
 )

@@ -115,7 +115,7 @@ _FAULT_LABELS = {
 app = make_group(
     say(
         "核对金币流水，可在服务器运行时使用。",
-        "Check the coin journal, also while the server runs.",
+        "Check the coin journal; the server can be running.",
     ),
     say("核对金币流水", "Check the coin journal"),
 )

@@ -161,7 +161,7 @@ def send_test(
 ) -> None:
     """Send to each given target; exit with 1 when one was not sent."""
     if sms is None and email is None:
-        raise typer.BadParameter(say("请指定 --sms 或 --email", "name --sms or --email"))
+        raise typer.BadParameter(say("请指定 --sms 或 --email", "use --sms or --email"))
     settings = load_startable_settings_or_exit(config).settings
     wanted: list[tuple[Channel, str]] = []
     if sms is not None:

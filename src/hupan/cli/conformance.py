@@ -155,7 +155,7 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
     for level, heading in _HEADINGS.items():
         group = [outcome for outcome in outcomes if outcome.check.level == level]
         passed = sum(outcome.status == "passed" for outcome in group)
-        counts = say(f"{passed}/{len(group)} 项相符", f"{passed} of {len(group)} hold")
+        counts = say(f"{passed}/{len(group)} 项相符", f"{passed} of {len(group)} met")
         typer.echo(f"{heading}  {counts}")
         for outcome in group:
             if outcome.status != "passed":

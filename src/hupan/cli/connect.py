@@ -33,14 +33,14 @@ _PARTS: Final[Mapping[Part, str]] = {
 _STATES: Final[Mapping[State, str]] = {
     "missing": say("将改动", "to change"),
     "present": say("已就绪", "ready"),
-    "skipped": say("不改动", "left alone"),
+    "skipped": say("不改动", "unchanged"),
 }
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 OnlyOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         metavar="|".join(PARTS),
-        help=say("只改动这一类，可多次使用。", "Change this kind alone; repeatable."),
+        help=say("只改动这一类，可多次使用。", "Change only this kind; repeatable."),
         show_default=False,
     ),
 ]
@@ -66,22 +66,23 @@ AuthorityOption: TypeAlias = Annotated[
         "让客户端内置的域名到达本机的沙盒：写入 hosts 文件，"
         "并让系统、浏览器与 Java 信任本机的证书。"
         "不带选项时只显示将做什么。--undo 逐字节恢复原状。",
-        "Lead the names that clients have built in to a sandbox on this machine: lines in the "
-        "hosts file, and a certificate of this machine that system, browsers and Java trust. "
-        "Without an option it only shows what it would do. --undo puts everything back byte by "
+        "Point the host names built into clients at a sandbox on this machine: add lines to the "
+        "hosts file, and make the system, browsers and Java trust a certificate of this machine. "
+        "Without an option, only show what would be done. --undo restores everything byte for "
         "byte.",
     ),
-    short_help=say("让客户端到达沙盒", "Aim clients at a sandbox"),
+    short_help=say("让客户端到达沙盒", "Point clients at a sandbox"),
 )
 def connect(
     *,
     installs: Annotated[
-        bool, typer.Option("--install", help=say("显示后执行。", "Show it, then do it."))
+        bool,
+        typer.Option("--install", help=say("显示后执行。", "Show the changes, then make them.")),
     ] = False,
     undoes: Annotated[
-        bool, typer.Option("--undo", help=say("恢复原状。", "Put everything back."))
+        bool, typer.Option("--undo", help=say("恢复原状。", "Restore everything."))
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help=say("不提问。", "Ask nothing."))] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=say("不提问。", "Do not ask."))] = False,
     only: OnlyOption = None,
     address: AddressOption = "127.0.0.1",
     hosts_file: HostsFileOption = Path("/etc/hosts"),
@@ -121,7 +122,7 @@ def _check_options(address: str, *, installs: bool, undoes: bool, yes: bool, as_
         )
     if installs and as_json and not yes:
         raise typer.BadParameter(
-            say("--json 不提问：请加 --yes", "--json asks nothing: add --yes"),
+            say("--json 不提问：请加 --yes", "--json does not ask: add --yes"),
             param_hint="--json",
         )
     if not is_loopback_address(address):
@@ -138,7 +139,7 @@ def _choose_parts(only: Sequence[str]) -> list[Part]:
     if unknown := sorted({*only} - {*PARTS}):
         listed = ", ".join(PARTS)
         raise typer.BadParameter(
-            say(f"{unknown[0]!a} 应为 {listed} 之一", f"{unknown[0]!a} is none of {listed}"),
+            say(f"{unknown[0]!a} 应为 {listed} 之一", f"{unknown[0]!a} is not one of {listed}"),
             param_hint="--only",
         )
     return [part for part in PARTS if not only or part in only]
@@ -163,14 +164,14 @@ def _repeated_command(folder: Path) -> list[str]:
 
 
 def _confirm() -> None:
-    question = say("现在执行？", "Do it now?")
+    question = say("现在执行？", "Make these changes now?")
     try:
         is_wanted = typer.confirm(question)
     except typer.Abort:
         is_wanted = False
     if not is_wanted:
         typer.echo(
-            say("未作任何改动；程序请用 --yes", "nothing was changed; programs use --yes"), err=True
+            say("未作任何改动；程序请用 --yes", "nothing was changed; scripts use --yes"), err=True
         )
         raise typer.Exit(1)
 
@@ -241,14 +242,14 @@ def _show(
         typer.echo(
             say(
                 "未作任何改动；hupan connect --install 执行以上操作",
-                "nothing was changed; hupan connect --install does the above",
+                "nothing was changed; hupan connect --install makes these changes",
             )
         )
     else:
         typer.echo(
             say(
                 "OK 已就绪；hupan connect --undo 恢复原状",
-                "OK it is in place; hupan connect --undo puts everything back",
+                "OK done; hupan connect --undo restores everything",
             )
         )
     typer.echo(say(f"然后启动：{_next_command(address)}", f"then start: {_next_command(address)}"))
@@ -269,7 +270,7 @@ def _print_steps(places: Places, steps: Sequence[Step]) -> None:
     typer.echo(
         say(
             "以下运行时自带证书，需由您自己设置：",
-            "these runtimes have roots of their own and need to be told by you:",
+            "these runtimes use their own root certificates; configure them yourself:",
         )
     )
     for name, value in _variables(places, steps).items():

@@ -270,8 +270,8 @@ def copy_store(
         typer.echo(
             say(
                 f"复制后仍有不同：来源在中断后改变过，请清空目标后重新复制。不同的表：{names}",
-                "the copies differ, for the source changed after the copy began: drop the target "
-                f"and copy again. Different tables: {names}",
+                "the copies differ because the source changed after the copy began: drop the "
+                f"target and copy again. Different tables: {names}",
             ),
             err=True,
         )

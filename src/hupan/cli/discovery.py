@@ -95,7 +95,7 @@ def choose_format_or_exit(path: Path, file_format: FileFormat | None) -> FileFor
     known = file_format or _FORMAT_BY_SUFFIX.get(path.suffix.lower())
     if known is None:
         raise typer.BadParameter(
-            say("请用 --format 指明格式", "name the format: --format csv or --format jsonl")
+            say("请用 --format 指明格式", "set the format: --format csv or --format jsonl")
         )
     return known
 
@@ -211,21 +211,21 @@ _GROUP_COLUMNS = {
 bots_app = make_group(
     say(
         "管理“发现”中推荐的机器人，可在服务器运行时使用。",
-        "Manage the recommended bots, also while the server runs.",
+        "Manage the recommended bots; the server can be running.",
     ),
     say("管理推荐的机器人", "Manage the recommended bots"),
 )
 groups_app = make_group(
     say(
         "管理“发现”中的群聊，可在服务器运行时使用。",
-        "Manage the groups in discovery, also while the server runs.",
+        "Manage the groups in discovery; the server can be running.",
     ),
     say("管理发现页的群聊", "Manage the groups in discovery"),
 )
 categories_app = make_group(
     say(
         "管理“发现”中的分区，可在服务器运行时使用。",
-        "Manage the categories in discovery, also while the server runs.",
+        "Manage the categories in discovery; the server can be running.",
     ),
     say("管理发现页的分区", "Manage the categories in discovery"),
 )

@@ -42,7 +42,7 @@ _RESET_COLUMNS = {
 app = make_group(
     say(
         "查看与重置频率限制，可在服务器运行时使用。",
-        "Show and reset rate limits, also while the server runs.",
+        "Show and reset rate limits; the server can be running.",
     ),
     say("查看与重置频率限制", "Show and reset rate limits"),
 )

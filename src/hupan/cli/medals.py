@@ -19,7 +19,7 @@ _MEDAL_COLUMNS = {
 app = make_group(
     say(
         "定义勋章，可在服务器运行时使用；授予用 hupan account medal。",
-        "Define medals, also while the server runs. `hupan account medal` gives them to accounts.",
+        "Define medals; the server can be running. `hupan account medal` awards them to accounts.",
     ),
     say("管理勋章", "Manage medals"),
 )

@@ -125,7 +125,7 @@ StartJsonOption: TypeAlias = Annotated[
         "--json",
         help=say(
             "就绪后只输出一行 JSON，供程序读取；不打印验证码。",
-            "Print one line of JSON once the sandbox is ready, for programs, and no codes.",
+            "Print one line of JSON for programs once the sandbox is ready; print no codes.",
         ),
     ),
 ]

@@ -53,7 +53,8 @@ def run(
         typer.Option(
             metavar="FILE",
             help=say(
-                "沙盒日志写入的文件；默认不保留。", "File for the sandbox's log; none is kept."
+                "沙盒日志写入的文件；默认不保留。",
+                "File for the sandbox's log; by default none is kept.",
             ),
             show_default=False,
         ),

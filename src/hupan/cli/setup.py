@@ -87,18 +87,18 @@ def setup(
     ] = None,
     test_sms: Annotated[
         str | None,
-        typer.Option(metavar="NUMBER", help=say("发送一条测试短信。", "Send a test SMS there.")),
+        typer.Option(metavar="NUMBER", help=say("发送一条测试短信。", "Number for a test SMS.")),
     ] = None,
     test_email: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS", help=say("发送一封测试邮件。", "Send a test e-mail there.")
+            metavar="ADDRESS", help=say("发送一封测试邮件。", "Address for a test e-mail.")
         ),
     ] = None,
     yes: Annotated[
         bool,
         typer.Option(
-            "--yes", help=say("不提问，一律采用默认值。", "Ask nothing and take the defaults.")
+            "--yes", help=say("不提问，一律采用默认值。", "Do not ask; use the defaults.")
         ),
     ] = False,
 ) -> None:
@@ -324,9 +324,9 @@ def _warn_of_container(settings: Settings, front: str) -> None:
             say(
                 "⚠ 在容器外的代理并非来自 127.0.0.1：请用 --set trusted_proxies=网段 指定容器网络的"
                 "网关，否则所有客户端会被视为同一地址",
-                "⚠ to a container, a proxy outside of it is not 127.0.0.1: name the gateway of the "
-                "container's network with --set trusted_proxies=NETWORK, or all clients count as "
-                "one address",
+                "⚠ in a container, a proxy outside does not connect from 127.0.0.1: set "
+                "the gateway of the container's network with --set trusted_proxies=NETWORK, or all "
+                "clients count as one address",
             ),
             err=True,
         )

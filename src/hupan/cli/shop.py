@@ -27,7 +27,7 @@ _PRODUCT_COLUMNS = {
 app = make_group(
     say(
         "管理金币商城的商品，可在服务器运行时使用。",
-        "Manage the products of the coin shop, also while the server runs.",
+        "Manage the products of the coin shop; the server can be running.",
     ),
     say("管理金币商城", "Manage the coin shop"),
 )
@@ -45,8 +45,9 @@ def _option(zh: str, en: str, *names: str, metavar: str | None = None) -> Any:  
     help=say(
         "定义商品，或修改同名的商品；未写的选项保持不变。\n\n"
         "类型 1 为会员，购买后延长 --days 天；其他类型由您自行发放。",
-        "Define a product, or change the existing one of that name; what is not named stays.\n\n"
-        "Type 1 is VIP for --days days. Products of other types are yours to deliver.",
+        "Define a product, or change the existing one of that name; omitted options are "
+        "unchanged.\n\nType 1 is VIP for --days days. You deliver products of other types "
+        "yourself.",
     ),
     short_help=say("定义商品", "Define a product"),
 )
@@ -108,9 +109,7 @@ def list_products(command: AdminCommand) -> None:
 
 @app.command(
     "stock",
-    help=say(
-        "增减商品的库存，或设为某数。", "Add to the stock of a product, take from it, or set it."
-    ),
+    help=say("增减商品的库存，或设为某数。", "Add to, take from or set the stock of a product."),
     short_help=say("修改库存", "Change the stock"),
 )
 @admin_command
@@ -129,7 +128,7 @@ def stock(
         typer.BadParameter: neither or both of the options were given.
     """
     if (add is None) == (set_to is None):
-        raise typer.BadParameter(say("--add、--set 须选一个", "one of --add and --set is required"))
+        raise typer.BadParameter(say("--add、--set 须选一个", "--add or --set is required"))
     row = command.run(
         lambda services: services.shop.restock(name, add=add, set_to=set_to),
         event="operator-product-stock",

@@ -231,8 +231,8 @@ def _parse_path(raw: object) -> Path:
         raise InvalidValue(
             LocalizedText(
                 "路径，首尾无空格；这像是服务器地址或连接串（若确为路径，请以 ./ 或 / 开头）",
-                "a path without surrounding blanks; this looks like the address of a server (if it "
-                "is a path, begin it with ./ or /)",
+                "a path without leading or trailing spaces; this looks like the address of a "
+                "server (if it is a path, begin it with ./ or /)",
             )
         )
     return Path(value)
