@@ -96,7 +96,7 @@ def parse_public_key(text: str) -> PublicKey:
     """Return the key of a text that begins with `age1`.
 
     Raises:
-        InvalidKeyError: it is none.
+        InvalidKeyError: it is not a key.
     """
     raw = _bech32_decode(PUBLIC_PREFIX, text.strip())
     if raw is None:

@@ -80,7 +80,7 @@ class BackgroundTask:
                 failures += 1  # an inner task was cancelled, not this one
                 self._report(error)
                 await asyncio.sleep(self._retry_seconds(failures))
-            except Exception as error:  # noqa: BLE001 - the task goes on after any error
+            except Exception as error:  # noqa: BLE001 - the task continues after any error
                 failures += 1
                 self._report(error)
                 await asyncio.sleep(self._retry_seconds(failures))

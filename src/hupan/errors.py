@@ -369,7 +369,7 @@ class TooLateToUndo(AppError):
 
 
 class OlderProofNeeded(AppError):
-    """The contact bound earlier must prove this, for the later one was bound without proof.
+    """The contact bound earlier must prove this, because the later one was bound without proof.
 
     A change of the earlier one, or a cancellation by the later one, while that binding can still be
     undone (security D2, A1).

@@ -1,4 +1,4 @@
-"""Says in Chinese and English what errors of the system and of decoders say in English alone."""
+"""Translates errors of the system and of decoders, which are in English only."""
 
 import errno
 import json

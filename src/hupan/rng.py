@@ -33,7 +33,7 @@ class SeededRandomSource:
 
     @property
     def position(self) -> int:
-        """How far the sequence has come."""
+        """The position in the sequence."""
         return self._counter
 
     def move_to(self, position: int) -> None:

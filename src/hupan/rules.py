@@ -163,7 +163,7 @@ class PublicUrls:
 
 
 def url_of_host(host: str) -> str:
-    """Return the URL of a host, "" for what is none; names with a dot are reached through TLS."""
+    """Return the URL of a host, "" for anything else; names with a dot are reached through TLS."""
     found = _HOST.fullmatch(host)
     if found is None:
         return ""

@@ -470,7 +470,7 @@ def _port_problems(settings: Settings) -> Iterator[UnusableSetting]:
             "metrics_port",
             LocalizedText(
                 f"至多 {_MAX_PORT - settings.workers + 1}（每个进程一个端口）",
-                f"at most {_MAX_PORT - settings.workers + 1}, for each worker has a port",
+                f"at most {_MAX_PORT - settings.workers + 1}, because each worker has a port",
             ),
         )
     if first <= settings.port <= last and _may_overlap(settings.host, settings.metrics_host):

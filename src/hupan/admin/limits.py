@@ -170,7 +170,7 @@ class LimitAdmin:
         """Return the counters in the store of a contact, or of all contacts of an account.
 
         Raises:
-            OperationRefused: it is none of these, or no account has this id.
+            OperationRefused: it is invalid, or no account has this id.
         """
         try:
             counters = await self._counters.list_counters(who)
@@ -188,7 +188,7 @@ class LimitAdmin:
         """Reset the counters of a contact, an account, an address or a network.
 
         Raises:
-            OperationRefused: it is none of these, or no account has this id.
+            OperationRefused: it is invalid, or no account has this id.
         """
         try:
             forgotten = await self._counters.reset(who.strip())

@@ -35,7 +35,7 @@ class ShopAdmin:
         """Define a product, or change the one with this name; None leaves a value as it is.
 
         Raises:
-            OperationRefused: it would be one more than there may be.
+            OperationRefused: the maximum is reached.
         """
         try:
             return _product_row(await self._shop.define(name, ProductChange(**change)))

@@ -248,21 +248,21 @@ class ClientSocket:
         return not socket.is_blocked
 
     def resume_sending(self) -> None:
-        """Let the message server say more, for the client reads again."""
+        """Let the message server send more: the client reads again."""
         if self._relay is not None:
             self._relay.resume()
 
     def relay_ended(self, code: int, reason: str) -> None:
-        """Close it, for the message server has closed or failed."""
+        """Close it because the message server has closed or failed."""
         self._relay = None
         self._close(code, reason)
 
     def end(self) -> None:
-        """Close it, for its session has ended (security T6)."""
+        """Close it because its session has ended (security T6)."""
         self._close(SESSION_ENDED, "the session has ended")
 
     def give_way(self) -> None:
-        """Close it, for the account has too many."""
+        """Close it because the account has too many."""
         self._close(POLICY_VIOLATION, "too many sockets of this account")
 
     def pass_on(self, message: bytes) -> None:

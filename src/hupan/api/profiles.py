@@ -178,7 +178,7 @@ async def save_personal_data(
 async def get_personal_data(
     services: Services, caller: Caller, _request: IgnoredBody
 ) -> PersonalDataResponse:
-    """Return the caller's personal data; its id is the account's, for each account has one."""
+    """Return the caller's personal data; its id is the account's: each account has one."""
     own = await services.personal_data.get(caller.account)
     return PersonalDataResponse(
         PersonalData(

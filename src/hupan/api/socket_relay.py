@@ -62,7 +62,7 @@ class RelayPeer(Protocol):
         ...
 
     def relay_ended(self, code: int, reason: str) -> None:
-        """Close the client's socket, for the message server has closed or failed."""
+        """Close the client's socket because the message server has closed or failed."""
         ...
 
 
@@ -232,12 +232,12 @@ class SocketRelay(asyncio.BufferedProtocol):
         self.abort()
 
     def resume(self) -> None:
-        """Read again, for the client reads again."""
+        """Read again: the client does so, too."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
-        """Close, for the client's side has ended."""
+        """Close because the client's side has ended."""
         self._peer = None
         self._drop_waiting()
         if self._framing.state is State.OPEN:
@@ -400,7 +400,7 @@ class SocketRelay(asyncio.BufferedProtocol):
         peer.relay_ended(code, received.reason)
 
     def _fail(self, reason: str) -> None:
-        """End both sides, for the message server is gone, too slow, or sends nonsense."""
+        """End both sides: the message server is gone, too slow, or sends nonsense."""
         peer, self._peer = self._peer, None
         self._drop_waiting()
         if self._opened is not None and not self._opened.done():

@@ -513,7 +513,7 @@ class _Relay:
                 return
 
     def _set_deadline(self, seconds: float | None) -> None:
-        """Say how long the message server may take, until its answer starts."""
+        """Set how long the message server may take until its response starts."""
         if self._timer is not None and not self.is_started:
             now = asyncio.get_running_loop().time()
             self._timer.reschedule(None if seconds is None else now + seconds)

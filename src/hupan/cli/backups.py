@@ -220,7 +220,7 @@ def restore(
     ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Restore a backup; exit with 1 and leave nothing when it cannot be."""
+    """Restore a backup; on failure, exit with 1 and leave nothing behind."""
     settings = load_settings_or_exit(config, {"data_dir": data_dir, "database": database}).settings
     options = RestoreOptions(keep_sessions=keep_sessions, accept_faults=accept_faults)
     with exit_on_error(), undone_by_signals():

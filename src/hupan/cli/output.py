@@ -22,7 +22,7 @@ class Column(NamedTuple):
 
     Attributes:
         heading: its heading, in the language of the terminal.
-        wraps: whether a long value goes on in the next line; ids, numbers and times stay whole.
+        wraps: whether a long value continues in the next line; ids, numbers and times stay whole.
         wide_only: whether only `--wide` shows it.
     """
 

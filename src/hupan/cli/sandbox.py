@@ -45,7 +45,7 @@ def temporary_data_folder() -> Iterator[Path]:
 
 
 def remove_abandoned_folders(parent: Path) -> None:
-    """Remove the folders of this user's sandboxes that do not run any more.
+    """Remove the folders of this user's sandboxes that no longer run.
 
     One that runs holds a lock. A folder without a lock file may be about to get one.
     """

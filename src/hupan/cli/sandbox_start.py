@@ -94,7 +94,7 @@ class Announcement:
     opens_page: bool
 
     def make(self, urls: list[str], settings: Settings, seed: str) -> None:
-        """Say where the sandbox runs."""
+        """Print where the sandbox runs."""
         facts = describe_start(urls, settings, seed)
         if self.as_json:
             print_json_line(facts)

@@ -1,4 +1,4 @@
-"""TLS of a sandbox's own: whose certificate it shows, and where it listens."""
+"""TLS of a sandbox: which certificate it presents, and where it listens."""
 
 import os
 import socket

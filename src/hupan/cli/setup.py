@@ -317,7 +317,7 @@ def _is_in_container() -> bool:
 
 
 def _warn_of_container(settings: Settings, front: str) -> None:
-    """Say where the proxy is missing: requests reach a container from its network's gateway."""
+    """Warn if the proxy is not trusted: requests reach a container from its network's gateway."""
     is_local = all(network.is_loopback for network in settings.trusted_proxies)
     if front != "none" and is_local and _is_in_container():
         typer.echo(

@@ -1,4 +1,4 @@
-"""`hupan connect --install`: shows, records, changes; what fails half-way is put back at once."""
+"""`hupan connect --install`: shows, records and makes changes; reverts them on failure."""
 
 import shlex
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def check_rights(places: Places, steps: Sequence[Step], command: Sequence[str]) 
     """Refuse to begin what cannot be ended.
 
     Args:
-        places: what there is.
+        places: what this machine has.
         steps: what is to be done.
         command: what a user with the rights would run.
 
@@ -53,7 +53,7 @@ def install(places: Places, address: str, parts: Sequence[Part]) -> Installed:
     """Aim the known names at an address, and trust the authority.
 
     Args:
-        places: what there is.
+        places: what this machine has.
         address: where the sandbox listens.
         parts: what is changed.
 

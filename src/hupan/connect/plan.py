@@ -57,7 +57,7 @@ class Places:
     keytool: str | None
 
     def rights(self, *, is_users: bool) -> AbstractContextManager[None]:
-        """Have the rights for a file."""
+        """Acquire the rights for a file."""
         return self.user.rights() if is_users else nullcontext()
 
     def is_users(self, path: Path) -> bool:

@@ -33,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True):
     Attributes:
         group: what is changed and undone together: a database's folder, or the file itself.
         before: the name of its backup; "" where there was no file.
-        after: the same of what we made of it; "" for what a command of the system made.
+        after: the name of the copy of our version; "" for what a command of the system made.
         folders: those that were made for it.
         is_users: whether it is in the user's home, where root acts as the user.
     """
@@ -165,7 +165,7 @@ class RecordFolder:
         return self._kept(entry, entry.before)
 
     def result(self, entry: Entry) -> FileContent | None:
-        """Return what we made of a file; None if that is not known."""
+        """Return the content that we wrote to a file; None if unknown."""
         return self._kept(entry, entry.after)
 
     def _kept(self, entry: Entry, name: str) -> FileContent | None:

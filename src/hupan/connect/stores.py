@@ -95,7 +95,7 @@ def find_system_store(search_path: str) -> SystemStore | None:
 
 
 def find_nss_folders(home: Path, search_path: str) -> list[Path]:
-    """Return the folders of NSS databases of a user; Chromium's also where it is yet to be made."""
+    """Return the folders of NSS databases of a user; Chromium's even if it does not exist yet."""
     chromium = home / ".pki/nssdb"
     own = (".mozilla/firefox", ".config/mozilla/firefox")  # the second since Firefox 147
     packaged = ("snap/firefox/common", ".var/app/org.mozilla.firefox")
@@ -240,7 +240,7 @@ def _copies(files: Mapping[str, FileContent | None]) -> Iterator[Path]:
 
 
 def _changed(copy: Path, before: FileContent | None, owner: tuple[int, int]) -> FileContent | None:
-    """Return what became of a file in a copy."""
+    """Return how a file changed in a copy."""
     if not copy.exists():
         return before
     if before is None:

@@ -64,7 +64,7 @@ def undo(places: Places, parts: Sequence[Part] = PARTS) -> Undone | None:
     """Undo an installation; where its record is lost, take out what carries our names.
 
     Args:
-        places: what there is.
+        places: what this machine has.
         parts: what is undone; the others stay as they are.
 
     Returns:

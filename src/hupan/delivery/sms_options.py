@@ -454,7 +454,7 @@ def require_gateway_url(url: str) -> None:
     """Accept https, and http for a loopback host.
 
     Raises:
-        InvalidOption: it is none of them.
+        InvalidOption: it is not one of them.
     """
     require_option(
         _is_printable_ascii(url) and " " not in url,

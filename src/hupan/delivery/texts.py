@@ -190,7 +190,7 @@ MESSAGE_TEMPLATES: Final[dict[str, MessageTemplate]] = {
     "notice-account-restored": _notice_template(
         "您的账号已恢复，注销已取消。",
         "账号已恢复 Account restored",
-        "Your account was restored: it is not cancelled any more.",
+        "Your account was restored: it is no longer cancelled.",
     ),
     "notice-account-cancelled": _notice_template(
         "您的账号已注销。",

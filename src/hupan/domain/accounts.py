@@ -341,7 +341,7 @@ class AccountDirectory:
         """Return the account with this id, phone number or e-mail address.
 
         Raises:
-            UnknownUser: there is none, or `identifier` is none of these.
+            UnknownUser: there is none, or `identifier` is not one of these.
             AccountCancelled: it was cancelled and waits to be erased.
         """
         found = await self.get_any(identifier)
@@ -353,7 +353,7 @@ class AccountDirectory:
         """Like `get`, but also return cancelled accounts.
 
         Raises:
-            UnknownUser: there is none, or `identifier` is none of these.
+            UnknownUser: there is none, or `identifier` is not one of these.
         """
         account_id = await self._find_id(identifier.strip())
         found = (
@@ -367,7 +367,7 @@ class AccountDirectory:
         """Like `get_any`, with medals and inviter.
 
         Raises:
-            UnknownUser: there is none, or `identifier` is none of these.
+            UnknownUser: there is none, or `identifier` is not one of these.
         """
         found = await self.get_any(identifier)
         medals = await list_account_medals(self._database, found.account.id)

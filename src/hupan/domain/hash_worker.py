@@ -62,7 +62,7 @@ def is_argon2_hash(stored: str) -> bool:
 
 
 def verify_password(stored: str, password: str) -> bool:
-    """Return whether a password matches a PHC string; False if it is none.
+    """Return whether a password matches a PHC string; False if it is not one.
 
     Raises:
         RuntimeError: out of memory, so the result is unknown.

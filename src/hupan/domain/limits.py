@@ -81,7 +81,7 @@ class LimitCounters:
 
         Raises:
             UnknownUser: no account has this id.
-            InvalidField: it is none of these.
+            InvalidField: it is not one of these.
         """
         if network := _parse_network(subject):
             return await self._request(f"network:{network}", [])

@@ -222,7 +222,7 @@ class PictureAddresses:
     def without_client_base(self, url: str) -> str:
         """Return an address at the client's own base as it is stored, any other one as it is.
 
-        To be called while the request is handled: a transaction does not know the client.
+        Call it while the request is handled: a transaction does not know the client.
         """
         base = f"{self._client_base()}{MEDIA_PATH}"
         return _HOSTLESS_BASE + url.removeprefix(base) if url.startswith(base) else url

@@ -492,7 +492,7 @@ class OutboxWorker:
         async def ask() -> int:
             started = 0
             for channel, priority, address in targets:
-                with contextlib.suppress(StoreUnavailable):  # its machine is away
+                with contextlib.suppress(StoreUnavailable):  # its machine is unavailable
                     started += await self._start_due_of(channel, priority, address)
             return started
 

@@ -331,7 +331,7 @@ class Presence:
 
         Args:
             connection: the connection.
-            is_told: whether the feed reported its end, which is believed while the store is away.
+            is_told: whether the feed reported its end; trusted while the store is down.
         """
         try:
             await self._sessions.check(connection.account, connection.token_hash)

@@ -1,4 +1,4 @@
-"""Says in the store that this server process runs, so that no copy is made meanwhile."""
+"""Records in the store that this server process runs, so that no copy is made meanwhile."""
 
 import asyncio
 import contextlib
@@ -53,24 +53,24 @@ class RunningServer:
         await self.withdraw()
 
     async def announce(self) -> None:
-        """Say that this process runs."""
+        """Record that this process runs."""
         await self._database.run_transaction(partial(beat, name=self._name))
 
     async def withdraw(self) -> None:
-        """Say that this process has stopped."""
+        """Record that this process has stopped."""
         with contextlib.suppress(StoreUnavailable, TimeoutError):
             async with asyncio.timeout(MAX_STOP_SECONDS):
                 await self._database.run_transaction(partial(withdraw, name=self._name))
 
     async def run(self) -> None:
-        """Say that this process runs, and now and then look after the others."""
+        """Record that this process runs; now and then, remove the dead ones."""
         await self.announce()
         self._beats += 1
         if self._beats % BEATS_PER_LISTING == 0:
             await self.forget_ended()
 
     async def forget_ended(self) -> None:
-        """Remove processes that say nothing any more."""
+        """Remove processes that no longer report."""
         found = await list_servers(self._database)
         ended = {}
         for name, value in found.items():

@@ -79,7 +79,7 @@ class ProductChange(Struct, frozen=True, kw_only=True):
 
 
 class ShopFull(Exception):
-    """There are as many products as there may be, also those that were withdrawn."""
+    """The maximum number of products is reached; withdrawn ones count."""
 
 
 class ProductPage(Struct, frozen=True):
@@ -179,7 +179,7 @@ class CoinShop:
 
         Raises:
             InvalidField: a value is invalid, or a new product has no price.
-            ShopFull: it would be one more than there may be.
+            ShopFull: the maximum is reached.
         """
         line = _parse_name(name)
         now = int(self._clock.now())

@@ -67,7 +67,7 @@ class SandboxState(Struct, frozen=True, rename="camel"):
         now: by the clock of the sandbox.
         seeded: the numbers that seeding continues from.
         seed: of the random sources.
-        positions: how far each random source has come.
+        positions: the position of each random source.
     """
 
     saved_at: int

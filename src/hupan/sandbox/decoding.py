@@ -496,7 +496,7 @@ def _shorten(value: Json) -> Json:
 
 
 def _text_of(body: bytes) -> str | None:
-    """Return a body as text, None if it is none."""
+    """Return a body as text, None if it is not text."""
     try:
         text = body.decode()
     except UnicodeDecodeError:

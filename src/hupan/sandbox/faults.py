@@ -39,7 +39,7 @@ class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
     """One rule of PUT `/sandbox/faults`.
 
     Attributes:
-        path: of the request; one that ends in `*` matches what begins so. Any path if absent.
+        path: of the request; one that ends in `*` matches by prefix. Any path if absent.
         account: id of the account whose token the request bears; any request if absent.
         nth: only the nth request that matches path and account.
         probability: of each request that matches.
@@ -79,7 +79,7 @@ def parse_rules(body: bytes) -> list[FaultRule]:
     """Return the rules of a JSON array.
 
     Raises:
-        BadRequest: it is none, or a rule is not valid; the text names the rule.
+        BadRequest: it is not an array, or a rule is not valid; the text names the rule.
     """
     try:
         listed = msgspec.json.decode(body, type=list[dict[str, Any]])
@@ -208,7 +208,7 @@ class Faults:
 
     Attributes:
         make_random_source: returns a source that repeats from the seed of the sandbox.
-        generation: grows with each change; what waits under former rules goes on.
+        generation: grows with each change; what waits under former rules continues.
     """
 
     make_random_source: Callable[[str], RandomSource]

@@ -395,7 +395,7 @@ class Journal:
         self._keep(self._last_id, size, packed)
 
     def _keep(self, entry_id: int, size: int, kept: Entry | PackedRequest) -> None:
-        """Keep something; the oldest go where there are too many, or they are too large."""
+        """Keep something; drop the oldest when there are too many, or they are too large."""
         records = self._records
         records.append((entry_id, size, kept))
         self.size_bytes += size
@@ -407,7 +407,7 @@ class Journal:
             subscriber.notify()
 
     def count_unserved(self, method: str, path: str, now: float) -> None:
-        """Count a request for a path that Hupan does not serve; of too many the oldest goes."""
+        """Count a request for a path that Hupan does not serve; drop the oldest if too many."""
         self.unserved_count += 1
         before = self._unserved.pop((method, path), None)
         if before is None and len(self._unserved) >= MAX_UNSERVED_PATHS:
@@ -426,7 +426,7 @@ class Journal:
 
         Args:
             entry_filter: which ones.
-            limit: how many at most.
+            limit: the maximum number.
             below_id: only those with a smaller id; 0 for all.
         """
         found: list[Entry] = []

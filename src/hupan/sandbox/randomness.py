@@ -1,4 +1,4 @@
-"""The seeded random sources of a sandbox, and how far each has come (K-7)."""
+"""The seeded random sources of a sandbox, and the position of each (K-7)."""
 
 from collections.abc import Mapping
 

@@ -19,7 +19,7 @@ class _Unread:
 class Readers:
     """Sends parts of responses, and cuts the slowest readers off where too much waits for them.
 
-    They may come again: an `EventSource` does so by itself, with the id of its last event.
+    They may reconnect: an `EventSource` does so by itself, with the id of its last event.
     """
 
     def __init__(self, max_bytes: int = MAX_UNREAD_BYTES) -> None:
@@ -31,7 +31,7 @@ class Readers:
         return sum(one.size for one in self._unread)
 
     async def send(self, piece: bytes, scope: Scope, send: Send) -> None:
-        """Send a part of a response that goes on; return when the client has read most of it."""
+        """Send a part of a response that continues; return when the client has read most of it."""
         self._make_room(len(piece))
         unread = _Unread(len(piece), scope.get("state", {}).get("cut_off") or _ignore)
         self._unread[unread] = None

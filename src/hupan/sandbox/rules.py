@@ -117,7 +117,7 @@ def parse_rules(body: bytes, is_served: "IsServed") -> list[Rule]:
     """Return the rules of a JSON array.
 
     Raises:
-        BadRequest: it is none, or a rule is not valid; the text names the rule.
+        BadRequest: it is not an array, or a rule is not valid; the text names the rule.
     """
     try:
         listed = msgspec.json.decode(body, type=list[dict[str, Raw]])
@@ -226,7 +226,7 @@ def parse_forward(url: str) -> tuple[UpstreamAddress, ...]:
     """Return the addresses that a forward may connect to, in the order in which they are tried.
 
     Raises:
-        BadRequest: it is none on loopback, or has more than a host and a port.
+        BadRequest: it is not on loopback, or has more than a host and a port.
     """
     try:
         parts = urlsplit(url)
@@ -349,7 +349,7 @@ class RuleRoutes:
         """Replace the rules by those of a JSON array.
 
         Raises:
-            BadRequest: it is none, or a rule is not valid or forwards to where this client may not.
+            BadRequest: it is not an array, or a rule is invalid or its target is forbidden.
         """
         rules = parse_rules(body, self.is_served)
         former = {one.rule.forward for one in self.rules.active}

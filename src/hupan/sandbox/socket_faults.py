@@ -102,7 +102,7 @@ class FaultyHandler:
             self._socket.abort()
 
     def receive_binary(self) -> None:
-        """Take note of a binary message."""
+        """Record a binary message."""
         self._handler.receive_binary()
 
     def resume_sending(self) -> None:

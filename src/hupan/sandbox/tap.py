@@ -269,7 +269,7 @@ class Exchange:
 
     @property
     def connection(self) -> Any:  # noqa: ANN401 - the listener's
-        """What a fault cuts off."""
+        """The connection that a fault cuts off."""
         return getattr(self._send, "connection", self._send)
 
     async def read_ahead(self) -> None:
@@ -325,7 +325,7 @@ class Exchange:
         await self._send(message)
 
     def mark_endless(self) -> None:
-        """Say that the response ends with the connection alone."""
+        """Record that only the end of the connection ends the response."""
         mark_endless = getattr(self._send, "mark_endless", None)
         if mark_endless is not None:
             mark_endless()
@@ -474,7 +474,7 @@ class TappedHandler:
             self._handler.resume_sending()
 
     def connection_closed(self) -> None:
-        """Take note that the socket is gone."""
+        """Record that the socket has closed."""
         self._socket.record("closed", "in", b"")
         self._handler.connection_closed()
 

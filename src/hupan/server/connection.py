@@ -76,7 +76,7 @@ class RequestCycle(RequestResponseCycle):
     is_endless = False
 
     def mark_endless(self) -> None:
-        """Say that the response ends with the connection alone: a server that stops cuts it."""
+        """Record that only the connection ends the response: a server that stops cuts it."""
         self.is_endless = True
 
     def restart_wait(self) -> None:
@@ -126,7 +126,7 @@ class RequestCycle(RequestResponseCycle):
 
     @property
     def is_peer_gone(self) -> bool:
-        """Whether the peer has closed its side; clients do so only when they wait no longer."""
+        """Whether the peer has closed its side; clients do so only when they no longer wait."""
         protocol = self.transport.get_protocol()
         return self.disconnected or (isinstance(protocol, HttpConnection) and protocol.received_eof)
 

@@ -73,7 +73,7 @@ class SocketHandler(Protocol):
         ...
 
     def connection_closed(self) -> None:
-        """Take note that the socket is gone; is called once."""
+        """Record that the socket has closed; called once."""
         ...
 
 
@@ -172,7 +172,7 @@ class WebSockets:
             self._timer.cancel()
 
     def close_all(self) -> None:
-        """Ask every peer to close, for the server stops; clients come back (wire.md 8.1)."""
+        """Ask every peer to close because the server stops; clients reconnect (wire.md 8.1)."""
         for socket in tuple(self.heard):
             socket.close(GOING_AWAY, "the server stops")
 

@@ -113,7 +113,7 @@ SET_BAN = "UPDATE accounts SET banned_until = ?2, ban_reason = ?3 WHERE id = ?1"
 
 
 async def set_ban(tx: Transaction, account: AccountId, until: int, reason: str) -> bool:
-    """Set end and reason of a ban, 0 and "" for none; False if there is no such account."""
+    """Set end and reason of a ban, 0 and "" for none; return False for an unknown account."""
     is_set = await tx.execute(SET_BAN, account, until, reason) == 1
     if is_set:
         await update_search_row(tx, account)

@@ -273,7 +273,7 @@ class RowCodec:
         """Return the rows of a member.
 
         Raises:
-            BackupError: they are none of this table.
+            BackupError: they do not belong to this table.
         """
         try:
             return [self._decoder.decode(line) for line in lines.splitlines()]

@@ -60,7 +60,7 @@ def select_surplus(
 ) -> list[StoredBackup]:
     """Return the oldest backups beyond a number, but never the one just made.
 
-    It can be the oldest by its name: while the clock was wrong, others got a time to come.
+    It can be the oldest by its name: while the clock was wrong, others got a time in the future.
     """
     ordered = sorted(
         backups, key=lambda backup: (backup.name == made, backup.created_at, backup.name)

@@ -1,6 +1,6 @@
 """Backups of a store: its rows at one moment, and a new SQLite file that holds them again.
 
-A SQLite file is copied page by page first, which takes seconds; the copy is then read at leisure,
+A SQLite file is copied page by page first, which takes seconds; the copy is read afterwards,
 so the server's log does not grow with the length of a backup. Each page is verified while it is
 copied.
 
@@ -97,7 +97,7 @@ async def claim_backup(
 
 
 async def hold_claim(tx: Transaction, now: int) -> None:
-    """Say that the backup that was claimed is still being made."""
+    """Record that the claimed backup is still being made."""
     await tx.execute(HOLD_CLAIM, now)
 
 

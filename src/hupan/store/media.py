@@ -110,7 +110,7 @@ async def put_orphan_removal(tx: Transaction, account: AccountId, name: str, due
 
 
 async def list_names(reader: Reader, beginning: str) -> set[str]:
-    """Return the names of pictures that begin so."""
+    """Return the names of pictures with a prefix."""
     end = beginning[:-1] + chr(ord(beginning[-1]) + 1)
     return {str(row[0]) for row in await reader.fetch_all(LIST_NAMES, beginning, end)}
 

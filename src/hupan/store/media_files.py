@@ -85,7 +85,7 @@ class PictureFolders(Protocol):
     folders_per_round: int
 
     async def list_folders(self) -> list[str]:
-        """Return the folders that there may be: the beginnings of names, and that of drafts."""
+        """Return the folders that may exist: the beginnings of names, and that of drafts."""
         ...
 
     async def list_files(self, folder: str, max_files: int) -> dict[str, int]:

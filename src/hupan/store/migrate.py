@@ -110,7 +110,7 @@ _INSERT_PICTURE_KEY = (
 
 
 def picture_key_statements(rows: Sequence[Sequence[Row]], _now: int) -> Iterator[BoundStatement]:
-    """Fill the keys of the pictures that there are: the tables are on different machines."""
+    """Fill the keys of the existing pictures: the tables are on different machines."""
     for client_key, account, claimed_at in rows[0]:
         yield _INSERT_PICTURE_KEY, (client_key, account, claimed_at)
 

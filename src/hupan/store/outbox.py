@@ -35,7 +35,7 @@ WHERE due_at <= ?1 AND (target, id) IN
 RETURNING target, id, channel, purpose, sealed_code, created_at, expires_at, tries, priority
 """
 # For one target: a distributed database with a machine away cannot list its outbox. No index of
-# channels may serve it, for the target finds the machine.
+# channels may serve it: the target finds the machine.
 LEASE_MESSAGES_TO = """
 UPDATE outbox SET tries = tries + 1, due_at = ?2
 WHERE target = ?6 AND due_at <= ?1 AND id IN

@@ -34,12 +34,12 @@ def server_name(process_number: int) -> str:
 
 
 async def beat(tx: Transaction, name: str) -> None:
-    """Say that a process runs."""
+    """Record that a process runs."""
     await tx.execute(BEAT, name)
 
 
 async def withdraw(tx: Transaction, name: str) -> None:
-    """Say that a process has stopped."""
+    """Record that a process has stopped."""
     await tx.execute(DELETE_VALUE, name)
 
 

@@ -173,10 +173,10 @@ class S3Client:
             ) from error
 
     def list_objects(self, prefix: str, max_objects: int) -> Iterator[S3Object]:
-        """Yield the objects whose names begin so, page by page.
+        """Yield the objects whose names have a prefix, page by page.
 
         Raises:
-            OSError: the service does not answer, or with more than a page.
+            OSError: the service does not respond, or sends more than a page.
         """
         token = ""
         while max_objects > 0:

@@ -271,7 +271,7 @@ async def delete_sessions(
 
 
 async def record_banned_sessions(tx: Transaction, account: AccountId, now: int) -> None:
-    """Record that an account's sessions may not be used, for it was banned; they stay."""
+    """Record that a banned account's sessions may not be used; they stay."""
     rows = await tx.fetch_all(LIST_SESSION_KEYS, account)
     banned = [(account, token_hash, device_id) for _, token_hash, device_id in rows]
     await record_session_ends(tx, banned, "banned", now)

@@ -9,7 +9,7 @@ from hupan.store.tables import Table, data_tables, list_tables, remove_all_files
 
 MAX_ROWS = 200_000
 _OF_PROCESSES = ("sockets", "socket_processes", "session_ends")
-"""Tables that say what goes on in the processes of now."""
+"""Tables about the processes that run now."""
 RESTORED_COUNTERS = ("account", "groups-shown", "groups-draft")
 LIST_COUNTERS = (
     "SELECT name, value FROM counters WHERE name IN ('account', 'groups-shown', 'groups-draft')"

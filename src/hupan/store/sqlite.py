@@ -376,7 +376,7 @@ class Writer:
             group, is_closing = self._collect_group(first)
             try:
                 self._commit_group(group)
-            except Exception as error:  # noqa: BLE001 - without this thread nothing is written any more
+            except Exception as error:  # noqa: BLE001 - without this thread, nothing is written
                 self._fail_unexpectedly(group, error)
             _settle_group(group)
             self._wal_maintenance.run_after_commit()
@@ -511,7 +511,7 @@ def _settle_group(group: list[PendingChange]) -> None:
         mine = [waiting for waiting in group if waiting.loop is loop]
         try:
             loop.call_soon_threadsafe(_settle_on_loop, mine)
-        except RuntimeError:  # the loop is closed: no caller waits any more
+        except RuntimeError:  # the loop is closed: no caller waits
             _log.warning("%d changes were kept for a loop that has ended", len(mine))
 
 

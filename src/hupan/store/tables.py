@@ -113,7 +113,7 @@ def erased_tables() -> tuple[str, ...]:
     )
 
 
-# Names of files outlive the rows, for the files have to be deleted, too.
+# Names of files outlive the rows because the files have to be deleted, too.
 _KEEP_PICTURE_NAMES = """
 INSERT INTO picture_removals (account_id, name, due_at)
 SELECT account_id, substr(name, 1, 26), 0 FROM pictures WHERE name <> ''

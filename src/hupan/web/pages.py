@@ -148,7 +148,7 @@ class PageSet:
         return HTMLResponse(body, form.http_status, headers={"vary": "accept-language, cookie"})
 
     def redirect(self, path: str, **query: str) -> Response:
-        """Return where the browser goes on after a form, by GET."""
+        """Return the page that the browser requests after a form."""
         address = f"{self.prefix}{path}"
         return RedirectResponse(f"{address}?{urlencode(query)}" if query else address, 303)
 

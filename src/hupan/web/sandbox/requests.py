@@ -30,7 +30,7 @@ def positive_number(request: Request, name: str) -> int:
 
 
 async def about_field(field: str, work: Awaitable[Result]) -> Result:
-    """Return what some work returns; if the route would refuse it, that is about a field.
+    """Run a function and return its result; a refusal of the route becomes one of a field.
 
     Raises:
         FieldRefused: with the sentence of the route.
