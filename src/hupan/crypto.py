@@ -104,7 +104,7 @@ def load_or_create_key(path: Path, new_key: bytes = b"") -> bytes:
     """Read the key file; create it if it does not exist.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         new_key: what a new file holds; a random key if empty.
 
     Raises:

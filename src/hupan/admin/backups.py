@@ -173,7 +173,7 @@ async def create_backup(settings: Settings, path: Path | None = None) -> BackupS
     A server may run at the same time.
 
     Args:
-        settings: of the store, and the public key or passphrase of the backup.
+        settings: those of the store, and the public key or passphrase of the backup.
         path: the file to write, which must not exist; None for a new name in `backup_dir` or the
             bucket.
 

@@ -220,7 +220,7 @@ async def distribute_database(settings: Settings, on_progress: OnDistributed) ->
     """Distribute the tables of a store on a Citus coordinator; return those distributed now.
 
     Args:
-        settings: of the server; the timeout of its statements does not apply.
+        settings: those of the server; the timeout of its statements does not apply.
         on_progress: called with the table that is being distributed.
 
     Raises:

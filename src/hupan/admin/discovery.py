@@ -106,7 +106,7 @@ def read_rows(
         file: is read, but not closed.
         file_format: CSV or JSON Lines.
         columns: the allowed columns of a CSV; the caller checks the keys of JSON objects.
-        encoding: of the text. If the file has another one, that is the only problem.
+        encoding: the encoding of the text. If the file has another one, that is the only problem.
 
     Raises:
         OperationRefused: the file cannot be read, or is too large.

@@ -116,7 +116,7 @@ class SocketGate:
         return ClientSocket(self, socket, origin)
 
     def leave(self, origin: ClientOrigin) -> None:
-        """Forget a socket that is gone."""
+        """Forget a closed socket."""
         self.open_count -= 1
         left = self._by_host[origin.host] - 1
         if left:

@@ -32,7 +32,7 @@ class BadTarget(LocalizedError):
 
 
 class Unreachable(LocalizedError):
-    """The server does not answer, or not in HTTP."""
+    """The server does not respond, or not in HTTP."""
 
 
 class OutOfTime(LocalizedError):
@@ -149,7 +149,7 @@ class Wire:
 
         Raises:
             OutOfTime: no time is left.
-            Unreachable: no answer, or not in HTTP.
+            Unreachable: no response, or one that is not HTTP.
         """
         return self.send_raw(method, self.target.prefix + path, body, headers or {})
 
@@ -222,7 +222,7 @@ def reach(wire: Wire) -> None:
 
     Raises:
         BadTarget: it leads there.
-        Unreachable: no answer, or not in HTTP.
+        Unreachable: no response, or one that is not HTTP.
     """
     target = wire.target
     with contextlib.suppress(OSError, UnicodeError):  # the request says what is wrong

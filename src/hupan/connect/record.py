@@ -172,7 +172,7 @@ class RecordFolder:
         """Return a backup.
 
         Raises:
-            ConnectRefused: it is gone.
+            ConnectRefused: it is missing.
         """
         if not name:
             return None

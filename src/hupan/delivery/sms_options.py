@@ -108,7 +108,7 @@ class SuccessRule:
         pattern: a regular expression for the whole body without surrounding blanks.
         json_path: the path of the value in a JSON body: `code`, `data.0.status`, `list[0].code`.
         json_value: the value there, as text: `0` is the number 0 and the text "0".
-        charset: of the body; "auto" uses Content-Type, else UTF-8, else GB18030.
+        charset: the charset of the body; "auto" uses Content-Type, else UTF-8, else GB18030.
 
     Raises:
         InvalidOption: a field is not valid.

@@ -486,7 +486,7 @@ class Media:
         return await self._files.read(picture.name, offset)
 
     async def load(self, name: str, max_bytes: int) -> bytes | None:
-        """Return the content of a file, None if it is gone or larger; for snapshots of a sandbox.
+        """Return the content of a file, None if missing or larger; for snapshots of a sandbox.
 
         Raises:
             OSError: it cannot be read.

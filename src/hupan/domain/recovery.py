@@ -188,7 +188,7 @@ class AccountRecovery:
 
         Raises:
             UnknownUser: there is no such account.
-            NothingToResetBy: no address is bound, and the password shall stay.
+            NothingToResetBy: no address is bound, and the password is to be kept.
         """
 
         async def change(tx: Transaction) -> PasswordResetStart:

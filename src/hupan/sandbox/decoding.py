@@ -63,7 +63,7 @@ class FieldView(Struct, frozen=True, rename="camel", omit_defaults=True):
         path: where it is, such as `data.list[0].name`; the beginning of a long one.
         mark: what is wrong with it: `unknown`, `wrongType`, `outOfRange`, `missing`, `repeated`,
             `refused` by the rules, or `broken`.
-        number: of protobuf.
+        number: the protobuf field number.
         note: the same as a sentence.
     """
 

@@ -39,7 +39,7 @@ class FaultRule(Struct, rename="camel", omit_defaults=True, frozen=True):
     """One rule of PUT `/sandbox/faults`.
 
     Attributes:
-        path: of the request; one that ends in `*` matches by prefix. Any path if absent.
+        path: the request path; a final `*` matches any suffix. Any path if absent.
         account: id of the account whose token the request bears; any request if absent.
         nth: only the nth request that matches path and account.
         probability: of each request that matches.

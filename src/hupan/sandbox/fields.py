@@ -44,7 +44,7 @@ class Field:
 
     Attributes:
         value: None for one that has fields.
-        number: of protobuf, 0 for none.
+        number: the protobuf field number, 0 for none.
         note: what is wrong with it.
         fields: of an object or a message; of a list, its items.
         is_item: whether it is one of several that protobuf has under the same number.

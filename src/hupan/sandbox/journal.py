@@ -46,7 +46,7 @@ class Payload:
     Attributes:
         headers: names in lower case.
         body: its first bytes.
-        size: of the whole body.
+        size: the size of the whole body.
     """
 
     headers: Headers = field(default_factory=list)
@@ -81,7 +81,7 @@ class Entry:
         status: 0 if no response was sent.
         server: the address on which the request came in.
         socket: the id of the request that opened the socket, 0 for none.
-        direction: of a message: `in` is from the client.
+        direction: `in` for a message from the client.
         rule: the number of the rule of `/sandbox/rules` that answered, 0 for none.
         fault: the number of the fault that acted, 0 for none.
         is_incomplete: whether the client was gone, or the connection was cut, before the end.
@@ -272,7 +272,7 @@ def _issued_token(body: bytes) -> str:
 
 
 News: TypeAlias = Literal["missed", "cleared"]
-"""What a reader learns besides entries: some are gone, or all of them."""
+"""What a reader learns besides entries: some were deleted, or all."""
 
 
 class Subscription:
@@ -281,7 +281,7 @@ class Subscription:
     It remembers where the reader is and holds no entry, so a slow one takes no memory.
 
     Args:
-        last_id: of the last entry that the reader has; None for one that is new.
+        last_id: the id of the last entry that the reader has; None for one that is new.
     """
 
     def __init__(self, journal: "Journal", last_id: int | None = None) -> None:
@@ -367,7 +367,7 @@ class Journal:
         return _to_entry(entry_id, kept)
 
     def position_after(self, last_id: int) -> int:
-        """Return the position after an entry; where it is gone, that of the first newer one."""
+        """Return the position after an entry; if it was deleted, that of the first newer one."""
         newer = self.end
         for index, (entry_id, _, _) in enumerate(self._records):
             if entry_id == last_id:

@@ -163,7 +163,7 @@ def _read_last_id(request: Request) -> int | None:
 
 
 class _EntryList(Response):
-    """A JSON list of entries; those that are gone before their turn are left out."""
+    """A JSON list of entries; those deleted before their turn are left out."""
 
     def __init__(self, routes: JournalRoutes, ids: list[int], *, english: bool) -> None:
         super().__init__(media_type="application/json", headers=RESPONSE_HEADERS)
@@ -187,7 +187,7 @@ class _EntryList(Response):
         await send({"type": "http.response.body", "body": end, "more_body": False})
 
     def _encode(self, begin: bytes, entry_id: int) -> bytes:
-        """Return an entry as JSON, b"" if it is gone; nothing else of it outlives this."""
+        """Return an entry as JSON, b"" if it was deleted; nothing else of it outlives this."""
         entry = self._routes.journal.find(entry_id)
         if entry is None:
             return b""

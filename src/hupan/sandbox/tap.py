@@ -123,7 +123,7 @@ class JournalTap:
         app: the application of the sandbox, without the journal.
 
     Args:
-        app: as above.
+        app: the application of the sandbox, without the journal.
         journal: keeps what passed.
         clock: the sandbox's own.
     """

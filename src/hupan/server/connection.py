@@ -42,7 +42,7 @@ class ServerLimits:
     Attributes:
         max_header_bytes: of request line and headers.
         max_headers: of one request.
-        max_url_bytes: of the request target.
+        max_url_bytes: the maximum length of the request target.
         header_timeout_seconds: from the opening of the connection, or from the first byte of a
             later request, to the end of the headers.
         body_timeout_seconds: from the end of the headers to the end of the body; also how long a
@@ -100,7 +100,7 @@ class RequestCycle(RequestResponseCycle):
         """Send a whole response without waiting.
 
         Args:
-            http_status: of the response.
+            http_status: the status of the response.
             headers: whole lines with `content-length`; they are not checked.
             body: as long as the headers say.
 

@@ -16,7 +16,7 @@ class Rejection:
         data: what was read last, if it broke the parser.
         peer: the address of the client.
         response: what the client gets.
-        scope: of a request that the app has already, whose body was broken.
+        scope: the scope of a request that the app has already, whose body was broken.
     """
 
     method: str

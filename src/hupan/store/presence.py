@@ -86,5 +86,5 @@ async def list_processes(reader: Reader) -> dict[int, int]:
 
 
 async def delete_process(tx: Transaction, process: int) -> None:
-    """Forget a process that is gone."""
+    """Forget a process that has ended."""
     await tx.execute(DELETE_PROCESS, process)

@@ -68,7 +68,7 @@ class NavigationEntry:
     """A page in the navigation.
 
     Attributes:
-        name: of the page, and of its text `nav_NAME`.
+        name: the name of the page, and of its text `nav_NAME`.
         path: below the prefix.
     """
 
@@ -159,7 +159,7 @@ class PageSet:
 
         Args:
             request: decides the language.
-            http_status: of the response.
+            http_status: the status of the response.
             text: the name of the sentence in the catalogue.
             error_id: finds the error in the log; "" makes one for the page alone.
         """
