@@ -1,8 +1,8 @@
-"""Fields that are not the endpoint's own, in every body that is written (security Z3).
+"""Foreign fields in every body that is written (security Z3).
 
-Two accounts of one make send the same request; one of them adds every name and every number that
-the contract has anywhere, and those that an attacker would try first. Afterwards the two still look
-alike, from each side that there is.
+Two equal accounts send the same request; one of them adds every name and every number that the
+contract has anywhere, and those that an attacker would try first. Afterwards the two still look
+alike, from each side.
 """
 
 from typing import Any
@@ -67,7 +67,7 @@ PROTOBUF_WRITES = [call for call in CALLS if "/edit-" in call.path]
 
 
 def every_name() -> dict[str, object]:
-    """Each name of a field that a JSON message of the contract has, with something to store."""
+    """Return each field name of the contract's JSON messages, with a value to store."""
     forms = [line.request for line in ENDPOINTS] + [line.response for line in ENDPOINTS]
     names = {
         name
@@ -79,7 +79,7 @@ def every_name() -> dict[str, object]:
 
 
 def twin(wire: WireClient) -> Account:
-    """One of two accounts that are alike: reached by nothing, with VIP, a medal and some coins."""
+    """Create one of two equal accounts: unreachable, with VIP, a medal and some coins."""
     return wire.account(deviceId="d", platform="p", nickname="twin", vipDays=3, coins=12.5)
 
 
@@ -101,7 +101,7 @@ def looks(wire: WireClient, who: Account) -> dict[str, object]:
 
 
 def _without_id(message: pb.Message, who: Account, left_out: set[int]) -> list[object]:
-    """The fields of a message; the default picture is named after the account (wire.md 8.4)."""
+    """Return the fields of a message; the default picture has the account's id (wire.md 8.4)."""
     own, none = f"/{who.id}.png".encode(), b"/.png"
     return [
         (number, kind, value.replace(own, none) if isinstance(value, bytes) else value)

@@ -51,7 +51,7 @@ STATES: dict[str, dict[str, object]] = {
 
 @pytest.mark.one_engine
 def test_no_door_is_forgotten() -> None:
-    """Each endpoint that takes a number or an address to act on is among the doors (E1)."""
+    """Each endpoint that acts on a number or an address is in the list (E1)."""
     fields = {"mobile", "email", "phone"}
     taking = {
         line.path.removeprefix("/v1/")
@@ -93,7 +93,7 @@ def test_known_and_unknown_get_the_same_bytes(
 
 @pytest.mark.parametrize("path", ["user/email-login", "user/forget-password"])
 def test_reset_codes_and_logins_after_one(wire: WireClient, path: str) -> None:
-    """Having asked for a reset before changes no answer either (security E1)."""
+    """An earlier reset request does not change a response either (security E1)."""
     seen = []
     for bound in (True, False) * 5:
         email = wire.fresh_email()

@@ -18,7 +18,7 @@ NEW_PASSWORD = "a heron left the reeds"
 
 
 def rows(data: Path, *arguments: str) -> list[dict[str, object]]:
-    """Return a list as programs see it."""
+    """Return a list, from the JSON output."""
     result = run(data, *arguments, "--json")
     assert result.exit_code == 0, result.output
     found: list[dict[str, object]] = json.loads(result.stdout)
@@ -26,7 +26,7 @@ def rows(data: Path, *arguments: str) -> list[dict[str, object]]:
 
 
 def letters(client: WireClient, phone: str) -> set[str]:
-    """Return the messages to a number so far."""
+    """Return the messages sent to a number so far."""
     return {letter.id for letter in client.list_outbox("sms", phone)}
 
 
@@ -51,7 +51,7 @@ def test_a_lost_number_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_lost_address_is_replaced(data: Path) -> None:
-    """Or bound for the first time, or taken away; the same again changes nothing (security A2)."""
+    """It is replaced, bound or removed; a repetition changes nothing (security A2)."""
     call(data, "account", "create", "--phone", "13900000001")
     first = call(data, "account", "set-email", "1000001", "Lin@example.com")
     assert first["email"] == "Lin@example.com"
@@ -67,7 +67,7 @@ def test_a_lost_address_is_replaced(data: Path) -> None:
 
 
 def test_what_cannot_be_bound(data: Path) -> None:
-    """Another's contact, a malformed one and removing the last are refused (security A3, A6)."""
+    """A contact in use, a malformed one and removing the last one are refused (security A3, A6)."""
     call(data, "account", "create", "--phone", "13900000001")
     call(data, "account", "create", "--phone", "13900000002", "--email", "lin@example.com")
     assert "已被使用" in refused(data, "account", "set-phone", "1000001", "13900000002")
@@ -100,7 +100,7 @@ def test_a_reset_is_started(tmp_path: Path) -> None:
 
 
 def test_a_password_is_removed(tmp_path: Path) -> None:
-    """It opens nothing any more, all sessions end, every contact is notified (security T6)."""
+    """It no longer works, all sessions end, every contact is notified (security T6)."""
     folder = tmp_path / "data"
     with Server("sandbox", "--data-dir", str(folder)) as server, WireClient(server) as client:
         phone, email = client.fresh_phone(), client.fresh_email()
@@ -114,7 +114,7 @@ def test_a_password_is_removed(tmp_path: Path) -> None:
 
 
 def test_there_is_nothing_to_reset_by(data: Path) -> None:
-    """Without an address no code can be sent; the password can be removed all the same."""
+    """Without an address no code can be sent; the password can still be removed."""
     call(data, "account", "create", "--phone", "13900000001")
     assert "set-email" in refused(data, "account", "password", "1000001")
     row = call(data, "account", "password", "1000001", "--remove")
