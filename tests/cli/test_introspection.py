@@ -109,7 +109,7 @@ def test_asking_is_no_use_of_the_session(wire: WireClient, backend: tuple[str, s
 
 
 def test_wrong_requests_are_named(wire: WireClient, backend: tuple[str, str]) -> None:
-    """The errors are OAuth's: two kinds of credentials, no token, a repeated field, a wrong method."""
+    """The errors are OAuth's: two kinds of credentials, no token, a field twice, a wrong method."""
     name, secret = backend
     both = {"token": "a", "client_id": name, "client_secret": secret}
     for reply in (

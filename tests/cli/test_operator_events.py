@@ -269,7 +269,7 @@ def test_work_on_a_whole_store_is_written_down(tmp_path: Path) -> None:
 
 @pytest.mark.one_engine
 def test_a_store_that_is_made_or_accepted_is_written_down(tmp_path: Path) -> None:
-    """`database create`, `accept-writes` and `accept-key` are logged; a wrong folder gets no file."""
+    """These are `database create`, `accept-writes`, `accept-key`; a wrong folder gets no file."""
     for command in ("accept-writes", "accept-key"):
         assert run(tmp_path / "wrong", "database", command).exit_code == 1
     assert not (tmp_path / "wrong").exists()
