@@ -29,7 +29,7 @@ BREAKS = [
 
 
 async def fill(world: World) -> None:
-    """Two accounts with three entries each."""
+    """Create two accounts with three entries each."""
     for _ in range(2):
         account = await world.bare_account()
         for key in "abc":
@@ -62,7 +62,7 @@ async def test_every_break_is_found(tmp_path: Path, sql: str, number: int) -> No
 async def test_the_store_refuses_an_entry_that_does_not_add_up(
     tmp_path: Path, sql: str, number: int
 ) -> None:
-    """An entry whose two sides differ, that changes nothing or ends below zero is not written."""
+    """The sides must differ by the amount, which is not 0, and the balance is never negative."""
     path = tmp_path / "hupan.db"
     async with open_world(path) as world:
         await fill(world)

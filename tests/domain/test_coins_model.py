@@ -1,4 +1,4 @@
-"""Any sequence of changes gets the answers of a small model in memory."""
+"""Any sequence of changes gives the results of a small model in memory."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -35,18 +35,18 @@ CHANGES = st.lists(
 
 @dataclass
 class Purse:
-    """What the model knows of an account."""
+    """The model's state of an account."""
 
     lines: list[Line] = field(default_factory=list)
     answers: dict[str, tuple[int, Answer]] = field(default_factory=dict)
 
     @property
     def balance(self) -> int:
-        """What the newest line left."""
+        """Return the balance after the newest entry."""
         return self.lines[-1][4] if self.lines else 0
 
     def change(self, key: str, cents: int) -> Answer:
-        """Return the answer that a change must get."""
+        """Return the expected result of a change."""
         if key in self.answers:
             asked, answer = self.answers[key]
             return answer if asked == cents else CoinKeyReused
@@ -60,14 +60,14 @@ class Purse:
 
 
 def line(answer: CoinEntry | type[AppError]) -> Answer:
-    """Return an answer in the form of the model."""
+    """Return a result in the form of the model."""
     if not isinstance(answer, CoinEntry):
         return answer
     return answer.number, answer.key, answer.before_cents, answer.change_cents, answer.after_cents
 
 
 async def play(world: World, changes: list[tuple[int, str, int]]) -> None:
-    """Makes the same changes here and in the model."""
+    """Make the same changes in the store and in the model."""
     people: list[tuple[AccountId, Purse]] = [
         (await world.bare_account(), Purse()) for _ in range(PEOPLE)
     ]
@@ -85,7 +85,7 @@ async def play(world: World, changes: list[tuple[int, str, int]]) -> None:
 
 
 def test_the_journal_is_the_model(tmp_path: Path) -> None:
-    """Answers, balances and pages are the model's, and the invariants hold (security J3)."""
+    """Results, balances and pages equal the model's, and the invariants hold (security J3)."""
     with open_world(tmp_path / "hupan.db") as world:
 
         @settings(max_examples=EXAMPLES, deadline=None)

@@ -1,4 +1,4 @@
-"""A full disk: nothing is falsely acknowledged, reading goes on, later writing too (R03)."""
+"""A full disk: nothing is falsely acknowledged; reads work, later writes too (R03)."""
 
 import os
 import resource
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 
 class Writers:
-    """Accounts that change their names one after the other, and the answers."""
+    """Accounts that change their names one after the other, and the responses."""
 
     def __init__(self, server: Server, tokens: dict[str, str]) -> None:
         self.server = server
@@ -38,7 +38,7 @@ class Writers:
         self.serial = count()
 
     def write(self, phone: str, times: int) -> None:
-        """Changes one name again and again; notes each answer."""
+        """Change one name again and again; record each response."""
         with Asker(self.server.port) as asker:
             for _ in range(times):
                 name = f"n{next(self.serial)}"  # never one that was there
@@ -48,7 +48,7 @@ class Writers:
                     self.names[phone] = name
 
     def write_all(self) -> list[int]:
-        """Return all members at once; the codes of the answers, one for each request."""
+        """Write as all members at once; return the code of each response."""
         self.codes = []
         with ThreadPoolExecutor(MEMBERS) as pool:
             for part in [pool.submit(self.write, phone, WRITES) for phone in self.tokens]:
@@ -56,7 +56,7 @@ class Writers:
         return self.codes
 
     def check(self) -> None:
-        """Reading goes on, and shows just what was acknowledged."""
+        """Check that reads work, and show exactly the acknowledged writes."""
         with Asker(self.server.port) as asker:
             for phone, token in self.tokens.items():
                 reply = asker.own_info(token)
@@ -64,7 +64,7 @@ class Writers:
                 assert reply.data.text(2) == self.names[phone]
 
     def come_back(self) -> None:
-        """Waits until writes are kept again, without a restart."""
+        """Wait until writes succeed again, without a restart."""
         deadline = time.monotonic() + WAIT_SECONDS
         while set(self.write_all()) != {1}:
             assert time.monotonic() < deadline, self.server.output()[-2000:]
@@ -73,7 +73,7 @@ class Writers:
 
 
 def suffer(writers: Writers, fill: Callable[[], None], free: Callable[[], None]) -> None:
-    """The course of every full disk."""
+    """Fill the disk, check the server, and free it again."""
     assert set(writers.write_all()) == {1}
     pid = writers.server.process.pid
     fill()
@@ -146,7 +146,7 @@ def test_no_space_left(tmp_path: Path) -> None:
 
 
 def _grows(descriptor: int) -> bool:
-    """Return whether another bit fits."""
+    """Return whether the file can still grow."""
     try:
         return os.write(descriptor, bytes(4096)) > 0
     except OSError:

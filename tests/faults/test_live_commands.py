@@ -1,4 +1,4 @@
-"""Operators' commands during a running server (security R14 b, J7)."""
+"""Operators' commands while a server runs (security R14 b, J7)."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow]
 
 
 def run(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
-    """Starts a command on the store of a server."""
+    """Run a command on the store of a server."""
     hupan = str(Path(sys.executable).with_name("hupan"))
     environment = {**os.environ, "HUPAN_DATA_DIR": str(folder)}
     if STORES.engine == "postgres":
@@ -34,7 +34,7 @@ def run(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
 
 
 def operate(folder: Path, port: int, journal: Journal, key: str) -> None:
-    """Grant coins to a new account by command, and then the same once more."""
+    """Grant coins to a new account by command, and repeat it."""
     with Asker(port) as asker:
         made = asker.door("accounts", {"coins": 1})
     assert isinstance(made, dict)
@@ -48,7 +48,7 @@ def operate(folder: Path, port: int, journal: Journal, key: str) -> None:
 
 
 def test_commands_during_a_server(tmp_path: Path) -> None:
-    """Both write for a while: no request is refused as busy, nothing is lost (R14 b, J1-J7)."""
+    """Both write for a while: no request gets Busy, nothing is lost (R14 b, J1-J7)."""
     folder, crowd = tmp_path / "data", Crowd(seed=7)
     with Server("sandbox", "--data-dir", str(folder), environment=ENVIRONMENT) as server:
         with crowd.at_work(server.port):

@@ -1,4 +1,4 @@
-"""kill -9 while pictures are uploaded: none that was answered is lost, and no file stays (R01)."""
+"""kill -9 during uploads: no acknowledged picture is lost, and no extra file stays (R01)."""
 
 import json
 import random
@@ -22,7 +22,7 @@ LEASE_SECONDS = 3600
 
 
 def work(server: Server, tokens: list[str], journal: list[str], over: threading.Event) -> None:
-    """Uploads pictures, and writes each answer down as soon as it has come."""
+    """Upload pictures, and record each response as soon as it arrives."""
     with WireClient(server) as client:
         for token in tokens:
             key = f"{random.randrange(1 << 60)}.png"  # noqa: S311 - a test's key
@@ -37,7 +37,7 @@ def work(server: Server, tokens: list[str], journal: list[str], over: threading.
 
 
 def test_no_picture_is_lost_and_no_file_stays(tmp_path: Path) -> None:
-    """After each of several kills every answered picture is there; at the end, nothing else is."""
+    """After several kills every acknowledged picture exists; in the end, no other file does."""
     data = tmp_path / "data"
     journals: list[list[str]] = [[] for _ in range(UPLOADERS)]
     with Server("sandbox", "--data-dir", str(data)) as server:
@@ -59,7 +59,7 @@ def test_no_picture_is_lost_and_no_file_stays(tmp_path: Path) -> None:
 
 
 def strike(server: Server, tokens: list[list[str]], journals: list[list[str]]) -> None:
-    """Kills the server at any moment after a few more uploads were answered."""
+    """Kill the server at any moment after a few more uploads."""
     over = threading.Event()
     aim = sum(map(len, journals)) + ANSWERED
     with ThreadPoolExecutor(UPLOADERS) as pool:
