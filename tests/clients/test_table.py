@@ -1,6 +1,6 @@
 """The client has one method for each row of the contract's table, and sends what it says.
 
-The background: another project wrote a client library by hand next to its server. A year later
+The story: another project wrote a client library by hand next to its server. A year later
 it had methods for removed endpoints, and none for those that its users asked for most.
 """
 

@@ -1,6 +1,6 @@
 """How runtimes treat the authority, and its key if it is stolen (kit K-11).
 
-The background: the constraints were in the certificate that clients trust. OpenSSL reads them
+The story: the constraints were in the certificate that clients trust. OpenSSL reads them
 there; Java does not, and accepted a certificate for example.com signed with the same key.
 """
 

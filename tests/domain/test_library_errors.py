@@ -1,6 +1,6 @@
 """Errors of libraries and of the system are shown in one language (names.md rule 9; web.md W-6).
 
-The background: a developer sent a number instead of a text. The page was Chinese, and its
+The story: a developer sent a number instead of a text. The page was Chinese, and its
 sentence contained "Expected `str`, got `int` - at `$.email`".
 """
 

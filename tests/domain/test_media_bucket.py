@@ -1,6 +1,6 @@
 """Cleanup of a bucket deletes objects without a row (wire.md 8.4), as in a folder.
 
-The background: a database was restored from a backup, and the bucket kept every picture of the
+The story: a database was restored from a backup, and the bucket kept every picture of the
 month in between, even those of accounts that had requested erasure.
 """
 

@@ -1,6 +1,6 @@
 """Slow and stalled readers of the journal (K-3, web.md W-1).
 
-The background: each open stream kept a hundred entries of up to half a megabyte. Thirty-two tabs
+The story: each open stream kept a hundred entries of up to half a megabyte. Thirty-two tabs
 that hung in the debugger took a gigabyte.
 """
 

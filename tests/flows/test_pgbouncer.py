@@ -1,4 +1,4 @@
-"""A server behind PgBouncer, which pools transactions: it works, and its store is copied."""
+"""A server behind PgBouncer in transaction mode works, and its store can be copied."""
 
 import time
 from collections.abc import Iterator
@@ -45,11 +45,11 @@ class Pooled:
 
     @property
     def url(self) -> str:
-        """The store, through the pooler."""
+        """Return the URL of the store, through the pooler."""
         return self.bouncer.url(self.name)
 
     def server(self, folder: Path) -> Server:
-        """Return a sandbox on the store, set as docs/postgresql.md says."""
+        """Return a sandbox on the store, configured as docs/postgresql.md says."""
         environment = {**ENVIRONMENT, "HUPAN_DATABASE_STATEMENTS": "0"}
         places = ("--data-dir", str(folder), "--database", self.url)
         return Server("sandbox", *places, environment=environment)
@@ -57,7 +57,7 @@ class Pooled:
 
 @pytest.fixture
 def pooled(databases: Databases) -> Iterator[Pooled]:
-    """Yield a pooler of this test alone."""
+    """Yield a pooler for one test."""
     name = databases.make()
     with PgBouncer(databases.cluster) as bouncer:
         yield Pooled(bouncer, databases, name)
@@ -65,7 +65,7 @@ def pooled(databases: Databases) -> Iterator[Pooled]:
 
 
 def copy(source: str, target: str) -> tuple[int, str]:
-    """Run `hupan database copy` as set for a pooler; return its exit status and output."""
+    """Run `hupan database copy` through a pooler; return its exit status and output."""
     done = CliRunner().invoke(
         app, ["database", "copy", source, target], env={"HUPAN_DATABASE_STATEMENTS": "0"}
     )
@@ -98,7 +98,7 @@ def test_a_crowd_behind_a_pooler(pooled: Pooled, tmp_path: Path) -> None:
 def test_a_copy_behind_a_pooler(
     pooled: Pooled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Idle connections are not in its way; a running server is, even when it has none."""
+    """Idle connections do not block it; a running server does, even without a connection."""
     file, sql = str(tmp_path / "copy.db"), IDLE.format(name=pooled.name)
     with pooled.server(tmp_path / "data") as server:
         with Asker(server.port) as asker:

@@ -85,7 +85,7 @@ ARROWS: dict[str, set[str]] = {
 
 
 def imported(node: ast.Import | ast.ImportFrom, path: str) -> list[str]:
-    """What a statement imports, by its full name."""
+    """Return the full names that a statement imports."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     package = ["hupan", *path.split("/")[:-1]]
@@ -95,7 +95,7 @@ def imported(node: ast.Import | ast.ImportFrom, path: str) -> list[str]:
 
 
 def named(nodes: Sequence[ast.AST]) -> list[tuple[int, str]]:
-    """Our modules that a file names in strings, if it imports by name."""
+    """Return our modules that a file names in strings, if it imports by name."""
     words = {getattr(node, "id", getattr(node, "attr", "")) for node in nodes}
     if not words & {"import_module", "__import__"}:
         return []
@@ -104,14 +104,14 @@ def named(nodes: Sequence[ast.AST]) -> list[tuple[int, str]]:
 
 
 def layer_of(path: str) -> str:
-    """Return the layer of a file: its first folder, or its second where that has its arrows."""
+    """Return the layer of a file: its first folder, or its second where that has its own rules."""
     names = path.removesuffix(".py").split("/")
     inner = ".".join(names[:2])
     return inner if inner in ARROWS else names[0]
 
 
 def wrong_arrows(path: str, source: str) -> list[str]:
-    """What is wrong with the imports of the file at a path below src/hupan.
+    """Return the wrong imports of the file at a path below src/hupan.
 
     A late import says why on its line, for ruff.
     """
@@ -180,7 +180,7 @@ def test_every_arrow_is_allowed(modules: dict[str, str]) -> None:
     ],
 )
 def test_a_wrong_arrow_is_seen(path: str, source: str) -> None:
-    """A wrong arrow is one fault in every way of writing it."""
+    """A wrong import is one fault, however it is written."""
     assert len(wrong_arrows(path, source)) == 1
 
 
@@ -200,5 +200,5 @@ def test_a_wrong_arrow_is_seen(path: str, source: str) -> None:
     ],
 )
 def test_a_right_arrow_passes(path: str, source: str) -> None:
-    """What the layer may import is no fault."""
+    """An allowed import is no fault."""
     assert wrong_arrows(path, source) == []

@@ -1,4 +1,4 @@
-"""The server and the model: the same operation on both, and equal answers."""
+"""Run each operation on the server and on the model, and compare the results."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ NO_CODE = "000000"
 
 
 def outcome(promise: Callable[[], Promised]) -> tuple[int, Promised | None]:
-    """Return the code that the model promises, and what comes with a success."""
+    """Return the code that the model expects, and the data of a success."""
     try:
         return 1, promise()
     except Refused as refused:
@@ -31,7 +31,7 @@ def outcome(promise: Callable[[], Promised]) -> tuple[int, Promised | None]:
 
 
 class DifferentialRun:
-    """Does everything twice."""
+    """Run every operation on both."""
 
     def __init__(self, folder: Path, seen: Seen) -> None:
         self.served = InProcessServer(folder)
@@ -46,14 +46,14 @@ class DifferentialRun:
         body: Mapping[str, object] | bytes = b"",
         token: str = "",
     ) -> None:
-        """One request."""
+        """Send one request."""
         self._request(promise, path, body, token)
         self._hear()
 
     def sign_in(
         self, promise: Callable[[], Person], path: str, body: Mapping[str, object], device: str
     ) -> None:
-        """One request that opens a session on a device."""
+        """Send one request that opens a session on a device."""
         answer, person = self._request(promise, path, {**body, "deviceId": device}, "")
         if person is not None:
             self.world.open(person, device, answer.text("token"))
@@ -62,7 +62,7 @@ class DifferentialRun:
             self._meet(person, answer.text("token"))
 
     def request_code(self, typed: str, *, resets: bool) -> None:
-        """Asks for a code and takes what arrives."""
+        """Request a code and record what arrives."""
         is_email = "@" in typed
         path = "get-email-verification-code" if is_email else "get-verification-code"
         typ = {"typ": "forget_password"} if resets else {}
@@ -80,7 +80,7 @@ class DifferentialRun:
             self.sent.setdefault(target(typed), []).append(letter.code)
 
     def text(self, typed: str, guess: str) -> str:
-        """Return the code that is entered for a target: right, wrong, stale, or another's."""
+        """Return the code to enter for a target: right, wrong, stale, or another's."""
         to = target(typed)
         live, sent = self.world.codes.live, self.sent.get(to, [])
         right = live[to].text if to in live else ""
@@ -93,26 +93,26 @@ class DifferentialRun:
         return right or (sent[-1] if sent else NO_CODE)
 
     def ban(self, person: Person, until: int) -> None:
-        """An operator bans, or with 0 lets in."""
+        """Ban as an operator, or unban with 0."""
         code, _ = outcome(lambda: self.world.ban(person, until))
         assert ban(self.served, person.id, until) == code
         self.seen["ban" if until else "unban", code] += 1
 
     def change_coins(self, person: Person, key: str, cents: int, typ: int) -> None:
-        """Coins are given or taken."""
+        """Grant or take coins."""
         code, line = outcome(lambda: self.world.change_coins(person, key, cents, typ))
         assert change_coins(self.served, person.id, key, cents, typ) == (line or code)
         self.seen["coins", code] += 1
 
     def pass_time(self, seconds: int) -> None:
-        """The clock of both moves."""
+        """Advance both clocks."""
         self.world.pass_time(seconds)
         self.served.clock.time = float(self.world.now)
         self.seen["wait", 1] += 1
         note(f"now {self.world.now}")
 
     def look(self, token: str) -> None:
-        """What a caller is shown of the own account, its devices and its coins."""
+        """Compare what a caller sees of the own account, its devices and its coins."""
         code, visit = outcome(lambda: self.world.caller(token))
         answer = self.served.get("user/info", token)
         assert answer.code == code, f"user/info: {answer.code}, but promised {code}"
@@ -127,7 +127,7 @@ class DifferentialRun:
             self._look_at_coins(visit)
 
     def look_at(self, person: Person) -> None:
-        """What everybody is shown of an account."""
+        """Compare what others see of an account."""
         code, _ = outcome(lambda: self.world.show(person))
         answer = self.served.post("user/get-user", pb.text(2, person.id), "anything")
         assert answer.code == code, f"get-user: {answer.code}, but promised {code}"
@@ -136,7 +136,7 @@ class DifferentialRun:
             assert answer.pb_data.text(2) == person.name
 
     def look_at_everything(self) -> None:
-        """No acknowledged write is lost, no ended session works (security J1, J6), all is sound."""
+        """Check that no write is lost, no ended session works (J1, J6), and all is sound."""
         for token in list(self.world.visits):
             self.look(token)
         for person in self.world.people:
@@ -145,7 +145,7 @@ class DifferentialRun:
         assert_whole(self.served)
 
     def look_at_what_ended(self) -> None:
-        """Sessions that ended with the last operation do so at once."""
+        """Check that sessions ended by the last operation no longer work."""
         ended, self.world.ended = self.world.ended, []
         for visit in ended:
             self.look(visit.token)
@@ -165,7 +165,7 @@ class DifferentialRun:
         return answer, promised
 
     def _meet(self, person: Person, token: str) -> None:
-        """Learns what only the server can say of a new account: its id, never used before."""
+        """Learn the id of a new account, which was never used before."""
         data = self.served.get("user/info", token).pb_data
         assert all(int(data.text(1)) > int(other.id or 0) for other in self.world.people)
         person.id, person.name = data.text(1), data.text(2)

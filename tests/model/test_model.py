@@ -1,4 +1,4 @@
-"""Any sequence of operations gets the answers of a model in memory (security R24, J1-J6)."""
+"""Any sequence of operations gives the results of a model in memory (security R24, J1-J6)."""
 
 import os
 from collections import Counter
@@ -73,7 +73,7 @@ LOOKS = ("user/info", "user/get-user")
 
 
 def run(folder: Path, how: settings, rounds: int) -> Seen:
-    """Lets hypothesis play; what was done, and what was answered."""
+    """Run hypothesis; return the operations and the results."""
     chosen = os.environ.get(SEED, DEFAULT_SEED)
     print(f"again with {SEED}={chosen}")  # noqa: T201 - pytest shows it when the test fails
     seen: Seen = Counter()
@@ -90,7 +90,7 @@ def run(folder: Path, how: settings, rounds: int) -> Seen:
 
 @pytest.mark.timeout(SECONDS_TO_SHRINK)
 def test_some_operations(tmp_path: Path) -> None:
-    """A few short sequences get the model's answers."""
+    """A few short sequences give the model's results."""
     assert run(tmp_path, QUICK, 1).total() > 100
 
 
@@ -98,7 +98,7 @@ def test_some_operations(tmp_path: Path) -> None:
 @pytest.mark.postgres_soak
 @pytest.mark.timeout(SECONDS_TO_SHRINK)
 def test_ten_thousand_operations(tmp_path: Path) -> None:
-    """Ten thousand operations get the model's answers, every kind of them among the answers."""
+    """Ten thousand operations give the model's results, with every kind of result."""
     seen = run(tmp_path, WHOLE, ROUNDS)
     assert sum(times for (what, _), times in seen.items() if what not in LOOKS) >= OPERATIONS
     assert [met for met in SOMETIMES if met not in seen] == []

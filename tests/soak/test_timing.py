@@ -1,8 +1,8 @@
-"""The time of an answer does not reveal accounts (security E2).
+"""The time of a response does not reveal accounts (security E2).
 
-Three hundred pairs, interleaved: a target with an account and one without, the same request. The
-chance that a known one takes longer than an unknown one (the area under the curve) must be one half
-within five hundredths, and the medians within five of a hundred. Two runs of three decide, for a
+Three hundred pairs, interleaved, send the same request for a target with an account and one
+without. The chance that a known one takes longer (the area under the curve) must be one half
+within five hundredths, and the medians equal within 5 %. Two runs of three decide, because a
 loaded machine is not steady.
 """
 
@@ -25,7 +25,7 @@ Knock = Callable[[WireClient, str], None]
 
 
 def by_password(wire: WireClient, email: str) -> None:
-    """Signs in with a wrong password."""
+    """Sign in with a wrong password."""
     assert wire.email_login(email, WRONG).code == 1301
 
 
@@ -51,13 +51,13 @@ QUESTIONS: dict[str, tuple[Knock, str, dict[str, object]]] = {
 
 
 def area(known: list[float], unknown: list[float]) -> float:
-    """The chance that one of the first is the longer one (Mann and Whitney)."""
+    """Return the chance that one of the first is longer (Mann and Whitney)."""
     pairs = ((a > b) + (a == b) / 2 for a in known for b in unknown)
     return sum(pairs) / (len(known) * len(unknown))
 
 
 def seconds(wire: WireClient, knock: Knock, target: str) -> float:
-    """How long one question takes."""
+    """Return the duration of one request."""
     start = time.perf_counter()
     knock(wire, target)
     return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""TLS and passwords on the way to PostgreSQL: the certificate and its name, or nothing (L9)."""
+"""TLS and passwords for PostgreSQL: a valid certificate and name, or no connection (L9)."""
 
 import asyncio
 import gc
@@ -42,19 +42,19 @@ host all lake 127.0.0.1/32 scram-sha-256
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A server that is reached by TLS only, and its authority."""
+    """A server that only accepts TLS, and its authority."""
 
     front: TlsFront
     authority: Path
 
     def url(self, query: str = "", login: str = "lake") -> str:
-        """Where it is found; nothing is said of TLS unless `query` does."""
+        """Return its URL; TLS is only configured by `query`."""
         return f"postgresql://{login}@{LOOPBACK}:{self.front.port}/postgres{query}"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_is_left() -> Iterator[None]:
-    """What was abandoned here is forgotten here."""
+    """Collect the abandoned connections."""
     yield
     gc.collect()
 
@@ -75,7 +75,7 @@ def cluster() -> Iterator[Cluster]:
 
 @contextmanager
 def open_door(cluster: Cluster, folder: Path, name: str) -> Iterator[Door]:
-    """Yield a way to it with a certificate for a name or an address."""
+    """Yield access to it with a certificate for a name or an address."""
     issued = issue(folder, name)
     with TlsFront(cluster.port, issued.server_context()) as front:
         yield Door(front, issued.authority)
@@ -96,7 +96,7 @@ def other_door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def ask(url: str, authority: Path | str = "", password: str = CANARY) -> dict[int, str]:
-    """What the store at a place has applied: nothing so far."""
+    """Return what the store has applied: nothing so far."""
     place = PostgresDsn(
         url, password, str(authority), connect_timeout_seconds=30, statement_timeout_seconds=30
     )
@@ -104,7 +104,7 @@ def ask(url: str, authority: Path | str = "", password: str = CANARY) -> dict[in
 
 
 def refusal(url: str, authority: Path | str = "", password: str = CANARY) -> str:
-    """What is said where the way is not safe."""
+    """Return the message about an unsafe connection."""
     with pytest.raises(StoreUnavailable) as refused:
         ask(url, authority, password)
     assert CANARY not in str(refused.value)
@@ -129,7 +129,7 @@ def status(url: str, **environment: str) -> dict[str, str]:
 
 
 def test_the_right_certificate_and_password(door: Door) -> None:
-    """They open the store, and what runs over the wire is encrypted."""
+    """They open the store, and the connection is encrypted."""
     assert ask(door.url("?sslmode=verify-full"), door.authority) == {}
     told = status(
         door.url("?sslmode=verify-full"),
@@ -140,7 +140,7 @@ def test_the_right_certificate_and_password(door: Door) -> None:
 
 
 def test_an_authority_that_is_not_trusted(door: Door, tmp_path: Path) -> None:
-    """Neither the system's nor another authority is accepted, and the text says what is wrong."""
+    """Neither the system's nor another authority is accepted; the message says what is wrong."""
     stranger = issue(tmp_path, LOOPBACK).authority
     for authority in ("", stranger):
         text = refusal(door.url("?sslmode=verify-full"), authority)
@@ -156,7 +156,7 @@ def test_a_certificate_for_another_name(other_door: Door) -> None:
 
 
 def test_a_server_without_tls(cluster: Cluster, tmp_path: Path) -> None:
-    """It is not spoken to in the clear when TLS is asked for; on this machine it need not be."""
+    """If TLS is requested, plain text is refused; on this machine TLS is optional."""
     authority = issue(tmp_path, LOOPBACK).authority
     assert "SSL" in refusal(cluster.url() + "?sslmode=verify-full", authority)
     assert ask(cluster.url(), authority) == {}
@@ -171,7 +171,7 @@ def test_no_tls_is_taken_at_its_word(door: Door) -> None:
 
 @pytest.mark.parametrize("mode", ["require", "prefer", "allow", "verify-ca", "VERIFY-FULL", "no"])
 def test_half_of_tls_is_refused_at_the_start(tmp_path: Path, mode: str) -> None:
-    """What would not check certificate and name is refused; nothing is made."""
+    """A mode that does not check certificate and name is refused; nothing is created."""
     url = f"postgresql://lake@db.example/lake?sslmode={mode}"
     told = CliRunner().invoke(
         app, ["serve", "--database", url, "--data-dir", str(tmp_path / "data")]
@@ -195,7 +195,7 @@ def test_half_of_tls_is_refused_at_the_start(tmp_path: Path, mode: str) -> None:
     ],
 )
 def test_another_machine_is_checked_unasked(host: str, *, is_checked: bool) -> None:
-    """Only where every host is this machine may the way go without TLS."""
+    """Only if every host is this machine may TLS be off."""
     tls = PostgresDsn(f"postgresql://lake@{host}/lake").make_ssl_context()
     assert bool(tls) == is_checked
     if not isinstance(tls, bool):
@@ -224,7 +224,7 @@ def test_a_wrong_password(door: Door) -> None:
 
 @pytest.mark.parametrize("login", ["lake", f"lake:{CANARY}", f"lake:not{CANARY}"])
 def test_a_server_never_shows_the_password(door: Door, login: str) -> None:
-    """Not in its banner, nor in its log, whether it comes in or not."""
+    """Neither the banner nor the log has it, whether the login succeeds or not."""
     environment = {
         "HUPAN_DATABASE_CA_FILE": str(door.authority),
         "HUPAN_DATABASE_PASSWORD": CANARY if login == "lake" else "",
@@ -242,7 +242,7 @@ def test_a_server_never_shows_the_password(door: Door, login: str) -> None:
 
 @pytest.mark.parametrize("command", [["show"], ["show", "--json"], ["check"]])
 def test_the_settings_never_show_the_password(tmp_path: Path, command: list[str]) -> None:
-    """Neither the setting nor the URL."""
+    """Neither the setting nor the URL shows it."""
     told = CliRunner().invoke(
         app,
         ["config", *command],
@@ -267,7 +267,7 @@ def test_the_settings_never_show_the_password(tmp_path: Path, command: list[str]
     ],
 )
 def test_a_url_that_hides_a_password_elsewhere(url: str) -> None:
-    """It is refused, for what is shown of a URL would have it; and the refusal shows none."""
+    """It is refused, because the displayed URL would show it; the refusal does not."""
     told = CliRunner().invoke(app, ["database", "status", "--database", url])
     assert told.exit_code == 1
     assert CANARY not in told.output + told.stderr
