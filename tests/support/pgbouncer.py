@@ -1,4 +1,4 @@
-"""PgBouncer before a PostgreSQL server, as Debian has it: it pools transactions, on loopback."""
+"""PgBouncer in front of a PostgreSQL server: Debian's, in transaction mode, on loopback."""
 
 import os
 import pwd
@@ -36,7 +36,7 @@ max_client_conn = 200
 
 
 class PgBouncer:
-    """A pooler before a cluster; ended by its own process id."""
+    """A pooler for a cluster; stopped by its own process id."""
 
     def __init__(self, cluster: Cluster) -> None:
         assert PROGRAM is not None
@@ -67,7 +67,7 @@ class PgBouncer:
             )
 
     def __enter__(self) -> Self:
-        """Wait until it takes connections."""
+        """Wait until it accepts connections."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
@@ -85,11 +85,11 @@ class PgBouncer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End it."""
+        """Stop it."""
         self.close()
 
     def url(self, database: str) -> str:
-        """Where a database of the cluster is found through it."""
+        """Return the URL of a database through it."""
         return f"postgresql://{USER}@{LOOPBACK}:{self.port}/{database}"
 
     def command(self, command: str) -> str:
@@ -99,7 +99,7 @@ class PgBouncer:
         )
 
     def close(self) -> None:
-        """End it and remove its folder."""
+        """Stop it and remove its folder."""
         self._process.kill()
         self._process.wait(START_SECONDS)
         shutil.rmtree(self._home, ignore_errors=True)

@@ -1,6 +1,6 @@
 """A PostgreSQL server with a synchronous standby: real processes on loopback.
 
-Reads rows of a PostgreSQL store next to the servers that use it.
+It also reads rows of a PostgreSQL store while servers use it.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ _DURABLE = {"wal_level": "replica", "max_connections": "100", "shared_buffers": 
 
 
 class Pair(Running):
-    """A primary, and a standby that has each commit before the client hears of it."""
+    """A primary, and a standby that has each commit before the client gets its response."""
 
     def __init__(self) -> None:
         self.primary = Cluster(_DURABLE)
         self.standby = Cluster(_DURABLE)
 
     def url(self) -> str:
-        """Both hosts, and the store that is on them."""
+        """Return the URL with both hosts, and the store."""
         hosts = ",".join(f"{LOOPBACK}:{each.port}" for each in (self.primary, self.standby))
         return f"postgresql://{USER}@{hosts}/{STORE}"
 
     def promote(self) -> None:
-        """Make the standby take writes."""
+        """Promote the standby."""
         assert self.standby.sql("SELECT pg_promote(true, 60)") == "t"
 
     def close(self) -> None:
-        """End both and remove their folders."""
+        """Stop both and remove their folders."""
         self.primary.close()
         self.standby.close()
 
@@ -83,7 +83,7 @@ def rows_on(url: str) -> Callable[[str], list[Row]]:
 
 
 def server_on(pair: Pair, folder: Path, *more: str) -> Server:
-    """Return a sandbox whose store is on both hosts, whichever takes writes."""
+    """Return a sandbox whose store is on both hosts; it uses the primary."""
     places = ("--data-dir", str(folder), "--database", pair.url())
     environment = {**ENVIRONMENT, "HUPAN_DATABASE_TIMEOUT_SECONDS": "2"}
     return Server("sandbox", *places, *more, environment=environment)

@@ -1,4 +1,4 @@
-"""The pages of the sandbox, and the states in which they are looked at."""
+"""The pages of the sandbox, and the states in which they are tested."""
 
 import json
 
@@ -46,7 +46,7 @@ LONGEST_ADDRESS = f"{'w' * 63}@{'w' * 60}.{'w' * 60}.example"
 
 
 def fill(wire: WireClient) -> None:
-    """Bring something onto each page, the longest texts that are taken among it."""
+    """Add content to each page, including the longest accepted texts."""
     for pack in ("vip", "banned", "coins", "unicode"):
         wire.request("POST", "/sandbox/seed", {"pack": pack, "number": 8})
     wire.account(

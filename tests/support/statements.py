@@ -89,7 +89,7 @@ BUILT: Final[Mapping[str, str]] = {
 
 
 class Statement(NamedTuple):
-    """A statement and where it stands: its module, and the constant or the function."""
+    """A statement and its location: its module, and the constant or the function."""
 
     place: str
     sql: str
@@ -126,7 +126,7 @@ def short(module: ModuleType) -> str:
 
 
 def constants() -> Iterator[Statement]:
-    """Yield the statements in constants, with what their f-strings stand for."""
+    """Yield the statements in constants, with the values of their f-strings."""
     for module in modules():
         for name, value in vars(module).items():
             for text in texts(value):
@@ -135,7 +135,7 @@ def constants() -> Iterator[Statement]:
 
 
 def inline() -> Iterator[Statement]:
-    """Yield the statements that stand whole within functions."""
+    """Yield the complete statements within functions."""
     for module in modules():
         for place, function in functions(module):
             parts = {id(part) for node in built_in(function) for part in ast.walk(node)}
@@ -145,7 +145,7 @@ def inline() -> Iterator[Statement]:
 
 
 def built_in(function: ast.AST) -> Iterator[ast.JoinedStr]:
-    """Yield the statements that a function puts together."""
+    """Yield the statements that a function composes."""
     for node in ast.walk(function):
         if isinstance(node, ast.JoinedStr):
             first = node.values[0]
@@ -154,7 +154,7 @@ def built_in(function: ast.AST) -> Iterator[ast.JoinedStr]:
 
 
 def erasures() -> Iterator[Statement]:
-    """What `erase_account` puts together, for each table."""
+    """Yield what `erase_account` composes, for each table."""
     for table in erased_tables():
         sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own
         yield Statement("accounts.erase_account", sql)

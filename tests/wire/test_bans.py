@@ -1,6 +1,6 @@
-"""What a banned account meets (wire.md 2 code 7100, security E3).
+"""Refusals of a banned account (wire.md 2 code 7100, security E3).
 
-A banned account at every door (wire.md 2: 7100, security E3, T6).
+A banned account at every endpoint (wire.md 2: 7100, security E3, T6).
 """
 
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def banned(bench: WireClient) -> list[Member]:
 
 
 def test_get_user(bench: WireClient, banned: list[Member]) -> None:
-    """A banned account is 7100 without data, to the byte, for everybody (wire.md 1.6, 2)."""
+    """A banned account is 7100 without data, byte for byte, for all viewers (wire.md 1.6, 2)."""
     for member in banned:
         for token in ("any", bench.account().token):
             answer = bench.get_user(member.id, token=token)
@@ -84,7 +84,7 @@ def test_token(bench: WireClient, banned: list[Member], subtests: pytest.Subtest
 
 
 def test_sign_in_by_code(bench: WireClient, banned: list[Member]) -> None:
-    """The right code answers that the account is banned, without a token (wire.md 2)."""
+    """The right code gets the ban, without a token (wire.md 2)."""
     for member in banned:
         code = PHONE.code(bench, member.phone)
         answer = bench.sign_in(member.phone, code)
@@ -92,7 +92,7 @@ def test_sign_in_by_code(bench: WireClient, banned: list[Member]) -> None:
 
 
 def test_sign_in_by_password(bench: WireClient, banned: list[Member]) -> None:
-    """The right password answers that the account is banned (wire.md 2)."""
+    """The right password gets the ban (wire.md 2)."""
     for member in banned:
         answer = bench.email_login(member.email, member.password)
         assert (answer.code, answer.msg, answer.data) == (7100, BANNED, None)
@@ -111,7 +111,7 @@ def test_wrong_secrets_reveal_nothing(bench: WireClient, banned: list[Member]) -
 
 
 def test_asking_for_codes_reveals_nothing(bench: WireClient, banned: list[Member]) -> None:
-    """A request for a code is answered as for any other target (security E1)."""
+    """A request for a code gets the same response as for any other target (security E1)."""
     for member in banned:
         assert (
             PHONE.request_code(bench, member.phone).body
@@ -125,7 +125,7 @@ def test_asking_for_codes_reveals_nothing(bench: WireClient, banned: list[Member
 
 @pytest.mark.slow
 def test_a_reset_does_not_open_it(bench: WireClient, banned: list[Member]) -> None:
-    """No new password brings a banned account back (wire.md 2)."""
+    """A new password does not unban an account (wire.md 2)."""
     for member in banned:
         forget(bench, member.email, EMAIL.code(bench, member.email), "a new and long one 3")
         for password in (member.password, "a new and long one 3"):
@@ -143,7 +143,7 @@ def test_its_number_stays_taken(bench: WireClient, banned: list[Member]) -> None
 
 
 def test_a_ban_ends(own_wire: WireClient) -> None:
-    """Once its time is over the account signs in and is shown again (wire.md 3 ban_time)."""
+    """After its end the account signs in and is shown again (wire.md 3 ban_time)."""
     own_wire.set_clock(set=NOW)
     members = seed(own_wire, "banned", 5)
     assert {own_wire.get_user(member.id).code for member in members} == {7100}
@@ -168,7 +168,7 @@ CLOSED = [*CALLS, Call("/v1/user/logout")]
 
 
 def check_banned(form: str, answer: Answer) -> None:
-    """Check the refusal to the byte."""
+    """Check the refusal byte for byte."""
     assert (answer.form, answer.code, answer.msg) == (form, 7100, MESSAGE)
     assert answer.headers["x-result"] == "refused"
     status = b"\x08" + pb.varint(answer.request_id) + TAIL
@@ -178,7 +178,7 @@ def check_banned(form: str, answer: Answer) -> None:
 
 
 def test_no_endpoint_is_forgotten() -> None:
-    """The table of calls names every endpoint that a session opens."""
+    """The table of calls names every endpoint that needs a session."""
     opened = {
         line.path
         for line in ENDPOINTS
@@ -202,7 +202,7 @@ def test_every_endpoint_refuses(wire: WireClient, vip_days: int, subtests: pytes
 @pytest.mark.one_engine
 @pytest.mark.parametrize("path", ["/v1/user/edit-nickname", "/v1/user/edit-avatar"])
 def test_the_json_form_refuses(wire: WireClient, path: str) -> None:
-    """Asked in JSON, a protobuf endpoint refuses in JSON (wire.md 1.3)."""
+    """With a JSON request, a protobuf endpoint refuses in JSON (wire.md 1.3)."""
     token = wire.account(banReason="刷屏").token
     headers = {"content-type": "application/json"}
     reply = wire.request("POST", path, b'{"name":"n"}', token=token, headers=headers)
@@ -211,7 +211,7 @@ def test_the_json_form_refuses(wire: WireClient, path: str) -> None:
 
 
 def test_sign_in_by_code_is_refused(wire: WireClient) -> None:
-    """A right code is answered with the ban, a wrong one like any wrong code (E3)."""
+    """A right code gets the ban, a wrong one is refused like any wrong code (E3)."""
     banned, other = wire.fresh_phone(), wire.fresh_phone()
     wire.account(phone=banned, banDays=1)
     wire.account(phone=other)
@@ -223,7 +223,7 @@ def test_sign_in_by_code_is_refused(wire: WireClient) -> None:
 
 
 def test_sign_in_by_password_is_refused(wire: WireClient) -> None:
-    """A right password is answered with the ban, a wrong one like any wrong password (E3)."""
+    """A right password gets the ban, a wrong one is refused like any wrong password (E3)."""
     banned, other = wire.fresh_email(), wire.fresh_email()
     wire.account(email=banned, password=PASSWORD, banReason="刷屏")
     wire.account(email=other, password=PASSWORD)
@@ -233,7 +233,7 @@ def test_sign_in_by_password_is_refused(wire: WireClient) -> None:
 
 
 def test_a_ban_ends_on_time(own_wire: WireClient) -> None:
-    """From its end on the same token works, and sign-in, and get-user."""
+    """From its end on the same token, sign-in and get-user work."""
     own_wire.set_clock(set=NOW)
     phone = own_wire.fresh_phone()
     account = own_wire.account(phone=phone, banDays=1)
@@ -246,7 +246,7 @@ def test_a_ban_ends_on_time(own_wire: WireClient) -> None:
 
 
 def test_refused_requests_count_no_day(own_wire: WireClient) -> None:
-    """A day counts once a request was served, not when it met a ban (wire.md 5)."""
+    """Only a served request counts as a day online, not a refused one (wire.md 5)."""
     own_wire.set_clock(set=NOW)
     account = own_wire.account(banDays=1)
     assert own_wire.own_info(account.token).code == 7100
@@ -259,7 +259,7 @@ def test_refused_requests_count_no_day(own_wire: WireClient) -> None:
 
 @pytest.mark.slow
 def test_a_banned_viewer_is_a_stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any token passes get-user, but only a valid one shows its holder's remark (wire.md 4)."""
+    """Any token passes get-user, but only a valid one shows its owner's remark (wire.md 4)."""
     data = ["--data-dir", str(tmp_path)]
     for name, value in STORES.environment(tmp_path).items():
         monkeypatch.setenv(name, value)

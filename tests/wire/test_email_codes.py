@@ -11,9 +11,9 @@ EMAIL = "verification/get-email-verification-code"
 
 
 def nothing_was_sent(wire: WireClient, email: str) -> bool:
-    """Return whether no mail waits or left for an address.
+    """Return whether no mail is queued or sent for an address.
 
-    Messages leave in the order they were asked for, so a marker's arrival settles it.
+    Messages are sent in order, so the arrival of a later one settles it.
     """
     marker = wire.fresh_email()
     assert wire.ask_email(marker).code == 1
@@ -63,7 +63,7 @@ def test_reset_code_finds_any_case(wire: WireClient) -> None:
 
 @pytest.mark.one_engine
 def test_wrong_captcha_sends_nothing(wire: WireClient) -> None:
-    """With a wrong captcha no mail leaves, and the captcha is used up (wire.md 4)."""
+    """With a wrong captcha no mail is sent, and the captcha is used up (wire.md 4)."""
     email, captcha = wire.fresh_email(), wire.captcha()
     body = {"email": email, "code": captcha.wrong, "id": captcha.id}
     assert_refused(wire.post(EMAIL, body))
@@ -93,5 +93,5 @@ def test_wrong_captcha_sends_nothing(wire: WireClient) -> None:
     ],
 )
 def test_what_is_no_address_is_refused(wire: WireClient, email: str) -> None:
-    """One plain address is an address, and nothing else (security U7)."""
+    """Only a single plain address is valid (security U7)."""
     assert_refused(wire.post(EMAIL, {"email": email, **wire.solved()}))

@@ -33,7 +33,7 @@ DAY_SECONDS = 86_400
 
 @pytest.fixture(scope="module")
 def payer(engine: EngineName) -> Iterator[WireClient]:
-    """Yield a sandbox that rewards."""
+    """Yield a sandbox with rewards."""
     del engine  # the other engine has a separate server
     with Server("sandbox", environment=SETTINGS) as server, WireClient(server) as wire:
         yield wire
@@ -61,7 +61,7 @@ def repaint(wire: WireClient, account: Account, name: str) -> Answer:
 
 
 def test_first_changes_are_paid_once(payer: WireClient) -> None:
-    """The first name and the first avatar are each paid, later ones are not (wire.md 4)."""
+    """The first name and the first avatar each get coins, later ones do not (wire.md 4)."""
     account = payer.account()
     for name in ("一", "二", "三"):
         assert rename(payer, account, name).code == 1
@@ -71,7 +71,7 @@ def test_first_changes_are_paid_once(payer: WireClient) -> None:
 
 
 def test_first_changes_at_once_are_paid_once(payer: WireClient) -> None:
-    """Twenty changes at once are one first change (security R09, J3)."""
+    """Twenty concurrent changes are one first change (security R09, J3)."""
     account = payer.account()
     answers = at_once(lambda at: rename(payer, account, f"name {at}"), range(20))
     assert {answer.code for answer in answers} == {1}
@@ -80,7 +80,7 @@ def test_first_changes_at_once_are_paid_once(payer: WireClient) -> None:
 
 
 def test_a_refused_change_is_not_paid(payer: WireClient) -> None:
-    """What was refused is no first change (wire.md 2)."""
+    """A refused change is no first change (wire.md 2)."""
     account = payer.account()
     assert rename(payer, account, "\u202e").code == 1100
     assert entries(payer, account) == []
@@ -100,7 +100,7 @@ def progress(wire: WireClient, account: Account) -> tuple[object, ...]:
 
 
 def test_an_invitation_pays_both(payer: WireClient) -> None:
-    """The inviter and the invited get theirs under typ 9, and the count goes up (wire.md 4)."""
+    """The inviter and the invited account get coins with typ 9, and the count rises (wire.md 4)."""
     inviter = payer.account()
     assert progress(payer, inviter) == (0, 0, 4, 40)
     invited = payer.account(invitedBy=code_of(payer, inviter))
@@ -111,7 +111,7 @@ def test_an_invitation_pays_both(payer: WireClient) -> None:
 
 
 def test_a_changed_code_invites(payer: WireClient) -> None:
-    """The code that was chosen leads to its account (wire.md 4 change-user-invite-code)."""
+    """The chosen code leads to its account (wire.md 4 change-user-invite-code)."""
     inviter, chosen = payer.account(), code_of(payer, payer.account())[::-1]
     assert payer.post(CHANGE_CODE, {"code": chosen}, token=inviter.token).code == 1
     payer.account(invitedBy=chosen)
@@ -119,7 +119,7 @@ def test_a_changed_code_invites(payer: WireClient) -> None:
 
 
 def test_invitations_at_once_are_all_counted(payer: WireClient) -> None:
-    """Twenty invited at once are twenty, each paid once (security R09, J3)."""
+    """Twenty concurrent invitations are twenty, each paid once (security R09, J3)."""
     inviter = payer.account()
     code = code_of(payer, inviter)
 

@@ -1,6 +1,6 @@
-"""The sandbox's doors for data: packs and accounts (design 8).
+"""The sandbox's routes for data: packs and accounts (design 8).
 
-What the sandbox's doors make of accounts: packs, bans, guests (design 8, decision 0008).
+The accounts created by these routes: packs, bans, guests (design 8, decision 0008).
 """
 
 import asyncio
@@ -25,7 +25,7 @@ PASSWORD = "long enough 湖 1"
 
 @pytest.fixture(scope="module")
 def plot(engine: EngineName) -> Iterator[WireClient]:
-    """Yield a sandbox for this file alone."""
+    """Yield a sandbox for this file only."""
     del engine  # the other engine has a separate server
     with Server("sandbox") as server, WireClient(server) as wire:
         yield wire
@@ -33,7 +33,7 @@ def plot(engine: EngineName) -> Iterator[WireClient]:
 
 @pytest.fixture
 def garden(plot: WireClient) -> WireClient:
-    """That sandbox, empty."""
+    """Return that sandbox, emptied."""
     assert plot.request("POST", "/sandbox/reset").is_success
     return plot
 
@@ -41,7 +41,7 @@ def garden(plot: WireClient) -> WireClient:
 @pytest.mark.slow
 @pytest.mark.parametrize("pack", PACKS)
 def test_every_pack_goes_in(garden: WireClient, pack: str) -> None:
-    """Each pack can be put in, and the server goes on (design 8)."""
+    """Each pack can be seeded, and the server continues (design 8)."""
     seed(garden, pack, 5)
     assert garden.request("GET", "/readyz").status_code == 200
     assert garden.own_info(garden.account().token).code == 1
@@ -51,7 +51,7 @@ def test_every_pack_goes_in(garden: WireClient, pack: str) -> None:
 @pytest.mark.one_engine
 @pytest.mark.parametrize("pack", PACKS)
 def test_a_pack_lists_its_accounts(garden: WireClient, pack: str) -> None:
-    """The answer lists the created accounts, each with its secrets (design 8)."""
+    """The response lists the created accounts, each with its secrets (design 8)."""
     members = seed(garden, pack, 5)
     assert members
     assert len({member.id for member in members}) == len(members)
@@ -91,7 +91,7 @@ def test_unicode_pack_has_other_scripts(garden: WireClient) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("pack", PACKS)
 def test_a_pack_repeats_itself(garden: WireClient, pack: str) -> None:
-    """The same pack with the same number makes the same accounts (design 5, 8)."""
+    """The same pack with the same number gives the same accounts (design 5, 8)."""
 
     def made() -> list[tuple[str, str, str]]:
         return [(member.id, member.phone, member.email) for member in seed(garden, pack, 5)]
@@ -103,7 +103,7 @@ def test_a_pack_repeats_itself(garden: WireClient, pack: str) -> None:
 
 @pytest.mark.slow
 def test_packs_stand_side_by_side(garden: WireClient) -> None:
-    """All packs, and one pack with two numbers, go into one sandbox (design 8)."""
+    """All packs, and one pack with two numbers, fit into one sandbox (design 8)."""
     members = [
         member for pack in PACKS for number in (5, 6) for member in seed(garden, pack, number)
     ]
@@ -128,7 +128,7 @@ def test_packs_stand_side_by_side(garden: WireClient) -> None:
     ],
 )
 def test_bad_seeds_are_refused(wire: WireClient, body: dict[str, object] | bytes) -> None:
-    """What is no pack is refused clearly, never with an accident (design 8)."""
+    """An invalid pack is refused clearly, without a server error (design 8)."""
     reply = wire.request("POST", "/sandbox/seed", body)
     assert 400 <= reply.status_code < 500
     assert reply.text
@@ -136,7 +136,7 @@ def test_bad_seeds_are_refused(wire: WireClient, body: dict[str, object] | bytes
 
 @pytest.mark.slow
 def test_reset_takes_packs_away(garden: WireClient) -> None:
-    """After a reset nothing of a pack is left (design 8)."""
+    """After a reset nothing of a pack remains (design 8)."""
     members = [member for pack in PACKS for member in seed(garden, pack, 5)]
     assert garden.request("POST", "/sandbox/reset").is_success
     assert {garden.get_user(member.id).code for member in members} == {4402}
@@ -148,13 +148,13 @@ def test_reset_takes_packs_away(garden: WireClient) -> None:
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_the_door_is_a_post(wire: WireClient) -> None:
-    """The door is a POST; anything else is no door (design 8)."""
+    """Only POST is served (design 8)."""
     assert wire.request("GET", "/sandbox/seed").status_code in {404, 405}
 
 
 @pytest.mark.slow
 def test_accounts_takes_everything(wire: WireClient) -> None:
-    """All fields of the door at once make an account that has them all (design 8)."""
+    """An account can have all fields at once (design 8)."""
     phone, email = wire.fresh_phone(), wire.fresh_email()
     account = wire.account(
         phone=phone,
@@ -203,7 +203,7 @@ def test_accounts_takes_everything(wire: WireClient) -> None:
     ],
 )
 def test_bad_accounts_are_refused(wire: WireClient, fields: dict[str, object]) -> None:
-    """A field that cannot be is refused clearly, and makes no account (design 8)."""
+    """An invalid field is refused clearly, and creates no account (design 8)."""
     reply = wire.request("POST", "/sandbox/accounts", fields)
     assert 400 <= reply.status_code < 500, (reply.status_code, reply.text)
     assert reply.text
@@ -212,7 +212,7 @@ def test_bad_accounts_are_refused(wire: WireClient, fields: dict[str, object]) -
 @pytest.mark.slow
 @pytest.mark.parametrize("key", ["phone", "email"])
 def test_a_taken_target_is_refused(wire: WireClient, key: str) -> None:
-    """One number or address never belongs to two accounts, by this door neither (A3)."""
+    """This route does not give one number or address to two accounts either (A3)."""
     target = wire.fresh_phone() if key == "phone" else wire.fresh_email()
     owner = wire.account(**{key: target})
     reply = wire.request("POST", "/sandbox/accounts", {key: target, "nickname": "second"})
@@ -245,7 +245,7 @@ def code_of(wire: WireClient, token: str) -> str:
 
 
 def progress(wire: WireClient, token: str) -> tuple[object, object]:
-    """Return how many accounts registered on the server, today and in all."""
+    """Return how many accounts registered on the server, today and in total."""
     data = wire.post("user/invite/invite-progress", token=token).data
     assert data is not None
     return data["currentNumberDay"], data["currentNumberTotal"]
@@ -268,7 +268,7 @@ def test_a_pack_has_all_ways_to_sign_in(wire: WireClient, pack: str) -> None:
 
 
 def nicknames(wire: WireClient, made: Planted) -> list[str]:
-    """Return what the accounts are called."""
+    """Return the nicknames of the accounts."""
     return [wire.get_user(account["id"]).pb_data.text(2) for account in made]
 
 
@@ -287,7 +287,7 @@ def count_groups(wire: WireClient, token: str) -> int:
 
 
 def test_a_reset_brings_the_same_again(own_wire: WireClient) -> None:
-    """The same plantings in the same order make the same accounts, each with a new token."""
+    """The same seeds in the same order give the same accounts, each with a new token."""
     first = [account for pack in (*SIZES, *SIZES) for account in plant(own_wire, pack)]
     for key in ("id", "phone", "email"):
         assert len({account[key] for account in first}) == len(first)
@@ -299,7 +299,7 @@ def test_a_reset_brings_the_same_again(own_wire: WireClient) -> None:
 
 
 def test_numbers_go_on(own_wire: WireClient) -> None:
-    """A pack planted in two parts is that planted at once."""
+    """A pack seeded in two parts equals the whole pack."""
     parts = plant(own_wire, "minimal", 2) + plant(own_wire, "minimal", 3)
     assert [one["phone"] for one in parts] == [f"1700000000{n}" for n in range(1, 6)]
     assert [one["email"] for one in parts] == [f"minimal-{n}@example.com" for n in range(1, 6)]
@@ -309,7 +309,7 @@ def test_numbers_go_on(own_wire: WireClient) -> None:
 
 
 def test_the_kinds_of_a_pack_take_turns(own_wire: WireClient) -> None:
-    """However many there are, and wherever the last planting ended."""
+    """The kinds alternate with any number of accounts; each seed starts with the first kind."""
     kinds = ["会员", "会员将到期", "会员已过期"]
     assert nicknames(own_wire, plant(own_wire, "vip", 7)) == [*kinds, *kinds, kinds[0]]
     assert nicknames(own_wire, plant(own_wire, "vip", 1)) == kinds[:1]
@@ -317,7 +317,7 @@ def test_the_kinds_of_a_pack_take_turns(own_wire: WireClient) -> None:
 
 
 def test_two_hundred_at_once(own_wire: WireClient) -> None:
-    """The most that can be planted; the last opens like the first."""
+    """Two hundred is the maximum; the last account works like the first."""
     made = plant(own_wire, "coins", 200)
     assert len({account["id"] for account in made}) == 200
     balances = [own_wire.own_info(one["token"]).pb_data.double(8) for one in made[-2:]]
@@ -326,7 +326,7 @@ def test_two_hundred_at_once(own_wire: WireClient) -> None:
 
 
 def test_what_is_taken_is_passed_over(own_wire: WireClient) -> None:
-    """A number and an address that have an owner keep it."""
+    """A number and an address in use stay with their owner."""
     (first,) = plant(own_wire, "minimal", 1)
     own_wire.request("POST", "/sandbox/reset")
     own_wire.account(phone=first["phone"])
@@ -336,7 +336,7 @@ def test_what_is_taken_is_passed_over(own_wire: WireClient) -> None:
 
 
 def test_packs_go_on_after_another_start(tmp_path: Path) -> None:
-    """Where the store was kept, what was planted before is passed over."""
+    """With a kept store, existing accounts are skipped."""
     planted = []
     for _ in range(2):
         with Server("sandbox", "--data-dir", str(tmp_path)) as server, WireClient(server) as wire:
@@ -345,7 +345,7 @@ def test_packs_go_on_after_another_start(tmp_path: Path) -> None:
 
 
 def test_the_number_of_discovery_is_that_of_groups(own_wire: WireClient) -> None:
-    """It adds this number of groups to the listed ones, and one account."""
+    """It adds this number of groups to the list, and one account."""
     assert len(plant(own_wire, "discovery", 250)) == 1
     token = own_wire.account().token
     assert count_groups(own_wire, token) == 250
@@ -360,7 +360,7 @@ def test_the_number_of_discovery_is_that_of_groups(own_wire: WireClient) -> None
 
 @pytest.mark.slow
 def test_an_import_that_begins_while_groups_are_planted(tmp_path: Path) -> None:
-    """The later one goes on; the planting is refused, lists nothing, and can be asked for again."""
+    """The later import succeeds; the seed is refused, lists nothing, and can be repeated."""
 
     async def overtake() -> None:
         engine = open_store(tmp_path / "hupan.db")
@@ -408,7 +408,7 @@ async def draft_number(engine: Database) -> int:
     ],
 )
 def test_bad_numbers_are_refused(wire: WireClient, pack: str, number: object) -> None:
-    """They plant nothing: the next account has the next id."""
+    """They create nothing: the next account has the next id."""
     before = int(wire.account().id)
     reply = wire.request("POST", "/sandbox/seed", {"pack": pack, "number": number})
     assert reply.status_code == 400
@@ -417,14 +417,14 @@ def test_bad_numbers_are_refused(wire: WireClient, pack: str, number: object) ->
 
 
 def test_vip_pack(wire: WireClient) -> None:
-    """VIP that is in force, that ends within a day, and that has expired."""
+    """The pack has current VIP, VIP that ends within a day, and expired VIP."""
     shown = [wire.own_info(account["token"]).pb_data for account in plant(wire, "vip")]
     assert [(data.number(9), data.number(11)) for data in shown] == [(1, 1), (1, 1), (0, 2)]
     assert shown[0].number(10) - shown[1].number(10) == 29 * DAY_SECONDS
 
 
 def test_coins_pack(wire: WireClient) -> None:
-    """One purse without a history and one with more than a page of it, of every type."""
+    """One account has no history, one has more than a page of it, of every type."""
     empty, full = plant(wire, "coins")
     page = {"size": 100, "page": 1}
     nothing = wire.post("user/gold-coin-increase-decrease-record", page, token=empty["token"])
@@ -440,7 +440,7 @@ def test_coins_pack(wire: WireClient) -> None:
 
 
 def test_banned_pack(own_wire: WireClient) -> None:
-    """One for good, one for a day."""
+    """One ban is permanent, one lasts a day."""
     own_wire.set_clock(set=NOW)
     for_good, for_a_day = plant(own_wire, "banned")
     own_wire.set_clock(set=NOW + DAY_SECONDS + 60)
@@ -450,7 +450,7 @@ def test_banned_pack(own_wire: WireClient) -> None:
 
 
 def test_bans_at_the_door(own_wire: WireClient) -> None:
-    """Days ban for so long, a reason alone for good, and neither not at all."""
+    """Days set the end, a reason alone is permanent, and without both there is no ban."""
     own_wire.set_clock(set=NOW)
     bans: list[dict[str, object]] = [{"banDays": 2}, {"banReason": "刷屏"}, {"banDays": 0}]
     accounts = [own_wire.account(**ban) for ban in bans]
@@ -460,7 +460,7 @@ def test_bans_at_the_door(own_wire: WireClient) -> None:
 
 
 def test_guests_at_the_door(own_wire: WireClient) -> None:
-    """Every new account counts among the server's, with an invitation code or not (wire.md 4)."""
+    """Every new account counts, with or without an invitation code (wire.md 4)."""
     own_wire.set_clock(set=NOW)
     inviter = own_wire.account()
     code = code_of(own_wire, inviter.token)
@@ -490,7 +490,7 @@ def test_guests_at_the_door(own_wire: WireClient) -> None:
     ],
 )
 def test_what_cannot_be_makes_no_account(wire: WireClient, fields: dict[str, object]) -> None:
-    """It is refused, and the next account has the next id."""
+    """The request is refused, and the next account has the next id."""
     before = int(wire.account().id)
     assert wire.request("POST", "/sandbox/accounts", fields).status_code == 400
     assert int(wire.account().id) == before + 1

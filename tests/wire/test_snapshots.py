@@ -1,4 +1,4 @@
-"""Snapshots of the sandbox: saved, restored, as a file; what is refused (K-7)."""
+"""Snapshots of the sandbox: saved, restored, as a file; refusals (K-7)."""
 
 import json
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ PATH = "/sandbox/snapshots"
 
 
 def call(wire: WireClient, method: str, name: str = "", content: bytes = b"") -> httpx.Response:
-    """Use a route of snapshots."""
+    """Call a snapshot route."""
     return wire.http.request(method, f"{PATH}/{name}" if name else PATH, content=content)
 
 
 def done(reply: httpx.Response) -> dict[str, object]:
-    """Return the answer of a route that did what it was asked."""
+    """Return the response of a successful call."""
     assert reply.status_code == 200, reply.text
     answer: dict[str, object] = reply.json()
     return answer
@@ -30,7 +30,7 @@ def done(reply: httpx.Response) -> dict[str, object]:
 
 @pytest.fixture
 def shots(own_wire: WireClient) -> Iterator[WireClient]:
-    """Yield a sandbox with nothing in it, not even snapshots."""
+    """Yield an empty sandbox without snapshots."""
     for info in call(own_wire, "GET").json():
         done(call(own_wire, "DELETE", info["name"]))
     yield own_wire
@@ -38,7 +38,7 @@ def shots(own_wire: WireClient) -> Iterator[WireClient]:
 
 
 def test_everything_comes_back(shots: WireClient) -> None:
-    """Accounts, sessions, codes, coins, messages and the clock; what came later is gone (K-7)."""
+    """Accounts, sessions, codes, coins, messages and the clock return; newer data is gone (K-7)."""
     assert shots.request("POST", "/sandbox/clock", {"freeze": True}).is_success
     phone = shots.fresh_phone()
     kept = shots.account(phone=phone, nickname="kept", coins=12.5, medals=["m"], vipDays=3)
@@ -67,7 +67,7 @@ def test_everything_comes_back(shots: WireClient) -> None:
 
 
 def test_snapshots_are_listed(shots: WireClient) -> None:
-    """By name, each with what it holds; saved again it is replaced, deleted it is gone (K-7)."""
+    """They are listed by name with their content; a new save replaces, a delete removes (K-7)."""
     assert call(shots, "GET").json() == []
     done(call(shots, "POST", "b"))
     shots.account()
@@ -87,7 +87,7 @@ def test_snapshots_are_listed(shots: WireClient) -> None:
 
 
 def test_groups_come_back(shots: WireClient) -> None:
-    """Also their index, whose versions go on growing (K-7)."""
+    """Their index is restored, too, and its versions continue (K-7)."""
     account = shots.account()
 
     def listed() -> list[object]:
@@ -114,7 +114,7 @@ def test_groups_come_back(shots: WireClient) -> None:
 
 @pytest.mark.slow
 def test_pictures_come_back(shots: WireClient) -> None:
-    """Their files too, after a reset has deleted them (K-7)."""
+    """Their files are restored, too, after a reset has deleted them (K-7)."""
     account = shots.account()
     sent = upload(shots, account.token, "shot.png", picture())
     assert sent.status_code == 200, sent.text
@@ -151,14 +151,14 @@ def test_a_snapshot_is_a_file(shots: WireClient) -> None:
 )
 @pytest.mark.one_engine
 def test_a_name_is_plain(wire: WireClient, name: str) -> None:
-    """Nothing else becomes the name of a file (K-7)."""
+    """Other names are refused, so they never become a file name (K-7)."""
     for method, path in (("POST", name), ("PUT", name), ("GET", name), ("DELETE", name)):
         assert call(wire, method, path).status_code in {400, 404, 405}
     assert call(wire, "GET").json() == []
 
 
 def signed(lines: list[bytes]) -> bytes:
-    """Return a file with the right sum."""
+    """Return a file with the right checksum."""
     body = b"".join(line + b"\n" for line in lines)
     return body + json.dumps({"sha256": sha256(body).hexdigest()}).encode() + b"\n"
 
@@ -240,7 +240,7 @@ def test_a_restore_is_seen_whole(shots: WireClient) -> None:
 
 
 def test_sockets_of_lost_sessions_are_closed(shots: WireClient) -> None:
-    """One whose session is in the snapshot stays (K-7, wire.md 8.1)."""
+    """A socket whose session is in the snapshot stays (K-7, wire.md 8.1)."""
     kept = shots.account()
     done(call(shots, "POST", "sockets"))
     lost = shots.account()
@@ -256,7 +256,7 @@ def test_sockets_of_lost_sessions_are_closed(shots: WireClient) -> None:
 @pytest.mark.slow
 @pytest.mark.one_engine
 def test_a_seed_repeats_after_reset_and_restore() -> None:
-    """Tokens, codes and captchas come again as they came the first time (K-7)."""
+    """Tokens, codes and captchas repeat exactly (K-7)."""
     with (
         Server("sandbox", "--seed", "lake", environment=CHEAP_HASHES) as server,
         WireClient(server) as wire,
