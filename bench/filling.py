@@ -1,4 +1,4 @@
-"""Fills a store with accounts, each with one session. Much faster than signing up."""
+"""Fill a store with accounts, each with one session, much faster than by signing up."""
 
 import time
 from collections.abc import Callable, Iterator

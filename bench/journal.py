@@ -1,4 +1,4 @@
-"""What the journal costs a sandbox, and what it keeps of 100,000 requests.
+"""The cost of the journal for a sandbox, and its memory after 100,000 requests.
 
     python -m bench.journal [ROUNDS]
 

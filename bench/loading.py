@@ -1,4 +1,4 @@
-"""Starts servers on core 0 and loads them with wrk from core 1.
+"""Start servers on core 0 and load them with wrk from core 1.
 
 The interface for other benchmarks; it imports nothing of ours and does not change:
 

@@ -88,10 +88,10 @@ class Wire(asyncio.Transport):
         return False
 
     def pause_reading(self) -> None:
-        """Do nothing: nothing is read here."""
+        """Do nothing."""
 
     def resume_reading(self) -> None:
-        """Do nothing: nothing is read here."""
+        """Do nothing."""
 
 
 class Door:
@@ -340,10 +340,10 @@ def empty(path: str, bodies: list[bytes]) -> Dispatcher:
 
 
 class NoPictures:
-    """Answers nothing: the one path that is asked for is an endpoint's."""
+    """A picture service that handles no request."""
 
     async def respond(self, *_request: object) -> bool:
-        """Leave the request to others."""
+        """Leave the request to the API."""
         return False
 
 

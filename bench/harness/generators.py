@@ -48,7 +48,7 @@ class Generator(Protocol):
 
 
 class Told(Struct):
-    """Output of a load generator."""
+    """The output of a load generator."""
 
     answered: int
     status: int

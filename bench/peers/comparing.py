@@ -1,4 +1,4 @@
-"""Starts all servers and measures them in turn."""
+"""Start all servers and measure them in turn."""
 
 import socket
 import statistics

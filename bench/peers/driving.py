@@ -1,4 +1,4 @@
-"""Drives a server with wrk: requests are prepared, and responses are checked first."""
+"""Drive a server with wrk: requests are prepared, and responses are checked first."""
 
 import itertools
 from collections.abc import Sequence

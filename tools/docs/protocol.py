@@ -1,4 +1,4 @@
-"""Makes docs/protocol.md from the errors, the `.proto` and the JSON messages."""
+"""Make docs/protocol.md from the errors, the `.proto` and the JSON messages."""
 
 import inspect
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Builds the OCI image: Debian's Python, the server, and neither shell nor package manager."""
+"""Build the OCI image: Debian's Python, the server, and neither shell nor package manager."""
 
 import json
 import os

@@ -50,7 +50,7 @@ def source_date() -> str:
 
 
 def install_tree(root: Path) -> None:
-    """Install the server below a root: the same checkout results in the same bytes."""
+    """Install the server below a root: the same checkout gives the same bytes."""
     home = root / HOME
     version = python_version()
     packages = home / f"lib/python{version}/site-packages"
@@ -105,14 +105,14 @@ def _remove_unneeded(packages: Path) -> None:
 
 
 def _strip(packages: Path) -> None:
-    """Take what only a debugger reads out of compiled libraries: a fifth of the whole tree."""
+    """Remove debug data from compiled libraries: a fifth of the whole tree."""
     for path in sorted(packages.rglob("*.so*")):
         if path.relative_to(packages).parts[0] not in _NOT_STRIPPED:
             run("strip", "--strip-debug", path)
 
 
 def compile_folder(folder: Path, root: Path) -> None:
-    """Compile once, checked against nothing: the files belong to root and change with a package."""
+    """Compile once, without later checks: the files belong to root and change with a package."""
     program = (
         "import compileall, py_compile, sys; "
         "sys.exit(not compileall.compile_dir(sys.argv[1], quiet=2, stripdir=sys.argv[2], "
