@@ -4,6 +4,7 @@ import asyncio
 import gc
 import inspect
 import os
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import settings
 
 from tests.support.client import WireClient
 from tests.support.postgres import Cluster
+from tests.support.scratch import DISK, use_memory
 from tests.support.servers import CHEAP_HASHES, Server
 from tests.support.stores import ENGINES, STORES, Databases, EngineName
 
@@ -21,6 +23,7 @@ os.environ["HUPAN_LANG"] = "zh"
 # Nobody out there is asked; reading the system's roots costs each sender 40 ms. The key of this one
 # was thrown away.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "nobody.pem")
+use_memory()
 # What was green stays green, however busy the machine; what looks around is in `make soak`.
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
@@ -32,6 +35,13 @@ STORELESS = (
 """Folders of tests that run once: they touch no store, or choose its engine themselves."""
 LONG_FIRST = ("model", "flows", "web", "faults", "attacks", "cli", "wire", "domain")
 """Folders in the order of how long their longest file takes."""
+
+
+@pytest.fixture
+def disk_path() -> Iterator[Path]:
+    """Yield a folder on the disk, where other tests have one in memory."""
+    with tempfile.TemporaryDirectory(prefix="hupan-disk-", dir=DISK) as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")
@@ -142,13 +152,13 @@ def clients() -> Iterator[dict[EngineName, WireClient]]:
     known: dict[EngineName, WireClient] = {}
     yield known
     for client in known.values():
-        client.http.close()
+        client.close()
 
 
 @pytest.fixture(scope="session")
 def wire(engine: EngineName, sandbox: Server, clients: dict[EngineName, WireClient]) -> WireClient:
     """Return an unauthenticated client of the shared sandbox."""
-    return clients.setdefault(engine, WireClient(sandbox))
+    return clients.setdefault(engine, WireClient(sandbox, is_quick=True))
 
 
 @pytest.fixture(scope="session")
@@ -169,7 +179,7 @@ def emptied_sandbox(engine: EngineName, emptied_sandboxes: dict[EngineName, Serv
 @pytest.fixture
 def own_wire(emptied_sandbox: Server) -> Iterator[WireClient]:
     """Yield an unauthenticated client of an empty sandbox, whose clock the test may set."""
-    with WireClient(emptied_sandbox) as client:
+    with WireClient(emptied_sandbox, is_quick=True) as client:
         assert client.request("POST", "/sandbox/reset").is_success
         yield client
 

@@ -91,14 +91,14 @@ def drill(folder: Path, seed: int, writes: int, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_everything_acknowledged_before_a_backup_is_restored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    disk_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Accounts, coins, contacts, remarks and sessions, on another machine (security R20)."""
-    drill(tmp_path / "drill", 1, WRITES_BEFORE, monkeypatch)
+    drill(disk_path / "drill", 1, WRITES_BEFORE, monkeypatch)
 
 
 @pytest.mark.soak
-def test_many_larger_drills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_larger_drills(disk_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same with more accounts, again and again (security R20)."""
     for number in range(SOAK_ROUNDS):
-        drill(tmp_path / str(number), number + 2, SOAK_WRITES, monkeypatch)
+        drill(disk_path / str(number), number + 2, SOAK_WRITES, monkeypatch)

@@ -79,13 +79,13 @@ class Kills:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(ROUNDS // ROUNDS_OF_A_TEST["sqlite"]))
-def test_nothing_answered_is_lost(tmp_path: Path, part: int) -> None:
+def test_nothing_answered_is_lost(disk_path: Path, part: int) -> None:
     """After each kill the store has all acknowledged writes, and is consistent (security R01)."""
-    Kills(tmp_path / "data", seed=part).run(ROUNDS_OF_A_TEST[STORES.engine])
+    Kills(disk_path / "data", seed=part).run(ROUNDS_OF_A_TEST[STORES.engine])
 
 
 @pytest.mark.soak
-def test_nothing_answered_is_lost_in_thousands_of_kills(tmp_path: Path) -> None:
+def test_nothing_answered_is_lost_in_thousands_of_kills(disk_path: Path) -> None:
     """The same holds in a long run (security R01)."""
     for part in range(SOAK_ROUNDS // 100):
-        Kills(tmp_path / str(part), seed=1000 + part).run(100)
+        Kills(disk_path / str(part), seed=1000 + part).run(100)

@@ -36,9 +36,9 @@ def work(server: Server, tokens: list[str], journal: list[str], over: threading.
                 time.sleep(0.01)
 
 
-def test_no_picture_is_lost_and_no_file_stays(tmp_path: Path) -> None:
+def test_no_picture_is_lost_and_no_file_stays(disk_path: Path) -> None:
     """After several kills every acknowledged picture exists; in the end, no other file does."""
-    data = tmp_path / "data"
+    data = disk_path / "data"
     journals: list[list[str]] = [[] for _ in range(UPLOADERS)]
     with Server("sandbox", "--data-dir", str(data)) as server:
         with WireClient(server) as client:

@@ -55,10 +55,10 @@ def strike(server: Server, journals: list[dict[str, str]]) -> None:
 
 
 @pytest.mark.slow
-def test_no_answered_sign_in_is_lost(tmp_path: Path) -> None:
+def test_no_answered_sign_in_is_lost(disk_path: Path) -> None:
     """After several kills the token of each recorded sign-in works."""
     journals: list[dict[str, str]] = [{} for _ in range(CLIENTS)]
-    with Server("sandbox", "--data-dir", str(tmp_path / "data")) as server:
+    with Server("sandbox", "--data-dir", str(disk_path / "data")) as server:
         for round_number in range(ROUNDS):
             over = threading.Event()
             with ThreadPoolExecutor(CLIENTS) as pool:

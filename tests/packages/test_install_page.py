@@ -16,6 +16,7 @@ from tests.support.containers import Image, can_run_containers
 from tests.support.debian_roots import CONFIG, DATA, Machine, PackagedServer
 from tests.support.package_days import PASSPHRASE, sign_in_all
 from tests.support.ports import LOOPBACK, free_port
+from tests.support.scratch import DISK
 from tests.support.servers import Server
 from tools import dist
 from tools.packages.tree import find_pip
@@ -195,7 +196,7 @@ class PublishedServer(Server):
 @pytest.fixture
 def podman(image: Image) -> Iterator[Podman]:
     """Return Podman next to the archive of the page, on a short path for its sockets."""
-    folder = Path(tempfile.mkdtemp(prefix="hupan-podman-"))
+    folder = Path(tempfile.mkdtemp(prefix="hupan-podman-", dir=DISK))
     (folder / "dist").mkdir()
     shutil.copy(image.archive, folder / "dist")
     podman = Podman(folder)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.ports import LOOPBACK
+from tests.support.scratch import DISK
 from tests.support.servers import Server
 from tools.packages.image import VOLUME
 
@@ -214,7 +215,7 @@ class ContainerServer(Server):
 
     def __init__(self, host: ContainerHost, program: Sequence[str]) -> None:
         super().__init__("serve")
-        self._home = Path(tempfile.mkdtemp(prefix="hupan-container-"))
+        self._home = Path(tempfile.mkdtemp(prefix="hupan-container-", dir=DISK))
         self._log = self._home / "output.txt"
         self._host, self._program = host, program
         self._command = []

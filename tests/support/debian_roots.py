@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support.scratch import DISK
 from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]
@@ -129,7 +130,7 @@ class PackagedServer(Server):
 
     def __init__(self, machine: Machine, command: Sequence[str] = ()) -> None:
         super().__init__("serve")
-        self._home = Path(tempfile.mkdtemp(prefix="hupan-package-"))
+        self._home = Path(tempfile.mkdtemp(prefix="hupan-package-", dir=DISK))
         self._log = self._home / "output.txt"
         command = command or _command_of_unit(machine.root)
         self._command = [*machine.entry(), *command, "--port", str(self.port)]

@@ -1,0 +1,33 @@
+"""Where the files of tests are: in memory if the machine has room, for most tests wait for a disk.
+
+What shows something about a disk, or writes gigabytes, is on the disk all the same.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Final
+
+_DISK_VARIABLE: Final = "TESTS_DISK"
+"""Tells the processes of pytest-xdist where the disk is."""
+DISK: Final = Path(os.environ.get(_DISK_VARIABLE) or tempfile.gettempdir())
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - each test has a folder of its own in it
+_MIN_FREE_BYTES: Final = 8 << 30
+
+
+def use_memory() -> None:
+    """Let this process and its children make their temporary files in memory, if they can."""
+    if _has_room():
+        os.environ[_DISK_VARIABLE] = str(DISK)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+
+
+def _has_room() -> bool:
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK | os.X_OK):
+        return False
+    found = os.statvfs(_MEMORY)
+    if found.f_flag & os.ST_NOEXEC or found.f_bavail * found.f_frsize < _MIN_FREE_BYTES:
+        return False
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    known = {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in lines)}
+    return int(known["MemAvailable"]) << 10 >= _MIN_FREE_BYTES
