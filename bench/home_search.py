@@ -28,7 +28,7 @@ CHARACTERS = [chr(0x4E00 + 5 * n) for n in range(3_500)]
 
 def questions(accounts: int) -> dict[str, list[str]]:
     """Return the search words by kind."""
-    chance = random.Random(11)  # noqa: S311 - a bench that repeats itself
+    chance = random.Random(11)  # noqa: S311 - a repeatable benchmark
     ids = [str(1_000_001 + chance.randrange(accounts)) for _ in range(ROUNDS)]
     pairs = ["".join(chance.choices(CHARACTERS[:60], k=2)) for _ in range(ROUNDS)]
     return {

@@ -90,7 +90,7 @@ def main() -> None:
     accounts, rounds = [*given, *(1_000_000, 30)[len(given) :]]
     with tempfile.TemporaryDirectory() as folder:
         with sandbox(Path(folder)):
-            pass  # makes the store one of a sandbox
+            pass  # makes the store a sandbox's
         fill(Path(folder), accounts)
         print(f"{accounts:,} accounts")
         with sandbox(Path(folder)) as client:

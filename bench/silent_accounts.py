@@ -121,7 +121,7 @@ def main() -> None:
                 sys.stdout.write(f"{name:14} {rate:7.0f} /s  {told}\n")
                 time.sleep(
                     2 if fault == "silent" else 0
-                )  # after both: a rest makes machines faster
+                )  # after both: a pause makes machines faster
         pairs = " ".join(
             f"{after / before:.2f}" for before, after in zip(*rates.values(), strict=True)
         )

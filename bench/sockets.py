@@ -274,7 +274,7 @@ async def heartbeats(seconds: float) -> None:
     await asyncio.sleep(3)
     try:
         with running("sandbox") as (ours, process):
-            await asyncio.sleep(5)  # pictures are drawn at the start
+            await asyncio.sleep(5)  # pictures are rendered at the start
             bare = [await connect(port, UPGRADE) for _ in range(BEATING)]
             beating = [await connect(ours, UPGRADE) for _ in range(BEATING)]
             tokens = [make_token(ours) for _ in range(BEATING // PER_ACCOUNT)]

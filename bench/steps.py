@@ -116,7 +116,7 @@ class Door:
         for connection, request in zip(self._connections, requests, strict=True):
             connection.data_received(request)
         await asyncio.sleep(0)
-        while not all(connection.cycle.response_complete for connection in self._connections):  # noqa: ASYNC110 - turns of the loop are what is measured
+        while not all(connection.cycle.response_complete for connection in self._connections):  # noqa: ASYNC110 - ticks of the loop are being measured
             await asyncio.sleep(0)
 
 
@@ -290,7 +290,7 @@ async def captcha_steps(at: Place) -> Costs:
     issue = []
     for _ in range(at.rounds):
         while pool.ready_count <= PICTURES:
-            await pool.take()  # makes it draw again
+            await pool.take()  # makes it render again
             await asyncio.sleep(0.1)
         issue.append(
             _timed(lambda: _finish(create_captcha(services, call, anything)), PICTURES // 2) / 24e3
@@ -349,7 +349,7 @@ class NoPictures:
 
 def to_nowhere() -> TextIO:
     """Return a stream that discards its input, open to the end of the process."""
-    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - nowhere is no path
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - os.devnull is no Path
 
 
 def render(title: str, costs: Costs) -> str:
@@ -366,7 +366,7 @@ def render(title: str, costs: Costs) -> str:
 
 async def measure(folder: pathlib.Path, sample: list[tuple[int, str]], rounds: int) -> None:
     """Build a server and print a table for each endpoint."""
-    with contextlib.redirect_stderr(to_nowhere()):  # where the lines of requests go
+    with contextlib.redirect_stderr(to_nowhere()):  # the access log's destination
         server = await build_server(
             load_settings({"data_dir": folder, **ROOMY}, {}), make_server_environment({})
         )

@@ -85,7 +85,7 @@ class Tree:
             "HUPAN_LIMITS_ENABLED": "false",
             "HUPAN_LOG_LEVEL": "error",
         }
-        subprocess.run(  # noqa: S603 - likewise
+        subprocess.run(  # noqa: S603 - as above
             [hupan, "database", "copy", str(folder / "hupan.db"), url],
             env=environment,
             stdout=subprocess.DEVNULL,
@@ -93,7 +93,7 @@ class Tree:
         )
         cluster.sql("VACUUM ANALYZE", name)
         self.port = free_port()
-        self.process = subprocess.Popen(  # noqa: S603 - likewise
+        self.process = subprocess.Popen(  # noqa: S603 - as above
             [hupan, "serve", "--port", str(self.port), "--database", url], env=environment
         )
         self.scripts = {what: folder / f"{what}.lua" for what in SCRIPTS}

@@ -56,7 +56,7 @@ def make_form(token: str, data: bytes) -> bytes:
 def run_server(port: int) -> Iterator[httpx.Client]:
     """Run a sandbox without limits; yield a client of it."""
     with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(  # noqa: S603 - our own words
+        process = subprocess.Popen(  # noqa: S603 - our own arguments
             [sys.executable, "-m", "hupan", "sandbox", "--port", str(port), "--data-dir", folder],
             env={**os.environ, "HUPAN_LIMITS_ENABLED": "false", "HUPAN_LOG_LEVEL": "error"},
             stdout=subprocess.DEVNULL,

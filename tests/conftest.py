@@ -18,13 +18,13 @@ from tests.support.scratch import DISK, use_memory
 from tests.support.servers import CHEAP_HASHES, Server
 from tests.support.stores import ENGINES, STORES, Databases, EngineName
 
-# Before `hupan.cli` is imported, here and in every child process.
+# Set before `hupan.cli` is imported, here and in every child process.
 os.environ["HUPAN_LANG"] = "zh"
-# Nobody out there is asked; reading the system's roots costs each sender 40 ms. The key of this one
-# was thrown away.
+# No public server is contacted; reading the system's roots would cost each sender 40 ms. The key
+# of this one was thrown away.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "nobody.pem")
 use_memory()
-# What was green stays green, however busy the machine; what looks around is in `make soak`.
+# Found failures stay found on a busy machine; the random search is in `make soak`.
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
 OUTPUT_TAIL = 6000

@@ -67,7 +67,7 @@ class LoadConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Record the response and send the next request."""
         now = time.perf_counter()
-        if self._sent_at is None:  # an answer to nothing
+        if self._sent_at is None:  # a response without a request
             self._transport.abort()
             return
         seconds, self._sent_at = now - self._sent_at, None

@@ -136,7 +136,7 @@ class Comparison:
             if seen.answered == 0:
                 raise Unavailable("no answer came within a round")  # noqa: TRY301 - left out, too
             if operation is RENAME:
-                # Of those that had a turn; the first request of all is one that wrk never sends.
+                # Only of those that ran; wrk never sends the very first request.
                 renamed = one.accounts[1 : 1 + seen.answered // 2 : 50]
                 check_kept(one.peer, one.port, renamed, new_names(turn))
             rounds.append((seen, used / seen.answered * 1e6))

@@ -15,7 +15,7 @@ request = function()
   return asked[at]
 end
 """
-# wrk's own summary names errors of HTTP; a refusal that comes with 200 is as bad.
+# wrk's own summary lists HTTP errors; a refusal with status 200 is as bad.
 LOOKING = """
 wrong = 0
 response = function(status, headers, body)

@@ -116,7 +116,7 @@ def left(wire: WireClient) -> str:
     return token
 
 
-# For each role whether its token outlives any call.
+# For each role: whether its token survives any call.
 ROLES: dict[str, tuple[Callable[[WireClient], str | None], bool]] = {
     "nobody": (nobody, True),
     "junk": (junk, True),
@@ -211,7 +211,7 @@ async def test_an_accident_in_a_guard_is_no_way_in() -> None:
             await knock(line.key)
 
 
-def _with_token() -> Any:  # noqa: ANN401 - of a call the guard reads the token alone
+def _with_token() -> Any:  # noqa: ANN401 - the guard only reads the token of a call
     class Carrying:
         token = "a token"
 

@@ -10,7 +10,7 @@ from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
 
-# What no server takes, and what only one without strict checks does: it may be a mailbox somewhere.
+# Texts that no server accepts, and those that only the lenient profile accepts.
 NO_ADDRESSES = [
     *("", " ", "@", "a", "a@", "@b.co", "a@@b.co", "a@b@c.co", "a b@c.co", "a@b c.co", "a,b@c.co"),
     *("a@b.co,evil@y.zz", "a@b.co;evil@y.zz", "a@b.co evil@y.zz", "evil@y.zz,a@b.co", "a@b.co,"),

@@ -32,8 +32,8 @@ def scene(wire: WireClient) -> tuple[list[str], list[str]]:
     tokens.append(wire.signed_in(phone))
     half_way = wire.sms_code(phone)
     captcha = wire.captcha()
-    # Six digits may stand in a file by chance as part of something else: the code with its
-    # neighbours as a message or a row would hold it is looked for, not the digits alone.
+    # Six digits may occur in a file by chance as part of something else, so the search is for the
+    # code with its surroundings in a message or a row, not for the digits alone.
     texts = [
         letter.text
         for letter in (*wire.list_outbox("sms", phone), *wire.list_outbox("email", email))

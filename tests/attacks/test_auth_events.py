@@ -25,7 +25,7 @@ MARK = hashlib.sha256(DEVICE.encode()).hexdigest()[:8]
 JUNK = "01234567-89ab-4cde-8f01-23456789abcd"
 SECRETS = {"captcha", "password", "code", "token"}
 EVENTS = {line.event.name for line in ENDPOINTS if line.event}
-NO_SECRETS = {"/v1/user/invite/change-user-invite-code"}  # its `code` is what one shows to friends
+NO_SECRETS = {"/v1/user/invite/change-user-invite-code"}  # its `code` is shared with friends
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def test_a_new_accounts_refusal_is_kept_too(wire: WireClient) -> None:
 
 
 DRAWS, CLASSES = 100_000, 100
-# Chi-square of 99 degrees of freedom lies beyond these bounds in fewer than one run in a million.
+# Chi-square with 99 degrees of freedom exceeds these bounds less than once in a million runs.
 LEAST, MOST = 40.0, 185.0
 
 

@@ -77,7 +77,7 @@ def test_the_right_secret_is_refused_once_the_limit_is_reached(
     assert victim.try_secret(victim.right()).code == WRONG[victim.route.held]
     guessed.set_clock(advance=HOUR)
     again = mark(guessed, path)
-    stays = victim.route.own is not False  # a session that is an hour old changes no contact (D2)
+    stays = victim.route.own is not False  # a session of one hour changes no contact (D2)
     late = victim if stays else Mark(guessed, path, victim.target, None, again.token)
     assert late.try_secret(late.right()).code == 1
 
@@ -106,7 +106,7 @@ def test_a_hundred_guesses_at_once(guessed: WireClient, path: str) -> None:
         answers = at_once(victim.try_secret, wrong)
         codes += [answer.code for answer in answers]
     assert set(codes) <= {WRONG[held], BUSY}
-    if BUSY in codes:  # hashing was: such a guess was none, so none is counted
+    if BUSY in codes:  # by the hash queue: such a guess is not checked, so it is not counted
         exhaust_blind(victim)
     assert victim.try_secret(victim.right()).code == WRONG[held]
 

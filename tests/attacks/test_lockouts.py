@@ -251,7 +251,7 @@ def test_right_sign_ins_are_limited_too() -> None:
 @pytest.mark.one_engine
 def test_one_account_does_not_keep_another_out() -> None:
     """With 32 connections signing in to one account, 50 of 50 sign-ins to another succeed (X3)."""
-    # A cheap hash: the queue is what is looked at, and a busy machine takes seconds for a dear one.
+    # A cheap hash: the test is about the queue, and a busy machine needs seconds for a costly one.
     with limited({**OFF, "password_threads": "2"}) as wire:
         greedy, modest = wire.fresh_email(), wire.fresh_email()
         for email in (greedy, modest):

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 PASSWORD = "the lake at seven"
 READS = ("user/get-user-data", "user/gold-coin-increase-decrease-record", "user/get-user-show-adv")
-# What no two accounts share.
+# Fields that are unique to an account.
 OWN_KEYS = {"id", "userId", "user_id", "lastLoginTime", "update_time"}
 TRIED_FIRST: dict[str, object] = {
     "coin": 999_999,
@@ -90,7 +90,7 @@ def looks(wire: WireClient, who: Account) -> dict[str, object]:
     devices = pb.decode(wire.request("GET", "/v1/user/clients", token=who.token).content)
     read = {path: wire.post(path, {"size": 20, "page": 1}, token=who.token) for path in READS}
     return {
-        # 12 is the invitation code, 10 and 14 are the end of VIP: the two may differ by seconds.
+        # 12 is the invitation code; 10 and 14 are the end of VIP, which may differ by seconds.
         "own": _without_id(own, who, {1, 10, 12}),
         "vip": own.number(10) // 86_400,
         "public": _without_id(public, who, {1, 3, 7, 14, 19}),
@@ -125,7 +125,7 @@ def test_json_takes_its_own_fields_alone(wire: WireClient, subtests: pytest.Subt
             before = looks(wire, victim)
             own = dict(call.body) if isinstance(call.body, dict) else {}
             if "invite" in call.path:
-                own["code"] = f"Q{wire.fresh_phone()}"  # for one account alone
+                own["code"] = f"Q{wire.fresh_phone()}"  # unique to one account
             foreign = {**every_name(), "userId": victim.id, "user_id": victim.id, "uid": victim.id}
             with_all = Call(call.method, call.path, {**_without(foreign, call), **own})
             codes = [with_all.answer(wire, greedy.token).code]

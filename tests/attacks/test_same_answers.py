@@ -26,7 +26,7 @@ def _solved(wire: WireClient, name: str, target: str) -> Body:
     return {name: target, **wire.solved()}
 
 
-# Path -> what is sent about a target. Codes and passwords are wrong, captchas right.
+# Path -> the request about a target. Codes and passwords are wrong, captchas right.
 DOORS: dict[str, tuple[str, Knock]] = {
     "verification/get-verification-code": ("phone", lambda w, t: _solved(w, "mobile", t)),
     "verification/get-email-verification-code": ("email", lambda w, t: _solved(w, "email", t)),
@@ -58,7 +58,7 @@ def test_no_door_is_forgotten() -> None:
         for line in ENDPOINTS
         if fields & set(getattr(line.request, "__struct_encode_fields__", ()))
     }
-    # A remark about a friend's number is the writer's own text, and no account is read.
+    # A remark about a friend's number is the author's own text, and reads no account.
     assert taking - {"user/save-user-remarks"} == set(DOORS)
 
 

@@ -18,7 +18,7 @@ from tests.support.endpoint_calls import CALLS, Call
 pytestmark = pytest.mark.slow
 
 NICKNAME = "user/edit-nickname"
-# Text -> what is kept; None where it is refused.
+# Text -> the stored form; None if it is refused.
 CORPUS: dict[str, str | None] = {
     **{
         text: text

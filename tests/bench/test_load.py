@@ -129,7 +129,7 @@ def test_this_machine_is_known(url: str, authority: str, prefix: str) -> None:
     assert (place.authority, place.prefix, place.is_loopback) == (authority, prefix, True)
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "[2001:db8::1]", "0.0.0.0", "[::ffff:192.0.2.1]"])  # noqa: S104 - nobody listens there
+@pytest.mark.parametrize("host", ["192.0.2.1", "[2001:db8::1]", "0.0.0.0", "[::ffff:192.0.2.1]"])  # noqa: S104 - nothing listens there
 def test_another_machine_is_another(host: str) -> None:
     """An address outside of loopback counts as another machine."""
     assert not resolve_target(f"http://{host}:8480").is_loopback

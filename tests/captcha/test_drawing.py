@@ -44,7 +44,7 @@ def blank(png: bytes) -> bytes:
     to dark.
     """
     sheet, width, height = ink(png), *SIZE
-    rises: list[list[int]] = []  # what each height of the shore fits, column by column
+    rises: list[list[int]] = []  # the fit of each height of the shore, column by column
     for x in range(width):
         column = sheet[x::width]
         rises.append([*accumulate((1 - 2 * dark for dark in column), initial=0)][:height])

@@ -151,7 +151,7 @@ def _raw(sample: Sample, content: bytes) -> bytes:
     """Return a backup with the given decrypted content."""
 
     def write(archive: ArchiveWriter) -> None:
-        archive._target.write(content)  # noqa: SLF001 - past what the class would write
+        archive._target.write(content)  # noqa: SLF001 - the class would not write this
 
     return sample.key.encrypt_archive(write)
 

@@ -26,7 +26,7 @@ def _coins(data: Path) -> None:
 def spoil(data: Path, sql: str) -> None:
     """Change the store without the server."""
     store = apsw.Connection(str(data / "hupan.db"))
-    store.pragma("ignore_check_constraints", True)  # noqa: FBT003 - apsw takes it by its place
+    store.pragma("ignore_check_constraints", True)  # noqa: FBT003 - apsw takes it by position
     store.execute(sql)
     store.close()
 

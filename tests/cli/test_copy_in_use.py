@@ -52,7 +52,7 @@ def test_a_store_in_use_is_not_copied(
         assert copy(url, str(tmp_path / "of-a-killed-one.db")) == (0, "")
         server.start()
         assert server.stop() == 0
-        monkeypatch.setattr(running_servers, "WATCH_SECONDS", 10**9)  # there is nothing to watch
+        monkeypatch.setattr(running_servers, "WATCH_SECONDS", 10**9)  # nothing needs to be watched
         assert copy(url, str(tmp_path / "of-a-stopped-one.db")) == (0, "")
     for name in ("of-a-killed-one.db", "of-a-stopped-one.db"):
         with sqlite3.connect(tmp_path / name) as copied:

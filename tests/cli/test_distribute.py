@@ -149,7 +149,7 @@ def test_no_rows_are_left_on_the_coordinator(databases: Databases, store: str) -
     """This covers tables distributed now, and one where an earlier run was interrupted."""
     run(databases, store, STAND_INS)
     names = ", ".join(one.name for one in list_tables() if one.name != "counters")
-    run(databases, store, f"TRUNCATE {names}")  # an earlier test's rows may have left their files
+    run(databases, store, f"TRUNCATE {names}")  # rows of an earlier test may have left their files
     run(databases, store, "INSERT INTO categories (name, position) VALUES ('chat', 1)")
     run(databases, store, "INSERT INTO pg_dist_partition VALUES ('categories')")
     assert distribute(store)[0] == 0

@@ -47,7 +47,7 @@ def created(folder: Path, name: str) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def backend(folder: Path, wire: WireClient) -> tuple[str, str]:
     """Return name and secret of a registered server."""
-    del wire  # it makes the store
+    del wire  # it has created the store
     return created(folder, "backend")
 
 

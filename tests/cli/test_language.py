@@ -209,7 +209,7 @@ def test_bash_completes_commands_and_options(typed: str, tmp_path: Path) -> None
     )
     script.write_text(shown.stdout, "utf-8")
     ours, theirs = pty.openpty()
-    with subprocess.Popen(  # bash, our own words
+    with subprocess.Popen(  # bash, our own arguments
         ["/bin/bash", "--noprofile", "--norc", "-i"],
         stdin=theirs,
         stdout=theirs,

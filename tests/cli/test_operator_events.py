@@ -292,7 +292,7 @@ def test_root_does_not_lock_the_service_out(tmp_path: Path) -> None:
     os.chown(folder, NOBODY, NOBODY)
     assert run(folder, "database", "migrate").exit_code == 0
     call(folder, "account", "create", "--phone", PHONE)
-    run(folder, "account", "delete", PHONE, "--yes")  # which needs, and makes, the server's key
+    run(folder, "account", "delete", PHONE, "--yes")  # this needs, and creates, the server's key
     made = {path.name: path.stat().st_uid for path in folder.iterdir()}
     assert set(made) >= {"operators.log", "hupan.db", "hupan.db.lock", "secret.key"}
     assert set(made.values()) == {NOBODY}

@@ -27,7 +27,7 @@ from tests.support.servers import Server
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 WAIT_SECONDS = 60.0
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is warned of
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - the test is about its warning
 
 
 def says(server: Server, text: str) -> bool:

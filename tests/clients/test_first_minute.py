@@ -79,7 +79,7 @@ def test_the_first_sign_in(machine: Machine) -> None:
         machine.shell(command, folder=ROOT)
     assert __version__ in machine.run("hupan", "--version")
     (machine.home / "their_client.py").write_text(THEIR_CLIENT, "utf-8")
-    with subprocess.Popen(  # noqa: S602 - the line of the README, as it stands
+    with subprocess.Popen(  # noqa: S602 - the README's own line
         running,
         shell=True,
         cwd=machine.home,

@@ -226,7 +226,7 @@ async def test_a_token_is_in_no_log(kind: Kind, caplog: pytest.LogCaptureFixture
         await connection.recv()
         await connection.close(1000)
 
-    apart = logging.Logger("apart")  # noqa: LOG001 - what the server logs is not the subject
+    apart = logging.Logger("apart")  # noqa: LOG001 - the server's log is not tested here
     async with serve(close, "127.0.0.1", 0, logger=apart) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         with pytest.raises(SocketClosed) as closed:

@@ -131,4 +131,4 @@ def test_what_is_needed_is_declared(package: str, libraries: set[str]) -> None:
     assert {one.name.replace("-", "_") for one in needed} == libraries
     assert all(one.specifier for one in needed)
     own = package.replace("-", "_")
-    assert imported(package) - {own} == libraries - {"hupan"}  # which is run, not imported
+    assert imported(package) - {own} == libraries - {"hupan"}  # hupan is run, not imported

@@ -96,7 +96,7 @@ REFUSED = (
     "\\\\host\\share\\hupan.db",
     "C:\\hupan\\hupan.db",
     "https://h/db",
-    # Blanks and line breaks around what would be right.
+    # Blanks and line breaks around a valid URL.
     f" postgresql://u:{CANARY}@h/db",
     f"postgresql://u:{CANARY}@h/db ",
     f"postgresql://u:{CANARY}@h/db\n",
@@ -132,7 +132,7 @@ REFUSED = (
     "postgresql://u@h/db?sslmode=require",
     "postgresql://u@h/db?sslmode=disable&sslmode=verify-full",
     "postgresql://u@h/db?port=abc",
-    # Without what a server needs.
+    # Required parts are missing.
     "postgresql://",
     "postgresql://h",
     "postgresql://h/db",

@@ -74,9 +74,7 @@ def test_the_user_of_the_service_can_read_it() -> None:
         path = install(folder)
         (folder / "data").mkdir(mode=0o700)
         os.chown(folder / "data", SERVICE, SERVICE)
-        assert (
-            find_problems(load_settings({}, {}, path)) == []
-        )  # and what it imports is there for the child
+        assert find_problems(load_settings({}, {}, path)) == []  # the child has its imports, too
         assert passes_as_service(path)
         path.chmod(0o600)
         assert not passes_as_service(path)

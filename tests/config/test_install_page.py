@@ -36,5 +36,5 @@ def test_the_commands_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for line in lines:
         done = CliRunner().invoke(app, shlex.split(line)[1:])
         assert done.exit_code == 0, f"{line}\n{done.output}"
-        if line.startswith("hupan config check"):  # where the page has the server started
+        if line.startswith("hupan config check"):  # the page starts the server here
             migrate_file(tmp_path / "data/hupan.db")

@@ -80,7 +80,7 @@ def test_a_secret_and_its_file_in_one_source_are_refused() -> None:
 def test_a_file_that_others_may_touch_is_refused(mode: int) -> None:
     """Only the owner may access the file of a secret (security L3)."""
     private("password", CANARY, mode)
-    if os.geteuid() == 0:  # a separate rule applies to what root owns
+    if os.geteuid() == 0:  # files of root have a separate rule
         os.chown("password", SOMEBODY, SOMEBODY)
     told = refusal({"HUPAN_SMTP_PASSWORD_FILE": "password"})
     assert "smtp_password_file: expected a file with mode 0600" in told

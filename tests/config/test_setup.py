@@ -68,7 +68,7 @@ def test_defaults() -> None:
 def test_a_server_starts_with_the_defaults() -> None:
     """X12: `hupan serve` accepts the result of the setup."""
     assert set_up("--yes")[0] == 0
-    with Server("serve", "--config", str(CONFIG.absolute())) as server:  # waits for its health
+    with Server("serve", "--config", str(CONFIG.absolute())) as server:  # waits until it is healthy
         assert server.is_running
 
 

@@ -25,7 +25,7 @@ from hupan.opening import StartRefused, check_store_and_key, prepared_store
 from tests.support.certificates import issue
 from tests.support.ports import free_port
 
-ANYWHERE = "0.0.0.0"  # noqa: S104 - nothing listens, it is only spoken of
+ANYWHERE = "0.0.0.0"  # noqa: S104 - nothing listens, it is only mentioned
 SMTP = {
     "email_sender": "smtp",
     "smtp_host": "127.0.0.1",
@@ -148,7 +148,7 @@ def test_what_check_passes_starts(name: str) -> None:
     outermost = [*list(read)[:1], *list(read)[-1:], *(read.keys() & set(MORE.get(name, ())))]
     passed = [read[value] for value in dict.fromkeys(outermost) if not find_problems(read[value])]
     for number, chosen in enumerate([one for one in passed if not one.is_postgres][:3]):
-        # A folder for each: a store knows its key, so what one start leaves stops another.
+        # One folder each: a store knows its key, so one start would leave files that stop another.
         folder = chosen.data_dir if name == "data_dir" else Path(f"data{number}")
         starts(replace(chosen, data_dir=folder))
 

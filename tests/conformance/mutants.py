@@ -45,7 +45,7 @@ class MutatedWire(Wire):
         method: str,
         path: str,
         body: bytes | None,
-        headers: Any,  # noqa: ANN401 - as it comes
+        headers: Any,  # noqa: ANN401 - passed on unchanged
     ) -> Reply:
         """Pass the request to the defect, which may ask the server."""
         if path.startswith("/sandbox/"):
@@ -66,7 +66,7 @@ class SocketDefect:
     close_code: int = 0
 
     @contextmanager
-    def connect(self, url: str, **options: Any) -> Iterator["DefectiveSocket"]:  # noqa: ANN401 - as they come
+    def connect(self, url: str, **options: Any) -> Iterator["DefectiveSocket"]:  # noqa: ANN401 - passed on unchanged
         """Open a socket with this defect."""
         with connect(url, **options) as connection:
             yield DefectiveSocket(connection, self)

@@ -328,7 +328,7 @@ def problems_of(url: str, mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> li
         world = World(Wire(target, "", ends_at))
     else:
         world = World(MutatedWire(target, "", ends_at, mutant.defect))
-    world.__dict__["alice"] = ALICE[0]  # the account that a whole run has made by then
+    world.__dict__["alice"] = ALICE[0]  # the account that a whole run has created by then
     [outcome] = run_checks(world, [BY_ID[mutant.found_by]])
     return [*outcome.problems]
 

@@ -331,7 +331,7 @@ def test_a_run_with_codes_from_a_command(server: Server, tmp_path: Path) -> None
     class Served(Wire):
         """A connection to a server that has no sandbox."""
 
-        def send_raw(self, method: str, path: str, *rest: Any) -> Reply:  # noqa: ANN401 - as they come
+        def send_raw(self, method: str, path: str, *rest: Any) -> Reply:  # noqa: ANN401 - passed on unchanged
             found = super().send_raw(method, path, *rest)
             return replace(found, status=404) if path.startswith("/sandbox/") else found
 

@@ -407,12 +407,12 @@ def test_killed_at_any_point(
     places = with_browsers(with_system(places, machine))
     before, number, is_killed = snapshot(machine), 0, True
     while is_killed:
-        number += 3  # every third: each kind of point is among them
+        number += 3  # every third: all kinds of points are among them
         killed_at(number)
         try:
             is_killed = not installed(places)
         except Killed:
-            killed_at(number % 7 + 1)  # while it undoes
+            killed_at(number % 7 + 1)  # kill the undo, too
             try:
                 undo(places)
             except Killed:

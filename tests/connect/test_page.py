@@ -33,7 +33,7 @@ public class Bot {{
 }}
 """,
 }
-# What needs port 443 of this machine, or a sandbox on it.
+# Lines that need port 443 of this machine, or a sandbox on it.
 NOT_RUN = {"hupan sandbox --tls --tls-port 443", f"curl {GRAY}"}
 TOOLS = ("node", "java", "curl", "certutil")
 

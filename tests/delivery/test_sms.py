@@ -214,7 +214,7 @@ def test_the_body_is_read_as_far_as_its_bound() -> None:
         ("text/plain; charset=nothing-known", "auto", "utf-8"),
         ("text/plain; charset=hex", "auto", "utf-8"),
         ("text/plain; charset=punycode", "auto", "utf-8"),  # 64 KiB of it took 0.4 s
-        ("text/plain; charset=utf-8", "auto", "gb18030"),  # a label that is not so
+        ("text/plain; charset=utf-8", "auto", "gb18030"),  # a wrong label
         ("text/plain; charset=us-ascii", "auto", "utf-8"),
         ("text/plain; charset=utf-8", "gbk", "gb18030"),
         ("", "big5", "big5"),

@@ -48,7 +48,7 @@ def test_dots_anywhere_are_quoted(local: str) -> None:
     """Japanese carriers issued such addresses; the mail quotes the local part (RFC 5321 4.1.2)."""
     sink = Sink()
     deliver(smtpd(sink), mail(to=f"{local}@docomo.ne.jp"))
-    assert sink.envelopes[0].rcpt_tos == [f"{local}@docomo.ne.jp"]  # as the server reads it
+    assert sink.envelopes[0].rcpt_tos == [f"{local}@docomo.ne.jp"]  # as the server parses it
     content = sink.envelopes[0].content
     assert isinstance(content, bytes)
     assert f'To: "{local}"@docomo.ne.jp\r\n'.encode() in content

@@ -149,7 +149,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         ("Victim@Example.com", "victim@example.com"),
         ("victim+1@example.com", "victim@example.com"),
         ("victim+1+2@example.com", "victim@example.com"),
-        ("v.ictim@example.com", "v.ictim@example.com"),  # another mailbox, at most hosts
+        ("v.ictim@example.com", "v.ictim@example.com"),  # another mailbox on most hosts
         ("v.i.ctim+x@gmail.com", "victim@gmail.com"),
         ("v.ictim@GoogleMail.com", "victim@gmail.com"),
         ("victim@notgmail.com", "victim@notgmail.com"),
@@ -158,7 +158,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         ("...@gmail.com", "...@gmail.com"),
         ("a@中文.com", "a@xn--fiq228c.com"),
         ("a@xn--fiq228c.com", "a@xn--fiq228c.com"),
-        ("a@" + "é" * 70 + ".com", "a@" + "é" * 70 + ".com"),  # no label is so long
+        ("a@" + "é" * 70 + ".com", "a@" + "é" * 70 + ".com"),  # longer than a label may be
     ],
 )
 def test_the_form_of_an_address(address: str, form: str) -> None:
@@ -181,7 +181,7 @@ def test_every_count_of_a_target_is_of_its_form() -> None:
         all_keys("email", "v.ictim+a@gmail.com"),
         all_keys("email", "victim@gmail.com"),
     )
-    kept_apart = {start for start in one if start.startswith("number:")}  # of numbers alone
+    kept_apart = {start for start in one if start.startswith("number:")}  # only numbers
     assert set(one) - set(other) == kept_apart
 
 

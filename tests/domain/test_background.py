@@ -58,7 +58,7 @@ def served(tmp_path: Path, _short_pauses: None) -> Iterator[InProcessServer]:
 async def until(is_so: Callable[[], bool]) -> None:
     """Wait for a condition on the event loop."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not is_so():  # noqa: ASYNC110 - what is waited for sets no event
+        while not is_so():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(SOON_SECONDS)
 
 

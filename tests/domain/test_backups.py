@@ -92,7 +92,7 @@ async def test_a_backup_that_takes_hours_is_made_once(tmp_path: Path) -> None:
         await is_begun.wait()
         clock.time += 3 * RETRY_SECONDS
         async with asyncio.timeout(60):
-            while await _claimed_at(store) != int(clock.now()):  # noqa: ASYNC110 - the store tells
+            while await _claimed_at(store) != int(clock.now()):  # noqa: ASYNC110 - the state is in the store
                 await asyncio.sleep(0.01)
         clock.time += RETRY_SECONDS - 1
         assert not await schedule(store, clock, make).run_when_due()

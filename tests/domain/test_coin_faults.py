@@ -50,7 +50,7 @@ async def test_every_break_is_found(tmp_path: Path, sql: str, number: int) -> No
         connection.execute("PRAGMA ignore_check_constraints = ON").fetchall()
         connection.execute(f"{sql} {joint} {where} = {second}").fetchall()
         connection.close()
-        await asyncio.sleep(0)  # one turn of the loop reads one state of the file
+        await asyncio.sleep(0)  # one tick of the loop reads one state of the file
         found = await world.coins.list_faults()
         assert CoinInconsistency(second, number) in found
         assert {fault.account_id for fault in found} == {second}

@@ -293,7 +293,7 @@ async def put_samples(world: World, table: str, account: AccountId) -> None:
     names = ", ".join(name for name, _ in names_and_types)
     places = ", ".join(f"?{n}" for n in range(1, len(names_and_types) + 1))
     values = [account if name == "account_id" else SAMPLES[kind] for name, kind in names_and_types]
-    sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - likewise
+    sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - as above
     await world.engine.run_transaction(lambda tx: tx.execute(sql, *values))
 
 
@@ -357,7 +357,7 @@ async def test_an_account_that_lives_is_never_erased(tmp_path: Path) -> None:
         world.pass_days(10 * 365)
 
         async def change(tx: Transaction) -> None:
-            await world.account_deletion._erase(account, tx)  # noqa: SLF001 - no door leads here for it
+            await world.account_deletion._erase(account, tx)  # noqa: SLF001 - no public call leads here
 
         await world.engine.run_transaction(change)
         assert await world.exists(account)

@@ -244,4 +244,4 @@ async def test_a_process_without_sockets_reads_nothing(tmp_path: Path) -> None:
     async with open_world(place) as world:
         one = Process(world, place, 1)
         await one.engine.close()
-        await rounds(one)  # or it would fail
+        await rounds(one)  # otherwise it would fail

@@ -142,7 +142,7 @@ async def test_what_kills_each_process_is_a_failure(monkeypatch: pytest.MonkeyPa
 @pytest.mark.slow
 async def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It delays one request up to the timeout; the next one gets a new process."""
-    # Also the time that the process has to begin, on a machine that is busy.
+    # This includes the time to start the process on a busy machine.
     monkeypatch.setattr(hash_process, "MAX_ANSWER_SECONDS", 5.0)
     pool = PasswordHasher(CHEAP, threads=1)
     try:

@@ -305,7 +305,7 @@ def test_what_has_expired_goes_in_small_changes(
         await keeping.purge()
         idle = engine.transactions - idle
         assert await count(engine, table) == 4
-        assert engine.transactions - 2 * idle == 2 + 5  # two of this test, and five more than none
+        assert engine.transactions - 2 * idle == 2 + 5  # two by this test, and five for the checks
 
     play(tmp_path / "hupan.db", scenario)
 

@@ -323,7 +323,7 @@ async def test_erased_with_the_account(tmp_path: Path) -> None:
         assert pictures.files() == await pictures.names()
         assert await world.count("picture_removals") == 0
         assert await world.rows("SELECT holder FROM picture_keys") == [(other,)]
-        found = await pictures.media.find("a.png")  # the key is the other one's now
+        found = await pictures.media.find("a.png")  # the key belongs to the other account now
         assert found is not None
         assert {found.name} == pictures.files()
 
@@ -466,7 +466,7 @@ async def test_files_without_rows_are_deleted_after_a_week(tmp_path: Path) -> No
         assert await swept.all_folders() == 2
         world.clock.time += GRACE_SECONDS - 60
         swept.set_age(pictures.folder / "yy" / YOUNG, 0)
-        assert await swept.all_folders() == 2  # and does not put it off
+        assert await swept.all_folders() == 2  # and does not delay the sweep
         await pictures.sweep()
         assert pictures.files() >= {STRAY, DRAFT}
         world.clock.time += 120
@@ -533,7 +533,7 @@ async def test_files_beyond_those_that_are_listed_are_not_missing(
         account, other = await world.account_id(), f"{name[:2]}{'r' * 24}.png"
         await world.engine.run_transaction(lambda tx: put_picture(tx, account, "k", other, 6, 1))
         swept.put_file(other, 0)
-        await swept.all_folders()  # the folder is this store's from now on
+        await swept.all_folders()  # the folder belongs to this store from now on
         await swept.all_folders()
         await swept.sweep.run()
         assert "have no file" not in caplog.text

@@ -74,7 +74,7 @@ class SweptBucket:
         """Clean the names with a prefix; return how many objects were found."""
         sweep = PictureSweep(self.world.engine, self.world.clock, self.files, self.owner)
         assert beginning in await self.files.list_folders()
-        return await sweep._sweep(beginning)  # noqa: SLF001 - one of a thousand rounds
+        return await sweep._sweep(beginning)  # noqa: SLF001 - one round of a thousand
 
     async def know(self, name: str) -> None:
         """Insert the row of a picture."""
@@ -99,7 +99,7 @@ async def test_objects_without_rows_are_deleted_after_a_week(
         await swept.know(KNOWN)
         everything = swept.names()
         world.clock.time = SystemClock().now() + MIN_AGE_SECONDS - 60
-        assert [await swept.sweep() for _ in range(2)] == [0, 0]  # claimed, but all is young
+        assert [await swept.sweep() for _ in range(2)] == [0, 0]  # claimed, but all young
         assert swept.names() == everything | {"owner"}
         world.clock.time += 120
         assert await swept.sweep() == 1
@@ -126,7 +126,7 @@ async def test_a_bucket_of_another_store_is_left_alone(bucket: S3Bucket, tmp_pat
         assert [await other.sweep() for _ in range(2)] == [0, 1]
         assert [await swept.sweep() for _ in range(2)] == [0, 0]
         await swept.files.delete("owner")
-        swept.files._claim(b"this")  # noqa: SLF001 - at the same moment as the other
+        swept.files._claim(b"this")  # noqa: SLF001 - at the same time as the other
         assert await swept.files.belongs_to("other", may_claim=False)
 
 

@@ -311,7 +311,7 @@ async def test_a_target_gets_a_kind_some_times_a_day(tmp_path: Path) -> None:
             return len(sender.sent) - before
 
         assert await count_sent(CHANGED, 20, 60) == 5
-        assert await count_sent(RESET, 20, 60) == 5  # no kind uses another's up
+        assert await count_sent(RESET, 20, 60) == 5  # the kinds have separate limits
         assert await count_sent(SESSION_ENDED_NOTICE, 10, 60) == 1
         our.clock.time += HOUR
         assert await count_sent(SESSION_ENDED_NOTICE, 10, HOUR) == 2
@@ -345,7 +345,7 @@ async def test_notices_use_their_part_of_the_budget_and_no_more(tmp_path: Path) 
         assert len(sender.sent) == 4
         assert counts.counts_by_labels("alarms")[("notices-stopped",)] > 0
         for _ in range(3):
-            await our.put(to=MAIL)  # codes have a part of their own
+            await our.put(to=MAIL)  # codes have their own part
             await all_sent(our)
         assert [message.purpose for message in sender.sent[4:]] == ["code"] * 3
         await all_sent(our, DAY)
@@ -434,7 +434,7 @@ async def test_a_code_leaves_while_a_slow_server_has_ten_thousand_notices(tmp_pa
 
 
 async def _until_any(codes: list[str]) -> None:
-    while not codes:  # noqa: ASYNC110 - the mail server's own list tells it
+    while not codes:  # noqa: ASYNC110 - only the mail server's list shows it
         await asyncio.sleep(0.01)
 
 

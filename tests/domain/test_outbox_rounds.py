@@ -202,7 +202,7 @@ async def test_a_queue_is_listed_as_it_shrinks(
             our.worker.start()
             sender.go.set()
             async with asyncio.timeout(30):  # much less than to the next regular listing
-                while await our.waiting():  # noqa: ASYNC110 - the store tells nobody
+                while await our.waiting():  # noqa: ASYNC110 - the store sends no event
                     await asyncio.sleep(0.05)
             await our.worker.stop()
 

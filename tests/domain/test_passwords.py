@@ -182,7 +182,7 @@ def test_decent_passwords(password: str) -> None:
 @pytest.mark.parametrize("name", ALPHABETS)
 def test_false_alarms(name: str) -> None:
     """At most one in a thousand of four thousand random 9-character passwords is refused."""
-    dice = random.Random(name)  # noqa: S311 - a test repeats itself
+    dice = random.Random(name)  # noqa: S311 - a repeatable test
     made = ("".join(dice.choices(ALPHABETS[name], k=9)) for _ in range(4_000))
     assert sum(map(is_weak, made)) <= 4
 
@@ -191,7 +191,7 @@ def test_false_alarms(name: str) -> None:
 @pytest.mark.parametrize("piece", ["x7Qr~k2V", "湖é🌊𠀀ßñ柳畔"])
 def test_length(piece: str, length: int, *, passes: bool) -> None:
     """Code points count: eight are enough and hundreds are accepted (security P1)."""
-    dice = random.Random(length)  # noqa: S311 - a test repeats itself
+    dice = random.Random(length)  # noqa: S311 - a repeatable test
     password = "".join(dice.choices(piece, k=length))
     if passes:
         STRENGTH.check(password)
@@ -204,7 +204,7 @@ def test_length(piece: str, length: int, *, passes: bool) -> None:
 @pytest.mark.parametrize(("piece", "most"), [("x7Qr~k2V", 1024), ("é", 512), ("湖", 341)])
 def test_as_long_as_what_is_hashed(piece: str, most: int) -> None:
     """1,024 bytes are accepted, one more is refused by the field's name (security P1)."""
-    text = "".join(random.Random(1).choices(piece + "aß", k=most))  # noqa: S311 - a test repeats itself
+    text = "".join(random.Random(1).choices(piece + "aß", k=most))  # noqa: S311 - a repeatable test
     room = 1024 - len(text.encode())
     longest = text + "7" * room if room >= 0 else text.encode()[:1024].decode(errors="ignore")
     STRENGTH.check(longest)

@@ -31,7 +31,7 @@ WHOLE = PersonalDataUpdate(
     location_code="110101",
 )
 KEPT = PersonalData("你好\nHello", 3, 946_656_000, "北京市", "北京城区", "东城区", "110101", NOW)
-# What is shown to no one is not read for others: the place's number, and when it all was saved.
+# Data that is shown to no one is not read for others: the place's number, and the edit time.
 TOLD_TO_OTHERS = PersonalData("你好\nHello", 3, 946_656_000, "北京市", "北京城区", "东城区")
 HIDDEN = PrivacyChoice(
     birthday=False, address=False, last_active=False, country=False, search=False

@@ -183,7 +183,7 @@ async def test_remarks_are_bounded_together(world: World, monkeypatch: pytest.Mo
     with pytest.raises(RemarksFull):
         await service.save(one, str(friends[0]), Remark("湖"))
     assert await sizes(world) == {(one, 100, 100)}
-    await service.save(friends[0], str(one), Remark("湖" * 30))  # another account's own
+    await service.save(friends[0], str(one), Remark("湖" * 30))  # belongs to another account
 
 
 async def test_a_refused_remark_counts_nothing(

@@ -216,7 +216,7 @@ async def test_every_end_of_a_session_reaches_another_process(tmp_path: Path, wa
             await feed.poll()
         mine = [one for one in listener.ends if one.token_hash == session.token_hash]
         assert [(one.reason, one.device_id) for one in mine] == [(reason, session.device_id)]
-        if way not in ("expire", "set_back"):  # these end everybody's
+        if way not in ("expire", "set_back"):  # these end all sessions
             assert bystander.token_hash not in listener.hashes
         await other.close()
 
@@ -247,7 +247,7 @@ async def test_a_second_ban_is_received_again(tmp_path: Path) -> None:
             await feed.poll()
             assert listener.hashes == [session.token_hash] * number
             await world.bans.unban(session.account_id)
-            await asyncio.sleep(0.002)  # ends differ by the millisecond
+            await asyncio.sleep(0.002)  # ends differ by a millisecond
 
 
 async def test_a_late_subscriber_receives_the_last_minutes(tmp_path: Path) -> None:

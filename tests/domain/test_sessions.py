@@ -69,7 +69,7 @@ async def test_a_session_writes_once_a_day(tmp_path: Path) -> None:
             for _ in range(5):
                 for token in tokens:
                     assert await world.is_signed_in(token)
-            # On the day of the sign-in only the account's own day is news.
+            # On the day of the sign-in only the account's own day is new.
             assert world.engine.transactions - before == (2 if day else 1)
             world.pass_days(1)
 

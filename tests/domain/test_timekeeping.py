@@ -179,9 +179,9 @@ def test_days_are_counted_from_1970() -> None:
     [
         # Clocks go from 23:59:59 to 01:00:00: this day has no midnight.
         ("America/Sao_Paulo", "2018-11-04 01:00:00", "2018-11-04 23:59:59"),
-        # 23:00 to 24:00 comes twice; both hours belong to the old day.
+        # 23:00 to 24:00 occurs twice; both hours belong to the old day.
         ("America/Sao_Paulo", "2018-02-17 00:00:00", "2018-02-17 23:59:59"),
-        # 01:00 to 02:00 comes twice.
+        # 01:00 to 02:00 occurs twice.
         ("America/New_York", "2026-11-01 00:00:00", "2026-11-01 23:59:59"),
         # 00:00 to 01:00 is skipped.
         ("Africa/Cairo", "2026-04-24 01:00:00", "2026-04-24 23:59:59"),

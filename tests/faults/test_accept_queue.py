@@ -33,7 +33,7 @@ SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 def processes(pid: int) -> list[int]:
     """Return a process and its children."""
     told = subprocess.run(  # noqa: S603 - our own arguments
-        ["ps", "-o", "pid=", "--ppid", str(pid)],  # noqa: S607 - that of the system
+        ["ps", "-o", "pid=", "--ppid", str(pid)],  # noqa: S607 - the system's
         capture_output=True,
         text=True,
         check=False,

@@ -124,7 +124,7 @@ def test_a_jump_ahead_and_back(served: InProcessServer, clock: JumpingClock, sec
     """What a jump ahead ended stays ended; everything later works as usual (R08)."""
     unused = code(served)
     clock.wall += seconds
-    is_over = CODE_SECONDS <= seconds <= MAX_JUMP_SECONDS  # a longer one is not followed (X10)
+    is_over = CODE_SECONDS <= seconds <= MAX_JUMP_SECONDS  # a longer one is not accepted (X10)
     assert sign_in(served, unused) == (WRONG_CODE if is_over else 1)
     clock.wall -= seconds
     assert sign_in(served, unused) == WRONG_CODE
@@ -148,7 +148,7 @@ async def test_a_full_window_ends(tmp_path: Path, seconds: int) -> None:
 
         assert [await take() for _ in range(4)] == [True, True, True, False]
         clock.wall += seconds
-        assert not await take()  # a leap of a day is not followed (X10)
+        assert not await take()  # a jump of a day is not accepted (X10)
         clock.pass_time(DAY)
         assert await take()
 

@@ -81,5 +81,5 @@ def test_the_next_start_goes_on(
         for file in cut.iterdir():
             file.unlink()
         cut.rmdir()
-    # All of what was missing or nothing, and both were met.
+    # Each cut leaves all of the missing part or nothing, and both occurred.
     assert migrated_again == {len(load_migrations()), len(load_migrations()) - landed, 0}

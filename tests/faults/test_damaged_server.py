@@ -34,7 +34,7 @@ def test_damage_is_reported_and_the_rest_is_served(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     tokens = enrol(folder, MEMBERS)
     whole = (folder / "hupan.db").read_bytes()
-    chance, seen = random.Random(3), Counter[int]()  # noqa: S311 - where it strikes
+    chance, seen = random.Random(3), Counter[int]()  # noqa: S311 - where to damage
     where = pages(folder / "hupan.db")
     for _ in range(ROUNDS):
         content = bytearray(whole)

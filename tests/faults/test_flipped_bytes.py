@@ -30,7 +30,7 @@ READ = (
     "SELECT * FROM sessions ORDER BY account_id, token_hash",
     "SELECT * FROM codes ORDER BY target, channel",
 )
-# Identities lie twice, in their table and in an index of it; a reading needs one of both alone.
+# Identities are stored twice, in their table and in its index; a read needs only one of them.
 PAGES = "SELECT pageno FROM dbstat WHERE name IN ('coin_entries', 'accounts', 'sessions', 'codes')"
 OPEN = "INSERT INTO sessions VALUES (?1, ?2, 'd', 'android', 1, 1, 1, '')"
 SHOW = "UPDATE accounts SET phone = ?2, password_hash = ?3 WHERE id = ?1"
@@ -174,7 +174,7 @@ def met(folder: Path, files: Files) -> list[list[Row]] | None:
 
 def damage(folder: Path, store: Store, do: Damage, times: int) -> Counter[str]:
     """Damage a store repeatedly: it is reported, or the rows are unchanged."""
-    chance = random.Random(5)  # noqa: S311 - where it strikes
+    chance = random.Random(5)  # noqa: S311 - where to damage
     seen: Counter[str] = Counter()
     for number in range(times):
         rows = met(folder, do(store.files, chance))

@@ -41,7 +41,7 @@ class Writers:
         """Change one name again and again; record each response."""
         with Asker(self.server.port) as asker:
             for _ in range(times):
-                name = f"n{next(self.serial)}"  # never one that was there
+                name = f"n{next(self.serial)}"  # never an existing one
                 reply = asker.post("user/edit-nickname", pb.text(3, name), self.tokens[phone])
                 self.codes.append(reply.code)
                 if reply.code == 1:
@@ -79,11 +79,11 @@ def suffer(writers: Writers, fill: Callable[[], None], free: Callable[[], None])
     fill()
     codes = writers.write_all()
     assert len(codes) == MEMBERS * WRITES  # every request was answered
-    assert codes.count(STORE_UNAVAILABLE) > MEMBERS, codes  # the fault struck
+    assert codes.count(STORE_UNAVAILABLE) > MEMBERS, codes  # the fault occurred
     assert set(codes) <= {1, STORE_UNAVAILABLE}
     writers.check()
     with Asker(writers.server.port) as asker:
-        # Where the log restarts a small change still fits, and the server is ready for it.
+        # Where the log restarts a small write still fits, and the server is ready for it.
         assert asker.status("/readyz") == 503 or 1 in codes
         assert asker.status("/healthz") == 200
     free()

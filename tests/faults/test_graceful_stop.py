@@ -57,7 +57,7 @@ def test_every_request_that_came_whole_is_answered_whole(tmp_path: Path) -> None
         answers = [rest(line) for line in lines]
         assert server.process.wait(PATIENCE_SECONDS) == 0
         assert all(is_whole(answer) for answer in answers[: SIGN_INS + WRITES])
-        # Whether the second half came in time is not for the server to say; what it says is whole.
+        # Whether the second half arrived in time is open; the response is complete.
         assert all(is_whole(answer) or not answer for answer in answers[SIGN_INS + WRITES :])
         assert answers[-IDLE:] == [b""] * IDLE
         assert list(tmp_path.glob("*-wal")) == []
@@ -76,7 +76,7 @@ def test_what_was_not_sent_is_kept(tmp_path: Path) -> None:
             our.request_code("verification/get-verification-code")
         until(lambda: gateway.open == GATEWAY_THREADS)
         assert our.server.stop() == 0
-        # Messages that were in flight to the gateway may or may not have left.
+        # Messages that were in flight to the gateway may or may not have been sent.
         assert our.waiting() == 40 - GATEWAY_THREADS
 
 
@@ -87,7 +87,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         with served(server.port) as waiting, served(server.port) as idle:
             waiting.sendall(b"GET /sandbox/outbox/wait?timeout=50 HTTP/1.1\r\nhost: [::1]\r\n\r\n")
             server.process.send_signal(signal.SIGTERM)
-            assert rest(idle) == b""  # by which it shows that it has heard the first
+            assert rest(idle) == b""  # this shows that it has received the first signal
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
             assert rest(waiting) == b""

@@ -97,7 +97,7 @@ def test_two_thousand_sockets_and_few_files(said: bytes) -> None:
         token = wire.account().token
         for number in range(SOCKETS):
             peer = opened.enter_context(connect(server.port))
-            with contextlib.suppress(OSError):  # it was closed to make room already
+            with contextlib.suppress(OSError):  # it was already closed to free a slot
                 peer.sendall(said)
             if number % (SOCKETS // GOOD) == 0:
                 assert wire.own_info(token).code == 1

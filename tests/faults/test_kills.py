@@ -36,7 +36,7 @@ class Kills:
         self.rows: Rows = rows_of(folder / "hupan.db")
         self.server = Server("sandbox", "--data-dir", str(folder), environment=ENVIRONMENT)
         self.struck: Counter[bool] = Counter()
-        self._chance = random.Random(seed)  # noqa: S311 - when to strike
+        self._chance = random.Random(seed)  # noqa: S311 - when to kill
 
     def strike(self) -> None:
         """Kill the server during work, and restart it."""
@@ -71,7 +71,7 @@ class Kills:
                 self.strike()
                 self.check()
         assert self.struck[True] == rounds, self.struck
-        if rounds < ROUNDS_OF_A_TEST["sqlite"]:  # too few for each kind of work to have its turn
+        if rounds < ROUNDS_OF_A_TEST["sqlite"]:  # too few for each kind of work to occur
             return
         assert self.crowd.journal.in_doubt > rounds / 2
         assert {("rename", 1), ("sign in", 1), ("logout", 1)} <= set(self.crowd.answers_by_code)

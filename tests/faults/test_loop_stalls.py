@@ -54,9 +54,9 @@ def test_hashing_leaves_the_loop_free(own_wire: WireClient) -> None:
     with signing_in(own_wire, SIGN_INS) as running:
         answered = probes(own_wire.server, running)
         codes = [one.result() for one in running]
-    # On a machine that has more to do some may have waited for too long (security P5).
+    # On a busy machine some may have waited for too long (security P5).
     assert {1} <= set(codes) <= {1, BUSY}
-    # A loop that hashed itself could answer between two hashes at most once.
+    # A loop that hashed by itself could answer between two hashes at most once.
     assert len(answered) > 2 * SIGN_INS
 
 

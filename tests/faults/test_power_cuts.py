@@ -77,7 +77,7 @@ def lost(run: Run, acts: int, files: dict[str, bytes], folder: Path) -> int:
     """Return how many acknowledged changes a cut lost; check that the rest is sound (J3, J7)."""
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    connection = connect(folder / NAME, "unix")  # the recorded writes carry no sums
+    connection = connect(folder / NAME, "unix")  # the recorded writes have no checksums
     try:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 

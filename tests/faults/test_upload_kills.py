@@ -54,7 +54,7 @@ def test_no_picture_is_lost_and_no_file_stays(disk_path: Path) -> None:
         files = {path.name for path in (data / "media").rglob("*") if path.is_file()}
         with apsw.Connection(str(data / "hupan.db"), flags=apsw.SQLITE_OPEN_READONLY) as store:
             names = {str(name) for (name,) in store.execute("SELECT name FROM pictures")}
-        assert files - {"owner"} == names  # it names the store that the folder belongs to
+        assert files - {"owner"} == names  # it names the store of the folder
         assert len(names) >= sum(map(len, journals))
 
 
@@ -72,7 +72,7 @@ def strike(server: Server, tokens: list[list[str]], journals: list[list[str]]) -
             while sum(map(len, journals)) < aim:
                 assert time.monotonic() < deadline, "nothing was uploaded"
                 time.sleep(0.005)
-            time.sleep(random.random() / 20)  # noqa: S311 - when to strike
+            time.sleep(random.random() / 20)  # noqa: S311 - when to kill
             server.kill()
         finally:
             over.set()

@@ -254,14 +254,14 @@ def test_the_worst_texts(
     stalls: dict[str, float] = {}
     for corpus in (texts_of_fields, whole_bodies, heads):
         for label, ask in corpus(served, token):
-            ask()  # what is loaded when it is first needed is not the text's fault
+            ask()  # loading on first use is not the text's fault
             took: list[float] = []
             while len(took) < ROUNDS and (not took or min(took) > MOST_SECONDS / 10):
                 longest[0] = 0.0
                 ask()
                 took.append(longest[0])
             stalls[label] = min(took)
-    assert served.get("user/info", token.decode()).code == 1  # so its fields were looked at
+    assert served.get("user/info", token.decode()).code == 1  # so its fields were checked
     worst = sorted(stalls, key=lambda label: -stalls[label])
     with caplog.at_level(logging.INFO):  # with `-o log_cli=true` the table is shown
         for label in worst[:40]:

@@ -20,7 +20,7 @@ from tests.support.proxied_clients import (
     limited,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.one_engine]  # what is counted in memory knows no store
+pytestmark = [pytest.mark.slow, pytest.mark.one_engine]  # counters in memory do not use the store
 
 MINUTE, DAY = 60, 86_400
 HERE, THERE = "203.0.113.9", "198.51.100.7"
@@ -173,7 +173,7 @@ def test_looking_at_users_from_everywhere(wire: WireClient) -> None:
     assert ProxiedClient(wire, "10.2.1.1").get_user("7", token).code == TOO_MANY
     empty = {"friendId": "7", "name": "", "phone": "", "others": ""}
     remark = wire.post("user/save-user-remarks", empty, token=token)
-    assert remark.code == TOO_MANY  # it would reveal whether there is such a user
+    assert remark.code == TOO_MANY  # another response would reveal whether the user exists
     wire.set_clock(advance=61)
     token = wire.signed_in(phone, deviceId="one")
     assert ProxiedClient(wire, "10.2.1.1").get_user("7", token).code == 4402

@@ -65,7 +65,7 @@ MOBILE = (
     protobuf("/v1/conversation/list", pb.text(2, NO_LIST)),
     protobuf("/v1/friend/address-book-list", pb.text(2, NO_LIST)),
 )
-# A desktop client: protobuf under the type of JSON, JSON as plain text or without a type.
+# A desktop client: protobuf sent as JSON, JSON as plain text or without a type.
 DESKTOP = (
     Step("GET", "/v1/user/info", answered=PROTOBUF_TYPE),
     protobuf("/v1/conversation/list", pb.text(2, ""), JSON),
@@ -76,7 +76,7 @@ DESKTOP = (
     json_step("/v1/conversation/remove", {"chatId": "1"}, ""),
     json_step("/v1/conversation/sort-change", {"chatId": "1", "sort": 1}, ""),
 )
-# A client of the web surface next to the app's: JSON forms of protobuf endpoints, two profiles.
+# A client of the web surface and the app's: JSON forms of protobuf endpoints, two profiles.
 BROWSER = (
     json_step("/v1/conversation/list", {"md5": ""}),
     json_step("/v1/friend/address-book-list", {"md5": NO_LIST}),
@@ -119,13 +119,13 @@ def test_an_evening_with_a_client(wire: WireClient) -> None:
     The socket stays open meanwhile, as in a client, and is closed at once when the session ends.
     """
     phone = wire.fresh_phone()
-    wire.account(phone=phone, vipDays=3)  # one of the first lists is for VIPs alone
+    wire.account(phone=phone, vipDays=3)  # one of the first lists needs VIP
     login = wire.sign_in(phone, wire.sms_code(phone), deviceId="d", platform="windows")
     token = login.text("token")
     me = wire.own_info(token).pb_data
     user_id = me.text(1)
     first = wire.http.get(me.text(4).removeprefix(wire.server.url))
-    assert decode(first.content).format == "PNG"  # a picture for everybody
+    assert decode(first.content).format == "PNG"  # everyone can see the picture
 
     with SocketClient(wire.server.port) as socket, SocketClient(wire.server.port) as other:
         socket.send("heartbeat", seq="0")  # before the login, as one client does

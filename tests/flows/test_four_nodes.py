@@ -151,6 +151,6 @@ def test_drafts_reach_sockets_at_other_nodes(nodes: Nodes) -> None:
     with SocketClient(nodes[0].server.port).log_in(account.token) as writer:
         for reader in readers:
             assert "你好".encode() in reader.next_draft(writer, "你好")
-        writer.beat()  # and got none itself
+        writer.beat()  # and received none itself
     for reader in readers:
         reader.connection.close()

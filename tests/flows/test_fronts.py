@@ -109,7 +109,7 @@ def test_the_name_of_the_socket_ends_here(visit: Visit) -> None:
     """A client that opens its socket sends its token only to this server (wire.md 6)."""
     opening = {"connection": "upgrade", "upgrade": "websocket"}
     reply = visit.request("GET", "/ws", b"", host=SOCKET_NAME, **opening)
-    assert reply.status_code == 426  # it lacks the version and the key
+    assert reply.status_code == 426  # version and key are missing
     assert reply.headers["sec-websocket-version"] == "13"
     assert visit.request("POST", "/v1/user/captcha", host=SOCKET_NAME).json()["code"] == 1
 
@@ -139,7 +139,7 @@ def upgrading() -> Iterator[int]:
                     b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n"
                     b"upgrade: websocket\r\n\r\n"
                 )
-                with contextlib.suppress(ConnectionError):  # as a front may end it
+                with contextlib.suppress(ConnectionError):  # a proxy may end it
                     while data := connection.recv(4096):
                         connection.sendall(data)
 
@@ -187,7 +187,7 @@ def test_large_bodies_end_early(visit: Visit) -> None:
     """Above 64 KiB Hupan refuses, far above the proxy does; the next request works (I1)."""
     little = visit.request("POST", "/v1/user/captcha", b"x" * (64 * 1024 + 1))
     assert (little.status_code, little.json()["code"]) == (413, 1113)
-    # Caddy 2.6 says 502 of a body that it cuts, nginx 413.
+    # For a body that it cuts Caddy 2.6 returns 502, nginx 413.
     cut = visit.request("POST", "/v1/user/captcha", b"x" * 1_000_000)
     assert cut.status_code in (413, 502)
     assert visit.request("POST", "/v1/user/captcha").json()["code"] == 1

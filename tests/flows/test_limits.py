@@ -136,7 +136,7 @@ def test_addresses_and_accounts_are_forgotten_in_the_servers_memory(tmp_path: Pa
         elsewhere = ProxiedClient(wire, "192.0.2.1")
         assert elsewhere.get_user("7", account.token).code == TOO_MANY_REQUESTS
         reset(tmp_path, HERE)
-        wire.set_clock(advance=0)  # what is looked at each minute is looked at now
+        wire.set_clock(advance=0)  # the check of each minute happens now
         assert here.guess(apart(1)).code == CODE_IS_WRONG
         assert beside.guess(apart(1)).code == TOO_MANY_FROM_HERE
         assert elsewhere.get_user("7", account.token).code == TOO_MANY_REQUESTS

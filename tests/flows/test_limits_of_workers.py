@@ -58,7 +58,7 @@ class Crowd:
     def post(self, path: str, body: dict[str, object], address: str = "") -> Answer:
         """Send one request."""
         number = next(self._serial)
-        of_its_own = f"10.{number // 250}.{number % 250}.7"  # no two of one network
+        of_its_own = f"10.{number // 250}.{number % 250}.7"  # each in its own network
         return self.wire.post(path, body, headers={"x-forwarded-for": address or of_its_own})
 
     def solved(self) -> dict[str, object]:

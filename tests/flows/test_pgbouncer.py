@@ -81,7 +81,7 @@ def test_a_crowd_behind_a_pooler(pooled: Pooled, tmp_path: Path) -> None:
                 assert asker.status("/readyz") == 200
                 time.sleep(0.1)
         assert crowd.wrong == []
-        # On a machine that is very slow a request may be refused as busy (1002).
+        # On a very slow machine a request may be refused as busy (1002).
         assert {code for _, code in crowd.answers_by_code} <= {1, 1002, 1202}, crowd.answers_by_code
         rows = rows_on(pooled.databases.cluster.url(pooled.name))
         assert differences(crowd.journal, rows) == []
@@ -92,7 +92,7 @@ def test_a_crowd_behind_a_pooler(pooled: Pooled, tmp_path: Path) -> None:
         shown = pooled.bouncer.command("SHOW POOLS")
         assert f"{pooled.name}|hupan" in shown
         (used,) = rows(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{pooled.name}'")  # noqa: S608 - a name of our own
-        assert used[0] <= SERVER_CONNECTIONS + 1  # this one comes past the pooler
+        assert used[0] <= SERVER_CONNECTIONS + 1  # this one bypasses the pooler
 
 
 def test_a_copy_behind_a_pooler(

@@ -237,7 +237,7 @@ async def test_a_command_that_is_ended_leaves_no_files(
     stalled = Stalled(tmp_path)
     async with stalled.run() as settings:
         process = await asyncio.create_subprocess_exec(
-            *("env", "--default-signal"),  # whoever runs the tests may ignore some
+            *("env", "--default-signal"),  # the parent process may ignore some
             *(sys.executable, "-m", "hupan", "backup", "create", "--data-dir", str(stalled.data)),
             env={
                 **os.environ,

@@ -82,7 +82,7 @@ def test_answers_are_the_same_at_any_budget(channel: str) -> None:
             told = answer(owner), answer(stranger)
             has_room = at < 8
             stopped_at = stopped_at or (0 if told[0][0] == 1 else at)
-            if at != 7:  # the last code: after it everybody is refused
+            if at != 7:  # the last code: after it all are refused
                 assert told[0] == told[1]
             assert told[0][0] == (1 if has_room else SENDING_STOPPED)
             came = [bool(wire.list_outbox(channel, target(one))) for one in (owner, stranger)]
@@ -114,7 +114,7 @@ def test_notices_are_within_the_budget() -> None:
         assert "alarm=notices-stopped channel=sms" in wire.server.output()
         for number in range(100, 140):
             from_everywhere(number, wire).ask_sms(apart(number))
-        assert len(sent(wire, *map(apart, range(100, 140)))) == 8  # what is for strangers, no less
+        assert len(sent(wire, *map(apart, range(100, 140)))) == 8  # the strangers' whole part
         wire.set_clock(advance=DAY)
         assert len(sent(wire, *phones)) == 8
 
@@ -144,7 +144,7 @@ def test_numbers_that_cost_are_sent_nothing() -> None:
         assert answers[0].code == 1
         assert sent(wire, *real, *vain) == real
         for n, number in enumerate(vain):
-            assert from_everywhere(n, wire).ask_sms(number).code == TOO_MANY  # as real ones are
+            assert from_everywhere(n, wire).ask_sms(number).code == TOO_MANY  # like real ones
 
 
 def test_unused_codes_raise_an_alarm() -> None:

@@ -137,7 +137,7 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[bytes] = []
 
-    async def handle_DATA(  # noqa: N802 - the mail server calls it so
+    async def handle_DATA(  # noqa: N802 - the mail server's name for it
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         """Accept one mail."""
@@ -205,7 +205,7 @@ def test_two_processes_serve_one_store(folder: Path) -> None:
         assert ask(client, folder, "verification/get-verification-code", mobile=PHONE) == 1
         token = client.sign_in(PHONE, printed(server, PHONE)).text("token")
         numbers = set()
-        for _ in range(1000):  # which of them lets a connection in is the system's choice
+        for _ in range(1000):  # the system chooses which one accepts a connection
             with WireClient(server) as other:
                 answer = other.own_info(token)
                 assert answer.code == 1

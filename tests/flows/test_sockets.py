@@ -100,7 +100,7 @@ async def test_a_killed_worker_takes_only_its_own_sockets(server: Server, folder
         for socket in sockets:
             try:
                 socket.beat()
-            except Exception:  # noqa: BLE001 - whichever way the client learns of it
+            except Exception:  # noqa: BLE001 - the client may notice it in any way
                 assert socket.closed() == ABNORMAL
             else:
                 left.append(socket)

@@ -90,7 +90,7 @@ def test_two_people_talk_over_the_socket() -> None:
                 SocketClient(server.port).log_in(speaker.token) as one,
                 SocketClient(server.port).log_in(listener.token) as other,
             ):
-                other.send("say", "I am here")  # and so it is in the room
+                other.send("say", "I am here")  # this enters the room
                 assert json.loads(other.connection.recv(timeout=PATIENCE_SECONDS)) == {
                     "from": "listener",
                     "said": "I am here",

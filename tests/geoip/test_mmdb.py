@@ -80,7 +80,7 @@ def test_a_damaged_record_is_no_country(
     monkeypatch.setattr(logging.getLogger("hupan"), "propagate", True)
     path = write_mmdb(tmp_path / "x.mmdb", {"1.0.0.0/8": {"country_code": "AU"}})
     content = path.read_bytes()
-    # The record becomes a pointer that leads out of the file.
+    # The record becomes a pointer out of the file.
     place = content.index(b"\xe1\x4ccountry_code")
     path.write_bytes(content[:place] + b"\x38\xff\xff\xff\xff" + content[place + 5 :])
     assert code_in(path, "1.2.3.4") == ""

@@ -29,7 +29,7 @@ def written() -> Callable[..., dict[str, str]]:
 
     def texts(*suffixes: str) -> dict[str, str]:
         below = (path for folder in OURS for path in (ROOT / folder).rglob("*"))
-        # In a second working tree `.git` is a file, and names a place of its machine.
+        # In a second working tree `.git` is a file with a path of its machine.
         top = (path for path in ROOT.iterdir() if path.name != ".git")
         paths = [path for path in (*top, *below) if path.is_file()]
         return {

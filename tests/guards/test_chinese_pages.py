@@ -27,7 +27,7 @@ PAGES = sorted(
     for root in (Path(__file__).parents[2],)
     for path in (*root.glob(f"*{CHINESE}"), *root.glob(f"docs/**/*{CHINESE}"))
 )
-# The Chinese page on security leads to the files of the tests without naming each test.
+# The Chinese page on security links to the test files without naming each test.
 NAMES_DIFFER = {"docs/security"}
 TWINS = pytest.mark.parametrize("page", PAGES)
 

@@ -40,7 +40,7 @@ def test_no_other_file_repeats_a_path(modules: dict[str, str]) -> None:
     quoted = {
         path: [text for text in literals(source) if paths.search(text)]
         for path, source in modules.items()
-        if not path.startswith(("contract/", "conformance/", "doctor/"))  # they ask any server
+        if not path.startswith(("contract/", "conformance/", "doctor/"))  # clients of any server
     }
     assert {path: texts for path, texts in quoted.items() if texts} == {}, (
         "put what concerns one endpoint on its line in `contract/`"

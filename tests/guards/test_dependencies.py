@@ -19,10 +19,10 @@ from packaging.version import Version
 
 from tests.support.syntax import nodes_of
 
-LOCKED_PACKAGES_AT_RUN_TIME = 37  # security L5 aims at 25; docs/decisions/0002 says what is above
+LOCKED_PACKAGES_AT_RUN_TIME = 37  # security L5 aims at 25; docs/decisions/0002 explains the rest
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
-# Whose classes, modules or ways we stand on that no release promises to keep: they may change with
-# any minor version, and then it is ours to look before it is taken.
+# Packages whose internals we use although no release guarantees them: they may change with any
+# minor version, so we check before an update.
 STOOD_ON = {
     "asyncpg": "connect_utils: which of several hosts may be written to",
     "httptools": "what it calls when, its leniencies, and where an offer ended",

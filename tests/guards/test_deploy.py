@@ -22,7 +22,7 @@ from hupan.logs import AuditContext, AuditLog, JsonFormatter, TextFormatter
 from hupan.metrics import MetricCounters
 from hupan.model import AccountId, RequestContext
 
-# What fail2ban makes of its tag: an address of either family.
+# fail2ban's pattern for its tag: an address of either family.
 ADDRESS = r"(?P<address>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+)"
 EVENTS = {line.event.name: line.event for line in ENDPOINTS if line.event}
 GUESSES = EVENTS.keys() - {"sign-out", "device-offline"}
@@ -78,7 +78,7 @@ def lines_of() -> Callable[[str, object], list[str]]:
 
 def banned(patterns: list[re.Pattern[str]], line: str) -> str | None:
     """Return the address that a line counts against."""
-    # As in a file, after its time was cut out; and as in the journal, after the process name.
+    # As in a file, after its time was removed; and as in the journal, after the process name.
     without_time = re.sub(r'^\{"time": [0-9]+|^\S+Z', "", line)
     texts = [line, without_time, f"host hupan[42]: {line}"]
     found = [{m["address"] for p in patterns if (m := p.search(text))} for text in texts]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|NotImplementedError)\b")
-# Where a path may start: not inside an address or a longer path.
+# Where a path may start: not inside a URL or a longer path.
 OF_ONE_MACHINE = re.compile(r"(?<![\w.:/*-])/(?:home|root|Users|work)/[\w.]")
 ITSELF = "tests/guards/test_finished.py"
 TEXT = (".py", ".sql", ".html", ".css", ".js", ".md", ".toml", ".yml", ".proto", ".sh", "")

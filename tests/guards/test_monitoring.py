@@ -61,7 +61,7 @@ def test_prometheus_loads_and_plays_the_alerts(root: Path, tmp_path: Path) -> No
     play.write_text(text.replace("RULES", str(root / RULES)), "utf-8")
     for command in (("check", "rules", root / RULES), ("test", "rules", play)):
         done = subprocess.run(  # noqa: S603  Prometheus's own tool
-            ["promtool", *command],  # noqa: S607  where the system has it
+            ["promtool", *command],  # noqa: S607  the system's
             capture_output=True,
             text=True,
             check=False,

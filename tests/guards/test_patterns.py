@@ -33,7 +33,7 @@ MAY_SEARCH = {
     "store": (14, "translates and reads our own statements and schema; reads lists of buckets"),
     "wiring": (1, "turns the name of one of our own fields into that of an option"),
 }
-# `\d`, `\w` and `\s` know every script unless the pattern says ASCII or is of bytes.
+# `\d`, `\w` and `\s` match every script unless the pattern is ASCII or bytes.
 MAY_HAVE_CLASSES = {
     "admin": (2, "our own files of proxies and units"),
     "cli": (2, "our own help texts"),
@@ -43,7 +43,7 @@ MAY_HAVE_CLASSES = {
     "logs": (1, "blots out rather more than less"),
     "store": (5, "our own statements and schema"),
 }
-# Area -> how many statements hold more than constants, and why.
+# Area -> how many statements have more than constants, and why.
 MAY_PUT_TOGETHER = {
     "store": (8, "copies, fills and locks whole tables: the names are those of our own schema"),
 }

@@ -68,7 +68,7 @@ def test_every_command_is_listed(pages: dict[str, str], name: str) -> None:
         names = sorted(command.commands) if isinstance(command, TyperGroup) else []
         commands |= {f"{first} {second}" for second in names} or {first}
         if isinstance(command, TyperGroup) and command.invoke_without_command:
-            commands.add(first)  # `hupan sandbox` runs by itself too
+            commands.add(first)  # `hupan sandbox` also runs without a subcommand
     listed = set(re.findall(r"^hupan ([a-z]+(?: [a-z-]+)?)(?=\s|$)", pages[name], re.MULTILINE))
     found = {line if line in commands else line.split()[0] for line in listed}
     assert found == commands - {"bench"}, "give the command a line in docs/commands.md and its twin"

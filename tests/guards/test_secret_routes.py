@@ -23,14 +23,14 @@ Line = Endpoint[Any, Any, Any]
 SECRET_NAME = re.compile(
     r"code|captcha|pass|pwd|token|secret|answer|otp|pin$|ticket|^x$", re.IGNORECASE
 )
-# Endpoint and field -> why it holds no secret, though its name might.
+# Endpoint and field -> why it is no secret, although its name might be one's.
 NO_SECRETS = {
     ("user/invite/change-user-invite-code", "code"): "a name that one chooses for oneself",
     ("user/save-user-data", "locationCode"): "the number of a district",
     ("verification/get-verification-code", "captcha_type"): "says what `x` is",
     ("verification/get-email-verification-code", "captcha_type"): "says what `x` is",
 }
-# Endpoint and field -> what its answer reveals of others, so that every request counts (`limit`).
+# Endpoint and field -> what its response reveals of others, so that every request counts (`limit`).
 TELLS_OF_OTHERS = {
     ("user/get-user", "id"): "whether an account has this id",
     ("user/homepage", "userId"): "whether an account has this id",
@@ -40,16 +40,16 @@ TELLS_OF_OTHERS = {
     ("bot/bot-info", "botId"): "whether a bot has this id",
     ("user/invite/change-user-invite-code", "code"): "whether an account has this code",
 }
-# The ids of captchas: sealed by the server, and good for one try.
+# The ids of captchas: sealed by the server, and valid for one attempt.
 OF_CAPTCHAS = {
     ("verification/get-verification-code", "id"),
     ("verification/get-email-verification-code", "id"),
 }
 OF_PRODUCTS = {("coin/shop/product-detail", "id")}
-# Names of fields whose answer reveals nothing that the caller may not know; the `harmless` of
-# a line are further ones.
+# Names of fields whose response reveals nothing that the caller may not know; `harmless` in a row
+# of the table adds more.
 TELLS_NOTHING = {
-    *("mobile", "phone", "email"),  # answered alike, known or not (security E1)
+    *("mobile", "phone", "email"),  # the response does not depend on them (security E1)
     *("typ", "platform", "deviceId", "registrationId", "isOpen", "type", "ignore"),
     *("name", "url", "introduction", "gender", "birthday", "province", "city", "district"),
     *("locationCode", "others", "size", "page"),
@@ -58,10 +58,10 @@ TELLS_NOTHING = {
     "host",  # the header
     *("productId", "price"),  # of a public shop
 }
-# What looks whether a secret is right -> the files that may, for they count each try.
+# What checks a secret -> the files that may use it, because they count each attempt.
 COMPARING: Mapping[str, set[str]] = {
-    # Those of argon2id.py are asked through passwords.verify alone, which is the next line's.
-    # The signature of an upload token has 256 bits: nothing to guess, so nothing to count.
+    # argon2id.py is only called through passwords.verify, which is the next line.
+    # The signature of an upload token has 256 bits, which cannot be guessed, so nothing is counted.
     r"compare_digest\(": {
         *("domain/hash_worker.py", "domain/codes.py", "domain/captchas.py"),
         *("domain/media.py", "api/oauth.py"),
@@ -70,7 +70,7 @@ COMPARING: Mapping[str, set[str]] = {
     r"\bcount_code_attempt\(": {"domain/codes.py"},
     r"\bspend_code\(": {"domain/codes.py"},
 }
-# File -> what counts a try there, in the order in which it is written.
+# File -> what counts an attempt there, in the order of the source.
 COUNTING: Mapping[str, str] = {
     "domain/codes.py": "self._limiter.take(",
     "domain/sessions.py": "self._count_attempt(",

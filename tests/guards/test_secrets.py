@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.syntax import nodes_of
 
-# Path below src/hupan -> why it may be foreseeable there.
+# Path below src/hupan -> why it may be predictable there.
 MAY_USE_RANDOM: dict[str, str] = {}
 
 LOOKS_LIKE_A_CODE = re.compile(r"[0-9]{6}")

@@ -36,7 +36,7 @@ def loaded() -> frozenset[str]:
     """Return the modules loaded before `hupan serve` reads its settings."""
     program = "import sys, hupan.cli.main, hupan.cli.serve; print(*sys.modules)"
     command = [sys.executable, "-c", program]
-    return frozenset(subprocess.check_output(command, text=True).split())  # noqa: S603 - our words
+    return frozenset(subprocess.check_output(command, text=True).split())  # noqa: S603 - our own arguments
 
 
 @pytest.mark.parametrize("module", HEAVY)

@@ -44,8 +44,8 @@ before = st.sampled_from(["nothing", "nothing", "wait", "prove phone", "prove em
 turns = st.integers(0, 5)
 """Which one of those that there are, from the newest on."""
 whoever = st.tuples(st.sampled_from([*["live"] * 6, "ended", "nobody"]), turns)
-# No sum of these is five, ten or fifteen minutes, a day or a number of days: the edges belong to
-# tests of their own.
+# No sum of these is five, ten or fifteen minutes, a day or a number of days: other tests cover
+# the edges.
 moments = st.sampled_from([61, TOO_LATE_SECONDS, NOT_FRESH_SECONDS])
 days = st.sampled_from([1, 1, 1, 7, 16, 31])
 
@@ -61,7 +61,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Compare everything with the model in the end."""
         try:
-            if sys.exc_info()[0] is None:  # else what failed first would not be shown
+            if sys.exc_info()[0] is None:  # otherwise the first failure would not be shown
                 self.both.look_at_everything()
         finally:
             self.both.served.close()

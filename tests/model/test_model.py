@@ -23,8 +23,8 @@ SEED = "HUPAN_MODEL_SEED"
 DEFAULT_SEED = "by the lake"
 """What the suite plays, so that a run that was green stays green; others are for looking around."""
 ROUNDS = 13
-# From its eleventh sequence on hypothesis mostly varies what it played before, which finds nothing
-# new here: so it restarts after nine.
+# From its eleventh sequence on hypothesis mostly varies earlier ones, which finds nothing new
+# here: so it restarts after nine.
 QUICK = settings(
     max_examples=9,
     stateful_step_count=20,

@@ -78,7 +78,7 @@ def test_upgrade_and_purge(machine: Machine, package: Path, tmp_path: Path) -> N
 
 def test_a_disabled_service_stays_disabled(machine: Machine, package: Path, tmp_path: Path) -> None:
     """An upgrade does not start a service that an operator has disabled."""
-    (machine.root / WANTED).unlink()  # what `systemctl disable` does
+    (machine.root / WANTED).unlink()  # as `systemctl disable` does
     machine.install(with_version(package, "9.0.0", tmp_path))
     assert not (machine.root / WANTED).is_symlink()
 

@@ -53,7 +53,7 @@ def test_debian(package: Path, tmp_path: Path) -> None:
     try:
         (machine.root / "srv/dist").mkdir()
         shutil.copy(package, machine.root / "srv/dist")
-        stub = machine.root / "usr/bin/systemctl"  # nothing is booted here
+        stub = machine.root / "usr/bin/systemctl"  # systemd does not run here
         stub.write_text('#!/bin/sh\necho "$@" >/srv/asked\n', "utf-8")
         stub.chmod(0o755)
         for line in commands("Debian 12"):

@@ -96,7 +96,7 @@ def test_configuration_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     loaded = load_with_sources({}, environment).settings
     (volume,) = found["--volume"]
     assert loaded.data_dir.is_relative_to(volume)
-    assert loaded.data_dir != Path(volume)  # which the group may write
+    assert loaded.data_dir != Path(volume)  # the group may write the volume
     assert found["--port"] == [f"{loaded.port}/tcp"]
     own = {name for name in SETTINGS if getattr(loaded, name) != SETTINGS[name].default}
     assert own == {"host", "data_dir"}

@@ -63,7 +63,7 @@ def test_old_tries_are_forgotten() -> None:
     rung = watched.rung("wrong-tries")
     watched.record_attempt(wrong=0, right=1000)
     calm = watched.rung("wrong-tries")
-    assert rung < calm  # for it was still loud while the wrong ones went
+    assert rung < calm  # because it still counted while the wrong ones came
     watched.record_attempt(wrong=500, right=0)
     assert watched.rung("wrong-tries") == calm
 

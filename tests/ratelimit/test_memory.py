@@ -22,7 +22,7 @@ from tests.support.world import StandingClock
 pytestmark = pytest.mark.one_engine
 
 MINUTE = 60
-NOW = 1_700_000_040  # a full minute
+NOW = 1_700_000_040  # the start of a minute
 LIMIT = Limit("looks", 5, MINUTE)
 
 
@@ -82,7 +82,7 @@ def test_a_crowd_causes_hardly_any_wrong_refusal() -> None:
     """Of ten thousand keys at a third of their limit hardly any is refused."""
     flood = WindowCounter(Limit("looks", 15, MINUTE))
     refused = sum(5 - taken(flood, secrets.token_hex(8), 5) for _ in range(10_000))
-    assert refused < 50  # a thousandth; most often none
+    assert refused < 50  # a thousandth; usually none
 
 
 def test_forgetting_one_key() -> None:

@@ -213,7 +213,7 @@ def test_every_target_costs_the_same(tmp_path: Path) -> None:
         for number in range(15):
             owner = await cost(f"14{number:05d}0000", has_account=True)
             stranger = await cost(f"13{number:05d}0000", has_account=False)
-            assert owner == stranger or number == 6  # in between the last code was sent
+            assert owner == stranger or number == 6  # the last code was sent in between
 
     play(tmp_path / "hupan.db", scenario, SHARED)
 

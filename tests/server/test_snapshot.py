@@ -57,7 +57,7 @@ def test_a_request_sees_what_was_committed_before_it_was_sent(
         with first, second, third:
             third.settimeout(SECONDS)
             time.sleep(0.1)
-            loop.call_soon_threadsafe(time.sleep, 0.2)  # so that both are read in one turn
+            loop.call_soon_threadsafe(time.sleep, 0.2)  # so that both are read in one tick
             time.sleep(0.05)
             first.sendall(asking("/nothing") * pipelined)
             second.sendall(asking("/slow"))

@@ -54,7 +54,7 @@ class Relays:
         """Open a relay for a client."""
         client = Client()
         relay = SocketRelay(self.relays, client, list)
-        self.relays._relays.add(relay)  # noqa: SLF001 - what `open` does for a signed-in caller
+        self.relays._relays.add(relay)  # noqa: SLF001 - `open` does this for a signed-in caller
         relay.start()
         self.clients.append(client)
         return relay, client
@@ -129,7 +129,7 @@ async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
 
 

@@ -98,7 +98,7 @@ def test_trailers_are_counted_in_bytes(listening: Listening, more: int, outcome:
     assert answer_of(peer.say(b"x: " + b"y" * filler + b"\r\n\r\n")) == outcome
 
 
-# It is looked at once for 4 KiB that were read.
+# It is checked once for 4 KiB of input.
 @pytest.mark.parametrize(("more", "outcome"), [(0, SEEN), (4096, "400")])
 @pytest.mark.parametrize("filler", [b"1;", b"0"])
 def test_extensions_are_counted_in_bytes(
@@ -107,7 +107,7 @@ def test_extensions_are_counted_in_bytes(
     """Headers and chunk extensions together are at most 16 KiB, in any pieces."""
     length = filler + b"0" * (16384 - len(HEAD) - len(b"1;1\r\n\r\n0\r\n\r\n") + more)
     if filler == b"0":
-        length += b"01"  # a length with zeros in front of it
+        length += b"01"  # a length with leading zeros
     request = HEAD + length + (b"" if filler == b"0" else b"1") + b"\r\nx\r\n0\r\n\r\n"
     assert len(request) == 16384 + more + 1  # the body is not counted
     assert answer_of(listening.connect().say(request)) == outcome

@@ -47,7 +47,7 @@ class Arrivals:
         self._next_request = next_request
         self._patience_seconds = patience_seconds
         self._waiting: deque[tuple[Request, float]] = deque()
-        self._chance = random.Random(15)  # noqa: S311 - moments of a load, no secret
+        self._chance = random.Random(15)  # noqa: S311 - times of a load, no secret
         self.given_up = 0
         self.arrived = 0
 

@@ -160,7 +160,7 @@ def _loaded(folder: str, cores: list[int], minutes: float, overload_seconds: flo
     options = ("--data-dir", folder)
     with Server("sandbox", *options) as sandbox, WireClient(sandbox) as wire:
         members = crowd(wire, ACCOUNTS, with_password=WITH_PASSWORD)
-    # What this process starts runs where it runs: the server gets the first core for itself.
+    # Child processes inherit the cores: the server gets the first core for itself.
     os.sched_setaffinity(0, cores[:1])
     quiet = {"HUPAN_LIMITS_ENABLED": "false", "HUPAN_LOG_LEVEL": "warning"}
     with Server("serve", *options, environment=quiet) as server:

@@ -40,7 +40,7 @@ def by_code(wire: WireClient, phone: str) -> None:
     assert wire.sign_in(phone, "100000").code == 1202
 
 
-# Name -> what is asked, what the known account has.
+# Name -> the request, and the data of the known account.
 QUESTIONS: dict[str, tuple[Knock, str, dict[str, object]]] = {
     "wrong password": (by_password, "email", {"password": PASSWORD}),
     "without password": (by_password, "email", {}),
@@ -74,7 +74,7 @@ def is_even(wire: WireClient, name: str, serials: "count[int]") -> bool:
             if known:
                 wire.account(**{kind: target}, **fields)
             else:
-                wire.account()  # so that the store does the same work before either question
+                wire.account()  # so that the store does the same work before either request
             took = seconds(wire, knock, target)
             if pair >= WARM_UP:
                 times[known].append(took)

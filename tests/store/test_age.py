@@ -33,7 +33,7 @@ BY_KEY = base64.b64decode(
     "dVUzVjRxVUpMTHBCZkVmMmVpMXRJR1ppMFA0OGMKbeluFy5NHUVPoHl6rswcR1IXIJA+dw3p2itgNBxZrjJ1jUl6Cw=="
 )
 PUBLIC = "age1ptm7gvp48kcka25kzxke5km5n4dj9jzce6e6aszwyrs69kfe5gnsz08zev"
-# A key of this test alone.
+# A key of this test only.
 SECRET = "AGE-SECRET-KEY-1ZZ7KHQWEC9GD3ZAN489A7264YRFER58ZS8LEVJK09WL6QGCZV50QTLHZSV"
 IDENTITY = parse_identity(f"# public key: {PUBLIC}\n{SECRET}\n")
 QUICK_LOG_N = 4

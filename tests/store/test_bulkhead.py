@@ -91,7 +91,7 @@ async def opened(url: str, timeout_seconds: int = 2) -> AsyncIterator[PostgresDa
 async def until(fact: Callable[[], Awaitable[bool]]) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while not await fact():  # noqa: ASYNC110 - the server has nothing to wait for
+        while not await fact():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.05)
 
 
@@ -195,9 +195,9 @@ def test_a_proof_is_void_when_a_proven_account_falls_silent(
     def probing() -> list[bool]:
         return [bulkhead.must_probe(lease) for lease in leases]
 
-    assert probing() == [False] * 5  # no account is silent
+    assert probing() == [False] * 5  # no account hangs
     bulkhead.record_timeout(leases[0])
-    assert probing() == [False, True, True, True, True]  # a suspect is bounded already
+    assert probing() == [False, True, True, True, True]  # a suspect is already limited
     for lease in leases[1:4]:
         bulkhead.record_answer(lease)
     assert probing() == [False, True, False, False, True]

@@ -233,7 +233,7 @@ def product_statements() -> Iterator[tuple[str, str]]:
     yield from ((name, statement.sql) for name, statement in STATEMENTS.items())
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            # A backslash stands in patterns, which look for statements.
+            # A backslash occurs in patterns, which search for statements.
             if STATEMENT.match(text := written(node)) and "\\" not in text:
                 yield f"{path.name}:{getattr(node, 'lineno', 0)}", text
     for path in sorted(SOURCE.rglob("*.sql")):
@@ -333,7 +333,7 @@ def test_no_insert_asks_for_constants() -> None:
         for into in [re.match(r"INSERT INTO (\w+) \([^)]*\) SELECT \?", flat(found.sql))]
         if into and into[1] not in citus.REFERENCE_TABLES
     }
-    assert asking == {"migrate._INSERT_GIVEN_UP_EMAIL"}  # once, as a store is brought up to date
+    assert asking == {"migrate._INSERT_GIVEN_UP_EMAIL"}  # once, during a migration
 
 
 @pytest.mark.parametrize(

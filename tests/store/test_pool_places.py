@@ -61,7 +61,7 @@ class StubConnection:
         self._server = server
         self._running: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._requests = 0  # cancel requests that are on their way
+        self._requests = 0  # cancel requests in flight
         self._is_in_transaction = False
 
     def is_closed(self) -> bool:
@@ -78,9 +78,9 @@ class StubConnection:
         if self._running and not self._running.done():
             self._running.set_exception(asyncpg.ConnectionDoesNotExistError("closed"))
 
-    async def close(self, *, timeout: float) -> None:  # noqa: ASYNC109 - as the real one has it
+    async def close(self, *, timeout: float) -> None:  # noqa: ASYNC109 - the real signature
         """Close it gracefully, which may take a while."""
-        self._server.open.discard(self)  # it does not count any more
+        self._server.open.discard(self)  # it no longer counts
         await asyncio.sleep(min(timeout, SHORT))
         self.terminate()
 

@@ -26,14 +26,14 @@ from tests.support.postgres import Cluster
 from tests.support.servers import Server
 from tests.support.tls_proxy import TlsFront
 
-# asyncpg gives up a refused connection without waiting for its end, and the loop ends before it.
+# asyncpg drops a refused connection without waiting for its end, and the loop ends before it.
 ABANDONED = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 pytestmark = [pytest.mark.slow, ABANDONED]
 
 CANARY = "k3-canary-9f"
 ELSEWHERE = "db.elsewhere.example"
 SPEED = {"fsync": "off", "shared_buffers": "32MB", "max_connections": "30"}
-# The operator of the tests comes in as before; `lake` needs a password.
+# The superuser of the tests needs no password; `lake` does.
 RULES = """
 host all hupan 127.0.0.1/32 trust
 host all lake 127.0.0.1/32 scram-sha-256
@@ -114,7 +114,7 @@ def refusal(url: str, authority: Path | str = "", password: str = CANARY) -> str
 def status(url: str, **environment: str) -> dict[str, str]:
     """Return the output of `hupan database status`."""
     variables = {f"HUPAN_{name.upper()}": value for name, value in environment.items()}
-    told = subprocess.run(  # noqa: S603 - our own executable, arguments of our own
+    told = subprocess.run(  # noqa: S603 - our own executable, our own arguments
         [Path(sys.executable).with_name("hupan"), "database", "status", "--json"],
         env={**os.environ, "HUPAN_DATABASE": url, **variables},
         capture_output=True,

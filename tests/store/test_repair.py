@@ -229,7 +229,7 @@ def test_an_operator_accepts_ambiguous_changes(store: Path) -> None:
         with pytest.raises(StoreUnavailable, match="checksum") as refusal:
             await engine.fetch_one(NAME, 7)
         assert "I/O" not in str(refusal.value)
-        assert "accept-writes" in str(refusal.value)  # also where `database check` cannot open it
+        assert "accept-writes" in str(refusal.value)  # even if `database check` cannot open it
         await engine.close()
 
     asyncio.run(look())

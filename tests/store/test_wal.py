@@ -34,7 +34,7 @@ def touch(tx: Transaction) -> Awaitable[int]:
 async def until(condition: Callable[[], bool]) -> bool:
     """Return whether a condition becomes true within a time limit."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110 # of another thread
+    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110 # another thread sets it
         await asyncio.sleep(0.02)
     return condition()
 
@@ -84,7 +84,7 @@ async def test_a_file_that_was_moved_away_takes_no_change(
 
     async with open_file(database) as engine:
         await engine.run_transaction(touch)
-        database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
+        database.rename(aside)  # noqa: ASYNC240 # a short block in a test
         for _ in range(2):
             with pytest.raises(StoreUnavailable, match="moved away"):
                 await engine.run_transaction(touch)
@@ -130,7 +130,7 @@ async def test_reads_end_when_the_file_is_gone(
 
     async with open_file(database) as engine:
         assert await engine.fetch_one("SELECT 1") == (1,)
-        database.rename(aside)  # noqa: ASYNC240 # a moment, in a test
-        await asyncio.sleep(0)  # a turn sees one state
+        database.rename(aside)  # noqa: ASYNC240 # a short block in a test
+        await asyncio.sleep(0)  # a tick sees one state
         with pytest.raises(StoreUnavailable, match="moved away"):
             await engine.fetch_one("SELECT 1")

@@ -101,7 +101,7 @@ async def test_a_failing_disk_is_reported_until_it_works(database: Path) -> None
         wide = "x" * 100_000
         with pytest.raises(StoreUnavailable):
             await put(engine, wide, 1)
-        await engine.check()  # small changes can still be kept
+        await engine.check()  # small writes still succeed
         await engine.run_transaction(lambda tx: tx.fetch_one("PRAGMA max_page_count = 1000000"))
         assert await put(engine, wide, 2) == 1
         assert kept(database, wide) == 2
@@ -114,8 +114,8 @@ async def test_a_failed_sync_ends_all_writing(
     async with open_file(database) as engine:
         await engine.check()
         failure = apsw.IOError("disk I/O error")
-        setattr(failure, "extendedresult", apsw.SQLITE_IOERR_FSYNC)  # noqa: B010 - apsw sets it so
-        monkeypatch.setattr(engine._writer, "_run_one", _raise(failure))  # noqa: SLF001 - the fault has no door
+        setattr(failure, "extendedresult", apsw.SQLITE_IOERR_FSYNC)  # noqa: B010 - apsw sets it this way
+        monkeypatch.setattr(engine._writer, "_run_one", _raise(failure))  # noqa: SLF001 - the fault has no public call
         with pytest.raises(StoreUnavailable):
             await put(engine, "a", 1)
         monkeypatch.undo()
@@ -150,7 +150,7 @@ async def test_readiness_follows_the_disk(database: Path, monkeypatch: pytest.Mo
     """After a failed change the store is ready again once a commit succeeds, and not before."""
     async with open_file(database) as engine:
         full = apsw.FullError("database or disk is full")
-        monkeypatch.setattr(engine._writer, "_run_one", _raise(full))  # noqa: SLF001 - the fault has no door
+        monkeypatch.setattr(engine._writer, "_run_one", _raise(full))  # noqa: SLF001 - the fault has no public call
         for _ in range(2):
             with pytest.raises(StoreUnavailable):
                 await put(engine, "a", 1)

@@ -25,7 +25,7 @@ class Awaited:
         value = getattr(self.inner, {"aclose": "close"}.get(name, name))
         if not inspect.ismethod(value):
             return wrapped(value)
-        if name in {"client", "socket"}:  # they do not wait in either
+        if name in {"client", "socket"}:  # they are synchronous in either client
             return lambda *given, **named: wrapped(value(*given, **named))
 
         async def call(*given: object, **named: object) -> object:

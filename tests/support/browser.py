@@ -36,7 +36,7 @@ def open_browser() -> Iterator[Browser]:
     path = find_chromium()
     if path is None:
         pytest.skip("chromium is not installed")
-    # Its sandbox cannot be had by root in a container.
+    # Its sandbox does not work for root in a container.
     options = ["--no-sandbox"] if os.getuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=options)

@@ -54,15 +54,15 @@ class Cleaner:
         """Record the state of an empty store."""
         connection = await asyncpg.connect(url)
         try:
-            # Keys to other tables and triggers stay quiet: every table is emptied.
+            # Foreign keys and triggers are off: every table is emptied.
             statements = ["SET session_replication_role = replica"]
             for table in [row[0] for row in await connection.fetch(TABLES)]:
                 statements.append(f"DELETE FROM {table}")  # noqa: S608 - the schema's own names
-                rows = await connection.fetchval(f"SELECT json_agg(t) FROM {table} t")  # noqa: S608 - likewise
+                rows = await connection.fetchval(f"SELECT json_agg(t) FROM {table} t")  # noqa: S608 - as above
                 if rows is not None:
                     literal = await connection.fetchval("SELECT quote_literal($1::text)", rows)
                     statements.append(
-                        f"INSERT INTO {table} "  # noqa: S608 - likewise
+                        f"INSERT INTO {table} "  # noqa: S608 - as above
                         f"SELECT * FROM json_populate_recordset(NULL::{table}, {literal})"
                     )
             fingerprint = await connection.fetchval(FINGERPRINT)

@@ -61,9 +61,9 @@ class WireClient:
                 trust_env=False,
                 verify=False,  # noqa: S501 - plain HTTP on loopback; reading the roots costs 20 ms
                 timeout=120,
-                # A connection each: kept ones may be closed by the server just as they are used.
+                # One connection each: the server may close a kept one just as it is used.
                 limits=httpx.Limits(max_connections=100, max_keepalive_connections=self._kept),
-                # A test that wants compression asks for it; httpx always would.
+                # A test that wants compression requests it; httpx always would.
                 headers={"accept-encoding": "identity"},
             )
         return client

@@ -22,7 +22,7 @@ from tools.packages.image import VOLUME
 
 _SECONDS = 120
 _GROUP = 0
-# A pair of /proc and /dev as every runtime has them; /tmp is none of them.
+# /proc and /dev as every runtime mounts them; /tmp is not among them.
 _MOUNTS: Sequence[Mapping[str, object]] = (
     {"destination": "/proc", "type": "proc", "source": "proc"},
     {
@@ -154,7 +154,7 @@ class ContainerHost:
             },
             "root": {"path": str(self._root), "readonly": True},
             "mounts": [*_MOUNTS, {**bind, "options": ["rbind", "rw", "nosuid", "nodev"]}],
-            # The network is that of the test, so its address must be loopback.
+            # It shares the network of the test, so its address must be loopback.
             "linux": {"namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]},
         }
 

@@ -44,7 +44,7 @@ def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(gateway.body)
 
-        do_POST = do_PUT = do_GET = _answer  # noqa: N815  http.server finds its hooks by these names
+        do_POST = do_PUT = do_GET = _answer  # noqa: N815  names of http.server's hooks
 
         def log_message(self, *_arguments: object) -> None:
             pass

@@ -140,7 +140,7 @@ class Client:
         more = (self.sign_in_again, self.sign_out, self.bind)
         member = self._chance.choice(self.members)
         work: Callable[[Member], None] = self._chance.choice([*works, *more, self.sign_up])
-        self.members.remove(member)  # until its answer is there
+        self.members.remove(member)  # until its response arrives
         work(member)
         self.members.append(member)
 
@@ -290,7 +290,7 @@ class Client:
         self.crowd.answers_by_code[name, reply.code] += 1
 
     def _meet(self, member: Member) -> None:
-        name = f"用户{member.id}"  # what the server calls it at first
+        name = f"用户{member.id}"  # the server's initial name
         coins = str(member.coins)
         self.journal.believe({("name", member.id): name, ("coins", member.id): coins})
         self._know(member.token, member.id)

@@ -140,5 +140,5 @@ class Hanging(Sender):
 async def until(what: Callable[[], bool]) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(10):
-        while not what():  # noqa: ASYNC110 - no event tells it
+        while not what():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.001)

@@ -24,7 +24,7 @@ BACKUP = "day.backup"
 _PHONES = [f"139{number:08}" for number in range(ACCOUNTS)]
 _SETTINGS = ("--host-name", "lake.example", "--set", "limits_enabled=false")
 _AVATAR = 4
-# A sign-in is an activity, so that of the second machine is later.
+# A sign-in is an activity, so the second machine has a later one.
 _CHANGING = ("lastActiveAt",)
 
 
@@ -82,7 +82,7 @@ def sign_in_all(
 def _everything(place: Place, client: WireClient, tokens: Mapping[str, str]) -> dict[str, Any]:
     """Return what operators and clients see of all accounts; pictures as digests."""
     listed = place.hupan("account", "list", "--json", "--limit", "10000")
-    # The count on the other output comes before or after.
+    # The count on the other stream comes before or after.
     told, _ = json.JSONDecoder().raw_decode(listed[listed.index("[") :])
     accounts: dict[str, Any] = {account["id"]: account for account in told}
     for account in accounts.values():

@@ -237,7 +237,7 @@ class Patroni:
 def run(binaries: Binaries, program: str, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":
     """Start a system program as PostgreSQL's user, without the tests' environment."""
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 - a program of the system, arguments of our own
+        return subprocess.Popen(  # noqa: S603 - a program of the system, our own arguments
             [program, *arguments],
             user=binaries.user,
             env={"PATH": "/usr/bin:/bin", "HOME": str(binaries.home), "LC_ALL": "C", "TZ": "UTC"},

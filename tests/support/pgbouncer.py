@@ -53,7 +53,7 @@ class PgBouncer:
         )
         (self._home / "pgbouncer.ini").write_text(settings, "utf-8")
         (self._home / "users.txt").write_text(f'"{USER}" ""\n', "utf-8")
-        user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None  # it refuses to be root
+        user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None  # it refuses root
         if user is not None:
             os.chown(self._home, user, -1)
         with (self._home / "output.txt").open("wb") as output:

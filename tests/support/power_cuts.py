@@ -81,17 +81,17 @@ class RecordedFile(apsw.VFSFile):
         self._name = Path(name).name
         super().__init__("unix", filename, flags)
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - apsw names it
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - apsw's name
         """Record, and write."""
         self._disk.acts.append(Act(self._name, "write", offset, bytes(data)))
         super().xWrite(data, offset)
 
-    def xTruncate(self, newsize: int) -> None:  # noqa: N802 - apsw names it
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802 - apsw's name
         """Record, and truncate."""
         self._disk.acts.append(Act(self._name, "truncate", newsize))
         super().xTruncate(newsize)
 
-    def xSync(self, flags: int) -> None:  # noqa: ARG002, N802 - apsw names both
+    def xSync(self, flags: int) -> None:  # noqa: ARG002, N802 - apsw's names
         """Record the sync; the real file needs none, since its power is not cut."""
         self._disk.acts.append(Act(self._name, "sync"))
 
@@ -103,7 +103,7 @@ class RecordedVFS(apsw.VFS):
         self._disk = disk
         super().__init__(name, "unix")
 
-    def xOpen(  # noqa: N802 - apsw names it
+    def xOpen(  # noqa: N802 - apsw's name
         self, name: str | apsw.URIFilename | None, flags: list[int]
     ) -> apsw.VFSFile:
         """Return a file of the store; temporary ones have no name, and are not recorded."""
@@ -111,7 +111,7 @@ class RecordedVFS(apsw.VFS):
             return apsw.VFSFile("unix", name, flags)
         return RecordedFile(self._disk, name, flags)
 
-    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - apsw names it
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - apsw's name
         """Record, and delete."""
         self._disk.acts.append(Act(Path(filename).name, "delete"))
         super().xDelete(filename, syncdir)

@@ -53,7 +53,7 @@ def _send(connection: socket.socket, parts: Iterable[bytes]) -> None:
         for part in parts:
             connection.sendall(part)
     except ConnectionError:
-        return  # the server has answered and closed before the end, which it may
+        return  # the server may answer and close before the end
 
 
 def _lower(headers: list[tuple[str, str]]) -> dict[str, str]:

@@ -52,7 +52,7 @@ class Pair(Running):
         self.primary.sql(f"CREATE DATABASE {STORE}")
         self._copy()
         self.standby.start()
-        # After the copy: the standby, once promoted, must not wait for another one.
+        # After the copy: the promoted standby must not wait for another one.
         self.primary.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}'")
         self.primary.sql("SELECT pg_reload_conf()")
         deadline = time.monotonic() + WAIT_SECONDS
@@ -66,7 +66,7 @@ class Pair(Running):
             *("pg_basebackup", "-D", str(self.standby.data), "-X", "stream", "-c", "fast"),
             *("--no-sync", "-R", "-d", f"{home} application_name={STANDBY}"),
         )
-        os.chmod(self.standby.data, 0o700)  # noqa: PTH101 - as PostgreSQL asks
+        os.chmod(self.standby.data, 0o700)  # noqa: PTH101 - PostgreSQL requires it
 
 
 def rows_on(url: str) -> Callable[[str], list[Row]]:

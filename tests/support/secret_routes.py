@@ -18,7 +18,7 @@ WRONG_PASSWORD = "the lake at seven"
 BY: Mapping[Held, tuple[str, ...]] = {
     "codes": ("wrong-codes-hour", "wrong-codes-day", "wrong-codes-in-a-row"),
     "passwords": ("wrong-passwords-hour", "wrong-passwords-day"),
-    "captchas": (),  # one try each, so nothing is left to be counted (security C9)
+    "captchas": (),  # one attempt each, so there is nothing to count (security C9)
 }
 """The limits of a target that count wrong secrets; the address's count them all (C6)."""
 

@@ -28,7 +28,7 @@ class Sink:
         self.sessions: list[Session] = []
         self.envelopes: list[Envelope] = []
 
-    async def handle_RCPT(  # noqa: N802  aiosmtpd finds its hooks by these names
+    async def handle_RCPT(  # noqa: N802  names of aiosmtpd's hooks
         self,
         _server: SMTP,
         session: Session,
@@ -42,7 +42,7 @@ class Sink:
             envelope.rcpt_tos.append(address)
         return self.rcpt
 
-    async def handle_DATA(  # noqa: N802  likewise
+    async def handle_DATA(  # noqa: N802  as above
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         """Accept one mail."""

@@ -107,7 +107,7 @@ def accept(head: bytes) -> bytes:
 def raw_server(script: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
     """Answer each connection by a script, which gets the head of the request; return the URL."""
     listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # so that it is full soon
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # so that it fills up quickly
     listener.bind((LOOPBACK, 0))
     listener.listen()
     connections: list[socket.socket] = []

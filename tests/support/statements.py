@@ -14,10 +14,10 @@ from hupan.store.tables import erased_tables
 
 STATEMENT: Final = re.compile(r"\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|REPLACE)\s")
 PARAMETER: Final = re.compile(r"\?(\d+)")
-# A row of constants is no table, and `SEARCH` is a look-up in an index.
+# A row of constants is no table, and `SEARCH` is an index look-up.
 WALK: Final = re.compile(r"SCAN (?!CONSTANT ROW)|USE TEMP B-TREE")
 ANOTHER_ENGINE: Final = re.compile("postgres|citus$")
-# They read the pages of a file, and the one row that names the last writer of its log.
+# They read the pages of a file, and the one row with the last writer of its log.
 OF_PAGES: Final = re.compile("wal$|repair$")
 OF_LOG: Final = "commit_counts"
 MIGRATION: Final = "reads all rows once, as a store is brought up to date"
@@ -156,7 +156,7 @@ def built_in(function: ast.AST) -> Iterator[ast.JoinedStr]:
 def erasures() -> Iterator[Statement]:
     """Yield what `erase_account` composes, for each table."""
     for table in erased_tables():
-        sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - names of our own
+        sql = f"DELETE FROM {table} WHERE account_id = ?1"  # noqa: S608 - our own names
         yield Statement("accounts.erase_account", sql)
 
 

@@ -135,7 +135,7 @@ class Stores:
         try:
             yield
         finally:
-            for engine in self.opened:  # also those that a test left open, as a crash would
+            for engine in self.opened:  # including those that a test left open, as a crash would
                 engine.end()
             self.opened.clear()
             for place in set(self.names) - before:

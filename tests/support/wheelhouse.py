@@ -87,7 +87,7 @@ class Machine:
             "UV_NO_INDEX": "1",
             "UV_FIND_LINKS": str(self.index),
             "UV_PYTHON_DOWNLOADS": "never",
-            # No UV_PYTHON: uv would install into that one, which is the machine's.
+            # Without UV_PYTHON, because uv would install into that one, which is the machine's.
             "PIP_REQUIRE_VIRTUALENV": "1",
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.index),

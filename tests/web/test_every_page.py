@@ -26,9 +26,9 @@ from tests.support.servers import Server
 pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 MAX_BYTES, MAX_REQUESTS = 60_000, 12
-# A long list is the same row again and again.
+# A long list repeats the same row.
 FEW_ROWS = "document.querySelectorAll('[data-key]:nth-child(n + 4)').forEach((row) => row.remove())"
-# A text that is wider than its box lies under the button next to it.
+# A text wider than its box would be below the button next to it.
 COVERED = """[...document.querySelectorAll('.copyable code:not(.clip)')].some(
   (code) => code.scrollWidth > code.clientWidth + 1
 )"""
@@ -60,7 +60,7 @@ def look_at_all(browser: Browser, url: str, paths: Sequence[str]) -> list[str]:
     faults = []
     for language in LANGUAGES:
         with visit(browser, url, language=language) as visitor:
-            visitor.page.route("**/changes?*", lambda route: route.abort())  # rows stay as they are
+            visitor.page.route("**/changes?*", lambda route: route.abort())  # rows stay unchanged
             for path in paths:
                 page = visitor.open(PREFIX + path)
                 expect(page.locator("html")).to_have_attribute("lang", language)

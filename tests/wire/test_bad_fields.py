@@ -35,7 +35,7 @@ OPTIONAL = {
 }
 WRONG_TYPES: list[object] = [5, 13_900_000_000, 10**30, -1, 1.5, True, [], ["1"], {}, {"a": "b"}]
 ALL_REQUIRED = [(path, field) for path, fields in REQUIRED.items() for field in fields]
-# What a sign-in keeps, and what is compared.
+# The stored fields of a sign-in, and the compared ones.
 KEPT = [
     *ALL_REQUIRED,
     *((path, field) for path in (BY_CODE, BY_PASSWORD) for field in ("deviceId", "platform")),

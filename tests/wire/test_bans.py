@@ -22,7 +22,7 @@ from tests.support.stores import STORES, EngineName
 from tests.support.token_calls import CALLS, Call
 
 BANNED = "因违反相关规定，该用户被封禁"
-# Code 7100 and those words in UTF-8, after the request's id.
+# Code 7100 and this message in UTF-8, after the request's id.
 BANNED_TAIL = bytes.fromhex(
     "10 bc37 1a2a e59ba0e8bf9de58f8de79bb8e585b3e8a784e5ae9a"
     "efbc8c e8afa5e794a8e688b7e8a2abe5b081e7a681"

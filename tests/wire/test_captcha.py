@@ -90,7 +90,7 @@ def leaks(wire: WireClient) -> bool:
 @pytest.mark.one_engine
 def test_answer_is_nowhere_in_the_reply(wire: WireClient) -> None:
     """The answer is in no id, header or metadata (security C9, C13)."""
-    # Chance may spell a short answer once; a leak spells every one.
+    # A short answer may occur once by chance; a leak has every one.
     assert not all(leaks(wire) for _ in range(5))
 
 

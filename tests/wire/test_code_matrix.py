@@ -52,7 +52,7 @@ DOORS = {
     "reset": Door("user/forget-password", "email", "email"),
 }
 
-# Door, how the code was asked for, state, use: whose account the code acted for.
+# Endpoint, kind of request, state, use: the account for which the code acted.
 WORKS = {
     ("login", "plain", "bound", "same"): "me",
     ("login", "plain", "bound", "other user"): "me",
@@ -187,7 +187,7 @@ def test_cell(
     wire: WireClient, engine: EngineName, request_for: tuple[str, str], subtests: pytest.Subtests
 ) -> None:
     """Each cell gives the table's result, with every kind of token at the request (C8)."""
-    # The token is read before the store is asked: on the second engine each cell is played once.
+    # The token is read before the store: on the second engine each cell is played once.
     tokens = TOKENS if engine == "sqlite" else TOKENS[-1:]
     for cell in (cell for cell in CELLS if cell[:2] == request_for):
         for token in tokens:
@@ -226,7 +226,7 @@ FOREIGN_USES: dict[str, Use] = {
     "cancel-user by phone": PHONE.cancel,
     "cancel-user by email": EMAIL.cancel,
 }
-# What a code of an account's own target may do with that account's own token.
+# What a code of an account's own target may do with that account's token.
 OWN = {
     "sms": {"verification-login", "change-phone-check", "cancel-user by phone"},
     "email": {"forget-password", "change-email-check", "cancel-user by email"},

@@ -50,7 +50,7 @@ def test_wrong_captcha_sends_nothing(wire: WireClient) -> None:
     silent, marker = wire.fresh_phone(), wire.fresh_phone()
     captcha = wire.captcha()
     assert_refused(wire.post(SMS, {"mobile": silent, "code": captcha.wrong, "id": captcha.id}))
-    # Messages leave in the order of their requests: the marker shows that nothing waits.
+    # Messages are sent in the order of their requests: the marker shows that none is queued.
     wire.sms_code(marker)
     assert wire.list_outbox("sms", silent) == []
 

@@ -127,7 +127,7 @@ def test_a_refused_change_is_not_notified(wire: WireClient, way: ContactChannel)
     account = wire.account(**{way.field: old})
     wrong = wire.wrong_code(way.code(wire, target))
     assert_refused(way.change(wire, account.token, target, wrong))
-    # Messages leave in the order of their requests: the marker shows that nothing waits.
+    # Messages are sent in the order of their requests: the marker shows that none is queued.
     way.code(wire, way.fresh(wire))
     assert wire.list_outbox(way.channel, old) == []
 

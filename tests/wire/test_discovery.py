@@ -236,7 +236,7 @@ BOTS_GOLDEN = (
 def hupan(folder: Path, *arguments: str, rows: str = "") -> None:
     """Run a command on the server's data, as an operator would."""
     command = [str(Path(sys.executable).with_name("hupan")), *arguments, "--data-dir", str(folder)]
-    subprocess.run(  # noqa: S603 - our own words
+    subprocess.run(  # noqa: S603 - our own arguments
         command,
         input=rows.encode(),
         env={**os.environ, **STORES.environment(folder)},

@@ -11,7 +11,7 @@ NOW_IN_SHANGHAI = "2033-05-18 11:33:20"
 DAY_SECONDS = 86_400
 UNKNOWN_ID = "999999999999999"
 UNKNOWN_TAIL = bytes.fromhex("10 b222 1a12 e8afa5e794a8e688b7e4b88de5ad98e59ca8")
-# Field number -> wire type, from wire.md 3; no other field may stand in the answer.
+# Field number -> wire type, from wire.md 3; the response must have no other field.
 FIELDS = {1: 2, 2: 2, 3: 0, 4: 2, 5: 0, 6: 2, 7: 2, 10: 0, 11: 0, 12: 0, 13: 0, 14: 0}
 FIELDS |= {15: 0, 18: 2, 19: 2, 20: 2, 21: 2}
 ANY_TOKENS = ["x", "0", "not a token", "01234567-89ab-4cde-8f01-23456789abcd", "令牌", "%00"]

@@ -119,7 +119,7 @@ def test_tokens(wire: WireClient) -> None:
     assert wire.post("user/logout", token=ended).code == 1
     never = "01234567-89ab-4cde-8f01-23456789abcd"
     answers = [wire.own_info(token) for token in (ended, never)]
-    # The request's id stands in the body, so the length is not the same for every pair.
+    # The body has the request's id, so the length differs between pairs.
     headers = [headers_of(answer, "x-request-id", "date", "content-length") for answer in answers]
     assert headers[0] == headers[1]
     assert (answers[0].code, answers[0].msg) == (answers[1].code, answers[1].msg)

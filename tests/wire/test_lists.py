@@ -13,7 +13,7 @@ CONVERSATIONS = "/v1/conversation/list"
 CONTACTS = "/v1/friend/address-book-list"
 REQUESTS = "/v1/friend/request-list"
 NO_BYTES = "d41d8cd98f00b204e9800998ecf8427e"
-# 4 md5, as it stands in wire.md 8.2: the hexadecimal md5 of nothing.
+# 4 md5, as in wire.md 8.2: the hexadecimal md5 of nothing.
 CONVERSATIONS_TAIL = b"\x22\x20" + NO_BYTES.encode()
 CONTACTS_TAIL = (
     bytes.fromhex("120a 0a06e794a8e688b7 1801")

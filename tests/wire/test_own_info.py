@@ -7,7 +7,7 @@ from tests.support.client import WireClient
 
 NOW = 2_000_000_000
 DAY_SECONDS = 86_400
-# Field number -> wire type, from wire.md 3; no other field may stand in the answer.
+# Field number -> wire type, from wire.md 3; the response must have no other field.
 FIELDS = {1: 2, 2: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 1, 9: 0, 10: 0, 11: 0, 12: 2}
 
 

@@ -53,7 +53,7 @@ def test_one_captcha_buys_one_message(wire: WireClient) -> None:
         phones,
     )
     winner(answers)
-    # Messages leave in the order of their requests: the marker shows that nothing waits.
+    # Messages are sent in the order of their requests: the marker shows that none is queued.
     wire.sms_code(wire.fresh_phone())
     assert sum(len(wire.list_outbox("sms", phone)) for phone in phones) == 1
 
@@ -71,7 +71,7 @@ def test_new_codes_at_once_leave_one_alive(wire: WireClient) -> None:
     wire.sms_code(wire.fresh_phone())
     codes = [letter.code for letter in wire.list_outbox("sms", phone)]
     assert len(codes) == 10
-    # Asking every code would spend the five tries of the live one: four besides the newest will do.
+    # Trying every code would use up the five attempts of the live one: four and the newest suffice.
     served = [wire.sign_in(phone, code).code == 1 for code in codes[:4]]
     assert sum(served) <= 1
 

@@ -51,7 +51,7 @@ def test_golden_steps_by_host(wire: WireClient) -> None:
     data = picture("JPEG")
     parts = [("token", token.encode()), ("key", b"avatar/1.jpg"), ("file", data)]
     sent = send_form(wire, parts, path="/", headers={"host": host})
-    etag = urlsafe_b64encode(b"\x16" + hashlib.sha1(data).digest()).decode()  # noqa: S324 - the wire's
+    etag = urlsafe_b64encode(b"\x16" + hashlib.sha1(data).digest()).decode()  # noqa: S324 - the wire format
     assert sent.status_code == 200
     assert sent.json() == {"key": "avatar/1.jpg", "hash": etag, "fsize": len(data)}
 

@@ -74,7 +74,7 @@ class ReadTester:
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": question.body, "more_body": False}
 
-        async def send(message: Any) -> None:  # noqa: ANN401 - whatever the server sends
+        async def send(message: Any) -> None:  # noqa: ANN401 - any message of the server
             said.append(message)
 
         sent = self._token if token is None else token

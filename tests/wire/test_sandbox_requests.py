@@ -296,7 +296,7 @@ def test_curl_replays_the_same_bytes(own_wire: WireClient, body: bytes) -> None:
     )
     raw_http.exchange(own_wire.server, raw.replace(b"@file", b"\xff\xe6\xb9\x96"), body)
     (first,) = listed(own_wire)
-    subprocess.run(  # noqa: S603 - the command that is shown to be pasted into a shell
+    subprocess.run(  # noqa: S603 - the displayed shell command
         ["/bin/sh", "-c", first["curl"]], check=True, capture_output=True, timeout=30
     )
     second = listed(own_wire)[0]

@@ -288,7 +288,7 @@ def test_a_forward_is_set_on_this_machine_alone(peer: str, status: int) -> None:
     assert asyncio.run(set_rules(plain)) == 200
     assert asyncio.run(set_rules(plain, forwarded)) == status
     rules.replace([HupanRule(path=SEND, forward="http://127.0.0.1:9")])
-    assert asyncio.run(set_rules(plain, forwarded)) == 200  # it is in force already
+    assert asyncio.run(set_rules(plain, forwarded)) == 200  # it applies already
 
 
 CONNECTED: list[tuple[str, object]] = []

@@ -34,7 +34,7 @@ class Shop:
     def product(self, *arguments: str) -> None:
         """Run `hupan product` as an operator does, while the server runs."""
         command = [str(Path(sys.executable).with_name("hupan")), "product", *arguments]
-        subprocess.run(  # noqa: S603 - our own words
+        subprocess.run(  # noqa: S603 - our own arguments
             [*command, "--data-dir", str(self.folder)],
             env={**os.environ, **STORES.environment(self.folder)},
             check=True,

@@ -57,7 +57,7 @@ def test_everything_comes_back(shots: WireClient) -> None:
     assert shots.http.get("/sandbox/outbox").json() == messages
     assert shots.own_info(kept.token).pb_data == own
     assert shots.own_info(later.token).code == -101
-    assert shots.account().id == later.id  # ids go on from where they were
+    assert shots.account().id == later.id  # ids continue from there
     assert shots.sign_in(phone, code).code == 1
 
     assert shots.request("POST", "/sandbox/reset").is_success

@@ -40,7 +40,7 @@ def test_golden_draft(port: int, wire: WireClient) -> None:
         info = pb.text(1, "9") + pb.text(2, "draft_input")
         value = pb.text(1, "type.googleapis.com/hupan.DraftInput") + pb.delimited(2, draft)
         assert reader.receive() == pb.delimited(1, info) + pb.delimited(2, value)
-        writer.beat()  # nothing came back to it
+        writer.beat()  # nothing was sent back to it
         reader.beat()
 
 

@@ -69,7 +69,7 @@ def test_after_a_request_on_the_same_connection(port: int) -> None:
     with RawSocket(port, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n") as socket:
         assert b" 200 " in socket.head
         socket.send(upgrade())
-        while b"\r\n\r\n" not in socket._buffer:  # noqa: SLF001 - the answers follow each other
+        while b"\r\n\r\n" not in socket._buffer:  # noqa: SLF001 - the responses come one after the other
             socket._buffer += socket.connection.recv(65536)  # noqa: SLF001
         assert b"101 Switching" in socket._buffer  # noqa: SLF001
 

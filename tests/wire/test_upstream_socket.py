@@ -103,7 +103,7 @@ def test_commands_and_answers_pass(front: WireClient, behind: SocketServer, port
             json.dumps({"seq": str(number), "cmd": "say", "data": {"text": "湖" * number}})
             for number in range(20)
         ]
-        for text in sent:  # some of them before the message server is connected
+        for text in sent:  # some of them before the connection to the message server
             client.connection.send(text)
         opened = behind.next()
         assert [opened.text() for _ in sent] == sent
@@ -333,7 +333,7 @@ def test_a_client_that_reads_nothing(
         login = json.dumps({"seq": "1", "cmd": "login", "data": {"token": wire.account().token}})
         client.send(frame(TEXT, login.encode()))
         assert blocked.wait(60)
-        assert 0 < len(sent) < 1024  # what the kernel holds, and little of ours
+        assert 0 < len(sent) < 1024  # the kernel's buffer, and little of ours
         for number in sent:
             assert client.receive() == (BINARY, number.to_bytes(2) * 30_000)
         released.set()
@@ -375,7 +375,7 @@ def test_one_that_reads_nothing(
         said = frame(TEXT, json.dumps({"cmd": "say", "data": "x" * 15_000}).encode())
         for _ in range(4000):
             if select.select([client.connection], [], [], 0)[0]:
-                break  # it is closing, and may send no more
+                break  # it is closing, and may refuse more
             client.send(said)
         assert client.close_code() == LATER
 

@@ -24,11 +24,11 @@ _SOURCES: Final = (
     f"deb {_SECURITY_MIRROR} bookworm-security main",
 )
 _ASKED_FOR: Final = (
-    "libstdc++6",  # compiled libraries of Python packages expect it of every machine
+    "libstdc++6",  # compiled libraries of Python packages expect it on every machine
     *("base-files", "ca-certificates", "media-types", "netbase", "tzdata"),
     *(f"python{PYTHON}-minimal", f"libpython{PYTHON}-stdlib"),
 )
-# And what these import or link against; not what dpkg, Perl or an interactive Python would.
+# And their dependencies; not those of dpkg, Perl or an interactive Python.
 _NEEDED: Final = (
     *_ASKED_FOR,
     *("libc6", "libcrypt1", "libgcc-s1", f"libpython{PYTHON}-minimal"),

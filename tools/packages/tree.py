@@ -14,10 +14,10 @@ ROOT: Final = Path(__file__).parents[2]
 HOME: Final = Path("usr/lib/hupan")
 SYSTEM_PYTHON: Final = Path("/usr/bin/python3")
 _UNIT_PROGRAM: Final = "/opt/hupan/.venv/bin/hupan"
-# What libraries ship for developers.
+# Files of libraries for developers.
 _UNNEEDED_FOLDERS: Final = ("apsw/tests",)
 _UNNEEDED_SUFFIXES: Final = frozenset({".c", ".h", ".pxd", ".pyi", ".pyx"})
-# Its parts were tied together by rewriting them, which `strip` may undo.
+# Its parts were linked by rewriting them, which `strip` may undo.
 _NOT_STRIPPED: Final = frozenset({"PIL", "pillow.libs"})
 _SCRIPT: Final = """\
 #!/usr/lib/hupan/bin/python3 -P
@@ -89,7 +89,7 @@ def _install_packages(packages: Path) -> None:
     shutil.rmtree(packages / "bin", ignore_errors=True)
     (packages / "share").rename(packages.parents[2] / "share")  # where sys.prefix has it
     for path in packages.glob("*.dist-info/direct_url.json"):
-        path.unlink()  # the place where the wheel was built
+        path.unlink()  # the path where the wheel was built
     for path in packages.glob("*.dist-info/RECORD"):
         lines = path.read_text("utf-8").splitlines(keepends=True)
         kept = (line for line in lines if "direct_url.json" not in line)

@@ -35,7 +35,7 @@ def hupan(hupan_url: str) -> "Iterator[Sandbox]":
     """Yield an empty sandbox: `url`, `accounts`, `outbox`, `clock`, `faults`, `requests`."""
     from hupan_client import Sandbox  # noqa: PLC0415 - see above
 
-    with Sandbox(hupan_url) as sandbox:  # of this test alone, which may close it
+    with Sandbox(hupan_url) as sandbox:  # of this test only, which may close it
         sandbox.reset()
         yield sandbox
 
