@@ -14,7 +14,7 @@ from hupan.store.sqlite import connect
 FIRST = 1_000_001
 NOW = int(time.time())
 TODAY = 10**6
-"""A day that is never over, so that no request of a bench counts a day."""
+"""A day that never ends, so that no request of a benchmark counts a day."""
 TELL_EVERY = 10_000
 
 

@@ -59,7 +59,7 @@ ROOMY = dict.fromkeys(
     ),
     10_000_000,
 )
-"""Everything here comes from one address: its limits count as ever, and are never reached."""
+"""All requests come from one address: its limits count as usual, and are never reached."""
 CONNECTIONS = 32
 REQUESTS = 640
 CALLS = 1_000

@@ -32,9 +32,9 @@ STORELESS = (
     *("bench", "captcha", "clients", "config", "delivery", "geoip"),
     *("guards", "server", "store"),
 )
-"""Folders of tests that run once: they touch no store, or choose its engine themselves."""
+"""Folders of tests that run once: they use no store, or choose its engine themselves."""
 LONG_FIRST = ("model", "flows", "web", "faults", "attacks", "cli", "wire", "domain")
-"""Folders in the order of how long their longest file takes."""
+"""Folders in the order of the duration of their longest file."""
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ _REQUEST = (
     b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
 )
 _IN_ANOTHER_PROCESS = {"domain/hash_worker.py"}
-"""What the hashing process runs, where no profile reaches."""
+"""The file of the hashing process, which the profile does not cover."""
 
 
 class _Trace:

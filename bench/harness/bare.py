@@ -23,7 +23,7 @@ from hupan.server.workers import run_server
 Find: TypeAlias = Callable[[int, bytes], Awaitable[bytes]]
 BARE = b'{"code":1,"msg":"success"}'
 CONNECTIONS = 10
-"""To PostgreSQL, as many as a server of ours opens at most by default."""
+"""To PostgreSQL: the default maximum of a server."""
 SQL = """
 SELECT a.name, a.coin_cents, a.vip_until, a.banned_until, s.last_used_at, s.signed_in_at
 FROM sessions s JOIN accounts a ON a.id = s.account_id

@@ -27,7 +27,7 @@ AUTOCANNON = "autocannon@8.0.0"
 INSTALL_SECONDS = 120
 MOST_REQUESTS = 2_000_000
 BURST_SECONDS = 2
-"""The most that a burst may take."""
+"""The maximum duration of a burst."""
 _RESULT = re.compile(r"^RESULT (.+)$", re.MULTILINE)
 
 

@@ -36,7 +36,7 @@ ROOMY = dict.fromkeys(
     ),
     "10000000",
 )
-"""All of a load comes from one address: limits of one count as ever, and are never reached."""
+"""All load comes from one address: its limits count as usual, and are never reached."""
 HUPAN = Path(sys.executable).with_name("hupan")
 
 

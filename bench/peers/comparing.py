@@ -47,7 +47,7 @@ class Figure(NamedTuple):
 
 
 class Comparison:
-    """Loads servers on core 0, one at a time; leaves out those that fail, with the reason."""
+    """Load servers on core 0, one at a time; omit those that fail, with the reason."""
 
     def __init__(self, cache: Path, folder: Path, accounts: int, lengths: Lengths) -> None:
         self._cache = cache

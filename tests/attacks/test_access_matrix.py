@@ -41,7 +41,7 @@ CELLS: dict[str, dict[str, str]] = {
         "open": "member vip cancelled left",
     },
 }
-"""Kind of endpoint -> cell -> the roles that get it."""
+"""Kind of endpoint -> cell -> its roles."""
 EXCEPTIONS: dict[str, str] = {
     "POST /v1/user/captcha": "public",
     "POST /v1/captcha/get": "public",
@@ -60,7 +60,7 @@ EXCEPTIONS: dict[str, str] = {
     "POST /v1/user/module-ignore-info": "VIP",
     "POST /v1/user/module-ignore": "VIP",
 }
-"""The endpoints that need something else than a live session."""
+"""The endpoints that need something other than a live session."""
 
 
 def expected(key: str, role: str) -> str:

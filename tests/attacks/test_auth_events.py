@@ -30,7 +30,7 @@ NO_SECRETS = {"/v1/user/invite/change-user-invite-code"}  # its `code` is shared
 
 @dataclass(frozen=True)
 class ExpectedEvent:
-    """The content of a line, apart from time, address and request.
+    """The content of a line, except for time, address and request.
 
     Attributes:
         target: the masked target, `-` for none.

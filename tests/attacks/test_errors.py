@@ -50,7 +50,7 @@ STARTS = [
 
 
 RANDOM_TEXT = re.compile(rb'(?<=base64,)[A-Za-z0-9+/=]+|(?<="id":")[A-Za-z0-9_-]{20,}')
-"""Pictures and ids of captchas, in which chance may write anything, such as `0X0f461dea`."""
+"""Pictures and ids of captchas, which may contain anything by chance, such as `0X0f461dea`."""
 
 
 def find_leaks(headers: dict[str, str], body: bytes) -> list[str]:

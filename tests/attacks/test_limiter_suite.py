@@ -37,7 +37,7 @@ UNBOUND = {
     "HUPAN_ADDRESS_WRONG_TRIES_PER_HOUR": "0",
     "HUPAN_NETWORK_WRONG_TRIES_PER_HOUR": "0",
 }
-"""Nothing is limited but wrong secrets of one target, for all come from one address."""
+"""Only wrong secrets of one target are limited, because all requests come from one address."""
 
 
 @pytest.fixture(scope="module")

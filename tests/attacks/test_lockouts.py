@@ -1,8 +1,8 @@
 """What a stranger can do to the owner of a target, sentence by sentence of docs/limits.md (X11).
 
-The attack: ten wrong codes, from a stranger without a solved captcha and without a live code, kept
-the owner of an address from resetting the password for an hour. And the page about limits said that
-strangers cannot lock an owner out.
+The attack: a stranger without a solved captcha and without a live code sent ten wrong codes, which
+prevented the owner of an address from resetting the password for an hour. And the page about
+limits promised that strangers cannot lock an owner out.
 """
 
 import threading
@@ -47,7 +47,7 @@ OFF = {
     "password_memory_kib": "1024",
     "test_profile": "true",
 }
-"""What is left are the limits of targets: a stranger has as many addresses as it takes."""
+"""Only targets are limited: a stranger has any number of addresses."""
 PATH = "user/invite/change-user-invite-code"
 STRANGER, OWNER = "203.0.113.9", "198.51.100.7"
 
@@ -299,7 +299,7 @@ def test_wrong_tries_of_a_wider_network(addresses: list[str], passed: int) -> No
 
 @pytest.mark.one_engine
 def test_looks_and_captchas_of_a_48() -> None:
-    """Each /64 of a /48 is limited as a host, and the /48 has a limit of its own (C10, E4)."""
+    """Each /64 of a /48 is limited as a host, and the /48 has its own limit (C10, E4)."""
     with limited() as wire:
         hosts = [ProxiedClient(wire, f"2001:db8:1:{at * 256:x}::1") for at in range(130)]
         looks = [host.get_user("7").code for host in hosts]

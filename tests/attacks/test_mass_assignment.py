@@ -1,8 +1,8 @@
 """Foreign fields in every body that is written (security Z3).
 
 Two equal accounts send the same request; one of them adds every name and every number that the
-contract has anywhere, and those that an attacker would try first. Afterwards the two still look
-alike, from each side.
+contract has anywhere, and those that an attacker would try first. Afterwards the two are still
+equal, for each reader.
 """
 
 from typing import Any

@@ -106,12 +106,12 @@ def test_a_name_is_seen_and_short(wire: WireClient) -> None:
 
 
 FAILED = {1000, 1001, 1002, 1003}
-"""What a server answers that failed."""
+"""The codes of server errors."""
 LET_BE = {
     ("/v1/user/recommend-category-list", "appChannel"),
     ("/v1/user/recommend-list", "category"),
 }
-"""Texts that are kept nowhere, and lead nowhere if they are unknown (wire.md 4)."""
+"""Texts that are not stored, and find nothing if they are unknown (wire.md 4)."""
 PLACES = ("introduction", "province", "city", "district", "locationCode")
 _ON = {"deviceId": "here", "platform": "android"}
 FULLER = (
@@ -120,7 +120,7 @@ FULLER = (
     Call("POST", "/v1/user/save-user-data", dict.fromkeys(PLACES, "")),
     Call("POST", "/v1/user/cancel-user", {"email": "a@example.com", "captcha": "100000"}),
 )
-"""Calls with texts that the others leave out."""
+"""Calls with texts that the others omit."""
 
 
 def with_nul(call: Call) -> dict[str, Call]:

@@ -24,7 +24,7 @@ DEFAULTS = {
 
 @pytest.fixture(autouse=True)
 def _account(data: Path) -> None:
-    """Create an account without a choice of its own."""
+    """Create an account without its own choice."""
     call(data, "account", "create", "--nickname", "湖边")
 
 

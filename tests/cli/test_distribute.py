@@ -31,7 +31,7 @@ CREATE FUNCTION create_reference_table(name regclass) RETURNS void LANGUAGE sql 
   INSERT INTO pg_dist_partition VALUES (name);
 $$;
 """
-"""They keep what they were called with; Citus itself would move rows."""
+"""They record their arguments; Citus itself would move rows."""
 ALONE = {
     "accounts by id beside none",
     "identities by value beside none",

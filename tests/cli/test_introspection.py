@@ -146,7 +146,7 @@ def test_names_are_unique_and_plain(folder: Path, backend: tuple[str, str]) -> N
 
 
 def test_secrets_are_shown_once(folder: Path, backend: tuple[str, str]) -> None:
-    """Neither the list, nor the log of operators, nor the store holds a secret (security L3)."""
+    """Neither the list nor the operators' log nor the store contains a secret (security L3)."""
     name, secret = backend
     listed = run(folder, "client", "list", "--json").stdout
     assert [row["name"] for row in json.loads(listed) if row["name"] == name] == [name]

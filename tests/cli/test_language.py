@@ -19,9 +19,9 @@ SOURCE = Path(__file__).parents[2] / "src" / "hupan"
 HUPAN = Path(sys.executable).with_name("hupan")
 CJK = re.compile("[\u4e00-\u9fff]")
 ENGLISH_WORDS = re.compile(r"\b[a-z]{2,}(?: [a-z]{2,}){2,}")
-"""Three words in a row, which no name, option or command of ours is."""
+"""Three consecutive words, which no name, option or command has."""
 PROPER_NAMES = re.compile(r"精选|hupan(?: [a-z-]+)+")
-"""A category that is named so in every language, and commands."""
+"""A category with the same name in every language, and commands."""
 BILINGUAL = re.compile("[\u4e00-\u9fff）”。]\\s+/\\s+[A-Za-z{'\"]")
 WIDTH = 80
 

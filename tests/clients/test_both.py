@@ -438,7 +438,7 @@ async def test_snapshots(kind: Kind, emptied_sandbox: Server) -> None:
 
 
 async def test_no_listener(kind: Kind) -> None:
-    """A missing server is an error class of its own, with a message."""
+    """A missing server has its own error class, with a message."""
     async with make_client(kind, "http://127.0.0.1:9") as client:
         with pytest.raises(Exception, match=r"no answer from http://127\.0\.0\.1:9: ConnectError"):
             await client.get_own_info()

@@ -23,7 +23,7 @@ def example() -> str:
 
 
 def install(folder: Path) -> Path:
-    """Follow the page, in a folder that stands for /etc/hupan."""
+    """Follow the page, in a folder that replaces /etc/hupan."""
     page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     files = {"hupan.toml": example().replace("/etc/hupan", str(folder)), **SECRETS}
     installed = set()

@@ -59,7 +59,7 @@ def test_a_later_source_wins() -> None:
 
 
 def test_an_option_that_was_not_given_changes_nothing() -> None:
-    """None stands for an option that is absent."""
+    """None means that an option is absent."""
     assert load_settings({"port": None}, {"HUPAN_PORT": "9"}).port == 9
 
 
@@ -105,7 +105,7 @@ def test_every_kind_of_value_comes_from_the_environment() -> None:
 
 
 def test_lists_come_from_the_file() -> None:
-    """A list is a TOML array; a single * stands alone."""
+    """A list is a TOML array; a single * is also accepted."""
     write('cors_origins = ["https://a.example:8443", "http://[::1]:3000"]\n')
     assert load_settings({}, {}).cors_origins == ("https://a.example:8443", "http://[::1]:3000")
     assert load_settings({}, {"HUPAN_CORS_ORIGINS": "*"}).cors_origins == ("*",)
@@ -232,6 +232,6 @@ def test_empty_paths_are_in_the_data_directory() -> None:
 
 
 def test_hashing_threads_default_to_the_cores() -> None:
-    """0 stands for as many threads as there are cores."""
+    """0 means as many threads as there are cores."""
     assert count_hashing_threads(load_settings({}, {})) >= 1
     assert count_hashing_threads(load_settings({}, {"HUPAN_PASSWORD_THREADS": "3"})) == 3

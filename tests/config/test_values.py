@@ -306,7 +306,7 @@ def test_settings_that_need_each_other(options: Mapping[str, object], name: str)
 
 
 def test_sockets_at_the_message_server_need_its_address() -> None:
-    """`true` stands for the address of `upstream`."""
+    """`true` means the address of `upstream`."""
     environ = {"HUPAN_UPSTREAM_SECRET": "0123456789abcdef"}
     assert refused({"upstream_ws": True}, environ) == ["upstream"]
 

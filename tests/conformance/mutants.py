@@ -177,7 +177,7 @@ def _field(entry: tuple[int, int, int | bytes]) -> bytes:
 
 
 def without(*numbers: int) -> Callable[[Fields], Fields]:
-    """Leave fields out."""
+    """Omit fields."""
     return lambda fields: [entry for entry in fields if entry[0] not in numbers]
 
 
@@ -193,7 +193,7 @@ def put(number: int, value: int | bytes) -> Callable[[Fields], Fields]:
 
 
 def header(name: str, value: str | None) -> Callable[[Reply], Reply]:
-    """Replace a header, or leave it out."""
+    """Replace a header, or omit it."""
 
     def change(reply: Reply) -> Reply:
         kept = tuple((k, v) for k, v in reply.headers if k.lower() != name)

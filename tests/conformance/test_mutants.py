@@ -59,7 +59,7 @@ def missing_token_in_protobuf(request: Request, send: Send) -> Reply:
 
 
 def decoder_by_content_type(request: Request, send: Send) -> Reply:
-    """Take JSON only where the type says so."""
+    """Accept JSON only with its content type."""
     is_json = request.headers.get("content-type", "").startswith("application/json")
     if request.is_for(LOGIN) and not is_json:
         return send(replace(request, body=b"[["))

@@ -1,4 +1,4 @@
-"""Which servers are refused, what a report says, and what a baseline lets pass (kit K-10)."""
+"""Which servers are refused, what a report contains, and what a baseline allows (kit K-10)."""
 
 import contextlib
 import json

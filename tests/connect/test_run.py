@@ -111,7 +111,7 @@ def test_a_sandbox_that_does_not_start(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_and_a_signal(tmp_path: Path) -> None:
-    """Curl trusts the authority by its variable; the status tells the signal that ended it."""
+    """Curl trusts the authority by its variable; the status has the signal that ended it."""
     script = "curl -sf https://chat-ws-go.jwzhd.com/healthz >/dev/null && kill -TERM $$"
     assert run(tmp_path, "sh", "-c", script).returncode == 143
 

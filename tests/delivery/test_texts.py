@@ -182,7 +182,7 @@ def test_words_that_help_stay(said: str) -> None:
     ],
 )
 def test_no_answer_costs_more_than_its_length(run: str) -> None:
-    """X2: 2,000 letters in a row once blocked the loop for 18 seconds."""
+    """X2: 2,000 repeated letters once blocked the loop for 18 seconds."""
     assert (
         len(sanitize_reply(run * (LONG // len(run)), [NUMBER, SENT_CODE, KEY]))
         <= MAX_REPLY_CHARACTERS + 1

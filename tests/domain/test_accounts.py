@@ -104,7 +104,7 @@ async def test_concurrent_extensions_add_up(world: World) -> None:
 
 
 async def test_an_end_is_set_or_brought_forward(world: World) -> None:
-    """The end may be earlier or later; an end at this moment means that VIP has expired."""
+    """The end may be earlier or later; an end right now means that VIP has expired."""
     account = await world.account()
     await world.vip.end(account.id)
     assert (await world.reload(account.id)).vip_until == 0

@@ -1,7 +1,7 @@
-"""Numbers as people paste them, and addresses that the sender takes (wire.md 5, security U7).
+"""Pasted numbers, and addresses that the sender accepts (wire.md 5, security U7).
 
-The form in which targets are counted (security X11).
-What a log shows of numbers and addresses, and how it is written down (security L1).
+The normal form by which targets are counted (security X11).
+The masked form of numbers and addresses in a log (security L1).
 """
 
 import pytest

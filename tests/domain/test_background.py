@@ -95,7 +95,7 @@ def test_a_task_goes_on_after_an_error(
 @pytest.mark.one_engine
 @pytest.mark.parametrize("phase", ["work", "pause", "never started", "ended", "deaf"])
 def test_a_stop_is_never_blocked(phase: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A stop ends a task in every phase; one that ignores it is left behind (X7)."""
+    """A stop ends a task in every phase; one that ignores it is abandoned (X7)."""
     begun = threading.Event()
 
     async def work() -> object:

@@ -205,7 +205,7 @@ CROWDS = {
 
 
 async def hold(queue: HashQueue, client: HashClient, order: list[HashClient]) -> None:
-    """Hold one slot for a moment."""
+    """Hold one slot briefly."""
     async with queue.slot(client):
         order.append(client)
         await asyncio.sleep(0)

@@ -259,7 +259,7 @@ EXPIRED = {
     " SELECT ?1 - 604800, ?2, 1, 'x', 1, 2, 'x', '', 'server'"
     " WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE token_hash = ?3)",
 }
-"""How a row is written that ends at a time: its number, the time, and unique bytes."""
+"""How to insert a row that expires: its number, the time, and unique bytes."""
 
 
 async def fill_table(engine: Database, table: str, rows: int, ends_at: int, first: int = 0) -> None:

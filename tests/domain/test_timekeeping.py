@@ -1,4 +1,4 @@
-"""The clock of a server never goes back behind a reported time (security R08, L7).
+"""The clock of a server never goes back before a reported time (security R08, L7).
 
 Days begin at midnight in the server's zone (wire.md 5).
 A jump of the system clock ends nothing until it is confirmed or has lasted (security X10).
@@ -83,7 +83,7 @@ def test_a_jump_back_takes_nothing_back(jump: int) -> None:
 @pytest.mark.one_engine
 @given(st.lists(st.tuples(st.sampled_from([0, *JUMPS]), st.integers(0, 600)), max_size=20))
 def test_no_order_of_jumps_turns_it_back(steps: list[tuple[int, int]]) -> None:
-    """It never goes back, nor slower than real time: nothing lives too long (R08)."""
+    """It never goes back, nor runs slower than real time: nothing lives too long (R08)."""
     machine = Machine()
     clock = machine.clock()
     times = [clock.now()]

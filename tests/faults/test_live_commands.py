@@ -18,7 +18,7 @@ COMMANDS = 4
 COINS = 3
 WAIT_SECONDS = 60.0
 FAILURES = {1000, 1001, 1002, 1003}
-"""What a client gets from a server that cannot."""
+"""The codes of a failing server."""
 pytestmark = [pytest.mark.slow]
 
 

@@ -1,4 +1,4 @@
-"""Closed connections, broken bodies and load leave nothing behind (R16)."""
+"""Closed connections, broken bodies and load leave no resources in use (R16)."""
 
 import time
 

@@ -35,7 +35,7 @@ MANY = settings(
 
 
 def json_alone(document: dict[str, Any]) -> dict[str, Any]:
-    """Leave out protobuf bodies, which have their own test."""
+    """Omit protobuf bodies, which have their own test."""
     for path in document["paths"].values():
         for operation in path.values():
             operation.get("requestBody", {}).get("content", {}).pop("application/x-protobuf", None)

@@ -59,7 +59,7 @@ def test_no_picture_is_lost_and_no_file_stays(disk_path: Path) -> None:
 
 
 def strike(server: Server, tokens: list[list[str]], journals: list[list[str]]) -> None:
-    """Kill the server at any moment after a few more uploads."""
+    """Kill the server at a random time after a few more uploads."""
     over = threading.Event()
     aim = sum(map(len, journals)) + ANSWERED
     with ThreadPoolExecutor(UPLOADERS) as pool:

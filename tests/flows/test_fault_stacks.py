@@ -36,7 +36,7 @@ STEPS: list[tuple[dict[str, object], str]] = [
     ({"trickle": 20_000, "truncate": 3000}, "failed"),
     ({}, "1"),
 ]
-"""A rule for each request in turn, and what comes of it."""
+"""A rule for each request in turn, and its effect."""
 
 
 def outcome(status: int, body: bytes) -> str:

@@ -31,7 +31,7 @@ class Nodes:
         return self.clients[number % NODES]
 
     def code(self, phone: str) -> str:
-        """Request a code from one node, and look for it at all of them."""
+        """Request a code from one node, and search for it at all of them."""
         before = {letter.id for letter in self._letters(phone)}
         assert self[0].ask_sms(phone).code == 1
         for _ in range(1000):
@@ -42,7 +42,7 @@ class Nodes:
         raise AssertionError("no message came")
 
     def at_once(self, act: Callable[[WireClient, int], T], times: int = AT_ONCE) -> list[T]:
-        """Do something concurrently, at all nodes in turn."""
+        """Repeat an action concurrently, at all nodes in turn."""
         start = Barrier(times)
 
         def run(number: int) -> T:

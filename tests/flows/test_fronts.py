@@ -28,7 +28,7 @@ BEHIND = {"HUPAN_TRUSTED_PROXIES": f"{LOOPBACK}/32", "HUPAN_CLIENT_IP_HEADER": "
 
 
 class Visit:
-    """A client of the proxy, at an address of its own."""
+    """A client of the proxy, with its own address."""
 
     def __init__(self, front_url: str, context: ssl.SSLContext, backend: WireClient) -> None:
         transport = httpx.HTTPTransport(verify=context, local_address=VISITOR)

@@ -44,7 +44,7 @@ def work(server: Server, name: int, journal: dict[str, str], over: threading.Eve
 
 
 def strike(server: Server, journals: list[dict[str, str]]) -> None:
-    """Kill the server at any moment after a few more sign-ins."""
+    """Kill the server at a random time after a few more sign-ins."""
     aim = sum(map(len, journals)) + ANSWERED
     deadline = time.monotonic() + MOST_SECONDS
     while sum(map(len, journals)) < aim:

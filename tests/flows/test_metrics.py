@@ -1,4 +1,4 @@
-"""`/metrics`, on a listener of its own (decision 0015)."""
+"""`/metrics`, on its own listener (decision 0015)."""
 
 import contextlib
 import re

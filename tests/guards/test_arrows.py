@@ -1,10 +1,10 @@
 """The allowed imports between layers.
 
-The story: an account server of our kind began with clean layers. Then one rule needed one query
-"just here", one import went into a function so that the cycle did not show, and two years later no
-file could be read, tested or replaced alone. An arrow is wrong on the day it is drawn, not on the
-day it hurts, so it fails here on that day. An import inside a function or under TYPE_CHECKING is
-how a wrong arrow hides; it is refused in every direction.
+The story: a similar account server began with clean layers. Then one rule needed one query "just
+here", one import went into a function to hide a cycle, and two years later no file could be read,
+tested or replaced by itself. A wrong import fails here on the day it is written, not on the day it
+causes trouble. An import inside a function or under TYPE_CHECKING would hide it, so it is refused
+in every direction.
 """
 
 import ast
@@ -21,7 +21,7 @@ LEAVES = {
     *("model", "errors", "rules", "addresses", "localized", "clock", "rng", "crypto", "metrics"),
     *("background", "ownership", "age", "library_errors"),
 }
-"""Modules that every layer may import; among each other they do so too."""
+"""Modules that every layer may import; they may also import each other."""
 
 COMPOSITION = {"environment", "opening", "wiring", "application"}
 

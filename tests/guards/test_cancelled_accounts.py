@@ -26,7 +26,7 @@ MAY_SEE_THEM = {
     "sessions.FIND_CALLER": "all sessions ended in the change that cancelled",
     "sessions.FIND_VIEWER": "all sessions ended in the change that cancelled",
 }
-"""Names of statements, and why they need not look."""
+"""Names of statements, and why they need no test of `erase_at`."""
 
 
 def statements() -> Iterator[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """Every library has a reason, a version and a hash (security L5).
 
-The story: a poisoned release of a well-known scanner ran in the build of another project and took
-its publishing token with it. What we install is what was read and locked; each locked package has
-a reason; and the number of packages only goes down.
+The story: a poisoned release of a well-known scanner ran in the build of another project and stole
+its publishing token. We only install what was reviewed and locked; each locked package has a
+reason; and the number of packages only decreases.
 """
 
 import ast

@@ -1,8 +1,8 @@
 """The pages about the contract match it.
 
-The story: a page on compatibility was written by hand, once. Two releases later it promised an
-endpoint that was gone and omitted three that were new; no check had looked. And a comment that
-cites a rule by its number does not help a newcomer once the rule is nowhere.
+The story: a page on compatibility was written by hand, once. Two releases later it promised a
+removed endpoint and omitted three new ones, and no check noticed. And a comment that cites a rule
+by its number does not help a newcomer if the rule is nowhere to be found.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Unfinished code does not exist, and every path is valid on every machine.
 
 The story: a server answered "ok" to a call for a year before a reader found the note in its body
-that said it was to be written. And a start-up script that named its author's home directory worked
-on the author's machine, in each of his tests, and nowhere else.
+that it was unfinished. And a start-up script with its author's home directory worked on the
+author's machine, in all of the author's tests, and nowhere else.
 """
 
 import re

@@ -1,8 +1,8 @@
 r"""Patterns that match too much, and SQL that contains values (I7, I8).
 
-The story: a server took six digits by `^\d{6}$`. It took them with a line break behind as well, and
-in the digits of every script, which its database then compared as another code. And a list that
-could be sorted by any column put the column's name, as it came, into its query.
+The story: a server matched six digits with `^\d{6}$`. The pattern also accepted a trailing line
+break, and the digits of every script, which the database then compared as another code. And a list
+that could be sorted by any column put the column's name unchecked into its query.
 """
 
 import ast

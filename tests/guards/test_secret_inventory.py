@@ -1,6 +1,6 @@
 """The type of a field declares a secret, so the inventory of secrets needs no names.
 
-The story: fields were found by what they were called. Then one came that was called `proof`.
+The story: fields were found by name. Then one was named `proof`.
 """
 
 from hupan.contract import ENDPOINTS

@@ -1,7 +1,7 @@
 """The inventory has every endpoint that accepts a secret, with its limit (E5).
 
-The story: sign-in was locked after ten wrong passwords, in a version that many ran. Then "check the
-old password before a change" became an endpoint. It asked the same question, counted nothing, and
+The story: a widely used version locked the sign-in after ten wrong passwords. Then "check the old
+password before a change" became an endpoint. It checked the same password, counted nothing, and
 answered four thousand times a second.
 """
 

@@ -1,8 +1,8 @@
 """Codes come from a secure generator, and no code is known beforehand (security C1).
 
-The story: a published chat server shipped a code that opened every account, 666666, put there for
-its own tests, and drew the other codes from a generator whose next number follows from the last.
-Neither was an oversight that a reader of a change would see: both looked like ordinary lines.
+The story: a published chat server shipped a code for every account, 666666, added for its own
+tests, and drew the other codes from a generator whose next number follows from the last. A reviewer
+would have noticed neither: both looked like ordinary lines.
 """
 
 import ast

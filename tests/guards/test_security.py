@@ -1,8 +1,8 @@
 """The security pages match the tests, in both languages.
 
-The story: a list of defences was kept by hand next to the code. Each line had been true on the day
-that it was written; when one of the tests behind them went away in a clean-up, its line stayed, and
-an outsider found the gap.
+The story: a list of defences was kept by hand next to the code. Each line had been true when it was
+written; when one of the tests was removed in a clean-up, its line stayed, and an outsider found the
+gap.
 """
 
 import re

@@ -18,7 +18,7 @@ from tests.support.answers import Answer
 
 Promised = TypeVar("Promised")
 Seen = Counter[tuple[str, int]]
-"""How often each operation got each answer."""
+"""How often each operation got each result."""
 NO_CODE = "000000"
 
 

@@ -34,15 +34,15 @@ devices = st.sampled_from(DEVICES)
 passwords = st.sampled_from(WORDS)
 guesses = st.sampled_from([*["right"] * 6, "wrong", "wrong", "stale", "foreign"])
 asked = st.sampled_from([*["plain"] * 5, "late", "no", "no", "reset", "reset", "reset"])
-"""Whether a code is asked for just before, or some minutes ago, and for what."""
+"""Whether a code is requested just before, or some minutes ago, and its purpose."""
 mostly = st.sampled_from([True, True, True, False])
 bound = st.sampled_from(["typed", "free", "free", "taken"])
 changed = st.sampled_from(["bound", "bound", "free", "free", "free", "taken", "typed"])
-"""What a binding or a change is to: what the caller has, what is free, what another has."""
+"""The new target: the caller's own, a free one, or another account's."""
 before = st.sampled_from(["nothing", "nothing", "wait", "prove phone", "prove email"])
-"""What a change comes after: a wait makes a session old, a proof is made of what is bound."""
+"""The step before a change: a wait makes a session old, a proof is of the bound contact."""
 turns = st.integers(0, 5)
-"""Which one of those that there are, from the newest on."""
+"""Index of an existing one, newest first."""
 whoever = st.tuples(st.sampled_from([*["live"] * 6, "ended", "nobody"]), turns)
 # No sum of these is five, ten or fifteen minutes, a day or a number of days: other tests cover
 # the edges.
@@ -299,7 +299,7 @@ class Machine(RuleBasedStateMachine):
         return self._of(typed, taken=False) if to == "free" else typed
 
     def _of(self, typed: str, *, taken: bool) -> str:
-        """Return a target of the same kind, taken or free; the target itself if there is none."""
+        """Return a target of the same kind, in use or free; the target itself if there is none."""
         kind = EMAILS if "@" in typed else PHONES
         return next((one for one in kind if (target(one) in self.world.owners) == taken), typed)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from hupan.errors import AppError, CoinKeyReused, NotEnoughCoins
 
 REFUSED_SECONDS = 7 * 86_400
-"""How long the balance's refusal is the answer to its key."""
+"""How long a refusal for lack of coins is repeated for its key."""
 
 
 class Line(NamedTuple):

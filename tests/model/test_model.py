@@ -17,11 +17,11 @@ pytestmark = pytest.mark.slow
 
 OPERATIONS = 10_000
 SECONDS_TO_SHRINK = 600
-"""A run takes some seconds; hypothesis looks up to five minutes for the shortest failing one."""
+"""A run takes some seconds; hypothesis searches up to five minutes for the shortest failing one."""
 SEED = "HUPAN_MODEL_SEED"
-"""Names the environment's variable that plays another run; the seed is printed with a failure."""
+"""The environment variable that selects another run; a failure prints its seed."""
 DEFAULT_SEED = "by the lake"
-"""What the suite plays, so that a run that was green stays green; others are for looking around."""
+"""The seed of the suite, so that its result is repeatable; other seeds explore."""
 ROUNDS = 13
 # From its eleventh sequence on hypothesis mostly varies earlier ones, which finds nothing new
 # here: so it restarts after nine.
@@ -58,7 +58,7 @@ SOMETIMES = [
     ("tidy", 1),
     ("reopen", 1),
 ]
-"""What a run must have met, or it tested less than it says."""
+"""The results that a run must include, or it tested less than it claims."""
 SOMEWHERE = {
     errors.Banned.code,
     errors.AccountCancelled.code,
@@ -69,7 +69,7 @@ SOMEWHERE = {
 }
 """As above, after any operations."""
 LOOKS = ("user/info", "user/get-user")
-"""What the machine asks to compare; it does not count as an operation."""
+"""The calls that compare; they do not count as operations."""
 
 
 def run(folder: Path, how: settings, rounds: int) -> Seen:

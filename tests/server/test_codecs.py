@@ -214,7 +214,7 @@ def test_bytes_never_break_the_codec(query: bytes) -> None:
 
 
 TURNS_BACK = 1_793_512_800
-"""2026-11-01 06:00 UTC: New York goes from summer to winter."""
+"""2026-11-01 06:00 UTC: New York changes from summer to winter time."""
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York", "Africa/Casablanca"])

@@ -223,7 +223,7 @@ def test_a_peer_that_does_not_read_is_not_read_and_then_cut() -> None:
 
 
 def test_a_long_read_is_taken_in_turns() -> None:
-    """A tick handles a few frames at most, and each is answered once, in order."""
+    """A tick handles only a few frames, and each is answered once, in order."""
     host = Host()
     host.say(b"x" * 100, times=200)
     assert not host.transport.is_reading
@@ -266,7 +266,7 @@ def test_a_lost_connection_is_handled_once() -> None:
 
 
 def test_a_stop_closes_all() -> None:
-    """Sockets get the code for a server that goes away."""
+    """Sockets get the code for "going away"."""
     host = Host()
     host.sockets.close_all()
     assert host.transport.close_code == GOING_AWAY

@@ -16,7 +16,7 @@ WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE
 INSERT INTO coin_refusals
 SELECT n, 'k', 1, printf('%.*c', 4000, 'x'), '', '', 1, '', 1 FROM numbers
 """
-"""Eight megabytes, more than SQLite keeps in memory while it copies."""
+"""Eight megabytes, more than SQLite keeps in memory during a copy."""
 
 
 @pytest.mark.slow

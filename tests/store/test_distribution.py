@@ -1,9 +1,9 @@
 """A distributed database answers each request from one node at a time, for every statement.
 
-SQLite's plan shows that each row is found by its distribution column, and the text that all rows
-of a statement have the same value of it. Each subquery must name the value itself: Citus asks
-every shard for one that is bound to a column of the outer query. Statements outside of requests
-are listed. They may ask many nodes, but must not join rows on several: Citus refuses that.
+SQLite's plan shows that each row is found by its distribution column, and the text shows that all
+rows of a statement have the same value of it. Each subquery must name the value itself: Citus asks
+every shard for one that is bound to a column of the outer query. Statements outside of requests are
+listed. They may ask many nodes, but must not join rows on several: Citus refuses that.
 """
 
 import ast
@@ -124,7 +124,7 @@ OFF_THE_PATH: Final[Mapping[str, str]] = {
     "tables._read_table": FILE,
     "tables.list_tables": FILE,
 }
-"""Statements that ask more than one machine, and their callers."""
+"""Statements that ask more than one node, and their callers."""
 
 STEP: Final = re.compile(r"(SEARCH|SCAN) (\w+)(?:.* \((\w+)=\?)?")
 
@@ -242,7 +242,7 @@ def product_statements() -> Iterator[tuple[str, str]]:
 
 
 def written(node: ast.AST) -> str:
-    """Return a text as it is in the source, with a word for each inserted part."""
+    """Return a text as in the source, with a word for each inserted part."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     if isinstance(node, ast.JoinedStr):

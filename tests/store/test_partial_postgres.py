@@ -161,7 +161,7 @@ END $$;
 CREATE FUNCTION "while executing command on 10.0.0.2:5432"() RETURNS bigint LANGUAGE plpgsql
 AS $$ BEGIN RETURN demoted(); END $$;
 """
-"""The name of a function is part of the context of an error, where Citus names the machine."""
+"""The name of a function is part of an error's context, where Citus names the node."""
 ASK_DEMOTED = 'SELECT "while executing command on 10.0.0.2:5432"()'
 
 

@@ -39,7 +39,7 @@ RENAMED: Final[Mapping[str, str]] = {
     "sealed_code": "encrypted_code",
     "tries": "attempts",
 }
-"""Columns of the schema, which stays, and what their fields are called."""
+"""Columns of the schema, which stays, and the names of their fields."""
 
 
 class Filling(NamedTuple):

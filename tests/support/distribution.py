@@ -8,7 +8,7 @@ from hupan.store import citus
 from hupan.store.tables import list_tables
 
 SHARDS: Final = 32
-"""Of a distributed table, by default."""
+"""The default number for a distributed table."""
 REFERENCE: Final = re.compile(
     r"\b(FROM|JOIN|UPDATE|INTO|USING)\s+(?:ONLY\s+)?(\w+)(?:\s+(?:AS\s+)?(?!(?:ON|WHERE|SET|ORDER"
     r"|LEFT|RIGHT|FULL|INNER|CROSS|NATURAL|JOIN|LIMIT|GROUP|HAVING|WINDOW|VALUES|SELECT|DO|UNION|FROM"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 Key: TypeAlias = tuple[str, str]
-"""What kind of fact, and its subject: see `tests.support.invariants.snapshot`."""
+"""The kind of a fact, and its subject: see `tests.support.invariants.snapshot`."""
 Value: TypeAlias = str | int | None
 Facts: TypeAlias = dict[Key, Value]
 
@@ -41,9 +41,9 @@ class Journal:
         self._possible: dict[Key, set[Value]] = {}
         self._touched: set[Key] = set()
         self.acknowledged = 0
-        """Writes that were answered with success."""
+        """The number of successful writes."""
         self.in_doubt = 0
-        """Writes whose answer never came."""
+        """The number of writes without a response."""
 
     @contextmanager
     def write(self, facts: Mapping[Key, Value]) -> Iterator[Outcome]:

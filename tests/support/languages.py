@@ -7,7 +7,7 @@ _WORDS = re.compile(r"(?<![\w/.:`'\"-])[A-Za-z]+(?:'[a-z]+)?(?: [A-Za-z]+(?:'[a-
 
 
 _OF_LIBRARIES = re.compile(r"\b(?:int|str|float|array|object|expected|got|[Ee]rrno)\b")
-"""Words that are English even alone: a library says them of a value."""
+"""English words that libraries use alone, to describe a value."""
 
 
 def english_in_chinese(text: str) -> list[str]:

@@ -29,7 +29,7 @@ ENVIRONMENT = {
     "HUPAN_LIMITS_ENABLED": "false",
     "HUPAN_LOG_LEVEL": "warning",
 }
-"""Variables of a server that a crowd works on."""
+"""Variables of a server for the load clients."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ MAIL = ContactAddress("email", "who@example.com", "Who@example.com")
 
 
 class HandClock:
-    """A clock that stands until it is moved."""
+    """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:
         self.time = float(NOW)

@@ -16,7 +16,7 @@ from tests.support.postgres import USER, Cluster
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 SERVER_CONNECTIONS = 8
-"""Fewer than the clients of a test have: transactions take turns."""
+"""Fewer than the clients of a test: transactions wait for each other."""
 START_SECONDS = 30.0
 SETTINGS = """
 [databases]

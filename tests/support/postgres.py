@@ -33,7 +33,7 @@ SPEED = {  # a test's rows need not survive a power cut
 
 
 OTHER = "TEST_POSTGRES"
-"""Names the environment's variable with the folder of another PostgreSQL, above its `bin`."""
+"""The environment variable with the folder of another PostgreSQL, above its `bin`."""
 
 
 def installed() -> Path:

@@ -20,7 +20,7 @@ BY: Mapping[Held, tuple[str, ...]] = {
     "passwords": ("wrong-passwords-hour", "wrong-passwords-day"),
     "captchas": (),  # one attempt each, so there is nothing to count (security C9)
 }
-"""The limits of a target that count wrong secrets; the address's count them all (C6)."""
+"""The limits of a target that count wrong secrets; an address's limit counts them all (C6)."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ CHEAP_HASHES = {
     "HUPAN_PASSWORD_MEMORY_KIB": "1024",
     "HUPAN_PASSWORD_PASSES": "1",
 }
-"""Variables of a server whose tests look at what is said about passwords, not at their hashes."""
+"""Variables of a server for tests about passwords, but not about their hashes."""
 SETTLE_SECONDS = 2.0
 QUIET_SECONDS = 0.1
 

@@ -66,7 +66,7 @@ WALKS: Final[Mapping[str, str]] = {
         "sorts the 2,000 counters that end soonest, beyond two million"
     ),
 }
-"""Statements that walk a table, or sort what they found, and why they may."""
+"""Statements that scan a table, or sort their results, and why they may."""
 BUILT: Final[Mapping[str, str]] = {
     "copying.begin_copy": OPERATORS,
     "copying.count_rows": OPERATORS,
@@ -85,7 +85,7 @@ BUILT: Final[Mapping[str, str]] = {
     "snapshots._insert_sql": "fills the store of a sandbox",
     "tables.delete_all_data": "empties the store of a sandbox",
 }
-"""Functions whose statements are put together while they run, and why they are not looked at."""
+"""Functions that compose their statements at run time, and why these are not checked."""
 
 
 class Statement(NamedTuple):

@@ -65,7 +65,7 @@ async def change_phone(world: World, account: AccountId) -> None:
 
 
 async def identify(world: World, account: AccountId) -> None:
-    """Change the phone several times, and the invitation code once."""
+    """Sign in and out repeatedly on one device."""
     session = await world.session(account)
     for number in range(MORE):
         phone = f"138{number:08}"
@@ -116,7 +116,7 @@ GROWN: Mapping[str, tuple[Grow, int]] = {
     "ignored_modules": (hide_modules, MOST_SET_DEVICES),
     "notification_settings": (set_notifications, MOST_SET_DEVICES),
 }
-"""How a table is made to grow, and how many rows are left of one account or target."""
+"""How to make a table grow, and how many rows remain of one account or target."""
 OTHERWISE: Mapping[str, str] = {
     "accounts": "tests/ratelimit/test_send_limits.py",
     "spent_captchas": "tests/domain/test_maintenance.py",
@@ -134,4 +134,4 @@ OTHERWISE: Mapping[str, str] = {
     "coin_refusals": "tests/domain/test_maintenance.py",
     **{bound.table: bound.test for bound in TABLE_BOUNDS if bound.test},
 }
-"""Tables whose bound another file of tests reaches."""
+"""Tables whose bound is tested in another file."""

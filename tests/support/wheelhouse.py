@@ -16,7 +16,7 @@ UV = Path(sys.executable).with_name("uv")
 SECONDS = 240
 _OF_AN_INSTALLER = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"}
 OURS = {"hupan", "hupan-client", "pytest-hupan"}
-"""What is installed from the checkout, and no wheel of an index."""
+"""Packages installed from the checkout, without a wheel in the index."""
 _OWN = ("PYTHON", "PYTEST", "VIRTUAL_ENV", "COV", "UV_", "PIP_", "XDG_")
 
 

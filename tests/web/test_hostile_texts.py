@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.one_engine]
 
 CHARACTERS_OF_A_NAME, CHARACTERS_OF_A_SEARCH, CHARACTERS_OF_A_FIELD = 32, 120, 200
 QUERIES = (("/outbox", "to"), ("/accounts", "search"))
-"""Pages that show a word of their address in a field."""
+"""Pages that show a query parameter in a field."""
 FORMS = (
     (
         "/accounts",
@@ -40,7 +40,7 @@ OTHER_FORMS = (
     ("/rules", "form:has(#json)", ["path", "method", "status", "forward", "json"]),
     ("/snapshots", "form:has(#name)", ["name"]),
 )
-"""The same in all other forms, where all texts come at once."""
+"""All other forms, which get all texts at once."""
 SUBMIT = """([form, names, value]) => {
   const element = document.querySelector(form);
   for (const name of names) element.elements[name].value = value;

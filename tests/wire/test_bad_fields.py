@@ -88,7 +88,7 @@ def test_wrong_type_is_named(wire: WireClient, subtests: pytest.Subtests) -> Non
 )
 @pytest.mark.parametrize("length", [1025, 20_000])
 def test_too_long_is_named(wire: WireClient, path: str, field: str, length: int) -> None:
-    """A text beyond its limit is named; deviceId holds 1,024 (wire.md 5, security T8)."""
+    """A text beyond its limit is named; deviceId has up to 1,024 (wire.md 5, security T8)."""
     body = {**whole_body(wire, path), field: "1" * length}
     assert refused_field(wire.post(path, body)) == field
 

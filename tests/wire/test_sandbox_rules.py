@@ -292,7 +292,7 @@ def test_a_forward_is_set_on_this_machine_alone(peer: str, status: int) -> None:
 
 
 CONNECTED: list[tuple[str, object]] = []
-"""What this process connected to or looked up, while the guard below watches."""
+"""The connections and look-ups of this process, recorded by the guard below."""
 _watching = [False]
 
 

@@ -38,7 +38,7 @@ from hupan.store.sqlite import MAX_PENDING_CHANGES as MOST_CHANGES_WAITING
 from hupan.store.tables import read_schema_files
 
 BoundScope: TypeAlias = Literal["account", "target", "server", "operators"]
-"""Whose rows are bounded together; only operators write the rows of `operators`."""
+"""The owner of rows that are bounded together; only operators write the rows of `operators`."""
 
 
 @dataclass(frozen=True, slots=True)
